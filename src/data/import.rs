@@ -1,0 +1,117 @@
+//! From a file to examples: what was found in it, how its columns become turns, which rows were left out and why.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Example;
+
+/// The shapes that are recognised by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// `{"messages": [{"role", "content"}]}`
+    OpenAiMessages,
+    /// `{"conversations": [{"from", "value"}]}`
+    ShareGpt,
+    /// `{"instruction", "input", "output"}`
+    Alpaca,
+    /// `{"prompt", "completion"}`, as text or as messages
+    PromptCompletion,
+    /// Rows with named columns (CSV, TSV, or JSON objects of no known shape); needs a [`Mapping`].
+    Columns,
+}
+
+/// What a column is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnRole {
+    Unused,
+    System,
+    User,
+    Assistant,
+    /// `train`, `validation` or `test`.
+    Split,
+}
+
+/// How columns become turns. Several columns of one role are joined by a line break, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Mapping {
+    /// Column name and role, in the file's order.
+    pub columns: Vec<(String, ColumnRole)>,
+    /// Put before every example; empty for none.
+    pub system_message: String,
+    /// The answer is one JSON object with the answer columns' names as keys, instead of their plain text.
+    pub answer_as_json: bool,
+}
+
+/// Which file, and how to read it. `None` leaves it to what is recognised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportRequest {
+    pub path: PathBuf,
+    pub mapping: Option<Mapping>,
+    /// How the new examples are split.
+    pub split: SplitSpec,
+}
+
+/// Shares of the whole; the rest is for training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SplitSpec {
+    pub validation: f64,
+    pub test: f64,
+    pub seed: u64,
+}
+
+impl Default for SplitSpec {
+    fn default() -> Self {
+        Self { validation: 0.1, test: 0.1, seed: 42 }
+    }
+}
+
+/// A row that can't be an example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// The line in the file where the row begins, from 1.
+    pub line: u64,
+    /// `messages[2].content`, or a column's name.
+    pub field: Option<String>,
+    /// A sentence.
+    pub reason: String,
+    /// The row as it stands in the file, so that it can be saved and mended.
+    pub source: String,
+}
+
+/// A look at a file before it is imported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportPreview {
+    pub path: PathBuf,
+    pub format: Format,
+    /// In words: "comma, UTF-8, header in row 1".
+    pub description: String,
+    pub num_rows: u64,
+    /// Only for [`Format::Columns`].
+    pub columns: Vec<String>,
+    /// The first rows' cells, for the head of the mapping dialog.
+    pub cells: Vec<Vec<String>>,
+    /// The mapping used: the request's, or a guess from names and content.
+    pub mapping: Option<Mapping>,
+    /// The first rows as the examples they would become, or why they can't; as many as `cells`, at most 50.
+    pub examples: Vec<Result<Example, Rejected>>,
+    pub num_accepted: u64,
+    pub num_rejected: u64,
+    /// The first 200 of them.
+    pub rejected: Vec<Rejected>,
+    /// Reasons in words with how often, the most frequent first.
+    pub reasons: Vec<(String, u64)>,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportReport {
+    pub path: PathBuf,
+    pub num_imported: u64,
+    pub num_rejected: u64,
+    /// The first 200 of them.
+    pub rejected: Vec<Rejected>,
+    pub reasons: Vec<(String, u64)>,
+}

@@ -1,0 +1,271 @@
+//! The messages between the window and the engine. Architecture invariant: plain data, no tensor, no egui type.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crate::data::Message;
+use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
+use crate::evaluate::{EvaluationReport, EvaluationRequest};
+use crate::generate::Sampling;
+use crate::hub::FoundModel;
+use crate::model::ModelFacts;
+use crate::project::{Edit, ExampleQuery, ProjectState, RowPage, RunRecord, Settings, StoredExample};
+use crate::recipe::{ModelRef, Recipe, TrainOn};
+use crate::task::Unit;
+use crate::train::render::TokenView;
+use crate::train::{EvalMetrics, Phase, Signal, StepMetrics, observer::RunFacts, preview::RunPreview};
+
+/// Names a job; never used twice in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+/// What the window asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    Start { job: JobId, spec: JobSpec },
+    Control { job: JobId, signal: Signal },
+    Shutdown,
+}
+
+/// A lane works on one job at a time, in the order they came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Training, evaluating, generating.
+    Compute,
+    /// Reading and tokenising files.
+    Io,
+    /// The project's database: quick queries and edits.
+    Store,
+    /// Downloads.
+    Net,
+}
+
+/// The work itself. `project` is the project's folder.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JobSpec {
+    // --- store lane
+    /// Makes the folder if it isn't there; with `sample`, the starter data set is imported and split.
+    OpenProject {
+        folder: PathBuf,
+        sample: bool,
+    },
+    /// The rows of a table's visible part.
+    Query {
+        project: PathBuf,
+        query: ExampleQuery,
+    },
+    LoadExample {
+        project: PathBuf,
+        id: i64,
+    },
+    /// On the disk before [`Reply::Project`] says so.
+    Edit {
+        project: PathBuf,
+        edit: Edit,
+    },
+    Undo {
+        project: PathBuf,
+    },
+    Redo {
+        project: PathBuf,
+    },
+    SaveSettings {
+        project: PathBuf,
+        settings: Settings,
+    },
+    // --- io lane
+    DiscoverModels,
+    InspectModel {
+        model: ModelRef,
+    },
+    PreviewImport {
+        request: ImportRequest,
+    },
+    Import {
+        project: PathBuf,
+        request: ImportRequest,
+    },
+    /// Writes the rows that were left out of an import, with the reason for each.
+    SaveRejected {
+        request: ImportRequest,
+        to: PathBuf,
+    },
+    /// The exact ids and labels that training would use.
+    RenderTokens {
+        model: ModelRef,
+        messages: Vec<Message>,
+        max_length: usize,
+        train_on: TrainOn,
+    },
+    /// Counts what a run with this recipe would do. The data are the project's, not the recipe's.
+    PreviewRun {
+        project: PathBuf,
+        recipe: Recipe,
+    },
+    ListRuns {
+        project: PathBuf,
+    },
+    /// The curves of a run, read from its `metrics.jsonl`.
+    ReadRun {
+        run_dir: PathBuf,
+    },
+    // --- net lane
+    FetchModel {
+        model: ModelRef,
+    },
+    // --- compute lane
+    /// Freezes the project's examples into a new run folder and trains. The data are the project's, not the recipe's.
+    Train {
+        project: PathBuf,
+        recipe: Recipe,
+    },
+    /// Goes on from a run's last checkpoint.
+    ResumeTraining {
+        run_dir: PathBuf,
+    },
+    Evaluate {
+        request: EvaluationRequest,
+    },
+    Compare {
+        request: CompareRequest,
+    },
+}
+
+impl JobSpec {
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::OpenProject { .. }
+            | Self::Query { .. }
+            | Self::LoadExample { .. }
+            | Self::Edit { .. }
+            | Self::Undo { .. }
+            | Self::Redo { .. }
+            | Self::SaveSettings { .. } => Lane::Store,
+            Self::DiscoverModels
+            | Self::InspectModel { .. }
+            | Self::PreviewImport { .. }
+            | Self::Import { .. }
+            | Self::SaveRejected { .. }
+            | Self::RenderTokens { .. }
+            | Self::PreviewRun { .. }
+            | Self::ListRuns { .. }
+            | Self::ReadRun { .. } => Lane::Io,
+            Self::FetchModel { .. } => Lane::Net,
+            Self::Train { .. } | Self::ResumeTraining { .. } | Self::Evaluate { .. } | Self::Compare { .. } => {
+                Lane::Compute
+            }
+        }
+    }
+}
+
+/// One prompt, answered by the base model and by base + adapter with the same seed and settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompareRequest {
+    pub model: ModelRef,
+    /// A folder in PEFT's format; without it only the base model answers.
+    pub adapter: Option<PathBuf>,
+    /// Everything before the answer.
+    pub prompt: Vec<Message>,
+    pub sampling: Sampling,
+}
+
+/// Which of the two answers a token belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    Before,
+    After,
+}
+
+/// What the engine tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub job: JobId,
+    pub at: SystemTime,
+    pub kind: EventKind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    Started,
+    Phase(Phase),
+    Progress {
+        done: u64,
+        total: Option<u64>,
+        unit: Unit,
+    },
+    /// The run's folder and size; before the first step.
+    RunStarted {
+        run_dir: PathBuf,
+        facts: RunFacts,
+    },
+    /// The only event that may be dropped when the window lags: `metrics.jsonl` is the truth.
+    Step(StepMetrics),
+    Eval(EvalMetrics),
+    Checkpoint {
+        step: usize,
+        path: PathBuf,
+    },
+    /// Text that was added to an answer; coalesced, never lost.
+    Token {
+        side: Side,
+        text: String,
+    },
+    /// One side's answer is complete.
+    AnswerDone {
+        side: Side,
+        num_tokens: usize,
+        tokens_per_sec: f64,
+        ended_by_itself: bool,
+    },
+    Warning(String),
+    /// What the job was asked for.
+    Reply(Box<Reply>),
+    /// Exactly one a job, and its last.
+    Finished(Outcome),
+}
+
+/// The answers to requests.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// After opening, and after everything that changes the examples or the settings.
+    Project(ProjectState),
+    Rows(RowPage),
+    Example(StoredExample),
+    Preview(ImportPreview),
+    Imported(ImportReport),
+    Models(Vec<FoundModel>),
+    Facts {
+        model: ModelRef,
+        facts: ModelFacts,
+    },
+    Tokens(TokenView),
+    RunPreview(RunPreview),
+    Runs(Vec<RunRecord>),
+    Curves {
+        run: RunRecord,
+        steps: Vec<StepMetrics>,
+        evaluations: Vec<EvalMetrics>,
+    },
+    Evaluation(EvaluationReport),
+    /// A file or folder was written.
+    Saved(PathBuf),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Completed,
+    /// Because it was asked to.
+    Stopped,
+    Failed(Failure),
+}
+
+/// An error, as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// What is wrong, and where.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Whether it is our own fault (a panic) rather than the input's.
+    pub is_internal: bool,
+}

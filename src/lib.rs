@@ -1,0 +1,50 @@
+//! Tunewright: fine-tune a language model on this computer.
+//!
+//! # Code map, in reading order
+//!
+//! The folders follow the way the data goes.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`data`] | examples: import, mapping of columns, split |
+//! | [`project`] | the person's work on disk: examples, journal with undo, runs |
+//! | [`recipe`] | `recipe.toml` as written (`Recipe`), checked and resolved (`Plan`), the one table of parameters |
+//! | [`ops`] | differentiable CPU kernels; the only place for `unsafe` |
+//! | [`model`] | one decoder for every family, LoRA, weights, tokenizer, chat template |
+//! | [`hub`] | models on this disk, downloads, the starter model |
+//! | [`train`] | render → batch → loss → optimizer: the loop is [`train::sft`] |
+//! | [`generate`] | sampling, one answer, before and after side by side |
+//! | [`evaluate`] | held-out loss and exact match |
+//! | [`engine`] | the only threads: jobs in, events out |
+//! | [`cli`] | the commands |
+//! | `app` | the window; it alone knows egui |
+//!
+//! # Architecture invariants
+//!
+//! - A module imports only from the rows that `tests/it/tidy.rs` lists for it.
+//! - The window and the command line call the same engine functions.
+//! - The UI thread never waits for a file, a model or a lock.
+//! - A file is written beside its place, synced and renamed ([`fs::write_atomic`]).
+//!
+//! # Failures
+//!
+//! Every module has a `thiserror` enum whose messages say what is wrong and where. [`engine`] turns them into one
+//! [`engine::Failure`] with a hint; the window and the command line show that, once. A panic inside a job is caught at
+//! the job's boundary and becomes a failure like any other.
+
+pub mod data;
+pub mod engine;
+pub mod evaluate;
+pub mod fs;
+pub mod generate;
+pub mod hub;
+pub mod model;
+pub mod ops;
+pub mod project;
+pub mod recipe;
+pub mod task;
+pub mod train;
+
+#[cfg(feature = "app")]
+pub mod app;
+pub mod cli;

@@ -1,0 +1,11 @@
+//! What is to be trained: `recipe.toml` as written ([`Recipe`]), checked and resolved ([`Plan`]), and the one table of
+//! every parameter ([`params`]) that the window's form, the command line's errors and the documentation come from.
+
+pub mod model_ref;
+pub mod params;
+pub mod plan;
+pub mod recipe_file;
+
+pub use model_ref::ModelRef;
+pub use plan::Plan;
+pub use recipe_file::{Data, Evaluation, Lora, LrSchedulerType, Recipe, RecipeError, TargetModules, TrainOn, Training};

@@ -1,0 +1,490 @@
+//! The one table of every parameter. The window's form rows, the range errors and `docs/parameters.md` come from it.
+
+use super::{LrSchedulerType, Recipe, RecipeError, TargetModules, TrainOn};
+
+/// A parameter's value, in the form that a widget or a file shows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Integer(i64),
+    Float(f64),
+    Switch(bool),
+    /// One of [`Kind::Choice`]'s keys.
+    Choice(&'static str),
+    /// Names separated by commas, or `all-linear`.
+    Names(String),
+}
+
+/// What a value may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Float {
+        min: f64,
+        max: f64,
+        /// Whether `max` itself is out of range.
+        open_end: bool,
+    },
+    Switch,
+    /// The key as written in the file, and its words.
+    Choice(&'static [(&'static str, &'static str)]),
+    Names,
+}
+
+/// Where the window shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    Simple,
+    Advanced,
+}
+
+/// One row of the table.
+pub struct Param {
+    /// As in `recipe.toml`, with its section: `training.learning_rate`.
+    pub key: &'static str,
+    pub label: &'static str,
+    /// One short line.
+    pub help: &'static str,
+    /// What it does and what to try, in a few sentences.
+    pub long_help: &'static str,
+    pub unit: &'static str,
+    pub kind: Kind,
+    pub level: Level,
+    pub get: fn(&Recipe) -> Value,
+    set: fn(&mut Recipe, Value),
+}
+
+impl Param {
+    /// The public name without its section, as Transformers or PEFT call it.
+    pub fn name(&self) -> &'static str {
+        self.key.rsplit('.').next().unwrap_or(self.key)
+    }
+
+    /// The value that a recipe has where nothing is written.
+    pub fn default(&self) -> Value {
+        (self.get)(&Recipe::new(super::ModelRef::Starter, std::path::PathBuf::new()))
+    }
+
+    /// Puts `value` into the recipe, or says what would be right and leaves the recipe alone.
+    pub fn set(&self, recipe: &mut Recipe, value: Value) -> Result<(), RecipeError> {
+        self.check(&value)?;
+        (self.set)(recipe, value);
+        Ok(())
+    }
+
+    /// What is allowed, in words.
+    pub fn allowed(&self) -> String {
+        match self.kind {
+            Kind::Integer { min, max } if max == i64::MAX => format!("a whole number from {min}"),
+            Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Kind::Float { min, max, .. } if max == f64::INFINITY => format!("a number from {min}"),
+            Kind::Float { min, max, open_end: true } => format!("a number from {min} to below {max}"),
+            Kind::Float { min, max, open_end: false } => format!("a number from {min} to {max}"),
+            Kind::Switch => "true or false".to_owned(),
+            Kind::Choice(choices) => {
+                let keys: Vec<_> = choices.iter().map(|(key, _)| format!("\"{key}\"")).collect();
+                keys.join(", ")
+            }
+            Kind::Names => "\"all-linear\" or a list of module names".to_owned(),
+        }
+    }
+
+    fn check(&self, value: &Value) -> Result<(), RecipeError> {
+        let fits = match (self.kind, value) {
+            (Kind::Integer { min, max }, Value::Integer(v)) => (min..=max).contains(v),
+            (Kind::Float { min, max, open_end }, Value::Float(v)) => {
+                v.is_finite() && *v >= min && (*v < max || (!open_end && *v == max))
+            }
+            (Kind::Switch, Value::Switch(_)) => true,
+            (Kind::Choice(choices), Value::Choice(v)) => choices.iter().any(|(key, _)| key == v),
+            (Kind::Names, Value::Names(v)) => v == "all-linear" || v.split(',').any(|name| !name.trim().is_empty()),
+            _ => false,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(RecipeError::Range { key: self.key, value: value.to_string(), allowed: self.allowed() })
+    }
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Integer(v) => write!(f, "{v}"),
+            Self::Float(v) if *v != 0.0 && v.abs() < 1e-3 => write!(f, "{v:e}"),
+            Self::Float(v) => write!(f, "{v}"),
+            Self::Switch(v) => write!(f, "{v}"),
+            Self::Choice(v) => f.write_str(v),
+            Self::Names(v) => f.write_str(v),
+        }
+    }
+}
+
+/// Checks every parameter of a recipe against its range.
+pub fn check(recipe: &Recipe) -> Result<(), RecipeError> {
+    PARAMS.iter().try_for_each(|param| param.check(&(param.get)(recipe)))
+}
+
+/// The row of a key such as `training.seed`.
+pub fn find(key: &str) -> Option<&'static Param> {
+    PARAMS.iter().find(|param| param.key == key)
+}
+
+/// Lists of module names, as [`Value::Names`] writes them.
+fn names(targets: &TargetModules) -> String {
+    match targets {
+        TargetModules::AllLinear => "all-linear".to_owned(),
+        TargetModules::Named(names) => names.join(", "),
+    }
+}
+
+fn targets(text: &str) -> TargetModules {
+    if text.trim() == "all-linear" {
+        return TargetModules::AllLinear;
+    }
+    TargetModules::Named(text.split(',').map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).collect())
+}
+
+macro_rules! integer {
+    ($($field:ident).+, $type:ty) => {
+        (
+            |r| Value::Integer(r.$($field).+ as i64),
+            |r, v| if let Value::Integer(v) = v { r.$($field).+ = v as $type },
+        )
+    };
+}
+
+macro_rules! float {
+    ($($field:ident).+) => {
+        (|r| Value::Float(r.$($field).+), |r, v| if let Value::Float(v) = v { r.$($field).+ = v })
+    };
+}
+
+macro_rules! switch {
+    ($($field:ident).+) => {
+        (|r| Value::Switch(r.$($field).+), |r, v| if let Value::Switch(v) = v { r.$($field).+ = v })
+    };
+}
+
+macro_rules! param {
+    ($key:literal, $label:literal, $help:literal, $unit:literal, $level:ident, $kind:expr, $access:expr, $long:literal) => {{
+        const ACCESS: (fn(&Recipe) -> Value, fn(&mut Recipe, Value)) = $access;
+        Param {
+            key: $key,
+            label: $label,
+            help: $help,
+            long_help: $long,
+            unit: $unit,
+            kind: $kind,
+            level: Level::$level,
+            get: ACCESS.0,
+            set: ACCESS.1,
+        }
+    }};
+}
+
+const SCHEDULERS: &[(&str, &str)] = &[
+    ("cosine", "Cosine"),
+    ("linear", "Linear"),
+    ("constant", "Constant"),
+    ("constant_with_warmup", "Constant with warm-up"),
+];
+const TRAIN_ON: &[(&str, &str)] = &[("assistant", "Answers"), ("last", "Last answer"), ("all", "Everything")];
+
+const fn from_zero(max: f64) -> Kind {
+    Kind::Float { min: 0.0, max, open_end: false }
+}
+
+/// In the order of the form.
+pub static PARAMS: &[Param] = &[
+    param!(
+        "training.num_train_epochs",
+        "Epochs",
+        "How often every example is seen, 1 to 10",
+        "",
+        Simple,
+        Kind::Float { min: 0.01, max: 1000.0, open_end: false },
+        float!(training.num_train_epochs),
+        "More epochs learn the examples better and, past a point, by heart: watch the validation loss. 2 to 4 is usual."
+    ),
+    param!(
+        "training.learning_rate",
+        "Learning rate",
+        "Step size, 1e-4 to 3e-4 is usual for adapters",
+        "",
+        Simple,
+        Kind::Float { min: 0.0, max: 1.0, open_end: false },
+        float!(training.learning_rate),
+        "How far one step moves the weights. Too high and the loss jumps, too low and nothing happens."
+    ),
+    param!(
+        "lora.r",
+        "Rank",
+        "Size of the adapter, 8 to 64 is usual",
+        "",
+        Simple,
+        Kind::Integer { min: 1, max: 1024 },
+        integer!(lora.r, usize),
+        "The inner size of the adapter's two matrices. A larger adapter can learn more and needs more memory."
+    ),
+    param!(
+        "training.max_length",
+        "Longest example",
+        "What is longer is cut at its end",
+        "tokens",
+        Simple,
+        Kind::Integer { min: 8, max: 1_048_576 },
+        integer!(training.max_length, usize),
+        "The token limit of one example. An answer that is cut off teaches the model to stop early: the data screen \
+         warns where that happens."
+    ),
+    param!(
+        "training.per_device_train_batch_size",
+        "Batch size",
+        "Examples that go through the model at once",
+        "",
+        Simple,
+        Kind::Integer { min: 1, max: 4096 },
+        integer!(training.per_device_train_batch_size, usize),
+        "More examples at once need more memory. Batch size times accumulation is what one step learns from."
+    ),
+    param!(
+        "evaluation.eval_steps",
+        "Evaluate every",
+        "Steps between evaluations, 0 is four times an epoch",
+        "steps",
+        Simple,
+        Kind::Integer { min: 0, max: i64::MAX },
+        integer!(evaluation.eval_steps, usize),
+        "At each evaluation the loss on the validation part is measured and the weights are saved; the best are kept."
+    ),
+    param!(
+        "training.train_on",
+        "Train on",
+        "Which tokens count in the loss",
+        "",
+        Simple,
+        Kind::Choice(TRAIN_ON),
+        (
+            |r| Value::Choice(match r.training.train_on {
+                TrainOn::Assistant => "assistant",
+                TrainOn::All => "all",
+                TrainOn::Last => "last",
+            }),
+            |r, v| match v {
+                Value::Choice("all") => r.training.train_on = TrainOn::All,
+                Value::Choice("last") => r.training.train_on = TrainOn::Last,
+                _ => r.training.train_on = TrainOn::Assistant,
+            }
+        ),
+        "Answers: the assistant's turns with their end marks. Everything: the questions, too, which rarely helps."
+    ),
+    param!(
+        "lora.lora_alpha",
+        "Alpha",
+        "Weight of the adapter, twice the rank is usual",
+        "",
+        Advanced,
+        Kind::Float { min: 0.0, max: 4096.0, open_end: false },
+        float!(lora.lora_alpha),
+        "The adapter's output is multiplied by alpha / rank."
+    ),
+    param!(
+        "lora.lora_dropout",
+        "Dropout",
+        "Share of inputs hidden from the adapter at random",
+        "",
+        Advanced,
+        Kind::Float { min: 0.0, max: 1.0, open_end: true },
+        float!(lora.lora_dropout),
+        "A little dropout, 0.05 to 0.1, can help where examples are few."
+    ),
+    param!(
+        "lora.target_modules",
+        "Modules",
+        "The layers that get an adapter",
+        "",
+        Advanced,
+        Kind::Names,
+        (
+            |r| Value::Names(names(&r.lora.target_modules)),
+            |r, v| if let Value::Names(v) = v {
+                r.lora.target_modules = targets(&v);
+            }
+        ),
+        "all-linear is every linear layer of every block, which trains best. A list such as q_proj, v_proj is smaller."
+    ),
+    param!(
+        "training.gradient_accumulation_steps",
+        "Accumulation",
+        "Batches that make up one step",
+        "",
+        Advanced,
+        Kind::Integer { min: 1, max: 4096 },
+        integer!(training.gradient_accumulation_steps, usize),
+        "A larger step in the memory of a smaller one: batch 8 once equals batch 2 four times."
+    ),
+    param!(
+        "training.max_steps",
+        "Most steps",
+        "−1 leaves it to the epochs",
+        "steps",
+        Advanced,
+        Kind::Integer { min: -1, max: i64::MAX },
+        integer!(training.max_steps, i64),
+        "Ends the run after so many optimizer steps, whatever the epochs say."
+    ),
+    param!(
+        "training.lr_scheduler_type",
+        "Schedule",
+        "How the learning rate goes over the steps",
+        "",
+        Advanced,
+        Kind::Choice(SCHEDULERS),
+        (
+            |r| Value::Choice(match r.training.lr_scheduler_type {
+                LrSchedulerType::Cosine => "cosine",
+                LrSchedulerType::Linear => "linear",
+                LrSchedulerType::Constant => "constant",
+                LrSchedulerType::ConstantWithWarmup => "constant_with_warmup",
+            }),
+            |r, v| r.training.lr_scheduler_type = match v {
+                Value::Choice("linear") => LrSchedulerType::Linear,
+                Value::Choice("constant") => LrSchedulerType::Constant,
+                Value::Choice("constant_with_warmup") => LrSchedulerType::ConstantWithWarmup,
+                _ => LrSchedulerType::Cosine,
+            }
+        ),
+        "Cosine falls smoothly to zero and is a safe choice."
+    ),
+    param!(
+        "training.warmup_ratio",
+        "Warm-up",
+        "Share of the steps in which the rate rises",
+        "",
+        Advanced,
+        from_zero(1.0),
+        float!(training.warmup_ratio),
+        "A short rise at the start keeps the first steps from being too large."
+    ),
+    param!(
+        "training.weight_decay",
+        "Weight decay",
+        "Pulls the weights towards zero at each step",
+        "",
+        Advanced,
+        from_zero(10.0),
+        float!(training.weight_decay),
+        "Decoupled weight decay of AdamW. Adapters rarely need it."
+    ),
+    param!(
+        "training.adam_beta1",
+        "Beta 1",
+        "Memory of the gradient's mean",
+        "",
+        Advanced,
+        Kind::Float { min: 0.0, max: 1.0, open_end: true },
+        float!(training.adam_beta1),
+        "The decay of AdamW's first moment."
+    ),
+    param!(
+        "training.adam_beta2",
+        "Beta 2",
+        "Memory of the gradient's square",
+        "",
+        Advanced,
+        Kind::Float { min: 0.0, max: 1.0, open_end: true },
+        float!(training.adam_beta2),
+        "The decay of AdamW's second moment."
+    ),
+    param!(
+        "training.adam_epsilon",
+        "Epsilon",
+        "Keeps AdamW's division safe",
+        "",
+        Advanced,
+        from_zero(1.0),
+        float!(training.adam_epsilon),
+        "Added to the root of the second moment."
+    ),
+    param!(
+        "training.max_grad_norm",
+        "Gradient limit",
+        "Longer gradients are scaled down, 0 is off",
+        "",
+        Advanced,
+        from_zero(f64::INFINITY),
+        float!(training.max_grad_norm),
+        "Clips the gradient's global norm, so that one odd batch can't throw the weights off."
+    ),
+    param!(
+        "training.packing",
+        "Packing",
+        "Several short examples in one row",
+        "",
+        Advanced,
+        Kind::Switch,
+        switch!(training.packing),
+        "Examples lie back to back without padding and don't see each other: the result is the same."
+    ),
+    param!(
+        "training.shuffle",
+        "Shuffle",
+        "A new order in each epoch",
+        "",
+        Advanced,
+        Kind::Switch,
+        switch!(training.shuffle),
+        "Seeded, so that the same recipe gives the same order."
+    ),
+    param!(
+        "training.seed",
+        "Seed",
+        "The same seed repeats the run",
+        "",
+        Advanced,
+        Kind::Integer { min: 0, max: i64::MAX },
+        integer!(training.seed, u64),
+        "Drives the adapter's start, the shuffling and the dropout."
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe() -> Recipe {
+        Recipe::new(super::super::ModelRef::Starter, "train.jsonl".into())
+    }
+
+    #[test]
+    fn every_row_reads_back_what_it_wrote_and_its_default_is_in_range() {
+        for param in PARAMS {
+            let mut recipe = recipe();
+            let value = param.default();
+            param.set(&mut recipe, value.clone()).unwrap();
+            assert_eq!((param.get)(&recipe), value, "{}", param.key);
+            assert!(find(param.key).is_some());
+        }
+    }
+
+    #[test]
+    fn every_field_of_the_file_has_a_row() {
+        let table: toml::Table = recipe().to_toml().unwrap().parse().unwrap();
+        for section in ["lora", "training", "evaluation"] {
+            for key in table[section].as_table().unwrap().keys() {
+                assert!(find(&format!("{section}.{key}")).is_some(), "{section}.{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn out_of_range_names_the_key_and_what_it_may_be() {
+        let mut recipe = recipe();
+        recipe.training.adam_beta2 = 1.0;
+        let message = check(&recipe).unwrap_err().to_string();
+        assert_eq!(message, "training.adam_beta2 is 1, but it must be a number from 0 to below 1");
+    }
+}

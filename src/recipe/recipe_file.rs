@@ -1,0 +1,242 @@
+//! `recipe.toml`, version 1, exactly as a person writes it. Names are those of Transformers' `TrainingArguments` and
+//! PEFT's `LoraConfig`.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ModelRef, params};
+
+/// What is wrong with a recipe; the message names the key and what it may be.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    #[error("{}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{}: {message}", path.display())]
+    Syntax { path: PathBuf, message: String },
+    #[error("{key} is {value}, but it must be {allowed}")]
+    Range { key: &'static str, value: String, allowed: String },
+    #[error("{key}: {message}")]
+    Invalid { key: &'static str, message: String },
+}
+
+/// Everything a run needs to be repeated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The format of this file; only 1 exists.
+    pub version: u32,
+    pub base_model: ModelRef,
+    /// Goes on from an adapter in PEFT's format instead of a fresh one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_adapter: Option<PathBuf>,
+    pub data: Data,
+    #[serde(default)]
+    pub lora: Lora,
+    #[serde(default)]
+    pub training: Training,
+    #[serde(default)]
+    pub evaluation: Evaluation,
+}
+
+/// Where the examples are; relative paths start at the recipe's folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    pub train: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<PathBuf>,
+    /// The share of `train` to hold out where no validation file is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_split: Option<f64>,
+}
+
+/// The adapter, as in PEFT's `LoraConfig`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lora {
+    pub r: usize,
+    pub lora_alpha: f64,
+    pub lora_dropout: f64,
+    pub target_modules: TargetModules,
+}
+
+impl Default for Lora {
+    fn default() -> Self {
+        Self { r: 16, lora_alpha: 32.0, lora_dropout: 0.0, target_modules: TargetModules::AllLinear }
+    }
+}
+
+/// `"all-linear"` or a list of module names such as `["q_proj", "v_proj"]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetModules {
+    AllLinear,
+    Named(Vec<String>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum TargetModulesText {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Serialize for TargetModules {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::AllLinear => serializer.serialize_str("all-linear"),
+            Self::Named(names) => names.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for TargetModules {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong = || serde::de::Error::custom("target_modules must be \"all-linear\" or a list of module names");
+        match TargetModulesText::deserialize(deserializer).map_err(|_| wrong())? {
+            TargetModulesText::One(text) if text == "all-linear" => Ok(Self::AllLinear),
+            TargetModulesText::One(_) => Err(wrong()),
+            TargetModulesText::Many(names) => Ok(Self::Named(names)),
+        }
+    }
+}
+
+/// The loop, as in Transformers' `TrainingArguments`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Training {
+    pub num_train_epochs: f64,
+    /// Optimizer steps; −1 leaves it to `num_train_epochs`.
+    pub max_steps: i64,
+    pub per_device_train_batch_size: usize,
+    pub gradient_accumulation_steps: usize,
+    pub learning_rate: f64,
+    pub lr_scheduler_type: LrSchedulerType,
+    pub warmup_ratio: f64,
+    pub weight_decay: f64,
+    pub adam_beta1: f64,
+    pub adam_beta2: f64,
+    pub adam_epsilon: f64,
+    /// 0 switches clipping off.
+    pub max_grad_norm: f64,
+    /// In tokens; what is longer is cut at its end, and the window says so before.
+    pub max_length: usize,
+    pub packing: bool,
+    pub shuffle: bool,
+    pub seed: u64,
+    pub train_on: TrainOn,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            num_train_epochs: 3.0,
+            max_steps: -1,
+            per_device_train_batch_size: 8,
+            gradient_accumulation_steps: 1,
+            learning_rate: 2e-4,
+            lr_scheduler_type: LrSchedulerType::Cosine,
+            warmup_ratio: 0.05,
+            weight_decay: 0.0,
+            adam_beta1: 0.9,
+            adam_beta2: 0.999,
+            adam_epsilon: 1e-8,
+            max_grad_norm: 1.0,
+            max_length: 1024,
+            packing: false,
+            shuffle: true,
+            seed: 42,
+            train_on: TrainOn::Assistant,
+        }
+    }
+}
+
+/// How the learning rate goes over the steps (`transformers.get_scheduler`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LrSchedulerType {
+    Cosine,
+    Linear,
+    Constant,
+    ConstantWithWarmup,
+}
+
+/// Which tokens the loss counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainOn {
+    /// Every assistant turn, its end-of-turn token included.
+    Assistant,
+    /// Every token.
+    All,
+    /// The last assistant turn only.
+    Last,
+}
+
+/// When and how the validation part is looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evaluation {
+    /// Optimizer steps between evaluations; 0 means four times an epoch.
+    pub eval_steps: usize,
+}
+
+impl Recipe {
+    /// A recipe with the defaults that work unread.
+    pub fn new(base_model: ModelRef, train: PathBuf) -> Self {
+        Self {
+            version: 1,
+            base_model,
+            init_adapter: None,
+            data: Data { train, validation: None, validation_split: None },
+            lora: Lora::default(),
+            training: Training::default(),
+            evaluation: Evaluation::default(),
+        }
+    }
+
+    /// Reads and checks a recipe; relative paths in it become relative to its folder.
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.into(), source })?;
+        let mut recipe: Self = toml::from_str(&text)
+            .map_err(|e| RecipeError::Syntax { path: path.into(), message: e.to_string().trim_end().to_owned() })?;
+        recipe.check()?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        recipe.data.train = folder.join(&recipe.data.train);
+        recipe.data.validation = recipe.data.validation.map(|p| folder.join(p));
+        recipe.init_adapter = recipe.init_adapter.map(|p| folder.join(p));
+        recipe.base_model = match recipe.base_model {
+            ModelRef::Gguf(p) => ModelRef::Gguf(folder.join(p)),
+            ModelRef::Folder(p) => ModelRef::Folder(folder.join(p)),
+            ModelRef::Hub { repo, revision: None } if folder.join(&repo).is_dir() => {
+                ModelRef::Folder(folder.join(repo))
+            }
+            other => other,
+        };
+        Ok(recipe)
+    }
+
+    /// Every value within its range, and values that go together; the table of parameters has the ranges.
+    pub fn check(&self) -> Result<(), RecipeError> {
+        if self.version != 1 {
+            return Err(RecipeError::Range {
+                key: "version",
+                value: self.version.to_string(),
+                allowed: "1".to_owned(),
+            });
+        }
+        params::check(self)?;
+        if self.data.validation.is_some() && self.data.validation_split.is_some() {
+            return Err(RecipeError::Invalid {
+                key: "data.validation_split",
+                message: "give either data.validation or data.validation_split, not both".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The file's text with every default written out.
+    pub fn to_toml(&self) -> Result<String, RecipeError> {
+        toml::to_string(self).map_err(|e| RecipeError::Invalid { key: "recipe", message: e.to_string() })
+    }
+}
