@@ -1,6 +1,9 @@
 //! The only threads of the program besides the window's. The window starts jobs with [`Command`]s and hears of them in
 //! [`Event`]s; both are plain data, and every event carries the id of its job.
 
+pub mod backend;
+pub mod fake;
 pub mod protocol;
 
+pub use backend::Backend;
 pub use protocol::{Command, Event, EventKind, Failure, JobId, JobSpec, Lane, Outcome, Reply};

@@ -1,6 +1,7 @@
 //! The messages between the window and the engine. Architecture invariant: plain data, no tensor, no egui type.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use crate::data::Message;
@@ -18,6 +19,14 @@ use crate::train::{EvalMetrics, Phase, Signal, StepMetrics, observer::RunFacts, 
 /// Names a job; never used twice in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub u64);
+
+impl JobId {
+    /// An id that no job of this process has had.
+    pub(super) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// What the window asks for.
 #[derive(Debug, Clone, PartialEq)]

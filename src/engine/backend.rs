@@ -1,0 +1,18 @@
+//! What the window needs from an engine: the real one or, in the window's tests, a scripted one.
+
+use crossbeam_channel::Receiver;
+
+use super::{Event, JobId, JobSpec};
+use crate::train::Signal;
+
+/// None of its functions waits for a job.
+pub trait Backend {
+    /// Queues a job on its lane. Its events carry the id; the last is `Finished`.
+    fn start(&self, spec: JobSpec) -> JobId;
+
+    /// Steers a job that is queued or running; one that has ended ignores it.
+    fn control(&self, job: JobId, signal: Signal);
+
+    /// Everything that all jobs tell, in order.
+    fn events(&self) -> &Receiver<Event>;
+}
