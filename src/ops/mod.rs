@@ -1,1 +1,27 @@
-//! (in the making)
+//! Differentiable kernels for the CPU, each with its backward, on flat batches: tokens of all sequences lie back to back
+//! (`[num_tokens, features]`), and [`Segments`] says where each sequence begins. No row is padding.
+//!
+//! Each kernel has a plain-candle twin (`*_plain`) that serves other devices and is its test's witness.
+//! The only place for `unsafe`.
+
+pub mod attention;
+pub mod cross_entropy;
+pub mod frozen;
+pub mod linear;
+pub mod matmul;
+pub mod rms_norm;
+pub mod rope;
+pub mod segments;
+pub mod storage;
+pub mod swiglu;
+#[cfg(test)]
+mod testing;
+
+pub use attention::{AttentionShape, cached_attention, causal_attention};
+pub use cross_entropy::cross_entropy;
+pub use frozen::FrozenWeight;
+pub use linear::{frozen_linear, lora_linear};
+pub use rms_norm::rms_norm;
+pub use rope::{RopeTable, rope};
+pub use segments::Segments;
+pub use swiglu::swiglu;

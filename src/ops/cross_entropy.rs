@@ -1,0 +1,161 @@
+//! The output head and its cross-entropy in one: logits exist for a few rows at a time, and the gradient at the hidden
+//! rows is made in the same pass.
+
+use std::sync::{Arc, Mutex};
+
+use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::FrozenWeight;
+use super::linear::{project, project_back};
+use super::storage::slice;
+
+/// So many logits exist at a time: 16 MB.
+const CHUNK_VALUES: usize = 4 << 20;
+
+/// The sum (not the mean) of `−log softmax(hidden · Wᵀ)[target]` over the rows.
+///
+/// `hidden` is `[num_rows, hidden_size]`, `targets` are `num_rows` token ids. `with_gradient` must be set where
+/// `backward` is to be called; without it the pass costs a third.
+pub fn cross_entropy(
+    hidden: &Tensor,
+    weight: &Arc<FrozenWeight>,
+    targets: &[u32],
+    with_gradient: bool,
+) -> Result<Tensor> {
+    if hidden.dims() != [targets.len(), weight.cols()] {
+        candle_core::bail!("cross entropy of {} targets was given rows {:?}", targets.len(), hidden.dims());
+    }
+    if let Some(target) = targets.iter().find(|&&t| t as usize >= weight.rows()) {
+        candle_core::bail!("token id {target} is outside the vocabulary of {}", weight.rows());
+    }
+    if !hidden.device().is_cpu() {
+        return cross_entropy_plain(hidden, weight, targets);
+    }
+    let op = CrossEntropy {
+        weight: weight.clone(),
+        targets: targets.into(),
+        with_gradient,
+        gradient: Mutex::new(None),
+    };
+    hidden.contiguous()?.apply_op1(op)
+}
+
+/// The same with candle's own operations.
+pub fn cross_entropy_plain(hidden: &Tensor, weight: &FrozenWeight, targets: &[u32]) -> Result<Tensor> {
+    let logits = super::linear::frozen_linear_plain(hidden, weight)?;
+    let log_probabilities = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
+    let targets = Tensor::new(targets, hidden.device())?.unsqueeze(1)?;
+    log_probabilities.gather(&targets, 1)?.sum_all()?.neg()
+}
+
+struct CrossEntropy {
+    weight: Arc<FrozenWeight>,
+    targets: Arc<[u32]>,
+    with_gradient: bool,
+    /// Of the sum, at the hidden rows; made by the forward pass.
+    gradient: Mutex<Option<Vec<f32>>>,
+}
+
+/// Turns a row of logits into `softmax − onehot(target)`, its gradient, and returns its loss.
+fn loss_and_gradient(logits: &mut [f32], target: usize) -> f64 {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let target_logit = logits[target] - max;
+    let mut sum = 0.0f64;
+    for block in logits.chunks_mut(256) {
+        let mut partial = 0.0f32;
+        for logit in block {
+            *logit = (*logit - max).exp();
+            partial += *logit;
+        }
+        sum += f64::from(partial);
+    }
+    let inverse = (1.0 / sum) as f32;
+    for value in logits.iter_mut() {
+        *value *= inverse;
+    }
+    logits[target] -= 1.0;
+    sum.ln() - f64::from(target_logit)
+}
+
+impl CustomOp1 for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "cross-entropy"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let hidden = slice(storage, layout)?;
+        let (vocab, width) = (self.weight.rows(), self.weight.cols());
+        let rows_per_chunk = (CHUNK_VALUES / vocab).max(1);
+        let mut gradient = vec![0.0; if self.with_gradient { hidden.len() } else { 0 }];
+        let mut logits = vec![0.0; rows_per_chunk.min(self.targets.len()) * vocab];
+        let mut total = 0.0;
+        for (i, targets) in self.targets.chunks(rows_per_chunk).enumerate() {
+            let rows = i * rows_per_chunk * width..(i * rows_per_chunk + targets.len()) * width;
+            let logits = &mut logits[..targets.len() * vocab];
+            project(&hidden[rows.clone()], &self.weight, logits)?;
+            total += logits
+                .par_chunks_mut(vocab)
+                .zip(targets)
+                .map(|(logits, &target)| loss_and_gradient(logits, target as usize))
+                // Summed in order, so that the same batch always gives the same bits.
+                .collect::<Vec<_>>()
+                .into_iter()
+                .sum::<f64>();
+            if self.with_gradient {
+                project_back(logits, &self.weight, &mut gradient[rows])?;
+            }
+        }
+        if self.with_gradient
+            && let Ok(mut place) = self.gradient.lock()
+        {
+            *place = Some(gradient);
+        }
+        Ok((CpuStorage::F32(vec![total as f32]), Shape::from(())))
+    }
+
+    fn bwd(&self, hidden: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let gradient = self.gradient.lock().ok().and_then(|mut place| place.take());
+        let Some(gradient) = gradient else {
+            candle_core::bail!("cross entropy was computed without its gradient");
+        };
+        let gradient = Tensor::from_vec(gradient, hidden.shape(), hidden.device())?;
+        Ok(Some(gradient.broadcast_mul(grad)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_same_gradients, finite_differences, random};
+    use super::*;
+
+    #[test]
+    fn agrees_with_its_twin_and_with_finite_differences() {
+        for (rows, width, vocab) in [(1, 1, 2), (5, 7, 11), (70, 4, 100_000)] {
+            let values: Vec<f32> = random(&[vocab * width], 5).to_vec1().unwrap();
+            let weight = Arc::new(FrozenWeight::from_f32(vocab, width, &values).unwrap());
+            let targets: Vec<u32> = (0..rows).map(|i| (i * 31 % vocab) as u32).collect();
+            let hidden = random(&[rows, width], 6);
+            // Of the mean, so that tolerances mean the same for every size.
+            let mean = |loss: Tensor| loss / rows as f64;
+            assert_same_gradients(
+                &[&hidden],
+                |x| mean(cross_entropy(x[0], &weight, &targets, true)?),
+                |x| mean(cross_entropy_plain(x[0], &weight, &targets)?),
+            );
+            if vocab < 1000 {
+                finite_differences(&[&hidden], |x| mean(cross_entropy(x[0], &weight, &targets, true)?));
+            }
+        }
+    }
+
+    #[test]
+    fn no_rows_cost_nothing_and_wrong_targets_are_errors() {
+        let weight = Arc::new(FrozenWeight::from_f32(3, 2, &[1.0; 6]).unwrap());
+        let none = Tensor::zeros((0, 2), candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
+        let loss = cross_entropy(&none, &weight, &[], true).unwrap();
+        assert_eq!(loss.to_scalar::<f32>().unwrap(), 0.0);
+        assert!(cross_entropy(&random(&[1, 2], 1), &weight, &[3], true).is_err());
+        assert!(cross_entropy(&random(&[1, 2], 1), &weight, &[0, 1], true).is_err());
+    }
+}

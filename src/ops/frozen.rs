@@ -1,0 +1,228 @@
+//! A weight that training does not change, held in the type it came in.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use candle_core::quantized::GgmlDType;
+use candle_core::{Result, bail};
+use rayon::prelude::*;
+
+/// So many values are unpacked at a time: 4 MB, which the caches of a current CPU hold.
+const TILE_VALUES: usize = 1 << 20;
+
+/// A frozen matrix `[rows, cols]`, row-major; a row is a whole number of blocks.
+///
+/// Products unpack it tile by tile, so that a 4-bit matrix needs about its own size. Where memory is plenty,
+/// [`FrozenWeight::expand`] unpacks it once and for all, which saves that work in every product.
+pub struct FrozenWeight {
+    rows: usize,
+    cols: usize,
+    dtype: GgmlDType,
+    blocks: Vec<u8>,
+    expanded: OnceLock<Vec<f32>>,
+}
+
+impl FrozenWeight {
+    /// From the bytes as they lie in a GGUF or safetensors file.
+    pub fn new(rows: usize, cols: usize, dtype: GgmlDType, blocks: Vec<u8>) -> Result<Self> {
+        if !cols.is_multiple_of(dtype.block_size()) {
+            bail!("a row of {cols} values is no whole number of {dtype:?} blocks of {}", dtype.block_size());
+        }
+        let expected = rows * row_bytes(dtype, cols);
+        if blocks.len() != expected {
+            bail!("{rows} × {cols} values of type {dtype:?} take {expected} bytes, not {}", blocks.len());
+        }
+        Ok(Self { rows, cols, dtype, blocks, expanded: OnceLock::new() })
+    }
+
+    /// From plain values.
+    pub fn from_f32(rows: usize, cols: usize, values: &[f32]) -> Result<Self> {
+        Self::new(rows, cols, GgmlDType::F32, values.iter().flat_map(|v| v.to_ne_bytes()).collect())
+    }
+
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    pub fn dtype(&self) -> GgmlDType {
+        self.dtype
+    }
+
+    /// As stored, without what [`FrozenWeight::expand`] added.
+    pub fn num_bytes(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Keeps the unpacked values from now on.
+    pub fn expand(&self) -> Result<()> {
+        if self.expanded.get().is_none() {
+            let mut values = vec![0.0; self.rows * self.cols];
+            self.unpack(0..self.rows, &mut values)?;
+            // Another thread may have been quicker, with the same values.
+            let _ = self.expanded.set(values);
+        }
+        Ok(())
+    }
+
+    /// The bytes as they came; a test compares them before and after a step.
+    pub fn bytes(&self) -> &[u8] {
+        &self.blocks
+    }
+
+    /// All values, unpacked.
+    pub fn to_f32(&self) -> Result<Vec<f32>> {
+        let mut values = vec![0.0; self.rows * self.cols];
+        self.rows_into(0..self.rows, &mut values)?;
+        Ok(values)
+    }
+
+    /// The values of one row, for embeddings.
+    pub fn row_into(&self, row: usize, out: &mut [f32]) -> Result<()> {
+        if row >= self.rows {
+            bail!("row {row} of a matrix of {} rows", self.rows);
+        }
+        self.rows_into(row..row + 1, out)
+    }
+
+    /// Calls `f` with consecutive tiles: the rows they hold and their values, row-major.
+    pub fn for_each_tile(&self, mut f: impl FnMut(Range<usize>, &[f32])) -> Result<()> {
+        if let Some(values) = self.expanded.get() {
+            f(0..self.rows, values);
+            return Ok(());
+        }
+        let rows_per_tile = (TILE_VALUES / self.cols.max(1)).clamp(1, self.rows.max(1));
+        let mut tile = vec![0.0; rows_per_tile * self.cols];
+        for start in (0..self.rows).step_by(rows_per_tile) {
+            let rows = start..(start + rows_per_tile).min(self.rows);
+            let tile = &mut tile[..rows.len() * self.cols];
+            self.unpack(rows.clone(), tile)?;
+            f(rows, tile);
+        }
+        Ok(())
+    }
+
+    fn rows_into(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
+        match self.expanded.get() {
+            Some(values) => out.copy_from_slice(&values[rows.start * self.cols..rows.end * self.cols]),
+            None => self.unpack(rows, out)?,
+        }
+        Ok(())
+    }
+
+    fn unpack(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
+        let row_bytes = row_bytes(self.dtype, self.cols);
+        let blocks = &self.blocks[rows.start * row_bytes..rows.end * row_bytes];
+        // A few rows a task: enough work to be worth a task, small enough for the cache.
+        let rows_per_task = (16_384 / self.cols.max(1)).max(1);
+        out.par_chunks_mut(rows_per_task * self.cols)
+            .zip(blocks.par_chunks(rows_per_task * row_bytes))
+            .try_for_each(|(out, blocks)| unpack_blocks(self.dtype, blocks, out))
+    }
+}
+
+fn row_bytes(dtype: GgmlDType, cols: usize) -> usize {
+    cols / dtype.block_size() * dtype.type_size()
+}
+
+fn unpack_blocks(dtype: GgmlDType, blocks: &[u8], out: &mut [f32]) -> Result<()> {
+    match dtype {
+        GgmlDType::F32 => {
+            for (out, bytes) in out.iter_mut().zip(blocks.chunks_exact(4)) {
+                *out = f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+            }
+        }
+        GgmlDType::F16 => {
+            for (out, bytes) in out.iter_mut().zip(blocks.chunks_exact(2)) {
+                *out = half::f16::from_ne_bytes([bytes[0], bytes[1]]).to_f32();
+            }
+        }
+        GgmlDType::BF16 => {
+            for (out, bytes) in out.iter_mut().zip(blocks.chunks_exact(2)) {
+                *out = half::bf16::from_ne_bytes([bytes[0], bytes[1]]).to_f32();
+            }
+        }
+        _ => {
+            // candle reads the blocks through a typed slice: it asks for the block type's alignment.
+            let values = if blocks.as_ptr().align_offset(4) == 0 {
+                dtype.from_data(blocks.into()).dequantize(out.len())?
+            } else {
+                dtype.from_data(aligned_copy(blocks).as_bytes().into()).dequantize(out.len())?
+            };
+            out.copy_from_slice(values.as_slice::<f32>()?);
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that begin at a multiple of 8.
+struct Aligned {
+    words: Vec<u64>,
+    len: usize,
+}
+
+fn aligned_copy(bytes: &[u8]) -> Aligned {
+    let words = bytes
+        .chunks(8)
+        .map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_ne_bytes(word)
+        })
+        .collect();
+    Aligned { words, len: bytes.len() }
+}
+
+impl Aligned {
+    fn as_bytes(&self) -> &[u8] {
+        // SAFETY: the words are initialised, own at least `len` bytes (see `aligned_copy`), and u8 has no alignment.
+        unsafe { std::slice::from_raw_parts(self.words.as_ptr().cast(), self.len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::quantized::QTensor;
+    use candle_core::{Device, Tensor};
+
+    use super::*;
+
+    #[test]
+    fn unpacks_what_candle_packed_in_tiles_rows_and_as_a_whole() {
+        for dtype in [GgmlDType::F32, GgmlDType::F16, GgmlDType::BF16, GgmlDType::Q4_1, GgmlDType::Q8_0, GgmlDType::Q6K]
+        {
+            let (rows, cols) = (5000, 256);
+            let values: Vec<f32> = (0..rows * cols).map(|i| ((i * 7919 % 1013) as f32 - 500.0) / 300.0).collect();
+            let tensor = Tensor::from_vec(values, (rows, cols), &Device::Cpu).unwrap();
+            let packed = QTensor::quantize(&tensor, dtype).unwrap();
+            let expected: Vec<f32> =
+                packed.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            let weight = FrozenWeight::new(rows, cols, dtype, packed.data().unwrap().into_owned()).unwrap();
+            let mut tiled = Vec::new();
+            weight.for_each_tile(|_, tile| tiled.extend_from_slice(tile)).unwrap();
+            assert!(tiled == expected, "{dtype:?} in tiles");
+            let mut row = vec![0.0; cols];
+            weight.row_into(4321, &mut row).unwrap();
+            assert!(row == expected[4321 * cols..4322 * cols], "{dtype:?} by row");
+            weight.expand().unwrap();
+            assert!(weight.to_f32().unwrap() == expected, "{dtype:?} expanded");
+        }
+    }
+
+    #[test]
+    fn odd_addresses_and_wrong_sizes_are_handled() {
+        let packed = vec![1u8; 20 * 4 + 1];
+        let mut at_odd_address = vec![0.0; 128];
+        unpack_blocks(GgmlDType::Q4_1, &packed[1..], &mut at_odd_address).unwrap();
+        let mut aligned = vec![0.0; 128];
+        unpack_blocks(GgmlDType::Q4_1, &packed[..80], &mut aligned).unwrap();
+        assert_eq!(at_odd_address, aligned);
+        assert!(FrozenWeight::new(2, 32, GgmlDType::Q4_1, vec![0; 39]).is_err());
+        assert!(FrozenWeight::new(2, 33, GgmlDType::Q4_1, vec![0; 40]).is_err());
+        let weight = FrozenWeight::from_f32(2, 2, &[1.0; 4]).unwrap();
+        assert!(weight.row_into(2, &mut [0.0; 2]).is_err());
+    }
+}

@@ -1,0 +1,90 @@
+//! Root-mean-square norm with a frozen weight (Zhang & Sennrich 2019, as `LlamaRMSNorm` computes it).
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::storage::{slice, with_slices};
+
+/// `x / sqrt(mean(x²) + eps) · weight`, row by row. `x` is `[num_tokens, hidden]`, `weight` holds `hidden` values.
+pub fn rms_norm(x: &Tensor, weight: &Arc<[f32]>, eps: f64) -> Result<Tensor> {
+    if x.device().is_cpu() {
+        return x.contiguous()?.apply_op1(RmsNorm { weight: weight.clone(), eps: eps as f32 });
+    }
+    rms_norm_plain(x, weight, eps)
+}
+
+/// The same with candle's own operations.
+pub fn rms_norm_plain(x: &Tensor, weight: &Arc<[f32]>, eps: f64) -> Result<Tensor> {
+    let weight = Tensor::new(&weight[..], x.device())?;
+    let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;
+    x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.broadcast_mul(&weight)
+}
+
+struct RmsNorm {
+    weight: Arc<[f32]>,
+    eps: f32,
+}
+
+impl RmsNorm {
+    fn inverse_rms(&self, row: &[f32]) -> f32 {
+        let sum: f32 = row.iter().map(|v| v * v).sum();
+        1.0 / (sum / row.len() as f32 + self.eps).sqrt()
+    }
+}
+
+impl CustomOp1 for RmsNorm {
+    fn name(&self) -> &'static str {
+        "rms-norm"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = slice(storage, layout)?;
+        let hidden = self.weight.len();
+        let mut out = vec![0.0; x.len()];
+        out.par_chunks_mut(hidden).zip(x.par_chunks(hidden)).for_each(|(out, x)| {
+            let scale = self.inverse_rms(x);
+            for ((out, x), weight) in out.iter_mut().zip(x).zip(&*self.weight) {
+                *out = x * scale * weight;
+            }
+        });
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+
+    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let hidden = self.weight.len();
+        let dx = with_slices([x, grad], |[x, grad]| {
+            let mut dx = vec![0.0; x.len()];
+            dx.par_chunks_mut(hidden).zip(x.par_chunks(hidden)).zip(grad.par_chunks(hidden)).for_each(
+                |((dx, x), grad)| {
+                    // With s = 1/rms: dx = s·(g·w) − x·s³/n·Σ(g·w·x).
+                    let scale = self.inverse_rms(x);
+                    let dot: f32 = grad.iter().zip(&*self.weight).zip(x).map(|((g, w), x)| g * w * x).sum();
+                    let shrink = dot * scale * scale * scale / hidden as f32;
+                    for (((dx, x), g), w) in dx.iter_mut().zip(x).zip(grad).zip(&*self.weight) {
+                        *dx = g * w * scale - x * shrink;
+                    }
+                },
+            );
+            dx
+        })?;
+        Ok(Some(Tensor::from_vec(dx, x.shape(), x.device())?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_same_gradients, finite_differences, random};
+    use super::*;
+
+    #[test]
+    fn agrees_with_its_twin_and_with_finite_differences() {
+        for (rows, hidden) in [(1, 1), (3, 7), (5, 64)] {
+            let weight: Arc<[f32]> = random(&[hidden], 1).to_vec1::<f32>().unwrap().into();
+            let x = random(&[rows, hidden], 2);
+            assert_same_gradients(&[&x], |x| rms_norm(x[0], &weight, 1e-5), |x| rms_norm_plain(x[0], &weight, 1e-5));
+            finite_differences(&[&x], |x| rms_norm(x[0], &weight, 1e-5));
+        }
+    }
+}

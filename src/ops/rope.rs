@@ -1,0 +1,113 @@
+//! Rotary position embedding (Su et al. 2021) in the half-split layout of Transformers' `apply_rotary_pos_emb`.
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::storage::{slice, with_slice};
+
+/// Cosines and sines for the positions of one batch.
+#[derive(Clone)]
+pub struct RopeTable {
+    /// `[num_tokens, head_dim / 2]`
+    cos: Arc<[f32]>,
+    sin: Arc<[f32]>,
+    head_dim: usize,
+}
+
+impl RopeTable {
+    /// `inverse_frequencies` are `head_dim / 2` values, `positions` one a token.
+    pub fn new(inverse_frequencies: &[f32], positions: &[usize]) -> Self {
+        let angles = || positions.iter().flat_map(|&p| inverse_frequencies.iter().map(move |f| p as f32 * f));
+        Self {
+            cos: angles().map(f32::cos).collect(),
+            sin: angles().map(f32::sin).collect(),
+            head_dim: 2 * inverse_frequencies.len(),
+        }
+    }
+
+    /// Rotates every head of every row; `sign` −1 turns back.
+    fn rotate(&self, x: &[f32], width: usize, sign: f32) -> Vec<f32> {
+        let half = self.head_dim / 2;
+        let mut out = vec![0.0; x.len()];
+        let tables = self.cos.par_chunks(half).zip(self.sin.par_chunks(half));
+        out.par_chunks_mut(width).zip(x.par_chunks(width)).zip(tables).for_each(|((out, x), (cos, sin))| {
+            for (out, x) in out.chunks_mut(self.head_dim).zip(x.chunks(self.head_dim)) {
+                let (x1, x2) = x.split_at(half);
+                let (out1, out2) = out.split_at_mut(half);
+                for i in 0..half {
+                    let sin = sign * sin[i];
+                    out1[i] = x1[i] * cos[i] - x2[i] * sin;
+                    out2[i] = x2[i] * cos[i] + x1[i] * sin;
+                }
+            }
+        });
+        out
+    }
+}
+
+/// Rotates `x`, `[num_tokens, num_heads · head_dim]`, by each token's position.
+pub fn rope(x: &Tensor, table: &RopeTable) -> Result<Tensor> {
+    let (num_tokens, width) = x.dims2()?;
+    if num_tokens * table.head_dim / 2 != table.cos.len() || !width.is_multiple_of(table.head_dim) {
+        candle_core::bail!("rope: {num_tokens} × {width} values don't fit a table of {} angles", table.cos.len());
+    }
+    if x.device().is_cpu() {
+        return x.contiguous()?.apply_op1(Rope { table: table.clone(), width });
+    }
+    rope_plain(x, table)
+}
+
+/// The same with candle's own operations.
+pub fn rope_plain(x: &Tensor, table: &RopeTable) -> Result<Tensor> {
+    let (num_tokens, width) = x.dims2()?;
+    let half = table.head_dim / 2;
+    let angles = |values: &[f32]| Tensor::new(values, x.device())?.reshape((num_tokens, 1, half));
+    let (cos, sin) = (angles(&table.cos)?, angles(&table.sin)?);
+    let x = x.reshape((num_tokens, width / table.head_dim, table.head_dim))?;
+    let (x1, x2) = (x.narrow(2, 0, half)?, x.narrow(2, half, half)?);
+    let out1 = (x1.broadcast_mul(&cos)? - x2.broadcast_mul(&sin)?)?;
+    let out2 = (x2.broadcast_mul(&cos)? + x1.broadcast_mul(&sin)?)?;
+    Tensor::cat(&[out1, out2], 2)?.reshape((num_tokens, width))
+}
+
+struct Rope {
+    table: RopeTable,
+    width: usize,
+}
+
+impl CustomOp1 for Rope {
+    fn name(&self) -> &'static str {
+        "rope"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let out = self.table.rotate(slice(storage, layout)?, self.width, 1.0);
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+
+    /// A rotation's gradient is turned back by the same angle.
+    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let dx = with_slice(grad, |grad| self.table.rotate(grad, self.width, -1.0))?;
+        Ok(Some(Tensor::from_vec(dx, x.shape(), x.device())?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_same_gradients, finite_differences, random};
+    use super::*;
+
+    #[test]
+    fn agrees_with_its_twin_and_with_finite_differences() {
+        for (num_tokens, heads, head_dim) in [(1, 1, 2), (5, 3, 4), (7, 2, 16)] {
+            let frequencies: Vec<f32> = (0..head_dim / 2).map(|i| 1.0 / (i as f32 + 1.0)).collect();
+            let positions: Vec<usize> = (0..num_tokens).map(|i| i % 4).collect();
+            let table = RopeTable::new(&frequencies, &positions);
+            let x = random(&[num_tokens, heads * head_dim], 3);
+            assert_same_gradients(&[&x], |x| rope(x[0], &table), |x| rope_plain(x[0], &table));
+            finite_differences(&[&x], |x| rope(x[0], &table));
+        }
+    }
+}

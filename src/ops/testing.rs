@@ -1,0 +1,70 @@
+//! Witnesses for the kernels' tests: the plain twin and finite differences.
+
+use candle_core::{Device, Result, Tensor, Var};
+use rand::{RngExt, SeedableRng};
+
+/// Values around zero, the same for the same seed.
+pub fn random(dims: &[usize], seed: u64) -> Tensor {
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    let values: Vec<f32> = (0..dims.iter().product()).map(|_| rng.random_range(-1.5f32..1.5)).collect();
+    Tensor::from_vec(values, dims, &Device::Cpu).unwrap()
+}
+
+type Op<'a> = &'a dyn Fn(&[&Tensor]) -> Result<Tensor>;
+
+/// Output, and the gradient of every input, for a loss that weighs each output value differently.
+fn run(inputs: &[&Tensor], op: Op<'_>) -> (Tensor, Vec<Tensor>) {
+    let vars: Vec<Var> = inputs.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
+    let tensors: Vec<&Tensor> = vars.iter().map(Var::as_tensor).collect();
+    let out = op(&tensors).unwrap();
+    let loss = (&out * random(out.dims(), 99)).unwrap().sum_all().unwrap();
+    let grads = loss.backward().unwrap();
+    let grads = vars.iter().map(|v| grads.get(v).expect("an input has no gradient").clone()).collect();
+    (out.detach(), grads)
+}
+
+fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
+    assert_eq!(a.dims(), b.dims());
+    let difference = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
+    difference.to_vec1::<f32>().unwrap().into_iter().fold(0.0, f32::max)
+}
+
+/// Output and gradients of `op` are those of `twin`.
+pub fn assert_same_gradients(
+    inputs: &[&Tensor],
+    op: impl Fn(&[&Tensor]) -> Result<Tensor>,
+    twin: impl Fn(&[&Tensor]) -> Result<Tensor>,
+) {
+    let (out, grads) = run(inputs, &op);
+    let (expected, expected_grads) = run(inputs, &twin);
+    assert!(largest_difference(&out, &expected) < 2e-5, "output");
+    for (i, (grad, expected)) in grads.iter().zip(&expected_grads).enumerate() {
+        let difference = largest_difference(grad, expected);
+        assert!(difference < 1e-4, "gradient of input {i} is off by {difference}");
+    }
+}
+
+/// The gradients of `op` are its slopes, measured along random directions.
+pub fn finite_differences(inputs: &[&Tensor], op: impl Fn(&[&Tensor]) -> Result<Tensor>) {
+    let (_, grads) = run(inputs, &op);
+    let loss_at = |inputs: &[&Tensor]| -> f64 {
+        let out = op(inputs).unwrap();
+        let weighed = (&out * random(out.dims(), 99)).unwrap().flatten_all().unwrap();
+        weighed.to_vec1::<f32>().unwrap().into_iter().map(f64::from).sum()
+    };
+    for (i, grad) in grads.iter().enumerate() {
+        let direction = random(inputs[i].dims(), 7 + i as u64);
+        let step = 1e-2;
+        let moved = |sign: f64| {
+            let moved = (inputs[i] + (&direction * (sign * step)).unwrap()).unwrap();
+            let mut inputs = inputs.to_vec();
+            inputs[i] = &moved;
+            loss_at(&inputs)
+        };
+        let slope = (moved(1.0) - moved(-1.0)) / (2.0 * step);
+        let products = (grad * &direction).unwrap().flatten_all().unwrap();
+        let expected: f64 = products.to_vec1::<f32>().unwrap().into_iter().map(f64::from).sum();
+        let tolerance = 2e-2 * (1.0 + expected.abs());
+        assert!((slope - expected).abs() < tolerance, "input {i}: slope {slope}, gradient says {expected}");
+    }
+}
