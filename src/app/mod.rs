@@ -1,1 +1,3 @@
 //! The window; it alone knows egui.
+
+pub mod kit;

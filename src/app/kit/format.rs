@@ -1,0 +1,117 @@
+//! Numbers as the window writes them: thousands with a comma, units after a space, minus as "−".
+
+/// `1,240`
+pub fn thousands(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 example`, `1,240 examples`
+pub fn count(value: u64, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(value), if value == 1 { one } else { many })
+}
+
+/// `98 MB`, `1.3 GB`; decimal units, as on the shelf.
+pub fn bytes(value: u64) -> String {
+    let value = value as f64;
+    match value {
+        v if v < 999.5e3 => format!("{:.0} kB", (v / 1e3).max(if v > 0.0 { 1.0 } else { 0.0 })),
+        v if v < 999.5e6 => format!("{:.0} MB", v / 1e6),
+        v if v < 99.95e9 => format!("{:.1} GB", v / 1e9),
+        v => format!("{:.0} GB", v / 1e9),
+    }
+}
+
+/// Weights of a model: `134.5 M`, `1.24 B`.
+pub fn parameters(value: u64) -> String {
+    match value as f64 {
+        v if v < 1e3 => format!("{v}"),
+        v if v < 1e6 => format!("{:.1} K", v / 1e3),
+        v if v < 1e9 => format!("{:.1} M", v / 1e6),
+        v => format!("{:.2} B", v / 1e9),
+    }
+}
+
+/// `42 s`, `3 min 12 s`, `1 h 10 min`
+pub fn duration(secs: f64) -> String {
+    if !secs.is_finite() || secs < 0.0 {
+        return "–".to_owned();
+    }
+    if secs < 9.95 {
+        return format!("{secs:.1} s");
+    }
+    let secs = secs.round() as u64;
+    match secs {
+        0..60 => format!("{secs} s"),
+        60..3600 => format!("{} min {} s", secs / 60, secs % 60),
+        _ => format!("{} h {} min", secs / 3600, secs % 3600 / 60),
+    }
+}
+
+/// Like [`duration`], without tenths: for what changes while one looks.
+pub fn time_left(secs: f64) -> String {
+    if secs.is_finite() && (0.0..9.95).contains(&secs) { format!("{} s", secs.round()) } else { duration(secs) }
+}
+
+/// `0.436`; more digits for what is small.
+pub fn loss(value: f64) -> String {
+    match value {
+        v if !v.is_finite() => "–".to_owned(),
+        v if v != 0.0 && v.abs() < 1e-3 => signed(&format!("{v:.1e}")),
+        v => signed(&format!("{v:.3}")),
+    }
+}
+
+/// `2e-4`, `0.05`, `1.83e-4`: learning rates and the like.
+pub fn rate(value: f64) -> String {
+    if value == 0.0 || value.abs() >= 1e-2 {
+        return signed(&trim(&format!("{value:.3}")));
+    }
+    let text = format!("{value:.2e}");
+    match text.split_once('e') {
+        Some((mantissa, exponent)) => signed(&format!("{}e{exponent}", trim(mantissa))),
+        None => text,
+    }
+}
+
+/// `71.8 %`
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// `640`, `37.5`: tokens a second.
+pub fn speed(value: f64) -> String {
+    if value < 99.95 { format!("{value:.1}") } else { thousands(value.round() as u64) }
+}
+
+fn trim(text: &str) -> String {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+}
+
+/// A true minus sign in front; the one of an exponent stays as programs write it.
+fn signed(text: &str) -> String {
+    text.strip_prefix('-').map_or_else(|| text.to_owned(), |rest| format!("−{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_numbers_as_the_style_says() {
+        assert_eq!([thousands(0), thousands(999), thousands(1240), thousands(1_234_567)], ["0", "999", "1,240", "1,234,567"]);
+        assert_eq!([bytes(98_362_432), bytes(1_300_000_000), bytes(512)], ["98 MB", "1.3 GB", "1 kB"]);
+        assert_eq!([parameters(134_515_008), parameters(1_240_000_000)], ["134.5 M", "1.24 B"]);
+        assert_eq!([duration(4.0), duration(192.0), duration(4200.0)], ["4.0 s", "3 min 12 s", "1 h 10 min"]);
+        assert_eq!([rate(2e-4), rate(1.833e-4), rate(0.05), rate(0.0)], ["2e-4", "1.83e-4", "0.05", "0"]);
+        assert_eq!([loss(0.4361), loss(-1.5), loss(f64::NAN)], ["0.436", "−1.500", "–"]);
+        assert_eq!(percent(0.718), "71.8 %");
+    }
+}
