@@ -161,7 +161,8 @@ impl CausalAttention {
     fn weights(&self, q: &[f32], k: &[f32], (start, len, kv_head): (usize, usize, usize), head: usize) -> Vec<f32> {
         let shape = self.shape;
         let mut scores = vec![0.0; len * len];
-        let q = Mat::strided(&q[start * shape.q_width() + head * shape.head_dim..], len, shape.head_dim, shape.q_width());
+        let q =
+            Mat::strided(&q[start * shape.q_width() + head * shape.head_dim..], len, shape.head_dim, shape.q_width());
         let k = self.kv(k, (start, len, kv_head));
         matmul(MatMut::new(&mut scores, len, len), q, k.t(), shape.scale, false, Threads::One);
         for (row, scores) in scores.chunks_mut(len).enumerate() {
@@ -193,11 +194,8 @@ impl CausalAttention {
         let (start, len, kv_head) = task;
         let shape = self.shape;
         let (dim, group, width) = (shape.head_dim, shape.group(), shape.q_width());
-        let mut result = HeadGradients {
-            dq: vec![0.0; len * group * dim],
-            dk: vec![0.0; len * dim],
-            dv: vec![0.0; len * dim],
-        };
+        let mut result =
+            HeadGradients { dq: vec![0.0; len * group * dim], dk: vec![0.0; len * dim], dv: vec![0.0; len * dim] };
         let mut ds = vec![0.0; len * len];
         for i in 0..group {
             let head = kv_head * group + i;

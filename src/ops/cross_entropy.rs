@@ -32,12 +32,8 @@ pub fn cross_entropy(
     if !hidden.device().is_cpu() {
         return cross_entropy_plain(hidden, weight, targets);
     }
-    let op = CrossEntropy {
-        weight: weight.clone(),
-        targets: targets.into(),
-        with_gradient,
-        gradient: Mutex::new(None),
-    };
+    let op =
+        CrossEntropy { weight: weight.clone(), targets: targets.into(), with_gradient, gradient: Mutex::new(None) };
     hidden.contiguous()?.apply_op1(op)
 }
 

@@ -198,8 +198,7 @@ mod tests {
             let values: Vec<f32> = (0..rows * cols).map(|i| ((i * 7919 % 1013) as f32 - 500.0) / 300.0).collect();
             let tensor = Tensor::from_vec(values, (rows, cols), &Device::Cpu).unwrap();
             let packed = QTensor::quantize(&tensor, dtype).unwrap();
-            let expected: Vec<f32> =
-                packed.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            let expected: Vec<f32> = packed.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
             let weight = FrozenWeight::new(rows, cols, dtype, packed.data().unwrap().into_owned()).unwrap();
             let mut tiled = Vec::new();
             weight.for_each_tile(|_, tile| tiled.extend_from_slice(tile)).unwrap();

@@ -129,7 +129,14 @@ impl CustomOp3 for LoraLinear {
         let mut out = vec![0.0; n * outputs];
         project(x, &self.weight, &mut out)?;
         let mut xa = vec![0.0; n * r];
-        matmul(MatMut::new(&mut xa, n, r), Mat::new(x, n, inputs), Mat::new(a, r, inputs).t(), 1.0, false, Threads::All);
+        matmul(
+            MatMut::new(&mut xa, n, r),
+            Mat::new(x, n, inputs),
+            Mat::new(a, r, inputs).t(),
+            1.0,
+            false,
+            Threads::All,
+        );
         let b = Mat::new(b, outputs, r).t();
         matmul(MatMut::new(&mut out, n, outputs), Mat::new(&xa, n, r), b, self.scale, true, Threads::All);
         Ok((CpuStorage::F32(out), (n, outputs).into()))

@@ -139,9 +139,10 @@ impl Widget for Chip {
         let ink = if self.is_selected { theme.text.normal } else { theme.text.soft };
         let font = if self.is_selected { theme.strong() } else { theme.body() };
         let text = ui.painter().layout_no_wrap(self.words.clone(), font, ink);
-        let count = self.count.as_ref().map(|count| {
-            ui.painter().layout_no_wrap(count.clone(), theme.small(), theme.text.faint)
-        });
+        let count = self
+            .count
+            .as_ref()
+            .map(|count| ui.painter().layout_no_wrap(count.clone(), theme.small(), theme.text.faint));
         let gap = theme.space.xs + theme.space.xxs;
         let icon_width = if self.icon.is_some() { theme.size.icon_small + gap } else { 0.0 };
         let count_width = count.as_ref().map_or(0.0, |count| count.size().x + gap);

@@ -145,7 +145,15 @@ impl Button {
     fn colors(&self, theme: &Theme, response: &Response) -> Colors {
         let (hovered, pressed) = (response.hovered(), response.is_pointer_button_down_on());
         let none = Color32::TRANSPARENT;
-        let pick = |rest, hover, active| if pressed { active } else if hovered { hover } else { rest };
+        let pick = |rest, hover, active| {
+            if pressed {
+                active
+            } else if hovered {
+                hover
+            } else {
+                rest
+            }
+        };
         if self.disabled.is_some() {
             let (fill, edge) = match self.kind {
                 Kind::Primary | Kind::DangerSolid => (theme.surface.active, none),

@@ -1,6 +1,9 @@
 //! Cards, and the cards of an empty state.
 
-use egui::{Align, Color32, CursorIcon, Frame, InnerResponse, Layout, Margin, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, UiBuilder, Vec2, WidgetInfo};
+use egui::{
+    Align, Color32, CursorIcon, Frame, InnerResponse, Layout, Margin, Pos2, Rect, Response, Role, Sense, Stroke,
+    StrokeKind, Ui, UiBuilder, Vec2, WidgetInfo,
+};
 
 use super::button::Button;
 use super::focus;
@@ -57,7 +60,8 @@ impl Card {
         };
         let sense = if self.name.is_some() { Sense::click() } else { Sense::hover() };
         let shown = ui.scope_builder(UiBuilder::new().sense(sense), |ui| {
-            let fill = if self.name.is_some() && ui.response().hovered() { theme.surface.hover } else { theme.surface.card };
+            let fill =
+                if self.name.is_some() && ui.response().hovered() { theme.surface.hover } else { theme.surface.card };
             let edge = if self.is_selected { Color32::TRANSPARENT } else { theme.stroke.normal };
             // The edge is painted inside, so that a selected card's content doesn't move.
             Frame::new()

@@ -1,6 +1,8 @@
 //! Choosing: segments for two or three, a combo for more, switch and check box for on and off.
 
-use egui::{Align2, Color32, CursorIcon, Popup, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
+use egui::{
+    Align2, Color32, CursorIcon, Popup, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
+};
 
 use super::focus;
 use super::icon;
@@ -14,7 +16,8 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, options: &[(T, &s
         .iter()
         .map(|(_, words)| ui.painter().layout_no_wrap((*words).to_owned(), theme.body(), Color32::PLACEHOLDER))
         .collect();
-    let width: f32 = galleys.iter().map(|g| g.size().x + 2.0 * theme.pad.button_small_x + small).sum::<f32>() + 3.0 * small;
+    let width: f32 =
+        galleys.iter().map(|g| g.size().x + 2.0 * theme.pad.button_small_x + small).sum::<f32>() + 3.0 * small;
     let (rect, group) = ui.allocate_exact_size(Vec2::new(width, theme.size.control_height), Sense::hover());
     group.widget_info(|| WidgetInfo::labeled(Role::RadioGroup, true, name));
     let rounding = theme.rounding(theme.radius.control);
@@ -199,9 +202,11 @@ pub fn checkbox(ui: &mut Ui, words: &str, is_on: bool) -> Option<bool> {
     let galley = ui.painter().layout_no_wrap(words.to_owned(), theme.body(), theme.text.normal);
     let side = theme.size.icon_small;
     let text_width = if words.is_empty() { 0.0 } else { theme.space.s + theme.space.xxs + galley.size().x };
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(side + text_width, theme.size.control_height_small), Sense::click());
+    let (rect, response) =
+        ui.allocate_exact_size(Vec2::new(side + text_width, theme.size.control_height_small), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, is_on, words));
-    let square = Rect::from_min_size(Pos2::new(rect.left(), rect.center().y - side / 2.0), Vec2::splat(side)).round_ui();
+    let square =
+        Rect::from_min_size(Pos2::new(rect.left(), rect.center().y - side / 2.0), Vec2::splat(side)).round_ui();
     let rounding = theme.rounding(theme.radius.mark);
     if is_on {
         ui.painter().rect_filled(square, rounding, theme.accent.line);
@@ -210,7 +215,8 @@ pub fn checkbox(ui: &mut Ui, words: &str, is_on: bool) -> Option<bool> {
         let edge = Stroke::new(theme.width.line, theme.text.faint);
         ui.painter().rect(square, rounding, theme.surface.input, edge, StrokeKind::Inside);
     }
-    let at = Pos2::new(square.right() + theme.space.s + theme.space.xxs, (rect.center().y - galley.size().y / 2.0).round());
+    let at =
+        Pos2::new(square.right() + theme.space.s + theme.space.xxs, (rect.center().y - galley.size().y / 2.0).round());
     ui.painter().galley(at, galley, theme.text.normal);
     focus::ring(ui, &response, theme.radius.badge);
     let clicked = response.clicked();

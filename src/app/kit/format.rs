@@ -106,7 +106,10 @@ mod tests {
 
     #[test]
     fn writes_numbers_as_the_style_says() {
-        assert_eq!([thousands(0), thousands(999), thousands(1240), thousands(1_234_567)], ["0", "999", "1,240", "1,234,567"]);
+        assert_eq!(
+            [thousands(0), thousands(999), thousands(1240), thousands(1_234_567)],
+            ["0", "999", "1,240", "1,234,567"]
+        );
         assert_eq!([bytes(98_362_432), bytes(1_300_000_000), bytes(512)], ["98 MB", "1.3 GB", "1 kB"]);
         assert_eq!([parameters(134_515_008), parameters(1_240_000_000)], ["134.5 M", "1.24 B"]);
         assert_eq!([duration(4.0), duration(192.0), duration(4200.0)], ["4.0 s", "3 min 12 s", "1 h 10 min"]);

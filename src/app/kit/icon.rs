@@ -22,7 +22,10 @@ impl Icon {
     }
 
     fn font(self, size: f32) -> FontId {
-        FontId::new(size, FontFamily::Name(if self.is_filled { super::fonts::ICON_FILL } else { super::fonts::ICON }.into()))
+        FontId::new(
+            size,
+            FontFamily::Name(if self.is_filled { super::fonts::ICON_FILL } else { super::fonts::ICON }.into()),
+        )
     }
 
     /// Paints the icon in a square of `size` around `center`.

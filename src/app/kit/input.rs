@@ -1,6 +1,8 @@
 //! Wells to type in: one line, several lines, a number.
 
-use egui::{Align, Align2, Color32, Frame, Id, Key, Margin, Pos2, Response, Sense, StrokeKind, TextEdit, Ui, UiBuilder, Vec2};
+use egui::{
+    Align, Align2, Color32, Frame, Id, Key, Margin, Pos2, Response, Sense, StrokeKind, TextEdit, Ui, UiBuilder, Vec2,
+};
 
 use super::icon::Icon;
 use super::text::Text;
@@ -103,7 +105,10 @@ impl<'a> TextInput<'a> {
     fn editor(text: &'a mut String, hint: &str, is_mono: bool, rows: usize, theme: &Theme) -> TextEdit<'a> {
         let font = if is_mono { theme.mono() } else { theme.body() };
         let editor = if rows > 1 { TextEdit::multiline(text).desired_rows(rows) } else { TextEdit::singleline(text) };
-        editor.frame(Frame::NONE).font(font.clone()).hint_text(egui::RichText::new(hint).font(font).color(theme.text.faint))
+        editor
+            .frame(Frame::NONE)
+            .font(font.clone())
+            .hint_text(egui::RichText::new(hint).font(font).color(theme.text.faint))
     }
 
     fn well_of_one_line(self, ui: &mut Ui) -> Response {
@@ -131,7 +136,8 @@ impl<'a> TextInput<'a> {
             cap.paint(ui, inner.right_center(), theme.text.faint, theme.stroke.strong);
             inner.max.x -= theme.space.xs;
         }
-        let mut child = ui.new_child(UiBuilder::new().max_rect(inner).layout(egui::Layout::left_to_right(Align::Center)));
+        let mut child =
+            ui.new_child(UiBuilder::new().max_rect(inner).layout(egui::Layout::left_to_right(Align::Center)));
         child.set_clip_rect(child.clip_rect().intersect(well));
         let mut editor = Self::editor(self.text, self.hint, self.is_mono, 1, theme)
             .desired_width(inner.width())
@@ -190,7 +196,16 @@ pub struct NumberField<'a> {
 impl<'a> NumberField<'a> {
     /// `name` is the accessible name.
     pub fn new(name: &'a str, value: f64) -> Self {
-        Self { name, value, words: format!("{value}"), step: 1.0, is_integer: false, unit: "", width: 96.0, error: None }
+        Self {
+            name,
+            value,
+            words: format!("{value}"),
+            step: 1.0,
+            is_integer: false,
+            unit: "",
+            width: 96.0,
+            error: None,
+        }
     }
 
     pub fn integer(self) -> Self {

@@ -1,6 +1,8 @@
 //! Rows of names and values, sections, rules, and the block of one role.
 
-use egui::{Align, Color32, Id, Layout, Pos2, Rect, Response, Role as AccessRole, Sense, Ui, UiBuilder, Vec2, WidgetInfo};
+use egui::{
+    Align, Color32, Id, Layout, Pos2, Rect, Response, Role as AccessRole, Sense, Ui, UiBuilder, Vec2, WidgetInfo,
+};
 
 use super::icon::{self, Icon};
 use super::text::Text;
@@ -152,12 +154,7 @@ pub fn role_heading(ui: &mut Ui, role: Role) {
 }
 
 /// A block with the role's two-pixel bar at its left; `head` comes after the role's name, on its line.
-pub fn role_block<R>(
-    ui: &mut Ui,
-    role: Role,
-    head: impl FnOnce(&mut Ui),
-    content: impl FnOnce(&mut Ui) -> R,
-) -> R {
+pub fn role_block<R>(ui: &mut Ui, role: Role, head: impl FnOnce(&mut Ui), content: impl FnOnce(&mut Ui) -> R) -> R {
     let theme = Theme::of(ui);
     let (_, _, color) = role_look(theme, role);
     let indent = theme.space.m;
