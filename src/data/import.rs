@@ -103,6 +103,8 @@ pub struct ImportPreview {
     pub rejected: Vec<Rejected>,
     /// Reasons in words with how often, the most frequent first.
     pub reasons: Vec<(String, u64)>,
+    /// What came in but deserves a word, with how often: "the answer is empty", "tools is not used".
+    pub notes: Vec<(String, u64)>,
 }
 
 /// What an import did.
@@ -114,4 +116,6 @@ pub struct ImportReport {
     /// The first 200 of them.
     pub rejected: Vec<Rejected>,
     pub reasons: Vec<(String, u64)>,
+    /// What came in but deserves a word, with how often: "the answer is empty", "tools is not used".
+    pub notes: Vec<(String, u64)>,
 }

@@ -106,6 +106,9 @@ pub struct ProjectState {
     pub settings: Settings,
     /// Rises with every change of the examples; pages of an older one are stale.
     pub revision: u64,
+    /// The example that the last edit, undo or redo of this session was about, so that the window can show it; the new
+    /// one after `Insert` and `Duplicate`.
+    pub last_changed: Option<i64>,
 }
 
 /// A change of the examples; each is one step of undo.
