@@ -5,13 +5,19 @@ use std::path::Path;
 
 /// Writes `bytes` beside `path`, syncs them to the disk and renames them into place; makes missing folders.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    stream_atomic(path, |out| out.write_all(bytes))
+}
+
+/// The same for what is written piece by piece; if `write` fails, the file stays as it was.
+pub fn stream_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> std::io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
+    let mut out = std::io::BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
+    write(&mut out)?;
+    let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|e| e.error)?;
     // The rename itself is only durable once the folder is synced.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Example;
+use super::{Example, Split};
 
 /// The shapes that are recognised by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,16 @@ impl Default for SplitSpec {
     }
 }
 
+/// A row that came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadExample {
+    /// The line in the file where the row begins, from 1.
+    pub line: u64,
+    pub example: Example,
+    /// Where the file itself says so.
+    pub split: Option<Split>,
+}
+
 /// A row that can't be an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
@@ -79,6 +89,12 @@ pub struct Rejected {
     pub reason: String,
     /// The row as it stands in the file, so that it can be saved and mended.
     pub source: String,
+}
+
+impl std::fmt::Display for Rejected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}: {}", self.line, self.reason)
+    }
 }
 
 /// A look at a file before it is imported.

@@ -1,6 +1,18 @@
 //! Labelled examples: what one is, how files become examples, how they are split.
+//!
+//! A file goes through [`formats`] (bytes → rows) and [`shapes`] or [`mapping`] (rows → examples); [`reader`] puts them
+//! together.
 
+pub mod error;
 pub mod example;
+pub mod formats;
 pub mod import;
+pub mod mapping;
+pub mod reader;
+pub mod shapes;
+pub mod split;
+mod tally;
 
+pub use error::ImportError;
 pub use example::{Example, Message, Role, Split};
+pub use reader::{preview, read_all, read_examples, save_rejected};

@@ -1,0 +1,77 @@
+//! What can be wrong with a file as a whole; a single bad row is a [`Rejected`].
+
+use std::path::{Path, PathBuf};
+
+use super::import::Rejected;
+
+/// A file that can't be imported; the message is a sentence that names the file, [`ImportError::hint`] what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error("{} does not exist", path.display())]
+    Missing { path: PathBuf },
+    #[error("{} is a folder, but a file is needed", path.display())]
+    Folder { path: PathBuf },
+    #[error("{} is not a regular file", path.display())]
+    Special { path: PathBuf },
+    #[error("{} can't be read: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{} can't be written: {source}", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("{} is empty", path.display())]
+    Empty { path: PathBuf },
+    #[error("{} has a header ({header}), but no rows", path.display())]
+    HeaderOnly { path: PathBuf, header: String },
+    #[error("{} has no rows: {what}", path.display())]
+    NoRows { path: PathBuf, what: String },
+    #[error("{} is in {encoding}, but only UTF-8 is read", path.display())]
+    Encoding { path: PathBuf, encoding: &'static str },
+    #[error("{} is {what}, not a text file with rows", path.display())]
+    Binary { path: PathBuf, what: &'static str, hint: &'static str },
+    #[error("{} holds several lists of rows ({lists})", path.display())]
+    SeveralLists { path: PathBuf, lists: String },
+    #[error("{} needs a mapping: which of its columns ({columns}) are the prompt and which the answer", path.display())]
+    NeedsMapping { path: PathBuf, columns: String },
+    #[error("the mapping names the column {column}, but {} has {columns}", path.display())]
+    UnknownColumn { path: PathBuf, column: String, columns: String },
+    #[error("{}: {num_rejected} of {num_rows} rows can't be used: {}", path.display(), join(first))]
+    BadRows { path: PathBuf, num_rows: u64, num_rejected: u64, first: Vec<Rejected> },
+    #[error("reading {} was cancelled", path.display())]
+    Cancelled { path: PathBuf },
+}
+
+impl ImportError {
+    /// What to do about it, where that is not obvious.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Encoding { .. } => "Save it as UTF-8 (in a spreadsheet: \"CSV UTF-8\") and import it again.",
+            Self::Binary { hint, .. } if !hint.is_empty() => hint,
+            Self::SeveralLists { .. } => "Save the list that you want as a file of its own.",
+            Self::NoRows { .. } => {
+                "One JSON object a line, a list of objects, or a table with a header in its first row are read."
+            }
+            Self::NeedsMapping { .. } => {
+                "Import it in the window, where each column gets its role, or rename the columns to prompt and completion."
+            }
+            Self::BadRows { .. } => "Mend these rows or take them out; the window's import can leave them out for you.",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// Whether it only ended because it was asked to.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled { .. })
+    }
+
+    /// An error while opening or reading `path`.
+    pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
+        match source.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing { path: path.into() },
+            _ => Self::Read { path: path.into(), source },
+        }
+    }
+}
+
+fn join(rows: &[Rejected]) -> String {
+    rows.iter().map(Rejected::to_string).collect::<Vec<_>>().join("; ")
+}

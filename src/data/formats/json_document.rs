@@ -1,0 +1,310 @@
+//! A list of objects, an object with one such list in it, or objects one after the other that span several lines.
+//! The document is never held as a whole: rows are cut out of the bytes by their brackets and parsed one by one.
+
+use std::io::{BufRead, BufReader};
+
+use super::source::Source;
+use super::{MAX_ROW_BYTES, Problem, RawRow, Rows, parse_object, too_long};
+use crate::data::error::ImportError;
+
+/// Where the rows stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// `[{…}, {…}]`
+    List,
+    /// `{"data": [{…}, {…}], "version": 1}`
+    Wrapper,
+    /// `{…} {…}`
+    None,
+}
+
+enum State {
+    Start,
+    InRows,
+    /// In the wrapper, outside its list.
+    InWrapper,
+    End,
+}
+
+pub struct JsonDocument<'a> {
+    scanner: Scanner<'a>,
+    container: Container,
+    state: State,
+    /// The key of the wrapper's list that was read.
+    list: Option<String>,
+}
+
+impl<'a> JsonDocument<'a> {
+    pub fn new(input: BufReader<Source<'a>>, container: Container) -> Self {
+        Self { scanner: Scanner { input, line: 1 }, container, state: State::Start, list: None }
+    }
+
+    fn start(&mut self) -> Result<State, ImportError> {
+        if self.container == Container::None {
+            return Ok(State::InRows);
+        }
+        self.scanner.peek()?;
+        self.scanner.skip_byte();
+        Ok(if self.container == Container::List { State::InRows } else { State::InWrapper })
+    }
+
+    /// Walks the wrapper's keys up to its list of objects.
+    fn find_list(&mut self) -> Result<State, ImportError> {
+        loop {
+            match self.scanner.peek()? {
+                Some(b',') => self.scanner.skip_byte(),
+                Some(b'"') => {
+                    let key = self.scanner.take_value(KEPT_KEY_BYTES)?.text();
+                    if self.scanner.peek()? == Some(b':') {
+                        self.scanner.skip_byte();
+                    }
+                    if self.is_list_of_objects()? {
+                        return self.enter_list(key);
+                    }
+                }
+                _ if self.list.is_some() => return Ok(State::End),
+                _ => {
+                    let what = "no list of objects was found in it".to_owned();
+                    return Err(ImportError::NoRows { path: self.scanner.path(), what });
+                }
+            }
+        }
+    }
+
+    /// Consumes the value of a key, but of a list of objects only its bracket.
+    fn is_list_of_objects(&mut self) -> Result<bool, ImportError> {
+        if self.scanner.peek()? != Some(b'[') {
+            self.scanner.take_value(0)?;
+            return Ok(false);
+        }
+        self.scanner.skip_byte();
+        if self.scanner.peek()? == Some(b'{') {
+            return Ok(true);
+        }
+        self.scanner.take_rest_of_container(0)?;
+        Ok(false)
+    }
+
+    fn enter_list(&mut self, key: String) -> Result<State, ImportError> {
+        if let Some(first) = &self.list {
+            let lists = format!("{first}, {key}");
+            return Err(ImportError::SeveralLists { path: self.scanner.path(), lists });
+        }
+        self.list = Some(key);
+        Ok(State::InRows)
+    }
+
+    /// The next row of the list, or `None` where it ends; sets the state that follows.
+    fn row_of_list(&mut self) -> Result<Option<RawRow>, ImportError> {
+        loop {
+            let next = self.scanner.peek()?;
+            let line = self.scanner.line;
+            match next {
+                Some(b',') => self.scanner.skip_byte(),
+                Some(b']') if self.container != Container::None => {
+                    self.scanner.skip_byte();
+                    self.state = match self.container {
+                        Container::Wrapper => State::InWrapper,
+                        _ => State::End,
+                    };
+                    return if self.container == Container::List { self.check_nothing_follows() } else { Ok(None) };
+                }
+                None if self.container == Container::None => {
+                    self.state = State::End;
+                    return Ok(None);
+                }
+                None => {
+                    self.state = State::End;
+                    return Ok(Some(broken(line, String::new(), "the file is cut off: it ends before its list does")));
+                }
+                Some(b']' | b'}' | b':') => {
+                    self.state = State::End;
+                    let reason = "the brackets don't match here, and nothing from here on could be read";
+                    return Ok(Some(broken(line, String::new(), reason)));
+                }
+                Some(_) => return self.scanner.take_row(line).map(Some),
+            }
+        }
+    }
+
+    fn check_nothing_follows(&mut self) -> Result<Option<RawRow>, ImportError> {
+        match self.scanner.peek()? {
+            None => Ok(None),
+            Some(_) => {
+                let line = self.scanner.line;
+                Ok(Some(broken(line, String::new(), "there is text after the end of the list, which was not read")))
+            }
+        }
+    }
+}
+
+impl Rows for JsonDocument<'_> {
+    fn next_row(&mut self) -> Result<Option<RawRow>, ImportError> {
+        loop {
+            match self.state {
+                State::Start => self.state = self.start()?,
+                State::InWrapper => self.state = self.find_list()?,
+                State::InRows => {
+                    if let Some(row) = self.row_of_list()? {
+                        return Ok(Some(row));
+                    }
+                }
+                State::End => return Ok(None),
+            }
+        }
+    }
+}
+
+fn broken(line: u64, source: String, reason: &str) -> RawRow {
+    RawRow { line, source, content: Err(Problem::row(reason)) }
+}
+
+const KEPT_KEY_BYTES: usize = 1000;
+
+/// Cuts values out of JSON text by their brackets and quotes, without understanding them.
+struct Scanner<'a> {
+    input: BufReader<Source<'a>>,
+    line: u64,
+}
+
+/// A value's text: all of it, unless it was longer than the limit or the file ended within it.
+struct Taken {
+    bytes: Vec<u8>,
+    is_too_long: bool,
+    is_cut_off: bool,
+}
+
+impl Taken {
+    /// A key without its quotes.
+    fn text(&self) -> String {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| String::from_utf8_lossy(&self.bytes).into_owned())
+    }
+}
+
+impl Scanner<'_> {
+    fn path(&self) -> std::path::PathBuf {
+        self.input.get_ref().path.to_owned()
+    }
+
+    fn fill(&mut self) -> Result<&[u8], ImportError> {
+        if let Err(e) = self.input.fill_buf() {
+            return Err(self.input.get_ref().error(e));
+        }
+        Ok(self.input.buffer())
+    }
+
+    /// The next byte that is no white space; it stays.
+    fn peek(&mut self) -> Result<Option<u8>, ImportError> {
+        loop {
+            let chunk = self.fill()?;
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            let blank = chunk.iter().take_while(|b| b.is_ascii_whitespace()).count();
+            let next = chunk.get(blank).copied();
+            let num_breaks = count_breaks(&chunk[..blank]);
+            self.line += num_breaks;
+            self.input.consume(blank);
+            if next.is_some() {
+                return Ok(next);
+            }
+        }
+    }
+
+    fn skip_byte(&mut self) {
+        self.input.consume(1);
+    }
+
+    fn take_row(&mut self, line: u64) -> Result<RawRow, ImportError> {
+        let taken = self.take_value(MAX_ROW_BYTES)?;
+        if taken.is_cut_off {
+            let shown = &taken.bytes[..taken.bytes.len().min(super::KEPT_OF_LONG_ROW)];
+            let reason = "the file ends before this row does: it is cut off, or a bracket or quote is missing";
+            return Ok(broken(line, String::from_utf8_lossy(shown).into_owned(), reason));
+        }
+        if taken.is_too_long {
+            return Ok(too_long(line, &taken.bytes));
+        }
+        let source = String::from_utf8_lossy(&taken.bytes).into_owned();
+        Ok(RawRow { line, source, content: parse_object(&taken.bytes) })
+    }
+
+    /// Consumes one value and keeps its first `limit` bytes.
+    fn take_value(&mut self, limit: usize) -> Result<Taken, ImportError> {
+        self.take(limit, 0)
+    }
+
+    /// Consumes up to the bracket that closes the container whose opening bracket is already consumed.
+    fn take_rest_of_container(&mut self, limit: usize) -> Result<Taken, ImportError> {
+        self.take(limit, 1)
+    }
+
+    fn take(&mut self, limit: usize, depth: u64) -> Result<Taken, ImportError> {
+        let mut taken = Taken { bytes: Vec::new(), is_too_long: false, is_cut_off: false };
+        let mut cutter = Cutter { depth, is_in_string: false, is_escaped: false, is_in_scalar: false };
+        loop {
+            let chunk = self.fill()?;
+            if chunk.is_empty() {
+                taken.is_cut_off = !cutter.is_in_scalar;
+                return Ok(taken);
+            }
+            let (num_bytes, is_done) = cutter.cut(chunk);
+            let kept = num_bytes.min(limit - taken.bytes.len());
+            taken.is_too_long |= kept < num_bytes;
+            taken.bytes.extend_from_slice(&chunk[..kept]);
+            let num_breaks = count_breaks(&chunk[..num_bytes]);
+            self.line += num_breaks;
+            self.input.consume(num_bytes);
+            if is_done {
+                return Ok(taken);
+            }
+        }
+    }
+}
+
+fn count_breaks(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|b| **b == b'\n').count() as u64
+}
+
+/// Knows where a value ends, across chunks.
+struct Cutter {
+    depth: u64,
+    is_in_string: bool,
+    is_escaped: bool,
+    is_in_scalar: bool,
+}
+
+impl Cutter {
+    /// How many bytes of `chunk` belong to the value, and whether it ends there.
+    fn cut(&mut self, chunk: &[u8]) -> (usize, bool) {
+        for (at, byte) in chunk.iter().enumerate() {
+            if self.is_in_string {
+                match byte {
+                    _ if self.is_escaped => self.is_escaped = false,
+                    b'\\' => self.is_escaped = true,
+                    b'"' => {
+                        self.is_in_string = false;
+                        if self.depth == 0 {
+                            return (at + 1, true);
+                        }
+                    }
+                    _ => {}
+                }
+                continue;
+            }
+            match byte {
+                b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n' if self.is_in_scalar => return (at, true),
+                b'"' => self.is_in_string = true,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        return (at + 1, true);
+                    }
+                }
+                _ => self.is_in_scalar = self.depth == 0,
+            }
+        }
+        (chunk.len(), false)
+    }
+}

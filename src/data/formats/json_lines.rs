@@ -1,0 +1,60 @@
+//! One JSON object a line.
+
+use std::io::{BufRead, BufReader};
+
+use super::source::Source;
+use super::{MAX_ROW_BYTES, RawRow, Rows, parse_object, too_long};
+use crate::data::error::ImportError;
+
+pub struct JsonLines<'a> {
+    input: BufReader<Source<'a>>,
+    line: u64,
+}
+
+impl<'a> JsonLines<'a> {
+    pub fn new(input: BufReader<Source<'a>>) -> Self {
+        Self { input, line: 0 }
+    }
+
+    /// The next line with its break; `None` at the end. Of a line that is too long only the beginning is kept.
+    fn next_line(&mut self) -> Result<Option<(Vec<u8>, bool)>, ImportError> {
+        let mut line = Vec::new();
+        let mut is_too_long = false;
+        loop {
+            let chunk = match self.input.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(e) => return Err(self.input.get_ref().error(e)),
+            };
+            if chunk.is_empty() {
+                return Ok((!line.is_empty()).then_some((line, is_too_long)));
+            }
+            let line_break = chunk.iter().position(|b| *b == b'\n');
+            let taken = line_break.map_or(chunk.len(), |at| at + 1);
+            is_too_long |= line.len() + taken > MAX_ROW_BYTES;
+            if !is_too_long {
+                line.extend_from_slice(&chunk[..taken]);
+            }
+            self.input.consume(taken);
+            if line_break.is_some() {
+                return Ok(Some((line, is_too_long)));
+            }
+        }
+    }
+}
+
+impl Rows for JsonLines<'_> {
+    fn next_row(&mut self) -> Result<Option<RawRow>, ImportError> {
+        while let Some((line, is_too_long)) = self.next_line()? {
+            self.line += 1;
+            if is_too_long {
+                return Ok(Some(too_long(self.line, &line)));
+            }
+            let row = line.trim_ascii();
+            if !row.is_empty() {
+                let source = String::from_utf8_lossy(row).into_owned();
+                return Ok(Some(RawRow { line: self.line, source, content: parse_object(row) }));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,297 @@
+//! From named columns to turns: guessing which column is what, and applying what was chosen.
+
+use serde_json::{Map, Value};
+
+use super::formats::{Content, Problem};
+use super::import::{ColumnRole, Mapping};
+use super::{Example, Message, Role, Split};
+
+/// A mapping that was made up from names and content.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guess {
+    pub mapping: Mapping,
+    /// Whether the names alone say which columns are the prompt and the answer.
+    pub is_certain: bool,
+}
+
+/// Names of columns that are the prompt, and of those that are the answer as a whole.
+const PROMPTS: &[&str] = &[
+    "prompt",
+    "question",
+    "instruction",
+    "query",
+    "user",
+    "human",
+    "input",
+    "text",
+    "context",
+    "subject",
+    "title",
+    "body",
+    "message",
+    "content",
+    "sentence",
+    "utterance",
+    "problem",
+    "request",
+    "email",
+    "review",
+    "article",
+    "document",
+    "source_text",
+    "user_message",
+    "user_input",
+    "customer_message",
+];
+const ANSWERS: &[&str] = &[
+    "completion",
+    "answer",
+    "response",
+    "output",
+    "assistant",
+    "reply",
+    "target",
+    "solution",
+    "summary",
+    "translation",
+    "gold",
+    "expected",
+    "expected_output",
+    "assistant_message",
+    "target_text",
+    "chosen",
+];
+/// Names of columns that are one part of the answer.
+const LABELS: &[&str] = &[
+    "category",
+    "label",
+    "labels",
+    "class",
+    "intent",
+    "sentiment",
+    "topic",
+    "priority",
+    "urgency",
+    "severity",
+    "department",
+    "label_text",
+    "emotion",
+    "tag",
+];
+const SYSTEMS: &[&str] = &["system", "system_prompt", "system_message"];
+const SPLITS: &[&str] = &["split", "set", "subset", "fold", "partition"];
+/// Never guessed to be part of an example.
+const KEYS: &[&str] =
+    &["id", "idx", "index", "uuid", "date", "time", "timestamp", "created", "created_at", "url", "source"];
+
+/// What each column is, as far as names and the first rows tell.
+pub fn guess(columns: &[String], rows: &[Vec<String>]) -> Guess {
+    let names: Vec<String> = columns.iter().map(|c| normalise(c)).collect();
+    let is_in = |at: usize, list: &[&str]| list.contains(&names[at].as_str());
+    let mut roles = vec![ColumnRole::Unused; columns.len()];
+    for at in 0..columns.len() {
+        if is_in(at, SYSTEMS) {
+            roles[at] = ColumnRole::System;
+        } else if is_in(at, SPLITS) && values(rows, at).all(|cell| parse_split(cell).is_some()) {
+            roles[at] = ColumnRole::Split;
+        } else if is_in(at, PROMPTS) {
+            roles[at] = ColumnRole::User;
+        }
+    }
+    match (0..columns.len()).find(|at| is_in(*at, ANSWERS)) {
+        Some(at) => roles[at] = ColumnRole::Assistant,
+        None => (0..columns.len()).filter(|at| is_in(*at, LABELS)).for_each(|at| roles[at] = ColumnRole::Assistant),
+    }
+    let has = |roles: &[ColumnRole], role| roles.contains(&role);
+    let is_certain = has(&roles, ColumnRole::User) && has(&roles, ColumnRole::Assistant);
+    if !is_certain {
+        guess_from_content(&names, rows, &mut roles);
+    }
+    let num_answers = roles.iter().filter(|role| **role == ColumnRole::Assistant).count();
+    let mapping = Mapping {
+        columns: columns.iter().cloned().zip(roles).collect(),
+        system_message: String::new(),
+        answer_as_json: num_answers > 1,
+    };
+    Guess { mapping, is_certain }
+}
+
+/// The longest texts are the prompt; short values that repeat, or else the next longest texts, are the answer.
+fn guess_from_content(names: &[String], rows: &[Vec<String>], roles: &mut [ColumnRole]) {
+    let mean_len = |at: usize| values(rows, at).map(str::len).sum::<usize>() / rows.len().max(1);
+    let free = |roles: &[ColumnRole]| {
+        let mut free: Vec<_> = (0..roles.len())
+            .filter(|at| roles[*at] == ColumnRole::Unused && !KEYS.contains(&names[*at].as_str()) && mean_len(*at) > 0)
+            .collect();
+        free.sort_by_key(|at| std::cmp::Reverse(mean_len(*at)));
+        free
+    };
+    if !roles.contains(&ColumnRole::User)
+        && let Some(at) = free(roles).first()
+    {
+        roles[*at] = ColumnRole::User;
+    }
+    if !roles.contains(&ColumnRole::Assistant) {
+        let free = free(roles);
+        let repeats = |at: &&usize| {
+            let distinct: std::collections::HashSet<_> = values(rows, **at).collect();
+            rows.len() >= 5 && distinct.len() > 1 && distinct.len() * 2 <= rows.len() && mean_len(**at) <= 40
+        };
+        if let Some(at) = free.iter().find(repeats).or(free.first()) {
+            roles[*at] = ColumnRole::Assistant;
+        }
+    }
+}
+
+/// A column's cells that aren't blank.
+fn values(rows: &[Vec<String>], at: usize) -> impl Iterator<Item = &str> {
+    rows.iter().filter_map(move |row| row.get(at)).map(|cell| cell.trim()).filter(|cell| !cell.is_empty())
+}
+
+/// `Customer Message` → `customer_message`.
+fn normalise(name: &str) -> String {
+    name.trim().to_lowercase().replace([' ', '-', '.'], "_")
+}
+
+/// A mapping made ready for many rows.
+#[derive(Debug)]
+pub struct Mapper {
+    mapping: Mapping,
+    /// Index in the header and name, by role.
+    system: Vec<(usize, String)>,
+    user: Vec<(usize, String)>,
+    assistant: Vec<(usize, String)>,
+    split: Option<(usize, String)>,
+}
+
+impl Mapper {
+    /// `columns` are the file's; names of the mapping that it doesn't have are the error.
+    pub fn new(mapping: &Mapping, columns: &[String]) -> Result<Self, String> {
+        let mut by_role: [Vec<(usize, String)>; 4] = Default::default();
+        for (name, role) in &mapping.columns {
+            let list = match role {
+                ColumnRole::Unused => continue,
+                ColumnRole::System => 0,
+                ColumnRole::User => 1,
+                ColumnRole::Assistant => 2,
+                ColumnRole::Split => 3,
+            };
+            let at = columns.iter().position(|column| column == name).ok_or_else(|| name.clone())?;
+            by_role[list].push((at, name.clone()));
+        }
+        let [system, user, assistant, split] = by_role;
+        Ok(Self { mapping: mapping.clone(), system, user, assistant, split: split.into_iter().next() })
+    }
+
+    /// What the mapping still needs before a row can become an example.
+    pub fn missing(&self) -> Option<&'static str> {
+        if self.user.is_empty() {
+            return Some("no column is chosen as the user's message");
+        }
+        self.assistant.is_empty().then_some("no column is chosen as the answer")
+    }
+
+    pub fn apply(&self, row: &Content) -> Result<(Example, Option<Split>), Problem> {
+        if let Some(missing) = self.missing() {
+            return Err(Problem::row(missing));
+        }
+        let mut messages = Vec::with_capacity(3);
+        let mut system = vec![self.mapping.system_message.clone()];
+        system.extend(self.system.iter().map(|column| text(row, column)));
+        let system = join(system);
+        if !system.is_empty() {
+            messages.push(Message::new(Role::System, system));
+        }
+        messages.push(Message::new(Role::User, joined(row, &self.user)?));
+        let answer = if self.mapping.answer_as_json { self.json_answer(row)? } else { joined(row, &self.assistant)? };
+        messages.push(Message::new(Role::Assistant, answer));
+        Ok((Example { messages }, self.split_of(row)?))
+    }
+
+    fn json_answer(&self, row: &Content) -> Result<String, Problem> {
+        joined(row, &self.assistant)?;
+        let fields = self.assistant.iter().map(|column| (column.1.clone(), value(row, column)));
+        Ok(to_json(&fields.collect()))
+    }
+
+    fn split_of(&self, row: &Content) -> Result<Option<Split>, Problem> {
+        let Some(column) = &self.split else { return Ok(None) };
+        let text = text(row, column);
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let reason = || format!("is \"{}\", but it must be train, validation or test", shorten(&text, 40));
+        parse_split(&text).map(Some).ok_or_else(|| Problem::field(&column.1, &reason()))
+    }
+}
+
+fn parse_split(text: &str) -> Option<Split> {
+    match text.trim().to_lowercase().as_str() {
+        "train" | "training" => Some(Split::Train),
+        "validation" | "valid" | "val" | "dev" | "eval" => Some(Split::Validation),
+        "test" | "testing" => Some(Split::Test),
+        _ => None,
+    }
+}
+
+/// The texts of columns, joined by a line break; an error if none of them says anything.
+fn joined(row: &Content, columns: &[(usize, String)]) -> Result<String, Problem> {
+    let text = join(columns.iter().map(|column| text(row, column)).collect());
+    if !text.is_empty() {
+        return Ok(text);
+    }
+    let names: Vec<_> = columns.iter().map(|(_, name)| name.as_str()).collect();
+    let reason = if names.len() == 1 { "is empty" } else { "are empty" };
+    Err(Problem::field(names.join(" and "), reason))
+}
+
+fn join(texts: Vec<String>) -> String {
+    let filled: Vec<_> = texts.into_iter().filter(|text| !text.trim().is_empty()).collect();
+    filled.join("\n")
+}
+
+fn value(row: &Content, (at, name): &(usize, String)) -> Value {
+    match row {
+        Content::Object(fields) => fields.get(name).cloned().unwrap_or(Value::Null),
+        Content::Cells(cells) => Value::String(cells.get(*at).cloned().unwrap_or_default()),
+    }
+}
+
+fn text(row: &Content, (at, name): &(usize, String)) -> String {
+    match row {
+        Content::Object(fields) => fields.get(name).map(cell_text).unwrap_or_default(),
+        Content::Cells(cells) => cells.get(*at).cloned().unwrap_or_default(),
+    }
+}
+
+/// A JSON value as a cell of a table shows it.
+pub fn cell_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// One line of JSON with a space after colons and commas, as most models write it.
+fn to_json(fields: &Map<String, Value>) -> String {
+    let parts: Vec<_> =
+        fields.iter().map(|(name, value)| format!("{}: {}", Value::from(name.as_str()), spaced(value))).collect();
+    format!("{{{}}}", parts.join(", "))
+}
+
+fn spaced(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => to_json(fields),
+        Value::Array(items) => format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// At most `max` characters.
+pub fn shorten(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,345 @@
+//! Reads a file as examples: first a look at its beginning, which decides what it is, then row by row to its end.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::error::ImportError;
+use super::formats::{self, Content, Opened, Problem, RawRow};
+use super::import::{Format, ImportPreview, ImportReport, ImportRequest, Mapping, ReadExample, Rejected, SplitSpec};
+use super::mapping::{self, Mapper, cell_text, shorten};
+use super::tally::{Tally, capped};
+use super::{Example, Split, shapes};
+use crate::task::Task;
+
+/// Rows that decide what the file is.
+const SAMPLE_ROWS: usize = 100;
+/// The sample ends early where rows are large.
+const SAMPLE_BYTES: usize = 8 << 20;
+const PREVIEW_ROWS: usize = 50;
+const PREVIEW_CELL_CHARS: usize = 300;
+
+/// Looks through the whole file without keeping it.
+pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview, ImportError> {
+    let mut reading = Reading::start(request, task)?;
+    let mut tally = Tally::default();
+    let mut preview = reading.empty_preview(request);
+    while let Some(row) = reading.next_row()? {
+        let converted = reading.convert(&row);
+        if preview.examples.len() < PREVIEW_ROWS {
+            preview.cells.push(reading.cells(&row));
+            preview.examples.push(match &converted {
+                Ok((example, ..)) => Ok(example.clone()),
+                Err(problem) => Err(capped(&rejected(row.clone(), problem.clone()))),
+            });
+        }
+        match converted {
+            Ok((.., notes)) => tally.accept(notes),
+            Err(problem) => tally.reject(&rejected(row, problem)),
+        }
+    }
+    preview.num_rows = tally.num_accepted + tally.num_rejected;
+    preview.num_accepted = tally.num_accepted;
+    preview.num_rejected = tally.num_rejected;
+    preview.reasons = tally.reasons();
+    preview.notes = tally.notes();
+    preview.rejected = tally.rejected;
+    Ok(preview)
+}
+
+/// Gives every good row to `sink`, one at a time; a `Break` ends the reading early. A file of columns needs a mapping,
+/// unless the names of its columns leave no doubt.
+pub fn read_examples(
+    request: &ImportRequest,
+    task: &dyn Task,
+    sink: &mut dyn FnMut(ReadExample) -> ControlFlow<()>,
+) -> Result<ImportReport, ImportError> {
+    let mut tally = Tally::default();
+    read_rows(request, task, &mut |row| match row {
+        Ok((row, notes)) => {
+            tally.accept(notes);
+            sink(row)
+        }
+        Err(row) => {
+            tally.reject(&row);
+            ControlFlow::Continue(())
+        }
+    })?;
+    Ok(ImportReport {
+        path: request.path.clone(),
+        num_imported: tally.num_accepted,
+        num_rejected: tally.num_rejected,
+        reasons: tally.reasons(),
+        notes: tally.notes(),
+        rejected: tally.rejected,
+    })
+}
+
+/// All examples of a file in which every row is good; otherwise an error that names the first bad ones.
+pub fn read_all(path: &Path, task: &dyn Task) -> Result<Vec<Example>, ImportError> {
+    let request = ImportRequest { path: path.into(), mapping: None, split: SplitSpec::default() };
+    let mut examples = Vec::new();
+    let report = read_examples(&request, task, &mut |row| {
+        examples.push(row.example);
+        ControlFlow::Continue(())
+    })?;
+    if report.num_rejected == 0 {
+        return Ok(examples);
+    }
+    Err(ImportError::BadRows {
+        path: path.into(),
+        num_rows: report.num_imported + report.num_rejected,
+        num_rejected: report.num_rejected,
+        first: report.rejected.into_iter().take(3).collect(),
+    })
+}
+
+/// Writes the rows that an import leaves out as JSON Lines, each with its line, reason and text; returns how many.
+pub fn save_rejected(request: &ImportRequest, to: &Path, task: &dyn Task) -> Result<u64, ImportError> {
+    let failed = |source| ImportError::Write { path: to.into(), source };
+    let mut num_rows = 0;
+    let mut outcome = Ok(());
+    crate::fs::stream_atomic(to, |out| {
+        let mut write_error = None;
+        outcome = read_rows(request, task, &mut |row| {
+            let Err(row) = row else { return ControlFlow::Continue(()) };
+            num_rows += 1;
+            let line = serde_json::json!({
+                "line": row.line, "field": row.field, "reason": row.reason, "source": row.source,
+            });
+            match writeln!(out, "{line}") {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(e) => {
+                    write_error = Some(e);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        match (write_error, &outcome) {
+            (Some(e), _) => Err(e),
+            (None, Err(_)) => Err(std::io::Error::other("reading failed")),
+            (None, Ok(())) => Ok(()),
+        }
+    })
+    .or_else(|e| if outcome.is_err() { Ok(()) } else { Err(failed(e)) })?;
+    outcome.map(|()| num_rows)
+}
+
+type RowSink<'s> = dyn FnMut(Result<(ReadExample, Vec<String>), Rejected>) -> ControlFlow<()> + 's;
+
+fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Result<(), ImportError> {
+    let mut reading = Reading::start(request, task)?;
+    reading.check_mapping(request)?;
+    while let Some(row) = reading.next_row()? {
+        let row = match reading.convert(&row) {
+            Ok((example, split, notes)) => Ok((ReadExample { line: row.line, example, split }, notes)),
+            Err(problem) => Err(rejected(row, problem)),
+        };
+        if sink(row).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn rejected(row: RawRow, problem: Problem) -> Rejected {
+    Rejected { line: row.line, field: problem.field, reason: problem.reason, source: row.source }
+}
+
+/// A file whose format is known, somewhere between its first and its last row.
+struct Reading<'a> {
+    path: &'a Path,
+    task: &'a dyn Task,
+    opened: Opened<'a>,
+    /// Rows of the sample that are still to be handed out.
+    sample: std::vec::IntoIter<RawRow>,
+    format: Format,
+    columns: Vec<String>,
+    /// For columns.
+    mapping: Option<(Mapping, Mapper)>,
+    is_certain: bool,
+    /// Fields that a known shape does not use.
+    unused: Vec<String>,
+}
+
+impl<'a> Reading<'a> {
+    fn start(request: &'a ImportRequest, task: &'a dyn Task) -> Result<Self, ImportError> {
+        let path = request.path.as_path();
+        let mut opened = formats::open(path, task)?;
+        let sample = take_sample(&mut opened)?;
+        if sample.is_empty() {
+            return Err(match &opened.header {
+                Some(header) => ImportError::HeaderOnly { path: path.into(), header: header.join(", ") },
+                None => ImportError::NoRows { path: path.into(), what: "its list is empty".to_owned() },
+            });
+        }
+        let format = match &request.mapping {
+            Some(_) => Format::Columns,
+            None => common_shape(&sample),
+        };
+        let columns = opened.header.clone().unwrap_or_else(|| field_names(&sample));
+        let mut reading = Self {
+            path,
+            task,
+            opened,
+            sample: Vec::new().into_iter(),
+            format,
+            unused: Vec::new(),
+            columns,
+            mapping: None,
+            is_certain: true,
+        };
+        if format == Format::Columns {
+            reading.choose_mapping(request, &sample)?;
+        } else {
+            let known = shapes::fields(format);
+            reading.unused = reading.columns.iter().filter(|c| !known.contains(&c.as_str())).cloned().collect();
+        }
+        reading.sample = sample.into_iter();
+        Ok(reading)
+    }
+
+    fn choose_mapping(&mut self, request: &ImportRequest, sample: &[RawRow]) -> Result<(), ImportError> {
+        let mapping = match &request.mapping {
+            Some(mapping) => mapping.clone(),
+            None => {
+                let rows: Vec<_> = sample.iter().map(|row| self.cells(row)).collect();
+                let guess = mapping::guess(&self.columns, &rows);
+                self.is_certain = guess.is_certain;
+                guess.mapping
+            }
+        };
+        let mapper = Mapper::new(&mapping, &self.columns).map_err(|column| ImportError::UnknownColumn {
+            path: self.path.into(),
+            column,
+            columns: self.columns.join(", "),
+        })?;
+        self.mapping = Some((mapping, mapper));
+        Ok(())
+    }
+
+    /// Columns are only read with a mapping that leaves no doubt.
+    fn check_mapping(&self, request: &ImportRequest) -> Result<(), ImportError> {
+        let is_complete = self.mapping.as_ref().is_none_or(|(_, mapper)| mapper.missing().is_none());
+        if is_complete && (self.is_certain || request.mapping.is_some()) {
+            return Ok(());
+        }
+        Err(ImportError::NeedsMapping { path: self.path.into(), columns: self.columns.join(", ") })
+    }
+
+    fn next_row(&mut self) -> Result<Option<RawRow>, ImportError> {
+        if self.task.is_cancelled() {
+            return Err(ImportError::Cancelled { path: self.path.into() });
+        }
+        match self.sample.next() {
+            Some(row) => Ok(Some(row)),
+            None => self.opened.rows.next_row(),
+        }
+    }
+
+    fn convert(&self, row: &RawRow) -> Result<(Example, Option<Split>, Vec<String>), Problem> {
+        let content = row.content.as_ref().map_err(Clone::clone)?;
+        if let Some((_, mapper)) = &self.mapping {
+            return mapper.apply(content).map(|(example, split)| (example, split, Vec::new()));
+        }
+        let Content::Object(fields) = content else { return Err(Problem::row("the row has no named fields")) };
+        let format = shapes::recognise(fields).unwrap_or(self.format);
+        shapes::convert(format, fields).map(|converted| (converted.example, None, converted.notes))
+    }
+
+    /// A row as the head of the mapping dialog shows it; nothing for a known shape.
+    fn cells(&self, row: &RawRow) -> Vec<String> {
+        let cell = |text: &str| shorten(text, PREVIEW_CELL_CHARS);
+        match &row.content {
+            _ if self.format != Format::Columns => Vec::new(),
+            Ok(Content::Cells(cells)) => cells.iter().map(|text| cell(text)).collect(),
+            Ok(Content::Object(fields)) => {
+                let value = |name: &String| fields.get(name).map(cell_text).unwrap_or_default();
+                self.columns.iter().map(|name| cell(&value(name))).collect()
+            }
+            Err(_) => vec![String::new(); self.columns.len()],
+        }
+    }
+
+    fn empty_preview(&self, request: &ImportRequest) -> ImportPreview {
+        let mut description = self.opened.description.clone();
+        if self.format != Format::Columns {
+            description = format!("{description}, {}", shape_name(self.format));
+        }
+        if !self.unused.is_empty() {
+            description = format!("{description}; not used: {}", shorten(&self.unused.join(", "), 200));
+        }
+        ImportPreview {
+            path: request.path.clone(),
+            format: self.format,
+            description,
+            num_rows: 0,
+            columns: if self.format == Format::Columns { self.columns.clone() } else { Vec::new() },
+            cells: Vec::new(),
+            mapping: self.mapping.as_ref().map(|(mapping, _)| mapping.clone()),
+            examples: Vec::new(),
+            num_accepted: 0,
+            num_rejected: 0,
+            rejected: Vec::new(),
+            reasons: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+fn take_sample(opened: &mut Opened) -> Result<Vec<RawRow>, ImportError> {
+    let mut sample = Vec::new();
+    let mut num_good = 0;
+    let mut num_bytes = 0;
+    // Bad rows say nothing about the format, but there may be a great many of them.
+    while num_good < SAMPLE_ROWS && sample.len() < 10 * SAMPLE_ROWS && num_bytes < SAMPLE_BYTES {
+        let Some(row) = opened.rows.next_row()? else { break };
+        num_good += usize::from(row.content.is_ok());
+        num_bytes += row.source.len();
+        sample.push(row);
+    }
+    Ok(sample)
+}
+
+/// The shape that most rows have; columns, if that is none.
+fn common_shape(sample: &[RawRow]) -> Format {
+    let shapes = sample.iter().filter_map(|row| match &row.content {
+        Ok(Content::Object(fields)) => Some(shapes::recognise(fields).unwrap_or(Format::Columns)),
+        Ok(Content::Cells(_)) => Some(Format::Columns),
+        Err(_) => None,
+    });
+    let mut counts: Vec<(Format, usize)> = Vec::new();
+    for shape in shapes {
+        match counts.iter_mut().find(|(known, _)| *known == shape) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((shape, 1)),
+        }
+    }
+    // Where two are equally common, the one that came first.
+    counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(Format::OpenAiMessages, |(shape, _)| shape)
+}
+
+/// The names of all fields in the sample, in the order of their first appearance.
+fn field_names(sample: &[RawRow]) -> Vec<String> {
+    const MAX_NAMES: usize = 1000;
+    let mut names = Vec::new();
+    let mut known = std::collections::HashSet::new();
+    for row in sample {
+        let Ok(Content::Object(fields)) = &row.content else { continue };
+        for name in fields.keys() {
+            if names.len() < MAX_NAMES && known.insert(name.clone()) {
+                names.push(name.clone());
+            }
+        }
+    }
+    names
+}
+
+fn shape_name(format: Format) -> &'static str {
+    match format {
+        Format::OpenAiMessages => "OpenAI messages",
+        Format::ShareGpt => "ShareGPT conversations",
+        Format::Alpaca => "Alpaca instructions",
+        Format::PromptCompletion => "prompts and completions",
+        Format::Columns => "columns",
+    }
+}
