@@ -14,6 +14,10 @@ enum Kind {
     Secondary,
     Quiet,
     Link,
+    /// The open project's name: quiet, SemiBold.
+    Title,
+    /// Looks like a text field and opens one.
+    Field,
     Danger,
     DangerSolid,
 }
@@ -30,6 +34,7 @@ enum Height {
 #[must_use = "add it with ui.add"]
 pub struct Button {
     words: String,
+    name: Option<String>,
     kind: Kind,
     icon: Option<Icon>,
     key: Option<String>,
@@ -45,6 +50,7 @@ impl Button {
     fn new(words: impl Into<String>, kind: Kind) -> Self {
         Self {
             words: words.into(),
+            name: None,
             kind,
             icon: None,
             key: None,
@@ -86,9 +92,24 @@ impl Button {
         Self::new(words, Kind::DangerSolid)
     }
 
+    /// The open project, which opens a menu.
+    pub fn project(words: impl Into<String>) -> Self {
+        Self { icon: Some(super::icon::FOLDER), has_caret: true, ..Self::new(words, Kind::Title) }
+    }
+
+    /// Looks like a text field and opens one.
+    pub fn field(words: impl Into<String>) -> Self {
+        Self::new(words, Kind::Field)
+    }
+
     /// A square, quiet button; `name` is its accessible name and tooltip.
     pub fn icon_only(icon: Icon, name: impl Into<String>) -> Self {
         Self { icon: Some(icon), is_icon_only: true, ..Self::new(name, Kind::Quiet) }
+    }
+
+    /// An accessible name that stays the same while the words change.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
     }
 
     pub fn icon(self, icon: Icon) -> Self {
@@ -136,7 +157,7 @@ impl Button {
 
     fn font(&self, theme: &Theme) -> FontId {
         match (self.kind, self.height) {
-            (Kind::Primary | Kind::DangerSolid, _) => theme.strong(),
+            (Kind::Primary | Kind::DangerSolid | Kind::Title, _) => theme.strong(),
             (_, Height::Small) => theme.small(),
             _ => theme.body(),
         }
@@ -157,8 +178,8 @@ impl Button {
         if self.disabled.is_some() {
             let (fill, edge) = match self.kind {
                 Kind::Primary | Kind::DangerSolid => (theme.surface.active, none),
-                Kind::Secondary | Kind::Danger => (none, theme.stroke.normal),
-                Kind::Quiet | Kind::Link => (none, none),
+                Kind::Secondary | Kind::Danger | Kind::Field => (none, theme.stroke.normal),
+                Kind::Quiet | Kind::Link | Kind::Title => (none, none),
             };
             return Colors { fill, edge, text: theme.text.disabled, icon: theme.text.disabled };
         }
@@ -182,6 +203,13 @@ impl Button {
             }
             Kind::Quiet => Colors::plain(pick(none, surface.hover, surface.active), none, theme.text.soft),
             Kind::Link => Colors::plain(none, none, theme.accent.text),
+            Kind::Title => Colors {
+                icon: theme.text.soft,
+                ..Colors::plain(pick(none, surface.hover, surface.active), none, theme.text.normal)
+            },
+            Kind::Field => {
+                Colors::plain(pick(surface.input, surface.hover, surface.active), theme.stroke.strong, theme.text.faint)
+            }
         }
     }
 }
@@ -210,6 +238,7 @@ impl Widget for Button {
         };
         let pad = match (self.kind, self.height) {
             (Kind::Link, _) => 0.0,
+            (Kind::Title | Kind::Field, _) => theme.pad.input_x,
             (_, Height::Small) => theme.pad.button_small_x,
             _ => theme.pad.button_x,
         };
@@ -227,11 +256,13 @@ impl Widget for Button {
         }
         content += key.as_ref().map_or(0.0, |key| gap + key.width());
         content += if self.has_caret { gap + theme.size.icon_small } else { 0.0 };
-        let width = if self.is_icon_only { height } else { self.width.unwrap_or(content + 2.0 * pad) };
+        let natural = if self.kind == Kind::Field { theme.size.field_button_width } else { content + 2.0 * pad };
+        let width = if self.is_icon_only { height } else { self.width.unwrap_or(natural) };
         let is_enabled = self.disabled.is_none();
         let sense = if is_enabled { Sense::click() } else { Sense::hover() };
         let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), sense);
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, is_enabled, &self.words));
+        let name = self.name.as_ref().unwrap_or(&self.words);
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, is_enabled, name));
 
         if ui.is_rect_visible(rect) {
             let colors = self.colors(theme, &response);
@@ -243,7 +274,8 @@ impl Widget for Button {
                 theme.line(colors.edge),
                 StrokeKind::Inside,
             );
-            let mut x = (rect.center().x - content / 2.0).round();
+            let is_left = matches!(self.kind, Kind::Field | Kind::Title);
+            let mut x = if is_left { rect.left() + pad } else { (rect.center().x - content / 2.0).round() };
             let y = rect.center().y;
             if let Some(icon) = self.icon {
                 icon.paint(painter, Pos2::new(x + icon_size / 2.0, y), icon_size, colors.icon);
@@ -262,7 +294,8 @@ impl Widget for Button {
                 let is_solid = is_enabled && matches!(self.kind, Kind::Primary | Kind::DangerSolid);
                 let color = if is_solid { theme.text.on_accent } else { theme.text.faint };
                 let edge = if is_solid { theme.accent.text } else { theme.stroke.strong };
-                key.paint(ui, Pos2::new(x, y), color, edge);
+                let left = if self.kind == Kind::Field { rect.right() - pad - key.width() } else { x };
+                key.paint(ui, Pos2::new(left, y), color, edge);
                 x += gap;
             }
             if self.has_caret {

@@ -144,6 +144,7 @@ lengths!(Size {
     control_height_large,
     badge_height,
     chip_height,
+    field_button_width,
     switch_width,
     switch_height,
     dot,

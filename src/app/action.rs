@@ -1,0 +1,71 @@
+//! What the person can do. Screens push actions while they paint; the shell applies them at the end of the frame.
+
+use std::path::PathBuf;
+
+use super::screens::{compare, data, evaluate, export, mapping, model, runs, train};
+use super::settings::ThemeChoice;
+use super::state::{OpenDialog, Screen};
+use crate::engine::JobId;
+use crate::train::Signal;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Shows a screen.
+    Go(Screen),
+    /// Opens a project's folder; with `sample`, makes it from the starter data set.
+    OpenProject {
+        folder: PathBuf,
+        sample: bool,
+    },
+    OpenSample,
+    /// Asks for a project's folder.
+    ChooseProject,
+    /// Asks for a file with examples.
+    ChooseImport,
+    /// A file or folder that was dropped or typed: examples, a model or a project.
+    OpenPath(PathBuf),
+    /// That path is none of these.
+    Unknown(PathBuf),
+    /// The import dialog for a file; makes a project first where none is open.
+    Import(PathBuf),
+    Undo,
+    Redo,
+    Control(JobId, Signal),
+    SetTheme(ThemeChoice),
+    ShowDialog(OpenDialog),
+    CloseDialog,
+    OpenFolder(PathBuf),
+    Copy(String),
+    /// What Ctrl Enter does on the current screen.
+    PrimaryAct,
+    Model(model::Action),
+    Data(data::Action),
+    Mapping(mapping::Action),
+    Train(train::Action),
+    Evaluate(evaluate::Action),
+    Compare(compare::Action),
+    Export(export::Action),
+    Runs(runs::Action),
+}
+
+/// Lets a screen push its own actions without naming the outer enum.
+macro_rules! from {
+    ($($module:ident => $variant:ident),+ $(,)?) => {
+        $(impl From<$module::Action> for Action {
+            fn from(action: $module::Action) -> Self {
+                Self::$variant(action)
+            }
+        })+
+    };
+}
+
+from!(
+    model => Model,
+    data => Data,
+    mapping => Mapping,
+    train => Train,
+    evaluate => Evaluate,
+    compare => Compare,
+    export => Export,
+    runs => Runs,
+);

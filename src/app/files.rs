@@ -1,0 +1,96 @@
+//! The system's file dialogs and file manager, each in a thread of its own: the window never waits for them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::action::Action;
+
+/// Which dialog to open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilePick {
+    pub title: &'static str,
+    pub kind: PickKind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum PickKind {
+    /// A file with one of these endings; empty for any.
+    Open {
+        name: &'static str,
+        endings: &'static [&'static str],
+    },
+    Folder,
+    /// A new file, with a name to begin with.
+    Save {
+        name: String,
+    },
+}
+
+/// How many answers may wait for the next frame.
+const ROOM: usize = 16;
+
+pub struct Files {
+    sender: Sender<Action>,
+    receiver: Receiver<Action>,
+    waker: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Files {
+    pub fn new(waker: Arc<dyn Fn() + Send + Sync>) -> Self {
+        let (sender, receiver) = crossbeam_channel::bounded(ROOM);
+        Self { sender, receiver, waker }
+    }
+
+    /// What was chosen since the last frame.
+    pub fn chosen(&self) -> impl Iterator<Item = Action> + '_ {
+        self.receiver.try_iter()
+    }
+
+    pub fn pick(&self, pick: FilePick, then: fn(PathBuf) -> Action) {
+        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        self.in_thread(move || {
+            if let Some(path) = ask(pick) {
+                // Only a window that is gone doesn't listen.
+                let _ = sender.send(then(path));
+                waker();
+            }
+        });
+    }
+
+    pub fn open_folder(&self, path: PathBuf) {
+        self.in_thread(move || {
+            if let Err(error) = open::that_detached(&path) {
+                log::warn!("{} could not be shown in a file manager: {error}", path.display());
+            }
+        });
+    }
+
+    /// Runs `work`, and wakes the window with the action it gives.
+    pub fn run(&self, work: impl FnOnce() -> Option<Action> + Send + 'static) {
+        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        self.in_thread(move || {
+            if let Some(action) = work() {
+                let _ = sender.send(action);
+                waker();
+            }
+        });
+    }
+
+    fn in_thread(&self, work: impl FnOnce() + Send + 'static) {
+        if let Err(error) = std::thread::Builder::new().name("files".to_owned()).spawn(work) {
+            log::error!("no thread for a file dialog: {error}");
+        }
+    }
+}
+
+fn ask(pick: FilePick) -> Option<PathBuf> {
+    let dialog = rfd::FileDialog::new().set_title(pick.title);
+    match pick.kind {
+        PickKind::Open { endings: [], .. } => dialog.pick_file(),
+        PickKind::Open { name, endings } => dialog.add_filter(name, endings).pick_file(),
+        PickKind::Folder => dialog.pick_folder(),
+        PickKind::Save { name } => dialog.set_file_name(name).save_file(),
+    }
+}

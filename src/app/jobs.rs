@@ -1,0 +1,93 @@
+//! Which jobs the window has under way. Events of a job that isn't here any more are stale and dropped.
+
+use std::time::Instant;
+
+use crate::engine::{EventKind, JobId, JobSpec, Lane};
+use crate::task::Unit;
+use crate::train::Phase;
+
+/// A job under way, with the last it told.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub id: JobId,
+    pub spec: JobSpec,
+    /// False while it waits for its lane.
+    pub has_started: bool,
+    pub phase: Option<Phase>,
+    pub progress: Option<Progress>,
+    pub since: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub done: u64,
+    pub total: Option<u64>,
+    pub unit: Unit,
+}
+
+impl Progress {
+    /// 0 to 1, where the amount of work is known.
+    pub fn share(&self) -> Option<f32> {
+        self.total.filter(|total| *total > 0).map(|total| self.done as f32 / total as f32)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Jobs(Vec<Job>);
+
+impl Jobs {
+    pub fn get(&self, id: JobId) -> Option<&Job> {
+        self.0.iter().find(|job| job.id == id)
+    }
+
+    /// The newest job that fits.
+    pub fn find(&self, fits: impl Fn(&JobSpec) -> bool) -> Option<&Job> {
+        self.0.iter().rev().find(|job| fits(&job.spec))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Job> {
+        self.0.iter()
+    }
+
+    /// The run that trains now, or waits to.
+    pub fn training(&self) -> Option<&Job> {
+        self.find(|spec| matches!(spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. }))
+    }
+
+    /// The job that the status bar shows: what computes, else what downloads, else what reads.
+    pub fn in_front(&self) -> Option<&Job> {
+        [Lane::Compute, Lane::Net, Lane::Io]
+            .into_iter()
+            .find_map(|lane| self.0.iter().find(|job| job.spec.lane() == lane && job.has_started))
+    }
+
+    pub(super) fn add(&mut self, id: JobId, spec: JobSpec) {
+        self.0.push(Job { id, spec, has_started: false, phase: None, progress: None, since: Instant::now() });
+    }
+
+    /// Forgets the jobs that fit: what they tell from now on is stale. Gives their ids.
+    pub(super) fn forget(&mut self, fits: impl Fn(&JobSpec) -> bool) -> Vec<JobId> {
+        let ids = self.0.iter().filter(|job| fits(&job.spec)).map(|job| job.id).collect();
+        self.0.retain(|job| !fits(&job.spec));
+        ids
+    }
+
+    /// Notes what a job told, and gives the job; nothing where it is stale. A finished job is gone afterwards.
+    pub(super) fn hear(&mut self, id: JobId, event: &EventKind) -> Option<Job> {
+        let index = self.0.iter().position(|job| job.id == id)?;
+        let job = &mut self.0[index];
+        match event {
+            EventKind::Started => job.has_started = true,
+            EventKind::Phase(phase) => {
+                job.phase = Some(*phase);
+                job.progress = None;
+            }
+            EventKind::Progress { done, total, unit } => {
+                job.progress = Some(Progress { done: *done, total: *total, unit: *unit });
+            }
+            EventKind::Finished(_) => return Some(self.0.remove(index)),
+            _ => {}
+        }
+        Some(self.0[index].clone())
+    }
+}

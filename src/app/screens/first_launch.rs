@@ -1,0 +1,104 @@
+//! Before any project is open: three ways in, and what this machine has.
+
+use egui::{Sense, Ui, Vec2};
+
+use crate::app::kit::{
+    Button, Text, Theme, drop_target, empty_state, fact, format, icon, key_hint, layout, right_panel, rule, way_on,
+};
+use crate::app::{Action, AppState, Screen};
+use crate::engine::JobSpec;
+
+/// What each step is for, in a few words.
+const STEPS: [(Screen, icon::Icon, &str); 6] = [
+    (Screen::Model, icon::CUBE, "Choose a small model"),
+    (Screen::Data, icon::TABLE, "See and mend your examples"),
+    (Screen::Train, icon::PULSE, "Watch it learn, stop any time"),
+    (Screen::Evaluate, icon::TARGET, "See in numbers what changed"),
+    (Screen::Compare, icon::COLUMNS, "Read answers before and after"),
+    (Screen::Export, icon::PACKAGE, "Take it with you"),
+];
+
+pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
+    let theme = Theme::of(ui);
+    right_panel(ui, "first launch", theme.size.side_panel_first_width, |ui| {
+        layout::padded(ui, theme.pad.screen_x, |ui| side(ui, state));
+    });
+    let is_opening = state.jobs.find(|spec| matches!(spec, JobSpec::OpenProject { .. })).is_some();
+    empty_state(
+        ui,
+        "Teach a small model your task",
+        "Bring examples of questions and good answers, everything stays on this machine",
+        |ui| {
+            let sample = Button::primary("Open sample").enabled_or(!is_opening, "A project is being opened");
+            let text = "Messages to a shop become JSON, a real small model trains in minutes";
+            if way_on(ui, icon::PLAY, "Open the sample project", text, sample).clicked() {
+                actions.push(Action::OpenSample);
+            }
+            let import = Button::secondary("Import…").enabled_or(!is_opening, "A project is being opened");
+            let text = "CSV, TSV, JSON or JSONL, 50 examples are a good start";
+            if way_on(ui, icon::DOWNLOAD_SIMPLE, "Import your own examples", text, import).clicked() {
+                actions.push(Action::ChooseImport);
+            }
+            let open = Button::secondary("Open…").enabled_or(!is_opening, "A project is being opened");
+            let text = "A folder that Tunewright made, on this machine or copied to it";
+            if way_on(ui, icon::FOLDER_OPEN, "Open a project", text, open).clicked() {
+                actions.push(Action::ChooseProject);
+            }
+            ui.add_space(theme.space.m);
+            drop_target(ui, "Or drop a file with examples, a model or a project anywhere in this window");
+            ui.add_space(theme.space.s);
+            keys(ui);
+        },
+    );
+}
+
+fn keys(ui: &mut Ui) {
+    let theme = Theme::of(ui);
+    // In the middle: as wide as it was in the last frame.
+    let id = ui.scope_id().with("keys");
+    let width = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(0.0);
+    ui.horizontal(|ui| {
+        ui.add_space(((ui.available_width() - width) / 2.0).max(0.0));
+        let left = ui.cursor().left();
+        for (key, words) in [("Ctrl O", "Open"), ("Ctrl K", "Find or do something"), ("F1", "Help")] {
+            key_hint(ui, key, words);
+            ui.add_space(theme.space.s);
+        }
+        let width = ui.min_rect().right() - left;
+        ui.data_mut(|data| data.insert_temp(id, width));
+    });
+}
+
+fn side(ui: &mut Ui, state: &AppState) {
+    let theme = Theme::of(ui);
+    let machine = &state.machine;
+    ui.spacing_mut().item_spacing.y = 0.0;
+    ui.add_space(theme.space.xs);
+    ui.add(Text::strong("What this machine can do"));
+    ui.add_space(theme.space.s + theme.space.xxs);
+    if machine.num_cores > 0 {
+        fact(ui, "Processor", &format::count(machine.num_cores as u64, "core", "cores"));
+        let (free, all) = (format::bytes(machine.memory_free), format::bytes(machine.memory));
+        fact(ui, "Memory", &format!("{free} of {all} free"));
+    }
+    ui.add_space(theme.space.l);
+    rule(ui);
+    ui.add_space(theme.space.xl);
+    ui.add(Text::caption("How it goes"));
+    ui.add_space(theme.space.xs);
+    for (screen, icon, words) in STEPS {
+        ui.horizontal(|ui| {
+            ui.set_min_height(theme.size.row_height + theme.space.xs);
+            let left = ui.cursor().left();
+            icon.show(ui, theme.text.soft);
+            ui.add_space(theme.space.xs);
+            ui.add(Text::body(screen.name()));
+            ui.add_space(
+                (left + theme.size.rail_width - theme.size.control_height * 3.0 + theme.space.xs - ui.cursor().left())
+                    .max(0.0),
+            );
+            ui.add(Text::small(words));
+        });
+    }
+    ui.allocate_exact_size(Vec2::ZERO, Sense::hover());
+}

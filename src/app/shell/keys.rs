@@ -1,0 +1,78 @@
+//! The keys that work everywhere.
+
+use egui::{Context, Event, Key, Modifiers};
+
+use super::Shell;
+use crate::app::kit::row::place;
+use crate::app::{Action, OpenDialog, Screen};
+
+/// Keys and what they do, for the help dialog.
+pub const KEYS: &[(&str, &str)] = &[
+    ("Ctrl 1 … 6", "The six steps"),
+    ("Ctrl K", "Find or do something"),
+    ("Ctrl O", "Open a project"),
+    ("Ctrl I", "Import examples"),
+    ("/", "Search"),
+    ("↑ ↓", "Rows"),
+    ("Enter", "Open"),
+    ("Ctrl Z", "Undo"),
+    ("Ctrl Shift Z", "Redo"),
+    ("Ctrl Enter", "The main act of the screen"),
+    ("Tab", "Next control"),
+    ("Esc", "Close"),
+    ("F1", "Help"),
+];
+
+const STEPS: [Key; 6] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6];
+
+impl Shell {
+    /// Before the screens are painted, so that no widget takes these keys; after dialogs had their turn.
+    pub(super) fn take_keys(&mut self, ctx: &Context) {
+        let actions = &mut self.actions;
+        let is_open = self.state.project.is_some();
+        let command = |key: Key| ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND, key));
+        for (key, screen) in STEPS.into_iter().zip(Screen::STEPS) {
+            if is_open && command(key) {
+                actions.push(Action::Go(screen));
+            }
+        }
+        if command(Key::K) {
+            actions.push(Action::ShowDialog(OpenDialog::Commands));
+        }
+        if command(Key::O) {
+            actions.push(Action::ChooseProject);
+        }
+        if command(Key::I) {
+            actions.push(Action::ChooseImport);
+        }
+        if ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::F1)) {
+            actions.push(Action::ShowDialog(OpenDialog::Help));
+        }
+        if self.state.dialog.is_some() {
+            return;
+        }
+        if command(Key::Enter) {
+            actions.push(Action::PrimaryAct);
+        }
+        if ctx.text_edit_focused() {
+            return; // Text fields have their own undo, and "/" is a letter there.
+        }
+        if ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z)) || command(Key::Y) {
+            actions.push(Action::Redo);
+        } else if command(Key::Z) {
+            actions.push(Action::Undo);
+        }
+        if take_slash(ctx) {
+            ctx.memory_mut(|memory| memory.request_focus(place("search")));
+        }
+    }
+}
+
+/// Takes the typed "/" away, so that it doesn't land in the field that gets focus.
+fn take_slash(ctx: &Context) -> bool {
+    ctx.input_mut(|input| {
+        let before = input.events.len();
+        input.events.retain(|event| !matches!(event, Event::Text(text) if text == "/"));
+        input.events.len() < before
+    })
+}

@@ -1,0 +1,184 @@
+//! What changes the state: the engine's events, and the actions of the last frame.
+
+use std::time::{Duration, Instant};
+
+use egui::Context;
+
+use super::{Shell, opening};
+use crate::app::jobs::Job;
+use crate::app::screens::{compare, data, evaluate, export, mapping, model, runs, settings, train};
+use crate::app::state::OpenDialog;
+use crate::app::{Action, AppState, Cx, Drafts, Screen, kit};
+use crate::engine::{Event, EventKind, JobSpec, Outcome, Reply};
+
+/// Of a frame; the rest of the events waits for the next one, so that a flood of them can't freeze the window.
+const TIME_FOR_EVENTS: Duration = Duration::from_millis(8);
+
+impl Shell {
+    /// Before each frame.
+    pub fn logic(&mut self, ctx: &Context) {
+        kit::focus::track(ctx);
+        self.hear_events(ctx);
+        self.actions.extend(self.files.chosen());
+        self.take_dropped_files(ctx);
+        self.apply_actions(ctx);
+    }
+
+    /// After each frame, too: what was just clicked is seen in the next one.
+    pub fn apply_actions(&mut self, ctx: &Context) {
+        for action in std::mem::take(&mut self.actions) {
+            self.apply(ctx, action);
+            ctx.request_repaint();
+        }
+    }
+
+    fn hear_events(&mut self, ctx: &Context) {
+        let deadline = Instant::now() + TIME_FOR_EVENTS;
+        while let Ok(event) = self.backend.events().try_recv() {
+            let (state, drafts, cx) = self.parts(ctx);
+            hear(state, drafts, &event, &cx);
+            if Instant::now() > deadline {
+                // More may be waiting: go on with it in the next frame, at once.
+                ctx.request_repaint();
+                return;
+            }
+        }
+    }
+
+    fn take_dropped_files(&mut self, ctx: &Context) {
+        let dropped = ctx.input(|input| input.raw.dropped_files.clone());
+        self.actions.extend(dropped.iter().map(|file| Action::OpenPath(file.path().to_owned())));
+    }
+
+    fn apply(&mut self, ctx: &Context, action: Action) {
+        let (state, drafts, cx) = self.parts(ctx);
+        match action {
+            Action::Go(screen) => {
+                state.screen = screen;
+                state.dialog = None;
+                refresh(state, drafts, &cx);
+            }
+            Action::OpenProject { folder, sample } => {
+                cx.restart(&mut state.jobs, JobSpec::OpenProject { folder, sample });
+            }
+            Action::ShowDialog(dialog) => state.dialog = Some(dialog),
+            Action::CloseDialog => state.dialog = None,
+            Action::Control(job, signal) => cx.control(job, signal),
+            Action::OpenFolder(folder) => cx.open_folder(folder),
+            Action::Copy(text) => cx.copy(text),
+            Action::Undo => start_in_project(state, &cx, |project| JobSpec::Undo { project }),
+            Action::Redo => start_in_project(state, &cx, |project| JobSpec::Redo { project }),
+            Action::SetTheme(theme) => settings::set_theme(state, theme, &cx),
+            Action::PrimaryAct => {
+                if let Some(action) = primary_act(state) {
+                    self.apply(ctx, action);
+                }
+            }
+            Action::OpenSample => opening::open_sample(state, &cx),
+            Action::ChooseProject => opening::choose_project(&cx),
+            Action::ChooseImport => opening::choose_import(&cx),
+            Action::OpenPath(path) => cx.files.run(move || Some(opening::what_is(path))),
+            Action::Unknown(path) => state.status = opening::why_unknown(&path),
+            Action::Import(path) => opening::import(state, drafts, path, &cx),
+            Action::Model(action) => model::update(state, drafts, action, &cx),
+            Action::Data(action) => data::update(state, drafts, action, &cx),
+            Action::Mapping(action) => mapping::update(state, drafts, action, &cx),
+            Action::Train(action) => train::update(state, drafts, action, &cx),
+            Action::Evaluate(action) => evaluate::update(state, drafts, action, &cx),
+            Action::Compare(action) => compare::update(state, drafts, action, &cx),
+            Action::Export(action) => export::update(state, drafts, action, &cx),
+            Action::Runs(action) => runs::update(state, drafts, action, &cx),
+        }
+    }
+}
+
+/// Events of stale jobs end here; all others go to the shell and to every screen, each takes what is its own.
+fn hear(state: &mut AppState, drafts: &mut Drafts, event: &Event, cx: &Cx<'_>) {
+    let Some(job) = state.jobs.hear(event.job, &event.kind) else { return };
+    match &event.kind {
+        EventKind::Reply(reply) => hear_reply(state, drafts, reply, cx),
+        EventKind::Finished(outcome) => hear_end(state, &job, outcome),
+        _ => {}
+    }
+    model::on_event(state, drafts, &job, &event.kind, cx);
+    data::on_event(state, drafts, &job, &event.kind, cx);
+    mapping::on_event(state, drafts, &job, &event.kind, cx);
+    train::on_event(state, drafts, &job, &event.kind, cx);
+    evaluate::on_event(state, drafts, &job, &event.kind, cx);
+    compare::on_event(state, drafts, &job, &event.kind, cx);
+    export::on_event(state, drafts, &job, &event.kind, cx);
+    runs::on_event(state, drafts, &job, &event.kind, cx);
+}
+
+fn hear_reply(state: &mut AppState, drafts: &mut Drafts, reply: &Reply, cx: &Cx<'_>) {
+    let Reply::Project(project) = reply else { return };
+    let is_other = state.project.as_ref().is_none_or(|old| old.folder != project.folder);
+    state.project = Some(project.clone());
+    if is_other {
+        opening::opened(state, drafts, cx);
+    }
+    refresh(state, drafts, cx);
+}
+
+/// Most failures are shown at once; those of glimpses that come and go while one works are shown where they belong, by
+/// the screen.
+fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
+    let is_glimpse = matches!(
+        job.spec,
+        JobSpec::Query { .. }
+            | JobSpec::LoadExample { .. }
+            | JobSpec::RenderTokens { .. }
+            | JobSpec::PreviewRun { .. }
+            | JobSpec::PreviewImport { .. }
+            | JobSpec::InspectModel { .. }
+            | JobSpec::ListRuns { .. }
+            | JobSpec::ReadRun { .. }
+    );
+    match outcome {
+        Outcome::Failed(failure) if !is_glimpse => {
+            state.status = failure.message.clone();
+            state.dialog = Some(OpenDialog::Failure(failure.clone()));
+        }
+        Outcome::Completed | Outcome::Stopped if !is_glimpse => {
+            if let Some(words) = super::words::ended(&job.spec, job.since.elapsed().as_secs_f64(), outcome) {
+                state.status = words;
+            }
+        }
+        _ => {}
+    }
+}
+
+fn start_in_project(state: &mut AppState, cx: &Cx<'_>, spec: impl FnOnce(std::path::PathBuf) -> JobSpec) {
+    if let Some(project) = &state.project {
+        cx.start(&mut state.jobs, spec(project.folder.clone()));
+    }
+}
+
+/// Lets the screen in view ask for what it needs.
+pub(super) fn refresh(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
+    match state.screen {
+        Screen::Model => model::refresh(state, drafts, cx),
+        Screen::Data => data::refresh(state, drafts, cx),
+        Screen::Train => train::refresh(state, drafts, cx),
+        Screen::Evaluate => evaluate::refresh(state, drafts, cx),
+        Screen::Compare => compare::refresh(state, drafts, cx),
+        Screen::Export => export::refresh(state, drafts, cx),
+        Screen::Runs => runs::refresh(state, drafts, cx),
+        Screen::Settings => {}
+    }
+}
+
+/// What Ctrl Enter does now.
+fn primary_act(state: &AppState) -> Option<Action> {
+    state.project.as_ref()?;
+    match state.screen {
+        Screen::Model => model::primary(state),
+        Screen::Data => data::primary(state),
+        Screen::Train => train::primary(state),
+        Screen::Evaluate => evaluate::primary(state),
+        Screen::Compare => compare::primary(state),
+        Screen::Export => export::primary(state),
+        Screen::Runs => runs::primary(state),
+        Screen::Settings => None,
+    }
+}

@@ -1,0 +1,44 @@
+//! The window around the screens: what it knows, how it changes ([`logic`]), how it looks ([`ui`]).
+
+pub mod commands;
+pub mod keys;
+pub mod logic;
+pub mod opening;
+pub mod rail;
+pub mod ui;
+pub mod words;
+
+use std::sync::Arc;
+
+use super::files::Files;
+use super::settings::AppSettings;
+use super::{Action, AppState, Cx, Drafts};
+use crate::engine::Backend;
+
+/// The whole window without its frame: eframe shows it, and so do the tests.
+pub struct Shell {
+    pub state: AppState,
+    pub drafts: Drafts,
+    pub actions: Vec<Action>,
+    pub(super) backend: Box<dyn Backend>,
+    pub(super) files: Files,
+}
+
+impl Shell {
+    /// `waker` asks for a frame, from any thread.
+    pub fn new(backend: Box<dyn Backend>, settings: AppSettings, waker: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self {
+            state: AppState::new(settings),
+            drafts: Drafts::default(),
+            actions: Vec::new(),
+            backend,
+            files: Files::new(waker),
+        }
+    }
+
+    /// The state, the drafts, and what may be done to the world, side by side.
+    fn parts<'a>(&'a mut self, egui: &'a egui::Context) -> (&'a mut AppState, &'a mut Drafts, Cx<'a>) {
+        let cx = Cx { backend: self.backend.as_ref(), files: &self.files, egui };
+        (&mut self.state, &mut self.drafts, cx)
+    }
+}

@@ -1,0 +1,95 @@
+//! Opening things: projects, the sample, files with examples, models, whatever was dropped on the window.
+
+use std::path::{Path, PathBuf};
+
+use crate::app::files::{FilePick, PickKind};
+use crate::app::screens::{data, mapping, model, train};
+use crate::app::{Action, AppState, Cx, Drafts, Screen};
+use crate::engine::JobSpec;
+use crate::recipe::ModelRef;
+
+/// Files that may hold examples.
+const DATA_ENDINGS: &[&str] = &["jsonl", "json", "ndjson", "csv", "tsv", "txt"];
+
+/// Where projects are made that the person gave no place: the documents, or else the program's own data folder.
+fn projects_folder() -> Option<PathBuf> {
+    let documents = directories::UserDirs::new().and_then(|dirs| dirs.document_dir().map(Path::to_owned));
+    let own = || directories::ProjectDirs::from("", "", "tunewright").map(|dirs| dirs.data_dir().join("projects"));
+    documents.map(|folder| folder.join("Tunewright")).or_else(own)
+}
+
+pub fn open_sample(state: &mut AppState, cx: &Cx<'_>) {
+    match projects_folder() {
+        Some(folder) => open_project(state, folder.join("Support triage"), true, cx),
+        None => {
+            state.status = "This machine names no folder for documents: open a project in a folder of yours".to_owned()
+        }
+    }
+}
+
+fn open_project(state: &mut AppState, folder: PathBuf, sample: bool, cx: &Cx<'_>) {
+    cx.restart(&mut state.jobs, JobSpec::OpenProject { folder, sample });
+}
+
+pub fn choose_project(cx: &Cx<'_>) {
+    let pick = FilePick { title: "Open a project's folder", kind: PickKind::Folder };
+    cx.pick(pick, |folder| Action::OpenProject { folder, sample: false });
+}
+
+pub fn choose_import(cx: &Cx<'_>) {
+    let kind = PickKind::Open { name: "Examples", endings: DATA_ENDINGS };
+    cx.pick(FilePick { title: "Import examples", kind }, Action::Import);
+}
+
+/// What a dropped or typed path is for. Looks at the disk: not for the window's thread.
+pub fn what_is(path: PathBuf) -> Action {
+    let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    if path.is_dir() {
+        if path.join("config.json").is_file() {
+            return model::Action::Inspect(ModelRef::Folder(path)).into();
+        }
+        return Action::OpenProject { folder: path, sample: false };
+    }
+    match ending.as_deref() {
+        Some("gguf") if path.is_file() => model::Action::Inspect(ModelRef::Gguf(path)).into(),
+        Some("db") if path.file_name().is_some_and(|name| name == "project.db") => {
+            Action::OpenProject { folder: path.parent().map(Path::to_owned).unwrap_or_default(), sample: false }
+        }
+        Some(ending) if DATA_ENDINGS.contains(&ending) && path.is_file() => Action::Import(path),
+        _ => Action::Unknown(path),
+    }
+}
+
+pub fn why_unknown(path: &Path) -> String {
+    let shown = path.display();
+    format!("{shown} is not a file with examples ({}), a GGUF model, or a folder", DATA_ENDINGS.join(", "))
+}
+
+/// Shows the import dialog; where no project is open, first makes one named after the file.
+pub fn import(state: &mut AppState, drafts: &mut Drafts, path: PathBuf, cx: &Cx<'_>) {
+    if state.project.is_some() {
+        state.screen = Screen::Data;
+        mapping::open(state, drafts, path, cx);
+        return;
+    }
+    let Some(folder) = projects_folder() else {
+        state.status = "This machine names no folder for documents: open a project in a folder of yours".to_owned();
+        return;
+    };
+    let name = path.file_stem().map_or_else(|| "Project".into(), |stem| stem.to_string_lossy().into_owned());
+    state.pending_import = Some(path);
+    open_project(state, folder.join(name), false, cx);
+}
+
+/// Another project is open now.
+pub(super) fn opened(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
+    data::forget(state, drafts);
+    model::project_opened(state, cx);
+    train::project_opened(state);
+    state.settings.last_project = state.project.as_ref().map(|project| project.folder.clone());
+    crate::app::screens::settings::save(state, cx);
+    state.screen = Screen::Model;
+    if let Some(path) = state.pending_import.take() {
+        import(state, drafts, path, cx);
+    }
+}

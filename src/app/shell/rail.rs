@@ -1,0 +1,161 @@
+//! The left rail: the six steps with their states, then the runs and the settings.
+
+use egui::{Color32, CursorIcon, Pos2, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
+
+use super::Shell;
+use crate::app::kit::{Icon, Mark, Theme, focus, icon, one_line, tooltip};
+use crate::app::screens::{compare, data, evaluate, export, model, runs, train};
+use crate::app::{Action, AppState, Screen};
+
+struct Entry {
+    screen: Screen,
+    icon: Icon,
+    words: String,
+    mark: Mark,
+    /// Faint: still needs something.
+    is_waiting: bool,
+}
+
+fn step(screen: Screen, state: &AppState) -> Entry {
+    let has_project = state.project.is_some();
+    let (icon, (words, mark)) = match screen {
+        Screen::Model => (icon::CUBE, model::rail(state)),
+        Screen::Data => (icon::TABLE, data::rail(state)),
+        Screen::Train => (icon::PULSE, train::rail(state)),
+        Screen::Evaluate => (icon::TARGET, evaluate::rail(state)),
+        Screen::Compare => (icon::COLUMNS, compare::rail(state)),
+        Screen::Export => (icon::PACKAGE, export::rail(state)),
+        Screen::Runs => (icon::LIST_BULLETS, runs::rail(state)),
+        Screen::Settings => (icon::GEAR_SIX, (String::new(), Mark::ToDo)),
+    };
+    let needs_nothing = matches!(screen, Screen::Runs | Screen::Settings);
+    Entry { screen, icon, words, mark, is_waiting: !needs_nothing && (mark == Mark::ToDo || !has_project) }
+}
+
+impl Shell {
+    pub(super) fn rail(&mut self, ui: &mut Ui) {
+        let theme = Theme::of(ui);
+        let is_icons_only = is_icons_only(ui);
+        let outer = ui.available_rect_before_wrap();
+        logo(ui, Rect::from_min_size(outer.min, Vec2::new(outer.width(), theme.size.top_bar_height)), is_icons_only);
+        let pitch = theme.size.rail_entry_height + theme.space.xs;
+        let mut top = outer.top() + theme.size.top_bar_height + theme.space.s;
+        for screen in Screen::STEPS {
+            self.entry(ui, outer, top, &step(screen, &self.state), is_icons_only);
+            top += pitch;
+        }
+        top += theme.space.s;
+        let sides = outer.left() + theme.space.l..=outer.right() - theme.space.l;
+        ui.painter().hline(sides, top, theme.line(theme.stroke.normal));
+        top += theme.space.m;
+        self.entry(ui, outer, top, &step(Screen::Runs, &self.state), is_icons_only);
+        let bottom = outer.bottom() - theme.size.rail_entry_height - theme.space.xxs;
+        self.entry(ui, outer, bottom, &step(Screen::Settings, &self.state), is_icons_only);
+    }
+
+    fn entry(&mut self, ui: &mut Ui, outer: Rect, top: f32, entry: &Entry, is_icons_only: bool) {
+        let theme = Theme::of(ui);
+        let rect = Rect::from_min_size(
+            Pos2::new(outer.left() + theme.space.s, top),
+            Vec2::new(outer.width() - theme.space.l - theme.width.line, theme.size.rail_entry_height),
+        );
+        let name = entry.screen.name();
+        // The first launch stands in for the steps; only the settings can be opened without a project.
+        let has_project = self.state.project.is_some() || entry.screen == Screen::Settings;
+        let sense = if has_project { Sense::click() } else { Sense::hover() };
+        let response = ui.interact(rect, egui::Id::unique(("rail", name)), sense);
+        let is_current = self.state.screen == entry.screen && has_project;
+        response.widget_info(|| WidgetInfo::selected(Role::Tab, has_project, is_current, name));
+        let fill = match (is_current, response.hovered() && has_project) {
+            (true, _) => theme.surface.selected,
+            (false, true) => theme.surface.hover,
+            _ => Color32::TRANSPARENT,
+        };
+        ui.painter().rect_filled(rect, theme.rounding(theme.radius.control), fill);
+        paint(ui, theme, rect, entry, is_current, is_icons_only);
+        focus::ring(ui, &response, theme.radius.control);
+        if response.clicked() {
+            self.actions.push(Action::Go(entry.screen));
+        }
+        if !has_project {
+            tooltip::on_hover(response, name, "Needs an open project");
+        } else if is_icons_only {
+            tooltip::on_hover(response, name, &entry.words);
+        } else {
+            response.on_hover_cursor(CursorIcon::PointingHand);
+        }
+    }
+}
+
+fn paint(ui: &Ui, theme: &Theme, rect: Rect, entry: &Entry, is_current: bool, is_icons_only: bool) {
+    let ink = match (is_current, entry.is_waiting) {
+        (true, _) | (false, false) => theme.text.normal,
+        (false, true) => theme.text.faint,
+    };
+    let icon_color = match (is_current, entry.is_waiting) {
+        (true, _) => theme.accent.text,
+        (false, false) => theme.text.soft,
+        (false, true) => theme.text.faint,
+    };
+    let half = theme.size.icon / 2.0;
+    let icon_x = if is_icons_only { rect.center().x } else { rect.left() + theme.space.s + half + theme.space.xxs };
+    entry.icon.paint(ui.painter(), Pos2::new(icon_x, rect.center().y), theme.size.icon, icon_color);
+    let mark_x = rect.right() - theme.space.l;
+    if is_icons_only {
+        if entry.mark == Mark::Running {
+            entry.mark.paint(ui, rect.right_top() + Vec2::new(-theme.space.s, theme.space.s));
+        }
+        return;
+    }
+    entry.mark.paint(ui, Pos2::new(mark_x, rect.center().y));
+    let left = rect.left() + theme.size.rail_entry_height - theme.space.s + theme.space.xxs;
+    let room = mark_x - half - theme.space.xs - left;
+    let font = if is_current { theme.strong() } else { theme.body() };
+    let name = one_line(ui, entry.screen.name(), font, ink, room);
+    if entry.words.is_empty() {
+        let at = Pos2::new(left, (rect.center().y - name.size().y / 2.0).round());
+        ui.painter().galley(at, name, ink);
+        return;
+    }
+    let soft = if entry.is_waiting || !is_current { theme.text.faint } else { theme.text.soft };
+    let words = one_line(ui, &entry.words, theme.small(), soft, room);
+    let gap = theme.space.s;
+    let name_y = rect.center().y - gap - name.size().y / 2.0 + theme.width.line;
+    let words_y = rect.center().y + gap - words.size().y / 2.0 + theme.width.line;
+    ui.painter().galley(Pos2::new(left, name_y.round()), name, ink);
+    ui.painter().galley(Pos2::new(left, words_y.round()), words, soft);
+}
+
+/// Whether the rail has room for icons only.
+pub(super) fn is_icons_only(ui: &Ui) -> bool {
+    ui.ctx().content_rect().width() < Theme::of(ui).size.window_drawer
+}
+
+/// A tuning fork and the name.
+fn logo(ui: &Ui, rect: Rect, is_icons_only: bool) {
+    let theme = Theme::of(ui);
+    let center_x =
+        if is_icons_only { rect.center().x } else { rect.left() + theme.space.xl + theme.space.xs + theme.space.xxs };
+    let center = Pos2::new(center_x, rect.center().y);
+    let stroke = Stroke::new(theme.width.focus_ring, theme.accent.line);
+    let (half, top, turn, foot) = (theme.space.xs, theme.space.s, theme.width.line, theme.space.s);
+    let prong = |side: f32| {
+        [Pos2::new(center.x + side * half, center.y - top), Pos2::new(center.x + side * half, center.y - turn)]
+    };
+    ui.painter().line_segment(prong(-1.0), stroke);
+    ui.painter().line_segment(prong(1.0), stroke);
+    let arc: Vec<Pos2> = (0..=12)
+        .map(|i| {
+            let angle = std::f32::consts::PI * i as f32 / 12.0;
+            Pos2::new(center.x - half * angle.cos(), center.y - turn + half * angle.sin())
+        })
+        .collect();
+    ui.painter().line(arc, stroke);
+    let bow = center.y - turn + half;
+    ui.painter().line_segment([Pos2::new(center.x, bow), Pos2::new(center.x, center.y + foot)], stroke);
+    if !is_icons_only {
+        let galley = ui.painter().layout_no_wrap("Tunewright".to_owned(), theme.strong(), theme.text.normal);
+        let at = Pos2::new(rect.left() + theme.size.rail_entry_height, center.y - galley.size().y / 2.0);
+        ui.painter().galley(at.round(), galley, theme.text.normal);
+    }
+}

@@ -1,0 +1,284 @@
+//! The frame around the screens: rail, top bar, status bar, dialogs, and which screen is shown.
+
+use egui::{Align, CentralPanel, Frame, Layout, Panel, Popup, Rect, Ui, UiBuilder, Vec2};
+
+use super::{Shell, rail, words};
+use crate::app::kit::{Button, Text, Theme, dialog, icon, menu_item, progress};
+use crate::app::screens::{compare, data, evaluate, export, first_launch, mapping, model, runs, settings, train};
+use crate::app::settings::ThemeChoice;
+use crate::app::{Action, OpenDialog, Screen};
+use crate::engine::{JobSpec, Lane};
+use crate::train::Signal;
+
+impl Shell {
+    /// Paints one frame. What the person does ends up in `self.actions`.
+    pub fn ui(&mut self, ui: &mut Ui) {
+        let theme = Theme::of(ui);
+        let window = Frame::new().fill(theme.surface.window);
+        Panel::bottom("status bar")
+            .exact_size(theme.size.status_bar_height)
+            .show_separator_line(false)
+            .frame(window)
+            .show(ui, |ui| self.status_bar(ui));
+        let rail_width = match rail::is_icons_only(ui) {
+            true => theme.size.rail_width_icons,
+            false => theme.size.rail_width,
+        };
+        Panel::left("rail").exact_size(rail_width).resizable(false).show_separator_line(false).frame(window).show(
+            ui,
+            |ui| {
+                let rect = ui.max_rect();
+                ui.painter().vline(
+                    rect.right() - theme.width.line / 2.0,
+                    rect.y_range(),
+                    theme.line(theme.stroke.normal),
+                );
+                self.rail(ui);
+            },
+        );
+        Panel::top("top bar")
+            .exact_size(theme.size.top_bar_height)
+            .show_separator_line(false)
+            .frame(window)
+            .show(ui, |ui| self.top_bar(ui));
+        CentralPanel::no_frame().frame(Frame::new().fill(theme.surface.panel)).show(ui, |ui| {
+            ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, theme.space.xs);
+            self.screen(ui);
+        });
+        self.dialogs(ui);
+        self.take_keys(ui.ctx());
+    }
+
+    fn screen(&mut self, ui: &mut Ui) {
+        let (state, drafts, actions) = (&self.state, &mut self.drafts, &mut self.actions);
+        if state.screen == Screen::Settings {
+            return settings::show(ui, state, actions);
+        }
+        if state.project.is_none() {
+            return first_launch::show(ui, state, actions);
+        }
+        match state.screen {
+            Screen::Model => model::show(ui, state, drafts, actions),
+            Screen::Data => data::show(ui, state, drafts, actions),
+            Screen::Train => train::show(ui, state, drafts, actions),
+            Screen::Evaluate => evaluate::show(ui, state, drafts, actions),
+            Screen::Compare => compare::show(ui, state, drafts, actions),
+            Screen::Export => export::show(ui, state, drafts, actions),
+            Screen::Runs => runs::show(ui, state, drafts, actions),
+            Screen::Settings => {}
+        }
+    }
+
+    fn dialogs(&mut self, ui: &mut Ui) {
+        let Some(open) = self.state.dialog.clone() else { return };
+        match open {
+            OpenDialog::Import => mapping::show(ui, &self.state, &mut self.drafts, &mut self.actions),
+            OpenDialog::StopTraining => train::stop_dialog(ui, &self.state, &mut self.actions),
+            OpenDialog::Commands => self.command_field(ui),
+            OpenDialog::Help => self.help(ui),
+            OpenDialog::Failure(failure) => self.failure(ui, &failure),
+        }
+    }
+
+    fn top_bar(&mut self, ui: &mut Ui) {
+        let theme = Theme::of(ui);
+        let rect = ui.max_rect();
+        ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.normal));
+        let inner = Rect::from_min_max(
+            rect.min + Vec2::new(theme.space.m, 0.0),
+            rect.max - Vec2::new(theme.space.m, theme.width.line),
+        );
+        let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+        bar.spacing_mut().item_spacing.x = theme.space.s;
+        self.project_part(&mut bar);
+        bar.with_layout(Layout::right_to_left(Align::Center), |ui| self.tools(ui));
+    }
+
+    fn project_part(&mut self, ui: &mut Ui) {
+        let theme = Theme::of(ui);
+        let Some(project) = &self.state.project else {
+            ui.add(Text::small("No project open"));
+            return;
+        };
+        ui.spacing_mut().item_spacing.x = theme.space.xs;
+        ui.add_space(theme.space.s - theme.space.xs);
+        let button = ui.add(Button::project(&project.name));
+        let folder = project.folder.clone();
+        Popup::menu(&button).show(|ui| {
+            ui.set_min_width(theme.size.tooltip_max_width / 2.0);
+            ui.spacing_mut().item_spacing.y = 0.0;
+            for (words, action) in [
+                ("Open project…", Action::ChooseProject),
+                ("Open the sample project", Action::OpenSample),
+                ("Import examples…", Action::ChooseImport),
+                ("Show the project's folder", Action::OpenFolder(folder)),
+            ] {
+                if menu_item(ui, words, false).clicked() {
+                    self.actions.push(action);
+                }
+            }
+        });
+        let is_saving = self.state.jobs.find(|spec| {
+            spec.lane() == Lane::Store
+                && !matches!(spec, JobSpec::Query { .. } | JobSpec::LoadExample { .. } | JobSpec::OpenProject { .. })
+        });
+        let (mark, words) = match is_saving {
+            Some(_) => (icon::CIRCLE_DASHED, "Saving"),
+            None => (icon::CHECK, "Saved"),
+        };
+        mark.show_sized(ui, theme.size.icon_small, theme.text.soft);
+        ui.add(Text::small(words));
+        ui.add_space(theme.space.s);
+        let (line, _) = ui.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), egui::Sense::hover());
+        ui.painter().rect_filled(line, egui::CornerRadius::ZERO, theme.stroke.normal);
+        ui.add_space(theme.space.s);
+        let undo = Button::icon_only(icon::ARROW_U_UP_LEFT, project.undo.clone().unwrap_or_else(|| "Undo".to_owned()));
+        if ui.add(undo.name("Undo").key("Ctrl Z").enabled_or(project.undo.is_some(), "Nothing to undo")).clicked() {
+            self.actions.push(Action::Undo);
+        }
+        let redo = Button::icon_only(icon::ARROW_U_UP_RIGHT, project.redo.clone().unwrap_or_else(|| "Redo".to_owned()));
+        let redo = redo.name("Redo").key("Ctrl Shift Z").enabled_or(project.redo.is_some(), "Nothing to redo");
+        if ui.add(redo).clicked() {
+            self.actions.push(Action::Redo);
+        }
+    }
+
+    fn tools(&mut self, ui: &mut Ui) {
+        if ui.add(Button::icon_only(icon::QUESTION, "Help").key("F1")).clicked() {
+            self.actions.push(Action::ShowDialog(OpenDialog::Help));
+        }
+        let is_dark = Theme::of(ui).is_dark;
+        let (sign, words, other) = match is_dark {
+            true => (icon::MOON, "Light theme", ThemeChoice::Light),
+            false => (icon::SUN, "Dark theme", ThemeChoice::Dark),
+        };
+        if ui.add(Button::icon_only(sign, words)).clicked() {
+            self.actions.push(Action::SetTheme(other));
+        }
+        if ui.add(Button::field("Find or do something").icon(icon::MAGNIFYING_GLASS).key("Ctrl K")).clicked() {
+            self.actions.push(Action::ShowDialog(OpenDialog::Commands));
+        }
+    }
+
+    fn status_bar(&mut self, ui: &mut Ui) {
+        let theme = Theme::of(ui);
+        let rect = ui.max_rect();
+        ui.painter().hline(rect.x_range(), rect.top() + theme.width.line / 2.0, theme.line(theme.stroke.normal));
+        let inner = rect.shrink2(Vec2::new(theme.space.l, 0.0));
+        let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+        bar.spacing_mut().item_spacing.x = theme.space.m;
+        self.job_part(&mut bar);
+        bar.with_layout(Layout::right_to_left(Align::Center), |ui| self.machine_part(ui));
+    }
+
+    fn job_part(&mut self, ui: &mut Ui) {
+        let theme = Theme::of(ui);
+        ui.add_space(theme.space.xxs);
+        let Some(job) = self.state.jobs.in_front() else {
+            icon::CIRCLE.show_sized(ui, theme.size.icon_small, theme.text.faint);
+            ui.add(Text::small(&self.state.status).one_line());
+            return;
+        };
+        let is_steerable =
+            matches!(job.spec.lane(), Lane::Compute | Lane::Net) || matches!(job.spec, JobSpec::Import { .. });
+        words::icon_of(&job.spec).show_sized(ui, theme.size.icon_small, theme.accent.text);
+        let doing = words::doing(job);
+        ui.add(Text::small(&doing).normal());
+        let (share, told) = match train::progress_of(&self.state, job) {
+            Some((share, told)) => (Some(share), told),
+            None => match &job.progress {
+                Some(progress) => (progress.share(), words::progress(progress)),
+                None => (None, String::new()),
+            },
+        };
+        progress(ui, &doing, share, theme.size.progress_height * 40.0);
+        if !told.is_empty() {
+            ui.add(Text::small(told));
+        }
+        if is_steerable && ui.add(Button::link("Stop").icon(icon::SQUARE).small()).clicked() {
+            let is_training = matches!(job.spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. });
+            self.actions.push(match is_training {
+                true => Action::ShowDialog(OpenDialog::StopTraining),
+                false => Action::Control(job.id, Signal::Stop { save: false }),
+            });
+        }
+    }
+
+    fn machine_part(&self, ui: &mut Ui) {
+        let theme = Theme::of(ui);
+        let machine = &self.state.machine;
+        if machine.num_cores == 0 {
+            return;
+        }
+        ui.spacing_mut().item_spacing.x = theme.space.xs + theme.space.xxs;
+        let memory = format!(
+            "{} of {}",
+            crate::app::kit::format::bytes(machine.memory_used),
+            crate::app::kit::format::bytes(machine.memory)
+        );
+        ui.add(Text::small(memory));
+        icon::MEMORY.show_sized(ui, theme.size.icon_small, theme.text.soft);
+        ui.add_space(theme.space.xs);
+        ui.add(Text::small(format!("{:.0} of {} cores", machine.cores_busy.round(), machine.num_cores)));
+        icon::CPU.show_sized(ui, theme.size.icon_small, theme.text.soft);
+    }
+
+    fn failure(&mut self, ui: &mut Ui, failure: &crate::engine::Failure) {
+        let title = if failure.is_internal { "Something broke in Tunewright" } else { "This didn't work" };
+        let shown = dialog::Dialog::new("failure", title).icon(icon::WARNING_CIRCLE).show(
+            ui.ctx(),
+            |ui| {
+                dialog::body(ui, |ui| {
+                    ui.add(Text::body(&failure.message).wrapped());
+                    if let Some(hint) = &failure.hint {
+                        ui.add(Text::body(hint).soft().wrapped());
+                    }
+                });
+            },
+            |ui| {
+                if ui.add(Button::quiet("Copy").icon(icon::COPY)).clicked() {
+                    self.actions.push(Action::Copy(failure.message.clone()));
+                }
+            },
+        );
+        if shown.0 != dialog::DialogEnd::StillOpen {
+            self.actions.push(Action::CloseDialog);
+        }
+    }
+
+    fn help(&mut self, ui: &mut Ui) {
+        let shown = dialog::Dialog::new("help", "Keys").show(
+            ui.ctx(),
+            |ui| {
+                let theme = Theme::of(ui);
+                dialog::body(ui, |ui| {
+                    for (key, words) in super::keys::KEYS {
+                        ui.horizontal(|ui| {
+                            ui.set_min_height(theme.size.fact_row_height);
+                            let left = ui.cursor().left();
+                            let cap = crate::app::kit::KeyCap::new(ui, key);
+                            let size = Vec2::new(cap.width(), theme.size.badge_height);
+                            let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
+                            cap.paint(ui, rect.left_center(), theme.text.soft, theme.stroke.strong);
+                            ui.add_space((left + theme.size.settings_name_width - ui.cursor().left()).max(0.0));
+                            ui.add(Text::body(*words).soft());
+                        });
+                    }
+                });
+            },
+            |ui| {
+                ui.add(
+                    Text::small(concat!(
+                        "Tunewright ",
+                        env!("CARGO_PKG_VERSION"),
+                        ", everything stays on this machine"
+                    ))
+                    .faint(),
+                );
+            },
+        );
+        if shown.0 != dialog::DialogEnd::StillOpen {
+            self.actions.push(Action::CloseDialog);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Jobs in words, for the status bar.
+
+use std::path::Path;
+
+use crate::app::jobs::{Job, Progress};
+use crate::app::kit::{Icon, format, icon};
+use crate::engine::{JobSpec, Outcome};
+use crate::recipe::ModelRef;
+use crate::task::Unit;
+use crate::train::Phase;
+
+/// What a job is doing, while it does it.
+pub fn doing(job: &Job) -> String {
+    match &job.spec {
+        JobSpec::OpenProject { folder, .. } => format!("Opening {}", name(folder)),
+        JobSpec::DiscoverModels => "Looking for models".to_owned(),
+        JobSpec::InspectModel { model } => format!("Reading {}", model_name(model)),
+        JobSpec::PreviewImport { request } => format!("Reading {}", name(&request.path)),
+        JobSpec::Import { request, .. } => format!("Importing {}", name(&request.path)),
+        JobSpec::SaveRejected { to, .. } => format!("Saving {}", name(to)),
+        JobSpec::RenderTokens { .. } | JobSpec::PreviewRun { .. } => "Counting tokens".to_owned(),
+        JobSpec::ListRuns { .. } | JobSpec::ReadRun { .. } => "Reading runs".to_owned(),
+        JobSpec::FetchModel { model } => format!("Downloading {}", model_name(model)),
+        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } => phase(job.phase, "Training").to_owned(),
+        JobSpec::Evaluate { .. } => phase(job.phase, "Evaluating").to_owned(),
+        JobSpec::Compare { .. } => phase(job.phase, "Answering").to_owned(),
+        _ => "Saving".to_owned(),
+    }
+}
+
+fn phase(phase: Option<Phase>, otherwise: &'static str) -> &'static str {
+    match phase {
+        Some(Phase::LoadingModel) => "Loading the model",
+        Some(Phase::Tokenizing) => "Counting tokens",
+        Some(Phase::Training) => "Training",
+        Some(Phase::Evaluating) => "Evaluating",
+        Some(Phase::Saving) => "Saving a checkpoint",
+        Some(Phase::Generating) => "Answering",
+        None => otherwise,
+    }
+}
+
+/// `217 of 372 steps`
+pub fn progress(progress: &Progress) -> String {
+    if progress.unit == Unit::Bytes {
+        let done = format::bytes(progress.done);
+        return progress.total.map_or_else(|| done.clone(), |total| format!("{done} of {}", format::bytes(total)));
+    }
+    let unit = match progress.unit {
+        Unit::Bytes => "",
+        Unit::Rows => "rows",
+        Unit::Examples => "examples",
+        Unit::Tokens => "tokens",
+        Unit::Steps => "steps",
+        Unit::Files => "files",
+    };
+    let done = format::thousands(progress.done);
+    match progress.total {
+        Some(total) => format!("{done} of {} {unit}", format::thousands(total)),
+        None => format!("{done} {unit}"),
+    }
+}
+
+/// What the status bar says afterwards; nothing for what nobody waits for.
+pub fn ended(spec: &JobSpec, secs: f64, outcome: &Outcome) -> Option<String> {
+    let took = format::duration(secs);
+    let is_stopped = *outcome == Outcome::Stopped;
+    Some(match spec {
+        JobSpec::OpenProject { folder, .. } => format!("Opened {} in {took}", name(folder)),
+        JobSpec::DiscoverModels => format!("Looked for models in {took}"),
+        JobSpec::Import { request, .. } if is_stopped => format!("Stopped importing {}", name(&request.path)),
+        JobSpec::Import { request, .. } => format!("Imported {} in {took}", name(&request.path)),
+        JobSpec::SaveRejected { to, .. } => format!("Saved {}", to.display()),
+        JobSpec::FetchModel { model } if is_stopped => format!("Stopped downloading {}", model_name(model)),
+        JobSpec::FetchModel { model } => format!("Downloaded {} in {took}", model_name(model)),
+        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } if is_stopped => {
+            format!("Stopped training after {took}")
+        }
+        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } => format!("Trained in {took}"),
+        JobSpec::Evaluate { .. } if is_stopped => "Stopped evaluating".to_owned(),
+        JobSpec::Evaluate { .. } => format!("Evaluated in {took}"),
+        JobSpec::Compare { .. } if is_stopped => "Stopped answering".to_owned(),
+        JobSpec::Compare { .. } => format!("Answered in {took}"),
+        _ => return None,
+    })
+}
+
+/// The icon of the screen that a job belongs to.
+pub fn icon_of(spec: &JobSpec) -> Icon {
+    match spec {
+        JobSpec::DiscoverModels | JobSpec::InspectModel { .. } | JobSpec::FetchModel { .. } => icon::CUBE,
+        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } | JobSpec::PreviewRun { .. } => icon::PULSE,
+        JobSpec::Evaluate { .. } => icon::TARGET,
+        JobSpec::Compare { .. } => icon::COLUMNS,
+        _ => icon::TABLE,
+    }
+}
+
+/// A model as a person calls it.
+pub fn model_name(model: &ModelRef) -> String {
+    match model {
+        ModelRef::Starter => "SmolLM2-135M-Instruct".to_owned(),
+        ModelRef::Gguf(path) | ModelRef::Folder(path) => name(path),
+        ModelRef::Hub { repo, .. } => repo.rsplit('/').next().unwrap_or(repo).to_owned(),
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,115 @@
+//! Everything the window knows, as plain data. Screens read it; only [`super::shell::logic`] and the screens' `update`
+//! and `on_event` change it.
+
+use std::path::PathBuf;
+
+use super::jobs::Jobs;
+use super::machine::Machine;
+use super::screens::{compare, data, evaluate, export, mapping, model, runs, train};
+use super::settings::AppSettings;
+use crate::engine::Failure;
+use crate::project::ProjectState;
+
+/// The places of the rail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Screen {
+    Model,
+    Data,
+    Train,
+    Evaluate,
+    Compare,
+    Export,
+    Runs,
+    Settings,
+}
+
+impl Screen {
+    /// The six steps, in the order of Ctrl 1 to 6.
+    pub const STEPS: [Self; 6] = [Self::Model, Self::Data, Self::Train, Self::Evaluate, Self::Compare, Self::Export];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "Model",
+            Self::Data => "Data",
+            Self::Train => "Train",
+            Self::Evaluate => "Evaluate",
+            Self::Compare => "Compare",
+            Self::Export => "Export",
+            Self::Runs => "Runs",
+            Self::Settings => "Settings",
+        }
+    }
+}
+
+/// A dialog over the whole window; at most one at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OpenDialog {
+    Help,
+    /// The command field.
+    Commands,
+    /// Go on, stop and keep, stop and discard.
+    StopTraining,
+    /// A job that failed, in words.
+    Failure(Failure),
+    /// The import dialog, whose content is `state.mapping`.
+    Import,
+}
+
+pub struct AppState {
+    pub screen: Screen,
+    /// None: the first launch is shown instead of the screens.
+    pub project: Option<ProjectState>,
+    pub jobs: Jobs,
+    pub dialog: Option<OpenDialog>,
+    /// The last thing that happened, in words, for the status bar.
+    pub status: String,
+    pub machine: Machine,
+    /// A file that waits for its project to be made.
+    pub pending_import: Option<PathBuf>,
+    pub settings: AppSettings,
+    pub model: model::State,
+    pub data: data::State,
+    pub mapping: mapping::State,
+    pub train: train::State,
+    pub evaluate: evaluate::State,
+    pub compare: compare::State,
+    pub export: export::State,
+    pub runs: runs::State,
+}
+
+impl AppState {
+    pub fn new(settings: AppSettings) -> Self {
+        Self {
+            screen: Screen::Model,
+            project: None,
+            jobs: Jobs::default(),
+            dialog: None,
+            status: "Ready".to_owned(),
+            machine: Machine::default(),
+            pending_import: None,
+            settings,
+            model: model::State::default(),
+            data: data::State::default(),
+            mapping: mapping::State::default(),
+            train: train::State::default(),
+            evaluate: evaluate::State::default(),
+            compare: compare::State::default(),
+            export: export::State::default(),
+            runs: runs::State::default(),
+        }
+    }
+}
+
+/// Text that is being typed. It belongs to the window alone, so that a field can change it while it paints.
+#[derive(Default)]
+pub struct Drafts {
+    pub commands: String,
+    pub model: model::Drafts,
+    pub data: data::Drafts,
+    pub mapping: mapping::Drafts,
+    pub train: train::Drafts,
+    pub evaluate: evaluate::Drafts,
+    pub compare: compare::Drafts,
+    pub export: export::Drafts,
+    pub runs: runs::Drafts,
+}
