@@ -50,6 +50,7 @@ pub mod button;
 pub mod card;
 pub mod choice;
 pub mod dialog;
+pub mod diff_view;
 pub mod focus;
 pub mod fonts;
 pub mod format;
@@ -57,8 +58,10 @@ pub mod icon;
 pub mod input;
 pub mod layout;
 pub mod row;
+pub mod table;
 pub mod text;
 pub mod theme;
+pub mod token_view;
 pub mod tooltip;
 
 pub use badge::{Badge, Chip};

@@ -1,37 +1,140 @@
-//! (in the making)
+//! Examples: import, find, read, mend, and see the exact tokens that training will use.
+
+pub mod draft;
+mod editor;
+mod panel;
+pub mod rows;
+mod split_dialog;
+pub mod start;
+pub mod state;
+mod table;
+pub mod tokens;
+
+pub use state::{DataAction as Action, DataState as State};
 
 use crate::app::jobs::Job;
-use crate::app::kit::{Mark, empty_state};
-use crate::app::{AppState, Cx, Drafts as AllDrafts};
+use crate::app::kit::{
+    Button, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, right_panel, screen_header, way_on,
+};
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::engine::EventKind;
+use crate::project::ProjectState;
+use start::Starter;
 
+/// Text that is being typed.
 #[derive(Debug, Default)]
-pub struct State {}
-
-#[derive(Debug, Default)]
-pub struct Drafts {}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
-
-pub fn show(ui: &mut egui::Ui, _state: &AppState, _drafts: &mut AllDrafts, _actions: &mut Vec<crate::app::Action>) {
-    empty_state(ui, "Nothing here yet", "", |_| {});
+pub struct Drafts {
+    pub search: String,
+    /// The system turn is shown in full.
+    is_system_open: bool,
 }
 
-pub fn update(_state: &mut AppState, _drafts: &mut AllDrafts, action: Action, _cx: &Cx<'_>) {
-    match action {}
+pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+    let Some(project) = &state.project else { return };
+    header(ui, project, actions);
+    if project.counts.total() == 0 && state.data.open.is_none() {
+        main_area(ui, |ui| nothing_yet(ui, actions));
+    } else {
+        let width = Theme::of(ui).size.side_panel_width;
+        right_panel(ui, "data panel", width, |ui| panel::show(ui, state, project, &mut drafts.data, actions));
+        main_area(ui, |ui| table::show(ui, state, project, &mut drafts.data, actions));
+    }
+    if let Some(spec) = &state.data.split_dialog {
+        split_dialog::show(ui.ctx(), spec, &project.counts, actions);
+    }
+    let now = ui.input(|input| input.time);
+    match state.data.wake_in(now) {
+        Some(secs) if secs <= 0.0 => actions.push(Action::Tick.into()),
+        Some(secs) => ui.ctx().request_repaint_after_secs(secs as f32),
+        None => {}
+    }
 }
 
-pub fn on_event(_state: &mut AppState, _drafts: &mut AllDrafts, _job: &Job, _event: &EventKind, _cx: &Cx<'_>) {}
-
-pub fn refresh(_state: &mut AppState, _drafts: &mut AllDrafts, _cx: &Cx<'_>) {}
-
-pub fn rail(_state: &AppState) -> (String, Mark) {
-    (String::new(), Mark::ToDo)
+fn header(ui: &mut egui::Ui, project: &ProjectState, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let beside = |ui: &mut egui::Ui| {
+        let Some(source) = &project.source else { return };
+        let is_table = source.ends_with(".csv") || source.ends_with(".tsv");
+        let mark = if is_table { icon::FILE_CSV } else { icon::FILE_TEXT };
+        ui.spacing_mut().item_spacing.x = theme.space.xs;
+        mark.show(ui, theme.text.faint);
+        ui.add(Text::body(source).soft());
+    };
+    screen_header(ui, "Data", beside, |ui| {
+        if ui.add(Button::secondary("Import…").icon(icon::DOWNLOAD_SIMPLE)).clicked() {
+            actions.push(AnyAction::ChooseImport);
+        }
+        if ui.add(Button::secondary("Add example").icon(icon::PLUS)).clicked() {
+            actions.push(Action::AddExample.into());
+        }
+        let has_examples = project.counts.total() > 0;
+        let split = Button::secondary("Split…").icon(icon::ROWS);
+        if ui.add(split.enabled_or(has_examples, "There are no examples to split")).clicked() {
+            actions.push(Action::SplitDialog(Some(Default::default())).into());
+        }
+    });
 }
 
-pub fn primary(_state: &AppState) -> Option<crate::app::Action> {
-    None
+fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
+    let text = "A model learns from questions with good answers. Fifty are a start, a few hundred are better.";
+    empty_state(ui, "No examples yet", text, |ui| {
+        let kinds = "CSV, TSV, JSON or JSONL; you see what comes of it first";
+        let import = Button::primary("Import…");
+        if way_on(ui, icon::DOWNLOAD_SIMPLE, "Import your own examples", kinds, import).clicked() {
+            actions.push(AnyAction::ChooseImport);
+        }
+        let add = Button::secondary("Add example");
+        if way_on(ui, icon::PENCIL_LINE, "Write them here", "One question and its answer at a time", add).clicked() {
+            actions.push(Action::AddExample.into());
+        }
+        drop_target(ui, "Or drop a file with examples anywhere in this window");
+    });
+}
+
+pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+    let now = start::now(cx);
+    let AppState { data, jobs, project, .. } = state;
+    let mut starter = Starter { jobs, cx };
+    data.apply(action, now, &mut starter);
+    drafts.data.search.clone_from(&data.search);
+    if let Some(project) = project {
+        data.tick(project, now, &mut starter);
+    }
+}
+
+pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+    state.data.on_event(job.id, event);
+    if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
+        refresh(state, drafts, cx);
+    }
+}
+
+pub fn refresh(state: &mut AppState, drafts: &mut AllDrafts, cx: &Cx<'_>) {
+    let AppState { data, jobs, project, .. } = state;
+    if let Some(project) = project {
+        let mut starter = Starter { jobs, cx };
+        data.tick(project, start::now(cx), &mut starter);
+        drafts.data.search.clone_from(&data.search);
+    }
+}
+
+/// Sends what was typed and not yet saved: before undo, another screen, or the end.
+pub fn flush(state: &mut AppState, cx: &Cx<'_>) {
+    let AppState { data, jobs, .. } = state;
+    data.flush(&mut Starter { jobs, cx });
+}
+
+pub fn rail(state: &AppState) -> (String, Mark) {
+    let counts = state.project.as_ref().map(|project| project.counts).unwrap_or_default();
+    match counts.total() {
+        0 => ("No examples".to_owned(), Mark::ToDo),
+        total => (format::count(total, "example", "examples"), Mark::Done),
+    }
+}
+
+pub fn primary(state: &AppState) -> Option<AnyAction> {
+    let is_empty = state.project.as_ref().is_none_or(|project| project.counts.total() == 0);
+    is_empty.then_some(AnyAction::ChooseImport)
 }
 
 /// Another project is open: nothing of the old one stays.

@@ -54,11 +54,13 @@ impl Shell {
         let (state, drafts, cx) = self.parts(ctx);
         match action {
             Action::Go(screen) => {
+                data::flush(state, &cx);
                 state.screen = screen;
                 state.dialog = None;
                 refresh(state, drafts, &cx);
             }
             Action::OpenProject { folder, sample } => {
+                data::flush(state, &cx);
                 cx.restart(&mut state.jobs, JobSpec::OpenProject { folder, sample });
             }
             Action::ShowDialog(dialog) => state.dialog = Some(dialog),
@@ -66,7 +68,10 @@ impl Shell {
             Action::Control(job, signal) => cx.control(job, signal),
             Action::OpenFolder(folder) => cx.open_folder(folder),
             Action::Copy(text) => cx.copy(text),
-            Action::Undo => start_in_project(state, &cx, |project| JobSpec::Undo { project }),
+            Action::Undo => {
+                data::flush(state, &cx);
+                start_in_project(state, &cx, |project| JobSpec::Undo { project });
+            }
             Action::Redo => start_in_project(state, &cx, |project| JobSpec::Redo { project }),
             Action::SetTheme(theme) => settings::set_theme(state, theme, &cx),
             Action::PrimaryAct => {

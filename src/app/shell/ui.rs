@@ -122,9 +122,9 @@ impl Shell {
             spec.lane() == Lane::Store
                 && !matches!(spec, JobSpec::Query { .. } | JobSpec::LoadExample { .. } | JobSpec::OpenProject { .. })
         });
-        let (mark, words) = match is_saving {
-            Some(_) => (icon::CIRCLE_DASHED, "Saving"),
-            None => (icon::CHECK, "Saved"),
+        let (mark, words) = match is_saving.is_some() || self.state.data.is_saving() {
+            true => (icon::CIRCLE_DASHED, "Saving…"),
+            false => (icon::CHECK, "Saved"),
         };
         mark.show_sized(ui, theme.size.icon_small, theme.text.soft);
         ui.add(Text::small(words));

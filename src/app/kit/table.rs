@@ -1,0 +1,302 @@
+//! A virtual table: however many rows there are, only those in view are painted.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use egui::text::{LayoutJob, TextFormat, TextWrapping};
+use egui::{
+    Align, Color32, EventFilter, FontId, Galley, Id, Key, Pos2, Rect, Response, Role, ScrollArea, Sense, Ui, UiBuilder,
+    Vec2, WidgetInfo,
+};
+
+use super::icon::Icon;
+use super::theme::Theme;
+
+/// How wide a column is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Width {
+    Fixed(f32),
+    /// A part of what the fixed columns leave, by weight.
+    Share(f32),
+}
+
+/// A column: its title, width, and where its cells are aligned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Column {
+    pub title: &'static str,
+    pub width: Width,
+    pub align: Align,
+    /// Another colour for the title than the usual soft one.
+    pub color: Option<Color32>,
+}
+
+impl Column {
+    pub const fn fixed(title: &'static str, width: f32) -> Self {
+        Self { title, width: Width::Fixed(width), align: Align::Min, color: None }
+    }
+
+    pub const fn share(title: &'static str, weight: f32) -> Self {
+        Self { title, width: Width::Share(weight), align: Align::Min, color: None }
+    }
+
+    /// Numbers stand at the right.
+    pub const fn right(self) -> Self {
+        Self { align: Align::Max, ..self }
+    }
+
+    pub const fn colored(self, color: Color32) -> Self {
+        Self { color: Some(color), ..self }
+    }
+}
+
+/// What a table is made of.
+pub struct Table<'a> {
+    /// The accessible name.
+    pub name: &'a str,
+    pub columns: &'a [Column],
+    pub num_rows: u64,
+    pub selected: Option<u64>,
+    /// Bring this row into view.
+    pub scroll_to: Option<u64>,
+    /// 12 inside a card, else the screen's edge.
+    pub edge: f32,
+}
+
+/// What a person did with it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Done {
+    /// A row was clicked, or reached by an arrow key.
+    pub select: Option<u64>,
+    /// Enter, or a double click.
+    pub open: bool,
+    /// Del.
+    pub delete: bool,
+    /// The rows in view.
+    pub visible: Range<u64>,
+}
+
+impl Table<'_> {
+    /// Paints the table into all the room that is left; `paint_row` is called for each row in view and returns its
+    /// accessible name.
+    pub fn show(&self, ui: &mut Ui, mut paint_row: impl FnMut(&mut Row<'_>) -> String) -> Done {
+        let theme = Theme::of(ui);
+        let cells = self.cells(theme, ui.available_width());
+        self.head(ui, theme, &cells);
+        let id = ui.make_persistent_id((self.name, "rows"));
+        let mut done = Done::default();
+        let area = ui.available_rect_before_wrap();
+        let focus = self.focus_target(ui, id, area, &mut done);
+        let mut scroll = ScrollArea::vertical().id_salt(id).auto_shrink(false);
+        if let Some(row) = done.select.or(self.scroll_to) {
+            scroll = scroll.vertical_scroll_offset(self.offset_showing(ui, theme, id, area, row));
+        }
+        let row_height = theme.size.row_height;
+        scroll.show_viewport(ui, |ui, viewport| {
+            ui.set_height(self.num_rows as f32 * row_height);
+            let first = (viewport.min.y / row_height).floor().max(0.0) as u64;
+            let last = ((viewport.max.y / row_height).ceil().max(0.0) as u64).min(self.num_rows);
+            done.visible = first..last;
+            ui.data_mut(|data| data.insert_temp(id, viewport.min.y));
+            let clip = ui.clip_rect();
+            for index in first..last {
+                // Measured from the view's own corner: a hundred thousand rows are further down than f32 counts exactly.
+                let top =
+                    clip.top() + (index as f64 * f64::from(row_height) - f64::from(viewport.min.y)).round() as f32;
+                let rect = Rect::from_min_size(Pos2::new(area.left(), top), Vec2::new(area.width(), row_height));
+                let response = ui.interact(rect, id.with(index), Sense::CLICK);
+                if response.clicked() {
+                    done.select = Some(index);
+                    focus.request_focus();
+                }
+                done.open |= response.double_clicked();
+                let is_selected = self.selected == Some(index);
+                let mut row = Row::new(ui, theme, rect, index, &cells, &response, is_selected);
+                let name = paint_row(&mut row);
+                let hint = row.hint.take();
+                response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, is_selected, &name));
+                if let Some(text) = hint {
+                    response.on_hover_text(text);
+                }
+            }
+        });
+        done
+    }
+
+    /// The whole table is one stop of the Tab key; arrows walk its rows.
+    fn focus_target(&self, ui: &Ui, id: Id, area: Rect, done: &mut Done) -> Response {
+        let theme = Theme::of(ui);
+        let focus = ui.interact(area, id.with("focus"), Sense::focusable_noninteractive());
+        focus.widget_info(|| WidgetInfo::labeled(Role::ListBox, true, self.name));
+        if !focus.has_focus() || self.num_rows == 0 {
+            return focus;
+        }
+        let filter = EventFilter { vertical_arrows: true, ..EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(focus.id, filter));
+        let page = (area.height() / theme.size.row_height).floor().max(1.0) as i64;
+        let step = ui.input(|input| {
+            done.open = input.key_pressed(Key::Enter);
+            done.delete = input.key_pressed(Key::Delete);
+            let steps = [
+                (Key::ArrowDown, 1),
+                (Key::ArrowUp, -1),
+                (Key::PageDown, page),
+                (Key::PageUp, -page),
+                (Key::Home, i64::MIN),
+                (Key::End, i64::MAX),
+            ];
+            steps.into_iter().find(|(key, _)| input.key_pressed(*key)).map(|(_, step)| step)
+        });
+        if let Some(step) = step {
+            let last = self.num_rows as i64 - 1;
+            let from = self.selected.map_or(if step > 0 { -1 } else { 0 }, |row| row as i64);
+            done.select = Some(from.saturating_add(step).clamp(0, last) as u64);
+        }
+        focus
+    }
+
+    /// The scroll offset closest to the present one at which `row` is in view.
+    fn offset_showing(&self, ui: &Ui, theme: &Theme, id: Id, area: Rect, row: u64) -> f32 {
+        let now = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or_default();
+        let top = row as f32 * theme.size.row_height;
+        now.clamp((top + theme.size.row_height - area.height()).max(0.0), top.max(0.0))
+    }
+
+    /// Left and right end of each column, from the table's left edge.
+    fn cells(&self, theme: &Theme, width: f32) -> Vec<(f32, f32)> {
+        let gap = theme.pad.cell_x * 2.0;
+        let gaps = gap * self.columns.len().saturating_sub(1) as f32;
+        let (mut fixed, mut shares) = (0.0, 0.0);
+        for column in self.columns {
+            match column.width {
+                Width::Fixed(width) => fixed += width,
+                Width::Share(weight) => shares += weight,
+            }
+        }
+        let left_over = (width - self.edge * 2.0 - gaps - fixed).max(0.0);
+        let mut at = self.edge;
+        let cell = |column: &Column| {
+            let width = match column.width {
+                Width::Fixed(width) => width,
+                Width::Share(weight) => left_over * weight / shares,
+            };
+            let from = at;
+            at += width + gap;
+            (from.round(), (from + width).round())
+        };
+        self.columns.iter().map(cell).collect()
+    }
+
+    fn head(&self, ui: &mut Ui, theme: &Theme, cells: &[(f32, f32)]) {
+        let size = Vec2::new(ui.available_width(), theme.size.table_header_height);
+        let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+        for (column, (left, right)) in self.columns.iter().zip(cells) {
+            let color = column.color.unwrap_or(theme.text.soft);
+            let galley = one_line(ui, column.title, theme.small_strong(), color, right - left);
+            paint_cell(ui, theme, rect, (*left, *right), column.align, &galley);
+        }
+        ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.subtle));
+        ui.advance_cursor_after_rect(Rect::from_min_max(
+            rect.min,
+            rect.max - Vec2::new(0.0, ui.spacing().item_spacing.y),
+        ));
+    }
+}
+
+/// One row while it is painted.
+pub struct Row<'a> {
+    pub index: u64,
+    pub is_selected: bool,
+    ui: &'a mut Ui,
+    theme: &'static Theme,
+    rect: Rect,
+    cells: &'a [(f32, f32)],
+    pointer: Option<Pos2>,
+    /// The whole text of the cell under the pointer, where it had to be cut.
+    hint: Option<String>,
+}
+
+impl<'a> Row<'a> {
+    fn new(
+        ui: &'a mut Ui,
+        theme: &'static Theme,
+        rect: Rect,
+        index: u64,
+        cells: &'a [(f32, f32)],
+        response: &Response,
+        is_selected: bool,
+    ) -> Self {
+        let fill = match (is_selected, response.hovered()) {
+            (true, _) => Some(theme.surface.selected),
+            (false, true) => Some(theme.surface.hover),
+            (false, false) => None,
+        };
+        if let Some(fill) = fill {
+            ui.painter().rect_filled(rect, 0.0, fill);
+        }
+        let rule = theme.line(theme.stroke.subtle);
+        ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, rule);
+        Self { index, is_selected, ui, theme, rect, cells, pointer: response.hover_pos(), hint: None }
+    }
+
+    /// Text in a column, cut with "…" where it is too long.
+    pub fn text(&mut self, column: usize, align: Align, text: &str, font: FontId, color: Color32) {
+        let Some((left, right)) = self.cells.get(column).copied() else { return };
+        let galley = one_line(self.ui, text, font, color, right - left);
+        paint_cell(self.ui, self.theme, self.rect, (left, right), align, &galley);
+        let cell = self.rect.left() + left..=self.rect.left() + right;
+        if galley.elided && self.pointer.is_some_and(|at| cell.contains(&at.x)) {
+            self.hint = Some(text.to_owned());
+        }
+    }
+
+    /// Icon and words.
+    pub fn marked_text(&mut self, column: usize, icon: Icon, icon_color: Color32, text: &str, color: Color32) {
+        let Some((left, right)) = self.cells.get(column).copied() else { return };
+        let size = self.theme.size.icon_small;
+        let center = Pos2::new(self.rect.left() + left + size / 2.0, self.rect.center().y);
+        icon.paint(self.ui.painter(), center, size, icon_color);
+        let left = left + size + self.theme.space.xs + self.theme.space.xxs;
+        let galley = one_line(self.ui, text, self.theme.body(), color, right - left);
+        paint_cell(self.ui, self.theme, self.rect, (left, right), Align::Min, &galley);
+    }
+
+    /// A grey bar where the text will be.
+    pub fn placeholder(&mut self, column: usize) {
+        let Some((left, right)) = self.cells.get(column).copied() else { return };
+        let x = self.rect.left();
+        let half = self.theme.space.xs;
+        let y = self.rect.center().y;
+        let bar = Rect::from_min_max(Pos2::new(x + left, y - half), Pos2::new(x + right, y + half));
+        self.ui.painter().rect_filled(bar, self.theme.rounding(self.theme.radius.mark), self.theme.surface.active);
+    }
+
+    /// A widget in a column.
+    pub fn widget<R>(&mut self, column: usize, add: impl FnOnce(&mut Ui) -> R) -> Option<R> {
+        let (left, right) = self.cells.get(column).copied()?;
+        let x = self.rect.left();
+        let rect = Rect::from_x_y_ranges(x + left..=x + right, self.rect.y_range());
+        let layout = egui::Layout::left_to_right(Align::Center);
+        Some(self.ui.scope_builder(UiBuilder::new().max_rect(rect).layout(layout), add).inner)
+    }
+
+    pub fn theme(&self) -> &'static Theme {
+        self.theme
+    }
+}
+
+/// Text on one line, cut with "…" at `width`.
+pub fn one_line(ui: &Ui, text: &str, font: FontId, color: Color32, width: f32) -> Arc<Galley> {
+    let mut job = LayoutJob::single_section(text.to_owned(), TextFormat::simple(font, color));
+    job.wrap = TextWrapping::truncate_at_width(width.max(0.0));
+    ui.painter().layout_job(job)
+}
+
+fn paint_cell(ui: &Ui, theme: &Theme, row: Rect, (left, right): (f32, f32), align: Align, galley: &Arc<Galley>) {
+    let x = match align {
+        Align::Max => right - galley.size().x,
+        Align::Center => (left + right - galley.size().x) / 2.0,
+        Align::Min => left,
+    };
+    let corner = Pos2::new(row.left() + x, row.center().y - galley.size().y / 2.0);
+    ui.painter().galley(corner, Arc::clone(galley), theme.text.normal);
+}

@@ -1,0 +1,167 @@
+//! The turns of one example, each a well to type in.
+
+use egui::{Align, Layout, Popup, Ui};
+
+use super::draft::{Draft, TurnChange};
+use super::state::DataAction;
+use super::{AnyAction, Drafts};
+use crate::app::kit::{Button, Text, TextInput, Theme, icon, menu_item, role_block, role_look, row, rule};
+use crate::data::{Message, Role};
+
+pub(super) fn show(ui: &mut Ui, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
+    let num = draft.messages.len();
+    for (turn, message) in draft.messages.iter().enumerate() {
+        let is_folded = turn == 0 && message.role == Role::System && !drafts.is_system_open && num > 1;
+        if is_folded {
+            folded_system(ui, message, drafts);
+        } else {
+            open_turn(ui, draft, turn, message, drafts, actions);
+        }
+    }
+    if num == 0 {
+        ui.add(Text::body("This example has no turns").soft());
+    }
+}
+
+/// The same in every example of most data sets, so that one line of it is enough.
+fn folded_system(ui: &mut Ui, message: &Message, drafts: &mut Drafts) {
+    let head = |ui: &mut Ui| {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if ui.add(Button::icon_only(icon::CARET_RIGHT, "Show the system message").small()).clicked() {
+                drafts.is_system_open = true;
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.add(Text::body(message.content.replace('\n', " ")).soft().one_line());
+            });
+        });
+    };
+    role_block(ui, Role::System, head, |_| {});
+}
+
+fn open_turn(
+    ui: &mut Ui,
+    draft: &Draft,
+    turn: usize,
+    message: &Message,
+    drafts: &mut Drafts,
+    actions: &mut Vec<AnyAction>,
+) {
+    let json = (message.role == Role::Assistant).then(|| json_state(&message.content)).flatten();
+    let id = field_id(draft, turn);
+    let num = draft.messages.len();
+    let head = |ui: &mut Ui| {
+        turn_marks(ui, message, json);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            menu(ui, turn, num, message, actions);
+            let can_fold = turn == 0 && message.role == Role::System && num > 1;
+            if can_fold && ui.add(Button::icon_only(icon::CARET_DOWN, "Fold the system message").small()).clicked() {
+                drafts.is_system_open = false;
+            }
+        });
+    };
+    let (_, role_name, _) = role_look(Theme::of(ui), message.role);
+    let name = format!("{role_name}, turn {}", turn + 1);
+    let mut text = message.content.clone();
+    let response = role_block(ui, message.role, head, |ui| {
+        let mut field = TextInput::new(&name, &mut text).rows(2).id(id);
+        if json.is_some() {
+            field = field.mono();
+        }
+        field.hint(hint(message.role)).show(ui)
+    });
+    if response.changed() {
+        actions.push(DataAction::Turn(TurnChange::Text(turn, text)).into());
+    }
+    if response.lost_focus() {
+        actions.push(DataAction::Flush.into());
+    }
+}
+
+fn field_id(draft: &Draft, turn: usize) -> egui::Id {
+    row::place("turn").with((draft.stored.id, turn))
+}
+
+/// Puts the caret into the first turn that isn't the system's.
+pub(super) fn focus(ui: &Ui, draft: &Draft) {
+    let turn = draft.messages.iter().position(|message| message.role != Role::System).unwrap_or(0);
+    ui.memory_mut(|memory| memory.request_focus(field_id(draft, turn)));
+}
+
+fn hint(role: Role) -> &'static str {
+    match role {
+        Role::System => "What the model is told before every question",
+        Role::User => "What a person asks",
+        Role::Assistant => "The answer to learn",
+        Role::Tool => "What a tool gives back",
+    }
+}
+
+/// Whether an answer that begins like JSON is JSON; `None` for plain text.
+fn json_state(text: &str) -> Option<bool> {
+    let text = text.trim();
+    text.starts_with(['{', '[']).then(|| serde_json::from_str::<serde_json::Value>(text).is_ok())
+}
+
+fn turn_marks(ui: &mut Ui, message: &Message, json: Option<bool>) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.x = theme.space.xs;
+    ui.add_space(theme.space.xs);
+    let size = theme.size.icon_small;
+    match json {
+        Some(true) => {
+            icon::CHECK_CIRCLE.filled().show_sized(ui, size, theme.status.ok);
+            ui.add(Text::small("Valid JSON").color(theme.status.ok));
+        }
+        Some(false) => {
+            icon::X_CIRCLE.filled().show_sized(ui, size, theme.status.error);
+            ui.add(Text::small("Not valid JSON").color(theme.status.error));
+        }
+        None if message.role == Role::Assistant && message.content.trim().is_empty() => {
+            icon::WARNING.filled().show_sized(ui, size, theme.status.warning);
+            ui.add(Text::small("Empty answer").color(theme.status.warning));
+        }
+        None => {}
+    }
+    if message.weight == Some(0) {
+        ui.add(Text::small("Left out of training").faint());
+    }
+}
+
+fn menu(ui: &mut Ui, turn: usize, num: usize, message: &Message, actions: &mut Vec<AnyAction>) {
+    let button = Button::icon_only(icon::DOTS_THREE, format!("More for turn {}", turn + 1)).small();
+    let response = ui.add(button);
+    Popup::menu(&response).show(|ui| {
+        let theme = Theme::of(ui);
+        ui.spacing_mut().item_spacing.y = 0.0;
+        ui.set_min_width(theme.size.settings_name_width);
+        let mut push = |change| actions.push(DataAction::Turn(change).into());
+        for role in Role::ALL {
+            let (_, name, _) = role_look(theme, role);
+            if menu_item(ui, name, role == message.role).clicked() {
+                push(TurnChange::Role(turn, role));
+            }
+        }
+        ui.add_space(theme.space.xs);
+        rule(ui);
+        ui.add_space(theme.space.xs);
+        if message.role == Role::Assistant {
+            let is_trained = message.weight != Some(0);
+            let words = if is_trained { "Leave out of training" } else { "Train on this answer" };
+            if menu_item(ui, words, false).clicked() {
+                push(TurnChange::Trained(turn, !is_trained));
+            }
+        }
+        if turn > 0 && menu_item(ui, "Move up", false).clicked() {
+            push(TurnChange::Up(turn));
+        }
+        if turn + 1 < num && menu_item(ui, "Move down", false).clicked() {
+            push(TurnChange::Down(turn));
+        }
+        if menu_item(ui, "Duplicate turn", false).clicked() {
+            push(TurnChange::Duplicate(turn));
+        }
+        if menu_item(ui, "Delete turn", false).clicked() {
+            push(TurnChange::Remove(turn));
+        }
+    });
+}

@@ -1,0 +1,272 @@
+//! The right panel: one example, its turns and its exact tokens.
+
+use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
+
+use super::draft::{Draft, TurnChange};
+use super::state::DataAction;
+use super::{AnyAction, AppState, Drafts, editor, table};
+use crate::app::kit::{Badge, Button, Combo, Text, Theme, icon, rule, token_view};
+use crate::app::state::Screen;
+use crate::data::Split;
+use crate::project::{ExampleStatus, ProjectState};
+use crate::train::render::TokenView;
+
+const SPLITS: [(Split, &str); 3] = [(Split::Train, "Train"), (Split::Validation, "Validation"), (Split::Test, "Test")];
+const STATUSES: [(ExampleStatus, &str); 3] =
+    [(ExampleStatus::Ready, "Ready"), (ExampleStatus::Edited, "Edited"), (ExampleStatus::SetAside, "Set aside")];
+
+pub(super) fn show(
+    ui: &mut Ui,
+    state: &AppState,
+    project: &ProjectState,
+    drafts: &mut Drafts,
+    actions: &mut Vec<AnyAction>,
+) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, 0.0);
+    let Some(draft) = &state.data.open else {
+        bar(ui, theme.size.filter_bar_height, true, |ui| drop(ui.add(Text::strong("No example chosen").soft())));
+        inset(ui, |ui| {
+            ui.add_space(theme.space.m);
+            table::hint(ui);
+        });
+        return;
+    };
+    bar(ui, theme.size.filter_bar_height, true, |ui| head(ui, state, draft, actions));
+    let room = ui.available_rect_before_wrap();
+    let foot_height = theme.size.control_height + theme.space.xs;
+    let body = Rect::from_min_max(room.min, room.max - Vec2::new(0.0, foot_height));
+    let current = ui
+        .scope_builder(UiBuilder::new().max_rect(body), |ui| {
+            ui.set_min_size(body.size());
+            turns(ui, body.height() * 0.6, state, draft, drafts, actions);
+            rule(ui);
+            tokens(ui, state, project, actions)
+        })
+        .inner;
+    let foot = Rect::from_min_max(body.left_bottom(), room.max);
+    ui.scope_builder(UiBuilder::new().max_rect(foot), |ui| {
+        if let Some(view) = state.data.tokens.view() {
+            bar(ui, foot_height, false, |ui| token_line(ui, view, current));
+        }
+    });
+}
+
+/// A strip with a rule below, or above.
+fn bar(ui: &mut Ui, height: f32, is_head: bool, content: impl FnOnce(&mut Ui)) {
+    let theme = Theme::of(ui);
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
+    let y = if is_head { rect.bottom() - theme.width.line / 2.0 } else { rect.top() + theme.width.line / 2.0 };
+    ui.painter().hline(rect.x_range(), y, theme.line(theme.stroke.normal));
+    let inner = rect.shrink2(Vec2::new(theme.pad.panel_x, 0.0));
+    let mut child = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    child.spacing_mut().item_spacing.x = theme.pad.between_controls;
+    content(&mut child);
+}
+
+/// The panel's padding at the sides.
+fn inset<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
+    let x = Theme::of(ui).pad.panel_x as i8;
+    egui::Frame::new()
+        .inner_margin(egui::Margin::symmetric(x, 0))
+        .show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            content(ui)
+        })
+        .inner
+}
+
+fn head(ui: &mut Ui, state: &AppState, draft: &Draft, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.add(Text::strong(format!("Example {}", draft.stored.number)));
+    match draft.stored.status {
+        ExampleStatus::Ready => {}
+        status => drop(ui.add(Badge::neutral(table::status_words(status)))),
+    }
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        ui.spacing_mut().item_spacing.x = theme.space.xs;
+        if ui.add(Button::icon_only(icon::TRASH, "Delete example")).clicked() {
+            actions.push(DataAction::Delete.into());
+        }
+        if ui.add(Button::icon_only(icon::COPY, "Duplicate example")).clicked() {
+            actions.push(DataAction::Duplicate.into());
+        }
+        ui.add_space(theme.space.xs);
+        let (gap, _) = ui.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), Sense::hover());
+        ui.painter().rect_filled(gap, 0.0, theme.stroke.normal);
+        ui.add_space(theme.space.xs);
+        let (row, len) = (state.data.selected, state.data.rows.len().unwrap_or(0));
+        let next = Button::icon_only(icon::CARET_DOWN, "Next example");
+        let has_next = row.is_none_or(|row| row + 1 < len);
+        if ui.add(next.enabled_or(has_next, "This is the last one")).clicked() {
+            actions.push(DataAction::Step(1).into());
+        }
+        let previous = Button::icon_only(icon::CARET_UP, "Previous example");
+        let has_previous = row.is_none_or(|row| row > 0);
+        if ui.add(previous.enabled_or(has_previous, "This is the first one")).clicked() {
+            actions.push(DataAction::Step(-1).into());
+        }
+    });
+}
+
+fn turns(
+    ui: &mut Ui,
+    max_height: f32,
+    state: &AppState,
+    draft: &Draft,
+    drafts: &mut Drafts,
+    actions: &mut Vec<AnyAction>,
+) {
+    let theme = Theme::of(ui);
+    let scroll = ScrollArea::vertical().id_salt("turns").max_height(max_height).auto_shrink([false, true]);
+    scroll.show(ui, |ui| {
+        inset(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = theme.space.m;
+            ui.add_space(0.0);
+            ui.horizontal(|ui| controls(ui, draft, actions));
+            if let Some(error) = &state.data.error {
+                problem(ui, error, actions);
+            }
+            editor::show(ui, draft, drafts, actions);
+            ui.add_space(0.0);
+        });
+    });
+}
+
+fn controls(ui: &mut Ui, draft: &Draft, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
+    let is_aside = draft.stored.status == ExampleStatus::SetAside;
+    let split = Combo::new("Split of this example", &SPLITS, draft.stored.split);
+    if let Some(split) = split.enabled_or(!is_aside, "It is set aside and takes no part").show(ui) {
+        actions.push(DataAction::SetSplit(split).into());
+    }
+    if let Some(status) = Combo::new("Status of this example", &STATUSES, draft.stored.status).show(ui) {
+        actions.push(DataAction::SetStatus(status).into());
+    }
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        if ui.add(Button::quiet("Add turn").icon(icon::PLUS)).clicked() {
+            actions.push(DataAction::Turn(TurnChange::Add).into());
+        }
+    });
+}
+
+/// The last change is not on the disk, or something could not be read.
+fn problem(ui: &mut Ui, error: &str, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.horizontal(|ui| {
+        icon::X_CIRCLE.filled().show_sized(ui, theme.size.icon_small, theme.status.error);
+        ui.vertical(|ui| {
+            ui.add(Text::small(error).color(theme.status.error).wrapped());
+            if ui.add(Button::link("Try again").small()).clicked() {
+                actions.push(DataAction::Flush.into());
+            }
+        });
+    });
+}
+
+/// Returns the token under the pointer, or the one that was clicked.
+fn tokens(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec<AnyAction>) -> Option<usize> {
+    let theme = Theme::of(ui);
+    let view = state.data.tokens.view();
+    let height = theme.size.control_height + theme.space.s + theme.space.xs;
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
+    let inner = rect.shrink2(Vec2::new(theme.pad.panel_x, 0.0));
+    let mut line = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    line.add(Text::strong("Tokens"));
+    if let Some(view) = view {
+        line.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let token = &theme.token;
+            legend(ui, token.untrained_alt, "Not trained", view.num_tokens - view.num_trained.min(view.num_tokens));
+            ui.add_space(theme.space.xs);
+            legend(ui, token.trained_alt, "Trained", view.num_trained);
+        });
+    }
+    let Some(view) = view else {
+        inset(ui, |ui| no_tokens(ui, state, project, actions));
+        return None;
+    };
+    let scroll = ScrollArea::vertical().id_salt("tokens").auto_shrink(false);
+    let shown = scroll.show(ui, |ui| {
+        inset(ui, |ui| {
+            warnings(ui, &view.warnings);
+            let mut selected = state.data.tokens.selected;
+            let current = token_view::show(ui, view, &mut selected);
+            if selected != state.data.tokens.selected {
+                actions.push(DataAction::SelectToken(selected).into());
+            }
+            ui.add_space(theme.space.s);
+            current
+        })
+    });
+    shown.inner
+}
+
+/// Added from right to left: count, words, swatch.
+fn legend(ui: &mut Ui, color: egui::Color32, words: &str, count: usize) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.x = theme.space.xs + theme.space.xxs;
+    ui.add(Text::caption(crate::app::kit::format::thousands(count as u64)).normal());
+    ui.add(Text::small(words));
+    let (square, _) = ui.allocate_exact_size(Vec2::splat(theme.space.s + theme.space.xxs), Sense::hover());
+    let radius = theme.rounding(theme.radius.mark);
+    ui.painter().rect(square, radius, color, theme.line(theme.stroke.strong), egui::StrokeKind::Inside);
+}
+
+fn warnings(ui: &mut Ui, warnings: &[String]) {
+    let theme = Theme::of(ui);
+    for warning in warnings {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = theme.space.xs + theme.space.xxs;
+            icon::WARNING.filled().show_sized(ui, theme.size.icon_small, theme.status.warning);
+            ui.add(Text::small(warning).color(theme.status.warning).wrapped());
+        });
+    }
+    if !warnings.is_empty() {
+        ui.add_space(theme.space.s);
+    }
+}
+
+/// Why there are no tokens, and the way to them.
+fn no_tokens(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.y = theme.space.s;
+    let mut go = |ui: &mut Ui, words: &str| {
+        if ui.add(Button::secondary(words).small()).clicked() {
+            actions.push(AnyAction::Go(Screen::Model));
+        }
+    };
+    match (&project.settings.model, state.data.tokens.error()) {
+        (None, _) => {
+            ui.add(
+                Text::body("Every model cuts text into its own tokens. Choose one to see them here").soft().wrapped(),
+            );
+            go(ui, "Choose a model");
+        }
+        (Some(_), Some(error)) => {
+            ui.add(Text::body(error).soft().wrapped());
+            go(ui, "Go to Model");
+        }
+        (Some(_), None) => drop(ui.add(Text::small("Reading the tokenizer").faint())),
+    }
+}
+
+/// Names the token under the pointer; the count against the maximum length stands at the right.
+fn token_line(ui: &mut Ui, view: &TokenView, current: Option<usize>) {
+    let theme = Theme::of(ui);
+    match current.and_then(|index| view.pieces.get(index)) {
+        Some(piece) => {
+            let ink = if piece.is_trained { theme.token.trained_text } else { theme.text.normal };
+            ui.spacing_mut().item_spacing.x = theme.space.m;
+            ui.add(Text::mono(&piece.text).color(ink));
+            ui.add(Text::small(format!("id {}", piece.id)));
+            ui.add(Text::small(token_view::describe(piece)));
+        }
+        None => drop(ui.add(Text::small("Point at a token to see its id").faint())),
+    }
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let words = format!("{} of {} tokens", view.num_tokens, view.max_length);
+        let is_cut = view.num_tokens > view.max_length;
+        ui.add(if is_cut { Text::small(words).color(theme.status.error) } else { Text::small(words) });
+    });
+}

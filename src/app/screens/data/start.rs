@@ -1,0 +1,45 @@
+//! How the logic of a screen starts and stops jobs.
+
+use crate::app::Cx;
+use crate::app::jobs::Jobs;
+use crate::engine::{JobId, JobSpec};
+use crate::train::Signal;
+
+/// The shell's list of jobs and the engine behind it; in tests a scripted engine alone.
+pub trait Start {
+    fn start(&mut self, spec: JobSpec) -> JobId;
+    /// Ends a job whose answer nobody wants any more.
+    fn stop(&mut self, job: JobId);
+}
+
+/// The window's clock, in seconds.
+pub fn now(cx: &Cx<'_>) -> f64 {
+    cx.egui.input(|input| input.time)
+}
+
+/// The real one.
+pub struct Starter<'a> {
+    pub jobs: &'a mut Jobs,
+    pub cx: &'a Cx<'a>,
+}
+
+impl Start for Starter<'_> {
+    fn start(&mut self, spec: JobSpec) -> JobId {
+        self.cx.start(self.jobs, spec)
+    }
+
+    fn stop(&mut self, job: JobId) {
+        self.cx.control(job, Signal::Stop { save: false });
+    }
+}
+
+#[cfg(test)]
+impl Start for crate::engine::fake::FakeEngine {
+    fn start(&mut self, spec: JobSpec) -> JobId {
+        crate::engine::Backend::start(self, spec)
+    }
+
+    fn stop(&mut self, job: JobId) {
+        crate::engine::Backend::control(self, job, Signal::Stop { save: false });
+    }
+}

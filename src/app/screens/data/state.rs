@@ -1,0 +1,389 @@
+//! What the data screen knows, and what it does when a person acts. Painting only reads it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::draft::{Draft, TurnChange};
+use super::rows::Rows;
+use super::start::Start;
+use super::tokens::{TokenKey, Tokens};
+use crate::data::import::SplitSpec;
+use crate::data::{Example, Message, Role, Split};
+use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
+use crate::project::{Edit, ExampleQuery, ExampleStatus, ProjectState};
+use crate::recipe::{Recipe, Training};
+
+/// The chips above the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Show {
+    #[default]
+    All,
+    Split(Split),
+    Edited,
+}
+
+/// What a person did on this screen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DataAction {
+    Search(String),
+    Show(Show),
+    /// These rows are in view and not all there.
+    Visible(Range<u64>),
+    Select(u64),
+    /// The table has brought the wanted row into view.
+    Scrolled,
+    /// Something that waited for a pause is due.
+    Tick,
+    /// To the next (1) or previous (−1) row.
+    Step(i64),
+    /// Sets the selected example aside, or takes it back.
+    ToggleAside,
+    SetSplit(Split),
+    SetStatus(ExampleStatus),
+    Duplicate,
+    Delete,
+    AddExample,
+    Turn(TurnChange),
+    /// A text field was left.
+    Flush,
+    SelectToken(Option<usize>),
+    /// `None` closes the dialog.
+    SplitDialog(Option<SplitSpec>),
+    DealAnew(SplitSpec),
+}
+
+enum Purpose {
+    /// To open it; the row it was asked from, if any.
+    Load(i64),
+    Edit,
+    /// An edit that makes an example, which is then opened.
+    Make,
+}
+
+/// Which row is wanted next, once its page is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Row(u64),
+    /// The one that moves up when this one is gone.
+    After(u64),
+    Last,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct DataState {
+    pub search: String,
+    pub show: Show,
+    pub rows: Rows,
+    /// In the filtered order.
+    pub selected: Option<u64>,
+    pub open: Option<Draft>,
+    pub tokens: Tokens,
+    pub split_dialog: Option<SplitSpec>,
+    /// Bring this row into view at the next painting.
+    pub scroll_to: Option<u64>,
+    /// What went wrong last with the open example.
+    pub error: Option<String>,
+    folder: PathBuf,
+    revision: u64,
+    wanted: Option<Wanted>,
+    jobs: HashMap<JobId, Purpose>,
+}
+
+impl DataState {
+    /// A change is typed or under way and not yet on the disk.
+    pub fn is_saving(&self) -> bool {
+        self.open.as_ref().is_some_and(Draft::is_dirty) || self.has_edits_under_way()
+    }
+
+    fn has_edits_under_way(&self) -> bool {
+        self.jobs.values().any(|purpose| matches!(purpose, Purpose::Edit | Purpose::Make))
+    }
+
+    /// The search and chip as a query.
+    pub fn filter(&self) -> ExampleQuery {
+        ExampleQuery {
+            search: self.search.trim().to_owned(),
+            split: if let Show::Split(split) = self.show { Some(split) } else { None },
+            edited_only: self.show == Show::Edited,
+            ..ExampleQuery::default()
+        }
+    }
+
+    /// Called every frame: follows the project, saves what is due, asks for what is missing.
+    pub fn tick(&mut self, project: &ProjectState, now: f64, jobs: &mut dyn Start) {
+        if project.folder != self.folder {
+            *self = Self { folder: project.folder.clone(), ..Self::default() };
+        }
+        if project.revision != self.revision {
+            self.revision = project.revision;
+            self.reload(jobs);
+        }
+        self.rows.want(&self.filter(), self.revision);
+        if self.rows.is_stale() || self.rows.len().is_none() {
+            let around = self.selected.unwrap_or(0);
+            self.rows.fetch(&(around..around + 1), &self.folder, jobs);
+        }
+        if let Some(edit) = self.open.as_mut().and_then(|draft| draft.take_due(now)) {
+            self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Edit, jobs);
+        }
+        self.resolve_wanted(jobs);
+        self.follow_selection();
+        self.tokens.want(self.token_key(project), now);
+        self.tokens.tick(now, jobs);
+    }
+
+    /// A repaint is due after this many seconds, for what `tick` has to do then.
+    pub fn wake_in(&self, now: f64) -> Option<f64> {
+        let typing = self.open.as_ref().and_then(|draft| draft.due_in(now));
+        [typing, self.tokens.wake_in(now)].into_iter().flatten().reduce(f64::min)
+    }
+
+    fn token_key(&self, project: &ProjectState) -> Option<TokenKey> {
+        let draft = self.open.as_ref()?;
+        let defaults = Training::default();
+        let training = project.settings.recipe.as_ref().map_or(&defaults, |recipe: &Recipe| &recipe.training);
+        Some(TokenKey {
+            model: project.settings.model.clone()?,
+            messages: draft.messages.clone(),
+            max_length: training.max_length,
+            train_on: training.train_on,
+        })
+    }
+
+    pub fn apply(&mut self, action: DataAction, now: f64, jobs: &mut dyn Start) {
+        match action {
+            DataAction::Search(text) => {
+                self.search = text;
+                self.filter_changed();
+            }
+            DataAction::Show(show) => {
+                self.show = show;
+                self.filter_changed();
+            }
+            DataAction::Visible(range) => self.rows.fetch(&range, &self.folder, jobs),
+            DataAction::Select(row) => self.select(row, jobs),
+            DataAction::Scrolled => self.scroll_to = None,
+            DataAction::Tick => {}
+            DataAction::Step(by) => self.step(by, jobs),
+            DataAction::SetSplit(split) => self.edit_open(|id| Edit::SetSplit { ids: vec![id], split }, jobs),
+            DataAction::SetStatus(status) => self.edit_open(|id| Edit::SetStatus { ids: vec![id], status }, jobs),
+            DataAction::ToggleAside => self.toggle_aside(jobs),
+            DataAction::Duplicate => {
+                self.flush(jobs);
+                if let Some(id) = self.open.as_ref().map(|draft| draft.stored.id) {
+                    self.make(Edit::Duplicate { id }, jobs);
+                }
+            }
+            DataAction::Delete => self.delete(jobs),
+            DataAction::AddExample => self.add(jobs),
+            DataAction::Turn(change) => {
+                if let Some(draft) = &mut self.open {
+                    draft.change(change, now);
+                }
+            }
+            DataAction::Flush => self.flush(jobs),
+            DataAction::SelectToken(token) => self.tokens.selected = token,
+            DataAction::SplitDialog(spec) => self.split_dialog = spec,
+            DataAction::DealAnew(spec) => {
+                self.split_dialog = None;
+                self.flush(jobs);
+                self.start_edit(Edit::Resplit { spec }, jobs);
+            }
+        }
+    }
+
+    fn filter_changed(&mut self) {
+        self.selected = None;
+        self.wanted = None;
+        self.scroll_to = Some(0);
+    }
+
+    /// What was typed is sent at once: before anything that would lose sight of it, such as undo.
+    pub fn flush(&mut self, jobs: &mut dyn Start) {
+        if let Some(edit) = self.open.as_mut().and_then(Draft::take) {
+            self.start_edit(edit, jobs);
+        }
+    }
+
+    fn select(&mut self, row: u64, jobs: &mut dyn Start) {
+        self.flush(jobs);
+        self.selected = Some(row);
+        self.scroll_to = Some(row);
+        self.wanted = Some(Wanted::Row(row));
+        self.resolve_wanted(jobs);
+    }
+
+    fn step(&mut self, by: i64, jobs: &mut dyn Start) {
+        let Some(len) = self.rows.len().filter(|len| *len > 0) else { return };
+        let row = self.selected.map_or(0, |row| row.saturating_add_signed(by)).min(len - 1);
+        self.select(row, jobs);
+    }
+
+    /// Opens the row that is waited for, once its page is there.
+    fn resolve_wanted(&mut self, jobs: &mut dyn Start) {
+        let Some(len) = self.rows.len() else { return };
+        let row = match self.wanted {
+            None => return,
+            Some(_) if self.rows.is_stale() => return,
+            Some(Wanted::After(_)) if self.has_edits_under_way() => return,
+            Some(Wanted::Row(row) | Wanted::After(row)) => row.min(len.saturating_sub(1)),
+            Some(Wanted::Last) => len.saturating_sub(1),
+        };
+        match self.rows.get(row).map(|row| row.id) {
+            Some(id) => {
+                self.wanted = None;
+                self.selected = Some(row);
+                self.scroll_to = Some(row);
+                if self.open.as_ref().is_none_or(|draft| draft.stored.id != id) {
+                    self.load(id, jobs);
+                }
+            }
+            None if len == 0 => {
+                self.wanted = None;
+                self.selected = None;
+            }
+            None => self.rows.fetch(&(row..row + 1), &self.folder, jobs),
+        }
+    }
+
+    /// The open example keeps its mark when rows come or go before it.
+    fn follow_selection(&mut self) {
+        if self.wanted.is_some() || self.rows.is_stale() {
+            return;
+        }
+        if let Some(row) = self.open.as_ref().and_then(|draft| self.rows.index_of(draft.stored.id)) {
+            self.selected = Some(row);
+        }
+    }
+
+    fn load(&mut self, id: i64, jobs: &mut dyn Start) {
+        // Only the newest wish counts when rows are walked quickly.
+        self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Load(_)));
+        self.start(JobSpec::LoadExample { project: self.folder.clone(), id }, Purpose::Load(id), jobs);
+    }
+
+    fn reload(&mut self, jobs: &mut dyn Start) {
+        let is_loading = self.jobs.values().any(|purpose| matches!(purpose, Purpose::Load(_)));
+        if let (Some(draft), false) = (&self.open, is_loading) {
+            self.load(draft.stored.id, jobs);
+        }
+    }
+
+    fn edit_open(&mut self, edit: impl FnOnce(i64) -> Edit, jobs: &mut dyn Start) {
+        self.flush(jobs);
+        if let Some(draft) = &self.open {
+            let edit = edit(draft.stored.id);
+            self.start_edit(edit, jobs);
+        }
+    }
+
+    fn toggle_aside(&mut self, jobs: &mut dyn Start) {
+        let Some(draft) = &self.open else { return };
+        let status = match draft.stored.status {
+            ExampleStatus::SetAside => ExampleStatus::Ready,
+            _ => ExampleStatus::SetAside,
+        };
+        self.edit_open(|id| Edit::SetStatus { ids: vec![id], status }, jobs);
+    }
+
+    fn delete(&mut self, jobs: &mut dyn Start) {
+        let Some(draft) = self.open.take() else { return };
+        self.tokens.forget();
+        self.wanted = self.selected.map(Wanted::After);
+        self.start_edit(Edit::Delete { ids: vec![draft.stored.id] }, jobs);
+    }
+
+    fn add(&mut self, jobs: &mut dyn Start) {
+        self.flush(jobs);
+        let open = self.open.as_ref();
+        let system = open.and_then(|draft| draft.messages.first()).filter(|message| message.role == Role::System);
+        let mut messages: Vec<Message> = system.cloned().into_iter().collect();
+        messages.extend([Message::new(Role::User, ""), Message::new(Role::Assistant, "")]);
+        let split = open.map_or(Split::Train, |draft| draft.stored.split);
+        self.make(Edit::Insert { example: Example { messages }, split }, jobs);
+    }
+
+    /// New examples stand at the end of all.
+    fn make(&mut self, edit: Edit, jobs: &mut dyn Start) {
+        self.search.clear();
+        self.show = Show::All;
+        self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Make, jobs);
+    }
+
+    fn start_edit(&mut self, edit: Edit, jobs: &mut dyn Start) {
+        self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Edit, jobs);
+    }
+
+    fn start(&mut self, spec: JobSpec, purpose: Purpose, jobs: &mut dyn Start) {
+        self.jobs.insert(jobs.start(spec), purpose);
+    }
+
+    /// Every event of the engine comes by; ours are known by their job.
+    pub fn on_event(&mut self, job: JobId, event: &EventKind) {
+        match event {
+            EventKind::Reply(reply) => self.on_reply(job, reply),
+            EventKind::Finished(outcome) => self.on_finished(job, outcome),
+            _ => {}
+        }
+    }
+
+    fn on_reply(&mut self, job: JobId, reply: &Reply) {
+        match reply {
+            Reply::Rows(page) => drop(self.rows.on_rows(job, page)),
+            Reply::Tokens(view) => drop(self.tokens.on_tokens(job, view)),
+            Reply::Example(example) => {
+                if let Some(Purpose::Load(_)) = self.jobs.remove(&job) {
+                    let under_way = self.has_edits_under_way();
+                    match &mut self.open {
+                        Some(draft) if draft.stored.id == example.id => draft.refresh(example.clone(), under_way),
+                        _ => {
+                            self.tokens.forget();
+                            self.open = Some(Draft::new(example.clone()));
+                        }
+                    }
+                    self.error = None;
+                }
+            }
+            Reply::Project(_) => {
+                if let Some(Purpose::Make) = self.jobs.remove(&job) {
+                    self.open = None;
+                    self.tokens.forget();
+                    self.wanted = Some(Wanted::Last);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_finished(&mut self, job: JobId, outcome: &Outcome) {
+        let failure = match outcome {
+            Outcome::Failed(failure) => Some(failure.message.as_str()),
+            Outcome::Completed | Outcome::Stopped => None,
+        };
+        let is_table = self.rows.on_end(job);
+        let is_tokens = self.tokens.on_end(job, failure);
+        match self.jobs.remove(&job) {
+            // The example is gone: deleted, or undone.
+            Some(Purpose::Load(id)) if self.open.as_ref().is_some_and(|draft| draft.stored.id == id) => {
+                self.open = None;
+                self.wanted = self.selected.map(Wanted::Row);
+            }
+            Some(Purpose::Edit) => {
+                self.error = failure.map(str::to_owned);
+                if let (Some(draft), Some(_)) = (&mut self.open, failure) {
+                    draft.keep_unsaved();
+                }
+            }
+            Some(_) => self.error = failure.map(str::to_owned),
+            None if is_table && !is_tokens => self.error = failure.map(str::to_owned),
+            None => {}
+        }
+    }
+
+    /// The folder that the open rows come from.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}

@@ -1,0 +1,183 @@
+//! The filter bar and the table of all examples.
+
+use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
+
+use super::state::{DataAction, Show};
+use super::{AnyAction, AppState, Drafts, editor};
+use crate::app::kit::table::{Column, Row, Table};
+use crate::app::kit::{Button, Chip, Text, TextInput, Theme, format, icon, layout, row};
+use crate::data::Split;
+use crate::project::{ExampleRow, ExampleStatus, ProjectState, SplitCounts};
+
+/// Which cell is which.
+const NUMBER: usize = 0;
+const SPLIT: usize = 1;
+const STATUS: usize = 2;
+const PROMPT: usize = 3;
+const ANSWER: usize = 4;
+const TURNS: usize = 5;
+
+const COLUMNS: [Column; 6] = [
+    Column::fixed("#", 44.0),
+    Column::fixed("Split", 40.0),
+    Column::fixed("Status", 76.0),
+    Column::share("Prompt", 3.0),
+    Column::share("Answer", 2.0),
+    Column::fixed("Turns", 36.0).right(),
+];
+
+pub(super) fn show(
+    ui: &mut Ui,
+    state: &AppState,
+    project: &ProjectState,
+    drafts: &mut Drafts,
+    actions: &mut Vec<AnyAction>,
+) {
+    ui.spacing_mut().item_spacing = Vec2::ZERO;
+    filter_bar(ui, state, &project.counts, drafts, actions);
+    match state.data.rows.len() {
+        Some(0) if !state.data.rows.is_stale() => no_match(ui, state, actions),
+        _ => rows(ui, state, actions),
+    }
+}
+
+fn filter_bar(ui: &mut Ui, state: &AppState, counts: &SplitCounts, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let (rect, _) =
+        ui.allocate_exact_size(Vec2::new(ui.available_width(), theme.size.filter_bar_height), Sense::hover());
+    ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.normal));
+    let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
+    let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    bar.spacing_mut().item_spacing.x = theme.space.xxs;
+    search(&mut bar, drafts, actions);
+    bar.add_space(theme.space.s - theme.space.xxs);
+    let mut chip = |ui: &mut Ui, words: &str, count: u64, show: Show| {
+        if ui.add(Chip::new(words).count(count).selected(state.data.show == show)).clicked() {
+            actions.push(DataAction::Show(show).into());
+        }
+    };
+    chip(&mut bar, "All", counts.total(), Show::All);
+    chip(&mut bar, "Train", counts.train, Show::Split(Split::Train));
+    chip(&mut bar, "Val", counts.validation, Show::Split(Split::Validation));
+    chip(&mut bar, "Test", counts.test, Show::Split(Split::Test));
+    bar.add_space(theme.space.s);
+    let (gap, _) = bar.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), Sense::hover());
+    bar.painter().rect_filled(gap, 0.0, theme.stroke.normal);
+    bar.add_space(theme.space.s);
+    chip(&mut bar, "Edited", counts.edited, Show::Edited);
+}
+
+fn search(ui: &mut Ui, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    // The chips keep their room; what is left is the field's.
+    let room = ui.available_width() - theme.size.empty_state_width * 2.0 / 3.0;
+    let width = room.clamp(theme.size.settings_name_width, theme.size.side_panel_min);
+    let id = row::place("search");
+    let field = TextInput::new("Search text", &mut drafts.search).icon(icon::MAGNIFYING_GLASS).hint("Search text");
+    let response = field.key("/").width(width).id(id).show(ui);
+    if response.changed() {
+        actions.push(DataAction::Search(drafts.search.clone()).into());
+    }
+}
+
+fn no_match(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let search = state.data.search.trim();
+    let text = match (search.is_empty(), state.data.show) {
+        (true, Show::Edited) => "No example was changed by hand yet".to_owned(),
+        (true, _) => "No example is in this part".to_owned(),
+        (false, _) => format!("No example has the words “{search}” here"),
+    };
+    layout::empty_state(ui, "Nothing to show", &text, |ui| {
+        if ui.add(Button::secondary("Show all examples")).clicked() {
+            actions.push(DataAction::Search(String::new()).into());
+            actions.push(DataAction::Show(Show::All).into());
+        }
+    });
+}
+
+fn rows(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let data = &state.data;
+    let table = Table {
+        name: "Examples",
+        columns: &COLUMNS,
+        num_rows: data.rows.len().unwrap_or(0),
+        selected: data.selected,
+        scroll_to: data.scroll_to,
+        edge: Theme::of(ui).pad.screen_x,
+    };
+    let done = table.show(ui, |row| match data.rows.get(row.index) {
+        Some(example) => paint_row(row, example),
+        None => paint_placeholder(row),
+    });
+    if data.scroll_to.is_some() {
+        actions.push(DataAction::Scrolled.into());
+    }
+    if data.rows.needs(&done.visible) {
+        actions.push(DataAction::Visible(done.visible).into());
+    }
+    if let Some(row) = done.select {
+        actions.push(DataAction::Select(row).into());
+    }
+    if let (true, Some(draft)) = (done.open, &data.open) {
+        editor::focus(ui, draft);
+    }
+    if done.delete {
+        actions.push(DataAction::ToggleAside.into());
+    }
+}
+
+/// Also the words of the status combo.
+pub(super) fn status_words(status: ExampleStatus) -> &'static str {
+    match status {
+        ExampleStatus::Ready => "Ready",
+        ExampleStatus::Edited => "Edited",
+        ExampleStatus::SetAside => "Set aside",
+    }
+}
+
+fn paint_row(row: &mut Row<'_>, example: &ExampleRow) -> String {
+    let theme = row.theme();
+    let is_aside = example.status == ExampleStatus::SetAside;
+    let ink = if is_aside { theme.text.faint } else { theme.text.normal };
+    let soft = if is_aside { theme.text.faint } else { theme.text.soft };
+    let number = format::thousands(example.number);
+    row.text(NUMBER, Align::Min, &number, theme.body(), theme.text.faint);
+    let split = match example.split {
+        _ if is_aside => "–",
+        Split::Train => "Train",
+        Split::Validation => "Val",
+        Split::Test => "Test",
+    };
+    row.text(SPLIT, Align::Min, split, theme.body(), soft);
+    let (mark, color) = match example.status {
+        ExampleStatus::Ready => (icon::CHECK, theme.text.faint),
+        ExampleStatus::Edited => (icon::PENCIL_SIMPLE, theme.accent.text),
+        ExampleStatus::SetAside => (icon::PROHIBIT, theme.text.faint),
+    };
+    row.marked_text(STATUS, mark, color, status_words(example.status), soft);
+    if example.prompt.is_empty() {
+        row.marked_text(PROMPT, icon::WARNING.filled(), theme.status.warning, "Empty", theme.text.normal);
+    } else {
+        row.text(PROMPT, Align::Min, &example.prompt, theme.body(), ink);
+    }
+    if example.answer.trim().is_empty() {
+        row.marked_text(ANSWER, icon::WARNING.filled(), theme.status.warning, "Empty", theme.text.normal);
+    } else {
+        row.text(ANSWER, Align::Min, &example.answer, theme.body(), soft);
+    }
+    row.text(TURNS, Align::Max, &example.num_turns.to_string(), theme.body(), soft);
+    format!("Example {number}, {split}, {}: {}", status_words(example.status), example.prompt)
+}
+
+fn paint_placeholder(row: &mut Row<'_>) -> String {
+    let theme = row.theme();
+    row.text(NUMBER, Align::Min, &format::thousands(row.index + 1), theme.body(), theme.text.disabled);
+    row.placeholder(PROMPT);
+    row.placeholder(ANSWER);
+    format!("Row {}, on its way", row.index + 1)
+}
+
+/// For the panel, when nothing is chosen.
+pub(super) fn hint(ui: &mut Ui) {
+    ui.add(Text::body("Choose an example in the table to read and mend it").soft().wrapped());
+}
