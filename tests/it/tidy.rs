@@ -1,0 +1,510 @@
+//! The house rules that no compiler knows. Every rule carries a bad example that it must find and a good one that it
+//! must leave alone.
+
+use std::path::{Path, PathBuf};
+
+/// Who may import whom, as prefixes of paths below `crate::`. A module may always name itself, `fs` and `task`.
+const IMPORTS: &[(&str, &[&str])] = &[
+    ("fs", &[]),
+    ("task", &[]),
+    ("ops", &[]),
+    ("data", &[]),
+    ("recipe", &[]),
+    ("model", &["ops", "recipe"]),
+    ("hub", &["model", "recipe::ModelRef"]),
+    ("generate", &["data", "model", "ops", "recipe"]),
+    ("train", &["data", "model", "ops", "recipe", "generate"]),
+    ("evaluate", &["data", "model", "generate", "recipe", "train::render", "train::batch"]),
+    ("project", &["data", "recipe"]),
+    ("engine", &["ops", "data", "recipe", "model", "hub", "generate", "train", "evaluate", "project"]),
+    // A command runs in its own thread and prints; it opens the window, too.
+    ("cli", &["ops", "data", "recipe", "model", "hub", "generate", "train", "evaluate", "project", "engine", "app"]),
+    // Plain data types of the lower modules; `no_tensor_in_the_window` keeps the rest out.
+    ("app", &["data", "recipe", "model", "hub", "generate", "train", "evaluate", "project", "engine"]),
+];
+
+/// Paths that stay forbidden although their module is allowed.
+const FORBIDDEN: &[(&str, &str)] = &[("cli", "engine::worker")];
+
+const MAX_LINES: usize = 600;
+const MAX_LINES_OF_MAIN: usize = 50;
+const MAX_FILE_BYTES: u64 = 2 << 20;
+
+/// A Rust file, with `/` in its path on every platform.
+struct Source {
+    path: String,
+    text: String,
+}
+
+/// What a rule found: the line, from 1, and a sentence.
+type Finding = (usize, String);
+
+struct Rule {
+    name: &'static str,
+    check: fn(&Source) -> Vec<Finding>,
+    /// Whether test code keeps it, too.
+    in_tests: bool,
+    bad: (&'static str, &'static str),
+    good: (&'static str, &'static str),
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        name: "import table",
+        check: imports,
+        in_tests: false,
+        bad: ("src/data/a.rs", "use crate::{fs::x, train::{sft, observer::Phase}};"),
+        good: ("src/hub/a.rs", "/// [`crate::app`]\nuse crate::{fs::x, model::A, recipe::{ModelRef}};\nuse super::Found;"),
+    },
+    Rule {
+        name: "forbidden parts",
+        check: imports,
+        in_tests: false,
+        bad: ("src/cli/a.rs", "fn f() { crate::engine::worker::run() }"),
+        good: ("src/cli/a.rs", "fn f() { crate::engine::error::run() }"),
+    },
+    Rule {
+        name: "imports through super",
+        check: imports,
+        in_tests: false,
+        bad: ("src/model/weights/gguf.rs", "use super::super::super::train::sft;"),
+        good: ("src/model/weights/gguf.rs", "use super::super::spec::ModelSpec;"),
+    },
+    Rule {
+        name: "no panic outside tests",
+        check: no_panic,
+        in_tests: false,
+        bad: ("src/data/a.rs", "fn f() { x.unwrap(); }\n#[cfg(test)]\nmod tests { fn g() {} }"),
+        good: (
+            "src/data/a.rs",
+            "// x.unwrap()\nfn f() -> &str { \"panic!\"; r#\"todo!(\"#; x.unwrap_or(b'\\'') }\n\
+             #[cfg(test)]\nmod tests {\n fn g() { x.unwrap(); panic!(\"{\") }\n}",
+        ),
+    },
+    Rule {
+        name: "no allow",
+        check: no_allow,
+        in_tests: true,
+        bad: ("src/data/a.rs", "#[allow(dead_code)]\nfn f() {}"),
+        good: ("src/data/a.rs", "#[expect(dead_code, reason = \"#[allow(..)] gives none\")]\nfn f() {}"),
+    },
+    Rule {
+        name: "only the window knows egui",
+        check: egui_only_in_app,
+        in_tests: false,
+        bad: ("src/engine/a.rs", "use egui::Context;"),
+        good: ("src/engine/a.rs", "//! Knows no egui.\nuse crate::fs;"),
+    },
+    Rule {
+        name: "no tensor in the window",
+        check: no_tensor_in_the_window,
+        in_tests: false,
+        bad: ("src/app/a.rs", "fn f(t: candle_core::Tensor) {}"),
+        good: ("src/app/a.rs", "fn f(loss: f64) {}"),
+    },
+    Rule {
+        name: "unsafe only in ops",
+        check: no_unsafe,
+        in_tests: false,
+        bad: ("src/data/a.rs", "fn f() { /* SAFETY: no */ unsafe { g() } }"),
+        good: ("src/data/a.rs", "#[expect(unsafe_code)]\nfn f() { \"unsafe\"; }"),
+    },
+    Rule {
+        name: "every unsafe says why it is sound",
+        check: no_unsafe,
+        in_tests: false,
+        bad: ("src/ops/a.rs", "fn f() {\n    unsafe { g() }\n}"),
+        good: ("src/ops/a.rs", "fn f() {\n    // SAFETY: g has no precondition.\n    unsafe { g() }\n}"),
+    },
+    Rule {
+        name: "colours come from the theme",
+        check: no_colour_literal,
+        in_tests: false,
+        bad: ("src/app/screens/a.rs", "let c = Color32::from_rgb(1, 2, 3);"),
+        good: ("src/app/kit/theme.rs", "let c = Color32::from_rgb(1, 2, 3);"),
+    },
+    Rule {
+        name: "no hex colours",
+        check: no_colour_literal,
+        in_tests: false,
+        bad: ("src/app/screens/a.rs", "let c = hex(\"#1e66F5\");"),
+        good: ("src/app/screens/a.rs", "let c = \"#123\"; // issue #123456"),
+    },
+    Rule {
+        name: "short main",
+        check: length,
+        in_tests: true,
+        bad: ("src/main.rs", "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"),
+        good: ("src/data/main.rs", "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"),
+    },
+];
+
+#[test]
+fn the_tree_keeps_every_rule() {
+    let sources = sources();
+    assert!(sources.iter().any(|s| s.path == "src/lib.rs"), "the sources were not found");
+    let tests = test_modules(&sources);
+    let mut findings = Vec::new();
+    for source in &sources {
+        for rule in RULES {
+            if !rule.in_tests && tests.iter().any(|t| source.path.starts_with(t.as_str())) {
+                continue;
+            }
+            for (line, message) in (rule.check)(source) {
+                findings.push(format!("{}:{line}: {message}", source.path));
+            }
+        }
+    }
+    findings.sort();
+    findings.dedup();
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn every_rule_finds_its_bad_example_and_leaves_the_good_one() {
+    for rule in RULES {
+        let findings =
+            |(path, text): (&str, &str)| (rule.check)(&Source { path: path.to_owned(), text: text.to_owned() });
+        assert!(!findings(rule.bad).is_empty(), "{}: the bad example passes", rule.name);
+        assert_eq!(findings(rule.good), [], "{}: the good example fails", rule.name);
+    }
+    let long = Source { path: "src/data/a.rs".into(), text: "\n".repeat(MAX_LINES + 1) };
+    assert_eq!(length(&long).len(), 1);
+}
+
+#[test]
+fn every_module_is_in_the_import_table() {
+    let lib = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let modules: Vec<_> = lib.lines().filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert!(modules.len() > 10);
+    for module in modules {
+        assert!(IMPORTS.iter().any(|(name, _)| *name == module), "{module} has no row in IMPORTS");
+    }
+}
+
+#[test]
+fn no_large_file_is_tracked() {
+    assert!(is_too_large(MAX_FILE_BYTES + 1) && !is_too_large(MAX_FILE_BYTES));
+    let files = tracked_files();
+    assert!(files.iter().any(|f| f.ends_with("Cargo.toml")));
+    let large: Vec<_> = files
+        .iter()
+        .filter(|f| std::fs::metadata(f).is_ok_and(|m| is_too_large(m.len())))
+        .map(|f| f.display().to_string())
+        .collect();
+    assert!(large.is_empty(), "over 2 MB: {large:?}");
+}
+
+fn is_too_large(num_bytes: u64) -> bool {
+    num_bytes > MAX_FILE_BYTES
+}
+
+// --- rules
+
+fn imports(source: &Source) -> Vec<Finding> {
+    let module_path = module_path(&source.path);
+    let Some(module) = module_path.first() else { return Vec::new() };
+    let Some((_, allowed)) = IMPORTS.iter().find(|(name, _)| name == module) else { return Vec::new() };
+    let within = |path: &str, prefix: &str| path == prefix || path.starts_with(&format!("{prefix}::"));
+    let code = without_tests(&code_only(&source.text));
+    crate_paths(&code, &module_path)
+        .into_iter()
+        .filter(|(_, path)| {
+            let first = path.split("::").next().unwrap_or_default();
+            let is_module = IMPORTS.iter().any(|(name, _)| *name == first);
+            let is_own = first == module || first == "fs" || first == "task";
+            let is_forbidden = FORBIDDEN.iter().any(|(who, what)| who == module && within(path, what));
+            is_forbidden || (is_module && !is_own && !allowed.iter().any(|a| within(path, a)))
+        })
+        .map(|(line, path)| (line, format!("{module} may not import crate::{path}")))
+        .collect()
+}
+
+fn no_panic(source: &Source) -> Vec<Finding> {
+    if !source.path.starts_with("src/") {
+        return Vec::new();
+    }
+    let banned = [".unwrap()", ".expect(", ".unwrap_err()", ".expect_err(", "panic!", "todo!", "unimplemented!", "dbg!"];
+    find_all(&without_tests(&code_only(&source.text)), &banned, "can end the program: return an error")
+}
+
+fn no_allow(source: &Source) -> Vec<Finding> {
+    find_all(&code_only(&source.text), &["#[allow(", "#![allow("], "say why: #[expect(.., reason = \"..\")]")
+}
+
+fn egui_only_in_app(source: &Source) -> Vec<Finding> {
+    if !source.path.starts_with("src/") || source.path.starts_with("src/app/") {
+        return Vec::new();
+    }
+    let names = ["egui", "eframe", "rfd", "egui_extras", "egui_plot"];
+    find_words(&code_only(&source.text), &names, "belongs to src/app")
+}
+
+fn no_tensor_in_the_window(source: &Source) -> Vec<Finding> {
+    if !source.path.starts_with("src/app/") {
+        return Vec::new();
+    }
+    find_words(&code_only(&source.text), &["candle_core", "candle_nn", "Tensor"], "belongs to the engine")
+}
+
+fn no_unsafe(source: &Source) -> Vec<Finding> {
+    let found = find_words(&code_only(&source.text), &["unsafe"], "belongs to src/ops");
+    if !source.path.starts_with("src/ops/") {
+        return found;
+    }
+    let lines: Vec<_> = source.text.lines().collect();
+    let is_explained = |line: usize| {
+        lines[line.saturating_sub(8)..line].iter().any(|l| l.contains("SAFETY:") || l.contains("# Safety"))
+    };
+    found
+        .into_iter()
+        .filter(|(line, _)| !is_explained(*line))
+        .map(|(line, _)| (line, "`unsafe` without a `SAFETY:` line above it".to_owned()))
+        .collect()
+}
+
+fn no_colour_literal(source: &Source) -> Vec<Finding> {
+    if !source.path.starts_with("src/") || source.path.starts_with("src/app/kit/") {
+        return Vec::new();
+    }
+    let mut found = find_all(&code_only(&source.text), &["Color32::from_"], "belongs to src/app/kit");
+    for (index, line) in source.text.lines().enumerate() {
+        let is_hex = |quoted: &str| {
+            let digits = quoted.split('"').next().unwrap_or_default();
+            matches!(digits.len(), 6 | 8) && digits.chars().all(|c| c.is_ascii_hexdigit())
+        };
+        if line.split("\"#").skip(1).any(is_hex) {
+            found.push((index + 1, "a hex colour belongs to assets/ or src/app/kit".to_owned()));
+        }
+    }
+    found
+}
+
+fn length(source: &Source) -> Vec<Finding> {
+    let max = if source.path == "src/main.rs" { MAX_LINES_OF_MAIN } else { MAX_LINES };
+    let num_lines = source.text.lines().count();
+    if num_lines > max { vec![(max, format!("{num_lines} lines, {max} are enough"))] } else { Vec::new() }
+}
+
+// --- reading Rust
+
+fn find_all(code: &str, needles: &[&str], why: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (index, line) in code.lines().enumerate() {
+        for needle in needles.iter().filter(|n| line.contains(**n)) {
+            found.push((index + 1, format!("`{needle}` {why}")));
+        }
+    }
+    found
+}
+
+fn find_words(code: &str, words: &[&str], why: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (index, line) in code.lines().enumerate() {
+        for word in line.split(|c: char| !is_ident(c)).filter(|w| words.contains(w)) {
+            found.push((index + 1, format!("`{word}` {why}")));
+        }
+    }
+    found
+}
+
+fn is_ident(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// `src/train/sft.rs` is `[train, sft]`, `src/train/mod.rs` is `[train]`, `src/lib.rs` is `[]`.
+fn module_path(path: &str) -> Vec<String> {
+    let Some(path) = path.strip_prefix("src/").and_then(|p| p.strip_suffix(".rs")) else { return Vec::new() };
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    path.split('/').filter(|part| !matches!(*part, "lib" | "main")).map(str::to_owned).collect()
+}
+
+/// Every path that starts at the crate's root, `use` groups unfolded, with the line it stands on.
+fn crate_paths(code: &str, module: &[String]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for keyword in ["crate::", "super::"] {
+        for (at, _) in code.match_indices(keyword) {
+            let before = &code[..at];
+            // Not the middle of a longer path, nor of a longer word.
+            if before.ends_with("super::") || before.ends_with(is_ident) {
+                continue;
+            }
+            let line = before.matches('\n').count() + 1;
+            let mut rest = &code[at..];
+            let mut base = if keyword == "crate::" { Vec::new() } else { module.to_vec() };
+            rest = rest.strip_prefix("crate::").unwrap_or(rest);
+            while let Some(after) = rest.strip_prefix("super::") {
+                base.pop();
+                rest = after;
+            }
+            let mut paths = Vec::new();
+            use_tree(&mut rest, base.join("::"), &mut paths);
+            found.extend(paths.into_iter().map(|path| (line, path)));
+        }
+    }
+    found
+}
+
+/// Reads `a::b::{c, d::e}` from the start of `rest` and unfolds it below `prefix`.
+fn use_tree(rest: &mut &str, mut prefix: String, paths: &mut Vec<String>) {
+    loop {
+        *rest = rest.trim_start();
+        if let Some(inner) = rest.strip_prefix('{') {
+            *rest = inner;
+            while !rest.trim_start().starts_with('}') && !rest.trim_start().is_empty() {
+                use_tree(rest, prefix.clone(), paths);
+                // Past `as name` and the comma.
+                let end = rest.find([',', '}']).unwrap_or(rest.len());
+                *rest = rest[end..].strip_prefix(',').unwrap_or(&rest[end..]);
+            }
+            *rest = rest.trim_start().strip_prefix('}').unwrap_or("");
+            return;
+        }
+        let end = rest.find(|c| !is_ident(c)).unwrap_or(rest.len());
+        let ident = &rest[..end];
+        *rest = &rest[end..];
+        if !ident.is_empty() && ident != "self" {
+            prefix = if prefix.is_empty() { ident.to_owned() } else { format!("{prefix}::{ident}") };
+        }
+        match rest.strip_prefix("::") {
+            Some(after) if !ident.is_empty() => *rest = after,
+            _ => return paths.push(prefix),
+        }
+    }
+}
+
+/// The text with comments and the contents of literals blanked; every line keeps its number.
+fn code_only(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let num_blank = literal_or_comment(rest, out.chars().next_back());
+        if num_blank == 0 {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+        } else {
+            out.extend(rest[..num_blank].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+            rest = &rest[num_blank..];
+        }
+    }
+    out
+}
+
+/// How many bytes of `rest` are a comment or a literal; 0 where it begins with code.
+fn literal_or_comment(rest: &str, before: Option<char>) -> usize {
+    let until = |start: usize, end: &str| rest[start..].find(end).map_or(rest.len(), |at| start + at + end.len());
+    if rest.starts_with("//") {
+        return rest.find('\n').unwrap_or(rest.len());
+    }
+    if rest.starts_with("/*") {
+        return until(2, "*/");
+    }
+    if rest.starts_with('"') {
+        return end_of_quoted(rest, '"');
+    }
+    if let Some(raw) = rest.strip_prefix('r').filter(|_| !before.is_some_and(is_ident) || before == Some('b')) {
+        let num_hashes = raw.len() - raw.trim_start_matches('#').len();
+        if raw[num_hashes..].starts_with('"') {
+            return until(2 + num_hashes, &format!("\"{}", "#".repeat(num_hashes)));
+        }
+    }
+    // `'a'` and `'\n'` are characters, `'a` is a lifetime.
+    let mut chars = rest.chars();
+    if chars.next() == Some('\'') && (chars.next() == Some('\\') || chars.next() == Some('\'')) {
+        return end_of_quoted(rest, '\'');
+    }
+    0
+}
+
+fn end_of_quoted(rest: &str, quote: char) -> usize {
+    let mut is_escaped = false;
+    for (at, c) in rest.char_indices().skip(1) {
+        if c == quote && !is_escaped {
+            return at + 1;
+        }
+        is_escaped = c == '\\' && !is_escaped;
+    }
+    rest.len()
+}
+
+/// Blanks the item that follows each `#[cfg(test)]`.
+fn without_tests(code: &str) -> String {
+    let mut out = String::with_capacity(code.len());
+    let mut rest = code;
+    while let Some(at) = rest.find("#[cfg(test)]") {
+        out.push_str(&rest[..at]);
+        let end = at + end_of_item(&rest[at..]);
+        out.extend(rest[at..end].chars().filter(|c| *c == '\n'));
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
+/// An item ends with `;` or with the brace that closes its first one.
+fn end_of_item(code: &str) -> usize {
+    let mut depth = 0;
+    for (at, c) in code.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 1 => return at + 1,
+            '}' => depth -= 1,
+            ';' if depth == 0 => return at + 1,
+            _ => {}
+        }
+    }
+    code.len()
+}
+
+// --- reading the tree
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources() -> Vec<Source> {
+    let mut sources = Vec::new();
+    for folder in ["src", "tests", "benches"].map(|f| root().join(f)).iter().filter(|f| f.is_dir()) {
+        for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+            let entry = entry.unwrap();
+            if entry.path().extension().is_some_and(|e| e == "rs") {
+                let relative = entry.path().strip_prefix(root()).unwrap();
+                let path = relative.iter().map(|p| p.to_string_lossy()).collect::<Vec<_>>().join("/");
+                sources.push(Source { path, text: std::fs::read_to_string(entry.path()).unwrap() });
+            }
+        }
+    }
+    sources
+}
+
+/// Files, or folders with a slash, that a `#[cfg(test)] mod name;` declares, and everything in `tests/`.
+fn test_modules(sources: &[Source]) -> Vec<String> {
+    let mut modules = vec!["tests/".to_owned()];
+    for source in sources {
+        let code = code_only(&source.text);
+        for (at, _) in code.match_indices("#[cfg(test)]") {
+            let item = &code[at..at + end_of_item(&code[at..])];
+            let Some(name) = item.strip_suffix(';').and_then(|i| i.split_once("mod ")).map(|(_, name)| name) else {
+                continue;
+            };
+            let mut path = module_path(&source.path);
+            path.push(name.trim().to_owned());
+            let path = path.join("/");
+            modules.extend([format!("src/{path}.rs"), format!("src/{path}/")]);
+        }
+    }
+    modules
+}
+
+/// What git tracks; in a copy without git, every file but those of builds.
+fn tracked_files() -> Vec<PathBuf> {
+    let git = std::process::Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
+    if let Ok(output) = git
+        && output.status.success()
+    {
+        let names = String::from_utf8_lossy(&output.stdout).into_owned();
+        return names.split('\0').filter(|n| !n.is_empty()).map(|n| root().join(n)).collect();
+    }
+    let is_ours = |e: &walkdir::DirEntry| e.depth() == 0 || !matches!(e.file_name().to_str(), Some("target" | ".git"));
+    let entries = walkdir::WalkDir::new(root()).into_iter().filter_entry(is_ours);
+    entries.filter_map(Result::ok).filter(|e| e.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
+}
