@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn odd_addresses_and_wrong_sizes_are_handled() {
-        let packed = vec![1u8; 20 * 4 + 1];
+        let packed = [1u8; 20 * 4 + 1];
         let mut at_odd_address = vec![0.0; 128];
         unpack_blocks(GgmlDType::Q4_1, &packed[1..], &mut at_odd_address).unwrap();
         let mut aligned = vec![0.0; 128];

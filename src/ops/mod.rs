@@ -3,6 +3,7 @@
 //!
 //! Each kernel has a plain-candle twin (`*_plain`) that serves other devices and is its test's witness.
 //! The only place for `unsafe`.
+#![expect(unsafe_code, reason = "kernels over raw slices; each block says why it is sound")]
 
 pub mod attention;
 pub mod cross_entropy;

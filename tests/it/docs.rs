@@ -27,7 +27,8 @@ fn parameters() -> String {
         let (in_section, name) = param.key.split_once('.').unwrap();
         if in_section != section {
             section = in_section;
-            write!(out, "\n## `[{section}]`\n\n| name | default | may be | what it does |\n|---|---|---|---|\n").unwrap();
+            write!(out, "\n## `[{section}]`\n\n| name | default | may be | what it does |\n|---|---|---|---|\n")
+                .unwrap();
         }
         let mark = if param.level == Level::Advanced { "*" } else { "" };
         let unit = if param.unit.is_empty() { String::new() } else { format!(" {}", param.unit) };

@@ -54,7 +54,10 @@ const RULES: &[Rule] = &[
         check: imports,
         in_tests: false,
         bad: ("src/data/a.rs", "use crate::{fs::x, train::{sft, observer::Phase}};"),
-        good: ("src/hub/a.rs", "/// [`crate::app`]\nuse crate::{fs::x, model::A, recipe::{ModelRef}};\nuse super::Found;"),
+        good: (
+            "src/hub/a.rs",
+            "/// [`crate::app`]\nuse crate::{fs::x, model::A, recipe::{ModelRef}};\nuse super::Found;",
+        ),
     },
     Rule {
         name: "forbidden parts",
@@ -134,8 +137,14 @@ const RULES: &[Rule] = &[
         name: "short main",
         check: length,
         in_tests: true,
-        bad: ("src/main.rs", "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"),
-        good: ("src/data/main.rs", "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"),
+        bad: (
+            "src/main.rs",
+            "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
+        ),
+        good: (
+            "src/data/main.rs",
+            "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
+        ),
     },
 ];
 
@@ -224,7 +233,8 @@ fn no_panic(source: &Source) -> Vec<Finding> {
     if !source.path.starts_with("src/") {
         return Vec::new();
     }
-    let banned = [".unwrap()", ".expect(", ".unwrap_err()", ".expect_err(", "panic!", "todo!", "unimplemented!", "dbg!"];
+    let banned =
+        [".unwrap()", ".expect(", ".unwrap_err()", ".expect_err(", "panic!", "todo!", "unimplemented!", "dbg!"];
     find_all(&without_tests(&code_only(&source.text)), &banned, "can end the program: return an error")
 }
 
