@@ -89,13 +89,13 @@ pub fn guess(columns: &[String], rows: &[Vec<String>]) -> Guess {
     let names: Vec<String> = columns.iter().map(|c| normalise(c)).collect();
     let is_in = |at: usize, list: &[&str]| list.contains(&names[at].as_str());
     let mut roles = vec![ColumnRole::Unused; columns.len()];
-    for at in 0..columns.len() {
+    for (at, role) in roles.iter_mut().enumerate() {
         if is_in(at, SYSTEMS) {
-            roles[at] = ColumnRole::System;
+            *role = ColumnRole::System;
         } else if is_in(at, SPLITS) && values(rows, at).all(|cell| parse_split(cell).is_some()) {
-            roles[at] = ColumnRole::Split;
+            *role = ColumnRole::Split;
         } else if is_in(at, PROMPTS) {
-            roles[at] = ColumnRole::User;
+            *role = ColumnRole::User;
         }
     }
     match (0..columns.len()).find(|at| is_in(*at, ANSWERS)) {

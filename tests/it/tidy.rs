@@ -85,6 +85,13 @@ const RULES: &[Rule] = &[
         ),
     },
     Rule {
+        name: "a panic with a reason",
+        check: no_panic,
+        in_tests: false,
+        bad: ("src/data/a.rs", "#[inline]\nfn f() { x.expect(\"\"); }"),
+        good: ("src/data/a.rs", "#[expect(clippy::expect_used, reason = \"\")]\nlet a = x.expect(\"\");"),
+    },
+    Rule {
         name: "no allow",
         check: no_allow,
         in_tests: true,
@@ -235,7 +242,11 @@ fn no_panic(source: &Source) -> Vec<Finding> {
     }
     let banned =
         [".unwrap()", ".expect(", ".unwrap_err()", ".expect_err(", "panic!", "todo!", "unimplemented!", "dbg!"];
-    find_all(&without_tests(&code_only(&source.text)), &banned, "can end the program: return an error")
+    let code = without_tests(&code_only(&source.text));
+    let lines: Vec<_> = code.lines().collect();
+    let has_reason = |line: usize| line > 1 && lines[line - 2].contains("#[expect(clippy::");
+    let found = find_all(&code, &banned, "can end the program: return an error");
+    found.into_iter().filter(|(line, _)| !has_reason(*line)).collect()
 }
 
 fn no_allow(source: &Source) -> Vec<Finding> {
