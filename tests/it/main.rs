@@ -4,4 +4,5 @@
 #![cfg(test)]
 
 mod docs;
+mod store;
 mod tidy;

@@ -1,0 +1,79 @@
+//! What is stored of an example beside its messages: what the table shows, what is searched, what keeps copies together.
+
+use crate::data::mapping::shorten;
+use crate::data::split::prompt_key;
+use crate::data::{Example, Message, Role};
+
+const MAX_CELL_CHARS: usize = 200;
+
+pub struct Face {
+    pub prompt: String,
+    pub answer: String,
+    pub num_turns: i64,
+    /// SQLite's integers are signed; only equality counts.
+    pub prompt_key: i64,
+    /// All turns, for the search.
+    pub text: String,
+    pub messages: String,
+}
+
+impl Face {
+    pub fn of(example: &Example) -> Result<Self, serde_json::Error> {
+        let texts: Vec<_> = example.messages.iter().map(|m| m.content.as_str()).collect();
+        Ok(Self {
+            prompt: one_line(question(example.prompt())),
+            answer: one_line(&values(example.answer().unwrap_or_default())),
+            num_turns: example.messages.len() as i64,
+            prompt_key: prompt_key(example) as i64,
+            text: texts.join("\n"),
+            messages: serde_json::to_string(&example.messages)?,
+        })
+    }
+}
+
+/// The last thing that was asked; the system message is the same in every row and says little.
+fn question(prompt: &[Message]) -> &str {
+    let asked = prompt.iter().rev().find(|m| m.role == Role::User).or(prompt.last());
+    asked.map(|m| m.content.as_str()).unwrap_or_default()
+}
+
+/// A JSON object's values separated by commas; any other answer as it is.
+fn values(answer: &str) -> String {
+    if !answer.trim_start().starts_with('{') {
+        return answer.to_owned();
+    }
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(answer) {
+        Ok(fields) if !fields.is_empty() => {
+            fields.values().map(crate::data::mapping::cell_text).collect::<Vec<_>>().join(", ")
+        }
+        _ => answer.to_owned(),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    // Long texts are cut first: splitting them into words only to drop most is slow.
+    let start = shorten(text.trim_start(), 4 * MAX_CELL_CHARS);
+    shorten(&start.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CELL_CHARS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_the_question_and_the_values_of_a_json_answer() {
+        let check = |answer: &str, expected: &str| {
+            let messages = vec![
+                Message::new(Role::System, "Sort."),
+                Message::new(Role::User, "Charged\n twice"),
+                Message::new(Role::Assistant, answer),
+            ];
+            let face = Face::of(&Example { messages }).unwrap();
+            assert_eq!((face.prompt.as_str(), face.answer.as_str()), ("Charged twice", expected));
+        };
+        check(r#"{"category": "bug", "human": false, "n": 3}"#, "bug, false, 3");
+        check("{broken", "{broken");
+        check("{}", "{}");
+        check(&"a ".repeat(300), &format!("{}…", "a ".repeat(100)));
+    }
+}

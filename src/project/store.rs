@@ -1,0 +1,146 @@
+//! A project: its folder, its store, and what a window asks of it. One `Project` belongs to one thread; several may be
+//! open on the same folder, also in other processes.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::edits;
+use super::error::ProjectError;
+use super::journal::{self, Direction};
+use super::rows::Order;
+use super::schema;
+use super::state::{Edit, ProjectState, Settings, SplitCounts};
+
+/// The store's name in the project's folder.
+pub const STORE_FILE: &str = "project.db";
+
+pub struct Project {
+    folder: PathBuf,
+    pub(super) db: Connection,
+    pub(super) order: Order,
+    pub(super) last_changed: Option<i64>,
+}
+
+/// The examples that an edit, undo or redo was about; the new one after `Insert` and `Duplicate`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changed {
+    /// Empty if nothing was to do.
+    pub ids: Vec<i64>,
+}
+
+impl Project {
+    /// Makes a new project; missing folders are made, an existing project is an error.
+    pub fn create(folder: &Path) -> Result<Self, ProjectError> {
+        std::fs::create_dir_all(folder).map_err(|e| ProjectError::io(folder, e))?;
+        if folder.join(STORE_FILE).exists() {
+            return Err(ProjectError::Exists { folder: folder.into() });
+        }
+        let db = schema::create(&folder.join(STORE_FILE))?;
+        Self::new(folder, db)
+    }
+
+    /// Opens the project in `folder`.
+    pub fn open(folder: &Path) -> Result<Self, ProjectError> {
+        let path = folder.join(STORE_FILE);
+        if !path.is_file() {
+            return Err(ProjectError::NotAProject { folder: folder.into() });
+        }
+        Self::new(folder, schema::open(&path)?)
+    }
+
+    /// Opens the project in `folder`, or makes one there.
+    pub fn open_or_create(folder: &Path) -> Result<Self, ProjectError> {
+        match Self::open(folder) {
+            Err(ProjectError::NotAProject { .. }) => match Self::create(folder) {
+                // Another window was quicker.
+                Err(ProjectError::Exists { .. }) => Self::open(folder),
+                made => made,
+            },
+            opened => opened,
+        }
+    }
+
+    fn new(folder: &Path, db: Connection) -> Result<Self, ProjectError> {
+        let folder = std::path::absolute(folder).map_err(|e| ProjectError::io(folder, e))?;
+        Ok(Self { folder, db, order: Order::default(), last_changed: None })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The project at a glance.
+    pub fn state(&mut self) -> Result<ProjectState, ProjectError> {
+        let counts = self.counts()?;
+        let labels = journal::labels(&self.db)?;
+        Ok(ProjectState {
+            name: self.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+            folder: self.folder.clone(),
+            counts,
+            source: labels.source,
+            undo: labels.undo.map(|label| format!("Undo {label}")),
+            redo: labels.redo.map(|label| format!("Redo {label}")),
+            settings: self.settings()?,
+            revision: self.order.revision(),
+            last_changed: self.last_changed,
+        })
+    }
+
+    pub fn counts(&mut self) -> Result<SplitCounts, ProjectError> {
+        self.order.refresh(&mut self.db)?;
+        Ok(self.order.counts())
+    }
+
+    /// Makes a change; it is on the disk when this returns.
+    pub fn apply(&mut self, edit: &Edit) -> Result<Changed, ProjectError> {
+        let tx = begin(&mut self.db)?;
+        let Some((entry, ids)) = edits::entry(&tx, edit)? else { return Ok(Changed::default()) };
+        journal::record(&tx, &entry)?;
+        tx.commit()?;
+        self.last_changed = ids.first().copied();
+        Ok(Changed { ids })
+    }
+
+    /// Takes the last change back; `None` if there is none.
+    pub fn undo(&mut self) -> Result<Option<Changed>, ProjectError> {
+        self.travel(Direction::Back)
+    }
+
+    /// Makes the last undone change again; `None` if there is none.
+    pub fn redo(&mut self) -> Result<Option<Changed>, ProjectError> {
+        self.travel(Direction::Forward)
+    }
+
+    fn travel(&mut self, direction: Direction) -> Result<Option<Changed>, ProjectError> {
+        let tx = begin(&mut self.db)?;
+        let Some(steps) = journal::travel(&tx, direction)? else { return Ok(None) };
+        tx.commit()?;
+        let ids = journal::ids(&steps);
+        self.last_changed = ids.first().copied();
+        Ok(Some(Changed { ids }))
+    }
+
+    /// What is remembered between starts.
+    pub fn settings(&self) -> Result<Settings, ProjectError> {
+        let sql = "SELECT value FROM meta WHERE key = 'settings'";
+        let text: Option<String> = self.db.query_row(sql, [], |row| row.get(0)).optional()?;
+        Ok(text.map_or_else(Settings::default, |text| {
+            serde_json::from_str(&text).unwrap_or_else(|e| {
+                log::warn!("the settings of {} can't be read and start afresh: {e}", self.folder.display());
+                Settings::default()
+            })
+        }))
+    }
+
+    pub fn save_settings(&mut self, settings: &Settings) -> Result<(), ProjectError> {
+        let text = serde_json::to_string(settings).map_err(ProjectError::Journal)?;
+        self.db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('settings', ?)", params![text])?;
+        Ok(())
+    }
+}
+
+/// A transaction that writes: it waits for another writer at its start and not half-way.
+pub(super) fn begin(db: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    db.transaction_with_behavior(TransactionBehavior::Immediate)
+}
