@@ -14,14 +14,12 @@ pub struct Guess {
     pub is_certain: bool,
 }
 
-/// Names of columns that are the prompt, and of those that are the answer as a whole.
+/// Names of columns that are the prompt.
 const PROMPTS: &[&str] = &[
     "prompt",
     "question",
     "instruction",
     "query",
-    "user",
-    "human",
     "input",
     "text",
     "context",
@@ -43,6 +41,9 @@ const PROMPTS: &[&str] = &[
     "user_input",
     "customer_message",
 ];
+/// The prompt only where no better name is: they may as well be a person's id, or whether a person is needed.
+const SPEAKERS: &[&str] = &["user", "human"];
+/// Names of columns that are the answer as a whole.
 const ANSWERS: &[&str] = &[
     "completion",
     "answer",
@@ -97,6 +98,11 @@ pub fn guess(columns: &[String], rows: &[Vec<String>]) -> Guess {
         } else if is_in(at, PROMPTS) {
             *role = ColumnRole::User;
         }
+    }
+    if !roles.contains(&ColumnRole::User)
+        && let Some(at) = (0..columns.len()).find(|at| is_in(*at, SPEAKERS))
+    {
+        roles[at] = ColumnRole::User;
     }
     match (0..columns.len()).find(|at| is_in(*at, ANSWERS)) {
         Some(at) => roles[at] = ColumnRole::Assistant,

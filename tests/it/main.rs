@@ -4,5 +4,6 @@
 #![cfg(test)]
 
 mod docs;
+mod import;
 mod store;
 mod tidy;

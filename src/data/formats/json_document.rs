@@ -122,7 +122,13 @@ impl<'a> JsonDocument<'a> {
                     let reason = "the brackets don't match here, and nothing from here on could be read";
                     return Ok(Some(broken(line, String::new(), reason)));
                 }
-                Some(_) => return self.scanner.take_row(line).map(Some),
+                Some(_) => {
+                    let taken = self.scanner.take_value(MAX_ROW_BYTES)?;
+                    if taken.is_cut_off {
+                        self.state = State::End;
+                    }
+                    return Ok(Some(taken.into_row(line)));
+                }
             }
         }
     }
@@ -179,6 +185,19 @@ impl Taken {
     fn text(&self) -> String {
         serde_json::from_slice(&self.bytes).unwrap_or_else(|_| String::from_utf8_lossy(&self.bytes).into_owned())
     }
+
+    fn into_row(self, line: u64) -> RawRow {
+        if self.is_cut_off {
+            let shown = &self.bytes[..self.bytes.len().min(super::KEPT_OF_LONG_ROW)];
+            let reason = "the file ends before this row does: it is cut off, or a bracket or quote is missing";
+            return broken(line, String::from_utf8_lossy(shown).into_owned(), reason);
+        }
+        if self.is_too_long {
+            return too_long(line, &self.bytes);
+        }
+        let source = String::from_utf8_lossy(&self.bytes).into_owned();
+        RawRow { line, source, content: parse_object(&self.bytes) }
+    }
 }
 
 impl Scanner<'_> {
@@ -213,20 +232,6 @@ impl Scanner<'_> {
 
     fn skip_byte(&mut self) {
         self.input.consume(1);
-    }
-
-    fn take_row(&mut self, line: u64) -> Result<RawRow, ImportError> {
-        let taken = self.take_value(MAX_ROW_BYTES)?;
-        if taken.is_cut_off {
-            let shown = &taken.bytes[..taken.bytes.len().min(super::KEPT_OF_LONG_ROW)];
-            let reason = "the file ends before this row does: it is cut off, or a bracket or quote is missing";
-            return Ok(broken(line, String::from_utf8_lossy(shown).into_owned(), reason));
-        }
-        if taken.is_too_long {
-            return Ok(too_long(line, &taken.bytes));
-        }
-        let source = String::from_utf8_lossy(&taken.bytes).into_owned();
-        Ok(RawRow { line, source, content: parse_object(&taken.bytes) })
     }
 
     /// Consumes one value and keeps its first `limit` bytes.

@@ -1,0 +1,384 @@
+//! Files as people have them, whole and broken: what comes in, and the sentence that says what doesn't.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tunewright::data::import::{ColumnRole, Format, ImportPreview, ImportRequest, Mapping, SplitSpec};
+use tunewright::data::{Example, ImportError, Message, Role, Split, preview, read_all, read_examples, save_rejected};
+use tunewright::task::Unwatched;
+
+fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    tunewright::fs::write_atomic(&path, bytes.as_ref()).unwrap();
+    path
+}
+
+fn request(path: &Path, mapping: Option<Mapping>) -> ImportRequest {
+    ImportRequest { path: path.into(), mapping, split: SplitSpec::default() }
+}
+
+fn look(name: &str, bytes: impl AsRef<[u8]>) -> Result<ImportPreview, ImportError> {
+    let folder = tempfile::tempdir().unwrap();
+    preview(&request(&write(folder.path(), name, bytes), None), &Unwatched)
+}
+
+/// Turns as `u: text`, the weight behind the role.
+fn turns(example: &Example) -> Vec<String> {
+    let turn = |m: &Message| {
+        let weight = m.weight.map(|w| w.to_string()).unwrap_or_default();
+        format!("{}{weight}: {}", &m.role.as_str()[..1], m.content)
+    };
+    example.messages.iter().map(turn).collect()
+}
+
+#[test]
+fn every_known_shape_is_recognised() {
+    let check = |row: &str, format: Format, expected: &[&str]| {
+        let preview = look("a.jsonl", row).unwrap();
+        assert_eq!(preview.format, format, "{row}");
+        let example = preview.examples[0].as_ref().unwrap_or_else(|e| panic!("{row}: {e}"));
+        assert_eq!(turns(example), expected, "{row}");
+    };
+    check(
+        r#"{"messages": [{"role": "developer", "content": "S"}, {"role": "user", "content": [{"type": "text", "text": "A"},
+            {"type": "text", "text": "B"}]}, {"role": "assistant", "content": "C", "weight": 0},
+            {"role": "tool", "content": "T"}, {"role": "assistant", "content": "D", "weight": 1}]}"#
+            .replace('\n', "")
+            .as_str(),
+        Format::OpenAiMessages,
+        &["s: S", "u: A\nB", "a0: C", "t: T", "a1: D"],
+    );
+    check(
+        r#"{"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}], "system": "S"}"#,
+        Format::ShareGpt,
+        &["s: S", "u: Q", "a: A"],
+    );
+    check(
+        r#"{"instruction": "I", "input": "X", "output": "O", "history": [["q", "a"]]}"#,
+        Format::Alpaca,
+        &["u: q", "a: a", "u: I\nX", "a: O"],
+    );
+    check(r#"{"instruction": "I", "input": "", "output": "O"}"#, Format::Alpaca, &["u: I", "a: O"]);
+    check(r#"{"prompt": "P", "completion": "C"}"#, Format::PromptCompletion, &["u: P", "a: C"]);
+    // Answers in the prompt are context and not learned.
+    check(
+        r#"{"prompt": [{"role": "user", "content": "1"}, {"role": "assistant", "content": "2"}, {"role": "user",
+            "content": "3"}], "completion": [{"role": "assistant", "content": "4"}]}"#
+            .replace('\n', "")
+            .as_str(),
+        Format::PromptCompletion,
+        &["u: 1", "a0: 2", "u: 3", "a: 4"],
+    );
+    check(r#"{"question": "Q", "answer": "A"}"#, Format::Columns, &["u: Q", "a: A"]);
+}
+
+#[test]
+fn json_documents_are_read_in_every_usual_form() {
+    let row = |n: u32| format!("{{\"prompt\": \"[{n}] \\\"{{\", \"completion\": \"}}\\\\\"}}");
+    let (one, two, three) = (row(1), row(2), row(3));
+    for text in [
+        format!("[{one},{two},\n{three}]\n"),
+        format!("\u{feff}  [\n  {one} ,\n  {two},{three}\n]"),
+        format!("{{\"version\": 1, \"tags\": [\"a\", [\"b\"]], \"data\": [{one}, {two}, {three}], \"x\": {{}}}}"),
+        format!("{{\n\"data\":[\n{one},\n{two},\n{three}\n]\n}}"),
+        format!("{one}\n\n{two}\r\n{three}"),
+        [&one, &two, &three].map(|r| r.replace(", ", ",\n")).join("\n"),
+    ] {
+        let preview = look("a.json", &text).unwrap();
+        assert_eq!((preview.num_accepted, preview.num_rejected), (3, 0), "{text}: {:?}", preview.rejected);
+        assert_eq!(turns(preview.examples[2].as_ref().unwrap()), ["u: [3] \"{", "a: }\\"]);
+    }
+}
+
+/// What a user reads of a file that is not all right: the rejected rows, then how many came in.
+fn report(name: &str, bytes: impl AsRef<[u8]>) -> String {
+    match look(name, bytes) {
+        Err(e) => {
+            let message = e.to_string();
+            message.rfind(&format!("/{name}")).map(|at| message[at + 1..].to_owned()).unwrap_or(message)
+        }
+        Ok(preview) => {
+            let rows: Vec<_> = preview.rejected.iter().map(ToString::to_string).collect();
+            format!("{}; {} in", rows.join("; "), preview.num_accepted)
+        }
+    }
+}
+
+const GOOD: &str = r#"{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}"#;
+
+#[test]
+fn broken_rows_are_told_and_the_others_come_in() {
+    let check = |row: &str, expected: &str| {
+        let text = format!("{GOOD}\n{row}\n{GOOD}\n");
+        assert_eq!(report("a.jsonl", &text), format!("line 2: {expected}; 2 in"), "{row}");
+    };
+    let messages = |turn: &str| format!(r#"{{"messages": [{{"role": "user", "content": "a"}}, {turn}]}}"#);
+    check(
+        r#"{"messages": [{"role": "user", "content": "#,
+        "the row is cut off: its JSON is not complete (EOF while parsing a value at line 1 column 41)",
+    );
+    check("[1, 2]", "the row is a list, but it must be a JSON object");
+    check("hello", "the row is not valid JSON (expected value at line 1 column 1)");
+    check(r#"{"text": "a"}"#, "messages is missing");
+    check(r#"{"messages": "a"}"#, "messages is a text, but it must be a list of turns");
+    check(r#"{"messages": []}"#, "messages is empty");
+    check(r#"{"messages": ["a"]}"#, "messages[0] is a text, but it must be an object");
+    check(
+        r#"{"messages": [{"role": "user", "content": "a"}]}"#,
+        "there is no assistant turn, so there is nothing to learn",
+    );
+    check(&messages(r#"{"role": "assistant"}"#), "messages[1].content is missing");
+    check(&messages(r#"{"role": "assistant", "content": null}"#), "messages[1].content is null, but it must be a text");
+    check(&messages(r#"{"content": "b"}"#), "messages[1].role is missing");
+    check(
+        &messages(r#"{"role": "narrator", "content": "b"}"#),
+        "messages[1].role is \"narrator\", but it must be system, user, assistant or tool",
+    );
+    check(
+        &messages(r#"{"role": "assistant", "content": null, "tool_calls": [{"id": "1"}]}"#),
+        "messages[1].tool_calls holds a tool call, which can't be imported yet",
+    );
+    check(
+        &messages(
+            r#"{"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {}}]}"#,
+        ),
+        "messages[1].content[1] is of the type \"image_url\", but only text can be trained on",
+    );
+    check(
+        &messages(r#"{"role": "assistant", "content": "b", "weight": 0.5}"#),
+        "messages[1].weight is 0.5, but it must be 0 or 1",
+    );
+    check(
+        r#"{"conversations": [{"from": "function_call", "value": "x"}]}"#,
+        "conversations[0].from is a tool call, which can't be imported yet",
+    );
+    check(r#"{"instruction": "a", "output": " "}"#, "output is empty");
+    check(r#"{"prompt": "a", "completion": 3}"#, "completion is a number, but it must be a text");
+    check("{\"messages\": \"a\0b\"}", "the row contains NUL bytes: the file is damaged here");
+    let deep = format!("{{\"messages\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    check(&deep, "the row is nested too deeply (128 levels are read)");
+    // Known shapes other than the file's own come in all the same.
+    assert_eq!(report("a.jsonl", format!("{GOOD}\n{GOOD}\n{{\"prompt\": \"a\", \"completion\": \"b\"}}")), "; 3 in");
+}
+
+#[test]
+fn bytes_that_are_no_text_spoil_only_their_row() {
+    let mut bytes = format!("{GOOD}\n").into_bytes();
+    bytes.extend_from_slice(b"{\"messages\": \"caf\xE9\"}\n");
+    bytes.extend_from_slice(GOOD.as_bytes());
+    let expected = "line 2: the row is not valid UTF-8; if its letters look wrong, save the file as UTF-8 (byte 18 of the \
+                    row); 2 in";
+    assert_eq!(report("a.jsonl", &bytes), expected);
+    let expected = "line 3: the row is not valid UTF-8; if its letters look wrong, save the file as UTF-8 (byte 4 of the \
+                    row); 2 in";
+    assert_eq!(report("a.csv", b"text,category\na,b\ncaf\xE9,c\nd,e\n"), expected);
+}
+
+#[test]
+fn a_table_counts_its_cells_and_lines() {
+    let text = "text,category\r\n\"two\r\nlines\",a\r\n\r\nshort\r\nlong,b,c\r\nempty,\r\n,x\r\nlast,\"a, \"\"b\"\"\"";
+    let expected = "line 5: the row has 1 cell, but the header has 2; line 6: the row has 3 cells, but the header has 2; \
+                    line 7: category is empty; line 8: text is empty; 2 in";
+    assert_eq!(report("a.csv", text), expected);
+    let preview = look("a.csv", text).unwrap();
+    assert_eq!(turns(preview.examples[0].as_ref().unwrap()), ["u: two\r\nlines", "a: a"]);
+    assert_eq!(turns(preview.examples[5].as_ref().unwrap()), ["u: last", "a: a, \"b\""]);
+    assert_eq!(preview.rejected[0].source, "short");
+    assert_eq!(preview.rejected[1].source, "long,b,c");
+    assert_eq!(preview.cells[5], ["last", "a, \"b\""]);
+    assert_eq!(preview.description, "comma, UTF-8, header in row 1");
+    assert_eq!(preview.reasons[0].1, 1);
+    for (name, text) in
+        [("a.tsv", "text\tlabel\na\tb\n"), ("a.csv", "\u{feff}text;label\na;b\n"), ("a.txt", "text|label\na|b")]
+    {
+        assert_eq!(report(name, text), "; 1 in", "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_is_wrong_as_a_whole_is_told_in_a_sentence() {
+    let check = |name: &str, bytes: &[u8], expected: &str| assert_eq!(report(name, bytes), expected);
+    check("a.jsonl", b"", "a.jsonl is empty");
+    check("a.csv", b"\xEF\xBB\xBF \n\n", "a.csv is empty");
+    check("a.csv", b"text,category\n", "a.csv has a header (text, category), but no rows");
+    check("a.json", b"[]", "a.json has no rows: its list is empty");
+    check("a.json", b"{\"a\": \n{\"b\": 1}}", "line 1: no column is chosen as the answer; 0 in");
+    check("a.csv", b"\xFF\xFEt\0e\0x\0t\0", "a.csv is in UTF-16, but only UTF-8 is read");
+    check("a.csv", b"t\0e\0x\0t\0,\0a\0\n\0", "a.csv is in UTF-16, but only UTF-8 is read");
+    check("a.csv", b"PK\x03\x04....", "a.csv is a zip archive or a spreadsheet, not a text file with rows");
+    check("a.jsonl", b"GGUF\x03\0\0\0", "a.jsonl is a model (GGUF), not a text file with rows");
+    check("a.txt", &[1, 2, 3, 4, 5, 6, 7, 8], "a.txt is a binary file, not a text file with rows");
+    let row = "{\"prompt\": \"a\", \"completion\": \"b\"}";
+    check(
+        "a.json",
+        format!("{{\"train\": [{row}],\n\"test\": [{row}]}}").as_bytes(),
+        "a.json holds several lists of rows (train, test)",
+    );
+    check(
+        "a.json",
+        format!("[{row},\n{row},\n{{\"prompt\": \"a").as_bytes(),
+        "line 3: the file ends before this row does: it is cut off, or a bracket or quote is missing; 2 in",
+    );
+    check(
+        "a.json",
+        format!("[{row},\n{row}\n").as_bytes(),
+        "line 3: the file is cut off: it ends before its list does; 2 in",
+    );
+    check(
+        "a.json",
+        format!("[{row},\n{row}}}, {row}]").as_bytes(),
+        "line 2: the brackets don't match here, and nothing from here on could be read; 2 in",
+    );
+    check(
+        "a.json",
+        format!("[{row},\n3, {{\"prompt\": }}, {row}] x").as_bytes(),
+        "line 2: the row is a number, but it must be a JSON object; line 2: the row is not valid JSON (expected value at line 1 column 12); line 2: there is text after the end of the list, which was not read; 2 in",
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let error = |path: &Path| preview(&request(path, None), &Unwatched).unwrap_err().to_string();
+    assert!(error(folder.path()).ends_with(" is a folder, but a file is needed"));
+    assert!(error(&folder.path().join("no.csv")).ends_with("/no.csv does not exist"));
+}
+
+#[test]
+fn a_row_without_end_is_not_held_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let long_file = |name: &str, start: &str, end: &str| {
+        let path = folder.path().join(name);
+        let mut file = std::fs::File::create(&path).unwrap();
+        file.write_all(start.as_bytes()).unwrap();
+        for _ in 0..40 {
+            file.write_all(&vec![b'x'; 1 << 20]).unwrap();
+        }
+        file.write_all(end.as_bytes()).unwrap();
+        preview(&request(&path, None), &Unwatched).unwrap()
+    };
+    let row = "{\"prompt\": \"a\", \"completion\": \"b\"}";
+    for (name, start, end, num_accepted) in [
+        ("a.jsonl", format!("{row}\n{{\"prompt\": \""), format!("\"}}\n{row}\n"), 2),
+        ("a.json", format!("[{row},\n{{\"prompt\": \""), format!("\"}},\n{row}]"), 2),
+        ("a.csv", "prompt,completion\n\"a".to_owned(), "\",b\nc,d".to_owned(), 0),
+    ] {
+        let preview = long_file(name, &start, &end);
+        assert_eq!((preview.num_accepted, preview.num_rejected), (num_accepted, 1), "{name}");
+        let rejected = &preview.rejected[0];
+        assert_eq!(rejected.line, 2);
+        assert!(rejected.reason.starts_with("the row is longer than 16 MB"), "{}", rejected.reason);
+        assert!(rejected.source.len() < 20_000);
+    }
+}
+
+const TICKETS: &str = "ticket_id,created,subject,body,category,priority,human,split\n\
+    T-1,2026-03-02,Charged twice,I was charged twice,billing,high,yes,train\n\
+    T-2,2026-03-02,Export,How do I export?,how_to,low,no,val\n\
+    T-3,2026-03-03,,Crash on start,bug,high,no,\n\
+    T-4,2026-03-03,Odd,What?,bug,high,no,maybe\n";
+
+#[test]
+fn columns_are_guessed_mapped_and_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "tickets.csv", TICKETS);
+    let guess = preview(&request(&path, None), &Unwatched).unwrap();
+    let mapping = guess.mapping.unwrap();
+    let roles: Vec<_> = mapping.columns.iter().map(|(_, role)| *role).collect();
+    use ColumnRole::{Assistant, Split as SplitRole, Unused, User};
+    // "maybe" in the split column keeps it from being guessed.
+    assert_eq!(roles, [Unused, Unused, User, User, Assistant, Assistant, Unused, Unused]);
+    assert!(mapping.answer_as_json);
+
+    let mut chosen = mapping;
+    chosen.columns[6].1 = Assistant;
+    chosen.columns[7].1 = SplitRole;
+    chosen.system_message = "Sort it.".to_owned();
+    let mut rows = Vec::new();
+    let report = read_examples(&request(&path, Some(chosen.clone())), &Unwatched, &mut |row| {
+        rows.push(row);
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!((report.num_imported, report.num_rejected), (3, 1));
+    assert_eq!(report.rejected[0].reason, "split is \"maybe\", but it must be train, validation or test");
+    assert_eq!(report.rejected[0].field.as_deref(), Some("split"));
+    let answer = r#"a: {"category": "billing", "priority": "high", "human": "yes"}"#;
+    assert_eq!(turns(&rows[0].example), ["s: Sort it.", "u: Charged twice\nI was charged twice", answer]);
+    assert_eq!(turns(&rows[2].example)[1], "u: Crash on start");
+    assert_eq!(
+        rows.iter().map(|row| row.split).collect::<Vec<_>>(),
+        [Some(Split::Train), Some(Split::Validation), None]
+    );
+    assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3, 4]);
+
+    chosen.columns[0].0 = "ticket".to_owned();
+    chosen.columns[0].1 = User;
+    let error = preview(&request(&path, Some(chosen)), &Unwatched).unwrap_err().to_string();
+    assert!(error.starts_with("the mapping names the column ticket, but "), "{error}");
+}
+
+#[test]
+fn the_usual_names_need_no_mapping_and_others_ask_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |name: &str, text: &str, expected: &[&str]| {
+        let path = write(folder.path(), name, text);
+        assert_eq!(turns(&read_all(&path, &Unwatched).unwrap()[0]), expected);
+    };
+    check(
+        "intents.csv",
+        "text,category\nWhere is my card?,card_arrival\n",
+        &["u: Where is my card?", "a: card_arrival"],
+    );
+    check("maths.jsonl", "{\"question\": \"1+1?\", \"answer\": \"#### 2\", \"level\": 1}\n", &["u: 1+1?", "a: #### 2"]);
+
+    let path = write(folder.path(), "odd.csv", "alpha,beta\nWhere is my card?,x\n");
+    let error = read_all(&path, &Unwatched).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("needs a mapping: which of its columns (alpha, beta) are the prompt and which the answer")
+    );
+    assert!(error.hint().is_some());
+    // The window's guess from content is only a proposal.
+    let guess = preview(&request(&path, None), &Unwatched).unwrap();
+    assert_eq!(turns(guess.examples[0].as_ref().unwrap()), ["u: Where is my card?", "a: x"]);
+}
+
+#[test]
+fn the_command_line_names_the_first_bad_rows_and_the_window_saves_them_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = r#"{"messages": [{"role": "user"}]}"#;
+    let path = write(folder.path(), "a.jsonl", format!("{GOOD}\n{bad}\n\n{bad}\n[]\n{bad}\n"));
+    let error = read_all(&path, &Unwatched).unwrap_err().to_string();
+    let expected = "a.jsonl: 4 of 5 rows can't be used: line 2: messages[0].content is missing; line 4: \
+                    messages[0].content is missing; line 5: the row is a list, but it must be a JSON object";
+    assert!(error.ends_with(expected), "{error}");
+
+    let to = folder.path().join("left-out.jsonl");
+    assert_eq!(save_rejected(&request(&path, None), &to, &Unwatched).unwrap(), 4);
+    let saved = std::fs::read_to_string(&to).unwrap();
+    let first: serde_json::Value = serde_json::from_str(saved.lines().next().unwrap()).unwrap();
+    assert_eq!((first["line"].as_u64(), first["source"].as_str()), (Some(2), Some(bad)));
+    assert_eq!(first["field"], "messages[0].content");
+    // A file that can't be read leaves an earlier one alone.
+    assert!(save_rejected(&request(&folder.path().join("no"), None), &to, &Unwatched).is_err());
+    assert_eq!(std::fs::read_to_string(&to).unwrap(), saved);
+}
+
+#[test]
+fn what_is_kept_but_odd_is_noted() {
+    let row = r#"{"messages": [{"role": "user", "content": "a", "name": "Ann"}, {"role": "assistant", "content": ""}],
+        "tools": [{"type": "function"}], "id": 7}"#
+        .replace('\n', "");
+    let preview = look("a.jsonl", row).unwrap();
+    assert_eq!(preview.num_accepted, 1);
+    let notes: Vec<_> = preview.notes.iter().map(|(note, _)| note.as_str()).collect();
+    assert_eq!(
+        notes,
+        [
+            "an answer is empty",
+            "name of a turn is not used",
+            "tools is not used: descriptions of tools can't be trained on yet"
+        ]
+    );
+    assert_eq!(preview.description, "JSON Lines, UTF-8, OpenAI messages; not used: tools, id");
+    assert_eq!(preview.examples[0].as_ref().unwrap().messages[0].role, Role::User);
+}
