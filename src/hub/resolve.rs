@@ -1,0 +1,122 @@
+//! From the name of a model to the file or folder on this disk.
+
+use std::path::{Path, PathBuf};
+
+use super::cache::CachedRepo;
+use super::catalogue::STARTER;
+use super::{HubError, Sources};
+use crate::recipe::ModelRef;
+
+/// Never asks the network. [`HubError::NotFetched`] is the answer for a model that could be fetched.
+pub fn resolve(model: &ModelRef, sources: &Sources) -> Result<PathBuf, HubError> {
+    match model {
+        ModelRef::Starter => {
+            find_starter(sources).ok_or_else(|| HubError::NotFetched { model: "The starter model".to_owned() })
+        }
+        ModelRef::Gguf(path) | ModelRef::Folder(path) => {
+            if path.exists() {
+                Ok(path.clone())
+            } else {
+                Err(HubError::NotThere { path: path.clone() })
+            }
+        }
+        ModelRef::Hub { repo, revision } => find_hub_model(repo, revision.as_deref(), sources)
+            .ok_or_else(|| HubError::NotFetched { model: model.to_string() }),
+    }
+}
+
+/// In the models folder every file is whole; elsewhere the size must be right.
+fn find_starter(sources: &Sources) -> Option<PathBuf> {
+    let repo = CachedRepo::named(&sources.hub_cache, STARTER.hub_repo);
+    let cached = repo.snapshots().into_iter().map(|(_, folder)| folder.join(STARTER.file_name));
+    std::iter::once(sources.models_dir.join(STARTER.file_name))
+        .chain(cached)
+        .find(|path| path.metadata().is_ok_and(|metadata| metadata.len() == STARTER.num_bytes))
+}
+
+fn find_hub_model(repo: &str, revision: Option<&str>, sources: &Sources) -> Option<PathBuf> {
+    let revision = revision.unwrap_or("main");
+    let fetched = hub_folder(&sources.models_dir, repo, revision);
+    let cached = CachedRepo::named(&sources.hub_cache, repo).snapshot(revision);
+    std::iter::once(fetched).chain(cached).find_map(|folder| model_in(&folder))
+}
+
+/// Where a repository of the Hub is fetched to.
+pub(super) fn hub_folder(models_dir: &Path, repo: &str, revision: &str) -> PathBuf {
+    // A revision may hold slashes (`refs/pr/1`), a folder's name may not.
+    models_dir.join(format!("{}@{}", repo.replace('/', "--"), revision.replace('/', "--")))
+}
+
+/// What in a folder is the model: the folder itself, or its one GGUF file.
+pub(super) fn model_in(folder: &Path) -> Option<PathBuf> {
+    let files = || std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let has = |extension: &str| files().any(|path| has_extension(&path, extension));
+    if folder.join("config.json").is_file() && has("safetensors") {
+        return Some(folder.to_owned());
+    }
+    let mut gguf_files = files().filter(|path| has_extension(path, "gguf"));
+    let first = gguf_files.next()?;
+    gguf_files.next().is_none().then_some(first)
+}
+
+pub(super) fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch(path: &Path, num_bytes: u64) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::File::create(path).unwrap().set_len(num_bytes).unwrap();
+    }
+
+    fn sources(root: &Path) -> Sources {
+        Sources { hub_cache: root.join("cache"), ..Sources::only(&root.join("models")) }
+    }
+
+    #[test]
+    fn the_starter_is_taken_from_the_models_folder_then_from_the_cache() {
+        let root = tempfile::tempdir().unwrap();
+        let sources = sources(root.path());
+        let error = resolve(&ModelRef::Starter, &sources).unwrap_err();
+        assert!(matches!(error, HubError::NotFetched { .. }), "{error}");
+
+        let repo = sources.hub_cache.join("models--QuantFactory--SmolLM2-135M-Instruct-GGUF/snapshots/abc");
+        let cached = repo.join(STARTER.file_name);
+        touch(&cached, STARTER.num_bytes - 1);
+        assert!(resolve(&ModelRef::Starter, &sources).is_err(), "a file of the wrong size was taken");
+        touch(&cached, STARTER.num_bytes);
+        assert_eq!(resolve(&ModelRef::Starter, &sources).unwrap(), cached);
+
+        let own = sources.models_dir.join(STARTER.file_name);
+        touch(&own, STARTER.num_bytes);
+        assert_eq!(resolve(&ModelRef::Starter, &sources).unwrap(), own);
+    }
+
+    #[test]
+    fn a_hub_model_is_found_by_branch_and_by_commit() {
+        let root = tempfile::tempdir().unwrap();
+        let sources = sources(root.path());
+        let repo = sources.hub_cache.join("models--org--name");
+        for file in ["config.json", "model.safetensors"] {
+            touch(&repo.join("snapshots/c0ffee").join(file), 1);
+        }
+        touch(&repo.join("snapshots/only-tokenizer/tokenizer.json"), 1);
+        touch(&repo.join("refs/main"), 0);
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(repo.join("refs/main"))
+            .and_then(|mut file| std::io::Write::write_all(&mut file, b"c0ffee\n"))
+            .unwrap();
+        for name in ["org/name", "org/name@c0ffee"] {
+            let found = resolve(&ModelRef::parse(name), &sources).unwrap();
+            assert_eq!(found, repo.join("snapshots/c0ffee"), "{name}");
+        }
+        for name in ["org/name@v2", "org/name@only-tokenizer", "org/other"] {
+            let error = resolve(&ModelRef::parse(name), &sources).unwrap_err();
+            assert_eq!(error.to_string(), format!("{name} has not been fetched yet."));
+        }
+    }
+}

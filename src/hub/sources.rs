@@ -1,0 +1,78 @@
+//! Where models lie on this computer and where they are fetched from.
+
+use std::path::{Path, PathBuf};
+
+/// The default is what the environment says; tests set their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sources {
+    /// What the studio fetches goes here.
+    pub models_dir: PathBuf,
+    /// The Hugging Face cache, shared with Python programs.
+    pub hub_cache: PathBuf,
+    /// LM Studio's folders.
+    pub lm_studio: Vec<PathBuf>,
+    /// Ollama's folders, each with `manifests` and `blobs`.
+    pub ollama: Vec<PathBuf>,
+    /// The Hub's address; `None` is huggingface.co.
+    pub endpoint: Option<String>,
+    /// `HF_HUB_OFFLINE`: never ask the Hub.
+    pub is_offline: bool,
+    /// Ways to call pip, tried in this order: the command and its first arguments.
+    pub pip: Vec<Vec<String>>,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        let home = directories::UserDirs::new().map(|dirs| dirs.home_dir().to_owned()).unwrap_or_default();
+        Self {
+            models_dir: models_dir(),
+            hub_cache: hf_hub::resolve_cache_dir(),
+            lm_studio: vec![home.join(".lmstudio/models"), home.join(".cache/lm-studio/models")],
+            ollama: match std::env::var_os("OLLAMA_MODELS") {
+                Some(folder) => vec![folder.into()],
+                // The second is where Ollama's Linux service keeps its models.
+                None => vec![home.join(".ollama/models"), "/usr/share/ollama/.ollama/models".into()],
+            },
+            endpoint: std::env::var("HF_ENDPOINT").ok().filter(|address| !address.is_empty()),
+            is_offline: std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| is_yes(&value)),
+            pip: [&["python3", "-m", "pip"][..], &["python", "-m", "pip"], &["pip3"], &["pip"]]
+                .map(|command| command.iter().map(|&word| word.to_owned()).collect())
+                .into(),
+        }
+    }
+}
+
+impl Sources {
+    /// Only this folder, nothing else on this computer and no network: for tests and for trying things out.
+    pub fn only(models_dir: &Path) -> Self {
+        Self {
+            models_dir: models_dir.to_owned(),
+            hub_cache: models_dir.join("no-hub-cache"),
+            lm_studio: Vec::new(),
+            ollama: Vec::new(),
+            endpoint: None,
+            is_offline: true,
+            pip: Vec::new(),
+        }
+    }
+
+    pub(super) fn endpoint(&self) -> &str {
+        self.endpoint.as_deref().unwrap_or("https://huggingface.co")
+    }
+}
+
+/// `$XDG_DATA_HOME/tunewright/models`, or the platform's own place for a program's data.
+pub fn models_dir() -> PathBuf {
+    let from_xdg = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = match from_xdg {
+        Some(folder) => folder.join("tunewright"),
+        None => directories::ProjectDirs::from("", "", "tunewright")
+            .map_or_else(|| PathBuf::from("tunewright-data"), |dirs| dirs.data_dir().to_owned()),
+    };
+    data.join("models")
+}
+
+/// As huggingface_hub reads its switches.
+fn is_yes(value: &str) -> bool {
+    matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on")
+}

@@ -1,0 +1,407 @@
+//! Fetching models, against a server on this machine that speaks as much of the Hub's protocol as a fetch needs.
+
+use std::cell::{Cell, RefCell};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tunewright::hub::catalogue::Wheel;
+use tunewright::hub::{HubError, PinnedModel, Sources, fetch, fetch_pinned, resolve};
+use tunewright::recipe::ModelRef;
+use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// What the server was asked, in order.
+#[derive(Debug, Clone, PartialEq)]
+struct Asked {
+    method: String,
+    path: String,
+    range: Option<(usize, usize)>,
+}
+
+/// How the server behaves; the default is well.
+#[derive(Clone, Default)]
+struct Manners {
+    /// Hangs up after so many bytes of a file, as often as it is asked; 0 bytes after `num_cuts` answers.
+    cut_after: Option<usize>,
+    /// So many answers are cut, the rest are whole.
+    num_cuts: usize,
+    knows_no_ranges: bool,
+    /// Sends slowly enough for a test to step in.
+    is_slow: bool,
+}
+
+struct Hub {
+    address: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Hub {
+    /// Serves until the test's process ends.
+    fn serve(files: &[(&str, Vec<u8>)], manners: Manners) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let files: Vec<(String, Vec<u8>)> =
+            files.iter().map(|(name, body)| ((*name).to_owned(), body.clone())).collect();
+        let log = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            let mut cuts_left = manners.num_cuts;
+            for stream in listener.incoming().flatten() {
+                // A client that hangs up is part of what is tested.
+                let _ = answer(stream, &files, &manners, &mut cuts_left, &log);
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    fn ranges(&self) -> Vec<Option<(usize, usize)>> {
+        self.asked().into_iter().filter(|asked| asked.method == "GET").map(|asked| asked.range).collect()
+    }
+}
+
+fn read_request(stream: &TcpStream) -> std::io::Result<Asked> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next().unwrap_or_else(|| Ok(String::new()))?;
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut range = None;
+    for line in lines {
+        let line = line?.to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(bytes) = line.strip_prefix("range: bytes=") {
+            range = bytes.split_once('-').map(|(from, to)| (from.parse().unwrap(), to.parse().unwrap()));
+        }
+    }
+    Ok(Asked { method, path, range })
+}
+
+fn answer(
+    mut stream: TcpStream,
+    files: &[(String, Vec<u8>)],
+    manners: &Manners,
+    cuts_left: &mut usize,
+    log: &Mutex<Vec<Asked>>,
+) -> std::io::Result<()> {
+    let asked = read_request(&stream)?;
+    log.lock().unwrap().push(asked.clone());
+    if asked.path.starts_with("/api/models/") {
+        let entries: Vec<_> = files
+            .iter()
+            .map(|(name, body)| serde_json::json!({"type": "file", "oid": "0", "size": body.len(), "path": name}))
+            .collect();
+        return reply(&mut stream, "200 OK", "", serde_json::to_string(&entries)?.as_bytes());
+    }
+    let found = files.iter().find(|(name, _)| asked.path.ends_with(&format!("/{name}")));
+    let Some((_, body)) = found.filter(|_| asked.path.contains("/resolve/")) else {
+        return reply(&mut stream, "404 Not Found", "X-Error-Code: EntryNotFound\r\n", b"");
+    };
+    let head = format!("ETag: \"{}\"\r\nX-Repo-Commit: {COMMIT}\r\n", sha256(body));
+    if asked.method == "HEAD" {
+        let length = body.len();
+        return write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n{head}\r\n");
+    }
+    let (status, part) = match asked.range.filter(|_| !manners.knows_no_ranges) {
+        Some((from, to)) => ("206 Partial Content", &body[from..=to]),
+        None => ("200 OK", &body[..]),
+    };
+    write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{head}\r\n", part.len())?;
+    let mut sent = part;
+    if let Some(limit) = manners.cut_after.filter(|_| *cuts_left > 0) {
+        *cuts_left -= 1;
+        sent = &part[..limit.min(part.len())];
+    }
+    for piece in sent.chunks(10_000) {
+        stream.write_all(piece)?;
+        stream.flush()?;
+        if manners.is_slow {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    Ok(())
+}
+
+fn reply(stream: &mut TcpStream, status: &str, headers: &str, body: &[u8]) -> std::io::Result<()> {
+    write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n", body.len())?;
+    stream.write_all(body)
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Bytes in which no part equals another.
+fn content(len: usize) -> Vec<u8> {
+    (0..len).map(|i| ((i * 2_654_435_761_usize) >> 13) as u8).collect()
+}
+
+fn pinned(body: &[u8]) -> PinnedModel {
+    PinnedModel {
+        name: "Tiny",
+        file_name: "tiny.gguf",
+        num_bytes: body.len() as u64,
+        // A test's few bytes may be leaked: the catalogue's texts live forever, too.
+        sha256: String::leak(sha256(body)),
+        license: "MIT",
+        hub_repo: "org/tiny-GGUF",
+        wheel: Wheel { requirement: "llm-tiny==1.0", num_bytes: 1000, member: "llm_tiny/tiny.gguf" },
+    }
+}
+
+fn sources(hub: &Hub, models: &Path) -> Sources {
+    Sources { endpoint: Some(hub.address.clone()), is_offline: false, ..Sources::only(models) }
+}
+
+fn files_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .map(|entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
+        .unwrap_or_default();
+    names.sort();
+    names
+}
+
+/// Remembers the progress, and cancels when the job has come so far.
+#[derive(Default)]
+struct Watched {
+    told: RefCell<Vec<u64>>,
+    cancel_at: Option<u64>,
+    flag: CancelFlag,
+    total: Cell<Option<u64>>,
+}
+
+impl Task for Watched {
+    fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
+        assert_eq!(unit, Unit::Bytes);
+        self.told.borrow_mut().push(done);
+        self.total.set(total);
+        if self.cancel_at.is_some_and(|at| done >= at) {
+            self.flag.cancel();
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.flag.is_cancelled()
+    }
+}
+
+#[test]
+fn a_whole_file_comes_with_progress_and_gets_its_name() {
+    let (folder, body) = (tempfile::tempdir().unwrap(), content(200_000));
+    let hub = Hub::serve(&[("tiny.gguf", body.clone())], Manners::default());
+    let task = Watched::default();
+    let path = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &task).unwrap();
+    assert_eq!(path, folder.path().join("tiny.gguf"));
+    assert_eq!(std::fs::read(&path).unwrap(), body);
+    assert_eq!(files_in(folder.path()), ["tiny.gguf"]);
+    let told = task.told.into_inner();
+    assert!(told.is_sorted() && told.len() > 1, "{told:?}");
+    assert_eq!(task.total.get(), Some(200_000));
+    assert_eq!(hub.ranges(), [None]);
+}
+
+#[test]
+fn a_lost_connection_is_gone_on_with_and_only_the_rest_is_asked_for() {
+    let (folder, body) = (tempfile::tempdir().unwrap(), content(200_000));
+    let manners = Manners { cut_after: Some(60_000), num_cuts: 2, ..Manners::default() };
+    let hub = Hub::serve(&[("tiny.gguf", body.clone())], manners);
+    let path = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &Unwatched).unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), body);
+    assert_eq!(hub.ranges(), [None, Some((60_000, 199_999)), Some((120_000, 199_999))]);
+}
+
+#[test]
+fn what_an_earlier_fetch_left_is_kept_for_the_next_one() {
+    let (folder, body) = (tempfile::tempdir().unwrap(), content(200_000));
+    let task = Watched { cancel_at: Some(50_000), ..Watched::default() };
+    let hub = Hub::serve(&[("tiny.gguf", body.clone())], Manners { is_slow: true, ..Manners::default() });
+    let error = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &task).unwrap_err();
+    assert!(matches!(error, HubError::Stopped), "{error}");
+    assert_eq!(files_in(folder.path()), ["tiny.gguf.part"]);
+    let kept = std::fs::metadata(folder.path().join("tiny.gguf.part")).unwrap().len() as usize;
+    assert!((50_000..200_000).contains(&kept), "{kept}");
+
+    let hub = Hub::serve(&[("tiny.gguf", body.clone())], Manners::default());
+    let path = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &Unwatched).unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), body);
+    assert_eq!(hub.ranges(), [Some((kept, 199_999))]);
+}
+
+#[test]
+fn a_server_without_ranges_sends_the_whole_file_again() {
+    let (folder, body) = (tempfile::tempdir().unwrap(), content(200_000));
+    let manners = Manners { cut_after: Some(60_000), num_cuts: 1, knows_no_ranges: true, ..Manners::default() };
+    let hub = Hub::serve(&[("tiny.gguf", body.clone())], manners);
+    let path = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &Unwatched).unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), body);
+    assert_eq!(hub.ranges().len(), 2);
+}
+
+#[test]
+fn a_dead_connection_is_an_error_that_keeps_what_came() {
+    let (folder, body) = (tempfile::tempdir().unwrap(), content(200_000));
+    std::fs::create_dir_all(folder.path()).unwrap();
+    std::fs::write(folder.path().join("tiny.gguf.part"), &body[..60_000]).unwrap();
+    let hub = Hub::serve(
+        &[("tiny.gguf", body.clone())],
+        Manners { cut_after: Some(0), num_cuts: usize::MAX, ..Manners::default() },
+    );
+    let error = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &Unwatched).unwrap_err();
+    assert!(error.to_string().contains("after 60000 of 200000 bytes"), "{error}");
+    assert_eq!(files_in(folder.path()), ["tiny.gguf.part"]);
+}
+
+#[test]
+fn a_file_that_is_not_the_expected_one_is_deleted() {
+    let (folder, body) = (tempfile::tempdir().unwrap(), content(200_000));
+    let mut other = body.clone();
+    other[100_000] ^= 1;
+    let hub = Hub::serve(&[("tiny.gguf", other)], Manners::default());
+    let error = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &Unwatched).unwrap_err();
+    assert!(error.to_string().contains("its SHA-256 is"), "{error}");
+    assert_eq!(files_in(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn without_any_source_the_error_says_what_to_do() {
+    let (folder, body) = (tempfile::tempdir().unwrap(), content(1000));
+    let hub = Hub::serve(&[], Manners::default());
+    let error = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &Unwatched).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("org/tiny-GGUF/tiny.gguf: there is no such file on the Hub."), "{message}");
+    assert!(message.contains("there is no Python with pip"), "{message}");
+    assert!(error.hint().unwrap().contains(folder.path().to_str().unwrap()));
+    assert_eq!(files_in(folder.path()), Vec::<String>::new());
+}
+
+/// A `pip` that does what the script says; `$DEST` is the folder it is to download to.
+fn fake_pip(folder: &Path, script: &str) -> Vec<String> {
+    let path = folder.join("pip.sh");
+    let text = format!("while [ \"$1\" != --dest ]; do shift; done; DEST=$2; REQUIREMENT=$3\n{script}\n");
+    std::fs::write(&path, text).unwrap();
+    vec!["sh".to_owned(), path.to_str().unwrap().to_owned()]
+}
+
+fn wheel(folder: &Path, member: &str, body: &[u8]) -> PathBuf {
+    let path = folder.join("llm_tiny-1.0-py3-none-any.whl");
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    archive.start_file(member, zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(body).unwrap();
+    archive.finish().unwrap();
+    path
+}
+
+#[test]
+fn where_the_hub_is_out_of_reach_the_wheel_brings_the_model() {
+    let (tools, folder, body) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), content(200_000));
+    let models = folder.path().join("models");
+    let wheel = wheel(tools.path(), "llm_tiny/tiny.gguf", &body);
+    let script = format!("[ \"$REQUIREMENT\" = llm-tiny==1.0 ] && cp '{}' \"$DEST\"", wheel.display());
+    let missing = vec!["no-such-python".to_owned()];
+    // Nothing listens on port 9 of this machine.
+    let sources = Sources {
+        endpoint: Some("http://127.0.0.1:9".to_owned()),
+        is_offline: false,
+        pip: vec![missing, fake_pip(tools.path(), &script)],
+        ..Sources::only(&models)
+    };
+    let task = Watched::default();
+    let begun = Instant::now();
+    let path = fetch_pinned(&pinned(&body), &sources, &task).unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), body);
+    assert_eq!(files_in(&models), ["tiny.gguf"]);
+    assert_eq!(task.told.into_inner().last(), Some(&200_000));
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_wrong_wheel_and_a_failing_pip_are_named() {
+    let (tools, folder, body) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), content(1000));
+    let try_with = |script: &str| {
+        let pip = vec![fake_pip(tools.path(), script)];
+        let sources = Sources { pip, ..Sources::only(folder.path()) };
+        fetch_pinned(&pinned(&body), &sources, &Unwatched).unwrap_err().to_string()
+    };
+    let message = try_with("echo 'WARNING: old' >&2; echo 'ERROR: No matching distribution' >&2; exit 1");
+    assert!(message.contains("pip: No matching distribution"), "{message}");
+    assert!(message.contains("HF_HUB_OFFLINE is set"), "{message}");
+
+    let other = wheel(tools.path(), "llm_tiny/other.gguf", &body);
+    let message = try_with(&format!("cp '{}' \"$DEST\"", other.display()));
+    assert!(message.contains("can't be read"), "{message}");
+
+    let forged = wheel(tools.path(), "llm_tiny/tiny.gguf", &content(999));
+    let message = try_with(&format!("cp '{}' \"$DEST\"", forged.display()));
+    assert!(message.contains("has 999 bytes, not 1000"), "{message}");
+    assert_eq!(files_in(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn stopping_ends_pip() {
+    let (tools, folder, body) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), content(1000));
+    let pid_file = tools.path().join("pid");
+    let script = format!("echo $$ > '{}'; exec sleep 60", pid_file.display());
+    let sources = Sources { pip: vec![fake_pip(tools.path(), &script)], ..Sources::only(folder.path()) };
+    let task = Watched { cancel_at: Some(0), ..Watched::default() };
+    let begun = Instant::now();
+    let error = fetch_pinned(&pinned(&body), &sources, &task).unwrap_err();
+    assert!(matches!(error, HubError::Stopped), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert_eq!(files_in(folder.path()), Vec::<String>::new());
+    if let Ok(pid) = std::fs::read_to_string(pid_file) {
+        assert!(!Path::new("/proc").join(pid.trim()).exists(), "pip {pid} goes on");
+    }
+}
+
+#[test]
+fn offline_asks_the_hub_for_nothing() {
+    let (folder, body) = (tempfile::tempdir().unwrap(), content(1000));
+    let hub = Hub::serve(&[("tiny.gguf", body)], Manners::default());
+    let sources = Sources { is_offline: true, ..sources(&hub, folder.path()) };
+    let error = fetch(&ModelRef::parse("org/tiny-GGUF"), &sources, &Unwatched).unwrap_err();
+    assert!(matches!(error, HubError::Offline), "{error}");
+    assert_eq!(hub.asked(), []);
+}
+
+#[test]
+fn a_repository_comes_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = content(100_000);
+    let files = [
+        ("model.safetensors", weights.clone()),
+        ("config.json", b"{}".to_vec()),
+        ("tokenizer.json", b"{\"a\": 1}".to_vec()),
+        ("README.md", b"# Model".to_vec()),
+    ];
+    let model = ModelRef::parse("org/name@v1");
+    // The connection is lost for good within the largest file, the last one.
+    let manners = Manners { cut_after: Some(0), num_cuts: usize::MAX, ..Manners::default() };
+    let broken = Hub::serve(&files, manners);
+    fetch(&model, &sources(&broken, folder.path()), &Unwatched).unwrap_err();
+    assert!(resolve(&model, &sources(&broken, folder.path())).is_err());
+
+    let hub = Hub::serve(&files, Manners::default());
+    let sources = sources(&hub, folder.path());
+    let task = Watched::default();
+    let path = fetch(&model, &sources, &task).unwrap();
+    assert_eq!(files_in(&path), ["config.json", "model.safetensors", "tokenizer.json"]);
+    assert_eq!(std::fs::read(path.join("model.safetensors")).unwrap(), weights);
+    assert_eq!(resolve(&model, &sources).unwrap(), path);
+    assert_eq!(task.told.into_inner().last(), Some(&100_010));
+    assert!(
+        hub.asked()
+            .iter()
+            .filter(|asked| asked.method == "GET")
+            .all(|asked| { asked.path.starts_with("/api/") || asked.path.contains(COMMIT) })
+    );
+    assert_eq!(files_in(folder.path()).len(), 1);
+}
