@@ -145,6 +145,9 @@ impl HubRepo {
         let cut_off = |done: u64| HubError::CutOff { file: file_name(Path::new(file)), done, total };
         loop {
             told.tell(part.num_bytes(), task);
+            if task.is_cancelled() {
+                return Err(HubError::Stopped);
+            }
             let next = match self.wait_for(stream.next(), STALL_SECS, task) {
                 Err(HubError::NoAnswer { .. }) => return Err(cut_off(part.num_bytes())),
                 other => other?,
