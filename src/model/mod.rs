@@ -1,5 +1,24 @@
 //! Models: one description for every family, one decoder that runs it, adapters, tokenizer, chat template.
 
+pub mod chat;
+pub mod chat_template;
+pub mod decoder;
+pub mod error;
 pub mod facts;
+pub mod language_model;
+pub mod lora;
+pub mod module;
+pub mod peft;
+pub mod spec;
+pub mod tokenizer;
+pub mod weights;
 
-pub use facts::ModelFacts;
+pub use chat::{Chat, ChatToken, EncodedChat, Turn};
+pub use decoder::{Adaptation, Decoder, KvCache};
+pub use error::ModelError;
+pub use facts::{ModelFacts, inspect};
+pub use language_model::LanguageModel;
+pub use lora::{Dropout, LoraAdapter, LoraConfig};
+pub use module::Module;
+pub use spec::ModelSpec;
+pub use tokenizer::Tokenizer;

@@ -37,7 +37,7 @@ impl FrozenWeight {
 
     /// From plain values.
     pub fn from_f32(rows: usize, cols: usize, values: &[f32]) -> Result<Self> {
-        Self::new(rows, cols, GgmlDType::F32, values.iter().flat_map(|v| v.to_ne_bytes()).collect())
+        Self::new(rows, cols, GgmlDType::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect())
     }
 
     pub fn rows(&self) -> usize {
@@ -132,17 +132,17 @@ fn unpack_blocks(dtype: GgmlDType, blocks: &[u8], out: &mut [f32]) -> Result<()>
     match dtype {
         GgmlDType::F32 => {
             for (out, bytes) in out.iter_mut().zip(blocks.chunks_exact(4)) {
-                *out = f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+                *out = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
             }
         }
         GgmlDType::F16 => {
             for (out, bytes) in out.iter_mut().zip(blocks.chunks_exact(2)) {
-                *out = half::f16::from_ne_bytes([bytes[0], bytes[1]]).to_f32();
+                *out = half::f16::from_le_bytes([bytes[0], bytes[1]]).to_f32();
             }
         }
         GgmlDType::BF16 => {
             for (out, bytes) in out.iter_mut().zip(blocks.chunks_exact(2)) {
-                *out = half::bf16::from_ne_bytes([bytes[0], bytes[1]]).to_f32();
+                *out = half::bf16::from_le_bytes([bytes[0], bytes[1]]).to_f32();
             }
         }
         _ => {

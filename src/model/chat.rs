@@ -1,0 +1,236 @@
+//! A conversation as token ids: the template's text, with every turn's own text kept apart, so that what a person writes
+//! can't smuggle in special tokens and training knows which tokens are the answer.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::chat_template::{ChatTemplate, TemplateMessage};
+use super::weights::gguf::GgufFile;
+use super::weights::safetensors::read_config;
+use super::{ModelError, Tokenizer};
+
+/// Tokenizer and template of a model, without its weights.
+pub struct Chat {
+    pub tokenizer: Tokenizer,
+    pub template: ChatTemplate,
+    /// Generation ends at these.
+    stop_ids: BTreeSet<u32>,
+}
+
+/// A turn to encode.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Turn<'a> {
+    pub role: &'a str,
+    pub content: &'a str,
+}
+
+/// One token of a rendered conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatToken {
+    pub id: u32,
+    /// Its bytes in [`EncodedChat::text`].
+    pub range: Range<usize>,
+    /// A special token that the template wrote.
+    pub is_special: bool,
+}
+
+/// A rendered conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncodedChat {
+    pub text: String,
+    pub tokens: Vec<ChatToken>,
+    /// For each turn, where its content stands in `text`; `None` where the template left it out.
+    pub contents: Vec<Option<Range<usize>>>,
+}
+
+impl EncodedChat {
+    pub fn ids(&self) -> Vec<u32> {
+        self.tokens.iter().map(|t| t.id).collect()
+    }
+}
+
+impl Chat {
+    /// Of a GGUF file or a folder.
+    pub fn load(path: &Path) -> Result<Self, ModelError> {
+        let mut chat = if path.is_dir() { Self::from_folder(path)? } else { Self::from_gguf(path)? };
+        chat.add_end_of_turn();
+        Ok(chat)
+    }
+
+    fn from_gguf(path: &Path) -> Result<Self, ModelError> {
+        let file = GgufFile::open(path)?;
+        let tokenizer = Tokenizer::from_gguf(&file)?;
+        let id = |key: &str| file.number(&format!("tokenizer.ggml.{key}_token_id")).map(|id| id as u32);
+        let token = |key: &str| id(key).and_then(|id| tokenizer.id_to_token(id)).unwrap_or_default();
+        let template = ChatTemplate::new(file.text("tokenizer.chat_template"), &token("bos"), &token("eos"))?;
+        let stop_ids = ["eos", "eot", "eom"].iter().filter_map(|key| id(key)).collect();
+        Ok(Self { tokenizer, template, stop_ids })
+    }
+
+    fn from_folder(folder: &Path) -> Result<Self, ModelError> {
+        let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"))?;
+        let settings = read_optional_json(&folder.join("tokenizer_config.json"))?;
+        let token = |key: &str| match &settings[key] {
+            Value::String(text) => text.clone(),
+            Value::Object(token) => token.get("content").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            _ => String::new(),
+        };
+        let file = folder.join("chat_template.jinja");
+        let source = match std::fs::read_to_string(&file) {
+            Ok(text) => Some(text),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => default_template(&settings["chat_template"]),
+            Err(e) => return Err(ModelError::io(&file)(e)),
+        };
+        let eos_token = token("eos_token");
+        let template = ChatTemplate::new(source.as_deref(), &token("bos_token"), &eos_token)?;
+        let mut stop_ids: BTreeSet<u32> = tokenizer.token_to_id(&eos_token).into_iter().collect();
+        for settings in [read_config(folder)?, read_optional_json(&folder.join("generation_config.json"))?] {
+            match &settings["eos_token_id"] {
+                Value::Array(ids) => stop_ids.extend(ids.iter().filter_map(Value::as_u64).map(|id| id as u32)),
+                id => stop_ids.extend(id.as_u64().map(|id| id as u32)),
+            }
+        }
+        Ok(Self { tokenizer, template, stop_ids })
+    }
+
+    /// The special token that the template writes after an answer ends generation, too.
+    fn add_end_of_turn(&mut self) {
+        let turns = [Turn { role: "user", content: "a" }, Turn { role: "assistant", content: "b" }];
+        let Ok(encoded) = self.encode(&turns, false) else { return };
+        if let Some(Some(answer)) = encoded.contents.last() {
+            let end = encoded.tokens.iter().find(|t| t.range.start >= answer.end && t.is_special);
+            self.stop_ids.extend(end.map(|t| t.id));
+        }
+    }
+
+    pub fn is_stop(&self, id: u32) -> bool {
+        self.stop_ids.contains(&id)
+    }
+
+    /// Renders and tokenises. Special tokens count as such only where the template wrote them.
+    pub fn encode(&self, turns: &[Turn<'_>], add_generation_prompt: bool) -> Result<EncodedChat, ModelError> {
+        let (text, contents) = self.render(turns, add_generation_prompt)?;
+        let in_content = |range: &Range<usize>| {
+            contents.iter().flatten().any(|content| range.start < content.end && content.start < range.end)
+        };
+        let mut tokens = Vec::new();
+        let mut plain_start = 0;
+        let plain = |range: Range<usize>, tokens: &mut Vec<ChatToken>| -> Result<(), ModelError> {
+            for (id, token) in self.tokenizer.encode_text(&text[range.clone()])? {
+                let range = range.start + token.start..range.start + token.end;
+                tokens.push(ChatToken { id, range, is_special: false });
+            }
+            Ok(())
+        };
+        for (range, id) in self.tokenizer.find_specials(&text) {
+            if in_content(&range) {
+                continue;
+            }
+            plain(plain_start..range.start, &mut tokens)?;
+            plain_start = range.end;
+            tokens.push(ChatToken { id, range, is_special: true });
+        }
+        plain(plain_start..text.len(), &mut tokens)?;
+        Ok(EncodedChat { text, tokens, contents })
+    }
+
+    /// The text, and where each turn's content stands in it. Found by rendering a second time with marks around the
+    /// contents; the marks go inside the outer white space, which templates may trim.
+    fn render(
+        &self,
+        turns: &[Turn<'_>],
+        add_generation_prompt: bool,
+    ) -> Result<(String, Vec<Option<Range<usize>>>), ModelError> {
+        let messages = |content: &dyn Fn(&str) -> String| -> Vec<TemplateMessage<'_>> {
+            turns.iter().map(|t| TemplateMessage { role: t.role, content: content(t.content) }).collect()
+        };
+        let text = self.template.render(&messages(&|content| content.to_owned()), add_generation_prompt)?;
+        let Some([open, close]) = unused_marks(turns) else {
+            return Ok((text.clone(), search_contents(&text, turns)));
+        };
+        let mark = |content: &str| {
+            let body = content.trim();
+            let start = content.len() - content.trim_start().len();
+            let (before, after) = (&content[..start], &content[start + body.len()..]);
+            format!("{before}{open}{body}{close}{after}")
+        };
+        let marked = self.template.render(&messages(&mark), add_generation_prompt)?;
+        let (plain, spans) = take_marks(&marked, open, close);
+        if plain != text || spans.len() != turns.len() {
+            // The template looks into its contents, or leaves some out.
+            return Ok((text.clone(), search_contents(&text, turns)));
+        }
+        let contents = spans.into_iter().zip(turns).map(|(span, turn)| Some(with_outer_space(&text, span, turn)));
+        Ok((text.clone(), contents.collect()))
+    }
+}
+
+/// A span grown by the white space around the turn's content, where the template kept it.
+fn with_outer_space(text: &str, span: Range<usize>, turn: &Turn<'_>) -> Range<usize> {
+    let content = turn.content;
+    let before = &content[..content.len() - content.trim_start().len()];
+    let after = if content.trim().is_empty() { "" } else { &content[content.trim_end().len()..] };
+    let start = if text[..span.start].ends_with(before) { span.start - before.len() } else { span.start };
+    let end = if text[span.end..].starts_with(after) { span.end + after.len() } else { span.end };
+    start..end
+}
+
+/// Two characters of the private use area that no turn contains.
+fn unused_marks(turns: &[Turn<'_>]) -> Option<[char; 2]> {
+    let is_free = |c: &char| turns.iter().all(|t| !t.content.contains(*c));
+    let mut free = ('\u{E000}'..='\u{F8FF}').filter(is_free);
+    Some([free.next()?, free.next()?])
+}
+
+/// The text without marks, and the spans between them.
+fn take_marks(marked: &str, open: char, close: char) -> (String, Vec<Range<usize>>) {
+    let mut text = String::with_capacity(marked.len());
+    let (mut spans, mut start) = (Vec::new(), 0);
+    for c in marked.chars() {
+        if c == open {
+            start = text.len();
+        } else if c == close {
+            spans.push(start..text.len());
+        } else {
+            text.push(c);
+        }
+    }
+    (text, spans)
+}
+
+/// Contents looked for one after another.
+fn search_contents(text: &str, turns: &[Turn<'_>]) -> Vec<Option<Range<usize>>> {
+    let mut from = 0;
+    turns
+        .iter()
+        .map(|turn| {
+            let body = turn.content.trim();
+            let start = from + text[from..].find(body)?;
+            from = start + body.len();
+            (!body.is_empty()).then_some(start..from)
+        })
+        .collect()
+}
+
+fn read_optional_json(path: &Path) -> Result<Value, ModelError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => serde_json::from_str(&text).map_err(|e| ModelError::format(path, e)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Value::Null),
+        Err(e) => Err(ModelError::io(path)(e)),
+    }
+}
+
+/// One template, or the one called `default` of several.
+fn default_template(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(named) => {
+            let default = named.iter().find(|t| t["name"] == "default").or_else(|| named.first())?;
+            default["template"].as_str().map(str::to_owned)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,249 @@
+//! The decoder of the Llama family, over frozen weights and an optional adapter. Tokens of all sequences lie back to
+//! back, so there is no padding anywhere.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{Device, Result, Tensor};
+
+use super::lora::{Dropout, LoraAdapter};
+use super::{ModelError, ModelSpec, Module, weights};
+use crate::ops::{self, AttentionShape, FrozenWeight, RopeTable, Segments};
+use crate::task::{Task, Unit};
+
+/// A loaded model.
+pub struct Decoder {
+    spec: ModelSpec,
+    embedding: Arc<FrozenWeight>,
+    layers: Vec<Layer>,
+    norm: Arc<[f32]>,
+    /// The embedding itself where the two are tied.
+    head: Arc<FrozenWeight>,
+    inverse_frequencies: Vec<f32>,
+}
+
+struct Layer {
+    input_norm: Arc<[f32]>,
+    post_attention_norm: Arc<[f32]>,
+    /// By [`Module`].
+    linear: [Arc<FrozenWeight>; Module::ALL.len()],
+}
+
+/// What a forward pass runs with besides the weights.
+#[derive(Default)]
+pub struct Adaptation<'a> {
+    pub adapter: Option<&'a LoraAdapter>,
+    /// Records what `backward` needs for the adapter's gradients.
+    pub with_gradient: bool,
+    pub dropout: Option<&'a mut Dropout>,
+}
+
+/// Keys and values of one sequence, layer by layer, for the tokens already seen.
+pub struct KvCache {
+    layers: Vec<(Vec<f32>, Vec<f32>)>,
+    len: usize,
+}
+
+impl KvCache {
+    pub fn new(spec: &ModelSpec) -> Self {
+        Self { layers: vec![Default::default(); spec.num_layers], len: 0 }
+    }
+
+    /// Tokens seen.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl Decoder {
+    /// Reads the weights of a GGUF file or a folder.
+    pub fn load(path: &Path, task: &dyn Task) -> std::result::Result<Self, ModelError> {
+        let mut source = weights::open(path)?;
+        let spec = source.spec().clone();
+        if let Some(problem) = spec.problem(None) {
+            return Err(ModelError::Unsupported { path: path.into(), message: problem });
+        }
+        let hidden = spec.hidden_size;
+        let embedding = Arc::new(source.matrix("model.embed_tokens.weight", spec.vocab_size, hidden)?);
+        let mut layers = Vec::with_capacity(spec.num_layers);
+        for i in 0..spec.num_layers {
+            if task.is_cancelled() {
+                return Err(ModelError::Cancelled);
+            }
+            let mut linear = Vec::with_capacity(Module::ALL.len());
+            for module in Module::ALL {
+                let (rows, cols) = module.shape(&spec);
+                let name = format!("model.layers.{i}.{}.weight", module.path());
+                linear.push(Arc::new(source.matrix(&name, rows, cols)?));
+            }
+            let linear: [_; Module::ALL.len()] = linear
+                .try_into()
+                .map_err(|_| ModelError::Compute { message: "a block has a wrong number of layers".to_owned() })?;
+            layers.push(Layer {
+                input_norm: source.vector(&format!("model.layers.{i}.input_layernorm.weight"), hidden)?.into(),
+                post_attention_norm: source
+                    .vector(&format!("model.layers.{i}.post_attention_layernorm.weight"), hidden)?
+                    .into(),
+                linear,
+            });
+            task.progress(i as u64 + 1, Some(spec.num_layers as u64), Unit::Steps);
+        }
+        let norm = source.vector("model.norm.weight", hidden)?.into();
+        let head = match spec.tie_word_embeddings {
+            true => embedding.clone(),
+            false => Arc::new(source.matrix("lm_head.weight", spec.vocab_size, hidden)?),
+        };
+        let inverse_frequencies = spec.rope.inverse_frequencies(spec.head_dim);
+        Ok(Self { spec, embedding, layers, norm, head, inverse_frequencies })
+    }
+
+    pub fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    /// Every frozen matrix with its name in Transformers; a tied head counts once.
+    pub fn frozen_weights(&self) -> Vec<(String, &Arc<FrozenWeight>)> {
+        let mut weights = vec![("model.embed_tokens.weight".to_owned(), &self.embedding)];
+        for (i, layer) in self.layers.iter().enumerate() {
+            for module in Module::ALL {
+                let name = format!("model.layers.{i}.{}.weight", module.path());
+                weights.push((name, &layer.linear[module as usize]));
+            }
+        }
+        if !self.spec.tie_word_embeddings {
+            weights.push(("lm_head.weight".to_owned(), &self.head));
+        }
+        weights
+    }
+
+    /// Unpacks every weight to f32 once and for all: quicker from now on, for 4 bytes a weight.
+    pub fn expand(&self) -> Result<()> {
+        self.frozen_weights().into_iter().try_for_each(|(_, weight)| weight.expand())
+    }
+
+    /// Hidden rows after the last norm, `[num_tokens, hidden_size]`.
+    pub fn forward(&self, ids: &[u32], segments: &Segments, adaptation: Adaptation<'_>) -> Result<Tensor> {
+        if segments.num_tokens() != ids.len() {
+            candle_core::bail!("{} tokens don't fit segments of {}", ids.len(), segments.num_tokens());
+        }
+        let shape = self.attention_shape();
+        self.run(ids, &segments.positions(), adaptation, |_, q, k, v| {
+            ops::causal_attention(q, k, v, shape, segments)
+        })
+    }
+
+    /// Goes on with several sequences at once, without gradient: `new_tokens[i]` are appended to `caches[i]`. Returns the
+    /// hidden row of each sequence's last token, `[num_sequences, hidden_size]`.
+    pub fn forward_cached(
+        &self,
+        new_tokens: &[&[u32]],
+        caches: &mut [&mut KvCache],
+        adapter: Option<&LoraAdapter>,
+    ) -> Result<Tensor> {
+        if new_tokens.len() != caches.len() || new_tokens.iter().any(|tokens| tokens.is_empty()) {
+            candle_core::bail!("each sequence needs a cache and at least one new token");
+        }
+        let segments = Segments::from_lengths(new_tokens.iter().map(|tokens| tokens.len()));
+        let positions: Vec<usize> =
+            new_tokens.iter().zip(&*caches).flat_map(|(tokens, cache)| cache.len..cache.len + tokens.len()).collect();
+        let ids: Vec<u32> = new_tokens.concat();
+        let shape = self.attention_shape();
+        let hidden = self.run(&ids, &positions, Adaptation { adapter, ..Default::default() }, |layer, q, k, v| {
+            let width = q.dims()[1];
+            let kv_width = k.dims()[1];
+            let mut out = vec![0.0; q.elem_count()];
+            ops::storage::with_slices([q, k, v], |[q, k, v]| {
+                for (rows, cache) in segments.ranges().zip(caches.iter_mut()) {
+                    let (keys, values) = &mut cache.layers[layer];
+                    keys.extend_from_slice(&k[rows.start * kv_width..rows.end * kv_width]);
+                    values.extend_from_slice(&v[rows.start * kv_width..rows.end * kv_width]);
+                    let rows = rows.start * width..rows.end * width;
+                    ops::cached_attention(&q[rows.clone()], keys, values, shape, &mut out[rows]);
+                }
+            })?;
+            Tensor::from_vec(out, q.shape(), q.device())
+        })?;
+        for (cache, tokens) in caches.iter_mut().zip(new_tokens) {
+            cache.len += tokens.len();
+        }
+        let last: Vec<u32> = segments.ranges().map(|rows| rows.end as u32 - 1).collect();
+        hidden.index_select(&Tensor::new(last, hidden.device())?, 0)
+    }
+
+    /// `[num_rows, vocab_size]` of hidden rows, without gradient.
+    pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
+        ops::frozen_linear(&hidden.detach(), &self.head)
+    }
+
+    /// The summed cross-entropy of hidden rows against the next tokens.
+    pub fn cross_entropy(&self, hidden: &Tensor, targets: &[u32], with_gradient: bool) -> Result<Tensor> {
+        ops::cross_entropy(hidden, &self.head, targets, with_gradient)
+    }
+
+    fn attention_shape(&self) -> AttentionShape {
+        AttentionShape {
+            num_heads: self.spec.num_heads,
+            num_kv_heads: self.spec.num_kv_heads,
+            head_dim: self.spec.head_dim,
+            scale: 1.0 / (self.spec.head_dim as f32).sqrt(),
+        }
+    }
+
+    /// The blocks; `attend` is given the layer and its q, k (both rotated) and v.
+    fn run(
+        &self,
+        ids: &[u32],
+        positions: &[usize],
+        mut adaptation: Adaptation<'_>,
+        mut attend: impl FnMut(usize, &Tensor, &Tensor, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let table = RopeTable::new(&self.inverse_frequencies, positions);
+        let eps = self.spec.rms_norm_eps;
+        let mut x = self.embed(ids)?; // [num_tokens, hidden]
+        for (i, layer) in self.layers.iter().enumerate() {
+            let mut linear = |x: &Tensor, module: Module| adaptation.linear(x, &layer.linear[module as usize], i, module);
+            let h = ops::rms_norm(&x, &layer.input_norm, eps)?;
+            let q = ops::rope(&linear(&h, Module::QProj)?, &table)?; // [num_tokens, num_heads · head_dim]
+            let k = ops::rope(&linear(&h, Module::KProj)?, &table)?; // [num_tokens, num_kv_heads · head_dim]
+            let v = linear(&h, Module::VProj)?;
+            let attention = attend(i, &q, &k, &v)?;
+            x = (x + linear(&attention, Module::OProj)?)?;
+            let h = ops::rms_norm(&x, &layer.post_attention_norm, eps)?;
+            let inner = ops::swiglu(&linear(&h, Module::GateProj)?, &linear(&h, Module::UpProj)?)?;
+            x = (x + linear(&inner, Module::DownProj)?)?;
+        }
+        ops::rms_norm(&x, &self.norm, eps)
+    }
+
+    fn embed(&self, ids: &[u32]) -> Result<Tensor> {
+        let hidden = self.spec.hidden_size;
+        let mut rows = vec![0.0; ids.len() * hidden];
+        for (row, id) in rows.chunks_mut(hidden).zip(ids) {
+            self.embedding.row_into(*id as usize, row)?;
+        }
+        Tensor::from_vec(rows, (ids.len(), hidden), &Device::Cpu)
+    }
+}
+
+impl Adaptation<'_> {
+    fn linear(&mut self, x: &Tensor, weight: &Arc<FrozenWeight>, layer: usize, module: Module) -> Result<Tensor> {
+        let Some((adapter, pair)) = self.adapter.and_then(|a| Some((a, a.pair(layer, module)?))) else {
+            return ops::frozen_linear(x, weight);
+        };
+        let scale = adapter.config.scale();
+        if !self.with_gradient {
+            return ops::lora_linear(x, weight, &pair.a.as_detached_tensor(), &pair.b.as_detached_tensor(), scale);
+        }
+        match &mut self.dropout {
+            Some(dropout) if dropout.p > 0.0 => {
+                let adapted = dropout.apply(x)?.matmul(&pair.a.t()?)?.matmul(&pair.b.t()?)?;
+                ops::frozen_linear(x, weight)? + (adapted * scale)?
+            }
+            _ => ops::lora_linear(x, weight, &pair.a, &pair.b, scale),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The adapter: two small trainable matrices beside each chosen linear layer (Hu et al. 2021), as PEFT defines them.
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::{ModelSpec, Module};
+use crate::recipe::{Lora, TargetModules};
+
+/// `h + scale · B·A·x` with `scale = lora_alpha / r`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoraConfig {
+    pub r: usize,
+    pub lora_alpha: f64,
+    pub lora_dropout: f64,
+    /// In [`Module::ALL`]'s order.
+    pub target_modules: Vec<Module>,
+    /// `lora_alpha / √r` instead (Kalajdzievski 2023).
+    pub use_rslora: bool,
+}
+
+impl LoraConfig {
+    /// From a recipe's section; the error is a sentence that names the module.
+    pub fn from_recipe(lora: &Lora) -> std::result::Result<Self, String> {
+        let target_modules = match &lora.target_modules {
+            TargetModules::AllLinear => Module::ALL.to_vec(),
+            TargetModules::Named(names) => modules_by_name(names)?,
+        };
+        Ok(Self {
+            r: lora.r,
+            lora_alpha: lora.lora_alpha,
+            lora_dropout: lora.lora_dropout,
+            target_modules,
+            use_rslora: false,
+        })
+    }
+
+    pub fn scale(&self) -> f64 {
+        let r = self.r as f64;
+        self.lora_alpha / if self.use_rslora { r.sqrt() } else { r }
+    }
+
+    /// Trainable weights.
+    pub fn num_trainable(&self, spec: &ModelSpec) -> usize {
+        let layer: usize = self.target_modules.iter().map(|m| m.shape(spec)).map(|(o, i)| self.r * (o + i)).sum();
+        layer * spec.num_layers
+    }
+}
+
+/// The modules of these names.
+pub fn modules_by_name(names: &[String]) -> std::result::Result<Vec<Module>, String> {
+    if let Some(unknown) = names.iter().find(|name| Module::ALL.iter().all(|m| m.name() != name.as_str())) {
+        let known: Vec<_> = Module::ALL.iter().map(|m| m.name()).collect();
+        return Err(format!("there is no linear layer {unknown}; there are {}", known.join(", ")));
+    }
+    Ok(Module::ALL.into_iter().filter(|m| names.iter().any(|name| name == m.name())).collect())
+}
+
+/// One layer's pair.
+#[derive(Debug, Clone)]
+pub struct LoraPair {
+    /// `[r, in]`
+    pub a: Var,
+    /// `[out, r]`
+    pub b: Var,
+}
+
+/// All pairs of a model.
+#[derive(Debug, Clone)]
+pub struct LoraAdapter {
+    pub config: LoraConfig,
+    /// By layer, then by [`Module`]; `None` where the module is no target.
+    layers: Vec<[Option<LoraPair>; Module::ALL.len()]>,
+}
+
+impl LoraAdapter {
+    /// A fresh adapter, which changes nothing yet: A Kaiming-uniform with a = √5, that is uniform in ±1/√in; B zero.
+    pub fn new(config: LoraConfig, spec: &ModelSpec, rng: &mut ChaCha8Rng) -> Result<Self> {
+        let targets = config.target_modules.clone();
+        let r = config.r;
+        Self::build(config, spec.num_layers, |_, module| {
+            if !targets.contains(&module) {
+                return Ok(None);
+            }
+            let (outputs, inputs) = module.shape(spec);
+            let bound = 1.0 / (inputs as f32).sqrt();
+            let a: Vec<f32> = (0..r * inputs).map(|_| rng.random_range(-bound..bound)).collect();
+            let a = Var::from_vec(a, (r, inputs), &Device::Cpu)?;
+            Ok(Some(LoraPair { a, b: Var::zeros((outputs, r), DType::F32, &Device::Cpu)? }))
+        })
+    }
+
+    /// Asks `pair` for each layer's pairs.
+    pub fn build(
+        config: LoraConfig,
+        num_layers: usize,
+        mut pair: impl FnMut(usize, Module) -> Result<Option<LoraPair>>,
+    ) -> Result<Self> {
+        let mut layers = Vec::with_capacity(num_layers);
+        for layer in 0..num_layers {
+            let mut pairs = [const { None }; Module::ALL.len()];
+            for module in Module::ALL {
+                pairs[module as usize] = pair(layer, module)?;
+            }
+            layers.push(pairs);
+        }
+        Ok(Self { config, layers })
+    }
+
+    pub fn num_layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    pub fn pair(&self, layer: usize, module: Module) -> Option<&LoraPair> {
+        self.layers.get(layer)?[module as usize].as_ref()
+    }
+
+    /// Every trainable tensor with its name in PEFT's files, in a fixed order.
+    pub fn named_vars(&self) -> Vec<(String, &Var)> {
+        let mut vars = Vec::new();
+        for (layer, pairs) in self.layers.iter().enumerate() {
+            for (module, pair) in Module::ALL.iter().zip(pairs) {
+                if let Some(pair) = pair {
+                    vars.push((tensor_name(layer, *module, 'A'), &pair.a));
+                    vars.push((tensor_name(layer, *module, 'B'), &pair.b));
+                }
+            }
+        }
+        vars
+    }
+}
+
+/// `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`
+pub fn tensor_name(layer: usize, module: Module, matrix: char) -> String {
+    format!("base_model.model.model.layers.{layer}.{}.lora_{matrix}.weight", module.path())
+}
+
+/// Dropout on the adapter's input (Srivastava et al. 2014), seeded.
+pub struct Dropout {
+    pub p: f64,
+    pub rng: ChaCha8Rng,
+}
+
+impl Dropout {
+    /// Zeroes a share `p` of the values and scales the others by `1 / (1 − p)`.
+    pub fn apply(&mut self, x: &Tensor) -> Result<Tensor> {
+        let keep = 1.0 / (1.0 - self.p as f32);
+        let mask: Vec<f32> =
+            (0..x.elem_count()).map(|_| if self.rng.random_bool(self.p) { 0.0 } else { keep }).collect();
+        x * Tensor::from_vec(mask, x.shape(), x.device())?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn dropout_keeps_the_mean_and_repeats_by_seed() {
+        let x = Tensor::ones((100, 100), DType::F32, &Device::Cpu).unwrap();
+        let run = || Dropout { p: 0.25, rng: ChaCha8Rng::seed_from_u64(3) }.apply(&x).unwrap();
+        let values: Vec<f32> = run().flatten_all().unwrap().to_vec1().unwrap();
+        let zeros = values.iter().filter(|v| **v == 0.0).count();
+        assert!((2300..2700).contains(&zeros), "{zeros}");
+        assert!(values.iter().all(|v| *v == 0.0 || (*v - 4.0 / 3.0).abs() < 1e-6));
+        assert_eq!(values, run().flatten_all().unwrap().to_vec1::<f32>().unwrap());
+    }
+
+    #[test]
+    fn unknown_modules_are_named() {
+        let error = modules_by_name(&["q_proj".to_owned(), "qproj".to_owned()]).unwrap_err();
+        assert!(error.starts_with("there is no linear layer qproj; there are q_proj, k_proj"), "{error}");
+    }
+}

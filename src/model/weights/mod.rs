@@ -1,0 +1,29 @@
+//! Tensors out of files, by their names in Transformers, in the type they are stored in.
+
+pub mod gguf;
+pub mod safetensors;
+
+use std::path::Path;
+
+use super::{ModelError, ModelSpec};
+use crate::ops::FrozenWeight;
+
+/// A file or folder with weights, its header read.
+pub trait WeightSource {
+    fn spec(&self) -> &ModelSpec;
+
+    /// A matrix such as `model.layers.0.mlp.up_proj.weight`, `[rows, cols]`.
+    fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError>;
+
+    /// A vector such as `model.norm.weight`, as f32.
+    fn vector(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError>;
+}
+
+/// A GGUF file or a folder with `config.json` and safetensors.
+pub fn open(path: &Path) -> Result<Box<dyn WeightSource>, ModelError> {
+    if path.is_dir() {
+        Ok(Box::new(safetensors::SafetensorsFolder::open(path)?))
+    } else {
+        Ok(Box::new(gguf::GgufWeights::open(path)?))
+    }
+}

@@ -1,0 +1,148 @@
+//! Folders as Transformers writes them: `config.json` and one or several safetensors files.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use candle_core::quantized::GgmlDType;
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
+use serde_json::Value;
+
+use super::WeightSource;
+use crate::model::{ModelError, ModelSpec};
+use crate::ops::FrozenWeight;
+
+/// The safetensors format allows no larger header.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// An open folder; tensors are read one by one, so that the whole is never in memory twice.
+pub struct SafetensorsFolder {
+    path: PathBuf,
+    spec: ModelSpec,
+    files: Vec<TensorFile>,
+    /// Tensor name → file.
+    places: HashMap<String, usize>,
+}
+
+struct TensorFile {
+    path: PathBuf,
+    file: File,
+    metadata: Metadata,
+    /// Where the tensors' bytes begin.
+    data_start: u64,
+    num_bytes: u64,
+}
+
+/// `config.json` of a folder.
+pub fn read_config(folder: &Path) -> Result<Value, ModelError> {
+    let path = folder.join("config.json");
+    let text = std::fs::read_to_string(&path).map_err(ModelError::io(&path))?;
+    serde_json::from_str(&text).map_err(|e| ModelError::format(&path, e))
+}
+
+impl SafetensorsFolder {
+    pub fn open(folder: &Path) -> Result<Self, ModelError> {
+        let config = read_config(folder)?;
+        let spec = ModelSpec::from_config(&config).map_err(|e| ModelError::format(folder, e))?;
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(ModelError::io(folder))? {
+            let path = entry.map_err(ModelError::io(folder))?.path();
+            let is_weights = path.extension().is_some_and(|e| e == "safetensors")
+                && path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("model"));
+            if is_weights {
+                names.push(path);
+            }
+        }
+        if names.is_empty() {
+            return Err(ModelError::format(folder, "the folder has no model*.safetensors"));
+        }
+        names.sort();
+        let files = names.iter().map(|path| TensorFile::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let places = files
+            .iter()
+            .enumerate()
+            .flat_map(|(i, file)| file.metadata.tensors().into_keys().map(move |name| (name, i)))
+            .collect();
+        Ok(Self { path: folder.into(), spec, files, places })
+    }
+
+    /// The stored type of most matrices: `bf16`.
+    pub fn dtype(&self) -> String {
+        let first = self.files.iter().flat_map(|f| f.metadata.tensors()).find(|(_, info)| info.shape.len() == 2);
+        first.map(|(_, info)| format!("{:?}", info.dtype).to_lowercase()).unwrap_or_default()
+    }
+
+    pub fn num_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.num_bytes).sum()
+    }
+
+    fn frozen(&mut self, name: &str, dims: &[usize], rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
+        let path = self.path.clone();
+        let error = |message: String| ModelError::Tensor { path, tensor: name.to_owned(), message };
+        let Some(&place) = self.places.get(name) else {
+            return Err(error("is missing".to_owned()));
+        };
+        let (dtype, bytes) = self.files[place].read(name, dims)?;
+        let dtype = match dtype {
+            Dtype::F32 => GgmlDType::F32,
+            Dtype::F16 => GgmlDType::F16,
+            Dtype::BF16 => GgmlDType::BF16,
+            other => return Err(error(format!("has the type {other:?}, which is not read"))),
+        };
+        Ok(FrozenWeight::new(rows, cols, dtype, bytes)?)
+    }
+}
+
+impl TensorFile {
+    fn open(path: &Path) -> Result<Self, ModelError> {
+        let mut file = File::open(path).map_err(ModelError::io(path))?;
+        let num_bytes = file.metadata().map_err(ModelError::io(path))?.len();
+        let mut prefix = [0; 8];
+        file.read_exact(&mut prefix).map_err(|_| ModelError::format(path, "the file is cut off"))?;
+        let header_bytes = u64::from_le_bytes(prefix);
+        if header_bytes > MAX_HEADER_BYTES.min(num_bytes) {
+            return Err(ModelError::format(path, "this is no safetensors file"));
+        }
+        let mut buffer = prefix.to_vec();
+        buffer.resize(8 + header_bytes as usize, 0);
+        file.read_exact(&mut buffer[8..]).map_err(|_| ModelError::format(path, "the file is cut off"))?;
+        let (_, metadata) =
+            safetensors::SafeTensors::read_metadata(&buffer).map_err(|e| ModelError::format(path, e))?;
+        Ok(Self { path: path.into(), file, metadata, data_start: 8 + header_bytes, num_bytes })
+    }
+
+    fn read(&mut self, name: &str, dims: &[usize]) -> Result<(Dtype, Vec<u8>), ModelError> {
+        let error = |message: String| ModelError::Tensor { path: self.path.clone(), tensor: name.to_owned(), message };
+        let info = self.metadata.info(name).ok_or_else(|| error("is missing".to_owned()))?;
+        if info.shape != dims {
+            return Err(error(format!("has the shape {:?} instead of {dims:?}", info.shape)));
+        }
+        let (start, end) = info.data_offsets;
+        if self.data_start + end as u64 > self.num_bytes {
+            return Err(error("reaches past the end of the file, which is cut off".to_owned()));
+        }
+        let mut bytes = vec![0; end - start];
+        let dtype = info.dtype;
+        self.file
+            .seek(SeekFrom::Start(self.data_start + start as u64))
+            .and_then(|_| self.file.read_exact(&mut bytes))
+            .map_err(|e| error(format!("can't be read: {e}")))?;
+        Ok((dtype, bytes))
+    }
+}
+
+impl WeightSource for SafetensorsFolder {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
+        self.frozen(name, &[rows, cols], rows, cols)
+    }
+
+    fn vector(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
+        Ok(self.frozen(name, &[len], 1, len)?.to_f32()?)
+    }
+}
