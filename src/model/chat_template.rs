@@ -33,9 +33,13 @@ impl ChatTemplate {
     pub fn new(source: Option<&str>, bos_token: &str, eos_token: &str) -> Result<Self, ModelError> {
         let mut environment = Environment::new();
         // As Transformers sets Jinja up.
-        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(
-            |e| ModelError::Template(e.to_string()),
-        )?);
+        environment.set_syntax(
+            SyntaxConfig::builder()
+                .trim_blocks(true)
+                .lstrip_blocks(true)
+                .build()
+                .map_err(|e| ModelError::Template(e.to_string()))?,
+        );
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
@@ -64,11 +68,7 @@ impl ChatTemplate {
     }
 
     /// The conversation as one text; with `add_generation_prompt` up to where the answer begins.
-    pub fn render(
-        &self,
-        messages: &[TemplateMessage<'_>],
-        add_generation_prompt: bool,
-    ) -> Result<String, ModelError> {
+    pub fn render(&self, messages: &[TemplateMessage<'_>], add_generation_prompt: bool) -> Result<String, ModelError> {
         let error = |e: minijinja::Error| ModelError::Template(e.detail().map_or(e.to_string(), str::to_owned));
         let template = self.environment.get_template("chat").map_err(error)?;
         template

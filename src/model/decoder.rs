@@ -131,9 +131,7 @@ impl Decoder {
             candle_core::bail!("{} tokens don't fit segments of {}", ids.len(), segments.num_tokens());
         }
         let shape = self.attention_shape();
-        self.run(ids, &segments.positions(), adaptation, |_, q, k, v| {
-            ops::causal_attention(q, k, v, shape, segments)
-        })
+        self.run(ids, &segments.positions(), adaptation, |_, q, k, v| ops::causal_attention(q, k, v, shape, segments))
     }
 
     /// Goes on with several sequences at once, without gradient: `new_tokens[i]` are appended to `caches[i]`. Returns the
@@ -205,7 +203,8 @@ impl Decoder {
         let eps = self.spec.rms_norm_eps;
         let mut x = self.embed(ids)?; // [num_tokens, hidden]
         for (i, layer) in self.layers.iter().enumerate() {
-            let mut linear = |x: &Tensor, module: Module| adaptation.linear(x, &layer.linear[module as usize], i, module);
+            let mut linear =
+                |x: &Tensor, module: Module| adaptation.linear(x, &layer.linear[module as usize], i, module);
             let h = ops::rms_norm(&x, &layer.input_norm, eps)?;
             let q = ops::rope(&linear(&h, Module::QProj)?, &table)?; // [num_tokens, num_heads · head_dim]
             let k = ops::rope(&linear(&h, Module::KProj)?, &table)?; // [num_tokens, num_kv_heads · head_dim]

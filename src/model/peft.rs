@@ -41,10 +41,7 @@ pub fn save(adapter: &LoraAdapter, base_model: &str, folder: &Path) -> Result<()
 }
 
 /// Writes tensors as safetensors, atomically.
-pub fn save_tensors(
-    tensors: impl IntoIterator<Item = (String, Tensor)>,
-    path: &Path,
-) -> Result<(), ModelError> {
+pub fn save_tensors(tensors: impl IntoIterator<Item = (String, Tensor)>, path: &Path) -> Result<(), ModelError> {
     let tensors: Vec<_> = tensors.into_iter().collect();
     // Transformers refuses files that don't say which framework's tensors they hold.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);

@@ -32,9 +32,16 @@ pub struct RopeSpec {
 pub enum RopeScaling {
     None,
     /// All positions divided by a factor.
-    Linear { factor: f64 },
+    Linear {
+        factor: f64,
+    },
     /// Llama 3.1's (`_compute_llama3_parameters` in Transformers).
-    Llama3 { factor: f64, low_freq_factor: f64, high_freq_factor: f64, original_context: f64 },
+    Llama3 {
+        factor: f64,
+        low_freq_factor: f64,
+        high_freq_factor: f64,
+        original_context: f64,
+    },
     /// Divisors one by one, as GGUF stores them in `rope_freqs.weight`.
     Factors(Vec<f32>),
 }
@@ -50,8 +57,8 @@ impl RopeSpec {
             RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context } => plain
                 .map(|f| {
                     let wavelength = std::f64::consts::TAU / f;
-                    let smooth = (original_context / wavelength - low_freq_factor)
-                        / (high_freq_factor - low_freq_factor);
+                    let smooth =
+                        (original_context / wavelength - low_freq_factor) / (high_freq_factor - low_freq_factor);
                     let smooth = smooth.clamp(0.0, 1.0);
                     ((1.0 - smooth) * f / factor + smooth * f) as f32
                 })

@@ -29,8 +29,8 @@ impl Tokenizer {
 
     /// Rebuilt from a GGUF file's vocabulary, merges and the name of its pre-tokenizer.
     pub fn from_gguf(file: &GgufFile) -> Result<Self, ModelError> {
-        let json = gguf_to_json(file)
-            .map_err(|message| ModelError::Tokenizer { path: file.path().to_owned(), message })?;
+        let json =
+            gguf_to_json(file).map_err(|message| ModelError::Tokenizer { path: file.path().to_owned(), message })?;
         Self::from_json(json.to_string().as_bytes(), file.path())
     }
 
@@ -59,7 +59,12 @@ impl Tokenizer {
             .inner
             .encode(text, false)
             .map_err(|e| ModelError::Compute { message: format!("a text can't be tokenised: {e}") })?;
-        Ok(encoding.get_ids().iter().zip(encoding.get_offsets()).map(|(id, (start, end))| (*id, *start..*end)).collect())
+        Ok(encoding
+            .get_ids()
+            .iter()
+            .zip(encoding.get_offsets())
+            .map(|(id, (start, end))| (*id, *start..*end))
+            .collect())
     }
 
     /// Ids of a text in which special tokens count as such.
@@ -146,11 +151,7 @@ fn gguf_to_json(file: &GgufFile) -> Result<Value, String> {
     }
 }
 
-fn byte_level_bpe(
-    file: &GgufFile,
-    vocab: serde_json::Map<String, Value>,
-    added: Vec<Value>,
-) -> Result<Value, String> {
+fn byte_level_bpe(file: &GgufFile, vocab: serde_json::Map<String, Value>, added: Vec<Value>) -> Result<Value, String> {
     let merges = file.texts("tokenizer.ggml.merges").ok_or("the file has no merges (tokenizer.ggml.merges)")?;
     let merges: Vec<_> = merges.iter().filter_map(|m| m.split_once(' ')).map(|(a, b)| json!([a, b])).collect();
     let name = file.text("tokenizer.ggml.pre").unwrap_or("default");

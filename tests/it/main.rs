@@ -4,7 +4,10 @@
 #![cfg(test)]
 
 mod docs;
+mod fixtures;
+mod golden;
 mod hub;
 mod import;
 mod store;
 mod tidy;
+mod tokenizer;

@@ -131,9 +131,7 @@ impl GgufFile {
             _ => return Err(ModelError::format(&path, "it has no embedding (token_embd.weight)")),
         };
         let scaling = match self.text(&key("rope.scaling.type")) {
-            Some("linear") => {
-                RopeScaling::Linear { factor: self.float(&key("rope.scaling.factor")).unwrap_or(1.0) }
-            }
+            Some("linear") => RopeScaling::Linear { factor: self.float(&key("rope.scaling.factor")).unwrap_or(1.0) },
             None | Some("none") => RopeScaling::None,
             Some(other) => {
                 let message = format!("the rope scaling {other} is not known");

@@ -105,11 +105,9 @@ impl TensorFile {
         if header_bytes > MAX_HEADER_BYTES.min(num_bytes) {
             return Err(ModelError::format(path, "this is no safetensors file"));
         }
-        let mut buffer = prefix.to_vec();
-        buffer.resize(8 + header_bytes as usize, 0);
-        file.read_exact(&mut buffer[8..]).map_err(|_| ModelError::format(path, "the file is cut off"))?;
-        let (_, metadata) =
-            safetensors::SafeTensors::read_metadata(&buffer).map_err(|e| ModelError::format(path, e))?;
+        let mut header = vec![0; header_bytes as usize];
+        file.read_exact(&mut header).map_err(|_| ModelError::format(path, "the file is cut off"))?;
+        let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| ModelError::format(path, e))?;
         Ok(Self { path: path.into(), file, metadata, data_start: 8 + header_bytes, num_bytes })
     }
 

@@ -1,0 +1,136 @@
+//! The decoder against Transformers and PEFT, on tiny random models: `fixtures/*/expected.safetensors` were made with
+//! Transformers 5.23, PEFT 0.21 and torch 2.15 in float32.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use tunewright::model::lora::LoraAdapter;
+use tunewright::model::{Adaptation, Decoder, KvCache, peft};
+use tunewright::ops::Segments;
+use tunewright::task::Unwatched;
+
+use crate::fixtures::fixture;
+
+struct Golden {
+    decoder: Decoder,
+    adapter: LoraAdapter,
+    expected: HashMap<String, Tensor>,
+    /// The two sequences without their padding, and the labels of each.
+    ids: Vec<Vec<u32>>,
+    labels: Vec<Vec<i64>>,
+}
+
+impl Golden {
+    fn load(family: &str) -> Self {
+        let folder = fixture(family);
+        let decoder = Decoder::load(&folder, &Unwatched).unwrap();
+        let adapter = peft::load(&folder.join("adapter"), decoder.spec()).unwrap();
+        let expected = candle_core::safetensors::load(folder.join("expected.safetensors"), &Device::Cpu).unwrap();
+        let rows = |name: &str| expected[name].to_vec2::<i64>().unwrap();
+        let masks = rows("attention_mask");
+        let lengths: Vec<usize> = masks.iter().map(|m| m.iter().filter(|v| **v == 1).count()).collect();
+        let cut = |rows: Vec<Vec<i64>>| -> Vec<Vec<i64>> {
+            rows.into_iter().zip(&lengths).map(|(row, len)| row[..*len].to_vec()).collect()
+        };
+        let ids = cut(rows("input_ids")).into_iter().map(|r| r.into_iter().map(|v| v as u32).collect()).collect();
+        let labels = cut(rows("labels"));
+        Self { decoder, adapter, ids, labels, expected }
+    }
+
+    fn hidden(&self, adaptation: Adaptation<'_>) -> Tensor {
+        let segments = Segments::from_lengths(self.ids.iter().map(Vec::len));
+        self.decoder.forward(&self.ids.concat(), &segments, adaptation).unwrap()
+    }
+
+    /// The mean loss over the supervised next tokens of both sequences.
+    fn loss(&self, hidden: &Tensor) -> Tensor {
+        let (mut rows, mut targets, mut start) = (Vec::new(), Vec::new(), 0);
+        for labels in &self.labels {
+            for (i, label) in labels.iter().enumerate().skip(1).filter(|(_, label)| **label >= 0) {
+                rows.push((start + i - 1) as u32);
+                targets.push(*label as u32);
+            }
+            start += labels.len();
+        }
+        let rows = Tensor::new(rows, &Device::Cpu).unwrap();
+        let sum = self.decoder.cross_entropy(&hidden.index_select(&rows, 0).unwrap(), &targets, true).unwrap();
+        (sum / targets.len() as f64).unwrap()
+    }
+
+    fn check_logits(&self, hidden: &Tensor, name: &str) {
+        let logits = self.decoder.logits(hidden).unwrap();
+        let mut start = 0;
+        for (row, ids) in self.ids.iter().enumerate() {
+            let expected = self.expected[name].get(row).unwrap().narrow(0, 0, ids.len()).unwrap();
+            let difference = largest(&(logits.narrow(0, start, ids.len()).unwrap() - &expected).unwrap());
+            assert!(difference <= 1e-4, "{name}, sequence {row}: logits are off by {difference}");
+            start += ids.len();
+        }
+    }
+}
+
+fn largest(tensor: &Tensor) -> f32 {
+    tensor.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
+}
+
+fn check_family(family: &str) {
+    let golden = Golden::load(family);
+    let base = golden.hidden(Adaptation::default());
+    golden.check_logits(&base, "logits_base");
+    let scalar = |t: &Tensor| t.to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap();
+    assert!((scalar(&golden.loss(&base)) - scalar(&golden.expected["loss_base"])).abs() <= 1e-5);
+
+    let tuned = golden.hidden(Adaptation { adapter: Some(&golden.adapter), with_gradient: true, dropout: None });
+    golden.check_logits(&tuned, "logits_lora");
+    let loss = golden.loss(&tuned);
+    assert!((scalar(&loss) - scalar(&golden.expected["loss_lora"])).abs() <= 1e-5);
+
+    let grads = loss.backward().unwrap();
+    let vars = golden.adapter.named_vars();
+    assert_eq!(vars.len(), golden.expected.keys().filter(|k| k.starts_with("grad.")).count());
+    for (name, var) in vars {
+        let expected = &golden.expected[&format!("grad.{name}")];
+        let grad = grads.get(var).unwrap_or_else(|| panic!("{name} has no gradient"));
+        let difference = largest(&(grad - expected).unwrap()) / largest(expected);
+        assert!(difference <= 1e-4, "gradient of {name} is off by {difference}");
+    }
+}
+
+#[test]
+fn llama_is_what_transformers_and_peft_compute() {
+    check_family("llama");
+}
+
+#[test]
+fn llama_3_rope_scaling_is_what_transformers_computes() {
+    check_family("llama3_rope");
+}
+
+#[test]
+fn the_old_style_of_config_gives_the_same_spec() {
+    for family in ["llama", "llama3_rope"] {
+        let spec = |name: &str| {
+            let text = std::fs::read_to_string(fixture(family).join(name)).unwrap();
+            tunewright::model::ModelSpec::from_config(&serde_json::from_str(&text).unwrap()).unwrap()
+        };
+        assert_eq!(spec("config.json"), spec("config_legacy.json"));
+    }
+}
+
+#[test]
+fn greedy_tokens_with_a_cache_are_those_of_transformers() {
+    for family in ["llama", "llama3_rope"] {
+        let golden = Golden::load(family);
+        let mut cache = KvCache::new(golden.decoder.spec());
+        let mut new = golden.ids[0].clone();
+        let mut greedy = Vec::new();
+        for _ in 0..12 {
+            let hidden = golden.decoder.forward_cached(&[&new], &mut [&mut cache], Some(&golden.adapter)).unwrap();
+            let logits = golden.decoder.logits(&hidden).unwrap();
+            let token = logits.argmax(1).unwrap().to_vec1::<u32>().unwrap()[0];
+            greedy.push(i64::from(token));
+            new = vec![token];
+        }
+        assert_eq!(greedy, golden.expected["greedy"].to_vec1::<i64>().unwrap(), "{family}");
+    }
+}
