@@ -48,8 +48,8 @@ pub enum Direction {
     Back,
 }
 
-/// Plays a new entry and writes it down; what was undone before can't be redone any more.
-pub fn record(db: &Connection, entry: &Entry) -> Result<(), ProjectError> {
+/// Plays a new entry and writes it down; what was undone before can't be redone any more. Gives the new revision.
+pub fn record(db: &Connection, entry: &Entry) -> Result<u64, ProjectError> {
     forget_undone(db)?;
     play_all(db, &entry.steps, Direction::Forward)?;
     let steps = serde_json::to_string(&entry.steps).map_err(ProjectError::Journal)?;
@@ -61,8 +61,8 @@ pub fn record(db: &Connection, entry: &Entry) -> Result<(), ProjectError> {
     bump_revision(db)
 }
 
-/// Plays the last entry back, or the first undone one forward; gives its steps.
-pub fn travel(db: &Connection, direction: Direction) -> Result<Option<Vec<Step>>, ProjectError> {
+/// Plays the last entry back, or the first undone one forward; gives its steps and the new revision.
+pub fn travel(db: &Connection, direction: Direction) -> Result<Option<(Vec<Step>, u64)>, ProjectError> {
     let sql = match direction {
         Direction::Back => "SELECT seq, steps FROM journal WHERE is_undone = 0 ORDER BY seq DESC LIMIT 1",
         Direction::Forward => "SELECT seq, steps FROM journal WHERE is_undone = 1 ORDER BY seq LIMIT 1",
@@ -73,8 +73,7 @@ pub fn travel(db: &Connection, direction: Direction) -> Result<Option<Vec<Step>>
     play_all(db, &steps, direction)?;
     let is_undone = direction == Direction::Back;
     db.execute("UPDATE journal SET is_undone = ? WHERE seq = ?", params![is_undone, seq])?;
-    bump_revision(db)?;
-    Ok(Some(steps))
+    Ok(Some((steps, bump_revision(db)?)))
 }
 
 /// What undo and redo would do, and the file that was imported last.
@@ -139,9 +138,10 @@ pub fn ranges(ids: &[i64]) -> Vec<(i64, i64)> {
     ranges
 }
 
-fn bump_revision(db: &Connection) -> Result<(), ProjectError> {
-    db.execute("UPDATE meta SET value = value + 1 WHERE key = 'revision'", [])?;
-    Ok(())
+fn bump_revision(db: &Connection) -> Result<u64, ProjectError> {
+    let sql = "UPDATE meta SET value = value + 1 WHERE key = 'revision' RETURNING CAST(value AS INTEGER)";
+    let revision: i64 = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    Ok(revision as u64)
 }
 
 fn play_all(db: &Connection, steps: &[Step], direction: Direction) -> Result<(), ProjectError> {

@@ -1,5 +1,5 @@
-//! Reading examples. The order of all rows is kept in memory (24 bytes a row), so that a page at any offset is a slice
-//! of it; it is read anew when the store's revision says that something changed.
+//! Reading examples. The order of all rows is kept in memory (32 bytes a row), so that a page at any offset is a slice
+//! of it. It follows this connection's small edits, and is read anew when the store's revision tells of others.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -38,6 +38,8 @@ pub fn split_of(code: i64) -> Split {
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     id: i64,
+    position: i64,
+    number: i64,
     split: Split,
     is_edited: bool,
     is_set_aside: bool,
@@ -87,17 +89,36 @@ impl Order {
         self.revision = None;
         self.filtered = None;
         self.slots.clear();
-        let mut select =
-            tx.prepare_cached("SELECT id, split, marks FROM examples WHERE presence = 1 ORDER BY position, number")?;
+        let mut select = tx.prepare_cached(
+            "SELECT id, position, number, split, marks FROM examples WHERE presence = 1 ORDER BY position, number",
+        )?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
-            let marks: i64 = row.get(2)?;
-            self.slots.push(Slot {
-                id: row.get(0)?,
-                split: split_of(row.get(1)?),
-                is_edited: marks & EDITED != 0,
-                is_set_aside: marks & SET_ASIDE != 0,
-            });
+            self.slots.push(slot(row)?);
+        }
+        self.revision = Some(revision);
+        Ok(())
+    }
+
+    /// Takes over a change that this connection made, which led to `revision`; a large one is left to [`Self::refresh`].
+    pub fn follow(&mut self, db: &Connection, revision: u64, ids: &[i64]) -> Result<(), ProjectError> {
+        const MAX_ROWS: usize = 100;
+        if ids.len() > MAX_ROWS || self.revision != Some(revision - 1) {
+            return Ok(());
+        }
+        // Only a complete change makes the order valid again.
+        self.revision = None;
+        self.filtered = None;
+        let mut select =
+            db.prepare_cached("SELECT id, position, number, split, marks FROM examples WHERE id = ? AND presence = 1")?;
+        let changed: HashSet<_> = ids.iter().collect();
+        self.slots.retain(|slot| !changed.contains(&slot.id));
+        for id in changed {
+            if let Some(slot) = select.query_row([id], slot).optional()? {
+                let key = |slot: &Slot| (slot.position, slot.number);
+                let at = self.slots.partition_point(|other| key(other) < key(&slot));
+                self.slots.insert(at, slot);
+            }
         }
         self.revision = Some(revision);
         Ok(())
@@ -212,6 +233,18 @@ pub fn stored_example(db: &Connection, id: i64) -> Result<StoredExample, Project
         Some(row) => full_row(row),
         None => Err(ProjectError::NoSuchExample { id }),
     }
+}
+
+fn slot(row: &Row) -> rusqlite::Result<Slot> {
+    let marks: i64 = row.get(4)?;
+    Ok(Slot {
+        id: row.get(0)?,
+        position: row.get(1)?,
+        number: row.get(2)?,
+        split: split_of(row.get(3)?),
+        is_edited: marks & EDITED != 0,
+        is_set_aside: marks & SET_ASIDE != 0,
+    })
 }
 
 fn example_row(row: &Row) -> rusqlite::Result<ExampleRow> {

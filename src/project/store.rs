@@ -96,8 +96,9 @@ impl Project {
     pub fn apply(&mut self, edit: &Edit) -> Result<Changed, ProjectError> {
         let tx = begin(&mut self.db)?;
         let Some((entry, ids)) = edits::entry(&tx, edit)? else { return Ok(Changed::default()) };
-        journal::record(&tx, &entry)?;
+        let revision = journal::record(&tx, &entry)?;
         tx.commit()?;
+        self.order.follow(&self.db, revision, &ids)?;
         self.last_changed = ids.first().copied();
         Ok(Changed { ids })
     }
@@ -114,9 +115,10 @@ impl Project {
 
     fn travel(&mut self, direction: Direction) -> Result<Option<Changed>, ProjectError> {
         let tx = begin(&mut self.db)?;
-        let Some(steps) = journal::travel(&tx, direction)? else { return Ok(None) };
+        let Some((steps, revision)) = journal::travel(&tx, direction)? else { return Ok(None) };
         tx.commit()?;
         let ids = journal::ids(&steps);
+        self.order.follow(&self.db, revision, &ids)?;
         self.last_changed = ids.first().copied();
         Ok(Some(Changed { ids }))
     }

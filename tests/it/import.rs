@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
 use tunewright::data::import::{ColumnRole, Format, ImportPreview, ImportRequest, Mapping, SplitSpec};
 use tunewright::data::{Example, ImportError, Message, Role, Split, preview, read_all, read_examples, save_rejected};
 use tunewright::task::Unwatched;
@@ -381,4 +382,43 @@ fn what_is_kept_but_odd_is_noted() {
     );
     assert_eq!(preview.description, "JSON Lines, UTF-8, OpenAI messages; not used: tools, id");
     assert_eq!(preview.examples[0].as_ref().unwrap().messages[0].role, Role::User);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// However a file was damaged: no panic, no endless loop, and every row is accounted for.
+    #[test]
+    fn a_damaged_file_gives_rows_and_sentences(
+        which in 0..5_usize,
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 0..6),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let list = format!("[{GOOD},\n{GOOD},\n{{\"prompt\": \"p\", \"completion\": \"c\"}}]");
+        let (name, text) = [
+            ("a.jsonl", format!("{GOOD}\n{GOOD}\n")),
+            ("a.json", list.clone()),
+            ("a.json", format!("{{\"n\": 1, \"rows\": {list}, \"tags\": []}}")),
+            ("a.csv", TICKETS.to_owned()),
+            ("a", TICKETS.replace(',', "\t")),
+        ][which].clone();
+        let mut bytes = text.into_bytes();
+        for (index, byte, kind) in hits {
+            let at = index.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                _ => { bytes.remove(at); }
+            }
+        }
+        bytes.truncate(cut.map_or(bytes.len(), |index| index.index(bytes.len())));
+        match look(name, &bytes) {
+            Ok(preview) => {
+                prop_assert_eq!(preview.num_rows, preview.num_accepted + preview.num_rejected);
+                prop_assert_eq!(preview.examples.len() as u64, preview.num_rows);
+                prop_assert!(preview.rejected.iter().all(|row| row.line > 0 && !row.reason.is_empty()));
+            }
+            Err(e) => prop_assert!(!e.to_string().is_empty()),
+        }
+    }
 }

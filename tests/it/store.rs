@@ -356,7 +356,7 @@ fn check_search(project: &mut Project) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn undo_goes_back_to_the_start_and_redo_to_the_end(acts in prop::collection::vec(act(), 1..25)) {
@@ -364,6 +364,10 @@ proptest! {
         let mut project = Project::create(&folder.path().join("project")).unwrap();
         for act in [Act::Import].iter().chain(&acts) {
             perform(&mut project, folder.path(), act);
+            // The order kept in memory is what a new connection reads.
+            let mut fresh = Project::open(project.folder()).unwrap();
+            prop_assert_eq!(rows(&mut project), rows(&mut fresh));
+            prop_assert_eq!(project.counts().unwrap(), fresh.counts().unwrap());
         }
         check_search(&mut project);
         let end = contents(&mut project);
