@@ -15,8 +15,11 @@ use super::theme::Theme;
 /// How wide a column is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Width {
-    Fixed(f32),
-    /// A part of what the fixed columns leave, by weight.
+    /// As this text needs, which is the longest to be expected; the title always fits.
+    Text(&'static str),
+    /// The same with an icon before it.
+    IconAndText(&'static str),
+    /// A part of what the other columns leave, by weight.
     Share(f32),
 }
 
@@ -31,8 +34,12 @@ pub struct Column {
 }
 
 impl Column {
-    pub const fn fixed(title: &'static str, width: f32) -> Self {
-        Self { title, width: Width::Fixed(width), align: Align::Min, color: None }
+    pub const fn text(title: &'static str, longest: &'static str) -> Self {
+        Self { title, width: Width::Text(longest), align: Align::Min, color: None }
+    }
+
+    pub const fn icon_and_text(title: &'static str, longest: &'static str) -> Self {
+        Self { title, width: Width::IconAndText(longest), align: Align::Min, color: None }
     }
 
     pub const fn share(title: &'static str, weight: f32) -> Self {
@@ -60,6 +67,8 @@ pub struct Table<'a> {
     pub scroll_to: Option<u64>,
     /// 12 inside a card, else the screen's edge.
     pub edge: f32,
+    /// A list: no heads, and rows as high as two lines.
+    pub is_list: bool,
 }
 
 /// What a person did with it.
@@ -80,8 +89,10 @@ impl Table<'_> {
     /// accessible name.
     pub fn show(&self, ui: &mut Ui, mut paint_row: impl FnMut(&mut Row<'_>) -> String) -> Done {
         let theme = Theme::of(ui);
-        let cells = self.cells(theme, ui.available_width());
-        self.head(ui, theme, &cells);
+        let cells = self.cells(ui, theme, ui.available_width());
+        if !self.is_list {
+            self.head(ui, theme, &cells);
+        }
         let id = ui.make_persistent_id((self.name, "rows"));
         let mut done = Done::default();
         let area = ui.available_rect_before_wrap();
@@ -90,7 +101,7 @@ impl Table<'_> {
         if let Some(row) = done.select.or(self.scroll_to) {
             scroll = scroll.vertical_scroll_offset(self.offset_showing(ui, theme, id, area, row));
         }
-        let row_height = theme.size.row_height;
+        let row_height = self.row_height(theme);
         scroll.show_viewport(ui, |ui, viewport| {
             ui.set_height(self.num_rows as f32 * row_height);
             let first = (viewport.min.y / row_height).floor().max(0.0) as u64;
@@ -132,7 +143,7 @@ impl Table<'_> {
         }
         let filter = EventFilter { vertical_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(focus.id, filter));
-        let page = (area.height() / theme.size.row_height).floor().max(1.0) as i64;
+        let page = (area.height() / self.row_height(theme)).floor().max(1.0) as i64;
         let step = ui.input(|input| {
             done.open = input.key_pressed(Key::Enter);
             done.delete = input.key_pressed(Key::Delete);
@@ -157,33 +168,42 @@ impl Table<'_> {
     /// The scroll offset closest to the present one at which `row` is in view.
     fn offset_showing(&self, ui: &Ui, theme: &Theme, id: Id, area: Rect, row: u64) -> f32 {
         let now = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or_default();
-        let top = row as f32 * theme.size.row_height;
-        now.clamp((top + theme.size.row_height - area.height()).max(0.0), top.max(0.0))
+        let top = row as f32 * self.row_height(theme);
+        now.clamp((top + self.row_height(theme) - area.height()).max(0.0), top.max(0.0))
+    }
+
+    fn row_height(&self, theme: &Theme) -> f32 {
+        if self.is_list { theme.size.row_height_two_lines } else { theme.size.row_height }
     }
 
     /// Left and right end of each column, from the table's left edge.
-    fn cells(&self, theme: &Theme, width: f32) -> Vec<(f32, f32)> {
+    fn cells(&self, ui: &Ui, theme: &Theme, width: f32) -> Vec<(f32, f32)> {
         let gap = theme.pad.cell_x * 2.0;
         let gaps = gap * self.columns.len().saturating_sub(1) as f32;
-        let (mut fixed, mut shares) = (0.0, 0.0);
-        for column in self.columns {
-            match column.width {
-                Width::Fixed(width) => fixed += width,
-                Width::Share(weight) => shares += weight,
-            }
-        }
+        let measure = |text: &str, font| ui.painter().layout_no_wrap(text.to_owned(), font, Color32::WHITE).size().x;
+        let natural = |column: &Column| {
+            let text = match column.width {
+                Width::Text(longest) => measure(longest, theme.body()),
+                Width::IconAndText(longest) => {
+                    measure(longest, theme.body()) + theme.size.icon_small + theme.space.xs + theme.space.xxs
+                }
+                Width::Share(_) => return None,
+            };
+            Some(text.max(measure(column.title, theme.small_strong())).ceil())
+        };
+        let natural: Vec<_> = self.columns.iter().map(natural).collect();
+        let fixed: f32 = natural.iter().flatten().sum();
+        let weight = |column: &Column| if let Width::Share(weight) = column.width { weight } else { 0.0 };
+        let shares: f32 = self.columns.iter().map(weight).sum();
         let left_over = (width - self.edge * 2.0 - gaps - fixed).max(0.0);
         let mut at = self.edge;
-        let cell = |column: &Column| {
-            let width = match column.width {
-                Width::Fixed(width) => width,
-                Width::Share(weight) => left_over * weight / shares,
-            };
+        let cell = |(column, natural): (&Column, &Option<f32>)| {
+            let width = natural.unwrap_or_else(|| left_over * weight(column) / shares);
             let from = at;
             at += width + gap;
             (from.round(), (from + width).round())
         };
-        self.columns.iter().map(cell).collect()
+        self.columns.iter().zip(&natural).map(cell).collect()
     }
 
     fn head(&self, ui: &mut Ui, theme: &Theme, cells: &[(f32, f32)]) {
@@ -258,6 +278,29 @@ impl<'a> Row<'a> {
         let left = left + size + self.theme.space.xs + self.theme.space.xxs;
         let galley = one_line(self.ui, text, self.theme.body(), color, right - left);
         paint_cell(self.ui, self.theme, self.rect, (left, right), Align::Min, &galley);
+    }
+
+    /// A title with a small line under it, and a mark before them.
+    pub fn two_lines(&mut self, column: usize, mark: Option<(Icon, Color32)>, title: &str, below: &str) {
+        let Some((left, right)) = self.cells.get(column).copied() else { return };
+        let theme = self.theme;
+        let mut x = self.rect.left() + left;
+        if let Some((icon, color)) = mark {
+            let center = Pos2::new(x + theme.size.icon_small / 2.0, self.rect.center().y);
+            icon.paint(self.ui.painter(), center, theme.size.icon_small, color);
+            x += theme.size.icon_small + theme.space.s;
+        }
+        let width = self.rect.left() + right - x;
+        let upper = one_line(self.ui, title, theme.body(), theme.text.normal, width);
+        let lower = one_line(self.ui, below, theme.small(), theme.text.faint, width);
+        let y = self.rect.center().y;
+        if upper.elided && self.pointer.is_some() {
+            self.hint = Some(title.to_owned());
+        }
+        let top = (y - theme.type_scale.line_body + theme.space.xs).round();
+        self.ui.painter().galley(Pos2::new(x, top), upper, theme.text.normal);
+        let at = Pos2::new(x, (y + theme.space.xs - theme.space.xxs).round());
+        self.ui.painter().galley(at, lower, theme.text.faint);
     }
 
     /// A grey bar where the text will be.

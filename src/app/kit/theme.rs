@@ -139,6 +139,7 @@ lengths!(Size {
     side_panel_train_width,
     side_panel_first_width,
     side_panel_wide_width,
+    held_out_width,
     control_height,
     control_height_small,
     control_height_large,

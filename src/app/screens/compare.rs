@@ -1,35 +1,265 @@
-//! (in the making)
+//! One prompt, answered by the base model and by the tuned one, side by side.
 
+mod answer;
+pub mod fields;
+mod list;
+mod prompt;
+pub mod state;
+
+pub use state::{CompareAction as Action, CompareState as State};
+
+use egui::{Align, Frame, Layout, Margin, Panel, Rect, Sense, Ui, UiBuilder, Vec2};
+
+use super::data::start::Starter;
+use super::runs::picker;
 use crate::app::jobs::Job;
-use crate::app::kit::{Mark, empty_state};
-use crate::app::{AppState, Cx, Drafts as AllDrafts};
+use crate::app::kit::{
+    Button, Mark, NumberField, Text, Theme, empty_state, format, icon, main_area, screen_header, segmented, way_on,
+};
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::engine::EventKind;
+use crate::engine::protocol::Side;
+use crate::generate::Sampling;
+use state::{CompareAction, Highlight};
 
+/// Text that is being typed.
 #[derive(Debug, Default)]
-pub struct State {}
-
-#[derive(Debug, Default)]
-pub struct Drafts {}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
-
-pub fn show(ui: &mut egui::Ui, _state: &AppState, _drafts: &mut AllDrafts, _actions: &mut Vec<crate::app::Action>) {
-    empty_state(ui, "Nothing here yet", "", |_| {});
+pub struct Drafts {
+    pub search: String,
 }
 
-pub fn update(_state: &mut AppState, _drafts: &mut AllDrafts, action: Action, _cx: &Cx<'_>) {
-    match action {}
+pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+    header(ui, state, actions);
+    if state.compare.chosen_run(&state.runs.records).is_none() {
+        return main_area(ui, |ui| no_run(ui, state, actions));
+    }
+    let theme = Theme::of(ui);
+    Panel::left("held out")
+        .resizable(false)
+        .exact_size(theme.size.held_out_width)
+        .frame(Frame::new().fill(theme.surface.panel))
+        .show(ui, |ui| list::show(ui, state, &mut drafts.compare, actions));
+    main_area(ui, |ui| body(ui, state, actions));
 }
 
-pub fn on_event(_state: &mut AppState, _drafts: &mut AllDrafts, _job: &Job, _event: &EventKind, _cx: &Cx<'_>) {}
-
-pub fn refresh(_state: &mut AppState, _drafts: &mut AllDrafts, _cx: &Cx<'_>) {}
-
-pub fn rail(_state: &AppState) -> (String, Mark) {
-    (String::new(), Mark::ToDo)
+fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let compare = &state.compare;
+    let mut picked = None;
+    let beside = |ui: &mut Ui| {
+        let chosen = compare.chosen_run(&state.runs.records);
+        picked = picker(ui, &state.runs.records, chosen);
+    };
+    screen_header(ui, "Compare", beside, |ui| {
+        let own = match compare.is_own {
+            true => Button::secondary("Held-out examples").icon(icon::LIST_BULLETS),
+            false => Button::secondary("Own prompt…").icon(icon::PENCIL_SIMPLE),
+        };
+        if ui.add(own).clicked() {
+            actions.push(CompareAction::OwnPrompt(!compare.is_own).into());
+        }
+        let len = compare.held_out.len().unwrap_or(0);
+        let (Some(row), false) = (compare.selected, compare.is_own || len == 0) else { return };
+        let next = Button::icon_only(icon::CARET_DOWN, "Next prompt").enabled_or(row + 1 < len, "This is the last one");
+        if ui.add(next).clicked() {
+            actions.push(CompareAction::Step(1).into());
+        }
+        let previous =
+            Button::icon_only(icon::CARET_UP, "Previous prompt").enabled_or(row > 0, "This is the first one");
+        if ui.add(previous).clicked() {
+            actions.push(CompareAction::Step(-1).into());
+        }
+        ui.add(Text::small(format!("{} of {}", format::thousands(row + 1), format::thousands(len))).faint());
+    });
+    if let Some(run) = picked {
+        actions.push(CompareAction::Run(run).into());
+    }
 }
 
-pub fn primary(_state: &AppState) -> Option<crate::app::Action> {
-    None
+fn no_run(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let is_training = state.jobs.training().is_some();
+    let text = match is_training {
+        true => "The first checkpoint of the run that trains now can be compared as soon as it is written",
+        false => "Here you read the same prompt answered before and after tuning. That needs a run with saved weights",
+    };
+    empty_state(ui, "Nothing to compare yet", text, |ui| {
+        let (title, button) = match is_training {
+            true => ("Watch the run", Button::primary("Go to Train")),
+            false => ("Train the first run", Button::primary("Go to Train")),
+        };
+        if way_on(ui, icon::PULSE, title, "On this machine, with your examples", button).clicked() {
+            actions.push(AnyAction::Go(Screen::Train));
+        }
+    });
+}
+
+/// From the top: prompt, both answers, expected answer, highlighting; below them the settings and the act.
+fn body(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, 0.0);
+    let room = ui.available_rect_before_wrap();
+    let foot_height = theme.size.control_height + theme.space.m * 2.0;
+    let (upper, foot) = room.split_top_bottom_at_y(room.bottom() - foot_height);
+    ui.painter().hline(foot.x_range(), foot.top(), theme.line(theme.stroke.normal));
+    let inner = foot.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
+    let layout = Layout::left_to_right(Align::Center);
+    ui.scope_builder(UiBuilder::new().max_rect(inner).layout(layout), |ui| settings(ui, state, actions));
+
+    let content = upper.shrink2(Vec2::new(theme.pad.screen_x, theme.pad.screen_y));
+    ui.scope_builder(UiBuilder::new().max_rect(content), |ui| {
+        ui.set_clip_rect(ui.clip_rect().intersect(upper));
+        prompt::show(ui, state, actions);
+        ui.add_space(theme.pad.between_cards);
+        let highlight_height = theme.size.control_height + theme.pad.between_cards;
+        let expected_height = if state.compare.expected().is_some() {
+            theme.size.filter_bar_height + theme.pad.between_cards
+        } else {
+            0.0
+        };
+        let top = ui.cursor().top();
+        let bottom = content.bottom() - highlight_height - expected_height;
+        sides(ui, state, Rect::from_min_max(egui::pos2(content.left(), top), egui::pos2(content.right(), bottom)));
+        if let Some(expected) = state.compare.expected() {
+            let top = bottom + theme.pad.between_cards;
+            let rect = Rect::from_x_y_ranges(content.x_range(), top..=top + theme.size.filter_bar_height);
+            answer::expected(ui, rect, expected);
+        }
+        let line =
+            Rect::from_min_max(egui::pos2(content.left(), content.bottom() - theme.size.control_height), content.max);
+        ui.scope_builder(UiBuilder::new().max_rect(line).layout(layout), |ui| highlight(ui, state, actions));
+    });
+}
+
+fn sides(ui: &mut Ui, state: &AppState, rect: Rect) {
+    let theme = Theme::of(ui);
+    let half = ((rect.width() - theme.pad.between_cards) / 2.0).floor();
+    let left = Rect::from_min_size(rect.min, Vec2::new(half, rect.height()));
+    let right = Rect::from_min_max(egui::pos2(rect.right() - half, rect.top()), rect.max);
+    answer::show(ui, left, state, Side::Before);
+    answer::show(ui, right, state, Side::After);
+}
+
+fn highlight(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.x = theme.space.m;
+    ui.add(Text::small("Highlight"));
+    let options = [
+        (Highlight::BeforeToAfter, "Before to after"),
+        (Highlight::AgainstExpected, "Against expected"),
+        (Highlight::Off, "Off"),
+    ];
+    let options = if state.compare.expected().is_some() { &options[..] } else { &[options[0], options[2]] };
+    if let Some(highlight) = segmented(ui, "Highlight", options, state.compare.highlight) {
+        actions.push(CompareAction::Highlight(highlight).into());
+    }
+    let mut swatch = |edge, fill, words: &str| {
+        ui.spacing_mut().item_spacing.x = theme.space.xs + theme.space.xxs;
+        ui.add_space(theme.space.xs);
+        let (square, _) = ui.allocate_exact_size(Vec2::splat(theme.space.s + theme.space.xxs), Sense::hover());
+        let radius = theme.rounding(theme.radius.mark);
+        ui.painter().rect(square, radius, fill, theme.line(edge), egui::StrokeKind::Inside);
+        ui.add(Text::small(words));
+    };
+    match state.compare.highlight {
+        Highlight::BeforeToAfter => {
+            swatch(theme.model.before, theme.model.before_tint, "only before");
+            swatch(theme.model.after, theme.model.after_tint, "only after");
+        }
+        Highlight::AgainstExpected if state.compare.expected().is_some() => {
+            swatch(theme.status.error, theme.status.error_tint, "not as expected");
+        }
+        Highlight::AgainstExpected | Highlight::Off => {}
+    }
+}
+
+fn settings(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.x = theme.space.s;
+    let sampling = &state.compare.sampling;
+    let mut changed = None;
+    let mut field = |name: &str, value: f64, step: f64, set: &dyn Fn(f64) -> Sampling| {
+        ui.add(Text::small(name));
+        let width = theme.size.control_height * 2.0;
+        let mut number = NumberField::new(name, value).step(step).width(width);
+        if step >= 1.0 {
+            number = number.integer();
+        }
+        if let Some(value) = number.show(ui) {
+            changed = Some(set(value));
+        }
+        ui.add_space(theme.space.s);
+    };
+    let of = || sampling.clone();
+    field("Temperature", sampling.temperature, 0.1, &|v| Sampling { temperature: v.clamp(0.0, 2.0), ..of() });
+    field("Top p", sampling.top_p, 0.05, &|v| Sampling { top_p: v.clamp(0.01, 1.0), ..of() });
+    field("Most tokens", sampling.max_new_tokens as f64, 16.0, &|v| Sampling {
+        max_new_tokens: v.clamp(1.0, 4096.0) as usize,
+        ..of()
+    });
+    field("Seed", sampling.seed as f64, 1.0, &|v| Sampling { seed: v.max(0.0) as u64, ..of() });
+    if let Some(sampling) = changed {
+        actions.push(CompareAction::Sampling(sampling).into());
+    }
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| act(ui, state, actions));
+}
+
+fn act(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    if state.compare.is_answering() {
+        if ui.add(Button::danger("Stop").icon(icon::SQUARE)).clicked() {
+            actions.push(CompareAction::Stop.into());
+        }
+        return;
+    }
+    let words = if state.compare.pair.is_some() { "Answer again" } else { "Answer" };
+    let button = Button::primary(words).icon(icon::ARROW_CLOCKWISE).key("Ctrl Enter");
+    if ui.add(button.disabled_by(state.compare.problem(&state.runs.records))).clicked() {
+        actions.push(CompareAction::Answer.into());
+    }
+}
+
+pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+    let AppState { compare, jobs, project, runs, .. } = state;
+    let mut starter = Starter { jobs, cx };
+    compare.apply(action, &runs.records, &mut starter);
+    if let Some(project) = project {
+        compare.tick(project, &mut starter);
+    }
+    drafts.compare.search.clone_from(&compare.search);
+}
+
+pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+    state.compare.on_event(job.id, event);
+    if state.screen == Screen::Compare && matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
+        refresh(state, drafts, cx);
+    }
+}
+
+pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+    let AppState { compare, jobs, project, .. } = state;
+    if let Some(project) = project {
+        compare.tick(project, &mut Starter { jobs, cx });
+    }
+}
+
+pub fn rail(state: &AppState) -> (String, Mark) {
+    if state.compare.is_answering() {
+        return ("Answering".to_owned(), Mark::Running);
+    }
+    match state.compare.chosen_run(&state.runs.records) {
+        None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),
+        None => ("Needs a run".to_owned(), Mark::ToDo),
+        Some(_) => {
+            let counts = state.project.as_ref().map(|project| project.counts).unwrap_or_default();
+            (format::count(counts.validation + counts.test, "prompt", "prompts"), Mark::Ready)
+        }
+    }
+}
+
+pub fn primary(state: &AppState) -> Option<AnyAction> {
+    let can = !state.compare.is_answering() && state.compare.problem(&state.runs.records).is_none();
+    can.then(|| CompareAction::Answer.into())
+}
+
+/// The padding of the cards of this screen.
+fn card_margin(theme: &Theme) -> Margin {
+    Margin::same(theme.pad.card as i8)
 }

@@ -10,6 +10,7 @@ pub mod state;
 mod table;
 pub mod tokens;
 
+pub use split_dialog::shares;
 pub use state::{DataAction as Action, DataState as State};
 
 use crate::app::jobs::Job;

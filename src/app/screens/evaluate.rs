@@ -1,35 +1,176 @@
-//! (in the making)
+//! Does it work on examples that training has not seen? Before and after, in words and in numbers.
 
+mod report;
+pub mod state;
+
+pub use state::{EvaluateAction as Action, EvaluateState as State};
+
+use egui::{Align, Layout, Ui};
+
+use super::data::start::Starter;
+use super::runs::{label, picker};
 use crate::app::jobs::Job;
-use crate::app::kit::{Mark, empty_state};
-use crate::app::{AppState, Cx, Drafts as AllDrafts};
+use crate::app::kit::{
+    Button, Card, Combo, Mark, Text, Theme, empty_state, format, icon, main_area, padded, progress, screen_header,
+    switch, way_on,
+};
+use crate::app::shell::words;
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
+use crate::data::Split;
 use crate::engine::EventKind;
+use crate::project::RunRecord;
 
-#[derive(Debug, Default)]
-pub struct State {}
+const PARTS: [(Split, &str); 2] = [(Split::Test, "Test"), (Split::Validation, "Validation")];
 
+/// Nothing is typed here.
 #[derive(Debug, Default)]
 pub struct Drafts {}
 
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
-
-pub fn show(ui: &mut egui::Ui, _state: &AppState, _drafts: &mut AllDrafts, _actions: &mut Vec<crate::app::Action>) {
-    empty_state(ui, "Nothing here yet", "", |_| {});
+pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+    let evaluate = &state.evaluate;
+    let Some(run) = evaluate.chosen_run(&state.runs.records) else {
+        screen_header(ui, "Evaluate", |_| {}, |_| {});
+        return main_area(ui, |ui| no_run(ui, state, actions));
+    };
+    header(ui, state, run, actions);
+    main_area(ui, |ui| match (evaluate.shown(run), &evaluate.failure, evaluate.job) {
+        (_, _, Some(job)) => running(ui, state, state.jobs.get(job), actions),
+        (Some(report), None, None) => {
+            let x = Theme::of(ui).pad.screen_x;
+            padded(ui, x, |ui| report::show(ui, report, actions));
+        }
+        (None, None, None) => not_yet(ui, state, run, actions),
+        (_, Some(failure), None) => failed(ui, failure, actions),
+    });
 }
 
-pub fn update(_state: &mut AppState, _drafts: &mut AllDrafts, action: Action, _cx: &Cx<'_>) {
-    match action {}
+fn header(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyAction>) {
+    let evaluate = &state.evaluate;
+    let has_report = evaluate.shown(run).is_some();
+    screen_header(
+        ui,
+        "Evaluate",
+        |_| {},
+        |ui| {
+            let words = if has_report { "Evaluate again" } else { "Evaluate" };
+            let button = if has_report { Button::secondary(words) } else { Button::primary(words) };
+            let button = button.icon(icon::ARROW_CLOCKWISE).key("Ctrl Enter");
+            if ui.add(button.enabled_or(evaluate.job.is_none(), "An evaluation is running")).clicked() {
+                actions.push(Action::Start.into());
+            }
+            if let Some(on) = switch(ui, "Write answers", "Write answers", evaluate.generate) {
+                actions.push(Action::Generate(on).into());
+            }
+            if let Some(part) = Combo::new("Part", &PARTS, evaluate.part).show(ui) {
+                actions.push(Action::Part(part).into());
+            }
+            ui.add(Text::small("On"));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if let Some(name) = picker(ui, &state.runs.records, Some(run)) {
+                    actions.push(Action::Run(name).into());
+                }
+                ui.add(Text::small("Run"));
+            });
+        },
+    );
 }
 
-pub fn on_event(_state: &mut AppState, _drafts: &mut AllDrafts, _job: &Job, _event: &EventKind, _cx: &Cx<'_>) {}
-
-pub fn refresh(_state: &mut AppState, _drafts: &mut AllDrafts, _cx: &Cx<'_>) {}
-
-pub fn rail(_state: &AppState) -> (String, Mark) {
-    (String::new(), Mark::ToDo)
+fn no_run(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let text = match state.jobs.training() {
+        Some(_) => "The run that trains now can be measured as soon as its first weights are written",
+        None => "What tuning changed is measured on examples that training has not seen. That needs a run first",
+    };
+    empty_state(ui, "Nothing to measure yet", text, |ui| {
+        let button = Button::primary("Go to Train");
+        if way_on(ui, icon::PULSE, "Train the first run", "On this machine, with your examples", button).clicked() {
+            actions.push(AnyAction::Go(Screen::Train));
+        }
+    });
 }
 
-pub fn primary(_state: &AppState) -> Option<crate::app::Action> {
-    None
+fn not_yet(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyAction>) {
+    let counts = state.project.as_ref().map(|project| project.counts).unwrap_or_default();
+    let num = if state.evaluate.part == Split::Test { counts.test } else { counts.validation };
+    let part = state.evaluate.part.as_str();
+    let text = format!(
+        "Measures {} and its base model on the {part} examples that were held out when it was trained; the project has \
+         {} now",
+        label(run),
+        format::count(num, "of them", "of them")
+    );
+    empty_state(ui, "Not measured yet", &text, |ui| {
+        let button = Button::primary("Evaluate");
+        let about = match state.evaluate.generate {
+            true => "Loss, perplexity, and every answer against the expected one",
+            false => "Loss and perplexity; switch “Write answers” on to compare answers, too",
+        };
+        if way_on(ui, icon::TARGET, "Before and after", about, button).clicked() {
+            actions.push(Action::Start.into());
+        }
+    });
+}
+
+fn running(ui: &mut Ui, _state: &AppState, job: Option<&Job>, actions: &mut Vec<AnyAction>) {
+    let doing = job.map_or_else(|| "Evaluating".to_owned(), words::doing);
+    let told = job.and_then(|job| job.progress.as_ref());
+    let text = match (told, job.is_some_and(|job| job.has_started)) {
+        (Some(progress), _) => words::progress(progress),
+        (None, true) => "The base model first, then the tuned one".to_owned(),
+        (None, false) => "Waits until the computing before it is done".to_owned(),
+    };
+    empty_state(ui, &doing, &text, |ui| {
+        let width = ui.available_width();
+        progress(ui, "Evaluation", told.and_then(|progress| progress.share()), width);
+        if ui.add(Button::danger("Stop").icon(icon::SQUARE)).clicked() {
+            actions.push(Action::Stop.into());
+        }
+    });
+}
+
+fn failed(ui: &mut Ui, failure: &crate::engine::Failure, actions: &mut Vec<AnyAction>) {
+    empty_state(ui, "The evaluation did not work", &failure.message, |ui| {
+        if let Some(hint) = &failure.hint {
+            Card::new().show(ui, |ui| ui.add(Text::body(hint).soft().wrapped()));
+        }
+        if ui.add(Button::secondary("Try again").icon(icon::ARROW_CLOCKWISE)).clicked() {
+            actions.push(Action::Start.into());
+        }
+    });
+}
+
+pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+    let AppState { evaluate, jobs, runs, .. } = state;
+    evaluate.apply(action, &runs.records, &mut Starter { jobs, cx });
+}
+
+pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, _cx: &Cx<'_>) {
+    state.evaluate.on_event(job.id, event);
+}
+
+pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, _cx: &Cx<'_>) {
+    if let Some(project) = &state.project {
+        state.evaluate.follow(&project.folder);
+    }
+}
+
+pub fn rail(state: &AppState) -> (String, Mark) {
+    if state.evaluate.job.is_some() {
+        return ("Measuring".to_owned(), Mark::Running);
+    }
+    match state.evaluate.chosen_run(&state.runs.records) {
+        None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),
+        None => ("Needs a run".to_owned(), Mark::ToDo),
+        Some(run) => match state.evaluate.shown(run).and_then(|report| report.after.as_ref()) {
+            Some(after) => match after.exact_match {
+                Some(share) => (format!("{} all right", format::percent(share)), Mark::Done),
+                None => (format!("Loss {}", format::loss(after.loss)), Mark::Done),
+            },
+            None => ("Ready".to_owned(), Mark::Ready),
+        },
+    }
+}
+
+pub fn primary(state: &AppState) -> Option<AnyAction> {
+    let can = state.evaluate.job.is_none() && state.evaluate.chosen_run(&state.runs.records).is_some();
+    can.then(|| Action::Start.into())
 }

@@ -1,35 +1,191 @@
-//! (in the making)
+//! Take it with you: the adapter's folder, what is in it, and the command lines that use it.
 
+pub mod state;
+
+pub use state::{ExportAction as Action, ExportState as State};
+
+use egui::{Align, Layout, Ui};
+
+use super::runs::{label, picker};
 use crate::app::jobs::Job;
-use crate::app::kit::{Mark, empty_state};
-use crate::app::{AppState, Cx, Drafts as AllDrafts};
+use crate::app::kit::{
+    Button, Card, Mark, Text, Theme, empty_state, fact, format, icon, main_area, reading_well, screen_header,
+    scrolling, section, way_on,
+};
+use crate::app::shell::words::model_name;
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::engine::EventKind;
+use crate::project::RunRecord;
+use state::Listing;
 
-#[derive(Debug, Default)]
-pub struct State {}
-
+/// Nothing is typed here.
 #[derive(Debug, Default)]
 pub struct Drafts {}
 
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
-
-pub fn show(ui: &mut egui::Ui, _state: &AppState, _drafts: &mut AllDrafts, _actions: &mut Vec<crate::app::Action>) {
-    empty_state(ui, "Nothing here yet", "", |_| {});
+pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+    let run = state.export.chosen_run(&state.runs.records);
+    header(ui, state, run, actions);
+    main_area(ui, |ui| match run {
+        None => no_run(ui, state, actions),
+        Some(run) => scrolling(ui, "export", |ui| {
+            ui.spacing_mut().item_spacing.y = Theme::of(ui).pad.between_cards;
+            adapter(ui, state, run, actions);
+            commands(ui, run, actions);
+        }),
+    });
 }
 
-pub fn update(_state: &mut AppState, _drafts: &mut AllDrafts, action: Action, _cx: &Cx<'_>) {
-    match action {}
+fn header(ui: &mut Ui, state: &AppState, run: Option<&RunRecord>, actions: &mut Vec<AnyAction>) {
+    let mut picked = None;
+    screen_header(
+        ui,
+        "Export",
+        |ui| picked = picker(ui, &state.runs.records, run),
+        |ui| {
+            if let Some(adapter) = run.and_then(|run| run.adapter.clone()) {
+                if ui.add(Button::primary("Open folder").icon(icon::FOLDER_OPEN).key("Ctrl Enter")).clicked() {
+                    actions.push(AnyAction::OpenFolder(adapter));
+                }
+            }
+        },
+    );
+    if let Some(name) = picked {
+        actions.push(Action::Run(name).into());
+    }
 }
 
-pub fn on_event(_state: &mut AppState, _drafts: &mut AllDrafts, _job: &Job, _event: &EventKind, _cx: &Cx<'_>) {}
-
-pub fn refresh(_state: &mut AppState, _drafts: &mut AllDrafts, _cx: &Cx<'_>) {}
-
-pub fn rail(_state: &AppState) -> (String, Mark) {
-    (String::new(), Mark::ToDo)
+fn no_run(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let text = match state.jobs.training() {
+        Some(_) => "The run that trains now can be taken along as soon as its first weights are written",
+        None => "What a run has learned is a small folder that other programs read, too. That needs a run first",
+    };
+    empty_state(ui, "Nothing to export yet", text, |ui| {
+        let button = Button::primary("Go to Train");
+        if way_on(ui, icon::PULSE, "Train the first run", "On this machine, with your examples", button).clicked() {
+            actions.push(AnyAction::Go(Screen::Train));
+        }
+    });
 }
 
-pub fn primary(_state: &AppState) -> Option<crate::app::Action> {
-    None
+fn adapter(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let Some(folder) = &run.adapter else { return };
+    Card::new().large().show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme.space.xs;
+        ui.horizontal(|ui| {
+            icon::PUZZLE_PIECE.show(ui, theme.text.soft);
+            ui.add(Text::strong("Adapter"));
+            ui.add(Text::small(label(run)));
+        });
+        let about = format!("Only what was learned, in PEFT's format; needs {} beside it", model_name(&run.model));
+        ui.add(Text::body(about).soft().wrapped());
+        ui.add_space(theme.space.s);
+        ui.horizontal(|ui| {
+            let copy = Button::link("Copy").small();
+            ui.add(Text::mono(folder.display().to_string()).soft());
+            if ui.add(copy).clicked() {
+                actions.push(AnyAction::Copy(folder.display().to_string()));
+            }
+        });
+        ui.add_space(theme.space.xs);
+        match state.export.listing.as_ref().filter(|listing| listing.folder == *folder) {
+            None => drop(ui.add(Text::small("Reading the folder").faint())),
+            Some(Listing { files: Err(error), .. }) => {
+                ui.add(Text::small(error).color(theme.status.error).wrapped());
+            }
+            Some(Listing { files: Ok(files), .. }) => {
+                for (name, num_bytes) in files {
+                    fact(ui, name, &format::bytes(*num_bytes));
+                }
+                let total = files.iter().map(|(_, num_bytes)| num_bytes).sum();
+                let count = format::count(files.len() as u64, "file", "files");
+                ui.add(Text::small(format!("{}, {count}", format::bytes(total))).faint());
+            }
+        }
+    });
+}
+
+/// Text in quotes where a shell would take it apart.
+fn quoted(text: &str) -> String {
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-@:\\".contains(c));
+    if is_plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+fn commands(ui: &mut Ui, run: &RunRecord, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let Some(adapter) = &run.adapter else { return };
+    let adapter = quoted(&adapter.display().to_string());
+    let model = quoted(&run.model.to_string());
+    let test = quoted(&run.run_dir.join("data").join("test.jsonl").display().to_string());
+    let recipe = quoted(&run.run_dir.join("recipe.toml").display().to_string());
+    let lines = [
+        (
+            "Ask the tuned model",
+            format!("tunewright generate --model {model} --adapter {adapter} --prompt 'Where is my order?'"),
+        ),
+        ("Measure it", format!("tunewright evaluate --model {model} --adapter {adapter} --data {test} --generate")),
+        ("Repeat the run", format!("tunewright train {recipe} --out another-run")),
+    ];
+    Card::new().large().show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme.space.s;
+        section(ui, "From the command line", "the same engine, without the window", |_| {});
+        for (name, line) in lines {
+            ui.horizontal(|ui| {
+                ui.add(Text::small(name));
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    let copy = Button::quiet("Copy").small().icon(icon::COPY);
+                    if ui.add(copy.name(format!("Copy: {name}"))).clicked() {
+                        actions.push(AnyAction::Copy(line.clone()));
+                    }
+                });
+            });
+            reading_well(ui, |ui| {
+                ui.set_min_width(ui.available_width());
+                ui.add(Text::mono(&line).wrapped());
+            });
+        }
+    });
+}
+
+pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+    match action {
+        Action::Run(name) => state.export.run = Some(name),
+        Action::Listed(listing) => state.export.listing = Some(listing),
+    }
+    list(state, cx);
+}
+
+/// Looks into the adapter's folder, in a thread of its own.
+fn list(state: &mut AppState, cx: &Cx<'_>) {
+    let run = state.export.chosen_run(&state.runs.records);
+    let Some(folder) = run.and_then(|run| run.adapter.clone()) else { return };
+    if state.export.listing.as_ref().is_none_or(|listing| listing.folder != folder) {
+        cx.files.run(move || Some(Action::Listed(state::read_folder(folder)).into()));
+    }
+}
+
+pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, _job: &Job, event: &EventKind, cx: &Cx<'_>) {
+    let is_runs = matches!(event, EventKind::Reply(reply) if matches!(**reply, crate::engine::Reply::Runs(_)));
+    if is_runs && state.screen == Screen::Export {
+        list(state, cx);
+    }
+}
+
+pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+    // A checkpoint may have been written anew.
+    state.export.listing = None;
+    list(state, cx);
+}
+
+pub fn rail(state: &AppState) -> (String, Mark) {
+    match state.export.chosen_run(&state.runs.records) {
+        None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),
+        None => ("Needs a run".to_owned(), Mark::ToDo),
+        Some(_) => ("Ready".to_owned(), Mark::Ready),
+    }
+}
+
+pub fn primary(state: &AppState) -> Option<AnyAction> {
+    let run = state.export.chosen_run(&state.runs.records)?;
+    run.adapter.clone().map(AnyAction::OpenFolder)
 }

@@ -1,30 +1,182 @@
-//! (in the making)
+//! The import dialog: what each column is, what comes of a row, what is left out and why.
 
+mod columns;
+mod parts;
+pub mod state;
+
+use egui::{Rect, UiBuilder, Vec2};
+
+pub use state::{MappingAction as Action, MappingState as State};
+
+use super::data::start::{Starter, now};
+use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
-use crate::app::kit::empty_state;
-use crate::app::{AppState, Cx, Drafts as AllDrafts};
-use crate::engine::EventKind;
+use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, format, icon, progress};
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
+use crate::data::import::{Format, ImportPreview};
+use crate::engine::{EventKind, Outcome};
+use state::{ImportDialog, Stage};
 
-#[derive(Debug, Default)]
-pub struct State {}
-
+/// Nothing is typed here that isn't a part of the request.
 #[derive(Debug, Default)]
 pub struct Drafts {}
 
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
-
-pub fn show(ui: &mut egui::Ui, _state: &AppState, _drafts: &mut AllDrafts, _actions: &mut Vec<crate::app::Action>) {
-    empty_state(ui, "Nothing here yet", "", |_| {});
+pub fn show(ui: &mut egui::Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+    let Some(dialog) = &state.mapping.dialog else { return };
+    let title = format!("Import {}", dialog.file_name());
+    let remark = dialog.preview.as_ref().map(remark).unwrap_or_default();
+    let num = dialog.preview.as_ref().map_or(0, |preview| preview.num_accepted);
+    let words = format!("Import {}", format::count(num, "example", "examples"));
+    let is_table = dialog.file_name().ends_with(".csv") || dialog.file_name().ends_with(".tsv");
+    let mark = if is_table { icon::FILE_CSV } else { icon::FILE_TEXT };
+    let frame = Dialog::new("import", &title).icon(mark).remark(&remark).wide().primary(&words, dialog.problem());
+    let mut body_actions = Vec::new();
+    let (end, ()) =
+        frame.show(ui.ctx(), |ui| body(ui, state, dialog, &mut body_actions), |ui| foot(ui, state, dialog, actions));
+    actions.append(&mut body_actions);
+    match end {
+        DialogEnd::Confirmed => actions.push(Action::Import.into()),
+        DialogEnd::Cancelled => actions.push(Action::Close.into()),
+        DialogEnd::StillOpen => {}
+    }
+    match state.mapping.wake_in(ui.input(|input| input.time)) {
+        Some(secs) if secs <= 0.0 => actions.push(Action::Tick.into()),
+        Some(secs) => ui.ctx().request_repaint_after_secs(secs as f32),
+        None => {}
+    }
 }
 
-pub fn update(_state: &mut AppState, _drafts: &mut AllDrafts, action: Action, _cx: &Cx<'_>) {
-    match action {}
+fn remark(preview: &ImportPreview) -> String {
+    let rows = format::count(preview.num_rows, "row", "rows");
+    match preview.format {
+        Format::Columns => {
+            let columns = format::count(preview.columns.len() as u64, "column", "columns");
+            format!("{rows}, {columns}, {}", preview.description)
+        }
+        _ => format!("{rows}, {}", preview.description),
+    }
 }
 
-pub fn on_event(_state: &mut AppState, _drafts: &mut AllDrafts, _job: &Job, _event: &EventKind, _cx: &Cx<'_>) {}
+/// Of fixed height, so that nothing jumps while the file is read.
+fn body(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let window = ui.ctx().content_rect().height();
+    let height = (theme.size.dialog_width - theme.size.dialog_head_height * 2.0)
+        .min(window - theme.size.dialog_head_height * 2.0 - theme.space.xxl * 2.0);
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), egui::Sense::hover());
+    ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
+        ui.set_clip_rect(ui.clip_rect().intersect(rect));
+        ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, 0.0);
+        match (&dialog.preview, &dialog.failure) {
+            (_, Some(failure)) if dialog.preview.is_none() => parts::failed(ui, failure),
+            (Some(preview), _) => filled(ui, rect, dialog, preview, actions),
+            (None, _) => parts::reading(ui, state, dialog),
+        }
+    });
+}
+
+fn filled(ui: &mut egui::Ui, rect: Rect, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
+    if preview.format == Format::Columns {
+        columns::show(ui, dialog, preview, actions);
+    }
+    let theme = Theme::of(ui);
+    let lower = Rect::from_min_max(egui::pos2(rect.left(), ui.cursor().top()), rect.max);
+    let middle = (lower.left() + lower.width() / 2.0).round();
+    let left = Rect::from_min_max(lower.min, egui::pos2(middle, lower.bottom()));
+    let right = Rect::from_min_max(egui::pos2(middle, lower.top()), lower.max);
+    ui.painter().rect_filled(right, 0.0, theme.surface.panel);
+    ui.painter().vline(middle, lower.y_range(), theme.line(theme.stroke.normal));
+    let half = |ui: &mut egui::Ui, rect: Rect, content: &mut dyn FnMut(&mut egui::Ui)| {
+        let inner = rect.shrink2(Vec2::new(theme.pad.dialog_x, theme.space.m));
+        ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
+            ui.set_clip_rect(ui.clip_rect().intersect(rect));
+            content(ui);
+        });
+    };
+    half(ui, left, &mut |ui| parts::settings(ui, dialog, preview, actions));
+    let mut more = Vec::new();
+    half(ui, right, &mut |ui| match dialog.shows_rejected {
+        true => parts::rejected(ui, dialog, preview, &mut more),
+        false => parts::example(ui, dialog, preview, &mut more),
+    });
+    actions.append(&mut more);
+}
+
+/// What will happen, in numbers.
+fn foot(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    if let Stage::Importing { done, total, .. } = &dialog.stage {
+        let share = total.filter(|total| *total > 0).map(|total| *done as f32 / total as f32);
+        progress(ui, "Import", share, theme.size.settings_name_width);
+        let words = match total {
+            Some(total) => format!("{} of {} rows", format::thousands(*done), format::thousands(*total)),
+            None => format!("{} rows", format::thousands(*done)),
+        };
+        ui.add(Text::small(words));
+        return;
+    }
+    let Some(preview) = &dialog.preview else { return };
+    if let Some(failure) = &dialog.failure {
+        icon::X_CIRCLE.filled().show(ui, theme.status.error);
+        ui.add(Text::small(&failure.message).color(theme.status.error).one_line());
+        return;
+    }
+    if !dialog.is_current() {
+        let job = if let Stage::Reading(job) = dialog.stage { state.jobs.get(job) } else { None };
+        let share = job.and_then(|job| job.progress.as_ref()).and_then(|progress| progress.share());
+        progress(ui, "Reading", share, theme.size.settings_name_width);
+        ui.add(Text::small("Reading the file with these settings"));
+        return;
+    }
+    parts::outcome(ui, dialog, preview, actions);
+    if preview.num_rejected > 0 {
+        let words = if dialog.shows_rejected { "Hide" } else { "Show" };
+        if ui.add(Button::link(words)).clicked() {
+            actions.push(Action::ShowRejected(!dialog.shows_rejected).into());
+        }
+    }
+}
+
+pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+    if action == Action::PickRejectedFile {
+        let stem = state.mapping.dialog.as_ref().map(ImportDialog::file_name).unwrap_or_default();
+        let name = format!("{stem}.left-out.jsonl");
+        let pick = FilePick { title: "Save the rows that are left out", kind: PickKind::Save { name } };
+        return cx.pick(pick, |path| Action::SaveRejected(path).into());
+    }
+    let AppState { mapping, jobs, project, .. } = state;
+    let Some(project) = project else { return };
+    mapping.apply(action, &project.folder, now(cx), &mut Starter { jobs, cx });
+    mapping.tick(now(cx), &mut Starter { jobs, cx });
+    follow(state);
+}
+
+/// The dialog is gone when its content is.
+fn follow(state: &mut AppState) {
+    if state.mapping.dialog.is_none() && state.dialog == Some(OpenDialog::Import) {
+        state.dialog = None;
+    }
+}
+
+pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, _cx: &Cx<'_>) {
+    state.mapping.on_event(job.id, event);
+    follow(state);
+    let is_import = matches!(job.spec, crate::engine::JobSpec::Import { .. });
+    if let (true, EventKind::Finished(Outcome::Completed)) = (is_import, event) {
+        if let Some(report) = state.mapping.report.take() {
+            let took = format::duration(job.since.elapsed().as_secs_f64());
+            let left_out = match report.num_rejected {
+                0 => String::new(),
+                num => format!(", {} left out", format::count(num, "row", "rows")),
+            };
+            let imported = format::count(report.num_imported, "example", "examples");
+            state.status = format!("Imported {imported} in {took}{left_out}");
+        }
+    }
+}
 
 /// Opens the import dialog for a file of the open project: looks at the file and sets `state.dialog`.
-pub fn open(state: &mut AppState, _drafts: &mut AllDrafts, _path: std::path::PathBuf, _cx: &Cx<'_>) {
-    state.dialog = Some(crate::app::OpenDialog::Import);
+pub fn open(state: &mut AppState, drafts: &mut AllDrafts, path: std::path::PathBuf, cx: &Cx<'_>) {
+    update(state, drafts, Action::Open(path), cx);
+    state.dialog = Some(OpenDialog::Import);
 }

@@ -1,33 +1,77 @@
-//! (in the making)
+//! All runs of the project: what was asked, how it went, and their curves.
 
+mod screen;
+pub mod state;
+
+pub use screen::show;
+pub use state::{RunsAction as Action, RunsState as State};
+
+use super::data::start::Starter;
 use crate::app::jobs::Job;
-use crate::app::kit::{Mark, empty_state};
+use crate::app::kit::{Combo, Mark, format};
 use crate::app::{AppState, Cx, Drafts as AllDrafts};
-use crate::engine::EventKind;
+use crate::engine::{EventKind, JobSpec};
+use crate::project::{RunRecord, state::RunStatus};
 
-#[derive(Debug, Default)]
-pub struct State {}
+/// A run as a picker shows it: its name and which weights are used.
+pub fn label(run: &RunRecord) -> String {
+    match (run.best_step, run.status) {
+        (Some(step), _) => format!("{}, best step {step}", run.name),
+        (None, RunStatus::Running) => format!("{}, running", run.name),
+        (None, _) => format!("{}, step {}", run.name, run.num_steps_done),
+    }
+}
 
+/// Chooses among the runs that have weights; tells the name of another one.
+pub fn picker(ui: &mut egui::Ui, runs: &[RunRecord], chosen: Option<&RunRecord>) -> Option<String> {
+    let chosen = chosen?;
+    let usable: Vec<_> = runs.iter().filter(|run| run.adapter.is_some()).collect();
+    let labels: Vec<_> = usable.iter().map(|run| label(run)).collect();
+    let options: Vec<_> = labels.iter().enumerate().map(|(i, label)| (i, label.as_str())).collect();
+    let current = usable.iter().position(|run| run.name == chosen.name)?;
+    let picked = Combo::new("Run", &options, current).show(ui)?;
+    usable.get(picked).map(|run| run.name.clone())
+}
+
+/// Nothing is typed here.
 #[derive(Debug, Default)]
 pub struct Drafts {}
 
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
-
-pub fn show(ui: &mut egui::Ui, _state: &AppState, _drafts: &mut AllDrafts, _actions: &mut Vec<crate::app::Action>) {
-    empty_state(ui, "Nothing here yet", "", |_| {});
+pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+    let AppState { runs, jobs, .. } = state;
+    runs.apply(action, &mut Starter { jobs, cx });
 }
 
-pub fn update(_state: &mut AppState, _drafts: &mut AllDrafts, action: Action, _cx: &Cx<'_>) {
-    match action {}
+pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+    let AppState { runs, jobs, project, .. } = state;
+    runs.on_event(job.id, event);
+    let is_run = matches!(job.spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. });
+    let has_news =
+        is_run && matches!(event, EventKind::RunStarted { .. } | EventKind::Checkpoint { .. } | EventKind::Finished(_));
+    let is_other_project = project.as_ref().is_some_and(|project| project.folder != runs.folder);
+    if let (true, Some(project)) = (has_news || is_other_project, project) {
+        runs.list(&project.folder, &mut Starter { jobs, cx });
+    }
+    if runs.wants_curves() {
+        runs.read(&mut Starter { jobs, cx });
+    }
 }
 
-pub fn on_event(_state: &mut AppState, _drafts: &mut AllDrafts, _job: &Job, _event: &EventKind, _cx: &Cx<'_>) {}
+pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+    let AppState { runs, jobs, project, .. } = state;
+    if let Some(project) = project {
+        runs.list(&project.folder, &mut Starter { jobs, cx });
+    }
+}
 
-pub fn refresh(_state: &mut AppState, _drafts: &mut AllDrafts, _cx: &Cx<'_>) {}
-
-pub fn rail(_state: &AppState) -> (String, Mark) {
-    (String::new(), Mark::ToDo)
+pub fn rail(state: &AppState) -> (String, Mark) {
+    match state.runs.records.len() as u64 {
+        0 => ("None yet".to_owned(), Mark::ToDo),
+        num if state.jobs.training().is_some() => {
+            (format!("{}, 1 active", format::count(num, "run", "runs")), Mark::ToDo)
+        }
+        num => (format::count(num, "run", "runs"), Mark::ToDo),
+    }
 }
 
 pub fn primary(_state: &AppState) -> Option<crate::app::Action> {

@@ -18,12 +18,12 @@ const ANSWER: usize = 4;
 const TURNS: usize = 5;
 
 const COLUMNS: [Column; 6] = [
-    Column::fixed("#", 44.0),
-    Column::fixed("Split", 40.0),
-    Column::fixed("Status", 76.0),
+    Column::text("#", "88,888"),
+    Column::text("Split", "Train"),
+    Column::icon_and_text("Status", "Set aside"),
     Column::share("Prompt", 3.0),
     Column::share("Answer", 2.0),
-    Column::fixed("Turns", 36.0).right(),
+    Column::text("Turns", "88").right(),
 ];
 
 pub(super) fn show(
@@ -104,6 +104,7 @@ fn rows(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
         selected: data.selected,
         scroll_to: data.scroll_to,
         edge: Theme::of(ui).pad.screen_x,
+        is_list: false,
     };
     let done = table.show(ui, |row| match data.rows.get(row.index) {
         Some(example) => paint_row(row, example),

@@ -1,0 +1,124 @@
+//! The held-out examples at the left.
+
+use egui::{Frame, Margin, Ui};
+
+use super::fields;
+use super::state::{CompareAction, CompareState, Pair};
+use super::{AnyAction, AppState, Drafts};
+use crate::app::kit::row::place;
+use crate::app::kit::table::{Column, Row, Table};
+use crate::app::kit::{Button, Icon, Text, TextInput, Theme, format, icon};
+use crate::app::screens::data;
+use crate::data::Split;
+use crate::data::import::SplitSpec;
+use crate::project::ExampleRow;
+
+pub(super) fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.y = 0.0;
+    let margin = Margin::symmetric(theme.space.m as i8, theme.space.s as i8);
+    Frame::new().inner_margin(margin).show(ui, |ui| {
+        let field = TextInput::new("Search held-out prompts", &mut drafts.search).icon(icon::MAGNIFYING_GLASS);
+        if field.hint("Search held-out prompts").id(place("search")).show(ui).changed() {
+            actions.push(CompareAction::Search(drafts.search.clone()).into());
+        }
+    });
+    let edge = ui.cursor().top() - theme.width.line / 2.0;
+    ui.painter().hline(ui.max_rect().x_range(), edge, theme.line(theme.stroke.normal));
+    let compare = &state.compare;
+    match compare.held_out.len() {
+        Some(0) if !compare.held_out.is_stale() => nothing(ui, compare, actions),
+        len => rows(ui, compare, len.unwrap_or(0), actions),
+    }
+}
+
+fn nothing(ui: &mut Ui, compare: &CompareState, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    Frame::new().inner_margin(Margin::same(theme.space.m as i8)).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme.space.s;
+        if !compare.search.trim().is_empty() {
+            ui.add(Text::body("No held-out example has these words").soft().wrapped());
+            return;
+        }
+        ui.add(Text::body("Nothing is held out. Validation and test examples stand here").soft().wrapped());
+        if ui.add(Button::secondary("Split…").small()).clicked() {
+            actions.push(AnyAction::Go(crate::app::Screen::Data));
+            actions.push(data::Action::SplitDialog(Some(SplitSpec::default())).into());
+        }
+    });
+}
+
+fn rows(ui: &mut Ui, compare: &CompareState, len: u64, actions: &mut Vec<AnyAction>) {
+    let columns = [Column::share("Prompt", 1.0)];
+    let table = Table {
+        name: "Held-out examples",
+        columns: &columns,
+        num_rows: len,
+        selected: compare.selected.filter(|_| !compare.is_own),
+        scroll_to: compare.scroll_to,
+        edge: Theme::of(ui).space.l,
+        is_list: true,
+    };
+    let done = table.show(ui, |row| match compare.held_out.get(row.index) {
+        Some(example) => paint_row(row, compare, example),
+        None => {
+            row.placeholder(0);
+            format!("Row {}, on its way", row.index + 1)
+        }
+    });
+    if compare.scroll_to.is_some() {
+        actions.push(CompareAction::Scrolled.into());
+    }
+    if compare.held_out.needs(&done.visible) {
+        actions.push(CompareAction::Visible(done.visible).into());
+    }
+    if let Some(row) = done.select {
+        actions.push(CompareAction::Select(row).into());
+    }
+    if done.open {
+        actions.push(CompareAction::Answer.into());
+    }
+}
+
+fn paint_row(row: &mut Row<'_>, compare: &CompareState, example: &ExampleRow) -> String {
+    let theme = row.theme();
+    let split = if example.split == Split::Test { "test" } else { "validation" };
+    let (mark, words) = match compare.pair_of(example.id).and_then(|pair| judge(compare, pair)) {
+        Some(verdict) => verdict.look(theme),
+        None => ((icon::MINUS, theme.text.disabled), split),
+    };
+    let below = format!("{}, {words}", format::thousands(example.number));
+    row.two_lines(0, Some(mark), &example.prompt, &below);
+    format!("Example {}, {words}: {}", example.number, example.prompt)
+}
+
+/// How the tuned answer does beside the base model's.
+enum Verdict {
+    Better,
+    Same,
+    Worse,
+}
+
+impl Verdict {
+    fn look(self, theme: &Theme) -> ((Icon, egui::Color32), &'static str) {
+        match self {
+            Self::Better => ((icon::ARROW_UP, theme.status.ok), "got better"),
+            Self::Same => ((icon::EQUALS, theme.text.faint), "same"),
+            Self::Worse => ((icon::ARROW_DOWN, theme.status.error), "got worse"),
+        }
+    }
+}
+
+fn judge(compare: &CompareState, pair: &Pair) -> Option<Verdict> {
+    let expected = pair.expected.as_deref().or_else(|| compare.expected())?;
+    let score = |answer: &str| match fields::check(expected, answer) {
+        Some(fields) => fields::num_right(&fields),
+        None => usize::from(fields::is_right(expected, answer)),
+    };
+    let (before, after) = (score(&pair.before.text), score(&pair.after.text));
+    Some(match after.cmp(&before) {
+        std::cmp::Ordering::Greater => Verdict::Better,
+        std::cmp::Ordering::Equal => Verdict::Same,
+        std::cmp::Ordering::Less => Verdict::Worse,
+    })
+}

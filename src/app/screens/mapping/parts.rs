@@ -1,0 +1,240 @@
+//! The lower part: how rows become turns, one row as an example, and what is left out.
+
+use egui::{Align, Layout, ScrollArea, Ui};
+
+use super::state::{ImportDialog, MappingAction, Stage};
+use super::{AnyAction, AppState, Theme};
+use crate::app::kit::{
+    Button, Text, TextInput, format, icon, one_line, progress, role_block, role_heading, rule, section, segmented,
+};
+use crate::app::screens::data::shares;
+use crate::data::Role;
+use crate::data::import::{Format, ImportPreview, Rejected};
+use crate::engine::Failure;
+
+pub(super) fn reading(ui: &mut Ui, state: &AppState, dialog: &ImportDialog) {
+    let theme = Theme::of(ui);
+    let job = if let Stage::Reading(job) = dialog.stage { state.jobs.get(job) } else { None };
+    let share = job.and_then(|job| job.progress.as_ref()).and_then(|progress| progress.share());
+    ui.add_space(theme.space.xxl);
+    ui.vertical_centered(|ui| {
+        ui.add(Text::body("Reading the file").soft());
+        ui.add_space(theme.space.s);
+        progress(ui, "Reading the file", share, theme.size.side_panel_min);
+    });
+}
+
+pub(super) fn failed(ui: &mut Ui, failure: &Failure) {
+    let theme = Theme::of(ui);
+    egui::Frame::new().inner_margin(egui::Margin::same(theme.pad.dialog_x as i8)).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme.space.s;
+        ui.horizontal(|ui| {
+            icon::X_CIRCLE.filled().show(ui, theme.status.error);
+            ui.add(Text::strong("This file can't be read"));
+        });
+        ui.add(Text::body(&failure.message).wrapped());
+        if let Some(hint) = &failure.hint {
+            ui.add(Text::body(hint).soft().wrapped());
+        }
+    });
+}
+
+pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.y = theme.space.xs + theme.space.xxs;
+    if preview.format == Format::Columns {
+        mapping(ui, dialog, actions);
+    } else {
+        recognised(ui, preview, actions);
+    }
+    ui.add_space(theme.space.xs);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
+        ui.add(Text::body("Split").soft());
+        if let Some(spec) = shares(ui, &dialog.request.split) {
+            actions.push(MappingAction::Split(spec).into());
+        }
+    });
+    for (note, count) in &preview.notes {
+        ui.horizontal(|ui| {
+            icon::INFO.show_sized(ui, theme.size.icon_small, theme.text.faint);
+            ui.add(Text::small(format!("{}: {note}", format::count(*count, "example", "examples"))).wrapped());
+        });
+    }
+}
+
+fn mapping(ui: &mut Ui, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let Some(mapping) = dialog.mapping() else { return };
+    let heading = |ui: &mut Ui, role: Role, remark: &str| {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = theme.space.s;
+            role_heading(ui, role);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Text::small(remark)));
+        });
+    };
+    heading(ui, Role::System, "Put before every example, may be empty");
+    let mut text = mapping.system_message.clone();
+    let field =
+        TextInput::new("System message", &mut text).rows(2).hint("Such as: sort the ticket, answer with JSON only");
+    if field.show(ui).changed() {
+        actions.push(MappingAction::SystemMessage(text).into());
+    }
+    ui.add_space(theme.space.xs);
+    heading(
+        ui,
+        Role::Assistant,
+        if mapping.answer_as_json { "One object, the columns' names are its keys" } else { "" },
+    );
+    let options = [(false, "Plain text"), (true, "JSON object")];
+    if let Some(on) = segmented(ui, "Answer as", &options, mapping.answer_as_json) {
+        actions.push(MappingAction::AnswerAsJson(on).into());
+    }
+}
+
+fn recognised(ui: &mut Ui, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
+    let (name, how) = match preview.format {
+        Format::OpenAiMessages => ("OpenAI messages", "Turns are taken as they are, with their roles and weights"),
+        Format::ShareGpt => ("ShareGPT conversations", "“human” is the user, “gpt” is the answer"),
+        Format::Alpaca => ("Alpaca instructions", "Instruction and input are the question, output is the answer"),
+        Format::PromptCompletion => {
+            ("Prompts and completions", "The prompt is the question, the completion the answer")
+        }
+        Format::Columns => ("Columns", ""),
+    };
+    section(ui, "Recognised by itself", "", |ui| {
+        if ui.add(Button::link("Other file…")).clicked() {
+            actions.push(AnyAction::ChooseImport);
+        }
+    });
+    ui.add(Text::strong(name));
+    ui.add(Text::body(how).soft().wrapped());
+}
+
+pub(super) fn example(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let num = preview.examples.len();
+    let shown = dialog.shown_example.min(num.saturating_sub(1));
+    ui.horizontal(|ui| {
+        ui.add(Text::strong(format!("Row {} as an example", shown + 1)));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.spacing_mut().item_spacing.x = theme.space.xs;
+            let next = Button::icon_only(icon::CARET_RIGHT, "Next row");
+            let last = format!("Only the first {num} rows are shown here");
+            if ui.add(next.enabled_or(shown + 1 < num, last)).clicked() {
+                actions.push(MappingAction::ShowExample(shown + 1).into());
+            }
+            let previous = Button::icon_only(icon::CARET_LEFT, "Previous row");
+            if ui.add(previous.enabled_or(shown > 0, "This is the first row")).clicked() {
+                actions.push(MappingAction::ShowExample(shown - 1).into());
+            }
+        });
+    });
+    ui.add_space(theme.space.s);
+    ScrollArea::vertical().id_salt("example").auto_shrink(false).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme.space.m;
+        match preview.examples.get(shown) {
+            Some(Ok(example)) => {
+                for message in &example.messages {
+                    role_block(
+                        ui,
+                        message.role,
+                        |_| {},
+                        |ui| {
+                            let is_json =
+                                message.role == Role::Assistant && message.content.trim_start().starts_with('{');
+                            let text = match (is_json, message.content.is_empty()) {
+                                (_, true) => Text::body("Empty").faint(),
+                                (true, _) => Text::mono(&message.content),
+                                (false, _) if message.role == Role::System => Text::body(&message.content).soft(),
+                                (false, _) => Text::body(&message.content),
+                            };
+                            ui.add(text.wrapped());
+                        },
+                    );
+                }
+            }
+            Some(Err(rejected)) => left_out(ui, rejected),
+            None => drop(ui.add(Text::body("The file has no rows").soft())),
+        }
+    });
+}
+
+fn left_out(ui: &mut Ui, rejected: &Rejected) {
+    let theme = Theme::of(ui);
+    ui.horizontal(|ui| {
+        icon::WARNING.filled().show(ui, theme.status.warning);
+        ui.add(Text::body("This row is left out").color(theme.status.warning));
+    });
+    ui.add(Text::body(why(rejected)).wrapped());
+    ui.add(Text::mono(&rejected.source).faint().wrapped());
+}
+
+fn why(rejected: &Rejected) -> String {
+    match &rejected.field {
+        Some(field) => format!("Line {}, {field}: {}", rejected.line, rejected.reason),
+        None => format!("Line {}: {}", rejected.line, rejected.reason),
+    }
+}
+
+pub(super) fn rejected(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.horizontal(|ui| {
+        ui.add(Text::strong(format!("{} left out", format::count(preview.num_rejected, "row", "rows"))));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let save = Button::secondary("Save left-out rows…").small().icon(icon::FLOPPY_DISK);
+            if ui.add(save).clicked() {
+                actions.push(MappingAction::PickRejectedFile.into());
+            }
+        });
+    });
+    if let Some(path) = &dialog.saved_to {
+        ui.add(Text::small(format!("Saved to {}", path.display())).color(theme.status.ok).wrapped());
+    }
+    ui.add_space(theme.space.s);
+    ScrollArea::vertical().id_salt("left out").auto_shrink(false).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme.space.xs;
+        for rejected in &preview.rejected {
+            ui.add(Text::body(why(rejected)).wrapped());
+            ui.add(Text::mono(rejected.source.trim()).faint().one_line());
+            rule(ui);
+        }
+        let more = preview.num_rejected.saturating_sub(preview.rejected.len() as u64);
+        if more > 0 {
+            ui.add(Text::small(format!("and {} more; the saved file has them all", format::thousands(more))));
+        }
+    });
+}
+
+/// How many come in, and how many don't and why.
+pub(super) fn outcome(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, _actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.x = theme.space.s;
+    if preview.num_accepted > 0 {
+        icon::CHECK_CIRCLE.filled().show(ui, theme.status.ok);
+        ui.add(Text::strong(format::thousands(preview.num_accepted)));
+        ui.add(Text::body(if preview.num_accepted == 1 { "example" } else { "examples" }).soft());
+        ui.add_space(theme.space.s);
+    } else if let Some(problem) = dialog.problem() {
+        icon::WARNING.filled().show(ui, theme.status.warning);
+        ui.add(Text::body(problem).soft());
+        return;
+    }
+    if preview.num_rejected > 0 {
+        icon::WARNING.filled().show(ui, theme.status.warning);
+        ui.add(Text::strong(format::thousands(preview.num_rejected)));
+        let reasons: Vec<_> =
+            preview.reasons.iter().take(2).map(|(why, n)| format!("{} {why}", format::thousands(*n))).collect();
+        let noun = if preview.num_rejected == 1 { "row is" } else { "rows are" };
+        let words = format!("{noun} left out: {}", reasons.join(", "));
+        // The buttons at the right keep their room.
+        let room = ui.available_width() - theme.size.side_panel_train_width - theme.size.control_height * 2.0;
+        let galley = one_line(ui, &words, theme.body(), theme.text.soft, room.max(0.0));
+        let (rect, response) = ui.allocate_exact_size(galley.size(), egui::Sense::hover());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &words));
+        if galley.elided {
+            response.on_hover_text(&words);
+        }
+        ui.painter().galley(rect.min, galley, theme.text.soft);
+    }
+}
