@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::machine::Machine;
 use super::screens::{compare, data, evaluate, export, mapping, model, runs, train};
 use super::settings::ThemeChoice;
 use super::state::{OpenDialog, Screen};
@@ -35,6 +36,8 @@ pub enum Action {
     ShowDialog(OpenDialog),
     CloseDialog,
     OpenFolder(PathBuf),
+    /// New figures of this machine.
+    Measured(Machine),
     Copy(String),
     /// What Ctrl Enter does on the current screen.
     PrimaryAct,

@@ -35,12 +35,14 @@ pub struct Files {
     sender: Sender<Action>,
     receiver: Receiver<Action>,
     waker: Arc<dyn Fn() + Send + Sync>,
+    /// Gone with the window.
+    alive: Arc<()>,
 }
 
 impl Files {
     pub fn new(waker: Arc<dyn Fn() + Send + Sync>) -> Self {
         let (sender, receiver) = crossbeam_channel::bounded(ROOM);
-        Self { sender, receiver, waker }
+        Self { sender, receiver, waker, alive: Arc::new(()) }
     }
 
     /// What was chosen since the last frame.
@@ -76,6 +78,19 @@ impl Files {
                 waker();
             }
         });
+    }
+
+    /// For a thread that has several things to tell: how, and whether the window is still there.
+    pub fn teller(&self) -> (impl Fn(Action) + Send + 'static, impl Fn() -> bool + Send + 'static) {
+        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        let alive = Arc::downgrade(&self.alive);
+        let tell = move |action| {
+            // A full channel only means that the window is busy: the next figure comes soon.
+            if sender.try_send(action).is_ok() {
+                waker();
+            }
+        };
+        (tell, move || alive.strong_count() > 0)
     }
 
     fn in_thread(&self, work: impl FnOnce() + Send + 'static) {

@@ -9,6 +9,7 @@
 pub mod action;
 pub mod cx;
 pub mod files;
+pub mod frame_stats;
 pub mod jobs;
 pub mod kit;
 pub mod machine;
@@ -16,8 +17,10 @@ pub mod screens;
 pub mod settings;
 pub mod shell;
 pub mod state;
+pub mod studio;
 
 pub use action::Action;
 pub use cx::Cx;
 pub use shell::Shell;
 pub use state::{AppState, Drafts, OpenDialog, Screen};
+pub use studio::{AppError, StudioOptions, Waker, run_with};

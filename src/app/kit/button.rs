@@ -238,14 +238,14 @@ impl Widget for Button {
         };
         let pad = match (self.kind, self.height) {
             (Kind::Link, _) => 0.0,
-            (Kind::Title | Kind::Field, _) => theme.pad.input_x,
-            (_, Height::Small) => theme.pad.button_small_x,
-            _ => theme.pad.button_x,
+            (Kind::Title | Kind::Field, _) => theme.pad.input_x + theme.width.line,
+            (_, Height::Small) => theme.pad.button_small_x + theme.width.line,
+            _ => theme.pad.button_x + theme.width.line,
         };
         let icon_size = theme.size.icon;
-        let gap = theme.space.xs + theme.space.xxs;
+        let gap = if self.kind == Kind::Field { theme.space.s } else { theme.space.xs + theme.space.xxs };
         let text = ui.painter().layout_no_wrap(self.words.clone(), self.font(theme), Color32::PLACEHOLDER);
-        let key = self.key.as_ref().map(|key| KeyCap::new(ui, key));
+        let key = self.key.as_ref().filter(|_| !self.is_icon_only).map(|key| KeyCap::new(ui, key));
 
         let mut content = 0.0;
         if self.icon.is_some() {
@@ -333,7 +333,7 @@ impl KeyCap {
     pub fn new(ui: &Ui, key: &str) -> Self {
         let theme = Theme::of(ui);
         let galley = ui.painter().layout_no_wrap(key.to_owned(), theme.small(), Color32::PLACEHOLDER);
-        Self { galley, pad: theme.space.xs, height: theme.size.key_cap_height }
+        Self { galley, pad: theme.space.xs + theme.width.line, height: theme.size.key_cap_height }
     }
 
     pub fn width(&self) -> f32 {
@@ -357,5 +357,6 @@ pub fn key_hint(ui: &mut Ui, key: &str, words: &str) {
     let cap = KeyCap::new(ui, key);
     let (rect, _) = ui.allocate_exact_size(Vec2::new(cap.width(), theme.size.badge_height), Sense::hover());
     cap.paint(ui, rect.left_center(), theme.text.faint, theme.stroke.strong);
+    ui.spacing_mut().item_spacing.x = theme.space.xs + theme.space.xxs;
     ui.add(super::text::Text::small(words).faint());
 }

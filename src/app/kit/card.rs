@@ -18,6 +18,7 @@ pub struct Card {
     is_selected: bool,
     is_large: bool,
     is_flush: bool,
+    is_rows: bool,
     name: Option<String>,
     min_height: f32,
 }
@@ -34,6 +35,11 @@ impl Card {
     /// 16 instead of 12: for prose.
     pub fn large(self) -> Self {
         Self { is_large: true, ..self }
+    }
+
+    /// Prose padding at the sides, little above and below: for settings rows.
+    pub fn rows(self) -> Self {
+        Self { is_large: true, is_rows: true, ..self }
     }
 
     /// No padding: for tables and charts that bring their own.
@@ -55,8 +61,8 @@ impl Card {
         let theme = Theme::of(ui);
         let pad = match (self.is_flush, self.is_large) {
             (true, _) => theme.width.line,
-            (false, true) => theme.pad.card_large,
-            (false, false) => theme.pad.card,
+            (false, true) => theme.pad.card_large + theme.width.line,
+            (false, false) => theme.pad.card + theme.width.line,
         };
         let sense = if self.name.is_some() { Sense::click() } else { Sense::hover() };
         let shown = ui.scope_builder(UiBuilder::new().sense(sense), |ui| {
@@ -67,7 +73,10 @@ impl Card {
             Frame::new()
                 .fill(fill)
                 .corner_radius(theme.rounding(theme.radius.card))
-                .inner_margin(Margin::same(pad as i8))
+                .inner_margin(Margin::symmetric(
+                    pad as i8,
+                    if self.is_rows { theme.space.xs as i8 + 1 } else { pad as i8 },
+                ))
                 .show(ui, |ui| {
                     ui.set_min_size(Vec2::new(ui.available_width(), self.min_height - 2.0 * pad));
                     let inner = ui.vertical(content).inner;
@@ -99,22 +108,27 @@ impl Card {
 /// A way on: icon, what it is, one line about it, and the button that does it.
 pub fn way_on(ui: &mut Ui, icon: Icon, title: &str, text: &str, button: Button) -> Response {
     let theme = Theme::of(ui);
+    let side = theme.size.control_height_large;
     Card::new()
         .large()
         .show(ui, |ui| {
-            ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = theme.space.l;
-                let (square, _) = ui.allocate_exact_size(Vec2::splat(theme.size.control_height_large), Sense::hover());
-                ui.painter().rect_filled(square, theme.rounding(theme.radius.control), theme.surface.hover);
-                icon.paint(ui.painter(), square.center(), theme.size.icon, theme.accent.text);
-                ui.vertical(|ui| {
-                    ui.spacing_mut().item_spacing.y = 0.0;
-                    ui.add(Text::strong(title));
-                    ui.add(Text::body(text).soft());
-                });
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(button)).inner
-            })
-            .inner
+            let size = Vec2::new(ui.available_width(), 2.0 * theme.type_scale.line_body);
+            let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+            let square = Rect::from_center_size(rect.left_center() + Vec2::new(side / 2.0, 0.0), Vec2::splat(side));
+            ui.painter().rect_filled(square, theme.rounding(theme.radius.control), theme.surface.hover);
+            icon.paint(ui.painter(), square.center(), theme.size.icon, theme.accent.text);
+            let right = Layout::right_to_left(Align::Center);
+            let mut end = ui.new_child(UiBuilder::new().max_rect(rect).layout(right));
+            let response = end.add(button);
+            let words = Rect::from_min_max(
+                Pos2::new(square.right() + theme.space.l, rect.top()),
+                Pos2::new(response.rect.left() - theme.space.l, rect.bottom()),
+            );
+            let mut words = ui.new_child(UiBuilder::new().max_rect(words).layout(Layout::top_down(Align::Min)));
+            words.spacing_mut().item_spacing.y = 0.0;
+            words.add(Text::strong(title).one_line());
+            words.add(Text::body(text).soft().one_line());
+            response
         })
         .inner
 }

@@ -115,7 +115,7 @@ impl<'a, T: Copy + PartialEq> Combo<'a, T> {
         let ink = if is_enabled { self.ink.unwrap_or(theme.text.normal) } else { theme.text.disabled };
         let caret = theme.size.icon_small + theme.space.s;
         let natural = ui.painter().layout_no_wrap(words.to_owned(), font.clone(), ink).size().x;
-        let width = self.width.unwrap_or(natural + caret + 2.0 * theme.pad.input_x + theme.space.xs);
+        let width = self.width.unwrap_or(natural + caret + 2.0 * (theme.pad.input_x + theme.width.line));
         let sense = if is_enabled { Sense::click() } else { Sense::hover() };
         let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), sense);
         response.widget_info(|| WidgetInfo {
@@ -127,7 +127,10 @@ impl<'a, T: Copy + PartialEq> Combo<'a, T> {
         ui.painter().rect(rect, theme.rounding(theme.radius.control), fill, theme.line(edge), StrokeKind::Inside);
         let room = (width - caret - theme.pad.input_x - theme.space.xs).max(0.0);
         let galley = one_line(ui, words, font, ink, room);
-        let at = Pos2::new(rect.left() + theme.pad.input_x, (rect.center().y - galley.size().y / 2.0).round());
+        let at = Pos2::new(
+            rect.left() + theme.pad.input_x + theme.width.line,
+            (rect.center().y - galley.size().y / 2.0).round(),
+        );
         ui.painter().galley(at, galley, ink);
         let center = Pos2::new(rect.right() - theme.pad.input_x - theme.size.icon_small / 2.0, rect.center().y);
         icon::CARET_DOWN.paint(ui.painter(), center, theme.size.icon_small, theme.text.soft);

@@ -91,11 +91,11 @@ pub fn empty_state(ui: &mut Ui, title: &str, text: &str, ways: impl FnOnce(&mut 
     let mut child = ui.new_child(UiBuilder::new().max_rect(rect).layout(Layout::top_down(Align::Min)));
     child.spacing_mut().item_spacing.y = theme.pad.between_cards;
     child.scope(|ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
+        ui.spacing_mut().item_spacing.y = theme.space.xs;
         ui.add(Text::title(title));
         ui.add(Text::body(text).soft().wrapped());
     });
-    child.add_space(theme.space.s);
+    child.add_space(theme.space.m);
     ways(&mut child);
     let shown = child.min_rect().height();
     if (shown - height).abs() > 0.5 {

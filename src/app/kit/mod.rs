@@ -57,6 +57,8 @@ pub mod format;
 pub mod icon;
 pub mod input;
 pub mod layout;
+pub mod memory;
+pub mod plot;
 pub mod row;
 pub mod table;
 pub mod text;
@@ -72,6 +74,7 @@ pub use dialog::{Dialog, DialogEnd};
 pub use icon::Icon;
 pub use input::{NumberField, TextInput, reading_well};
 pub use layout::{empty_state, foot, main_area, padded, right_panel, screen_header, scrolling};
+pub use memory::{memory_badge, memory_parts, memory_words};
 pub use row::{
     Mark, SettingsRow, fact, facts_in_two_columns, progress, role_block, role_heading, role_look, rule, section,
 };

@@ -81,6 +81,8 @@ pub struct SettingsRow<'a> {
     pub about: (&'a str, &'a str),
     /// SemiBold name, and a link that takes the value back.
     pub is_changed: bool,
+    /// `help` says what would be right.
+    pub is_wrong: bool,
 }
 
 /// What happened in a settings row.
@@ -117,7 +119,8 @@ impl SettingsRow<'_> {
                     tooltip::on_hover(info, self.about.0, self.about.1);
                     ui.add_space(theme.space.s);
                     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                        ui.add(Text::small(self.help).faint().one_line());
+                        let help = Text::small(self.help).one_line();
+                        ui.add(if self.is_wrong { help.color(theme.status.error) } else { help.faint() });
                     });
                 });
                 inner.inner

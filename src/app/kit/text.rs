@@ -125,7 +125,10 @@ impl Text {
             Tone::Disabled => theme.text.disabled,
             Tone::Own(color) => color,
         };
-        let rich = RichText::new(&self.words).font(font).line_height(Some(line_height)).color(color);
+        let mut rich = RichText::new(&self.words).font(font).line_height(Some(line_height)).color(color);
+        if matches!(self.face, Face::Title) {
+            rich = rich.extra_letter_spacing(theme.type_scale.title_spacing);
+        }
         if self.is_underlined { rich.underline() } else { rich }
     }
 }

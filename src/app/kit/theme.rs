@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use egui::style::{ScrollAnimation, ScrollFadeStyle, ScrollStyle, Selection, WidgetVisuals, Widgets};
-use egui::{Color32, Context, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Ui, Visuals};
+use egui::{
+    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style,
+    TextStyle, Ui, Visuals,
+};
+use egui::epaint::FontColorTransferFunction;
 use serde::{Deserialize, Deserializer};
 
 use super::fonts;
@@ -106,7 +110,7 @@ macro_rules! lengths {
 
 lengths!(
     /// Four text sizes and their line heights.
-    TypeScale { small, mono, body, title, line_small, line_mono, line_body, line_title }
+    TypeScale { small, mono, body, title, title_spacing, line_small, line_mono, line_body, line_title }
 );
 lengths!(Space { xxs, xs, s, m, l, xl, xxl });
 lengths!(Radius { mark, badge, control, card, dialog });
@@ -354,6 +358,8 @@ impl Theme {
         visuals.panel_fill = self.surface.panel;
         visuals.text_cursor.stroke = Stroke::new(self.width.focus_ring, self.accent.line);
         visuals.striped = false;
+        // Coverage as the rasterizer gives it: egui's own choice for dark themes makes text bolder than the design.
+        visuals.text_options.color_transfer_function = FontColorTransferFunction::Off;
         visuals
     }
 

@@ -30,7 +30,7 @@ pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
         "Bring examples of questions and good answers, everything stays on this machine",
         |ui| {
             let sample = Button::primary("Open sample").enabled_or(!is_opening, "A project is being opened");
-            let text = "Messages to a shop become JSON, a real small model trains in minutes";
+            let text = "Messages to a shop become JSON, in minutes";
             if way_on(ui, icon::PLAY, "Open the sample project", text, sample).clicked() {
                 actions.push(Action::OpenSample);
             }

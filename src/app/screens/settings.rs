@@ -18,6 +18,7 @@ pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
                 help: "System follows the rest of the desktop",
                 about: ("Theme", "Dark or light; kept for the next start"),
                 is_changed: false,
+                is_wrong: false,
             };
             row.show(ui, |ui| {
                 if let Some(theme) = segmented(ui, "Theme", THEMES, state.settings.theme) {

@@ -1,43 +1,363 @@
-//! (in the making)
+//! Training: the form, what a run would do, and the run itself while it goes.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
-use crate::app::kit::{Mark, empty_state};
-use crate::app::{AppState, Cx, Drafts as AllDrafts};
-use crate::engine::EventKind;
+use crate::app::kit::{Mark, format};
+use crate::app::{AppState, Cx, Drafts as AllDrafts, OpenDialog};
+use crate::engine::{EventKind, JobSpec, Outcome, Reply};
+use crate::recipe::params::{self, Value};
+use crate::recipe::{ModelRef, Recipe};
+use crate::train::Signal;
+use crate::train::preview::RunPreview;
+
+mod chart;
+mod form;
+mod run;
+mod view;
+
+pub use run::Run;
+pub use view::{show, stop_dialog};
+
+pub struct State {
+    /// The form; its data section is not used.
+    pub recipe: Recipe,
+    /// What is wrong with a value that was typed, by the parameter's key.
+    pub errors: BTreeMap<&'static str, String>,
+    pub is_advanced_open: bool,
+    pub preview: Option<RunPreview>,
+    /// Why the preview could not be made.
+    pub preview_failure: Option<String>,
+    /// What the preview was last asked for: recipe, and revision of the examples.
+    asked: Option<(Recipe, u64)>,
+    /// The run that trains now, or trained last.
+    pub run: Option<Run>,
+    /// The form is shown although there is a run to look at.
+    pub is_form_shown: bool,
+    /// Weight of the past in the smoothed loss.
+    pub smoothing: f64,
+    pub is_log: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            recipe: Recipe::new(ModelRef::Starter, PathBuf::new()),
+            errors: BTreeMap::new(),
+            is_advanced_open: false,
+            preview: None,
+            preview_failure: None,
+            asked: None,
+            run: None,
+            is_form_shown: true,
+            smoothing: 0.93,
+            is_log: true,
+        }
+    }
+}
 
 #[derive(Debug, Default)]
-pub struct State {}
-
-#[derive(Debug, Default)]
-pub struct Drafts {}
+pub struct Drafts {
+    /// Module names, while they are typed.
+    pub names: Option<String>,
+}
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
-
-pub fn show(ui: &mut egui::Ui, _state: &AppState, _drafts: &mut AllDrafts, _actions: &mut Vec<crate::app::Action>) {
-    empty_state(ui, "Nothing here yet", "", |_| {});
+pub enum Action {
+    Set(&'static str, Value),
+    Reset(&'static str),
+    Preset(Preset),
+    ToggleAdvanced,
+    OpenRecipe,
+    /// A recipe file was read, or could not be.
+    Loaded(Result<Box<Recipe>, String>),
+    /// Read this recipe file.
+    Load(PathBuf),
+    Start,
+    Pause,
+    GoOn,
+    Stop {
+        save: bool,
+    },
+    ShowForm,
+    ShowRun,
+    Smooth(f64),
+    SetLog(bool),
 }
 
-pub fn update(_state: &mut AppState, _drafts: &mut AllDrafts, action: Action, _cx: &Cx<'_>) {
-    match action {}
+/// A few settings at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    QuickLook,
+    Balanced,
+    Thorough,
 }
 
-pub fn on_event(_state: &mut AppState, _drafts: &mut AllDrafts, _job: &Job, _event: &EventKind, _cx: &Cx<'_>) {}
+impl Preset {
+    pub const ALL: [Self; 3] = [Self::QuickLook, Self::Balanced, Self::Thorough];
 
-pub fn refresh(_state: &mut AppState, _drafts: &mut AllDrafts, _cx: &Cx<'_>) {}
+    /// Epochs and rank; alpha is twice the rank.
+    fn values(self) -> (f64, usize) {
+        match self {
+            Self::QuickLook => (1.0, 8),
+            Self::Balanced => (3.0, 16),
+            Self::Thorough => (6.0, 32),
+        }
+    }
 
-pub fn rail(_state: &AppState) -> (String, Mark) {
-    (String::new(), Mark::ToDo)
+    fn apply(self, recipe: &mut Recipe) {
+        let (epochs, rank) = self.values();
+        recipe.training.num_train_epochs = epochs;
+        recipe.lora.r = rank;
+        recipe.lora.lora_alpha = 2.0 * rank as f64;
+    }
+
+    fn fits(self, recipe: &Recipe) -> bool {
+        let mut other = recipe.clone();
+        self.apply(&mut other);
+        other == *recipe
+    }
 }
 
-pub fn primary(_state: &AppState) -> Option<crate::app::Action> {
-    None
+/// The recipe of the next run: the form with the project's model.
+pub fn planned(state: &AppState) -> Option<Recipe> {
+    let mut recipe = state.train.recipe.clone();
+    recipe.base_model = super::model::used(state)?.clone();
+    Some(recipe)
 }
 
-pub fn project_opened(_state: &mut AppState) {}
-
-pub fn progress_of(_state: &AppState, _job: &Job) -> Option<(f32, String)> {
-    None
+/// What keeps a run from starting, in words.
+pub fn obstacle(state: &AppState) -> Option<String> {
+    let project = state.project.as_ref()?;
+    if state.jobs.training().is_some() {
+        return Some("A run is training already".to_owned());
+    }
+    let Some(model) = super::model::used(state) else { return Some("Choose a model first".to_owned()) };
+    if let Some(problem) = state.model.find(model).and_then(super::model::obstacle) {
+        return Some(problem);
+    }
+    if project.counts.train == 0 {
+        return Some("Import or add training examples first".to_owned());
+    }
+    if let Some((key, _)) = state.train.errors.first_key_value() {
+        let label = params::find(key).map_or(*key, |param| param.label);
+        return Some(format!("{label} has a value that is out of range"));
+    }
+    let preview = state.train.preview.as_ref()?;
+    (preview.num_examples <= preview.num_untrained)
+        .then(|| "No example has a token that would be trained: check the answers, and what is trained on".to_owned())
 }
 
-pub fn stop_dialog(_ui: &egui::Ui, _state: &AppState, _actions: &mut Vec<crate::app::Action>) {}
+pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+    match action {
+        Action::Set(key, value) => set(state, key, value, cx),
+        Action::Reset(key) => {
+            if let Some(param) = params::find(key) {
+                drafts.train.names = None;
+                set(state, key, param.default(), cx);
+            }
+        }
+        Action::Preset(preset) => {
+            preset.apply(&mut state.train.recipe);
+            state.train.errors.clear();
+            changed(state, cx);
+        }
+        Action::ToggleAdvanced => state.train.is_advanced_open = !state.train.is_advanced_open,
+        Action::OpenRecipe => {
+            let kind = PickKind::Open { name: "Recipes", endings: &["toml"] };
+            cx.pick(FilePick { title: "Open a recipe", kind }, |path| Action::Load(path).into());
+        }
+        Action::Load(path) => cx.files.run(move || {
+            let read = Recipe::read(&path).map(Box::new).map_err(|error| error.to_string());
+            Some(Action::Loaded(read).into())
+        }),
+        Action::Loaded(Ok(recipe)) => {
+            // The data are the project's, and the model is chosen on its own screen.
+            state.train.recipe = Recipe { data: state.train.recipe.data.clone(), ..*recipe };
+            state.train.errors.clear();
+            state.status = "Took the settings of the recipe; model and examples stay the project's".to_owned();
+            changed(state, cx);
+        }
+        Action::Loaded(Err(message)) => {
+            let failure = crate::engine::Failure { message, hint: None, is_internal: false };
+            state.dialog = Some(OpenDialog::Failure(failure));
+        }
+        Action::Start => start(state, cx),
+        Action::Pause => signal(state, Signal::Pause, cx),
+        Action::GoOn => signal(state, Signal::Run, cx),
+        Action::Stop { save } => {
+            state.dialog = None;
+            signal(state, Signal::Stop { save }, cx);
+        }
+        Action::ShowForm => {
+            state.train.is_form_shown = true;
+            count(state, cx);
+        }
+        Action::ShowRun => state.train.is_form_shown = false,
+        Action::Smooth(smoothing) => {
+            state.train.smoothing = smoothing;
+            if let Some(run) = &mut state.train.run {
+                run.smooth(smoothing);
+            }
+        }
+        Action::SetLog(is_log) => state.train.is_log = is_log,
+    }
+}
+
+fn set(state: &mut AppState, key: &'static str, value: Value, cx: &Cx<'_>) {
+    let Some(param) = params::find(key) else { return };
+    match param.set(&mut state.train.recipe, value) {
+        Ok(()) => {
+            state.train.errors.remove(key);
+            changed(state, cx);
+        }
+        Err(_) => {
+            state.train.errors.insert(param.key, format!("It must be {}", param.allowed()));
+        }
+    }
+}
+
+/// The form changed: keep it with the project, and count anew.
+fn changed(state: &mut AppState, cx: &Cx<'_>) {
+    let Some(project) = &mut state.project else { return };
+    project.settings.recipe = Some(state.train.recipe.clone());
+    let settings = project.settings.clone();
+    let folder = project.folder.clone();
+    cx.start(&mut state.jobs, JobSpec::SaveSettings { project: folder, settings });
+    count(state, cx);
+}
+
+/// Asks what a run would do, unless that is known.
+fn count(state: &mut AppState, cx: &Cx<'_>) {
+    let (Some(project), Some(recipe)) = (&state.project, planned(state)) else { return };
+    let asked = Some((recipe.clone(), project.revision));
+    if state.train.asked == asked || project.counts.train == 0 {
+        return;
+    }
+    let spec = JobSpec::PreviewRun { project: project.folder.clone(), recipe };
+    cx.restart(&mut state.jobs, spec);
+    state.train.asked = asked;
+    state.train.preview_failure = None;
+}
+
+fn start(state: &mut AppState, cx: &Cx<'_>) {
+    if obstacle(state).is_some() {
+        return;
+    }
+    let (Some(project), Some(recipe)) = (&state.project, planned(state)) else { return };
+    let spec = JobSpec::Train { project: project.folder.clone(), recipe: recipe.clone() };
+    let job = cx.start(&mut state.jobs, spec);
+    state.train.run = Some(Run::new(job, recipe, state.train.smoothing));
+    state.train.is_form_shown = false;
+}
+
+fn signal(state: &mut AppState, signal: Signal, cx: &Cx<'_>) {
+    if let Some(job) = state.jobs.training() {
+        cx.control(job.id, signal);
+    }
+    if let Some(run) = &mut state.train.run {
+        run.is_paused = signal == Signal::Pause;
+    }
+}
+
+pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+    match &job.spec {
+        JobSpec::Train { recipe, .. } => hear_run(state, job, recipe.clone(), event),
+        JobSpec::ResumeTraining { run_dir } => {
+            if *event == EventKind::Started {
+                // The curves up to the checkpoint; the steps that follow are added to them.
+                cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir: run_dir.clone() });
+            }
+            let recipe = state.train.recipe.clone();
+            hear_run(state, job, recipe, event);
+        }
+        JobSpec::ReadRun { .. } => hear_curves(state, event),
+        JobSpec::PreviewRun { recipe, .. } if planned(state).as_ref() == Some(recipe) => match event {
+            EventKind::Reply(reply) => {
+                if let Reply::RunPreview(preview) = &**reply {
+                    state.train.preview = Some(preview.clone());
+                }
+            }
+            EventKind::Finished(Outcome::Failed(failure)) => {
+                state.train.preview = None;
+                state.train.preview_failure = Some(failure.message.clone());
+            }
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind) {
+    let is_new = state.train.run.as_ref().is_none_or(|run| run.job != job.id);
+    if is_new {
+        state.train.run = Some(Run::new(job.id, recipe, state.train.smoothing));
+        state.train.is_form_shown = false;
+    }
+    if let Some(run) = &mut state.train.run {
+        run.hear(event);
+    }
+    if matches!(event, EventKind::Finished(_)) && state.dialog == Some(OpenDialog::StopTraining) {
+        state.dialog = None;
+    }
+}
+
+fn hear_curves(state: &mut AppState, event: &EventKind) {
+    let (Some(run), EventKind::Reply(reply)) = (&mut state.train.run, event) else { return };
+    if let Reply::Curves { run: record, steps, evaluations } = &**reply
+        && run.run_dir.as_ref() == Some(&record.run_dir)
+    {
+        run.recipe = record.recipe.clone();
+        run.take_curves(steps, evaluations);
+    }
+}
+
+pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+    count(state, cx);
+}
+
+/// Another project is open: its form, and none of the old one's runs unless that still trains.
+pub fn project_opened(state: &mut AppState) {
+    let kept = state.project.as_ref().and_then(|project| project.settings.recipe.clone());
+    let run = state.train.run.take().filter(|_| state.jobs.training().is_some());
+    state.train = State { is_form_shown: run.is_none(), run, ..State::default() };
+    if let Some(recipe) = kept {
+        state.train.recipe = recipe;
+    }
+}
+
+/// Share and words of a training job, for the status bar.
+pub fn progress_of(state: &AppState, job: &Job) -> Option<(f32, String)> {
+    let run = state.train.run.as_ref().filter(|run| run.job == job.id)?;
+    let facts = run.facts.as_ref()?;
+    let words = match run.secs_left() {
+        Some(secs) if !run.is_paused => format!("{}, {} left", run.steps_in_words(), format::time_left(secs)),
+        _ => run.steps_in_words(),
+    };
+    Some((run.num_steps_done() as f32 / facts.num_steps.max(1) as f32, words))
+}
+
+pub fn rail(state: &AppState) -> (String, Mark) {
+    let running = state.jobs.training().is_some();
+    match &state.train.run {
+        Some(run) if running => {
+            let words = if run.is_paused { "Paused".to_owned() } else { format!("Step {}", run.steps_done_of()) };
+            (if run.facts.is_some() { words } else { "Starting".to_owned() }, Mark::Running)
+        }
+        Some(run) if run.best().is_some() => {
+            let step = run.best().map_or(0, |best| best.step);
+            (format!("Best step {}", format::thousands(step as u64)), Mark::Done)
+        }
+        _ if state.project.is_none() || super::model::used(state).is_none() => ("Needs a model".to_owned(), Mark::ToDo),
+        _ if state.project.as_ref().is_some_and(|project| project.counts.train == 0) => {
+            ("Needs examples".to_owned(), Mark::ToDo)
+        }
+        _ => ("Ready to start".to_owned(), Mark::Ready),
+    }
+}
+
+pub fn primary(state: &AppState) -> Option<crate::app::Action> {
+    (state.train.is_form_shown && obstacle(state).is_none()).then(|| Action::Start.into())
+}

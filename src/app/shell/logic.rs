@@ -54,10 +54,8 @@ impl Shell {
         let (state, drafts, cx) = self.parts(ctx);
         match action {
             Action::Go(screen) => {
-                data::flush(state, &cx);
-                state.screen = screen;
                 state.dialog = None;
-                refresh(state, drafts, &cx);
+                go(state, drafts, screen, &cx);
             }
             Action::OpenProject { folder, sample } => {
                 data::flush(state, &cx);
@@ -67,6 +65,7 @@ impl Shell {
             Action::CloseDialog => state.dialog = None,
             Action::Control(job, signal) => cx.control(job, signal),
             Action::OpenFolder(folder) => cx.open_folder(folder),
+            Action::Measured(machine) => state.machine = machine,
             Action::Copy(text) => cx.copy(text),
             Action::Undo => {
                 data::flush(state, &cx);
@@ -157,6 +156,13 @@ fn start_in_project(state: &mut AppState, cx: &Cx<'_>, spec: impl FnOnce(std::pa
     if let Some(project) = &state.project {
         cx.start(&mut state.jobs, spec(project.folder.clone()));
     }
+}
+
+/// For screens that send the person on to another one.
+pub fn go(state: &mut AppState, drafts: &mut Drafts, screen: Screen, cx: &Cx<'_>) {
+    data::flush(state, cx);
+    state.screen = screen;
+    refresh(state, drafts, cx);
 }
 
 /// Lets the screen in view ask for what it needs.

@@ -164,7 +164,8 @@ impl Shell {
         let theme = Theme::of(ui);
         let rect = ui.max_rect();
         ui.painter().hline(rect.x_range(), rect.top() + theme.width.line / 2.0, theme.line(theme.stroke.normal));
-        let inner = rect.shrink2(Vec2::new(theme.space.l, 0.0));
+        let mut inner = rect.shrink2(Vec2::new(theme.space.l, 0.0));
+        inner.min.y += theme.width.line;
         let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
         bar.spacing_mut().item_spacing.x = theme.space.m;
         self.job_part(&mut bar);

@@ -1,0 +1,76 @@
+//! A run's memory in parts against what is free.
+
+use egui::{Color32, Pos2, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
+
+use super::badge::Badge;
+use super::format;
+use super::theme::Theme;
+use crate::train::preview::MemoryEstimate;
+
+/// Bar and legend; the colours are the series' first four, so that the parts can be told apart.
+pub fn memory_parts(ui: &mut Ui, memory: &MemoryEstimate) {
+    let theme = Theme::of(ui);
+    let colors = &theme.series.colors;
+    let color = |i: usize| colors.get(i).copied().unwrap_or(theme.text.soft);
+    let parts = [
+        ("Weights", memory.weights, color(0)),
+        ("Adapter", memory.adapter, color(2)),
+        ("Activations", memory.activations, color(1)),
+        ("Program", memory.program, color(5)),
+    ];
+    bar(ui, theme, memory, &parts);
+    ui.add_space(theme.space.s);
+    let gap = theme.space.l;
+    let width = (ui.available_width() - gap) / 2.0;
+    for row in parts.chunks(2) {
+        let (line, _) =
+            ui.allocate_exact_size(Vec2::new(ui.available_width(), theme.type_scale.line_body), Sense::hover());
+        for (i, part) in row.iter().enumerate() {
+            let left = line.left() + i as f32 * (width + gap);
+            legend(ui, theme, Rect::from_min_size(Pos2::new(left, line.top()), Vec2::new(width, line.height())), part);
+        }
+    }
+}
+
+fn bar(ui: &mut Ui, theme: &Theme, memory: &MemoryEstimate, parts: &[(&str, u64, Color32)]) {
+    let height = 2.0 * theme.size.progress_height;
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
+    let words: Vec<_> = parts.iter().map(|(name, bytes, _)| format!("{name} {}", format::bytes(*bytes))).collect();
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, words.join(", ")));
+    ui.painter().rect_filled(rect, egui::CornerRadius::ZERO, theme.surface.active);
+    // Where more is needed than is free, the bar is full and the parts keep their shares.
+    let whole = memory.available.max(memory.total()).max(1) as f32;
+    let mut x = rect.left();
+    for (_, bytes, color) in parts {
+        let width = rect.width() * *bytes as f32 / whole;
+        let part =
+            Rect::from_min_size(Pos2::new(x, rect.top()), Vec2::new((width - theme.width.line).max(0.0), height));
+        ui.painter().rect_filled(part, egui::CornerRadius::ZERO, *color);
+        x += width;
+    }
+}
+
+fn legend(ui: &Ui, theme: &Theme, rect: Rect, (name, bytes, color): &(&str, u64, Color32)) {
+    let side = theme.space.s + theme.space.xxs;
+    let square = Rect::from_center_size(rect.left_center() + Vec2::new(side / 2.0, 0.0), Vec2::splat(side));
+    ui.painter().rect_filled(square, theme.rounding(theme.radius.mark), *color);
+    let name = ui.painter().layout_no_wrap((*name).to_owned(), theme.small(), theme.text.soft);
+    let value = ui.painter().layout_no_wrap(format::bytes(*bytes), theme.small(), theme.text.normal);
+    let y = (rect.center().y - name.size().y / 2.0).round();
+    ui.painter().galley(Pos2::new(square.right() + theme.space.s, y), name, theme.text.soft);
+    ui.painter().galley(Pos2::new((rect.right() - value.size().x).round(), y), value, theme.text.normal);
+}
+
+/// Whether it fits, in a badge.
+pub fn memory_badge(memory: &MemoryEstimate) -> Badge {
+    if memory.total() <= memory.available {
+        Badge::ok(format!("Fits, {}", format::bytes(memory.total())))
+    } else {
+        Badge::error(format!("Needs {}", format::bytes(memory.total())))
+    }
+}
+
+/// `0.9 of 11.2 GB free`
+pub fn memory_words(memory: &MemoryEstimate) -> String {
+    format!("{} of {} free", format::bytes(memory.total()), format::bytes(memory.available))
+}

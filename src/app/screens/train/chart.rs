@@ -1,0 +1,268 @@
+//! The curves of a run.
+
+use egui::{Align, Layout, Rect, Sense, Stroke, Ui, UiBuilder, Vec2};
+use egui_plot::{Line, LineStyle, PlotPoints, Span, VLine};
+
+use super::Action;
+use super::run::Run;
+use crate::app::AppState;
+use crate::app::kit::plot::{
+    Chart, ChartResponse, HoverValue, Tick, end_labels, even_ticks, hover_card, log_ticks, ring, series_name, step_ticks,
+    thin_out,
+};
+use crate::app::kit::{Card, Combo, Text, Theme, format, segmented};
+use crate::train::{EvalMetrics, StepMetrics};
+
+/// Points of one curve that are worth painting.
+const MOST_POINTS: usize = 1500;
+
+const SMOOTHINGS: &[(f64, &str)] = &[(0.0, "0"), (0.8, "0.80"), (0.93, "0.93"), (0.98, "0.98")];
+
+/// What a curve's card needs, so that the painting functions stay short.
+struct Loss<'a> {
+    run: &'a Run,
+    is_log: bool,
+    num_steps: usize,
+}
+
+impl Loss<'_> {
+    /// Where a loss lies on the axis.
+    fn y(&self, loss: f64) -> f64 {
+        if self.is_log { loss.max(1e-6).log10() } else { loss }
+    }
+
+    fn points(&self, values: impl Iterator<Item = (f64, f64)>) -> PlotPoints<'static> {
+        let points: Vec<_> = values.filter(|(_, y)| y.is_finite()).map(|(x, y)| (x, self.y(y))).collect();
+        PlotPoints::from(thin_out(&points, MOST_POINTS))
+    }
+
+    fn range(&self) -> (f64, f64) {
+        let steps = self.run.steps.iter().map(|step| step.loss);
+        let evaluations = self.run.evaluations.iter().map(|e| e.eval_loss);
+        let all = steps.chain(evaluations).filter(|loss| loss.is_finite());
+        let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), loss| (l.min(loss), h.max(loss)));
+        if low > high {
+            return if self.is_log { (-1.0, 0.5) } else { (0.0, 1.0) };
+        }
+        if self.is_log {
+            let (low, high) = (self.y(low), self.y(high));
+            let room = ((high - low) * 0.05).max(0.05);
+            (low - room, high + room)
+        } else {
+            (0.0, high * 1.05)
+        }
+    }
+
+    /// Evaluations are where one looks: ticks are multiples of their distance.
+    fn x_ticks(&self, most: usize) -> Vec<Tick> {
+        step_ticks(self.num_steps, self.run.eval_stride().unwrap_or(1), most)
+    }
+}
+
+pub fn loss(ui: &mut Ui, state: &AppState, run: &Run, rect: Rect, actions: &mut Vec<crate::app::Action>) {
+    let theme = Theme::of(ui);
+    let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("loss"));
+    Card::new().min_height(rect.height()).show(&mut child, |ui| {
+        head(ui, state, actions);
+        let num_steps = run.facts.as_ref().map_or(1, |facts| facts.num_steps).max(run.num_steps_done()).max(1);
+        let loss = Loss { run, is_log: state.train.is_log, num_steps };
+        let space = ui.available_rect_before_wrap();
+        let bottom = rect.bottom() - theme.pad.card;
+        let space = Rect::from_min_max(space.min + Vec2::new(0.0, theme.space.s), egui::pos2(space.right(), bottom));
+        curves(ui, &loss, space);
+        ui.allocate_rect(space, Sense::hover());
+    });
+}
+
+fn head(ui: &mut Ui, state: &AppState, actions: &mut Vec<crate::app::Action>) {
+    let theme = Theme::of(ui);
+    ui.horizontal(|ui| {
+        ui.set_min_height(theme.size.control_height);
+        ui.add(Text::strong("Loss"));
+        series_name(ui, "Train", theme.chart.train, false);
+        series_name(ui, "Validation", theme.chart.validation, true);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if let Some(is_log) = segmented(ui, "Scale", &[(false, "Linear"), (true, "Log")], state.train.is_log) {
+                actions.push(Action::SetLog(is_log).into());
+            }
+            let combo = Combo::new("Smoothing", SMOOTHINGS, state.train.smoothing).small();
+            if let Some(smoothing) = combo.show(ui) {
+                actions.push(Action::Smooth(smoothing).into());
+            }
+            ui.add(Text::small("Smoothing").faint());
+        });
+    });
+}
+
+fn curves(ui: &mut Ui, loss: &Loss<'_>, rect: Rect) {
+    let theme = Theme::of(ui);
+    let run = loss.run;
+    let range = loss.range();
+    let y_ticks = match loss.is_log {
+        true => log_ticks(range.0, range.1),
+        false => even_ticks(range.0, range.1, 5, format::rate),
+    };
+    let at = |step: usize| step as f64;
+    let raw = loss.points(run.steps.iter().map(|s| (at(s.step), s.loss)));
+    let smooth = loss.points(run.steps.iter().zip(&run.smoothed).map(|(s, y)| (at(s.step), *y)));
+    let validation = loss.points(run.evaluations.iter().map(|e| (at(e.step), e.eval_loss)));
+    let best = run.best().filter(|best| best.step > 0).cloned();
+    let now = at(run.num_steps_done());
+    let rising = best.as_ref().filter(|_| run.is_rising()).map(|best| at(best.step)..=now);
+    let colors = (theme.chart.train_raw, theme.chart.train, theme.chart.validation);
+    let sentence = in_words(run);
+    let chart = Chart::new("loss", &sentence, (0.0, loss.num_steps as f64), range)
+        .x_ticks(loss.x_ticks(6))
+        .y_ticks(y_ticks)
+        .zoomable();
+    let (line, curve) = (theme.width.line, theme.width.curve);
+    let best_line = best.as_ref().map(|best| at(best.step));
+    let (best_color, tint, accent) = (theme.chart.best, theme.status.warning_tint, theme.accent.line);
+    let is_over = run.is_over();
+    let shown = chart.show(ui, rect, move |plot| {
+        if let Some(rising) = rising {
+            plot.span(Span::new("", rising).fill(tint).border_width(0.0));
+        }
+        plot.line(Line::new("Train, each step", raw).color(colors.0).width(line));
+        plot.line(Line::new("Train", smooth).color(colors.1).width(curve));
+        plot.line(Line::new("Validation", validation).color(colors.2).width(curve));
+        if let Some(step) = best_line {
+            plot.vline(VLine::new("Best", step).color(best_color).width(line).style(LineStyle::dashed_dense()));
+        }
+        if now > 0.0 && !is_over {
+            plot.vline(VLine::new("Now", now).color(accent).width(line));
+        }
+    });
+    marks(ui, loss, &shown, best.as_ref());
+}
+
+/// Rings on the evaluations, the best one's dot and name, the values at the ends, and what lies under the pointer.
+fn marks(ui: &mut Ui, loss: &Loss<'_>, shown: &ChartResponse, best: Option<&EvalMetrics>) {
+    let theme = Theme::of(ui);
+    let run = loss.run;
+    let place = |step: usize, value: f64| shown.at(step as f64, loss.y(value));
+    for e in run.evaluations.iter().filter(|e| e.eval_loss.is_finite()) {
+        let center = place(e.step, e.eval_loss);
+        if shown.frame.expand(theme.width.series_marker_radius).contains(center) {
+            ring(ui, center, theme.chart.validation);
+        }
+    }
+    if let Some(best) = best {
+        let center = place(best.step, best.eval_loss);
+        if shown.frame.contains(center) {
+            ui.painter().circle_filled(center, theme.size.dot / 2.0, theme.chart.best);
+            name_line(ui, shown, center.x, &format!("Best, step {}", best.step), theme.chart.best, true);
+        }
+    }
+    if !run.is_over() && run.num_steps_done() > 0 {
+        let x = place(run.num_steps_done(), 1.0).x;
+        name_line(ui, shown, x, "Now", theme.accent.text, false);
+    }
+    let mut ends = Vec::new();
+    if let Some(e) = run.evaluations.last() {
+        ends.push((place(e.step, e.eval_loss), format::loss(e.eval_loss), theme.chart.validation));
+    }
+    if let (Some(step), Some(value)) = (run.steps.last(), run.smoothed.last()) {
+        ends.push((place(step.step, *value), format::loss(*value), theme.chart.train));
+    }
+    // Both stand beside the later of the two, so that they form a column.
+    let right = ends.iter().map(|(at, _, _)| at.x).fold(0.0, f32::max);
+    ends.iter_mut().for_each(|(at, _, _)| at.x = right);
+    end_labels(ui, shown, ends);
+    under_pointer(ui, loss, shown);
+}
+
+/// Words at the upper end of a vertical line: left of it, or right where there is no room.
+fn name_line(ui: &Ui, shown: &ChartResponse, x: f32, words: &str, color: egui::Color32, is_left: bool) {
+    let theme = Theme::of(ui);
+    let galley = ui.painter().layout_no_wrap(words.to_owned(), theme.small(), color);
+    let gap = theme.space.xs + theme.space.xxs;
+    let width = galley.size().x;
+    let fits_left = x - gap - width >= shown.frame.left();
+    let fits_right = x + gap + width <= shown.frame.right();
+    let left = if (is_left && fits_left) || !fits_right { x - gap - width } else { x + gap };
+    ui.painter().galley(egui::pos2(left.round(), shown.frame.top() + theme.width.line), galley, color);
+}
+
+fn under_pointer(ui: &Ui, loss: &Loss<'_>, shown: &ChartResponse) {
+    let theme = Theme::of(ui);
+    let Some(pointer) = shown.pointer else { return };
+    let Some((index, step)) = nearest(&loss.run.steps, pointer.x) else { return };
+    let title = format!("Step {}, epoch {:.2}", format::thousands(step.step as u64), step.epoch);
+    let mut values = vec![
+        HoverValue {
+            color: theme.chart.train,
+            is_round: false,
+            name: "Train",
+            value: loss.run.smoothed.get(index).map_or_else(String::new, |value| format::loss(*value)),
+        },
+        HoverValue { color: theme.chart.train_raw, is_round: false, name: "This step", value: format::loss(step.loss) },
+    ];
+    let evaluation = loss.run.evaluations.iter().rev().find(|e| e.step <= step.step);
+    if let Some(e) = evaluation {
+        values.push(HoverValue {
+            color: theme.chart.validation,
+            is_round: true,
+            name: "Validation",
+            value: format::loss(e.eval_loss),
+        });
+    }
+    hover_card(ui, shown, step.step as f64, &title, &values);
+}
+
+fn nearest(steps: &[StepMetrics], x: f64) -> Option<(usize, &StepMetrics)> {
+    let after = steps.partition_point(|step| (step.step as f64) < x);
+    let before = after.saturating_sub(1);
+    let distance = |i: usize| steps.get(i).map_or(f64::INFINITY, |step| (step.step as f64 - x).abs());
+    let index = if distance(before) <= distance(after) { before } else { after };
+    steps.get(index).map(|step| (index, step))
+}
+
+fn in_words(run: &Run) -> String {
+    let train = run.smoothed.last().map_or_else(|| "not known yet".to_owned(), |value| format::loss(*value));
+    let validation = run.evaluations.last().map_or_else(|| "not known yet".to_owned(), |e| format::loss(e.eval_loss));
+    let best = run.best().map_or_else(String::new, |best| format!(", best {} at step {}", format::loss(best.eval_loss), best.step));
+    format!("Loss curves, {} steps: training loss {train}, validation loss {validation}{best}", run.steps.len())
+}
+
+pub fn learning_rate(ui: &mut Ui, run: &Run, rect: Rect) {
+    let value = run.steps.last().map_or_else(|| "–".to_owned(), |step| format::rate(step.learning_rate));
+    small(ui, "Learning rate", &value, run, rect, |step| step.learning_rate);
+}
+
+pub fn gradient_norm(ui: &mut Ui, run: &Run, rect: Rect) {
+    let value = run.steps.last().map_or_else(|| "–".to_owned(), |step| format!("{:.2}", step.grad_norm));
+    small(ui, "Gradient norm", &value, run, rect, |step| step.grad_norm);
+}
+
+fn small(ui: &mut Ui, name: &'static str, value: &str, run: &Run, rect: Rect, of: fn(&StepMetrics) -> f64) {
+    let theme = Theme::of(ui);
+    let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(name));
+    Card::new().min_height(rect.height()).show(&mut child, |ui| {
+        ui.horizontal(|ui| {
+            ui.add(Text::small(name));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Text::caption(value).normal()));
+        });
+        let points: Vec<_> = run.steps.iter().map(|s| (s.step as f64, of(s))).filter(|(_, y)| y.is_finite()).collect();
+        let num_steps = run.facts.as_ref().map_or(1, |facts| facts.num_steps).max(run.num_steps_done()).max(1);
+        let space = ui.available_rect_before_wrap();
+        let bottom = rect.bottom() - theme.space.s;
+        let space = Rect::from_min_max(space.min, egui::pos2(space.right(), bottom));
+        curve(ui, name, value, space, num_steps, &points);
+        ui.allocate_rect(space, Sense::hover());
+    });
+}
+
+/// One quiet curve from zero up; also the form's preview of the learning rate.
+pub fn curve(ui: &mut Ui, name: &'static str, value: &str, rect: Rect, num_steps: usize, points: &[(f64, f64)]) {
+    let theme = Theme::of(ui);
+    let high = points.iter().map(|(_, y)| *y).fold(0.0, f64::max);
+    let high = if high > 0.0 { high * 1.1 } else { 1.0 };
+    let sentence = format!("{name} over {num_steps} steps, now {value}");
+    let line = PlotPoints::from(thin_out(points, MOST_POINTS));
+    let stroke = Stroke::new(theme.width.curve, if name == "Schedule" { theme.accent.line } else { theme.text.soft });
+    Chart::new(name, &sentence, (0.0, num_steps as f64), (0.0, high))
+        .x_ticks(step_ticks(num_steps, num_steps.div_ceil(3), 3))
+        .y_ticks(even_ticks(0.0, high, 3, format::rate))
+        .show(ui, rect, move |plot| plot.line(Line::new(name, line).stroke(stroke)));
+}

@@ -1,0 +1,384 @@
+//! The form of the next run, and what that run would do.
+
+use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
+
+use super::{Action, Preset, chart, obstacle};
+use crate::app::kit::{
+    Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, fact, foot, format, icon, layout,
+    main_area, memory_parts, memory_words, right_panel, rule, screen_header, section, segmented, switch,
+};
+use crate::app::{AppState, Drafts, Screen};
+use crate::engine::JobSpec;
+use crate::project::ProjectState;
+use crate::recipe::params::{Kind, Level, PARAMS, Param, Value};
+use crate::train::preview::RunPreview;
+
+type Actions = Vec<crate::app::Action>;
+
+pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Actions) {
+    let theme = Theme::of(ui);
+    screen_header(
+        ui,
+        "Train",
+        |_| {},
+        |ui| {
+            if state.train.run.is_some() && ui.add(Button::secondary("Show the run").icon(icon::PULSE)).clicked() {
+                actions.push(Action::ShowRun.into());
+            }
+            if ui.add(Button::quiet("Open recipe…").icon(icon::FOLDER_OPEN)).clicked() {
+                actions.push(Action::OpenRecipe.into());
+            }
+        },
+    );
+    right_panel(ui, "train", theme.size.side_panel_train_width, |ui| side(ui, state, actions));
+    main_area(ui, |ui| {
+        layout::scrolling(ui, "form", |ui| {
+            ui.spacing_mut().item_spacing.y = theme.pad.card_large;
+            presets(ui, state, actions);
+            Card::new().rows().show(ui, |ui| rows(ui, state, drafts, Level::Simple, actions));
+            advanced(ui, state, drafts, actions);
+            ui.horizontal(|ui| {
+                icon::TERMINAL.show_sized(ui, theme.size.icon_small, theme.text.faint);
+                ui.add(Text::mono("tunewright train recipe.toml").soft());
+                ui.add(Text::small("with the recipe of a run's folder repeats that run").faint());
+            });
+        });
+    });
+}
+
+fn presets(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
+    let theme = Theme::of(ui);
+    let gap = theme.pad.between_cards;
+    let width = (ui.available_width() - 2.0 * gap) / 3.0;
+    let height = theme.type_scale.line_body + theme.type_scale.line_small + theme.space.xs + theme.space.xl + theme.space.s;
+    let (row, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
+    for (i, preset) in Preset::ALL.into_iter().enumerate() {
+        let left = row.left() + i as f32 * (width + gap);
+        let rect = Rect::from_min_size(egui::pos2(left, row.top()), Vec2::new(width, height));
+        let (name, sign) = match preset {
+            Preset::QuickLook => ("Quick look", icon::LIGHTNING),
+            Preset::Balanced => ("Balanced", icon::SCALES),
+            Preset::Thorough => ("Thorough", icon::CROSSHAIR),
+        };
+        let (epochs, rank) = preset.values();
+        let epochs = format::count(epochs as u64, "epoch", "epochs");
+        let fits = preset.fits(&state.train.recipe);
+        let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(name));
+        let shown = Card::new().selected(fits).clickable(name).min_height(height).show(&mut child, |ui| {
+            ui.spacing_mut().item_spacing.y = theme.space.xs;
+            ui.horizontal(|ui| {
+                sign.show(ui, if fits { theme.accent.text } else { theme.text.soft });
+                ui.add(Text::strong(name));
+            });
+            ui.add(Text::small(format!("{epochs}, rank {rank}")).normal());
+        });
+        if shown.response.clicked() {
+            actions.push(Action::Preset(preset).into());
+        }
+    }
+}
+
+fn rows(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, level: Level, actions: &mut Actions) {
+    ui.spacing_mut().item_spacing.y = 0.0;
+    for (i, param) in PARAMS.iter().filter(|param| param.level == level).enumerate() {
+        if i > 0 {
+            rule(ui);
+        }
+        row(ui, state, drafts, param, actions);
+    }
+}
+
+fn row(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, param: &'static Param, actions: &mut Actions) {
+    let value = (param.get)(&state.train.recipe);
+    let default = param.default();
+    let title = format!("{} ({})", param.label, param.name());
+    let about = format!("{}\n\nIt is {} by default, and may be {}", param.long_help, default, param.allowed());
+    let error = state.train.errors.get(param.key);
+    let settings = SettingsRow {
+        name: param.label,
+        help: error.map_or(param.help, String::as_str),
+        about: (&title, &about),
+        is_changed: value != default,
+        is_wrong: error.is_some(),
+    };
+    let shown = settings.show(ui, |ui| control(ui, drafts, param, &value));
+    if shown.reset {
+        actions.push(Action::Reset(param.key).into());
+    }
+    if let Some(value) = shown.inner {
+        actions.push(Action::Set(param.key, value).into());
+    }
+}
+
+/// The widget that fits the parameter's kind; gives a value that was chosen.
+fn control(ui: &mut Ui, drafts: &mut Drafts, param: &'static Param, value: &Value) -> Option<Value> {
+    let theme = Theme::of(ui);
+    let room = theme.size.settings_control_width - theme.pad.card_large;
+    match (param.kind, value) {
+        (Kind::Switch, Value::Switch(is_on)) => {
+            switch(ui, param.label, if *is_on { "On" } else { "Off" }, *is_on).map(Value::Switch)
+        }
+        (Kind::Choice(choices), Value::Choice(current)) => {
+            let keys: Vec<(&'static str, &str)> = choices.to_vec();
+            let chosen = if choices.len() <= 2 {
+                segmented(ui, param.label, &keys, current)
+            } else {
+                Combo::new(param.label, &keys, current).width(room).show(ui)
+            };
+            chosen.map(Value::Choice)
+        }
+        (Kind::Integer { .. }, Value::Integer(current)) => {
+            let field = NumberField::new(param.label, *current as f64).words(value.to_string()).integer();
+            field.unit(param.unit).width(width_of(theme, param)).show(ui).map(|value| Value::Integer(value as i64))
+        }
+        (Kind::Float { .. }, Value::Float(current)) => {
+            let field = NumberField::new(param.label, *current).words(value.to_string()).step(step_of(*current));
+            field.unit(param.unit).width(width_of(theme, param)).show(ui).map(Value::Float)
+        }
+        (Kind::Names, Value::Names(current)) => names(ui, drafts, param, current, room),
+        _ => None,
+    }
+}
+
+fn width_of(theme: &Theme, param: &Param) -> f32 {
+    let unit = if param.unit.is_empty() { 0.0 } else { theme.size.rail_width_icons - theme.space.s };
+    2.0 * theme.size.rail_width_icons - theme.pad.card_large + unit
+}
+
+/// What an arrow key adds: one in the value's leading digit, at most 1.
+fn step_of(value: f64) -> f64 {
+    if value == 0.0 { 0.01 } else { 10f64.powf(value.abs().log10().floor()).min(1.0) }
+}
+
+fn names(ui: &mut Ui, drafts: &mut Drafts, param: &Param, current: &str, room: f32) -> Option<Value> {
+    let draft = &mut drafts.train.names;
+    let mut text = draft.clone().unwrap_or_else(|| current.to_owned());
+    let response = TextInput::new(param.label, &mut text).mono().width(room).show(ui);
+    if response.changed() {
+        *draft = Some(text.clone());
+    }
+    if !response.lost_focus() {
+        return None;
+    }
+    *draft = None;
+    (text != current).then_some(Value::Names(text))
+}
+
+fn advanced(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Actions) {
+    let theme = Theme::of(ui);
+    let params = || PARAMS.iter().filter(|param| param.level == Level::Advanced);
+    let recipe = &state.train.recipe;
+    let changed = params().filter(|param| (param.get)(recipe) != param.default()).count();
+    let is_open = state.train.is_advanced_open;
+    let card = Card::new().clickable("Advanced").show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.set_min_height(theme.type_scale.line_body);
+            let caret = if is_open { icon::CARET_DOWN } else { icon::CARET_RIGHT };
+            caret.show(ui, theme.text.soft);
+            ui.add(Text::strong("Advanced"));
+            let state = match changed {
+                0 => "all at their defaults".to_owned(),
+                n => format!("{n} changed"),
+            };
+            ui.add(Text::body(format!("{} settings, {state}", params().count())).soft());
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.add_space(theme.space.xs);
+                ui.add(Text::small(in_short(recipe)).faint().one_line());
+            });
+        });
+    });
+    if card.response.clicked() {
+        actions.push(Action::ToggleAdvanced.into());
+    }
+    if is_open {
+        Card::new().rows().show(ui, |ui| rows(ui, state, drafts, Level::Advanced, actions));
+    }
+}
+
+/// `alpha 32 · batch 8 × 1 · cosine · warm-up 5 % · seed 42`
+fn in_short(recipe: &crate::recipe::Recipe) -> String {
+    let t = &recipe.training;
+    let schedule = crate::recipe::params::find("training.lr_scheduler_type").map_or_else(String::new, |p| (p.get)(recipe).to_string());
+    format!(
+        "alpha {} · batch {} × {} · {} · warm-up {} % · seed {}",
+        recipe.lora.lora_alpha,
+        t.per_device_train_batch_size,
+        t.gradient_accumulation_steps,
+        schedule.replace('_', " "),
+        format::rate(t.warmup_ratio * 100.0),
+        t.seed
+    )
+}
+
+fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
+    let theme = Theme::of(ui);
+    let reason = obstacle(state);
+    foot(ui, "start", |ui| {
+        let button = Button::primary("Start training").icon(icon::PLAY).key("Ctrl Enter").large();
+        if ui.add(button.width(ui.available_width()).disabled_by(reason.clone())).clicked() {
+            actions.push(Action::Start.into());
+        }
+    });
+    layout::scrolling(ui, "preview", |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let is_counting = state.jobs.find(|spec| matches!(spec, JobSpec::PreviewRun { .. })).is_some();
+        ui.horizontal(|ui| {
+            ui.add(Text::strong("Run preview"));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.add(match (&reason, is_counting) {
+                    (Some(_), _) => Badge::warning("Not ready"),
+                    (None, true) => Badge::running("Counting"),
+                    (None, false) => Badge::ok("Ready"),
+                });
+            });
+        });
+        ui.add_space(theme.space.s);
+        if let Some(project) = &state.project {
+            facts(ui, state, project);
+        }
+        if let Some(preview) = &state.train.preview {
+            ui.add_space(theme.space.m);
+            memory(ui, preview);
+            ui.add_space(theme.space.l);
+            schedule(ui, preview);
+        }
+        ui.add_space(theme.space.l);
+        ui.add(Text::caption("Before you start"));
+        ui.add_space(theme.space.xs);
+        checks(ui, state, actions);
+    });
+}
+
+fn facts(ui: &mut Ui, state: &AppState, project: &ProjectState) {
+    let model = super::super::model::used(state);
+    let model = model.map_or_else(|| "Not chosen".to_owned(), |model| super::super::model::name_of(state, model));
+    fact(ui, "Model", &model);
+    let counts = &project.counts;
+    let number = |value: usize| format::thousands(value as u64);
+    let data = format!("{} train, {} validation", format::thousands(counts.train), format::thousands(counts.validation));
+    fact(ui, "Data", &data);
+    let Some(preview) = &state.train.preview else { return };
+    let trained = format!("{} of {} tokens", number(preview.num_supervised_tokens), number(preview.num_tokens));
+    fact(ui, "Trained", &trained);
+    let training = &state.train.recipe.training;
+    let batch = training.per_device_train_batch_size * training.gradient_accumulation_steps;
+    fact(ui, "Steps", &format!("{}, {} each", number(preview.num_steps), format::count(batch as u64, "example", "examples")));
+    let weights = format!(
+        "{} of {} weights",
+        format::parameters(preview.num_trainable as u64),
+        format::parameters((preview.num_parameters + preview.num_trainable) as u64)
+    );
+    fact(ui, "Learns", &weights);
+    fact(ui, "Evaluates", &format!("every {}", format::count(preview.eval_steps as u64, "step", "steps")));
+}
+
+fn memory(ui: &mut Ui, preview: &RunPreview) {
+    let theme = Theme::of(ui);
+    Card::new().show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        ui.add(Text::small("Memory"));
+        ui.horizontal(|ui| {
+            ui.set_height(theme.type_scale.line_title);
+            ui.add(Text::title(format::bytes(preview.memory.total())));
+            let free = memory_words(&preview.memory);
+            let free = free.split_once(" of ").map_or(free.as_str(), |(_, rest)| rest);
+            ui.add(Text::small(format!("of {free}")).faint());
+        });
+        ui.add_space(theme.space.s);
+        memory_parts(ui, &preview.memory);
+    });
+}
+
+fn schedule(ui: &mut Ui, preview: &RunPreview) {
+    let theme = Theme::of(ui);
+    let steps = format::thousands(preview.num_steps as u64);
+    section(ui, "Learning rate", "", |ui| {
+        ui.add(Text::small(format!("over {steps} steps")).faint());
+    });
+    ui.add_space(theme.space.s);
+    let size = Vec2::new(ui.available_width(), theme.size.settings_row_height * 2.0);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    let points: Vec<_> = preview.learning_rates.iter().map(|(step, rate)| (*step as f64, *rate)).collect();
+    let highest = points.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
+    let words = format!("at most {}", format::rate(highest));
+    chart::curve(ui, "Schedule", &words, rect, preview.num_steps, &points);
+}
+
+/// One line a check: what is fine, what is worth a look, what is missing.
+fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
+    let Some(project) = &state.project else { return };
+    if super::super::model::used(state).is_none() {
+        check(ui, Verdict::Missing, "No model is chosen", Some(("Choose", Screen::Model)), actions);
+    }
+    if project.counts.train == 0 {
+        check(ui, Verdict::Missing, "No training examples", Some(("Import", Screen::Data)), actions);
+    }
+    if let Some(failure) = &state.train.preview_failure {
+        check(ui, Verdict::Missing, failure, None, actions);
+    }
+    if let Some(preview) = &state.train.preview {
+        check_preview(ui, preview, state.train.recipe.training.max_length, actions);
+    }
+    let held_out = project.counts.validation;
+    if project.counts.train > 0 && held_out == 0 {
+        check(ui, Verdict::Look, "Nothing is held out: no one can tell learning from learning by heart", Some(("Show", Screen::Data)), actions);
+    } else if held_out > 0 {
+        let words = format!("{} held out for validation", format::count(held_out, "example is", "examples are"));
+        check(ui, Verdict::Fine, &words, None, actions);
+    }
+}
+
+fn check_preview(ui: &mut Ui, preview: &RunPreview, max_length: usize, actions: &mut Actions) {
+    let show = Some(("Show", Screen::Data));
+    match preview.num_untrained as u64 {
+        0 => check(ui, Verdict::Fine, "Every example trains at least 1 token", None, actions),
+        n => {
+            let words = format!("{} no token and {} left out", format::count(n, "example trains", "examples train"), if n == 1 { "is" } else { "are" });
+            check(ui, Verdict::Look, &words, show, actions);
+        }
+    }
+    let longest = format::thousands(preview.longest as u64);
+    match preview.num_cut as u64 {
+        0 => check(ui, Verdict::Fine, &format!("No example is cut, the longest has {longest} tokens"), None, actions),
+        n => {
+            let cut = format::count(n, "example is", "examples are");
+            let words = format!("{cut} cut at {max_length} tokens, the longest has {longest}");
+            check(ui, Verdict::Look, &words, show, actions);
+        }
+    }
+    match preview.memory.total() <= preview.memory.available {
+        true => check(ui, Verdict::Fine, "The memory is enough", None, actions),
+        false => {
+            let words = format!("It needs {}: a smaller batch or rank takes less", memory_words(&preview.memory));
+            check(ui, Verdict::Look, &words, None, actions);
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Fine,
+    Look,
+    Missing,
+}
+
+fn check(ui: &mut Ui, verdict: Verdict, words: &str, link: Option<(&str, Screen)>, actions: &mut Actions) {
+    let theme = Theme::of(ui);
+    let (sign, color): (Icon, _) = match verdict {
+        Verdict::Fine => (icon::CHECK_CIRCLE.filled(), theme.status.ok),
+        Verdict::Look => (icon::WARNING.filled(), theme.status.warning),
+        Verdict::Missing => (icon::X_CIRCLE.filled(), theme.status.error),
+    };
+    ui.horizontal(|ui| {
+        ui.set_min_height(theme.size.row_height);
+        sign.show(ui, color);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if let Some((name, screen)) = link
+                && ui.add(Button::link(name)).clicked()
+            {
+                actions.push(crate::app::Action::Go(screen));
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Text::body(words).wrapped()));
+        });
+    });
+}
