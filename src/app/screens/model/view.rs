@@ -84,7 +84,10 @@ fn cards(ui: &mut Ui, state: &AppState, search: &str, actions: &mut Actions) {
     ui.add_space(theme.space.s);
     ui.horizontal(|ui| {
         icon::INFO.show_sized(ui, theme.size.icon_small, theme.text.faint);
-        ui.add(Text::small("Models stay where they are and are never changed: tuning writes an adapter beside them").faint());
+        ui.add(
+            Text::small("Models stay where they are and are never changed: tuning writes an adapter beside them")
+                .faint(),
+        );
     });
 }
 
@@ -179,7 +182,8 @@ fn side(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Action
     let theme = Theme::of(ui);
     let Some(found) = state.model.selected() else {
         return layout::padded(ui, theme.pad.screen_x, |ui| {
-            let words = if state.model.found.is_none() { "Looking for models…" } else { "Choose a model to see what it is" };
+            let words =
+                if state.model.found.is_none() { "Looking for models…" } else { "Choose a model to see what it is" };
             ui.add(Text::body(words).soft().wrapped());
         });
     };
@@ -225,7 +229,8 @@ fn head(ui: &mut Ui, found: &FoundModel, actions: &mut Actions) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let link = ui.add(Button::link("Show in folder").small());
                 if link.clicked() {
-                    let folder = if path.is_absolute() { path.parent().map_or(path.clone(), Into::into) } else { path.clone() };
+                    let folder =
+                        if path.is_absolute() { path.parent().map_or(path.clone(), Into::into) } else { path.clone() };
                     actions.push(crate::app::Action::OpenFolder(folder));
                 }
                 tooltip::on_hover(link, "Show in folder", &path.display().to_string());
@@ -343,7 +348,8 @@ fn ask_row(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Act
                     actions.push(Action::StopAsking.into());
                 }
             } else {
-                let reason = why_no_trial(state).or_else(|| prompt.is_empty().then(|| "Type something first".to_owned()));
+                let reason =
+                    why_no_trial(state).or_else(|| prompt.is_empty().then(|| "Type something first".to_owned()));
                 if ui.add(Button::secondary("Ask").key("Enter").disabled_by(reason)).clicked() {
                     actions.push(Action::Ask(prompt.clone()).into());
                 }
@@ -365,7 +371,8 @@ fn big_step(ui: &mut Ui, state: &AppState, found: &FoundModel, actions: &mut Act
     let width = ui.available_width();
     if let Some(job) = fetching(state, &found.model) {
         let theme = Theme::of(ui);
-        let told = job.progress.as_ref().map_or_else(|| "Waiting for its turn".to_owned(), crate::app::shell::words::progress);
+        let told =
+            job.progress.as_ref().map_or_else(|| "Waiting for its turn".to_owned(), crate::app::shell::words::progress);
         ui.horizontal(|ui| {
             ui.set_min_height(theme.size.control_height_large);
             if ui.add(Button::secondary("Stop").icon(icon::SQUARE)).clicked() {

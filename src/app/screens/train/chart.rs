@@ -7,8 +7,8 @@ use super::Action;
 use super::run::Run;
 use crate::app::AppState;
 use crate::app::kit::plot::{
-    Chart, ChartResponse, HoverValue, Tick, end_labels, even_ticks, hover_card, log_ticks, ring, series_name, step_ticks,
-    thin_out,
+    Chart, ChartResponse, HoverValue, Tick, end_labels, even_ticks, hover_card, log_ticks, ring, series_name,
+    step_ticks, thin_out,
 };
 use crate::app::kit::{Card, Combo, Text, Theme, format, segmented};
 use crate::train::{EvalMetrics, StepMetrics};
@@ -221,7 +221,9 @@ fn nearest(steps: &[StepMetrics], x: f64) -> Option<(usize, &StepMetrics)> {
 fn in_words(run: &Run) -> String {
     let train = run.smoothed.last().map_or_else(|| "not known yet".to_owned(), |value| format::loss(*value));
     let validation = run.evaluations.last().map_or_else(|| "not known yet".to_owned(), |e| format::loss(e.eval_loss));
-    let best = run.best().map_or_else(String::new, |best| format!(", best {} at step {}", format::loss(best.eval_loss), best.step));
+    let best = run
+        .best()
+        .map_or_else(String::new, |best| format!(", best {} at step {}", format::loss(best.eval_loss), best.step));
     format!("Loss curves, {} steps: training loss {train}, validation loss {validation}{best}", run.steps.len())
 }
 

@@ -4,8 +4,8 @@ use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 
 use super::{Action, Preset, chart, obstacle};
 use crate::app::kit::{
-    Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, fact, foot, format, icon, layout,
-    main_area, memory_parts, memory_words, right_panel, rule, screen_header, section, segmented, switch,
+    Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, fact, foot, format, icon,
+    layout, main_area, memory_parts, memory_words, right_panel, rule, screen_header, section, segmented, switch,
 };
 use crate::app::{AppState, Drafts, Screen};
 use crate::engine::JobSpec;
@@ -50,7 +50,8 @@ fn presets(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     let theme = Theme::of(ui);
     let gap = theme.pad.between_cards;
     let width = (ui.available_width() - 2.0 * gap) / 3.0;
-    let height = theme.type_scale.line_body + theme.type_scale.line_small + theme.space.xs + theme.space.xl + theme.space.s;
+    let height =
+        theme.type_scale.line_body + theme.type_scale.line_small + theme.space.xs + theme.space.xl + theme.space.s;
     let (row, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
     for (i, preset) in Preset::ALL.into_iter().enumerate() {
         let left = row.left() + i as f32 * (width + gap);
@@ -198,7 +199,8 @@ fn advanced(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Ac
 /// `alpha 32 · batch 8 × 1 · cosine · warm-up 5 % · seed 42`
 fn in_short(recipe: &crate::recipe::Recipe) -> String {
     let t = &recipe.training;
-    let schedule = crate::recipe::params::find("training.lr_scheduler_type").map_or_else(String::new, |p| (p.get)(recipe).to_string());
+    let schedule = crate::recipe::params::find("training.lr_scheduler_type")
+        .map_or_else(String::new, |p| (p.get)(recipe).to_string());
     format!(
         "alpha {} · batch {} × {} · {} · warm-up {} % · seed {}",
         recipe.lora.lora_alpha,
@@ -255,14 +257,19 @@ fn facts(ui: &mut Ui, state: &AppState, project: &ProjectState) {
     fact(ui, "Model", &model);
     let counts = &project.counts;
     let number = |value: usize| format::thousands(value as u64);
-    let data = format!("{} train, {} validation", format::thousands(counts.train), format::thousands(counts.validation));
+    let data =
+        format!("{} train, {} validation", format::thousands(counts.train), format::thousands(counts.validation));
     fact(ui, "Data", &data);
     let Some(preview) = &state.train.preview else { return };
     let trained = format!("{} of {} tokens", number(preview.num_supervised_tokens), number(preview.num_tokens));
     fact(ui, "Trained", &trained);
     let training = &state.train.recipe.training;
     let batch = training.per_device_train_batch_size * training.gradient_accumulation_steps;
-    fact(ui, "Steps", &format!("{}, {} each", number(preview.num_steps), format::count(batch as u64, "example", "examples")));
+    fact(
+        ui,
+        "Steps",
+        &format!("{}, {} each", number(preview.num_steps), format::count(batch as u64, "example", "examples")),
+    );
     let weights = format!(
         "{} of {} weights",
         format::parameters(preview.num_trainable as u64),
@@ -321,7 +328,13 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     }
     let held_out = project.counts.validation;
     if project.counts.train > 0 && held_out == 0 {
-        check(ui, Verdict::Look, "Nothing is held out: no one can tell learning from learning by heart", Some(("Show", Screen::Data)), actions);
+        check(
+            ui,
+            Verdict::Look,
+            "Nothing is held out: no one can tell learning from learning by heart",
+            Some(("Show", Screen::Data)),
+            actions,
+        );
     } else if held_out > 0 {
         let words = format!("{} held out for validation", format::count(held_out, "example is", "examples are"));
         check(ui, Verdict::Fine, &words, None, actions);
@@ -333,7 +346,11 @@ fn check_preview(ui: &mut Ui, preview: &RunPreview, max_length: usize, actions: 
     match preview.num_untrained as u64 {
         0 => check(ui, Verdict::Fine, "Every example trains at least 1 token", None, actions),
         n => {
-            let words = format!("{} no token and {} left out", format::count(n, "example trains", "examples train"), if n == 1 { "is" } else { "are" });
+            let words = format!(
+                "{} no token and {} left out",
+                format::count(n, "example trains", "examples train"),
+                if n == 1 { "is" } else { "are" }
+            );
             check(ui, Verdict::Look, &words, show, actions);
         }
     }

@@ -199,7 +199,8 @@ impl Run {
     fn warn(&mut self, words: &str) {
         let is_known = self.notes.iter().any(|note| note.kind == NoteKind::Warning && note.title == words);
         if !is_known {
-            self.notes.insert(0, Note { kind: NoteKind::Warning, title: words.to_owned(), text: String::new(), at: now() });
+            self.notes
+                .insert(0, Note { kind: NoteKind::Warning, title: words.to_owned(), text: String::new(), at: now() });
         }
     }
 

@@ -101,13 +101,23 @@ fn figures(ui: &mut Ui, state: &AppState, run: &Run) {
     let now = run.evaluations.last().map_or_else(|| "–".to_owned(), |e| format::loss(e.eval_loss));
     let best = run.best().map_or_else(String::new, |best| format!("best {}", format::loss(best.eval_loss)));
     let (left_name, left) = match (run.is_over(), run.secs_left()) {
-        (true, _) => ("Took", format::duration(run.steps.iter().map(|s| s.step_secs).sum::<f64>() + run.evaluations.iter().map(|e| e.eval_secs).sum::<f64>())),
+        (true, _) => (
+            "Took",
+            format::duration(
+                run.steps.iter().map(|s| s.step_secs).sum::<f64>()
+                    + run.evaluations.iter().map(|e| e.eval_secs).sum::<f64>(),
+            ),
+        ),
         (false, Some(secs)) => ("Left", format::time_left(secs)),
         (false, None) => ("Left", "–".to_owned()),
     };
     let speed = run.tokens_per_sec().map_or_else(|| "–".to_owned(), format::speed);
     let memory = state.machine.memory_used;
-    let estimate = state.train.preview.as_ref().map_or_else(String::new, |p| format!("estimated {}", format::bytes(p.memory.total())));
+    let estimate = state
+        .train
+        .preview
+        .as_ref()
+        .map_or_else(String::new, |p| format!("estimated {}", format::bytes(p.memory.total())));
     let cells = [
         ("Step", format::thousands(step as u64), of_steps),
         ("Epoch", format!("{epoch:.2}"), format!("of {}", format::rate(epochs))),
@@ -145,7 +155,9 @@ fn charts_and_messages(ui: &mut Ui, state: &AppState, run: &Run, rect: Rect, act
     let messages = (rect.width() * 0.29).clamp(theme.size.side_panel_min - theme.space.l, theme.size.side_panel_width);
     let small = (rect.width() * 0.19).min(theme.size.side_panel_min);
     let loss = rect.width() - messages - small - 2.0 * gap;
-    let place = |left: f32, width: f32| Rect::from_min_size(egui::pos2(rect.left() + left, rect.top()), Vec2::new(width, rect.height()));
+    let place = |left: f32, width: f32| {
+        Rect::from_min_size(egui::pos2(rect.left() + left, rect.top()), Vec2::new(width, rect.height()))
+    };
     chart::loss(ui, state, run, place(0.0, loss), actions);
     let column = place(loss + gap, small);
     let half = (column.height() - gap) / 2.0;
