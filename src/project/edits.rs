@@ -97,7 +97,7 @@ fn insert_removed(
     number: i64,
 ) -> Result<i64, ProjectError> {
     let row = NewRow { presence: 0, split: split_code(split), position, number };
-    insert(db, &Face::of(example).map_err(ProjectError::Journal)?, &row)
+    insert(db, &Face::of(example).map_err(ProjectError::Content)?, &row)
 }
 
 /// What a new row has beside its content.

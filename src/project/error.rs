@@ -25,8 +25,8 @@ pub enum ProjectError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("there is no example with the id {id}: it was deleted")]
     NoSuchExample { id: i64 },
-    #[error("an entry of the project's journal can't be read: {0}")]
-    Journal(serde_json::Error),
+    #[error("project.db holds an entry that can't be read: {0}")]
+    Content(serde_json::Error),
     #[error("another window imported into this project at the same time")]
     Interfered,
     #[error(transparent)]

@@ -67,7 +67,7 @@ impl Project {
         let name = request.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         if !arrivals.is_empty() {
             appear(db, &arrivals, &request.split, name)?;
-            self.last_changed = arrivals.first().map(|row| row.id);
+            self.last_changed = None;
         }
         Ok(report)
     }
@@ -76,7 +76,7 @@ impl Project {
 fn write_batch(db: &mut Connection, batch: Vec<ReadExample>, arrivals: &mut Vec<Arrival>) -> Result<(), ProjectError> {
     let tx = begin(db)?;
     for row in batch {
-        let face = Face::of(&row.example).map_err(ProjectError::Journal)?;
+        let face = Face::of(&row.example).map_err(ProjectError::Content)?;
         let id = insert(&tx, &face, &NewRow { presence: ARRIVING, split: 0, position: 0, number: 0 })?;
         arrivals.push(Arrival { id, prompt_key: face.prompt_key, split: row.split });
     }

@@ -52,7 +52,7 @@ pub enum Direction {
 pub fn record(db: &Connection, entry: &Entry) -> Result<u64, ProjectError> {
     forget_undone(db)?;
     play_all(db, &entry.steps, Direction::Forward)?;
-    let steps = serde_json::to_string(&entry.steps).map_err(ProjectError::Journal)?;
+    let steps = serde_json::to_string(&entry.steps).map_err(ProjectError::Content)?;
     db.prepare_cached("INSERT INTO journal (label, steps, source) VALUES (?, ?, ?)")?.execute(params![
         entry.label,
         steps,
@@ -69,7 +69,7 @@ pub fn travel(db: &Connection, direction: Direction) -> Result<Option<(Vec<Step>
     };
     let found: Option<(i64, String)> = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some((seq, steps)) = found else { return Ok(None) };
-    let steps: Vec<Step> = serde_json::from_str(&steps).map_err(ProjectError::Journal)?;
+    let steps: Vec<Step> = serde_json::from_str(&steps).map_err(ProjectError::Content)?;
     play_all(db, &steps, direction)?;
     let is_undone = direction == Direction::Back;
     db.execute("UPDATE journal SET is_undone = ? WHERE seq = ?", params![is_undone, seq])?;
@@ -97,7 +97,7 @@ pub fn forget_undone(db: &Connection) -> Result<(), ProjectError> {
     let mut select = db.prepare_cached("SELECT steps FROM journal WHERE is_undone = 1")?;
     let entries: Vec<String> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for entry in entries {
-        let steps: Vec<Step> = serde_json::from_str(&entry).map_err(ProjectError::Journal)?;
+        let steps: Vec<Step> = serde_json::from_str(&entry).map_err(ProjectError::Content)?;
         for step in steps {
             if let Step::Presence { ranges, after: true } = step {
                 for (first, last) in ranges {
@@ -177,7 +177,7 @@ fn play(db: &Connection, step: &Step, direction: Direction) -> Result<(), Projec
 }
 
 fn write_messages(db: &Connection, id: i64, messages: &[Message]) -> Result<(), ProjectError> {
-    let face = Face::of(&Example { messages: messages.to_vec() }).map_err(ProjectError::Journal)?;
+    let face = Face::of(&Example { messages: messages.to_vec() }).map_err(ProjectError::Content)?;
     db.prepare_cached(
         "UPDATE examples SET prompt_key = ?, num_turns = ?, prompt = ?, answer = ?, messages = ? WHERE id = ?",
     )?

@@ -124,6 +124,10 @@ impl Order {
         Ok(())
     }
 
+    pub fn contains(&self, id: i64) -> bool {
+        self.slots.iter().any(|slot| slot.id == id)
+    }
+
     pub fn counts(&self) -> SplitCounts {
         let mut counts = SplitCounts::default();
         for slot in &self.slots {
@@ -266,6 +270,6 @@ fn full_row(row: &Row) -> Result<StoredExample, ProjectError> {
         number: row.get::<_, i64>(1)? as u64,
         split: split_of(row.get(2)?),
         status: status(row.get(3)?),
-        example: Example { messages: serde_json::from_str(&messages).map_err(ProjectError::Journal)? },
+        example: Example { messages: serde_json::from_str(&messages).map_err(ProjectError::Content)? },
     })
 }

@@ -106,8 +106,8 @@ pub struct ProjectState {
     pub settings: Settings,
     /// Rises with every change of the examples; pages of an older one are stale.
     pub revision: u64,
-    /// The example that the last edit, undo or redo of this session was about, so that the window can show it; the new
-    /// one after `Insert` and `Duplicate`.
+    /// The example that the last edit, undo or redo of this session was about, if it was one and is there, so that the
+    /// window can show it; the new one after `Insert` and `Duplicate`.
     pub last_changed: Option<i64>,
 }
 
@@ -132,6 +132,7 @@ pub enum Edit {
         ids: Vec<i64>,
         split: Split,
     },
+    /// `Ready` for an example that was set aside brings it back into its split, still marked if it was edited.
     SetStatus {
         ids: Vec<i64>,
         status: ExampleStatus,

@@ -83,7 +83,7 @@ impl Project {
             redo: labels.redo.map(|label| format!("Redo {label}")),
             settings: self.settings()?,
             revision: self.order.revision(),
-            last_changed: self.last_changed,
+            last_changed: self.last_changed.filter(|id| self.order.contains(*id)),
         })
     }
 
@@ -99,7 +99,7 @@ impl Project {
         let revision = journal::record(&tx, &entry)?;
         tx.commit()?;
         self.order.follow(&self.db, revision, &ids)?;
-        self.last_changed = ids.first().copied();
+        self.last_changed = only(&ids);
         Ok(Changed { ids })
     }
 
@@ -119,7 +119,7 @@ impl Project {
         tx.commit()?;
         let ids = journal::ids(&steps);
         self.order.follow(&self.db, revision, &ids)?;
-        self.last_changed = ids.first().copied();
+        self.last_changed = only(&ids);
         Ok(Some(Changed { ids }))
     }
 
@@ -136,10 +136,14 @@ impl Project {
     }
 
     pub fn save_settings(&mut self, settings: &Settings) -> Result<(), ProjectError> {
-        let text = serde_json::to_string(settings).map_err(ProjectError::Journal)?;
+        let text = serde_json::to_string(settings).map_err(ProjectError::Content)?;
         self.db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('settings', ?)", params![text])?;
         Ok(())
     }
+}
+
+fn only(ids: &[i64]) -> Option<i64> {
+    if let [id] = ids { Some(*id) } else { None }
 }
 
 /// A transaction that writes: it waits for another writer at its start and not half-way.

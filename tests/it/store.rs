@@ -138,6 +138,10 @@ fn edits_say_what_they_were_and_come_back() {
     let copy = project.apply(&Edit::Duplicate { id: ids[3] }).unwrap().ids[0];
     assert_eq!(rows(&mut project)[4].id, copy, "a copy stands after its original");
     assert_eq!(project.state().unwrap().last_changed, Some(copy));
+    project.apply(&Edit::Delete { ids: vec![copy] }).unwrap();
+    assert_eq!(project.state().unwrap().last_changed, None, "it is not there any more");
+    project.undo().unwrap();
+    assert_eq!(project.state().unwrap().last_changed, Some(copy));
     project.apply(&Edit::Delete { ids: vec![ids[0], copy] }).unwrap();
     project.apply(&Edit::SetStatus { ids: vec![ids[3]], status: ExampleStatus::SetAside }).unwrap();
     let counts = project.counts().unwrap();
