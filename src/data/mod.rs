@@ -11,6 +11,7 @@ pub mod mapping;
 pub mod reader;
 pub mod shapes;
 pub mod split;
+pub mod starter;
 mod tally;
 
 pub use error::ImportError;

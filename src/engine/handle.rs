@@ -3,14 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
-use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use crossbeam_channel::{Receiver, TrySendError, bounded};
 
 use super::context::Outbox;
 use super::jobs;
-use super::worker::{Queued, Worker};
+use super::worker::{Queued, Worker, lower_priority};
 use super::{Backend, Event, JobId, JobSpec, Lane};
 use crate::hub::Sources;
 use crate::train::{Control, Signal};
@@ -22,8 +21,6 @@ const NUM_WAITING_EVENTS: usize = 1024;
 #[derive(Debug, Clone, Default)]
 pub struct EngineOptions {
     pub sources: Sources,
-    /// Extra folders to look for models in.
-    pub model_folders: Vec<PathBuf>,
 }
 
 /// The real engine: one thread a lane. Belongs to one thread, the window's; nothing in it is shared by a lock.
@@ -44,6 +41,7 @@ struct LiveJob {
 impl Engine {
     /// `waker` is called from the lanes' threads after each event: it asks the window for a repaint.
     pub fn new(options: EngineOptions, waker: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+        give_way_to_the_window();
         let (sender, events) = bounded(NUM_WAITING_EVENTS);
         let outbox = Outbox { events: sender, waker: Arc::new(waker) };
         Ok(Self { workers: jobs::spawn_lanes(&options, &outbox)?, events, live: RefCell::default() })
@@ -58,6 +56,14 @@ impl Engine {
         for job in self.live.borrow().values().filter(|job| job.kind == kind) {
             job.control.send(Signal::Stop { save: false });
         }
+    }
+}
+
+/// rayon's pool belongs to the whole process, and any thread may be the first to use it: its threads are lowered here.
+fn give_way_to_the_window() {
+    let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| lower_priority());
+    if pool.build_global().is_err() {
+        log::debug!("rayon's threads were started before the engine and keep their priority");
     }
 }
 

@@ -2,8 +2,15 @@
 //! [`Event`]s; both are plain data, and every event carries the id of its job.
 
 pub mod backend;
+mod context;
+pub mod error;
 pub mod fake;
+pub mod handle;
+mod jobs;
 pub mod protocol;
+pub mod worker;
 
 pub use backend::Backend;
+pub use error::EngineError;
+pub use handle::{Engine, EngineOptions};
 pub use protocol::{Command, Event, EventKind, Failure, JobId, JobSpec, Lane, Outcome, Reply};

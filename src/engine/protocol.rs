@@ -165,6 +165,20 @@ impl JobSpec {
             }
         }
     }
+
+    /// Whether a newer job of this kind makes the answers of older ones stale, so that they are stopped. Pages of the
+    /// table don't: two of them may be wanted at once.
+    pub fn supersedes_its_kind(&self) -> bool {
+        matches!(self, Self::PreviewImport { .. } | Self::RenderTokens { .. } | Self::PreviewRun { .. })
+    }
+
+    /// Whether it writes down what the person did; such a job is done even if the window closes before its turn.
+    pub fn is_saving(&self) -> bool {
+        match self {
+            Self::OpenProject { .. } | Self::Query { .. } | Self::LoadExample { .. } => false,
+            _ => self.lane() == Lane::Store,
+        }
+    }
 }
 
 /// One prompt, answered by the base model and by base + adapter with the same seed and settings.

@@ -41,11 +41,7 @@ pub(super) struct Worker {
 impl Worker {
     /// `make` makes what the lane works with, on the lane's own thread; again after a panic, because the old one may be
     /// half changed.
-    pub fn spawn<W: Work>(
-        lane: Lane,
-        outbox: Outbox,
-        make: impl Fn() -> W + Send + 'static,
-    ) -> std::io::Result<Self> {
+    pub fn spawn<W: Work>(lane: Lane, outbox: Outbox, make: impl Fn() -> W + Send + 'static) -> std::io::Result<Self> {
         let (queue, jobs) = bounded(QUEUE_LENGTH);
         let (refused, refusals) = bounded(QUEUE_LENGTH);
         let thread = Builder::new().name(thread_name(lane).to_owned()).spawn(move || {
@@ -59,12 +55,7 @@ impl Worker {
 }
 
 /// Ends when the handle drops the queue's sending side and all that waited is done.
-fn run_jobs<W: Work>(
-    jobs: &Receiver<Queued>,
-    refusals: &Receiver<JobId>,
-    outbox: &Outbox,
-    make: impl Fn() -> W,
-) {
+fn run_jobs<W: Work>(jobs: &Receiver<Queued>, refusals: &Receiver<JobId>, outbox: &Outbox, make: impl Fn() -> W) {
     let mut work = make();
     for Queued { job, spec, control, alive } in jobs {
         let context = Context::new(job, control, outbox.clone());
@@ -130,5 +121,112 @@ fn refusal() -> Failure {
         message: format!("{QUEUE_LENGTH} jobs are waiting already, so that this one was not started."),
         hint: Some("Wait until some are done, then try again.".to_owned()),
         is_internal: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::engine::Event;
+    use crate::train::Signal;
+
+    /// Does what the job's "folder" says, and counts its jobs since it was made.
+    #[derive(Default)]
+    struct Script {
+        num_jobs: usize,
+    }
+
+    impl Work for Script {
+        fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+            let JobSpec::ReadRun { run_dir } = spec else { return Err(EngineError::WrongLane(Lane::Io)) };
+            self.num_jobs += 1;
+            context.tell(EventKind::Warning(self.num_jobs.to_string()));
+            match run_dir.to_str() {
+                Some("panic") => panic!("the {} job", "second"),
+                Some("fail") => Err(EngineError::io(&run_dir)(std::io::ErrorKind::NotFound.into())),
+                Some("stop") => Err(EngineError::Stopped),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    fn queued(what: &str) -> Queued {
+        Queued {
+            job: JobId::next(),
+            spec: JobSpec::ReadRun { run_dir: PathBuf::from(what) },
+            control: Control::default(),
+            alive: Arc::new(()),
+        }
+    }
+
+    /// Runs the jobs to their end, and gives for each its events.
+    fn run(jobs: Vec<Queued>) -> Vec<Vec<EventKind>> {
+        let (events, receiver) = bounded::<Event>(100);
+        let outbox = Outbox { events, waker: Arc::new(|| {}) };
+        let worker = Worker::spawn(Lane::Io, outbox, Script::default).unwrap();
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.job).collect();
+        for job in jobs {
+            worker.queue.send(job).unwrap();
+        }
+        drop(worker.queue);
+        worker.thread.join().unwrap();
+        let events: Vec<Event> = receiver.iter().collect();
+        let of = |id: &JobId| events.iter().filter(|event| event.job == *id).map(|event| event.kind.clone()).collect();
+        ids.iter().map(of).collect()
+    }
+
+    fn warning(text: &str) -> EventKind {
+        EventKind::Warning(text.to_owned())
+    }
+
+    #[test]
+    fn a_panic_is_a_failure_of_one_job_and_the_next_one_runs_on_fresh_ground() {
+        let told = run(vec![queued("good"), queued("panic"), queued("good")]);
+        let completed = EventKind::Finished(Outcome::Completed);
+        assert_eq!(told[0], [EventKind::Started, warning("1"), completed.clone()]);
+        let Some(EventKind::Finished(Outcome::Failed(failure))) = told[1].last() else { panic!("{:?}", told[1]) };
+        assert!(failure.is_internal && failure.message.contains("the second job"), "{failure:?}");
+        assert_eq!(told[1].len(), 3);
+        assert_eq!(
+            told[2],
+            [EventKind::Started, warning("1"), completed],
+            "what the panicking job left was used again"
+        );
+    }
+
+    #[test]
+    fn every_end_is_told_once() {
+        let told = run(vec![queued("fail"), queued("stop")]);
+        let Some(EventKind::Finished(Outcome::Failed(failure))) = told[0].last() else { panic!("{:?}", told[0]) };
+        assert!(!failure.is_internal && failure.hint.is_some(), "{failure:?}");
+        assert_eq!(told[1].last(), Some(&EventKind::Finished(Outcome::Stopped)));
+        for events in &told {
+            assert_eq!(events.iter().filter(|kind| matches!(kind, EventKind::Finished(_))).count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_job_that_is_stopped_in_the_queue_never_starts() {
+        let stopped = queued("good");
+        stopped.control.send(Signal::Stop { save: false });
+        let told = run(vec![stopped, queued("good")]);
+        assert_eq!(told[0], [EventKind::Finished(Outcome::Stopped)]);
+        assert_eq!(told[1][1], warning("1"));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_compute_lane_and_what_it_starts_give_way_to_the_window() {
+        let niceness = || {
+            lower_priority();
+            // The 19th field; the 2nd is the thread's name in brackets, which may hold spaces.
+            let stat = || std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            let of = |stat: String| stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().to_owned();
+            let child = std::thread::spawn(move || of(stat())).join().unwrap();
+            (of(stat()), child)
+        };
+        assert_eq!(std::thread::spawn(niceness).join().unwrap(), ("10".to_owned(), "10".to_owned()));
     }
 }

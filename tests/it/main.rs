@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod docs;
+mod engine;
 mod fixtures;
 mod golden;
 mod hub;

@@ -1,0 +1,7 @@
+//! The data set that comes with the program.
+
+/// As its file is called.
+pub const FILE_NAME: &str = "support_tickets.jsonl";
+
+/// OpenAI messages, one a line.
+pub const BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/starter/support_tickets.jsonl"));

@@ -1,0 +1,82 @@
+//! The io lane: reading, importing and tokenising files.
+
+use std::path::{Path, PathBuf};
+
+use super::chats::Chats;
+use super::running::Running;
+use crate::data;
+use crate::engine::context::Context;
+use crate::engine::error::EngineError;
+use crate::engine::worker::Work;
+use crate::engine::{JobSpec, Lane, Reply};
+use crate::hub::{self, Sources};
+use crate::model;
+use crate::project::{Project, RunRecord};
+use crate::train::{EvalMetrics, StepMetrics};
+
+pub(super) struct Io {
+    sources: Sources,
+    chats: Chats,
+    running: Running,
+}
+
+impl Io {
+    pub fn new(sources: Sources, running: Running) -> Self {
+        Self { sources, chats: Chats::default(), running }
+    }
+}
+
+impl Work for Io {
+    fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        match spec {
+            JobSpec::DiscoverModels => context.reply(Reply::Models(hub::discover(&self.sources, context)?)),
+            JobSpec::InspectModel { model } => {
+                let path = hub::resolve(&model, &self.sources)?;
+                context.reply(Reply::Facts { facts: model::inspect(&path)?, model });
+            }
+            JobSpec::PreviewImport { request } => context.reply(Reply::Preview(data::preview(&request, context)?)),
+            JobSpec::Import { project, request } => {
+                let mut project = Project::open(&project)?;
+                let report = project.import(&request, context)?;
+                context.reply(Reply::Project(project.state()?));
+                context.reply(Reply::Imported(report));
+            }
+            JobSpec::SaveRejected { request, to } => {
+                data::save_rejected(&request, &to, context)?;
+                context.reply(Reply::Saved(to));
+            }
+            JobSpec::ListRuns { project } => {
+                let mut runs = Project::open(&project)?.runs()?;
+                runs.iter_mut().for_each(|run| self.running.correct(run));
+                context.reply(Reply::Runs(runs));
+            }
+            JobSpec::ReadRun { run_dir } => {
+                let mut run = RunRecord::read(&run_dir)?;
+                self.running.correct(&mut run);
+                let (steps, evaluations) = read_metrics(&run_dir)?;
+                context.reply(Reply::Curves { run, steps, evaluations });
+            }
+            _ => return Err(EngineError::WrongLane(Lane::Io)),
+        }
+        Ok(())
+    }
+}
+
+/// A run that has told nothing yet has no file; a killed run may leave half a line.
+fn read_metrics(run_dir: &Path) -> Result<(Vec<StepMetrics>, Vec<EvalMetrics>), EngineError> {
+    let path: PathBuf = run_dir.join("metrics.jsonl");
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(EngineError::io(&path)(error)),
+    };
+    let (mut steps, mut evaluations) = (Vec::new(), Vec::new());
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if let Ok(step) = serde_json::from_slice::<StepMetrics>(line) {
+            steps.push(step);
+        } else if let Ok(evaluation) = serde_json::from_slice::<EvalMetrics>(line) {
+            evaluations.push(evaluation);
+        }
+    }
+    Ok((steps, evaluations))
+}

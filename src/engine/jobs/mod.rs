@@ -1,0 +1,32 @@
+//! The jobs themselves, one file a lane: thin calls of the other modules, with what is worth keeping between jobs.
+
+mod chats;
+mod compute;
+mod io;
+mod net;
+mod running;
+mod store;
+
+use super::context::Outbox;
+use super::worker::Worker;
+use super::{EngineOptions, Lane};
+
+/// Starts all lanes.
+pub(super) fn spawn_lanes(options: &EngineOptions, outbox: &Outbox) -> std::io::Result<Vec<(Lane, Worker)>> {
+    let (for_io, for_net, for_compute) = (options.sources.clone(), options.sources.clone(), options.sources.clone());
+    let outbox = || outbox.clone();
+    let running = running::Running::default();
+    let io_running = running.clone();
+    let workers = [
+        (Lane::Store, Worker::spawn(Lane::Store, outbox(), store::Store::default)?),
+        (Lane::Io, Worker::spawn(Lane::Io, outbox(), move || io::Io::new(for_io.clone(), io_running.clone()))?),
+        (Lane::Net, Worker::spawn(Lane::Net, outbox(), move || net::Net::new(for_net.clone()))?),
+        (
+            Lane::Compute,
+            Worker::spawn(Lane::Compute, outbox(), move || {
+                compute::Compute::new(for_compute.clone(), running.clone())
+            })?,
+        ),
+    ];
+    Ok(workers.into())
+}

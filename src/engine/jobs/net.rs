@@ -1,0 +1,27 @@
+//! The net lane: models from the Hub.
+
+use crate::engine::context::Context;
+use crate::engine::error::EngineError;
+use crate::engine::worker::Work;
+use crate::engine::{JobSpec, Lane, Reply};
+use crate::hub::{self, Sources};
+use crate::model;
+
+pub(super) struct Net {
+    sources: Sources,
+}
+
+impl Net {
+    pub fn new(sources: Sources) -> Self {
+        Self { sources }
+    }
+}
+
+impl Work for Net {
+    fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        let JobSpec::FetchModel { model } = spec else { return Err(EngineError::WrongLane(Lane::Net)) };
+        let path = hub::fetch(&model, &self.sources, context)?;
+        context.reply(Reply::Facts { facts: model::inspect(&path)?, model });
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! The store lane: the project's database.
+
+use std::path::Path;
+
+use crate::data::{self, import::ImportRequest, import::SplitSpec};
+use crate::engine::context::Context;
+use crate::engine::error::EngineError;
+use crate::engine::worker::Work;
+use crate::engine::{JobSpec, Lane, Reply};
+use crate::project::Project;
+
+/// Keeps the project open that was asked for last: there is one window, and it shows one project.
+#[derive(Default)]
+pub(super) struct Store {
+    project: Option<Project>,
+}
+
+impl Work for Store {
+    fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        let project = match spec {
+            JobSpec::OpenProject { folder, sample } => {
+                let project = self.project.insert(Project::open_or_create(&folder)?);
+                if sample {
+                    import_starter_data(project, context)?;
+                }
+                project
+            }
+            JobSpec::Query { project, query } => {
+                context.reply(Reply::Rows(self.open(&project)?.query(&query)?));
+                return Ok(());
+            }
+            JobSpec::LoadExample { project, id } => {
+                context.reply(Reply::Example(self.open(&project)?.example(id)?));
+                return Ok(());
+            }
+            JobSpec::Edit { project, edit } => {
+                let project = self.open(&project)?;
+                project.apply(&edit)?;
+                project
+            }
+            JobSpec::Undo { project } => {
+                let project = self.open(&project)?;
+                project.undo()?;
+                project
+            }
+            JobSpec::Redo { project } => {
+                let project = self.open(&project)?;
+                project.redo()?;
+                project
+            }
+            JobSpec::SaveSettings { project, settings } => {
+                let project = self.open(&project)?;
+                project.save_settings(&settings)?;
+                project
+            }
+            _ => return Err(EngineError::WrongLane(Lane::Store)),
+        };
+        context.reply(Reply::Project(project.state()?));
+        Ok(())
+    }
+}
+
+impl Store {
+    fn open(&mut self, folder: &Path) -> Result<&mut Project, EngineError> {
+        let absolute = std::path::absolute(folder).map_err(EngineError::io(folder))?;
+        let project = match self.project.take().filter(|project| project.folder() == absolute) {
+            Some(project) => project,
+            None => Project::open(&absolute)?,
+        };
+        Ok(self.project.insert(project))
+    }
+}
+
+/// A project that has examples keeps them; it is not filled a second time.
+fn import_starter_data(project: &mut Project, context: &Context) -> Result<(), EngineError> {
+    if project.counts()?.total() > 0 {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir().map_err(EngineError::io(&std::env::temp_dir()))?;
+    let path = folder.path().join(data::starter::FILE_NAME);
+    crate::fs::write_atomic(&path, data::starter::BYTES).map_err(EngineError::io(&path))?;
+    project.import(&ImportRequest { path, mapping: None, split: SplitSpec::default() }, context)?;
+    Ok(())
+}
