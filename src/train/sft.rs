@@ -105,7 +105,7 @@ pub fn run_samples(
         train,
         validation,
         schedule: Schedule::new(training, num_steps),
-        eval_steps: eval_steps(plan, &order),
+        eval_steps: eval_steps(&plan.recipe, &order),
         files: RunFiles::open(plan, last.is_some().then_some(state.step))?,
         order,
         num_steps,
@@ -120,8 +120,8 @@ pub fn run_samples(
 }
 
 /// Steps between evaluations: as asked, or four times an epoch.
-pub fn eval_steps(plan: &Plan, order: &Order) -> usize {
-    match plan.recipe.evaluation.eval_steps {
+pub fn eval_steps(recipe: &Recipe, order: &Order) -> usize {
+    match recipe.evaluation.eval_steps {
         0 => order.steps_per_epoch().div_ceil(4).max(1),
         steps => steps,
     }
