@@ -3,7 +3,7 @@
 # A C compiler for the bundled SQLite, Oniguruma and cryptography.
 BUILD_PACKAGES="gcc libc6-dev"
 # What the window loads when it opens: OpenGL, X11, Wayland, the keyboard.
-WINDOW_PACKAGES="libgl1 libegl1 libgl1-mesa-dri libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon0 libxkbcommon-x11-0 libwayland-client0 libwayland-cursor0 libwayland-egl1"
+WINDOW_PACKAGES="libgl1 libegl1 libgl1-mesa-dri libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon0 libxkbcommon-x11-0 libwayland-client0 libwayland-egl1"
 
 say() { printf '%s\n' "$*" >&2; }
 

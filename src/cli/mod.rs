@@ -1,4 +1,98 @@
-//! (in the making)
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! The command line: one command a file, each the same engine functions as the window with a printing observer.
+//!
+//! Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by
+//! Ctrl-C.
+
+mod doctor;
+mod interrupt;
+mod model;
+mod models;
+mod progress;
+mod studio;
+mod terminal;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::engine::{EngineError, Failure};
+
+/// Fine-tune a language model on your own computer.
+///
+/// Without a command, the studio opens.
+#[derive(Debug, Parser)]
+#[command(name = "tunewright", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+struct Args {
+    /// The project to open; a new one is made where there is none
+    folder: Option<PathBuf>,
+    /// Print the window's frame times when it closes
+    #[arg(long)]
+    frame_stats: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the models on this disk, or fetch one
+    Models(models::ModelsArgs),
+    /// Say what this machine has, and what is missing
+    Doctor,
+}
+
+/// Why a command ended early.
+#[derive(Debug)]
+enum Ended {
+    /// By Ctrl-C.
+    Stopped,
+    Failed(Failure),
+}
+
+impl Ended {
+    fn failed(message: impl Into<String>) -> Self {
+        Self::Failed(Failure { message: message.into(), hint: None, is_internal: false })
+    }
+}
+
+impl<E: Into<EngineError>> From<E> for Ended {
+    fn from(error: E) -> Self {
+        match error.into() {
+            EngineError::Stopped => Self::Stopped,
+            error => Self::Failed(error.failure()),
+        }
+    }
+}
+
+/// Reads the arguments, does what they say, and shows an error, once.
+pub fn run() -> ExitCode {
+    match dispatch(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Ended::Stopped) => ExitCode::from(130),
+        Err(Ended::Failed(failure)) => {
+            terminal::note(&format!("error: {}", failure.message));
+            if let Some(hint) = failure.hint {
+                terminal::note(&format!("hint: {hint}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(args: Args) -> Result<(), Ended> {
+    match args.command {
+        None => studio::run(args.folder, args.frame_stats),
+        Some(Command::Models(args)) => models::run(args),
+        Some(Command::Doctor) => doctor::run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        super::Args::command().debug_assert();
+    }
 }

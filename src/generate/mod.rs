@@ -1,11 +1,5 @@
-//! Answers: sampling, one answer token by token, before and after side by side, many at once.
+//! Answers: sampling, one answer token by token, before and after side by side.
 
-pub mod batch;
-pub mod pair;
 pub mod sampling;
-pub mod session;
 
-pub use batch::greedy_answers;
-pub use pair::{Answer, PairEvent, Side, compare};
-pub use sampling::{Sampler, Sampling};
-pub use session::Session;
+pub use sampling::Sampling;

@@ -3,7 +3,6 @@
 // Always true here; it tells clippy that helpers outside of `#[test]` are test code, too.
 #![cfg(test)]
 
-mod curve;
 mod docs;
 mod engine;
 mod fixtures;

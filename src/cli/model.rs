@@ -1,0 +1,36 @@
+//! How a command names a model, and gets it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Ended;
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use crate::hub::{self, HubError, Sources};
+use crate::recipe::ModelRef;
+
+/// The flags that every command about one model shares.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// `starter`, a GGUF file, a folder, or a Hub repository owner/name[@revision]
+    #[arg(long, value_name = "M", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(ModelRef::parse(text)))]
+    pub model: ModelRef,
+    /// A folder in PEFT's format
+    #[arg(long, value_name = "DIR")]
+    pub adapter: Option<PathBuf>,
+}
+
+/// The model's file or folder on this disk, fetched if need be.
+pub fn locate(model: &ModelRef, interrupt: &Interrupt) -> Result<PathBuf, Ended> {
+    let sources = Sources::default();
+    match hub::resolve(model, &sources) {
+        Err(HubError::NotFetched { .. }) => fetch(model, interrupt),
+        found => Ok(found?),
+    }
+}
+
+pub fn fetch(model: &ModelRef, interrupt: &Interrupt) -> Result<PathBuf, Ended> {
+    let progress = Progress::new(&format!("Fetching {model}"), &interrupt.cancel);
+    Ok(hub::fetch(model, &Sources::default(), &progress)?)
+}

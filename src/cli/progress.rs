@@ -1,0 +1,79 @@
+//! How far a long piece of work is, on stderr.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::terminal::{self, StatusLine};
+use crate::task::{CancelFlag, Task, Unit};
+
+/// Shows a label with its numbers and is cancelled by Ctrl-C.
+pub struct Progress {
+    label: String,
+    cancel: CancelFlag,
+    state: Mutex<State>,
+}
+
+struct State {
+    line: StatusLine,
+    next: Instant,
+}
+
+impl Progress {
+    pub fn new(label: &str, cancel: &CancelFlag) -> Self {
+        let state = Mutex::new(State { line: StatusLine::new(), next: Instant::now() + Duration::from_millis(300) });
+        Self { label: label.to_owned(), cancel: cancel.clone(), state }
+    }
+}
+
+impl Task for Progress {
+    fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if now < state.next {
+            return;
+        }
+        state.next = now + if state.line.is_live() { Duration::from_millis(100) } else { Duration::from_secs(5) };
+        state.line.show(&format!("{}: {}", self.label, amount(done, total, unit)));
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).line.clear();
+    }
+}
+
+fn amount(done: u64, total: Option<u64>, unit: Unit) -> String {
+    let number = if unit == Unit::Bytes { terminal::bytes } else { terminal::thousands };
+    let name = match unit {
+        Unit::Bytes => "",
+        Unit::Rows => " rows",
+        Unit::Examples => " examples",
+        Unit::Tokens => " tokens",
+        Unit::Steps => " steps",
+        Unit::Files => " files",
+    };
+    match total.filter(|total| *total > 0) {
+        Some(total) => {
+            let percent = 100.0 * done as f64 / total as f64;
+            format!("{} of {}{name}, {percent:.0} %", number(done), number(total))
+        }
+        None => format!("{}{name}", number(done)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_name_their_unit() {
+        assert_eq!(amount(49_181_216, Some(98_362_432), Unit::Bytes), "49.2 MB of 98.4 MB, 50 %");
+        assert_eq!(amount(1200, None, Unit::Rows), "1,200 rows");
+        assert_eq!(amount(0, Some(0), Unit::Files), "0 files");
+    }
+}
