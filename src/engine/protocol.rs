@@ -8,6 +8,7 @@ use crate::data::Message;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
 use crate::evaluate::{EvaluationReport, EvaluationRequest};
 use crate::generate::Sampling;
+pub use crate::generate::Side;
 use crate::hub::FoundModel;
 use crate::model::ModelFacts;
 use crate::project::{Edit, ExampleQuery, ProjectState, RowPage, RunRecord, Settings, StoredExample};
@@ -190,13 +191,6 @@ pub struct CompareRequest {
     /// Everything before the answer.
     pub prompt: Vec<Message>,
     pub sampling: Sampling,
-}
-
-/// Which of the two answers a token belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    Before,
-    After,
 }
 
 /// What the engine tells.

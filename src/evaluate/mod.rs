@@ -1,10 +1,31 @@
 //! Does it work on examples that training has not seen?
 
-use std::path::PathBuf;
+pub mod held_out;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::{Example, ImportError, Role, read_all};
+use crate::model::{LanguageModel, ModelError, peft};
 use crate::recipe::{ModelRef, TrainOn};
+use crate::task::Task;
+
+pub use held_out::{is_exact_match, measure};
+
+/// What can end an evaluation.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error("{} has no example with an answer to measure", path.display())]
+    NothingToMeasure { path: PathBuf },
+    #[error("the evaluation was stopped")]
+    Cancelled,
+}
 
 /// What to measure, on which examples.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,4 +73,52 @@ pub struct EvaluationReport {
     /// Empty without `generate`.
     pub answers: Vec<AnsweredExample>,
     pub secs: f64,
+}
+
+/// Loads the model and measures as the request says.
+pub fn run(request: &EvaluationRequest, model_path: &Path, task: &dyn Task) -> Result<EvaluationReport, EvaluateError> {
+    run_on(&LanguageModel::load(model_path, task)?, request, task)
+}
+
+/// The same on a model that is loaded already. Without an adapter the figures of the base model are `before`.
+pub fn run_on(
+    model: &LanguageModel,
+    request: &EvaluationRequest,
+    task: &dyn Task,
+) -> Result<EvaluationReport, EvaluateError> {
+    let started = Instant::now();
+    let examples = read_all(&request.data, task)?;
+    let adapter = match &request.adapter {
+        Some(folder) => Some(peft::load(folder, model.decoder.spec())?),
+        None => None,
+    };
+    let before = match request.with_base || adapter.is_none() {
+        true => Some(measure(model, None, &examples, request, task)?),
+        false => None,
+    };
+    let after = match &adapter {
+        Some(adapter) => Some(measure(model, Some(adapter), &examples, request, task)?),
+        None => None,
+    };
+    let answer = |side: &Option<(HeldOut, Vec<String>)>, i: usize| side.as_ref()?.1.get(i).cloned();
+    let answers = match request.generate {
+        true => (0..examples.len()).map(|i| answered(&examples[i], answer(&before, i), answer(&after, i))).collect(),
+        false => Vec::new(),
+    };
+    Ok(EvaluationReport {
+        before: before.map(|(held_out, _)| held_out),
+        after: after.map(|(held_out, _)| held_out),
+        answers,
+        secs: started.elapsed().as_secs_f64(),
+    })
+}
+
+fn answered(example: &Example, before: Option<String>, after: Option<String>) -> AnsweredExample {
+    let question = example.prompt().iter().rev().find(|m| m.role == Role::User);
+    AnsweredExample {
+        prompt: question.map(|m| m.content.clone()).unwrap_or_default(),
+        expected: example.answer().unwrap_or_default().to_owned(),
+        before,
+        after,
+    }
 }

@@ -1,5 +1,11 @@
-//! Answers: sampling, one answer token by token, before and after side by side.
+//! Answers: sampling, one answer token by token, before and after side by side, many at once.
 
+pub mod batch;
+pub mod pair;
 pub mod sampling;
+pub mod session;
 
-pub use sampling::Sampling;
+pub use batch::greedy_answers;
+pub use pair::{Answer, PairEvent, Side, compare};
+pub use sampling::{Sampler, Sampling};
+pub use session::Session;

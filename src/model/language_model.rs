@@ -24,9 +24,14 @@ impl LanguageModel {
         }
         let chat = Chat::load(path)?;
         let decoder = Decoder::load(path, task)?;
-        if 4 * facts.num_parameters < facts::available_memory() / 4 {
+        if will_expand(&facts, facts::available_memory()) {
             decoder.expand()?;
         }
         Ok(Self { decoder: Arc::new(decoder), chat: Arc::new(chat), facts: Arc::new(facts) })
     }
+}
+
+/// Whether loading unpacks the weights to f32: where that takes less than a quarter of the free memory.
+pub fn will_expand(facts: &ModelFacts, available_memory: u64) -> bool {
+    4 * facts.num_parameters < available_memory / 4
 }

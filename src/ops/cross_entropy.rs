@@ -11,7 +11,7 @@ use super::linear::{project, project_back};
 use super::storage::slice;
 
 /// So many logits exist at a time: 16 MB.
-const CHUNK_VALUES: usize = 4 << 20;
+pub const CHUNK_VALUES: usize = 4 << 20;
 
 /// The sum (not the mean) of `−log softmax(hidden · Wᵀ)[target]` over the rows.
 ///

@@ -7,5 +7,5 @@ pub mod plan;
 pub mod recipe_file;
 
 pub use model_ref::ModelRef;
-pub use plan::Plan;
+pub use plan::{Plan, Validation};
 pub use recipe_file::{Data, Evaluation, Lora, LrSchedulerType, Recipe, RecipeError, TargetModules, TrainOn, Training};

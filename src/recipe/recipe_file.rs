@@ -195,12 +195,18 @@ impl Recipe {
         }
     }
 
-    /// Reads and checks a recipe; relative paths in it become relative to its folder.
-    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+    /// Reads and checks a recipe exactly as it is written.
+    pub fn parse(path: &Path) -> Result<Self, RecipeError> {
         let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.into(), source })?;
-        let mut recipe: Self = toml::from_str(&text)
+        let recipe: Self = toml::from_str(&text)
             .map_err(|e| RecipeError::Syntax { path: path.into(), message: e.to_string().trim_end().to_owned() })?;
         recipe.check()?;
+        Ok(recipe)
+    }
+
+    /// Reads and checks a recipe; relative paths in it become relative to its folder.
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        let mut recipe = Self::parse(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         recipe.data.train = folder.join(&recipe.data.train);
         recipe.data.validation = recipe.data.validation.map(|p| folder.join(p));
@@ -226,6 +232,15 @@ impl Recipe {
             });
         }
         params::check(self)?;
+        if let Some(share) = self.data.validation_split
+            && !(0.0..=0.9).contains(&share)
+        {
+            return Err(RecipeError::Range {
+                key: "data.validation_split",
+                value: share.to_string(),
+                allowed: "a number from 0 to 0.9".to_owned(),
+            });
+        }
         if self.data.validation.is_some() && self.data.validation_split.is_some() {
             return Err(RecipeError::Invalid {
                 key: "data.validation_split",

@@ -1,9 +1,19 @@
 //! Supervised fine-tuning: render → batch → loss → optimizer, with an observer who is told and a control that is asked.
 
+pub mod batch;
+pub mod checkpoint;
 pub mod control;
+pub mod error;
+pub mod loss;
 pub mod observer;
+pub mod optimizer;
 pub mod preview;
 pub mod render;
+pub mod run_files;
+pub mod schedule;
+pub mod sft;
 
 pub use control::{Control, Signal};
-pub use observer::{EvalMetrics, Observer, Phase, StepMetrics, TrainEvent};
+pub use error::TrainError;
+pub use observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
+pub use sft::{RunSummary, run};

@@ -13,7 +13,7 @@ use crate::recipe::{ModelRef, Recipe};
 use crate::train::Signal;
 use crate::train::preview::RunPreview;
 
-mod chart;
+pub(super) mod chart;
 mod form;
 mod run;
 mod view;

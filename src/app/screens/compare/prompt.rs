@@ -16,7 +16,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) 
 
 fn held_out(ui: &mut Ui, state: &AppState) {
     let theme = Theme::of(ui);
-    let Some(open) = &state.compare.open else {
+    let Some(open) = state.compare.opened() else {
         ui.add(Text::body("Choose a prompt at the left, or type your own").soft());
         return;
     };

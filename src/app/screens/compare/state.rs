@@ -60,6 +60,8 @@ pub struct AnswerEnd {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
     pub request: CompareRequest,
+    /// The held-out example that was asked; none for a prompt of one's own.
+    pub example: Option<i64>,
     /// The data set's answer.
     pub expected: Option<String>,
     pub before: Answer,
@@ -166,6 +168,8 @@ pub struct CompareState {
     earlier: HashMap<i64, Pair>,
     folder: PathBuf,
     revision: u64,
+    /// The example that is to be open; it may still be on its way.
+    wanted: Option<i64>,
     loading: Option<JobId>,
     is_system_set: bool,
 }
@@ -179,7 +183,7 @@ impl CompareState {
     /// Everything before the answer.
     pub fn prompt(&self) -> Vec<Message> {
         if !self.is_own {
-            return self.open.as_ref().map(|open| open.example.prompt().to_vec()).unwrap_or_default();
+            return self.opened().map(|open| open.example.prompt().to_vec()).unwrap_or_default();
         }
         let mut prompt = Vec::new();
         if !self.system.trim().is_empty() {
@@ -190,7 +194,12 @@ impl CompareState {
     }
 
     pub fn expected(&self) -> Option<&str> {
-        if self.is_own { None } else { self.open.as_ref()?.example.answer() }
+        if self.is_own { None } else { self.opened()?.example.answer() }
+    }
+
+    /// The example in hand, once it is there.
+    pub fn opened(&self) -> Option<&StoredExample> {
+        self.open.as_ref().filter(|open| Some(open.id) == self.wanted)
     }
 
     pub fn is_answering(&self) -> bool {
@@ -199,8 +208,7 @@ impl CompareState {
 
     /// The finished pair of an example, if there is one.
     pub fn pair_of(&self, id: i64) -> Option<&Pair> {
-        let in_hand =
-            self.pair.as_ref().filter(|_| !self.is_own && self.open.as_ref().is_some_and(|open| open.id == id));
+        let in_hand = self.pair.as_ref().filter(|pair| pair.example == Some(id));
         in_hand.or_else(|| self.earlier.get(&id)).filter(|pair| pair.job.is_none() && pair.failure.is_none())
     }
 
@@ -228,7 +236,7 @@ impl CompareState {
         }
         if project.revision != self.revision {
             self.revision = project.revision;
-            if let Some(id) = self.open.as_ref().map(|open| open.id) {
+            if let Some(id) = self.wanted {
                 self.load(id, jobs);
             }
         }
@@ -278,7 +286,7 @@ impl CompareState {
         self.put_away(jobs);
         self.is_own = is_own;
         if !is_own {
-            self.pair = self.open.as_ref().and_then(|open| self.earlier.get(&open.id)).cloned();
+            self.pair = self.wanted.and_then(|id| self.earlier.get(&id)).cloned();
         }
         if is_own && !self.is_system_set {
             // The tuned model was taught under the data set's system message.
@@ -291,9 +299,9 @@ impl CompareState {
     /// Stops what is being written; a finished pair can be come back to.
     fn put_away(&mut self, jobs: &mut dyn Start) {
         let Some(pair) = self.pair.take() else { return };
-        match (pair.job, &self.open) {
+        match (pair.job, pair.example) {
             (Some(job), _) => jobs.stop(job),
-            (None, Some(open)) if !self.is_own && pair.failure.is_none() => drop(self.earlier.insert(open.id, pair)),
+            (None, Some(id)) if pair.failure.is_none() => drop(self.earlier.insert(id, pair)),
             _ => {}
         }
     }
@@ -302,7 +310,7 @@ impl CompareState {
         self.selected = Some(row);
         self.scroll_to = Some(row);
         let Some(id) = self.held_out.get(row).map(|row| row.id) else { return };
-        if self.is_own || self.open.as_ref().is_none_or(|open| open.id != id) {
+        if self.is_own || self.wanted != Some(id) {
             self.put_away(jobs);
             self.is_own = false;
             self.pair = self.earlier.get(&id).cloned();
@@ -311,6 +319,7 @@ impl CompareState {
     }
 
     fn load(&mut self, id: i64, jobs: &mut dyn Start) {
+        self.wanted = Some(id);
         self.loading = Some(jobs.start(JobSpec::LoadExample { project: self.folder.clone(), id }));
     }
 
@@ -328,7 +337,8 @@ impl CompareState {
         let job = jobs.start(JobSpec::Compare { request: request.clone() });
         let (before, after) = (Answer::default(), Answer::default());
         let expected = self.expected().map(str::to_owned);
-        self.pair = Some(Pair { request, expected, before, after, job: Some(job), failure: None });
+        let example = self.opened().filter(|_| !self.is_own).map(|open| open.id);
+        self.pair = Some(Pair { request, example, expected, before, after, job: Some(job), failure: None });
     }
 
     pub fn on_event(&mut self, job: JobId, event: &EventKind) {
@@ -378,6 +388,7 @@ impl CompareState {
             if matches!(outcome, Outcome::Failed(_)) {
                 // It is gone from the project.
                 self.open = None;
+                self.wanted = None;
                 self.selected = None;
             }
         }

@@ -7,6 +7,7 @@ use crate::app::kit::table::{Column, Row, Table};
 use crate::app::kit::{
     Button, Card, Icon, Text, Theme, empty_state, fact, format, icon, main_area, screen_header, section, way_on,
 };
+use crate::app::screens::train::chart;
 use crate::app::shell::words::model_name;
 use crate::app::{Action as AnyAction, AppState, Drafts as AllDrafts, Screen};
 use crate::project::{RunRecord, state::RunStatus};
@@ -39,7 +40,7 @@ pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mu
         ui.scope_builder(UiBuilder::new().max_rect(upper), |ui| table(ui, runs, actions));
         let lower = lower.shrink2(Vec2::new(theme.pad.screen_x, theme.space.l));
         if let Some(run) = runs.chosen() {
-            ui.scope_builder(UiBuilder::new().max_rect(lower), |ui| one_run(ui, lower, state, run));
+            ui.scope_builder(UiBuilder::new().max_rect(lower), |ui| one_run(ui, lower, state, run, actions));
         }
     });
 }
@@ -129,30 +130,34 @@ fn status_look(theme: &Theme, status: RunStatus) -> (Icon, egui::Color32, &'stat
 }
 
 /// Curves at the left, what was asked at the right.
-fn one_run(ui: &mut Ui, rect: Rect, state: &AppState, run: &RunRecord) {
+fn one_run(ui: &mut Ui, rect: Rect, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let right_width = theme.size.side_panel_width.min(rect.width() / 2.0);
     let (left, right) = rect.split_left_right_at_x(rect.right() - right_width);
     let left = Rect::from_min_max(left.min, left.max - Vec2::new(theme.pad.between_cards, 0.0));
-    ui.scope_builder(UiBuilder::new().max_rect(left), |ui| {
-        Card::new().min_height(left.height()).show(ui, |ui| curves(ui, state, run));
-    });
+    curves(ui, state, run, left, actions);
     ui.scope_builder(UiBuilder::new().max_rect(right), |ui| {
         Card::new().min_height(right.height()).show(ui, |ui| asked(ui, run));
     });
 }
 
-fn curves(ui: &mut Ui, state: &AppState, run: &RunRecord) {
-    section(ui, "Loss", &run.name, |_| {});
+fn curves(ui: &mut Ui, state: &AppState, run: &RunRecord, rect: Rect, actions: &mut Vec<AnyAction>) {
     let runs = &state.runs;
+    if runs.smoothing != state.train.smoothing {
+        actions.push(RunsAction::Smooth(state.train.smoothing).into());
+    }
     match (&runs.curves, &runs.error) {
-        (_, Some(error)) => drop(ui.add(Text::body(error).soft().wrapped())),
-        (Some(curves), None) if curves.run_dir == run.run_dir => {
-            for evaluation in &curves.evaluations {
-                fact(ui, &format!("Step {}", evaluation.step), &format::loss(evaluation.eval_loss));
-            }
+        (Some(curves), None) if curves.run_dir.as_ref() == Some(&run.run_dir) => {
+            chart::loss(ui, state, curves, rect, actions);
         }
-        _ => drop(ui.add(Text::small("Reading the curves").faint())),
+        (_, error) => {
+            ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
+                Card::new().min_height(rect.height()).show(ui, |ui| {
+                    let words = error.as_deref().unwrap_or("Reading the curves");
+                    ui.add(Text::body(words).soft().wrapped());
+                });
+            });
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::screens::data::start::Start;
+use crate::app::screens::train::Run;
 use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
 use crate::project::{RunRecord, state::RunStatus};
-use crate::train::{EvalMetrics, StepMetrics};
 
 /// What a person did on this screen.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,14 +13,8 @@ pub enum RunsAction {
     Select(u64),
     /// Goes on from the last checkpoint of the run of this folder.
     Resume(PathBuf),
-}
-
-/// What `metrics.jsonl` of a run holds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Curves {
-    pub run_dir: PathBuf,
-    pub steps: Vec<StepMetrics>,
-    pub evaluations: Vec<EvalMetrics>,
+    /// As much as the Train screen does.
+    Smooth(f64),
 }
 
 /// The run of this name if its weights can be used, or else the newest whose can.
@@ -36,11 +30,13 @@ pub struct RunsState {
     pub records: Vec<RunRecord>,
     /// The folder of the chosen run; the newest where none is chosen.
     chosen: Option<PathBuf>,
-    pub curves: Option<Curves>,
+    /// Its curves, as the Train screen shows them.
+    pub curves: Option<Run>,
     /// Why the list or the curves could not be read.
     pub error: Option<String>,
     /// The project that the records are of.
     pub folder: PathBuf,
+    pub smoothing: f64,
     listing: Option<JobId>,
     reading: Option<(JobId, PathBuf)>,
 }
@@ -78,6 +74,12 @@ impl RunsState {
                 self.chosen = self.records.get(row as usize).map(|run| run.run_dir.clone());
                 self.read(jobs);
             }
+            RunsAction::Smooth(smoothing) => {
+                self.smoothing = smoothing;
+                if let Some(curves) = &mut self.curves {
+                    curves.smooth(smoothing);
+                }
+            }
             RunsAction::Resume(run_dir) => drop(jobs.start(JobSpec::ResumeTraining { run_dir })),
         }
     }
@@ -93,7 +95,7 @@ impl RunsState {
 
     /// The curves of the chosen run are not there yet.
     pub fn wants_curves(&self) -> bool {
-        let shown = self.curves.as_ref().map(|curves| &curves.run_dir);
+        let shown = self.curves.as_ref().and_then(|curves| curves.run_dir.as_ref());
         self.reading.is_none() && self.error.is_none() && self.chosen().is_some_and(|run| shown != Some(&run.run_dir))
     }
 
@@ -117,10 +119,13 @@ impl RunsState {
                 self.records.clone_from(records);
                 self.error = None;
             }
-            Reply::Curves { steps, evaluations, .. } => {
+            Reply::Curves { run, steps, evaluations } => {
                 if let Some((_, run_dir)) = self.reading.as_ref().filter(|(asked, _)| *asked == job) {
-                    let run_dir = run_dir.clone();
-                    self.curves = Some(Curves { run_dir, steps: steps.clone(), evaluations: evaluations.clone() });
+                    let mut curves = Run::new(job, run.recipe.clone(), self.smoothing);
+                    curves.run_dir = Some(run_dir.clone());
+                    curves.outcome = Some(Outcome::Completed);
+                    curves.take_curves(steps, evaluations);
+                    self.curves = Some(curves);
                     self.error = None;
                 }
             }

@@ -1,0 +1,69 @@
+//! Many answers at once: a place that becomes free is filled with the next prompt.
+
+use crate::model::lora::LoraAdapter;
+use crate::model::{KvCache, LanguageModel, ModelError, Turn};
+
+use super::sampling::argmax;
+
+/// Answers in the making at the same time.
+const WIDTH: usize = 16;
+
+struct Slot {
+    prompt: usize,
+    cache: KvCache,
+    pending: Vec<u32>,
+    ids: Vec<u32>,
+}
+
+/// Answers every prompt greedily. `None` when `is_cancelled` said so; `progress` is told how many are done.
+pub fn greedy_answers(
+    model: &LanguageModel,
+    adapter: Option<&LoraAdapter>,
+    prompts: &[Vec<Turn<'_>>],
+    max_new_tokens: usize,
+    progress: &mut dyn FnMut(usize),
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Option<Vec<String>>, ModelError> {
+    let spec = model.decoder.spec();
+    let mut answers = vec![String::new(); prompts.len()];
+    let mut waiting = prompts.iter().enumerate();
+    let mut slots: Vec<Slot> = Vec::new();
+    let mut num_done = 0;
+    loop {
+        while slots.len() < WIDTH
+            && let Some((prompt, turns)) = waiting.next()
+        {
+            let pending = model.chat.encode(turns, true)?.ids();
+            slots.push(Slot { prompt, cache: KvCache::new(spec), pending, ids: Vec::new() });
+        }
+        if slots.is_empty() {
+            return Ok(Some(answers));
+        }
+        if is_cancelled() {
+            return Ok(None);
+        }
+        let new: Vec<Vec<u32>> = slots.iter_mut().map(|slot| std::mem::take(&mut slot.pending)).collect();
+        let new: Vec<&[u32]> = new.iter().map(Vec::as_slice).collect();
+        let mut caches: Vec<&mut KvCache> = slots.iter_mut().map(|slot| &mut slot.cache).collect();
+        let hidden = model.decoder.forward_cached(&new, &mut caches, adapter)?;
+        let logits = model.decoder.logits(&hidden)?; // [slots, vocab]
+        let tokens: Vec<u32> =
+            crate::ops::storage::with_slice(&logits, |logits| logits.chunks(spec.vocab_size).map(argmax).collect())?;
+        let mut going_on = Vec::with_capacity(slots.len());
+        for (mut slot, token) in slots.into_iter().zip(tokens) {
+            let ended = model.chat.is_stop(token);
+            if !ended {
+                slot.ids.push(token);
+                slot.pending.push(token);
+            }
+            if ended || slot.ids.len() >= max_new_tokens || slot.cache.len() + 1 >= spec.context_length {
+                answers[slot.prompt] = model.chat.tokenizer.decode_plain(&slot.ids)?;
+                num_done += 1;
+                progress(num_done);
+            } else {
+                going_on.push(slot);
+            }
+        }
+        slots = going_on;
+    }
+}

@@ -1,0 +1,63 @@
+//! One prompt, answered by the base model and by base + adapter, with the same seed and settings, in turns.
+
+use super::session::End;
+use super::{Sampling, Session};
+use crate::model::lora::LoraAdapter;
+use crate::model::{LanguageModel, ModelError, Turn};
+
+/// Which of the two answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    Before,
+    After,
+}
+
+/// A complete answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub text: String,
+    pub num_tokens: usize,
+    pub tokens_per_sec: f64,
+    /// Rather than by its length.
+    pub ended_by_itself: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum PairEvent {
+    Text { side: Side, text: String },
+    Done { side: Side, answer: Answer },
+}
+
+/// Answers without an adapter and, if there is one, with it. Ends early when `is_cancelled` says so.
+pub fn compare(
+    model: &LanguageModel,
+    adapter: Option<&LoraAdapter>,
+    prompt: &[Turn<'_>],
+    sampling: &Sampling,
+    observe: &mut dyn FnMut(PairEvent),
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<(), ModelError> {
+    let mut sessions = vec![(Side::Before, Session::new(model, None, prompt, sampling)?)];
+    if adapter.is_some() {
+        sessions.push((Side::After, Session::new(model, adapter, prompt, sampling)?));
+    }
+    while !sessions.is_empty() && !is_cancelled() {
+        for (side, session) in &mut sessions {
+            let text = session.advance()?;
+            if !text.is_empty() {
+                observe(PairEvent::Text { side: *side, text });
+            }
+            if let Some(end) = session.end() {
+                let answer = Answer {
+                    text: session.text()?,
+                    num_tokens: session.num_tokens(),
+                    tokens_per_sec: session.tokens_per_sec(),
+                    ended_by_itself: end == End::ByItself,
+                };
+                observe(PairEvent::Done { side: *side, answer });
+            }
+        }
+        sessions.retain(|(_, session)| session.end().is_none());
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! One answer, token by token, over a cache of keys and values.
+
+use std::time::Instant;
+
+use super::{Sampler, Sampling};
+use crate::model::lora::LoraAdapter;
+use crate::model::{KvCache, LanguageModel, ModelError, Turn};
+
+/// Prompt tokens that are read between two looks at whether anybody still wants the answer.
+const PROMPT_CHUNK: usize = 256;
+
+/// An answer in the making.
+pub struct Session<'a> {
+    model: &'a LanguageModel,
+    adapter: Option<&'a LoraAdapter>,
+    sampler: Sampler,
+    max_new_tokens: usize,
+    cache: KvCache,
+    /// Not yet in the cache.
+    pending: Vec<u32>,
+    ids: Vec<u32>,
+    /// Bytes of the answer's text that were handed out.
+    num_bytes_told: usize,
+    end: Option<End>,
+    started: Instant,
+}
+
+/// Why an answer is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The model wrote an end-of-turn token.
+    ByItself,
+    /// `max_new_tokens` or the model's context is used up.
+    Length,
+}
+
+impl<'a> Session<'a> {
+    /// `prompt` is everything before the answer.
+    pub fn new(
+        model: &'a LanguageModel,
+        adapter: Option<&'a LoraAdapter>,
+        prompt: &[Turn<'_>],
+        sampling: &Sampling,
+    ) -> Result<Self, ModelError> {
+        let pending = model.chat.encode(prompt, true)?.ids();
+        let context = model.decoder.spec().context_length;
+        if pending.len() >= context {
+            let message = format!("the prompt has {} tokens, but the model reads {context} at most", pending.len());
+            return Err(ModelError::Compute { message });
+        }
+        Ok(Self {
+            model,
+            adapter,
+            sampler: Sampler::new(sampling),
+            max_new_tokens: sampling.max_new_tokens.min(context - pending.len()),
+            cache: KvCache::new(model.decoder.spec()),
+            pending,
+            ids: Vec::new(),
+            num_bytes_told: 0,
+            end: (sampling.max_new_tokens == 0).then_some(End::Length),
+            started: Instant::now(),
+        })
+    }
+
+    /// Goes on by a part of the prompt or by one token; returns the text that became certain, often empty.
+    pub fn advance(&mut self) -> Result<String, ModelError> {
+        if self.end.is_some() {
+            return Ok(String::new());
+        }
+        let now: Vec<u32> = self.pending.drain(..self.pending.len().min(PROMPT_CHUNK)).collect();
+        let hidden = self.model.decoder.forward_cached(&[&now], &mut [&mut self.cache], self.adapter)?;
+        if !self.pending.is_empty() {
+            return Ok(String::new());
+        }
+        let logits = self.model.decoder.logits(&hidden)?;
+        let token = crate::ops::storage::with_slice(&logits, |logits| self.sampler.sample(logits))?;
+        if self.model.chat.is_stop(token) {
+            self.end = Some(End::ByItself);
+        } else {
+            self.ids.push(token);
+            self.pending.push(token);
+            if self.ids.len() >= self.max_new_tokens {
+                self.end = Some(End::Length);
+            }
+        }
+        self.new_text()
+    }
+
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    pub fn num_tokens(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Of the answer, the reading of the prompt included in the time.
+    pub fn tokens_per_sec(&self) -> f64 {
+        self.ids.len() as f64 / self.started.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    /// The whole answer so far.
+    pub fn text(&self) -> Result<String, ModelError> {
+        self.model.chat.tokenizer.decode_plain(&self.ids)
+    }
+
+    /// What can be handed out: half a character waits for its other half.
+    fn new_text(&mut self) -> Result<String, ModelError> {
+        let text = self.text()?;
+        if text.ends_with('\u{FFFD}') && self.end.is_none() {
+            return Ok(String::new());
+        }
+        let new = text.get(self.num_bytes_told..).unwrap_or_default().to_owned();
+        self.num_bytes_told = text.len().max(self.num_bytes_told);
+        Ok(new)
+    }
+}

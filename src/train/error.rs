@@ -1,0 +1,54 @@
+//! What can end a run.
+
+use std::path::{Path, PathBuf};
+
+use crate::data::error::ImportError;
+use crate::model::ModelError;
+use crate::recipe::RecipeError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("there is no example to train on in {}", path.display())]
+    NoExamples { path: PathBuf },
+    #[error(
+        "none of the {num_examples} training examples has a token to train: each lacks an answer, or the answer lies \
+         beyond max_length"
+    )]
+    NothingTrained { num_examples: usize },
+    #[error("the loss was no number in {times} steps running, the last of them step {step}")]
+    NotFinite { step: usize, times: usize },
+    #[error("{} can't be gone on from: {message}", path.display())]
+    Checkpoint { path: PathBuf, message: String },
+    #[error("training was stopped before its first step")]
+    Cancelled,
+}
+
+impl TrainError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { path: path.into(), source }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NothingTrained { .. } => Some("raise training.max_length, or look at the token view of an example"),
+            Self::NotFinite { .. } => Some("lower training.learning_rate; the last checkpoint is still good"),
+            Self::NoExamples { .. } => Some("import examples, or move some into the training part"),
+            _ => None,
+        }
+    }
+}
+
+impl From<candle_core::Error> for TrainError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Model(error.into())
+    }
+}

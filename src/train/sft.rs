@@ -1,0 +1,447 @@
+//! Supervised fine-tuning with LoRA, from the recipe to the last checkpoint, readable top to bottom.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::batch::{Batch, Order};
+use super::checkpoint::{self, State};
+use super::control::{Control, Signal};
+use super::error::TrainError;
+use super::loss::{batch_loss, mean_loss};
+use super::observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
+use super::optimizer::{AdamW, Gradients};
+use super::render::{Rendered, render};
+use super::run_files::{RunFiles, Status};
+use super::schedule::Schedule;
+use crate::data::import::SplitSpec;
+use crate::data::split::split_examples;
+use crate::data::{Example, Split, read_all};
+use crate::model::lora::{Dropout, LoraAdapter, LoraConfig};
+use crate::model::{Adaptation, Decoder, LanguageModel, peft};
+use crate::recipe::{Plan, Recipe, RecipeError, Training, Validation};
+use crate::task::{Task, Unit};
+
+/// A loss that is no number so often in a row ends the run.
+const MAX_BAD_STEPS: usize = 3;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    pub was_stopped: bool,
+    pub num_steps: usize,
+    pub num_steps_done: usize,
+    /// Of the base model, before the first step.
+    pub first_eval_loss: Option<f64>,
+    pub best_eval_loss: Option<f64>,
+    pub best_step: Option<usize>,
+    /// The best checkpoint, or the last where nothing was held out.
+    pub adapter: Option<PathBuf>,
+    pub secs: f64,
+}
+
+/// Trains as the plan says. Goes on from the run folder's last checkpoint if there is one.
+pub fn run(plan: &Plan, control: &Control, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+    observer.observe(TrainEvent::Phase(Phase::LoadingModel));
+    let model = LanguageModel::load(&plan.model_path, &Steered(control))?;
+    run_on(&model, plan, control, observer)
+}
+
+/// The same on a model that is loaded already.
+pub fn run_on(
+    model: &LanguageModel,
+    plan: &Plan,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<RunSummary, TrainError> {
+    observer.observe(TrainEvent::Phase(Phase::Tokenizing));
+    let samples = read_samples(model, plan, control, observer)?;
+    run_samples(&model.decoder, plan, samples, control, observer)
+}
+
+/// The rendered examples of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Samples {
+    pub train: Vec<Rendered>,
+    pub validation: Vec<Rendered>,
+}
+
+/// The loop itself, on examples that are rendered already.
+pub fn run_samples(
+    decoder: &Decoder,
+    plan: &Plan,
+    samples: Samples,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<RunSummary, TrainError> {
+    let Samples { train, validation } = samples;
+    let training = &plan.recipe.training;
+    let lengths: Vec<usize> = train.iter().map(|s| s.ids.len()).collect();
+    let order = Order::new(&lengths, training);
+    let num_steps = order.num_steps(training);
+    let adapter = start_adapter(decoder, plan)?;
+    let vars = adapter.named_vars();
+    let mut optimizer = AdamW::new(training, &vars);
+    let mut state = State { step: 0, best_step: None, best_eval_loss: None, rate_factor: 1.0, secs: 0.0 };
+    let last = checkpoint::last(&plan.run_dir);
+    if let Some(folder) = &last {
+        check_same_recipe(plan)?;
+        state = checkpoint::restore(folder, &adapter, &mut optimizer)?;
+    }
+    observer.observe(TrainEvent::Facts(RunFacts {
+        num_examples: train.len(),
+        num_validation_examples: validation.len(),
+        num_tokens: lengths.iter().sum(),
+        num_supervised_tokens: train.iter().map(Rendered::num_trained).sum(),
+        num_steps,
+        num_trainable: vars.iter().map(|(_, var)| var.elem_count()).sum(),
+    }));
+    let mut run = Run {
+        decoder,
+        plan,
+        control,
+        train,
+        validation,
+        schedule: Schedule::new(training, num_steps),
+        eval_steps: eval_steps(&plan.recipe, &order),
+        files: RunFiles::open(plan, last.is_some().then_some(state.step))?,
+        order,
+        num_steps,
+        adapter: &adapter,
+        optimizer,
+        state,
+        first_eval_loss: None,
+        started: Instant::now(),
+        saved_step: None,
+    };
+    run.all_steps(observer)
+}
+
+/// Steps between evaluations: as asked, or four times an epoch.
+pub fn eval_steps(recipe: &Recipe, order: &Order) -> usize {
+    match recipe.evaluation.eval_steps {
+        0 => order.steps_per_epoch().div_ceil(4).max(1),
+        steps => steps,
+    }
+}
+
+/// A run under way.
+struct Run<'a> {
+    decoder: &'a Decoder,
+    plan: &'a Plan,
+    control: &'a Control,
+    train: Vec<Rendered>,
+    validation: Vec<Rendered>,
+    order: Order,
+    schedule: Schedule,
+    num_steps: usize,
+    eval_steps: usize,
+    files: RunFiles,
+    adapter: &'a LoraAdapter,
+    optimizer: AdamW,
+    state: State,
+    first_eval_loss: Option<f64>,
+    started: Instant,
+    saved_step: Option<usize>,
+}
+
+impl Run<'_> {
+    fn all_steps(&mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+        let secs_before = self.state.secs;
+        self.files.status(&self.status("running"))?;
+        if self.state.step == 0 {
+            self.evaluate(observer)?;
+        }
+        let mut bad_steps = 0;
+        let mut was_stopped = false;
+        observer.observe(TrainEvent::Phase(Phase::Training));
+        while self.state.step < self.num_steps {
+            let started = Instant::now();
+            let Some(step) = self.accumulate()? else {
+                was_stopped = true;
+                break;
+            };
+            let learning_rate = self.schedule.rate(self.state.step) * self.state.rate_factor;
+            let grad_norm = step.gradients.norm();
+            if step.loss.is_finite() && grad_norm.is_finite() {
+                bad_steps = 0;
+                self.update(step.gradients, grad_norm, learning_rate)?;
+            } else {
+                bad_steps += 1;
+                self.skip_bad_step(bad_steps, observer)?;
+            }
+            self.state.step += 1;
+            self.state.secs = secs_before + self.started.elapsed().as_secs_f64();
+            let step_secs = started.elapsed().as_secs_f64();
+            let metrics = StepMetrics {
+                step: self.state.step,
+                epoch: self.epoch(),
+                loss: step.loss,
+                learning_rate,
+                grad_norm,
+                num_tokens: step.num_tokens,
+                num_supervised_tokens: step.num_supervised_tokens,
+                tokens_per_sec: step.num_tokens as f64 / step_secs.max(1e-9),
+                step_secs,
+            };
+            self.files.step(&metrics)?;
+            observer.observe(TrainEvent::Step(metrics));
+            if self.state.step.is_multiple_of(self.eval_steps) || self.state.step == self.num_steps {
+                self.evaluate(observer)?;
+                self.save(observer)?;
+                observer.observe(TrainEvent::Phase(Phase::Training));
+            }
+        }
+        self.finish(was_stopped, observer)
+    }
+
+    /// The loss and gradient of one optimizer step over its micro-batches; `None` when the run is to stop.
+    fn accumulate(&self) -> Result<Option<StepGradients>, TrainError> {
+        let micro_batches = self.order.step(self.state.step);
+        let batches: Vec<Batch> =
+            micro_batches.iter().map(|rows| Batch::new(rows.iter().map(|&i| &self.train[i]))).collect();
+        // The whole step's supervised tokens, so that batch 8 × 1, 4 × 2 and packing agree.
+        let num_supervised_tokens: usize = batches.iter().map(|b| b.targets.len()).sum();
+        let vars = self.adapter.named_vars();
+        let mut step = StepGradients {
+            loss: 0.0,
+            gradients: Gradients::zeros(&vars),
+            num_tokens: batches.iter().map(|b| b.ids.len()).sum(),
+            num_supervised_tokens,
+        };
+        for (i, batch) in batches.iter().enumerate() {
+            if !self.may_go_on() {
+                return Ok(None);
+            }
+            let mut dropout = self.dropout(i);
+            let adaptation =
+                Adaptation { adapter: Some(self.adapter), with_gradient: true, dropout: Some(&mut dropout) };
+            let sum = batch_loss(self.decoder, batch, adaptation)?;
+            let loss = (sum / num_supervised_tokens.max(1) as f64)?;
+            step.gradients.add(&vars, &loss.backward()?)?;
+            step.loss += f64::from(loss.to_scalar::<f32>()?);
+        }
+        Ok(Some(step))
+    }
+
+    fn update(&mut self, mut gradients: Gradients, norm: f64, learning_rate: f64) -> Result<(), TrainError> {
+        gradients.clip(norm, self.plan.recipe.training.max_grad_norm);
+        Ok(self.optimizer.update(&self.adapter.named_vars(), &gradients, learning_rate)?)
+    }
+
+    /// The weights stay as they were, the rate is halved from here on.
+    fn skip_bad_step(&mut self, times: usize, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let step = self.state.step + 1;
+        if times >= MAX_BAD_STEPS {
+            return Err(TrainError::NotFinite { step, times });
+        }
+        self.state.rate_factor /= 2.0;
+        let message = format!("The loss of step {step} was no number: the step was left out, the learning rate halved");
+        observer.observe(TrainEvent::Warning(message));
+        Ok(())
+    }
+
+    /// The loss on the validation part.
+    fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        if self.validation.is_empty() {
+            return Ok(());
+        }
+        observer.observe(TrainEvent::Phase(Phase::Evaluating));
+        let started = Instant::now();
+        // B is zero before the first step: the base model is measured without its cost.
+        let adapter = (self.state.step > 0 || self.plan.recipe.init_adapter.is_some()).then_some(self.adapter);
+        let is_cancelled = || !self.may_go_on();
+        let Some(mean) = mean_loss(self.decoder, adapter, &self.validation, &mut |_| (), &is_cancelled)? else {
+            return Ok(());
+        };
+        let is_best = self.state.best_eval_loss.is_none_or(|best| mean.loss < best);
+        if self.state.step == 0 {
+            self.first_eval_loss = Some(mean.loss);
+        } else if is_best || self.state.best_step.is_none() {
+            self.state.best_step = Some(self.state.step);
+        }
+        if is_best {
+            self.state.best_eval_loss = Some(mean.loss);
+        }
+        let metrics = EvalMetrics {
+            step: self.state.step,
+            epoch: self.epoch(),
+            eval_loss: mean.loss,
+            eval_num_tokens: mean.num_tokens,
+            eval_secs: started.elapsed().as_secs_f64(),
+            is_best,
+        };
+        self.files.eval(&metrics)?;
+        observer.observe(TrainEvent::Eval(metrics));
+        Ok(())
+    }
+
+    fn save(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        if self.state.step == 0 || self.saved_step == Some(self.state.step) {
+            return Ok(());
+        }
+        observer.observe(TrainEvent::Phase(Phase::Saving));
+        let base_model = self.plan.recipe_of_run().base_model.to_string();
+        let path = checkpoint::save(&self.plan.run_dir, &base_model, self.adapter, &self.optimizer, &self.state)?;
+        checkpoint::prune(&self.plan.run_dir, self.state.best_step);
+        self.saved_step = Some(self.state.step);
+        self.files.status(&self.status("running"))?;
+        observer.observe(TrainEvent::Checkpoint { step: self.state.step, path });
+        Ok(())
+    }
+
+    fn finish(&mut self, was_stopped: bool, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+        if self.control.signal() != (Signal::Stop { save: false }) {
+            self.save(observer)?;
+        }
+        self.files.status(&self.status(if was_stopped { "stopped" } else { "completed" }))?;
+        let best = self.state.best_step.map(|step| checkpoint::folder(&self.plan.run_dir, step));
+        Ok(RunSummary {
+            was_stopped,
+            num_steps: self.num_steps,
+            num_steps_done: self.state.step,
+            first_eval_loss: self.first_eval_loss,
+            best_eval_loss: self.state.best_eval_loss,
+            best_step: self.state.best_step,
+            adapter: best.filter(|path| path.is_dir()).or_else(|| checkpoint::last(&self.plan.run_dir)),
+            secs: self.state.secs,
+        })
+    }
+
+    /// Polled before every micro-batch; waits while the run is paused.
+    fn may_go_on(&self) -> bool {
+        loop {
+            match self.control.signal() {
+                Signal::Run => return true,
+                Signal::Stop { .. } => return false,
+                Signal::Pause => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    fn epoch(&self) -> f64 {
+        self.state.step as f64 / self.order.steps_per_epoch().max(1) as f64
+    }
+
+    /// Its own stream for each micro-batch: a resumed run needs no state.
+    fn dropout(&self, micro_batch: usize) -> Dropout {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.plan.recipe.training.seed ^ 0xd409);
+        rng.set_stream((self.state.step as u64) << 16 | micro_batch as u64);
+        Dropout { p: self.adapter.config.lora_dropout, rng }
+    }
+
+    fn status(&self, status: &'static str) -> Status {
+        Status {
+            status,
+            num_steps: self.num_steps,
+            num_steps_done: self.state.step,
+            best_step: self.state.best_step,
+            secs: self.state.secs,
+        }
+    }
+}
+
+/// A folder with checkpoints is gone on with, so it must be this recipe's.
+fn check_same_recipe(plan: &Plan) -> Result<(), TrainError> {
+    let path = plan.run_dir.join("recipe.toml");
+    let kept = Recipe::parse(&path)?;
+    if kept == plan.recipe_of_run() {
+        return Ok(());
+    }
+    let message = "the folder holds a run of another recipe; choose another folder".to_owned();
+    Err(TrainError::Checkpoint { path, message })
+}
+
+/// What the micro-batches of a step add up to.
+struct StepGradients {
+    loss: f64,
+    gradients: Gradients,
+    num_tokens: usize,
+    num_supervised_tokens: usize,
+}
+
+/// A fresh adapter, or the one the recipe goes on from.
+fn start_adapter(decoder: &Decoder, plan: &Plan) -> Result<LoraAdapter, TrainError> {
+    if let Some(folder) = &plan.recipe.init_adapter {
+        return Ok(peft::load(folder, decoder.spec())?);
+    }
+    let config = LoraConfig::from_recipe(&plan.recipe.lora)
+        .map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })?;
+    let mut rng = ChaCha8Rng::seed_from_u64(plan.recipe.training.seed);
+    Ok(LoraAdapter::new(config, decoder.spec(), &mut rng)?)
+}
+
+/// The rendered training and validation examples; those in which nothing is trained are left out, and said so.
+fn read_samples(
+    model: &LanguageModel,
+    plan: &Plan,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<Samples, TrainError> {
+    let task = Steered(control);
+    let path = &plan.recipe.data.train;
+    let examples = read_all(path, &task)?;
+    if examples.is_empty() {
+        return Err(TrainError::NoExamples { path: path.clone() });
+    }
+    let (train, validation) = match &plan.validation {
+        Validation::File(path) => (examples, read_all(path, &task)?),
+        Validation::Share(share) => hold_out(examples, *share, plan.recipe.training.seed),
+    };
+    let training = &plan.recipe.training;
+    let num_examples = train.len();
+    let train = render_all(model, &train, training, control)?;
+    let validation = render_all(model, &validation, training, control)?;
+    let num_cut = train.iter().filter(|s| s.num_cut > 0).count();
+    if num_cut > 0 {
+        let message = format!("{num_cut} examples are longer than {} tokens and are cut off", training.max_length);
+        observer.observe(TrainEvent::Warning(message));
+    }
+    let is_used = |sample: &Rendered| sample.num_trained() > 0;
+    let train: Vec<_> = train.into_iter().filter(is_used).collect();
+    if train.is_empty() {
+        return Err(TrainError::NothingTrained { num_examples });
+    }
+    if train.len() < num_examples {
+        let message = format!("{} examples have no token to train and are left out", num_examples - train.len());
+        observer.observe(TrainEvent::Warning(message));
+    }
+    Ok(Samples { train, validation: validation.into_iter().filter(is_used).collect() })
+}
+
+fn hold_out(examples: Vec<Example>, share: f64, seed: u64) -> (Vec<Example>, Vec<Example>) {
+    let splits = split_examples(&examples, &SplitSpec { validation: share, test: 0.0, seed });
+    let (train, held_out): (Vec<_>, Vec<_>) =
+        examples.into_iter().zip(splits).partition(|(_, split)| *split == Split::Train);
+    let strip = |part: Vec<(Example, Split)>| part.into_iter().map(|(example, _)| example).collect();
+    (strip(train), strip(held_out))
+}
+
+fn render_all(
+    model: &LanguageModel,
+    examples: &[Example],
+    training: &Training,
+    control: &Control,
+) -> Result<Vec<Rendered>, TrainError> {
+    let mut samples = Vec::with_capacity(examples.len());
+    for example in examples {
+        if matches!(control.signal(), Signal::Stop { .. }) {
+            return Err(TrainError::Cancelled);
+        }
+        samples.push(render(&model.chat, &example.messages, training.train_on, training.max_length)?);
+    }
+    Ok(samples)
+}
+
+/// Lets files and models be read under the same control as the loop.
+struct Steered<'a>(&'a Control);
+
+impl Task for Steered<'_> {
+    fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
+
+    fn is_cancelled(&self) -> bool {
+        matches!(self.0.signal(), Signal::Stop { .. })
+    }
+}
