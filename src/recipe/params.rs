@@ -253,7 +253,7 @@ pub static PARAMS: &[Param] = &[
     param!(
         "evaluation.eval_steps",
         "Evaluate every",
-        "Steps between evaluations, 0 is four times an epoch",
+        "Every so many steps, 0 is four times an epoch",
         "steps",
         Simple,
         Kind::Integer { min: 0, max: i64::MAX },

@@ -18,9 +18,18 @@ pub struct Card {
     is_selected: bool,
     is_large: bool,
     is_flush: bool,
-    is_rows: bool,
+    vertical: Vertical,
     name: Option<String>,
     min_height: f32,
+}
+
+/// The padding above and below.
+#[derive(Debug, Clone, Copy, Default)]
+enum Vertical {
+    #[default]
+    AsSides,
+    Rows,
+    Slim,
 }
 
 impl Card {
@@ -39,7 +48,12 @@ impl Card {
 
     /// Prose padding at the sides, little above and below: for settings rows.
     pub fn rows(self) -> Self {
-        Self { is_large: true, is_rows: true, ..self }
+        Self { is_large: true, vertical: Vertical::Rows, ..self }
+    }
+
+    /// Less above and below: for rows of figures and for charts, whose heads have room of their own.
+    pub fn slim(self) -> Self {
+        Self { vertical: Vertical::Slim, ..self }
     }
 
     /// No padding: for tables and charts that bring their own.
@@ -64,6 +78,11 @@ impl Card {
             (false, true) => theme.pad.card_large + theme.width.line,
             (false, false) => theme.pad.card + theme.width.line,
         };
+        let pad_y = match self.vertical {
+            Vertical::AsSides => pad,
+            Vertical::Rows => theme.space.xs + theme.width.line,
+            Vertical::Slim => theme.space.s + theme.space.xxs + theme.width.line,
+        };
         let sense = if self.name.is_some() { Sense::click() } else { Sense::hover() };
         let shown = ui.scope_builder(UiBuilder::new().sense(sense), |ui| {
             let fill =
@@ -73,12 +92,9 @@ impl Card {
             Frame::new()
                 .fill(fill)
                 .corner_radius(theme.rounding(theme.radius.card))
-                .inner_margin(Margin::symmetric(
-                    pad as i8,
-                    if self.is_rows { theme.space.xs as i8 + 1 } else { pad as i8 },
-                ))
+                .inner_margin(Margin::symmetric(pad as i8, pad_y as i8))
                 .show(ui, |ui| {
-                    ui.set_min_size(Vec2::new(ui.available_width(), self.min_height - 2.0 * pad));
+                    ui.set_min_size(Vec2::new(ui.available_width(), self.min_height - 2.0 * pad_y));
                     let inner = ui.vertical(content).inner;
                     (inner, edge)
                 })

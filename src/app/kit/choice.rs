@@ -11,14 +11,32 @@ use super::theme::Theme;
 /// Segments; tells the one that was chosen.
 pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, options: &[(T, &str)], current: T) -> Option<T> {
     let theme = Theme::of(ui);
+    segments(ui, name, options, current, theme.body(), theme.size.control_height)
+}
+
+/// 24 high with text of 11.
+pub fn segmented_small<T: Copy + PartialEq>(ui: &mut Ui, name: &str, options: &[(T, &str)], current: T) -> Option<T> {
+    let theme = Theme::of(ui);
+    segments(ui, name, options, current, theme.small(), theme.size.control_height_small)
+}
+
+fn segments<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    name: &str,
+    options: &[(T, &str)],
+    current: T,
+    font: egui::FontId,
+    height: f32,
+) -> Option<T> {
+    let theme = Theme::of(ui);
     let small = theme.space.xxs;
     let galleys: Vec<_> = options
         .iter()
-        .map(|(_, words)| ui.painter().layout_no_wrap((*words).to_owned(), theme.body(), Color32::PLACEHOLDER))
+        .map(|(_, words)| ui.painter().layout_no_wrap((*words).to_owned(), font.clone(), Color32::PLACEHOLDER))
         .collect();
     let width: f32 =
         galleys.iter().map(|g| g.size().x + 2.0 * theme.pad.button_small_x + small).sum::<f32>() + 3.0 * small;
-    let (rect, group) = ui.allocate_exact_size(Vec2::new(width, theme.size.control_height), Sense::hover());
+    let (rect, group) = ui.allocate_exact_size(Vec2::new(width, height), Sense::hover());
     group.widget_info(|| WidgetInfo::labeled(Role::RadioGroup, true, name));
     let rounding = theme.rounding(theme.radius.control);
     ui.painter().rect(rect, rounding, theme.surface.input, theme.line(theme.stroke.strong), StrokeKind::Inside);
@@ -59,6 +77,7 @@ pub struct Combo<'a, T> {
     current: T,
     width: Option<f32>,
     is_small: bool,
+    is_plain: bool,
     edge: Option<Color32>,
     ink: Option<Color32>,
     disabled: Option<String>,
@@ -67,7 +86,7 @@ pub struct Combo<'a, T> {
 impl<'a, T: Copy + PartialEq> Combo<'a, T> {
     /// `name` is the accessible name; the words of the current entry are shown.
     pub fn new(name: &'a str, options: &'a [(T, &'a str)], current: T) -> Self {
-        Self { name, options, current, width: None, is_small: false, edge: None, ink: None, disabled: None }
+        Self { name, options, current, width: None, is_small: false, is_plain: false, edge: None, ink: None, disabled: None }
     }
 
     pub fn width(self, width: f32) -> Self {
@@ -77,6 +96,11 @@ impl<'a, T: Copy + PartialEq> Combo<'a, T> {
     /// 24 high with text of 11.
     pub fn small(self) -> Self {
         Self { is_small: true, ..self }
+    }
+
+    /// Small, in the regular weight.
+    pub fn plain(self) -> Self {
+        Self { is_small: true, is_plain: true, ..self }
     }
 
     /// The edge and text in a colour with a meaning, such as a role's.
@@ -107,9 +131,10 @@ impl<'a, T: Copy + PartialEq> Combo<'a, T> {
     }
 
     fn field(&self, ui: &mut Ui, theme: &Theme, words: &str) -> Response {
-        let (font, height) = match self.is_small {
-            true => (theme.small_strong(), theme.size.control_height_small),
-            false => (theme.body(), theme.size.control_height),
+        let (font, height) = match (self.is_small, self.is_plain) {
+            (true, false) => (theme.small_strong(), theme.size.control_height_small),
+            (true, true) => (theme.small(), theme.size.control_height_small),
+            (false, _) => (theme.body(), theme.size.control_height),
         };
         let is_enabled = self.disabled.is_none();
         let ink = if is_enabled { self.ink.unwrap_or(theme.text.normal) } else { theme.text.disabled };

@@ -29,6 +29,11 @@ pub fn bytes(value: u64) -> String {
     }
 }
 
+/// `0.9`: gigabytes, where the unit stands elsewhere.
+pub fn gigabytes(value: u64) -> String {
+    format!("{:.1}", value as f64 / 1e9)
+}
+
 /// Weights of a model: `134.5 M`, `1.24 B`.
 pub fn parameters(value: u64) -> String {
     match value as f64 {
@@ -45,7 +50,7 @@ pub fn duration(secs: f64) -> String {
         return "–".to_owned();
     }
     if secs < 9.95 {
-        return format!("{secs:.1} s");
+        return format!("{:.1} s", secs.max(0.1));
     }
     let secs = secs.round() as u64;
     match secs {

@@ -86,7 +86,9 @@ impl<'a> TextInput<'a> {
     }
 
     pub fn show(self, ui: &mut Ui) -> Response {
-        ui.vertical(|ui| {
+        let width = self.width.unwrap_or_else(|| ui.available_width());
+        let size = Vec2::new(width, Theme::of(ui).size.control_height);
+        ui.allocate_ui_with_layout(size, egui::Layout::top_down(Align::Min), |ui| {
             ui.spacing_mut().item_spacing.y = Theme::of(ui).space.xs;
             let error = self.error;
             let response = if self.rows > 1 { self.well_of_lines(ui) } else { self.well_of_one_line(ui) };

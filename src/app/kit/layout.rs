@@ -8,8 +8,10 @@ use super::theme::Theme;
 /// The head of a screen: title, a few words or controls beside it, and controls at the right (added from right to left).
 pub fn screen_header(ui: &mut Ui, title: &str, beside: impl FnOnce(&mut Ui), right: impl FnOnce(&mut Ui)) {
     let theme = Theme::of(ui);
+    let gap = std::mem::take(&mut ui.spacing_mut().item_spacing.y);
     let (rect, _) =
         ui.allocate_exact_size(Vec2::new(ui.available_width(), theme.size.screen_header_height), Sense::hover());
+    ui.spacing_mut().item_spacing.y = gap;
     ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.normal));
     let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
     let mut child = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
@@ -42,6 +44,17 @@ pub fn right_panel<R>(ui: &mut Ui, id: &'static str, width: f32, content: impl F
         .inner
 }
 
+/// A line of exactly `height` (or of its content, where that is higher), things in it centred: egui's own horizontal
+/// layout is never lower than a button.
+pub fn line<R>(ui: &mut Ui, height: f32, content: impl FnOnce(&mut Ui) -> R) -> R {
+    let size = Vec2::new(ui.available_width(), height);
+    let shown = ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_height(height);
+        content(ui)
+    });
+    shown.inner
+}
+
 /// The rest of a screen, filled with the panel's colour, without padding.
 pub fn main_area<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
     let theme = Theme::of(ui);
@@ -50,8 +63,13 @@ pub fn main_area<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
 
 /// Content with the padding of a screen that scrolls where it is too high.
 pub fn scrolling<R>(ui: &mut Ui, id: &'static str, content: impl FnOnce(&mut Ui) -> R) -> R {
-    let theme = Theme::of(ui);
-    ScrollArea::vertical().id_salt(id).auto_shrink(false).show(ui, |ui| padded(ui, theme.pad.screen_x, content)).inner
+    let x = Theme::of(ui).pad.screen_x;
+    scrolling_with(ui, id, x, content)
+}
+
+/// The same with another padding at the sides.
+pub fn scrolling_with<R>(ui: &mut Ui, id: &'static str, x: f32, content: impl FnOnce(&mut Ui) -> R) -> R {
+    ScrollArea::vertical().id_salt(id).auto_shrink(false).show(ui, |ui| padded(ui, x, content)).inner
 }
 
 /// Content with `x` at the sides and the screen's padding above and below.
@@ -67,12 +85,12 @@ pub fn padded<R>(ui: &mut Ui, x: f32, content: impl FnOnce(&mut Ui) -> R) -> R {
 }
 
 /// A foot of fixed height at the lower edge, for the one big step. Call it before the content above it.
-pub fn foot<R>(ui: &mut Ui, id: &'static str, content: impl FnOnce(&mut Ui) -> R) -> R {
+pub fn foot<R>(ui: &mut Ui, id: &'static str, x: f32, content: impl FnOnce(&mut Ui) -> R) -> R {
     let theme = Theme::of(ui);
     Panel::bottom(id)
         .show_separator_line(false)
         .resizable(false)
-        .frame(Frame::new().inner_margin(Margin::symmetric(theme.pad.panel_x as i8 + 4, theme.space.m as i8)))
+        .frame(Frame::new().inner_margin(Margin::symmetric(x as i8, theme.space.m as i8)))
         .show(ui, content)
         .inner
 }

@@ -19,7 +19,7 @@ pub fn memory_parts(ui: &mut Ui, memory: &MemoryEstimate) {
         ("Program", memory.program, color(5)),
     ];
     bar(ui, theme, memory, &parts);
-    ui.add_space(theme.space.s);
+    ui.add_space(theme.space.xs + theme.space.xxs);
     let gap = theme.space.l;
     let width = (ui.available_width() - gap) / 2.0;
     for row in parts.chunks(2) {
@@ -64,13 +64,13 @@ fn legend(ui: &Ui, theme: &Theme, rect: Rect, (name, bytes, color): &(&str, u64,
 /// Whether it fits, in a badge.
 pub fn memory_badge(memory: &MemoryEstimate) -> Badge {
     if memory.total() <= memory.available {
-        Badge::ok(format!("Fits, {}", format::bytes(memory.total())))
+        Badge::ok(format!("Fits, {} GB", format::gigabytes(memory.total())))
     } else {
-        Badge::error(format!("Needs {}", format::bytes(memory.total())))
+        Badge::error(format!("Needs {} GB", format::gigabytes(memory.total())))
     }
 }
 
 /// `0.9 of 11.2 GB free`
 pub fn memory_words(memory: &MemoryEstimate) -> String {
-    format!("{} of {} free", format::bytes(memory.total()), format::bytes(memory.available))
+    format!("{} of {} GB free", format::gigabytes(memory.total()), format::gigabytes(memory.available))
 }

@@ -188,7 +188,7 @@ pub fn step_ticks(last: usize, unit: usize, count: usize) -> Vec<Tick> {
     let mut steps: Vec<usize> = (0..=last).step_by(stride.max(1)).collect();
     // The end is always named; a tick too near to it makes room.
     if steps.last().is_some_and(|step| *step != last) {
-        if steps.len() > 1 && steps.last().is_some_and(|step| last - step < stride / 2) {
+        if steps.len() > 1 && steps.last().is_some_and(|step| 2 * (last - step) < stride) {
             steps.pop();
         }
         steps.push(last);
@@ -277,7 +277,7 @@ pub fn series_name(ui: &mut Ui, name: &str, color: Color32, with_ring: bool) {
         let ring = Stroke::new(theme.width.curve, color);
         ui.painter().circle(center, theme.width.series_marker_radius, theme.chart.background, ring);
     }
-    ui.add(Text::small(name));
+    ui.add(Text::small(name).normal());
 }
 
 /// A ring around a measured value.

@@ -12,8 +12,7 @@ use crate::data::Role;
 
 /// A section's name with a faint remark, and room for something at the right.
 pub fn section(ui: &mut Ui, name: &str, remark: &str, right: impl FnOnce(&mut Ui)) {
-    ui.horizontal(|ui| {
-        ui.set_min_height(Theme::of(ui).type_scale.line_small);
+    super::layout::line(ui, Theme::of(ui).type_scale.line_small, |ui| {
         ui.add(Text::caption(name));
         if !remark.is_empty() {
             ui.add(Text::small(remark).faint());
@@ -168,8 +167,7 @@ pub fn role_block<R>(ui: &mut Ui, role: Role, head: impl FnOnce(&mut Ui), conten
             .layout(Layout::top_down(Align::Min)),
     );
     child.spacing_mut().item_spacing.y = theme.space.xs;
-    child.horizontal(|ui| {
-        ui.set_min_height(theme.size.badge_height);
+    super::layout::line(&mut child, theme.size.badge_height, |ui| {
         ui.spacing_mut().item_spacing.x = theme.space.s;
         role_heading(ui, role);
         head(ui);

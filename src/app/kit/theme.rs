@@ -70,6 +70,7 @@ palette!(Chart {
     grid,
     axis,
     label,
+    rising,
     train,
     train_raw,
     validation,

@@ -98,7 +98,7 @@ fn paint(ui: &Ui, theme: &Theme, rect: Rect, entry: &Entry, is_current: bool, is
         (false, true) => theme.text.faint,
     };
     let half = theme.size.icon / 2.0;
-    let icon_x = if is_icons_only { rect.center().x } else { rect.left() + theme.space.s + half + theme.space.xxs };
+    let icon_x = if is_icons_only { rect.center().x } else { rect.left() + theme.space.l + theme.space.xxs };
     entry.icon.paint(ui.painter(), Pos2::new(icon_x, rect.center().y), theme.size.icon, icon_color);
     let mark_x = rect.right() - theme.space.l;
     if is_icons_only {
@@ -120,8 +120,8 @@ fn paint(ui: &Ui, theme: &Theme, rect: Rect, entry: &Entry, is_current: bool, is
     let soft = if entry.is_waiting || !is_current { theme.text.faint } else { theme.text.soft };
     let words = one_line(ui, &entry.words, theme.small(), soft, room);
     let gap = theme.space.s;
-    let name_y = rect.center().y - gap - name.size().y / 2.0 + theme.width.line;
-    let words_y = rect.center().y + gap - words.size().y / 2.0 + theme.width.line;
+    let name_y = rect.center().y - gap - name.size().y / 2.0;
+    let words_y = rect.center().y + gap - words.size().y / 2.0;
     ui.painter().galley(Pos2::new(left, name_y.round()), name, ink);
     ui.painter().galley(Pos2::new(left, words_y.round()), words, soft);
 }

@@ -100,8 +100,6 @@ impl Shell {
             ui.add(Text::small("No project open"));
             return;
         };
-        ui.spacing_mut().item_spacing.x = theme.space.xs;
-        ui.add_space(theme.space.s - theme.space.xs);
         let button = ui.add(Button::project(&project.name));
         let folder = project.folder.clone();
         Popup::menu(&button).show(|ui| {
@@ -128,10 +126,8 @@ impl Shell {
         };
         mark.show_sized(ui, theme.size.icon_small, theme.text.soft);
         ui.add(Text::small(words));
-        ui.add_space(theme.space.s);
         let (line, _) = ui.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), egui::Sense::hover());
         ui.painter().rect_filled(line, egui::CornerRadius::ZERO, theme.stroke.normal);
-        ui.add_space(theme.space.s);
         let undo = Button::icon_only(icon::ARROW_U_UP_LEFT, project.undo.clone().unwrap_or_else(|| "Undo".to_owned()));
         if ui.add(undo.name("Undo").key("Ctrl Z").enabled_or(project.undo.is_some(), "Nothing to undo")).clicked() {
             self.actions.push(Action::Undo);
@@ -144,6 +140,7 @@ impl Shell {
     }
 
     fn tools(&mut self, ui: &mut Ui) {
+        ui.spacing_mut().item_spacing.x = Theme::of(ui).pad.between_controls;
         if ui.add(Button::icon_only(icon::QUESTION, "Help").key("F1")).clicked() {
             self.actions.push(Action::ShowDialog(OpenDialog::Help));
         }

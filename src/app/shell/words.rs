@@ -67,7 +67,6 @@ pub fn ended(spec: &JobSpec, secs: f64, outcome: &Outcome) -> Option<String> {
     let is_stopped = *outcome == Outcome::Stopped;
     Some(match spec {
         JobSpec::OpenProject { folder, .. } => format!("Opened {} in {took}", name(folder)),
-        JobSpec::DiscoverModels => format!("Looked for models in {took}"),
         JobSpec::Import { request, .. } if is_stopped => format!("Stopped importing {}", name(&request.path)),
         JobSpec::Import { request, .. } => format!("Imported {} in {took}", name(&request.path)),
         JobSpec::SaveRejected { to, .. } => format!("Saved {}", to.display()),

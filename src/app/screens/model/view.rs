@@ -5,7 +5,7 @@ use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 use super::{Action, fetching, in_short, obstacle, path_of, used, why_no_trial};
 use crate::app::kit::row::place;
 use crate::app::kit::{
-    Badge, Button, Card, Text, TextInput, Theme, facts_in_two_columns, foot, format, icon, layout, main_area,
+    Badge, Button, Card, Text, TextInput, Theme, facts_in_two_columns, foot, format, icon, layout, line, main_area,
     memory_badge, memory_parts, memory_words, progress, right_panel, role_block, screen_header, section, tooltip,
 };
 use crate::app::{AppState, Drafts, Screen};
@@ -104,7 +104,8 @@ fn places(found: &[&FoundModel]) -> String {
 fn grid(ui: &mut Ui, state: &AppState, found: &[&FoundModel], actions: &mut Actions) {
     let theme = Theme::of(ui);
     let gap = theme.pad.between_cards;
-    let size = Vec2::new((ui.available_width() - gap) / 2.0, CARD_LINES * theme.type_scale.line_body + theme.space.xxl);
+    let height = CARD_LINES * theme.type_scale.line_body + theme.space.xxl;
+    let size = Vec2::new((ui.available_width() - gap) / 2.0, height);
     for pair in found.chunks(2) {
         let (row, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), size.y), Sense::hover());
         for (i, found) in pair.iter().enumerate() {
@@ -136,8 +137,7 @@ fn card(ui: &mut Ui, state: &AppState, found: &FoundModel, actions: &mut Actions
         });
         let rest = ui.available_height() - theme.size.badge_height;
         ui.add_space(rest.max(0.0));
-        ui.horizontal(|ui| {
-            ui.set_height(theme.size.badge_height);
+        line(ui, theme.size.badge_height, |ui| {
             let words = in_short(found);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 state_of(ui, state, found);
@@ -187,18 +187,18 @@ fn side(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Action
             ui.add(Text::body(words).soft().wrapped());
         });
     };
-    foot(ui, "use model", |ui| big_step(ui, state, found, actions));
+    foot(ui, "use model", theme.pad.screen_x, |ui| big_step(ui, state, found, actions));
     layout::scrolling(ui, "facts", |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         head(ui, found, actions);
-        ui.add_space(theme.space.m);
+        ui.add_space(theme.space.m + theme.space.xxs);
         if let Some(problem) = found.problem.as_ref().or(found.facts.as_ref().and_then(|f| f.problem.as_ref())) {
             why_not(ui, problem);
         } else if let Some(preview) = preview_of(state, found) {
             fits(ui, &preview.memory);
         }
         if let Some(facts) = &found.facts {
-            ui.add_space(theme.space.m);
+            ui.add_space(theme.space.l);
             architecture(ui, facts);
         }
         if obstacle(found).is_none() {
@@ -210,8 +210,7 @@ fn side(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Action
 
 fn head(ui: &mut Ui, found: &FoundModel, actions: &mut Actions) {
     let theme = Theme::of(ui);
-    ui.horizontal(|ui| {
-        ui.set_min_height(theme.size.badge_height);
+    line(ui, theme.size.badge_height, |ui| {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add(match found.is_on_disk {
                 true => Badge::neutral("On this disk").icon(icon::HARD_DRIVES.filled()),
@@ -222,8 +221,7 @@ fn head(ui: &mut Ui, found: &FoundModel, actions: &mut Actions) {
     });
     let license = found.facts.as_ref().and_then(|facts| facts.license.clone());
     let license = license.unwrap_or_else(|| "licence not stated".to_owned());
-    ui.horizontal(|ui| {
-        ui.set_min_height(theme.type_scale.line_small);
+    line(ui, theme.type_scale.line_small, |ui| {
         ui.add(Text::small(format!("{} · {license}", found.place)).faint());
         if let Some(path) = path_of(found).filter(|_| found.is_on_disk) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -255,7 +253,7 @@ fn fits(ui: &mut Ui, memory: &crate::train::preview::MemoryEstimate) {
     let theme = Theme::of(ui);
     Card::new().show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        ui.horizontal(|ui| {
+        line(ui, theme.type_scale.line_body, |ui| {
             if memory.total() <= memory.available {
                 icon::CHECK_CIRCLE.filled().show(ui, theme.status.ok);
                 ui.add(Text::strong("Fits this machine"));
@@ -265,7 +263,7 @@ fn fits(ui: &mut Ui, memory: &crate::train::preview::MemoryEstimate) {
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Text::small(memory_words(memory))));
         });
-        ui.add_space(theme.space.s);
+        ui.add_space(theme.space.m);
         memory_parts(ui, memory);
     });
 }
@@ -273,7 +271,7 @@ fn fits(ui: &mut Ui, memory: &crate::train::preview::MemoryEstimate) {
 fn architecture(ui: &mut Ui, facts: &ModelFacts) {
     let theme = Theme::of(ui);
     ui.add(Text::caption("Architecture"));
-    ui.add_space(theme.space.xs);
+    ui.add_space(theme.space.s - theme.space.xxs);
     let heads = match facts.num_kv_heads == facts.num_heads {
         true => facts.num_heads.to_string(),
         false => format!("{}, {} key", facts.num_heads, facts.num_kv_heads),

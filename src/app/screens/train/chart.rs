@@ -10,7 +10,7 @@ use crate::app::kit::plot::{
     Chart, ChartResponse, HoverValue, Tick, end_labels, even_ticks, hover_card, log_ticks, ring, series_name,
     step_ticks, thin_out,
 };
-use crate::app::kit::{Card, Combo, Text, Theme, format, segmented};
+use crate::app::kit::{Card, Combo, Text, Theme, format, line, segmented_small};
 use crate::train::{EvalMetrics, StepMetrics};
 
 /// Points of one curve that are worth painting.
@@ -62,12 +62,12 @@ impl Loss<'_> {
 pub fn loss(ui: &mut Ui, state: &AppState, run: &Run, rect: Rect, actions: &mut Vec<crate::app::Action>) {
     let theme = Theme::of(ui);
     let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("loss"));
-    Card::new().min_height(rect.height()).show(&mut child, |ui| {
+    Card::new().slim().min_height(rect.height()).show(&mut child, |ui| {
         head(ui, state, actions);
         let num_steps = run.facts.as_ref().map_or(1, |facts| facts.num_steps).max(run.num_steps_done()).max(1);
         let loss = Loss { run, is_log: state.train.is_log, num_steps };
         let space = ui.available_rect_before_wrap();
-        let bottom = rect.bottom() - theme.pad.card;
+        let bottom = rect.bottom() - theme.space.xl;
         let space = Rect::from_min_max(space.min + Vec2::new(0.0, theme.space.s), egui::pos2(space.right(), bottom));
         curves(ui, &loss, space);
         ui.allocate_rect(space, Sense::hover());
@@ -76,16 +76,15 @@ pub fn loss(ui: &mut Ui, state: &AppState, run: &Run, rect: Rect, actions: &mut 
 
 fn head(ui: &mut Ui, state: &AppState, actions: &mut Vec<crate::app::Action>) {
     let theme = Theme::of(ui);
-    ui.horizontal(|ui| {
-        ui.set_min_height(theme.size.control_height);
+    line(ui, theme.size.control_height_small, |ui| {
         ui.add(Text::strong("Loss"));
         series_name(ui, "Train", theme.chart.train, false);
         series_name(ui, "Validation", theme.chart.validation, true);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if let Some(is_log) = segmented(ui, "Scale", &[(false, "Linear"), (true, "Log")], state.train.is_log) {
+            if let Some(is_log) = segmented_small(ui, "Scale", &[(false, "Linear"), (true, "Log")], state.train.is_log) {
                 actions.push(Action::SetLog(is_log).into());
             }
-            let combo = Combo::new("Smoothing", SMOOTHINGS, state.train.smoothing).small();
+            let combo = Combo::new("Smoothing", SMOOTHINGS, state.train.smoothing).plain();
             if let Some(smoothing) = combo.show(ui) {
                 actions.push(Action::Smooth(smoothing).into());
             }
@@ -117,7 +116,7 @@ fn curves(ui: &mut Ui, loss: &Loss<'_>, rect: Rect) {
         .zoomable();
     let (line, curve) = (theme.width.line, theme.width.curve);
     let best_line = best.as_ref().map(|best| at(best.step));
-    let (best_color, tint, accent) = (theme.chart.best, theme.status.warning_tint, theme.accent.line);
+    let (best_color, tint, accent) = (theme.chart.best, theme.chart.rising, theme.accent.line);
     let is_over = run.is_over();
     let shown = chart.show(ui, rect, move |plot| {
         if let Some(rising) = rising {
@@ -207,6 +206,10 @@ fn under_pointer(ui: &Ui, loss: &Loss<'_>, shown: &ChartResponse) {
             value: format::loss(e.eval_loss),
         });
     }
+    let dot = theme.size.dot / 2.0;
+    if let Some(value) = loss.run.smoothed.get(index) {
+        ui.painter().circle_filled(shown.at(step.step as f64, loss.y(*value)), dot, theme.chart.train);
+    }
     hover_card(ui, shown, step.step as f64, &title, &values);
 }
 
@@ -240,15 +243,15 @@ pub fn gradient_norm(ui: &mut Ui, run: &Run, rect: Rect) {
 fn small(ui: &mut Ui, name: &'static str, value: &str, run: &Run, rect: Rect, of: fn(&StepMetrics) -> f64) {
     let theme = Theme::of(ui);
     let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(name));
-    Card::new().min_height(rect.height()).show(&mut child, |ui| {
-        ui.horizontal(|ui| {
+    Card::new().slim().min_height(rect.height()).show(&mut child, |ui| {
+        line(ui, theme.type_scale.line_small, |ui| {
             ui.add(Text::small(name));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Text::caption(value).normal()));
         });
         let points: Vec<_> = run.steps.iter().map(|s| (s.step as f64, of(s))).filter(|(_, y)| y.is_finite()).collect();
         let num_steps = run.facts.as_ref().map_or(1, |facts| facts.num_steps).max(run.num_steps_done()).max(1);
         let space = ui.available_rect_before_wrap();
-        let bottom = rect.bottom() - theme.space.s;
+        let bottom = rect.bottom() - theme.space.m;
         let space = Rect::from_min_max(space.min, egui::pos2(space.right(), bottom));
         curve(ui, name, value, space, num_steps, &points);
         ui.allocate_rect(space, Sense::hover());
@@ -262,9 +265,12 @@ pub fn curve(ui: &mut Ui, name: &'static str, value: &str, rect: Rect, num_steps
     let high = if high > 0.0 { high * 1.1 } else { 1.0 };
     let sentence = format!("{name} over {num_steps} steps, now {value}");
     let line = PlotPoints::from(thin_out(points, MOST_POINTS));
-    let stroke = Stroke::new(theme.width.curve, if name == "Schedule" { theme.accent.line } else { theme.text.soft });
+    let (stroke, parts) = match name {
+        "Schedule" => (Stroke::new(theme.width.curve, theme.accent.line), 3),
+        _ => (Stroke::new(theme.width.line, theme.text.soft), 2),
+    };
     Chart::new(name, &sentence, (0.0, num_steps as f64), (0.0, high))
-        .x_ticks(step_ticks(num_steps, num_steps.div_ceil(3), 3))
+        .x_ticks(step_ticks(num_steps, num_steps.div_ceil(parts), parts))
         .y_ticks(even_ticks(0.0, high, 3, format::rate))
         .show(ui, rect, move |plot| plot.line(Line::new(name, line).stroke(stroke)));
 }

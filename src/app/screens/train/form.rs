@@ -56,22 +56,24 @@ fn presets(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     for (i, preset) in Preset::ALL.into_iter().enumerate() {
         let left = row.left() + i as f32 * (width + gap);
         let rect = Rect::from_min_size(egui::pos2(left, row.top()), Vec2::new(width, height));
-        let (name, sign) = match preset {
-            Preset::QuickLook => ("Quick look", icon::LIGHTNING),
-            Preset::Balanced => ("Balanced", icon::SCALES),
-            Preset::Thorough => ("Thorough", icon::CROSSHAIR),
+        let (name, sign, what_for) = match preset {
+            Preset::QuickLook => ("Quick look", icon::LIGHTNING, "whether it works at all"),
+            Preset::Balanced => ("Balanced", icon::SCALES, "right for most tasks"),
+            Preset::Thorough => ("Thorough", icon::CROSSHAIR, "takes twice the time"),
         };
         let (epochs, rank) = preset.values();
         let epochs = format::count(epochs as u64, "epoch", "epochs");
         let fits = preset.fits(&state.train.recipe);
         let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(name));
         let shown = Card::new().selected(fits).clickable(name).min_height(height).show(&mut child, |ui| {
-            ui.spacing_mut().item_spacing.y = theme.space.xs;
-            ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            line(ui, theme.type_scale.line_body, |ui| {
                 sign.show(ui, if fits { theme.accent.text } else { theme.text.soft });
                 ui.add(Text::strong(name));
             });
+            ui.add_space(theme.space.xxs);
             ui.add(Text::small(format!("{epochs}, rank {rank}")).normal());
+            ui.add(Text::small(what_for));
         });
         if shown.response.clicked() {
             actions.push(Action::Preset(preset).into());
@@ -142,7 +144,7 @@ fn control(ui: &mut Ui, drafts: &mut Drafts, param: &'static Param, value: &Valu
 }
 
 fn width_of(theme: &Theme, param: &Param) -> f32 {
-    let unit = if param.unit.is_empty() { 0.0 } else { theme.size.rail_width_icons - theme.space.s };
+    let unit = if param.unit.is_empty() { 0.0 } else { theme.space.xxl };
     2.0 * theme.size.rail_width_icons - theme.pad.card_large + unit
 }
 
@@ -171,9 +173,8 @@ fn advanced(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Ac
     let recipe = &state.train.recipe;
     let changed = params().filter(|param| (param.get)(recipe) != param.default()).count();
     let is_open = state.train.is_advanced_open;
-    let card = Card::new().clickable("Advanced").show(ui, |ui| {
-        ui.horizontal(|ui| {
-            ui.set_min_height(theme.type_scale.line_body);
+    let card = Card::new().large().slim().clickable("Advanced").show(ui, |ui| {
+        line(ui, theme.type_scale.line_body, |ui| {
             let caret = if is_open { icon::CARET_DOWN } else { icon::CARET_RIGHT };
             caret.show(ui, theme.text.soft);
             ui.add(Text::strong("Advanced"));
@@ -183,7 +184,6 @@ fn advanced(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Ac
             };
             ui.add(Text::body(format!("{} settings, {state}", params().count())).soft());
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.add_space(theme.space.xs);
                 ui.add(Text::small(in_short(recipe)).faint().one_line());
             });
         });
@@ -215,16 +215,16 @@ fn in_short(recipe: &crate::recipe::Recipe) -> String {
 fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     let theme = Theme::of(ui);
     let reason = obstacle(state);
-    foot(ui, "start", |ui| {
+    foot(ui, "start", theme.pad.panel_x, |ui| {
         let button = Button::primary("Start training").icon(icon::PLAY).key("Ctrl Enter").large();
         if ui.add(button.width(ui.available_width()).disabled_by(reason.clone())).clicked() {
             actions.push(Action::Start.into());
         }
     });
-    layout::scrolling(ui, "preview", |ui| {
+    layout::scrolling_with(ui, "preview", theme.pad.panel_x, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         let is_counting = state.jobs.find(|spec| matches!(spec, JobSpec::PreviewRun { .. })).is_some();
-        ui.horizontal(|ui| {
+        line(ui, theme.size.badge_height, |ui| {
             ui.add(Text::strong("Run preview"));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.add(match (&reason, is_counting) {
@@ -241,10 +241,10 @@ fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
         if let Some(preview) = &state.train.preview {
             ui.add_space(theme.space.m);
             memory(ui, preview);
-            ui.add_space(theme.space.l);
+            ui.add_space(theme.space.m);
             schedule(ui, preview);
         }
-        ui.add_space(theme.space.l);
+        ui.add_space(theme.space.m);
         ui.add(Text::caption("Before you start"));
         ui.add_space(theme.space.xs);
         checks(ui, state, actions);
@@ -276,7 +276,6 @@ fn facts(ui: &mut Ui, state: &AppState, project: &ProjectState) {
         format::parameters((preview.num_parameters + preview.num_trainable) as u64)
     );
     fact(ui, "Learns", &weights);
-    fact(ui, "Evaluates", &format!("every {}", format::count(preview.eval_steps as u64, "step", "steps")));
 }
 
 fn memory(ui: &mut Ui, preview: &RunPreview) {
@@ -284,12 +283,10 @@ fn memory(ui: &mut Ui, preview: &RunPreview) {
     Card::new().show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         ui.add(Text::small("Memory"));
-        ui.horizontal(|ui| {
-            ui.set_height(theme.type_scale.line_title);
-            ui.add(Text::title(format::bytes(preview.memory.total())));
-            let free = memory_words(&preview.memory);
-            let free = free.split_once(" of ").map_or(free.as_str(), |(_, rest)| rest);
-            ui.add(Text::small(format!("of {free}")).faint());
+        line(ui, theme.type_scale.line_title, |ui| {
+            ui.add(Text::title(format!("{} GB", format::gigabytes(preview.memory.total()))));
+            let free = format::gigabytes(preview.memory.available);
+            ui.add(Text::small(format!("of {free} GB free")).faint());
         });
         ui.add_space(theme.space.s);
         memory_parts(ui, &preview.memory);
@@ -303,7 +300,7 @@ fn schedule(ui: &mut Ui, preview: &RunPreview) {
         ui.add(Text::small(format!("over {steps} steps")).faint());
     });
     ui.add_space(theme.space.s);
-    let size = Vec2::new(ui.available_width(), theme.size.settings_row_height * 2.0);
+    let size = Vec2::new(ui.available_width(), theme.size.settings_row_height * 2.0 - theme.space.m);
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     let points: Vec<_> = preview.learning_rates.iter().map(|(step, rate)| (*step as f64, *rate)).collect();
     let highest = points.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
@@ -386,8 +383,7 @@ fn check(ui: &mut Ui, verdict: Verdict, words: &str, link: Option<(&str, Screen)
         Verdict::Look => (icon::WARNING.filled(), theme.status.warning),
         Verdict::Missing => (icon::X_CIRCLE.filled(), theme.status.error),
     };
-    ui.horizontal(|ui| {
-        ui.set_min_height(theme.size.row_height);
+    line(ui, theme.size.row_height, |ui| {
         sign.show(ui, color);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if let Some((name, screen)) = link

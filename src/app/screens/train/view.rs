@@ -5,7 +5,7 @@ use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 use super::run::{Note, NoteKind, Run};
 use super::{Action, chart, form};
 use crate::app::kit::{
-    Badge, Button, Card, Dialog, DialogEnd, Text, Theme, dialog, format, icon, main_area, progress, rule, screen_header,
+    Badge, Button, Card, Dialog, DialogEnd, Text, Theme, dialog, format, icon, line, main_area, progress, rule, screen_header,
 };
 use crate::app::{AppState, Drafts, OpenDialog, Screen};
 use crate::engine::Outcome;
@@ -85,7 +85,7 @@ fn buttons(ui: &mut Ui, run: &Run, actions: &mut Actions) {
     if ui.add(Button::secondary(words).icon(sign)).clicked() {
         actions.push(action.into());
     }
-    if ui.add(Button::quiet("Settings").hint("Settings", "The form of the next run; this one goes on")).clicked() {
+    if ui.add(Button::quiet("Next run…").hint("Next run", "The form of the next run; this one goes on")).clicked() {
         actions.push(Action::ShowForm.into());
     }
 }
@@ -117,35 +117,56 @@ fn figures(ui: &mut Ui, state: &AppState, run: &Run) {
         .train
         .preview
         .as_ref()
-        .map_or_else(String::new, |p| format!("estimated {}", format::bytes(p.memory.total())));
+        .map_or_else(String::new, |p| format!("of {} GB estimated", format::gigabytes(p.memory.total())));
     let cells = [
         ("Step", format::thousands(step as u64), of_steps),
         ("Epoch", format!("{epoch:.2}"), format!("of {}", format::rate(epochs))),
         (left_name, left, String::new()),
         ("Validation loss", now, best),
         ("Speed", speed, "tokens/s".to_owned()),
-        ("Memory", if memory > 0 { format::bytes(memory) } else { "–".to_owned() }, estimate),
+        ("Memory", if memory > 0 { format!("{} GB", format::gigabytes(memory)) } else { "–".to_owned() }, estimate),
     ];
-    Card::new().large().show(ui, |ui| {
+    Card::new().large().slim().show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        let height = theme.type_scale.line_small + theme.type_scale.line_title;
-        let (row, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
-        let width = row.width() / cells.len() as f32;
-        for (i, (name, value, remark)) in cells.into_iter().enumerate() {
-            let rect = Rect::from_min_size(row.min + Vec2::new(i as f32 * width, 0.0), Vec2::new(width, height));
-            let mut cell = ui.new_child(UiBuilder::new().max_rect(rect).layout(Layout::top_down(Align::Min)));
-            cell.spacing_mut().item_spacing = Vec2::new(theme.space.s, 0.0);
-            cell.add(Text::small(name));
-            cell.horizontal(|ui| {
-                ui.set_height(theme.type_scale.line_title);
-                ui.add(Text::title(value));
-                ui.add(Text::small(remark).faint().one_line());
-            });
-        }
+        spread(ui, &cells);
         ui.add_space(theme.space.s + theme.space.xxs);
         let share = (num_steps > 0).then(|| step as f32 / num_steps as f32);
         progress(ui, "Training", share, ui.available_width());
     });
+}
+
+/// Figures side by side, as wide as their words, with even gaps between them.
+fn spread(ui: &mut Ui, cells: &[(&str, String, String)]) {
+    let theme = Theme::of(ui);
+    let height = theme.type_scale.line_small + theme.type_scale.line_title;
+    let (row, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
+    // Widths of the last frame: they change only with the number of digits.
+    let id = ui.scope_id().with("figures");
+    let widths: Vec<f32> = ui.data(|data| data.get_temp(id)).unwrap_or_default();
+    let taken: f32 = widths.iter().sum();
+    let gap = ((row.width() - taken) / (cells.len() as f32 - 1.0)).max(theme.space.s);
+    let mut left = row.left();
+    let mut new = Vec::with_capacity(cells.len());
+    for (i, (name, value, remark)) in cells.iter().enumerate() {
+        let rect = Rect::from_min_max(egui::pos2(left, row.top()), row.max);
+        let mut cell = ui.new_child(UiBuilder::new().max_rect(rect).layout(Layout::top_down(Align::Min)).id_salt(i));
+        cell.spacing_mut().item_spacing = Vec2::new(theme.space.s, 0.0);
+        cell.add(Text::small(*name));
+        let shown = cell.horizontal(|ui| {
+            ui.set_height(theme.type_scale.line_title);
+            ui.add(Text::title(value));
+            if !remark.is_empty() {
+                ui.add(Text::small(remark).faint());
+            }
+        });
+        let width = shown.response.rect.width().ceil();
+        new.push(width);
+        left += widths.get(i).copied().unwrap_or(width) + gap;
+    }
+    if new != widths {
+        ui.data_mut(|data| data.insert_temp(id, new));
+        ui.ctx().request_repaint();
+    }
 }
 
 /// The shares of the row: loss, the two small charts, messages.
@@ -170,21 +191,28 @@ fn charts_and_messages(ui: &mut Ui, state: &AppState, run: &Run, rect: Rect, act
 fn messages_card(ui: &mut Ui, run: &Run, rect: Rect) {
     let theme = Theme::of(ui);
     let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("messages"));
-    Card::new().min_height(rect.height()).show(&mut child, |ui| {
+    Card::new().flush().min_height(rect.height()).show(&mut child, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        ui.add(Text::strong("Messages"));
-        ui.add_space(theme.space.m);
+        let inset = |ui: &mut Ui, content: &mut dyn FnMut(&mut Ui)| {
+            let sides = egui::Margin::symmetric(theme.pad.card as i8, 0);
+            egui::Frame::new().inner_margin(sides).show(ui, |ui| content(ui));
+        };
+        inset(ui, &mut |ui| line(ui, theme.size.settings_row_height - theme.space.s, |ui| {
+            ui.add(Text::strong("Messages"));
+        }));
         rule(ui);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             for (i, note) in run.notes.iter().enumerate() {
                 if i > 0 {
                     rule(ui);
                 }
-                message(ui, note);
+                inset(ui, &mut |ui| message(ui, note));
             }
             if run.notes.is_empty() {
                 ui.add_space(theme.space.s);
-                ui.add(Text::small("What happens in the run is told here").faint().wrapped());
+                inset(ui, &mut |ui| {
+                    ui.add(Text::small("What happens in the run is told here").faint().wrapped());
+                });
             }
         });
     });
