@@ -86,7 +86,17 @@ pub struct Combo<'a, T> {
 impl<'a, T: Copy + PartialEq> Combo<'a, T> {
     /// `name` is the accessible name; the words of the current entry are shown.
     pub fn new(name: &'a str, options: &'a [(T, &'a str)], current: T) -> Self {
-        Self { name, options, current, width: None, is_small: false, is_plain: false, edge: None, ink: None, disabled: None }
+        Self {
+            name,
+            options,
+            current,
+            width: None,
+            is_small: false,
+            is_plain: false,
+            edge: None,
+            ink: None,
+            disabled: None,
+        }
     }
 
     pub fn width(self, width: f32) -> Self {

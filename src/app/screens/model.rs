@@ -228,9 +228,9 @@ fn hear_reply(state: &mut AppState, job: &Job, reply: &Reply, cx: &Cx<'_>) {
     match reply {
         Reply::Models(models) => {
             state.model.found = Some(models.clone());
-            let count = models.iter().filter(|found| found.is_on_disk).count() as u64;
+            let on_disk = models.iter().filter(|found| found.is_on_disk).count() as u64;
             let took = format::duration(job.since.elapsed().as_secs_f64());
-            state.status = format!("Found {} on this disk in {took}", format::count(count, "model", "models"));
+            state.status = format!("Found {} on this disk in {took}", format::count(on_disk, "model", "models"));
             look_for_used(state, cx);
             let selected = used(state).cloned().unwrap_or(ModelRef::Starter);
             if state.model.selected().is_none() {

@@ -81,7 +81,8 @@ fn head(ui: &mut Ui, state: &AppState, actions: &mut Vec<crate::app::Action>) {
         series_name(ui, "Train", theme.chart.train, false);
         series_name(ui, "Validation", theme.chart.validation, true);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if let Some(is_log) = segmented_small(ui, "Scale", &[(false, "Linear"), (true, "Log")], state.train.is_log) {
+            if let Some(is_log) = segmented_small(ui, "Scale", &[(false, "Linear"), (true, "Log")], state.train.is_log)
+            {
                 actions.push(Action::SetLog(is_log).into());
             }
             let combo = Combo::new("Smoothing", SMOOTHINGS, state.train.smoothing).plain();

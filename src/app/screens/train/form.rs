@@ -5,7 +5,7 @@ use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 use super::{Action, Preset, chart, obstacle};
 use crate::app::kit::{
     Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, fact, foot, format, icon,
-    layout, main_area, memory_parts, memory_words, right_panel, rule, screen_header, section, segmented, switch,
+    layout, line, main_area, memory_parts, memory_words, right_panel, rule, screen_header, section, segmented, switch,
 };
 use crate::app::{AppState, Drafts, Screen};
 use crate::engine::JobSpec;

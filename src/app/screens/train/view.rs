@@ -5,7 +5,8 @@ use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 use super::run::{Note, NoteKind, Run};
 use super::{Action, chart, form};
 use crate::app::kit::{
-    Badge, Button, Card, Dialog, DialogEnd, Text, Theme, dialog, format, icon, line, main_area, progress, rule, screen_header,
+    Badge, Button, Card, Dialog, DialogEnd, Text, Theme, dialog, format, icon, line, main_area, progress, rule,
+    screen_header,
 };
 use crate::app::{AppState, Drafts, OpenDialog, Screen};
 use crate::engine::Outcome;
@@ -197,9 +198,11 @@ fn messages_card(ui: &mut Ui, run: &Run, rect: Rect) {
             let sides = egui::Margin::symmetric(theme.pad.card as i8, 0);
             egui::Frame::new().inner_margin(sides).show(ui, |ui| content(ui));
         };
-        inset(ui, &mut |ui| line(ui, theme.size.settings_row_height - theme.space.s, |ui| {
-            ui.add(Text::strong("Messages"));
-        }));
+        inset(ui, &mut |ui| {
+            line(ui, theme.size.settings_row_height - theme.space.s, |ui| {
+                ui.add(Text::strong("Messages"));
+            })
+        });
         rule(ui);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             for (i, note) in run.notes.iter().enumerate() {
