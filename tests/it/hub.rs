@@ -405,3 +405,69 @@ fn a_repository_comes_whole_or_not_at_all() {
     );
     assert_eq!(files_in(folder.path()).len(), 1);
 }
+
+fn copy_fixture(to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llama");
+    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(fixture.join(file), to.join(file)).unwrap();
+    }
+}
+
+#[test]
+fn what_other_programs_keep_is_found_once_and_broken_files_say_why() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |path: &str| root.path().join(path);
+    let write = |path: &str, text: &str| tunewright::fs::write_atomic(&at(path), text.as_bytes()).unwrap();
+    let sources = Sources {
+        hub_cache: at("cache"),
+        lm_studio: vec![at("lm-studio"), at("not there")],
+        ollama: vec![at("ollama")],
+        ..Sources::only(&at("models"))
+    };
+    copy_fixture(&at("models/org--tiny@main"));
+    copy_fixture(&at("models/half@main.part"));
+    copy_fixture(&at("cache/models--org--cached/snapshots/c0ffee"));
+    write("cache/models--org--cached/refs/main", "c0ffee");
+    write("cache/models--org--tokenizer-only/snapshots/1/config.json", "{}");
+    write("lm-studio/owner/repo/broken.gguf", "no GGUF at all");
+    write("lm-studio/owner/repo/mmproj-broken.gguf", "the eyes of a model");
+    write("lm-studio/owner/repo/big-00002-of-00002.gguf", "the second half");
+    let layer = r#"{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:abc"}"#;
+    let manifest = format!("{{\"layers\": [{{\"mediaType\": \"template\", \"digest\": \"sha256:x\"}}, {layer}]}}");
+    write("ollama/manifests/registry.ollama.ai/library/tiny/latest", &manifest);
+    write("ollama/blobs/sha256-abc", "no model either");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(at("models/org--tiny@main"), at("lm-studio/again")).unwrap();
+
+    let found = tunewright::hub::discover(&sources, &CountFiles).unwrap();
+    let told: Vec<_> = found.iter().map(|m| (m.place.as_str(), m.name.as_str(), m.facts.is_some())).collect();
+    let expected = [
+        ("Starter model", "SmolLM2-135M-Instruct", false),
+        ("Models folder", "org/tiny", true),
+        ("Hugging Face cache", "org/cached", true),
+        ("LM Studio", "broken", false),
+        ("Ollama", "tiny:latest", false),
+    ];
+    assert_eq!(told, expected);
+    assert!(!found[0].is_on_disk && found[0].problem.is_none() && found[0].num_bytes == 98_362_432);
+    assert_eq!(found[2].model.to_string(), "org/cached");
+    assert!(resolve(&found[2].model, &sources).is_ok());
+    for broken in &found[3..] {
+        let problem = broken.problem.as_deref().unwrap_or_default();
+        assert!(problem.contains(&*resolve(&broken.model, &sources).unwrap().to_string_lossy()), "{problem}");
+        assert!(broken.num_bytes > 0);
+    }
+}
+
+struct CountFiles;
+
+impl Task for CountFiles {
+    fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
+        assert!(unit == Unit::Files && Some(done) < total);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
