@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::{Failure, Lane};
 use crate::data::ImportError;
+use crate::evaluate::EvaluateError;
 use crate::hub::HubError;
 use crate::model::ModelError;
 use crate::project::ProjectError;
 use crate::recipe::RecipeError;
+use crate::train::TrainError;
 
 /// Why a job did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,10 @@ pub enum EngineError {
     Model(ModelError),
     #[error(transparent)]
     Recipe(#[from] RecipeError),
+    #[error(transparent)]
+    Train(TrainError),
+    #[error(transparent)]
+    Evaluate(EvaluateError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("the {0:?} lane was given a job of another lane")]
@@ -50,7 +56,8 @@ impl EngineError {
             Self::Hub(error) => error.hint(),
             Self::Import(error) => error.hint(),
             Self::Project(error) => error.hint(),
-            Self::Model(_) | Self::Recipe(_) | Self::Stopped | Self::WrongLane(_) => None,
+            Self::Train(error) => error.hint().map(sentence),
+            Self::Evaluate(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped | Self::WrongLane(_) => None,
             Self::Io { source, .. } => io_hint(source),
         }
     }
@@ -103,6 +110,29 @@ impl From<ProjectError> for EngineError {
 impl From<ModelError> for EngineError {
     fn from(error: ModelError) -> Self {
         if matches!(error, ModelError::Cancelled) { Self::Stopped } else { Self::Model(error) }
+    }
+}
+
+impl From<TrainError> for EngineError {
+    fn from(error: TrainError) -> Self {
+        match error {
+            TrainError::Cancelled => Self::Stopped,
+            TrainError::Import(error) => error.into(),
+            TrainError::Model(error) => error.into(),
+            TrainError::Recipe(error) => error.into(),
+            error => Self::Train(error),
+        }
+    }
+}
+
+impl From<EvaluateError> for EngineError {
+    fn from(error: EvaluateError) -> Self {
+        match error {
+            EvaluateError::Cancelled => Self::Stopped,
+            EvaluateError::Import(error) => error.into(),
+            EvaluateError::Model(error) => error.into(),
+            error => Self::Evaluate(error),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::catalogue::STARTER;
 use super::part::file_name;
 use super::resolve::{has_extension, resolve};
 use super::{FoundModel, HubError, Sources};
-use crate::model;
+use crate::model::{self, ModelFacts};
 use crate::recipe::ModelRef;
 use crate::task::{Task, Unit};
 
@@ -46,6 +46,16 @@ pub fn discover(sources: &Sources, task: &dyn Task) -> Result<Vec<FoundModel>, H
     Ok(found)
 }
 
+/// What a model on this disk is, from its header.
+pub fn inspect(model: &ModelRef, sources: &Sources) -> Result<ModelFacts, HubError> {
+    let mut facts = model::inspect(&resolve(model, sources)?)?;
+    if *model == ModelRef::Starter {
+        // Its file calls it by the name of an experiment.
+        facts.name = STARTER.name.to_owned();
+    }
+    Ok(facts)
+}
+
 fn candidates(sources: &Sources) -> Vec<Candidate> {
     let mut all = in_folder(&sources.models_dir, "Models folder");
     all.extend(in_hub_cache(&sources.hub_cache));
@@ -55,17 +65,16 @@ fn candidates(sources: &Sources) -> Vec<Candidate> {
 }
 
 fn starter(sources: &Sources) -> FoundModel {
-    let path = resolve(&ModelRef::Starter, sources).ok();
-    let (facts, problem) = match path.as_deref().map(model::inspect) {
-        Some(Ok(facts)) => (Some(facts), None),
-        Some(Err(error)) => (None, Some(error.to_string())),
-        None => (None, None),
+    let (is_on_disk, facts, problem) = match inspect(&ModelRef::Starter, sources) {
+        Ok(facts) => (true, Some(facts), None),
+        Err(HubError::NotFetched { .. }) => (false, None, None),
+        Err(error) => (true, None, Some(error.to_string())),
     };
     FoundModel {
         model: ModelRef::Starter,
         name: STARTER.name.to_owned(),
         place: "Starter model".to_owned(),
-        is_on_disk: path.is_some(),
+        is_on_disk,
         num_bytes: STARTER.num_bytes,
         facts,
         problem,

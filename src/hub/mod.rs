@@ -12,7 +12,7 @@ mod sources;
 mod starter;
 
 pub use catalogue::{PinnedModel, STARTER};
-pub use discover::discover;
+pub use discover::{discover, inspect};
 pub use error::HubError;
 pub use repo::fetch;
 pub use resolve::resolve;

@@ -5,10 +5,14 @@ use std::time::{Duration, Instant};
 
 use tunewright::data::import::{ImportRequest, SplitSpec};
 use tunewright::data::{Message, Role, Split};
+use tunewright::engine::protocol::{CompareRequest, Side};
 use tunewright::engine::{Backend, Engine, EngineOptions, Event, EventKind, JobId, JobSpec, Outcome, Reply};
+use tunewright::evaluate::EvaluationRequest;
+use tunewright::generate::Sampling;
 use tunewright::hub::Sources;
-use tunewright::project::{Edit, ExampleQuery, ProjectState, RowPage};
-use tunewright::train::Signal;
+use tunewright::project::{Edit, ExampleQuery, Project, ProjectState, RowPage, RunRecord, RunStatus};
+use tunewright::recipe::{ModelRef, Recipe, TrainOn, Training};
+use tunewright::train::{Phase, Signal};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -200,4 +204,218 @@ fn edits_that_wait_are_written_when_the_window_closes() {
     drop(engine);
     let mut project = tunewright::project::Project::open(&project).unwrap();
     assert_eq!(project.counts().unwrap().total(), 200);
+}
+
+/// The tiny model of the golden fixtures; its context is short, so that the texts are, too.
+fn tiny_model() -> ModelRef {
+    ModelRef::Folder(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llama"))
+}
+
+fn tiny_recipe(max_steps: i64) -> Recipe {
+    let mut recipe = Recipe::new(tiny_model(), PathBuf::new());
+    recipe.training = Training { max_steps, per_device_train_batch_size: 2, max_length: 64, ..Training::default() };
+    recipe.lora.r = 4;
+    recipe
+}
+
+impl Bench {
+    /// A project with rows to train on.
+    fn with_examples(num_rows: usize) -> Self {
+        let bench = Self::new();
+        bench.open();
+        let file = bench.write("data.jsonl", &prompts_and_answers(num_rows));
+        bench.ask(JobSpec::Import { project: bench.project(), request: request(&file) });
+        bench
+    }
+
+    fn train(&self, recipe: Recipe) -> JobId {
+        self.engine.start(JobSpec::Train { project: self.project(), recipe })
+    }
+
+    fn runs(&self) -> Vec<RunRecord> {
+        match self.ask(JobSpec::ListRuns { project: self.project() }).pop() {
+            Some(Reply::Runs(runs)) => runs,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits until the job has told something that fits.
+    fn wait_for(&self, job: JobId, fits: impl Fn(&EventKind) -> bool) -> EventKind {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let event = self.engine.events().recv_deadline(until).unwrap();
+            assert!(!matches!(event.kind, EventKind::Finished(_)), "{:?}", event.kind);
+            if event.job == job && fits(&event.kind) {
+                return event.kind;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_trains_is_measured_and_answers_beside_its_base() {
+    let bench = Bench::with_examples(20);
+    let preview = bench.ask(JobSpec::PreviewRun { project: bench.project(), recipe: tiny_recipe(6) });
+    let [Reply::RunPreview(preview)] = &preview[..] else { panic!("{preview:?}") };
+    let job = bench.train(tiny_recipe(6));
+    let kinds = bench.events_of(job);
+    assert_eq!(kinds.last(), Some(&EventKind::Finished(Outcome::Completed)), "{kinds:?}");
+    let facts = kinds.iter().find_map(|kind| match kind {
+        EventKind::RunStarted { facts, run_dir } => Some((facts.clone(), run_dir.clone())),
+        _ => None,
+    });
+    let (facts, run_dir) = facts.unwrap();
+    // What was promised is what was done.
+    assert_eq!(
+        (facts.num_examples, facts.num_tokens, facts.num_supervised_tokens, facts.num_steps, facts.num_trainable),
+        (preview.num_examples, preview.num_tokens, preview.num_supervised_tokens, 6, preview.num_trainable)
+    );
+    let steps: Vec<_> = kinds
+        .iter()
+        .filter_map(|kind| if let EventKind::Step(step) = kind { Some(step.clone()) } else { None })
+        .collect();
+    let evaluations: Vec<_> = kinds
+        .iter()
+        .filter_map(|kind| if let EventKind::Eval(eval) = kind { Some(eval.clone()) } else { None })
+        .collect();
+    assert_eq!(steps.iter().map(|step| step.step).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    assert!(evaluations.len() >= 2 && evaluations[0].step == 0, "{evaluations:?}");
+    assert!(kinds.iter().any(|kind| matches!(kind, EventKind::Checkpoint { step: 6, .. })));
+
+    let runs = bench.runs();
+    let [run] = &runs[..] else { panic!("{runs:?}") };
+    assert_eq!((run.status, run.num_steps_done, &run.run_dir), (RunStatus::Completed, 6, &run_dir));
+    let curves = bench.ask(JobSpec::ReadRun { run_dir: run_dir.clone() });
+    let [Reply::Curves { run: read, steps: read_steps, evaluations: read_evaluations }] = &curves[..] else {
+        panic!("{curves:?}")
+    };
+    assert_eq!(read, run);
+    // Numbers in a file may differ from those in memory in their last bit.
+    let same = |a: f64, b: f64| (a - b).abs() < 1e-9;
+    assert_eq!((read_steps.len(), read_evaluations.len()), (steps.len(), evaluations.len()));
+    assert!(read_steps.iter().zip(&steps).all(|(a, b)| a.step == b.step && same(a.loss, b.loss)));
+    assert!(read_evaluations.iter().zip(&evaluations).all(|(a, b)| a.step == b.step && same(a.eval_loss, b.eval_loss)));
+    let kept = std::fs::read_to_string(run_dir.join("recipe.toml")).unwrap();
+    assert!(kept.contains("train = \"data/train.jsonl\""), "{kept}");
+
+    let request = EvaluationRequest {
+        model: tiny_model(),
+        adapter: run.adapter.clone(),
+        data: run_dir.join("data/test.jsonl"),
+        max_length: 64,
+        train_on: TrainOn::Assistant,
+        generate: false,
+        with_base: true,
+    };
+    let replies = bench.ask(JobSpec::Evaluate { request });
+    let [Reply::Evaluation(report)] = &replies[..] else { panic!("{replies:?}") };
+    let (before, after) = (report.before.as_ref().unwrap(), report.after.as_ref().unwrap());
+    assert_eq!(before.num_tokens, after.num_tokens);
+    assert_ne!(before.loss, after.loss);
+
+    let request = CompareRequest {
+        model: tiny_model(),
+        adapter: run.adapter.clone(),
+        prompt: vec![Message::new(Role::User, "question 3")],
+        sampling: Sampling { max_new_tokens: 12, ..Sampling::default() },
+    };
+    let job = bench.engine.start(JobSpec::Compare { request });
+    let kinds = bench.events_of(job);
+    assert!(!kinds.contains(&EventKind::Phase(Phase::LoadingModel)), "the model was loaded again");
+    for wanted in [Side::Before, Side::After] {
+        let done = kinds.iter().position(|kind| matches!(kind, EventKind::AnswerDone { side, .. } if *side == wanted));
+        let last = kinds.iter().rposition(|kind| matches!(kind, EventKind::Token { side, .. } if *side == wanted));
+        assert!(last.is_some() && last < done, "{kinds:?}");
+    }
+}
+
+#[test]
+fn a_stopped_run_is_gone_on_with_to_the_same_end() {
+    let bench = Bench::with_examples(20);
+    let job = bench.train(tiny_recipe(40));
+    bench.wait_for(job, |kind| matches!(kind, EventKind::Step(step) if step.step == 3));
+    bench.engine.control(job, Signal::Stop { save: true });
+    // A click on Pause that comes too late calls nothing back.
+    bench.engine.control(job, Signal::Pause);
+    assert_eq!(bench.events_of(job).last(), Some(&EventKind::Finished(Outcome::Stopped)));
+    let run = bench.runs().remove(0);
+    assert!(run.status == RunStatus::Stopped && run.num_steps_done < 40, "{run:?}");
+
+    let job = bench.engine.start(JobSpec::ResumeTraining { run_dir: run.run_dir.clone() });
+    let kinds = bench.events_of(job);
+    assert_eq!(kinds.last(), Some(&EventKind::Finished(Outcome::Completed)), "{kinds:?}");
+    let job = bench.train(tiny_recipe(40));
+    bench.events_of(job);
+
+    let runs = bench.runs();
+    let adapter = |run: &RunRecord| std::fs::read(run.run_dir.join(LAST).join("adapter_model.safetensors")).unwrap();
+    const LAST: &str = "checkpoints/step-000040";
+    assert_eq!(runs.iter().map(|run| run.status).collect::<Vec<_>>(), [RunStatus::Completed; 2]);
+    assert!(adapter(&runs[0]) == adapter(&runs[1]), "a resumed run gave other weights than an uninterrupted one");
+    let kept = |run: &RunRecord| match bench.ask(JobSpec::ReadRun { run_dir: run.run_dir.clone() }).pop() {
+        Some(Reply::Curves { steps, .. }) => steps.into_iter().map(|step| (step.step, step.loss)).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(kept(&runs[0]), kept(&runs[1]));
+}
+
+#[test]
+fn closing_the_window_while_it_trains_leaves_a_checkpoint_to_go_on_from() {
+    let bench = Bench::with_examples(20);
+    let job = bench.train(tiny_recipe(1_000_000));
+    bench.wait_for(job, |kind| matches!(kind, EventKind::Step(step) if step.step == 5));
+    let Bench { engine, folder } = bench;
+    drop(engine);
+    let project = folder.path().join("My project");
+    let run = Project::open(&project).unwrap().runs().unwrap().remove(0);
+    assert_eq!(run.status, RunStatus::Stopped);
+    assert!(run.num_steps_done >= 5, "{run:?}");
+    let last = run.run_dir.join(format!("checkpoints/step-{:06}/adapter_model.safetensors", run.num_steps_done));
+    assert!(last.is_file(), "{}", last.display());
+}
+
+#[test]
+fn a_run_that_a_killed_program_left_is_interrupted_and_one_that_runs_is_not() {
+    let bench = Bench::with_examples(20);
+    let job = bench.train(tiny_recipe(1_000_000));
+    bench.wait_for(job, |kind| matches!(kind, EventKind::Step(_)));
+    assert_eq!(bench.runs()[0].status, RunStatus::Running);
+    bench.engine.control(job, Signal::Stop { save: false });
+    bench.events_of(job);
+    let run = bench.runs().remove(0);
+    tunewright::fs::write_atomic(&run.run_dir.join("status.json"), br#"{"status": "running"}"#).unwrap();
+    assert_eq!(bench.runs()[0].status, RunStatus::Interrupted);
+}
+
+#[test]
+fn a_run_that_can_not_begin_leaves_no_folder() {
+    let bench = Bench::new();
+    bench.open();
+    let job = bench.train(tiny_recipe(5));
+    let kinds = bench.events_of(job);
+    let Some(EventKind::Finished(Outcome::Failed(failure))) = kinds.last() else { panic!("{kinds:?}") };
+    assert!(failure.message.contains("no example") && failure.hint.is_some(), "{failure:?}");
+    let job = bench.train(Recipe::new(ModelRef::Starter, PathBuf::new()));
+    let kinds = bench.events_of(job);
+    let Some(EventKind::Finished(Outcome::Failed(failure))) = kinds.last() else { panic!("{kinds:?}") };
+    assert_eq!(failure.message, "The starter model has not been fetched yet.");
+    let runs = std::fs::read_dir(bench.project().join("runs")).map(Iterator::count);
+    assert_eq!(runs.unwrap_or_default(), 0);
+}
+
+#[test]
+fn the_token_view_shows_what_training_counts() {
+    let bench = Bench::new();
+    let view = |messages: Vec<Message>| {
+        let spec =
+            JobSpec::RenderTokens { model: tiny_model(), messages, max_length: 64, train_on: TrainOn::Assistant };
+        match bench.ask(spec).pop() {
+            Some(Reply::Tokens(view)) => view,
+            other => panic!("{other:?}"),
+        }
+    };
+    let whole = view(vec![Message::new(Role::User, "hello"), Message::new(Role::Assistant, "yes")]);
+    assert!(whole.num_trained > 0 && whole.num_trained < whole.num_tokens && whole.warnings.is_empty(), "{whole:?}");
+    let unanswered = view(vec![Message::new(Role::User, "hello")]);
+    assert!(unanswered.num_trained == 0 && !unanswered.warnings.is_empty());
 }

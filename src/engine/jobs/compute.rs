@@ -1,25 +1,146 @@
 //! The compute lane: training, evaluating, answering.
 
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
 use super::running::Running;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
+use crate::engine::protocol::CompareRequest;
 use crate::engine::worker::Work;
-use crate::engine::{JobSpec, Lane};
-use crate::hub::Sources;
+use crate::engine::{EventKind, JobSpec, Lane, Reply};
+use crate::evaluate::{self, EvaluationRequest};
+use crate::generate::{self, PairEvent};
+use crate::hub::{self, Sources};
+use crate::model::{LanguageModel, peft};
+use crate::project::Project;
+use crate::recipe::{Data, ModelRef, Plan, Recipe};
+use crate::train::render::turns;
+use crate::train::{Phase, TrainError, TrainEvent, sft};
 
 pub(super) struct Compute {
     sources: Sources,
     running: Running,
+    /// The model of the last job: comparing, training and evaluating follow each other on the same one.
+    loaded: Option<Loaded>,
+}
+
+struct Loaded {
+    path: PathBuf,
+    modified: Option<SystemTime>,
+    model: LanguageModel,
 }
 
 impl Compute {
     pub fn new(sources: Sources, running: Running) -> Self {
-        Self { sources, running }
+        Self { sources, running, loaded: None }
     }
 }
 
 impl Work for Compute {
-    fn run(&mut self, _spec: JobSpec, _context: &Context) -> Result<(), EngineError> {
-        Err(EngineError::WrongLane(Lane::Compute))
+    fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        match spec {
+            JobSpec::Train { project, recipe } => self.train(&project, recipe, context),
+            JobSpec::ResumeTraining { run_dir } => self.resume(run_dir, context),
+            JobSpec::Evaluate { request } => self.evaluate(&request, context),
+            JobSpec::Compare { request } => self.compare(&request, context),
+            _ => Err(EngineError::WrongLane(Lane::Compute)),
+        }
+    }
+}
+
+impl Compute {
+    fn train(&mut self, project: &Path, mut recipe: Recipe, context: &Context) -> Result<(), EngineError> {
+        // Before there is a folder for the run: a model that isn't there or doesn't fit leaves no trace.
+        let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
+        let model = self.load(&model_path, context)?;
+        let project = Project::open(project)?;
+        let run_dir = project.create_run_dir()?;
+        let result = (|| {
+            let snapshot = project.snapshot(&run_dir)?;
+            if snapshot.train.num_examples == 0 {
+                return Err(TrainError::NoExamples { path: project.folder().to_owned() }.into());
+            }
+            recipe.data = Data {
+                train: snapshot.train.path,
+                validation: snapshot.validation.map(|file| file.path),
+                validation_split: None,
+            };
+            self.run_plan(&model, &Plan::new(recipe, model_path, run_dir.clone())?, context)
+        })();
+        if result.is_err() && !run_dir.join("recipe.toml").exists() {
+            // It ended before it was a run that could be looked at or gone on with.
+            std::fs::remove_dir_all(&run_dir).map_err(EngineError::io(&run_dir))?;
+        }
+        result
+    }
+
+    fn resume(&mut self, run_dir: PathBuf, context: &Context) -> Result<(), EngineError> {
+        let recipe = Recipe::read(&run_dir.join("recipe.toml"))?;
+        let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
+        let model = self.load(&model_path, context)?;
+        self.run_plan(&model, &Plan::new(recipe, model_path, run_dir)?, context)
+    }
+
+    fn run_plan(&self, model: &LanguageModel, plan: &Plan, context: &Context) -> Result<(), EngineError> {
+        let _running = self.running.begin(&plan.run_dir);
+        let mut tell = |event| match event {
+            TrainEvent::Phase(phase) => context.tell(EventKind::Phase(phase)),
+            TrainEvent::Facts(facts) => {
+                context.tell(EventKind::RunStarted { run_dir: plan.run_dir.clone(), facts });
+            }
+            TrainEvent::Step(metrics) => context.step(metrics),
+            TrainEvent::Eval(metrics) => context.tell(EventKind::Eval(metrics)),
+            TrainEvent::Checkpoint { step, path } => context.tell(EventKind::Checkpoint { step, path }),
+            TrainEvent::Warning(text) => context.tell(EventKind::Warning(text)),
+        };
+        let summary = sft::run_on(model, plan, context.control(), &mut tell)?;
+        if summary.was_stopped { Err(EngineError::Stopped) } else { Ok(()) }
+    }
+
+    fn evaluate(&mut self, request: &EvaluationRequest, context: &Context) -> Result<(), EngineError> {
+        let model = self.load_ref(&request.model, context)?;
+        context.tell(EventKind::Phase(Phase::Evaluating));
+        context.reply(Reply::Evaluation(evaluate::run_on(&model, request, context)?));
+        Ok(())
+    }
+
+    fn compare(&mut self, request: &CompareRequest, context: &Context) -> Result<(), EngineError> {
+        let model = self.load_ref(&request.model, context)?;
+        let spec = model.decoder.spec();
+        let adapter = request.adapter.as_deref().map(|folder| peft::load(folder, spec)).transpose()?;
+        context.tell(EventKind::Phase(Phase::Generating));
+        let mut tell = |event| match event {
+            PairEvent::Text { side, text } => context.token(side, &text),
+            PairEvent::Done { side, answer } => context.tell(EventKind::AnswerDone {
+                side,
+                num_tokens: answer.num_tokens,
+                tokens_per_sec: answer.tokens_per_sec,
+                ended_by_itself: answer.ended_by_itself,
+            }),
+        };
+        let prompt = turns(&request.prompt);
+        let is_stopped = || context.is_stopped();
+        generate::compare(&model, adapter.as_ref(), &prompt, &request.sampling, &mut tell, &is_stopped)?;
+        if context.is_stopped() { Err(EngineError::Stopped) } else { Ok(()) }
+    }
+
+    fn load_ref(&mut self, model: &ModelRef, context: &Context) -> Result<LanguageModel, EngineError> {
+        let path = hub::resolve(model, &self.sources)?;
+        self.load(&path, context)
+    }
+
+    /// The model that is loaded already, or else this one in its place.
+    fn load(&mut self, path: &Path, context: &Context) -> Result<LanguageModel, EngineError> {
+        let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
+        if let Some(loaded) = self.loaded.as_ref().filter(|l| l.path == path && l.modified == modified) {
+            return Ok(loaded.model.clone());
+        }
+        // Given up first: two models may not fit into memory.
+        self.loaded = None;
+        context.tell(EventKind::Phase(Phase::LoadingModel));
+        let model = LanguageModel::load(path, context)?;
+        self.loaded = Some(Loaded { path: path.to_owned(), modified, model: model.clone() });
+        Ok(model)
     }
 }

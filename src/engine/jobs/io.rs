@@ -1,17 +1,19 @@
 //! The io lane: reading, importing and tokenising files.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::chats::Chats;
 use super::running::Running;
-use crate::data;
+use crate::data::{self, Example, Split};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
 use crate::hub::{self, Sources};
-use crate::model;
 use crate::project::{Project, RunRecord};
+use crate::train::preview::preview;
+use crate::train::render::token_view;
 use crate::train::{EvalMetrics, StepMetrics};
 
 pub(super) struct Io {
@@ -31,8 +33,7 @@ impl Work for Io {
         match spec {
             JobSpec::DiscoverModels => context.reply(Reply::Models(hub::discover(&self.sources, context)?)),
             JobSpec::InspectModel { model } => {
-                let path = hub::resolve(&model, &self.sources)?;
-                context.reply(Reply::Facts { facts: model::inspect(&path)?, model });
+                context.reply(Reply::Facts { facts: hub::inspect(&model, &self.sources)?, model });
             }
             JobSpec::PreviewImport { request } => context.reply(Reply::Preview(data::preview(&request, context)?)),
             JobSpec::Import { project, request } => {
@@ -44,6 +45,18 @@ impl Work for Io {
             JobSpec::SaveRejected { request, to } => {
                 data::save_rejected(&request, &to, context)?;
                 context.reply(Reply::Saved(to));
+            }
+            JobSpec::RenderTokens { model, messages, max_length, train_on } => {
+                let chat = self.chats.get(&hub::resolve(&model, &self.sources)?)?;
+                context.reply(Reply::Tokens(token_view(&chat, &messages, train_on, max_length)?));
+            }
+            JobSpec::PreviewRun { project, recipe } => {
+                let path = hub::resolve(&recipe.base_model, &self.sources)?;
+                let project = Project::open(&project)?;
+                let train = examples(&project, Split::Train)?;
+                let validation = examples(&project, Split::Validation)?;
+                let preview = preview(&path, &recipe, &train, &validation, context)?;
+                context.reply(Reply::RunPreview(preview.ok_or(EngineError::Stopped)?));
             }
             JobSpec::ListRuns { project } => {
                 let mut runs = Project::open(&project)?.runs()?;
@@ -60,6 +73,15 @@ impl Work for Io {
         }
         Ok(())
     }
+}
+
+fn examples(project: &Project, split: Split) -> Result<Vec<Example>, EngineError> {
+    let mut examples = Vec::new();
+    project.for_each_example(split, &mut |stored| {
+        examples.push(stored.example);
+        ControlFlow::Continue(())
+    })?;
+    Ok(examples)
 }
 
 /// A run that has told nothing yet has no file; a killed run may leave half a line.

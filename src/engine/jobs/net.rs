@@ -5,7 +5,6 @@ use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
 use crate::hub::{self, Sources};
-use crate::model;
 
 pub(super) struct Net {
     sources: Sources,
@@ -20,8 +19,8 @@ impl Net {
 impl Work for Net {
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
         let JobSpec::FetchModel { model } = spec else { return Err(EngineError::WrongLane(Lane::Net)) };
-        let path = hub::fetch(&model, &self.sources, context)?;
-        context.reply(Reply::Facts { facts: model::inspect(&path)?, model });
+        hub::fetch(&model, &self.sources, context)?;
+        context.reply(Reply::Facts { facts: hub::inspect(&model, &self.sources)?, model });
         Ok(())
     }
 }
