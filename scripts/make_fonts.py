@@ -74,6 +74,9 @@ def phosphor(work, icon_rs, out):
     for folder, file in [("regular", "Phosphor"), ("fill", "Phosphor-Fill")]:
         font = TTFont(next(work.glob(f"phosphor-icons-web-*/src/{folder}/{file}.ttf")))
         subset(font, codes, [])
+        # The files say that every outline begins at 0, and rasterizers move it there: icons would sit off centre.
+        for name, (advance, _) in font["hmtx"].metrics.items():
+            font["hmtx"].metrics[name] = (advance, getattr(font["glyf"][name], "xMin", 0))
         save(font, out / f"{file}.ttf")
 
 

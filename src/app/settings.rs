@@ -20,22 +20,40 @@ pub struct AppSettings {
     pub theme: ThemeChoice,
     /// Opened again at the next start.
     pub last_project: Option<PathBuf>,
+    /// Where these are kept; nowhere for a window of the tests.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 impl AppSettings {
-    fn path() -> Option<PathBuf> {
-        directories::ProjectDirs::from("", "", "tunewright").map(|dirs| dirs.config_dir().join("window.toml"))
-    }
-
-    /// What was kept; the defaults where nothing was, or nothing that can be read.
+    /// What was kept on this machine; the defaults where nothing was, or nothing that can be read.
     pub fn load() -> Self {
-        let text = Self::path().and_then(|path| std::fs::read_to_string(path).ok());
-        text.and_then(|text| toml::from_str(&text).ok()).unwrap_or_default()
+        let dirs = directories::ProjectDirs::from("", "", "tunewright");
+        let file = dirs.map(|dirs| dirs.config_dir().join("window.toml"));
+        let text = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+        let kept: Self = text.and_then(|text| toml::from_str(&text).ok()).unwrap_or_default();
+        Self { file, ..kept }
     }
 
     pub fn save(&self) -> std::io::Result<()> {
-        let Some(path) = Self::path() else { return Ok(()) };
+        let Some(file) = &self.file else { return Ok(()) };
         let text = toml::to_string(self).map_err(std::io::Error::other)?;
-        crate::fs::write_atomic(&path, text.as_bytes())
+        crate::fs::write_atomic(file, text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn are_read_as_they_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kept/window.toml");
+        let settings =
+            AppSettings { theme: ThemeChoice::Light, last_project: Some("p".into()), file: Some(file.clone()) };
+        settings.save().unwrap();
+        let read: AppSettings = toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        assert_eq!(AppSettings { file: Some(file), ..read }, settings);
     }
 }

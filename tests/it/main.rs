@@ -13,3 +13,4 @@ mod import;
 mod store;
 mod tidy;
 mod tokenizer;
+mod window;

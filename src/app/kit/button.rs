@@ -232,6 +232,9 @@ impl Widget for Button {
     fn ui(self, ui: &mut Ui) -> Response {
         let theme = Theme::of(ui);
         let height = match self.height {
+            // Links stand in lines of text and don't make them higher.
+            Height::Small if self.kind == Kind::Link => theme.type_scale.line_small,
+            Height::Normal if self.kind == Kind::Link => theme.type_scale.line_body,
             Height::Small => theme.size.control_height_small,
             Height::Normal => theme.size.control_height,
             Height::Large => theme.size.control_height_large,
@@ -243,7 +246,11 @@ impl Widget for Button {
             _ => theme.pad.button_x + theme.width.line,
         };
         let icon_size = theme.size.icon;
-        let gap = if self.kind == Kind::Field { theme.space.s } else { theme.space.xs + theme.space.xxs };
+        let gap = if matches!(self.kind, Kind::Field | Kind::Title) {
+            theme.space.s
+        } else {
+            theme.space.xs + theme.space.xxs
+        };
         let text = ui.painter().layout_no_wrap(self.words.clone(), self.font(theme), Color32::PLACEHOLDER);
         let key = self.key.as_ref().filter(|_| !self.is_icon_only).map(|key| KeyCap::new(ui, key));
 

@@ -197,7 +197,7 @@ impl Mark {
         match self {
             Self::ToDo => {}
             Self::Ready => {
-                ui.painter().circle_stroke(center, radius - theme.width.line / 2.0, theme.line(theme.text.soft));
+                ui.painter().circle_stroke(center, radius - theme.width.line, theme.line(theme.text.soft));
             }
             Self::Running => {
                 ui.painter().circle_filled(center, radius, theme.status.running);

@@ -124,10 +124,15 @@ impl Shell {
             true => (icon::CIRCLE_DASHED, "Saving…"),
             false => (icon::CHECK, "Saved"),
         };
-        mark.show_sized(ui, theme.size.icon_small, theme.text.soft);
-        ui.add(Text::small(words));
+        ui.scope(|ui| {
+            ui.spacing_mut().item_spacing.x = theme.space.xs;
+            mark.show_sized(ui, theme.size.icon_small, theme.text.soft);
+            ui.add(Text::small(words));
+        });
+        ui.add_space(theme.space.xs);
         let (line, _) = ui.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), egui::Sense::hover());
         ui.painter().rect_filled(line, egui::CornerRadius::ZERO, theme.stroke.normal);
+        ui.add_space(theme.space.xs);
         let undo = Button::icon_only(icon::ARROW_U_UP_LEFT, project.undo.clone().unwrap_or_else(|| "Undo".to_owned()));
         if ui.add(undo.name("Undo").key("Ctrl Z").enabled_or(project.undo.is_some(), "Nothing to undo")).clicked() {
             self.actions.push(Action::Undo);

@@ -50,8 +50,7 @@ fn presets(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     let theme = Theme::of(ui);
     let gap = theme.pad.between_cards;
     let width = (ui.available_width() - 2.0 * gap) / 3.0;
-    let height =
-        theme.type_scale.line_body + theme.type_scale.line_small + theme.space.xs + theme.space.xl + theme.space.s;
+    let height = theme.type_scale.line_body + 2.0 * theme.type_scale.line_small + theme.space.l + theme.space.m;
     let (row, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
     for (i, preset) in Preset::ALL.into_iter().enumerate() {
         let left = row.left() + i as f32 * (width + gap);
