@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Align2, Color32, Galley, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use egui::{Align, Align2, Color32, Galley, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::theme::Theme;
@@ -220,6 +220,7 @@ fn show_prose(
 ) -> Rect {
     let mut plain = TextFormat::simple(theme.body(), theme.text.normal);
     plain.line_height = Some(theme.type_scale.line_body);
+    plain.valign = Align::Center;
     let galley = marked_galley(ui, text, &plain, ranges, style, ui.available_width());
     let (rect, response) = ui.allocate_exact_size(galley.size(), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{name}: {text}")));
@@ -238,6 +239,7 @@ fn show_json(
 ) -> Rect {
     let mut plain = TextFormat::simple(theme.mono(), theme.text.normal);
     plain.line_height = Some(theme.type_scale.line_mono);
+    plain.valign = Align::Center;
     let gutter = theme.space.l + theme.space.s;
     let width = (ui.available_width() - gutter).max(theme.space.xxl);
     let mut lines: Vec<(Arc<Galley>, f32)> = Vec::new();

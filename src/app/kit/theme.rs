@@ -337,6 +337,10 @@ impl Theme {
             active: self.widget(self.surface.active, self.stroke.strong, self.text.normal),
             open: self.widget(self.surface.active, self.stroke.strong, self.text.normal),
         };
+        // Nothing but the handles of scroll bars has this fill; buttons have the weak one.
+        visuals.widgets.inactive.bg_fill = self.stroke.strong;
+        visuals.widgets.hovered.bg_fill = self.text.disabled;
+        visuals.widgets.active.bg_fill = self.text.faint;
         visuals.selection = Selection { bg_fill: self.surface.selected, stroke: self.line(self.accent.line) };
         visuals.override_text_color = Some(self.text.normal);
         visuals.weak_text_color = Some(self.text.faint);

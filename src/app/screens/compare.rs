@@ -29,6 +29,7 @@ pub struct Drafts {
 }
 
 pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
     header(ui, state, actions);
     if state.compare.chosen_run(&state.runs.records).is_none() {
         return main_area(ui, |ui| no_run(ui, state, actions));

@@ -32,6 +32,7 @@ pub struct Drafts {
 
 pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
     let Some(project) = &state.project else { return };
+    ui.spacing_mut().item_spacing.y = 0.0;
     header(ui, project, actions);
     if project.counts.total() == 0 && state.data.open.is_none() {
         main_area(ui, |ui| nothing_yet(ui, actions));
@@ -77,7 +78,7 @@ fn header(ui: &mut egui::Ui, project: &ProjectState, actions: &mut Vec<AnyAction
 }
 
 fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
-    let text = "A model learns from questions with good answers. Fifty are a start, a few hundred are better.";
+    let text = "A model learns from questions with good answers. Fifty are a start, a few hundred are better";
     empty_state(ui, "No examples yet", text, |ui| {
         let kinds = "CSV, TSV, JSON or JSONL; you see what comes of it first";
         let import = Button::primary("Import…");

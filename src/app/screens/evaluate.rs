@@ -27,6 +27,7 @@ const PARTS: [(Split, &str); 2] = [(Split::Test, "Test"), (Split::Validation, "V
 pub struct Drafts {}
 
 pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
     let evaluate = &state.evaluate;
     let Some(run) = evaluate.chosen_run(&state.runs.records) else {
         screen_header(ui, "Evaluate", |_| {}, |_| {});

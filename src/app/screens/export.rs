@@ -23,6 +23,7 @@ use state::Listing;
 pub struct Drafts {}
 
 pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
     let run = state.export.chosen_run(&state.runs.records);
     header(ui, state, run, actions);
     main_area(ui, |ui| match run {

@@ -64,15 +64,14 @@ fn body(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mu
     let height = (theme.size.dialog_width - theme.size.dialog_head_height * 2.0)
         .min(window - theme.size.dialog_head_height * 2.0 - theme.space.xxl * 2.0);
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), egui::Sense::hover());
-    ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
-        ui.set_clip_rect(ui.clip_rect().intersect(rect));
-        ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, 0.0);
-        match (&dialog.preview, &dialog.failure) {
-            (_, Some(failure)) if dialog.preview.is_none() => parts::failed(ui, failure),
-            (Some(preview), _) => filled(ui, rect, dialog, preview, actions),
-            (None, _) => parts::reading(ui, state, dialog),
-        }
-    });
+    let ui = &mut ui.new_child(UiBuilder::new().max_rect(rect));
+    ui.set_clip_rect(ui.clip_rect().intersect(rect));
+    ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, 0.0);
+    match (&dialog.preview, &dialog.failure) {
+        (_, Some(failure)) if dialog.preview.is_none() => parts::failed(ui, failure),
+        (Some(preview), _) => filled(ui, rect, dialog, preview, actions),
+        (None, _) => parts::reading(ui, state, dialog),
+    }
 }
 
 fn filled(ui: &mut egui::Ui, rect: Rect, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
@@ -88,10 +87,9 @@ fn filled(ui: &mut egui::Ui, rect: Rect, dialog: &ImportDialog, preview: &Import
     ui.painter().vline(middle, lower.y_range(), theme.line(theme.stroke.normal));
     let half = |ui: &mut egui::Ui, rect: Rect, content: &mut dyn FnMut(&mut egui::Ui)| {
         let inner = rect.shrink2(Vec2::new(theme.pad.dialog_x, theme.space.m));
-        ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
-            ui.set_clip_rect(ui.clip_rect().intersect(rect));
-            content(ui);
-        });
+        let mut child = ui.new_child(UiBuilder::new().max_rect(inner));
+        child.set_clip_rect(child.clip_rect().intersect(rect));
+        content(&mut child);
     };
     half(ui, left, &mut |ui| parts::settings(ui, dialog, preview, actions));
     let mut more = Vec::new();

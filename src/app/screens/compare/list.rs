@@ -85,7 +85,7 @@ fn paint_row(row: &mut Row<'_>, compare: &CompareState, example: &ExampleRow) ->
     let split = if example.split == Split::Test { "test" } else { "validation" };
     let (mark, words) = match compare.pair_of(example.id).and_then(|pair| judge(compare, pair)) {
         Some(verdict) => verdict.look(theme),
-        None => ((icon::MINUS, theme.text.disabled), split),
+        None => ((icon::MINUS, egui::Color32::TRANSPARENT), split),
     };
     let below = format!("{}, {words}", format::thousands(example.number));
     row.two_lines(0, Some(mark), &example.prompt, &below);

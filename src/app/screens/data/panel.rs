@@ -122,13 +122,13 @@ fn turns(
     scroll.show(ui, |ui| {
         inset(ui, |ui| {
             ui.spacing_mut().item_spacing.y = theme.space.m;
-            ui.add_space(0.0);
+            ui.add_space(theme.space.m);
             ui.horizontal(|ui| controls(ui, draft, actions));
             if let Some(error) = &state.data.error {
                 problem(ui, error, actions);
             }
             editor::show(ui, draft, drafts, actions);
-            ui.add_space(0.0);
+            ui.add_space(theme.space.s);
         });
     });
 }

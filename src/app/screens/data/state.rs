@@ -128,6 +128,9 @@ impl DataState {
         if let Some(edit) = self.open.as_mut().and_then(|draft| draft.take_due(now)) {
             self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Edit, jobs);
         }
+        if self.open.is_none() && self.selected.is_none() && self.jobs.is_empty() && !self.rows.is_stale() {
+            self.wanted = self.wanted.or(Some(Wanted::Row(0)));
+        }
         self.resolve_wanted(jobs);
         self.follow_selection();
         self.tokens.want(self.token_key(project), now);

@@ -17,14 +17,19 @@ const PROMPT: usize = 3;
 const ANSWER: usize = 4;
 const TURNS: usize = 5;
 
-const COLUMNS: [Column; 6] = [
-    Column::text("#", "88,888"),
-    Column::text("Split", "Train"),
-    Column::icon_and_text("Status", "Set aside"),
-    Column::share("Prompt", 3.0),
-    Column::share("Answer", 2.0),
-    Column::text("Turns", "88").right(),
-];
+/// The room for numbers follows how many there are.
+fn columns(num_examples: u64) -> [Column; 6] {
+    let longest = ["888", "8,888", "88,888", "888,888", "8,888,888"];
+    let digits = num_examples.max(1).ilog10().saturating_sub(2) as usize;
+    [
+        Column::text("#", longest[digits.min(longest.len() - 1)]),
+        Column::text("Split", "Train"),
+        Column::icon_and_text("Status", "Set aside"),
+        Column::share("Prompt", 3.0),
+        Column::share("Answer", 2.0),
+        Column::text("Turns", "88").right(),
+    ]
+}
 
 pub(super) fn show(
     ui: &mut Ui,
@@ -37,7 +42,7 @@ pub(super) fn show(
     filter_bar(ui, state, &project.counts, drafts, actions);
     match state.data.rows.len() {
         Some(0) if !state.data.rows.is_stale() => no_match(ui, state, actions),
-        _ => rows(ui, state, actions),
+        _ => rows(ui, state, project, actions),
     }
 }
 
@@ -95,11 +100,11 @@ fn no_match(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     });
 }
 
-fn rows(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec<AnyAction>) {
     let data = &state.data;
     let table = Table {
         name: "Examples",
-        columns: &COLUMNS,
+        columns: &columns(project.counts.total()),
         num_rows: data.rows.len().unwrap_or(0),
         selected: data.selected,
         scroll_to: data.scroll_to,

@@ -108,10 +108,10 @@ fn figures(ui: &mut Ui, report: &EvaluationReport) {
     Card::new().flush().show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         line(ui, theme.size.table_header_height, false, |ui, cell| {
-            cell(ui, 0, Text::strong("Before and after"));
-            cell(ui, 1, Text::caption("Before").color(theme.model.before));
-            cell(ui, 2, Text::caption("After").color(theme.model.after));
-            cell(ui, 3, Text::caption("Verdict"));
+            cell(ui, 0, Text::strong("Before and after"), None);
+            cell(ui, 1, Text::caption("Before").color(theme.model.before), None);
+            cell(ui, 2, Text::caption("After").color(theme.model.after), None);
+            cell(ui, 3, Text::caption("Verdict"), None);
         });
         let (before, after) = (report.before.as_ref(), report.after.as_ref());
         let loss = |h: &HeldOut| h.loss;
@@ -127,7 +127,9 @@ fn figures(ui: &mut Ui, report: &EvaluationReport) {
             let tokens = format::count(held_out.num_tokens as u64, "answer token", "answer tokens");
             format!("{examples}, {tokens}, measured in {}", format::duration(report.secs))
         });
-        line(ui, theme.size.row_height, false, |ui, cell| cell(ui, 0, Text::small(size.unwrap_or_default()).faint()));
+        line(ui, theme.size.row_height, false, |ui, cell| {
+            cell(ui, 0, Text::small(size.unwrap_or_default()).faint(), None)
+        });
     });
 }
 
@@ -144,20 +146,23 @@ fn row(
 ) {
     let theme = Theme::of(ui);
     line(ui, theme.size.row_height, has_rule, |ui, cell| {
-        cell(ui, 0, Text::body(name));
+        cell(ui, 0, Text::body(name), None);
         let told = |held_out: Option<&HeldOut>| held_out.map_or_else(|| "–".to_owned(), |h| words(value(h)));
-        cell(ui, 1, Text::body(told(before)).soft());
-        cell(ui, 2, Text::strong(told(after)));
+        cell(ui, 1, Text::body(told(before)).soft(), None);
+        cell(ui, 2, Text::strong(told(after)), None);
         if let (Some(before), Some(after)) = (before, after) {
-            let (_, color, verdict) = change(value(before), value(after)).look(theme);
-            cell(ui, 3, Text::body(verdict).color(color));
-            cell(ui, 4, Text::small(remark).faint());
+            let (mark, color, verdict) = change(value(before), value(after)).look(theme);
+            cell(ui, 3, Text::body(verdict), Some((mark, color)));
+            cell(ui, 4, Text::small(remark).faint(), None);
         }
     });
 }
 
+/// Puts words into a column, with a mark before them.
+type Cell<'a> = dyn FnMut(&mut Ui, usize, Text, Option<(Icon, egui::Color32)>) + 'a;
+
 /// One line of the table of figures: the name, two values, the verdict, a remark.
-fn line(ui: &mut Ui, height: f32, has_rule: bool, cells: impl FnOnce(&mut Ui, &mut dyn FnMut(&mut Ui, usize, Text))) {
+fn line(ui: &mut Ui, height: f32, has_rule: bool, cells: impl FnOnce(&mut Ui, &mut Cell<'_>)) {
     let theme = Theme::of(ui);
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
     if has_rule {
@@ -165,10 +170,14 @@ fn line(ui: &mut Ui, height: f32, has_rule: bool, cells: impl FnOnce(&mut Ui, &m
     }
     let inner = rect.shrink2(Vec2::new(theme.pad.card, 0.0));
     let step = theme.size.settings_name_width;
-    cells(ui, &mut |ui, column, text| {
+    cells(ui, &mut |ui, column, text, mark| {
         let left = inner.left() + step * column as f32;
         let place = egui::Rect::from_min_max(egui::pos2(left, inner.top()), inner.max);
         let mut child = ui.new_child(UiBuilder::new().max_rect(place).layout(Layout::left_to_right(Align::Center)));
+        if let Some((icon, color)) = mark {
+            child.spacing_mut().item_spacing.x = theme.space.xs + theme.space.xxs;
+            icon.show_sized(&mut child, theme.size.icon_small, color);
+        }
         child.add(text);
     });
 }

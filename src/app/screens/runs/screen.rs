@@ -5,7 +5,7 @@ use egui::{Align, Rect, Ui, UiBuilder, Vec2};
 use super::state::{RunsAction, RunsState};
 use crate::app::kit::table::{Column, Row, Table};
 use crate::app::kit::{
-    Button, Card, Icon, Text, Theme, empty_state, fact, format, icon, main_area, screen_header, section, way_on,
+    Button, Card, Icon, Text, Theme, empty_state, format, icon, main_area, screen_header, section, way_on,
 };
 use crate::app::screens::train::chart;
 use crate::app::shell::words::model_name;
@@ -24,6 +24,7 @@ const COLUMNS: [Column; 7] = [
 ];
 
 pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
     let runs = &state.runs;
     header(ui, state, actions);
     main_area(ui, |ui| {
@@ -132,6 +133,7 @@ fn status_look(theme: &Theme, status: RunStatus) -> (Icon, egui::Color32, &'stat
 /// Curves at the left, what was asked at the right.
 fn one_run(ui: &mut Ui, rect: Rect, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, theme.space.xs);
     let right_width = theme.size.side_panel_width.min(rect.width() / 2.0);
     let (left, right) = rect.split_left_right_at_x(rect.right() - right_width);
     let left = Rect::from_min_max(left.min, left.max - Vec2::new(theme.pad.between_cards, 0.0));
@@ -163,24 +165,28 @@ fn curves(ui: &mut Ui, state: &AppState, run: &RunRecord, rect: Rect, actions: &
 
 /// The settings under their public names; what differs from the default stands out.
 fn asked(ui: &mut Ui, run: &RunRecord) {
-    let theme = Theme::of(ui);
     section(ui, "What was asked", "", |_| {});
     egui::ScrollArea::vertical().id_salt("asked").auto_shrink(false).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        fact(ui, "base_model", &model_name(&run.model));
+        asked_row(ui, "base_model", &model_name(&run.model), true);
         for param in params::PARAMS {
-            let value = words(&(param.get)(&run.recipe));
-            let is_default = (param.get)(&run.recipe) == param.default();
-            let size = Vec2::new(ui.available_width(), theme.size.fact_row_height);
-            let layout = egui::Layout::left_to_right(Align::Center);
-            ui.allocate_ui_with_layout(size, layout, |ui| {
-                ui.set_min_size(size);
-                ui.add(Text::mono(param.name()).soft());
-                ui.with_layout(egui::Layout::right_to_left(Align::Center), |ui| {
-                    ui.add(if is_default { Text::body(value).soft() } else { Text::strong(value) });
-                });
-            });
+            let value = (param.get)(&run.recipe);
+            asked_row(ui, param.name(), &words(&value), value == param.default());
         }
+    });
+}
+
+fn asked_row(ui: &mut Ui, name: &str, value: &str, is_default: bool) {
+    let theme = Theme::of(ui);
+    let size = Vec2::new(ui.available_width(), theme.size.fact_row_height);
+    let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
+    // The scroll bar lies over the edge.
+    let inner = rect.with_max_x(rect.right() - theme.space.m);
+    let layout = egui::Layout::left_to_right(Align::Center);
+    let mut line = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
+    line.add(Text::mono(name).soft());
+    line.with_layout(egui::Layout::right_to_left(Align::Center), |ui| {
+        ui.add(if is_default { Text::body(value).soft() } else { Text::strong(value) }.one_line());
     });
 }
 
