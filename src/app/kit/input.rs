@@ -1,5 +1,6 @@
 //! Wells to type in: one line, several lines, a number.
 
+use egui::text::{LayoutJob, TextFormat};
 use egui::{
     Align, Align2, Color32, Frame, Id, Key, Margin, Pos2, Response, Sense, StrokeKind, TextEdit, Ui, UiBuilder, Vec2,
 };
@@ -167,8 +168,19 @@ impl<'a> TextInput<'a> {
         let shown = frame.show(ui, |ui| {
             let inner_width = width - 2.0 * (theme.pad.input_x + theme.width.line);
             ui.set_width(inner_width);
-            let mut editor =
-                Self::editor(self.text, self.hint, self.is_mono, self.rows, theme).desired_width(inner_width);
+            // egui's own lines are as high as the font is; these have the height of all running text.
+            let mut plain =
+                TextFormat::simple(if self.is_mono { theme.mono() } else { theme.body() }, theme.text.normal);
+            plain.line_height = Some(theme.type_scale.line_body);
+            plain.valign = Align::Center;
+            let mut layouter = |ui: &Ui, text: &dyn egui::TextBuffer, width: f32| {
+                let mut job = LayoutJob::single_section(text.as_str().to_owned(), plain.clone());
+                job.wrap.max_width = width;
+                ui.fonts_mut(|fonts| fonts.layout_job(job))
+            };
+            let mut editor = TextInput::editor(&mut *self.text, self.hint, self.is_mono, self.rows, theme)
+                .desired_width(inner_width)
+                .layouter(&mut layouter);
             if let Some(id) = self.id {
                 editor = editor.id(id);
             }

@@ -4,7 +4,7 @@ use egui::{ScrollArea, Ui};
 
 use super::state::CompareAction;
 use super::{AnyAction, AppState, Text, Theme};
-use crate::app::kit::{Card, TextInput, role_heading};
+use crate::app::kit::{Card, TextInput, line, role_heading};
 use crate::data::{Message, Role};
 
 pub(super) fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
@@ -25,7 +25,7 @@ fn held_out(ui: &mut Ui, state: &AppState) {
     let scroll = ScrollArea::vertical().id_salt("prompt").max_height(theme.type_scale.line_body * 5.0);
     scroll.auto_shrink([false, true]).show(ui, |ui| {
         for (i, message) in turns.iter().enumerate() {
-            ui.horizontal(|ui| {
+            line(ui, theme.size.badge_height, |ui| {
                 ui.spacing_mut().item_spacing.x = theme.space.s;
                 role_heading(ui, message.role);
                 if let (0, Some(system)) = (i, system.first()) {
@@ -42,7 +42,7 @@ fn own(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let mut field =
         |ui: &mut Ui, role: Role, name: &str, hint: &str, text: &str, change: fn(String) -> CompareAction| {
-            ui.horizontal(|ui| {
+            line(ui, theme.size.badge_height, |ui| {
                 ui.spacing_mut().item_spacing.x = theme.space.s;
                 role_heading(ui, role);
             });

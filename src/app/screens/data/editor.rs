@@ -1,11 +1,11 @@
 //! The turns of one example, each a well to type in.
 
-use egui::{Align, Layout, Popup, Ui};
+use egui::{Align, CursorIcon, Layout, Popup, Rect, Sense, Ui, UiBuilder, Vec2, WidgetInfo};
 
 use super::draft::{Draft, TurnChange};
 use super::state::DataAction;
 use super::{AnyAction, Drafts};
-use crate::app::kit::{Button, Text, TextInput, Theme, icon, menu_item, role_block, role_look, row, rule};
+use crate::app::kit::{Button, Text, TextInput, Theme, focus, icon, menu_item, role_block, role_look, row, rule};
 use crate::data::{Message, Role};
 
 pub(super) fn show(ui: &mut Ui, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
@@ -23,19 +23,32 @@ pub(super) fn show(ui: &mut Ui, draft: &Draft, drafts: &mut Drafts, actions: &mu
     }
 }
 
-/// The same in every example of most data sets, so that one line of it is enough.
+/// The same in every example of most data sets, so that one line of it is enough; a click opens it.
 fn folded_system(ui: &mut Ui, message: &Message, drafts: &mut Drafts) {
-    let head = |ui: &mut Ui| {
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.add(Button::icon_only(icon::CARET_RIGHT, "Show the system message").small()).clicked() {
-                drafts.is_system_open = true;
-            }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.add(Text::body(message.content.replace('\n', " ")).soft().one_line());
-            });
+    let theme = Theme::of(ui);
+    let (mark, name, color) = role_look(theme, Role::System);
+    let size = Vec2::new(ui.available_width(), theme.size.control_height_small);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let told = format!("Show the system message: {}", message.content);
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, &told));
+    if response.clicked() {
+        drafts.is_system_open = true;
+    }
+    let bar = Rect::from_min_size(rect.min, Vec2::new(theme.width.focus_ring, rect.height()));
+    ui.painter().rect_filled(bar, 0.0, color);
+    let inner = rect.with_min_x(rect.left() + theme.space.m);
+    let mut line = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    line.spacing_mut().item_spacing.x = theme.space.s;
+    mark.show_sized(&mut line, theme.size.icon_small, color);
+    line.add(Text::caption(name).color(color));
+    line.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        icon::CARET_RIGHT.show_sized(ui, theme.size.icon_small, theme.text.soft);
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.add(Text::body(message.content.replace('\n', " ")).soft().one_line());
         });
-    };
-    role_block(ui, Role::System, head, |_| {});
+    });
+    focus::ring(ui, &response, theme.radius.control);
+    response.on_hover_cursor(CursorIcon::PointingHand);
 }
 
 fn open_turn(

@@ -85,24 +85,23 @@ fn strip(ui: &mut Ui, widths: &[f32], height: f32) -> (Rect, Vec<Rect>) {
 
 fn heads(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, widths: &[f32], actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
-    let height = theme.size.control_height + theme.size.control_height + theme.space.xs;
+    let height = theme.size.control_height + theme.size.control_height + theme.space.s;
     let (rect, places) = strip(ui, widths, height);
     let roles = dialog.mapping().map(|mapping| mapping.columns.as_slice()).unwrap_or_default();
     for (column, (name, place)) in preview.columns.iter().zip(places).enumerate() {
         let role = roles.get(column).map_or(ColumnRole::Unused, |(_, role)| *role);
-        ui.scope_builder(UiBuilder::new().max_rect(place.shrink2(Vec2::new(0.0, theme.space.xs))), |ui| {
-            ui.spacing_mut().item_spacing.y = theme.space.xxs;
-            let text = Text::mono(name);
-            ui.add(if role == ColumnRole::Unused { text.faint() } else { text }.one_line());
-            let label = format!("Role of {name}");
-            let mut combo = Combo::new(&label, &ROLES, role).small().width(place.width());
-            if let Some(turn) = turn_of(role) {
-                combo = combo.color(role_look(theme, turn).2);
-            }
-            if let Some(role) = combo.show(ui) {
-                actions.push(MappingAction::Column(column, role).into());
-            }
-        });
+        let mut head = ui.new_child(UiBuilder::new().max_rect(place.shrink2(Vec2::new(0.0, theme.space.xs))));
+        head.spacing_mut().item_spacing.y = theme.space.xxs;
+        let text = Text::mono(name);
+        head.add(if role == ColumnRole::Unused { text.faint() } else { text }.one_line());
+        let label = format!("Role of {name}");
+        let mut combo = Combo::new(&label, &ROLES, role).small().width(place.width());
+        if let Some(turn) = turn_of(role) {
+            combo = combo.color(role_look(theme, turn).2);
+        }
+        if let Some(role) = combo.show(&mut head) {
+            actions.push(MappingAction::Column(column, role).into());
+        }
     }
     ui.painter().hline(rect.x_range(), rect.bottom(), theme.line(theme.stroke.subtle));
 }

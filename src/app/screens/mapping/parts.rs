@@ -5,7 +5,7 @@ use egui::{Align, Layout, ScrollArea, Ui};
 use super::state::{ImportDialog, MappingAction, Stage};
 use super::{AnyAction, AppState, Theme};
 use crate::app::kit::{
-    Button, Text, TextInput, format, icon, one_line, progress, role_block, role_heading, rule, section, segmented,
+    Button, Text, TextInput, format, icon, line, one_line, progress, role_block, role_look, rule, section, segmented,
 };
 use crate::app::screens::data::shares;
 use crate::data::Role;
@@ -66,14 +66,16 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
 fn mapping(ui: &mut Ui, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let Some(mapping) = dialog.mapping() else { return };
-    let heading = |ui: &mut Ui, role: Role, remark: &str| {
-        ui.horizontal(|ui| {
+    let heading = |ui: &mut Ui, role: Role, name: &str, remark: &str| {
+        line(ui, theme.size.badge_height, |ui| {
             ui.spacing_mut().item_spacing.x = theme.space.s;
-            role_heading(ui, role);
+            let (mark, _, color) = role_look(theme, role);
+            mark.show_sized(ui, theme.size.icon_small, color);
+            ui.add(Text::caption(name).color(color));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Text::small(remark)));
         });
     };
-    heading(ui, Role::System, "Put before every example, may be empty");
+    heading(ui, Role::System, "System message", "Put before every example, may be empty");
     let mut text = mapping.system_message.clone();
     let field =
         TextInput::new("System message", &mut text).rows(2).hint("Such as: sort the ticket, answer with JSON only");
@@ -84,6 +86,7 @@ fn mapping(ui: &mut Ui, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
     heading(
         ui,
         Role::Assistant,
+        "Answer",
         if mapping.answer_as_json { "One object, the columns' names are its keys" } else { "" },
     );
     let options = [(false, "Plain text"), (true, "JSON object")];
