@@ -4,12 +4,17 @@
 //! Ctrl-C.
 
 mod doctor;
+mod evaluate;
+mod generate;
 mod interrupt;
 mod model;
 mod models;
+mod observer;
 mod progress;
+mod quickstart;
 mod studio;
 mod terminal;
+mod train;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,6 +40,14 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Train the starter model on the starter data and see what that brought
+    Quickstart(quickstart::QuickstartArgs),
+    /// Follow a recipe
+    Train(train::TrainArgs),
+    /// Measure a model on a file of examples
+    Evaluate(evaluate::EvaluateArgs),
+    /// Answer a prompt
+    Generate(generate::GenerateArgs),
     /// List the models on this disk, or fetch one
     Models(models::ModelsArgs),
     /// Say what this machine has, and what is missing
@@ -82,6 +95,10 @@ pub fn run() -> ExitCode {
 fn dispatch(args: Args) -> Result<(), Ended> {
     match args.command {
         None => studio::run(args.folder, args.frame_stats),
+        Some(Command::Quickstart(args)) => quickstart::run(args),
+        Some(Command::Train(args)) => train::run(args),
+        Some(Command::Evaluate(args)) => evaluate::run(args),
+        Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Models(args)) => models::run(args),
         Some(Command::Doctor) => doctor::run(),
     }

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod curve;
+mod cli;
 mod docs;
 mod engine;
 mod fixtures;

@@ -1,0 +1,66 @@
+//! `tunewright evaluate`: the loss on a file of examples, and with `--generate` how many answers are exactly right.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Ended;
+use super::interrupt::Interrupt;
+use super::model::{self, ModelArgs};
+use super::progress::Progress;
+use super::terminal::{self, duration, thousands};
+use crate::evaluate::{self, EvaluationRequest, HeldOut};
+use crate::recipe::TrainOn;
+
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Examples in any known format
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Answer every prompt, too, and compare with the expected answer
+    #[arg(long)]
+    generate: bool,
+    /// What is longer, in tokens, is cut at its end
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    max_length: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: EvaluateArgs) -> Result<(), Ended> {
+    let interrupt = Interrupt::listen();
+    let path = model::locate(&args.model.model, &interrupt)?;
+    let request = EvaluationRequest {
+        model: args.model.model,
+        adapter: args.model.adapter,
+        data: args.data,
+        max_length: args.max_length,
+        train_on: TrainOn::Assistant,
+        generate: args.generate,
+        with_base: false,
+    };
+    let report = evaluate::run(&request, &path, &Progress::new("Evaluating", &interrupt.cancel))?;
+    let Some(held_out) = report.after.or(report.before) else {
+        return Err(Ended::failed("The evaluation gave no figures."));
+    };
+    if args.json {
+        terminal::line(&serde_json::to_string(&held_out).map_err(|error| Ended::failed(error.to_string()))?);
+    } else {
+        print(&held_out, report.secs);
+    }
+    Ok(())
+}
+
+fn print(held_out: &HeldOut, secs: f64) {
+    terminal::line(&format!("loss         {:.4}", held_out.loss));
+    terminal::line(&format!("perplexity   {:.3}", held_out.perplexity));
+    if let Some(exact_match) = held_out.exact_match {
+        terminal::line(&format!("exact match  {:.1} %", 100.0 * exact_match));
+    }
+    terminal::line(&format!("examples     {}", thousands(held_out.num_examples as u64)));
+    terminal::line(&format!("tokens       {}", thousands(held_out.num_tokens as u64)));
+    terminal::note(&format!("in {}", duration(secs)));
+}

@@ -1,0 +1,59 @@
+//! `tunewright generate`: one answer, token by token.
+
+use clap::Args;
+
+use super::Ended;
+use super::interrupt::Interrupt;
+use super::model::{self, ModelArgs};
+use super::progress::Progress;
+use super::terminal;
+use crate::generate::{Sampling, Session};
+use crate::model::{LanguageModel, Turn, peft};
+
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// The user's turn
+    #[arg(long, value_name = "TEXT")]
+    prompt: String,
+    /// The system's turn before it
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+    #[arg(long, value_name = "N", default_value_t = Sampling::default().max_new_tokens)]
+    max_new_tokens: usize,
+    /// 0 takes the likeliest token every time
+    #[arg(long, value_name = "T", default_value_t = Sampling::default().temperature)]
+    temperature: f64,
+    /// Sample from the smallest set of tokens whose probabilities reach this sum
+    #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p)]
+    top_p: f64,
+    /// The same seed gives the same answer
+    #[arg(long, value_name = "N", default_value_t = Sampling::default().seed)]
+    seed: u64,
+}
+
+pub fn run(args: GenerateArgs) -> Result<(), Ended> {
+    let sampling = Sampling {
+        temperature: args.temperature,
+        top_p: args.top_p,
+        max_new_tokens: args.max_new_tokens,
+        seed: args.seed,
+    };
+    let interrupt = Interrupt::listen();
+    let path = model::locate(&args.model.model, &interrupt)?;
+    let language_model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.cancel))?;
+    let adapter = match &args.model.adapter {
+        Some(folder) => Some(peft::load(folder, language_model.decoder.spec())?),
+        None => None,
+    };
+    let system = args.system.iter().map(|content| Turn { role: "system", content });
+    let turns: Vec<_> = system.chain([Turn { role: "user", content: &args.prompt }]).collect();
+    let mut session = Session::new(&language_model, adapter.as_ref(), &turns, &sampling)?;
+    while session.end().is_none() {
+        interrupt.check()?;
+        terminal::piece(&session.advance()?);
+    }
+    terminal::line("");
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! `tunewright train`: follows a recipe.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::interrupt::Interrupt;
+use super::observer::{JsonLines, Readable};
+use super::terminal::{self, duration};
+use super::{Ended, model};
+use crate::recipe::{Plan, Recipe};
+use crate::train::sft::{self, RunSummary};
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// What to train, on which examples, how
+    recipe: PathBuf,
+    /// The folder that the run is written to; if a run with this recipe was stopped there, it goes on
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Print one JSON event a line, with the names of metrics.jsonl
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: TrainArgs) -> Result<(), Ended> {
+    let recipe = Recipe::read(&args.recipe)?;
+    let interrupt = Interrupt::listen();
+    let model_path = model::locate(&recipe.base_model, &interrupt)?;
+    let plan = Plan::new(recipe, model_path, args.out)?;
+    let summary = if args.json {
+        let summary = sft::run(&plan, &interrupt.control, &mut JsonLines)?;
+        JsonLines.finished(&summary);
+        summary
+    } else {
+        sft::run(&plan, &interrupt.control, &mut Readable::new())?
+    };
+    terminal::note(&in_words(&summary));
+    if summary.was_stopped { Err(Ended::Stopped) } else { Ok(()) }
+}
+
+/// How a run ended.
+pub fn in_words(summary: &RunSummary) -> String {
+    let mut lines =
+        vec![format!("{} of {} steps, {}", summary.num_steps_done, summary.num_steps, duration(summary.secs))];
+    if let (Some(first), Some(best), Some(step)) = (summary.first_eval_loss, summary.best_eval_loss, summary.best_step)
+    {
+        lines.push(format!("Validation loss {first:.3} → {best:.3}, the best at step {step}"));
+    }
+    if let Some(adapter) = &summary.adapter {
+        lines.push(format!("Adapter in {}", adapter.display()));
+    }
+    if summary.was_stopped {
+        lines.push("Stopped; the same command goes on from here".to_owned());
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,231 @@
+//! The real program, as a person or a script runs it, on a tiny model.
+
+use std::fs::{read, read_dir, read_to_string};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llama");
+
+/// An empty machine: no models, no network, no settings.
+struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self { folder: tempfile::tempdir().unwrap() };
+        let example = |a: &str, b: &str| {
+            serde_json::json!({"messages": [{"role": "user", "content": a}, {"role": "assistant", "content": b}]})
+        };
+        let lines = |from: u32, to: u32| -> String {
+            (from..to).map(|i| format!("{}\n", example(&format!("say {}", i % 7), &format!("{}", i % 7)))).collect()
+        };
+        bench.write("train.jsonl", &lines(0, 16));
+        bench.write("validation.jsonl", &lines(16, 22));
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        tunewright::fs::write_atomic(&self.path(name), text.as_bytes()).unwrap();
+    }
+
+    fn recipe(&self, training: &str) {
+        let text = format!(
+            "version = 1\nbase_model = {MODEL:?}\n[data]\ntrain = \"train.jsonl\"\nvalidation = \"validation.jsonl\"\n\
+             [lora]\nr = 4\nlora_alpha = 8\n[training]\nmax_length = 96\nper_device_train_batch_size = 4\n{training}\n"
+        );
+        self.write("recipe.toml", &text);
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
+        command.args(arguments).current_dir(self.folder.path());
+        command.env("XDG_DATA_HOME", self.path("data")).env("HF_HOME", self.path("hf")).env("HF_HUB_OFFLINE", "1");
+        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The standard output of a run that must go well.
+    fn out(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+/// The names of a run's checkpoints, in order.
+fn checkpoints(run: &Path) -> Vec<String> {
+    let mut names: Vec<_> = read_dir(run.join("checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_recipe_trains_and_its_adapter_can_be_evaluated_and_asked() {
+    let bench = Bench::new();
+    bench.recipe("num_train_epochs = 2\nlearning_rate = 5e-3");
+    let events = json_lines(&bench.out(&["train", "recipe.toml", "--out", "run", "--json"]));
+
+    // 16 examples in batches of 4, twice.
+    let of = |name: &str| -> Vec<Value> { events.iter().filter(|e| e["event"] == name).cloned().collect() };
+    let steps = of("step");
+    assert_eq!(steps.iter().map(|s| s["step"].as_u64().unwrap()).collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
+    assert!(steps.iter().all(|s| s["loss"].as_f64().unwrap().is_finite() && s["grad_norm"].as_f64().unwrap() > 0.0));
+    assert!(of("eval").len() >= 2, "no evaluation before and after");
+    // What a program reads here is what it reads in the file.
+    let untagged: Vec<Value> = events
+        .iter()
+        .filter(|e| e["event"] == "step" || e["event"] == "eval")
+        .cloned()
+        .map(|mut event| {
+            event.as_object_mut().unwrap().remove("event");
+            event
+        })
+        .collect();
+    let run = bench.path("run");
+    assert_eq!(json_lines(&read_to_string(run.join("metrics.jsonl")).unwrap()), untagged);
+
+    let adapter = run.join("checkpoints").join(checkpoints(&run).last().unwrap());
+    for file in ["adapter_config.json", "adapter_model.safetensors"] {
+        assert!(adapter.join(file).is_file(), "{file}");
+    }
+    let adapter = adapter.to_str().unwrap();
+
+    let evaluate = |more: &[&str]| -> Value {
+        let out = bench.out(&[&["evaluate", "--model", MODEL, "--data", "validation.jsonl", "--json"], more].concat());
+        serde_json::from_str(&out).unwrap()
+    };
+    let (base, tuned) = (evaluate(&[]), evaluate(&["--adapter", adapter, "--generate"]));
+    assert_eq!(keys(&base), ["loss", "perplexity", "num_tokens", "num_examples"]);
+    assert_eq!(keys(&tuned), ["loss", "perplexity", "num_tokens", "num_examples", "exact_match"]);
+    assert_eq!(base["num_examples"], 6);
+    assert!(tuned["loss"].as_f64() < base["loss"].as_f64(), "{base} → {tuned}");
+    assert!((0.0..=1.0).contains(&tuned["exact_match"].as_f64().unwrap()));
+
+    let answer = |more: &[&str]| -> String {
+        bench.out(&[&["generate", "--model", MODEL, "--prompt", "say 3", "--max-new-tokens", "12"], more].concat())
+    };
+    assert!(!answer(&["--adapter", adapter]).trim().is_empty());
+    let sampled = ["--temperature", "1.5", "--seed"];
+    let with_seed = |seed: &'static str| answer(&[&sampled[..], &[seed]].concat());
+    assert_eq!(with_seed("1"), with_seed("1"));
+    assert!((2..8).any(|seed| with_seed(["2", "3", "4", "5", "6", "7"][seed - 2]) != with_seed("1")));
+}
+
+#[test]
+fn the_recipe_in_a_run_folder_repeats_the_run() {
+    let bench = Bench::new();
+    bench.recipe("max_steps = 3");
+    bench.out(&["train", "recipe.toml", "--out", "first"]);
+    bench.out(&["train", "first/recipe.toml", "--out", "second"]);
+    let weights = |run: &str| {
+        let run = bench.path(run);
+        read(run.join("checkpoints").join(checkpoints(&run).last().unwrap()).join("adapter_model.safetensors")).unwrap()
+    };
+    assert_eq!(weights("first"), weights("second"));
+}
+
+#[test]
+fn a_wrong_recipe_is_told_by_key_and_what_it_may_be() {
+    let bench = Bench::new();
+    for (training, parts) in [
+        ("learning_rat = 1e-4", &["learning_rat", "learning_rate"][..]),
+        ("learning_rate = \"high\"", &["learning_rate", "string"]),
+        ("learning_rate = 2.0", &["training.learning_rate is 2", "a number from 0 to 1"]),
+        ("adam_beta1 = 1.0", &["training.adam_beta1 is 1", "a number from 0 to below 1"]),
+        ("lr_scheduler_type = \"cosin\"", &["cosin", "cosine", "linear", "constant_with_warmup"]),
+        ("per_device_train_batch_size = 0", &["training.per_device_train_batch_size is 0", "a whole number from 1"]),
+        ("max_steps = -2", &["training.max_steps is -2", "from -1"]),
+    ] {
+        bench.recipe("");
+        let text = read_to_string(bench.path("recipe.toml")).unwrap();
+        let text = text.replace("per_device_train_batch_size = 4\n", "") + training;
+        bench.write("recipe.toml", &text);
+        let output = bench.run(&["train", "recipe.toml", "--out", "run"]);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{training}: {told}");
+        assert!(told.starts_with("error: ") && parts.iter().all(|part| told.contains(part)), "{training}: {told}");
+        assert!(!bench.path("run").exists(), "{training} left a run folder");
+    }
+}
+
+#[test]
+fn failures_and_wrong_usage_have_their_own_exit_codes() {
+    let bench = Bench::new();
+    bench.write("broken.jsonl", "{\"messages\": [\n");
+    for (arguments, code, told) in [
+        (&["--help"][..], 0, ""),
+        (&["--version"], 0, ""),
+        (&["doctor"], 0, ""),
+        (&["trian"], 1, "no display"),
+        (&["train"], 2, "RECIPE"),
+        (&["evaluate", "--model", MODEL], 2, "--data"),
+        (&["generate", "--model", MODEL, "--prompt", "a", "--temperature", "warm"], 2, "warm"),
+        (&["train", "none.toml", "--out", "run"], 1, "none.toml"),
+        (&["generate", "--model", "starter", "--prompt", "a"], 1, "starter"),
+        (&["generate", "--model", "none.gguf", "--prompt", "a"], 1, "none.gguf"),
+        (&["evaluate", "--model", MODEL, "--data", "broken.jsonl"], 1, "broken.jsonl"),
+        (&["evaluate", "--model", MODEL, "--adapter", "none", "--data", "train.jsonl"], 1, "none"),
+    ] {
+        let output = bench.run(arguments);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+        assert!(text.contains(told), "{arguments:?}: {text}");
+        assert!(!text.contains("panicked"), "{arguments:?}: {text}");
+        assert_eq!(text.matches("error:").count(), usize::from(code != 0), "{arguments:?}: {text}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_a_checkpoint_and_ends_with_130() {
+    use std::io::{BufRead, BufReader};
+
+    let bench = Bench::new();
+    bench.recipe("max_steps = 100000");
+    let mut child = bench
+        .command(&["train", "recipe.toml", "--out", "run", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let is_step = |line: &String| line.starts_with("{\"event\":\"step\"");
+    assert!(lines.by_ref().map(Result::unwrap).any(|line| is_step(&line)), "it ended before its first step");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let last_step = lines.map(Result::unwrap).filter(is_step).last();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let metrics = json_lines(&read_to_string(bench.path("run/metrics.jsonl")).unwrap());
+    let last = metrics.iter().rev().find(|m| m["loss"].is_number()).unwrap()["step"].as_u64().unwrap();
+    assert!(last < 100_000);
+    if let Some(line) = last_step {
+        assert_eq!(json_lines(&line)[0]["step"], last);
+    }
+    assert!(checkpoints(&bench.path("run")).contains(&format!("step-{last:06}")));
+}
