@@ -17,9 +17,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let bench = Self { folder: tempfile::tempdir().unwrap() };
-        let example = |a: &str, b: &str| {
-            serde_json::json!({"messages": [{"role": "user", "content": a}, {"role": "assistant", "content": b}]})
-        };
+        let example = |a: &str, b: &str| serde_json::json!({"messages": [{"role": "user", "content": a}, {"role": "assistant", "content": b}]});
         let lines = |from: u32, to: u32| -> String {
             (from..to).map(|i| format!("{}\n", example(&format!("say {}", i % 7), &format!("{}", i % 7)))).collect()
         };
@@ -48,7 +46,8 @@ impl Bench {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
         command.args(arguments).current_dir(self.folder.path());
         command.env("XDG_DATA_HOME", self.path("data")).env("HF_HOME", self.path("hf")).env("HF_HUB_OFFLINE", "1");
-        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+        // No pip either.
+        command.env("PATH", "").env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
         command
     }
 

@@ -3,8 +3,8 @@
 // Always true here; it tells clippy that helpers outside of `#[test]` are test code, too.
 #![cfg(test)]
 
-mod curve;
 mod cli;
+mod curve;
 mod docs;
 mod engine;
 mod fixtures;
