@@ -74,10 +74,18 @@ def phosphor(work, icon_rs, out):
     for folder, file in [("regular", "Phosphor"), ("fill", "Phosphor-Fill")]:
         font = TTFont(next(work.glob(f"phosphor-icons-web-*/src/{folder}/{file}.ttf")))
         subset(font, codes, [])
-        # The files say that every outline begins at 0, and rasterizers move it there: icons would sit off centre.
-        for name, (advance, _) in font["hmtx"].metrics.items():
-            font["hmtx"].metrics[name] = (advance, getattr(font["glyf"][name], "xMin", 0))
         save(font, out / f"{file}.ttf")
+        keep_bearings(out / f"{file}.ttf")
+
+
+def keep_bearings(path):
+    """The files say that every outline begins at 0, and rasterizers move it there: icons would sit off centre."""
+    font = TTFont(path)
+    metrics, outlines = font["hmtx"].metrics, font["glyf"]
+    for name, (advance, _) in list(metrics.items()):
+        outlines[name].expand(outlines)
+        metrics[name] = (advance, getattr(outlines[name], "xMin", 0))
+    save(font, path)
 
 
 work, icon_rs, out = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])

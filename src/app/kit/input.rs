@@ -121,6 +121,8 @@ impl<'a> TextInput<'a> {
         let rounding = theme.rounding(theme.radius.control);
         ui.painter().rect(well, rounding, theme.surface.input, theme.line(self.edge(theme)), StrokeKind::Inside);
         let mut inner = well.shrink2(Vec2::new(theme.pad.input_x + theme.width.line, theme.width.line));
+        // The editor rounds down where painted text rounds up.
+        inner.max.y -= theme.width.line;
         if let Some(icon) = self.icon {
             let center = Pos2::new(inner.left() + theme.size.icon / 2.0, inner.center().y);
             icon.paint(ui.painter(), center, theme.size.icon, theme.text.faint);
