@@ -25,6 +25,8 @@ pub enum Action {
     ChooseImport,
     /// A file or folder that was dropped or typed: examples, a model or a project.
     OpenPath(PathBuf),
+    /// The system has no file dialog that could be shown.
+    NoFileDialog,
     /// That path is none of these.
     Unknown(PathBuf),
     /// The import dialog for a file; makes a project first where none is open.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -28,6 +29,9 @@ pub enum PickKind {
     },
 }
 
+/// A dialog that ended sooner was never shown.
+const NO_DIALOG: Duration = Duration::from_millis(250);
+
 /// How many answers may wait for the next frame.
 const ROOM: usize = 16;
 
@@ -53,11 +57,16 @@ impl Files {
     pub fn pick(&self, pick: FilePick, then: fn(PathBuf) -> Action) {
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
         self.in_thread(move || {
-            if let Some(path) = ask(pick) {
-                // Only a window that is gone doesn't listen.
-                let _ = sender.send(then(path));
-                waker();
-            }
+            let start = Instant::now();
+            let action = match ask(pick) {
+                Some(path) => then(path),
+                // Nobody cancels that fast: this desktop has no file dialog to show.
+                None if start.elapsed() < NO_DIALOG => Action::NoFileDialog,
+                None => return,
+            };
+            // Only a window that is gone doesn't listen.
+            let _ = sender.send(action);
+            waker();
         });
     }
 

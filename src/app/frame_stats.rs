@@ -1,4 +1,4 @@
-//! How long frames took: `--frame-stats`.
+//! How long frames took: shown with the settings, and printed at the end with `--frame-stats`.
 
 use egui::Context;
 
@@ -15,15 +15,15 @@ pub struct FrameStats {
 
 /// The frame's last time and its middle and slow ones, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Summary {
+pub struct FrameSummary {
     pub num_frames: usize,
     pub median: f32,
     pub p99: f32,
     pub max: f32,
 }
 
-/// Frames that are remembered of each kind: hours of work.
-const MOST: usize = 1_000_000;
+/// Frames that are remembered of each kind; older ones make room.
+const MOST: usize = 100_000;
 
 impl FrameStats {
     pub fn add(&mut self, secs: f32, state: &AppState, ctx: &Context) {
@@ -31,9 +31,10 @@ impl FrameStats {
         let is_scrolling =
             state.screen == Screen::Data && ctx.input(|input| input.smooth_scroll_delta() != egui::Vec2::ZERO);
         let push = |times: &mut Vec<f32>| {
-            if times.len() < MOST {
-                times.push(secs);
+            if times.len() >= MOST {
+                times.drain(..MOST / 2);
             }
+            times.push(secs);
         };
         push(&mut self.all);
         match (is_scrolling, is_training) {
@@ -43,8 +44,12 @@ impl FrameStats {
         }
     }
 
+    pub fn num_frames(&self) -> usize {
+        self.all.len()
+    }
+
     /// The kinds that had frames, with their names.
-    pub fn summaries(&self) -> Vec<(&'static str, Summary)> {
+    pub fn summaries(&self) -> Vec<(&'static str, FrameSummary)> {
         [("all", &self.all), ("while training", &self.training), ("while scrolling the table", &self.scrolling)]
             .into_iter()
             .filter_map(|(name, times)| Some((name, summary(times)?)))
@@ -56,7 +61,7 @@ impl FrameStats {
         use std::io::Write as _;
         let mut out = std::io::stderr().lock();
         for (name, s) in self.summaries() {
-            let Summary { num_frames, median, p99, max } = s;
+            let FrameSummary { num_frames, median, p99, max } = s;
             let line = format!("frames {name}: {num_frames}, median {median:.1} ms, p99 {p99:.1} ms, max {max:.1} ms");
             // Nobody is left to tell where stderr is gone.
             let _ = writeln!(out, "{line}");
@@ -64,12 +69,12 @@ impl FrameStats {
     }
 }
 
-fn summary(secs: &[f32]) -> Option<Summary> {
+fn summary(secs: &[f32]) -> Option<FrameSummary> {
     let mut sorted = secs.to_vec();
     sorted.sort_by(f32::total_cmp);
     let last = sorted.len().checked_sub(1)?;
     let at = |share: f32| sorted[(last as f32 * share).round() as usize] * 1e3;
-    Some(Summary { num_frames: sorted.len(), median: at(0.5), p99: at(0.99), max: at(1.0) })
+    Some(FrameSummary { num_frames: sorted.len(), median: at(0.5), p99: at(0.99), max: at(1.0) })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
 use super::machine::Machine;
 use super::screens::{compare, data, evaluate, export, mapping, model, runs, train};
@@ -66,6 +67,8 @@ pub struct AppState {
     pub machine: Machine,
     /// A file that waits for its project to be made.
     pub pending_import: Option<PathBuf>,
+    /// How long frames took, while the settings are shown.
+    pub frames: Vec<(&'static str, FrameSummary)>,
     pub settings: AppSettings,
     pub model: model::State,
     pub data: data::State,
@@ -87,6 +90,7 @@ impl AppState {
             status: "Ready".to_owned(),
             machine: Machine::default(),
             pending_import: None,
+            frames: Vec::new(),
             settings,
             model: model::State::default(),
             data: data::State::default(),

@@ -9,7 +9,7 @@ use egui::{IconData, ViewportBuilder};
 
 use super::frame_stats::FrameStats;
 use super::settings::AppSettings;
-use super::{Action, Shell, kit, machine, screens};
+use super::{Action, Screen, Shell, kit, machine, screens};
 use crate::engine::Backend;
 
 /// How the studio is opened.
@@ -31,6 +31,9 @@ pub enum AppError {
     #[error("The window could not be opened: {0}")]
     Window(#[from] eframe::Error),
 }
+
+/// Sorting all frames' times is not for every frame.
+const FRAMES_BETWEEN_SUMS: usize = 32;
 
 /// Wakes the window, from any thread.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -72,7 +75,8 @@ fn has_display() -> bool {
 
 struct Studio {
     shell: Shell,
-    stats: Option<FrameStats>,
+    stats: FrameStats,
+    prints_stats: bool,
     logic_secs: f32,
 }
 
@@ -92,15 +96,19 @@ impl Studio {
             shell.actions.push(Action::OpenProject { folder, sample: false });
         }
         machine::watch(&shell.files);
-        Self { shell, stats: options.frame_stats.then(FrameStats::default), logic_secs: 0.0 }
+        Self { shell, stats: FrameStats::default(), prints_stats: options.frame_stats, logic_secs: 0.0 }
     }
 }
 
 impl eframe::App for Studio {
     fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
-        if let (Some(stats), Some(painting)) = (&mut self.stats, frame.info().cpu_usage) {
+        if let Some(painting) = frame.info().cpu_usage {
             // Known one frame later: how long the last one took, with its logic.
-            stats.add(self.logic_secs + painting, &self.shell.state, ctx);
+            self.stats.add(self.logic_secs + painting, &self.shell.state, ctx);
+        }
+        let is_shown = self.shell.state.screen == Screen::Settings;
+        if is_shown && (self.shell.state.frames.is_empty() || self.stats.num_frames() % FRAMES_BETWEEN_SUMS == 0) {
+            self.shell.state.frames = self.stats.summaries();
         }
         let start = Instant::now();
         self.shell.logic(ctx);
@@ -118,8 +126,8 @@ impl eframe::App for Studio {
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
-        if let Some(stats) = &self.stats {
-            stats.report();
+        if self.prints_stats {
+            self.stats.report();
         }
     }
 }

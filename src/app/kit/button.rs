@@ -361,9 +361,9 @@ impl KeyCap {
 /// A key cap with words after it, as in a list of shortcuts.
 pub fn key_hint(ui: &mut Ui, key: &str, words: &str) {
     let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.x = theme.space.xs + theme.space.xxs;
     let cap = KeyCap::new(ui, key);
     let (rect, _) = ui.allocate_exact_size(Vec2::new(cap.width(), theme.size.badge_height), Sense::hover());
     cap.paint(ui, rect.left_center(), theme.text.faint, theme.stroke.strong);
-    ui.spacing_mut().item_spacing.x = theme.space.xs + theme.space.xxs;
     ui.add(super::text::Text::small(words).faint());
 }

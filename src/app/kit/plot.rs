@@ -177,7 +177,12 @@ pub fn log_ticks(low: f64, high: f64) -> Vec<Tick> {
             }
         }
     }
-    ticks
+    if ticks.len() >= 2 {
+        return ticks;
+    }
+    // Less than a factor of two: round values, put where their logarithms are.
+    let even = even_ticks(10f64.powf(low), 10f64.powf(high), 4, super::format::rate);
+    even.into_iter().map(|tick| Tick { at: tick.at.log10(), ..tick }).collect()
 }
 
 /// Steps from 0 to `last`: `count` even parts at whole steps, each a multiple of `unit` where that is possible.
@@ -336,6 +341,7 @@ mod tests {
     #[test]
     fn ticks_stand_at_meaningful_values() {
         assert_eq!(words(&log_ticks(0.15f64.log10(), 2.4f64.log10())), ["0.2", "0.5", "1", "2"]);
+        assert_eq!(words(&log_ticks(4.0f64.log10(), 4.3f64.log10())), ["4", "4.1", "4.2", "4.3"]);
         assert_eq!(words(&even_ticks(0.0, 2e-4, 2, crate::app::kit::format::rate)), ["0", "1e-4", "2e-4"]);
         assert_eq!(words(&step_ticks(372, 31, 6)), ["0", "62", "124", "186", "248", "310", "372"]);
         assert_eq!(words(&step_ticks(10, 3, 6)), ["0", "3", "6", "10"]);

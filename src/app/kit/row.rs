@@ -130,7 +130,7 @@ impl SettingsRow<'_> {
 }
 
 /// Moves the cursor of a horizontal layout to `x`, where it isn't there yet.
-fn to_column(ui: &mut Ui, x: f32) {
+pub fn to_column(ui: &mut Ui, x: f32) {
     let rest = x - ui.cursor().left();
     if rest > 0.0 {
         ui.add_space(rest);

@@ -165,6 +165,7 @@ lengths!(Size {
     settings_name_width,
     settings_control_width,
     fact_row_height,
+    step_name_width,
     key_cap_height,
     tooltip_max_width,
     scroll_bar,

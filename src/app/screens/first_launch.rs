@@ -1,7 +1,8 @@
 //! Before any project is open: three ways in, and what this machine has.
 
-use egui::{Sense, Ui, Vec2};
+use egui::Ui;
 
+use crate::app::kit::row::to_column;
 use crate::app::kit::{
     Button, Text, Theme, drop_target, empty_state, fact, format, icon, key_hint, layout, right_panel, rule, way_on,
 };
@@ -62,7 +63,7 @@ fn keys(ui: &mut Ui) {
         let left = ui.cursor().left();
         for (key, words) in [("Ctrl O", "Open"), ("Ctrl K", "Find or do something"), ("F1", "Help")] {
             key_hint(ui, key, words);
-            ui.add_space(theme.space.s);
+            ui.add_space(theme.space.s + theme.space.xxs);
         }
         let width = ui.min_rect().right() - left;
         ui.data_mut(|data| data.insert_temp(id, width));
@@ -93,12 +94,8 @@ fn side(ui: &mut Ui, state: &AppState) {
             icon.show(ui, theme.text.soft);
             ui.add_space(theme.space.xs);
             ui.add(Text::body(screen.name()));
-            ui.add_space(
-                (left + theme.size.rail_width - theme.size.control_height * 3.0 + theme.space.xs - ui.cursor().left())
-                    .max(0.0),
-            );
+            to_column(ui, left + theme.size.step_name_width);
             ui.add(Text::small(words));
         });
     }
-    ui.allocate_exact_size(Vec2::ZERO, Sense::hover());
 }

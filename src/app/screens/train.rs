@@ -328,6 +328,11 @@ pub fn project_opened(state: &mut AppState) {
     }
 }
 
+/// The name of the run that a job trains.
+pub fn run_of(state: &AppState, job: &Job) -> Option<String> {
+    state.train.run.as_ref().filter(|run| run.job == job.id && run.run_dir.is_some()).map(Run::name)
+}
+
 /// Share and words of a training job, for the status bar.
 pub fn progress_of(state: &AppState, job: &Job) -> Option<(f32, String)> {
     let run = state.train.run.as_ref().filter(|run| run.job == job.id)?;

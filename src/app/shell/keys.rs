@@ -20,6 +20,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("Ctrl Enter", "The main act of the screen"),
     ("Tab", "Next control"),
     ("Esc", "Close"),
+    ("Ctrl Q", "Quit"),
     ("F1", "Help"),
 ];
 
@@ -35,6 +36,9 @@ impl Shell {
             if is_open && command(key) {
                 actions.push(Action::Go(screen));
             }
+        }
+        if command(Key::Q) {
+            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
         }
         if command(Key::K) {
             actions.push(Action::ShowDialog(OpenDialog::Commands));

@@ -82,6 +82,7 @@ impl Shell {
             Action::ChooseProject => opening::choose_project(&cx),
             Action::ChooseImport => opening::choose_import(&cx),
             Action::OpenPath(path) => cx.files.run(move || Some(opening::what_is(path))),
+            Action::NoFileDialog => state.dialog = Some(OpenDialog::Failure(opening::no_file_dialog())),
             Action::Unknown(path) => state.status = opening::why_unknown(&path),
             Action::Import(path) => opening::import(state, drafts, path, &cx),
             Action::Model(action) => model::update(state, drafts, action, &cx),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::screens::{data, mapping, model, train};
 use crate::app::{Action, AppState, Cx, Drafts, Screen};
-use crate::engine::JobSpec;
+use crate::engine::{Failure, JobSpec};
 use crate::recipe::ModelRef;
 
 /// Files that may hold examples.
@@ -57,6 +57,18 @@ pub fn what_is(path: PathBuf) -> Action {
         }
         Some(ending) if DATA_ENDINGS.contains(&ending) && path.is_file() => Action::Import(path),
         _ => Action::Unknown(path),
+    }
+}
+
+pub fn no_file_dialog() -> Failure {
+    Failure {
+        message: "This desktop showed no file dialog".to_owned(),
+        hint: Some(
+            "Drop the file or folder on the window, or type its path into the command field (Ctrl K). On Linux, file \
+             dialogs come with xdg-desktop-portal or zenity"
+                .to_owned(),
+        ),
+        is_internal: false,
     }
 }
 

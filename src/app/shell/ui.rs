@@ -185,7 +185,10 @@ impl Shell {
         let is_steerable =
             matches!(job.spec.lane(), Lane::Compute | Lane::Net) || matches!(job.spec, JobSpec::Import { .. });
         words::icon_of(&job.spec).show_sized(ui, theme.size.icon_small, theme.accent.text);
-        let doing = words::doing(job);
+        let doing = match train::run_of(&self.state, job) {
+            Some(run) => format!("{} {run}", words::doing(job)),
+            None => words::doing(job),
+        };
         ui.add(Text::small(&doing).normal());
         let (share, told) = match train::progress_of(&self.state, job) {
             Some((share, told)) => (Some(share), told),
@@ -263,7 +266,7 @@ impl Shell {
                             let size = Vec2::new(cap.width(), theme.size.badge_height);
                             let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
                             cap.paint(ui, rect.left_center(), theme.text.soft, theme.stroke.strong);
-                            ui.add_space((left + theme.size.settings_name_width - ui.cursor().left()).max(0.0));
+                            crate::app::kit::row::to_column(ui, left + theme.size.settings_name_width);
                             ui.add(Text::body(*words).soft());
                         });
                     }

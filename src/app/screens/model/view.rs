@@ -96,6 +96,9 @@ fn places(found: &[&FoundModel]) -> String {
     let mut places: Vec<_> = found.iter().map(|found| found.place.as_str()).collect();
     places.sort_unstable();
     places.dedup();
+    if found.is_empty() {
+        return "nothing else".to_owned();
+    }
     let models = format::count(found.len() as u64, "model", "models");
     if places.len() < 2 { models } else { format!("{models} in {} places", places.len()) }
 }
