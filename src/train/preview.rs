@@ -4,15 +4,14 @@ use std::path::Path;
 
 use super::batch::Order;
 use super::error::TrainError;
-use super::render::{Rendered, render};
+use super::render::render;
 use super::schedule::Schedule;
 use super::sft::eval_steps;
 use crate::data::Example;
 use crate::model::facts::available_memory;
 use crate::model::language_model::will_expand;
-use crate::model::{Chat, LoraConfig, ModelFacts, ModelSpec, inspect, weights};
-use crate::recipe::{Recipe, RecipeError};
-use crate::task::{Task, Unit};
+use crate::model::{Chat, LoraConfig, ModelError, ModelFacts, ModelSpec, inspect, weights};
+use crate::recipe::{Recipe, RecipeError, TrainOn};
 
 /// The run preview card.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,58 +57,62 @@ impl MemoryEstimate {
 /// The program itself, the tokenizer and the window, as measured.
 const PROGRAM_BYTES: u64 = 150 << 20;
 
-/// Counts what a run with this recipe would do. `None` when `task` was cancelled.
+/// What of an example a preview needs: it is tokenised once, however often the recipe changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExampleSize {
+    /// That are kept.
+    pub num_tokens: usize,
+    pub num_cut: usize,
+    pub num_trained: usize,
+}
+
+impl ExampleSize {
+    /// `train_on` and `max_length` are the recipe's.
+    pub fn of(example: &Example, chat: &Chat, train_on: TrainOn, max_length: usize) -> Result<Self, ModelError> {
+        let sample = render(chat, &example.messages, train_on, max_length)?;
+        Ok(Self { num_tokens: sample.ids.len(), num_cut: sample.num_cut, num_trained: sample.num_trained() })
+    }
+}
+
+/// Counts what a run with this recipe on these training examples would do.
 pub fn preview(
     model_path: &Path,
     recipe: &Recipe,
-    train: &[Example],
-    validation: &[Example],
-    task: &dyn Task,
-) -> Result<Option<RunPreview>, TrainError> {
+    train: &[ExampleSize],
+    num_validation_examples: usize,
+) -> Result<RunPreview, TrainError> {
     recipe.check()?;
     let facts = inspect(model_path)?;
     let spec = weights::open(model_path)?.spec().clone();
-    let chat = Chat::load(model_path)?;
-    let training = &recipe.training;
-    let mut samples = Vec::with_capacity(train.len());
-    for (i, example) in train.iter().enumerate() {
-        if task.is_cancelled() {
-            return Ok(None);
-        }
-        task.progress(i as u64, Some(train.len() as u64), Unit::Examples);
-        samples.push(render(&chat, &example.messages, training.train_on, training.max_length)?);
-    }
-    let longest = samples.iter().map(|s| s.ids.len() + s.num_cut).max().unwrap_or_default();
-    let num_cut = samples.iter().filter(|s| s.num_cut > 0).count();
-    samples.retain(|s| s.num_trained() > 0);
-    let lengths: Vec<usize> = samples.iter().map(|s| s.ids.len()).collect();
-    let order = Order::new(&lengths, training);
-    let num_steps = order.num_steps(training);
+    let used: Vec<ExampleSize> = train.iter().filter(|size| size.num_trained > 0).copied().collect();
+    let lengths: Vec<usize> = used.iter().map(|size| size.num_tokens).collect();
+    let order = Order::new(&lengths, &recipe.training);
+    let num_steps = order.num_steps(&recipe.training);
     let config = LoraConfig::from_recipe(&recipe.lora)
         .map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })?;
     let num_trainable = config.num_trainable(&spec);
-    Ok(Some(RunPreview {
-        num_examples: samples.len(),
-        num_validation_examples: validation.len(),
+    Ok(RunPreview {
+        num_examples: used.len(),
+        num_validation_examples,
         num_tokens: lengths.iter().sum(),
-        num_supervised_tokens: samples.iter().map(Rendered::num_trained).sum(),
-        longest,
-        num_cut,
-        num_untrained: train.len() - samples.len(),
+        num_supervised_tokens: used.iter().map(|size| size.num_trained).sum(),
+        longest: train.iter().map(|size| size.num_tokens + size.num_cut).max().unwrap_or_default(),
+        num_cut: train.iter().filter(|size| size.num_cut > 0).count(),
+        num_untrained: train.len() - used.len(),
         num_steps,
         eval_steps: eval_steps(recipe, &order),
         num_trainable,
         num_parameters: facts.num_parameters as usize,
-        memory: memory(&facts, &spec, num_trainable, most_tokens(&samples, &order)),
-        learning_rates: rates(&Schedule::new(training, num_steps), num_steps),
-    }))
+        memory: memory(&facts, &spec, num_trainable, most_tokens(&lengths, &order)),
+        learning_rates: rates(&Schedule::new(&recipe.training, num_steps), num_steps),
+    })
 }
 
 /// Tokens of the largest micro-batch of the first epoch.
-fn most_tokens(samples: &[Rendered], order: &Order) -> usize {
+fn most_tokens(lengths: &[usize], order: &Order) -> usize {
     (0..order.steps_per_epoch())
         .flat_map(|step| order.step(step))
-        .map(|rows| rows.into_iter().map(|i| samples[i].ids.len()).sum())
+        .map(|rows| rows.into_iter().map(|i| lengths[i]).sum())
         .max()
         .unwrap_or_default()
 }

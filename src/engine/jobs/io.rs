@@ -1,18 +1,19 @@
 //! The io lane: reading, importing and tokenising files.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::chats::Chats;
 use super::running::Running;
-use crate::data::{self, Example, Split};
+use super::sizes::{Sizes, SizesKey};
+use super::store::reopen;
+use crate::data;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
 use crate::hub::{self, Sources};
 use crate::project::{Project, RunRecord};
-use crate::train::preview::preview;
+use crate::train::preview::{ExampleSize, preview};
 use crate::train::render::token_view;
 use crate::train::{EvalMetrics, StepMetrics};
 
@@ -20,11 +21,14 @@ pub(super) struct Io {
     sources: Sources,
     chats: Chats,
     running: Running,
+    /// Of the last preview.
+    project: Option<Project>,
+    sizes: Sizes,
 }
 
 impl Io {
     pub fn new(sources: Sources, running: Running) -> Self {
-        Self { sources, chats: Chats::default(), running }
+        Self { sources, chats: Chats::default(), running, project: None, sizes: Sizes::default() }
     }
 }
 
@@ -52,11 +56,22 @@ impl Work for Io {
             }
             JobSpec::PreviewRun { project, recipe } => {
                 let path = hub::resolve(&recipe.base_model, &self.sources)?;
-                let project = Project::open(&project)?;
-                let train = examples(&project, Split::Train)?;
-                let validation = examples(&project, Split::Validation)?;
-                let preview = preview(&path, &recipe, &train, &validation, context)?;
-                context.reply(Reply::RunPreview(preview.ok_or(EngineError::Stopped)?));
+                let chat = self.chats.get(&path)?;
+                let project = reopen(&mut self.project, &project)?;
+                let training = &recipe.training;
+                let (train_on, max_length) = (training.train_on, training.max_length);
+                let key = SizesKey {
+                    project: project.folder().to_owned(),
+                    revision: project.state()?.revision,
+                    model: path.clone(),
+                    train_on,
+                    max_length,
+                };
+                let sizes = self
+                    .sizes
+                    .get(key, project, context, |example| ExampleSize::of(example, &chat, train_on, max_length))?;
+                let num_validation = project.counts()?.validation as usize;
+                context.reply(Reply::RunPreview(preview(&path, &recipe, sizes, num_validation)?));
             }
             JobSpec::ListRuns { project } => {
                 let mut runs = Project::open(&project)?.runs()?;
@@ -73,15 +88,6 @@ impl Work for Io {
         }
         Ok(())
     }
-}
-
-fn examples(project: &Project, split: Split) -> Result<Vec<Example>, EngineError> {
-    let mut examples = Vec::new();
-    project.for_each_example(split, &mut |stored| {
-        examples.push(stored.example);
-        ControlFlow::Continue(())
-    })?;
-    Ok(examples)
 }
 
 /// A run that has told nothing yet has no file; a killed run may leave half a line.

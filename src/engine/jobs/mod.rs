@@ -5,6 +5,7 @@ mod compute;
 mod io;
 mod net;
 mod running;
+mod sizes;
 mod store;
 
 use super::context::Outbox;

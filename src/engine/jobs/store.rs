@@ -62,13 +62,18 @@ impl Work for Store {
 
 impl Store {
     fn open(&mut self, folder: &Path) -> Result<&mut Project, EngineError> {
-        let absolute = std::path::absolute(folder).map_err(EngineError::io(folder))?;
-        let project = match self.project.take().filter(|project| project.folder() == absolute) {
-            Some(project) => project,
-            None => Project::open(&absolute)?,
-        };
-        Ok(self.project.insert(project))
+        reopen(&mut self.project, folder)
     }
+}
+
+/// The project that is open already, or else this one in its place.
+pub(super) fn reopen<'a>(open: &'a mut Option<Project>, folder: &Path) -> Result<&'a mut Project, EngineError> {
+    let absolute = std::path::absolute(folder).map_err(EngineError::io(folder))?;
+    let project = match open.take().filter(|project| project.folder() == absolute) {
+        Some(project) => project,
+        None => Project::open(&absolute)?,
+    };
+    Ok(open.insert(project))
 }
 
 /// A project that has examples keeps them; it is not filled a second time.
