@@ -15,3 +15,4 @@ mod store;
 mod tidy;
 mod tokenizer;
 mod window;
+mod wizard;
