@@ -200,8 +200,7 @@ fn the_whole_way_on_the_tiny_model() {
     let row = wizard.harness.query_all_by_label_contains("Example 3, ").next().unwrap();
     row.click();
     wizard.harness.run_steps(2);
-    wizard.until_shown("Assistant, turn 2");
-    assert_eq!(wizard.value_of("Assistant, turn 2"), "kind 2");
+    wizard.until("the example is open", |wizard| wizard.value_of("Assistant, turn 2") == "kind 2");
     wizard.type_over("Assistant, turn 2", "kind 9");
     wizard.until("the edit is kept", |wizard| {
         wizard.shell().state.project.as_ref().is_some_and(|project| project.counts.edited == 1)
