@@ -14,7 +14,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("hub", &["model", "recipe::ModelRef"]),
     ("generate", &["data", "model", "ops", "recipe"]),
     ("train", &["data", "model", "ops", "recipe", "generate"]),
-    ("evaluate", &["data", "model", "generate", "recipe", "train::render", "train::batch"]),
+    ("evaluate", &["data", "model", "generate", "recipe", "train::render", "train::batch", "train::loss"]),
     ("project", &["data", "recipe"]),
     ("engine", &["ops", "data", "recipe", "model", "hub", "generate", "train", "evaluate", "project"]),
     // A command runs in its own thread and prints; it opens the window, too.
