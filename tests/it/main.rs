@@ -15,4 +15,6 @@ mod store;
 mod tidy;
 mod tokenizer;
 mod window;
+mod window_compare;
+mod window_data;
 mod wizard;

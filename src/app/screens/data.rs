@@ -18,7 +18,7 @@ use crate::app::kit::{
     Button, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, right_panel, screen_header, way_on,
 };
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
-use crate::engine::EventKind;
+use crate::engine::{EventKind, JobSpec, Reply};
 use crate::project::ProjectState;
 use start::Starter;
 
@@ -106,6 +106,11 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
 
 pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
     state.data.on_event(job.id, event);
+    if let (JobSpec::Undo { .. } | JobSpec::Redo { .. }, EventKind::Reply(reply)) = (&job.spec, event)
+        && let Reply::Project(ProjectState { last_changed: Some(id), .. }) = &**reply
+    {
+        state.data.show_changed(*id);
+    }
     if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
         refresh(state, drafts, cx);
     }

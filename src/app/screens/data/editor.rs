@@ -143,10 +143,9 @@ fn turn_marks(ui: &mut Ui, message: &Message, json: Option<bool>) {
 fn menu(ui: &mut Ui, turn: usize, num: usize, message: &Message, actions: &mut Vec<AnyAction>) {
     let button = Button::icon_only(icon::DOTS_THREE, format!("More for turn {}", turn + 1)).small();
     let response = ui.add(button);
-    Popup::menu(&response).show(|ui| {
-        let theme = Theme::of(ui);
+    let theme = Theme::of(ui);
+    Popup::menu(&response).width(theme.size.settings_name_width).show(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        ui.set_min_width(theme.size.settings_name_width);
         let mut push = |change| actions.push(DataAction::Turn(change).into());
         for role in Role::ALL {
             let (_, name, _) = role_look(theme, role);

@@ -114,6 +114,11 @@ impl Rows {
         self.num_matching
     }
 
+    /// Answers are on their way.
+    pub fn is_fetching(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
     /// The rows for the present filter and revision are being waited for.
     pub fn is_stale(&self) -> bool {
         self.pages.values().all(|page| page.generation != self.generation)

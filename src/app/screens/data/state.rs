@@ -57,8 +57,8 @@ enum Purpose {
     /// To open it; the row it was asked from, if any.
     Load(i64),
     Edit,
-    /// An edit that makes an example, which is then opened.
-    Make,
+    /// An edit that makes an example, which is then opened; the row where it will probably be.
+    Make(Option<u64>),
 }
 
 /// Which row is wanted next, once its page is there.
@@ -67,7 +67,15 @@ enum Wanted {
     Row(u64),
     /// The one that moves up when this one is gone.
     After(u64),
-    Last,
+}
+
+/// An example that is to be opened wherever it is, and brought into view if the filter lets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reveal {
+    id: i64,
+    /// Where to look for it first; else by its number.
+    row: Option<u64>,
+    is_asked: bool,
 }
 
 /// See the module.
@@ -88,6 +96,7 @@ pub struct DataState {
     folder: PathBuf,
     revision: u64,
     wanted: Option<Wanted>,
+    reveal: Option<Reveal>,
     jobs: HashMap<JobId, Purpose>,
 }
 
@@ -98,7 +107,7 @@ impl DataState {
     }
 
     fn has_edits_under_way(&self) -> bool {
-        self.jobs.values().any(|purpose| matches!(purpose, Purpose::Edit | Purpose::Make))
+        self.jobs.values().any(|purpose| matches!(purpose, Purpose::Edit | Purpose::Make(_)))
     }
 
     /// The search and chip as a query.
@@ -128,10 +137,16 @@ impl DataState {
         if let Some(edit) = self.open.as_mut().and_then(|draft| draft.take_due(now)) {
             self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Edit, jobs);
         }
-        if self.open.is_none() && self.selected.is_none() && self.jobs.is_empty() && !self.rows.is_stale() {
+        if self.open.is_none()
+            && self.selected.is_none()
+            && self.reveal.is_none()
+            && self.jobs.is_empty()
+            && !self.rows.is_stale()
+        {
             self.wanted = self.wanted.or(Some(Wanted::Row(0)));
         }
         self.resolve_wanted(jobs);
+        self.resolve_reveal(jobs);
         self.follow_selection();
         self.tokens.want(self.token_key(project), now);
         self.tokens.tick(now, jobs);
@@ -176,7 +191,8 @@ impl DataState {
             DataAction::Duplicate => {
                 self.flush(jobs);
                 if let Some(id) = self.open.as_ref().map(|draft| draft.stored.id) {
-                    self.make(Edit::Duplicate { id }, jobs);
+                    // The copy stands below the original.
+                    self.make(Edit::Duplicate { id }, self.selected.map(|row| row + 1), jobs);
                 }
             }
             DataAction::Delete => self.delete(jobs),
@@ -232,7 +248,6 @@ impl DataState {
             Some(_) if self.rows.is_stale() => return,
             Some(Wanted::After(_)) if self.has_edits_under_way() => return,
             Some(Wanted::Row(row) | Wanted::After(row)) => row.min(len.saturating_sub(1)),
-            Some(Wanted::Last) => len.saturating_sub(1),
         };
         match self.rows.get(row).map(|row| row.id) {
             Some(id) => {
@@ -251,9 +266,40 @@ impl DataState {
         }
     }
 
+    /// Opens an example that was made or brought back, and finds its row.
+    fn resolve_reveal(&mut self, jobs: &mut dyn Start) {
+        let Some(mut reveal) = self.reveal else { return };
+        if !reveal.is_asked {
+            reveal.is_asked = true;
+            self.reveal = Some(reveal);
+            return self.load(reveal.id, jobs);
+        }
+        let open = self.open.as_ref().filter(|draft| draft.stored.id == reveal.id);
+        let (Some(draft), false, Some(len)) = (open, self.rows.is_stale(), self.rows.len()) else { return };
+        let guess = reveal.row.unwrap_or(draft.stored.number.saturating_sub(1)).min(len.saturating_sub(1));
+        match self.rows.index_of(reveal.id) {
+            Some(row) => {
+                self.selected = Some(row);
+                self.scroll_to = Some(row);
+                self.reveal = None;
+            }
+            None if self.rows.needs(&(guess..guess + 1)) => self.rows.fetch(&(guess..guess + 1), &self.folder, jobs),
+            None if self.rows.is_fetching() => {}
+            // The filter doesn't let it through, or it stands far from where it was looked for.
+            None => self.reveal = None,
+        }
+    }
+
+    /// An undone or redone change is shown.
+    pub fn show_changed(&mut self, id: i64) {
+        if self.open.as_ref().is_none_or(|draft| draft.stored.id != id) {
+            self.reveal = Some(Reveal { id, row: None, is_asked: false });
+        }
+    }
+
     /// The open example keeps its mark when rows come or go before it.
     fn follow_selection(&mut self) {
-        if self.wanted.is_some() || self.rows.is_stale() {
+        if self.wanted.is_some() || self.reveal.is_some() || self.rows.is_stale() {
             return;
         }
         if let Some(row) = self.open.as_ref().and_then(|draft| self.rows.index_of(draft.stored.id)) {
@@ -305,14 +351,14 @@ impl DataState {
         let mut messages: Vec<Message> = system.cloned().into_iter().collect();
         messages.extend([Message::new(Role::User, ""), Message::new(Role::Assistant, "")]);
         let split = open.map_or(Split::Train, |draft| draft.stored.split);
-        self.make(Edit::Insert { example: Example { messages }, split }, jobs);
-    }
-
-    /// New examples stand at the end of all.
-    fn make(&mut self, edit: Edit, jobs: &mut dyn Start) {
+        // It stands at the end of all.
         self.search.clear();
         self.show = Show::All;
-        self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Make, jobs);
+        self.make(Edit::Insert { example: Example { messages }, split }, None, jobs);
+    }
+
+    fn make(&mut self, edit: Edit, row: Option<u64>, jobs: &mut dyn Start) {
+        self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Make(row), jobs);
     }
 
     fn start_edit(&mut self, edit: Edit, jobs: &mut dyn Start) {
@@ -349,11 +395,9 @@ impl DataState {
                     self.error = None;
                 }
             }
-            Reply::Project(_) => {
-                if let Some(Purpose::Make) = self.jobs.remove(&job) {
-                    self.open = None;
-                    self.tokens.forget();
-                    self.wanted = Some(Wanted::Last);
+            Reply::Project(project) => {
+                if let (Some(Purpose::Make(row)), Some(id)) = (self.jobs.get(&job), project.last_changed) {
+                    self.reveal = Some(Reveal { id, row: *row, is_asked: false });
                 }
             }
             _ => {}
