@@ -58,7 +58,7 @@ fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
         if ui.add(own).clicked() {
             actions.push(CompareAction::OwnPrompt(!compare.is_own).into());
         }
-        let len = compare.held_out.len().unwrap_or(0);
+        let len = compare.held_out.num_matching().unwrap_or(0);
         let (Some(row), false) = (compare.selected, compare.is_own || len == 0) else { return };
         let next = Button::icon_only(icon::CARET_DOWN, "Next prompt").enabled_or(row + 1 < len, "This is the last one");
         if ui.add(next).clicked() {

@@ -43,10 +43,11 @@ fn header(ui: &mut Ui, state: &AppState, run: Option<&RunRecord>, actions: &mut 
         "Export",
         |ui| picked = picker(ui, &state.runs.records, run),
         |ui| {
-            if let Some(adapter) = run.and_then(|run| run.adapter.clone()) {
-                if ui.add(Button::primary("Open folder").icon(icon::FOLDER_OPEN).key("Ctrl Enter")).clicked() {
-                    actions.push(AnyAction::OpenFolder(adapter));
-                }
+            let open = Button::primary("Open folder").icon(icon::FOLDER_OPEN).key("Ctrl Enter");
+            if let Some(adapter) = run.and_then(|run| run.adapter.clone())
+                && ui.add(open).clicked()
+            {
+                actions.push(AnyAction::OpenFolder(adapter));
             }
         },
     );

@@ -160,16 +160,16 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
     state.mapping.on_event(job.id, event);
     follow(state);
     let is_import = matches!(job.spec, crate::engine::JobSpec::Import { .. });
-    if let (true, EventKind::Finished(Outcome::Completed)) = (is_import, event) {
-        if let Some(report) = state.mapping.report.take() {
-            let took = format::duration(job.since.elapsed().as_secs_f64());
-            let left_out = match report.num_rejected {
-                0 => String::new(),
-                num => format!(", {} left out", format::count(num, "row", "rows")),
-            };
-            let imported = format::count(report.num_imported, "example", "examples");
-            state.status = format!("Imported {imported} in {took}{left_out}");
-        }
+    if let (true, EventKind::Finished(Outcome::Completed)) = (is_import, event)
+        && let Some(report) = state.mapping.report.take()
+    {
+        let took = format::duration(job.since.elapsed().as_secs_f64());
+        let left_out = match report.num_rejected {
+            0 => String::new(),
+            num => format!(", {} left out", format::count(num, "row", "rows")),
+        };
+        let imported = format::count(report.num_imported, "example", "examples");
+        state.status = format!("Imported {imported} in {took}{left_out}");
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: 
     let edge = ui.cursor().top() - theme.width.line / 2.0;
     ui.painter().hline(ui.max_rect().x_range(), edge, theme.line(theme.stroke.normal));
     let compare = &state.compare;
-    match compare.held_out.len() {
+    match compare.held_out.num_matching() {
         Some(0) if !compare.held_out.is_stale() => nothing(ui, compare, actions),
         len => rows(ui, compare, len.unwrap_or(0), actions),
     }

@@ -111,18 +111,18 @@ impl HeldOut {
         self.test.want(&query(Split::Test), revision);
     }
 
-    pub fn len(&self) -> Option<u64> {
-        Some(self.validation.len()? + self.test.len()?)
+    pub fn num_matching(&self) -> Option<u64> {
+        Some(self.validation.num_matching()? + self.test.num_matching()?)
     }
 
     pub fn get(&self, index: u64) -> Option<&ExampleRow> {
-        let num_validation = self.validation.len()?;
+        let num_validation = self.validation.num_matching()?;
         if index < num_validation { self.validation.get(index) } else { self.test.get(index - num_validation) }
     }
 
     /// The parts of a range that lie in validation and in test.
     fn parts(&self, range: &Range<u64>) -> (Range<u64>, Range<u64>) {
-        let num = self.validation.len().unwrap_or(0);
+        let num = self.validation.num_matching().unwrap_or(0);
         (range.start.min(num)..range.end.min(num), range.start.saturating_sub(num)..range.end.saturating_sub(num))
     }
 
@@ -255,7 +255,7 @@ impl CompareState {
             CompareAction::Visible(range) => self.held_out.fetch(&range, &self.folder, jobs),
             CompareAction::Select(row) => self.select(row, jobs),
             CompareAction::Step(by) => {
-                let last = self.held_out.len().unwrap_or(0).saturating_sub(1);
+                let last = self.held_out.num_matching().unwrap_or(0).saturating_sub(1);
                 let row = self.selected.map_or(0, |row| row.saturating_add_signed(by)).min(last);
                 self.select(row, jobs);
             }
@@ -466,7 +466,7 @@ mod tests {
         let (mut state, mut fake, runs) = (CompareState::default(), FakeEngine::default(), [run()]);
         state.tick(&project(), &mut fake);
         let asked = answer_all(&mut state, &fake, 0);
-        assert_eq!(state.held_out.len(), Some(4));
+        assert_eq!(state.held_out.num_matching(), Some(4));
         state.tick(&project(), &mut fake);
         answer_all(&mut state, &fake, asked);
         assert_eq!(state.expected(), Some("hi"));

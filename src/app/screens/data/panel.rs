@@ -95,7 +95,7 @@ fn head(ui: &mut Ui, state: &AppState, draft: &Draft, actions: &mut Vec<AnyActio
         let (gap, _) = ui.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), Sense::hover());
         ui.painter().rect_filled(gap, 0.0, theme.stroke.normal);
         ui.add_space(theme.space.xs);
-        let (row, len) = (state.data.selected, state.data.rows.len().unwrap_or(0));
+        let (row, len) = (state.data.selected, state.data.rows.num_matching().unwrap_or(0));
         let next = Button::icon_only(icon::CARET_DOWN, "Next example");
         let has_next = row.is_none_or(|row| row + 1 < len);
         if ui.add(next.enabled_or(has_next, "This is the last one")).clicked() {

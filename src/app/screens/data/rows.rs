@@ -110,7 +110,7 @@ impl Rows {
     }
 
     /// How many rows match; `None` before the first answer.
-    pub fn len(&self) -> Option<u64> {
+    pub fn num_matching(&self) -> Option<u64> {
         self.num_matching
     }
 
@@ -175,7 +175,7 @@ pub(crate) mod tests {
         rows.fetch(&(0..0), folder, &mut fake);
         assert_eq!(fake.started().len(), 1);
         answer(&mut rows, &fake, 0, 1000);
-        assert_eq!(rows.len(), Some(1000));
+        assert_eq!(rows.num_matching(), Some(1000));
         assert!(!rows.needs(&(5..20)) && rows.needs(&(95..120)));
 
         rows.fetch(&(300..520), folder, &mut fake);
@@ -195,9 +195,9 @@ pub(crate) mod tests {
         rows.fetch(&(0..0), folder, &mut fake);
         rows.want(&ExampleQuery { search: "x".to_owned(), ..ExampleQuery::default() }, 1);
         answer(&mut rows, &fake, 0, 1000);
-        assert_eq!(rows.len(), None);
+        assert_eq!(rows.num_matching(), None);
         rows.fetch(&(0..0), folder, &mut fake);
         answer(&mut rows, &fake, 1, 3);
-        assert_eq!(rows.len(), Some(3));
+        assert_eq!(rows.num_matching(), Some(3));
     }
 }

@@ -130,7 +130,7 @@ impl DataState {
             self.reload(jobs);
         }
         self.rows.want(&self.filter(), self.revision);
-        if self.rows.is_stale() || self.rows.len().is_none() {
+        if self.rows.is_stale() || self.rows.num_matching().is_none() {
             let around = self.selected.unwrap_or(0);
             self.rows.fetch(&(around..around + 1), &self.folder, jobs);
         }
@@ -235,14 +235,14 @@ impl DataState {
     }
 
     fn step(&mut self, by: i64, jobs: &mut dyn Start) {
-        let Some(len) = self.rows.len().filter(|len| *len > 0) else { return };
+        let Some(len) = self.rows.num_matching().filter(|len| *len > 0) else { return };
         let row = self.selected.map_or(0, |row| row.saturating_add_signed(by)).min(len - 1);
         self.select(row, jobs);
     }
 
     /// Opens the row that is waited for, once its page is there.
     fn resolve_wanted(&mut self, jobs: &mut dyn Start) {
-        let Some(len) = self.rows.len() else { return };
+        let Some(len) = self.rows.num_matching() else { return };
         let row = match self.wanted {
             None => return,
             Some(_) if self.rows.is_stale() => return,
@@ -275,7 +275,7 @@ impl DataState {
             return self.load(reveal.id, jobs);
         }
         let open = self.open.as_ref().filter(|draft| draft.stored.id == reveal.id);
-        let (Some(draft), false, Some(len)) = (open, self.rows.is_stale(), self.rows.len()) else { return };
+        let (Some(draft), false, Some(len)) = (open, self.rows.is_stale(), self.rows.num_matching()) else { return };
         let guess = reveal.row.unwrap_or(draft.stored.number.saturating_sub(1)).min(len.saturating_sub(1));
         match self.rows.index_of(reveal.id) {
             Some(row) => {

@@ -40,7 +40,7 @@ pub(super) fn show(
 ) {
     ui.spacing_mut().item_spacing = Vec2::ZERO;
     filter_bar(ui, state, &project.counts, drafts, actions);
-    match state.data.rows.len() {
+    match state.data.rows.num_matching() {
         Some(0) if !state.data.rows.is_stale() => no_match(ui, state, actions),
         _ => rows(ui, state, project, actions),
     }
@@ -105,7 +105,7 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
     let table = Table {
         name: "Examples",
         columns: &columns(project.counts.total()),
-        num_rows: data.rows.len().unwrap_or(0),
+        num_rows: data.rows.num_matching().unwrap_or(0),
         selected: data.selected,
         scroll_to: data.scroll_to,
         edge: Theme::of(ui).pad.screen_x,

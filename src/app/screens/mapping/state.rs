@@ -165,10 +165,9 @@ impl MappingState {
 
     /// Stops what is running for the dialog and puts it away.
     fn close(&mut self, jobs: &mut dyn Start) {
-        if let Some(dialog) = self.dialog.take() {
-            if let Stage::Reading(job) | Stage::Importing { job, .. } = dialog.stage {
-                jobs.stop(job);
-            }
+        let stage = self.dialog.take().map(|dialog| dialog.stage);
+        if let Some(Stage::Reading(job) | Stage::Importing { job, .. }) = stage {
+            jobs.stop(job);
         }
     }
 
