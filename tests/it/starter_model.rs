@@ -1,0 +1,86 @@
+//! The real starter model against an independent implementation: candle-transformers' Llama on the same, unpacked weights.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use candle_transformers::models::llama::{Cache, Llama, LlamaConfig};
+use tunewright::generate::{Sampling, Session, greedy_answers};
+use tunewright::model::{LanguageModel, ModelSpec, Turn, weights};
+use tunewright::task::Unwatched;
+
+use crate::fixtures::starter;
+
+fn witness(spec: &ModelSpec) -> (Llama, Cache) {
+    let mut source = weights::open(&starter()).unwrap();
+    let mut tensors = HashMap::new();
+    let mut matrix = |name: String, rows: usize, cols: usize| {
+        let values = source.matrix(&name, rows, cols).unwrap().to_f32().unwrap();
+        tensors.insert(name, Tensor::from_vec(values, (rows, cols), &Device::Cpu).unwrap());
+    };
+    matrix("model.embed_tokens.weight".to_owned(), spec.vocab_size, spec.hidden_size);
+    for layer in 0..spec.num_layers {
+        for module in tunewright::model::Module::ALL {
+            let (rows, cols) = module.shape(spec);
+            matrix(format!("model.layers.{layer}.{}.weight", module.path()), rows, cols);
+        }
+    }
+    let norms = (0..spec.num_layers)
+        .flat_map(|i| ["input", "post_attention"].map(|kind| format!("model.layers.{i}.{kind}_layernorm.weight")));
+    for name in norms.chain(["model.norm.weight".to_owned()]) {
+        let values = source.vector(&name, spec.hidden_size).unwrap();
+        tensors.insert(name, Tensor::from_vec(values, spec.hidden_size, &Device::Cpu).unwrap());
+    }
+    let config = serde_json::json!({
+        "hidden_size": spec.hidden_size, "intermediate_size": spec.intermediate_size, "vocab_size": spec.vocab_size,
+        "num_hidden_layers": spec.num_layers, "num_attention_heads": spec.num_heads,
+        "num_key_value_heads": spec.num_kv_heads, "rms_norm_eps": spec.rms_norm_eps, "rope_theta": spec.rope.theta,
+        "max_position_embeddings": spec.context_length, "tie_word_embeddings": true,
+    });
+    let config = serde_json::from_value::<LlamaConfig>(config).unwrap().into_config(false);
+    let cache = Cache::new(true, DType::F32, &config, &Device::Cpu).unwrap();
+    (Llama::load(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu), &config).unwrap(), cache)
+}
+
+#[test]
+fn the_starter_answers_as_an_independent_implementation_does() {
+    let model = LanguageModel::load(&starter(), &Unwatched).unwrap();
+    let facts = &model.facts;
+    assert_eq!((facts.num_parameters, facts.quantization.as_str()), (134_515_008, "Q4_1"));
+    assert_eq!((facts.chat_template.as_deref(), facts.problem.as_deref()), (Some("ChatML"), None));
+
+    let prompt = [Turn { role: "user", content: "What is the capital of France?" }];
+    let sampling = Sampling { max_new_tokens: 24, ..Default::default() };
+    let mut session = Session::new(&model, None, &prompt, &sampling).unwrap();
+    let mut streamed = String::new();
+    while session.end().is_none() {
+        streamed.push_str(&session.advance().unwrap());
+    }
+    assert_eq!(streamed, session.text().unwrap());
+
+    let (witness, mut cache) = witness(model.decoder.spec());
+    let mut new = model.chat.encode(&prompt, true).unwrap().ids();
+    let (mut ids, mut position) = (Vec::new(), 0);
+    while ids.len() < sampling.max_new_tokens {
+        let input = Tensor::new(&new[..], &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+        let logits = witness.forward(&input, position, &mut cache).unwrap();
+        position += new.len();
+        let token = logits.argmax(1).unwrap().to_vec1::<u32>().unwrap()[0];
+        if model.chat.is_stop(token) {
+            break;
+        }
+        ids.push(token);
+        new = vec![token];
+    }
+    assert_eq!(streamed, model.chat.tokenizer.decode_plain(&ids).unwrap());
+    assert!(streamed.contains("Paris"), "{streamed}");
+
+    // Prompts of different lengths that share a batch don't disturb each other.
+    let other = vec![Turn { role: "user", content: "Name three colours, please." }];
+    let together = [prompt.to_vec(), other.clone(), prompt.to_vec()];
+    let answer =
+        |prompts: &[Vec<Turn>]| greedy_answers(&model, None, prompts, 24, &mut |_| (), &|| false).unwrap().unwrap();
+    let batched = answer(&together);
+    assert_eq!([&batched[0], &batched[2]], [&streamed, &streamed]);
+    assert_eq!(batched[1], answer(&[other])[0]);
+}
