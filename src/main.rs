@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The Hub's client logs what we turn into errors with a way on.
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn,hf_hub=off")).init();
+    // Two crates log what is no concern of a person: retries that we tell as errors, quirks of displays.
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn,hf_hub=off,winit=error")).init();
     tunewright::cli::run()
 }
