@@ -14,6 +14,13 @@ pub enum ThemeChoice {
     System,
 }
 
+impl ThemeChoice {
+    /// The one that is not shown now.
+    pub fn other(ctx: &egui::Context) -> Self {
+        if ctx.theme() == egui::Theme::Dark { Self::Light } else { Self::Dark }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AppSettings {

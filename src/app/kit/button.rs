@@ -299,8 +299,11 @@ impl Widget for Button {
             }
             if let Some(key) = key {
                 let is_solid = is_enabled && matches!(self.kind, Kind::Primary | Kind::DangerSolid);
-                let color = if is_solid { theme.text.on_accent } else { theme.text.faint };
-                let edge = if is_solid { theme.accent.text } else { theme.stroke.strong };
+                let (color, edge) = match (is_enabled, is_solid) {
+                    (false, _) => (theme.text.disabled, theme.stroke.normal),
+                    (true, true) => (theme.text.on_accent, theme.accent.text),
+                    (true, false) => (theme.text.faint, theme.stroke.strong),
+                };
                 let left = if self.kind == Kind::Field { rect.right() - pad - key.width() } else { x };
                 key.paint(ui, Pos2::new(left, y), color, edge);
                 x += gap;

@@ -121,8 +121,7 @@ impl<'a> TextInput<'a> {
         let rounding = theme.rounding(theme.radius.control);
         ui.painter().rect(well, rounding, theme.surface.input, theme.line(self.edge(theme)), StrokeKind::Inside);
         let mut inner = well.shrink2(Vec2::new(theme.pad.input_x + theme.width.line, theme.width.line));
-        // The editor rounds down where painted text rounds up.
-        inner.max.y -= theme.width.line;
+
         if let Some(icon) = self.icon {
             let center = Pos2::new(inner.left() + theme.size.icon / 2.0, inner.center().y);
             icon.paint(ui.painter(), center, theme.size.icon, theme.text.faint);
@@ -141,6 +140,8 @@ impl<'a> TextInput<'a> {
             cap.paint(ui, inner.right_center(), theme.text.faint, theme.stroke.strong);
             inner.max.x -= theme.space.xs;
         }
+        // The editor puts its text a pixel lower than painted text of the same height.
+        let inner = inner.translate(Vec2::new(0.0, -theme.width.line));
         let mut child =
             ui.new_child(UiBuilder::new().max_rect(inner).layout(egui::Layout::left_to_right(Align::Center)));
         child.set_clip_rect(child.clip_rect().intersect(well));

@@ -351,9 +351,12 @@ pub fn rail(state: &AppState) -> (String, Mark) {
             let words = if run.is_paused { "Paused".to_owned() } else { format!("Step {}", run.steps_done_of()) };
             (if run.facts.is_some() { words } else { "Starting".to_owned() }, Mark::Running)
         }
-        Some(run) if run.best().is_some() => {
-            let step = run.best().map_or(0, |best| best.step);
-            (format!("Best step {}", format::thousands(step as u64)), Mark::Done)
+        Some(run) if run.num_steps_done() > 0 => {
+            let words = match run.best().filter(|best| best.step > 0) {
+                Some(best) => format!("Best step {}", format::thousands(best.step as u64)),
+                None => format!("Step {}", run.steps_done_of()),
+            };
+            (words, Mark::Done)
         }
         _ if state.project.is_none() || super::model::used(state).is_none() => ("Needs a model".to_owned(), Mark::ToDo),
         _ if state.project.as_ref().is_some_and(|project| project.counts.train == 0) => {

@@ -4,6 +4,7 @@ use egui::{Context, Event, Key, Modifiers};
 
 use super::Shell;
 use crate::app::kit::row::place;
+use crate::app::settings::ThemeChoice;
 use crate::app::{Action, OpenDialog, Screen};
 
 /// Keys and what they do, for the help dialog.
@@ -19,6 +20,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("Ctrl Shift Z", "Redo"),
     ("Ctrl Enter", "The main act of the screen"),
     ("Tab", "Next control"),
+    ("Ctrl Shift L", "Light or dark"),
     ("Esc", "Close"),
     ("Ctrl Q", "Quit"),
     ("F1", "Help"),
@@ -36,6 +38,9 @@ impl Shell {
             if is_open && command(key) {
                 actions.push(Action::Go(screen));
             }
+        }
+        if ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L)) {
+            actions.push(Action::SetTheme(ThemeChoice::other(ctx)));
         }
         if command(Key::Q) {
             ctx.send_viewport_cmd(egui::ViewportCommand::Close);

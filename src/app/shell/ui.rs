@@ -3,7 +3,7 @@
 use egui::{Align, CentralPanel, Frame, Layout, Panel, Popup, Rect, Ui, UiBuilder, Vec2};
 
 use super::{Shell, rail, words};
-use crate::app::kit::{Button, Text, Theme, dialog, icon, menu_item, progress};
+use crate::app::kit::{Button, Text, Theme, dialog, icon, menu_item, progress, row};
 use crate::app::screens::{compare, data, evaluate, export, first_launch, mapping, model, runs, settings, train};
 use crate::app::settings::ThemeChoice;
 use crate::app::{Action, OpenDialog, Screen};
@@ -46,6 +46,7 @@ impl Shell {
             self.screen(ui);
         });
         self.dialogs(ui);
+        drop_hint(ui);
         self.take_keys(ui.ctx());
     }
 
@@ -150,12 +151,12 @@ impl Shell {
             self.actions.push(Action::ShowDialog(OpenDialog::Help));
         }
         let is_dark = Theme::of(ui).is_dark;
-        let (sign, words, other) = match is_dark {
-            true => (icon::MOON, "Light theme", ThemeChoice::Light),
-            false => (icon::SUN, "Dark theme", ThemeChoice::Dark),
+        let (sign, words) = match is_dark {
+            true => (icon::MOON, "Light theme"),
+            false => (icon::SUN, "Dark theme"),
         };
-        if ui.add(Button::icon_only(sign, words)).clicked() {
-            self.actions.push(Action::SetTheme(other));
+        if ui.add(Button::icon_only(sign, words).key("Ctrl Shift L")).clicked() {
+            self.actions.push(Action::SetTheme(ThemeChoice::other(ui.ctx())));
         }
         if ui.add(Button::field("Find or do something").icon(icon::MAGNIFYING_GLASS).key("Ctrl K")).clicked() {
             self.actions.push(Action::ShowDialog(OpenDialog::Commands));
@@ -287,4 +288,24 @@ impl Shell {
             self.actions.push(Action::CloseDialog);
         }
     }
+}
+
+/// While files are held over the window: it takes them anywhere.
+fn drop_hint(ui: &Ui) {
+    let ctx = ui.ctx();
+    if ctx.input(|input| input.raw.hovered_files.is_empty()) {
+        return;
+    }
+    let theme = Theme::of(ui);
+    let layer = egui::LayerId::new(egui::Order::Tooltip, row::place("drop hint"));
+    let painter = ctx.layer_painter(layer);
+    let rect = ctx.content_rect();
+    painter.rect_filled(rect, egui::CornerRadius::ZERO, theme.surface.scrim.gamma_multiply(theme.scrim_opacity));
+    let words = "Drop it here: a file with examples, a model, or a project";
+    let galley = painter.layout_no_wrap(words.to_owned(), theme.strong(), theme.text.normal);
+    let card = Rect::from_center_size(rect.center(), galley.size() + Vec2::splat(2.0 * theme.space.xxl));
+    let edge = egui::Stroke::new(theme.width.focus_ring, theme.accent.line);
+    let rounding = theme.rounding(theme.radius.dialog);
+    painter.rect(card, rounding, theme.surface.floating, edge, egui::StrokeKind::Inside);
+    painter.galley((card.center() - galley.size() / 2.0).round(), galley, theme.text.normal);
 }
