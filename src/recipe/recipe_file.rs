@@ -199,7 +199,7 @@ impl Recipe {
     pub fn parse(path: &Path) -> Result<Self, RecipeError> {
         let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.into(), source })?;
         let recipe: Self = toml::from_str(&text)
-            .map_err(|e| RecipeError::Syntax { path: path.into(), message: e.to_string().trim_end().to_owned() })?;
+            .map_err(|e| RecipeError::Syntax { path: path.into(), message: explain(&text, &e) })?;
         recipe.check()?;
         Ok(recipe)
     }
@@ -253,5 +253,39 @@ impl Recipe {
     /// The file's text with every default written out.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
         toml::to_string(self).map_err(|e| RecipeError::Invalid { key: "recipe", message: e.to_string() })
+    }
+}
+
+/// The parser shows the place and speaks of Rust's types; the table of parameters says what the key may be.
+fn explain(text: &str, error: &toml::de::Error) -> String {
+    let message = error.to_string().trim_end().to_owned();
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let section = before.lines().rev().find_map(|line| line.trim().strip_prefix('[')?.split(']').next());
+    let key = before.lines().last().and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+    let param = section.zip(key).and_then(|(section, key)| params::find(&format!("{section}.{key}")));
+    match param {
+        Some(param) => format!("{message}\n{} must be {}", param.key, param.allowed()),
+        None => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_told_with_what_it_may_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recipe.toml");
+        let told = |training: &str| {
+            let head = "version = 1\nbase_model = \"starter\"\n[data]\ntrain = \"a\"\n[training]\n";
+            crate::fs::write_atomic(&path, format!("{head}{training}\n").as_bytes()).unwrap();
+            Recipe::parse(&path).unwrap_err().to_string()
+        };
+        let message = told("seed = 1\nlearning_rate = \"high\"");
+        assert!(message.ends_with("training.learning_rate must be a number from 0 to 1"), "{message}");
+        assert!(message.contains("line 7") && message.contains("\"high\""), "{message}");
+        assert!(told("packing = 3").ends_with("training.packing must be true or false"));
+        assert!(told("learning_rat = 1.0").contains("unknown field `learning_rat`, expected one of"));
     }
 }

@@ -155,7 +155,7 @@ fn a_wrong_recipe_is_told_by_key_and_what_it_may_be() {
     let bench = Bench::new();
     for (training, parts) in [
         ("learning_rat = 1e-4", &["learning_rat", "learning_rate"][..]),
-        ("learning_rate = \"high\"", &["learning_rate", "string"]),
+        ("learning_rate = \"high\"", &["training.learning_rate must be a number from 0 to 1"]),
         ("learning_rate = 2.0", &["training.learning_rate is 2", "a number from 0 to 1"]),
         ("adam_beta1 = 1.0", &["training.adam_beta1 is 1", "a number from 0 to below 1"]),
         ("lr_scheduler_type = \"cosin\"", &["cosin", "cosine", "linear", "constant_with_warmup"]),
