@@ -36,23 +36,22 @@ pub fn run(args: QuickstartArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
     let model_path = model::locate(&ModelRef::Starter, &interrupt)?;
     let folder = new_folder()?;
-    let parts = deal_data(&folder)?;
-    let mut recipe = Recipe::new(ModelRef::Starter, parts.train);
-    recipe.data.validation = Some(parts.validation);
-    recipe.training.num_train_epochs = args.epochs;
-    let plan = Plan::new(recipe, model_path, folder.clone())?;
+    let Parts { train: train_data, validation, test: test_data } = deal_data(&folder)?;
+    let plan = Plan::new(recipe(train_data, validation, args.epochs), model_path, folder)?;
     let model = LanguageModel::load(&plan.model_path, &Progress::new("Loading", &interrupt.cancel))?;
 
     terminal::note("Testing the model as it is, on messages that it will not see in training");
-    let before = test(&model, &plan, None, &parts.test, &interrupt)?;
+    let before = test(&model, &plan, None, &test_data, &interrupt)?;
     terminal::note("Training");
     let summary = sft::run_on(&model, &plan, &interrupt.control, &mut Readable::new())?;
     terminal::note(&train::in_words(&summary));
     if summary.was_stopped {
+        let run = plan.run_dir.display();
+        terminal::note(&format!("Stopped; this goes on from here: tunewright train '{run}/recipe.toml' --out '{run}'"));
         return Err(Ended::Stopped);
     }
     terminal::note("Testing the tuned model on the same messages");
-    let after = test(&model, &plan, summary.adapter.clone(), &parts.test, &interrupt)?;
+    let after = test(&model, &plan, summary.adapter.clone(), &test_data, &interrupt)?;
 
     print_result(&before, &after);
     if let Some(adapter) = &summary.adapter {
@@ -60,6 +59,16 @@ pub fn run(args: QuickstartArgs) -> Result<(), Ended> {
     }
     terminal::line(&format!("All of it took {}", duration(started.elapsed().as_secs_f64())));
     Ok(())
+}
+
+/// The defaults are careful with examples of every kind; so few and so narrow ones take smaller batches and longer steps.
+fn recipe(train: PathBuf, validation: PathBuf, epochs: f64) -> Recipe {
+    let mut recipe = Recipe::new(ModelRef::Starter, train);
+    recipe.data.validation = Some(validation);
+    recipe.training.num_train_epochs = epochs;
+    recipe.training.learning_rate = 1e-3;
+    recipe.training.per_device_train_batch_size = 4;
+    recipe
 }
 
 /// A run of its own for each quickstart, beside the models.

@@ -36,7 +36,11 @@ pub fn run(args: TrainArgs) -> Result<(), Ended> {
         sft::run(&plan, &interrupt.control, &mut Readable::new())?
     };
     terminal::note(&in_words(&summary));
-    if summary.was_stopped { Err(Ended::Stopped) } else { Ok(()) }
+    if summary.was_stopped {
+        terminal::note("Stopped; the same command goes on from here");
+        return Err(Ended::Stopped);
+    }
+    Ok(())
 }
 
 /// How a run ended.
@@ -49,9 +53,6 @@ pub fn in_words(summary: &RunSummary) -> String {
     }
     if let Some(adapter) = &summary.adapter {
         lines.push(format!("Adapter in {}", adapter.display()));
-    }
-    if summary.was_stopped {
-        lines.push("Stopped; the same command goes on from here".to_owned());
     }
     lines.join("\n")
 }
