@@ -1,5 +1,5 @@
-//! The only threads of the program besides the window's. The window starts jobs with [`Command`]s and hears of them in
-//! [`Event`]s; both are plain data, and every event carries the id of its job.
+//! The only threads of the program besides the window's. The window starts jobs through a [`Backend`] and hears of
+//! them in [`Event`]s; both are plain data, and every event carries the id of its job.
 
 pub mod backend;
 mod context;
@@ -8,9 +8,9 @@ pub mod fake;
 pub mod handle;
 mod jobs;
 pub mod protocol;
-pub mod worker;
+mod worker;
 
 pub use backend::Backend;
 pub use error::EngineError;
 pub use handle::{Engine, EngineOptions};
-pub use protocol::{Command, Event, EventKind, Failure, JobId, JobSpec, Lane, Outcome, Reply};
+pub use protocol::{Event, EventKind, Failure, JobId, JobSpec, Lane, Outcome, Reply};

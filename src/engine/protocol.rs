@@ -15,7 +15,7 @@ use crate::project::{Edit, ExampleQuery, ProjectState, RowPage, RunRecord, Setti
 use crate::recipe::{ModelRef, Recipe, TrainOn};
 use crate::task::Unit;
 use crate::train::render::TokenView;
-use crate::train::{EvalMetrics, Phase, Signal, StepMetrics, observer::RunFacts, preview::RunPreview};
+use crate::train::{EvalMetrics, Phase, StepMetrics, observer::RunFacts, preview::RunPreview};
 
 /// Names a job; never used twice in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,14 +27,6 @@ impl JobId {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
-}
-
-/// What the window asks for.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {
-    Start { job: JobId, spec: JobSpec },
-    Control { job: JobId, signal: Signal },
-    Shutdown,
 }
 
 /// A lane works on one job at a time, in the order they came.

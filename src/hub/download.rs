@@ -78,14 +78,12 @@ impl HubRepo {
         self.wait(listing, task)?.map_err(|error| hub_error(&self.id(), &error))
     }
 
-    /// The commit that the revision stands for now, and what the file must be.
-    pub fn look_up(&self, file: &str, task: &dyn Task) -> Result<(String, Expected), HubError> {
+    /// The commit that the revision stands for now.
+    pub fn commit(&self, task: &dyn Task) -> Result<String, HubError> {
         let repo = self.client.model(&*self.owner, &*self.name);
-        let answer = self.wait(repo.get_file_metadata().filepath(file).revision(&self.revision).send(), task)?;
-        let metadata = answer.map_err(|error| hub_error(&format!("{}/{file}", self.id()), &error))?;
-        // The ETag of a large file is its SHA-256; that of a small one is git's own hash.
-        let sha256 = (metadata.etag.len() == 64).then(|| metadata.etag.to_ascii_lowercase());
-        Ok((metadata.commit_hash, Expected { num_bytes: metadata.file_size, sha256 }))
+        let answer = self.wait(repo.info().revision(&*self.revision).send(), task)?;
+        let info = answer.map_err(|error| hub_error(&self.id(), &error))?;
+        info.sha.ok_or_else(|| HubError::Hub { what: self.id(), message: "the Hub names no commit".to_owned() })
     }
 
     /// The same repository, held at one commit.

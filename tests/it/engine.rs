@@ -1,5 +1,6 @@
 //! Jobs through the engine's handle, as the window starts them, with the real functions behind.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -188,6 +189,30 @@ fn the_newest_of_a_kind_wins_and_a_queued_job_can_be_stopped() {
     assert_eq!(ends, expected);
     assert!(!started.contains(&stale) && !started.contains(&unwanted));
     assert_eq!(bench.open().counts.total(), 0, "a stopped import left something");
+}
+
+#[test]
+fn every_job_ends_also_when_more_wait_than_there_is_room_for() {
+    let bench = Bench::new();
+    bench.open();
+    let large = bench.write("large.jsonl", &prompts_and_answers(60_000));
+    let import = bench.engine.start(JobSpec::Import { project: bench.project(), request: request(&large) });
+    let list = JobSpec::ListRuns { project: bench.project() };
+    let jobs: HashSet<JobId> = (0..1200).map(|_| bench.engine.start(list.clone())).collect();
+    bench.engine.control(import, Signal::Stop { save: false });
+
+    let mut ended = HashSet::new();
+    let mut num_refused = 0;
+    let until = Instant::now() + PATIENCE;
+    while ended.len() < jobs.len() + 1 {
+        let event = bench.engine.events().recv_deadline(until).unwrap();
+        if let EventKind::Finished(outcome) = event.kind {
+            assert!(ended.insert(event.job), "ended twice");
+            num_refused += usize::from(matches!(outcome, Outcome::Failed(_)));
+        }
+    }
+    assert!(jobs.is_subset(&ended));
+    assert!((100..300).contains(&num_refused), "{num_refused}");
 }
 
 #[test]
