@@ -11,6 +11,7 @@ pub struct FrameStats {
     all: Vec<f32>,
     training: Vec<f32>,
     scrolling: Vec<f32>,
+    both: Vec<f32>,
 }
 
 /// The frame's last time and its middle and slow ones, in milliseconds.
@@ -38,7 +39,8 @@ impl FrameStats {
         };
         push(&mut self.all);
         match (is_scrolling, is_training) {
-            (true, _) => push(&mut self.scrolling),
+            (true, true) => push(&mut self.both),
+            (true, false) => push(&mut self.scrolling),
             (false, true) => push(&mut self.training),
             _ => {}
         }
@@ -50,10 +52,15 @@ impl FrameStats {
 
     /// The kinds that had frames, with their names.
     pub fn summaries(&self) -> Vec<(&'static str, FrameSummary)> {
-        [("all", &self.all), ("while training", &self.training), ("while scrolling the table", &self.scrolling)]
-            .into_iter()
-            .filter_map(|(name, times)| Some((name, summary(times)?)))
-            .collect()
+        [
+            ("all", &self.all),
+            ("while training", &self.training),
+            ("while scrolling the table", &self.scrolling),
+            ("while training and scrolling", &self.both),
+        ]
+        .into_iter()
+        .filter_map(|(name, times)| Some((name, summary(times)?)))
+        .collect()
     }
 
     /// Writes one line a kind to stderr.

@@ -107,7 +107,9 @@ impl eframe::App for Studio {
             self.stats.add(self.logic_secs + painting, &self.shell.state, ctx);
         }
         let is_shown = self.shell.state.screen == Screen::Settings;
-        if is_shown && (self.shell.state.frames.is_empty() || self.stats.num_frames() % FRAMES_BETWEEN_SUMS == 0) {
+        if is_shown
+            && (self.shell.state.frames.is_empty() || self.stats.num_frames().is_multiple_of(FRAMES_BETWEEN_SUMS))
+        {
             self.shell.state.frames = self.stats.summaries();
         }
         let start = Instant::now();

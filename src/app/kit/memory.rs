@@ -21,8 +21,9 @@ pub fn memory_parts(ui: &mut Ui, memory: &MemoryEstimate) {
     bar(ui, theme, memory, &parts);
     ui.add_space(theme.space.xs + theme.space.xxs);
     let gap = theme.space.l;
-    let width = (ui.available_width() - gap) / 2.0;
-    for row in parts.chunks(2) {
+    let num_columns = if ui.available_width() < theme.size.side_panel_min - theme.space.xxl { 1 } else { 2 };
+    let width = (ui.available_width() - gap * (num_columns as f32 - 1.0)) / num_columns as f32;
+    for row in parts.chunks(num_columns) {
         let (line, _) =
             ui.allocate_exact_size(Vec2::new(ui.available_width(), theme.type_scale.line_body), Sense::hover());
         for (i, part) in row.iter().enumerate() {

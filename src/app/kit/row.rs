@@ -29,9 +29,13 @@ pub fn fact(ui: &mut Ui, name: &str, value: &str) {
     fact_in(ui, rect, &response, name, value);
 }
 
-/// Facts in two columns, filled downwards.
+/// Facts in two columns, filled downwards; in one where there is no room.
 pub fn facts_in_two_columns(ui: &mut Ui, facts: &[(&str, String)]) {
     let theme = Theme::of(ui);
+    if ui.available_width() < theme.size.side_panel_min {
+        facts.iter().for_each(|(name, value)| fact(ui, name, value));
+        return;
+    }
     let gap = theme.space.l + theme.space.s;
     let width = (ui.available_width() - gap) / 2.0;
     let rows = facts.len().div_ceil(2);

@@ -114,7 +114,7 @@ fn grid(ui: &mut Ui, state: &AppState, found: &[&FoundModel], actions: &mut Acti
         for (i, found) in pair.iter().enumerate() {
             let left = row.left() + i as f32 * (size.x + gap);
             let rect = Rect::from_min_size(egui::pos2(left, row.top()), size);
-            let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(&found.model.to_string()));
+            let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(found.model.to_string()));
             card(&mut child, state, found, actions);
         }
     }

@@ -89,7 +89,9 @@ fn head(ui: &mut Ui, state: &AppState, actions: &mut Vec<crate::app::Action>) {
             if let Some(smoothing) = combo.show(ui) {
                 actions.push(Action::Smooth(smoothing).into());
             }
-            ui.add(Text::small("Smoothing").faint());
+            if ui.available_width() > theme.size.rail_width_icons {
+                ui.add(Text::small("Smoothing").faint());
+            }
         });
     });
 }
