@@ -12,6 +12,7 @@ use super::data::start::{Starter, now};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, format, icon, progress};
+use crate::app::shell::words;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
 use crate::data::import::{Format, ImportPreview};
 use crate::engine::{EventKind, Outcome};
@@ -26,10 +27,10 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, _drafts: &mut AllDrafts, action
     let title = format!("Import {}", dialog.file_name());
     let remark = dialog.preview.as_ref().map(remark).unwrap_or_default();
     let num = dialog.preview.as_ref().map_or(0, |preview| preview.num_accepted);
-    let words = format!("Import {}", format::count(num, "example", "examples"));
+    let act = format!("Import {}", format::count(num, "example", "examples"));
     let is_table = dialog.file_name().ends_with(".csv") || dialog.file_name().ends_with(".tsv");
     let mark = if is_table { icon::FILE_CSV } else { icon::FILE_TEXT };
-    let frame = Dialog::new("import", &title).icon(mark).remark(&remark).wide().primary(&words, dialog.problem());
+    let frame = Dialog::new("import", &title).icon(mark).remark(&remark).wide().primary(&act, dialog.problem());
     let mut body_actions = Vec::new();
     let (end, ()) =
         frame.show(ui.ctx(), |ui| body(ui, state, dialog, &mut body_actions), |ui| foot(ui, state, dialog, actions));
@@ -103,14 +104,10 @@ fn filled(ui: &mut egui::Ui, rect: Rect, dialog: &ImportDialog, preview: &Import
 /// What will happen, in numbers.
 fn foot(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
-    if let Stage::Importing { done, total, .. } = &dialog.stage {
-        let share = total.filter(|total| *total > 0).map(|total| *done as f32 / total as f32);
-        progress(ui, "Import", share, theme.size.settings_name_width);
-        let words = match total {
-            Some(total) => format!("{} of {} rows", format::thousands(*done), format::thousands(*total)),
-            None => format!("{} rows", format::thousands(*done)),
-        };
-        ui.add(Text::small(words));
+    if let Stage::Importing(job) = dialog.stage {
+        let told = state.jobs.get(job).and_then(|job| job.progress);
+        progress(ui, "Import", told.and_then(|told| told.share()), theme.size.settings_name_width);
+        ui.add(Text::small(told.map_or_else(|| "Importing".to_owned(), |told| words::progress(&told))));
         return;
     }
     let Some(preview) = &dialog.preview else { return };

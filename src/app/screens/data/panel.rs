@@ -5,7 +5,7 @@ use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 use super::draft::{Draft, TurnChange};
 use super::state::DataAction;
 use super::{AnyAction, AppState, Drafts, editor, table};
-use crate::app::kit::{Badge, Button, Combo, Text, Theme, icon, rule, token_view};
+use crate::app::kit::{Badge, Button, Combo, Text, Theme, format, icon, rule, token_view};
 use crate::app::state::Screen;
 use crate::data::Split;
 use crate::project::{ExampleStatus, ProjectState};
@@ -78,7 +78,7 @@ fn inset<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
 
 fn head(ui: &mut Ui, state: &AppState, draft: &Draft, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
-    ui.add(Text::strong(format!("Example {}", draft.stored.number)));
+    ui.add(Text::strong(format!("Example {}", format::thousands(draft.stored.number))));
     match draft.stored.status {
         ExampleStatus::Ready => {}
         status => drop(ui.add(Badge::neutral(table::status_words(status)))),
@@ -206,7 +206,7 @@ fn tokens(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut V
 fn legend(ui: &mut Ui, color: egui::Color32, words: &str, count: usize) {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.x = theme.space.xs + theme.space.xxs;
-    ui.add(Text::caption(crate::app::kit::format::thousands(count as u64)).normal());
+    ui.add(Text::caption(format::thousands(count as u64)).normal());
     ui.add(Text::small(words));
     let (square, _) = ui.allocate_exact_size(Vec2::splat(theme.space.s + theme.space.xxs), Sense::hover());
     let radius = theme.rounding(theme.radius.mark);
@@ -265,7 +265,11 @@ fn token_line(ui: &mut Ui, view: &TokenView, current: Option<usize>) {
         None => drop(ui.add(Text::small("Point at a token to see its id").faint())),
     }
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        let words = format!("{} of {} tokens", view.num_tokens, view.max_length);
+        let words = format!(
+            "{} of {} tokens",
+            format::thousands(view.num_tokens as u64),
+            format::thousands(view.max_length as u64)
+        );
         let is_cut = view.num_tokens > view.max_length;
         ui.add(if is_cut { Text::small(words).color(theme.status.error) } else { Text::small(words) });
     });

@@ -54,8 +54,12 @@ fn filter_bar(ui: &mut Ui, state: &AppState, counts: &SplitCounts, drafts: &mut 
     let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
     let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
     bar.spacing_mut().item_spacing.x = theme.space.xxs;
-    search(&mut bar, drafts, actions);
+    // The chips keep their room, as much as they took in the last frame; what is left is the field's.
+    let id = bar.make_persistent_id("chips");
+    let chips_width = bar.data(|data| data.get_temp::<f32>(id)).unwrap_or(theme.size.side_panel_width);
+    search(&mut bar, bar_width(theme, inner.width() - chips_width), drafts, actions);
     bar.add_space(theme.space.s - theme.space.xxs);
+    let left = bar.cursor().left();
     let mut chip = |ui: &mut Ui, words: &str, count: u64, show: Show| {
         if ui.add(Chip::new(words).count(count).selected(state.data.show == show)).clicked() {
             actions.push(DataAction::Show(show).into());
@@ -70,13 +74,18 @@ fn filter_bar(ui: &mut Ui, state: &AppState, counts: &SplitCounts, drafts: &mut 
     bar.painter().rect_filled(gap, 0.0, theme.stroke.normal);
     bar.add_space(theme.space.s);
     chip(&mut bar, "Edited", counts.edited, Show::Edited);
+    let width = bar.min_rect().right() - left + theme.space.m;
+    if width != chips_width {
+        bar.data_mut(|data| data.insert_temp(id, width));
+        bar.ctx().request_repaint();
+    }
 }
 
-fn search(ui: &mut Ui, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
-    let theme = Theme::of(ui);
-    // The chips keep their room; what is left is the field's.
-    let room = ui.available_width() - theme.size.empty_state_width * 2.0 / 3.0;
-    let width = room.clamp(theme.size.settings_name_width, theme.size.side_panel_min);
+fn bar_width(theme: &Theme, room: f32) -> f32 {
+    room.clamp(theme.size.settings_name_width * 2.0 / 3.0, theme.size.side_panel_min)
+}
+
+fn search(ui: &mut Ui, width: f32, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
     let id = row::place("search");
     let field = TextInput::new("Search text", &mut drafts.search).icon(icon::MAGNIFYING_GLASS).hint("Search text");
     let response = field.key("/").width(width).id(id).show(ui);

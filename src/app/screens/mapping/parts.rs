@@ -5,7 +5,7 @@ use egui::{Align, Layout, ScrollArea, Ui};
 use super::state::{ImportDialog, MappingAction, Stage};
 use super::{AnyAction, AppState, Theme};
 use crate::app::kit::{
-    Button, Text, TextInput, format, icon, line, one_line, progress, role_block, role_look, rule, section, segmented,
+    Button, Text, TextInput, format, icon, line, one_line, progress, role_block, role_look, rule, segmented,
 };
 use crate::app::screens::data::shares;
 use crate::data::Role;
@@ -105,12 +105,16 @@ fn recognised(ui: &mut Ui, preview: &ImportPreview, actions: &mut Vec<AnyAction>
         }
         Format::Columns => ("Columns", ""),
     };
-    section(ui, "Recognised by itself", "", |ui| {
-        if ui.add(Button::link("Other file…")).clicked() {
-            actions.push(AnyAction::ChooseImport);
-        }
+    let theme = Theme::of(ui);
+    line(ui, theme.size.control_height, |ui| {
+        ui.add(Text::strong(name));
+        ui.add(Text::small("recognised by itself"));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if ui.add(Button::link("Other file…")).clicked() {
+                actions.push(AnyAction::ChooseImport);
+            }
+        });
     });
-    ui.add(Text::strong(name));
     ui.add(Text::body(how).soft().wrapped());
 }
 

@@ -35,7 +35,7 @@ pub enum MappingAction {
 pub enum Stage {
     Reading(JobId),
     Waiting,
-    Importing { job: JobId, done: u64, total: Option<u64> },
+    Importing(JobId),
 }
 
 /// The open dialog.
@@ -83,7 +83,7 @@ impl ImportDialog {
             }
         }
         match self.stage {
-            Stage::Importing { .. } => Some("The import is running".to_owned()),
+            Stage::Importing(_) => Some("The import is running".to_owned()),
             _ if !self.is_current() => Some("The preview is being made".to_owned()),
             _ if preview.num_accepted == 0 => Some("No row of this file can be an example".to_owned()),
             _ => None,
@@ -138,7 +138,7 @@ impl MappingState {
             MappingAction::Import => {
                 if dialog.problem().is_none() {
                     let spec = JobSpec::Import { project: project.to_owned(), request: dialog.request.clone() };
-                    dialog.stage = Stage::Importing { job: jobs.start(spec), done: 0, total: None };
+                    dialog.stage = Stage::Importing(jobs.start(spec));
                     dialog.failure = None;
                 }
             }
@@ -166,7 +166,7 @@ impl MappingState {
     /// Stops what is running for the dialog and puts it away.
     fn close(&mut self, jobs: &mut dyn Start) {
         let stage = self.dialog.take().map(|dialog| dialog.stage);
-        if let Some(Stage::Reading(job) | Stage::Importing { job, .. }) = stage {
+        if let Some(Stage::Reading(job) | Stage::Importing(job)) = stage {
             jobs.stop(job);
         }
     }
@@ -175,7 +175,7 @@ impl MappingState {
     pub fn tick(&mut self, now: f64, jobs: &mut dyn Start) {
         let Some(dialog) = &mut self.dialog else { return };
         let is_due = dialog.changed_at.is_some_and(|at| now - at >= PAUSE_SECS);
-        if !is_due || matches!(dialog.stage, Stage::Importing { .. }) {
+        if !is_due || matches!(dialog.stage, Stage::Importing(_)) {
             return;
         }
         if let Stage::Reading(old) = dialog.stage {
@@ -193,12 +193,9 @@ impl MappingState {
 
     pub fn on_event(&mut self, from: JobId, event: &EventKind) {
         let Some(dialog) = &mut self.dialog else { return };
-        match (event, &mut dialog.stage) {
-            (EventKind::Reply(reply), _) => self.on_reply(from, reply),
-            (EventKind::Progress { done, total, .. }, Stage::Importing { job, done: d, total: t }) if *job == from => {
-                (*d, *t) = (*done, *total);
-            }
-            (EventKind::Finished(outcome), _) => Self::on_finished(dialog, from, outcome),
+        match event {
+            EventKind::Reply(reply) => self.on_reply(from, reply),
+            EventKind::Finished(outcome) => Self::on_finished(dialog, from, outcome),
             _ => {}
         }
     }
@@ -212,7 +209,7 @@ impl MappingState {
                 dialog.failure = None;
                 dialog.stage = Stage::Waiting;
             }
-            (Reply::Imported(report), Stage::Importing { job, .. }) if *job == from => {
+            (Reply::Imported(report), Stage::Importing(job)) if *job == from => {
                 self.report = Some(report.clone());
                 self.dialog = None;
             }
@@ -223,7 +220,7 @@ impl MappingState {
 
     fn on_finished(dialog: &mut ImportDialog, from: JobId, outcome: &Outcome) {
         let is_stage = match dialog.stage {
-            Stage::Reading(job) | Stage::Importing { job, .. } => job == from,
+            Stage::Reading(job) | Stage::Importing(job) => job == from,
             Stage::Waiting => false,
         };
         if is_stage {
