@@ -17,7 +17,7 @@ use crate::task::{Task, Unit};
 /// How often a wait looks whether it is still wanted.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// A Hub that can't be reached must not keep the other sources waiting.
-const ANSWER_SECS: u64 = 6;
+const ANSWER_SECS: u64 = 8;
 /// No byte for so long means that the connection is dead.
 const STALL_SECS: u64 = 30;
 

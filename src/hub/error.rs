@@ -48,7 +48,7 @@ impl HubError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotFetched { .. } => {
-                Some("Fetch it on the Model screen, or with `tunewright models --fetch`.".into())
+                Some("Fetch it on the Model screen, or with `tunewright models --fetch NAME`.".into())
             }
             Self::NoSource { by_hand, .. } => Some(by_hand.clone()),
             Self::CutOff { .. } | Self::NoAnswer { .. } => {
