@@ -9,6 +9,7 @@ use egui::{
     Vec2, WidgetInfo,
 };
 
+use super::focus;
 use super::icon::Icon;
 use super::theme::Theme;
 
@@ -96,7 +97,7 @@ impl Table<'_> {
         let id = ui.make_persistent_id((self.name, "rows"));
         let mut done = Done::default();
         let area = ui.available_rect_before_wrap();
-        let focus = self.focus_target(ui, id, area, &mut done);
+        let target = self.focus_target(ui, id, area, &mut done);
         let mut scroll = ScrollArea::vertical().id_salt(id).auto_shrink(false);
         if let Some(row) = done.select.or(self.scroll_to) {
             scroll = scroll.vertical_scroll_offset(self.offset_showing(ui, theme, id, area, row));
@@ -117,7 +118,7 @@ impl Table<'_> {
                 let response = ui.interact(rect, id.with(index), Sense::CLICK);
                 if response.clicked() {
                     done.select = Some(index);
-                    focus.request_focus();
+                    target.request_focus();
                 }
                 done.open |= response.double_clicked();
                 let is_selected = self.selected == Some(index);
@@ -130,6 +131,7 @@ impl Table<'_> {
                 }
             }
         });
+        focus::ring(ui, &target.with_new_rect(area.shrink(theme.space.xs)), theme.radius.badge);
         done
     }
 

@@ -2,6 +2,7 @@
 
 use egui::{Align2, Color32, Key, Pos2, Rect, Response, Role, Sense, StrokeKind, Ui, Vec2, WidgetInfo};
 
+use super::focus;
 use super::theme::Theme;
 use crate::train::render::{TokenPiece, TokenView};
 
@@ -40,6 +41,7 @@ pub fn show(ui: &mut Ui, view: &TokenView, selected: &mut Option<usize>) -> Opti
             paint(ui, theme, &view.pieces[part.index], part, rect, current == Some(part.index));
         }
     }
+    focus::ring(ui, &response, theme.radius.mark);
     current
 }
 

@@ -46,8 +46,11 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
     let AppState { runs, jobs, project, .. } = state;
     runs.on_event(job.id, event);
     let is_run = matches!(job.spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. });
-    let has_news =
-        is_run && matches!(event, EventKind::RunStarted { .. } | EventKind::Checkpoint { .. } | EventKind::Finished(_));
+    let has_news = is_run
+        && matches!(
+            event,
+            EventKind::RunStarted { .. } | EventKind::Eval(_) | EventKind::Checkpoint { .. } | EventKind::Finished(_)
+        );
     let is_other_project = project.as_ref().is_some_and(|project| project.folder != runs.folder);
     if let (true, Some(project)) = (has_news || is_other_project, project) {
         runs.list(&project.folder, &mut Starter { jobs, cx });

@@ -22,6 +22,11 @@ impl Shell {
         self.actions.extend(self.files.chosen());
         self.take_dropped_files(ctx);
         self.apply_actions(ctx);
+        if ctx.input(|input| input.viewport().close_requested()) {
+            // What was typed a moment ago; the engine writes the edits that wait before it ends.
+            let (state, _, cx) = self.parts(ctx);
+            data::flush(state, &cx);
+        }
     }
 
     /// After each frame, too: what was just clicked is seen in the next one.

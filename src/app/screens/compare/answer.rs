@@ -48,6 +48,11 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, state: &AppState, side: Side) {
                 }
                 return;
             }
+            if is_queued(state, pair) {
+                let words = "Waits until what computes now is done";
+                ui.add(Text::body(if side == Side::Before { words } else { "" }).faint().wrapped());
+                return;
+            }
             text_of(ui, state, pair, side);
         });
     });
@@ -105,7 +110,7 @@ fn heading(ui: &mut Ui, state: &AppState, pair: Option<&Pair>, side: Side) {
     };
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if let Some(pair) = pair {
-            let is_writing = pair.writing() == Some(side);
+            let is_writing = pair.writing() == Some(side) && !is_queued(state, pair);
             match (pair.side(side).done.is_some(), pair.job.is_some()) {
                 (true, _) => drop(ui.add(Badge::neutral("Done"))),
                 (false, true) if is_writing && pair.side(side).text.is_empty() => {
@@ -121,6 +126,11 @@ fn heading(ui: &mut Ui, state: &AppState, pair: Option<&Pair>, side: Side) {
             ui.add(Text::small(about).one_line());
         });
     });
+}
+
+/// Something else computes first.
+fn is_queued(state: &AppState, pair: &Pair) -> bool {
+    pair.job.and_then(|job| state.jobs.get(job)).is_some_and(|job| !job.has_started)
 }
 
 fn text_of(ui: &mut Ui, state: &AppState, pair: &Pair, side: Side) {
