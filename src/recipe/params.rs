@@ -294,7 +294,7 @@ pub static PARAMS: &[Param] = &[
     param!(
         "lora.lora_dropout",
         "Dropout",
-        "Share of inputs hidden from the adapter at random",
+        "Share of the inputs hidden at random",
         "",
         Advanced,
         Kind::Float { min: 0.0, max: 1.0, open_end: true },

@@ -127,7 +127,7 @@ impl<'a, T: Copy + PartialEq> Combo<'a, T> {
         let words = self.options.iter().find(|(value, _)| *value == self.current).map_or("", |(_, words)| words);
         let response = self.field(ui, theme, words);
         let mut chosen = None;
-        Popup::menu(&response).width(response.rect.width() - 2.0 * theme.space.xs).show(|ui| {
+        Popup::menu(&response).width(response.rect.width()).show(|ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             egui::ScrollArea::vertical().max_height(theme.size.row_height * 12.0).show(ui, |ui| {
                 for (value, words) in self.options {

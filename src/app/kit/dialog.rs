@@ -26,11 +26,12 @@ pub struct Dialog<'a> {
     is_wide: bool,
     primary: Option<(&'a str, Option<String>)>,
     is_dangerous: bool,
+    cancel: &'a str,
 }
 
 impl<'a> Dialog<'a> {
     pub fn new(id: &'static str, title: &'a str) -> Self {
-        Self { id, title, remark: "", icon: None, is_wide: false, primary: None, is_dangerous: false }
+        Self { id, title, remark: "", icon: None, is_wide: false, primary: None, is_dangerous: false, cancel: "Cancel" }
     }
 
     /// Faint, beside the title.
@@ -50,6 +51,11 @@ impl<'a> Dialog<'a> {
     /// The act by its name; a `reason` switches it off.
     pub fn primary(self, words: &'a str, reason: Option<impl Into<String>>) -> Self {
         Self { primary: Some((words, reason.map(Into::into))), ..self }
+    }
+
+    /// Other words than Cancel for leaving things as they are.
+    pub fn cancel(self, words: &'a str) -> Self {
+        Self { cancel: words, ..self }
     }
 
     /// The act destroys something.
@@ -128,7 +134,7 @@ impl<'a> Dialog<'a> {
                         end = DialogEnd::Confirmed;
                     }
                 }
-                let words = if self.primary.is_some() { "Cancel" } else { "Close" };
+                let words = if self.primary.is_some() { self.cancel } else { "Close" };
                 if ui.add(Button::secondary(words)).clicked() {
                     end = DialogEnd::Cancelled;
                 }

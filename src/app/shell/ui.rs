@@ -103,8 +103,7 @@ impl Shell {
         };
         let button = ui.add(Button::project(&project.name));
         let folder = project.folder.clone();
-        Popup::menu(&button).show(|ui| {
-            ui.set_min_width(theme.size.tooltip_max_width / 2.0);
+        Popup::menu(&button).width(theme.size.rail_width + theme.space.xxl).show(|ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             for (words, action) in [
                 ("Open project…", Action::ChooseProject),

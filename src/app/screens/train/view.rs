@@ -255,7 +255,7 @@ pub fn stop_dialog(ui: &Ui, state: &AppState, actions: &mut Actions) {
     let step = format::thousands(step as u64);
     let best = run.and_then(Run::best).filter(|best| best.step > 0);
     let mut discard = false;
-    let (end, ()) = Dialog::new("stop training", "Stop training?").primary("Stop and keep", None::<&str>).show(
+    let (end, ()) = Dialog::new("stop training", "Stop training?").cancel("Go on").primary("Stop and keep", None::<&str>).show(
         ui.ctx(),
         |ui| {
             dialog::body(ui, |ui| {
