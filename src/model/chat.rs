@@ -27,6 +27,9 @@ pub struct Turn<'a> {
     pub content: &'a str,
 }
 
+/// For each turn, where its content stands in the text; `None` where the template left it out.
+pub type Contents = Vec<Option<Range<usize>>>;
+
 /// One token of a rendered conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatToken {
@@ -42,8 +45,7 @@ pub struct ChatToken {
 pub struct EncodedChat {
     pub text: String,
     pub tokens: Vec<ChatToken>,
-    /// For each turn, where its content stands in `text`; `None` where the template left it out.
-    pub contents: Vec<Option<Range<usize>>>,
+    pub contents: Contents,
 }
 
 impl EncodedChat {
@@ -139,11 +141,7 @@ impl Chat {
 
     /// The text, and where each turn's content stands in it. Found by rendering a second time with marks around the
     /// contents; the marks go inside the outer white space, which templates may trim.
-    fn render(
-        &self,
-        turns: &[Turn<'_>],
-        add_generation_prompt: bool,
-    ) -> Result<(String, Vec<Option<Range<usize>>>), ModelError> {
+    fn render(&self, turns: &[Turn<'_>], add_generation_prompt: bool) -> Result<(String, Contents), ModelError> {
         let messages = |content: &dyn Fn(&str) -> String| -> Vec<TemplateMessage<'_>> {
             turns.iter().map(|t| TemplateMessage { role: t.role, content: content(t.content) }).collect()
         };
@@ -202,7 +200,7 @@ fn take_marks(marked: &str, open: char, close: char) -> (String, Vec<Range<usize
 }
 
 /// Contents looked for one after another.
-fn search_contents(text: &str, turns: &[Turn<'_>]) -> Vec<Option<Range<usize>>> {
+fn search_contents(text: &str, turns: &[Turn<'_>]) -> Contents {
     let mut from = 0;
     turns
         .iter()
