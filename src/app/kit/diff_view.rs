@@ -113,8 +113,13 @@ pub fn differences(before: &[Block], after: &[Block]) -> (Marks, Marks) {
     let (mut only_old, mut only_new) = (vec![false; old.len()], vec![false; new.len()]);
     let old_texts: Vec<_> = old.iter().map(|word| word.text).collect();
     let new_texts: Vec<_> = new.iter().map(|word| word.text).collect();
-    for op in capture_diff_slices(Algorithm::Myers, &old_texts, &new_texts) {
-        if !matches!(op, DiffOp::Equal { .. }) {
+    let ops = capture_diff_slices(Algorithm::Myers, &old_texts, &new_texts);
+    for (i, op) in ops.iter().enumerate() {
+        // Two different sentences that share a comma share nothing.
+        let is_inside = i > 0 && i + 1 < ops.len();
+        let is_sign = |word: &&str| !word.contains(char::is_alphanumeric);
+        let says_nothing = is_inside && old_texts[op.old_range()].iter().all(is_sign);
+        if says_nothing || !matches!(op, DiffOp::Equal { .. }) {
             only_old[op.old_range()].fill(true);
             only_new[op.new_range()].fill(true);
         }
@@ -337,6 +342,14 @@ mod tests {
         assert_eq!(marked(&after, &new), ["\"outage\""]);
         let (old, new) = differences(&after, &after);
         assert!(marked(&after, &old).is_empty() && marked(&after, &new).is_empty());
+    }
+
+    #[test]
+    fn a_shared_comma_is_nothing_in_common() {
+        let (before, after) = (blocks("yes, it is."), blocks("no, never"));
+        let (old, new) = differences(&before, &after);
+        assert_eq!(marked(&before, &old), ["yes, it is."]);
+        assert_eq!(marked(&after, &new), ["no, never"]);
     }
 
     #[test]

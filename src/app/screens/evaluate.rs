@@ -53,10 +53,10 @@ fn header(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyA
         "Evaluate",
         |_| {},
         |ui| {
-            let words = if has_report { "Evaluate again" } else { "Evaluate" };
-            let button = if has_report { Button::secondary(words) } else { Button::primary(words) };
-            let button = button.icon(icon::ARROW_CLOCKWISE).key("Ctrl Enter");
-            if ui.add(button.enabled_or(evaluate.job.is_none(), "An evaluation is running")).clicked() {
+            // The first time, the middle of the screen offers it.
+            let again = Button::secondary("Evaluate again").icon(icon::ARROW_CLOCKWISE).key("Ctrl Enter");
+            let again = again.enabled_or(evaluate.job.is_none(), "An evaluation is running");
+            if has_report && ui.add(again).clicked() {
                 actions.push(Action::Start.into());
             }
             if let Some(on) = switch(ui, "Write answers", "Write answers", evaluate.generate) {
@@ -100,7 +100,7 @@ fn not_yet(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<Any
         format::count(num, "of them", "of them")
     );
     empty_state(ui, "Not measured yet", &text, |ui| {
-        let button = Button::primary("Evaluate");
+        let button = Button::primary("Evaluate").key("Ctrl Enter");
         let about = match state.evaluate.generate {
             true => "Loss, perplexity, and every answer against the expected one",
             false => "Loss and perplexity; switch “Write answers” on to compare answers, too",

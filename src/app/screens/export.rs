@@ -97,7 +97,7 @@ fn adapter(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<Any
             }
             Some(Listing { files: Ok(files), .. }) => {
                 for (name, num_bytes) in files {
-                    fact(ui, name, &format::bytes(*num_bytes));
+                    fact(ui, &format!("{name}{}", purpose(name)), &format::bytes(*num_bytes));
                 }
                 let total = files.iter().map(|(_, num_bytes)| num_bytes).sum();
                 let count = format::count(files.len() as u64, "file", "files");
@@ -105,6 +105,16 @@ fn adapter(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<Any
             }
         }
     });
+}
+
+/// What a file of the folder is for.
+fn purpose(name: &str) -> &'static str {
+    match name {
+        "adapter_model.safetensors" => ", what was learned",
+        "adapter_config.json" => ", how it is read",
+        "optimizer.safetensors" | "state.json" => ", only to go on with the run",
+        _ => "",
+    }
 }
 
 /// Text in quotes where a shell would take it apart.
