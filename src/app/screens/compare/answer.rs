@@ -28,49 +28,57 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, state: &AppState, side: Side) {
     };
     let answer = pair.side(side);
     let checked = state.compare.expected().and_then(|expected| fields::check(expected, &answer.text));
-    let shown_fields = checked.as_deref().filter(|_| answer.done.is_some()).unwrap_or_default();
+    let ticked = checked.as_deref().filter(|_| answer.done.is_some()).unwrap_or_default();
+    // The fields never take more than half of the card.
     let foot_height = if answer.done.is_some() { head_height - theme.space.xs } else { 0.0 };
-    // Fields never take more than half of the card.
-    let row = theme.size.fact_row_height;
-    let pad = theme.space.s;
-    let wanted = if shown_fields.is_empty() { 0.0 } else { shown_fields.len() as f32 * row + pad };
-    let fields_height = wanted.min((rest.height() - foot_height) / 2.0);
-    let (text, below) = rest.split_top_bottom_at_y(rest.bottom() - foot_height - fields_height);
+    let wanted = if ticked.is_empty() { 0.0 } else { ticked.len() as f32 * theme.size.fact_row_height + theme.space.s };
+    let ticks_height = wanted.min((rest.height() - foot_height) / 2.0);
+    let (text, below) = rest.split_top_bottom_at_y(rest.bottom() - foot_height - ticks_height);
     let (ticks, foot) = below.split_top_bottom_at_y(below.bottom() - foot_height);
 
-    at(ui, text, |ui| {
-        let id = ("answer", side == Side::Before);
-        ScrollArea::vertical().id_salt(id).auto_shrink(false).stick_to_bottom(pair.job.is_some()).show(ui, |ui| {
-            if let (Some(failure), true) = (&pair.failure, answer.done.is_none()) {
+    at(ui, text, |ui| body(ui, state, pair, side));
+    if !ticked.is_empty() {
+        ui.painter().hline(rect.x_range(), ticks.top(), theme.line(theme.stroke.subtle));
+        field_rows(ui, ticks, ticked, side);
+    }
+    if answer.done.is_some() {
+        ui.painter().hline(rect.x_range(), foot.top(), theme.line(theme.stroke.normal));
+        line(ui, foot, |ui| summary(ui, state, answer, checked.as_deref()));
+    }
+}
+
+/// The answer itself, or why there is none.
+fn body(ui: &mut Ui, state: &AppState, pair: &Pair, side: Side) {
+    let theme = Theme::of(ui);
+    let id = ("answer", side == Side::Before);
+    ScrollArea::vertical().id_salt(id).auto_shrink(false).stick_to_bottom(pair.job.is_some()).show(
+        ui,
+        |ui| match &pair.failure {
+            Some(failure) if pair.side(side).done.is_none() => {
                 ui.add(Text::body(&failure.message).color(theme.status.error).wrapped());
                 if let Some(hint) = &failure.hint {
                     ui.add(Text::body(hint).soft().wrapped());
                 }
-                return;
             }
-            if is_queued(state, pair) {
+            _ if is_queued(state, pair) => {
                 let words = "Waits until what computes now is done";
                 ui.add(Text::body(if side == Side::Before { words } else { "" }).faint().wrapped());
-                return;
             }
-            text_of(ui, state, pair, side);
+            _ => text_of(ui, state, pair, side),
+        },
+    );
+}
+
+fn field_rows(ui: &mut Ui, rect: Rect, fields: &[Field], side: Side) {
+    let pad = Theme::of(ui).space.xs;
+    ui.scope_builder(UiBuilder::new().max_rect(rect.shrink2(Vec2::new(0.0, pad))), |ui| {
+        ui.set_clip_rect(ui.clip_rect().intersect(rect));
+        ScrollArea::vertical().id_salt(("fields", side == Side::Before)).auto_shrink(false).show(ui, |ui| {
+            for field in fields {
+                field_row(ui, field);
+            }
         });
     });
-    if fields_height > 0.0 {
-        ui.painter().hline(rect.x_range(), ticks.top(), theme.line(theme.stroke.subtle));
-        ui.scope_builder(UiBuilder::new().max_rect(ticks.shrink2(Vec2::new(0.0, pad / 2.0))), |ui| {
-            ui.set_clip_rect(ui.clip_rect().intersect(ticks));
-            ScrollArea::vertical().id_salt(("fields", side == Side::Before)).auto_shrink(false).show(ui, |ui| {
-                for field in shown_fields {
-                    field_row(ui, field);
-                }
-            });
-        });
-    }
-    if foot_height > 0.0 {
-        ui.painter().hline(rect.x_range(), foot.top(), theme.line(theme.stroke.normal));
-        line(ui, foot, |ui| summary(ui, state, answer, checked.as_deref()));
-    }
 }
 
 fn at(ui: &mut Ui, rect: Rect, content: impl FnOnce(&mut Ui)) {
