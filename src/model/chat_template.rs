@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::ModelError;
 
 /// For models that bring no template: plain turns, each answer closed by the end-of-sequence token.
-const PLAIN: &str = "{% for message in messages %}{{ message['role'] | capitalize }}:\n{{ message['content'] }}\
-{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}\n{% endfor %}\
-{% if add_generation_prompt %}Assistant:\n{% endif %}";
+const PLAIN: &str = "{% for message in messages %}{{ message['role'] | capitalize }}{{ ':\n' }}{{ message['content'] }}\
+{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n' }}{% endfor %}\
+{% if add_generation_prompt %}{{ 'Assistant:\n' }}{% endif %}";
 
 /// A turn, as templates see it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
