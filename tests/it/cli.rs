@@ -187,7 +187,7 @@ fn failures_and_wrong_usage_have_their_own_exit_codes() {
         (&["evaluate", "--model", MODEL], 2, "--data"),
         (&["generate", "--model", MODEL, "--prompt", "a", "--temperature", "warm"], 2, "warm"),
         (&["train", "none.toml", "--out", "run"], 1, "none.toml"),
-        (&["generate", "--model", "starter", "--prompt", "a"], 1, "starter"),
+        (&["generate", "--model", "starter", "--prompt", "a"], 1, "could not be fetched"),
         (&["generate", "--model", "none.gguf", "--prompt", "a"], 1, "none.gguf"),
         (&["evaluate", "--model", MODEL, "--data", "broken.jsonl"], 1, "broken.jsonl"),
         (&["evaluate", "--model", MODEL, "--adapter", "none", "--data", "train.jsonl"], 1, "none"),
