@@ -5,7 +5,7 @@
 //!
 //! Every widget takes the accessible name that tests and screen readers find it by; where it shows words, these are it.
 //!
-//! ```ignore
+//! ```text
 //! let t = Theme::of(ui);                                   // t.text.soft, t.pad.card, t.size.row_height …
 //! ui.add(Text::body("words"));                              // strong, small, caption, mono, title
 //! ui.add(Text::small("more").faint().one_line());           // soft, faint, color(c), one_line (cut with …), wrapped
