@@ -27,6 +27,8 @@ pub enum Action {
     OpenPath(PathBuf),
     /// The system has no file dialog that could be shown.
     NoFileDialog,
+    /// A folder could not be shown, and why.
+    NoFileManager(PathBuf, String),
     /// That path is none of these.
     Unknown(PathBuf),
     /// The import dialog for a file; makes a project first where none is open.

@@ -71,10 +71,9 @@ impl Files {
     }
 
     pub fn open_folder(&self, path: PathBuf) {
-        self.in_thread(move || {
-            if let Err(error) = open::that_detached(&path) {
-                log::warn!("{} could not be shown in a file manager: {error}", path.display());
-            }
+        self.run(move || match open::that_detached(&path) {
+            Ok(()) => None,
+            Err(error) => Some(Action::NoFileManager(path, error.to_string())),
         });
     }
 

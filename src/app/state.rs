@@ -65,6 +65,8 @@ pub struct AppState {
     /// The last thing that happened, in words, for the status bar.
     pub status: String,
     pub machine: Machine,
+    /// The project of the last time is being opened: the first launch isn't shown for that blink.
+    pub is_starting: bool,
     /// A file that waits for its project to be made.
     pub pending_import: Option<PathBuf>,
     /// How long frames took, while the settings are shown.
@@ -89,6 +91,7 @@ impl AppState {
             dialog: None,
             status: "Ready".to_owned(),
             machine: Machine::default(),
+            is_starting: false,
             pending_import: None,
             frames: Vec::new(),
             settings,
@@ -108,6 +111,8 @@ impl AppState {
 #[derive(Default)]
 pub struct Drafts {
     pub commands: String,
+    /// The row of the command field's list that Enter takes.
+    pub command_row: usize,
     pub model: model::Drafts,
     pub data: data::Drafts,
     pub mapping: mapping::Drafts,

@@ -93,6 +93,7 @@ impl Studio {
         let last = settings.last_project.clone().filter(|folder| folder.join("project.db").is_file());
         let mut shell = Shell::new(backend(waker.clone()), settings, waker);
         if let Some(folder) = options.project.or(last) {
+            shell.state.is_starting = true;
             shell.actions.push(Action::OpenProject { folder, sample: false });
         }
         machine::watch(&shell.files);

@@ -356,6 +356,10 @@ fn keys_lead_to_steps_and_the_command_field_to_everything() {
     window.key(Modifiers::NONE, Key::Enter);
     assert_eq!(window.shell().state.screen, Screen::Runs);
     assert_eq!(window.shell().state.dialog, None);
+    window.key(Modifiers::COMMAND, Key::K);
+    window.key(Modifiers::NONE, Key::ArrowDown);
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.shell().state.screen, Screen::Data, "the second row of the list");
     window.key(Modifiers::NONE, Key::F1);
     assert!(window.is_shown("Keys"));
     window.key(Modifiers::NONE, Key::Escape);

@@ -429,11 +429,12 @@ mod tests {
     use super::*;
 
     fn luminance(color: Color32) -> f64 {
-        let channel = |value: u8| {
-            let value = f64::from(value) / 255.0;
-            if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-        };
-        0.2126 * channel(color.r()) + 0.7152 * channel(color.g()) + 0.0722 * channel(color.b())
+        0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
+    }
+
+    fn linear(value: u8) -> f64 {
+        let value = f64::from(value) / 255.0;
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
     }
 
     fn contrast(a: Color32, b: Color32) -> f64 {
@@ -481,6 +482,48 @@ mod tests {
             ];
             for (name, text, tint) in tints {
                 assert!(contrast(text, tint) >= 4.5, "{name} on its tint, dark: {is_dark}");
+            }
+        }
+    }
+
+    /// What a person sees who lacks one kind of cones (Machado 2009, severity 1), in linear light.
+    const SIGHTS: [[[f64; 3]; 3]; 4] = [
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    ];
+
+    /// CIE L*a*b* of a colour under one of the sights.
+    fn lab(color: Color32, sight: &[[f64; 3]; 3]) -> [f64; 3] {
+        let light = [color.r(), color.g(), color.b()].map(linear);
+        let seen = sight.map(|row| (0..3).map(|i| row[i] * light[i]).sum::<f64>().clamp(0.0, 1.0));
+        let xyz = [[0.4339, 0.3762, 0.1899], [0.2126, 0.7152, 0.0722], [0.0178, 0.1095, 0.8727]]
+            .map(|row| (0..3).map(|i| row[i] * seen[i]).sum::<f64>());
+        let f = xyz.map(|v| if v > 216.0 / 24389.0 { v.cbrt() } else { (24389.0 / 27.0 * v + 16.0) / 116.0 });
+        [116.0 * f[1] - 16.0, 500.0 * (f[0] - f[1]), 200.0 * (f[1] - f[2])]
+    }
+
+    /// The smallest distance of two colours over all sights (CIE76).
+    fn distance(a: Color32, b: Color32) -> f64 {
+        let of = |sight| {
+            let (a, b) = (lab(a, sight), lab(b, sight));
+            (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt()
+        };
+        SIGHTS.iter().map(of).fold(f64::INFINITY, f64::min)
+    }
+
+    #[test]
+    fn colours_that_mean_different_things_differ_for_every_sight() {
+        for t in [Theme::get(true), Theme::get(false)] {
+            assert!(distance(t.model.before, t.model.after) >= 30.0);
+            assert!(distance(t.chart.train, t.chart.validation) >= 22.0);
+            assert!(distance(t.status.ok, t.status.error) >= 15.0);
+            assert!(distance(t.status.warning, t.status.error) >= 11.0);
+            for (i, a) in t.series.colors.iter().enumerate() {
+                for b in &t.series.colors[..i] {
+                    assert!(distance(*a, *b) >= 19.0, "{a:?} {b:?}");
+                }
             }
         }
     }

@@ -57,6 +57,19 @@ impl Shell {
     pub(super) fn command_field(&mut self, ui: &mut Ui) {
         let theme = Theme::of(ui);
         let fitting = self.fitting();
+        let last = fitting.len().saturating_sub(1);
+        let row = &mut self.drafts.command_row;
+        *row = (*row).min(last);
+        // Before the field, which would take the arrows for its cursor.
+        ui.ctx().input_mut(|input| {
+            if input.consume_key(Modifiers::NONE, Key::ArrowDown) {
+                *row = (*row + 1).min(last);
+            }
+            if input.consume_key(Modifiers::NONE, Key::ArrowUp) {
+                *row = row.saturating_sub(1);
+            }
+        });
+        let row = *row;
         let mut chosen = None;
         let mut is_done = false;
         let area = Area::new(place("command field"))
@@ -73,8 +86,11 @@ impl Shell {
                     field.request_focus();
                     ui.spacing_mut().item_spacing.y = 0.0;
                     ui.add_space(theme.space.xs);
-                    for (name, action) in &fitting {
-                        if menu_item(ui, name, false).clicked() {
+                    if field.changed() {
+                        self.drafts.command_row = 0;
+                    }
+                    for (i, (name, action)) in fitting.iter().enumerate() {
+                        if menu_item(ui, name, i == row).clicked() {
                             chosen = Some(action.clone());
                         }
                     }
@@ -85,13 +101,14 @@ impl Shell {
             });
         ui.ctx().input_mut(|input| {
             if input.consume_key(Modifiers::NONE, Key::Enter) {
-                chosen = fitting.first().map(|(_, action)| action.clone());
+                chosen = fitting.get(row).map(|(_, action)| action.clone());
             }
             is_done = input.consume_key(Modifiers::NONE, Key::Escape);
         });
         is_done |= area.response.clicked_elsewhere() && chosen.is_none();
         if is_done || chosen.is_some() {
             self.drafts.commands.clear();
+            self.drafts.command_row = 0;
             self.actions.push(Action::CloseDialog);
             self.actions.extend(chosen);
         }

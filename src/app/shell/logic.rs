@@ -88,6 +88,9 @@ impl Shell {
             Action::ChooseImport => opening::choose_import(&cx),
             Action::OpenPath(path) => cx.files.run(move || Some(opening::what_is(path))),
             Action::NoFileDialog => state.dialog = Some(OpenDialog::Failure(opening::no_file_dialog())),
+            Action::NoFileManager(path, reason) => {
+                state.dialog = Some(OpenDialog::Failure(opening::no_file_manager(&path, &reason)));
+            }
             Action::Unknown(path) => state.status = opening::why_unknown(&path),
             Action::Import(path) => opening::import(state, drafts, path, &cx),
             Action::Model(action) => model::update(state, drafts, action, &cx),
@@ -144,6 +147,9 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             | JobSpec::ListRuns { .. }
             | JobSpec::ReadRun { .. }
     );
+    if matches!(job.spec, JobSpec::OpenProject { .. }) {
+        state.is_starting = false;
+    }
     match outcome {
         Outcome::Failed(failure) if !is_glimpse => {
             state.status = failure.message.clone();

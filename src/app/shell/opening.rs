@@ -72,6 +72,14 @@ pub fn no_file_dialog() -> Failure {
     }
 }
 
+pub fn no_file_manager(path: &Path, reason: &str) -> Failure {
+    Failure {
+        message: format!("No file manager could be started: {reason}"),
+        hint: Some(format!("The folder is {}", path.display())),
+        is_internal: false,
+    }
+}
+
 pub fn why_unknown(path: &Path) -> String {
     let shown = path.display();
     format!("{shown} is not a file with examples ({}), a GGUF model, or a folder", DATA_ENDINGS.join(", "))
@@ -95,6 +103,7 @@ pub fn import(state: &mut AppState, drafts: &mut Drafts, path: PathBuf, cx: &Cx<
 
 /// Another project is open now.
 pub(super) fn opened(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
+    state.is_starting = false;
     data::forget(state, drafts);
     model::project_opened(state, cx);
     train::project_opened(state);

@@ -15,11 +15,12 @@ impl Shell {
     pub fn ui(&mut self, ui: &mut Ui) {
         let theme = Theme::of(ui);
         let window = Frame::new().fill(theme.surface.window);
-        Panel::bottom("status bar")
+        // Takes its place first, and is filled last: Tab comes to it after everything else.
+        let status_bar = Panel::bottom("status bar")
             .exact_size(theme.size.status_bar_height)
             .show_separator_line(false)
             .frame(window)
-            .show(ui, |ui| self.status_bar(ui));
+            .show(ui, |ui| ui.max_rect());
         let rail_width = match rail::is_icons_only(ui) {
             true => theme.size.rail_width_icons,
             false => theme.size.rail_width,
@@ -45,6 +46,7 @@ impl Shell {
             ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, theme.space.xs);
             self.screen(ui);
         });
+        self.status_bar(&mut ui.new_child(UiBuilder::new().max_rect(status_bar.inner)));
         self.dialogs(ui);
         drop_hint(ui);
         self.take_keys(ui.ctx());
@@ -54,6 +56,9 @@ impl Shell {
         let (state, drafts, actions) = (&self.state, &mut self.drafts, &mut self.actions);
         if state.screen == Screen::Settings {
             return settings::show(ui, state, actions);
+        }
+        if state.is_starting {
+            return;
         }
         if state.project.is_none() {
             return first_launch::show(ui, state, actions);
