@@ -61,13 +61,10 @@ pub fn run(args: QuickstartArgs) -> Result<(), Ended> {
     Ok(())
 }
 
-/// The defaults are careful with examples of every kind; so few and so narrow ones take smaller batches and longer steps.
 fn recipe(train: PathBuf, validation: PathBuf, epochs: f64) -> Recipe {
-    let mut recipe = Recipe::new(ModelRef::Starter, train);
+    let mut recipe = Recipe::for_starter_data(train);
     recipe.data.validation = Some(validation);
     recipe.training.num_train_epochs = epochs;
-    recipe.training.learning_rate = 1e-3;
-    recipe.training.per_device_train_batch_size = 4;
     recipe
 }
 

@@ -195,6 +195,16 @@ impl Recipe {
         }
     }
 
+    /// For the starter model and the starter data set. The defaults are careful with examples of every kind; so few and
+    /// so narrow ones take smaller batches and longer steps.
+    pub fn for_starter_data(train: PathBuf) -> Self {
+        let mut recipe = Self::new(ModelRef::Starter, train);
+        recipe.training.num_train_epochs = 2.0;
+        recipe.training.learning_rate = 1e-3;
+        recipe.training.per_device_train_batch_size = 4;
+        recipe
+    }
+
     /// Reads and checks a recipe exactly as it is written.
     pub fn parse(path: &Path) -> Result<Self, RecipeError> {
         let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.into(), source })?;

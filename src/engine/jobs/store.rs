@@ -1,6 +1,6 @@
 //! The store lane: the project's database.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::data::{self, import::ImportRequest, import::SplitSpec};
 use crate::engine::context::Context;
@@ -8,6 +8,7 @@ use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
 use crate::project::Project;
+use crate::recipe::Recipe;
 
 /// Keeps the project open that was asked for last: there is one window, and it shows one project.
 #[derive(Default)]
@@ -22,6 +23,7 @@ impl Work for Store {
                 let project = self.project.insert(Project::open_or_create(&folder)?);
                 if sample {
                     import_starter_data(project, context)?;
+                    keep_starter_recipe(project)?;
                 }
                 project
             }
@@ -74,6 +76,16 @@ pub(super) fn reopen<'a>(open: &'a mut Option<Project>, folder: &Path) -> Result
         None => Project::open(&absolute)?,
     };
     Ok(open.insert(project))
+}
+
+/// The settings that suit the starter data, unless the person has chosen some.
+fn keep_starter_recipe(project: &mut Project) -> Result<(), EngineError> {
+    let mut settings = project.state()?.settings;
+    if settings.recipe.is_none() {
+        settings.recipe = Some(Recipe::for_starter_data(PathBuf::new()));
+        project.save_settings(&settings)?;
+    }
+    Ok(())
 }
 
 /// A project that has examples keeps them; it is not filled a second time.
