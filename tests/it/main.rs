@@ -11,6 +11,7 @@ mod fixtures;
 mod golden;
 mod hub;
 mod import;
+mod render;
 mod starter_model;
 mod store;
 mod tidy;

@@ -14,6 +14,7 @@ use crate::app::kit::{
 };
 use crate::app::shell::words::model_name;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
+use crate::data::Role;
 use crate::engine::EventKind;
 use crate::project::RunRecord;
 use state::Listing;
@@ -31,7 +32,7 @@ pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mu
         Some(run) => scrolling(ui, "export", |ui| {
             ui.spacing_mut().item_spacing.y = Theme::of(ui).pad.between_cards;
             adapter(ui, state, run, actions);
-            commands(ui, run, actions);
+            commands(ui, run, state.export.listing.as_ref(), actions);
         }),
     });
 }
@@ -123,17 +124,21 @@ fn quoted(text: &str) -> String {
     if is_plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-fn commands(ui: &mut Ui, run: &RunRecord, actions: &mut Vec<AnyAction>) {
+fn commands(ui: &mut Ui, run: &RunRecord, listing: Option<&Listing>, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let Some(adapter) = &run.adapter else { return };
     let adapter = quoted(&adapter.display().to_string());
     let model = quoted(&run.model.to_string());
     let test = quoted(&run.run_dir.join("data").join("test.jsonl").display().to_string());
     let recipe = quoted(&run.run_dir.join("recipe.toml").display().to_string());
+    let asked = |role| listing.and_then(|listing| listing.asked(role));
+    let prompt = quoted(asked(Role::User).unwrap_or("Where is my order?"));
+    // The tuned model was taught under the data set's system message.
+    let system = asked(Role::System).map_or_else(String::new, |text| format!(" --system {}", quoted(text)));
     let lines = [
         (
             "Ask the tuned model",
-            format!("tunewright generate --model {model} --adapter {adapter} --prompt 'Where is my order?'"),
+            format!("tunewright generate --model {model} --adapter {adapter}{system} --prompt {prompt}"),
         ),
         ("Measure it", format!("tunewright evaluate --model {model} --adapter {adapter} --data {test} --generate")),
         ("Repeat the run", format!("tunewright train {recipe} --out another-run")),
@@ -170,9 +175,9 @@ pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx:
 /// Looks into the adapter's folder, in a thread of its own.
 fn list(state: &mut AppState, cx: &Cx<'_>) {
     let run = state.export.chosen_run(&state.runs.records);
-    let Some(folder) = run.and_then(|run| run.adapter.clone()) else { return };
+    let Some((folder, run_dir)) = run.and_then(|run| Some((run.adapter.clone()?, run.run_dir.clone()))) else { return };
     if state.export.listing.as_ref().is_none_or(|listing| listing.folder != folder) {
-        cx.files.run(move || Some(Action::Listed(state::read_folder(folder)).into()));
+        cx.files.run(move || Some(Action::Listed(state::read_folder(folder, &run_dir)).into()));
     }
 }
 

@@ -1,8 +1,11 @@
 //! Which run is taken along, and what is in its folder.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 
 use crate::app::screens::runs::state::usable;
+use crate::data::{Example, Role};
 use crate::project::RunRecord;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +21,16 @@ pub enum ExportAction {
 pub struct Listing {
     pub folder: PathBuf,
     pub files: Result<Vec<(String, u64)>, String>,
+    /// What the run learned first: shows how the tuned model wants to be asked.
+    pub example: Option<Example>,
+}
+
+impl Listing {
+    /// The text of the first turn of this role before the answer.
+    pub fn asked(&self, role: Role) -> Option<&str> {
+        let turn = self.example.as_ref()?.prompt().iter().find(|m| m.role == role)?;
+        Some(turn.content.trim()).filter(|text| !text.is_empty())
+    }
 }
 
 #[derive(Default)]
@@ -34,7 +47,7 @@ impl ExportState {
 }
 
 /// Looks at the disk: not for the window's thread.
-pub fn read_folder(folder: PathBuf) -> Listing {
+pub fn read_folder(folder: PathBuf, run_dir: &Path) -> Listing {
     let read = || -> std::io::Result<Vec<(String, u64)>> {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&folder)? {
@@ -48,5 +61,12 @@ pub fn read_folder(folder: PathBuf) -> Listing {
         Ok(files)
     };
     let files = read().map_err(|error| format!("{} can't be read: {error}", folder.display()));
-    Listing { folder, files }
+    Listing { folder, files, example: first_example(&run_dir.join("data").join("train.jsonl")) }
+}
+
+/// The first line of a run's own copy of its data.
+fn first_example(path: &Path) -> Option<Example> {
+    let mut line = String::new();
+    BufReader::new(File::open(path).ok()?).read_line(&mut line).ok()?;
+    serde_json::from_str(&line).ok()
 }

@@ -267,7 +267,9 @@ pub fn curve(ui: &mut Ui, name: &'static str, value: &str, rect: Rect, num_steps
     let high = points.iter().map(|(_, y)| *y).fold(0.0, f64::max);
     let high = if high > 0.0 { high * 1.1 } else { 1.0 };
     let sentence = format!("{name} over {num_steps} steps, now {value}");
-    let line = PlotPoints::from(thin_out(points, MOST_POINTS));
+    // More points than pixels would fill the space between their extremes.
+    let most = (rect.width() as usize / 2).clamp(2, MOST_POINTS);
+    let line = PlotPoints::from(thin_out(points, most));
     let (stroke, parts) = match name {
         "Schedule" => (Stroke::new(theme.width.curve, theme.accent.line), 3),
         _ => (Stroke::new(theme.width.line, theme.text.soft), 2),

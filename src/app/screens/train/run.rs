@@ -164,7 +164,8 @@ impl Run {
         if self.num_steps_done() >= step.step {
             return; // Known from the run's file already.
         }
-        self.smoothed.push(next_smoothed(self.smoothed.last().copied(), step.loss, self.smoothing, self.steps.len()));
+        let past = self.past_weight();
+        self.smoothed.push(next_smoothed(self.smoothed.last().copied(), step.loss, past, self.steps.len()));
         self.steps.push(step);
     }
 
@@ -228,12 +229,20 @@ impl Run {
         self.notes.insert(0, Note { kind, title, text, at: now() });
     }
 
+    /// The smoothing asked for, or less in a short run: it looks back over a tenth of the run at most, or the curve would
+    /// still show the beginning at the end.
+    fn past_weight(&self) -> f64 {
+        let num_steps = self.facts.as_ref().map_or(0, |facts| facts.num_steps).max(self.steps.len());
+        self.smoothing.min(1.0 - 10.0 / num_steps.max(10) as f64)
+    }
+
     /// Smooths the losses anew.
     pub fn smooth(&mut self, smoothing: f64) {
         self.smoothing = smoothing;
+        let past = self.past_weight();
         let mut smoothed = Vec::with_capacity(self.steps.len());
         for (i, step) in self.steps.iter().enumerate() {
-            smoothed.push(next_smoothed(smoothed.last().copied(), step.loss, smoothing, i));
+            smoothed.push(next_smoothed(smoothed.last().copied(), step.loss, past, i));
         }
         self.smoothed = smoothed;
     }
@@ -315,11 +324,27 @@ mod tests {
             run.hear(&event);
         }
         assert_eq!(run.steps.len(), 2, "a step is counted once");
-        assert_eq!(run.smoothed, [2.0, 1.5]);
+        assert_eq!(run.smoothed, [2.0, 1.0], "so short a run is not smoothed");
         assert_eq!(run.tokens_per_sec(), Some(50.0));
         assert_eq!(run.secs_left(), Some(8.0 * 2.0 + 4.0));
         assert_eq!(run.best().map(|best| best.step), Some(2));
         assert_eq!(run.steps_in_words(), "2 of 10 steps");
+    }
+
+    #[test]
+    fn a_short_run_is_smoothed_less_than_a_long_one() {
+        let smoothed = |num_steps: usize| {
+            let mut run = run();
+            if let Some(facts) = &mut run.facts {
+                facts.num_steps = num_steps;
+            }
+            // From 4 to 1 within the first half.
+            (1..=num_steps).for_each(|i| run.hear(&step(i, if 2 * i > num_steps { 1.0 } else { 4.0 })));
+            run.smoothed.last().copied()
+        };
+        for num_steps in [20, 36, 100, 1000] {
+            assert!(smoothed(num_steps).is_some_and(|last| (last - 1.0).abs() < 0.05), "{num_steps} steps");
+        }
     }
 
     #[test]
