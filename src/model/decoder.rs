@@ -182,13 +182,39 @@ impl Decoder {
         ops::cross_entropy(hidden, &self.head, targets, with_gradient)
     }
 
-    fn attention_shape(&self) -> AttentionShape {
+    pub(super) fn attention_shape(&self) -> AttentionShape {
         AttentionShape {
             num_heads: self.spec.num_heads,
             num_kv_heads: self.spec.num_kv_heads,
             head_dim: self.spec.head_dim,
             scale: 1.0 / (self.spec.head_dim as f32).sqrt(),
         }
+    }
+
+    pub(super) fn inverse_frequencies(&self) -> &[f32] {
+        &self.inverse_frequencies
+    }
+
+    pub(super) fn eps(&self) -> f32 {
+        self.spec.rms_norm_eps as f32
+    }
+
+    /// Before the attention, and before the inner layers.
+    pub(super) fn norms(&self, layer: usize) -> (&[f32], &[f32]) {
+        let layer = &self.layers[layer];
+        (&layer.input_norm, &layer.post_attention_norm)
+    }
+
+    pub(super) fn last_norm(&self) -> &[f32] {
+        &self.norm
+    }
+
+    pub(super) fn linear(&self, layer: usize, module: Module) -> &FrozenWeight {
+        &self.layers[layer].linear[module as usize]
+    }
+
+    pub(super) fn head(&self) -> &FrozenWeight {
+        &self.head
     }
 
     /// The blocks; `attend` is given the layer and its q, k (both rotated) and v.
@@ -219,12 +245,19 @@ impl Decoder {
     }
 
     fn embed(&self, ids: &[u32]) -> Result<Tensor> {
+        let mut rows = Vec::new();
+        self.embed_into(ids, &mut rows)?;
+        Tensor::from_vec(rows, (ids.len(), self.spec.hidden_size), &Device::Cpu)
+    }
+
+    /// The embedding of each token, `[num_tokens, hidden_size]`.
+    pub(super) fn embed_into(&self, ids: &[u32], rows: &mut Vec<f32>) -> Result<()> {
         let hidden = self.spec.hidden_size;
-        let mut rows = vec![0.0; ids.len() * hidden];
+        rows.resize(ids.len() * hidden, 0.0);
         for (row, id) in rows.chunks_mut(hidden).zip(ids) {
             self.embedding.row_into(*id as usize, row)?;
         }
-        Tensor::from_vec(rows, (ids.len(), hidden), &Device::Cpu)
+        Ok(())
     }
 }
 

@@ -8,6 +8,8 @@ use rayon::prelude::*;
 
 use super::FrozenWeight;
 use super::linear::{project, project_back};
+use super::product::Isa;
+use super::simd::{exp_all, max, vectorized};
 use super::storage::slice;
 
 /// So many logits exist at a time: 16 MB.
@@ -53,25 +55,21 @@ struct CrossEntropy {
     gradient: Mutex<Option<Vec<f32>>>,
 }
 
-/// Turns a row of logits into `softmax − onehot(target)`, its gradient, and returns its loss.
-fn loss_and_gradient(logits: &mut [f32], target: usize) -> f64 {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let target_logit = logits[target] - max;
-    let mut sum = 0.0f64;
-    for block in logits.chunks_mut(256) {
-        let mut partial = 0.0f32;
-        for logit in block {
-            *logit = (*logit - max).exp();
-            partial += *logit;
+vectorized! {
+    /// Turns a row of logits into `softmax − onehot(target)`, its gradient, and returns its loss.
+    pub fn loss_and_gradient(isa: Isa, logits: &mut [f32], target: usize) -> f64 {
+        let top = max(logits);
+        let target_logit = f64::from(logits[target]) - f64::from(top);
+        let mut sum = 0.0f64;
+        // In parts, so that a large vocabulary keeps its precision.
+        for block in logits.chunks_mut(1024) {
+            sum += f64::from(exp_all(block, 1.0, top));
         }
-        sum += f64::from(partial);
+        let inverse = (1.0 / sum) as f32;
+        logits.iter_mut().for_each(|value| *value *= inverse);
+        logits[target] -= 1.0;
+        sum.ln() - target_logit
     }
-    let inverse = (1.0 / sum) as f32;
-    for value in logits.iter_mut() {
-        *value *= inverse;
-    }
-    logits[target] -= 1.0;
-    sum.ln() - f64::from(target_logit)
 }
 
 impl CustomOp1 for CrossEntropy {
@@ -82,6 +80,7 @@ impl CustomOp1 for CrossEntropy {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let hidden = slice(storage, layout)?;
         let (vocab, width) = (self.weight.rows(), self.weight.cols());
+        let isa = Isa::current();
         let rows_per_chunk = (CHUNK_VALUES / vocab).max(1);
         let mut gradient = vec![0.0; if self.with_gradient { hidden.len() } else { 0 }];
         let mut logits = vec![0.0; rows_per_chunk.min(self.targets.len()) * vocab];
@@ -93,7 +92,7 @@ impl CustomOp1 for CrossEntropy {
             total += logits
                 .par_chunks_mut(vocab)
                 .zip(targets)
-                .map(|(logits, &target)| loss_and_gradient(logits, target as usize))
+                .map(|(logits, &target)| loss_and_gradient(isa, logits, target as usize))
                 // Summed in order, so that the same batch always gives the same bits.
                 .collect::<Vec<_>>()
                 .into_iter()

@@ -7,6 +7,8 @@ use candle_core::quantized::GgmlDType;
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
+use super::product::{Element, Isa};
+
 /// So many values are unpacked at a time: 4 MB, which the caches of a current CPU hold.
 const TILE_VALUES: usize = 1 << 20;
 
@@ -105,6 +107,36 @@ impl FrozenWeight {
         Ok(())
     }
 
+    /// Unpacks rows in the type of a product, `stride` values apart; what is beyond a row's values becomes zero.
+    pub fn unpack_rows<E: Element>(&self, isa: Isa, rows: Range<usize>, stride: usize, out: &mut [E]) -> Result<()> {
+        let row_bytes = row_bytes(self.dtype, self.cols);
+        let blocks = &self.blocks[rows.start * row_bytes..rows.end * row_bytes];
+        if stride == self.cols {
+            return E::unpack(isa, self.dtype, blocks, &mut out[..rows.len() * stride]);
+        }
+        for (blocks, out) in blocks.chunks_exact(row_bytes).zip(out.chunks_exact_mut(stride)) {
+            let (values, padding) = out.split_at_mut(self.cols);
+            E::unpack(isa, self.dtype, blocks, values)?;
+            padding.fill(E::default());
+        }
+        Ok(())
+    }
+
+    /// The same on all threads.
+    pub fn unpack_rows_parallel<E: Element>(
+        &self,
+        isa: Isa,
+        rows: Range<usize>,
+        stride: usize,
+        out: &mut [E],
+    ) -> Result<()> {
+        let rows_per_task = (16_384 / self.cols.max(1)).max(1);
+        out[..rows.len() * stride].par_chunks_mut(rows_per_task * stride).enumerate().try_for_each(|(i, out)| {
+            let start = rows.start + i * rows_per_task;
+            self.unpack_rows(isa, start..start + out.len() / stride, stride, out)
+        })
+    }
+
     fn rows_into(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
         match self.expanded.get() {
             Some(values) => out.copy_from_slice(&values[rows.start * self.cols..rows.end * self.cols]),
@@ -128,7 +160,8 @@ fn row_bytes(dtype: GgmlDType, cols: usize) -> usize {
     cols / dtype.block_size() * dtype.type_size()
 }
 
-fn unpack_blocks(dtype: GgmlDType, blocks: &[u8], out: &mut [f32]) -> Result<()> {
+/// f32 values of blocks of any type.
+pub(super) fn unpack_blocks(dtype: GgmlDType, blocks: &[u8], out: &mut [f32]) -> Result<()> {
     match dtype {
         GgmlDType::F32 => {
             for (out, bytes) in out.iter_mut().zip(blocks.chunks_exact(4)) {

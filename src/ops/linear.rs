@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
 use super::FrozenWeight;
 use super::matmul::{Mat, MatMut, Threads, matmul};
+use super::product::{Back, Isa, Output, Rows, Weights, multiply, multiply_back};
 use super::storage::{slice, with_slice, with_slices};
 
 /// `x · Wᵀ`; `x` is `[num_tokens, in]`, `W` is `[out, in]`.
@@ -53,39 +53,16 @@ fn dense(weight: &FrozenWeight, like: &Tensor) -> Result<Tensor> {
 /// `out = x · Wᵀ`
 pub(super) fn project(x: &[f32], weight: &FrozenWeight, out: &mut [f32]) -> Result<()> {
     let (rows, cols) = (weight.rows(), weight.cols());
-    let num_tokens = x.len() / cols;
-    weight.for_each_tile(|tile_rows, tile| {
-        if num_tokens == 1 {
-            return project_one(x, tile, &mut out[tile_rows]);
-        }
-        let dst = MatMut::strided(&mut out[tile_rows.start..], num_tokens, tile_rows.len(), rows);
-        let w = Mat::new(tile, tile_rows.len(), cols);
-        matmul(dst, Mat::new(x, num_tokens, cols), w.t(), 1.0, false, Threads::All);
-    })
-}
-
-/// The same for a single token: the gemm crate uses one thread for a matrix times a vector.
-fn project_one(x: &[f32], tile: &[f32], out: &mut [f32]) {
-    let cols = x.len();
-    let rows_per_task = out.len().div_ceil(4 * rayon::current_num_threads()).max(1);
-    out.par_chunks_mut(rows_per_task).zip(tile.par_chunks(rows_per_task * cols)).for_each(|(out, tile)| {
-        let num_rows = out.len();
-        let w = Mat::new(tile, num_rows, cols);
-        matmul(MatMut::new(out, 1, num_rows), Mat::new(x, 1, cols), w.t(), 1.0, false, Threads::One);
-    });
+    let x = Rows::new(x, x.len() / cols.max(1), cols, cols);
+    let output = Output { weights: Weights::Frozen(weight), adapter: None, column: 0 };
+    multiply(Isa::current(), x, &[output], out, rows, false)
 }
 
 /// `dx = dy · W`
 pub(super) fn project_back(dy: &[f32], weight: &FrozenWeight, dx: &mut [f32]) -> Result<()> {
-    let (rows, cols) = (weight.rows(), weight.cols());
-    let num_tokens = dy.len() / rows;
-    let mut is_first = true;
-    weight.for_each_tile(|tile_rows, tile| {
-        let dy = Mat::strided(&dy[tile_rows.start..], num_tokens, tile_rows.len(), rows);
-        let w = Mat::new(tile, tile_rows.len(), cols);
-        matmul(MatMut::new(dx, num_tokens, cols), dy, w, 1.0, !is_first, Threads::All);
-        is_first = false;
-    })
+    let rows = weight.rows();
+    let dy = Rows::new(dy, dy.len() / rows.max(1), rows, rows);
+    multiply_back(Isa::current(), &[Back { dy, weight, adapter: None }], dx, false)
 }
 
 struct Linear {

@@ -10,9 +10,11 @@ pub mod cross_entropy;
 pub mod frozen;
 pub mod linear;
 pub mod matmul;
+pub mod product;
 pub mod rms_norm;
 pub mod rope;
 pub mod segments;
+mod simd;
 pub mod storage;
 pub mod swiglu;
 #[cfg(test)]

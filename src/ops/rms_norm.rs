@@ -5,6 +5,8 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::product::Isa;
+use super::simd::{dot, vectorized};
 use super::storage::{slice, with_slices};
 
 /// `x / sqrt(mean(x²) + eps) · weight`, row by row. `x` is `[num_tokens, hidden]`, `weight` holds `hidden` values.
@@ -22,16 +24,41 @@ pub fn rms_norm_plain(x: &Tensor, weight: &Arc<[f32]>, eps: f64) -> Result<Tenso
     x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.broadcast_mul(&weight)
 }
 
+/// `1 / rms(x)`
+#[inline(always)]
+fn inverse_rms(x: &[f32], eps: f32) -> f32 {
+    1.0 / (dot(x, x) / x.len() as f32 + eps).sqrt()
+}
+
+vectorized! {
+    /// One row: `x / rms(x) · weight`.
+    pub fn normalize_row(isa: Isa, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+        let scale = inverse_rms(x, eps);
+        for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+            *out = x * scale * weight;
+        }
+    }
+
+    /// Adds the gradient at a row's `x` to `dx`.
+    pub fn normalize_row_back(isa: Isa, x: &[f32], weight: &[f32], eps: f32, grad: &[f32], dx: &mut [f32]) {
+        // With s = 1/rms: dx = s·(g·w) − x·s³/n·Σ(g·w·x).
+        let scale = inverse_rms(x, eps);
+        let mut sums = [0.0f32; 32];
+        for ((x, g), w) in x.chunks(32).zip(grad.chunks(32)).zip(weight.chunks(32)) {
+            for (i, sum) in sums[..x.len()].iter_mut().enumerate() {
+                *sum += x[i] * g[i] * w[i];
+            }
+        }
+        let shrink = sums.iter().sum::<f32>() * scale * scale * scale / x.len() as f32;
+        for (((dx, x), g), w) in dx.iter_mut().zip(x).zip(grad).zip(weight) {
+            *dx += g * w * scale - x * shrink;
+        }
+    }
+}
+
 struct RmsNorm {
     weight: Arc<[f32]>,
     eps: f32,
-}
-
-impl RmsNorm {
-    fn inverse_rms(&self, row: &[f32]) -> f32 {
-        let sum: f32 = row.iter().map(|v| v * v).sum();
-        1.0 / (sum / row.len() as f32 + self.eps).sqrt()
-    }
 }
 
 impl CustomOp1 for RmsNorm {
@@ -41,32 +68,22 @@ impl CustomOp1 for RmsNorm {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = slice(storage, layout)?;
-        let hidden = self.weight.len();
+        let (hidden, isa) = (self.weight.len(), Isa::current());
         let mut out = vec![0.0; x.len()];
-        out.par_chunks_mut(hidden).zip(x.par_chunks(hidden)).for_each(|(out, x)| {
-            let scale = self.inverse_rms(x);
-            for ((out, x), weight) in out.iter_mut().zip(x).zip(&*self.weight) {
-                *out = x * scale * weight;
-            }
-        });
+        out.par_chunks_mut(hidden)
+            .zip(x.par_chunks(hidden))
+            .for_each(|(out, x)| normalize_row(isa, x, &self.weight, self.eps, out));
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
 
     fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let hidden = self.weight.len();
+        let (hidden, isa) = (self.weight.len(), Isa::current());
         let dx = with_slices([x, grad], |[x, grad]| {
             let mut dx = vec![0.0; x.len()];
-            dx.par_chunks_mut(hidden).zip(x.par_chunks(hidden)).zip(grad.par_chunks(hidden)).for_each(
-                |((dx, x), grad)| {
-                    // With s = 1/rms: dx = s·(g·w) − x·s³/n·Σ(g·w·x).
-                    let scale = self.inverse_rms(x);
-                    let dot: f32 = grad.iter().zip(&*self.weight).zip(x).map(|((g, w), x)| g * w * x).sum();
-                    let shrink = dot * scale * scale * scale / hidden as f32;
-                    for (((dx, x), g), w) in dx.iter_mut().zip(x).zip(grad).zip(&*self.weight) {
-                        *dx = g * w * scale - x * shrink;
-                    }
-                },
-            );
+            dx.par_chunks_mut(hidden)
+                .zip(x.par_chunks(hidden))
+                .zip(grad.par_chunks(hidden))
+                .for_each(|((dx, x), grad)| normalize_row_back(isa, x, &self.weight, self.eps, grad, dx));
             dx
         })?;
         Ok(Some(Tensor::from_vec(dx, x.shape(), x.device())?))

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::product::Isa;
+use super::simd::vectorized;
 use super::storage::{slice, with_slice};
 
 /// Cosines and sines for the positions of one batch.
@@ -27,23 +29,26 @@ impl RopeTable {
         }
     }
 
-    /// Rotates every head of every row; `sign` −1 turns back.
-    fn rotate(&self, x: &[f32], width: usize, sign: f32) -> Vec<f32> {
+    /// Rotates the heads in the first `width` values of every row in place; rows lie `stride` apart. `sign` −1 turns
+    /// back.
+    pub fn rotate(&self, isa: Isa, rows: &mut [f32], stride: usize, width: usize, sign: f32) {
         let half = self.head_dim / 2;
-        let mut out = vec![0.0; x.len()];
         let tables = self.cos.par_chunks(half).zip(self.sin.par_chunks(half));
-        out.par_chunks_mut(width).zip(x.par_chunks(width)).zip(tables).for_each(|((out, x), (cos, sin))| {
-            for (out, x) in out.chunks_mut(self.head_dim).zip(x.chunks(self.head_dim)) {
-                let (x1, x2) = x.split_at(half);
-                let (out1, out2) = out.split_at_mut(half);
-                for i in 0..half {
-                    let sin = sign * sin[i];
-                    out1[i] = x1[i] * cos[i] - x2[i] * sin;
-                    out2[i] = x2[i] * cos[i] + x1[i] * sin;
-                }
+        rows.par_chunks_mut(stride).zip(tables).with_min_len(16).for_each(|(row, (cos, sin))| {
+            for head in row[..width].chunks_mut(self.head_dim) {
+                rotate_head(isa, head, cos, sin, sign);
             }
         });
-        out
+    }
+}
+
+vectorized! {
+    fn rotate_head(isa: Isa, head: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) {
+        let (x1, x2) = head.split_at_mut(cos.len());
+        for (((x1, x2), cos), sin) in x1.iter_mut().zip(x2).zip(cos).zip(sin) {
+            let sin = sign * sin;
+            (*x1, *x2) = (*x1 * cos - *x2 * sin, *x2 * cos + *x1 * sin);
+        }
     }
 }
 
@@ -83,13 +88,15 @@ impl CustomOp1 for Rope {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let out = self.table.rotate(slice(storage, layout)?, self.width, 1.0);
+        let mut out = slice(storage, layout)?.to_vec();
+        self.table.rotate(Isa::current(), &mut out, self.width, self.width, 1.0);
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
 
     /// A rotation's gradient is turned back by the same angle.
     fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let dx = with_slice(grad, |grad| self.table.rotate(grad, self.width, -1.0))?;
+        let mut dx = with_slice(grad, <[f32]>::to_vec)?;
+        self.table.rotate(Isa::current(), &mut dx, self.width, self.width, -1.0);
         Ok(Some(Tensor::from_vec(dx, x.shape(), x.device())?))
     }
 }

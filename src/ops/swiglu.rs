@@ -3,6 +3,8 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::product::Isa;
+use super::simd::{sigmoid, vectorized};
 use super::storage::{slice, with_slices};
 
 /// Values a task works on.
@@ -21,11 +23,25 @@ pub fn swiglu_plain(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
     gate.silu()? * up
 }
 
-struct SwiGlu;
+vectorized! {
+    /// `silu(gate) · up` of a row.
+    pub fn swiglu_row(isa: Isa, gate: &[f32], up: &[f32], out: &mut [f32]) {
+        for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+            *out = gate * sigmoid(*gate) * up;
+        }
+    }
 
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
+    /// The gradients at `gate` and `up` for a gradient at the result.
+    pub fn swiglu_row_back(isa: Isa, gate: &[f32], up: &[f32], grad: &[f32], dgate: &mut [f32], dup: &mut [f32]) {
+        for ((((gate, up), grad), dgate), dup) in gate.iter().zip(up).zip(grad).zip(dgate).zip(dup) {
+            let s = sigmoid(*gate);
+            *dgate = grad * up * s * (1.0 + gate * (1.0 - s));
+            *dup = grad * gate * s;
+        }
+    }
 }
+
+struct SwiGlu;
 
 impl CustomOp2 for SwiGlu {
     fn name(&self) -> &'static str {
@@ -37,13 +53,10 @@ impl CustomOp2 for SwiGlu {
         if gate.len() != up.len() {
             candle_core::bail!("swiglu: gate {:?} and up {:?} differ in shape", l1.shape(), l2.shape());
         }
+        let isa = Isa::current();
         let mut out = vec![0.0; gate.len()];
         out.par_chunks_mut(CHUNK).zip(gate.par_chunks(CHUNK)).zip(up.par_chunks(CHUNK)).for_each(
-            |((out, gate), up)| {
-                for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-                    *out = gate * sigmoid(*gate) * up;
-                }
-            },
+            |((out, gate), up)| swiglu_row(isa, gate, up, out),
         );
         Ok((CpuStorage::F32(out), l1.shape().clone()))
     }
@@ -59,12 +72,9 @@ impl CustomOp2 for SwiGlu {
             let (mut dgate, mut dup) = (vec![0.0; gate.len()], vec![0.0; gate.len()]);
             let outputs = dgate.par_chunks_mut(CHUNK).zip(dup.par_chunks_mut(CHUNK));
             let inputs = gate.par_chunks(CHUNK).zip(up.par_chunks(CHUNK)).zip(grad.par_chunks(CHUNK));
+            let isa = Isa::current();
             outputs.zip(inputs).for_each(|((dgate, dup), ((gate, up), grad))| {
-                for i in 0..grad.len() {
-                    let s = sigmoid(gate[i]);
-                    dgate[i] = grad[i] * up[i] * s * (1.0 + gate[i] * (1.0 - s));
-                    dup[i] = grad[i] * gate[i] * s;
-                }
+                swiglu_row_back(isa, gate, up, grad, dgate, dup);
             });
             (dgate, dup)
         })?;

@@ -1,0 +1,161 @@
+//! The adapter's weights, packed for the products of both directions.
+
+use candle_core::Result;
+
+use crate::model::lora::LoraAdapter;
+use crate::model::{ModelSpec, Module};
+use crate::ops::product::{Element, Isa, Panels};
+use crate::ops::storage::with_slices;
+
+/// Linear layers that read the same input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    Qkv,
+    Output,
+    GateUp,
+    Down,
+}
+
+impl Group {
+    pub const ALL: [Self; 4] = [Self::Qkv, Self::Output, Self::GateUp, Self::Down];
+
+    pub fn modules(self) -> &'static [Module] {
+        match self {
+            Self::Qkv => &[Module::QProj, Module::KProj, Module::VProj],
+            Self::Output => &[Module::OProj],
+            Self::GateUp => &[Module::GateProj, Module::UpProj],
+            Self::Down => &[Module::DownProj],
+        }
+    }
+
+    /// The first column of each module in the group's result, and the result's width.
+    pub fn columns(self, spec: &ModelSpec) -> (Vec<usize>, usize) {
+        let mut width = 0;
+        let columns = self
+            .modules()
+            .iter()
+            .map(|module| {
+                let start = width;
+                width += module.shape(spec).0;
+                start
+            })
+            .collect();
+        (columns, width)
+    }
+}
+
+/// One module's pair.
+pub struct PackedPair<E> {
+    pub module: Module,
+    /// The first of its columns in the group's `x·Aᵀ`.
+    pub column: usize,
+    /// Where its gradients are: A here, B next.
+    pub gradient: usize,
+    /// `scale · Bᵀ`: `[r, out]`
+    pub b: Panels<E>,
+    /// `scale · B`: `[out, r]`, for the way back.
+    pub b_back: Panels<E>,
+    /// `A`: `[r, in]`, for the way back.
+    pub a_back: Panels<E>,
+}
+
+/// The pairs of a group of one block.
+pub struct PackedGroup<E> {
+    pub pairs: Vec<PackedPair<E>>,
+    /// All `Aᵀ` side by side: `[in, width]`.
+    pub a: Panels<E>,
+    /// Columns of `x·Aᵀ`, each pair's padded to whole groups of depth.
+    pub width: usize,
+}
+
+impl<E> Default for PackedGroup<E>
+where
+    Panels<E>: Default,
+{
+    fn default() -> Self {
+        Self { pairs: Vec::new(), a: Panels::default(), width: 0 }
+    }
+}
+
+impl<E> PackedGroup<E> {
+    pub fn pair(&self, module: Module) -> Option<&PackedPair<E>> {
+        self.pairs.iter().find(|pair| pair.module == module)
+    }
+}
+
+/// All groups of all blocks.
+pub struct PackedAdapter<E> {
+    pub r: usize,
+    pub scale: f32,
+    layers: Vec<[PackedGroup<E>; Group::ALL.len()]>,
+}
+
+impl<E> Default for PackedAdapter<E> {
+    fn default() -> Self {
+        Self { r: 0, scale: 0.0, layers: Vec::new() }
+    }
+}
+
+impl<E: Element> PackedAdapter<E> {
+    pub fn group(&self, layer: usize, group: Group) -> &PackedGroup<E> {
+        &self.layers[layer][group as usize]
+    }
+
+    pub fn set(&mut self, isa: Isa, spec: &ModelSpec, adapter: &LoraAdapter) -> Result<()> {
+        self.r = adapter.config.r;
+        self.scale = adapter.config.scale() as f32;
+        self.layers.resize_with(spec.num_layers, Default::default);
+        let mut gradient = 0;
+        for (layer, groups) in self.layers.iter_mut().enumerate() {
+            for group in Group::ALL {
+                groups[group as usize].set(isa, spec, adapter, layer, group, &mut gradient)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<E: Element> PackedGroup<E> {
+    fn set(
+        &mut self,
+        isa: Isa,
+        spec: &ModelSpec,
+        adapter: &LoraAdapter,
+        layer: usize,
+        group: Group,
+        gradient: &mut usize,
+    ) -> Result<()> {
+        let (r, scale) = (adapter.config.r, adapter.config.scale() as f32);
+        let padded = r.next_multiple_of(E::GROUP);
+        let mut old: Vec<_> = std::mem::take(&mut self.pairs);
+        let mut all_a = Vec::new();
+        self.width = 0;
+        for module in group.modules() {
+            let Some(pair) = adapter.pair(layer, *module) else { continue };
+            let (outputs, inputs) = module.shape(spec);
+            let mut packed = old.pop().unwrap_or_else(|| PackedPair {
+                module: *module,
+                column: 0,
+                gradient: 0,
+                b: Panels::default(),
+                b_back: Panels::default(),
+                a_back: Panels::default(),
+            });
+            (packed.module, packed.column, packed.gradient) = (*module, self.width, *gradient);
+            with_slices([&pair.a, &pair.b], |[a, b]| {
+                packed.b.set_transposed(isa, b, outputs, r, scale);
+                packed.b_back.set(isa, b, outputs, r, scale);
+                packed.a_back.set(isa, a, r, inputs, 1.0);
+                all_a.extend_from_slice(a);
+                all_a.resize((self.width + padded) * inputs, 0.0);
+            })?;
+            self.width += padded;
+            *gradient += 2;
+            self.pairs.push(packed);
+        }
+        if let (Some(module), true) = (group.modules().first(), self.width > 0) {
+            self.a.set_transposed(isa, &all_a, self.width, module.shape(spec).1, 1.0);
+        }
+        Ok(())
+    }
+}

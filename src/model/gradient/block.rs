@@ -1,0 +1,330 @@
+//! One decoder block, forward and backward.
+
+use candle_core::Result;
+use rayon::prelude::*;
+
+use super::adapter::{Group, PackedAdapter};
+use crate::model::{Decoder, Module};
+use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_back};
+use crate::ops::product::{Back, Element, Isa, Operand, Output, Rows, Weights};
+use crate::ops::product::{multiply, multiply_back, multiply_transposed};
+use crate::ops::rms_norm::{normalize_row, normalize_row_back};
+use crate::ops::swiglu::{swiglu_row, swiglu_row_back};
+use crate::ops::{RopeTable, Segments};
+
+/// Rows that a task of an element-wise pass takes at least.
+const MIN_ROWS: usize = 8;
+
+/// What a block's backward needs of its forward, besides its input.
+#[derive(Default)]
+pub struct Kept<E> {
+    /// Rotated queries and keys, and values: `[num_tokens, q + 2 · kv]`.
+    qkv: Operand<E>,
+    /// Of the attention's softmax, `[num_tokens, num_heads]`.
+    log_sums: Vec<f32>,
+    /// The attention's result, `[num_tokens, q]`.
+    attention: Operand<E>,
+    /// The residual stream between attention and the inner layers, `[num_tokens, hidden]`.
+    middle: Operand<E>,
+    /// `[num_tokens, 2 · inner]`
+    gate_up: Operand<E>,
+    /// `x·Aᵀ` of each group.
+    xa: [Vec<f32>; Group::ALL.len()],
+}
+
+/// Buffers that every block uses anew.
+#[derive(Default)]
+pub struct Work<E> {
+    normed: Operand<E>,
+    inner: Operand<E>,
+    dy: Operand<E>,
+    d_gate_up: Operand<E>,
+    qkv: Vec<f32>,
+    wide: Vec<f32>,
+    attention: Vec<f32>,
+    d_attention: Vec<f32>,
+    d_hidden: Vec<f32>,
+    d_qkv: Vec<f32>,
+    scratch: Scratch<E>,
+}
+
+/// Of the adapter's part in a linear layer.
+#[derive(Default)]
+struct Scratch<E> {
+    /// `x·Aᵀ`
+    xa: Operand<E>,
+    /// `scale · dy·B`
+    dxa: Vec<f32>,
+    dxa_operand: Operand<E>,
+    /// `[r, out]`
+    db: Vec<f32>,
+}
+
+/// What all blocks of a pass share.
+pub struct BlockPass<'a> {
+    pub decoder: &'a Decoder,
+    pub isa: Isa,
+    pub segments: &'a Segments,
+    pub table: &'a RopeTable,
+}
+
+impl BlockPass<'_> {
+    /// `x += attention(norm(x)); x += inner(norm(x))`
+    pub fn forward<E: Element>(
+        &self,
+        layer: usize,
+        adapter: Option<&PackedAdapter<E>>,
+        x: &mut [f32],
+        kept: &mut Kept<E>,
+        work: &mut Work<E>,
+    ) -> Result<()> {
+        let (spec, isa, n) = (self.decoder.spec(), self.isa, self.segments.num_tokens());
+        let (input_norm, post_attention_norm) = self.decoder.norms(layer);
+        let shape = self.decoder.attention_shape();
+        let (q_width, kv_width, inner) = (shape.q_width(), shape.kv_width(), spec.intermediate_size);
+        let qkv_width = q_width + 2 * kv_width;
+        let Work { normed, qkv, attention, wide, scratch, .. } = work;
+        let linear = |group, x: Rows<'_, E>, xa: &mut _, out: &mut [f32], add, scratch: &mut _| {
+            self.linear(layer, group, adapter, x, xa, out, add, scratch)
+        };
+
+        self.normalize(x, input_norm, normed);
+        qkv.resize(n * qkv_width, 0.0);
+        linear(Group::Qkv, normed.view(), &mut kept.xa[0], qkv, false, scratch)?;
+        self.table.rotate(isa, qkv, qkv_width, q_width + kv_width, 1.0);
+        kept.qkv.set(isa, qkv, n, qkv_width);
+        attention.resize(n * q_width, 0.0);
+        kept.log_sums.resize(n * shape.num_heads, 0.0);
+        attend(isa, shape, self.segments, inputs(qkv, q_width, kv_width), attention, &mut kept.log_sums);
+        kept.attention.set(isa, attention, n, q_width);
+        linear(Group::Output, kept.attention.view(), &mut kept.xa[1], x, true, scratch)?;
+        kept.middle.set(isa, x, n, spec.hidden_size);
+
+        self.normalize(x, post_attention_norm, normed);
+        wide.resize(n * 2 * inner, 0.0);
+        linear(Group::GateUp, normed.view(), &mut kept.xa[2], wide, false, scratch)?;
+        kept.gate_up.set(isa, wide, n, 2 * inner);
+        self.inner(&kept.gate_up, inner, &mut work.inner);
+        linear(Group::Down, work.inner.view(), &mut kept.xa[3], x, true, scratch)
+    }
+
+    /// `dx` is the gradient at the block's result and becomes that at its input.
+    #[expect(clippy::too_many_arguments, reason = "a block's state, whose parts have different owners")]
+    pub fn backward<E: Element>(
+        &self,
+        layer: usize,
+        adapter: Option<&PackedAdapter<E>>,
+        input: &Operand<E>,
+        kept: &Kept<E>,
+        work: &mut Work<E>,
+        dx: &mut [f32],
+        gradients: &mut [Vec<f32>],
+    ) -> Result<()> {
+        let (spec, isa, n) = (self.decoder.spec(), self.isa, self.segments.num_tokens());
+        let (input_norm, post_attention_norm) = self.decoder.norms(layer);
+        let shape = self.decoder.attention_shape();
+        let (q_width, kv_width, inner) = (shape.q_width(), shape.kv_width(), spec.intermediate_size);
+        let Work { normed, dy, d_gate_up, qkv, wide, attention, d_attention, d_hidden, d_qkv, scratch, .. } = work;
+        let mut linear_back = |group, dy: &Operand<E>, x: Rows<'_, E>, xa: &[f32], dx: &mut [f32], scratch: &mut _| {
+            self.linear_back(layer, group, adapter, dy, x, xa, dx, gradients, scratch)
+        };
+
+        dy.set(isa, dx, n, spec.hidden_size);
+        self.inner(&kept.gate_up, inner, &mut work.inner);
+        wide.resize(n * inner, 0.0);
+        linear_back(Group::Down, dy, work.inner.view(), &kept.xa[3], wide, scratch)?;
+        self.inner_back(&kept.gate_up, inner, wide, d_gate_up);
+        self.normalize_kept(&kept.middle, post_attention_norm, normed);
+        d_hidden.resize(n * spec.hidden_size, 0.0);
+        linear_back(Group::GateUp, d_gate_up, normed.view(), &kept.xa[2], d_hidden, scratch)?;
+        self.normalize_back(&kept.middle, post_attention_norm, d_hidden, dx);
+
+        dy.set(isa, dx, n, spec.hidden_size);
+        d_attention.resize(n * q_width, 0.0);
+        linear_back(Group::Output, dy, kept.attention.view(), &kept.xa[1], d_attention, scratch)?;
+        kept.qkv.widen_into(isa, qkv);
+        kept.attention.widen_into(isa, attention);
+        d_qkv.resize(qkv.len(), 0.0);
+        let forward =
+            Forward { inputs: inputs(qkv, q_width, kv_width), out: attention, log_sums: &kept.log_sums };
+        let places = Gradients::side_by_side(d_qkv, shape);
+        attend_back(isa, shape, self.segments, forward, d_attention, places);
+        let qkv_width = q_width + 2 * kv_width;
+        self.table.rotate(isa, d_qkv, qkv_width, q_width + kv_width, -1.0);
+        dy.set(isa, d_qkv, n, qkv_width);
+        self.normalize_kept(input, input_norm, normed);
+        linear_back(Group::Qkv, dy, normed.view(), &kept.xa[0], d_hidden, scratch)?;
+        self.normalize_back(input, input_norm, d_hidden, dx);
+        Ok(())
+    }
+
+    /// `out = x·Wᵀ + scale · x·Aᵀ·Bᵀ` for every layer of the group, or `out += …`; keeps `x·Aᵀ`.
+    #[expect(clippy::too_many_arguments, reason = "as above")]
+    fn linear<E: Element>(
+        &self,
+        layer: usize,
+        group: Group,
+        adapter: Option<&PackedAdapter<E>>,
+        x: Rows<'_, E>,
+        kept_xa: &mut Vec<f32>,
+        out: &mut [f32],
+        accumulate: bool,
+        scratch: &mut Scratch<E>,
+    ) -> Result<()> {
+        let isa = self.isa;
+        let packed = adapter.map(|adapter| (adapter.group(layer, group), adapter.r));
+        if let Some((packed, _)) = packed
+            && packed.width > 0
+        {
+            kept_xa.resize(x.num_rows() * packed.width, 0.0);
+            let output = Output { weights: Weights::Packed(&packed.a), adapter: None, column: 0 };
+            multiply(isa, x, &[output], kept_xa, packed.width, false)?;
+            scratch.xa.set(isa, kept_xa, x.num_rows(), packed.width);
+        }
+        let (columns, width) = group.columns(self.decoder.spec());
+        let outputs = group.modules().iter().zip(columns).map(|(module, column)| {
+            let pair = packed.and_then(|(packed, r)| Some((packed.pair(*module)?, r)));
+            let adapter = pair.map(|(pair, r)| (scratch.xa.columns(pair.column, r), &pair.b));
+            Output { weights: Weights::Frozen(self.decoder.linear(layer, *module)), adapter, column }
+        });
+        multiply(isa, x, &outputs.collect::<Vec<_>>(), out, width, accumulate)
+    }
+
+    /// The gradient at the group's input, and at its adapters' weights.
+    #[expect(clippy::too_many_arguments, reason = "as above")]
+    fn linear_back<E: Element>(
+        &self,
+        layer: usize,
+        group: Group,
+        adapter: Option<&PackedAdapter<E>>,
+        dy: &Operand<E>,
+        x: Rows<'_, E>,
+        xa: &[f32],
+        dx: &mut [f32],
+        gradients: &mut [Vec<f32>],
+        scratch: &mut Scratch<E>,
+    ) -> Result<()> {
+        let (isa, spec, n) = (self.isa, self.decoder.spec(), self.segments.num_tokens());
+        let (columns, _) = group.columns(spec);
+        let packed = adapter.map(|adapter| (adapter, adapter.group(layer, group)));
+        let dy_of = |module: Module, column: usize| dy.columns(column, module.shape(spec).0);
+        if let Some((adapter, packed)) = packed
+            && packed.width > 0
+        {
+            scratch.dxa.clear();
+            scratch.dxa.resize(n * packed.width, 0.0);
+            for (module, column) in group.modules().iter().zip(&columns) {
+                let Some(pair) = packed.pair(*module) else { continue };
+                let (dy, (outputs, inputs), r) = (dy_of(*module, *column), module.shape(spec), adapter.r);
+                let output = Output { weights: Weights::Packed(&pair.b_back), adapter: None, column: pair.column };
+                multiply(isa, dy, &[output], &mut scratch.dxa, packed.width, false)?;
+                // dB = scale · dyᵀ·(x·Aᵀ), made as its transpose, whose rows are few.
+                scratch.db.resize(r * outputs, 0.0);
+                let xa = xa.get(pair.column..).unwrap_or_default();
+                multiply_transposed(isa, xa, packed.width, r, dy, &mut scratch.db, adapter.scale, false);
+                add_transposed(&scratch.db, r, outputs, &mut gradients[pair.gradient + 1]);
+                // dA = (scale · dy·B)ᵀ·x
+                let dxa = scratch.dxa.get(pair.column..).unwrap_or_default();
+                let da = &mut gradients[pair.gradient][..r * inputs];
+                multiply_transposed(isa, dxa, packed.width, r, x, da, 1.0, true);
+            }
+            scratch.dxa_operand.set(isa, &scratch.dxa, n, packed.width);
+        }
+        let terms = group.modules().iter().zip(&columns).map(|(module, column)| {
+            let pair = packed.and_then(|(adapter, packed)| Some((packed.pair(*module)?, adapter.r)));
+            let adapter = pair.map(|(pair, r)| (scratch.dxa_operand.columns(pair.column, r), &pair.a_back));
+            Back { dy: dy_of(*module, *column), weight: self.decoder.linear(layer, *module), adapter }
+        });
+        multiply_back(isa, &terms.collect::<Vec<_>>(), dx, false)
+    }
+
+    fn normalize<E: Element>(&self, x: &[f32], weight: &[f32], out: &mut Operand<E>) {
+        let (isa, eps, hidden) = (self.isa, self.decoder.eps(), weight.len());
+        out.resize(x.len() / hidden, hidden);
+        let stride = out.stride();
+        out.data_mut().par_chunks_mut(stride).zip(x.par_chunks(hidden)).with_min_len(MIN_ROWS).for_each_init(
+            || vec![0.0; hidden],
+            |normed, (out, x)| {
+                normalize_row(isa, x, weight, eps, normed);
+                E::narrow(isa, normed, &mut out[..hidden]);
+            },
+        );
+    }
+
+    /// The same from values that were kept.
+    fn normalize_kept<E: Element>(&self, x: &Operand<E>, weight: &[f32], out: &mut Operand<E>) {
+        let (isa, eps, hidden) = (self.isa, self.decoder.eps(), weight.len());
+        out.resize(self.segments.num_tokens(), hidden);
+        let stride = out.stride();
+        out.data_mut().par_chunks_mut(stride).zip(x.data().par_chunks(stride)).with_min_len(MIN_ROWS).for_each_init(
+            || (vec![0.0; hidden], vec![0.0; hidden]),
+            |(wide, normed), (out, x)| {
+                E::widen_all(isa, &x[..hidden], wide);
+                normalize_row(isa, wide, weight, eps, normed);
+                E::narrow(isa, normed, &mut out[..hidden]);
+            },
+        );
+    }
+
+    /// Adds to `dx` what comes back through a norm.
+    fn normalize_back<E: Element>(&self, x: &Operand<E>, weight: &[f32], grad: &[f32], dx: &mut [f32]) {
+        let (isa, eps, hidden) = (self.isa, self.decoder.eps(), weight.len());
+        let rows = dx.par_chunks_mut(hidden).zip(grad.par_chunks(hidden)).zip(x.data().par_chunks(x.stride()));
+        rows.with_min_len(MIN_ROWS).for_each_init(
+            || vec![0.0; hidden],
+            |wide, ((dx, grad), x)| {
+                E::widen_all(isa, &x[..hidden], wide);
+                normalize_row_back(isa, wide, weight, eps, grad, dx);
+            },
+        );
+    }
+
+    /// `silu(gate) · up`
+    fn inner<E: Element>(&self, gate_up: &Operand<E>, inner: usize, out: &mut Operand<E>) {
+        let isa = self.isa;
+        out.resize(self.segments.num_tokens(), inner);
+        let stride = out.stride();
+        let rows = out.data_mut().par_chunks_mut(stride).zip(gate_up.data().par_chunks(gate_up.stride()));
+        rows.with_min_len(MIN_ROWS).for_each_init(
+            || (vec![0.0; 2 * inner], vec![0.0; inner]),
+            |(wide, result), (out, gate_up)| {
+                E::widen_all(isa, &gate_up[..2 * inner], wide);
+                let (gate, up) = wide.split_at(inner);
+                swiglu_row(isa, gate, up, result);
+                E::narrow(isa, result, &mut out[..inner]);
+            },
+        );
+    }
+
+    fn inner_back<E: Element>(&self, gate_up: &Operand<E>, inner: usize, grad: &[f32], out: &mut Operand<E>) {
+        let isa = self.isa;
+        out.resize(self.segments.num_tokens(), 2 * inner);
+        let stride = out.stride();
+        let rows = out.data_mut().par_chunks_mut(stride).zip(gate_up.data().par_chunks(stride));
+        rows.zip(grad.par_chunks(inner)).with_min_len(MIN_ROWS).for_each_init(
+            || (vec![0.0; 2 * inner], vec![0.0; 2 * inner]),
+            |(wide, result), ((out, gate_up), grad)| {
+                E::widen_all(isa, &gate_up[..2 * inner], wide);
+                let ((gate, up), (d_gate, d_up)) = (wide.split_at(inner), result.split_at_mut(inner));
+                swiglu_row_back(isa, gate, up, grad, d_gate, d_up);
+                E::narrow(isa, result, &mut out[..2 * inner]);
+            },
+        );
+    }
+}
+
+/// Queries, keys and values side by side.
+fn inputs(qkv: &[f32], q_width: usize, kv_width: usize) -> Inputs<'_> {
+    let stride = q_width + 2 * kv_width;
+    let from = |column: usize| Heads { values: qkv.get(column..).unwrap_or_default(), stride };
+    Inputs { q: from(0), k: from(q_width), v: from(q_width + kv_width) }
+}
+
+/// `to[col, row] += from[row, col]`
+fn add_transposed(from: &[f32], rows: usize, cols: usize, to: &mut [f32]) {
+    for (col, to) in to.chunks_exact_mut(rows).enumerate() {
+        for (row, to) in to.iter_mut().enumerate() {
+            *to += from[row * cols + col];
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The last norm, the output head and the loss, on supervised rows only.
+
+use candle_core::Result;
+use rayon::prelude::*;
+
+use super::Supervised;
+use super::block::BlockPass;
+use crate::ops::cross_entropy::loss_and_gradient;
+use crate::ops::product::{Back, Element, Operand, Output, Weights, multiply, multiply_back};
+use crate::ops::rms_norm::{normalize_row, normalize_row_back};
+
+/// So many logits exist at a time: enough rows to be worth unpacking the head's weights.
+const CHUNK_VALUES: usize = 12 << 20;
+
+/// Buffers that are used anew.
+#[derive(Default)]
+pub struct HeadWork<E> {
+    normed: Vec<f32>,
+    hidden: Operand<E>,
+    logits: Vec<f32>,
+    d_logits: Operand<E>,
+    d_hidden: Vec<f32>,
+}
+
+impl<E: Element> HeadWork<E> {
+    /// The summed cross-entropy of the supervised rows of `x`; with a weight, adds that times the gradient at `x` to the
+    /// matrix beside it.
+    pub fn loss(
+        &mut self,
+        pass: &BlockPass<'_>,
+        x: &[f32],
+        batch: Supervised<'_>,
+        mut gradient: Option<(f32, &mut Vec<f32>)>,
+    ) -> Result<f64> {
+        let (isa, head, norm, eps) = (pass.isa, pass.decoder.head(), pass.decoder.last_norm(), pass.decoder.eps());
+        let (vocab, hidden) = (head.rows(), head.cols());
+        let row_of = |row: u32| &x[row as usize * hidden..][..hidden];
+        let rows_per_chunk = (CHUNK_VALUES / vocab.max(1)).max(1);
+        let mut total = 0.0;
+        for (rows, targets) in batch.rows.chunks(rows_per_chunk).zip(batch.targets.chunks(rows_per_chunk)) {
+            let num = rows.len();
+            self.normed.resize(num * hidden, 0.0);
+            self.normed
+                .par_chunks_mut(hidden)
+                .zip(rows)
+                .for_each(|(normed, row)| normalize_row(isa, row_of(*row), norm, eps, normed));
+            self.hidden.set(isa, &self.normed, num, hidden);
+            self.logits.resize(num * vocab, 0.0);
+            let output = Output { weights: Weights::Frozen(head), adapter: None, column: 0 };
+            multiply(isa, self.hidden.view(), &[output], &mut self.logits, vocab, false)?;
+            let losses: Vec<f64> = self
+                .logits
+                .par_chunks_mut(vocab)
+                .zip(targets)
+                .map(|(logits, target)| loss_and_gradient(isa, logits, *target as usize))
+                .collect();
+            // Summed in order, so that the same batch always gives the same bits.
+            total += losses.iter().sum::<f64>();
+            let Some((weight, dx)) = &mut gradient else { continue };
+            self.d_logits.set(isa, &self.logits, num, vocab);
+            self.d_hidden.resize(num * hidden, 0.0);
+            let term = Back { dy: self.d_logits.view(), weight: head, adapter: None };
+            multiply_back(isa, &[term], &mut self.d_hidden, false)?;
+            for (row, grad) in rows.iter().zip(self.d_hidden.chunks_exact_mut(hidden)) {
+                grad.iter_mut().for_each(|grad| *grad *= *weight);
+                let dx = &mut dx[*row as usize * hidden..][..hidden];
+                normalize_row_back(isa, row_of(*row), norm, eps, grad, dx);
+            }
+        }
+        Ok(total)
+    }
+}

@@ -1,0 +1,289 @@
+//! Causal attention by blocks of queries, on plain slices: the scores of a block exist, those of a sequence never do. The
+//! backward pass makes the scores again from the kept logarithm of each softmax's sum (Dao et al. 2022).
+
+use std::marker::PhantomData;
+
+use rayon::prelude::*;
+
+use super::{AttentionShape, Segments};
+use crate::ops::product::{Isa, Left, Right, Shared, Target, multiply_tile_by_tile, transpose_for_tiles};
+use crate::ops::simd::{dot, exp_all, max, vectorized};
+
+/// Queries whose scores exist at a time.
+const BLOCK: usize = 64;
+
+/// Heads of all tokens: `[num_tokens, …]` with rows that lie `stride` apart.
+#[derive(Clone, Copy)]
+pub struct Heads<'a> {
+    pub values: &'a [f32],
+    pub stride: usize,
+}
+
+/// Rotated queries and keys, and values.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    pub q: Heads<'a>,
+    pub k: Heads<'a>,
+    pub v: Heads<'a>,
+}
+
+/// What the forward pass saw and made.
+#[derive(Clone, Copy)]
+pub struct Forward<'a> {
+    pub inputs: Inputs<'a>,
+    /// `[num_tokens, num_heads · head_dim]`
+    pub out: &'a [f32],
+    /// `[num_tokens, num_heads]`
+    pub log_sums: &'a [f32],
+}
+
+/// Where the gradients go; all are overwritten.
+pub struct Gradients<'a> {
+    /// Of dq, dk and dv, with the distance between their rows.
+    places: [(Shared<f32>, usize); 3],
+    num_tokens: usize,
+    owner: PhantomData<&'a mut f32>,
+}
+
+impl<'a> Gradients<'a> {
+    /// Each in a matrix of its own, without gaps.
+    pub fn separate(dq: &'a mut [f32], dk: &'a mut [f32], dv: &'a mut [f32], shape: AttentionShape) -> Self {
+        let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+        let num_tokens = dq.len() / q_width.max(1);
+        assert!(dk.len() >= num_tokens * kv_width && dv.len() >= num_tokens * kv_width);
+        let place = |values: &mut [f32], stride| (Shared(values.as_mut_ptr()), stride);
+        Self {
+            places: [place(dq, q_width), place(dk, kv_width), place(dv, kv_width)],
+            num_tokens,
+            owner: PhantomData,
+        }
+    }
+
+    /// Side by side in the rows of one matrix: dq, dk, dv.
+    pub fn side_by_side(values: &'a mut [f32], shape: AttentionShape) -> Self {
+        let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+        let stride = q_width + 2 * kv_width;
+        let start = values.as_mut_ptr();
+        let place = |column: usize| (Shared(start.wrapping_add(column)), stride);
+        Self {
+            places: [place(0), place(q_width), place(q_width + kv_width)],
+            num_tokens: values.len() / stride.max(1),
+            owner: PhantomData,
+        }
+    }
+}
+
+/// Buffers of one task.
+#[derive(Default)]
+struct Scratch {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    scores: Vec<f32>,
+    grads: Vec<f32>,
+}
+
+/// `out` is `[num_tokens, num_heads · head_dim]`, `log_sums` `[num_tokens, num_heads]`.
+pub fn attend(
+    isa: Isa,
+    shape: AttentionShape,
+    segments: &Segments,
+    inputs: Inputs<'_>,
+    out: &mut [f32],
+    log_sums: &mut [f32],
+) {
+    let (n, dim) = (segments.num_tokens(), shape.head_dim);
+    check(shape, n, inputs);
+    assert!(out.len() >= n * shape.q_width() && log_sums.len() >= n * shape.num_heads);
+    let (out, log_sums) = (Shared(out.as_mut_ptr()), Shared(log_sums.as_mut_ptr()));
+    let tasks: Vec<_> = segments
+        .ranges()
+        .flat_map(|rows| (0..shape.num_kv_heads).map(move |kv_head| (rows.clone(), kv_head)))
+        .flat_map(|(rows, kv_head)| {
+            (0..rows.len()).step_by(BLOCK).map(move |start| (rows.clone(), kv_head, start))
+        })
+        .collect();
+    tasks.into_par_iter().with_max_len(1).for_each_init(Scratch::default, |scratch, (rows, kv_head, start)| {
+        let end = (start + BLOCK).min(rows.len());
+        let num = end - start;
+        let column = kv_head * dim;
+        let keys = inputs.k.right(rows.start, column);
+        transpose_for_tiles(isa, keys, end, dim, &mut scratch.keys);
+        scratch.scores.resize(BLOCK * rows.len().max(end), 0.0);
+        for head in kv_head * shape.group()..(kv_head + 1) * shape.group() {
+            let queries = inputs.q.left(rows.start + start, head * dim);
+            let scores = &mut scratch.scores[..num * end];
+            let target = Target::of(scores, end);
+            // SAFETY: `scores` holds `num` rows of `end` values and is this task's own.
+            unsafe { multiply_tile_by_tile(isa, num, end, dim, queries, Right::Tiles(&scratch.keys), target) };
+            for (row, scores) in scores.chunks_mut(end).enumerate() {
+                let log_sum = softmax(isa, scores, start + row + 1, shape.scale);
+                // SAFETY: the length was asserted; this token and head belong to this task.
+                unsafe { *log_sums.get().add((rows.start + start + row) * shape.num_heads + head) = log_sum };
+            }
+            let weights = Left { values: scores, row_stride: end, depth_stride: 1 };
+            let values = Right::Rows(inputs.v.right(rows.start, column));
+            // SAFETY: these rows and the columns of this head lie inside `out` (asserted) and belong to this task.
+            unsafe {
+                let c = out.get().add((rows.start + start) * shape.q_width() + head * dim);
+                let target = Target { c, stride: shape.q_width(), accumulate: false, alpha: 1.0 };
+                multiply_tile_by_tile(isa, num, dim, end, weights, values, target);
+            }
+        }
+    });
+}
+
+/// `grad` is the gradient at the result, `[num_tokens, num_heads · head_dim]`.
+pub fn attend_back(
+    isa: Isa,
+    shape: AttentionShape,
+    segments: &Segments,
+    forward: Forward<'_>,
+    grad: &[f32],
+    gradients: Gradients<'_>,
+) {
+    let (n, q_width) = (segments.num_tokens(), shape.q_width());
+    check(shape, n, forward.inputs);
+    assert!(forward.out.len() >= n * q_width && grad.len() >= n * q_width);
+    assert!(forward.log_sums.len() >= n * shape.num_heads);
+    let places = gradients.places;
+    assert!(gradients.num_tokens >= n, "gradients of fewer tokens");
+    let tasks: Vec<_> = segments
+        .ranges()
+        .flat_map(|rows| (0..shape.num_kv_heads).map(move |kv_head| (rows.clone(), kv_head)))
+        .collect();
+    tasks.into_par_iter().with_max_len(1).for_each_init(Scratch::default, |scratch, (rows, kv_head)| {
+        let task = BackTask { isa, shape, forward, grad, places, rows, kv_head };
+        task.run(scratch);
+    });
+}
+
+/// The gradients of one kv head of one segment.
+struct BackTask<'a> {
+    isa: Isa,
+    shape: AttentionShape,
+    forward: Forward<'a>,
+    grad: &'a [f32],
+    /// Of dq, dk and dv with their strides.
+    places: [(Shared<f32>, usize); 3],
+    rows: std::ops::Range<usize>,
+    kv_head: usize,
+}
+
+impl BackTask<'_> {
+    fn run(&self, scratch: &mut Scratch) {
+        let Self { isa, shape, forward, rows, .. } = self;
+        let (len, dim, column) = (rows.len(), shape.head_dim, self.kv_head * shape.head_dim);
+        transpose_for_tiles(*isa, forward.inputs.k.right(rows.start, column), len, dim, &mut scratch.keys);
+        transpose_for_tiles(*isa, forward.inputs.v.right(rows.start, column), len, dim, &mut scratch.values);
+        scratch.scores.resize(BLOCK * len, 0.0);
+        scratch.grads.resize(BLOCK * len, 0.0);
+        let group = shape.group();
+        // From the last block on: it reaches all keys, so that the first product overwrites and the others add.
+        for (i, start) in (0..len).step_by(BLOCK).rev().enumerate() {
+            for head in self.kv_head * group..(self.kv_head + 1) * group {
+                let is_first = i == 0 && head == self.kv_head * group;
+                self.block(scratch, start, head, !is_first);
+            }
+        }
+    }
+
+    /// The part of one head's block of queries.
+    fn block(&self, scratch: &mut Scratch, start: usize, head: usize, accumulate: bool) {
+        let Self { isa, shape, forward, rows, .. } = self;
+        let (isa, dim, column) = (*isa, shape.head_dim, self.kv_head * shape.head_dim);
+        let end = (start + BLOCK).min(rows.len());
+        let (num, first) = (end - start, rows.start + start);
+        let width = shape.q_width();
+        let queries = forward.inputs.q.left(first, head * dim);
+        let d_out = Heads { values: self.grad, stride: width };
+        let scores = &mut scratch.scores[..num * end];
+        let grads = &mut scratch.grads[..num * end];
+        // SAFETY: both buffers hold `num` rows of `end` values and are this task's own.
+        unsafe {
+            let keys = Right::Tiles(&scratch.keys);
+            multiply_tile_by_tile(isa, num, end, dim, queries, keys, Target::of(scores, end));
+            let values = Right::Tiles(&scratch.values);
+            multiply_tile_by_tile(isa, num, end, dim, d_out.left(first, head * dim), values, Target::of(grads, end));
+        }
+        for (row, (scores, grads)) in scores.chunks_mut(end).zip(grads.chunks_mut(end)).enumerate() {
+            let at = (first + row) * width + head * dim;
+            let shared = dot_product(isa, &self.grad[at..at + dim], &forward.out[at..at + dim]);
+            let log_sum = forward.log_sums[(first + row) * shape.num_heads + head];
+            score_gradients(isa, scores, grads, start + row + 1, shape.scale, log_sum, shared);
+        }
+        let weights = Left { values: scores, row_stride: 1, depth_stride: end };
+        let grads_t = Left { values: grads, row_stride: 1, depth_stride: end };
+        let grads = Left { values: grads, row_stride: end, depth_stride: 1 };
+        let [(dq, dq_stride), (dk, dk_stride), (dv, dv_stride)] = self.places;
+        // SAFETY: the rows of this segment and the columns of these heads lie inside the gradients (asserted by
+        // `attend_back`) and belong to this task.
+        unsafe {
+            let target = |place: Shared<f32>, stride: usize, row: usize, column: usize, accumulate| Target {
+                c: place.get().add(row * stride + column),
+                stride,
+                accumulate,
+                alpha: 1.0,
+            };
+            let keys = Right::Rows(forward.inputs.k.right(rows.start, column));
+            let to_q = target(dq, dq_stride, first, head * dim, false);
+            multiply_tile_by_tile(isa, num, dim, end, grads, keys, to_q);
+            let to_k = target(dk, dk_stride, rows.start, column, accumulate);
+            let right = Right::Rows(forward.inputs.q.right(first, head * dim));
+            multiply_tile_by_tile(isa, end, dim, num, grads_t, right, to_k);
+            let to_v = target(dv, dv_stride, rows.start, column, accumulate);
+            multiply_tile_by_tile(isa, end, dim, num, weights, Right::Rows(d_out.right(first, head * dim)), to_v);
+        }
+    }
+}
+
+impl<'a> Heads<'a> {
+    fn left(&self, row: usize, column: usize) -> Left<'a> {
+        Left { values: &self.values[row * self.stride + column..], row_stride: self.stride, depth_stride: 1 }
+    }
+
+    fn right(&self, row: usize, column: usize) -> (&'a [f32], usize) {
+        (&self.values[row * self.stride + column..], self.stride)
+    }
+}
+
+fn check(shape: AttentionShape, n: usize, inputs: Inputs<'_>) {
+    for (heads, width) in [(inputs.q, shape.q_width()), (inputs.k, shape.kv_width()), (inputs.v, shape.kv_width())] {
+        assert!(n == 0 || (width <= heads.stride && (n - 1) * heads.stride + width <= heads.values.len()));
+    }
+}
+
+vectorized! {
+    /// Softmax of `scale · scores` over the first `num_visible`; the others become 0. Returns the logarithm of the sum.
+    fn softmax(isa: Isa, scores: &mut [f32], num_visible: usize, scale: f32) -> f32 {
+        let (visible, hidden) = scores.split_at_mut(num_visible);
+        hidden.fill(0.0);
+        let top = scale * max(visible);
+        let sum = exp_all(visible, scale, top);
+        let inverse = 1.0 / sum;
+        visible.iter_mut().for_each(|score| *score *= inverse);
+        top + sum.ln()
+    }
+
+    fn dot_product(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
+        dot(a, b)
+    }
+
+    /// Turns scores into weights, and their gradients into the gradients of the products of queries and keys.
+    fn score_gradients(
+        isa: Isa,
+        scores: &mut [f32],
+        grads: &mut [f32],
+        num_visible: usize,
+        scale: f32,
+        log_sum: f32,
+        shared: f32,
+    ) {
+        scores[num_visible..].fill(0.0);
+        grads[num_visible..].fill(0.0);
+        let scores = &mut scores[..num_visible];
+        exp_all(scores, scale, log_sum);
+        for (grad, weight) in grads.iter_mut().zip(scores) {
+            *grad = scale * *weight * (*grad - shared);
+        }
+    }
+}

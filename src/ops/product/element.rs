@@ -1,0 +1,188 @@
+//! The two types that products are computed in: f32, which is exact, and bf16, whose products are summed in f32.
+
+use std::cell::RefCell;
+
+use candle_core::Result;
+use candle_core::quantized::GgmlDType;
+use half::bf16;
+
+use super::Isa;
+use super::super::frozen::unpack_blocks;
+use super::microkernel::{Out, Part, Widen, tile, tile_bf16};
+
+/// A type of operands.
+pub trait Element: Widen + Default + Send + Sync + 'static {
+    /// Values of depth that lie side by side in a packed panel and are multiplied at once.
+    const GROUP: usize;
+
+    /// Rounds to this type (to nearest, ties to even).
+    fn narrow(isa: Isa, from: &[f32], to: &mut [Self]);
+
+    fn widen_all(isa: Isa, from: &[Self], to: &mut [f32]);
+
+    /// The values of whole blocks of a stored weight.
+    fn unpack(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [Self]) -> Result<()>;
+
+    /// The values of one group of depth side by side, column by column: rows `first` and `last` of the group, which has
+    /// one row or two.
+    fn interleave(isa: Isa, first: &[Self], last: &[Self], out: &mut [Self]);
+
+    /// Runs `f` with two buffers of this thread, whatever is in them.
+    fn with_scratch<R>(f: impl FnOnce(&mut Vec<Self>, &mut Vec<Self>) -> R) -> R;
+
+    /// # Safety
+    /// As for [`tile_bf16`].
+    unsafe fn product_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out);
+}
+
+macro_rules! scratch {
+    ($value:ty) => {
+        fn with_scratch<R>(f: impl FnOnce(&mut Vec<Self>, &mut Vec<Self>) -> R) -> R {
+            thread_local! {
+                static SCRATCH: RefCell<(Vec<$value>, Vec<$value>)> = RefCell::default();
+            }
+            SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+                Ok(mut buffers) => {
+                    let (a, b) = &mut *buffers;
+                    f(a, b)
+                }
+                // Called from within itself.
+                Err(_) => f(&mut Vec::new(), &mut Vec::new()),
+            })
+        }
+    };
+}
+
+impl Element for f32 {
+    const GROUP: usize = 1;
+
+    fn narrow(_isa: Isa, from: &[f32], to: &mut [Self]) {
+        to.copy_from_slice(from);
+    }
+
+    fn widen_all(_isa: Isa, from: &[Self], to: &mut [f32]) {
+        to.copy_from_slice(from);
+    }
+
+    fn unpack(_isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [Self]) -> Result<()> {
+        unpack_blocks(dtype, blocks, out)
+    }
+
+    fn interleave(_isa: Isa, first: &[Self], _last: &[Self], out: &mut [Self]) {
+        out.copy_from_slice(first);
+    }
+
+    scratch!(f32);
+
+    unsafe fn product_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out) {
+        // SAFETY: the caller's promise.
+        unsafe { tile(isa, rows, cols, parts, out) }
+    }
+}
+
+impl Element for bf16 {
+    const GROUP: usize = 2;
+
+    fn narrow(isa: Isa, from: &[f32], to: &mut [Self]) {
+        assert_eq!(from.len(), to.len());
+        #[cfg(target_arch = "x86_64")]
+        if isa.has_bf16() {
+            // SAFETY: the CPU has the instructions.
+            return unsafe { x86::narrow(from, to) };
+        }
+        let _ = isa;
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = bf16::from_f32(*from));
+    }
+
+    fn widen_all(isa: Isa, from: &[Self], to: &mut [f32]) {
+        assert_eq!(from.len(), to.len());
+        #[cfg(target_arch = "x86_64")]
+        if isa >= Isa::Avx512 {
+            // SAFETY: the CPU has the instructions.
+            return unsafe { x86::widen(from, to) };
+        }
+        let _ = isa;
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = from.to_f32());
+    }
+
+    fn unpack(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [Self]) -> Result<()> {
+        let mut values = vec![0.0; out.len()];
+        unpack_blocks(dtype, blocks, &mut values)?;
+        Self::narrow(isa, &values, out);
+        Ok(())
+    }
+
+    fn interleave(isa: Isa, first: &[Self], last: &[Self], out: &mut [Self]) {
+        assert!(first.len() == last.len() && 2 * first.len() == out.len());
+        #[cfg(target_arch = "x86_64")]
+        if isa >= Isa::Avx512 {
+            // SAFETY: the CPU has the instructions.
+            return unsafe { x86::interleave(first, last, out) };
+        }
+        let _ = isa;
+        for ((pair, first), last) in out.chunks_exact_mut(2).zip(first).zip(last) {
+            (pair[0], pair[1]) = (*first, *last);
+        }
+    }
+
+    scratch!(bf16);
+
+    unsafe fn product_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out) {
+        // SAFETY: the caller's promise.
+        unsafe { tile_bf16(isa, rows, cols, parts, out) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use half::bf16;
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    pub fn narrow(from: &[f32], to: &mut [bf16]) {
+        let (from, from_rest) = from.as_chunks::<32>();
+        let (to, to_rest) = to.as_chunks_mut::<32>();
+        for (from, to) in from.iter().zip(to) {
+            // SAFETY: both chunks have 32 values.
+            unsafe {
+                let (low, high) = (_mm512_loadu_ps(from.as_ptr()), _mm512_loadu_ps(from.as_ptr().add(16)));
+                let packed: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
+                _mm512_storeu_si512(to.as_mut_ptr().cast(), packed);
+            }
+        }
+        to_rest.iter_mut().zip(from_rest).for_each(|(to, from)| *to = bf16::from_f32(*from));
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    pub fn widen(from: &[bf16], to: &mut [f32]) {
+        let (from, from_rest) = from.as_chunks::<16>();
+        let (to, to_rest) = to.as_chunks_mut::<16>();
+        for (from, to) in from.iter().zip(to) {
+            // SAFETY: both chunks have 16 values; a bf16 is the upper half of an f32.
+            unsafe {
+                let halves = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast()));
+                _mm512_storeu_ps(to.as_mut_ptr(), _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves)));
+            }
+        }
+        to_rest.iter_mut().zip(from_rest).for_each(|(to, from)| *to = from.to_f32());
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    pub fn interleave(first: &[bf16], last: &[bf16], out: &mut [bf16]) {
+        let ((first, first_rest), (last, last_rest)) = (first.as_chunks::<16>(), last.as_chunks::<16>());
+        let (out, out_rest) = out.as_chunks_mut::<32>();
+        for ((first, last), out) in first.iter().zip(last).zip(out) {
+            // SAFETY: 16, 16 and 32 values.
+            unsafe {
+                let low = _mm512_cvtepu16_epi32(_mm256_loadu_si256(first.as_ptr().cast()));
+                let high = _mm512_cvtepu16_epi32(_mm256_loadu_si256(last.as_ptr().cast()));
+                let pairs = _mm512_or_si512(low, _mm512_slli_epi32::<16>(high));
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs);
+            }
+        }
+        for ((pair, first), last) in out_rest.chunks_exact_mut(2).zip(first_rest).zip(last_rest) {
+            (pair[0], pair[1]) = (*first, *last);
+        }
+    }
+}

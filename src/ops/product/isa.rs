@@ -1,0 +1,81 @@
+//! Which instructions the kernels use: the best that this CPU has, chosen at run time, so that one binary runs everywhere.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Instruction sets with kernels of their own, the slowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isa {
+    /// Plain Rust.
+    Portable,
+    /// 8 lanes of f32, fused multiply-add.
+    Avx2,
+    /// 16 lanes of f32.
+    Avx512,
+    /// And products of pairs of bf16, summed in f32.
+    Avx512Bf16,
+}
+
+/// The best set that may be used; tests and benchmarks lower it.
+static LIMIT: AtomicU8 = AtomicU8::new(Isa::Avx512Bf16 as u8);
+
+impl Isa {
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Avx512Bf16 => "avx512-bf16",
+        }
+    }
+
+    /// The best set of this CPU.
+    pub fn detected() -> Self {
+        static DETECTED: OnceLock<Isa> = OnceLock::new();
+        *DETECTED.get_or_init(detect)
+    }
+
+    /// The sets that this CPU has.
+    pub fn available() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|isa| *isa <= Self::detected())
+    }
+
+    /// What the kernels use now.
+    pub fn current() -> Self {
+        let limit = LIMIT.load(Ordering::Relaxed);
+        Self::ALL.into_iter().rfind(|isa| *isa as u8 <= limit && *isa <= Self::detected()).unwrap_or(Self::Portable)
+    }
+
+    /// Uses no better set than this one from now on, in the whole process: to measure the others on the same machine.
+    pub fn limit(self) {
+        LIMIT.store(self as u8, Ordering::Relaxed);
+    }
+
+    /// Whether bf16 products are quicker than f32 ones.
+    pub fn has_bf16(self) -> bool {
+        self == Self::Avx512Bf16
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detect() -> Isa {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = avx2
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl");
+    match (avx512 && is_x86_feature_detected!("avx512bf16"), avx512, avx2) {
+        (true, _, _) => Isa::Avx512Bf16,
+        (_, true, _) => Isa::Avx512,
+        (_, _, true) => Isa::Avx2,
+        _ => Isa::Portable,
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect() -> Isa {
+    Isa::Portable
+}

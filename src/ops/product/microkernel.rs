@@ -1,0 +1,362 @@
+//! The innermost loops of a matrix product: a tile of the result stays in registers while the depth is walked.
+
+use half::bf16;
+
+use super::Isa;
+
+/// Rows of a tile, at most.
+pub const TILE_ROWS: usize = 8;
+
+/// One summand of a tile: `a · b`, `depth` products long.
+///
+/// `a`'s value of row `i` at depth `d` is at `a + i · row_stride + d · depth_stride`; `b`'s row of columns at depth `d`
+/// begins at `b + d · b_stride`. For bf16 products a step of depth is a pair of values, side by side in both.
+#[derive(Clone, Copy)]
+pub struct Part<A, B> {
+    pub a: *const A,
+    pub row_stride: usize,
+    pub depth_stride: usize,
+    pub b: *const B,
+    pub b_stride: usize,
+    pub depth: usize,
+}
+
+/// Where a tile is written: `c + row · stride`.
+#[derive(Clone, Copy)]
+pub struct Out {
+    pub c: *mut f32,
+    pub stride: usize,
+    /// `c += alpha · …` instead of `c = alpha · …`.
+    pub accumulate: bool,
+    pub alpha: f32,
+}
+
+/// Columns of a tile: how wide packed panels are.
+pub fn tile_width(isa: Isa) -> usize {
+    match isa {
+        Isa::Avx512Bf16 | Isa::Avx512 => 48,
+        Isa::Avx2 | Isa::Portable => 16,
+    }
+}
+
+/// `Σ a · b` for a tile of `rows × cols` with f32 values in `a`, f32 or bf16 values in `b`.
+///
+/// # Safety
+/// `rows` is 1 to [`TILE_ROWS`], `cols` 1 to [`tile_width`]. Every address that the parts and `out` name for these rows,
+/// columns and depths is valid, and `out` overlaps nothing that is read. The CPU has `isa`.
+pub unsafe fn tile<B: Widen>(isa: Isa, rows: usize, cols: usize, parts: &[Part<f32, B>], out: Out) {
+    debug_assert!((1..=TILE_ROWS).contains(&rows) && (1..=tile_width(isa)).contains(&cols));
+    // SAFETY: the caller's promise.
+    unsafe { B::widened_tile(isa, rows, cols, parts, out) }
+}
+
+/// The same for packed pairs of bf16; `b` is a panel, so that whole vectors can be read whatever `cols` is.
+///
+/// # Safety
+/// As for [`tile`]; and `b` is readable over the whole tile width at every depth.
+pub unsafe fn tile_bf16(isa: Isa, rows: usize, cols: usize, parts: &[Part<bf16, bf16>], out: Out) {
+    debug_assert!((1..=TILE_ROWS).contains(&rows) && (1..=tile_width(isa)).contains(&cols));
+    #[cfg(target_arch = "x86_64")]
+    if isa.has_bf16() {
+        // SAFETY: the caller's promise.
+        return unsafe { x86::bf16_pairs(rows, cols, parts, out) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { portable_pairs(rows, cols, parts, out) }
+}
+
+/// What the columns' side of a product may hold: f32, or bf16 that is widened on the way.
+pub trait Widen: Copy {
+    fn widen(self) -> f32;
+
+    /// # Safety
+    /// As for [`tile`].
+    unsafe fn widened_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<f32, Self>], out: Out);
+}
+
+macro_rules! impl_widen {
+    ($value:ty, $avx512:ident, $avx2:ident, $widen:expr) => {
+        impl Widen for $value {
+            #[inline(always)]
+            fn widen(self) -> f32 {
+                $widen(self)
+            }
+
+            unsafe fn widened_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<f32, Self>], out: Out) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    match isa {
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Avx512Bf16 | Isa::Avx512 => x86::$avx512(rows, cols, parts, out),
+                        #[cfg(target_arch = "x86_64")]
+                        Isa::Avx2 => x86::$avx2(rows, cols, parts, out),
+                        _ => portable(rows, cols, parts, out),
+                    }
+                }
+            }
+        }
+    };
+}
+
+impl_widen!(f32, f32_wide, f32_avx2, |value| value);
+impl_widen!(bf16, widened_wide, widened_avx2, bf16::to_f32);
+
+/// Adds `alpha · sums` to the result, or writes it.
+#[inline(always)]
+unsafe fn store(out: Out, row: usize, sums: &[f32]) {
+    for (col, sum) in sums.iter().enumerate() {
+        // SAFETY: the caller's promise for `tile`.
+        unsafe {
+            let c = out.c.add(row * out.stride + col);
+            *c = if out.accumulate { *c } else { 0.0 } + out.alpha * sum;
+        }
+    }
+}
+
+unsafe fn portable<B: Widen>(rows: usize, cols: usize, parts: &[Part<f32, B>], out: Out) {
+    for row in 0..rows {
+        let mut sums = [0.0f32; 16];
+        for part in parts {
+            for d in 0..part.depth {
+                // SAFETY: the caller's promise for `tile`.
+                unsafe {
+                    let a = *part.a.add(row * part.row_stride + d * part.depth_stride);
+                    for (col, sum) in sums[..cols].iter_mut().enumerate() {
+                        *sum += a * (*part.b.add(d * part.b_stride + col)).widen();
+                    }
+                }
+            }
+        }
+        // SAFETY: the caller's promise for `tile`.
+        unsafe { store(out, row, &sums[..cols]) };
+    }
+}
+
+unsafe fn portable_pairs(rows: usize, cols: usize, parts: &[Part<bf16, bf16>], out: Out) {
+    for row in 0..rows {
+        let mut sums = [0.0f32; 48];
+        for part in parts {
+            for d in 0..part.depth {
+                // SAFETY: the caller's promise for `tile_bf16`.
+                unsafe {
+                    let a = part.a.add(row * part.row_stride + d * part.depth_stride);
+                    let (a0, a1) = ((*a).to_f32(), (*a.add(1)).to_f32());
+                    for (col, sum) in sums[..cols].iter_mut().enumerate() {
+                        let b = part.b.add(d * part.b_stride + 2 * col);
+                        *sum += a0 * (*b).to_f32() + a1 * (*b.add(1)).to_f32();
+                    }
+                }
+            }
+        }
+        // SAFETY: the caller's promise for `tile_bf16`.
+        unsafe { store(out, row, &sums[..cols]) };
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use half::bf16;
+
+    use super::{Out, Part};
+
+    /// Calls `$kernel::<ROWS, VECS>` for the numbers of rows and vectors at hand.
+    macro_rules! by_shape {
+        ($kernel:ident, $rows:expr, $vecs:expr, [$($r:literal),*], [$($v:literal),*], $args:tt) => {
+            by_shape!(@rows $kernel, $rows, $vecs, [$($r),*], [$($v),*], $args)
+        };
+        (@rows $kernel:ident, $rows:expr, $vecs:expr, [$($r:literal),*], $vs:tt, $args:tt) => {
+            match $rows { $($r => by_shape!(@vecs $kernel, $r, $vecs, $vs, $args),)* _ => unreachable!("a tile's rows") }
+        };
+        (@vecs $kernel:ident, $r:literal, $vecs:expr, [$($v:literal),*], $args:tt) => {
+            match $vecs { $($v => $kernel::<$r, $v> $args,)* _ => unreachable!("a tile's columns") }
+        };
+    }
+
+    /// One kernel: its inner loop for each shape, and the function that chooses the shape.
+    macro_rules! kernel {
+        (
+            $name:ident, $inner:ident, $features:literal, $a:ty, $b:ty, lanes $lanes:literal, vecs $vecs:tt, pair $pair:literal,
+            mask: $mask:path, zero: $zero:expr, load: $load:path, broadcast: $broadcast:path, madd: $madd:path,
+            store: $store:path
+        ) => {
+            #[target_feature(enable = $features)]
+            unsafe fn $inner<const ROWS: usize, const VECS: usize>(
+                cols: usize,
+                parts: &[Part<$a, $b>],
+                out: Out,
+            ) {
+                // SAFETY: the caller's promise for `tile` covers every address below; lanes beyond `cols` are masked.
+                unsafe {
+                    // Only the last vector may be partly used.
+                    let mask = $mask(cols - (VECS - 1) * $lanes);
+                    let full = $mask($lanes);
+                    let mut sums = [[$zero; VECS]; ROWS];
+                    for part in parts {
+                        let (mut a, mut b) = (part.a, part.b);
+                        for _ in 0..part.depth {
+                            let mut columns = [$load(b, if VECS == 1 { mask } else { full }); VECS];
+                            for v in 1..VECS {
+                                let mask = if v + 1 == VECS { mask } else { full };
+                                columns[v] = $load(b.add(v * $lanes * $pair), mask);
+                            }
+                            for row in 0..ROWS {
+                                let value = $broadcast(a.add(row * part.row_stride));
+                                for v in 0..VECS {
+                                    sums[row][v] = $madd(sums[row][v], value, columns[v]);
+                                }
+                            }
+                            a = a.wrapping_add(part.depth_stride);
+                            b = b.wrapping_add(part.b_stride);
+                        }
+                    }
+                    for row in 0..ROWS {
+                        for v in 0..VECS {
+                            let mask = if v + 1 == VECS { mask } else { full };
+                            $store(out.c.add(row * out.stride + v * $lanes), sums[row][v], mask, out);
+                        }
+                    }
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            pub unsafe fn $name(rows: usize, cols: usize, parts: &[Part<$a, $b>], out: Out) {
+                // SAFETY: the caller's promise for `tile`.
+                unsafe {
+                    by_shape!($inner, rows, cols.div_ceil($lanes), [1, 2, 3, 4, 5, 6, 7, 8], $vecs, (cols, parts, out))
+                }
+            }
+        };
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn mask16(cols: usize) -> __mmask16 {
+        (0xffff_u32 >> (16 - cols)) as __mmask16
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn load16(b: *const f32, mask: __mmask16) -> __m512 {
+        // SAFETY: masked lanes are not read.
+        unsafe { _mm512_maskz_loadu_ps(mask, b) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn load16_widened(b: *const bf16, mask: __mmask16) -> __m512 {
+        // SAFETY: masked lanes are not read. A bf16 is the upper half of an f32.
+        unsafe {
+            let halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, b.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves))
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn broadcast16(a: *const f32) -> __m512 {
+        // SAFETY: the caller's address is valid.
+        _mm512_set1_ps(unsafe { *a })
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn madd16(sum: __m512, a: __m512, b: __m512) -> __m512 {
+        _mm512_fmadd_ps(a, b, sum)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn store16(c: *mut f32, sum: __m512, mask: __mmask16, out: Out) {
+        // SAFETY: masked lanes are neither read nor written.
+        unsafe {
+            let sum = _mm512_mul_ps(sum, _mm512_set1_ps(out.alpha));
+            let sum = if out.accumulate { _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, c)) } else { sum };
+            _mm512_mask_storeu_ps(c, mask, sum);
+        }
+    }
+
+    /// Panels are as wide as the tile, so whole vectors of pairs can be read.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    unsafe fn load_pairs(b: *const bf16, _mask: __mmask16) -> __m512bh {
+        // SAFETY: 32 values of a panel; any bits are a vector of bf16.
+        unsafe { std::mem::transmute(_mm512_loadu_si512(b.cast())) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    unsafe fn broadcast_pair(a: *const bf16) -> __m512bh {
+        // SAFETY: a pair of values; any bits are a vector of bf16.
+        unsafe { std::mem::transmute(_mm512_set1_epi32(a.cast::<i32>().read_unaligned())) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn madd_pairs(sum: __m512, a: __m512bh, b: __m512bh) -> __m512 {
+        _mm512_dpbf16_ps(sum, a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn mask8(cols: usize) -> __m256i {
+        let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(cols as i32), lanes)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn load8(b: *const f32, mask: __m256i) -> __m256 {
+        // SAFETY: masked lanes are not read.
+        unsafe { _mm256_maskload_ps(b, mask) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn load8_widened(b: *const bf16, mask: __m256i) -> __m256 {
+        let mut halves = [0u32; 8];
+        let lanes = (_mm256_movemask_ps(_mm256_castsi256_ps(mask)) as u32).count_ones() as usize;
+        for (lane, half) in halves[..lanes].iter_mut().enumerate() {
+            // SAFETY: only lanes of the mask, which is a prefix.
+            *half = u32::from(unsafe { *b.add(lane) }.to_bits()) << 16;
+        }
+        // SAFETY: eight values.
+        unsafe { _mm256_castsi256_ps(_mm256_loadu_si256(halves.as_ptr().cast())) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn broadcast8(a: *const f32) -> __m256 {
+        // SAFETY: the caller's address is valid.
+        _mm256_set1_ps(unsafe { *a })
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn madd8(sum: __m256, a: __m256, b: __m256) -> __m256 {
+        _mm256_fmadd_ps(a, b, sum)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn store8(c: *mut f32, sum: __m256, mask: __m256i, out: Out) {
+        // SAFETY: masked lanes are neither read nor written.
+        unsafe {
+            let sum = _mm256_mul_ps(sum, _mm256_set1_ps(out.alpha));
+            let sum = if out.accumulate { _mm256_add_ps(sum, _mm256_maskload_ps(c, mask)) } else { sum };
+            _mm256_maskstore_ps(c, mask, sum);
+        }
+    }
+
+    kernel!(bf16_pairs, bf16_pairs_inner, "avx512f,avx512bw,avx512vl,avx512bf16", bf16, bf16, lanes 16, vecs [1, 2, 3], pair 2,
+        mask: mask16, zero: _mm512_setzero_ps(), load: load_pairs, broadcast: broadcast_pair, madd: madd_pairs, store: store16);
+    kernel!(f32_wide, f32_wide_inner, "avx512f,avx512bw,avx512vl", f32, f32, lanes 16, vecs [1, 2, 3], pair 1,
+        mask: mask16, zero: _mm512_setzero_ps(), load: load16, broadcast: broadcast16, madd: madd16, store: store16);
+    kernel!(widened_wide, widened_wide_inner, "avx512f,avx512bw,avx512vl", f32, bf16, lanes 16, vecs [1, 2, 3], pair 1,
+        mask: mask16, zero: _mm512_setzero_ps(), load: load16_widened, broadcast: broadcast16, madd: madd16, store: store16);
+    kernel!(f32_avx2, f32_avx2_inner, "avx2,fma", f32, f32, lanes 8, vecs [1, 2], pair 1,
+        mask: mask8, zero: _mm256_setzero_ps(), load: load8, broadcast: broadcast8, madd: madd8, store: store8);
+    kernel!(widened_avx2, widened_avx2_inner, "avx2,fma", f32, bf16, lanes 8, vecs [1, 2], pair 1,
+        mask: mask8, zero: _mm256_setzero_ps(), load: load8_widened, broadcast: broadcast8, madd: madd8, store: store8);
+}

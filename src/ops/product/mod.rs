@@ -1,0 +1,308 @@
+//! Matrix products for training: activations times frozen weights, forward and back, with the adapter's part in the same
+//! pass; in f32 or in bf16 with sums in f32.
+//!
+//! Weights are unpacked from the type they are stored in, panel by panel, by the thread that multiplies with them: no
+//! unpacked copy of a weight exists.
+
+mod element;
+mod isa;
+mod microkernel;
+mod panels;
+mod small;
+#[cfg(test)]
+mod tests;
+
+use rayon::prelude::*;
+
+pub use element::Element;
+pub use isa::Isa;
+pub use microkernel::Widen;
+pub use panels::{Operand, Panels, Rows};
+pub use small::{Left, Right, Target, multiply_tile_by_tile, transpose_for_tiles};
+
+use super::FrozenWeight;
+use microkernel::{Out, Part, TILE_ROWS, tile, tile_width};
+use panels::{pack, pack_transposed};
+
+/// Values of weights that are unpacked at a time for a backward product.
+const SLAB_VALUES: usize = 4 << 20;
+
+/// A pointer that several threads write through, each to rows or columns of its own.
+#[derive(Clone, Copy)]
+pub struct Shared<T>(pub *mut T);
+
+// SAFETY: whoever makes one sees to it that no two threads touch the same values.
+unsafe impl<T> Sync for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T> Send for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// By method, so that closures capture the whole and not the bare pointer.
+    pub fn get(self) -> *mut T {
+        self.0
+    }
+}
+
+/// What `x` is multiplied with.
+#[derive(Clone, Copy)]
+pub enum Weights<'a, E> {
+    /// `[cols, depth]` as stored; its transpose is multiplied with.
+    Frozen(&'a FrozenWeight),
+    Packed(&'a Panels<E>),
+}
+
+impl<E: Element> Weights<'_, E> {
+    fn cols(&self) -> usize {
+        match self {
+            Self::Frozen(weight) => weight.rows(),
+            Self::Packed(panels) => panels.cols,
+        }
+    }
+}
+
+/// One product of several that share their left side, and the columns of the result that it makes.
+pub struct Output<'a, E> {
+    pub weights: Weights<'a, E>,
+    /// The adapter's part that is added: `x·Aᵀ` of `[rows, r]`, and `scale · Bᵀ` in panels.
+    pub adapter: Option<(Rows<'a, E>, &'a Panels<E>)>,
+    /// The first column in the result.
+    pub column: usize,
+}
+
+/// `out = x · W (+ xa · B)` for each of `outputs`, or `out += …`. `out` has rows of `stride` values.
+pub fn multiply<E: Element>(
+    isa: Isa,
+    x: Rows<'_, E>,
+    outputs: &[Output<'_, E>],
+    out: &mut [f32],
+    stride: usize,
+    accumulate: bool,
+) -> candle_core::Result<()> {
+    let width = tile_width(isa);
+    for output in outputs {
+        let cols = output.weights.cols();
+        assert!(x.rows == 0 || (x.rows - 1) * stride + output.column + cols <= out.len(), "a result without its place");
+        assert!(output.column + cols <= stride);
+        if let Some((xa, b)) = &output.adapter {
+            assert!(xa.rows == x.rows && xa.cols.div_ceil(E::GROUP) == b.depth && b.cols == cols && b.width == width);
+        }
+        match output.weights {
+            Weights::Frozen(weight) => assert_eq!(weight.cols(), x.cols),
+            Weights::Packed(panels) => assert!(panels.depth == x.cols.div_ceil(E::GROUP) && panels.width == width),
+        }
+    }
+    let panels: Vec<(&Output<'_, E>, usize)> = outputs
+        .iter()
+        .flat_map(|output| (0..output.weights.cols().div_ceil(width)).map(move |panel| (output, panel)))
+        .collect();
+    let chunks = row_chunks(x.rows, panels.len());
+    let place = Shared(out.as_mut_ptr());
+    let tasks: Vec<_> = panels.iter().flat_map(|panel| chunks.iter().map(move |rows| (*panel, rows.clone()))).collect();
+    tasks.into_par_iter().with_max_len(1).try_for_each(|((output, panel), rows)| {
+        let cols = panel * width..(panel * width + width).min(output.weights.cols());
+        E::with_scratch(|unpacked, packed| {
+            let panel_values = match output.weights {
+                Weights::Packed(panels) => panels.panel(panel),
+                Weights::Frozen(weight) => {
+                    let depth = x.cols.next_multiple_of(E::GROUP);
+                    resize(unpacked, cols.len() * depth);
+                    weight.unpack_rows(isa, cols.clone(), depth, unpacked)?;
+                    resize(packed, depth * width);
+                    pack_transposed(isa, unpacked, cols.len(), depth, width, packed);
+                    packed
+                }
+            };
+            let adapter = output.adapter.as_ref().map(|(xa, b)| (*xa, b.panel(panel)));
+            // SAFETY: the assertions above hold the columns of every output inside a row of the result; each task has
+            // rows and columns of its own.
+            unsafe {
+                let c = place.get().add(output.column + cols.start);
+                walk(isa, rows, cols.len(), &[Some((x, panel_values)), adapter], c, stride, accumulate);
+            }
+            Ok(())
+        })
+    })
+}
+
+/// One summand of a gradient that goes back through a linear layer.
+pub struct Back<'a, E> {
+    /// `[rows, out]`
+    pub dy: Rows<'a, E>,
+    /// `[out, in]`
+    pub weight: &'a FrozenWeight,
+    /// The adapter's part: `scale · dy · B` of `[rows, r]`, and `A` in panels.
+    pub adapter: Option<(Rows<'a, E>, &'a Panels<E>)>,
+}
+
+/// `dx = Σ dy · W (+ dxa · A)`, or `dx += …`; all weights have the same number of inputs, the rows of `dx` lie back to
+/// back.
+pub fn multiply_back<E: Element>(
+    isa: Isa,
+    terms: &[Back<'_, E>],
+    dx: &mut [f32],
+    mut accumulate: bool,
+) -> candle_core::Result<()> {
+    let Some(first) = terms.first() else { return Ok(()) };
+    let (num_rows, inputs, width) = (first.dy.rows, first.weight.cols(), tile_width(isa));
+    assert!(dx.len() >= num_rows * inputs);
+    for term in terms {
+        assert!(term.dy.rows == num_rows && term.weight.cols() == inputs && term.dy.cols == term.weight.rows());
+        if let Some((dxa, a)) = &term.adapter {
+            assert!(dxa.rows == num_rows && dxa.cols.div_ceil(E::GROUP) == a.depth && a.cols == inputs);
+            assert_eq!(a.width, width);
+        }
+    }
+    let chunks = row_chunks(num_rows, inputs.div_ceil(width));
+    let tasks: Vec<_> =
+        (0..inputs.div_ceil(width)).flat_map(|panel| chunks.iter().map(move |rows| (panel, rows.clone()))).collect();
+    let place = Shared(dx.as_mut_ptr());
+    let mut slab = Vec::new();
+    for term in terms {
+        let outputs = term.weight.rows();
+        let rows_per_slab = (SLAB_VALUES / inputs.max(1)).next_multiple_of(E::GROUP).max(E::GROUP);
+        for start in (0..outputs).step_by(rows_per_slab) {
+            let slab_rows = start..(start + rows_per_slab).min(outputs);
+            let stride = inputs.next_multiple_of(E::GROUP);
+            resize(&mut slab, slab_rows.len() * stride);
+            term.weight.unpack_rows_parallel(isa, slab_rows.clone(), stride, &mut slab)?;
+            let dy = term.dy.from_column(start, slab_rows.len());
+            let adapter = term.adapter.as_ref().filter(|_| slab_rows.end == outputs);
+            tasks.par_iter().with_max_len(1).for_each(|(panel, rows)| {
+                let cols = panel * width..(panel * width + width).min(inputs);
+                E::with_scratch(|packed, _| {
+                    resize(packed, slab_rows.len().next_multiple_of(E::GROUP) * width);
+                    pack(isa, &slab[cols.start..], stride, slab_rows.len(), cols.len(), width, packed);
+                    let adapter = adapter.map(|(dxa, a)| (*dxa, a.panel(*panel)));
+                    // SAFETY: `dx` holds all rows of `inputs` columns (asserted above); each task has rows and columns
+                    // of its own.
+                    unsafe {
+                        let c = place.get().add(cols.start);
+                        walk(isa, rows.clone(), cols.len(), &[Some((dy, packed)), adapter], c, inputs, accumulate);
+                    }
+                });
+            });
+            accumulate = true;
+        }
+    }
+    Ok(())
+}
+
+/// `out = alpha · leftᵀ · right`, or `out += …`: `left` is `[depth, rows]` with rows of `left_stride` values, `right` is
+/// `[depth, cols]`, `out` is `[rows, cols]`. For the gradients of the adapter, whose `rows` are few.
+pub fn multiply_transposed<B: Element>(
+    isa: Isa,
+    left: &[f32],
+    left_stride: usize,
+    rows: usize,
+    right: Rows<'_, B>,
+    out: &mut [f32],
+    alpha: f32,
+    accumulate: bool,
+) {
+    let (depth, cols, width) = (right.rows, right.cols, tile_width(isa));
+    assert!(out.len() >= rows * cols && rows <= left_stride);
+    assert!(depth == 0 || (depth - 1) * left_stride + rows <= left.len());
+    let place = Shared(out.as_mut_ptr());
+    (0..cols.div_ceil(width)).into_par_iter().with_max_len(1).for_each(|panel| {
+        let columns = panel * width..(panel * width + width).min(cols);
+        for row in (0..rows).step_by(TILE_ROWS) {
+            let part = Part {
+                a: left[row..].as_ptr(),
+                row_stride: 1,
+                depth_stride: left_stride,
+                b: right.data[columns.start..].as_ptr(),
+                b_stride: right.stride,
+                depth,
+            };
+            // SAFETY: the assertions above and those of `Rows::new` hold every address inside its slice; each task has
+            // columns of its own.
+            unsafe {
+                let c = place.get().add(row * cols + columns.start);
+                let out = Out { c, stride: cols, accumulate, alpha };
+                tile(isa, (rows - row).min(TILE_ROWS), columns.len(), &[part], out);
+            }
+        }
+    });
+}
+
+/// Tile after tile of some rows of one panel.
+///
+/// # Safety
+/// `c + row · stride + col` is valid for the rows and the columns below `cols`, and nobody else touches it.
+unsafe fn walk<E: Element>(
+    isa: Isa,
+    rows: std::ops::Range<usize>,
+    cols: usize,
+    sums: &[Option<(Rows<'_, E>, &[E])>; 2],
+    c: *mut f32,
+    stride: usize,
+    accumulate: bool,
+) {
+    let width = tile_width(isa);
+    for row in rows.clone().step_by(TILE_ROWS) {
+        let part = |(a, b): &(Rows<'_, E>, &[E])| {
+            let depth = a.cols.div_ceil(E::GROUP);
+            assert!(b.len() >= depth * width * E::GROUP && rows.end <= a.rows);
+            Part {
+                a: a.data[row * a.stride..].as_ptr(),
+                row_stride: a.stride,
+                depth_stride: E::GROUP,
+                b: b.as_ptr(),
+                b_stride: width * E::GROUP,
+                depth,
+            }
+        };
+        let num = TILE_ROWS.min(rows.end - row);
+        // SAFETY: `Rows::new` holds every row inside its data, the assertion the panel; the caller promises the result.
+        unsafe {
+            let out = Out { c: c.add(row * stride), stride, accumulate, alpha: 1.0 };
+            match sums {
+                [Some(first), Some(second)] => E::product_tile(isa, num, cols, &[part(first), part(second)], out),
+                [Some(one), None] | [None, Some(one)] => E::product_tile(isa, num, cols, &[part(one)], out),
+                [None, None] => E::product_tile(isa, num, cols, &[], out),
+            }
+        }
+    }
+}
+
+impl<'a, E: Element> Rows<'a, E> {
+    /// `cols` columns from `start`, a whole number of groups, on.
+    pub fn from_column(self, start: usize, cols: usize) -> Self {
+        assert!(start.is_multiple_of(E::GROUP) && start + cols <= self.cols);
+        Self::new(self.data.get(start..).unwrap_or_default(), self.rows, cols, self.stride)
+    }
+}
+
+/// Rows in so many chunks that every thread finds work, whole tiles each.
+fn row_chunks(num_rows: usize, num_panels: usize) -> Vec<std::ops::Range<usize>> {
+    let wanted = 4 * rayon::current_num_threads();
+    let num_chunks = wanted.div_ceil(num_panels.max(1)).max(1);
+    let size = num_rows.div_ceil(num_chunks).next_multiple_of(TILE_ROWS).max(TILE_ROWS);
+    (0..num_rows).step_by(size).map(|start| start..(start + size).min(num_rows)).collect()
+}
+
+fn resize<E: Element>(buffer: &mut Vec<E>, len: usize) {
+    if buffer.len() < len {
+        buffer.resize(len, E::default());
+    } else {
+        buffer.truncate(len);
+    }
+}
+
+/// Runs `f` on every row of `to` with its row of `from`, several rows a task.
+pub(super) fn par_rows<T: Send, S: Sync>(
+    to: &mut [T],
+    to_stride: usize,
+    from: &[S],
+    from_stride: usize,
+    f: impl Fn(&mut [T], &[S]) + Sync,
+) {
+    const VALUES_PER_TASK: usize = 16_384;
+    if to_stride == 0 || from_stride == 0 {
+        return;
+    }
+    let rows = (VALUES_PER_TASK / to_stride).max(1);
+    to.par_chunks_mut(rows * to_stride).zip(from.par_chunks(rows * from_stride)).for_each(|(to, from)| {
+        to.chunks_exact_mut(to_stride).zip(from.chunks_exact(from_stride)).for_each(|(to, from)| f(to, from));
+    });
+}

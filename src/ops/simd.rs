@@ -1,0 +1,115 @@
+//! Loops that the compiler turns into vector code for each instruction set, chosen at run time; and the functions in them.
+
+/// Defines functions whose body is compiled for AVX-512, for AVX2 and plainly. The first parameter is the
+/// [`Isa`](super::product::Isa) to use.
+macro_rules! vectorized {
+    ($($(#[$meta:meta])* $vis:vis fn $name:ident($isa:ident: Isa $(, $arg:ident: $ty:ty)* $(,)?) $(-> $ret:ty)? $body:block)*) => {$(
+        $(#[$meta])*
+        $vis fn $name($isa: $crate::ops::product::Isa $(, $arg: $ty)*) $(-> $ret)? {
+            #[inline(always)]
+            fn body($($arg: $ty),*) $(-> $ret)? $body
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+            fn avx512($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
+            match $isa {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the CPU has what `Isa` names.
+                $crate::ops::product::Isa::Avx512 | $crate::ops::product::Isa::Avx512Bf16 => unsafe { avx512($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                $crate::ops::product::Isa::Avx2 => unsafe { avx2($($arg),*) },
+                _ => body($($arg),*),
+            }
+        }
+    )*};
+}
+pub(super) use vectorized;
+
+/// `eˣ` within 2 units in the last place, without a branch or a call: powers of two by their bits, the rest by a
+/// polynomial (the coefficients of Cephes' `expf`). Beyond the range of f32 it is 0 or the largest power of two times e.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // The nearest whole number by adding and taking away 1.5 · 2²³: at that size f32 has no fraction.
+    const ROUND: f32 = 12_582_912.0;
+    let x = x.clamp(-87.336, 88.376);
+    let whole = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    // ln 2 in two parts, so that the difference is exact.
+    let rest = x - whole * 0.693_359_4 - whole * -2.121_944_4e-4;
+    let mut sum = 1.987_569_1e-4;
+    for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5] {
+        sum = sum * rest + coefficient;
+    }
+    let power = f32::from_bits(((whole as i32 + 127) << 23) as u32);
+    (sum * rest * rest + rest + 1.0) * power
+}
+
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// `Σ a · b` in lanes, which a plain sum in order could not use.
+#[inline(always)]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
+    let mut sums = [0.0f32; 32];
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..32 {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+#[inline(always)]
+pub fn max(values: &[f32]) -> f32 {
+    let (chunks, rest) = values.as_chunks::<32>();
+    let mut lanes = [f32::NEG_INFINITY; 32];
+    for chunk in chunks {
+        for i in 0..32 {
+            lanes[i] = if chunk[i] > lanes[i] { chunk[i] } else { lanes[i] };
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// Turns values into `e^(scale · value − shift)` and returns their sum.
+#[inline(always)]
+pub fn exp_all(values: &mut [f32], scale: f32, shift: f32) -> f32 {
+    let (chunks, rest) = values.as_chunks_mut::<32>();
+    let mut sums = [0.0f32; 32];
+    for chunk in chunks {
+        for i in 0..32 {
+            chunk[i] = exp(scale * chunk[i] - shift);
+            sums[i] += chunk[i];
+        }
+    }
+    let mut sum = sums.iter().sum::<f32>();
+    for value in rest {
+        *value = exp(scale * *value - shift);
+        sum += *value;
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_right_over_the_whole_range() {
+        for i in -87_000..=88_000 {
+            let x = i as f32 / 1000.0;
+            let expected = f64::from(x).exp();
+            let error = (f64::from(exp(x)) - expected).abs() / expected;
+            assert!(error < 2.5e-7, "exp({x}) is off by {error}");
+        }
+        assert_eq!(exp(0.0), 1.0);
+        assert!(exp(f32::NEG_INFINITY) < 1.3e-38 && exp(-1e30) < 1.3e-38);
+        assert!(exp(1e30) > 1e38);
+    }
+}
