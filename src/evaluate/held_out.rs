@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::{EvaluateError, EvaluationRequest, HeldOut};
 use crate::data::Example;
 use crate::generate::greedy_answers;
-use crate::model::LanguageModel;
 use crate::model::lora::LoraAdapter;
+use crate::model::{GradientPass, LanguageModel, ModelError, ProductType};
 use crate::task::{Task, Unit};
 use crate::train::loss::mean_loss;
 use crate::train::render::{Rendered, render, turns};
@@ -29,8 +29,12 @@ pub fn measure(
     let total = Some(examples.len() as u64);
     let is_cancelled = || task.is_cancelled();
     let mut progress = |done: usize| task.progress(done as u64, total, Unit::Examples);
-    let mean = mean_loss(&model.decoder, adapter, &samples, &mut progress, &is_cancelled)
-        .map_err(crate::model::ModelError::from)?;
+    let mut pass = GradientPass::new(ProductType::F32, false);
+    if let Some(adapter) = adapter {
+        pass.set_adapter(&model.decoder, adapter).map_err(ModelError::from)?;
+    }
+    let mean =
+        mean_loss(&model.decoder, &mut pass, &samples, &mut progress, &is_cancelled).map_err(ModelError::from)?;
     if task.is_cancelled() {
         return Err(EvaluateError::Cancelled);
     }

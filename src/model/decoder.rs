@@ -120,11 +120,6 @@ impl Decoder {
         weights
     }
 
-    /// Unpacks every weight to f32 once and for all: quicker from now on, for 4 bytes a weight.
-    pub fn expand(&self) -> Result<()> {
-        self.frozen_weights().into_iter().try_for_each(|(_, weight)| weight.expand())
-    }
-
     /// Hidden rows after the last norm, `[num_tokens, hidden_size]`.
     pub fn forward(&self, ids: &[u32], segments: &Segments, adaptation: Adaptation<'_>) -> Result<Tensor> {
         if segments.num_tokens() != ids.len() {

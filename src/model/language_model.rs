@@ -15,8 +15,7 @@ pub struct LanguageModel {
 }
 
 impl LanguageModel {
-    /// Loads a GGUF file or a folder. Where memory is plenty the weights are unpacked once, which makes everything
-    /// quicker; otherwise they stay as they are stored.
+    /// Loads a GGUF file or a folder; the weights stay as they are stored.
     pub fn load(path: &Path, task: &dyn Task) -> Result<Self, ModelError> {
         let facts = facts::inspect(path)?;
         if let Some(problem) = &facts.problem {
@@ -24,14 +23,6 @@ impl LanguageModel {
         }
         let chat = Chat::load(path)?;
         let decoder = Decoder::load(path, task)?;
-        if will_expand(&facts, facts::available_memory()) {
-            decoder.expand()?;
-        }
         Ok(Self { decoder: Arc::new(decoder), chat: Arc::new(chat), facts: Arc::new(facts) })
     }
-}
-
-/// Whether loading unpacks the weights to f32: where that takes less than a quarter of the free memory.
-pub fn will_expand(facts: &ModelFacts, available_memory: u64) -> bool {
-    4 * facts.num_parameters < available_memory / 4
 }

@@ -1,27 +1,22 @@
 //! A weight that training does not change, held in the type it came in.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use candle_core::quantized::GgmlDType;
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use super::product::{Element, Isa};
-
-/// So many values are unpacked at a time: 4 MB, which the caches of a current CPU hold.
-const TILE_VALUES: usize = 1 << 20;
+use super::quant::dot_rows;
 
 /// A frozen matrix `[rows, cols]`, row-major; a row is a whole number of blocks.
 ///
-/// Products unpack it tile by tile, so that a 4-bit matrix needs about its own size. Where memory is plenty,
-/// [`FrozenWeight::expand`] unpacks it once and for all, which saves that work in every product.
+/// Products unpack it panel by panel, so that a 4-bit matrix needs its own size and no more.
 pub struct FrozenWeight {
     rows: usize,
     cols: usize,
     dtype: GgmlDType,
     blocks: Vec<u8>,
-    expanded: OnceLock<Vec<f32>>,
 }
 
 impl FrozenWeight {
@@ -34,7 +29,7 @@ impl FrozenWeight {
         if blocks.len() != expected {
             bail!("{rows} × {cols} values of type {dtype:?} take {expected} bytes, not {}", blocks.len());
         }
-        Ok(Self { rows, cols, dtype, blocks, expanded: OnceLock::new() })
+        Ok(Self { rows, cols, dtype, blocks })
     }
 
     /// From plain values.
@@ -54,20 +49,9 @@ impl FrozenWeight {
         self.dtype
     }
 
-    /// As stored, without what [`FrozenWeight::expand`] added.
+    /// As stored.
     pub fn num_bytes(&self) -> usize {
         self.blocks.len()
-    }
-
-    /// Keeps the unpacked values from now on.
-    pub fn expand(&self) -> Result<()> {
-        if self.expanded.get().is_none() {
-            let mut values = vec![0.0; self.rows * self.cols];
-            self.unpack(0..self.rows, &mut values)?;
-            // Another thread may have been quicker, with the same values.
-            let _ = self.expanded.set(values);
-        }
-        Ok(())
     }
 
     /// The bytes as they came; a test compares them before and after a step.
@@ -78,7 +62,7 @@ impl FrozenWeight {
     /// All values, unpacked.
     pub fn to_f32(&self) -> Result<Vec<f32>> {
         let mut values = vec![0.0; self.rows * self.cols];
-        self.rows_into(0..self.rows, &mut values)?;
+        self.unpack_rows_parallel(Isa::current(), 0..self.rows, self.cols, &mut values)?;
         Ok(values)
     }
 
@@ -87,24 +71,23 @@ impl FrozenWeight {
         if row >= self.rows {
             bail!("row {row} of a matrix of {} rows", self.rows);
         }
-        self.rows_into(row..row + 1, out)
+        self.unpack_rows(Isa::current(), row..row + 1, self.cols, out)
     }
 
-    /// Calls `f` with consecutive tiles: the rows they hold and their values, row-major.
-    pub fn for_each_tile(&self, mut f: impl FnMut(Range<usize>, &[f32])) -> Result<()> {
-        if let Some(values) = self.expanded.get() {
-            f(0..self.rows, values);
-            return Ok(());
+    /// `out[r, t] = Σ w[r, c] · x[t, c]` for few tokens, on all threads, decoding the weights where they lie; `out` is
+    /// `[rows, num_tokens]`. False where the type has no such kernel.
+    pub fn multiply_few(&self, isa: Isa, x: &[f32], out: &mut [f32]) -> bool {
+        let num_tokens = x.len() / self.cols.max(1);
+        let row_bytes = row_bytes(self.dtype, self.cols);
+        if num_tokens == 0 || row_bytes == 0 {
+            return false;
         }
-        let rows_per_tile = (TILE_VALUES / self.cols.max(1)).clamp(1, self.rows.max(1));
-        let mut tile = vec![0.0; rows_per_tile * self.cols];
-        for start in (0..self.rows).step_by(rows_per_tile) {
-            let rows = start..(start + rows_per_tile).min(self.rows);
-            let tile = &mut tile[..rows.len() * self.cols];
-            self.unpack(rows.clone(), tile)?;
-            f(rows, tile);
-        }
-        Ok(())
+        let rows_per_task = self.rows.div_ceil(4 * rayon::current_num_threads()).max(1);
+        out[..self.rows * num_tokens]
+            .par_chunks_mut(rows_per_task * num_tokens)
+            .zip(self.blocks.par_chunks(rows_per_task * row_bytes))
+            .map(|(out, blocks)| dot_rows(isa, self.dtype, blocks, self.cols, x, out))
+            .reduce(|| true, |a, b| a && b)
     }
 
     /// Unpacks rows in the type of a product, `stride` values apart; what is beyond a row's values becomes zero.
@@ -135,24 +118,6 @@ impl FrozenWeight {
             let start = rows.start + i * rows_per_task;
             self.unpack_rows(isa, start..start + out.len() / stride, stride, out)
         })
-    }
-
-    fn rows_into(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
-        match self.expanded.get() {
-            Some(values) => out.copy_from_slice(&values[rows.start * self.cols..rows.end * self.cols]),
-            None => self.unpack(rows, out)?,
-        }
-        Ok(())
-    }
-
-    fn unpack(&self, rows: Range<usize>, out: &mut [f32]) -> Result<()> {
-        let row_bytes = row_bytes(self.dtype, self.cols);
-        let blocks = &self.blocks[rows.start * row_bytes..rows.end * row_bytes];
-        // A few rows a task: enough work to be worth a task, small enough for the cache.
-        let rows_per_task = (16_384 / self.cols.max(1)).max(1);
-        out.par_chunks_mut(rows_per_task * self.cols)
-            .zip(blocks.par_chunks(rows_per_task * row_bytes))
-            .try_for_each(|(out, blocks)| unpack_blocks(self.dtype, blocks, out))
     }
 }
 
@@ -224,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unpacks_what_candle_packed_in_tiles_rows_and_as_a_whole() {
+    fn unpacks_what_candle_packed_by_rows_and_as_a_whole() {
         for dtype in [GgmlDType::F32, GgmlDType::F16, GgmlDType::BF16, GgmlDType::Q4_1, GgmlDType::Q8_0, GgmlDType::Q6K]
         {
             let (rows, cols) = (5000, 256);
@@ -233,14 +198,14 @@ mod tests {
             let packed = QTensor::quantize(&tensor, dtype).unwrap();
             let expected: Vec<f32> = packed.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
             let weight = FrozenWeight::new(rows, cols, dtype, packed.data().unwrap().into_owned()).unwrap();
-            let mut tiled = Vec::new();
-            weight.for_each_tile(|_, tile| tiled.extend_from_slice(tile)).unwrap();
-            assert!(tiled == expected, "{dtype:?} in tiles");
+            assert!(weight.to_f32().unwrap() == expected, "{dtype:?} as a whole");
+            let mut padded = vec![3.0f32; 2 * (cols + 5)];
+            weight.unpack_rows(Isa::current(), 7..9, cols + 5, &mut padded).unwrap();
+            assert!(padded[..cols] == expected[7 * cols..8 * cols], "{dtype:?} with padding");
+            assert!(padded[cols..cols + 5] == [0.0; 5]);
             let mut row = vec![0.0; cols];
             weight.row_into(4321, &mut row).unwrap();
             assert!(row == expected[4321 * cols..4322 * cols], "{dtype:?} by row");
-            weight.expand().unwrap();
-            assert!(weight.to_f32().unwrap() == expected, "{dtype:?} expanded");
         }
     }
 

@@ -11,6 +11,7 @@ pub mod frozen;
 pub mod linear;
 pub mod matmul;
 pub mod product;
+pub mod quant;
 pub mod rms_norm;
 pub mod rope;
 pub mod segments;

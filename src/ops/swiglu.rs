@@ -55,9 +55,10 @@ impl CustomOp2 for SwiGlu {
         }
         let isa = Isa::current();
         let mut out = vec![0.0; gate.len()];
-        out.par_chunks_mut(CHUNK).zip(gate.par_chunks(CHUNK)).zip(up.par_chunks(CHUNK)).for_each(
-            |((out, gate), up)| swiglu_row(isa, gate, up, out),
-        );
+        out.par_chunks_mut(CHUNK)
+            .zip(gate.par_chunks(CHUNK))
+            .zip(up.par_chunks(CHUNK))
+            .for_each(|((out, gate), up)| swiglu_row(isa, gate, up, out));
         Ok((CpuStorage::F32(out), l1.shape().clone()))
     }
 

@@ -8,4 +8,7 @@ pub mod recipe_file;
 
 pub use model_ref::ModelRef;
 pub use plan::{Plan, Validation};
-pub use recipe_file::{Data, Evaluation, Lora, LrSchedulerType, Recipe, RecipeError, TargetModules, TrainOn, Training};
+pub use recipe_file::{
+    Data, Evaluation, GradientCheckpointing, Lora, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules,
+    TrainOn, Training,
+};

@@ -125,6 +125,8 @@ pub struct Training {
     pub shuffle: bool,
     pub seed: u64,
     pub train_on: TrainOn,
+    pub precision: Precision,
+    pub gradient_checkpointing: GradientCheckpointing,
 }
 
 impl Default for Training {
@@ -147,6 +149,59 @@ impl Default for Training {
             shuffle: true,
             seed: 42,
             train_on: TrainOn::Assistant,
+            precision: Precision::Auto,
+            gradient_checkpointing: GradientCheckpointing::Auto,
+        }
+    }
+}
+
+/// The type that products are computed in. Adapters, their gradients and all sums are f32 whatever this says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// bf16 where the CPU multiplies it faster than f32.
+    Auto,
+    Bf16,
+    F32,
+}
+
+/// Whether the backward pass computes each block again instead of keeping what it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "CheckpointingText", try_from = "CheckpointingText")]
+pub enum GradientCheckpointing {
+    /// Where the memory would not do otherwise.
+    Auto,
+    On,
+    Off,
+}
+
+/// `true`, `false` or `"auto"`.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum CheckpointingText {
+    Switch(bool),
+    Word(String),
+}
+
+impl From<GradientCheckpointing> for CheckpointingText {
+    fn from(value: GradientCheckpointing) -> Self {
+        match value {
+            GradientCheckpointing::Auto => Self::Word("auto".to_owned()),
+            GradientCheckpointing::On => Self::Switch(true),
+            GradientCheckpointing::Off => Self::Switch(false),
+        }
+    }
+}
+
+impl TryFrom<CheckpointingText> for GradientCheckpointing {
+    type Error = &'static str;
+
+    fn try_from(text: CheckpointingText) -> Result<Self, Self::Error> {
+        match text {
+            CheckpointingText::Switch(true) => Ok(Self::On),
+            CheckpointingText::Switch(false) => Ok(Self::Off),
+            CheckpointingText::Word(word) if word == "auto" => Ok(Self::Auto),
+            CheckpointingText::Word(_) => Err("gradient_checkpointing must be true, false or \"auto\""),
         }
     }
 }

@@ -5,6 +5,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::render::Rendered;
+use crate::model::Supervised;
 use crate::ops::Segments;
 use crate::recipe::Training;
 
@@ -33,6 +34,11 @@ impl Batch {
             lengths.push(sample.ids.len());
         }
         Self { ids, segments: Segments::from_lengths(lengths), rows, targets }
+    }
+
+    /// As the model takes it.
+    pub fn supervised(&self) -> Supervised<'_> {
+        Supervised { ids: &self.ids, segments: &self.segments, rows: &self.rows, targets: &self.targets }
     }
 }
 
@@ -63,6 +69,13 @@ impl Order {
             shuffle: training.shuffle,
             seed: training.seed,
         }
+    }
+
+    /// Tokens that a micro-batch may have at most: those of the longest rows together.
+    pub fn most_tokens(&self, lengths: &[usize]) -> usize {
+        let mut rows: Vec<usize> = self.packs.iter().map(|row| row.iter().map(|&i| lengths[i]).sum()).collect();
+        rows.sort_unstable_by(|a, b| b.cmp(a));
+        rows.iter().take(self.batch_size).sum()
     }
 
     /// The last step of an epoch may be smaller; it is not dropped.
@@ -151,6 +164,8 @@ mod tests {
             let mut seen = Vec::new();
             for step in epoch * steps..(epoch + 1) * steps {
                 let micro_batches = order.step(step);
+                let tokens = micro_batches.iter().map(|rows| rows.iter().map(|&i| lengths[i]).sum::<usize>());
+                prop_assert!(tokens.max() <= Some(order.most_tokens(&lengths)));
                 prop_assert!(!micro_batches.is_empty() && micro_batches.len() <= accumulation);
                 seen.extend(micro_batches.concat());
             }

@@ -4,13 +4,13 @@ use candle_core::{Result, Tensor};
 
 use super::batch::Batch;
 use super::render::Rendered;
-use crate::model::lora::LoraAdapter;
-use crate::model::{Adaptation, Decoder};
+use crate::model::{Adaptation, Decoder, GradientPass};
 
 /// Tokens that evaluation sends through the model at once.
 const EVAL_TOKENS: usize = 1024;
 
-/// The summed cross-entropy of a batch's supervised tokens.
+/// The summed cross-entropy of a batch's supervised tokens, by candle's differentiation: the witness of [`GradientPass`],
+/// and the way for adapters with dropout.
 pub fn batch_loss(decoder: &Decoder, batch: &Batch, adaptation: Adaptation<'_>) -> Result<Tensor> {
     let with_gradient = adaptation.with_gradient;
     let hidden = decoder.forward(&batch.ids, &batch.segments, adaptation)?; // [num_tokens, hidden]
@@ -30,11 +30,11 @@ pub struct MeanLoss {
     pub num_examples: usize,
 }
 
-/// The mean loss over examples, without gradient. Examples without a supervised token don't count. `None` where
+/// The mean loss over examples, without gradient, under the adapter that `pass` was given, if any. Examples without a supervised token don't count. `None` where
 /// `is_cancelled` said so, or where nothing counts.
 pub fn mean_loss(
     decoder: &Decoder,
-    adapter: Option<&LoraAdapter>,
+    pass: &mut GradientPass,
     samples: &[Rendered],
     progress: &mut dyn FnMut(usize),
     is_cancelled: &dyn Fn() -> bool,
@@ -53,8 +53,7 @@ pub fn mean_loss(
         });
         let (now, later) = rest.split_at(fits.count().max(1));
         let batch = Batch::new(now.iter().copied());
-        let loss = batch_loss(decoder, &batch, Adaptation { adapter, ..Default::default() })?;
-        sum += f64::from(loss.to_scalar::<f32>()?);
+        sum += pass.loss(decoder, batch.supervised())?;
         num_tokens += batch.targets.len();
         done += now.len();
         progress(done);

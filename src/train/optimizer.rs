@@ -29,6 +29,11 @@ impl Gradients {
         Ok(())
     }
 
+    /// In the order of the tensors.
+    pub fn as_mut_slice(&mut self) -> &mut [Vec<f32>] {
+        &mut self.0
+    }
+
     /// The global 2-norm.
     pub fn norm(&self) -> f64 {
         let squares = |grad: &Vec<f32>| grad.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();

@@ -9,9 +9,9 @@ use super::schedule::Schedule;
 use super::sft::eval_steps;
 use crate::data::Example;
 use crate::model::facts::available_memory;
-use crate::model::language_model::will_expand;
-use crate::model::{Chat, LoraConfig, ModelError, ModelFacts, ModelSpec, inspect, weights};
-use crate::recipe::{Recipe, RecipeError, TrainOn};
+use crate::model::gradient::{activation_bytes, needs_checkpointing};
+use crate::model::{Chat, LoraConfig, ModelError, ModelFacts, ModelSpec, ProductType, inspect, weights};
+use crate::recipe::{GradientCheckpointing, Recipe, RecipeError, TrainOn, Training};
 
 /// The run preview card.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,34 +103,31 @@ pub fn preview(
         eval_steps: eval_steps(recipe, &order),
         num_trainable,
         num_parameters: facts.num_parameters as usize,
-        memory: memory(&facts, &spec, num_trainable, most_tokens(&lengths, &order)),
+        memory: memory(&facts, &spec, &recipe.training, num_trainable, order.most_tokens(&lengths)),
         learning_rates: rates(&Schedule::new(&recipe.training, num_steps), num_steps),
     })
 }
 
-/// Tokens of the largest micro-batch of the first epoch.
-fn most_tokens(lengths: &[usize], order: &Order) -> usize {
-    (0..order.steps_per_epoch())
-        .flat_map(|step| order.step(step))
-        .map(|rows| rows.into_iter().map(|i| lengths[i]).sum())
-        .max()
-        .unwrap_or_default()
-}
-
 /// From the shapes that the loop allocates.
-fn memory(facts: &ModelFacts, spec: &ModelSpec, num_trainable: usize, num_tokens: usize) -> MemoryEstimate {
+fn memory(
+    facts: &ModelFacts,
+    spec: &ModelSpec,
+    training: &Training,
+    num_trainable: usize,
+    num_tokens: usize,
+) -> MemoryEstimate {
     let available = available_memory();
-    let expanded = if will_expand(facts, available) { 4 * facts.num_parameters } else { 0 };
-    // Values a block keeps per token until backward: inputs and outputs of its norms, projections, rope, attention and
-    // SwiGLU; backward holds a gradient for about one block at a time.
-    let (q, kv) = (spec.num_heads * spec.head_dim, spec.num_kv_heads * spec.head_dim);
-    let block = 6 * spec.hidden_size + 3 * q + 3 * kv + 3 * spec.intermediate_size;
-    let kept = num_tokens * (block * spec.num_layers + 2 * block + 4 * spec.hidden_size);
-    let logits = crate::ops::cross_entropy::CHUNK_VALUES;
+    let product = ProductType::of(training.precision, spec);
+    let checkpointing = match training.gradient_checkpointing {
+        GradientCheckpointing::On => true,
+        GradientCheckpointing::Off => false,
+        GradientCheckpointing::Auto => needs_checkpointing(spec, product, num_tokens, available),
+    };
     MemoryEstimate {
-        weights: facts.num_bytes + expanded,
-        adapter: 4 * 4 * num_trainable as u64,
-        activations: 4 * (kept + logits) as u64,
+        weights: facts.num_bytes,
+        // The weights, their gradient, AdamW's two moments, and four packed copies.
+        adapter: 4 * 8 * num_trainable as u64,
+        activations: activation_bytes(spec, product, checkpointing, num_tokens),
         program: PROGRAM_BYTES,
         available,
     }

@@ -19,9 +19,10 @@ use super::schedule::Schedule;
 use crate::data::import::SplitSpec;
 use crate::data::split::split_examples;
 use crate::data::{Example, Split, read_all};
+use crate::model::gradient::needs_checkpointing;
 use crate::model::lora::{Dropout, LoraAdapter, LoraConfig};
-use crate::model::{Adaptation, Decoder, LanguageModel, peft};
-use crate::recipe::{Plan, Recipe, RecipeError, Training, Validation};
+use crate::model::{Adaptation, Decoder, GradientPass, LanguageModel, ProductType, facts, peft};
+use crate::recipe::{GradientCheckpointing, Plan, Recipe, RecipeError, Training, Validation};
 use crate::task::{Task, Unit};
 
 /// A loss that is no number so often in a row ends the run.
@@ -82,6 +83,7 @@ pub fn run_samples(
     let order = Order::new(&lengths, training);
     let num_steps = order.num_steps(training);
     let adapter = start_adapter(decoder, plan)?;
+    let pass = gradient_pass(decoder, plan, &order, &lengths);
     let vars = adapter.named_vars();
     let mut optimizer = AdamW::new(training, &vars);
     let mut state = State { step: 0, best_step: None, best_eval_loss: None, rate_factor: 1.0, secs: 0.0 };
@@ -110,6 +112,7 @@ pub fn run_samples(
         order,
         num_steps,
         adapter: &adapter,
+        pass,
         optimizer,
         state,
         first_eval_loss: None,
@@ -140,6 +143,7 @@ struct Run<'a> {
     eval_steps: usize,
     files: RunFiles,
     adapter: &'a LoraAdapter,
+    pass: GradientPass,
     optimizer: AdamW,
     state: State,
     first_eval_loss: Option<f64>,
@@ -198,7 +202,7 @@ impl Run<'_> {
     }
 
     /// The loss and gradient of one optimizer step over its micro-batches; `None` when the run is to stop.
-    fn accumulate(&self) -> Result<Option<StepGradients>, TrainError> {
+    fn accumulate(&mut self) -> Result<Option<StepGradients>, TrainError> {
         let micro_batches = self.order.step(self.state.step);
         let batches: Vec<Batch> =
             micro_batches.iter().map(|rows| Batch::new(rows.iter().map(|&i| &self.train[i]))).collect();
@@ -211,19 +215,35 @@ impl Run<'_> {
             num_tokens: batches.iter().map(|b| b.ids.len()).sum(),
             num_supervised_tokens,
         };
+        self.pass.set_adapter(self.decoder, self.adapter)?;
+        let weight = 1.0 / num_supervised_tokens.max(1) as f64;
         for (i, batch) in batches.iter().enumerate() {
             if !self.may_go_on() {
                 return Ok(None);
             }
-            let mut dropout = self.dropout(i);
-            let adaptation =
-                Adaptation { adapter: Some(self.adapter), with_gradient: true, dropout: Some(&mut dropout) };
-            let sum = batch_loss(self.decoder, batch, adaptation)?;
-            let loss = (sum / num_supervised_tokens.max(1) as f64)?;
-            step.gradients.add(&vars, &loss.backward()?)?;
-            step.loss += f64::from(loss.to_scalar::<f32>()?);
+            if self.adapter.config.lora_dropout > 0.0 {
+                step.loss += self.add_with_dropout(i, batch, weight, &mut step.gradients)?;
+                continue;
+            }
+            let gradients = step.gradients.as_mut_slice();
+            step.loss += weight * self.pass.add_gradients(self.decoder, batch.supervised(), weight, gradients)?;
         }
         Ok(Some(step))
+    }
+
+    /// The same by candle's differentiation, which knows dropout; returns the weighed loss.
+    fn add_with_dropout(
+        &self,
+        micro_batch: usize,
+        batch: &Batch,
+        weight: f64,
+        gradients: &mut Gradients,
+    ) -> Result<f64, TrainError> {
+        let mut dropout = self.dropout(micro_batch);
+        let adaptation = Adaptation { adapter: Some(self.adapter), with_gradient: true, dropout: Some(&mut dropout) };
+        let loss = (batch_loss(self.decoder, batch, adaptation)? * weight)?;
+        gradients.add(&self.adapter.named_vars(), &loss.backward()?)?;
+        Ok(f64::from(loss.to_scalar::<f32>()?))
     }
 
     fn update(&mut self, mut gradients: Gradients, norm: f64, learning_rate: f64) -> Result<(), TrainError> {
@@ -251,9 +271,11 @@ impl Run<'_> {
         observer.observe(TrainEvent::Phase(Phase::Evaluating));
         let started = Instant::now();
         // B is zero before the first step: the base model is measured without its cost.
-        let adapter = (self.state.step > 0 || self.plan.recipe.init_adapter.is_some()).then_some(self.adapter);
-        let is_cancelled = || !self.may_go_on();
-        let Some(mean) = mean_loss(self.decoder, adapter, &self.validation, &mut |_| (), &is_cancelled)? else {
+        if self.state.step > 0 || self.plan.recipe.init_adapter.is_some() {
+            self.pass.set_adapter(self.decoder, self.adapter)?;
+        }
+        let is_cancelled = || !may_go_on(self.control);
+        let Some(mean) = mean_loss(self.decoder, &mut self.pass, &self.validation, &mut |_| (), &is_cancelled)? else {
             return Ok(());
         };
         let is_best = self.state.best_eval_loss.is_none_or(|best| mean.loss < best);
@@ -310,15 +332,8 @@ impl Run<'_> {
         })
     }
 
-    /// Polled before every micro-batch; waits while the run is paused.
     fn may_go_on(&self) -> bool {
-        loop {
-            match self.control.signal() {
-                Signal::Run => return true,
-                Signal::Stop { .. } => return false,
-                Signal::Pause => std::thread::sleep(Duration::from_millis(20)),
-            }
-        }
+        may_go_on(self.control)
     }
 
     fn epoch(&self) -> f64 {
@@ -341,6 +356,33 @@ impl Run<'_> {
             secs: self.state.secs,
         }
     }
+}
+
+/// Polled before every micro-batch; waits while the run is paused.
+fn may_go_on(control: &Control) -> bool {
+    loop {
+        match control.signal() {
+            Signal::Run => return true,
+            Signal::Stop { .. } => return false,
+            Signal::Pause => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+/// In the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
+fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
+    let training = &plan.recipe.training;
+    let product = ProductType::of(training.precision, decoder.spec());
+    let gradient_checkpointing = match training.gradient_checkpointing {
+        GradientCheckpointing::On => true,
+        GradientCheckpointing::Off => false,
+        GradientCheckpointing::Auto => {
+            let available = facts::available_memory();
+            needs_checkpointing(decoder.spec(), product, order.most_tokens(lengths), available)
+        }
+    };
+    log::info!("products in {}, gradient checkpointing {gradient_checkpointing}", product.name());
+    GradientPass::new(product, gradient_checkpointing)
 }
 
 /// A folder with checkpoints is gone on with, so it must be this recipe's.

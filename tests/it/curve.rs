@@ -5,7 +5,7 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use tunewright::model::{Decoder, peft};
-use tunewright::recipe::{ModelRef, Plan, Recipe};
+use tunewright::recipe::{GradientCheckpointing, ModelRef, Plan, Precision, Recipe};
 use tunewright::task::Unwatched;
 use tunewright::train::render::Rendered;
 use tunewright::train::sft::{Samples, run_samples};
@@ -34,6 +34,8 @@ fn recipe(batch_size: usize, accumulation: usize) -> Recipe {
     recipe.init_adapter = Some(fixture("curves/lora/adapter_init"));
     recipe.data.validation_split = Some(0.0);
     let training = &mut recipe.training;
+    // The reference computed in float32.
+    training.precision = Precision::F32;
     training.num_train_epochs = 1.0;
     training.per_device_train_batch_size = batch_size;
     training.gradient_accumulation_steps = accumulation;

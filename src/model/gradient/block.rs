@@ -145,8 +145,7 @@ impl BlockPass<'_> {
         kept.qkv.widen_into(isa, qkv);
         kept.attention.widen_into(isa, attention);
         d_qkv.resize(qkv.len(), 0.0);
-        let forward =
-            Forward { inputs: inputs(qkv, q_width, kv_width), out: attention, log_sums: &kept.log_sums };
+        let forward = Forward { inputs: inputs(qkv, q_width, kv_width), out: attention, log_sums: &kept.log_sums };
         let places = Gradients::side_by_side(d_qkv, shape);
         attend_back(isa, shape, self.segments, forward, d_attention, places);
         let qkv_width = q_width + 2 * kv_width;

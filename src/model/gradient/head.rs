@@ -3,14 +3,21 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::Supervised;
 use super::block::BlockPass;
+use super::{ProductType, Supervised};
+use crate::model::ModelSpec;
 use crate::ops::cross_entropy::loss_and_gradient;
 use crate::ops::product::{Back, Element, Operand, Output, Weights, multiply, multiply_back};
 use crate::ops::rms_norm::{normalize_row, normalize_row_back};
 
 /// So many logits exist at a time: enough rows to be worth unpacking the head's weights.
 const CHUNK_VALUES: usize = 12 << 20;
+
+/// Bytes that the loss of so many supervised rows works in.
+pub fn work_bytes(spec: &ModelSpec, product: ProductType, num_rows: usize) -> u64 {
+    let values = num_rows.saturating_mul(spec.vocab_size).min(CHUNK_VALUES) as u64;
+    values * (4 + product.num_bytes())
+}
 
 /// Buffers that are used anew.
 #[derive(Default)]

@@ -8,18 +8,72 @@ mod head;
 use candle_core::Result;
 use half::bf16;
 
-use super::Decoder;
 use super::lora::LoraAdapter;
+use super::{Decoder, ModelSpec, Module};
 use crate::ops::product::{Element, Isa, Operand};
 use crate::ops::{RopeTable, Segments};
+use crate::recipe::Precision;
 use adapter::PackedAdapter;
 use block::{BlockPass, Kept, Work};
 
 /// The type that products are computed in; sums, adapters and their gradients are f32 in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
+pub enum ProductType {
     F32,
     Bf16,
+}
+
+impl ProductType {
+    /// What a recipe's precision means for this model on this machine.
+    pub fn of(precision: Precision, spec: &ModelSpec) -> Self {
+        // Pairs of bf16 lie side by side in every row.
+        let is_even = Module::ALL.iter().all(|module| module.shape(spec).0.is_multiple_of(2))
+            && spec.hidden_size.is_multiple_of(2)
+            && spec.intermediate_size.is_multiple_of(2);
+        match precision {
+            Precision::Bf16 if is_even => Self::Bf16,
+            Precision::Auto if is_even && Isa::current().has_bf16() => Self::Bf16,
+            _ => Self::F32,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    fn num_bytes(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::Bf16 => 2,
+        }
+    }
+}
+
+/// Bytes that a pass over `num_tokens` tokens keeps and works in, weights and adapter aside; from the shapes of
+/// [`block::Kept`] and [`block::Work`].
+pub fn activation_bytes(
+    spec: &ModelSpec,
+    product: ProductType,
+    gradient_checkpointing: bool,
+    num_tokens: usize,
+) -> u64 {
+    let (q, kv) = (spec.num_heads * spec.head_dim, spec.num_kv_heads * spec.head_dim);
+    let (hidden, inner, layers) = (spec.hidden_size as u64, spec.intermediate_size as u64, spec.num_layers as u64);
+    let (q, kv) = (q as u64, kv as u64);
+    let kept = product.num_bytes() * (2 * q + 2 * kv + hidden + 2 * inner) + 4 * spec.num_heads as u64;
+    let inputs = product.num_bytes() * hidden * layers;
+    let operands = product.num_bytes() * (2 * hidden + inner + 2 * inner);
+    let wide = 4 * (2 * (q + 2 * kv) + 2 * q + 2 * inner + 3 * hidden);
+    let num_kept = if gradient_checkpointing { 1 } else { layers };
+    num_tokens as u64 * (inputs + num_kept * kept + operands + wide) + head::work_bytes(spec, product, num_tokens)
+}
+
+/// Whether a pass over so many tokens needs checkpointing to stay below half of the memory that is free.
+pub fn needs_checkpointing(spec: &ModelSpec, product: ProductType, num_tokens: usize, available: u64) -> bool {
+    activation_bytes(spec, product, false, num_tokens) > available / 2
 }
 
 /// A batch as the model takes it.
@@ -52,10 +106,15 @@ trait Pass {
 impl GradientPass {
     /// With `gradient_checkpointing` only the input of each block is kept, and the block is computed again on the way
     /// back (Chen et al. 2016): a third more work for a tenth of the memory.
-    pub fn new(precision: Precision, gradient_checkpointing: bool) -> Self {
-        match precision {
-            Precision::F32 => Self(Box::new(State::<f32>::new(gradient_checkpointing))),
-            Precision::Bf16 => Self(Box::new(State::<bf16>::new(gradient_checkpointing))),
+    pub fn new(product: ProductType, gradient_checkpointing: bool) -> Self {
+        Self::on(Isa::current(), product, gradient_checkpointing)
+    }
+
+    /// With an instruction set of this CPU that is not its best.
+    pub fn on(isa: Isa, product: ProductType, gradient_checkpointing: bool) -> Self {
+        match product {
+            ProductType::F32 => Self(Box::new(State::<f32>::new(isa, gradient_checkpointing))),
+            ProductType::Bf16 => Self(Box::new(State::<bf16>::new(isa, gradient_checkpointing))),
         }
     }
 
@@ -83,6 +142,7 @@ impl GradientPass {
 }
 
 struct State<E> {
+    isa: Isa,
     gradient_checkpointing: bool,
     adapter: Option<PackedAdapter<E>>,
     /// The input of each block.
@@ -98,8 +158,9 @@ struct State<E> {
 }
 
 impl<E: Element> State<E> {
-    fn new(gradient_checkpointing: bool) -> Self {
+    fn new(isa: Isa, gradient_checkpointing: bool) -> Self {
         Self {
+            isa,
             gradient_checkpointing,
             adapter: None,
             inputs: Vec::new(),
@@ -150,13 +211,13 @@ fn check(decoder: &Decoder, batch: Supervised<'_>) -> Result<()> {
 impl<E: Element> Pass for State<E> {
     fn set_adapter(&mut self, decoder: &Decoder, adapter: &LoraAdapter) -> Result<()> {
         let packed = self.adapter.get_or_insert_with(PackedAdapter::default);
-        packed.set(Isa::current(), decoder.spec(), adapter)
+        packed.set(self.isa, decoder.spec(), adapter)
     }
 
     fn loss(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<f64> {
         check(decoder, batch)?;
         let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
-        let pass = BlockPass { decoder, isa: Isa::current(), segments: batch.segments, table: &table };
+        let pass = BlockPass { decoder, isa: self.isa, segments: batch.segments, table: &table };
         self.forward(&pass, batch.ids, false)?;
         self.head.loss(&pass, &self.x, batch, None)
     }
@@ -170,7 +231,7 @@ impl<E: Element> Pass for State<E> {
     ) -> Result<f64> {
         check(decoder, batch)?;
         let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
-        let pass = BlockPass { decoder, isa: Isa::current(), segments: batch.segments, table: &table };
+        let pass = BlockPass { decoder, isa: self.isa, segments: batch.segments, table: &table };
         self.forward(&pass, batch.ids, true)?;
         self.dx.clear();
         self.dx.resize(self.x.len(), 0.0);

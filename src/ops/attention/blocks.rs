@@ -52,11 +52,7 @@ impl<'a> Gradients<'a> {
         let num_tokens = dq.len() / q_width.max(1);
         assert!(dk.len() >= num_tokens * kv_width && dv.len() >= num_tokens * kv_width);
         let place = |values: &mut [f32], stride| (Shared(values.as_mut_ptr()), stride);
-        Self {
-            places: [place(dq, q_width), place(dk, kv_width), place(dv, kv_width)],
-            num_tokens,
-            owner: PhantomData,
-        }
+        Self { places: [place(dq, q_width), place(dk, kv_width), place(dv, kv_width)], num_tokens, owner: PhantomData }
     }
 
     /// Side by side in the rows of one matrix: dq, dk, dv.
@@ -98,9 +94,7 @@ pub fn attend(
     let tasks: Vec<_> = segments
         .ranges()
         .flat_map(|rows| (0..shape.num_kv_heads).map(move |kv_head| (rows.clone(), kv_head)))
-        .flat_map(|(rows, kv_head)| {
-            (0..rows.len()).step_by(BLOCK).map(move |start| (rows.clone(), kv_head, start))
-        })
+        .flat_map(|(rows, kv_head)| (0..rows.len()).step_by(BLOCK).map(move |start| (rows.clone(), kv_head, start)))
         .collect();
     tasks.into_par_iter().with_max_len(1).for_each_init(Scratch::default, |scratch, (rows, kv_head, start)| {
         let end = (start + BLOCK).min(rows.len());

@@ -219,9 +219,13 @@ mod tests {
 
     #[test]
     fn agrees_with_its_twin_and_with_finite_differences() {
-        for (num_heads, num_kv_heads, head_dim, lengths) in
-            [(1, 1, 2, vec![1]), (4, 2, 8, vec![5, 1, 7]), (3, 1, 4, vec![9]), (2, 2, 3, vec![2, 2]), (2, 1, 6, vec![3, 150])]
-        {
+        for (num_heads, num_kv_heads, head_dim, lengths) in [
+            (1, 1, 2, vec![1]),
+            (4, 2, 8, vec![5, 1, 7]),
+            (3, 1, 4, vec![9]),
+            (2, 2, 3, vec![2, 2]),
+            (2, 1, 6, vec![3, 150]),
+        ] {
             let shape = AttentionShape { num_heads, num_kv_heads, head_dim, scale: 0.6 };
             let segments = Segments::from_lengths(lengths);
             let [q, k, v] = inputs(segments.num_tokens(), shape);

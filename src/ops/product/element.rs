@@ -6,8 +6,9 @@ use candle_core::Result;
 use candle_core::quantized::GgmlDType;
 use half::bf16;
 
-use super::Isa;
 use super::super::frozen::unpack_blocks;
+use super::super::quant::{unpack_bf16, unpack_f32};
+use super::Isa;
 use super::microkernel::{Out, Part, Widen, tile, tile_bf16};
 
 /// A type of operands.
@@ -64,8 +65,8 @@ impl Element for f32 {
         to.copy_from_slice(from);
     }
 
-    fn unpack(_isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [Self]) -> Result<()> {
-        unpack_blocks(dtype, blocks, out)
+    fn unpack(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [Self]) -> Result<()> {
+        if unpack_f32(isa, dtype, blocks, out) { Ok(()) } else { unpack_blocks(dtype, blocks, out) }
     }
 
     fn interleave(_isa: Isa, first: &[Self], _last: &[Self], out: &mut [Self]) {
@@ -106,6 +107,9 @@ impl Element for bf16 {
     }
 
     fn unpack(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [Self]) -> Result<()> {
+        if unpack_bf16(isa, dtype, blocks, out) {
+            return Ok(());
+        }
         let mut values = vec![0.0; out.len()];
         unpack_blocks(dtype, blocks, &mut values)?;
         Self::narrow(isa, &values, out);

@@ -182,11 +182,7 @@ mod x86 {
             store: $store:path
         ) => {
             #[target_feature(enable = $features)]
-            unsafe fn $inner<const ROWS: usize, const VECS: usize>(
-                cols: usize,
-                parts: &[Part<$a, $b>],
-                out: Out,
-            ) {
+            unsafe fn $inner<const ROWS: usize, const VECS: usize>(cols: usize, parts: &[Part<$a, $b>], out: Out) {
                 // SAFETY: the caller's promise for `tile` covers every address below; lanes beyond `cols` are masked.
                 unsafe {
                     // Only the last vector may be partly used.
@@ -199,10 +195,10 @@ mod x86 {
                             let mut columns = [$load(b, if VECS == 1 { mask } else { full }); VECS];
                             for v in 1..VECS {
                                 let mask = if v + 1 == VECS { mask } else { full };
-                                columns[v] = $load(b.add(v * $lanes * $pair), mask);
+                                columns[v] = $load(b.wrapping_add(v * $lanes * $pair), mask);
                             }
                             for row in 0..ROWS {
-                                let value = $broadcast(a.add(row * part.row_stride));
+                                let value = $broadcast(a.wrapping_add(row * part.row_stride));
                                 for v in 0..VECS {
                                     sums[row][v] = $madd(sums[row][v], value, columns[v]);
                                 }
@@ -214,7 +210,7 @@ mod x86 {
                     for row in 0..ROWS {
                         for v in 0..VECS {
                             let mask = if v + 1 == VECS { mask } else { full };
-                            $store(out.c.add(row * out.stride + v * $lanes), sums[row][v], mask, out);
+                            $store(out.c.wrapping_add(row * out.stride + v * $lanes), sums[row][v], mask, out);
                         }
                     }
                 }
@@ -277,6 +273,11 @@ mod x86 {
         }
     }
 
+    /// A pair of bf16 at any address. Read as a field and not by `read_unaligned`, whose checks cost dearly in builds
+    /// with debug assertions.
+    #[repr(C, packed)]
+    struct Unaligned(i32);
+
     /// Panels are as wide as the tile, so whole vectors of pairs can be read.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bf16")]
@@ -289,7 +290,7 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512bf16")]
     unsafe fn broadcast_pair(a: *const bf16) -> __m512bh {
         // SAFETY: a pair of values; any bits are a vector of bf16.
-        unsafe { std::mem::transmute(_mm512_set1_epi32(a.cast::<i32>().read_unaligned())) }
+        unsafe { std::mem::transmute(_mm512_set1_epi32((*a.cast::<Unaligned>()).0)) }
     }
 
     #[inline]

@@ -1,8 +1,8 @@
 //! Operands as the inner loops want them: activations row by row, weights in panels as wide as a tile.
 
+use super::Isa;
 use super::element::Element;
 use super::microkernel::tile_width;
-use super::Isa;
 
 /// A read-only row-major matrix; rows may lie further apart than they are wide.
 #[derive(Clone, Copy)]
@@ -18,7 +18,10 @@ impl<'a, E: Element> Rows<'a, E> {
     /// padding must be there and finite.
     pub fn new(data: &'a [E], rows: usize, cols: usize, stride: usize) -> Self {
         let read = cols.next_multiple_of(E::GROUP);
-        assert!(rows == 0 || (read <= stride && (rows - 1) * stride + read <= data.len()), "rows reach past their data");
+        assert!(
+            rows == 0 || (read <= stride && (rows - 1) * stride + read <= data.len()),
+            "rows reach past their data"
+        );
         Self { data, rows, cols, stride }
     }
 
@@ -157,14 +160,7 @@ fn narrow_rows<E: Element>(isa: Isa, values: &[f32], cols: usize, scale: f32, ou
 }
 
 /// One panel whose columns are the `num` rows of `rows`, each of `depth` values (whole groups). Columns beyond are zero.
-pub(super) fn pack_transposed<E: Element>(
-    isa: Isa,
-    rows: &[E],
-    num: usize,
-    depth: usize,
-    width: usize,
-    out: &mut [E],
-) {
+pub(super) fn pack_transposed<E: Element>(isa: Isa, rows: &[E], num: usize, depth: usize, width: usize, out: &mut [E]) {
     let groups = depth / E::GROUP;
     assert!(num <= width && rows.len() >= num * depth && out.len() >= groups * width * E::GROUP);
     if num < width {

@@ -1,8 +1,8 @@
 //! Products of small f32 matrices by one thread, for attention.
 
+use super::Isa;
 use super::microkernel::{Out, Part, TILE_ROWS, tile, tile_width};
 use super::panels::pack_transposed;
-use super::Isa;
 
 /// The left side: any strides, so that a transpose costs nothing.
 #[derive(Clone, Copy)]
@@ -86,8 +86,7 @@ pub unsafe fn multiply_tile_by_tile(
         };
         for row in (0..rows).step_by(TILE_ROWS) {
             let a = left.values[row * left.row_stride..].as_ptr();
-            let part =
-                Part { a, row_stride: left.row_stride, depth_stride: left.depth_stride, b, b_stride, depth };
+            let part = Part { a, row_stride: left.row_stride, depth_stride: left.depth_stride, b, b_stride, depth };
             // SAFETY: the assertions above hold both sides, the caller promises the result.
             unsafe {
                 let c = target.c.add(row * target.stride + col);

@@ -47,11 +47,8 @@ fn forward_and_back<E: Element>(isa: Isa) {
         // Beside columns that are not to be touched.
         let stride = n + 3;
         let mut out = vec![2.0; m * stride];
-        let output = |column| Output {
-            weights: Weights::Frozen(&weight),
-            adapter: Some((xa_rows.view(), &panels)),
-            column,
-        };
+        let output =
+            |column| Output { weights: Weights::Frozen(&weight), adapter: Some((xa_rows.view(), &panels)), column };
         multiply(isa, x.view(), &[output(2)], &mut out, stride, true).unwrap();
         let base = textbook(&values(m * k, 1), &w, m, n, k);
         let added = textbook(&xa, &b, m, n, r);

@@ -1,0 +1,9 @@
+//! Weights in ggml's block formats: unpacked for products of many rows, or multiplied with where they lie.
+
+mod dot;
+mod formats;
+mod lanes;
+mod unpack;
+
+pub use dot::dot_rows;
+pub use unpack::{unpack_bf16, unpack_f32};

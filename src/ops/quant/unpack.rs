@@ -1,0 +1,176 @@
+//! Quantised weights as f32 or bf16, in a fraction of the time that candle's `dequantize` takes.
+
+use candle_core::quantized::GgmlDType;
+use half::bf16;
+
+use super::formats::{self, Format, Kernel, Sink};
+use super::lanes::Lanes;
+use crate::ops::product::Isa;
+
+/// The values of `blocks`, bit for bit those of candle's `dequantize`. The slice may begin at any address.
+///
+/// False if `dtype` isn't a format of weights (`Q8_1`, `Q8K`); nothing is written then.
+pub fn unpack_f32(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [f32]) -> bool {
+    unpack(isa, dtype, blocks, out)
+}
+
+/// The same, rounded to nearest even.
+///
+/// Where the CPU rounds by itself, f32's subnormal values become zero; only `F32` and `BF16` have any.
+pub fn unpack_bf16(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [bf16]) -> bool {
+    unpack(isa, dtype, blocks, out)
+}
+
+fn unpack<T: Element>(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [T]) -> bool {
+    assert!(isa <= Isa::detected(), "the CPU lacks {}", isa.name());
+    assert!(out.len().is_multiple_of(dtype.block_size()), "values don't fill the blocks");
+    assert_eq!(blocks.len(), out.len() / dtype.block_size() * dtype.type_size(), "blocks don't fit the values");
+    // SAFETY: the CPU has `isa`, and the blocks hold one value for each of `out`, as was just checked.
+    unsafe { formats::run(isa, dtype, Unpack { blocks, out }) }
+}
+
+/// What weights are unpacked to.
+trait Element: Copy {
+    const ZERO: Self;
+    const IS_BF16: bool;
+
+    /// # Safety
+    /// The CPU has the instructions of `L`, and `to` is writable for 32 values.
+    unsafe fn store<L: Lanes>(weights: [L::F32; 2], to: *mut Self);
+}
+
+impl Element for f32 {
+    const ZERO: Self = 0.0;
+    const IS_BF16: bool = false;
+
+    #[inline(always)]
+    unsafe fn store<L: Lanes>(weights: [L::F32; 2], to: *mut Self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            L::store(weights[0], to);
+            L::store(weights[1], to.wrapping_add(16));
+        }
+    }
+}
+
+impl Element for bf16 {
+    const ZERO: Self = bf16::ZERO;
+    const IS_BF16: bool = true;
+
+    #[inline(always)]
+    unsafe fn store<L: Lanes>(weights: [L::F32; 2], to: *mut Self) {
+        // SAFETY: the caller's promise.
+        unsafe { L::store_bf16(weights, to) }
+    }
+}
+
+/// Where one block's values are written.
+struct Values<T>(*mut T);
+
+impl<L: Lanes, T: Element> Sink<L> for Values<T> {
+    #[inline(always)]
+    unsafe fn take(&mut self, index: usize, weights: [L::F32; 2]) {
+        // SAFETY: the caller's promise: the sink has room for the whole block.
+        unsafe { T::store::<L>(weights, self.0.wrapping_add(index)) }
+    }
+}
+
+struct Unpack<'a, T> {
+    blocks: &'a [u8],
+    out: &'a mut [T],
+}
+
+impl<T: Element> Kernel for Unpack<'_, T> {
+    const USES_BF16: bool = T::IS_BF16;
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes, F: Format>(self) {
+        let whole = self.out.len() / F::WEIGHTS;
+        let (blocks, rest) = self.blocks.split_at(whole * F::BYTES);
+        let (out, last) = self.out.split_at_mut(whole * F::WEIGHTS);
+        let (mut block, mut values) = (blocks.as_ptr(), out.as_mut_ptr());
+        for _ in 0..whole {
+            // SAFETY: the caller's promise; both pointers have been moved over less than `whole` blocks.
+            unsafe { F::decode::<L>(block, &mut Values(values)) };
+            (block, values) = (block.wrapping_add(F::BYTES), values.wrapping_add(F::WEIGHTS));
+        }
+        // Only formats without blocks of their own can end within 32 values.
+        if !last.is_empty() {
+            let (block, mut values) = (formats::padded(rest), [T::ZERO; 32]);
+            // SAFETY: the caller's promise; `padded` is as long as 32 values of any such format.
+            unsafe { F::decode::<L>(block.as_ptr(), &mut Values(values.as_mut_ptr())) };
+            last.copy_from_slice(&values[..last.len()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::formats::testing::{DTYPES, dequantized, moved, quantized, random_bytes};
+    use super::*;
+
+    /// One block, an odd number of them, and lengths that only formats without blocks have.
+    fn lengths(dtype: GgmlDType) -> Vec<usize> {
+        match dtype.block_size() {
+            1 => vec![0, 1, 31, 32, 33, 1000],
+            block => vec![0, block, 2 * block, 7 * block],
+        }
+    }
+
+    /// Calls `check` with blocks of every format at odd addresses, and candle's values of them.
+    fn for_all(check: impl Fn(Isa, GgmlDType, &[u8], &[f32])) {
+        for dtype in DTYPES {
+            for len in lengths(dtype) {
+                for blocks in [quantized(dtype, len), random_bytes(dtype, len)] {
+                    let expected = dequantized(dtype, &blocks);
+                    for isa in Isa::available() {
+                        for offset in [0, 1, 2, 3] {
+                            check(isa, dtype, &moved(&blocks, offset)[offset..], &expected);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn f32_are_candles_values_bit_for_bit() {
+        for_all(|isa, dtype, blocks, expected| {
+            let mut out = vec![f32::NAN; expected.len()];
+            assert!(unpack_f32(isa, dtype, blocks, &mut out));
+            for (i, (value, expected)) in out.iter().zip(expected).enumerate() {
+                let same = value.to_bits() == expected.to_bits() || value.is_nan() && expected.is_nan();
+                assert!(same, "{} {dtype:?} {i}: {value:?}, not {expected:?}", isa.name());
+            }
+        });
+    }
+
+    #[test]
+    fn bf16_are_rounded_to_nearest_even() {
+        for_all(|isa, dtype, blocks, expected| {
+            let mut out = vec![bf16::NAN; expected.len()];
+            assert!(unpack_bf16(isa, dtype, blocks, &mut out));
+            for (i, (value, expected)) in out.iter().zip(expected).enumerate() {
+                let flushed = expected.is_subnormal() && value.to_f32() == 0.0;
+                let rounded = bf16::from_f32(*expected);
+                let same = value.to_bits() == rounded.to_bits() || value.is_nan() && rounded.is_nan();
+                assert!(same || flushed, "{} {dtype:?} {i}: {value:?}, not {rounded:?}", isa.name());
+            }
+        });
+    }
+
+    #[test]
+    fn formats_of_activations_are_left_alone() {
+        for dtype in [GgmlDType::Q8_1, GgmlDType::Q8K] {
+            let mut out = vec![3.0; dtype.block_size()];
+            assert!(!unpack_f32(Isa::detected(), dtype, &vec![0; dtype.type_size()], &mut out));
+            assert!(out.iter().all(|value| *value == 3.0));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "blocks don't fit the values")]
+    fn too_few_blocks_are_refused() {
+        unpack_f32(Isa::detected(), GgmlDType::Q4_0, &[0; 18], &mut [0.0; 64]);
+    }
+}
