@@ -3,6 +3,7 @@
 //! Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by
 //! Ctrl-C.
 
+mod bench;
 mod doctor;
 mod evaluate;
 mod generate;
@@ -50,6 +51,8 @@ enum Command {
     Generate(generate::GenerateArgs),
     /// List the models on this disk, or fetch one
     Models(models::ModelsArgs),
+    /// Measure how fast this machine trains, answers and multiplies
+    Bench(bench::BenchArgs),
     /// Say what this machine has, and what is missing
     Doctor,
 }
@@ -100,6 +103,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Models(args)) => models::run(args),
+        Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Doctor) => doctor::run(),
     }
 }

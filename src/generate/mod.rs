@@ -7,5 +7,5 @@ pub mod session;
 
 pub use batch::greedy_answers;
 pub use pair::{Answer, PairEvent, Side, compare};
-pub use sampling::{Sampler, Sampling};
+pub use sampling::{Sampler, Sampling, argmax};
 pub use session::Session;

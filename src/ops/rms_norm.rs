@@ -92,7 +92,7 @@ impl CustomOp1 for RmsNorm {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{assert_same_gradients, finite_differences, random};
+    use super::super::testing::{assert_close, assert_same_gradients, finite_differences, random};
     use super::*;
 
     #[test]
@@ -102,6 +102,24 @@ mod tests {
             let x = random(&[rows, hidden], 2);
             assert_same_gradients(&[&x], |x| rms_norm(x[0], &weight, 1e-5), |x| rms_norm_plain(x[0], &weight, 1e-5));
             finite_differences(&[&x], |x| rms_norm(x[0], &weight, 1e-5));
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same() {
+        for hidden in [1, 31, 32, 65, 576] {
+            let values = |seed| random(&[hidden], seed).to_vec1::<f32>().unwrap();
+            let (x, weight, grad) = (values(1), values(2), values(3));
+            let run = |isa| {
+                let (mut out, mut dx) = (vec![0.0; hidden], vec![0.5; hidden]);
+                normalize_row(isa, &x, &weight, 1e-5, &mut out);
+                normalize_row_back(isa, &x, &weight, 1e-5, &grad, &mut dx);
+                [out, dx].concat()
+            };
+            let expected = run(Isa::Portable);
+            for isa in Isa::available() {
+                assert_close(&run(isa), &expected, isa.name());
+            }
         }
     }
 }

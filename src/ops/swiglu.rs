@@ -86,7 +86,7 @@ impl CustomOp2 for SwiGlu {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{assert_same_gradients, finite_differences, random};
+    use super::super::testing::{assert_close, assert_same_gradients, finite_differences, random};
     use super::*;
 
     #[test]
@@ -95,6 +95,24 @@ mod tests {
             let (gate, up) = (random(&dims, 1), random(&dims, 2));
             assert_same_gradients(&[&gate, &up], |x| swiglu(x[0], x[1]), |x| swiglu_plain(x[0], x[1]));
             finite_differences(&[&gate, &up], |x| swiglu(x[0], x[1]));
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same() {
+        for len in [1, 17, 64, 1000] {
+            let values = |seed| (random(&[len], seed) * 4.0).unwrap().to_vec1::<f32>().unwrap();
+            let (gate, up, grad) = (values(1), values(2), values(3));
+            let run = |isa| {
+                let [mut out, mut dgate, mut dup] = [(); 3].map(|()| vec![0.0; len]);
+                swiglu_row(isa, &gate, &up, &mut out);
+                swiglu_row_back(isa, &gate, &up, &grad, &mut dgate, &mut dup);
+                [out, dgate, dup].concat()
+            };
+            let expected = run(Isa::Portable);
+            for isa in Isa::available() {
+                assert_close(&run(isa), &expected, isa.name());
+            }
         }
     }
 }

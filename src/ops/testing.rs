@@ -29,6 +29,14 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
     difference.to_vec1::<f32>().unwrap().into_iter().fold(0.0, f32::max)
 }
 
+/// Equal but for the order of sums.
+pub fn assert_close(found: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!((found - expected).abs() <= 1e-5 * (1.0 + expected.abs()), "{what}: {found} for {expected} at {i}");
+    }
+}
+
 /// Output and gradients of `op` are those of `twin`.
 pub fn assert_same_gradients(
     inputs: &[&Tensor],

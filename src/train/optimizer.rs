@@ -14,6 +14,11 @@ impl Gradients {
         Self(vars.iter().map(|(_, var)| vec![0.0; var.elem_count()]).collect())
     }
 
+    /// Zero again, for the next step.
+    pub fn clear(&mut self) {
+        self.0.par_iter_mut().for_each(|grad| grad.fill(0.0));
+    }
+
     /// Adds what a backward pass found; a trainable tensor without a gradient is an error, never silence.
     pub fn add(&mut self, vars: &[(String, &Var)], found: &candle_core::backprop::GradStore) -> Result<()> {
         for (sum, (name, var)) in self.0.iter_mut().zip(vars) {
@@ -37,16 +42,16 @@ impl Gradients {
     /// The global 2-norm.
     pub fn norm(&self) -> f64 {
         let squares = |grad: &Vec<f32>| grad.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
-        self.0.iter().map(squares).sum::<f64>().sqrt()
+        // Added in order, so that the same gradient always has the same norm.
+        self.0.par_iter().map(squares).collect::<Vec<_>>().into_iter().sum::<f64>().sqrt()
     }
 
     /// `torch.nn.utils.clip_grad_norm_`: scales down to `max_norm` where the norm is above it; 0 is off.
     pub fn clip(&mut self, norm: f64, max_norm: f64) {
         let factor = max_norm / (norm + 1e-6);
         if max_norm > 0.0 && factor < 1.0 {
-            for value in self.0.iter_mut().flatten() {
-                *value *= factor as f32;
-            }
+            let factor = factor as f32;
+            self.0.par_iter_mut().for_each(|grad| grad.iter_mut().for_each(|value| *value *= factor));
         }
     }
 }

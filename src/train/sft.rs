@@ -113,6 +113,7 @@ pub fn run_samples(
         num_steps,
         adapter: &adapter,
         pass,
+        gradients: Gradients::zeros(&vars),
         optimizer,
         state,
         first_eval_loss: None,
@@ -144,6 +145,8 @@ struct Run<'a> {
     files: RunFiles,
     adapter: &'a LoraAdapter,
     pass: GradientPass,
+    /// Of the step under way.
+    gradients: Gradients,
     optimizer: AdamW,
     state: State,
     first_eval_loss: Option<f64>,
@@ -168,10 +171,10 @@ impl Run<'_> {
                 break;
             };
             let learning_rate = self.schedule.rate(self.state.step) * self.state.rate_factor;
-            let grad_norm = step.gradients.norm();
+            let grad_norm = self.gradients.norm();
             if step.loss.is_finite() && grad_norm.is_finite() {
                 bad_steps = 0;
-                self.update(step.gradients, grad_norm, learning_rate)?;
+                self.update(grad_norm, learning_rate)?;
             } else {
                 bad_steps += 1;
                 self.skip_bad_step(bad_steps, observer)?;
@@ -202,19 +205,15 @@ impl Run<'_> {
     }
 
     /// The loss and gradient of one optimizer step over its micro-batches; `None` when the run is to stop.
-    fn accumulate(&mut self) -> Result<Option<StepGradients>, TrainError> {
+    fn accumulate(&mut self) -> Result<Option<StepSums>, TrainError> {
         let micro_batches = self.order.step(self.state.step);
         let batches: Vec<Batch> =
             micro_batches.iter().map(|rows| Batch::new(rows.iter().map(|&i| &self.train[i]))).collect();
         // The whole step's supervised tokens, so that batch 8 × 1, 4 × 2 and packing agree.
         let num_supervised_tokens: usize = batches.iter().map(|b| b.targets.len()).sum();
-        let vars = self.adapter.named_vars();
-        let mut step = StepGradients {
-            loss: 0.0,
-            gradients: Gradients::zeros(&vars),
-            num_tokens: batches.iter().map(|b| b.ids.len()).sum(),
-            num_supervised_tokens,
-        };
+        self.gradients.clear();
+        let mut step =
+            StepSums { loss: 0.0, num_tokens: batches.iter().map(|b| b.ids.len()).sum(), num_supervised_tokens };
         self.pass.set_adapter(self.decoder, self.adapter)?;
         let weight = 1.0 / num_supervised_tokens.max(1) as f64;
         for (i, batch) in batches.iter().enumerate() {
@@ -222,33 +221,27 @@ impl Run<'_> {
                 return Ok(None);
             }
             if self.adapter.config.lora_dropout > 0.0 {
-                step.loss += self.add_with_dropout(i, batch, weight, &mut step.gradients)?;
+                step.loss += self.add_with_dropout(i, batch, weight)?;
                 continue;
             }
-            let gradients = step.gradients.as_mut_slice();
+            let gradients = self.gradients.as_mut_slice();
             step.loss += weight * self.pass.add_gradients(self.decoder, batch.supervised(), weight, gradients)?;
         }
         Ok(Some(step))
     }
 
     /// The same by candle's differentiation, which knows dropout; returns the weighed loss.
-    fn add_with_dropout(
-        &self,
-        micro_batch: usize,
-        batch: &Batch,
-        weight: f64,
-        gradients: &mut Gradients,
-    ) -> Result<f64, TrainError> {
+    fn add_with_dropout(&mut self, micro_batch: usize, batch: &Batch, weight: f64) -> Result<f64, TrainError> {
         let mut dropout = self.dropout(micro_batch);
         let adaptation = Adaptation { adapter: Some(self.adapter), with_gradient: true, dropout: Some(&mut dropout) };
         let loss = (batch_loss(self.decoder, batch, adaptation)? * weight)?;
-        gradients.add(&self.adapter.named_vars(), &loss.backward()?)?;
+        self.gradients.add(&self.adapter.named_vars(), &loss.backward()?)?;
         Ok(f64::from(loss.to_scalar::<f32>()?))
     }
 
-    fn update(&mut self, mut gradients: Gradients, norm: f64, learning_rate: f64) -> Result<(), TrainError> {
-        gradients.clip(norm, self.plan.recipe.training.max_grad_norm);
-        Ok(self.optimizer.update(&self.adapter.named_vars(), &gradients, learning_rate)?)
+    fn update(&mut self, norm: f64, learning_rate: f64) -> Result<(), TrainError> {
+        self.gradients.clip(norm, self.plan.recipe.training.max_grad_norm);
+        Ok(self.optimizer.update(&self.adapter.named_vars(), &self.gradients, learning_rate)?)
     }
 
     /// The weights stay as they were, the rate is halved from here on.
@@ -397,9 +390,8 @@ fn check_same_recipe(plan: &Plan) -> Result<(), TrainError> {
 }
 
 /// What the micro-batches of a step add up to.
-struct StepGradients {
+struct StepSums {
     loss: f64,
-    gradients: Gradients,
     num_tokens: usize,
     num_supervised_tokens: usize,
 }

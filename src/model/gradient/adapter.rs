@@ -1,6 +1,7 @@
 //! The adapter's weights, packed for the products of both directions.
 
 use candle_core::Result;
+use rayon::prelude::*;
 
 use crate::model::lora::LoraAdapter;
 use crate::model::{ModelSpec, Module};
@@ -105,13 +106,14 @@ impl<E: Element> PackedAdapter<E> {
         self.r = adapter.config.r;
         self.scale = adapter.config.scale() as f32;
         self.layers.resize_with(spec.num_layers, Default::default);
-        let mut gradient = 0;
-        for (layer, groups) in self.layers.iter_mut().enumerate() {
-            for group in Group::ALL {
-                groups[group as usize].set(isa, spec, adapter, layer, group, &mut gradient)?;
-            }
-        }
-        Ok(())
+        // Each block's first gradient: blocks are packed at the same time.
+        let per_layer = 2 * adapter.config.target_modules.len();
+        self.layers.par_iter_mut().enumerate().try_for_each(|(layer, groups)| {
+            let mut gradient = layer * per_layer;
+            Group::ALL
+                .into_iter()
+                .try_for_each(|group| groups[group as usize].set(isa, spec, adapter, layer, group, &mut gradient))
+        })
     }
 }
 

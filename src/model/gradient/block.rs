@@ -7,7 +7,7 @@ use super::adapter::{Group, PackedAdapter};
 use crate::model::{Decoder, Module};
 use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_back};
 use crate::ops::product::{Back, Element, Isa, Operand, Output, Rows, Weights};
-use crate::ops::product::{multiply, multiply_back, multiply_transposed};
+use crate::ops::product::{multiply, multiply_back, multiply_rounded, multiply_transposed};
 use crate::ops::rms_norm::{normalize_row, normalize_row_back};
 use crate::ops::swiglu::{swiglu_row, swiglu_row_back};
 use crate::ops::{RopeTable, Segments};
@@ -83,7 +83,7 @@ impl BlockPass<'_> {
         let shape = self.decoder.attention_shape();
         let (q_width, kv_width, inner) = (shape.q_width(), shape.kv_width(), spec.intermediate_size);
         let qkv_width = q_width + 2 * kv_width;
-        let Work { normed, qkv, attention, wide, scratch, .. } = work;
+        let Work { normed, qkv, attention, scratch, .. } = work;
         let linear = |group, x: Rows<'_, E>, xa: &mut _, out: &mut [f32], add, scratch: &mut _| {
             self.linear(layer, group, adapter, x, xa, out, add, scratch)
         };
@@ -101,9 +101,8 @@ impl BlockPass<'_> {
         kept.middle.set(isa, x, n, spec.hidden_size);
 
         self.normalize(x, post_attention_norm, normed);
-        wide.resize(n * 2 * inner, 0.0);
-        linear(Group::GateUp, normed.view(), &mut kept.xa[2], wide, false, scratch)?;
-        kept.gate_up.set(isa, wide, n, 2 * inner);
+        let Kept { gate_up, xa, .. } = kept;
+        self.linear_rounded(layer, Group::GateUp, adapter, normed.view(), &mut xa[2], gate_up, scratch)?;
         self.inner(&kept.gate_up, inner, &mut work.inner);
         linear(Group::Down, work.inner.view(), &mut kept.xa[3], x, true, scratch)
     }
@@ -170,6 +169,36 @@ impl BlockPass<'_> {
         accumulate: bool,
         scratch: &mut Scratch<E>,
     ) -> Result<()> {
+        let outputs = self.outputs(layer, group, adapter, x, kept_xa, scratch)?;
+        multiply(self.isa, x, &outputs, out, group.columns(self.decoder.spec()).1, accumulate)
+    }
+
+    /// The same, rounded to the type of the product.
+    #[expect(clippy::too_many_arguments, reason = "as above")]
+    fn linear_rounded<E: Element>(
+        &self,
+        layer: usize,
+        group: Group,
+        adapter: Option<&PackedAdapter<E>>,
+        x: Rows<'_, E>,
+        kept_xa: &mut Vec<f32>,
+        out: &mut Operand<E>,
+        scratch: &mut Scratch<E>,
+    ) -> Result<()> {
+        let outputs = self.outputs(layer, group, adapter, x, kept_xa, scratch)?;
+        multiply_rounded(self.isa, x, &outputs, out, group.columns(self.decoder.spec()).1)
+    }
+
+    /// Makes `x·Aᵀ` and says what is to be multiplied.
+    fn outputs<'b, E: Element>(
+        &'b self,
+        layer: usize,
+        group: Group,
+        adapter: Option<&'b PackedAdapter<E>>,
+        x: Rows<'_, E>,
+        kept_xa: &mut Vec<f32>,
+        scratch: &'b mut Scratch<E>,
+    ) -> Result<Vec<Output<'b, E>>> {
         let isa = self.isa;
         let packed = adapter.map(|adapter| (adapter.group(layer, group), adapter.r));
         if let Some((packed, _)) = packed
@@ -180,13 +209,14 @@ impl BlockPass<'_> {
             multiply(isa, x, &[output], kept_xa, packed.width, false)?;
             scratch.xa.set(isa, kept_xa, x.num_rows(), packed.width);
         }
-        let (columns, width) = group.columns(self.decoder.spec());
+        let xa = &scratch.xa;
+        let (columns, _) = group.columns(self.decoder.spec());
         let outputs = group.modules().iter().zip(columns).map(|(module, column)| {
             let pair = packed.and_then(|(packed, r)| Some((packed.pair(*module)?, r)));
-            let adapter = pair.map(|(pair, r)| (scratch.xa.columns(pair.column, r), &pair.b));
+            let adapter = pair.map(|(pair, r)| (xa.columns(pair.column, r), &pair.b));
             Output { weights: Weights::Frozen(self.decoder.linear(layer, *module)), adapter, column }
         });
-        multiply(isa, x, &outputs.collect::<Vec<_>>(), out, width, accumulate)
+        Ok(outputs.collect())
     }
 
     /// The gradient at the group's input, and at its adapters' weights.

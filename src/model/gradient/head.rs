@@ -55,16 +55,26 @@ impl<E: Element> HeadWork<E> {
             self.logits.resize(num * vocab, 0.0);
             let output = Output { weights: Weights::Frozen(head), adapter: None, column: 0 };
             multiply(isa, self.hidden.view(), &[output], &mut self.logits, vocab, false)?;
+            // Rows of the gradient are made where the logits still lie in the cache.
+            self.d_logits.resize(num, vocab);
+            let stride = self.d_logits.stride();
+            let with_gradient = gradient.is_some();
             let losses: Vec<f64> = self
                 .logits
                 .par_chunks_mut(vocab)
+                .zip(self.d_logits.data_mut().par_chunks_mut(stride))
                 .zip(targets)
-                .map(|(logits, target)| loss_and_gradient(isa, logits, *target as usize))
+                .map(|((logits, d_logits), target)| {
+                    let loss = loss_and_gradient(isa, logits, *target as usize);
+                    if with_gradient {
+                        E::narrow(isa, logits, &mut d_logits[..vocab]);
+                    }
+                    loss
+                })
                 .collect();
             // Summed in order, so that the same batch always gives the same bits.
             total += losses.iter().sum::<f64>();
             let Some((weight, dx)) = &mut gradient else { continue };
-            self.d_logits.set(isa, &self.logits, num, vocab);
             self.d_hidden.resize(num * hidden, 0.0);
             let term = Back { dy: self.d_logits.view(), weight: head, adapter: None };
             multiply_back(isa, &[term], &mut self.d_hidden, false)?;

@@ -5,6 +5,8 @@ mod adapter;
 mod block;
 mod head;
 
+use std::time::Instant;
+
 use candle_core::Result;
 use half::bf16;
 
@@ -91,7 +93,16 @@ pub struct Supervised<'a> {
 /// Everything that a training pass keeps between steps: buffers are filled anew and not asked for again.
 pub struct GradientPass(Box<dyn Pass + Send>);
 
+/// Seconds spent so far, by part.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PhaseSecs {
+    pub forward: f64,
+    pub head: f64,
+    pub backward: f64,
+}
+
 trait Pass {
+    fn phases(&self) -> PhaseSecs;
     fn set_adapter(&mut self, decoder: &Decoder, adapter: &LoraAdapter) -> Result<()>;
     fn loss(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<f64>;
     fn add_gradients(
@@ -120,12 +131,17 @@ impl GradientPass {
 
     /// Takes the adapter's weights as they are now; to be called after each of their updates.
     pub fn set_adapter(&mut self, decoder: &Decoder, adapter: &LoraAdapter) -> Result<()> {
-        self.0.set_adapter(decoder, adapter)
+        in_pool(|| self.0.set_adapter(decoder, adapter))
+    }
+
+    /// For benchmarks.
+    pub fn phases(&self) -> PhaseSecs {
+        self.0.phases()
     }
 
     /// The summed cross-entropy of the batch's supervised rows.
     pub fn loss(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<f64> {
-        self.0.loss(decoder, batch)
+        in_pool(|| self.0.loss(decoder, batch))
     }
 
     /// The same, and adds `weight` times its gradient to `gradients`, which are in the order of
@@ -137,13 +153,19 @@ impl GradientPass {
         weight: f64,
         gradients: &mut [Vec<f32>],
     ) -> Result<f64> {
-        self.0.add_gradients(decoder, batch, weight, gradients)
+        in_pool(|| self.0.add_gradients(decoder, batch, weight, gradients))
     }
+}
+
+/// Runs `f` on a thread of the pool: it then leads its products without waking others up for each.
+fn in_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| f())
 }
 
 struct State<E> {
     isa: Isa,
     gradient_checkpointing: bool,
+    phases: PhaseSecs,
     adapter: Option<PackedAdapter<E>>,
     /// The input of each block.
     inputs: Vec<Operand<E>>,
@@ -162,6 +184,7 @@ impl<E: Element> State<E> {
         Self {
             isa,
             gradient_checkpointing,
+            phases: PhaseSecs::default(),
             adapter: None,
             inputs: Vec::new(),
             kept: Vec::new(),
@@ -209,6 +232,10 @@ fn check(decoder: &Decoder, batch: Supervised<'_>) -> Result<()> {
 }
 
 impl<E: Element> Pass for State<E> {
+    fn phases(&self) -> PhaseSecs {
+        self.phases
+    }
+
     fn set_adapter(&mut self, decoder: &Decoder, adapter: &LoraAdapter) -> Result<()> {
         let packed = self.adapter.get_or_insert_with(PackedAdapter::default);
         packed.set(self.isa, decoder.spec(), adapter)
@@ -232,10 +259,15 @@ impl<E: Element> Pass for State<E> {
         check(decoder, batch)?;
         let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
         let pass = BlockPass { decoder, isa: self.isa, segments: batch.segments, table: &table };
+        let started = Instant::now();
         self.forward(&pass, batch.ids, true)?;
+        let forward_secs = started.elapsed().as_secs_f64();
+        self.phases.forward += forward_secs;
         self.dx.clear();
         self.dx.resize(self.x.len(), 0.0);
         let loss = self.head.loss(&pass, &self.x, batch, Some((weight as f32, &mut self.dx)))?;
+        let before_backward = started.elapsed().as_secs_f64();
+        self.phases.head += before_backward - forward_secs;
         for layer in (0..decoder.spec().num_layers).rev() {
             let kept = if self.gradient_checkpointing {
                 let kept = &mut self.kept[0];
@@ -248,6 +280,7 @@ impl<E: Element> Pass for State<E> {
             let adapter = self.adapter.as_ref();
             pass.backward(layer, adapter, &self.inputs[layer], kept, &mut self.work, &mut self.dx, gradients)?;
         }
+        self.phases.backward += started.elapsed().as_secs_f64() - before_backward;
         Ok(loss)
     }
 }

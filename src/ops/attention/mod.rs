@@ -210,7 +210,7 @@ impl CustomOp3 for CausalAttention {
 #[cfg(test)]
 mod tests {
     use super::super::storage::with_slice;
-    use super::super::testing::{assert_same_gradients, finite_differences, random};
+    use super::super::testing::{assert_close, assert_same_gradients, finite_differences, random};
     use super::*;
 
     fn inputs(n: usize, shape: AttentionShape) -> [Tensor; 3] {
@@ -235,6 +235,39 @@ mod tests {
                 |x| causal_attention_plain(x[0], x[1], x[2], shape, &segments),
             );
             finite_differences(&[&q, &k, &v], |x| causal_attention(x[0], x[1], x[2], shape, &segments));
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_in_rows_of_their_own_and_side_by_side() {
+        let shape = AttentionShape { num_heads: 4, num_kv_heads: 2, head_dim: 20, scale: 0.3 };
+        let segments = Segments::from_lengths([1, 70, 3, 129]);
+        let n = segments.num_tokens();
+        let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+        let width = q_width + 2 * kv_width;
+        let values = |cols: usize, seed| random(&[n * cols], seed).to_vec1::<f32>().unwrap();
+        let (qkv, grad) = (values(width, 1), values(q_width, 2));
+        let from = |column: usize| Heads { values: &qkv[column..], stride: width };
+        let inputs = Inputs { q: from(0), k: from(q_width), v: from(q_width + kv_width) };
+        let run = |isa| {
+            let (mut out, mut log_sums) = (vec![0.0; n * q_width], vec![0.0; n * shape.num_heads]);
+            attend(isa, shape, &segments, inputs, &mut out, &mut log_sums);
+            let forward = Forward { inputs, out: &out, log_sums: &log_sums };
+            let mut together = vec![9.0; n * width];
+            attend_back(isa, shape, &segments, forward, &grad, Gradients::side_by_side(&mut together, shape));
+            let [mut dq, mut dk, mut dv] = [q_width, kv_width, kv_width].map(|cols| vec![9.0; n * cols]);
+            let apart = Gradients::separate(&mut dq, &mut dk, &mut dv, shape);
+            attend_back(isa, shape, &segments, forward, &grad, apart);
+            for (row, together) in together.chunks(width).enumerate() {
+                assert_eq!(together[..q_width], dq[row * q_width..][..q_width]);
+                assert_eq!(together[q_width..][..kv_width], dk[row * kv_width..][..kv_width]);
+                assert_eq!(together[q_width + kv_width..], dv[row * kv_width..][..kv_width]);
+            }
+            [out, together].concat()
+        };
+        let expected = run(Isa::Portable);
+        for isa in Isa::available() {
+            assert_close(&run(isa), &expected, isa.name());
         }
     }
 

@@ -31,9 +31,15 @@ pub trait Element: Widen + Default + Send + Sync + 'static {
     /// Runs `f` with two buffers of this thread, whatever is in them.
     fn with_scratch<R>(f: impl FnOnce(&mut Vec<Self>, &mut Vec<Self>) -> R) -> R;
 
+    /// Runs `f` with a buffer of the thread that leads a product, for what all threads read.
+    fn with_slab<R>(f: impl FnOnce(&mut Vec<Self>) -> R) -> R;
+
     /// # Safety
     /// As for [`tile_bf16`].
     unsafe fn product_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out);
+
+    /// A tile's place in a matrix of this type.
+    fn out(c: *mut Self, stride: usize) -> Out;
 }
 
 macro_rules! scratch {
@@ -49,6 +55,16 @@ macro_rules! scratch {
                 }
                 // Called from within itself.
                 Err(_) => f(&mut Vec::new(), &mut Vec::new()),
+            })
+        }
+
+        fn with_slab<R>(f: impl FnOnce(&mut Vec<Self>) -> R) -> R {
+            thread_local! {
+                static SLAB: RefCell<Vec<$value>> = RefCell::default();
+            }
+            SLAB.with(|slab| match slab.try_borrow_mut() {
+                Ok(mut slab) => f(&mut slab),
+                Err(_) => f(&mut Vec::new()),
             })
         }
     };
@@ -78,6 +94,10 @@ impl Element for f32 {
     unsafe fn product_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out) {
         // SAFETY: the caller's promise.
         unsafe { tile(isa, rows, cols, parts, out) }
+    }
+
+    fn out(c: *mut Self, stride: usize) -> Out {
+        Out { c, narrow: std::ptr::null_mut(), stride, accumulate: false, alpha: 1.0 }
     }
 }
 
@@ -134,6 +154,10 @@ impl Element for bf16 {
     unsafe fn product_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out) {
         // SAFETY: the caller's promise.
         unsafe { tile_bf16(isa, rows, cols, parts, out) }
+    }
+
+    fn out(c: *mut Self, stride: usize) -> Out {
+        Out { c: std::ptr::null_mut(), narrow: c, stride, accumulate: false, alpha: 1.0 }
     }
 }
 

@@ -21,10 +21,12 @@ pub struct Part<A, B> {
     pub depth: usize,
 }
 
-/// Where a tile is written: `c + row · stride`.
+/// Where a tile is written: `c + row · stride`, in values.
 #[derive(Clone, Copy)]
 pub struct Out {
     pub c: *mut f32,
+    /// Where it is not null, the result goes here, rounded, and not to `c`; it is written, never added.
+    pub narrow: *mut bf16,
     pub stride: usize,
     /// `c += alpha · …` instead of `c = alpha · …`.
     pub accumulate: bool,
@@ -42,7 +44,7 @@ pub fn tile_width(isa: Isa) -> usize {
 /// `Σ a · b` for a tile of `rows × cols` with f32 values in `a`, f32 or bf16 values in `b`.
 ///
 /// # Safety
-/// `rows` is 1 to [`TILE_ROWS`], `cols` 1 to [`tile_width`]. Every address that the parts and `out` name for these rows,
+/// The result is f32: `out.narrow` is null. `rows` is 1 to [`TILE_ROWS`], `cols` 1 to [`tile_width`]. Every address that the parts and `out` name for these rows,
 /// columns and depths is valid, and `out` overlaps nothing that is read. The CPU has `isa`.
 pub unsafe fn tile<B: Widen>(isa: Isa, rows: usize, cols: usize, parts: &[Part<f32, B>], out: Out) {
     debug_assert!((1..=TILE_ROWS).contains(&rows) && (1..=tile_width(isa)).contains(&cols));
@@ -53,7 +55,7 @@ pub unsafe fn tile<B: Widen>(isa: Isa, rows: usize, cols: usize, parts: &[Part<f
 /// The same for packed pairs of bf16; `b` is a panel, so that whole vectors can be read whatever `cols` is.
 ///
 /// # Safety
-/// As for [`tile`]; and `b` is readable over the whole tile width at every depth.
+/// As for [`tile`], but that the result may be rounded; and `b` is readable over the whole tile width at every depth.
 pub unsafe fn tile_bf16(isa: Isa, rows: usize, cols: usize, parts: &[Part<bf16, bf16>], out: Out) {
     debug_assert!((1..=TILE_ROWS).contains(&rows) && (1..=tile_width(isa)).contains(&cols));
     #[cfg(target_arch = "x86_64")]
@@ -107,6 +109,10 @@ unsafe fn store(out: Out, row: usize, sums: &[f32]) {
     for (col, sum) in sums.iter().enumerate() {
         // SAFETY: the caller's promise for `tile`.
         unsafe {
+            if !out.narrow.is_null() {
+                *out.narrow.add(row * out.stride + col) = bf16::from_f32(out.alpha * sum);
+                continue;
+            }
             let c = out.c.add(row * out.stride + col);
             *c = if out.accumulate { *c } else { 0.0 } + out.alpha * sum;
         }
@@ -210,7 +216,7 @@ mod x86 {
                     for row in 0..ROWS {
                         for v in 0..VECS {
                             let mask = if v + 1 == VECS { mask } else { full };
-                            $store(out.c.wrapping_add(row * out.stride + v * $lanes), sums[row][v], mask, out);
+                            $store(row * out.stride + v * $lanes, sums[row][v], mask, out);
                         }
                     }
                 }
@@ -264,9 +270,10 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn store16(c: *mut f32, sum: __m512, mask: __mmask16, out: Out) {
+    unsafe fn store16(at: usize, sum: __m512, mask: __mmask16, out: Out) {
         // SAFETY: masked lanes are neither read nor written.
         unsafe {
+            let c = out.c.wrapping_add(at);
             let sum = _mm512_mul_ps(sum, _mm512_set1_ps(out.alpha));
             let sum = if out.accumulate { _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, c)) } else { sum };
             _mm512_mask_storeu_ps(c, mask, sum);
@@ -277,6 +284,18 @@ mod x86 {
     /// with debug assertions.
     #[repr(C, packed)]
     struct Unaligned(i32);
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    unsafe fn store16_or_narrow(at: usize, sum: __m512, mask: __mmask16, out: Out) {
+        if out.narrow.is_null() {
+            // SAFETY: the caller's promise.
+            return unsafe { store16(at, sum, mask, out) };
+        }
+        let rounded = _mm512_cvtneps_pbh(_mm512_mul_ps(sum, _mm512_set1_ps(out.alpha)));
+        // SAFETY: masked lanes are not written; any bits are a vector of 16-bit values.
+        unsafe { _mm256_mask_storeu_epi16(out.narrow.wrapping_add(at).cast(), mask, std::mem::transmute(rounded)) };
+    }
 
     /// Panels are as wide as the tile, so whole vectors of pairs can be read.
     #[inline]
@@ -341,9 +360,10 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn store8(c: *mut f32, sum: __m256, mask: __m256i, out: Out) {
+    unsafe fn store8(at: usize, sum: __m256, mask: __m256i, out: Out) {
         // SAFETY: masked lanes are neither read nor written.
         unsafe {
+            let c = out.c.wrapping_add(at);
             let sum = _mm256_mul_ps(sum, _mm256_set1_ps(out.alpha));
             let sum = if out.accumulate { _mm256_add_ps(sum, _mm256_maskload_ps(c, mask)) } else { sum };
             _mm256_maskstore_ps(c, mask, sum);
@@ -351,7 +371,7 @@ mod x86 {
     }
 
     kernel!(bf16_pairs, bf16_pairs_inner, "avx512f,avx512bw,avx512vl,avx512bf16", bf16, bf16, lanes 16, vecs [1, 2, 3], pair 2,
-        mask: mask16, zero: _mm512_setzero_ps(), load: load_pairs, broadcast: broadcast_pair, madd: madd_pairs, store: store16);
+        mask: mask16, zero: _mm512_setzero_ps(), load: load_pairs, broadcast: broadcast_pair, madd: madd_pairs, store: store16_or_narrow);
     kernel!(f32_wide, f32_wide_inner, "avx512f,avx512bw,avx512vl", f32, f32, lanes 16, vecs [1, 2, 3], pair 1,
         mask: mask16, zero: _mm512_setzero_ps(), load: load16, broadcast: broadcast16, madd: madd16, store: store16);
     kernel!(widened_wide, widened_wide_inner, "avx512f,avx512bw,avx512vl", f32, bf16, lanes 16, vecs [1, 2, 3], pair 1,

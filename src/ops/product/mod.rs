@@ -4,6 +4,7 @@
 //! Weights are unpacked from the type they are stored in, panel by panel, by the thread that multiplies with them: no
 //! unpacked copy of a weight exists.
 
+pub mod clock;
 mod element;
 mod isa;
 mod microkernel;
@@ -11,6 +12,8 @@ mod panels;
 mod small;
 #[cfg(test)]
 mod tests;
+
+use std::time::Instant;
 
 use rayon::prelude::*;
 
@@ -78,7 +81,33 @@ pub fn multiply<E: Element>(
     stride: usize,
     accumulate: bool,
 ) -> candle_core::Result<()> {
-    let width = tile_width(isa);
+    multiply_to(isa, x, outputs, out, stride, accumulate)
+}
+
+/// The same, rounded to the type of the product.
+pub fn multiply_rounded<E: Element>(
+    isa: Isa,
+    x: Rows<'_, E>,
+    outputs: &[Output<'_, E>],
+    out: &mut Operand<E>,
+    cols: usize,
+) -> candle_core::Result<()> {
+    out.resize(x.rows, cols);
+    let stride = out.stride();
+    multiply_to(isa, x, outputs, out.data_mut(), stride, false)
+}
+
+/// `T` is f32, or the type of the product (and then nothing is added).
+fn multiply_to<E: Element, T: Element>(
+    isa: Isa,
+    x: Rows<'_, E>,
+    outputs: &[Output<'_, E>],
+    out: &mut [T],
+    stride: usize,
+    accumulate: bool,
+) -> candle_core::Result<()> {
+    let (width, started) = (tile_width(isa), Instant::now());
+    let mut flops = 0;
     for output in outputs {
         let cols = output.weights.cols();
         assert!(x.rows == 0 || (x.rows - 1) * stride + output.column + cols <= out.len(), "a result without its place");
@@ -86,6 +115,7 @@ pub fn multiply<E: Element>(
         if let Some((xa, b)) = &output.adapter {
             assert!(xa.rows == x.rows && xa.cols.div_ceil(E::GROUP) == b.depth && b.cols == cols && b.width == width);
         }
+        flops += 2 * x.rows * cols * (x.cols + output.adapter.as_ref().map_or(0, |(xa, _)| xa.cols));
         match output.weights {
             Weights::Frozen(weight) => assert_eq!(weight.cols(), x.cols),
             Weights::Packed(panels) => assert!(panels.depth == x.cols.div_ceil(E::GROUP) && panels.width == width),
@@ -117,11 +147,14 @@ pub fn multiply<E: Element>(
             // rows and columns of its own.
             unsafe {
                 let c = place.get().add(output.column + cols.start);
-                walk(isa, rows, cols.len(), &[Some((x, panel_values)), adapter], c, stride, accumulate);
+                let out = Out { accumulate, ..T::out(c, stride) };
+                walk(isa, rows, cols.len(), &[Some((x, panel_values)), adapter], out);
             }
-            Ok(())
+            Ok::<_, candle_core::Error>(())
         })
-    })
+    })?;
+    clock::record(started, flops);
+    Ok(())
 }
 
 /// One summand of a gradient that goes back through a linear layer.
@@ -144,9 +177,12 @@ pub fn multiply_back<E: Element>(
 ) -> candle_core::Result<()> {
     let Some(first) = terms.first() else { return Ok(()) };
     let (num_rows, inputs, width) = (first.dy.rows, first.weight.cols(), tile_width(isa));
+    let (started, mut flops) = (Instant::now(), 0);
     assert!(dx.len() >= num_rows * inputs);
     for term in terms {
         assert!(term.dy.rows == num_rows && term.weight.cols() == inputs && term.dy.cols == term.weight.rows());
+        let r = term.adapter.as_ref().map_or(0, |(dxa, _)| dxa.cols);
+        flops += 2 * num_rows * inputs * (term.dy.cols + r);
         if let Some((dxa, a)) = &term.adapter {
             assert!(dxa.rows == num_rows && dxa.cols.div_ceil(E::GROUP) == a.depth && a.cols == inputs);
             assert_eq!(a.width, width);
@@ -156,35 +192,37 @@ pub fn multiply_back<E: Element>(
     let tasks: Vec<_> =
         (0..inputs.div_ceil(width)).flat_map(|panel| chunks.iter().map(move |rows| (panel, rows.clone()))).collect();
     let place = Shared(dx.as_mut_ptr());
-    let mut slab = Vec::new();
-    for term in terms {
-        let outputs = term.weight.rows();
-        let rows_per_slab = (SLAB_VALUES / inputs.max(1)).next_multiple_of(E::GROUP).max(E::GROUP);
-        for start in (0..outputs).step_by(rows_per_slab) {
-            let slab_rows = start..(start + rows_per_slab).min(outputs);
-            let stride = inputs.next_multiple_of(E::GROUP);
-            resize(&mut slab, slab_rows.len() * stride);
-            term.weight.unpack_rows_parallel(isa, slab_rows.clone(), stride, &mut slab)?;
-            let dy = term.dy.from_column(start, slab_rows.len());
-            let adapter = term.adapter.as_ref().filter(|_| slab_rows.end == outputs);
-            tasks.par_iter().with_max_len(1).for_each(|(panel, rows)| {
-                let cols = panel * width..(panel * width + width).min(inputs);
-                E::with_scratch(|packed, _| {
-                    resize(packed, slab_rows.len().next_multiple_of(E::GROUP) * width);
-                    pack(isa, &slab[cols.start..], stride, slab_rows.len(), cols.len(), width, packed);
-                    let adapter = adapter.map(|(dxa, a)| (*dxa, a.panel(*panel)));
-                    // SAFETY: `dx` holds all rows of `inputs` columns (asserted above); each task has rows and columns
-                    // of its own.
-                    unsafe {
-                        let c = place.get().add(cols.start);
-                        walk(isa, rows.clone(), cols.len(), &[Some((dy, packed)), adapter], c, inputs, accumulate);
-                    }
+    E::with_slab(|slab| {
+        for term in terms {
+            let outputs = term.weight.rows();
+            let rows_per_slab = (SLAB_VALUES / inputs.max(1)).next_multiple_of(E::GROUP).max(E::GROUP);
+            for start in (0..outputs).step_by(rows_per_slab) {
+                let slab_rows = start..(start + rows_per_slab).min(outputs);
+                let stride = inputs.next_multiple_of(E::GROUP);
+                resize(slab, slab_rows.len() * stride);
+                term.weight.unpack_rows_parallel(isa, slab_rows.clone(), stride, slab)?;
+                let dy = term.dy.from_column(start, slab_rows.len());
+                let adapter = term.adapter.as_ref().filter(|_| slab_rows.end == outputs);
+                tasks.par_iter().with_max_len(1).for_each(|(panel, rows)| {
+                    let cols = panel * width..(panel * width + width).min(inputs);
+                    E::with_scratch(|packed, _| {
+                        resize(packed, slab_rows.len().next_multiple_of(E::GROUP) * width);
+                        pack(isa, &slab[cols.start..], stride, slab_rows.len(), cols.len(), width, packed);
+                        let adapter = adapter.map(|(dxa, a)| (*dxa, a.panel(*panel)));
+                        // SAFETY: `dx` holds all rows of `inputs` columns (asserted above); each task has rows and columns
+                        // of its own.
+                        unsafe {
+                            let out = Out { accumulate, ..f32::out(place.get().add(cols.start), inputs) };
+                            walk(isa, rows.clone(), cols.len(), &[Some((dy, packed)), adapter], out);
+                        }
+                    });
                 });
-            });
-            accumulate = true;
+                accumulate = true;
+            }
         }
-    }
-    Ok(())
+        clock::record(started, flops);
+        Ok(())
+    })
 }
 
 /// `out = alpha · leftᵀ · right`, or `out += …`: `left` is `[depth, rows]` with rows of `left_stride` values, `right` is
@@ -200,6 +238,7 @@ pub fn multiply_transposed<B: Element>(
     accumulate: bool,
 ) {
     let (depth, cols, width) = (right.rows, right.cols, tile_width(isa));
+    let started = Instant::now();
     assert!(out.len() >= rows * cols && rows <= left_stride);
     assert!(depth == 0 || (depth - 1) * left_stride + rows <= left.len());
     let place = Shared(out.as_mut_ptr());
@@ -218,25 +257,24 @@ pub fn multiply_transposed<B: Element>(
             // columns of its own.
             unsafe {
                 let c = place.get().add(row * cols + columns.start);
-                let out = Out { c, stride: cols, accumulate, alpha };
+                let out = Out { c, narrow: std::ptr::null_mut(), stride: cols, accumulate, alpha };
                 tile(isa, (rows - row).min(TILE_ROWS), columns.len(), &[part], out);
             }
         }
     });
+    clock::record(started, 2 * depth * rows * cols);
 }
 
 /// Tile after tile of some rows of one panel.
 ///
 /// # Safety
-/// `c + row · stride + col` is valid for the rows and the columns below `cols`, and nobody else touches it.
+/// The place in `out` is valid for the rows and the columns below `cols`, and nobody else touches it.
 unsafe fn walk<E: Element>(
     isa: Isa,
     rows: std::ops::Range<usize>,
     cols: usize,
     sums: &[Option<(Rows<'_, E>, &[E])>; 2],
-    c: *mut f32,
-    stride: usize,
-    accumulate: bool,
+    out: Out,
 ) {
     let width = tile_width(isa);
     for row in rows.clone().step_by(TILE_ROWS) {
@@ -255,7 +293,12 @@ unsafe fn walk<E: Element>(
         let num = TILE_ROWS.min(rows.end - row);
         // SAFETY: `Rows::new` holds every row inside its data, the assertion the panel; the caller promises the result.
         unsafe {
-            let out = Out { c: c.add(row * stride), stride, accumulate, alpha: 1.0 };
+            let at = row * out.stride;
+            let out = Out {
+                c: out.c.wrapping_add(at),
+                narrow: out.narrow.wrapping_add(if out.narrow.is_null() { 0 } else { at }),
+                ..out
+            };
             match sums {
                 [Some(first), Some(second)] => E::product_tile(isa, num, cols, &[part(first), part(second)], out),
                 [Some(one), None] | [None, Some(one)] => E::product_tile(isa, num, cols, &[part(one)], out),

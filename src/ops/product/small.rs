@@ -90,7 +90,8 @@ pub unsafe fn multiply_tile_by_tile(
             // SAFETY: the assertions above hold both sides, the caller promises the result.
             unsafe {
                 let c = target.c.add(row * target.stride + col);
-                let out = Out { c, stride: target.stride, accumulate: target.accumulate, alpha: target.alpha };
+                let Target { stride, accumulate, alpha, .. } = target;
+                let out = Out { c, narrow: std::ptr::null_mut(), stride, accumulate, alpha };
                 tile(isa, TILE_ROWS.min(rows - row), width.min(cols - col), &[part], out);
             }
         }

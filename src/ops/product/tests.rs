@@ -66,6 +66,15 @@ fn forward_and_back<E: Element>(isa: Isa) {
         multiply(isa, x.view(), &[output], &mut out, n, false).unwrap();
         assert_close(&out, &base, &what);
 
+        // Written in the type of the product.
+        let mut rounded = Operand::<E>::default();
+        let output = Output { weights: Weights::Packed(&packed), adapter: None, column: 0 };
+        multiply_rounded(isa, x.view(), &[output], &mut rounded, n).unwrap();
+        let (mut wide, mut expected) = (Vec::new(), Vec::new());
+        rounded.widen_into(isa, &mut wide);
+        operand::<E>(isa, &out, m, n).widen_into(isa, &mut expected);
+        assert_eq!(wide, expected, "{what}");
+
         // Back through the weight: [m, n] · [n, k].
         let dy = values(m * n, 5);
         let (a, dxa) = (values(r * k, 6), values(m * r, 7));

@@ -1,0 +1,68 @@
+//! Products of the model's own shapes, packed beforehand: the rate that a training step is measured against.
+
+use std::time::Instant;
+
+use clap::Args;
+use half::bf16;
+use serde_json::json;
+
+use super::{Common, median};
+use crate::cli::Ended;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::model;
+use crate::model::{Module, ProductType, weights};
+use crate::ops::product::{Element, Isa, Operand, Output, Panels, Weights, multiply};
+
+/// Rows of a usual batch.
+const ROWS: usize = 1024;
+const REPEATS: usize = 9;
+
+#[derive(Debug, Args)]
+pub struct MatmulBench {
+    #[command(flatten)]
+    common: Common,
+}
+
+pub fn run(args: MatmulBench) -> Result<(), Ended> {
+    args.common.start();
+    let path = model::locate(&args.common.model, &Interrupt::listen())?;
+    let spec = weights::open(&path)?.spec().clone();
+    let mut figures = serde_json::Map::new();
+    for product in [ProductType::F32, ProductType::Bf16] {
+        let mut shapes = serde_json::Map::new();
+        for module in [Module::QProj, Module::GateProj, Module::DownProj] {
+            let (outputs, inputs) = module.shape(&spec);
+            shapes.insert(format!("{ROWS}x{outputs}x{inputs}"), json!(rate(product, outputs, inputs)?));
+        }
+        figures.insert(format!("{}_gflops", product.name()), shapes.into());
+    }
+    figures.insert("instructions".to_owned(), json!(Isa::current().name()));
+    args.common.print(figures.into());
+    Ok(())
+}
+
+/// Billions of multiplications and additions a second.
+pub fn rate(product: ProductType, outputs: usize, inputs: usize) -> Result<f64, Ended> {
+    match product {
+        ProductType::F32 => measure::<f32>(outputs, inputs),
+        ProductType::Bf16 => measure::<bf16>(outputs, inputs),
+    }
+}
+
+fn measure<E: Element>(outputs: usize, inputs: usize) -> Result<f64, Ended> {
+    let isa = Isa::current();
+    let values = |num: usize| (0..num).map(|i| ((i * 37 % 19) as f32 - 9.0) / 8.0).collect::<Vec<_>>();
+    let mut x = Operand::<E>::default();
+    x.set(isa, &values(ROWS * inputs), ROWS, inputs);
+    let mut weights = Panels::<E>::default();
+    weights.set_transposed(isa, &values(outputs * inputs), outputs, inputs, 1.0);
+    let mut out = vec![0.0; ROWS * outputs];
+    let mut secs = Vec::new();
+    for _ in 0..REPEATS {
+        let started = Instant::now();
+        let output = Output { weights: Weights::Packed(&weights), adapter: None, column: 0 };
+        multiply(isa, x.view(), &[output], &mut out, outputs, false).map_err(crate::model::ModelError::from)?;
+        secs.push(started.elapsed().as_secs_f64());
+    }
+    Ok(2e-9 * (ROWS * outputs * inputs) as f64 / median(secs))
+}

@@ -1,0 +1,120 @@
+//! `tunewright bench`: how fast this machine trains, answers and multiplies.
+
+mod generate;
+mod matmul;
+mod train;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::{Ended, terminal};
+use crate::ops::product::Isa;
+use crate::recipe::{ModelRef, Precision};
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Training steps with LoRA on all linear layers
+    Train(train::TrainBench),
+    /// Answers: one, many at once, and the reading of a prompt
+    Generate(generate::GenerateBench),
+    /// Matrix products of the model's shapes
+    Matmul(matmul::MatmulBench),
+}
+
+/// What every benchmark can be told.
+#[derive(Debug, Args)]
+struct Common {
+    /// `starter`, a GGUF file, a folder, or a Hub repository owner/name[@revision]
+    #[arg(long, value_name = "M", default_value = "starter",
+        value_parser = |text: &str| Ok::<_, std::convert::Infallible>(ModelRef::parse(text)))]
+    model: ModelRef,
+    /// Use no better instructions than these: portable, avx2, avx512 or avx512-bf16
+    #[arg(long, value_name = "SET", value_parser = parse_isa)]
+    isa: Option<Isa>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PrecisionArg {
+    Auto,
+    Bf16,
+    F32,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(precision: PrecisionArg) -> Self {
+        match precision {
+            PrecisionArg::Auto => Self::Auto,
+            PrecisionArg::Bf16 => Self::Bf16,
+            PrecisionArg::F32 => Self::F32,
+        }
+    }
+}
+
+fn parse_isa(text: &str) -> Result<Isa, String> {
+    let known = || Isa::available().map(Isa::name).collect::<Vec<_>>().join(", ");
+    Isa::available().find(|isa| isa.name() == text).ok_or_else(|| format!("this CPU has {}", known()))
+}
+
+pub fn run(args: BenchArgs) -> Result<(), Ended> {
+    match args.what {
+        What::Train(args) => train::run(args),
+        What::Generate(args) => generate::run(args),
+        What::Matmul(args) => matmul::run(args),
+    }
+}
+
+impl Common {
+    fn start(&self) {
+        if let Some(isa) = self.isa {
+            isa.limit();
+        }
+    }
+
+    /// One JSON object, or a line a figure.
+    fn print(&self, figures: Value) {
+        if self.json {
+            return terminal::line(&figures.to_string());
+        }
+        for (name, value) in figures.as_object().into_iter().flatten() {
+            match value {
+                Value::Object(parts) => {
+                    for (part, value) in parts {
+                        terminal::line(&format!("{:28} {}", format!("{name}.{part}"), short(value)));
+                    }
+                }
+                value => terminal::line(&format!("{name:28} {}", short(value))),
+            }
+        }
+    }
+}
+
+fn short(value: &Value) -> String {
+    match value.as_f64() {
+        Some(number) if value.is_f64() => format!("{number:.3}"),
+        _ => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+    }
+}
+
+/// The most memory that this process has held so far, in MB; where the system tells.
+fn peak_memory_mb() -> Value {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kilobytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
+    kilobytes.map_or(Value::Null, |kilobytes| json!((kilobytes / 1000.0).round()))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,177 @@
+//! Training steps on token sequences of a given length, or on batches from a file.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Common, PrecisionArg, matmul, median, peak_memory_mb};
+use crate::cli::Ended;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::model;
+use crate::cli::progress::Progress;
+use crate::model::{Decoder, GradientPass, LoraAdapter, LoraConfig, ModelError, Module, ProductType};
+use crate::ops::product::clock;
+use crate::recipe::{Lora, Training};
+use crate::train::batch::Batch;
+use crate::train::optimizer::{AdamW, Gradients};
+use crate::train::render::Rendered;
+
+#[derive(Debug, Args)]
+pub struct TrainBench {
+    #[command(flatten)]
+    common: Common,
+    #[arg(long, value_enum, default_value = "auto")]
+    precision: PrecisionArg,
+    /// Sequences in a batch
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    batch: usize,
+    /// Tokens of a sequence
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    length: usize,
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    steps: usize,
+    /// Compute each block again instead of keeping what its backward needs
+    #[arg(long)]
+    checkpointing: bool,
+    /// Batches as scripts/bench_peft.py makes them: {"batches": [[{"input_ids", "labels"}]]}
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    batches: Vec<Vec<Sequence>>,
+}
+
+#[derive(Deserialize)]
+struct Sequence {
+    input_ids: Vec<u32>,
+    /// −100 where a token isn't trained.
+    labels: Vec<i64>,
+}
+
+pub fn run(args: TrainBench) -> Result<(), Ended> {
+    args.common.start();
+    let interrupt = Interrupt::listen();
+    let path = model::locate(&args.common.model, &interrupt)?;
+    let decoder = Decoder::load(&path, &Progress::new("Loading", &interrupt.cancel))?;
+    let spec = decoder.spec();
+    let batches = batches(&args, spec.vocab_size)?;
+    let product = ProductType::of(args.precision.into(), spec);
+
+    let lora = LoraConfig::from_recipe(&Lora::default()).map_err(Ended::failed)?;
+    let training = Training::default();
+    let adapter =
+        LoraAdapter::new(lora, spec, &mut ChaCha8Rng::seed_from_u64(training.seed)).map_err(ModelError::from)?;
+    let vars = adapter.named_vars();
+    let (mut optimizer, mut gradients) = (AdamW::new(&training, &vars), Gradients::zeros(&vars));
+    let mut pass = GradientPass::new(product, args.checkpointing);
+    let (mut losses, mut step_secs, mut first_step) = (Vec::new(), Vec::new(), None);
+    let (mut flops, mut product_secs, mut num_tokens) = (0.0, 0.0, 0);
+    let mut phases = [0.0; 5];
+    for step in 0..args.steps.max(2) {
+        interrupt.check()?;
+        let batch = &batches[step % batches.len()];
+        let (started, before, passed) = (Instant::now(), clock::spent(), pass.phases());
+        pass.set_adapter(&decoder, &adapter).map_err(ModelError::from)?;
+        let packed = started.elapsed().as_secs_f64();
+        gradients.clear();
+        let weight = 1.0 / batch.targets.len().max(1) as f64;
+        let loss = pass
+            .add_gradients(&decoder, batch.supervised(), weight, gradients.as_mut_slice())
+            .map_err(ModelError::from)?;
+        let computed = started.elapsed().as_secs_f64();
+        let norm = gradients.norm();
+        gradients.clip(norm, training.max_grad_norm);
+        optimizer.update(&vars, &gradients, training.learning_rate).map_err(ModelError::from)?;
+        let secs = started.elapsed().as_secs_f64();
+        losses.push(weight * loss);
+        // The first step fills caches and buffers.
+        if step == 0 {
+            first_step = since_process_start();
+            continue;
+        }
+        step_secs.push(secs);
+        let (after, done) = (clock::spent(), pass.phases());
+        flops += after.flops - before.flops;
+        product_secs += after.secs - before.secs;
+        num_tokens += batch.ids.len();
+        for (sum, secs) in phases.iter_mut().zip([
+            packed,
+            done.forward - passed.forward,
+            done.head - passed.head,
+            done.backward - passed.backward,
+            secs - computed,
+        ]) {
+            *sum += secs;
+        }
+    }
+    let (num_steps, total) = (step_secs.len() as f64, step_secs.iter().sum::<f64>());
+    let (outputs, inputs) = Module::GateProj.shape(spec);
+    let machine = matmul::rate(product, outputs, inputs)?;
+    let [packing, forward, head, backward, optimizer] = phases.map(|secs| secs / num_steps);
+    args.common.print(json!({
+        "tokens_per_sec": num_tokens as f64 / total,
+        "step_secs": median(step_secs),
+        "phase_secs": {
+            "pack_adapter": packing, "forward": forward, "head_and_loss": head, "backward": backward,
+            "optimizer": optimizer,
+        },
+        "product_secs": product_secs / num_steps,
+        "product_share_of_step": product_secs / total,
+        "product_gflops": 1e-9 * flops / product_secs,
+        "machine_gflops": machine,
+        "matmul_share": 1e-9 * flops / total / machine,
+        "peak_memory_mb": peak_memory_mb(),
+        "first_step_done_secs": first_step,
+        "precision": product.name(),
+        "losses": losses,
+    }));
+    Ok(())
+}
+
+/// As asked for: from the file, or random tokens that are all trained.
+fn batches(args: &TrainBench, vocab_size: usize) -> Result<Vec<Batch>, Ended> {
+    let rows = match &args.data {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Ended::failed(format!("{} can't be read: {error}", path.display())))?;
+            let data: Data =
+                serde_json::from_str(&text).map_err(|error| Ended::failed(format!("{}: {error}", path.display())))?;
+            let rendered = |s: Sequence| Rendered {
+                is_trained: s.labels.iter().map(|label| *label >= 0).collect(),
+                ids: s.input_ids,
+                num_cut: 0,
+            };
+            data.batches.into_iter().map(|batch| batch.into_iter().map(rendered).collect()).collect()
+        }
+        None => {
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let mut row = || Rendered {
+                ids: (0..args.length).map(|_| rng.random_range(0..vocab_size as u32)).collect(),
+                is_trained: vec![true; args.length],
+                num_cut: 0,
+            };
+            vec![(0..args.batch).map(|_| row()).collect::<Vec<_>>()]
+        }
+    };
+    let batches: Vec<Batch> = rows.iter().map(|rows: &Vec<Rendered>| Batch::new(rows)).collect();
+    match batches.iter().all(|batch| !batch.targets.is_empty()) && !batches.is_empty() {
+        true => Ok(batches),
+        false => Err(Ended::failed("There is nothing to train: give batches with trained tokens.")),
+    }
+}
+
+/// Where the system tells when this process was started.
+fn since_process_start() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // After the name in brackets, the 20th field: clock ticks, 100 a second, since the machine was started.
+    let started: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    let uptime: f64 = std::fs::read_to_string("/proc/uptime").ok()?.split_whitespace().next()?.parse().ok()?;
+    Some(uptime - started / 100.0)
+}
