@@ -6,7 +6,7 @@ use crate::model::{KvCache, LanguageModel, ModelError, Turn};
 use super::sampling::argmax;
 
 /// Answers in the making at the same time.
-const WIDTH: usize = 16;
+const WIDTH: usize = 32;
 
 struct Slot {
     prompt: usize,
@@ -26,15 +26,23 @@ pub fn greedy_answers(
 ) -> Result<Option<Vec<String>>, ModelError> {
     let spec = model.decoder.spec();
     let mut answers = vec![String::new(); prompts.len()];
+    let prompts: Vec<Vec<u32>> =
+        prompts.iter().map(|turns| Ok(model.chat.encode(turns, true)?.ids())).collect::<Result<_, ModelError>>()?;
+    // What all prompts begin with, usually the system message, is read once.
+    let prefix = common_prefix(&prompts);
+    let mut read = KvCache::new(spec);
+    if !prefix.is_empty() {
+        model.decoder.forward_cached(&[prefix], &mut [&mut read], adapter)?;
+    }
     let mut waiting = prompts.iter().enumerate();
     let mut slots: Vec<Slot> = Vec::new();
     let mut num_done = 0;
     loop {
         while slots.len() < WIDTH
-            && let Some((prompt, turns)) = waiting.next()
+            && let Some((prompt, ids)) = waiting.next()
         {
-            let pending = model.chat.encode(turns, true)?.ids();
-            slots.push(Slot { prompt, cache: KvCache::new(spec), pending, ids: Vec::new() });
+            let pending = ids[prefix.len()..].to_vec();
+            slots.push(Slot { prompt, cache: read.clone(), pending, ids: Vec::new() });
         }
         if slots.is_empty() {
             return Ok(Some(answers));
@@ -65,5 +73,34 @@ pub fn greedy_answers(
             }
         }
         slots = going_on;
+    }
+}
+
+/// The tokens that all prompts begin with, but for each prompt's last, which is still to be answered.
+fn common_prefix(prompts: &[Vec<u32>]) -> &[u32] {
+    let [first, others @ ..] = prompts else { return &[] };
+    if others.is_empty() {
+        return &[];
+    }
+    let shared = others.iter().map(|ids| ids.iter().zip(first).take_while(|(a, b)| a == b).count()).min();
+    let shortest = prompts.iter().map(Vec::len).min().unwrap_or_default();
+    &first[..shared.unwrap_or_default().min(shortest.saturating_sub(1))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::common_prefix;
+
+    #[test]
+    fn a_prefix_leaves_every_prompt_a_token() {
+        let prefix = |prompts: &[&[u32]]| {
+            let prompts: Vec<Vec<u32>> = prompts.iter().map(|ids| ids.to_vec()).collect();
+            common_prefix(&prompts).len()
+        };
+        assert_eq!(prefix(&[]), 0);
+        assert_eq!(prefix(&[&[1, 2, 3]]), 0, "nobody to share it with");
+        assert_eq!(prefix(&[&[1, 2, 3], &[1, 2, 4, 5]]), 2);
+        assert_eq!(prefix(&[&[1, 2], &[1, 2], &[1, 2, 4]]), 1);
+        assert_eq!(prefix(&[&[1, 2], &[]]), 0);
     }
 }

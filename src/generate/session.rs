@@ -1,6 +1,6 @@
 //! One answer, token by token, over a cache of keys and values.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Sampler, Sampling};
 use crate::model::lora::LoraAdapter;
@@ -22,7 +22,8 @@ pub struct Session<'a> {
     /// Bytes of the answer's text that were handed out.
     num_bytes_told: usize,
     end: Option<End>,
-    started: Instant,
+    /// Time spent in this answer, not between its parts.
+    busy: Duration,
 }
 
 /// Why an answer is complete.
@@ -58,7 +59,7 @@ impl<'a> Session<'a> {
             ids: Vec::new(),
             num_bytes_told: 0,
             end: (sampling.max_new_tokens == 0).then_some(End::Length),
-            started: Instant::now(),
+            busy: Duration::ZERO,
         })
     }
 
@@ -67,6 +68,13 @@ impl<'a> Session<'a> {
         if self.end.is_some() {
             return Ok(String::new());
         }
+        let started = Instant::now();
+        let text = self.advance_by_one();
+        self.busy += started.elapsed();
+        text
+    }
+
+    fn advance_by_one(&mut self) -> Result<String, ModelError> {
         let now: Vec<u32> = self.pending.drain(..self.pending.len().min(PROMPT_CHUNK)).collect();
         let hidden = self.model.decoder.forward_cached(&[&now], &mut [&mut self.cache], self.adapter)?;
         if !self.pending.is_empty() {
@@ -96,7 +104,7 @@ impl<'a> Session<'a> {
 
     /// Of the answer, the reading of the prompt included in the time.
     pub fn tokens_per_sec(&self) -> f64 {
-        self.ids.len() as f64 / self.started.elapsed().as_secs_f64().max(1e-9)
+        self.ids.len() as f64 / self.busy.as_secs_f64().max(1e-9)
     }
 
     /// The whole answer so far.

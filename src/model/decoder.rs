@@ -8,6 +8,8 @@ use candle_core::{Device, Result, Tensor};
 
 use super::lora::{Dropout, LoraAdapter};
 use super::{ModelError, ModelSpec, Module, weights};
+use crate::ops::attention::Cached;
+use crate::ops::product::Isa;
 use crate::ops::{self, AttentionShape, FrozenWeight, RopeTable, Segments};
 use crate::task::{Task, Unit};
 
@@ -39,6 +41,7 @@ pub struct Adaptation<'a> {
 }
 
 /// Keys and values of one sequence, layer by layer, for the tokens already seen.
+#[derive(Clone)]
 pub struct KvCache {
     layers: Vec<(Vec<f32>, Vec<f32>)>,
     len: usize,
@@ -137,6 +140,16 @@ impl Decoder {
         caches: &mut [&mut KvCache],
         adapter: Option<&LoraAdapter>,
     ) -> Result<Tensor> {
+        // On a thread of the pool, so that no product has to wake it.
+        rayon::scope(|_| self.forward_cached_in_pool(new_tokens, caches, adapter))
+    }
+
+    fn forward_cached_in_pool(
+        &self,
+        new_tokens: &[&[u32]],
+        caches: &mut [&mut KvCache],
+        adapter: Option<&LoraAdapter>,
+    ) -> Result<Tensor> {
         if new_tokens.len() != caches.len() || new_tokens.iter().any(|tokens| tokens.is_empty()) {
             candle_core::bail!("each sequence needs a cache and at least one new token");
         }
@@ -150,13 +163,17 @@ impl Decoder {
             let kv_width = k.dims()[1];
             let mut out = vec![0.0; q.elem_count()];
             ops::storage::with_slices([q, k, v], |[q, k, v]| {
+                let mut sequences = Vec::with_capacity(caches.len());
+                let mut rest = &mut out[..];
                 for (rows, cache) in segments.ranges().zip(caches.iter_mut()) {
                     let (keys, values) = &mut cache.layers[layer];
                     keys.extend_from_slice(&k[rows.start * kv_width..rows.end * kv_width]);
                     values.extend_from_slice(&v[rows.start * kv_width..rows.end * kv_width]);
-                    let rows = rows.start * width..rows.end * width;
-                    ops::cached_attention(&q[rows.clone()], keys, values, shape, &mut out[rows]);
+                    let (out, later) = rest.split_at_mut(rows.len() * width);
+                    rest = later;
+                    sequences.push(Cached { q: &q[rows.start * width..rows.end * width], keys, values, out });
                 }
+                ops::cached_attention(Isa::current(), shape, sequences);
             })?;
             Tensor::from_vec(out, q.shape(), q.device())
         })?;

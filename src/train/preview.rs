@@ -55,7 +55,7 @@ impl MemoryEstimate {
 }
 
 /// The program itself, the tokenizer and the window, as measured.
-const PROGRAM_BYTES: u64 = 150 << 20;
+const PROGRAM_BYTES: u64 = 300 << 20;
 
 /// What of an example a preview needs: it is tokenised once, however often the recipe changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +125,8 @@ fn memory(
     };
     MemoryEstimate {
         weights: facts.num_bytes,
-        // The weights, their gradient, AdamW's two moments, and four packed copies.
-        adapter: 4 * 8 * num_trainable as u64,
+        // The weights, their gradient, AdamW's two moments, packed copies, and what a checkpoint is written from.
+        adapter: 4 * 12 * num_trainable as u64,
         activations: activation_bytes(spec, product, checkpointing, num_tokens),
         program: PROGRAM_BYTES,
         available,

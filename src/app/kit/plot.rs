@@ -330,9 +330,31 @@ pub fn thin_out(points: &[(f64, f64)], most: usize) -> Vec<[f64; 2]> {
         .collect()
 }
 
+/// Few enough points for a small plot: the mean of each bucket. A line between extremes that are closer than its own
+/// width would be a blot.
+pub fn averaged(points: &[(f64, f64)], most: usize) -> Vec<[f64; 2]> {
+    let size = points.len().div_ceil(most.max(2)).max(1);
+    let mean = |values: &mut dyn Iterator<Item = f64>, num: usize| values.sum::<f64>() / num as f64;
+    points
+        .chunks(size)
+        .map(|bucket| {
+            let num = bucket.len();
+            [mean(&mut bucket.iter().map(|p| p.0), num), mean(&mut bucket.iter().map(|p| p.1), num)]
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_plot_shows_means() {
+        let points: Vec<(f64, f64)> = (0..6).map(|i| (f64::from(i), f64::from(i % 2))).collect();
+        assert_eq!(averaged(&points, 3), [[0.5, 0.5], [2.5, 0.5], [4.5, 0.5]]);
+        assert_eq!(averaged(&points, 100).len(), 6);
+        assert!(averaged(&[], 3).is_empty());
+    }
 
     fn words(ticks: &[Tick]) -> Vec<&str> {
         ticks.iter().map(|tick| tick.words.as_str()).collect()

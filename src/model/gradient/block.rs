@@ -9,7 +9,7 @@ use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_ba
 use crate::ops::product::{Back, Element, Isa, Operand, Output, Rows, Weights};
 use crate::ops::product::{multiply, multiply_back, multiply_rounded, multiply_transposed};
 use crate::ops::rms_norm::{normalize_row, normalize_row_back};
-use crate::ops::swiglu::{swiglu_row, swiglu_row_back};
+use crate::ops::swiglu::{swiglu_row, swiglu_row_and_back};
 use crate::ops::{RopeTable, Segments};
 
 /// Rows that a task of an element-wise pass takes at least.
@@ -124,23 +124,28 @@ impl BlockPass<'_> {
         let shape = self.decoder.attention_shape();
         let (q_width, kv_width, inner) = (shape.q_width(), shape.kv_width(), spec.intermediate_size);
         let Work { normed, dy, d_gate_up, qkv, wide, attention, d_attention, d_hidden, d_qkv, scratch, .. } = work;
-        let mut linear_back = |group, dy: &Operand<E>, x: Rows<'_, E>, xa: &[f32], dx: &mut [f32], scratch: &mut _| {
-            self.linear_back(layer, group, adapter, dy, x, xa, dx, gradients, scratch)
+        let linear_back = |group, dy: &Operand<E>, xa: &[f32], dx: &mut [f32], gradients: &mut _, scratch: &mut _| {
+            self.linear_back(layer, group, adapter, dy, xa, dx, gradients, scratch)
+        };
+        let adapter_back = |group, x: Rows<'_, E>, gradients: &mut _, scratch: &Scratch<E>| {
+            self.adapter_back(layer, group, adapter, x, gradients, scratch);
         };
 
         dy.set(isa, dx, n, spec.hidden_size);
-        self.inner(&kept.gate_up, inner, &mut work.inner);
         wide.resize(n * inner, 0.0);
-        linear_back(Group::Down, dy, work.inner.view(), &kept.xa[3], wide, scratch)?;
-        self.inner_back(&kept.gate_up, inner, wide, d_gate_up);
+        linear_back(Group::Down, dy, &kept.xa[3], wide, gradients, scratch)?;
+        self.inner_back(&kept.gate_up, inner, wide, &mut work.inner, d_gate_up);
+        adapter_back(Group::Down, work.inner.view(), gradients, scratch);
         self.normalize_kept(&kept.middle, post_attention_norm, normed);
         d_hidden.resize(n * spec.hidden_size, 0.0);
-        linear_back(Group::GateUp, d_gate_up, normed.view(), &kept.xa[2], d_hidden, scratch)?;
+        linear_back(Group::GateUp, d_gate_up, &kept.xa[2], d_hidden, gradients, scratch)?;
+        adapter_back(Group::GateUp, normed.view(), gradients, scratch);
         self.normalize_back(&kept.middle, post_attention_norm, d_hidden, dx);
 
         dy.set(isa, dx, n, spec.hidden_size);
         d_attention.resize(n * q_width, 0.0);
-        linear_back(Group::Output, dy, kept.attention.view(), &kept.xa[1], d_attention, scratch)?;
+        linear_back(Group::Output, dy, &kept.xa[1], d_attention, gradients, scratch)?;
+        adapter_back(Group::Output, kept.attention.view(), gradients, scratch);
         kept.qkv.widen_into(isa, qkv);
         kept.attention.widen_into(isa, attention);
         d_qkv.resize(qkv.len(), 0.0);
@@ -151,7 +156,8 @@ impl BlockPass<'_> {
         self.table.rotate(isa, d_qkv, qkv_width, q_width + kv_width, -1.0);
         dy.set(isa, d_qkv, n, qkv_width);
         self.normalize_kept(input, input_norm, normed);
-        linear_back(Group::Qkv, dy, normed.view(), &kept.xa[0], d_hidden, scratch)?;
+        linear_back(Group::Qkv, dy, &kept.xa[0], d_hidden, gradients, scratch)?;
+        adapter_back(Group::Qkv, normed.view(), gradients, scratch);
         self.normalize_back(input, input_norm, d_hidden, dx);
         Ok(())
     }
@@ -219,7 +225,7 @@ impl BlockPass<'_> {
         Ok(outputs.collect())
     }
 
-    /// The gradient at the group's input, and at its adapters' weights.
+    /// The gradient at the group's input and at its adapters' B; leaves `scale · dy·B` in the scratch.
     #[expect(clippy::too_many_arguments, reason = "as above")]
     fn linear_back<E: Element>(
         &self,
@@ -227,7 +233,6 @@ impl BlockPass<'_> {
         group: Group,
         adapter: Option<&PackedAdapter<E>>,
         dy: &Operand<E>,
-        x: Rows<'_, E>,
         xa: &[f32],
         dx: &mut [f32],
         gradients: &mut [Vec<f32>],
@@ -244,7 +249,7 @@ impl BlockPass<'_> {
             scratch.dxa.resize(n * packed.width, 0.0);
             for (module, column) in group.modules().iter().zip(&columns) {
                 let Some(pair) = packed.pair(*module) else { continue };
-                let (dy, (outputs, inputs), r) = (dy_of(*module, *column), module.shape(spec), adapter.r);
+                let (dy, (outputs, _), r) = (dy_of(*module, *column), module.shape(spec), adapter.r);
                 let output = Output { weights: Weights::Packed(&pair.b_back), adapter: None, column: pair.column };
                 multiply(isa, dy, &[output], &mut scratch.dxa, packed.width, false)?;
                 // dB = scale · dyᵀ·(x·Aᵀ), made as its transpose, whose rows are few.
@@ -252,10 +257,6 @@ impl BlockPass<'_> {
                 let xa = xa.get(pair.column..).unwrap_or_default();
                 multiply_transposed(isa, xa, packed.width, r, dy, &mut scratch.db, adapter.scale, false);
                 add_transposed(&scratch.db, r, outputs, &mut gradients[pair.gradient + 1]);
-                // dA = (scale · dy·B)ᵀ·x
-                let dxa = scratch.dxa.get(pair.column..).unwrap_or_default();
-                let da = &mut gradients[pair.gradient][..r * inputs];
-                multiply_transposed(isa, dxa, packed.width, r, x, da, 1.0, true);
             }
             scratch.dxa_operand.set(isa, &scratch.dxa, n, packed.width);
         }
@@ -265,6 +266,25 @@ impl BlockPass<'_> {
             Back { dy: dy_of(*module, *column), weight: self.decoder.linear(layer, *module), adapter }
         });
         multiply_back(isa, &terms.collect::<Vec<_>>(), dx, false)
+    }
+
+    /// The gradients of the group's A: `(scale · dy·B)ᵀ·x`, after [`BlockPass::linear_back`] of the same group.
+    fn adapter_back<E: Element>(
+        &self,
+        layer: usize,
+        group: Group,
+        adapter: Option<&PackedAdapter<E>>,
+        x: Rows<'_, E>,
+        gradients: &mut [Vec<f32>],
+        scratch: &Scratch<E>,
+    ) {
+        let Some(adapter) = adapter else { return };
+        let packed = adapter.group(layer, group);
+        for pair in &packed.pairs {
+            let dxa = scratch.dxa.get(pair.column..).unwrap_or_default();
+            let da = &mut gradients[pair.gradient][..];
+            multiply_transposed(self.isa, dxa, packed.width, adapter.r, x, da, 1.0, true);
+        }
     }
 
     fn normalize<E: Element>(&self, x: &[f32], weight: &[f32], out: &mut Operand<E>) {
@@ -325,18 +345,29 @@ impl BlockPass<'_> {
         );
     }
 
-    fn inner_back<E: Element>(&self, gate_up: &Operand<E>, inner: usize, grad: &[f32], out: &mut Operand<E>) {
+    /// The same again, and the gradients at gate and up.
+    fn inner_back<E: Element>(
+        &self,
+        gate_up: &Operand<E>,
+        inner: usize,
+        grad: &[f32],
+        out: &mut Operand<E>,
+        d_gate_up: &mut Operand<E>,
+    ) {
         let isa = self.isa;
-        out.resize(self.segments.num_tokens(), 2 * inner);
-        let stride = out.stride();
-        let rows = out.data_mut().par_chunks_mut(stride).zip(gate_up.data().par_chunks(stride));
-        rows.zip(grad.par_chunks(inner)).with_min_len(MIN_ROWS).for_each_init(
-            || (vec![0.0; 2 * inner], vec![0.0; 2 * inner]),
-            |(wide, result), ((out, gate_up), grad)| {
+        out.resize(self.segments.num_tokens(), inner);
+        d_gate_up.resize(self.segments.num_tokens(), 2 * inner);
+        let (out_stride, stride) = (out.stride(), d_gate_up.stride());
+        let outputs = out.data_mut().par_chunks_mut(out_stride).zip(d_gate_up.data_mut().par_chunks_mut(stride));
+        let inputs = gate_up.data().par_chunks(stride).zip(grad.par_chunks(inner));
+        outputs.zip(inputs).with_min_len(MIN_ROWS).for_each_init(
+            || (vec![0.0; 2 * inner], vec![0.0; 2 * inner], vec![0.0; inner]),
+            |(wide, grads, result), ((out, d_gate_up), (gate_up, grad))| {
                 E::widen_all(isa, &gate_up[..2 * inner], wide);
-                let ((gate, up), (d_gate, d_up)) = (wide.split_at(inner), result.split_at_mut(inner));
-                swiglu_row_back(isa, gate, up, grad, d_gate, d_up);
-                E::narrow(isa, result, &mut out[..2 * inner]);
+                let ((gate, up), (d_gate, d_up)) = (wide.split_at(inner), grads.split_at_mut(inner));
+                swiglu_row_and_back(isa, gate, up, grad, result, d_gate, d_up);
+                E::narrow(isa, result, &mut out[..inner]);
+                E::narrow(isa, grads, &mut d_gate_up[..2 * inner]);
             },
         );
     }

@@ -12,6 +12,11 @@ use crate::ops::simd::{dot, exp_all, max, vectorized};
 /// Queries whose scores exist at a time.
 const BLOCK: usize = 64;
 
+/// The distance between rows of scores: a power of two would put a column's values into the same few cache lines.
+pub fn score_stride(num_positions: usize) -> usize {
+    num_positions.next_multiple_of(16) + 16
+}
+
 /// Heads of all tokens: `[num_tokens, …]` with rows that lie `stride` apart.
 #[derive(Clone, Copy)]
 pub struct Heads<'a> {
@@ -102,19 +107,20 @@ pub fn attend(
         let column = kv_head * dim;
         let keys = inputs.k.right(rows.start, column);
         transpose_for_tiles(isa, keys, end, dim, &mut scratch.keys);
-        scratch.scores.resize(BLOCK * rows.len().max(end), 0.0);
+        let stride = score_stride(end);
+        scratch.scores.resize(BLOCK * stride, 0.0);
         for head in kv_head * shape.group()..(kv_head + 1) * shape.group() {
             let queries = inputs.q.left(rows.start + start, head * dim);
-            let scores = &mut scratch.scores[..num * end];
-            let target = Target::of(scores, end);
-            // SAFETY: `scores` holds `num` rows of `end` values and is this task's own.
+            let scores = &mut scratch.scores[..num * stride];
+            let target = Target::of(scores, stride);
+            // SAFETY: `scores` holds `num` rows, `stride` apart, and is this task's own.
             unsafe { multiply_tile_by_tile(isa, num, end, dim, queries, Right::Tiles(&scratch.keys), target) };
-            for (row, scores) in scores.chunks_mut(end).enumerate() {
+            for (row, scores) in scores.chunks_mut(stride).enumerate() {
                 let log_sum = softmax(isa, scores, start + row + 1, shape.scale);
                 // SAFETY: the length was asserted; this token and head belong to this task.
                 unsafe { *log_sums.get().add((rows.start + start + row) * shape.num_heads + head) = log_sum };
             }
-            let weights = Left { values: scores, row_stride: end, depth_stride: 1 };
+            let weights = Left { values: scores, row_stride: stride, depth_stride: 1 };
             let values = Right::Rows(inputs.v.right(rows.start, column));
             // SAFETY: these rows and the columns of this head lie inside `out` (asserted) and belong to this task.
             unsafe {
@@ -169,8 +175,8 @@ impl BackTask<'_> {
         let (len, dim, column) = (rows.len(), shape.head_dim, self.kv_head * shape.head_dim);
         transpose_for_tiles(*isa, forward.inputs.k.right(rows.start, column), len, dim, &mut scratch.keys);
         transpose_for_tiles(*isa, forward.inputs.v.right(rows.start, column), len, dim, &mut scratch.values);
-        scratch.scores.resize(BLOCK * len, 0.0);
-        scratch.grads.resize(BLOCK * len, 0.0);
+        scratch.scores.resize(BLOCK * score_stride(len), 0.0);
+        scratch.grads.resize(BLOCK * score_stride(len), 0.0);
         let group = shape.group();
         // From the last block on: it reaches all keys, so that the first product overwrites and the others add.
         for (i, start) in (0..len).step_by(BLOCK).rev().enumerate() {
@@ -186,28 +192,28 @@ impl BackTask<'_> {
         let Self { isa, shape, forward, rows, .. } = self;
         let (isa, dim, column) = (*isa, shape.head_dim, self.kv_head * shape.head_dim);
         let end = (start + BLOCK).min(rows.len());
-        let (num, first) = (end - start, rows.start + start);
+        let (num, first, stride) = (end - start, rows.start + start, score_stride(end));
         let width = shape.q_width();
         let queries = forward.inputs.q.left(first, head * dim);
         let d_out = Heads { values: self.grad, stride: width };
-        let scores = &mut scratch.scores[..num * end];
-        let grads = &mut scratch.grads[..num * end];
-        // SAFETY: both buffers hold `num` rows of `end` values and are this task's own.
+        let scores = &mut scratch.scores[..num * stride];
+        let grads = &mut scratch.grads[..num * stride];
+        // SAFETY: both buffers hold `num` rows, `stride` apart, and are this task's own.
         unsafe {
             let keys = Right::Tiles(&scratch.keys);
-            multiply_tile_by_tile(isa, num, end, dim, queries, keys, Target::of(scores, end));
+            multiply_tile_by_tile(isa, num, end, dim, queries, keys, Target::of(scores, stride));
             let values = Right::Tiles(&scratch.values);
-            multiply_tile_by_tile(isa, num, end, dim, d_out.left(first, head * dim), values, Target::of(grads, end));
+            multiply_tile_by_tile(isa, num, end, dim, d_out.left(first, head * dim), values, Target::of(grads, stride));
         }
-        for (row, (scores, grads)) in scores.chunks_mut(end).zip(grads.chunks_mut(end)).enumerate() {
+        for (row, (scores, grads)) in scores.chunks_mut(stride).zip(grads.chunks_mut(stride)).enumerate() {
             let at = (first + row) * width + head * dim;
             let shared = dot_product(isa, &self.grad[at..at + dim], &forward.out[at..at + dim]);
             let log_sum = forward.log_sums[(first + row) * shape.num_heads + head];
             score_gradients(isa, scores, grads, start + row + 1, shape.scale, log_sum, shared);
         }
-        let weights = Left { values: scores, row_stride: 1, depth_stride: end };
-        let grads_t = Left { values: grads, row_stride: 1, depth_stride: end };
-        let grads = Left { values: grads, row_stride: end, depth_stride: 1 };
+        let weights = Left { values: scores, row_stride: 1, depth_stride: stride };
+        let grads_t = Left { values: grads, row_stride: 1, depth_stride: stride };
+        let grads = Left { values: grads, row_stride: stride, depth_stride: 1 };
         let [(dq, dq_stride), (dk, dk_stride), (dv, dv_stride)] = self.places;
         // SAFETY: the rows of this segment and the columns of these heads lie inside the gradients (asserted by
         // `attend_back`) and belong to this task.
@@ -248,7 +254,7 @@ fn check(shape: AttentionShape, n: usize, inputs: Inputs<'_>) {
 
 vectorized! {
     /// Softmax of `scale · scores` over the first `num_visible`; the others become 0. Returns the logarithm of the sum.
-    fn softmax(isa: Isa, scores: &mut [f32], num_visible: usize, scale: f32) -> f32 {
+    pub fn softmax(isa: Isa, scores: &mut [f32], num_visible: usize, scale: f32) -> f32 {
         let (visible, hidden) = scores.split_at_mut(num_visible);
         hidden.fill(0.0);
         let top = scale * max(visible);

@@ -1,17 +1,17 @@
 //! Causal attention within each segment, grouped heads without copies of K and V.
 
 mod blocks;
+mod cached;
 
 use std::sync::Mutex;
 
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
 use super::Segments;
 use super::product::Isa;
 pub use blocks::{Forward, Gradients, Heads, Inputs, attend, attend_back};
+pub use cached::{Cached, cached_attention};
 
-use super::matmul::{Mat, MatMut, Threads, matmul};
 use super::storage::{slice, with_slices};
 
 /// Heads and their size; `num_heads` is a multiple of `num_kv_heads`.
@@ -87,60 +87,6 @@ pub fn causal_attention_plain(
         outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((len, shape.q_width()))?);
     }
     Tensor::cat(&outputs, 0)
-}
-
-/// Attention of new tokens over a cache, without gradient. `q` holds the last `num_new` positions of a sequence whose
-/// `keys` and `values` (`[num_positions, num_kv_heads · head_dim]`, the new ones included) are given; the result,
-/// `[num_new, num_heads · head_dim]`, is written to `out`.
-pub fn cached_attention(q: &[f32], keys: &[f32], values: &[f32], shape: AttentionShape, out: &mut [f32]) {
-    let (dim, q_width, kv_width) = (shape.head_dim, shape.q_width(), shape.kv_width());
-    let (num_new, num_positions) = (q.len() / q_width, keys.len() / kv_width);
-    let past = num_positions - num_new;
-    let heads: Vec<Vec<f32>> = (0..shape.num_heads)
-        .into_par_iter()
-        .map(|head| {
-            let column = head / shape.group() * dim;
-            let mut scores = vec![0.0; num_new * num_positions];
-            let queries = Mat::strided(&q[head * dim..], num_new, dim, q_width);
-            let k = Mat::strided(&keys[column..], num_positions, dim, kv_width);
-            let dst = MatMut::new(&mut scores, num_new, num_positions);
-            matmul(dst, queries, k.t(), shape.scale, false, Threads::One);
-            for (row, scores) in scores.chunks_mut(num_positions).enumerate() {
-                softmax(scores, past + row + 1);
-            }
-            let mut head_out = vec![0.0; num_new * dim];
-            let v = Mat::strided(&values[column..], num_positions, dim, kv_width);
-            let weights = Mat::new(&scores, num_new, num_positions);
-            matmul(MatMut::new(&mut head_out, num_new, dim), weights, v, 1.0, false, Threads::One);
-            head_out
-        })
-        .collect();
-    for (head, values) in heads.iter().enumerate() {
-        scatter(out, values, head * dim, dim, q_width);
-    }
-}
-
-/// Softmax over the first `num_visible` scores; the others become 0.
-fn softmax(scores: &mut [f32], num_visible: usize) {
-    let (visible, hidden) = scores.split_at_mut(num_visible);
-    hidden.fill(0.0);
-    let max = visible.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for score in visible.iter_mut() {
-        *score = (*score - max).exp();
-        sum += *score;
-    }
-    for score in visible {
-        *score /= sum;
-    }
-}
-
-/// Writes `[rows, width]` values into columns `column..column + width` of rows that are `row_stride` apart.
-fn scatter(out: &mut [f32], values: &[f32], column: usize, width: usize, row_stride: usize) {
-    for (row, values) in values.chunks(width).enumerate() {
-        let start = row * row_stride + column;
-        out[start..start + width].copy_from_slice(values);
-    }
 }
 
 struct CausalAttention {
@@ -279,7 +225,13 @@ mod tests {
         for num_new in [1, 3, 7] {
             let mut out = vec![0.0; num_new * shape.q_width()];
             let last = q.narrow(0, 7 - num_new, num_new).unwrap();
-            with_slices([&last, &k, &v], |[q, k, v]| cached_attention(q, k, v, shape, &mut out)).unwrap();
+            with_slices([&last, &k, &v], |[q, keys, values]| {
+                for isa in Isa::available() {
+                    out.fill(9.0);
+                    cached_attention(isa, shape, vec![Cached { q, keys, values, out: &mut out }]);
+                }
+            })
+            .unwrap();
             let expected = whole.narrow(0, 7 - num_new, num_new).unwrap();
             with_slice(&expected, |expected| {
                 assert!(expected.iter().zip(&out).all(|(a, b)| (a - b).abs() < 1e-5));

@@ -7,7 +7,7 @@ use super::Action;
 use super::run::Run;
 use crate::app::AppState;
 use crate::app::kit::plot::{
-    Chart, ChartResponse, HoverValue, Tick, end_labels, even_ticks, hover_card, log_ticks, ring, series_name,
+    Chart, ChartResponse, HoverValue, Tick, averaged, end_labels, even_ticks, hover_card, log_ticks, ring, series_name,
     step_ticks, thin_out,
 };
 use crate::app::kit::{Card, Combo, Text, Theme, format, line, segmented_small};
@@ -15,6 +15,9 @@ use crate::train::{EvalMetrics, StepMetrics};
 
 /// Points of one curve that are worth painting.
 const MOST_POINTS: usize = 1500;
+
+/// Between two points of a small curve, in pixels.
+const MIN_POINT_DISTANCE: f32 = 3.0;
 
 const SMOOTHINGS: &[(f64, &str)] = &[(0.0, "0"), (0.8, "0.80"), (0.93, "0.93"), (0.98, "0.98")];
 
@@ -267,9 +270,7 @@ pub fn curve(ui: &mut Ui, name: &'static str, value: &str, rect: Rect, num_steps
     let high = points.iter().map(|(_, y)| *y).fold(0.0, f64::max);
     let high = if high > 0.0 { high * 1.1 } else { 1.0 };
     let sentence = format!("{name} over {num_steps} steps, now {value}");
-    // More points than pixels would fill the space between their extremes.
-    let most = (rect.width() as usize / 2).clamp(2, MOST_POINTS);
-    let line = PlotPoints::from(thin_out(points, most));
+    let line = PlotPoints::from(averaged(points, (rect.width() / MIN_POINT_DISTANCE) as usize));
     let (stroke, parts) = match name {
         "Schedule" => (Stroke::new(theme.width.curve, theme.accent.line), 3),
         _ => (Stroke::new(theme.width.line, theme.text.soft), 2),

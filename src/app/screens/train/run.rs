@@ -229,11 +229,11 @@ impl Run {
         self.notes.insert(0, Note { kind, title, text, at: now() });
     }
 
-    /// The smoothing asked for, or less in a short run: it looks back over a tenth of the run at most, or the curve would
-    /// still show the beginning at the end.
+    /// The smoothing asked for, or less in a short run: it looks back over a thirtieth of the run at most, or the curve
+    /// would lag far behind the loss.
     fn past_weight(&self) -> f64 {
         let num_steps = self.facts.as_ref().map_or(0, |facts| facts.num_steps).max(self.steps.len());
-        self.smoothing.min(1.0 - 10.0 / num_steps.max(10) as f64)
+        self.smoothing.min(1.0 - 30.0 / num_steps.max(30) as f64)
     }
 
     /// Smooths the losses anew.

@@ -1,0 +1,119 @@
+//! Attention of new tokens over what is cached, without gradient: for generation.
+
+use rayon::prelude::*;
+
+use super::AttentionShape;
+use super::blocks::{score_stride, softmax};
+use crate::ops::product::{Isa, Left, Right, Shared, Target, multiply_tile_by_tile, transpose_for_tiles};
+use crate::ops::simd::{dot, vectorized};
+
+/// From so many new tokens on, keys are packed for whole tiles; for fewer that costs more than it brings.
+const TILED: usize = 8;
+/// New tokens whose scores exist at a time.
+const BLOCK: usize = 64;
+
+/// One sequence.
+pub struct Cached<'a> {
+    /// The last positions of the sequence, `[num_new, num_heads · head_dim]`.
+    pub q: &'a [f32],
+    /// `[num_positions, num_kv_heads · head_dim]`, the new ones included.
+    pub keys: &'a [f32],
+    pub values: &'a [f32],
+    /// As `q`.
+    pub out: &'a mut [f32],
+}
+
+/// What a task reads, and where it writes.
+struct Task<'a> {
+    q: &'a [f32],
+    keys: &'a [f32],
+    values: &'a [f32],
+    out: Shared<f32>,
+    head: usize,
+    /// The first of its new tokens.
+    start: usize,
+}
+
+/// Every sequence's new tokens over its own positions, all heads of all sequences at once.
+pub fn cached_attention(isa: Isa, shape: AttentionShape, sequences: Vec<Cached<'_>>) {
+    let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+    let mut tasks = Vec::new();
+    for Cached { q, keys, values, out } in sequences {
+        assert!(out.len() >= q.len() && keys.len() == values.len());
+        assert!(q.len().is_multiple_of(q_width) && keys.len().is_multiple_of(kv_width));
+        assert!(q.len() / q_width <= keys.len() / kv_width, "new tokens belong to the positions");
+        let out = Shared(out.as_mut_ptr());
+        for start in (0..q.len() / q_width).step_by(BLOCK) {
+            tasks.extend((0..shape.num_heads).map(|head| Task { q, keys, values, out, head, start }));
+        }
+    }
+    tasks.into_par_iter().for_each_init(Default::default, |scratch, task| task.run(isa, shape, scratch));
+}
+
+#[derive(Default)]
+struct Scratch {
+    scores: Vec<f32>,
+    keys: Vec<f32>,
+}
+
+impl Task<'_> {
+    fn run(&self, isa: Isa, shape: AttentionShape, scratch: &mut Scratch) {
+        let (dim, q_width, kv_width) = (shape.head_dim, shape.q_width(), shape.kv_width());
+        let (num_new, num_positions) = (self.q.len() / q_width, self.keys.len() / kv_width);
+        let past = num_positions - num_new;
+        let num = BLOCK.min(num_new - self.start);
+        // Positions that the last token of this block sees.
+        let end = past + self.start + num;
+        let (row, column) = (self.start * q_width + self.head * dim, self.head / shape.group() * dim);
+        let (q, keys, values) = (&self.q[row..], &self.keys[column..], &self.values[column..]);
+        let stride = score_stride(end);
+        scratch.scores.resize(num * stride, 0.0);
+        let scores = &mut scratch.scores[..num * stride];
+        if num_new < TILED {
+            for (i, scores) in scores.chunks_mut(stride).enumerate() {
+                let visible = past + self.start + i + 1;
+                dots(isa, &q[i * q_width..][..dim], keys, kv_width, &mut scores[..visible]);
+                softmax(isa, scores, visible, shape.scale);
+                // SAFETY: this token's columns of this head lie inside `out`, as long as `q`, and belong to this task.
+                let out = unsafe { std::slice::from_raw_parts_mut(self.out.get().add(row + i * q_width), dim) };
+                weighted_sum(isa, &scores[..visible], values, kv_width, out);
+            }
+            return;
+        }
+        transpose_for_tiles(isa, (keys, kv_width), end, dim, &mut scratch.keys);
+        let queries = Left { values: q, row_stride: q_width, depth_stride: 1 };
+        // SAFETY: `scores` holds `num` rows, `stride` apart, and is this task's own.
+        unsafe {
+            let target = Target::of(scores, stride);
+            multiply_tile_by_tile(isa, num, end, dim, queries, Right::Tiles(&scratch.keys), target);
+        }
+        for (i, scores) in scores.chunks_mut(stride).enumerate() {
+            softmax(isa, scores, past + self.start + i + 1, shape.scale);
+        }
+        let weights = Left { values: scores, row_stride: stride, depth_stride: 1 };
+        // SAFETY: these tokens' columns of this head lie inside `out` and belong to this task.
+        unsafe {
+            let target = Target { c: self.out.get().add(row), stride: q_width, accumulate: false, alpha: 1.0 };
+            multiply_tile_by_tile(isa, num, dim, end, weights, Right::Rows((values, kv_width)), target);
+        }
+    }
+}
+
+vectorized! {
+    /// `out[i] = q · rows[i]`
+    fn dots(isa: Isa, q: &[f32], rows: &[f32], stride: usize, out: &mut [f32]) {
+        for (out, row) in out.iter_mut().zip(rows.chunks(stride)) {
+            *out = dot(q, &row[..q.len()]);
+        }
+    }
+
+    /// `out = Σ weights[i] · rows[i]`
+    fn weighted_sum(isa: Isa, weights: &[f32], rows: &[f32], stride: usize, out: &mut [f32]) {
+        out.fill(0.0);
+        for (weight, row) in weights.iter().zip(rows.chunks(stride)) {
+            for (out, value) in out.iter_mut().zip(row) {
+                *out += weight * value;
+            }
+        }
+    }
+}
