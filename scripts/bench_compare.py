@@ -24,8 +24,8 @@ THREADS = 2
 # Name, sequences, tokens of each, what is trained, steps, variants of PyTorch (with more arguments).
 CASES = [
     ("8 × about 100 tokens, answers trained", 8, 100, "answers", 6,
-     [("peft-f32", []), ("peft-bf16", []), ("peft-bf16", ["--allocator", "tuned"]), ("peft-autocast", []),
-      ("trl-f32", []), ("trl-bf16", [])]),
+     [("peft-f32", []), ("peft-bf16", []), ("peft-bf16", ["--compile", "--allocator", "tuned"]),
+      ("peft-autocast", []), ("trl-f32", []), ("trl-bf16", [])]),
     ("2 × about 1024 tokens, all trained", 2, 1024, "all", 4, [("peft-f32", []), ("peft-bf16", [])]),
 ]
 
@@ -57,7 +57,9 @@ def compare(arguments, folder, name, batch, length, supervised, steps, variants)
     turns = [(f"Tunewright, {precision}", lambda p=precision: ours(arguments, data, steps, p))
              for precision in ("bf16", "f32")]
     for variant, more in variants:
-        words = " ".join([variant, *more]).replace("--allocator tuned", "(allocator tuned)")
+        if arguments.only and variant not in arguments.only:
+            continue
+        words = " ".join([variant, *more]).replace("--compile", "compiled,").replace("--allocator tuned", "allocator tuned")
         turns.append((words, lambda v=variant, m=more: theirs(arguments, data, steps, v, m)))
     found = {words: [] for words, _ in turns}
     for number in range(arguments.rounds):
@@ -87,6 +89,7 @@ def main():
     for name in ("program", "python", "gguf", "folder"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", metavar="VARIANT", help="leave out all other variants of PyTorch")
     arguments = parser.parse_args()
     versions = subprocess.run(
         [arguments.python, "-c", "import torch, transformers, peft, trl; print(f'torch {torch.__version__}, "
