@@ -89,6 +89,7 @@ def main():
     for name in ("program", "python", "gguf", "folder"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--case", type=int, choices=range(len(CASES)), help="this one alone, counted from 0")
     parser.add_argument("--only", nargs="+", metavar="VARIANT", help="leave out all other variants of PyTorch")
     arguments = parser.parse_args()
     versions = subprocess.run(
@@ -100,7 +101,7 @@ def main():
     print(f"medians of {arguments.rounds} alternating runs; random tokens, the same batches for every program.\n")
     print(f"- date: {datetime.date.today()}\n- processor: {processor()}, {os.cpu_count()} cores\n- {versions}")
     with tempfile.TemporaryDirectory() as folder:
-        for case in CASES:
+        for case in CASES if arguments.case is None else [CASES[arguments.case]]:
             compare(arguments, folder, *case)
             sys.stdout.flush()
 
