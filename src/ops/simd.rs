@@ -57,8 +57,8 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
     let mut sums = [0.0f32; 32];
     for (a, b) in a.iter().zip(b) {
-        for i in 0..32 {
-            sums[i] += a[i] * b[i];
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
         }
     }
     let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
@@ -70,8 +70,8 @@ pub fn max(values: &[f32]) -> f32 {
     let (chunks, rest) = values.as_chunks::<32>();
     let mut lanes = [f32::NEG_INFINITY; 32];
     for chunk in chunks {
-        for i in 0..32 {
-            lanes[i] = if chunk[i] > lanes[i] { chunk[i] } else { lanes[i] };
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = if *value > *lane { *value } else { *lane };
         }
     }
     lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
@@ -83,9 +83,9 @@ pub fn exp_all(values: &mut [f32], scale: f32, shift: f32) -> f32 {
     let (chunks, rest) = values.as_chunks_mut::<32>();
     let mut sums = [0.0f32; 32];
     for chunk in chunks {
-        for i in 0..32 {
-            chunk[i] = exp(scale * chunk[i] - shift);
-            sums[i] += chunk[i];
+        for (sum, value) in sums.iter_mut().zip(chunk) {
+            *value = exp(scale * *value - shift);
+            *sum += *value;
         }
     }
     let mut sum = sums.iter().sum::<f32>();

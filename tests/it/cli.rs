@@ -228,3 +228,33 @@ fn ctrl_c_saves_a_checkpoint_and_ends_with_130() {
     }
     assert!(checkpoints(&bench.path("run")).contains(&format!("step-{last:06}")));
 }
+
+#[test]
+fn benchmarks_print_their_figures_and_name_what_the_cpu_has() {
+    let bench = Bench::new();
+    let train = ["bench", "train", "--model", MODEL, "--batch", "2", "--length", "9", "--steps", "3", "--json"];
+    for precision in ["bf16", "f32"] {
+        let figures: Value =
+            serde_json::from_str(&bench.out(&[&train[..], &["--precision", precision]].concat())).unwrap();
+        for key in ["tokens_per_sec", "step_secs", "matmul_share", "peak_memory_mb"] {
+            assert!(figures[key].as_f64().is_some_and(|value| value > 0.0), "{key}: {figures}");
+        }
+        assert_eq!(figures["precision"], precision);
+        assert_eq!(figures["losses"].as_array().map(Vec::len), Some(3));
+        assert!(figures["phase_secs"]["backward"].as_f64().is_some_and(|secs| secs > 0.0), "{figures}");
+    }
+    // Batches from a file, half of them trained.
+    let sequence = serde_json::json!({"input_ids": [3, 4, 5, 6], "labels": [-100, -100, 5, 6]});
+    bench.write("data.json", &serde_json::json!({"batches": [[sequence, sequence]]}).to_string());
+    let figures = bench.out(&[&train[..], &["--data", "data.json", "--isa", "portable"]].concat());
+    assert!(figures.contains("\"tokens_per_sec\""), "{figures}");
+
+    let figures: Value = serde_json::from_str(&bench.out(&["bench", "matmul", "--model", MODEL, "--json"])).unwrap();
+    assert!(figures["f32_gflops"].is_object() && figures["bf16_gflops"].is_object(), "{figures}");
+    let output = bench.run(&["bench", "matmul", "--model", MODEL, "--isa", "mmx"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("this CPU has portable"), "{}", stderr(&output));
+    bench.write("empty.json", r#"{"batches": []}"#);
+    let output = bench.run(&["bench", "train", "--model", MODEL, "--data", "empty.json"]);
+    assert!(stderr(&output).contains("There is nothing to train"), "{}", stderr(&output));
+}

@@ -254,8 +254,8 @@ impl BlockPass<'_> {
                 multiply(isa, dy, &[output], &mut scratch.dxa, packed.width, false)?;
                 // dB = scale · dyᵀ·(x·Aᵀ), made as its transpose, whose rows are few.
                 scratch.db.resize(r * outputs, 0.0);
-                let xa = xa.get(pair.column..).unwrap_or_default();
-                multiply_transposed(isa, xa, packed.width, r, dy, &mut scratch.db, adapter.scale, false);
+                let xa = Rows::new(xa.get(pair.column..).unwrap_or_default(), n, r, packed.width);
+                multiply_transposed(isa, xa, dy, &mut scratch.db, adapter.scale, false);
                 add_transposed(&scratch.db, r, outputs, &mut gradients[pair.gradient + 1]);
             }
             scratch.dxa_operand.set(isa, &scratch.dxa, n, packed.width);
@@ -282,8 +282,8 @@ impl BlockPass<'_> {
         let packed = adapter.group(layer, group);
         for pair in &packed.pairs {
             let dxa = scratch.dxa.get(pair.column..).unwrap_or_default();
-            let da = &mut gradients[pair.gradient][..];
-            multiply_transposed(self.isa, dxa, packed.width, adapter.r, x, da, 1.0, true);
+            let dxa = Rows::new(dxa, x.num_rows(), adapter.r, packed.width);
+            multiply_transposed(self.isa, dxa, x, &mut gradients[pair.gradient], 1.0, true);
         }
     }
 

@@ -225,31 +225,28 @@ pub fn multiply_back<E: Element>(
     })
 }
 
-/// `out = alpha · leftᵀ · right`, or `out += …`: `left` is `[depth, rows]` with rows of `left_stride` values, `right` is
-/// `[depth, cols]`, `out` is `[rows, cols]`. For the gradients of the adapter, whose `rows` are few.
+/// `out = alpha · leftᵀ · right`, or `out += …`: `left` is `[depth, rows]`, `right` is `[depth, cols]`, `out` is
+/// `[rows, cols]`. For the gradients of the adapter, whose `rows` are few.
 pub fn multiply_transposed<B: Element>(
     isa: Isa,
-    left: &[f32],
-    left_stride: usize,
-    rows: usize,
+    left: Rows<'_, f32>,
     right: Rows<'_, B>,
     out: &mut [f32],
     alpha: f32,
     accumulate: bool,
 ) {
-    let (depth, cols, width) = (right.rows, right.cols, tile_width(isa));
+    let (rows, depth, cols, width) = (left.cols, right.rows, right.cols, tile_width(isa));
     let started = Instant::now();
-    assert!(out.len() >= rows * cols && rows <= left_stride);
-    assert!(depth == 0 || (depth - 1) * left_stride + rows <= left.len());
+    assert!(out.len() >= rows * cols && left.rows == depth);
     let place = Shared(out.as_mut_ptr());
     (0..cols.div_ceil(width)).into_par_iter().with_max_len(1).for_each(|panel| {
         let columns = panel * width..(panel * width + width).min(cols);
         for row in (0..rows).step_by(TILE_ROWS) {
             let part = Part {
-                a: left[row..].as_ptr(),
+                a: left.data.get(row..).unwrap_or_default().as_ptr(),
                 row_stride: 1,
-                depth_stride: left_stride,
-                b: right.data[columns.start..].as_ptr(),
+                depth_stride: left.stride,
+                b: right.data.get(columns.start..).unwrap_or_default().as_ptr(),
                 b_stride: right.stride,
                 depth,
             };

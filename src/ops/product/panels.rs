@@ -48,7 +48,14 @@ impl<E: Element> Operand<E> {
         if changed && cols != stride {
             self.data.clear(); // The padding must be zero.
         }
-        self.data.resize(rows * stride, E::default());
+        let len = rows * stride;
+        if self.data.capacity() < len {
+            // Nothing in it is needed: freed first, and with some room, so that batches of slightly different sizes
+            // leave no holes.
+            self.data = Vec::new();
+            self.data.reserve_exact(len + len / 8);
+        }
+        self.data.resize(len, E::default());
     }
 
     /// Takes f32 rows that lie back to back.

@@ -91,7 +91,7 @@ fn forward_and_back<E: Element>(isa: Isa) {
 
         // The adapter's gradient: [m, r]ᵀ · [m, k].
         let mut da = vec![1.0; r * k];
-        multiply_transposed(isa, &dxa, r, r, x.view(), &mut da, 2.0, true);
+        multiply_transposed(isa, Rows::new(&dxa, m, r, r), x.view(), &mut da, 2.0, true);
         let product = textbook(&transposed(&dxa, m, r), &transposed(&values(m * k, 1), m, k), r, k, m);
         let expected: Vec<f32> = product.iter().map(|v| 1.0 + 2.0 * v).collect();
         assert_close(&da, &expected, &what);
@@ -129,7 +129,7 @@ fn empty_batches_do_nothing() {
     let output = Output { weights: Weights::Frozen(&weight), adapter: None, column: 0 };
     multiply(isa, x.view(), &[output], &mut [], 3, false).unwrap();
     let mut da = [3.0; 8];
-    multiply_transposed(isa, &[], 2, 2, x.view(), &mut da, 1.0, false);
+    multiply_transposed(isa, Rows::new(&[], 0, 2, 2), x.view(), &mut da, 1.0, false);
     assert_eq!(da, [0.0; 8], "a sum of nothing");
 }
 
