@@ -146,6 +146,20 @@ fn packing_changes_nothing_but_the_rows() {
 }
 
 #[test]
+fn checkpointing_changes_nothing_but_the_memory() {
+    let losses = |gradient_checkpointing| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recipe = recipe(4, 1);
+        recipe.training.gradient_checkpointing = gradient_checkpointing;
+        let (_, steps) = train(recipe, folder.path(), None);
+        steps.into_iter().map(|step| (step.loss, step.grad_norm)).collect::<Vec<_>>()
+    };
+    let kept = losses(GradientCheckpointing::Off);
+    assert_eq!(kept.len(), 10);
+    assert_eq!(losses(GradientCheckpointing::On), kept);
+}
+
+#[test]
 fn a_folder_with_another_run_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     train(recipe(4, 1), folder.path(), Some(2));

@@ -294,7 +294,10 @@ mod x86 {
         }
         let rounded = _mm512_cvtneps_pbh(_mm512_mul_ps(sum, _mm512_set1_ps(out.alpha)));
         // SAFETY: masked lanes are not written; any bits are a vector of 16-bit values.
-        unsafe { _mm256_mask_storeu_epi16(out.narrow.wrapping_add(at).cast(), mask, std::mem::transmute(rounded)) };
+        unsafe {
+            let rounded = std::mem::transmute::<__m256bh, __m256i>(rounded);
+            _mm256_mask_storeu_epi16(out.narrow.wrapping_add(at).cast(), mask, rounded);
+        }
     }
 
     /// Panels are as wide as the tile, so whole vectors of pairs can be read.
