@@ -9,14 +9,14 @@
 //! | [`data`] | examples: import, mapping of columns, split |
 //! | [`project`] | the person's work on disk: examples, journal with undo, runs |
 //! | [`recipe`] | `recipe.toml` as written (`Recipe`), checked and resolved (`Plan`), the one table of parameters |
-//! | [`ops`] | differentiable CPU kernels; the only place for `unsafe` |
-//! | [`model`] | one decoder for every family, LoRA, weights, tokenizer, chat template |
+//! | [`ops`] | CPU kernels, forward and back: products for each instruction set, block formats; the only place for `unsafe` |
+//! | [`model`] | one decoder for every family, the training pass ([`model::gradient`]), LoRA, weights, tokenizer, template |
 //! | [`hub`] | models on this disk, downloads, the starter model |
 //! | [`train`] | render → batch → loss → optimizer: the loop is [`train::sft`] |
 //! | [`generate`] | sampling, one answer, before and after side by side |
 //! | [`evaluate`] | held-out loss and exact match |
 //! | [`engine`] | the only threads: jobs in, events out |
-//! | [`cli`] | the commands |
+//! | [`cli`] | the commands, benchmarks among them |
 //! | `app` | the window; it alone knows egui |
 //!
 //! # Architecture invariants

@@ -11,7 +11,7 @@ use crate::data::Example;
 use crate::model::facts::available_memory;
 use crate::model::gradient::{activation_bytes, needs_checkpointing};
 use crate::model::{Chat, LoraConfig, ModelError, ModelFacts, ModelSpec, ProductType, inspect, weights};
-use crate::recipe::{GradientCheckpointing, Recipe, RecipeError, TrainOn, Training};
+use crate::recipe::{GradientCheckpointing, Recipe, RecipeError, TrainOn};
 
 /// The run preview card.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,7 +103,7 @@ pub fn preview(
         eval_steps: eval_steps(recipe, &order),
         num_trainable,
         num_parameters: facts.num_parameters as usize,
-        memory: memory(&facts, &spec, &recipe.training, num_trainable, order.most_tokens(&lengths)),
+        memory: memory(&facts, &spec, recipe, num_trainable, order.most_tokens(&lengths)),
         learning_rates: rates(&Schedule::new(&recipe.training, num_steps), num_steps),
     })
 }
@@ -112,13 +112,17 @@ pub fn preview(
 fn memory(
     facts: &ModelFacts,
     spec: &ModelSpec,
-    training: &Training,
+    recipe: &Recipe,
     num_trainable: usize,
     num_tokens: usize,
 ) -> MemoryEstimate {
     let available = available_memory();
-    let product = ProductType::of(training.precision, spec);
+    let training = &recipe.training;
+    // Dropout goes by candle's differentiation, which knows neither.
+    let has_dropout = recipe.lora.lora_dropout > 0.0;
+    let product = if has_dropout { ProductType::F32 } else { ProductType::of(training.precision, spec) };
     let checkpointing = match training.gradient_checkpointing {
+        _ if has_dropout => false,
         GradientCheckpointing::On => true,
         GradientCheckpointing::Off => false,
         GradientCheckpointing::Auto => needs_checkpointing(spec, product, num_tokens, available),

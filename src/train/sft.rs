@@ -100,6 +100,11 @@ pub fn run_samples(
         num_steps,
         num_trainable: vars.iter().map(|(_, var)| var.elem_count()).sum(),
     }));
+    if adapter.config.lora_dropout > 0.0 {
+        let message = "With dropout, training computes in f32 and keeps all activations: slower, whatever precision and \
+            gradient_checkpointing say";
+        observer.observe(TrainEvent::Warning(message.to_owned()));
+    }
     let mut run = Run {
         decoder,
         plan,
