@@ -1,6 +1,8 @@
 //! One labelled example: a conversation whose assistant turns are the answers to learn.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// Who speaks in a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -26,11 +28,21 @@ impl Role {
     }
 }
 
-/// One turn of a conversation.
+/// One turn of a conversation, in the words of OpenAI's format; what is absent there is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     pub role: Role,
+    #[serde(default, deserialize_with = "text_or_null")]
     pub content: String,
+    /// Who of several speaks in this role; for a tool, which one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The calls that an assistant turn makes: `{"id", "type": "function", "function": {"name", "arguments"}}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<Value>,
+    /// The call that a tool turn answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
     /// OpenAI's per-turn weight: `Some(0)` keeps an assistant turn out of the loss, `None` and `Some(1)` train on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u8>,
@@ -38,14 +50,32 @@ pub struct Message {
 
 impl Message {
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), weight: None }
+        let content = content.into();
+        Self { role, content, name: None, tool_calls: Vec::new(), tool_call_id: None, weight: None }
     }
 }
 
-/// A conversation, as OpenAI's fine-tuning format writes it: `{"messages": [...]}`.
+/// A turn that only calls tools has `null` for its text.
+fn text_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A conversation, as OpenAI's fine-tuning format writes it: `{"messages": [...], "tools": [...]}`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Example {
     pub messages: Vec<Message>,
+    /// Descriptions of the tools that the assistant may call: `{"type": "function", "function": {…}}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Value>,
+    /// Of a preference pair: the answer that was found worse, kept for methods that learn from it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<Message>,
+}
+
+impl From<Vec<Message>> for Example {
+    fn from(messages: Vec<Message>) -> Self {
+        Self { messages, ..Self::default() }
+    }
 }
 
 impl Example {
@@ -59,6 +89,19 @@ impl Example {
     pub fn answer(&self) -> Option<&str> {
         self.messages.iter().rev().find(|m| m.role == Role::Assistant).map(|m| m.content.as_str())
     }
+}
+
+/// Equal for examples with the same content; stable across versions, so that a file imported again is known.
+pub fn content_key(example: &Example) -> u64 {
+    let mut hash = Sha256::new();
+    // Texts and JSON values can always be written.
+    hash.update(serde_json::to_vec(example).unwrap_or_default());
+    first_bytes(hash)
+}
+
+/// The first 64 bits of a hash.
+pub(super) fn first_bytes(hash: Sha256) -> u64 {
+    hash.finalize().iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
 }
 
 /// The part of a data set that an example belongs to.
@@ -79,5 +122,30 @@ impl Split {
             Self::Validation => "validation",
             Self::Test => "test",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_example_is_written_without_what_is_absent_and_its_key_never_changes() {
+        let example = Example::from(vec![Message::new(Role::User, "a"), Message::new(Role::Assistant, "b")]);
+        let text = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#;
+        assert_eq!(serde_json::to_string(&example).unwrap(), text);
+        assert_eq!(content_key(&example), 5_737_558_140_486_098_512);
+        let with_tools = Example { tools: vec![Value::from("t")], ..example.clone() };
+        assert_ne!(content_key(&with_tools), content_key(&example));
+    }
+
+    #[test]
+    fn a_turn_that_only_calls_a_tool_has_no_text() {
+        let text = r#"{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}"#;
+        let message: Message = serde_json::from_str(text).unwrap();
+        assert_eq!((message.content.as_str(), message.tool_calls.len()), ("", 1));
+        let text = r#"{"role":"tool","content":"4","name":"add","tool_call_id":"1"}"#;
+        let message: Message = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&message).unwrap(), text);
     }
 }

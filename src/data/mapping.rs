@@ -211,7 +211,7 @@ impl Mapper {
         messages.push(Message::new(Role::User, joined(row, &self.user)?));
         let answer = if self.mapping.answer_as_json { self.json_answer(row)? } else { joined(row, &self.assistant)? };
         messages.push(Message::new(Role::Assistant, answer));
-        Ok((Example { messages }, self.split_of(row)?))
+        Ok((messages.into(), self.split_of(row)?))
     }
 
     fn json_answer(&self, row: &Content) -> Result<String, Problem> {

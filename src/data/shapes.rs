@@ -129,7 +129,7 @@ fn turn(item: &Value, path: &str, notes: &mut Vec<String>) -> Result<Message, Pr
             notes.push(format!("{name} of a turn is not used"));
         }
     }
-    Ok(Message { role, content, weight })
+    Ok(Message { weight, ..Message::new(role, content) })
 }
 
 /// Fields of a turn that say nothing about its text.

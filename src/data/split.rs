@@ -6,6 +6,7 @@ use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
+use super::example::first_bytes;
 use super::import::SplitSpec;
 use super::{Example, Split};
 
@@ -19,8 +20,7 @@ pub fn prompt_key(example: &Example) -> u64 {
             hash.update(b" ");
         }
     }
-    let digest: [u8; 32] = hash.finalize().into();
-    digest.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
+    first_bytes(hash)
 }
 
 /// Deals examples by their prompts.
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn a_prompt_is_the_same_in_other_case_and_spacing_but_not_in_another_role() {
-        let example = |role, text: &str, answer: &str| Example {
-            messages: vec![Message::new(role, text), Message::new(Role::Assistant, answer)],
+        let example = |role, text: &str, answer: &str| {
+            Example::from(vec![Message::new(role, text), Message::new(Role::Assistant, answer)])
         };
         let key = prompt_key(&example(Role::User, "Where is\n my  CARD? ", "a"));
         assert_eq!(key, prompt_key(&example(Role::User, "where is my card?", "b")));

@@ -124,7 +124,7 @@ pub fn insert(db: &Connection, face: &Face, row: &NewRow) -> Result<i64, Project
         face.num_turns,
         face.prompt,
         face.answer,
-        face.messages
+        face.content
     ])?;
     let id = db.last_insert_rowid();
     db.prepare_cached("INSERT INTO search (rowid, text) VALUES (?, ?)")?.execute(params![id, face.text])?;

@@ -1,5 +1,6 @@
 //! What is stored of an example beside its messages: what the table shows, what is searched, what keeps copies together.
 
+use super::error::ProjectError;
 use crate::data::mapping::shorten;
 use crate::data::split::prompt_key;
 use crate::data::{Example, Message, Role};
@@ -14,7 +15,8 @@ pub struct Face {
     pub prompt_key: i64,
     /// All turns, for the search.
     pub text: String,
-    pub messages: String,
+    /// The whole example as JSON.
+    pub content: String,
 }
 
 impl Face {
@@ -26,9 +28,18 @@ impl Face {
             num_turns: example.messages.len() as i64,
             prompt_key: prompt_key(example) as i64,
             text: texts.join("\n"),
-            messages: serde_json::to_string(&example.messages)?,
+            content: serde_json::to_string(example)?,
         })
     }
+}
+
+/// The example in [`Face::content`]. Stores of the first versions hold the list of turns alone.
+pub fn example_of(content: &str) -> Result<Example, ProjectError> {
+    let example = match content.starts_with('[') {
+        true => serde_json::from_str::<Vec<Message>>(content).map(Example::from),
+        false => serde_json::from_str(content),
+    };
+    example.map_err(ProjectError::Content)
 }
 
 /// The last thing that was asked; the system message is the same in every row and says little.
@@ -61,6 +72,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn content_comes_back_and_that_of_the_first_stores_too() {
+        let messages = vec![Message::new(Role::User, "a"), Message::new(Role::Assistant, "b")];
+        let with_tools = Example { tools: vec!["t".into()], ..Example::from(messages.clone()) };
+        assert_eq!(example_of(&Face::of(&with_tools).unwrap().content).unwrap(), with_tools);
+        let old = serde_json::to_string(&messages).unwrap();
+        assert_eq!(example_of(&old).unwrap(), messages.into());
+        assert!(example_of("{").is_err());
+    }
+
+    #[test]
     fn shows_the_question_and_the_values_of_a_json_answer() {
         let check = |answer: &str, expected: &str| {
             let messages = vec![
@@ -68,7 +89,7 @@ mod tests {
                 Message::new(Role::User, "Charged\n twice"),
                 Message::new(Role::Assistant, answer),
             ];
-            let face = Face::of(&Example { messages }).unwrap();
+            let face = Face::of(&messages.into()).unwrap();
             assert_eq!((face.prompt.as_str(), face.answer.as_str()), ("Charged twice", expected));
         };
         check(r#"{"category": "bug", "human": false, "n": 3}"#, "bug, false, 3");

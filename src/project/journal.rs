@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
-use super::face::Face;
+use super::face::{Face, example_of};
 use crate::data::{Example, Message};
 
 /// The smallest reversible change.
@@ -177,11 +177,14 @@ fn play(db: &Connection, step: &Step, direction: Direction) -> Result<(), Projec
 }
 
 fn write_messages(db: &Connection, id: i64, messages: &[Message]) -> Result<(), ProjectError> {
-    let face = Face::of(&Example { messages: messages.to_vec() }).map_err(ProjectError::Content)?;
+    let stored: String =
+        db.prepare_cached("SELECT messages FROM examples WHERE id = ?")?.query_row([id], |row| row.get(0))?;
+    let example = Example { messages: messages.to_vec(), ..example_of(&stored)? };
+    let face = Face::of(&example).map_err(ProjectError::Content)?;
     db.prepare_cached(
         "UPDATE examples SET prompt_key = ?, num_turns = ?, prompt = ?, answer = ?, messages = ? WHERE id = ?",
     )?
-    .execute(params![face.prompt_key, face.num_turns, face.prompt, face.answer, face.messages, id])?;
+    .execute(params![face.prompt_key, face.num_turns, face.prompt, face.answer, face.content, id])?;
     db.prepare_cached("DELETE FROM search WHERE rowid = ?")?.execute([id])?;
     db.prepare_cached("INSERT INTO search (rowid, text) VALUES (?, ?)")?.execute(params![id, face.text])?;
     Ok(())

@@ -7,9 +7,10 @@ use std::ops::ControlFlow;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::ProjectError;
+use super::face::example_of;
 use super::state::{ExampleQuery, ExampleRow, ExampleStatus, RowPage, SplitCounts, StoredExample};
 use super::store::Project;
-use crate::data::{Example, Split};
+use crate::data::Split;
 
 /// Bits of the column `marks`.
 pub const EDITED: i64 = 1;
@@ -264,12 +265,12 @@ fn example_row(row: &Row) -> rusqlite::Result<ExampleRow> {
 }
 
 fn full_row(row: &Row) -> Result<StoredExample, ProjectError> {
-    let messages: String = row.get(4)?;
+    let content: String = row.get(4)?;
     Ok(StoredExample {
         id: row.get(0)?,
         number: row.get::<_, i64>(1)? as u64,
         split: split_of(row.get(2)?),
         status: status(row.get(3)?),
-        example: Example { messages: serde_json::from_str(&messages).map_err(ProjectError::Content)? },
+        example: example_of(&content)?,
     })
 }

@@ -15,7 +15,7 @@ const VERSION: i64 = 1;
 /// `presence`: 0 removed (kept for undo), 1 present, 2 arriving with an import that isn't done.
 /// `marks`: bit 0 edited by hand, bit 1 set aside. `split`: 0 train, 1 validation, 2 test.
 /// Rows are in order of (`position`, `number`): a copy shares its original's position.
-/// The long `messages` come last, so that the table's columns are read without them.
+/// The long `messages` (the whole example as JSON) come last, so that the table's columns are read without them.
 const TABLES: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     INSERT INTO meta VALUES ('revision', '0');

@@ -223,7 +223,7 @@ fn edits_that_wait_are_written_when_the_window_closes() {
     let project = folder.path().join("My project");
     for i in 0..200 {
         let messages = vec![Message::new(Role::User, format!("late {i}")), Message::new(Role::Assistant, "yes")];
-        let example = tunewright::data::Example { messages };
+        let example = tunewright::data::Example::from(messages);
         engine.start(JobSpec::Edit { project: project.clone(), edit: Edit::Insert { example, split: Split::Train } });
     }
     drop(engine);

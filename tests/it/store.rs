@@ -13,7 +13,7 @@ use tunewright::project::{
 use tunewright::task::{Task, Unit, Unwatched};
 
 fn example(question: &str, answer: &str) -> Example {
-    Example { messages: vec![Message::new(Role::User, question), Message::new(Role::Assistant, answer)] }
+    vec![Message::new(Role::User, question), Message::new(Role::Assistant, answer)].into()
 }
 
 /// A project with `num` examples imported from a file beside it.
@@ -52,6 +52,25 @@ fn contents(project: &mut Project) -> Vec<StoredExample> {
 fn search(project: &mut Project, words: &str) -> Vec<u64> {
     let query = ExampleQuery { search: words.to_owned(), ..query(1000) };
     project.query(&query).unwrap().rows.iter().map(|row| row.number).collect()
+}
+
+#[test]
+fn an_edit_of_the_turns_keeps_the_tools_and_the_rejected_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut project = Project::create(&folder.path().join("project")).unwrap();
+    let mut with_tools = example("a", "b");
+    with_tools.tools = vec![serde_json::json!({"type": "function", "function": {"name": "add"}})];
+    with_tools.rejected = vec![Message::new(Role::Assistant, "c")];
+    with_tools.messages[1].tool_calls = vec![serde_json::json!({"id": "1"})];
+    project.apply(&Edit::Insert { example: with_tools.clone(), split: Split::Train }).unwrap();
+    let id = ids(&mut project)[0];
+    assert_eq!(project.example(id).unwrap().example, with_tools);
+    with_tools.messages[1].content = "edited".to_owned();
+    project.apply(&Edit::SetMessages { id, messages: with_tools.messages.clone() }).unwrap();
+    assert_eq!(project.example(id).unwrap().example, with_tools);
+    let snapshot = project.snapshot(folder.path()).unwrap();
+    let line = std::fs::read_to_string(snapshot.train.path).unwrap();
+    assert_eq!(serde_json::from_str::<Example>(&line).unwrap(), with_tools);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use tunewright::app::settings::AppSettings;
 use tunewright::app::{Action, Screen, Shell, kit};
-use tunewright::data::{Example, Message, Role as Turn, Split};
+use tunewright::data::{Message, Role as Turn, Split};
 use tunewright::engine::fake::FakeEngine;
 use tunewright::engine::protocol::Side;
 use tunewright::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
@@ -156,7 +156,7 @@ fn example(id: i64) -> StoredExample {
         Message::new(Turn::Assistant, EXPECTED),
     ];
     let (split, status) = (Split::Validation, ExampleStatus::Ready);
-    StoredExample { id, number: id as u64, split, status, example: Example { messages } }
+    StoredExample { id, number: id as u64, split, status, example: messages.into() }
 }
 
 fn run(name: &str, status: RunStatus) -> RunRecord {

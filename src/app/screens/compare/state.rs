@@ -399,7 +399,6 @@ impl CompareState {
 mod tests {
     use super::*;
     use crate::app::screens::data::rows::tests::page;
-    use crate::data::Example;
     use crate::engine::fake::FakeEngine;
     use crate::project::{ExampleStatus, Settings, SplitCounts};
     use crate::recipe::{ModelRef, Recipe};
@@ -442,7 +441,7 @@ mod tests {
             number: 1,
             split: Split::Validation,
             status: ExampleStatus::Ready,
-            example: Example { messages },
+            example: messages.into(),
         }
     }
 

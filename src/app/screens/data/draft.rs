@@ -126,7 +126,7 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Example, Split};
+    use crate::data::Split;
     use crate::project::ExampleStatus;
 
     fn draft() -> Draft {
@@ -136,7 +136,7 @@ mod tests {
             number: 1,
             split: Split::Train,
             status: ExampleStatus::Ready,
-            example: Example { messages },
+            example: messages.into(),
         })
     }
 

@@ -9,7 +9,7 @@ use super::rows::Rows;
 use super::start::Start;
 use super::tokens::{TokenKey, Tokens};
 use crate::data::import::SplitSpec;
-use crate::data::{Example, Message, Role, Split};
+use crate::data::{Message, Role, Split};
 use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
 use crate::project::{Edit, ExampleQuery, ExampleStatus, ProjectState};
 use crate::recipe::{Recipe, Training};
@@ -354,7 +354,7 @@ impl DataState {
         // It stands at the end of all.
         self.search.clear();
         self.show = Show::All;
-        self.make(Edit::Insert { example: Example { messages }, split }, None, jobs);
+        self.make(Edit::Insert { example: messages.into(), split }, None, jobs);
     }
 
     fn make(&mut self, edit: Edit, row: Option<u64>, jobs: &mut dyn Start) {
