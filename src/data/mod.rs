@@ -1,8 +1,9 @@
-//! Labelled examples: what one is, how files become examples, how they are split.
+//! Labelled examples: what one is, how files become examples, how they are split, what is wrong with them ([`checks`]).
 //!
 //! A file goes through [`formats`] (bytes → rows) and [`shapes`] or [`mapping`] (rows → examples); [`reader`] puts them
 //! together.
 
+pub mod checks;
 pub mod error;
 pub mod example;
 pub mod formats;
