@@ -47,9 +47,9 @@ pub fn run(args: GenerateArgs) -> Result<(), Ended> {
         Some(folder) => Some(peft::load(folder, language_model.decoder.spec())?),
         None => None,
     };
-    let system = args.system.iter().map(|content| Turn { role: "system", content });
-    let turns: Vec<_> = system.chain([Turn { role: "user", content: &args.prompt }]).collect();
-    let mut session = Session::new(&language_model, adapter.as_ref(), &turns, &sampling)?;
+    let system = args.system.iter().map(|content| Turn::new("system", content));
+    let turns: Vec<_> = system.chain([Turn::new("user", &args.prompt)]).collect();
+    let mut session = Session::new(&language_model, adapter.as_ref(), (&turns).into(), &sampling)?;
     while session.end().is_none() {
         interrupt.check()?;
         terminal::piece(&session.advance()?);

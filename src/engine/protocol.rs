@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use crate::data::Message;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
+use crate::data::{Example, Message};
 use crate::evaluate::{EvaluationReport, EvaluationRequest};
 use crate::generate::Sampling;
 pub use crate::generate::Side;
@@ -95,7 +95,7 @@ pub enum JobSpec {
     /// The exact ids and labels that training would use.
     RenderTokens {
         model: ModelRef,
-        messages: Vec<Message>,
+        example: Example,
         max_length: usize,
         train_on: TrainOn,
     },
@@ -182,6 +182,8 @@ pub struct CompareRequest {
     pub adapter: Option<PathBuf>,
     /// Everything before the answer.
     pub prompt: Vec<Message>,
+    /// Descriptions of the tools that may be called.
+    pub tools: Vec<serde_json::Value>,
     pub sampling: Sampling,
 }
 

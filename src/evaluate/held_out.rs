@@ -6,7 +6,7 @@ use super::{EvaluateError, EvaluationRequest, HeldOut};
 use crate::data::Example;
 use crate::generate::greedy_answers;
 use crate::model::lora::LoraAdapter;
-use crate::model::{GradientPass, LanguageModel, ModelError, ProductType};
+use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType};
 use crate::task::{Task, Unit};
 use crate::train::loss::mean_loss;
 use crate::train::render::{Rendered, render, turns};
@@ -24,7 +24,7 @@ pub fn measure(
 ) -> Result<(HeldOut, Vec<String>), EvaluateError> {
     let samples = examples
         .iter()
-        .map(|e| render(&model.chat, &e.messages, request.train_on, request.max_length))
+        .map(|e| render(&model.chat, e, request.train_on, request.max_length))
         .collect::<Result<Vec<Rendered>, _>>()?;
     let total = Some(examples.len() as u64);
     let is_cancelled = || task.is_cancelled();
@@ -50,6 +50,8 @@ pub fn measure(
         return Ok((held_out, Vec::new()));
     }
     let prompts: Vec<_> = examples.iter().map(|e| turns(e.prompt())).collect();
+    let prompts: Vec<_> =
+        examples.iter().zip(&prompts).map(|(e, turns)| Conversation { turns, tools: &e.tools }).collect();
     let longest = samples.iter().map(Rendered::num_trained).max().unwrap_or_default();
     let answers = greedy_answers(model, adapter, &prompts, longest + ANSWER_ROOM, &mut progress, &is_cancelled)?
         .ok_or(EvaluateError::Cancelled)?;

@@ -1,7 +1,7 @@
 //! Many answers at once: a place that becomes free is filled with the next prompt.
 
 use crate::model::lora::LoraAdapter;
-use crate::model::{KvCache, LanguageModel, ModelError, Turn};
+use crate::model::{Conversation, KvCache, LanguageModel, ModelError};
 
 use super::sampling::argmax;
 
@@ -19,7 +19,7 @@ struct Slot {
 pub fn greedy_answers(
     model: &LanguageModel,
     adapter: Option<&LoraAdapter>,
-    prompts: &[Vec<Turn<'_>>],
+    prompts: &[Conversation<'_>],
     max_new_tokens: usize,
     progress: &mut dyn FnMut(usize),
     is_cancelled: &dyn Fn() -> bool,
@@ -27,7 +27,7 @@ pub fn greedy_answers(
     let spec = model.decoder.spec();
     let mut answers = vec![String::new(); prompts.len()];
     let prompts: Vec<Vec<u32>> =
-        prompts.iter().map(|turns| Ok(model.chat.encode(turns, true)?.ids())).collect::<Result<_, ModelError>>()?;
+        prompts.iter().map(|prompt| Ok(model.chat.encode(*prompt, true)?.ids())).collect::<Result<_, ModelError>>()?;
     // What all prompts begin with, usually the system message, is read once.
     let prefix = common_prefix(&prompts);
     let mut read = KvCache::new(spec);

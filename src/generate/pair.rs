@@ -3,7 +3,7 @@
 use super::session::End;
 use super::{Sampling, Session};
 use crate::model::lora::LoraAdapter;
-use crate::model::{LanguageModel, ModelError, Turn};
+use crate::model::{Conversation, LanguageModel, ModelError};
 
 /// Which of the two answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ pub enum PairEvent {
 pub fn compare(
     model: &LanguageModel,
     adapter: Option<&LoraAdapter>,
-    prompt: &[Turn<'_>],
+    prompt: Conversation<'_>,
     sampling: &Sampling,
     observe: &mut dyn FnMut(PairEvent),
     is_cancelled: &dyn Fn() -> bool,

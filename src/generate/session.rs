@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Sampler, Sampling};
 use crate::model::lora::LoraAdapter;
-use crate::model::{KvCache, LanguageModel, ModelError, Turn};
+use crate::model::{Conversation, KvCache, LanguageModel, ModelError};
 
 /// Prompt tokens that are read between two looks at whether anybody still wants the answer.
 const PROMPT_CHUNK: usize = 256;
@@ -40,7 +40,7 @@ impl<'a> Session<'a> {
     pub fn new(
         model: &'a LanguageModel,
         adapter: Option<&'a LoraAdapter>,
-        prompt: &[Turn<'_>],
+        prompt: Conversation<'_>,
         sampling: &Sampling,
     ) -> Result<Self, ModelError> {
         let pending = model.chat.encode(prompt, true)?.ids();

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::chat_template::{ChatTemplate, TemplateMessage};
+use super::chat_template::ChatTemplate;
+use super::conversation::{Conversation, Marks, Turn};
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::read_config;
 use super::{ModelError, Tokenizer};
@@ -18,13 +19,6 @@ pub struct Chat {
     pub template: ChatTemplate,
     /// Generation ends at these.
     stop_ids: BTreeSet<u32>,
-}
-
-/// A turn to encode.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Turn<'a> {
-    pub role: &'a str,
-    pub content: &'a str,
 }
 
 /// For each turn, where its content stands in the text; `None` where the template left it out.
@@ -46,6 +40,8 @@ pub struct EncodedChat {
     pub text: String,
     pub tokens: Vec<ChatToken>,
     pub contents: Contents,
+    /// What the model itself writes in a turn: the content and its calls of tools.
+    pub answers: Contents,
 }
 
 impl EncodedChat {
@@ -100,7 +96,7 @@ impl Chat {
 
     /// The special token that the template writes after an answer ends generation, too.
     fn add_end_of_turn(&mut self) {
-        let turns = [Turn { role: "user", content: "a" }, Turn { role: "assistant", content: "b" }];
+        let turns = [Turn::new("user", "a"), Turn::new("assistant", "b")];
         let Ok(encoded) = self.encode(&turns, false) else { return };
         if let Some(Some(answer)) = encoded.contents.last() {
             let end = encoded.tokens.iter().find(|t| t.range.start >= answer.end && t.is_special);
@@ -113,10 +109,16 @@ impl Chat {
     }
 
     /// Renders and tokenises. Special tokens count as such only where the template wrote them.
-    pub fn encode(&self, turns: &[Turn<'_>], add_generation_prompt: bool) -> Result<EncodedChat, ModelError> {
-        let (text, contents) = self.render(turns, add_generation_prompt)?;
-        let in_content = |range: &Range<usize>| {
-            contents.iter().flatten().any(|content| range.start < content.end && content.start < range.end)
+    pub fn encode<'a>(
+        &self,
+        conversation: impl Into<Conversation<'a>>,
+        add_generation_prompt: bool,
+    ) -> Result<EncodedChat, ModelError> {
+        let conversation = conversation.into();
+        let Rendered { text, contents, others } = self.render(&conversation, add_generation_prompt)?;
+        let is_own_text = |range: &Range<usize>| {
+            let mut own = contents.iter().flatten().chain(&others);
+            own.any(|own| range.start < own.end && own.start < range.end)
         };
         let mut tokens = Vec::new();
         let mut plain_start = 0;
@@ -128,7 +130,7 @@ impl Chat {
             Ok(())
         };
         for (range, id) in self.tokenizer.find_specials(&text) {
-            if in_content(&range) {
+            if is_own_text(&range) {
                 continue;
             }
             plain(plain_start..range.start, &mut tokens)?;
@@ -136,34 +138,60 @@ impl Chat {
             tokens.push(ChatToken { id, range, is_special: true });
         }
         plain(plain_start..text.len(), &mut tokens)?;
-        Ok(EncodedChat { text, tokens, contents })
+        let answers = self.answers(&conversation, &text, &contents);
+        Ok(EncodedChat { text, tokens, contents, answers })
     }
 
     /// The text, and where each turn's content stands in it. Found by rendering a second time with marks around the
-    /// contents; the marks go inside the outer white space, which templates may trim.
-    fn render(&self, turns: &[Turn<'_>], add_generation_prompt: bool) -> Result<(String, Contents), ModelError> {
-        let messages = |content: &dyn Fn(&str) -> String| -> Vec<TemplateMessage<'_>> {
-            turns.iter().map(|t| TemplateMessage { role: t.role, content: content(t.content) }).collect()
-        };
-        let text = self.template.render(&messages(&|content| content.to_owned()), add_generation_prompt)?;
-        let Some([open, close]) = unused_marks(turns) else {
-            return Ok((text.clone(), search_contents(&text, turns)));
-        };
-        let mark = |content: &str| {
-            let body = content.trim();
-            let start = content.len() - content.trim_start().len();
-            let (before, after) = (&content[..start], &content[start + body.len()..]);
-            format!("{before}{open}{body}{close}{after}")
-        };
-        let marked = self.template.render(&messages(&mark), add_generation_prompt)?;
-        let (plain, spans) = take_marks(&marked, open, close);
+    /// contents.
+    fn render(&self, conversation: &Conversation<'_>, add_generation_prompt: bool) -> Result<Rendered, ModelError> {
+        let turns = conversation.turns;
+        let text = self.template.render(conversation, None, add_generation_prompt)?;
+        let searched = |text: String| Rendered { contents: search_contents(&text, turns), text, others: Vec::new() };
+        let Some(marks) = Marks::unused(conversation) else { return Ok(searched(text)) };
+        let marked = self.template.render(conversation, Some(&marks), add_generation_prompt)?;
+        let (plain, spans, others) = marks.take(&marked);
         if plain != text || spans.len() != turns.len() {
             // The template looks into its contents, or leaves some out.
-            return Ok((text.clone(), search_contents(&text, turns)));
+            return Ok(searched(text));
         }
         let contents = spans.into_iter().zip(turns).map(|(span, turn)| Some(with_outer_space(&text, span, turn)));
-        Ok((text.clone(), contents.collect()))
+        Ok(Rendered { contents: contents.collect(), text, others })
     }
+
+    /// What the model writes in each turn: its content or, where it calls tools, all between the prompt and the end of
+    /// the turn, as far as the template writes the turns before and up to it in the same way.
+    fn answers(&self, conversation: &Conversation<'_>, text: &str, contents: &Contents) -> Contents {
+        let mut answers = contents.clone();
+        for (at, turn) in conversation.turns.iter().enumerate().filter(|(_, turn)| !turn.tool_calls.is_empty()) {
+            let up_to = |end: usize, add_generation_prompt| {
+                let part = Conversation { turns: &conversation.turns[..end], ..*conversation };
+                let part = self.template.render(&part, None, add_generation_prompt).ok()?;
+                text.starts_with(part.trim_end()).then_some(part)
+            };
+            let start = match (up_to(at, true), &contents[at]) {
+                (Some(prompt), _) if text.starts_with(&prompt) => prompt.len(),
+                (_, Some(content)) if !turn.content.is_empty() => content.start,
+                _ => continue,
+            };
+            let Some(end) = up_to(at + 1, false).map(|whole| whole.trim_end().len()) else { continue };
+            let specials = self.tokenizer.find_specials(&text[..end]);
+            let last = specials.last().filter(|(special, _)| special.end == end);
+            let end = last.map_or(end, |(special, _)| special.start);
+            if start < end {
+                answers[at] = Some(start..end);
+            }
+        }
+        answers
+    }
+}
+
+/// A template's text, and what of it is not the template's.
+struct Rendered {
+    text: String,
+    contents: Contents,
+    /// Texts in tools and their calls.
+    others: Vec<Range<usize>>,
 }
 
 /// A span grown by the white space around the turn's content, where the template kept it.
@@ -174,29 +202,6 @@ fn with_outer_space(text: &str, span: Range<usize>, turn: &Turn<'_>) -> Range<us
     let start = if text[..span.start].ends_with(before) { span.start - before.len() } else { span.start };
     let end = if text[span.end..].starts_with(after) { span.end + after.len() } else { span.end };
     start..end
-}
-
-/// Two characters of the private use area that no turn contains.
-fn unused_marks(turns: &[Turn<'_>]) -> Option<[char; 2]> {
-    let is_free = |c: &char| turns.iter().all(|t| !t.content.contains(*c));
-    let mut free = ('\u{E000}'..='\u{F8FF}').filter(is_free);
-    Some([free.next()?, free.next()?])
-}
-
-/// The text without marks, and the spans between them.
-fn take_marks(marked: &str, open: char, close: char) -> (String, Vec<Range<usize>>) {
-    let mut text = String::with_capacity(marked.len());
-    let (mut spans, mut start) = (Vec::new(), 0);
-    for c in marked.chars() {
-        if c == open {
-            start = text.len();
-        } else if c == close {
-            spans.push(start..text.len());
-        } else {
-            text.push(c);
-        }
-    }
-    (text, spans)
 }
 
 /// Contents looked for one after another.

@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod chat_template;
+pub mod conversation;
 pub mod decoder;
 pub mod error;
 pub mod facts;
@@ -14,7 +15,8 @@ pub mod spec;
 pub mod tokenizer;
 pub mod weights;
 
-pub use chat::{Chat, ChatToken, EncodedChat, Turn};
+pub use chat::{Chat, ChatToken, EncodedChat};
+pub use conversation::{Conversation, Turn};
 pub use decoder::{Adaptation, Decoder, KvCache};
 pub use error::ModelError;
 pub use facts::{ModelFacts, inspect};

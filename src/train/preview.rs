@@ -69,7 +69,7 @@ pub struct ExampleSize {
 impl ExampleSize {
     /// `train_on` and `max_length` are the recipe's.
     pub fn of(example: &Example, chat: &Chat, train_on: TrainOn, max_length: usize) -> Result<Self, ModelError> {
-        let sample = render(chat, &example.messages, train_on, max_length)?;
+        let sample = render(chat, example, train_on, max_length)?;
         Ok(Self { num_tokens: sample.ids.len(), num_cut: sample.num_cut, num_trained: sample.num_trained() })
     }
 }

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use crate::data::{Message, Role};
-use crate::model::{Chat, ChatToken, EncodedChat, ModelError, Turn};
+use crate::data::{Example, Message, Role};
+use crate::model::{Chat, ChatToken, Conversation, EncodedChat, ModelError, Turn};
 use crate::recipe::TrainOn;
 
 /// One example as the model sees it.
@@ -51,13 +51,21 @@ pub struct TokenView {
 
 /// Turns of a conversation, as the template takes them.
 pub fn turns(messages: &[Message]) -> Vec<Turn<'_>> {
-    messages.iter().map(|m| Turn { role: m.role.as_str(), content: &m.content }).collect()
+    fn turn(m: &Message) -> Turn<'_> {
+        Turn {
+            name: m.name.as_deref(),
+            tool_calls: &m.tool_calls,
+            tool_call_id: m.tool_call_id.as_deref(),
+            ..Turn::new(m.role.as_str(), &m.content)
+        }
+    }
+    messages.iter().map(turn).collect()
 }
 
 /// Renders an example; what is beyond `max_length` is cut at its end.
-pub fn render(chat: &Chat, messages: &[Message], train_on: TrainOn, max_length: usize) -> Result<Rendered, ModelError> {
-    let encoded = chat.encode(&turns(messages), false)?;
-    let mut is_trained = trained_tokens(&encoded, messages, train_on);
+pub fn render(chat: &Chat, example: &Example, train_on: TrainOn, max_length: usize) -> Result<Rendered, ModelError> {
+    let encoded = encode(chat, example)?;
+    let mut is_trained = trained_tokens(&encoded, &example.messages, train_on);
     let mut ids = encoded.ids();
     let num_cut = ids.len().saturating_sub(max_length);
     ids.truncate(max_length);
@@ -65,15 +73,19 @@ pub fn render(chat: &Chat, messages: &[Message], train_on: TrainOn, max_length: 
     Ok(Rendered { ids, is_trained, num_cut })
 }
 
+fn encode(chat: &Chat, example: &Example) -> Result<EncodedChat, ModelError> {
+    chat.encode(Conversation { turns: &turns(&example.messages), tools: &example.tools }, false)
+}
+
 /// The same, token by token for the eye.
 pub fn token_view(
     chat: &Chat,
-    messages: &[Message],
+    example: &Example,
     train_on: TrainOn,
     max_length: usize,
 ) -> Result<TokenView, ModelError> {
-    let encoded = chat.encode(&turns(messages), false)?;
-    let is_trained = trained_tokens(&encoded, messages, train_on);
+    let encoded = encode(chat, example)?;
+    let is_trained = trained_tokens(&encoded, &example.messages, train_on);
     let disarmed: Vec<Range<usize>> =
         chat.tokenizer.find_specials(&encoded.text).into_iter().map(|(range, _)| range).collect();
     let pieces: Vec<TokenPiece> = encoded
@@ -92,8 +104,22 @@ pub fn token_view(
         .collect();
     let num_trained = pieces.iter().filter(|p| p.is_trained).count();
     let num_tokens = pieces.len();
-    let warnings = warnings(messages, &pieces, num_trained, max_length);
+    let mut warnings = warnings(&example.messages, &pieces, num_trained, max_length);
+    warnings.extend(unseen_tools(chat, example));
     Ok(TokenView { pieces, num_tokens, num_trained, max_length, warnings })
+}
+
+/// What of an example's tools the model's template leaves out, as a sentence.
+pub fn unseen_tools(chat: &Chat, example: &Example) -> Option<String> {
+    let has_calls = example.messages.iter().any(|m| !m.tool_calls.is_empty());
+    let what =
+        match (example.tools.is_empty() || chat.template.shows_tools, !has_calls || chat.template.writes_tool_calls) {
+            (true, true) => return None,
+            (false, true) => "the descriptions of tools",
+            (true, false) => "calls of tools",
+            (false, false) => "the descriptions of tools and their calls",
+        };
+    Some(format!("The model's chat template has no place for {what}; it is trained without them"))
 }
 
 fn warnings(messages: &[Message], pieces: &[TokenPiece], num_trained: usize, max_length: usize) -> Vec<String> {
@@ -123,15 +149,15 @@ fn trained_tokens(encoded: &EncodedChat, messages: &[Message], train_on: TrainOn
     let last = messages.iter().rposition(|m| m.role == Role::Assistant);
     let answers: Vec<Range<usize>> = messages
         .iter()
-        .zip(&encoded.contents)
+        .zip(&encoded.answers)
         .enumerate()
         .filter(|(i, (message, _))| {
             message.role == Role::Assistant
                 && message.weight != Some(0)
                 && (train_on != TrainOn::Last || Some(*i) == last)
         })
-        .filter_map(|(_, (_, content))| content.clone())
-        .map(|content| content.start..end_of_turn(encoded, content.end))
+        .filter_map(|(_, (_, answer))| answer.clone())
+        .map(|answer| answer.start..end_of_turn(encoded, answer.end))
         .collect();
     encoded
         .tokens

@@ -13,7 +13,7 @@ use super::error::TrainError;
 use super::loss::{batch_loss, mean_loss};
 use super::observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
-use super::render::{Rendered, render};
+use super::render::{Rendered, render, unseen_tools};
 use super::run_files::{RunFiles, Status};
 use super::schedule::Schedule;
 use crate::data::import::SplitSpec;
@@ -431,6 +431,10 @@ fn read_samples(
     };
     let training = &plan.recipe.training;
     let num_examples = train.len();
+    let unseen = train.iter().find_map(|example| unseen_tools(&model.chat, example));
+    if let Some(message) = unseen {
+        observer.observe(TrainEvent::Warning(message));
+    }
     let train = render_all(model, &train, training, control)?;
     let validation = render_all(model, &validation, training, control)?;
     let num_cut = train.iter().filter(|s| s.num_cut > 0).count();
@@ -469,7 +473,7 @@ fn render_all(
         if matches!(control.signal(), Signal::Stop { .. }) {
             return Err(TrainError::Cancelled);
         }
-        samples.push(render(&model.chat, &example.messages, training.train_on, training.max_length)?);
+        samples.push(render(&model.chat, example, training.train_on, training.max_length)?);
     }
     Ok(samples)
 }

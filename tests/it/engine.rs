@@ -342,6 +342,7 @@ fn a_run_trains_is_measured_and_answers_beside_its_base() {
         model: tiny_model(),
         adapter: run.adapter.clone(),
         prompt: vec![Message::new(Role::User, "question 3")],
+        tools: Vec::new(),
         sampling: Sampling { max_new_tokens: 12, ..Sampling::default() },
     };
     let job = bench.engine.start(JobSpec::Compare { request });
@@ -432,8 +433,12 @@ fn a_run_that_can_not_begin_leaves_no_folder() {
 fn the_token_view_shows_what_training_counts() {
     let bench = Bench::new();
     let view = |messages: Vec<Message>| {
-        let spec =
-            JobSpec::RenderTokens { model: tiny_model(), messages, max_length: 64, train_on: TrainOn::Assistant };
+        let spec = JobSpec::RenderTokens {
+            model: tiny_model(),
+            example: messages.into(),
+            max_length: 64,
+            train_on: TrainOn::Assistant,
+        };
         match bench.ask(spec).pop() {
             Some(Reply::Tokens(view)) => view,
             other => panic!("{other:?}"),

@@ -49,9 +49,9 @@ fn the_starter_answers_as_an_independent_implementation_does() {
     assert_eq!((facts.num_parameters, facts.quantization.as_str()), (134_515_008, "Q4_1"));
     assert_eq!((facts.chat_template.as_deref(), facts.problem.as_deref()), (Some("ChatML"), None));
 
-    let prompt = [Turn { role: "user", content: "What is the capital of France?" }];
+    let prompt = [Turn::new("user", "What is the capital of France?")];
     let sampling = Sampling { max_new_tokens: 24, ..Default::default() };
-    let mut session = Session::new(&model, None, &prompt, &sampling).unwrap();
+    let mut session = Session::new(&model, None, (&prompt).into(), &sampling).unwrap();
     let mut streamed = String::new();
     while session.end().is_none() {
         streamed.push_str(&session.advance().unwrap());
@@ -76,10 +76,12 @@ fn the_starter_answers_as_an_independent_implementation_does() {
     assert!(streamed.contains("Paris"), "{streamed}");
 
     // Prompts of different lengths that share a batch don't disturb each other.
-    let other = vec![Turn { role: "user", content: "Name three colours, please." }];
+    let other = vec![Turn::new("user", "Name three colours, please.")];
     let together = [prompt.to_vec(), other.clone(), prompt.to_vec()];
-    let answer =
-        |prompts: &[Vec<Turn>]| greedy_answers(&model, None, prompts, 24, &mut |_| (), &|| false).unwrap().unwrap();
+    let answer = |prompts: &[Vec<Turn>]| {
+        let prompts: Vec<_> = prompts.iter().map(Into::into).collect();
+        greedy_answers(&model, None, &prompts, 24, &mut |_| (), &|| false).unwrap().unwrap()
+    };
     let batched = answer(&together);
     assert_eq!([&batched[0], &batched[2]], [&streamed, &streamed]);
     assert_eq!(batched[1], answer(&[other])[0]);

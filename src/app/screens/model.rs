@@ -197,6 +197,7 @@ fn ask(state: &mut AppState, prompt: String, cx: &Cx<'_>) {
         model: model.clone(),
         adapter: None,
         prompt: vec![Message::new(Role::User, prompt.clone())],
+        tools: Vec::new(),
         sampling: Sampling::default(),
     };
     let job = cx.start(&mut state.jobs, JobSpec::Compare { request });

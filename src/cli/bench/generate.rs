@@ -11,7 +11,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::model;
 use crate::cli::progress::Progress;
 use crate::generate::{argmax, greedy_answers};
-use crate::model::{KvCache, LanguageModel, ModelError, Turn};
+use crate::model::{Conversation, KvCache, LanguageModel, ModelError, Turn};
 
 const QUESTIONS: [&str; 4] = [
     "Explain how a refrigerator keeps food cold.",
@@ -57,7 +57,7 @@ pub fn run(args: GenerateBench) -> Result<(), Ended> {
 
 /// Greedy tokens a second after a short prompt, whatever they say.
 fn one_answer(model: &LanguageModel, num_tokens: usize) -> Result<f64, Ended> {
-    let prompt = model.chat.encode(&[Turn { role: "user", content: QUESTIONS[0] }], true)?.ids();
+    let prompt = model.chat.encode(&[Turn::new("user", QUESTIONS[0])], true)?.ids();
     let mut cache = KvCache::new(model.decoder.spec());
     let mut token = next(model, &prompt, &mut cache)?;
     let started = Instant::now();
@@ -75,7 +75,7 @@ fn next(model: &LanguageModel, tokens: &[u32], cache: &mut KvCache) -> Result<u3
 
 /// Prompt tokens a second.
 fn reading(model: &LanguageModel, length: usize) -> Result<f64, Ended> {
-    let mut ids = model.chat.encode(&[Turn { role: "user", content: &QUESTIONS.join(" ") }], false)?.ids();
+    let mut ids = model.chat.encode(&[Turn::new("user", &QUESTIONS.join(" "))], false)?.ids();
     ids = ids.iter().copied().cycle().take(length.max(1)).collect();
     let mut best = f64::INFINITY;
     for _ in 0..3 {
@@ -89,8 +89,8 @@ fn reading(model: &LanguageModel, length: usize) -> Result<f64, Ended> {
 
 /// Tokens a second over all answers, and how many there were.
 fn many_answers(model: &LanguageModel, num: usize, max_new_tokens: usize) -> Result<(f64, usize), Ended> {
-    let question = |i: usize| Turn { role: "user", content: QUESTIONS[i % QUESTIONS.len()] };
-    let prompts: Vec<Vec<Turn<'_>>> = (0..num).map(|i| vec![question(i)]).collect();
+    let questions = QUESTIONS.map(|question| [Turn::new("user", question)]);
+    let prompts: Vec<_> = questions.iter().map(Conversation::from).cycle().take(num).collect();
     let started = Instant::now();
     let answers = greedy_answers(model, None, &prompts, max_new_tokens, &mut |_| (), &|| false)?.unwrap_or_default();
     let secs = started.elapsed().as_secs_f64();

@@ -12,7 +12,7 @@ use crate::engine::{EventKind, JobSpec, Lane, Reply};
 use crate::evaluate::{self, EvaluationRequest};
 use crate::generate::{self, PairEvent};
 use crate::hub::{self, Sources};
-use crate::model::{LanguageModel, peft};
+use crate::model::{Conversation, LanguageModel, peft};
 use crate::project::Project;
 use crate::recipe::{Data, ModelRef, Plan, Recipe};
 use crate::train::render::turns;
@@ -119,9 +119,10 @@ impl Compute {
                 ended_by_itself: answer.ended_by_itself,
             }),
         };
-        let prompt = turns(&request.prompt);
+        let turns = turns(&request.prompt);
+        let prompt = Conversation { turns: &turns, tools: &request.tools };
         let is_stopped = || context.is_stopped();
-        generate::compare(&model, adapter.as_ref(), &prompt, &request.sampling, &mut tell, &is_stopped)?;
+        generate::compare(&model, adapter.as_ref(), prompt, &request.sampling, &mut tell, &is_stopped)?;
         if context.is_stopped() { Err(EngineError::Stopped) } else { Ok(()) }
     }
 

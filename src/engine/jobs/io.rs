@@ -50,9 +50,9 @@ impl Work for Io {
                 data::save_rejected(&request, &to, context)?;
                 context.reply(Reply::Saved(to));
             }
-            JobSpec::RenderTokens { model, messages, max_length, train_on } => {
+            JobSpec::RenderTokens { model, example, max_length, train_on } => {
                 let chat = self.chats.get(&hub::resolve(&model, &self.sources)?)?;
-                context.reply(Reply::Tokens(token_view(&chat, &messages, train_on, max_length)?));
+                context.reply(Reply::Tokens(token_view(&chat, &example, train_on, max_length)?));
             }
             JobSpec::PreviewRun { project, recipe } => {
                 let path = hub::resolve(&recipe.base_model, &self.sources)?;

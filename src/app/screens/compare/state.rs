@@ -332,6 +332,7 @@ impl CompareState {
             model: run.model.clone(),
             adapter: run.adapter.clone(),
             prompt: self.prompt(),
+            tools: self.opened().filter(|_| !self.is_own).map(|open| open.example.tools.clone()).unwrap_or_default(),
             sampling: self.sampling.clone(),
         };
         let job = jobs.start(JobSpec::Compare { request: request.clone() });

@@ -9,7 +9,7 @@ use super::rows::Rows;
 use super::start::Start;
 use super::tokens::{TokenKey, Tokens};
 use crate::data::import::SplitSpec;
-use crate::data::{Message, Role, Split};
+use crate::data::{Example, Message, Role, Split};
 use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
 use crate::project::{Edit, ExampleQuery, ExampleStatus, ProjectState};
 use crate::recipe::{Recipe, Training};
@@ -164,7 +164,7 @@ impl DataState {
         let training = project.settings.recipe.as_ref().map_or(&defaults, |recipe: &Recipe| &recipe.training);
         Some(TokenKey {
             model: project.settings.model.clone()?,
-            messages: draft.messages.clone(),
+            example: Example { messages: draft.messages.clone(), ..draft.stored.example.clone() },
             max_length: training.max_length,
             train_on: training.train_on,
         })

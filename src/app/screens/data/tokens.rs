@@ -1,7 +1,7 @@
 //! Which tokens the editor shows: asked for a moment after the last change, and never those of another example.
 
 use super::start::Start;
-use crate::data::Message;
+use crate::data::Example;
 use crate::engine::{JobId, JobSpec};
 use crate::recipe::{ModelRef, TrainOn};
 use crate::train::render::TokenView;
@@ -13,7 +13,7 @@ const PAUSE_SECS: f64 = 0.12;
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenKey {
     pub model: ModelRef,
-    pub messages: Vec<Message>,
+    pub example: Example,
     pub max_length: usize,
     pub train_on: TrainOn,
 }
@@ -56,7 +56,7 @@ impl Tokens {
         let key = wanted.clone();
         let spec = JobSpec::RenderTokens {
             model: key.model.clone(),
-            messages: key.messages.clone(),
+            example: key.example.clone(),
             max_length: key.max_length,
             train_on: key.train_on,
         };
@@ -99,12 +99,12 @@ impl Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Role;
+    use crate::data::{Message, Role};
     use crate::engine::fake::FakeEngine;
 
     fn key(text: &str) -> TokenKey {
-        let messages = vec![Message::new(Role::User, text)];
-        TokenKey { model: ModelRef::Starter, messages, max_length: 512, train_on: TrainOn::Assistant }
+        let example = Example::from(vec![Message::new(Role::User, text)]);
+        TokenKey { model: ModelRef::Starter, example, max_length: 512, train_on: TrainOn::Assistant }
     }
 
     #[test]
