@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use crate::data::checks::Finding;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
 use crate::data::{Example, Message};
 use crate::evaluate::{EvaluationReport, EvaluationRequest};
@@ -11,7 +12,10 @@ use crate::generate::Sampling;
 pub use crate::generate::Side;
 use crate::hub::FoundModel;
 use crate::model::ModelFacts;
-use crate::project::{Edit, ExampleQuery, ProjectState, RowPage, RunRecord, Settings, StoredExample};
+use crate::project::{
+    Edit, ExampleQuery, FacetCounts, ProjectState, ReplacePreview, Replacement, RowPage, RunRecord, Settings,
+    StoredExample, Version,
+};
 use crate::recipe::{ModelRef, Recipe, TrainOn};
 use crate::task::Unit;
 use crate::train::render::TokenView;
@@ -56,9 +60,29 @@ pub enum JobSpec {
         project: PathBuf,
         query: ExampleQuery,
     },
+    /// How many rows each chip of each filter would show.
+    CountFacets {
+        project: PathBuf,
+        query: ExampleQuery,
+    },
+    /// All rows that match, for an edit of all of them.
+    FindIds {
+        project: PathBuf,
+        query: ExampleQuery,
+    },
     LoadExample {
         project: PathBuf,
         id: i64,
+    },
+    /// What was done to an example.
+    LoadHistory {
+        project: PathBuf,
+        id: i64,
+    },
+    /// What the last checks found: at one example, or at all.
+    LoadFindings {
+        project: PathBuf,
+        example: Option<i64>,
     },
     /// On the disk before [`Reply::Project`] says so.
     Edit {
@@ -104,6 +128,12 @@ pub enum JobSpec {
         project: PathBuf,
         recipe: Recipe,
     },
+    /// What a replacement would do to these examples.
+    PreviewReplace {
+        project: PathBuf,
+        ids: Vec<i64>,
+        replacement: Replacement,
+    },
     ListRuns {
         project: PathBuf,
     },
@@ -138,7 +168,11 @@ impl JobSpec {
         match self {
             Self::OpenProject { .. }
             | Self::Query { .. }
+            | Self::CountFacets { .. }
+            | Self::FindIds { .. }
             | Self::LoadExample { .. }
+            | Self::LoadHistory { .. }
+            | Self::LoadFindings { .. }
             | Self::Edit { .. }
             | Self::Undo { .. }
             | Self::Redo { .. }
@@ -150,6 +184,7 @@ impl JobSpec {
             | Self::SaveRejected { .. }
             | Self::RenderTokens { .. }
             | Self::PreviewRun { .. }
+            | Self::PreviewReplace { .. }
             | Self::ListRuns { .. }
             | Self::ReadRun { .. } => Lane::Io,
             Self::FetchModel { .. } => Lane::Net,
@@ -162,15 +197,19 @@ impl JobSpec {
     /// Whether a newer job of this kind makes the answers of older ones stale, so that they are stopped. Pages of the
     /// table don't: two of them may be wanted at once.
     pub fn supersedes_its_kind(&self) -> bool {
-        matches!(self, Self::PreviewImport { .. } | Self::RenderTokens { .. } | Self::PreviewRun { .. })
+        matches!(
+            self,
+            Self::PreviewImport { .. }
+                | Self::RenderTokens { .. }
+                | Self::PreviewRun { .. }
+                | Self::PreviewReplace { .. }
+                | Self::CountFacets { .. }
+        )
     }
 
     /// Whether it writes down what the person did; such a job is done even if the window closes before its turn.
     pub fn is_saving(&self) -> bool {
-        match self {
-            Self::OpenProject { .. } | Self::Query { .. } | Self::LoadExample { .. } => false,
-            _ => self.lane() == Lane::Store,
-        }
+        matches!(self, Self::Edit { .. } | Self::Undo { .. } | Self::Redo { .. } | Self::SaveSettings { .. })
     }
 }
 
@@ -241,7 +280,18 @@ pub enum Reply {
     /// After opening, and after everything that changes the examples or the settings.
     Project(ProjectState),
     Rows(RowPage),
+    Facets {
+        query: ExampleQuery,
+        counts: FacetCounts,
+    },
+    Ids(Vec<i64>),
     Example(StoredExample),
+    History {
+        id: i64,
+        versions: Vec<Version>,
+    },
+    Findings(Vec<Finding>),
+    ReplacePreview(ReplacePreview),
     Preview(ImportPreview),
     Imported(ImportReport),
     Models(Vec<FoundModel>),

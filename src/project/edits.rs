@@ -1,78 +1,113 @@
-//! What each edit means, as steps of the journal.
+//! What each edit does, and what it is called.
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
 use super::error::ProjectError;
 use super::face::Face;
-use super::journal::{Column, Entry, Step, ranges};
-use super::rows::{EDITED, SET_ASIDE, split_code, split_of, stored_example};
-use super::state::{Edit, ExampleStatus};
-use crate::data::import::SplitSpec;
-use crate::data::split::deal;
+use super::fields::{
+    ARRIVING, EDITED, Field, SET_ASIDE, content_value, read, split_code, tags_of, tags_value, text_value,
+};
+use super::journal::Recorder;
+use super::label;
+use super::replace::Replacer;
+use super::resplit::resplit;
+use super::rows::stored_example;
+use super::state::{Edit, ExampleStatus, Replacement, StoredExample};
 use crate::data::{Example, Message, Split};
 
-/// The journal entry of an edit and the examples it is about; `None` if nothing would change. New rows are written here
-/// as removed ones, so that the entry's steps only need their ids.
-pub fn entry(db: &Connection, edit: &Edit) -> Result<Option<(Entry, Vec<i64>)>, ProjectError> {
-    let (label, steps, ids) = match edit {
-        Edit::SetMessages { id, messages } => set_messages(db, *id, messages)?,
+/// Makes a change; gives its label: "edit of example 418".
+pub fn make(recorder: &mut Recorder, edit: &Edit) -> Result<String, ProjectError> {
+    match edit {
+        Edit::SetMessages { id, messages } => set_messages(recorder, *id, messages),
         Edit::Insert { example, split } => {
-            let number = next_number(db)?;
-            let id = insert_removed(db, example, *split, number, number)?;
-            (format!("new example {number}"), vec![appear(id)], vec![id])
+            let number = next_number(recorder.db)?;
+            insert_one(recorder, example, *split, None, number, number)?;
+            Ok(format!("new example {number}"))
         }
-        Edit::Duplicate { id } => {
-            let original = stored_example(db, *id)?;
-            let position = one(db, "SELECT position FROM examples WHERE id = ?", *id)?;
-            let copy = insert_removed(db, &original.example, original.split, position, next_number(db)?)?;
-            (format!("copy of example {}", original.number), vec![appear(copy)], vec![copy])
-        }
+        Edit::Duplicate { id } => duplicate(recorder, *id),
         Edit::Delete { ids } => {
             let mut ids = ids.clone();
             ids.sort_unstable();
             ids.dedup();
-            let label = format!("deletion of {}", named(db, &ids)?);
-            (label, vec![Step::Presence { ranges: ranges(&ids), after: false }], ids)
+            let label = format!("deletion of {}", named(recorder.db, &ids)?);
+            recorder.set_present(&ids, false)?;
+            Ok(label)
         }
         Edit::SetSplit { ids, split } => {
-            let label = format!("move of {} to {}", named(db, ids)?, split.as_str());
-            let (steps, ids) = set(db, Column::Split, ids, |_| split_code(*split))?;
-            (label, steps, ids)
+            let label = format!("move of {} to {}", named(recorder.db, ids)?, split.as_str());
+            set_all(recorder, Field::Split, ids, &Value::Integer(split_code(*split)))?;
+            Ok(label)
         }
         Edit::SetStatus { ids, status } => {
             let what = if *status == ExampleStatus::SetAside { "setting aside" } else { "change of status" };
-            let label = format!("{what} of {}", named(db, ids)?);
-            let (steps, ids) = set(db, Column::Marks, ids, |marks| new_marks(marks, *status))?;
-            (label, steps, ids)
+            let label = format!("{what} of {}", named(recorder.db, ids)?);
+            for id in ids {
+                change_marks(recorder, *id, |marks| new_marks(marks, *status))?;
+            }
+            Ok(label)
         }
         Edit::Resplit { spec } => {
-            let (steps, ids) = resplit(db, spec)?;
-            ("new split of all examples".to_owned(), steps, ids)
+            resplit(recorder, spec)?;
+            Ok("new split of all examples".to_owned())
         }
-    };
-    let is_empty = |step: &Step| match step {
-        Step::Messages { before, after, .. } => before == after,
-        Step::Set { changes, .. } => changes.is_empty(),
-        Step::Presence { ranges, .. } => ranges.is_empty(),
-    };
-    if steps.iter().all(is_empty) {
-        return Ok(None);
+        Edit::SetTags { ids, tags } => {
+            let label = format!("tags of {}", named(recorder.db, ids)?);
+            set_all(recorder, Field::Tags, ids, &tags_value(tags.clone())?)?;
+            Ok(label)
+        }
+        Edit::AddTag { ids, tag } => {
+            let label = format!("tag \"{}\" of {}", tag.trim(), named(recorder.db, ids)?);
+            change_tags(recorder, ids, |tags| tags.push(tag.clone()))?;
+            Ok(label)
+        }
+        Edit::RemoveTag { ids, tag } => {
+            let label = format!("removal of the tag \"{}\" from {}", tag.trim(), named(recorder.db, ids)?);
+            change_tags(recorder, ids, |tags| tags.retain(|known| known != tag.trim()))?;
+            Ok(label)
+        }
+        Edit::SetNotes { id, notes } => {
+            let label = format!("notes on {}", named(recorder.db, &[*id])?);
+            recorder.set(Field::Notes, *id, text_value(Some(notes)))?;
+            Ok(label)
+        }
+        Edit::SetReview { ids, review } => {
+            let label = format!("review of {} as {}", named(recorder.db, ids)?, review.as_str());
+            set_all(recorder, Field::Review, ids, &Value::Integer(*review as i64))?;
+            Ok(label)
+        }
+        Edit::SetLabel { ids, label } => set_label(recorder, ids, label.as_deref()),
+        Edit::ReplaceText { ids, replacement } => replace_text(recorder, ids, replacement),
+        Edit::Several { label, edits } => {
+            for edit in edits {
+                make(recorder, edit)?;
+            }
+            Ok(label.clone())
+        }
     }
-    Ok(Some((Entry { label, steps, source: None }, ids)))
 }
 
-type Parts = (String, Vec<Step>, Vec<i64>);
-
-fn set_messages(db: &Connection, id: i64, messages: &[Message]) -> Result<Parts, ProjectError> {
-    let stored = stored_example(db, id)?;
-    let label = format!("edit of example {}", stored.number);
-    if stored.example.messages == messages {
-        return Ok((label, Vec::new(), Vec::new()));
+fn set_all(recorder: &mut Recorder, field: Field, ids: &[i64], value: &Value) -> Result<(), ProjectError> {
+    for id in ids {
+        recorder.set(field, *id, value.clone())?;
     }
-    let edit = Step::Messages { id, before: stored.example.messages, after: messages.to_vec() };
-    let (mut steps, _) = set(db, Column::Marks, &[id], |marks| marks | EDITED)?;
-    steps.insert(0, edit);
-    Ok((label, steps, vec![id]))
+    Ok(())
+}
+
+fn change_marks(recorder: &mut Recorder, id: i64, change: impl Fn(i64) -> i64) -> Result<(), ProjectError> {
+    let Value::Integer(marks) = read(recorder.db, Field::Marks, id)? else { return Ok(()) };
+    recorder.set(Field::Marks, id, Value::Integer(change(marks)))?;
+    Ok(())
+}
+
+fn change_tags(recorder: &mut Recorder, ids: &[i64], change: impl Fn(&mut Vec<String>)) -> Result<(), ProjectError> {
+    for id in ids {
+        let before = read(recorder.db, Field::Tags, *id)?;
+        let mut tags = tags_of(if let Value::Text(text) = &before { Some(text) } else { None });
+        change(&mut tags);
+        recorder.set(Field::Tags, *id, tags_value(tags)?)?;
+    }
+    Ok(())
 }
 
 /// Bringing back an example that was set aside keeps its mark of having been edited.
@@ -85,49 +120,131 @@ fn new_marks(marks: i64, status: ExampleStatus) -> i64 {
     }
 }
 
-fn appear(id: i64) -> Step {
-    Step::Presence { ranges: vec![(id, id)], after: true }
+fn set_messages(recorder: &mut Recorder, id: i64, messages: &[Message]) -> Result<String, ProjectError> {
+    let stored = stored_example(recorder.db, id)?;
+    rewrite(recorder, &stored, messages)?;
+    Ok(format!("edit of example {}", stored.number))
 }
 
-fn insert_removed(
-    db: &Connection,
+/// A label that is the answer follows it.
+fn rewrite(recorder: &mut Recorder, stored: &StoredExample, messages: &[Message]) -> Result<(), ProjectError> {
+    let example = Example { messages: messages.to_vec(), ..stored.example.clone() };
+    if !recorder.set(Field::Content, stored.id, content_value(&example)?)? {
+        return Ok(());
+    }
+    change_marks(recorder, stored.id, |marks| marks | EDITED)?;
+    let label = &stored.annotations.label;
+    if label.is_some() && *label == label::of(&stored.example) {
+        let new = label::of(&example);
+        recorder.set(Field::Label, stored.id, text_value(new.as_deref()))?;
+    }
+    Ok(())
+}
+
+fn set_label(recorder: &mut Recorder, ids: &[i64], label: Option<&str>) -> Result<String, ProjectError> {
+    let examples = named(recorder.db, ids)?;
+    let new = text_value(label);
+    for id in ids {
+        let stored = stored_example(recorder.db, *id)?;
+        if let Value::Text(new) = &new
+            && stored.annotations.label.as_ref() != Some(new)
+            && let Some(messages) =
+                label::relabelled(&stored.example.messages, stored.annotations.label.as_deref(), new)
+        {
+            rewrite(recorder, &stored, &messages)?;
+        }
+        recorder.set(Field::Label, *id, new.clone())?;
+    }
+    Ok(match label {
+        Some(label) => format!("label \"{}\" of {examples}", label.trim()),
+        None => format!("removal of the label of {examples}"),
+    })
+}
+
+fn replace_text(recorder: &mut Recorder, ids: &[i64], replacement: &Replacement) -> Result<String, ProjectError> {
+    let replacer = Replacer::new(replacement)?;
+    let mut changed = Vec::new();
+    for id in ids {
+        let stored = stored_example(recorder.db, *id)?;
+        let mut messages = stored.example.messages.clone();
+        if !replacer.apply(&mut messages).is_empty() {
+            rewrite(recorder, &stored, &messages)?;
+            changed.push(*id);
+        }
+    }
+    Ok(format!("replacement of \"{}\" in {}", replacement.find, named(recorder.db, &changed)?))
+}
+
+/// A copy has all that its original has.
+fn duplicate(recorder: &mut Recorder, id: i64) -> Result<String, ProjectError> {
+    let original = stored_example(recorder.db, id)?;
+    let position = one(recorder.db, "SELECT position FROM examples WHERE id = ?", id)?;
+    let number = next_number(recorder.db)?;
+    insert_one(recorder, &original.example, original.split, Some(id), position, number)?;
+    Ok(format!("copy of example {}", original.number))
+}
+
+/// A new row is written as a removed one that appears, so that undo can remove it again.
+fn insert_one(
+    recorder: &mut Recorder,
     example: &Example,
     split: Split,
+    copy_of: Option<i64>,
     position: i64,
     number: i64,
-) -> Result<i64, ProjectError> {
-    let row = NewRow { presence: 0, split: split_code(split), position, number };
-    insert(db, &Face::of(example).map_err(ProjectError::Content)?, &row)
+) -> Result<(), ProjectError> {
+    let db = recorder.db;
+    let row = NewRow {
+        presence: 0,
+        split: split_code(split),
+        given_split: None,
+        position,
+        number,
+        source: None,
+        label: None,
+    };
+    let id = insert(db, &Face::of(example).map_err(ProjectError::Content)?, &row)?;
+    db.prepare_cached(
+        "UPDATE examples SET (given_split, source, label, tags, notes, num_tokens, loss) =
+         (SELECT given_split, source, label, tags, notes, num_tokens, loss FROM examples WHERE id = ?1)
+         WHERE id = ?2 AND ?1 IS NOT NULL",
+    )?
+    .execute(params![copy_of, id])?;
+    recorder.set_present(&[id], true)
 }
 
 /// What a new row has beside its content.
-pub struct NewRow {
+pub struct NewRow<'a> {
     pub presence: i64,
     pub split: i64,
+    pub given_split: Option<i64>,
     pub position: i64,
     pub number: i64,
+    pub source: Option<i64>,
+    pub label: Option<&'a str>,
 }
 
-/// Writes a row and what the search knows of it; gives its id.
+/// Writes a row, its content and what the search knows of it; gives its id.
 pub fn insert(db: &Connection, face: &Face, row: &NewRow) -> Result<i64, ProjectError> {
     db.prepare_cached(
-        "INSERT INTO examples
-         (position, number, presence, split, marks, prompt_key, num_turns, prompt, answer, messages)
-         VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?)",
+        "INSERT INTO examples (position, number, presence, split, given_split, marks, review, num_turns, roles,
+         prompt_key, content_key, source, label) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         row.position,
         row.number,
         row.presence,
         row.split,
-        face.prompt_key,
+        row.given_split,
         face.num_turns,
-        face.prompt,
-        face.answer,
-        face.content
+        face.roles,
+        face.prompt_key,
+        face.content_key,
+        row.source,
+        row.label,
     ])?;
     let id = db.last_insert_rowid();
-    db.prepare_cached("INSERT INTO search (rowid, text) VALUES (?, ?)")?.execute(params![id, face.text])?;
+    face.insert(db, id)?;
     Ok(id)
 }
 
@@ -136,9 +253,6 @@ pub fn next_number(db: &Connection) -> Result<i64, ProjectError> {
     let sql = "SELECT coalesce(max(number), 0) + 1 FROM examples WHERE presence <> ?";
     one(db, sql, ARRIVING)
 }
-
-/// The presence of rows of an import that isn't done.
-pub const ARRIVING: i64 = 2;
 
 fn one(db: &Connection, sql: &str, parameter: i64) -> Result<i64, ProjectError> {
     Ok(db.prepare_cached(sql)?.query_row([parameter], |row| row.get(0))?)
@@ -155,52 +269,4 @@ fn named(db: &Connection, ids: &[i64]) -> Result<String, ProjectError> {
         })?;
     }
     Ok(if ids.len() == 1 { format!("example {number}") } else { format!("{} examples", ids.len()) })
-}
-
-/// The step that gives rows a new value, without those that have it already.
-fn set(
-    db: &Connection,
-    column: Column,
-    ids: &[i64],
-    value: impl Fn(i64) -> i64,
-) -> Result<(Vec<Step>, Vec<i64>), ProjectError> {
-    let mut select = db.prepare_cached(match column {
-        Column::Split => "SELECT split FROM examples WHERE id = ?",
-        Column::Marks => "SELECT marks FROM examples WHERE id = ?",
-    })?;
-    let mut seen = std::collections::HashSet::new();
-    let mut changes = Vec::new();
-    for id in ids.iter().filter(|id| seen.insert(**id)) {
-        let before = select.query_row([id], |row| row.get(0))?;
-        if value(before) != before {
-            changes.push((*id, before, value(before)));
-        }
-    }
-    Ok(step_of(column, changes))
-}
-
-fn step_of(column: Column, changes: Vec<(i64, i64, i64)>) -> (Vec<Step>, Vec<i64>) {
-    let ids = changes.iter().map(|(id, ..)| *id).collect();
-    let steps = if changes.is_empty() { Vec::new() } else { vec![Step::Set { column, changes }] };
-    (steps, ids)
-}
-
-/// Deals those that take part exactly; those that are set aside follow examples with the same prompt.
-fn resplit(db: &Connection, spec: &SplitSpec) -> Result<(Vec<Step>, Vec<i64>), ProjectError> {
-    let mut select = db.prepare_cached(
-        "SELECT id, prompt_key, split, marks FROM examples WHERE presence = 1 ORDER BY position, number",
-    )?;
-    let rows: Vec<(i64, i64, i64, i64)> = select
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
-        .collect::<Result<_, _>>()?;
-    let (set_aside, taking_part): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(.., marks)| marks & SET_ASIDE != 0);
-    let keys = |rows: &[(i64, i64, i64, i64)]| rows.iter().map(|row| row.1 as u64).collect::<Vec<_>>();
-    let dealt = deal(&keys(&taking_part), &vec![None; taking_part.len()], spec);
-    let split_of_key: std::collections::HashMap<_, _> =
-        keys(&taking_part).into_iter().zip(dealt.iter().copied()).collect();
-    let following = set_aside.iter().map(|row| split_of_key.get(&(row.1 as u64)).copied().unwrap_or(split_of(row.2)));
-    let all = taking_part.iter().zip(dealt.iter().copied()).chain(set_aside.iter().zip(following));
-    let changes =
-        all.filter(|(row, split)| row.2 != split_code(*split)).map(|(row, split)| (row.0, row.2, split_code(split)));
-    Ok(step_of(Column::Split, changes.collect()))
 }

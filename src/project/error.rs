@@ -27,6 +27,8 @@ pub enum ProjectError {
     NoSuchExample { id: i64 },
     #[error("project.db holds an entry that can't be read: {0}")]
     Content(serde_json::Error),
+    #[error("the search pattern can't be used: {message}")]
+    Pattern { message: String },
     #[error("another window imported into this project at the same time")]
     Interfered,
     #[error(transparent)]

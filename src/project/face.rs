@@ -1,6 +1,10 @@
 //! What is stored of an example beside its messages: what the table shows, what is searched, what keeps copies together.
 
+use rusqlite::{Connection, params};
+
 use super::error::ProjectError;
+use super::fields::role_bit;
+use crate::data::example::content_key;
 use crate::data::mapping::shorten;
 use crate::data::split::prompt_key;
 use crate::data::{Example, Message, Role};
@@ -11,8 +15,10 @@ pub struct Face {
     pub prompt: String,
     pub answer: String,
     pub num_turns: i64,
+    pub roles: u8,
     /// SQLite's integers are signed; only equality counts.
     pub prompt_key: i64,
+    pub content_key: i64,
     /// All turns, for the search.
     pub text: String,
     /// The whole example as JSON.
@@ -26,14 +32,40 @@ impl Face {
             prompt: one_line(question(example.prompt())),
             answer: one_line(&values(example.answer().unwrap_or_default())),
             num_turns: example.messages.len() as i64,
+            roles: example.messages.iter().fold(0, |bits, message| bits | role_bit(message.role)),
             prompt_key: prompt_key(example) as i64,
+            content_key: content_key(example) as i64,
             text: texts.join("\n"),
             content: serde_json::to_string(example)?,
         })
     }
+
+    /// Writes what a new example says, and what the search knows of it.
+    pub fn insert(&self, db: &Connection, id: i64) -> Result<(), ProjectError> {
+        db.prepare_cached("INSERT INTO contents (id, prompt, answer, content) VALUES (?, ?, ?, ?)")?
+            .execute(params![id, self.prompt, self.answer, self.content])?;
+        self.insert_search(db, id)
+    }
+
+    /// The same for one that is there.
+    pub fn replace(&self, db: &Connection, id: i64) -> Result<(), ProjectError> {
+        db.prepare_cached("UPDATE contents SET prompt = ?, answer = ?, content = ? WHERE id = ?")?.execute(params![
+            self.prompt,
+            self.answer,
+            self.content,
+            id
+        ])?;
+        db.prepare_cached("DELETE FROM search WHERE rowid = ?")?.execute([id])?;
+        self.insert_search(db, id)
+    }
+
+    fn insert_search(&self, db: &Connection, id: i64) -> Result<(), ProjectError> {
+        db.prepare_cached("INSERT INTO search (rowid, text) VALUES (?, ?)")?.execute(params![id, self.text])?;
+        Ok(())
+    }
 }
 
-/// The example in [`Face::content`]. Stores of the first versions hold the list of turns alone.
+/// The example in [`Face::content`]. Stores of the first version hold the list of turns alone.
 pub fn example_of(content: &str) -> Result<Example, ProjectError> {
     let example = match content.starts_with('[') {
         true => serde_json::from_str::<Vec<Message>>(content).map(Example::from),

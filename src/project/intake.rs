@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
-use super::edits::{ARRIVING, NewRow, insert, next_number};
+use super::edits::{NewRow, insert, next_number};
 use super::error::ProjectError;
 use super::face::Face;
-use super::journal::{self, Entry, Step, ranges};
-use super::rows::{split_code, split_of};
+use super::fields::{ARRIVING, split_code, split_of};
+use super::journal::{Recorder, now};
+use super::label::Candidates;
 use super::store::{Project, begin};
 use crate::data::import::{ImportReport, ImportRequest, ReadExample, SplitSpec};
 use crate::data::split::deal;
@@ -21,8 +22,16 @@ const BATCH_ROWS: usize = 500;
 struct Arrival {
     id: i64,
     prompt_key: i64,
+    /// The label's number among the candidates.
+    label: u32,
     /// As the file says.
     split: Option<Split>,
+}
+
+#[derive(Default)]
+struct Arrivals {
+    rows: Vec<Arrival>,
+    candidates: Candidates,
 }
 
 impl Project {
@@ -40,7 +49,7 @@ impl Project {
     }
 
     fn take_in(&mut self, request: &ImportRequest, task: &dyn Task) -> Result<ImportReport, ProjectError> {
-        let mut arrivals = Vec::new();
+        let mut arrivals = Arrivals::default();
         let mut batch = Vec::with_capacity(BATCH_ROWS);
         let mut failure = None;
         let db = &mut self.db;
@@ -65,45 +74,57 @@ impl Project {
             return Err(ImportError::Cancelled { path: request.path.clone() }.into());
         }
         let name = request.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        if !arrivals.is_empty() {
-            appear(db, &arrivals, &request.split, name)?;
+        if !arrivals.rows.is_empty() {
+            appear(db, arrivals, &request.split, name)?;
             self.last_changed = None;
         }
         Ok(report)
     }
 }
 
-fn write_batch(db: &mut Connection, batch: Vec<ReadExample>, arrivals: &mut Vec<Arrival>) -> Result<(), ProjectError> {
+fn write_batch(db: &mut Connection, batch: Vec<ReadExample>, arrivals: &mut Arrivals) -> Result<(), ProjectError> {
     let tx = begin(db)?;
     for row in batch {
-        let face = Face::of(&row.example).map_err(ProjectError::Content)?;
-        let id = insert(&tx, &face, &NewRow { presence: ARRIVING, split: 0, position: 0, number: 0 })?;
-        arrivals.push(Arrival { id, prompt_key: face.prompt_key, split: row.split });
+        let example = row.example;
+        let face = Face::of(&example).map_err(ProjectError::Content)?;
+        let given_split = row.split.map(split_code);
+        let row =
+            NewRow { presence: ARRIVING, split: 0, given_split, position: 0, number: 0, source: None, label: None };
+        let id = insert(&tx, &face, &row)?;
+        let split = given_split.map(split_of);
+        let label = arrivals.candidates.add(&example);
+        arrivals.rows.push(Arrival { id, prompt_key: face.prompt_key, label, split });
     }
     tx.commit()?;
     Ok(())
 }
 
 /// Gives the rows their splits and numbers and lets them appear, in one transaction.
-fn appear(db: &mut Connection, arrivals: &[Arrival], spec: &SplitSpec, source: String) -> Result<(), ProjectError> {
+fn appear(db: &mut Connection, arrivals: Arrivals, spec: &SplitSpec, source: String) -> Result<(), ProjectError> {
     let tx = begin(db)?;
-    journal::forget_undone(&tx)?;
-    let splits = deal_arrivals(&tx, arrivals, spec)?;
+    let mut recorder = Recorder::start(&tx)?;
+    let Arrivals { rows: arrivals, candidates } = arrivals;
+    let splits = deal_arrivals(&tx, &arrivals, spec)?;
+    let labels = candidates.labels().unwrap_or_default();
     let first_number = next_number(&tx)?;
     {
+        tx.execute("INSERT INTO sources (name, at) VALUES (?, ?)", params![source, now()])?;
+        let source = tx.last_insert_rowid();
         let mut update = tx.prepare_cached(
-            "UPDATE examples SET presence = 0, split = ?, position = ?, number = ? WHERE id = ? AND presence = 2",
+            "UPDATE examples SET presence = 0, split = ?, position = ?, number = ?, source = ?, label = ?
+             WHERE id = ? AND presence = 2",
         )?;
         for (at, (arrival, split)) in arrivals.iter().zip(splits).enumerate() {
             let number = first_number + at as i64;
-            if update.execute([split_code(split), number, number, arrival.id])? != 1 {
+            let label = labels.get(arrival.label as usize).and_then(Option::as_ref);
+            if update.execute(params![split_code(split), number, number, source, label, arrival.id])? != 1 {
                 return Err(ProjectError::Interfered);
             }
         }
     }
     let ids: Vec<_> = arrivals.iter().map(|row| row.id).collect();
-    let steps = vec![Step::Presence { ranges: ranges(&ids), after: true }];
-    journal::record(&tx, &Entry { label: format!("import of {source}"), steps, source: Some(source) })?;
+    recorder.set_present(&ids, true)?;
+    recorder.finish(&format!("import of {source}"), Some(&source))?;
     tx.commit()?;
     Ok(())
 }
@@ -128,6 +149,7 @@ fn deal_arrivals(db: &Connection, arrivals: &[Arrival], spec: &SplitSpec) -> Res
 fn clear_arrivals(db: &mut Connection) -> Result<(), ProjectError> {
     let tx = begin(db)?;
     tx.execute("DELETE FROM search WHERE rowid IN (SELECT id FROM examples WHERE presence = ?)", [ARRIVING])?;
+    tx.execute("DELETE FROM contents WHERE id IN (SELECT id FROM examples WHERE presence = ?)", [ARRIVING])?;
     tx.execute("DELETE FROM examples WHERE presence = ?", [ARRIVING])?;
     tx.commit()?;
     Ok(())

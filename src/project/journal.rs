@@ -1,46 +1,10 @@
-//! Every change as steps that can be played forwards and backwards, kept in the store across restarts.
+//! Every change of a field, before and after, kept in the store across restarts: it can be played back and forth.
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
-use super::face::{Face, example_of};
-use crate::data::{Example, Message};
-
-/// The smallest reversible change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Step {
-    Messages {
-        id: i64,
-        before: Vec<Message>,
-        after: Vec<Message>,
-    },
-    /// Id, value before, value after.
-    Set {
-        column: Column,
-        changes: Vec<(i64, i64, i64)>,
-    },
-    /// Rows appear or are removed; removed rows stay in the table, so that no step needs their text. First and last id.
-    Presence {
-        ranges: Vec<(i64, i64)>,
-        after: bool,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Column {
-    Split,
-    Marks,
-}
-
-/// One entry: what a person did at once.
-pub struct Entry {
-    /// Goes on after "Undo": "edit of example 418".
-    pub label: String,
-    pub steps: Vec<Step>,
-    /// The file's name, for an import.
-    pub source: Option<String>,
-}
+use super::fields::{self, Field};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -48,32 +12,111 @@ pub enum Direction {
     Back,
 }
 
-/// Plays a new entry and writes it down; what was undone before can't be redone any more. Gives the new revision.
-pub fn record(db: &Connection, entry: &Entry) -> Result<u64, ProjectError> {
-    forget_undone(db)?;
-    play_all(db, &entry.steps, Direction::Forward)?;
-    let steps = serde_json::to_string(&entry.steps).map_err(ProjectError::Content)?;
-    db.prepare_cached("INSERT INTO journal (label, steps, source) VALUES (?, ?, ?)")?.execute(params![
-        entry.label,
-        steps,
-        entry.source
-    ])?;
-    bump_revision(db)
+/// Where a change of the entry `seq` stands.
+pub fn place(seq: i64, count: i64) -> i64 {
+    (seq << 32) + count
 }
 
-/// Plays the last entry back, or the first undone one forward; gives its steps and the new revision.
-pub fn travel(db: &Connection, direction: Direction) -> Result<Option<(Vec<Step>, u64)>, ProjectError> {
-    let sql = match direction {
-        Direction::Back => "SELECT seq, steps FROM journal WHERE is_undone = 0 ORDER BY seq DESC LIMIT 1",
-        Direction::Forward => "SELECT seq, steps FROM journal WHERE is_undone = 1 ORDER BY seq LIMIT 1",
+fn places(seq: i64) -> [i64; 2] {
+    [place(seq, 0), place(seq + 1, 0) - 1]
+}
+
+/// Makes the changes of one entry, and writes them down; what was undone before can't be redone any more.
+pub struct Recorder<'a> {
+    pub db: &'a Connection,
+    seq: i64,
+    num_changes: i64,
+    ids: Vec<i64>,
+}
+
+impl<'a> Recorder<'a> {
+    pub fn start(db: &'a Connection) -> Result<Self, ProjectError> {
+        forget_undone(db)?;
+        let seq = db.query_row("SELECT coalesce(max(seq), 0) + 1 FROM journal", [], |row| row.get(0))?;
+        Ok(Self { db, seq, num_changes: 0, ids: Vec::new() })
+    }
+
+    /// Gives an example a new value; says whether it is one.
+    pub fn set(&mut self, field: Field, id: i64, after: Value) -> Result<bool, ProjectError> {
+        let before = fields::read(self.db, field, id)?;
+        if before == after {
+            return Ok(false);
+        }
+        self.change(field, (id, id), before, after)?;
+        self.ids.push(id);
+        Ok(true)
+    }
+
+    /// Rows appear or are removed; removed rows stay in their tables, so that nobody has to write down their text.
+    pub fn set_present(&mut self, ids: &[i64], is_present: bool) -> Result<(), ProjectError> {
+        let value = |is_present| Value::Integer(i64::from(is_present));
+        for range in ranges(ids) {
+            self.change(Field::Presence, range, value(!is_present), value(is_present))?;
+        }
+        self.ids.extend(ids);
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        field: Field,
+        (first, last): (i64, i64),
+        before: Value,
+        after: Value,
+    ) -> Result<(), ProjectError> {
+        self.num_changes += 1;
+        let place = place(self.seq, self.num_changes);
+        self.db
+            .prepare_cached("INSERT INTO changes (place, field, first, last, before, after) VALUES (?, ?, ?, ?, ?, ?)")?
+            .execute(params![place, field as i64, first, last, before, after])?;
+        fields::write(self.db, field, first, last, &after)
+    }
+
+    /// The new revision and the examples that changed; `None` if nothing did, and then nothing may be committed.
+    /// `label` goes on after "Undo": "edit of example 418"; `source` is an import's file.
+    pub fn finish(mut self, label: &str, source: Option<&str>) -> Result<Option<(u64, Vec<i64>)>, ProjectError> {
+        if self.num_changes == 0 {
+            return Ok(None);
+        }
+        self.db
+            .prepare_cached("INSERT INTO journal (seq, at, label, source) VALUES (?, ?, ?, ?)")?
+            .execute(params![self.seq, now(), label, source])?;
+        keep_first(&mut self.ids);
+        Ok(Some((bump_revision(self.db)?, self.ids)))
+    }
+}
+
+/// Milliseconds since 1970.
+pub fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// Plays the last entry back, or the first undone one forward; gives the examples that changed and the new revision.
+pub fn travel(db: &Connection, direction: Direction) -> Result<Option<(Vec<i64>, u64)>, ProjectError> {
+    let (which, order) = match direction {
+        Direction::Back => ("is_undone = 0 ORDER BY seq DESC", "DESC"),
+        Direction::Forward => ("is_undone = 1 ORDER BY seq", "ASC"),
     };
-    let found: Option<(i64, String)> = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let Some((seq, steps)) = found else { return Ok(None) };
-    let steps: Vec<Step> = serde_json::from_str(&steps).map_err(ProjectError::Content)?;
-    play_all(db, &steps, direction)?;
+    let found =
+        db.query_row(&format!("SELECT seq FROM journal WHERE {which} LIMIT 1"), [], |row| row.get(0)).optional()?;
+    let Some(seq): Option<i64> = found else { return Ok(None) };
+    let mut ids = Vec::new();
+    let sql = format!(
+        "SELECT field, first, last, before, after FROM changes WHERE place BETWEEN ? AND ? ORDER BY place {order}"
+    );
+    let mut select = db.prepare_cached(&sql)?;
+    let mut rows = select.query(places(seq))?;
+    while let Some(row) = rows.next()? {
+        let Some(field) = Field::of(row.get(0)?) else { continue };
+        let (first, last) = (row.get(1)?, row.get(2)?);
+        let value: Value = row.get(if direction == Direction::Back { 3 } else { 4 })?;
+        fields::write(db, field, first, last, &value)?;
+        ids.extend(first..=last);
+    }
+    keep_first(&mut ids);
     let is_undone = direction == Direction::Back;
     db.execute("UPDATE journal SET is_undone = ? WHERE seq = ?", params![is_undone, seq])?;
-    Ok(Some((steps, bump_revision(db)?)))
+    Ok(Some((ids, bump_revision(db)?)))
 }
 
 /// What undo and redo would do, and the file that was imported last.
@@ -94,40 +137,27 @@ pub fn labels(db: &Connection) -> Result<Labels, ProjectError> {
 
 /// Drops the undone entries, and the rows that only they could bring back.
 pub fn forget_undone(db: &Connection) -> Result<(), ProjectError> {
-    let mut select = db.prepare_cached("SELECT steps FROM journal WHERE is_undone = 1")?;
-    let entries: Vec<String> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for entry in entries {
-        let steps: Vec<Step> = serde_json::from_str(&entry).map_err(ProjectError::Content)?;
-        for step in steps {
-            if let Step::Presence { ranges, after: true } = step {
-                for (first, last) in ranges {
-                    db.execute("DELETE FROM search WHERE rowid BETWEEN ? AND ?", [first, last])?;
-                    db.execute("DELETE FROM examples WHERE id BETWEEN ? AND ?", [first, last])?;
-                }
+    let mut select = db.prepare_cached("SELECT seq FROM journal WHERE is_undone = 1")?;
+    let entries: Vec<i64> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for seq in entries {
+        let mut select = db.prepare_cached(
+            "SELECT first, last FROM changes WHERE place BETWEEN ? AND ? AND field = 0 AND after = 1",
+        )?;
+        let ranges: Vec<[i64; 2]> =
+            select.query_map(places(seq), |row| Ok([row.get(0)?, row.get(1)?]))?.collect::<Result<_, _>>()?;
+        for range in ranges {
+            for table in ["search WHERE rowid", "contents WHERE id", "findings WHERE example", "examples WHERE id"] {
+                db.execute(&format!("DELETE FROM {table} BETWEEN ? AND ?"), range)?;
             }
         }
+        db.execute("DELETE FROM changes WHERE place BETWEEN ? AND ?", places(seq))?;
     }
     db.execute("DELETE FROM journal WHERE is_undone = 1", [])?;
     Ok(())
 }
 
-/// The ids that steps touch, in the order of the steps.
-pub fn ids(steps: &[Step]) -> Vec<i64> {
-    let mut ids = Vec::new();
-    for step in steps {
-        match step {
-            Step::Messages { id, .. } => ids.push(*id),
-            Step::Set { changes, .. } => ids.extend(changes.iter().map(|(id, ..)| *id)),
-            Step::Presence { ranges, .. } => ids.extend(ranges.iter().flat_map(|(first, last)| *first..=*last)),
-        }
-    }
-    let mut seen = std::collections::HashSet::new();
-    ids.retain(|id| seen.insert(*id));
-    ids
-}
-
 /// Runs of consecutive ids as first and last.
-pub fn ranges(ids: &[i64]) -> Vec<(i64, i64)> {
+fn ranges(ids: &[i64]) -> Vec<(i64, i64)> {
     let mut ranges: Vec<(i64, i64)> = Vec::new();
     for id in ids {
         match ranges.last_mut() {
@@ -138,54 +168,14 @@ pub fn ranges(ids: &[i64]) -> Vec<(i64, i64)> {
     ranges
 }
 
-fn bump_revision(db: &Connection) -> Result<u64, ProjectError> {
+fn keep_first(ids: &mut Vec<i64>) {
+    let mut seen = std::collections::HashSet::with_capacity(ids.len());
+    ids.retain(|id| seen.insert(*id));
+}
+
+/// Tells every connection that what it knows of the examples is stale.
+pub fn bump_revision(db: &Connection) -> Result<u64, ProjectError> {
     let sql = "UPDATE meta SET value = value + 1 WHERE key = 'revision' RETURNING CAST(value AS INTEGER)";
     let revision: i64 = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
     Ok(revision as u64)
-}
-
-fn play_all(db: &Connection, steps: &[Step], direction: Direction) -> Result<(), ProjectError> {
-    match direction {
-        Direction::Forward => steps.iter().try_for_each(|step| play(db, step, direction)),
-        Direction::Back => steps.iter().rev().try_for_each(|step| play(db, step, direction)),
-    }
-}
-
-fn play(db: &Connection, step: &Step, direction: Direction) -> Result<(), ProjectError> {
-    let is_forward = direction == Direction::Forward;
-    match step {
-        Step::Messages { id, before, after } => write_messages(db, *id, if is_forward { after } else { before }),
-        Step::Set { column, changes } => {
-            let mut update = db.prepare_cached(match column {
-                Column::Split => "UPDATE examples SET split = ? WHERE id = ?",
-                Column::Marks => "UPDATE examples SET marks = ? WHERE id = ?",
-            })?;
-            for (id, before, after) in changes {
-                update.execute([if is_forward { after } else { before }, id])?;
-            }
-            Ok(())
-        }
-        Step::Presence { ranges, after } => {
-            let mut update =
-                db.prepare_cached("UPDATE examples SET presence = ? WHERE id BETWEEN ? AND ? AND presence <> 2")?;
-            for (first, last) in ranges {
-                update.execute([i64::from(*after == is_forward), *first, *last])?;
-            }
-            Ok(())
-        }
-    }
-}
-
-fn write_messages(db: &Connection, id: i64, messages: &[Message]) -> Result<(), ProjectError> {
-    let stored: String =
-        db.prepare_cached("SELECT messages FROM examples WHERE id = ?")?.query_row([id], |row| row.get(0))?;
-    let example = Example { messages: messages.to_vec(), ..example_of(&stored)? };
-    let face = Face::of(&example).map_err(ProjectError::Content)?;
-    db.prepare_cached(
-        "UPDATE examples SET prompt_key = ?, num_turns = ?, prompt = ?, answer = ?, messages = ? WHERE id = ?",
-    )?
-    .execute(params![face.prompt_key, face.num_turns, face.prompt, face.answer, face.content, id])?;
-    db.prepare_cached("DELETE FROM search WHERE rowid = ?")?.execute([id])?;
-    db.prepare_cached("INSERT INTO search (rowid, text) VALUES (?, ?)")?.execute(params![id, face.text])?;
-    Ok(())
 }

@@ -1,24 +1,37 @@
 //! The person's work: a folder with an SQLite store (examples, journal of edits, settings) and the runs.
 //!
-//! [`Project`] is the way in. Edits become steps ([`journal`]) that are written with the change itself, so that undo
-//! goes back across restarts; rows are read through an order that is kept in memory ([`rows`]).
+//! [`Project`] is the way in. An edit ([`edits`]) changes fields of examples; each change is written down with it
+//! ([`journal`]), so that undo goes back across restarts. Rows are read through an order that is kept in memory
+//! ([`order`], [`select`]).
 
 mod edits;
 mod error;
 mod face;
+mod fields;
+mod findings;
+mod history;
 mod intake;
 mod journal;
+mod label;
+mod migrate;
+mod order;
+pub mod query;
+mod replace;
+mod resplit;
 mod rows;
 mod runs;
 mod schema;
+mod search;
+mod select;
 mod snapshot;
 pub mod state;
 mod store;
 
 pub use error::ProjectError;
+pub use query::{ExampleQuery, FacetCounts, Having, NamedCounts, RowPage, Sort, SortBy};
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use state::{
-    Edit, ExampleQuery, ExampleRow, ExampleStatus, ProjectState, RowPage, RunRecord, RunStatus, Settings, SplitCounts,
-    StoredExample,
+    Annotations, Edit, ExampleRow, ExampleStatus, ProjectState, ReplacePreview, ReplacedTurn, Replacement, Review,
+    RunRecord, RunStatus, Settings, SplitCounts, StoredExample, Version, VersionChange,
 };
 pub use store::{Changed, Project, STORE_FILE};

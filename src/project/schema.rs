@@ -6,17 +6,24 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::ProjectError;
+use super::migrate;
 
 /// In the file's header: "Tnwr".
 const APPLICATION_ID: i64 = 0x546E_7772;
-/// Raised when the tables change.
-const VERSION: i64 = 1;
+/// Raised when the tables change; [`migrate`] brings older stores up to it.
+pub(super) const VERSION: i64 = 2;
 
+/// `examples` holds what is known of each, in rows short enough that all of them are read at once; `contents` what it
+/// says. Rows are in order of (`position`, `number`): a copy shares its original's position.
+///
 /// `presence`: 0 removed (kept for undo), 1 present, 2 arriving with an import that isn't done.
-/// `marks`: bit 0 edited by hand, bit 1 set aside. `split`: 0 train, 1 validation, 2 test.
-/// Rows are in order of (`position`, `number`): a copy shares its original's position.
-/// The long `messages` (the whole example as JSON) come last, so that the table's columns are read without them.
-const TABLES: &str = "
+/// `marks`: bit 0 edited by hand, bit 1 set aside. `split`: 0 train, 1 validation, 2 test; `given_split` is what the
+/// imported file said. `review`: 0 unreviewed, 1 accepted, 2 rejected, 3 flagged. `roles`: bit 0 system, 1 user,
+/// 2 assistant, 3 tool. `tags`: a sorted JSON list, null for none.
+///
+/// A finding counts while its example still has the content that was checked. `changes.place` is the entry's `seq`,
+/// shifted left by 32 bits, and a count.
+pub(super) const TABLES: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     INSERT INTO meta VALUES ('revision', '0');
     CREATE TABLE examples (
@@ -25,24 +32,57 @@ const TABLES: &str = "
         number INTEGER NOT NULL,
         presence INTEGER NOT NULL,
         split INTEGER NOT NULL,
+        given_split INTEGER,
         marks INTEGER NOT NULL,
-        prompt_key INTEGER NOT NULL,
+        review INTEGER NOT NULL,
         num_turns INTEGER NOT NULL,
+        roles INTEGER NOT NULL,
+        prompt_key INTEGER NOT NULL,
+        content_key INTEGER NOT NULL,
+        source INTEGER,
+        num_tokens INTEGER,
+        loss REAL,
+        label TEXT,
+        tags TEXT,
+        notes TEXT
+    );
+    CREATE TABLE contents (
+        id INTEGER PRIMARY KEY,
         prompt TEXT NOT NULL,
         answer TEXT NOT NULL,
-        messages TEXT NOT NULL
+        content TEXT NOT NULL
     );
-    CREATE INDEX examples_in_order ON examples (presence, position, number, split, marks);
+    CREATE TABLE sources (id INTEGER PRIMARY KEY, name TEXT NOT NULL, path TEXT, at INTEGER);
+    CREATE TABLE findings (
+        example INTEGER NOT NULL,
+        content_key INTEGER NOT NULL,
+        check_name TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        cluster INTEGER
+    );
+    CREATE INDEX findings_of_example ON findings (example);
+    CREATE INDEX findings_of_check ON findings (check_name);
     CREATE VIRTUAL TABLE search USING fts5 (
-        text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
+        text, content = '', contentless_delete = 1, detail = none, prefix = '1 2',
+        tokenize = 'unicode61 remove_diacritics 2'
     );
     CREATE TABLE journal (
         seq INTEGER PRIMARY KEY,
+        at INTEGER,
         label TEXT NOT NULL,
-        steps TEXT NOT NULL,
         source TEXT,
         is_undone INTEGER NOT NULL DEFAULT 0
     );
+    CREATE TABLE changes (
+        place INTEGER PRIMARY KEY,
+        field INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        before,
+        after
+    );
+    CREATE INDEX changes_of_example ON changes (first);
+    CREATE INDEX changes_of_presence ON changes (first, last) WHERE field = 0;
 ";
 
 /// Makes the file with its tables beside its place, so that there is never half a project, and opens it.
@@ -66,12 +106,13 @@ pub fn create(path: &Path) -> Result<Connection, ProjectError> {
 /// Opens a file that is there.
 pub fn open(path: &Path) -> Result<Connection, ProjectError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
+    let mut db = Connection::open_with_flags(path, flags)?;
     check(&db, path).map_err(|error| match error {
         ProjectError::Store(e) if is_damage(&e) => ProjectError::Damaged { path: path.into(), message: e.to_string() },
         other => other,
     })?;
     configure(&db)?;
+    migrate::to_present(&mut db)?;
     Ok(db)
 }
 
@@ -96,7 +137,7 @@ fn check(db: &Connection, path: &Path) -> Result<(), ProjectError> {
     Ok(())
 }
 
-fn pragma(db: &Connection, name: &str) -> rusqlite::Result<i64> {
+pub(super) fn pragma(db: &Connection, name: &str) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, name, |row| row.get(0))
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Example, Message, Split, import::SplitSpec};
+use crate::data::{Example, Message, Role, Split, import::SplitSpec};
 use crate::recipe::{ModelRef, Recipe};
 
 /// Whether an example takes part.
@@ -19,6 +19,31 @@ pub enum ExampleStatus {
     SetAside,
 }
 
+/// What a reviewer said of an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Review {
+    #[default]
+    Unreviewed,
+    Accepted,
+    Rejected,
+    /// To be looked at again.
+    Flagged,
+}
+
+impl Review {
+    pub const ALL: [Self; 4] = [Self::Unreviewed, Self::Accepted, Self::Rejected, Self::Flagged];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreviewed => "unreviewed",
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Flagged => "flagged",
+        }
+    }
+}
+
 /// A row of the examples table; texts are cut to 200 characters and line breaks are spaces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExampleRow {
@@ -31,6 +56,25 @@ pub struct ExampleRow {
     /// For a JSON object, its values separated by commas.
     pub answer: String,
     pub num_turns: usize,
+    pub annotations: Annotations,
+    /// Of the last checks.
+    pub num_findings: usize,
+}
+
+/// What is said about an example, beside what it says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Annotations {
+    pub review: Review,
+    pub label: Option<String>,
+    /// Sorted.
+    pub tags: Vec<String>,
+    pub notes: String,
+    /// The file that it came from.
+    pub source: Option<String>,
+    /// With the model of [`ProjectState::tokens_from`]; `None` until counted.
+    pub num_tokens: Option<u32>,
+    /// Under the model or run of [`ProjectState::loss_from`]; `None` until computed.
+    pub loss: Option<f32>,
 }
 
 /// One example in full.
@@ -41,28 +85,71 @@ pub struct StoredExample {
     pub split: Split,
     pub status: ExampleStatus,
     pub example: Example,
+    pub annotations: Annotations,
+    /// Equal for the same content, wherever it stands.
+    pub content_key: u64,
 }
 
-/// Which rows of the table are wanted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ExampleQuery {
-    /// Words that must all occur in some turn, each as a prefix; empty for all.
-    pub search: String,
-    pub split: Option<Split>,
-    /// Only those changed by hand.
-    pub edited_only: bool,
-    /// First row wanted, in the filtered order.
-    pub offset: u64,
-    pub limit: u64,
-}
-
-/// The answer to an [`ExampleQuery`].
+/// How an example was before or after an entry of the journal.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RowPage {
-    pub query: ExampleQuery,
-    /// Rows that match, in all.
-    pub num_matching: u64,
-    pub rows: Vec<ExampleRow>,
+pub struct Version {
+    /// Milliseconds since 1970; not known for edits by version 0.1.
+    pub at: Option<i64>,
+    /// What was done: "edit of example 418".
+    pub what: String,
+    /// It was taken back, and could be made again.
+    pub is_undone: bool,
+    pub change: VersionChange,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum VersionChange {
+    /// It came in, was made, or was brought back.
+    Appeared,
+    Removed,
+    Messages {
+        before: Vec<Message>,
+        after: Vec<Message>,
+    },
+    /// Anything else, in words; empty for none.
+    Field {
+        name: &'static str,
+        before: String,
+        after: String,
+    },
+}
+
+/// What is looked for in the turns' texts, and what takes its place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Replacement {
+    pub find: String,
+    /// `$1` and `$name` stand for groups of a regular expression.
+    pub with: String,
+    pub is_regex: bool,
+    pub ignores_case: bool,
+    /// Only in turns of this role.
+    pub role: Option<Role>,
+}
+
+/// What a [`Replacement`] would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplacePreview {
+    pub num_examples: u64,
+    pub num_matches: u64,
+    /// The first of them.
+    pub turns: Vec<ReplacedTurn>,
+    /// The examples that would change.
+    pub ids: Vec<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplacedTurn {
+    pub id: i64,
+    pub number: u64,
+    /// Index into the messages.
+    pub turn: usize,
+    pub before: String,
+    pub after: String,
 }
 
 /// How many examples take part in each split.
@@ -104,6 +191,9 @@ pub struct ProjectState {
     pub undo: Option<String>,
     pub redo: Option<String>,
     pub settings: Settings,
+    /// The model whose tokens were counted, and the model or run whose losses were computed.
+    pub tokens_from: Option<String>,
+    pub loss_from: Option<String>,
     /// Rises with every change of the examples; pages of an older one are stale.
     pub revision: u64,
     /// The example that the last edit, undo or redo of this session was about, if it was one and is there, so that the
@@ -140,6 +230,42 @@ pub enum Edit {
     /// Deals all examples anew.
     Resplit {
         spec: SplitSpec,
+    },
+    /// In place of the tags that they have.
+    SetTags {
+        ids: Vec<i64>,
+        tags: Vec<String>,
+    },
+    AddTag {
+        ids: Vec<i64>,
+        tag: String,
+    },
+    RemoveTag {
+        ids: Vec<i64>,
+        tag: String,
+    },
+    SetNotes {
+        id: i64,
+        notes: String,
+    },
+    SetReview {
+        ids: Vec<i64>,
+        review: Review,
+    },
+    /// Where the label is the answer, or the answer is still empty, the answer changes with it.
+    SetLabel {
+        ids: Vec<i64>,
+        label: Option<String>,
+    },
+    ReplaceText {
+        ids: Vec<i64>,
+        replacement: Replacement,
+    },
+    /// All of them as one step; each finds what the one before left.
+    Several {
+        /// Goes on after "Undo": "redaction of 12 examples".
+        label: String,
+        edits: Vec<Edit>,
     },
 }
 

@@ -7,8 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::edits;
 use super::error::ProjectError;
-use super::journal::{self, Direction};
-use super::rows::Order;
+use super::findings::{LOSS_FROM, TOKENS_FROM, origin};
+use super::journal::{self, Direction, Recorder};
+use super::order::Order;
 use super::schema;
 use super::state::{Edit, ProjectState, Settings, SplitCounts};
 
@@ -82,6 +83,8 @@ impl Project {
             undo: labels.undo.map(|label| format!("Undo {label}")),
             redo: labels.redo.map(|label| format!("Redo {label}")),
             settings: self.settings()?,
+            tokens_from: origin(&self.db, TOKENS_FROM)?,
+            loss_from: origin(&self.db, LOSS_FROM)?,
             revision: self.order.revision(),
             last_changed: self.last_changed.filter(|id| self.order.contains(*id)),
         })
@@ -95,8 +98,9 @@ impl Project {
     /// Makes a change; it is on the disk when this returns.
     pub fn apply(&mut self, edit: &Edit) -> Result<Changed, ProjectError> {
         let tx = begin(&mut self.db)?;
-        let Some((entry, ids)) = edits::entry(&tx, edit)? else { return Ok(Changed::default()) };
-        let revision = journal::record(&tx, &entry)?;
+        let mut recorder = Recorder::start(&tx)?;
+        let label = edits::make(&mut recorder, edit)?;
+        let Some((revision, ids)) = recorder.finish(&label, None)? else { return Ok(Changed::default()) };
         tx.commit()?;
         self.order.follow(&self.db, revision, &ids)?;
         self.last_changed = only(&ids);
@@ -115,9 +119,8 @@ impl Project {
 
     fn travel(&mut self, direction: Direction) -> Result<Option<Changed>, ProjectError> {
         let tx = begin(&mut self.db)?;
-        let Some((steps, revision)) = journal::travel(&tx, direction)? else { return Ok(None) };
+        let Some((ids, revision)) = journal::travel(&tx, direction)? else { return Ok(None) };
         tx.commit()?;
-        let ids = journal::ids(&steps);
         self.order.follow(&self.db, revision, &ids)?;
         self.last_changed = only(&ids);
         Ok(Some(Changed { ids }))

@@ -14,6 +14,7 @@ mod import;
 mod render;
 mod starter_model;
 mod store;
+mod store_migration;
 mod tidy;
 mod tokenizer;
 mod window;

@@ -125,6 +125,8 @@ fn is_train(spec: &JobSpec) -> bool {
 
 fn project(model: Option<ModelRef>) -> ProjectState {
     ProjectState {
+        tokens_from: None,
+        loss_from: None,
         folder: "/projects/Support triage".into(),
         name: "Support triage".to_owned(),
         counts: SplitCounts { train: 400, validation: 50, test: 48, ..SplitCounts::default() },

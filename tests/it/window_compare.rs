@@ -15,8 +15,8 @@ use tunewright::engine::protocol::Side;
 use tunewright::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
 use tunewright::evaluate::{AnsweredExample, EvaluationReport, HeldOut};
 use tunewright::project::{
-    ExampleQuery, ExampleRow, ExampleStatus, ProjectState, RowPage, RunRecord, RunStatus, Settings, SplitCounts,
-    StoredExample,
+    Annotations, ExampleQuery, ExampleRow, ExampleStatus, ProjectState, RowPage, RunRecord, RunStatus, Settings,
+    SplitCounts, StoredExample,
 };
 use tunewright::recipe::{ModelRef, Recipe};
 use tunewright::train::{EvalMetrics, Signal};
@@ -118,6 +118,8 @@ impl Window {
 
 fn project() -> ProjectState {
     ProjectState {
+        tokens_from: None,
+        loss_from: None,
         folder: "/p".into(),
         name: "p".to_owned(),
         counts: SplitCounts { train: 10, validation: 2, test: 3, ..SplitCounts::default() },
@@ -137,6 +139,8 @@ fn page(query: &ExampleQuery) -> RowPage {
         _ => 1..=5,
     };
     let row = |id: i64| ExampleRow {
+        annotations: Annotations::default(),
+        num_findings: 0,
         id,
         number: id as u64,
         split: query.split.unwrap_or(Split::Train),
@@ -156,7 +160,15 @@ fn example(id: i64) -> StoredExample {
         Message::new(Turn::Assistant, EXPECTED),
     ];
     let (split, status) = (Split::Validation, ExampleStatus::Ready);
-    StoredExample { id, number: id as u64, split, status, example: messages.into() }
+    StoredExample {
+        id,
+        number: id as u64,
+        split,
+        status,
+        example: messages.into(),
+        annotations: Annotations::default(),
+        content_key: 0,
+    }
 }
 
 fn run(name: &str, status: RunStatus) -> RunRecord {

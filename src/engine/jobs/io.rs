@@ -73,6 +73,10 @@ impl Work for Io {
                 let num_validation = project.counts()?.validation as usize;
                 context.reply(Reply::RunPreview(preview(&path, &recipe, sizes, num_validation)?));
             }
+            JobSpec::PreviewReplace { project, ids, replacement } => {
+                let preview = reopen(&mut self.project, &project)?.preview_replace(&ids, &replacement, context)?;
+                context.reply(Reply::ReplacePreview(preview));
+            }
             JobSpec::ListRuns { project } => {
                 let mut runs = Project::open(&project)?.runs()?;
                 runs.iter_mut().for_each(|run| self.running.correct(run));

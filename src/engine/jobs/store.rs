@@ -31,6 +31,24 @@ impl Work for Store {
                 context.reply(Reply::Rows(self.open(&project)?.query(&query)?));
                 return Ok(());
             }
+            JobSpec::CountFacets { project, query } => {
+                let counts = self.open(&project)?.facets(&query)?;
+                context.reply(Reply::Facets { query, counts });
+                return Ok(());
+            }
+            JobSpec::FindIds { project, query } => {
+                context.reply(Reply::Ids(self.open(&project)?.matching_ids(&query)?));
+                return Ok(());
+            }
+            JobSpec::LoadHistory { project, id } => {
+                let versions = self.open(&project)?.history(id)?;
+                context.reply(Reply::History { id, versions });
+                return Ok(());
+            }
+            JobSpec::LoadFindings { project, example } => {
+                context.reply(Reply::Findings(self.open(&project)?.findings(example)?));
+                return Ok(());
+            }
             JobSpec::LoadExample { project, id } => {
                 context.reply(Reply::Example(self.open(&project)?.example(id)?));
                 return Ok(());

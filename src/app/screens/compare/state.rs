@@ -401,7 +401,7 @@ mod tests {
     use super::*;
     use crate::app::screens::data::rows::tests::page;
     use crate::engine::fake::FakeEngine;
-    use crate::project::{ExampleStatus, Settings, SplitCounts};
+    use crate::project::{Annotations, ExampleStatus, Settings, SplitCounts};
     use crate::recipe::{ModelRef, Recipe};
 
     fn project() -> ProjectState {
@@ -413,6 +413,8 @@ mod tests {
             undo: None,
             redo: None,
             settings: Settings::default(),
+            tokens_from: None,
+            loss_from: None,
             revision: 1,
             last_changed: None,
         }
@@ -443,6 +445,8 @@ mod tests {
             split: Split::Validation,
             status: ExampleStatus::Ready,
             example: messages.into(),
+            annotations: Annotations::default(),
+            content_key: 0,
         }
     }
 

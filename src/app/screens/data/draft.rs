@@ -127,7 +127,7 @@ impl Draft {
 mod tests {
     use super::*;
     use crate::data::Split;
-    use crate::project::ExampleStatus;
+    use crate::project::{Annotations, ExampleStatus};
 
     fn draft() -> Draft {
         let messages = vec![Message::new(Role::User, "a"), Message::new(Role::Assistant, "b")];
@@ -137,6 +137,8 @@ mod tests {
             split: Split::Train,
             status: ExampleStatus::Ready,
             example: messages.into(),
+            annotations: Annotations::default(),
+            content_key: 0,
         })
     }
 

@@ -142,7 +142,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::data::Split;
     use crate::engine::fake::FakeEngine;
-    use crate::project::ExampleStatus;
+    use crate::project::{Annotations, ExampleStatus};
 
     /// What a store with `num` examples answers to every query that has been asked.
     pub fn page(query: &ExampleQuery, num: u64) -> RowPage {
@@ -154,6 +154,8 @@ pub(crate) mod tests {
             prompt: format!("prompt {}", index + 1),
             answer: String::new(),
             num_turns: 2,
+            annotations: Annotations::default(),
+            num_findings: 0,
         };
         let rows = (query.offset..num.min(query.offset + query.limit)).map(row).collect();
         RowPage { query: query.clone(), num_matching: num, rows }

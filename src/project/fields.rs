@@ -1,0 +1,138 @@
+//! The fields of an example that edits change, and how their values are written in the store.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
+
+use super::error::ProjectError;
+use super::face::{Face, example_of};
+use super::state::{ExampleStatus, Review};
+use crate::data::{Example, Role, Split};
+
+/// The numbers stand in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    Presence = 0,
+    Split = 1,
+    Marks = 2,
+    Review = 3,
+    Label = 4,
+    Tags = 5,
+    Notes = 6,
+    Content = 7,
+}
+
+impl Field {
+    const ALL: [Self; 8] =
+        [Self::Presence, Self::Split, Self::Marks, Self::Review, Self::Label, Self::Tags, Self::Notes, Self::Content];
+
+    pub fn of(code: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| *field as i64 == code)
+    }
+}
+
+/// Bits of the column `marks`.
+pub const EDITED: i64 = 1;
+pub const SET_ASIDE: i64 = 2;
+
+/// The presence of rows of an import that isn't done.
+pub const ARRIVING: i64 = 2;
+
+pub fn status(marks: i64) -> ExampleStatus {
+    match marks {
+        _ if marks & SET_ASIDE != 0 => ExampleStatus::SetAside,
+        _ if marks & EDITED != 0 => ExampleStatus::Edited,
+        _ => ExampleStatus::Ready,
+    }
+}
+
+pub fn split_code(split: Split) -> i64 {
+    split as i64
+}
+
+pub fn split_of(code: i64) -> Split {
+    match code {
+        1 => Split::Validation,
+        2 => Split::Test,
+        _ => Split::Train,
+    }
+}
+
+pub fn review_of(code: i64) -> Review {
+    Review::ALL.into_iter().find(|review| *review as i64 == code).unwrap_or_default()
+}
+
+/// A bit for each role that occurs.
+pub fn role_bit(role: Role) -> u8 {
+    1 << role as u8
+}
+
+pub fn tags_of(text: Option<&str>) -> Vec<String> {
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// Sorted, without empty ones and doubles; null for none.
+pub fn tags_value(mut tags: Vec<String>) -> Result<Value, ProjectError> {
+    tags.iter_mut().for_each(|tag| *tag = tag.trim().to_owned());
+    tags.retain(|tag| !tag.is_empty());
+    tags.sort();
+    tags.dedup();
+    if tags.is_empty() {
+        return Ok(Value::Null);
+    }
+    Ok(Value::Text(serde_json::to_string(&tags).map_err(ProjectError::Content)?))
+}
+
+/// Null for a text without anything to read.
+pub fn text_value(text: Option<&str>) -> Value {
+    match text.map(str::trim) {
+        None | Some("") => Value::Null,
+        Some(text) => Value::Text(text.to_owned()),
+    }
+}
+
+pub fn content_value(example: &Example) -> Result<Value, ProjectError> {
+    serde_json::to_string(example).map(Value::Text).map_err(ProjectError::Content)
+}
+
+/// An example's value as it stands in the store.
+pub fn read(db: &Connection, field: Field, id: i64) -> Result<Value, ProjectError> {
+    let sql = match field {
+        Field::Presence => "SELECT presence FROM examples WHERE id = ?",
+        Field::Split => "SELECT split FROM examples WHERE id = ?",
+        Field::Marks => "SELECT marks FROM examples WHERE id = ?",
+        Field::Review => "SELECT review FROM examples WHERE id = ?",
+        Field::Label => "SELECT label FROM examples WHERE id = ?",
+        Field::Tags => "SELECT tags FROM examples WHERE id = ?",
+        Field::Notes => "SELECT notes FROM examples WHERE id = ?",
+        Field::Content => "SELECT content FROM contents WHERE id = ?",
+    };
+    Ok(db.prepare_cached(sql)?.query_row([id], |row| row.get(0))?)
+}
+
+/// Gives the examples from `first` to `last` a value.
+pub fn write(db: &Connection, field: Field, first: i64, last: i64, value: &Value) -> Result<(), ProjectError> {
+    let sql = match field {
+        Field::Content => return write_content(db, first, value),
+        Field::Presence => "UPDATE examples SET presence = ? WHERE id BETWEEN ? AND ? AND presence <> 2",
+        Field::Split => "UPDATE examples SET split = ? WHERE id BETWEEN ? AND ?",
+        Field::Marks => "UPDATE examples SET marks = ? WHERE id BETWEEN ? AND ?",
+        Field::Review => "UPDATE examples SET review = ? WHERE id BETWEEN ? AND ?",
+        Field::Label => "UPDATE examples SET label = ? WHERE id BETWEEN ? AND ?",
+        Field::Tags => "UPDATE examples SET tags = ? WHERE id BETWEEN ? AND ?",
+        Field::Notes => "UPDATE examples SET notes = ? WHERE id BETWEEN ? AND ?",
+    };
+    db.prepare_cached(sql)?.execute(params![value, first, last])?;
+    Ok(())
+}
+
+/// What was counted or computed of the old content is not true of the new one.
+fn write_content(db: &Connection, id: i64, value: &Value) -> Result<(), ProjectError> {
+    let Value::Text(text) = value else { return Ok(()) };
+    let face = Face::of(&example_of(text)?).map_err(ProjectError::Content)?;
+    db.prepare_cached(
+        "UPDATE examples SET prompt_key = ?, content_key = ?, num_turns = ?, roles = ?, num_tokens = NULL, loss = NULL
+         WHERE id = ?",
+    )?
+    .execute(params![face.prompt_key, face.content_key, face.num_turns, face.roles, id])?;
+    face.replace(db, id)
+}

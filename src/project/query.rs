@@ -1,0 +1,112 @@
+//! Which rows of the table are wanted, and what is told of them: plain data.
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{ExampleRow, ExampleStatus, Review};
+use crate::data::{Role, Split};
+
+/// Which rows of the table are wanted; every filter that is set must let a row through.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ExampleQuery {
+    /// Words that must all occur in some turn, each as a prefix; punctuation parts words. Empty for all.
+    pub search: String,
+    /// Those that take part in it.
+    pub split: Option<Split>,
+    pub status: Option<ExampleStatus>,
+    /// Only those changed by hand, also if they are set aside.
+    pub edited_only: bool,
+    pub review: Option<Review>,
+    pub tag: Option<Having>,
+    pub label: Option<Having>,
+    /// A turn of this role occurs.
+    pub role: Option<Role>,
+    /// The file that it came from.
+    pub source: Option<String>,
+    /// What the last checks found, by the check's name.
+    pub finding: Option<Having>,
+    /// Length in tokens, from and to; those whose length isn't known are left out.
+    pub tokens: Option<(u32, u32)>,
+    /// From and to; those without a loss are left out.
+    pub loss: Option<(f32, f32)>,
+    pub sort: Sort,
+    /// First row wanted, in the filtered order.
+    pub offset: u64,
+    pub limit: u64,
+}
+
+/// What a row has to have of something that it may have.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Having {
+    Something,
+    Nothing,
+    Value(String),
+}
+
+/// The table's columns that rows can be sorted by; rows without a value come last, either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SortBy {
+    /// As imported, copies beside their originals.
+    #[default]
+    Position,
+    Number,
+    Prompt,
+    Answer,
+    Turns,
+    Split,
+    Status,
+    Review,
+    Label,
+    Tags,
+    Source,
+    Tokens,
+    Loss,
+    Findings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Sort {
+    pub by: SortBy,
+    pub descending: bool,
+}
+
+/// The answer to an [`ExampleQuery`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowPage {
+    pub query: ExampleQuery,
+    /// Rows that match, in all.
+    pub num_matching: u64,
+    pub rows: Vec<ExampleRow>,
+}
+
+/// For each chip of a filter, how many rows there are with it and all other filters of the query.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FacetCounts {
+    /// Rows that match, in all.
+    pub num_matching: u64,
+    /// In the order of [`Split::ALL`].
+    pub splits: [u64; 3],
+    /// Ready, edited, set aside.
+    pub statuses: [u64; 3],
+    /// Changed by hand, also if they are set aside.
+    pub edited: u64,
+    /// In the order of [`Review::ALL`].
+    pub reviews: [u64; 4],
+    /// In the order of [`Role::ALL`].
+    pub roles: [u64; 4],
+    pub tags: NamedCounts,
+    pub labels: NamedCounts,
+    pub sources: NamedCounts,
+    /// By the check's name.
+    pub findings: NamedCounts,
+}
+
+/// How many rows have each value of a filter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NamedCounts {
+    /// The most frequent first.
+    pub values: Vec<(String, u64)>,
+    /// Rows with any.
+    pub something: u64,
+    pub nothing: u64,
+}

@@ -1,0 +1,103 @@
+//! Full-text search: words, each as a prefix, all of which must occur.
+
+use rusqlite::Connection;
+
+use super::error::ProjectError;
+
+const MAX_WORDS: usize = 50;
+
+/// The words of what a person typed. The index knows no neighbourhoods, so that what is parted by punctuation is
+/// several words.
+pub fn words(search: &str) -> Vec<String> {
+    let words = search.split(|c: char| !is_part_of_word(c)).filter(|word| word.chars().any(char::is_alphanumeric));
+    words.take(MAX_WORDS).map(str::to_lowercase).collect()
+}
+
+/// As the index's tokenizer sees it: letters, numbers, and marks that stand on them.
+fn is_part_of_word(c: char) -> bool {
+    c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c)
+}
+
+/// The examples in which all words occur; `None` if there are no words.
+pub fn find(db: &Connection, search: &str) -> Result<Option<IdSet>, ProjectError> {
+    let words = words(search);
+    if words.is_empty() {
+        return Ok(None);
+    }
+    // Quoted, so that nothing a person types is an operator.
+    let expression = words.iter().map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" ");
+    match indexed(db, &expression) {
+        // A script that the index's tokenizer is too old for: it would take one of the words for several.
+        Err(rusqlite::Error::SqliteFailure(_, Some(message))) if message.contains("phrase queries") => {
+            Ok(Some(scanned(db, &words)?))
+        }
+        found => Ok(Some(found?)),
+    }
+}
+
+fn indexed(db: &Connection, expression: &str) -> rusqlite::Result<IdSet> {
+    let mut select = db.prepare_cached("SELECT rowid FROM search WHERE search MATCH ?")?;
+    let mut rows = select.query([expression])?;
+    let mut ids = IdSet::default();
+    while let Some(row) = rows.next()? {
+        ids.insert(row.get(0)?);
+    }
+    Ok(ids)
+}
+
+fn scanned(db: &Connection, words: &[String]) -> rusqlite::Result<IdSet> {
+    let mut select = db.prepare_cached("SELECT id, content FROM contents")?;
+    let mut rows = select.query([])?;
+    let mut ids = IdSet::default();
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(1)?.as_str()?.to_lowercase();
+        if words.iter().all(|word| text.contains(word)) {
+            ids.insert(row.get(0)?);
+        }
+    }
+    Ok(ids)
+}
+
+/// Ids as bits: a million take 125 KB.
+#[derive(Debug, Clone, Default)]
+pub struct IdSet {
+    words: Vec<u64>,
+}
+
+impl IdSet {
+    /// Says whether it is new. Ids are SQLite's, from 1 and dense.
+    pub fn insert(&mut self, id: i64) -> bool {
+        let Ok(id) = usize::try_from(id) else { return false };
+        let (at, bit) = (id / 64, 1 << (id % 64));
+        if at >= self.words.len() {
+            self.words.resize(at + 1, 0);
+        }
+        let is_new = self.words[at] & bit == 0;
+        self.words[at] |= bit;
+        is_new
+    }
+
+    pub fn contains(&self, id: i64) -> bool {
+        let Ok(id) = usize::try_from(id) else { return false };
+        self.words.get(id / 64).is_some_and(|word| word & 1 << (id % 64) != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn punctuation_parts_words_and_marks_on_letters_do_not() {
+        assert_eq!(words("E-mail, don't 100%"), ["e", "mail", "don", "t", "100"]);
+        assert_eq!(words("cre\u{300}me \u{300} \" * -"), ["cre\u{300}me"]);
+    }
+
+    #[test]
+    fn ids_are_remembered_once() {
+        let mut ids = IdSet::default();
+        assert!(ids.insert(1) && ids.insert(64) && ids.insert(1000) && !ids.insert(64));
+        assert!(!ids.insert(-1));
+        assert_eq!((0..2000).filter(|id| ids.contains(*id)).collect::<Vec<_>>(), [1, 64, 1000]);
+    }
+}

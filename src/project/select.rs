@@ -1,0 +1,338 @@
+//! Filters, sorting and counts over the rows in memory; the store is asked only for texts and findings.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use super::error::ProjectError;
+use super::fields::{role_bit, tags_of};
+use super::order::{Order, Slot, UNCOUNTED};
+use super::query::{ExampleQuery, FacetCounts, Having, NamedCounts, Sort, SortBy};
+use super::search::{self, IdSet};
+use crate::data::Role;
+
+/// What of a query decides which rows there are, and in which order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter(ExampleQuery);
+
+impl Filter {
+    pub fn of(query: &ExampleQuery) -> Self {
+        let search = search::words(&query.search).join(" ");
+        Self(ExampleQuery { search, offset: 0, limit: 0, ..query.clone() })
+    }
+
+    pub fn lets_all_through(&self) -> bool {
+        ExampleQuery { sort: self.0.sort, ..ExampleQuery::default() } == self.0
+    }
+}
+
+/// A filter's bit in what [`Tests::failed`] gives.
+#[derive(Debug, Clone, Copy)]
+enum Facet {
+    Split,
+    Status,
+    Edited,
+    Review,
+    Tag,
+    Label,
+    Role,
+    Source,
+    Finding,
+    /// Search and ranges, which have no chips.
+    Other,
+}
+
+/// A query made ready for a pass over all rows.
+struct Tests<'a> {
+    query: &'a ExampleQuery,
+    found: Option<IdSet>,
+    with_finding: Option<IdSet>,
+    /// By index of the list; whether such a row passes.
+    tags: Vec<bool>,
+    label: Option<u32>,
+    /// By the source's number.
+    source: Option<Vec<bool>>,
+}
+
+impl<'a> Tests<'a> {
+    fn new(order: &Order, db: &Connection, query: &'a ExampleQuery) -> Result<Self, ProjectError> {
+        let has_tag = |tags: &[String]| match &query.tag {
+            None => true,
+            Some(Having::Something) => !tags.is_empty(),
+            Some(Having::Nothing) => tags.is_empty(),
+            Some(Having::Value(tag)) => tags.contains(tag),
+        };
+        let lists = order.tags.names.iter().map(|list| has_tag(&tags_of(Some(list))));
+        let label = match &query.label {
+            Some(Having::Value(label)) => Some(order.labels.find(label).unwrap_or(u32::MAX)),
+            _ => None,
+        };
+        let source = match &query.source {
+            Some(name) => Some(sources(db)?.iter().map(|known| known == name).collect()),
+            None => None,
+        };
+        let with_finding = match &query.finding {
+            Some(Having::Value(check)) => Some(with_finding(db, Some(check))?),
+            Some(_) => Some(with_finding(db, None)?),
+            None => None,
+        };
+        let tags = std::iter::once(has_tag(&[])).chain(lists).collect();
+        Ok(Self { query, found: search::find(db, &query.search)?, with_finding, tags, label, source })
+    }
+
+    /// The filters that don't let a row through, as bits.
+    fn failed(&self, slot: &Slot) -> u32 {
+        let query = self.query;
+        let label = match &query.label {
+            None => true,
+            Some(Having::Something) => slot.label != 0,
+            Some(Having::Nothing) => slot.label == 0,
+            Some(Having::Value(_)) => Some(slot.label) == self.label,
+        };
+        let finding = self
+            .with_finding
+            .as_ref()
+            .is_none_or(|ids| ids.contains(slot.id) != (query.finding == Some(Having::Nothing)));
+        let tokens = query
+            .tokens
+            .is_none_or(|(from, to)| slot.num_tokens != UNCOUNTED && (from..=to).contains(&slot.num_tokens));
+        let passes = [
+            (Facet::Split, query.split.is_none_or(|split| slot.split == split && !slot.is_set_aside())),
+            (Facet::Status, query.status.is_none_or(|status| slot.status() == status)),
+            (Facet::Edited, !query.edited_only || slot.is_edited()),
+            (Facet::Review, query.review.is_none_or(|review| slot.review == review as u8)),
+            (Facet::Tag, self.tags.get(slot.tags as usize).copied().unwrap_or(true)),
+            (Facet::Label, label),
+            (Facet::Role, query.role.is_none_or(|role| slot.roles & role_bit(role) != 0)),
+            (Facet::Source, self.is_from_source(slot)),
+            (Facet::Finding, finding),
+            (Facet::Other, tokens),
+            (Facet::Other, query.loss.is_none_or(|(from, to)| (from..=to).contains(&slot.loss))),
+            (Facet::Other, self.found.as_ref().is_none_or(|ids| ids.contains(slot.id))),
+        ];
+        passes.iter().filter(|(_, passes)| !passes).fold(0, |bits, (facet, _)| bits | facet.bit())
+    }
+
+    fn is_from_source(&self, slot: &Slot) -> bool {
+        let of = |sources: &Vec<bool>| sources.get(slot.source as usize).copied().unwrap_or(false);
+        self.source.as_ref().is_none_or(of)
+    }
+}
+
+impl Facet {
+    fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// The names of the imported files by their number; that of rows without one, at 0, is empty.
+fn sources(db: &Connection) -> Result<Vec<String>, ProjectError> {
+    let mut names = vec![String::new()];
+    let mut select = db.prepare_cached("SELECT id, name FROM sources ORDER BY id")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let at = row.get::<_, i64>(0)? as u16 as usize;
+        names.resize(names.len().max(at + 1), String::new());
+        names[at] = row.get(1)?;
+    }
+    Ok(names)
+}
+
+/// Findings that still hold.
+const HOLDING: &str = "findings JOIN examples ON examples.id = findings.example
+    AND examples.content_key = findings.content_key AND examples.presence = 1";
+
+fn with_finding(db: &Connection, check: Option<&str>) -> Result<IdSet, ProjectError> {
+    let which = if check.is_some() { "check_name = ?1" } else { "?1 IS NULL" };
+    let mut select = db.prepare_cached(&format!("SELECT example FROM {HOLDING} WHERE {which}"))?;
+    let mut ids = IdSet::default();
+    let mut rows = select.query([check])?;
+    while let Some(row) = rows.next()? {
+        ids.insert(row.get(0)?);
+    }
+    Ok(ids)
+}
+
+/// The indexes of the rows that match, sorted.
+pub fn choose(order: &Order, db: &Connection, filter: &Filter) -> Result<Vec<u32>, ProjectError> {
+    let tests = Tests::new(order, db, &filter.0)?;
+    let passing = order.slots.iter().enumerate().filter(|(_, slot)| tests.failed(slot) == 0);
+    let mut indexes: Vec<u32> = passing.map(|(at, _)| at as u32).collect();
+    sort(order, db, filter.0.sort, &mut indexes)?;
+    Ok(indexes)
+}
+
+/// Equal rows stay in the data's order, either way.
+fn sort(order: &Order, db: &Connection, sort: Sort, indexes: &mut [u32]) -> Result<(), ProjectError> {
+    let slots = &order.slots;
+    let mut by = |key: &dyn Fn(&Slot) -> Option<u64>| {
+        indexes.sort_by_cached_key(|at| {
+            let key = key(&slots[*at as usize]);
+            // Without a value: last.
+            key.map_or((true, 0), |key| (false, if sort.descending { u64::MAX - key } else { key }))
+        });
+    };
+    match sort.by {
+        SortBy::Position if sort.descending => indexes.reverse(),
+        SortBy::Position => {}
+        SortBy::Number => by(&|slot| Some(u64::from(slot.number))),
+        SortBy::Turns => by(&|slot| Some(u64::from(slot.num_turns))),
+        SortBy::Split => by(&|slot| (!slot.is_set_aside()).then_some(slot.split as u64)),
+        SortBy::Status => by(&|slot| Some(slot.status() as u64)),
+        SortBy::Review => by(&|slot| Some(u64::from(slot.review))),
+        SortBy::Tokens => by(&|slot| (slot.num_tokens != UNCOUNTED).then_some(u64::from(slot.num_tokens))),
+        SortBy::Loss => by(&|slot| (!slot.loss.is_nan()).then(|| sortable(slot.loss))),
+        SortBy::Label => {
+            let ranks = ranks(&order.labels.names);
+            by(&|slot| ranks.get(slot.label as usize).copied().flatten());
+        }
+        SortBy::Tags => {
+            let ranks = ranks(&order.tags.names);
+            by(&|slot| ranks.get(slot.tags as usize).copied().flatten());
+        }
+        SortBy::Source => {
+            let ranks = ranks(&sources(db)?[1..]);
+            by(&|slot| ranks.get(slot.source as usize).copied().flatten());
+        }
+        SortBy::Findings => {
+            let counts = num_findings(db)?;
+            by(&|slot| counts.get(&slot.id).copied());
+        }
+        SortBy::Prompt | SortBy::Answer => {
+            let ranks = text_ranks(db, sort.by)?;
+            by(&|slot| ranks.get(&slot.id).copied());
+        }
+    }
+    Ok(())
+}
+
+/// Bits that compare as the numbers do.
+fn sortable(loss: f32) -> u64 {
+    let bits = loss.to_bits();
+    u64::from(if bits >> 31 == 0 { bits | 1 << 31 } else { !bits })
+}
+
+/// The place of each name in the alphabet, by its index; 0 is no name.
+fn ranks<T: AsRef<str>>(names: &[T]) -> Vec<Option<u64>> {
+    let mut sorted: Vec<(String, usize)> =
+        names.iter().enumerate().map(|(at, name)| (name.as_ref().to_lowercase(), at + 1)).collect();
+    sorted.sort();
+    let mut ranks = vec![None; names.len() + 1];
+    let mut rank = 0;
+    for (at, (name, index)) in sorted.iter().enumerate() {
+        if at > 0 && sorted[at - 1].0 != *name {
+            rank += 1;
+        }
+        ranks[*index] = Some(rank);
+    }
+    ranks
+}
+
+fn num_findings(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
+    let mut select = db.prepare_cached(&format!("SELECT example, count(*) FROM {HOLDING} GROUP BY example"))?;
+    let counts = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+    Ok(counts.collect::<Result<_, _>>()?)
+}
+
+/// The store sorts texts: they aren't in memory, and it needs little of it.
+fn text_ranks(db: &Connection, by: SortBy) -> Result<HashMap<i64, u64>, ProjectError> {
+    let column = if by == SortBy::Prompt { "prompt" } else { "answer" };
+    let sql = format!("SELECT id, {column} = '' FROM contents ORDER BY {column} COLLATE NOCASE, id");
+    let mut select = db.prepare_cached(&sql)?;
+    let mut rows = select.query([])?;
+    let mut ranks = HashMap::new();
+    let mut rank = 0;
+    while let Some(row) = rows.next()? {
+        rank += 1;
+        if !row.get::<_, bool>(1)? {
+            ranks.insert(row.get(0)?, rank);
+        }
+    }
+    Ok(ranks)
+}
+
+/// One pass: a row counts for a filter's chips if no other filter holds it back.
+pub fn facets(order: &Order, db: &Connection, query: &ExampleQuery) -> Result<FacetCounts, ProjectError> {
+    let filter = Filter::of(query);
+    let tests = Tests::new(order, db, &filter.0)?;
+    let mut counts = FacetCounts::default();
+    let mut labels = vec![0_u64; order.labels.names.len() + 1];
+    let mut tags = vec![0_u64; order.tags.names.len() + 1];
+    let names = sources(db)?;
+    let mut sources = vec![0_u64; names.len()];
+    let mut countable = IdSet::default();
+    let mut num_countable = 0;
+    for slot in &order.slots {
+        let failed = tests.failed(slot);
+        if failed == 0 {
+            counts.num_matching += 1;
+        }
+        let alone = |facet: Facet| u64::from(failed & !facet.bit() == 0);
+        if !slot.is_set_aside() {
+            counts.splits[slot.split as usize] += alone(Facet::Split);
+        }
+        counts.statuses[slot.status() as usize] += alone(Facet::Status);
+        counts.edited += if slot.is_edited() { alone(Facet::Edited) } else { 0 };
+        if let Some(count) = counts.reviews.get_mut(slot.review as usize) {
+            *count += alone(Facet::Review);
+        }
+        for role in Role::ALL {
+            counts.roles[role as usize] += if slot.roles & role_bit(role) != 0 { alone(Facet::Role) } else { 0 };
+        }
+        labels[slot.label as usize] += alone(Facet::Label);
+        tags[slot.tags as usize] += alone(Facet::Tag);
+        if let Some(count) = sources.get_mut(slot.source as usize) {
+            *count += alone(Facet::Source);
+        }
+        if alone(Facet::Finding) == 1 {
+            num_countable += 1;
+            countable.insert(slot.id);
+        }
+    }
+    counts.labels = named(order.labels.names.iter().map(|name| name.to_string()), &labels);
+    counts.sources = named(names.into_iter().skip(1), &sources);
+    counts.tags = tag_counts(order, &tags);
+    counts.findings = finding_counts(db, &countable, num_countable)?;
+    Ok(counts)
+}
+
+fn named(names: impl Iterator<Item = String>, counts: &[u64]) -> NamedCounts {
+    let nothing = counts.first().copied().unwrap_or_default();
+    let mut by_name: HashMap<String, u64> = HashMap::new();
+    for (name, count) in names.zip(&counts[1..]).filter(|(_, count)| **count > 0) {
+        *by_name.entry(name).or_default() += count;
+    }
+    NamedCounts { something: counts[1..].iter().sum(), nothing, values: most_frequent(by_name) }
+}
+
+fn most_frequent(counts: HashMap<String, u64>) -> Vec<(String, u64)> {
+    let mut values: Vec<_> = counts.into_iter().collect();
+    values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    values
+}
+
+fn tag_counts(order: &Order, lists: &[u64]) -> NamedCounts {
+    let mut by_tag: HashMap<String, u64> = HashMap::new();
+    for (list, count) in order.tags.names.iter().zip(&lists[1..]).filter(|(_, count)| **count > 0) {
+        for tag in tags_of(Some(list)) {
+            *by_tag.entry(tag).or_default() += count;
+        }
+    }
+    NamedCounts { values: most_frequent(by_tag), something: lists[1..].iter().sum(), nothing: lists[0] }
+}
+
+fn finding_counts(db: &Connection, countable: &IdSet, num_countable: u64) -> Result<NamedCounts, ProjectError> {
+    let mut select = db.prepare_cached(&format!("SELECT DISTINCT example, check_name FROM {HOLDING}"))?;
+    let mut by_check: HashMap<String, u64> = HashMap::new();
+    let mut any = IdSet::default();
+    let mut rows = select.query([])?;
+    let mut something = 0;
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        if countable.contains(id) {
+            something += u64::from(any.insert(id));
+            *by_check.entry(row.get(1)?).or_default() += 1;
+        }
+    }
+    Ok(NamedCounts { values: most_frequent(by_check), something, nothing: num_countable - something })
+}
