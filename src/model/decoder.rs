@@ -10,7 +10,7 @@ use super::lora::{Dropout, LoraAdapter};
 use super::{ModelError, ModelSpec, Module, weights};
 use crate::ops::attention::Cached;
 use crate::ops::product::Isa;
-use crate::ops::{self, AttentionShape, FrozenWeight, RopeTable, Segments};
+use crate::ops::{self, AttentionShape, FrozenWeight, RopeTable, Segment, Segments};
 use crate::task::{Task, Unit};
 
 /// A loaded model.
@@ -165,7 +165,7 @@ impl Decoder {
             ops::storage::with_slices([q, k, v], |[q, k, v]| {
                 let mut sequences = Vec::with_capacity(caches.len());
                 let mut rest = &mut out[..];
-                for (rows, cache) in segments.ranges().zip(caches.iter_mut()) {
+                for (Segment { rows, .. }, cache) in segments.iter().zip(caches.iter_mut()) {
                     let (keys, values) = &mut cache.layers[layer];
                     keys.extend_from_slice(&k[rows.start * kv_width..rows.end * kv_width]);
                     values.extend_from_slice(&v[rows.start * kv_width..rows.end * kv_width]);
@@ -180,7 +180,7 @@ impl Decoder {
         for (cache, tokens) in caches.iter_mut().zip(new_tokens) {
             cache.len += tokens.len();
         }
-        let last: Vec<u32> = segments.ranges().map(|rows| rows.end as u32 - 1).collect();
+        let last: Vec<u32> = segments.iter().map(|segment| segment.rows.end as u32 - 1).collect();
         hidden.index_select(&Tensor::new(last, hidden.device())?, 0)
     }
 

@@ -27,5 +27,5 @@ pub use frozen::FrozenWeight;
 pub use linear::{frozen_linear, lora_linear};
 pub use rms_norm::rms_norm;
 pub use rope::{RopeTable, rope};
-pub use segments::Segments;
+pub use segments::{Segment, Segments};
 pub use swiglu::swiglu;

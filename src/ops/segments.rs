@@ -1,39 +1,91 @@
-//! Where each sequence of a flat batch begins.
+//! Where each sequence of a flat batch begins, and which beginnings several of them share.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Sequences that lie back to back in a `[num_tokens, features]` tensor; attention and positions restart at each.
+///
+/// Sequences that begin with the same tokens may share those rows: a causal model computes the same there for all of
+/// them, so once is enough. The shared rows are a segment of their own that stands before those that go on from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Segments(Arc<[usize]>);
+pub struct Segments(Arc<[Segment]>);
+
+/// The rows of one sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Rows of a segment before this one that the sequence begins with; empty if it shares none.
+    pub prefix: Range<usize>,
+    /// The sequence's own rows.
+    pub rows: Range<usize>,
+}
 
 impl Segments {
     /// From each sequence's length; empty sequences take no place.
     pub fn from_lengths(lengths: impl IntoIterator<Item = usize>) -> Self {
-        let mut bounds = vec![0];
+        Self::sharing_prefixes(lengths.into_iter().map(|length| (0, [length])))
+    }
+
+    /// Each group is the length of a shared beginning and the lengths of what follows it.
+    pub fn sharing_prefixes<L: IntoIterator<Item = usize>>(groups: impl IntoIterator<Item = (usize, L)>) -> Self {
+        let mut segments = Vec::new();
         let mut end = 0;
-        for length in lengths.into_iter().filter(|&length| length > 0) {
-            end += length;
-            bounds.push(end);
+        let mut add = |prefix: Range<usize>, length: usize| {
+            let rows = end..end + length;
+            end = rows.end;
+            if length > 0 {
+                segments.push(Segment { prefix, rows: rows.clone() });
+            }
+            rows
+        };
+        for (prefix, lengths) in groups {
+            let prefix = add(0..0, prefix);
+            for length in lengths {
+                add(prefix.clone(), length);
+            }
         }
-        Self(bounds.into())
+        Self(segments.into())
     }
 
     pub fn num_tokens(&self) -> usize {
-        self.0.last().copied().unwrap_or(0)
+        self.0.last().map_or(0, |segment| segment.rows.end)
     }
 
     pub fn num_segments(&self) -> usize {
-        self.0.len() - 1
+        self.0.len()
     }
 
-    /// The rows of each sequence.
-    pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> + '_ {
-        self.0.windows(2).map(|pair| pair[0]..pair[1])
+    pub fn iter(&self) -> std::slice::Iter<'_, Segment> {
+        self.0.iter()
     }
 
-    /// Each token's place in its own sequence.
+    /// Each token's place in its sequence.
     pub fn positions(&self) -> Vec<usize> {
-        self.ranges().flat_map(|range| 0..range.len()).collect()
+        self.iter().flat_map(|segment| segment.prefix.len()..segment.len()).collect()
+    }
+}
+
+impl Segment {
+    /// Tokens of the sequence, with those that it shares.
+    pub fn len(&self) -> usize {
+        self.prefix.len() + self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_go_on_after_a_shared_beginning() {
+        let segments = Segments::sharing_prefixes([(2, vec![1, 3]), (0, vec![0, 2])]);
+        assert_eq!(segments.positions(), [0, 1, 2, 2, 3, 4, 0, 1]);
+        assert_eq!(segments.num_tokens(), 8);
+        assert_eq!(segments.iter().nth(2), Some(&Segment { prefix: 0..2, rows: 3..6 }));
+        assert_eq!(Segments::from_lengths([0, 3]).positions(), [0, 1, 2]);
+        assert_eq!(Segments::from_lengths([]).num_tokens(), 0);
     }
 }

@@ -9,37 +9,111 @@ use crate::model::Supervised;
 use crate::ops::Segments;
 use crate::recipe::Training;
 
+/// A shorter beginning costs more to share than to compute.
+const MIN_SHARED: usize = 8;
+
 /// What goes through the model at once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// `[num_tokens]`
+    /// `[num_rows]`
     pub ids: Vec<u32>,
     pub segments: Segments,
     /// The rows whose next token counts.
     pub rows: Vec<u32>,
     /// The token after each of those rows.
     pub targets: Vec<u32>,
+    /// Of the sequences in full.
+    pub num_tokens: usize,
 }
 
 impl Batch {
+    /// Every token in a row of its own.
     pub fn new<'a>(samples: impl IntoIterator<Item = &'a Rendered>) -> Self {
-        let (mut ids, mut lengths, mut rows, mut targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for sample in samples {
-            let start = ids.len();
-            for (i, _) in sample.is_trained.iter().enumerate().filter(|(i, trained)| **trained && *i > 0) {
-                rows.push((start + i - 1) as u32);
-                targets.push(sample.ids[i]);
-            }
-            ids.extend_from_slice(&sample.ids);
-            lengths.push(sample.ids.len());
+        let samples: Vec<_> = samples.into_iter().collect();
+        let groups: Vec<_> = samples.iter().map(|sample| (0, vec![(*sample, &sample.ids[..])])).collect();
+        Self::of(&groups, &samples)
+    }
+
+    /// With the same loss and gradients in fewer rows: a beginning that several sequences share, such as a system
+    /// message, has its rows once, and what comes after the last token that counts has none.
+    pub fn compact<'a>(samples: impl IntoIterator<Item = &'a Rendered>) -> Self {
+        let samples: Vec<_> = samples.into_iter().collect();
+        let needed = |sample: &'a Rendered| {
+            let last = sample.is_trained.iter().rposition(|trained| *trained).unwrap_or(0);
+            (sample, &sample.ids[..last])
+        };
+        let mut sequences: Vec<_> = samples.iter().map(|sample| needed(sample)).collect();
+        sequences.sort_by(|a, b| a.1.cmp(b.1));
+        let beginnings: Vec<_> = sequences.iter().map(|(_, ids)| *ids).collect();
+        let mut rest = &sequences[..];
+        let mut groups = Vec::new();
+        for (size, shared) in groups_by_beginning(&beginnings) {
+            let (group, others) = rest.split_at(size);
+            groups.push((shared, group.to_vec()));
+            rest = others;
         }
-        Self { ids, segments: Segments::from_lengths(lengths), rows, targets }
+        Self::of(&groups, &samples)
+    }
+
+    /// From sequences that share so many tokens at their beginning.
+    fn of(groups: &[(usize, Vec<(&Rendered, &[u32])>)], samples: &[&Rendered]) -> Self {
+        let (mut ids, mut rows, mut targets) = (Vec::new(), Vec::new(), Vec::new());
+        for (shared, sequences) in groups {
+            let first = ids.len();
+            ids.extend(sequences.iter().take(1).flat_map(|(_, ids)| &ids[..*shared]));
+            for (sample, used) in sequences {
+                let start = ids.len();
+                ids.extend_from_slice(&used[*shared..]);
+                let row_of = |token: usize| if token < *shared { first + token } else { start + token - shared };
+                for (i, _) in sample.is_trained.iter().enumerate().skip(1).filter(|(_, trained)| **trained) {
+                    rows.push(row_of(i - 1) as u32);
+                    targets.push(sample.ids[i]);
+                }
+            }
+        }
+        let own = |(shared, sequences): &(usize, Vec<(&Rendered, &[u32])>)| {
+            (*shared, sequences.iter().map(|(_, ids)| ids.len() - shared).collect::<Vec<_>>())
+        };
+        let segments = Segments::sharing_prefixes(groups.iter().map(own));
+        Self { ids, segments, rows, targets, num_tokens: samples.iter().map(|sample| sample.ids.len()).sum() }
     }
 
     /// As the model takes it.
     pub fn supervised(&self) -> Supervised<'_> {
         Supervised { ids: &self.ids, segments: &self.segments, rows: &self.rows, targets: &self.targets }
     }
+}
+
+/// Cuts sorted sequences into groups whose common beginnings save the most rows: the size of each group and the length
+/// of what its sequences share.
+fn groups_by_beginning(sorted: &[&[u32]]) -> Vec<(usize, usize)> {
+    let common = |a: &[u32], b: &[u32]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    // Rows saved in the first `end` sequences at best, and where the last group of that cut begins.
+    let mut best = vec![(0, 0, 0)];
+    for end in 1..=sorted.len() {
+        let (mut shared, mut choice) = (0, (best[end - 1].0, end - 1, 0));
+        for start in (0..end - 1).rev() {
+            let next = common(sorted[start], sorted[start + 1]);
+            shared = if start + 2 == end { next } else { next.min(shared) };
+            if shared < MIN_SHARED {
+                break;
+            }
+            let saved = best[start].0 + (end - start - 1) * shared;
+            if saved > choice.0 {
+                choice = (saved, start, shared);
+            }
+        }
+        best.push(choice);
+    }
+    let mut groups = Vec::new();
+    let mut end = sorted.len();
+    while end > 0 {
+        let (_, start, shared) = best[end];
+        groups.push((end - start, shared));
+        end = start;
+    }
+    groups.reverse();
+    groups
 }
 
 /// The order in which a run goes through its examples: the same for the same recipe, and known for any step without
@@ -190,5 +264,53 @@ mod tests {
         let b = Rendered { ids: vec![4, 5], is_trained: vec![true, true], num_cut: 0 };
         let batch = Batch::new([&a, &b]);
         assert_eq!((batch.rows, batch.targets), (vec![1, 3], vec![3, 5]));
+    }
+
+    /// Sequences of few different tokens, so that many begin alike.
+    fn samples() -> impl Strategy<Value = Vec<Rendered>> {
+        let token = (0u32..3, any::<bool>());
+        let tail = prop::collection::vec(token, 1..30);
+        prop::collection::vec((0usize..25, tail), 1..12).prop_map(|tails| {
+            let rendered = |(shared, tail): (usize, Vec<(u32, bool)>)| {
+                let head = std::iter::repeat_n((7, false), shared);
+                let (ids, is_trained) = head.chain(tail).unzip();
+                Rendered { ids, is_trained, num_cut: 0 }
+            };
+            tails.into_iter().map(rendered).collect()
+        })
+    }
+
+    /// What each supervised row sees, itself included, and what comes next.
+    fn seen(batch: &Batch) -> Vec<(Vec<u32>, u32)> {
+        let sees = |row: usize| {
+            let segment = batch.segments.iter().find(|segment| segment.rows.contains(&row)).unwrap();
+            [&batch.ids[segment.prefix.clone()], &batch.ids[segment.rows.start..=row]].concat()
+        };
+        let mut seen: Vec<_> =
+            batch.rows.iter().zip(&batch.targets).map(|(row, target)| (sees(*row as usize), *target)).collect();
+        seen.sort();
+        seen
+    }
+
+    proptest! {
+        #[test]
+        fn a_compact_batch_predicts_the_same_from_the_same(samples in samples()) {
+            let (whole, compact) = (Batch::new(&samples), Batch::compact(&samples));
+            prop_assert_eq!(seen(&whole), seen(&compact));
+            prop_assert_eq!(compact.segments.num_tokens(), compact.ids.len());
+            prop_assert!(compact.ids.len() <= whole.ids.len());
+            prop_assert_eq!(whole.num_tokens, compact.num_tokens);
+        }
+    }
+
+    #[test]
+    fn what_sequences_share_has_its_rows_once() {
+        let sample = |shared: u32, tail: u32| Rendered {
+            ids: (0..20).map(|i| 100 * shared + i).chain([tail, 9]).collect(),
+            is_trained: [[false; 21].as_slice(), &[true]].concat(),
+            num_cut: 0,
+        };
+        let batch = Batch::compact(&[sample(1, 1), sample(2, 2), sample(1, 3), sample(2, 4), sample(3, 5)]);
+        assert_eq!((batch.num_tokens, batch.ids.len()), (110, 22 + 22 + 21));
     }
 }

@@ -52,7 +52,7 @@ pub fn mean_loss(
             tokens <= EVAL_TOKENS
         });
         let (now, later) = rest.split_at(fits.count().max(1));
-        let batch = Batch::new(now.iter().copied());
+        let batch = Batch::compact(now.iter().copied());
         sum += pass.loss(decoder, batch.supervised())?;
         num_tokens += batch.targets.len();
         done += now.len();

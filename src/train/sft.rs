@@ -212,20 +212,25 @@ impl Run<'_> {
     /// The loss and gradient of one optimizer step over its micro-batches; `None` when the run is to stop.
     fn accumulate(&mut self) -> Result<Option<StepSums>, TrainError> {
         let micro_batches = self.order.step(self.state.step);
-        let batches: Vec<Batch> =
-            micro_batches.iter().map(|rows| Batch::new(rows.iter().map(|&i| &self.train[i]))).collect();
+        let has_dropout = self.adapter.config.lora_dropout > 0.0;
+        let batch_of = |rows: &Vec<usize>| {
+            let samples = rows.iter().map(|&i| &self.train[i]);
+            // Dropout makes rows of the same tokens differ.
+            if has_dropout { Batch::new(samples) } else { Batch::compact(samples) }
+        };
+        let batches: Vec<Batch> = micro_batches.iter().map(batch_of).collect();
         // The whole step's supervised tokens, so that batch 8 × 1, 4 × 2 and packing agree.
         let num_supervised_tokens: usize = batches.iter().map(|b| b.targets.len()).sum();
         self.gradients.clear();
         let mut step =
-            StepSums { loss: 0.0, num_tokens: batches.iter().map(|b| b.ids.len()).sum(), num_supervised_tokens };
+            StepSums { loss: 0.0, num_tokens: batches.iter().map(|b| b.num_tokens).sum(), num_supervised_tokens };
         self.pass.set_adapter(self.decoder, self.adapter)?;
         let weight = 1.0 / num_supervised_tokens.max(1) as f64;
         for (i, batch) in batches.iter().enumerate() {
             if !self.may_go_on() {
                 return Ok(None);
             }
-            if self.adapter.config.lora_dropout > 0.0 {
+            if has_dropout {
                 step.loss += self.add_with_dropout(i, batch, weight)?;
                 continue;
             }

@@ -9,6 +9,8 @@ use tunewright::model::{Adaptation, Decoder, GradientPass, KvCache, ProductType,
 use tunewright::ops::Segments;
 use tunewright::ops::product::Isa;
 use tunewright::task::Unwatched;
+use tunewright::train::batch::Batch;
+use tunewright::train::render::Rendered;
 
 use crate::fixtures::fixture;
 
@@ -152,6 +154,53 @@ fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set(
                 assert!((loss - expected).abs() <= 1e-2, "{what}, bf16: {loss} for {expected}");
                 let (off, name) = golden.worst_gradient(&gradients);
                 assert!(off <= 8e-2, "{what}, bf16: gradient of {name} is off by {off}");
+            }
+        }
+    }
+}
+
+/// Rows that sequences share are computed once; nothing else may change.
+#[test]
+fn sequences_with_a_common_beginning_give_the_same_loss_and_gradients() {
+    let golden = Golden::load("llama");
+    let vocab_size = golden.decoder.spec().vocab_size as u32;
+    let sample = |beginning: u32, shared: u32, own: u32, num_trained: usize| {
+        let ids: Vec<u32> = (0..shared)
+            .map(|i| (beginning + 5 * i) % vocab_size)
+            .chain((0..own).map(|i| (own + i) % vocab_size))
+            .collect();
+        let mut is_trained = vec![false; ids.len()];
+        // One token after the last that counts.
+        let end = ids.len() - 1;
+        is_trained[end - num_trained..end].fill(true);
+        Rendered { ids, is_trained, num_cut: 0 }
+    };
+    let samples =
+        [sample(3, 20, 4, 2), sample(3, 20, 9, 12), sample(3, 12, 3, 1), sample(8, 15, 5, 3), sample(8, 15, 70, 9)];
+    let (whole, compact) = (Batch::new(&samples), Batch::compact(&samples));
+    assert!(compact.ids.len() + 40 < whole.ids.len());
+    for (isa, product, tolerance) in
+        Isa::available().into_iter().flat_map(|isa| [(isa, ProductType::F32, 2e-4), (isa, ProductType::Bf16, 5e-2)])
+    {
+        for checkpointing in [false, true] {
+            let mut pass = GradientPass::on(isa, product, checkpointing);
+            pass.set_adapter(&golden.decoder, &golden.adapter).unwrap();
+            let mut run = |batch: &Batch| {
+                let vars = golden.adapter.named_vars();
+                let mut gradients: Vec<_> = vars.iter().map(|(_, var)| vec![0.0f32; var.elem_count()]).collect();
+                let loss = pass.add_gradients(&golden.decoder, batch.supervised(), 1.0, &mut gradients).unwrap();
+                (loss, gradients)
+            };
+            let ((loss, gradients), (expected_loss, expected)) = (run(&compact), run(&whole));
+            let what = format!("{}, {}", isa.name(), product.name());
+            assert!(
+                (loss / expected_loss - 1.0).abs() < f64::from(tolerance) / 10.0,
+                "{what}: {loss}, {expected_loss}"
+            );
+            for (found, expected) in gradients.iter().zip(&expected) {
+                let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0f32, |a, b| a.max(b.abs()));
+                let off = largest(&mut found.iter().zip(expected).map(|(a, b)| a - b));
+                assert!(off <= tolerance * largest(&mut expected.iter().copied()), "{what}: {off}");
             }
         }
     }

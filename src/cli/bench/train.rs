@@ -72,7 +72,7 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
     let (mut optimizer, mut gradients) = (AdamW::new(&training, &vars), Gradients::zeros(&vars));
     let mut pass = GradientPass::new(product, args.checkpointing);
     let (mut losses, mut step_secs, mut first_step) = (Vec::new(), Vec::new(), None);
-    let (mut flops, mut product_secs, mut num_tokens) = (0.0, 0.0, 0);
+    let (mut flops, mut product_secs, mut num_tokens, mut num_rows) = (0.0, 0.0, 0, 0);
     let mut phases = [0.0; 5];
     for step in 0..args.steps.max(2) {
         interrupt.check()?;
@@ -100,7 +100,8 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
         let (after, done) = (clock::spent(), pass.phases());
         flops += after.flops - before.flops;
         product_secs += after.secs - before.secs;
-        num_tokens += batch.ids.len();
+        num_tokens += batch.num_tokens;
+        num_rows += batch.ids.len();
         for (sum, secs) in phases.iter_mut().zip([
             packed,
             done.forward - passed.forward,
@@ -117,6 +118,8 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
     let [packing, forward, head, backward, optimizer] = phases.map(|secs| secs / num_steps);
     args.common.print(json!({
         "tokens_per_sec": num_tokens as f64 / total,
+        // Less than one where sequences share their beginning.
+        "rows_per_token": num_rows as f64 / num_tokens.max(1) as f64,
         "step_secs": median(step_secs),
         "phase_secs": {
             "pack_adapter": packing, "forward": forward, "head_and_loss": head, "backward": backward,
@@ -160,7 +163,7 @@ fn batches(args: &TrainBench, vocab_size: usize) -> Result<Vec<Batch>, Ended> {
             vec![(0..args.batch).map(|_| row()).collect::<Vec<_>>()]
         }
     };
-    let batches: Vec<Batch> = rows.iter().map(|rows: &Vec<Rendered>| Batch::new(rows)).collect();
+    let batches: Vec<Batch> = rows.iter().map(|rows: &Vec<Rendered>| Batch::compact(rows)).collect();
     match batches.iter().all(|batch| !batch.targets.is_empty()) && !batches.is_empty() {
         true => Ok(batches),
         false => Err(Ended::failed("There is nothing to train: give batches with trained tokens.")),

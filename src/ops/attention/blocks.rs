@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use rayon::prelude::*;
 
 use super::{AttentionShape, Segments};
+use crate::ops::Segment;
 use crate::ops::product::{Isa, Left, Right, Shared, Target, multiply_tile_by_tile, transpose_for_tiles};
 use crate::ops::simd::{dot, exp_all, max, vectorized};
 
@@ -81,6 +82,9 @@ struct Scratch {
     values: Vec<f32>,
     scores: Vec<f32>,
     grads: Vec<f32>,
+    /// Keys and values of a sequence that shares its beginning, in one piece, and their gradients.
+    joined: [Vec<f32>; 2],
+    d_joined: [Vec<f32>; 2],
 }
 
 /// `out` is `[num_tokens, num_heads · head_dim]`, `log_sums` `[num_tokens, num_heads]`.
@@ -97,15 +101,20 @@ pub fn attend(
     assert!(out.len() >= n * shape.q_width() && log_sums.len() >= n * shape.num_heads);
     let (out, log_sums) = (Shared(out.as_mut_ptr()), Shared(log_sums.as_mut_ptr()));
     let tasks: Vec<_> = segments
-        .ranges()
-        .flat_map(|rows| (0..shape.num_kv_heads).map(move |kv_head| (rows.clone(), kv_head)))
-        .flat_map(|(rows, kv_head)| (0..rows.len()).step_by(BLOCK).map(move |start| (rows.clone(), kv_head, start)))
+        .iter()
+        .flat_map(|segment| (0..shape.num_kv_heads).map(move |kv_head| (segment, kv_head)))
+        .flat_map(|(segment, head)| (0..segment.rows.len()).step_by(BLOCK).map(move |start| (segment, head, start)))
         .collect();
-    tasks.into_par_iter().with_max_len(1).for_each_init(Scratch::default, |scratch, (rows, kv_head, start)| {
-        let end = (start + BLOCK).min(rows.len());
-        let num = end - start;
+    tasks.into_par_iter().with_max_len(1).for_each_init(Scratch::default, |scratch, (segment, kv_head, start)| {
+        let rows = &segment.rows;
+        let num = BLOCK.min(rows.len() - start);
+        // Tokens of the sequence before this block, and with it.
+        let before = segment.prefix.len() + start;
+        let end = before + num;
         let column = kv_head * dim;
-        let keys = inputs.k.right(rows.start, column);
+        let [joined_k, joined_v] = &mut scratch.joined;
+        let keys = inputs.k.joined(segment, end, column, dim, joined_k);
+        let values = inputs.v.joined(segment, end, column, dim, joined_v);
         transpose_for_tiles(isa, keys, end, dim, &mut scratch.keys);
         let stride = score_stride(end);
         scratch.scores.resize(BLOCK * stride, 0.0);
@@ -116,17 +125,16 @@ pub fn attend(
             // SAFETY: `scores` holds `num` rows, `stride` apart, and is this task's own.
             unsafe { multiply_tile_by_tile(isa, num, end, dim, queries, Right::Tiles(&scratch.keys), target) };
             for (row, scores) in scores.chunks_mut(stride).enumerate() {
-                let log_sum = softmax(isa, scores, start + row + 1, shape.scale);
+                let log_sum = softmax(isa, scores, before + row + 1, shape.scale);
                 // SAFETY: the length was asserted; this token and head belong to this task.
                 unsafe { *log_sums.get().add((rows.start + start + row) * shape.num_heads + head) = log_sum };
             }
             let weights = Left { values: scores, row_stride: stride, depth_stride: 1 };
-            let values = Right::Rows(inputs.v.right(rows.start, column));
             // SAFETY: these rows and the columns of this head lie inside `out` (asserted) and belong to this task.
             unsafe {
                 let c = out.get().add((rows.start + start) * shape.q_width() + head * dim);
                 let target = Target { c, stride: shape.q_width(), accumulate: false, alpha: 1.0 };
-                multiply_tile_by_tile(isa, num, dim, end, weights, values, target);
+                multiply_tile_by_tile(isa, num, dim, end, weights, Right::Rows(values), target);
             }
         }
     });
@@ -147,17 +155,48 @@ pub fn attend_back(
     assert!(forward.log_sums.len() >= n * shape.num_heads);
     let places = gradients.places;
     assert!(gradients.num_tokens >= n, "gradients of fewer tokens");
-    let tasks: Vec<_> = segments
-        .ranges()
-        .flat_map(|rows| (0..shape.num_kv_heads).map(move |kv_head| (rows.clone(), kv_head)))
+    // Several sequences add to the gradients of a beginning that they share: each writes down its part.
+    let part_width = 2 * shape.kv_width();
+    let mut end = 0;
+    let parts: Vec<_> = segments
+        .iter()
+        .map(|segment| {
+            let start = end;
+            end += segment.prefix.len() * part_width;
+            start
+        })
         .collect();
-    tasks.into_par_iter().with_max_len(1).for_each_init(Scratch::default, |scratch, (rows, kv_head)| {
-        let task = BackTask { isa, shape, forward, grad, places, rows, kv_head };
-        task.run(scratch);
+    let mut shared = vec![0.0; end];
+    let place = Shared(shared.as_mut_ptr());
+    let tasks: Vec<_> = segments
+        .iter()
+        .zip(&parts)
+        .flat_map(|(segment, part)| (0..shape.num_kv_heads).map(move |kv_head| (segment, *part, kv_head)))
+        .collect();
+    tasks.into_par_iter().with_max_len(1).for_each_init(Scratch::default, |scratch, (segment, part, kv_head)| {
+        BackTask { isa, shape, forward, grad, places, segment, kv_head }.run(scratch);
+        for (i, d_joined) in scratch.d_joined.iter().enumerate() {
+            let rows = d_joined.chunks_exact(shape.head_dim).take(segment.prefix.len());
+            for (row, values) in rows.enumerate() {
+                let at = part + row * part_width + i * shape.kv_width() + kv_head * shape.head_dim;
+                // SAFETY: `shared` has a row of `part_width` for each token of this prefix from `part` on; this head's
+                // columns in it belong to this task.
+                unsafe { std::slice::from_raw_parts_mut(place.get().add(at), shape.head_dim) }.copy_from_slice(values);
+            }
+        }
     });
+    for (segment, part) in segments.iter().zip(parts) {
+        for (token, part) in segment.prefix.clone().zip(shared[part..].chunks_exact(part_width)) {
+            for ((place, stride), part) in places[1..].iter().zip(part.chunks_exact(shape.kv_width())) {
+                // SAFETY: this token's row lies inside the gradients (asserted); all tasks have ended.
+                let sum = unsafe { std::slice::from_raw_parts_mut(place.get().add(token * stride), part.len()) };
+                sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+            }
+        }
+    }
 }
 
-/// The gradients of one kv head of one segment.
+/// The gradients of one kv head of one sequence.
 struct BackTask<'a> {
     isa: Isa,
     shape: AttentionShape,
@@ -165,75 +204,108 @@ struct BackTask<'a> {
     grad: &'a [f32],
     /// Of dq, dk and dv with their strides.
     places: [(Shared<f32>, usize); 3],
-    rows: std::ops::Range<usize>,
+    segment: &'a Segment,
     kv_head: usize,
 }
 
 impl BackTask<'_> {
+    /// Those of a shared beginning's keys and values are left in the scratch.
     fn run(&self, scratch: &mut Scratch) {
-        let Self { isa, shape, forward, rows, .. } = self;
-        let (len, dim, column) = (rows.len(), shape.head_dim, self.kv_head * shape.head_dim);
-        transpose_for_tiles(*isa, forward.inputs.k.right(rows.start, column), len, dim, &mut scratch.keys);
-        transpose_for_tiles(*isa, forward.inputs.v.right(rows.start, column), len, dim, &mut scratch.values);
-        scratch.scores.resize(BLOCK * score_stride(len), 0.0);
-        scratch.grads.resize(BLOCK * score_stride(len), 0.0);
+        let Self { isa, shape, segment, .. } = *self;
+        let Inputs { k, v, .. } = self.forward.inputs;
+        let (len, dim, column) = (segment.len(), shape.head_dim, self.kv_head * shape.head_dim);
+        let Scratch { keys, values, scores, grads, joined: [joined_k, joined_v], d_joined } = scratch;
+        let k = k.joined(segment, len, column, dim, joined_k);
+        transpose_for_tiles(isa, k, len, dim, keys);
+        transpose_for_tiles(isa, v.joined(segment, len, column, dim, joined_v), len, dim, values);
+        scores.resize(BLOCK * score_stride(len), 0.0);
+        grads.resize(BLOCK * score_stride(len), 0.0);
+        let (rows, [_, d_keys, d_values]) = (&segment.rows, self.places);
+        let is_joined = !segment.prefix.is_empty();
+        let targets = [d_keys, d_values].into_iter().zip(d_joined.iter_mut()).map(|((place, stride), d_joined)| {
+            d_joined.resize(if is_joined { len * dim } else { 0 }, 0.0);
+            match is_joined {
+                true => (Shared(d_joined.as_mut_ptr()), dim),
+                false => (Shared(place.get().wrapping_add(rows.start * stride + column)), stride),
+            }
+        });
+        let targets: Vec<_> = targets.collect();
         let group = shape.group();
         // From the last block on: it reaches all keys, so that the first product overwrites and the others add.
-        for (i, start) in (0..len).step_by(BLOCK).rev().enumerate() {
+        for (i, start) in (0..rows.len()).step_by(BLOCK).rev().enumerate() {
             for head in self.kv_head * group..(self.kv_head + 1) * group {
                 let is_first = i == 0 && head == self.kv_head * group;
-                self.block(scratch, start, head, !is_first);
+                let block = Block { start, head, keys: k, key_tiles: keys, value_tiles: values, accumulate: !is_first };
+                self.block(block, scores, grads, &targets);
+            }
+        }
+        if !is_joined {
+            return;
+        }
+        for ((place, stride), d_joined) in [d_keys, d_values].into_iter().zip(d_joined) {
+            for (row, values) in rows.clone().zip(d_joined.chunks_exact(dim).skip(segment.prefix.len())) {
+                // SAFETY: the rows of this segment and the columns of this head lie inside the gradients (asserted by
+                // `attend_back`) and belong to this task.
+                let to = unsafe { std::slice::from_raw_parts_mut(place.get().add(row * stride + column), dim) };
+                to.copy_from_slice(values);
             }
         }
     }
 
-    /// The part of one head's block of queries.
-    fn block(&self, scratch: &mut Scratch, start: usize, head: usize, accumulate: bool) {
-        let Self { isa, shape, forward, rows, .. } = self;
-        let (isa, dim, column) = (*isa, shape.head_dim, self.kv_head * shape.head_dim);
-        let end = (start + BLOCK).min(rows.len());
-        let (num, first, stride) = (end - start, rows.start + start, score_stride(end));
-        let width = shape.q_width();
+    /// The part of one head's block of queries; `targets` are the first rows of dk and dv of this sequence and head.
+    fn block(&self, block: Block<'_>, scores: &mut [f32], grads: &mut [f32], targets: &[(Shared<f32>, usize)]) {
+        let Self { isa, shape, forward, segment, .. } = *self;
+        let Block { start, head, accumulate, .. } = block;
+        let (dim, rows) = (shape.head_dim, &segment.rows);
+        let (num, before) = (BLOCK.min(rows.len() - start), segment.prefix.len() + start);
+        let (end, first) = (before + num, rows.start + start);
+        let (width, stride) = (shape.q_width(), score_stride(end));
         let queries = forward.inputs.q.left(first, head * dim);
         let d_out = Heads { values: self.grad, stride: width };
-        let scores = &mut scratch.scores[..num * stride];
-        let grads = &mut scratch.grads[..num * stride];
+        let (scores, grads) = (&mut scores[..num * stride], &mut grads[..num * stride]);
         // SAFETY: both buffers hold `num` rows, `stride` apart, and are this task's own.
         unsafe {
-            let keys = Right::Tiles(&scratch.keys);
+            let (keys, values) = (Right::Tiles(block.key_tiles), Right::Tiles(block.value_tiles));
             multiply_tile_by_tile(isa, num, end, dim, queries, keys, Target::of(scores, stride));
-            let values = Right::Tiles(&scratch.values);
             multiply_tile_by_tile(isa, num, end, dim, d_out.left(first, head * dim), values, Target::of(grads, stride));
         }
         for (row, (scores, grads)) in scores.chunks_mut(stride).zip(grads.chunks_mut(stride)).enumerate() {
             let at = (first + row) * width + head * dim;
             let shared = dot_product(isa, &self.grad[at..at + dim], &forward.out[at..at + dim]);
             let log_sum = forward.log_sums[(first + row) * shape.num_heads + head];
-            score_gradients(isa, scores, grads, start + row + 1, shape.scale, log_sum, shared);
+            score_gradients(isa, scores, grads, before + row + 1, shape.scale, log_sum, shared);
         }
         let weights = Left { values: scores, row_stride: 1, depth_stride: stride };
         let grads_t = Left { values: grads, row_stride: 1, depth_stride: stride };
         let grads = Left { values: grads, row_stride: stride, depth_stride: 1 };
-        let [(dq, dq_stride), (dk, dk_stride), (dv, dv_stride)] = self.places;
+        let (dq, dq_stride) = self.places[0];
         // SAFETY: the rows of this segment and the columns of these heads lie inside the gradients (asserted by
-        // `attend_back`) and belong to this task.
+        // `attend_back`) and belong to this task, as do buffers of its own.
         unsafe {
-            let target = |place: Shared<f32>, stride: usize, row: usize, column: usize, accumulate| Target {
-                c: place.get().add(row * stride + column),
-                stride,
-                accumulate,
-                alpha: 1.0,
-            };
-            let keys = Right::Rows(forward.inputs.k.right(rows.start, column));
-            let to_q = target(dq, dq_stride, first, head * dim, false);
-            multiply_tile_by_tile(isa, num, dim, end, grads, keys, to_q);
-            let to_k = target(dk, dk_stride, rows.start, column, accumulate);
-            let right = Right::Rows(forward.inputs.q.right(first, head * dim));
-            multiply_tile_by_tile(isa, end, dim, num, grads_t, right, to_k);
-            let to_v = target(dv, dv_stride, rows.start, column, accumulate);
-            multiply_tile_by_tile(isa, end, dim, num, weights, Right::Rows(d_out.right(first, head * dim)), to_v);
+            let target = |c: *mut f32, stride, accumulate| Target { c, stride, accumulate, alpha: 1.0 };
+            let to_q = target(dq.get().add(first * dq_stride + head * dim), dq_stride, false);
+            multiply_tile_by_tile(isa, num, dim, end, grads, Right::Rows(block.keys), to_q);
+            let queries = forward.inputs.q.right(first, head * dim);
+            for ((place, stride), (left, right)) in
+                targets.iter().zip([(grads_t, queries), (weights, d_out.right(first, head * dim))])
+            {
+                let to = target(place.get(), *stride, accumulate);
+                multiply_tile_by_tile(isa, end, dim, num, left, Right::Rows(right), to);
+            }
         }
     }
+}
+
+/// A block of queries of one head, and what all blocks of its sequence share.
+struct Block<'a> {
+    /// Its first row among the sequence's own.
+    start: usize,
+    head: usize,
+    keys: (&'a [f32], usize),
+    key_tiles: &'a [f32],
+    value_tiles: &'a [f32],
+    /// Whether dk and dv hold sums already.
+    accumulate: bool,
 }
 
 impl<'a> Heads<'a> {
@@ -243,6 +315,28 @@ impl<'a> Heads<'a> {
 
     fn right(&self, row: usize, column: usize) -> (&'a [f32], usize) {
         (&self.values[row * self.stride + column..], self.stride)
+    }
+
+    /// The first `end` rows of a sequence: where they lie, or copied to `room` where its beginning is elsewhere.
+    fn joined<'b>(
+        &self,
+        segment: &Segment,
+        end: usize,
+        column: usize,
+        dim: usize,
+        room: &'b mut Vec<f32>,
+    ) -> (&'b [f32], usize)
+    where
+        'a: 'b,
+    {
+        if segment.prefix.is_empty() {
+            return self.right(segment.rows.start, column);
+        }
+        room.clear();
+        for row in segment.prefix.clone().chain(segment.rows.clone()).take(end) {
+            room.extend_from_slice(&self.values[row * self.stride + column..][..dim]);
+        }
+        (room, dim)
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
 
-use super::Segments;
 use super::product::Isa;
+use super::{Segment, Segments};
 pub use blocks::{Forward, Gradients, Heads, Inputs, attend, attend_back};
 pub use cached::{Cached, cached_attention};
 
@@ -67,24 +67,30 @@ pub fn causal_attention_plain(
     segments: &Segments,
 ) -> Result<Tensor> {
     let mut outputs = Vec::with_capacity(segments.num_segments());
-    for rows in segments.ranges() {
-        let len = rows.len();
-        // [heads, len, head_dim], with each kv head repeated for its group
-        let heads = |x: &Tensor, count: usize| -> Result<Tensor> {
-            let x = x.narrow(0, rows.start, len)?.reshape((len, count, shape.head_dim))?.transpose(0, 1)?;
-            let repeats = shape.num_heads / count;
+    for Segment { prefix, rows } in segments.iter() {
+        let (len, num_before) = (prefix.len() + rows.len(), prefix.len());
+        // [heads, tokens, head_dim], with each kv head repeated for its group
+        let heads = |x: Tensor, count: usize| -> Result<Tensor> {
+            let tokens = x.dim(0)?;
+            let x = x.reshape((tokens, count, shape.head_dim))?.transpose(0, 1)?;
             x.unsqueeze(1)?
-                .expand((count, repeats, len, shape.head_dim))?
-                .reshape((shape.num_heads, len, shape.head_dim))?
+                .expand((count, shape.num_heads / count, tokens, shape.head_dim))?
+                .reshape((shape.num_heads, tokens, shape.head_dim))?
                 .contiguous()
         };
-        let (q, k, v) = (heads(q, shape.num_heads)?, heads(k, shape.num_kv_heads)?, heads(v, shape.num_kv_heads)?);
+        let all = |x: &Tensor| {
+            let own = x.narrow(0, rows.start, rows.len())?;
+            if num_before == 0 { Ok(own) } else { Tensor::cat(&[x.narrow(0, prefix.start, num_before)?, own], 0) }
+        };
+        let q = heads(q.narrow(0, rows.start, rows.len())?, shape.num_heads)?;
+        let (k, v) = (heads(all(k)?, shape.num_kv_heads)?, heads(all(v)?, shape.num_kv_heads)?);
         let scores = (q.matmul(&k.t()?)? * f64::from(shape.scale))?;
+        let is_future = |i: usize| i % len > num_before + i / len;
         let future: Vec<f32> =
-            (0..len * len).map(|i| if i % len > i / len { f32::NEG_INFINITY } else { 0.0 }).collect();
-        let mask = Tensor::from_vec(future, (1, len, len), q.device())?.to_dtype(DType::F32)?;
+            (0..rows.len() * len).map(|i| if is_future(i) { f32::NEG_INFINITY } else { 0.0 }).collect();
+        let mask = Tensor::from_vec(future, (1, rows.len(), len), q.device())?.to_dtype(DType::F32)?;
         let weights = candle_nn::ops::softmax(&scores.broadcast_add(&mask)?, D::Minus1)?;
-        outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((len, shape.q_width()))?);
+        outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((rows.len(), shape.q_width()))?);
     }
     Tensor::cat(&outputs, 0)
 }
@@ -165,15 +171,17 @@ mod tests {
 
     #[test]
     fn agrees_with_its_twin_and_with_finite_differences() {
-        for (num_heads, num_kv_heads, head_dim, lengths) in [
-            (1, 1, 2, vec![1]),
-            (4, 2, 8, vec![5, 1, 7]),
-            (3, 1, 4, vec![9]),
-            (2, 2, 3, vec![2, 2]),
-            (2, 1, 6, vec![3, 150]),
+        for (num_heads, num_kv_heads, head_dim, groups) in [
+            (1, 1, 2, vec![(0, vec![1])]),
+            (4, 2, 8, vec![(0, vec![5, 1, 7])]),
+            (3, 1, 4, vec![(0, vec![9])]),
+            (2, 2, 3, vec![(0, vec![2, 2])]),
+            (2, 1, 6, vec![(0, vec![3, 150])]),
+            (4, 2, 8, vec![(3, vec![5, 1, 7]), (0, vec![4]), (1, vec![1, 2])]),
+            (2, 1, 6, vec![(70, vec![80, 1])]),
         ] {
             let shape = AttentionShape { num_heads, num_kv_heads, head_dim, scale: 0.6 };
-            let segments = Segments::from_lengths(lengths);
+            let segments = Segments::sharing_prefixes(groups);
             let [q, k, v] = inputs(segments.num_tokens(), shape);
             assert_same_gradients(
                 &[&q, &k, &v],
@@ -187,7 +195,7 @@ mod tests {
     #[test]
     fn every_instruction_set_gives_the_same_in_rows_of_their_own_and_side_by_side() {
         let shape = AttentionShape { num_heads: 4, num_kv_heads: 2, head_dim: 20, scale: 0.3 };
-        let segments = Segments::from_lengths([1, 70, 3, 129]);
+        let segments = Segments::sharing_prefixes([(0, vec![1, 70]), (33, vec![3, 65]), (0, vec![31])]);
         let n = segments.num_tokens();
         let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
         let width = q_width + 2 * kv_width;
