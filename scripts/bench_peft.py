@@ -4,6 +4,7 @@
 It measures what the usual Python stack needs for the same training steps, to compare with:
 
     bench_peft.py --make-data data.json --batch 8 --length 100 --num-batches 12 --seed 1
+    bench_peft.py --make-data data.json --batch 8 --examples chats.jsonl --model FOLDER
     bench_peft.py --convert model.gguf FOLDER
     bench_peft.py --model FOLDER --data data.json --steps 8 --variant peft-f32 --threads 2
 
@@ -113,6 +114,10 @@ def parse_arguments():
         "--supervised", choices=["all", "answers"], default="all",
         help="train all tokens (default) or the last 30%% of each sequence",
     )
+    make.add_argument(
+        "--examples", metavar="JSONL",
+        help="conversations ({\"messages\"}) instead of random tokens, rendered by --model's chat template; answers trained",
+    )
     arguments = parser.parse_args()
     if not (arguments.make_data or arguments.convert):
         if not (arguments.model and arguments.data and arguments.variant):
@@ -126,8 +131,37 @@ def parse_arguments():
 
 
 def make_data(arguments):
-    """Writes sequences of random tokens, their lengths uniform in 0.8 to 1.2 of the average asked for."""
+    """Writes batches: conversations of a file, or random tokens."""
     rng = random.Random(arguments.seed)
+    sequences = rendered_examples(arguments, rng) if arguments.examples else random_sequences(arguments, rng)
+    count = arguments.batch * arguments.num_batches
+    batches = [sequences[i : i + arguments.batch] for i in range(0, count, arguments.batch)]
+    with open(arguments.make_data, "w", encoding="utf-8") as file:
+        json.dump({"batches": batches}, file)
+
+
+def rendered_examples(arguments, rng):
+    """Conversations in random order; the last answer is trained, with the token that ends it."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(arguments.model)
+    with open(arguments.examples, encoding="utf-8") as file:
+        chats = [json.loads(line)["messages"] for line in file if line.strip()]
+    rng.shuffle(chats)
+    sequences = []
+    for messages in chats:
+        ids = lambda turns, **more: tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False, **more)
+        if messages[-1]["role"] != "assistant" or not messages[-1]["content"].strip():
+            continue
+        tokens, start = ids(messages), len(ids(messages[:-1], add_generation_prompt=True))
+        end = len(tokens) - tokens[::-1].index(tokenizer.eos_token_id)
+        labels = [token if start <= i < end else IGNORED for i, token in enumerate(tokens)]
+        sequences.append({"input_ids": tokens, "labels": labels})
+    return sequences
+
+
+def random_sequences(arguments, rng):
+    """Random tokens, the lengths uniform in 0.8 to 1.2 of the average asked for."""
     count = arguments.batch * arguments.num_batches
     spread = arguments.length // 5
     # Each length has its mirror image, so that the average of the file is the one asked for.
@@ -139,9 +173,7 @@ def make_data(arguments):
         tokens = [rng.randrange(arguments.vocabulary) for _ in range(arguments.length + offset)]
         ignored = 0 if arguments.supervised == "all" else len(tokens) - round(0.3 * len(tokens))
         sequences.append({"input_ids": tokens, "labels": [IGNORED] * ignored + tokens[ignored:]})
-    batches = [sequences[i : i + arguments.batch] for i in range(0, count, arguments.batch)]
-    with open(arguments.make_data, "w", encoding="utf-8") as file:
-        json.dump({"batches": batches}, file)
+    return sequences
 
 
 def convert(source, folder):

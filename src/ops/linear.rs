@@ -169,6 +169,8 @@ impl CustomOp3 for LoraLinear {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{assert_same_gradients, finite_differences, random};
     use super::*;
 
@@ -177,9 +179,12 @@ mod tests {
         Arc::new(FrozenWeight::from_f32(outputs, inputs, &values).unwrap())
     }
 
-    #[test]
-    fn a_frozen_layer_agrees_with_its_twin_and_with_finite_differences() {
-        for (n, inputs, outputs) in [(1, 1, 1), (3, 5, 7), (1, 60, 37), (2, 1100, 1000)] {
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn a_frozen_layer_agrees_with_its_twin_and_with_finite_differences(
+            (n, inputs, outputs) in prop_oneof![(1usize..5, 1usize..70, 1usize..70), Just((2, 1100, 1000))],
+        ) {
             let weight = weight(outputs, inputs);
             let x = (random(&[n, inputs], 1) / (inputs as f64).sqrt()).unwrap();
             assert_same_gradients(&[&x], |x| frozen_linear(x[0], &weight), |x| frozen_linear_plain(x[0], &weight));
@@ -187,9 +192,15 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_lora_layer_agrees_with_its_twin_and_with_finite_differences() {
-        for (n, inputs, outputs, r) in [(1, 1, 1, 1), (3, 5, 7, 2), (9, 16, 12, 4)] {
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn a_lora_layer_agrees_with_its_twin_and_with_finite_differences(
+            n in 1usize..10,
+            inputs in 1usize..20,
+            outputs in 1usize..20,
+            r in 1usize..6,
+        ) {
             let weight = weight(outputs, inputs);
             let inputs = [&random(&[n, inputs], 1), &random(&[r, inputs], 2), &random(&[outputs, r], 3)];
             let scale = 1.0 / 4.0;

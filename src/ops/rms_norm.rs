@@ -92,12 +92,15 @@ impl CustomOp1 for RmsNorm {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{assert_close, assert_same_gradients, finite_differences, random};
     use super::*;
 
-    #[test]
-    fn agrees_with_its_twin_and_with_finite_differences() {
-        for (rows, hidden) in [(1, 1), (3, 7), (5, 64)] {
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn agrees_with_its_twin_and_with_finite_differences(rows in 1usize..6, hidden in 1usize..70) {
             let weight: Arc<[f32]> = random(&[hidden], 1).to_vec1::<f32>().unwrap().into();
             let x = random(&[rows, hidden], 2);
             assert_same_gradients(&[&x], |x| rms_norm(x[0], &weight, 1e-5), |x| rms_norm_plain(x[0], &weight, 1e-5));
@@ -105,9 +108,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_instruction_set_gives_the_same() {
-        for hidden in [1, 31, 32, 65, 576] {
+    proptest! {
+        #[test]
+        fn every_instruction_set_gives_the_same(hidden in 1usize..600) {
             let values = |seed| random(&[hidden], seed).to_vec1::<f32>().unwrap();
             let (x, weight, grad) = (values(1), values(2), values(3));
             let run = |isa| {

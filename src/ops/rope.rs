@@ -103,12 +103,20 @@ impl CustomOp1 for Rope {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{assert_same_gradients, finite_differences, random};
     use super::*;
 
-    #[test]
-    fn agrees_with_its_twin_and_with_finite_differences() {
-        for (num_tokens, heads, head_dim) in [(1, 1, 2), (5, 3, 4), (7, 2, 16)] {
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn agrees_with_its_twin_and_with_finite_differences(
+            num_tokens in 1usize..9,
+            heads in 1usize..4,
+            half in 1usize..20,
+        ) {
+            let head_dim = 2 * half;
             let frequencies: Vec<f32> = (0..head_dim / 2).map(|i| 1.0 / (i as f32 + 1.0)).collect();
             let positions: Vec<usize> = (0..num_tokens).map(|i| i % 4).collect();
             let table = RopeTable::new(&frequencies, &positions);

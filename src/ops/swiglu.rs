@@ -105,21 +105,24 @@ impl CustomOp2 for SwiGlu {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::testing::{assert_close, assert_same_gradients, finite_differences, random};
     use super::*;
 
-    #[test]
-    fn agrees_with_its_twin_and_with_finite_differences() {
-        for dims in [[1, 1], [3, 5], [11, 33]] {
-            let (gate, up) = (random(&dims, 1), random(&dims, 2));
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn agrees_with_its_twin_and_with_finite_differences(rows in 1usize..12, width in 1usize..70) {
+            let (gate, up) = (random(&[rows, width], 1), random(&[rows, width], 2));
             assert_same_gradients(&[&gate, &up], |x| swiglu(x[0], x[1]), |x| swiglu_plain(x[0], x[1]));
             finite_differences(&[&gate, &up], |x| swiglu(x[0], x[1]));
         }
     }
 
-    #[test]
-    fn every_instruction_set_gives_the_same() {
-        for len in [1, 17, 64, 1000] {
+    proptest! {
+        #[test]
+        fn every_instruction_set_gives_the_same(len in 1usize..1000) {
             let values = |seed| (random(&[len], seed) * 4.0).unwrap().to_vec1::<f32>().unwrap();
             let (gate, up, grad) = (values(1), values(2), values(3));
             let run = |isa| {

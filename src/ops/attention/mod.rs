@@ -161,6 +161,8 @@ impl CustomOp3 for CausalAttention {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::storage::with_slice;
     use super::super::testing::{assert_close, assert_same_gradients, finite_differences, random};
     use super::*;
@@ -169,17 +171,22 @@ mod tests {
         [random(&[n, shape.q_width()], 1), random(&[n, shape.kv_width()], 2), random(&[n, shape.kv_width()], 3)]
     }
 
-    #[test]
-    fn agrees_with_its_twin_and_with_finite_differences() {
-        for (num_heads, num_kv_heads, head_dim, groups) in [
-            (1, 1, 2, vec![(0, vec![1])]),
-            (4, 2, 8, vec![(0, vec![5, 1, 7])]),
-            (3, 1, 4, vec![(0, vec![9])]),
-            (2, 2, 3, vec![(0, vec![2, 2])]),
-            (2, 1, 6, vec![(0, vec![3, 150])]),
-            (4, 2, 8, vec![(3, vec![5, 1, 7]), (0, vec![4]), (1, vec![1, 2])]),
-            (2, 1, 6, vec![(70, vec![80, 1])]),
-        ] {
+    /// Sequences in groups that share a beginning, of one token too.
+    fn groups() -> impl Strategy<Value = Vec<(usize, Vec<usize>)>> {
+        let group = (prop_oneof![Just(0), 1usize..80], prop::collection::vec(1usize..90, 1..3));
+        prop::collection::vec(group, 1..3)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn agrees_with_its_twin_and_with_finite_differences(
+            num_kv_heads in 1usize..3,
+            group in 1usize..3,
+            head_dim in 1usize..9,
+            groups in groups(),
+        ) {
+            let num_heads = num_kv_heads * group;
             let shape = AttentionShape { num_heads, num_kv_heads, head_dim, scale: 0.6 };
             let segments = Segments::sharing_prefixes(groups);
             let [q, k, v] = inputs(segments.num_tokens(), shape);

@@ -1,6 +1,7 @@
 //! Every product against the textbook, on odd shapes, on every instruction set of this machine.
 
 use half::bf16;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -32,77 +33,89 @@ fn assert_close(found: &[f32], expected: &[f32], what: &str) {
     }
 }
 
-const SHAPES: [(usize, usize, usize, usize); 7] =
-    [(1, 1, 1, 1), (3, 5, 7, 2), (8, 48, 64, 16), (9, 49, 65, 3), (1, 100, 33, 8), (37, 17, 130, 5), (70, 97, 2, 4)];
+/// Rows, outputs, inputs, rank.
+type Shape = (usize, usize, usize, usize);
 
-fn forward_and_back<E: Element>(isa: Isa) {
-    for (m, n, k, r) in SHAPES {
-        let what = format!("{} {m} × {n} × {k}, r = {r}", isa.name());
-        let (x, w, b) = (values(m * k, 1), values(n * k, 2), values(n * r, 3));
-        let xa = values(m * r, 4);
-        let weight = FrozenWeight::from_f32(n, k, &w).unwrap();
-        let (x, xa_rows) = (operand::<E>(isa, &x, m, k), operand::<E>(isa, &xa, m, r));
-        let mut panels = Panels::default();
-        panels.set_transposed(isa, &b, n, r, 0.5);
-        // Beside columns that are not to be touched.
-        let stride = n + 3;
-        let mut out = vec![2.0; m * stride];
-        let output =
-            |column| Output { weights: Weights::Frozen(&weight), adapter: Some((xa_rows.view(), &panels)), column };
-        multiply(isa, x.view(), &[output(2)], &mut out, stride, true).unwrap();
-        let base = textbook(&values(m * k, 1), &w, m, n, k);
-        let added = textbook(&xa, &b, m, n, r);
-        let mut expected = vec![2.0; m * stride];
-        for at in 0..m * n {
-            expected[at / n * stride + 2 + at % n] += base[at] + 0.5 * added[at];
-        }
-        assert_close(&out, &expected, &what);
+/// Whole tiles and what is one beside them.
+const SHAPES: [Shape; 5] = [(1, 1, 1, 1), (8, 48, 64, 16), (9, 49, 65, 3), (37, 17, 130, 5), (70, 97, 2, 4)];
 
-        // The same weight in panels, written and not added.
-        let mut packed = Panels::default();
-        packed.set_transposed(isa, &w, n, k, 1.0);
-        let mut out = vec![7.0; m * n];
-        let output = Output { weights: Weights::Packed(&packed), adapter: None, column: 0 };
-        multiply(isa, x.view(), &[output], &mut out, n, false).unwrap();
-        assert_close(&out, &base, &what);
-
-        // Written in the type of the product.
-        let mut rounded = Operand::<E>::default();
-        let output = Output { weights: Weights::Packed(&packed), adapter: None, column: 0 };
-        multiply_rounded(isa, x.view(), &[output], &mut rounded, n).unwrap();
-        let (mut wide, mut expected) = (Vec::new(), Vec::new());
-        rounded.widen_into(isa, &mut wide);
-        operand::<E>(isa, &out, m, n).widen_into(isa, &mut expected);
-        assert_eq!(wide, expected, "{what}");
-
-        // Back through the weight: [m, n] · [n, k].
-        let dy = values(m * n, 5);
-        let (a, dxa) = (values(r * k, 6), values(m * r, 7));
-        let (dy_rows, dxa_rows) = (operand::<E>(isa, &dy, m, n), operand::<E>(isa, &dxa, m, r));
-        let mut a_panels = Panels::default();
-        a_panels.set(isa, &a, r, k, 1.0);
-        let mut dx = vec![1.0; m * k];
-        let term = || Back { dy: dy_rows.view(), weight: &weight, adapter: Some((dxa_rows.view(), &a_panels)) };
-        multiply_back(isa, &[term(), term()], &mut dx, true).unwrap();
-        let base = textbook(&dy, &transposed(&w, n, k), m, k, n);
-        let added = textbook(&dxa, &transposed(&a, r, k), m, k, r);
-        let expected: Vec<f32> = base.iter().zip(&added).map(|(base, added)| 1.0 + 2.0 * (base + added)).collect();
-        assert_close(&dx, &expected, &what);
-
-        // The adapter's gradient: [m, r]ᵀ · [m, k].
-        let mut da = vec![1.0; r * k];
-        multiply_transposed(isa, Rows::new(&dxa, m, r, r), x.view(), &mut da, 2.0, true);
-        let product = textbook(&transposed(&dxa, m, r), &transposed(&values(m * k, 1), m, k), r, k, m);
-        let expected: Vec<f32> = product.iter().map(|v| 1.0 + 2.0 * v).collect();
-        assert_close(&da, &expected, &what);
+fn forward_and_back<E: Element>(isa: Isa, (m, n, k, r): Shape) {
+    let what = format!("{} {m} × {n} × {k}, r = {r}", isa.name());
+    let (x, w, b) = (values(m * k, 1), values(n * k, 2), values(n * r, 3));
+    let xa = values(m * r, 4);
+    let weight = FrozenWeight::from_f32(n, k, &w).unwrap();
+    let (x, xa_rows) = (operand::<E>(isa, &x, m, k), operand::<E>(isa, &xa, m, r));
+    let mut panels = Panels::default();
+    panels.set_transposed(isa, &b, n, r, 0.5);
+    // Beside columns that are not to be touched.
+    let stride = n + 3;
+    let mut out = vec![2.0; m * stride];
+    let output =
+        |column| Output { weights: Weights::Frozen(&weight), adapter: Some((xa_rows.view(), &panels)), column };
+    multiply(isa, x.view(), &[output(2)], &mut out, stride, true).unwrap();
+    let base = textbook(&values(m * k, 1), &w, m, n, k);
+    let added = textbook(&xa, &b, m, n, r);
+    let mut expected = vec![2.0; m * stride];
+    for at in 0..m * n {
+        expected[at / n * stride + 2 + at % n] += base[at] + 0.5 * added[at];
     }
+    assert_close(&out, &expected, &what);
+
+    // The same weight in panels, written and not added.
+    let mut packed = Panels::default();
+    packed.set_transposed(isa, &w, n, k, 1.0);
+    let mut out = vec![7.0; m * n];
+    let output = Output { weights: Weights::Packed(&packed), adapter: None, column: 0 };
+    multiply(isa, x.view(), &[output], &mut out, n, false).unwrap();
+    assert_close(&out, &base, &what);
+
+    // Written in the type of the product.
+    let mut rounded = Operand::<E>::default();
+    let output = Output { weights: Weights::Packed(&packed), adapter: None, column: 0 };
+    multiply_rounded(isa, x.view(), &[output], &mut rounded, n).unwrap();
+    let (mut wide, mut expected) = (Vec::new(), Vec::new());
+    rounded.widen_into(isa, &mut wide);
+    operand::<E>(isa, &out, m, n).widen_into(isa, &mut expected);
+    assert_eq!(wide, expected, "{what}");
+
+    // Back through the weight: [m, n] · [n, k].
+    let dy = values(m * n, 5);
+    let (a, dxa) = (values(r * k, 6), values(m * r, 7));
+    let (dy_rows, dxa_rows) = (operand::<E>(isa, &dy, m, n), operand::<E>(isa, &dxa, m, r));
+    let mut a_panels = Panels::default();
+    a_panels.set(isa, &a, r, k, 1.0);
+    let mut dx = vec![1.0; m * k];
+    let term = || Back { dy: dy_rows.view(), weight: &weight, adapter: Some((dxa_rows.view(), &a_panels)) };
+    multiply_back(isa, &[term(), term()], &mut dx, true).unwrap();
+    let base = textbook(&dy, &transposed(&w, n, k), m, k, n);
+    let added = textbook(&dxa, &transposed(&a, r, k), m, k, r);
+    let expected: Vec<f32> = base.iter().zip(&added).map(|(base, added)| 1.0 + 2.0 * (base + added)).collect();
+    assert_close(&dx, &expected, &what);
+
+    // The adapter's gradient: [m, r]ᵀ · [m, k].
+    let mut da = vec![1.0; r * k];
+    multiply_transposed(isa, Rows::new(&dxa, m, r, r), x.view(), &mut da, 2.0, true);
+    let product = textbook(&transposed(&dxa, m, r), &transposed(&values(m * k, 1), m, k), r, k, m);
+    let expected: Vec<f32> = product.iter().map(|v| 1.0 + 2.0 * v).collect();
+    assert_close(&da, &expected, &what);
 }
 
 #[test]
 fn products_equal_the_textbook_on_every_instruction_set() {
-    for isa in Isa::available() {
-        forward_and_back::<f32>(isa);
-        forward_and_back::<bf16>(isa);
+    for (isa, shape) in Isa::available().into_iter().flat_map(|isa| SHAPES.map(|shape| (isa, shape))) {
+        forward_and_back::<f32>(isa, shape);
+        forward_and_back::<bf16>(isa, shape);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn products_of_any_shape_equal_the_textbook(shape in (1usize..80, 1usize..120, 1usize..140, 1usize..20)) {
+        for isa in Isa::available() {
+            forward_and_back::<f32>(isa, shape);
+            forward_and_back::<bf16>(isa, shape);
+        }
     }
 }
 
