@@ -180,7 +180,7 @@ fn sequences_with_a_common_beginning_give_the_same_loss_and_gradients() {
     let (whole, compact) = (Batch::new(&samples), Batch::compact(&samples));
     assert!(compact.ids.len() + 40 < whole.ids.len());
     for (isa, product, tolerance) in
-        Isa::available().into_iter().flat_map(|isa| [(isa, ProductType::F32, 2e-4), (isa, ProductType::Bf16, 5e-2)])
+        Isa::available().flat_map(|isa| [(isa, ProductType::F32, 2e-4), (isa, ProductType::Bf16, 5e-2)])
     {
         for checkpointing in [false, true] {
             let mut pass = GradientPass::on(isa, product, checkpointing);

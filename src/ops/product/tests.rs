@@ -102,7 +102,7 @@ fn forward_and_back<E: Element>(isa: Isa, (m, n, k, r): Shape) {
 
 #[test]
 fn products_equal_the_textbook_on_every_instruction_set() {
-    for (isa, shape) in Isa::available().into_iter().flat_map(|isa| SHAPES.map(|shape| (isa, shape))) {
+    for (isa, shape) in Isa::available().flat_map(|isa| SHAPES.map(|shape| (isa, shape))) {
         forward_and_back::<f32>(isa, shape);
         forward_and_back::<bf16>(isa, shape);
     }
