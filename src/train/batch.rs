@@ -26,11 +26,19 @@ pub struct Batch {
     pub num_tokens: usize,
 }
 
+/// Sequences that begin with the same tokens, so many.
+struct Group<'a> {
+    shared: usize,
+    /// Each with those of its tokens that are needed.
+    sequences: Vec<(&'a Rendered, &'a [u32])>,
+}
+
 impl Batch {
     /// Every token in a row of its own.
     pub fn new<'a>(samples: impl IntoIterator<Item = &'a Rendered>) -> Self {
         let samples: Vec<_> = samples.into_iter().collect();
-        let groups: Vec<_> = samples.iter().map(|sample| (0, vec![(*sample, &sample.ids[..])])).collect();
+        let groups: Vec<_> =
+            samples.iter().map(|sample| Group { shared: 0, sequences: vec![(*sample, &sample.ids[..])] }).collect();
         Self::of(&groups, &samples)
     }
 
@@ -49,16 +57,15 @@ impl Batch {
         let mut groups = Vec::new();
         for (size, shared) in groups_by_beginning(&beginnings) {
             let (group, others) = rest.split_at(size);
-            groups.push((shared, group.to_vec()));
+            groups.push(Group { shared, sequences: group.to_vec() });
             rest = others;
         }
         Self::of(&groups, &samples)
     }
 
-    /// From sequences that share so many tokens at their beginning.
-    fn of(groups: &[(usize, Vec<(&Rendered, &[u32])>)], samples: &[&Rendered]) -> Self {
+    fn of(groups: &[Group<'_>], samples: &[&Rendered]) -> Self {
         let (mut ids, mut rows, mut targets) = (Vec::new(), Vec::new(), Vec::new());
-        for (shared, sequences) in groups {
+        for Group { shared, sequences } in groups {
             let first = ids.len();
             ids.extend(sequences.iter().take(1).flat_map(|(_, ids)| &ids[..*shared]));
             for (sample, used) in sequences {
@@ -71,10 +78,9 @@ impl Batch {
                 }
             }
         }
-        let own = |(shared, sequences): &(usize, Vec<(&Rendered, &[u32])>)| {
-            (*shared, sequences.iter().map(|(_, ids)| ids.len() - shared).collect::<Vec<_>>())
-        };
-        let segments = Segments::sharing_prefixes(groups.iter().map(own));
+        let own =
+            |group: &Group<'_>| group.sequences.iter().map(|(_, ids)| ids.len() - group.shared).collect::<Vec<_>>();
+        let segments = Segments::sharing_prefixes(groups.iter().map(|group| (group.shared, own(group))));
         Self { ids, segments, rows, targets, num_tokens: samples.iter().map(|sample| sample.ids.len()).sum() }
     }
 
