@@ -6,7 +6,9 @@
 mod bench;
 mod doctor;
 mod evaluate;
+mod export;
 mod generate;
+mod import;
 mod interrupt;
 mod model;
 mod models;
@@ -43,6 +45,10 @@ struct Args {
 enum Command {
     /// Train the starter model on the starter data and see what that brought
     Quickstart(quickstart::QuickstartArgs),
+    /// Take files of examples into a project
+    Import(import::ImportArgs),
+    /// Write a project's examples in the shape that another tool reads
+    Export(export::ExportArgs),
     /// Follow a recipe
     Train(train::TrainArgs),
     /// Measure a model on a file of examples
@@ -99,6 +105,8 @@ fn dispatch(args: Args) -> Result<(), Ended> {
     match args.command {
         None => studio::run(args.folder, args.frame_stats),
         Some(Command::Quickstart(args)) => quickstart::run(args),
+        Some(Command::Import(args)) => import::run(args),
+        Some(Command::Export(args)) => export::run(args),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Generate(args)) => generate::run(args),

@@ -11,7 +11,7 @@ use super::observer::Readable;
 use super::progress::Progress;
 use super::terminal::{self, duration};
 use super::{Ended, model, train};
-use crate::data::import::{ImportRequest, SplitSpec};
+use crate::data::import::ImportRequest;
 use crate::data::{self, Split};
 use crate::engine::EngineError;
 use crate::evaluate::{self, AnsweredExample, EvaluationReport, EvaluationRequest, HeldOut};
@@ -96,7 +96,7 @@ struct Parts {
 fn deal_data(folder: &Path) -> Result<Parts, Ended> {
     let source = folder.join("support_tickets.jsonl");
     crate::fs::write_atomic(&source, TICKETS).map_err(EngineError::io(&source))?;
-    let request = ImportRequest { path: source, mapping: None, split: SplitSpec::default() };
+    let request = ImportRequest::new(source);
     let mut examples = Vec::new();
     let report = data::read_examples(&request, &Unwatched, &mut |read| {
         // One of the planted blemishes; it would teach the model to say nothing.

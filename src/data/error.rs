@@ -9,8 +9,6 @@ use super::import::Rejected;
 pub enum ImportError {
     #[error("{} does not exist", path.display())]
     Missing { path: PathBuf },
-    #[error("{} is a folder, but a file is needed", path.display())]
-    Folder { path: PathBuf },
     #[error("{} is not a regular file", path.display())]
     Special { path: PathBuf },
     #[error("{} can't be read: {source}", path.display())]
@@ -23,10 +21,14 @@ pub enum ImportError {
     HeaderOnly { path: PathBuf, header: String },
     #[error("{} has no rows: {what}", path.display())]
     NoRows { path: PathBuf, what: String },
-    #[error("{} is in {encoding}, but only UTF-8 is read", path.display())]
+    #[error("{} is in {encoding}, which is not read", path.display())]
     Encoding { path: PathBuf, encoding: &'static str },
     #[error("{} is {what}, not a text file with rows", path.display())]
     Binary { path: PathBuf, what: &'static str, hint: &'static str },
+    #[error("{} can't be unpacked: its {packing} data are cut off or damaged ({source})", path.display())]
+    Unpack { path: PathBuf, packing: &'static str, source: std::io::Error },
+    #[error("{} can't be read as Parquet: it is cut off or damaged ({message})", path.display())]
+    Parquet { path: PathBuf, message: String },
     #[error("{} holds several lists of rows ({lists})", path.display())]
     SeveralLists { path: PathBuf, lists: String },
     #[error("{} needs a mapping: which of its columns ({columns}) are the prompt and which the answer", path.display())]
@@ -47,10 +49,13 @@ impl ImportError {
             Self::Binary { hint, .. } if !hint.is_empty() => hint,
             Self::SeveralLists { .. } => "Save the list that you want as a file of its own.",
             Self::NoRows { .. } => {
-                "One JSON object a line, a list of objects, or a table with a header in its first row are read."
+                "One JSON object a line, a list of objects, a table with a header in its first row, Parquet, and folders of texts are read."
             }
             Self::NeedsMapping { .. } => {
-                "Import it in the window, where each column gets its role, or rename the columns to prompt and completion."
+                "Import it in the window, where each column gets its role, or with tunewright import --map question=user,reply=assistant."
+            }
+            Self::Unpack { .. } | Self::Parquet { .. } => {
+                "Get the file again: it may not have been downloaded to its end."
             }
             Self::BadRows { .. } => "Mend these rows or take them out; the window's import can leave them out for you.",
             _ => return None,

@@ -85,6 +85,17 @@ impl Example {
         &self.messages[..end]
     }
 
+    /// Puts a text before the conversation; a system message that is there already follows it in the same turn.
+    pub fn add_system_message(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        match self.messages.first_mut() {
+            Some(first) if first.role == Role::System => first.content = format!("{text}\n{}", first.content),
+            _ => self.messages.insert(0, Message::new(Role::System, text)),
+        }
+    }
+
     /// The answer of the last assistant turn, if there is one.
     pub fn answer(&self) -> Option<&str> {
         self.messages.iter().rev().find(|m| m.role == Role::Assistant).map(|m| m.content.as_str())

@@ -1,6 +1,6 @@
 //! From a file to examples: what was found in it, how its columns become turns, which rows were left out and why.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub enum Format {
     Alpaca,
     /// `{"prompt", "completion"}`, as text or as messages
     PromptCompletion,
+    /// `{"prompt", "chosen", "rejected"}`, as text or as messages
+    Preference,
     /// Rows with named columns (CSV, TSV, or JSON objects of no known shape); needs a [`Mapping`].
     Columns,
 }
@@ -45,13 +47,43 @@ pub struct Mapping {
     pub answer_as_json: bool,
 }
 
-/// Which file, and how to read it. `None` leaves it to what is recognised.
+/// Which files, and how to read them. `None` leaves it to what is recognised.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportRequest {
+    /// A file, or a folder of texts.
     pub path: PathBuf,
+    /// Read after it, as if they were its end.
+    pub more: Vec<PathBuf>,
     pub mapping: Option<Mapping>,
+    /// Put before every example, whatever its shape; empty for none.
+    pub system_message: String,
     /// How the new examples are split.
     pub split: SplitSpec,
+    /// The split of all rows that don't say their own, instead of dealing them.
+    pub given_split: Option<Split>,
+    /// Longer rows are left out.
+    pub max_row_bytes: usize,
+}
+
+impl ImportRequest {
+    pub const DEFAULT_MAX_ROW_BYTES: usize = 16 << 20;
+
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            more: Vec::new(),
+            mapping: None,
+            system_message: String::new(),
+            split: SplitSpec::default(),
+            given_split: None,
+            max_row_bytes: Self::DEFAULT_MAX_ROW_BYTES,
+        }
+    }
+
+    /// All files, in order.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.path).chain(&self.more).map(PathBuf::as_path)
+    }
 }
 
 /// Shares of the whole; the rest is for training.
@@ -71,6 +103,8 @@ impl Default for SplitSpec {
 /// A row that came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadExample {
+    /// The file that it comes from, by its place in [`ImportRequest::paths`].
+    pub file: usize,
     /// The line in the file where the row begins, from 1.
     pub line: u64,
     pub example: Example,
@@ -81,6 +115,8 @@ pub struct ReadExample {
 /// A row that can't be an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
+    /// Which file, where the request has several; in a folder, the text's own.
+    pub file: Option<String>,
     /// The line in the file where the row begins, from 1.
     pub line: u64,
     /// `messages[2].content`, or a column's name.
@@ -93,6 +129,9 @@ pub struct Rejected {
 
 impl std::fmt::Display for Rejected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}, ")?;
+        }
         write!(f, "line {}: {}", self.line, self.reason)
     }
 }
@@ -119,7 +158,7 @@ pub struct ImportPreview {
     pub rejected: Vec<Rejected>,
     /// Reasons in words with how often, the most frequent first.
     pub reasons: Vec<(String, u64)>,
-    /// What came in but deserves a word, with how often: "the answer is empty", "tools is not used".
+    /// What came in but deserves a word, with how often: "an answer is empty", "the file was converted from windows-1252".
     pub notes: Vec<(String, u64)>,
 }
 
@@ -132,6 +171,6 @@ pub struct ImportReport {
     /// The first 200 of them.
     pub rejected: Vec<Rejected>,
     pub reasons: Vec<(String, u64)>,
-    /// What came in but deserves a word, with how often: "the answer is empty", "tools is not used".
+    /// What came in but deserves a word, with how often: "an answer is empty", "the file was converted from windows-1252".
     pub notes: Vec<(String, u64)>,
 }

@@ -231,7 +231,7 @@ impl Mapper {
     }
 }
 
-fn parse_split(text: &str) -> Option<Split> {
+pub(super) fn parse_split(text: &str) -> Option<Split> {
     match text.trim().to_lowercase().as_str() {
         "train" | "training" => Some(Split::Train),
         "validation" | "valid" | "val" | "dev" | "eval" => Some(Split::Validation),

@@ -1,11 +1,12 @@
 //! Labelled examples: what one is, how files become examples, how they are split, what is wrong with them ([`checks`]).
 //!
 //! A file goes through [`formats`] (bytes → rows) and [`shapes`] or [`mapping`] (rows → examples); [`reader`] puts them
-//! together.
+//! together. [`export`] goes the other way.
 
 pub mod checks;
 pub mod error;
 pub mod example;
+pub mod export;
 pub mod formats;
 pub mod import;
 pub mod mapping;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::error::ImportError;
 use super::formats::{self, Content, Opened, Problem, RawRow};
-use super::import::{Format, ImportPreview, ImportReport, ImportRequest, Mapping, ReadExample, Rejected, SplitSpec};
+use super::import::{Format, ImportPreview, ImportReport, ImportRequest, Mapping, ReadExample, Rejected};
 use super::mapping::{self, Mapper, cell_text, shorten};
 use super::tally::{Tally, capped};
 use super::{Example, Split, shapes};
@@ -18,25 +18,31 @@ const SAMPLE_BYTES: usize = 8 << 20;
 const PREVIEW_ROWS: usize = 50;
 const PREVIEW_CELL_CHARS: usize = 300;
 
-/// Looks through the whole file without keeping it.
+/// Looks through all files without keeping them. What is shown of their head is the first file's.
 pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview, ImportError> {
-    let mut reading = Reading::start(request, task)?;
     let mut tally = Tally::default();
-    let mut preview = reading.empty_preview(request);
-    while let Some(row) = reading.next_row()? {
-        let converted = reading.convert(&row);
-        if preview.examples.len() < PREVIEW_ROWS {
-            preview.cells.push(reading.cells(&row));
-            preview.examples.push(match &converted {
-                Ok((example, ..)) => Ok(example.clone()),
-                Err(problem) => Err(capped(&rejected(row.clone(), problem.clone()))),
-            });
+    let mut preview: Option<ImportPreview> = None;
+    for path in request.paths() {
+        let mut reading = Reading::start(request, path, task)?;
+        let preview = preview.get_or_insert_with(|| reading.empty_preview(request));
+        while let Some(row) = reading.next_row()? {
+            let converted = reading.convert(&row);
+            if preview.examples.len() < PREVIEW_ROWS {
+                preview.cells.push(reading.cells(&row));
+                preview.examples.push(match &converted {
+                    Ok((example, ..)) => Ok(example.clone()),
+                    Err(problem) => Err(capped(&reading.rejected(row.clone(), problem.clone()))),
+                });
+            }
+            match converted {
+                Ok((.., notes)) => tally.accept(notes),
+                Err(problem) => tally.reject(&reading.rejected(row, problem)),
+            }
         }
-        match converted {
-            Ok((.., notes)) => tally.accept(notes),
-            Err(problem) => tally.reject(&rejected(row, problem)),
-        }
+        tally.note(reading.opened.notes());
     }
+    // A request has at least one file.
+    let mut preview = preview.ok_or_else(|| ImportError::Missing { path: request.path.clone() })?;
     preview.num_rows = tally.num_accepted + tally.num_rejected;
     preview.num_accepted = tally.num_accepted;
     preview.num_rejected = tally.num_rejected;
@@ -46,15 +52,15 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
     Ok(preview)
 }
 
-/// Gives every good row to `sink`, one at a time; a `Break` ends the reading early. A file of columns needs a mapping,
-/// unless the names of its columns leave no doubt.
+/// Gives every good row of all files to `sink`, one at a time; a `Break` ends the reading early. A file of columns needs
+/// a mapping, unless the names of its columns leave no doubt.
 pub fn read_examples(
     request: &ImportRequest,
     task: &dyn Task,
     sink: &mut dyn FnMut(ReadExample) -> ControlFlow<()>,
 ) -> Result<ImportReport, ImportError> {
     let mut tally = Tally::default();
-    read_rows(request, task, &mut |row| match row {
+    let notes = read_rows(request, task, &mut |row| match row {
         Ok((row, notes)) => {
             tally.accept(notes);
             sink(row)
@@ -64,6 +70,7 @@ pub fn read_examples(
             ControlFlow::Continue(())
         }
     })?;
+    tally.note(notes);
     Ok(ImportReport {
         path: request.path.clone(),
         num_imported: tally.num_accepted,
@@ -76,7 +83,7 @@ pub fn read_examples(
 
 /// All examples of a file in which every row is good; otherwise an error that names the first bad ones.
 pub fn read_all(path: &Path, task: &dyn Task) -> Result<Vec<Example>, ImportError> {
-    let request = ImportRequest { path: path.into(), mapping: None, split: SplitSpec::default() };
+    let request = ImportRequest::new(path);
     let mut examples = Vec::new();
     let report = read_examples(&request, task, &mut |row| {
         examples.push(row.example);
@@ -97,15 +104,18 @@ pub fn read_all(path: &Path, task: &dyn Task) -> Result<Vec<Example>, ImportErro
 pub fn save_rejected(request: &ImportRequest, to: &Path, task: &dyn Task) -> Result<u64, ImportError> {
     let failed = |source| ImportError::Write { path: to.into(), source };
     let mut num_rows = 0;
-    let mut outcome = Ok(());
+    let mut outcome = Ok(Vec::new());
     crate::fs::stream_atomic(to, |out| {
         let mut write_error = None;
         outcome = read_rows(request, task, &mut |row| {
             let Err(row) = row else { return ControlFlow::Continue(()) };
             num_rows += 1;
-            let line = serde_json::json!({
+            let mut line = serde_json::json!({
                 "line": row.line, "field": row.field, "reason": row.reason, "source": row.source,
             });
+            if let Some(file) = row.file {
+                line["file"] = file.into();
+            }
             match writeln!(out, "{line}") {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(e) => {
@@ -117,36 +127,39 @@ pub fn save_rejected(request: &ImportRequest, to: &Path, task: &dyn Task) -> Res
         match (write_error, &outcome) {
             (Some(e), _) => Err(e),
             (None, Err(_)) => Err(std::io::Error::other("reading failed")),
-            (None, Ok(())) => Ok(()),
+            (None, Ok(_)) => Ok(()),
         }
     })
     .or_else(|e| if outcome.is_err() { Ok(()) } else { Err(failed(e)) })?;
-    outcome.map(|()| num_rows)
+    outcome.map(|_| num_rows)
 }
 
 type RowSink<'s> = dyn FnMut(Result<(ReadExample, Vec<String>), Rejected>) -> ControlFlow<()> + 's;
 
-fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Result<(), ImportError> {
-    let mut reading = Reading::start(request, task)?;
-    reading.check_mapping(request)?;
-    while let Some(row) = reading.next_row()? {
-        let row = match reading.convert(&row) {
-            Ok((example, split, notes)) => Ok((ReadExample { line: row.line, example, split }, notes)),
-            Err(problem) => Err(rejected(row, problem)),
-        };
-        if sink(row).is_break() {
-            break;
+/// What deserves a word about the files as a whole.
+fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Result<Vec<String>, ImportError> {
+    let mut notes = Vec::new();
+    for (file, path) in request.paths().enumerate() {
+        let mut reading = Reading::start(request, path, task)?;
+        reading.check_mapping()?;
+        while let Some(row) = reading.next_row()? {
+            let row = match reading.convert(&row) {
+                Ok((example, split, notes)) => Ok((ReadExample { file, line: row.line, example, split }, notes)),
+                Err(problem) => Err(reading.rejected(row, problem)),
+            };
+            if sink(row).is_break() {
+                notes.extend(reading.opened.notes());
+                return Ok(notes);
+            }
         }
+        notes.extend(reading.opened.notes());
     }
-    Ok(())
-}
-
-fn rejected(row: RawRow, problem: Problem) -> Rejected {
-    Rejected { line: row.line, field: problem.field, reason: problem.reason, source: row.source }
+    Ok(notes)
 }
 
 /// A file whose format is known, somewhere between its first and its last row.
 struct Reading<'a> {
+    request: &'a ImportRequest,
     path: &'a Path,
     task: &'a dyn Task,
     opened: Opened<'a>,
@@ -162,9 +175,8 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn start(request: &'a ImportRequest, task: &'a dyn Task) -> Result<Self, ImportError> {
-        let path = request.path.as_path();
-        let mut opened = formats::open(path, task)?;
+    fn start(request: &'a ImportRequest, path: &'a Path, task: &'a dyn Task) -> Result<Self, ImportError> {
+        let mut opened = formats::open(path, request.max_row_bytes, task)?;
         let sample = take_sample(&mut opened)?;
         if sample.is_empty() {
             return Err(match &opened.header {
@@ -178,6 +190,7 @@ impl<'a> Reading<'a> {
         };
         let columns = opened.header.clone().unwrap_or_else(|| field_names(&sample));
         let mut reading = Self {
+            request,
             path,
             task,
             opened,
@@ -189,7 +202,7 @@ impl<'a> Reading<'a> {
             is_certain: true,
         };
         if format == Format::Columns {
-            reading.choose_mapping(request, &sample)?;
+            reading.choose_mapping(&sample)?;
         } else {
             let known = shapes::fields(format);
             reading.unused = reading.columns.iter().filter(|c| !known.contains(&c.as_str())).cloned().collect();
@@ -198,8 +211,8 @@ impl<'a> Reading<'a> {
         Ok(reading)
     }
 
-    fn choose_mapping(&mut self, request: &ImportRequest, sample: &[RawRow]) -> Result<(), ImportError> {
-        let mapping = match &request.mapping {
+    fn choose_mapping(&mut self, sample: &[RawRow]) -> Result<(), ImportError> {
+        let mapping = match &self.request.mapping {
             Some(mapping) => mapping.clone(),
             None => {
                 let rows: Vec<_> = sample.iter().map(|row| self.cells(row)).collect();
@@ -218,9 +231,9 @@ impl<'a> Reading<'a> {
     }
 
     /// Columns are only read with a mapping that leaves no doubt.
-    fn check_mapping(&self, request: &ImportRequest) -> Result<(), ImportError> {
+    fn check_mapping(&self) -> Result<(), ImportError> {
         let is_complete = self.mapping.as_ref().is_none_or(|(_, mapper)| mapper.missing().is_none());
-        if is_complete && (self.is_certain || request.mapping.is_some()) {
+        if is_complete && (self.is_certain || self.request.mapping.is_some()) {
             return Ok(());
         }
         Err(ImportError::NeedsMapping { path: self.path.into(), columns: self.columns.join(", ") })
@@ -238,12 +251,28 @@ impl<'a> Reading<'a> {
 
     fn convert(&self, row: &RawRow) -> Result<(Example, Option<Split>, Vec<String>), Problem> {
         let content = row.content.as_ref().map_err(Clone::clone)?;
-        if let Some((_, mapper)) = &self.mapping {
-            return mapper.apply(content).map(|(example, split)| (example, split, Vec::new()));
-        }
-        let Content::Object(fields) = content else { return Err(Problem::row("the row has no named fields")) };
-        let format = shapes::recognise(fields).unwrap_or(self.format);
-        shapes::convert(format, fields).map(|converted| (converted.example, None, converted.notes))
+        let (mut example, split, notes) = match (&self.mapping, content) {
+            (Some((_, mapper)), _) => {
+                let (example, split) = mapper.apply(content)?;
+                (example, split, Vec::new())
+            }
+            (None, Content::Object(fields)) => {
+                let format = shapes::recognise(fields).unwrap_or(self.format);
+                let converted = shapes::convert(format, fields)?;
+                (converted.example, converted.split, converted.notes)
+            }
+            (None, Content::Cells(_)) => return Err(Problem::row("the row has no named fields")),
+        };
+        example.add_system_message(&self.request.system_message);
+        Ok((example, split.or(self.request.given_split), notes))
+    }
+
+    fn rejected(&self, row: RawRow, problem: Problem) -> Rejected {
+        let is_one_of_several = !self.request.more.is_empty();
+        let name =
+            || is_one_of_several.then(|| self.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        let file = row.file.or_else(name);
+        Rejected { file, line: row.line, field: problem.field, reason: problem.reason, source: row.source }
     }
 
     /// A row as the head of the mapping dialog shows it; nothing for a known shape.
@@ -340,6 +369,7 @@ fn shape_name(format: Format) -> &'static str {
         Format::ShareGpt => "ShareGPT conversations",
         Format::Alpaca => "Alpaca instructions",
         Format::PromptCompletion => "prompts and completions",
+        Format::Preference => "preference pairs",
         Format::Columns => "columns",
     }
 }

@@ -24,9 +24,12 @@ pub struct Tally {
 impl Tally {
     pub fn accept(&mut self, notes: Vec<String>) {
         self.num_accepted += 1;
-        for note in notes {
-            count(&mut self.notes, note);
-        }
+        self.note(notes);
+    }
+
+    /// Of a file as a whole.
+    pub fn note(&mut self, notes: Vec<String>) {
+        notes.into_iter().for_each(|note| count(&mut self.notes, note));
     }
 
     pub fn reject(&mut self, row: &Rejected) {
@@ -99,6 +102,7 @@ mod tests {
                 .enumerate()
         {
             tally.reject(&Rejected {
+                file: None,
                 line: line as u64,
                 field: None,
                 reason: reason.to_owned(),

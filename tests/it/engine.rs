@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tunewright::data::import::{ImportRequest, SplitSpec};
+use tunewright::data::import::ImportRequest;
 use tunewright::data::{Message, Role, Split};
 use tunewright::engine::protocol::{CompareRequest, Side};
 use tunewright::engine::{Backend, Engine, EngineOptions, Event, EventKind, JobId, JobSpec, Outcome, Reply};
@@ -86,7 +86,7 @@ impl Bench {
 }
 
 fn request(path: &Path) -> ImportRequest {
-    ImportRequest { path: path.to_owned(), mapping: None, split: SplitSpec::default() }
+    ImportRequest::new(path)
 }
 
 fn prompts_and_answers(num_rows: usize) -> String {

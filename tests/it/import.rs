@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use tunewright::data::import::{ColumnRole, Format, ImportPreview, ImportRequest, Mapping, SplitSpec};
+use tunewright::data::import::{ColumnRole, Format, ImportPreview, ImportRequest, Mapping, Rejected};
 use tunewright::data::{Example, ImportError, Message, Role, Split, preview, read_all, read_examples, save_rejected};
 use tunewright::task::Unwatched;
 
@@ -15,7 +15,7 @@ fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
 }
 
 fn request(path: &Path, mapping: Option<Mapping>) -> ImportRequest {
-    ImportRequest { path: path.into(), mapping, split: SplitSpec::default() }
+    ImportRequest { mapping, ..ImportRequest::new(path) }
 }
 
 fn look(name: &str, bytes: impl AsRef<[u8]>) -> Result<ImportPreview, ImportError> {
@@ -71,6 +71,11 @@ fn every_known_shape_is_recognised() {
         &["u: 1", "a0: 2", "u: 3", "a: 4"],
     );
     check(r#"{"question": "Q", "answer": "A"}"#, Format::Columns, &["u: Q", "a: A"]);
+    check(r#"{"text": "T", "label": 3}"#, Format::Columns, &["u: T", "a: 3"]);
+    check(r#"{"prompt": "P", "chosen": "C", "rejected": "R"}"#, Format::Preference, &["u: P", "a: C"]);
+    let turns = r#"[{"role": "user", "content": "P"}, {"role": "assistant", "content": "X"}]"#;
+    let pair = format!(r#"{{"prompt": "P", "chosen": {turns}, "rejected": {}}}"#, turns.replace('X', "Y"));
+    check(&pair, Format::Preference, &["u: P", "a: X"]);
 }
 
 #[test]
@@ -137,7 +142,7 @@ fn broken_rows_are_told_and_the_others_come_in() {
     );
     check(
         &messages(r#"{"role": "assistant", "content": null, "tool_calls": [{"id": "1"}]}"#),
-        "messages[1].tool_calls holds a tool call, which can't be imported yet",
+        "messages[1].tool_calls[0].name is missing: a call names its function",
     );
     check(
         &messages(
@@ -151,10 +156,11 @@ fn broken_rows_are_told_and_the_others_come_in() {
     );
     check(
         r#"{"conversations": [{"from": "function_call", "value": "x"}]}"#,
-        "conversations[0].from is a tool call, which can't be imported yet",
+        "conversations[0].value must be a call as JSON with a name and arguments (expected value at line 1 column 1)",
     );
     check(r#"{"instruction": "a", "output": " "}"#, "output is empty");
     check(r#"{"prompt": "a", "completion": 3}"#, "completion is a number, but it must be a text");
+    check(r#"{"prompt": "a", "completion": "b", "prompt": "c"}"#, "the key \"prompt\" stands twice in an object");
     check("{\"messages\": \"a\0b\"}", "the row contains NUL bytes: the file is damaged here");
     let deep = format!("{{\"messages\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
     check(&deep, "the row is nested too deeply (128 levels are read)");
@@ -166,13 +172,13 @@ fn broken_rows_are_told_and_the_others_come_in() {
 fn bytes_that_are_no_text_spoil_only_their_row() {
     let mut bytes = format!("{GOOD}\n").into_bytes();
     bytes.extend_from_slice(b"{\"messages\": \"caf\xE9\"}\n");
-    bytes.extend_from_slice(GOOD.as_bytes());
+    bytes.extend_from_slice(GOOD.replace('b', "ü").as_bytes());
     let expected = "line 2: the row is not valid UTF-8; if its letters look wrong, save the file as UTF-8 (byte 18 of the \
                     row); 2 in";
     assert_eq!(report("a.jsonl", &bytes), expected);
     let expected = "line 3: the row is not valid UTF-8; if its letters look wrong, save the file as UTF-8 (byte 4 of the \
                     row); 2 in";
-    assert_eq!(report("a.csv", b"text,category\na,b\ncaf\xE9,c\nd,e\n"), expected);
+    assert_eq!(report("a.csv", b"text,category\na,b\ncaf\xE9,c\nd,\xC3\xA9\n"), expected);
 }
 
 #[test]
@@ -204,8 +210,7 @@ fn a_file_that_is_wrong_as_a_whole_is_told_in_a_sentence() {
     check("a.csv", b"text,category\n", "a.csv has a header (text, category), but no rows");
     check("a.json", b"[]", "a.json has no rows: its list is empty");
     check("a.json", b"{\"a\": \n{\"b\": 1}}", "line 1: no column is chosen as the answer; 0 in");
-    check("a.csv", b"\xFF\xFEt\0e\0x\0t\0", "a.csv is in UTF-16, but only UTF-8 is read");
-    check("a.csv", b"t\0e\0x\0t\0,\0a\0\n\0", "a.csv is in UTF-16, but only UTF-8 is read");
+    check("a.csv", b"\xFF\xFE\0\0t\0\0\0", "a.csv is in UTF-32, which is not read");
     check("a.csv", b"PK\x03\x04....", "a.csv is a zip archive or a spreadsheet, not a text file with rows");
     check("a.jsonl", b"GGUF\x03\0\0\0", "a.jsonl is a model (GGUF), not a text file with rows");
     check("a.txt", &[1, 2, 3, 4, 5, 6, 7, 8], "a.txt is a binary file, not a text file with rows");
@@ -238,7 +243,15 @@ fn a_file_that_is_wrong_as_a_whole_is_told_in_a_sentence() {
 
     let folder = tempfile::tempdir().unwrap();
     let error = |path: &Path| preview(&request(path, None), &Unwatched).unwrap_err().to_string();
-    assert!(error(folder.path()).ends_with(" is a folder, but a file is needed"));
+    assert!(error(folder.path()).ends_with(" has no rows: there is no .txt or .md file in this folder"));
+    #[cfg(unix)]
+    {
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(error(&socket).ends_with("/socket is not a regular file"));
+        let below_a_file = write(folder.path(), "file", "x").join("a.jsonl");
+        assert!(error(&below_a_file).contains("/file/a.jsonl can't be read: "));
+    }
     assert!(error(&folder.path().join("no.csv")).ends_with("/no.csv does not exist"));
 }
 
@@ -267,6 +280,10 @@ fn a_row_without_end_is_not_held_in_memory() {
         assert_eq!(rejected.line, 2);
         assert!(rejected.reason.starts_with("the row is longer than 16 MB"), "{}", rejected.reason);
         assert!(rejected.source.len() < 20_000);
+        let raised = ImportRequest { max_row_bytes: 50 << 20, ..request(&folder.path().join(name), None) };
+        let report = read_examples(&raised, &Unwatched, &mut |_| std::ops::ControlFlow::Continue(()));
+        let is_too_long = |row: &Rejected| row.reason.contains("longer");
+        assert!(!report.unwrap().rejected.iter().any(is_too_long), "{name}");
     }
 }
 
@@ -366,21 +383,14 @@ fn the_command_line_names_the_first_bad_rows_and_the_window_saves_them_all() {
 
 #[test]
 fn what_is_kept_but_odd_is_noted() {
-    let row = r#"{"messages": [{"role": "user", "content": "a", "name": "Ann"}, {"role": "assistant", "content": ""}],
+    let row = r#"{"messages": [{"role": "user", "content": "a", "name": "Ann", "mood": "calm"}, {"role": "assistant", "content": ""}],
         "tools": [{"type": "function"}], "id": 7}"#
         .replace('\n', "");
     let preview = look("a.jsonl", row).unwrap();
     assert_eq!(preview.num_accepted, 1);
     let notes: Vec<_> = preview.notes.iter().map(|(note, _)| note.as_str()).collect();
-    assert_eq!(
-        notes,
-        [
-            "an answer is empty",
-            "name of a turn is not used",
-            "tools is not used: descriptions of tools can't be trained on yet"
-        ]
-    );
-    assert_eq!(preview.description, "JSON Lines, UTF-8, OpenAI messages; not used: tools, id");
+    assert_eq!(notes, ["an answer is empty", "mood of a turn is not used",]);
+    assert_eq!(preview.description, "JSON Lines, UTF-8, OpenAI messages; not used: id");
     assert_eq!(preview.examples[0].as_ref().unwrap().messages[0].role, Role::User);
 }
 

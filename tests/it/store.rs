@@ -29,7 +29,7 @@ fn request(folder: &Path, num: usize) -> ImportRequest {
         .map(|i| serde_json::to_string(&example(&format!("question {i}"), &format!("answer {i}"))).unwrap() + "\n")
         .collect();
     std::fs::File::create(&path).and_then(|mut f| std::io::Write::write_all(&mut f, lines.as_bytes())).unwrap();
-    ImportRequest { path, mapping: None, split: SplitSpec::default() }
+    ImportRequest::new(path)
 }
 
 fn query(limit: u64) -> ExampleQuery {

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read};
 use std::rc::Rc;
 
 use super::source::Source;
-use super::{Content, MAX_ROW_BYTES, Problem, RawRow, Rows, parse_text, too_long};
+use super::{Content, Problem, RawRow, Rows, parse_text, size, too_long};
 use crate::data::error::ImportError;
 
 /// More are no table that a person maps.
@@ -25,6 +25,7 @@ struct Recorder<'a> {
     input: BufReader<Source<'a>>,
     recent: Rc<RefCell<Recent>>,
     failure: Rc<RefCell<Option<ImportError>>>,
+    max_row_bytes: usize,
 }
 
 impl Read for Recorder<'_> {
@@ -32,7 +33,7 @@ impl Read for Recorder<'_> {
         let mut recent = self.recent.borrow_mut();
         let num_done = std::mem::take(&mut recent.num_done);
         recent.bytes.drain(..num_done);
-        if recent.bytes.len() > MAX_ROW_BYTES {
+        if recent.bytes.len() > self.max_row_bytes {
             return Err(io::Error::other("row too long"));
         }
         match self.input.read(buf) {
@@ -57,15 +58,20 @@ pub struct Delimited<'a> {
     num_columns: usize,
     record: csv::ByteRecord,
     has_ended: bool,
+    max_row_bytes: usize,
 }
 
 impl<'a> Delimited<'a> {
     /// Reads the header; gives the column names, made unique.
-    pub fn new(input: BufReader<Source<'a>>, delimiter: u8) -> Result<(Self, Vec<String>), ImportError> {
+    pub fn new(
+        input: BufReader<Source<'a>>,
+        delimiter: u8,
+        max_row_bytes: usize,
+    ) -> Result<(Self, Vec<String>), ImportError> {
         let path = input.get_ref().path;
         let recent = Rc::new(RefCell::new(Recent { bytes: Vec::new(), num_done: 0, offset: 0 }));
         let failure = Rc::new(RefCell::new(None));
-        let recorder = Recorder { input, recent: recent.clone(), failure: failure.clone() };
+        let recorder = Recorder { input, recent: recent.clone(), failure: failure.clone(), max_row_bytes };
         let reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .flexible(true)
@@ -73,7 +79,8 @@ impl<'a> Delimited<'a> {
             .buffer_capacity(64 << 10)
             .from_reader(recorder);
         let record = csv::ByteRecord::new();
-        let mut rows = Self { reader, recent, failure, num_lines: 0, num_columns: 0, record, has_ended: false };
+        let mut rows =
+            Self { reader, recent, failure, num_lines: 0, num_columns: 0, record, has_ended: false, max_row_bytes };
         let header = match rows.next_record()?.map(|row| row.content) {
             Some(Ok(Content::Cells(cells))) if cells.len() > MAX_COLUMNS => {
                 let what = format!("its header has {} columns, more than {MAX_COLUMNS}", cells.len());
@@ -103,7 +110,7 @@ impl<'a> Delimited<'a> {
         let (line, bytes) = self.take_source();
         let to_text = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
         let content = parse_text(&bytes).map(|_| Content::Cells(self.record.iter().map(to_text).collect()));
-        Ok(Some(RawRow { line, source: String::from_utf8_lossy(&bytes).into_owned(), content }))
+        Ok(Some(RawRow { line, file: None, source: String::from_utf8_lossy(&bytes).into_owned(), content }))
     }
 
     /// After a failed read, or in a row without an end.
@@ -112,10 +119,10 @@ impl<'a> Delimited<'a> {
         if let Some(error) = self.failure.borrow_mut().take() {
             return Err(error);
         }
-        let row = too_long(self.num_lines + 1, &self.recent.borrow().bytes);
+        let row = too_long(self.num_lines + 1, &self.recent.borrow().bytes, self.max_row_bytes);
         let reason = format!(
-            "the row is longer than {} MB, a closing quote may be missing; nothing from here on was read",
-            MAX_ROW_BYTES >> 20
+            "the row is longer than {}, a closing quote may be missing; nothing from here on was read",
+            size(self.max_row_bytes)
         );
         Ok(RawRow { content: Err(Problem::row(reason)), ..row })
     }

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 
 use super::source::Source;
-use super::{MAX_ROW_BYTES, Problem, RawRow, Rows, parse_object, too_long};
+use super::{Problem, RawRow, Rows, too_long};
 use crate::data::error::ImportError;
 
 /// Where the rows stand.
@@ -32,11 +32,12 @@ pub struct JsonDocument<'a> {
     state: State,
     /// The key of the wrapper's list that was read.
     list: Option<String>,
+    max_row_bytes: usize,
 }
 
 impl<'a> JsonDocument<'a> {
-    pub fn new(input: BufReader<Source<'a>>, container: Container) -> Self {
-        Self { scanner: Scanner { input, line: 1 }, container, state: State::Start, list: None }
+    pub fn new(input: BufReader<Source<'a>>, container: Container, max_row_bytes: usize) -> Self {
+        Self { scanner: Scanner { input, line: 1 }, container, state: State::Start, list: None, max_row_bytes }
     }
 
     fn start(&mut self) -> Result<State, ImportError> {
@@ -123,11 +124,11 @@ impl<'a> JsonDocument<'a> {
                     return Ok(Some(broken(line, String::new(), reason)));
                 }
                 Some(_) => {
-                    let taken = self.scanner.take_value(MAX_ROW_BYTES)?;
+                    let taken = self.scanner.take_value(self.max_row_bytes)?;
                     if taken.is_cut_off {
                         self.state = State::End;
                     }
-                    return Ok(Some(taken.into_row(line)));
+                    return Ok(Some(taken.into_row(line, self.max_row_bytes)));
                 }
             }
         }
@@ -162,7 +163,7 @@ impl Rows for JsonDocument<'_> {
 }
 
 fn broken(line: u64, source: String, reason: &str) -> RawRow {
-    RawRow { line, source, content: Err(Problem::row(reason)) }
+    RawRow::bad(line, source, Problem::row(reason))
 }
 
 const KEPT_KEY_BYTES: usize = 1000;
@@ -186,17 +187,16 @@ impl Taken {
         serde_json::from_slice(&self.bytes).unwrap_or_else(|_| String::from_utf8_lossy(&self.bytes).into_owned())
     }
 
-    fn into_row(self, line: u64) -> RawRow {
+    fn into_row(self, line: u64, max_row_bytes: usize) -> RawRow {
         if self.is_cut_off {
             let shown = &self.bytes[..self.bytes.len().min(super::KEPT_OF_LONG_ROW)];
             let reason = "the file ends before this row does: it is cut off, or a bracket or quote is missing";
             return broken(line, String::from_utf8_lossy(shown).into_owned(), reason);
         }
         if self.is_too_long {
-            return too_long(line, &self.bytes);
+            return too_long(line, &self.bytes, max_row_bytes);
         }
-        let source = String::from_utf8_lossy(&self.bytes).into_owned();
-        RawRow { line, source, content: parse_object(&self.bytes) }
+        RawRow::object(line, &self.bytes)
     }
 }
 

@@ -3,17 +3,18 @@
 use std::io::{BufRead, BufReader};
 
 use super::source::Source;
-use super::{MAX_ROW_BYTES, RawRow, Rows, parse_object, too_long};
+use super::{RawRow, Rows, too_long};
 use crate::data::error::ImportError;
 
 pub struct JsonLines<'a> {
     input: BufReader<Source<'a>>,
     line: u64,
+    max_row_bytes: usize,
 }
 
 impl<'a> JsonLines<'a> {
-    pub fn new(input: BufReader<Source<'a>>) -> Self {
-        Self { input, line: 0 }
+    pub fn new(input: BufReader<Source<'a>>, max_row_bytes: usize) -> Self {
+        Self { input, line: 0, max_row_bytes }
     }
 
     /// The next line with its break; `None` at the end. Of a line that is too long only the beginning is kept.
@@ -30,7 +31,7 @@ impl<'a> JsonLines<'a> {
             }
             let line_break = chunk.iter().position(|b| *b == b'\n');
             let taken = line_break.map_or(chunk.len(), |at| at + 1);
-            is_too_long |= line.len() + taken > MAX_ROW_BYTES;
+            is_too_long |= line.len() + taken > self.max_row_bytes;
             if !is_too_long {
                 line.extend_from_slice(&chunk[..taken]);
             }
@@ -47,12 +48,11 @@ impl Rows for JsonLines<'_> {
         while let Some((line, is_too_long)) = self.next_line()? {
             self.line += 1;
             if is_too_long {
-                return Ok(Some(too_long(self.line, &line)));
+                return Ok(Some(too_long(self.line, &line, self.max_row_bytes)));
             }
             let row = line.trim_ascii();
             if !row.is_empty() {
-                let source = String::from_utf8_lossy(row).into_owned();
-                return Ok(Some(RawRow { line: self.line, source, content: parse_object(row) }));
+                return Ok(Some(RawRow::object(self.line, row)));
             }
         }
         Ok(None)

@@ -16,7 +16,7 @@ pub enum Kind {
 }
 
 pub fn kind(path: &Path, head: &Head) -> Kind {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let extension = extension(path);
     let first = head.bytes.iter().find(|b| !b.is_ascii_whitespace());
     match (extension.as_str(), first) {
         ("tsv" | "tab", _) => Kind::Delimited { delimiter: b'\t', name: "tab" },
@@ -27,6 +27,15 @@ pub fn kind(path: &Path, head: &Head) -> Kind {
         (_, Some(b'{')) => objects(head),
         ("json", _) => Kind::JsonLines,
         _ => delimited(head),
+    }
+}
+
+/// In small letters, of the file in a packed one.
+fn extension(path: &Path) -> String {
+    let of = |path: &Path| path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    match of(path).as_str() {
+        "gz" | "gzip" | "zst" | "zstd" => path.file_stem().map(|stem| of(Path::new(stem))).unwrap_or_default(),
+        other => other.to_owned(),
     }
 }
 
@@ -122,6 +131,7 @@ mod tests {
         check("a.txt", "a,b\n1,2\n", comma);
         check("a.csv", "a;b\n1,5;2\n1,7;3\n", semicolon);
         check("a.csv", "a\n1\n", comma);
+        check("a.tsv.gz", "a,b\tc\n", Kind::Delimited { delimiter: b'\t', name: "tab" });
         check("a.tsv", "a\tb\n", Kind::Delimited { delimiter: b'\t', name: "tab" });
     }
 }

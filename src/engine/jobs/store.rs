@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data::{self, import::ImportRequest, import::SplitSpec};
+use crate::data::{self, import::ImportRequest};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
@@ -114,6 +114,6 @@ fn import_starter_data(project: &mut Project, context: &Context) -> Result<(), E
     let folder = tempfile::tempdir().map_err(EngineError::io(&std::env::temp_dir()))?;
     let path = folder.path().join(data::starter::FILE_NAME);
     crate::fs::write_atomic(&path, data::starter::BYTES).map_err(EngineError::io(&path))?;
-    project.import(&ImportRequest { path, mapping: None, split: SplitSpec::default() }, context)?;
+    project.import(&ImportRequest::new(path), context)?;
     Ok(())
 }

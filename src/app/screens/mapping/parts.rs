@@ -103,6 +103,7 @@ fn recognised(ui: &mut Ui, preview: &ImportPreview, actions: &mut Vec<AnyAction>
         Format::PromptCompletion => {
             ("Prompts and completions", "The prompt is the question, the completion the answer")
         }
+        Format::Preference => ("Preference pairs", "The chosen answer is learned, the rejected one is kept"),
         Format::Columns => ("Columns", ""),
     };
     let theme = Theme::of(ui);

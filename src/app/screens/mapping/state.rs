@@ -148,7 +148,7 @@ impl MappingState {
     fn open(&mut self, path: PathBuf, jobs: &mut dyn Start) {
         self.close(jobs);
         let split = self.dialog.take().map(|dialog| dialog.request.split).unwrap_or_default();
-        let request = ImportRequest { path, mapping: None, split };
+        let request = ImportRequest { split, ..ImportRequest::new(path) };
         let job = jobs.start(JobSpec::PreviewImport { request: request.clone() });
         self.dialog = Some(ImportDialog {
             request,

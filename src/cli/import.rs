@@ -1,0 +1,147 @@
+//! `tunewright import`: files into a project, with the bad rows told.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Ended;
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use super::terminal::{self, thousands};
+use crate::data;
+use crate::data::Split;
+use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping};
+use crate::project::Project;
+
+/// Bad rows that are told one by one.
+const NUM_TOLD: usize = 5;
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// JSON Lines, JSON, CSV, TSV (also packed with gzip or zstd), Parquet, or a folder of .txt and .md files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Which column is what: system, user, assistant or split
+    #[arg(long, value_name = "COLUMN=ROLE,…", value_delimiter = ',', value_parser = column_role)]
+    map: Vec<(String, ColumnRole)>,
+    /// A system message before every example
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    system: String,
+    /// The project's folder; made if it isn't there
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    project: PathBuf,
+    /// The part that all rows go to, instead of being dealt
+    #[arg(long, value_name = "PART", value_parser = part)]
+    into: Option<Split>,
+    /// Longer rows, in megabytes, are left out
+    #[arg(long, value_name = "MB", default_value_t = ImportRequest::DEFAULT_MAX_ROW_BYTES >> 20)]
+    max_row: usize,
+    /// Write the rows that are left out to this file, with the reason for each
+    #[arg(long, value_name = "FILE")]
+    rejected: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn column_role(text: &str) -> Result<(String, ColumnRole), String> {
+    let (column, role) = text.rsplit_once('=').ok_or("it must be COLUMN=ROLE")?;
+    let role = match role.trim() {
+        "system" => ColumnRole::System,
+        "user" | "prompt" => ColumnRole::User,
+        "assistant" | "answer" => ColumnRole::Assistant,
+        "split" => ColumnRole::Split,
+        other => return Err(format!("{other} is no role: it must be system, user, assistant or split")),
+    };
+    Ok((column.trim().to_owned(), role))
+}
+
+/// Of the data.
+pub(super) fn part(text: &str) -> Result<Split, String> {
+    let found = Split::ALL.into_iter().find(|split| split.as_str() == text);
+    found.ok_or_else(|| "it must be train, validation or test".to_owned())
+}
+
+pub fn run(args: ImportArgs) -> Result<(), Ended> {
+    let interrupt = Interrupt::listen();
+    let progress = Progress::new("Importing", &interrupt.cancel);
+    let mut project = Project::open_or_create(&args.project)?;
+    let mut reports = Vec::new();
+    let requests: Vec<_> = args.files.iter().map(|file| request(&args, file)).collect();
+    for request in &requests {
+        reports.push(project.import(request, &progress)?);
+    }
+    if let Some(to) = &args.rejected {
+        save_rejected(&requests, to, &progress)?;
+    }
+    if args.json {
+        terminal::line(&summary(&reports).to_string());
+    } else {
+        reports.iter().for_each(tell);
+    }
+    Ok(())
+}
+
+fn request(args: &ImportArgs, file: &Path) -> ImportRequest {
+    let num_answers = args.map.iter().filter(|(_, role)| *role == ColumnRole::Assistant).count();
+    let mapping = Mapping { columns: args.map.clone(), answer_as_json: num_answers > 1, ..Mapping::default() };
+    ImportRequest {
+        mapping: (!args.map.is_empty()).then_some(mapping),
+        system_message: args.system.clone(),
+        given_split: args.into,
+        max_row_bytes: args.max_row << 20,
+        ..ImportRequest::new(file)
+    }
+}
+
+/// All files' bad rows in one.
+fn save_rejected(requests: &[ImportRequest], to: &Path, progress: &Progress) -> Result<(), Ended> {
+    let Some((first, rest)) = requests.split_first() else { return Ok(()) };
+    let more = rest.iter().map(|request| request.path.clone()).collect();
+    data::save_rejected(&ImportRequest { more, ..first.clone() }, to, progress)?;
+    Ok(())
+}
+
+fn summary(reports: &[ImportReport]) -> Value {
+    let counted = |counts: &[(String, u64)]| {
+        counts.iter().map(|(what, count)| json!({"what": what, "count": count})).collect::<Vec<_>>()
+    };
+    let file = |report: &ImportReport| {
+        json!({
+            "path": report.path,
+            "imported": report.num_imported,
+            "rejected": report.num_rejected,
+            "reasons": counted(&report.reasons),
+            "notes": counted(&report.notes),
+            "first_rejected": report.rejected.iter().take(NUM_TOLD).map(|row| json!({
+                "file": row.file, "line": row.line, "field": row.field, "reason": row.reason,
+            })).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "imported": reports.iter().map(|report| report.num_imported).sum::<u64>(),
+        "rejected": reports.iter().map(|report| report.num_rejected).sum::<u64>(),
+        "files": reports.iter().map(file).collect::<Vec<_>>(),
+    })
+}
+
+fn tell(report: &ImportReport) {
+    let name = report.path.display();
+    terminal::line(&format!(
+        "{name}: {} imported, {} left out",
+        thousands(report.num_imported),
+        thousands(report.num_rejected)
+    ));
+    for row in report.rejected.iter().take(NUM_TOLD) {
+        terminal::note(&format!("  {row}"));
+    }
+    if report.num_rejected > NUM_TOLD as u64 {
+        for (reason, count) in &report.reasons {
+            terminal::note(&format!("  {} times: {reason}", thousands(*count)));
+        }
+    }
+    for (note, count) in &report.notes {
+        terminal::note(&format!("  note: {note} ({})", thousands(*count)));
+    }
+}

@@ -1,0 +1,201 @@
+//! From examples to a file in one of the shapes that other tools read. An example that a shape can't hold as it is, is
+//! left out and told, so that what is imported again is the same.
+
+mod shapes;
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use self::shapes::Record;
+use super::import::Rejected;
+use super::tally::Tally;
+use super::{Example, ImportError, Split};
+use crate::task::{Task, Unit};
+
+/// The shapes that are written. Each can be imported again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExportShape {
+    /// `{"messages": [{"role", "content"}], "tools": […]}` a line; holds everything.
+    OpenaiMessages,
+    /// `{"conversations": [{"from", "value"}]}` a line
+    Sharegpt,
+    /// `{"instruction", "input", "output", "system", "history"}` a line
+    Alpaca,
+    /// `{"prompt", "completion"}` a line, as texts where that is enough, otherwise as turns
+    PromptCompletion,
+    /// `{"prompt", "chosen", "rejected"}` a line
+    Preference,
+    /// A table with `prompt`, `completion` and `system`
+    PromptCompletionCsv,
+    /// A table with `text` and `label`
+    TextLabelCsv,
+}
+
+impl ExportShape {
+    pub const ALL: [Self; 7] = [
+        Self::OpenaiMessages,
+        Self::Sharegpt,
+        Self::Alpaca,
+        Self::PromptCompletion,
+        Self::Preference,
+        Self::PromptCompletionCsv,
+        Self::TextLabelCsv,
+    ];
+
+    /// On the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenaiMessages => "openai-messages",
+            Self::Sharegpt => "sharegpt",
+            Self::Alpaca => "alpaca",
+            Self::PromptCompletion => "prompt-completion",
+            Self::Preference => "preference",
+            Self::PromptCompletionCsv => "prompt-completion-csv",
+            Self::TextLabelCsv => "text-label-csv",
+        }
+    }
+
+    /// Of its files.
+    pub fn extension(self) -> &'static str {
+        if self.columns().is_some() { "csv" } else { "jsonl" }
+    }
+
+    /// For tables, without the split.
+    fn columns(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::PromptCompletionCsv => Some(&["prompt", "completion", "system"]),
+            Self::TextLabelCsv => Some(&["text", "label"]),
+            _ => None,
+        }
+    }
+}
+
+/// Where to, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportRequest {
+    pub to: PathBuf,
+    pub shape: ExportShape,
+    /// Each row says its split, in a field or column `split`.
+    pub with_split: bool,
+}
+
+/// An example on its way out.
+#[derive(Debug, Clone, Copy)]
+pub struct ExportRow<'a> {
+    /// How people call it.
+    pub number: u64,
+    pub split: Split,
+    pub example: &'a Example,
+}
+
+/// What an export did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExportReport {
+    pub path: PathBuf,
+    pub num_exported: u64,
+    pub num_rejected: u64,
+    /// The first 200 of them; the line is the example's number.
+    pub rejected: Vec<Rejected>,
+    pub reasons: Vec<(String, u64)>,
+}
+
+/// Takes the examples of an export, one at a time; a `Break` asks to give no more.
+pub type ExportSink<'s> = dyn FnMut(ExportRow<'_>) -> ControlFlow<()> + 's;
+
+/// Writes all examples that `feed` gives to the sink; when that fails or the task is cancelled, the file stays as it was.
+pub fn export<E: From<ImportError>>(
+    request: &ExportRequest,
+    task: &dyn Task,
+    feed: impl FnOnce(&mut ExportSink<'_>) -> Result<(), E>,
+) -> Result<ExportReport, E> {
+    let mut tally = Tally::default();
+    let mut fed = Ok(());
+    let written = crate::fs::stream_atomic(&request.to, |out| {
+        let mut writer = Writer::new(request, out)?;
+        let mut failure = None;
+        fed = feed(&mut |row| {
+            if task.is_cancelled() {
+                return ControlFlow::Break(());
+            }
+            task.progress(tally.num_accepted + tally.num_rejected, None, Unit::Examples);
+            match writer.write(row, &mut tally) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(e) => {
+                    failure = Some(e);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        match failure {
+            Some(e) => Err(e),
+            None if fed.is_err() || task.is_cancelled() => Err(io::Error::other("ended early")),
+            None => writer.finish(),
+        }
+    });
+    fed?;
+    if task.is_cancelled() {
+        return Err(ImportError::Cancelled { path: request.to.clone() }.into());
+    }
+    written.map_err(|source| ImportError::Write { path: request.to.clone(), source })?;
+    Ok(ExportReport {
+        path: request.to.clone(),
+        num_exported: tally.num_accepted,
+        num_rejected: tally.num_rejected,
+        reasons: tally.reasons(),
+        rejected: tally.rejected,
+    })
+}
+
+struct Writer<'a> {
+    request: &'a ExportRequest,
+    out: Output<'a>,
+}
+
+enum Output<'a> {
+    Lines(&'a mut dyn Write),
+    Table(Box<csv::Writer<&'a mut dyn Write>>),
+}
+
+impl<'a> Writer<'a> {
+    fn new(request: &'a ExportRequest, out: &'a mut dyn Write) -> io::Result<Self> {
+        let Some(columns) = request.shape.columns() else { return Ok(Self { request, out: Output::Lines(out) }) };
+        let mut table = csv::Writer::from_writer(out);
+        table.write_record(columns.iter().chain(request.with_split.then_some(&"split")))?;
+        Ok(Self { request, out: Output::Table(Box::new(table)) })
+    }
+
+    fn write(&mut self, row: ExportRow<'_>, tally: &mut Tally) -> io::Result<()> {
+        let record = match shapes::record(self.request.shape, row.example) {
+            Ok(record) => record,
+            Err(what) => {
+                let reason = format!("{} can't hold it: {what}", self.request.shape.as_str());
+                let source = serde_json::to_string(row.example)?;
+                tally.reject(&Rejected { file: None, line: row.number, field: None, reason, source });
+                return Ok(());
+            }
+        };
+        let split = self.request.with_split.then_some(row.split.as_str());
+        match (&mut self.out, record) {
+            (Output::Lines(out), Record::Object(mut fields)) => {
+                fields.extend(split.map(|split| ("split".to_owned(), split.into())));
+                serde_json::to_writer(&mut *out, &fields)?;
+                out.write_all(b"\n")?;
+            }
+            (Output::Table(table), Record::Cells(cells)) => table.write_record(cells.into_iter().chain(split))?,
+            _ => return Err(io::Error::other("a table has cells, and only a table")),
+        }
+        tally.accept(Vec::new());
+        Ok(())
+    }
+
+    fn finish(self) -> io::Result<()> {
+        match self.out {
+            Output::Lines(_) => Ok(()),
+            Output::Table(mut table) => table.flush(),
+        }
+    }
+}

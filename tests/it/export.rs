@@ -1,0 +1,243 @@
+//! What goes out comes in again as it was. The small files have the form of two well-known data sets, banking77 and
+//! GSM8K.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::Command;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tunewright::data::export::{ExportReport, ExportRequest, ExportRow, ExportShape, export};
+use tunewright::data::import::ImportRequest;
+use tunewright::data::{Example, ImportError, Message, Role, Split, read_examples};
+use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
+
+use crate::fixtures::fixture;
+
+fn write(to: &Path, shape: ExportShape, rows: &[(Example, Split)]) -> ExportReport {
+    let request = ExportRequest { to: to.into(), shape, with_split: true };
+    export::<ImportError>(&request, &Unwatched, |sink| {
+        for (at, (example, split)) in rows.iter().enumerate() {
+            let row = ExportRow { number: at as u64 + 1, split: *split, example };
+            if sink(row).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    })
+    .unwrap()
+}
+
+fn read(path: &Path) -> Vec<(Example, Split)> {
+    let mut rows = Vec::new();
+    let report = read_examples(&ImportRequest::new(path), &Unwatched, &mut |row| {
+        rows.push((row.example, row.split.unwrap()));
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(report.num_rejected, 0, "{:?}", report.rejected);
+    rows
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "[a-zäß🧶 ,;|\"'\n\r\t{}:#\\\\\u{85}]{0,8}"
+}
+
+fn turn() -> impl Strategy<Value = Message> {
+    let role =
+        prop_oneof![3 => Just(Role::User), 3 => Just(Role::Assistant), 1 => Just(Role::System), 1 => Just(Role::Tool)];
+    (role, text(), 0..12_u8).prop_map(|(role, text, special)| {
+        let mut message = Message::new(role, text);
+        match (role, special) {
+            (Role::Assistant, 0) => message.weight = Some(0),
+            (Role::Assistant, 1) => {
+                message.tool_calls =
+                    vec![json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}})];
+            }
+            (Role::Tool, 0) => message.tool_call_id = Some("c".to_owned()),
+            (_, 2) => message.name = Some("Ann".to_owned()),
+            _ => {}
+        }
+        message
+    })
+}
+
+/// Most are what many shapes hold, some are not.
+fn example() -> impl Strategy<Value = Example> {
+    let pair = (prop::option::weighted(0.3, text()), text(), text()).prop_map(|(system, question, answer)| {
+        let mut messages: Vec<_> = system.map(|text| Message::new(Role::System, text)).into_iter().collect();
+        messages.extend([Message::new(Role::User, question), Message::new(Role::Assistant, answer)]);
+        messages
+    });
+    let many = prop::collection::vec(turn(), 0..6).prop_map(|mut turns| {
+        turns.push(Message::new(Role::Assistant, "end"));
+        turns
+    });
+    let messages = prop_oneof![2 => pair, 1 => many];
+    (messages, prop::option::weighted(0.3, text()), prop::bool::weighted(0.1)).prop_map(
+        |(messages, rejected, has_tools)| {
+            let rejected = rejected.map(|text| Message::new(Role::Assistant, text)).into_iter().collect();
+            let tools = has_tools.then(|| json!({"type": "function", "function": {"name": "f"}})).into_iter().collect();
+            Example { messages, rejected, tools }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_exported_is_imported_as_it_was(
+        rows in prop::collection::vec((example(), prop::sample::select(Split::ALL.to_vec())), 1..20),
+        shape in prop::sample::select(ExportShape::ALL.to_vec()),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(format!("a.{}", shape.extension()));
+        let report = write(&path, shape, &rows);
+        prop_assert_eq!(report.num_exported + report.num_rejected, rows.len() as u64);
+        prop_assert!(shape != ExportShape::OpenaiMessages || report.num_rejected == 0);
+        let is_out = |at: usize| report.rejected.iter().any(|row| row.line == at as u64 + 1);
+        let kept: Vec<_> = rows.iter().enumerate().filter(|(at, _)| !is_out(*at)).map(|(_, row)| row.clone()).collect();
+        if !kept.is_empty() {
+            prop_assert_eq!(read(&path), kept);
+        }
+    }
+}
+
+#[test]
+fn what_a_shape_has_no_place_for_is_left_out_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = || vec![Message::new(Role::User, "q"), Message::new(Role::Assistant, "a")];
+    let plain = Example::from(pair());
+    let long = Example::from([pair(), pair()].concat());
+    let mut with_system = plain.clone();
+    with_system.add_system_message("s");
+    let with_tools = Example { tools: vec![json!({"type": "function"})], ..plain.clone() };
+    let preference = Example { rejected: vec![Message::new(Role::Assistant, "worse")], ..plain.clone() };
+    let rows: Vec<_> = [plain, long, with_system, with_tools, preference].map(|e| (e, Split::Train)).into();
+    let check = |shape: ExportShape, expected: &[(u64, &str)]| {
+        let report = write(&folder.path().join("a"), shape, &rows);
+        let prefix = format!("{} can't hold it: ", shape.as_str());
+        let told: Vec<_> =
+            report.rejected.iter().map(|row| (row.line, row.reason.strip_prefix(&prefix).unwrap())).collect();
+        assert_eq!(told, expected, "{shape:?}");
+    };
+    check(ExportShape::OpenaiMessages, &[]);
+    check(ExportShape::Sharegpt, &[(4, "it uses tools"), (5, "it has a rejected answer")]);
+    check(ExportShape::Alpaca, &[(4, "it uses tools"), (5, "it has a rejected answer")]);
+    check(
+        ExportShape::PromptCompletion,
+        &[(2, "an earlier answer than the last is to be learned, too"), (5, "it has a rejected answer")],
+    );
+    let none = "it has no rejected answer";
+    check(ExportShape::Preference, &[(1, none), (2, none), (3, none), (4, none)]);
+    let (several, tools) = ("it is more than one question and its answer", "it uses tools");
+    check(ExportShape::PromptCompletionCsv, &[(2, several), (4, tools), (5, "it has a rejected answer")]);
+    let system = "it has a system message";
+    check(ExportShape::TextLabelCsv, &[(2, several), (3, system), (4, tools), (5, "it has a rejected answer")]);
+}
+
+struct Cancelled(CancelFlag);
+
+impl Task for Cancelled {
+    fn progress(&self, _: u64, _: Option<u64>, _: Unit) {
+        self.0.cancel();
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+#[test]
+fn an_export_that_is_cancelled_leaves_the_old_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("a.jsonl");
+    tunewright::fs::write_atomic(&to, b"old").unwrap();
+    let example = Example::from(vec![Message::new(Role::User, "q"), Message::new(Role::Assistant, "a")]);
+    let request = ExportRequest { to: to.clone(), shape: ExportShape::Alpaca, with_split: false };
+    let row = ExportRow { number: 1, split: Split::Train, example: &example };
+    let error = export::<ImportError>(&request, &Cancelled(CancelFlag::default()), |sink| {
+        while sink(row).is_continue() {}
+        Ok(())
+    });
+    assert!(error.unwrap_err().is_cancelled());
+    assert_eq!(std::fs::read(&to).unwrap(), b"old");
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Value {
+    let program = env!("CARGO_BIN_EXE_tunewright");
+    let output = Command::new(program).args(arguments).arg("--json").current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn data_sets_go_through_a_project_and_come_out_the_same() {
+    for (name, shape, to) in
+        [("intents.csv", "text-label-csv", "out.csv"), ("sums.jsonl", "prompt-completion", "out.jsonl")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let source = fixture("data").join(name);
+        let original = read_pairs(&source);
+        let imported = run(folder.path(), &["import", source.to_str().unwrap(), "--project", "p"]);
+        assert_eq!((&imported["imported"], &imported["rejected"]), (&json!(original.len()), &json!(0)));
+        let exported = run(folder.path(), &["export", "--project", "p", "--to", to, "--as", shape]);
+        assert_eq!((&exported["exported"], &exported["rejected"]), (&json!(original.len()), &json!(0)));
+        assert_eq!(read_pairs(&folder.path().join(to)), original, "{name}");
+        let test = run(folder.path(), &["export", "--project", "p", "--to", "test.jsonl", "--split", "test"]);
+        assert!(test["exported"].as_u64().unwrap() < original.len() as u64);
+    }
+}
+
+fn read_pairs(path: &Path) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    read_examples(&ImportRequest::new(path), &Unwatched, &mut |row| {
+        let [question, answer] = &row.example.messages[..] else { panic!("{:?}", row.example) };
+        pairs.push((question.content.clone(), answer.content.clone()));
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    pairs
+}
+
+#[test]
+fn the_command_line_maps_columns_and_tells_the_bad_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let write =
+        |name: &str, text: &str| tunewright::fs::write_atomic(&folder.path().join(name), text.as_bytes()).unwrap();
+    write("a.csv", "alpha,beta,gamma\nWhere?,here,1\n,there,2\n");
+    write("b.csv", "alpha,beta,gamma\nWhen?,now,3\n");
+    let report = run(
+        folder.path(),
+        &[
+            "import",
+            "a.csv",
+            "b.csv",
+            "--map",
+            "alpha=user,beta=assistant",
+            "--system",
+            "Be brief.",
+            "--into",
+            "test",
+            "--project",
+            "p",
+            "--rejected",
+            "bad.jsonl",
+        ],
+    );
+    assert_eq!((&report["imported"], &report["rejected"]), (&json!(2), &json!(1)));
+    let first = &report["files"][0]["first_rejected"][0];
+    assert_eq!(
+        (&first["line"], &first["field"], &first["reason"]),
+        (&json!(3), &json!("alpha"), &json!("alpha is empty"))
+    );
+    let bad: Value = serde_json::from_str(&std::fs::read_to_string(folder.path().join("bad.jsonl")).unwrap()).unwrap();
+    assert_eq!((&bad["file"], &bad["source"]), (&json!("a.csv"), &json!(",there,2")));
+    run(folder.path(), &["export", "--project", "p", "--to", "out.jsonl"]);
+    let lines = std::fs::read_to_string(folder.path().join("out.jsonl")).unwrap();
+    let row: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    let turns = json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where?"},
+        {"role": "assistant", "content": "here"}]);
+    assert_eq!(row, json!({"messages": turns, "split": "test"}));
+}
