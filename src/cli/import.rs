@@ -90,7 +90,7 @@ fn request(args: &ImportArgs, file: &Path) -> ImportRequest {
         mapping: (!args.map.is_empty()).then_some(mapping),
         system_message: args.system.clone(),
         given_split: args.into,
-        max_row_bytes: args.max_row << 20,
+        max_row_bytes: args.max_row.saturating_mul(1 << 20),
         ..ImportRequest::new(file)
     }
 }

@@ -98,7 +98,16 @@ impl Example {
 
     /// The answer of the last assistant turn, if there is one.
     pub fn answer(&self) -> Option<&str> {
-        self.messages.iter().rev().find(|m| m.role == Role::Assistant).map(|m| m.content.as_str())
+        self.last_answer().map(|m| m.content.as_str())
+    }
+
+    /// Whether the last assistant turn calls tools.
+    pub fn ends_with_call(&self) -> bool {
+        self.last_answer().is_some_and(|m| !m.tool_calls.is_empty())
+    }
+
+    fn last_answer(&self) -> Option<&Message> {
+        self.messages.iter().rev().find(|m| m.role == Role::Assistant)
     }
 }
 

@@ -55,13 +55,15 @@ pub fn measure(
     let longest = samples.iter().map(Rendered::num_trained).max().unwrap_or_default();
     let answers = greedy_answers(model, adapter, &prompts, longest + ANSWER_ROOM, &mut progress, &is_cancelled)?
         .ok_or(EvaluateError::Cancelled)?;
-    let with_answer = examples.iter().zip(&answers).filter_map(|(e, answer)| Some((e.answer()?, answer)));
+    // An answer that calls tools has no text to compare.
+    let with_answer =
+        examples.iter().zip(&answers).filter(|(e, _)| !e.ends_with_call()).filter_map(|(e, a)| Some((e.answer()?, a)));
     let (mut matching, mut compared) = (0, 0);
     for (expected, answer) in with_answer {
         compared += 1;
         matching += usize::from(is_exact_match(expected, answer));
     }
-    held_out.exact_match = Some(matching as f64 / f64::max(f64::from(compared), 1.0));
+    held_out.exact_match = (compared > 0).then(|| matching as f64 / f64::from(compared));
     Ok((held_out, answers))
 }
 

@@ -140,6 +140,9 @@ pub fn open<'a>(path: &'a Path, task: &'a dyn Task) -> Result<OpenedText<'a>, Im
     let (mut start, failure) = read_head(&mut bytes);
     let is_whole_file = failure.is_none() && start.len() < HEAD_BYTES;
     if let Some(source) = failure {
+        if task.is_cancelled() {
+            return Err(ImportError::Cancelled { path: path.into() });
+        }
         if let (true, Some(packing)) = (start.is_empty(), packing.name()) {
             return Err(ImportError::Unpack { path: path.into(), packing, source });
         }
