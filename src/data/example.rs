@@ -113,9 +113,14 @@ impl Example {
 
 /// Equal for examples with the same content; stable across versions, so that a file imported again is known.
 pub fn content_key(example: &Example) -> u64 {
-    let mut hash = Sha256::new();
     // Texts and JSON values can always be written.
-    hash.update(serde_json::to_vec(example).unwrap_or_default());
+    key_of_json(&serde_json::to_vec(example).unwrap_or_default())
+}
+
+/// The same for an example that is written already.
+pub(crate) fn key_of_json(json: &[u8]) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update(json);
     first_bytes(hash)
 }
 

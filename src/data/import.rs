@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::split::SplitSpec;
 use super::{Example, Split};
 
 /// The shapes that are recognised by themselves.
@@ -59,6 +60,7 @@ pub struct ImportRequest {
     pub system_message: String,
     /// How the new examples are split.
     pub split: SplitSpec,
+    pub on_known: OnKnown,
     /// The split of all rows that don't say their own, instead of dealing them.
     pub given_split: Option<Split>,
     /// Longer rows are left out.
@@ -75,6 +77,7 @@ impl ImportRequest {
             mapping: None,
             system_message: String::new(),
             split: SplitSpec::default(),
+            on_known: OnKnown::Skip,
             given_split: None,
             max_row_bytes: Self::DEFAULT_MAX_ROW_BYTES,
         }
@@ -86,18 +89,15 @@ impl ImportRequest {
     }
 }
 
-/// Shares of the whole; the rest is for training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SplitSpec {
-    pub validation: f64,
-    pub test: f64,
-    pub seed: u64,
-}
-
-impl Default for SplitSpec {
-    fn default() -> Self {
-        Self { validation: 0.1, test: 0.1, seed: 42 }
-    }
+/// What becomes of rows whose content the project already has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnKnown {
+    /// They are counted; only the split is taken over, if the file says one.
+    #[default]
+    Skip,
+    /// They come in once more.
+    Add,
 }
 
 /// A row that came in.
@@ -167,6 +167,8 @@ pub struct ImportPreview {
 pub struct ImportReport {
     pub path: PathBuf,
     pub num_imported: u64,
+    /// Good rows that the project had already.
+    pub num_known: u64,
     pub num_rejected: u64,
     /// The first 200 of them.
     pub rejected: Vec<Rejected>,

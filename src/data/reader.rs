@@ -74,6 +74,7 @@ pub fn read_examples(
     Ok(ImportReport {
         path: request.path.clone(),
         num_imported: tally.num_accepted,
+        num_known: 0,
         num_rejected: tally.num_rejected,
         reasons: tally.reasons(),
         notes: tally.notes(),

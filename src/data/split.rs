@@ -1,14 +1,176 @@
 //! Which part of the data an example belongs to: seeded, with exact counts, and never the same prompt on both sides.
+//!
+//! Rows are dealt in groups that stay together: the copies of a prompt, or larger ones.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::example::first_bytes;
-use super::import::SplitSpec;
 use super::{Example, Split};
+
+/// Shares of the whole, the rest is for training; and how they are dealt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SplitSpec {
+    pub validation: f64,
+    pub test: f64,
+    pub seed: u64,
+    #[serde(default)]
+    pub by: SplitBy,
+}
+
+impl Default for SplitSpec {
+    fn default() -> Self {
+        Self { validation: 0.1, test: 0.1, seed: 42, by: SplitBy::Lot }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitBy {
+    /// Prompt by prompt, by lot.
+    #[default]
+    Lot,
+    /// By lot within each label, so that every part has its share of each.
+    Label,
+    /// By lot, whole groups at a time.
+    Group(GroupBy),
+    /// The newest are held out: the last in the data's order.
+    Newest,
+    /// As the imported file says; what it doesn't say, by lot.
+    File,
+}
+
+/// What makes a group that is not parted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupBy {
+    /// As the last check found them.
+    NearDuplicates,
+    Source,
+    Label,
+    /// The same list of tags.
+    Tags,
+}
+
+/// What the dealing of a row goes by; rows stand in the data's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SplitRow {
+    /// See [`prompt_key`].
+    pub prompt: u64,
+    /// Equal for rows with the same label; 0 for none.
+    pub label: u64,
+    /// Equal for rows that must not be parted.
+    pub group: Option<u64>,
+    /// It is not dealt any more.
+    pub given: Option<Split>,
+}
+
+/// Gives each row a split. Rows with a given one keep it; copies of a prompt stay together, and so do groups if the spec
+/// asks for it.
+pub fn deal_rows(rows: &[SplitRow], spec: &SplitSpec) -> Vec<Split> {
+    let given: Vec<_> = rows.iter().map(|row| row.given).collect();
+    let prompts: Vec<_> = rows.iter().map(|row| row.prompt).collect();
+    match spec.by {
+        SplitBy::Lot | SplitBy::File => deal(&prompts, &given, spec),
+        SplitBy::Group(_) => deal(&unite(rows), &given, spec),
+        SplitBy::Label => deal_strata(rows, &prompts, &given, spec),
+        SplitBy::Newest => deal_in_order(&prompts, &given, spec),
+    }
+}
+
+/// A key for each row that is equal where prompts or groups are, also by way of other rows.
+fn unite(rows: &[SplitRow]) -> Vec<u64> {
+    let mut parents: Vec<usize> = (0..rows.len()).collect();
+    let mut of_prompt = HashMap::new();
+    let mut of_group = HashMap::new();
+    for (at, row) in rows.iter().enumerate() {
+        let same_prompt = *of_prompt.entry(row.prompt).or_insert(at);
+        let same_group = row.group.map_or(at, |group| *of_group.entry(group).or_insert(at));
+        for other in [same_prompt, same_group] {
+            let (a, b) = (root(&mut parents, at), root(&mut parents, other));
+            // The first row stands for all, so that keys depend on nothing else.
+            parents[a.max(b)] = a.min(b);
+        }
+    }
+    (0..rows.len()).map(|at| rows[root(&mut parents, at)].prompt).collect()
+}
+
+fn root(parents: &mut [usize], mut at: usize) -> usize {
+    while parents[at] != at {
+        parents[at] = parents[parents[at]];
+        at = parents[at];
+    }
+    at
+}
+
+/// Deals each label's rows by themselves. What rounding takes from one label, the next ones get.
+fn deal_strata(rows: &[SplitRow], prompts: &[u64], given: &[Option<Split>], spec: &SplitSpec) -> Vec<Split> {
+    let mut fixed = fixed_keys(prompts, given);
+    // A prompt with several labels goes with the first.
+    let mut label_of = HashMap::new();
+    for row in rows {
+        label_of.entry(row.prompt).or_insert(row.label);
+    }
+    let mut strata: BTreeMap<u64, Vec<(u64, u64)>> = BTreeMap::new();
+    for (key, size) in free_groups(prompts, &fixed, spec.seed) {
+        let label = label_of.get(&key).copied().unwrap_or_default();
+        strata.entry(label).or_default().push((key, size));
+    }
+    let mut strata: Vec<_> = strata.into_values().collect();
+    strata.shuffle(&mut ChaCha8Rng::seed_from_u64(spec.seed));
+    let mut owed = [0.0; 2];
+    let mut rng = ChaCha8Rng::seed_from_u64(spec.seed ^ 0x5eed);
+    for groups in strata {
+        let num: u64 = groups.iter().map(|(_, size)| size).sum();
+        let room = stratum_counts(num, spec, &mut owed);
+        place_groups(groups, room.map(|count| count as i64), &mut rng, &mut fixed);
+    }
+    apply(prompts, given, &fixed)
+}
+
+fn stratum_counts(num: u64, spec: &SplitSpec, owed: &mut [f64; 2]) -> [u64; 3] {
+    let [_, validation, test] = shares(spec);
+    let mut left = num;
+    let mut counts = [0; 3];
+    for (at, share) in [validation, test].into_iter().enumerate() {
+        owed[at] += share * num as f64;
+        counts[at + 1] = (owed[at].round().max(0.0) as u64).min(left);
+        owed[at] -= counts[at + 1] as f64;
+        left -= counts[at + 1];
+    }
+    counts[0] = left;
+    counts
+}
+
+/// Fills train, validation and test one after the other; a prompt stands where its first copy does.
+fn deal_in_order(prompts: &[u64], given: &[Option<Split>], spec: &SplitSpec) -> Vec<Split> {
+    let mut fixed = fixed_keys(prompts, given);
+    let mut sizes: HashMap<u64, u64> = HashMap::new();
+    let mut order = Vec::new();
+    for key in prompts.iter().filter(|key| !fixed.contains_key(*key)) {
+        let size = sizes.entry(*key).or_default();
+        if *size == 0 {
+            order.push(*key);
+        }
+        *size += 1;
+    }
+    let [train, validation, _] = counts(sizes.values().sum(), spec);
+    let mut num_placed = 0;
+    for key in order {
+        let split = match num_placed {
+            n if n < train => Split::Train,
+            n if n < train + validation => Split::Validation,
+            _ => Split::Test,
+        };
+        num_placed += sizes.get(&key).copied().unwrap_or_default();
+        fixed.insert(key, split);
+    }
+    apply(prompts, given, &fixed)
+}
 
 /// Equal for examples whose prompts differ only in case and white space; stable across versions.
 pub fn prompt_key(example: &Example) -> u64 {
@@ -32,21 +194,34 @@ pub fn split_examples(examples: &[Example], spec: &SplitSpec) -> Vec<Split> {
 /// Gives each row a split. Rows with a `given` one keep it, rows with the same key stay together, and the counts of the
 /// rest are the shares of `spec`, exactly, unless groups of equal keys are too large for that.
 pub fn deal(keys: &[u64], given: &[Option<Split>], spec: &SplitSpec) -> Vec<Split> {
-    let mut fixed: HashMap<u64, Split> = HashMap::new();
+    let mut fixed = fixed_keys(keys, given);
+    let groups = free_groups(keys, &fixed, spec.seed);
+    let num_free = groups.iter().map(|(_, size)| size).sum();
+    let room = counts(num_free, spec).map(|count| count as i64);
+    place_groups(groups, room, &mut ChaCha8Rng::seed_from_u64(spec.seed ^ 0x5eed), &mut fixed);
+    apply(keys, given, &fixed)
+}
+
+/// The split of each key that a row brings along.
+fn fixed_keys(keys: &[u64], given: &[Option<Split>]) -> HashMap<u64, Split> {
+    let mut fixed = HashMap::new();
     for (key, split) in keys.iter().zip(given) {
         if let Some(split) = split {
             fixed.entry(*key).or_insert(*split);
         }
     }
-    let groups = free_groups(keys, &fixed, spec.seed);
-    let num_free = groups.iter().map(|(_, size)| size).sum();
-    let mut room = counts(num_free, spec).map(|count| count as i64);
-    let mut rng = ChaCha8Rng::seed_from_u64(spec.seed ^ 0x5eed);
+    fixed
+}
+
+fn place_groups(groups: Vec<(u64, u64)>, mut room: [i64; 3], rng: &mut ChaCha8Rng, fixed: &mut HashMap<u64, Split>) {
     for (key, size) in groups {
-        let split = draw(&room, size as i64, &mut rng);
+        let split = draw(&room, size as i64, rng);
         room[split as usize] -= size as i64;
         fixed.insert(key, split);
     }
+}
+
+fn apply(keys: &[u64], given: &[Option<Split>], fixed: &HashMap<u64, Split>) -> Vec<Split> {
     let of_key = |key: &u64| fixed.get(key).copied().unwrap_or(Split::Train);
     keys.iter().zip(given).map(|(key, given)| given.unwrap_or_else(|| of_key(key))).collect()
 }
@@ -87,12 +262,17 @@ fn draw(room: &[i64; 3], size: i64, rng: &mut ChaCha8Rng) -> Split {
     Split::Train
 }
 
-/// How many of `num` rows go into train, validation and test: by largest remainder, and never an empty train part.
-pub fn counts(num: u64, spec: &SplitSpec) -> [u64; 3] {
+/// Of train, validation and test, together 1.
+fn shares(spec: &SplitSpec) -> [f64; 3] {
     let share = |share: f64| if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
     let validation = share(spec.validation);
     let test = share(spec.test).min(1.0 - validation);
-    let quotas = [1.0 - validation - test, validation, test].map(|share| share.max(0.0) * num as f64);
+    [(1.0 - validation - test).max(0.0), validation, test]
+}
+
+/// How many of `num` rows go into train, validation and test: by largest remainder, and never an empty train part.
+pub fn counts(num: u64, spec: &SplitSpec) -> [u64; 3] {
+    let quotas = shares(spec).map(|share| share * num as f64);
     // A quota such as 0.1 × 30 may come out a hair below the whole number that it is.
     let mut counts = quotas.map(|quota| (quota + 1e-9).floor() as u64);
     let mut order = [0, 1, 2];
@@ -119,7 +299,11 @@ mod tests {
     use crate::data::{Message, Role};
 
     fn spec(validation: f64, test: f64, seed: u64) -> SplitSpec {
-        SplitSpec { validation, test, seed }
+        SplitSpec { validation, test, seed, ..SplitSpec::default() }
+    }
+
+    fn by(by: SplitBy, validation: f64, test: f64, seed: u64) -> SplitSpec {
+        SplitSpec { by, ..spec(validation, test, seed) }
     }
 
     fn tally(splits: &[Split]) -> [u64; 3] {
@@ -168,6 +352,63 @@ mod tests {
             let splits = deal(&keys, &given, &spec(v, t, seed));
             prop_assert_eq!(tally(&splits), counts(num, &spec(v, t, seed)));
             prop_assert_eq!(&splits, &deal(&keys, &given, &spec(v, t, seed)));
+        }
+
+        #[test]
+        fn no_group_and_no_prompt_is_on_both_sides(
+            rows in prop::collection::vec((0_u64..60, prop::option::of(0_u64..30)), 1..200), v in 0.0..0.4, seed: u64,
+        ) {
+            let rows: Vec<_> =
+                rows.into_iter().map(|(prompt, group)| SplitRow { prompt, group, ..SplitRow::default() }).collect();
+            let splits = deal_rows(&rows, &by(SplitBy::Group(GroupBy::NearDuplicates), v, v, seed));
+            let mut prompts = HashMap::new();
+            let mut groups = HashMap::new();
+            for (row, split) in rows.iter().zip(&splits) {
+                prop_assert_eq!(prompts.entry(row.prompt).or_insert(*split), split);
+                if let Some(group) = row.group {
+                    prop_assert_eq!(groups.entry(group).or_insert(*split), split);
+                }
+            }
+            prop_assert!(splits.contains(&Split::Train));
+        }
+
+        #[test]
+        fn every_label_has_its_share_to_within_one_row(
+            labels in prop::collection::vec(0_u64..8, 1..300), v in 0.0..0.4, t in 0.0..0.4, seed: u64,
+        ) {
+            let rows: Vec<_> = labels
+                .iter()
+                .enumerate()
+                .map(|(at, label)| SplitRow { prompt: at as u64, label: *label, ..SplitRow::default() })
+                .collect();
+            let splits = deal_rows(&rows, &by(SplitBy::Label, v, t, seed));
+            let close = |count: u64, quota: f64| (count as f64 - quota).abs() <= 1.0 + 1e-6;
+            for label in 0..8 {
+                let of_label: Vec<_> =
+                    splits.iter().zip(&labels).filter(|(_, l)| **l == label).map(|(s, _)| *s).collect();
+                let num = of_label.len() as f64;
+                let [_, validation, test] = tally(&of_label);
+                prop_assert!(close(validation, v * num) && close(test, t * num), "{validation} {test} of {num}");
+            }
+            let [_, validation, test] = tally(&splits);
+            let num = rows.len() as f64;
+            prop_assert!(close(validation, v * num) && close(test, t * num), "{validation} {test} of {num}");
+        }
+
+        #[test]
+        fn the_newest_are_held_out_and_a_prompt_stays_with_its_first_copy(
+            prompts in prop::collection::vec(0_u64..50, 1..200), v in 0.0..0.4, t in 0.0..0.4,
+        ) {
+            let rows: Vec<_> = prompts.iter().map(|p| SplitRow { prompt: *p, ..SplitRow::default() }).collect();
+            let splits = deal_rows(&rows, &by(SplitBy::Newest, v, t, 1));
+            let mut first = HashMap::new();
+            let mut newest = Split::Train;
+            for (row, split) in rows.iter().zip(&splits) {
+                let is_first = !first.contains_key(&row.prompt);
+                prop_assert_eq!(first.entry(row.prompt).or_insert(*split), split);
+                prop_assert!(!is_first || *split as u8 >= newest as u8, "it goes back in time");
+                newest = if is_first { *split } else { newest };
+            }
         }
 
         #[test]

@@ -13,8 +13,8 @@ pub use crate::generate::Side;
 use crate::hub::FoundModel;
 use crate::model::ModelFacts;
 use crate::project::{
-    Edit, ExampleQuery, FacetCounts, ProjectState, ReplacePreview, Replacement, RowPage, RunRecord, Settings,
-    StoredExample, Version,
+    Edit, ExampleQuery, ExampleRow, FacetCounts, ProjectState, ReplacePreview, Replacement, RowPage, RunRecord,
+    Settings, StoredExample, Version,
 };
 use crate::recipe::{ModelRef, Recipe, TrainOn};
 use crate::task::Unit;
@@ -293,6 +293,8 @@ pub enum Reply {
     Findings(Vec<Finding>),
     ReplacePreview(ReplacePreview),
     Preview(ImportPreview),
+    /// The first rows of an import that goes on; they can't be opened yet.
+    Arriving(Vec<ExampleRow>),
     Imported(ImportReport),
     Models(Vec<FoundModel>),
     Facts {

@@ -194,15 +194,7 @@ fn insert_one(
     number: i64,
 ) -> Result<(), ProjectError> {
     let db = recorder.db;
-    let row = NewRow {
-        presence: 0,
-        split: split_code(split),
-        given_split: None,
-        position,
-        number,
-        source: None,
-        label: None,
-    };
+    let row = NewRow { presence: 0, split: split_code(split), given_split: None, position, number };
     let id = insert(db, &Face::of(example).map_err(ProjectError::Content)?, &row)?;
     db.prepare_cached(
         "UPDATE examples SET (given_split, source, label, tags, notes, num_tokens, loss) =
@@ -214,21 +206,19 @@ fn insert_one(
 }
 
 /// What a new row has beside its content.
-pub struct NewRow<'a> {
+pub struct NewRow {
     pub presence: i64,
     pub split: i64,
     pub given_split: Option<i64>,
     pub position: i64,
     pub number: i64,
-    pub source: Option<i64>,
-    pub label: Option<&'a str>,
 }
 
 /// Writes a row, its content and what the search knows of it; gives its id.
 pub fn insert(db: &Connection, face: &Face, row: &NewRow) -> Result<i64, ProjectError> {
     db.prepare_cached(
         "INSERT INTO examples (position, number, presence, split, given_split, marks, review, num_turns, roles,
-         prompt_key, content_key, source, label) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?)",
+         prompt_key, content_key) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)",
     )?
     .execute(params![
         row.position,
@@ -240,8 +230,6 @@ pub fn insert(db: &Connection, face: &Face, row: &NewRow) -> Result<i64, Project
         face.roles,
         face.prompt_key,
         face.content_key,
-        row.source,
-        row.label,
     ])?;
     let id = db.last_insert_rowid();
     face.insert(db, id)?;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::error::ProjectError;
 use super::fields::role_bit;
-use crate::data::example::content_key;
+use crate::data::example::key_of_json;
 use crate::data::mapping::shorten;
 use crate::data::split::prompt_key;
 use crate::data::{Example, Message, Role};
@@ -27,6 +27,7 @@ pub struct Face {
 
 impl Face {
     pub fn of(example: &Example) -> Result<Self, serde_json::Error> {
+        let content = serde_json::to_string(example)?;
         let texts: Vec<_> = example.messages.iter().map(|m| m.content.as_str()).collect();
         Ok(Self {
             prompt: one_line(question(example.prompt())),
@@ -34,9 +35,9 @@ impl Face {
             num_turns: example.messages.len() as i64,
             roles: example.messages.iter().fold(0, |bits, message| bits | role_bit(message.role)),
             prompt_key: prompt_key(example) as i64,
-            content_key: content_key(example) as i64,
+            content_key: key_of_json(content.as_bytes()) as i64,
             text: texts.join("\n"),
-            content: serde_json::to_string(example)?,
+            content,
         })
     }
 

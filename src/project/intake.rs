@@ -1,156 +1,269 @@
-//! Import into the store: rows arrive unseen, a batch at a time, and appear all at once at the end or not at all.
+//! Import into the store. One thread reads the file and makes rows of it, another writes them ([`arrivals`]): SQLite and
+//! its index take as long as all the rest.
+//!
+//! [`arrivals`]: super::arrivals
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 
-use rusqlite::{Connection, params};
+use crossbeam_channel::{Sender, bounded};
+use rusqlite::Connection;
 
-use super::edits::{NewRow, insert, next_number};
+use super::arrivals::{self, Appearing, Incoming};
+use super::edits::next_number;
 use super::error::ProjectError;
 use super::face::Face;
-use super::fields::{ARRIVING, split_code, split_of};
-use super::journal::{Recorder, now};
 use super::label::Candidates;
-use super::store::{Project, begin};
-use crate::data::import::{ImportReport, ImportRequest, ReadExample, SplitSpec};
-use crate::data::split::deal;
+use super::state::{Annotations, ExampleRow, ExampleStatus};
+use super::store::Project;
+use crate::data::import::{ImportReport, ImportRequest, OnKnown, ReadExample};
 use crate::data::{ImportError, Split, read_examples};
 use crate::task::Task;
 
-/// Rows a transaction: few enough that an edit in between waits only briefly.
+/// Rows that go to the writing thread at once.
 const BATCH_ROWS: usize = 500;
-
-struct Arrival {
-    id: i64,
-    prompt_key: i64,
-    /// The label's number among the candidates.
-    label: u32,
-    /// As the file says.
-    split: Option<Split>,
-}
-
-#[derive(Default)]
-struct Arrivals {
-    rows: Vec<Arrival>,
-    candidates: Candidates,
-}
+/// Batches that may wait for it.
+const NUM_WAITING: usize = 4;
+/// Rows that are shown while the others are still on their way.
+const FIRST_ROWS: usize = 100;
 
 impl Project {
     /// Takes all good rows of a file in, as one step of undo. When it is cancelled or fails, nothing was imported.
     pub fn import(&mut self, request: &ImportRequest, task: &dyn Task) -> Result<ImportReport, ProjectError> {
+        self.import_showing(request, task, &mut |_| {})
+    }
+
+    /// The same; of a file with many, the first rows are given to `show` as soon as they are read. They have no id yet,
+    /// and go away again if the import fails.
+    pub fn import_showing(
+        &mut self,
+        request: &ImportRequest,
+        task: &dyn Task,
+        show: &mut dyn FnMut(Vec<ExampleRow>),
+    ) -> Result<ImportReport, ProjectError> {
         // Left behind if the program was killed in the middle of an import.
-        clear_arrivals(&mut self.db)?;
-        let imported = self.take_in(request, task);
+        arrivals::clear(&mut self.db)?;
+        arrivals::prepare(&self.db, true)?;
+        let imported = self.take_in(request, task, show);
+        arrivals::prepare(&self.db, false)?;
         if imported.is_err()
-            && let Err(e) = clear_arrivals(&mut self.db)
+            && let Err(e) = arrivals::clear(&mut self.db)
         {
             log::warn!("rows of an import that failed are still there, unseen: {e}");
         }
         imported
     }
 
-    fn take_in(&mut self, request: &ImportRequest, task: &dyn Task) -> Result<ImportReport, ProjectError> {
-        let mut arrivals = Arrivals::default();
-        let mut batch = Vec::with_capacity(BATCH_ROWS);
-        let mut failure = None;
+    fn take_in(
+        &mut self,
+        request: &ImportRequest,
+        task: &dyn Task,
+        show: &mut dyn FnMut(Vec<ExampleRow>),
+    ) -> Result<ImportReport, ProjectError> {
+        let paths: Vec<_> = request.paths().map(Path::to_path_buf).collect();
+        let mut reading = Reading {
+            known: known_contents(&self.db, request.on_known)?,
+            num_known: 0,
+            moved: Vec::new(),
+            candidates: Candidates::default(),
+            first_rows: Some(Vec::new()),
+            first_number: next_number(&self.db)? as u64,
+            sources: paths.iter().map(|path| arrivals::file_name(path)).collect(),
+        };
         let db = &mut self.db;
-        let report = read_examples(request, task, &mut |row| {
-            batch.push(row);
-            if batch.len() < BATCH_ROWS {
-                return ControlFlow::Continue(());
-            }
-            match write_batch(db, std::mem::take(&mut batch), &mut arrivals) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(e) => {
-                    failure = Some(e);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        if let Some(e) = failure {
-            return Err(e);
-        }
-        write_batch(db, batch, &mut arrivals)?;
+        let (report, written) = std::thread::scope(|scope| {
+            let (sender, receiver) = bounded(NUM_WAITING);
+            let writing = scope.spawn(move || arrivals::write(db, &receiver));
+            let report = reading.read(request, task, sender, show);
+            (report, writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        // What could not be written ended the reading, too, which then has nothing to say about it.
+        let rows = written?;
+        let mut report = report?;
         if task.is_cancelled() {
             return Err(ImportError::Cancelled { path: request.path.clone() }.into());
         }
-        let name = request.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        if !arrivals.rows.is_empty() {
-            appear(db, arrivals, &request.split, name)?;
+        report.num_known = reading.num_known;
+        report.num_imported -= reading.num_known;
+        let labels = reading.candidates.labels().unwrap_or_default();
+        if (Appearing { rows, labels, moved: reading.moved, paths }).appear(&mut self.db, &request.split)? {
             self.last_changed = None;
         }
         Ok(report)
     }
 }
 
-fn write_batch(db: &mut Connection, batch: Vec<ReadExample>, arrivals: &mut Arrivals) -> Result<(), ProjectError> {
-    let tx = begin(db)?;
-    for row in batch {
-        let example = row.example;
-        let face = Face::of(&example).map_err(ProjectError::Content)?;
-        let given_split = row.split.map(split_code);
-        let row =
-            NewRow { presence: ARRIVING, split: 0, given_split, position: 0, number: 0, source: None, label: None };
-        let id = insert(&tx, &face, &row)?;
-        let split = given_split.map(split_of);
-        let label = arrivals.candidates.add(&example);
-        arrivals.rows.push(Arrival { id, prompt_key: face.prompt_key, label, split });
+/// The examples that are there, by their content; none if they may come in again.
+fn known_contents(db: &Connection, on_known: OnKnown) -> Result<HashMap<i64, i64>, ProjectError> {
+    if on_known == OnKnown::Add {
+        return Ok(HashMap::new());
     }
-    tx.commit()?;
-    Ok(())
+    let mut select = db.prepare_cached("SELECT content_key, id FROM examples WHERE presence = 1")?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Gives the rows their splits and numbers and lets them appear, in one transaction.
-fn appear(db: &mut Connection, arrivals: Arrivals, spec: &SplitSpec, source: String) -> Result<(), ProjectError> {
-    let tx = begin(db)?;
-    let mut recorder = Recorder::start(&tx)?;
-    let Arrivals { rows: arrivals, candidates } = arrivals;
-    let splits = deal_arrivals(&tx, &arrivals, spec)?;
-    let labels = candidates.labels().unwrap_or_default();
-    let first_number = next_number(&tx)?;
-    {
-        tx.execute("INSERT INTO sources (name, at) VALUES (?, ?)", params![source, now()])?;
-        let source = tx.last_insert_rowid();
-        let mut update = tx.prepare_cached(
-            "UPDATE examples SET presence = 0, split = ?, position = ?, number = ?, source = ?, label = ?
-             WHERE id = ? AND presence = 2",
-        )?;
-        for (at, (arrival, split)) in arrivals.iter().zip(splits).enumerate() {
-            let number = first_number + at as i64;
-            let label = labels.get(arrival.label as usize).and_then(Option::as_ref);
-            if update.execute(params![split_code(split), number, number, source, label, arrival.id])? != 1 {
-                return Err(ProjectError::Interfered);
+/// The reading thread's side.
+struct Reading {
+    known: HashMap<i64, i64>,
+    num_known: u64,
+    /// Known examples for which the file says a split.
+    moved: Vec<(i64, Split)>,
+    candidates: Candidates,
+    /// `None` once they are shown.
+    first_rows: Option<Vec<ExampleRow>>,
+    first_number: u64,
+    sources: Vec<String>,
+}
+
+impl Reading {
+    /// Ends early if the writing thread has: it then says why.
+    fn read(
+        &mut self,
+        request: &ImportRequest,
+        task: &dyn Task,
+        sender: Sender<Vec<Incoming>>,
+        show: &mut dyn FnMut(Vec<ExampleRow>),
+    ) -> Result<ImportReport, ProjectError> {
+        let mut batch = Vec::with_capacity(BATCH_ROWS);
+        let mut failure = None;
+        let report = read_examples(request, task, &mut |row| {
+            match self.take(row, show) {
+                Ok(incoming) => batch.extend(incoming),
+                Err(e) => {
+                    failure = Some(e);
+                    return ControlFlow::Break(());
+                }
+            }
+            let is_full = batch.len() == BATCH_ROWS;
+            if is_full && sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS))).is_err() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        if let Some(e) = failure {
+            return Err(e);
+        }
+        let report = report?;
+        // If nobody takes it any more, the writing thread says why.
+        drop(sender.send(batch));
+        Ok(report)
+    }
+
+    /// A row for the writing thread; none if the project has it already.
+    fn take(
+        &mut self,
+        row: ReadExample,
+        show: &mut dyn FnMut(Vec<ExampleRow>),
+    ) -> Result<Option<Incoming>, ProjectError> {
+        let face = Face::of(&row.example).map_err(ProjectError::Content)?;
+        if let Some(id) = self.known.get(&face.content_key) {
+            self.num_known += 1;
+            self.moved.extend(row.split.map(|split| (*id, split)));
+            return Ok(None);
+        }
+        if let Some(rows) = &mut self.first_rows {
+            rows.push(ExampleRow {
+                id: 0,
+                number: self.first_number + rows.len() as u64,
+                split: row.split.unwrap_or(Split::Train),
+                status: ExampleStatus::Ready,
+                prompt: face.prompt.clone(),
+                answer: face.answer.clone(),
+                num_turns: row.example.messages.len(),
+                annotations: Annotations { source: self.sources.get(row.file).cloned(), ..Annotations::default() },
+                num_findings: 0,
+            });
+            if rows.len() == FIRST_ROWS {
+                show(std::mem::take(rows));
+                self.first_rows = None;
             }
         }
+        let label = self.candidates.add(&row.example);
+        Ok(Some(Incoming { face, file: row.file, split: row.split, label }))
     }
-    let ids: Vec<_> = arrivals.iter().map(|row| row.id).collect();
-    recorder.set_present(&ids, true)?;
-    recorder.finish(&format!("import of {source}"), Some(&source))?;
-    tx.commit()?;
-    Ok(())
 }
 
-/// Prompts that the project has already keep their split.
-fn deal_arrivals(db: &Connection, arrivals: &[Arrival], spec: &SplitSpec) -> Result<Vec<Split>, ProjectError> {
-    let mut keys = Vec::new();
-    let mut given = Vec::new();
-    let mut select =
-        db.prepare_cached("SELECT prompt_key, split FROM examples WHERE presence = 1 AND marks & 2 = 0")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        keys.push(row.get::<_, i64>(0)? as u64);
-        given.push(Some(split_of(row.get(1)?)));
-    }
-    let num_known = keys.len();
-    keys.extend(arrivals.iter().map(|row| row.prompt_key as u64));
-    given.extend(arrivals.iter().map(|row| row.split));
-    Ok(deal(&keys, &given, spec).split_off(num_known))
-}
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
 
-fn clear_arrivals(db: &mut Connection) -> Result<(), ProjectError> {
-    let tx = begin(db)?;
-    tx.execute("DELETE FROM search WHERE rowid IN (SELECT id FROM examples WHERE presence = ?)", [ARRIVING])?;
-    tx.execute("DELETE FROM contents WHERE id IN (SELECT id FROM examples WHERE presence = ?)", [ARRIVING])?;
-    tx.execute("DELETE FROM examples WHERE presence = ?", [ARRIVING])?;
-    tx.commit()?;
-    Ok(())
+    use super::*;
+    use crate::task::Unwatched;
+
+    fn project_with(folder: &Path, num_rows: usize) -> (Project, ImportRequest) {
+        let mut text = String::new();
+        for i in 0..num_rows {
+            writeln!(text, "{{\"prompt\":\"question {i}\",\"completion\":\"answer {i}\"}}").unwrap();
+        }
+        let path = folder.join("rows.jsonl");
+        crate::fs::write_atomic(&path, text.as_bytes()).unwrap();
+        (Project::create(&folder.join("project")).unwrap(), ImportRequest::new(path))
+    }
+
+    #[test]
+    fn a_full_disk_rolls_the_import_back_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut project, request) = project_with(folder.path(), 20_000);
+        project.db.pragma_update(None, "max_page_count", 200).unwrap();
+        let error = project.import(&request, &Unwatched).unwrap_err();
+        assert_eq!(error.to_string(), "the disk is full: project.db can't be written");
+        assert!(error.hint().unwrap().contains("Make room"));
+        assert_eq!(project.counts().unwrap().total(), 0);
+        let left: i64 = project.db.query_row("SELECT count(*) FROM contents", [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0);
+
+        // With room again, the same file comes in whole.
+        project.db.pragma_update(None, "max_page_count", 1_000_000).unwrap();
+        let report = project.import(&request, &Unwatched).unwrap();
+        assert_eq!((report.num_imported, project.counts().unwrap().total()), (20_000, 20_000));
+        let check: String = project.db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(check, "ok");
+    }
+
+    #[test]
+    fn the_first_rows_are_shown_before_the_last_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut project, request) = project_with(folder.path(), 250);
+        let mut shown = Vec::new();
+        project.import_showing(&request, &Unwatched, &mut |rows| shown.push(rows)).unwrap();
+        assert_eq!((shown.len(), shown[0].len()), (1, FIRST_ROWS));
+        assert_eq!((shown[0][99].number, shown[0][99].prompt.as_str()), (100, "question 99"));
+    }
+
+    #[test]
+    fn what_is_known_already_is_counted_and_not_taken_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut project, request) = project_with(folder.path(), 10);
+        project.import(&request, &Unwatched).unwrap();
+        let mut text = std::fs::read_to_string(&request.path).unwrap();
+        // A copy within the file is the file's own.
+        text += "{\"prompt\":\"new\",\"completion\":\"x\"}\n{\"prompt\":\"new\",\"completion\":\"x\"}\n";
+        crate::fs::write_atomic(&request.path, text.as_bytes()).unwrap();
+        let report = project.import(&request, &Unwatched).unwrap();
+        assert_eq!((report.num_imported, report.num_known), (2, 10));
+        let report = project.import(&request, &Unwatched).unwrap();
+        assert_eq!((report.num_imported, report.num_known, project.counts().unwrap().total()), (0, 12, 12));
+        let again = ImportRequest { on_known: OnKnown::Add, ..request };
+        assert_eq!(project.import(&again, &Unwatched).unwrap().num_imported, 12);
+    }
+
+    #[test]
+    fn a_split_that_the_file_says_is_taken_over_for_what_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut project, request) = project_with(folder.path(), 0);
+        let row = |split: &str| {
+            let text = format!("prompt,completion,split\na,b,{split}\n");
+            let path = request.path.with_extension("csv");
+            crate::fs::write_atomic(&path, text.as_bytes()).unwrap();
+            ImportRequest::new(path)
+        };
+        project.import(&row("train"), &Unwatched).unwrap();
+        let report = project.import(&row("test"), &Unwatched).unwrap();
+        assert_eq!((report.num_imported, report.num_known), (0, 1));
+        assert_eq!(project.counts().unwrap().test, 1);
+        project.undo().unwrap();
+        assert_eq!(project.counts().unwrap().test, 0);
+    }
 }

@@ -57,19 +57,27 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    fn change(
-        &mut self,
-        field: Field,
-        (first, last): (i64, i64),
-        before: Value,
-        after: Value,
-    ) -> Result<(), ProjectError> {
+    /// The same for rows that have been made present already.
+    pub fn note_appearance(&mut self, ids: &[i64]) -> Result<(), ProjectError> {
+        for range in ranges(ids) {
+            self.note(Field::Presence, range, &Value::Integer(0), &Value::Integer(1))?;
+        }
+        self.ids.extend(ids);
+        Ok(())
+    }
+
+    fn change(&mut self, field: Field, range: (i64, i64), before: Value, after: Value) -> Result<(), ProjectError> {
+        self.note(field, range, &before, &after)?;
+        fields::write(self.db, field, range.0, range.1, &after)
+    }
+
+    fn note(&mut self, field: Field, range: (i64, i64), before: &Value, after: &Value) -> Result<(), ProjectError> {
         self.num_changes += 1;
         let place = place(self.seq, self.num_changes);
         self.db
             .prepare_cached("INSERT INTO changes (place, field, first, last, before, after) VALUES (?, ?, ?, ?, ?, ?)")?
-            .execute(params![place, field as i64, first, last, before, after])?;
-        fields::write(self.db, field, first, last, &after)
+            .execute(params![place, field as i64, range.0, range.1, before, after])?;
+        Ok(())
     }
 
     /// The new revision and the examples that changed; `None` if nothing did, and then nothing may be committed.

@@ -4,6 +4,7 @@
 //! ([`journal`]), so that undo goes back across restarts. Rows are read through an order that is kept in memory
 //! ([`order`], [`select`]).
 
+mod arrivals;
 mod edits;
 mod error;
 mod face;

@@ -1,30 +1,91 @@
 //! Deals the examples that are there anew.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
+use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::error::ProjectError;
 use super::fields::{Field, SET_ASIDE, split_code, split_of};
 use super::journal::Recorder;
-use crate::data::import::SplitSpec;
-use crate::data::split::deal;
+use crate::data::checks::Check;
+use crate::data::split::{GroupBy, SplitBy, SplitRow, SplitSpec, deal_rows};
+
+struct Row {
+    id: i64,
+    split: i64,
+    is_set_aside: bool,
+    dealt_by: SplitRow,
+}
 
 /// Deals those that take part exactly; those that are set aside follow examples with the same prompt.
 pub fn resplit(recorder: &mut Recorder, spec: &SplitSpec) -> Result<(), ProjectError> {
-    let mut select = recorder.db.prepare_cached(
-        "SELECT id, prompt_key, split, marks FROM examples WHERE presence = 1 ORDER BY position, number",
-    )?;
-    let rows: Vec<(i64, i64, i64, i64)> = select
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
-        .collect::<Result<_, _>>()?;
-    let (set_aside, taking_part): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(.., marks)| marks & SET_ASIDE != 0);
-    let keys = |rows: &[(i64, i64, i64, i64)]| rows.iter().map(|row| row.1 as u64).collect::<Vec<_>>();
-    let dealt = deal(&keys(&taking_part), &vec![None; taking_part.len()], spec);
-    let split_of_key: std::collections::HashMap<_, _> =
-        keys(&taking_part).into_iter().zip(dealt.iter().copied()).collect();
-    let following = set_aside.iter().map(|row| split_of_key.get(&(row.1 as u64)).copied().unwrap_or(split_of(row.2)));
-    let all = taking_part.iter().zip(dealt.iter().copied()).chain(set_aside.iter().zip(following));
-    for (row, split) in all {
-        recorder.set(Field::Split, row.0, Value::Integer(split_code(split)))?;
+    let (set_aside, taking_part): (Vec<_>, Vec<_>) =
+        rows(recorder.db, spec)?.into_iter().partition(|row| row.is_set_aside);
+    let splits = deal_rows(&taking_part.iter().map(|row| row.dealt_by).collect::<Vec<_>>(), spec);
+    let mut of_prompt = HashMap::new();
+    for (row, split) in taking_part.iter().zip(splits) {
+        of_prompt.insert(row.dealt_by.prompt, split);
+        recorder.set(Field::Split, row.id, Value::Integer(split_code(split)))?;
+    }
+    for row in set_aside {
+        let split = of_prompt.get(&row.dealt_by.prompt).copied().unwrap_or(split_of(row.split));
+        recorder.set(Field::Split, row.id, Value::Integer(split_code(split)))?;
     }
     Ok(())
+}
+
+fn rows(db: &Connection, spec: &SplitSpec) -> Result<Vec<Row>, ProjectError> {
+    let clusters = match spec.by {
+        SplitBy::Group(GroupBy::NearDuplicates) => clusters(db)?,
+        _ => HashMap::new(),
+    };
+    let mut select = db.prepare_cached(
+        "SELECT id, prompt_key, split, marks, label, tags, source, given_split FROM examples
+         WHERE presence = 1 ORDER BY position, number",
+    )?;
+    let mut rows = Vec::new();
+    let mut found = select.query([])?;
+    while let Some(row) = found.next()? {
+        let id = row.get(0)?;
+        let label: Option<String> = row.get(4)?;
+        let group = match spec.by {
+            SplitBy::Group(GroupBy::NearDuplicates) => clusters.get(&id).copied(),
+            SplitBy::Group(GroupBy::Label) => label.as_deref().map(key),
+            SplitBy::Group(GroupBy::Tags) => row.get::<_, Option<String>>(5)?.as_deref().map(key),
+            SplitBy::Group(GroupBy::Source) => row.get::<_, Option<i64>>(6)?.map(|source| source as u64),
+            _ => None,
+        };
+        let given = match spec.by {
+            SplitBy::File => row.get::<_, Option<i64>>(7)?.map(split_of),
+            _ => None,
+        };
+        rows.push(Row {
+            id,
+            split: row.get(2)?,
+            is_set_aside: row.get::<_, i64>(3)? & SET_ASIDE != 0,
+            dealt_by: SplitRow {
+                prompt: row.get::<_, i64>(1)? as u64,
+                label: label.as_deref().map_or(0, key),
+                group,
+                given,
+            },
+        });
+    }
+    Ok(rows)
+}
+
+/// The same number for the same text.
+fn key(text: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(text)
+}
+
+/// The group of near-duplicates that each example is in.
+fn clusters(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
+    let mut select =
+        db.prepare_cached("SELECT example, cluster FROM findings WHERE check_name = ? AND cluster IS NOT NULL")?;
+    let name = Check::NearDuplicate.name();
+    let clusters = select.query_map([name], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+    Ok(clusters.collect::<Result<_, _>>()?)
 }

@@ -63,9 +63,10 @@ pub(super) const TABLES: &str = "
     CREATE INDEX findings_of_example ON findings (example);
     CREATE INDEX findings_of_check ON findings (check_name);
     CREATE VIRTUAL TABLE search USING fts5 (
-        text, content = '', contentless_delete = 1, detail = none, prefix = '1 2',
+        text, content = '', contentless_delete = 1, detail = none,
         tokenize = 'unicode61 remove_diacritics 2'
     );
+    INSERT INTO search (search, rank) VALUES ('hashsize', 33554432);
     CREATE TABLE journal (
         seq INTEGER PRIMARY KEY,
         at INTEGER,
@@ -111,7 +112,7 @@ pub fn open(path: &Path) -> Result<Connection, ProjectError> {
         ProjectError::Store(e) if is_damage(&e) => ProjectError::Damaged { path: path.into(), message: e.to_string() },
         other => other,
     })?;
-    configure(&db)?;
+    configure(&mut db)?;
     migrate::to_present(&mut db)?;
     Ok(db)
 }
@@ -143,9 +144,16 @@ pub(super) fn pragma(db: &Connection, name: &str) -> rusqlite::Result<i64> {
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// SQLite's own handler soon looks only every tenth of a second, and misses the gaps that an import leaves.
+fn wait_for_writer(num_tries: i32) -> bool {
+    const PAUSE: Duration = Duration::from_millis(2);
+    std::thread::sleep(PAUSE);
+    PAUSE * num_tries.unsigned_abs() < BUSY_TIMEOUT
+}
+
 /// WAL lets one thread read while another writes; FULL means that what is committed survives a power cut.
-fn configure(db: &Connection) -> Result<(), ProjectError> {
-    db.busy_timeout(BUSY_TIMEOUT)?;
+fn configure(db: &mut Connection) -> Result<(), ProjectError> {
+    db.busy_handler(Some(wait_for_writer))?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "cache_size", -32_000)?;

@@ -2,6 +2,8 @@
 //! open on the same folder, also in other processes.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
@@ -149,7 +151,29 @@ fn only(ids: &[i64]) -> Option<i64> {
     if let [id] = ids { Some(*id) } else { None }
 }
 
+/// Connections of this process that wait for their turn to write.
+static NUM_WAITING: AtomicUsize = AtomicUsize::new(0);
+
 /// A transaction that writes: it waits for another writer at its start and not half-way.
 pub(super) fn begin(db: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    db.transaction_with_behavior(TransactionBehavior::Immediate)
+    NUM_WAITING.fetch_add(1, Ordering::SeqCst);
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate);
+    NUM_WAITING.fetch_sub(1, Ordering::SeqCst);
+    tx
+}
+
+/// Whether another connection of this process waits for its turn to write.
+pub(super) fn is_anyone_waiting() -> bool {
+    NUM_WAITING.load(Ordering::SeqCst) > 0
+}
+
+/// The same for one transaction of many that follow each other at once, such as an import's: SQLite knows no queue, and
+/// an edit in between would never get its turn.
+pub(super) fn begin_after_others(db: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    const LONGEST_WAIT: Duration = Duration::from_secs(1);
+    let started = Instant::now();
+    while is_anyone_waiting() && started.elapsed() < LONGEST_WAIT {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    begin(db)
 }

@@ -460,7 +460,7 @@ fn read_samples(
 }
 
 fn hold_out(examples: Vec<Example>, share: f64, seed: u64) -> (Vec<Example>, Vec<Example>) {
-    let splits = split_examples(&examples, &SplitSpec { validation: share, test: 0.0, seed });
+    let splits = split_examples(&examples, &SplitSpec { validation: share, test: 0.0, seed, ..SplitSpec::default() });
     let (train, held_out): (Vec<_>, Vec<_>) =
         examples.into_iter().zip(splits).partition(|(_, split)| *split == Split::Train);
     let strip = |part: Vec<(Example, Split)>| part.into_iter().map(|(example, _)| example).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use proptest::prelude::*;
-use tunewright::data::import::{ImportRequest, SplitSpec};
+use tunewright::data::import::{ImportRequest, OnKnown, SplitSpec};
 use tunewright::data::{Example, Message, Role, Split};
 use tunewright::project::{
     Edit, ExampleQuery, ExampleRow, ExampleStatus, Project, ProjectError, RunRecord, StoredExample,
@@ -30,6 +30,11 @@ fn request(folder: &Path, num: usize) -> ImportRequest {
         .collect();
     std::fs::File::create(&path).and_then(|mut f| std::io::Write::write_all(&mut f, lines.as_bytes())).unwrap();
     ImportRequest::new(path)
+}
+
+/// The same rows once more.
+fn again(folder: &Path, num: usize) -> ImportRequest {
+    ImportRequest { on_known: OnKnown::Add, ..request(folder, num) }
 }
 
 fn query(limit: u64) -> ExampleQuery {
@@ -132,7 +137,7 @@ fn a_cancelled_or_broken_import_leaves_nothing() {
 fn a_second_import_keeps_copies_of_a_prompt_in_one_split() {
     let folder = tempfile::tempdir().unwrap();
     let mut project = project_with(folder.path(), 50);
-    project.import(&request(folder.path(), 50), &Unwatched).unwrap();
+    project.import(&again(folder.path(), 50), &Unwatched).unwrap();
     let mut splits: BTreeMap<String, Vec<Split>> = BTreeMap::new();
     for row in rows(&mut project) {
         splits.entry(row.prompt).or_default().push(row.split);
@@ -345,9 +350,11 @@ fn perform(project: &mut Project, folder: &Path, act: &Act) {
         Act::Delete(at, num) => Some(Edit::Delete { ids: pick(*at, *num) }),
         Act::SetSplit(at, num, split) => Some(Edit::SetSplit { ids: pick(*at, *num), split: *split }),
         Act::SetStatus(at, num, status) => Some(Edit::SetStatus { ids: pick(*at, *num), status: *status }),
-        Act::Resplit(seed) => Some(Edit::Resplit { spec: SplitSpec { validation: 0.2, test: 0.2, seed: *seed } }),
+        Act::Resplit(seed) => {
+            Some(Edit::Resplit { spec: SplitSpec { validation: 0.2, test: 0.2, seed: *seed, ..SplitSpec::default() } })
+        }
         Act::Import => {
-            project.import(&request(folder, 4), &Unwatched).unwrap();
+            project.import(&again(folder, 4), &Unwatched).unwrap();
             None
         }
         Act::Undo => {

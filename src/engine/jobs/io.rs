@@ -42,7 +42,9 @@ impl Work for Io {
             JobSpec::PreviewImport { request } => context.reply(Reply::Preview(data::preview(&request, context)?)),
             JobSpec::Import { project, request } => {
                 let mut project = Project::open(&project)?;
-                let report = project.import(&request, context)?;
+                let report = project.import_showing(&request, context, &mut |rows| {
+                    context.reply(Reply::Arriving(rows));
+                })?;
                 context.reply(Reply::Project(project.state()?));
                 context.reply(Reply::Imported(report));
             }

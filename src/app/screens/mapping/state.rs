@@ -296,6 +296,7 @@ mod tests {
         let report = ImportReport {
             path: "a.csv".into(),
             num_imported: 13,
+            num_known: 0,
             num_rejected: 0,
             rejected: Vec::new(),
             reasons: Vec::new(),

@@ -1,0 +1,170 @@
+//! Rows of an import: written unseen, a transaction at a time, until all of them appear at once.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
+
+use super::edits::{NewRow, insert, next_number};
+use super::error::ProjectError;
+use super::face::Face;
+use super::fields::{ARRIVING, Field, split_code, split_of};
+use super::journal::{Recorder, now};
+use super::store::{begin, begin_after_others, is_anyone_waiting};
+use crate::data::Split;
+use crate::data::split::{SplitSpec, deal};
+
+/// How long a transaction lasts at most: another program waits for its end, another window of this one doesn't have to.
+const TRANSACTION: Duration = Duration::from_secs(1);
+
+/// A row on its way to the writing thread.
+pub struct Incoming {
+    pub face: Face,
+    /// By its place in the request.
+    pub file: usize,
+    /// As the file says.
+    pub split: Option<Split>,
+    /// The label's number among the candidates.
+    pub label: u32,
+}
+
+/// A row that is written and waits to appear.
+pub struct Arrival {
+    id: i64,
+    prompt_key: i64,
+    file: u32,
+    label: u32,
+    split: Option<Split>,
+}
+
+/// What is not yet to be seen need not survive a power cut; the transaction in which it appears syncs it, too.
+pub fn prepare(db: &Connection, is_import: bool) -> Result<(), ProjectError> {
+    let (synchronous, checkpoint_pages) = if is_import { ("NORMAL", 8000) } else { ("FULL", 1000) };
+    db.pragma_update(None, "synchronous", synchronous)?;
+    db.pragma_update(None, "wal_autocheckpoint", checkpoint_pages)?;
+    Ok(())
+}
+
+/// Writes rows until no more come.
+pub fn write(db: &mut Connection, batches: &Receiver<Vec<Incoming>>) -> Result<Vec<Arrival>, ProjectError> {
+    let mut arrivals = Vec::new();
+    while let Ok(first) = batches.recv() {
+        let tx = begin_after_others(db)?;
+        let end = Instant::now() + TRANSACTION;
+        let mut batch = Some(first);
+        while let Some(rows) = batch {
+            for row in rows {
+                arrivals.push(write_row(&tx, row)?);
+            }
+            let goes_on = Instant::now() < end && !is_anyone_waiting();
+            batch = if goes_on { batches.recv_deadline(end).ok() } else { None };
+        }
+        tx.commit()?;
+    }
+    Ok(arrivals)
+}
+
+fn write_row(db: &Connection, row: Incoming) -> Result<Arrival, ProjectError> {
+    let Incoming { face, file, split, label } = row;
+    let given_split = split.map(split_code);
+    let id = insert(db, &face, &NewRow { presence: ARRIVING, split: 0, given_split, position: 0, number: 0 })?;
+    Ok(Arrival { id, prompt_key: face.prompt_key, file: file as u32, label, split })
+}
+
+/// An import at its end.
+pub struct Appearing {
+    pub rows: Vec<Arrival>,
+    /// By their number; empty if the answers are no labels.
+    pub labels: Vec<Option<String>>,
+    /// Examples that were there before, and the split that the file says.
+    pub moved: Vec<(i64, Split)>,
+    /// The files.
+    pub paths: Vec<PathBuf>,
+}
+
+impl Appearing {
+    /// Gives the rows their splits and numbers and lets them appear, in one transaction; says whether anything changed.
+    pub fn appear(&self, db: &mut Connection, spec: &SplitSpec) -> Result<bool, ProjectError> {
+        let tx = begin(db)?;
+        let mut recorder = Recorder::start(&tx)?;
+        for (id, split) in &self.moved {
+            recorder.set(Field::Split, *id, Value::Integer(split_code(*split)))?;
+        }
+        if !self.rows.is_empty() {
+            self.show_rows(&tx, spec)?;
+            let ids: Vec<_> = self.rows.iter().map(|row| row.id).collect();
+            recorder.note_appearance(&ids)?;
+        }
+        let source = match self.paths.as_slice() {
+            [path] => file_name(path),
+            [path, more @ ..] => format!("{} and {} more", file_name(path), more.len()),
+            [] => String::new(),
+        };
+        if recorder.finish(&format!("import of {source}"), Some(&source))?.is_none() {
+            return Ok(false);
+        }
+        tx.commit()?;
+        Ok(true)
+    }
+
+    fn show_rows(&self, db: &Connection, spec: &SplitSpec) -> Result<(), ProjectError> {
+        let splits = self.deal(db, spec)?;
+        let first_number = next_number(db)?;
+        let mut sources = Vec::new();
+        for path in &self.paths {
+            let whole = path.to_string_lossy();
+            db.execute(
+                "INSERT INTO sources (name, path, at) VALUES (?, ?, ?)",
+                params![file_name(path), whole, now()],
+            )?;
+            sources.push(db.last_insert_rowid());
+        }
+        let mut update = db.prepare_cached(
+            "UPDATE examples SET presence = 1, split = ?, position = ?, number = ?, source = ?, label = ?
+             WHERE id = ? AND presence = 2",
+        )?;
+        for (at, (row, split)) in self.rows.iter().zip(splits).enumerate() {
+            let number = first_number + at as i64;
+            let label = self.labels.get(row.label as usize).and_then(Option::as_ref);
+            let source = sources.get(row.file as usize);
+            if update.execute(params![split_code(split), number, number, source, label, row.id])? != 1 {
+                return Err(ProjectError::Interfered);
+            }
+        }
+        Ok(())
+    }
+
+    /// Prompts that the project has already keep their split.
+    fn deal(&self, db: &Connection, spec: &SplitSpec) -> Result<Vec<Split>, ProjectError> {
+        let mut keys = Vec::new();
+        let mut given = Vec::new();
+        let mut select =
+            db.prepare_cached("SELECT prompt_key, split FROM examples WHERE presence = 1 AND marks & 2 = 0")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            keys.push(row.get::<_, i64>(0)? as u64);
+            given.push(Some(split_of(row.get(1)?)));
+        }
+        let num_known = keys.len();
+        keys.extend(self.rows.iter().map(|row| row.prompt_key as u64));
+        given.extend(self.rows.iter().map(|row| row.split));
+        Ok(deal(&keys, &given, spec).split_off(num_known))
+    }
+}
+
+pub fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Removes what an import that failed has left.
+pub fn clear(db: &mut Connection) -> Result<(), ProjectError> {
+    let tx = begin(db)?;
+    for rows in ["search WHERE rowid", "contents WHERE id"] {
+        tx.execute(&format!("DELETE FROM {rows} IN (SELECT id FROM examples WHERE presence = ?)"), [ARRIVING])?;
+    }
+    tx.execute("DELETE FROM examples WHERE presence = ?", [ARRIVING])?;
+    tx.commit()?;
+    Ok(())
+}
