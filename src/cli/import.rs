@@ -111,6 +111,7 @@ fn summary(reports: &[ImportReport]) -> Value {
         json!({
             "path": report.path,
             "imported": report.num_imported,
+            "known": report.num_known,
             "rejected": report.num_rejected,
             "reasons": counted(&report.reasons),
             "notes": counted(&report.notes),
@@ -121,6 +122,7 @@ fn summary(reports: &[ImportReport]) -> Value {
     };
     json!({
         "imported": reports.iter().map(|report| report.num_imported).sum::<u64>(),
+        "known": reports.iter().map(|report| report.num_known).sum::<u64>(),
         "rejected": reports.iter().map(|report| report.num_rejected).sum::<u64>(),
         "files": reports.iter().map(file).collect::<Vec<_>>(),
     })
@@ -133,6 +135,9 @@ fn tell(report: &ImportReport) {
         thousands(report.num_imported),
         thousands(report.num_rejected)
     ));
+    if report.num_known > 0 {
+        terminal::note(&format!("  {} are in the project already", thousands(report.num_known)));
+    }
     for row in report.rejected.iter().take(NUM_TOLD) {
         terminal::note(&format!("  {row}"));
     }
