@@ -105,7 +105,7 @@ impl Check {
 
     /// Whether it can only be told with a model's tokenizer and template.
     pub fn needs_model(self) -> bool {
-        matches!(self, Self::TooLong | Self::MissingEndOfTurn | Self::DoubledBos)
+        matches!(self, Self::TooLong | Self::MissingEndOfTurn)
     }
 
     fn facts(self) -> Facts {

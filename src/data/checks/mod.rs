@@ -1,11 +1,35 @@
 //! Checks: what is wrong with the examples, and how to mend it.
 //!
-//! [`Check`] lists what is looked for; a [`Finding`] says where; a [`Fix`] what would be done about it.
+//! [`Check`] lists what is looked for; a [`Checker`] takes all examples in and tells [`Finding`]s; [`plan`] works out
+//! the [`Fix`] that a remedy would be. What is wrong with one text stands in a file each ([`encoding`], [`json`],
+//! [`privacy`], [`turns`] …); what only a comparison shows, in [`copies`] and [`near`].
 
 mod check;
+mod checker;
+mod copies;
+mod digest;
+mod encoding;
 mod fix;
+mod json;
+mod labels;
+mod language;
+mod lengths;
+mod near;
+mod patterns;
+mod privacy;
+mod refusal;
+mod remedies;
 mod report;
+mod text;
+mod turns;
+mod union;
+
+#[cfg(test)]
+mod tests;
 
 pub use check::{Check, Severity};
+pub use checker::{Checker, Options, RenderFacts, Rendering, Row};
 pub use fix::{Action, Change, Fix, Remedy};
+pub use labels::LabelSet;
+pub use remedies::plan;
 pub use report::{CheckCount, CheckReport, Finding};

@@ -1,0 +1,260 @@
+//! All checks over all examples: they are read once, in batches, and only hashes and numbers of them are kept.
+
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use super::digest::{Digest, Parts};
+use super::json::Json;
+use super::labels::{LabelSet, Labels};
+use super::language::Detected;
+use super::lengths::Usual;
+use super::near::Shingles;
+use super::{Check, CheckReport, Finding, copies, encoding, language, near, privacy, refusal, turns};
+use crate::data::{Example, Split};
+use crate::task::Task;
+
+/// An example to check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub id: i64,
+    /// From 1, as the table shows it.
+    pub number: u64,
+    pub split: Split,
+    pub example: Example,
+}
+
+/// What a person may want otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Prompts that have this share of their word triples in common are near-duplicates.
+    pub similarity: f64,
+    /// Fields not named here are known by what most answers have.
+    pub label_sets: Vec<LabelSet>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { similarity: 0.8, label_sets: Vec::new() }
+    }
+}
+
+/// What a model's tokenizer and template make of an example.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RenderFacts {
+    /// Before anything is cut.
+    pub num_tokens: usize,
+    pub max_length: usize,
+    /// That the loss counts, after cutting.
+    pub num_trained: usize,
+    /// The loss counts the token that ends the last answer, or would without cutting.
+    pub ends_turn: bool,
+    /// Marks of the text's beginning at its beginning.
+    pub num_bos: usize,
+}
+
+/// Asks a model, which this module doesn't know. An error is a sentence: why the template refuses the example.
+pub trait Rendering: Sync {
+    fn facts(&self, example: &Example) -> Result<RenderFacts, String>;
+}
+
+/// Takes all examples in, then tells what it found.
+pub struct Checker<'a> {
+    options: Options,
+    rendering: Option<&'a dyn Rendering>,
+    findings: Vec<Finding>,
+    digests: Vec<Digest>,
+    shingles: Shingles,
+    labels: Labels,
+    /// Of answers that are no JSON, should most be: index and problem.
+    json_problems: Vec<(u32, String)>,
+    started: Instant,
+}
+
+impl<'a> Checker<'a> {
+    pub fn new(options: Options, rendering: Option<&'a dyn Rendering>) -> Self {
+        Self {
+            options,
+            rendering,
+            findings: Vec::new(),
+            digests: Vec::new(),
+            shingles: Shingles::default(),
+            labels: Labels::default(),
+            json_problems: Vec::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Checks the examples each by itself, on all cores, and keeps what the comparison of all needs.
+    pub fn add(&mut self, rows: &[Row]) {
+        let rendering = self.rendering;
+        let checked: Vec<_> = rows.par_iter().map(|row| (single(row, rendering), Parts::of(row))).collect();
+        for (findings, parts) in checked {
+            let index = self.digests.len() as u32;
+            self.findings.extend(findings);
+            self.shingles.push(&parts.shingles);
+            self.labels.push(index, parts.labels);
+            self.json_problems.extend(parts.json_problem.map(|problem| (index, problem)));
+            self.digests.push(parts.digest);
+        }
+    }
+
+    pub fn num_examples(&self) -> u64 {
+        self.digests.len() as u64
+    }
+
+    /// Compares all with each other; `None` if it was cancelled.
+    pub fn finish(mut self, task: &dyn Task) -> Option<CheckReport> {
+        let clusters = near::clusters(&self.shingles, self.options.similarity, task)?;
+        let mut findings = std::mem::take(&mut self.findings);
+        findings.extend(copies::find(&self.digests, clusters));
+        findings.extend(self.broken_json());
+        findings.extend(self.label_findings());
+        findings.extend(self.other_languages());
+        findings.extend(self.unusual_lengths());
+        // Stable: groups and examples stay in their order.
+        findings.sort_by_key(|finding| (finding.check, finding.group));
+        let needs_model = |check: &Check| check.needs_model() && self.rendering.is_none();
+        Some(CheckReport {
+            num_examples: self.num_examples(),
+            findings,
+            skipped: Check::ALL.into_iter().filter(needs_model).collect(),
+            secs: self.started.elapsed().as_secs_f64(),
+        })
+    }
+
+    fn finding(&self, check: Check, index: u32, detail: String) -> Finding {
+        Finding { check, id: self.digests[index as usize].id, detail, group: None }
+    }
+
+    /// Only where most answers are JSON.
+    fn broken_json(&self) -> Vec<Finding> {
+        const MIN_VALID: usize = 5;
+        let num_valid = self.digests.iter().filter(|digest| digest.json == Json::Valid).count();
+        if num_valid < MIN_VALID.max(self.json_problems.len()) {
+            return Vec::new();
+        }
+        let finding = |(index, problem): &(u32, String)| self.finding(Check::InvalidJson, *index, problem.clone());
+        self.json_problems.iter().map(finding).collect()
+    }
+
+    fn label_findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for set in &self.options.label_sets {
+            let unknown = self.labels.field_named(&set.field).map(|field| field.unknown(&set.labels));
+            for (label, respelling) in unknown.into_iter().flatten() {
+                let tell = |row: &u32| self.finding(Check::UnknownLabel, *row, respelling.to_string());
+                findings.extend(label.rows.iter().map(tell));
+            }
+        }
+        for field in self.labels.label_fields() {
+            let has_set = self.options.label_sets.iter().any(|set| set.field == field.name);
+            let misspelled = if has_set { Vec::new() } else { field.misspelled() };
+            for (label, respelling) in &misspelled {
+                let tell = |row: &u32| self.finding(Check::UnknownLabel, *row, respelling.to_string());
+                findings.extend(label.rows.iter().map(tell));
+            }
+            let is_misspelled = |text: &str| misspelled.iter().any(|(label, _)| label.text == text);
+            for label in field.rare().filter(|label| !is_misspelled(&label.text)) {
+                let detail = format!("{} {:?} has {} in all", field.name, label.text, examples(label.rows.len()));
+                findings.extend(label.rows.iter().map(|row| self.finding(Check::RareLabel, *row, detail.clone())));
+            }
+            if let Some(label) = field.dominant() {
+                let (most, all) = (label.rows.len(), field.num_examples());
+                let detail =
+                    format!("{} {:?} has {most} of {} (this is the first)", field.name, label.text, examples(all));
+                findings.extend(label.rows.first().map(|row| self.finding(Check::Imbalance, *row, detail)));
+            }
+        }
+        findings
+    }
+
+    /// Prompts and answers each have their language: in translations they differ.
+    fn other_languages(&self) -> Vec<Finding> {
+        let dominant = |of: fn(&Digest) -> Option<Detected>| {
+            language::dominant(self.digests.iter().filter_map(of).map(|detected| detected.lang))
+        };
+        let of_prompts = dominant(|digest| digest.prompt_language);
+        let of_answers = dominant(|digest| digest.answer_language);
+        let mut findings = Vec::new();
+        for (index, digest) in (0..).zip(&self.digests) {
+            let prompt = digest.prompt_language.zip(of_prompts).map(|pair| (pair, "prompt"));
+            let answer = digest.answer_language.zip(of_answers).map(|pair| (pair, "answer"));
+            let other = [prompt, answer].into_iter().flatten().find(|((own, usual), _)| own.is_other_than(*usual));
+            findings.extend(other.map(|((own, usual), of)| {
+                let detail = format!("the {of} is in {}, most are in {}", own.lang.eng_name(), usual.eng_name());
+                self.finding(Check::OtherLanguage, index, detail)
+            }));
+        }
+        findings
+    }
+
+    fn unusual_lengths(&self) -> Vec<Finding> {
+        let prompts = Usual::of(self.digests.iter().map(|digest| digest.prompt_chars));
+        // Labels differ in length for no reason.
+        let are_labels = self.labels.label_fields().any(|field| field.num_examples() * 2 > self.digests.len());
+        let answers = Usual::of(self.digests.iter().map(|digest| digest.answer_chars)).filter(|_| !are_labels);
+        let mut findings = Vec::new();
+        for (index, digest) in (0..).zip(&self.digests) {
+            let detail = prompts
+                .and_then(|usual| usual.unusual(digest.prompt_chars, "a prompt"))
+                .or_else(|| answers.and_then(|usual| usual.unusual(digest.answer_chars, "an answer")));
+            findings.extend(detail.map(|detail| self.finding(Check::LengthOutlier, index, detail)));
+        }
+        findings
+    }
+}
+
+fn examples(num: usize) -> String {
+    if num == 1 { "1 example".to_owned() } else { format!("{num} examples") }
+}
+
+/// What can be said of an example alone.
+fn single(row: &Row, rendering: Option<&dyn Rendering>) -> Vec<Finding> {
+    let example = &row.example;
+    let messages = &example.messages;
+    let mut findings = Vec::new();
+    let mut tell = |check, detail: Option<String>| {
+        findings.extend(detail.map(|detail| Finding { check, id: row.id, detail, group: None }));
+    };
+    tell(Check::EmptyTurn, turns::empty(example));
+    let disorder = turns::disorder(messages);
+    let is_in_order = disorder.is_none();
+    tell(Check::RoleOrder, disorder);
+    tell(Check::OuterWhitespace, turns::outer_whitespace(messages));
+    let mark = turns::mark(messages);
+    let has_mark = mark.is_some();
+    tell(Check::DoubledBos, mark);
+    let in_turn = |f: &dyn Fn(&str) -> Option<String>| {
+        messages.iter().find_map(|m| Some(format!("{} in the {} turn", f(&m.content)?, m.role.as_str())))
+    };
+    tell(Check::EncodingDamage, in_turn(&encoding::damage));
+    let found = |places: &dyn Fn(&str) -> Vec<privacy::Found>| {
+        in_turn(&|text| Some(places(text)).filter(|places| !places.is_empty()).map(|places| privacy::in_words(&places)))
+    };
+    tell(Check::Secret, found(&privacy::secrets));
+    tell(Check::PersonalData, found(&privacy::personal_data));
+    let refusal = example.answer().and_then(refusal::refusal);
+    tell(Check::Refusal, refusal.map(|words| format!("\"{words}\"")));
+    let untrained = turns::nothing_trained(messages);
+    match rendering.filter(|_| untrained.is_none()).map(|rendering| rendering.facts(example)) {
+        None => tell(Check::NothingTrained, untrained),
+        Some(Err(refused)) if is_in_order => tell(Check::RoleOrder, Some(refused)),
+        Some(Err(_)) => {}
+        Some(Ok(facts)) => {
+            let over = facts.num_tokens.saturating_sub(facts.max_length);
+            let too_long = || format!("{} tokens, {over} beyond the limit of {}", facts.num_tokens, facts.max_length);
+            tell(Check::TooLong, (over > 0).then(too_long));
+            let untrained = match over > 0 {
+                true => "the answer lies beyond the limit",
+                false => "no token of the answer counts",
+            };
+            tell(Check::NothingTrained, (facts.num_trained == 0).then(|| untrained.to_owned()));
+            let no_end = "the template writes no end after the last answer";
+            tell(Check::MissingEndOfTurn, (!facts.ends_turn).then(|| no_end.to_owned()));
+            let doubled = facts.num_bos > 1 && !has_mark;
+            tell(Check::DoubledBos, doubled.then(|| "the text begins with its mark of the beginning twice".to_owned()));
+        }
+    }
+    findings
+}

@@ -1,0 +1,235 @@
+//! Every check on data with one fault and on data without; every fix.
+
+use super::*;
+use crate::data::{Example, Message, Role, Split};
+use crate::task::Unwatched;
+
+/// Sound examples, all different.
+fn sound(num: usize) -> Vec<Row> {
+    const WORDS: [&str; 24] = [
+        "kettle", "lamp", "parcel", "invoice", "jacket", "speaker", "watch", "garden", "window", "river", "basket",
+        "candle", "ladder", "mirror", "pencil", "saddle", "thread", "umbrella", "violin", "wagon", "anchor", "bridge",
+        "copper", "dragon",
+    ];
+    let word = |i: usize| WORDS[text::mix(i as u64) as usize % WORDS.len()];
+    (0..num)
+        .map(|i| {
+            let prompt: Vec<&str> = (0..12).map(|j| word(100 * i + j)).collect();
+            row(i, Split::Train, &prompt.join(" "), &format!("The {} and the {}, {i}", word(7 * i), word(7 * i + 1)))
+        })
+        .collect()
+}
+
+fn row(index: usize, split: Split, prompt: &str, answer: &str) -> Row {
+    let messages = vec![
+        Message::new(Role::System, "Be brief."),
+        Message::new(Role::User, prompt),
+        Message::new(Role::Assistant, answer),
+    ];
+    Row { id: 1000 + index as i64, number: index as u64 + 1, split, example: Example::from(messages) }
+}
+
+fn run(rows: &[Row], options: Options, rendering: Option<&dyn Rendering>) -> CheckReport {
+    let mut checker = Checker::new(options, rendering);
+    rows.chunks(64).for_each(|rows| checker.add(rows));
+    checker.finish(&Unwatched).unwrap()
+}
+
+fn found(rows: &[Row]) -> Vec<(Check, i64)> {
+    run(rows, Options::default(), None).findings.into_iter().map(|finding| (finding.check, finding.id)).collect()
+}
+
+/// What stands there after all changes of a fix.
+fn apply(rows: &[Row], fix: &Fix) -> Vec<Row> {
+    let mut rows = rows.to_vec();
+    for change in &fix.changes {
+        match &change.action {
+            Action::Delete | Action::SetAside => rows.retain(|row| row.id != change.id),
+            Action::MoveTo { after, .. } => {
+                rows.iter_mut().filter(|row| row.id == change.id).for_each(|row| row.split = *after);
+            }
+            Action::SetMessages { after, .. } => {
+                rows.iter_mut()
+                    .filter(|row| row.id == change.id)
+                    .for_each(|row| row.example.messages.clone_from(after));
+            }
+        }
+    }
+    rows
+}
+
+/// The planted rows' findings, and that the first remedy leaves nothing of them.
+#[track_caller]
+fn check(rows: &[Row], expected: &[(Check, i64)]) {
+    assert_eq!(found(rows), expected);
+    let report = run(rows, Options::default(), None);
+    let mut mended = rows.to_vec();
+    for (check, _) in expected {
+        let Some(remedy) = check.remedies().first() else { return };
+        let now = mended.clone();
+        let mut lookup = |id| now.iter().find(|row| row.id == id).cloned();
+        mended = apply(&mended, &plan(*check, *remedy, &report.findings, &mut lookup));
+    }
+    assert_eq!(found(&mended), []);
+}
+
+/// Sound examples with the last ones replaced.
+fn with(planted: &[(Split, &str, &str)]) -> Vec<Row> {
+    let mut rows = sound(100);
+    for (index, (split, prompt, answer)) in planted.iter().enumerate() {
+        rows[90 + index] = row(90 + index, *split, prompt, answer);
+    }
+    rows
+}
+
+const TRAIN: Split = Split::Train;
+
+#[test]
+fn sound_examples_have_no_findings() {
+    check(&sound(300), &[]);
+}
+
+#[test]
+fn copies_are_told_from_near_copies_and_contradictions() {
+    use Check::{Contradiction, ExactDuplicate, NearDuplicate};
+    let long = "My new kettle arrived with a deep dent in its side and the lid does not close any more, what now?";
+    let near =
+        "My new kettle arrived with a deep dent in its side and the lid does not close any more, what can I do now?";
+    check(
+        &with(&[(TRAIN, long, "Send it back."), (TRAIN, long, "Send  it back.")]),
+        &[(ExactDuplicate, 1090), (ExactDuplicate, 1091)],
+    );
+    check(
+        &with(&[(TRAIN, long, "Send it back."), (TRAIN, near, "Send it back.")]),
+        &[(NearDuplicate, 1090), (NearDuplicate, 1091)],
+    );
+    check(
+        &with(&[(TRAIN, long, "Send it back."), (TRAIN, long, "Keep it.")]),
+        &[(Contradiction, 1090), (Contradiction, 1091)],
+    );
+    check(
+        &with(&[(TRAIN, long, r#"{"a": 1, "b": 2}"#), (TRAIN, "Something else, or not?", r#"{"b": 2, "a": 1}"#)]),
+        &[],
+    );
+}
+
+#[test]
+fn the_majority_of_answers_stays() {
+    let rows =
+        with(&[(TRAIN, "Which one?", "Left."), (TRAIN, "which one?", "Right."), (TRAIN, "Which  one?", "Left. ")]);
+    let report = run(&rows, Options::default(), None);
+    let mut lookup = |id| rows.iter().find(|row| row.id == id).cloned();
+    let fix = plan(Check::Contradiction, Remedy::SetAside, &report.findings, &mut lookup);
+    assert_eq!(fix.changes, [Change { id: 1091, number: 92, action: Action::SetAside }]);
+    assert_eq!(fix.label(), "set aside (same prompt, different answers, 1 example)");
+}
+
+#[test]
+fn held_out_twins_are_brought_together_where_they_are_held_out() {
+    let rows = with(&[
+        (TRAIN, "where IS my parcel", "On its way."),
+        (Split::Validation, "Where is my parcel", "On its way."),
+        (Split::Test, "where is my parcel", "On its way."),
+    ]);
+    let report = run(&rows, Options::default(), None);
+    assert_eq!(report.of(Check::Leakage).count(), 3);
+    let mut lookup = |id| rows.iter().find(|row| row.id == id).cloned();
+    let fix = plan(Check::Leakage, Remedy::MoveToOneSplit, &report.findings, &mut lookup);
+    assert_eq!(fix.changes.iter().map(|change| change.id).collect::<Vec<_>>(), [1090, 1091]);
+    assert_eq!(run(&apply(&rows, &fix), Options::default(), None).of(Check::Leakage).count(), 0);
+}
+
+#[test]
+fn faults_of_single_examples() {
+    use Check::*;
+    let one = |prompt: &str, answer: &str| with(&[(TRAIN, prompt, answer)]);
+    let question = "Is there anything that I could do about it by myself?";
+    check(&one(question, " \n"), &[(EmptyTurn, 1090)]);
+    check(&one("DonÃ¢â‚¬â„¢t do that, please, says the manual.", "I see what they mean."), &[(EncodingDamage, 1090)]);
+    check(&one("<|im_start|>user\nIs it there, or is it not?<|im_end|>", "Yes, it is there."), &[(DoubledBos, 1090)]);
+    check(&one(question, "Please write to sven@firma.se about it."), &[(PersonalData, 1090)]);
+    check(&one("My password: hunter2horse, is it safe to use it?", "I would not say so."), &[(Secret, 1090)]);
+    check(&one(question, "As an AI language model, I can't."), &[(Refusal, 1090)]);
+    check(&one(question, "Yes, there is.\n"), &[(OuterWhitespace, 1090)]);
+    check(&one("Is there anything at all? ".repeat(400).trim_end(), "Yes, there is."), &[(LengthOutlier, 1090)]);
+    let mut rows = sound(100);
+    rows[90].example.messages.swap(0, 1);
+    check(&rows, &[(RoleOrder, 1090)]);
+    let mut rows = sound(100);
+    rows[90].example.messages[2].weight = Some(0);
+    check(&rows, &[(NothingTrained, 1090)]);
+}
+
+#[test]
+fn json_and_labels() {
+    let mut rows = sound(100);
+    for (i, row) in rows.iter_mut().enumerate() {
+        row.example.messages[2].content = format!(r#"{{"kind": "{}", "n": {i}}}"#, ["complaint", "praise"][i % 2]);
+    }
+    check(&rows, &[]);
+    let mut broken = rows.clone();
+    broken[90].example.messages[2].content = "{\"kind\": 'praise', \"n\": 1,".to_owned();
+    check(&broken, &[(Check::InvalidJson, 1090)]);
+    let mut misspelled = rows.clone();
+    misspelled[90].example.messages[2].content = r#"{"kind": "Complaint", "n": 1}"#.to_owned();
+    check(&misspelled, &[(Check::UnknownLabel, 1090)]);
+    let mut rare = rows.clone();
+    rare[90].example.messages[2].content = r#"{"kind": "wish", "n": 1}"#.to_owned();
+    check(&rare, &[(Check::RareLabel, 1090)]);
+    let set = LabelSet { field: "kind".to_owned(), labels: vec!["complaint".to_owned()] };
+    let report = run(&rows, Options { label_sets: vec![set], ..Options::default() }, None);
+    assert_eq!(report.of(Check::UnknownLabel).count(), 50);
+    let mut same = rows;
+    same.iter_mut().skip(8).for_each(|row| row.example.messages[2].content = r#"{"kind": "praise"}"#.to_owned());
+    assert_eq!(found(&same), [(Check::Imbalance, 1001)]);
+}
+
+#[test]
+fn rows_in_another_language() {
+    let english =
+        |i: usize| format!("On day {i} the parcel came, but the lamp in it was broken, and nobody answers the phone.");
+    let mut rows = sound(100);
+    rows.iter_mut().enumerate().for_each(|(i, row)| row.example.messages[1].content = english(i));
+    check(&rows, &[]);
+    rows[90].example.messages[1].content =
+        "Das Paket kam am Montag an, aber die Lampe darin war zerbrochen, und niemand geht ans Telefon.".to_owned();
+    check(&rows, &[(Check::OtherLanguage, 1090)]);
+}
+
+/// A token a character; the prompt ending in `!` loses its end of turn.
+struct Letters;
+
+impl Rendering for Letters {
+    fn facts(&self, example: &Example) -> Result<RenderFacts, String> {
+        let text: String = example.messages.iter().map(|m| m.content.as_str()).collect();
+        let num_tokens = text.chars().count();
+        if text.contains("refuse me") {
+            return Err("the template refuses it".to_owned());
+        }
+        Ok(RenderFacts {
+            num_tokens,
+            max_length: 300,
+            num_trained: if num_tokens > 400 { 0 } else { 5 },
+            ends_turn: !text.contains('!'),
+            num_bos: 1 + usize::from(text.contains('$')),
+        })
+    }
+}
+
+#[test]
+fn faults_that_only_a_model_shows() {
+    use Check::*;
+    let check = |prompt: &str, expected: &[Check]| {
+        let rows = with(&[(TRAIN, prompt, "Yes, it does so.")]);
+        let report = run(&rows, Options::default(), Some(&Letters));
+        assert_eq!(report.findings.iter().map(|finding| finding.check).collect::<Vec<_>>(), expected);
+        assert!(report.skipped.is_empty());
+    };
+    check("Does it end here, or does it go on?", &[]);
+    check("Does it end here, or does it go on!", &[MissingEndOfTurn]);
+    check("Does it cost ten $, or does it not?", &[DoubledBos]);
+    check("Does it refuse me, or does it not?", &[RoleOrder]);
+    check(&format!("Is it long? {}", "o".repeat(300)), &[TooLong]);
+    check(&format!("Is it long? {}", "o".repeat(420)), &[NothingTrained, TooLong, LengthOutlier]);
+    assert_eq!(run(&sound(3), Options::default(), None).skipped, [TooLong, MissingEndOfTurn]);
+}
