@@ -4,6 +4,7 @@
 //! Ctrl-C.
 
 mod bench;
+mod check;
 mod doctor;
 mod evaluate;
 mod export;
@@ -53,6 +54,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Measure a model on a file of examples
     Evaluate(evaluate::EvaluateArgs),
+    /// Find what is wrong with a project's examples, and mend it
+    Check(check::CheckArgs),
     /// Answer a prompt
     Generate(generate::GenerateArgs),
     /// List the models on this disk, or fetch one
@@ -109,6 +112,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
+        Some(Command::Check(args)) => check::run(args),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Models(args)) => models::run(args),
         Some(Command::Bench(args)) => bench::run(args),

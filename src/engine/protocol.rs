@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use crate::data::checks::Finding;
+use crate::data::checks::{Check, CheckReport, Finding, Fix, Remedy};
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
 use crate::data::{Example, Message};
 use crate::evaluate::{EvaluationReport, EvaluationRequest};
@@ -99,6 +99,11 @@ pub enum JobSpec {
         project: PathBuf,
         settings: Settings,
     },
+    /// Does what was shown, as one step of undo.
+    ApplyFix {
+        project: PathBuf,
+        fix: Fix,
+    },
     // --- io lane
     DiscoverModels,
     InspectModel {
@@ -133,6 +138,20 @@ pub enum JobSpec {
         project: PathBuf,
         ids: Vec<i64>,
         replacement: Replacement,
+    },
+    /// Runs all checks and keeps what they find; without a model, those that need none.
+    CheckData {
+        project: PathBuf,
+        model: Option<ModelRef>,
+        max_length: usize,
+        train_on: TrainOn,
+    },
+    /// What a remedy would do about the last findings of a check: at all examples, or at these.
+    PreviewFix {
+        project: PathBuf,
+        check: Check,
+        remedy: Remedy,
+        ids: Option<Vec<i64>>,
     },
     ListRuns {
         project: PathBuf,
@@ -176,7 +195,8 @@ impl JobSpec {
             | Self::Edit { .. }
             | Self::Undo { .. }
             | Self::Redo { .. }
-            | Self::SaveSettings { .. } => Lane::Store,
+            | Self::SaveSettings { .. }
+            | Self::ApplyFix { .. } => Lane::Store,
             Self::DiscoverModels
             | Self::InspectModel { .. }
             | Self::PreviewImport { .. }
@@ -185,6 +205,8 @@ impl JobSpec {
             | Self::RenderTokens { .. }
             | Self::PreviewRun { .. }
             | Self::PreviewReplace { .. }
+            | Self::CheckData { .. }
+            | Self::PreviewFix { .. }
             | Self::ListRuns { .. }
             | Self::ReadRun { .. } => Lane::Io,
             Self::FetchModel { .. } => Lane::Net,
@@ -203,13 +225,22 @@ impl JobSpec {
                 | Self::RenderTokens { .. }
                 | Self::PreviewRun { .. }
                 | Self::PreviewReplace { .. }
+                | Self::CheckData { .. }
+                | Self::PreviewFix { .. }
                 | Self::CountFacets { .. }
         )
     }
 
     /// Whether it writes down what the person did; such a job is done even if the window closes before its turn.
     pub fn is_saving(&self) -> bool {
-        matches!(self, Self::Edit { .. } | Self::Undo { .. } | Self::Redo { .. } | Self::SaveSettings { .. })
+        matches!(
+            self,
+            Self::Edit { .. }
+                | Self::Undo { .. }
+                | Self::Redo { .. }
+                | Self::SaveSettings { .. }
+                | Self::ApplyFix { .. }
+        )
     }
 }
 
@@ -291,6 +322,9 @@ pub enum Reply {
         versions: Vec<Version>,
     },
     Findings(Vec<Finding>),
+    /// All checks were run.
+    Checked(CheckReport),
+    Fix(Fix),
     ReplacePreview(ReplacePreview),
     Preview(ImportPreview),
     /// The first rows of an import that goes on; they can't be opened yet.

@@ -27,6 +27,18 @@ impl Remedy {
     pub const ALL: [Self; 6] =
         [Self::KeepOne, Self::SetAside, Self::Repair, Self::Redact, Self::MoveToOneSplit, Self::Trim];
 
+    /// As the command line and files call it; never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KeepOne => "keep_one",
+            Self::SetAside => "set_aside",
+            Self::Repair => "repair",
+            Self::Redact => "redact",
+            Self::MoveToOneSplit => "move_to_one_split",
+            Self::Trim => "trim",
+        }
+    }
+
     /// On a button.
     pub fn title(self) -> &'static str {
         match self {
@@ -75,5 +87,17 @@ impl Fix {
             n => format!("{n} examples"),
         };
         format!("{} ({what}, {count})", self.remedy.title().to_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_serde() {
+        for remedy in Remedy::ALL {
+            assert_eq!(serde_json::to_value(remedy).unwrap(), remedy.name());
+        }
     }
 }

@@ -9,12 +9,14 @@ const MIN_LETTERS: usize = 60;
 /// Longer ones say no more.
 const MAX_CHARS: usize = 300;
 const MIN_EXAMPLES: usize = 20;
-const DOMINANT_SHARE: f64 = 0.9;
+/// Short texts are sometimes taken for another language.
+const DOMINANT_SHARE: f64 = 0.8;
 
 /// What a text is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Detected {
     pub lang: Lang,
+    is_sure: bool,
     /// What its halves alone look like: a list of names may look like any language, but rarely all of it.
     halves: [Option<Lang>; 2],
 }
@@ -22,7 +24,7 @@ pub struct Detected {
 impl Detected {
     /// Whether it is surely not in this language.
     pub fn is_other_than(&self, usual: Lang) -> bool {
-        self.lang != usual && !self.halves.contains(&Some(usual))
+        self.is_sure && self.lang != usual && !self.halves.contains(&Some(usual))
     }
 }
 
@@ -36,9 +38,10 @@ pub fn language(text: &str) -> Option<Detected> {
     if num_letters < MIN_LETTERS || num_prose * 10 < text.chars().count() * 9 {
         return None;
     }
-    let lang = whatlang::detect(text).filter(whatlang::Info::is_reliable)?.lang();
+    let info = whatlang::detect(text)?;
     let middle = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);
-    Some(Detected { lang, halves: [&text[..middle], &text[middle..]].map(whatlang::detect_lang) })
+    let halves = [&text[..middle], &text[middle..]].map(whatlang::detect_lang);
+    Some(Detected { lang: info.lang(), is_sure: info.is_reliable(), halves })
 }
 
 /// The language that nearly all texts are in.

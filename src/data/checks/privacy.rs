@@ -181,7 +181,8 @@ fn is_someones_address(address: &str) -> bool {
     !is_reserved
 }
 
-/// North America keeps 555-0100 to -0199 for films, Ofcom some blocks of Great Britain's cities.
+/// North America keeps 555-0100 to -0199 for films, Ofcom some blocks of Great Britain's cities; people make up numbers
+/// in the same way.
 fn is_someones_phone(phone: &str) -> bool {
     const BRITISH_FILMS: [&str; 20] = [
         "1134960", "1144960", "1154960", "1164960", "1174960", "1184960", "1214960", "1314960", "1414960", "1514960",
@@ -189,7 +190,7 @@ fn is_someones_phone(phone: &str) -> bool {
     ];
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     let last = |num: usize| digits.get(digits.len().saturating_sub(num)..).unwrap_or_default();
-    let is_american_film = last(7).starts_with("55501");
+    let is_american_film = last(7).starts_with("55501") || last(6).starts_with("5550");
     let is_british_film = BRITISH_FILMS.iter().any(|block| last(10).starts_with(block));
     (7..=15).contains(&digits.len()) && !is_american_film && !is_british_film
 }
@@ -289,7 +290,7 @@ mod tests {
     fn what_only_looks_like_it_stays() {
         for text in [
             "write to jane@example.com or bob@shop.test",
-            "call me on 0161 496 0102 or 212-555-0123",
+            "call me on 0161 496 0102 or 212-555-0123, not on 0151 555 020",
             "order 2206-1187-5521, EAN 4006381333931, 1234 5678 9012 3456",
             "on 2024-01-15 at 10:30, 3.14159265358979, 10.000.000",
             "DE00 3704 0044 0532 0130 00",

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::chats::Chats;
+use super::checks::{self, ModelRendering};
 use super::running::Running;
 use super::sizes::{Sizes, SizesKey};
 use super::store::reopen;
-use crate::data;
+use crate::data::{self, checks::Rendering};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
@@ -78,6 +79,22 @@ impl Work for Io {
             JobSpec::PreviewReplace { project, ids, replacement } => {
                 let preview = reopen(&mut self.project, &project)?.preview_replace(&ids, &replacement, context)?;
                 context.reply(Reply::ReplacePreview(preview));
+            }
+            JobSpec::CheckData { project, model, max_length, train_on } => {
+                let chat = match model {
+                    Some(model) => Some(self.chats.get(&hub::resolve(&model, &self.sources)?)?),
+                    None => None,
+                };
+                let rendering = chat.map(|chat| ModelRendering { chat, train_on, max_length });
+                let rendering = rendering.as_ref().map(|rendering| rendering as &dyn Rendering);
+                let project = reopen(&mut self.project, &project)?;
+                let report = checks::check(project, rendering, context)?;
+                context.reply(Reply::Project(project.state()?));
+                context.reply(Reply::Checked(report));
+            }
+            JobSpec::PreviewFix { project, check, remedy, ids } => {
+                let project = reopen(&mut self.project, &project)?;
+                context.reply(Reply::Fix(checks::plan_fix(project, check, remedy, ids.as_deref())?));
             }
             JobSpec::ListRuns { project } => {
                 let mut runs = Project::open(&project)?.runs()?;

@@ -1,6 +1,7 @@
 //! The jobs themselves, one file a lane: thin calls of the other modules, with what is worth keeping between jobs.
 
 mod chats;
+pub mod checks;
 mod compute;
 mod io;
 mod net;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::checks::apply_fix;
 use crate::data::{self, import::ImportRequest};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
@@ -66,6 +67,11 @@ impl Work for Store {
             JobSpec::Redo { project } => {
                 let project = self.open(&project)?;
                 project.redo()?;
+                project
+            }
+            JobSpec::ApplyFix { project, fix } => {
+                let project = self.open(&project)?;
+                apply_fix(project, &fix)?;
                 project
             }
             JobSpec::SaveSettings { project, settings } => {

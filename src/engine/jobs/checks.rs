@@ -1,0 +1,144 @@
+//! Checks of a project's examples, and the fixes of what they find; the window's jobs and the command line use these.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::data::checks::{
+    Action, Check, CheckReport, Checker, Finding, Fix, Options, Remedy, RenderFacts, Rendering, Row, plan,
+};
+use crate::data::{Example, Split};
+use crate::engine::error::EngineError;
+use crate::model::Chat;
+use crate::project::{Edit, ExampleStatus, Project, ProjectError, StoredExample};
+use crate::recipe::TrainOn;
+use crate::task::{Task, Unit};
+use crate::train::render::render;
+
+/// Enough for all cores; their texts are in memory at once.
+const BATCH_ROWS: usize = 2048;
+
+/// What training would make of an example with a model's tokenizer and template.
+pub struct ModelRendering {
+    pub chat: Arc<Chat>,
+    pub train_on: TrainOn,
+    pub max_length: usize,
+}
+
+impl Rendering for ModelRendering {
+    fn facts(&self, example: &Example) -> Result<RenderFacts, String> {
+        let rendered = render(&self.chat, example, self.train_on, usize::MAX).map_err(|error| error.to_string())?;
+        let trained = |(id, is_trained): (&u32, &bool)| is_trained.then_some(*id);
+        let mut last_trained = rendered.ids.iter().zip(&rendered.is_trained).rev().filter_map(trained);
+        // With `TrainOn::All` a line break may follow the end of the turn.
+        let ends_turn = last_trained.by_ref().take(2).any(|id| self.chat.is_stop(id));
+        Ok(RenderFacts {
+            num_tokens: rendered.ids.len(),
+            max_length: self.max_length,
+            num_trained: rendered.is_trained.iter().take(self.max_length).filter(|trained| **trained).count(),
+            ends_turn: ends_turn || rendered.num_trained() == 0,
+            num_bos: self.num_bos(&rendered.ids),
+        })
+    }
+}
+
+impl ModelRendering {
+    /// How many times the special token that comes first is repeated there.
+    fn num_bos(&self, ids: &[u32]) -> usize {
+        let Some(first) = ids.first() else { return 0 };
+        let text = self.chat.tokenizer.id_to_token(*first).unwrap_or_default();
+        let is_special = !self.chat.tokenizer.find_specials(&text).is_empty();
+        if is_special { ids.iter().take_while(|id| *id == first).count() } else { 0 }
+    }
+}
+
+/// Runs all checks over the examples that take part, and keeps what they find in place of the last findings.
+pub fn check(
+    project: &mut Project,
+    rendering: Option<&dyn Rendering>,
+    task: &dyn Task,
+) -> Result<CheckReport, EngineError> {
+    let counts = project.counts()?;
+    let total = counts.total() - counts.set_aside;
+    let mut checker = Checker::new(Options::default(), rendering);
+    let mut batch = Vec::with_capacity(BATCH_ROWS);
+    project.for_each_present(&mut |stored| {
+        batch.extend(row(stored));
+        if batch.len() == BATCH_ROWS {
+            checker.add(&batch);
+            batch.clear();
+            task.progress(checker.num_examples(), Some(total), Unit::Examples);
+        }
+        if task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if task.is_cancelled() {
+        return Err(EngineError::Stopped);
+    }
+    checker.add(&batch);
+    let report = checker.finish(task).ok_or(EngineError::Stopped)?;
+    let done: Vec<Check> = Check::ALL.into_iter().filter(|check| !report.skipped.contains(check)).collect();
+    project.save_findings(&done, &report.findings)?;
+    Ok(report)
+}
+
+/// `None` for an example that is set aside: it takes no part.
+fn row(stored: StoredExample) -> Option<Row> {
+    let StoredExample { id, number, split, example, .. } = stored;
+    (stored.status != ExampleStatus::SetAside).then_some(Row { id, number, split, example })
+}
+
+/// Works out what a remedy would change, from the last findings; with `ids`, only at these examples.
+pub fn plan_fix(project: &Project, check: Check, remedy: Remedy, ids: Option<&[i64]>) -> Result<Fix, EngineError> {
+    let mut findings: Vec<Finding> = project.findings(None)?;
+    findings.retain(|finding| finding.check == check && ids.is_none_or(|ids| ids.contains(&finding.id)));
+    let mut failure = None;
+    let mut lookup = |id| match project.example(id) {
+        Ok(stored) => row(stored),
+        Err(ProjectError::NoSuchExample { .. }) => None,
+        Err(error) => {
+            failure = Some(error);
+            None
+        }
+    };
+    let fix = plan(check, remedy, &findings, &mut lookup);
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok(fix),
+    }
+}
+
+/// Does what a fix says, as one step of undo. An example whose text has changed since is left as it is. Gives the
+/// number of examples that changed.
+pub fn apply_fix(project: &mut Project, fix: &Fix) -> Result<usize, EngineError> {
+    let mut edits = Vec::new();
+    let (mut deleted, mut set_aside) = (Vec::new(), Vec::new());
+    let mut moved = Split::ALL.map(|split| (split, Vec::new()));
+    for change in &fix.changes {
+        let id = change.id;
+        match &change.action {
+            Action::Delete => deleted.push(id),
+            Action::SetAside => set_aside.push(id),
+            Action::MoveTo { after, .. } => moved[*after as usize].1.push(id),
+            Action::SetMessages { before, after } => {
+                let is_as_planned = project.example(id).is_ok_and(|stored| stored.example.messages == *before);
+                edits.extend(is_as_planned.then(|| Edit::SetMessages { id, messages: after.clone() }));
+            }
+        }
+    }
+    let num_changed = edits.len() + fix.changes.iter().filter(|change| !rewrites(&change.action)).count();
+    edits
+        .extend(moved.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(split, ids)| Edit::SetSplit { ids, split }));
+    if !set_aside.is_empty() {
+        edits.push(Edit::SetStatus { ids: set_aside, status: ExampleStatus::SetAside });
+    }
+    if !deleted.is_empty() {
+        edits.push(Edit::Delete { ids: deleted });
+    }
+    if !edits.is_empty() {
+        project.apply(&Edit::Several { label: fix.label(), edits })?;
+    }
+    Ok(num_changed)
+}
+
+fn rewrites(action: &Action) -> bool {
+    matches!(action, Action::SetMessages { .. })
+}

@@ -1,0 +1,155 @@
+//! Checks of a project: the starter data give exactly the planted findings, the offered fixes mend them, and the command
+//! does the same.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tunewright::data::checks::{Action, Check, CheckReport};
+use tunewright::data::{self, import::ImportRequest, import::SplitSpec};
+use tunewright::engine::checks::{apply_fix, check, plan_fix};
+use tunewright::project::{Edit, Project};
+use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
+
+fn project_of(folder: &Path, lines: &[u8]) -> Project {
+    let file = folder.join("data.jsonl");
+    tunewright::fs::write_atomic(&file, lines).unwrap();
+    let mut project = Project::create(&folder.join("project")).unwrap();
+    let request = ImportRequest { path: file, mapping: None, split: SplitSpec::default() };
+    project.import(&request, &Unwatched).unwrap();
+    project
+}
+
+fn starter() -> (TempDir, Project) {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project_of(folder.path(), data::starter::BYTES);
+    (folder, project)
+}
+
+/// Check and the line in the file.
+fn found(report: &CheckReport, project: &Project) -> Vec<(Check, u64)> {
+    let number = |id| project.example(id).unwrap().number;
+    report.findings.iter().map(|finding| (finding.check, number(finding.id))).collect()
+}
+
+#[test]
+fn the_starter_data_give_exactly_the_planted_findings_and_the_offered_fixes_mend_them() {
+    let (_folder, mut project) = starter();
+    let before = project.state().unwrap();
+    let report = check(&mut project, None, &Unwatched).unwrap();
+    use Check::{Contradiction, EmptyTurn, ExactDuplicate};
+    let expected = [
+        (ExactDuplicate, 23),
+        (ExactDuplicate, 173),
+        (ExactDuplicate, 113),
+        (ExactDuplicate, 204),
+        (Contradiction, 226),
+        (Contradiction, 286),
+        (EmptyTurn, 417),
+    ];
+    assert_eq!(found(&report, &project), expected);
+    assert_eq!(project.findings(None).unwrap().len(), expected.len());
+
+    for (name, changed) in [(ExactDuplicate, vec![173, 204]), (Contradiction, vec![226, 286]), (EmptyTurn, vec![417])] {
+        let fix = plan_fix(&project, name, name.remedies()[0], None).unwrap();
+        assert_eq!(fix.changes.iter().map(|change| change.number).collect::<Vec<_>>(), changed);
+        assert_eq!(apply_fix(&mut project, &fix).unwrap(), changed.len());
+        assert_eq!(project.state().unwrap().undo, Some(format!("Undo {}", fix.label())));
+    }
+    assert_eq!(check(&mut project, None, &Unwatched).unwrap().findings, []);
+    for _ in 0..3 {
+        project.undo().unwrap().unwrap();
+    }
+    assert_eq!(project.state().unwrap().counts, before.counts);
+    assert_eq!(check(&mut project, None, &Unwatched).unwrap().findings.len(), expected.len());
+}
+
+#[test]
+fn a_fix_leaves_what_was_edited_since_it_was_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = "{\"prompt\": \"One  \", \"completion\": \"1\"}\n{\"prompt\": \" Two\", \"completion\": \"2\"}\n";
+    let mut project = project_of(folder.path(), lines.as_bytes());
+    check(&mut project, None, &Unwatched).unwrap();
+    let name = Check::OuterWhitespace;
+    let fix = plan_fix(&project, name, name.remedies()[0], None).unwrap();
+    assert_eq!(fix.changes.len(), 2);
+    let Action::SetMessages { before, .. } = &fix.changes[0].action else { panic!("{fix:?}") };
+    let mut messages = before.clone();
+    messages[0].content = " Three".to_owned();
+    let id = fix.changes[0].id;
+    project.apply(&Edit::SetMessages { id, messages: messages.clone() }).unwrap();
+    assert_eq!(apply_fix(&mut project, &fix).unwrap(), 1);
+    assert_eq!(project.example(id).unwrap().example.messages, messages);
+    assert_eq!(project.example(fix.changes[1].id).unwrap().example.messages[0].content, "Two");
+}
+
+#[test]
+fn one_of_several_findings_can_be_fixed_alone() {
+    let (_folder, mut project) = starter();
+    let report = check(&mut project, None, &Unwatched).unwrap();
+    let group: Vec<i64> = report.of(Check::ExactDuplicate).take(2).map(|finding| finding.id).collect();
+    let name = Check::ExactDuplicate;
+    let fix = plan_fix(&project, name, name.remedies()[0], Some(&group)).unwrap();
+    assert_eq!(fix.changes.iter().map(|change| change.number).collect::<Vec<_>>(), [173]);
+}
+
+struct Cancelled(CancelFlag);
+
+impl Task for Cancelled {
+    fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+#[test]
+fn a_cancelled_check_keeps_the_last_findings() {
+    let (_folder, mut project) = starter();
+    check(&mut project, None, &Unwatched).unwrap();
+    let kept = project.findings(None).unwrap();
+    let flag = CancelFlag::default();
+    flag.cancel();
+    assert!(check(&mut project, None, &Cancelled(flag)).is_err());
+    assert_eq!(project.findings(None).unwrap(), kept);
+}
+
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_tunewright")).args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn checks(json: &str) -> Vec<(String, u64)> {
+    let json: Value = serde_json::from_str(json).unwrap();
+    let checks = json["checks"].as_array().unwrap().iter();
+    checks.map(|check| (check["check"].as_str().unwrap().to_owned(), check["examples"].as_u64().unwrap())).collect()
+}
+
+#[test]
+fn the_command_finds_and_mends() {
+    let (folder, project) = starter();
+    drop(project);
+    let project = folder.path().join("project");
+    let project = project.to_str().unwrap();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llama");
+    let (code, out, err) = run(&["check", "--project", project, "--json"]);
+    assert_eq!(code, Some(0), "{err}");
+    let planted = [("exact_duplicate", 4), ("contradiction", 2), ("empty_turn", 1)].map(|(n, c)| (n.to_owned(), c));
+    assert_eq!(checks(&out), planted);
+
+    let (code, out, err) = run(&["check", "--project", project, "--model", model, "--max-length", "60", "--json"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(checks(&out).iter().any(|(name, num)| name == "too_long" && *num > 0), "{out}");
+    let (_, out, _) = run(&["check", "--project", project, "--model", model, "--max-length", "10000", "--json"]);
+    assert!(!checks(&out).iter().any(|(name, _)| name == "too_long"), "{out}");
+
+    let (code, out, err) = run(&["check", "--project", project, "--fix", "exact_duplicate", "contradiction"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("Fixed: Exact duplicates (keep one of each, 2 examples)"), "{out}");
+    assert!(out.contains("Empty turns · 1 example"), "{out}");
+    let (_, out, _) = run(&["check", "--project", project, "--fix", "all", "--json"]);
+    assert_eq!(checks(&out), []);
+    let (code, _, err) = run(&["check", "--project", project, "--fix", "nonsense"]);
+    assert_eq!(code, Some(2), "{err}");
+}
