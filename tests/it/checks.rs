@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 use tunewright::data::checks::{Action, Check, CheckReport};
-use tunewright::data::{self, import::ImportRequest, import::SplitSpec};
+use tunewright::data::{self, import::ImportRequest};
 use tunewright::engine::checks::{apply_fix, check, plan_fix};
 use tunewright::project::{Edit, Project};
 use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
@@ -16,8 +16,7 @@ fn project_of(folder: &Path, lines: &[u8]) -> Project {
     let file = folder.join("data.jsonl");
     tunewright::fs::write_atomic(&file, lines).unwrap();
     let mut project = Project::create(&folder.join("project")).unwrap();
-    let request = ImportRequest { path: file, mapping: None, split: SplitSpec::default() };
-    project.import(&request, &Unwatched).unwrap();
+    project.import(&ImportRequest::new(file), &Unwatched).unwrap();
     project
 }
 
