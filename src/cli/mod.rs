@@ -16,6 +16,7 @@ mod models;
 mod observer;
 mod progress;
 mod quickstart;
+mod stats;
 mod studio;
 mod terminal;
 mod train;
@@ -56,6 +57,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Find what is wrong with a project's examples, and mend it
     Check(check::CheckArgs),
+    /// Say what a project's examples are in numbers, or how far two reviewers agree
+    Stats(stats::StatsArgs),
     /// Answer a prompt
     Generate(generate::GenerateArgs),
     /// List the models on this disk, or fetch one
@@ -113,6 +116,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Check(args)) => check::run(args),
+        Some(Command::Stats(args)) => stats::run(args),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Models(args)) => models::run(args),
         Some(Command::Bench(args)) => bench::run(args),

@@ -1,8 +1,10 @@
-//! Labelled examples: what one is, how files become examples, how they are split, what is wrong with them ([`checks`]).
+//! Labelled examples: what one is, how files become examples, how they are split, what is wrong with them ([`checks`]),
+//! and what they are in numbers ([`statistics`]) and in words ([`card`]).
 //!
 //! A file goes through [`formats`] (bytes → rows) and [`shapes`] or [`mapping`] (rows → examples); [`reader`] puts them
 //! together. [`export`] goes the other way.
 
+pub mod card;
 pub mod checks;
 pub mod error;
 pub mod example;
@@ -14,6 +16,7 @@ pub mod reader;
 pub mod shapes;
 pub mod split;
 pub mod starter;
+pub mod statistics;
 mod tally;
 
 pub use error::ImportError;

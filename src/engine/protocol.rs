@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use crate::data::checks::{Check, CheckReport, Finding, Fix, Remedy};
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
+use crate::data::statistics::Statistics;
 use crate::data::{Example, Message};
 use crate::evaluate::{EvaluationReport, EvaluationRequest};
 use crate::generate::Sampling;
@@ -146,6 +147,11 @@ pub enum JobSpec {
         max_length: usize,
         train_on: TrainOn,
     },
+    /// The data in numbers; with a model, in tokens, too.
+    DescribeData {
+        project: PathBuf,
+        model: Option<ModelRef>,
+    },
     /// What a remedy would do about the last findings of a check: at all examples, or at these.
     PreviewFix {
         project: PathBuf,
@@ -206,6 +212,7 @@ impl JobSpec {
             | Self::PreviewRun { .. }
             | Self::PreviewReplace { .. }
             | Self::CheckData { .. }
+            | Self::DescribeData { .. }
             | Self::PreviewFix { .. }
             | Self::ListRuns { .. }
             | Self::ReadRun { .. } => Lane::Io,
@@ -226,6 +233,7 @@ impl JobSpec {
                 | Self::PreviewRun { .. }
                 | Self::PreviewReplace { .. }
                 | Self::CheckData { .. }
+                | Self::DescribeData { .. }
                 | Self::PreviewFix { .. }
                 | Self::CountFacets { .. }
         )
@@ -325,6 +333,7 @@ pub enum Reply {
     /// All checks were run.
     Checked(CheckReport),
     Fix(Fix),
+    Statistics(Statistics),
     ReplacePreview(ReplacePreview),
     Preview(ImportPreview),
     /// The first rows of an import that goes on; they can't be opened yet.

@@ -152,3 +152,43 @@ fn the_command_finds_and_mends() {
     let (code, _, err) = run(&["check", "--project", project, "--fix", "nonsense"]);
     assert_eq!(code, Some(2), "{err}");
 }
+
+#[test]
+fn the_command_counts_and_writes_the_data_card() {
+    let (folder, project) = starter();
+    drop(project);
+    let project = folder.path().join("project");
+    let project = project.to_str().unwrap();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llama");
+    let (code, out, err) = run(&["stats", "--project", project, "--model", model, "--json"]);
+    assert_eq!(code, Some(0), "{err}");
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["num_examples"], 498);
+    assert_eq!(json["num_duplicates"], 2);
+    assert_eq!(json["num_tokens"]["num"], 498);
+    assert_eq!(json["turns"]["3"], 498);
+    let fields: Vec<_> = json["fields"].as_array().unwrap().iter().map(|f| f["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["category", "priority", "product", "needs_human"]);
+    run(&["check", "--project", project, "--fix", "exact_duplicate"]);
+    let (_, out, _) = run(&["stats", "--project", project, "--card"]);
+    assert!(out.contains("- keep one of each (exact duplicates, 2 examples)"), "{out}");
+    assert!(out.contains("- Same prompt, different answers: 2 examples."), "{out}");
+}
+
+#[test]
+fn the_command_compares_two_reviewers() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, labels: [&str; 4]| {
+        let path = folder.path().join(name);
+        let rows = labels.iter().enumerate().map(|(i, label)| format!("question {i},{label}\n"));
+        let text = format!("prompt,completion\n{}", rows.collect::<String>());
+        tunewright::fs::write_atomic(&path, text.as_bytes()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (first, second) = (write("a.csv", ["yes", "yes", "no", "no"]), write("b.csv", ["yes", "no", "no", "no"]));
+    let (code, out, err) = run(&["stats", "--agreement", &first, &second, "--json"]);
+    assert_eq!(code, Some(0), "{err}");
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((json["num_shared"].as_u64(), json["kappa"].as_f64()), (Some(4), Some(0.5)));
+    assert_eq!(json["disagreements"][0]["prompt"], "question 1");
+}

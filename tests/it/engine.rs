@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use tunewright::data::checks::{Check, Remedy};
 use tunewright::data::import::ImportRequest;
 use tunewright::data::{Message, Role, Split};
 use tunewright::engine::protocol::{CompareRequest, Side};
@@ -322,6 +323,10 @@ fn a_run_trains_is_measured_and_answers_beside_its_base() {
     assert!(read_evaluations.iter().zip(&evaluations).all(|(a, b)| a.step == b.step && same(a.eval_loss, b.eval_loss)));
     let kept = std::fs::read_to_string(run_dir.join("recipe.toml")).unwrap();
     assert!(kept.contains("train = \"data/train.jsonl\""), "{kept}");
+    for (card, line) in [("data/README.md", "## How they are split"), ("README.md", "### How they are split")] {
+        let card = std::fs::read_to_string(run_dir.join(card)).unwrap();
+        assert!(card.lines().any(|found| found == line), "{card}");
+    }
 
     let request = EvaluationRequest {
         model: tiny_model(),
@@ -448,4 +453,31 @@ fn the_token_view_shows_what_training_counts() {
     assert!(whole.num_trained > 0 && whole.num_trained < whole.num_tokens && whole.warnings.is_empty(), "{whole:?}");
     let unanswered = view(vec![Message::new(Role::User, "hello")]);
     assert!(unanswered.num_trained == 0 && !unanswered.warnings.is_empty());
+}
+
+#[test]
+fn checks_find_and_a_fix_is_shown_done_and_undone() {
+    let bench = Bench::new();
+    bench.ask(JobSpec::OpenProject { folder: bench.project(), sample: true });
+    let project = bench.project();
+    let check = || {
+        let (model, max_length, train_on) = (Some(tiny_model()), 1000, TrainOn::Assistant);
+        let replies = bench.ask(JobSpec::CheckData { project: project.clone(), model, max_length, train_on });
+        let [Reply::Project(_), Reply::Checked(report)] = &replies[..] else { panic!("{replies:?}") };
+        assert!(report.skipped.is_empty());
+        report.counts()
+    };
+    let before = check();
+    let (name, remedy) = (Check::ExactDuplicate, Remedy::KeepOne);
+    let fix = bench.ask(JobSpec::PreviewFix { project: project.clone(), check: name, remedy, ids: None });
+    let [Reply::Fix(fix)] = &fix[..] else { panic!("{fix:?}") };
+    assert_eq!(fix.changes.len(), 2);
+    bench.ask(JobSpec::ApplyFix { project: project.clone(), fix: fix.clone() });
+    let after = check();
+    assert_eq!(after, before.iter().filter(|count| count.check != name).cloned().collect::<Vec<_>>());
+    bench.ask(JobSpec::Undo { project: project.clone() });
+    assert_eq!(check(), before);
+    let described = bench.ask(JobSpec::DescribeData { project: project.clone(), model: None });
+    let [Reply::Statistics(described)] = &described[..] else { panic!("{described:?}") };
+    assert_eq!((described.num_examples, described.num_duplicates), (498, 2));
 }

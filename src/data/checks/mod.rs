@@ -11,7 +11,7 @@ mod digest;
 mod encoding;
 mod fix;
 mod json;
-mod labels;
+pub(super) mod labels;
 mod language;
 mod lengths;
 mod near;

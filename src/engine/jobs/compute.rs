@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::running::Running;
+use super::statistics::write_card;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::protocol::CompareRequest;
@@ -54,13 +55,14 @@ impl Compute {
         // Before there is a folder for the run: a model that isn't there or doesn't fit leaves no trace.
         let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
         let model = self.load(&model_path, context)?;
-        let project = Project::open(project)?;
+        let mut project = Project::open(project)?;
         let run_dir = project.create_run_dir()?;
         let result = (|| {
             let snapshot = project.snapshot(&run_dir)?;
             if snapshot.train.num_examples == 0 {
                 return Err(TrainError::NoExamples { path: project.folder().to_owned() }.into());
             }
+            write_card(&mut project, &snapshot, &run_dir, &recipe.base_model, context)?;
             recipe.data = Data {
                 train: snapshot.train.path,
                 validation: snapshot.validation.map(|file| file.path),

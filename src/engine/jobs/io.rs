@@ -6,14 +6,16 @@ use super::chats::Chats;
 use super::checks::{self, ModelRendering};
 use super::running::Running;
 use super::sizes::{Sizes, SizesKey};
+use super::statistics::statistics;
 use super::store::reopen;
-use crate::data::{self, checks::Rendering};
+use crate::data::{self, checks::Rendering, statistics::Tokens};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
 use crate::hub::{self, Sources};
 use crate::project::{Project, RunRecord};
+use crate::recipe::{ModelRef, TrainOn};
 use crate::train::preview::{ExampleSize, preview};
 use crate::train::render::token_view;
 use crate::train::{EvalMetrics, StepMetrics};
@@ -30,6 +32,19 @@ pub(super) struct Io {
 impl Io {
     pub fn new(sources: Sources, running: Running) -> Self {
         Self { sources, chats: Chats::default(), running, project: None, sizes: Sizes::default() }
+    }
+}
+
+impl Io {
+    fn rendering(
+        &mut self,
+        model: Option<ModelRef>,
+        train_on: TrainOn,
+        max_length: usize,
+    ) -> Result<Option<ModelRendering>, EngineError> {
+        let Some(model) = model else { return Ok(None) };
+        let chat = self.chats.get(&hub::resolve(&model, &self.sources)?)?;
+        Ok(Some(ModelRendering { chat, train_on, max_length }))
     }
 }
 
@@ -81,16 +96,17 @@ impl Work for Io {
                 context.reply(Reply::ReplacePreview(preview));
             }
             JobSpec::CheckData { project, model, max_length, train_on } => {
-                let chat = match model {
-                    Some(model) => Some(self.chats.get(&hub::resolve(&model, &self.sources)?)?),
-                    None => None,
-                };
-                let rendering = chat.map(|chat| ModelRendering { chat, train_on, max_length });
-                let rendering = rendering.as_ref().map(|rendering| rendering as &dyn Rendering);
+                let rendering = self.rendering(model, train_on, max_length)?;
                 let project = reopen(&mut self.project, &project)?;
-                let report = checks::check(project, rendering, context)?;
+                let report = checks::check(project, rendering.as_ref().map(|r| r as &dyn Rendering), context)?;
                 context.reply(Reply::Project(project.state()?));
                 context.reply(Reply::Checked(report));
+            }
+            JobSpec::DescribeData { project, model } => {
+                let rendering = self.rendering(model, TrainOn::Assistant, usize::MAX)?;
+                let project = reopen(&mut self.project, &project)?;
+                let tokens = rendering.as_ref().map(|r| r as &dyn Tokens);
+                context.reply(Reply::Statistics(statistics(project, tokens, context)?));
             }
             JobSpec::PreviewFix { project, check, remedy, ids } => {
                 let project = reopen(&mut self.project, &project)?;

@@ -7,6 +7,7 @@ mod io;
 mod net;
 mod running;
 mod sizes;
+pub mod statistics;
 mod store;
 
 use super::context::Outbox;

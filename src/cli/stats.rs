@@ -1,0 +1,131 @@
+//! `tunewright stats`: what a project's examples look like in numbers; how far two reviewers agree.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use super::terminal::{self, thousands};
+use super::{Ended, model};
+use crate::data::read_all;
+use crate::data::statistics::{Agreement, Histogram, Statistics, Tokens, agreement};
+use crate::engine::checks::ModelRendering;
+use crate::engine::statistics::{card, statistics};
+use crate::model::Chat;
+use crate::project::Project;
+use crate::recipe::{ModelRef, TrainOn};
+
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// The project's folder
+    #[arg(long, value_name = "DIR", required_unless_present = "agreement")]
+    project: Option<PathBuf>,
+    /// Count in this model's tokens, too
+    #[arg(long, value_name = "M", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(ModelRef::parse(text)))]
+    model: Option<ModelRef>,
+    /// Print the data card, in Markdown
+    #[arg(long, conflicts_with = "json")]
+    card: bool,
+    /// Two files with the labels of two reviewers: their agreement (Cohen's kappa) and where they differ
+    #[arg(long, num_args = 2, value_names = ["FILE", "FILE"], conflicts_with_all = ["project", "model", "card"])]
+    agreement: Vec<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: StatsArgs) -> Result<(), Ended> {
+    let interrupt = Interrupt::listen();
+    if let [first, second] = args.agreement.as_slice() {
+        let progress = Progress::new("Reading", &interrupt.cancel);
+        let found = agreement(&read_all(first, &progress)?, &read_all(second, &progress)?);
+        drop(progress);
+        return if args.json { json(&found) } else { print_agreement(&found) };
+    }
+    let Some(folder) = args.project else { return Err(Ended::failed("Name a project with --project.")) };
+    let mut project = Project::open(&folder)?;
+    let rendering = match &args.model {
+        Some(model) => {
+            let chat = Arc::new(Chat::load(&model::locate(model, &interrupt)?)?);
+            Some(ModelRendering { chat, train_on: TrainOn::Assistant, max_length: usize::MAX })
+        }
+        None => None,
+    };
+    let tokens = rendering.as_ref().map(|rendering| rendering as &dyn Tokens);
+    let progress = Progress::new("Counting", &interrupt.cancel);
+    let found = statistics(&mut project, tokens, &progress)?;
+    drop(progress);
+    if args.card {
+        terminal::line(card(&mut project, &found, &[])?.trim_end());
+        return Ok(());
+    }
+    if args.json { json(&found) } else { print(&found) }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<(), Ended> {
+    terminal::line(&serde_json::to_string(value).map_err(|error| Ended::failed(error.to_string()))?);
+    Ok(())
+}
+
+fn print(found: &Statistics) -> Result<(), Ended> {
+    let [train, validation, test] = found.by_split.map(thousands);
+    terminal::line(&format!(
+        "examples    {}: {train} train, {validation} validation, {test} test",
+        thousands(found.num_examples)
+    ));
+    terminal::line(&format!("duplicates  {}", thousands(found.num_duplicates)));
+    let lengths = |name: &str, of: &Histogram, unit: &str| {
+        let Histogram { min, median, p95, max, .. } = of;
+        terminal::line(&format!("{name}{min} to {max} {unit}, median {median}, 95 % up to {p95}"));
+    };
+    lengths("prompts     ", &found.prompt_chars, "characters");
+    lengths("answers     ", &found.answer_chars, "characters");
+    if let Some(num_tokens) = &found.num_tokens {
+        lengths("lengths     ", num_tokens, "tokens");
+    }
+    let turns: Vec<_> = found.turns.iter().map(|(turns, count)| format!("{turns} ({})", thousands(*count))).collect();
+    terminal::line(&format!("turns       {}", turns.join(", ")));
+    let named = |name: &str, counts: &[crate::data::statistics::NamedCount]| {
+        let counts: Vec<_> = counts.iter().map(|c| format!("{} ({})", c.name, thousands(c.count))).collect();
+        terminal::line(&format!("{name}{}", counts.join(", ")));
+    };
+    named("sources     ", &found.sources);
+    named("review      ", &found.reviews);
+    for field in &found.fields {
+        terminal::line(&format!("labels of {} (train + held out)", field.field));
+        for label in &field.labels {
+            let gap = label.gap().map(|gap| format!(", {gap}")).unwrap_or_default();
+            let held_out = label.by_split[1] + label.by_split[2];
+            terminal::line(&format!(
+                "  {} {} + {}{gap}",
+                label.label,
+                thousands(label.by_split[0]),
+                thousands(held_out)
+            ));
+        }
+    }
+    if !found.badly_split.is_empty() {
+        terminal::line("words that the tokenizer takes apart (times, tokens)");
+        for word in &found.badly_split {
+            terminal::line(&format!("  {} {}, {}", word.word, thousands(word.count), word.num_tokens));
+        }
+    }
+    Ok(())
+}
+
+fn print_agreement(found: &Agreement) -> Result<(), Ended> {
+    let share = 100.0 * found.num_agreeing as f64 / found.num_shared.max(1) as f64;
+    terminal::line(&format!("shared      {} prompts", thousands(found.num_shared as u64)));
+    terminal::line(&format!("only one    {} of the first, {} of the second", found.only_first, found.only_second));
+    terminal::line(&format!("agreement   {share:.1} %"));
+    match found.kappa {
+        Some(kappa) => terminal::line(&format!("kappa       {kappa:.3}")),
+        None => terminal::line("kappa       none: there is only one label, or no prompt in both"),
+    }
+    for difference in &found.disagreements {
+        terminal::line(&format!("  {} | {} | {}", difference.first, difference.second, difference.prompt));
+    }
+    Ok(())
+}

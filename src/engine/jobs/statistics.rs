@@ -1,0 +1,90 @@
+//! A project's statistics and its data card.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::checks::ModelRendering;
+use crate::data::Example;
+use crate::data::card::{CardFacts, data_card};
+use crate::data::checks::{CheckReport, Rendering};
+use crate::data::statistics::{Collector, Item, Statistics, Tokens};
+use crate::engine::error::EngineError;
+use crate::fs::write_atomic;
+use crate::project::{ExampleStatus, Project, Snapshot, SnapshotFile};
+use crate::recipe::ModelRef;
+use crate::task::{Task, Unit};
+
+impl Tokens for ModelRendering {
+    fn of_example(&self, example: &Example) -> Option<usize> {
+        self.facts(example).ok().map(|facts| facts.num_tokens)
+    }
+
+    fn of_text(&self, text: &str) -> usize {
+        self.chat.tokenizer.encode_text(text).map_or(0, |tokens| tokens.len())
+    }
+}
+
+/// Of the examples that take part.
+pub fn statistics(
+    project: &mut Project,
+    tokens: Option<&dyn Tokens>,
+    task: &dyn Task,
+) -> Result<Statistics, EngineError> {
+    let counts = project.counts()?;
+    let total = counts.total() - counts.set_aside;
+    let mut collector = Collector::new(tokens);
+    project.for_each_present(&mut |stored| {
+        if stored.status != ExampleStatus::SetAside {
+            let (source, review) = (stored.annotations.source.as_deref(), stored.annotations.review.as_str());
+            collector.add(&Item { split: stored.split, example: &stored.example, source, review });
+            if collector.num_examples().is_multiple_of(256) {
+                task.progress(collector.num_examples(), Some(total), Unit::Examples);
+            }
+        }
+        if task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if task.is_cancelled() { Err(EngineError::Stopped) } else { Ok(collector.finish()) }
+}
+
+/// The data card; `files` are names and SHA-256 of what was trained on, if anything was.
+pub fn card(project: &mut Project, statistics: &Statistics, files: &[(String, String)]) -> Result<String, EngineError> {
+    let state = project.state()?;
+    let report = CheckReport { findings: project.findings(None)?, ..CheckReport::default() };
+    Ok(data_card(&CardFacts {
+        title: &state.name,
+        steps: &project.steps()?,
+        num_set_aside: state.counts.set_aside,
+        statistics,
+        findings: &report.counts(),
+        files,
+    }))
+}
+
+/// Writes the card of a run's data into its folder: `data/README.md`, and as a part of the run's own `README.md`.
+pub(super) fn write_card(
+    project: &mut Project,
+    snapshot: &Snapshot,
+    run_dir: &Path,
+    base_model: &ModelRef,
+    task: &dyn Task,
+) -> Result<(), EngineError> {
+    let file = |file: &SnapshotFile| {
+        let name = file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        (name, file.sha256.clone())
+    };
+    let files = [Some(&snapshot.train), snapshot.validation.as_ref(), snapshot.test.as_ref()];
+    let files: Vec<_> = files.into_iter().flatten().map(file).collect();
+    let counted = statistics(project, None, task)?;
+    let card = card(project, &counted, &files)?;
+    let run = run_dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    // The card's headings become one level deeper.
+    let part = card.lines().map(|line| if line.starts_with('#') { format!("#{line}\n") } else { format!("{line}\n") });
+    let readme = format!(
+        "# {run}\n\nTrained from `{base_model}` as `recipe.toml` says; the adapters are in `checkpoints`.\n\n{}",
+        part.collect::<String>()
+    );
+    for (path, text) in [(run_dir.join("data/README.md"), card), (run_dir.join("README.md"), readme)] {
+        write_atomic(&path, text.as_bytes()).map_err(EngineError::io(&path))?;
+    }
+    Ok(())
+}
