@@ -3,7 +3,8 @@
 use regex::Regex;
 
 /// Compiles a literal.
-#[expect(clippy::expect_used, reason = "the pattern is a literal, and the tests compile it")]
 pub fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a literal pattern")
+    #[expect(clippy::expect_used, reason = "the pattern is a literal, and the tests compile it")]
+    let compiled = Regex::new(pattern).expect("a literal pattern");
+    compiled
 }
