@@ -21,6 +21,9 @@ pub(super) const VERSION: i64 = 2;
 /// imported file said. `review`: 0 unreviewed, 1 accepted, 2 rejected, 3 flagged. `roles`: bit 0 system, 1 user,
 /// 2 assistant, 3 tool. `tags`: a sorted JSON list, null for none.
 ///
+/// The search knows which words an example has, and not where (`detail`): that halves the time of an import. It looks up
+/// single letters at once (`prefix`), and is written in large pieces (`hashsize`).
+///
 /// A finding counts while its example still has the content that was checked. `changes.place` is the entry's `seq`,
 /// shifted left by 32 bits, and a count.
 pub(super) const TABLES: &str = "
@@ -63,7 +66,7 @@ pub(super) const TABLES: &str = "
     CREATE INDEX findings_of_example ON findings (example);
     CREATE INDEX findings_of_check ON findings (check_name);
     CREATE VIRTUAL TABLE search USING fts5 (
-        text, content = '', contentless_delete = 1, detail = none,
+        text, content = '', contentless_delete = 1, detail = none, prefix = '1',
         tokenize = 'unicode61 remove_diacritics 2'
     );
     INSERT INTO search (search, rank) VALUES ('hashsize', 33554432);

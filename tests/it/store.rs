@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use proptest::prelude::*;
-use tunewright::data::import::{ImportRequest, OnKnown, SplitSpec};
+use tunewright::data::import::{ImportRequest, OnKnown};
+use tunewright::data::split::{SplitBy, SplitSpec};
 use tunewright::data::{Example, Message, Role, Split};
 use tunewright::project::{
-    Edit, ExampleQuery, ExampleRow, ExampleStatus, Project, ProjectError, RunRecord, StoredExample,
+    Edit, ExampleQuery, ExampleRow, ExampleStatus, Project, ProjectError, Replacement, Review, RunRecord, StoredExample,
 };
 use tunewright::task::{Task, Unit, Unwatched};
 
@@ -309,6 +310,12 @@ enum Act {
     SetSplit(usize, usize, Split),
     SetStatus(usize, usize, ExampleStatus),
     Resplit(u64),
+    Tag(usize, usize, bool),
+    Notes(usize, u8),
+    Review(usize, usize, usize),
+    Label(usize, usize, Option<u8>),
+    Replace(usize, usize, u8),
+    Several(Vec<Act>),
     Import,
     Undo,
     Redo,
@@ -316,6 +323,18 @@ enum Act {
 }
 
 fn act() -> impl Strategy<Value = Act> {
+    let several = prop::collection::vec(edit_act(), 1..4).prop_map(Act::Several);
+    prop_oneof![
+        16 => edit_act(),
+        2 => several,
+        1 => Just(Act::Import),
+        4 => Just(Act::Undo),
+        3 => Just(Act::Redo),
+        1 => Just(Act::Reopen),
+    ]
+}
+
+fn edit_act() -> impl Strategy<Value = Act> {
     let split = prop::sample::select(Split::ALL.to_vec());
     let status = prop::sample::select(vec![ExampleStatus::Ready, ExampleStatus::Edited, ExampleStatus::SetAside]);
     let index = 0..1000_usize;
@@ -325,53 +344,70 @@ fn act() -> impl Strategy<Value = Act> {
         2 => index.clone().prop_map(Act::Duplicate),
         2 => (index.clone(), 1..4_usize).prop_map(|(at, num)| Act::Delete(at, num)),
         2 => (index.clone(), 1..4_usize, split).prop_map(|(at, num, split)| Act::SetSplit(at, num, split)),
-        2 => (index, 1..4_usize, status).prop_map(|(at, num, status)| Act::SetStatus(at, num, status)),
+        2 => (index.clone(), 1..4_usize, status).prop_map(|(at, num, status)| Act::SetStatus(at, num, status)),
         1 => any::<u64>().prop_map(Act::Resplit),
-        1 => Just(Act::Import),
-        3 => Just(Act::Undo),
-        2 => Just(Act::Redo),
-        1 => Just(Act::Reopen),
+        2 => (index.clone(), 1..4_usize, any::<bool>()).prop_map(|(at, num, adds)| Act::Tag(at, num, adds)),
+        1 => (index.clone(), any::<u8>()).prop_map(|(at, word)| Act::Notes(at, word)),
+        1 => (index.clone(), 1..4_usize, 0..4_usize).prop_map(|(at, num, review)| Act::Review(at, num, review)),
+        2 => (index.clone(), 1..4_usize, prop::option::of(any::<u8>()))
+            .prop_map(|(at, num, label)| Act::Label(at, num, label)),
+        2 => (index, 1..4_usize, any::<u8>()).prop_map(|(at, num, word)| Act::Replace(at, num, word)),
     ]
 }
 
 fn perform(project: &mut Project, folder: &Path, act: &Act) {
     let all = ids(project);
+    match act {
+        Act::Import => drop(project.import(&again(folder, 4), &Unwatched).unwrap()),
+        Act::Undo => drop(project.undo().unwrap()),
+        Act::Redo => drop(project.redo().unwrap()),
+        Act::Reopen => *project = Project::open(project.folder()).unwrap(),
+        act => match project.apply(&edit(&all, act)) {
+            // Of several edits, one may be about an example that another has deleted; then none of them is made.
+            Err(ProjectError::NoSuchExample { .. }) if matches!(act, Act::Several(_)) => {}
+            made => drop(made.unwrap()),
+        },
+    }
+}
+
+/// Without examples to pick from, it is about none.
+fn edit(all: &[i64], act: &Act) -> Edit {
     let pick = |at: usize, num: usize| -> Vec<i64> {
         let start = if all.is_empty() { 0 } else { at % all.len() };
         all.iter().skip(start).step_by(2).take(num).copied().collect()
     };
-    let one = |at: usize| pick(at, 1).first().copied();
-    let edit = match act {
-        Act::SetMessages(at, word) => {
-            one(*at).map(|id| Edit::SetMessages { id, messages: example(&format!("word{word}"), "x").messages })
-        }
-        Act::Insert(word) => Some(Edit::Insert { example: example(&format!("word{word}"), "y"), split: Split::Test }),
-        Act::Duplicate(at) => one(*at).map(|id| Edit::Duplicate { id }),
-        Act::Delete(at, num) => Some(Edit::Delete { ids: pick(*at, *num) }),
-        Act::SetSplit(at, num, split) => Some(Edit::SetSplit { ids: pick(*at, *num), split: *split }),
-        Act::SetStatus(at, num, status) => Some(Edit::SetStatus { ids: pick(*at, *num), status: *status }),
+    let word = |word: u8| format!("word{word}");
+    let nothing = || Edit::Delete { ids: Vec::new() };
+    let one = |at: usize, edit: &dyn Fn(i64) -> Edit| pick(at, 1).first().map_or_else(nothing, |id| edit(*id));
+    match act {
+        Act::SetMessages(at, n) => one(*at, &|id| Edit::SetMessages { id, messages: example(&word(*n), "x").messages }),
+        Act::Insert(n) => Edit::Insert { example: example(&word(*n), "y"), split: Split::Test },
+        Act::Duplicate(at) => one(*at, &|id| Edit::Duplicate { id }),
+        Act::Delete(at, num) => Edit::Delete { ids: pick(*at, *num) },
+        Act::SetSplit(at, num, split) => Edit::SetSplit { ids: pick(*at, *num), split: *split },
+        Act::SetStatus(at, num, status) => Edit::SetStatus { ids: pick(*at, *num), status: *status },
         Act::Resplit(seed) => {
-            Some(Edit::Resplit { spec: SplitSpec { validation: 0.2, test: 0.2, seed: *seed, ..SplitSpec::default() } })
+            let by = [SplitBy::Lot, SplitBy::Label, SplitBy::Newest, SplitBy::File][(seed % 4) as usize];
+            Edit::Resplit { spec: SplitSpec { validation: 0.2, test: 0.2, seed: *seed, by } }
         }
-        Act::Import => {
-            project.import(&again(folder, 4), &Unwatched).unwrap();
-            None
+        Act::Tag(at, num, true) => Edit::AddTag { ids: pick(*at, *num), tag: format!("tag{}", at % 3) },
+        Act::Tag(at, num, false) => Edit::RemoveTag { ids: pick(*at, *num), tag: format!("tag{}", at % 3) },
+        Act::Notes(at, n) => one(*at, &|id| Edit::SetNotes { id, notes: word(*n) }),
+        Act::Review(at, num, review) => Edit::SetReview { ids: pick(*at, *num), review: Review::ALL[*review] },
+        Act::Label(at, num, label) => Edit::SetLabel { ids: pick(*at, *num), label: label.map(word) },
+        Act::Replace(at, num, n) => {
+            let replacement = Replacement {
+                find: "word".to_owned(),
+                with: word(*n),
+                role: Some(Role::User),
+                ..Replacement::default()
+            };
+            Edit::ReplaceText { ids: pick(*at, *num), replacement }
         }
-        Act::Undo => {
-            project.undo().unwrap();
-            None
+        Act::Several(acts) => {
+            Edit::Several { label: "several".to_owned(), edits: acts.iter().map(|act| edit(all, act)).collect() }
         }
-        Act::Redo => {
-            project.redo().unwrap();
-            None
-        }
-        Act::Reopen => {
-            *project = Project::open(project.folder()).unwrap();
-            None
-        }
-    };
-    if let Some(edit) = edit {
-        project.apply(&edit).unwrap();
+        Act::Import | Act::Undo | Act::Redo | Act::Reopen => nothing(),
     }
 }
 
