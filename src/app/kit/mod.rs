@@ -41,7 +41,8 @@
 //! fact(ui, "Layers", "30");  rule(ui);  progress(ui, "Download", Some(0.4), 160.0);
 //! role_block(ui, Role::User, |ui| { /* after the name */ }, |ui| { /* the text */ });
 //! // However many rows there are, only those in view are painted; arrows, Enter and Del are told, too.
-//! let done = Table { name: "Runs", columns: &COLUMNS, num_rows, selected, scroll_to: None, edge: t.pad.screen_x, is_list: false }
+//! let done = Table { name: "Runs", columns: &COLUMNS, num_rows, selected, scroll_to: None, edge: t.pad.screen_x, is_list: false,
+//!     sorted: None, marked: &unmarked }
 //!     .show(ui, |row| { row.text(0, Align::Min, "2026-11-22-1", t.body(), t.text.normal); "its accessible name".to_owned() });
 //! token_view::show(ui, &view, &mut selected);  diff_view::show(ui, "Answer", &diff_view::blocks(text), None, None);
 //! let (end, _) = Dialog::new("import", "Import tickets.csv").wide().primary("Import 12 examples", None::<&str>)

@@ -10,7 +10,7 @@ use egui::{
 };
 
 use super::focus;
-use super::icon::Icon;
+use super::icon::{self, Icon};
 use super::theme::Theme;
 
 /// How wide a column is.
@@ -70,6 +70,22 @@ pub struct Table<'a> {
     pub edge: f32,
     /// A list: no heads, and rows as high as two lines.
     pub is_list: bool,
+    /// Heads can be clicked: the column that the rows are sorted by, and whether the largest comes first.
+    pub sorted: Option<(usize, bool)>,
+    /// Rows that are chosen together, for what is done to several at once.
+    pub marked: &'a dyn Fn(u64) -> bool,
+}
+
+/// How a row was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// Alone.
+    #[default]
+    One,
+    /// With Ctrl: beside those that are marked.
+    Toggle,
+    /// With Shift: all from the selected one on.
+    Range,
 }
 
 /// What a person did with it.
@@ -77,6 +93,13 @@ pub struct Table<'a> {
 pub struct Done {
     /// A row was clicked, or reached by an arrow key.
     pub select: Option<u64>,
+    pub choice: Choice,
+    /// Ctrl A.
+    pub select_all: bool,
+    /// The head of this column was clicked.
+    pub sort: Option<usize>,
+    /// The table has the keyboard: letters are commands.
+    pub has_focus: bool,
     /// Enter, or a double click.
     pub open: bool,
     /// Del.
@@ -91,11 +114,11 @@ impl Table<'_> {
     pub fn show(&self, ui: &mut Ui, mut paint_row: impl FnMut(&mut Row<'_>) -> String) -> Done {
         let theme = Theme::of(ui);
         let cells = self.cells(ui, theme, ui.available_width());
-        if !self.is_list {
-            self.head(ui, theme, &cells);
-        }
         let id = ui.make_persistent_id((self.name, "rows"));
         let mut done = Done::default();
+        if !self.is_list {
+            done.sort = self.head(ui, theme, id, &cells);
+        }
         let area = ui.available_rect_before_wrap();
         let target = self.focus_target(ui, id, area, &mut done);
         let mut scroll = ScrollArea::vertical().id_salt(id).auto_shrink(false);
@@ -118,10 +141,15 @@ impl Table<'_> {
                 let response = ui.interact(rect, id.with(index), Sense::CLICK);
                 if response.clicked() {
                     done.select = Some(index);
+                    done.choice = ui.input(|input| match input.modifiers {
+                        held if held.shift => Choice::Range,
+                        held if held.command => Choice::Toggle,
+                        _ => Choice::One,
+                    });
                     target.request_focus();
                 }
                 done.open |= response.double_clicked();
-                let is_selected = self.selected == Some(index);
+                let is_selected = self.selected == Some(index) || (self.marked)(index);
                 let mut row = Row::new(ui, theme, rect, index, &cells, &response, is_selected);
                 let name = paint_row(&mut row);
                 let hint = row.hint.take();
@@ -146,7 +174,10 @@ impl Table<'_> {
         let filter = EventFilter { vertical_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(focus.id, filter));
         let page = (area.height() / self.row_height(theme)).floor().max(1.0) as i64;
+        done.has_focus = true;
         let step = ui.input(|input| {
+            done.select_all = input.modifiers.command && input.key_pressed(Key::A);
+            done.choice = if input.modifiers.shift { Choice::Range } else { Choice::One };
             done.open = input.key_pressed(Key::Enter);
             done.delete = input.key_pressed(Key::Delete);
             let steps = [
@@ -208,20 +239,54 @@ impl Table<'_> {
         self.columns.iter().zip(&natural).map(cell).collect()
     }
 
-    fn head(&self, ui: &mut Ui, theme: &Theme, cells: &[(f32, f32)]) {
+    /// Tells the head that was clicked.
+    fn head(&self, ui: &mut Ui, theme: &Theme, id: Id, cells: &[(f32, f32)]) -> Option<usize> {
         let size = Vec2::new(ui.available_width(), theme.size.table_header_height);
         let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
-        for (column, (left, right)) in self.columns.iter().zip(cells) {
-            let color = column.color.unwrap_or(theme.text.soft);
+        let mut clicked = None;
+        for (index, (column, (left, right))) in self.columns.iter().zip(cells).enumerate() {
+            let order = self.sorted.filter(|(by, _)| *by == index).map(|(_, descending)| descending);
+            let mut color = column.color.unwrap_or(theme.text.soft);
+            if self.sorted.is_some() && !column.title.is_empty() {
+                let cell = Rect::from_x_y_ranges(rect.left() + left..=rect.left() + right, rect.y_range());
+                let response =
+                    ui.interact(cell.expand2(Vec2::new(theme.pad.cell_x, 0.0)), id.with(column.title), Sense::CLICK);
+                let words = match order {
+                    Some(false) => format!("{}, sorted, smallest first", column.title),
+                    Some(true) => format!("{}, sorted, largest first", column.title),
+                    None => format!("Sort by {}", column.title),
+                };
+                response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &words));
+                if response.hovered() || order.is_some() {
+                    color = theme.text.normal;
+                }
+                clicked = clicked.or(response.clicked().then_some(index));
+            }
             let galley = one_line(ui, column.title, theme.small_strong(), color, right - left);
+            let width = galley.size().x;
             paint_cell(ui, theme, rect, (*left, *right), column.align, &galley);
+            if let Some(descending) = order {
+                let mark = if descending { icon::CARET_DOWN } else { icon::CARET_UP };
+                let half = theme.size.icon_small / 2.0;
+                let x = match column.align {
+                    Align::Max => rect.left() + right - width - half,
+                    _ => rect.left() + left + width + theme.space.xs + half,
+                };
+                mark.paint(ui.painter(), Pos2::new(x, rect.center().y), theme.size.icon_small, theme.text.soft);
+            }
         }
         ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.subtle));
         ui.advance_cursor_after_rect(Rect::from_min_max(
             rect.min,
             rect.max - Vec2::new(0.0, ui.spacing().item_spacing.y),
         ));
+        clicked
     }
+}
+
+/// No row is marked.
+pub fn unmarked(_row: u64) -> bool {
+    false
 }
 
 /// One row while it is painted.

@@ -1,8 +1,14 @@
 //! Examples: import, find, read, mend, and see the exact tokens that training will use.
 
+mod bulk;
 pub mod draft;
 mod editor;
+pub mod filters;
+mod funnel;
+pub mod marks;
 mod panel;
+pub mod replace;
+mod review;
 pub mod rows;
 mod split_dialog;
 pub mod start;
@@ -28,6 +34,10 @@ pub struct Drafts {
     pub search: String,
     /// The system turn is shown in full.
     is_system_open: bool,
+    /// A tag for the marked examples, or for the open one.
+    tag: String,
+    /// Notes that are being typed, and of which example.
+    notes: Option<(i64, String)>,
 }
 
 pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
@@ -43,6 +53,9 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
     }
     if let Some(spec) = &state.data.split_dialog {
         split_dialog::show(ui.ctx(), spec, &project.counts, actions);
+    }
+    if let Some(replace) = &state.data.replace {
+        replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
     }
     let now = ui.input(|input| input.time);
     match state.data.wake_in(now) {
@@ -98,7 +111,7 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
     let AppState { data, jobs, project, .. } = state;
     let mut starter = Starter { jobs, cx };
     data.apply(action, now, &mut starter);
-    drafts.data.search.clone_from(&data.search);
+    drafts.data.search.clone_from(&data.filters.search);
     if let Some(project) = project {
         data.tick(project, now, &mut starter);
     }
@@ -121,7 +134,7 @@ pub fn refresh(state: &mut AppState, drafts: &mut AllDrafts, cx: &Cx<'_>) {
     if let Some(project) = project {
         let mut starter = Starter { jobs, cx };
         data.tick(project, start::now(cx), &mut starter);
-        drafts.data.search.clone_from(&data.search);
+        drafts.data.search.clone_from(&data.filters.search);
     }
 }
 

@@ -6,7 +6,7 @@ use super::fields;
 use super::state::{CompareAction, CompareState, Pair};
 use super::{AnyAction, AppState, Drafts};
 use crate::app::kit::row::place;
-use crate::app::kit::table::{Column, Row, Table};
+use crate::app::kit::table::{Column, Row, Table, unmarked};
 use crate::app::kit::{Button, Icon, Text, TextInput, Theme, format, icon};
 use crate::app::screens::data;
 use crate::data::Split;
@@ -58,6 +58,8 @@ fn rows(ui: &mut Ui, compare: &CompareState, len: u64, actions: &mut Vec<AnyActi
         scroll_to: compare.scroll_to,
         edge: Theme::of(ui).space.l,
         is_list: true,
+        sorted: None,
+        marked: &unmarked,
     };
     let done = table.show(ui, |row| match compare.held_out.get(row.index) {
         Some(example) => paint_row(row, compare, example),

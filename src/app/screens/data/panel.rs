@@ -4,7 +4,7 @@ use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
 use super::draft::{Draft, TurnChange};
 use super::state::DataAction;
-use super::{AnyAction, AppState, Drafts, editor, table};
+use super::{AnyAction, AppState, Drafts, editor, review, table};
 use crate::app::kit::{Badge, Button, Combo, Text, Theme, format, icon, rule, token_view};
 use crate::app::state::Screen;
 use crate::data::Split;
@@ -124,6 +124,7 @@ fn turns(
             ui.spacing_mut().item_spacing.y = theme.space.m;
             ui.add_space(theme.space.m);
             ui.horizontal(|ui| controls(ui, draft, actions));
+            review::show(ui, &state.data, draft, drafts, actions);
             if let Some(error) = &state.data.error {
                 problem(ui, error, actions);
             }

@@ -1,33 +1,48 @@
 //! What the data screen knows, and what it does when a person acts. Painting only reads it.
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use super::draft::{Draft, TurnChange};
+use super::filters::{Filter, Filters, Show};
+use super::marks::Marks;
+use super::replace::Replace;
 use super::rows::Rows;
 use super::start::Start;
 use super::tokens::{TokenKey, Tokens};
 use crate::data::import::SplitSpec;
 use crate::data::{Example, Message, Role, Split};
 use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
-use crate::project::{Edit, ExampleQuery, ExampleStatus, ProjectState};
+use crate::project::{Edit, ExampleQuery, ExampleStatus, FacetCounts, ProjectState, Replacement, Review, SortBy};
 use crate::recipe::{Recipe, Training};
-
-/// The chips above the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Show {
-    #[default]
-    All,
-    Split(Split),
-    Edited,
-}
 
 /// What a person did on this screen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DataAction {
     Search(String),
     Show(Show),
+    Filter(Filter),
+    ClearFilters,
+    Sort(SortBy),
+    /// This row beside those that are marked, or no longer.
+    Mark(u64),
+    /// All rows from the selected one to this one.
+    MarkTo(u64),
+    MarkAll,
+    Unmark,
+    /// To all that are marked.
+    Bulk(Bulk),
+    /// Says what the open example is, and goes on to the next one.
+    Review(Review),
+    /// The answer from the label set.
+    Label(String),
+    AddTag(String),
+    RemoveTag(String),
+    Notes(String),
+    /// `None` closes the dialog.
+    Replace(Option<Replacement>),
+    ReplaceAll,
     /// These rows are in view and not all there.
     Visible(Range<u64>),
     Select(u64),
@@ -53,12 +68,25 @@ pub enum DataAction {
     DealAnew(SplitSpec),
 }
 
+/// What can be done to all that are marked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Bulk {
+    Split(Split),
+    Status(ExampleStatus),
+    Review(Review),
+    AddTag(String),
+    Delete,
+}
+
 enum Purpose {
     /// To open it; the row it was asked from, if any.
     Load(i64),
     Edit,
     /// An edit that makes an example, which is then opened; the row where it will probably be.
     Make(Option<u64>),
+    Facets,
+    Marks,
+    Replace,
 }
 
 /// Which row is wanted next, once its page is there.
@@ -81,9 +109,12 @@ struct Reveal {
 /// See the module.
 #[derive(Default)]
 pub struct DataState {
-    pub search: String,
-    pub show: Show,
+    pub filters: Filters,
     pub rows: Rows,
+    /// How many rows each filter would show.
+    pub facets: FacetCounts,
+    pub marks: Marks,
+    pub replace: Option<Replace>,
     /// In the filtered order.
     pub selected: Option<u64>,
     pub open: Option<Draft>,
@@ -95,6 +126,8 @@ pub struct DataState {
     pub error: Option<String>,
     folder: PathBuf,
     revision: u64,
+    /// What the facets were counted for.
+    counted: Option<(ExampleQuery, u64)>,
     wanted: Option<Wanted>,
     reveal: Option<Reveal>,
     jobs: HashMap<JobId, Purpose>,
@@ -110,16 +143,6 @@ impl DataState {
         self.jobs.values().any(|purpose| matches!(purpose, Purpose::Edit | Purpose::Make(_)))
     }
 
-    /// The search and chip as a query.
-    pub fn filter(&self) -> ExampleQuery {
-        ExampleQuery {
-            search: self.search.trim().to_owned(),
-            split: if let Show::Split(split) = self.show { Some(split) } else { None },
-            edited_only: self.show == Show::Edited,
-            ..ExampleQuery::default()
-        }
-    }
-
     /// Called every frame: follows the project, saves what is due, asks for what is missing.
     pub fn tick(&mut self, project: &ProjectState, now: f64, jobs: &mut dyn Start) {
         if project.folder != self.folder {
@@ -129,7 +152,12 @@ impl DataState {
             self.revision = project.revision;
             self.reload(jobs);
         }
-        self.rows.want(&self.filter(), self.revision);
+        let query = self.filters.query();
+        self.rows.want(&query, self.revision);
+        if self.counted.as_ref().is_none_or(|(counted, revision)| *counted != query || *revision != self.revision) {
+            self.counted = Some((query.clone(), self.revision));
+            self.start(JobSpec::CountFacets { project: self.folder.clone(), query }, Purpose::Facets, jobs);
+        }
         if self.rows.is_stale() || self.rows.num_matching().is_none() {
             let around = self.selected.unwrap_or(0);
             self.rows.fetch(&(around..around + 1), &self.folder, jobs);
@@ -140,7 +168,7 @@ impl DataState {
         if self.open.is_none()
             && self.selected.is_none()
             && self.reveal.is_none()
-            && self.jobs.is_empty()
+            && !self.jobs.values().any(|purpose| matches!(purpose, Purpose::Load(_) | Purpose::Edit | Purpose::Make(_)))
             && !self.rows.is_stale()
         {
             self.wanted = self.wanted.or(Some(Wanted::Row(0)));
@@ -172,13 +200,35 @@ impl DataState {
 
     pub fn apply(&mut self, action: DataAction, now: f64, jobs: &mut dyn Start) {
         match action {
-            DataAction::Search(text) => {
-                self.search = text;
-                self.filter_changed();
+            DataAction::Search(text) => self.change_filters(|filters| filters.search = text),
+            DataAction::Show(show) => self.change_filters(|filters| filters.show = show),
+            DataAction::Filter(filter) => self.change_filters(|filters| filters.set(filter)),
+            DataAction::ClearFilters => self.change_filters(Filters::clear),
+            DataAction::Sort(by) => self.change_filters(|filters| filters.sort_by(by)),
+            DataAction::Mark(row) => self.mark(row),
+            DataAction::MarkTo(row) => {
+                let from = self.selected.unwrap_or(row);
+                self.mark_rows(Some(from.min(row)..=from.max(row)), jobs);
             }
-            DataAction::Show(show) => {
-                self.show = show;
-                self.filter_changed();
+            DataAction::MarkAll => self.mark_rows(None, jobs),
+            DataAction::Unmark => self.marks.clear(),
+            DataAction::Bulk(bulk) => self.bulk(bulk, jobs),
+            DataAction::Review(review) => {
+                self.edit_open(|id| Edit::SetReview { ids: vec![id], review }, jobs);
+                self.step(1, jobs);
+            }
+            DataAction::Label(label) => {
+                self.edit_open(|id| Edit::SetLabel { ids: vec![id], label: Some(label) }, jobs);
+            }
+            DataAction::AddTag(tag) => self.edit_open(|id| Edit::AddTag { ids: vec![id], tag }, jobs),
+            DataAction::RemoveTag(tag) => self.edit_open(|id| Edit::RemoveTag { ids: vec![id], tag }, jobs),
+            DataAction::Notes(notes) => self.edit_open(|id| Edit::SetNotes { id, notes }, jobs),
+            DataAction::Replace(None) => self.replace = None,
+            DataAction::Replace(Some(replacement)) => self.preview_replace(replacement, jobs),
+            DataAction::ReplaceAll => {
+                if let Some((ids, replacement)) = self.replace.take().and_then(Replace::confirmed) {
+                    self.start_edit(Edit::ReplaceText { ids, replacement }, jobs);
+                }
             }
             DataAction::Visible(range) => self.rows.fetch(&range, &self.folder, jobs),
             DataAction::Select(row) => self.select(row, jobs),
@@ -213,10 +263,54 @@ impl DataState {
         }
     }
 
-    fn filter_changed(&mut self) {
+    fn change_filters(&mut self, change: impl FnOnce(&mut Filters)) {
+        change(&mut self.filters);
+        self.marks.clear();
         self.selected = None;
         self.wanted = None;
         self.scroll_to = Some(0);
+    }
+
+    fn mark(&mut self, row: u64) {
+        let id = |row: u64| self.rows.get(row).map(|example| example.id);
+        if let Some(marked) = id(row) {
+            self.marks.toggle(marked, self.selected.and_then(id));
+        }
+    }
+
+    /// The store knows which rows those are, whatever is in view.
+    fn mark_rows(&mut self, rows: Option<RangeInclusive<u64>>, jobs: &mut dyn Start) {
+        self.marks.awaited = Some(rows);
+        let query = self.filters.query();
+        self.start(JobSpec::FindIds { project: self.folder.clone(), query }, Purpose::Marks, jobs);
+    }
+
+    fn bulk(&mut self, bulk: Bulk, jobs: &mut dyn Start) {
+        self.flush(jobs);
+        let ids = self.marks.ids();
+        let edit = match bulk {
+            Bulk::Split(split) => Edit::SetSplit { ids, split },
+            Bulk::Status(status) => Edit::SetStatus { ids, status },
+            Bulk::Review(review) => Edit::SetReview { ids, review },
+            Bulk::AddTag(tag) => Edit::AddTag { ids, tag },
+            Bulk::Delete => {
+                self.marks.clear();
+                Edit::Delete { ids }
+            }
+        };
+        self.start_edit(edit, jobs);
+    }
+
+    /// In the marked examples.
+    fn preview_replace(&mut self, replacement: Replacement, jobs: &mut dyn Start) {
+        self.flush(jobs);
+        let replace = self.replace.get_or_insert_default();
+        replace.set(replacement.clone());
+        if replacement.find.is_empty() {
+            return;
+        }
+        let spec = JobSpec::PreviewReplace { project: self.folder.clone(), ids: self.marks.ids(), replacement };
+        self.start(spec, Purpose::Replace, jobs);
     }
 
     /// What was typed is sent at once: before anything that would lose sight of it, such as undo.
@@ -352,8 +446,7 @@ impl DataState {
         messages.extend([Message::new(Role::User, ""), Message::new(Role::Assistant, "")]);
         let split = open.map_or(Split::Train, |draft| draft.stored.split);
         // It stands at the end of all.
-        self.search.clear();
-        self.show = Show::All;
+        self.filters.clear();
         self.make(Edit::Insert { example: messages.into(), split }, None, jobs);
     }
 
@@ -381,6 +474,15 @@ impl DataState {
     fn on_reply(&mut self, job: JobId, reply: &Reply) {
         match reply {
             Reply::Rows(page) => drop(self.rows.on_rows(job, page)),
+            Reply::Facets { counts, .. } if matches!(self.jobs.get(&job), Some(Purpose::Facets)) => {
+                self.facets = counts.clone();
+            }
+            Reply::Ids(ids) if matches!(self.jobs.get(&job), Some(Purpose::Marks)) => self.marks.take(ids),
+            Reply::ReplacePreview(preview) if matches!(self.jobs.get(&job), Some(Purpose::Replace)) => {
+                if let Some(replace) = &mut self.replace {
+                    replace.preview = Some(preview.clone());
+                }
+            }
             Reply::Tokens(view) => drop(self.tokens.on_tokens(job, view)),
             Reply::Example(example) => {
                 if let Some(Purpose::Load(_)) = self.jobs.remove(&job) {
@@ -423,6 +525,12 @@ impl DataState {
                     draft.keep_unsaved();
                 }
             }
+            Some(Purpose::Replace) => {
+                if let Some(replace) = &mut self.replace {
+                    replace.error = failure.map(str::to_owned);
+                }
+            }
+            Some(Purpose::Facets) => {}
             Some(_) => self.error = failure.map(str::to_owned),
             None if is_table && !is_tokens => self.error = failure.map(str::to_owned),
             None => {}

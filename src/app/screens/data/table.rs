@@ -2,12 +2,13 @@
 
 use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
 
-use super::state::{DataAction, Show};
-use super::{AnyAction, AppState, Drafts, editor};
-use crate::app::kit::table::{Column, Row, Table};
+use super::filters::Show;
+use super::state::DataAction;
+use super::{AnyAction, AppState, Drafts, bulk, editor, funnel, review};
+use crate::app::kit::table::{Choice, Column, Row, Table};
 use crate::app::kit::{Button, Chip, Text, TextInput, Theme, format, icon, layout, row};
 use crate::data::Split;
-use crate::project::{ExampleRow, ExampleStatus, ProjectState, SplitCounts};
+use crate::project::{ExampleRow, ExampleStatus, ProjectState, Review, SortBy, SplitCounts};
 
 /// Which cell is which.
 const NUMBER: usize = 0;
@@ -15,10 +16,15 @@ const SPLIT: usize = 1;
 const STATUS: usize = 2;
 const PROMPT: usize = 3;
 const ANSWER: usize = 4;
-const TURNS: usize = 5;
+const LENGTH: usize = 5;
+const ISSUES: usize = 6;
 
-/// The room for numbers follows how many there are.
-fn columns(num_examples: u64) -> [Column; 6] {
+/// What a click on a column's head sorts by.
+const SORTS: [SortBy; 7] =
+    [SortBy::Number, SortBy::Split, SortBy::Status, SortBy::Prompt, SortBy::Answer, SortBy::Tokens, SortBy::Findings];
+
+/// The room for numbers follows how many there are. Lengths are in turns until the tokens are counted.
+fn columns(num_examples: u64, has_tokens: bool) -> [Column; 7] {
     let longest = ["888", "8,888", "88,888", "888,888", "8,888,888"];
     let digits = num_examples.max(1).ilog10().saturating_sub(2) as usize;
     [
@@ -27,7 +33,8 @@ fn columns(num_examples: u64) -> [Column; 6] {
         Column::icon_and_text("Status", "Set aside"),
         Column::share("Prompt", 3.0),
         Column::share("Answer", 2.0),
-        Column::text("Turns", "88").right(),
+        Column::text(if has_tokens { "Tokens" } else { "Turns" }, "8,888").right(),
+        Column::icon_and_text("Issues", "88"),
     ]
 }
 
@@ -40,6 +47,9 @@ pub(super) fn show(
 ) {
     ui.spacing_mut().item_spacing = Vec2::ZERO;
     filter_bar(ui, state, &project.counts, drafts, actions);
+    if !state.data.marks.is_empty() {
+        bulk::show(ui, &state.data, drafts, actions);
+    }
     match state.data.rows.num_matching() {
         Some(0) if !state.data.rows.is_stale() => no_match(ui, state, actions),
         _ => rows(ui, state, project, actions),
@@ -61,7 +71,7 @@ fn filter_bar(ui: &mut Ui, state: &AppState, counts: &SplitCounts, drafts: &mut 
     bar.add_space(theme.space.s - theme.space.xxs);
     let left = bar.cursor().left();
     let mut chip = |ui: &mut Ui, words: &str, count: u64, show: Show| {
-        if ui.add(Chip::new(words).count(count).selected(state.data.show == show)).clicked() {
+        if ui.add(Chip::new(words).count(count).selected(state.data.filters.show == show)).clicked() {
             actions.push(DataAction::Show(show).into());
         }
     };
@@ -73,7 +83,17 @@ fn filter_bar(ui: &mut Ui, state: &AppState, counts: &SplitCounts, drafts: &mut 
     let (gap, _) = bar.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), Sense::hover());
     bar.painter().rect_filled(gap, 0.0, theme.stroke.normal);
     bar.add_space(theme.space.s);
+    let num_issues = state.data.facets.findings.something;
+    let is_shown = matches!(state.data.filters.show, Show::Issues(_));
+    let color = if num_issues > 0 { theme.status.warning } else { theme.text.faint };
+    let issues = Chip::new("Issues").count(num_issues).icon(icon::WARNING.filled(), color).selected(is_shown);
+    let has_asked_for_issues = bar.add(issues).clicked();
     chip(&mut bar, "Edited", counts.edited, Show::Edited);
+    if has_asked_for_issues {
+        actions.push(DataAction::Show(Show::Issues(None)).into());
+    }
+    bar.add_space(theme.space.s);
+    funnel::show(&mut bar, &state.data, actions);
     let width = bar.min_rect().right() - left + theme.space.m;
     if width != chips_width {
         bar.data_mut(|data| data.insert_temp(id, width));
@@ -95,33 +115,40 @@ fn search(ui: &mut Ui, width: f32, drafts: &mut Drafts, actions: &mut Vec<AnyAct
 }
 
 fn no_match(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
-    let search = state.data.search.trim();
-    let text = match (search.is_empty(), state.data.show) {
+    let filters = &state.data.filters;
+    let search = filters.search.trim();
+    let text = match (search.is_empty(), filters.show) {
+        _ if filters.num_set() > 0 => "No example passes all of the filters".to_owned(),
         (true, Show::Edited) => "No example was changed by hand yet".to_owned(),
+        (true, Show::Issues(_)) => "The checks found nothing wrong here".to_owned(),
         (true, _) => "No example is in this part".to_owned(),
         (false, _) => format!("No example has the words “{search}” here"),
     };
     layout::empty_state(ui, "Nothing to show", &text, |ui| {
         if ui.add(Button::secondary("Show all examples")).clicked() {
-            actions.push(DataAction::Search(String::new()).into());
-            actions.push(DataAction::Show(Show::All).into());
+            actions.push(DataAction::ClearFilters.into());
         }
     });
 }
 
 fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec<AnyAction>) {
     let data = &state.data;
+    let has_tokens = project.tokens_from.is_some();
+    let is_marked = |row: u64| data.rows.get(row).is_some_and(|example| data.marks.contains(example.id));
+    let sort = data.filters.sort;
     let table = Table {
         name: "Examples",
-        columns: &columns(project.counts.total()),
+        columns: &columns(project.counts.total(), has_tokens),
         num_rows: data.rows.num_matching().unwrap_or(0),
         selected: data.selected,
         scroll_to: data.scroll_to,
         edge: Theme::of(ui).pad.screen_x,
         is_list: false,
+        sorted: Some((SORTS.iter().position(|by| is_sorted_by(*by, sort.by)).unwrap_or(NUMBER), sort.descending)),
+        marked: &is_marked,
     };
     let done = table.show(ui, |row| match data.rows.get(row.index) {
-        Some(example) => paint_row(row, example),
+        Some(example) => paint_row(row, example, has_tokens),
         None => paint_placeholder(row),
     });
     if data.scroll_to.is_some() {
@@ -130,8 +157,23 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
     if data.rows.needs(&done.visible) {
         actions.push(DataAction::Visible(done.visible).into());
     }
-    if let Some(row) = done.select {
-        actions.push(DataAction::Select(row).into());
+    if let Some(column) = done.sort {
+        let by = if column == LENGTH && !has_tokens { SortBy::Turns } else { SORTS[column] };
+        actions.push(DataAction::Sort(by).into());
+    }
+    match (done.select, done.choice) {
+        (Some(row), Choice::One) => {
+            if !data.marks.is_empty() {
+                actions.push(DataAction::Unmark.into());
+            }
+            actions.push(DataAction::Select(row).into());
+        }
+        (Some(row), Choice::Toggle) => actions.push(DataAction::Mark(row).into()),
+        (Some(row), Choice::Range) => actions.push(DataAction::MarkTo(row).into()),
+        (None, _) => {}
+    }
+    if done.select_all {
+        actions.push(DataAction::MarkAll.into());
     }
     if let (true, Some(draft)) = (done.open, &data.open) {
         editor::focus(ui, draft);
@@ -139,6 +181,18 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
     if done.delete {
         actions.push(DataAction::ToggleAside.into());
     }
+    if done.has_focus {
+        review::keys(ui, data, actions);
+    }
+}
+
+fn is_sorted_by(column: SortBy, by: SortBy) -> bool {
+    let same = match by {
+        SortBy::Position => SortBy::Number,
+        SortBy::Turns => SortBy::Tokens,
+        by => by,
+    };
+    column == same
 }
 
 /// Also the words of the status combo.
@@ -150,7 +204,7 @@ pub(super) fn status_words(status: ExampleStatus) -> &'static str {
     }
 }
 
-fn paint_row(row: &mut Row<'_>, example: &ExampleRow) -> String {
+fn paint_row(row: &mut Row<'_>, example: &ExampleRow, has_tokens: bool) -> String {
     let theme = row.theme();
     let is_aside = example.status == ExampleStatus::SetAside;
     let ink = if is_aside { theme.text.faint } else { theme.text.normal };
@@ -164,12 +218,8 @@ fn paint_row(row: &mut Row<'_>, example: &ExampleRow) -> String {
         Split::Test => "Test",
     };
     row.text(SPLIT, Align::Min, split, theme.body(), soft);
-    let (mark, color) = match example.status {
-        ExampleStatus::Ready => (icon::CHECK, theme.text.faint),
-        ExampleStatus::Edited => (icon::PENCIL_SIMPLE, theme.accent.text),
-        ExampleStatus::SetAside => (icon::PROHIBIT, theme.text.faint),
-    };
-    row.marked_text(STATUS, mark, color, status_words(example.status), soft);
+    let (mark, color, words) = state_look(theme, example);
+    row.marked_text(STATUS, mark, color, words, soft);
     if example.prompt.is_empty() {
         row.marked_text(PROMPT, icon::WARNING.filled(), theme.status.warning, "Empty", theme.text.normal);
     } else {
@@ -180,8 +230,31 @@ fn paint_row(row: &mut Row<'_>, example: &ExampleRow) -> String {
     } else {
         row.text(ANSWER, Align::Min, &example.answer, theme.body(), soft);
     }
-    row.text(TURNS, Align::Max, &example.num_turns.to_string(), theme.body(), soft);
-    format!("Example {number}, {split}, {}: {}", status_words(example.status), example.prompt)
+    let length = match (has_tokens, example.annotations.num_tokens) {
+        (true, Some(tokens)) => format::thousands(u64::from(tokens)),
+        (true, None) => "–".to_owned(),
+        (false, _) => example.num_turns.to_string(),
+    };
+    row.text(LENGTH, Align::Max, &length, theme.body(), soft);
+    let mut name = format!("Example {number}, {split}, {words}: {}", example.prompt);
+    if example.num_findings > 0 {
+        let count = example.num_findings.to_string();
+        row.marked_text(ISSUES, icon::WARNING.filled(), theme.status.warning, &count, theme.text.normal);
+        name.push_str(&format!(", {}", format::count(example.num_findings as u64, "issue", "issues")));
+    }
+    name
+}
+
+/// What a reviewer said stands for whether it was edited.
+fn state_look(theme: &Theme, example: &ExampleRow) -> (icon::Icon, egui::Color32, &'static str) {
+    match (example.status, example.annotations.review) {
+        (ExampleStatus::SetAside, _) => (icon::PROHIBIT, theme.text.faint, "Set aside"),
+        (_, Review::Accepted) => (icon::CHECK_CIRCLE.filled(), theme.status.ok, "Accepted"),
+        (_, Review::Rejected) => (icon::X_CIRCLE.filled(), theme.status.error, "Rejected"),
+        (_, Review::Flagged) => (icon::WARNING_CIRCLE.filled(), theme.status.warning, "Flagged"),
+        (ExampleStatus::Edited, Review::Unreviewed) => (icon::PENCIL_SIMPLE, theme.accent.text, "Edited"),
+        (ExampleStatus::Ready, Review::Unreviewed) => (icon::CHECK, theme.text.faint, "Ready"),
+    }
 }
 
 fn paint_placeholder(row: &mut Row<'_>) -> String {

@@ -3,7 +3,7 @@
 use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
 
 use crate::app::Action as AnyAction;
-use crate::app::kit::table::{Column, Row, Table};
+use crate::app::kit::table::{Column, Row, Table, unmarked};
 use crate::app::kit::{Card, Icon, Text, Theme, format, icon};
 use crate::app::screens::compare::fields;
 use crate::evaluate::{AnsweredExample, EvaluationReport, HeldOut};
@@ -202,6 +202,8 @@ fn answers(ui: &mut Ui, answers: &[AnsweredExample]) {
             scroll_to: None,
             edge: theme.pad.card,
             is_list: false,
+            sorted: None,
+            marked: &unmarked,
         };
         table.show(ui, |row| match answers.get(row.index as usize) {
             Some(answer) => paint_answer(row, answer),

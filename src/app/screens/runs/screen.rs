@@ -3,7 +3,7 @@
 use egui::{Align, Rect, Ui, UiBuilder, Vec2};
 
 use super::state::{RunsAction, RunsState};
-use crate::app::kit::table::{Column, Row, Table};
+use crate::app::kit::table::{Column, Row, Table, unmarked};
 use crate::app::kit::{
     Button, Card, Icon, Text, Theme, empty_state, format, icon, main_area, screen_header, section, way_on,
 };
@@ -92,6 +92,8 @@ fn table(ui: &mut Ui, runs: &RunsState, actions: &mut Vec<AnyAction>) {
         scroll_to: None,
         edge: Theme::of(ui).pad.screen_x,
         is_list: false,
+        sorted: None,
+        marked: &unmarked,
     };
     let best = runs.records.iter().filter_map(|run| run.best_eval_loss).reduce(f64::min);
     let done = table.show(ui, |row| match runs.records.get(row.index as usize) {

@@ -1,0 +1,87 @@
+//! The bar above the table while several examples are marked: what can be done to all of them.
+
+use egui::{Align, Layout, Popup, Sense, Ui, UiBuilder, Vec2};
+
+use super::state::{Bulk, DataAction, DataState};
+use super::{AnyAction, Drafts};
+use crate::app::kit::{Button, Text, TextInput, Theme, format, icon, menu_item};
+use crate::data::Split;
+use crate::project::{ExampleStatus, Replacement, Review};
+
+pub(super) fn show(ui: &mut Ui, data: &DataState, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let size = Vec2::new(ui.available_width(), theme.size.filter_bar_height);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    ui.painter().rect_filled(rect, 0.0, theme.surface.selected);
+    let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
+    let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    bar.spacing_mut().item_spacing.x = theme.space.xs;
+    bar.add(Text::strong(format!("{} marked", format::thousands(data.marks.len() as u64))));
+    bar.add_space(theme.space.s);
+    let mut act = |bulk: Bulk| actions.push(DataAction::Bulk(bulk).into());
+    menu(&mut bar, "Split", &SPLITS, &mut act);
+    menu(&mut bar, "Review", &REVIEWS, &mut act);
+    menu(&mut bar, "Status", &STATUSES, &mut act);
+    tag(&mut bar, drafts, &mut act);
+    if bar.add(Button::secondary("Replace…").small().hint("Find and replace", "In the marked examples")).clicked() {
+        actions.push(DataAction::Replace(Some(Replacement::default())).into());
+    }
+    if bar.add(Button::danger("Delete").small().icon(icon::TRASH)).clicked() {
+        actions.push(DataAction::Bulk(Bulk::Delete).into());
+    }
+    bar.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        if ui.add(Button::icon_only(icon::X, "Unmark all")).clicked() {
+            actions.push(DataAction::Unmark.into());
+        }
+        if ui
+            .add(Button::link("Mark all").small().hint("Mark all", "Every example that the filters show (Ctrl A)"))
+            .clicked()
+        {
+            actions.push(DataAction::MarkAll.into());
+        }
+    });
+}
+
+const SPLITS: [(&str, Bulk); 3] = [
+    ("Train", Bulk::Split(Split::Train)),
+    ("Validation", Bulk::Split(Split::Validation)),
+    ("Test", Bulk::Split(Split::Test)),
+];
+const REVIEWS: [(&str, Bulk); 4] = [
+    ("Accepted", Bulk::Review(Review::Accepted)),
+    ("Rejected", Bulk::Review(Review::Rejected)),
+    ("Flagged", Bulk::Review(Review::Flagged)),
+    ("Unreviewed", Bulk::Review(Review::Unreviewed)),
+];
+const STATUSES: [(&str, Bulk); 2] =
+    [("Set aside", Bulk::Status(ExampleStatus::SetAside)), ("Take back", Bulk::Status(ExampleStatus::Ready))];
+
+fn menu(ui: &mut Ui, words: &str, entries: &[(&str, Bulk)], act: &mut impl FnMut(Bulk)) {
+    let button = ui.add(Button::secondary(words).small().caret());
+    Popup::menu(&button).width(Theme::of(ui).size.settings_name_width).show(|ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        for (words, bulk) in entries {
+            if menu_item(ui, words, false).clicked() {
+                act(bulk.clone());
+            }
+        }
+    });
+}
+
+fn tag(ui: &mut Ui, drafts: &mut Drafts, act: &mut impl FnMut(Bulk)) {
+    let theme = Theme::of(ui);
+    let button = ui.add(Button::secondary("Tag").small().caret());
+    let popup = Popup::menu(&button).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
+    popup.width(theme.size.settings_name_width).show(|ui| {
+        ui.spacing_mut().item_spacing.y = theme.space.s;
+        let field = TextInput::new("Tag for the marked examples", &mut drafts.tag).hint("refund").show(ui);
+        let is_entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        let tag = drafts.tag.trim().to_owned();
+        let add = Button::secondary("Add tag").small().enabled_or(!tag.is_empty(), "Type a tag first");
+        if (ui.add(add).clicked() || is_entered) && !tag.is_empty() {
+            drafts.tag.clear();
+            act(Bulk::AddTag(tag));
+            ui.close();
+        }
+    });
+}

@@ -1,0 +1,157 @@
+//! Review at keyboard speed: what the reviewer says of the open example, its label, tags and notes.
+
+use egui::{Align, Key, Layout, Popup, PopupCloseBehavior, Ui};
+
+use super::draft::Draft;
+use super::state::{DataAction, DataState};
+use super::{AnyAction, Drafts, editor};
+use crate::app::kit::{Badge, Button, Combo, Text, TextInput, Theme, format, icon, segmented_small};
+use crate::project::Review;
+
+/// Labels that have a number key.
+const NUMBER_KEYS: [Key; 9] =
+    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+
+/// The keys of the table, as the sheet of all keys lists them.
+pub const KEYS: [(&str, &str); 12] = [
+    ("↑ ↓", "previous or next example"),
+    ("J K", "the same for fingers that stay"),
+    ("A", "accept and go on"),
+    ("R", "reject and go on"),
+    ("F", "flag and go on"),
+    ("U", "take the review back"),
+    ("1 – 9", "the answer from the label set"),
+    ("E or Enter", "edit the answer"),
+    ("Del", "set aside, or take back"),
+    ("Shift ↑ ↓", "mark several examples"),
+    ("Ctrl A", "mark all that are shown"),
+    ("/", "search"),
+];
+
+/// Letters are commands while the table has the keyboard.
+pub(super) fn keys(ui: &Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
+    let labels = labels(data);
+    ui.input(|input| {
+        if input.modifiers.any() {
+            return;
+        }
+        let mut push = |action: DataAction| actions.push(action.into());
+        let keys = [
+            (Key::J, DataAction::Step(1)),
+            (Key::K, DataAction::Step(-1)),
+            (Key::A, DataAction::Review(Review::Accepted)),
+            (Key::R, DataAction::Review(Review::Rejected)),
+            (Key::F, DataAction::Review(Review::Flagged)),
+            (Key::U, DataAction::Review(Review::Unreviewed)),
+        ];
+        for (key, action) in keys {
+            if input.key_pressed(key) {
+                push(action);
+            }
+        }
+        for (key, label) in NUMBER_KEYS.into_iter().zip(&labels) {
+            if input.key_pressed(key) {
+                push(DataAction::Label((*label).to_owned()));
+            }
+        }
+    });
+    if let (true, Some(draft)) = (ui.input(|input| input.key_pressed(Key::E) && !input.modifiers.any()), &data.open) {
+        editor::focus(ui, draft);
+    }
+}
+
+/// The label set, in an order that does not change with every answer.
+fn labels(data: &DataState) -> Vec<&str> {
+    let mut labels: Vec<&str> = data.facets.labels.values.iter().map(|(label, _)| label.as_str()).collect();
+    labels.sort_unstable();
+    labels
+}
+
+const REVIEWS: [(Review, &str); 4] =
+    [(Review::Unreviewed, "–"), (Review::Accepted, "Accept"), (Review::Rejected, "Reject"), (Review::Flagged, "Flag")];
+
+/// The line below split and status.
+pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let annotations = &draft.stored.annotations;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
+        if let Some(review) = segmented_small(ui, "Review of this example", &REVIEWS, annotations.review) {
+            actions.push(DataAction::Review(review).into());
+        }
+        let reviews = data.facets.reviews;
+        let (done, all) = (reviews[1..].iter().sum::<u64>(), reviews.iter().sum::<u64>());
+        let progress = format!("{} of {} reviewed", format::thousands(done), format::thousands(all));
+        ui.add(Text::small(progress).faint());
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            notes(ui, draft, drafts, actions);
+        });
+    });
+    label_line(ui, data, draft, actions);
+    if !annotations.tags.is_empty() {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = theme.space.xs;
+            for tag in &annotations.tags {
+                ui.add(Badge::neutral(tag.as_str()));
+            }
+        });
+    }
+}
+
+/// Where answers come from a fixed list.
+fn label_line(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut Vec<AnyAction>) {
+    let labels = labels(data);
+    let theme = Theme::of(ui);
+    if labels.is_empty() || draft.stored.annotations.label.is_none() && data.facets.labels.something == 0 {
+        return;
+    }
+    let numbered = |(i, label): (usize, &&str)| if i < 9 { format!("{}  {label}", i + 1) } else { (*label).to_owned() };
+    let words: Vec<String> = labels.iter().enumerate().map(numbered).collect();
+    let options: Vec<(usize, &str)> = words.iter().map(String::as_str).enumerate().collect();
+    let current = draft.stored.annotations.label.as_deref();
+    let at = current.and_then(|current| labels.iter().position(|label| *label == current)).unwrap_or(usize::MAX);
+    ui.horizontal(|ui| {
+        ui.add(Text::body("Label").soft());
+        ui.add_space(theme.space.s);
+        if let Some(chosen) = Combo::new("Label of this example", &options, at).width(ui.available_width()).show(ui)
+            && let Some(label) = labels.get(chosen)
+        {
+            actions.push(DataAction::Label((*label).to_owned()).into());
+        }
+    });
+}
+
+/// Tags and notes, behind one button.
+fn notes(ui: &mut Ui, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let annotations = &draft.stored.annotations;
+    let has_notes = !annotations.notes.is_empty();
+    let mark = if has_notes { icon::NOTE_PENCIL.filled() } else { icon::NOTE_PENCIL };
+    let button = ui.add(Button::icon_only(mark, "Tags and notes"));
+    let popup = Popup::menu(&button).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+    popup.width(theme.size.side_panel_min).show(|ui| {
+        ui.spacing_mut().item_spacing.y = theme.space.s;
+        for tag in &annotations.tags {
+            ui.horizontal(|ui| {
+                ui.add(Badge::neutral(tag.as_str()));
+                if ui.add(Button::icon_only(icon::X, format!("Remove the tag {tag}")).small()).clicked() {
+                    actions.push(DataAction::RemoveTag(tag.clone()).into());
+                }
+            });
+        }
+        let field = TextInput::new("New tag", &mut drafts.tag).hint("New tag").show(ui);
+        if field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) && !drafts.tag.trim().is_empty() {
+            actions.push(DataAction::AddTag(drafts.tag.trim().to_owned()).into());
+            drafts.tag.clear();
+        }
+        let id = draft.stored.id;
+        if drafts.notes.as_ref().is_none_or(|(of, _)| *of != id) {
+            drafts.notes = Some((id, annotations.notes.clone()));
+        }
+        let Some((_, notes)) = &mut drafts.notes else { return };
+        let field = TextInput::new("Notes", notes).hint("Notes for yourself and other reviewers").rows(4).show(ui);
+        if field.lost_focus() && *notes != annotations.notes {
+            actions.push(DataAction::Notes(notes.clone()).into());
+        }
+    });
+}
