@@ -1,9 +1,11 @@
 //! Examples: import, find, read, mend, and see the exact tokens that training will use.
 
 mod bulk;
+pub mod checks;
 pub mod draft;
 mod editor;
 pub mod filters;
+mod fix_dialog;
 mod funnel;
 pub mod marks;
 mod panel;
@@ -16,6 +18,7 @@ pub mod state;
 mod table;
 pub mod tokens;
 
+pub use review::KEYS;
 pub use split_dialog::shares;
 pub use state::{DataAction as Action, DataState as State};
 
@@ -56,6 +59,9 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
     }
     if let Some(replace) = &state.data.replace {
         replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
+    }
+    if let Some(fix) = &state.data.checks.fix {
+        fix_dialog::show(ui.ctx(), fix, actions);
     }
     let now = ui.input(|input| input.time);
     match state.data.wake_in(now) {

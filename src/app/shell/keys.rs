@@ -23,7 +23,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("Ctrl Shift L", "Light or dark"),
     ("Esc", "Close"),
     ("Ctrl Q", "Quit"),
-    ("F1", "Help"),
+    ("? or F1", "These keys"),
 ];
 
 const STEPS: [Key; 6] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6];
@@ -71,17 +71,20 @@ impl Shell {
         } else if command(Key::Z) {
             actions.push(Action::Undo);
         }
-        if take_slash(ctx) {
+        if take_text(ctx, "?") {
+            actions.push(Action::ShowDialog(OpenDialog::Help));
+        }
+        if take_text(ctx, "/") {
             ctx.memory_mut(|memory| memory.request_focus(place("search")));
         }
     }
 }
 
-/// Takes the typed "/" away, so that it doesn't land in the field that gets focus.
-fn take_slash(ctx: &Context) -> bool {
+/// Takes a typed character away, so that it doesn't land in the field that gets focus.
+fn take_text(ctx: &Context, wanted: &str) -> bool {
     ctx.input_mut(|input| {
         let before = input.events.len();
-        input.events.retain(|event| !matches!(event, Event::Text(text) if text == "/"));
+        input.events.retain(|event| !matches!(event, Event::Text(text) if text == wanted));
         input.events.len() < before
     })
 }

@@ -263,18 +263,10 @@ impl Shell {
             |ui| {
                 let theme = Theme::of(ui);
                 dialog::body(ui, |ui| {
-                    for (key, words) in super::keys::KEYS {
-                        ui.horizontal(|ui| {
-                            ui.set_min_height(theme.size.fact_row_height);
-                            let left = ui.cursor().left();
-                            let cap = crate::app::kit::KeyCap::new(ui, key);
-                            let size = Vec2::new(cap.width(), theme.size.badge_height);
-                            let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
-                            cap.paint(ui, rect.left_center(), theme.text.soft, theme.stroke.strong);
-                            crate::app::kit::row::to_column(ui, left + theme.size.settings_name_width);
-                            ui.add(Text::body(*words).soft());
-                        });
-                    }
+                    ui.columns(2, |columns| {
+                        keys(&mut columns[0], theme, "Everywhere", super::keys::KEYS);
+                        keys(&mut columns[1], theme, "In the table of examples", &data::KEYS);
+                    });
                 });
             },
             |ui| {
@@ -291,6 +283,23 @@ impl Shell {
         if shown.0 != dialog::DialogEnd::StillOpen {
             self.actions.push(Action::CloseDialog);
         }
+    }
+}
+
+fn keys(ui: &mut Ui, theme: &Theme, title: &str, keys: &[(&str, &str)]) {
+    ui.add(Text::strong(title));
+    ui.add_space(theme.space.s);
+    for (key, words) in keys {
+        ui.horizontal(|ui| {
+            ui.set_min_height(theme.size.fact_row_height);
+            let left = ui.cursor().left();
+            let cap = crate::app::kit::KeyCap::new(ui, key);
+            let size = Vec2::new(cap.width(), theme.size.badge_height);
+            let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
+            cap.paint(ui, rect.left_center(), theme.text.soft, theme.stroke.strong);
+            crate::app::kit::row::to_column(ui, left + theme.size.settings_name_width * 0.75);
+            ui.add(Text::body(*words).soft());
+        });
     }
 }
 

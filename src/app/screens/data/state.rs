@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
+use super::checks::Checks;
 use super::draft::{Draft, TurnChange};
 use super::filters::{Filter, Filters, Show};
 use super::marks::Marks;
@@ -11,6 +12,7 @@ use super::replace::Replace;
 use super::rows::Rows;
 use super::start::Start;
 use super::tokens::{TokenKey, Tokens};
+use crate::data::checks::{Check, Remedy};
 use crate::data::import::SplitSpec;
 use crate::data::{Example, Message, Role, Split};
 use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
@@ -43,6 +45,12 @@ pub enum DataAction {
     /// `None` closes the dialog.
     Replace(Option<Replacement>),
     ReplaceAll,
+    /// Runs the checks now.
+    Check,
+    FoldChecks(bool),
+    PreviewFix(Check, Remedy),
+    ApplyFix,
+    DropFix,
     /// These rows are in view and not all there.
     Visible(Range<u64>),
     Select(u64),
@@ -87,6 +95,7 @@ enum Purpose {
     Facets,
     Marks,
     Replace,
+    Fix,
 }
 
 /// Which row is wanted next, once its page is there.
@@ -115,6 +124,7 @@ pub struct DataState {
     pub facets: FacetCounts,
     pub marks: Marks,
     pub replace: Option<Replace>,
+    pub checks: Checks,
     /// In the filtered order.
     pub selected: Option<u64>,
     pub open: Option<Draft>,
@@ -176,6 +186,9 @@ impl DataState {
         self.resolve_wanted(jobs);
         self.resolve_reveal(jobs);
         self.follow_selection();
+        if let Some(spec) = self.checks.due(project, now) {
+            self.checks.started(jobs.start(spec));
+        }
         self.tokens.want(self.token_key(project), now);
         self.tokens.tick(now, jobs);
     }
@@ -183,7 +196,7 @@ impl DataState {
     /// A repaint is due after this many seconds, for what `tick` has to do then.
     pub fn wake_in(&self, now: f64) -> Option<f64> {
         let typing = self.open.as_ref().and_then(|draft| draft.due_in(now));
-        [typing, self.tokens.wake_in(now)].into_iter().flatten().reduce(f64::min)
+        [typing, self.tokens.wake_in(now), self.checks.due_in(now)].into_iter().flatten().reduce(f64::min)
     }
 
     fn token_key(&self, project: &ProjectState) -> Option<TokenKey> {
@@ -225,6 +238,19 @@ impl DataState {
             DataAction::Notes(notes) => self.edit_open(|id| Edit::SetNotes { id, notes }, jobs),
             DataAction::Replace(None) => self.replace = None,
             DataAction::Replace(Some(replacement)) => self.preview_replace(replacement, jobs),
+            DataAction::Check => self.checks.demand(),
+            DataAction::FoldChecks(is_folded) => self.checks.is_folded = is_folded,
+            DataAction::PreviewFix(check, remedy) => {
+                self.flush(jobs);
+                let spec = JobSpec::PreviewFix { project: self.folder.clone(), check, remedy, ids: None };
+                self.start(spec, Purpose::Fix, jobs);
+            }
+            DataAction::DropFix => self.checks.fix = None,
+            DataAction::ApplyFix => {
+                if let Some(fix) = self.checks.fix.take() {
+                    self.start(JobSpec::ApplyFix { project: self.folder.clone(), fix }, Purpose::Edit, jobs);
+                }
+            }
             DataAction::ReplaceAll => {
                 if let Some((ids, replacement)) = self.replace.take().and_then(Replace::confirmed) {
                     self.start_edit(Edit::ReplaceText { ids, replacement }, jobs);
@@ -497,6 +523,9 @@ impl DataState {
                     self.error = None;
                 }
             }
+            Reply::Checked(report) if self.checks.is_mine(job) => self.checks.on_report(report),
+            Reply::Project(project) if self.checks.is_mine(job) => self.checks.on_saved(project),
+            Reply::Fix(fix) if matches!(self.jobs.get(&job), Some(Purpose::Fix)) => self.checks.fix = Some(fix.clone()),
             Reply::Project(project) => {
                 if let (Some(Purpose::Make(row)), Some(id)) = (self.jobs.get(&job), project.last_changed) {
                     self.reveal = Some(Reveal { id, row: *row, is_asked: false });
@@ -511,6 +540,9 @@ impl DataState {
             Outcome::Failed(failure) => Some(failure.message.as_str()),
             Outcome::Completed | Outcome::Stopped => None,
         };
+        if self.checks.is_mine(job) {
+            self.checks.on_end(failure);
+        }
         let is_table = self.rows.on_end(job);
         let is_tokens = self.tokens.on_end(job, failure);
         match self.jobs.remove(&job) {

@@ -4,7 +4,7 @@ use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
 
 use super::filters::Show;
 use super::state::DataAction;
-use super::{AnyAction, AppState, Drafts, bulk, editor, funnel, review};
+use super::{AnyAction, AppState, Drafts, bulk, checks, editor, funnel, review};
 use crate::app::kit::table::{Choice, Column, Row, Table};
 use crate::app::kit::{Button, Chip, Text, TextInput, Theme, format, icon, layout, row};
 use crate::data::Split;
@@ -50,10 +50,17 @@ pub(super) fn show(
     if !state.data.marks.is_empty() {
         bulk::show(ui, &state.data, drafts, actions);
     }
-    match state.data.rows.num_matching() {
-        Some(0) if !state.data.rows.is_stale() => no_match(ui, state, actions),
-        _ => rows(ui, state, project, actions),
-    }
+    let checks_height = checks::height(Theme::of(ui), &state.data.checks);
+    let room = ui.available_rect_before_wrap();
+    let (above, below) = room.split_top_bottom_at_y((room.bottom() - checks_height).max(room.top()));
+    ui.scope_builder(UiBuilder::new().max_rect(above), |ui| {
+        ui.set_clip_rect(above.intersect(ui.clip_rect()));
+        match state.data.rows.num_matching() {
+            Some(0) if !state.data.rows.is_stale() => no_match(ui, state, actions),
+            _ => rows(ui, state, project, actions),
+        }
+    });
+    ui.scope_builder(UiBuilder::new().max_rect(below), |ui| checks::show(ui, state, actions));
 }
 
 fn filter_bar(ui: &mut Ui, state: &AppState, counts: &SplitCounts, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {

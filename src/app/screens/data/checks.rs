@@ -1,0 +1,271 @@
+//! The checks below the table: what was found, what it means, and what one click would do about it.
+
+use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
+
+use super::filters::Show;
+use super::state::DataAction;
+use super::{AnyAction, AppState};
+use crate::app::kit::{Badge, Button, Text, Theme, format, icon, scrolling, tooltip};
+use crate::data::checks::{Check, CheckCount, CheckReport, Fix, Remedy, Severity};
+use crate::engine::{JobId, JobSpec};
+use crate::project::ProjectState;
+use crate::recipe::Training;
+
+/// Up to so many examples are checked by themselves after every change.
+const AT_ONCE: u64 = 20_000;
+/// Changes rest for this long before they are checked.
+const PAUSE_SECS: f64 = 1.0;
+/// Rows of the list; more can be scrolled to.
+const MOST_ROWS: usize = 5;
+
+/// What the last checks found, and whether they still hold.
+#[derive(Debug, Default)]
+pub struct Checks {
+    pub counts: Vec<CheckCount>,
+    skipped: Vec<Check>,
+    /// Examples that were looked at, and how long it took; `None` before the first time.
+    pub done: Option<(u64, f64)>,
+    pub is_folded: bool,
+    /// Shown before it is done.
+    pub fix: Option<Fix>,
+    pub error: Option<String>,
+    job: Option<JobId>,
+    /// What the counts are about, and what was last seen of the project, since when.
+    checked: Option<Subject>,
+    seen: Option<(Subject, f64)>,
+}
+
+/// What the findings depend on.
+#[derive(Debug, Clone, PartialEq)]
+struct Subject {
+    /// The examples' revision.
+    revision: u64,
+    spec: JobSpec,
+}
+
+impl Checks {
+    /// The job to start, if the data or the model have changed and rested since.
+    pub fn due(&mut self, project: &ProjectState, now: f64) -> Option<JobSpec> {
+        let subject = Subject { revision: project.revision, spec: spec(project) };
+        if self.seen.as_ref().is_none_or(|(seen, _)| *seen != subject) {
+            self.seen = Some((subject.clone(), now));
+        }
+        let total = project.counts.total();
+        let is_wanted = self.job.is_none() && total > 0 && self.checked.as_ref() != Some(&subject);
+        let may_start = self.done.is_none() || total <= AT_ONCE && self.due_in(now).is_none();
+        (is_wanted && may_start).then_some(subject.spec)
+    }
+
+    /// A repaint is due then.
+    pub fn due_in(&self, now: f64) -> Option<f64> {
+        let (seen, since) = self.seen.as_ref()?;
+        let is_checked = self.checked.as_ref() == Some(seen) || self.job.is_some();
+        let rest = since + PAUSE_SECS - now;
+        (!is_checked && rest > 0.0).then_some(rest)
+    }
+
+    /// Whatever was checked before, and however large.
+    pub fn demand(&mut self) {
+        self.done = None;
+        self.checked = None;
+    }
+
+    pub fn started(&mut self, job: JobId) {
+        self.job = Some(job);
+        self.error = None;
+        self.checked = self.seen.as_ref().map(|(subject, _)| subject.clone());
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.job.is_some()
+    }
+
+    pub fn is_mine(&self, job: JobId) -> bool {
+        self.job == Some(job)
+    }
+
+    pub fn on_report(&mut self, report: &CheckReport) {
+        self.counts = report.counts();
+        self.skipped.clone_from(&report.skipped);
+        self.done = Some((report.num_examples, report.secs));
+    }
+
+    /// Keeping findings moves the revision on: they are about the new one, too.
+    pub fn on_saved(&mut self, project: &ProjectState) {
+        if let Some(checked) = &mut self.checked {
+            checked.revision = project.revision;
+        }
+        self.seen = self.checked.clone().map(|checked| (checked, 0.0));
+    }
+
+    pub fn on_end(&mut self, failure: Option<&str>) {
+        self.job = None;
+        self.error = failure.map(str::to_owned);
+    }
+
+    /// Examples or the model have changed since.
+    fn is_stale(&self) -> bool {
+        self.checked.as_ref() != self.seen.as_ref().map(|(seen, _)| seen)
+    }
+
+    fn num_findings(&self, severity: Severity) -> u64 {
+        self.counts.iter().filter(|count| count.check.severity() == severity).map(|count| count.num_examples).sum()
+    }
+}
+
+/// With the model and the limits that a run would have.
+pub fn spec(project: &ProjectState) -> JobSpec {
+    let defaults = Training::default();
+    let training = project.settings.recipe.as_ref().map_or(&defaults, |recipe| &recipe.training);
+    JobSpec::CheckData {
+        project: project.folder.clone(),
+        model: project.settings.model.clone(),
+        max_length: training.max_length,
+        train_on: training.train_on,
+    }
+}
+
+/// The room that the panel takes.
+pub(super) fn height(theme: &Theme, checks: &Checks) -> f32 {
+    let head = theme.size.filter_bar_height;
+    match checks.is_folded || checks.done.is_none() {
+        true => head,
+        false => head + theme.size.row_height * (checks.counts.len().min(MOST_ROWS) + 1) as f32,
+    }
+}
+
+pub(super) fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let checks = &state.data.checks;
+    head(ui, theme, checks, actions);
+    if checks.is_folded || checks.done.is_none() {
+        return;
+    }
+    let list = Vec2::new(ui.available_width(), theme.size.row_height * checks.counts.len().min(MOST_ROWS) as f32);
+    ui.allocate_ui(list, |ui| {
+        scrolling(ui, "check rows", |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            for count in &checks.counts {
+                line(ui, theme, |ui| row(ui, theme, count, checks.is_running(), actions));
+            }
+        });
+    });
+    line(ui, theme, |ui| nothing_else(ui, theme, checks));
+}
+
+fn line(ui: &mut Ui, theme: &Theme, content: impl FnOnce(&mut Ui)) {
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), theme.size.row_height), Sense::hover());
+    ui.painter().hline(rect.x_range(), rect.top() + theme.width.line / 2.0, theme.line(theme.stroke.subtle));
+    let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
+    let mut child = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    child.spacing_mut().item_spacing.x = theme.space.s;
+    content(&mut child);
+}
+
+fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, actions: &mut Vec<AnyAction>) {
+    let size = Vec2::new(ui.available_width(), theme.size.filter_bar_height);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    ui.painter().hline(rect.x_range(), rect.top() + theme.width.line / 2.0, theme.line(theme.stroke.normal));
+    let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
+    let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    bar.spacing_mut().item_spacing.x = theme.space.s;
+    bar.add(Text::strong("Checks"));
+    let (must, should) = (checks.num_findings(Severity::MustFix), checks.num_findings(Severity::ShouldLook));
+    if must > 0 {
+        bar.add(Badge::error(format!("{} must be fixed", format::thousands(must))).without_icon());
+    }
+    if should > 0 {
+        bar.add(Badge::warning(format!("{} should be looked at", format::thousands(should))).without_icon());
+    }
+    bar.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        if checks.done.is_some() {
+            let (mark, name) = match checks.is_folded {
+                true => (icon::CARET_UP, "Show the checks"),
+                false => (icon::CARET_DOWN, "Fold the checks"),
+            };
+            if ui.add(Button::icon_only(mark, name)).clicked() {
+                actions.push(DataAction::FoldChecks(!checks.is_folded).into());
+            }
+        }
+        if !checks.is_running() && (checks.is_stale() || checks.error.is_some()) {
+            if ui.add(Button::secondary("Check again").small()).clicked() {
+                actions.push(DataAction::Check.into());
+            }
+        }
+        let words = match (&checks.error, checks.is_running(), checks.done) {
+            (Some(error), ..) => error.clone(),
+            (None, true, _) => "Checking".to_owned(),
+            (None, false, Some((num, secs))) => {
+                format!("Checked {} in {secs:.1} s", format::count(num, "example", "examples"))
+            }
+            (None, false, None) => String::new(),
+        };
+        ui.add(Text::small(words).faint().one_line());
+    });
+}
+
+fn row(ui: &mut Ui, theme: &Theme, count: &CheckCount, is_running: bool, actions: &mut Vec<AnyAction>) {
+    let check = count.check;
+    let (mark, color) = look(theme, check);
+    mark.show_sized(ui, theme.size.icon_small, color);
+    let left = ui.cursor().left();
+    ui.add(Text::strong(format::thousands(count.num_examples)));
+    crate::app::kit::row::to_column(ui, left + theme.size.row_height + theme.space.s);
+    let title = ui.add(Text::body(check.title()));
+    tooltip::on_hover(title, check.title(), check.explanation());
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        if let Some(remedy) = check.remedies().first() {
+            let button =
+                Button::secondary(words(*remedy)).small().name(format!("{}: {}", check.title(), words(*remedy)));
+            if ui.add(button.enabled_or(!is_running, "The checks are still running")).clicked() {
+                actions.push(DataAction::PreviewFix(check, *remedy).into());
+            }
+        }
+        let show = Button::link("Show").small().name(format!("Show {}", check.title()));
+        if ui.add(show).clicked() {
+            actions.push(DataAction::Show(Show::Issues(Some(check))).into());
+        }
+        ui.add_space(theme.space.s);
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.add_space(theme.space.s);
+            ui.add(Text::small(check.explanation()).faint().one_line());
+        });
+    });
+}
+
+/// The dialog that opens says what would happen.
+fn words(remedy: Remedy) -> String {
+    format!("{}…", remedy.title())
+}
+
+fn look(theme: &Theme, check: Check) -> (icon::Icon, egui::Color32) {
+    let color = match check.severity() {
+        Severity::MustFix => theme.status.error,
+        Severity::ShouldLook => theme.status.warning,
+    };
+    let mark = match check {
+        Check::InvalidJson => icon::BRACKETS_CURLY,
+        Check::ExactDuplicate | Check::NearDuplicate => icon::COPY,
+        Check::Contradiction => icon::EQUALS,
+        Check::Leakage => icon::ARROWS_LEFT_RIGHT,
+        Check::TooLong | Check::LengthOutlier => icon::SCISSORS,
+        Check::PersonalData | Check::Secret => icon::EYE,
+        _ => icon::WARNING,
+    };
+    (mark.filled(), color)
+}
+
+fn nothing_else(ui: &mut Ui, theme: &Theme, checks: &Checks) {
+    let num_clean = Check::ALL.len() - checks.counts.len() - checks.skipped.len();
+    icon::CHECK_CIRCLE.filled().show_sized(ui, theme.size.icon_small, theme.status.ok);
+    let words = match (checks.counts.len(), num_clean) {
+        (0, n) => format!("All {n} checks found nothing wrong"),
+        (_, 1) => "1 other check found nothing".to_owned(),
+        (_, n) => format!("{n} other checks found nothing"),
+    };
+    ui.add(Text::body(words).soft());
+    if !checks.skipped.is_empty() {
+        let missing = format::count(checks.skipped.len() as u64, "check needs", "checks need");
+        ui.add(Text::small(format!("{missing} a model")).faint());
+    }
+}
