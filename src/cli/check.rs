@@ -10,7 +10,7 @@ use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::terminal::{self, duration, thousands};
 use super::{Ended, model};
-use crate::data::checks::{Check, CheckReport, Remedy, Rendering, Severity};
+use crate::data::checks::{Check, CheckReport, Remedy, Severity};
 use crate::engine::checks::{ModelRendering, apply_fix, check, plan_fix};
 use crate::model::Chat;
 use crate::project::Project;
@@ -71,13 +71,17 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
     let rendering = match &args.model {
         Some(model) => {
             let chat = Arc::new(Chat::load(&model::locate(model, &interrupt)?)?);
-            Some(ModelRendering { chat, train_on: TrainOn::Assistant, max_length: args.max_length })
+            Some(ModelRendering {
+                model: model.to_string(),
+                chat,
+                train_on: TrainOn::Assistant,
+                max_length: args.max_length,
+            })
         }
         None => None,
     };
-    let rendering = rendering.as_ref().map(|rendering| rendering as &dyn Rendering);
     let progress = Progress::new("Checking", &interrupt.cancel);
-    let mut report = check(&mut project, rendering, &progress)?;
+    let mut report = check(&mut project, rendering.as_ref(), &progress)?;
     let mut fixed = Vec::new();
     for (check_name, remedy) in args.fix.iter().flat_map(|name| expand(*name)) {
         let fix = plan_fix(&project, check_name, remedy, None)?;
@@ -85,7 +89,7 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
         if num_changed > 0 {
             fixed.push((check_name, remedy, num_changed));
             // What is left is another matter: a copy that is gone can't contradict.
-            report = check(&mut project, rendering, &progress)?;
+            report = check(&mut project, rendering.as_ref(), &progress)?;
         }
         interrupt.check()?;
     }

@@ -68,6 +68,7 @@ pub struct Checker<'a> {
     labels: Labels,
     /// Of answers that are no JSON, should most be: index and problem.
     json_problems: Vec<(u32, String)>,
+    lengths: Vec<(i64, u32)>,
     started: Instant,
 }
 
@@ -81,6 +82,7 @@ impl<'a> Checker<'a> {
             shingles: Shingles::default(),
             labels: Labels::default(),
             json_problems: Vec::new(),
+            lengths: Vec::new(),
             started: Instant::now(),
         }
     }
@@ -89,9 +91,10 @@ impl<'a> Checker<'a> {
     pub fn add(&mut self, rows: &[Row]) {
         let rendering = self.rendering;
         let checked: Vec<_> = rows.par_iter().map(|row| (single(row, rendering), Parts::of(row))).collect();
-        for (findings, parts) in checked {
+        for ((findings, num_tokens), parts) in checked {
             let index = self.digests.len() as u32;
             self.findings.extend(findings);
+            self.lengths.extend(num_tokens.map(|num_tokens| (parts.digest.id, num_tokens)));
             self.shingles.push(&parts.shingles);
             self.labels.push(index, parts.labels);
             self.json_problems.extend(parts.json_problem.map(|problem| (index, problem)));
@@ -101,6 +104,11 @@ impl<'a> Checker<'a> {
 
     pub fn num_examples(&self) -> u64 {
         self.digests.len() as u64
+    }
+
+    /// Ids and lengths in tokens, where a model could tell.
+    pub fn take_lengths(&mut self) -> Vec<(i64, u32)> {
+        std::mem::take(&mut self.lengths)
     }
 
     /// Compares all with each other; `None` if it was cancelled.
@@ -209,8 +217,8 @@ fn examples(num: usize) -> String {
     if num == 1 { "1 example".to_owned() } else { format!("{num} examples") }
 }
 
-/// What can be said of an example alone.
-fn single(row: &Row, rendering: Option<&dyn Rendering>) -> Vec<Finding> {
+/// What can be said of an example alone, and its length in tokens.
+fn single(row: &Row, rendering: Option<&dyn Rendering>) -> (Vec<Finding>, Option<u32>) {
     let example = &row.example;
     let messages = &example.messages;
     let mut findings = Vec::new();
@@ -237,7 +245,9 @@ fn single(row: &Row, rendering: Option<&dyn Rendering>) -> Vec<Finding> {
     let refusal = example.answer().and_then(refusal::refusal);
     tell(Check::Refusal, refusal.map(|words| format!("\"{words}\"")));
     let untrained = turns::nothing_trained(messages);
-    match rendering.filter(|_| untrained.is_none()).map(|rendering| rendering.facts(example)) {
+    let facts = rendering.map(|rendering| rendering.facts(example));
+    let num_tokens = facts.as_ref().and_then(|facts| facts.as_ref().ok()).map(|facts| facts.num_tokens as u32);
+    match facts.filter(|_| untrained.is_none()) {
         None => tell(Check::NothingTrained, untrained),
         Some(Err(refused)) if is_in_order => tell(Check::RoleOrder, Some(refused)),
         Some(Err(_)) => {}
@@ -256,5 +266,5 @@ fn single(row: &Row, rendering: Option<&dyn Rendering>) -> Vec<Finding> {
             tell(Check::DoubledBos, doubled.then(|| "the text begins with its mark of the beginning twice".to_owned()));
         }
     }
-    findings
+    (findings, num_tokens)
 }

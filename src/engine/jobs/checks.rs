@@ -19,6 +19,8 @@ const BATCH_ROWS: usize = 2048;
 
 /// What training would make of an example with a model's tokenizer and template.
 pub struct ModelRendering {
+    /// Its name, for the lengths that are kept.
+    pub model: String,
     pub chat: Arc<Chat>,
     pub train_on: TrainOn,
     pub max_length: usize,
@@ -54,12 +56,12 @@ impl ModelRendering {
 /// Runs all checks over the examples that take part, and keeps what they find in place of the last findings.
 pub fn check(
     project: &mut Project,
-    rendering: Option<&dyn Rendering>,
+    rendering: Option<&ModelRendering>,
     task: &dyn Task,
 ) -> Result<CheckReport, EngineError> {
     let counts = project.counts()?;
     let total = counts.total() - counts.set_aside;
-    let mut checker = Checker::new(Options::default(), rendering);
+    let mut checker = Checker::new(Options::default(), rendering.map(|rendering| rendering as &dyn Rendering));
     let mut batch = Vec::with_capacity(BATCH_ROWS);
     project.for_each_present(&mut |stored| {
         batch.extend(row(stored));
@@ -74,9 +76,13 @@ pub fn check(
         return Err(EngineError::Stopped);
     }
     checker.add(&batch);
+    let lengths = checker.take_lengths();
     let report = checker.finish(task).ok_or(EngineError::Stopped)?;
     let done: Vec<Check> = Check::ALL.into_iter().filter(|check| !report.skipped.contains(check)).collect();
     project.save_findings(&done, &report.findings)?;
+    if let Some(rendering) = rendering {
+        project.set_num_tokens(&rendering.model, &lengths)?;
+    }
     Ok(report)
 }
 

@@ -8,7 +8,7 @@ use super::running::Running;
 use super::sizes::{Sizes, SizesKey};
 use super::statistics::statistics;
 use super::store::reopen;
-use crate::data::{self, checks::Rendering, statistics::Tokens};
+use crate::data::{self, statistics::Tokens};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
@@ -44,7 +44,7 @@ impl Io {
     ) -> Result<Option<ModelRendering>, EngineError> {
         let Some(model) = model else { return Ok(None) };
         let chat = self.chats.get(&hub::resolve(&model, &self.sources)?)?;
-        Ok(Some(ModelRendering { chat, train_on, max_length }))
+        Ok(Some(ModelRendering { model: model.to_string(), chat, train_on, max_length }))
     }
 }
 
@@ -98,7 +98,7 @@ impl Work for Io {
             JobSpec::CheckData { project, model, max_length, train_on } => {
                 let rendering = self.rendering(model, train_on, max_length)?;
                 let project = reopen(&mut self.project, &project)?;
-                let report = checks::check(project, rendering.as_ref().map(|r| r as &dyn Rendering), context)?;
+                let report = checks::check(project, rendering.as_ref(), context)?;
                 context.reply(Reply::Project(project.state()?));
                 context.reply(Reply::Checked(report));
             }
