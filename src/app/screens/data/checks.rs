@@ -1,11 +1,11 @@
 //! The checks below the table: what was found, what it means, and what one click would do about it.
 
-use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
+use egui::{Align, Layout, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
 use super::filters::Show;
 use super::state::DataAction;
 use super::{AnyAction, AppState};
-use crate::app::kit::{Badge, Button, Text, Theme, format, icon, scrolling, tooltip};
+use crate::app::kit::{Badge, Button, Text, Theme, format, icon, tooltip};
 use crate::data::checks::{Check, CheckCount, CheckReport, Fix, Remedy, Severity};
 use crate::engine::{JobId, JobSpec};
 use crate::project::ProjectState;
@@ -141,14 +141,12 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) 
     if checks.is_folded || checks.done.is_none() {
         return;
     }
-    let list = Vec2::new(ui.available_width(), theme.size.row_height * checks.counts.len().min(MOST_ROWS) as f32);
-    ui.allocate_ui(list, |ui| {
-        scrolling(ui, "check rows", |ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            for count in &checks.counts {
-                line(ui, theme, |ui| row(ui, theme, count, checks.is_running(), actions));
-            }
-        });
+    let list = theme.size.row_height * checks.counts.len().min(MOST_ROWS) as f32;
+    ui.spacing_mut().item_spacing.y = 0.0;
+    ScrollArea::vertical().id_salt("check rows").max_height(list).auto_shrink(false).show(ui, |ui| {
+        for count in &checks.counts {
+            line(ui, theme, |ui| row(ui, theme, count, checks.is_running(), actions));
+        }
     });
     line(ui, theme, |ui| nothing_else(ui, theme, checks));
 }
@@ -211,8 +209,10 @@ fn row(ui: &mut Ui, theme: &Theme, count: &CheckCount, is_running: bool, actions
     let left = ui.cursor().left();
     ui.add(Text::strong(format::thousands(count.num_examples)));
     crate::app::kit::row::to_column(ui, left + theme.size.row_height + theme.space.s);
+    let left = ui.cursor().left();
     let title = ui.add(Text::body(check.title()));
     tooltip::on_hover(title, check.title(), check.explanation());
+    crate::app::kit::row::to_column(ui, left + theme.size.settings_name_width + theme.space.xxl);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if let Some(remedy) = check.remedies().first() {
             let button =
@@ -227,7 +227,6 @@ fn row(ui: &mut Ui, theme: &Theme, count: &CheckCount, is_running: bool, actions
         }
         ui.add_space(theme.space.s);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            ui.add_space(theme.space.s);
             ui.add(Text::small(check.explanation()).faint().one_line());
         });
     });

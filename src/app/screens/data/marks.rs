@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 #[derive(Debug, Default)]
 pub struct Marks {
     ids: BTreeSet<i64>,
+    /// Where a range began.
+    anchor: Option<u64>,
     /// Rows whose ids are being asked for; `None` within for all.
     pub(super) awaited: Option<Option<RangeInclusive<u64>>>,
 }
@@ -42,6 +44,12 @@ impl Marks {
         }
     }
 
+    /// From where the first range began to this row.
+    pub fn range_to(&mut self, row: u64, selected: Option<u64>) -> RangeInclusive<u64> {
+        let anchor = *self.anchor.get_or_insert(selected.unwrap_or(row));
+        anchor.min(row)..=anchor.max(row)
+    }
+
     /// All ids that match, in order, have come: those that were asked for are marked.
     pub fn take(&mut self, ids: &[i64]) {
         let Some(rows) = self.awaited.take() else { return };
@@ -67,6 +75,16 @@ mod tests {
         assert_eq!(marks.ids(), [3, 7]);
         marks.toggle(3, Some(7));
         assert_eq!(marks.ids(), [7]);
+    }
+
+    #[test]
+    fn a_range_grows_and_shrinks_from_where_it_began() {
+        let mut marks = Marks::default();
+        assert_eq!(marks.range_to(5, Some(4)), 4..=5);
+        assert_eq!(marks.range_to(6, Some(5)), 4..=6);
+        assert_eq!(marks.range_to(2, Some(6)), 2..=4);
+        marks.clear();
+        assert_eq!(marks.range_to(7, None), 7..=7);
     }
 
     #[test]

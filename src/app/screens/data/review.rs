@@ -13,19 +13,18 @@ const NUMBER_KEYS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
 /// The keys of the table, as the sheet of all keys lists them.
-pub const KEYS: [(&str, &str); 12] = [
-    ("↑ ↓", "previous or next example"),
-    ("J K", "the same for fingers that stay"),
-    ("A", "accept and go on"),
-    ("R", "reject and go on"),
-    ("F", "flag and go on"),
-    ("U", "take the review back"),
-    ("1 – 9", "the answer from the label set"),
-    ("E or Enter", "edit the answer"),
-    ("Del", "set aside, or take back"),
-    ("Shift ↑ ↓", "mark several examples"),
-    ("Ctrl A", "mark all that are shown"),
-    ("/", "search"),
+pub const KEYS: [(&str, &str); 11] = [
+    ("↑ ↓", "Previous or next example"),
+    ("J K", "Next or previous, too"),
+    ("A", "Accept and go on"),
+    ("R", "Reject and go on"),
+    ("F", "Flag and go on"),
+    ("U", "Take the review back"),
+    ("1 – 9", "Answer from the label set"),
+    ("E or Enter", "Edit the answer"),
+    ("Del", "Set aside, or take back"),
+    ("Shift ↑ ↓", "Mark several examples"),
+    ("Ctrl A", "Mark all that are shown"),
 ];
 
 /// Letters are commands while the table has the keyboard.

@@ -220,8 +220,9 @@ impl DataState {
             DataAction::Sort(by) => self.change_filters(|filters| filters.sort_by(by)),
             DataAction::Mark(row) => self.mark(row),
             DataAction::MarkTo(row) => {
-                let from = self.selected.unwrap_or(row);
-                self.mark_rows(Some(from.min(row)..=from.max(row)), jobs);
+                let rows = self.marks.range_to(row, self.selected);
+                self.mark_rows(Some(rows), jobs);
+                self.select(row, jobs);
             }
             DataAction::MarkAll => self.mark_rows(None, jobs),
             DataAction::Unmark => self.marks.clear(),

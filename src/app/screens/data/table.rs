@@ -30,7 +30,7 @@ fn columns(num_examples: u64, has_tokens: bool) -> [Column; 7] {
     [
         Column::text("#", longest[digits.min(longest.len() - 1)]),
         Column::text("Split", "Train"),
-        Column::icon_and_text("Status", "Set aside"),
+        Column::icon_and_text("Status", "Accepted "),
         Column::share("Prompt", 3.0),
         Column::share("Answer", 2.0),
         Column::text(if has_tokens { "Tokens" } else { "Turns" }, "8,888").right(),
