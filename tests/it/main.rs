@@ -25,4 +25,5 @@ mod tokenizer;
 mod window;
 mod window_compare;
 mod window_data;
+mod window_workbench;
 mod wizard;

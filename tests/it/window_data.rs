@@ -21,14 +21,14 @@ use crate::fixtures::fixture;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The window with an engine and a folder of its own.
-struct Studio {
-    harness: Harness<'static, Shell>,
+pub struct Studio {
+    pub harness: Harness<'static, Shell>,
     folder: tempfile::TempDir,
 }
 
 impl Studio {
     /// Opens an empty project whose model is chosen, if one is given.
-    fn open(model: Option<ModelRef>) -> Self {
+    pub fn open(model: Option<ModelRef>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sources = Sources::only(&folder.path().join("models"));
         let engine = Engine::new(EngineOptions { sources }, || {}).unwrap();
@@ -53,7 +53,7 @@ impl Studio {
     }
 
     /// With examples: `question N` and `answer N`, N from 1, all for training.
-    fn with_examples(num: usize, model: Option<ModelRef>) -> Self {
+    pub fn with_examples(num: usize, model: Option<ModelRef>) -> Self {
         let mut studio = Self::open(model);
         let line = |n: usize| {
             let messages = [("system", "Be brief."), ("user", "question"), ("assistant", "answer")];
@@ -63,41 +63,46 @@ impl Studio {
             });
             serde_json::json!({ "messages": turns }).to_string() + "\n"
         };
-        let path = studio.write("examples.jsonl", &(1..=num).map(line).collect::<String>());
-        studio.act(Action::OpenPath(path));
-        studio.wait("the preview", |shell| shell.state.mapping.dialog.as_ref().is_some_and(|d| d.problem().is_none()));
-        studio.key(Modifiers::COMMAND, Key::Enter);
-        studio.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.open.is_some());
-        studio.settle();
+        studio.import(&(1..=num).map(line).collect::<String>());
         studio
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    /// Lines of JSON, through the dialog.
+    pub fn import(&mut self, lines: &str) {
+        let path = self.write("examples.jsonl", lines);
+        self.act(Action::OpenPath(path));
+        self.wait("the preview", |shell| shell.state.mapping.dialog.as_ref().is_some_and(|d| d.problem().is_none()));
+        self.key(Modifiers::COMMAND, Key::Enter);
+        self.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.open.is_some());
+        self.settle();
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         tunewright::fs::write_atomic(&path, text.as_bytes()).unwrap();
         path
     }
 
-    fn project(&self) -> PathBuf {
+    pub fn project(&self) -> PathBuf {
         self.folder.path().join("Tickets")
     }
 
     /// What is on the disk, read by another hand.
-    fn stored(&self, id: i64) -> Vec<(Turn, String)> {
+    pub fn stored(&self, id: i64) -> Vec<(Turn, String)> {
         let example = Project::open_or_create(&self.project()).unwrap().example(id).unwrap().example;
         example.messages.into_iter().map(|message: Message| (message.role, message.content)).collect()
     }
 
-    fn shell(&self) -> &Shell {
+    pub fn shell(&self) -> &Shell {
         self.harness.state()
     }
 
-    fn act(&mut self, action: impl Into<Action>) {
+    pub fn act(&mut self, action: impl Into<Action>) {
         self.harness.state_mut().actions.push(action.into());
         self.harness.run_steps(2);
     }
 
-    fn wait(&mut self, what: &str, until: impl Fn(&Shell) -> bool) {
+    pub fn wait(&mut self, what: &str, until: impl Fn(&Shell) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !until(self.shell()) {
             assert!(Instant::now() < deadline, "waited in vain for {what}; {}", self.shell().state.status);
@@ -108,22 +113,22 @@ impl Studio {
     }
 
     /// Until everything is saved and shown.
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         self.wait("peace", |shell| !shell.state.data.is_saving() && shell.state.jobs.iter().next().is_none());
     }
 
-    fn click(&mut self, role: Role, label: &str) {
+    pub fn click(&mut self, role: Role, label: &str) {
         self.harness.get_by_role_and_label(role, label).click();
         self.harness.run_steps(3);
         self.settle();
     }
 
-    fn key(&mut self, modifiers: Modifiers, key: Key) {
+    pub fn key(&mut self, modifiers: Modifiers, key: Key) {
         self.harness.key_press_modifiers(modifiers, key);
         self.harness.run_steps(3);
     }
 
-    fn type_into(&mut self, field: &str, text: &str) {
+    pub fn type_into(&mut self, field: &str, text: &str) {
         self.harness.get_by_role_and_label(Role::TextInput, field).focus();
         self.harness.run_steps(2);
         self.key(Modifiers::COMMAND, Key::A);
@@ -131,7 +136,7 @@ impl Studio {
         self.harness.run_steps(2);
     }
 
-    fn multiline(&mut self, field: &str, text: &str) {
+    pub fn multiline(&mut self, field: &str, text: &str) {
         self.harness.get_by_role_and_label(Role::MultilineTextInput, field).focus();
         self.harness.run_steps(2);
         self.key(Modifiers::COMMAND, Key::A);
@@ -139,17 +144,17 @@ impl Studio {
         self.harness.run_steps(2);
     }
 
-    fn is_shown(&self, words: &str) -> bool {
+    pub fn is_shown(&self, words: &str) -> bool {
         self.harness.query_all_by_label_contains(words).next().is_some()
     }
 
     /// The rows of the table that are painted, by their names.
-    fn rows(&self) -> Vec<String> {
+    pub fn rows(&self) -> Vec<String> {
         let rows = self.harness.query_all_by_role(Role::ListBoxOption);
         rows.filter_map(|node| node.accesskit_node().label()).collect()
     }
 
-    fn counts(&self) -> u64 {
+    pub fn counts(&self) -> u64 {
         self.shell().state.project.as_ref().map_or(0, |project| project.counts.total())
     }
 }

@@ -1,12 +1,15 @@
 //! The filters behind the funnel; all combine, and each entry says how many rows it would show.
 
-use egui::{Popup, PopupCloseBehavior, Ui};
+use egui::{Popup, PopupCloseBehavior, Ui, Vec2};
 
 use super::AnyAction;
 use super::filters::Filter;
 use super::state::{DataAction, DataState};
-use crate::app::kit::{Button, Combo, Text, Theme, format, icon};
+use crate::app::kit::{Button, Chip, Text, Theme, icon};
 use crate::project::{ExampleStatus, Having, NamedCounts, Review};
+
+/// Values of a filter that have a chip; the search finds the others.
+const MOST_VALUES: usize = 16;
 
 pub(super) fn show(ui: &mut Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
@@ -20,21 +23,13 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, actions: &mut Vec<AnyAction>) 
         ui.spacing_mut().item_spacing.y = theme.space.s;
         let mut set = |filter: Filter| actions.push(DataAction::Filter(filter).into());
         let (facets, filters) = (&data.facets, &data.filters);
-        let counts = |count: u64, words: &str| format!("{words}  {}", format::thousands(count));
-
-        let reviews: Vec<_> = Review::ALL
-            .iter()
-            .zip(facets.reviews)
-            .map(|(review, n)| (Some(*review), counts(n, review_words(*review))))
-            .collect();
-        choose(ui, "Review", reviews, filters.review, |review| set(Filter::Review(review)));
+        let reviews =
+            Review::ALL.into_iter().zip(facets.reviews).map(|(review, n)| (review, review_words(review).to_owned(), n));
+        choose(ui, "Review", reviews, filters.review.as_ref(), |review| set(Filter::Review(review)));
         let statuses = [ExampleStatus::Ready, ExampleStatus::Edited, ExampleStatus::SetAside];
-        let statuses: Vec<_> = statuses
-            .into_iter()
-            .zip(facets.statuses)
-            .map(|(status, n)| (Some(status), counts(n, super::table::status_words(status))))
-            .collect();
-        choose(ui, "Status", statuses, filters.status, |status| set(Filter::Status(status)));
+        let words = |status| super::table::status_words(status).to_owned();
+        let statuses = statuses.into_iter().zip(facets.statuses).map(|(status, n)| (status, words(status), n));
+        choose(ui, "Status", statuses, filters.status.as_ref(), |status| set(Filter::Status(status)));
         named(ui, "Label", &facets.labels, filters.label.as_ref(), |label| set(Filter::Label(label)));
         named(ui, "Tag", &facets.tags, filters.tag.as_ref(), |tag| set(Filter::Tag(tag)));
         let source = filters.source.clone().map(Having::Value);
@@ -59,40 +54,41 @@ pub(super) fn review_words(review: Review) -> &'static str {
     }
 }
 
-/// A name at the left, a list of what can be chosen at the right, "Any" first.
-fn choose<T: Copy + PartialEq>(
+/// A name, and below it a chip for each value; a second click takes the filter away.
+fn choose<T: PartialEq>(
     ui: &mut Ui,
     name: &str,
-    entries: Vec<(Option<T>, String)>,
-    current: Option<T>,
+    entries: impl IntoIterator<Item = (T, String, u64)>,
+    current: Option<&T>,
     set: impl FnOnce(Option<T>),
 ) {
     let theme = Theme::of(ui);
-    let options: Vec<(Option<T>, &str)> =
-        std::iter::once((None, "Any")).chain(entries.iter().map(|(value, words)| (*value, words.as_str()))).collect();
-    ui.horizontal(|ui| {
-        let left = ui.cursor().left();
-        ui.add(Text::body(name).soft());
-        ui.add_space((left + theme.size.settings_name_width / 2.0 - ui.cursor().left()).max(0.0));
-        if let Some(chosen) = Combo::new(name, &options, current).width(ui.available_width()).show(ui) {
-            set(chosen);
+    ui.add(Text::small(name).faint());
+    let mut clicked = None;
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = Vec2::splat(theme.space.xxs);
+        for (value, words, count) in entries {
+            let is_current = current == Some(&value);
+            if ui.add(Chip::new(words).count(count).selected(is_current)).clicked() {
+                clicked = Some((!is_current).then_some(value));
+            }
         }
     });
+    if let Some(filter) = clicked {
+        set(filter);
+    }
 }
 
-/// Values that the data has, those with and those without any; nothing where there are none at all.
+/// Values that the data has, the most frequent first, and those without any; nothing where there are none at all.
 fn named(ui: &mut Ui, name: &str, counts: &NamedCounts, current: Option<&Having>, set: impl FnOnce(Option<Having>)) {
     if counts.values.is_empty() && current.is_none() {
         return;
     }
-    let mut values: Vec<Having> = counts.values.iter().map(|(value, _)| Having::Value(value.clone())).collect();
-    let mut words: Vec<String> =
-        counts.values.iter().map(|(value, count)| format!("{value}  {}", format::thousands(*count))).collect();
-    if counts.nothing > 0 {
-        values.push(Having::Nothing);
-        words.push(format!("None  {}", format::thousands(counts.nothing)));
+    let values = counts.values.iter().take(MOST_VALUES);
+    let nothing = (counts.nothing > 0).then(|| (Having::Nothing, "None".to_owned(), counts.nothing));
+    let entries = values.map(|(value, count)| (Having::Value(value.clone()), value.clone(), *count)).chain(nothing);
+    choose(ui, name, entries, current, set);
+    if counts.values.len() > MOST_VALUES {
+        ui.add(Text::small(format!("and {} rarer ones", counts.values.len() - MOST_VALUES)).faint());
     }
-    let entries = words.into_iter().enumerate().map(|(i, words)| (Some(i), words)).collect();
-    let at = current.and_then(|current| values.iter().position(|value| value == current));
-    choose(ui, name, entries, at, |chosen| set(chosen.and_then(|i| values.get(i).cloned())));
 }
