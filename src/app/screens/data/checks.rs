@@ -33,6 +33,7 @@ pub struct Checks {
     /// What the counts are about, and what was last seen of the project, since when.
     checked: Option<Subject>,
     seen: Option<(Subject, f64)>,
+    due_at: Option<f64>,
 }
 
 /// What the findings depend on.
@@ -52,16 +53,16 @@ impl Checks {
         }
         let total = project.counts.total();
         let is_wanted = self.job.is_none() && total > 0 && self.checked.as_ref() != Some(&subject);
-        let may_start = self.done.is_none() || total <= AT_ONCE && self.due_in(now).is_none();
+        let rests_until = self.seen.as_ref().map_or(now, |(_, since)| since + PAUSE_SECS);
+        let is_first = self.done.is_none();
+        self.due_at = (is_wanted && !is_first && total <= AT_ONCE).then_some(rests_until);
+        let may_start = is_first || self.due_at.is_some_and(|due_at| due_at <= now);
         (is_wanted && may_start).then_some(subject.spec)
     }
 
     /// A repaint is due then.
     pub fn due_in(&self, now: f64) -> Option<f64> {
-        let (seen, since) = self.seen.as_ref()?;
-        let is_checked = self.checked.as_ref() == Some(seen) || self.job.is_some();
-        let rest = since + PAUSE_SECS - now;
-        (!is_checked && rest > 0.0).then_some(rest)
+        self.due_at.map(|due_at| due_at - now)
     }
 
     /// Whatever was checked before, and however large.
@@ -72,6 +73,7 @@ impl Checks {
 
     pub fn started(&mut self, job: JobId) {
         self.job = Some(job);
+        self.due_at = None;
         self.error = None;
         self.checked = self.seen.as_ref().map(|(subject, _)| subject.clone());
     }
