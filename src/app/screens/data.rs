@@ -14,6 +14,7 @@ mod review;
 pub mod rows;
 mod split_dialog;
 pub mod start;
+mod statistics;
 pub mod state;
 mod table;
 pub mod tokens;
@@ -29,6 +30,7 @@ use crate::app::kit::{
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::engine::{EventKind, JobSpec, Reply};
 use crate::project::ProjectState;
+use crate::recipe::Training;
 use start::Starter;
 
 /// Text that is being typed.
@@ -60,6 +62,10 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
     if let Some(replace) = &state.data.replace {
         replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
     }
+    if let Some(numbers) = &state.data.statistics {
+        let training = project.settings.recipe.as_ref().map_or_else(Training::default, |recipe| recipe.training.clone());
+        statistics::show(ui.ctx(), numbers.as_ref(), training.max_length, actions);
+    }
     if let Some(fix) = &state.data.checks.fix {
         fix_dialog::show(ui.ctx(), fix, actions);
     }
@@ -89,6 +95,10 @@ fn header(ui: &mut egui::Ui, project: &ProjectState, actions: &mut Vec<AnyAction
             actions.push(Action::AddExample.into());
         }
         let has_examples = project.counts.total() > 0;
+        let numbers = Button::secondary("Statistics").icon(icon::CHART_LINE);
+        if ui.add(numbers.enabled_or(has_examples, "There are no examples to count")).clicked() {
+            actions.push(Action::Statistics(true).into());
+        }
         let split = Button::secondary("Split…").icon(icon::ROWS);
         if ui.add(split.enabled_or(has_examples, "There are no examples to split")).clicked() {
             actions.push(Action::SplitDialog(Some(Default::default())).into());

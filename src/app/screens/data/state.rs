@@ -14,10 +14,11 @@ use super::start::Start;
 use super::tokens::{TokenKey, Tokens};
 use crate::data::checks::{Check, Remedy};
 use crate::data::import::SplitSpec;
+use crate::data::statistics::Statistics;
 use crate::data::{Example, Message, Role, Split};
 use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
 use crate::project::{Edit, ExampleQuery, ExampleStatus, FacetCounts, ProjectState, Replacement, Review, SortBy};
-use crate::recipe::{Recipe, Training};
+use crate::recipe::{ModelRef, Recipe, Training};
 
 /// What a person did on this screen.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +52,8 @@ pub enum DataAction {
     PreviewFix(Check, Remedy),
     ApplyFix,
     DropFix,
+    /// Opens or closes the dialog with numbers.
+    Statistics(bool),
     /// These rows are in view and not all there.
     Visible(Range<u64>),
     Select(u64),
@@ -96,6 +99,7 @@ enum Purpose {
     Marks,
     Replace,
     Fix,
+    Statistics,
 }
 
 /// Which row is wanted next, once its page is there.
@@ -125,6 +129,8 @@ pub struct DataState {
     pub marks: Marks,
     pub replace: Option<Replace>,
     pub checks: Checks,
+    /// The dialog is open; `None` within while they are counted.
+    pub statistics: Option<Option<Statistics>>,
     /// In the filtered order.
     pub selected: Option<u64>,
     pub open: Option<Draft>,
@@ -136,6 +142,7 @@ pub struct DataState {
     pub error: Option<String>,
     folder: PathBuf,
     revision: u64,
+    model: Option<ModelRef>,
     /// What the facets were counted for.
     counted: Option<(ExampleQuery, u64)>,
     wanted: Option<Wanted>,
@@ -158,6 +165,7 @@ impl DataState {
         if project.folder != self.folder {
             *self = Self { folder: project.folder.clone(), ..Self::default() };
         }
+        self.model.clone_from(&project.settings.model);
         if project.revision != self.revision {
             self.revision = project.revision;
             self.reload(jobs);
@@ -247,6 +255,13 @@ impl DataState {
                 self.start(spec, Purpose::Fix, jobs);
             }
             DataAction::DropFix => self.checks.fix = None,
+            DataAction::Statistics(false) => self.statistics = None,
+            DataAction::Statistics(true) => {
+                self.flush(jobs);
+                self.statistics = Some(None);
+                let spec = JobSpec::DescribeData { project: self.folder.clone(), model: self.model.clone() };
+                self.start(spec, Purpose::Statistics, jobs);
+            }
             DataAction::ApplyFix => {
                 if let Some(fix) = self.checks.fix.take() {
                     self.start(JobSpec::ApplyFix { project: self.folder.clone(), fix }, Purpose::Edit, jobs);
@@ -526,6 +541,11 @@ impl DataState {
             }
             Reply::Checked(report) if self.checks.is_mine(job) => self.checks.on_report(report),
             Reply::Project(project) if self.checks.is_mine(job) => self.checks.on_saved(project),
+            Reply::Statistics(statistics) if matches!(self.jobs.get(&job), Some(Purpose::Statistics)) => {
+                if let Some(place) = &mut self.statistics {
+                    *place = Some(statistics.clone());
+                }
+            }
             Reply::Fix(fix) if matches!(self.jobs.get(&job), Some(Purpose::Fix)) => self.checks.fix = Some(fix.clone()),
             Reply::Project(project) => {
                 if let (Some(Purpose::Make(row)), Some(id)) = (self.jobs.get(&job), project.last_changed) {
