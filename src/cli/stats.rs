@@ -49,7 +49,12 @@ pub fn run(args: StatsArgs) -> Result<(), Ended> {
     let rendering = match &args.model {
         Some(model) => {
             let chat = Arc::new(Chat::load(&model::locate(model, &interrupt)?)?);
-            Some(ModelRendering { chat, train_on: TrainOn::Assistant, max_length: usize::MAX })
+            Some(ModelRendering {
+                model: model.to_string(),
+                chat,
+                train_on: TrainOn::Assistant,
+                max_length: usize::MAX,
+            })
         }
         None => None,
     };

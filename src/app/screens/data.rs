@@ -14,8 +14,8 @@ mod review;
 pub mod rows;
 mod split_dialog;
 pub mod start;
-mod statistics;
 pub mod state;
+mod statistics;
 mod table;
 pub mod tokens;
 
@@ -63,7 +63,8 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
         replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
     }
     if let Some(numbers) = &state.data.statistics {
-        let training = project.settings.recipe.as_ref().map_or_else(Training::default, |recipe| recipe.training.clone());
+        let training =
+            project.settings.recipe.as_ref().map_or_else(Training::default, |recipe| recipe.training.clone());
         statistics::show(ui.ctx(), numbers.as_ref(), training.max_length, actions);
     }
     if let Some(fix) = &state.data.checks.fix {

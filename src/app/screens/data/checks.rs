@@ -187,10 +187,9 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, actions: &mut Vec<AnyAction
                 actions.push(DataAction::FoldChecks(!checks.is_folded).into());
             }
         }
-        if !checks.is_running() && (checks.is_stale() || checks.error.is_some()) {
-            if ui.add(Button::secondary("Check again").small()).clicked() {
-                actions.push(DataAction::Check.into());
-            }
+        let can_run = !checks.is_running() && (checks.is_stale() || checks.error.is_some());
+        if can_run && ui.add(Button::secondary("Check again").small()).clicked() {
+            actions.push(DataAction::Check.into());
         }
         let words = match (&checks.error, checks.is_running(), checks.done) {
             (Some(error), ..) => error.clone(),

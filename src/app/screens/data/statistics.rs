@@ -45,7 +45,9 @@ fn body(ui: &mut Ui, statistics: &Statistics, max_length: usize) {
         facts(left, statistics);
         match statistics.fields.first() {
             Some(field) => balance(right, theme, field),
-            None => drop(right.add(Text::body("The answers are free text: there are no labels to count").soft().wrapped())),
+            None => {
+                drop(right.add(Text::body("The answers are free text: there are no labels to count").soft().wrapped()))
+            }
         }
         if !statistics.badly_split.is_empty() {
             right.add_space(theme.space.m);
@@ -100,7 +102,8 @@ pub(super) fn lengths(ui: &mut Ui, words: &str, histogram: &Histogram, limit: Op
 /// Train beside what is held out, the most frequent label first.
 fn balance(ui: &mut Ui, theme: &Theme, field: &FieldBalance) {
     let all: u64 = field.labels.iter().map(|label| label.count()).sum();
-    let remark = format!("{} of {}", format::count(field.labels.len() as u64, "label", "labels"), format::thousands(all));
+    let remark =
+        format!("{} of {}", format::count(field.labels.len() as u64, "label", "labels"), format::thousands(all));
     title(ui, &format!("Labels: {}", field.field), &remark);
     let most = field.labels.iter().map(|label| label.by_split[0]).max().unwrap_or(1).max(1) as f32;
     for label in field.labels.iter().take(MOST_LABELS) {
