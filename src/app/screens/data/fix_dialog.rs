@@ -4,7 +4,7 @@ use egui::{Context, Ui};
 
 use super::AnyAction;
 use super::state::DataAction;
-use crate::app::kit::{Dialog, DialogEnd, Text, Theme, dialog, format, scrolling};
+use crate::app::kit::{Dialog, DialogEnd, Text, Theme, dialog, format};
 use crate::data::checks::{Action, Change, Fix};
 use crate::data::{Message, Split};
 
@@ -32,18 +32,21 @@ fn changes(ui: &mut Ui, fix: &Fix) {
     ui.spacing_mut().item_spacing.y = theme.space.xs;
     ui.add(Text::body(fix.check.explanation()).soft().wrapped());
     ui.add_space(theme.space.s);
-    let size = egui::vec2(ui.available_width(), theme.size.row_height * 12.0);
-    ui.allocate_ui(size, |ui| {
-        scrolling(ui, "changes", |ui| {
-            for each in fix.changes.iter().take(MOST) {
-                change(ui, theme, each);
-            }
-            if fix.changes.len() > MOST {
-                let rest = (fix.changes.len() - MOST) as u64;
-                ui.add(Text::small(format!("and {} more", format::thousands(rest))).faint());
-            }
-        });
+    list(ui, "changes", 12, |ui| {
+        for each in fix.changes.iter().take(MOST) {
+            change(ui, theme, each);
+        }
+        if fix.changes.len() > MOST {
+            let rest = (fix.changes.len() - MOST) as u64;
+            ui.add(Text::small(format!("and {} more", format::thousands(rest))).faint());
+        }
     });
+}
+
+/// As high as what is in it, but no more than so many rows.
+pub(super) fn list(ui: &mut Ui, id: &str, most_rows: usize, content: impl FnOnce(&mut Ui)) {
+    let height = Theme::of(ui).size.row_height * most_rows as f32;
+    egui::ScrollArea::vertical().id_salt(id).max_height(height).auto_shrink([false, true]).show(ui, content);
 }
 
 fn change(ui: &mut Ui, theme: &Theme, change: &Change) {

@@ -3,8 +3,9 @@
 use egui::{Context, Ui};
 
 use super::AnyAction;
+use super::fix_dialog::list;
 use super::state::DataAction;
-use crate::app::kit::{Dialog, DialogEnd, Text, TextInput, Theme, dialog, format, scrolling, switch};
+use crate::app::kit::{Dialog, DialogEnd, Text, TextInput, Theme, dialog, format, switch};
 use crate::project::{ReplacePreview, Replacement};
 
 /// What is asked for, and what it would do.
@@ -74,14 +75,12 @@ fn fields(ui: &mut Ui, replace: &Replace) -> Option<Replacement> {
         new.ignores_case = switch(ui, words, words, new.ignores_case).unwrap_or(new.ignores_case);
     });
     if let Some(preview) = &replace.preview {
-        ui.allocate_ui(egui::vec2(ui.available_width(), theme.size.row_height * 8.0), |ui| {
-            scrolling(ui, "replacements", |ui| {
-                for turn in &preview.turns {
-                    ui.add(Text::small(format!("Example {}", format::thousands(turn.number))).faint());
-                    ui.add(Text::body(turn.before.as_str()).color(theme.model.before).one_line());
-                    ui.add(Text::body(turn.after.as_str()).color(theme.model.after).one_line());
-                }
-            });
+        list(ui, "replacements", 8, |ui| {
+            for turn in &preview.turns {
+                ui.add(Text::small(format!("Example {}", format::thousands(turn.number))).faint());
+                ui.add(Text::body(turn.before.as_str()).color(theme.model.before).one_line());
+                ui.add(Text::body(turn.after.as_str()).color(theme.model.after).one_line());
+            }
         });
     }
     (new != replace.replacement).then_some(new)

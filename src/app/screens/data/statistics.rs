@@ -4,9 +4,10 @@ use egui::{Context, Rect, Sense, Ui, Vec2};
 use egui_plot::{Bar, BarChart, VLine};
 
 use super::AnyAction;
+use super::fix_dialog::list;
 use super::state::DataAction;
 use crate::app::kit::plot::{Chart, even_ticks};
-use crate::app::kit::{Badge, Dialog, DialogEnd, Text, Theme, dialog, fact, format, scrolling};
+use crate::app::kit::{Badge, Dialog, DialogEnd, Text, Theme, dialog, fact, format};
 use crate::data::statistics::{FieldBalance, Histogram, Statistics};
 
 /// Labels and words that are listed.
@@ -51,7 +52,7 @@ fn body(ui: &mut Ui, statistics: &Statistics, max_length: usize) {
         }
         if !statistics.badly_split.is_empty() {
             right.add_space(theme.space.m);
-            words(right, theme, statistics);
+            words(right, statistics);
         }
     });
 }
@@ -157,13 +158,11 @@ fn facts(ui: &mut Ui, statistics: &Statistics) {
 }
 
 /// Words that cost many tokens: the model hardly knows them.
-fn words(ui: &mut Ui, theme: &Theme, statistics: &Statistics) {
+fn words(ui: &mut Ui, statistics: &Statistics) {
     title(ui, "Words that the tokenizer splits most", "tokens, and how often the word occurs");
-    ui.allocate_ui(Vec2::new(ui.available_width(), theme.size.row_height * 5.0), |ui| {
-        scrolling(ui, "split words", |ui| {
-            for word in statistics.badly_split.iter().take(MOST_WORDS) {
-                fact(ui, &word.word, &format!("{} tokens, {} times", word.num_tokens, format::thousands(word.count)));
-            }
-        });
+    list(ui, "split words", 5, |ui| {
+        for word in statistics.badly_split.iter().take(MOST_WORDS) {
+            fact(ui, &word.word, &format!("{} tokens, {} times", word.num_tokens, format::thousands(word.count)));
+        }
     });
 }
