@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::digest::{Digest, Parts};
+use super::digest::{Digest, Languages, Parts};
 use super::json::Json;
 use super::labels::{LabelSet, Labels};
 use super::language::Detected;
@@ -69,6 +69,7 @@ pub struct Checker<'a> {
     /// Of answers that are no JSON, should most be: index and problem.
     json_problems: Vec<(u32, String)>,
     lengths: Vec<(i64, u32)>,
+    usual: Languages,
     started: Instant,
 }
 
@@ -83,6 +84,7 @@ impl<'a> Checker<'a> {
             labels: Labels::default(),
             json_problems: Vec::new(),
             lengths: Vec::new(),
+            usual: Languages::default(),
             started: Instant::now(),
         }
     }
@@ -90,7 +92,12 @@ impl<'a> Checker<'a> {
     /// Checks the examples each by itself, on all cores, and keeps what the comparison of all needs.
     pub fn add(&mut self, rows: &[Row]) {
         let rendering = self.rendering;
-        let checked: Vec<_> = rows.par_iter().map(|row| (single(row, rendering), Parts::of(row))).collect();
+        // The first batches tell.
+        if self.usual.prompts.is_none() || self.usual.answers.is_none() {
+            self.usual = self.languages();
+        }
+        let usual = self.usual;
+        let checked: Vec<_> = rows.par_iter().map(|row| (single(row, rendering), Parts::of(row, usual))).collect();
         for ((findings, num_tokens), parts) in checked {
             let index = self.digests.len() as u32;
             self.findings.extend(findings);
@@ -178,12 +185,18 @@ impl<'a> Checker<'a> {
     }
 
     /// Prompts and answers each have their language: in translations they differ.
-    fn other_languages(&self) -> Vec<Finding> {
+    fn languages(&self) -> Languages {
         let dominant = |of: fn(&Digest) -> Option<Detected>| {
             language::dominant(self.digests.iter().filter_map(of).map(|detected| detected.lang))
         };
-        let of_prompts = dominant(|digest| digest.prompt_language);
-        let of_answers = dominant(|digest| digest.answer_language);
+        Languages {
+            prompts: dominant(|digest| digest.prompt_language),
+            answers: dominant(|digest| digest.answer_language),
+        }
+    }
+
+    fn other_languages(&self) -> Vec<Finding> {
+        let Languages { prompts: of_prompts, answers: of_answers } = self.languages();
         let mut findings = Vec::new();
         for (index, digest) in (0..).zip(&self.digests) {
             let prompt = digest.prompt_language.zip(of_prompts).map(|pair| (pair, "prompt"));

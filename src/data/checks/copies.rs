@@ -42,6 +42,7 @@ fn exact_duplicates(digests: &[Digest]) -> Vec<Finding> {
     // An empty answer is a fault of its own.
     let groups = groups(digests, |digest| Some((digest.prompt, digest.answer?)));
     tell(Check::ExactDuplicate, digests, &groups, |group, member| match member == group[0] {
+        true if group.len() == 2 => "a copy follows".to_owned(),
         true => format!("{} copies follow", group.len() - 1),
         false => format!("the same as example {}", digests[group[0] as usize].number),
     })

@@ -1,6 +1,7 @@
 //! What is kept of an example while the others are read: hashes and numbers instead of its texts.
 
 use serde_json::Value;
+use whatlang::Lang;
 
 use super::json::{self, Json};
 use super::language::{Detected, language};
@@ -27,6 +28,13 @@ pub struct Digest {
     pub answer_language: Option<Detected>,
 }
 
+/// The languages that most are in, as far as it is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Languages {
+    pub prompts: Option<Lang>,
+    pub answers: Option<Lang>,
+}
+
 /// What the example brings besides: it goes into collections of its own.
 pub struct Parts {
     pub digest: Digest,
@@ -37,7 +45,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    pub fn of(row: &Row) -> Self {
+    pub fn of(row: &Row, usual: Languages) -> Self {
         let example = &row.example;
         let prompt = example.prompt();
         let asked = asked(example);
@@ -54,8 +62,8 @@ impl Parts {
             prompt_chars: num_chars(asked),
             answer_chars: num_chars(answer),
             json,
-            prompt_language: language(asked),
-            answer_language: language(answer),
+            prompt_language: language(asked, usual.prompts),
+            answer_language: language(answer, usual.answers),
         };
         Self {
             digest,

@@ -7,7 +7,7 @@ use whatlang::Lang;
 /// Shorter texts say too little.
 const MIN_LETTERS: usize = 60;
 /// Longer ones say no more.
-const MAX_CHARS: usize = 300;
+const MAX_CHARS: usize = 200;
 const MIN_EXAMPLES: usize = 20;
 /// Short texts are sometimes taken for another language.
 const DOMINANT_SHARE: f64 = 0.8;
@@ -28,8 +28,9 @@ impl Detected {
     }
 }
 
-/// `None` where the text is too short, mixed, or no prose.
-pub fn language(text: &str) -> Option<Detected> {
+/// `None` where the text is too short, mixed, or no prose. What is in the `usual` language is not looked at any closer:
+/// detection costs more than all other checks.
+pub fn language(text: &str, usual: Option<Lang>) -> Option<Detected> {
     let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(at, _)| at);
     let text = &text[..end];
     let num_letters = text.chars().filter(|c| c.is_alphabetic()).count();
@@ -39,9 +40,13 @@ pub fn language(text: &str) -> Option<Detected> {
         return None;
     }
     let info = whatlang::detect(text)?;
+    let (lang, is_sure) = (info.lang(), info.is_reliable());
+    if !is_sure || Some(lang) == usual {
+        return Some(Detected { lang, is_sure, halves: [Some(lang); 2] });
+    }
     let middle = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);
     let halves = [&text[..middle], &text[middle..]].map(whatlang::detect_lang);
-    Some(Detected { lang: info.lang(), is_sure: info.is_reliable(), halves })
+    Some(Detected { lang, is_sure, halves })
 }
 
 /// The language that nearly all texts are in.
@@ -64,12 +69,12 @@ mod tests {
     fn prose_has_a_language_and_code_and_short_texts_have_none() {
         let english = "The parcel came on Monday, but the lamp in it was broken, and nobody answers the phone.";
         let german = "Das Paket kam am Montag an, aber die Lampe darin war zerbrochen, und niemand geht ans Telefon.";
-        assert_eq!(language(english).map(|found| found.lang), Some(Lang::Eng));
-        assert!(language(english).is_some_and(|found| found.is_other_than(Lang::Deu)));
-        assert!(language(german).is_some_and(|found| found.is_other_than(Lang::Eng)));
-        assert!(!language(german).is_some_and(|found| found.is_other_than(Lang::Deu)));
-        assert_eq!(language("Wo ist mein Paket?"), None);
-        assert_eq!(language(&"let x = vec![1, 2]; for i in 0..10 { f(x[i]); }".repeat(5)), None);
+        assert_eq!(language(english, None).map(|found| found.lang), Some(Lang::Eng));
+        assert!(language(english, None).is_some_and(|found| found.is_other_than(Lang::Deu)));
+        assert!(language(german, None).is_some_and(|found| found.is_other_than(Lang::Eng)));
+        assert!(!language(german, None).is_some_and(|found| found.is_other_than(Lang::Deu)));
+        assert_eq!(language("Wo ist mein Paket?", None), None);
+        assert_eq!(language(&"let x = vec![1, 2]; for i in 0..10 { f(x[i]); }".repeat(5), None), None);
         assert_eq!(dominant([Lang::Eng; 19].into_iter()), None);
         assert_eq!(dominant([Lang::Eng; 30].into_iter().chain([Lang::Deu])), Some(Lang::Eng));
         assert_eq!(dominant([Lang::Eng; 30].into_iter().chain([Lang::Deu; 10])), None);

@@ -103,8 +103,7 @@ pub fn personal_data(text: &str) -> Vec<Found> {
         }
         found.add_all(&CARD, text, Kind::Card, is_card);
         for candidate in PHONE.find_iter(text).filter(|candidate| is_someones_phone(candidate.as_str())) {
-            // The middle of a longer number is no phone number.
-            if !text[..candidate.start()].trim_end_matches(' ').ends_with(|c: char| c.is_ascii_digit()) {
+            if !is_part_of_sum(&text[..candidate.start()], &text[candidate.end()..]) {
                 found.add(candidate.range(), Kind::Phone);
             }
         }
@@ -169,6 +168,13 @@ impl Places {
         self.0.sort_by_key(|found| found.range.start);
         self.0
     }
+}
+
+/// Whether what stands around a number makes it the middle of a longer one, or of arithmetic.
+fn is_part_of_sum(before: &str, after: &str) -> bool {
+    before.trim_end_matches(' ').ends_with(|c: char| c.is_ascii_digit())
+        || before.ends_with(['-', '/', '+', '*', '='])
+        || after.starts_with(['-', '/', '+', '*', '='])
 }
 
 /// RFC 2606 reserves names for examples.
@@ -294,6 +300,7 @@ mod tests {
             "order 2206-1187-5521, EAN 4006381333931, 1234 5678 9012 3456",
             "on 2024-01-15 at 10:30, 3.14159265358979, 10.000.000",
             "DE00 3704 0044 0532 0130 00",
+            "12500+21000-6300=27200, 6000-600-150-1200-2000",
             "48 + 24 = 72 and 1,000,000 / 3 @ 5",
         ] {
             assert_eq!(personal_data(text), [], "{text}");
