@@ -121,7 +121,7 @@ impl Chip {
     }
 
     pub fn count(self, count: u64) -> Self {
-        Self { count: Some(super::format::thousands(count)), ..self }
+        Self { count: Some(super::format::short_count(count)), ..self }
     }
 
     pub fn icon(self, icon: Icon, color: Color32) -> Self {

@@ -13,6 +13,15 @@ pub fn thousands(value: u64) -> String {
     out
 }
 
+/// For chips: `82,914`, but `830k` and `1.2M` where there is no room for more.
+pub fn short_count(count: u64) -> String {
+    match count {
+        0..100_000 => thousands(count),
+        100_000..1_000_000 => format!("{}k", count / 1000),
+        _ => format!("{:.1}M", count as f64 / 1e6),
+    }
+}
+
 /// `1 example`, `1,240 examples`
 pub fn count(value: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(value), if value == 1 { one } else { many })

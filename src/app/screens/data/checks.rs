@@ -13,6 +13,8 @@ use crate::recipe::Training;
 
 /// Up to so many examples are checked by themselves after every change.
 const AT_ONCE: u64 = 20_000;
+/// Up to so many when they come in; more take a minute of all cores, which a person should want.
+const AT_FIRST: u64 = 200_000;
 /// Changes rest for this long before they are checked.
 const PAUSE_SECS: f64 = 1.0;
 /// Rows of the list; more can be scrolled to.
@@ -34,6 +36,7 @@ pub struct Checks {
     checked: Option<Subject>,
     seen: Option<(Subject, f64)>,
     due_at: Option<f64>,
+    is_demanded: bool,
 }
 
 /// What the findings depend on.
@@ -56,7 +59,8 @@ impl Checks {
         let rests_until = self.seen.as_ref().map_or(now, |(_, since)| since + PAUSE_SECS);
         let is_first = self.done.is_none();
         self.due_at = (is_wanted && !is_first && total <= AT_ONCE).then_some(rests_until);
-        let may_start = is_first || self.due_at.is_some_and(|due_at| due_at <= now);
+        let may_start =
+            is_first && (total <= AT_FIRST || self.is_demanded) || self.due_at.is_some_and(|due_at| due_at <= now);
         (is_wanted && may_start).then_some(subject.spec)
     }
 
@@ -69,11 +73,13 @@ impl Checks {
     pub fn demand(&mut self) {
         self.done = None;
         self.checked = None;
+        self.is_demanded = true;
     }
 
     pub fn started(&mut self, job: JobId) {
         self.job = Some(job);
         self.due_at = None;
+        self.is_demanded = false;
         self.error = None;
         self.checked = self.seen.as_ref().map(|(subject, _)| subject.clone());
     }
@@ -188,7 +194,11 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, actions: &mut Vec<AnyAction
             }
         }
         let can_run = !checks.is_running() && (checks.is_stale() || checks.error.is_some());
-        if can_run && ui.add(Button::secondary("Check again").small()).clicked() {
+        if can_run
+            && ui
+                .add(Button::secondary(if checks.done.is_some() { "Check again" } else { "Check all" }).small())
+                .clicked()
+        {
             actions.push(DataAction::Check.into());
         }
         let words = match (&checks.error, checks.is_running(), checks.done) {

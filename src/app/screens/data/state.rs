@@ -172,13 +172,15 @@ impl DataState {
         }
         let query = self.filters.query();
         self.rows.want(&query, self.revision);
-        if self.counted.as_ref().is_none_or(|(counted, revision)| *counted != query || *revision != self.revision) {
-            self.counted = Some((query.clone(), self.revision));
-            self.start(JobSpec::CountFacets { project: self.folder.clone(), query }, Purpose::Facets, jobs);
-        }
         if self.rows.is_stale() || self.rows.num_matching().is_none() {
             let around = self.selected.unwrap_or(0);
             self.rows.fetch(&(around..around + 1), &self.folder, jobs);
+        }
+        // Rows first: counting goes through all of them.
+        let is_counted = self.counted.as_ref().is_some_and(|(of, revision)| *of == query && *revision == self.revision);
+        if !is_counted && !self.rows.is_stale() && !self.rows.is_fetching() {
+            self.counted = Some((query.clone(), self.revision));
+            self.start(JobSpec::CountFacets { project: self.folder.clone(), query }, Purpose::Facets, jobs);
         }
         if let Some(edit) = self.open.as_mut().and_then(|draft| draft.take_due(now)) {
             self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Edit, jobs);
