@@ -137,8 +137,10 @@ fn stratum_counts(num: u64, spec: &SplitSpec, owed: &mut [f64; 2]) -> [u64; 3] {
     let mut left = num;
     let mut counts = [0; 3];
     for (at, share) in [validation, test].into_iter().enumerate() {
-        owed[at] += share * num as f64;
-        counts[at + 1] = (owed[at].round().max(0.0) as u64).min(left);
+        let quota = share * num as f64;
+        owed[at] += quota;
+        // What an earlier label had no room for must not make this one's share lopsided.
+        counts[at + 1] = (owed[at].round().max(0.0) as u64).min(quota.ceil() as u64).min(left);
         owed[at] -= counts[at + 1] as f64;
         left -= counts[at + 1];
     }
@@ -245,12 +247,13 @@ fn free_groups(keys: &[u64], fixed: &HashMap<u64, Split>, seed: u64) -> Vec<(u64
     groups
 }
 
-/// Draws a split as from a deck with `room` cards of each; a group that fits nowhere goes where most room is left.
+/// Draws a split as from a deck with `room` cards of each. A group that fits nowhere is for training, which is then never
+/// empty: what is held out leaves room for at least one group.
 fn draw(room: &[i64; 3], size: i64, rng: &mut ChaCha8Rng) -> Split {
     let fits = |split: &Split| room[*split as usize] >= size;
     let total: i64 = Split::ALL.iter().filter(|s| fits(s)).map(|s| room[*s as usize]).sum();
     if total == 0 {
-        return Split::ALL.into_iter().rev().max_by_key(|s| room[*s as usize]).unwrap_or(Split::Train);
+        return Split::Train;
     }
     let mut card = rng.random_range(0..total);
     for split in Split::ALL.into_iter().filter(fits) {
