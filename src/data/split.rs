@@ -200,7 +200,12 @@ pub fn deal(keys: &[u64], given: &[Option<Split>], spec: &SplitSpec) -> Vec<Spli
     let groups = free_groups(keys, &fixed, spec.seed);
     let num_free = groups.iter().map(|(_, size)| size).sum();
     let room = counts(num_free, spec).map(|count| count as i64);
+    let smallest = groups.last().map(|(key, _)| *key);
     place_groups(groups, room, &mut ChaCha8Rng::seed_from_u64(spec.seed ^ 0x5eed), &mut fixed);
+    // Large groups may have left nothing to train on.
+    if let Some(key) = smallest.filter(|_| !fixed.values().any(|split| *split == Split::Train)) {
+        fixed.insert(key, Split::Train);
+    }
     apply(keys, given, &fixed)
 }
 
@@ -247,13 +252,12 @@ fn free_groups(keys: &[u64], fixed: &HashMap<u64, Split>, seed: u64) -> Vec<(u64
     groups
 }
 
-/// Draws a split as from a deck with `room` cards of each. A group that fits nowhere is for training, which is then never
-/// empty: what is held out leaves room for at least one group.
+/// Draws a split as from a deck with `room` cards of each; a group that fits nowhere goes where most room is left.
 fn draw(room: &[i64; 3], size: i64, rng: &mut ChaCha8Rng) -> Split {
     let fits = |split: &Split| room[*split as usize] >= size;
     let total: i64 = Split::ALL.iter().filter(|s| fits(s)).map(|s| room[*s as usize]).sum();
     if total == 0 {
-        return Split::Train;
+        return Split::ALL.into_iter().rev().max_by_key(|s| room[*s as usize]).unwrap_or(Split::Train);
     }
     let mut card = rng.random_range(0..total);
     for split in Split::ALL.into_iter().filter(fits) {
