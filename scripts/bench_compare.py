@@ -19,14 +19,19 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEFT = os.path.join(HERE, "bench_peft.py")
+SAMPLE = os.path.join(HERE, "..", "assets", "starter", "support_tickets.jsonl")
 THREADS = 2
 
+COMPILED = ["--compile", "--allocator", "tuned"]
 # Name, sequences, tokens of each, what is trained, steps, variants of PyTorch (with more arguments).
 CASES = [
+    ("8 messages of the sample data, answers trained", 8, None, "answers", 9,
+     [("peft-f32", []), ("peft-f32", COMPILED), ("peft-bf16", []), ("peft-bf16", COMPILED)]),
     ("8 × about 100 tokens, answers trained", 8, 100, "answers", 6,
-     [("peft-f32", []), ("peft-bf16", []), ("peft-bf16", ["--compile", "--allocator", "tuned"]),
+     [("peft-f32", []), ("peft-bf16", []), ("peft-bf16", COMPILED),
       ("peft-autocast", []), ("trl-f32", []), ("trl-bf16", [])]),
-    ("2 × about 1024 tokens, all trained", 2, 1024, "all", 4, [("peft-f32", []), ("peft-bf16", [])]),
+    ("2 × about 1024 tokens, all trained", 2, 1024, "all", 4,
+     [("peft-f32", []), ("peft-bf16", []), ("peft-bf16", COMPILED)]),
 ]
 
 
@@ -51,15 +56,19 @@ def theirs(arguments, data, steps, variant, more):
 
 
 def compare(arguments, folder, name, batch, length, supervised, steps, variants):
-    data = os.path.join(folder, f"{batch}x{length}.json")
-    make = ["--batch", str(batch), "--length", str(length), "--supervised", supervised]
+    data = os.path.join(folder, f"{batch}x{length or 'sample'}.json")
+    make = ["--batch", str(batch)]
+    if length is None:
+        make += ["--examples", SAMPLE, "--model", arguments.folder]
+    else:
+        make += ["--length", str(length), "--supervised", supervised]
     subprocess.run([arguments.python, PEFT, "--make-data", data, *make], check=True)
     turns = [(f"Tunewright, {precision}", lambda p=precision: ours(arguments, data, steps, p))
              for precision in ("bf16", "f32")]
     for variant, more in variants:
-        if arguments.only and variant not in arguments.only:
-            continue
         words = " ".join([variant, *more]).replace("--compile", "compiled,").replace("--allocator tuned", "allocator tuned")
+        if arguments.only and variant not in arguments.only and words not in arguments.only:
+            continue
         turns.append((words, lambda v=variant, m=more: theirs(arguments, data, steps, v, m)))
     found = {words: [] for words, _ in turns}
     for number in range(arguments.rounds):

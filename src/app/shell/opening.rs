@@ -9,7 +9,7 @@ use crate::engine::{Failure, JobSpec};
 use crate::recipe::ModelRef;
 
 /// Files that may hold examples.
-const DATA_ENDINGS: &[&str] = &["jsonl", "json", "ndjson", "csv", "tsv", "txt"];
+const DATA_ENDINGS: &[&str] = &["jsonl", "json", "ndjson", "csv", "tsv", "txt", "md", "parquet", "gz", "zst"];
 
 /// Where projects are made that the person gave no place: the documents, or else the program's own data folder.
 fn projects_folder() -> Option<PathBuf> {

@@ -19,6 +19,13 @@ pub fn doing(job: &Job) -> String {
         JobSpec::Import { request, .. } => format!("Importing {}", name(&request.path)),
         JobSpec::SaveRejected { to, .. } => format!("Saving {}", name(to)),
         JobSpec::RenderTokens { .. } | JobSpec::PreviewRun { .. } => "Counting tokens".to_owned(),
+        JobSpec::CheckData { .. } => "Checking the examples".to_owned(),
+        JobSpec::DescribeData { .. } | JobSpec::CountFacets { .. } => "Counting".to_owned(),
+        JobSpec::Query { .. } | JobSpec::FindIds { .. } | JobSpec::PreviewReplace { .. } => "Searching".to_owned(),
+        JobSpec::LoadExample { .. } | JobSpec::LoadHistory { .. } | JobSpec::LoadFindings { .. } => {
+            "Reading".to_owned()
+        }
+        JobSpec::PreviewFix { .. } => "Looking at what would change".to_owned(),
         JobSpec::ListRuns { .. } | JobSpec::ReadRun { .. } => "Reading runs".to_owned(),
         JobSpec::FetchModel { model } => format!("Downloading {}", model_name(model)),
         JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } => phase(job.phase, "Training").to_owned(),
