@@ -83,9 +83,10 @@ def compare(arguments, folder, name, batch, length, supervised, steps, variants)
         print(f"| {words} | {speed:.0f} | {memory:.0f} | {first:.1f} | {found[words][0][3][0]:.4f} |")
     stock = {words: figures for words, figures in middle.items() if not words.startswith("Tunewright")}
     fastest = max(stock, key=lambda words: stock[words][0])
-    exact = max((words for words in stock if "f32" in words), key=lambda words: stock[words][0])
-    print(f"\nbf16 against the fastest ({fastest}): **{middle['Tunewright, bf16'][0] / stock[fastest][0]:.2f}×**; ", end="")
-    print(f"f32 against the fastest in f32 ({exact}): **{middle['Tunewright, f32'][0] / stock[exact][0]:.2f}×**.")
+    print(f"\nbf16 against the fastest ({fastest}): **{middle['Tunewright, bf16'][0] / stock[fastest][0]:.2f}×**")
+    exact = max((words for words in stock if "f32" in words), key=lambda words: stock[words][0], default=None)
+    if exact is not None:
+        print(f"f32 against the fastest in f32 ({exact}): **{middle['Tunewright, f32'][0] / stock[exact][0]:.2f}×**")
 
 
 def processor():
