@@ -6,8 +6,8 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`data`] | examples: import, mapping of columns, split |
-//! | [`project`] | the person's work on disk: examples, journal with undo, runs |
+//! | [`data`] | examples: import, export, mapping of columns, checks and their fixes, statistics, split |
+//! | [`project`] | the person's work on disk: examples, journal with undo, filters and search, findings, runs |
 //! | [`recipe`] | `recipe.toml` as written (`Recipe`), checked and resolved (`Plan`), the one table of parameters |
 //! | [`ops`] | CPU kernels, forward and back: products for each instruction set, block formats; the only place for `unsafe` |
 //! | [`model`] | one decoder for every family, the training pass ([`model::gradient`]), LoRA, weights, tokenizer, template |

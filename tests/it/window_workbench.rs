@@ -79,6 +79,18 @@ fn a_review_goes_from_key_to_key() {
 }
 
 #[test]
+fn notes_are_saved_when_their_list_closes() {
+    let mut studio = with_faults();
+    studio.click(Role::Button, "Tags and notes");
+    studio.multiline("Notes", "ask the shop");
+    studio.key(Modifiers::NONE, Key::Escape);
+    studio.key(Modifiers::NONE, Key::Escape);
+    studio.settle();
+    let project = Project::open(&studio.project()).unwrap();
+    assert_eq!(project.example(1).unwrap().annotations.notes, "ask the shop");
+}
+
+#[test]
 fn marked_examples_are_changed_together_and_undone_together() {
     let mut studio = with_faults();
     studio.harness.get_by_role_and_label(Role::ListBox, "Examples").focus();

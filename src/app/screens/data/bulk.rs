@@ -2,11 +2,21 @@
 
 use egui::{Align, Layout, Popup, Sense, Ui, UiBuilder, Vec2};
 
-use super::state::{Bulk, DataAction, DataState};
+use super::state::{DataAction, DataState};
 use super::{AnyAction, Drafts};
 use crate::app::kit::{Button, Text, TextInput, Theme, format, icon, menu_item};
 use crate::data::Split;
 use crate::project::{ExampleStatus, Replacement, Review};
+
+/// What can be done to all that are marked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Bulk {
+    Split(Split),
+    Status(ExampleStatus),
+    Review(Review),
+    AddTag(String),
+    Delete,
+}
 
 pub(super) fn show(ui: &mut Ui, data: &DataState, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);

@@ -128,7 +128,8 @@ fn notes(ui: &mut Ui, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyA
     let mark = if has_notes { icon::NOTE_PENCIL.filled() } else { icon::NOTE_PENCIL };
     let button = ui.add(Button::icon_only(mark, "Tags and notes"));
     let popup = Popup::menu(&button).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
-    popup.width(theme.size.side_panel_min).show(|ui| {
+    let id = draft.stored.id;
+    let shown = popup.width(theme.size.side_panel_min).show(|ui| {
         ui.spacing_mut().item_spacing.y = theme.space.s;
         for tag in &annotations.tags {
             ui.horizontal(|ui| {
@@ -143,14 +144,19 @@ fn notes(ui: &mut Ui, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyA
             actions.push(DataAction::AddTag(drafts.tag.trim().to_owned()).into());
             drafts.tag.clear();
         }
-        let id = draft.stored.id;
         if drafts.notes.as_ref().is_none_or(|(of, _)| *of != id) {
             drafts.notes = Some((id, annotations.notes.clone()));
         }
-        let Some((_, notes)) = &mut drafts.notes else { return };
-        let field = TextInput::new("Notes", notes).hint("Notes for yourself and other reviewers").rows(4).show(ui);
-        if field.lost_focus() && *notes != annotations.notes {
-            actions.push(DataAction::Notes(notes.clone()).into());
+        if let Some((_, notes)) = &mut drafts.notes {
+            TextInput::new("Notes", notes).hint("Notes for yourself and other reviewers").rows(4).show(ui);
         }
     });
+    // Saved when the list closes: by then the field is gone and can't tell that it lost the keyboard.
+    if shown.is_none()
+        && let Some((of, notes)) = drafts.notes.take()
+        && of == id
+        && notes != annotations.notes
+    {
+        actions.push(DataAction::Notes(notes).into());
+    }
 }

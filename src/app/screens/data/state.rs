@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
+use super::bulk::Bulk;
 use super::checks::Checks;
 use super::draft::{Draft, TurnChange};
 use super::filters::{Filter, Filters, Show};
@@ -77,16 +78,6 @@ pub enum DataAction {
     /// `None` closes the dialog.
     SplitDialog(Option<SplitSpec>),
     DealAnew(SplitSpec),
-}
-
-/// What can be done to all that are marked.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Bulk {
-    Split(Split),
-    Status(ExampleStatus),
-    Review(Review),
-    AddTag(String),
-    Delete,
 }
 
 enum Purpose {
@@ -586,7 +577,13 @@ impl DataState {
                 }
             }
             Some(Purpose::Facets) => {}
-            Some(_) => self.error = failure.map(str::to_owned),
+            Some(purpose) => {
+                self.error = failure.map(str::to_owned);
+                // The panel says why; a dialog that waits for ever would hide it.
+                if matches!(purpose, Purpose::Statistics) && failure.is_some() {
+                    self.statistics = None;
+                }
+            }
             None if is_table && !is_tokens => self.error = failure.map(str::to_owned),
             None => {}
         }
