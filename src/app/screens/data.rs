@@ -1,5 +1,6 @@
 //! Examples: import, find, read, mend, and see the exact tokens that training will use.
 
+pub mod action;
 mod bulk;
 pub mod checks;
 pub mod draft;
@@ -19,9 +20,10 @@ mod statistics;
 mod table;
 pub mod tokens;
 
+pub use action::DataAction as Action;
 pub use review::KEYS;
 pub use split_dialog::shares;
-pub use state::{DataAction as Action, DataState as State};
+pub use state::DataState as State;
 
 use crate::app::jobs::Job;
 use crate::app::kit::{

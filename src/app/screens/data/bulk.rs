@@ -2,7 +2,8 @@
 
 use egui::{Align, Layout, Popup, Sense, Ui, UiBuilder, Vec2};
 
-use super::state::{DataAction, DataState};
+use super::action::DataAction;
+use super::state::DataState;
 use super::{AnyAction, Drafts};
 use crate::app::kit::{Button, Text, TextInput, Theme, format, icon, menu_item};
 use crate::data::Split;

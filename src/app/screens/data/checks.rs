@@ -2,8 +2,8 @@
 
 use egui::{Align, Layout, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
+use super::action::DataAction;
 use super::filters::Show;
-use super::state::DataAction;
 use super::{AnyAction, AppState};
 use crate::app::kit::{Badge, Button, Text, Theme, format, icon, tooltip};
 use crate::data::checks::{Check, CheckCount, CheckReport, Fix, Remedy, Severity};

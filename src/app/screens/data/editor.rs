@@ -2,8 +2,8 @@
 
 use egui::{Align, CursorIcon, Layout, Popup, Rect, Sense, Ui, UiBuilder, Vec2, WidgetInfo};
 
+use super::action::DataAction;
 use super::draft::{Draft, TurnChange};
-use super::state::DataAction;
 use super::{AnyAction, Drafts};
 use crate::app::kit::{Button, Text, TextInput, Theme, focus, icon, menu_item, role_block, role_look, row, rule};
 use crate::data::{Message, Role};

@@ -3,7 +3,7 @@
 use egui::{Context, Ui};
 
 use super::AnyAction;
-use super::state::DataAction;
+use super::action::DataAction;
 use crate::app::kit::{Dialog, DialogEnd, Text, Theme, dialog, format};
 use crate::data::checks::{Action, Change, Fix};
 use crate::data::{Message, Split};

@@ -3,8 +3,9 @@
 use egui::{Popup, PopupCloseBehavior, Ui, Vec2};
 
 use super::AnyAction;
+use super::action::DataAction;
 use super::filters::Filter;
-use super::state::{DataAction, DataState};
+use super::state::DataState;
 use crate::app::kit::{Button, Chip, Text, Theme, icon};
 use crate::project::{ExampleStatus, Having, NamedCounts, Review};
 

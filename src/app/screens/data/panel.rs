@@ -2,8 +2,8 @@
 
 use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
+use super::action::DataAction;
 use super::draft::{Draft, TurnChange};
-use super::state::DataAction;
 use super::{AnyAction, AppState, Drafts, editor, review, table};
 use crate::app::kit::{Badge, Button, Combo, Text, Theme, format, icon, rule, token_view};
 use crate::app::state::Screen;

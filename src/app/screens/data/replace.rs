@@ -3,8 +3,8 @@
 use egui::{Context, Ui};
 
 use super::AnyAction;
+use super::action::DataAction;
 use super::fix_dialog::list;
-use super::state::DataAction;
 use crate::app::kit::{Dialog, DialogEnd, Text, TextInput, Theme, dialog, format, switch};
 use crate::project::{ReplacePreview, Replacement};
 

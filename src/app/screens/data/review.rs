@@ -2,8 +2,9 @@
 
 use egui::{Align, Key, Layout, Popup, PopupCloseBehavior, Ui};
 
+use super::action::DataAction;
 use super::draft::Draft;
-use super::state::{DataAction, DataState};
+use super::state::DataState;
 use super::{AnyAction, Drafts, editor};
 use crate::app::kit::{Badge, Button, Combo, Text, TextInput, Theme, format, icon, segmented_small};
 use crate::project::Review;

@@ -3,7 +3,7 @@
 use egui::Context;
 
 use super::AnyAction;
-use super::state::DataAction;
+use super::action::DataAction;
 use crate::app::kit::{Dialog, DialogEnd, NumberField, Text, Theme, dialog, format};
 use crate::data::import::SplitSpec;
 use crate::project::SplitCounts;

@@ -1,84 +1,28 @@
 //! What the data screen knows, and what it does when a person acts. Painting only reads it.
 
+mod opening;
+mod replies;
+
 use std::collections::HashMap;
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use super::action::DataAction;
 use super::bulk::Bulk;
 use super::checks::Checks;
-use super::draft::{Draft, TurnChange};
-use super::filters::{Filter, Filters, Show};
+use super::draft::Draft;
+use super::filters::Filters;
 use super::marks::Marks;
 use super::replace::Replace;
 use super::rows::Rows;
 use super::start::Start;
 use super::tokens::{TokenKey, Tokens};
-use crate::data::checks::{Check, Remedy};
 use crate::data::import::SplitSpec;
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message, Role, Split};
-use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
-use crate::project::{Edit, ExampleQuery, ExampleStatus, FacetCounts, ProjectState, Replacement, Review, SortBy};
+use crate::engine::{JobId, JobSpec};
+use crate::project::{Edit, ExampleQuery, ExampleStatus, FacetCounts, ProjectState, Replacement};
 use crate::recipe::{ModelRef, Recipe, Training};
-
-/// What a person did on this screen.
-#[derive(Debug, Clone, PartialEq)]
-pub enum DataAction {
-    Search(String),
-    Show(Show),
-    Filter(Filter),
-    ClearFilters,
-    Sort(SortBy),
-    /// This row beside those that are marked, or no longer.
-    Mark(u64),
-    /// All rows from the selected one to this one.
-    MarkTo(u64),
-    MarkAll,
-    Unmark,
-    /// To all that are marked.
-    Bulk(Bulk),
-    /// Says what the open example is, and goes on to the next one.
-    Review(Review),
-    /// The answer from the label set.
-    Label(String),
-    AddTag(String),
-    RemoveTag(String),
-    Notes(String),
-    /// `None` closes the dialog.
-    Replace(Option<Replacement>),
-    ReplaceAll,
-    /// Runs the checks now.
-    Check,
-    FoldChecks(bool),
-    PreviewFix(Check, Remedy),
-    ApplyFix,
-    DropFix,
-    /// Opens or closes the dialog with numbers.
-    Statistics(bool),
-    /// These rows are in view and not all there.
-    Visible(Range<u64>),
-    Select(u64),
-    /// The table has brought the wanted row into view.
-    Scrolled,
-    /// Something that waited for a pause is due.
-    Tick,
-    /// To the next (1) or previous (−1) row.
-    Step(i64),
-    /// Sets the selected example aside, or takes it back.
-    ToggleAside,
-    SetSplit(Split),
-    SetStatus(ExampleStatus),
-    Duplicate,
-    Delete,
-    AddExample,
-    Turn(TurnChange),
-    /// A text field was left.
-    Flush,
-    SelectToken(Option<usize>),
-    /// `None` closes the dialog.
-    SplitDialog(Option<SplitSpec>),
-    DealAnew(SplitSpec),
-}
 
 enum Purpose {
     /// To open it; the row it was asked from, if any.
@@ -355,93 +299,6 @@ impl DataState {
         }
     }
 
-    fn select(&mut self, row: u64, jobs: &mut dyn Start) {
-        self.flush(jobs);
-        self.selected = Some(row);
-        self.scroll_to = Some(row);
-        self.wanted = Some(Wanted::Row(row));
-        self.resolve_wanted(jobs);
-    }
-
-    fn step(&mut self, by: i64, jobs: &mut dyn Start) {
-        let Some(len) = self.rows.num_matching().filter(|len| *len > 0) else { return };
-        let row = self.selected.map_or(0, |row| row.saturating_add_signed(by)).min(len - 1);
-        self.select(row, jobs);
-    }
-
-    /// Opens the row that is waited for, once its page is there.
-    fn resolve_wanted(&mut self, jobs: &mut dyn Start) {
-        let Some(len) = self.rows.num_matching() else { return };
-        let row = match self.wanted {
-            None => return,
-            Some(_) if self.rows.is_stale() => return,
-            Some(Wanted::After(_)) if self.has_edits_under_way() => return,
-            Some(Wanted::Row(row) | Wanted::After(row)) => row.min(len.saturating_sub(1)),
-        };
-        match self.rows.get(row).map(|row| row.id) {
-            Some(id) => {
-                self.wanted = None;
-                self.selected = Some(row);
-                self.scroll_to = Some(row);
-                if self.open.as_ref().is_none_or(|draft| draft.stored.id != id) {
-                    self.load(id, jobs);
-                }
-            }
-            None if len == 0 => {
-                self.wanted = None;
-                self.selected = None;
-            }
-            None => self.rows.fetch(&(row..row + 1), &self.folder, jobs),
-        }
-    }
-
-    /// Opens an example that was made or brought back, and finds its row.
-    fn resolve_reveal(&mut self, jobs: &mut dyn Start) {
-        let Some(mut reveal) = self.reveal else { return };
-        if !reveal.is_asked {
-            reveal.is_asked = true;
-            self.reveal = Some(reveal);
-            return self.load(reveal.id, jobs);
-        }
-        let open = self.open.as_ref().filter(|draft| draft.stored.id == reveal.id);
-        let (Some(draft), false, Some(len)) = (open, self.rows.is_stale(), self.rows.num_matching()) else { return };
-        let guess = reveal.row.unwrap_or(draft.stored.number.saturating_sub(1)).min(len.saturating_sub(1));
-        match self.rows.index_of(reveal.id) {
-            Some(row) => {
-                self.selected = Some(row);
-                self.scroll_to = Some(row);
-                self.reveal = None;
-            }
-            None if self.rows.needs(&(guess..guess + 1)) => self.rows.fetch(&(guess..guess + 1), &self.folder, jobs),
-            None if self.rows.is_fetching() => {}
-            // The filter doesn't let it through, or it stands far from where it was looked for.
-            None => self.reveal = None,
-        }
-    }
-
-    /// An undone or redone change is shown.
-    pub fn show_changed(&mut self, id: i64) {
-        if self.open.as_ref().is_none_or(|draft| draft.stored.id != id) {
-            self.reveal = Some(Reveal { id, row: None, is_asked: false });
-        }
-    }
-
-    /// The open example keeps its mark when rows come or go before it.
-    fn follow_selection(&mut self) {
-        if self.wanted.is_some() || self.reveal.is_some() || self.rows.is_stale() {
-            return;
-        }
-        if let Some(row) = self.open.as_ref().and_then(|draft| self.rows.index_of(draft.stored.id)) {
-            self.selected = Some(row);
-        }
-    }
-
-    fn load(&mut self, id: i64, jobs: &mut dyn Start) {
-        // Only the newest wish counts when rows are walked quickly.
-        self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Load(_)));
-        self.start(JobSpec::LoadExample { project: self.folder.clone(), id }, Purpose::Load(id), jobs);
-    }
-
     fn reload(&mut self, jobs: &mut dyn Start) {
         let is_loading = self.jobs.values().any(|purpose| matches!(purpose, Purpose::Load(_)));
         if let (Some(draft), false) = (&self.open, is_loading) {
@@ -495,98 +352,6 @@ impl DataState {
 
     fn start(&mut self, spec: JobSpec, purpose: Purpose, jobs: &mut dyn Start) {
         self.jobs.insert(jobs.start(spec), purpose);
-    }
-
-    /// Every event of the engine comes by; ours are known by their job.
-    pub fn on_event(&mut self, job: JobId, event: &EventKind) {
-        match event {
-            EventKind::Reply(reply) => self.on_reply(job, reply),
-            EventKind::Finished(outcome) => self.on_finished(job, outcome),
-            _ => {}
-        }
-    }
-
-    fn on_reply(&mut self, job: JobId, reply: &Reply) {
-        match reply {
-            Reply::Rows(page) => drop(self.rows.on_rows(job, page)),
-            Reply::Facets { counts, .. } if matches!(self.jobs.get(&job), Some(Purpose::Facets)) => {
-                self.facets = counts.clone();
-            }
-            Reply::Ids(ids) if matches!(self.jobs.get(&job), Some(Purpose::Marks)) => self.marks.take(ids),
-            Reply::ReplacePreview(preview) if matches!(self.jobs.get(&job), Some(Purpose::Replace)) => {
-                if let Some(replace) = &mut self.replace {
-                    replace.preview = Some(preview.clone());
-                }
-            }
-            Reply::Tokens(view) => drop(self.tokens.on_tokens(job, view)),
-            Reply::Example(example) => {
-                if let Some(Purpose::Load(_)) = self.jobs.remove(&job) {
-                    let under_way = self.has_edits_under_way();
-                    match &mut self.open {
-                        Some(draft) if draft.stored.id == example.id => draft.refresh(example.clone(), under_way),
-                        _ => {
-                            self.tokens.forget();
-                            self.open = Some(Draft::new(example.clone()));
-                        }
-                    }
-                    self.error = None;
-                }
-            }
-            Reply::Checked(report) if self.checks.is_mine(job) => self.checks.on_report(report),
-            Reply::Project(project) if self.checks.is_mine(job) => self.checks.on_saved(project),
-            Reply::Statistics(statistics) if matches!(self.jobs.get(&job), Some(Purpose::Statistics)) => {
-                if let Some(place) = &mut self.statistics {
-                    *place = Some(statistics.clone());
-                }
-            }
-            Reply::Fix(fix) if matches!(self.jobs.get(&job), Some(Purpose::Fix)) => self.checks.fix = Some(fix.clone()),
-            Reply::Project(project) => {
-                if let (Some(Purpose::Make(row)), Some(id)) = (self.jobs.get(&job), project.last_changed) {
-                    self.reveal = Some(Reveal { id, row: *row, is_asked: false });
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn on_finished(&mut self, job: JobId, outcome: &Outcome) {
-        let failure = match outcome {
-            Outcome::Failed(failure) => Some(failure.message.as_str()),
-            Outcome::Completed | Outcome::Stopped => None,
-        };
-        if self.checks.is_mine(job) {
-            self.checks.on_end(failure);
-        }
-        let is_table = self.rows.on_end(job);
-        let is_tokens = self.tokens.on_end(job, failure);
-        match self.jobs.remove(&job) {
-            // The example is gone: deleted, or undone.
-            Some(Purpose::Load(id)) if self.open.as_ref().is_some_and(|draft| draft.stored.id == id) => {
-                self.open = None;
-                self.wanted = self.selected.map(Wanted::Row);
-            }
-            Some(Purpose::Edit) => {
-                self.error = failure.map(str::to_owned);
-                if let (Some(draft), Some(_)) = (&mut self.open, failure) {
-                    draft.keep_unsaved();
-                }
-            }
-            Some(Purpose::Replace) => {
-                if let Some(replace) = &mut self.replace {
-                    replace.error = failure.map(str::to_owned);
-                }
-            }
-            Some(Purpose::Facets) => {}
-            Some(purpose) => {
-                self.error = failure.map(str::to_owned);
-                // The panel says why; a dialog that waits for ever would hide it.
-                if matches!(purpose, Purpose::Statistics) && failure.is_some() {
-                    self.statistics = None;
-                }
-            }
-            None if is_table && !is_tokens => self.error = failure.map(str::to_owned),
-            None => {}
-        }
     }
 
     /// The folder that the open rows come from.

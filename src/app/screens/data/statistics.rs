@@ -4,8 +4,8 @@ use egui::{Context, Rect, Sense, Ui, Vec2};
 use egui_plot::{Bar, BarChart, VLine};
 
 use super::AnyAction;
+use super::action::DataAction;
 use super::fix_dialog::list;
-use super::state::DataAction;
 use crate::app::kit::plot::{Chart, even_ticks};
 use crate::app::kit::{Badge, Dialog, DialogEnd, Text, Theme, dialog, fact, format};
 use crate::data::statistics::{FieldBalance, Histogram, Statistics};

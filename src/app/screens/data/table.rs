@@ -2,8 +2,8 @@
 
 use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
 
+use super::action::DataAction;
 use super::filters::Show;
-use super::state::DataAction;
 use super::{AnyAction, AppState, Drafts, bulk, checks, editor, funnel, review};
 use crate::app::kit::table::{Choice, Column, Row, Table};
 use crate::app::kit::{Button, Chip, Text, TextInput, Theme, format, icon, layout, row};

@@ -1,0 +1,70 @@
+//! What a person can do on the data screen.
+
+use std::ops::Range;
+
+use super::bulk::Bulk;
+use super::draft::TurnChange;
+use super::filters::{Filter, Show};
+use crate::data::Split;
+use crate::data::checks::{Check, Remedy};
+use crate::data::import::SplitSpec;
+use crate::project::{ExampleStatus, Replacement, Review, SortBy};
+
+/// What a person did on this screen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DataAction {
+    Search(String),
+    Show(Show),
+    Filter(Filter),
+    ClearFilters,
+    Sort(SortBy),
+    /// This row beside those that are marked, or no longer.
+    Mark(u64),
+    /// All rows from the selected one to this one.
+    MarkTo(u64),
+    MarkAll,
+    Unmark,
+    /// To all that are marked.
+    Bulk(Bulk),
+    /// Says what the open example is, and goes on to the next one.
+    Review(Review),
+    /// The answer from the label set.
+    Label(String),
+    AddTag(String),
+    RemoveTag(String),
+    Notes(String),
+    /// `None` closes the dialog.
+    Replace(Option<Replacement>),
+    ReplaceAll,
+    /// Runs the checks now.
+    Check,
+    FoldChecks(bool),
+    PreviewFix(Check, Remedy),
+    ApplyFix,
+    DropFix,
+    /// Opens or closes the dialog with numbers.
+    Statistics(bool),
+    /// These rows are in view and not all there.
+    Visible(Range<u64>),
+    Select(u64),
+    /// The table has brought the wanted row into view.
+    Scrolled,
+    /// Something that waited for a pause is due.
+    Tick,
+    /// To the next (1) or previous (−1) row.
+    Step(i64),
+    /// Sets the selected example aside, or takes it back.
+    ToggleAside,
+    SetSplit(Split),
+    SetStatus(ExampleStatus),
+    Duplicate,
+    Delete,
+    AddExample,
+    Turn(TurnChange),
+    /// A text field was left.
+    Flush,
+    SelectToken(Option<usize>),
+    /// `None` closes the dialog.
+    SplitDialog(Option<SplitSpec>),
+    DealAnew(SplitSpec),
+}

@@ -1,0 +1,99 @@
+//! What the engine answers, put where the painting finds it.
+
+use super::{DataState, Purpose, Reveal, Wanted};
+use crate::app::screens::data::draft::Draft;
+use crate::engine::{EventKind, JobId, Outcome, Reply};
+
+impl DataState {
+    /// Every event of the engine comes by; ours are known by their job.
+    pub fn on_event(&mut self, job: JobId, event: &EventKind) {
+        match event {
+            EventKind::Reply(reply) => self.on_reply(job, reply),
+            EventKind::Finished(outcome) => self.on_finished(job, outcome),
+            _ => {}
+        }
+    }
+
+    fn on_reply(&mut self, job: JobId, reply: &Reply) {
+        match reply {
+            Reply::Rows(page) => drop(self.rows.on_rows(job, page)),
+            Reply::Facets { counts, .. } if matches!(self.jobs.get(&job), Some(Purpose::Facets)) => {
+                self.facets = counts.clone();
+            }
+            Reply::Ids(ids) if matches!(self.jobs.get(&job), Some(Purpose::Marks)) => self.marks.take(ids),
+            Reply::ReplacePreview(preview) if matches!(self.jobs.get(&job), Some(Purpose::Replace)) => {
+                if let Some(replace) = &mut self.replace {
+                    replace.preview = Some(preview.clone());
+                }
+            }
+            Reply::Tokens(view) => drop(self.tokens.on_tokens(job, view)),
+            Reply::Example(example) => {
+                if let Some(Purpose::Load(_)) = self.jobs.remove(&job) {
+                    let under_way = self.has_edits_under_way();
+                    match &mut self.open {
+                        Some(draft) if draft.stored.id == example.id => draft.refresh(example.clone(), under_way),
+                        _ => {
+                            self.tokens.forget();
+                            self.open = Some(Draft::new(example.clone()));
+                        }
+                    }
+                    self.error = None;
+                }
+            }
+            Reply::Checked(report) if self.checks.is_mine(job) => self.checks.on_report(report),
+            Reply::Project(project) if self.checks.is_mine(job) => self.checks.on_saved(project),
+            Reply::Statistics(statistics) if matches!(self.jobs.get(&job), Some(Purpose::Statistics)) => {
+                if let Some(place) = &mut self.statistics {
+                    *place = Some(statistics.clone());
+                }
+            }
+            Reply::Fix(fix) if matches!(self.jobs.get(&job), Some(Purpose::Fix)) => self.checks.fix = Some(fix.clone()),
+            Reply::Project(project) => {
+                if let (Some(Purpose::Make(row)), Some(id)) = (self.jobs.get(&job), project.last_changed) {
+                    self.reveal = Some(Reveal { id, row: *row, is_asked: false });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_finished(&mut self, job: JobId, outcome: &Outcome) {
+        let failure = match outcome {
+            Outcome::Failed(failure) => Some(failure.message.as_str()),
+            Outcome::Completed | Outcome::Stopped => None,
+        };
+        if self.checks.is_mine(job) {
+            self.checks.on_end(failure);
+        }
+        let is_table = self.rows.on_end(job);
+        let is_tokens = self.tokens.on_end(job, failure);
+        match self.jobs.remove(&job) {
+            // The example is gone: deleted, or undone.
+            Some(Purpose::Load(id)) if self.open.as_ref().is_some_and(|draft| draft.stored.id == id) => {
+                self.open = None;
+                self.wanted = self.selected.map(Wanted::Row);
+            }
+            Some(Purpose::Edit) => {
+                self.error = failure.map(str::to_owned);
+                if let (Some(draft), Some(_)) = (&mut self.open, failure) {
+                    draft.keep_unsaved();
+                }
+            }
+            Some(Purpose::Replace) => {
+                if let Some(replace) = &mut self.replace {
+                    replace.error = failure.map(str::to_owned);
+                }
+            }
+            Some(Purpose::Facets) => {}
+            Some(purpose) => {
+                self.error = failure.map(str::to_owned);
+                // The panel says why; a dialog that waits for ever would hide it.
+                if matches!(purpose, Purpose::Statistics) && failure.is_some() {
+                    self.statistics = None;
+                }
+            }
+            None if is_table && !is_tokens => self.error = failure.map(str::to_owned),
+            None => {}
+        }
+    }
+}
