@@ -24,6 +24,8 @@ pub struct Kept<E> {
     log_sums: Vec<f32>,
     /// The attention's result, `[num_tokens, q]`.
     attention: Operand<E>,
+    /// Its rows whose results count, if not all of them do.
+    chosen: Operand<E>,
     /// The residual stream between attention and the inner layers, `[num_tokens, hidden]`.
     middle: Operand<E>,
     /// `[num_tokens, 2 · inner]`
@@ -70,11 +72,16 @@ pub struct BlockPass<'a> {
 
 impl BlockPass<'_> {
     /// `x += attention(norm(x)); x += inner(norm(x))`
+    ///
+    /// With `rows`, in ascending order, only their results are made, and `x` has no others from then on: of the last
+    /// block nothing else is wanted, and only attention needs the other rows.
+    #[expect(clippy::too_many_arguments, reason = "a block's state, whose parts have different owners")]
     pub fn forward<E: Element>(
         &self,
         layer: usize,
         adapter: Option<&PackedAdapter<E>>,
-        x: &mut [f32],
+        rows: Option<&[u32]>,
+        x: &mut Vec<f32>,
         kept: &mut Kept<E>,
         work: &mut Work<E>,
     ) -> Result<()> {
@@ -97,8 +104,14 @@ impl BlockPass<'_> {
         kept.log_sums.resize(n * shape.num_heads, 0.0);
         attend(isa, shape, self.segments, inputs(qkv, q_width, kv_width), attention, &mut kept.log_sums);
         kept.attention.set(isa, attention, n, q_width);
-        linear(Group::Output, kept.attention.view(), &mut kept.xa[1], x, true, scratch)?;
-        kept.middle.set(isa, x, n, spec.hidden_size);
+        if let Some(rows) = rows {
+            gather(attention, q_width, rows);
+            gather(x, spec.hidden_size, rows);
+            kept.chosen.set(isa, attention, rows.len(), q_width);
+        }
+        let attended = if rows.is_some() { &kept.chosen } else { &kept.attention };
+        linear(Group::Output, attended.view(), &mut kept.xa[1], x, true, scratch)?;
+        kept.middle.set(isa, x, x.len() / spec.hidden_size, spec.hidden_size);
 
         self.normalize(x, post_attention_norm, normed);
         let Kept { gate_up, xa, .. } = kept;
@@ -107,16 +120,17 @@ impl BlockPass<'_> {
         linear(Group::Down, work.inner.view(), &mut kept.xa[3], x, true, scratch)
     }
 
-    /// `dx` is the gradient at the block's result and becomes that at its input.
-    #[expect(clippy::too_many_arguments, reason = "a block's state, whose parts have different owners")]
+    /// `dx` is the gradient at the block's result and becomes that at its input; `rows` as in the forward pass.
+    #[expect(clippy::too_many_arguments, reason = "as above")]
     pub fn backward<E: Element>(
         &self,
         layer: usize,
         adapter: Option<&PackedAdapter<E>>,
+        rows: Option<&[u32]>,
         input: &Operand<E>,
         kept: &Kept<E>,
         work: &mut Work<E>,
-        dx: &mut [f32],
+        dx: &mut Vec<f32>,
         gradients: &mut [Vec<f32>],
     ) -> Result<()> {
         let (spec, isa, n) = (self.decoder.spec(), self.isa, self.segments.num_tokens());
@@ -131,21 +145,27 @@ impl BlockPass<'_> {
             self.adapter_back(layer, group, adapter, x, gradients, scratch);
         };
 
-        dy.set(isa, dx, n, spec.hidden_size);
-        wide.resize(n * inner, 0.0);
+        let num_results = dx.len() / spec.hidden_size;
+        dy.set(isa, dx, num_results, spec.hidden_size);
+        wide.resize(num_results * inner, 0.0);
         linear_back(Group::Down, dy, &kept.xa[3], wide, gradients, scratch)?;
         self.inner_back(&kept.gate_up, inner, wide, &mut work.inner, d_gate_up);
         adapter_back(Group::Down, work.inner.view(), gradients, scratch);
         self.normalize_kept(&kept.middle, post_attention_norm, normed);
-        d_hidden.resize(n * spec.hidden_size, 0.0);
+        d_hidden.resize(dx.len(), 0.0);
         linear_back(Group::GateUp, d_gate_up, &kept.xa[2], d_hidden, gradients, scratch)?;
         adapter_back(Group::GateUp, normed.view(), gradients, scratch);
         self.normalize_back(&kept.middle, post_attention_norm, d_hidden, dx);
 
-        dy.set(isa, dx, n, spec.hidden_size);
-        d_attention.resize(n * q_width, 0.0);
+        dy.set(isa, dx, num_results, spec.hidden_size);
+        d_attention.resize(num_results * q_width, 0.0);
         linear_back(Group::Output, dy, &kept.xa[1], d_attention, gradients, scratch)?;
-        adapter_back(Group::Output, kept.attention.view(), gradients, scratch);
+        let attended = if rows.is_some() { &kept.chosen } else { &kept.attention };
+        adapter_back(Group::Output, attended.view(), gradients, scratch);
+        if let Some(rows) = rows {
+            scatter(d_attention, q_width, rows, n);
+            scatter(dx, spec.hidden_size, rows, n);
+        }
         kept.qkv.widen_into(isa, qkv);
         kept.attention.widen_into(isa, attention);
         d_qkv.resize(qkv.len(), 0.0);
@@ -156,6 +176,7 @@ impl BlockPass<'_> {
         self.table.rotate(isa, d_qkv, qkv_width, q_width + kv_width, -1.0);
         dy.set(isa, d_qkv, n, qkv_width);
         self.normalize_kept(input, input_norm, normed);
+        d_hidden.resize(dx.len(), 0.0);
         linear_back(Group::Qkv, dy, &kept.xa[0], d_hidden, gradients, scratch)?;
         adapter_back(Group::Qkv, normed.view(), gradients, scratch);
         self.normalize_back(input, input_norm, d_hidden, dx);
@@ -238,7 +259,7 @@ impl BlockPass<'_> {
         gradients: &mut [Vec<f32>],
         scratch: &mut Scratch<E>,
     ) -> Result<()> {
-        let (isa, spec, n) = (self.isa, self.decoder.spec(), self.segments.num_tokens());
+        let (isa, spec, n) = (self.isa, self.decoder.spec(), dy.view().num_rows());
         let (columns, _) = group.columns(spec);
         let packed = adapter.map(|adapter| (adapter, adapter.group(layer, group)));
         let dy_of = |module: Module, column: usize| dy.columns(column, module.shape(spec).0);
@@ -303,7 +324,7 @@ impl BlockPass<'_> {
     /// The same from values that were kept.
     fn normalize_kept<E: Element>(&self, x: &Operand<E>, weight: &[f32], out: &mut Operand<E>) {
         let (isa, eps, hidden) = (self.isa, self.decoder.eps(), weight.len());
-        out.resize(self.segments.num_tokens(), hidden);
+        out.resize(x.view().num_rows(), hidden);
         let stride = out.stride();
         out.data_mut().par_chunks_mut(stride).zip(x.data().par_chunks(stride)).with_min_len(MIN_ROWS).for_each_init(
             || (vec![0.0; hidden], vec![0.0; hidden]),
@@ -331,7 +352,7 @@ impl BlockPass<'_> {
     /// `silu(gate) · up`
     fn inner<E: Element>(&self, gate_up: &Operand<E>, inner: usize, out: &mut Operand<E>) {
         let isa = self.isa;
-        out.resize(self.segments.num_tokens(), inner);
+        out.resize(gate_up.view().num_rows(), inner);
         let stride = out.stride();
         let rows = out.data_mut().par_chunks_mut(stride).zip(gate_up.data().par_chunks(gate_up.stride()));
         rows.with_min_len(MIN_ROWS).for_each_init(
@@ -355,8 +376,9 @@ impl BlockPass<'_> {
         d_gate_up: &mut Operand<E>,
     ) {
         let isa = self.isa;
-        out.resize(self.segments.num_tokens(), inner);
-        d_gate_up.resize(self.segments.num_tokens(), 2 * inner);
+        let n = gate_up.view().num_rows();
+        out.resize(n, inner);
+        d_gate_up.resize(n, 2 * inner);
         let (out_stride, stride) = (out.stride(), d_gate_up.stride());
         let outputs = out.data_mut().par_chunks_mut(out_stride).zip(d_gate_up.data_mut().par_chunks_mut(stride));
         let inputs = gate_up.data().par_chunks(stride).zip(grad.par_chunks(inner));
@@ -386,5 +408,37 @@ fn add_transposed(from: &[f32], rows: usize, cols: usize, to: &mut [f32]) {
         for (row, to) in to.iter_mut().enumerate() {
             *to += from[row * cols + col];
         }
+    }
+}
+
+/// Keeps these rows, which ascend, and no others.
+fn gather(values: &mut Vec<f32>, width: usize, rows: &[u32]) {
+    for (to, from) in rows.iter().enumerate() {
+        let from = *from as usize * width;
+        values.copy_within(from..from + width, to * width);
+    }
+    values.truncate(rows.len() * width);
+}
+
+/// Puts rows back to where [`gather`] took them from, among zeros.
+fn scatter(values: &mut Vec<f32>, width: usize, rows: &[u32], num_rows: usize) {
+    values.resize(num_rows * width, 0.0);
+    for (from, to) in rows.iter().map(|row| *row as usize).enumerate().rev().filter(|(from, to)| from != to) {
+        values.copy_within(from * width..(from + 1) * width, to * width);
+        values[from * width..][..width].fill(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gathered_rows_are_scattered_to_their_places() {
+        let mut values: Vec<f32> = (0..10).map(|i| i as f32).collect();
+        gather(&mut values, 2, &[0, 3, 4]);
+        assert_eq!(values, [0.0, 1.0, 6.0, 7.0, 8.0, 9.0]);
+        scatter(&mut values, 2, &[0, 3, 4], 5);
+        assert_eq!(values, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 6.0, 7.0, 8.0, 9.0]);
     }
 }

@@ -195,8 +195,9 @@ impl<E: Element> State<E> {
         }
     }
 
-    /// Through all blocks; `self.x` holds the last one's result. `keep_all` is for a backward pass.
-    fn forward(&mut self, pass: &BlockPass<'_>, ids: &[u32], keep_all: bool) -> Result<()> {
+    /// Through all blocks; `self.x` holds the last one's result, of all rows or of `last_rows`. `keep_all` is for a
+    /// backward pass.
+    fn forward(&mut self, pass: &BlockPass<'_>, ids: &[u32], last_rows: Option<&[u32]>, keep_all: bool) -> Result<()> {
         let spec = pass.decoder.spec();
         pass.decoder.embed_into(ids, &mut self.x)?;
         let num_kept = if keep_all && !self.gradient_checkpointing { spec.num_layers } else { 1 };
@@ -210,9 +211,43 @@ impl<E: Element> State<E> {
                 self.inputs[layer].set(pass.isa, &self.x, ids.len(), spec.hidden_size);
             }
             let kept = &mut self.kept[layer.min(num_kept - 1)];
-            pass.forward(layer, self.adapter.as_ref(), &mut self.x, kept, &mut self.work)?;
+            let rows = last_rows.filter(|_| layer + 1 == spec.num_layers);
+            pass.forward(layer, self.adapter.as_ref(), rows, &mut self.x, kept, &mut self.work)?;
         }
         Ok(())
+    }
+}
+
+/// Of a batch, what the last block has to make: the supervised rows, each once and in order, and where each of
+/// [`Supervised::rows`] stands among them.
+struct LastRows {
+    rows: Vec<u32>,
+    places: Vec<u32>,
+}
+
+impl LastRows {
+    /// `None` if there is nothing to leave out.
+    fn of(batch: Supervised<'_>) -> Option<Self> {
+        let mut rows = batch.rows.to_vec();
+        rows.sort_unstable();
+        rows.dedup();
+        if rows.is_empty() || rows.len() == batch.ids.len() {
+            return None;
+        }
+        let places = batch.rows.iter().map(|row| rows.partition_point(|known| known < row) as u32).collect();
+        Some(Self { rows, places })
+    }
+
+    fn rows(of: &Option<Self>) -> Option<&[u32]> {
+        of.as_ref().map(|last| last.rows.as_slice())
+    }
+
+    /// As the head takes it: the rows are those that the last block made.
+    fn batch<'a>(of: &'a Option<Self>, batch: Supervised<'a>) -> Supervised<'a> {
+        match of {
+            Some(last) => Supervised { rows: &last.places, ..batch },
+            None => batch,
+        }
     }
 }
 
@@ -245,8 +280,9 @@ impl<E: Element> Pass for State<E> {
         check(decoder, batch)?;
         let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
         let pass = BlockPass { decoder, isa: self.isa, segments: batch.segments, table: &table };
-        self.forward(&pass, batch.ids, false)?;
-        self.head.loss(&pass, &self.x, batch, None)
+        let last = LastRows::of(batch);
+        self.forward(&pass, batch.ids, LastRows::rows(&last), false)?;
+        self.head.loss(&pass, &self.x, LastRows::batch(&last, batch), None)
     }
 
     fn add_gradients(
@@ -260,25 +296,31 @@ impl<E: Element> Pass for State<E> {
         let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
         let pass = BlockPass { decoder, isa: self.isa, segments: batch.segments, table: &table };
         let started = Instant::now();
-        self.forward(&pass, batch.ids, true)?;
+        let last = LastRows::of(batch);
+        let last_rows = LastRows::rows(&last);
+        self.forward(&pass, batch.ids, last_rows, true)?;
         let forward_secs = started.elapsed().as_secs_f64();
         self.phases.forward += forward_secs;
         self.dx.clear();
         self.dx.resize(self.x.len(), 0.0);
-        let loss = self.head.loss(&pass, &self.x, batch, Some((weight as f32, &mut self.dx)))?;
+        let loss =
+            self.head.loss(&pass, &self.x, LastRows::batch(&last, batch), Some((weight as f32, &mut self.dx)))?;
         let before_backward = started.elapsed().as_secs_f64();
         self.phases.head += before_backward - forward_secs;
-        for layer in (0..decoder.spec().num_layers).rev() {
+        let num_layers = decoder.spec().num_layers;
+        for layer in (0..num_layers).rev() {
+            let rows = last_rows.filter(|_| layer + 1 == num_layers);
             let kept = if self.gradient_checkpointing {
                 let kept = &mut self.kept[0];
                 self.inputs[layer].widen_into(pass.isa, &mut self.x);
-                pass.forward(layer, self.adapter.as_ref(), &mut self.x, kept, &mut self.work)?;
+                pass.forward(layer, self.adapter.as_ref(), rows, &mut self.x, kept, &mut self.work)?;
                 kept
             } else {
                 &mut self.kept[layer]
             };
             let adapter = self.adapter.as_ref();
-            pass.backward(layer, adapter, &self.inputs[layer], kept, &mut self.work, &mut self.dx, gradients)?;
+            let (input, work) = (&self.inputs[layer], &mut self.work);
+            pass.backward(layer, adapter, rows, input, kept, work, &mut self.dx, gradients)?;
         }
         self.phases.backward += started.elapsed().as_secs_f64() - before_backward;
         Ok(loss)
