@@ -1,4 +1,4 @@
-//! The data workbench at full size: import, search, sort, filter, page.
+//! The data workbench at full size: import, search, sort, filter, page, checks.
 //!
 //! `cargo bench --bench workbench` takes 50,000 examples; `TUNEWRIGHT_BENCH_EXAMPLES=1000000` as many as it says.
 
@@ -15,6 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 use tunewright::data::import::ImportRequest;
 use tunewright::data::{Role, Split};
+use tunewright::engine::checks::check;
 use tunewright::project::{ExampleQuery, Having, Project, Review, Sort, SortBy};
 use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
 
@@ -92,6 +93,17 @@ fn time_to_answer(project: &mut Project, query: &ExampleQuery) -> Duration {
     started.elapsed()
 }
 
+/// From a search to its first rows.
+fn time_to_first_found(project: &mut Project, query: &ExampleQuery) -> Duration {
+    project.query(&ExampleQuery { edited_only: true, ..page(ExampleQuery::default()) }).expect("a page");
+    let started = Instant::now();
+    let query = page(query.clone());
+    let first = project.first_rows(&query).expect("a page");
+    let first = first.unwrap_or_else(|| project.query(&query).expect("a page"));
+    black_box(first.rows.len());
+    started.elapsed()
+}
+
 fn page(query: ExampleQuery) -> ExampleQuery {
     ExampleQuery { limit: 100, ..query }
 }
@@ -156,8 +168,26 @@ fn bench(criterion: &mut Criterion) {
     group.bench_function("counts of all filters", |bench| {
         bench.iter(|| project.facets(&ExampleQuery::default()).expect("counts").num_matching);
     });
+    group.bench_function("first rows of a search, a word of every row", |bench| {
+        let query = search("message");
+        bench.iter_custom(|num_times| (0..num_times).map(|_| time_to_first_found(&mut project, &query)).sum());
+    });
     group.finish();
 }
 
-criterion_group!(benches, bench);
+/// All checks that need no model, near-duplicates among them, of as many examples as people have, or fewer.
+fn bench_checks(criterion: &mut Criterion) {
+    let num = num_examples().min(100_000);
+    let folder = TempDir::new().expect("a folder can be made");
+    let file = write_examples(folder.path(), num);
+    let mut project = import(&file, &folder.path().join("project"));
+    let mut group = criterion.benchmark_group(format!("checks of {num} examples"));
+    group.sample_size(10).throughput(Throughput::Elements(num));
+    group.bench_function("all", |bench| {
+        bench.iter(|| black_box(check(&mut project, None, &Unwatched).expect("the checks run").findings.len()));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, bench, bench_checks);
 criterion_main!(benches);

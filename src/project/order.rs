@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::error::ProjectError;
 use super::fields::{EDITED, SET_ASIDE, split_of};
 use super::query::{ExampleQuery, SortBy};
+use super::search;
 use super::select::{self, Filter};
 use super::state::{ExampleStatus, SplitCounts};
 use crate::data::Split;
@@ -211,6 +212,20 @@ impl Order {
         Ok((at.iter().map(|at| self.slots[*at as usize].id).collect(), len))
     }
 
+    /// The ids of a search's first page, without the whole answer; `None` for other questions, if the page would not be
+    /// full, and where the whole answer is known.
+    pub fn first_page(&self, db: &Connection, query: &ExampleQuery) -> Result<Option<Vec<i64>>, ProjectError> {
+        let filter = Filter::of(query);
+        let is_known = self.chosen.as_ref().is_some_and(|(known, _)| *known == filter);
+        let is_plain =
+            query.sort == Default::default() && query.offset == 0 && !search::words(&query.search).is_empty();
+        if is_known || !is_plain {
+            return Ok(None);
+        }
+        let ids = select::choose_some(self, db, query, query.limit as usize)?;
+        Ok((ids.len() as u64 == query.limit).then_some(ids))
+    }
+
     /// The ids of all rows that match, in order.
     pub fn ids(&mut self, db: &Connection, query: &ExampleQuery) -> Result<Vec<i64>, ProjectError> {
         let chosen = self.choose(db, Filter::of(query))?.to_vec();
@@ -234,8 +249,39 @@ fn window<'a, T>(rows: &'a [T], query: &ExampleQuery) -> &'a [T] {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::data::import::ImportRequest;
+    use crate::project::Project;
+    use crate::task::Unwatched;
+
+    #[test]
+    fn a_search_has_a_first_page_before_its_whole_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.jsonl");
+        let row = |i| format!("{{\"prompt\":\"question {}\",\"completion\":\"answer {}\"}}\n", i % 2, i);
+        let rows: String = (0..12).map(row).collect();
+        crate::fs::write_atomic(&path, rows.as_bytes()).unwrap();
+        let mut project = Project::create(&folder.path().join("project")).unwrap();
+        project.import(&ImportRequest::new(path), &Unwatched).unwrap();
+        let page = |search: &str, limit| ExampleQuery { search: search.to_owned(), limit, ..ExampleQuery::default() };
+
+        project.order.refresh(&mut project.db).unwrap();
+        let first = project.order.first_page(&project.db, &page("question 1", 3)).unwrap();
+        let (whole, num_matching) = project.order.page(&project.db, &page("question 1", 3)).unwrap();
+        assert_eq!((first, num_matching), (Some(whole), 7), "the whole answer has 10, too");
+        let split = Some(project.order.slots[2].split);
+        let filtered = ExampleQuery { split, ..page("question", 1) };
+        let first = project.order.first_page(&project.db, &filtered).unwrap();
+        assert_eq!(first, Some(project.order.page(&project.db, &filtered).unwrap().0));
+
+        // Too few for a page; only the beginning of a word; known already; nothing searched.
+        for query in [page("question 1", 7), page("quest", 1), filtered, page("", 1)] {
+            assert_eq!(project.order.first_page(&project.db, &query).unwrap(), None, "{query:?}");
+        }
+    }
+
     #[test]
     fn a_row_takes_at_most_forty_bytes() {
-        assert!(size_of::<super::Slot>() <= 40);
+        assert!(size_of::<Slot>() <= 40);
     }
 }

@@ -74,9 +74,11 @@ pub struct Sort {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowPage {
     pub query: ExampleQuery,
-    /// Rows that match, in all.
+    /// Rows that match, in all, or that were found so far.
     pub num_matching: u64,
     pub rows: Vec<ExampleRow>,
+    /// More rows may match; another answer follows.
+    pub is_partial: bool,
 }
 
 /// For each chip of a filter, how many rows there are with it and all other filters of the query.

@@ -18,6 +18,19 @@ fn is_part_of_word(c: char) -> bool {
     c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c)
 }
 
+/// Some examples in which all words occur as they are, the first `limit` of the index: nothing has to be gathered for
+/// them, as the prefixes of [`find`] have to be.
+pub fn find_some(db: &Connection, search: &str, limit: usize) -> Result<IdSet, ProjectError> {
+    let expression = words(search).iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" ");
+    match indexed(db, &expression, limit) {
+        // As in `find`, which will have to go through the texts.
+        Err(rusqlite::Error::SqliteFailure(_, Some(message))) if message.contains("phrase queries") => {
+            Ok(IdSet::default())
+        }
+        found => Ok(found?),
+    }
+}
+
 /// The examples in which all words occur; `None` if there are no words.
 pub fn find(db: &Connection, search: &str) -> Result<Option<IdSet>, ProjectError> {
     let words = words(search);
@@ -26,7 +39,7 @@ pub fn find(db: &Connection, search: &str) -> Result<Option<IdSet>, ProjectError
     }
     // Quoted, so that nothing a person types is an operator.
     let expression = words.iter().map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" ");
-    match indexed(db, &expression) {
+    match indexed(db, &expression, usize::MAX) {
         // A script that the index's tokenizer is too old for: it would take one of the words for several.
         Err(rusqlite::Error::SqliteFailure(_, Some(message))) if message.contains("phrase queries") => {
             Ok(Some(scanned(db, &words)?))
@@ -35,11 +48,12 @@ pub fn find(db: &Connection, search: &str) -> Result<Option<IdSet>, ProjectError
     }
 }
 
-fn indexed(db: &Connection, expression: &str) -> rusqlite::Result<IdSet> {
+fn indexed(db: &Connection, expression: &str, limit: usize) -> rusqlite::Result<IdSet> {
     let mut select = db.prepare_cached("SELECT rowid FROM search WHERE search MATCH ?")?;
     let mut rows = select.query([expression])?;
     let mut ids = IdSet::default();
-    while let Some(row) = rows.next()? {
+    for _ in 0..limit {
+        let Some(row) = rows.next()? else { break };
         ids.insert(row.get(0)?);
     }
     Ok(ids)

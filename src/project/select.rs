@@ -56,6 +56,16 @@ struct Tests<'a> {
 
 impl<'a> Tests<'a> {
     fn new(order: &Order, db: &Connection, query: &'a ExampleQuery) -> Result<Self, ProjectError> {
+        Self::of_found(order, db, query, search::find(db, &query.search)?)
+    }
+
+    /// With the search's result, whatever the query's words.
+    fn of_found(
+        order: &Order,
+        db: &Connection,
+        query: &'a ExampleQuery,
+        found: Option<IdSet>,
+    ) -> Result<Self, ProjectError> {
         let has_tag = |tags: &[String]| match &query.tag {
             None => true,
             Some(Having::Something) => !tags.is_empty(),
@@ -77,7 +87,7 @@ impl<'a> Tests<'a> {
             None => None,
         };
         let tags = std::iter::once(has_tag(&[])).chain(lists).collect();
-        Ok(Self { query, found: search::find(db, &query.search)?, with_finding, tags, label, source })
+        Ok(Self { query, found, with_finding, tags, label, source })
     }
 
     /// The filters that don't let a row through, as bits.
@@ -160,6 +170,22 @@ pub fn choose(order: &Order, db: &Connection, filter: &Filter) -> Result<Vec<u32
     let mut indexes: Vec<u32> = passing.map(|(at, _)| at as u32).collect();
     sort(order, db, filter.0.sort, &mut indexes)?;
     Ok(indexes)
+}
+
+/// Some of the rows that match, in the data's order, without finding all: at most `limit`.
+pub fn choose_some(
+    order: &Order,
+    db: &Connection,
+    query: &ExampleQuery,
+    limit: usize,
+) -> Result<Vec<i64>, ProjectError> {
+    // Other filters may hold most of them back.
+    const NUM_FOUND_PER_ROW: usize = 20;
+    let found = search::find_some(db, &query.search, limit * NUM_FOUND_PER_ROW)?;
+    let tests = Tests::of_found(order, db, query, Some(found))?;
+    let is_found = |slot: &&Slot| tests.found.as_ref().is_some_and(|ids| ids.contains(slot.id));
+    let passing = order.slots.iter().filter(is_found).filter(|slot| tests.failed(slot) == 0);
+    Ok(passing.map(|slot| slot.id).take(limit).collect())
 }
 
 /// Equal rows stay in the data's order, either way.

@@ -150,7 +150,7 @@ fn page(query: &ExampleQuery) -> RowPage {
         num_turns: 3,
     };
     let rows: Vec<_> = ids.map(row).collect();
-    RowPage { query: query.clone(), num_matching: rows.len() as u64, rows }
+    RowPage { query: query.clone(), num_matching: rows.len() as u64, rows, is_partial: false }
 }
 
 fn example(id: i64) -> StoredExample {

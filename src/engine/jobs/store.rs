@@ -29,7 +29,11 @@ impl Work for Store {
                 project
             }
             JobSpec::Query { project, query } => {
-                context.reply(Reply::Rows(self.open(&project)?.query(&query)?));
+                let project = self.open(&project)?;
+                if let Some(page) = project.first_rows(&query)? {
+                    context.reply(Reply::Rows(page));
+                }
+                context.reply(Reply::Rows(project.query(&query)?));
                 return Ok(());
             }
             JobSpec::CountFacets { project, query } => {

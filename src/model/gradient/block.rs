@@ -75,7 +75,6 @@ impl BlockPass<'_> {
     ///
     /// With `rows`, in ascending order, only their results are made, and `x` has no others from then on: of the last
     /// block nothing else is wanted, and only attention needs the other rows.
-    #[expect(clippy::too_many_arguments, reason = "a block's state, whose parts have different owners")]
     pub fn forward<E: Element>(
         &self,
         layer: usize,
@@ -121,7 +120,7 @@ impl BlockPass<'_> {
     }
 
     /// `dx` is the gradient at the block's result and becomes that at its input; `rows` as in the forward pass.
-    #[expect(clippy::too_many_arguments, reason = "as above")]
+    #[expect(clippy::too_many_arguments, reason = "a block's state, whose parts have different owners")]
     pub fn backward<E: Element>(
         &self,
         layer: usize,

@@ -86,7 +86,8 @@ impl Rows {
 
     /// Takes an answer; false if this job is not one of ours.
     pub fn on_rows(&mut self, job: JobId, answer: &RowPage) -> bool {
-        let Some((number, generation)) = self.in_flight.remove(&job) else { return false };
+        let asked = if answer.is_partial { self.in_flight.get(&job).copied() } else { self.in_flight.remove(&job) };
+        let Some((number, generation)) = asked else { return false };
         if generation.filter != self.generation.filter {
             return true;
         }
@@ -158,7 +159,7 @@ pub(crate) mod tests {
             num_findings: 0,
         };
         let rows = (query.offset..num.min(query.offset + query.limit)).map(row).collect();
-        RowPage { query: query.clone(), num_matching: num, rows }
+        RowPage { query: query.clone(), num_matching: num, rows, is_partial: false }
     }
 
     fn answer(rows: &mut Rows, fake: &FakeEngine, from: usize, num: u64) {
@@ -188,6 +189,19 @@ pub(crate) mod tests {
 
         rows.want(&ExampleQuery::default(), 2);
         assert!(rows.is_stale() && rows.get(0).is_some() && rows.needs(&(0..10)));
+    }
+
+    #[test]
+    fn the_first_rows_of_a_search_are_shown_while_the_rest_is_waited_for() {
+        let (mut rows, mut fake, folder) = (Rows::default(), FakeEngine::default(), Path::new("p"));
+        rows.want(&ExampleQuery { search: "x".to_owned(), ..ExampleQuery::default() }, 1);
+        rows.fetch(&(0..0), folder, &mut fake);
+        let Some((job, JobSpec::Query { query, .. })) = fake.started().pop() else { panic!("nothing was asked") };
+        assert!(rows.on_rows(job, &RowPage { is_partial: true, ..page(&query, 100) }));
+        assert_eq!((rows.num_matching(), rows.is_fetching()), (Some(100), true));
+        assert!(rows.get(99).is_some() && !rows.needs(&(0..100)));
+        assert!(rows.on_rows(job, &page(&query, 1000)));
+        assert_eq!((rows.num_matching(), rows.is_fetching()), (Some(1000), false));
     }
 
     #[test]
