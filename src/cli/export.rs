@@ -1,10 +1,9 @@
 //! `tunewright export`: a project's examples as a file of another shape.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Ended;
 use super::import::part;
@@ -12,18 +11,19 @@ use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::terminal::{self, thousands};
 use crate::data::Split;
-use crate::data::export::{ExportReport, ExportRequest, ExportRow, ExportShape, export};
-use crate::project::{ExampleStatus, Project, ProjectError};
+use crate::data::export::{ExportReport, ExportShape};
+use crate::engine::data_export::{DataExport, ExportWhat, export_data};
+use crate::project::{ExampleQuery, Project};
 
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// The project's folder
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: PathBuf,
-    /// The file to write
+    /// The file to write; packed if its name ends with .gz or .zst
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
-    /// openai-messages, sharegpt, alpaca, prompt-completion, preference, prompt-completion-csv or text-label-csv
+    /// openai-messages, openai-messages-parquet, sharegpt, alpaca, prompt-completion, preference, prompt-completion-csv or text-label-csv
     #[arg(long = "as", value_name = "SHAPE", default_value = "openai-messages", value_parser = shape)]
     shape: ExportShape,
     /// Only this part: train, validation or test
@@ -32,7 +32,10 @@ pub struct ExportArgs {
     /// Leave out which part each example belongs to
     #[arg(long)]
     without_split: bool,
-    /// Print one JSON object
+    /// A file for each part, named after it: tickets.train.jsonl
+    #[arg(long)]
+    per_split: bool,
+    /// Print one JSON object a file
     #[arg(long)]
     json: bool,
 }
@@ -45,35 +48,37 @@ fn shape(text: &str) -> Result<ExportShape, String> {
 
 pub fn run(args: ExportArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
-    let project = Project::open(&args.project)?;
-    let request = ExportRequest { to: args.to, shape: args.shape, with_split: !args.without_split };
-    let report: ExportReport =
-        export::<ProjectError>(&request, &Progress::new("Exporting", &interrupt.cancel), |sink| {
-            project.for_each_present(&mut |stored| {
-                let is_wanted = args.split.is_none_or(|split| split == stored.split);
-                if !is_wanted || stored.status == ExampleStatus::SetAside {
-                    return ControlFlow::Continue(());
-                }
-                sink(ExportRow { number: stored.number, split: stored.split, example: &stored.example })
-            })
-        })?;
-    if args.json {
-        let reasons = report.reasons.iter().map(|(what, count)| json!({"what": what, "count": count}));
-        terminal::line(
-            &json!({
-                "path": report.path,
-                "exported": report.num_exported,
-                "rejected": report.num_rejected,
-                "reasons": reasons.collect::<Vec<_>>(),
-            })
-            .to_string(),
-        );
-        return Ok(());
+    let mut project = Project::open(&args.project)?;
+    let request = DataExport {
+        what: ExportWhat::Matching(ExampleQuery { split: args.split, ..ExampleQuery::default() }),
+        shape: args.shape,
+        to: args.to,
+        with_split: !args.without_split,
+        per_split: args.per_split,
+    };
+    let progress = Progress::new("Exporting", &interrupt.cancel);
+    let reports = export_data(&mut project, &request, &progress)?;
+    drop(progress);
+    for report in &reports {
+        if args.json { terminal::line(&summary(report).to_string()) } else { tell(report) }
     }
+    Ok(())
+}
+
+fn summary(report: &ExportReport) -> Value {
+    let reasons = report.reasons.iter().map(|(what, count)| json!({"what": what, "count": count}));
+    json!({
+        "path": report.path,
+        "exported": report.num_exported,
+        "rejected": report.num_rejected,
+        "reasons": reasons.collect::<Vec<_>>(),
+    })
+}
+
+fn tell(report: &ExportReport) {
     let (exported, rejected) = (thousands(report.num_exported), thousands(report.num_rejected));
     terminal::line(&format!("{}: {exported} written, {rejected} left out", report.path.display()));
     for row in report.rejected.iter().take(5) {
         terminal::note(&format!("  example {}: {}", row.line, row.reason));
     }
-    Ok(())
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use super::data_export::DataExport;
 use crate::data::checks::{Check, CheckReport, Finding, Fix, Remedy};
+use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message};
@@ -122,6 +124,11 @@ pub enum JobSpec {
         request: ImportRequest,
         to: PathBuf,
     },
+    /// Writes examples to files of another shape.
+    ExportData {
+        project: PathBuf,
+        request: DataExport,
+    },
     /// The exact ids and labels that training would use.
     RenderTokens {
         model: ModelRef,
@@ -208,6 +215,7 @@ impl JobSpec {
             | Self::PreviewImport { .. }
             | Self::Import { .. }
             | Self::SaveRejected { .. }
+            | Self::ExportData { .. }
             | Self::RenderTokens { .. }
             | Self::PreviewRun { .. }
             | Self::PreviewReplace { .. }
@@ -339,6 +347,8 @@ pub enum Reply {
     /// The first rows of an import that goes on; they can't be opened yet.
     Arriving(Vec<ExampleRow>),
     Imported(ImportReport),
+    /// A report for each file.
+    Exported(Vec<ExportReport>),
     Models(Vec<FoundModel>),
     Facts {
         model: ModelRef,

@@ -78,6 +78,29 @@ impl Project {
         );
         for_each(&self.db, &sql, params![], f)
     }
+
+    /// The examples with these ids, in this order and as they are at one moment; one that is gone is left out. A `Break`
+    /// ends it early.
+    pub fn for_each_of(
+        &self,
+        ids: &[i64],
+        f: &mut dyn FnMut(StoredExample) -> ControlFlow<()>,
+    ) -> Result<(), ProjectError> {
+        let tx = self.db.unchecked_transaction()?;
+        for id in ids {
+            match stored_example(&tx, *id) {
+                Ok(stored) => {
+                    if f(stored).is_break() {
+                        break;
+                    }
+                }
+                Err(ProjectError::NoSuchExample { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        tx.finish()?;
+        Ok(())
+    }
 }
 
 fn for_each(

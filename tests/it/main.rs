@@ -25,5 +25,6 @@ mod tokenizer;
 mod window;
 mod window_compare;
 mod window_data;
+mod window_exchange;
 mod window_workbench;
 mod wizard;

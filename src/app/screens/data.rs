@@ -5,10 +5,12 @@ mod bulk;
 pub mod checks;
 pub mod draft;
 mod editor;
+pub mod export_dialog;
 pub mod filters;
 mod fix_dialog;
 mod funnel;
 pub mod marks;
+mod menu;
 mod panel;
 pub mod replace;
 mod review;
@@ -33,7 +35,8 @@ use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::engine::{EventKind, JobSpec, Reply};
 use crate::project::ProjectState;
 use crate::recipe::Training;
-use start::Starter;
+use export_dialog::ExportAction;
+use start::{Start, Starter};
 
 /// Text that is being typed.
 #[derive(Debug, Default)]
@@ -60,6 +63,9 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
     }
     if let Some(spec) = &state.data.split_dialog {
         split_dialog::show(ui.ctx(), spec, &project.counts, actions);
+    }
+    if let Some(dialog) = &state.data.export {
+        export_dialog::show(ui.ctx(), dialog, state, project, actions);
     }
     if let Some(replace) = &state.data.replace {
         replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
@@ -91,6 +97,7 @@ fn header(ui: &mut egui::Ui, project: &ProjectState, actions: &mut Vec<AnyAction
         ui.add(Text::body(source).soft());
     };
     screen_header(ui, "Data", beside, |ui| {
+        menu::show(ui, project, actions);
         if ui.add(Button::secondary("Import…").icon(icon::DOWNLOAD_SIMPLE)).clicked() {
             actions.push(AnyAction::ChooseImport);
         }
@@ -128,6 +135,10 @@ fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     let now = start::now(cx);
     let AppState { data, jobs, project, .. } = state;
+    if let (Action::Export(ExportAction::PickFile), Some(dialog), Some(project)) = (&action, &data.export, &project) {
+        return cx
+            .pick(export_dialog::file_pick(dialog, project), |path| Action::Export(ExportAction::Write(path)).into());
+    }
     let mut starter = Starter { jobs, cx };
     data.apply(action, now, &mut starter);
     drafts.data.search.clone_from(&data.filters.search);
@@ -138,6 +149,11 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
 
 pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
     state.data.on_event(job.id, event);
+    if let EventKind::Reply(reply) = event
+        && let Reply::Exported(reports) = &**reply
+    {
+        state.status = export_dialog::told(reports);
+    }
     if let (JobSpec::Undo { .. } | JobSpec::Redo { .. }, EventKind::Reply(reply)) = (&job.spec, event)
         && let Reply::Project(ProjectState { last_changed: Some(id), .. }) = &**reply
     {

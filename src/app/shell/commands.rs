@@ -5,6 +5,7 @@ use egui::{Align2, Area, Frame, Key, Modifiers, Order, Ui, Vec2};
 use super::Shell;
 use crate::app::kit::row::place;
 use crate::app::kit::{Text, TextInput, Theme, icon, menu_item};
+use crate::app::screens::data::{self, export_dialog::ExportAction};
 use crate::app::settings::ThemeChoice;
 use crate::app::{Action, OpenDialog, Screen};
 
@@ -24,6 +25,9 @@ impl Shell {
             }
             if let Some(redo) = &project.redo {
                 commands.push((redo.clone(), Action::Redo));
+            }
+            if project.counts.total() > 0 {
+                commands.push(("Export data…".to_owned(), data::Action::Export(ExportAction::Open).into()));
             }
             commands.push(("Show the project's folder".to_owned(), Action::OpenFolder(project.folder.clone())));
         }

@@ -143,6 +143,7 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             | JobSpec::RenderTokens { .. }
             | JobSpec::PreviewRun { .. }
             | JobSpec::PreviewImport { .. }
+            | JobSpec::ExportData { .. }
             | JobSpec::InspectModel { .. }
             | JobSpec::ListRuns { .. }
             | JobSpec::ReadRun { .. }

@@ -187,8 +187,8 @@ impl Shell {
             ui.add(Text::small(&self.state.status).one_line());
             return;
         };
-        let is_steerable =
-            matches!(job.spec.lane(), Lane::Compute | Lane::Net) || matches!(job.spec, JobSpec::Import { .. });
+        let is_steerable = matches!(job.spec.lane(), Lane::Compute | Lane::Net)
+            || matches!(job.spec, JobSpec::Import { .. } | JobSpec::ExportData { .. });
         words::icon_of(&job.spec).show_sized(ui, theme.size.icon_small, theme.accent.text);
         let doing = match train::run_of(&self.state, job) {
             Some(run) => format!("{} {run}", words::doing(job)),

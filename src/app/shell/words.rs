@@ -18,6 +18,7 @@ pub fn doing(job: &Job) -> String {
         JobSpec::PreviewImport { request } => format!("Reading {}", name(&request.path)),
         JobSpec::Import { request, .. } => format!("Importing {}", name(&request.path)),
         JobSpec::SaveRejected { to, .. } => format!("Saving {}", name(to)),
+        JobSpec::ExportData { request, .. } => format!("Exporting {}", name(&request.to)),
         JobSpec::RenderTokens { .. } | JobSpec::PreviewRun { .. } => "Counting tokens".to_owned(),
         JobSpec::CheckData { .. } => "Checking the examples".to_owned(),
         JobSpec::DescribeData { .. } | JobSpec::CountFacets { .. } => "Counting".to_owned(),

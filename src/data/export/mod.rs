@@ -1,6 +1,8 @@
 //! From examples to a file in one of the shapes that other tools read. An example that a shape can't hold as it is, is
 //! left out and told, so that what is imported again is the same.
 
+mod packing;
+mod parquet;
 mod shapes;
 
 use std::io::{self, Write};
@@ -9,6 +11,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::parquet::TurnsTable;
 use self::shapes::Record;
 use super::import::Rejected;
 use super::tally::Tally;
@@ -21,6 +24,8 @@ use crate::task::{Task, Unit};
 pub enum ExportShape {
     /// `{"messages": [{"role", "content"}], "tools": […]}` a line; holds everything.
     OpenaiMessages,
+    /// A Parquet table whose rows have `messages`, a list of roles and texts
+    OpenaiMessagesParquet,
     /// `{"conversations": [{"from", "value"}]}` a line
     Sharegpt,
     /// `{"instruction", "input", "output", "system", "history"}` a line
@@ -36,8 +41,9 @@ pub enum ExportShape {
 }
 
 impl ExportShape {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OpenaiMessages,
+        Self::OpenaiMessagesParquet,
         Self::Sharegpt,
         Self::Alpaca,
         Self::PromptCompletion,
@@ -50,6 +56,7 @@ impl ExportShape {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenaiMessages => "openai-messages",
+            Self::OpenaiMessagesParquet => "openai-messages-parquet",
             Self::Sharegpt => "sharegpt",
             Self::Alpaca => "alpaca",
             Self::PromptCompletion => "prompt-completion",
@@ -61,7 +68,16 @@ impl ExportShape {
 
     /// Of its files.
     pub fn extension(self) -> &'static str {
-        if self.columns().is_some() { "csv" } else { "jsonl" }
+        match self {
+            Self::OpenaiMessagesParquet => "parquet",
+            _ if self.columns().is_some() => "csv",
+            _ => "jsonl",
+        }
+    }
+
+    /// Whether its files may be packed; Parquet packs its columns itself.
+    pub fn is_text(self) -> bool {
+        self != Self::OpenaiMessagesParquet
     }
 
     /// For tables, without the split.
@@ -77,10 +93,13 @@ impl ExportShape {
 /// Where to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportRequest {
+    /// With the ending `.gz` or `.zst`, texts are packed.
     pub to: PathBuf,
     pub shape: ExportShape,
     /// Each row says its split, in a field or column `split`.
     pub with_split: bool,
+    /// How many rows will come, where that is known.
+    pub num_rows: Option<u64>,
 }
 
 /// An example on its way out.
@@ -114,14 +133,14 @@ pub fn export<E: From<ImportError>>(
 ) -> Result<ExportReport, E> {
     let mut tally = Tally::default();
     let mut fed = Ok(());
-    let written = crate::fs::stream_atomic(&request.to, |out| {
+    let write = |out: &mut (dyn Write + Send)| {
         let mut writer = Writer::new(request, out)?;
         let mut failure = None;
         fed = feed(&mut |row| {
             if task.is_cancelled() {
                 return ControlFlow::Break(());
             }
-            task.progress(tally.num_accepted + tally.num_rejected, None, Unit::Examples);
+            task.progress(tally.num_accepted + tally.num_rejected, request.num_rows, Unit::Examples);
             match writer.write(row, &mut tally) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(e) => {
@@ -135,6 +154,10 @@ pub fn export<E: From<ImportError>>(
             None if fed.is_err() || task.is_cancelled() => Err(io::Error::other("ended early")),
             None => writer.finish(),
         }
+    };
+    let written = crate::fs::stream_atomic(&request.to, |out| match request.shape.is_text() {
+        true => packing::pack(&request.to, out, write),
+        false => write(out),
     });
     fed?;
     if task.is_cancelled() {
@@ -156,16 +179,23 @@ struct Writer<'a> {
 }
 
 enum Output<'a> {
-    Lines(&'a mut dyn Write),
-    Table(Box<csv::Writer<&'a mut dyn Write>>),
+    Lines(&'a mut (dyn Write + Send)),
+    Table(Box<csv::Writer<&'a mut (dyn Write + Send)>>),
+    Turns(Box<TurnsTable<&'a mut (dyn Write + Send)>>),
 }
 
 impl<'a> Writer<'a> {
-    fn new(request: &'a ExportRequest, out: &'a mut dyn Write) -> io::Result<Self> {
-        let Some(columns) = request.shape.columns() else { return Ok(Self { request, out: Output::Lines(out) }) };
-        let mut table = csv::Writer::from_writer(out);
-        table.write_record(columns.iter().chain(request.with_split.then_some(&"split")))?;
-        Ok(Self { request, out: Output::Table(Box::new(table)) })
+    fn new(request: &'a ExportRequest, out: &'a mut (dyn Write + Send)) -> io::Result<Self> {
+        let out = match request.shape.columns() {
+            Some(columns) => {
+                let mut table = csv::Writer::from_writer(out);
+                table.write_record(columns.iter().chain(request.with_split.then_some(&"split")))?;
+                Output::Table(Box::new(table))
+            }
+            None if request.shape.is_text() => Output::Lines(out),
+            None => Output::Turns(Box::new(TurnsTable::new(out, request.with_split)?)),
+        };
+        Ok(Self { request, out })
     }
 
     fn write(&mut self, row: ExportRow<'_>, tally: &mut Tally) -> io::Result<()> {
@@ -186,6 +216,7 @@ impl<'a> Writer<'a> {
                 out.write_all(b"\n")?;
             }
             (Output::Table(table), Record::Cells(cells)) => table.write_record(cells.into_iter().chain(split))?,
+            (Output::Turns(table), Record::Turns(turns)) => table.write(&turns, split)?,
             _ => return Err(io::Error::other("a table has cells, and only a table")),
         }
         tally.accept(Vec::new());
@@ -196,6 +227,7 @@ impl<'a> Writer<'a> {
         match self.out {
             Output::Lines(_) => Ok(()),
             Output::Table(mut table) => table.flush(),
+            Output::Turns(table) => table.finish(),
         }
     }
 }

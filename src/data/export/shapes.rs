@@ -9,12 +9,15 @@ use crate::data::{Example, Message, Role};
 pub enum Record<'a> {
     Object(Map<String, Value>),
     Cells(Vec<&'a str>),
+    /// Role and text of each turn.
+    Turns(Vec<(&'static str, &'a str)>),
 }
 
 /// The error goes on after "can't hold it:".
 pub fn record(shape: ExportShape, example: &Example) -> Result<Record<'_>, String> {
     let object = match shape {
         ExportShape::OpenaiMessages => value(example)?,
+        ExportShape::OpenaiMessagesParquet => return turns(example),
         ExportShape::Sharegpt => share_gpt(example)?,
         ExportShape::Alpaca => alpaca(example)?,
         ExportShape::PromptCompletion => prompt_completion(example)?,
@@ -47,6 +50,15 @@ fn cells(cells: Vec<&str>) -> Result<Record<'_>, String> {
         return Err("it contains a NUL character".to_owned());
     }
     Ok(Record::Cells(cells))
+}
+
+/// Roles and texts alone.
+fn turns(example: &Example) -> Result<Record<'_>, String> {
+    check_plain(example)?;
+    if example.messages.iter().any(|m| m.weight.is_some()) {
+        return Err("a turn says whether it is learned".to_owned());
+    }
+    Ok(Record::Turns(example.messages.iter().map(|m| (m.role.as_str(), m.content.as_str())).collect()))
 }
 
 /// One question and its answer.

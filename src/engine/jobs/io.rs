@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::chats::Chats;
 use super::checks::{self, ModelRendering};
+use super::data_export::export_data;
 use super::running::Running;
 use super::sizes::{Sizes, SizesKey};
 use super::statistics::statistics;
@@ -67,6 +68,10 @@ impl Work for Io {
             JobSpec::SaveRejected { request, to } => {
                 data::save_rejected(&request, &to, context)?;
                 context.reply(Reply::Saved(to));
+            }
+            JobSpec::ExportData { project, request } => {
+                let project = reopen(&mut self.project, &project)?;
+                context.reply(Reply::Exported(export_data(project, &request, context)?));
             }
             JobSpec::RenderTokens { model, example, max_length, train_on } => {
                 let chat = self.chats.get(&hub::resolve(&model, &self.sources)?)?;

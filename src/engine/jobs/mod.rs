@@ -3,6 +3,7 @@
 mod chats;
 pub mod checks;
 mod compute;
+pub mod data_export;
 mod io;
 mod net;
 mod running;

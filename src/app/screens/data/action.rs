@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::bulk::Bulk;
 use super::draft::TurnChange;
+use super::export_dialog::ExportAction;
 use super::filters::{Filter, Show};
 use crate::data::Split;
 use crate::data::checks::{Check, Remedy};
@@ -64,6 +65,7 @@ pub enum DataAction {
     /// A text field was left.
     Flush,
     SelectToken(Option<usize>),
+    Export(ExportAction),
     /// `None` closes the dialog.
     SplitDialog(Option<SplitSpec>),
     DealAnew(SplitSpec),

@@ -11,6 +11,7 @@ use super::action::DataAction;
 use super::bulk::Bulk;
 use super::checks::Checks;
 use super::draft::Draft;
+use super::export_dialog::ExportDialog;
 use super::filters::Filters;
 use super::marks::Marks;
 use super::replace::Replace;
@@ -71,6 +72,7 @@ pub struct DataState {
     pub open: Option<Draft>,
     pub tokens: Tokens,
     pub split_dialog: Option<SplitSpec>,
+    pub export: Option<ExportDialog>,
     /// Bring this row into view at the next painting.
     pub scroll_to: Option<u64>,
     /// What went wrong last with the open example.
@@ -233,6 +235,7 @@ impl DataState {
             }
             DataAction::Flush => self.flush(jobs),
             DataAction::SelectToken(token) => self.tokens.selected = token,
+            DataAction::Export(action) => self.export(action, jobs),
             DataAction::SplitDialog(spec) => self.split_dialog = spec,
             DataAction::DealAnew(spec) => {
                 self.split_dialog = None;

@@ -15,6 +15,9 @@ impl DataState {
     }
 
     fn on_reply(&mut self, job: JobId, reply: &Reply) {
+        if let Some(export) = &mut self.export {
+            export.on_reply(job, reply);
+        }
         match reply {
             Reply::Rows(page) => drop(self.rows.on_rows(job, page)),
             Reply::Facets { counts, .. } if matches!(self.jobs.get(&job), Some(Purpose::Facets)) => {
@@ -64,6 +67,9 @@ impl DataState {
         };
         if self.checks.is_mine(job) {
             self.checks.on_end(failure);
+        }
+        if let Some(export) = &mut self.export {
+            export.on_finished(job, outcome);
         }
         let is_table = self.rows.on_end(job);
         let is_tokens = self.tokens.on_end(job, failure);

@@ -1,0 +1,358 @@
+//! Export of the data: which examples, in which shape, in one file or several, and what came of it.
+
+use std::path::PathBuf;
+
+use egui::{Context, Ui};
+
+use super::action::DataAction;
+use super::state::DataState;
+use super::{AnyAction, AppState, Start};
+use crate::app::files::{FilePick, PickKind};
+use crate::app::kit::row::to_column;
+use crate::app::kit::{
+    Button, Combo, Dialog, DialogEnd, Text, Theme, dialog, format, icon, progress, segmented, switch,
+};
+use crate::app::shell::words;
+use crate::data::export::{ExportReport, ExportShape};
+use crate::engine::data_export::{DataExport, ExportWhat};
+use crate::engine::{Failure, JobId, JobSpec, Outcome, Reply};
+use crate::project::{ExampleQuery, ProjectState};
+
+/// What a person did in the dialog.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExportAction {
+    Open,
+    Close,
+    Choose(ExportChoice),
+    /// Asks where to.
+    PickFile,
+    Write(PathBuf),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    All,
+    /// What the filters let through.
+    Shown,
+    Marked,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    None,
+    Gzip,
+    Zstd,
+}
+
+/// What can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportChoice {
+    pub what: What,
+    pub shape: ExportShape,
+    pub packing: Packing,
+    pub with_split: bool,
+    pub per_split: bool,
+}
+
+impl ExportChoice {
+    /// Of a new file.
+    fn file_name(&self, project: &str) -> String {
+        let packing = match self.packing {
+            _ if !self.shape.is_text() => "",
+            Packing::None => "",
+            Packing::Gzip => ".gz",
+            Packing::Zstd => ".zst",
+        };
+        format!("{project}.{}{packing}", self.shape.extension())
+    }
+}
+
+/// The open dialog.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExportDialog {
+    pub choice: ExportChoice,
+    pub job: Option<JobId>,
+    pub reports: Option<Vec<ExportReport>>,
+    pub failure: Option<Failure>,
+}
+
+impl DataState {
+    pub(super) fn export(&mut self, action: ExportAction, jobs: &mut dyn Start) {
+        match (action, &mut self.export) {
+            (ExportAction::Open, _) => {
+                self.flush(jobs);
+                self.export = Some(self.new_export());
+            }
+            (ExportAction::Close, dialog) => {
+                if let Some(job) = dialog.take().and_then(|dialog| dialog.job) {
+                    jobs.stop(job);
+                }
+            }
+            (ExportAction::Choose(choice), Some(dialog)) => {
+                *dialog = ExportDialog { choice, job: None, reports: None, failure: None };
+            }
+            (ExportAction::Write(to), Some(_)) => self.write_export(to, jobs),
+            (ExportAction::PickFile | ExportAction::Choose(_) | ExportAction::Write(_), _) => {}
+        }
+    }
+
+    fn write_export(&mut self, to: PathBuf, jobs: &mut dyn Start) {
+        let Some(ExportDialog { choice, job: None, .. }) = self.export else { return };
+        let what = match choice.what {
+            What::All => ExportWhat::Matching(ExampleQuery::default()),
+            What::Shown => ExportWhat::Matching(self.filters.query()),
+            What::Marked => ExportWhat::Ids(self.marks.ids()),
+        };
+        let ExportChoice { shape, with_split, per_split, .. } = choice;
+        let request = DataExport { what, shape, to, with_split, per_split };
+        let job = jobs.start(JobSpec::ExportData { project: self.folder().to_owned(), request });
+        self.export = Some(ExportDialog { choice, job: Some(job), reports: None, failure: None });
+    }
+
+    /// What is marked, or what the filters show, is probably meant.
+    fn new_export(&self) -> ExportDialog {
+        let what = match () {
+            () if !self.marks.is_empty() => What::Marked,
+            () if self.is_filtered() => What::Shown,
+            () => What::All,
+        };
+        let shape = ExportShape::OpenaiMessages;
+        let choice = ExportChoice { what, shape, packing: Packing::None, with_split: true, per_split: false };
+        ExportDialog { choice, job: None, reports: None, failure: None }
+    }
+
+    fn is_filtered(&self) -> bool {
+        let query = self.filters.query();
+        ExampleQuery { sort: query.sort, ..ExampleQuery::default() } != query
+    }
+}
+
+impl ExportDialog {
+    pub fn on_reply(&mut self, job: JobId, reply: &Reply) {
+        if let (Reply::Exported(reports), true) = (reply, self.job == Some(job)) {
+            self.reports = Some(reports.clone());
+        }
+    }
+
+    pub fn on_finished(&mut self, job: JobId, outcome: &Outcome) {
+        if self.job.take_if(|mine| *mine == job).is_some()
+            && let Outcome::Failed(failure) = outcome
+        {
+            self.failure = Some(failure.clone());
+        }
+    }
+}
+
+/// The system's dialog for a new file.
+pub fn file_pick(dialog: &ExportDialog, project: &ProjectState) -> FilePick {
+    FilePick { title: "Export examples", kind: PickKind::Save { name: dialog.choice.file_name(&project.name) } }
+}
+
+const SHAPES: [(ExportShape, &str); 8] = [
+    (ExportShape::OpenaiMessages, "OpenAI messages (JSONL)"),
+    (ExportShape::OpenaiMessagesParquet, "OpenAI messages (Parquet)"),
+    (ExportShape::Sharegpt, "ShareGPT (JSONL)"),
+    (ExportShape::Alpaca, "Alpaca (JSONL)"),
+    (ExportShape::PromptCompletion, "Prompt and completion (JSONL)"),
+    (ExportShape::PromptCompletionCsv, "Prompt and completion (CSV)"),
+    (ExportShape::TextLabelCsv, "Text and label (CSV)"),
+    (ExportShape::Preference, "Preference pairs (JSONL)"),
+];
+
+fn about(shape: ExportShape) -> &'static str {
+    match shape {
+        ExportShape::OpenaiMessages => "Holds everything: turns with weights, tools, rejected answers",
+        ExportShape::OpenaiMessagesParquet => {
+            "One packed table; holds turns of any role, but neither weights nor tools"
+        }
+        ExportShape::Sharegpt => "Holds turns of any role and their weights, but no tools",
+        ExportShape::Alpaca => "Holds questions and answers in turn, with a system message",
+        ExportShape::PromptCompletion => "Holds examples of which only the last answer is learned",
+        ExportShape::PromptCompletionCsv => "Holds one question, its answer and a system message",
+        ExportShape::TextLabelCsv => "Holds one question and its answer, without a system message",
+        ExportShape::Preference => "Holds examples with a chosen and a rejected answer",
+    }
+}
+
+pub(super) fn show(
+    ctx: &Context,
+    dialog: &ExportDialog,
+    state: &AppState,
+    project: &ProjectState,
+    actions: &mut Vec<AnyAction>,
+) {
+    let counts = Counts::of(state, project);
+    let num = counts.of_choice(dialog.choice.what);
+    let words = format!("Export {}…", format::count(num, "example", "examples"));
+    let reason = match dialog.job {
+        Some(_) => Some("The export is running"),
+        None if num == 0 => Some("There are no examples to export"),
+        None => None,
+    };
+    let frame = Dialog::new("export data", "Export data").icon(icon::UPLOAD_SIMPLE).primary(&words, reason);
+    let cancel = if dialog.reports.is_some() { "Close" } else { "Cancel" };
+    let mut body_actions = Vec::new();
+    let (end, choice) = frame.cancel(cancel).show(
+        ctx,
+        |ui| {
+            dialog::body(ui, |ui| {
+                let choice = fields(ui, dialog, &counts);
+                outcome(ui, dialog, &mut body_actions);
+                choice
+            })
+        },
+        |ui| {
+            if let Some(job) = dialog.job {
+                let told = state.jobs.get(job).and_then(|job| job.progress);
+                let theme = Theme::of(ui);
+                progress(ui, "Export", told.and_then(|told| told.share()), theme.size.settings_name_width);
+                ui.add(Text::small(told.map_or_else(|| "Exporting".to_owned(), |told| words::progress(&told))));
+            }
+        },
+    );
+    actions.append(&mut body_actions);
+    let mut push = |action: ExportAction| actions.push(DataAction::Export(action).into());
+    match end {
+        DialogEnd::Confirmed => push(ExportAction::PickFile),
+        DialogEnd::Cancelled => push(ExportAction::Close),
+        DialogEnd::StillOpen if choice != dialog.choice && dialog.job.is_none() => push(ExportAction::Choose(choice)),
+        DialogEnd::StillOpen => {}
+    }
+}
+
+/// How many examples each choice takes.
+struct Counts {
+    all: u64,
+    set_aside: u64,
+    shown: Option<u64>,
+    marked: Option<u64>,
+}
+
+impl Counts {
+    fn of(state: &AppState, project: &ProjectState) -> Self {
+        let data = &state.data;
+        let shown = data.rows.num_matching().unwrap_or_default();
+        let marked = data.marks.len() as u64;
+        Self {
+            all: project.counts.total() - project.counts.set_aside,
+            set_aside: project.counts.set_aside,
+            shown: data.is_filtered().then_some(shown),
+            marked: (marked > 0).then_some(marked),
+        }
+    }
+
+    fn of_choice(&self, what: What) -> u64 {
+        match what {
+            What::All => self.all,
+            What::Shown => self.shown.unwrap_or_default(),
+            What::Marked => self.marked.unwrap_or_default(),
+        }
+    }
+}
+
+fn fields(ui: &mut Ui, dialog: &ExportDialog, counts: &Counts) -> ExportChoice {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.y = theme.space.m;
+    let mut choice = dialog.choice;
+    row(ui, "Examples", |ui| {
+        let words = |name: &str, num: u64| format!("{name} {}", format::thousands(num));
+        let mut options = vec![(What::All, words("All", counts.all))];
+        options.extend(counts.shown.map(|num| (What::Shown, words("Shown", num))));
+        options.extend(counts.marked.map(|num| (What::Marked, words("Marked", num))));
+        let options: Vec<_> = options.iter().map(|(what, words)| (*what, words.as_str())).collect();
+        choice.what = segmented(ui, "Which examples", &options, choice.what).unwrap_or(choice.what);
+        if choice.what == What::All && counts.set_aside > 0 {
+            ui.add(Text::small(format!("without {} set aside", format::thousands(counts.set_aside))).faint());
+        }
+    });
+    row(ui, "Shape", |ui| {
+        let combo = Combo::new("Shape", &SHAPES, choice.shape).width(theme.size.side_panel_min);
+        choice.shape = combo.show(ui).unwrap_or(choice.shape);
+    });
+    row(ui, "", |ui| drop(ui.add(Text::small(about(choice.shape)).soft())));
+    row(ui, "Split", |ui| {
+        ui.spacing_mut().item_spacing.x = theme.space.l;
+        let words = "In each row";
+        choice.with_split =
+            switch(ui, "Say the split in each row", words, choice.with_split).unwrap_or(choice.with_split);
+        let words = "A file for each";
+        choice.per_split = switch(ui, "A file for each split", words, choice.per_split).unwrap_or(choice.per_split);
+    });
+    if choice.shape.is_text() {
+        row(ui, "Packing", |ui| {
+            let options = [(Packing::None, "None"), (Packing::Gzip, "gzip"), (Packing::Zstd, "Zstandard")];
+            choice.packing = segmented(ui, "Packing", &options, choice.packing).unwrap_or(choice.packing);
+        });
+    }
+    choice
+}
+
+/// A name, and beside it its control.
+fn row(ui: &mut Ui, name: &str, control: impl FnOnce(&mut Ui)) {
+    let theme = Theme::of(ui);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        let left = ui.cursor().left();
+        if !name.is_empty() {
+            ui.add(Text::body(name).soft());
+        }
+        to_column(ui, left + theme.size.settings_name_width / 2.0);
+        ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
+        control(ui);
+    });
+}
+
+/// What was written, what the shape could not hold, or what went wrong.
+fn outcome(ui: &mut Ui, dialog: &ExportDialog, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.y = theme.space.xs;
+    if let Some(failure) = &dialog.failure {
+        line(ui, icon::X_CIRCLE.filled(), theme.status.error, &failure.message);
+        if let Some(hint) = &failure.hint {
+            ui.add(Text::small(hint).soft().wrapped());
+        }
+    }
+    let Some(reports) = &dialog.reports else { return };
+    for report in reports {
+        let written = format::count(report.num_exported, "example", "examples");
+        line(
+            ui,
+            icon::CHECK_CIRCLE.filled(),
+            theme.status.ok,
+            &format!("{written} written to {}", report.path.display()),
+        );
+        for (reason, num) in &report.reasons {
+            let words = format!("{} left out: {reason}", format::count(*num, "example", "examples"));
+            line(ui, icon::WARNING.filled(), theme.status.warning, &words);
+        }
+    }
+    if let Some(folder) = reports.first().and_then(|report| report.path.parent())
+        && ui.add(Button::link("Show the folder").small()).clicked()
+    {
+        actions.push(AnyAction::OpenFolder(folder.to_owned()));
+    }
+}
+
+fn line(ui: &mut Ui, mark: icon::Icon, color: egui::Color32, words: &str) {
+    let theme = Theme::of(ui);
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = theme.space.s;
+        mark.show(ui, color);
+        ui.add(Text::body(words).wrapped());
+    });
+}
+
+/// For the status bar.
+pub fn told(reports: &[ExportReport]) -> String {
+    let sum = |of: fn(&ExportReport) -> u64| reports.iter().map(of).sum::<u64>();
+    let (written, left_out) = (sum(|report| report.num_exported), sum(|report| report.num_rejected));
+    let left_out = match left_out {
+        0 => String::new(),
+        num => format!(", {} left out", format::thousands(num)),
+    };
+    let place = match reports {
+        [report] => format!(" to {}", report.path.display()),
+        _ => format!(" to {} files", reports.len()),
+    };
+    format!("Exported {}{place}{left_out}", format::count(written, "example", "examples"))
+}

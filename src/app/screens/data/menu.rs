@@ -1,0 +1,21 @@
+//! What is done to the data as a whole and not every day, behind the dots of the header.
+
+use egui::{Popup, Ui};
+
+use super::AnyAction;
+use super::action::DataAction;
+use super::export_dialog::ExportAction;
+use crate::app::kit::{Button, Theme, icon, menu_item};
+use crate::project::ProjectState;
+
+pub(super) fn show(ui: &mut Ui, project: &ProjectState, actions: &mut Vec<AnyAction>) {
+    let button = Button::icon_only(icon::DOTS_THREE, "More for the data");
+    let has_examples = project.counts.total() > 0;
+    let button = ui.add(button.enabled_or(has_examples, "There are no examples yet"));
+    Popup::menu(&button).width(Theme::of(ui).size.settings_name_width).show(|ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        if menu_item(ui, "Export data…", false).clicked() {
+            actions.push(DataAction::Export(ExportAction::Open).into());
+        }
+    });
+}
