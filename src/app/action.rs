@@ -21,18 +21,20 @@ pub enum Action {
     OpenSample,
     /// Asks for a project's folder.
     ChooseProject,
-    /// Asks for a file with examples.
+    /// Asks for files with examples.
     ChooseImport,
     /// A file or folder that was dropped or typed: examples, a model or a project.
     OpenPath(PathBuf),
+    /// Several that were dropped together.
+    OpenPaths(Vec<PathBuf>),
     /// The system has no file dialog that could be shown.
     NoFileDialog,
     /// A folder could not be shown, and why.
     NoFileManager(PathBuf, String),
     /// That path is none of these.
     Unknown(PathBuf),
-    /// The import dialog for a file; makes a project first where none is open.
-    Import(PathBuf),
+    /// The import dialog for files; makes a project first where none is open.
+    Import(Vec<PathBuf>),
     Undo,
     Redo,
     Control(JobId, Signal),

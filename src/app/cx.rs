@@ -42,6 +42,16 @@ impl Cx<'_> {
         self.files.pick(pick, then);
     }
 
+    /// The same for files with examples, of which several may be chosen.
+    pub fn pick_several(
+        &self,
+        title: &'static str,
+        kinds: (&'static str, &'static [&'static str]),
+        then: fn(Vec<PathBuf>) -> Action,
+    ) {
+        self.files.pick_several(title, kinds, then);
+    }
+
     /// Shows a folder in the system's file manager.
     pub fn open_folder(&self, path: PathBuf) {
         self.files.open_folder(path);

@@ -55,11 +55,29 @@ impl Files {
     }
 
     pub fn pick(&self, pick: FilePick, then: fn(PathBuf) -> Action) {
+        self.ask(move || ask(pick), then);
+    }
+
+    /// One file or more, with one of these endings.
+    pub fn pick_several(
+        &self,
+        title: &'static str,
+        (name, endings): (&'static str, &'static [&'static str]),
+        then: fn(Vec<PathBuf>) -> Action,
+    ) {
+        let dialog = move || rfd::FileDialog::new().set_title(title).add_filter(name, endings).pick_files();
+        self.ask(dialog, then);
+    }
+
+    fn ask<T>(&self, dialog: impl FnOnce() -> Option<T> + Send + 'static, then: fn(T) -> Action)
+    where
+        T: 'static,
+    {
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
         self.in_thread(move || {
             let start = Instant::now();
-            let action = match ask(pick) {
-                Some(path) => then(path),
+            let action = match dialog() {
+                Some(chosen) => then(chosen),
                 // Nobody cancels that fast: this desktop has no file dialog to show.
                 None if start.elapsed() < NO_DIALOG => Action::NoFileDialog,
                 None => return,

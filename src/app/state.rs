@@ -67,8 +67,8 @@ pub struct AppState {
     pub machine: Machine,
     /// The project of the last time is being opened: the first launch isn't shown for that blink.
     pub is_starting: bool,
-    /// A file that waits for its project to be made.
-    pub pending_import: Option<PathBuf>,
+    /// Files that wait for their project to be made.
+    pub pending_import: Vec<PathBuf>,
     /// How long frames took, while the settings are shown.
     pub frames: Vec<(&'static str, FrameSummary)>,
     pub settings: AppSettings,
@@ -92,7 +92,7 @@ impl AppState {
             status: "Ready".to_owned(),
             machine: Machine::default(),
             is_starting: false,
-            pending_import: None,
+            pending_import: Vec::new(),
             frames: Vec::new(),
             settings,
             model: model::State::default(),

@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::terminal::{self, thousands};
 use crate::data;
 use crate::data::Split;
-use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping};
+use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping, OnKnown};
 use crate::project::Project;
 
 /// Bad rows that are told one by one.
@@ -34,6 +34,10 @@ pub struct ImportArgs {
     /// The part that all rows go to, instead of being dealt
     #[arg(long, value_name = "PART", value_parser = part)]
     into: Option<Split>,
+    /// What becomes of rows that the project has already: skip, add (once more), or update (a row whose prompt is there
+    /// once, with another answer, takes its place)
+    #[arg(long, value_name = "WHAT", default_value = "skip", value_parser = on_known)]
+    known: OnKnown,
     /// Longer rows, in megabytes, are left out
     #[arg(long, value_name = "MB", default_value_t = ImportRequest::DEFAULT_MAX_ROW_BYTES >> 20)]
     max_row: usize,
@@ -55,6 +59,15 @@ fn column_role(text: &str) -> Result<(String, ColumnRole), String> {
         other => return Err(format!("{other} is no role: it must be system, user, assistant or split")),
     };
     Ok((column.trim().to_owned(), role))
+}
+
+fn on_known(text: &str) -> Result<OnKnown, String> {
+    match text {
+        "skip" => Ok(OnKnown::Skip),
+        "add" => Ok(OnKnown::Add),
+        "update" => Ok(OnKnown::Update),
+        _ => Err("it must be skip, add or update".to_owned()),
+    }
 }
 
 /// Of the data.
@@ -90,6 +103,7 @@ fn request(args: &ImportArgs, file: &Path) -> ImportRequest {
         mapping: (!args.map.is_empty()).then_some(mapping),
         system_message: args.system.clone(),
         given_split: args.into,
+        on_known: args.known,
         max_row_bytes: args.max_row.saturating_mul(1 << 20),
         ..ImportRequest::new(file)
     }
@@ -112,6 +126,7 @@ fn summary(reports: &[ImportReport]) -> Value {
             "path": report.path,
             "imported": report.num_imported,
             "known": report.num_known,
+            "updated": report.num_updated,
             "rejected": report.num_rejected,
             "reasons": counted(&report.reasons),
             "notes": counted(&report.notes),
@@ -123,6 +138,7 @@ fn summary(reports: &[ImportReport]) -> Value {
     json!({
         "imported": reports.iter().map(|report| report.num_imported).sum::<u64>(),
         "known": reports.iter().map(|report| report.num_known).sum::<u64>(),
+        "updated": reports.iter().map(|report| report.num_updated).sum::<u64>(),
         "rejected": reports.iter().map(|report| report.num_rejected).sum::<u64>(),
         "files": reports.iter().map(file).collect::<Vec<_>>(),
     })
@@ -137,6 +153,9 @@ fn tell(report: &ImportReport) {
     ));
     if report.num_known > 0 {
         terminal::note(&format!("  {} are in the project already", thousands(report.num_known)));
+    }
+    if report.num_updated > 0 {
+        terminal::note(&format!("  {} took the place of other answers", thousands(report.num_updated)));
     }
     for row in report.rejected.iter().take(NUM_TOLD) {
         terminal::note(&format!("  {row}"));

@@ -69,6 +69,8 @@ pub struct ImportRequest {
 
 impl ImportRequest {
     pub const DEFAULT_MAX_ROW_BYTES: usize = 16 << 20;
+    /// Beyond it, a row is no example.
+    pub const MOST_ROW_BYTES: usize = 1 << 30;
 
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
@@ -98,6 +100,8 @@ pub enum OnKnown {
     Skip,
     /// They come in once more.
     Add,
+    /// As with `Skip`; and a row whose prompt is here once, with another answer, takes that example's place.
+    Update,
 }
 
 /// A row that came in.
@@ -146,6 +150,8 @@ pub struct ImportPreview {
     pub num_rows: u64,
     /// Only for [`Format::Columns`].
     pub columns: Vec<String>,
+    /// All files have these columns, so that one mapping does for all.
+    pub are_alike: bool,
     /// The first rows' cells, for the head of the mapping dialog.
     pub cells: Vec<Vec<String>>,
     /// The mapping used: the request's, or a guess from names and content.
@@ -162,6 +168,16 @@ pub struct ImportPreview {
     pub notes: Vec<(String, u64)>,
 }
 
+impl ImportPreview {
+    /// Rows were refused for their size.
+    pub fn num_too_long(&self) -> u64 {
+        self.reasons.iter().filter(|(reason, _)| reason.starts_with(TOO_LONG)).map(|(_, num)| num).sum()
+    }
+}
+
+/// How the reason begins for which rows are refused that are longer than [`ImportRequest::max_row_bytes`].
+pub(super) const TOO_LONG: &str = "the row is longer than";
+
 /// What an import did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportReport {
@@ -169,6 +185,8 @@ pub struct ImportReport {
     pub num_imported: u64,
     /// Good rows that the project had already.
     pub num_known: u64,
+    /// Good rows that took an example's place.
+    pub num_updated: u64,
     pub num_rejected: u64,
     /// The first 200 of them.
     pub rejected: Vec<Rejected>,

@@ -25,6 +25,7 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
     for path in request.paths() {
         let mut reading = Reading::start(request, path, task)?;
         let preview = preview.get_or_insert_with(|| reading.empty_preview(request));
+        preview.are_alike &= reading.format == preview.format && (preview.columns == reading.columns || !is_table(preview));
         while let Some(row) = reading.next_row()? {
             let converted = reading.convert(&row);
             if preview.examples.len() < PREVIEW_ROWS {
@@ -52,6 +53,10 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
     Ok(preview)
 }
 
+fn is_table(preview: &ImportPreview) -> bool {
+    preview.format == Format::Columns
+}
+
 /// Gives every good row of all files to `sink`, one at a time; a `Break` ends the reading early. A file of columns needs
 /// a mapping, unless the names of its columns leave no doubt.
 pub fn read_examples(
@@ -75,6 +80,7 @@ pub fn read_examples(
         path: request.path.clone(),
         num_imported: tally.num_accepted,
         num_known: 0,
+        num_updated: 0,
         num_rejected: tally.num_rejected,
         reasons: tally.reasons(),
         notes: tally.notes(),
@@ -304,6 +310,7 @@ impl<'a> Reading<'a> {
             description,
             num_rows: 0,
             columns: if self.format == Format::Columns { self.columns.clone() } else { Vec::new() },
+            are_alike: true,
             cells: Vec::new(),
             mapping: self.mapping.as_ref().map(|(mapping, _)| mapping.clone()),
             examples: Vec::new(),

@@ -16,7 +16,7 @@ pub use crate::generate::Side;
 use crate::hub::FoundModel;
 use crate::model::ModelFacts;
 use crate::project::{
-    Edit, ExampleQuery, ExampleRow, FacetCounts, ProjectState, ReplacePreview, Replacement, RowPage, RunRecord,
+    Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, ProjectState, ReplacePreview, Replacement, RowPage, RunRecord,
     Settings, StoredExample, Version,
 };
 use crate::recipe::{ModelRef, Recipe, TrainOn};
@@ -113,6 +113,11 @@ pub enum JobSpec {
         model: ModelRef,
     },
     PreviewImport {
+        request: ImportRequest,
+    },
+    /// How many rows of the files the project has already.
+    CountKnown {
+        project: PathBuf,
         request: ImportRequest,
     },
     Import {
@@ -213,6 +218,7 @@ impl JobSpec {
             Self::DiscoverModels
             | Self::InspectModel { .. }
             | Self::PreviewImport { .. }
+            | Self::CountKnown { .. }
             | Self::Import { .. }
             | Self::SaveRejected { .. }
             | Self::ExportData { .. }
@@ -237,6 +243,7 @@ impl JobSpec {
         matches!(
             self,
             Self::PreviewImport { .. }
+                | Self::CountKnown { .. }
                 | Self::RenderTokens { .. }
                 | Self::PreviewRun { .. }
                 | Self::PreviewReplace { .. }
@@ -344,6 +351,7 @@ pub enum Reply {
     Statistics(Statistics),
     ReplacePreview(ReplacePreview),
     Preview(ImportPreview),
+    Known(KnownRows),
     /// The first rows of an import that goes on; they can't be opened yet.
     Arriving(Vec<ExampleRow>),
     Imported(ImportReport),

@@ -7,11 +7,12 @@ use crossbeam_channel::Receiver;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use super::edits::{NewRow, insert, next_number};
+use super::edits::{NewRow, insert, next_number, set_content};
 use super::error::ProjectError;
-use super::face::Face;
+use super::face::{Face, example_of};
 use super::fields::{ARRIVING, Field, split_code, split_of};
 use super::journal::{Recorder, now};
+use super::rows::stored_example;
 use super::store::{begin, begin_after_others, is_anyone_waiting};
 use crate::data::Split;
 use crate::data::split::{SplitSpec, deal};
@@ -28,6 +29,8 @@ pub struct Incoming {
     pub split: Option<Split>,
     /// The label's number among the candidates.
     pub label: u32,
+    /// An example with the same prompt and another answer.
+    pub replaces: Option<i64>,
 }
 
 /// A row that is written and waits to appear.
@@ -37,6 +40,8 @@ pub struct Arrival {
     file: u32,
     label: u32,
     split: Option<Split>,
+    /// The example whose place it takes.
+    pub replaces: Option<i64>,
 }
 
 /// What is not yet to be seen need not survive a power cut; the transaction in which it appears syncs it, too.
@@ -67,10 +72,10 @@ pub fn write(db: &mut Connection, batches: &Receiver<Vec<Incoming>>) -> Result<V
 }
 
 fn write_row(db: &Connection, row: Incoming) -> Result<Arrival, ProjectError> {
-    let Incoming { face, file, split, label } = row;
+    let Incoming { face, file, split, label, replaces } = row;
     let given_split = split.map(split_code);
     let id = insert(db, &face, &NewRow { presence: ARRIVING, split: 0, given_split, position: 0, number: 0 })?;
-    Ok(Arrival { id, prompt_key: face.prompt_key, file: file as u32, label, split })
+    Ok(Arrival { id, prompt_key: face.prompt_key, file: file as u32, label, split, replaces })
 }
 
 /// An import at its end.
@@ -92,9 +97,13 @@ impl Appearing {
         for (id, split) in &self.moved {
             recorder.set(Field::Split, *id, Value::Integer(split_code(*split)))?;
         }
-        if !self.rows.is_empty() {
-            self.show_rows(&tx, spec)?;
-            let ids: Vec<_> = self.rows.iter().map(|row| row.id).collect();
+        let (updates, new): (Vec<_>, Vec<_>) = self.rows.iter().partition(|row| row.replaces.is_some());
+        for row in updates {
+            replace(&mut recorder, row)?;
+        }
+        if !new.is_empty() {
+            self.show_rows(&tx, &new, spec)?;
+            let ids: Vec<_> = new.iter().map(|row| row.id).collect();
             recorder.note_appearance(&ids)?;
         }
         let source = match self.paths.as_slice() {
@@ -109,8 +118,8 @@ impl Appearing {
         Ok(true)
     }
 
-    fn show_rows(&self, db: &Connection, spec: &SplitSpec) -> Result<(), ProjectError> {
-        let splits = self.deal(db, spec)?;
+    fn show_rows(&self, db: &Connection, new: &[&Arrival], spec: &SplitSpec) -> Result<(), ProjectError> {
+        let splits = deal_new(db, new, spec)?;
         let first_number = next_number(db)?;
         let mut sources = Vec::new();
         for path in &self.paths {
@@ -125,7 +134,7 @@ impl Appearing {
             "UPDATE examples SET presence = 1, split = ?, position = ?, number = ?, source = ?, label = ?
              WHERE id = ? AND presence = 2",
         )?;
-        for (at, (row, split)) in self.rows.iter().zip(splits).enumerate() {
+        for (at, (row, split)) in new.iter().zip(splits).enumerate() {
             let number = first_number + at as i64;
             let label = self.labels.get(row.label as usize).and_then(Option::as_ref);
             let source = sources.get(row.file as usize);
@@ -135,9 +144,26 @@ impl Appearing {
         }
         Ok(())
     }
+}
 
-    /// Prompts that the project has already keep their split.
-    fn deal(&self, db: &Connection, spec: &SplitSpec) -> Result<Vec<Split>, ProjectError> {
+/// What a row says takes the place of what the example said; the row itself goes.
+fn replace(recorder: &mut Recorder, row: &Arrival) -> Result<(), ProjectError> {
+    let Some(id) = row.replaces else { return Ok(()) };
+    let db = recorder.db;
+    let content: String =
+        db.prepare_cached("SELECT content FROM contents WHERE id = ?")?.query_row([row.id], |row| row.get(0))?;
+    for rows in ["search WHERE rowid", "contents WHERE id", "examples WHERE id"] {
+        db.prepare_cached(&format!("DELETE FROM {rows} = ?"))?.execute([row.id])?;
+    }
+    set_content(recorder, &stored_example(db, id)?, &example_of(&content)?)?;
+    if let Some(split) = row.split {
+        recorder.set(Field::Split, id, Value::Integer(split_code(split)))?;
+    }
+    Ok(())
+}
+
+/// Prompts that the project has already keep their split.
+fn deal_new(db: &Connection, new: &[&Arrival], spec: &SplitSpec) -> Result<Vec<Split>, ProjectError> {
         let mut keys = Vec::new();
         let mut given = Vec::new();
         let mut select =
@@ -148,10 +174,9 @@ impl Appearing {
             given.push(Some(split_of(row.get(1)?)));
         }
         let num_known = keys.len();
-        keys.extend(self.rows.iter().map(|row| row.prompt_key as u64));
-        given.extend(self.rows.iter().map(|row| row.split));
+        keys.extend(new.iter().map(|row| row.prompt_key as u64));
+        given.extend(new.iter().map(|row| row.split));
         Ok(deal(&keys, &given, spec).split_off(num_known))
-    }
 }
 
 pub fn file_name(path: &Path) -> String {

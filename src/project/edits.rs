@@ -126,19 +126,26 @@ fn set_messages(recorder: &mut Recorder, id: i64, messages: &[Message]) -> Resul
     Ok(format!("edit of example {}", stored.number))
 }
 
-/// A label that is the answer follows it.
+/// By hand.
 fn rewrite(recorder: &mut Recorder, stored: &StoredExample, messages: &[Message]) -> Result<(), ProjectError> {
     let example = Example { messages: messages.to_vec(), ..stored.example.clone() };
-    if !recorder.set(Field::Content, stored.id, content_value(&example)?)? {
-        return Ok(());
-    }
-    change_marks(recorder, stored.id, |marks| marks | EDITED)?;
-    let label = &stored.annotations.label;
-    if label.is_some() && *label == label::of(&stored.example) {
-        let new = label::of(&example);
-        recorder.set(Field::Label, stored.id, text_value(new.as_deref()))?;
+    if set_content(recorder, stored, &example)? {
+        change_marks(recorder, stored.id, |marks| marks | EDITED)?;
     }
     Ok(())
+}
+
+/// A label that is the answer follows it. Says whether anything changed.
+pub fn set_content(recorder: &mut Recorder, stored: &StoredExample, example: &Example) -> Result<bool, ProjectError> {
+    if !recorder.set(Field::Content, stored.id, content_value(example)?)? {
+        return Ok(false);
+    }
+    let label = &stored.annotations.label;
+    if label.is_some() && *label == label::of(&stored.example) {
+        let new = label::of(example);
+        recorder.set(Field::Label, stored.id, text_value(new.as_deref()))?;
+    }
+    Ok(true)
 }
 
 fn set_label(recorder: &mut Recorder, ids: &[i64], label: Option<&str>) -> Result<String, ProjectError> {

@@ -3,21 +3,19 @@
 //!
 //! [`arrivals`]: super::arrivals
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use crossbeam_channel::{Sender, bounded};
-use rusqlite::Connection;
-
 use super::arrivals::{self, Appearing, Incoming};
 use super::edits::next_number;
 use super::error::ProjectError;
 use super::face::Face;
+use super::known::{Known, Match};
 use super::label::Candidates;
 use super::state::{Annotations, ExampleRow, ExampleStatus};
 use super::store::Project;
-use crate::data::import::{ImportReport, ImportRequest, OnKnown, ReadExample};
+use crate::data::import::{ImportReport, ImportRequest, ReadExample};
 use crate::data::{ImportError, Split, read_examples};
 use crate::task::Task;
 
@@ -63,7 +61,7 @@ impl Project {
     ) -> Result<ImportReport, ProjectError> {
         let paths: Vec<_> = request.paths().map(Path::to_path_buf).collect();
         let mut reading = Reading {
-            known: known_contents(&self.db, request.on_known)?,
+            known: Known::load(&self.db, request.on_known)?,
             num_known: 0,
             moved: Vec::new(),
             candidates: Candidates::default(),
@@ -79,13 +77,15 @@ impl Project {
             (report, writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         // What could not be written ended the reading, too, which then has nothing to say about it.
-        let rows = written?;
+        let mut rows = written?;
         let mut report = report?;
         if task.is_cancelled() {
             return Err(ImportError::Cancelled { path: request.path.clone() }.into());
         }
+        rows.iter_mut().for_each(|row| row.replaces = row.replaces.filter(|id| reading.known.is_update(*id)));
         report.num_known = reading.num_known;
-        report.num_imported -= reading.num_known;
+        report.num_updated = rows.iter().filter(|row| row.replaces.is_some()).count() as u64;
+        report.num_imported -= report.num_known + report.num_updated;
         let labels = reading.candidates.labels().unwrap_or_default();
         if (Appearing { rows, labels, moved: reading.moved, paths }).appear(&mut self.db, &request.split)? {
             self.last_changed = None;
@@ -94,19 +94,9 @@ impl Project {
     }
 }
 
-/// The examples that are there, by their content; none if they may come in again.
-fn known_contents(db: &Connection, on_known: OnKnown) -> Result<HashMap<i64, i64>, ProjectError> {
-    if on_known == OnKnown::Add {
-        return Ok(HashMap::new());
-    }
-    let mut select = db.prepare_cached("SELECT content_key, id FROM examples WHERE presence = 1")?;
-    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 /// The reading thread's side.
 struct Reading {
-    known: HashMap<i64, i64>,
+    known: Known,
     num_known: u64,
     /// Known examples for which the file says a split.
     moved: Vec<(i64, Split)>,
@@ -158,12 +148,16 @@ impl Reading {
         show: &mut dyn FnMut(Vec<ExampleRow>),
     ) -> Result<Option<Incoming>, ProjectError> {
         let face = Face::of(&row.example).map_err(ProjectError::Content)?;
-        if let Some(id) = self.known.get(&face.content_key) {
-            self.num_known += 1;
-            self.moved.extend(row.split.map(|split| (*id, split)));
-            return Ok(None);
-        }
-        if let Some(rows) = &mut self.first_rows {
+        let replaces = match self.known.find(&face) {
+            Match::New => None,
+            Match::Other(id) => Some(id),
+            Match::Same(id) => {
+                self.num_known += 1;
+                self.moved.extend(row.split.map(|split| (id, split)));
+                return Ok(None);
+            }
+        };
+        if let (Some(rows), None) = (&mut self.first_rows, replaces) {
             rows.push(ExampleRow {
                 id: 0,
                 number: self.first_number + rows.len() as u64,
@@ -181,7 +175,7 @@ impl Reading {
             }
         }
         let label = self.candidates.add(&row.example);
-        Ok(Some(Incoming { face, file: row.file, split: row.split, label }))
+        Ok(Some(Incoming { face, file: row.file, split: row.split, label, replaces }))
     }
 }
 
@@ -190,6 +184,7 @@ mod tests {
     use std::fmt::Write;
 
     use super::*;
+    use crate::data::import::OnKnown;
     use crate::task::Unwatched;
 
     fn project_with(folder: &Path, num_rows: usize) -> (Project, ImportRequest) {
@@ -265,5 +260,65 @@ mod tests {
         assert_eq!(project.counts().unwrap().test, 1);
         project.undo().unwrap();
         assert_eq!(project.counts().unwrap().test, 0);
+    }
+
+    fn write(request: &ImportRequest, rows: &[(&str, &str)]) {
+        let line = |(prompt, answer): &(&str, &str)| format!("{{\"prompt\":\"{prompt}\",\"completion\":\"{answer}\"}}\n");
+        crate::fs::write_atomic(&request.path, rows.iter().map(line).collect::<String>().as_bytes()).unwrap();
+    }
+
+    fn answers(project: &Project) -> Vec<(String, String)> {
+        let mut answers = Vec::new();
+        let mut take = |stored: crate::project::StoredExample| {
+            answers.push((stored.example.messages[0].content.clone(), stored.example.answer().unwrap().to_owned()));
+            ControlFlow::Continue(())
+        };
+        project.for_each_present(&mut take).unwrap();
+        answers
+    }
+
+    #[test]
+    fn an_update_replaces_answers_where_it_is_clear_which_and_is_one_step_of_undo() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut project, request) = project_with(folder.path(), 0);
+        let before = [("same", "1"), ("other", "1"), ("twice here", "1"), ("twice here", "2"), ("twice there", "1")];
+        write(&request, &before);
+        project.import(&request, &Unwatched).unwrap();
+        let rows = [("same", "1"), ("other", "2"), ("twice here", "3"), ("twice there", "2"), ("twice there", "3")];
+        write(&request, &[&rows[..], &[("new", "1"), ("same", "9")]].concat());
+
+        let known = project.count_known(&request, &Unwatched).unwrap();
+        assert_eq!((known.same, known.other, known.says_split), (1, 1, false));
+        let update = ImportRequest { on_known: OnKnown::Update, ..request };
+        let report = project.import(&update, &Unwatched).unwrap();
+        assert_eq!((report.num_known, report.num_updated, report.num_imported), (1, 1, 5));
+        let mut expected = before.map(|(prompt, answer)| (prompt.to_owned(), answer.to_owned())).to_vec();
+        expected[1].1 = "2".to_owned();
+        let new = [("twice here", "3"), ("twice there", "2"), ("twice there", "3"), ("new", "1"), ("same", "9")];
+        expected.extend(new.map(|(prompt, answer)| (prompt.to_owned(), answer.to_owned())));
+        assert_eq!(answers(&project), expected);
+        let left: i64 = project.db.query_row("SELECT count(*) FROM contents", [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 10, "a row that took another's place leaves nothing behind");
+
+        project.undo().unwrap();
+        assert_eq!(answers(&project), before.map(|(prompt, answer)| (prompt.to_owned(), answer.to_owned())));
+        project.redo().unwrap();
+        assert_eq!(answers(&project), expected);
+        let again = project.import(&update, &Unwatched).unwrap();
+        assert_eq!((again.num_known, again.num_updated, again.num_imported), (7, 0, 0));
+    }
+
+    #[test]
+    fn a_label_that_is_the_answer_is_updated_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut project, request) = project_with(folder.path(), 0);
+        let rows = [("one", "a"), ("two", "b"), ("three", "a"), ("four", "b"), ("five", "a"), ("six", "b")];
+        write(&request, &rows);
+        project.import(&request, &Unwatched).unwrap();
+        write(&request, &[("one", "b")]);
+        project.import(&ImportRequest { on_known: OnKnown::Update, ..request }, &Unwatched).unwrap();
+        let stored = project.example(1).unwrap();
+        assert_eq!((stored.example.answer(), stored.annotations.label.as_deref()), (Some("b"), Some("b")));
+        assert_eq!(stored.status, ExampleStatus::Ready, "nobody edited it by hand");
     }
 }

@@ -13,6 +13,7 @@ mod findings;
 mod history;
 mod intake;
 mod journal;
+mod known;
 mod label;
 mod migrate;
 mod order;
@@ -29,6 +30,7 @@ pub mod state;
 mod store;
 
 pub use error::ProjectError;
+pub use known::KnownRows;
 pub use query::{ExampleQuery, FacetCounts, Having, NamedCounts, RowPage, Sort, SortBy};
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use state::{

@@ -24,10 +24,12 @@ pub struct Drafts {}
 
 pub fn show(ui: &mut egui::Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
     let Some(dialog) = &state.mapping.dialog else { return };
-    let title = format!("Import {}", dialog.file_name());
-    let remark = dialog.preview.as_ref().map(remark).unwrap_or_default();
-    let num = dialog.preview.as_ref().map_or(0, |preview| preview.num_accepted);
-    let act = format!("Import {}", format::count(num, "example", "examples"));
+    let title = match dialog.num_files() {
+        1 => format!("Import {}", dialog.file_name()),
+        num => format!("Import {num} files"),
+    };
+    let remark = dialog.preview.as_ref().map(|preview| remark(dialog, preview)).unwrap_or_default();
+    let act = act(dialog);
     let is_table = dialog.file_name().ends_with(".csv") || dialog.file_name().ends_with(".tsv");
     let mark = if is_table { icon::FILE_CSV } else { icon::FILE_TEXT };
     let frame = Dialog::new("import", &title).icon(mark).remark(&remark).wide().primary(&act, dialog.problem());
@@ -47,8 +49,24 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, _drafts: &mut AllDrafts, action
     }
 }
 
-fn remark(preview: &ImportPreview) -> String {
-    let rows = format::count(preview.num_rows, "row", "rows");
+/// What the button will do.
+fn act(dialog: &ImportDialog) -> String {
+    match dialog.outcome() {
+        (0, updated) if updated > 0 => format!("Update {}", format::count(updated, "example", "examples")),
+        (0, 0) if dialog.known.is_some_and(|known| known.says_split) => "Take over the splits".to_owned(),
+        (num, 0) => format!("Import {}", format::count(num, "example", "examples")),
+        (num, updated) => {
+            let (num, updated) = (format::count(num, "example", "examples"), format::thousands(updated));
+            format!("Import {num}, update {updated}")
+        }
+    }
+}
+
+fn remark(dialog: &ImportDialog, preview: &ImportPreview) -> String {
+    let mut rows = format::count(preview.num_rows, "row", "rows");
+    if dialog.num_files() > 1 {
+        rows = format!("{} and {} more, {rows}", dialog.file_name(), dialog.num_files() - 1);
+    }
     match preview.format {
         Format::Columns => {
             let columns = format::count(preview.columns.len() as u64, "column", "columns");
@@ -142,7 +160,7 @@ pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx:
     let AppState { mapping, jobs, project, .. } = state;
     let Some(project) = project else { return };
     mapping.apply(action, &project.folder, now(cx), &mut Starter { jobs, cx });
-    mapping.tick(now(cx), &mut Starter { jobs, cx });
+    mapping.tick(&project.folder, now(cx), &mut Starter { jobs, cx });
     follow(state);
 }
 
@@ -166,12 +184,19 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
             num => format!(", {} left out", format::count(num, "row", "rows")),
         };
         let imported = format::count(report.num_imported, "example", "examples");
-        state.status = format!("Imported {imported} in {took}{left_out}");
+        let known = match (report.num_known, report.num_updated) {
+            (0, 0) => String::new(),
+            (known, 0) => format!(", {} here already", format::thousands(known)),
+            (known, updated) => {
+                format!(", {} updated, {} here already", format::thousands(updated), format::thousands(known))
+            }
+        };
+        state.status = format!("Imported {imported} in {took}{known}{left_out}");
     }
 }
 
-/// Opens the import dialog for a file of the open project: looks at the file and sets `state.dialog`.
-pub fn open(state: &mut AppState, drafts: &mut AllDrafts, path: std::path::PathBuf, cx: &Cx<'_>) {
-    update(state, drafts, Action::Open(path), cx);
+/// Opens the import dialog for files of the open project: looks at them and sets `state.dialog`.
+pub fn open(state: &mut AppState, drafts: &mut AllDrafts, paths: Vec<std::path::PathBuf>, cx: &Cx<'_>) {
+    update(state, drafts, Action::Open(paths), cx);
     state.dialog = Some(OpenDialog::Import);
 }

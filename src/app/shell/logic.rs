@@ -52,7 +52,9 @@ impl Shell {
 
     fn take_dropped_files(&mut self, ctx: &Context) {
         let dropped = ctx.input(|input| input.raw.dropped_files.clone());
-        self.actions.extend(dropped.iter().map(|file| Action::OpenPath(file.path().to_owned())));
+        if !dropped.is_empty() {
+            self.actions.push(Action::OpenPaths(dropped.iter().map(|file| file.path().to_owned()).collect()));
+        }
     }
 
     fn apply(&mut self, ctx: &Context, action: Action) {
@@ -87,12 +89,13 @@ impl Shell {
             Action::ChooseProject => opening::choose_project(&cx),
             Action::ChooseImport => opening::choose_import(&cx),
             Action::OpenPath(path) => cx.files.run(move || Some(opening::what_is(path))),
+            Action::OpenPaths(paths) => cx.files.run(move || opening::what_are(paths)),
             Action::NoFileDialog => state.dialog = Some(OpenDialog::Failure(opening::no_file_dialog())),
             Action::NoFileManager(path, reason) => {
                 state.dialog = Some(OpenDialog::Failure(opening::no_file_manager(&path, &reason)));
             }
             Action::Unknown(path) => state.status = opening::why_unknown(&path),
-            Action::Import(path) => opening::import(state, drafts, path, &cx),
+            Action::Import(paths) => opening::import(state, drafts, paths, &cx),
             Action::Model(action) => model::update(state, drafts, action, &cx),
             Action::Data(action) => data::update(state, drafts, action, &cx),
             Action::Mapping(action) => mapping::update(state, drafts, action, &cx),
@@ -143,6 +146,7 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             | JobSpec::RenderTokens { .. }
             | JobSpec::PreviewRun { .. }
             | JobSpec::PreviewImport { .. }
+            | JobSpec::CountKnown { .. }
             | JobSpec::ExportData { .. }
             | JobSpec::InspectModel { .. }
             | JobSpec::ListRuns { .. }

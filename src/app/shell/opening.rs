@@ -6,6 +6,7 @@ use crate::app::files::{FilePick, PickKind};
 use crate::app::screens::{data, mapping, model, train};
 use crate::app::{Action, AppState, Cx, Drafts, Screen};
 use crate::engine::{Failure, JobSpec};
+use crate::project::STORE_FILE;
 use crate::recipe::ModelRef;
 
 /// Files that may hold examples.
@@ -37,8 +38,7 @@ pub fn choose_project(cx: &Cx<'_>) {
 }
 
 pub fn choose_import(cx: &Cx<'_>) {
-    let kind = PickKind::Open { name: "Examples", endings: DATA_ENDINGS };
-    cx.pick(FilePick { title: "Import examples", kind }, Action::Import);
+    cx.pick_several("Import examples", ("Examples", DATA_ENDINGS), Action::Import);
 }
 
 /// What a dropped or typed path is for. Looks at the disk: not for the window's thread.
@@ -48,15 +48,63 @@ pub fn what_is(path: PathBuf) -> Action {
         if path.join("config.json").is_file() {
             return model::Action::Inspect(ModelRef::Folder(path)).into();
         }
-        return Action::OpenProject { folder: path, sample: false };
+        return match examples_in(&path) {
+            files if files.is_empty() => Action::OpenProject { folder: path, sample: false },
+            files => Action::Import(files),
+        };
     }
     match ending.as_deref() {
         Some("gguf") if path.is_file() => model::Action::Inspect(ModelRef::Gguf(path)).into(),
         Some("db") if path.file_name().is_some_and(|name| name == "project.db") => {
             Action::OpenProject { folder: path.parent().map(Path::to_owned).unwrap_or_default(), sample: false }
         }
-        Some(ending) if DATA_ENDINGS.contains(&ending) && path.is_file() => Action::Import(path),
+        Some(ending) if DATA_ENDINGS.contains(&ending) && path.is_file() => Action::Import(vec![path]),
         _ => Action::Unknown(path),
+    }
+}
+
+/// The same for several: all of them are examples, or the first says what is meant.
+pub fn what_are(paths: Vec<PathBuf>) -> Option<Action> {
+    let mut files = Vec::new();
+    let mut paths = paths.into_iter();
+    let first = what_is(paths.next()?);
+    let Action::Import(examples) = first else { return Some(first) };
+    files.extend(examples);
+    for path in paths {
+        match what_is(path.clone()) {
+            Action::Import(examples) => files.extend(examples),
+            _ => return Some(Action::Unknown(path)),
+        }
+    }
+    Some(Action::Import(files))
+}
+
+/// The files of a folder that is neither a project nor a model; the folder itself, if it has only texts, which are read
+/// as one file.
+fn examples_in(folder: &Path) -> Vec<PathBuf> {
+    /// A larger folder is none that was made for examples.
+    const MOST_ENTRIES: usize = 10_000;
+    if folder.join(STORE_FILE).exists() {
+        return Vec::new();
+    }
+    let (mut tables, mut lists, mut has_texts) = (Vec::new(), Vec::new(), false);
+    let is_visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
+    let entries = walkdir::WalkDir::new(folder).max_depth(3).sort_by_file_name().into_iter().filter_entry(is_visible);
+    for entry in entries.flatten().take(MOST_ENTRIES).filter(|entry| !entry.file_type().is_dir()) {
+        let ending = entry.path().extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        match ending.as_str() {
+            "txt" | "md" => has_texts = true,
+            // Often it says something about the others.
+            "json" => lists.push(entry.into_path()),
+            ending if DATA_ENDINGS.contains(&ending) => tables.push(entry.into_path()),
+            _ => {}
+        }
+    }
+    match (tables.is_empty(), lists.is_empty()) {
+        (false, _) => tables,
+        (true, false) => lists,
+        (true, true) if has_texts => vec![folder.to_owned()],
+        (true, true) => Vec::new(),
     }
 }
 
@@ -86,18 +134,19 @@ pub fn why_unknown(path: &Path) -> String {
 }
 
 /// Shows the import dialog; where no project is open, first makes one named after the file.
-pub fn import(state: &mut AppState, drafts: &mut Drafts, path: PathBuf, cx: &Cx<'_>) {
+pub fn import(state: &mut AppState, drafts: &mut Drafts, paths: Vec<PathBuf>, cx: &Cx<'_>) {
     if state.project.is_some() {
         state.screen = Screen::Data;
-        mapping::open(state, drafts, path, cx);
+        mapping::open(state, drafts, paths, cx);
         return;
     }
     let Some(folder) = projects_folder() else {
         state.status = "This machine names no folder for documents: open a project in a folder of yours".to_owned();
         return;
     };
-    let name = path.file_stem().map_or_else(|| "Project".into(), |stem| stem.to_string_lossy().into_owned());
-    state.pending_import = Some(path);
+    let stem = paths.first().and_then(|path| path.file_stem());
+    let name = stem.map_or_else(|| "Project".into(), |stem| stem.to_string_lossy().into_owned());
+    state.pending_import = paths;
     open_project(state, folder.join(name), false, cx);
 }
 
@@ -110,7 +159,8 @@ pub(super) fn opened(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
     state.settings.last_project = state.project.as_ref().map(|project| project.folder.clone());
     crate::app::screens::settings::save(state, cx);
     state.screen = Screen::Model;
-    if let Some(path) = state.pending_import.take() {
-        import(state, drafts, path, cx);
+    let pending = std::mem::take(&mut state.pending_import);
+    if !pending.is_empty() {
+        import(state, drafts, pending, cx);
     }
 }

@@ -15,6 +15,7 @@ pub fn doing(job: &Job) -> String {
         JobSpec::OpenProject { folder, .. } => format!("Opening {}", name(folder)),
         JobSpec::DiscoverModels => "Looking for models".to_owned(),
         JobSpec::InspectModel { model } => format!("Reading {}", model_name(model)),
+        JobSpec::CountKnown { .. } => "Counting what is here already".to_owned(),
         JobSpec::PreviewImport { request } => format!("Reading {}", name(&request.path)),
         JobSpec::Import { request, .. } => format!("Importing {}", name(&request.path)),
         JobSpec::SaveRejected { to, .. } => format!("Saving {}", name(to)),

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use self::encoding::Found;
 use self::source::{OpenedText, Stamp};
 use super::error::ImportError;
+use super::import::TOO_LONG;
 use crate::task::Task;
 
 /// How much of a row that is too long is kept to show.
@@ -226,7 +227,7 @@ pub(super) fn json_kind(value: &Value) -> &'static str {
 /// A row that was longer than the limit; `start` is its beginning.
 fn too_long(line: u64, start: &[u8], max_row_bytes: usize) -> RawRow {
     let start = String::from_utf8_lossy(&start[..start.len().min(KEPT_OF_LONG_ROW)]);
-    let reason = format!("the row is longer than {}; the limit can be raised", size(max_row_bytes));
+    let reason = format!("{TOO_LONG} {}; the limit can be raised", size(max_row_bytes));
     RawRow::bad(line, format!("{start}…"), Problem::row(reason))
 }
 

@@ -57,6 +57,10 @@ impl Work for Io {
                 context.reply(Reply::Facts { facts: hub::inspect(&model, &self.sources)?, model });
             }
             JobSpec::PreviewImport { request } => context.reply(Reply::Preview(data::preview(&request, context)?)),
+            JobSpec::CountKnown { project, request } => {
+                let project = reopen(&mut self.project, &project)?;
+                context.reply(Reply::Known(project.count_known(&request, context)?));
+            }
             JobSpec::Import { project, request } => {
                 let mut project = Project::open(&project)?;
                 let report = project.import_showing(&request, context, &mut |rows| {

@@ -9,8 +9,9 @@ use crate::app::kit::{
 };
 use crate::app::screens::data::shares;
 use crate::data::Role;
-use crate::data::import::{Format, ImportPreview, Rejected};
+use crate::data::import::{Format, ImportPreview, ImportRequest, OnKnown, Rejected};
 use crate::engine::Failure;
+use crate::project::KnownRows;
 
 pub(super) fn reading(ui: &mut Ui, state: &AppState, dialog: &ImportDialog) {
     let theme = Theme::of(ui);
@@ -43,10 +44,12 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.y = theme.space.xs + theme.space.xxs;
     if preview.format == Format::Columns {
-        mapping(ui, dialog, actions);
+        answer(ui, dialog, actions);
     } else {
         recognised(ui, preview, actions);
     }
+    ui.add_space(theme.space.xs);
+    system(ui, dialog, actions);
     ui.add_space(theme.space.xs);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
@@ -55,6 +58,8 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
             actions.push(MappingAction::Split(spec).into());
         }
     });
+    known(ui, dialog, actions);
+    too_long(ui, dialog, preview, actions);
     for (note, count) in &preview.notes {
         ui.horizontal(|ui| {
             icon::INFO.show_sized(ui, theme.size.icon_small, theme.text.faint);
@@ -63,26 +68,87 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
     }
 }
 
-fn mapping(ui: &mut Ui, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
+fn heading(ui: &mut Ui, role: Role, name: &str, remark: &str) {
     let theme = Theme::of(ui);
-    let Some(mapping) = dialog.mapping() else { return };
-    let heading = |ui: &mut Ui, role: Role, name: &str, remark: &str| {
-        line(ui, theme.size.badge_height, |ui| {
-            ui.spacing_mut().item_spacing.x = theme.space.s;
-            let (mark, _, color) = role_look(theme, role);
-            mark.show_sized(ui, theme.size.icon_small, color);
-            ui.add(Text::caption(name).color(color));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Text::small(remark)));
-        });
-    };
+    line(ui, theme.size.badge_height, |ui| {
+        ui.spacing_mut().item_spacing.x = theme.space.s;
+        let (mark, _, color) = role_look(theme, role);
+        mark.show_sized(ui, theme.size.icon_small, color);
+        ui.add(Text::caption(name).color(color));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Text::small(remark)));
+    });
+}
+
+fn system(ui: &mut Ui, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
     heading(ui, Role::System, "System message", "Put before every example, may be empty");
-    let mut text = mapping.system_message.clone();
+    let mut text = dialog.request.system_message.clone();
     let field =
         TextInput::new("System message", &mut text).rows(2).hint("Such as: sort the ticket, answer with JSON only");
     if field.show(ui).changed() {
         actions.push(MappingAction::SystemMessage(text).into());
     }
+}
+
+/// Rows that the project has already, and what becomes of them.
+fn known(ui: &mut Ui, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let Some(KnownRows { same, other, .. }) = dialog.known.filter(|known| known.same + known.other > 0) else { return };
+    let accepted = dialog.preview.as_ref().map_or(0, |preview| preview.num_accepted);
     ui.add_space(theme.space.xs);
+    let words = match (same, other) {
+        (0, other) => format!("{} here with another answer", format::count(other, "prompt is", "prompts are")),
+        (same, 0) => format!("{} of {} are here already", format::thousands(same), format::thousands(accepted)),
+        (same, other) => format!(
+            "{} of {} are here already, {} with another answer",
+            format::thousands(same),
+            format::thousands(accepted),
+            format::thousands(other)
+        ),
+    };
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = theme.space.s;
+        icon::COPY.show_sized(ui, theme.size.icon_small, theme.accent.text);
+        ui.add(Text::body(words));
+    });
+    let mut options = vec![(OnKnown::Skip, "Leave out"), (OnKnown::Add, "Bring in once more")];
+    if other > 0 {
+        options.insert(1, (OnKnown::Update, "Update"));
+    }
+    let current = dialog.request.on_known;
+    if let Some(on_known) = segmented(ui, "What is here already", &options, current) {
+        actions.push(MappingAction::OnKnown(on_known).into());
+    }
+    let about = match current {
+        OnKnown::Skip if other > 0 => "The same rows stay as they are; those with another answer come in as new ones",
+        OnKnown::Skip => "They stay as they are; only a split that the file says is taken over",
+        OnKnown::Update => "The file's answer takes the place of the one that is here; undo brings it back",
+        OnKnown::Add => "They come in as copies",
+    };
+    ui.add(Text::small(about).wrapped());
+}
+
+/// Rows that were refused for their size can be let in.
+fn too_long(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let num = preview.num_too_long();
+    let limit = dialog.request.max_row_bytes;
+    let raised = (4 * limit).min(ImportRequest::MOST_ROW_BYTES);
+    if num == 0 || raised <= limit {
+        return;
+    }
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = theme.space.s;
+        icon::WARNING.filled().show_sized(ui, theme.size.icon_small, theme.status.warning);
+        let rows = format::count(num, "row is", "rows are");
+        ui.add(Text::small(format!("{rows} longer than {} MB", limit >> 20)));
+        if ui.add(Button::link(format!("Allow rows up to {} MB", raised >> 20)).small()).clicked() {
+            actions.push(MappingAction::MaxRowBytes(raised).into());
+        }
+    });
+}
+
+fn answer(ui: &mut Ui, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
+    let Some(mapping) = dialog.mapping() else { return };
     heading(
         ui,
         Role::Assistant,

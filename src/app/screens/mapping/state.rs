@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::screens::data::start::Start;
-use crate::data::import::{ColumnRole, Format, ImportPreview, ImportReport, ImportRequest, Mapping, SplitSpec};
+use crate::data::import::{ColumnRole, Format, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec};
 use crate::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
+use crate::project::KnownRows;
 
 /// A whole file is read for each preview; this spares it for every letter of the system message.
 const PAUSE_SECS: f64 = 0.25;
@@ -12,13 +13,17 @@ const PAUSE_SECS: f64 = 0.25;
 /// What a person did in the dialog.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MappingAction {
-    /// Looks at a file; the dialog opens, or goes on with this file.
-    Open(PathBuf),
+    /// Looks at files; the dialog opens, or goes on with these. The later ones are read as if they were the first one's
+    /// end.
+    Open(Vec<PathBuf>),
     Close,
     Column(usize, ColumnRole),
     SystemMessage(String),
     AnswerAsJson(bool),
     Split(SplitSpec),
+    OnKnown(OnKnown),
+    /// Rows of up to so many bytes are taken.
+    MaxRowBytes(usize),
     /// Which row is shown as an example.
     ShowExample(usize),
     ShowRejected(bool),
@@ -45,12 +50,17 @@ pub struct ImportDialog {
     /// The newest there is; it may be of the request before the last change.
     pub preview: Option<ImportPreview>,
     pub stage: Stage,
+    /// Rows that the project has already; `None` until they are counted.
+    pub known: Option<KnownRows>,
     pub shown_example: usize,
     pub shows_rejected: bool,
     pub failure: Option<Failure>,
     /// Where the rows that are left out were written.
     pub saved_to: Option<PathBuf>,
     changed_at: Option<f64>,
+    /// The known rows are to be counted, or are being counted.
+    must_count: bool,
+    counting: Option<JobId>,
     saving: Option<JobId>,
 }
 
@@ -60,8 +70,32 @@ impl ImportDialog {
         self.request.mapping.as_ref().or_else(|| self.preview.as_ref()?.mapping.as_ref())
     }
 
+    /// Of the first file.
     pub fn file_name(&self) -> String {
         self.request.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
+    pub fn num_files(&self) -> usize {
+        1 + self.request.more.len()
+    }
+
+    /// How many examples come in as new ones, and how many take an example's place.
+    pub fn outcome(&self) -> (u64, u64) {
+        let accepted = self.preview.as_ref().map_or(0, |preview| preview.num_accepted);
+        let known = self.known.unwrap_or_default();
+        let (kept, updated) = match self.request.on_known {
+            OnKnown::Add => (0, 0),
+            OnKnown::Skip => (known.same, 0),
+            OnKnown::Update => (known.same, known.other),
+        };
+        (accepted.saturating_sub(kept + updated), updated)
+    }
+
+    /// Columns are read as they are shown here, also if that is a guess.
+    fn request_as_shown(&self) -> ImportRequest {
+        let shown = self.preview.as_ref().filter(|preview| preview.format == Format::Columns && preview.are_alike);
+        let mapping = self.request.mapping.clone().or_else(|| shown?.mapping.clone());
+        ImportRequest { mapping, ..self.request.clone() }
     }
 
     /// The preview shows what the request says.
@@ -86,7 +120,19 @@ impl ImportDialog {
             Stage::Importing(_) => Some("The import is running".to_owned()),
             _ if !self.is_current() => Some("The preview is being made".to_owned()),
             _ if preview.num_accepted == 0 => Some("No row of this file can be an example".to_owned()),
+            _ if self.outcome() == (0, 0) && self.known.is_some_and(|known| !known.says_split) => {
+                Some("All of them are here already".to_owned())
+            }
             _ => None,
+        }
+    }
+
+    /// What was counted is of another request.
+    fn stop_counting(&mut self, jobs: &mut dyn Start) {
+        self.must_count = false;
+        self.known = None;
+        if let Some(job) = self.counting.take() {
+            jobs.stop(job);
         }
     }
 
@@ -106,12 +152,14 @@ pub struct MappingState {
     pub dialog: Option<ImportDialog>,
     /// What the last import did; the data screen says it until it is put away.
     pub report: Option<ImportReport>,
+    /// The import that was started last, also when the dialog is gone.
+    importing: Option<JobId>,
 }
 
 impl MappingState {
     pub fn apply(&mut self, action: MappingAction, project: &Path, now: f64, jobs: &mut dyn Start) {
-        if let MappingAction::Open(path) = action {
-            return self.open(path, jobs);
+        if let MappingAction::Open(paths) = action {
+            return self.open(paths, jobs);
         }
         let Some(dialog) = &mut self.dialog else { return };
         match action {
@@ -125,7 +173,16 @@ impl MappingState {
                 },
                 now,
             ),
-            MappingAction::SystemMessage(text) => dialog.change_mapping(|mapping| mapping.system_message = text, now),
+            MappingAction::SystemMessage(text) => {
+                dialog.request.system_message = text;
+                dialog.changed_at = Some(now);
+            }
+            MappingAction::MaxRowBytes(num_bytes) => {
+                dialog.request.max_row_bytes = num_bytes;
+                dialog.changed_at = Some(now);
+            }
+            // What becomes of known rows changes nothing of the preview either.
+            MappingAction::OnKnown(on_known) => dialog.request.on_known = on_known,
             MappingAction::AnswerAsJson(on) => dialog.change_mapping(|mapping| mapping.answer_as_json = on, now),
             // Which part an example falls into changes nothing of the preview.
             MappingAction::Split(spec) => dialog.request.split = spec,
@@ -137,43 +194,58 @@ impl MappingState {
             }
             MappingAction::Import => {
                 if dialog.problem().is_none() {
-                    let spec = JobSpec::Import { project: project.to_owned(), request: dialog.request.clone() };
-                    dialog.stage = Stage::Importing(jobs.start(spec));
+                    dialog.stop_counting(jobs);
+                    let spec = JobSpec::Import { project: project.to_owned(), request: dialog.request_as_shown() };
+                    let job = jobs.start(spec);
+                    dialog.stage = Stage::Importing(job);
                     dialog.failure = None;
+                    self.importing = Some(job);
                 }
             }
         }
     }
 
-    fn open(&mut self, path: PathBuf, jobs: &mut dyn Start) {
+    fn open(&mut self, paths: Vec<PathBuf>, jobs: &mut dyn Start) {
+        let mut paths = paths.into_iter();
+        let Some(path) = paths.next() else { return };
         self.close(jobs);
-        let split = self.dialog.take().map(|dialog| dialog.request.split).unwrap_or_default();
-        let request = ImportRequest { split, ..ImportRequest::new(path) };
+        let request = ImportRequest { more: paths.collect(), ..ImportRequest::new(path) };
         let job = jobs.start(JobSpec::PreviewImport { request: request.clone() });
         self.dialog = Some(ImportDialog {
             request,
             preview: None,
             stage: Stage::Reading(job),
+            known: None,
             shown_example: 0,
             shows_rejected: false,
             failure: None,
             saved_to: None,
             changed_at: None,
+            must_count: false,
+            counting: None,
             saving: None,
         });
     }
 
     /// Stops what is running for the dialog and puts it away.
     fn close(&mut self, jobs: &mut dyn Start) {
-        let stage = self.dialog.take().map(|dialog| dialog.stage);
-        if let Some(Stage::Reading(job) | Stage::Importing(job)) = stage {
+        let Some(mut dialog) = self.dialog.take() else { return };
+        dialog.stop_counting(jobs);
+        if let Stage::Reading(job) | Stage::Importing(job) = dialog.stage {
             jobs.stop(job);
         }
     }
 
-    /// Called every frame: makes a new preview a moment after the last change.
-    pub fn tick(&mut self, now: f64, jobs: &mut dyn Start) {
+    /// Called every frame: makes a new preview a moment after the last change, and then counts what is known.
+    pub fn tick(&mut self, project: &Path, now: f64, jobs: &mut dyn Start) {
         let Some(dialog) = &mut self.dialog else { return };
+        if dialog.changed_at.is_some() {
+            dialog.stop_counting(jobs);
+        } else if dialog.must_count && dialog.stage == Stage::Waiting {
+            dialog.must_count = false;
+            let spec = JobSpec::CountKnown { project: project.to_owned(), request: dialog.request_as_shown() };
+            dialog.counting = Some(jobs.start(spec));
+        }
         let is_due = dialog.changed_at.is_some_and(|at| now - at >= PAUSE_SECS);
         if !is_due || matches!(dialog.stage, Stage::Importing(_)) {
             return;
@@ -187,31 +259,47 @@ impl MappingState {
 
     /// A repaint is due after this many seconds.
     pub fn wake_in(&self, now: f64) -> Option<f64> {
-        let changed_at = self.dialog.as_ref()?.changed_at?;
-        Some((PAUSE_SECS - (now - changed_at)).max(0.0))
+        let dialog = self.dialog.as_ref()?;
+        match dialog.changed_at {
+            Some(changed_at) => Some((PAUSE_SECS - (now - changed_at)).max(0.0)),
+            None => (dialog.must_count && dialog.stage == Stage::Waiting).then_some(0.0),
+        }
     }
 
     pub fn on_event(&mut self, from: JobId, event: &EventKind) {
-        let Some(dialog) = &mut self.dialog else { return };
         match event {
             EventKind::Reply(reply) => self.on_reply(from, reply),
-            EventKind::Finished(outcome) => Self::on_finished(dialog, from, outcome),
+            EventKind::Finished(outcome) => {
+                self.importing.take_if(|job| *job == from);
+                if let Some(dialog) = &mut self.dialog {
+                    Self::on_finished(dialog, from, outcome);
+                }
+            }
             _ => {}
         }
     }
 
     fn on_reply(&mut self, from: JobId, reply: &Reply) {
+        if self.importing == Some(from) {
+            match reply {
+                // From here on the table shows what comes, and the status bar how far it is.
+                Reply::Arriving(_) => self.dialog = None,
+                Reply::Imported(report) => {
+                    self.report = Some(report.clone());
+                    self.dialog = None;
+                }
+                _ => {}
+            }
+        }
         let Some(dialog) = &mut self.dialog else { return };
         match (reply, &dialog.stage) {
+            (Reply::Known(known), _) if dialog.counting == Some(from) => dialog.known = Some(*known),
             (Reply::Preview(preview), Stage::Reading(job)) if *job == from => {
                 dialog.shown_example = dialog.shown_example.min(preview.examples.len().saturating_sub(1));
                 dialog.preview = Some(preview.clone());
                 dialog.failure = None;
                 dialog.stage = Stage::Waiting;
-            }
-            (Reply::Imported(report), Stage::Importing(job)) if *job == from => {
-                self.report = Some(report.clone());
-                self.dialog = None;
+                dialog.must_count = preview.num_accepted > 0;
             }
             (Reply::Saved(path), _) if dialog.saving == Some(from) => dialog.saved_to = Some(path.clone()),
             _ => {}
@@ -226,6 +314,7 @@ impl MappingState {
         if is_stage {
             dialog.stage = Stage::Waiting;
         }
+        dialog.counting.take_if(|job| *job == from);
         let is_saving = dialog.saving.take_if(|job| *job == from).is_some();
         if let (true, Outcome::Failed(failure)) = (is_stage || is_saving, outcome) {
             dialog.failure = Some(failure.clone());
@@ -250,6 +339,7 @@ mod tests {
             description: "comma".to_owned(),
             num_rows: num_accepted,
             columns: vec!["text".to_owned(), "label".to_owned()],
+            are_alike: true,
             cells: Vec::new(),
             mapping: Some(request.mapping.clone().unwrap_or(guess)),
             examples: Vec::new(),
@@ -271,7 +361,7 @@ mod tests {
     #[test]
     fn every_change_makes_a_new_preview_and_older_ones_are_dropped() {
         let (mut state, mut fake, project) = (MappingState::default(), FakeEngine::default(), Path::new("p"));
-        state.apply(MappingAction::Open("a.csv".into()), project, 0.0, &mut fake);
+        state.apply(MappingAction::Open(vec!["a.csv".into()]), project, 0.0, &mut fake);
         let (job, spec) = fake.started().remove(0);
         let JobSpec::PreviewImport { request } = spec else { panic!("{spec:?}") };
         assert!(state.dialog.as_ref().unwrap().problem().is_some());
@@ -279,12 +369,12 @@ mod tests {
         assert_eq!(state.dialog.as_ref().unwrap().problem(), None);
 
         state.apply(MappingAction::Column(1, ColumnRole::Unused), project, 1.0, &mut fake);
-        state.tick(1.1, &mut fake);
+        state.tick(project, 1.1, &mut fake);
         assert_eq!(fake.started().len(), 1, "waits for a pause");
-        state.tick(1.5, &mut fake);
+        state.tick(project, 1.5, &mut fake);
         let second = fake.started()[1].0;
         state.apply(MappingAction::Column(1, ColumnRole::Assistant), project, 2.0, &mut fake);
-        state.tick(3.0, &mut fake);
+        state.tick(project, 3.0, &mut fake);
         assert_eq!(fake.signals(), [(second, Signal::Stop { save: false })]);
         answer(&mut state, &fake, second, Reply::Preview(preview(&request, 99)));
         assert_eq!(state.dialog.as_ref().unwrap().preview.as_ref().unwrap().num_accepted, 12);
@@ -297,6 +387,7 @@ mod tests {
             path: "a.csv".into(),
             num_imported: 13,
             num_known: 0,
+            num_updated: 0,
             num_rejected: 0,
             rejected: Vec::new(),
             reasons: Vec::new(),
