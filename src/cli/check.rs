@@ -13,7 +13,7 @@ use super::{Ended, model};
 use crate::data::checks::{Check, CheckReport, Remedy, Severity};
 use crate::engine::checks::{ModelRendering, apply_fix, check, plan_fix};
 use crate::model::Chat;
-use crate::project::Project;
+use crate::project::{Project, Settings};
 use crate::recipe::{ModelRef, TrainOn};
 
 #[derive(Debug, Args)]
@@ -27,6 +27,9 @@ pub struct CheckArgs {
     /// What is longer, in tokens, is found
     #[arg(long, value_name = "N", default_value_t = 1024, requires = "model")]
     max_length: usize,
+    /// The labels that answers may have, one a line; kept with the project. An empty file: those that are found
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
     /// Mend what these checks found, in this order: `exact_duplicate`, `contradiction=set_aside`, or `all`; each is one
     /// step of undo
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = parse_fix)]
@@ -68,6 +71,13 @@ fn parse_fix(text: &str) -> Result<FixName, String> {
 pub fn run(args: CheckArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
     let mut project = Project::open(&args.project)?;
+    if let Some(file) = &args.labels {
+        let text =
+            std::fs::read_to_string(file).map_err(|error| Ended::failed(format!("{}: {error}", file.display())))?;
+        let labels = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|label| !label.is_empty());
+        let settings = Settings { labels: labels.map(str::to_owned).collect(), ..project.settings()? };
+        project.save_settings(&settings)?;
+    }
     let rendering = match &args.model {
         Some(model) => {
             let chat = Arc::new(Chat::load(&model::locate(model, &interrupt)?)?);

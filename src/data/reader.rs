@@ -25,7 +25,8 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
     for path in request.paths() {
         let mut reading = Reading::start(request, path, task)?;
         let preview = preview.get_or_insert_with(|| reading.empty_preview(request));
-        preview.are_alike &= reading.format == preview.format && (preview.columns == reading.columns || !is_table(preview));
+        preview.are_alike &=
+            reading.format == preview.format && (preview.columns == reading.columns || !is_table(preview));
         while let Some(row) = reading.next_row()? {
             let converted = reading.convert(&row);
             if preview.examples.len() < PREVIEW_ROWS {

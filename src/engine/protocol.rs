@@ -16,8 +16,8 @@ pub use crate::generate::Side;
 use crate::hub::FoundModel;
 use crate::model::ModelFacts;
 use crate::project::{
-    Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, ProjectState, ReplacePreview, Replacement, RowPage, RunRecord,
-    Settings, StoredExample, Version,
+    Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, ProjectState, ReplacePreview, Replacement, RowPage,
+    RunRecord, Settings, StoredExample, Version,
 };
 use crate::recipe::{ModelRef, Recipe, TrainOn};
 use crate::task::Unit;

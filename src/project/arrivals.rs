@@ -164,19 +164,19 @@ fn replace(recorder: &mut Recorder, row: &Arrival) -> Result<(), ProjectError> {
 
 /// Prompts that the project has already keep their split.
 fn deal_new(db: &Connection, new: &[&Arrival], spec: &SplitSpec) -> Result<Vec<Split>, ProjectError> {
-        let mut keys = Vec::new();
-        let mut given = Vec::new();
-        let mut select =
-            db.prepare_cached("SELECT prompt_key, split FROM examples WHERE presence = 1 AND marks & 2 = 0")?;
-        let mut rows = select.query([])?;
-        while let Some(row) = rows.next()? {
-            keys.push(row.get::<_, i64>(0)? as u64);
-            given.push(Some(split_of(row.get(1)?)));
-        }
-        let num_known = keys.len();
-        keys.extend(new.iter().map(|row| row.prompt_key as u64));
-        given.extend(new.iter().map(|row| row.split));
-        Ok(deal(&keys, &given, spec).split_off(num_known))
+    let mut keys = Vec::new();
+    let mut given = Vec::new();
+    let mut select =
+        db.prepare_cached("SELECT prompt_key, split FROM examples WHERE presence = 1 AND marks & 2 = 0")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        keys.push(row.get::<_, i64>(0)? as u64);
+        given.push(Some(split_of(row.get(1)?)));
+    }
+    let num_known = keys.len();
+    keys.extend(new.iter().map(|row| row.prompt_key as u64));
+    given.extend(new.iter().map(|row| row.split));
+    Ok(deal(&keys, &given, spec).split_off(num_known))
 }
 
 pub fn file_name(path: &Path) -> String {

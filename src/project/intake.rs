@@ -6,7 +6,6 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crossbeam_channel::{Sender, bounded};
 use super::arrivals::{self, Appearing, Incoming};
 use super::edits::next_number;
 use super::error::ProjectError;
@@ -18,6 +17,7 @@ use super::store::Project;
 use crate::data::import::{ImportReport, ImportRequest, ReadExample};
 use crate::data::{ImportError, Split, read_examples};
 use crate::task::Task;
+use crossbeam_channel::{Sender, bounded};
 
 /// Rows that go to the writing thread at once.
 const BATCH_ROWS: usize = 500;
@@ -263,7 +263,8 @@ mod tests {
     }
 
     fn write(request: &ImportRequest, rows: &[(&str, &str)]) {
-        let line = |(prompt, answer): &(&str, &str)| format!("{{\"prompt\":\"{prompt}\",\"completion\":\"{answer}\"}}\n");
+        let line =
+            |(prompt, answer): &(&str, &str)| format!("{{\"prompt\":\"{prompt}\",\"completion\":\"{answer}\"}}\n");
         crate::fs::write_atomic(&request.path, rows.iter().map(line).collect::<String>().as_bytes()).unwrap();
     }
 

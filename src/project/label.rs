@@ -23,6 +23,11 @@ fn of_answer(answer: &str) -> Option<String> {
     is_label.then_some(label)
 }
 
+/// The field of the answer that is its label; `None` for an answer that is its own label.
+pub fn field_of(example: &Example) -> Option<String> {
+    fields(example.answer()?)?.into_iter().find(|(_, value)| value.is_string()).map(|(name, _)| name)
+}
+
 /// The turns with another label: the last answer becomes it, or its field does. `None` if the answer is something else
 /// than the label `before`.
 pub fn relabelled(messages: &[Message], before: Option<&str>, label: &str) -> Option<Vec<Message>> {

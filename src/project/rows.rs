@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::error::ProjectError;
 use super::face::example_of;
 use super::fields::{review_of, split_code, split_of, status, tags_of};
+use super::label;
 use super::query::{ExampleQuery, FacetCounts, RowPage};
 use super::select;
 use super::state::{Annotations, ExampleRow, StoredExample};
@@ -56,6 +57,15 @@ impl Project {
     /// One example in full.
     pub fn example(&self, id: i64) -> Result<StoredExample, ProjectError> {
         stored_example(&self.db, id)
+    }
+
+    /// The field of JSON answers that is their label; `None` where answers are labels themselves.
+    pub fn label_field(&self) -> Result<Option<String>, ProjectError> {
+        let sql = "SELECT content FROM contents WHERE id = coalesce(
+                   (SELECT id FROM examples WHERE presence = 1 AND label IS NOT NULL LIMIT 1),
+                   (SELECT id FROM examples WHERE presence = 1 LIMIT 1))";
+        let content: Option<String> = self.db.query_row(sql, [], |row| row.get(0)).optional()?;
+        Ok(content.map(|content| example_of(&content)).transpose()?.as_ref().and_then(label::field_of))
     }
 
     /// Every example that takes part in a split, in order; a `Break` ends it early.

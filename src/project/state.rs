@@ -176,6 +176,8 @@ pub struct Settings {
     pub model: Option<ModelRef>,
     /// The form of the train screen; its data section is not used.
     pub recipe: Option<Recipe>,
+    /// That answers may have, as the person says; empty for those that are found.
+    pub labels: Vec<String>,
 }
 
 /// A project at a glance.

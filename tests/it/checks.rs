@@ -192,3 +192,26 @@ fn the_command_compares_two_reviewers() {
     assert_eq!((json["num_shared"].as_u64(), json["kappa"].as_f64()), (Some(4), Some(0.5)));
     assert_eq!(json["disagreements"][0]["prompt"], "question 1");
 }
+
+#[test]
+fn labels_from_a_file_are_kept_with_the_project() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |n: usize| {
+        let label = if n % 2 == 0 { "refund" } else { "delivery" };
+        serde_json::json!({"prompt": format!("message {n}"), "completion": label}).to_string() + "\n"
+    };
+    let lines: String = (0..30).map(line).collect();
+    drop(project_of(folder.path(), lines.as_bytes()));
+    let project = folder.path().join("project");
+    let file = folder.path().join("labels.txt");
+    tunewright::fs::write_atomic(&file, "\u{feff}delivery\r\n\r\nbilling\r\n".as_bytes()).unwrap();
+    let check = ["check", "--project", project.to_str().unwrap(), "--json"];
+    let with_file = [&check[..], &["--labels", file.to_str().unwrap()]].concat();
+    for arguments in [&with_file[..], &check] {
+        let (_, out, err) = run(arguments);
+        assert!(checks(&out).contains(&("unknown_label".to_owned(), 15)), "{out} {err}");
+    }
+    let missing = [&check[..], &["--labels", "/no/such/file"]].concat();
+    let (code, _, err) = run(&missing);
+    assert!(code == Some(1) && err.contains("/no/such/file"), "{err}");
+}

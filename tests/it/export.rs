@@ -241,3 +241,27 @@ fn the_command_line_maps_columns_and_tells_the_bad_rows() {
         {"role": "assistant", "content": "here"}]);
     assert_eq!(row, json!({"messages": turns, "split": "test"}));
 }
+
+#[test]
+fn the_command_line_writes_parquet_and_a_file_for_each_split_and_updates_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        tunewright::fs::write_atomic(&folder.path().join(name), text.as_bytes()).unwrap();
+    };
+    write("a.csv", "prompt,completion,split\none,1,train\ntwo,2,test\n");
+    run(folder.path(), &["import", "a.csv", "--project", "p"]);
+    write("b.csv", "prompt,completion,split\none,uno,train\ntwo,2,test\nthree,3,train\n");
+    let report = run(folder.path(), &["import", "b.csv", "--project", "p", "--known", "update"]);
+    assert_eq!([&report["imported"], &report["updated"], &report["known"]], [&json!(1), &json!(1), &json!(1)]);
+
+    let program = env!("CARGO_BIN_EXE_tunewright");
+    let shape = "openai-messages-parquet";
+    let arguments = ["export", "--project", "p", "--to", "out.parquet", "--as", shape, "--per-split"];
+    let output = Command::new(program).args(arguments).current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let pairs = |name: &str| read_pairs(&folder.path().join(name));
+    let pair = |prompt: &str, answer: &str| (prompt.to_owned(), answer.to_owned());
+    assert_eq!(pairs("out.train.parquet"), [pair("one", "uno"), pair("three", "3")]);
+    assert_eq!(pairs("out.test.parquet"), [pair("two", "2")]);
+    assert!(!folder.path().join("out.validation.parquet").exists());
+}

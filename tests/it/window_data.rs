@@ -118,9 +118,14 @@ impl Studio {
     }
 
     pub fn click(&mut self, role: Role, label: &str) {
+        self.click_now(role, label);
+        self.settle();
+    }
+
+    /// Without waiting for what comes of it.
+    pub fn click_now(&mut self, role: Role, label: &str) {
         self.harness.get_by_role_and_label(role, label).click();
         self.harness.run_steps(3);
-        self.settle();
     }
 
     pub fn key(&mut self, modifiers: Modifiers, key: Key) {

@@ -1,10 +1,18 @@
-//! Import of several files, of the same file again, of a large file; export of the data: by their accessible labels.
+//! Import of several files, of the same file again and of large rows; export of the data; labels: by their accessible
+//! names.
+
+use std::time::Instant;
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable as _;
 use tunewright::app::screens::data;
 use tunewright::app::screens::data::export_dialog::ExportAction;
+use tunewright::app::screens::mapping::{self, state::ImportDialog};
+use tunewright::app::{Action, Shell};
+use tunewright::data::checks::Check;
 use tunewright::data::read_all;
+use tunewright::project::Project;
 use tunewright::task::Unwatched;
 
 use crate::window_data::Studio;
@@ -13,6 +21,28 @@ use crate::window_data::Studio;
 fn from_menu(studio: &mut Studio, entry: &str) {
     studio.click(Role::Button, "More for the data");
     studio.click(Role::MenuItem, entry);
+}
+
+fn dialog(shell: &Shell) -> Option<&ImportDialog> {
+    shell.state.mapping.dialog.as_ref()
+}
+
+/// Looks at a file, until what it would do is known.
+fn look_at(studio: &mut Studio, name: &str, text: &str) {
+    let path = studio.write(name, text);
+    studio.act(Action::OpenPath(path));
+    studio.wait("what is known", |shell| dialog(shell).is_some_and(|dialog| dialog.known.is_some()));
+    studio.settle();
+}
+
+fn confirm(studio: &mut Studio) {
+    studio.key(Modifiers::COMMAND, Key::Enter);
+    studio.wait("the import", |shell| shell.state.mapping.dialog.is_none());
+    studio.settle();
+}
+
+fn pair(prompt: &str, answer: &str) -> String {
+    serde_json::json!({ "prompt": prompt, "completion": answer }).to_string() + "\n"
 }
 
 #[test]
@@ -33,10 +63,8 @@ fn what_the_filters_show_is_exported_and_what_the_shape_cant_hold_is_told() {
     studio.settle();
     assert!(studio.is_shown("4 examples written to"), "{}", studio.shell().state.status);
     let examples = read_all(&to, &Unwatched).unwrap();
-    assert_eq!(
-        examples.iter().map(|e| e.messages[1].content.as_str()).collect::<Vec<_>>(),
-        ["question 1", "question 10", "question 11", "question 12"]
-    );
+    let prompts: Vec<_> = examples.iter().map(|example| example.messages[1].content.as_str()).collect();
+    assert_eq!(prompts, ["question 1", "question 10", "question 11", "question 12"]);
 
     studio.click(Role::RadioButton, "All 12");
     studio.click(Role::ComboBox, "Shape");
@@ -46,4 +74,120 @@ fn what_the_filters_show_is_exported_and_what_the_shape_cant_hold_is_told() {
     assert!(studio.is_shown("12 examples left out") && studio.is_shown("it has a system message"));
     studio.key(Modifiers::NONE, Key::Escape);
     assert!(studio.shell().state.data.export.is_none());
+}
+
+#[test]
+fn files_that_are_dropped_together_come_in_together() {
+    let mut studio = Studio::open(None);
+    let first = studio.write("set/a.csv", "text,label\none,x\ntwo,y\n");
+    studio.write("set/deep/b.csv", "text,label\nthree,x\n");
+    studio.write("set/README.md", "about the files");
+    let other = studio.write("c.jsonl", &pair("four", "y"));
+    let folder = first.parent().unwrap().to_owned();
+    studio.act(Action::OpenPaths(vec![folder, other]));
+    studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
+    assert!(studio.is_shown("Import 3 files") && studio.is_shown("a.csv and 2 more, 4 rows"));
+    confirm(&mut studio);
+    assert_eq!(studio.counts(), 4);
+    let project = Project::open(&studio.project()).unwrap();
+    let sources: Vec<_> = (1..=4).map(|id| project.example(id).unwrap().annotations.source.unwrap()).collect();
+    assert_eq!(sources, ["a.csv", "a.csv", "b.csv", "c.jsonl"]);
+}
+
+#[test]
+fn what_is_here_already_is_counted_and_updated_if_that_is_chosen() {
+    let mut studio = Studio::open(None);
+    let lines: String = (1..=5).map(|n| pair(&format!("question {n}"), "old")).collect();
+    studio.import(&lines);
+    assert_eq!(studio.counts(), 5);
+    let changed = lines.replacen("old", "new", 1) + &pair("question 6", "old");
+    look_at(&mut studio, "again.jsonl", &changed);
+    assert!(studio.is_shown("4 of 6 are here already, 1 with another answer"));
+    assert!(studio.is_shown("Import 2 examples"), "leaving out is what happens unless another is chosen");
+    studio.click(Role::RadioButton, "Update");
+    assert!(studio.is_shown("Import 1 example, update 1"));
+    confirm(&mut studio);
+    assert_eq!((studio.counts(), studio.stored(1)[1].1.as_str()), (6, "new"));
+    assert!(studio.is_shown("1 updated, 4 here already"), "{}", studio.shell().state.status);
+    studio.click(Role::Button, "Undo");
+    assert_eq!((studio.counts(), studio.stored(1)[1].1.as_str()), (5, "old"));
+
+    look_at(&mut studio, "same.jsonl", &lines);
+    assert!(studio.is_shown("5 of 5 are here already"));
+    assert_eq!(dialog(studio.shell()).unwrap().problem().as_deref(), Some("All of them are here already"));
+    studio.click(Role::RadioButton, "Bring in once more");
+    confirm(&mut studio);
+    assert_eq!(studio.counts(), 10);
+}
+
+#[test]
+fn a_system_message_goes_before_every_shape_and_large_rows_can_be_let_in() {
+    let mut studio = Studio::open(None);
+    look_at(&mut studio, "long.jsonl", &(pair("short", "a") + &pair("long", &"x".repeat(2 << 20))));
+    // Smaller than what is usual, so that the test needs no large file.
+    studio.act(mapping::Action::MaxRowBytes(1 << 20));
+    studio.wait("the refusal", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
+    assert!(studio.is_shown("1 row is longer than 1 MB") && studio.is_shown("Import 1 example"));
+    studio.harness.get_by_role_and_label(Role::Button, "Allow rows up to 4 MB").click();
+    studio.harness.run_steps(3);
+    studio.multiline("System message", "Be brief.");
+    studio.wait("both", |shell| {
+        let preview =
+            dialog(shell).filter(|dialog| dialog.problem().is_none()).and_then(|dialog| dialog.preview.as_ref());
+        let is_first = |text: &str| {
+            let example = preview.and_then(|preview| preview.examples.first()?.as_ref().ok());
+            example.is_some_and(|example| example.messages[0].content == text)
+        };
+        preview.is_some_and(|preview| preview.num_accepted == 2) && is_first("Be brief.")
+    });
+    confirm(&mut studio);
+    assert_eq!((studio.counts(), studio.stored(2)[0].1.as_str()), (2, "Be brief."));
+}
+
+#[test]
+fn the_first_rows_of_an_import_are_shown_at_once_and_the_table_never_goes_blank() {
+    let mut studio = Studio::open(None);
+    let lines: String = (1..=12_000).map(|n| pair(&format!("question {n}"), &format!("answer {n}"))).collect();
+    let path = studio.write("many.jsonl", &lines);
+    studio.act(Action::OpenPath(path));
+    studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
+    studio.key(Modifiers::COMMAND, Key::Enter);
+    studio.wait("the first rows", |shell| !shell.state.data.arriving.rows().is_empty());
+    assert!(studio.rows()[0].contains("arriving: question 1"), "{:?}", studio.rows());
+    assert!(studio.shell().state.mapping.dialog.is_none(), "the dialog stands no longer before them");
+    studio.click_now(Role::ListBoxOption, &studio.rows()[1].clone());
+    assert!(studio.shell().state.data.open.is_none(), "not to be opened yet");
+    let start = Instant::now();
+    while !studio.shell().state.data.arriving.rows().is_empty() {
+        assert!(start.elapsed().as_secs() < 120, "{}", studio.shell().state.status);
+        studio.harness.step();
+        let rows = studio.rows();
+        assert!(rows.len() > 5 && rows.iter().all(|row| row.contains("question")), "{rows:?}");
+    }
+    assert_eq!(studio.shell().state.data.rows.num_matching(), Some(12_000));
+    studio.settle();
+    assert_eq!(studio.stored(1)[0].1, "question 1");
+}
+
+#[test]
+fn labels_that_are_given_are_checked_and_have_the_number_keys() {
+    let mut studio = Studio::open(None);
+    let lines: String =
+        (0..40).map(|n| pair(&format!("message {n}"), if n % 2 == 0 { "refund" } else { "delivery" })).collect();
+    studio.import(&(lines + &pair("message 41", "delivrey")));
+    from_menu(&mut studio, "Labels…");
+    assert!(studio.is_shown("3 labels found in the answers") && studio.is_shown("delivrey"));
+    studio.multiline("Labels", "refund\ndelivery\nbilling\nrefund");
+    assert!(studio.is_shown("1 found label is not among them, 1 without examples"));
+    studio.click(Role::Button, "Use 3 labels");
+    assert_eq!(Project::open(&studio.project()).unwrap().settings().unwrap().labels, ["refund", "delivery", "billing"]);
+    studio.wait("the check", |shell| {
+        let counts = &shell.state.data.checks.counts;
+        counts.iter().any(|count| count.check == Check::UnknownLabel && count.num_examples == 1)
+    });
+    studio.harness.get_by_role_and_label(Role::ListBox, "Examples").focus();
+    studio.harness.run_steps(2);
+    studio.key(Modifiers::NONE, Key::Num3);
+    studio.settle();
+    assert_eq!(studio.stored(1)[1].1, "billing", "the person's order, also where no example has it yet");
 }

@@ -1,6 +1,7 @@
 //! Examples: import, find, read, mend, and see the exact tokens that training will use.
 
 pub mod action;
+pub mod arriving;
 mod bulk;
 pub mod checks;
 pub mod draft;
@@ -9,6 +10,7 @@ pub mod export_dialog;
 pub mod filters;
 mod fix_dialog;
 mod funnel;
+pub mod labels_dialog;
 pub mod marks;
 mod menu;
 mod panel;
@@ -36,6 +38,7 @@ use crate::engine::{EventKind, JobSpec, Reply};
 use crate::project::ProjectState;
 use crate::recipe::Training;
 use export_dialog::ExportAction;
+use labels_dialog::LabelsAction;
 use start::{Start, Starter};
 
 /// Text that is being typed.
@@ -54,7 +57,8 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
     let Some(project) = &state.project else { return };
     ui.spacing_mut().item_spacing.y = 0.0;
     header(ui, project, actions);
-    if project.counts.total() == 0 && state.data.open.is_none() {
+    let has_rows = project.counts.total() > 0 || !state.data.arriving.rows().is_empty();
+    if !has_rows && state.data.open.is_none() {
         main_area(ui, |ui| nothing_yet(ui, actions));
     } else {
         let width = Theme::of(ui).size.side_panel_width;
@@ -66,6 +70,9 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
     }
     if let Some(dialog) = &state.data.export {
         export_dialog::show(ui.ctx(), dialog, state, project, actions);
+    }
+    if let Some(text) = &state.data.labels {
+        labels_dialog::show(ui.ctx(), text, &state.data, actions);
     }
     if let Some(replace) = &state.data.replace {
         replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
@@ -134,6 +141,9 @@ fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
 
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     let now = start::now(cx);
+    if action == Action::Labels(LabelsAction::Save) {
+        labels_dialog::save(state, cx);
+    }
     let AppState { data, jobs, project, .. } = state;
     if let (Action::Export(ExportAction::PickFile), Some(dialog), Some(project)) = (&action, &data.export, &project) {
         return cx

@@ -88,7 +88,8 @@ fn examples_in(folder: &Path) -> Vec<PathBuf> {
         return Vec::new();
     }
     let (mut tables, mut lists, mut has_texts) = (Vec::new(), Vec::new(), false);
-    let is_visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
+    let is_visible =
+        |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
     let entries = walkdir::WalkDir::new(folder).max_depth(3).sort_by_file_name().into_iter().filter_entry(is_visible);
     for entry in entries.flatten().take(MOST_ENTRIES).filter(|entry| !entry.file_type().is_dir()) {
         let ending = entry.path().extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();

@@ -30,6 +30,6 @@ mod tests;
 pub use check::{Check, Severity};
 pub use checker::{Checker, Options, RenderFacts, Rendering, Row};
 pub use fix::{Action, Change, Fix, Remedy};
-pub use labels::LabelSet;
+pub use labels::{ANSWER, LabelSet};
 pub use remedies::plan;
 pub use report::{CheckCount, CheckReport, Finding};

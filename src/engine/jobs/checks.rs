@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::data::checks::{
-    Action, Check, CheckReport, Checker, Finding, Fix, Options, Remedy, RenderFacts, Rendering, Row, plan,
+    ANSWER, Action, Check, CheckReport, Checker, Finding, Fix, LabelSet, Options, Remedy, RenderFacts, Rendering, Row,
+    plan,
 };
 use crate::data::{Example, Split};
 use crate::engine::error::EngineError;
@@ -61,7 +62,8 @@ pub fn check(
 ) -> Result<CheckReport, EngineError> {
     let counts = project.counts()?;
     let total = counts.total() - counts.set_aside;
-    let mut checker = Checker::new(Options::default(), rendering.map(|rendering| rendering as &dyn Rendering));
+    let options = Options { label_sets: label_set(project)?, ..Options::default() };
+    let mut checker = Checker::new(options, rendering.map(|rendering| rendering as &dyn Rendering));
     let mut batch = Vec::with_capacity(BATCH_ROWS);
     project.for_each_present(&mut |stored| {
         batch.extend(row(stored));
@@ -84,6 +86,16 @@ pub fn check(
         project.set_num_tokens(&rendering.model, &lengths)?;
     }
     Ok(report)
+}
+
+/// That the person gave, if any.
+fn label_set(project: &Project) -> Result<Vec<LabelSet>, EngineError> {
+    let labels = project.settings()?.labels;
+    if labels.is_empty() {
+        return Ok(Vec::new());
+    }
+    let field = project.label_field()?.unwrap_or_else(|| ANSWER.to_owned());
+    Ok(vec![LabelSet { field, labels }])
 }
 
 /// `None` for an example that is set aside: it takes no part.

@@ -6,6 +6,7 @@ use super::bulk::Bulk;
 use super::draft::TurnChange;
 use super::export_dialog::ExportAction;
 use super::filters::{Filter, Show};
+use super::labels_dialog::LabelsAction;
 use crate::data::Split;
 use crate::data::checks::{Check, Remedy};
 use crate::data::import::SplitSpec;
@@ -66,6 +67,7 @@ pub enum DataAction {
     Flush,
     SelectToken(Option<usize>),
     Export(ExportAction),
+    Labels(LabelsAction),
     /// `None` closes the dialog.
     SplitDialog(Option<SplitSpec>),
     DealAnew(SplitSpec),

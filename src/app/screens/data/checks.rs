@@ -44,13 +44,15 @@ pub struct Checks {
 struct Subject {
     /// The examples' revision.
     revision: u64,
+    labels: Vec<String>,
     spec: JobSpec,
 }
 
 impl Checks {
     /// The job to start, if the data or the model have changed and rested since.
     pub fn due(&mut self, project: &ProjectState, now: f64) -> Option<JobSpec> {
-        let subject = Subject { revision: project.revision, spec: spec(project) };
+        let labels = project.settings.labels.clone();
+        let subject = Subject { revision: project.revision, labels, spec: spec(project) };
         if self.seen.as_ref().is_none_or(|(seen, _)| *seen != subject) {
             self.seen = Some((subject.clone(), now));
         }

@@ -120,11 +120,6 @@ impl DataState {
         let choice = ExportChoice { what, shape, packing: Packing::None, with_split: true, per_split: false };
         ExportDialog { choice, job: None, reports: None, failure: None }
     }
-
-    fn is_filtered(&self) -> bool {
-        let query = self.filters.query();
-        ExampleQuery { sort: query.sort, ..ExampleQuery::default() } != query
-    }
 }
 
 impl ExportDialog {

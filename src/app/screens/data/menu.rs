@@ -5,6 +5,7 @@ use egui::{Popup, Ui};
 use super::AnyAction;
 use super::action::DataAction;
 use super::export_dialog::ExportAction;
+use super::labels_dialog::LabelsAction;
 use crate::app::kit::{Button, Theme, icon, menu_item};
 use crate::project::ProjectState;
 
@@ -16,6 +17,9 @@ pub(super) fn show(ui: &mut Ui, project: &ProjectState, actions: &mut Vec<AnyAct
         ui.spacing_mut().item_spacing.y = 0.0;
         if menu_item(ui, "Export data…", false).clicked() {
             actions.push(DataAction::Export(ExportAction::Open).into());
+        }
+        if menu_item(ui, "Labels…", false).clicked() {
+            actions.push(DataAction::Labels(LabelsAction::Open).into());
         }
     });
 }

@@ -30,7 +30,7 @@ pub const KEYS: [(&str, &str); 11] = [
 
 /// Letters are commands while the table has the keyboard.
 pub(super) fn keys(ui: &Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
-    let labels = labels(data);
+    let labels = data.labels();
     ui.input(|input| {
         if input.modifiers.any() {
             return;
@@ -58,13 +58,6 @@ pub(super) fn keys(ui: &Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
     if let (true, Some(draft)) = (ui.input(|input| input.key_pressed(Key::E) && !input.modifiers.any()), &data.open) {
         editor::focus(ui, draft);
     }
-}
-
-/// The label set, in an order that does not change with every answer.
-fn labels(data: &DataState) -> Vec<&str> {
-    let mut labels: Vec<&str> = data.facets.labels.values.iter().map(|(label, _)| label.as_str()).collect();
-    labels.sort_unstable();
-    labels
 }
 
 const REVIEWS: [(Review, &str); 4] =
@@ -100,15 +93,18 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Dr
 
 /// Where answers come from a fixed list.
 fn label_line(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut Vec<AnyAction>) {
-    let labels = labels(data);
+    let mut labels = data.labels();
     let theme = Theme::of(ui);
-    if labels.is_empty() || draft.stored.annotations.label.is_none() && data.facets.labels.something == 0 {
+    let current = draft.stored.annotations.label.as_deref();
+    let is_labelled = current.is_some() || data.facets.labels.something > 0 || !data.label_set.is_empty();
+    if labels.is_empty() || !is_labelled {
         return;
     }
+    // What is not among them stands at the end.
+    labels.extend(current.filter(|current| !labels.contains(current)));
     let numbered = |(i, label): (usize, &&str)| if i < 9 { format!("{}  {label}", i + 1) } else { (*label).to_owned() };
     let words: Vec<String> = labels.iter().enumerate().map(numbered).collect();
     let options: Vec<(usize, &str)> = words.iter().map(String::as_str).enumerate().collect();
-    let current = draft.stored.annotations.label.as_deref();
     let at = current.and_then(|current| labels.iter().position(|label| *label == current)).unwrap_or(usize::MAX);
     ui.horizontal(|ui| {
         ui.add(Text::body("Label").soft());

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::action::DataAction;
+use super::arriving::Arriving;
 use super::bulk::Bulk;
 use super::checks::Checks;
 use super::draft::Draft;
@@ -22,7 +23,7 @@ use crate::data::import::SplitSpec;
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message, Role, Split};
 use crate::engine::{JobId, JobSpec};
-use crate::project::{Edit, ExampleQuery, ExampleStatus, FacetCounts, ProjectState, Replacement};
+use crate::project::{Edit, ExampleQuery, ExampleRow, ExampleStatus, FacetCounts, ProjectState, Replacement, Sort};
 use crate::recipe::{ModelRef, Recipe, Training};
 
 enum Purpose {
@@ -60,6 +61,7 @@ struct Reveal {
 pub struct DataState {
     pub filters: Filters,
     pub rows: Rows,
+    pub arriving: Arriving,
     /// How many rows each filter would show.
     pub facets: FacetCounts,
     pub marks: Marks,
@@ -73,6 +75,10 @@ pub struct DataState {
     pub tokens: Tokens,
     pub split_dialog: Option<SplitSpec>,
     pub export: Option<ExportDialog>,
+    /// What is typed into the dialog of labels, while it is open.
+    pub labels: Option<String>,
+    /// The labels that the person gave; empty for those that are found.
+    pub label_set: Vec<String>,
     /// Bring this row into view at the next painting.
     pub scroll_to: Option<u64>,
     /// What went wrong last with the open example.
@@ -103,6 +109,7 @@ impl DataState {
             *self = Self { folder: project.folder.clone(), ..Self::default() };
         }
         self.model.clone_from(&project.settings.model);
+        self.label_set.clone_from(&project.settings.labels);
         if project.revision != self.revision {
             self.revision = project.revision;
             self.reload(jobs);
@@ -113,6 +120,7 @@ impl DataState {
             let around = self.selected.unwrap_or(0);
             self.rows.fetch(&(around..around + 1), &self.folder, jobs);
         }
+        self.arriving.follow(self.rows.is_stale());
         // Rows first: counting goes through all of them.
         let is_counted = self.counted.as_ref().is_some_and(|(of, revision)| *of == query && *revision == self.revision);
         if !is_counted && !self.rows.is_stale() && !self.rows.is_fetching() {
@@ -235,6 +243,7 @@ impl DataState {
             }
             DataAction::Flush => self.flush(jobs),
             DataAction::SelectToken(token) => self.tokens.selected = token,
+            DataAction::Labels(action) => self.edit_labels(action),
             DataAction::Export(action) => self.export(action, jobs),
             DataAction::SplitDialog(spec) => self.split_dialog = spec,
             DataAction::DealAnew(spec) => {
@@ -243,6 +252,18 @@ impl DataState {
                 self.start_edit(Edit::Resplit { spec }, jobs);
             }
         }
+    }
+
+    /// Not every example is shown.
+    pub fn is_filtered(&self) -> bool {
+        let query = self.filters.query();
+        ExampleQuery { sort: query.sort, ..ExampleQuery::default() } != query
+    }
+
+    /// Rows at the end of all that are still on their way.
+    pub fn arriving(&self) -> &[ExampleRow] {
+        let stand_at_the_end = !self.is_filtered() && self.filters.sort == Sort::default();
+        if stand_at_the_end { self.arriving.rows() } else { &[] }
     }
 
     fn change_filters(&mut self, change: impl FnOnce(&mut Filters)) {

@@ -56,7 +56,7 @@ pub(super) fn show(
     ui.scope_builder(UiBuilder::new().max_rect(above), |ui| {
         ui.set_clip_rect(above.intersect(ui.clip_rect()));
         match state.data.rows.num_matching() {
-            Some(0) if !state.data.rows.is_stale() => no_match(ui, state, actions),
+            Some(0) if !state.data.rows.is_stale() && state.data.arriving().is_empty() => no_match(ui, state, actions),
             _ => rows(ui, state, project, actions),
         }
     });
@@ -141,12 +141,14 @@ fn no_match(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
 fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec<AnyAction>) {
     let data = &state.data;
     let has_tokens = project.tokens_from.is_some();
+    let num_stored = data.rows.num_matching().unwrap_or(0);
+    let arriving = data.arriving();
     let is_marked = |row: u64| data.rows.get(row).is_some_and(|example| data.marks.contains(example.id));
     let sort = data.filters.sort;
     let table = Table {
         name: "Examples",
         columns: &columns(project.counts.total(), has_tokens),
-        num_rows: data.rows.num_matching().unwrap_or(0),
+        num_rows: num_stored + arriving.len() as u64,
         selected: data.selected,
         scroll_to: data.scroll_to,
         edge: Theme::of(ui).pad.screen_x,
@@ -156,19 +158,24 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
     };
     let done = table.show(ui, |row| match data.rows.get(row.index) {
         Some(example) => paint_row(row, example, has_tokens),
-        None => paint_placeholder(row),
+        None => match row.index.checked_sub(num_stored).and_then(|at| arriving.get(at as usize)) {
+            Some(example) => paint_arriving(row, example),
+            None => paint_placeholder(row),
+        },
     });
     if data.scroll_to.is_some() {
         actions.push(DataAction::Scrolled.into());
     }
-    if data.rows.needs(&done.visible) {
-        actions.push(DataAction::Visible(done.visible).into());
+    let visible = done.visible.start.min(num_stored)..done.visible.end.min(num_stored);
+    if data.rows.needs(&visible) {
+        actions.push(DataAction::Visible(visible).into());
     }
     if let Some(column) = done.sort {
         let by = if column == LENGTH && !has_tokens { SortBy::Turns } else { SORTS[column] };
         actions.push(DataAction::Sort(by).into());
     }
-    match (done.select, done.choice) {
+    // A row that is still on its way can't be opened.
+    match (done.select.filter(|row| *row < num_stored), done.choice) {
         (Some(row), Choice::One) => {
             if !data.marks.is_empty() {
                 actions.push(DataAction::Unmark.into());
@@ -250,6 +257,18 @@ fn paint_row(row: &mut Row<'_>, example: &ExampleRow, has_tokens: bool) -> Strin
         name.push_str(&format!(", {}", format::count(example.num_findings as u64, "issue", "issues")));
     }
     name
+}
+
+fn paint_arriving(row: &mut Row<'_>, example: &ExampleRow) -> String {
+    let theme = row.theme();
+    let number = format::thousands(example.number);
+    row.text(NUMBER, Align::Min, &number, theme.body(), theme.text.faint);
+    row.text(SPLIT, Align::Min, "–", theme.body(), theme.text.faint);
+    row.marked_text(STATUS, icon::TRAY_ARROW_DOWN, theme.text.faint, "Arriving", theme.text.faint);
+    row.text(PROMPT, Align::Min, &example.prompt, theme.body(), theme.text.soft);
+    row.text(ANSWER, Align::Min, &example.answer, theme.body(), theme.text.faint);
+    row.text(LENGTH, Align::Max, &example.num_turns.to_string(), theme.body(), theme.text.faint);
+    format!("Example {number}, arriving: {}", example.prompt)
 }
 
 /// What a reviewer said stands for whether it was edited.

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::screens::data::start::Start;
-use crate::data::import::{ColumnRole, Format, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec};
+use crate::data::import::{
+    ColumnRole, Format, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec,
+};
 use crate::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
 use crate::project::KnownRows;
 

@@ -20,6 +20,7 @@ impl DataState {
         }
         match reply {
             Reply::Rows(page) => drop(self.rows.on_rows(job, page)),
+            Reply::Arriving(rows) => self.arriving.on_rows(job, rows),
             Reply::Facets { counts, .. } if matches!(self.jobs.get(&job), Some(Purpose::Facets)) => {
                 self.facets = counts.clone();
             }
@@ -68,6 +69,7 @@ impl DataState {
         if self.checks.is_mine(job) {
             self.checks.on_end(failure);
         }
+        self.arriving.on_finished(job, outcome);
         if let Some(export) = &mut self.export {
             export.on_finished(job, outcome);
         }
