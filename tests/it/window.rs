@@ -134,7 +134,7 @@ fn project(model: Option<ModelRef>) -> ProjectState {
         undo: None,
         redo: None,
         last_changed: None,
-        settings: Settings { model, recipe: None },
+        settings: Settings { model, recipe: None, ..Settings::default() },
         revision: 1,
     }
 }
