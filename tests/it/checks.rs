@@ -197,7 +197,7 @@ fn the_command_compares_two_reviewers() {
 fn labels_from_a_file_are_kept_with_the_project() {
     let folder = tempfile::tempdir().unwrap();
     let line = |n: usize| {
-        let label = if n % 2 == 0 { "refund" } else { "delivery" };
+        let label = if n.is_multiple_of(2) { "refund" } else { "delivery" };
         serde_json::json!({"prompt": format!("message {n}"), "completion": label}).to_string() + "\n"
     };
     let lines: String = (0..30).map(line).collect();
