@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
 
-use super::lora::{Dropout, LoraAdapter};
-use super::{ModelError, ModelSpec, Module, weights};
+use super::gradient::Group;
+use super::lora::LoraAdapter;
+use super::{Dropout, ModelError, ModelSpec, Module, weights};
 use crate::ops::attention::Cached;
 use crate::ops::product::Isa;
 use crate::ops::{self, AttentionShape, FrozenWeight, RopeTable, Segment, Segments};
@@ -37,7 +38,8 @@ pub struct Adaptation<'a> {
     pub adapter: Option<&'a LoraAdapter>,
     /// Records what `backward` needs for the adapter's gradients.
     pub with_gradient: bool,
-    pub dropout: Option<&'a mut Dropout>,
+    /// Only with the gradient.
+    pub dropout: Option<Dropout>,
 }
 
 /// Keys and values of one sequence, layer by layer, for the tokens already seen.
@@ -234,15 +236,14 @@ impl Decoder {
         &self,
         ids: &[u32],
         positions: &[usize],
-        mut adaptation: Adaptation<'_>,
+        adaptation: Adaptation<'_>,
         mut attend: impl FnMut(usize, &Tensor, &Tensor, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let table = RopeTable::new(&self.inverse_frequencies, positions);
         let eps = self.spec.rms_norm_eps;
         let mut x = self.embed(ids)?; // [num_tokens, hidden]
         for (i, layer) in self.layers.iter().enumerate() {
-            let mut linear =
-                |x: &Tensor, module: Module| adaptation.linear(x, &layer.linear[module as usize], i, module);
+            let linear = |x: &Tensor, module: Module| adaptation.linear(x, &layer.linear[module as usize], i, module);
             let h = ops::rms_norm(&x, &layer.input_norm, eps)?;
             let q = ops::rope(&linear(&h, Module::QProj)?, &table)?; // [num_tokens, num_heads · head_dim]
             let k = ops::rope(&linear(&h, Module::KProj)?, &table)?; // [num_tokens, num_kv_heads · head_dim]
@@ -274,7 +275,7 @@ impl Decoder {
 }
 
 impl Adaptation<'_> {
-    fn linear(&mut self, x: &Tensor, weight: &Arc<FrozenWeight>, layer: usize, module: Module) -> Result<Tensor> {
+    fn linear(&self, x: &Tensor, weight: &Arc<FrozenWeight>, layer: usize, module: Module) -> Result<Tensor> {
         let Some((adapter, pair)) = self.adapter.and_then(|a| Some((a, a.pair(layer, module)?))) else {
             return ops::frozen_linear(x, weight);
         };
@@ -282,12 +283,16 @@ impl Adaptation<'_> {
         if !self.with_gradient {
             return ops::lora_linear(x, weight, &pair.a.as_detached_tensor(), &pair.b.as_detached_tensor(), scale);
         }
-        match &mut self.dropout {
-            Some(dropout) if dropout.p > 0.0 => {
-                let adapted = dropout.apply(x)?.matmul(&pair.a.t()?)?.matmul(&pair.b.t()?)?;
-                ops::frozen_linear(x, weight)? + (adapted * scale)?
-            }
-            _ => ops::lora_linear(x, weight, &pair.a, &pair.b, scale),
+        let Some(dropout) = self.dropout else {
+            return ops::lora_linear(x, weight, &pair.a, &pair.b, scale);
+        };
+        let (rows, cols) = x.dims2()?;
+        let mut factors = vec![0.0f32; rows * cols];
+        for (row, factors) in factors.chunks_exact_mut(cols).enumerate() {
+            dropout.factors(layer, Group::of(module) as usize, row, factors);
         }
+        let dropped = (x * Tensor::from_vec(factors, (rows, cols), x.device())?)?;
+        let adapted = dropped.matmul(&pair.a.t()?)?.matmul(&pair.b.t()?)?;
+        ops::frozen_linear(x, weight)? + (adapted * scale)?
     }
 }

@@ -1,6 +1,6 @@
 //! The adapter: two small trainable matrices beside each chosen linear layer (Hu et al. 2021), as PEFT defines them.
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Var};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -135,38 +135,9 @@ pub fn tensor_name(layer: usize, module: Module, matrix: char) -> String {
     format!("base_model.model.model.layers.{layer}.{}.lora_{matrix}.weight", module.path())
 }
 
-/// Dropout on the adapter's input (Srivastava et al. 2014), seeded.
-pub struct Dropout {
-    pub p: f64,
-    pub rng: ChaCha8Rng,
-}
-
-impl Dropout {
-    /// Zeroes a share `p` of the values and scales the others by `1 / (1 − p)`.
-    pub fn apply(&mut self, x: &Tensor) -> Result<Tensor> {
-        let keep = 1.0 / (1.0 - self.p as f32);
-        let mask: Vec<f32> =
-            (0..x.elem_count()).map(|_| if self.rng.random_bool(self.p) { 0.0 } else { keep }).collect();
-        x * Tensor::from_vec(mask, x.shape(), x.device())?
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-
     use super::*;
-
-    #[test]
-    fn dropout_keeps_the_mean_and_repeats_by_seed() {
-        let x = Tensor::ones((100, 100), DType::F32, &Device::Cpu).unwrap();
-        let run = || Dropout { p: 0.25, rng: ChaCha8Rng::seed_from_u64(3) }.apply(&x).unwrap();
-        let values: Vec<f32> = run().flatten_all().unwrap().to_vec1().unwrap();
-        let zeros = values.iter().filter(|v| **v == 0.0).count();
-        assert!((2300..2700).contains(&zeros), "{zeros}");
-        assert!(values.iter().all(|v| *v == 0.0 || (*v - 4.0 / 3.0).abs() < 1e-6));
-        assert_eq!(values, run().flatten_all().unwrap().to_vec1::<f32>().unwrap());
-    }
 
     #[test]
     fn unknown_modules_are_named() {

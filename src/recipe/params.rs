@@ -303,7 +303,7 @@ pub static PARAMS: &[Param] = &[
         Advanced,
         Kind::Float { min: 0.0, max: 1.0, open_end: true },
         float!(lora.lora_dropout),
-        "A little dropout, 0.05 to 0.1, can help where examples are few. Training is slower with it: in f32, without checkpointing."
+        "A little dropout, 0.05 to 0.1, can help where examples are few. A step takes a little longer with it."
     ),
     param!(
         "lora.target_modules",

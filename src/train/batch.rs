@@ -86,7 +86,7 @@ impl Batch {
 
     /// As the model takes it.
     pub fn supervised(&self) -> Supervised<'_> {
-        Supervised { ids: &self.ids, segments: &self.segments, rows: &self.rows, targets: &self.targets }
+        Supervised { ids: &self.ids, segments: &self.segments, rows: &self.rows, targets: &self.targets, dropout: None }
     }
 }
 

@@ -1,24 +1,13 @@
 //! The loss of a batch: cross-entropy over supervised tokens only.
 
-use candle_core::{Result, Tensor};
+use candle_core::Result;
 
 use super::batch::Batch;
 use super::render::Rendered;
-use crate::model::{Adaptation, Decoder, GradientPass};
+use crate::model::{Decoder, GradientPass};
 
 /// Tokens that evaluation sends through the model at once.
 const EVAL_TOKENS: usize = 1024;
-
-/// The summed cross-entropy of a batch's supervised tokens, by candle's differentiation: the witness of [`GradientPass`],
-/// and the way for adapters with dropout.
-pub fn batch_loss(decoder: &Decoder, batch: &Batch, adaptation: Adaptation<'_>) -> Result<Tensor> {
-    let with_gradient = adaptation.with_gradient;
-    let hidden = decoder.forward(&batch.ids, &batch.segments, adaptation)?; // [num_tokens, hidden]
-    // The head runs only where the loss looks: [num_supervised, hidden].
-    let rows = Tensor::new(&batch.rows[..], hidden.device())?;
-    let supervised = hidden.index_select(&rows, 0)?;
-    decoder.cross_entropy(&supervised, &batch.targets, with_gradient)
-}
 
 /// What a look at held-out examples found.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -19,21 +19,6 @@ impl Gradients {
         self.0.par_iter_mut().for_each(|grad| grad.fill(0.0));
     }
 
-    /// Adds what a backward pass found; a trainable tensor without a gradient is an error, never silence.
-    pub fn add(&mut self, vars: &[(String, &Var)], found: &candle_core::backprop::GradStore) -> Result<()> {
-        for (sum, (name, var)) in self.0.iter_mut().zip(vars) {
-            let Some(grad) = found.get(var) else {
-                candle_core::bail!("{name} got no gradient");
-            };
-            with_slice(grad, |grad| {
-                for (sum, grad) in sum.iter_mut().zip(grad) {
-                    *sum += grad;
-                }
-            })?;
-        }
-        Ok(())
-    }
-
     /// In the order of the tensors.
     pub fn as_mut_slice(&mut self) -> &mut [Vec<f32>] {
         &mut self.0

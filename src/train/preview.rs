@@ -118,11 +118,8 @@ fn memory(
 ) -> MemoryEstimate {
     let available = available_memory();
     let training = &recipe.training;
-    // Dropout goes by candle's differentiation, which knows neither.
-    let has_dropout = recipe.lora.lora_dropout > 0.0;
-    let product = if has_dropout { ProductType::F32 } else { ProductType::of(training.precision, spec) };
+    let product = ProductType::of(training.precision, spec);
     let checkpointing = match training.gradient_checkpointing {
-        _ if has_dropout => false,
         GradientCheckpointing::On => true,
         GradientCheckpointing::Off => false,
         GradientCheckpointing::Auto => needs_checkpointing(spec, product, num_tokens, available),

@@ -10,7 +10,7 @@ use super::batch::{Batch, Order};
 use super::checkpoint::{self, State};
 use super::control::{Control, Signal};
 use super::error::TrainError;
-use super::loss::{batch_loss, mean_loss};
+use super::loss::mean_loss;
 use super::observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
 use super::render::{Rendered, render, unseen_tools};
@@ -20,8 +20,8 @@ use crate::data::import::SplitSpec;
 use crate::data::split::split_examples;
 use crate::data::{Example, Split, read_all};
 use crate::model::gradient::needs_checkpointing;
-use crate::model::lora::{Dropout, LoraAdapter, LoraConfig};
-use crate::model::{Adaptation, Decoder, GradientPass, LanguageModel, ProductType, facts, peft};
+use crate::model::lora::{LoraAdapter, LoraConfig};
+use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts, peft};
 use crate::recipe::{GradientCheckpointing, Plan, Recipe, RecipeError, Training, Validation};
 use crate::task::{Task, Unit};
 
@@ -100,11 +100,6 @@ pub fn run_samples(
         num_steps,
         num_trainable: vars.iter().map(|(_, var)| var.elem_count()).sum(),
     }));
-    if adapter.config.lora_dropout > 0.0 {
-        let message = "With dropout, training computes in f32 and keeps all activations: slower, whatever precision and \
-            gradient_checkpointing say";
-        observer.observe(TrainEvent::Warning(message.to_owned()));
-    }
     let mut run = Run {
         decoder,
         plan,
@@ -230,23 +225,11 @@ impl Run<'_> {
             if !self.may_go_on() {
                 return Ok(None);
             }
-            if has_dropout {
-                step.loss += self.add_with_dropout(i, batch, weight)?;
-                continue;
-            }
+            let batch = Supervised { dropout: self.dropout(i), ..batch.supervised() };
             let gradients = self.gradients.as_mut_slice();
-            step.loss += weight * self.pass.add_gradients(self.decoder, batch.supervised(), weight, gradients)?;
+            step.loss += weight * self.pass.add_gradients(self.decoder, batch, weight, gradients)?;
         }
         Ok(Some(step))
-    }
-
-    /// The same by candle's differentiation, which knows dropout; returns the weighed loss.
-    fn add_with_dropout(&mut self, micro_batch: usize, batch: &Batch, weight: f64) -> Result<f64, TrainError> {
-        let mut dropout = self.dropout(micro_batch);
-        let adaptation = Adaptation { adapter: Some(self.adapter), with_gradient: true, dropout: Some(&mut dropout) };
-        let loss = (batch_loss(self.decoder, batch, adaptation)? * weight)?;
-        self.gradients.add(&self.adapter.named_vars(), &loss.backward()?)?;
-        Ok(f64::from(loss.to_scalar::<f32>()?))
     }
 
     fn update(&mut self, norm: f64, learning_rate: f64) -> Result<(), TrainError> {
@@ -343,11 +326,9 @@ impl Run<'_> {
         self.state.step as f64 / self.order.steps_per_epoch().max(1) as f64
     }
 
-    /// Its own stream for each micro-batch: a resumed run needs no state.
-    fn dropout(&self, micro_batch: usize) -> Dropout {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.plan.recipe.training.seed ^ 0xd409);
-        rng.set_stream((self.state.step as u64) << 16 | micro_batch as u64);
-        Dropout { p: self.adapter.config.lora_dropout, rng }
+    fn dropout(&self, micro_batch: usize) -> Option<Dropout> {
+        let (p, seed) = (self.adapter.config.lora_dropout, self.plan.recipe.training.seed);
+        Dropout::new(p, seed, self.state.step, micro_batch)
     }
 
     fn status(&self, status: &'static str) -> Status {

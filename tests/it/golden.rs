@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use tunewright::model::lora::LoraAdapter;
-use tunewright::model::{Adaptation, Decoder, GradientPass, KvCache, ProductType, Supervised, peft};
+use tunewright::model::{Adaptation, Decoder, Dropout, GradientPass, KvCache, ProductType, Supervised, peft};
 use tunewright::ops::Segments;
 use tunewright::ops::product::Isa;
 use tunewright::task::Unwatched;
@@ -67,10 +67,16 @@ impl Golden {
     }
 
     /// The mean loss and its gradients by the training pass.
-    fn gradients(&self, isa: Isa, product: ProductType, checkpointing: bool) -> (f64, Vec<Vec<f32>>) {
+    fn gradients(
+        &self,
+        isa: Isa,
+        product: ProductType,
+        checkpointing: bool,
+        dropout: Option<Dropout>,
+    ) -> (f64, Vec<Vec<f32>>) {
         let (rows, targets) = self.supervised();
         let (ids, segments) = (self.ids.concat(), Segments::from_lengths(self.ids.iter().map(Vec::len)));
-        let batch = Supervised { ids: &ids, segments: &segments, rows: &rows, targets: &targets };
+        let batch = Supervised { ids: &ids, segments: &segments, rows: &rows, targets: &targets, dropout };
         let mut pass = GradientPass::on(isa, product, checkpointing);
         pass.set_adapter(&self.decoder, &self.adapter).unwrap();
         let weight = 1.0 / rows.len() as f64;
@@ -144,16 +150,43 @@ fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set(
         for isa in Isa::available() {
             for checkpointing in [false, true] {
                 let what = format!("{family}, {}, checkpointing {checkpointing}", isa.name());
-                let (loss, gradients) = golden.gradients(isa, ProductType::F32, checkpointing);
+                let (loss, gradients) = golden.gradients(isa, ProductType::F32, checkpointing, None);
                 assert!((loss - expected).abs() <= 1e-5, "{what}: {loss} for {expected}");
                 let (off, name) = golden.worst_gradient(&gradients);
                 assert!(off <= 1e-4, "{what}: gradient of {name} is off by {off}");
 
                 // bf16 has 8 bits: near, and no more.
-                let (loss, gradients) = golden.gradients(isa, ProductType::Bf16, checkpointing);
+                let (loss, gradients) = golden.gradients(isa, ProductType::Bf16, checkpointing, None);
                 assert!((loss - expected).abs() <= 1e-2, "{what}, bf16: {loss} for {expected}");
                 let (off, name) = golden.worst_gradient(&gradients);
                 assert!(off <= 8e-2, "{what}, bf16: gradient of {name} is off by {off}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_training_pass_hides_the_values_that_dropout_says() {
+    let mut golden = Golden::load("llama");
+    let dropout = Dropout::new(0.4, 1, 2, 3);
+    let hidden = golden.hidden(Adaptation { adapter: Some(&golden.adapter), with_gradient: true, dropout });
+    let loss = golden.loss(&hidden);
+    let witness = loss.backward().unwrap();
+    for (name, var) in golden.adapter.named_vars() {
+        let gradient = witness.get(var).unwrap().clone();
+        golden.expected.insert(format!("grad.{name}"), gradient);
+    }
+    let expected = f64::from(loss.to_scalar::<f32>().unwrap());
+    let (without, _) = golden.gradients(Isa::current(), ProductType::F32, false, None);
+    assert!((without - expected).abs() > 1e-3, "dropout does nothing");
+    for isa in Isa::available() {
+        for (product, near, tolerance) in [(ProductType::F32, 1e-5, 1e-4), (ProductType::Bf16, 1e-2, 8e-2)] {
+            for checkpointing in [false, true] {
+                let (loss, gradients) = golden.gradients(isa, product, checkpointing, dropout);
+                let what = format!("{}, {}, checkpointing {checkpointing}", isa.name(), product.name());
+                assert!((loss - expected).abs() <= near, "{what}: {loss} for {expected}");
+                let (off, name) = golden.worst_gradient(&gradients);
+                assert!(off <= tolerance, "{what}: gradient of {name} is off by {off}");
             }
         }
     }

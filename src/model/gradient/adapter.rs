@@ -29,6 +29,16 @@ impl Group {
         }
     }
 
+    /// Where a module belongs.
+    pub fn of(module: Module) -> Self {
+        match module {
+            Module::QProj | Module::KProj | Module::VProj => Self::Qkv,
+            Module::OProj => Self::Output,
+            Module::GateProj | Module::UpProj => Self::GateUp,
+            Module::DownProj => Self::Down,
+        }
+    }
+
     /// The first column of each module in the group's result, and the result's width.
     pub fn columns(self, spec: &ModelSpec) -> (Vec<usize>, usize) {
         let mut width = 0;

@@ -3,8 +3,8 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::adapter::{Group, PackedAdapter};
-use crate::model::{Decoder, Module};
+use super::adapter::{Group, PackedAdapter, PackedGroup};
+use crate::model::{Decoder, Dropout, Module};
 use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_back};
 use crate::ops::product::{Back, Element, Isa, Operand, Output, Rows, Weights};
 use crate::ops::product::{multiply, multiply_back, multiply_rounded, multiply_transposed};
@@ -53,6 +53,10 @@ pub struct Work<E> {
 /// Of the adapter's part in a linear layer.
 #[derive(Default)]
 struct Scratch<E> {
+    /// The adapter's input with some of its values hidden.
+    dropped: Operand<E>,
+    /// What comes back to it.
+    d_dropped: Vec<f32>,
     /// `x·Aᵀ`
     xa: Operand<E>,
     /// `scale · dy·B`
@@ -68,18 +72,18 @@ pub struct BlockPass<'a> {
     pub isa: Isa,
     pub segments: &'a Segments,
     pub table: &'a RopeTable,
+    /// The rows, in ascending order, whose results are wanted of the last block, if not all are: only attention needs
+    /// the others there.
+    pub last_rows: Option<&'a [u32]>,
+    pub dropout: Option<Dropout>,
 }
 
 impl BlockPass<'_> {
-    /// `x += attention(norm(x)); x += inner(norm(x))`
-    ///
-    /// With `rows`, in ascending order, only their results are made, and `x` has no others from then on: of the last
-    /// block nothing else is wanted, and only attention needs the other rows.
+    /// `x += attention(norm(x)); x += inner(norm(x))`; of the last block, `x` then has [`BlockPass::last_rows`] only.
     pub fn forward<E: Element>(
         &self,
         layer: usize,
         adapter: Option<&PackedAdapter<E>>,
-        rows: Option<&[u32]>,
         x: &mut Vec<f32>,
         kept: &mut Kept<E>,
         work: &mut Work<E>,
@@ -103,6 +107,7 @@ impl BlockPass<'_> {
         kept.log_sums.resize(n * shape.num_heads, 0.0);
         attend(isa, shape, self.segments, inputs(qkv, q_width, kv_width), attention, &mut kept.log_sums);
         kept.attention.set(isa, attention, n, q_width);
+        let rows = self.wanted_rows(layer);
         if let Some(rows) = rows {
             gather(attention, q_width, rows);
             gather(x, spec.hidden_size, rows);
@@ -119,13 +124,12 @@ impl BlockPass<'_> {
         linear(Group::Down, work.inner.view(), &mut kept.xa[3], x, true, scratch)
     }
 
-    /// `dx` is the gradient at the block's result and becomes that at its input; `rows` as in the forward pass.
+    /// `dx` is the gradient at the block's result and becomes that at its input, of all rows.
     #[expect(clippy::too_many_arguments, reason = "a block's state, whose parts have different owners")]
     pub fn backward<E: Element>(
         &self,
         layer: usize,
         adapter: Option<&PackedAdapter<E>>,
-        rows: Option<&[u32]>,
         input: &Operand<E>,
         kept: &Kept<E>,
         work: &mut Work<E>,
@@ -140,7 +144,7 @@ impl BlockPass<'_> {
         let linear_back = |group, dy: &Operand<E>, xa: &[f32], dx: &mut [f32], gradients: &mut _, scratch: &mut _| {
             self.linear_back(layer, group, adapter, dy, xa, dx, gradients, scratch)
         };
-        let adapter_back = |group, x: Rows<'_, E>, gradients: &mut _, scratch: &Scratch<E>| {
+        let adapter_back = |group, x: Rows<'_, E>, gradients: &mut _, scratch: &mut Scratch<E>| {
             self.adapter_back(layer, group, adapter, x, gradients, scratch);
         };
 
@@ -159,6 +163,7 @@ impl BlockPass<'_> {
         dy.set(isa, dx, num_results, spec.hidden_size);
         d_attention.resize(num_results * q_width, 0.0);
         linear_back(Group::Output, dy, &kept.xa[1], d_attention, gradients, scratch)?;
+        let rows = self.wanted_rows(layer);
         let attended = if rows.is_some() { &kept.chosen } else { &kept.attention };
         adapter_back(Group::Output, attended.view(), gradients, scratch);
         if let Some(rows) = rows {
@@ -232,7 +237,8 @@ impl BlockPass<'_> {
         {
             kept_xa.resize(x.num_rows() * packed.width, 0.0);
             let output = Output { weights: Weights::Packed(&packed.a), adapter: None, column: 0 };
-            multiply(isa, x, &[output], kept_xa, packed.width, false)?;
+            let input = self.dropped(layer, group, x, &mut scratch.dropped);
+            multiply(isa, input, &[output], kept_xa, packed.width, false)?;
             scratch.xa.set(isa, kept_xa, x.num_rows(), packed.width);
         }
         let xa = &scratch.xa;
@@ -283,9 +289,81 @@ impl BlockPass<'_> {
         let terms = group.modules().iter().zip(&columns).map(|(module, column)| {
             let pair = packed.and_then(|(adapter, packed)| Some((packed.pair(*module)?, adapter.r)));
             let adapter = pair.map(|(pair, r)| (scratch.dxa_operand.columns(pair.column, r), &pair.a_back));
+            let adapter = adapter.filter(|_| self.dropout.is_none());
             Back { dy: dy_of(*module, *column), weight: self.decoder.linear(layer, *module), adapter }
         });
-        multiply_back(isa, &terms.collect::<Vec<_>>(), dx, false)
+        multiply_back(isa, &terms.collect::<Vec<_>>(), dx, false)?;
+        match (self.dropout, packed) {
+            (Some(dropout), Some((adapter, packed))) => {
+                self.dropped_back(dropout, layer, group, (packed, adapter.r), dx, scratch)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The adapter's input: `x`, or a copy with some of its values hidden.
+    fn dropped<'b, E: Element>(
+        &self,
+        layer: usize,
+        group: Group,
+        x: Rows<'b, E>,
+        copy: &'b mut Operand<E>,
+    ) -> Rows<'b, E> {
+        let Some(dropout) = self.dropout else { return x };
+        let (isa, cols) = (self.isa, x.num_cols());
+        copy.resize(x.num_rows(), cols);
+        let stride = copy.stride();
+        copy.data_mut().par_chunks_mut(stride).enumerate().with_min_len(MIN_ROWS).for_each_init(
+            || (vec![0.0; cols], vec![0.0; cols]),
+            |(wide, factors), (row, copy)| {
+                E::widen_all(isa, x.row(row), wide);
+                dropout.factors(layer, group as usize, self.row_in_batch(layer, group, row), factors);
+                wide.iter_mut().zip(&*factors).for_each(|(value, factor)| *value *= factor);
+                E::narrow(isa, wide, &mut copy[..cols]);
+            },
+        );
+        copy.view()
+    }
+
+    /// Adds to `dx` what comes back through the adapter, at the values that weren't hidden.
+    fn dropped_back<E: Element>(
+        &self,
+        dropout: Dropout,
+        layer: usize,
+        group: Group,
+        (packed, r): (&PackedGroup<E>, usize),
+        dx: &mut [f32],
+        scratch: &mut Scratch<E>,
+    ) -> Result<()> {
+        let Some(first) = packed.pairs.first() else { return Ok(()) };
+        let (_, cols) = first.module.shape(self.decoder.spec());
+        scratch.d_dropped.clear();
+        scratch.d_dropped.resize(dx.len(), 0.0);
+        for pair in &packed.pairs {
+            let output = Output { weights: Weights::Packed(&pair.a_back), adapter: None, column: 0 };
+            let dxa = scratch.dxa_operand.columns(pair.column, r);
+            multiply(self.isa, dxa, &[output], &mut scratch.d_dropped, cols, true)?;
+        }
+        let rows = dx.par_chunks_mut(cols).zip(scratch.d_dropped.par_chunks(cols)).enumerate();
+        rows.with_min_len(MIN_ROWS).for_each_init(
+            || vec![0.0; cols],
+            |factors, (row, (dx, d_dropped))| {
+                dropout.factors(layer, group as usize, self.row_in_batch(layer, group, row), factors);
+                dx.iter_mut().zip(d_dropped).zip(&*factors).for_each(|((dx, d), factor)| *dx += d * factor);
+            },
+        );
+        Ok(())
+    }
+
+    /// The rows that the block's result has, if not all.
+    fn wanted_rows(&self, layer: usize) -> Option<&[u32]> {
+        self.last_rows.filter(|_| layer + 1 == self.decoder.spec().num_layers)
+    }
+
+    /// Where a row of a group's input stands in the batch.
+    fn row_in_batch(&self, layer: usize, group: Group, row: usize) -> usize {
+        let rows = self.wanted_rows(layer).filter(|_| group != Group::Qkv);
+        rows.map_or(row, |rows| rows[row] as usize)
     }
 
     /// The gradients of the group's A: `(scale · dy·B)ᵀ·x`, after [`BlockPass::linear_back`] of the same group.
@@ -296,10 +374,11 @@ impl BlockPass<'_> {
         adapter: Option<&PackedAdapter<E>>,
         x: Rows<'_, E>,
         gradients: &mut [Vec<f32>],
-        scratch: &Scratch<E>,
+        scratch: &mut Scratch<E>,
     ) {
         let Some(adapter) = adapter else { return };
         let packed = adapter.group(layer, group);
+        let x = self.dropped(layer, group, x, &mut scratch.dropped);
         for pair in &packed.pairs {
             let dxa = scratch.dxa.get(pair.column..).unwrap_or_default();
             let dxa = Rows::new(dxa, x.num_rows(), adapter.r, packed.width);

@@ -11,10 +11,11 @@ use candle_core::Result;
 use half::bf16;
 
 use super::lora::LoraAdapter;
-use super::{Decoder, ModelSpec, Module};
+use super::{Decoder, Dropout, ModelSpec, Module};
 use crate::ops::product::{Element, Isa, Operand};
 use crate::ops::{RopeTable, Segments};
 use crate::recipe::Precision;
+pub(super) use adapter::Group;
 use adapter::PackedAdapter;
 use block::{BlockPass, Kept, Work};
 
@@ -88,6 +89,8 @@ pub struct Supervised<'a> {
     pub rows: &'a [u32],
     /// The token after each of those rows.
     pub targets: &'a [u32],
+    /// On the adapter's inputs.
+    pub dropout: Option<Dropout>,
 }
 
 /// Everything that a training pass keeps between steps: buffers are filled anew and not asked for again.
@@ -195,9 +198,19 @@ impl<E: Element> State<E> {
         }
     }
 
-    /// Through all blocks; `self.x` holds the last one's result, of all rows or of `last_rows`. `keep_all` is for a
-    /// backward pass.
-    fn forward(&mut self, pass: &BlockPass<'_>, ids: &[u32], last_rows: Option<&[u32]>, keep_all: bool) -> Result<()> {
+    fn block_pass<'a>(
+        &self,
+        decoder: &'a Decoder,
+        batch: Supervised<'a>,
+        table: &'a RopeTable,
+        last: &'a Option<LastRows>,
+    ) -> BlockPass<'a> {
+        let last_rows = last.as_ref().map(|last| last.rows.as_slice());
+        BlockPass { decoder, isa: self.isa, segments: batch.segments, table, last_rows, dropout: batch.dropout }
+    }
+
+    /// Through all blocks; `self.x` holds the last one's result. `keep_all` is for a backward pass.
+    fn forward(&mut self, pass: &BlockPass<'_>, ids: &[u32], keep_all: bool) -> Result<()> {
         let spec = pass.decoder.spec();
         pass.decoder.embed_into(ids, &mut self.x)?;
         let num_kept = if keep_all && !self.gradient_checkpointing { spec.num_layers } else { 1 };
@@ -211,8 +224,7 @@ impl<E: Element> State<E> {
                 self.inputs[layer].set(pass.isa, &self.x, ids.len(), spec.hidden_size);
             }
             let kept = &mut self.kept[layer.min(num_kept - 1)];
-            let rows = last_rows.filter(|_| layer + 1 == spec.num_layers);
-            pass.forward(layer, self.adapter.as_ref(), rows, &mut self.x, kept, &mut self.work)?;
+            pass.forward(layer, self.adapter.as_ref(), &mut self.x, kept, &mut self.work)?;
         }
         Ok(())
     }
@@ -236,10 +248,6 @@ impl LastRows {
         }
         let places = batch.rows.iter().map(|row| rows.partition_point(|known| known < row) as u32).collect();
         Some(Self { rows, places })
-    }
-
-    fn rows(of: &Option<Self>) -> Option<&[u32]> {
-        of.as_ref().map(|last| last.rows.as_slice())
     }
 
     /// As the head takes it: the rows are those that the last block made.
@@ -279,9 +287,9 @@ impl<E: Element> Pass for State<E> {
     fn loss(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<f64> {
         check(decoder, batch)?;
         let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
-        let pass = BlockPass { decoder, isa: self.isa, segments: batch.segments, table: &table };
         let last = LastRows::of(batch);
-        self.forward(&pass, batch.ids, LastRows::rows(&last), false)?;
+        let pass = self.block_pass(decoder, batch, &table, &last);
+        self.forward(&pass, batch.ids, false)?;
         self.head.loss(&pass, &self.x, LastRows::batch(&last, batch), None)
     }
 
@@ -294,11 +302,10 @@ impl<E: Element> Pass for State<E> {
     ) -> Result<f64> {
         check(decoder, batch)?;
         let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
-        let pass = BlockPass { decoder, isa: self.isa, segments: batch.segments, table: &table };
-        let started = Instant::now();
         let last = LastRows::of(batch);
-        let last_rows = LastRows::rows(&last);
-        self.forward(&pass, batch.ids, last_rows, true)?;
+        let pass = self.block_pass(decoder, batch, &table, &last);
+        let started = Instant::now();
+        self.forward(&pass, batch.ids, true)?;
         let forward_secs = started.elapsed().as_secs_f64();
         self.phases.forward += forward_secs;
         self.dx.clear();
@@ -307,20 +314,18 @@ impl<E: Element> Pass for State<E> {
             self.head.loss(&pass, &self.x, LastRows::batch(&last, batch), Some((weight as f32, &mut self.dx)))?;
         let before_backward = started.elapsed().as_secs_f64();
         self.phases.head += before_backward - forward_secs;
-        let num_layers = decoder.spec().num_layers;
-        for layer in (0..num_layers).rev() {
-            let rows = last_rows.filter(|_| layer + 1 == num_layers);
+        for layer in (0..decoder.spec().num_layers).rev() {
             let kept = if self.gradient_checkpointing {
                 let kept = &mut self.kept[0];
                 self.inputs[layer].widen_into(pass.isa, &mut self.x);
-                pass.forward(layer, self.adapter.as_ref(), rows, &mut self.x, kept, &mut self.work)?;
+                pass.forward(layer, self.adapter.as_ref(), &mut self.x, kept, &mut self.work)?;
                 kept
             } else {
                 &mut self.kept[layer]
             };
             let adapter = self.adapter.as_ref();
             let (input, work) = (&self.inputs[layer], &mut self.work);
-            pass.backward(layer, adapter, rows, input, kept, work, &mut self.dx, gradients)?;
+            pass.backward(layer, adapter, input, kept, work, &mut self.dx, gradients)?;
         }
         self.phases.backward += started.elapsed().as_secs_f64() - before_backward;
         Ok(loss)

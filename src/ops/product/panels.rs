@@ -28,6 +28,14 @@ impl<'a, E: Element> Rows<'a, E> {
     pub fn num_rows(&self) -> usize {
         self.rows
     }
+
+    pub fn num_cols(&self) -> usize {
+        self.cols
+    }
+
+    pub fn row(&self, row: usize) -> &'a [E] {
+        &self.data[row * self.stride..][..self.cols]
+    }
 }
 
 /// Activations in the type of a product, each row padded with zeros to whole groups.

@@ -19,6 +19,10 @@ const MOST_POINTS: usize = 1500;
 /// Between two points of a small curve, in pixels.
 const MIN_POINT_DISTANCE: f32 = 3.0;
 
+/// From this share of the steps on, the axis goes on by this factor.
+const NEAR_END: f64 = 0.9;
+const ROOM_FOR_VALUES: f64 = 1.08;
+
 const SMOOTHINGS: &[(f64, &str)] = &[(0.0, "0"), (0.8, "0.80"), (0.93, "0.93"), (0.98, "0.98")];
 
 /// What a curve's card needs, so that the painting functions stay short.
@@ -116,7 +120,9 @@ fn curves(ui: &mut Ui, loss: &Loss<'_>, rect: Rect) {
     let rising = best.as_ref().filter(|_| run.is_rising()).map(|best| at(best.step)..=now);
     let colors = (theme.chart.train_raw, theme.chart.train, theme.chart.validation);
     let sentence = in_words(run);
-    let chart = Chart::new("loss", &sentence, (0.0, loss.num_steps as f64), range)
+    // Room for the values at the curves' ends, which would otherwise lie on them.
+    let room = if now > NEAR_END * at(loss.num_steps) { ROOM_FOR_VALUES } else { 1.0 };
+    let chart = Chart::new("loss", &sentence, (0.0, room * at(loss.num_steps)), range)
         .x_ticks(loss.x_ticks(6))
         .y_ticks(y_ticks)
         .zoomable();
