@@ -11,7 +11,7 @@
 //! | [`recipe`] | `recipe.toml` as written (`Recipe`), checked and resolved (`Plan`), the one table of parameters |
 //! | [`ops`] | CPU kernels, forward and back: products for each instruction set, block formats; the only place for `unsafe` |
 //! | [`model`] | one decoder for every family, the training pass ([`model::gradient`]), LoRA, weights, tokenizer, template |
-//! | [`hub`] | models on this disk, downloads, the starter model |
+//! | [`hub`] | models on this disk, downloads, data sets of the Hub, the starter model |
 //! | [`train`] | render → batch → loss → optimizer: the loop is [`train::sft`] |
 //! | [`generate`] | sampling, one answer, before and after side by side |
 //! | [`evaluate`] | held-out loss and exact match |

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::machine::Machine;
-use super::screens::{compare, data, evaluate, export, mapping, model, runs, train};
+use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, train};
 use super::settings::ThemeChoice;
 use super::state::{OpenDialog, Screen};
 use crate::engine::JobId;
@@ -49,6 +49,7 @@ pub enum Action {
     PrimaryAct,
     Model(model::Action),
     Data(data::Action),
+    Dataset(dataset::Action),
     Mapping(mapping::Action),
     Train(train::Action),
     Evaluate(evaluate::Action),
@@ -71,6 +72,7 @@ macro_rules! from {
 from!(
     model => Model,
     data => Data,
+    dataset => Dataset,
     mapping => Mapping,
     train => Train,
     evaluate => Evaluate,

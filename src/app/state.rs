@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
 use super::machine::Machine;
-use super::screens::{compare, data, evaluate, export, mapping, model, runs, train};
+use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, train};
 use super::settings::AppSettings;
 use crate::engine::Failure;
 use crate::project::ProjectState;
@@ -54,6 +54,8 @@ pub enum OpenDialog {
     Failure(Failure),
     /// The import dialog, whose content is `state.mapping`.
     Import,
+    /// A data set of the Hub, whose content is `state.dataset`.
+    Dataset,
 }
 
 pub struct AppState {
@@ -74,6 +76,7 @@ pub struct AppState {
     pub settings: AppSettings,
     pub model: model::State,
     pub data: data::State,
+    pub dataset: dataset::State,
     pub mapping: mapping::State,
     pub train: train::State,
     pub evaluate: evaluate::State,
@@ -97,6 +100,7 @@ impl AppState {
             settings,
             model: model::State::default(),
             data: data::State::default(),
+            dataset: dataset::State::default(),
             mapping: mapping::State::default(),
             train: train::State::default(),
             evaluate: evaluate::State::default(),
@@ -115,6 +119,7 @@ pub struct Drafts {
     pub command_row: usize,
     pub model: model::Drafts,
     pub data: data::Drafts,
+    pub dataset: dataset::Drafts,
     pub mapping: mapping::Drafts,
     pub train: train::Drafts,
     pub evaluate: evaluate::Drafts,

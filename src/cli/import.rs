@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Ended;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::terminal::{self, thousands};
+use super::{Ended, hub};
 use crate::data;
 use crate::data::Split;
 use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping, OnKnown};
@@ -19,9 +19,13 @@ const NUM_TOLD: usize = 5;
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// JSON Lines, JSON, CSV, TSV (also packed with gzip or zstd), Parquet, or a folder of .txt and .md files
+    /// JSON Lines, JSON, CSV, TSV (also packed with gzip or zstd), Parquet, a folder of .txt and .md files, or a data set
+    /// of the Hugging Face Hub as hub:OWNER/NAME[:SUBSET][@REVISION]
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Only these splits of a data set of the Hub; else all
+    #[arg(long, value_name = "SPLIT,…", value_delimiter = ',')]
+    split: Vec<String>,
     /// Which column is what: system, user, assistant or split
     #[arg(long, value_name = "COLUMN=ROLE,…", value_delimiter = ',', value_parser = column_role)]
     map: Vec<(String, ColumnRole)>,
@@ -78,10 +82,17 @@ pub(super) fn part(text: &str) -> Result<Split, String> {
 
 pub fn run(args: ImportArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
-    let progress = Progress::new("Importing", &interrupt.cancel);
+    let mut requests = Vec::new();
+    for file in &args.files {
+        let from = match file.to_str().and_then(hub::name_in) {
+            Some(name) => hub::fetch(name, &args.split, &Progress::new("Downloading", &interrupt.cancel))?,
+            None => ImportRequest::new(file),
+        };
+        requests.push(request(&args, from));
+    }
     let mut project = Project::open_or_create(&args.project)?;
+    let progress = Progress::new("Importing", &interrupt.cancel);
     let mut reports = Vec::new();
-    let requests: Vec<_> = args.files.iter().map(|file| request(&args, file)).collect();
     for request in &requests {
         reports.push(project.import(request, &progress)?);
     }
@@ -91,12 +102,12 @@ pub fn run(args: ImportArgs) -> Result<(), Ended> {
     if args.json {
         terminal::line(&summary(&reports).to_string());
     } else {
-        reports.iter().for_each(tell);
+        args.files.iter().zip(&reports).for_each(|(file, report)| tell(file, report));
     }
     Ok(())
 }
 
-fn request(args: &ImportArgs, file: &Path) -> ImportRequest {
+fn request(args: &ImportArgs, from: ImportRequest) -> ImportRequest {
     let num_answers = args.map.iter().filter(|(_, role)| *role == ColumnRole::Assistant).count();
     let mapping = Mapping { columns: args.map.clone(), answer_as_json: num_answers > 1, ..Mapping::default() };
     ImportRequest {
@@ -105,14 +116,15 @@ fn request(args: &ImportArgs, file: &Path) -> ImportRequest {
         given_split: args.into,
         on_known: args.known,
         max_row_bytes: args.max_row.saturating_mul(1 << 20),
-        ..ImportRequest::new(file)
+        ..from
     }
 }
 
 /// All files' bad rows in one.
 fn save_rejected(requests: &[ImportRequest], to: &Path, progress: &Progress) -> Result<(), Ended> {
     let Some((first, rest)) = requests.split_first() else { return Ok(()) };
-    let more = rest.iter().map(|request| request.path.clone()).collect();
+    let rest = rest.iter().flat_map(ImportRequest::paths).map(Path::to_path_buf);
+    let more = first.more.iter().cloned().chain(rest).collect();
     data::save_rejected(&ImportRequest { more, ..first.clone() }, to, progress)?;
     Ok(())
 }
@@ -144,8 +156,8 @@ fn summary(reports: &[ImportReport]) -> Value {
     })
 }
 
-fn tell(report: &ImportReport) {
-    let name = report.path.display();
+fn tell(file: &Path, report: &ImportReport) {
+    let name = file.display();
     terminal::line(&format!(
         "{name}: {} imported, {} left out",
         thousands(report.num_imported),

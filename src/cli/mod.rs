@@ -9,6 +9,7 @@ mod doctor;
 mod evaluate;
 mod export;
 mod generate;
+mod hub;
 mod import;
 mod interrupt;
 mod model;

@@ -55,6 +55,8 @@ pub struct ImportRequest {
     pub path: PathBuf,
     /// Read after it, as if they were its end.
     pub more: Vec<PathBuf>,
+    /// What is known of each file, in the order of [`Self::paths`]; empty where nothing is.
+    pub origins: Vec<Origin>,
     pub mapping: Option<Mapping>,
     /// Put before every example, whatever its shape; empty for none.
     pub system_message: String,
@@ -76,6 +78,7 @@ impl ImportRequest {
         Self {
             path: path.into(),
             more: Vec::new(),
+            origins: Vec::new(),
             mapping: None,
             system_message: String::new(),
             split: SplitSpec::default(),
@@ -89,6 +92,28 @@ impl ImportRequest {
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         std::iter::once(&self.path).chain(&self.more).map(PathBuf::as_path)
     }
+
+    /// Of a row of the file at this place that doesn't say its own.
+    pub fn split_of(&self, file: usize) -> Option<Split> {
+        self.given_split.or_else(|| self.origins.get(file)?.split)
+    }
+
+    /// What each file is called as its rows' source.
+    pub fn source_names(&self) -> Vec<String> {
+        let of_file = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name =
+            |(file, path)| self.origins.get(file).map_or_else(|| of_file(path), |origin: &Origin| origin.name.clone());
+        self.paths().enumerate().map(name).collect()
+    }
+}
+
+/// Where a file comes from that isn't the person's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// `banking77 · train`
+    pub name: String,
+    /// The part of the data that it is.
+    pub split: Option<Split>,
 }
 
 /// What becomes of rows whose content the project already has.

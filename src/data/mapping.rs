@@ -231,7 +231,8 @@ impl Mapper {
     }
 }
 
-pub(super) fn parse_split(text: &str) -> Option<Split> {
+/// The part that a split of this name is.
+pub fn parse_split(text: &str) -> Option<Split> {
     match text.trim().to_lowercase().as_str() {
         "train" | "training" => Some(Split::Train),
         "validation" | "valid" | "val" | "dev" | "eval" => Some(Split::Validation),

@@ -22,8 +22,8 @@ const PREVIEW_CELL_CHARS: usize = 300;
 pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview, ImportError> {
     let mut tally = Tally::default();
     let mut preview: Option<ImportPreview> = None;
-    for path in request.paths() {
-        let mut reading = Reading::start(request, path, task)?;
+    for file in request.paths().enumerate() {
+        let mut reading = Reading::start(request, file, task)?;
         let preview = preview.get_or_insert_with(|| reading.empty_preview(request));
         preview.are_alike &=
             reading.format == preview.format && (preview.columns == reading.columns || !is_table(preview));
@@ -148,7 +148,7 @@ type RowSink<'s> = dyn FnMut(Result<(ReadExample, Vec<String>), Rejected>) -> Co
 fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Result<Vec<String>, ImportError> {
     let mut notes = Vec::new();
     for (file, path) in request.paths().enumerate() {
-        let mut reading = Reading::start(request, path, task)?;
+        let mut reading = Reading::start(request, (file, path), task)?;
         reading.check_mapping()?;
         while let Some(row) = reading.next_row()? {
             let row = match reading.convert(&row) {
@@ -169,6 +169,8 @@ fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Re
 struct Reading<'a> {
     request: &'a ImportRequest,
     path: &'a Path,
+    /// Of rows that don't say theirs.
+    given_split: Option<Split>,
     task: &'a dyn Task,
     opened: Opened<'a>,
     /// Rows of the sample that are still to be handed out.
@@ -183,7 +185,11 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn start(request: &'a ImportRequest, path: &'a Path, task: &'a dyn Task) -> Result<Self, ImportError> {
+    fn start(
+        request: &'a ImportRequest,
+        (file, path): (usize, &'a Path),
+        task: &'a dyn Task,
+    ) -> Result<Self, ImportError> {
         let mut opened = formats::open(path, request.max_row_bytes, task)?;
         let sample = take_sample(&mut opened)?;
         if sample.is_empty() {
@@ -200,6 +206,7 @@ impl<'a> Reading<'a> {
         let mut reading = Self {
             request,
             path,
+            given_split: request.split_of(file),
             task,
             opened,
             sample: Vec::new().into_iter(),
@@ -272,7 +279,7 @@ impl<'a> Reading<'a> {
             (None, Content::Cells(_)) => return Err(Problem::row("the row has no named fields")),
         };
         example.add_system_message(&self.request.system_message);
-        Ok((example, split.or(self.request.given_split), notes))
+        Ok((example, split.or(self.given_split), notes))
     }
 
     fn rejected(&self, row: RawRow, problem: Problem) -> Rejected {

@@ -3,6 +3,7 @@
 
 pub mod backend;
 mod context;
+pub mod dataset;
 pub mod error;
 pub mod fake;
 pub mod handle;

@@ -13,7 +13,7 @@ use crate::data::{Example, Message};
 use crate::evaluate::{EvaluationReport, EvaluationRequest};
 use crate::generate::Sampling;
 pub use crate::generate::Side;
-use crate::hub::FoundModel;
+use crate::hub::{Dataset, DatasetFiles, DatasetName, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
     Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, ProjectState, ReplacePreview, Replacement, RowPage,
@@ -182,6 +182,13 @@ pub enum JobSpec {
     FetchModel {
         model: ModelRef,
     },
+    /// Asks the Hub what a data set has.
+    ListDataset {
+        name: DatasetName,
+    },
+    FetchDataset {
+        files: DatasetFiles,
+    },
     // --- compute lane
     /// Freezes the project's examples into a new run folder and trains. The data are the project's, not the recipe's.
     Train {
@@ -230,7 +237,7 @@ impl JobSpec {
             | Self::PreviewFix { .. }
             | Self::ListRuns { .. }
             | Self::ReadRun { .. } => Lane::Io,
-            Self::FetchModel { .. } => Lane::Net,
+            Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
             Self::Train { .. } | Self::ResumeTraining { .. } | Self::Evaluate { .. } | Self::Compare { .. } => {
                 Lane::Compute
             }
@@ -362,6 +369,9 @@ pub enum Reply {
         model: ModelRef,
         facts: ModelFacts,
     },
+    Dataset(Dataset),
+    /// The files of a data set on this disk, in the order they were asked for.
+    Fetched(Vec<PathBuf>),
     Tokens(TokenView),
     RunPreview(RunPreview),
     Runs(Vec<RunRecord>),

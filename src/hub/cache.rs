@@ -1,6 +1,9 @@
-//! The layout of the Hugging Face cache: `models--OWNER--NAME/{refs/REVISION, snapshots/COMMIT/FILE}`.
+//! The layout of the Hugging Face cache: `models--OWNER--NAME/{refs/REVISION, snapshots/COMMIT/FILE}`, and the same with
+//! `datasets`. Python programs put links to `blobs/` into the snapshots; files do as well, and need no links.
 
 use std::path::{Path, PathBuf};
+
+use super::HubError;
 
 /// One repository in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +29,28 @@ impl CachedRepo {
         repos
     }
 
+    /// A model's repository.
     pub fn named(cache: &Path, id: &str) -> Self {
-        Self { id: id.to_owned(), folder: cache.join(format!("models--{}", id.replace('/', "--"))) }
+        Self::of_kind("models", cache, id)
+    }
+
+    pub fn dataset(cache: &Path, id: &str) -> Self {
+        Self::of_kind("datasets", cache, id)
+    }
+
+    fn of_kind(kind: &str, cache: &Path, id: &str) -> Self {
+        Self { id: id.to_owned(), folder: cache.join(format!("{kind}--{}", id.replace('/', "--"))) }
+    }
+
+    /// Where the files of a commit lie, or will lie.
+    pub fn commit_folder(&self, commit: &str) -> PathBuf {
+        self.folder.join("snapshots").join(commit)
+    }
+
+    /// Notes what a branch or tag stands for now.
+    pub fn set_ref(&self, revision: &str, commit: &str) -> Result<(), HubError> {
+        let path = self.folder.join("refs").join(revision);
+        crate::fs::write_atomic(&path, commit.as_bytes()).map_err(HubError::io(&path))
     }
 
     /// The folder of a branch, a tag or a commit, if it was fetched.

@@ -6,12 +6,12 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use hf_hub::repository::RepoTreeEntry;
-use hf_hub::{HFClient, HFError};
+use hf_hub::{HFClient, HFError, RepoType, RepoTypeAny};
 use tokio::runtime::{Builder, Runtime};
 
-use super::part::{Expected, Part, file_name};
-use super::{HubError, Sources};
+use super::part::{Expected, Part, file_name, part_path};
+use super::sources::HubToken;
+use super::{HubError, RemoteFile, Sources};
 use crate::task::{Task, Unit};
 
 /// How often a wait looks whether it is still wanted.
@@ -24,66 +24,41 @@ const STALL_SECS: u64 = 30;
 /// One repository of the Hub at one revision.
 pub(super) struct HubRepo {
     client: HFClient,
+    pub(super) http: reqwest::Client,
+    pub(super) token: Option<HubToken>,
     runtime: Runtime,
-    owner: String,
-    name: String,
-    revision: String,
-}
-
-/// A file as the Hub lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RemoteFile {
-    pub path: String,
-    pub num_bytes: u64,
+    pub(super) kind: RepoTypeAny,
+    /// `owner/name`.
+    pub(super) id: String,
+    pub(super) revision: String,
 }
 
 impl HubRepo {
-    pub fn open(repo: &str, revision: Option<&str>, sources: &Sources) -> Result<Self, HubError> {
+    pub fn open(kind: RepoTypeAny, id: &str, revision: Option<&str>, sources: &Sources) -> Result<Self, HubError> {
         if sources.is_offline {
             return Err(HubError::Offline);
         }
-        let client = HFClient::builder()
+        let failed =
+            |error: &HFError| HubError::Hub { what: sources.endpoint().to_owned(), message: error.to_string() };
+        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(ANSWER_SECS)).build();
+        let http = http.map_err(|error| failed(&error.into()))?;
+        let token = sources.token();
+        let builder = HFClient::builder()
             .endpoint(sources.endpoint())
+            .client(http.clone())
             // Tries are counted here, because each goes on from what has arrived.
-            .retry_max_attempts(0)
-            .build()
-            .map_err(|error| hub_error(sources.endpoint(), &error))?;
+            .retry_max_attempts(0);
+        let builder = match &token {
+            Some(token) => builder.token(token.as_str()),
+            None => builder,
+        };
+        let client = builder.build().map_err(|error| failed(&error))?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|source| HubError::Io { path: "network".into(), source })?;
-        let (owner, name) = hf_hub::split_id(repo);
-        Ok(Self {
-            client,
-            runtime,
-            owner: owner.to_owned(),
-            name: name.to_owned(),
-            revision: revision.unwrap_or("main").to_owned(),
-        })
-    }
-
-    /// All files of the revision.
-    pub fn list(&self, task: &dyn Task) -> Result<Vec<RemoteFile>, HubError> {
-        let repo = self.client.model(&*self.owner, &*self.name);
-        let listing = async {
-            let mut files = Vec::new();
-            let mut entries = pin!(repo.list_tree().revision(&*self.revision).recursive(true).send()?);
-            while let Some(entry) = entries.next().await {
-                if let RepoTreeEntry::File { path, size, .. } = entry? {
-                    files.push(RemoteFile { path, num_bytes: size });
-                }
-            }
-            Ok::<_, HFError>(files)
-        };
-        self.wait(listing, task)?.map_err(|error| hub_error(&self.id(), &error))
-    }
-
-    /// The commit that the revision stands for now.
-    pub fn commit(&self, task: &dyn Task) -> Result<String, HubError> {
-        let repo = self.client.model(&*self.owner, &*self.name);
-        let answer = self.wait(repo.info().revision(&*self.revision).send(), task)?;
-        let info = answer.map_err(|error| hub_error(&self.id(), &error))?;
-        info.sha.ok_or_else(|| HubError::Hub { what: self.id(), message: "the Hub names no commit".to_owned() })
+        let revision = revision.unwrap_or("main").to_owned();
+        Ok(Self { client, http, token, runtime, kind, id: id.to_owned(), revision })
     }
 
     /// The same repository, held at one commit.
@@ -91,8 +66,46 @@ impl HubRepo {
         Self { revision: commit, ..self }
     }
 
-    /// Fetches one file; `told` is how far the whole job was before it.
+    pub(super) fn endpoint(&self) -> &str {
+        self.client.endpoint()
+    }
+
+    /// Fetches the files that are not in the folder yet, in their order.
+    pub fn fetch_into(&self, folder: &Path, files: &[RemoteFile], task: &dyn Task) -> Result<(), HubError> {
+        let mut told = Told { before: 0, total: files.iter().map(|file| file.num_bytes).sum() };
+        for file in files {
+            let target = folder.join(&file.path);
+            if !target.metadata().is_ok_and(|metadata| metadata.len() == file.num_bytes) {
+                let expected = Expected { num_bytes: file.num_bytes, sha256: file.sha256.clone() };
+                self.fetch(&file.path, &expected, &target, told, task)?;
+            }
+            told.before += file.num_bytes;
+            told.tell(0, task);
+        }
+        Ok(())
+    }
+
+    /// Fetches one file; `told` is how far the whole job was before it. What an earlier fetch left may be what is wrong
+    /// with it: then the file is fetched once more from its beginning.
     pub fn fetch(
+        &self,
+        file: &str,
+        expected: &Expected,
+        target: &Path,
+        told: Told,
+        task: &dyn Task,
+    ) -> Result<PathBuf, HubError> {
+        let is_resumed = part_path(target).metadata().is_ok_and(|metadata| metadata.len() > 0);
+        match self.fetch_once(file, expected, target, told, task) {
+            Err(error @ (HubError::WrongHash { .. } | HubError::WrongSize { .. })) if is_resumed => {
+                log::info!("{error}; beginning again");
+                self.fetch_once(file, expected, target, told, task)
+            }
+            other => other,
+        }
+    }
+
+    fn fetch_once(
         &self,
         file: &str,
         expected: &Expected,
@@ -127,15 +140,21 @@ impl HubRepo {
     /// Asks for the bytes that are missing and writes them as they come.
     fn fetch_rest(&self, file: &str, total: u64, part: &mut Part, told: Told, task: &dyn Task) -> Result<(), HubError> {
         let start = part.num_bytes();
-        let repo = self.client.model(&*self.owner, &*self.name);
-        let opening = repo
-            .download_file_stream()
-            .filename(file)
-            .revision(&*self.revision)
-            .maybe_range((start > 0).then_some(start..total))
-            .send();
+        let range = (start > 0).then_some(start..total);
+        let (owner, name) = hf_hub::split_id(&self.id);
+        // hf-hub's own type for all kinds asks for a data set's file where a model's would be.
+        let (model, dataset) = (self.client.model(owner, name), self.client.dataset(owner, name));
+        let revision = &*self.revision;
+        let opening = async {
+            match self.kind {
+                RepoTypeAny::Dataset => {
+                    dataset.download_file_stream().filename(file).revision(revision).maybe_range(range).send().await
+                }
+                _ => model.download_file_stream().filename(file).revision(revision).maybe_range(range).send().await,
+            }
+        };
         let opened = self.wait(opening, task)?;
-        let (num_coming, mut stream) = opened.map_err(|error| hub_error(&format!("{}/{file}", self.id()), &error))?;
+        let (num_coming, mut stream) = opened.map_err(|error| self.hub_error(format!("{}/{file}", self.id), &error))?;
         if start > 0 && num_coming == Some(total) {
             // A server that knows no ranges sends the whole file again.
             part.clear()?;
@@ -153,7 +172,7 @@ impl HubRepo {
             match next {
                 Some(Ok(bytes)) => part.write(&bytes)?,
                 Some(Err(error)) => {
-                    log::info!("{}/{file}: {error}", self.id());
+                    log::info!("{}/{file}: {error}", self.id);
                     return Err(cut_off(part.num_bytes()));
                 }
                 None if part.num_bytes() < total => return Err(cut_off(part.num_bytes())),
@@ -162,12 +181,13 @@ impl HubRepo {
         }
     }
 
-    fn id(&self) -> String {
-        format!("{}/{}", self.owner, self.name)
-    }
-
     fn wait<F: Future>(&self, future: F, task: &dyn Task) -> Result<F::Output, HubError> {
         self.wait_for(future, ANSWER_SECS, task)
+    }
+
+    /// The same for long answers.
+    pub(super) fn wait_long<F: Future>(&self, future: F, task: &dyn Task) -> Result<F::Output, HubError> {
+        self.wait_for(future, STALL_SECS, task)
     }
 
     /// Waits for the network, but no longer than the person does.
@@ -188,6 +208,54 @@ impl HubRepo {
             }
         })
     }
+
+    /// hf-hub's errors in a sentence without its debugging details.
+    fn hub_error(&self, what: String, error: &HFError) -> HubError {
+        match error {
+            HFError::Http { context }
+            | HFError::AuthRequired { context }
+            | HFError::Forbidden { context }
+            | HFError::RateLimited { context, .. }
+            | HFError::RepoNotFound { context: Some(context), .. }
+            | HFError::RevisionNotFound { context: Some(context), .. } => {
+                self.refusal(what, context.status.as_u16(), context.error_code.as_deref())
+            }
+            HFError::EntryNotFound { context: Some(context), .. } => {
+                let code = context.error_code.as_deref().unwrap_or("EntryNotFound");
+                self.refusal(what, context.status.as_u16(), Some(code))
+            }
+            HFError::Request { source, .. } => self.unreachable(source),
+            other => HubError::Hub { what, message: other.to_string() },
+        }
+    }
+
+    /// Why the Hub gives nothing, from the status and the Hub's own word for the reason.
+    pub(super) fn refusal(&self, what: String, status: u16, code: Option<&str>) -> HubError {
+        let message = match (code, status) {
+            (Some("GatedRepo"), _) | (None, 403) => {
+                let page = format!("{}/{}{}", self.endpoint(), self.kind.url_prefix(), self.id);
+                return HubError::Gated { id: self.id.clone(), page };
+            }
+            (Some("EntryNotFound"), _) => "there is no such file on the Hub".to_owned(),
+            (Some("RevisionNotFound"), _) => format!("it has no revision {}", self.revision),
+            // To those it doesn't know, the Hub says the same of what isn't there and of what is private.
+            (Some("RepoNotFound"), _) | (_, 401) | (None, 404) => {
+                let kind = if self.kind == RepoTypeAny::Dataset { "data set" } else { "model" };
+                return HubError::NoRepo { kind, id: self.id.clone() };
+            }
+            (_, 429) => "the Hub has had too many requests from here; wait a while".to_owned(),
+            _ => format!("the server answered {status}"),
+        };
+        HubError::Hub { what, message }
+    }
+
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> HubError {
+        let message = match error {
+            error if error.is_connect() || error.is_timeout() => "the Hub can't be reached".to_owned(),
+            error => error.to_string(),
+        };
+        HubError::Hub { what: self.endpoint().to_owned(), message }
+    }
 }
 
 /// Turns the bytes of one file into those of the whole job.
@@ -203,23 +271,4 @@ impl Told {
     fn tell(self, done: u64, task: &dyn Task) {
         task.progress(self.before + done, Some(self.total), Unit::Bytes);
     }
-}
-
-/// hf-hub's errors in a sentence without its debugging details.
-fn hub_error(what: &str, error: &HFError) -> HubError {
-    let message = match error {
-        HFError::RepoNotFound { .. } => "there is no such repository on the Hub, or it is private".to_owned(),
-        HFError::RevisionNotFound { revision, .. } => format!("it has no revision {revision}"),
-        HFError::EntryNotFound { .. } => "there is no such file on the Hub".to_owned(),
-        HFError::AuthRequired { .. } | HFError::Forbidden { .. } => {
-            "the Hub wants to know who asks; accept the model's licence there and set HF_TOKEN".to_owned()
-        }
-        HFError::RateLimited { .. } => "the Hub has had too many requests from here; wait a while".to_owned(),
-        HFError::Request { source, .. } if source.is_connect() || source.is_timeout() => {
-            "the Hub can't be reached".to_owned()
-        }
-        HFError::Http { context } => format!("the server answered {}", context.status),
-        other => other.to_string(),
-    };
-    HubError::Hub { what: what.to_owned(), message }
 }

@@ -1,8 +1,11 @@
-//! What can go wrong while a model is looked for or fetched.
+//! What can go wrong while a model or a data set is looked for or fetched.
 
 use std::path::{Path, PathBuf};
 
 use crate::model::ModelError;
+
+/// Where a token is read from.
+const TOKEN_PLACES: &str = "set HF_TOKEN, or run `hf auth login`, which keeps it in the file token in HF_HOME";
 
 /// Each message names the file or the address.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +22,16 @@ pub enum HubError {
     NoAnswer { what: String, secs: u64 },
     #[error("{what}: {message}")]
     Hub { what: String, message: String },
+    #[error("{id}: there is no such {kind} on the Hub, or it is private")]
+    NoRepo { kind: &'static str, id: String },
+    #[error("{id} is gated: its owners want to know who downloads it")]
+    Gated { id: String, page: String },
+    #[error("{text} is no name of a data set: {reason}")]
+    BadName { text: String, reason: &'static str },
+    #[error("{name} has no files that can be read here: {reason}")]
+    NoData { name: String, reason: String },
+    #[error("{name} has no {what}; it has {there}")]
+    NoSuchPart { name: String, what: String, there: String },
     #[error("the connection ended after {done} of {total} bytes of {file}")]
     CutOff { file: String, done: u64, total: u64 },
     #[error(
@@ -51,10 +64,22 @@ impl HubError {
                 Some("Fetch it on the Model screen, or with `tunewright models --fetch NAME`.".into())
             }
             Self::NoSource { by_hand, .. } => Some(by_hand.clone()),
+            Self::NoRepo { .. } => Some(format!("Check how it is written. A private one needs a token: {TOKEN_PLACES}.")),
+            Self::Gated { page, .. } => {
+                Some(format!("Accept its conditions on {page}, then let Tunewright use your token: {TOKEN_PLACES}."))
+            }
+            Self::BadName { .. } => {
+                Some("Write owner/name, or paste the address of its page on huggingface.co/datasets.".into())
+            }
+            Self::NoData { .. } => Some(
+                "Readable are Parquet, JSONL, JSON, CSV, TSV and text, also packed with gzip or zstd. Convert its files \
+                 with a program that reads them, and import the result."
+                    .into(),
+            ),
             Self::CutOff { .. } | Self::NoAnswer { .. } => {
                 Some("Try again: what has arrived is kept, and the fetch goes on from there.".into())
             }
-            Self::Offline => Some("Unset HF_HUB_OFFLINE to fetch models from the Hub.".into()),
+            Self::Offline => Some("Unset HF_HUB_OFFLINE to fetch from the Hub.".into()),
             Self::WrongHash { .. } | Self::WrongSize { .. } => {
                 Some("Try again; if it happens twice, something on the way changes files.".into())
             }

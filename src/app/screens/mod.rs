@@ -13,10 +13,13 @@
 //! `mapping` is the import dialog: it has `open(state, drafts, path, cx)` instead of `refresh`, `rail` and `primary`, is
 //! shown while `state.dialog` is `Import`, and sets it to `None` when it is done.
 //!
+//! `dataset` is the dialog for data sets of the Hub, in the same way; it opens by its own action and ends in `mapping`.
+//!
 //! A search field takes the id `kit::row::place("search")`, so that `/` leads to it.
 
 pub mod compare;
 pub mod data;
+pub mod dataset;
 pub mod evaluate;
 pub mod export;
 pub mod first_launch;

@@ -6,6 +6,7 @@ use super::Shell;
 use crate::app::kit::row::place;
 use crate::app::kit::{Text, TextInput, Theme, icon, menu_item};
 use crate::app::screens::data::{self, export_dialog::ExportAction};
+use crate::app::screens::dataset;
 use crate::app::settings::ThemeChoice;
 use crate::app::{Action, OpenDialog, Screen};
 
@@ -26,6 +27,7 @@ impl Shell {
             if let Some(redo) = &project.redo {
                 commands.push((redo.clone(), Action::Redo));
             }
+            commands.push(("Import a data set from the Hub…".to_owned(), dataset::Action::Open.into()));
             if project.counts.total() > 0 {
                 commands.push(("Export data…".to_owned(), data::Action::Export(ExportAction::Open).into()));
             }

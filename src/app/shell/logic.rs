@@ -6,7 +6,7 @@ use egui::Context;
 
 use super::{Shell, opening};
 use crate::app::jobs::Job;
-use crate::app::screens::{compare, data, evaluate, export, mapping, model, runs, settings, train};
+use crate::app::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use crate::app::state::OpenDialog;
 use crate::app::{Action, AppState, Cx, Drafts, Screen, kit};
 use crate::engine::{Event, EventKind, JobSpec, Outcome, Reply};
@@ -98,6 +98,7 @@ impl Shell {
             Action::Import(paths) => opening::import(state, drafts, paths, &cx),
             Action::Model(action) => model::update(state, drafts, action, &cx),
             Action::Data(action) => data::update(state, drafts, action, &cx),
+            Action::Dataset(action) => dataset::update(state, drafts, action, &cx),
             Action::Mapping(action) => mapping::update(state, drafts, action, &cx),
             Action::Train(action) => train::update(state, drafts, action, &cx),
             Action::Evaluate(action) => evaluate::update(state, drafts, action, &cx),
@@ -118,6 +119,7 @@ fn hear(state: &mut AppState, drafts: &mut Drafts, event: &Event, cx: &Cx<'_>) {
     }
     model::on_event(state, drafts, &job, &event.kind, cx);
     data::on_event(state, drafts, &job, &event.kind, cx);
+    dataset::on_event(state, drafts, &job, &event.kind, cx);
     mapping::on_event(state, drafts, &job, &event.kind, cx);
     train::on_event(state, drafts, &job, &event.kind, cx);
     evaluate::on_event(state, drafts, &job, &event.kind, cx);
@@ -149,14 +151,17 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             | JobSpec::CountKnown { .. }
             | JobSpec::ExportData { .. }
             | JobSpec::InspectModel { .. }
+            | JobSpec::ListDataset { .. }
             | JobSpec::ListRuns { .. }
             | JobSpec::ReadRun { .. }
     );
+    // Its dialog says so; where that is closed, nobody waits.
+    let is_told_elsewhere = is_glimpse || matches!(job.spec, JobSpec::FetchDataset { .. });
     if matches!(job.spec, JobSpec::OpenProject { .. }) {
         state.is_starting = false;
     }
     match outcome {
-        Outcome::Failed(failure) if !is_glimpse => {
+        Outcome::Failed(failure) if !is_told_elsewhere => {
             state.status = failure.message.clone();
             state.dialog = Some(OpenDialog::Failure(failure.clone()));
         }

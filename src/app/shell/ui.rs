@@ -4,7 +4,9 @@ use egui::{Align, CentralPanel, Frame, Layout, Panel, Popup, Rect, Ui, UiBuilder
 
 use super::{Shell, rail, words};
 use crate::app::kit::{Button, Text, Theme, dialog, icon, menu_item, progress, row};
-use crate::app::screens::{compare, data, evaluate, export, first_launch, mapping, model, runs, settings, train};
+use crate::app::screens::{
+    compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train,
+};
 use crate::app::settings::ThemeChoice;
 use crate::app::{Action, OpenDialog, Screen};
 use crate::engine::{JobSpec, Lane};
@@ -79,6 +81,7 @@ impl Shell {
         let Some(open) = self.state.dialog.clone() else { return };
         match open {
             OpenDialog::Import => mapping::show(ui, &self.state, &mut self.drafts, &mut self.actions),
+            OpenDialog::Dataset => dataset::show(ui, &self.state, &mut self.drafts, &mut self.actions),
             OpenDialog::StopTraining => train::stop_dialog(ui, &self.state, &mut self.actions),
             OpenDialog::Commands => self.command_field(ui),
             OpenDialog::Help => self.help(ui),

@@ -1,4 +1,4 @@
-//! The net lane: models from the Hub.
+//! The net lane: models and data sets from the Hub.
 
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
@@ -18,9 +18,19 @@ impl Net {
 
 impl Work for Net {
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
-        let JobSpec::FetchModel { model } = spec else { return Err(EngineError::WrongLane(Lane::Net)) };
-        hub::fetch(&model, &self.sources, context)?;
-        context.reply(Reply::Facts { facts: hub::inspect(&model, &self.sources)?, model });
+        match spec {
+            JobSpec::FetchModel { model } => {
+                hub::fetch(&model, &self.sources, context)?;
+                context.reply(Reply::Facts { facts: hub::inspect(&model, &self.sources)?, model });
+            }
+            JobSpec::ListDataset { name } => {
+                context.reply(Reply::Dataset(hub::dataset::list(&name, &self.sources, context)?));
+            }
+            JobSpec::FetchDataset { files } => {
+                context.reply(Reply::Fetched(hub::dataset::fetch(&files, &self.sources, context)?));
+            }
+            _ => return Err(EngineError::WrongLane(Lane::Net)),
+        }
         Ok(())
     }
 }

@@ -54,7 +54,10 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
         ui.add(Text::body("Split").soft());
-        if let Some(spec) = shares(ui, &dialog.request.split) {
+        let origins = &dialog.request.origins;
+        if !origins.is_empty() && origins.iter().all(|origin| origin.split.is_some()) {
+            ui.add(Text::body("As chosen for each split of the data set"));
+        } else if let Some(spec) = shares(ui, &dialog.request.split) {
             actions.push(MappingAction::Split(spec).into());
         }
     });

@@ -18,6 +18,8 @@ pub enum MappingAction {
     /// Looks at files; the dialog opens, or goes on with these. The later ones are read as if they were the first one's
     /// end.
     Open(Vec<PathBuf>),
+    /// The same with files that were fetched from the Hub.
+    OpenFetched(ImportRequest),
     Close,
     Column(usize, ColumnRole),
     SystemMessage(String),
@@ -74,7 +76,7 @@ impl ImportDialog {
 
     /// Of the first file.
     pub fn file_name(&self) -> String {
-        self.request.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+        self.request.source_names().into_iter().next().unwrap_or_default()
     }
 
     pub fn num_files(&self) -> usize {
@@ -161,11 +163,19 @@ pub struct MappingState {
 impl MappingState {
     pub fn apply(&mut self, action: MappingAction, project: &Path, now: f64, jobs: &mut dyn Start) {
         if let MappingAction::Open(paths) = action {
-            return self.open(paths, jobs);
+            let mut paths = paths.into_iter();
+            let Some(path) = paths.next() else { return };
+            return self.open(ImportRequest { more: paths.collect(), ..ImportRequest::new(path) }, jobs);
+        }
+        if let MappingAction::OpenFetched(request) = action {
+            return self.open(request, jobs);
         }
         let Some(dialog) = &mut self.dialog else { return };
         match action {
-            MappingAction::Open(_) | MappingAction::PickRejectedFile | MappingAction::Tick => {}
+            MappingAction::Open(_)
+            | MappingAction::OpenFetched(_)
+            | MappingAction::PickRejectedFile
+            | MappingAction::Tick => {}
             MappingAction::Close => self.close(jobs),
             MappingAction::Column(column, role) => dialog.change_mapping(
                 |mapping| {
@@ -207,11 +217,8 @@ impl MappingState {
         }
     }
 
-    fn open(&mut self, paths: Vec<PathBuf>, jobs: &mut dyn Start) {
-        let mut paths = paths.into_iter();
-        let Some(path) = paths.next() else { return };
+    fn open(&mut self, request: ImportRequest, jobs: &mut dyn Start) {
         self.close(jobs);
-        let request = ImportRequest { more: paths.collect(), ..ImportRequest::new(path) };
         let job = jobs.start(JobSpec::PreviewImport { request: request.clone() });
         self.dialog = Some(ImportDialog {
             request,

@@ -1,0 +1,269 @@
+//! The dialog for a data set of the Hub: its name, what the Hub says of it, what is wanted of it.
+
+use crate::app::screens::data::start::Start;
+use crate::data::Split;
+use crate::data::import::ImportRequest;
+use crate::engine::dataset::{import_of, usual_part};
+use crate::engine::{EngineError, EventKind, Failure, JobId, JobSpec, Outcome, Reply};
+use crate::hub::dataset::{DatasetSplit, Subset};
+use crate::hub::{Dataset, DatasetName};
+
+/// What a person did in the dialog.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DatasetAction {
+    Open,
+    Close,
+    /// Asks the Hub for a data set of this name.
+    LookUp(String),
+    Subset(usize),
+    /// This split is wanted, or not.
+    Want(usize, bool),
+    /// Where a split's rows go; `None`: they are dealt.
+    Part(usize, Option<Split>),
+    Fetch,
+}
+
+/// What the dialog is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    #[default]
+    Waiting,
+    Asking(JobId),
+    Fetching(JobId),
+}
+
+/// What is wanted of a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    pub is_wanted: bool,
+    pub part: Option<Split>,
+}
+
+/// A data set that the Hub has told of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    pub dataset: Dataset,
+    pub subset: usize,
+    /// For each split of the subset.
+    pub wishes: Vec<Wish>,
+}
+
+impl Found {
+    fn new(dataset: Dataset) -> Self {
+        let wanted = dataset.subset(dataset.name.subset.as_deref()).ok();
+        let subset = dataset.subsets.iter().position(|subset| Some(subset) == wanted).unwrap_or_default();
+        let mut found = Self { dataset, subset, wishes: Vec::new() };
+        found.choose(subset);
+        found
+    }
+
+    fn choose(&mut self, subset: usize) {
+        self.subset = subset;
+        let splits = self.subset().map_or(&[][..], |subset| &subset.splits);
+        self.wishes = splits.iter().map(|split| Wish { is_wanted: true, part: usual_part(&split.name) }).collect();
+    }
+
+    /// There is always one.
+    pub fn subset(&self) -> Option<&Subset> {
+        self.dataset.subsets.get(self.subset)
+    }
+
+    /// The splits that are wanted, and where their rows go.
+    pub fn wanted(&self) -> Vec<(&DatasetSplit, Option<Split>)> {
+        let splits = self.subset().map_or(&[][..], |subset| &subset.splits);
+        let with_wishes = splits.iter().zip(&self.wishes).filter(|(_, wish)| wish.is_wanted);
+        with_wishes.map(|(split, wish)| (split, wish.part)).collect()
+    }
+
+    fn import(&self, paths: &[std::path::PathBuf]) -> Option<ImportRequest> {
+        import_of(&self.dataset, self.subset()?, &self.wanted(), paths)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct DatasetState {
+    pub is_open: bool,
+    pub stage: Stage,
+    pub found: Option<Found>,
+    pub failure: Option<Failure>,
+}
+
+impl DatasetState {
+    /// Why nothing can be downloaded now.
+    pub fn problem(&self) -> Option<&'static str> {
+        match (&self.stage, &self.found) {
+            (Stage::Fetching(_), _) => Some("The download is running"),
+            (Stage::Asking(_), _) => Some("The Hub has not answered yet"),
+            (_, None) => Some("Look up a data set first"),
+            (_, Some(found)) if found.wanted().is_empty() => Some("Choose at least one split"),
+            _ => None,
+        }
+    }
+
+    pub fn apply(&mut self, action: DatasetAction, jobs: &mut dyn Start) {
+        // What is being downloaded stays what was chosen.
+        let found = self.found.as_mut().filter(|_| !matches!(self.stage, Stage::Fetching(_)));
+        match (action, found) {
+            (DatasetAction::Open, _) => self.is_open = true,
+            (DatasetAction::Close, _) => self.close(jobs),
+            (DatasetAction::LookUp(name), _) => self.look_up(&name, jobs),
+            (DatasetAction::Subset(at), Some(found)) => found.choose(at),
+            (DatasetAction::Want(at, is_wanted), Some(found)) => {
+                found.wishes.iter_mut().skip(at).take(1).for_each(|wish| wish.is_wanted = is_wanted);
+            }
+            (DatasetAction::Part(at, part), Some(found)) => {
+                found.wishes.iter_mut().skip(at).take(1).for_each(|wish| wish.part = part);
+            }
+            (DatasetAction::Fetch, _) => self.fetch(jobs),
+            _ => {}
+        }
+    }
+
+    fn look_up(&mut self, name: &str, jobs: &mut dyn Start) {
+        self.stop(jobs);
+        self.found = None;
+        self.failure = None;
+        match DatasetName::parse(name) {
+            Ok(name) => self.stage = Stage::Asking(jobs.start(JobSpec::ListDataset { name })),
+            Err(error) => self.failure = Some(EngineError::from(error).failure()),
+        }
+    }
+
+    fn fetch(&mut self, jobs: &mut dyn Start) {
+        if self.problem().is_some() {
+            return;
+        }
+        let Some(found) = &self.found else { return };
+        let files = found.dataset.files(found.wanted().into_iter().map(|(split, _)| split));
+        self.stage = Stage::Fetching(jobs.start(JobSpec::FetchDataset { files }));
+        self.failure = None;
+    }
+
+    /// What has arrived of a download is kept for the next try.
+    fn close(&mut self, jobs: &mut dyn Start) {
+        self.stop(jobs);
+        self.is_open = false;
+    }
+
+    fn stop(&mut self, jobs: &mut dyn Start) {
+        if let Stage::Asking(job) | Stage::Fetching(job) = std::mem::take(&mut self.stage) {
+            jobs.stop(job);
+        }
+    }
+
+    /// Gives the import once all its files are there.
+    pub fn on_event(&mut self, from: JobId, event: &EventKind) -> Option<ImportRequest> {
+        let (Stage::Asking(job) | Stage::Fetching(job)) = self.stage else { return None };
+        if job != from {
+            return None;
+        }
+        match event {
+            EventKind::Reply(reply) => match &**reply {
+                Reply::Dataset(dataset) => self.found = Some(Found::new(dataset.clone())),
+                Reply::Fetched(paths) => {
+                    self.is_open = false;
+                    return self.found.as_ref()?.import(paths);
+                }
+                _ => {}
+            },
+            EventKind::Finished(outcome) => {
+                self.stage = Stage::Waiting;
+                if let Outcome::Failed(failure) = outcome {
+                    self.failure = Some(failure.clone());
+                }
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::FakeEngine;
+    use crate::hub::RemoteFile;
+    use crate::hub::dataset::ListedBy;
+    use crate::train::Signal;
+
+    fn split(name: &str, num_files: usize) -> DatasetSplit {
+        let file = |at| RemoteFile { path: format!("{name}-{at}.csv"), num_bytes: 10, sha256: None };
+        DatasetSplit { name: name.to_owned(), num_rows: None, files: (0..num_files).map(file).collect() }
+    }
+
+    fn dataset() -> Dataset {
+        let subset = |name: &str| Subset { name: name.to_owned(), splits: vec![split("train", 2), split("hard", 1)] };
+        Dataset {
+            name: DatasetName::parse("a/b:two").unwrap(),
+            revision: "main".to_owned(),
+            commit: "c0ffee".to_owned(),
+            license: None,
+            is_gated: false,
+            listed_by: ListedBy::Card,
+            subsets: vec![subset("one"), subset("two")],
+            notes: Vec::new(),
+        }
+    }
+
+    fn hear(state: &mut DatasetState, fake: &FakeEngine) -> Option<ImportRequest> {
+        let events: Vec<_> = crate::engine::Backend::events(fake).try_iter().collect();
+        events.iter().filter_map(|event| state.on_event(event.job, &event.kind)).last()
+    }
+
+    #[test]
+    fn a_name_becomes_an_import_with_a_part_for_each_file() {
+        let (mut state, mut fake) = (DatasetState::default(), FakeEngine::default());
+        state.apply(DatasetAction::LookUp("no name".to_owned()), &mut fake);
+        assert!(state.failure.as_ref().unwrap().message.contains("is no name of a data set"));
+
+        state.apply(DatasetAction::LookUp("a/b:two".to_owned()), &mut fake);
+        let (asked, spec) = fake.started().remove(0);
+        assert_eq!(spec, JobSpec::ListDataset { name: DatasetName::parse("a/b:two").unwrap() });
+        assert_eq!(state.failure, None);
+        fake.answer(asked, Reply::Dataset(dataset()));
+        assert_eq!(hear(&mut state, &fake), None);
+        let found = state.found.as_ref().unwrap();
+        assert_eq!((found.subset, found.wishes[0].part, found.wishes[1].part), (1, Some(Split::Train), None));
+
+        state.apply(DatasetAction::Want(0, false), &mut fake);
+        state.apply(DatasetAction::Want(1, false), &mut fake);
+        assert_eq!(state.problem(), Some("Choose at least one split"));
+        state.apply(DatasetAction::Want(0, true), &mut fake);
+        state.apply(DatasetAction::Want(1, true), &mut fake);
+        state.apply(DatasetAction::Part(1, Some(Split::Test)), &mut fake);
+        state.apply(DatasetAction::Fetch, &mut fake);
+        state.apply(DatasetAction::Want(0, false), &mut fake);
+        let (fetch, spec) = fake.started().remove(1);
+        let JobSpec::FetchDataset { files } = spec else { panic!("{spec:?}") };
+        assert_eq!(
+            files.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+            ["train-0.csv", "train-1.csv", "hard-0.csv"]
+        );
+        fake.answer(fetch, Reply::Fetched(vec!["x/0".into(), "x/1".into(), "x/2".into()]));
+        let request = hear(&mut state, &fake).unwrap();
+        assert_eq!((request.paths().count(), state.is_open), (3, false));
+        let origins: Vec<_> = request.origins.iter().map(|origin| (origin.name.as_str(), origin.split)).collect();
+        let train = ("b (two) · train", Some(Split::Train));
+        assert_eq!(origins, [train, train, ("b (two) · hard", Some(Split::Test))]);
+    }
+
+    #[test]
+    fn closing_stops_the_download_and_late_answers_are_dropped() {
+        let (mut state, mut fake) = (DatasetState::default(), FakeEngine::default());
+        state.apply(DatasetAction::LookUp("a/b".to_owned()), &mut fake);
+        state.apply(DatasetAction::LookUp("a/c".to_owned()), &mut fake);
+        let first = fake.started()[0].0;
+        fake.answer(first, Reply::Dataset(dataset()));
+        hear(&mut state, &fake);
+        assert!(state.found.is_none());
+        let second = fake.started()[1].0;
+        fake.answer(second, Reply::Dataset(dataset()));
+        hear(&mut state, &fake);
+        state.apply(DatasetAction::Fetch, &mut fake);
+        state.apply(DatasetAction::Close, &mut fake);
+        let stop = Signal::Stop { save: false };
+        assert_eq!(fake.signals(), [(first, stop), (fake.started()[2].0, stop)]);
+        assert!(!state.is_open && state.stage == Stage::Waiting);
+    }
+}
