@@ -78,7 +78,7 @@ fn body(ui: &mut Ui, dataset: &State, drafts: &mut Drafts, actions: &mut Vec<Act
         ui.add(Text::body("Asking the Hub").soft());
     }
     if let Some(found) = &dataset.found {
-        of_dataset(ui, found, actions);
+        of_dataset(ui, found, dataset.failure.is_none(), actions);
     }
 }
 
@@ -122,7 +122,8 @@ fn failed(ui: &mut Ui, failure: &Failure) {
     });
 }
 
-fn of_dataset(ui: &mut Ui, found: &Found, actions: &mut Vec<Action>) {
+/// Beside a failure there is room for the splits, but not for the notes on them.
+fn of_dataset(ui: &mut Ui, found: &Found, has_notes: bool, actions: &mut Vec<Action>) {
     let theme = Theme::of(ui);
     let dataset = &found.dataset;
     line(ui, theme.size.control_height, |ui| {
@@ -146,8 +147,8 @@ fn of_dataset(ui: &mut Ui, found: &Found, actions: &mut Vec<Action>) {
         }
         ui.add_space(theme.space.s);
         ui.spacing_mut().item_spacing.y = theme.space.xs;
-        for note in notes(dataset) {
-            ui.add(Text::small(note).wrapped());
+        for note in notes(dataset).iter().filter(|_| has_notes) {
+            ui.add(Text::small(note.as_str()).wrapped());
         }
     });
 }
