@@ -39,7 +39,7 @@ fn a_data_set_is_looked_up_chosen_downloaded_and_mapped() {
     studio.click(Role::Button, "Download 2 splits");
     studio.wait("the preview", |shell| shell.state.mapping.dialog.as_ref().is_some_and(|d| d.problem().is_none()));
     assert_eq!(studio.shell().state.dialog, Some(OpenDialog::Import));
-    assert!(studio.is_shown("Import banking (main) · train") && studio.is_shown("As chosen for each split"));
+    assert!(studio.is_shown("banking (main) · train and 2 more") && studio.is_shown("As chosen for each split"));
     studio.key(Modifiers::COMMAND, Key::Enter);
     studio.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.open.is_some());
     studio.settle();

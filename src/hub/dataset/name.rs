@@ -26,7 +26,7 @@ impl DatasetName {
         };
         match parsed.repo.split('/').collect::<Vec<_>>().as_slice() {
             [] | [""] => Err(wrong("it is empty")),
-            [parts @ ..] if parts.len() > 2 => Err(wrong("it has more than an owner and a name")),
+            parts if parts.len() > 2 => Err(wrong("it has more than an owner and a name")),
             parts if !parts.iter().all(|part| is_word(part)) => {
                 Err(wrong("owner and name are letters, digits and the signs - _ ."))
             }
