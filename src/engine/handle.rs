@@ -35,6 +35,7 @@ struct LiveJob {
     control: Control,
     kind: Discriminant<JobSpec>,
     is_saving: bool,
+    gives_way: bool,
     alive: Weak<()>,
 }
 
@@ -51,9 +52,9 @@ impl Engine {
         self.workers.iter().find(|(of, _)| *of == lane).map(|(_, worker)| worker)
     }
 
-    /// Stops the jobs whose answer the new one makes stale.
-    fn supersede(&self, kind: Discriminant<JobSpec>) {
-        for job in self.live.borrow().values().filter(|job| job.kind == kind) {
+    /// Stops the jobs that fit: those whose answer a new one makes stale, or that it must not wait for.
+    fn stop(&self, fits: impl Fn(&LiveJob) -> bool) {
+        for job in self.live.borrow().values().filter(|job| fits(job)) {
             job.control.send(Signal::Stop { save: false });
         }
     }
@@ -75,11 +76,15 @@ impl Backend for Engine {
         let is_saving = spec.is_saving();
         self.live.borrow_mut().retain(|_, job| job.alive.strong_count() > 0);
         if spec.supersedes_its_kind() {
-            self.supersede(kind);
+            self.stop(|job| job.kind == kind);
         }
+        if is_saving {
+            self.stop(|job| job.gives_way);
+        }
+        let gives_way = spec.gives_way_to_saving();
         let control = Control::default();
         let alive = Arc::new(());
-        let live = LiveJob { control: control.clone(), kind, is_saving, alive: Arc::downgrade(&alive) };
+        let live = LiveJob { control: control.clone(), kind, is_saving, gives_way, alive: Arc::downgrade(&alive) };
         if let Some(worker) = self.worker(lane) {
             match worker.queue.try_send(Queued { job, spec, control, alive }) {
                 Ok(()) => drop(self.live.borrow_mut().insert(job, live)),

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::data_export::DataExport;
 use crate::data::checks::{Check, CheckReport, Finding, Fix, Remedy};
 use crate::data::export::ExportReport;
-use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
+use crate::data::import::{ImportPreview, ImportReport, ImportRequest, SplitSpec};
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message};
 use crate::evaluate::{EvaluationReport, EvaluationRequest};
@@ -16,8 +16,8 @@ pub use crate::generate::Side;
 use crate::hub::{Dataset, DatasetFiles, DatasetName, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
-    Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, ProjectState, ReplacePreview, Replacement, RowPage,
-    RunRecord, Settings, StoredExample, Version,
+    Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, ProjectState, ReplacePreview, Replacement,
+    RowPage, RunRecord, Settings, SortBy, SplitPreview, StoredExample, Version,
 };
 use crate::recipe::{ModelRef, Recipe, TrainOn};
 use crate::task::Unit;
@@ -87,6 +87,15 @@ pub enum JobSpec {
         project: PathBuf,
         example: Option<i64>,
     },
+    /// What the last checks came to, so that a project that is opened again needn't be checked again.
+    LoadChecks {
+        project: PathBuf,
+    },
+    /// How many of these are held out: moving them into training asks first.
+    CountHeldOut {
+        project: PathBuf,
+        ids: Vec<i64>,
+    },
     /// On the disk before [`Reply::Project`] says so.
     Edit {
         project: PathBuf,
@@ -152,6 +161,11 @@ pub enum JobSpec {
         ids: Vec<i64>,
         replacement: Replacement,
     },
+    /// What a new split would come to.
+    PreviewSplit {
+        project: PathBuf,
+        spec: SplitSpec,
+    },
     /// Runs all checks and keeps what they find; without a model, those that need none.
     CheckData {
         project: PathBuf,
@@ -164,7 +178,7 @@ pub enum JobSpec {
         project: PathBuf,
         model: Option<ModelRef>,
     },
-    /// What a remedy would do about the last findings of a check: at all examples, or at these.
+    /// What a remedy would do about the last findings of a check: at all examples, or at these and their groups.
     PreviewFix {
         project: PathBuf,
         check: Check,
@@ -217,6 +231,8 @@ impl JobSpec {
             | Self::LoadExample { .. }
             | Self::LoadHistory { .. }
             | Self::LoadFindings { .. }
+            | Self::LoadChecks { .. }
+            | Self::CountHeldOut { .. }
             | Self::Edit { .. }
             | Self::Undo { .. }
             | Self::Redo { .. }
@@ -232,6 +248,7 @@ impl JobSpec {
             | Self::RenderTokens { .. }
             | Self::PreviewRun { .. }
             | Self::PreviewReplace { .. }
+            | Self::PreviewSplit { .. }
             | Self::CheckData { .. }
             | Self::DescribeData { .. }
             | Self::PreviewFix { .. }
@@ -254,11 +271,17 @@ impl JobSpec {
                 | Self::RenderTokens { .. }
                 | Self::PreviewRun { .. }
                 | Self::PreviewReplace { .. }
+                | Self::PreviewSplit { .. }
                 | Self::CheckData { .. }
                 | Self::DescribeData { .. }
                 | Self::PreviewFix { .. }
                 | Self::CountFacets { .. }
         )
+    }
+
+    /// Whether it can take so long that what the person does must not wait for it: it is stopped, and asked for again.
+    pub fn gives_way_to_saving(&self) -> bool {
+        matches!(self, Self::Query { query, .. } if matches!(query.sort.by, SortBy::Prompt | SortBy::Answer))
     }
 
     /// Whether it writes down what the person did; such a job is done even if the window closes before its turn.
@@ -352,11 +375,15 @@ pub enum Reply {
         versions: Vec<Version>,
     },
     Findings(Vec<Finding>),
+    /// `None` if none were run.
+    LastChecks(Option<LastChecks>),
+    HeldOut(u64),
     /// All checks were run.
     Checked(CheckReport),
     Fix(Fix),
     Statistics(Statistics),
     ReplacePreview(ReplacePreview),
+    SplitPreview(SplitPreview),
     Preview(ImportPreview),
     Known(KnownRows),
     /// The first rows of an import that goes on; they can't be opened yet.

@@ -141,7 +141,9 @@ pub fn set_content(recorder: &mut Recorder, stored: &StoredExample, example: &Ex
         return Ok(false);
     }
     let label = &stored.annotations.label;
-    if label.is_some() && *label == label::of(&stored.example) {
+    // An object that is being typed has no label for a moment, and its example keeps the one it has.
+    let followed = *label == label::of(&stored.example) || label::is_half_written(&stored.example);
+    if label.is_some() && followed && !label::is_half_written(example) {
         let new = label::of(example);
         recorder.set(Field::Label, stored.id, text_value(new.as_deref()))?;
     }

@@ -33,6 +33,8 @@ pub enum ProjectError {
     Interfered,
     #[error(transparent)]
     Import(#[from] ImportError),
+    #[error("it was stopped before it was done")]
+    Cancelled,
     #[error("{}: {source}", run_dir.display())]
     Run { run_dir: PathBuf, source: RecipeError },
 }
@@ -65,7 +67,7 @@ impl ProjectError {
 
     /// Whether it only ended because it was asked to.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Import(error) if error.is_cancelled())
+        matches!(self, Self::Cancelled) || matches!(self, Self::Import(error) if error.is_cancelled())
     }
 
     pub(super) fn io(path: &Path, source: std::io::Error) -> Self {

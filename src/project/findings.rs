@@ -1,11 +1,12 @@
 //! What checks and models said about the examples. None of it is an edit: it doesn't touch undo.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::error::ProjectError;
 use super::journal::bump_revision;
+use super::state::{CheckedWith, LastChecks};
 use super::store::{Project, begin};
-use crate::data::checks::{Check, Finding};
+use crate::data::checks::{Check, CheckCount, Finding};
 
 impl Project {
     /// Keeps what checks found, in place of what the same `checks` found before.
@@ -30,12 +31,24 @@ impl Project {
 
     /// What the last checks found and still holds: of one example, or of all, in the order of the checks' names.
     pub fn findings(&self, example: Option<i64>) -> Result<Vec<Finding>, ProjectError> {
-        let mut select = self.db.prepare_cached(
+        match example {
+            Some(id) => self.select_findings("example = ?", params![id]),
+            None => self.select_findings("TRUE", params![]),
+        }
+    }
+
+    /// The same of one check, of all examples.
+    pub fn findings_of(&self, check: Check) -> Result<Vec<Finding>, ProjectError> {
+        self.select_findings("check_name = ?", params![check.name()])
+    }
+
+    fn select_findings(&self, which: &str, parameters: impl Params) -> Result<Vec<Finding>, ProjectError> {
+        let mut select = self.db.prepare_cached(&format!(
             "SELECT example, check_name, detail, cluster FROM findings JOIN examples
              ON examples.id = example AND examples.content_key = findings.content_key AND presence = 1
-             WHERE ?1 IS NULL OR example = ?1 ORDER BY check_name, cluster, position, number",
-        )?;
-        let mut rows = select.query([example])?;
+             WHERE {which} ORDER BY check_name, cluster, position, number"
+        ))?;
+        let mut rows = select.query(parameters)?;
         let mut findings = Vec::new();
         while let Some(row) = rows.next()? {
             // A check that only a later version knows is left to it.
@@ -45,6 +58,33 @@ impl Project {
             findings.push(Finding { id: row.get(0)?, check, detail: row.get(2)?, group: row.get(3)? });
         }
         Ok(findings)
+    }
+
+    /// Keeps what checks were run with, once all that they found is kept.
+    pub fn note_checked(&mut self, with: &CheckedWith) -> Result<(), ProjectError> {
+        let text = serde_json::to_string(with).map_err(ProjectError::Content)?;
+        set_origin(&self.db, CHECKED, &text)
+    }
+
+    /// What the last checks found and still holds, in numbers; `None` if none were run.
+    pub fn last_checks(&self) -> Result<Option<LastChecks>, ProjectError> {
+        let Some(text) = origin(&self.db, CHECKED)? else { return Ok(None) };
+        // What a later version has written is no reason not to check anew.
+        let Ok(with) = serde_json::from_str(&text) else { return Ok(None) };
+        let mut select = self.db.prepare_cached(
+            "SELECT check_name, count(DISTINCT example), count(DISTINCT cluster) FROM findings JOIN examples
+             ON examples.id = example AND examples.content_key = findings.content_key AND presence = 1
+             GROUP BY check_name",
+        )?;
+        let mut rows = select.query([])?;
+        let mut counts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let name = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            let (num_examples, num_groups) = (row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64);
+            counts.extend(Check::from_name(name).map(|check| CheckCount { check, num_examples, num_groups }));
+        }
+        counts.sort_by_key(|count| count.check);
+        Ok(Some(LastChecks { with, counts }))
     }
 
     /// Keeps lengths in tokens, by example; those of another model are forgotten.
@@ -86,6 +126,7 @@ impl Project {
 
 pub const TOKENS_FROM: &str = "tokens_from";
 pub const LOSS_FROM: &str = "loss_from";
+const CHECKED: &str = "checked";
 
 /// The model or run that numbers are from.
 pub fn origin(db: &Connection, key: &str) -> Result<Option<String>, ProjectError> {

@@ -19,7 +19,7 @@ impl Project {
     pub fn history(&self, id: i64) -> Result<Vec<Version>, ProjectError> {
         // Only presence is written down for several examples at once; each half of this has its index.
         let mut select = self.db.prepare_cached(
-            "SELECT at, label, is_undone, field, before, after FROM (
+            "SELECT at, label, is_undone, field, before, after, seq FROM (
                  SELECT place, field, before, after FROM changes WHERE first = ?1 AND field <> 0
                  UNION ALL
                  SELECT place, field, before, after FROM changes WHERE field = 0 AND first <= ?1 AND last >= ?1
@@ -30,6 +30,7 @@ impl Project {
         while let Some(row) = rows.next()? {
             let Some(field) = Field::of(row.get(3)?) else { continue };
             versions.push(Version {
+                entry: row.get(6)?,
                 at: row.get(0)?,
                 what: row.get(1)?,
                 is_undone: row.get(2)?,

@@ -167,7 +167,7 @@ impl Reading {
                 answer: face.answer.clone(),
                 num_turns: row.example.messages.len(),
                 annotations: Annotations { source: self.sources.get(row.file).cloned(), ..Annotations::default() },
-                num_findings: 0,
+                findings: Vec::new(),
             });
             if rows.len() == FIRST_ROWS {
                 show(std::mem::take(rows));

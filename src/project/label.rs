@@ -17,6 +17,7 @@ pub fn of(example: &Example) -> Option<String> {
 fn of_answer(answer: &str) -> Option<String> {
     let label = match fields(answer) {
         Some(fields) => fields.values().find_map(Value::as_str)?.to_owned(),
+        None if is_broken(answer) => return None,
         None => answer.trim().to_owned(),
     };
     let is_label = !label.is_empty() && !label.contains('\n') && label.chars().count() <= MAX_LABEL_CHARS;
@@ -26,6 +27,15 @@ fn of_answer(answer: &str) -> Option<String> {
 /// The field of the answer that is its label; `None` for an answer that is its own label.
 pub fn field_of(example: &Example) -> Option<String> {
     fields(example.answer()?)?.into_iter().find(|(_, value)| value.is_string()).map(|(name, _)| name)
+}
+
+/// The answer is an object that can't be read, such as one that is being typed.
+pub fn is_half_written(example: &Example) -> bool {
+    example.answer().is_some_and(is_broken)
+}
+
+fn is_broken(answer: &str) -> bool {
+    answer.trim_start().starts_with('{') && fields(answer).is_none()
 }
 
 /// The turns with another label: the last answer becomes it, or its field does. `None` if the answer is something else
@@ -118,6 +128,7 @@ mod tests {
         check(" card_arrival ", Some("card_arrival"));
         check(r#"{"n": 1, "category": "bug", "human": true}"#, Some("bug"));
         check(r#"{"n": 1}"#, None);
+        check(r#"{"category": "bug""#, None);
         check("two\nlines", None);
         check(&"long ".repeat(20), None);
         check("", None);

@@ -28,13 +28,15 @@ mod select;
 mod snapshot;
 pub mod state;
 mod store;
+mod texts;
 
 pub use error::ProjectError;
 pub use known::KnownRows;
 pub use query::{ExampleQuery, FacetCounts, Having, NamedCounts, RowPage, Sort, SortBy};
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use state::{
-    Annotations, Edit, ExampleRow, ExampleStatus, ProjectState, ReplacePreview, ReplacedTurn, Replacement, Review,
-    RunRecord, RunStatus, Settings, SplitCounts, StoredExample, Version, VersionChange,
+    Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,
+    Replacement, Review, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample, Version,
+    VersionChange,
 };
 pub use store::{Changed, Project, STORE_FILE};

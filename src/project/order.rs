@@ -13,6 +13,7 @@ use super::search;
 use super::select::{self, Filter};
 use super::state::{ExampleStatus, SplitCounts};
 use crate::data::Split;
+use crate::task::Task;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Slot {
@@ -200,13 +201,24 @@ impl Order {
         counts
     }
 
+    /// How many of these rows are in a part that is not trained on.
+    pub fn num_held_out(&self, ids: &[i64]) -> u64 {
+        let ids: HashSet<i64> = ids.iter().copied().collect();
+        self.slots.iter().filter(|slot| slot.split != Split::Train && ids.contains(&slot.id)).count() as u64
+    }
+
     /// The ids of a page, and how many rows match in all.
-    pub fn page(&mut self, db: &Connection, query: &ExampleQuery) -> Result<(Vec<i64>, u64), ProjectError> {
+    pub fn page(
+        &mut self,
+        db: &Connection,
+        query: &ExampleQuery,
+        task: &dyn Task,
+    ) -> Result<(Vec<i64>, u64), ProjectError> {
         let filter = Filter::of(query);
         if filter.lets_all_through() && query.sort.by == SortBy::Position && !query.sort.descending {
             return Ok((window(&self.slots, query).iter().map(|slot| slot.id).collect(), self.slots.len() as u64));
         }
-        let chosen = self.choose(db, filter)?;
+        let chosen = self.choose(db, filter, task)?;
         let len = chosen.len() as u64;
         let at = window(chosen, query).to_vec();
         Ok((at.iter().map(|at| self.slots[*at as usize].id).collect(), len))
@@ -227,14 +239,14 @@ impl Order {
     }
 
     /// The ids of all rows that match, in order.
-    pub fn ids(&mut self, db: &Connection, query: &ExampleQuery) -> Result<Vec<i64>, ProjectError> {
-        let chosen = self.choose(db, Filter::of(query))?.to_vec();
+    pub fn ids(&mut self, db: &Connection, query: &ExampleQuery, task: &dyn Task) -> Result<Vec<i64>, ProjectError> {
+        let chosen = self.choose(db, Filter::of(query), task)?.to_vec();
         Ok(chosen.iter().map(|at| self.slots[*at as usize].id).collect())
     }
 
-    fn choose(&mut self, db: &Connection, filter: Filter) -> Result<&[u32], ProjectError> {
+    fn choose(&mut self, db: &Connection, filter: Filter, task: &dyn Task) -> Result<&[u32], ProjectError> {
         if self.chosen.as_ref().is_none_or(|(known, _)| *known != filter) {
-            let indexes = select::choose(self, db, &filter)?;
+            let indexes = select::choose(self, db, &filter, task)?;
             self.chosen = Some((filter, indexes));
         }
         Ok(self.chosen.as_ref().map(|(_, indexes)| indexes.as_slice()).unwrap_or_default())

@@ -1,6 +1,6 @@
 //! Deals the examples that are there anew.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use rusqlite::Connection;
@@ -9,6 +9,9 @@ use rusqlite::types::Value;
 use super::error::ProjectError;
 use super::fields::{Field, SET_ASIDE, split_code, split_of};
 use super::journal::Recorder;
+use super::state::SplitPreview;
+use super::store::Project;
+use crate::data::Split;
 use crate::data::checks::Check;
 use crate::data::split::{GroupBy, SplitBy, SplitRow, SplitSpec, deal_rows};
 
@@ -21,19 +24,49 @@ struct Row {
 
 /// Deals those that take part exactly; those that are set aside follow examples with the same prompt.
 pub fn resplit(recorder: &mut Recorder, spec: &SplitSpec) -> Result<(), ProjectError> {
-    let (set_aside, taking_part): (Vec<_>, Vec<_>) =
-        rows(recorder.db, spec)?.into_iter().partition(|row| row.is_set_aside);
-    let splits = deal_rows(&taking_part.iter().map(|row| row.dealt_by).collect::<Vec<_>>(), spec);
-    let mut of_prompt = HashMap::new();
-    for (row, split) in taking_part.iter().zip(splits) {
-        of_prompt.insert(row.dealt_by.prompt, split);
-        recorder.set(Field::Split, row.id, Value::Integer(split_code(split)))?;
-    }
-    for row in set_aside {
-        let split = of_prompt.get(&row.dealt_by.prompt).copied().unwrap_or(split_of(row.split));
+    for (row, split) in dealt(recorder.db, spec)? {
         recorder.set(Field::Split, row.id, Value::Integer(split_code(split)))?;
     }
     Ok(())
+}
+
+/// The rows with the part that each would get.
+fn dealt(db: &Connection, spec: &SplitSpec) -> Result<Vec<(Row, Split)>, ProjectError> {
+    let (set_aside, taking_part): (Vec<_>, Vec<_>) = rows(db, spec)?.into_iter().partition(|row| row.is_set_aside);
+    let splits = deal_rows(&taking_part.iter().map(|row| row.dealt_by).collect::<Vec<_>>(), spec);
+    let mut of_prompt = HashMap::new();
+    let mut dealt = Vec::with_capacity(taking_part.len() + set_aside.len());
+    for (row, split) in taking_part.into_iter().zip(splits) {
+        of_prompt.insert(row.dealt_by.prompt, split);
+        dealt.push((row, split));
+    }
+    for row in set_aside {
+        let split = of_prompt.get(&row.dealt_by.prompt).copied().unwrap_or(split_of(row.split));
+        dealt.push((row, split));
+    }
+    Ok(dealt)
+}
+
+impl Project {
+    /// What a new split would come to; nothing changes.
+    pub fn preview_split(&self, spec: &SplitSpec) -> Result<SplitPreview, ProjectError> {
+        let (mut counts, mut num_into_training, mut num_known) = ([0; 3], 0, 0);
+        let mut kinds = HashSet::new();
+        for (row, split) in dealt(&self.db, spec)?.iter().filter(|(row, _)| !row.is_set_aside) {
+            counts[*split as usize] += 1;
+            num_into_training += u64::from(*split == Split::Train && split_of(row.split) != Split::Train);
+            let SplitRow { label, group, given, .. } = row.dealt_by;
+            let kind = match spec.by {
+                SplitBy::Label => (label != 0).then_some(label),
+                SplitBy::Group(_) => group,
+                SplitBy::File => given.map(|given| given as u64),
+                SplitBy::Lot | SplitBy::Newest => None,
+            };
+            num_known += u64::from(kind.is_some());
+            kinds.extend(kind);
+        }
+        Ok(SplitPreview { spec: spec.clone(), counts, num_into_training, num_known, num_kinds: kinds.len() as u64 })
+    }
 }
 
 fn rows(db: &Connection, spec: &SplitSpec) -> Result<Vec<Row>, ProjectError> {

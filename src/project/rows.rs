@@ -13,6 +13,8 @@ use super::select;
 use super::state::{Annotations, ExampleRow, StoredExample};
 use super::store::Project;
 use crate::data::Split;
+use crate::data::checks::Check;
+use crate::task::{Task, Unwatched};
 
 /// What [`annotations`] and the rest of a row are read from.
 const COLUMNS: &str = "examples.id, number, split, marks, review, label, tags, notes, sources.name, num_tokens, loss";
@@ -25,8 +27,13 @@ const MANY_ROWS: usize = 100_000;
 impl Project {
     /// The rows of the table's visible part.
     pub fn query(&mut self, query: &ExampleQuery) -> Result<RowPage, ProjectError> {
+        self.query_unless_cancelled(query, &Unwatched)
+    }
+
+    /// The same; sorting a million texts takes about a second, and can be ended early.
+    pub fn query_unless_cancelled(&mut self, query: &ExampleQuery, task: &dyn Task) -> Result<RowPage, ProjectError> {
         self.order.refresh(&mut self.db)?;
-        let (ids, num_matching) = self.order.page(&self.db, query)?;
+        let (ids, num_matching) = self.order.page(&self.db, query, task)?;
         Ok(RowPage { query: query.clone(), num_matching, rows: example_rows(&self.db, &ids)?, is_partial: false })
     }
 
@@ -45,7 +52,13 @@ impl Project {
     /// The ids of all rows that match, in order; `offset` and `limit` do not count.
     pub fn matching_ids(&mut self, query: &ExampleQuery) -> Result<Vec<i64>, ProjectError> {
         self.order.refresh(&mut self.db)?;
-        self.order.ids(&self.db, query)
+        self.order.ids(&self.db, query, &Unwatched)
+    }
+
+    /// How many of these are in a part that is not trained on.
+    pub fn num_held_out(&mut self, ids: &[i64]) -> Result<u64, ProjectError> {
+        self.order.refresh(&mut self.db)?;
+        Ok(self.order.num_held_out(ids))
     }
 
     /// How many rows each chip of each filter would show.
@@ -132,7 +145,7 @@ fn for_each(
 /// Rows of the table, in the order of `ids`; one that was just removed through another connection is left out.
 pub fn example_rows(db: &Connection, ids: &[i64]) -> Result<Vec<ExampleRow>, ProjectError> {
     let mut select = db.prepare_cached(&format!(
-        "SELECT {COLUMNS}, prompt, answer, num_turns, (SELECT count(*) FROM findings
+        "SELECT {COLUMNS}, prompt, answer, num_turns, (SELECT group_concat(DISTINCT check_name) FROM findings
          WHERE findings.example = examples.id AND findings.content_key = examples.content_key)
          FROM {TABLES} WHERE examples.id = ?"
     ))?;
@@ -176,8 +189,15 @@ fn example_row(row: &Row) -> rusqlite::Result<ExampleRow> {
         prompt: row.get(11)?,
         answer: row.get(12)?,
         num_turns: row.get::<_, i64>(13)? as usize,
-        num_findings: row.get::<_, i64>(14)? as usize,
+        findings: checks_of(row.get_ref(14)?.as_str_or_null()?),
     })
+}
+
+/// Names with commas between them; one that only a later version knows is left to it.
+fn checks_of(names: Option<&str>) -> Vec<Check> {
+    let mut checks: Vec<Check> = names.unwrap_or_default().split(',').filter_map(Check::from_name).collect();
+    checks.sort_by_key(|check| (check.severity(), *check));
+    checks
 }
 
 fn full_row(row: &Row) -> Result<StoredExample, ProjectError> {

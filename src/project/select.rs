@@ -9,7 +9,9 @@ use super::fields::{role_bit, tags_of};
 use super::order::{Order, Slot, UNCOUNTED};
 use super::query::{ExampleQuery, FacetCounts, Having, NamedCounts, Sort, SortBy};
 use super::search::{self, IdSet};
+use super::texts::sort_texts;
 use crate::data::Role;
+use crate::task::Task;
 
 /// What of a query decides which rows there are, and in which order.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,11 +166,14 @@ fn with_finding(db: &Connection, check: Option<&str>) -> Result<IdSet, ProjectEr
 }
 
 /// The indexes of the rows that match, sorted.
-pub fn choose(order: &Order, db: &Connection, filter: &Filter) -> Result<Vec<u32>, ProjectError> {
+pub fn choose(order: &Order, db: &Connection, filter: &Filter, task: &dyn Task) -> Result<Vec<u32>, ProjectError> {
     let tests = Tests::new(order, db, &filter.0)?;
     let passing = order.slots.iter().enumerate().filter(|(_, slot)| tests.failed(slot) == 0);
     let mut indexes: Vec<u32> = passing.map(|(at, _)| at as u32).collect();
-    sort(order, db, filter.0.sort, &mut indexes)?;
+    match filter.0.sort.by {
+        SortBy::Prompt | SortBy::Answer => sort_texts(order, db, filter.0.sort, &mut indexes, task)?,
+        _ => sort(order, db, filter.0.sort, &mut indexes)?,
+    }
     Ok(indexes)
 }
 
@@ -224,10 +229,8 @@ fn sort(order: &Order, db: &Connection, sort: Sort, indexes: &mut [u32]) -> Resu
             let counts = num_findings(db)?;
             by(&|slot| counts.get(&slot.id).copied());
         }
-        SortBy::Prompt | SortBy::Answer => {
-            let ranks = text_ranks(db, sort.by)?;
-            by(&|slot| ranks.get(&slot.id).copied());
-        }
+        // See `sort_texts`.
+        SortBy::Prompt | SortBy::Answer => {}
     }
     Ok(())
 }
@@ -258,23 +261,6 @@ fn num_findings(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
     let mut select = db.prepare_cached(&format!("SELECT example, count(*) FROM {HOLDING} GROUP BY example"))?;
     let counts = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
     Ok(counts.collect::<Result<_, _>>()?)
-}
-
-/// The store sorts texts: they aren't in memory, and it needs little of it.
-fn text_ranks(db: &Connection, by: SortBy) -> Result<HashMap<i64, u64>, ProjectError> {
-    let column = if by == SortBy::Prompt { "prompt" } else { "answer" };
-    let sql = format!("SELECT id, {column} = '' FROM contents ORDER BY {column} COLLATE NOCASE, id");
-    let mut select = db.prepare_cached(&sql)?;
-    let mut rows = select.query([])?;
-    let mut ranks = HashMap::new();
-    let mut rank = 0;
-    while let Some(row) = rows.next()? {
-        rank += 1;
-        if !row.get::<_, bool>(1)? {
-            ranks.insert(row.get(0)?, rank);
-        }
-    }
-    Ok(ranks)
 }
 
 /// One pass: a row counts for a filter's chips if no other filter holds it back.

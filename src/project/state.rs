@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::checks::{Check, CheckCount};
 use crate::data::{Example, Message, Role, Split, import::SplitSpec};
-use crate::recipe::{ModelRef, Recipe};
+use crate::recipe::{ModelRef, Recipe, TrainOn};
 
 /// Whether an example takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,8 +58,8 @@ pub struct ExampleRow {
     pub answer: String,
     pub num_turns: usize,
     pub annotations: Annotations,
-    /// Of the last checks.
-    pub num_findings: usize,
+    /// What the last checks found, each once, what must be fixed first.
+    pub findings: Vec<Check>,
 }
 
 /// What is said about an example, beside what it says.
@@ -93,6 +94,8 @@ pub struct StoredExample {
 /// How an example was before or after an entry of the journal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Version {
+    /// Equal for what was done in one step.
+    pub entry: i64,
     /// Milliseconds since 1970; not known for edits by version 0.1.
     pub at: Option<i64>,
     /// What was done: "edit of example 418".
@@ -117,6 +120,40 @@ pub enum VersionChange {
         before: String,
         after: String,
     },
+}
+
+/// What the last checks were run on, and with what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckedWith {
+    /// Of the examples; a later one means that they have changed since.
+    pub revision: u64,
+    /// The model's name, and what it was to train on; `None` if there was none.
+    pub model: Option<(String, TrainOn, usize)>,
+    pub num_examples: u64,
+    pub secs: f64,
+    /// Not done, because they need a model.
+    pub skipped: Vec<Check>,
+}
+
+/// What the last checks found and still holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastChecks {
+    pub with: CheckedWith,
+    pub counts: Vec<CheckCount>,
+}
+
+/// What a new split would come to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitPreview {
+    pub spec: SplitSpec,
+    /// In each part, of those that take part.
+    pub counts: [u64; 3],
+    /// Held out now, and trained on then.
+    pub num_into_training: u64,
+    /// Examples with what the split goes by: a label, a group, a part that the file named.
+    pub num_known: u64,
+    /// How many different ones of it there are.
+    pub num_kinds: u64,
 }
 
 /// What is looked for in the turns' texts, and what takes its place.

@@ -97,6 +97,11 @@ impl Project {
         Ok(self.order.counts())
     }
 
+    /// The same, with the revision that they are of.
+    pub fn counts_at(&mut self) -> Result<(SplitCounts, u64), ProjectError> {
+        Ok((self.counts()?, self.order.revision()))
+    }
+
     /// Makes a change; it is on the disk when this returns.
     pub fn apply(&mut self, edit: &Edit) -> Result<Changed, ProjectError> {
         let tx = begin(&mut self.db)?;

@@ -9,7 +9,7 @@ use tunewright::data::{Example, Message, Role, Split};
 use tunewright::project::{
     Edit, ExampleQuery, ExampleStatus, Having, Project, Replacement, Review, Sort, SortBy, VersionChange,
 };
-use tunewright::task::Unwatched;
+use tunewright::task::{Task, Unit, Unwatched};
 
 const ANSWERS: [&str; 3] = ["card", "transfer", "top_up"];
 
@@ -111,6 +111,43 @@ fn every_column_sorts_both_ways_and_rows_without_a_value_come_last() {
 }
 
 #[test]
+fn texts_sort_alike_for_few_and_many_rows_and_end_early_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut project, _) = project(folder.path());
+    let prompts = ["Zebra", "älter", "apple", "Apple", "", "zebra"];
+    for prompt in prompts.iter().cycle().take(60) {
+        let messages = vec![Message::new(Role::User, *prompt), Message::new(Role::Assistant, "x")];
+        project.apply(&Edit::Insert { example: messages.into(), split: Split::Train }).unwrap();
+    }
+    let all = project.matching_ids(&query()).unwrap();
+    project.apply(&Edit::AddTag { ids: all[12..18].to_vec(), tag: "few".to_owned() }).unwrap();
+    for descending in [false, true] {
+        let sort = Sort { by: SortBy::Prompt, descending };
+        let many = project.matching_ids(&ExampleQuery { sort, ..query() }).unwrap();
+        let few = project.matching_ids(&ExampleQuery { sort, tag: value("few"), ..query() }).unwrap();
+        let expected: Vec<i64> = many.iter().copied().filter(|id| all[12..18].contains(id)).collect();
+        assert_eq!(few, expected);
+        let order = few.iter().map(|id| prompts[*id as usize - 13]).collect::<Vec<_>>();
+        match descending {
+            false => assert_eq!(order, ["apple", "Apple", "Zebra", "zebra", "älter", ""]),
+            true => assert_eq!(order, ["älter", "Zebra", "zebra", "apple", "Apple", ""]),
+        }
+    }
+    let by_answer = ExampleQuery { sort: Sort { by: SortBy::Answer, descending: true }, limit: 9, ..query() };
+    assert!(project.query_unless_cancelled(&by_answer, &Cancelled).is_err_and(|error| error.is_cancelled()));
+    assert_eq!(project.query(&by_answer).unwrap().rows[0].answer, "x");
+}
+
+struct Cancelled;
+
+impl Task for Cancelled {
+    fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
+    fn is_cancelled(&self) -> bool {
+        true
+    }
+}
+
+#[test]
 fn what_was_counted_of_an_old_text_does_not_stand_for_the_new_one() {
     let folder = tempfile::tempdir().unwrap();
     let (mut project, ids) = project(folder.path());
@@ -151,6 +188,20 @@ fn a_label_and_the_answer_that_holds_it_change_together() {
     let stored = project.example(ids[1]).unwrap();
     assert_eq!((stored.example.answer(), stored.annotations.label.as_deref()), (Some("transfer"), Some("transfer")));
     assert_eq!(stored.status, ExampleStatus::Ready);
+}
+
+#[test]
+fn a_label_outlives_the_moment_in_which_its_json_is_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut project, ids) = project(folder.path());
+    let label_after = |project: &mut Project, answer: &str| {
+        let messages = vec![Message::new(Role::User, "q"), Message::new(Role::Assistant, answer)];
+        project.apply(&Edit::SetMessages { id: ids[1], messages }).unwrap();
+        project.example(ids[1]).unwrap().annotations.label
+    };
+    assert_eq!(label_after(&mut project, r#"{"label":"card"}"#).as_deref(), Some("card"));
+    assert_eq!(label_after(&mut project, r#"{"label":"ca"#).as_deref(), Some("card"));
+    assert_eq!(label_after(&mut project, r#"{"label":"cash"}"#).as_deref(), Some("cash"));
 }
 
 #[test]
@@ -212,7 +263,15 @@ fn a_project_is_split_by_label_group_time_and_file() {
     let (mut project, ids) = project(folder.path());
     let mut resplit = |by: SplitBy| {
         let spec = SplitSpec { validation: 0.0, test: 0.25, seed: 7, by };
+        let num_train = project.matching_ids(&ExampleQuery { split: Some(Split::Train), ..query() }).unwrap().len();
+        let preview = project.preview_split(&spec).unwrap();
         project.apply(&Edit::Resplit { spec }).unwrap();
+        let counts = project.counts().unwrap();
+        assert_eq!(preview.counts, [counts.train, counts.validation, counts.test], "{by:?}");
+        assert!(preview.num_into_training <= 12 - num_train as u64);
+        if matches!(by, SplitBy::Label | SplitBy::Group(_)) {
+            assert_eq!((preview.num_known, preview.num_kinds), (12, 3));
+        }
         let test = ExampleQuery { split: Some(Split::Test), ..query() };
         let rows = project.query(&ExampleQuery { limit: 100, ..test }).unwrap().rows;
         rows.iter().map(|row| (row.id, row.annotations.label.clone().unwrap())).collect::<Vec<_>>()

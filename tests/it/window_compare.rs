@@ -140,7 +140,7 @@ fn page(query: &ExampleQuery) -> RowPage {
     };
     let row = |id: i64| ExampleRow {
         annotations: Annotations::default(),
-        num_findings: 0,
+        findings: Vec::new(),
         id,
         number: id as u64,
         split: query.split.unwrap_or(Split::Train),

@@ -317,6 +317,7 @@ fn the_split_is_dealt_anew() {
     studio.click(Role::Button, "Split…");
     studio.type_into("Test share", "50");
     studio.key(Modifiers::NONE, Key::Tab);
+    studio.settle();
     studio.click(Role::Button, "Split 40 examples");
     let counts = studio.shell().state.project.as_ref().unwrap().counts;
     assert!((15..=25).contains(&counts.test), "{counts:?}");

@@ -3,8 +3,11 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
+use tunewright::app::screens::data::Action as DataAction;
+use tunewright::app::{Action, Screen, Shell};
+use tunewright::data::Split;
 use tunewright::data::checks::Check;
-use tunewright::project::{Project, Review};
+use tunewright::project::{Edit, Project, Review};
 
 use crate::window_data::Studio;
 
@@ -52,9 +55,8 @@ fn faults_are_found_after_an_import_and_mended_with_one_click() {
     assert!(studio.is_shown("is deleted") && studio.counts() == 10, "nothing is done yet");
     studio.click(Role::Button, "Keep one of each (1 example)");
     studio.wait("the fix", |shell| shell.state.project.as_ref().is_some_and(|project| project.counts.total() == 9));
-    let is_clean = |shell: &tunewright::app::Shell| {
-        shell.state.data.checks.counts.iter().all(|count| count.check != Check::ExactDuplicate)
-    };
+    let is_clean =
+        |shell: &Shell| shell.state.data.checks.counts.iter().all(|count| count.check != Check::ExactDuplicate);
     studio.wait("the next checks", is_clean);
 
     studio.settle();
@@ -137,4 +139,164 @@ fn heads_sort_and_the_funnel_filters() {
     assert!(studio.is_shown("No example passes all of the filters"));
     studio.click(Role::Button, "Show all examples");
     studio.wait("all rows", |shell| shell.state.data.rows.num_matching() == Some(10));
+}
+
+#[test]
+fn an_earlier_version_is_looked_at_and_brought_back() {
+    let mut studio = with_faults();
+    studio.multiline("Assistant, turn 2", "It is the first letter.");
+    studio.settle();
+    studio.click(Role::Button, "Previous versions");
+    studio.wait("the versions", |shell| shell.state.data.history.is_some());
+    assert!(studio.is_shown("Edit, ") && studio.is_shown("Import of examples.jsonl"));
+    assert!(studio.is_shown("The one after it: It is the first letter."), "what came of it");
+    studio.click(Role::Button, "Bring back this version");
+    assert_eq!(studio.stored(1)[1].1, "It stands for the letter of alpha.");
+    assert!(studio.shell().state.data.history.is_none());
+    studio.click(Role::Button, "Undo");
+    assert_eq!(studio.stored(1)[1].1, "It is the first letter.");
+}
+
+#[test]
+fn json_is_checked_while_it_is_typed_and_kept_as_typed() {
+    let mut studio = with_faults();
+    studio.multiline("Assistant, turn 2", "{\"letter\":  \"a\" \"urgent\": true}");
+    assert!(studio.is_shown("Line 1, column 17: a comma or the closing } is missing"));
+    let typed = "{\"letter\":  \"a\",\"urgent\": true}";
+    studio.multiline("Assistant, turn 2", typed);
+    assert!(studio.is_shown("Valid JSON"));
+    studio.settle();
+    studio.click(Role::Button, "Lay out the JSON of turn 2");
+    assert!(studio.is_shown("Turn 2, laid out: {\n  \"letter\": \"a\",\n  \"urgent\": true\n}"));
+    assert_eq!(studio.stored(1)[1].1, typed);
+}
+
+#[test]
+fn an_open_examples_issues_are_named_and_mended_where_they_are() {
+    let mut studio = with_faults();
+    assert!(studio.rows().iter().any(|row| row.contains("; issues: Exact duplicates")), "{:?}", studio.rows());
+    studio.act(DataAction::Select(8));
+    studio.wait("its findings", |shell| shell.state.data.findings.iter().any(|finding| finding.id == 9));
+    assert!(studio.is_shown("as example 1"), "the detail");
+    studio.click(Role::Button, "Exact duplicates here: Keep one of each…");
+    studio.wait("what would happen", |shell| shell.state.data.checks.fix.is_some());
+    studio.click(Role::Button, "Keep one of each (1 example)");
+    assert_eq!(studio.counts(), 9);
+    studio.wait("the next checks", |shell| {
+        let checks = &shell.state.data.checks;
+        !checks.is_running() && checks.counts.iter().all(|count| count.check != Check::ExactDuplicate)
+    });
+
+    studio.act(DataAction::Select(8));
+    studio.wait("the empty answer", |shell| shell.state.data.findings.iter().any(|f| f.check == Check::EmptyTurn));
+    studio.click(Role::Button, "Empty turns here: Set aside…");
+    studio.wait("what would happen", |shell| shell.state.data.checks.fix.is_some());
+    studio.click(Role::Button, "Set aside (1 example)");
+    studio.wait("that it holds no more", |shell| {
+        shell.state.data.checks.counts.iter().all(|count| count.check != Check::EmptyTurn)
+    });
+}
+
+#[test]
+fn findings_of_the_last_time_are_there_when_the_project_is_opened_again() {
+    let mut studio = with_faults();
+    let revision = |studio: &Studio| studio.shell().state.project.as_ref().map(|project| project.revision);
+    let before = revision(&studio);
+    let folder = studio.project();
+    // Another project in between.
+    let other = folder.with_file_name("Other");
+    studio.act(Action::OpenProject { folder: other, sample: false });
+    studio.wait("the other", |shell| shell.state.project.as_ref().is_some_and(|project| project.name == "Other"));
+    studio.act(Action::OpenProject { folder, sample: false });
+    studio.wait("the first", |shell| shell.state.project.as_ref().is_some_and(|project| project.name == "Tickets"));
+    studio.act(Action::Go(Screen::Data));
+    studio.wait("the findings", |shell| shell.state.data.checks.done.is_some());
+    studio.settle();
+    assert_eq!((count(&studio, Check::ExactDuplicate), count(&studio, Check::EmptyTurn)), (2, 1));
+    assert_eq!(revision(&studio), before, "nothing was checked, and so nothing kept");
+    assert!(!studio.is_shown("before the last change"));
+}
+
+#[test]
+fn findings_of_data_that_changed_since_are_checked_again() {
+    let mut studio = with_faults();
+    let folder = studio.project();
+    studio.act(Action::OpenProject { folder: folder.with_file_name("Other"), sample: false });
+    studio.wait("the other", |shell| shell.state.project.as_ref().is_some_and(|project| project.name == "Other"));
+    Project::open(&folder).unwrap().apply(&Edit::Delete { ids: vec![9] }).unwrap();
+    studio.act(Action::OpenProject { folder, sample: false });
+    studio.wait("the first", |shell| shell.state.project.as_ref().is_some_and(|project| project.name == "Tickets"));
+    studio.act(Action::Go(Screen::Data));
+    studio.wait("the checks", |shell| shell.state.data.checks.counts.iter().all(|c| c.check != Check::ExactDuplicate));
+    studio.wait("the rest", |shell| shell.state.data.checks.done.is_some_and(|(num, _)| num == 9));
+}
+
+fn splits(studio: &Studio, ids: std::ops::RangeInclusive<i64>) -> Vec<Split> {
+    let project = Project::open(&studio.project()).unwrap();
+    ids.map(|id| project.example(id).unwrap().split).collect()
+}
+
+#[test]
+fn held_out_examples_are_trained_on_only_when_that_is_confirmed() {
+    let mut studio = with_faults();
+    let before = splits(&studio, 1..=10);
+    assert_eq!(before.iter().filter(|split| **split != Split::Train).count(), 2);
+    let move_all = |studio: &mut Studio| {
+        studio.act(DataAction::MarkAll);
+        studio.settle();
+        studio.click(Role::Button, "Split");
+        studio.click(Role::MenuItem, "Train");
+    };
+    let is_asked = |studio: &Studio| studio.shell().state.data.moving.is_some();
+    move_all(&mut studio);
+    assert!(is_asked(&studio) && studio.is_shown("2 of 10 examples are held out"));
+    studio.key(Modifiers::NONE, Key::Enter);
+    studio.settle();
+    assert!(!is_asked(&studio) && splits(&studio, 1..=10) == before, "Enter leaves them where they are");
+    move_all(&mut studio);
+    studio.click(Role::Button, "Move them into training");
+    assert_eq!(splits(&studio, 1..=10), [Split::Train; 10]);
+    move_all(&mut studio);
+    assert!(!is_asked(&studio), "nothing is held out any more");
+
+    let choose = |studio: &mut Studio, part: &str| {
+        studio.harness.get_by_role_and_label(Role::ComboBox, "Split of this example").click();
+        studio.harness.run_steps(3);
+        studio.click(Role::MenuItem, part);
+    };
+    choose(&mut studio, "Validation");
+    assert!(!is_asked(&studio), "out of training nobody asks");
+    choose(&mut studio, "Train");
+    assert!(studio.is_shown("This example is held out"));
+    studio.click(Role::Button, "Cancel");
+    assert_eq!(splits(&studio, 1..=1), [Split::Validation]);
+}
+
+#[test]
+fn a_split_is_counted_before_it_is_done() {
+    let mut studio = with_faults();
+    studio.click(Role::Button, "Split…");
+    let counted = |shell: &Shell| shell.state.data.split_dialog.as_ref().is_some_and(|plan| plan.preview.is_some());
+    studio.wait("the counts", counted);
+    studio.settle();
+    assert!(studio.is_shown("8 train, 1 validation, 1 test"));
+    studio.harness.get_by_role_and_label(Role::ComboBox, "Split by").click();
+    studio.harness.run_steps(3);
+    studio.click(Role::MenuItem, "The last ones held out");
+    studio.wait("the new counts", counted);
+    studio.settle();
+    studio.click(Role::Button, "Split 10 examples");
+    // The ninth is a copy of the first and stays with it.
+    let (train, held_out) = ([Split::Train; 7], [Split::Validation, Split::Train, Split::Test]);
+    assert_eq!(splits(&studio, 1..=10), [train.as_slice(), &held_out].concat());
+
+    studio.click(Role::Button, "Split…");
+    studio.wait("the counts", counted);
+    studio.settle();
+    assert!(studio.is_shown("held out now would be trained on"));
+    studio.harness.get_by_role_and_label(Role::ComboBox, "Split by").click();
+    studio.harness.run_steps(3);
+    studio.click(Role::MenuItem, "As the file says");
+    studio.wait("the new counts", counted);
+    assert!(studio.is_shown("The file names no parts"));
 }

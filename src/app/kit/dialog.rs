@@ -27,11 +27,22 @@ pub struct Dialog<'a> {
     primary: Option<(&'a str, Option<String>)>,
     is_dangerous: bool,
     cancel: &'a str,
+    starts_at_cancel: bool,
 }
 
 impl<'a> Dialog<'a> {
     pub fn new(id: &'static str, title: &'a str) -> Self {
-        Self { id, title, remark: "", icon: None, is_wide: false, primary: None, is_dangerous: false, cancel: "Cancel" }
+        Self {
+            id,
+            title,
+            remark: "",
+            icon: None,
+            is_wide: false,
+            primary: None,
+            is_dangerous: false,
+            cancel: "Cancel",
+            starts_at_cancel: false,
+        }
     }
 
     /// Faint, beside the title.
@@ -56,6 +67,11 @@ impl<'a> Dialog<'a> {
     /// Other words than Cancel for leaving things as they are.
     pub fn cancel(self, words: &'a str) -> Self {
         Self { cancel: words, ..self }
+    }
+
+    /// Enter, without looking, leaves things as they are.
+    pub fn careful(self) -> Self {
+        Self { starts_at_cancel: true, ..self }
     }
 
     /// The act destroys something.
@@ -106,6 +122,13 @@ impl<'a> Dialog<'a> {
         matches!(&self.primary, Some((_, None)))
     }
 
+    /// It was not shown in the frame before.
+    fn has_just_opened(&self, ctx: &egui::Context) -> bool {
+        let (id, now) = (Id::unique((self.id, "last shown")), ctx.cumulative_frame_nr());
+        let before = ctx.data_mut(|data| std::mem::replace(data.get_temp_mut_or(id, 0), now));
+        before + 1 < now
+    }
+
     fn head(&self, ui: &mut Ui) -> bool {
         let theme = Theme::of(ui);
         bar(ui, false, |ui| {
@@ -135,7 +158,11 @@ impl<'a> Dialog<'a> {
                     }
                 }
                 let words = if self.primary.is_some() { self.cancel } else { "Close" };
-                if ui.add(Button::secondary(words)).clicked() {
+                let cancel = ui.add(Button::secondary(words));
+                if self.starts_at_cancel && self.has_just_opened(ui.ctx()) {
+                    cancel.request_focus();
+                }
+                if cancel.clicked() {
                     end = DialogEnd::Cancelled;
                 }
                 end

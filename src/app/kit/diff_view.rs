@@ -3,10 +3,11 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Align, Align2, Color32, Galley, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
-use similar::{Algorithm, DiffOp, capture_diff_slices};
+use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 
 use super::theme::Theme;
 
@@ -29,6 +30,15 @@ pub fn blocks(answer: &str) -> Vec<Block> {
         rest = &rest[start + len..];
     }
     push_prose(&mut out, rest);
+    out
+}
+
+/// All of a text as one JSON block, laid out; what follows its end is prose.
+pub fn laid_out(json: &str) -> Vec<Block> {
+    let json = json.trim();
+    let (text, len) = lay_out(json);
+    let mut out = vec![Block { is_json: true, text }];
+    push_prose(&mut out, &json[len..]);
     out
 }
 
@@ -109,11 +119,16 @@ pub type Marks = Vec<Vec<Range<usize>>>;
 
 /// The words that only one of two answers has.
 pub fn differences(before: &[Block], after: &[Block]) -> (Marks, Marks) {
+    differences_until(before, after, None)
+}
+
+/// The same; what is not compared at the deadline counts as different.
+pub fn differences_until(before: &[Block], after: &[Block], deadline: Option<Instant>) -> (Marks, Marks) {
     let (old, new) = (words(before), words(after));
     let (mut only_old, mut only_new) = (vec![false; old.len()], vec![false; new.len()]);
     let old_texts: Vec<_> = old.iter().map(|word| word.text).collect();
     let new_texts: Vec<_> = new.iter().map(|word| word.text).collect();
-    let ops = capture_diff_slices(Algorithm::Myers, &old_texts, &new_texts);
+    let ops = capture_diff_slices_deadline(Algorithm::Myers, &old_texts, &new_texts, deadline);
     for (i, op) in ops.iter().enumerate() {
         // Two different sentences that share a comma share nothing.
         let is_inside = i > 0 && i + 1 < ops.len();

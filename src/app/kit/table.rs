@@ -155,7 +155,7 @@ impl Table<'_> {
                 let hint = row.hint.take();
                 response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, is_selected, &name));
                 if let Some(text) = hint {
-                    response.on_hover_text(text);
+                    response.on_hover_text_at_pointer(text);
                 }
             }
         });
@@ -333,6 +333,15 @@ impl<'a> Row<'a> {
         let cell = self.rect.left() + left..=self.rect.left() + right;
         if galley.elided && self.pointer.is_some_and(|at| cell.contains(&at.x)) {
             self.hint = Some(text.to_owned());
+        }
+    }
+
+    /// What the pointer is told in a column.
+    pub fn hint(&mut self, column: usize, text: impl FnOnce() -> String) {
+        let Some((left, right)) = self.cells.get(column).copied() else { return };
+        let cell = self.rect.left() + left..=self.rect.left() + right;
+        if self.pointer.is_some_and(|at| cell.contains(&at.x)) {
+            self.hint = Some(text());
         }
     }
 

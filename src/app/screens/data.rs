@@ -1,6 +1,7 @@
 //! Examples: import, find, read, mend, and see the exact tokens that training will use.
 
 pub mod action;
+mod answer_json;
 pub mod arriving;
 mod bulk;
 pub mod checks;
@@ -10,14 +11,18 @@ pub mod export_dialog;
 pub mod filters;
 mod fix_dialog;
 mod funnel;
+pub mod history;
+mod history_dialog;
+mod issues;
 pub mod labels_dialog;
 pub mod marks;
 mod menu;
+pub mod move_dialog;
 mod panel;
 pub mod replace;
 mod review;
 pub mod rows;
-mod split_dialog;
+pub mod split_dialog;
 pub mod start;
 pub mod state;
 mod statistics;
@@ -66,8 +71,11 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
         right_panel(ui, "data panel", width, |ui| panel::show(ui, state, project, &mut drafts.data, actions));
         main_area(ui, |ui| table::show(ui, state, project, &mut drafts.data, actions));
     }
-    if let Some(spec) = &state.data.split_dialog {
-        split_dialog::show(ui.ctx(), spec, &project.counts, actions);
+    if let Some(plan) = &state.data.split_dialog {
+        split_dialog::show(ui.ctx(), plan, actions);
+    }
+    if let Some(moving) = &state.data.moving {
+        move_dialog::show(ui.ctx(), moving, actions);
     }
     if let Some(dialog) = &state.data.export {
         export_dialog::show(ui.ctx(), dialog, state, project, actions);
@@ -77,6 +85,9 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
     }
     if let Some(replace) = &state.data.replace {
         replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
+    }
+    if let Some(history) = &state.data.history {
+        history_dialog::show(ui.ctx(), history, actions);
     }
     if let Some(numbers) = &state.data.statistics {
         let training =

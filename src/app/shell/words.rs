@@ -22,12 +22,15 @@ pub fn doing(job: &Job) -> String {
         JobSpec::ExportData { request, .. } => format!("Exporting {}", name(&request.to)),
         JobSpec::RenderTokens { .. } | JobSpec::PreviewRun { .. } => "Counting tokens".to_owned(),
         JobSpec::CheckData { .. } => "Checking the examples".to_owned(),
-        JobSpec::DescribeData { .. } | JobSpec::CountFacets { .. } => "Counting".to_owned(),
-        JobSpec::Query { .. } | JobSpec::FindIds { .. } | JobSpec::PreviewReplace { .. } => "Searching".to_owned(),
-        JobSpec::LoadExample { .. } | JobSpec::LoadHistory { .. } | JobSpec::LoadFindings { .. } => {
-            "Reading".to_owned()
+        JobSpec::DescribeData { .. } | JobSpec::CountFacets { .. } | JobSpec::CountHeldOut { .. } => {
+            "Counting".to_owned()
         }
-        JobSpec::PreviewFix { .. } => "Looking at what would change".to_owned(),
+        JobSpec::Query { .. } | JobSpec::FindIds { .. } | JobSpec::PreviewReplace { .. } => "Searching".to_owned(),
+        JobSpec::LoadExample { .. }
+        | JobSpec::LoadHistory { .. }
+        | JobSpec::LoadFindings { .. }
+        | JobSpec::LoadChecks { .. } => "Reading".to_owned(),
+        JobSpec::PreviewFix { .. } | JobSpec::PreviewSplit { .. } => "Looking at what would change".to_owned(),
         JobSpec::ListRuns { .. } | JobSpec::ReadRun { .. } => "Reading runs".to_owned(),
         JobSpec::FetchModel { model } => format!("Downloading {}", model_name(model)),
         JobSpec::ListDataset { name } => format!("Asking the Hub for {name}"),

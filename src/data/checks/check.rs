@@ -89,6 +89,33 @@ impl Check {
         self.facts().title
     }
 
+    /// One or two words, for a table's cell.
+    pub fn short_title(self) -> &'static str {
+        match self {
+            Self::ExactDuplicate => "Duplicate",
+            Self::NearDuplicate => "Near-duplicate",
+            Self::Contradiction => "Contradicts",
+            Self::Leakage => "In two parts",
+            Self::EmptyTurn => "Empty turn",
+            Self::RoleOrder => "Role order",
+            Self::NothingTrained => "Untrained",
+            Self::TooLong => "Too long",
+            Self::MissingEndOfTurn => "No end",
+            Self::DoubledBos => "Template mark",
+            Self::InvalidJson => "Not JSON",
+            Self::UnknownLabel => "Unknown label",
+            Self::RareLabel => "Rare label",
+            Self::Imbalance => "Dominates",
+            Self::EncodingDamage => "Damaged",
+            Self::Secret => "Secret",
+            Self::PersonalData => "Personal data",
+            Self::Refusal => "Refusal",
+            Self::OtherLanguage => "Language",
+            Self::LengthOutlier => "Length",
+            Self::OuterWhitespace => "White space",
+        }
+    }
+
     /// One sentence: what it is, and what it does to the model.
     pub fn explanation(self) -> &'static str {
         self.facts().explanation

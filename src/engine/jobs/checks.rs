@@ -1,5 +1,6 @@
 //! Checks of a project's examples, and the fixes of what they find; the window's jobs and the command line use these.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::data::checks::{
 use crate::data::{Example, Split};
 use crate::engine::error::EngineError;
 use crate::model::Chat;
-use crate::project::{Edit, ExampleStatus, Project, ProjectError, StoredExample};
+use crate::project::{CheckedWith, Edit, ExampleStatus, Project, ProjectError, StoredExample};
 use crate::recipe::TrainOn;
 use crate::task::{Task, Unit};
 use crate::train::render::render;
@@ -60,7 +61,7 @@ pub fn check(
     rendering: Option<&ModelRendering>,
     task: &dyn Task,
 ) -> Result<CheckReport, EngineError> {
-    let counts = project.counts()?;
+    let (counts, revision) = project.counts_at()?;
     let total = counts.total() - counts.set_aside;
     let options = Options { label_sets: label_set(project)?, ..Options::default() };
     let mut checker = Checker::new(options, rendering.map(|rendering| rendering as &dyn Rendering));
@@ -85,6 +86,14 @@ pub fn check(
     if let Some(rendering) = rendering {
         project.set_num_tokens(&rendering.model, &lengths)?;
     }
+    project.note_checked(&CheckedWith {
+        // Keeping what was found moves it on, and an edit meanwhile moves it further than that.
+        revision: revision + 1 + u64::from(rendering.is_some()),
+        model: rendering.map(|rendering| (rendering.model.clone(), rendering.train_on, rendering.max_length)),
+        num_examples: report.num_examples,
+        secs: report.secs,
+        skipped: report.skipped.clone(),
+    })?;
     Ok(report)
 }
 
@@ -104,10 +113,17 @@ fn row(stored: StoredExample) -> Option<Row> {
     (stored.status != ExampleStatus::SetAside).then_some(Row { id, number, split, example })
 }
 
-/// Works out what a remedy would change, from the last findings; with `ids`, only at these examples.
+/// Works out what a remedy would change, from the last findings; with `ids`, only at these examples and those they form
+/// a group with: of two copies, one can only be judged beside the other.
 pub fn plan_fix(project: &Project, check: Check, remedy: Remedy, ids: Option<&[i64]>) -> Result<Fix, EngineError> {
-    let mut findings: Vec<Finding> = project.findings(None)?;
-    findings.retain(|finding| finding.check == check && ids.is_none_or(|ids| ids.contains(&finding.id)));
+    let mut findings: Vec<Finding> = project.findings_of(check)?;
+    if let Some(ids) = ids {
+        let own = findings.iter().filter(|finding| ids.contains(&finding.id));
+        let groups: HashSet<u32> = own.filter_map(|finding| finding.group).collect();
+        let is_meant =
+            |finding: &Finding| ids.contains(&finding.id) || finding.group.is_some_and(|group| groups.contains(&group));
+        findings.retain(is_meant);
+    }
     let mut failure = None;
     let mut lookup = |id| match project.example(id) {
         Ok(stored) => row(stored),

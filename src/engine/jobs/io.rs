@@ -104,6 +104,9 @@ impl Work for Io {
                 let preview = reopen(&mut self.project, &project)?.preview_replace(&ids, &replacement, context)?;
                 context.reply(Reply::ReplacePreview(preview));
             }
+            JobSpec::PreviewSplit { project, spec } => {
+                context.reply(Reply::SplitPreview(reopen(&mut self.project, &project)?.preview_split(&spec)?));
+            }
             JobSpec::CheckData { project, model, max_length, train_on } => {
                 let rendering = self.rendering(model, train_on, max_length)?;
                 let project = reopen(&mut self.project, &project)?;

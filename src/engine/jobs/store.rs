@@ -33,7 +33,7 @@ impl Work for Store {
                 if let Some(page) = project.first_rows(&query)? {
                     context.reply(Reply::Rows(page));
                 }
-                context.reply(Reply::Rows(project.query(&query)?));
+                context.reply(Reply::Rows(project.query_unless_cancelled(&query, context)?));
                 return Ok(());
             }
             JobSpec::CountFacets { project, query } => {
@@ -52,6 +52,14 @@ impl Work for Store {
             }
             JobSpec::LoadFindings { project, example } => {
                 context.reply(Reply::Findings(self.open(&project)?.findings(example)?));
+                return Ok(());
+            }
+            JobSpec::LoadChecks { project } => {
+                context.reply(Reply::LastChecks(self.open(&project)?.last_checks()?));
+                return Ok(());
+            }
+            JobSpec::CountHeldOut { project, ids } => {
+                context.reply(Reply::HeldOut(self.open(&project)?.num_held_out(&ids)?));
                 return Ok(());
             }
             JobSpec::LoadExample { project, id } => {

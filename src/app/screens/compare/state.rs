@@ -382,8 +382,9 @@ impl CompareState {
     }
 
     fn on_finished(&mut self, job: JobId, outcome: &Outcome) {
-        self.held_out.validation.on_end(job);
-        self.held_out.test.on_end(job);
+        let has_failed = matches!(outcome, Outcome::Failed(_));
+        self.held_out.validation.on_end(job, has_failed);
+        self.held_out.test.on_end(job, has_failed);
         if self.loading == Some(job) {
             self.loading = None;
             if matches!(outcome, Outcome::Failed(_)) {

@@ -41,7 +41,8 @@ pub enum DataAction {
     /// Runs the checks now.
     Check,
     FoldChecks(bool),
-    PreviewFix(Check, Remedy),
+    /// At all examples, or at this one and those it forms a group with.
+    PreviewFix(Check, Remedy, Option<i64>),
     ApplyFix,
     DropFix,
     /// Opens or closes the dialog with numbers.
@@ -58,11 +59,20 @@ pub enum DataAction {
     /// Sets the selected example aside, or takes it back.
     ToggleAside,
     SetSplit(Split),
+    /// The answer to whether held-out examples may be trained on.
+    MoveIntoTraining(bool),
     SetStatus(ExampleStatus),
     Duplicate,
     Delete,
     AddExample,
     Turn(TurnChange),
+    /// JSON answers are shown laid out below what was typed.
+    LayOutJson(bool),
+    /// Opens or closes the list of previous versions of the open example.
+    History(bool),
+    ChooseVersion(usize),
+    /// The chosen version's turns take the place of the present ones.
+    BringBack,
     /// A text field was left.
     Flush,
     SelectToken(Option<usize>),

@@ -8,7 +8,7 @@ use super::{AnyAction, AppState};
 use crate::app::kit::{Badge, Button, Text, Theme, format, icon, tooltip};
 use crate::data::checks::{Check, CheckCount, CheckReport, Fix, Remedy, Severity};
 use crate::engine::{JobId, JobSpec};
-use crate::project::ProjectState;
+use crate::project::{CheckedWith, LastChecks, ProjectState};
 use crate::recipe::Training;
 
 /// Up to so many examples are checked by themselves after every change.
@@ -32,6 +32,11 @@ pub struct Checks {
     pub fix: Option<Fix>,
     pub error: Option<String>,
     job: Option<JobId>,
+    /// Asks what the last checks came to, when the project is opened.
+    look: Option<JobId>,
+    has_looked: bool,
+    /// What they were run with, until it is compared with what is to be checked.
+    last: Option<CheckedWith>,
     /// What the counts are about, and what was last seen of the project, since when.
     checked: Option<Subject>,
     seen: Option<(Subject, f64)>,
@@ -48,6 +53,14 @@ struct Subject {
     spec: JobSpec,
 }
 
+impl Subject {
+    fn was_checked(&self, with: &CheckedWith) -> bool {
+        let JobSpec::CheckData { model, max_length, train_on, .. } = &self.spec else { return false };
+        let model = model.as_ref().map(|model| (model.to_string(), *train_on, *max_length));
+        self.revision == with.revision && model == with.model
+    }
+}
+
 impl Checks {
     /// The job to start, if the data or the model have changed and rested since.
     pub fn due(&mut self, project: &ProjectState, now: f64) -> Option<JobSpec> {
@@ -57,6 +70,13 @@ impl Checks {
             self.seen = Some((subject.clone(), now));
         }
         let total = project.counts.total();
+        if !self.has_looked {
+            let may_look = total > 0 && self.look.is_none();
+            return may_look.then(|| JobSpec::LoadChecks { project: project.folder.clone() });
+        }
+        if self.last.take().is_some_and(|with| subject.was_checked(&with)) {
+            self.checked = Some(subject.clone());
+        }
         let is_wanted = self.job.is_none() && total > 0 && self.checked.as_ref() != Some(&subject);
         let rests_until = self.seen.as_ref().map_or(now, |(_, since)| since + PAUSE_SECS);
         let is_first = self.done.is_none();
@@ -78,7 +98,11 @@ impl Checks {
         self.is_demanded = true;
     }
 
-    pub fn started(&mut self, job: JobId) {
+    pub fn started(&mut self, job: JobId, spec: &JobSpec) {
+        if matches!(spec, JobSpec::LoadChecks { .. }) {
+            self.look = Some(job);
+            return;
+        }
         self.job = Some(job);
         self.due_at = None;
         self.is_demanded = false;
@@ -91,7 +115,15 @@ impl Checks {
     }
 
     pub fn is_mine(&self, job: JobId) -> bool {
-        self.job == Some(job)
+        self.job == Some(job) || self.look == Some(job)
+    }
+
+    /// Those of the last time stand until the data are checked again.
+    pub fn on_last(&mut self, last: &LastChecks) {
+        self.counts.clone_from(&last.counts);
+        self.skipped.clone_from(&last.with.skipped);
+        self.done = Some((last.with.num_examples, last.with.secs));
+        self.last = Some(last.with.clone());
     }
 
     pub fn on_report(&mut self, report: &CheckReport) {
@@ -108,7 +140,11 @@ impl Checks {
         self.seen = self.checked.clone().map(|checked| (checked, 0.0));
     }
 
-    pub fn on_end(&mut self, failure: Option<&str>) {
+    pub fn on_end(&mut self, job: JobId, failure: Option<&str>) {
+        if self.look.take_if(|look| *look == job).is_some() {
+            self.has_looked = true;
+            return;
+        }
         self.job = None;
         self.error = failure.map(str::to_owned);
     }
@@ -207,7 +243,8 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, actions: &mut Vec<AnyAction
             (Some(error), ..) => error.clone(),
             (None, true, _) => "Checking".to_owned(),
             (None, false, Some((num, secs))) => {
-                format!("Checked {} in {secs:.1} s", format::count(num, "example", "examples"))
+                let stale = if checks.is_stale() { ", before the last change" } else { "" };
+                format!("Checked {} in {secs:.1} s{stale}", format::count(num, "example", "examples"))
             }
             (None, false, None) => String::new(),
         };
@@ -231,7 +268,7 @@ fn row(ui: &mut Ui, theme: &Theme, count: &CheckCount, is_running: bool, actions
             let button =
                 Button::secondary(words(*remedy)).small().name(format!("{}: {}", check.title(), words(*remedy)));
             if ui.add(button.enabled_or(!is_running, "The checks are still running")).clicked() {
-                actions.push(DataAction::PreviewFix(check, *remedy).into());
+                actions.push(DataAction::PreviewFix(check, *remedy, None).into());
             }
         }
         let show = Button::link("Show").small().name(format!("Show {}", check.title()));
@@ -246,11 +283,11 @@ fn row(ui: &mut Ui, theme: &Theme, count: &CheckCount, is_running: bool, actions
 }
 
 /// The dialog that opens says what would happen.
-fn words(remedy: Remedy) -> String {
+pub(super) fn words(remedy: Remedy) -> String {
     format!("{}…", remedy.title())
 }
 
-fn look(theme: &Theme, check: Check) -> (icon::Icon, egui::Color32) {
+pub(super) fn look(theme: &Theme, check: Check) -> (icon::Icon, egui::Color32) {
     let color = match check.severity() {
         Severity::MustFix => theme.status.error,
         Severity::ShouldLook => theme.status.warning,

@@ -1,5 +1,6 @@
 //! The example that is open in the editor: as it is stored, and as it is being typed.
 
+use super::answer_json::{self, JsonState};
 use crate::data::{Message, Role};
 use crate::project::{Edit, StoredExample};
 
@@ -29,17 +30,26 @@ pub struct Draft {
     typed_at: Option<f64>,
     /// A change that must not wait for a pause.
     is_due: bool,
+    /// Of each turn.
+    json: Vec<Option<JsonState>>,
 }
 
 impl Draft {
     pub fn new(stored: StoredExample) -> Self {
-        Self { messages: stored.example.messages.clone(), stored, typed_at: None, is_due: false }
+        let messages = stored.example.messages.clone();
+        Self { json: answer_json::look(&messages), messages, stored, typed_at: None, is_due: false }
+    }
+
+    /// Whether an answer that begins like JSON is JSON; `None` for plain text.
+    pub fn json(&self, turn: usize) -> Option<&JsonState> {
+        self.json.get(turn)?.as_ref()
     }
 
     /// Takes the stored example anew; what was typed meanwhile stays.
     pub fn refresh(&mut self, stored: StoredExample, has_edits_under_way: bool) {
-        if !self.is_dirty() && !has_edits_under_way {
+        if !self.is_dirty() && !has_edits_under_way && self.messages != stored.example.messages {
             self.messages.clone_from(&stored.example.messages);
+            self.json = answer_json::look(&self.messages);
         }
         self.stored = stored;
     }
@@ -76,6 +86,7 @@ impl Draft {
             TurnChange::Duplicate(_) | TurnChange::Up(_) | TurnChange::Down(_) | TurnChange::Remove(_) => {}
         }
         if self.messages != before {
+            self.json = answer_json::look(&self.messages);
             self.typed_at = Some(now);
             // What isn't typed is a step of its own.
             let is_typing = self.messages.len() == len
@@ -83,6 +94,14 @@ impl Draft {
                 && self.messages.iter().zip(&before).filter(|(a, b)| a.content != b.content).count() == 1;
             self.is_due |= !is_typing;
         }
+    }
+
+    /// The turns of an earlier version, as a step of its own.
+    pub fn bring_back(&mut self, messages: Vec<Message>, now: f64) {
+        self.json = answer_json::look(&messages);
+        self.messages = messages;
+        self.typed_at = Some(now);
+        self.is_due = true;
     }
 
     /// A person asks, a model answers.

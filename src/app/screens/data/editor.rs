@@ -3,19 +3,23 @@
 use egui::{Align, CursorIcon, Layout, Popup, Rect, Sense, Ui, UiBuilder, Vec2, WidgetInfo};
 
 use super::action::DataAction;
+use super::answer_json::{JsonState, MOST_LAID_OUT};
 use super::draft::{Draft, TurnChange};
+use super::state::DataState;
 use super::{AnyAction, Drafts};
-use crate::app::kit::{Button, Text, TextInput, Theme, focus, icon, menu_item, role_block, role_look, row, rule};
+use crate::app::kit::{
+    Button, Text, TextInput, Theme, diff_view, focus, icon, menu_item, reading_well, role_block, role_look, row, rule,
+};
 use crate::data::{Message, Role};
 
-pub(super) fn show(ui: &mut Ui, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
+pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
     let num = draft.messages.len();
     for (turn, message) in draft.messages.iter().enumerate() {
         let is_folded = turn == 0 && message.role == Role::System && !drafts.is_system_open && num > 1;
         if is_folded {
             folded_system(ui, message, drafts);
         } else {
-            open_turn(ui, draft, turn, message, drafts, actions);
+            open_turn(ui, data, draft, turn, drafts, actions);
         }
     }
     if num == 0 {
@@ -53,19 +57,23 @@ fn folded_system(ui: &mut Ui, message: &Message, drafts: &mut Drafts) {
 
 fn open_turn(
     ui: &mut Ui,
+    data: &DataState,
     draft: &Draft,
     turn: usize,
-    message: &Message,
     drafts: &mut Drafts,
     actions: &mut Vec<AnyAction>,
 ) {
-    let json = (message.role == Role::Assistant).then(|| json_state(&message.content)).flatten();
+    let Some(message) = draft.messages.get(turn) else { return };
+    let json = draft.json(turn);
     let id = field_id(draft, turn);
     let num = draft.messages.len();
     let head = |ui: &mut Ui| {
         turn_marks(ui, message, json);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             menu(ui, turn, num, message, actions);
+            if json.is_some() {
+                lay_out_button(ui, data.lays_out_json, turn, actions);
+            }
             let can_fold = turn == 0 && message.role == Role::System && num > 1;
             if can_fold && ui.add(Button::icon_only(icon::CARET_DOWN, "Fold the system message").small()).clicked() {
                 drafts.is_system_open = false;
@@ -75,18 +83,56 @@ fn open_turn(
     let (_, role_name, _) = role_look(Theme::of(ui), message.role);
     let name = format!("{role_name}, turn {}", turn + 1);
     let mut text = message.content.clone();
+    let wrong = json.and_then(where_it_is_wrong);
     let response = role_block(ui, message.role, head, |ui| {
-        let mut field = TextInput::new(&name, &mut text).rows(2).id(id);
+        let mut field = TextInput::new(&name, &mut text).rows(2).id(id).error(wrong.as_deref());
         if json.is_some() {
             field = field.mono();
         }
-        field.hint(hint(message.role)).show(ui)
+        let response = field.hint(hint(message.role)).show(ui);
+        if json.is_some() && data.lays_out_json {
+            laid_out(ui, turn, &message.content);
+        }
+        response
     });
     if response.changed() {
         actions.push(DataAction::Turn(TurnChange::Text(turn, text)).into());
     }
     if response.lost_focus() {
         actions.push(DataAction::Flush.into());
+    }
+}
+
+fn lay_out_button(ui: &mut Ui, lays_out: bool, turn: usize, actions: &mut Vec<AnyAction>) {
+    let (mark, words) = match lays_out {
+        true => (icon::BRACKETS_CURLY.filled(), "Don't lay out the JSON"),
+        false => (icon::BRACKETS_CURLY, "Lay out the JSON"),
+    };
+    let button = Button::icon_only(mark, words).small().name(format!("{words} of turn {}", turn + 1)).key("L");
+    if ui.add(button).clicked() {
+        actions.push(DataAction::LayOutJson(!lays_out).into());
+    }
+}
+
+/// For reading: what is typed and trained on stays as it is.
+fn laid_out(ui: &mut Ui, turn: usize, text: &str) {
+    reading_well(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        match text.len() {
+            0..=MOST_LAID_OUT => {
+                let name = format!("Turn {}, laid out", turn + 1);
+                diff_view::show(ui, &name, &diff_view::laid_out(text), None, None);
+            }
+            _ => drop(ui.add(Text::small("The answer is too long to be laid out here").faint())),
+        }
+    });
+}
+
+/// One line under the field.
+fn where_it_is_wrong(json: &JsonState) -> Option<String> {
+    match json {
+        JsonState::Wrong { line, column, what } => Some(format!("Line {line}, column {column}: {what}")),
+        JsonState::Valid | JsonState::Unread => None,
     }
 }
 
@@ -109,26 +155,21 @@ fn hint(role: Role) -> &'static str {
     }
 }
 
-/// Whether an answer that begins like JSON is JSON; `None` for plain text.
-fn json_state(text: &str) -> Option<bool> {
-    let text = text.trim();
-    text.starts_with(['{', '[']).then(|| serde_json::from_str::<serde_json::Value>(text).is_ok())
-}
-
-fn turn_marks(ui: &mut Ui, message: &Message, json: Option<bool>) {
+fn turn_marks(ui: &mut Ui, message: &Message, json: Option<&JsonState>) {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.x = theme.space.xs;
     ui.add_space(theme.space.xs);
     let size = theme.size.icon_small;
     match json {
-        Some(true) => {
+        Some(JsonState::Valid) => {
             icon::CHECK_CIRCLE.filled().show_sized(ui, size, theme.status.ok);
             ui.add(Text::small("Valid JSON").color(theme.status.ok));
         }
-        Some(false) => {
+        Some(JsonState::Wrong { .. }) => {
             icon::X_CIRCLE.filled().show_sized(ui, size, theme.status.error);
             ui.add(Text::small("Not valid JSON").color(theme.status.error));
         }
+        Some(JsonState::Unread) => drop(ui.add(Text::small("JSON, too long to check here").faint())),
         None if message.role == Role::Assistant && message.content.trim().is_empty() => {
             icon::WARNING.filled().show_sized(ui, size, theme.status.warning);
             ui.add(Text::small("Empty answer").color(theme.status.warning));

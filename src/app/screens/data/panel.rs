@@ -4,7 +4,7 @@ use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
 use super::action::DataAction;
 use super::draft::{Draft, TurnChange};
-use super::{AnyAction, AppState, Drafts, editor, review, table};
+use super::{AnyAction, AppState, Drafts, editor, issues, review, table};
 use crate::app::kit::{Badge, Button, Combo, Text, Theme, format, icon, rule, token_view};
 use crate::app::state::Screen;
 use crate::data::Split;
@@ -36,11 +36,14 @@ pub(super) fn show(
     let room = ui.available_rect_before_wrap();
     let foot_height = theme.size.control_height + theme.space.xs;
     let body = Rect::from_min_max(room.min, room.max - Vec2::new(0.0, foot_height));
+    // Laid-out answers are long.
+    let share = if state.data.lays_out_json { 0.75 } else { 0.6 };
     let current = ui
         .scope_builder(UiBuilder::new().max_rect(body), |ui| {
             ui.set_min_size(body.size());
-            turns(ui, body.height() * 0.6, state, draft, drafts, actions);
+            turns(ui, body.height() * share, state, draft, drafts, actions);
             rule(ui);
+            issues::show(ui, &state.data, draft, actions);
             tokens(ui, state, project, actions)
         })
         .inner;
@@ -91,6 +94,9 @@ fn head(ui: &mut Ui, state: &AppState, draft: &Draft, actions: &mut Vec<AnyActio
         if ui.add(Button::icon_only(icon::COPY, "Duplicate example")).clicked() {
             actions.push(DataAction::Duplicate.into());
         }
+        if ui.add(Button::icon_only(icon::CLOCK, "Previous versions").key("H")).clicked() {
+            actions.push(DataAction::History(true).into());
+        }
         ui.add_space(theme.space.xs);
         let (gap, _) = ui.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), Sense::hover());
         ui.painter().rect_filled(gap, 0.0, theme.stroke.normal);
@@ -128,7 +134,7 @@ fn turns(
             if let Some(error) = &state.data.error {
                 problem(ui, error, actions);
             }
-            editor::show(ui, draft, drafts, actions);
+            editor::show(ui, &state.data, draft, drafts, actions);
             ui.add_space(theme.space.s);
         });
     });

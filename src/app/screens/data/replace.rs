@@ -38,7 +38,8 @@ pub(super) fn show(ctx: &Context, replace: &Replace, num_marked: usize, actions:
     let words = format!("Replace in {}", format::count(found, "example", "examples"));
     let reason = match (preview, &replace.error) {
         (_, Some(_)) => Some("The expression can't be read"),
-        (None, None) => Some("Type what is to be found"),
+        (None, None) if replace.replacement.find.is_empty() => Some("Type what is to be found"),
+        (None, None) => Some("Still looking for it in the marked examples"),
         (Some(preview), None) if preview.num_matches == 0 => Some("It does not occur in the marked examples"),
         _ => None,
     };

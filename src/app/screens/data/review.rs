@@ -14,7 +14,7 @@ const NUMBER_KEYS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
 /// The keys of the table, as the sheet of all keys lists them.
-pub const KEYS: [(&str, &str); 11] = [
+pub const KEYS: [(&str, &str); 13] = [
     ("↑ ↓", "Previous or next example"),
     ("J K", "Next or previous, too"),
     ("A", "Accept and go on"),
@@ -23,6 +23,8 @@ pub const KEYS: [(&str, &str); 11] = [
     ("U", "Take the review back"),
     ("1 – 9", "Answer from the label set"),
     ("E or Enter", "Edit the answer"),
+    ("H", "Previous versions"),
+    ("L", "Lay out JSON answers"),
     ("Del", "Set aside, or take back"),
     ("Shift ↑ ↓", "Mark several examples"),
     ("Ctrl A", "Mark all that are shown"),
@@ -43,6 +45,8 @@ pub(super) fn keys(ui: &Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
             (Key::R, DataAction::Review(Review::Rejected)),
             (Key::F, DataAction::Review(Review::Flagged)),
             (Key::U, DataAction::Review(Review::Unreviewed)),
+            (Key::H, DataAction::History(true)),
+            (Key::L, DataAction::LayOutJson(!data.lays_out_json)),
         ];
         for (key, action) in keys {
             if input.key_pressed(key) {

@@ -67,6 +67,14 @@ impl Rows {
         if self.is_stuck {
             return;
         }
+        // Nobody wants the rows of another filter or order any more; sorting them may take long.
+        let filter = self.generation.filter;
+        self.in_flight.retain(|job, (_, asked)| {
+            if asked.filter != filter {
+                jobs.stop(*job);
+            }
+            asked.filter == filter
+        });
         let missing: Vec<_> = self.missing(visible).collect();
         for page in missing.into_iter().take(MAX_IN_FLIGHT.saturating_sub(self.in_flight.len())) {
             let query = ExampleQuery { offset: page * PAGE, limit: PAGE, ..self.filter.clone() };
@@ -103,10 +111,10 @@ impl Rows {
         true
     }
 
-    /// A job ended; true if it was one of ours that had not answered.
-    pub fn on_end(&mut self, job: JobId) -> bool {
+    /// A job ended; true if it was one of ours that had not answered. One that was stopped is asked for again.
+    pub fn on_end(&mut self, job: JobId, has_failed: bool) -> bool {
         let is_ours = self.in_flight.remove(&job).is_some();
-        self.is_stuck |= is_ours;
+        self.is_stuck |= is_ours && has_failed;
         is_ours
     }
 
@@ -156,7 +164,7 @@ pub(crate) mod tests {
             answer: String::new(),
             num_turns: 2,
             annotations: Annotations::default(),
-            num_findings: 0,
+            findings: Vec::new(),
         };
         let rows = (query.offset..num.min(query.offset + query.limit)).map(row).collect();
         RowPage { query: query.clone(), num_matching: num, rows, is_partial: false }

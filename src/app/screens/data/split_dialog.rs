@@ -1,12 +1,13 @@
 //! Deals all examples anew into training, validation and test.
 
-use egui::Context;
+use egui::{Context, Ui};
 
 use super::AnyAction;
 use super::action::DataAction;
-use crate::app::kit::{Dialog, DialogEnd, NumberField, Text, Theme, dialog, format};
+use crate::app::kit::{Combo, Dialog, DialogEnd, NumberField, Text, Theme, dialog, format, icon};
 use crate::data::import::SplitSpec;
-use crate::project::SplitCounts;
+use crate::data::split::{GroupBy, SplitBy};
+use crate::project::SplitPreview;
 
 /// Percent fields for the parts that are held out, and what is left for training; tells a changed spec.
 pub fn shares(ui: &mut egui::Ui, spec: &SplitSpec) -> Option<SplitSpec> {
@@ -30,19 +31,72 @@ pub fn shares(ui: &mut egui::Ui, spec: &SplitSpec) -> Option<SplitSpec> {
     (changed != *spec).then_some(changed)
 }
 
-pub(super) fn show(ctx: &Context, spec: &SplitSpec, counts: &SplitCounts, actions: &mut Vec<AnyAction>) {
-    let total = counts.total();
-    let part = |share: f64| (total as f64 * share).round() as u64;
-    let (validation, test) = (part(spec.validation), part(spec.test));
-    let train = total.saturating_sub(validation + test);
-    let words = format!("Split {}", format::count(total, "example", "examples"));
-    let reason = (train == 0).then_some("Nothing would be left to train on");
+/// What is asked for, and what would come of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitPlan {
+    pub spec: SplitSpec,
+    /// `None` while it is being counted.
+    pub preview: Option<SplitPreview>,
+}
+
+const WAYS: [(SplitBy, &str); 8] = [
+    (SplitBy::Lot, "By lot"),
+    (SplitBy::Label, "By lot, each label in its share"),
+    (SplitBy::Group(GroupBy::NearDuplicates), "Near-duplicates together"),
+    (SplitBy::Group(GroupBy::Source), "Each file together"),
+    (SplitBy::Group(GroupBy::Label), "Each label together"),
+    (SplitBy::Group(GroupBy::Tags), "The same tags together"),
+    (SplitBy::Newest, "The last ones held out"),
+    (SplitBy::File, "As the file says"),
+];
+
+/// What it is good for, in a sentence.
+fn explanation(by: SplitBy) -> &'static str {
+    match by {
+        SplitBy::Lot => "Chance decides, prompt by prompt: right where the examples don't depend on each other.",
+        SplitBy::Label => {
+            "Every part gets its share of each label, so that rare ones are trained on and measured, too."
+        }
+        SplitBy::Group(GroupBy::NearDuplicates) => {
+            "Prompts that differ only in a few words stay in one part, so that nothing held out was nearly trained on."
+        }
+        SplitBy::Group(GroupBy::Source) => {
+            "A file is never in two parts: it shows how the model does with a source that it has not seen."
+        }
+        SplitBy::Group(GroupBy::Label) => {
+            "A label is never in two parts: it shows how the model does with a kind of question that it has not seen."
+        }
+        SplitBy::Group(GroupBy::Tags) => {
+            "Examples with the same tags stay in one part: tag them by customer or by thread to keep these together."
+        }
+        SplitBy::Newest => {
+            "The last in the order of import are held out: right where files are sorted by date, because the model \
+             will meet what comes later."
+        }
+        SplitBy::File => "Each example goes where the imported file put it; those it says nothing about, by lot.",
+    }
+}
+
+pub(super) fn show(ctx: &Context, plan: &SplitPlan, actions: &mut Vec<AnyAction>) {
+    let spec = &plan.spec;
+    let counts = plan.preview.as_ref().map(|preview| preview.counts);
+    let words = match counts {
+        Some(counts) => format!("Split {}", format::count(counts.iter().sum(), "example", "examples")),
+        None => "Split".to_owned(),
+    };
+    let reason = match counts {
+        None => Some("Still counting what would come of it"),
+        Some([0, ..]) => Some("Nothing would be left to train on"),
+        Some(_) => None,
+    };
     let (end, changed) = Dialog::new("split", "Split the examples").primary(&words, reason).show(
         ctx,
-        |ui| dialog::body(ui, |ui| fields(ui, spec)),
+        |ui| dialog::body(ui, |ui| fields(ui, plan)),
         |ui| {
-            let about = |n: u64| format::thousands(n);
-            let text = format!("about {} train, {} validation, {} test", about(train), about(validation), about(test));
+            let text = match counts.map(|counts| counts.map(format::thousands)) {
+                Some([train, validation, test]) => format!("{train} train, {validation} validation, {test} test"),
+                None => "Counting".to_owned(),
+            };
             ui.add(Text::body(text).soft());
         },
     );
@@ -57,21 +111,99 @@ pub(super) fn show(ctx: &Context, spec: &SplitSpec, counts: &SplitCounts, action
     }
 }
 
-fn fields(ui: &mut egui::Ui, spec: &SplitSpec) -> Option<SplitSpec> {
+fn fields(ui: &mut Ui, plan: &SplitPlan) -> Option<SplitSpec> {
     let theme = Theme::of(ui);
-    let text = "Every example gets its part anew, by lot. The same prompt is never in two parts, and the model never \
-                sees what is held out.";
+    let spec = &plan.spec;
+    let text = "Every example gets its part anew. The same prompt is never in two parts, and the model never sees what \
+                is held out.";
     ui.add(Text::body(text).soft().wrapped());
     ui.add_space(theme.space.s);
     let mut changed = None;
+    let width = ui.available_width();
+    if let Some(by) = Combo::new("Split by", &WAYS, spec.by).width(width).show(ui) {
+        changed = Some(SplitSpec { by, ..spec.clone() });
+    }
+    ui.add(Text::body(explanation(spec.by)).wrapped());
+    ui.add_space(theme.space.s);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
-        changed = shares(ui, spec);
+        changed = shares(ui, spec).or(changed.take());
+        if spec.by == SplitBy::Newest {
+            return;
+        }
         ui.add_space(theme.space.m);
         let field = NumberField::new("Seed", spec.seed as f64).integer().unit("seed");
         if let Some(seed) = field.width(theme.size.settings_name_width / 1.5).show(ui) {
             changed = Some(SplitSpec { seed: seed.max(0.0) as u64, ..spec.clone() });
         }
     });
+    if let Some(preview) = &plan.preview {
+        outcome(ui, preview);
+    }
     changed
+}
+
+/// What the split goes by, and what it does to earlier scores.
+fn outcome(ui: &mut Ui, preview: &SplitPreview) {
+    let theme = Theme::of(ui);
+    let warning = |ui: &mut Ui, words: String| {
+        ui.horizontal(|ui| {
+            icon::WARNING.filled().show_sized(ui, theme.size.icon_small, theme.status.warning);
+            ui.add(Text::body(words).color(theme.status.warning).wrapped());
+        });
+    };
+    match known(preview) {
+        Some(words) if preview.num_known == 0 => warning(ui, words),
+        Some(words) => drop(ui.add(Text::body(words).soft().wrapped())),
+        None => {}
+    }
+    let num = preview.num_into_training;
+    if num > 0 {
+        let (are, them) = if num == 1 { ("is", "it") } else { ("are", "them") };
+        let count = format::count(num, "example", "examples");
+        warning(
+            ui,
+            format!(
+                "{count} that {are} held out now would be trained on: a score that was measured on {them} before can't be \
+             compared any more."
+            ),
+        );
+    }
+}
+
+/// How much of it there is.
+fn known(preview: &SplitPreview) -> Option<String> {
+    let total: u64 = preview.counts.iter().sum();
+    let with = |what: &str, kinds: (&str, &str)| {
+        let kinds = format::count(preview.num_kinds, kinds.0, kinds.1);
+        match total - preview.num_known {
+            0 => format!("All examples have {what}: {kinds}"),
+            n => format!("{kinds}; {} without {what}", format::count(n, "example", "examples")),
+        }
+    };
+    Some(match (preview.spec.by, preview.num_known) {
+        (SplitBy::Lot | SplitBy::Newest, _) => return None,
+        (SplitBy::Group(GroupBy::NearDuplicates), 0) => {
+            "The last checks found no near-duplicates, so that chance alone decides".to_owned()
+        }
+        (SplitBy::Group(GroupBy::NearDuplicates), n) => {
+            let groups = format::count(preview.num_kinds, "group", "groups");
+            format!("{} in {groups} of near-duplicates", format::count(n, "example", "examples"))
+        }
+        (SplitBy::Label | SplitBy::Group(GroupBy::Label), 0) => {
+            "No example has a label, so that chance alone decides".to_owned()
+        }
+        (SplitBy::Label | SplitBy::Group(GroupBy::Label), _) => with("a label", ("label", "labels")),
+        (SplitBy::Group(GroupBy::Tags), 0) => "No example has a tag, so that chance alone decides".to_owned(),
+        (SplitBy::Group(GroupBy::Tags), _) => with("a tag", ("set of tags", "sets of tags")),
+        (SplitBy::Group(GroupBy::Source), _) => with("a file", ("file", "files")),
+        (SplitBy::File, 0) => "The file names no parts, so that chance alone decides".to_owned(),
+        (SplitBy::File, n) => {
+            format!(
+                "The file names the part of {} of {}",
+                format::thousands(n),
+                format::count(total, "example", "examples")
+            )
+        }
+    })
 }

@@ -1,7 +1,11 @@
 //! What the data screen knows, and what it does when a person acts. Painting only reads it.
 
+mod findings;
+mod moving;
 mod opening;
 mod replies;
+mod splitting;
+mod versions;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -14,12 +18,15 @@ use super::checks::Checks;
 use super::draft::Draft;
 use super::export_dialog::ExportDialog;
 use super::filters::Filters;
+use super::history::History;
 use super::marks::Marks;
+use super::move_dialog::Moving;
 use super::replace::Replace;
 use super::rows::Rows;
+use super::split_dialog::SplitPlan;
 use super::start::Start;
 use super::tokens::{TokenKey, Tokens};
-use crate::data::import::SplitSpec;
+use crate::data::checks::Finding;
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message, Role, Split};
 use crate::engine::{JobId, JobSpec};
@@ -37,6 +44,11 @@ enum Purpose {
     Replace,
     Fix,
     Statistics,
+    History,
+    /// Of the open example.
+    Findings,
+    HeldOut,
+    Split,
 }
 
 /// Which row is wanted next, once its page is there.
@@ -72,8 +84,17 @@ pub struct DataState {
     /// In the filtered order.
     pub selected: Option<u64>,
     pub open: Option<Draft>,
+    /// Its previous versions, while they are shown.
+    pub history: Option<History>,
+    pub lays_out_json: bool,
+    /// What the checks found at the open example, and perhaps still at the one before.
+    pub findings: Vec<Finding>,
+    /// Which example's findings were asked for, and of which revision.
+    found_for: Option<(i64, u64)>,
+    /// Held-out examples that are about to be trained on.
+    pub moving: Option<Moving>,
     pub tokens: Tokens,
-    pub split_dialog: Option<SplitSpec>,
+    pub split_dialog: Option<SplitPlan>,
     pub export: Option<ExportDialog>,
     /// What is typed into the dialog of labels, while it is open.
     pub labels: Option<String>,
@@ -141,8 +162,10 @@ impl DataState {
         self.resolve_wanted(jobs);
         self.resolve_reveal(jobs);
         self.follow_selection();
+        self.move_what_is_not_held_out(jobs);
+        self.look_for_findings(jobs);
         if let Some(spec) = self.checks.due(project, now) {
-            self.checks.started(jobs.start(spec));
+            self.checks.started(jobs.start(spec.clone()), &spec);
         }
         self.tokens.want(self.token_key(project), now);
         self.tokens.tick(now, jobs);
@@ -196,9 +219,10 @@ impl DataState {
             DataAction::Replace(Some(replacement)) => self.preview_replace(replacement, jobs),
             DataAction::Check => self.checks.demand(),
             DataAction::FoldChecks(is_folded) => self.checks.is_folded = is_folded,
-            DataAction::PreviewFix(check, remedy) => {
+            DataAction::PreviewFix(check, remedy, id) => {
                 self.flush(jobs);
-                let spec = JobSpec::PreviewFix { project: self.folder.clone(), check, remedy, ids: None };
+                let ids = id.map(|id| vec![id]);
+                let spec = JobSpec::PreviewFix { project: self.folder.clone(), check, remedy, ids };
                 self.start(spec, Purpose::Fix, jobs);
             }
             DataAction::DropFix => self.checks.fix = None,
@@ -224,7 +248,8 @@ impl DataState {
             DataAction::Scrolled => self.scroll_to = None,
             DataAction::Tick => {}
             DataAction::Step(by) => self.step(by, jobs),
-            DataAction::SetSplit(split) => self.edit_open(|id| Edit::SetSplit { ids: vec![id], split }, jobs),
+            DataAction::SetSplit(split) => self.set_split(split, jobs),
+            DataAction::MoveIntoTraining(is_meant) => self.answer_move(is_meant, jobs),
             DataAction::SetStatus(status) => self.edit_open(|id| Edit::SetStatus { ids: vec![id], status }, jobs),
             DataAction::ToggleAside => self.toggle_aside(jobs),
             DataAction::Duplicate => {
@@ -241,11 +266,17 @@ impl DataState {
                     draft.change(change, now);
                 }
             }
+            DataAction::LayOutJson(lays_out) => self.lays_out_json = lays_out,
+            DataAction::History(true) => self.ask_for_history(jobs),
+            DataAction::History(false) => self.history = None,
+            DataAction::ChooseVersion(at) => self.choose_version(at),
+            DataAction::BringBack => self.bring_back(now, jobs),
             DataAction::Flush => self.flush(jobs),
             DataAction::SelectToken(token) => self.tokens.selected = token,
             DataAction::Labels(action) => self.edit_labels(action),
             DataAction::Export(action) => self.export(action, jobs),
-            DataAction::SplitDialog(spec) => self.split_dialog = spec,
+            DataAction::SplitDialog(None) => self.split_dialog = None,
+            DataAction::SplitDialog(Some(spec)) => self.plan_split(spec, jobs),
             DataAction::DealAnew(spec) => {
                 self.split_dialog = None;
                 self.flush(jobs);
@@ -292,6 +323,7 @@ impl DataState {
         self.flush(jobs);
         let ids = self.marks.ids();
         let edit = match bulk {
+            Bulk::Split(Split::Train) => return self.ask_before_moving(ids, jobs),
             Bulk::Split(split) => Edit::SetSplit { ids, split },
             Bulk::Status(status) => Edit::SetStatus { ids, status },
             Bulk::Review(review) => Edit::SetReview { ids, review },
@@ -309,6 +341,8 @@ impl DataState {
         self.flush(jobs);
         let replace = self.replace.get_or_insert_default();
         replace.set(replacement.clone());
+        // What is still under way is about other words.
+        self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Replace));
         if replacement.find.is_empty() {
             return;
         }

@@ -23,8 +23,9 @@ const ISSUES: usize = 6;
 const SORTS: [SortBy; 7] =
     [SortBy::Number, SortBy::Split, SortBy::Status, SortBy::Prompt, SortBy::Answer, SortBy::Tokens, SortBy::Findings];
 
-/// The room for numbers follows how many there are. Lengths are in turns until the tokens are counted.
-fn columns(num_examples: u64, has_tokens: bool) -> [Column; 7] {
+/// The room for numbers follows how many there are. Lengths are in turns until the tokens are counted,
+/// and issues have names once there are some.
+fn columns(num_examples: u64, has_tokens: bool, has_issues: bool) -> [Column; 7] {
     let longest = ["888", "8,888", "88,888", "888,888", "8,888,888"];
     let digits = num_examples.max(1).ilog10().saturating_sub(2) as usize;
     [
@@ -34,7 +35,7 @@ fn columns(num_examples: u64, has_tokens: bool) -> [Column; 7] {
         Column::share("Prompt", 3.0),
         Column::share("Answer", 2.0),
         Column::text(if has_tokens { "Tokens" } else { "Turns" }, "8,888").right(),
-        Column::icon_and_text("Issues", "88"),
+        Column::icon_and_text("Issues", if has_issues { "Near-duplicate" } else { "" }),
     ]
 }
 
@@ -147,7 +148,7 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
     let sort = data.filters.sort;
     let table = Table {
         name: "Examples",
-        columns: &columns(project.counts.total(), has_tokens),
+        columns: &columns(project.counts.total(), has_tokens, !data.checks.counts.is_empty()),
         num_rows: num_stored + arriving.len() as u64,
         selected: data.selected,
         scroll_to: data.scroll_to,
@@ -251,10 +252,16 @@ fn paint_row(row: &mut Row<'_>, example: &ExampleRow, has_tokens: bool) -> Strin
     };
     row.text(LENGTH, Align::Max, &length, theme.body(), soft);
     let mut name = format!("Example {number}, {split}, {words}: {}", example.prompt);
-    if example.num_findings > 0 {
-        let count = example.num_findings.to_string();
-        row.marked_text(ISSUES, icon::WARNING.filled(), theme.status.warning, &count, theme.text.normal);
-        name.push_str(&format!(", {}", format::count(example.num_findings as u64, "issue", "issues")));
+    if let Some(first) = example.findings.first() {
+        let (mark, color) = checks::look(theme, *first);
+        let words = match example.findings.len() {
+            1 => first.short_title().to_owned(),
+            n => format!("{} +{}", first.short_title(), n - 1),
+        };
+        let all = || example.findings.iter().map(|check| check.title()).collect::<Vec<_>>();
+        row.marked_text(ISSUES, mark, color, &words, theme.text.normal);
+        row.hint(ISSUES, || all().join("\n"));
+        name.push_str(&format!("; issues: {}", all().join(", ")));
     }
     name
 }

@@ -30,6 +30,23 @@ impl DataState {
                     replace.preview = Some(preview.clone());
                 }
             }
+            Reply::History { id, versions } if matches!(self.jobs.get(&job), Some(Purpose::History)) => {
+                self.show_history(*id, versions);
+            }
+            Reply::Findings(findings) if matches!(self.jobs.get(&job), Some(Purpose::Findings)) => {
+                self.findings.clone_from(findings);
+            }
+            Reply::HeldOut(num) if matches!(self.jobs.get(&job), Some(Purpose::HeldOut)) => {
+                if let Some(moving) = &mut self.moving {
+                    moving.num_held_out = Some(*num);
+                }
+            }
+            Reply::SplitPreview(preview) if matches!(self.jobs.get(&job), Some(Purpose::Split)) => {
+                if let Some(plan) = self.split_dialog.as_mut().filter(|plan| plan.spec == preview.spec) {
+                    plan.preview = Some(preview.clone());
+                }
+            }
+            Reply::LastChecks(Some(last)) if self.checks.is_mine(job) => self.checks.on_last(last),
             Reply::Tokens(view) => drop(self.tokens.on_tokens(job, view)),
             Reply::Example(example) => {
                 if let Some(Purpose::Load(_)) = self.jobs.remove(&job) {
@@ -67,13 +84,13 @@ impl DataState {
             Outcome::Completed | Outcome::Stopped => None,
         };
         if self.checks.is_mine(job) {
-            self.checks.on_end(failure);
+            self.checks.on_end(job, failure);
         }
         self.arriving.on_finished(job, outcome);
         if let Some(export) = &mut self.export {
             export.on_finished(job, outcome);
         }
-        let is_table = self.rows.on_end(job);
+        let is_table = self.rows.on_end(job, failure.is_some());
         let is_tokens = self.tokens.on_end(job, failure);
         match self.jobs.remove(&job) {
             // The example is gone: deleted, or undone.
@@ -92,12 +109,16 @@ impl DataState {
                     replace.error = failure.map(str::to_owned);
                 }
             }
-            Some(Purpose::Facets) => {}
+            Some(Purpose::Facets | Purpose::Findings) => {}
             Some(purpose) => {
                 self.error = failure.map(str::to_owned);
                 // The panel says why; a dialog that waits for ever would hide it.
-                if matches!(purpose, Purpose::Statistics) && failure.is_some() {
-                    self.statistics = None;
+                match purpose {
+                    _ if failure.is_none() => {}
+                    Purpose::Statistics => self.statistics = None,
+                    Purpose::Split => self.split_dialog = None,
+                    Purpose::HeldOut => self.moving = None,
+                    _ => {}
                 }
             }
             None if is_table && !is_tokens => self.error = failure.map(str::to_owned),

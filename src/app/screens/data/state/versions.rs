@@ -1,0 +1,39 @@
+//! The previous versions of the open example: asked for, looked through, brought back.
+
+use super::{DataState, Purpose};
+use crate::app::screens::data::history::History;
+use crate::app::screens::data::start::Start;
+use crate::engine::JobSpec;
+use crate::project::Version;
+
+impl DataState {
+    pub(super) fn ask_for_history(&mut self, jobs: &mut dyn Start) {
+        // What was typed a moment ago is the newest version.
+        self.flush(jobs);
+        if let Some(id) = self.open.as_ref().map(|draft| draft.stored.id) {
+            self.start(JobSpec::LoadHistory { project: self.folder.clone(), id }, Purpose::History, jobs);
+        }
+    }
+
+    pub(super) fn show_history(&mut self, id: i64, versions: &[Version]) {
+        if let Some(draft) = self.open.as_ref().filter(|draft| draft.stored.id == id) {
+            self.history = Some(History::new(id, draft.stored.number, versions, &draft.messages));
+        }
+    }
+
+    pub(super) fn choose_version(&mut self, at: usize) {
+        if let Some(history) = &mut self.history {
+            history.choose(at);
+        }
+    }
+
+    pub(super) fn bring_back(&mut self, now: f64, jobs: &mut dyn Start) {
+        let Some(history) = self.history.take() else { return };
+        if let (Some(messages), Some(draft)) = (history.chosen_messages(), &mut self.open)
+            && draft.stored.id == history.id
+        {
+            draft.bring_back(messages.to_vec(), now);
+            self.flush(jobs);
+        }
+    }
+}
