@@ -49,7 +49,7 @@ fn texts_of_few(
     let mut select = db.prepare_cached(&format!("SELECT {column} FROM contents WHERE id = ?"))?;
     let mut texts = Texts::with_capacity(indexes.len());
     for at in indexes {
-        if texts.len() % ROWS_AT_ONCE == 0 && task.is_cancelled() {
+        if texts.len().is_multiple_of(ROWS_AT_ONCE) && task.is_cancelled() {
             return Err(ProjectError::Cancelled);
         }
         let text = select.query_row([order.slots[*at as usize].id], |row| Ok(folded(row.get_ref(0)?.as_str()?)));
@@ -77,9 +77,9 @@ fn texts_of_many(
     let mut texts: Texts = indexes.iter().map(|at| (Box::default(), *at)).collect();
     let mut select = db.prepare_cached(&format!("SELECT id, {column} FROM contents"))?;
     let mut rows = select.query([])?;
-    let mut num_read = 0;
+    let mut num_read = 0_usize;
     while let Some(row) = rows.next()? {
-        if num_read % ROWS_AT_ONCE == 0 && task.is_cancelled() {
+        if num_read.is_multiple_of(ROWS_AT_ONCE) && task.is_cancelled() {
             return Err(ProjectError::Cancelled);
         }
         num_read += 1;
