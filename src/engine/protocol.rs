@@ -17,7 +17,7 @@ use crate::hub::{Dataset, DatasetFiles, DatasetName, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
     Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, ProjectState, ReplacePreview, Replacement,
-    RowPage, RunRecord, Settings, SortBy, SplitPreview, StoredExample, Version,
+    Reviewers, RowPage, RunRecord, Settings, SortBy, SplitPreview, StoredExample, Version,
 };
 use crate::recipe::{ModelRef, Recipe, TrainOn};
 use crate::task::Unit;
@@ -111,6 +111,10 @@ pub enum JobSpec {
         project: PathBuf,
         settings: Settings,
     },
+    /// Forgets the second reviewer's labels.
+    DropReviewer {
+        project: PathBuf,
+    },
     /// Does what was shown, as one step of undo.
     ApplyFix {
         project: PathBuf,
@@ -132,6 +136,15 @@ pub enum JobSpec {
     Import {
         project: PathBuf,
         request: ImportRequest,
+    },
+    /// Takes a second reviewer's labels from a file, in place of those that are there.
+    ImportReviewer {
+        project: PathBuf,
+        path: PathBuf,
+    },
+    /// How far the reviewers agree.
+    CompareReviewers {
+        project: PathBuf,
     },
     /// Writes the rows that were left out of an import, with the reason for each.
     SaveRejected {
@@ -237,12 +250,15 @@ impl JobSpec {
             | Self::Undo { .. }
             | Self::Redo { .. }
             | Self::SaveSettings { .. }
+            | Self::DropReviewer { .. }
             | Self::ApplyFix { .. } => Lane::Store,
             Self::DiscoverModels
             | Self::InspectModel { .. }
             | Self::PreviewImport { .. }
             | Self::CountKnown { .. }
             | Self::Import { .. }
+            | Self::ImportReviewer { .. }
+            | Self::CompareReviewers { .. }
             | Self::SaveRejected { .. }
             | Self::ExportData { .. }
             | Self::RenderTokens { .. }
@@ -389,6 +405,8 @@ pub enum Reply {
     /// The first rows of an import that goes on; they can't be opened yet.
     Arriving(Vec<ExampleRow>),
     Imported(ImportReport),
+    /// `None` without a second reviewer.
+    Reviewers(Option<Reviewers>),
     /// A report for each file.
     Exported(Vec<ExportReport>),
     Models(Vec<FoundModel>),

@@ -133,7 +133,7 @@ pub fn origin(db: &Connection, key: &str) -> Result<Option<String>, ProjectError
     Ok(db.prepare_cached("SELECT value FROM meta WHERE key = ?")?.query_row([key], |row| row.get(0)).optional()?)
 }
 
-fn set_origin(db: &Connection, key: &str, from: &str) -> Result<(), ProjectError> {
+pub fn set_origin(db: &Connection, key: &str, from: &str) -> Result<(), ProjectError> {
     db.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")?.execute([key, from])?;
     Ok(())
 }

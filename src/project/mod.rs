@@ -20,6 +20,7 @@ mod order;
 pub mod query;
 mod replace;
 mod resplit;
+mod reviewers;
 mod rows;
 mod runs;
 mod schema;
@@ -32,7 +33,9 @@ mod texts;
 
 pub use error::ProjectError;
 pub use known::KnownRows;
-pub use query::{ExampleQuery, FacetCounts, Having, NamedCounts, RowPage, Sort, SortBy};
+pub use label::of as label_of;
+pub use query::{ExampleQuery, FacetCounts, Having, NamedCounts, Reviewed, RowPage, Sort, SortBy};
+pub use reviewers::Reviewers;
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,

@@ -22,6 +22,8 @@ pub struct ExampleQuery {
     pub role: Option<Role>,
     /// The file that it came from.
     pub source: Option<String>,
+    /// What the second reviewer says of the label; those that only one has labelled are left out.
+    pub reviewers: Option<Reviewed>,
     /// What the last checks found, by the check's name.
     pub finding: Option<Having>,
     /// Length in tokens, from and to; those whose length isn't known are left out.
@@ -32,6 +34,13 @@ pub struct ExampleQuery {
     /// First row wanted, in the filtered order.
     pub offset: u64,
     pub limit: u64,
+}
+
+/// Whether a second reviewer gave the same label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reviewed {
+    Agree,
+    Differ,
 }
 
 /// What a row has to have of something that it may have.
@@ -99,6 +108,8 @@ pub struct FacetCounts {
     pub tags: NamedCounts,
     pub labels: NamedCounts,
     pub sources: NamedCounts,
+    /// The second reviewer agrees, differs.
+    pub reviewers: [u64; 2],
     /// By the check's name.
     pub findings: NamedCounts,
 }

@@ -9,6 +9,7 @@ use super::face::example_of;
 use super::fields::{review_of, split_code, split_of, status, tags_of};
 use super::label;
 use super::query::{ExampleQuery, FacetCounts, RowPage};
+use super::reviewers::second_label;
 use super::select;
 use super::state::{Annotations, ExampleRow, StoredExample};
 use super::store::Project;
@@ -69,7 +70,9 @@ impl Project {
 
     /// One example in full.
     pub fn example(&self, id: i64) -> Result<StoredExample, ProjectError> {
-        stored_example(&self.db, id)
+        let mut stored = stored_example(&self.db, id)?;
+        stored.annotations.second_label = second_label(&self.db, id)?;
+        Ok(stored)
     }
 
     /// The field of JSON answers that is their label; `None` where answers are labels themselves.
@@ -174,6 +177,7 @@ fn annotations(row: &Row) -> rusqlite::Result<Annotations> {
         tags: tags_of(row.get_ref(6)?.as_str_or_null()?),
         notes: row.get::<_, Option<String>>(7)?.unwrap_or_default(),
         source: row.get(8)?,
+        second_label: None,
         num_tokens: row.get(9)?,
         loss: row.get::<_, Option<f64>>(10)?.map(|loss| loss as f32),
     })

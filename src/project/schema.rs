@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::ProjectError;
-use super::migrate;
+use super::{migrate, reviewers};
 
 /// In the file's header: "Tnwr".
 const APPLICATION_ID: i64 = 0x546E_7772;
@@ -117,6 +117,8 @@ pub fn open(path: &Path) -> Result<Connection, ProjectError> {
     })?;
     configure(&mut db)?;
     migrate::to_present(&mut db)?;
+    // It came later; older versions don't miss it.
+    db.execute_batch(reviewers::TABLE)?;
     Ok(db)
 }
 

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use super::error::ProjectError;
 use super::fields::{role_bit, tags_of};
 use super::order::{Order, Slot, UNCOUNTED};
-use super::query::{ExampleQuery, FacetCounts, Having, NamedCounts, Sort, SortBy};
+use super::query::{ExampleQuery, FacetCounts, Having, NamedCounts, Reviewed, Sort, SortBy};
+use super::reviewers::BOTH;
 use super::search::{self, IdSet};
 use super::texts::sort_texts;
 use crate::data::Role;
@@ -40,6 +41,7 @@ enum Facet {
     Role,
     Source,
     Finding,
+    Reviewers,
     /// Search and ranges, which have no chips.
     Other,
 }
@@ -49,6 +51,7 @@ struct Tests<'a> {
     query: &'a ExampleQuery,
     found: Option<IdSet>,
     with_finding: Option<IdSet>,
+    reviewed: Option<IdSet>,
     /// By index of the list; whether such a row passes.
     tags: Vec<bool>,
     label: Option<u32>,
@@ -88,8 +91,9 @@ impl<'a> Tests<'a> {
             Some(_) => Some(with_finding(db, None)?),
             None => None,
         };
+        let reviewed = query.reviewers.map(|reviewed| reviewed_as(db, reviewed)).transpose()?;
         let tags = std::iter::once(has_tag(&[])).chain(lists).collect();
-        Ok(Self { query, found, with_finding, tags, label, source })
+        Ok(Self { query, found, with_finding, reviewed, tags, label, source })
     }
 
     /// The filters that don't let a row through, as bits.
@@ -118,6 +122,7 @@ impl<'a> Tests<'a> {
             (Facet::Role, query.role.is_none_or(|role| slot.roles & role_bit(role) != 0)),
             (Facet::Source, self.is_from_source(slot)),
             (Facet::Finding, finding),
+            (Facet::Reviewers, self.reviewed.as_ref().is_none_or(|ids| ids.contains(slot.id))),
             (Facet::Other, tokens),
             (Facet::Other, query.loss.is_none_or(|(from, to)| (from..=to).contains(&slot.loss))),
             (Facet::Other, self.found.as_ref().is_none_or(|ids| ids.contains(slot.id))),
@@ -159,6 +164,19 @@ fn with_finding(db: &Connection, check: Option<&str>) -> Result<IdSet, ProjectEr
     let mut select = db.prepare_cached(&format!("SELECT example FROM {HOLDING} WHERE {which}"))?;
     let mut ids = IdSet::default();
     let mut rows = select.query([check])?;
+    while let Some(row) = rows.next()? {
+        ids.insert(row.get(0)?);
+    }
+    Ok(ids)
+}
+
+/// Examples of which the second reviewer says the same, or something else.
+fn reviewed_as(db: &Connection, reviewed: Reviewed) -> Result<IdSet, ProjectError> {
+    let sign = if reviewed == Reviewed::Agree { "=" } else { "<>" };
+    let sql = format!("SELECT examples.id FROM {BOTH} WHERE examples.label {sign} second_labels.label");
+    let mut select = db.prepare_cached(&sql)?;
+    let mut ids = IdSet::default();
+    let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         ids.insert(row.get(0)?);
     }
@@ -272,6 +290,7 @@ pub fn facets(order: &Order, db: &Connection, query: &ExampleQuery) -> Result<Fa
     let mut tags = vec![0_u64; order.tags.names.len() + 1];
     let names = sources(db)?;
     let mut sources = vec![0_u64; names.len()];
+    let reviewed = [reviewed_as(db, Reviewed::Agree)?, reviewed_as(db, Reviewed::Differ)?];
     let mut countable = IdSet::default();
     let mut num_countable = 0;
     for slot in &order.slots {
@@ -295,6 +314,9 @@ pub fn facets(order: &Order, db: &Connection, query: &ExampleQuery) -> Result<Fa
         tags[slot.tags as usize] += alone(Facet::Tag);
         if let Some(count) = sources.get_mut(slot.source as usize) {
             *count += alone(Facet::Source);
+        }
+        for (count, ids) in counts.reviewers.iter_mut().zip(&reviewed) {
+            *count += if ids.contains(slot.id) { alone(Facet::Reviewers) } else { 0 };
         }
         if alone(Facet::Finding) == 1 {
             num_countable += 1;

@@ -67,6 +67,8 @@ pub struct ExampleRow {
 pub struct Annotations {
     pub review: Review,
     pub label: Option<String>,
+    /// What a second reviewer says; read with a single example only.
+    pub second_label: Option<String>,
     /// Sorted.
     pub tags: Vec<String>,
     pub notes: String,

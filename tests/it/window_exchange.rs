@@ -8,6 +8,7 @@ use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use tunewright::app::screens::data;
 use tunewright::app::screens::data::export_dialog::ExportAction;
+use tunewright::app::screens::data::reviewers_dialog::ReviewersAction;
 use tunewright::app::screens::mapping::{self, state::ImportDialog};
 use tunewright::app::{Action, Shell};
 use tunewright::data::checks::Check;
@@ -72,6 +73,10 @@ fn what_the_filters_show_is_exported_and_what_the_shape_cant_hold_is_told() {
     studio.act(data::Action::Export(ExportAction::Write(to)));
     studio.settle();
     assert!(studio.is_shown("12 examples left out") && studio.is_shown("it has a system message"));
+    let below_a_file = studio.write("file", "").join("out.csv");
+    studio.act(data::Action::Export(ExportAction::Write(below_a_file)));
+    studio.settle();
+    assert!(studio.is_shown("can't be written") && studio.shell().state.dialog.is_none(), "where it was asked for");
     studio.key(Modifiers::NONE, Key::Escape);
     assert!(studio.shell().state.data.export.is_none());
 }
@@ -190,4 +195,39 @@ fn labels_that_are_given_are_checked_and_have_the_number_keys() {
     studio.key(Modifiers::NONE, Key::Num3);
     studio.settle();
     assert_eq!(studio.stored(1)[1].1, "billing", "the person's order, also where no example has it yet");
+}
+
+#[test]
+fn a_second_reviewers_labels_are_compared_and_the_differences_gone_through() {
+    let mut studio = Studio::open(None);
+    let label = |n: usize| if n % 3 == 0 { "refund" } else { "delivery" };
+    let rows = |label: &dyn Fn(usize) -> String| -> String {
+        (1..=12).map(|n| format!("message {n},{}\n", label(n))).collect()
+    };
+    let first = studio.write("first.csv", &format!("text,label\n{}", rows(&|n| label(n).to_owned())));
+    studio.act(Action::OpenPath(first));
+    studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
+    confirm(&mut studio);
+    from_menu(&mut studio, "Second reviewer…");
+    assert!(studio.is_shown("from a file with text and label"));
+
+    // The system's file dialog can't be clicked here: this is what it answers.
+    let broken = studio.write("broken.csv", "text,label\nsomething else,refund\n");
+    studio.act(data::Action::Reviewers(ReviewersAction::Take(broken)));
+    studio.settle();
+    assert!(studio.is_shown("none of its rows is a label of an example that is here"));
+    let other = |n: usize| if n == 5 { "refund".to_owned() } else { label(n).to_owned() };
+    let second = studio.write("second.csv", &format!("text,label\n{}", rows(&other)));
+    studio.act(data::Action::Reviewers(ReviewersAction::Take(second)));
+    studio.settle();
+    assert!(studio.is_shown("11 (91.7 %)") || studio.is_shown("11 (92 %)"), "the share that agrees");
+    assert!(studio.is_shown("almost perfect agreement"), "kappa 0.82");
+
+    studio.click(Role::Button, "Show 1 difference");
+    studio.wait("the row", |shell| shell.state.data.rows.num_matching() == Some(1));
+    studio.settle();
+    assert!(studio.is_shown("The second reviewer says"));
+    studio.click(Role::Button, "Take it");
+    studio.wait("no difference", |shell| shell.state.data.rows.num_matching() == Some(0));
+    assert_eq!(studio.stored(5)[1].1, "refund");
 }

@@ -21,6 +21,7 @@ pub mod move_dialog;
 mod panel;
 pub mod replace;
 mod review;
+pub mod reviewers_dialog;
 pub mod rows;
 pub mod split_dialog;
 pub mod start;
@@ -35,16 +36,19 @@ pub use split_dialog::shares;
 pub use state::DataState as State;
 
 use super::dataset;
+use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{
     Button, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, right_panel, screen_header, way_on,
 };
+use crate::app::shell::opening;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::engine::{EventKind, JobSpec, Reply};
 use crate::project::ProjectState;
 use crate::recipe::Training;
 use export_dialog::ExportAction;
 use labels_dialog::LabelsAction;
+use reviewers_dialog::ReviewersAction;
 use start::{Start, Starter};
 
 /// Text that is being typed.
@@ -82,6 +86,9 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
     }
     if let Some(text) = &state.data.labels {
         labels_dialog::show(ui.ctx(), text, &state.data, actions);
+    }
+    if let Some(dialog) = &state.data.reviewers {
+        reviewers_dialog::show(ui.ctx(), dialog, actions);
     }
     if let Some(replace) = &state.data.replace {
         replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
@@ -161,6 +168,11 @@ fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
 
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     let now = start::now(cx);
+    if action == Action::Reviewers(ReviewersAction::PickFile) {
+        let kind = PickKind::Open { name: "Labels", endings: opening::DATA_ENDINGS };
+        let pick = FilePick { title: "Labels of a second reviewer", kind };
+        return cx.pick(pick, |path| Action::Reviewers(ReviewersAction::Take(path)).into());
+    }
     if action == Action::Labels(LabelsAction::Save) {
         labels_dialog::save(state, cx);
     }
@@ -178,6 +190,9 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
 }
 
 pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+    if matches!(&job.spec, JobSpec::Import { project, .. } if project != state.data.folder()) {
+        return;
+    }
     state.data.on_event(job.id, event);
     if let EventKind::Reply(reply) = event
         && let Reply::Exported(reports) = &**reply

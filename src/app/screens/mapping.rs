@@ -110,7 +110,10 @@ fn filled(ui: &mut egui::Ui, rect: Rect, dialog: &ImportDialog, preview: &Import
         child.set_clip_rect(child.clip_rect().intersect(rect));
         content(&mut child);
     };
-    half(ui, left, &mut |ui| parts::settings(ui, dialog, preview, actions));
+    half(ui, left, &mut |ui| {
+        let all = egui::ScrollArea::vertical().id_salt("settings").auto_shrink(false);
+        all.show(ui, |ui| parts::settings(ui, dialog, preview, actions));
+    });
     let mut more = Vec::new();
     half(ui, right, &mut |ui| match dialog.shows_rejected {
         true => parts::rejected(ui, dialog, preview, &mut more),

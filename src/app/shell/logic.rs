@@ -113,7 +113,7 @@ impl Shell {
 fn hear(state: &mut AppState, drafts: &mut Drafts, event: &Event, cx: &Cx<'_>) {
     let Some(job) = state.jobs.hear(event.job, &event.kind) else { return };
     match &event.kind {
-        EventKind::Reply(reply) => hear_reply(state, drafts, reply, cx),
+        EventKind::Reply(reply) => hear_reply(state, drafts, &job, reply, cx),
         EventKind::Finished(outcome) => hear_end(state, &job, outcome),
         _ => {}
     }
@@ -128,9 +128,13 @@ fn hear(state: &mut AppState, drafts: &mut Drafts, event: &Event, cx: &Cx<'_>) {
     runs::on_event(state, drafts, &job, &event.kind, cx);
 }
 
-fn hear_reply(state: &mut AppState, drafts: &mut Drafts, reply: &Reply, cx: &Cx<'_>) {
+fn hear_reply(state: &mut AppState, drafts: &mut Drafts, job: &Job, reply: &Reply, cx: &Cx<'_>) {
     let Reply::Project(project) = reply else { return };
     let is_other = state.project.as_ref().is_none_or(|old| old.folder != project.folder);
+    if is_other && !matches!(job.spec, JobSpec::OpenProject { .. }) {
+        // An import, say, into a project that is no longer open.
+        return;
+    }
     state.project = Some(project.clone());
     if is_other {
         opening::opened(state, drafts, cx);
@@ -149,6 +153,8 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             | JobSpec::PreviewRun { .. }
             | JobSpec::PreviewImport { .. }
             | JobSpec::CountKnown { .. }
+            | JobSpec::ImportReviewer { .. }
+            | JobSpec::CompareReviewers { .. }
             | JobSpec::ExportData { .. }
             | JobSpec::InspectModel { .. }
             | JobSpec::ListDataset { .. }

@@ -10,7 +10,7 @@ use crate::project::STORE_FILE;
 use crate::recipe::ModelRef;
 
 /// Files that may hold examples.
-const DATA_ENDINGS: &[&str] = &["jsonl", "json", "ndjson", "csv", "tsv", "txt", "md", "parquet", "gz", "zst"];
+pub const DATA_ENDINGS: &[&str] = &["jsonl", "json", "ndjson", "csv", "tsv", "txt", "md", "parquet", "gz", "zst"];
 
 /// Where projects are made that the person gave no place: the documents, or else the program's own data folder.
 fn projects_folder() -> Option<PathBuf> {

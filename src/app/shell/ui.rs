@@ -317,7 +317,7 @@ fn drop_hint(ui: &Ui) {
     let painter = ctx.layer_painter(layer);
     let rect = ctx.content_rect();
     painter.rect_filled(rect, egui::CornerRadius::ZERO, theme.surface.scrim.gamma_multiply(theme.scrim_opacity));
-    let words = "Drop it here: a file with examples, a model, or a project";
+    let words = "Drop it here: examples as files or a folder, a model, or a project";
     let galley = painter.layout_no_wrap(words.to_owned(), theme.strong(), theme.text.normal);
     let card = Rect::from_center_size(rect.center(), galley.size() + Vec2::splat(2.0 * theme.space.xxl));
     let edge = egui::Stroke::new(theme.width.focus_ring, theme.accent.line);

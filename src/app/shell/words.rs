@@ -15,8 +15,13 @@ pub fn doing(job: &Job) -> String {
         JobSpec::OpenProject { folder, .. } => format!("Opening {}", name(folder)),
         JobSpec::DiscoverModels => "Looking for models".to_owned(),
         JobSpec::InspectModel { model } => format!("Reading {}", model_name(model)),
+        JobSpec::ImportReviewer { path, .. } => format!("Reading {}", name(path)),
+        JobSpec::CompareReviewers { .. } => "Counting".to_owned(),
         JobSpec::CountKnown { .. } => "Counting what is here already".to_owned(),
         JobSpec::PreviewImport { request } => format!("Reading {}", name(&request.path)),
+        JobSpec::Import { request, .. } if !request.more.is_empty() => {
+            format!("Importing {} and {} more", name(&request.path), request.more.len())
+        }
         JobSpec::Import { request, .. } => format!("Importing {}", name(&request.path)),
         JobSpec::SaveRejected { to, .. } => format!("Saving {}", name(to)),
         JobSpec::ExportData { request, .. } => format!("Exporting {}", name(&request.to)),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-pub use agreement::{Agreement, Disagreement, agreement};
+pub use agreement::{Agreement, Disagreement, agreement, kappa};
 pub use histogram::Histogram;
 pub use words::SplitWord;
 

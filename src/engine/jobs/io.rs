@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::chats::Chats;
 use super::checks::{self, ModelRendering};
 use super::data_export::export_data;
+use super::reviewers::import_second_reviewer;
 use super::running::Running;
 use super::sizes::{Sizes, SizesKey};
 use super::statistics::statistics;
@@ -68,6 +69,15 @@ impl Work for Io {
                 })?;
                 context.reply(Reply::Project(project.state()?));
                 context.reply(Reply::Imported(report));
+            }
+            JobSpec::ImportReviewer { project, path } => {
+                let project = reopen(&mut self.project, &project)?;
+                import_second_reviewer(project, &path, context)?;
+                context.reply(Reply::Project(project.state()?));
+                context.reply(Reply::Reviewers(project.reviewers()?));
+            }
+            JobSpec::CompareReviewers { project } => {
+                context.reply(Reply::Reviewers(reopen(&mut self.project, &project)?.reviewers()?));
             }
             JobSpec::SaveRejected { request, to } => {
                 data::save_rejected(&request, &to, context)?;

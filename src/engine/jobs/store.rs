@@ -81,6 +81,12 @@ impl Work for Store {
                 project.redo()?;
                 project
             }
+            JobSpec::DropReviewer { project } => {
+                let project = self.open(&project)?;
+                project.set_second_labels("", &[])?;
+                context.reply(Reply::Reviewers(None));
+                project
+            }
             JobSpec::ApplyFix { project, fix } => {
                 let project = self.open(&project)?;
                 apply_fix(project, &fix)?;

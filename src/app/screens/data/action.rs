@@ -7,6 +7,7 @@ use super::draft::TurnChange;
 use super::export_dialog::ExportAction;
 use super::filters::{Filter, Show};
 use super::labels_dialog::LabelsAction;
+use super::reviewers_dialog::ReviewersAction;
 use crate::data::Split;
 use crate::data::checks::{Check, Remedy};
 use crate::data::import::SplitSpec;
@@ -78,6 +79,7 @@ pub enum DataAction {
     SelectToken(Option<usize>),
     Export(ExportAction),
     Labels(LabelsAction),
+    Reviewers(ReviewersAction),
     /// `None` closes the dialog.
     SplitDialog(Option<SplitSpec>),
     DealAnew(SplitSpec),

@@ -255,16 +255,24 @@ fn fields(ui: &mut Ui, dialog: &ExportDialog, counts: &Counts) -> ExportChoice {
         options.extend(counts.shown.map(|num| (What::Shown, words("Shown", num))));
         options.extend(counts.marked.map(|num| (What::Marked, words("Marked", num))));
         let options: Vec<_> = options.iter().map(|(what, words)| (*what, words.as_str())).collect();
-        choice.what = segmented(ui, "Which examples", &options, choice.what).unwrap_or(choice.what);
+        match options.as_slice() {
+            [(_, words)] => drop(ui.add(Text::body(*words))),
+            _ => choice.what = segmented(ui, "Which examples", &options, choice.what).unwrap_or(choice.what),
+        }
         if choice.what == What::All && counts.set_aside > 0 {
             ui.add(Text::small(format!("without {} set aside", format::thousands(counts.set_aside))).faint());
         }
     });
-    row(ui, "Shape", |ui| {
-        let combo = Combo::new("Shape", &SHAPES, choice.shape).width(theme.size.side_panel_min);
-        choice.shape = combo.show(ui).unwrap_or(choice.shape);
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.y = theme.space.xs;
+        row(ui, "Shape", |ui| {
+            let combo = Combo::new("Shape", &SHAPES, choice.shape).width(theme.size.side_panel_min);
+            choice.shape = combo.show(ui).unwrap_or(choice.shape);
+        });
+        // As high as its text.
+        ui.spacing_mut().interact_size.y = 0.0;
+        row(ui, "", |ui| drop(ui.add(Text::small(about(choice.shape)).soft())));
     });
-    row(ui, "", |ui| drop(ui.add(Text::small(about(choice.shape)).soft())));
     row(ui, "Split", |ui| {
         ui.spacing_mut().item_spacing.x = theme.space.l;
         let words = "In each row";

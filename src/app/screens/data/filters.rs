@@ -2,7 +2,7 @@
 
 use crate::data::Split;
 use crate::data::checks::Check;
-use crate::project::{ExampleQuery, ExampleStatus, Having, Review, Sort, SortBy};
+use crate::project::{ExampleQuery, ExampleStatus, Having, Review, Reviewed, Sort, SortBy};
 
 /// The chips above the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,6 +23,8 @@ pub enum Filter {
     Label(Option<Having>),
     Tag(Option<Having>),
     Source(Option<String>),
+    /// Whether the second reviewer says the same.
+    Reviewers(Option<Reviewed>),
 }
 
 /// See the module.
@@ -35,6 +37,7 @@ pub struct Filters {
     pub label: Option<Having>,
     pub tag: Option<Having>,
     pub source: Option<String>,
+    pub reviewers: Option<Reviewed>,
     pub sort: Sort,
 }
 
@@ -51,6 +54,7 @@ impl Filters {
             label: self.label.clone(),
             tag: self.tag.clone(),
             source: self.source.clone(),
+            reviewers: self.reviewers,
             sort: self.sort,
             ..ExampleQuery::default()
         }
@@ -63,6 +67,7 @@ impl Filters {
             Filter::Label(label) => self.label = label,
             Filter::Tag(tag) => self.tag = tag,
             Filter::Source(source) => self.source = source,
+            Filter::Reviewers(reviewers) => self.reviewers = reviewers,
         }
     }
 
@@ -74,6 +79,7 @@ impl Filters {
             self.label.is_some(),
             self.tag.is_some(),
             self.source.is_some(),
+            self.reviewers.is_some(),
         ];
         set.into_iter().filter(|is_set| *is_set).count()
     }

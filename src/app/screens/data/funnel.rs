@@ -7,7 +7,7 @@ use super::action::DataAction;
 use super::filters::Filter;
 use super::state::DataState;
 use crate::app::kit::{Button, Chip, Text, Theme, icon};
-use crate::project::{ExampleStatus, Having, NamedCounts, Review};
+use crate::project::{ExampleStatus, Having, NamedCounts, Review, Reviewed};
 
 /// Values of a filter that have a chip; the search finds the others.
 const MOST_VALUES: usize = 16;
@@ -38,6 +38,14 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, actions: &mut Vec<AnyAction>) 
             let name = if let Some(Having::Value(name)) = source { Some(name) } else { None };
             set(Filter::Source(name));
         });
+        let [agree, differ] = facets.reviewers;
+        if agree + differ > 0 || filters.reviewers.is_some() {
+            let entries = [(Reviewed::Agree, "Agrees", agree), (Reviewed::Differ, "Differs", differ)];
+            let entries = entries.map(|(reviewed, words, num)| (reviewed, words.to_owned(), num));
+            choose(ui, "Second reviewer", entries, filters.reviewers.as_ref(), |reviewed| {
+                set(Filter::Reviewers(reviewed))
+            });
+        }
         let clear = Button::link("Clear all filters").small();
         if num_set > 0 && ui.add(clear).clicked() {
             actions.push(DataAction::ClearFilters.into());

@@ -7,11 +7,11 @@ use egui::{Context, ScrollArea, Ui, Vec2};
 use super::action::DataAction;
 use super::state::DataState;
 use super::{AnyAction, AppState, Cx};
-use crate::app::kit::{Button, Dialog, DialogEnd, Text, TextInput, Theme, dialog, format, icon};
+use crate::app::kit::{Button, Dialog, DialogEnd, Text, TextInput, Theme, dialog, format, icon, line};
 use crate::engine::JobSpec;
 
 /// Lines of the field, and of the list beside it.
-const NUM_LINES: usize = 14;
+const NUM_LINES: usize = 15;
 
 /// What a person did in the dialog.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,7 +123,7 @@ fn body(ui: &mut Ui, text: &str, labels: &[String], found: &[(&str, u64)]) -> Op
         let [left, right] = columns else { return };
         left.spacing_mut().item_spacing = Vec2::splat(theme.space.xs);
         right.spacing_mut().item_spacing = Vec2::splat(theme.space.xs);
-        left.add(Text::strong("Labels, one a line"));
+        line(left, theme.size.control_height_small, |ui| drop(ui.add(Text::strong("Labels, one a line"))));
         let height = theme.size.row_height * 9.0;
         ScrollArea::vertical().id_salt("label set").max_height(height).show(left, |ui| {
             TextInput::new("Labels", &mut new).rows(NUM_LINES).hint("Type or paste them").show(ui);
@@ -137,7 +137,7 @@ fn body(ui: &mut Ui, text: &str, labels: &[String], found: &[(&str, u64)]) -> Op
 }
 
 fn heading(ui: &mut Ui, labels: &[String], found: &[(&str, u64)], text: &mut String) {
-    ui.horizontal(|ui| {
+    line(ui, Theme::of(ui).size.control_height_small, |ui| {
         ui.add(Text::strong("Found in the answers"));
         let is_missing = found.iter().any(|(label, _)| !labels.iter().any(|known| known == label));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

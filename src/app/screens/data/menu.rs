@@ -6,6 +6,7 @@ use super::AnyAction;
 use super::action::DataAction;
 use super::export_dialog::ExportAction;
 use super::labels_dialog::LabelsAction;
+use super::reviewers_dialog::ReviewersAction;
 use crate::app::kit::{Button, Theme, icon, menu_item};
 use crate::project::ProjectState;
 
@@ -20,6 +21,9 @@ pub(super) fn show(ui: &mut Ui, project: &ProjectState, actions: &mut Vec<AnyAct
         }
         if menu_item(ui, "Labels…", false).clicked() {
             actions.push(DataAction::Labels(LabelsAction::Open).into());
+        }
+        if menu_item(ui, "Second reviewer…", false).clicked() {
+            actions.push(DataAction::Reviewers(ReviewersAction::Open).into());
         }
     });
 }

@@ -119,6 +119,26 @@ fn label_line(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut Vec<An
             actions.push(DataAction::Label((*label).to_owned()).into());
         }
     });
+    second_label(ui, draft, actions);
+}
+
+/// Where the second reviewer says something else.
+fn second_label(ui: &mut Ui, draft: &Draft, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let annotations = &draft.stored.annotations;
+    let Some(second) = annotations.second_label.as_ref().filter(|second| annotations.label.as_ref() != Some(*second))
+    else {
+        return;
+    };
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = theme.space.s;
+        icon::USER.show_sized(ui, theme.size.icon_small, theme.status.warning);
+        ui.add(Text::small("The second reviewer says"));
+        ui.add(Text::small(second).normal().one_line());
+        if ui.add(Button::link("Take it").small()).clicked() {
+            actions.push(DataAction::Label(second.clone()).into());
+        }
+    });
 }
 
 /// Tags and notes, behind one button.

@@ -22,6 +22,7 @@ use super::history::History;
 use super::marks::Marks;
 use super::move_dialog::Moving;
 use super::replace::Replace;
+use super::reviewers_dialog::ReviewersDialog;
 use super::rows::Rows;
 use super::split_dialog::SplitPlan;
 use super::start::Start;
@@ -33,7 +34,7 @@ use crate::engine::{JobId, JobSpec};
 use crate::project::{Edit, ExampleQuery, ExampleRow, ExampleStatus, FacetCounts, ProjectState, Replacement, Sort};
 use crate::recipe::{ModelRef, Recipe, Training};
 
-enum Purpose {
+pub(super) enum Purpose {
     /// To open it; the row it was asked from, if any.
     Load(i64),
     Edit,
@@ -49,6 +50,7 @@ enum Purpose {
     Findings,
     HeldOut,
     Split,
+    Reviewers,
 }
 
 /// Which row is wanted next, once its page is there.
@@ -96,6 +98,7 @@ pub struct DataState {
     pub tokens: Tokens,
     pub split_dialog: Option<SplitPlan>,
     pub export: Option<ExportDialog>,
+    pub reviewers: Option<ReviewersDialog>,
     /// What is typed into the dialog of labels, while it is open.
     pub labels: Option<String>,
     /// The labels that the person gave; empty for those that are found.
@@ -273,6 +276,7 @@ impl DataState {
             DataAction::BringBack => self.bring_back(now, jobs),
             DataAction::Flush => self.flush(jobs),
             DataAction::SelectToken(token) => self.tokens.selected = token,
+            DataAction::Reviewers(action) => self.compare_reviewers(action, jobs),
             DataAction::Labels(action) => self.edit_labels(action),
             DataAction::Export(action) => self.export(action, jobs),
             DataAction::SplitDialog(None) => self.split_dialog = None,
@@ -297,7 +301,7 @@ impl DataState {
         if stand_at_the_end { self.arriving.rows() } else { &[] }
     }
 
-    fn change_filters(&mut self, change: impl FnOnce(&mut Filters)) {
+    pub(super) fn change_filters(&mut self, change: impl FnOnce(&mut Filters)) {
         change(&mut self.filters);
         self.marks.clear();
         self.selected = None;
@@ -408,7 +412,7 @@ impl DataState {
         self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Edit, jobs);
     }
 
-    fn start(&mut self, spec: JobSpec, purpose: Purpose, jobs: &mut dyn Start) {
+    pub(super) fn start(&mut self, spec: JobSpec, purpose: Purpose, jobs: &mut dyn Start) {
         self.jobs.insert(jobs.start(spec), purpose);
     }
 

@@ -44,12 +44,14 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.y = theme.space.xs + theme.space.xxs;
     if preview.format == Format::Columns {
+        system(ui, dialog, actions);
+        ui.add_space(theme.space.xs);
         answer(ui, dialog, actions);
     } else {
         recognised(ui, preview, actions);
+        ui.add_space(theme.space.xs);
+        system(ui, dialog, actions);
     }
-    ui.add_space(theme.space.xs);
-    system(ui, dialog, actions);
     ui.add_space(theme.space.xs);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = theme.pad.between_controls;

@@ -63,6 +63,11 @@ impl DataState {
             }
             Reply::Checked(report) if self.checks.is_mine(job) => self.checks.on_report(report),
             Reply::Project(project) if self.checks.is_mine(job) => self.checks.on_saved(project),
+            Reply::Reviewers(_) if matches!(self.jobs.get(&job), Some(Purpose::Reviewers)) => {
+                if let Some(dialog) = &mut self.reviewers {
+                    dialog.on_reply(reply);
+                }
+            }
             Reply::Statistics(statistics) if matches!(self.jobs.get(&job), Some(Purpose::Statistics)) => {
                 if let Some(place) = &mut self.statistics {
                     *place = Some(statistics.clone());
@@ -110,6 +115,11 @@ impl DataState {
                 }
             }
             Some(Purpose::Facets | Purpose::Findings) => {}
+            Some(Purpose::Reviewers) => {
+                if let Some(dialog) = &mut self.reviewers {
+                    dialog.on_finished(outcome);
+                }
+            }
             Some(purpose) => {
                 self.error = failure.map(str::to_owned);
                 // The panel says why; a dialog that waits for ever would hide it.

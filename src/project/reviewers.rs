@@ -1,0 +1,98 @@
+//! A second reviewer's labels, beside those that the examples have: how far the two agree, and where they don't. None of
+//! it is an edit: it doesn't touch undo.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::error::ProjectError;
+use super::findings::{origin, set_origin};
+use super::journal::bump_revision;
+use super::store::{Project, begin};
+use crate::data::statistics::kappa;
+
+/// A label counts while its example still has the prompt that was labelled.
+pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS second_labels (
+    example INTEGER PRIMARY KEY, prompt_key INTEGER NOT NULL, label TEXT NOT NULL
+);";
+
+/// Examples with both labels.
+pub const BOTH: &str = "examples JOIN second_labels ON example = examples.id
+    AND second_labels.prompt_key = examples.prompt_key AND presence = 1 AND examples.label IS NOT NULL";
+
+/// Where the second labels come from.
+pub const SECOND_REVIEWER: &str = "second_reviewer";
+
+/// Two reviewers of the same examples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reviewers {
+    /// The file with the second one's labels.
+    pub source: String,
+    pub num_shared: u64,
+    pub num_agreeing: u64,
+    /// Examples that only one of them labelled.
+    pub only_first: u64,
+    pub only_second: u64,
+    /// Cohen's; `None` where there is nothing to measure.
+    pub kappa: Option<f64>,
+    /// What the first and the second said, and how often; the most frequent first.
+    pub differences: Vec<(String, String, u64)>,
+}
+
+impl Project {
+    /// Keeps a second reviewer's labels in place of those that are there; none of them for none.
+    pub fn set_second_labels(&mut self, source: &str, labels: &[(i64, String)]) -> Result<(), ProjectError> {
+        let tx = begin(&mut self.db)?;
+        tx.execute("DELETE FROM second_labels", [])?;
+        {
+            let mut insert = tx.prepare_cached(
+                "INSERT OR REPLACE INTO second_labels (example, prompt_key, label)
+                 SELECT id, prompt_key, ?2 FROM examples WHERE id = ?1",
+            )?;
+            for (id, label) in labels {
+                insert.execute(params![id, label.trim()])?;
+            }
+        }
+        match labels.is_empty() {
+            true => drop(tx.execute("DELETE FROM meta WHERE key = ?", [SECOND_REVIEWER])?),
+            false => set_origin(&tx, SECOND_REVIEWER, source)?,
+        }
+        bump_revision(&tx)?;
+        tx.commit()?;
+        Ok(())
+    }
+
+    /// `None` without a second reviewer.
+    pub fn reviewers(&self) -> Result<Option<Reviewers>, ProjectError> {
+        let Some(source) = origin(&self.db, SECOND_REVIEWER)? else { return Ok(None) };
+        let mut select = self.db.prepare_cached(&format!(
+            "SELECT examples.label, second_labels.label, count(*) FROM {BOTH} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+        ))?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)? as u64)))?;
+        let mut pairs: Vec<(String, String, u64)> = rows.collect::<Result<_, _>>()?;
+        let kappa = kappa(pairs.iter().map(|(first, second, num)| (first.as_str(), second.as_str(), *num)));
+        let num_shared = pairs.iter().map(|(_, _, num)| num).sum();
+        let num_agreeing = pairs.iter().filter(|(first, second, _)| first == second).map(|(_, _, num)| num).sum();
+        pairs.retain(|(first, second, _)| first != second);
+        let count = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|num| num as u64);
+        let num_first = count("SELECT count(*) FROM examples WHERE presence = 1 AND label IS NOT NULL")?;
+        let num_second = count(
+            "SELECT count(*) FROM examples JOIN second_labels ON example = id
+             AND second_labels.prompt_key = examples.prompt_key AND presence = 1",
+        )?;
+        Ok(Some(Reviewers {
+            source,
+            num_shared,
+            num_agreeing,
+            only_first: num_first - num_shared,
+            only_second: num_second - num_shared,
+            kappa,
+            differences: pairs,
+        }))
+    }
+}
+
+/// What the second reviewer says of an example.
+pub fn second_label(db: &Connection, id: i64) -> Result<Option<String>, ProjectError> {
+    let sql = "SELECT second_labels.label FROM examples JOIN second_labels ON example = id
+               AND second_labels.prompt_key = examples.prompt_key WHERE id = ?";
+    Ok(db.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?)
+}
