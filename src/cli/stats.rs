@@ -12,9 +12,10 @@ use super::{Ended, model};
 use crate::data::read_all;
 use crate::data::statistics::{Agreement, Histogram, Statistics, Tokens, agreement};
 use crate::engine::checks::ModelRendering;
+use crate::engine::reviewers::import_second_reviewer;
 use crate::engine::statistics::{card, statistics};
 use crate::model::Chat;
-use crate::project::Project;
+use crate::project::{Project, Reviewers};
 use crate::recipe::{ModelRef, TrainOn};
 
 #[derive(Debug, Args)]
@@ -31,6 +32,10 @@ pub struct StatsArgs {
     /// Two files with the labels of two reviewers: their agreement (Cohen's kappa) and where they differ
     #[arg(long, num_args = 2, value_names = ["FILE", "FILE"], conflicts_with_all = ["project", "model", "card"])]
     agreement: Vec<PathBuf>,
+    /// Take a second reviewer's labels of the same prompts from this file, and tell the agreement (Cohen's kappa) and
+    /// where they differ
+    #[arg(long, value_name = "FILE", requires = "project", conflicts_with_all = ["model", "card"])]
+    reviewer: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -46,6 +51,11 @@ pub fn run(args: StatsArgs) -> Result<(), Ended> {
     }
     let Some(folder) = args.project else { return Err(Ended::failed("Name a project with --project.")) };
     let mut project = Project::open(&folder)?;
+    if let Some(file) = &args.reviewer {
+        import_second_reviewer(&mut project, file, &Progress::new("Reading", &interrupt.cancel))?;
+        let Some(found) = project.reviewers()? else { return Ok(()) };
+        return if args.json { json(&found) } else { print_reviewers(&found) };
+    }
     let rendering = match &args.model {
         Some(model) => {
             let chat = Arc::new(Chat::load(&model::locate(model, &interrupt)?)?);
@@ -120,15 +130,30 @@ fn print(found: &Statistics) -> Result<(), Ended> {
     Ok(())
 }
 
+fn print_reviewers(found: &Reviewers) -> Result<(), Ended> {
+    let share = 100.0 * found.num_agreeing as f64 / found.num_shared.max(1) as f64;
+    terminal::line(&format!("shared      {} examples", thousands(found.num_shared)));
+    terminal::line(&format!("only one    {} of the first, {} of the second", found.only_first, found.only_second));
+    print_kappa(share, found.kappa);
+    for (first, second, times) in &found.differences {
+        terminal::line(&format!("  {first} | {second} | {} times", thousands(*times)));
+    }
+    Ok(())
+}
+
+fn print_kappa(share: f64, kappa: Option<f64>) {
+    terminal::line(&format!("agreement   {share:.1} %"));
+    match kappa {
+        Some(kappa) => terminal::line(&format!("kappa       {kappa:.3}")),
+        None => terminal::line("kappa       none: there is only one label, or nothing that both labelled"),
+    }
+}
+
 fn print_agreement(found: &Agreement) -> Result<(), Ended> {
     let share = 100.0 * found.num_agreeing as f64 / found.num_shared.max(1) as f64;
     terminal::line(&format!("shared      {} prompts", thousands(found.num_shared as u64)));
     terminal::line(&format!("only one    {} of the first, {} of the second", found.only_first, found.only_second));
-    terminal::line(&format!("agreement   {share:.1} %"));
-    match found.kappa {
-        Some(kappa) => terminal::line(&format!("kappa       {kappa:.3}")),
-        None => terminal::line("kappa       none: there is only one label, or no prompt in both"),
-    }
+    print_kappa(share, found.kappa);
     for difference in &found.disagreements {
         terminal::line(&format!("  {} | {} | {}", difference.first, difference.second, difference.prompt));
     }

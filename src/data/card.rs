@@ -13,6 +13,8 @@ pub struct CardFacts<'a> {
     /// What was done to the data, in order, in the journal's words.
     pub steps: &'a [String],
     pub num_set_aside: u64,
+    /// How far a second reviewer agrees, as a sentence.
+    pub agreement: Option<&'a str>,
     pub statistics: &'a Statistics,
     /// Of the last check, that still hold.
     pub findings: &'a [CheckCount],
@@ -42,6 +44,9 @@ pub fn data_card(facts: &CardFacts) -> String {
     }
     card.heading("How they were reviewed");
     card.counts(&statistics.reviews, "Nothing was reviewed.");
+    if let Some(agreement) = facts.agreement {
+        card.line(&format!("\n{agreement}"));
+    }
     card.heading("Lengths");
     card.lengths(statistics);
     for field in &statistics.fields {
@@ -164,6 +169,7 @@ mod tests {
             title: "Tickets",
             steps: &steps.map(str::to_owned),
             num_set_aside: 3,
+            agreement: Some("Two agree."),
             statistics: &collector.finish(),
             findings: &[CheckCount { check: Check::RareLabel, num_examples: 2, num_groups: 0 }],
             files: &[("train.jsonl".to_owned(), "abc".to_owned())],
@@ -171,6 +177,7 @@ mod tests {
         for line in [
             "# Data card: Tickets",
             "40 examples take part, 3 are set aside.",
+            "Two agree.",
             "- tickets.csv: 40",
             "- import of tickets.csv",
             "- edit of example … (2 times)",

@@ -2,6 +2,7 @@
 //! it is an edit: it doesn't touch undo.
 
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
 
 use super::error::ProjectError;
 use super::findings::{origin, set_origin};
@@ -22,7 +23,7 @@ pub const BOTH: &str = "examples JOIN second_labels ON example = examples.id
 pub const SECOND_REVIEWER: &str = "second_reviewer";
 
 /// Two reviewers of the same examples.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Reviewers {
     /// The file with the second one's labels.
     pub source: String,

@@ -215,3 +215,35 @@ fn labels_from_a_file_are_kept_with_the_project() {
     let (code, _, err) = run(&missing);
     assert!(code == Some(1) && err.contains("/no/such/file"), "{err}");
 }
+
+#[test]
+fn the_command_takes_a_second_reviewers_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = |last: &str| -> String {
+        let label = |n: usize| {
+            if n == 9 {
+                last
+            } else if n < 5 {
+                "refund"
+            } else {
+                "delivery"
+            }
+        };
+        (0..10)
+            .map(|n| serde_json::json!({"prompt": format!("m {n}"), "completion": label(n)}).to_string() + "\n")
+            .collect()
+    };
+    drop(project_of(folder.path(), lines("delivery").as_bytes()));
+    let (project, file) = (folder.path().join("project"), folder.path().join("second.jsonl"));
+    tunewright::fs::write_atomic(&file, lines("refund").as_bytes()).unwrap();
+    let stats = ["stats", "--project", project.to_str().unwrap()];
+    let (code, out, err) = run(&[&stats[..], &["--reviewer", file.to_str().unwrap()]].concat());
+    assert_eq!(code, Some(0), "{err}");
+    for line in ["shared      10 examples", "agreement   90.0 %", "kappa       0.800", "delivery | refund | 1 times"] {
+        assert!(out.contains(line), "{line} is not in {out}");
+    }
+    let (_, card, _) = run(&[&stats[..], &["--card"]].concat());
+    assert!(card.contains("A second reviewer (`second.jsonl`) labelled 10 of them, 9 with the same label"), "{card}");
+    let (code, _, err) = run(&[&stats[..], &["--reviewer", "/no/such/file"]].concat());
+    assert!(code == Some(1) && err.contains("/no/such/file does not exist"), "{err}");
+}

@@ -16,7 +16,7 @@ mod history_dialog;
 mod issues;
 pub mod labels_dialog;
 pub mod marks;
-mod menu;
+pub mod menu;
 pub mod move_dialog;
 mod panel;
 pub mod replace;
@@ -42,6 +42,7 @@ use crate::app::kit::{
     Button, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, right_panel, screen_header, way_on,
 };
 use crate::app::shell::opening;
+use crate::app::state::Screen;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::engine::{EventKind, JobSpec, Reply};
 use crate::project::ProjectState;
@@ -168,6 +169,10 @@ fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
 
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     let now = start::now(cx);
+    if menu::ENTRIES.iter().any(|(_, entry)| *entry == action) {
+        // The command field offers them from anywhere.
+        state.screen = Screen::Data;
+    }
     if action == Action::Reviewers(ReviewersAction::PickFile) {
         let kind = PickKind::Open { name: "Labels", endings: opening::DATA_ENDINGS };
         let pick = FilePick { title: "Labels of a second reviewer", kind };

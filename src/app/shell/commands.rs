@@ -5,8 +5,7 @@ use egui::{Align2, Area, Frame, Key, Modifiers, Order, Ui, Vec2};
 use super::Shell;
 use crate::app::kit::row::place;
 use crate::app::kit::{Text, TextInput, Theme, icon, menu_item};
-use crate::app::screens::data::{self, export_dialog::ExportAction};
-use crate::app::screens::dataset;
+use crate::app::screens::{data, dataset};
 use crate::app::settings::ThemeChoice;
 use crate::app::{Action, OpenDialog, Screen};
 
@@ -29,7 +28,8 @@ impl Shell {
             }
             commands.push(("Import a data set from the Hub…".to_owned(), dataset::Action::Open.into()));
             if project.counts.total() > 0 {
-                commands.push(("Export data…".to_owned(), data::Action::Export(ExportAction::Open).into()));
+                let for_the_data = data::menu::ENTRIES.iter();
+                commands.extend(for_the_data.map(|(words, action)| ((*words).to_owned(), action.clone().into())));
             }
             commands.push(("Show the project's folder".to_owned(), Action::OpenFolder(project.folder.clone())));
         }

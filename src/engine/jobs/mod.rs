@@ -6,7 +6,7 @@ mod compute;
 pub mod data_export;
 mod io;
 mod net;
-mod reviewers;
+pub mod reviewers;
 mod running;
 mod sizes;
 pub mod statistics;

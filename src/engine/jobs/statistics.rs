@@ -10,7 +10,7 @@ use crate::data::checks::{CheckReport, Rendering};
 use crate::data::statistics::{Collector, Item, Statistics, Tokens};
 use crate::engine::error::EngineError;
 use crate::fs::write_atomic;
-use crate::project::{ExampleStatus, Project, Snapshot, SnapshotFile};
+use crate::project::{ExampleStatus, Project, Reviewers, Snapshot, SnapshotFile};
 use crate::recipe::ModelRef;
 use crate::task::{Task, Unit};
 
@@ -49,15 +49,23 @@ pub fn statistics(
 /// The data card; `files` are names and SHA-256 of what was trained on, if anything was.
 pub fn card(project: &mut Project, statistics: &Statistics, files: &[(String, String)]) -> Result<String, EngineError> {
     let state = project.state()?;
+    let agreement = project.reviewers()?.map(|reviewers| in_words(&reviewers));
     let report = CheckReport { findings: project.findings(None)?, ..CheckReport::default() };
     Ok(data_card(&CardFacts {
         title: &state.name,
         steps: &project.steps()?,
         num_set_aside: state.counts.set_aside,
+        agreement: agreement.as_deref(),
         statistics,
         findings: &report.counts(),
         files,
     }))
+}
+
+fn in_words(reviewers: &Reviewers) -> String {
+    let Reviewers { source, num_shared, num_agreeing, kappa, .. } = reviewers;
+    let kappa = kappa.map(|kappa| format!(", Cohen's kappa {kappa:.2}")).unwrap_or_default();
+    format!("A second reviewer (`{source}`) labelled {num_shared} of them, {num_agreeing} with the same label{kappa}.")
 }
 
 /// Writes the card of a run's data into its folder: `data/README.md`, and as a part of the run's own `README.md`.

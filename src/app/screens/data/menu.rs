@@ -10,20 +10,23 @@ use super::reviewers_dialog::ReviewersAction;
 use crate::app::kit::{Button, Theme, icon, menu_item};
 use crate::project::ProjectState;
 
+/// Also in the command field.
+pub static ENTRIES: [(&str, DataAction); 3] = [
+    ("Export data…", DataAction::Export(ExportAction::Open)),
+    ("Labels…", DataAction::Labels(LabelsAction::Open)),
+    ("Second reviewer…", DataAction::Reviewers(ReviewersAction::Open)),
+];
+
 pub(super) fn show(ui: &mut Ui, project: &ProjectState, actions: &mut Vec<AnyAction>) {
     let button = Button::icon_only(icon::DOTS_THREE, "More for the data");
     let has_examples = project.counts.total() > 0;
     let button = ui.add(button.enabled_or(has_examples, "There are no examples yet"));
     Popup::menu(&button).width(Theme::of(ui).size.settings_name_width).show(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        if menu_item(ui, "Export data…", false).clicked() {
-            actions.push(DataAction::Export(ExportAction::Open).into());
-        }
-        if menu_item(ui, "Labels…", false).clicked() {
-            actions.push(DataAction::Labels(LabelsAction::Open).into());
-        }
-        if menu_item(ui, "Second reviewer…", false).clicked() {
-            actions.push(DataAction::Reviewers(ReviewersAction::Open).into());
+        for (words, action) in &ENTRIES {
+            if menu_item(ui, words, false).clicked() {
+                actions.push(action.clone().into());
+            }
         }
     });
 }

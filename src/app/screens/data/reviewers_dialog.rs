@@ -48,10 +48,11 @@ impl DataState {
             ReviewersAction::Close => return self.reviewers = None,
             ReviewersAction::ShowDifferences => {
                 self.reviewers = None;
-                return self.change_filters(|filters| {
+                self.change_filters(|filters| {
                     filters.clear();
                     filters.set(Filter::Reviewers(Some(Reviewed::Differ)));
                 });
+                return self.open_first();
             }
             ReviewersAction::PickFile => return,
         };

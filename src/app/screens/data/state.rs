@@ -309,6 +309,11 @@ impl DataState {
         self.scroll_to = Some(0);
     }
 
+    /// The first row of those that are shown now.
+    pub(super) fn open_first(&mut self) {
+        self.wanted = Some(Wanted::Row(0));
+    }
+
     fn mark(&mut self, row: u64) {
         let id = |row: u64| self.rows.get(row).map(|example| example.id);
         if let Some(marked) = id(row) {
