@@ -126,6 +126,8 @@ fn body(ui: &mut Ui, text: &str, labels: &[String], found: &[(&str, u64)]) -> Op
         line(left, theme.size.control_height_small, |ui| drop(ui.add(Text::strong("Labels, one a line"))));
         let height = theme.size.row_height * 9.0;
         ScrollArea::vertical().id_salt("label set").max_height(height).show(left, |ui| {
+            // For the ring around the field.
+            ui.add_space(theme.space.xxs);
             TextInput::new("Labels", &mut new).rows(NUM_LINES).hint("Type or paste them").show(ui);
         });
         heading(right, labels, found, &mut new);
