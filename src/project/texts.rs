@@ -1,6 +1,5 @@
 //! Sorting by texts, which aren't in memory: they are read for the sorting, and forgotten.
 
-use rayon::slice::ParallelSliceMut;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::ProjectError;
@@ -12,6 +11,9 @@ use crate::task::Task;
 const FEW: usize = 8;
 /// Between two looks at whether the order is still wanted.
 const ROWS_AT_ONCE: usize = 1024;
+const ROWS_TO_SORT: usize = 65_536;
+/// A table's cell shows fewer; what is equal up to here stays in the data's order.
+const MAX_CHARS: usize = 64;
 
 /// By letters, upper and lower case alike; rows without a text come last, and equal ones stay in the data's order, either
 /// way.
@@ -27,10 +29,18 @@ pub fn sort_texts(
         true => texts_of_few(order, db, column, indexes, task)?,
         false => texts_of_many(order, db, column, indexes, task)?,
     };
-    texts.par_sort_unstable_by(|(a, a_at), (b, b_at)| {
+    let compare = |(a, a_at): &(Box<str>, u32), (b, b_at): &(Box<str>, u32)| {
         let by_text = if sort.descending { b.cmp(a) } else { a.cmp(b) };
         a.is_empty().cmp(&b.is_empty()).then(by_text).then(a_at.cmp(b_at))
-    });
+    };
+    // In this thread: the pool is a training's, perhaps. The last sort only merges what is in order.
+    for part in texts.chunks_mut(ROWS_TO_SORT) {
+        part.sort_unstable_by(compare);
+        if task.is_cancelled() {
+            return Err(ProjectError::Cancelled);
+        }
+    }
+    texts.sort_by(compare);
     for (place, (_, at)) in indexes.iter_mut().zip(texts) {
         *place = at;
     }
@@ -93,5 +103,5 @@ fn texts_of_many(
 }
 
 fn folded(text: &str) -> Box<str> {
-    text.to_lowercase().into_boxed_str()
+    text.chars().take(MAX_CHARS).flat_map(char::to_lowercase).collect::<String>().into_boxed_str()
 }
