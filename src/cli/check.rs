@@ -14,7 +14,7 @@ use crate::data::checks::{Check, CheckReport, Remedy, Severity};
 use crate::engine::checks::{ModelRendering, apply_fix, check, plan_fix};
 use crate::model::Chat;
 use crate::project::{Project, Settings};
-use crate::recipe::{ModelRef, TrainOn};
+use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -27,6 +27,9 @@ pub struct CheckArgs {
     /// What is longer, in tokens, is found
     #[arg(long, value_name = "N", default_value_t = 1024, requires = "model")]
     max_length: usize,
+    /// What training does with longer examples: drop, cut_left, cut_right or split
+    #[arg(long, value_name = "HOW", default_value = "drop", requires = "model", value_parser = super::too_long)]
+    too_long: TooLong,
     /// The labels that answers may have, one a line; kept with the project. An empty file: those that are found
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
@@ -84,8 +87,7 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
             Some(ModelRendering {
                 model: model.to_string(),
                 chat,
-                train_on: TrainOn::Assistant,
-                max_length: args.max_length,
+                spec: RenderSpec { train_on: TrainOn::Assistant, max_length: args.max_length, too_long: args.too_long },
             })
         }
         None => None,

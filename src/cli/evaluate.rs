@@ -10,7 +10,7 @@ use super::model::{self, ModelArgs};
 use super::progress::Progress;
 use super::terminal::{self, duration, thousands};
 use crate::evaluate::{self, EvaluationRequest, HeldOut};
-use crate::recipe::TrainOn;
+use crate::recipe::{RenderSpec, TooLong, TrainOn};
 
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
@@ -22,9 +22,12 @@ pub struct EvaluateArgs {
     /// Answer every prompt, too, and compare with the expected answer
     #[arg(long)]
     generate: bool,
-    /// What is longer, in tokens, is cut at its end
+    /// The loss is measured on examples of at most so many tokens
     #[arg(long, value_name = "N", default_value_t = 1024)]
     max_length: usize,
+    /// What becomes of longer ones: drop, cut_left, cut_right or split
+    #[arg(long, value_name = "HOW", default_value = "drop", value_parser = super::too_long)]
+    too_long: TooLong,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -37,8 +40,7 @@ pub fn run(args: EvaluateArgs) -> Result<(), Ended> {
         model: args.model.model,
         adapter: args.model.adapter,
         data: args.data,
-        max_length: args.max_length,
-        train_on: TrainOn::Assistant,
+        spec: RenderSpec { train_on: TrainOn::Assistant, max_length: args.max_length, too_long: args.too_long },
         generate: args.generate,
         with_base: false,
     };
@@ -62,5 +64,8 @@ fn print(held_out: &HeldOut, secs: f64) {
     }
     terminal::line(&format!("examples     {}", thousands(held_out.num_examples as u64)));
     terminal::line(&format!("tokens       {}", thousands(held_out.num_tokens as u64)));
+    if let Some(words) = held_out.tally.in_words() {
+        terminal::note(&words);
+    }
     terminal::note(&format!("in {}", duration(secs)));
 }

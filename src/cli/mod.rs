@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::engine::{EngineError, Failure};
+use crate::recipe::TooLong;
 
 /// Fine-tune a language model on your own computer.
 ///
@@ -123,6 +124,12 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Doctor) => doctor::run(),
     }
+}
+
+/// For arguments that say what becomes of examples beyond the limit.
+fn too_long(name: &str) -> Result<TooLong, String> {
+    let names = TooLong::ALL.map(TooLong::name).join(", ");
+    TooLong::from_name(name).ok_or_else(|| format!("it must be one of {names}"))
 }
 
 #[cfg(test)]

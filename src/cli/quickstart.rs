@@ -17,7 +17,7 @@ use crate::engine::EngineError;
 use crate::evaluate::{self, AnsweredExample, EvaluationReport, EvaluationRequest, HeldOut};
 use crate::hub;
 use crate::model::LanguageModel;
-use crate::recipe::{ModelRef, Plan, Recipe, TrainOn};
+use crate::recipe::{ModelRef, Plan, Recipe};
 use crate::task::Unwatched;
 use crate::train::sft;
 
@@ -138,8 +138,7 @@ fn test(
         model: plan.recipe.base_model.clone(),
         adapter,
         data: data.to_owned(),
-        max_length: plan.recipe.training.max_length,
-        train_on: TrainOn::Assistant,
+        spec: plan.recipe.training.render_spec(),
         generate: true,
         with_base: false,
     };

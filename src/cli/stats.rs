@@ -16,7 +16,7 @@ use crate::engine::reviewers::import_second_reviewer;
 use crate::engine::statistics::{card, statistics};
 use crate::model::Chat;
 use crate::project::{Project, Reviewers};
-use crate::recipe::{ModelRef, TrainOn};
+use crate::recipe::{ModelRef, RenderSpec};
 
 #[derive(Debug, Args)]
 pub struct StatsArgs {
@@ -59,12 +59,7 @@ pub fn run(args: StatsArgs) -> Result<(), Ended> {
     let rendering = match &args.model {
         Some(model) => {
             let chat = Arc::new(Chat::load(&model::locate(model, &interrupt)?)?);
-            Some(ModelRendering {
-                model: model.to_string(),
-                chat,
-                train_on: TrainOn::Assistant,
-                max_length: usize::MAX,
-            })
+            Some(ModelRendering { model: model.to_string(), chat, spec: RenderSpec::WHOLE })
         }
         None => None,
     };

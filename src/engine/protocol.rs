@@ -16,10 +16,10 @@ pub use crate::generate::Side;
 use crate::hub::{Dataset, DatasetFiles, DatasetName, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
-    Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, ProjectState, ReplacePreview, Replacement,
-    Reviewers, RowPage, RunRecord, Settings, SortBy, SplitPreview, StoredExample, Version,
+    Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, Lengths, ProjectState, ReplacePreview,
+    Replacement, Reviewers, RowPage, RunRecord, Settings, SortBy, SplitPreview, StoredExample, Version,
 };
-use crate::recipe::{ModelRef, Recipe, TrainOn};
+use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::task::Unit;
 use crate::train::render::TokenView;
 use crate::train::{EvalMetrics, Phase, StepMetrics, observer::RunFacts, preview::RunPreview};
@@ -67,6 +67,10 @@ pub enum JobSpec {
     CountFacets {
         project: PathBuf,
         query: ExampleQuery,
+    },
+    /// How long the examples are, as the last checks counted them.
+    LoadLengths {
+        project: PathBuf,
     },
     /// All rows that match, for an edit of all of them.
     FindIds {
@@ -160,8 +164,7 @@ pub enum JobSpec {
     RenderTokens {
         model: ModelRef,
         example: Example,
-        max_length: usize,
-        train_on: TrainOn,
+        spec: RenderSpec,
     },
     /// Counts what a run with this recipe would do. The data are the project's, not the recipe's.
     PreviewRun {
@@ -183,8 +186,7 @@ pub enum JobSpec {
     CheckData {
         project: PathBuf,
         model: Option<ModelRef>,
-        max_length: usize,
-        train_on: TrainOn,
+        spec: RenderSpec,
     },
     /// The data in numbers; with a model, in tokens, too.
     DescribeData {
@@ -240,6 +242,7 @@ impl JobSpec {
             Self::OpenProject { .. }
             | Self::Query { .. }
             | Self::CountFacets { .. }
+            | Self::LoadLengths { .. }
             | Self::FindIds { .. }
             | Self::LoadExample { .. }
             | Self::LoadHistory { .. }
@@ -292,6 +295,7 @@ impl JobSpec {
                 | Self::DescribeData { .. }
                 | Self::PreviewFix { .. }
                 | Self::CountFacets { .. }
+                | Self::LoadLengths { .. }
         )
     }
 
@@ -384,6 +388,7 @@ pub enum Reply {
         query: ExampleQuery,
         counts: FacetCounts,
     },
+    Lengths(Lengths),
     Ids(Vec<i64>),
     Example(StoredExample),
     History {

@@ -9,7 +9,7 @@ use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType};
 use crate::task::{Task, Unit};
 use crate::train::loss::mean_loss;
-use crate::train::render::{Rendered, render, turns};
+use crate::train::render::{Rendered, Tally, render, turns};
 
 /// Room that an answer gets beyond the expected one's length, in tokens.
 const ANSWER_ROOM: usize = 16;
@@ -22,13 +22,16 @@ pub fn measure(
     request: &EvaluationRequest,
     task: &dyn Task,
 ) -> Result<(HeldOut, Vec<String>), EvaluateError> {
-    let samples = examples
-        .iter()
-        .map(|e| render(&model.chat, e, request.train_on, request.max_length))
-        .collect::<Result<Vec<Rendered>, _>>()?;
-    let total = Some(examples.len() as u64);
+    let mut tally = Tally::new(request.spec);
+    let mut samples: Vec<Rendered> = Vec::with_capacity(examples.len());
+    for example in examples {
+        let rendered = render(&model.chat, example, request.spec)?;
+        tally.add(&rendered);
+        samples.extend(rendered.samples);
+    }
     let is_cancelled = || task.is_cancelled();
-    let mut progress = |done: usize| task.progress(done as u64, total, Unit::Examples);
+    let progress_of = |total: usize| move |done: usize| task.progress(done as u64, Some(total as u64), Unit::Examples);
+    let mut progress = progress_of(samples.len());
     let mut pass = GradientPass::new(ProductType::F32, false);
     if let Some(adapter) = adapter {
         pass.set_adapter(&model.decoder, adapter).map_err(ModelError::from)?;
@@ -38,12 +41,17 @@ pub fn measure(
     if task.is_cancelled() {
         return Err(EvaluateError::Cancelled);
     }
-    let mean = mean.ok_or_else(|| EvaluateError::NothingToMeasure { path: request.data.clone() })?;
+    let nothing = || match tally.num_left_out {
+        num_examples @ 1.. => EvaluateError::AllTooLong { num_examples, max_length: request.spec.max_length },
+        0 => EvaluateError::NothingToMeasure { path: request.data.clone() },
+    };
+    let mean = mean.ok_or_else(nothing)?;
     let mut held_out = HeldOut {
         loss: mean.loss,
         perplexity: mean.loss.exp(),
         num_tokens: mean.num_tokens,
-        num_examples: mean.num_examples,
+        num_examples: tally.num_examples - tally.num_left_out - tally.num_untrained,
+        tally,
         exact_match: None,
     };
     if !request.generate {
@@ -53,6 +61,7 @@ pub fn measure(
     let prompts: Vec<_> =
         examples.iter().zip(&prompts).map(|(e, turns)| Conversation { turns, tools: &e.tools }).collect();
     let longest = samples.iter().map(Rendered::num_trained).max().unwrap_or_default();
+    let mut progress = progress_of(examples.len());
     let answers = greedy_answers(model, adapter, &prompts, longest + ANSWER_ROOM, &mut progress, &is_cancelled)?
         .ok_or(EvaluateError::Cancelled)?;
     // An answer that calls tools has no text to compare.

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Example, ImportError, Role, read_all};
 use crate::model::{LanguageModel, ModelError, peft};
-use crate::recipe::{ModelRef, TrainOn};
+use crate::recipe::{ModelRef, RenderSpec};
 use crate::task::Task;
+use crate::train::render::Tally;
 
 pub use held_out::{is_exact_match, measure};
 
@@ -23,6 +24,11 @@ pub enum EvaluateError {
     Import(#[from] ImportError),
     #[error("{} has no example with an answer to measure", path.display())]
     NothingToMeasure { path: PathBuf },
+    #[error(
+        "{num_examples} examples are longer than {max_length} tokens and left out, and no other has an answer to \
+         measure: raise max_length, or have them cut or split"
+    )]
+    AllTooLong { num_examples: usize, max_length: usize },
     #[error("the evaluation was stopped")]
     Cancelled,
 }
@@ -34,9 +40,9 @@ pub struct EvaluationRequest {
     pub adapter: Option<PathBuf>,
     /// JSONL in any known format.
     pub data: PathBuf,
-    pub max_length: usize,
-    pub train_on: TrainOn,
-    /// Also answer every prompt greedily and compare with the expected answer.
+    /// For the loss: what counts, and what becomes of longer examples.
+    pub spec: RenderSpec,
+    /// Also answer every prompt greedily, however long its example is, and compare with the expected answer.
     pub generate: bool,
     /// Measure the base model, too, for before and after.
     pub with_base: bool,
@@ -50,7 +56,11 @@ pub struct HeldOut {
     pub perplexity: f64,
     /// Supervised tokens.
     pub num_tokens: usize,
+    /// In which such a token stands.
     pub num_examples: usize,
+    /// What became of all: how many were left out of the loss, cut or split.
+    #[serde(default)]
+    pub tally: Tally,
     /// 0 to 1: answers equal to the expected one (as JSON values where both are JSON, else as trimmed text).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exact_match: Option<f64>,

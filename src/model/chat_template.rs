@@ -66,6 +66,11 @@ impl ChatTemplate {
         self.name
     }
 
+    /// The mark of a text's beginning; empty for models without one.
+    pub fn bos_token(&self) -> &str {
+        &self.bos_token
+    }
+
     /// The conversation as one text; with `add_generation_prompt` up to where the answer begins.
     pub(super) fn render(
         &self,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::checks::{Check, CheckCount};
 use crate::data::{Example, Message, Role, Split, import::SplitSpec};
-use crate::recipe::{ModelRef, Recipe, TrainOn};
+use crate::recipe::{ModelRef, Recipe, RenderSpec};
 
 /// Whether an example takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,8 +129,8 @@ pub enum VersionChange {
 pub struct CheckedWith {
     /// Of the examples; a later one means that they have changed since.
     pub revision: u64,
-    /// The model's name, and what it was to train on; `None` if there was none.
-    pub model: Option<(String, TrainOn, usize)>,
+    /// The model's name, and what of the examples it was to train on; `None` if there was none.
+    pub model: Option<(String, RenderSpec)>,
     pub num_examples: u64,
     pub secs: f64,
     /// Not done, because they need a model.

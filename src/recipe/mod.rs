@@ -5,6 +5,7 @@ pub mod model_ref;
 pub mod params;
 pub mod plan;
 pub mod recipe_file;
+pub mod render_spec;
 
 pub use model_ref::ModelRef;
 pub use plan::{Plan, Validation};
@@ -12,3 +13,4 @@ pub use recipe_file::{
     Data, Evaluation, GradientCheckpointing, Lora, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules,
     TrainOn, Training,
 };
+pub use render_spec::{RenderSpec, TooLong};

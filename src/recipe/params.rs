@@ -1,6 +1,6 @@
 //! The one table of every parameter. The window's form rows, the range errors and `docs/parameters.md` come from it.
 
-use super::{GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules, TrainOn};
+use super::{GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules, TooLong, TrainOn};
 
 /// A parameter's value, in the form that a widget or a file shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,6 +194,12 @@ const SCHEDULERS: &[(&str, &str)] = &[
     ("constant_with_warmup", "Constant with warm-up"),
 ];
 const TRAIN_ON: &[(&str, &str)] = &[("assistant", "Answers"), ("last", "Last answer"), ("all", "Everything")];
+const TOO_LONG: &[(&str, &str)] = &[
+    ("drop", "Leave out"),
+    ("cut_left", "Cut the beginning"),
+    ("cut_right", "Cut the end"),
+    ("split", "Split into parts"),
+];
 const PRECISIONS: &[(&str, &str)] = &[("auto", "Automatic"), ("bf16", "bf16"), ("f32", "f32, exact")];
 const CHECKPOINTING: &[(&str, &str)] = &[("auto", "Automatic"), ("true", "On"), ("false", "Off")];
 
@@ -236,13 +242,30 @@ pub static PARAMS: &[Param] = &[
     param!(
         "training.max_length",
         "Longest example",
-        "What is longer is cut at its end",
+        "In tokens, with all marks of the template",
         "tokens",
         Simple,
         Kind::Integer { min: 8, max: 1_048_576 },
         integer!(training.max_length, usize),
-        "The token limit of one example. An answer that is cut off teaches the model to stop early: the data screen \
-         warns where that happens."
+        "The token limit of one example. Longer ones need more memory; the data screen shows how long all are, and how \
+         many are longer."
+    ),
+    param!(
+        "training.too_long",
+        "Longer examples",
+        "What becomes of those beyond the limit",
+        "",
+        Simple,
+        Kind::Choice(TOO_LONG),
+        (
+            |r| Value::Choice(r.training.too_long.name()),
+            |r, v| if let Value::Choice(name) = v {
+                r.training.too_long = TooLong::from_name(name).unwrap_or_default();
+            }
+        ),
+        "Leave out: nothing of them is learned. Cut the beginning: the system message and the last answer stay. Cut the \
+         end: the model learns answers that break off. Split: several examples of whole turns, each with the system \
+         message."
     ),
     param!(
         "training.per_device_train_batch_size",

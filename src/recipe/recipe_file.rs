@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ModelRef, params};
+use super::{ModelRef, TooLong, params};
 
 /// What is wrong with a recipe; the message names the key and what it may be.
 #[derive(Debug, thiserror::Error)]
@@ -119,8 +119,9 @@ pub struct Training {
     pub adam_epsilon: f64,
     /// 0 switches clipping off.
     pub max_grad_norm: f64,
-    /// In tokens; what is longer is cut at its end, and the window says so before.
+    /// In tokens; `too_long` says what becomes of longer examples.
     pub max_length: usize,
+    pub too_long: TooLong,
     pub packing: bool,
     pub shuffle: bool,
     pub seed: u64,
@@ -145,6 +146,7 @@ impl Default for Training {
             adam_epsilon: 1e-8,
             max_grad_norm: 1.0,
             max_length: 1024,
+            too_long: TooLong::Drop,
             packing: false,
             shuffle: true,
             seed: 42,
@@ -260,11 +262,15 @@ impl Recipe {
         recipe
     }
 
-    /// Reads and checks a recipe exactly as it is written.
+    /// Reads and checks a recipe exactly as it is written. In a run's folder every default is written out; a recipe there
+    /// that has no `too_long` is of a version that cut long examples at their end, and a run goes on as it began.
     pub fn parse(path: &Path) -> Result<Self, RecipeError> {
         let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.into(), source })?;
-        let recipe: Self = toml::from_str(&text)
+        let mut recipe: Self = toml::from_str(&text)
             .map_err(|e| RecipeError::Syntax { path: path.into(), message: explain(&text, &e) })?;
+        if path.with_file_name(RUN_METRICS).exists() && !names_too_long(&text) {
+            recipe.training.too_long = TooLong::CutRight;
+        }
         recipe.check()?;
         Ok(recipe)
     }
@@ -321,6 +327,14 @@ impl Recipe {
     }
 }
 
+/// What makes a folder a run's.
+const RUN_METRICS: &str = "metrics.jsonl";
+
+fn names_too_long(text: &str) -> bool {
+    let table: Option<toml::Table> = text.parse().ok();
+    table.is_some_and(|table| table.get("training").is_some_and(|training| training.get("too_long").is_some()))
+}
+
 /// The parser shows the place and speaks of Rust's types; the table of parameters says what the key may be.
 fn explain(text: &str, error: &toml::de::Error) -> String {
     let message = error.to_string().trim_end().to_owned();
@@ -352,5 +366,30 @@ mod tests {
         assert!(message.contains("line 7") && message.contains("\"high\""), "{message}");
         assert!(told("packing = 3").ends_with("training.packing must be true or false"));
         assert!(told("learning_rat = 1.0").contains("unknown field `learning_rat`, expected one of"));
+        let message = told("too_long = \"truncate\"");
+        let allowed = r#"training.too_long must be "drop", "cut_left", "cut_right", "split""#;
+        assert!(message.contains("truncate") && message.ends_with(allowed), "{message}");
+    }
+
+    #[test]
+    fn an_old_run_goes_on_cutting_and_a_new_recipe_leaves_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recipe.toml");
+        let write = |name: &str, text: &str| {
+            crate::fs::write_atomic(&folder.path().join(name), text.as_bytes()).unwrap();
+        };
+        let old = "version = 1\nbase_model = \"starter\"\n[data]\ntrain = \"a\"\n[training]\nmax_length = 64\n";
+        let read = || Recipe::parse(&path).unwrap().training.too_long;
+        write("recipe.toml", old);
+        assert_eq!(read(), TooLong::Drop);
+        write(RUN_METRICS, "");
+        assert_eq!(read(), TooLong::CutRight);
+        let kept = Recipe::parse(&path).unwrap();
+        write("recipe.toml", &kept.to_toml().unwrap());
+        assert_eq!(Recipe::parse(&path).unwrap(), kept);
+        for policy in TooLong::ALL {
+            write("recipe.toml", &format!("{old}too_long = \"{}\"\n", policy.name()));
+            assert_eq!(read(), policy);
+        }
     }
 }

@@ -266,8 +266,8 @@ mod tests {
 
     #[test]
     fn rows_predict_the_token_after_them() {
-        let a = Rendered { ids: vec![1, 2, 3], is_trained: vec![false, false, true], num_cut: 0 };
-        let b = Rendered { ids: vec![4, 5], is_trained: vec![true, true], num_cut: 0 };
+        let a = Rendered { ids: vec![1, 2, 3], is_trained: vec![false, false, true] };
+        let b = Rendered { ids: vec![4, 5], is_trained: vec![true, true] };
         let batch = Batch::new([&a, &b]);
         assert_eq!((batch.rows, batch.targets), (vec![1, 3], vec![3, 5]));
     }
@@ -280,7 +280,7 @@ mod tests {
             let rendered = |(shared, tail): (usize, Vec<(u32, bool)>)| {
                 let head = std::iter::repeat_n((7, false), shared);
                 let (ids, is_trained) = head.chain(tail).unzip();
-                Rendered { ids, is_trained, num_cut: 0 }
+                Rendered { ids, is_trained }
             };
             tails.into_iter().map(rendered).collect()
         })
@@ -314,7 +314,6 @@ mod tests {
         let sample = |shared: u32, tail: u32| Rendered {
             ids: (0..20).map(|i| 100 * shared + i).chain([tail, 9]).collect(),
             is_trained: [[false; 21].as_slice(), &[true]].concat(),
-            num_cut: 0,
         };
         let batch = Batch::compact(&[sample(1, 1), sample(2, 2), sample(1, 3), sample(2, 4), sample(3, 5)]);
         assert_eq!((batch.num_tokens, batch.ids.len()), (110, 22 + 22 + 21));

@@ -23,6 +23,11 @@ pub enum TrainError {
          beyond max_length"
     )]
     NothingTrained { num_examples: usize },
+    #[error(
+        "each of the {num_examples} training examples is longer than {max_length} tokens and would be left out, so that \
+         nothing is left to train on"
+    )]
+    AllTooLong { num_examples: usize, max_length: usize },
     #[error("the loss was no number in {times} steps running, the last of them step {step}")]
     NotFinite { step: usize, times: usize },
     #[error("{} can't be gone on from: {message}", path.display())]
@@ -40,6 +45,9 @@ impl TrainError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NothingTrained { .. } => Some("raise training.max_length, or look at the token view of an example"),
+            Self::AllTooLong { .. } => {
+                Some("raise training.max_length, or let training.too_long cut or split longer examples")
+            }
             Self::NotFinite { .. } => Some("lower training.learning_rate; the last checkpoint is still good"),
             Self::NoExamples { .. } => Some("import examples, or move some into the training part"),
             _ => None,

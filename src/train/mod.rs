@@ -12,6 +12,8 @@ pub mod render;
 pub mod run_files;
 pub mod schedule;
 pub mod sft;
+pub mod tally;
+mod too_long;
 
 pub use control::{Control, Signal};
 pub use error::TrainError;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::tally::Tally;
+
 /// One optimizer step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepMetrics {
@@ -52,6 +54,7 @@ pub enum Phase {
 /// The size of the work, known once the data are tokenised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunFacts {
+    /// Samples of the training part: one an example, or several of those that are split.
     pub num_examples: usize,
     pub num_validation_examples: usize,
     /// Real tokens of one epoch.
@@ -59,6 +62,8 @@ pub struct RunFacts {
     pub num_supervised_tokens: usize,
     pub num_steps: usize,
     pub num_trainable: usize,
+    /// What became of the training examples.
+    pub tally: Tally,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -4,29 +4,27 @@ use std::path::Path;
 
 use super::batch::Order;
 use super::error::TrainError;
-use super::render::render;
+use super::render::{Rendered, render};
 use super::schedule::Schedule;
 use super::sft::eval_steps;
+use super::tally::Tally;
 use crate::data::Example;
 use crate::model::facts::available_memory;
 use crate::model::gradient::{activation_bytes, needs_checkpointing};
 use crate::model::{Chat, LoraConfig, ModelError, ModelFacts, ModelSpec, ProductType, inspect, weights};
-use crate::recipe::{GradientCheckpointing, Recipe, RecipeError, TrainOn};
+use crate::recipe::{GradientCheckpointing, Recipe, RecipeError, RenderSpec};
 
 /// The run preview card.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunPreview {
+    /// Samples of the training part: one an example, or several of those that are split.
     pub num_examples: usize,
     pub num_validation_examples: usize,
     /// Real tokens of one epoch.
     pub num_tokens: usize,
     pub num_supervised_tokens: usize,
-    /// The longest example, in tokens, before cutting.
-    pub longest: usize,
-    /// Examples of the training part that would be cut.
-    pub num_cut: usize,
-    /// Examples in which no token would be trained; the run leaves them out.
-    pub num_untrained: usize,
+    /// What would become of the training examples.
+    pub tally: Tally,
     pub num_steps: usize,
     pub eval_steps: usize,
     pub num_trainable: usize,
@@ -57,20 +55,32 @@ impl MemoryEstimate {
 /// The program itself, the tokenizer and the window, as measured.
 const PROGRAM_BYTES: u64 = 300 << 20;
 
-/// What of an example a preview needs: it is tokenised once, however often the recipe changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExampleSize {
-    /// That are kept.
-    pub num_tokens: usize,
-    pub num_cut: usize,
-    pub num_trained: usize,
+/// What of the training examples a preview needs: they are tokenised once, however often the recipe changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrainSizes {
+    spec: RenderSpec,
+    /// Of those in which something is trained.
+    samples: Vec<SampleSize>,
+    pub tally: Tally,
 }
 
-impl ExampleSize {
-    /// `train_on` and `max_length` are the recipe's.
-    pub fn of(example: &Example, chat: &Chat, train_on: TrainOn, max_length: usize) -> Result<Self, ModelError> {
-        let sample = render(chat, example, train_on, max_length)?;
-        Ok(Self { num_tokens: sample.ids.len(), num_cut: sample.num_cut, num_trained: sample.num_trained() })
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SampleSize {
+    num_tokens: usize,
+    num_trained: usize,
+}
+
+impl TrainSizes {
+    pub fn new(spec: RenderSpec) -> Self {
+        Self { spec, samples: Vec::new(), tally: Tally::new(spec) }
+    }
+
+    pub fn add(&mut self, example: &Example, chat: &Chat) -> Result<(), ModelError> {
+        let rendered = render(chat, example, self.spec)?;
+        self.tally.add(&rendered);
+        let size = |sample: &Rendered| SampleSize { num_tokens: sample.ids.len(), num_trained: sample.num_trained() };
+        self.samples.extend(rendered.samples.iter().map(size).filter(|size| size.num_trained > 0));
+        Ok(())
     }
 }
 
@@ -78,27 +88,24 @@ impl ExampleSize {
 pub fn preview(
     model_path: &Path,
     recipe: &Recipe,
-    train: &[ExampleSize],
+    train: &TrainSizes,
     num_validation_examples: usize,
 ) -> Result<RunPreview, TrainError> {
     recipe.check()?;
     let facts = inspect(model_path)?;
     let spec = weights::open(model_path)?.spec().clone();
-    let used: Vec<ExampleSize> = train.iter().filter(|size| size.num_trained > 0).copied().collect();
-    let lengths: Vec<usize> = used.iter().map(|size| size.num_tokens).collect();
+    let lengths: Vec<usize> = train.samples.iter().map(|size| size.num_tokens).collect();
     let order = Order::new(&lengths, &recipe.training);
     let num_steps = order.num_steps(&recipe.training);
     let config = LoraConfig::from_recipe(&recipe.lora)
         .map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })?;
     let num_trainable = config.num_trainable(&spec);
     Ok(RunPreview {
-        num_examples: used.len(),
+        num_examples: train.samples.len(),
         num_validation_examples,
         num_tokens: lengths.iter().sum(),
-        num_supervised_tokens: used.iter().map(|size| size.num_trained).sum(),
-        longest: train.iter().map(|size| size.num_tokens + size.num_cut).max().unwrap_or_default(),
-        num_cut: train.iter().filter(|size| size.num_cut > 0).count(),
-        num_untrained: train.len() - used.len(),
+        num_supervised_tokens: train.samples.iter().map(|size| size.num_trained).sum(),
+        tally: train.tally,
         num_steps,
         eval_steps: eval_steps(recipe, &order),
         num_trainable,

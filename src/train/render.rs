@@ -3,23 +3,40 @@
 
 use std::ops::Range;
 
+pub use super::tally::Tally;
+pub use super::too_long::Fate;
+use super::too_long::Fit;
 use crate::data::{Example, Message, Role};
 use crate::model::{Chat, ChatToken, Conversation, EncodedChat, ModelError, Turn};
-use crate::recipe::TrainOn;
+use crate::recipe::{RenderSpec, TooLong, TrainOn};
 
-/// One example as the model sees it.
+/// Tokens as the model sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     pub ids: Vec<u32>,
     /// Whether the loss counts the prediction of this token; never of the first.
     pub is_trained: Vec<bool>,
-    /// Tokens that were beyond `max_length` and left off.
-    pub num_cut: usize,
 }
 
 impl Rendered {
     pub fn num_trained(&self) -> usize {
         self.is_trained.iter().filter(|trained| **trained).count()
+    }
+}
+
+/// What a run takes of one example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedExample {
+    /// One; none where the example is left out, several where it is split.
+    pub samples: Vec<Rendered>,
+    /// Of the example in full.
+    pub num_tokens: usize,
+    pub fate: Fate,
+}
+
+impl RenderedExample {
+    pub fn num_trained(&self) -> usize {
+        self.samples.iter().map(Rendered::num_trained).sum()
     }
 }
 
@@ -34,8 +51,10 @@ pub struct TokenPiece {
     pub is_special: bool,
     /// Part of what looks like a special token in a turn's text; it is encoded as plain text.
     pub is_disarmed: bool,
-    /// Beyond the maximum length.
+    /// Not used, because the example is longer than the limit.
     pub is_cut: bool,
+    /// Where the example is split: the number of the part that begins here, from 1.
+    pub begins_part: Option<usize>,
 }
 
 /// The exact tokens of one example, as training will see them.
@@ -62,51 +81,147 @@ pub fn turns(messages: &[Message]) -> Vec<Turn<'_>> {
     messages.iter().map(turn).collect()
 }
 
-/// Renders an example; what is beyond `max_length` is cut at its end.
-pub fn render(chat: &Chat, example: &Example, train_on: TrainOn, max_length: usize) -> Result<Rendered, ModelError> {
-    let encoded = encode(chat, example)?;
-    let mut is_trained = trained_tokens(&encoded, &example.messages, train_on);
-    let mut ids = encoded.ids();
-    let num_cut = ids.len().saturating_sub(max_length);
-    ids.truncate(max_length);
-    is_trained.truncate(max_length);
-    Ok(Rendered { ids, is_trained, num_cut })
+/// What training takes of an example.
+pub fn render(chat: &Chat, example: &Example, spec: RenderSpec) -> Result<RenderedExample, ModelError> {
+    Whole::new(chat, example, spec)?.render()
 }
 
-fn encode(chat: &Chat, example: &Example) -> Result<EncodedChat, ModelError> {
-    chat.encode(Conversation { turns: &turns(&example.messages), tools: &example.tools }, false)
+/// An example in full, before the limit is applied.
+pub struct Whole<'a> {
+    chat: &'a Chat,
+    pub(super) example: &'a Example,
+    pub(super) spec: RenderSpec,
+    pub(super) encoded: EncodedChat,
+    /// For each turn, whether it is an answer that the loss counts.
+    pub(super) counts: Vec<bool>,
+    pub(super) is_trained: Vec<bool>,
 }
 
-/// The same, token by token for the eye.
-pub fn token_view(
-    chat: &Chat,
-    example: &Example,
-    train_on: TrainOn,
-    max_length: usize,
-) -> Result<TokenView, ModelError> {
-    let encoded = encode(chat, example)?;
-    let is_trained = trained_tokens(&encoded, &example.messages, train_on);
+impl<'a> Whole<'a> {
+    pub fn new(chat: &'a Chat, example: &'a Example, spec: RenderSpec) -> Result<Self, ModelError> {
+        let encoded = chat.encode(Conversation { turns: &turns(&example.messages), tools: &example.tools }, false)?;
+        let counts = counted_turns(&example.messages, spec.train_on);
+        let is_trained = trained_tokens(&encoded, &counts, spec.train_on);
+        Ok(Self { chat, example, spec, encoded, counts, is_trained })
+    }
+
+    /// With nothing left out.
+    pub fn sample(&self) -> Rendered {
+        Rendered { ids: self.encoded.ids(), is_trained: self.is_trained.clone() }
+    }
+
+    /// With the limit applied.
+    pub fn render(&self) -> Result<RenderedExample, ModelError> {
+        let Fit { fate, samples, .. } = Fit::of(self)?;
+        Ok(RenderedExample { samples, num_tokens: self.encoded.tokens.len(), fate })
+    }
+
+    /// These turns after the system message, as a conversation of their own.
+    pub(super) fn encode_turns(&self, range: Range<usize>) -> Result<EncodedChat, ModelError> {
+        let all = turns(&self.example.messages);
+        let turns = [&all[..self.num_system_turns()], &all[range]].concat();
+        self.chat.encode(Conversation { turns: &turns, tools: &self.example.tools }, false)
+    }
+
+    pub(super) fn num_system_turns(&self) -> usize {
+        self.example.messages.iter().take_while(|message| message.role == Role::System).count()
+    }
+
+    /// Some models name the mark of a turn as the beginning of a text, too; that is none here.
+    pub(super) fn begins_with_bos(&self) -> bool {
+        let Some((first, others)) = self.encoded.tokens.split_first() else { return false };
+        first.is_special
+            && self.encoded.text[first.range.clone()] == *self.chat.template.bos_token()
+            && others.iter().all(|token| token.id != first.id)
+    }
+
+    /// The token that begins a turn, with the template's marks; all tokens before it belong to the turns before it.
+    pub(super) fn first_token_of(&self, turn: usize) -> Option<usize> {
+        let content = self.content_token_of(turn);
+        let before = turn.checked_sub(1).and_then(|before| self.encoded.answers[before].as_ref());
+        let Some(before) = before.map(|answer| end_of_turn(&self.encoded, answer.end)) else {
+            return if turn == 0 { Some(0) } else { content };
+        };
+        // A line break after a turn belongs to it.
+        let text = &self.encoded.text;
+        let is_blank = |range: &Range<usize>| text.get(range.clone()).is_some_and(|text| text.trim().is_empty());
+        let mut tokens = self.encoded.tokens.iter();
+        let mark = tokens.position(|token| token.range.start >= before && !is_blank(&token.range));
+        match (mark, content) {
+            (Some(mark), Some(content)) => Some(mark.min(content)),
+            (mark, content) => content.or(mark),
+        }
+    }
+
+    /// The token that begins a turn's own text.
+    pub(super) fn content_token_of(&self, turn: usize) -> Option<usize> {
+        let content = self.encoded.answers.get(turn)?.as_ref()?;
+        Some(self.encoded.tokens.partition_point(|token| token.range.start < content.start))
+    }
+}
+
+/// The same as [`render`], token by token for the eye.
+pub fn token_view(chat: &Chat, example: &Example, spec: RenderSpec) -> Result<TokenView, ModelError> {
+    let whole = Whole::new(chat, example, spec)?;
+    let fit = Fit::of(&whole)?;
+    let encoded = &whole.encoded;
     let disarmed: Vec<Range<usize>> =
         chat.tokenizer.find_specials(&encoded.text).into_iter().map(|(range, _)| range).collect();
-    let pieces: Vec<TokenPiece> = encoded
+    let mut pieces: Vec<TokenPiece> = encoded
         .tokens
         .iter()
-        .zip(&is_trained)
-        .enumerate()
-        .map(|(i, (token, trained))| TokenPiece {
+        .zip(&whole.is_trained)
+        .map(|(token, trained)| TokenPiece {
             id: token.id,
             text: visible(&encoded.text, token),
-            is_trained: *trained && i < max_length,
+            is_trained: *trained,
             is_special: token.is_special,
             is_disarmed: !token.is_special && disarmed.iter().any(|range| overlap(range, &token.range)),
-            is_cut: i >= max_length,
+            is_cut: false,
+            begins_part: None,
         })
         .collect();
-    let num_trained = pieces.iter().filter(|p| p.is_trained).count();
-    let num_tokens = pieces.len();
-    let mut warnings = warnings(&example.messages, &pieces, num_trained, max_length);
+    mark_limit(&mut pieces, &fit, spec);
+    let mut warnings = warnings(&whole, &pieces, &fit);
     warnings.extend(unseen_tools(chat, example));
-    Ok(TokenView { pieces, num_tokens, num_trained, max_length, warnings })
+    let num_trained = pieces.iter().filter(|piece| piece.is_trained).count();
+    Ok(TokenView { num_tokens: pieces.len(), num_trained, max_length: spec.max_length, pieces, warnings })
+}
+
+/// Marks what the limit takes away, and where parts begin.
+fn mark_limit(pieces: &mut [TokenPiece], fit: &Fit, spec: RenderSpec) {
+    let cut = |pieces: &mut [TokenPiece]| {
+        for piece in pieces {
+            (piece.is_cut, piece.is_trained) = (true, false);
+        }
+    };
+    match fit.fate {
+        Fate::Whole => {}
+        Fate::LeftOut => cut(pieces),
+        Fate::CutRight { .. } => cut(&mut pieces[spec.max_length..]),
+        Fate::CutLeft { num_kept, num_cut } => {
+            cut(&mut pieces[num_kept..num_kept + num_cut]);
+            // Its own beginning is gone.
+            pieces.get_mut(num_kept + num_cut).into_iter().for_each(|piece| piece.is_trained = false);
+        }
+        Fate::Split { .. } => {
+            let mut number = 0;
+            for part in &fit.parts {
+                if !part.is_used {
+                    cut(&mut pieces[part.tokens.clone()]);
+                    continue;
+                }
+                number += 1;
+                if let Some(first) = pieces.get_mut(part.tokens.start) {
+                    first.begins_part = Some(number);
+                }
+                if number > 1 && spec.train_on == TrainOn::All {
+                    let repeated = &mut pieces[part.tokens.start..part.first_counted];
+                    repeated.iter_mut().for_each(|piece| piece.is_trained = false);
+                }
+            }
+        }
+    }
 }
 
 /// What of an example's tools the model's template leaves out, as a sentence.
@@ -122,19 +237,43 @@ pub fn unseen_tools(chat: &Chat, example: &Example) -> Option<String> {
     Some(format!("The model's chat template has no place for {what}; it is trained without them"))
 }
 
-fn warnings(messages: &[Message], pieces: &[TokenPiece], num_trained: usize, max_length: usize) -> Vec<String> {
+fn warnings(whole: &Whole<'_>, pieces: &[TokenPiece], fit: &Fit) -> Vec<String> {
     let mut warnings = Vec::new();
-    if pieces.len() > max_length {
-        let over = pieces.len() - max_length;
-        warnings.push(format!("The last {over} tokens are beyond the limit of {max_length} and would be cut off"));
+    let limit = whole.spec.max_length;
+    let over = pieces.len().saturating_sub(limit);
+    match fit.fate {
+        Fate::Whole => {}
+        Fate::LeftOut if whole.spec.too_long == TooLong::Split => warnings.push(format!(
+            "It is {over} tokens beyond the limit of {limit}, and no answer fits with its question: it is left out of \
+             training"
+        )),
+        Fate::LeftOut => {
+            warnings.push(format!("It is {over} tokens beyond the limit of {limit} and would be left out of training"))
+        }
+        Fate::CutRight { num_cut } => {
+            warnings.push(format!("The last {num_cut} tokens are beyond the limit of {limit} and would be cut off"));
+        }
+        Fate::CutLeft { num_kept, num_cut } => {
+            let place = if num_kept > 1 { "after the system message" } else { "at the beginning" };
+            warnings
+                .push(format!("It is {over} tokens beyond the limit of {limit}: {num_cut} {place} would be cut off"));
+        }
+        Fate::Split { num_parts, num_left_out } => {
+            let parts = if num_parts == 1 { "1 part is" } else { &format!("{num_parts} parts are") };
+            let left_out = match num_left_out {
+                0 => String::new(),
+                1 => "; 1 answer is too long even alone and left out".to_owned(),
+                n => format!("; {n} answers are too long even alone and left out"),
+            };
+            warnings.push(format!("It is {over} tokens beyond the limit of {limit}: {parts} trained{left_out}"));
+        }
     }
-    if num_trained == 0 {
-        let reason = if !messages.iter().any(|m| m.role == Role::Assistant) {
-            "there is no answer (assistant turn)"
-        } else if pieces.len() > max_length {
-            "the answer lies beyond the limit"
-        } else {
-            "no turn counts in the loss"
+    if fit.fate != Fate::LeftOut && pieces.iter().all(|piece| !piece.is_trained) {
+        let has_answer = whole.example.messages.iter().any(|m| m.role == Role::Assistant);
+        let reason = match (has_answer, fit.fate) {
+            (false, _) => "there is no answer (assistant turn)",
+            (true, Fate::Whole) => "no turn counts in the loss",
+            (true, _) => "the answer lies beyond the limit",
         };
         warnings.push(format!("Nothing would be trained: {reason}"));
     }
@@ -144,19 +283,20 @@ fn warnings(messages: &[Message], pieces: &[TokenPiece], num_trained: usize, max
     warnings
 }
 
-/// Which tokens the loss counts, before cutting.
-fn trained_tokens(encoded: &EncodedChat, messages: &[Message], train_on: TrainOn) -> Vec<bool> {
+/// The answers that the loss counts.
+fn counted_turns(messages: &[Message], train_on: TrainOn) -> Vec<bool> {
     let last = messages.iter().rposition(|m| m.role == Role::Assistant);
-    let answers: Vec<Range<usize>> = messages
-        .iter()
-        .zip(&encoded.answers)
-        .enumerate()
-        .filter(|(i, (message, _))| {
-            message.role == Role::Assistant
-                && message.weight != Some(0)
-                && (train_on != TrainOn::Last || Some(*i) == last)
-        })
-        .filter_map(|(_, (_, answer))| answer.clone())
+    let counts = |(i, message): (usize, &Message)| {
+        message.role == Role::Assistant && message.weight != Some(0) && (train_on != TrainOn::Last || Some(i) == last)
+    };
+    messages.iter().enumerate().map(counts).collect()
+}
+
+/// Which tokens the loss counts, before cutting; `counts` tells for each turn whether it does.
+pub(super) fn trained_tokens(encoded: &EncodedChat, counts: &[bool], train_on: TrainOn) -> Vec<bool> {
+    let counted = counts.iter().zip(&encoded.answers).filter(|(counts, _)| **counts);
+    let answers: Vec<Range<usize>> = counted
+        .filter_map(|(_, answer)| answer.clone())
         .map(|answer| answer.start..end_of_turn(encoded, answer.end))
         .collect();
     encoded

@@ -16,6 +16,7 @@ use super::optimizer::{AdamW, Gradients};
 use super::render::{Rendered, render, unseen_tools};
 use super::run_files::{RunFiles, Status};
 use super::schedule::Schedule;
+use super::tally::Tally;
 use crate::data::import::SplitSpec;
 use crate::data::split::split_examples;
 use crate::data::{Example, Split, read_all};
@@ -63,10 +64,12 @@ pub fn run_on(
 }
 
 /// The rendered examples of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Samples {
     pub train: Vec<Rendered>,
     pub validation: Vec<Rendered>,
+    /// What became of the training examples.
+    pub tally: Tally,
 }
 
 /// The loop itself, on examples that are rendered already.
@@ -77,7 +80,7 @@ pub fn run_samples(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
-    let Samples { train, validation } = samples;
+    let Samples { train, validation, tally } = samples;
     let training = &plan.recipe.training;
     let lengths: Vec<usize> = train.iter().map(|s| s.ids.len()).collect();
     let order = Order::new(&lengths, training);
@@ -99,6 +102,7 @@ pub fn run_samples(
         num_supervised_tokens: train.iter().map(Rendered::num_trained).sum(),
         num_steps,
         num_trainable: vars.iter().map(|(_, var)| var.elem_count()).sum(),
+        tally,
     }));
     let mut run = Run {
         decoder,
@@ -416,28 +420,42 @@ fn read_samples(
         Validation::Share(share) => hold_out(examples, *share, plan.recipe.training.seed),
     };
     let training = &plan.recipe.training;
-    let num_examples = train.len();
     let unseen = train.iter().find_map(|example| unseen_tools(&model.chat, example));
     if let Some(message) = unseen {
         observer.observe(TrainEvent::Warning(message));
     }
-    let train = render_all(model, &train, training, control)?;
-    let validation = render_all(model, &validation, training, control)?;
-    let num_cut = train.iter().filter(|s| s.num_cut > 0).count();
-    if num_cut > 0 {
-        let message = format!("{num_cut} examples are longer than {} tokens and are cut off", training.max_length);
-        observer.observe(TrainEvent::Warning(message));
-    }
-    let is_used = |sample: &Rendered| sample.num_trained() > 0;
-    let train: Vec<_> = train.into_iter().filter(is_used).collect();
+    let (train, tally) = render_all(model, &train, training, control)?;
+    let (validation, held_out) = render_all(model, &validation, training, control)?;
     if train.is_empty() {
-        return Err(TrainError::NothingTrained { num_examples });
+        return Err(nothing_trained(&tally));
     }
-    if train.len() < num_examples {
-        let message = format!("{} examples have no token to train and are left out", num_examples - train.len());
-        observer.observe(TrainEvent::Warning(message));
+    warn(&tally, "training", observer);
+    warn(&held_out, "validation", observer);
+    Ok(Samples { train, validation, tally })
+}
+
+fn nothing_trained(tally: &Tally) -> TrainError {
+    let Tally { num_examples, max_length, .. } = *tally;
+    match tally.num_left_out {
+        n if n == num_examples => TrainError::AllTooLong { num_examples, max_length },
+        _ => TrainError::NothingTrained { num_examples },
     }
-    Ok(Samples { train, validation: validation.into_iter().filter(is_used).collect() })
+}
+
+/// Nothing is left out or cut silently.
+fn warn(tally: &Tally, part: &str, observer: &mut dyn Observer) {
+    if let Some(words) = tally.in_words() {
+        observer.observe(TrainEvent::Warning(format!("In the {part} part, {words}")));
+    }
+    if tally.num_untrained > 0 {
+        let num = tally.num_untrained;
+        let have = if num == 1 {
+            "example has no token that counts and is"
+        } else {
+            "examples have no token that counts and are"
+        };
+        observer.observe(TrainEvent::Warning(format!("In the {part} part, {num} {have} left out")));
+    }
 }
 
 fn hold_out(examples: Vec<Example>, share: f64, seed: u64) -> (Vec<Example>, Vec<Example>) {
@@ -448,20 +466,25 @@ fn hold_out(examples: Vec<Example>, share: f64, seed: u64) -> (Vec<Example>, Vec
     (strip(train), strip(held_out))
 }
 
+/// The samples in which something is trained, and what became of all.
 fn render_all(
     model: &LanguageModel,
     examples: &[Example],
     training: &Training,
     control: &Control,
-) -> Result<Vec<Rendered>, TrainError> {
+) -> Result<(Vec<Rendered>, Tally), TrainError> {
+    let spec = training.render_spec();
     let mut samples = Vec::with_capacity(examples.len());
+    let mut tally = Tally::new(spec);
     for example in examples {
         if matches!(control.signal(), Signal::Stop { .. }) {
             return Err(TrainError::Cancelled);
         }
-        samples.push(render(&model.chat, example, training.train_on, training.max_length)?);
+        let rendered = render(&model.chat, example, spec)?;
+        tally.add(&rendered);
+        samples.extend(rendered.samples.into_iter().filter(|sample| sample.num_trained() > 0));
     }
-    Ok(samples)
+    Ok((samples, tally))
 }
 
 /// Lets files and models be read under the same control as the loop.

@@ -121,9 +121,15 @@ fn a_recipe_trains_and_its_adapter_can_be_evaluated_and_asked() {
         serde_json::from_str(&out).unwrap()
     };
     let (base, tuned) = (evaluate(&[]), evaluate(&["--adapter", adapter, "--generate"]));
-    assert_eq!(keys(&base), ["loss", "perplexity", "num_tokens", "num_examples"]);
-    assert_eq!(keys(&tuned), ["loss", "perplexity", "num_tokens", "num_examples", "exact_match"]);
+    assert_eq!(keys(&base), ["loss", "perplexity", "num_tokens", "num_examples", "tally"]);
+    assert_eq!(keys(&tuned), ["loss", "perplexity", "num_tokens", "num_examples", "tally", "exact_match"]);
     assert_eq!(base["num_examples"], 6);
+    assert_eq!((base["tally"]["num_examples"].as_u64(), base["tally"]["num_left_out"].as_u64()), (Some(6), Some(0)));
+    let refused = bench.run(&["evaluate", "--model", MODEL, "--data", "validation.jsonl", "--max-length", "8"]);
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && message.contains("6 examples are longer than 8 tokens"), "{message}");
+    let cut = evaluate(&["--max-length", "8", "--too-long", "cut_left"]);
+    assert_eq!((cut["num_examples"].as_u64(), cut["tally"]["num_cut"].as_u64()), (Some(6), Some(6)));
     assert!(tuned["loss"].as_f64() < base["loss"].as_f64(), "{base} → {tuned}");
     assert!((0.0..=1.0).contains(&tuned["exact_match"].as_f64().unwrap()));
 

@@ -23,7 +23,6 @@ fn samples() -> Vec<Rendered> {
             Rendered {
                 ids: ids[row][..len].iter().map(|id| *id as u32).collect(),
                 is_trained: labels[row][..len].iter().map(|label| *label >= 0).collect(),
-                num_cut: 0,
             }
         })
         .collect()
@@ -50,7 +49,7 @@ fn recipe(batch_size: usize, accumulation: usize) -> Recipe {
 fn train(recipe: Recipe, run_dir: &Path, stop_after: Option<usize>) -> (RunSummary, Vec<StepMetrics>) {
     let decoder = Decoder::load(&fixture("llama"), &Unwatched).unwrap();
     let plan = Plan::new(recipe, fixture("llama"), run_dir.to_owned()).unwrap();
-    let samples = Samples { train: samples(), validation: samples()[..4].to_vec() };
+    let samples = Samples { train: samples(), validation: samples()[..4].to_vec(), ..Samples::default() };
     let control = Control::default();
     let mut steps = Vec::new();
     let before: Vec<Vec<u8>> = decoder.frozen_weights().iter().map(|(_, w)| w.bytes().to_vec()).collect();
@@ -165,7 +164,7 @@ fn a_folder_with_another_run_is_refused() {
     train(recipe(4, 1), folder.path(), Some(2));
     let decoder = Decoder::load(&fixture("llama"), &Unwatched).unwrap();
     let plan = Plan::new(recipe(2, 2), fixture("llama"), folder.path().to_owned()).unwrap();
-    let samples = Samples { train: samples(), validation: Vec::new() };
+    let samples = Samples { train: samples(), ..Samples::default() };
     let error = run_samples(&decoder, &plan, samples, &Control::default(), &mut |_| ()).unwrap_err().to_string();
     assert!(error.contains("a run of another recipe"), "{error}");
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tunewright::data::checks::{Check, Remedy};
-use tunewright::data::import::ImportRequest;
+use tunewright::data::import::{ImportRequest, SplitSpec};
 use tunewright::data::{Message, Role, Split};
 use tunewright::engine::protocol::{CompareRequest, Side};
 use tunewright::engine::{Backend, Engine, EngineOptions, Event, EventKind, JobId, JobSpec, Outcome, Reply};
@@ -13,7 +13,7 @@ use tunewright::evaluate::EvaluationRequest;
 use tunewright::generate::Sampling;
 use tunewright::hub::Sources;
 use tunewright::project::{Edit, ExampleQuery, Project, ProjectState, RowPage, RunRecord, RunStatus};
-use tunewright::recipe::{ModelRef, Recipe, TrainOn, Training};
+use tunewright::recipe::{ModelRef, Recipe, RenderSpec, TooLong, Training};
 use tunewright::train::{Phase, Signal};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -332,8 +332,7 @@ fn a_run_trains_is_measured_and_answers_beside_its_base() {
         model: tiny_model(),
         adapter: run.adapter.clone(),
         data: run_dir.join("data/test.jsonl"),
-        max_length: 64,
-        train_on: TrainOn::Assistant,
+        spec: tiny_recipe(6).training.render_spec(),
         generate: false,
         with_base: true,
     };
@@ -358,6 +357,71 @@ fn a_run_trains_is_measured_and_answers_beside_its_base() {
         let last = kinds.iter().rposition(|kind| matches!(kind, EventKind::Token { side, .. } if *side == wanted));
         assert!(last.is_some() && last < done, "{kinds:?}");
     }
+}
+
+#[test]
+fn what_is_too_long_is_told_before_during_and_after_a_run() {
+    let bench = Bench::with_examples(20);
+    let long = format!("{{\"prompt\": \"{0}\", \"completion\": \"{0}\"}}\n", "a word too many ".repeat(20).trim());
+    let file = bench.write("long.jsonl", &long);
+    let all_train = SplitSpec { validation: 0.0, test: 0.0, ..SplitSpec::default() };
+    let import = ImportRequest { split: all_train, ..request(&file) };
+    bench.ask(JobSpec::Import { project: bench.project(), request: import });
+    let preview = |too_long, max_length| {
+        let mut recipe = tiny_recipe(2);
+        (recipe.training.too_long, recipe.training.max_length) = (too_long, max_length);
+        match bench.ask(JobSpec::PreviewRun { project: bench.project(), recipe: recipe.clone() }).pop() {
+            Some(Reply::RunPreview(preview)) => (recipe, preview),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (_, roomy) = preview(TooLong::Drop, 100_000);
+    assert_eq!((roomy.tally.num_too_long(), roomy.num_examples), (0, roomy.tally.num_examples));
+    let (_, cut) = preview(TooLong::CutRight, 64);
+    assert_eq!((cut.tally.num_cut, cut.tally.num_untrained), (1, 1), "its answer lies beyond the limit");
+    let (_, left) = preview(TooLong::CutLeft, 64);
+    assert_eq!((left.tally.num_cut, left.num_examples), (1, roomy.num_examples));
+    let (recipe, preview_of_drop) = preview(TooLong::Drop, 64);
+    assert_eq!((preview_of_drop.tally.num_left_out, preview_of_drop.num_examples), (1, roomy.num_examples - 1));
+
+    let job = bench.train(recipe);
+    let kinds = bench.events_of(job);
+    let facts =
+        kinds.iter().find_map(|kind| if let EventKind::RunStarted { facts, .. } = kind { Some(facts) } else { None });
+    let facts = facts.unwrap();
+    assert_eq!((facts.tally, facts.num_tokens), (preview_of_drop.tally, preview_of_drop.num_tokens));
+    let words = format!("1 of {} examples is longer than 64 tokens: left out", facts.tally.num_examples);
+    let warns = |kind: &EventKind| matches!(kind, EventKind::Warning(told) if told.ends_with(&words));
+    assert!(kinds.iter().any(warns), "{kinds:?}");
+    let run = bench.runs().remove(0);
+    let card = std::fs::read_to_string(run.run_dir.join("README.md")).unwrap();
+    assert!(card.contains(&words) && card.contains("too_long = \"drop\""), "{card}");
+
+    let request = EvaluationRequest {
+        model: tiny_model(),
+        adapter: None,
+        data: run.run_dir.join("data/train.jsonl"),
+        spec: run.recipe.training.render_spec(),
+        generate: false,
+        with_base: true,
+    };
+    let measure = |request: EvaluationRequest| match bench.ask(JobSpec::Evaluate { request }).pop() {
+        Some(Reply::Evaluation(report)) => report.before.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let dropped = measure(request.clone());
+    assert_eq!((dropped.num_examples, dropped.tally), (facts.num_examples, facts.tally));
+    let spec = RenderSpec { too_long: TooLong::CutLeft, ..request.spec };
+    let cut = measure(EvaluationRequest { spec, ..request });
+    assert_eq!((cut.num_examples, cut.tally.num_cut), (facts.num_examples + 1, 1));
+
+    let (recipe, nothing) = preview(TooLong::Drop, 8);
+    assert_eq!((nothing.num_examples, nothing.tally.num_left_out), (0, nothing.tally.num_examples));
+    let job = bench.train(recipe);
+    let kinds = bench.events_of(job);
+    let Some(EventKind::Finished(Outcome::Failed(failure))) = kinds.last() else { panic!("{kinds:?}") };
+    assert!(failure.message.contains("longer than 8 tokens and would be left out"), "{failure:?}");
+    assert!(failure.hint.as_ref().is_some_and(|hint| hint.contains("too_long")) && bench.runs().len() == 1);
 }
 
 #[test]
@@ -441,8 +505,7 @@ fn the_token_view_shows_what_training_counts() {
         let spec = JobSpec::RenderTokens {
             model: tiny_model(),
             example: messages.into(),
-            max_length: 64,
-            train_on: TrainOn::Assistant,
+            spec: tiny_recipe(6).training.render_spec(),
         };
         match bench.ask(spec).pop() {
             Some(Reply::Tokens(view)) => view,
@@ -453,6 +516,9 @@ fn the_token_view_shows_what_training_counts() {
     assert!(whole.num_trained > 0 && whole.num_trained < whole.num_tokens && whole.warnings.is_empty(), "{whole:?}");
     let unanswered = view(vec![Message::new(Role::User, "hello")]);
     assert!(unanswered.num_trained == 0 && !unanswered.warnings.is_empty());
+    let long = view(vec![Message::new(Role::User, "hello ".repeat(80)), Message::new(Role::Assistant, "yes")]);
+    assert!(long.num_trained == 0 && long.pieces.iter().all(|piece| piece.is_cut), "{long:?}");
+    assert!(long.warnings[0].ends_with("would be left out of training"), "{:?}", long.warnings);
 }
 
 #[test]
@@ -461,8 +527,8 @@ fn checks_find_and_a_fix_is_shown_done_and_undone() {
     bench.ask(JobSpec::OpenProject { folder: bench.project(), sample: true });
     let project = bench.project();
     let check = || {
-        let (model, max_length, train_on) = (Some(tiny_model()), 1000, TrainOn::Assistant);
-        let replies = bench.ask(JobSpec::CheckData { project: project.clone(), model, max_length, train_on });
+        let (model, spec) = (Some(tiny_model()), RenderSpec { max_length: 1000, ..RenderSpec::WHOLE });
+        let replies = bench.ask(JobSpec::CheckData { project: project.clone(), model, spec });
         let [Reply::Project(_), Reply::Checked(report)] = &replies[..] else { panic!("{replies:?}") };
         assert!(report.skipped.is_empty());
         report.counts()

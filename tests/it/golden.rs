@@ -206,7 +206,7 @@ fn sequences_with_a_common_beginning_give_the_same_loss_and_gradients() {
         // One token after the last that counts.
         let end = ids.len() - 1;
         is_trained[end - num_trained..end].fill(true);
-        Rendered { ids, is_trained, num_cut: 0 }
+        Rendered { ids, is_trained }
     };
     let samples =
         [sample(3, 20, 4, 2), sample(3, 20, 9, 12), sample(3, 12, 3, 1), sample(8, 15, 5, 3), sample(8, 15, 70, 9)];

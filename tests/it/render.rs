@@ -3,9 +3,10 @@
 use serde_json::json;
 use tunewright::data::{Example, Message, Role};
 use tunewright::model::Chat;
+use tunewright::model::ModelError;
 use tunewright::model::chat_template::ChatTemplate;
-use tunewright::recipe::TrainOn;
-use tunewright::train::render::{Rendered, TokenView, render, token_view};
+use tunewright::recipe::{RenderSpec, TooLong, TrainOn};
+use tunewright::train::render::{Fate, Rendered, TokenView};
 
 use crate::fixtures::fixture;
 
@@ -19,6 +20,22 @@ fn chat() -> Chat {
 
 fn messages(turns: &[(Role, &str)]) -> Vec<Message> {
     turns.iter().map(|(role, content)| Message::new(*role, *content)).collect()
+}
+
+fn spec(train_on: TrainOn, max_length: usize) -> RenderSpec {
+    RenderSpec { train_on, max_length, too_long: TooLong::CutRight }
+}
+
+fn render(chat: &Chat, example: &Example, train_on: TrainOn, max_length: usize) -> Result<Rendered, ModelError> {
+    let rendered = tunewright::train::render::render(chat, example, spec(train_on, max_length))?;
+    let [sample] = <[Rendered; 1]>::try_from(rendered.samples).unwrap();
+    let num_cut = rendered.num_tokens - sample.ids.len();
+    assert_eq!(rendered.fate, if num_cut == 0 { Fate::Whole } else { Fate::CutRight { num_cut } });
+    Ok(sample)
+}
+
+fn token_view(chat: &Chat, example: &Example, train_on: TrainOn, max_length: usize) -> Result<TokenView, ModelError> {
+    tunewright::train::render::token_view(chat, example, spec(train_on, max_length))
 }
 
 /// The text of each run of trained tokens.
@@ -93,14 +110,14 @@ fn what_is_beyond_the_limit_is_cut_counted_and_said() {
         let cut = render(&chat, &messages(&turns).into(), TrainOn::Assistant, max_length).unwrap();
         let kept = max_length.min(num_tokens);
         assert_eq!((&cut.ids[..], &cut.is_trained[..]), (&whole.ids[..kept], &whole.is_trained[..kept]));
-        assert_eq!(cut.num_cut, num_tokens - kept);
+        let num_cut = num_tokens - kept;
 
         let view = view(&turns, max_length);
         assert_eq!(view.num_tokens, num_tokens, "the view shows what is cut, too");
         assert_eq!(view.num_trained, cut.num_trained());
-        assert_eq!(view.pieces.iter().filter(|p| p.is_cut).count(), cut.num_cut);
+        assert_eq!(view.pieces.iter().filter(|p| p.is_cut).count(), num_cut);
         let says_cut = view.warnings.iter().any(|w| w.contains(&format!("beyond the limit of {max_length}")));
-        assert_eq!(says_cut, cut.num_cut > 0);
+        assert_eq!(says_cut, num_cut > 0);
         let says_nothing = view.warnings.iter().any(|w| w.contains("Nothing would be trained"));
         assert_eq!(says_nothing, max_length <= answer_start);
     }

@@ -14,10 +14,11 @@ use tunewright::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
 use tunewright::hub::FoundModel;
 use tunewright::model::ModelFacts;
 use tunewright::project::{ProjectState, Settings, SplitCounts};
-use tunewright::recipe::ModelRef;
+use tunewright::recipe::{ModelRef, TooLong};
 use tunewright::task::Unit;
 use tunewright::train::observer::RunFacts;
 use tunewright::train::preview::{MemoryEstimate, RunPreview};
+use tunewright::train::tally::Tally;
 use tunewright::train::{EvalMetrics, Signal, StepMetrics};
 
 struct Window {
@@ -186,9 +187,7 @@ fn preview() -> RunPreview {
         num_validation_examples: 50,
         num_tokens: 40_000,
         num_supervised_tokens: 9_000,
-        longest: 300,
-        num_cut: 0,
-        num_untrained: 0,
+        tally: Tally { num_examples: 400, longest: 300, ..Tally::default() },
         num_steps: 150,
         eval_steps: 12,
         num_trainable: 4_884_480,
@@ -293,8 +292,29 @@ fn settings_are_checked_as_they_are_typed_and_kept_with_the_project() {
 
     window.click(Role::Button, "reset");
     assert_eq!(window.shell().state.train.recipe.lora.r, 16);
+    window.click(Role::ComboBox, "Longer examples");
+    window.click(Role::MenuItem, "Split into parts");
+    let JobSpec::SaveSettings { settings, .. } = window.spec(is_save) else { panic!() };
+    assert_eq!(settings.recipe.map(|recipe| recipe.training.too_long), Some(TooLong::Split));
+    let JobSpec::PreviewRun { recipe, .. } = window.spec(is_preview) else { panic!() };
+    assert_eq!(recipe.training.too_long, TooLong::Split);
     window.click(Role::RadioButton, "Quick look");
     assert_eq!(window.shell().state.train.recipe.training.num_train_epochs, 1.0);
+}
+
+#[test]
+fn the_form_says_what_becomes_of_long_examples() {
+    let mut window = Window::with_form();
+    assert!(window.is_shown("No example is beyond the limit, the longest has 300 tokens"));
+    window.enter("Longest example", "128");
+    let tally = Tally { max_length: 128, num_examples: 400, longest: 300, num_left_out: 12, ..Tally::default() };
+    window.answer(is_preview, Reply::RunPreview(RunPreview { num_examples: 388, tally, ..preview() }));
+    assert!(window.is_shown("12 of 400 examples are longer than 128 tokens: left out. The longest has 300"));
+    assert!(!window.is_disabled("Start training"));
+    window.enter("Longest example", "8");
+    let tally = Tally { max_length: 8, num_left_out: 400, ..tally };
+    window.answer(is_preview, Reply::RunPreview(RunPreview { num_examples: 0, tally, ..preview() }));
+    assert!(window.is_disabled("Start training"));
 }
 
 #[test]
@@ -309,6 +329,7 @@ fn a_run_is_followed_paused_and_stopped() {
         num_supervised_tokens: 9_000,
         num_steps: 150,
         num_trainable: 4_884_480,
+        tally: Tally::default(),
     };
     window.tell(job, EventKind::Started);
     window.tell(job, EventKind::RunStarted { run_dir: "/projects/a/runs/2026-11-22-1".into(), facts });

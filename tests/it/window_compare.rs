@@ -19,6 +19,7 @@ use tunewright::project::{
     SplitCounts, StoredExample,
 };
 use tunewright::recipe::{ModelRef, Recipe};
+use tunewright::train::tally::Tally;
 use tunewright::train::{EvalMetrics, Signal};
 
 const EXPECTED: &str = r#"{"category":"outage","urgent":true}"#;
@@ -278,6 +279,7 @@ fn an_evaluation_tells_before_and_after() {
         perplexity: loss.exp(),
         num_tokens: 60,
         num_examples: 3,
+        tally: Tally::default(),
         exact_match: Some(exact),
     };
     let answer = AnsweredExample {

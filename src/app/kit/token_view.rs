@@ -15,14 +15,23 @@ struct Placed {
     to: usize,
 }
 
+/// A line above the tokens of a part.
+struct PartLine {
+    number: usize,
+    top: f32,
+}
+
 /// Paints the tokens; `selected` is the one that was clicked last. Returns the one to talk about: under the pointer, or
 /// else the selected one.
 pub fn show(ui: &mut Ui, view: &TokenView, selected: &mut Option<usize>) -> Option<usize> {
     let theme = Theme::of(ui);
     let width = ui.available_width();
-    let (placed, height) = place(ui, theme, &view.pieces, width);
+    let (placed, parts, height) = place(ui, theme, &view.pieces, width);
     let (area, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
-    let label = format!("{} tokens, {} trained", view.num_tokens, view.num_trained);
+    let mut label = format!("{} tokens, {} trained", view.num_tokens, view.num_trained);
+    if !parts.is_empty() {
+        label += &format!(", split into {}", super::format::count(parts.len() as u64, "part", "parts"));
+    }
     response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, label.clone()));
     let hovered = response.hover_pos().and_then(|pos| {
         let at = pos - area.min.to_vec2();
@@ -41,8 +50,23 @@ pub fn show(ui: &mut Ui, view: &TokenView, selected: &mut Option<usize>) -> Opti
             paint(ui, theme, &view.pieces[part.index], part, rect, current == Some(part.index));
         }
     }
+    for part in &parts {
+        paint_part(ui, theme, part, area);
+    }
     focus::ring(ui, &response, theme.radius.mark);
     current
+}
+
+fn paint_part(ui: &Ui, theme: &Theme, part: &PartLine, area: Rect) {
+    let line =
+        Rect::from_min_size(area.min + Vec2::new(0.0, part.top), Vec2::new(area.width(), theme.type_scale.line_mono));
+    let words = match part.number {
+        1 => "Part 1".to_owned(),
+        number => format!("Part {number}, an example of its own"),
+    };
+    let words = ui.painter().text(line.left_center(), Align2::LEFT_CENTER, words, theme.small(), theme.text.soft);
+    let rest = words.right() + theme.space.s..=line.right();
+    ui.painter().hline(rest, line.center().y.round() + 0.5, theme.line(theme.stroke.normal));
 }
 
 fn walk_by_keys(ui: &Ui, response: &Response, len: usize, selected: &mut Option<usize>) {
@@ -60,13 +84,19 @@ fn walk_by_keys(ui: &Ui, response: &Response, len: usize, selected: &mut Option<
 }
 
 /// Tokens one after the other, a new line where the width ends and after a line break.
-fn place(ui: &Ui, theme: &Theme, pieces: &[TokenPiece], width: f32) -> (Vec<Placed>, f32) {
+fn place(ui: &Ui, theme: &Theme, pieces: &[TokenPiece], width: f32) -> (Vec<Placed>, Vec<PartLine>, f32) {
     let measure = Measure { letter: letter_width(ui, theme), ui, theme };
     let line = theme.type_scale.line_mono;
     let gap = theme.width.line;
     let mut out = Vec::with_capacity(pieces.len());
+    let mut parts = Vec::new();
     let mut at = Pos2::ZERO;
     for (index, piece) in pieces.iter().enumerate() {
+        if let Some(number) = piece.begins_part {
+            let top = if at.x > 0.0 { at.y + line } else { at.y };
+            parts.push(PartLine { number, top });
+            at = Pos2::new(0.0, top + line);
+        }
         let whole = measure.width(&piece.text) + gap;
         if at.x > 0.0 && at.x + whole > width {
             at = Pos2::new(0.0, at.y + line);
@@ -89,7 +119,7 @@ fn place(ui: &Ui, theme: &Theme, pieces: &[TokenPiece], width: f32) -> (Vec<Plac
         }
     }
     let height = if at.x > 0.0 { at.y + line } else { at.y };
-    (out, height)
+    (out, parts, height)
 }
 
 fn letter_width(ui: &Ui, theme: &Theme) -> f32 {
@@ -153,7 +183,7 @@ fn paint(ui: &Ui, theme: &Theme, piece: &TokenPiece, part: &Placed, rect: Rect, 
 /// A token's place in training, in words.
 pub fn describe(piece: &TokenPiece) -> &'static str {
     match (piece.is_cut, piece.is_trained, piece.is_disarmed) {
-        (true, ..) => "cut off, beyond the maximum length",
+        (true, ..) => "not used, the example is longer than the limit",
         (_, _, true) => "written in the text, so encoded as plain text",
         (_, true, _) => "trained",
         (_, false, _) => "not trained",

@@ -15,6 +15,7 @@ pub mod history;
 mod history_dialog;
 mod issues;
 pub mod labels_dialog;
+mod lengths;
 pub mod marks;
 pub mod menu;
 pub mod move_dialog;
@@ -62,6 +63,8 @@ pub struct Drafts {
     tag: String,
     /// Notes that are being typed, and of which example.
     notes: Option<(i64, String)>,
+    /// The limit in tokens, while its line is moved.
+    max_length: Option<(egui::Id, usize)>,
 }
 
 pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
@@ -98,9 +101,9 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
         history_dialog::show(ui.ctx(), history, actions);
     }
     if let Some(numbers) = &state.data.statistics {
-        let training =
-            project.settings.recipe.as_ref().map_or_else(Training::default, |recipe| recipe.training.clone());
-        statistics::show(ui.ctx(), numbers.as_ref(), training.max_length, actions);
+        let training = training(project);
+        let mut limit = lengths::Limit { training: &training, moved: &mut drafts.data.max_length };
+        statistics::show(ui.ctx(), numbers.as_ref(), &mut limit, actions);
     }
     if let Some(fix) = &state.data.checks.fix {
         fix_dialog::show(ui.ctx(), fix, actions);
@@ -111,6 +114,11 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
         Some(secs) => ui.ctx().request_repaint_after_secs(secs as f32),
         None => {}
     }
+}
+
+/// Of the run that would be started now.
+fn training(project: &ProjectState) -> Training {
+    project.settings.recipe.as_ref().map_or_else(Training::default, |recipe| recipe.training.clone())
 }
 
 fn header(ui: &mut egui::Ui, project: &ProjectState, actions: &mut Vec<AnyAction>) {

@@ -146,8 +146,15 @@ pub fn obstacle(state: &AppState) -> Option<String> {
         return Some(format!("{label} has a value that is out of range"));
     }
     let preview = state.train.preview.as_ref()?;
-    (preview.num_examples <= preview.num_untrained)
-        .then(|| "No example has a token that would be trained: check the answers, and what is trained on".to_owned())
+    let tally = &preview.tally;
+    match preview.num_examples {
+        1.. => None,
+        0 if tally.num_left_out == tally.num_examples => Some(format!(
+            "Every example is longer than {} tokens and would be left out: raise the limit, or cut or split longer ones",
+            format::thousands(tally.max_length as u64)
+        )),
+        0 => Some("No example has a token that would be trained: check the answers, and what is trained on".to_owned()),
+    }
 }
 
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {

@@ -27,9 +27,10 @@ pub fn doing(job: &Job) -> String {
         JobSpec::ExportData { request, .. } => format!("Exporting {}", name(&request.to)),
         JobSpec::RenderTokens { .. } | JobSpec::PreviewRun { .. } => "Counting tokens".to_owned(),
         JobSpec::CheckData { .. } => "Checking the examples".to_owned(),
-        JobSpec::DescribeData { .. } | JobSpec::CountFacets { .. } | JobSpec::CountHeldOut { .. } => {
-            "Counting".to_owned()
-        }
+        JobSpec::DescribeData { .. }
+        | JobSpec::CountFacets { .. }
+        | JobSpec::CountHeldOut { .. }
+        | JobSpec::LoadLengths { .. } => "Counting".to_owned(),
         JobSpec::Query { .. } | JobSpec::FindIds { .. } | JobSpec::PreviewReplace { .. } => "Searching".to_owned(),
         JobSpec::LoadExample { .. }
         | JobSpec::LoadHistory { .. }

@@ -149,7 +149,6 @@ fn batches(args: &TrainBench, vocab_size: usize) -> Result<Vec<Batch>, Ended> {
             let rendered = |s: Sequence| Rendered {
                 is_trained: s.labels.iter().map(|label| *label >= 0).collect(),
                 ids: s.input_ids,
-                num_cut: 0,
             };
             data.batches.into_iter().map(|batch| batch.into_iter().map(rendered).collect()).collect()
         }
@@ -158,7 +157,6 @@ fn batches(args: &TrainBench, vocab_size: usize) -> Result<Vec<Batch>, Ended> {
             let mut row = || Rendered {
                 ids: (0..args.length).map(|_| rng.random_range(0..vocab_size as u32)).collect(),
                 is_trained: vec![true; args.length],
-                num_cut: 0,
             };
             vec![(0..args.batch).map(|_| row()).collect::<Vec<_>>()]
         }

@@ -193,7 +193,7 @@ impl Check {
                 "Longer than the limit",
                 MustFix,
                 &[SetAside],
-                "What is beyond the maximum length is cut off, and the model learns answers that break off.",
+                "An example beyond the limit is left out of training, cut or split, as the recipe's too_long says.",
             ),
             Self::MissingEndOfTurn => facts(
                 "missing_end_of_turn",

@@ -44,7 +44,8 @@ impl Default for Options {
 pub struct RenderFacts {
     /// Before anything is cut.
     pub num_tokens: usize,
-    pub max_length: usize,
+    /// Of an example beyond the limit: its length, and what becomes of it.
+    pub too_long: Option<String>,
     /// That the loss counts, after cutting.
     pub num_trained: usize,
     /// The loss counts the token that ends the last answer, or would without cutting.
@@ -265,13 +266,11 @@ fn single(row: &Row, rendering: Option<&dyn Rendering>) -> (Vec<Finding>, Option
         Some(Err(refused)) if is_in_order => tell(Check::RoleOrder, Some(refused)),
         Some(Err(_)) => {}
         Some(Ok(facts)) => {
-            let over = facts.num_tokens.saturating_sub(facts.max_length);
-            let too_long = || format!("{} tokens, {over} beyond the limit of {}", facts.num_tokens, facts.max_length);
-            tell(Check::TooLong, (over > 0).then(too_long));
-            let untrained = match over > 0 {
+            let untrained = match facts.too_long.is_some() {
                 true => "the answer lies beyond the limit",
                 false => "no token of the answer counts",
             };
+            tell(Check::TooLong, facts.too_long);
             tell(Check::NothingTrained, (facts.num_trained == 0).then(|| untrained.to_owned()));
             let no_end = "the template writes no end after the last answer";
             tell(Check::MissingEndOfTurn, (!facts.ends_turn).then(|| no_end.to_owned()));

@@ -208,7 +208,7 @@ impl Rendering for Letters {
         }
         Ok(RenderFacts {
             num_tokens,
-            max_length: 300,
+            too_long: (num_tokens > 300).then(|| format!("{num_tokens} tokens")),
             num_trained: if num_tokens > 400 { 0 } else { 5 },
             ends_turn: !text.contains('!'),
             num_bos: 1 + usize::from(text.contains('$')),

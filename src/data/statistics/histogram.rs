@@ -15,6 +15,9 @@ pub struct Histogram {
     pub p95: u32,
     pub max: u32,
     pub mean: f64,
+    /// Each value that occurs, and how many are at most as large: bins are too coarse to count with.
+    #[serde(skip)]
+    ranks: Vec<(u32, u64)>,
 }
 
 impl Histogram {
@@ -38,8 +41,24 @@ impl Histogram {
             p95: at(0.95),
             max,
             mean: sum as f64 / values.len() as f64,
+            ranks: ranks(&values),
         }
     }
+
+    /// How many values are larger, exactly.
+    pub fn num_above(&self, limit: usize) -> u64 {
+        let above = self.ranks.partition_point(|(value, _)| *value as usize <= limit);
+        self.num - above.checked_sub(1).map_or(0, |last| self.ranks[last].1)
+    }
+}
+
+fn ranks(sorted: &[u32]) -> Vec<(u32, u64)> {
+    let mut num = 0;
+    let rank = |run: &[u32]| {
+        num += run.len() as u64;
+        (run[0], num)
+    };
+    sorted.chunk_by(|a, b| a == b).map(rank).collect()
 }
 
 /// 1, 2 or 5 times a power of ten, such that so many bins hold `max`.
@@ -64,5 +83,16 @@ mod tests {
         assert_eq!((same.bin_width, same.counts[7], same.median), (1, 3, 7));
         assert_eq!(Histogram::of(vec![u32::MAX, 0], 40).counts.iter().sum::<u64>(), 2);
         assert_eq!(Histogram::of(Vec::new(), 40), Histogram::default());
+    }
+
+    #[test]
+    fn what_is_above_a_limit_is_counted_exactly() {
+        let values = vec![512, 3, 513, 512, 9000, 3, 511];
+        let histogram = Histogram::of(values.clone(), 4);
+        for limit in [0, 2, 3, 4, 511, 512, 513, 8999, 9000, usize::MAX] {
+            let above = values.iter().filter(|value| **value as usize > limit).count();
+            assert_eq!(histogram.num_above(limit), above as u64, "{limit}");
+        }
+        assert_eq!(Histogram::default().num_above(0), 0);
     }
 }

@@ -17,7 +17,8 @@ use super::example::content_key;
 use super::{Example, Split};
 use words::Words;
 
-const MAX_BINS: usize = 40;
+/// Of every histogram.
+pub const MAX_BINS: usize = 40;
 const MAX_SPLIT_WORDS: usize = 30;
 
 /// Asks a tokenizer, which this module doesn't know.

@@ -12,9 +12,9 @@ use crate::data::{Example, Split};
 use crate::engine::error::EngineError;
 use crate::model::Chat;
 use crate::project::{CheckedWith, Edit, ExampleStatus, Project, ProjectError, StoredExample};
-use crate::recipe::TrainOn;
+use crate::recipe::RenderSpec;
 use crate::task::{Task, Unit};
-use crate::train::render::render;
+use crate::train::render::{Fate, Whole};
 
 /// Enough for all cores; their texts are in memory at once.
 const BATCH_ROWS: usize = 2048;
@@ -24,21 +24,23 @@ pub struct ModelRendering {
     /// Its name, for the lengths that are kept.
     pub model: String,
     pub chat: Arc<Chat>,
-    pub train_on: TrainOn,
-    pub max_length: usize,
+    pub spec: RenderSpec,
 }
 
 impl Rendering for ModelRendering {
     fn facts(&self, example: &Example) -> Result<RenderFacts, String> {
-        let rendered = render(&self.chat, example, self.train_on, usize::MAX).map_err(|error| error.to_string())?;
+        let whole = Whole::new(&self.chat, example, self.spec).map_err(|error| error.to_string())?;
+        let used = whole.render().map_err(|error| error.to_string())?;
+        let rendered = whole.sample();
         let trained = |(id, is_trained): (&u32, &bool)| is_trained.then_some(*id);
         let mut last_trained = rendered.ids.iter().zip(&rendered.is_trained).rev().filter_map(trained);
         // With `TrainOn::All` a line break may follow the end of the turn.
         let ends_turn = last_trained.by_ref().take(2).any(|id| self.chat.is_stop(id));
         Ok(RenderFacts {
             num_tokens: rendered.ids.len(),
-            max_length: self.max_length,
-            num_trained: rendered.is_trained.iter().take(self.max_length).filter(|trained| **trained).count(),
+            too_long: used.too_long_in_words(self.spec),
+            // One that is left out would teach something, were it shorter.
+            num_trained: if used.fate == Fate::LeftOut { rendered.num_trained() } else { used.num_trained() },
             ends_turn: ends_turn || rendered.num_trained() == 0,
             num_bos: self.num_bos(&rendered.ids),
         })
@@ -89,7 +91,7 @@ pub fn check(
     project.note_checked(&CheckedWith {
         // Keeping what was found moves it on, and an edit meanwhile moves it further than that.
         revision: revision + 1 + u64::from(rendering.is_some()),
-        model: rendering.map(|rendering| (rendering.model.clone(), rendering.train_on, rendering.max_length)),
+        model: rendering.map(|rendering| (rendering.model.clone(), rendering.spec)),
         num_examples: report.num_examples,
         secs: report.secs,
         skipped: report.skipped.clone(),

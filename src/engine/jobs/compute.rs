@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::running::Running;
-use super::statistics::write_card;
+use super::statistics::{add_to_card, write_card};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::protocol::CompareRequest;
@@ -89,6 +89,10 @@ impl Compute {
         let mut tell = |event| match event {
             TrainEvent::Phase(phase) => context.tell(EventKind::Phase(phase)),
             TrainEvent::Facts(facts) => {
+                // A card that can't be written is no reason to end a run.
+                if let Err(error) = add_to_card(&plan.run_dir, &facts.tally) {
+                    log::warn!("the run's card lacks what became of long examples: {error}");
+                }
                 context.tell(EventKind::RunStarted { run_dir: plan.run_dir.clone(), facts });
             }
             TrainEvent::Step(metrics) => context.step(metrics),

@@ -17,8 +17,8 @@ use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
 use crate::hub::{self, Sources};
 use crate::project::{Project, RunRecord};
-use crate::recipe::{ModelRef, TrainOn};
-use crate::train::preview::{ExampleSize, preview};
+use crate::recipe::{ModelRef, RenderSpec};
+use crate::train::preview::preview;
 use crate::train::render::token_view;
 use crate::train::{EvalMetrics, StepMetrics};
 
@@ -38,15 +38,10 @@ impl Io {
 }
 
 impl Io {
-    fn rendering(
-        &mut self,
-        model: Option<ModelRef>,
-        train_on: TrainOn,
-        max_length: usize,
-    ) -> Result<Option<ModelRendering>, EngineError> {
+    fn rendering(&mut self, model: Option<ModelRef>, spec: RenderSpec) -> Result<Option<ModelRendering>, EngineError> {
         let Some(model) = model else { return Ok(None) };
         let chat = self.chats.get(&hub::resolve(&model, &self.sources)?)?;
-        Ok(Some(ModelRendering { model: model.to_string(), chat, train_on, max_length }))
+        Ok(Some(ModelRendering { model: model.to_string(), chat, spec }))
     }
 }
 
@@ -87,26 +82,21 @@ impl Work for Io {
                 let project = reopen(&mut self.project, &project)?;
                 context.reply(Reply::Exported(export_data(project, &request, context)?));
             }
-            JobSpec::RenderTokens { model, example, max_length, train_on } => {
+            JobSpec::RenderTokens { model, example, spec } => {
                 let chat = self.chats.get(&hub::resolve(&model, &self.sources)?)?;
-                context.reply(Reply::Tokens(token_view(&chat, &example, train_on, max_length)?));
+                context.reply(Reply::Tokens(token_view(&chat, &example, spec)?));
             }
             JobSpec::PreviewRun { project, recipe } => {
                 let path = hub::resolve(&recipe.base_model, &self.sources)?;
                 let chat = self.chats.get(&path)?;
                 let project = reopen(&mut self.project, &project)?;
-                let training = &recipe.training;
-                let (train_on, max_length) = (training.train_on, training.max_length);
                 let key = SizesKey {
                     project: project.folder().to_owned(),
                     revision: project.state()?.revision,
                     model: path.clone(),
-                    train_on,
-                    max_length,
+                    spec: recipe.training.render_spec(),
                 };
-                let sizes = self
-                    .sizes
-                    .get(key, project, context, |example| ExampleSize::of(example, &chat, train_on, max_length))?;
+                let sizes = self.sizes.get(key, project, context, &chat)?;
                 let num_validation = project.counts()?.validation as usize;
                 context.reply(Reply::RunPreview(preview(&path, &recipe, sizes, num_validation)?));
             }
@@ -117,15 +107,15 @@ impl Work for Io {
             JobSpec::PreviewSplit { project, spec } => {
                 context.reply(Reply::SplitPreview(reopen(&mut self.project, &project)?.preview_split(&spec)?));
             }
-            JobSpec::CheckData { project, model, max_length, train_on } => {
-                let rendering = self.rendering(model, train_on, max_length)?;
+            JobSpec::CheckData { project, model, spec } => {
+                let rendering = self.rendering(model, spec)?;
                 let project = reopen(&mut self.project, &project)?;
                 let report = checks::check(project, rendering.as_ref(), context)?;
                 context.reply(Reply::Project(project.state()?));
                 context.reply(Reply::Checked(report));
             }
             JobSpec::DescribeData { project, model } => {
-                let rendering = self.rendering(model, TrainOn::Assistant, usize::MAX)?;
+                let rendering = self.rendering(model, RenderSpec::WHOLE)?;
                 let project = reopen(&mut self.project, &project)?;
                 let tokens = rendering.as_ref().map(|r| r as &dyn Tokens);
                 context.reply(Reply::Statistics(statistics(project, tokens, context)?));

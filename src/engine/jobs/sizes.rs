@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use crate::data::{Example, Split};
+use crate::data::Split;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
-use crate::model::ModelError;
+use crate::model::Chat;
 use crate::project::Project;
-use crate::recipe::TrainOn;
+use crate::recipe::RenderSpec;
 use crate::task::{Task, Unit};
-use crate::train::preview::ExampleSize;
+use crate::train::preview::TrainSizes;
 
 /// What the sizes depend on.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,13 +18,12 @@ pub(super) struct SizesKey {
     pub project: PathBuf,
     pub revision: u64,
     pub model: PathBuf,
-    pub train_on: TrainOn,
-    pub max_length: usize,
+    pub spec: RenderSpec,
 }
 
 /// Of the last key that was asked for.
 #[derive(Default)]
-pub(super) struct Sizes(Option<(SizesKey, Vec<ExampleSize>)>);
+pub(super) struct Sizes(Option<(SizesKey, TrainSizes)>);
 
 impl Sizes {
     /// Counts again only if the key is another.
@@ -33,34 +32,27 @@ impl Sizes {
         key: SizesKey,
         project: &mut Project,
         context: &Context,
-        size: impl Fn(&Example) -> Result<ExampleSize, ModelError>,
-    ) -> Result<&[ExampleSize], EngineError> {
+        chat: &Chat,
+    ) -> Result<&TrainSizes, EngineError> {
         let sizes = match self.0.take().filter(|(kept, _)| *kept == key) {
             Some((_, sizes)) => sizes,
-            None => count(project, context, size)?,
+            None => count(project, context, chat, key.spec)?,
         };
         Ok(&self.0.insert((key, sizes)).1)
     }
 }
 
-fn count(
-    project: &mut Project,
-    context: &Context,
-    size: impl Fn(&Example) -> Result<ExampleSize, ModelError>,
-) -> Result<Vec<ExampleSize>, EngineError> {
+fn count(project: &mut Project, context: &Context, chat: &Chat, spec: RenderSpec) -> Result<TrainSizes, EngineError> {
     let total = project.counts()?.train;
-    let mut sizes: Vec<ExampleSize> = Vec::new();
+    let mut sizes = TrainSizes::new(spec);
     let mut end = Ok(());
     project.for_each_example(Split::Train, &mut |stored| {
         if context.is_cancelled() {
             end = Err(EngineError::Stopped);
             return ControlFlow::Break(());
         }
-        context.progress(sizes.len() as u64, Some(total), Unit::Examples);
-        match size(&stored.example) {
-            Ok(size) => sizes.push(size),
-            Err(error) => end = Err(error.into()),
-        }
+        context.progress(sizes.tally.num_examples as u64, Some(total), Unit::Examples);
+        end = sizes.add(&stored.example, chat).map_err(EngineError::from);
         if end.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     end.map(|()| sizes)

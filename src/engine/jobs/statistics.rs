@@ -13,6 +13,7 @@ use crate::fs::write_atomic;
 use crate::project::{ExampleStatus, Project, Reviewers, Snapshot, SnapshotFile};
 use crate::recipe::ModelRef;
 use crate::task::{Task, Unit};
+use crate::train::tally::Tally;
 
 impl Tokens for ModelRendering {
     fn of_example(&self, example: &Example) -> Option<usize> {
@@ -66,6 +67,25 @@ fn in_words(reviewers: &Reviewers) -> String {
     let Reviewers { source, num_shared, num_agreeing, kappa, .. } = reviewers;
     let kappa = kappa.map(|kappa| format!(", Cohen's kappa {kappa:.2}")).unwrap_or_default();
     format!("A second reviewer (`{source}`) labelled {num_shared} of them, {num_agreeing} with the same label{kappa}.")
+}
+
+/// Adds to a run's card what became of its examples, which is known once they are tokenised.
+pub(super) fn add_to_card(run_dir: &Path, tally: &Tally) -> Result<(), EngineError> {
+    const HEADING: &str = "## Examples beyond the limit";
+    let path = run_dir.join("README.md");
+    let card = std::fs::read_to_string(&path).map_err(EngineError::io(&path))?;
+    // A run that goes on has told it already.
+    if card.contains(HEADING) {
+        return Ok(());
+    }
+    let none = || format!("None of {} is longer than {} tokens", tally.num_examples, tally.max_length);
+    let words = tally.in_words().unwrap_or_else(none);
+    let longest = tally.longest;
+    let text = format!(
+        "{card}\n{HEADING}\n\n{words} (`too_long = \"{}\"`); the longest has {longest}.\n",
+        tally.too_long.name()
+    );
+    write_atomic(&path, text.as_bytes()).map_err(EngineError::io(&path))
 }
 
 /// Writes the card of a run's data into its folder: `data/README.md`, and as a part of the run's own `README.md`.

@@ -41,6 +41,10 @@ impl Work for Store {
                 context.reply(Reply::Facets { query, counts });
                 return Ok(());
             }
+            JobSpec::LoadLengths { project } => {
+                context.reply(Reply::Lengths(self.open(&project)?.lengths()?));
+                return Ok(());
+            }
             JobSpec::FindIds { project, query } => {
                 context.reply(Reply::Ids(self.open(&project)?.matching_ids(&query)?));
                 return Ok(());

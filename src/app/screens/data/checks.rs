@@ -9,7 +9,7 @@ use crate::app::kit::{Badge, Button, Text, Theme, format, icon, tooltip};
 use crate::data::checks::{Check, CheckCount, CheckReport, Fix, Remedy, Severity};
 use crate::engine::{JobId, JobSpec};
 use crate::project::{CheckedWith, LastChecks, ProjectState};
-use crate::recipe::Training;
+use crate::recipe::TooLong;
 
 /// Up to so many examples are checked by themselves after every change.
 const AT_ONCE: u64 = 20_000;
@@ -55,8 +55,8 @@ struct Subject {
 
 impl Subject {
     fn was_checked(&self, with: &CheckedWith) -> bool {
-        let JobSpec::CheckData { model, max_length, train_on, .. } = &self.spec else { return false };
-        let model = model.as_ref().map(|model| (model.to_string(), *train_on, *max_length));
+        let JobSpec::CheckData { model, spec, .. } = &self.spec else { return false };
+        let model = model.as_ref().map(|model| (model.to_string(), *spec));
         self.revision == with.revision && model == with.model
     }
 }
@@ -161,13 +161,10 @@ impl Checks {
 
 /// With the model and the limits that a run would have.
 pub fn spec(project: &ProjectState) -> JobSpec {
-    let defaults = Training::default();
-    let training = project.settings.recipe.as_ref().map_or(&defaults, |recipe| &recipe.training);
     JobSpec::CheckData {
         project: project.folder.clone(),
         model: project.settings.model.clone(),
-        max_length: training.max_length,
-        train_on: training.train_on,
+        spec: super::training(project).render_spec(),
     }
 }
 
@@ -191,7 +188,8 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) 
     ui.spacing_mut().item_spacing.y = 0.0;
     ScrollArea::vertical().id_salt("check rows").max_height(list).auto_shrink(false).show(ui, |ui| {
         for count in &checks.counts {
-            line(ui, theme, |ui| row(ui, theme, count, checks.is_running(), actions));
+            let explanation = explanation(count.check, state);
+            line(ui, theme, |ui| row(ui, theme, count, explanation, checks.is_running(), actions));
         }
     });
     line(ui, theme, |ui| nothing_else(ui, theme, checks));
@@ -252,7 +250,20 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, actions: &mut Vec<AnyAction
     });
 }
 
-fn row(ui: &mut Ui, theme: &Theme, count: &CheckCount, is_running: bool, actions: &mut Vec<AnyAction>) {
+/// What becomes of long examples is for the recipe to say.
+fn explanation(check: Check, state: &AppState) -> &'static str {
+    let policy = state.project.as_ref().map_or_else(TooLong::default, |project| super::training(project).too_long);
+    if check == Check::TooLong { policy.consequence() } else { check.explanation() }
+}
+
+fn row(
+    ui: &mut Ui,
+    theme: &Theme,
+    count: &CheckCount,
+    explanation: &str,
+    is_running: bool,
+    actions: &mut Vec<AnyAction>,
+) {
     let check = count.check;
     let (mark, color) = look(theme, check);
     mark.show_sized(ui, theme.size.icon_small, color);
@@ -261,7 +272,7 @@ fn row(ui: &mut Ui, theme: &Theme, count: &CheckCount, is_running: bool, actions
     crate::app::kit::row::to_column(ui, left + theme.size.row_height + theme.space.s);
     let left = ui.cursor().left();
     let title = ui.add(Text::body(check.title()));
-    tooltip::on_hover(title, check.title(), check.explanation());
+    tooltip::on_hover(title, check.title(), explanation);
     crate::app::kit::row::to_column(ui, left + theme.size.settings_name_width + theme.space.xxl);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if let Some(remedy) = check.remedies().first() {
@@ -277,7 +288,7 @@ fn row(ui: &mut Ui, theme: &Theme, count: &CheckCount, is_running: bool, actions
         }
         ui.add_space(theme.space.s);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            ui.add(Text::small(check.explanation()).faint().one_line());
+            ui.add(Text::small(explanation).faint().one_line());
         });
     });
 }

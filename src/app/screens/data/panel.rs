@@ -4,7 +4,7 @@ use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
 use super::action::DataAction;
 use super::draft::{Draft, TurnChange};
-use super::{AnyAction, AppState, Drafts, editor, issues, review, table};
+use super::{AnyAction, AppState, Drafts, editor, issues, lengths, review, table, training};
 use crate::app::kit::{Badge, Button, Combo, Text, Theme, format, icon, rule, token_view};
 use crate::app::state::Screen;
 use crate::data::Split;
@@ -35,7 +35,10 @@ pub(super) fn show(
     bar(ui, theme.size.filter_bar_height, true, |ui| head(ui, state, draft, actions));
     let room = ui.available_rect_before_wrap();
     let foot_height = theme.size.control_height + theme.space.xs;
-    let body = Rect::from_min_max(room.min, room.max - Vec2::new(0.0, foot_height));
+    // As in the wide panel itself; a small window has no room for it.
+    let is_wide = ui.ctx().content_rect().width() >= theme.size.window_wide && project.settings.model.is_some();
+    let lengths_height = if is_wide { lengths::section_height(theme) } else { 0.0 };
+    let body = Rect::from_min_max(room.min, room.max - Vec2::new(0.0, foot_height + lengths_height));
     // Laid-out answers are long.
     let share = if state.data.lays_out_json { 0.75 } else { 0.6 };
     let current = ui
@@ -47,7 +50,14 @@ pub(super) fn show(
             tokens(ui, state, project, actions)
         })
         .inner;
-    let foot = Rect::from_min_max(body.left_bottom(), room.max);
+    let foot = Rect::from_min_max(body.left_bottom() + Vec2::new(0.0, lengths_height), room.max);
+    if is_wide {
+        let section = Rect::from_min_max(body.left_bottom(), foot.right_top());
+        ui.scope_builder(UiBuilder::new().max_rect(section), |ui| {
+            let open = state.data.tokens.view().map(|view| view.num_tokens);
+            lengths::section(ui, state, &training(project), drafts, open, actions);
+        });
+    }
     ui.scope_builder(UiBuilder::new().max_rect(foot), |ui| {
         if let Some(view) = state.data.tokens.view() {
             bar(ui, foot_height, false, |ui| token_line(ui, view, current));

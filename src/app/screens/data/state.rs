@@ -31,8 +31,10 @@ use crate::data::checks::Finding;
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message, Role, Split};
 use crate::engine::{JobId, JobSpec};
-use crate::project::{Edit, ExampleQuery, ExampleRow, ExampleStatus, FacetCounts, ProjectState, Replacement, Sort};
-use crate::recipe::{ModelRef, Recipe, Training};
+use crate::project::{
+    Edit, ExampleQuery, ExampleRow, ExampleStatus, FacetCounts, Lengths, ProjectState, Replacement, Sort,
+};
+use crate::recipe::ModelRef;
 
 pub(super) enum Purpose {
     /// To open it; the row it was asked from, if any.
@@ -41,6 +43,7 @@ pub(super) enum Purpose {
     /// An edit that makes an example, which is then opened; the row where it will probably be.
     Make(Option<u64>),
     Facets,
+    Lengths,
     Marks,
     Replace,
     Fix,
@@ -78,6 +81,8 @@ pub struct DataState {
     pub arriving: Arriving,
     /// How many rows each filter would show.
     pub facets: FacetCounts,
+    /// In tokens, as the last checks counted them.
+    pub lengths: Lengths,
     pub marks: Marks,
     pub replace: Option<Replace>,
     pub checks: Checks,
@@ -112,6 +117,8 @@ pub struct DataState {
     model: Option<ModelRef>,
     /// What the facets were counted for.
     counted: Option<(ExampleQuery, u64)>,
+    /// The revision that the lengths were asked for.
+    measured: Option<u64>,
     wanted: Option<Wanted>,
     reveal: Option<Reveal>,
     jobs: HashMap<JobId, Purpose>,
@@ -151,6 +158,10 @@ impl DataState {
             self.counted = Some((query.clone(), self.revision));
             self.start(JobSpec::CountFacets { project: self.folder.clone(), query }, Purpose::Facets, jobs);
         }
+        if self.measured != Some(self.revision) && !self.rows.is_stale() && !self.rows.is_fetching() {
+            self.measured = Some(self.revision);
+            self.start(JobSpec::LoadLengths { project: self.folder.clone() }, Purpose::Lengths, jobs);
+        }
         if let Some(edit) = self.open.as_mut().and_then(|draft| draft.take_due(now)) {
             self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Edit, jobs);
         }
@@ -182,13 +193,10 @@ impl DataState {
 
     fn token_key(&self, project: &ProjectState) -> Option<TokenKey> {
         let draft = self.open.as_ref()?;
-        let defaults = Training::default();
-        let training = project.settings.recipe.as_ref().map_or(&defaults, |recipe: &Recipe| &recipe.training);
         Some(TokenKey {
             model: project.settings.model.clone()?,
             example: Example { messages: draft.messages.clone(), ..draft.stored.example.clone() },
-            max_length: training.max_length,
-            train_on: training.train_on,
+            spec: super::training(project).render_spec(),
         })
     }
 

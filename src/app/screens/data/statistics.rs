@@ -1,26 +1,30 @@
 //! The data in numbers: lengths, labels, turns, files, review, and the words that the model's tokenizer splits badly.
 
 use egui::{Context, Rect, Sense, Ui, Vec2};
-use egui_plot::{Bar, BarChart, VLine};
 
 use super::AnyAction;
 use super::action::DataAction;
 use super::fix_dialog::list;
-use crate::app::kit::plot::{Chart, even_ticks};
+use super::lengths::{self, Limit};
 use crate::app::kit::{Badge, Dialog, DialogEnd, Text, Theme, dialog, fact, format};
-use crate::data::statistics::{FieldBalance, Histogram, Statistics};
+use crate::data::statistics::{FieldBalance, Statistics};
 
 /// Labels and words that are listed.
 const MOST_LABELS: usize = 12;
 const MOST_WORDS: usize = 12;
 
-pub(super) fn show(ctx: &Context, statistics: Option<&Statistics>, max_length: usize, actions: &mut Vec<AnyAction>) {
+pub(super) fn show(
+    ctx: &Context,
+    statistics: Option<&Statistics>,
+    limit: &mut Limit<'_>,
+    actions: &mut Vec<AnyAction>,
+) {
     let remark = statistics.map(|s| format::count(s.num_examples, "example", "examples")).unwrap_or_default();
     let (end, ()) = Dialog::new("statistics", "Statistics").wide().remark(&remark).cancel("Close").show(
         ctx,
         |ui| {
             dialog::body(ui, |ui| match statistics {
-                Some(statistics) => body(ui, statistics, max_length),
+                Some(statistics) => body(ui, statistics, limit, actions),
                 None => drop(ui.add(Text::body("Counting").soft())),
             });
         },
@@ -31,17 +35,19 @@ pub(super) fn show(ctx: &Context, statistics: Option<&Statistics>, max_length: u
     }
 }
 
-fn body(ui: &mut Ui, statistics: &Statistics, max_length: usize) {
+fn body(ui: &mut Ui, statistics: &Statistics, limit: &mut Limit<'_>, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing = Vec2::new(theme.space.xxl, theme.space.xs);
     ui.columns(2, |columns| {
         let [left, right] = columns else { return };
         match &statistics.num_tokens {
-            Some(tokens) => lengths(left, "Length in tokens", tokens, Some(max_length)),
-            None => lengths(left, "Length of the prompts in characters", &statistics.prompt_chars, None),
+            Some(tokens) => lengths::with_settings(left, tokens, limit, actions),
+            None => {
+                lengths::plain(left, "Length of the prompts in characters", &statistics.prompt_chars, None, actions);
+            }
         }
         left.add_space(theme.space.m);
-        lengths(left, "Length of the answers in characters", &statistics.answer_chars, None);
+        lengths::plain(left, "Length of the answers in characters", &statistics.answer_chars, None, actions);
         left.add_space(theme.space.m);
         facts(left, statistics);
         match statistics.fields.first() {
@@ -57,46 +63,11 @@ fn body(ui: &mut Ui, statistics: &Statistics, max_length: usize) {
     });
 }
 
-fn title(ui: &mut Ui, words: &str, remark: &str) {
+pub(super) fn title(ui: &mut Ui, words: &str, remark: &str) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = Theme::of(ui).space.s;
         ui.add(Text::strong(words));
         ui.add(Text::small(remark).faint());
-    });
-}
-
-/// Also in the panel, where there is room.
-pub(super) fn lengths(ui: &mut Ui, words: &str, histogram: &Histogram, limit: Option<usize>) {
-    let theme = Theme::of(ui);
-    let number = |value: u32| format::thousands(u64::from(value));
-    title(ui, words, &format!("median {}, longest {}", number(histogram.median), number(histogram.max)));
-    let size = Vec2::new(ui.available_width(), theme.size.row_height * 5.0);
-    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
-    let highest = histogram.counts.iter().copied().max().unwrap_or(0).max(1) as f64;
-    let width = f64::from(histogram.bin_width);
-    let last = width * histogram.counts.len() as f64;
-    // A limit far beyond everything would only squeeze the bars.
-    let limit = limit.map(|limit| limit as f64).filter(|limit| *limit <= last * 1.5);
-    let right = limit.map_or(last, |limit| last.max(limit * 1.02)).max(1.0);
-    let sentence = format!("{words}: median {}, 95 % up to {}", number(histogram.median), number(histogram.p95));
-    let whole = |value: f64| format::thousands(value.round() as u64);
-    let chart = Chart::new("lengths", &sentence, (0.0, right), (0.0, highest * 1.05))
-        .x_ticks(even_ticks(0.0, right, 6, whole))
-        .y_ticks(even_ticks(0.0, highest, 3, whole));
-    let bar = |(i, count): (usize, &u64)| {
-        let middle = (i as f64 + 0.5) * width;
-        let is_beyond = limit.is_some_and(|limit| middle > limit);
-        let fill = if is_beyond { theme.status.warning } else { theme.chart.label };
-        Bar::new(middle, *count as f64).width(width * 0.85).fill(fill).stroke(egui::Stroke::NONE)
-    };
-    let bars: Vec<Bar> = histogram.counts.iter().enumerate().filter(|(_, count)| **count > 0).map(bar).collect();
-    ui.push_id(words, |ui| {
-        chart.show(ui, rect, |plot| {
-            plot.bar_chart(BarChart::new("examples", bars).allow_hover(false));
-            if let Some(limit) = limit {
-                plot.vline(VLine::new("limit", limit).color(theme.status.error).allow_hover(false));
-            }
-        });
     });
 }
 

@@ -3,7 +3,7 @@
 use super::start::Start;
 use crate::data::Example;
 use crate::engine::{JobId, JobSpec};
-use crate::recipe::{ModelRef, TrainOn};
+use crate::recipe::{ModelRef, RenderSpec};
 use crate::train::render::TokenView;
 
 /// Tokenising takes milliseconds; this spares it for every letter of a quick typist.
@@ -14,8 +14,7 @@ const PAUSE_SECS: f64 = 0.12;
 pub struct TokenKey {
     pub model: ModelRef,
     pub example: Example,
-    pub max_length: usize,
-    pub train_on: TrainOn,
+    pub spec: RenderSpec,
 }
 
 /// See the module.
@@ -54,12 +53,7 @@ impl Tokens {
             return;
         }
         let key = wanted.clone();
-        let spec = JobSpec::RenderTokens {
-            model: key.model.clone(),
-            example: key.example.clone(),
-            max_length: key.max_length,
-            train_on: key.train_on,
-        };
+        let spec = JobSpec::RenderTokens { model: key.model.clone(), example: key.example.clone(), spec: key.spec };
         self.asked = Some((jobs.start(spec), key));
     }
 
@@ -104,7 +98,7 @@ mod tests {
 
     fn key(text: &str) -> TokenKey {
         let example = Example::from(vec![Message::new(Role::User, text)]);
-        TokenKey { model: ModelRef::Starter, example, max_length: 512, train_on: TrainOn::Assistant }
+        TokenKey { model: ModelRef::Starter, example, spec: RenderSpec::WHOLE }
     }
 
     #[test]

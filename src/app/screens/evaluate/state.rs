@@ -74,8 +74,7 @@ impl EvaluateState {
             model: run.model.clone(),
             adapter: run.adapter.clone(),
             data: run.run_dir.join("data").join(file),
-            max_length: run.recipe.training.max_length,
-            train_on: run.recipe.training.train_on,
+            spec: run.recipe.training.render_spec(),
             generate: self.generate,
             with_base: true,
         }

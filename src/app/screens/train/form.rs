@@ -320,7 +320,7 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
         check(ui, Verdict::Missing, failure, None, actions);
     }
     if let Some(preview) = &state.train.preview {
-        check_preview(ui, preview, state.train.recipe.training.max_length, actions);
+        check_preview(ui, preview, actions);
     }
     let held_out = project.counts.validation;
     if project.counts.train > 0 && held_out == 0 {
@@ -337,10 +337,11 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     }
 }
 
-fn check_preview(ui: &mut Ui, preview: &RunPreview, max_length: usize, actions: &mut Actions) {
+fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
     let show = Some(("Show", Screen::Data));
-    match preview.num_untrained as u64 {
-        0 => check(ui, Verdict::Fine, "Every example trains at least 1 token", None, actions),
+    let tally = &preview.tally;
+    match tally.num_untrained as u64 {
+        0 => check(ui, Verdict::Fine, "Every example that is used trains at least 1 token", None, actions),
         n => {
             let words = format!(
                 "{} no token and {} left out",
@@ -350,13 +351,14 @@ fn check_preview(ui: &mut Ui, preview: &RunPreview, max_length: usize, actions: 
             check(ui, Verdict::Look, &words, show, actions);
         }
     }
-    let longest = format::thousands(preview.longest as u64);
-    match preview.num_cut as u64 {
-        0 => check(ui, Verdict::Fine, &format!("No example is cut, the longest has {longest} tokens"), None, actions),
-        n => {
-            let cut = format::count(n, "example is", "examples are");
-            let words = format!("{cut} cut at {max_length} tokens, the longest has {longest}");
-            check(ui, Verdict::Look, &words, show, actions);
+    let longest = format::thousands(tally.longest as u64);
+    match tally.in_words() {
+        None => {
+            let words = format!("No example is beyond the limit, the longest has {longest} tokens");
+            check(ui, Verdict::Fine, &words, None, actions);
+        }
+        Some(words) => {
+            check(ui, Verdict::Look, &format!("{words}. The longest has {longest}"), show, actions);
         }
     }
     match preview.memory.total() <= preview.memory.available {

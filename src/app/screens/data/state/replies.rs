@@ -24,6 +24,9 @@ impl DataState {
             Reply::Facets { counts, .. } if matches!(self.jobs.get(&job), Some(Purpose::Facets)) => {
                 self.facets = counts.clone();
             }
+            Reply::Lengths(lengths) if matches!(self.jobs.get(&job), Some(Purpose::Lengths)) => {
+                self.lengths = lengths.clone();
+            }
             Reply::Ids(ids) if matches!(self.jobs.get(&job), Some(Purpose::Marks)) => self.marks.take(ids),
             Reply::ReplacePreview(preview) if matches!(self.jobs.get(&job), Some(Purpose::Replace)) => {
                 if let Some(replace) = &mut self.replace {
@@ -114,7 +117,7 @@ impl DataState {
                     replace.error = failure.map(str::to_owned);
                 }
             }
-            Some(Purpose::Facets | Purpose::Findings) => {}
+            Some(Purpose::Facets | Purpose::Findings | Purpose::Lengths) => {}
             Some(Purpose::Reviewers) => {
                 if let Some(dialog) = &mut self.reviewers {
                     dialog.on_finished(outcome);

@@ -1,0 +1,95 @@
+//! What decides which tokens of an example a run is trained on, beside the example and the model's template.
+
+use serde::{Deserialize, Serialize};
+
+use super::{TrainOn, Training};
+
+/// What becomes of an example that has more than `max_length` tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TooLong {
+    /// It is left out: nothing is ever trained that breaks off or begins in the middle.
+    #[default]
+    Drop,
+    /// Its beginning is left off, so that the last answer stays.
+    CutLeft,
+    /// Its end is left off.
+    CutRight,
+    /// It becomes several examples of whole turns.
+    Split,
+}
+
+impl TooLong {
+    pub const ALL: [Self; 4] = [Self::Drop, Self::CutLeft, Self::CutRight, Self::Split];
+
+    /// As `recipe.toml` and the command line write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::CutLeft => "cut_left",
+            Self::CutRight => "cut_right",
+            Self::Split => "split",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.name() == name)
+    }
+
+    /// Goes on after "3 of 40 examples are longer than 512 tokens:".
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Drop => "left out",
+            Self::CutLeft => "cut at the beginning",
+            Self::CutRight => "cut at the end",
+            Self::Split => "split into parts",
+        }
+    }
+
+    /// One sentence: what that does to the model.
+    pub fn consequence(self) -> &'static str {
+        match self {
+            Self::Drop => "What is longer than the limit is left out of training, and nothing of it is learned.",
+            Self::CutLeft => {
+                "Longer examples lose their beginning, and the model learns answers without all of the question."
+            }
+            Self::CutRight => "What is beyond the limit is cut off, and the model learns answers that break off.",
+            Self::Split => {
+                "Longer examples become several of whole turns; the later ones don't see the turns before them."
+            }
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenderSpec {
+    pub train_on: TrainOn,
+    pub max_length: usize,
+    pub too_long: TooLong,
+}
+
+impl RenderSpec {
+    /// The answers of examples in full, however long they are.
+    pub const WHOLE: Self = Self { train_on: TrainOn::Assistant, max_length: usize::MAX, too_long: TooLong::Drop };
+}
+
+impl Training {
+    pub fn render_spec(&self) -> RenderSpec {
+        RenderSpec { train_on: self.train_on, max_length: self.max_length, too_long: self.too_long }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_file() {
+        for policy in TooLong::ALL {
+            assert_eq!(serde_json::to_value(policy).unwrap(), policy.name());
+            assert_eq!(TooLong::from_name(policy.name()), Some(policy));
+        }
+        assert_eq!(TooLong::from_name("left"), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! What became of many examples: counted, so that nothing is left out or cut without being told.
+
+use serde::{Deserialize, Serialize};
+
+use super::render::{Fate, RenderedExample};
+use crate::recipe::{RenderSpec, TooLong};
+
+/// See the module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    pub max_length: usize,
+    pub too_long: TooLong,
+    pub num_examples: usize,
+    /// In tokens, before anything is cut.
+    pub longest: usize,
+    /// Longer than the limit, and nothing of them is used.
+    pub num_left_out: usize,
+    pub num_cut: usize,
+    pub num_split: usize,
+    /// That the split ones became.
+    pub num_parts: usize,
+    /// Answers of the split ones that are too long even alone.
+    pub num_answers_left_out: usize,
+    /// Without a token that the loss counts, though they are not left out.
+    pub num_untrained: usize,
+}
+
+impl Tally {
+    pub fn new(spec: RenderSpec) -> Self {
+        Self { max_length: spec.max_length, too_long: spec.too_long, ..Self::default() }
+    }
+
+    pub fn add(&mut self, example: &RenderedExample) {
+        self.num_examples += 1;
+        self.longest = self.longest.max(example.num_tokens);
+        match example.fate {
+            Fate::Whole => {}
+            Fate::LeftOut => self.num_left_out += 1,
+            Fate::CutLeft { .. } | Fate::CutRight { .. } => self.num_cut += 1,
+            Fate::Split { num_parts, num_left_out } => {
+                self.num_split += 1;
+                self.num_parts += num_parts;
+                self.num_answers_left_out += num_left_out;
+            }
+        }
+        self.num_untrained += usize::from(example.fate != Fate::LeftOut && example.num_trained() == 0);
+    }
+
+    pub fn num_too_long(&self) -> usize {
+        self.num_left_out + self.num_cut + self.num_split
+    }
+
+    /// What was done to those beyond the limit, if there are any.
+    pub fn in_words(&self) -> Option<String> {
+        let num = self.num_too_long();
+        let examples = if self.num_examples == 1 { "example" } else { "examples" };
+        let are = if num == 1 { "is" } else { "are" };
+        let what = match self.too_long {
+            TooLong::Split => self.split_in_words(),
+            policy => policy.in_words().to_owned(),
+        };
+        (num > 0).then(|| {
+            format!("{num} of {} {examples} {are} longer than {} tokens: {what}", self.num_examples, self.max_length)
+        })
+    }
+
+    fn split_in_words(&self) -> String {
+        let parts = if self.num_parts == 1 { "1 part".to_owned() } else { format!("{} parts", self.num_parts) };
+        let mut words = Vec::new();
+        if self.num_split > 0 {
+            words.push(format!("{} split into {parts}", self.num_split));
+        }
+        if self.num_answers_left_out > 0 {
+            words.push(format!("{} of their answers too long even alone", self.num_answers_left_out));
+        }
+        if self.num_left_out > 0 {
+            words.push(format!("{} left out, for no answer fits", self.num_left_out));
+        }
+        words.join(", ")
+    }
+}
+
+impl RenderedExample {
+    /// What is said of an example beyond the limit.
+    pub fn too_long_in_words(&self, spec: RenderSpec) -> Option<String> {
+        let over = self.num_tokens.checked_sub(spec.max_length).filter(|over| *over > 0)?;
+        let mut tally = Tally::new(spec);
+        tally.add(self);
+        let what = match self.fate {
+            Fate::Split { .. } => tally.split_in_words().replacen("1 split", "split", 1),
+            Fate::LeftOut => "left out".to_owned(),
+            _ => spec.too_long.in_words().to_owned(),
+        };
+        Some(format!("{} tokens, {over} beyond the limit of {}: {what}", self.num_tokens, spec.max_length))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::TrainOn;
+    use crate::train::render::Rendered;
+
+    fn told(too_long: TooLong, fates: &[(usize, Fate)]) -> Option<String> {
+        let mut tally = Tally::new(RenderSpec { train_on: TrainOn::Assistant, max_length: 10, too_long });
+        for (num_tokens, fate) in fates {
+            let sample = Rendered { ids: vec![0; 3], is_trained: vec![true; 3] };
+            let samples = if *fate == Fate::LeftOut { Vec::new() } else { vec![sample] };
+            tally.add(&RenderedExample { samples, num_tokens: *num_tokens, fate: *fate });
+        }
+        assert_eq!((tally.num_examples, tally.num_untrained), (fates.len(), 0));
+        tally.in_words()
+    }
+
+    #[test]
+    fn what_happened_is_told_with_its_numbers() {
+        let fits = (10, Fate::Whole);
+        assert_eq!(told(TooLong::Drop, &[fits, fits]), None);
+        let left_out = [fits, (11, Fate::LeftOut), fits];
+        assert_eq!(told(TooLong::Drop, &left_out).unwrap(), "1 of 3 examples is longer than 10 tokens: left out");
+        let cut = [(12, Fate::CutRight { num_cut: 2 }), (13, Fate::CutRight { num_cut: 3 })];
+        assert_eq!(told(TooLong::CutRight, &cut).unwrap(), "2 of 2 examples are longer than 10 tokens: cut at the end");
+        let split = [
+            (30, Fate::Split { num_parts: 3, num_left_out: 0 }),
+            (25, Fate::Split { num_parts: 1, num_left_out: 1 }),
+            (30, Fate::LeftOut),
+        ];
+        assert_eq!(
+            told(TooLong::Split, &split).unwrap(),
+            "3 of 3 examples are longer than 10 tokens: 2 split into 4 parts, 1 of their answers too long even alone, 1 \
+             left out, for no answer fits"
+        );
+    }
+}
