@@ -64,8 +64,6 @@ fn print(held_out: &HeldOut, secs: f64) {
     }
     terminal::line(&format!("examples     {}", thousands(held_out.num_examples as u64)));
     terminal::line(&format!("tokens       {}", thousands(held_out.num_tokens as u64)));
-    if let Some(words) = held_out.tally.in_words() {
-        terminal::note(&words);
-    }
+    held_out.tally.notes().iter().for_each(|note| terminal::note(note));
     terminal::note(&format!("in {}", duration(secs)));
 }

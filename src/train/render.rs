@@ -205,19 +205,19 @@ fn mark_limit(pieces: &mut [TokenPiece], fit: &Fit, spec: RenderSpec) {
             pieces.get_mut(num_kept + num_cut).into_iter().for_each(|piece| piece.is_trained = false);
         }
         Fate::Split { .. } => {
-            let mut number = 0;
+            let mut samples = fit.samples.iter();
             for part in &fit.parts {
-                if !part.is_used {
-                    cut(&mut pieces[part.tokens.clone()]);
+                let tokens = &mut pieces[part.tokens.clone()];
+                let Some(sample) = part.is_used.then(|| samples.next()).flatten() else {
+                    cut(tokens);
                     continue;
+                };
+                // What the sample has before its own tokens is the system message.
+                for (piece, trained) in tokens.iter_mut().rev().zip(sample.is_trained.iter().rev()) {
+                    piece.is_trained = *trained;
                 }
-                number += 1;
-                if let Some(first) = pieces.get_mut(part.tokens.start) {
-                    first.begins_part = Some(number);
-                }
-                if number > 1 && spec.train_on == TrainOn::All {
-                    let repeated = &mut pieces[part.tokens.start..part.first_counted];
-                    repeated.iter_mut().for_each(|piece| piece.is_trained = false);
+                if let Some(first) = tokens.first_mut() {
+                    first.begins_part = Some(fit.samples.len() - samples.len());
                 }
             }
         }

@@ -444,17 +444,8 @@ fn nothing_trained(tally: &Tally) -> TrainError {
 
 /// Nothing is left out or cut silently.
 fn warn(tally: &Tally, part: &str, observer: &mut dyn Observer) {
-    if let Some(words) = tally.in_words() {
-        observer.observe(TrainEvent::Warning(format!("In the {part} part, {words}")));
-    }
-    if tally.num_untrained > 0 {
-        let num = tally.num_untrained;
-        let have = if num == 1 {
-            "example has no token that counts and is"
-        } else {
-            "examples have no token that counts and are"
-        };
-        observer.observe(TrainEvent::Warning(format!("In the {part} part, {num} {have} left out")));
+    for note in tally.notes() {
+        observer.observe(TrainEvent::Warning(format!("In the {part} part, {note}")));
     }
 }
 

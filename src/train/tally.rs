@@ -64,6 +64,16 @@ impl Tally {
         })
     }
 
+    /// Everything that is not used as it stands.
+    pub fn notes(&self) -> Vec<String> {
+        let num = self.num_untrained;
+        let have = if num == 1 { "has" } else { "have" };
+        let examples = if self.num_examples == 1 { "example" } else { "examples" };
+        let all = self.num_examples;
+        let untrained = (num > 0).then(|| format!("{num} of {all} {examples} {have} no token that counts: left out"));
+        self.in_words().into_iter().chain(untrained).collect()
+    }
+
     fn split_in_words(&self) -> String {
         let parts = if self.num_parts == 1 { "1 part".to_owned() } else { format!("{} parts", self.num_parts) };
         let mut words = Vec::new();

@@ -34,8 +34,6 @@ pub(super) struct Part {
     /// Indexes of messages.
     turns: Range<usize>,
     pub tokens: Range<usize>,
-    /// Where every token counts, those before this one do so in the first part only: they mark a turn's beginning.
-    pub first_counted: usize,
     /// Some of it is trained.
     pub is_used: bool,
 }
@@ -121,7 +119,7 @@ fn split(whole: &Whole<'_>) -> Result<Fit, ModelError> {
             open = Some((group, encoded));
         } else {
             num_left_out += whole.counts[group.clone()].iter().filter(|counts| **counts).count();
-            fit.parts.push(Part { turns: group, tokens: 0..0, first_counted: 0, is_used: false });
+            fit.parts.push(Part { turns: group, tokens: 0..0, is_used: false });
         }
     }
     fit.close(whole, open);
@@ -148,7 +146,7 @@ impl Fit {
         let sample = Rendered { ids: encoded.ids(), is_trained };
         let is_used = sample.num_trained() > 0;
         self.samples.extend(is_used.then_some(sample));
-        self.parts.push(Part { turns, tokens: 0..0, first_counted: 0, is_used });
+        self.parts.push(Part { turns, tokens: 0..0, is_used });
     }
 }
 
@@ -168,7 +166,6 @@ fn place(whole: &Whole<'_>, parts: &mut [Part]) {
     let mut end = whole.encoded.tokens.len();
     for part in parts.iter_mut().rev() {
         let start = whole.first_token_of(part.turns.start).unwrap_or(end).min(end);
-        part.first_counted = whole.content_token_of(part.turns.start).unwrap_or(start).clamp(start, end);
         part.tokens = start..end;
         end = start;
     }

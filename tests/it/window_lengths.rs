@@ -88,6 +88,8 @@ fn the_wide_panel_has_the_histogram_and_the_tokens_say_what_becomes_of_the_examp
     let from = studio.harness.get_by_role_and_label(Role::Slider, LINE).rect().center();
     studio.harness.drag_at(from);
     studio.harness.run_steps(2);
+    studio.harness.hover_at(from + Vec2::new(-1000.0, 0.0));
+    studio.harness.run_steps(2);
     studio.harness.drop_at(from + Vec2::new(-2000.0, 0.0));
     studio.harness.run_steps(3);
     studio.settle();

@@ -9,7 +9,7 @@ use egui_plot::{Bar, BarChart};
 
 use super::{AnyAction, AppState, Drafts};
 use crate::app::kit::plot::{Chart, ChartResponse, even_ticks};
-use crate::app::kit::{Combo, NumberField, Text, Theme, focus, format, rule};
+use crate::app::kit::{Combo, NumberField, Text, Theme, focus, format, rule, tooltip};
 use crate::app::screens::train;
 use crate::data::statistics::Histogram;
 use crate::recipe::params::{self, Kind, Value};
@@ -245,6 +245,10 @@ fn line(ui: &mut Ui, chart: &ChartResponse, right: f64, bar: f64, limit: &mut Li
     let at = Pos2::new(left.round(), chart.frame.top());
     ui.painter().galley(at, words, theme.status.error);
     focus::ring(ui, &response, theme.radius.mark);
+    if !response.dragged() {
+        let about = "Drag it, or move it with the arrow keys, with Shift by a bar. The next run takes this limit";
+        tooltip::on_hover(response, "Longest example", about);
+    }
 }
 
 #[cfg(test)]

@@ -130,11 +130,10 @@ fn figures(ui: &mut Ui, report: &EvaluationReport) {
         line(ui, theme.size.row_height, false, |ui, cell| {
             cell(ui, 0, Text::small(size.unwrap_or_default()).faint(), None)
         });
-        let not_measured = after.or(before).and_then(|held_out| held_out.tally.in_words());
-        if let Some(words) = not_measured {
+        for note in after.or(before).map(|held_out| held_out.tally.notes()).unwrap_or_default() {
             line(ui, theme.size.row_height, false, |ui, cell| {
                 let mark = (icon::WARNING.filled(), theme.status.warning);
-                cell(ui, 0, Text::small(format!("For the loss, {words}")), Some(mark));
+                cell(ui, 0, Text::small(format!("In the loss, {note}")), Some(mark));
             });
         }
     });
