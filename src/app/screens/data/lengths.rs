@@ -9,7 +9,7 @@ use egui_plot::{Bar, BarChart};
 
 use super::{AnyAction, AppState, Drafts};
 use crate::app::kit::plot::{Chart, ChartResponse, even_ticks};
-use crate::app::kit::{Combo, NumberField, Text, Theme, focus, format, rule, tooltip};
+use crate::app::kit::{Combo, NumberField, Text, Theme, focus, format, line, rule, tooltip};
 use crate::app::screens::train;
 use crate::data::statistics::Histogram;
 use crate::recipe::params::{self, Kind, Value};
@@ -81,13 +81,14 @@ pub(super) fn section(
         return;
     }
     let mut limit = Limit { training, moved: &mut drafts.max_length };
-    ui.horizontal(|ui| {
+    line(&mut ui, theme.type_scale.line_body, |ui| {
         ui.add(Text::strong("Length of all examples"));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add(Text::small(format!("{} tokens", spread(&lengths.counted))));
         });
     });
-    ui.horizontal(|ui| {
+    line(&mut ui, theme.type_scale.line_small, |ui| {
+        ui.spacing_mut().item_spacing.x = theme.space.s;
         sentence(ui, &lengths.counted, &limit);
         if lengths.num_uncounted > 0 {
             ui.add(Text::small(format!("{} not counted yet", format::thousands(lengths.num_uncounted))).faint());
@@ -191,13 +192,20 @@ fn chart(
     ui.push_id(words, |ui| {
         let shown = frame.show(ui, rect, |plot| plot.bar_chart(BarChart::new("examples", bars).allow_hover(false)));
         if let Some(limit) = limit {
-            line(ui, &shown, right, width, limit, actions);
+            limit_line(ui, &shown, right, width, limit, actions);
         }
     });
 }
 
 /// The line, which takes hold of the pointer and of the arrow keys; Shift makes steps of a bar.
-fn line(ui: &mut Ui, chart: &ChartResponse, right: f64, bar: f64, limit: &mut Limit<'_>, actions: &mut Vec<AnyAction>) {
+fn limit_line(
+    ui: &mut Ui,
+    chart: &ChartResponse,
+    right: f64,
+    bar: f64,
+    limit: &mut Limit<'_>,
+    actions: &mut Vec<AnyAction>,
+) {
     let theme = Theme::of(ui);
     // One far beyond everything waits at the edge.
     let x_of = |limit: usize| chart.at((limit as f64).min(right), 0.0).x.round() + 0.5;
