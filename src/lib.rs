@@ -14,7 +14,7 @@
 //! | [`hub`] | models on this disk, downloads, data sets of the Hub, the starter model |
 //! | [`train`] | render → batch → loss → optimizer: the loop is [`train::sft`] |
 //! | [`generate`] | sampling, one answer, before and after side by side |
-//! | [`evaluate`] | held-out loss and exact match |
+//! | [`evaluate`] | held-out loss and exact match; what a model says of single examples |
 //! | [`engine`] | the only threads: jobs in, events out |
 //! | [`cli`] | the commands, benchmarks among them |
 //! | `app` | the window; it alone knows egui |

@@ -17,6 +17,7 @@ mod models;
 mod observer;
 mod progress;
 mod quickstart;
+mod rank;
 mod stats;
 mod studio;
 mod terminal;
@@ -61,6 +62,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Say what a project's examples are in numbers, or how far two reviewers agree
     Stats(stats::StatsArgs),
+    /// Rank a project's examples by their loss under a model, or find which to label next
+    Rank(rank::RankArgs),
     /// Answer a prompt
     Generate(generate::GenerateArgs),
     /// List the models on this disk, or fetch one
@@ -119,6 +122,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Check(args)) => check::run(args),
         Some(Command::Stats(args)) => stats::run(args),
+        Some(Command::Rank(args)) => rank::run(args),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Models(args)) => models::run(args),
         Some(Command::Bench(args)) => bench::run(args),

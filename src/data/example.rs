@@ -53,6 +53,11 @@ impl Message {
         let content = content.into();
         Self { role, content, name: None, tool_calls: Vec::new(), tool_call_id: None, weight: None }
     }
+
+    /// It says nothing and calls no tool.
+    pub fn is_blank(&self) -> bool {
+        self.content.trim().is_empty() && self.tool_calls.is_empty()
+    }
 }
 
 /// A turn that only calls tools has `null` for its text.
@@ -99,6 +104,11 @@ impl Example {
     /// The answer of the last assistant turn, if there is one.
     pub fn answer(&self) -> Option<&str> {
         self.last_answer().map(|m| m.content.as_str())
+    }
+
+    /// A prompt that is still to be labelled: the last assistant turn is blank, or there is none.
+    pub fn is_unanswered(&self) -> bool {
+        self.last_answer().is_none_or(Message::is_blank)
     }
 
     /// Whether the last assistant turn calls tools.
@@ -162,6 +172,16 @@ mod tests {
         assert_eq!(content_key(&example), 5_737_558_140_486_098_512);
         let with_tools = Example { tools: vec![Value::from("t")], ..example.clone() };
         assert_ne!(content_key(&with_tools), content_key(&example));
+    }
+
+    #[test]
+    fn a_blank_answer_is_none_and_a_call_is_one() {
+        let of =
+            |turns: &[(Role, &str)]| Example::from(turns.iter().map(|t| Message::new(t.0, t.1)).collect::<Vec<_>>());
+        assert!(of(&[(Role::User, "a")]).is_unanswered() && of(&[(Role::Assistant, " \n")]).is_unanswered());
+        let mut example = of(&[(Role::User, "a"), (Role::Assistant, "")]);
+        example.messages[1].tool_calls.push(Value::Null);
+        assert!(!example.is_unanswered() && !of(&[(Role::Assistant, "b")]).is_unanswered());
     }
 
     #[test]

@@ -191,10 +191,7 @@ impl Mapper {
 
     /// What the mapping still needs before a row can become an example.
     pub fn missing(&self) -> Option<&'static str> {
-        if self.user.is_empty() {
-            return Some("no column is chosen as the user's message");
-        }
-        self.assistant.is_empty().then_some("no column is chosen as the answer")
+        self.user.is_empty().then_some("no column is chosen as the user's message")
     }
 
     pub fn apply(&self, row: &Content) -> Result<(Example, Option<Split>), Problem> {
@@ -209,15 +206,16 @@ impl Mapper {
             messages.push(Message::new(Role::System, system));
         }
         messages.push(Message::new(Role::User, joined(row, &self.user)?));
-        let answer = if self.mapping.answer_as_json { self.json_answer(row)? } else { joined(row, &self.assistant)? };
+        // Without an answer it is a prompt that is still to be labelled.
+        let answer = join(self.assistant.iter().map(|column| text(row, column)).collect());
+        let answer = if self.mapping.answer_as_json && !answer.is_empty() { self.json_answer(row) } else { answer };
         messages.push(Message::new(Role::Assistant, answer));
         Ok((messages.into(), self.split_of(row)?))
     }
 
-    fn json_answer(&self, row: &Content) -> Result<String, Problem> {
-        joined(row, &self.assistant)?;
+    fn json_answer(&self, row: &Content) -> String {
         let fields = self.assistant.iter().map(|column| (column.1.clone(), value(row, column)));
-        Ok(to_json(&fields.collect()))
+        to_json(&fields.collect())
     }
 
     fn split_of(&self, row: &Content) -> Result<Option<Split>, Problem> {

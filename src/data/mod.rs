@@ -1,5 +1,5 @@
 //! Labelled examples: what one is, how files become examples, how they are split, what is wrong with them ([`checks`]),
-//! and what they are in numbers ([`statistics`]) and in words ([`card`]).
+//! what they are in numbers ([`statistics`]) and in words ([`card`]), and which to label next ([`label_next`]).
 //!
 //! A file goes through [`formats`] (bytes → rows) and [`shapes`] or [`mapping`] (rows → examples); [`reader`] puts them
 //! together. [`export`] goes the other way.
@@ -11,6 +11,7 @@ pub mod example;
 pub mod export;
 pub mod formats;
 pub mod import;
+pub mod label_next;
 pub mod mapping;
 pub mod reader;
 pub mod shapes;

@@ -17,6 +17,8 @@ const SAMPLE_ROWS: usize = 100;
 const SAMPLE_BYTES: usize = 8 << 20;
 const PREVIEW_ROWS: usize = 50;
 const PREVIEW_CELL_CHARS: usize = 300;
+/// What is said of a row without an answer.
+const UNANSWERED: &str = "no answer yet: it comes in to be labelled, and is left out of training until then";
 
 /// Looks through all files without keeping them. What is shown of their head is the first file's.
 pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview, ImportError> {
@@ -266,7 +268,7 @@ impl<'a> Reading<'a> {
 
     fn convert(&self, row: &RawRow) -> Result<(Example, Option<Split>, Vec<String>), Problem> {
         let content = row.content.as_ref().map_err(Clone::clone)?;
-        let (mut example, split, notes) = match (&self.mapping, content) {
+        let (mut example, split, mut notes) = match (&self.mapping, content) {
             (Some((_, mapper)), _) => {
                 let (example, split) = mapper.apply(content)?;
                 (example, split, Vec::new())
@@ -278,6 +280,9 @@ impl<'a> Reading<'a> {
             }
             (None, Content::Cells(_)) => return Err(Problem::row("the row has no named fields")),
         };
+        if example.is_unanswered() {
+            notes.push(UNANSWERED.to_owned());
+        }
         example.add_system_message(&self.request.system_message);
         Ok((example, split.or(self.given_split), notes))
     }

@@ -14,5 +14,5 @@ mod worker;
 pub use backend::Backend;
 pub use error::EngineError;
 pub use handle::{Engine, EngineOptions};
-pub use jobs::{checks, data_export, reviewers, statistics};
+pub use jobs::{checks, data_export, reviewers, scores, statistics};
 pub use protocol::{Event, EventKind, Failure, JobId, JobSpec, Lane, Outcome, Reply};

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use super::data_export::DataExport;
+use super::jobs::scores::{QueueReport, ScoreReport};
 use crate::data::checks::{Check, CheckReport, Finding, Fix, Remedy};
 use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest, SplitSpec};
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message};
-use crate::evaluate::{EvaluationReport, EvaluationRequest};
+use crate::evaluate::{EvaluationReport, EvaluationRequest, Judge};
 use crate::generate::Sampling;
 pub use crate::generate::Side;
 use crate::hub::{Dataset, DatasetFiles, DatasetName, FoundModel};
@@ -234,6 +235,17 @@ pub enum JobSpec {
     Compare {
         request: CompareRequest,
     },
+    /// Gives every example its loss; those under another judge are forgotten.
+    ScoreExamples {
+        project: PathBuf,
+        judge: Judge,
+    },
+    /// Queues the examples that are most worth labelling or reviewing.
+    LabelNext {
+        project: PathBuf,
+        judge: Judge,
+        count: usize,
+    },
 }
 
 impl JobSpec {
@@ -274,9 +286,12 @@ impl JobSpec {
             | Self::ListRuns { .. }
             | Self::ReadRun { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
-            Self::Train { .. } | Self::ResumeTraining { .. } | Self::Evaluate { .. } | Self::Compare { .. } => {
-                Lane::Compute
-            }
+            Self::Train { .. }
+            | Self::ResumeTraining { .. }
+            | Self::Evaluate { .. }
+            | Self::Compare { .. }
+            | Self::ScoreExamples { .. }
+            | Self::LabelNext { .. } => Lane::Compute,
         }
     }
 
@@ -431,6 +446,8 @@ pub enum Reply {
         evaluations: Vec<EvalMetrics>,
     },
     Evaluation(EvaluationReport),
+    Scored(ScoreReport),
+    Queued(QueueReport),
     /// A file or folder was written.
     Saved(PathBuf),
 }

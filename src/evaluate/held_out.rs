@@ -64,9 +64,12 @@ pub fn measure(
     let mut progress = progress_of(examples.len());
     let answers = greedy_answers(model, adapter, &prompts, longest + ANSWER_ROOM, &mut progress, &is_cancelled)?
         .ok_or(EvaluateError::Cancelled)?;
-    // An answer that calls tools has no text to compare.
-    let with_answer =
-        examples.iter().zip(&answers).filter(|(e, _)| !e.ends_with_call()).filter_map(|(e, a)| Some((e.answer()?, a)));
+    // An answer that calls tools has no text to compare, and one that is still to be written none either.
+    let with_answer = examples
+        .iter()
+        .zip(&answers)
+        .filter(|(e, _)| !e.ends_with_call() && !e.is_unanswered())
+        .filter_map(|(e, a)| Some((e.answer()?, a)));
     let (mut matching, mut compared) = (0, 0);
     for (expected, answer) in with_answer {
         compared += 1;

@@ -1,6 +1,7 @@
 //! Does it work on examples that training has not seen?
 
 pub mod held_out;
+pub mod scoring;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -14,6 +15,7 @@ use crate::task::Task;
 use crate::train::render::Tally;
 
 pub use held_out::{is_exact_match, measure};
+pub use scoring::{Judge, Scorer};
 
 /// What can end an evaluation.
 #[derive(Debug, thiserror::Error)]

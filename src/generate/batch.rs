@@ -1,5 +1,7 @@
 //! Many answers at once: a place that becomes free is filled with the next prompt.
 
+use rayon::prelude::*;
+
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, KvCache, LanguageModel, ModelError};
 
@@ -13,6 +15,14 @@ struct Slot {
     cache: KvCache,
     pending: Vec<u32>,
     ids: Vec<u32>,
+    /// Of the tokens chosen so far, the negative log-probabilities.
+    doubts: Vec<f64>,
+}
+
+/// What is made of an answer that is complete.
+struct Done<'a> {
+    ids: &'a [u32],
+    doubts: &'a [f64],
 }
 
 /// Answers every prompt greedily. `None` when `is_cancelled` said so; `progress` is told how many are done.
@@ -24,8 +34,36 @@ pub fn greedy_answers(
     progress: &mut dyn FnMut(usize),
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Option<Vec<String>>, ModelError> {
+    let text = |done: Done<'_>| model.chat.tokenizer.decode_plain(done.ids);
+    answer_all(model, adapter, prompts, max_new_tokens, &text, progress, is_cancelled)
+}
+
+/// How unsure the model is of its own greedy answer to each prompt: the mean negative log-probability of the answer's
+/// first `num_tokens` tokens, its end included (the length-normalised least confidence of Shen et al. 2018, "Deep active
+/// learning for named entity recognition"). 0 is certain.
+pub fn greedy_doubts(
+    model: &LanguageModel,
+    adapter: Option<&LoraAdapter>,
+    prompts: &[Conversation<'_>],
+    num_tokens: usize,
+    progress: &mut dyn FnMut(usize),
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Option<Vec<f64>>, ModelError> {
+    let mean = |done: Done<'_>| Ok(done.doubts.iter().sum::<f64>() / done.doubts.len().max(1) as f64);
+    answer_all(model, adapter, prompts, num_tokens, &mean, progress, is_cancelled)
+}
+
+fn answer_all<T: Clone + Default>(
+    model: &LanguageModel,
+    adapter: Option<&LoraAdapter>,
+    prompts: &[Conversation<'_>],
+    max_new_tokens: usize,
+    finish: &dyn Fn(Done<'_>) -> Result<T, ModelError>,
+    progress: &mut dyn FnMut(usize),
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Option<Vec<T>>, ModelError> {
     let spec = model.decoder.spec();
-    let mut answers = vec![String::new(); prompts.len()];
+    let mut answers = vec![T::default(); prompts.len()];
     let prompts: Vec<Vec<u32>> =
         prompts.iter().map(|prompt| Ok(model.chat.encode(*prompt, true)?.ids())).collect::<Result<_, ModelError>>()?;
     // What all prompts begin with, usually the system message, is read once.
@@ -42,7 +80,7 @@ pub fn greedy_answers(
             && let Some((prompt, ids)) = waiting.next()
         {
             let pending = ids[prefix.len()..].to_vec();
-            slots.push(Slot { prompt, cache: read.clone(), pending, ids: Vec::new() });
+            slots.push(Slot { prompt, cache: read.clone(), pending, ids: Vec::new(), doubts: Vec::new() });
         }
         if slots.is_empty() {
             return Ok(Some(answers));
@@ -55,17 +93,19 @@ pub fn greedy_answers(
         let mut caches: Vec<&mut KvCache> = slots.iter_mut().map(|slot| &mut slot.cache).collect();
         let hidden = model.decoder.forward_cached(&new, &mut caches, adapter)?;
         let logits = model.decoder.logits(&hidden)?; // [slots, vocab]
-        let tokens: Vec<u32> =
-            crate::ops::storage::with_slice(&logits, |logits| logits.chunks(spec.vocab_size).map(argmax).collect())?;
+        let tokens: Vec<(u32, f64)> = crate::ops::storage::with_slice(&logits, |logits| {
+            logits.par_chunks(spec.vocab_size).map(choose).collect()
+        })?;
         let mut going_on = Vec::with_capacity(slots.len());
-        for (mut slot, token) in slots.into_iter().zip(tokens) {
+        for (mut slot, (token, doubt)) in slots.into_iter().zip(tokens) {
             let ended = model.chat.is_stop(token);
+            slot.doubts.push(doubt);
             if !ended {
                 slot.ids.push(token);
                 slot.pending.push(token);
             }
             if ended || slot.ids.len() >= max_new_tokens || slot.cache.len() + 1 >= spec.context_length {
-                answers[slot.prompt] = model.chat.tokenizer.decode_plain(&slot.ids)?;
+                answers[slot.prompt] = finish(Done { ids: &slot.ids, doubts: &slot.doubts })?;
                 num_done += 1;
                 progress(num_done);
             } else {
@@ -74,6 +114,14 @@ pub fn greedy_answers(
         }
         slots = going_on;
     }
+}
+
+/// The most probable token and its negative log-probability.
+fn choose(logits: &[f32]) -> (u32, f64) {
+    let token = argmax(logits);
+    let highest = logits.get(token as usize).copied().unwrap_or_default();
+    let sum: f64 = logits.iter().map(|logit| f64::from((logit - highest).exp())).sum();
+    (token, sum.ln())
 }
 
 /// The tokens that all prompts begin with, but for each prompt's last, which is still to be answered.
@@ -89,7 +137,15 @@ fn common_prefix(prompts: &[Vec<u32>]) -> &[u32] {
 
 #[cfg(test)]
 mod tests {
-    use super::common_prefix;
+    use super::{choose, common_prefix};
+
+    #[test]
+    fn doubt_is_the_negative_log_probability_of_the_choice() {
+        let (token, doubt) = choose(&[1.0, 1.0 + 3.0_f32.ln(), 1.0]);
+        assert_eq!(token, 1);
+        assert!((doubt - (5.0_f64 / 3.0).ln()).abs() < 1e-6, "{doubt}");
+        assert!(choose(&[0.0, 90.0]).1 < 1e-9);
+    }
 
     #[test]
     fn a_prefix_leaves_every_prompt_a_token() {

@@ -5,7 +5,7 @@ pub mod pair;
 pub mod sampling;
 pub mod session;
 
-pub use batch::greedy_answers;
+pub use batch::{greedy_answers, greedy_doubts};
 pub use pair::{Answer, PairEvent, Side, compare};
 pub use sampling::{Sampler, Sampling, argmax};
 pub use session::Session;

@@ -8,6 +8,15 @@ use super::state::{CheckedWith, LastChecks};
 use super::store::{Project, begin};
 use crate::data::checks::{Check, CheckCount, Finding};
 
+/// What a model said of an example as it was read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExampleLoss {
+    pub id: i64,
+    pub content_key: u64,
+    /// Mean cross-entropy per trained token; `None` where nothing is trained.
+    pub loss: Option<f32>,
+}
+
 impl Project {
     /// Keeps what checks found, in place of what the same `checks` found before.
     pub fn save_findings(&mut self, checks: &[Check], findings: &[Finding]) -> Result<(), ProjectError> {
@@ -105,25 +114,51 @@ impl Project {
         Ok(())
     }
 
-    /// Keeps losses, by example; those under another model or run are forgotten. A loss that is not a number is none.
-    pub fn set_losses(&mut self, from: &str, losses: &[(i64, f32)]) -> Result<(), ProjectError> {
+    /// Keeps losses; those under another model or run are forgotten, and so is one of a text that was changed meanwhile. A
+    /// loss that is not a number is none.
+    pub fn set_losses(&mut self, from: &str, losses: &[ExampleLoss]) -> Result<(), ProjectError> {
         let tx = begin(&mut self.db)?;
         if origin(&tx, LOSS_FROM)?.as_deref() != Some(from) {
             tx.execute("UPDATE examples SET loss = NULL WHERE loss IS NOT NULL", [])?;
             set_origin(&tx, LOSS_FROM, from)?;
         }
         {
-            let mut update = tx.prepare_cached("UPDATE examples SET loss = ? WHERE id = ?")?;
-            for (id, loss) in losses {
-                update.execute(params![loss.is_finite().then_some(f64::from(*loss)), id])?;
+            let mut update = tx.prepare_cached("UPDATE examples SET loss = ? WHERE id = ? AND content_key = ?")?;
+            for ExampleLoss { id, content_key, loss } in losses {
+                let loss = loss.filter(|loss| loss.is_finite()).map(f64::from);
+                update.execute(params![loss, id, *content_key as i64])?;
             }
         }
         bump_revision(&tx)?;
         tx.commit()?;
         Ok(())
     }
+
+    /// Keeps which examples are to be labelled or reviewed next, the most worthwhile first, in place of those before.
+    pub fn set_queue(&mut self, ids: &[i64]) -> Result<(), ProjectError> {
+        let text = serde_json::to_string(ids).map_err(ProjectError::Content)?;
+        let tx = begin(&mut self.db)?;
+        set_origin(&tx, QUEUE, &text)?;
+        bump_revision(&tx)?;
+        tx.commit()?;
+        Ok(())
+    }
 }
 
+/// Which examples are to be labelled or reviewed next, in order, also such as are gone by now.
+pub fn queue(db: &Connection) -> Result<Vec<i64>, ProjectError> {
+    Ok(origin(db, QUEUE)?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+}
+
+/// Those of them that nobody has reviewed yet.
+pub fn num_queued(db: &Connection) -> Result<u64, ProjectError> {
+    let mut select = db.prepare_cached(
+        "SELECT count(*) FROM examples WHERE id = ? AND presence = 1 AND review = 0 AND marks & 2 = 0",
+    )?;
+    queue(db)?.iter().try_fold(0, |sum, id| Ok(sum + select.query_row([id], |row| row.get::<_, i64>(0))? as u64))
+}
+
+const QUEUE: &str = "label_next";
 pub const TOKENS_FROM: &str = "tokens_from";
 pub const LOSS_FROM: &str = "loss_from";
 const CHECKED: &str = "checked";

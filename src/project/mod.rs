@@ -33,10 +33,11 @@ mod store;
 mod texts;
 
 pub use error::ProjectError;
+pub use findings::ExampleLoss;
 pub use known::KnownRows;
 pub use label::of as label_of;
 pub use lengths::Lengths;
-pub use query::{ExampleQuery, FacetCounts, Having, NamedCounts, Reviewed, RowPage, Sort, SortBy};
+pub use query::{ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, RowPage, Sort, SortBy};
 pub use reviewers::Reviewers;
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use state::{

@@ -30,6 +30,8 @@ pub struct ExampleQuery {
     pub tokens: Option<(u32, u32)>,
     /// From and to; those without a loss are left out.
     pub loss: Option<(f32, f32)>,
+    /// Only those that are to be labelled or reviewed next.
+    pub queued_only: bool,
     pub sort: Sort,
     /// First row wanted, in the filtered order.
     pub offset: u64,
@@ -71,6 +73,8 @@ pub enum SortBy {
     Tokens,
     Loss,
     Findings,
+    /// As they are to be labelled or reviewed next.
+    Queue,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -112,7 +116,13 @@ pub struct FacetCounts {
     pub reviewers: [u64; 2],
     /// By the check's name.
     pub findings: NamedCounts,
+    /// In the order of [`LOSS_BANDS`].
+    pub losses: [u64; 4],
 }
+
+/// The chips for losses, from and to, the highest first. A model gives the right token of an example with a loss of 2 a
+/// probability of 14 % in the mean, with 1 one of 37 %, with 0.3 one of 74 %.
+pub const LOSS_BANDS: [(f32, f32); 4] = [(2.0, f32::INFINITY), (1.0, 2.0), (0.3, 1.0), (f32::NEG_INFINITY, 0.3)];
 
 /// How many rows have each value of a filter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

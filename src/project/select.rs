@@ -6,8 +6,9 @@ use rusqlite::Connection;
 
 use super::error::ProjectError;
 use super::fields::{role_bit, tags_of};
+use super::findings::queue;
 use super::order::{Order, Slot, UNCOUNTED};
-use super::query::{ExampleQuery, FacetCounts, Having, NamedCounts, Reviewed, Sort, SortBy};
+use super::query::{ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, Sort, SortBy};
 use super::reviewers::BOTH;
 use super::search::{self, IdSet};
 use super::texts::sort_texts;
@@ -42,7 +43,8 @@ enum Facet {
     Source,
     Finding,
     Reviewers,
-    /// Search and ranges, which have no chips.
+    Loss,
+    /// Search, the queue and lengths, which have no chips here.
     Other,
 }
 
@@ -52,6 +54,7 @@ struct Tests<'a> {
     found: Option<IdSet>,
     with_finding: Option<IdSet>,
     reviewed: Option<IdSet>,
+    queued: Option<IdSet>,
     /// By index of the list; whether such a row passes.
     tags: Vec<bool>,
     label: Option<u32>,
@@ -92,8 +95,15 @@ impl<'a> Tests<'a> {
             None => None,
         };
         let reviewed = query.reviewers.map(|reviewed| reviewed_as(db, reviewed)).transpose()?;
+        let queued = match query.queued_only {
+            true => Some(queue(db)?.into_iter().fold(IdSet::default(), |mut ids, id| {
+                ids.insert(id);
+                ids
+            })),
+            false => None,
+        };
         let tags = std::iter::once(has_tag(&[])).chain(lists).collect();
-        Ok(Self { query, found, with_finding, reviewed, tags, label, source })
+        Ok(Self { query, found, with_finding, reviewed, queued, tags, label, source })
     }
 
     /// The filters that don't let a row through, as bits.
@@ -124,7 +134,8 @@ impl<'a> Tests<'a> {
             (Facet::Finding, finding),
             (Facet::Reviewers, self.reviewed.as_ref().is_none_or(|ids| ids.contains(slot.id))),
             (Facet::Other, tokens),
-            (Facet::Other, query.loss.is_none_or(|(from, to)| (from..=to).contains(&slot.loss))),
+            (Facet::Loss, query.loss.is_none_or(|(from, to)| (from..=to).contains(&slot.loss))),
+            (Facet::Other, self.queued.as_ref().is_none_or(|ids| ids.contains(slot.id))),
             (Facet::Other, self.found.as_ref().is_none_or(|ids| ids.contains(slot.id))),
         ];
         passes.iter().filter(|(_, passes)| !passes).fold(0, |bits, (facet, _)| bits | facet.bit())
@@ -247,6 +258,10 @@ fn sort(order: &Order, db: &Connection, sort: Sort, indexes: &mut [u32]) -> Resu
             let counts = num_findings(db)?;
             by(&|slot| counts.get(&slot.id).copied());
         }
+        SortBy::Queue => {
+            let places: HashMap<i64, u64> = queue(db)?.into_iter().zip(0..).collect();
+            by(&|slot| places.get(&slot.id).copied());
+        }
         // See `sort_texts`.
         SortBy::Prompt | SortBy::Answer => {}
     }
@@ -306,6 +321,9 @@ pub fn facets(order: &Order, db: &Connection, query: &ExampleQuery) -> Result<Fa
         counts.edited += if slot.is_edited() { alone(Facet::Edited) } else { 0 };
         if let Some(count) = counts.reviews.get_mut(slot.review as usize) {
             *count += alone(Facet::Review);
+        }
+        for (count, (from, to)) in counts.losses.iter_mut().zip(LOSS_BANDS) {
+            *count += if (from..=to).contains(&slot.loss) { alone(Facet::Loss) } else { 0 };
         }
         for role in Role::ALL {
             counts.roles[role as usize] += if slot.roles & role_bit(role) != 0 { alone(Facet::Role) } else { 0 };

@@ -235,6 +235,8 @@ pub struct ProjectState {
     /// The model whose tokens were counted, and the model or run whose losses were computed.
     pub tokens_from: Option<String>,
     pub loss_from: Option<String>,
+    /// Examples that were found to be labelled or reviewed next, and that nobody has reviewed yet.
+    pub num_queued: u64,
     /// Rises with every change of the examples; pages of an older one are stale.
     pub revision: u64,
     /// The example that the last edit, undo or redo of this session was about, if it was one and is there, so that the

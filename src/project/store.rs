@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::edits;
 use super::error::ProjectError;
-use super::findings::{LOSS_FROM, TOKENS_FROM, origin};
+use super::findings::{LOSS_FROM, TOKENS_FROM, num_queued, origin};
 use super::journal::{self, Direction, Recorder};
 use super::order::Order;
 use super::schema;
@@ -87,6 +87,7 @@ impl Project {
             settings: self.settings()?,
             tokens_from: origin(&self.db, TOKENS_FROM)?,
             loss_from: origin(&self.db, LOSS_FROM)?,
+            num_queued: num_queued(&self.db)?,
             revision: self.order.revision(),
             last_changed: self.last_changed.filter(|id| self.order.contains(*id)),
         })

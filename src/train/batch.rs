@@ -22,6 +22,8 @@ pub struct Batch {
     pub rows: Vec<u32>,
     /// The token after each of those rows.
     pub targets: Vec<u32>,
+    /// Which of the sequences, in the order they were given, each of those rows is of.
+    pub owners: Vec<u32>,
     /// Of the sequences in full.
     pub num_tokens: usize,
 }
@@ -29,16 +31,26 @@ pub struct Batch {
 /// Sequences that begin with the same tokens, so many.
 struct Group<'a> {
     shared: usize,
-    /// Each with those of its tokens that are needed.
-    sequences: Vec<(&'a Rendered, &'a [u32])>,
+    sequences: Vec<Sequence<'a>>,
+}
+
+#[derive(Clone, Copy)]
+struct Sequence<'a> {
+    /// Among those that were given.
+    place: u32,
+    sample: &'a Rendered,
+    /// Those of its tokens that are needed.
+    used: &'a [u32],
 }
 
 impl Batch {
     /// Every token in a row of its own.
     pub fn new<'a>(samples: impl IntoIterator<Item = &'a Rendered>) -> Self {
         let samples: Vec<_> = samples.into_iter().collect();
+        let whole =
+            |(place, sample): (usize, &&'a Rendered)| Sequence { place: place as u32, sample, used: &sample.ids };
         let groups: Vec<_> =
-            samples.iter().map(|sample| Group { shared: 0, sequences: vec![(*sample, &sample.ids[..])] }).collect();
+            samples.iter().enumerate().map(|sequence| Group { shared: 0, sequences: vec![whole(sequence)] }).collect();
         Self::of(&groups, &samples)
     }
 
@@ -46,13 +58,13 @@ impl Batch {
     /// message, has its rows once, and what comes after the last token that counts has none.
     pub fn compact<'a>(samples: impl IntoIterator<Item = &'a Rendered>) -> Self {
         let samples: Vec<_> = samples.into_iter().collect();
-        let needed = |sample: &'a Rendered| {
+        let needed = |(place, sample): (usize, &&'a Rendered)| {
             let last = sample.is_trained.iter().rposition(|trained| *trained).unwrap_or(0);
-            (sample, &sample.ids[..last])
+            Sequence { place: place as u32, sample, used: &sample.ids[..last] }
         };
-        let mut sequences: Vec<_> = samples.iter().map(|sample| needed(sample)).collect();
-        sequences.sort_by(|a, b| a.1.cmp(b.1));
-        let beginnings: Vec<_> = sequences.iter().map(|(_, ids)| *ids).collect();
+        let mut sequences: Vec<_> = samples.iter().enumerate().map(needed).collect();
+        sequences.sort_by(|a, b| a.used.cmp(b.used));
+        let beginnings: Vec<_> = sequences.iter().map(|sequence| sequence.used).collect();
         let mut rest = &sequences[..];
         let mut groups = Vec::new();
         for (size, shared) in groups_by_beginning(&beginnings) {
@@ -64,24 +76,24 @@ impl Batch {
     }
 
     fn of(groups: &[Group<'_>], samples: &[&Rendered]) -> Self {
-        let (mut ids, mut rows, mut targets) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ids, mut rows, mut targets, mut owners) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for Group { shared, sequences } in groups {
             let first = ids.len();
-            ids.extend(sequences.iter().take(1).flat_map(|(_, ids)| &ids[..*shared]));
-            for (sample, used) in sequences {
+            ids.extend(sequences.iter().take(1).flat_map(|sequence| &sequence.used[..*shared]));
+            for Sequence { place, sample, used } in sequences {
                 let start = ids.len();
                 ids.extend_from_slice(&used[*shared..]);
                 let row_of = |token: usize| if token < *shared { first + token } else { start + token - shared };
                 for (i, _) in sample.is_trained.iter().enumerate().skip(1).filter(|(_, trained)| **trained) {
                     rows.push(row_of(i - 1) as u32);
                     targets.push(sample.ids[i]);
+                    owners.push(*place);
                 }
             }
         }
-        let own =
-            |group: &Group<'_>| group.sequences.iter().map(|(_, ids)| ids.len() - group.shared).collect::<Vec<_>>();
+        let own = |group: &Group<'_>| group.sequences.iter().map(|s| s.used.len() - group.shared).collect::<Vec<_>>();
         let segments = Segments::sharing_prefixes(groups.iter().map(|group| (group.shared, own(group))));
-        Self { ids, segments, rows, targets, num_tokens: samples.iter().map(|sample| sample.ids.len()).sum() }
+        Self { ids, segments, rows, targets, owners, num_tokens: samples.iter().map(|sample| sample.ids.len()).sum() }
     }
 
     /// As the model takes it.
@@ -286,14 +298,14 @@ mod tests {
         })
     }
 
-    /// What each supervised row sees, itself included, and what comes next.
-    fn seen(batch: &Batch) -> Vec<(Vec<u32>, u32)> {
+    /// What each supervised row sees, itself included, what comes next, and whose it is.
+    fn seen(batch: &Batch) -> Vec<(Vec<u32>, u32, u32)> {
         let sees = |row: usize| {
             let segment = batch.segments.iter().find(|segment| segment.rows.contains(&row)).unwrap();
             [&batch.ids[segment.prefix.clone()], &batch.ids[segment.rows.start..=row]].concat()
         };
-        let mut seen: Vec<_> =
-            batch.rows.iter().zip(&batch.targets).map(|(row, target)| (sees(*row as usize), *target)).collect();
+        let rows = batch.rows.iter().zip(&batch.targets).zip(&batch.owners);
+        let mut seen: Vec<_> = rows.map(|((row, target), owner)| (sees(*row as usize), *target, *owner)).collect();
         seen.sort();
         seen
     }

@@ -19,8 +19,8 @@ pub struct MeanLoss {
     pub num_examples: usize,
 }
 
-/// The mean loss over examples, without gradient, under the adapter that `pass` was given, if any. Examples without a supervised token don't count. `None` where
-/// `is_cancelled` said so, or where nothing counts.
+/// The mean loss over examples, without gradient, under the adapter that `pass` was given, if any. Examples without a
+/// supervised token don't count. `None` where `is_cancelled` said so, or where nothing counts.
 pub fn mean_loss(
     decoder: &Decoder,
     pass: &mut GradientPass,
@@ -28,28 +28,51 @@ pub fn mean_loss(
     progress: &mut dyn FnMut(usize),
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Option<MeanLoss>> {
-    let counted: Vec<&Rendered> = samples.iter().filter(|s| s.num_trained() > 0).collect();
-    let (mut sum, mut num_tokens, mut done) = (0.0, 0, 0);
-    let mut rest = &counted[..];
-    while !rest.is_empty() {
-        if is_cancelled() {
-            return Ok(None);
-        }
+    let losses = example_losses(decoder, pass, samples, progress, is_cancelled)?;
+    let counted = samples.iter().zip(&losses).filter(|(sample, _)| sample.num_trained() > 0);
+    let (mut sum, mut num_tokens, mut num_examples) = (0.0, 0, 0);
+    for (sample, loss) in counted {
+        let Some(loss) = loss else { return Ok(None) };
+        sum += loss * sample.num_trained() as f64;
+        num_tokens += sample.num_trained();
+        num_examples += 1;
+    }
+    Ok((num_tokens > 0).then(|| MeanLoss { loss: sum / num_tokens as f64, num_tokens, num_examples }))
+}
+
+/// Each example's mean loss per supervised token, without gradient, under the adapter that `pass` was given, if any.
+/// `None` for one without a supervised token, and for those that were not reached when `is_cancelled` said so.
+/// `progress` is told how many are done.
+pub fn example_losses(
+    decoder: &Decoder,
+    pass: &mut GradientPass,
+    samples: &[Rendered],
+    progress: &mut dyn FnMut(usize),
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<Option<f64>>> {
+    let mut losses = vec![None; samples.len()];
+    let mut counted: Vec<usize> = (0..samples.len()).filter(|at| samples[*at].num_trained() > 0).collect();
+    // What begins alike comes into one batch, where the beginning is computed once.
+    counted.sort_by(|a, b| samples[*a].ids.cmp(&samples[*b].ids));
+    let (mut rest, mut done) = (&counted[..], 0);
+    while !rest.is_empty() && !is_cancelled() {
         let mut tokens = 0;
-        let fits = rest.iter().take_while(|sample| {
-            tokens += sample.ids.len();
+        let fits = rest.iter().take_while(|at| {
+            tokens += samples[**at].ids.len();
             tokens <= EVAL_TOKENS
         });
         let (now, later) = rest.split_at(fits.count().max(1));
-        let batch = Batch::compact(now.iter().copied());
-        sum += pass.loss(decoder, batch.supervised())?;
-        num_tokens += batch.targets.len();
+        let batch = Batch::compact(now.iter().map(|at| &samples[*at]));
+        let mut sums = vec![0.0; now.len()];
+        for (loss, owner) in pass.losses(decoder, batch.supervised())?.into_iter().zip(&batch.owners) {
+            sums[*owner as usize] += loss;
+        }
+        for (at, sum) in now.iter().zip(sums) {
+            losses[*at] = Some(sum / samples[*at].num_trained() as f64);
+        }
         done += now.len();
         progress(done);
         rest = later;
     }
-    if num_tokens == 0 {
-        return Ok(None);
-    }
-    Ok(Some(MeanLoss { loss: sum / num_tokens as f64, num_tokens, num_examples: counted.len() }))
+    Ok(losses)
 }

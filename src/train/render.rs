@@ -269,9 +269,12 @@ fn warnings(whole: &Whole<'_>, pieces: &[TokenPiece], fit: &Fit) -> Vec<String> 
         }
     }
     if fit.fate != Fate::LeftOut && pieces.iter().all(|piece| !piece.is_trained) {
-        let has_answer = whole.example.messages.iter().any(|m| m.role == Role::Assistant);
+        let mut answers = whole.example.messages.iter().filter(|m| m.role == Role::Assistant).peekable();
+        let has_answer = answers.peek().is_some();
+        let is_written = answers.any(|m| !m.is_blank());
         let reason = match (has_answer, fit.fate) {
             (false, _) => "there is no answer (assistant turn)",
+            (true, _) if !is_written => "the answer is still to be written",
             (true, Fate::Whole) => "no turn counts in the loss",
             (true, _) => "the answer lies beyond the limit",
         };
@@ -287,7 +290,11 @@ fn warnings(whole: &Whole<'_>, pieces: &[TokenPiece], fit: &Fit) -> Vec<String> 
 fn counted_turns(messages: &[Message], train_on: TrainOn) -> Vec<bool> {
     let last = messages.iter().rposition(|m| m.role == Role::Assistant);
     let counts = |(i, message): (usize, &Message)| {
-        message.role == Role::Assistant && message.weight != Some(0) && (train_on != TrainOn::Last || Some(i) == last)
+        message.role == Role::Assistant
+            && message.weight != Some(0)
+            // An answer that is still to be written would teach to say nothing.
+            && !message.is_blank()
+            && (train_on != TrainOn::Last || Some(i) == last)
     };
     messages.iter().enumerate().map(counts).collect()
 }

@@ -130,8 +130,8 @@ fn broken_rows_are_told_and_the_others_come_in() {
     check(r#"{"messages": []}"#, "messages is empty");
     check(r#"{"messages": ["a"]}"#, "messages[0] is a text, but it must be an object");
     check(
-        r#"{"messages": [{"role": "user", "content": "a"}]}"#,
-        "there is no assistant turn, so there is nothing to learn",
+        r#"{"messages": [{"role": "system", "content": "a"}]}"#,
+        "there is neither a question nor an answer, so there is nothing to learn",
     );
     check(&messages(r#"{"role": "assistant"}"#), "messages[1].content is missing");
     check(&messages(r#"{"role": "assistant", "content": null}"#), "messages[1].content is null, but it must be a text");
@@ -158,7 +158,7 @@ fn broken_rows_are_told_and_the_others_come_in() {
         r#"{"conversations": [{"from": "function_call", "value": "x"}]}"#,
         "conversations[0].value must be a call as JSON with a name and arguments (expected value at line 1 column 1)",
     );
-    check(r#"{"instruction": "a", "output": " "}"#, "output is empty");
+    check(r#"{"instruction": " ", "output": "b"}"#, "instruction is empty");
     check(r#"{"prompt": "a", "completion": 3}"#, "completion is a number, but it must be a text");
     check(r#"{"prompt": "a", "completion": "b", "prompt": "c"}"#, "the key \"prompt\" stands twice in an object");
     check("{\"messages\": \"a\0b\"}", "the row contains NUL bytes: the file is damaged here");
@@ -185,7 +185,7 @@ fn bytes_that_are_no_text_spoil_only_their_row() {
 fn a_table_counts_its_cells_and_lines() {
     let text = "text,category\r\n\"two\r\nlines\",a\r\n\r\nshort\r\nlong,b,c\r\nempty,\r\n,x\r\nlast,\"a, \"\"b\"\"\"";
     let expected = "line 5: the row has 1 cell, but the header has 2; line 6: the row has 3 cells, but the header has 2; \
-                    line 7: category is empty; line 8: text is empty; 2 in";
+                    line 8: text is empty; 3 in";
     assert_eq!(report("a.csv", text), expected);
     let preview = look("a.csv", text).unwrap();
     assert_eq!(turns(preview.examples[0].as_ref().unwrap()), ["u: two\r\nlines", "a: a"]);
@@ -209,7 +209,7 @@ fn a_file_that_is_wrong_as_a_whole_is_told_in_a_sentence() {
     check("a.csv", b"\xEF\xBB\xBF \n\n", "a.csv is empty");
     check("a.csv", b"text,category\n", "a.csv has a header (text, category), but no rows");
     check("a.json", b"[]", "a.json has no rows: its list is empty");
-    check("a.json", b"{\"a\": \n{\"b\": 1}}", "line 1: no column is chosen as the answer; 0 in");
+    check("a.json", b"{\"a\": \n{\"b\": 1}}", "; 1 in");
     check("a.csv", b"\xFF\xFE\0\0t\0\0\0", "a.csv is in UTF-32, which is not read");
     check("a.csv", b"PK\x03\x04....", "a.csv is a zip archive or a spreadsheet, not a text file with rows");
     check("a.jsonl", b"GGUF\x03\0\0\0", "a.jsonl is a model (GGUF), not a text file with rows");
@@ -382,6 +382,31 @@ fn the_command_line_names_the_first_bad_rows_and_the_window_saves_them_all() {
 }
 
 #[test]
+fn prompts_without_an_answer_come_in_to_be_labelled() {
+    let user = r#"{"messages": [{"role": "user", "content": "a"}]}"#;
+    for (name, text) in [
+        ("a.jsonl", format!("{GOOD}\n{user}\n")),
+        (
+            "b.jsonl",
+            "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a\", \"completion\": null}\n".to_owned(),
+        ),
+        (
+            "c.jsonl",
+            "{\"instruction\": \"a\", \"output\": \"b\"}\n{\"instruction\": \"a\", \"output\": \" \"}\n".to_owned(),
+        ),
+        ("d.csv", "text,category,priority\na,b,c\na,,\n".to_owned()),
+    ] {
+        let preview = look(name, &text).unwrap();
+        assert_eq!((preview.num_accepted, preview.num_rejected), (2, 0), "{name}");
+        let [(note, 1)] = &preview.notes[..] else { panic!("{name}: {:?}", preview.notes) };
+        assert!(note.starts_with("no answer yet"), "{name}: {note}");
+        let unanswered: Vec<bool> =
+            preview.examples.iter().map(|example| example.as_ref().unwrap().is_unanswered()).collect();
+        assert_eq!(unanswered, [false, true], "{name}");
+    }
+}
+
+#[test]
 fn what_is_kept_but_odd_is_noted() {
     let row = r#"{"messages": [{"role": "user", "content": "a", "name": "Ann", "mood": "calm"}, {"role": "assistant", "content": ""}],
         "tools": [{"type": "function"}], "id": 7}"#
@@ -389,7 +414,8 @@ fn what_is_kept_but_odd_is_noted() {
     let preview = look("a.jsonl", row).unwrap();
     assert_eq!(preview.num_accepted, 1);
     let notes: Vec<_> = preview.notes.iter().map(|(note, _)| note.as_str()).collect();
-    assert_eq!(notes, ["an answer is empty", "mood of a turn is not used",]);
+    let unanswered = "no answer yet: it comes in to be labelled, and is left out of training until then";
+    assert_eq!(notes, ["mood of a turn is not used", unanswered]);
     assert_eq!(preview.description, "JSON Lines, UTF-8, OpenAI messages; not used: id");
     assert_eq!(preview.examples[0].as_ref().unwrap().messages[0].role, Role::User);
 }

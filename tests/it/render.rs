@@ -85,9 +85,12 @@ fn an_answer_of_weight_zero_is_read_and_not_learned() {
 }
 
 #[test]
-fn an_empty_answer_teaches_only_to_end_the_turn() {
-    let turns = messages(&[(USER, "a"), (ASSISTANT, "")]);
-    assert_eq!(trained(&turns, TrainOn::Assistant), ["<|im_end|>"]);
+fn an_answer_that_is_still_to_be_written_teaches_nothing_and_says_so() {
+    let turns = [(USER, "a"), (ASSISTANT, " \n")];
+    assert!(trained(&messages(&turns), TrainOn::Assistant).is_empty());
+    assert_eq!(view(&turns, 1000).warnings, ["Nothing would be trained: the answer is still to be written"]);
+    let turns = messages(&[(USER, "a"), (ASSISTANT, "b"), (USER, "c"), (ASSISTANT, "")]);
+    assert_eq!(trained(&turns, TrainOn::Assistant), ["b<|im_end|>"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tunewright::data::import::ImportRequest;
 use tunewright::data::split::{GroupBy, SplitBy, SplitSpec};
 use tunewright::data::{Example, Message, Role, Split};
 use tunewright::project::{
-    Edit, ExampleQuery, ExampleStatus, Having, Project, Replacement, Review, Sort, SortBy, VersionChange,
+    Edit, ExampleLoss, ExampleQuery, ExampleStatus, Having, Project, Replacement, Review, Sort, SortBy, VersionChange,
 };
 use tunewright::task::{Task, Unit, Unwatched};
 
@@ -50,7 +50,8 @@ fn filters_combine_and_every_chip_says_what_it_would_show() {
         [finding(ids[0], Check::EmptyTurn), finding(ids[4], Check::EmptyTurn), finding(ids[4], Check::Secret)];
     project.save_findings(&[Check::EmptyTurn, Check::Secret], &findings).unwrap();
     project.set_num_tokens("m", &[(ids[0], 10), (ids[1], 20), (ids[2], 30)]).unwrap();
-    project.set_losses("base", &[(ids[0], 0.5), (ids[1], 2.5), (ids[2], f32::NAN)]).unwrap();
+    set_losses(&mut project, &[(ids[0], 0.5), (ids[1], 2.5), (ids[2], f32::NAN)]);
+    project.set_queue(&[ids[7], new, ids[3], 9999]).unwrap();
 
     let mut check = |query: ExampleQuery, expected: &[i64]| {
         assert_eq!(project.matching_ids(&query).unwrap(), expected, "{query:?}");
@@ -73,6 +74,7 @@ fn filters_combine_and_every_chip_says_what_it_would_show() {
     check(ExampleQuery { finding: Some(Having::Nothing), split: Some(Split::Test), ..query() }, &ids[1..4]);
     check(ExampleQuery { tokens: Some((15, 30)), ..query() }, &ids[1..3]);
     check(ExampleQuery { loss: Some((1.0, f32::INFINITY)), ..query() }, &ids[1..2]);
+    check(ExampleQuery { queued_only: true, ..query() }, &[ids[3], ids[7], new]);
     check(ExampleQuery { search: "question 1".to_owned(), split: Some(Split::Train), ..query() }, &[ids[10]]);
 
     let counts = project.facets(&ExampleQuery { tag: value("hard"), ..query() }).unwrap();
@@ -87,13 +89,51 @@ fn filters_combine_and_every_chip_says_what_it_would_show() {
     assert_eq!(counts.sources.values, [("rows.jsonl".to_owned(), 12)]);
     assert_eq!(counts.findings.values, [("empty_turn".to_owned(), 2), ("secret".to_owned(), 1)]);
     assert_eq!((counts.findings.something, counts.findings.nothing), (2, 11));
+    assert_eq!(counts.losses, [1, 0, 1, 0]);
+    let high = ExampleQuery { loss: Some((2.0, f32::INFINITY)), ..query() };
+    assert_eq!(project.facets(&high).unwrap().losses, [1, 0, 1, 0], "the chips don't count their own filter");
+    // Nobody has reviewed the eighth and the new one yet; the fourth is accepted.
+    assert_eq!(project.state().unwrap().num_queued, 2);
+}
+
+fn set_losses(project: &mut Project, losses: &[(i64, f32)]) {
+    let loss = |(id, loss): &(i64, f32)| {
+        let content_key = project.example(*id).unwrap().content_key;
+        ExampleLoss { id: *id, content_key, loss: Some(*loss) }
+    };
+    let losses: Vec<_> = losses.iter().map(loss).collect();
+    project.set_losses("base", &losses).unwrap();
+}
+
+#[test]
+fn a_loss_is_of_the_text_that_was_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut project, ids) = project(folder.path());
+    let before = project.example(ids[0]).unwrap();
+    let scored = ExampleLoss { id: ids[0], content_key: before.content_key, loss: Some(1.5) };
+    let mut messages = before.example.messages.clone();
+    messages[0].content.push('!');
+    let edit = Edit::SetMessages { id: ids[0], messages };
+    let loss = |project: &Project| project.example(ids[0]).unwrap().annotations.loss;
+
+    project.set_losses("base", &[scored]).unwrap();
+    assert_eq!(loss(&project), Some(1.5));
+    project.apply(&edit).unwrap();
+    assert_eq!(loss(&project), None, "an edited text has none");
+    project.set_losses("base", &[scored]).unwrap();
+    assert_eq!(loss(&project), None, "one that was computed of the text before doesn't count");
+    project.undo().unwrap();
+    project.set_losses("base", &[scored]).unwrap();
+    project.set_losses("run 1", &[]).unwrap();
+    assert_eq!(loss(&project), None, "those of another model are forgotten");
 }
 
 #[test]
 fn every_column_sorts_both_ways_and_rows_without_a_value_come_last() {
     let folder = tempfile::tempdir().unwrap();
     let (mut project, ids) = project(folder.path());
-    project.set_losses("base", &[(ids[0], 0.5), (ids[1], -2.5), (ids[2], 7.0)]).unwrap();
+    set_losses(&mut project, &[(ids[0], 0.5), (ids[1], -2.5), (ids[2], 7.0)]);
+    project.set_queue(&[ids[7], ids[3], 9999]).unwrap();
     project.set_num_tokens("m", &[(ids[3], 9), (ids[4], 100)]).unwrap();
     let mut first = |by: SortBy, descending: bool| {
         let query = ExampleQuery { sort: Sort { by, descending }, limit: 3, ..query() };
@@ -101,6 +141,7 @@ fn every_column_sorts_both_ways_and_rows_without_a_value_come_last() {
     };
     assert_eq!(first(SortBy::Loss, false), [ids[1], ids[0], ids[2]]);
     assert_eq!(first(SortBy::Loss, true), [ids[2], ids[0], ids[1]]);
+    assert_eq!(first(SortBy::Queue, false), [ids[7], ids[3], ids[0]]);
     assert_eq!(first(SortBy::Tokens, false), [ids[3], ids[4], ids[0]]);
     assert_eq!(first(SortBy::Tokens, true), [ids[4], ids[3], ids[0]]);
     assert_eq!(first(SortBy::Prompt, true), [ids[9], ids[8], ids[7]]);

@@ -128,6 +128,7 @@ fn project(model: Option<ModelRef>) -> ProjectState {
     ProjectState {
         tokens_from: None,
         loss_from: None,
+        num_queued: 0,
         folder: "/projects/Support triage".into(),
         name: "Support triage".to_owned(),
         counts: SplitCounts { train: 400, validation: 50, test: 48, ..SplitCounts::default() },

@@ -121,6 +121,7 @@ fn project() -> ProjectState {
     ProjectState {
         tokens_from: None,
         loss_from: None,
+        num_queued: 0,
         folder: "/p".into(),
         name: "p".to_owned(),
         counts: SplitCounts { train: 10, validation: 2, test: 3, ..SplitCounts::default() },

@@ -20,6 +20,7 @@ pub mod marks;
 pub mod menu;
 pub mod move_dialog;
 mod panel;
+pub mod rank;
 pub mod replace;
 mod review;
 pub mod reviewers_dialog;
@@ -100,6 +101,9 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
     if let Some(history) = &state.data.history {
         history_dialog::show(ui.ctx(), history, actions);
     }
+    if let Some(form) = &state.data.rank {
+        rank::show(ui.ctx(), form, state, project, actions);
+    }
     if let Some(numbers) = &state.data.statistics {
         let training = training(project);
         let mut limit = lengths::Limit { training: &training, moved: &mut drafts.data.max_length };
@@ -146,6 +150,10 @@ fn header(ui: &mut egui::Ui, project: &ProjectState, actions: &mut Vec<AnyAction
         let numbers = Button::secondary("Statistics").icon(icon::CHART_LINE);
         if ui.add(numbers.enabled_or(has_examples, "There are no examples to count")).clicked() {
             actions.push(Action::Statistics(true).into());
+        }
+        let rank = Button::secondary("Rank…").icon(icon::SCALES);
+        if ui.add(rank.enabled_or(has_examples, "There are no examples to rank")).clicked() {
+            actions.push(Action::RankDialog(Some(Default::default())).into());
         }
         let split = Button::secondary("Split…").icon(icon::ROWS);
         if ui.add(split.enabled_or(has_examples, "There are no examples to split")).clicked() {

@@ -44,6 +44,11 @@ pub fn doing(job: &Job) -> String {
         JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } => phase(job.phase, "Training").to_owned(),
         JobSpec::Evaluate { .. } => phase(job.phase, "Evaluating").to_owned(),
         JobSpec::Compare { .. } => phase(job.phase, "Answering").to_owned(),
+        JobSpec::ScoreExamples { .. } | JobSpec::LabelNext { .. } if job.phase == Some(Phase::LoadingModel) => {
+            "Loading the model".to_owned()
+        }
+        JobSpec::ScoreExamples { .. } => "Ranking the examples".to_owned(),
+        JobSpec::LabelNext { .. } => "Asking what to label next".to_owned(),
         _ => "Saving".to_owned(),
     }
 }
@@ -102,6 +107,10 @@ pub fn ended(spec: &JobSpec, secs: f64, outcome: &Outcome) -> Option<String> {
         JobSpec::Evaluate { .. } => format!("Evaluated in {took}"),
         JobSpec::Compare { .. } if is_stopped => "Stopped answering".to_owned(),
         JobSpec::Compare { .. } => format!("Answered in {took}"),
+        JobSpec::ScoreExamples { .. } if is_stopped => "Stopped ranking; the losses so far are kept".to_owned(),
+        JobSpec::ScoreExamples { .. } => format!("Ranked by loss in {took}"),
+        JobSpec::LabelNext { .. } if is_stopped => "Stopped asking what to label next".to_owned(),
+        JobSpec::LabelNext { .. } => format!("Found what to label next in {took}"),
         _ => return None,
     })
 }

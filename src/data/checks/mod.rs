@@ -20,7 +20,7 @@ mod privacy;
 mod refusal;
 mod remedies;
 mod report;
-mod text;
+pub(super) mod text;
 mod turns;
 mod union;
 

@@ -63,7 +63,10 @@ pub fn convert(format: Format, row: &Row) -> Result<Converted, Problem> {
         Format::Alpaca => alpaca(row, &mut converted)?,
         Format::PromptCompletion => {
             prompt(row, &mut converted)?;
-            let answer = answer(row, "completion", &mut converted.notes)?;
+            let answer = match is_blank(row, "completion") {
+                true => vec![Message::new(Role::Assistant, "")],
+                false => answer(row, "completion", &mut converted.notes)?,
+            };
             converted.example.messages.extend(answer);
         }
         Format::Preference => preference(row, &mut converted)?,
@@ -81,13 +84,17 @@ pub fn convert(format: Format, row: &Row) -> Result<Converted, Problem> {
 }
 
 fn check_answers(converted: &mut Converted) -> Result<(), Problem> {
-    let answers = || converted.example.messages.iter().filter(|m| m.role == Role::Assistant);
-    if answers().next().is_none() {
-        return Err(Problem::row("there is no assistant turn, so there is nothing to learn"));
+    let messages = &converted.example.messages;
+    if converted.example.is_unanswered() {
+        // A prompt may come to be labelled here.
+        let is_prompt = messages.iter().any(|m| m.role == Role::User && !m.content.trim().is_empty());
+        let reason = "there is neither a question nor an answer, so there is nothing to learn";
+        return if is_prompt { Ok(()) } else { Err(Problem::row(reason)) };
     }
+    let answers = || messages.iter().filter(|m| m.role == Role::Assistant);
     if answers().all(|m| m.weight == Some(0)) {
         converted.notes.push("every assistant turn has the weight 0: nothing of it is trained".to_owned());
-    } else if answers().any(|m| m.weight != Some(0) && m.content.trim().is_empty() && m.tool_calls.is_empty()) {
+    } else if answers().any(|m| m.weight != Some(0) && m.is_blank()) {
         converted.notes.push("an answer is empty".to_owned());
     }
     Ok(())
@@ -101,6 +108,15 @@ fn is_filled(value: &Value) -> bool {
         Value::Array(items) => !items.is_empty(),
         Value::Object(fields) => !fields.is_empty(),
         Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// A field without a text: missing, null, or blank.
+fn is_blank(row: &Row, field: &str) -> bool {
+    match row.get(field) {
+        None | Some(Value::Null) => true,
+        Some(Value::String(text)) => text.trim().is_empty(),
+        Some(_) => false,
     }
 }
 
@@ -142,7 +158,7 @@ fn alpaca(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
         question = format!("{question}\n{input}");
     }
     messages.push(Message::new(Role::User, question));
-    messages.push(Message::new(Role::Assistant, required(row, "output")?));
+    messages.push(Message::new(Role::Assistant, optional(row, "output")?.unwrap_or_default()));
     Ok(())
 }
 

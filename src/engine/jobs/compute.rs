@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::running::Running;
+use super::scores;
 use super::statistics::{add_to_card, write_card};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::protocol::CompareRequest;
 use crate::engine::worker::Work;
 use crate::engine::{EventKind, JobSpec, Lane, Reply};
-use crate::evaluate::{self, EvaluationRequest};
+use crate::evaluate::{self, EvaluationRequest, Judge, Scorer};
 use crate::generate::{self, PairEvent};
 use crate::hub::{self, Sources};
 use crate::model::{Conversation, LanguageModel, peft};
@@ -45,6 +46,8 @@ impl Work for Compute {
             JobSpec::ResumeTraining { run_dir } => self.resume(run_dir, context),
             JobSpec::Evaluate { request } => self.evaluate(&request, context),
             JobSpec::Compare { request } => self.compare(&request, context),
+            JobSpec::ScoreExamples { project, judge } => self.score(&project, &judge, context),
+            JobSpec::LabelNext { project, judge, count } => self.label_next(&project, &judge, count, context),
             _ => Err(EngineError::WrongLane(Lane::Compute)),
         }
     }
@@ -130,6 +133,33 @@ impl Compute {
         let is_stopped = || context.is_stopped();
         generate::compare(&model, adapter.as_ref(), prompt, &request.sampling, &mut tell, &is_stopped)?;
         if context.is_stopped() { Err(EngineError::Stopped) } else { Ok(()) }
+    }
+
+    fn score(&mut self, project: &Path, judge: &Judge, context: &Context) -> Result<(), EngineError> {
+        let model = self.load_ref(&judge.model, context)?;
+        context.tell(EventKind::Phase(Phase::Evaluating));
+        let mut project = Project::open(project)?;
+        let report = scores::score(&mut project, &mut Scorer::new(&model, judge)?, &judge.name, context);
+        // A stop keeps what there is.
+        context.reply(Reply::Project(project.state()?));
+        context.reply(Reply::Scored(report?));
+        Ok(())
+    }
+
+    fn label_next(
+        &mut self,
+        project: &Path,
+        judge: &Judge,
+        count: usize,
+        context: &Context,
+    ) -> Result<(), EngineError> {
+        let model = self.load_ref(&judge.model, context)?;
+        context.tell(EventKind::Phase(Phase::Generating));
+        let mut project = Project::open(project)?;
+        let report = scores::label_next(&mut project, &Scorer::new(&model, judge)?, count, context)?;
+        context.reply(Reply::Project(project.state()?));
+        context.reply(Reply::Queued(report));
+        Ok(())
     }
 
     fn load_ref(&mut self, model: &ModelRef, context: &Context) -> Result<LanguageModel, EngineError> {

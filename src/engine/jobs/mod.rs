@@ -8,6 +8,7 @@ mod io;
 mod net;
 pub mod reviewers;
 mod running;
+pub mod scores;
 mod sizes;
 pub mod statistics;
 mod store;

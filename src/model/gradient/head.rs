@@ -30,20 +30,21 @@ pub struct HeadWork<E> {
 }
 
 impl<E: Element> HeadWork<E> {
-    /// The summed cross-entropy of the supervised rows of `x`; with a weight, adds that times the gradient at `x` to the
-    /// matrix beside it.
-    pub fn loss(
+    /// The cross-entropy of each supervised row of `x`; with a weight, adds that times the gradient of their sum at `x` to
+    /// the matrix beside it.
+    pub fn losses(
         &mut self,
         pass: &BlockPass<'_>,
         x: &[f32],
         batch: Supervised<'_>,
         mut gradient: Option<(f32, &mut Vec<f32>)>,
-    ) -> Result<f64> {
+    ) -> Result<Vec<f64>> {
         let (isa, head, norm, eps) = (pass.isa, pass.decoder.head(), pass.decoder.last_norm(), pass.decoder.eps());
         let (vocab, hidden) = (head.rows(), head.cols());
         let row_of = |row: u32| &x[row as usize * hidden..][..hidden];
         let rows_per_chunk = (CHUNK_VALUES / vocab.max(1)).max(1);
-        let mut total = 0.0;
+        let mut losses = Vec::new();
+        let mut all = Vec::with_capacity(batch.rows.len());
         for (rows, targets) in batch.rows.chunks(rows_per_chunk).zip(batch.targets.chunks(rows_per_chunk)) {
             let num = rows.len();
             self.normed.resize(num * hidden, 0.0);
@@ -59,8 +60,7 @@ impl<E: Element> HeadWork<E> {
             self.d_logits.resize(num, vocab);
             let stride = self.d_logits.stride();
             let with_gradient = gradient.is_some();
-            let losses: Vec<f64> = self
-                .logits
+            self.logits
                 .par_chunks_mut(vocab)
                 .zip(self.d_logits.data_mut().par_chunks_mut(stride))
                 .zip(targets)
@@ -71,9 +71,8 @@ impl<E: Element> HeadWork<E> {
                     }
                     loss
                 })
-                .collect();
-            // Summed in order, so that the same batch always gives the same bits.
-            total += losses.iter().sum::<f64>();
+                .collect_into_vec(&mut losses);
+            all.append(&mut losses);
             let Some((weight, dx)) = &mut gradient else { continue };
             self.d_hidden.resize(num * hidden, 0.0);
             let term = Back { dy: self.d_logits.view(), weight: head, adapter: None };
@@ -84,6 +83,6 @@ impl<E: Element> HeadWork<E> {
                 normalize_row_back(isa, row_of(*row), norm, eps, grad, dx);
             }
         }
-        Ok(total)
+        Ok(all)
     }
 }

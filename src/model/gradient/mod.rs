@@ -107,7 +107,7 @@ pub struct PhaseSecs {
 trait Pass {
     fn phases(&self) -> PhaseSecs;
     fn set_adapter(&mut self, decoder: &Decoder, adapter: &LoraAdapter) -> Result<()>;
-    fn loss(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<f64>;
+    fn losses(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f64>>;
     fn add_gradients(
         &mut self,
         decoder: &Decoder,
@@ -144,7 +144,12 @@ impl GradientPass {
 
     /// The summed cross-entropy of the batch's supervised rows.
     pub fn loss(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<f64> {
-        in_pool(|| self.0.loss(decoder, batch))
+        Ok(self.losses(decoder, batch)?.iter().sum())
+    }
+
+    /// The cross-entropy of each of the batch's supervised rows.
+    pub fn losses(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f64>> {
+        in_pool(|| self.0.losses(decoder, batch))
     }
 
     /// The same, and adds `weight` times its gradient to `gradients`, which are in the order of
@@ -284,13 +289,13 @@ impl<E: Element> Pass for State<E> {
         packed.set(self.isa, decoder.spec(), adapter)
     }
 
-    fn loss(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<f64> {
+    fn losses(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f64>> {
         check(decoder, batch)?;
         let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
         let last = LastRows::of(batch);
         let pass = self.block_pass(decoder, batch, &table, &last);
         self.forward(&pass, batch.ids, false)?;
-        self.head.loss(&pass, &self.x, LastRows::batch(&last, batch), None)
+        self.head.losses(&pass, &self.x, LastRows::batch(&last, batch), None)
     }
 
     fn add_gradients(
@@ -310,8 +315,8 @@ impl<E: Element> Pass for State<E> {
         self.phases.forward += forward_secs;
         self.dx.clear();
         self.dx.resize(self.x.len(), 0.0);
-        let loss =
-            self.head.loss(&pass, &self.x, LastRows::batch(&last, batch), Some((weight as f32, &mut self.dx)))?;
+        let losses =
+            self.head.losses(&pass, &self.x, LastRows::batch(&last, batch), Some((weight as f32, &mut self.dx)))?;
         let before_backward = started.elapsed().as_secs_f64();
         self.phases.head += before_backward - forward_secs;
         for layer in (0..decoder.spec().num_layers).rev() {
@@ -328,6 +333,7 @@ impl<E: Element> Pass for State<E> {
             pass.backward(layer, adapter, input, kept, work, &mut self.dx, gradients)?;
         }
         self.phases.backward += started.elapsed().as_secs_f64() - before_backward;
-        Ok(loss)
+        // In order, so that the same batch always gives the same bits.
+        Ok(losses.iter().sum())
     }
 }

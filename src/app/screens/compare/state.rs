@@ -416,6 +416,7 @@ mod tests {
             settings: Settings::default(),
             tokens_from: None,
             loss_from: None,
+            num_queued: 0,
             revision: 1,
             last_changed: None,
         }

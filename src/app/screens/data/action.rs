@@ -7,10 +7,12 @@ use super::draft::TurnChange;
 use super::export_dialog::ExportAction;
 use super::filters::{Filter, Show};
 use super::labels_dialog::LabelsAction;
+use super::rank::{Question, RankForm};
 use super::reviewers_dialog::ReviewersAction;
 use crate::data::Split;
 use crate::data::checks::{Check, Remedy};
 use crate::data::import::SplitSpec;
+use crate::evaluate::Judge;
 use crate::project::{ExampleStatus, Replacement, Review, SortBy};
 
 /// What a person did on this screen.
@@ -46,6 +48,10 @@ pub enum DataAction {
     PreviewFix(Check, Remedy, Option<i64>),
     ApplyFix,
     DropFix,
+    /// `None` closes the dialog.
+    RankDialog(Option<RankForm>),
+    /// Asks this model about all examples; for what to label next, about so many.
+    Rank(Question, usize, Judge),
     /// Opens or closes the dialog with numbers.
     Statistics(bool),
     /// These rows are in view and not all there.

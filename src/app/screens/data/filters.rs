@@ -13,6 +13,8 @@ pub enum Show {
     /// What the last checks found: anything, or one kind.
     Issues(Option<Check>),
     Edited,
+    /// What is to be labelled or reviewed next, in that order unless a column sorts.
+    Next,
 }
 
 /// A filter of the funnel's list; `None` lets everything through.
@@ -25,6 +27,8 @@ pub enum Filter {
     Source(Option<String>),
     /// Whether the second reviewer says the same.
     Reviewers(Option<Reviewed>),
+    /// From and to.
+    Loss(Option<(f32, f32)>),
 }
 
 /// See the module.
@@ -38,6 +42,7 @@ pub struct Filters {
     pub tag: Option<Having>,
     pub source: Option<String>,
     pub reviewers: Option<Reviewed>,
+    pub loss: Option<(f32, f32)>,
     pub sort: Sort,
 }
 
@@ -55,7 +60,9 @@ impl Filters {
             tag: self.tag.clone(),
             source: self.source.clone(),
             reviewers: self.reviewers,
-            sort: self.sort,
+            loss: self.loss,
+            queued_only: self.show == Show::Next,
+            sort: if self.is_in_queue_order() { Sort { by: SortBy::Queue, descending: false } } else { self.sort },
             ..ExampleQuery::default()
         }
     }
@@ -68,7 +75,22 @@ impl Filters {
             Filter::Tag(tag) => self.tag = tag,
             Filter::Source(source) => self.source = source,
             Filter::Reviewers(reviewers) => self.reviewers = reviewers,
+            Filter::Loss(loss) => self.loss = loss,
         }
+    }
+
+    /// No column sorts: the most worthwhile comes first.
+    pub fn is_in_queue_order(&self) -> bool {
+        self.show == Show::Next && self.sort == Sort::default()
+    }
+
+    /// All examples with a loss first, the highest on top.
+    pub fn show_losses(&mut self) {
+        *self = Self { sort: Sort { by: SortBy::Loss, descending: true }, ..Self::default() };
+    }
+
+    pub fn show_queue(&mut self) {
+        *self = Self { show: Show::Next, ..Self::default() };
     }
 
     /// Filters of the funnel's list that hold rows back.
@@ -80,6 +102,7 @@ impl Filters {
             self.tag.is_some(),
             self.source.is_some(),
             self.reviewers.is_some(),
+            self.loss.is_some(),
         ];
         set.into_iter().filter(|is_set| *is_set).count()
     }
@@ -114,6 +137,21 @@ mod tests {
             filters.sort_by(SortBy::Prompt);
             assert_eq!(filters.query().sort, expected);
         }
+    }
+
+    #[test]
+    fn the_queue_is_shown_in_its_order_until_a_column_sorts() {
+        let mut filters = Filters::default();
+        filters.set(Filter::Loss(Some((1.0, 2.0))));
+        assert_eq!((filters.query().loss, filters.num_set()), (Some((1.0, 2.0)), 1));
+        filters.show_queue();
+        let query = filters.query();
+        assert_eq!((query.queued_only, query.sort.by, query.loss), (true, SortBy::Queue, None));
+        filters.sort_by(SortBy::Loss);
+        assert_eq!(filters.query().sort, Sort { by: SortBy::Loss, descending: false });
+        filters.show_losses();
+        assert_eq!(filters.query().sort, Sort { by: SortBy::Loss, descending: true });
+        assert!(!filters.query().queued_only);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::action::DataAction;
 use super::filters::Filter;
 use super::state::DataState;
 use crate::app::kit::{Button, Chip, Text, Theme, icon};
-use crate::project::{ExampleStatus, Having, NamedCounts, Review, Reviewed};
+use crate::project::{ExampleStatus, Having, LOSS_BANDS, NamedCounts, Review, Reviewed};
 
 /// Values of a filter that have a chip; the search finds the others.
 const MOST_VALUES: usize = 16;
@@ -46,12 +46,20 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, actions: &mut Vec<AnyAction>) 
                 set(Filter::Reviewers(reviewed))
             });
         }
+        if facets.losses.iter().any(|num| *num > 0) || filters.loss.is_some() {
+            let bands = LOSS_BANDS.into_iter().zip(facets.losses).zip(LOSS_WORDS);
+            let bands = bands.map(|((band, num), words)| (band, words.to_owned(), num));
+            choose(ui, "Loss", bands, filters.loss.as_ref(), |loss| set(Filter::Loss(loss)));
+        }
         let clear = Button::link("Clear all filters").small();
         if num_set > 0 && ui.add(clear).clicked() {
             actions.push(DataAction::ClearFilters.into());
         }
     });
 }
+
+/// Of [`LOSS_BANDS`].
+const LOSS_WORDS: [&str; 4] = ["Over 2", "1 – 2", "0.3 – 1", "Below 0.3"];
 
 /// Also the words in the panel and the table.
 pub(super) fn review_words(review: Review) -> &'static str {

@@ -4,8 +4,8 @@ use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
 use super::action::DataAction;
 use super::draft::{Draft, TurnChange};
-use super::{AnyAction, AppState, Drafts, editor, issues, lengths, review, table, training};
-use crate::app::kit::{Badge, Button, Combo, Text, Theme, format, icon, rule, token_view};
+use super::{AnyAction, AppState, Drafts, editor, issues, lengths, rank, review, table, training};
+use crate::app::kit::{Badge, Button, Combo, Text, Theme, format, icon, rule, token_view, tooltip};
 use crate::app::state::Screen;
 use crate::data::Split;
 use crate::project::{ExampleStatus, ProjectState};
@@ -95,6 +95,12 @@ fn head(ui: &mut Ui, state: &AppState, draft: &Draft, actions: &mut Vec<AnyActio
     match draft.stored.status {
         ExampleStatus::Ready => {}
         status => drop(ui.add(Badge::neutral(table::status_words(status)))),
+    }
+    // What was computed of the text on the disk is not true of one that is being typed.
+    let loss = draft.stored.annotations.loss.filter(|_| !draft.is_dirty());
+    if let (Some(loss), Some(from)) = (loss, state.project.as_ref().and_then(|project| project.loss_from.as_ref())) {
+        let shown = ui.add(Text::small(format!("Loss {}", format::loss(f64::from(loss)))));
+        tooltip::on_hover(shown, &format!("Loss under {from}"), rank::LOSS_MEANS);
     }
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = theme.space.xs;

@@ -21,6 +21,7 @@ use super::filters::Filters;
 use super::history::History;
 use super::marks::Marks;
 use super::move_dialog::Moving;
+use super::rank::{Question, RankForm};
 use super::replace::Replace;
 use super::reviewers_dialog::ReviewersDialog;
 use super::rows::Rows;
@@ -54,6 +55,7 @@ pub(super) enum Purpose {
     HeldOut,
     Split,
     Reviewers,
+    Rank,
 }
 
 /// Which row is wanted next, once its page is there.
@@ -108,6 +110,8 @@ pub struct DataState {
     pub labels: Option<String>,
     /// The labels that the person gave; empty for those that are found.
     pub label_set: Vec<String>,
+    /// The dialog that asks which examples matter.
+    pub rank: Option<RankForm>,
     /// Bring this row into view at the next painting.
     pub scroll_to: Option<u64>,
     /// What went wrong last with the open example.
@@ -237,6 +241,17 @@ impl DataState {
                 self.start(spec, Purpose::Fix, jobs);
             }
             DataAction::DropFix => self.checks.fix = None,
+            DataAction::RankDialog(form) => self.rank = form,
+            DataAction::Rank(question, count, judge) => {
+                self.flush(jobs);
+                self.rank = None;
+                let project = self.folder.clone();
+                let spec = match question {
+                    Question::Loss => JobSpec::ScoreExamples { project, judge },
+                    Question::Next => JobSpec::LabelNext { project, judge, count },
+                };
+                self.start(spec, Purpose::Rank, jobs);
+            }
             DataAction::Statistics(false) => self.statistics = None,
             DataAction::Statistics(true) => {
                 self.flush(jobs);

@@ -8,7 +8,7 @@ use super::{AnyAction, AppState, Drafts, bulk, checks, editor, funnel, review};
 use crate::app::kit::table::{Choice, Column, Row, Table};
 use crate::app::kit::{Button, Chip, Text, TextInput, Theme, format, icon, layout, row};
 use crate::data::Split;
-use crate::project::{ExampleRow, ExampleStatus, ProjectState, Review, SortBy, SplitCounts};
+use crate::project::{ExampleRow, ExampleStatus, ProjectState, Review, SortBy};
 
 /// Which cell is which.
 const NUMBER: usize = 0;
@@ -17,26 +17,53 @@ const STATUS: usize = 2;
 const PROMPT: usize = 3;
 const ANSWER: usize = 4;
 const LENGTH: usize = 5;
-const ISSUES: usize = 6;
+/// If there are losses; the issues are always last.
+const LOSS: usize = 6;
 
-/// What a click on a column's head sorts by.
-const SORTS: [SortBy; 7] =
-    [SortBy::Number, SortBy::Split, SortBy::Status, SortBy::Prompt, SortBy::Answer, SortBy::Tokens, SortBy::Findings];
+/// What is known of the examples, and so which columns there are.
+#[derive(Clone, Copy)]
+struct Known {
+    /// Lengths are in turns until the tokens are counted.
+    has_tokens: bool,
+    has_losses: bool,
+    /// They have names once there are some.
+    has_issues: bool,
+}
 
-/// The room for numbers follows how many there are. Lengths are in turns until the tokens are counted,
-/// and issues have names once there are some.
-fn columns(num_examples: u64, has_tokens: bool, has_issues: bool) -> [Column; 7] {
+impl Known {
+    /// The cell of the issues.
+    fn issues(self) -> usize {
+        LOSS + usize::from(self.has_losses)
+    }
+
+    /// What a click on a column's head sorts by.
+    fn sorts(self) -> Vec<SortBy> {
+        use SortBy::{Answer, Findings, Loss, Number, Prompt, Split, Status, Tokens};
+        let mut sorts = vec![Number, Split, Status, Prompt, Answer, Tokens, Findings];
+        if self.has_losses {
+            sorts.insert(LOSS, Loss);
+        }
+        sorts
+    }
+}
+
+/// The room for numbers follows how many there are.
+fn columns(num_examples: u64, known: Known) -> Vec<Column> {
     let longest = ["888", "8,888", "88,888", "888,888", "8,888,888"];
     let digits = num_examples.max(1).ilog10().saturating_sub(2) as usize;
-    [
+    let mut columns = vec![
         Column::text("#", longest[digits.min(longest.len() - 1)]),
         Column::text("Split", "Train"),
         Column::icon_and_text("Status", "Accepted "),
         Column::share("Prompt", 3.0),
         Column::share("Answer", 2.0),
-        Column::text(if has_tokens { "Tokens" } else { "Turns" }, "8,888").right(),
-        Column::icon_and_text("Issues", if has_issues { "Near-duplicate" } else { "" }),
-    ]
+        Column::text(if known.has_tokens { "Tokens" } else { "Turns" }, "8,888").right(),
+        Column::icon_and_text("Issues", if known.has_issues { "Near-duplicate" } else { "" }),
+    ];
+    if known.has_losses {
+        columns.insert(LOSS, Column::text("Loss", "8.888").right());
+    }
+    columns
 }
 
 pub(super) fn show(
@@ -47,7 +74,7 @@ pub(super) fn show(
     actions: &mut Vec<AnyAction>,
 ) {
     ui.spacing_mut().item_spacing = Vec2::ZERO;
-    filter_bar(ui, state, &project.counts, drafts, actions);
+    filter_bar(ui, state, project, drafts, actions);
     if !state.data.marks.is_empty() {
         bulk::show(ui, &state.data, drafts, actions);
     }
@@ -64,8 +91,14 @@ pub(super) fn show(
     ui.scope_builder(UiBuilder::new().max_rect(below), |ui| checks::show(ui, state, actions));
 }
 
-fn filter_bar(ui: &mut Ui, state: &AppState, counts: &SplitCounts, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
-    let theme = Theme::of(ui);
+fn filter_bar(
+    ui: &mut Ui,
+    state: &AppState,
+    project: &ProjectState,
+    drafts: &mut Drafts,
+    actions: &mut Vec<AnyAction>,
+) {
+    let (theme, counts) = (Theme::of(ui), &project.counts);
     let (rect, _) =
         ui.allocate_exact_size(Vec2::new(ui.available_width(), theme.size.filter_bar_height), Sense::hover());
     ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.normal));
@@ -97,6 +130,9 @@ fn filter_bar(ui: &mut Ui, state: &AppState, counts: &SplitCounts, drafts: &mut 
     let issues = Chip::new("Issues").count(num_issues).icon(icon::WARNING.filled(), color).selected(is_shown);
     let has_asked_for_issues = bar.add(issues).clicked();
     chip(&mut bar, "Edited", counts.edited, Show::Edited);
+    if project.num_queued > 0 || state.data.filters.show == Show::Next {
+        chip(&mut bar, "Next", project.num_queued, Show::Next);
+    }
     if has_asked_for_issues {
         actions.push(DataAction::Show(Show::Issues(None)).into());
     }
@@ -128,6 +164,7 @@ fn no_match(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     let text = match (search.is_empty(), filters.show) {
         _ if filters.num_set() > 0 => "No example passes all of the filters".to_owned(),
         (true, Show::Edited) => "No example was changed by hand yet".to_owned(),
+        (true, Show::Next) => "Every example has an answer and was reviewed".to_owned(),
         (true, Show::Issues(_)) => "The checks found nothing wrong here".to_owned(),
         (true, _) => "No example is in this part".to_owned(),
         (false, _) => format!("No example has the words “{search}” here"),
@@ -141,24 +178,33 @@ fn no_match(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
 
 fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec<AnyAction>) {
     let data = &state.data;
-    let has_tokens = project.tokens_from.is_some();
+    let known = Known {
+        has_tokens: project.tokens_from.is_some(),
+        has_losses: project.loss_from.is_some(),
+        has_issues: !data.checks.counts.is_empty(),
+    };
+    let sorts = known.sorts();
     let num_stored = data.rows.num_matching().unwrap_or(0);
     let arriving = data.arriving();
     let is_marked = |row: u64| data.rows.get(row).is_some_and(|example| data.marks.contains(example.id));
     let sort = data.filters.sort;
+    let sorted = match data.filters.is_in_queue_order() {
+        true => None,
+        false => Some(sorts.iter().position(|by| is_sorted_by(*by, sort.by)).unwrap_or(NUMBER)),
+    };
     let table = Table {
         name: "Examples",
-        columns: &columns(project.counts.total(), has_tokens, !data.checks.counts.is_empty()),
+        columns: &columns(project.counts.total(), known),
         num_rows: num_stored + arriving.len() as u64,
         selected: data.selected,
         scroll_to: data.scroll_to,
         edge: Theme::of(ui).pad.screen_x,
         is_list: false,
-        sorted: Some((SORTS.iter().position(|by| is_sorted_by(*by, sort.by)).unwrap_or(NUMBER), sort.descending)),
+        sorted: Some((sorted.unwrap_or(sorts.len()), sort.descending)),
         marked: &is_marked,
     };
     let done = table.show(ui, |row| match data.rows.get(row.index) {
-        Some(example) => paint_row(row, example, has_tokens),
+        Some(example) => paint_row(row, example, known),
         None => match row.index.checked_sub(num_stored).and_then(|at| arriving.get(at as usize)) {
             Some(example) => paint_arriving(row, example),
             None => paint_placeholder(row),
@@ -172,7 +218,7 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
         actions.push(DataAction::Visible(visible).into());
     }
     if let Some(column) = done.sort {
-        let by = if column == LENGTH && !has_tokens { SortBy::Turns } else { SORTS[column] };
+        let by = if column == LENGTH && !known.has_tokens { SortBy::Turns } else { sorts[column] };
         actions.push(DataAction::Sort(by).into());
     }
     // A row that is still on its way can't be opened.
@@ -219,7 +265,7 @@ pub(super) fn status_words(status: ExampleStatus) -> &'static str {
     }
 }
 
-fn paint_row(row: &mut Row<'_>, example: &ExampleRow, has_tokens: bool) -> String {
+fn paint_row(row: &mut Row<'_>, example: &ExampleRow, known: Known) -> String {
     let theme = row.theme();
     let is_aside = example.status == ExampleStatus::SetAside;
     let ink = if is_aside { theme.text.faint } else { theme.text.normal };
@@ -245,13 +291,18 @@ fn paint_row(row: &mut Row<'_>, example: &ExampleRow, has_tokens: bool) -> Strin
     } else {
         row.text(ANSWER, Align::Min, &example.answer, theme.body(), soft);
     }
-    let length = match (has_tokens, example.annotations.num_tokens) {
+    let length = match (known.has_tokens, example.annotations.num_tokens) {
         (true, Some(tokens)) => format::thousands(u64::from(tokens)),
         (true, None) => "–".to_owned(),
         (false, _) => example.num_turns.to_string(),
     };
     row.text(LENGTH, Align::Max, &length, theme.body(), soft);
     let mut name = format!("Example {number}, {split}, {words}: {}", example.prompt);
+    if known.has_losses {
+        let loss = example.annotations.loss.map(|loss| format::loss(f64::from(loss)));
+        row.text(LOSS, Align::Max, loss.as_deref().unwrap_or("–"), theme.body(), soft);
+        name.extend(loss.map(|loss| format!(", loss {loss}")));
+    }
     if let Some(first) = example.findings.first() {
         let (mark, color) = checks::look(theme, *first);
         let words = match example.findings.len() {
@@ -259,8 +310,8 @@ fn paint_row(row: &mut Row<'_>, example: &ExampleRow, has_tokens: bool) -> Strin
             n => format!("{} +{}", first.short_title(), n - 1),
         };
         let all = || example.findings.iter().map(|check| check.title()).collect::<Vec<_>>();
-        row.marked_text(ISSUES, mark, color, &words, theme.text.normal);
-        row.hint(ISSUES, || all().join("\n"));
+        row.marked_text(known.issues(), mark, color, &words, theme.text.normal);
+        row.hint(known.issues(), || all().join("\n"));
         name.push_str(&format!("; issues: {}", all().join(", ")));
     }
     name

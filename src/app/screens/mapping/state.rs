@@ -116,9 +116,6 @@ impl ImportDialog {
             if !has(ColumnRole::User) {
                 return Some("Choose which column the user says".to_owned());
             }
-            if !has(ColumnRole::Assistant) {
-                return Some("Choose which column is the answer".to_owned());
-            }
         }
         match self.stage {
             Stage::Importing(_) => Some("The import is running".to_owned()),

@@ -2,6 +2,7 @@
 
 use super::{DataState, Purpose, Reveal, Wanted};
 use crate::app::screens::data::draft::Draft;
+use crate::app::screens::data::filters::Filters;
 use crate::engine::{EventKind, JobId, Outcome, Reply};
 
 impl DataState {
@@ -77,6 +78,8 @@ impl DataState {
                 }
             }
             Reply::Fix(fix) if matches!(self.jobs.get(&job), Some(Purpose::Fix)) => self.checks.fix = Some(fix.clone()),
+            Reply::Scored(_) if self.is_ranking(job) => self.show_ranked(Filters::show_losses),
+            Reply::Queued(_) if self.is_ranking(job) => self.show_ranked(Filters::show_queue),
             Reply::Project(project) => {
                 if let (Some(Purpose::Make(row)), Some(id)) = (self.jobs.get(&job), project.last_changed) {
                     self.reveal = Some(Reveal { id, row: *row, is_asked: false });
@@ -84,6 +87,18 @@ impl DataState {
             }
             _ => {}
         }
+    }
+
+    /// The first row is opened, unless something is being typed.
+    fn show_ranked(&mut self, change: impl FnOnce(&mut Filters)) {
+        self.change_filters(change);
+        if !self.open.as_ref().is_some_and(Draft::is_dirty) {
+            self.wanted = Some(Wanted::Row(0));
+        }
+    }
+
+    fn is_ranking(&self, job: JobId) -> bool {
+        matches!(self.jobs.get(&job), Some(Purpose::Rank))
     }
 
     fn on_finished(&mut self, job: JobId, outcome: &Outcome) {
@@ -117,7 +132,8 @@ impl DataState {
                     replace.error = failure.map(str::to_owned);
                 }
             }
-            Some(Purpose::Facets | Purpose::Findings | Purpose::Lengths) => {}
+            // The shell says what went wrong.
+            Some(Purpose::Facets | Purpose::Findings | Purpose::Lengths | Purpose::Rank) => {}
             Some(Purpose::Reviewers) => {
                 if let Some(dialog) = &mut self.reviewers {
                     dialog.on_finished(outcome);

@@ -1,0 +1,134 @@
+//! What a model says of single examples: the loss of each, and how unsure it is of its own answers.
+
+use std::path::PathBuf;
+
+use super::EvaluateError;
+use crate::data::Example;
+use crate::generate::greedy_doubts;
+use crate::model::lora::LoraAdapter;
+use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType, peft};
+use crate::recipe::{ModelRef, RenderSpec};
+use crate::task::{Task, Unit};
+use crate::train::loss::example_losses;
+use crate::train::render::{Rendered, render, turns};
+
+/// Tokens of an answer that tell how unsure the model is: a label or the fields of a short object.
+const DOUBTED_TOKENS: usize = 24;
+
+/// A base model, or one with a run's adapter, that judges examples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judge {
+    /// As it is remembered beside its losses: "starter" or "run 2026-11-23-1".
+    pub name: String,
+    pub model: ModelRef,
+    /// A folder in PEFT's format.
+    pub adapter: Option<PathBuf>,
+    pub spec: RenderSpec,
+}
+
+/// A [`Judge`] that is loaded.
+pub struct Scorer<'a> {
+    model: &'a LanguageModel,
+    adapter: Option<LoraAdapter>,
+    pass: GradientPass,
+    spec: RenderSpec,
+}
+
+impl<'a> Scorer<'a> {
+    /// `model` is the judge's.
+    pub fn new(model: &'a LanguageModel, judge: &Judge) -> Result<Self, EvaluateError> {
+        let spec = model.decoder.spec();
+        let adapter = judge.adapter.as_deref().map(|folder| peft::load(folder, spec)).transpose()?;
+        let mut pass = GradientPass::new(ProductType::F32, false);
+        if let Some(adapter) = &adapter {
+            pass.set_adapter(&model.decoder, adapter).map_err(ModelError::from)?;
+        }
+        Ok(Self { model, adapter, pass, spec: judge.spec })
+    }
+
+    /// Each example's mean loss per trained token; `None` where nothing is trained, and for what was not reached when the
+    /// task was cancelled.
+    pub fn losses(&mut self, examples: &[Example], task: &dyn Task) -> Result<Vec<Option<f64>>, EvaluateError> {
+        let (mut samples, mut owners): (Vec<Rendered>, Vec<usize>) = (Vec::new(), Vec::new());
+        for (at, example) in examples.iter().enumerate() {
+            // One that is split is several.
+            for sample in render(&self.model.chat, example, self.spec)?.samples {
+                samples.push(sample);
+                owners.push(at);
+            }
+        }
+        let total = Some(samples.iter().filter(|sample| sample.num_trained() > 0).count() as u64);
+        let mut progress = |done: usize| task.progress(done as u64, total, Unit::Examples);
+        let is_cancelled = || task.is_cancelled();
+        let losses = example_losses(&self.model.decoder, &mut self.pass, &samples, &mut progress, &is_cancelled);
+        let losses = losses.map_err(ModelError::from)?;
+        let mut means = vec![Mean::default(); examples.len()];
+        for ((sample, owner), loss) in samples.iter().zip(owners).zip(losses) {
+            means[owner].add(sample.num_trained(), loss);
+        }
+        Ok(means.into_iter().map(Mean::get).collect())
+    }
+
+    /// How unsure the model is of its own answer to each example's prompt, see [`greedy_doubts`]; `None` for a prompt that
+    /// leaves no room for an answer, or that is none.
+    pub fn doubts(&self, examples: &[&Example], task: &dyn Task) -> Result<Vec<Option<f64>>, EvaluateError> {
+        let room = self.spec.max_length.min(self.model.decoder.spec().context_length).saturating_sub(DOUBTED_TOKENS);
+        let prompts: Vec<_> = examples.iter().map(|example| turns(example.prompt())).collect();
+        let mut kept = Vec::new();
+        for (at, turns) in prompts.iter().enumerate().filter(|(_, turns)| !turns.is_empty()) {
+            let prompt = Conversation { turns, tools: &examples[at].tools };
+            if self.model.chat.encode(prompt, true)?.ids().len() <= room {
+                kept.push((at, prompt));
+            }
+        }
+        let prompts: Vec<_> = kept.iter().map(|(_, prompt)| *prompt).collect();
+        let total = Some(prompts.len() as u64);
+        let mut progress = |done: usize| task.progress(done as u64, total, Unit::Examples);
+        let is_cancelled = || task.is_cancelled();
+        let adapter = self.adapter.as_ref();
+        let found = greedy_doubts(self.model, adapter, &prompts, DOUBTED_TOKENS, &mut progress, &is_cancelled)?
+            .ok_or(EvaluateError::Cancelled)?;
+        let mut doubts = vec![None; examples.len()];
+        for ((at, _), doubt) in kept.iter().zip(found) {
+            doubts[*at] = Some(doubt);
+        }
+        Ok(doubts)
+    }
+}
+
+/// Over the parts of an example, by their trained tokens.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mean {
+    sum: f64,
+    num_tokens: usize,
+    /// A part was not reached.
+    is_open: bool,
+}
+
+impl Mean {
+    fn add(&mut self, num_tokens: usize, loss: Option<f64>) {
+        self.is_open |= num_tokens > 0 && loss.is_none();
+        self.num_tokens += num_tokens;
+        self.sum += loss.unwrap_or_default() * num_tokens as f64;
+    }
+
+    fn get(self) -> Option<f64> {
+        (self.num_tokens > 0 && !self.is_open).then(|| self.sum / self.num_tokens as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Mean;
+
+    #[test]
+    fn parts_count_by_their_tokens_and_only_together() {
+        let of = |parts: &[(usize, Option<f64>)]| {
+            let mut mean = Mean::default();
+            parts.iter().for_each(|(num_tokens, loss)| mean.add(*num_tokens, *loss));
+            mean.get()
+        };
+        assert_eq!(of(&[(1, Some(4.0)), (3, Some(0.0)), (0, None)]), Some(1.0));
+        assert_eq!((of(&[(1, Some(4.0)), (3, None)]), of(&[(0, None)]), of(&[])), (None, None, None));
+    }
+}
