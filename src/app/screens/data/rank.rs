@@ -148,6 +148,8 @@ fn explanation(question: Question) -> &'static [&'static str] {
         Question::Loss => &[
             "The loss says how surprising an example's answer is to the model, per token.",
             "High under a run: what it learned from all the others speaks against this answer. Often the label is wrong.",
+            "Best is a short run of an epoch or less: one that has seen the examples again and again has learned the wrong \
+             ones, too.",
             "Low under the base model: it knew this before, and learns nothing from it.",
             "Held-out examples are a little higher than those that were trained on. Examples with no answer get no loss.",
         ],
