@@ -133,10 +133,14 @@ pub fn open<'a>(path: &'a Path, task: &'a dyn Task) -> Result<OpenedText<'a>, Im
     let facts = check_is_file(path)?;
     let file = File::open(path).map_err(|e| ImportError::read(path, e))?;
     let mut file = Counted { file, done: 0, total: facts.len(), task };
+    let failed = |error| match task.is_cancelled() {
+        true => ImportError::Cancelled { path: path.into() },
+        false => ImportError::read(path, error),
+    };
     let mut magic = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut magic).map_err(|e| ImportError::read(path, e))?;
+    file.by_ref().take(4).read_to_end(&mut magic).map_err(failed)?;
     let packing = Packing::of(&magic);
-    let mut bytes = unpacked(Cursor::new(magic).chain(file), packing).map_err(|e| ImportError::read(path, e))?;
+    let mut bytes = unpacked(Cursor::new(magic).chain(file), packing).map_err(failed)?;
     let (mut start, failure) = read_head(&mut bytes);
     let is_whole_file = failure.is_none() && start.len() < HEAD_BYTES;
     if let Some(source) = failure {
