@@ -64,7 +64,11 @@ fn turn() -> impl Strategy<Value = Message> {
 
 /// Most are what many shapes hold, some are not.
 fn example() -> impl Strategy<Value = Example> {
-    let pair = (prop::option::weighted(0.3, text()), text(), text()).prop_map(|(system, question, answer)| {
+    // With neither a question nor an answer it would not come in again.
+    let says_something =
+        |(_, question, answer): &(_, String, String)| !(question.trim().is_empty() && answer.trim().is_empty());
+    let parts = (prop::option::weighted(0.3, text()), text(), text()).prop_filter("nothing is said", says_something);
+    let pair = parts.prop_map(|(system, question, answer)| {
         let mut messages: Vec<_> = system.map(|text| Message::new(Role::System, text)).into_iter().collect();
         messages.extend([Message::new(Role::User, question), Message::new(Role::Assistant, answer)]);
         messages

@@ -185,7 +185,7 @@ fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
 
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     let now = start::now(cx);
-    if menu::ENTRIES.iter().any(|(_, entry)| *entry == action) {
+    if menu::commands().iter().any(|(_, entry)| *entry == action) {
         // The command field offers them from anywhere.
         state.screen = Screen::Data;
     }

@@ -61,10 +61,13 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut
     }
 }
 
-/// Of fixed height, so that nothing jumps when the answer comes.
+/// From the first question on of fixed height, so that nothing jumps when the answer comes.
 fn body(ui: &mut Ui, dataset: &State, drafts: &mut Drafts, actions: &mut Vec<Action>) {
     let theme = Theme::of(ui);
-    ui.set_height(theme.size.row_height * 12.0);
+    let is_asked = dataset.found.is_some() || dataset.failure.is_some() || !matches!(dataset.stage, Stage::Waiting);
+    if is_asked {
+        ui.set_height(theme.size.row_height * 12.0);
+    }
     name_field(ui, dataset, drafts, actions);
     let text = "Of all imports only this one uses the network, and only when you click. The Hub learns which data set \
                 you want; nothing of yours is uploaded.";

@@ -28,8 +28,8 @@ impl Shell {
             }
             commands.push(("Import a data set from the Hub…".to_owned(), dataset::Action::Open.into()));
             if project.counts.total() > 0 {
-                let for_the_data = data::menu::ENTRIES.iter();
-                commands.extend(for_the_data.map(|(words, action)| ((*words).to_owned(), action.clone().into())));
+                let for_the_data = data::menu::commands().into_iter();
+                commands.extend(for_the_data.map(|(words, action)| (words.to_owned(), action.into())));
             }
             commands.push(("Show the project's folder".to_owned(), Action::OpenFolder(project.folder.clone())));
         }

@@ -10,12 +10,21 @@ use super::reviewers_dialog::ReviewersAction;
 use crate::app::kit::{Button, Theme, icon, menu_item};
 use crate::project::ProjectState;
 
-/// Also in the command field.
-pub static ENTRIES: [(&str, DataAction); 3] = [
+static ENTRIES: [(&str, DataAction); 3] = [
     ("Export data…", DataAction::Export(ExportAction::Open)),
     ("Labels…", DataAction::Labels(LabelsAction::Open)),
     ("Second reviewer…", DataAction::Reviewers(ReviewersAction::Open)),
 ];
+
+/// The same, and what the header's buttons do, for the command field.
+pub fn commands() -> Vec<(&'static str, DataAction)> {
+    let of_the_header = [
+        ("Split the examples…", DataAction::SplitDialog(Some(Default::default()))),
+        ("Rank the examples…", DataAction::RankDialog(Some(Default::default()))),
+        ("Statistics of the data", DataAction::Statistics(true)),
+    ];
+    of_the_header.into_iter().chain(ENTRIES.iter().cloned()).collect()
+}
 
 pub(super) fn show(ui: &mut Ui, project: &ProjectState, actions: &mut Vec<AnyAction>) {
     let button = Button::icon_only(icon::DOTS_THREE, "More for the data");

@@ -77,7 +77,7 @@ pub(super) fn show(
     let (end, changed) = Dialog::new("rank", "Which examples matter").primary(&act, reason).show(
         ctx,
         |ui| dialog::body(ui, |ui| fields(ui, form, &judges, chosen)),
-        |ui| drop(ui.add(Text::body("Runs in the background; the status bar can stop it").soft())),
+        |ui| drop(ui.add(Text::small("Runs in the background").faint())),
     );
     match (end, chosen.and_then(|at| judges.get(at))) {
         (DialogEnd::Confirmed, Some((.., judge))) => {
@@ -125,8 +125,10 @@ fn fields(ui: &mut Ui, form: &RankForm, judges: &[(Under, String, Judge)], chose
         ui.add(Text::body("Asked of"));
         let options: Vec<(usize, &str)> = judges.iter().map(|(_, words, _)| words.as_str()).enumerate().collect();
         let combo = Combo::new("Model that judges", &options, chosen.unwrap_or(usize::MAX));
-        let combo = combo.width(theme.size.side_panel_min).enabled_or(!judges.is_empty(), "Choose a model first");
-        if let Some((under, ..)) = combo.show(ui).and_then(|at| judges.get(at)) {
+        if judges.is_empty() {
+            ui.add(Text::body("No model is chosen yet").faint());
+        } else if let Some((under, ..)) = combo.width(theme.size.side_panel_min).show(ui).and_then(|at| judges.get(at))
+        {
             changed.under = under.clone();
         }
         if form.question == Question::Next {
@@ -146,12 +148,9 @@ fn fields(ui: &mut Ui, form: &RankForm, judges: &[(Under, String, Judge)], chose
 fn explanation(question: Question) -> &'static [&'static str] {
     match question {
         Question::Loss => &[
-            "The loss says how surprising an example's answer is to the model, per token.",
-            "High under a run: what it learned from all the others speaks against this answer. Often the label is wrong.",
-            "Best is a short run of an epoch or less: one that has seen the examples again and again has learned the wrong \
-             ones, too.",
+            "High under a run: the other examples speak against this answer. Often the label is wrong. A short run, of an \
+             epoch or less, tells best: a long one has learned the wrong answers, too.",
             "Low under the base model: it knew this before, and learns nothing from it.",
-            "Held-out examples are a little higher than those that were trained on. Examples with no answer get no loss.",
         ],
         Question::Next => &[
             "The model answers each prompt, and says how unsure it is of its own words. Chosen are those it is most unsure \
