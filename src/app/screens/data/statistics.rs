@@ -74,8 +74,11 @@ pub(super) fn title(ui: &mut Ui, words: &str, remark: &str) {
 /// Train beside what is held out, the most frequent label first.
 fn balance(ui: &mut Ui, theme: &Theme, field: &FieldBalance) {
     let all: u64 = field.labels.iter().map(|label| label.count()).sum();
-    let remark =
-        format!("{} of {}", format::count(field.labels.len() as u64, "label", "labels"), format::thousands(all));
+    let remark = format!(
+        "{} of {}: train above held out",
+        format::count(field.labels.len() as u64, "label", "labels"),
+        format::thousands(all)
+    );
     title(ui, &format!("Labels: {}", field.field), &remark);
     let most = field.labels.iter().map(|label| label.by_split[0]).max().unwrap_or(1).max(1) as f32;
     for label in field.labels.iter().take(MOST_LABELS) {
