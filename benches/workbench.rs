@@ -168,10 +168,12 @@ fn bench(criterion: &mut Criterion) {
     group.bench_function("counts of all filters", |bench| {
         bench.iter(|| project.facets(&ExampleQuery::default()).expect("counts").num_matching);
     });
-    group.bench_function("first rows of a search, a word of every row", |bench| {
-        let query = search("message");
-        bench.iter_custom(|num_times| (0..num_times).map(|_| time_to_first_found(&mut project, &query)).sum());
-    });
+    for (name, words) in [("a word of every row", "message"), ("two letters", "nu")] {
+        group.bench_function(format!("first rows of a search, {name}"), |bench| {
+            let query = search(words);
+            bench.iter_custom(|num_times| (0..num_times).map(|_| time_to_first_found(&mut project, &query)).sum());
+        });
+    }
     group.finish();
 }
 

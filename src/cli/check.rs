@@ -1,7 +1,6 @@
 //! `tunewright check`: what is wrong with a project's examples; `--fix` mends it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
@@ -11,8 +10,7 @@ use super::progress::Progress;
 use super::terminal::{self, duration, thousands};
 use super::{Ended, model};
 use crate::data::checks::{Check, CheckReport, Remedy, Severity};
-use crate::engine::checks::{ModelRendering, apply_fix, check, plan_fix};
-use crate::model::Chat;
+use crate::engine::checks::{apply_fix, check, plan_fix};
 use crate::project::{Project, Settings};
 use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
 
@@ -81,17 +79,8 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
         let settings = Settings { labels: labels.map(str::to_owned).collect(), ..project.settings()? };
         project.save_settings(&settings)?;
     }
-    let rendering = match &args.model {
-        Some(model) => {
-            let chat = Arc::new(Chat::load(&model::locate(model, &interrupt)?)?);
-            Some(ModelRendering {
-                model: model.to_string(),
-                chat,
-                spec: RenderSpec { train_on: TrainOn::Assistant, max_length: args.max_length, too_long: args.too_long },
-            })
-        }
-        None => None,
-    };
+    let spec = RenderSpec { train_on: TrainOn::Assistant, max_length: args.max_length, too_long: args.too_long };
+    let rendering = args.model.as_ref().map(|model| model::rendering(model, spec, &interrupt)).transpose()?;
     let progress = Progress::new("Checking", &interrupt.cancel);
     let mut report = check(&mut project, rendering.as_ref(), &progress)?;
     let mut fixed = Vec::new();

@@ -1,14 +1,17 @@
 //! How a command names a model, and gets it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::Ended;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
+use crate::engine::checks::ModelRendering;
 use crate::hub::{self, HubError, Sources};
-use crate::recipe::ModelRef;
+use crate::model::Chat;
+use crate::recipe::{ModelRef, RenderSpec};
 
 /// The flags that every command about one model shares.
 #[derive(Debug, Args)]
@@ -28,6 +31,12 @@ pub fn locate(model: &ModelRef, interrupt: &Interrupt) -> Result<PathBuf, Ended>
         Err(HubError::NotFetched { .. }) => fetch(model, interrupt),
         found => Ok(found?),
     }
+}
+
+/// What the model's tokenizer and template make of examples.
+pub fn rendering(model: &ModelRef, spec: RenderSpec, interrupt: &Interrupt) -> Result<ModelRendering, Ended> {
+    let chat = Arc::new(Chat::load(&locate(model, interrupt)?)?);
+    Ok(ModelRendering { model: model.to_string(), chat, spec })
 }
 
 pub fn fetch(model: &ModelRef, interrupt: &Interrupt) -> Result<PathBuf, Ended> {

@@ -1,7 +1,6 @@
 //! `tunewright stats`: what a project's examples look like in numbers; how far two reviewers agree.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
 
@@ -11,10 +10,8 @@ use super::terminal::{self, thousands};
 use super::{Ended, model};
 use crate::data::read_all;
 use crate::data::statistics::{Agreement, Histogram, Statistics, Tokens, agreement};
-use crate::engine::checks::ModelRendering;
 use crate::engine::reviewers::import_second_reviewer;
 use crate::engine::statistics::{card, statistics};
-use crate::model::Chat;
 use crate::project::{Project, Reviewers};
 use crate::recipe::{ModelRef, RenderSpec};
 
@@ -56,13 +53,8 @@ pub fn run(args: StatsArgs) -> Result<(), Ended> {
         let Some(found) = project.reviewers()? else { return Ok(()) };
         return if args.json { json(&found) } else { print_reviewers(&found) };
     }
-    let rendering = match &args.model {
-        Some(model) => {
-            let chat = Arc::new(Chat::load(&model::locate(model, &interrupt)?)?);
-            Some(ModelRendering { model: model.to_string(), chat, spec: RenderSpec::WHOLE })
-        }
-        None => None,
-    };
+    let rendering =
+        args.model.as_ref().map(|model| model::rendering(model, RenderSpec::WHOLE, &interrupt)).transpose()?;
     let tokens = rendering.as_ref().map(|rendering| rendering as &dyn Tokens);
     let progress = Progress::new("Counting", &interrupt.cancel);
     let found = statistics(&mut project, tokens, &progress)?;

@@ -281,12 +281,15 @@ mod tests {
         let first = project.order.first_page(&project.db, &page("question 1", 3)).unwrap();
         let (whole, num_matching) = project.order.page(&project.db, &page("question 1", 3), &Unwatched).unwrap();
         assert_eq!((first, num_matching), (Some(whole), 7), "the whole answer has 10, too");
+        // The beginning of a word is found by its first letter, if it is short.
+        let first = project.order.first_page(&project.db, &page("an que", 2)).unwrap();
+        assert_eq!(first, Some(project.order.page(&project.db, &page("an que", 2)).unwrap().0));
         let split = Some(project.order.slots[2].split);
         let filtered = ExampleQuery { split, ..page("question", 1) };
         let first = project.order.first_page(&project.db, &filtered).unwrap();
         assert_eq!(first, Some(project.order.page(&project.db, &filtered, &Unwatched).unwrap().0));
 
-        // Too few for a page; only the beginning of a word; known already; nothing searched.
+        // Too few for a page; only the beginning of a long word; known already; nothing searched.
         for query in [page("question 1", 7), page("quest", 1), filtered, page("", 1)] {
             assert_eq!(project.order.first_page(&project.db, &query).unwrap(), None, "{query:?}");
         }

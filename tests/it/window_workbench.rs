@@ -172,6 +172,21 @@ fn json_is_checked_while_it_is_typed_and_kept_as_typed() {
 }
 
 #[test]
+fn markdown_is_laid_out_below_what_was_typed() {
+    let mut studio = with_faults();
+    let typed = "**First** of all:\n\n- the zeta item";
+    studio.multiline("Assistant, turn 2", typed);
+    studio.settle();
+    let is_laid_out = |studio: &Studio| studio.harness.query_by_label("the zeta item").is_some();
+    assert!(!is_laid_out(&studio));
+    studio.click(Role::Button, "Lay out the Markdown of turn 2");
+    assert!(is_laid_out(&studio));
+    assert_eq!(studio.stored(1)[1].1, typed);
+    studio.click(Role::Button, "Don't lay out the Markdown of turn 2");
+    assert!(!is_laid_out(&studio));
+}
+
+#[test]
 fn an_open_examples_issues_are_named_and_mended_where_they_are() {
     let mut studio = with_faults();
     assert!(studio.rows().iter().any(|row| row.contains("; issues: Exact duplicates")), "{:?}", studio.rows());

@@ -64,6 +64,8 @@ pub struct Drafts {
     tag: String,
     /// Notes that are being typed, and of which example.
     notes: Option<(i64, String)>,
+    /// Of answers that are shown laid out.
+    markdown: egui_commonmark::CommonMarkCache,
     /// The limit in tokens, while its line is moved.
     max_length: Option<(egui::Id, usize)>,
 }

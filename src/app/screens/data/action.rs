@@ -73,8 +73,8 @@ pub enum DataAction {
     Delete,
     AddExample,
     Turn(TurnChange),
-    /// JSON answers are shown laid out below what was typed.
-    LayOutJson(bool),
+    /// Answers in JSON or Markdown are shown laid out below what was typed.
+    LayOut(bool),
     /// Opens or closes the list of previous versions of the open example.
     History(bool),
     ChooseVersion(usize),

@@ -1,6 +1,7 @@
 //! The turns of one example, each a well to type in.
 
 use egui::{Align, CursorIcon, Layout, Popup, Rect, Sense, Ui, UiBuilder, Vec2, WidgetInfo};
+use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
 use super::action::DataAction;
 use super::answer_json::{JsonState, MOST_LAID_OUT};
@@ -65,14 +66,18 @@ fn open_turn(
 ) {
     let Some(message) = draft.messages.get(turn) else { return };
     let json = draft.json(turn);
+    let markup = match json {
+        Some(_) => Some(Markup::Json),
+        None => (message.role == Role::Assistant && has_markdown(&message.content)).then_some(Markup::Markdown),
+    };
     let id = field_id(draft, turn);
     let num = draft.messages.len();
     let head = |ui: &mut Ui| {
         turn_marks(ui, message, json);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             menu(ui, turn, num, message, actions);
-            if json.is_some() {
-                lay_out_button(ui, data.lays_out_json, turn, actions);
+            if let Some(markup) = markup {
+                lay_out_button(ui, markup, data.lays_out, turn, actions);
             }
             let can_fold = turn == 0 && message.role == Role::System && num > 1;
             if can_fold && ui.add(Button::icon_only(icon::CARET_DOWN, "Fold the system message").small()).clicked() {
@@ -90,8 +95,8 @@ fn open_turn(
             field = field.mono();
         }
         let response = field.hint(hint(message.role)).show(ui);
-        if json.is_some() && data.lays_out_json {
-            laid_out(ui, turn, &message.content);
+        if let (Some(markup), true) = (markup, data.lays_out) {
+            laid_out(ui, markup, turn, &message.content, &mut drafts.markdown);
         }
         response
     });
@@ -103,23 +108,46 @@ fn open_turn(
     }
 }
 
-fn lay_out_button(ui: &mut Ui, lays_out: bool, turn: usize, actions: &mut Vec<AnyAction>) {
-    let (mark, words) = match lays_out {
-        true => (icon::BRACKETS_CURLY.filled(), "Don't lay out the JSON"),
-        false => (icon::BRACKETS_CURLY, "Lay out the JSON"),
+/// What an answer is written in, that reads better laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Markup {
+    Json,
+    Markdown,
+}
+
+/// Whether something of a text is Markdown that looks different when it is laid out.
+fn has_markdown(text: &str) -> bool {
+    let begins_block = |line: &str| {
+        let line = line.trim_start();
+        let marks = ["# ", "## ", "### ", "#### ", "- ", "* ", "+ ", "> ", "```", "1. ", "|"];
+        marks.iter().any(|mark| line.starts_with(mark))
+    };
+    text.len() <= MOST_LAID_OUT
+        && (["**", "__", "`", "]("].iter().any(|mark| text.contains(mark)) || text.lines().any(begins_block))
+}
+
+fn lay_out_button(ui: &mut Ui, markup: Markup, lays_out: bool, turn: usize, actions: &mut Vec<AnyAction>) {
+    let (mark, words) = match (markup, lays_out) {
+        (Markup::Json, true) => (icon::BRACKETS_CURLY.filled(), "Don't lay out the JSON"),
+        (Markup::Json, false) => (icon::BRACKETS_CURLY, "Lay out the JSON"),
+        (Markup::Markdown, true) => (icon::EYE.filled(), "Don't lay out the Markdown"),
+        (Markup::Markdown, false) => (icon::EYE, "Lay out the Markdown"),
     };
     let button = Button::icon_only(mark, words).small().name(format!("{words} of turn {}", turn + 1)).key("L");
     if ui.add(button).clicked() {
-        actions.push(DataAction::LayOutJson(!lays_out).into());
+        actions.push(DataAction::LayOut(!lays_out).into());
     }
 }
 
 /// For reading: what is typed and trained on stays as it is.
-fn laid_out(ui: &mut Ui, turn: usize, text: &str) {
+fn laid_out(ui: &mut Ui, markup: Markup, turn: usize, text: &str, cache: &mut CommonMarkCache) {
     reading_well(ui, |ui| {
         ui.set_min_width(ui.available_width());
-        match text.len() {
-            0..=MOST_LAID_OUT => {
+        match (text.len(), markup) {
+            (0..=MOST_LAID_OUT, Markup::Markdown) => {
+                drop(CommonMarkViewer::new().show(ui, cache, text));
+            }
+            (0..=MOST_LAID_OUT, Markup::Json) => {
                 let name = format!("Turn {}, laid out", turn + 1);
                 diff_view::show(ui, &name, &diff_view::laid_out(text), None, None);
             }
@@ -217,4 +245,19 @@ fn menu(ui: &mut Ui, turn: usize, num: usize, message: &Message, actions: &mut V
             push(TurnChange::Remove(turn));
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_looks_different_laid_out_is_markdown() {
+        for text in ["# Title", "one\n\n- a\n- b", "a **bold** word", "run `cargo`", "see [this](x)", "1. first"] {
+            assert!(has_markdown(text), "{text}");
+        }
+        for text in ["", "card_arrival", "It costs 3 * 4 - 2 = 10 pounds", "#1 in sales", "well-known"] {
+            assert!(!has_markdown(text), "{text}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub const KEYS: [(&str, &str); 13] = [
     ("1 – 9", "Answer from the label set"),
     ("E or Enter", "Edit the answer"),
     ("H", "Previous versions"),
-    ("L", "Lay out JSON answers"),
+    ("L", "Lay out JSON and Markdown"),
     ("Del", "Set aside, or take back"),
     ("Shift ↑ ↓", "Mark several examples"),
     ("Ctrl A", "Mark all that are shown"),
@@ -46,7 +46,7 @@ pub(super) fn keys(ui: &Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
             (Key::F, DataAction::Review(Review::Flagged)),
             (Key::U, DataAction::Review(Review::Unreviewed)),
             (Key::H, DataAction::History(true)),
-            (Key::L, DataAction::LayOutJson(!data.lays_out_json)),
+            (Key::L, DataAction::LayOut(!data.lays_out)),
         ];
         for (key, action) in keys {
             if input.key_pressed(key) {

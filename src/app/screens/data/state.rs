@@ -95,7 +95,8 @@ pub struct DataState {
     pub open: Option<Draft>,
     /// Its previous versions, while they are shown.
     pub history: Option<History>,
-    pub lays_out_json: bool,
+    /// Answers in JSON or Markdown are shown laid out.
+    pub lays_out: bool,
     /// What the checks found at the open example, and perhaps still at the one before.
     pub findings: Vec<Finding>,
     /// Which example's findings were asked for, and of which revision.
@@ -292,7 +293,7 @@ impl DataState {
                     draft.change(change, now);
                 }
             }
-            DataAction::LayOutJson(lays_out) => self.lays_out_json = lays_out,
+            DataAction::LayOut(lays_out) => self.lays_out = lays_out,
             DataAction::History(true) => self.ask_for_history(jobs),
             DataAction::History(false) => self.history = None,
             DataAction::ChooseVersion(at) => self.choose_version(at),
