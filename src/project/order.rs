@@ -283,7 +283,7 @@ mod tests {
         assert_eq!((first, num_matching), (Some(whole), 7), "the whole answer has 10, too");
         // The beginning of a word is found by its first letter, if it is short.
         let first = project.order.first_page(&project.db, &page("an que", 2)).unwrap();
-        assert_eq!(first, Some(project.order.page(&project.db, &page("an que", 2)).unwrap().0));
+        assert_eq!(first, Some(project.order.page(&project.db, &page("an que", 2), &Unwatched).unwrap().0));
         let split = Some(project.order.slots[2].split);
         let filtered = ExampleQuery { split, ..page("question", 1) };
         let first = project.order.first_page(&project.db, &filtered).unwrap();
