@@ -41,17 +41,42 @@ fn edit(number: usize, all: &[i64]) -> Edit {
     Edit::Several { label: format!("edit {number}"), edits: vec![change, notes] }
 }
 
-/// Not a test of its own: run by the test below in a process of its own, it edits and says so until it is killed.
-#[test]
-#[ignore = "the other test runs it in a process of its own"]
-fn edits_until_it_is_killed() {
-    let Ok(folder) = std::env::var(FOLDER) else { return };
-    let mut project = Project::open(Path::new(&folder)).unwrap();
+/// Edits as many times as it should, and says so after each.
+fn edit_and_tell(folder: &Path, num_edits: usize) {
+    let mut project = Project::open(folder).unwrap();
     let all = ids(&mut project);
-    for number in num_saved(&project, &all).. {
+    let first = num_saved(&project, &all);
+    for number in first..first.saturating_add(num_edits) {
         project.apply(&edit(number, &all)).unwrap();
         println!("saved {number}");
     }
+}
+
+/// Where nobody kills it, all edits are there. The test below runs this one in a process of its own, in a folder that it
+/// names, and kills it.
+#[test]
+fn every_edit_is_there_whole() {
+    if let Ok(folder) = std::env::var(FOLDER) {
+        return edit_and_tell(Path::new(&folder), usize::MAX);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let all = create(folder.path());
+    for num_saved_before in [0, 7] {
+        edit_and_tell(folder.path(), 7);
+        let mut project = Project::open(folder.path()).unwrap();
+        assert_eq!(num_saved(&project, &all), num_saved_before + 7);
+        check_last(&mut project, num_saved_before + 6, &all);
+    }
+}
+
+/// A project with a few examples; their ids.
+fn create(folder: &Path) -> Vec<i64> {
+    let mut project = Project::create(folder).unwrap();
+    for number in 0..NUM_EXAMPLES {
+        let example = example(&format!("question {number}"));
+        project.apply(&Edit::Insert { example, split: Split::Train }).unwrap();
+    }
+    ids(&mut project)
 }
 
 /// How many edits the store holds, by the notes they left: each edit writes the notes of the next example.
@@ -65,7 +90,7 @@ fn num_saved(project: &Project, all: &[i64]) -> usize {
 
 fn start(folder: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "store_kill::edits_until_it_is_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "store_kill::every_edit_is_there_whole", "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -93,13 +118,7 @@ fn kill_after(mut child: Child, num_edits: usize, spins: u32) -> usize {
 #[test]
 fn every_edit_that_was_told_as_saved_outlives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
-    let mut project = Project::create(folder.path()).unwrap();
-    for number in 0..NUM_EXAMPLES {
-        let example = example(&format!("question {number}"));
-        project.apply(&Edit::Insert { example, split: Split::Train }).unwrap();
-    }
-    let all = ids(&mut project);
-    drop(project);
+    let all = create(folder.path());
     let mut promised = 0;
     // Reproducible moments, spread over some edits' time.
     let mut seed: u32 = 12_345;
