@@ -32,6 +32,9 @@ pub struct ExportArgs {
     /// Leave out which part each example belongs to
     #[arg(long)]
     without_split: bool,
+    /// Leave out when each example is from
+    #[arg(long)]
+    without_date: bool,
     /// A file for each part, named after it: tickets.train.jsonl
     #[arg(long)]
     per_split: bool,
@@ -54,6 +57,7 @@ pub fn run(args: ExportArgs) -> Result<(), Ended> {
         shape: args.shape,
         to: args.to,
         with_split: !args.without_split,
+        with_date: !args.without_date,
         per_split: args.per_split,
     };
     let progress = Progress::new("Exporting", &interrupt.cancel);

@@ -26,7 +26,7 @@ pub struct ImportArgs {
     /// Only these splits of a data set of the Hub; else all
     #[arg(long, value_name = "SPLIT,…", value_delimiter = ',')]
     split: Vec<String>,
-    /// Which column is what: system, user, assistant or split
+    /// Which column is what: system, user, assistant, split or date
     #[arg(long, value_name = "COLUMN=ROLE,…", value_delimiter = ',', value_parser = column_role)]
     map: Vec<(String, ColumnRole)>,
     /// A system message before every example
@@ -60,7 +60,8 @@ fn column_role(text: &str) -> Result<(String, ColumnRole), String> {
         "user" | "prompt" => ColumnRole::User,
         "assistant" | "answer" => ColumnRole::Assistant,
         "split" => ColumnRole::Split,
-        other => return Err(format!("{other} is no role: it must be system, user, assistant or split")),
+        "date" => ColumnRole::Date,
+        other => return Err(format!("{other} is no role: it must be system, user, assistant, split or date")),
     };
     Ok((column.trim().to_owned(), role))
 }

@@ -18,6 +18,7 @@ mod observer;
 mod progress;
 mod quickstart;
 mod rank;
+mod split;
 mod stats;
 mod studio;
 mod terminal;
@@ -54,6 +55,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Write a project's examples in the shape that another tool reads
     Export(export::ExportArgs),
+    /// Deal a project's examples anew into training, validation and test
+    Split(split::SplitArgs),
     /// Follow a recipe
     Train(train::TrainArgs),
     /// Measure a model on a file of examples
@@ -118,6 +121,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Some(Command::Quickstart(args)) => quickstart::run(args),
         Some(Command::Import(args)) => import::run(args),
         Some(Command::Export(args)) => export::run(args),
+        Some(Command::Split(args)) => split::run(args),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Check(args)) => check::run(args),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use super::split::SplitSpec;
@@ -35,6 +36,8 @@ pub enum ColumnRole {
     Assistant,
     /// `train`, `validation` or `test`.
     Split,
+    /// When it is from; see [`super::date`].
+    Date,
 }
 
 /// How columns become turns. Several columns of one role are joined by a line break, in order.
@@ -120,7 +123,7 @@ pub struct Origin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnKnown {
-    /// They are counted; only the split is taken over, if the file says one.
+    /// They are counted; only the split and the date are taken over, if the file says them.
     #[default]
     Skip,
     /// They come in once more.
@@ -139,6 +142,7 @@ pub struct ReadExample {
     pub example: Example,
     /// Where the file itself says so.
     pub split: Option<Split>,
+    pub date: Option<Timestamp>,
 }
 
 /// A row that can't be an example.

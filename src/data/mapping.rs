@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::formats::{Content, Problem};
 use super::import::{ColumnRole, Mapping};
-use super::{Example, Message, Role, Split};
+use super::{Example, Message, Role, Split, date};
 
 /// A mapping that was made up from names and content.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +81,23 @@ const LABELS: &[&str] = &[
 ];
 const SYSTEMS: &[&str] = &["system", "system_prompt", "system_message"];
 const SPLITS: &[&str] = &["split", "set", "subset", "fold", "partition"];
+/// Names of columns that say when, the likeliest first.
+const DATES: &[&str] = &[
+    "date",
+    "datetime",
+    "date_time",
+    "timestamp",
+    "time",
+    "created_at",
+    "created",
+    "createdat",
+    "create_time",
+    "creation_date",
+    "sent_at",
+    "received_at",
+    "posted_at",
+    "published_at",
+];
 /// Never guessed to be part of an example.
 const KEYS: &[&str] =
     &["id", "idx", "index", "uuid", "date", "time", "timestamp", "created", "created_at", "url", "source"];
@@ -107,6 +124,10 @@ pub fn guess(columns: &[String], rows: &[Vec<String>]) -> Guess {
     match (0..columns.len()).find(|at| is_in(*at, ANSWERS)) {
         Some(at) => roles[at] = ColumnRole::Assistant,
         None => (0..columns.len()).filter(|at| is_in(*at, LABELS)).for_each(|at| roles[at] = ColumnRole::Assistant),
+    }
+    let dates = date_column(columns, |at| values(rows, at).map(str::to_owned).collect());
+    if let Some(at) = dates.filter(|at| roles[*at] == ColumnRole::Unused) {
+        roles[at] = ColumnRole::Date;
     }
     let has = |roles: &[ColumnRole], role| roles.contains(&role);
     let is_certain = has(&roles, ColumnRole::User) && has(&roles, ColumnRole::Assistant);
@@ -149,6 +170,19 @@ fn guess_from_content(names: &[String], rows: &[Vec<String>], roles: &mut [Colum
     }
 }
 
+/// The column whose name says that it holds dates, if its values are dates.
+pub fn date_column(columns: &[String], values: impl Fn(usize) -> Vec<String>) -> Option<usize> {
+    let names: Vec<String> = columns.iter().map(|c| normalise(c)).collect();
+    let named = DATES.iter().filter_map(|name| names.iter().position(|known| known == name));
+    // One that nobody can read must not hide the others.
+    let holds_dates = |at: &usize| {
+        let values = values(*at);
+        let num_dates = values.iter().filter(|text| date::parse(text).is_some()).count();
+        num_dates > 0 && num_dates * 10 >= values.len() * 9
+    };
+    named.into_iter().find(holds_dates)
+}
+
 /// A column's cells that aren't blank.
 fn values(rows: &[Vec<String>], at: usize) -> impl Iterator<Item = &str> {
     rows.iter().filter_map(move |row| row.get(at)).map(|cell| cell.trim()).filter(|cell| !cell.is_empty())
@@ -168,12 +202,13 @@ pub struct Mapper {
     user: Vec<(usize, String)>,
     assistant: Vec<(usize, String)>,
     split: Option<(usize, String)>,
+    date: Option<(usize, String)>,
 }
 
 impl Mapper {
     /// `columns` are the file's; names of the mapping that it doesn't have are the error.
     pub fn new(mapping: &Mapping, columns: &[String]) -> Result<Self, String> {
-        let mut by_role: [Vec<(usize, String)>; 4] = Default::default();
+        let mut by_role: [Vec<(usize, String)>; 5] = Default::default();
         for (name, role) in &mapping.columns {
             let list = match role {
                 ColumnRole::Unused => continue,
@@ -181,12 +216,14 @@ impl Mapper {
                 ColumnRole::User => 1,
                 ColumnRole::Assistant => 2,
                 ColumnRole::Split => 3,
+                ColumnRole::Date => 4,
             };
             let at = columns.iter().position(|column| column == name).ok_or_else(|| name.clone())?;
             by_role[list].push((at, name.clone()));
         }
-        let [system, user, assistant, split] = by_role;
-        Ok(Self { mapping: mapping.clone(), system, user, assistant, split: split.into_iter().next() })
+        let [system, user, assistant, split, date] = by_role;
+        let (split, date) = (split.into_iter().next(), date.into_iter().next());
+        Ok(Self { mapping: mapping.clone(), system, user, assistant, split, date })
     }
 
     /// What the mapping still needs before a row can become an example.
@@ -211,6 +248,11 @@ impl Mapper {
         let answer = if self.mapping.answer_as_json && !answer.is_empty() { self.json_answer(row) } else { answer };
         messages.push(Message::new(Role::Assistant, answer));
         Ok((messages.into(), self.split_of(row)?))
+    }
+
+    /// The column that says when the row is from, and what it says.
+    pub fn date(&self, row: &Content) -> Option<(&str, String)> {
+        self.date.as_ref().map(|column| (column.1.as_str(), text(row, column)))
     }
 
     fn json_answer(&self, row: &Content) -> String {

@@ -6,6 +6,7 @@
 
 pub mod card;
 pub mod checks;
+pub mod date;
 pub mod error;
 pub mod example;
 pub mod export;

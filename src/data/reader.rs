@@ -3,12 +3,14 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::error::ImportError;
 use super::formats::{self, Content, Opened, Problem, RawRow};
 use super::import::{Format, ImportPreview, ImportReport, ImportRequest, Mapping, ReadExample, Rejected};
 use super::mapping::{self, Mapper, cell_text, shorten};
 use super::tally::{Tally, capped};
-use super::{Example, Split, shapes};
+use super::{Example, Split, date, shapes};
 use crate::task::Task;
 
 /// Rows that decide what the file is.
@@ -34,12 +36,12 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
             if preview.examples.len() < PREVIEW_ROWS {
                 preview.cells.push(reading.cells(&row));
                 preview.examples.push(match &converted {
-                    Ok((example, ..)) => Ok(example.clone()),
+                    Ok(converted) => Ok(converted.example.clone()),
                     Err(problem) => Err(capped(&reading.rejected(row.clone(), problem.clone()))),
                 });
             }
             match converted {
-                Ok((.., notes)) => tally.accept(notes),
+                Ok(converted) => tally.accept(converted.notes),
                 Err(problem) => tally.reject(&reading.rejected(row, problem)),
             }
         }
@@ -154,7 +156,9 @@ fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Re
         reading.check_mapping()?;
         while let Some(row) = reading.next_row()? {
             let row = match reading.convert(&row) {
-                Ok((example, split, notes)) => Ok((ReadExample { file, line: row.line, example, split }, notes)),
+                Ok(Converted { example, split, date, notes }) => {
+                    Ok((ReadExample { file, line: row.line, example, split, date }, notes))
+                }
                 Err(problem) => Err(reading.rejected(row, problem)),
             };
             if sink(row).is_break() {
@@ -165,6 +169,14 @@ fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Re
         notes.extend(reading.opened.notes());
     }
     Ok(notes)
+}
+
+/// What a good row is, and what about it deserves a word.
+struct Converted {
+    example: Example,
+    split: Option<Split>,
+    date: Option<Timestamp>,
+    notes: Vec<String>,
 }
 
 /// A file whose format is known, somewhere between its first and its last row.
@@ -182,6 +194,8 @@ struct Reading<'a> {
     /// For columns.
     mapping: Option<(Mapping, Mapper)>,
     is_certain: bool,
+    /// Where a known shape says when a row is from.
+    date_field: Option<String>,
     /// Fields that a known shape does not use.
     unused: Vec<String>,
 }
@@ -214,6 +228,7 @@ impl<'a> Reading<'a> {
             sample: Vec::new().into_iter(),
             format,
             unused: Vec::new(),
+            date_field: None,
             columns,
             mapping: None,
             is_certain: true,
@@ -222,7 +237,10 @@ impl<'a> Reading<'a> {
             reading.choose_mapping(&sample)?;
         } else {
             let known = shapes::fields(format);
+            let date_at = mapping::date_column(&reading.columns, |at| texts(&sample, &reading.columns[at]));
             reading.unused = reading.columns.iter().filter(|c| !known.contains(&c.as_str())).cloned().collect();
+            reading.date_field = date_at.map(|at| reading.columns[at].clone());
+            reading.unused.retain(|column| Some(column) != reading.date_field.as_ref());
         }
         reading.sample = sample.into_iter();
         Ok(reading)
@@ -266,7 +284,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn convert(&self, row: &RawRow) -> Result<(Example, Option<Split>, Vec<String>), Problem> {
+    fn convert(&self, row: &RawRow) -> Result<Converted, Problem> {
         let content = row.content.as_ref().map_err(Clone::clone)?;
         let (mut example, split, mut notes) = match (&self.mapping, content) {
             (Some((_, mapper)), _) => {
@@ -284,14 +302,39 @@ impl<'a> Reading<'a> {
             notes.push(UNANSWERED.to_owned());
         }
         example.add_system_message(&self.request.system_message);
-        Ok((example, split.or(self.given_split), notes))
+        let date = self.date(row, content, &mut notes);
+        Ok(Converted { example, split: split.or(self.given_split), date, notes })
     }
 
-    fn rejected(&self, row: RawRow, problem: Problem) -> Rejected {
+    /// A row whose date can't be read is no worse for it.
+    fn date(&self, row: &RawRow, content: &Content, notes: &mut Vec<String>) -> Option<Timestamp> {
+        let (name, text) = match (&self.mapping, &self.date_field, content) {
+            (Some((_, mapper)), ..) => mapper.date(content)?,
+            (None, Some(name), Content::Object(fields)) => (name.as_str(), cell_text(fields.get(name)?)),
+            _ => return None,
+        };
+        let date = date::parse(&text);
+        if date.is_none() && !text.trim().is_empty() {
+            let place = self.file_of(row).map_or_else(String::new, |file| format!("{file}, "));
+            let text = shorten(text.trim(), 40);
+            notes.push(format!(
+                "{name} is no date that can be read, and the example has none (the first: {place}line {}, \"{text}\")",
+                row.line
+            ));
+        }
+        date
+    }
+
+    /// Its name, where there are several.
+    fn file_of(&self, row: &RawRow) -> Option<String> {
         let is_one_of_several = !self.request.more.is_empty();
         let name =
             || is_one_of_several.then(|| self.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
-        let file = row.file.or_else(name);
+        row.file.clone().or_else(name)
+    }
+
+    fn rejected(&self, row: RawRow, problem: Problem) -> Rejected {
+        let file = self.file_of(&row);
         Rejected { file, line: row.line, field: problem.field, reason: problem.reason, source: row.source }
     }
 
@@ -334,6 +377,16 @@ impl<'a> Reading<'a> {
             notes: Vec::new(),
         }
     }
+}
+
+/// What a field says in the rows that have it.
+fn texts(rows: &[RawRow], name: &str) -> Vec<String> {
+    let objects = rows.iter().filter_map(|row| match &row.content {
+        Ok(Content::Object(fields)) => Some(fields),
+        _ => None,
+    });
+    let texts = objects.filter_map(|fields| fields.get(name)).map(cell_text);
+    texts.filter(|text| !text.trim().is_empty()).collect()
 }
 
 fn take_sample(opened: &mut Opened) -> Result<Vec<RawRow>, ImportError> {

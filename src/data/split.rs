@@ -38,7 +38,8 @@ pub enum SplitBy {
     Label,
     /// By lot, whole groups at a time.
     Group(GroupBy),
-    /// The newest are held out: the last in the data's order.
+    /// The newest are held out. Rows without a date count as older than those with one; equal ones go by the data's
+    /// order, and so do all if none has a date.
     Newest,
     /// As the imported file says; what it doesn't say, by lot.
     File,
@@ -67,6 +68,8 @@ pub struct SplitRow {
     pub group: Option<u64>,
     /// It is not dealt any more.
     pub given: Option<Split>,
+    /// Later is larger.
+    pub date: Option<i64>,
 }
 
 /// Gives each row a split. Rows with a given one keep it; copies of a prompt stay together, and so do groups if the spec
@@ -78,7 +81,11 @@ pub fn deal_rows(rows: &[SplitRow], spec: &SplitSpec) -> Vec<Split> {
         SplitBy::Lot | SplitBy::File => deal(&prompts, &given, spec),
         SplitBy::Group(_) => deal(&unite(rows), &given, spec),
         SplitBy::Label => deal_strata(rows, &prompts, &given, spec),
-        SplitBy::Newest => deal_in_order(&prompts, &given, spec),
+        SplitBy::Newest => {
+            let mut order: Vec<usize> = (0..rows.len()).collect();
+            order.sort_by_key(|at| rows[*at].date);
+            deal_in_order(&order, &prompts, &given, spec)
+        }
     }
 }
 
@@ -148,12 +155,13 @@ fn stratum_counts(num: u64, spec: &SplitSpec, owed: &mut [f64; 2]) -> [u64; 3] {
     counts
 }
 
-/// Fills train, validation and test one after the other; a prompt stands where its first copy does.
-fn deal_in_order(prompts: &[u64], given: &[Option<Split>], spec: &SplitSpec) -> Vec<Split> {
+/// Fills train, validation and test one after the other, in this order of the rows; a prompt stands where its first copy
+/// does.
+fn deal_in_order(rows: &[usize], prompts: &[u64], given: &[Option<Split>], spec: &SplitSpec) -> Vec<Split> {
     let mut fixed = fixed_keys(prompts, given);
     let mut sizes: HashMap<u64, u64> = HashMap::new();
     let mut order = Vec::new();
-    for key in prompts.iter().filter(|key| !fixed.contains_key(*key)) {
+    for key in rows.iter().map(|at| &prompts[*at]).filter(|key| !fixed.contains_key(*key)) {
         let size = sizes.entry(*key).or_default();
         if *size == 0 {
             order.push(*key);
@@ -404,13 +412,17 @@ mod tests {
 
         #[test]
         fn the_newest_are_held_out_and_a_prompt_stays_with_its_first_copy(
-            prompts in prop::collection::vec(0_u64..50, 1..200), v in 0.0..0.4, t in 0.0..0.4,
+            rows in prop::collection::vec((0_u64..50, prop::option::of(0_i64..40)), 1..200), v in 0.0..0.4, t in 0.0..0.4,
         ) {
-            let rows: Vec<_> = prompts.iter().map(|p| SplitRow { prompt: *p, ..SplitRow::default() }).collect();
+            let rows: Vec<_> =
+                rows.into_iter().map(|(prompt, date)| SplitRow { prompt, date, ..SplitRow::default() }).collect();
             let splits = deal_rows(&rows, &by(SplitBy::Newest, v, t, 1));
+            let mut in_time: Vec<_> = rows.iter().zip(&splits).collect();
+            // Rows without a date are the oldest; equal ones stay in order.
+            in_time.sort_by_key(|(row, _)| row.date.unwrap_or(-1));
             let mut first = HashMap::new();
             let mut newest = Split::Train;
-            for (row, split) in rows.iter().zip(&splits) {
+            for (row, split) in in_time {
                 let is_first = !first.contains_key(&row.prompt);
                 prop_assert_eq!(first.entry(row.prompt).or_insert(*split), split);
                 prop_assert!(!is_first || *split as u8 >= newest as u8, "it goes back in time");

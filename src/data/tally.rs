@@ -18,7 +18,8 @@ pub struct Tally {
     pub num_rejected: u64,
     pub rejected: Vec<Rejected>,
     reasons: HashMap<String, u64>,
-    notes: HashMap<String, u64>,
+    /// With the first detail, what stands in brackets at the end.
+    notes: HashMap<String, (u64, String)>,
 }
 
 impl Tally {
@@ -29,7 +30,12 @@ impl Tally {
 
     /// Of a file as a whole.
     pub fn note(&mut self, notes: Vec<String>) {
-        notes.into_iter().for_each(|note| count(&mut self.notes, note));
+        for note in notes {
+            let (what, detail) = without_detail(&note);
+            let is_known = self.notes.contains_key(what);
+            let what = if is_known || self.notes.len() < MAX_REASONS { what } else { "other notes" };
+            self.notes.entry(what.to_owned()).or_insert_with(|| (0, detail.to_owned())).0 += 1;
+        }
     }
 
     pub fn reject(&mut self, row: &Rejected) {
@@ -41,11 +47,11 @@ impl Tally {
     }
 
     pub fn reasons(&self) -> Vec<(String, u64)> {
-        by_frequency(&self.reasons)
+        by_frequency(self.reasons.iter().map(|(what, num)| (what.clone(), *num)))
     }
 
     pub fn notes(&self) -> Vec<(String, u64)> {
-        by_frequency(&self.notes)
+        by_frequency(self.notes.iter().map(|(what, (num, detail))| (format!("{what}{detail}"), *num)))
     }
 }
 
@@ -60,19 +66,24 @@ fn count(counts: &mut HashMap<String, u64>, what: String) {
     *counts.entry(what).or_default() += 1;
 }
 
-fn by_frequency(counts: &HashMap<String, u64>) -> Vec<(String, u64)> {
-    let mut sorted: Vec<_> = counts.iter().map(|(what, num)| (what.clone(), *num)).collect();
+fn by_frequency(counts: impl Iterator<Item = (String, u64)>) -> Vec<(String, u64)> {
+    let mut sorted: Vec<_> = counts.collect();
     sorted.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     sorted
+}
+
+/// Parts off what stands in brackets at the end.
+fn without_detail(text: &str) -> (&str, &str) {
+    match text.rfind(" (") {
+        Some(at) if text.ends_with(')') => text.split_at(at),
+        _ => (text, ""),
+    }
 }
 
 /// A reason without what is different in every row: `messages[2].content is missing` → `messages[…].content is missing`,
 /// and without the detail in brackets at its end.
 fn general(reason: &str) -> String {
-    let reason = match reason.rfind(" (") {
-        Some(at) if reason.ends_with(')') => &reason[..at],
-        _ => reason,
-    };
+    let (reason, _) = without_detail(reason);
     let mut general = String::with_capacity(reason.len());
     let mut rest = reason;
     while let Some(open) = rest.find('[') {

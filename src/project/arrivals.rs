@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
+use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
 use super::edits::{NewRow, insert, next_number, set_content};
 use super::error::ProjectError;
 use super::face::{Face, example_of};
-use super::fields::{ARRIVING, Field, split_code, split_of};
+use super::fields::{ARRIVING, Field, date_value, split_code, split_of};
 use super::journal::{Recorder, now};
 use super::rows::stored_example;
 use super::store::{begin, begin_after_others, is_anyone_waiting};
@@ -27,6 +28,7 @@ pub struct Incoming {
     pub file: usize,
     /// As the file says.
     pub split: Option<Split>,
+    pub date: Option<Timestamp>,
     /// The label's number among the candidates.
     pub label: u32,
     /// An example with the same prompt and another answer.
@@ -40,6 +42,7 @@ pub struct Arrival {
     file: u32,
     label: u32,
     split: Option<Split>,
+    date: Option<Timestamp>,
     /// The example whose place it takes.
     pub replaces: Option<i64>,
 }
@@ -72,10 +75,12 @@ pub fn write(db: &mut Connection, batches: &Receiver<Vec<Incoming>>) -> Result<V
 }
 
 fn write_row(db: &Connection, row: Incoming) -> Result<Arrival, ProjectError> {
-    let Incoming { face, file, split, label, replaces } = row;
+    let Incoming { face, file, split, date, label, replaces } = row;
     let given_split = split.map(split_code);
-    let id = insert(db, &face, &NewRow { presence: ARRIVING, split: 0, given_split, position: 0, number: 0 })?;
-    Ok(Arrival { id, prompt_key: face.prompt_key, file: file as u32, label, split, replaces })
+    let at = date.map(Timestamp::as_millisecond);
+    let new = NewRow { presence: ARRIVING, split: 0, given_split, date: at, position: 0, number: 0 };
+    let id = insert(db, &face, &new)?;
+    Ok(Arrival { id, prompt_key: face.prompt_key, file: file as u32, label, split, date, replaces })
 }
 
 /// An import at its end.
@@ -83,8 +88,8 @@ pub struct Appearing {
     pub rows: Vec<Arrival>,
     /// By their number; empty if the answers are no labels.
     pub labels: Vec<Option<String>>,
-    /// Examples that were there before, and the split that the file says.
-    pub moved: Vec<(i64, Split)>,
+    /// Examples that were there before, and the split and the date that the file says.
+    pub told: Vec<(i64, Option<Split>, Option<Timestamp>)>,
     /// The files, with what they are called as sources.
     pub files: Vec<(String, PathBuf)>,
 }
@@ -94,8 +99,8 @@ impl Appearing {
     pub fn appear(&self, db: &mut Connection, spec: &SplitSpec) -> Result<bool, ProjectError> {
         let tx = begin(db)?;
         let mut recorder = Recorder::start(&tx)?;
-        for (id, split) in &self.moved {
-            recorder.set(Field::Split, *id, Value::Integer(split_code(*split)))?;
+        for (id, split, date) in &self.told {
+            set_told(&mut recorder, *id, *split, *date)?;
         }
         let (updates, new): (Vec<_>, Vec<_>) = self.rows.iter().partition(|row| row.replaces.is_some());
         for row in updates {
@@ -156,8 +161,21 @@ fn replace(recorder: &mut Recorder, row: &Arrival) -> Result<(), ProjectError> {
         db.prepare_cached(&format!("DELETE FROM {rows} = ?"))?.execute([row.id])?;
     }
     set_content(recorder, &stored_example(db, id)?, &example_of(&content)?)?;
-    if let Some(split) = row.split {
+    set_told(recorder, id, row.split, row.date)
+}
+
+/// What a file says of an example beside its turns.
+fn set_told(
+    recorder: &mut Recorder,
+    id: i64,
+    split: Option<Split>,
+    date: Option<Timestamp>,
+) -> Result<(), ProjectError> {
+    if let Some(split) = split {
         recorder.set(Field::Split, id, Value::Integer(split_code(split)))?;
+    }
+    if let Some(date) = date {
+        recorder.set(Field::Date, id, date_value(date))?;
     }
     Ok(())
 }

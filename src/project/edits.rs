@@ -203,11 +203,11 @@ fn insert_one(
     number: i64,
 ) -> Result<(), ProjectError> {
     let db = recorder.db;
-    let row = NewRow { presence: 0, split: split_code(split), given_split: None, position, number };
+    let row = NewRow { presence: 0, split: split_code(split), given_split: None, date: None, position, number };
     let id = insert(db, &Face::of(example).map_err(ProjectError::Content)?, &row)?;
     db.prepare_cached(
-        "UPDATE examples SET (given_split, source, label, tags, notes, num_tokens, loss) =
-         (SELECT given_split, source, label, tags, notes, num_tokens, loss FROM examples WHERE id = ?1)
+        "UPDATE examples SET (given_split, source, label, tags, notes, num_tokens, loss, date) =
+         (SELECT given_split, source, label, tags, notes, num_tokens, loss, date FROM examples WHERE id = ?1)
          WHERE id = ?2 AND ?1 IS NOT NULL",
     )?
     .execute(params![copy_of, id])?;
@@ -219,6 +219,8 @@ pub struct NewRow {
     pub presence: i64,
     pub split: i64,
     pub given_split: Option<i64>,
+    /// Milliseconds since 1970.
+    pub date: Option<i64>,
     pub position: i64,
     pub number: i64,
 }
@@ -227,7 +229,7 @@ pub struct NewRow {
 pub fn insert(db: &Connection, face: &Face, row: &NewRow) -> Result<i64, ProjectError> {
     db.prepare_cached(
         "INSERT INTO examples (position, number, presence, split, given_split, marks, review, num_turns, roles,
-         prompt_key, content_key) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)",
+         prompt_key, content_key, date) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         row.position,
@@ -239,6 +241,7 @@ pub fn insert(db: &Connection, face: &Face, row: &NewRow) -> Result<i64, Project
         face.roles,
         face.prompt_key,
         face.content_key,
+        row.date,
     ])?;
     let id = db.last_insert_rowid();
     face.insert(db, id)?;

@@ -1,5 +1,6 @@
 //! The fields of an example that edits change, and how their values are written in the store.
 
+use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
@@ -19,11 +20,21 @@ pub enum Field {
     Tags = 5,
     Notes = 6,
     Content = 7,
+    Date = 8,
 }
 
 impl Field {
-    const ALL: [Self; 8] =
-        [Self::Presence, Self::Split, Self::Marks, Self::Review, Self::Label, Self::Tags, Self::Notes, Self::Content];
+    const ALL: [Self; 9] = [
+        Self::Presence,
+        Self::Split,
+        Self::Marks,
+        Self::Review,
+        Self::Label,
+        Self::Tags,
+        Self::Notes,
+        Self::Content,
+        Self::Date,
+    ];
 
     pub fn of(code: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|field| *field as i64 == code)
@@ -90,6 +101,16 @@ pub fn text_value(text: Option<&str>) -> Value {
     }
 }
 
+/// Milliseconds since 1970.
+pub fn date_value(date: Timestamp) -> Value {
+    Value::Integer(date.as_millisecond())
+}
+
+/// `None` also for a number that no calendar has.
+pub fn date_of(code: Option<i64>) -> Option<Timestamp> {
+    Timestamp::from_millisecond(code?).ok()
+}
+
 pub fn content_value(example: &Example) -> Result<Value, ProjectError> {
     serde_json::to_string(example).map(Value::Text).map_err(ProjectError::Content)
 }
@@ -104,6 +125,7 @@ pub fn read(db: &Connection, field: Field, id: i64) -> Result<Value, ProjectErro
         Field::Label => "SELECT label FROM examples WHERE id = ?",
         Field::Tags => "SELECT tags FROM examples WHERE id = ?",
         Field::Notes => "SELECT notes FROM examples WHERE id = ?",
+        Field::Date => "SELECT date FROM examples WHERE id = ?",
         Field::Content => "SELECT content FROM contents WHERE id = ?",
     };
     Ok(db.prepare_cached(sql)?.query_row([id], |row| row.get(0))?)
@@ -120,6 +142,7 @@ pub fn write(db: &Connection, field: Field, first: i64, last: i64, value: &Value
         Field::Label => "UPDATE examples SET label = ? WHERE id BETWEEN ? AND ?",
         Field::Tags => "UPDATE examples SET tags = ? WHERE id BETWEEN ? AND ?",
         Field::Notes => "UPDATE examples SET notes = ? WHERE id BETWEEN ? AND ?",
+        Field::Date => "UPDATE examples SET date = ? WHERE id BETWEEN ? AND ?",
     };
     db.prepare_cached(sql)?.execute(params![value, first, last])?;
     Ok(())

@@ -4,9 +4,10 @@ use rusqlite::types::Value;
 
 use super::error::ProjectError;
 use super::face::example_of;
-use super::fields::{Field, review_of, split_of, status, tags_of};
+use super::fields::{Field, date_of, review_of, split_of, status, tags_of};
 use super::state::{ExampleStatus, Version, VersionChange};
 use super::store::Project;
+use crate::data::date;
 
 impl Project {
     /// Everything that was done and not undone, in the journal's words, the oldest first.
@@ -64,12 +65,14 @@ fn name(field: Field) -> &'static str {
         Field::Tags => "tags",
         Field::Notes => "notes",
         Field::Content => "messages",
+        Field::Date => "date",
     }
 }
 
 fn words(field: Field, value: Value) -> String {
     match (field, value) {
         (Field::Split, Value::Integer(code)) => split_of(code).as_str().to_owned(),
+        (Field::Date, Value::Integer(code)) => date_of(Some(code)).map(date::words).unwrap_or_default(),
         (Field::Review, Value::Integer(code)) => review_of(code).as_str().to_owned(),
         (Field::Marks, Value::Integer(marks)) => match status(marks) {
             ExampleStatus::Ready => "ready".to_owned(),

@@ -18,6 +18,7 @@ use crate::data::import::{ImportReport, ImportRequest, ReadExample};
 use crate::data::{ImportError, Split, read_examples};
 use crate::task::Task;
 use crossbeam_channel::{Sender, bounded};
+use jiff::Timestamp;
 
 /// Rows that go to the writing thread at once.
 const BATCH_ROWS: usize = 500;
@@ -62,7 +63,7 @@ impl Project {
         let mut reading = Reading {
             known: Known::load(&self.db, request.on_known)?,
             num_known: 0,
-            moved: Vec::new(),
+            told: Vec::new(),
             candidates: Candidates::default(),
             first_rows: Some(Vec::new()),
             first_number: next_number(&self.db)? as u64,
@@ -87,7 +88,7 @@ impl Project {
         report.num_imported -= report.num_known + report.num_updated;
         let labels = reading.candidates.labels().unwrap_or_default();
         let files = reading.sources.into_iter().zip(request.paths().map(Path::to_path_buf)).collect();
-        if (Appearing { rows, labels, moved: reading.moved, files }).appear(&mut self.db, &request.split)? {
+        if (Appearing { rows, labels, told: reading.told, files }).appear(&mut self.db, &request.split)? {
             self.last_changed = None;
         }
         Ok(report)
@@ -98,8 +99,8 @@ impl Project {
 struct Reading {
     known: Known,
     num_known: u64,
-    /// Known examples for which the file says a split.
-    moved: Vec<(i64, Split)>,
+    /// Known examples for which the file says a split or a date.
+    told: Vec<(i64, Option<Split>, Option<Timestamp>)>,
     candidates: Candidates,
     /// `None` once they are shown.
     first_rows: Option<Vec<ExampleRow>>,
@@ -153,7 +154,9 @@ impl Reading {
             Match::Other(id) => Some(id),
             Match::Same(id) => {
                 self.num_known += 1;
-                self.moved.extend(row.split.map(|split| (id, split)));
+                if row.split.is_some() || row.date.is_some() {
+                    self.told.push((id, row.split, row.date));
+                }
                 return Ok(None);
             }
         };
@@ -166,7 +169,11 @@ impl Reading {
                 prompt: face.prompt.clone(),
                 answer: face.answer.clone(),
                 num_turns: row.example.messages.len(),
-                annotations: Annotations { source: self.sources.get(row.file).cloned(), ..Annotations::default() },
+                annotations: Annotations {
+                    source: self.sources.get(row.file).cloned(),
+                    date: row.date,
+                    ..Annotations::default()
+                },
                 findings: Vec::new(),
             });
             if rows.len() == FIRST_ROWS {
@@ -175,7 +182,7 @@ impl Reading {
             }
         }
         let label = self.candidates.add(&row.example);
-        Ok(Some(Incoming { face, file: row.file, split: row.split, label, replaces }))
+        Ok(Some(Incoming { face, file: row.file, split: row.split, date: row.date, label, replaces }))
     }
 }
 

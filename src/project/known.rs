@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::error::ProjectError;
 use super::face::Face;
+use super::fields::split_code;
 use super::store::Project;
-use crate::data::import::{ImportRequest, OnKnown};
+use crate::data::import::{ImportRequest, OnKnown, ReadExample};
 use crate::data::{ImportError, read_examples};
 use crate::task::Task;
 
@@ -19,8 +21,9 @@ pub struct KnownRows {
     pub same: u64,
     /// Their prompt is here once, with another answer: an update would replace it.
     pub other: u64,
-    /// A known row says its split, which is taken over.
+    /// A known row says another split, or another date, than the project knows; they are taken over.
     pub says_split: bool,
+    pub says_date: bool,
 }
 
 /// What a row is to the project.
@@ -100,22 +103,37 @@ impl Project {
         read_examples(request, task, &mut |row| {
             match Face::of(&row.example) {
                 Ok(face) => {
-                    if let Match::Same(_) = known.find(&face) {
+                    if let Match::Same(id) = known.find(&face) {
                         counts.same += 1;
-                        counts.says_split |= row.split.is_some();
+                        if let Err(error) = self.compare(id, &row, &mut counts) {
+                            failure = Some(error);
+                        }
                     }
                 }
-                Err(error) => failure = Some(error),
+                Err(error) => failure = Some(ProjectError::Content(error)),
             }
             if failure.is_some() || task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if let Some(error) = failure {
-            return Err(ProjectError::Content(error));
+            return Err(error);
         }
         if task.is_cancelled() {
             return Err(ImportError::Cancelled { path: request.path.clone() }.into());
         }
         counts.other = known.num_updates();
         Ok(counts)
+    }
+
+    fn compare(&self, id: i64, row: &ReadExample, counts: &mut KnownRows) -> Result<(), ProjectError> {
+        let split = row.split.filter(|_| !counts.says_split).map(split_code);
+        let date = row.date.filter(|_| !counts.says_date).map(Timestamp::as_millisecond);
+        if split.is_none() && date.is_none() {
+            return Ok(());
+        }
+        let mut select = self.db.prepare_cached("SELECT split, date FROM examples WHERE id = ?")?;
+        let (here, at): (i64, Option<i64>) = select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        counts.says_split |= split.is_some_and(|split| split != here);
+        counts.says_date |= date.is_some() && date != at;
+        Ok(())
     }
 }

@@ -17,13 +17,19 @@ pub fn to_present(db: &mut Connection) -> Result<(), ProjectError> {
     }
     let tx = begin(db)?;
     // Another window may have been quicker.
-    if pragma(&tx, "user_version")? == 1 {
-        from_1(&tx)?;
-        tx.pragma_update(None, "user_version", VERSION)?;
+    match pragma(&tx, "user_version")? {
+        1 => from_1(&tx)?,
+        2 => tx.execute_batch(FROM_2)?,
+        _ => return Ok(()),
     }
+    tx.pragma_update(None, "user_version", VERSION)?;
     tx.commit()?;
     Ok(())
 }
+
+/// Version 2 knew no dates.
+const FROM_2: &str = "ALTER TABLE examples ADD COLUMN date INTEGER;
+    CREATE INDEX examples_with_date ON examples (date) WHERE date IS NOT NULL;";
 
 /// Version 1 kept an example in one row, and an entry's steps as JSON.
 fn from_1(db: &Connection) -> Result<(), ProjectError> {

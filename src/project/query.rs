@@ -70,6 +70,7 @@ pub enum SortBy {
     Label,
     Tags,
     Source,
+    Date,
     Tokens,
     Loss,
     Findings,

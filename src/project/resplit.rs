@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::error::ProjectError;
-use super::fields::{Field, SET_ASIDE, split_code, split_of};
+use super::fields::{Field, SET_ASIDE, date_of, split_code, split_of};
 use super::journal::Recorder;
 use super::state::SplitPreview;
 use super::store::Project;
@@ -51,21 +51,27 @@ impl Project {
     /// What a new split would come to; nothing changes.
     pub fn preview_split(&self, spec: &SplitSpec) -> Result<SplitPreview, ProjectError> {
         let (mut counts, mut num_into_training, mut num_known) = ([0; 3], 0, 0);
+        let mut held_out_since = None;
         let mut kinds = HashSet::new();
         for (row, split) in dealt(&self.db, spec)?.iter().filter(|(row, _)| !row.is_set_aside) {
             counts[*split as usize] += 1;
             num_into_training += u64::from(*split == Split::Train && split_of(row.split) != Split::Train);
-            let SplitRow { label, group, given, .. } = row.dealt_by;
+            let SplitRow { label, group, given, date, .. } = row.dealt_by;
             let kind = match spec.by {
                 SplitBy::Label => (label != 0).then_some(label),
                 SplitBy::Group(_) => group,
                 SplitBy::File => given.map(|given| given as u64),
-                SplitBy::Lot | SplitBy::Newest => None,
+                SplitBy::Newest => date.map(|date| date as u64),
+                SplitBy::Lot => None,
             };
             num_known += u64::from(kind.is_some());
             kinds.extend(kind);
+            if *split != Split::Train {
+                held_out_since = [held_out_since, date].into_iter().flatten().min();
+            }
         }
-        Ok(SplitPreview { spec: spec.clone(), counts, num_into_training, num_known, num_kinds: kinds.len() as u64 })
+        let (num_kinds, held_out_since) = (kinds.len() as u64, date_of(held_out_since));
+        Ok(SplitPreview { spec: spec.clone(), counts, num_into_training, num_known, num_kinds, held_out_since })
     }
 }
 
@@ -75,7 +81,7 @@ fn rows(db: &Connection, spec: &SplitSpec) -> Result<Vec<Row>, ProjectError> {
         _ => HashMap::new(),
     };
     let mut select = db.prepare_cached(
-        "SELECT id, prompt_key, split, marks, label, tags, source, given_split FROM examples
+        "SELECT id, prompt_key, split, marks, label, tags, source, given_split, date FROM examples
          WHERE presence = 1 ORDER BY position, number",
     )?;
     let mut rows = Vec::new();
@@ -94,6 +100,10 @@ fn rows(db: &Connection, spec: &SplitSpec) -> Result<Vec<Row>, ProjectError> {
             SplitBy::File => row.get::<_, Option<i64>>(7)?.map(split_of),
             _ => None,
         };
+        let date = match spec.by {
+            SplitBy::Newest => row.get(8)?,
+            _ => None,
+        };
         rows.push(Row {
             id,
             split: row.get(2)?,
@@ -103,6 +113,7 @@ fn rows(db: &Connection, spec: &SplitSpec) -> Result<Vec<Row>, ProjectError> {
                 label: label.as_deref().map_or(0, key),
                 group,
                 given,
+                date,
             },
         });
     }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::ProjectError;
 use super::face::example_of;
-use super::fields::{review_of, split_code, split_of, status, tags_of};
+use super::fields::{date_of, review_of, split_code, split_of, status, tags_of};
 use super::label;
 use super::query::{ExampleQuery, FacetCounts, RowPage};
 use super::reviewers::second_label;
@@ -18,7 +18,8 @@ use crate::data::checks::Check;
 use crate::task::{Task, Unwatched};
 
 /// What [`annotations`] and the rest of a row are read from.
-const COLUMNS: &str = "examples.id, number, split, marks, review, label, tags, notes, sources.name, num_tokens, loss";
+const COLUMNS: &str = "examples.id, number, split, marks, review, label, tags, notes, sources.name, num_tokens, loss,
+    date";
 const TABLES: &str =
     "examples JOIN contents ON contents.id = examples.id LEFT JOIN sources ON sources.id = examples.source";
 
@@ -73,6 +74,12 @@ impl Project {
         let mut stored = stored_example(&self.db, id)?;
         stored.annotations.second_label = second_label(&self.db, id)?;
         Ok(stored)
+    }
+
+    /// Whether any example says when it is from.
+    pub fn has_dates(&self) -> Result<bool, ProjectError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM examples WHERE date IS NOT NULL AND presence = 1)";
+        Ok(self.db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     }
 
     /// The field of JSON answers that is their label; `None` where answers are labels themselves.
@@ -180,6 +187,7 @@ fn annotations(row: &Row) -> rusqlite::Result<Annotations> {
         second_label: None,
         num_tokens: row.get(9)?,
         loss: row.get::<_, Option<f64>>(10)?.map(|loss| loss as f32),
+        date: date_of(row.get(11)?),
     })
 }
 
@@ -190,10 +198,10 @@ fn example_row(row: &Row) -> rusqlite::Result<ExampleRow> {
         split: split_of(row.get(2)?),
         status: status(row.get(3)?),
         annotations: annotations(row)?,
-        prompt: row.get(11)?,
-        answer: row.get(12)?,
-        num_turns: row.get::<_, i64>(13)? as usize,
-        findings: checks_of(row.get_ref(14)?.as_str_or_null()?),
+        prompt: row.get(12)?,
+        answer: row.get(13)?,
+        num_turns: row.get::<_, i64>(14)? as usize,
+        findings: checks_of(row.get_ref(15)?.as_str_or_null()?),
     })
 }
 
@@ -205,14 +213,14 @@ fn checks_of(names: Option<&str>) -> Vec<Check> {
 }
 
 fn full_row(row: &Row) -> Result<StoredExample, ProjectError> {
-    let content = row.get_ref(12)?.as_str().map_err(rusqlite::Error::from)?;
+    let content = row.get_ref(13)?.as_str().map_err(rusqlite::Error::from)?;
     Ok(StoredExample {
         id: row.get(0)?,
         number: row.get::<_, i64>(1)? as u64,
         split: split_of(row.get(2)?),
         status: status(row.get(3)?),
         annotations: annotations(row)?,
-        content_key: row.get::<_, i64>(11)? as u64,
+        content_key: row.get::<_, i64>(12)? as u64,
         example: example_of(content)?,
     })
 }

@@ -11,7 +11,7 @@ use super::{migrate, reviewers};
 /// In the file's header: "Tnwr".
 const APPLICATION_ID: i64 = 0x546E_7772;
 /// Raised when the tables change; [`migrate`] brings older stores up to it.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// `examples` holds what is known of each, in rows short enough that all of them are read at once; `contents` what it
 /// says. Rows are in order of (`position`, `number`): a copy shares its original's position.
@@ -19,7 +19,7 @@ pub(super) const VERSION: i64 = 2;
 /// `presence`: 0 removed (kept for undo), 1 present, 2 arriving with an import that isn't done.
 /// `marks`: bit 0 edited by hand, bit 1 set aside. `split`: 0 train, 1 validation, 2 test; `given_split` is what the
 /// imported file said. `review`: 0 unreviewed, 1 accepted, 2 rejected, 3 flagged. `roles`: bit 0 system, 1 user,
-/// 2 assistant, 3 tool. `tags`: a sorted JSON list, null for none.
+/// 2 assistant, 3 tool. `tags`: a sorted JSON list, null for none. `date`: milliseconds since 1970.
 ///
 /// The search knows which words an example has, and not where (`detail`): that halves the time of an import. It looks up
 /// single letters at once (`prefix`), and is written in large pieces (`hashsize`).
@@ -47,8 +47,10 @@ pub(super) const TABLES: &str = "
         loss REAL,
         label TEXT,
         tags TEXT,
-        notes TEXT
+        notes TEXT,
+        date INTEGER
     );
+    CREATE INDEX examples_with_date ON examples (date) WHERE date IS NOT NULL;
     CREATE TABLE contents (
         id INTEGER PRIMARY KEY,
         prompt TEXT NOT NULL,

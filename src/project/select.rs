@@ -254,6 +254,10 @@ fn sort(order: &Order, db: &Connection, sort: Sort, indexes: &mut [u32]) -> Resu
             let ranks = ranks(&sources(db)?[1..]);
             by(&|slot| ranks.get(slot.source as usize).copied().flatten());
         }
+        SortBy::Date => {
+            let dates = dates(db)?;
+            by(&|slot| dates.get(&slot.id).copied());
+        }
         SortBy::Findings => {
             let counts = num_findings(db)?;
             by(&|slot| counts.get(&slot.id).copied());
@@ -288,6 +292,13 @@ fn ranks<T: AsRef<str>>(names: &[T]) -> Vec<Option<u64>> {
         ranks[*index] = Some(rank);
     }
     ranks
+}
+
+/// As numbers that compare as the dates do.
+fn dates(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
+    let mut select = db.prepare_cached("SELECT id, date FROM examples WHERE date IS NOT NULL")?;
+    let dates = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.wrapping_sub(i64::MIN) as u64)))?;
+    Ok(dates.collect::<Result<_, _>>()?)
 }
 
 fn num_findings(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {

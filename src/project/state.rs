@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::data::checks::{Check, CheckCount};
@@ -74,6 +75,8 @@ pub struct Annotations {
     pub notes: String,
     /// The file that it came from.
     pub source: Option<String>,
+    /// When it is from, where its file says so.
+    pub date: Option<Timestamp>,
     /// With the model of [`ProjectState::tokens_from`]; `None` until counted.
     pub num_tokens: Option<u32>,
     /// Under the model or run of [`ProjectState::loss_from`]; `None` until computed.
@@ -152,10 +155,12 @@ pub struct SplitPreview {
     pub counts: [u64; 3],
     /// Held out now, and trained on then.
     pub num_into_training: u64,
-    /// Examples with what the split goes by: a label, a group, a part that the file named.
+    /// Examples with what the split goes by: a label, a group, a date, a part that the file named.
     pub num_known: u64,
     /// How many different ones of it there are.
     pub num_kinds: u64,
+    /// Of those that would be held out, the oldest date; of a split by time only.
+    pub held_out_since: Option<Timestamp>,
 }
 
 /// What is looked for in the turns' texts, and what takes its place.
@@ -237,6 +242,8 @@ pub struct ProjectState {
     pub loss_from: Option<String>,
     /// Examples that were found to be labelled or reviewed next, and that nobody has reviewed yet.
     pub num_queued: u64,
+    /// Some examples say when they are from.
+    pub has_dates: bool,
     /// Rises with every change of the examples; pages of an older one are stale.
     pub revision: u64,
     /// The example that the last edit, undo or redo of this session was about, if it was one and is there, so that the

@@ -88,6 +88,7 @@ impl Project {
             tokens_from: origin(&self.db, TOKENS_FROM)?,
             loss_from: origin(&self.db, LOSS_FROM)?,
             num_queued: num_queued(&self.db)?,
+            has_dates: self.has_dates()?,
             revision: self.order.revision(),
             last_changed: self.last_changed.filter(|id| self.order.contains(*id)),
         })

@@ -15,10 +15,11 @@ use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
 use crate::fixtures::fixture;
 
 fn write(to: &Path, shape: ExportShape, rows: &[(Example, Split)]) -> ExportReport {
-    let request = ExportRequest { to: to.into(), shape, with_split: true, num_rows: Some(rows.len() as u64) };
+    let request =
+        ExportRequest { to: to.into(), shape, with_split: true, with_date: true, num_rows: Some(rows.len() as u64) };
     export::<ImportError>(&request, &Unwatched, |sink| {
         for (at, (example, split)) in rows.iter().enumerate() {
-            let row = ExportRow { number: at as u64 + 1, split: *split, example };
+            let row = ExportRow { number: at as u64 + 1, split: *split, date: None, example };
             if sink(row).is_break() {
                 break;
             }
@@ -159,8 +160,14 @@ fn an_export_that_is_cancelled_leaves_the_old_file() {
     let to = folder.path().join("a.jsonl");
     tunewright::fs::write_atomic(&to, b"old").unwrap();
     let example = Example::from(vec![Message::new(Role::User, "q"), Message::new(Role::Assistant, "a")]);
-    let request = ExportRequest { to: to.clone(), shape: ExportShape::Alpaca, with_split: false, num_rows: None };
-    let row = ExportRow { number: 1, split: Split::Train, example: &example };
+    let request = ExportRequest {
+        to: to.clone(),
+        shape: ExportShape::Alpaca,
+        with_split: false,
+        with_date: false,
+        num_rows: None,
+    };
+    let row = ExportRow { number: 1, split: Split::Train, date: None, example: &example };
     let error = export::<ImportError>(&request, &Cancelled(CancelFlag::default()), |sink| {
         while sink(row).is_continue() {}
         Ok(())

@@ -300,9 +300,9 @@ fn columns_are_guessed_mapped_and_joined() {
     let guess = preview(&request(&path, None), &Unwatched).unwrap();
     let mapping = guess.mapping.unwrap();
     let roles: Vec<_> = mapping.columns.iter().map(|(_, role)| *role).collect();
-    use ColumnRole::{Assistant, Split as SplitRole, Unused, User};
+    use ColumnRole::{Assistant, Date, Split as SplitRole, Unused, User};
     // "maybe" in the split column keeps it from being guessed.
-    assert_eq!(roles, [Unused, Unused, User, User, Assistant, Assistant, Unused, Unused]);
+    assert_eq!(roles, [Unused, Date, User, User, Assistant, Assistant, Unused, Unused]);
     assert!(mapping.answer_as_json);
 
     let mut chosen = mapping;

@@ -6,6 +6,7 @@
 mod checks;
 mod cli;
 mod curve;
+mod dates;
 mod docs;
 mod engine;
 mod export;

@@ -238,7 +238,7 @@ fn a_database_that_is_not_ours_is_left_alone() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[60..64].copy_from_slice(&7_u32.to_be_bytes());
     tunewright::fs::write_atomic(&path, &bytes).unwrap();
-    check("was written by a newer Tunewright (store version 7, this one reads up to 2)");
+    check("was written by a newer Tunewright (store version 7, this one reads up to 3)");
     bytes[68..72].copy_from_slice(&[0; 4]);
     tunewright::fs::write_atomic(&path, &bytes).unwrap();
     check("is not a Tunewright project but another program's database");

@@ -130,3 +130,24 @@ fn a_store_of_the_first_version_is_brought_up_to_date() {
     let unlabelled = ExampleQuery { label: Some(Having::Nothing), ..ExampleQuery::default() };
     assert_eq!(page(&mut project, unlabelled).len(), 4);
 }
+
+#[test]
+fn a_store_of_the_second_version_learns_of_dates() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut project = Project::create(folder.path()).unwrap();
+    let messages = vec![Message::new(Role::User, "a"), Message::new(Role::Assistant, "b")];
+    let added = Edit::Insert { example: messages.into(), split: Split::Test };
+    project.apply(&added).unwrap();
+    drop(project);
+    // All that the second version had not.
+    let db = Connection::open(folder.path().join("project.db")).unwrap();
+    db.execute_batch("DROP INDEX examples_with_date; ALTER TABLE examples DROP COLUMN date; PRAGMA user_version = 2;")
+        .unwrap();
+    drop(db);
+    let mut project = Project::open(folder.path()).unwrap();
+    let stored = project.example(1).unwrap();
+    assert_eq!((stored.split, stored.annotations.date), (Split::Test, None));
+    assert!(!project.state().unwrap().has_dates);
+    project.undo().unwrap();
+    assert_eq!(project.counts().unwrap().total(), 0);
+}

@@ -129,6 +129,7 @@ fn project(model: Option<ModelRef>) -> ProjectState {
         tokens_from: None,
         loss_from: None,
         num_queued: 0,
+        has_dates: false,
         folder: "/projects/Support triage".into(),
         name: "Support triage".to_owned(),
         counts: SplitCounts { train: 400, validation: 50, test: 48, ..SplitCounts::default() },

@@ -122,6 +122,7 @@ fn project() -> ProjectState {
         tokens_from: None,
         loss_from: None,
         num_queued: 0,
+        has_dates: false,
         folder: "/p".into(),
         name: "p".to_owned(),
         counts: SplitCounts { train: 10, validation: 2, test: 3, ..SplitCounts::default() },

@@ -53,7 +53,15 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, _drafts: &mut AllDrafts, action
 fn act(dialog: &ImportDialog) -> String {
     match dialog.outcome() {
         (0, updated) if updated > 0 => format!("Update {}", format::count(updated, "example", "examples")),
-        (0, 0) if dialog.known.is_some_and(|known| known.says_split) => "Take over the splits".to_owned(),
+        (0, 0) if dialog.has_news_of_known() => {
+            let known = dialog.known.unwrap_or_default();
+            let what = match (known.says_split, known.says_date) {
+                (true, true) => "splits and dates",
+                (true, false) => "splits",
+                (false, _) => "dates",
+            };
+            format!("Take over the {what}")
+        }
         (num, 0) => format!("Import {}", format::count(num, "example", "examples")),
         (num, updated) => {
             let (num, updated) = (format::count(num, "example", "examples"), format::thousands(updated));

@@ -9,13 +9,14 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::parquet::TurnsTable;
 use self::shapes::Record;
 use super::import::Rejected;
 use super::tally::Tally;
-use super::{Example, ImportError, Split};
+use super::{Example, ImportError, Split, date};
 use crate::task::{Task, Unit};
 
 /// The shapes that are written. Each can be imported again.
@@ -80,7 +81,7 @@ impl ExportShape {
         self != Self::OpenaiMessagesParquet
     }
 
-    /// For tables, without the split.
+    /// For tables, without split and date.
     fn columns(self) -> Option<&'static [&'static str]> {
         match self {
             Self::PromptCompletionCsv => Some(&["prompt", "completion", "system"]),
@@ -98,6 +99,8 @@ pub struct ExportRequest {
     pub shape: ExportShape,
     /// Each row says its split, in a field or column `split`.
     pub with_split: bool,
+    /// Rows say when they are from, in a field or column `date`.
+    pub with_date: bool,
     /// How many rows will come, where that is known.
     pub num_rows: Option<u64>,
 }
@@ -108,6 +111,7 @@ pub struct ExportRow<'a> {
     /// How people call it.
     pub number: u64,
     pub split: Split,
+    pub date: Option<Timestamp>,
     pub example: &'a Example,
 }
 
@@ -189,11 +193,12 @@ impl<'a> Writer<'a> {
         let out = match request.shape.columns() {
             Some(columns) => {
                 let mut table = csv::Writer::from_writer(out);
-                table.write_record(columns.iter().chain(request.with_split.then_some(&"split")))?;
+                let more = [request.with_split.then_some(&"split"), request.with_date.then_some(&"date")];
+                table.write_record(columns.iter().chain(more.into_iter().flatten()))?;
                 Output::Table(Box::new(table))
             }
             None if request.shape.is_text() => Output::Lines(out),
-            None => Output::Turns(Box::new(TurnsTable::new(out, request.with_split)?)),
+            None => Output::Turns(Box::new(TurnsTable::new(out, request.with_split, request.with_date)?)),
         };
         Ok(Self { request, out })
     }
@@ -209,14 +214,20 @@ impl<'a> Writer<'a> {
             }
         };
         let split = self.request.with_split.then_some(row.split.as_str());
+        let date = row.date.filter(|_| self.request.with_date).map(date::to_text);
+        let date = date.as_deref();
         match (&mut self.out, record) {
             (Output::Lines(out), Record::Object(mut fields)) => {
                 fields.extend(split.map(|split| ("split".to_owned(), split.into())));
+                fields.extend(date.map(|date| ("date".to_owned(), date.into())));
                 serde_json::to_writer(&mut *out, &fields)?;
                 out.write_all(b"\n")?;
             }
-            (Output::Table(table), Record::Cells(cells)) => table.write_record(cells.into_iter().chain(split))?,
-            (Output::Turns(table), Record::Turns(turns)) => table.write(&turns, split)?,
+            (Output::Table(table), Record::Cells(cells)) => {
+                let date = self.request.with_date.then_some(date.unwrap_or_default());
+                table.write_record(cells.into_iter().chain(split).chain(date))?;
+            }
+            (Output::Turns(table), Record::Turns(turns)) => table.write(&turns, split, date)?,
             _ => return Err(io::Error::other("a table has cells, and only a table")),
         }
         tally.accept(Vec::new());

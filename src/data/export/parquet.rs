@@ -1,4 +1,4 @@
-//! Conversations as a Parquet table: `messages`, a list of `{role, content}`, and the split.
+//! Conversations as a Parquet table: `messages`, a list of `{role, content}`, the split and the date.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -26,25 +26,31 @@ struct Group {
     /// 0 at a row's first turn, 1 at its others.
     repetitions: Vec<i16>,
     splits: Vec<ByteArray>,
+    dates: Vec<ByteArray>,
+    /// 1 where there is a date, 0 for a row without; nothing if the table has none.
+    has_date: Vec<i16>,
     num_bytes: usize,
 }
 
 pub struct TurnsTable<W: Write + Send> {
     writer: SerializedFileWriter<W>,
     group: Group,
+    with_date: bool,
 }
 
 impl<W: Write + Send> TurnsTable<W> {
-    pub fn new(out: W, with_split: bool) -> io::Result<Self> {
+    pub fn new(out: W, with_split: bool, with_date: bool) -> io::Result<Self> {
         let split = if with_split { "required binary split (STRING);" } else { "" };
-        let schema = parse_message_type(&format!("message examples {{ {MESSAGES} {split} }}")).map_err(failed)?;
+        let date = if with_date { "optional binary date (STRING);" } else { "" };
+        let schema = format!("message examples {{ {MESSAGES} {split} {date} }}");
+        let schema = parse_message_type(&schema).map_err(failed)?;
         let packing = Compression::ZSTD(ZstdLevel::default());
         let properties = WriterProperties::builder().set_compression(packing).build();
         let writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(failed)?;
-        Ok(Self { writer, group: Group::default() })
+        Ok(Self { writer, group: Group::default(), with_date })
     }
 
-    pub fn write(&mut self, turns: &[(&str, &str)], split: Option<&str>) -> io::Result<()> {
+    pub fn write(&mut self, turns: &[(&str, &str)], split: Option<&str>, date: Option<&str>) -> io::Result<()> {
         let group = &mut self.group;
         for (at, (role, content)) in turns.iter().enumerate() {
             group.roles.push((*role).into());
@@ -58,6 +64,10 @@ impl<W: Write + Send> TurnsTable<W> {
             group.repetitions.push(0);
         }
         group.splits.extend(split.map(ByteArray::from));
+        if self.with_date {
+            group.has_date.push(i16::from(date.is_some()));
+            group.dates.extend(date.map(ByteArray::from));
+        }
         if group.num_bytes >= GROUP_BYTES { self.write_group().map_err(failed) } else { Ok(()) }
     }
 
@@ -74,8 +84,14 @@ impl<W: Write + Send> TurnsTable<W> {
                 column.close()?;
             }
         }
-        if let Some(mut column) = rows.next_column()? {
+        if !group.splits.is_empty()
+            && let Some(mut column) = rows.next_column()?
+        {
             column.typed::<ByteArrayType>().write_batch(&group.splits, None, None)?;
+            column.close()?;
+        }
+        if let Some(mut column) = rows.next_column()? {
+            column.typed::<ByteArrayType>().write_batch(&group.dates, Some(&group.has_date), None)?;
             column.close()?;
         }
         rows.close()?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::data::export::{ExportReport, ExportRequest, ExportRow, ExportShape, export};
 use crate::data::{ImportError, Split};
 use crate::engine::error::EngineError;
-use crate::project::{ExampleQuery, ExampleStatus, Project};
+use crate::project::{ExampleQuery, ExampleStatus, Project, StoredExample};
 use crate::task::Task;
 
 /// Which examples, where to, and how.
@@ -19,6 +19,8 @@ pub struct DataExport {
     pub to: PathBuf,
     /// Each row says its split.
     pub with_split: bool,
+    /// And when it is from, if any example says so.
+    pub with_date: bool,
     /// A file for each split that has examples, named after it: `tickets.train.jsonl`.
     pub per_split: bool,
 }
@@ -86,13 +88,15 @@ fn write(
         ExportWhat::Ids(_) => true,
     };
     let num_rows = Some(ids.len() as u64);
-    let file = ExportRequest { to, shape: request.shape, with_split: request.with_split, num_rows };
+    let with_date = request.with_date && project.has_dates()?;
+    let file = ExportRequest { to, shape: request.shape, with_split: request.with_split, with_date, num_rows };
     export::<EngineError>(&file, task, |sink| {
         project.for_each_of(ids, &mut |stored| {
             if stored.status == ExampleStatus::SetAside && !takes_set_aside {
                 return ControlFlow::Continue(());
             }
-            sink(ExportRow { number: stored.number, split: stored.split, example: &stored.example })
+            let StoredExample { number, split, example, annotations, .. } = &stored;
+            sink(ExportRow { number: *number, split: *split, date: annotations.date, example })
         })?;
         Ok(())
     })
@@ -142,7 +146,8 @@ mod tests {
         let to = folder.path().join("out.jsonl.gz");
         let mut check = |what: ExportWhat, expected: &[&str]| {
             let shape = ExportShape::PromptCompletion;
-            let request = DataExport { what, shape, to: to.clone(), with_split: true, per_split: false };
+            let request =
+                DataExport { what, shape, to: to.clone(), with_split: true, with_date: true, per_split: false };
             let reports = export_data(&mut project, &request, &Unwatched).unwrap();
             assert_eq!((reports.len(), reports[0].num_exported), (1, expected.len() as u64));
             assert_eq!(prompts(&to), expected);
@@ -161,7 +166,7 @@ mod tests {
         let to = folder.path().join("my.data.csv.zst");
         let what = ExportWhat::Matching(ExampleQuery::default());
         let shape = ExportShape::PromptCompletionCsv;
-        let request = DataExport { what, shape, to, with_split: false, per_split: true };
+        let request = DataExport { what, shape, to, with_split: false, with_date: true, per_split: true };
         let reports = export_data(&mut project, &request, &Unwatched).unwrap();
         let names: Vec<_> = reports.iter().map(|report| report.path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["my.data.train.csv.zst", "my.data.test.csv.zst"]);

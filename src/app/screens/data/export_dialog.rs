@@ -51,6 +51,7 @@ pub struct ExportChoice {
     pub shape: ExportShape,
     pub packing: Packing,
     pub with_split: bool,
+    pub with_date: bool,
     pub per_split: bool,
 }
 
@@ -103,8 +104,8 @@ impl DataState {
             What::Shown => ExportWhat::Matching(self.filters.query()),
             What::Marked => ExportWhat::Ids(self.marks.ids()),
         };
-        let ExportChoice { shape, with_split, per_split, .. } = choice;
-        let request = DataExport { what, shape, to, with_split, per_split };
+        let ExportChoice { shape, with_split, with_date, per_split, .. } = choice;
+        let request = DataExport { what, shape, to, with_split, with_date, per_split };
         let job = jobs.start(JobSpec::ExportData { project: self.folder().to_owned(), request });
         self.export = Some(ExportDialog { choice, job: Some(job), reports: None, failure: None });
     }
@@ -117,7 +118,8 @@ impl DataState {
             () => What::All,
         };
         let shape = ExportShape::OpenaiMessages;
-        let choice = ExportChoice { what, shape, packing: Packing::None, with_split: true, per_split: false };
+        let (packing, with_split, with_date, per_split) = (Packing::None, true, true, false);
+        let choice = ExportChoice { what, shape, packing, with_split, with_date, per_split };
         ExportDialog { choice, job: None, reports: None, failure: None }
     }
 }
@@ -191,7 +193,7 @@ pub(super) fn show(
         ctx,
         |ui| {
             dialog::body(ui, |ui| {
-                let choice = fields(ui, dialog, &counts);
+                let choice = fields(ui, dialog, &counts, project.has_dates);
                 outcome(ui, dialog, &mut body_actions);
                 choice
             })
@@ -245,7 +247,7 @@ impl Counts {
     }
 }
 
-fn fields(ui: &mut Ui, dialog: &ExportDialog, counts: &Counts) -> ExportChoice {
+fn fields(ui: &mut Ui, dialog: &ExportDialog, counts: &Counts, has_dates: bool) -> ExportChoice {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.y = theme.space.m;
     let mut choice = dialog.choice;
@@ -281,6 +283,12 @@ fn fields(ui: &mut Ui, dialog: &ExportDialog, counts: &Counts) -> ExportChoice {
         let words = "A file for each";
         choice.per_split = switch(ui, "A file for each split", words, choice.per_split).unwrap_or(choice.per_split);
     });
+    if has_dates {
+        row(ui, "Date", |ui| {
+            let name = "Say the date in each row";
+            choice.with_date = switch(ui, name, "In each row", choice.with_date).unwrap_or(choice.with_date);
+        });
+    }
     if choice.shape.is_text() {
         row(ui, "Packing", |ui| {
             let options = [(Packing::None, "None"), (Packing::Gzip, "gzip"), (Packing::Zstd, "Zstandard")];

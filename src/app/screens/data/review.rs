@@ -7,6 +7,7 @@ use super::draft::Draft;
 use super::state::DataState;
 use super::{AnyAction, Drafts, editor};
 use crate::app::kit::{Badge, Button, Combo, Text, TextInput, Theme, format, icon, segmented_small};
+use crate::data::date;
 use crate::project::Review;
 
 /// Labels that have a number key.
@@ -85,6 +86,13 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Dr
         });
     });
     label_line(ui, data, draft, actions);
+    if let Some(date) = annotations.date {
+        ui.horizontal(|ui| {
+            ui.add(Text::body("Date").soft());
+            ui.add_space(theme.space.s);
+            ui.add(Text::body(date::words(date)));
+        });
+    }
     if !annotations.tags.is_empty() {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = theme.space.xs;

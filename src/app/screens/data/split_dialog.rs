@@ -5,6 +5,7 @@ use egui::{Context, Ui};
 use super::AnyAction;
 use super::action::DataAction;
 use crate::app::kit::{Combo, Dialog, DialogEnd, NumberField, Text, Theme, dialog, format, icon};
+use crate::data::date;
 use crate::data::import::SplitSpec;
 use crate::data::split::{GroupBy, SplitBy};
 use crate::project::SplitPreview;
@@ -46,7 +47,7 @@ const WAYS: [(SplitBy, &str); 8] = [
     (SplitBy::Group(GroupBy::Source), "Each file together"),
     (SplitBy::Group(GroupBy::Label), "Each label together"),
     (SplitBy::Group(GroupBy::Tags), "The same tags together"),
-    (SplitBy::Newest, "The last ones held out"),
+    (SplitBy::Newest, "By time, the newest held out"),
     (SplitBy::File, "As the file says"),
 ];
 
@@ -70,8 +71,8 @@ fn explanation(by: SplitBy) -> &'static str {
             "Examples with the same tags stay in one part: tag them by customer or by thread to keep these together."
         }
         SplitBy::Newest => {
-            "The last in the order of import are held out: right where files are sorted by date, because the model \
-             will meet what comes later."
+            "The newest are held out, by their dates or else by the order of import: right where the model will meet \
+             what comes later."
         }
         SplitBy::File => "Each example goes where the imported file put it; those it says nothing about, by lot.",
     }
@@ -153,7 +154,7 @@ fn outcome(ui: &mut Ui, preview: &SplitPreview) {
         });
     };
     match known(preview) {
-        Some(words) if preview.num_known == 0 => warning(ui, words),
+        Some(words) if preview.num_known == 0 && preview.spec.by != SplitBy::Newest => warning(ui, words),
         Some(words) => drop(ui.add(Text::body(words).soft().wrapped())),
         None => {}
     }
@@ -182,7 +183,9 @@ fn known(preview: &SplitPreview) -> Option<String> {
         }
     };
     Some(match (preview.spec.by, preview.num_known) {
-        (SplitBy::Lot | SplitBy::Newest, _) => return None,
+        (SplitBy::Lot, _) => return None,
+        (SplitBy::Newest, 0) => "No example has a date: the last in the order of import are held out".to_owned(),
+        (SplitBy::Newest, n) => by_time(preview, n, total),
         (SplitBy::Group(GroupBy::NearDuplicates), 0) => {
             "The last checks found no near-duplicates, so that chance alone decides".to_owned()
         }
@@ -206,4 +209,19 @@ fn known(preview: &SplitPreview) -> Option<String> {
             )
         }
     })
+}
+
+/// Where the line between old and new lies, and what becomes of examples of which nobody knows.
+fn by_time(preview: &SplitPreview, num_dated: u64, total: u64) -> String {
+    let dated = match total - num_dated {
+        0 => "All examples have a date".to_owned(),
+        _ => format!("{} of {} have a date", format::thousands(num_dated), format::count(total, "example", "examples")),
+    };
+    let since = preview.held_out_since.map(|since| format!(", held out is what is from {} on", date::words(since)));
+    let others = match total - num_dated {
+        0 => String::new(),
+        1 => ". The one without counts as the oldest".to_owned(),
+        n => format!(". The {} without count as the oldest", format::thousands(n)),
+    };
+    format!("{dated}{}{others}", since.unwrap_or_default())
 }

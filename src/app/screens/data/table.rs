@@ -7,7 +7,7 @@ use super::filters::Show;
 use super::{AnyAction, AppState, Drafts, bulk, checks, editor, funnel, review};
 use crate::app::kit::table::{Choice, Column, Row, Table};
 use crate::app::kit::{Button, Chip, Text, TextInput, Theme, format, icon, layout, row};
-use crate::data::Split;
+use crate::data::{Split, date};
 use crate::project::{ExampleRow, ExampleStatus, ProjectState, Review, SortBy};
 
 /// Which cell is which.
@@ -17,32 +17,41 @@ const STATUS: usize = 2;
 const PROMPT: usize = 3;
 const ANSWER: usize = 4;
 const LENGTH: usize = 5;
-/// If there are losses; the issues are always last.
-const LOSS: usize = 6;
+/// After these: the dates and the losses, if there are any, and always the issues.
+const NUM_FIXED: usize = 6;
 
 /// What is known of the examples, and so which columns there are.
 #[derive(Clone, Copy)]
 struct Known {
     /// Lengths are in turns until the tokens are counted.
     has_tokens: bool,
+    has_dates: bool,
     has_losses: bool,
     /// They have names once there are some.
     has_issues: bool,
 }
 
 impl Known {
+    fn date(self) -> usize {
+        NUM_FIXED
+    }
+
+    fn loss(self) -> usize {
+        NUM_FIXED + usize::from(self.has_dates)
+    }
+
     /// The cell of the issues.
     fn issues(self) -> usize {
-        LOSS + usize::from(self.has_losses)
+        self.loss() + usize::from(self.has_losses)
     }
 
     /// What a click on a column's head sorts by.
     fn sorts(self) -> Vec<SortBy> {
-        use SortBy::{Answer, Findings, Loss, Number, Prompt, Split, Status, Tokens};
-        let mut sorts = vec![Number, Split, Status, Prompt, Answer, Tokens, Findings];
-        if self.has_losses {
-            sorts.insert(LOSS, Loss);
-        }
+        use SortBy::{Answer, Date, Findings, Loss, Number, Prompt, Split, Status, Tokens};
+        let mut sorts = vec![Number, Split, Status, Prompt, Answer, Tokens];
+        sorts.extend(self.has_dates.then_some(Date));
+        sorts.extend(self.has_losses.then_some(Loss));
+        sorts.push(Findings);
         sorts
     }
 }
@@ -58,11 +67,10 @@ fn columns(num_examples: u64, known: Known) -> Vec<Column> {
         Column::share("Prompt", 3.0),
         Column::share("Answer", 2.0),
         Column::text(if known.has_tokens { "Tokens" } else { "Turns" }, "8,888").right(),
-        Column::icon_and_text("Issues", if known.has_issues { "Near-duplicate" } else { "" }),
     ];
-    if known.has_losses {
-        columns.insert(LOSS, Column::text("Loss", "8.888").right());
-    }
+    columns.extend(known.has_dates.then(|| Column::text("Date", "8888-88-88")));
+    columns.extend(known.has_losses.then(|| Column::text("Loss", "8.888").right()));
+    columns.push(Column::icon_and_text("Issues", if known.has_issues { "Near-duplicate" } else { "" }));
     columns
 }
 
@@ -180,6 +188,7 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
     let data = &state.data;
     let known = Known {
         has_tokens: project.tokens_from.is_some(),
+        has_dates: project.has_dates,
         has_losses: project.loss_from.is_some(),
         has_issues: !data.checks.counts.is_empty(),
     };
@@ -298,9 +307,18 @@ fn paint_row(row: &mut Row<'_>, example: &ExampleRow, known: Known) -> String {
     };
     row.text(LENGTH, Align::Max, &length, theme.body(), soft);
     let mut name = format!("Example {number}, {split}, {words}: {}", example.prompt);
+    if known.has_dates {
+        let date = example.annotations.date;
+        let day = date.map(date::day);
+        row.text(known.date(), Align::Min, day.as_deref().unwrap_or("–"), theme.body(), soft);
+        if let Some(date) = date {
+            row.hint(known.date(), || date::words(date));
+        }
+        name.extend(day.map(|day| format!(", of {day}")));
+    }
     if known.has_losses {
         let loss = example.annotations.loss.map(|loss| format::loss(f64::from(loss)));
-        row.text(LOSS, Align::Max, loss.as_deref().unwrap_or("–"), theme.body(), soft);
+        row.text(known.loss(), Align::Max, loss.as_deref().unwrap_or("–"), theme.body(), soft);
         name.extend(loss.map(|loss| format!(", loss {loss}")));
     }
     if let Some(first) = example.findings.first() {

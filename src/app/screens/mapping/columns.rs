@@ -11,12 +11,13 @@ use crate::data::import::{ColumnRole, ImportPreview};
 /// Rows shown under the heads.
 const NUM_ROWS: usize = 5;
 
-const ROLES: [(ColumnRole, &str); 5] = [
+const ROLES: [(ColumnRole, &str); 6] = [
     (ColumnRole::Unused, "Not used"),
     (ColumnRole::System, "System"),
     (ColumnRole::User, "User"),
     (ColumnRole::Assistant, "Answer"),
     (ColumnRole::Split, "Split"),
+    (ColumnRole::Date, "Date"),
 ];
 
 pub(super) fn show(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
@@ -111,7 +112,7 @@ fn turn_of(role: ColumnRole) -> Option<Turn> {
         ColumnRole::System => Some(Turn::System),
         ColumnRole::User => Some(Turn::User),
         ColumnRole::Assistant => Some(Turn::Assistant),
-        ColumnRole::Unused | ColumnRole::Split => None,
+        ColumnRole::Unused | ColumnRole::Split | ColumnRole::Date => None,
     }
 }
 

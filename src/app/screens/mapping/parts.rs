@@ -125,7 +125,7 @@ fn known(ui: &mut Ui, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
     }
     let about = match current {
         OnKnown::Skip if other > 0 => "The same rows stay as they are; those with another answer come in as new ones",
-        OnKnown::Skip => "They stay as they are; only a split that the file says is taken over",
+        OnKnown::Skip => "They stay as they are; only a split and a date that the file says are taken over",
         OnKnown::Update => "The file's answer takes the place of the one that is here; undo brings it back",
         OnKnown::Add => "They come in as copies",
     };

@@ -95,6 +95,11 @@ impl ImportDialog {
         (accepted.saturating_sub(kept + updated), updated)
     }
 
+    /// The file says a split or a date of rows that are here.
+    pub fn has_news_of_known(&self) -> bool {
+        self.known.is_some_and(|known| known.says_split || known.says_date)
+    }
+
     /// Columns are read as they are shown here, also if that is a guess.
     fn request_as_shown(&self) -> ImportRequest {
         let shown = self.preview.as_ref().filter(|preview| preview.format == Format::Columns && preview.are_alike);
@@ -121,7 +126,7 @@ impl ImportDialog {
             Stage::Importing(_) => Some("The import is running".to_owned()),
             _ if !self.is_current() => Some("The preview is being made".to_owned()),
             _ if preview.num_accepted == 0 => Some("No row of this file can be an example".to_owned()),
-            _ if self.outcome() == (0, 0) && self.known.is_some_and(|known| !known.says_split) => {
+            _ if self.outcome() == (0, 0) && self.known.is_some() && !self.has_news_of_known() => {
                 Some("All of them are here already".to_owned())
             }
             _ => None,
