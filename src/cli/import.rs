@@ -11,6 +11,7 @@ use super::terminal::{self, thousands};
 use super::{Ended, hub};
 use crate::data;
 use crate::data::Split;
+use crate::data::files;
 use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping, OnKnown};
 use crate::project::Project;
 
@@ -38,6 +39,9 @@ pub struct ImportArgs {
     /// The part that all rows go to, instead of being dealt
     #[arg(long, value_name = "PART", value_parser = part)]
     into: Option<Split>,
+    /// Deal all rows by lot, also where files are called train, validation or test
+    #[arg(long, conflicts_with = "into")]
+    deal: bool,
     /// What becomes of rows that the project has already: skip, add (once more), or update (a row whose prompt is there
     /// once, with another answer, takes its place)
     #[arg(long, value_name = "WHAT", default_value = "skip", value_parser = on_known)]
@@ -83,8 +87,9 @@ pub(super) fn part(text: &str) -> Result<Split, String> {
 
 pub fn run(args: ImportArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
+    let files = with_folders_opened(&args.files);
     let mut requests = Vec::new();
-    for file in &args.files {
+    for file in &files {
         let from = match file.to_str().and_then(hub::name_in) {
             Some(name) => hub::fetch(name, &args.split, &Progress::new("Downloading", &interrupt.cancel))?,
             None => ImportRequest::new(file),
@@ -92,6 +97,12 @@ pub fn run(args: ImportArgs) -> Result<(), Ended> {
         requests.push(request(&args, from));
     }
     let mut project = Project::open_or_create(&args.project)?;
+    let own = requests.iter().filter(|request| request.origins.is_empty()).flat_map(ImportRequest::paths);
+    let are_parts = files::are_parts(own, project.counts()?.total() > 0);
+    let says_split = args.map.iter().any(|(_, role)| *role == ColumnRole::Split);
+    for request in requests.iter_mut().filter(|request| request.origins.is_empty()) {
+        request.by_name = are_parts && !says_split && !args.deal;
+    }
     let progress = Progress::new("Importing", &interrupt.cancel);
     let mut reports = Vec::new();
     for request in &requests {
@@ -101,11 +112,22 @@ pub fn run(args: ImportArgs) -> Result<(), Ended> {
         save_rejected(&requests, to, &progress)?;
     }
     if args.json {
-        terminal::line(&summary(&reports).to_string());
+        terminal::line(&summary(&requests, &reports).to_string());
     } else {
-        args.files.iter().zip(&reports).for_each(|(file, report)| tell(file, report));
+        for ((file, request), report) in files.iter().zip(&requests).zip(&reports) {
+            tell(file, request, report);
+        }
     }
     Ok(())
+}
+
+/// The files with examples in folders. One with none is left to the reader, who says what is wrong with it.
+fn with_folders_opened(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let open = |path: &PathBuf| match path.is_dir() {
+        true => Some(files::examples_in(path)).filter(|files| !files.is_empty()).unwrap_or_else(|| vec![path.clone()]),
+        false => vec![path.clone()],
+    };
+    paths.iter().flat_map(open).collect()
 }
 
 fn request(args: &ImportArgs, from: ImportRequest) -> ImportRequest {
@@ -130,13 +152,14 @@ fn save_rejected(requests: &[ImportRequest], to: &Path, progress: &Progress) -> 
     Ok(())
 }
 
-fn summary(reports: &[ImportReport]) -> Value {
+fn summary(requests: &[ImportRequest], reports: &[ImportReport]) -> Value {
     let counted = |counts: &[(String, u64)]| {
         counts.iter().map(|(what, count)| json!({"what": what, "count": count})).collect::<Vec<_>>()
     };
-    let file = |report: &ImportReport| {
+    let file = |(request, report): (&ImportRequest, &ImportReport)| {
         json!({
             "path": report.path,
+            "part": named_part(request).map(Split::as_str),
             "imported": report.num_imported,
             "known": report.num_known,
             "updated": report.num_updated,
@@ -153,17 +176,25 @@ fn summary(reports: &[ImportReport]) -> Value {
         "known": reports.iter().map(|report| report.num_known).sum::<u64>(),
         "updated": reports.iter().map(|report| report.num_updated).sum::<u64>(),
         "rejected": reports.iter().map(|report| report.num_rejected).sum::<u64>(),
-        "files": reports.iter().map(file).collect::<Vec<_>>(),
+        "files": requests.iter().zip(reports).map(file).collect::<Vec<_>>(),
     })
 }
 
-fn tell(file: &Path, report: &ImportReport) {
+/// Where all rows go that don't say it themselves, because of the file's name.
+fn named_part(request: &ImportRequest) -> Option<Split> {
+    files::part_of(&request.path).filter(|_| request.by_name)
+}
+
+fn tell(file: &Path, request: &ImportRequest, report: &ImportReport) {
     let name = file.display();
     terminal::line(&format!(
         "{name}: {} imported, {} left out",
         thousands(report.num_imported),
         thousands(report.num_rejected)
     ));
+    if let Some(part) = named_part(request) {
+        terminal::note(&format!("  they go to {}, as the file is called (--deal deals them by lot)", part.as_str()));
+    }
     if report.num_known > 0 {
         terminal::note(&format!("  {} are in the project already", thousands(report.num_known)));
     }

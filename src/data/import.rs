@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use super::split::SplitSpec;
-use super::{Example, Split};
+use super::{Example, Split, files};
 
 /// The shapes that are recognised by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,8 @@ pub struct ImportRequest {
     pub on_known: OnKnown,
     /// The split of all rows that don't say their own, instead of dealing them.
     pub given_split: Option<Split>,
+    /// The same for each file that is called after a part.
+    pub by_name: bool,
     /// Longer rows are left out.
     pub max_row_bytes: usize,
 }
@@ -87,6 +89,7 @@ impl ImportRequest {
             split: SplitSpec::default(),
             on_known: OnKnown::Skip,
             given_split: None,
+            by_name: false,
             max_row_bytes: Self::DEFAULT_MAX_ROW_BYTES,
         }
     }
@@ -98,7 +101,8 @@ impl ImportRequest {
 
     /// Of a row of the file at this place that doesn't say its own.
     pub fn split_of(&self, file: usize) -> Option<Split> {
-        self.given_split.or_else(|| self.origins.get(file)?.split)
+        let named = || self.paths().nth(file).filter(|_| self.by_name).and_then(files::part_of);
+        self.given_split.or_else(|| self.origins.get(file)?.split).or_else(named)
     }
 
     /// What each file is called as its rows' source.
@@ -188,6 +192,10 @@ pub struct ImportPreview {
     /// The first rows as the examples they would become, or why they can't; as many as `cells`, at most 50.
     pub examples: Vec<Result<Example, Rejected>>,
     pub num_accepted: u64,
+    /// Of these, rows that say their split themselves.
+    pub num_saying_split: u64,
+    /// Of the others, those of files that are called after a part, in the order of [`Split::ALL`].
+    pub num_named: [u64; 3],
     pub num_rejected: u64,
     /// The first 200 of them.
     pub rejected: Vec<Rejected>,

@@ -10,6 +10,7 @@ pub mod date;
 pub mod error;
 pub mod example;
 pub mod export;
+pub mod files;
 pub mod formats;
 pub mod import;
 pub mod label_next;

@@ -10,7 +10,7 @@ use super::formats::{self, Content, Opened, Problem, RawRow};
 use super::import::{Format, ImportPreview, ImportReport, ImportRequest, Mapping, ReadExample, Rejected};
 use super::mapping::{self, Mapper, cell_text, shorten};
 use super::tally::{Tally, capped};
-use super::{Example, Split, date, shapes};
+use super::{Example, Split, date, files, shapes};
 use crate::task::Task;
 
 /// Rows that decide what the file is.
@@ -27,6 +27,7 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
     let mut tally = Tally::default();
     let mut preview: Option<ImportPreview> = None;
     for file in request.paths().enumerate() {
+        let named = files::part_of(file.1);
         let mut reading = Reading::start(request, file, task)?;
         let preview = preview.get_or_insert_with(|| reading.empty_preview(request));
         preview.are_alike &=
@@ -41,7 +42,14 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
                 });
             }
             match converted {
-                Ok(converted) => tally.accept(converted.notes),
+                Ok(converted) => {
+                    match (converted.split, named) {
+                        (Some(_), _) => preview.num_saying_split += 1,
+                        (None, Some(part)) => preview.num_named[part as usize] += 1,
+                        (None, None) => {}
+                    }
+                    tally.accept(converted.notes);
+                }
                 Err(problem) => tally.reject(&reading.rejected(row, problem)),
             }
         }
@@ -157,6 +165,7 @@ fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Re
         while let Some(row) = reading.next_row()? {
             let row = match reading.convert(&row) {
                 Ok(Converted { example, split, date, notes }) => {
+                    let split = split.or(reading.given_split);
                     Ok((ReadExample { file, line: row.line, example, split, date }, notes))
                 }
                 Err(problem) => Err(reading.rejected(row, problem)),
@@ -174,6 +183,7 @@ fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Re
 /// What a good row is, and what about it deserves a word.
 struct Converted {
     example: Example,
+    /// As the row itself says.
     split: Option<Split>,
     date: Option<Timestamp>,
     notes: Vec<String>,
@@ -303,7 +313,7 @@ impl<'a> Reading<'a> {
         }
         example.add_system_message(&self.request.system_message);
         let date = self.date(row, content, &mut notes);
-        Ok(Converted { example, split: split.or(self.given_split), date, notes })
+        Ok(Converted { example, split, date, notes })
     }
 
     /// A row whose date can't be read is no worse for it.
@@ -371,6 +381,8 @@ impl<'a> Reading<'a> {
             mapping: self.mapping.as_ref().map(|(mapping, _)| mapping.clone()),
             examples: Vec::new(),
             num_accepted: 0,
+            num_saying_split: 0,
+            num_named: [0; 3],
             num_rejected: 0,
             rejected: Vec::new(),
             reasons: Vec::new(),

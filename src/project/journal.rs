@@ -90,7 +90,7 @@ impl<'a> Recorder<'a> {
             .prepare_cached("INSERT INTO journal (seq, at, label, source) VALUES (?, ?, ?, ?)")?
             .execute(params![self.seq, now(), label, source])?;
         keep_first(&mut self.ids);
-        Ok(Some((bump_revision(self.db)?, self.ids)))
+        Ok(Some((bump_content(self.db)?, self.ids)))
     }
 }
 
@@ -124,7 +124,7 @@ pub fn travel(db: &Connection, direction: Direction) -> Result<Option<(Vec<i64>,
     keep_first(&mut ids);
     let is_undone = direction == Direction::Back;
     db.execute("UPDATE journal SET is_undone = ? WHERE seq = ?", params![is_undone, seq])?;
-    Ok(Some((ids, bump_revision(db)?)))
+    Ok(Some((ids, bump_content(db)?)))
 }
 
 /// What undo and redo would do, and the file that was imported last.
@@ -180,6 +180,22 @@ fn keep_first(ids: &mut Vec<i64>) {
     let mut seen = std::collections::HashSet::with_capacity(ids.len());
     ids.retain(|id| seen.insert(*id));
 }
+
+/// The same for what a person did, which checks and models have not seen yet.
+fn bump_content(db: &Connection) -> Result<u64, ProjectError> {
+    let sql = "INSERT INTO meta VALUES (?, '1') ON CONFLICT DO UPDATE SET value = value + 1";
+    db.prepare_cached(sql)?.execute([CONTENT_REVISION])?;
+    bump_revision(db)
+}
+
+/// Counts the entries that were made and played; not what checks and models say of the examples.
+pub fn content_revision(db: &Connection) -> Result<u64, ProjectError> {
+    let sql = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?";
+    let revision: Option<i64> = db.prepare_cached(sql)?.query_row([CONTENT_REVISION], |row| row.get(0)).optional()?;
+    Ok(revision.unwrap_or_default() as u64)
+}
+
+const CONTENT_REVISION: &str = "content_revision";
 
 /// Tells every connection that what it knows of the examples is stale.
 pub fn bump_revision(db: &Connection) -> Result<u64, ProjectError> {

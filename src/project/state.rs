@@ -130,14 +130,19 @@ pub enum VersionChange {
 /// What the last checks were run on, and with what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckedWith {
-    /// Of the examples; a later one means that they have changed since.
-    pub revision: u64,
+    /// Of the content; a later one means that it has changed since. Projects of before say none, and never this one.
+    #[serde(default = "never")]
+    pub content_revision: u64,
     /// The model's name, and what of the examples it was to train on; `None` if there was none.
     pub model: Option<(String, RenderSpec)>,
     pub num_examples: u64,
     pub secs: f64,
     /// Not done, because they need a model.
     pub skipped: Vec<Check>,
+}
+
+fn never() -> u64 {
+    u64::MAX
 }
 
 /// What the last checks found and still holds.
@@ -246,6 +251,8 @@ pub struct ProjectState {
     pub has_dates: bool,
     /// Rises with every change of the examples; pages of an older one are stale.
     pub revision: u64,
+    /// Rises with every edit, and not with what checks and models say of the examples.
+    pub content_revision: u64,
     /// The example that the last edit, undo or redo of this session was about, if it was one and is there, so that the
     /// window can show it; the new one after `Insert` and `Duplicate`.
     pub last_changed: Option<i64>,

@@ -90,6 +90,7 @@ impl Project {
             num_queued: num_queued(&self.db)?,
             has_dates: self.has_dates()?,
             revision: self.order.revision(),
+            content_revision: journal::content_revision(&self.db)?,
             last_changed: self.last_changed.filter(|id| self.order.contains(*id)),
         })
     }
@@ -99,9 +100,10 @@ impl Project {
         Ok(self.order.counts())
     }
 
-    /// The same, with the revision that they are of.
+    /// The same, with the revision of the content that they are of, or an earlier one.
     pub fn counts_at(&mut self) -> Result<(SplitCounts, u64), ProjectError> {
-        Ok((self.counts()?, self.order.revision()))
+        let revision = journal::content_revision(&self.db)?;
+        Ok((self.counts()?, revision))
     }
 
     /// Makes a change; it is on the disk when this returns.

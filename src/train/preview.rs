@@ -23,8 +23,9 @@ pub struct RunPreview {
     /// Real tokens of one epoch.
     pub num_tokens: usize,
     pub num_supervised_tokens: usize,
-    /// What would become of the training examples.
+    /// What would become of the training examples, and of those for validation.
     pub tally: Tally,
+    pub held_out: Tally,
     pub num_steps: usize,
     pub eval_steps: usize,
     pub num_trainable: usize,
@@ -55,13 +56,14 @@ impl MemoryEstimate {
 /// The program itself, the tokenizer and the window, as measured.
 const PROGRAM_BYTES: u64 = 300 << 20;
 
-/// What of the training examples a preview needs: they are tokenised once, however often the recipe changes.
+/// What of the examples a preview needs: they are tokenised once, however often the recipe changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrainSizes {
+pub struct RunSizes {
     spec: RenderSpec,
     /// Of those in which something is trained.
     samples: Vec<SampleSize>,
-    pub tally: Tally,
+    tally: Tally,
+    held_out: Tally,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,11 +72,22 @@ struct SampleSize {
     num_trained: usize,
 }
 
-impl TrainSizes {
+impl RunSizes {
     pub fn new(spec: RenderSpec) -> Self {
-        Self { spec, samples: Vec::new(), tally: Tally::new(spec) }
+        Self { spec, samples: Vec::new(), tally: Tally::new(spec), held_out: Tally::new(spec) }
     }
 
+    /// Examples that were counted, of both parts.
+    pub fn num_examples(&self) -> usize {
+        self.tally.num_examples + self.held_out.num_examples
+    }
+
+    pub fn add_held_out(&mut self, example: &Example, chat: &Chat) -> Result<(), ModelError> {
+        self.held_out.add(&render(chat, example, self.spec)?);
+        Ok(())
+    }
+
+    /// For training.
     pub fn add(&mut self, example: &Example, chat: &Chat) -> Result<(), ModelError> {
         let rendered = render(chat, example, self.spec)?;
         self.tally.add(&rendered);
@@ -84,28 +97,24 @@ impl TrainSizes {
     }
 }
 
-/// Counts what a run with this recipe on these training examples would do.
-pub fn preview(
-    model_path: &Path,
-    recipe: &Recipe,
-    train: &TrainSizes,
-    num_validation_examples: usize,
-) -> Result<RunPreview, TrainError> {
+/// Counts what a run with this recipe on these examples would do.
+pub fn preview(model_path: &Path, recipe: &Recipe, sizes: &RunSizes) -> Result<RunPreview, TrainError> {
     recipe.check()?;
     let facts = inspect(model_path)?;
     let spec = weights::open(model_path)?.spec().clone();
-    let lengths: Vec<usize> = train.samples.iter().map(|size| size.num_tokens).collect();
+    let lengths: Vec<usize> = sizes.samples.iter().map(|size| size.num_tokens).collect();
     let order = Order::new(&lengths, &recipe.training);
     let num_steps = order.num_steps(&recipe.training);
     let config = LoraConfig::from_recipe(&recipe.lora)
         .map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })?;
     let num_trainable = config.num_trainable(&spec);
     Ok(RunPreview {
-        num_examples: train.samples.len(),
-        num_validation_examples,
+        num_examples: sizes.samples.len(),
+        num_validation_examples: sizes.held_out.num_examples,
         num_tokens: lengths.iter().sum(),
-        num_supervised_tokens: train.samples.iter().map(|size| size.num_trained).sum(),
-        tally: train.tally,
+        num_supervised_tokens: sizes.samples.iter().map(|size| size.num_trained).sum(),
+        tally: sizes.tally,
+        held_out: sizes.held_out,
         num_steps,
         eval_steps: eval_steps(recipe, &order),
         num_trainable,

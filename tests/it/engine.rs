@@ -375,7 +375,12 @@ fn what_is_too_long_is_told_before_during_and_after_a_run() {
             other => panic!("{other:?}"),
         }
     };
+    let file = bench.write("held out.jsonl", &(long.replace("many", "much") + &long.replace("many", "too much")));
+    let import = ImportRequest { given_split: Some(Split::Validation), ..request(&file) };
+    bench.ask(JobSpec::Import { project: bench.project(), request: import });
     let (_, roomy) = preview(TooLong::Drop, 100_000);
+    let held_out = roomy.held_out.num_examples;
+    assert_eq!((roomy.num_validation_examples, roomy.held_out.num_too_long()), (held_out, 0));
     assert_eq!((roomy.tally.num_too_long(), roomy.num_examples), (0, roomy.tally.num_examples));
     let (_, cut) = preview(TooLong::CutRight, 64);
     assert_eq!((cut.tally.num_cut, cut.tally.num_untrained), (1, 1), "its answer lies beyond the limit");
@@ -383,6 +388,7 @@ fn what_is_too_long_is_told_before_during_and_after_a_run() {
     assert_eq!((left.tally.num_cut, left.num_examples), (1, roomy.num_examples));
     let (recipe, preview_of_drop) = preview(TooLong::Drop, 64);
     assert_eq!((preview_of_drop.tally.num_left_out, preview_of_drop.num_examples), (1, roomy.num_examples - 1));
+    assert_eq!((preview_of_drop.held_out.num_left_out, preview_of_drop.held_out.num_examples), (2, held_out));
 
     let job = bench.train(recipe);
     let kinds = bench.events_of(job);

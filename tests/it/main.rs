@@ -17,6 +17,7 @@ mod hub;
 mod hub_dataset;
 mod hub_server;
 mod import;
+mod parts;
 mod rank;
 mod render;
 mod starter_model;

@@ -106,6 +106,23 @@ fn set_losses(project: &mut Project, losses: &[(i64, f32)]) {
 }
 
 #[test]
+fn what_is_said_of_examples_is_no_change_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut project, ids) = project(folder.path());
+    let before = project.state().unwrap();
+    set_losses(&mut project, &[(ids[0], 1.0)]);
+    project.set_queue(&ids[..2]).unwrap();
+    let after = project.state().unwrap();
+    assert_eq!(after.content_revision, before.content_revision);
+    assert!(after.revision > before.revision, "pages of before are stale");
+    project.apply(&Edit::Delete { ids: vec![ids[0]] }).unwrap();
+    let edited = project.state().unwrap().content_revision;
+    assert!(edited > after.content_revision);
+    project.undo().unwrap();
+    assert!(project.state().unwrap().content_revision > edited);
+}
+
+#[test]
 fn a_loss_is_of_the_text_that_was_looked_at() {
     let folder = tempfile::tempdir().unwrap();
     let (mut project, ids) = project(folder.path());

@@ -129,6 +129,7 @@ fn project(model: Option<ModelRef>) -> ProjectState {
         tokens_from: None,
         loss_from: None,
         num_queued: 0,
+        content_revision: 1,
         has_dates: false,
         folder: "/projects/Support triage".into(),
         name: "Support triage".to_owned(),
@@ -190,6 +191,7 @@ fn preview() -> RunPreview {
         num_tokens: 40_000,
         num_supervised_tokens: 9_000,
         tally: Tally { num_examples: 400, longest: 300, ..Tally::default() },
+        held_out: Tally { num_examples: 50, longest: 200, ..Tally::default() },
         num_steps: 150,
         eval_steps: 12,
         num_trainable: 4_884_480,
@@ -313,6 +315,11 @@ fn the_form_says_what_becomes_of_long_examples() {
     window.answer(is_preview, Reply::RunPreview(RunPreview { num_examples: 388, tally, ..preview() }));
     assert!(window.is_shown("12 of 400 examples are longer than 128 tokens: left out. The longest has 300"));
     assert!(!window.is_disabled("Start training"));
+    window.enter("Longest example", "130");
+    let held_out = Tally { max_length: 130, num_examples: 50, longest: 200, num_left_out: 3, ..Tally::default() };
+    window.answer(is_preview, Reply::RunPreview(RunPreview { held_out, ..preview() }));
+    assert!(window.is_shown("For validation, 3 of 50 examples are longer than 130 tokens: left out"));
+    assert!(!window.is_shown("No example is beyond the limit"));
     window.enter("Longest example", "8");
     let tally = Tally { max_length: 8, num_left_out: 400, ..tally };
     window.answer(is_preview, Reply::RunPreview(RunPreview { num_examples: 0, tally, ..preview() }));

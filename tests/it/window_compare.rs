@@ -122,6 +122,7 @@ fn project() -> ProjectState {
         tokens_from: None,
         loss_from: None,
         num_queued: 0,
+        content_revision: 1,
         has_dates: false,
         folder: "/p".into(),
         name: "p".to_owned(),

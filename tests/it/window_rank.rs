@@ -46,6 +46,7 @@ fn examples_are_ranked_by_their_loss_and_an_edit_takes_it_away() {
     assert!(losses.is_sorted_by(|a, b| a >= b), "{losses:?}");
     assert!(studio.is_shown("Loss, sorted, largest first") || studio.is_shown("Ranked by loss"));
     assert!(studio.is_shown(&format!("Loss {}", losses[0])), "the panel says it, too");
+    assert!(studio.is_shown("Checked 14 examples") && !studio.is_shown("before the last change"));
 
     let id = studio.shell().state.data.open.as_ref().unwrap().stored.id;
     let turn = studio.shell().state.data.open.as_ref().unwrap().messages.len();

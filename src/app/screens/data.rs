@@ -43,9 +43,9 @@ use crate::app::jobs::Job;
 use crate::app::kit::{
     Button, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, right_panel, screen_header, way_on,
 };
-use crate::app::shell::opening;
 use crate::app::state::Screen;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
+use crate::data::files;
 use crate::engine::{EventKind, JobSpec, Reply};
 use crate::project::ProjectState;
 use crate::recipe::Training;
@@ -192,7 +192,7 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
         state.screen = Screen::Data;
     }
     if action == Action::Reviewers(ReviewersAction::PickFile) {
-        let kind = PickKind::Open { name: "Labels", endings: opening::DATA_ENDINGS };
+        let kind = PickKind::Open { name: "Labels", endings: files::ENDINGS };
         let pick = FilePick { title: "Labels of a second reviewer", kind };
         return cx.pick(pick, |path| Action::Reviewers(ReviewersAction::Take(path)).into());
     }

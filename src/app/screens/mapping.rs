@@ -170,6 +170,7 @@ pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx:
     }
     let AppState { mapping, jobs, project, .. } = state;
     let Some(project) = project else { return };
+    mapping.has_examples = project.counts.total() > 0;
     mapping.apply(action, &project.folder, now(cx), &mut Starter { jobs, cx });
     mapping.tick(&project.folder, now(cx), &mut Starter { jobs, cx });
     follow(state);

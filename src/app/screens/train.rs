@@ -30,7 +30,7 @@ pub struct State {
     pub preview: Option<RunPreview>,
     /// Why the preview could not be made.
     pub preview_failure: Option<String>,
-    /// What the preview was last asked for: recipe, and revision of the examples.
+    /// What the preview was last asked for: recipe, and revision of the content.
     asked: Option<(Recipe, u64)>,
     /// The run that trains now, or trained last.
     pub run: Option<Run>,
@@ -239,7 +239,7 @@ fn changed(state: &mut AppState, cx: &Cx<'_>) {
 /// Asks what a run would do, unless that is known.
 fn count(state: &mut AppState, cx: &Cx<'_>) {
     let (Some(project), Some(recipe)) = (&state.project, planned(state)) else { return };
-    let asked = Some((recipe.clone(), project.revision));
+    let asked = Some((recipe.clone(), project.content_revision));
     if state.train.asked == asked || project.counts.train == 0 {
         return;
     }

@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::screens::{data, mapping, model, train};
 use crate::app::{Action, AppState, Cx, Drafts, Screen};
+use crate::data::files::{ENDINGS, examples_in};
 use crate::engine::{Failure, JobSpec};
 use crate::project::STORE_FILE;
 use crate::recipe::ModelRef;
-
-/// Files that may hold examples.
-pub const DATA_ENDINGS: &[&str] = &["jsonl", "json", "ndjson", "csv", "tsv", "txt", "md", "parquet", "gz", "zst"];
 
 /// Where projects are made that the person gave no place: the documents, or else the program's own data folder.
 fn projects_folder() -> Option<PathBuf> {
@@ -38,7 +36,7 @@ pub fn choose_project(cx: &Cx<'_>) {
 }
 
 pub fn choose_import(cx: &Cx<'_>) {
-    cx.pick_several("Import examples", ("Examples", DATA_ENDINGS), Action::Import);
+    cx.pick_several("Import examples", ("Examples", ENDINGS), Action::Import);
 }
 
 /// What a dropped or typed path is for. Looks at the disk: not for the window's thread.
@@ -48,7 +46,9 @@ pub fn what_is(path: PathBuf) -> Action {
         if path.join("config.json").is_file() {
             return model::Action::Inspect(ModelRef::Folder(path)).into();
         }
-        return match examples_in(&path) {
+        let is_project = path.join(STORE_FILE).exists();
+        let files = if is_project { Vec::new() } else { examples_in(&path) };
+        return match files {
             files if files.is_empty() => Action::OpenProject { folder: path, sample: false },
             files => Action::Import(files),
         };
@@ -58,7 +58,7 @@ pub fn what_is(path: PathBuf) -> Action {
         Some("db") if path.file_name().is_some_and(|name| name == "project.db") => {
             Action::OpenProject { folder: path.parent().map(Path::to_owned).unwrap_or_default(), sample: false }
         }
-        Some(ending) if DATA_ENDINGS.contains(&ending) && path.is_file() => Action::Import(vec![path]),
+        Some(ending) if ENDINGS.contains(&ending) && path.is_file() => Action::Import(vec![path]),
         _ => Action::Unknown(path),
     }
 }
@@ -77,36 +77,6 @@ pub fn what_are(paths: Vec<PathBuf>) -> Option<Action> {
         }
     }
     Some(Action::Import(files))
-}
-
-/// The files of a folder that is neither a project nor a model; the folder itself, if it has only texts, which are read
-/// as one file.
-fn examples_in(folder: &Path) -> Vec<PathBuf> {
-    /// A larger folder is none that was made for examples.
-    const MOST_ENTRIES: usize = 10_000;
-    if folder.join(STORE_FILE).exists() {
-        return Vec::new();
-    }
-    let (mut tables, mut lists, mut has_texts) = (Vec::new(), Vec::new(), false);
-    let is_visible =
-        |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
-    let entries = walkdir::WalkDir::new(folder).max_depth(3).sort_by_file_name().into_iter().filter_entry(is_visible);
-    for entry in entries.flatten().take(MOST_ENTRIES).filter(|entry| !entry.file_type().is_dir()) {
-        let ending = entry.path().extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        match ending.as_str() {
-            "txt" | "md" => has_texts = true,
-            // Often it says something about the others.
-            "json" => lists.push(entry.into_path()),
-            ending if DATA_ENDINGS.contains(&ending) => tables.push(entry.into_path()),
-            _ => {}
-        }
-    }
-    match (tables.is_empty(), lists.is_empty()) {
-        (false, _) => tables,
-        (true, false) => lists,
-        (true, true) if has_texts => vec![folder.to_owned()],
-        (true, true) => Vec::new(),
-    }
 }
 
 pub fn no_file_dialog() -> Failure {
@@ -131,7 +101,7 @@ pub fn no_file_manager(path: &Path, reason: &str) -> Failure {
 
 pub fn why_unknown(path: &Path) -> String {
     let shown = path.display();
-    format!("{shown} is not a file with examples ({}), a GGUF model, or a folder", DATA_ENDINGS.join(", "))
+    format!("{shown} is not a file with examples ({}), a GGUF model, or a folder", ENDINGS.join(", "))
 }
 
 /// Shows the import dialog; where no project is open, first makes one named after the file.

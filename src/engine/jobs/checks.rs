@@ -63,7 +63,7 @@ pub fn check(
     rendering: Option<&ModelRendering>,
     task: &dyn Task,
 ) -> Result<CheckReport, EngineError> {
-    let (counts, revision) = project.counts_at()?;
+    let (counts, content_revision) = project.counts_at()?;
     let total = counts.total() - counts.set_aside;
     let options = Options { label_sets: label_set(project)?, ..Options::default() };
     let mut checker = Checker::new(options, rendering.map(|rendering| rendering as &dyn Rendering));
@@ -89,8 +89,7 @@ pub fn check(
         project.set_num_tokens(&rendering.model, &lengths)?;
     }
     project.note_checked(&CheckedWith {
-        // Keeping what was found moves it on, and an edit meanwhile moves it further than that.
-        revision: revision + 1 + u64::from(rendering.is_some()),
+        content_revision,
         model: rendering.map(|rendering| (rendering.model.clone(), rendering.spec)),
         num_examples: report.num_examples,
         secs: report.secs,

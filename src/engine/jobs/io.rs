@@ -92,13 +92,12 @@ impl Work for Io {
                 let project = reopen(&mut self.project, &project)?;
                 let key = SizesKey {
                     project: project.folder().to_owned(),
-                    revision: project.state()?.revision,
+                    content_revision: project.state()?.content_revision,
                     model: path.clone(),
                     spec: recipe.training.render_spec(),
                 };
                 let sizes = self.sizes.get(key, project, context, &chat)?;
-                let num_validation = project.counts()?.validation as usize;
-                context.reply(Reply::RunPreview(preview(&path, &recipe, sizes, num_validation)?));
+                context.reply(Reply::RunPreview(preview(&path, &recipe, sizes)?));
             }
             JobSpec::PreviewReplace { project, ids, replacement } => {
                 let preview = reopen(&mut self.project, &project)?.preview_replace(&ids, &replacement, context)?;

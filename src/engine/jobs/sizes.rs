@@ -1,4 +1,4 @@
-//! How many tokens each training example has: the form of a run asks at every change, the answer changes rarely.
+//! How many tokens each example of a run has: the form of a run asks at every change, the answer changes rarely.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -10,20 +10,20 @@ use crate::model::Chat;
 use crate::project::Project;
 use crate::recipe::RenderSpec;
 use crate::task::{Task, Unit};
-use crate::train::preview::TrainSizes;
+use crate::train::preview::RunSizes;
 
 /// What the sizes depend on.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct SizesKey {
     pub project: PathBuf,
-    pub revision: u64,
+    pub content_revision: u64,
     pub model: PathBuf,
     pub spec: RenderSpec,
 }
 
 /// Of the last key that was asked for.
 #[derive(Default)]
-pub(super) struct Sizes(Option<(SizesKey, TrainSizes)>);
+pub(super) struct Sizes(Option<(SizesKey, RunSizes)>);
 
 impl Sizes {
     /// Counts again only if the key is another.
@@ -33,7 +33,7 @@ impl Sizes {
         project: &mut Project,
         context: &Context,
         chat: &Chat,
-    ) -> Result<&TrainSizes, EngineError> {
+    ) -> Result<&RunSizes, EngineError> {
         let sizes = match self.0.take().filter(|(kept, _)| *kept == key) {
             Some((_, sizes)) => sizes,
             None => count(project, context, chat, key.spec)?,
@@ -42,18 +42,26 @@ impl Sizes {
     }
 }
 
-fn count(project: &mut Project, context: &Context, chat: &Chat, spec: RenderSpec) -> Result<TrainSizes, EngineError> {
-    let total = project.counts()?.train;
-    let mut sizes = TrainSizes::new(spec);
-    let mut end = Ok(());
-    project.for_each_example(Split::Train, &mut |stored| {
-        if context.is_cancelled() {
-            end = Err(EngineError::Stopped);
-            return ControlFlow::Break(());
-        }
-        context.progress(sizes.tally.num_examples as u64, Some(total), Unit::Examples);
-        end = sizes.add(&stored.example, chat).map_err(EngineError::from);
-        if end.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    end.map(|()| sizes)
+fn count(project: &mut Project, context: &Context, chat: &Chat, spec: RenderSpec) -> Result<RunSizes, EngineError> {
+    let counts = project.counts()?;
+    let total = Some(counts.train + counts.validation);
+    let mut sizes = RunSizes::new(spec);
+    for split in [Split::Train, Split::Validation] {
+        let mut end = Ok(());
+        project.for_each_example(split, &mut |stored| {
+            if context.is_cancelled() {
+                end = Err(EngineError::Stopped);
+                return ControlFlow::Break(());
+            }
+            context.progress(sizes.num_examples() as u64, total, Unit::Examples);
+            let added = match split {
+                Split::Train => sizes.add(&stored.example, chat),
+                _ => sizes.add_held_out(&stored.example, chat),
+            };
+            end = added.map_err(EngineError::from);
+            if end.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        end?;
+    }
+    Ok(sizes)
 }

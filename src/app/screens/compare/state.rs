@@ -417,6 +417,7 @@ mod tests {
             tokens_from: None,
             loss_from: None,
             num_queued: 0,
+            content_revision: 1,
             has_dates: false,
             revision: 1,
             last_changed: None,

@@ -47,8 +47,7 @@ pub struct Checks {
 /// What the findings depend on.
 #[derive(Debug, Clone, PartialEq)]
 struct Subject {
-    /// The examples' revision.
-    revision: u64,
+    content_revision: u64,
     labels: Vec<String>,
     spec: JobSpec,
 }
@@ -57,7 +56,7 @@ impl Subject {
     fn was_checked(&self, with: &CheckedWith) -> bool {
         let JobSpec::CheckData { model, spec, .. } = &self.spec else { return false };
         let model = model.as_ref().map(|model| (model.to_string(), *spec));
-        self.revision == with.revision && model == with.model
+        self.content_revision == with.content_revision && model == with.model
     }
 }
 
@@ -65,7 +64,7 @@ impl Checks {
     /// The job to start, if the data or the model have changed and rested since.
     pub fn due(&mut self, project: &ProjectState, now: f64) -> Option<JobSpec> {
         let labels = project.settings.labels.clone();
-        let subject = Subject { revision: project.revision, labels, spec: spec(project) };
+        let subject = Subject { content_revision: project.content_revision, labels, spec: spec(project) };
         if self.seen.as_ref().is_none_or(|(seen, _)| *seen != subject) {
             self.seen = Some((subject.clone(), now));
         }
@@ -130,14 +129,6 @@ impl Checks {
         self.counts = report.counts();
         self.skipped.clone_from(&report.skipped);
         self.done = Some((report.num_examples, report.secs));
-    }
-
-    /// Keeping findings moves the revision on: they are about the new one, too.
-    pub fn on_saved(&mut self, project: &ProjectState) {
-        if let Some(checked) = &mut self.checked {
-            checked.revision = project.revision;
-        }
-        self.seen = self.checked.clone().map(|checked| (checked, 0.0));
     }
 
     pub fn on_end(&mut self, job: JobId, failure: Option<&str>) {
@@ -214,10 +205,12 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, actions: &mut Vec<AnyAction
     bar.add(Text::strong("Checks"));
     let (must, should) = (checks.num_findings(Severity::MustFix), checks.num_findings(Severity::ShouldLook));
     if must > 0 {
-        bar.add(Badge::error(format!("{} must be fixed", format::thousands(must))).without_icon());
+        let words = format!("{} must be fixed", format::count(must, "finding", "findings"));
+        of_findings(bar.add(Badge::error(words).without_icon()));
     }
     if should > 0 {
-        bar.add(Badge::warning(format!("{} should be looked at", format::thousands(should))).without_icon());
+        let words = format!("{} should be looked at", format::count(should, "finding", "findings"));
+        of_findings(bar.add(Badge::warning(words).without_icon()));
     }
     bar.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if checks.done.is_some() {
@@ -248,6 +241,12 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, actions: &mut Vec<AnyAction
         };
         ui.add(Text::small(words).faint().one_line());
     });
+}
+
+/// Why there may be more of them than the filter shows examples.
+fn of_findings(badge: egui::Response) {
+    let text = "What is wrong with an example in two ways counts twice here, and once among the issues above the table";
+    tooltip::on_hover(badge, "Findings", text);
 }
 
 /// What becomes of long examples is for the recipe to say.

@@ -6,7 +6,7 @@ use super::action::DataAction;
 use super::filters::Show;
 use super::{AnyAction, AppState, Drafts, bulk, checks, editor, funnel, review};
 use crate::app::kit::table::{Choice, Column, Row, Table};
-use crate::app::kit::{Button, Chip, Text, TextInput, Theme, format, icon, layout, row};
+use crate::app::kit::{Button, Chip, Text, TextInput, Theme, format, icon, layout, row, tooltip};
 use crate::data::{Split, date};
 use crate::project::{ExampleRow, ExampleStatus, ProjectState, Review, SortBy};
 
@@ -136,7 +136,9 @@ fn filter_bar(
     let is_shown = matches!(state.data.filters.show, Show::Issues(_));
     let color = if num_issues > 0 { theme.status.warning } else { theme.text.faint };
     let issues = Chip::new("Issues").count(num_issues).icon(icon::WARNING.filled(), color).selected(is_shown);
-    let has_asked_for_issues = bar.add(issues).clicked();
+    let issues = bar.add(issues);
+    let has_asked_for_issues = issues.clicked();
+    tooltip::on_hover(issues, "Issues", "Examples in which the checks found something");
     chip(&mut bar, "Edited", counts.edited, Show::Edited);
     if project.num_queued > 0 || state.data.filters.show == Show::Next {
         chip(&mut bar, "Next", project.num_queued, Show::Next);

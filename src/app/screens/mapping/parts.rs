@@ -53,16 +53,7 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
         system(ui, dialog, actions);
     }
     ui.add_space(theme.space.xs);
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
-        ui.add(Text::body("Split").soft());
-        let origins = &dialog.request.origins;
-        if !origins.is_empty() && origins.iter().all(|origin| origin.split.is_some()) {
-            ui.add(Text::body("As chosen for each split of the data set"));
-        } else if let Some(spec) = shares(ui, &dialog.request.split) {
-            actions.push(MappingAction::Split(spec).into());
-        }
-    });
+    split(ui, dialog, preview, actions);
     known(ui, dialog, actions);
     too_long(ui, dialog, preview, actions);
     for (note, count) in &preview.notes {
@@ -92,6 +83,62 @@ fn system(ui: &mut Ui, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
     if field.show(ui).changed() {
         actions.push(MappingAction::SystemMessage(text).into());
     }
+}
+
+/// Where the rows go that don't say it themselves.
+fn split(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let origins = &dialog.request.origins;
+    let is_chosen = !origins.is_empty() && origins.iter().all(|origin| origin.split.is_some());
+    let has_names = origins.is_empty() && preview.num_named != [0; 3];
+    let is_by_name = has_names && dialog.is_by_name();
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
+        ui.add(Text::body("Split").soft());
+        if is_chosen {
+            ui.add(Text::body("As chosen for each split of the data set"));
+        }
+        if has_names {
+            let options = [(true, "As the files are called"), (false, "By lot")];
+            if let Some(on) = segmented(ui, "Which part the rows go to", &options, is_by_name) {
+                actions.push(MappingAction::ByName(on).into());
+            }
+        } else if !is_chosen && let Some(spec) = shares(ui, &dialog.request.split) {
+            actions.push(MappingAction::Split(spec).into());
+        }
+    });
+    if is_by_name {
+        ui.add(Text::small(by_name(preview)).wrapped());
+    } else if has_names {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
+            if let Some(spec) = shares(ui, &dialog.request.split) {
+                actions.push(MappingAction::Split(spec).into());
+            }
+        });
+    }
+}
+
+/// `900 rows go to training, 100 to test, 20 by lot`
+fn by_name(preview: &ImportPreview) -> String {
+    let [train, validation, test] = preview.num_named;
+    let by_lot = preview.num_accepted - preview.num_saying_split - train - validation - test;
+    let parts = [
+        (train, "to training"),
+        (validation, "to validation"),
+        (test, "to test"),
+        (preview.num_saying_split, "where they say themselves"),
+        (by_lot, "by lot"),
+    ];
+    let mut words: Vec<_> = parts
+        .iter()
+        .filter(|(num, _)| *num > 0)
+        .map(|(num, place)| format!("{} {place}", format::thousands(*num)))
+        .collect();
+    if let Some(first) = words.first_mut() {
+        *first = first.replacen(' ', if first.starts_with("1 ") { " row goes " } else { " rows go " }, 1);
+    }
+    words.join(", ")
 }
 
 /// Rows that the project has already, and what becomes of them.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::screens::data::start::Start;
+use crate::data::files;
 use crate::data::import::{
     ColumnRole, Format, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec,
 };
@@ -25,6 +26,8 @@ pub enum MappingAction {
     SystemMessage(String),
     AnswerAsJson(bool),
     Split(SplitSpec),
+    /// Files that are called after a part go there, or all rows are dealt.
+    ByName(bool),
     OnKnown(OnKnown),
     /// Rows of up to so many bytes are taken.
     MaxRowBytes(usize),
@@ -61,6 +64,10 @@ pub struct ImportDialog {
     pub failure: Option<Failure>,
     /// Where the rows that are left out were written.
     pub saved_to: Option<PathBuf>,
+    /// As the person chose.
+    by_name: Option<bool>,
+    /// The project had some before.
+    has_examples: bool,
     changed_at: Option<f64>,
     /// The known rows are to be counted, or are being counted.
     must_count: bool,
@@ -100,11 +107,19 @@ impl ImportDialog {
         self.known.is_some_and(|known| known.says_split || known.says_date)
     }
 
+    /// Whether files that are called after a part of the data go there: unless the person says otherwise, if they look
+    /// like parts and the rows don't say it themselves.
+    pub fn is_by_name(&self) -> bool {
+        let rows_say = self.preview.as_ref().is_some_and(|preview| preview.num_saying_split > 0);
+        let usual = self.request.origins.is_empty() && !rows_say;
+        self.by_name.unwrap_or_else(|| usual && files::are_parts(self.request.paths(), self.has_examples))
+    }
+
     /// Columns are read as they are shown here, also if that is a guess.
     fn request_as_shown(&self) -> ImportRequest {
         let shown = self.preview.as_ref().filter(|preview| preview.format == Format::Columns && preview.are_alike);
         let mapping = self.request.mapping.clone().or_else(|| shown?.mapping.clone());
-        ImportRequest { mapping, ..self.request.clone() }
+        ImportRequest { mapping, by_name: self.is_by_name(), ..self.request.clone() }
     }
 
     /// The preview shows what the request says.
@@ -158,6 +173,8 @@ pub struct MappingState {
     pub dialog: Option<ImportDialog>,
     /// What the last import did; the data screen says it until it is put away.
     pub report: Option<ImportReport>,
+    /// Of the open project.
+    pub has_examples: bool,
     /// The import that was started last, also when the dialog is gone.
     importing: Option<JobId>,
 }
@@ -200,6 +217,7 @@ impl MappingState {
             MappingAction::AnswerAsJson(on) => dialog.change_mapping(|mapping| mapping.answer_as_json = on, now),
             // Which part an example falls into changes nothing of the preview.
             MappingAction::Split(spec) => dialog.request.split = spec,
+            MappingAction::ByName(on) => dialog.by_name = Some(on),
             MappingAction::ShowExample(index) => dialog.shown_example = index,
             MappingAction::ShowRejected(on) => dialog.shows_rejected = on,
             MappingAction::SaveRejected(to) => {
@@ -231,6 +249,8 @@ impl MappingState {
             shows_rejected: false,
             failure: None,
             saved_to: None,
+            by_name: None,
+            has_examples: self.has_examples,
             changed_at: None,
             must_count: false,
             counting: None,
@@ -355,6 +375,8 @@ mod tests {
             mapping: Some(request.mapping.clone().unwrap_or(guess)),
             examples: Vec::new(),
             num_accepted,
+            num_saying_split: 0,
+            num_named: [0; 3],
             num_rejected: 0,
             rejected: Vec::new(),
             reasons: Vec::new(),

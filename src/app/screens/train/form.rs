@@ -339,7 +339,7 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
 
 fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
     let show = Some(("Show", Screen::Data));
-    let tally = &preview.tally;
+    let RunPreview { tally, held_out, .. } = preview;
     match tally.num_untrained as u64 {
         0 => check(ui, Verdict::Fine, "Every example that is used trains at least 1 token", None, actions),
         n => {
@@ -351,15 +351,16 @@ fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
             check(ui, Verdict::Look, &words, show, actions);
         }
     }
-    let longest = format::thousands(tally.longest as u64);
-    match tally.in_words() {
-        None => {
-            let words = format!("No example is beyond the limit, the longest has {longest} tokens");
-            check(ui, Verdict::Fine, &words, None, actions);
-        }
-        Some(words) => {
-            check(ui, Verdict::Look, &format!("{words}. The longest has {longest}"), show, actions);
-        }
+    let longest = |num: usize| format::thousands(num as u64);
+    if let Some(words) = tally.in_words() {
+        check(ui, Verdict::Look, &format!("{words}. The longest has {}", longest(tally.longest)), show, actions);
+    } else if held_out.num_too_long() == 0 {
+        let longest = longest(tally.longest.max(held_out.longest));
+        let words = format!("No example is beyond the limit, the longest has {longest} tokens");
+        check(ui, Verdict::Fine, &words, None, actions);
+    }
+    for note in held_out.notes() {
+        check(ui, Verdict::Look, &format!("For validation, {note}"), show, actions);
     }
     match preview.memory.total() <= preview.memory.available {
         true => check(ui, Verdict::Fine, "The memory is enough", None, actions),

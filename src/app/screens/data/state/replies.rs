@@ -66,7 +66,6 @@ impl DataState {
                 }
             }
             Reply::Checked(report) if self.checks.is_mine(job) => self.checks.on_report(report),
-            Reply::Project(project) if self.checks.is_mine(job) => self.checks.on_saved(project),
             Reply::Reviewers(_) if matches!(self.jobs.get(&job), Some(Purpose::Reviewers)) => {
                 if let Some(dialog) = &mut self.reviewers {
                     dialog.on_reply(reply);
