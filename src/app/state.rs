@@ -8,6 +8,7 @@ use super::jobs::Jobs;
 use super::machine::Machine;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, train};
 use super::settings::AppSettings;
+use crate::data::import::ImportRequest;
 use crate::engine::Failure;
 use crate::project::ProjectState;
 
@@ -58,6 +59,14 @@ pub enum OpenDialog {
     Dataset,
 }
 
+/// What is to be looked at in the import dialog.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToImport {
+    Files(Vec<PathBuf>),
+    /// From the Hub.
+    Fetched(ImportRequest),
+}
+
 pub struct AppState {
     pub screen: Screen,
     /// None: the first launch is shown instead of the screens.
@@ -69,8 +78,8 @@ pub struct AppState {
     pub machine: Machine,
     /// The project of the last time is being opened: the first launch isn't shown for that blink.
     pub is_starting: bool,
-    /// Files that wait for their project to be made.
-    pub pending_import: Vec<PathBuf>,
+    /// Waits for its project to be made.
+    pub pending_import: Option<ToImport>,
     /// How long frames took, while the settings are shown.
     pub frames: Vec<(&'static str, FrameSummary)>,
     pub settings: AppSettings,
@@ -95,7 +104,7 @@ impl AppState {
             status: "Ready".to_owned(),
             machine: Machine::default(),
             is_starting: false,
-            pending_import: Vec::new(),
+            pending_import: None,
             frames: Vec::new(),
             settings,
             model: model::State::default(),

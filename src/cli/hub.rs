@@ -4,7 +4,8 @@ use super::Ended;
 use super::progress::Progress;
 use super::terminal::{self, thousands};
 use crate::data::import::ImportRequest;
-use crate::engine::dataset::{import_of, usual_part};
+use crate::engine;
+use crate::engine::dataset::{WantedData, usual_part};
 use crate::hub::dataset::{self, DatasetSplit, Subset};
 use crate::hub::{Dataset, DatasetName, Sources};
 
@@ -13,9 +14,14 @@ pub(super) fn name_in(argument: &str) -> Option<&str> {
     argument.strip_prefix("hub:")
 }
 
-/// Fetches these splits, or all. Each goes to the part of the data that it is called after; what no part is called after
+/// Fetches these splits, or all, or the first rows of each. Each goes to the part of the data that it is called after; what no part is called after
 /// is dealt.
-pub(super) fn fetch(name: &str, splits: &[String], progress: &Progress) -> Result<ImportRequest, Ended> {
+pub(super) fn fetch(
+    name: &str,
+    splits: &[String],
+    max_rows: Option<u64>,
+    progress: &Progress,
+) -> Result<ImportRequest, Ended> {
     let sources = Sources::default();
     let name = DatasetName::parse(name)?;
     let dataset = dataset::list(&name, &sources, progress)?;
@@ -25,16 +31,15 @@ pub(super) fn fetch(name: &str, splits: &[String], progress: &Progress) -> Resul
     let num_bytes = chosen.iter().map(|split| split.num_bytes()).sum();
     let names: Vec<_> = chosen.iter().map(|split| split.name.as_str()).collect();
     let licence = dataset.license.as_ref().map_or_else(String::new, |license| format!(", licence {license}"));
-    terminal::note(&format!(
-        "{}, subset {}: {} ({}){licence}",
-        name.repo,
-        subset.name,
-        names.join(", "),
-        terminal::bytes(num_bytes)
-    ));
-    let paths = dataset::fetch(&dataset.files(chosen.iter().copied()), &sources, progress)?;
-    let with_parts: Vec<_> = chosen.into_iter().map(|split| (split, usual_part(&split.name))).collect();
-    import_of(&dataset, subset, &with_parts, &paths).ok_or_else(|| Ended::failed("There is nothing to import."))
+    let size = match max_rows {
+        None => terminal::bytes(num_bytes),
+        Some(rows) => format!("the first {} rows of each, at most {}", thousands(rows), terminal::bytes(num_bytes)),
+    };
+    let (repo, subset_name, names) = (&name.repo, &subset.name, names.join(", "));
+    terminal::note(&format!("{repo}, subset {subset_name}: {names} ({size}){licence}"));
+    let splits = chosen.into_iter().map(|split| (split.clone(), usual_part(&split.name))).collect();
+    let wanted = WantedData { subset: subset.clone(), splits, max_rows, dataset };
+    Ok(engine::dataset::fetch(&wanted, &sources, progress)?)
 }
 
 /// Nobody else knows which of several is meant.

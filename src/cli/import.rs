@@ -27,6 +27,9 @@ pub struct ImportArgs {
     /// Only these splits of a data set of the Hub; else all
     #[arg(long, value_name = "SPLIT,…", value_delimiter = ',')]
     split: Vec<String>,
+    /// Only the first rows of each split of a data set of the Hub, and no more of its files than these are in
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
+    first: Option<u64>,
     /// Which column is what: system, user, assistant, split or date
     #[arg(long, value_name = "COLUMN=ROLE,…", value_delimiter = ',', value_parser = column_role)]
     map: Vec<(String, ColumnRole)>,
@@ -88,10 +91,13 @@ pub(super) fn part(text: &str) -> Result<Split, String> {
 pub fn run(args: ImportArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
     let files = with_folders_opened(&args.files);
+    if args.first.is_some() && !files.iter().any(|file| file.to_str().and_then(hub::name_in).is_some()) {
+        return Err(Ended::failed("--first is for data sets of the Hub: none is named (hub:OWNER/NAME)."));
+    }
     let mut requests = Vec::new();
     for file in &files {
         let from = match file.to_str().and_then(hub::name_in) {
-            Some(name) => hub::fetch(name, &args.split, &Progress::new("Downloading", &interrupt.cancel))?,
+            Some(name) => hub::fetch(name, &args.split, args.first, &Progress::new("Downloading", &interrupt.cancel))?,
             None => ImportRequest::new(file),
         };
         requests.push(request(&args, from));

@@ -121,6 +121,8 @@ pub struct Origin {
     pub name: String,
     /// The part of the data that it is.
     pub split: Option<Split>,
+    /// No more than its first rows.
+    pub max_rows: Option<u64>,
 }
 
 /// What becomes of rows whose content the project already has.

@@ -101,6 +101,19 @@ pub fn read_examples(
     })
 }
 
+/// How many rows a file has, good and bad ones; no more than the first of them are counted.
+pub fn count_rows(path: &Path, at_most: u64, task: &dyn Task) -> Result<u64, ImportError> {
+    let mut opened = formats::open(path, ImportRequest::DEFAULT_MAX_ROW_BYTES, task)?;
+    let mut num_rows = 0;
+    while num_rows < at_most && opened.rows.next_row()?.is_some() {
+        if task.is_cancelled() {
+            return Err(ImportError::Cancelled { path: path.into() });
+        }
+        num_rows += 1;
+    }
+    Ok(num_rows)
+}
+
 /// All examples of a file in which every row is good; otherwise an error that names the first bad ones.
 pub fn read_all(path: &Path, task: &dyn Task) -> Result<Vec<Example>, ImportError> {
     let request = ImportRequest::new(path);
@@ -193,6 +206,8 @@ struct Converted {
 struct Reading<'a> {
     request: &'a ImportRequest,
     path: &'a Path,
+    /// As far as the request wants them.
+    num_rows_left: u64,
     /// Of rows that don't say theirs.
     given_split: Option<Split>,
     task: &'a dyn Task,
@@ -232,6 +247,7 @@ impl<'a> Reading<'a> {
         let mut reading = Self {
             request,
             path,
+            num_rows_left: request.origins.get(file).and_then(|origin| origin.max_rows).unwrap_or(u64::MAX),
             given_split: request.split_of(file),
             task,
             opened,
@@ -288,6 +304,10 @@ impl<'a> Reading<'a> {
         if self.task.is_cancelled() {
             return Err(ImportError::Cancelled { path: self.path.into() });
         }
+        if self.num_rows_left == 0 {
+            return Ok(None);
+        }
+        self.num_rows_left -= 1;
         match self.sample.next() {
             Some(row) => Ok(Some(row)),
             None => self.opened.rows.next_row(),

@@ -2,31 +2,86 @@
 
 use std::path::PathBuf;
 
-use crate::data::Split;
+use super::error::EngineError;
 use crate::data::import::{ImportRequest, Origin};
 use crate::data::mapping::parse_split;
-use crate::hub::Dataset;
-use crate::hub::dataset::{DatasetSplit, Subset};
+use crate::data::{ImportError, Split, count_rows};
+use crate::hub::dataset::{DatasetFiles, DatasetSplit, Subset};
+use crate::hub::{self, Dataset, Sources};
+use crate::task::Task;
 
 /// The part of the data that a split's name stands for: `train_sft` is for training. `None`: its rows are dealt.
 pub fn usual_part(split: &str) -> Option<Split> {
     parse_split(split.split(|c: char| !c.is_alphabetic()).next()?)
 }
 
-/// The import of fetched splits, each with the part that its rows go to. `paths` are the splits' files in order;
-/// without any there is nothing to import.
-pub fn import_of(
-    dataset: &Dataset,
-    subset: &Subset,
-    splits: &[(&DatasetSplit, Option<Split>)],
-    paths: &[PathBuf],
-) -> Option<ImportRequest> {
-    let (first, more) = paths.split_first()?;
+/// What is wanted of a data set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WantedData {
+    pub dataset: Dataset,
+    pub subset: Subset,
+    /// The part that each split's rows go to; `None`: they are dealt.
+    pub splits: Vec<(DatasetSplit, Option<Split>)>,
+    /// No more than the first rows of each split, and no more files than these are in.
+    pub max_rows: Option<u64>,
+}
+
+/// Fetches what is wanted, as far as it isn't on this disk; gives the import of it.
+pub fn fetch(wanted: &WantedData, sources: &Sources, task: &dyn Task) -> Result<ImportRequest, EngineError> {
+    let fetched = match wanted.max_rows {
+        None => fetch_all(wanted, sources, task)?,
+        Some(max_rows) => fetch_first(wanted, max_rows, sources, task)?,
+    };
+    fetched.import().ok_or_else(|| {
+        let what = "no split of it was chosen".to_owned();
+        ImportError::NoRows { path: wanted.dataset.name.repo.clone().into(), what }.into()
+    })
+}
+
+fn fetch_all(wanted: &WantedData, sources: &Sources, task: &dyn Task) -> Result<Fetched, EngineError> {
+    let WantedData { dataset, subset, splits, .. } = wanted;
+    let paths = hub::dataset::fetch(&dataset.files(splits.iter().map(|(split, _)| split)), sources, task)?;
     let origins = splits.iter().flat_map(|(split, part)| {
-        let origin = Origin { name: dataset.source_name(subset, split), split: *part };
+        let origin = Origin { name: dataset.source_name(subset, split), split: *part, max_rows: None };
         std::iter::repeat_n(origin, split.files.len())
     });
-    Some(ImportRequest { more: more.to_vec(), origins: origins.collect(), ..ImportRequest::new(first) })
+    Ok(Fetched { paths, origins: origins.collect() })
+}
+
+/// File by file, until a split's rows are together.
+fn fetch_first(wanted: &WantedData, max_rows: u64, sources: &Sources, task: &dyn Task) -> Result<Fetched, EngineError> {
+    let mut fetched = Fetched::default();
+    for (split, part) in &wanted.splits {
+        let name = format!("{} (first {max_rows})", wanted.dataset.source_name(&wanted.subset, split));
+        let mut left = max_rows;
+        for file in &split.files {
+            if left == 0 {
+                break;
+            }
+            let one = DatasetFiles { files: vec![file.clone()], ..wanted.dataset.files([]) };
+            for path in hub::dataset::fetch(&one, sources, task)? {
+                let num_rows = count_rows(&path, left, task)?;
+                fetched.origins.push(Origin { name: name.clone(), split: *part, max_rows: Some(left) });
+                fetched.paths.push(path);
+                left -= num_rows;
+            }
+        }
+    }
+    Ok(fetched)
+}
+
+/// Files on this disk, and what is known of each.
+#[derive(Default)]
+struct Fetched {
+    paths: Vec<PathBuf>,
+    origins: Vec<Origin>,
+}
+
+impl Fetched {
+    fn import(self) -> Option<ImportRequest> {
+        let (first, more) = self.paths.split_first()?;
+        Some(ImportRequest { more: more.to_vec(), origins: self.origins, ..ImportRequest::new(first) })
+    }
 }
 
 #[cfg(test)]

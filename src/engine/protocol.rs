@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use super::data_export::DataExport;
+use super::dataset::WantedData;
 use super::jobs::scores::{QueueReport, ScoreReport};
 use crate::data::checks::{Check, CheckReport, Finding, Fix, Remedy};
 use crate::data::export::ExportReport;
@@ -14,7 +15,7 @@ use crate::data::{Example, Message};
 use crate::evaluate::{EvaluationReport, EvaluationRequest, Judge};
 use crate::generate::Sampling;
 pub use crate::generate::Side;
-use crate::hub::{Dataset, DatasetFiles, DatasetName, FoundModel};
+use crate::hub::{Dataset, DatasetName, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
     Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, Lengths, ProjectState, ReplacePreview,
@@ -217,7 +218,7 @@ pub enum JobSpec {
         name: DatasetName,
     },
     FetchDataset {
-        files: DatasetFiles,
+        wanted: WantedData,
     },
     // --- compute lane
     /// Freezes the project's examples into a new run folder and trains. The data are the project's, not the recipe's.
@@ -435,8 +436,8 @@ pub enum Reply {
         facts: ModelFacts,
     },
     Dataset(Dataset),
-    /// The files of a data set on this disk, in the order they were asked for.
-    Fetched(Vec<PathBuf>),
+    /// The import of what was wanted of a data set, on this disk.
+    Fetched(ImportRequest),
     Tokens(TokenView),
     RunPreview(RunPreview),
     Runs(Vec<RunRecord>),

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tunewright::data::Split;
 use tunewright::engine::EngineError;
-use tunewright::engine::dataset::{import_of, usual_part};
+use tunewright::engine::dataset::{WantedData, fetch, usual_part};
 use tunewright::hub::dataset::{self, ListedBy};
 use tunewright::hub::{Dataset, DatasetName, HubError, HubToken, Sources};
 use tunewright::project::{ExampleQuery, Project};
@@ -196,15 +196,44 @@ fn what_goes_wrong_is_said_in_a_sentence() {
     assert!(error.to_string().contains("the Hub can't be reached"), "{error}");
 }
 
+/// All splits.
+fn wanted(found: &Dataset, subset: &dataset::Subset, max_rows: Option<u64>) -> WantedData {
+    let splits = subset.splits.iter().map(|split| (split.clone(), usual_part(&split.name))).collect();
+    WantedData { dataset: found.clone(), subset: subset.clone(), splits, max_rows }
+}
+
+#[test]
+fn of_the_first_rows_only_the_files_are_fetched_that_these_are_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut import = |max_rows: u64| {
+        let hub = Hub::serve(&files(), manners());
+        let found = list("org/banking:main", &hub, folder.path()).unwrap();
+        let wanted = wanted(&found, found.subset(Some("main")).unwrap(), Some(max_rows));
+        let request = fetch(&wanted, &with_cache(&hub, folder.path()), &Unwatched).unwrap();
+        let names = request.paths().map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+        let names = names.collect::<Vec<_>>().join(" ");
+        let mut project = Project::create(&folder.path().join(max_rows.to_string())).unwrap();
+        let report = project.import(&request, &Unwatched).unwrap();
+        let counts = project.counts().unwrap();
+        let source = project.example(1).unwrap().annotations.source.unwrap();
+        (names, report.num_imported, counts.train, counts.test, source)
+    };
+    let source = |num: u64| format!("banking (main) · train (first {num})");
+    assert_eq!(import(7), ("train-0.csv test.csv".to_owned(), 14, 7, 7, source(7)));
+    let snapshot = folder.path().join("cache/datasets--org--banking/snapshots").join(COMMIT).join("data");
+    assert_eq!(files_in(&snapshot), ["test.csv", "train-0.csv"]);
+    assert_eq!(import(30), ("train-0.csv test.csv".to_owned(), 60, 30, 30, source(30)));
+    assert_eq!(import(35), ("train-0.csv train-1.csv test.csv".to_owned(), 65, 35, 30, source(35)));
+    assert_eq!(import(900), ("train-0.csv train-1.csv test.csv".to_owned(), 80, 50, 30, source(900)));
+}
+
 #[test]
 fn each_split_goes_to_its_part_under_the_name_of_the_data_set() {
     let folder = tempfile::tempdir().unwrap();
     let hub = Hub::serve(&files(), manners());
     let found = list("org/banking:main", &hub, folder.path()).unwrap();
     let subset = found.subset(Some("main")).unwrap();
-    let paths = dataset::fetch(&found.files(&subset.splits), &with_cache(&hub, folder.path()), &Unwatched).unwrap();
-    let splits: Vec<_> = subset.splits.iter().map(|split| (split, usual_part(&split.name))).collect();
-    let request = import_of(&found, subset, &splits, &paths).unwrap();
+    let request = fetch(&wanted(&found, subset, None), &with_cache(&hub, folder.path()), &Unwatched).unwrap();
     let mut project = Project::create(&folder.path().join("project")).unwrap();
     let report = project.import(&request, &Unwatched).unwrap();
     let counts = project.counts().unwrap();
@@ -250,6 +279,11 @@ fn the_command_line_imports_by_name() {
     assert!(told.contains("org/banking, subset main: train (") && told.contains("licence cc-by-4.0"), "{told}");
     let summary: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&summary["imported"], &summary["rejected"]), (&json!(50), &json!(0)));
+    let (code, _, told) = import(&["hub:org/banking:main", "--first", "3", "--json"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("the first 3 rows of each, at most"), "{told}");
+    let (code, _, told) = import(&["some.csv", "--first", "3"]);
+    assert!(code == Some(1) && told.contains("--first is for data sets of the Hub"), "{told}");
     let (code, _, told) = import(&["hub:org/banking:main"]);
     assert_eq!(code, Some(0), "{told}");
     let counts = Project::open(&folder.path().join("project")).unwrap().counts().unwrap();

@@ -9,9 +9,12 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use tunewright::app::settings::{AppSettings, ThemeChoice};
 use tunewright::app::{Screen, Shell, kit};
+use tunewright::data::Split;
+use tunewright::data::import::{ImportRequest, Origin};
 use tunewright::engine::fake::FakeEngine;
 use tunewright::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
-use tunewright::hub::FoundModel;
+use tunewright::hub::dataset::{DatasetSplit, ListedBy, Subset};
+use tunewright::hub::{Dataset, DatasetName, FoundModel};
 use tunewright::model::ModelFacts;
 use tunewright::project::{ProjectState, Settings, SplitCounts};
 use tunewright::recipe::{ModelRef, TooLong};
@@ -233,6 +236,33 @@ fn first_launch_opens_the_sample_and_leads_to_the_models() {
     assert!(window.is_shown("Support triage"));
     assert_eq!(window.shell().state.screen, Screen::Model);
     window.job(|spec| *spec == JobSpec::DiscoverModels);
+}
+
+#[test]
+fn a_data_set_of_the_hub_makes_its_own_project_where_none_is_open() {
+    let mut window = Window::open();
+    window.click(Role::Button, "Or take a public data set from the Hub…");
+    window.enter("Name of the data set", "org/banking");
+    let split = DatasetSplit { name: "train".to_owned(), num_rows: Some(50), files: Vec::new() };
+    let dataset = Dataset {
+        name: DatasetName::parse("org/banking").unwrap(),
+        revision: "main".to_owned(),
+        commit: "c0ffee".to_owned(),
+        license: None,
+        is_gated: false,
+        listed_by: ListedBy::Card,
+        subsets: vec![Subset { name: "default".to_owned(), splits: vec![split] }],
+        notes: Vec::new(),
+    };
+    window.answer(|spec| matches!(spec, JobSpec::ListDataset { .. }), Reply::Dataset(dataset));
+    window.click(Role::Button, "Download 1 split");
+    let origin = Origin { name: "banking · train".to_owned(), split: Some(Split::Train), max_rows: None };
+    let request = ImportRequest { origins: vec![origin], ..ImportRequest::new("train.csv") };
+    window.answer(|spec| matches!(spec, JobSpec::FetchDataset { .. }), Reply::Fetched(request.clone()));
+    let JobSpec::OpenProject { folder, sample: false } = window.spec(|_| true) else { panic!() };
+    assert_eq!(folder.file_name().unwrap(), "banking");
+    window.answer(|spec| matches!(spec, JobSpec::OpenProject { .. }), Reply::Project(project(None)));
+    assert!(matches!(window.spec(|_| true), JobSpec::PreviewImport { request: looked_at } if looked_at == request));
 }
 
 #[test]

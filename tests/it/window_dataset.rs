@@ -36,15 +36,21 @@ fn a_data_set_is_looked_up_chosen_downloaded_and_mapped() {
     studio.click(Role::CheckBox, "test");
     studio.click(Role::ComboBox, "test goes to");
     studio.click(Role::MenuItem, "Validation");
+    studio.click(Role::CheckBox, "Only the first rows of each split");
+    studio.type_into("Rows of each split", "20");
+    studio.key(Modifiers::NONE, Key::Tab);
+    assert!(studio.is_shown("40 rows, at most"));
     studio.click(Role::Button, "Download 2 splits");
     studio.wait("the preview", |shell| shell.state.mapping.dialog.as_ref().is_some_and(|d| d.problem().is_none()));
     assert_eq!(studio.shell().state.dialog, Some(OpenDialog::Import));
-    assert!(studio.is_shown("banking (main) · train and 2 more") && studio.is_shown("As chosen for each split"));
+    assert!(
+        studio.is_shown("banking (main) · train (first 20) and 1 more") && studio.is_shown("As chosen for each split")
+    );
     studio.key(Modifiers::COMMAND, Key::Enter);
     studio.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.open.is_some());
     studio.settle();
     let counts = studio.shell().state.project.as_ref().unwrap().counts;
-    assert_eq!((counts.train, counts.validation, counts.test), (50, 30, 0));
+    assert_eq!((counts.train, counts.validation, counts.test), (20, 20, 0));
 }
 
 #[test]

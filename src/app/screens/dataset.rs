@@ -7,14 +7,14 @@ use egui::{Align, Layout, ScrollArea, Ui};
 pub use state::{DatasetAction as Action, DatasetState as State};
 
 use super::data::start::Starter;
-use super::mapping;
 use crate::app::jobs::Job;
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
-    Badge, Button, Combo, Dialog, DialogEnd, Text, TextInput, Theme, checkbox, dialog, format, icon, line, progress,
-    row, rule,
+    Badge, Button, Combo, Dialog, DialogEnd, NumberField, Text, TextInput, Theme, checkbox, dialog, format, icon, line,
+    progress, row, rule,
 };
-use crate::app::shell::words;
+use crate::app::shell::{opening, words};
+use crate::app::state::ToImport;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
 use crate::data::Split;
 use crate::engine::{EventKind, Failure};
@@ -139,6 +139,7 @@ fn of_dataset(ui: &mut Ui, found: &Found, has_notes: bool, actions: &mut Vec<Act
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| subset_picker(ui, found, actions));
     });
+    first_rows(ui, found, actions);
     ui.add_space(theme.space.xs);
     ui.spacing_mut().item_spacing.y = 0.0;
     head(ui);
@@ -152,6 +153,23 @@ fn of_dataset(ui: &mut Ui, found: &Found, has_notes: bool, actions: &mut Vec<Act
         ui.spacing_mut().item_spacing.y = theme.space.xs;
         for note in notes(dataset).iter().filter(|_| has_notes) {
             ui.add(Text::small(note.as_str()).wrapped());
+        }
+    });
+}
+
+/// All rows, or the first of each split.
+fn first_rows(ui: &mut Ui, found: &Found, actions: &mut Vec<Action>) {
+    const USUAL: u64 = 1000;
+    let theme = Theme::of(ui);
+    line(ui, theme.size.control_height, |ui| {
+        ui.spacing_mut().item_spacing.x = theme.space.s;
+        if let Some(on) = checkbox(ui, "Only the first rows of each split", found.max_rows.is_some()) {
+            actions.push(Action::MaxRows(on.then_some(USUAL)));
+        }
+        let Some(max_rows) = found.max_rows else { return };
+        let field = NumberField::new("Rows of each split", max_rows as f64).integer().unit("rows");
+        if let Some(rows) = field.width(theme.size.settings_name_width).show(ui) {
+            actions.push(Action::MaxRows(Some((rows as u64).max(1))));
         }
     });
 }
@@ -237,15 +255,14 @@ fn foot(ui: &mut Ui, state: &AppState) {
     let Some(found) = &dataset.found else { return };
     let wanted = found.wanted();
     let num_bytes = wanted.iter().map(|(split, _)| split.num_bytes()).sum();
-    let rows: Option<u64> = wanted.iter().map(|(split, _)| split.num_rows).sum();
-    let rows = rows.filter(|rows| *rows > 0).map(|rows| format!("{}, ", format::count(rows, "row", "rows")));
-    ui.add(Text::body(format!("{}{}", rows.unwrap_or_default(), format::bytes(num_bytes))).soft());
+    let rows = found.num_rows().filter(|rows| *rows > 0);
+    let rows = rows.map(|rows| format!("{}, ", format::count(rows, "row", "rows"))).unwrap_or_default();
+    // The files that the first rows are in may be fewer.
+    let at_most = if found.max_rows.is_some() { "at most " } else { "" };
+    ui.add(Text::body(format!("{rows}{at_most}{}", format::bytes(num_bytes))).soft());
 }
 
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    if state.project.is_none() {
-        return;
-    }
     if action == Action::Open {
         state.dialog = Some(OpenDialog::Dataset);
         drafts.dataset.has_focused = false;
@@ -259,6 +276,6 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
 
 pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
     if let Some(request) = state.dataset.on_event(job.id, event) {
-        mapping::open_fetched(state, drafts, request, cx);
+        opening::import(state, drafts, ToImport::Fetched(request), cx);
     }
 }

@@ -6,6 +6,7 @@ use crate::app::kit::row::to_column;
 use crate::app::kit::{
     Button, Text, Theme, drop_target, empty_state, fact, format, icon, key_hint, layout, right_panel, rule, way_on,
 };
+use crate::app::screens::dataset;
 use crate::app::{Action, AppState, Screen};
 use crate::engine::JobSpec;
 
@@ -47,6 +48,13 @@ pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
             }
             ui.add_space(theme.space.m);
             drop_target(ui, "Or drop a file with examples, a model or a project anywhere in this window");
+            ui.add_space(theme.space.s);
+            ui.vertical_centered(|ui| {
+                let hub = Button::link("Or take a public data set from the Hub…").icon(icon::CLOUD_ARROW_DOWN);
+                if ui.add(hub.enabled_or(!is_opening, "A project is being opened")).clicked() {
+                    actions.push(dataset::Action::Open.into());
+                }
+            });
             ui.add_space(theme.space.s);
             keys(ui);
         },

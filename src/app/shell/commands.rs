@@ -26,7 +26,6 @@ impl Shell {
             if let Some(redo) = &project.redo {
                 commands.push((redo.clone(), Action::Redo));
             }
-            commands.push(("Import a data set from the Hub…".to_owned(), dataset::Action::Open.into()));
             if project.counts.total() > 0 {
                 let for_the_data = data::menu::commands().into_iter();
                 commands.extend(for_the_data.map(|(words, action)| (words.to_owned(), action.into())));
@@ -37,6 +36,7 @@ impl Shell {
             ("Open the sample project".to_owned(), Action::OpenSample),
             ("Open project…".to_owned(), Action::ChooseProject),
             ("Import examples…".to_owned(), Action::ChooseImport),
+            ("Import a data set from the Hub…".to_owned(), dataset::Action::Open.into()),
             ("Dark theme".to_owned(), Action::SetTheme(ThemeChoice::Dark)),
             ("Light theme".to_owned(), Action::SetTheme(ThemeChoice::Light)),
             ("Go to Settings".to_owned(), Action::Go(Screen::Settings)),

@@ -7,7 +7,7 @@ use egui::Context;
 use super::{Shell, opening};
 use crate::app::jobs::Job;
 use crate::app::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
-use crate::app::state::OpenDialog;
+use crate::app::state::{OpenDialog, ToImport};
 use crate::app::{Action, AppState, Cx, Drafts, Screen, kit};
 use crate::engine::{Event, EventKind, JobSpec, Outcome, Reply};
 
@@ -95,7 +95,7 @@ impl Shell {
                 state.dialog = Some(OpenDialog::Failure(opening::no_file_manager(&path, &reason)));
             }
             Action::Unknown(path) => state.status = opening::why_unknown(&path),
-            Action::Import(paths) => opening::import(state, drafts, paths, &cx),
+            Action::Import(paths) => opening::import(state, drafts, ToImport::Files(paths), &cx),
             Action::Model(action) => model::update(state, drafts, action, &cx),
             Action::Data(action) => data::update(state, drafts, action, &cx),
             Action::Dataset(action) => dataset::update(state, drafts, action, &cx),

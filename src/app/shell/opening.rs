@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::files::{FilePick, PickKind};
 use crate::app::screens::{data, mapping, model, train};
+use crate::app::state::ToImport;
 use crate::app::{Action, AppState, Cx, Drafts, Screen};
 use crate::data::files::{ENDINGS, examples_in};
 use crate::engine::{Failure, JobSpec};
@@ -105,20 +106,36 @@ pub fn why_unknown(path: &Path) -> String {
 }
 
 /// Shows the import dialog; where no project is open, first makes one named after the file.
-pub fn import(state: &mut AppState, drafts: &mut Drafts, paths: Vec<PathBuf>, cx: &Cx<'_>) {
+pub fn import(state: &mut AppState, drafts: &mut Drafts, what: ToImport, cx: &Cx<'_>) {
     if state.project.is_some() {
         state.screen = Screen::Data;
-        mapping::open(state, drafts, paths, cx);
-        return;
+        return match what {
+            ToImport::Files(paths) => mapping::open(state, drafts, paths, cx),
+            ToImport::Fetched(request) => mapping::open_fetched(state, drafts, request, cx),
+        };
     }
     let Some(folder) = projects_folder() else {
         state.status = "This machine names no folder for documents: open a project in a folder of yours".to_owned();
         return;
     };
-    let stem = paths.first().and_then(|path| path.file_stem());
-    let name = stem.map_or_else(|| "Project".into(), |stem| stem.to_string_lossy().into_owned());
-    state.pending_import = paths;
+    let name = project_name(&what);
+    state.pending_import = Some(what);
     open_project(state, folder.join(name), false, cx);
+}
+
+/// After the file, or the data set: `banking77` of `banking77 (main) · train`.
+fn project_name(what: &ToImport) -> String {
+    let name = match what {
+        ToImport::Files(paths) => {
+            let stem = paths.first().and_then(|path| path.file_stem());
+            stem.map(|stem| stem.to_string_lossy().into_owned())
+        }
+        ToImport::Fetched(request) => {
+            let origin = request.origins.first();
+            origin.and_then(|origin| origin.name.split(' ').next()).map(str::to_owned)
+        }
+    };
+    name.unwrap_or_else(|| "Project".to_owned())
 }
 
 /// Another project is open now.
@@ -130,8 +147,7 @@ pub(super) fn opened(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
     state.settings.last_project = state.project.as_ref().map(|project| project.folder.clone());
     crate::app::screens::settings::save(state, cx);
     state.screen = Screen::Model;
-    let pending = std::mem::take(&mut state.pending_import);
-    if !pending.is_empty() {
+    if let Some(pending) = state.pending_import.take() {
         import(state, drafts, pending, cx);
     }
 }

@@ -40,7 +40,7 @@ pub fn doing(job: &Job) -> String {
         JobSpec::ListRuns { .. } | JobSpec::ReadRun { .. } => "Reading runs".to_owned(),
         JobSpec::FetchModel { model } => format!("Downloading {}", model_name(model)),
         JobSpec::ListDataset { name } => format!("Asking the Hub for {name}"),
-        JobSpec::FetchDataset { files } => format!("Downloading {}", files.repo),
+        JobSpec::FetchDataset { wanted } => format!("Downloading {}", wanted.dataset.name.repo),
         JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } => phase(job.phase, "Training").to_owned(),
         JobSpec::Evaluate { .. } => phase(job.phase, "Evaluating").to_owned(),
         JobSpec::Compare { .. } => phase(job.phase, "Answering").to_owned(),
@@ -97,8 +97,8 @@ pub fn ended(spec: &JobSpec, secs: f64, outcome: &Outcome) -> Option<String> {
         JobSpec::SaveRejected { to, .. } => format!("Saved {}", to.display()),
         JobSpec::FetchModel { model } if is_stopped => format!("Stopped downloading {}", model_name(model)),
         JobSpec::FetchModel { model } => format!("Downloaded {} in {took}", model_name(model)),
-        JobSpec::FetchDataset { files } if is_stopped => format!("Stopped downloading {}", files.repo),
-        JobSpec::FetchDataset { files } => format!("Downloaded {} in {took}", files.repo),
+        JobSpec::FetchDataset { wanted } if is_stopped => format!("Stopped downloading {}", wanted.dataset.name.repo),
+        JobSpec::FetchDataset { wanted } => format!("Downloaded {} in {took}", wanted.dataset.name.repo),
         JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } if is_stopped => {
             format!("Stopped training after {took}")
         }

@@ -1,6 +1,7 @@
 //! The net lane: models and data sets from the Hub.
 
 use crate::engine::context::Context;
+use crate::engine::dataset;
 use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
@@ -26,8 +27,8 @@ impl Work for Net {
             JobSpec::ListDataset { name } => {
                 context.reply(Reply::Dataset(hub::dataset::list(&name, &self.sources, context)?));
             }
-            JobSpec::FetchDataset { files } => {
-                context.reply(Reply::Fetched(hub::dataset::fetch(&files, &self.sources, context)?));
+            JobSpec::FetchDataset { wanted } => {
+                context.reply(Reply::Fetched(dataset::fetch(&wanted, &self.sources, context)?));
             }
             _ => return Err(EngineError::WrongLane(Lane::Net)),
         }

@@ -3,7 +3,7 @@
 use crate::app::screens::data::start::Start;
 use crate::data::Split;
 use crate::data::import::ImportRequest;
-use crate::engine::dataset::{import_of, usual_part};
+use crate::engine::dataset::{WantedData, usual_part};
 use crate::engine::{EngineError, EventKind, Failure, JobId, JobSpec, Outcome, Reply};
 use crate::hub::dataset::{DatasetSplit, Subset};
 use crate::hub::{Dataset, DatasetName};
@@ -20,6 +20,8 @@ pub enum DatasetAction {
     Want(usize, bool),
     /// Where a split's rows go; `None`: they are dealt.
     Part(usize, Option<Split>),
+    /// No more than so many rows of each split.
+    MaxRows(Option<u64>),
     Fetch,
 }
 
@@ -46,13 +48,14 @@ pub struct Found {
     pub subset: usize,
     /// For each split of the subset.
     pub wishes: Vec<Wish>,
+    pub max_rows: Option<u64>,
 }
 
 impl Found {
     fn new(dataset: Dataset) -> Self {
         let wanted = dataset.subset(dataset.name.subset.as_deref()).ok();
         let subset = dataset.subsets.iter().position(|subset| Some(subset) == wanted).unwrap_or_default();
-        let mut found = Self { dataset, subset, wishes: Vec::new() };
+        let mut found = Self { dataset, subset, wishes: Vec::new(), max_rows: None };
         found.choose(subset);
         found
     }
@@ -75,8 +78,16 @@ impl Found {
         with_wishes.map(|(split, wish)| (split, wish.part)).collect()
     }
 
-    fn import(&self, paths: &[std::path::PathBuf]) -> Option<ImportRequest> {
-        import_of(&self.dataset, self.subset()?, &self.wanted(), paths)
+    /// Rows that will come, where the card says how many there are.
+    pub fn num_rows(&self) -> Option<u64> {
+        let most = self.max_rows.unwrap_or(u64::MAX);
+        self.wanted().iter().map(|(split, _)| split.num_rows.map(|rows| rows.min(most))).sum()
+    }
+
+    fn wanted_data(&self) -> Option<WantedData> {
+        let splits = self.wanted().into_iter().map(|(split, part)| (split.clone(), part)).collect();
+        let (dataset, subset) = (self.dataset.clone(), self.subset()?.clone());
+        Some(WantedData { dataset, subset, splits, max_rows: self.max_rows })
     }
 }
 
@@ -115,6 +126,7 @@ impl DatasetState {
             (DatasetAction::Part(at, part), Some(found)) => {
                 found.wishes.iter_mut().skip(at).take(1).for_each(|wish| wish.part = part);
             }
+            (DatasetAction::MaxRows(max_rows), Some(found)) => found.max_rows = max_rows,
             (DatasetAction::Fetch, _) => self.fetch(jobs),
             _ => {}
         }
@@ -134,9 +146,8 @@ impl DatasetState {
         if self.problem().is_some() {
             return;
         }
-        let Some(found) = &self.found else { return };
-        let files = found.dataset.files(found.wanted().into_iter().map(|(split, _)| split));
-        self.stage = Stage::Fetching(jobs.start(JobSpec::FetchDataset { files }));
+        let Some(wanted) = self.found.as_ref().and_then(Found::wanted_data) else { return };
+        self.stage = Stage::Fetching(jobs.start(JobSpec::FetchDataset { wanted }));
         self.failure = None;
     }
 
@@ -161,9 +172,9 @@ impl DatasetState {
         match event {
             EventKind::Reply(reply) => match &**reply {
                 Reply::Dataset(dataset) => self.found = Some(Found::new(dataset.clone())),
-                Reply::Fetched(paths) => {
+                Reply::Fetched(request) => {
                     self.is_open = false;
-                    return self.found.as_ref()?.import(paths);
+                    return Some(request.clone());
                 }
                 _ => {}
             },
@@ -232,20 +243,17 @@ mod tests {
         state.apply(DatasetAction::Want(0, true), &mut fake);
         state.apply(DatasetAction::Want(1, true), &mut fake);
         state.apply(DatasetAction::Part(1, Some(Split::Test)), &mut fake);
+        state.apply(DatasetAction::MaxRows(Some(100)), &mut fake);
         state.apply(DatasetAction::Fetch, &mut fake);
         state.apply(DatasetAction::Want(0, false), &mut fake);
         let (fetch, spec) = fake.started().remove(1);
-        let JobSpec::FetchDataset { files } = spec else { panic!("{spec:?}") };
-        assert_eq!(
-            files.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
-            ["train-0.csv", "train-1.csv", "hard-0.csv"]
-        );
-        fake.answer(fetch, Reply::Fetched(vec!["x/0".into(), "x/1".into(), "x/2".into()]));
-        let request = hear(&mut state, &fake).unwrap();
-        assert_eq!((request.paths().count(), state.is_open), (3, false));
-        let origins: Vec<_> = request.origins.iter().map(|origin| (origin.name.as_str(), origin.split)).collect();
-        let train = ("b (two) · train", Some(Split::Train));
-        assert_eq!(origins, [train, train, ("b (two) · hard", Some(Split::Test))]);
+        let JobSpec::FetchDataset { wanted } = spec else { panic!("{spec:?}") };
+        let splits: Vec<_> = wanted.splits.iter().map(|(split, part)| (split.name.as_str(), *part)).collect();
+        assert_eq!(splits, [("train", Some(Split::Train)), ("hard", Some(Split::Test))]);
+        assert_eq!((wanted.subset.name.as_str(), wanted.max_rows), ("two", Some(100)));
+        let request = ImportRequest::new("x/0");
+        fake.answer(fetch, Reply::Fetched(request.clone()));
+        assert_eq!((hear(&mut state, &fake), state.is_open), (Some(request), false));
     }
 
     #[test]
