@@ -205,7 +205,7 @@ fn wanted(found: &Dataset, subset: &dataset::Subset, max_rows: Option<u64>) -> W
 #[test]
 fn of_the_first_rows_only_the_files_are_fetched_that_these_are_in() {
     let folder = tempfile::tempdir().unwrap();
-    let mut import = |max_rows: u64| {
+    let import = |max_rows: u64| {
         let hub = Hub::serve(&files(), manners());
         let found = list("org/banking:main", &hub, folder.path()).unwrap();
         let wanted = wanted(&found, found.subset(Some("main")).unwrap(), Some(max_rows));

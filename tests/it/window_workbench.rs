@@ -297,7 +297,7 @@ fn a_split_is_counted_before_it_is_done() {
     assert!(studio.is_shown("8 train, 1 validation, 1 test"));
     studio.harness.get_by_role_and_label(Role::ComboBox, "Split by").click();
     studio.harness.run_steps(3);
-    studio.click(Role::MenuItem, "The last ones held out");
+    studio.click(Role::MenuItem, "By time, the newest held out");
     studio.wait("the new counts", counted);
     studio.settle();
     studio.click(Role::Button, "Split 10 examples");
