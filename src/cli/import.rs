@@ -60,7 +60,7 @@ pub struct ImportArgs {
     json: bool,
 }
 
-fn column_role(text: &str) -> Result<(String, ColumnRole), String> {
+pub(super) fn column_role(text: &str) -> Result<(String, ColumnRole), String> {
     let (column, role) = text.rsplit_once('=').ok_or("it must be COLUMN=ROLE")?;
     let role = match role.trim() {
         "system" => ColumnRole::System,
@@ -136,11 +136,16 @@ fn with_folders_opened(paths: &[PathBuf]) -> Vec<PathBuf> {
     paths.iter().flat_map(open).collect()
 }
 
+/// None where nothing is said: then the file is looked at.
+pub(super) fn mapping(columns: &[(String, ColumnRole)]) -> Option<Mapping> {
+    let num_answers = columns.iter().filter(|(_, role)| *role == ColumnRole::Assistant).count();
+    let mapping = Mapping { columns: columns.to_vec(), answer_as_json: num_answers > 1, ..Mapping::default() };
+    (!columns.is_empty()).then_some(mapping)
+}
+
 fn request(args: &ImportArgs, from: ImportRequest) -> ImportRequest {
-    let num_answers = args.map.iter().filter(|(_, role)| *role == ColumnRole::Assistant).count();
-    let mapping = Mapping { columns: args.map.clone(), answer_as_json: num_answers > 1, ..Mapping::default() };
     ImportRequest {
-        mapping: (!args.map.is_empty()).then_some(mapping),
+        mapping: mapping(&args.map),
         system_message: args.system.clone(),
         given_split: args.into,
         on_known: args.known,

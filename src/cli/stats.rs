@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::import::{column_role, mapping};
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::terminal::{self, thousands};
 use super::{Ended, model};
+use crate::data::import::{ColumnRole, ImportRequest};
 use crate::data::read_all;
 use crate::data::statistics::{Agreement, Histogram, Statistics, Tokens, agreement};
 use crate::engine::reviewers::import_second_reviewer;
@@ -33,6 +35,9 @@ pub struct StatsArgs {
     /// where they differ
     #[arg(long, value_name = "FILE", requires = "project", conflicts_with_all = ["model", "card"])]
     reviewer: Option<PathBuf>,
+    /// Which column of the second reviewer's file is what: user for the prompt, assistant for the label
+    #[arg(long, value_name = "COLUMN=ROLE,…", value_delimiter = ',', value_parser = column_role, requires = "reviewer")]
+    map: Vec<(String, ColumnRole)>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -49,7 +54,8 @@ pub fn run(args: StatsArgs) -> Result<(), Ended> {
     let Some(folder) = args.project else { return Err(Ended::failed("Name a project with --project.")) };
     let mut project = Project::open(&folder)?;
     if let Some(file) = &args.reviewer {
-        import_second_reviewer(&mut project, file, &Progress::new("Reading", &interrupt.cancel))?;
+        let request = ImportRequest { mapping: mapping(&args.map), ..ImportRequest::new(file) };
+        import_second_reviewer(&mut project, &request, &Progress::new("Reading", &interrupt.cancel))?;
         let Some(found) = project.reviewers()? else { return Ok(()) };
         return if args.json { json(&found) } else { print_reviewers(&found) };
     }

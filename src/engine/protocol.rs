@@ -146,7 +146,7 @@ pub enum JobSpec {
     /// Takes a second reviewer's labels from a file, in place of those that are there.
     ImportReviewer {
         project: PathBuf,
-        path: PathBuf,
+        request: ImportRequest,
     },
     /// How far the reviewers agree.
     CompareReviewers {

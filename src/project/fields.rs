@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::error::ProjectError;
 use super::face::{Face, example_of};
+use super::reviewers;
 use super::state::{ExampleStatus, Review};
 use crate::data::{Example, Role, Split};
 
@@ -21,10 +22,13 @@ pub enum Field {
     Notes = 6,
     Content = 7,
     Date = 8,
+    SecondLabel = 9,
+    /// Of the project and not of an example: where the second labels come from.
+    SecondReviewer = 10,
 }
 
 impl Field {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Presence,
         Self::Split,
         Self::Marks,
@@ -34,10 +38,16 @@ impl Field {
         Self::Notes,
         Self::Content,
         Self::Date,
+        Self::SecondLabel,
+        Self::SecondReviewer,
     ];
 
     pub fn of(code: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|field| *field as i64 == code)
+    }
+
+    pub fn is_of_example(self) -> bool {
+        self != Self::SecondReviewer
     }
 }
 
@@ -127,6 +137,8 @@ pub fn read(db: &Connection, field: Field, id: i64) -> Result<Value, ProjectErro
         Field::Notes => "SELECT notes FROM examples WHERE id = ?",
         Field::Date => "SELECT date FROM examples WHERE id = ?",
         Field::Content => "SELECT content FROM contents WHERE id = ?",
+        Field::SecondLabel => return reviewers::read_label(db, id),
+        Field::SecondReviewer => return reviewers::read_source(db),
     };
     Ok(db.prepare_cached(sql)?.query_row([id], |row| row.get(0))?)
 }
@@ -135,6 +147,8 @@ pub fn read(db: &Connection, field: Field, id: i64) -> Result<Value, ProjectErro
 pub fn write(db: &Connection, field: Field, first: i64, last: i64, value: &Value) -> Result<(), ProjectError> {
     let sql = match field {
         Field::Content => return write_content(db, first, value),
+        Field::SecondLabel => return reviewers::write_label(db, first, value),
+        Field::SecondReviewer => return reviewers::write_source(db, value),
         Field::Presence => "UPDATE examples SET presence = ? WHERE id BETWEEN ? AND ? AND presence <> 2",
         Field::Split => "UPDATE examples SET split = ? WHERE id BETWEEN ? AND ?",
         Field::Marks => "UPDATE examples SET marks = ? WHERE id BETWEEN ? AND ?",

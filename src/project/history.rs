@@ -5,6 +5,7 @@ use rusqlite::types::Value;
 use super::error::ProjectError;
 use super::face::example_of;
 use super::fields::{Field, date_of, review_of, split_of, status, tags_of};
+use super::reviewers;
 use super::state::{ExampleStatus, Version, VersionChange};
 use super::store::Project;
 use crate::data::date;
@@ -66,6 +67,8 @@ fn name(field: Field) -> &'static str {
         Field::Notes => "notes",
         Field::Content => "messages",
         Field::Date => "date",
+        Field::SecondLabel => "second reviewer's label",
+        Field::SecondReviewer => "second reviewer",
     }
 }
 
@@ -80,6 +83,7 @@ fn words(field: Field, value: Value) -> String {
             ExampleStatus::SetAside => "set aside".to_owned(),
         },
         (Field::Tags, Value::Text(text)) => tags_of(Some(&text)).join(", "),
+        (Field::SecondLabel, Value::Text(text)) => reviewers::label_in(&text),
         (_, Value::Text(text)) => text,
         _ => String::new(),
     }

@@ -43,7 +43,7 @@ impl<'a> Recorder<'a> {
             return Ok(false);
         }
         self.change(field, (id, id), before, after)?;
-        self.ids.push(id);
+        self.ids.extend(field.is_of_example().then_some(id));
         Ok(true)
     }
 
@@ -119,7 +119,9 @@ pub fn travel(db: &Connection, direction: Direction) -> Result<Option<(Vec<i64>,
         let (first, last) = (row.get(1)?, row.get(2)?);
         let value: Value = row.get(if direction == Direction::Back { 3 } else { 4 })?;
         fields::write(db, field, first, last, &value)?;
-        ids.extend(first..=last);
+        if field.is_of_example() {
+            ids.extend(first..=last);
+        }
     }
     keep_first(&mut ids);
     let is_undone = direction == Direction::Back;

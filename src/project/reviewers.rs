@@ -1,12 +1,16 @@
-//! A second reviewer's labels, beside those that the examples have: how far the two agree, and where they don't. None of
-//! it is an edit: it doesn't touch undo.
+//! A second reviewer's labels, beside those that the examples have: how far the two agree, and where they don't. Bringing
+//! them in is a step of undo like every other.
 
+use std::collections::HashSet;
+
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::error::ProjectError;
+use super::fields::Field;
 use super::findings::{origin, set_origin};
-use super::journal::bump_revision;
+use super::journal::Recorder;
 use super::store::{Project, begin};
 use crate::data::statistics::kappa;
 
@@ -42,22 +46,26 @@ impl Project {
     /// Keeps a second reviewer's labels in place of those that are there; none of them for none.
     pub fn set_second_labels(&mut self, source: &str, labels: &[(i64, String)]) -> Result<(), ProjectError> {
         let tx = begin(&mut self.db)?;
-        tx.execute("DELETE FROM second_labels", [])?;
-        {
-            let mut insert = tx.prepare_cached(
-                "INSERT OR REPLACE INTO second_labels (example, prompt_key, label)
-                 SELECT id, prompt_key, ?2 FROM examples WHERE id = ?1",
-            )?;
-            for (id, label) in labels {
-                insert.execute(params![id, label.trim()])?;
+        let mut recorder = Recorder::start(&tx)?;
+        let named: HashSet<i64> = labels.iter().map(|(id, _)| *id).collect();
+        for id in labelled(&tx)?.into_iter().filter(|id| !named.contains(id)) {
+            recorder.set(Field::SecondLabel, id, Value::Null)?;
+        }
+        for (id, label) in labels {
+            let sql = "SELECT prompt_key FROM examples WHERE id = ?";
+            if let Some(key) = tx.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()? {
+                recorder.set(Field::SecondLabel, *id, label_value(label.trim(), key)?)?;
             }
         }
-        match labels.is_empty() {
-            true => drop(tx.execute("DELETE FROM meta WHERE key = ?", [SECOND_REVIEWER])?),
-            false => set_origin(&tx, SECOND_REVIEWER, source)?,
-        }
-        bump_revision(&tx)?;
+        let (name, what) = match labels.is_empty() {
+            true => (Value::Null, "removal of the second reviewer's labels".to_owned()),
+            false => (Value::Text(source.to_owned()), format!("second reviewer's labels of {source}")),
+        };
+        recorder.set(Field::SecondReviewer, 0, name)?;
+        let Some((revision, ids)) = recorder.finish(&what, None)? else { return Ok(()) };
         tx.commit()?;
+        self.order.follow(&self.db, revision, &ids)?;
+        self.last_changed = None;
         Ok(())
     }
 
@@ -96,4 +104,51 @@ pub fn second_label(db: &Connection, id: i64) -> Result<Option<String>, ProjectE
     let sql = "SELECT second_labels.label FROM examples JOIN second_labels ON example = id
                AND second_labels.prompt_key = examples.prompt_key WHERE id = ?";
     Ok(db.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?)
+}
+
+/// The examples that have one.
+fn labelled(db: &Connection) -> Result<Vec<i64>, ProjectError> {
+    let mut select = db.prepare_cached("SELECT example FROM second_labels ORDER BY example")?;
+    Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// As the journal keeps it, with the prompt that was labelled.
+fn label_value(label: &str, prompt_key: i64) -> Result<Value, ProjectError> {
+    serde_json::to_string(&(label, prompt_key)).map(Value::Text).map_err(ProjectError::Content)
+}
+
+/// The label in such a value.
+pub fn label_in(value: &str) -> String {
+    serde_json::from_str::<(String, i64)>(value).map(|(label, _)| label).unwrap_or_default()
+}
+
+pub fn read_label(db: &Connection, id: i64) -> Result<Value, ProjectError> {
+    let mut select = db.prepare_cached("SELECT label, prompt_key FROM second_labels WHERE example = ?")?;
+    let found: Option<(String, i64)> = select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    found.map_or(Ok(Value::Null), |(label, key)| label_value(&label, key))
+}
+
+pub fn write_label(db: &Connection, id: i64, value: &Value) -> Result<(), ProjectError> {
+    let Value::Text(text) = value else {
+        db.prepare_cached("DELETE FROM second_labels WHERE example = ?")?.execute([id])?;
+        return Ok(());
+    };
+    let (label, key): (String, i64) = serde_json::from_str(text).map_err(ProjectError::Content)?;
+    db.prepare_cached("INSERT OR REPLACE INTO second_labels (example, prompt_key, label) VALUES (?, ?, ?)")?
+        .execute(params![id, key, label])?;
+    Ok(())
+}
+
+pub fn read_source(db: &Connection) -> Result<Value, ProjectError> {
+    Ok(origin(db, SECOND_REVIEWER)?.map_or(Value::Null, Value::Text))
+}
+
+pub fn write_source(db: &Connection, value: &Value) -> Result<(), ProjectError> {
+    match value {
+        Value::Text(source) => set_origin(db, SECOND_REVIEWER, source),
+        _ => {
+            db.execute("DELETE FROM meta WHERE key = ?", [SECOND_REVIEWER])?;
+            Ok(())
+        }
+    }
 }

@@ -246,4 +246,11 @@ fn the_command_takes_a_second_reviewers_labels() {
     assert!(card.contains("A second reviewer (`second.jsonl`) labelled 10 of them, 9 with the same label"), "{card}");
     let (code, _, err) = run(&[&stats[..], &["--reviewer", "/no/such/file"]].concat());
     assert!(code == Some(1) && err.contains("/no/such/file does not exist"), "{err}");
+    let table = folder.path().join("third.csv");
+    tunewright::fs::write_atomic(&table, b"frage,urteil\nm 1,refund\nm 2,delivery\n").unwrap();
+    let reviewer = ["--reviewer", table.to_str().unwrap()];
+    let (code, out, err) =
+        run(&[&stats[..], &reviewer[..], &["--map", "frage=user,urteil=assistant", "--json"]].concat());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("\"num_shared\":2,\"num_agreeing\":1"), "{out}");
 }

@@ -1,6 +1,7 @@
 //! Import of several files, of the same file again and of large rows; export of the data; labels: by their accessible
 //! names.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use egui::accesskit::Role;
@@ -12,6 +13,7 @@ use tunewright::app::screens::data::reviewers_dialog::ReviewersAction;
 use tunewright::app::screens::mapping::{self, state::ImportDialog};
 use tunewright::app::{Action, Shell};
 use tunewright::data::checks::Check;
+use tunewright::data::import::ColumnRole;
 use tunewright::data::read_all;
 use tunewright::project::Project;
 use tunewright::task::Unwatched;
@@ -40,6 +42,13 @@ fn confirm(studio: &mut Studio) {
     studio.key(Modifiers::COMMAND, Key::Enter);
     studio.wait("the import", |shell| shell.state.mapping.dialog.is_none());
     studio.settle();
+}
+
+/// Through the dialog, with the columns as guessed.
+fn take_labels(studio: &mut Studio, path: PathBuf) {
+    studio.act(data::Action::Reviewers(ReviewersAction::Take(path)));
+    studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
+    studio.key(Modifiers::COMMAND, Key::Enter);
 }
 
 fn pair(prompt: &str, answer: &str) -> String {
@@ -211,16 +220,30 @@ fn a_second_reviewers_labels_are_compared_and_the_differences_gone_through() {
     studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
     confirm(&mut studio);
     from_menu(&mut studio, "Second reviewer…");
-    assert!(studio.is_shown("from a file with text and label"));
+    assert!(studio.is_shown("from a file whose columns you choose"));
 
     // The system's file dialog can't be clicked here: this is what it answers.
     let broken = studio.write("broken.csv", "text,label\nsomething else,refund\n");
-    studio.act(data::Action::Reviewers(ReviewersAction::Take(broken)));
+    take_labels(&mut studio, broken);
     studio.settle();
     assert!(studio.is_shown("none of its rows is a label of an example that is here"));
+    studio.key(Modifiers::NONE, Key::Escape);
     let other = |n: usize| if n == 5 { "refund".to_owned() } else { label(n).to_owned() };
-    let second = studio.write("second.csv", &format!("text,label\n{}", rows(&other)));
+    let second = studio.write("second.csv", &format!("frage,urteil\n{}", rows(&other)));
     studio.act(data::Action::Reviewers(ReviewersAction::Take(second)));
+    studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.preview.is_some()));
+    studio.settle();
+    assert!(studio.is_shown("Second reviewer: second.csv") && studio.is_shown("changes nothing of the example"));
+    studio.act(mapping::Action::Column(0, ColumnRole::User));
+    studio.act(mapping::Action::Column(1, ColumnRole::Unused));
+    studio.wait("the columns", |shell| dialog(shell).is_some_and(|dialog| dialog.is_current()));
+    assert_eq!(dialog(studio.shell()).unwrap().problem().as_deref(), Some("Choose which column holds the labels"));
+    studio.act(mapping::Action::Column(1, ColumnRole::Assistant));
+    studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
+    studio.click(Role::Button, "Take 12 labels");
+    studio.wait("the agreement", |shell| {
+        shell.state.data.reviewers.as_ref().is_some_and(|dialog| dialog.found.is_some() && !dialog.is_busy)
+    });
     studio.settle();
     assert!(studio.is_shown("11 (91.7 %)") || studio.is_shown("11 (92 %)"), "the share that agrees");
     assert!(studio.is_shown("almost perfect agreement"), "kappa 0.82");
@@ -232,4 +255,15 @@ fn a_second_reviewers_labels_are_compared_and_the_differences_gone_through() {
     studio.click(Role::Button, "Take it");
     studio.wait("no difference", |shell| shell.state.data.rows.num_matching() == Some(0));
     assert_eq!(studio.stored(5)[1].1, "refund");
+    let second =
+        |studio: &Studio| Project::open(&studio.project()).unwrap().example(1).unwrap().annotations.second_label;
+    assert_eq!(second(&studio).as_deref(), Some("delivery"));
+    for _ in 0..2 {
+        studio.click(Role::Button, "Undo");
+        studio.settle();
+    }
+    assert_eq!(second(&studio), None);
+    studio.click(Role::Button, "Redo");
+    studio.settle();
+    assert_eq!(second(&studio).as_deref(), Some("delivery"));
 }

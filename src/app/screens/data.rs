@@ -37,7 +37,7 @@ pub use review::KEYS;
 pub use split_dialog::shares;
 pub use state::DataState as State;
 
-use super::dataset;
+use super::{dataset, mapping};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{
@@ -204,11 +204,18 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
         return cx
             .pick(export_dialog::file_pick(dialog, project), |path| Action::Export(ExportAction::Write(path)).into());
     }
+    let reviewer = match &action {
+        Action::Reviewers(ReviewersAction::Take(path)) => Some(path.clone()),
+        _ => None,
+    };
     let mut starter = Starter { jobs, cx };
     data.apply(action, now, &mut starter);
     drafts.data.search.clone_from(&data.filters.search);
     if let Some(project) = project {
         data.tick(project, now, &mut starter);
+    }
+    if let Some(path) = reviewer {
+        mapping::open_reviewer(state, drafts, path, cx);
     }
 }
 

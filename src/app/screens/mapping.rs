@@ -8,6 +8,8 @@ use egui::{Rect, UiBuilder, Vec2};
 
 pub use state::{MappingAction as Action, MappingState as State};
 
+use super::data;
+use super::data::reviewers_dialog::ReviewersAction;
 use super::data::start::{Starter, now};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
@@ -16,7 +18,7 @@ use crate::app::shell::words;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
 use crate::data::import::{Format, ImportPreview, ImportRequest};
 use crate::engine::{EventKind, Outcome};
-use state::{ImportDialog, Stage};
+use state::{ImportDialog, Purpose, Stage};
 
 /// Nothing is typed here that isn't a part of the request.
 #[derive(Debug, Default)]
@@ -25,6 +27,7 @@ pub struct Drafts {}
 pub fn show(ui: &mut egui::Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
     let Some(dialog) = &state.mapping.dialog else { return };
     let title = match dialog.num_files() {
+        _ if dialog.purpose == Purpose::Reviewer => format!("Second reviewer: {}", dialog.file_name()),
         1 => format!("Import {}", dialog.file_name()),
         num => format!("Import {num} files"),
     };
@@ -51,6 +54,9 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, _drafts: &mut AllDrafts, action
 
 /// What the button will do.
 fn act(dialog: &ImportDialog) -> String {
+    if dialog.purpose == Purpose::Reviewer {
+        return format!("Take {}", format::count(dialog.outcome().0, "label", "labels"));
+    }
     match dialog.outcome() {
         (0, updated) if updated > 0 => format!("Update {}", format::count(updated, "example", "examples")),
         (0, 0) if dialog.has_news_of_known() => {
@@ -136,7 +142,8 @@ fn foot(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mu
     if let Stage::Importing(job) = dialog.stage {
         let told = state.jobs.get(job).and_then(|job| job.progress);
         progress(ui, "Import", told.and_then(|told| told.share()), theme.size.settings_name_width);
-        ui.add(Text::small(told.map_or_else(|| "Importing".to_owned(), |told| words::progress(&told))));
+        let words = if dialog.purpose == Purpose::Reviewer { "Reading the labels" } else { "Importing" };
+        ui.add(Text::small(told.map_or_else(|| words.to_owned(), |told| words::progress(&told))));
         return;
     }
     let Some(preview) = &dialog.preview else { return };
@@ -183,9 +190,14 @@ fn follow(state: &mut AppState) {
     }
 }
 
-pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, _cx: &Cx<'_>) {
+pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
     state.mapping.on_event(job.id, event);
     follow(state);
+    let is_reviewer = matches!(job.spec, crate::engine::JobSpec::ImportReviewer { .. });
+    if let (true, EventKind::Finished(Outcome::Completed)) = (is_reviewer, event) {
+        // Says how far the two agree.
+        data::update(state, drafts, data::Action::Reviewers(ReviewersAction::Open), cx);
+    }
     let is_import = matches!(job.spec, crate::engine::JobSpec::Import { .. });
     if let (true, EventKind::Finished(Outcome::Completed)) = (is_import, event)
         && let Some(report) = state.mapping.report.take()
@@ -210,6 +222,12 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
 /// The same for files that were fetched from the Hub.
 pub fn open_fetched(state: &mut AppState, drafts: &mut AllDrafts, request: ImportRequest, cx: &Cx<'_>) {
     update(state, drafts, Action::OpenFetched(request), cx);
+    state.dialog = Some(OpenDialog::Import);
+}
+
+/// The same for a second reviewer's labels.
+pub fn open_reviewer(state: &mut AppState, drafts: &mut AllDrafts, path: std::path::PathBuf, cx: &Cx<'_>) {
+    update(state, drafts, Action::OpenReviewer(path), cx);
     state.dialog = Some(OpenDialog::Import);
 }
 

@@ -15,7 +15,7 @@ pub fn doing(job: &Job) -> String {
         JobSpec::OpenProject { folder, .. } => format!("Opening {}", name(folder)),
         JobSpec::DiscoverModels => "Looking for models".to_owned(),
         JobSpec::InspectModel { model } => format!("Reading {}", model_name(model)),
-        JobSpec::ImportReviewer { path, .. } => format!("Reading {}", name(path)),
+        JobSpec::ImportReviewer { request, .. } => format!("Reading {}", name(&request.path)),
         JobSpec::CompareReviewers { .. } => "Counting".to_owned(),
         JobSpec::CountKnown { .. } => "Counting what is here already".to_owned(),
         JobSpec::PreviewImport { request } => format!("Reading {}", name(&request.path)),

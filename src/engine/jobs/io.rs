@@ -65,9 +65,9 @@ impl Work for Io {
                 context.reply(Reply::Project(project.state()?));
                 context.reply(Reply::Imported(report));
             }
-            JobSpec::ImportReviewer { project, path } => {
+            JobSpec::ImportReviewer { project, request } => {
                 let project = reopen(&mut self.project, &project)?;
-                import_second_reviewer(project, &path, context)?;
+                import_second_reviewer(project, &request, context)?;
                 context.reply(Reply::Project(project.state()?));
                 context.reply(Reply::Reviewers(project.reviewers()?));
             }

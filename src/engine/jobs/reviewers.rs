@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use crate::data::import::ImportRequest;
 use crate::data::split::prompt_key;
@@ -13,10 +12,13 @@ use crate::task::Task;
 
 /// Keeps the labels of a file's rows with the examples that ask the same; gives how many found one. The second time that
 /// a question comes is the second example that asks it.
-pub fn import_second_reviewer(project: &mut Project, path: &Path, task: &dyn Task) -> Result<u64, EngineError> {
+pub fn import_second_reviewer(
+    project: &mut Project,
+    request: &ImportRequest,
+    task: &dyn Task,
+) -> Result<u64, EngineError> {
     let mut labels: HashMap<u64, VecDeque<String>> = HashMap::new();
-    let request = ImportRequest::new(path);
-    read_examples(&request, task, &mut |row| {
+    read_examples(request, task, &mut |row| {
         if let Some(label) = label_of(&row.example) {
             labels.entry(question_key(row.example)).or_default().push_back(label);
         }
@@ -31,9 +33,10 @@ pub fn import_second_reviewer(project: &mut Project, path: &Path, task: &dyn Tas
     if task.is_cancelled() {
         return Err(EngineError::Stopped);
     }
+    let path = &request.path;
     if found.is_empty() {
         let what = "none of its rows is a label of an example that is here".to_owned();
-        return Err(ImportError::NoRows { path: path.to_owned(), what }.into());
+        return Err(ImportError::NoRows { path: path.clone(), what }.into());
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     project.set_second_labels(&name, &found)?;
@@ -48,7 +51,10 @@ fn question_key(mut example: Example) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::data::import::{ColumnRole, Mapping};
     use crate::project::{Edit, ExampleQuery, Reviewed};
     use crate::task::Unwatched;
 
@@ -66,7 +72,7 @@ mod tests {
         let request = ImportRequest { system_message: "Sort.".to_owned(), ..ImportRequest::new(&first) };
         project.import(&request, &Unwatched).unwrap();
         write(&second, &[("ONE ", "a"), ("two", "b"), ("two", "b"), ("three", "a"), ("five", "b"), ("else", "a")]);
-        assert_eq!(import_second_reviewer(&mut project, &second, &Unwatched).unwrap(), 5);
+        assert_eq!(import_second_reviewer(&mut project, &ImportRequest::new(&second), &Unwatched).unwrap(), 5);
 
         let found = project.reviewers().unwrap().unwrap();
         assert_eq!((found.source.as_str(), found.num_shared, found.num_agreeing), ("second.csv", 5, 4));
@@ -83,8 +89,43 @@ mod tests {
         assert_eq!(project.matching_ids(&differ).unwrap(), [] as [i64; 0]);
         assert_eq!(project.reviewers().unwrap().unwrap().num_agreeing, 5);
 
+        // Each step is taken back and made again, the other reviewer's labels with their name.
+        write(&second, &[("one", "b"), ("six", "b")]);
+        let third = second.with_file_name("third.csv");
+        std::fs::rename(&second, &third).unwrap();
+        import_second_reviewer(&mut project, &ImportRequest::new(&third), &Unwatched).unwrap();
+        let of = |project: &Project| {
+            let labels = [1, 4, 6].map(|id| project.example(id).unwrap().annotations.second_label);
+            (project.reviewers().unwrap().map(|found| found.source), labels.map(Option::unwrap_or_default))
+        };
+        let words = |source: &str, labels: [&str; 3]| (Some(source.to_owned()), labels.map(str::to_owned));
+        assert_eq!(of(&project), words("third.csv", ["b", "", "b"]));
+        assert_eq!(project.state().unwrap().undo.as_deref(), Some("Undo second reviewer's labels of third.csv"));
+        project.undo().unwrap();
+        assert_eq!(of(&project), words("second.csv", ["a", "b", ""]));
+        project.redo().unwrap();
         project.set_second_labels("", &[]).unwrap();
         assert_eq!(project.reviewers().unwrap(), None);
+        project.undo().unwrap();
+        assert_eq!(of(&project), words("third.csv", ["b", "", "b"]));
+        let history = project.history(1).unwrap();
+        assert!(history.iter().any(|version| version.what == "second reviewer's labels of third.csv"), "{history:?}");
+    }
+
+    #[test]
+    fn columns_of_any_name_are_mapped() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut project = Project::create(&folder.path().join("project")).unwrap();
+        let file = folder.path().join("rows.csv");
+        write(&file, &[("one", "a"), ("two", "b"), ("three", "a"), ("four", "b"), ("five", "a"), ("six", "b")]);
+        project.import(&ImportRequest::new(&file), &Unwatched).unwrap();
+        crate::fs::write_atomic(&file, b"urteil,nr,frage\nb,1,one\nb,2,two\n").unwrap();
+        let columns = [("urteil", ColumnRole::Assistant), ("nr", ColumnRole::Unused), ("frage", ColumnRole::User)];
+        let columns = columns.map(|(name, role)| (name.to_owned(), role)).to_vec();
+        let mapping = Some(Mapping { columns, ..Mapping::default() });
+        let request = ImportRequest { mapping, ..ImportRequest::new(&file) };
+        assert_eq!(import_second_reviewer(&mut project, &request, &Unwatched).unwrap(), 2);
+        assert_eq!(project.reviewers().unwrap().unwrap().differences, [("a".to_owned(), "b".to_owned(), 1)]);
     }
 
     #[test]
@@ -95,7 +136,7 @@ mod tests {
         write(&file, &[("one", "a")]);
         project.import(&ImportRequest::new(&file), &Unwatched).unwrap();
         write(&file, &[("other", "a")]);
-        let error = import_second_reviewer(&mut project, &file, &Unwatched).unwrap_err();
+        let error = import_second_reviewer(&mut project, &ImportRequest::new(&file), &Unwatched).unwrap_err();
         assert!(error.to_string().contains("none of its rows"), "{error}");
         assert_eq!(project.reviewers().unwrap(), None);
     }

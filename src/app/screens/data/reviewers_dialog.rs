@@ -43,9 +43,9 @@ impl DataState {
                 self.flush(jobs);
                 JobSpec::CompareReviewers { project }
             }
-            ReviewersAction::Take(path) => JobSpec::ImportReviewer { project, path },
             ReviewersAction::Drop => JobSpec::DropReviewer { project },
-            ReviewersAction::Close => return self.reviewers = None,
+            // The file is looked at in the import dialog.
+            ReviewersAction::Close | ReviewersAction::Take(_) => return self.reviewers = None,
             ReviewersAction::ShowDifferences => {
                 self.reviewers = None;
                 self.change_filters(|filters| {
@@ -116,7 +116,7 @@ pub(super) fn show(ctx: &Context, dialog: &ReviewersDialog, actions: &mut Vec<An
 }
 
 fn explain(ui: &mut Ui) {
-    let text = "Take the labels that another person gave to the same prompts, from a file with text and label. You see \
+    let text = "Take the labels that another person gave to the same prompts, from a file whose columns you choose. You see \
                 how far you agree, beyond chance, and go through the examples where you don't.";
     ui.add(Text::body(text).soft().wrapped());
 }

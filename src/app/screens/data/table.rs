@@ -16,9 +16,8 @@ const SPLIT: usize = 1;
 const STATUS: usize = 2;
 const PROMPT: usize = 3;
 const ANSWER: usize = 4;
-const LENGTH: usize = 5;
-/// After these: the dates and the losses, if there are any, and always the issues.
-const NUM_FIXED: usize = 6;
+/// After these: lengths, dates and losses, as far as they are known, and always the issues.
+const NUM_FIXED: usize = 5;
 
 /// What is known of the examples, and so which columns there are.
 #[derive(Clone, Copy)]
@@ -32,12 +31,21 @@ struct Known {
 }
 
 impl Known {
-    fn date(self) -> usize {
+    /// The number of turns gives way to dates: the texts need the room.
+    fn has_lengths(self) -> bool {
+        self.has_tokens || !self.has_dates
+    }
+
+    fn length(self) -> usize {
         NUM_FIXED
     }
 
+    fn date(self) -> usize {
+        self.length() + usize::from(self.has_lengths())
+    }
+
     fn loss(self) -> usize {
-        NUM_FIXED + usize::from(self.has_dates)
+        self.date() + usize::from(self.has_dates)
     }
 
     /// The cell of the issues.
@@ -47,8 +55,9 @@ impl Known {
 
     /// What a click on a column's head sorts by.
     fn sorts(self) -> Vec<SortBy> {
-        use SortBy::{Answer, Date, Findings, Loss, Number, Prompt, Split, Status, Tokens};
-        let mut sorts = vec![Number, Split, Status, Prompt, Answer, Tokens];
+        use SortBy::{Answer, Date, Findings, Loss, Number, Prompt, Split, Status, Tokens, Turns};
+        let mut sorts = vec![Number, Split, Status, Prompt, Answer];
+        sorts.extend(self.has_lengths().then_some(if self.has_tokens { Tokens } else { Turns }));
         sorts.extend(self.has_dates.then_some(Date));
         sorts.extend(self.has_losses.then_some(Loss));
         sorts.push(Findings);
@@ -66,8 +75,9 @@ fn columns(num_examples: u64, known: Known) -> Vec<Column> {
         Column::icon_and_text("Status", "Accepted "),
         Column::share("Prompt", 3.0),
         Column::share("Answer", 2.0),
-        Column::text(if known.has_tokens { "Tokens" } else { "Turns" }, "8,888").right(),
     ];
+    let lengths = if known.has_tokens { "Tokens" } else { "Turns" };
+    columns.extend(known.has_lengths().then(|| Column::text(lengths, "8,888").right()));
     columns.extend(known.has_dates.then(|| Column::text("Date", "8888-88-88")));
     columns.extend(known.has_losses.then(|| Column::text("Loss", "8.888").right()));
     columns.push(Column::icon_and_text("Issues", if known.has_issues { "Near-duplicate" } else { "" }));
@@ -217,7 +227,7 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
     let done = table.show(ui, |row| match data.rows.get(row.index) {
         Some(example) => paint_row(row, example, known),
         None => match row.index.checked_sub(num_stored).and_then(|at| arriving.get(at as usize)) {
-            Some(example) => paint_arriving(row, example),
+            Some(example) => paint_arriving(row, example, known),
             None => paint_placeholder(row),
         },
     });
@@ -229,8 +239,7 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
         actions.push(DataAction::Visible(visible).into());
     }
     if let Some(column) = done.sort {
-        let by = if column == LENGTH && !known.has_tokens { SortBy::Turns } else { sorts[column] };
-        actions.push(DataAction::Sort(by).into());
+        actions.push(DataAction::Sort(sorts[column]).into());
     }
     // A row that is still on its way can't be opened.
     match (done.select.filter(|row| *row < num_stored), done.choice) {
@@ -259,12 +268,11 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
 }
 
 fn is_sorted_by(column: SortBy, by: SortBy) -> bool {
-    let same = match by {
-        SortBy::Position => SortBy::Number,
-        SortBy::Turns => SortBy::Tokens,
-        by => by,
-    };
-    column == same
+    match (column, by) {
+        (SortBy::Number, SortBy::Position) => true,
+        (SortBy::Tokens | SortBy::Turns, SortBy::Tokens | SortBy::Turns) => true,
+        (column, by) => column == by,
+    }
 }
 
 /// Also the words of the status combo.
@@ -307,7 +315,9 @@ fn paint_row(row: &mut Row<'_>, example: &ExampleRow, known: Known) -> String {
         (true, None) => "–".to_owned(),
         (false, _) => example.num_turns.to_string(),
     };
-    row.text(LENGTH, Align::Max, &length, theme.body(), soft);
+    if known.has_lengths() {
+        row.text(known.length(), Align::Max, &length, theme.body(), soft);
+    }
     let mut name = format!("Example {number}, {split}, {words}: {}", example.prompt);
     if known.has_dates {
         let date = example.annotations.date;
@@ -337,7 +347,7 @@ fn paint_row(row: &mut Row<'_>, example: &ExampleRow, known: Known) -> String {
     name
 }
 
-fn paint_arriving(row: &mut Row<'_>, example: &ExampleRow) -> String {
+fn paint_arriving(row: &mut Row<'_>, example: &ExampleRow, known: Known) -> String {
     let theme = row.theme();
     let number = format::thousands(example.number);
     row.text(NUMBER, Align::Min, &number, theme.body(), theme.text.faint);
@@ -345,7 +355,9 @@ fn paint_arriving(row: &mut Row<'_>, example: &ExampleRow) -> String {
     row.marked_text(STATUS, icon::TRAY_ARROW_DOWN, theme.text.faint, "Arriving", theme.text.faint);
     row.text(PROMPT, Align::Min, &example.prompt, theme.body(), theme.text.soft);
     row.text(ANSWER, Align::Min, &example.answer, theme.body(), theme.text.faint);
-    row.text(LENGTH, Align::Max, &example.num_turns.to_string(), theme.body(), theme.text.faint);
+    if known.has_lengths() {
+        row.text(known.length(), Align::Max, &example.num_turns.to_string(), theme.body(), theme.text.faint);
+    }
     format!("Example {number}, arriving: {}", example.prompt)
 }
 

@@ -2,14 +2,19 @@
 
 use egui::{Align, CursorIcon, Layout, Pos2, Rect, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, WidgetInfo};
 
-use super::state::{ImportDialog, MappingAction};
+use super::state::{ImportDialog, MappingAction, Purpose};
 use super::{AnyAction, Theme};
 use crate::app::kit::{Button, Combo, Text, one_line, role_look};
+use crate::app::screens::data::{self, reviewers_dialog::ReviewersAction};
 use crate::data::Role as Turn;
 use crate::data::import::{ColumnRole, ImportPreview};
 
 /// Rows shown under the heads.
 const NUM_ROWS: usize = 5;
+
+/// Of a second reviewer's file.
+const REVIEWER_ROLES: [(ColumnRole, &str); 3] =
+    [(ColumnRole::Unused, "Not used"), (ColumnRole::User, "Prompt"), (ColumnRole::Assistant, "Label")];
 
 const ROLES: [(ColumnRole, &str); 6] = [
     (ColumnRole::Unused, "Not used"),
@@ -34,7 +39,10 @@ pub(super) fn show(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, 
     line.add(Text::body(remark).soft());
     line.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if ui.add(Button::link("Other file…")).clicked() {
-            actions.push(AnyAction::ChooseImport);
+            actions.push(match dialog.purpose {
+                Purpose::Examples => AnyAction::ChooseImport,
+                Purpose::Reviewer => data::Action::Reviewers(ReviewersAction::PickFile).into(),
+            });
         }
     });
     ui.painter().hline(rect.x_range(), rect.bottom(), theme.line(theme.stroke.subtle));
@@ -96,7 +104,12 @@ fn heads(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, widths: &[
         let text = Text::mono(name);
         head.add(if role == ColumnRole::Unused { text.faint() } else { text }.one_line());
         let label = format!("Role of {name}");
-        let mut combo = Combo::new(&label, &ROLES, role).small().width(place.width());
+        let is_reviewer = dialog.purpose == Purpose::Reviewer;
+        // What else a column could be doesn't matter here.
+        let is_known = REVIEWER_ROLES.iter().any(|(known, _)| *known == role);
+        let shown = if is_reviewer && !is_known { ColumnRole::Unused } else { role };
+        let roles = if is_reviewer { &REVIEWER_ROLES[..] } else { &ROLES[..] };
+        let mut combo = Combo::new(&label, roles, shown).small().width(place.width());
         if let Some(turn) = turn_of(role) {
             combo = combo.color(role_look(theme, turn).2);
         }

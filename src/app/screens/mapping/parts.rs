@@ -2,7 +2,7 @@
 
 use egui::{Align, Layout, ScrollArea, Ui};
 
-use super::state::{ImportDialog, MappingAction, Stage};
+use super::state::{ImportDialog, MappingAction, Purpose, Stage};
 use super::{AnyAction, AppState, Theme};
 use crate::app::kit::{
     Button, Text, TextInput, format, icon, line, one_line, progress, role_block, role_look, rule, segmented,
@@ -43,6 +43,11 @@ pub(super) fn failed(ui: &mut Ui, failure: &Failure) {
 pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.y = theme.space.xs + theme.space.xxs;
+    if dialog.purpose == Purpose::Reviewer {
+        reviewer(ui);
+        too_long(ui, dialog, preview, actions);
+        return notes(ui, preview);
+    }
     if preview.format == Format::Columns {
         system(ui, dialog, actions);
         ui.add_space(theme.space.xs);
@@ -56,12 +61,25 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
     split(ui, dialog, preview, actions);
     known(ui, dialog, actions);
     too_long(ui, dialog, preview, actions);
+    notes(ui, preview);
+}
+
+fn notes(ui: &mut Ui, preview: &ImportPreview) {
+    let theme = Theme::of(ui);
     for (note, count) in &preview.notes {
         ui.horizontal(|ui| {
             icon::INFO.show_sized(ui, theme.size.icon_small, theme.text.faint);
             ui.add(Text::small(format!("{}: {note}", format::count(*count, "example", "examples"))).wrapped());
         });
     }
+}
+
+/// What becomes of a second reviewer's rows.
+fn reviewer(ui: &mut Ui) {
+    ui.add(Text::strong("Labels of a second reviewer"));
+    let text = "Each row finds the example that asks the same; upper and lower case, spaces and system messages don't \
+                count. Its answer is kept beside the label that is here, and changes nothing of the example.";
+    ui.add(Text::body(text).soft().wrapped());
 }
 
 fn heading(ui: &mut Ui, role: Role, name: &str, remark: &str) {
@@ -339,7 +357,11 @@ pub(super) fn outcome(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevie
     if preview.num_accepted > 0 {
         icon::CHECK_CIRCLE.filled().show(ui, theme.status.ok);
         ui.add(Text::strong(format::thousands(preview.num_accepted)));
-        ui.add(Text::body(if preview.num_accepted == 1 { "example" } else { "examples" }).soft());
+        let (one, many) = match dialog.purpose {
+            Purpose::Examples => ("example", "examples"),
+            Purpose::Reviewer => ("label", "labels"),
+        };
+        ui.add(Text::body(if preview.num_accepted == 1 { one } else { many }).soft());
         ui.add_space(theme.space.s);
     } else if let Some(problem) = dialog.problem() {
         icon::WARNING.filled().show(ui, theme.status.warning);

@@ -21,6 +21,8 @@ pub enum MappingAction {
     Open(Vec<PathBuf>),
     /// The same with files that were fetched from the Hub.
     OpenFetched(ImportRequest),
+    /// Looks at a file with a second reviewer's labels.
+    OpenReviewer(PathBuf),
     Close,
     Column(usize, ColumnRole),
     SystemMessage(String),
@@ -42,6 +44,15 @@ pub enum MappingAction {
     Tick,
 }
 
+/// What becomes of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// They come in as examples.
+    Examples,
+    /// Their answers are a second reviewer's labels of the examples that are here.
+    Reviewer,
+}
+
 /// What the dialog is busy with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Stage {
@@ -53,6 +64,7 @@ pub enum Stage {
 /// The open dialog.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportDialog {
+    pub purpose: Purpose,
     pub request: ImportRequest,
     /// The newest there is; it may be of the request before the last change.
     pub preview: Option<ImportPreview>,
@@ -136,8 +148,12 @@ impl ImportDialog {
             if !has(ColumnRole::User) {
                 return Some("Choose which column the user says".to_owned());
             }
+            if self.purpose == Purpose::Reviewer && !has(ColumnRole::Assistant) {
+                return Some("Choose which column holds the labels".to_owned());
+            }
         }
         match self.stage {
+            Stage::Importing(_) if self.purpose == Purpose::Reviewer => Some("The labels are being read".to_owned()),
             Stage::Importing(_) => Some("The import is running".to_owned()),
             _ if !self.is_current() => Some("The preview is being made".to_owned()),
             _ if preview.num_accepted == 0 => Some("No row of this file can be an example".to_owned()),
@@ -184,15 +200,20 @@ impl MappingState {
         if let MappingAction::Open(paths) = action {
             let mut paths = paths.into_iter();
             let Some(path) = paths.next() else { return };
-            return self.open(ImportRequest { more: paths.collect(), ..ImportRequest::new(path) }, jobs);
+            let request = ImportRequest { more: paths.collect(), ..ImportRequest::new(path) };
+            return self.open(request, Purpose::Examples, jobs);
         }
         if let MappingAction::OpenFetched(request) = action {
-            return self.open(request, jobs);
+            return self.open(request, Purpose::Examples, jobs);
+        }
+        if let MappingAction::OpenReviewer(path) = action {
+            return self.open(ImportRequest::new(path), Purpose::Reviewer, jobs);
         }
         let Some(dialog) = &mut self.dialog else { return };
         match action {
             MappingAction::Open(_)
             | MappingAction::OpenFetched(_)
+            | MappingAction::OpenReviewer(_)
             | MappingAction::PickRejectedFile
             | MappingAction::Tick => {}
             MappingAction::Close => self.close(jobs),
@@ -227,8 +248,11 @@ impl MappingState {
             MappingAction::Import => {
                 if dialog.problem().is_none() {
                     dialog.stop_counting(jobs);
-                    let spec = JobSpec::Import { project: project.to_owned(), request: dialog.request_as_shown() };
-                    let job = jobs.start(spec);
+                    let (project, request) = (project.to_owned(), dialog.request_as_shown());
+                    let job = jobs.start(match dialog.purpose {
+                        Purpose::Examples => JobSpec::Import { project, request },
+                        Purpose::Reviewer => JobSpec::ImportReviewer { project, request },
+                    });
                     dialog.stage = Stage::Importing(job);
                     dialog.failure = None;
                     self.importing = Some(job);
@@ -237,10 +261,11 @@ impl MappingState {
         }
     }
 
-    fn open(&mut self, request: ImportRequest, jobs: &mut dyn Start) {
+    fn open(&mut self, request: ImportRequest, purpose: Purpose, jobs: &mut dyn Start) {
         self.close(jobs);
         let job = jobs.start(JobSpec::PreviewImport { request: request.clone() });
         self.dialog = Some(ImportDialog {
+            purpose,
             request,
             preview: None,
             stage: Stage::Reading(job),
@@ -313,6 +338,7 @@ impl MappingState {
     fn on_reply(&mut self, from: JobId, reply: &Reply) {
         if self.importing == Some(from) {
             match reply {
+                Reply::Reviewers(_) => self.dialog = None,
                 // From here on the table shows what comes, and the status bar how far it is.
                 Reply::Arriving(_) => self.dialog = None,
                 Reply::Imported(report) => {
@@ -330,7 +356,7 @@ impl MappingState {
                 dialog.preview = Some(preview.clone());
                 dialog.failure = None;
                 dialog.stage = Stage::Waiting;
-                dialog.must_count = preview.num_accepted > 0;
+                dialog.must_count = preview.num_accepted > 0 && dialog.purpose == Purpose::Examples;
             }
             (Reply::Saved(path), _) if dialog.saving == Some(from) => dialog.saved_to = Some(path.clone()),
             _ => {}
