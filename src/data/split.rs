@@ -184,15 +184,16 @@ fn deal_in_order(rows: &[usize], prompts: &[u64], given: &[Option<Split>], spec:
 
 /// Equal for examples whose prompts differ only in case and white space; stable across versions.
 pub fn prompt_key(example: &Example) -> u64 {
-    let mut hash = Sha256::new();
+    let mut text = Vec::new();
     for message in example.prompt() {
-        hash.update([message.role as u8]);
+        text.reserve(message.content.len() + 2);
+        text.push(message.role as u8);
         for word in message.content.to_lowercase().split_whitespace() {
-            hash.update(word.as_bytes());
-            hash.update(b" ");
+            text.extend_from_slice(word.as_bytes());
+            text.push(b' ');
         }
     }
-    first_bytes(hash)
+    first_bytes(Sha256::new_with_prefix(text))
 }
 
 /// Deals examples by their prompts.

@@ -1,6 +1,7 @@
 //! Rows of an import: written unseen, a transaction at a time, until all of them appear at once.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -8,18 +9,23 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use super::edits::{NewRow, insert, next_number, set_content};
+use super::edits::{next_number, set_content};
 use super::error::ProjectError;
 use super::face::{Face, example_of};
 use super::fields::{ARRIVING, Field, date_value, split_code, split_of};
 use super::journal::{Recorder, now};
+use super::new_row::{NewRow, RowWriter};
 use super::rows::stored_example;
+use super::schema::pragma;
 use super::store::{begin, begin_after_others, is_anyone_waiting};
 use crate::data::Split;
 use crate::data::split::{SplitSpec, deal};
 
 /// How long a transaction lasts at most: another program waits for its end, another window of this one doesn't have to.
 const TRANSACTION: Duration = Duration::from_secs(1);
+
+/// Rows are written with the split that takes most room, so that none grows, and has to be moved, when it appears.
+const ARRIVING_SPLIT: i64 = 2;
 
 /// A row on its way to the writing thread.
 pub struct Incoming {
@@ -29,8 +35,8 @@ pub struct Incoming {
     /// As the file says.
     pub split: Option<Split>,
     pub date: Option<Timestamp>,
-    /// The label's number among the candidates.
-    pub label: u32,
+    /// If the answers prove to be labels.
+    pub label: Option<Arc<str>>,
     /// An example with the same prompt and another answer.
     pub replaces: Option<i64>,
 }
@@ -38,9 +44,9 @@ pub struct Incoming {
 /// A row that is written and waits to appear.
 pub struct Arrival {
     id: i64,
+    number: i64,
     prompt_key: i64,
     file: u32,
-    label: u32,
     split: Option<Split>,
     date: Option<Timestamp>,
     /// The example whose place it takes.
@@ -49,45 +55,58 @@ pub struct Arrival {
 
 /// What is not yet to be seen need not survive a power cut; the transaction in which it appears syncs it, too.
 pub fn prepare(db: &Connection, is_import: bool) -> Result<(), ProjectError> {
-    let (synchronous, checkpoint_pages) = if is_import { ("NORMAL", 8000) } else { ("FULL", 1000) };
+    let (synchronous, checkpoint_bytes) = if is_import { ("NORMAL", 32 << 20) } else { ("FULL", 4 << 20) };
     db.pragma_update(None, "synchronous", synchronous)?;
-    db.pragma_update(None, "wal_autocheckpoint", checkpoint_pages)?;
+    db.pragma_update(None, "wal_autocheckpoint", checkpoint_bytes / pragma(db, "page_size")?.max(1))?;
     Ok(())
 }
 
-/// Writes rows until no more come.
-pub fn write(db: &mut Connection, batches: &Receiver<Vec<Incoming>>) -> Result<Vec<Arrival>, ProjectError> {
+/// Writes rows until no more come, with consecutive numbers.
+pub fn write(
+    db: &mut Connection,
+    batches: &Receiver<Vec<Incoming>>,
+    first_number: i64,
+) -> Result<Vec<Arrival>, ProjectError> {
     let mut arrivals = Vec::new();
     while let Ok(first) = batches.recv() {
         let tx = begin_after_others(db)?;
         let end = Instant::now() + TRANSACTION;
+        let mut writer = RowWriter::new(&tx)?;
         let mut batch = Some(first);
         while let Some(rows) = batch {
             for row in rows {
-                arrivals.push(write_row(&tx, row)?);
+                let number = first_number + arrivals.len() as i64;
+                arrivals.push(write_row(&mut writer, row, number)?);
             }
             let goes_on = Instant::now() < end && !is_anyone_waiting();
             batch = if goes_on { batches.recv_deadline(end).ok() } else { None };
         }
+        drop(writer);
         tx.commit()?;
     }
     Ok(arrivals)
 }
 
-fn write_row(db: &Connection, row: Incoming) -> Result<Arrival, ProjectError> {
+fn write_row(writer: &mut RowWriter, row: Incoming, number: i64) -> Result<Arrival, ProjectError> {
     let Incoming { face, file, split, date, label, replaces } = row;
-    let given_split = split.map(split_code);
-    let at = date.map(Timestamp::as_millisecond);
-    let new = NewRow { presence: ARRIVING, split: 0, given_split, date: at, position: 0, number: 0 };
-    let id = insert(db, &face, &new)?;
-    Ok(Arrival { id, prompt_key: face.prompt_key, file: file as u32, label, split, date, replaces })
+    let new = NewRow {
+        presence: ARRIVING,
+        split: ARRIVING_SPLIT,
+        given_split: split.map(split_code),
+        date: date.map(Timestamp::as_millisecond),
+        position: number,
+        number,
+        label: label.as_deref(),
+    };
+    let id = writer.insert(&face, &new)?;
+    Ok(Arrival { id, number, prompt_key: face.prompt_key, file: file as u32, split, date, replaces })
 }
 
 /// An import at its end.
 pub struct Appearing {
     pub rows: Vec<Arrival>,
-    /// By their number; empty if the answers are no labels.
-    pub labels: Vec<Option<String>>,
+    /// The rows have labels.
+    pub are_labelled: bool,
     /// Examples that were there before, and the split and the date that the file says.
     pub told: Vec<(i64, Option<Split>, Option<Timestamp>)>,
     /// The files, with what they are called as sources.
@@ -135,20 +154,44 @@ impl Appearing {
             db.execute("INSERT INTO sources (name, path, at) VALUES (?, ?, ?)", params![name, whole, now()])?;
             sources.push(db.last_insert_rowid());
         }
-        let mut update = db.prepare_cached(
-            "UPDATE examples SET presence = 1, split = ?, position = ?, number = ?, source = ?, label = ?
-             WHERE id = ? AND presence = 2",
+        let mut show = db.prepare_cached(
+            "UPDATE examples SET presence = 1, split = 0, position = position + ?1, number = number + ?1, source = ?2,
+             label = iif(?3, label, NULL) WHERE id BETWEEN ?4 AND ?5 AND presence = 2",
         )?;
-        for (at, (row, split)) in new.iter().zip(splits).enumerate() {
-            let number = first_number + at as i64;
-            let label = self.labels.get(row.label as usize).and_then(Option::as_ref);
-            let source = sources.get(row.file as usize);
-            if update.execute(params![split_code(split), number, number, source, label, row.id])? != 1 {
+        for run in runs(new, first_number) {
+            let (source, last) = (sources.get(run.file as usize), run.first + run.len - 1);
+            let num_shown = show.execute(params![run.shift, source, self.are_labelled, run.first, last])?;
+            if num_shown as i64 != run.len {
                 return Err(ProjectError::Interfered);
             }
         }
+        let mut hold_out = db.prepare_cached("UPDATE examples SET split = ? WHERE id = ?")?;
+        for (row, split) in new.iter().zip(splits).filter(|(_, split)| *split != Split::Train) {
+            hold_out.execute(params![split_code(split), row.id])?;
+        }
         Ok(())
     }
+}
+
+/// Rows with consecutive ids and numbers, of one file.
+struct Run {
+    first: i64,
+    len: i64,
+    file: u32,
+    /// From the number that they were written with to theirs: rows were left out before them, or others came meanwhile.
+    shift: i64,
+}
+
+fn runs(new: &[&Arrival], first_number: i64) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (row, number) in new.iter().zip(first_number..) {
+        let shift = number - row.number;
+        match runs.last_mut() {
+            Some(run) if row.id == run.first + run.len && (row.file, shift) == (run.file, run.shift) => run.len += 1,
+            _ => runs.push(Run { first: row.id, len: 1, file: row.file, shift }),
+        }
+    }
+    runs
 }
 
 /// What a row says takes the place of what the example said; the row itself goes.

@@ -10,6 +10,7 @@ use super::fields::{
 };
 use super::journal::Recorder;
 use super::label;
+use super::new_row::{NewRow, RowWriter};
 use super::replace::Replacer;
 use super::resplit::resplit;
 use super::rows::stored_example;
@@ -203,8 +204,9 @@ fn insert_one(
     number: i64,
 ) -> Result<(), ProjectError> {
     let db = recorder.db;
-    let row = NewRow { presence: 0, split: split_code(split), given_split: None, date: None, position, number };
-    let id = insert(db, &Face::of(example).map_err(ProjectError::Content)?, &row)?;
+    let split = split_code(split);
+    let row = NewRow { presence: 0, split, given_split: None, date: None, position, number, label: None };
+    let id = RowWriter::new(db)?.insert(&Face::of(example).map_err(ProjectError::Content)?, &row)?;
     db.prepare_cached(
         "UPDATE examples SET (given_split, source, label, tags, notes, num_tokens, loss, date) =
          (SELECT given_split, source, label, tags, notes, num_tokens, loss, date FROM examples WHERE id = ?1)
@@ -212,40 +214,6 @@ fn insert_one(
     )?
     .execute(params![copy_of, id])?;
     recorder.set_present(&[id], true)
-}
-
-/// What a new row has beside its content.
-pub struct NewRow {
-    pub presence: i64,
-    pub split: i64,
-    pub given_split: Option<i64>,
-    /// Milliseconds since 1970.
-    pub date: Option<i64>,
-    pub position: i64,
-    pub number: i64,
-}
-
-/// Writes a row, its content and what the search knows of it; gives its id.
-pub fn insert(db: &Connection, face: &Face, row: &NewRow) -> Result<i64, ProjectError> {
-    db.prepare_cached(
-        "INSERT INTO examples (position, number, presence, split, given_split, marks, review, num_turns, roles,
-         prompt_key, content_key, date) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)",
-    )?
-    .execute(params![
-        row.position,
-        row.number,
-        row.presence,
-        row.split,
-        row.given_split,
-        face.num_turns,
-        face.roles,
-        face.prompt_key,
-        face.content_key,
-        row.date,
-    ])?;
-    let id = db.last_insert_rowid();
-    face.insert(db, id)?;
-    Ok(id)
 }
 
 /// The number after the highest, of removed rows too: they may come back.

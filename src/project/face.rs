@@ -1,69 +1,109 @@
 //! What is stored of an example beside its messages: what the table shows, what is searched, what keeps copies together.
 
-use rusqlite::{Connection, params};
+use std::borrow::Cow;
+
+use rusqlite::{CachedStatement, Connection, params};
+use serde::ser::Error;
 
 use super::error::ProjectError;
 use super::fields::role_bit;
 use crate::data::example::key_of_json;
-use crate::data::mapping::shorten;
 use crate::data::split::prompt_key;
 use crate::data::{Example, Message, Role};
 
 const MAX_CELL_CHARS: usize = 200;
 
 pub struct Face {
-    pub prompt: String,
-    pub answer: String,
     pub num_turns: i64,
     pub roles: u8,
     /// SQLite's integers are signed; only equality counts.
     pub prompt_key: i64,
     pub content_key: i64,
-    /// All turns, for the search.
-    pub text: String,
-    /// The whole example as JSON.
-    pub content: String,
+    /// All texts in one piece of memory: an import makes them on one thread and frees them on another.
+    texts: String,
+    /// Where the content, the prompt and the answer end.
+    ends: [usize; 3],
 }
 
 impl Face {
     pub fn of(example: &Example) -> Result<Self, serde_json::Error> {
-        let content = serde_json::to_string(example)?;
-        let texts: Vec<_> = example.messages.iter().map(|m| m.content.as_str()).collect();
+        let num_bytes: usize = example.messages.iter().map(|m| m.content.len()).sum();
+        let num_line_bytes = num_bytes.min(2 * MAX_CELL_CHARS);
+        let mut json = Vec::with_capacity(2 * num_bytes + num_line_bytes + 64 * (example.messages.len() + 1));
+        serde_json::to_writer(&mut json, example)?;
+        let content_key = key_of_json(&json) as i64;
+        let mut texts = String::from_utf8(json).map_err(Error::custom)?;
+        let mut ends = [texts.len(); 3];
+        push_line(&mut texts, question(example.prompt()));
+        ends[1] = texts.len();
+        push_line(&mut texts, &values(example.answer().unwrap_or_default()));
+        ends[2] = texts.len();
+        for message in &example.messages {
+            texts.push_str(&message.content);
+            texts.push('\n');
+        }
         Ok(Self {
-            prompt: one_line(question(example.prompt())),
-            answer: one_line(&values(example.answer().unwrap_or_default())),
             num_turns: example.messages.len() as i64,
             roles: example.messages.iter().fold(0, |bits, message| bits | role_bit(message.role)),
             prompt_key: prompt_key(example) as i64,
-            content_key: key_of_json(content.as_bytes()) as i64,
-            text: texts.join("\n"),
-            content,
+            content_key,
+            texts,
+            ends,
         })
     }
 
-    /// Writes what a new example says, and what the search knows of it.
-    pub fn insert(&self, db: &Connection, id: i64) -> Result<(), ProjectError> {
-        db.prepare_cached("INSERT INTO contents (id, prompt, answer, content) VALUES (?, ?, ?, ?)")?
-            .execute(params![id, self.prompt, self.answer, self.content])?;
-        self.insert_search(db, id)
+    /// The whole example as JSON.
+    pub fn content(&self) -> &str {
+        &self.texts[..self.ends[0]]
     }
 
-    /// The same for one that is there.
-    pub fn replace(&self, db: &Connection, id: i64) -> Result<(), ProjectError> {
-        db.prepare_cached("UPDATE contents SET prompt = ?, answer = ?, content = ? WHERE id = ?")?.execute(params![
-            self.prompt,
-            self.answer,
-            self.content,
-            id
-        ])?;
-        db.prepare_cached("DELETE FROM search WHERE rowid = ?")?.execute([id])?;
-        self.insert_search(db, id)
+    pub fn prompt(&self) -> &str {
+        &self.texts[self.ends[0]..self.ends[1]]
     }
 
-    fn insert_search(&self, db: &Connection, id: i64) -> Result<(), ProjectError> {
-        db.prepare_cached("INSERT INTO search (rowid, text) VALUES (?, ?)")?.execute(params![id, self.text])?;
+    pub fn answer(&self) -> &str {
+        &self.texts[self.ends[1]..self.ends[2]]
+    }
+
+    /// All turns, for the search.
+    fn text(&self) -> &str {
+        &self.texts[self.ends[2]..]
+    }
+
+    /// How much memory it takes.
+    pub fn num_bytes(&self) -> usize {
+        self.texts.capacity()
+    }
+}
+
+/// Statements that write what examples say, and what the search knows of it.
+pub struct FaceWriter<'a> {
+    contents: CachedStatement<'a>,
+    search: CachedStatement<'a>,
+}
+
+impl<'a> FaceWriter<'a> {
+    /// For new examples.
+    pub fn inserting(db: &'a Connection) -> Result<Self, ProjectError> {
+        Self::with(db, "INSERT INTO contents (prompt, answer, content, id) VALUES (?, ?, ?, ?)")
+    }
+
+    fn with(db: &'a Connection, contents: &str) -> Result<Self, ProjectError> {
+        let search = db.prepare_cached("INSERT INTO search (rowid, text) VALUES (?, ?)")?;
+        Ok(Self { contents: db.prepare_cached(contents)?, search })
+    }
+
+    pub fn write(&mut self, face: &Face, id: i64) -> Result<(), ProjectError> {
+        self.contents.execute(params![face.prompt(), face.answer(), face.content(), id])?;
+        self.search.execute(params![id, face.text()])?;
         Ok(())
     }
+}
+
+/// Writes another content of an example that is there.
+pub fn replace(db: &Connection, face: &Face, id: i64) -> Result<(), ProjectError> {
+    db.prepare_cached("DELETE FROM search WHERE rowid = ?")?.execute([id])?;
+    FaceWriter::with(db, "UPDATE contents SET prompt = ?, answer = ?, content = ? WHERE id = ?")?.write(face, id)
 }
 
 /// The example in [`Face::content`]. Stores of the first version hold the list of turns alone.
@@ -82,22 +122,37 @@ fn question(prompt: &[Message]) -> &str {
 }
 
 /// A JSON object's values separated by commas; any other answer as it is.
-fn values(answer: &str) -> String {
+fn values(answer: &str) -> Cow<'_, str> {
     if !answer.trim_start().starts_with('{') {
-        return answer.to_owned();
+        return answer.into();
     }
     match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(answer) {
         Ok(fields) if !fields.is_empty() => {
-            fields.values().map(crate::data::mapping::cell_text).collect::<Vec<_>>().join(", ")
+            fields.values().map(crate::data::mapping::cell_text).collect::<Vec<_>>().join(", ").into()
         }
-        _ => answer.to_owned(),
+        _ => answer.into(),
     }
 }
 
-fn one_line(text: &str) -> String {
-    // Long texts are cut first: splitting them into words only to drop most is slow.
-    let start = shorten(text.trim_start(), 4 * MAX_CELL_CHARS);
-    shorten(&start.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CELL_CHARS)
+/// The beginning of a text as one line.
+fn push_line(line: &mut String, text: &str) {
+    let mut room = MAX_CELL_CHARS;
+    let mut is_after_space = false;
+    for c in text.trim().chars() {
+        if c.is_whitespace() {
+            is_after_space = true;
+            continue;
+        }
+        for c in is_after_space.then_some(' ').into_iter().chain([c]) {
+            if room == 0 {
+                line.push('…');
+                return;
+            }
+            line.push(c);
+            room -= 1;
+        }
+        is_after_space = false;
+    }
 }
 
 #[cfg(test)]
@@ -108,7 +163,7 @@ mod tests {
     fn content_comes_back_and_that_of_the_first_stores_too() {
         let messages = vec![Message::new(Role::User, "a"), Message::new(Role::Assistant, "b")];
         let with_tools = Example { tools: vec!["t".into()], ..Example::from(messages.clone()) };
-        assert_eq!(example_of(&Face::of(&with_tools).unwrap().content).unwrap(), with_tools);
+        assert_eq!(example_of(Face::of(&with_tools).unwrap().content()).unwrap(), with_tools);
         let old = serde_json::to_string(&messages).unwrap();
         assert_eq!(example_of(&old).unwrap(), messages.into());
         assert!(example_of("{").is_err());
@@ -123,11 +178,12 @@ mod tests {
                 Message::new(Role::Assistant, answer),
             ];
             let face = Face::of(&messages.into()).unwrap();
-            assert_eq!((face.prompt.as_str(), face.answer.as_str()), ("Charged twice", expected));
+            assert_eq!((face.prompt(), face.answer()), ("Charged twice", expected));
         };
         check(r#"{"category": "bug", "human": false, "n": 3}"#, "bug, false, 3");
         check("{broken", "{broken");
         check("{}", "{}");
+        check(" \n ", "");
         check(&"a ".repeat(300), &format!("{}…", "a ".repeat(100)));
     }
 }

@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
 use super::error::ProjectError;
-use super::face::{Face, example_of};
+use super::face::{Face, example_of, replace};
 use super::reviewers;
 use super::state::{ExampleStatus, Review};
 use crate::data::{Example, Role, Split};
@@ -171,5 +171,5 @@ fn write_content(db: &Connection, id: i64, value: &Value) -> Result<(), ProjectE
          WHERE id = ?",
     )?
     .execute(params![face.prompt_key, face.content_key, face.num_turns, face.roles, id])?;
-    face.replace(db, id)
+    replace(db, &face, id)
 }

@@ -20,10 +20,11 @@ use crate::task::Task;
 use crossbeam_channel::{Sender, bounded};
 use jiff::Timestamp;
 
-/// Rows that go to the writing thread at once.
+/// Rows that go to the writing thread at once, or fewer if they are long.
 const BATCH_ROWS: usize = 500;
-/// Batches that may wait for it.
-const NUM_WAITING: usize = 4;
+const BATCH_BYTES: usize = 1 << 20;
+/// Batches that may wait for it: it stops for a moment at the end of a transaction.
+const NUM_WAITING: usize = 16;
 /// Rows that are shown while the others are still on their way.
 const FIRST_ROWS: usize = 100;
 
@@ -69,10 +70,10 @@ impl Project {
             first_number: next_number(&self.db)? as u64,
             sources: request.source_names(),
         };
-        let db = &mut self.db;
+        let (db, first_number) = (&mut self.db, reading.first_number as i64);
         let (report, written) = std::thread::scope(|scope| {
             let (sender, receiver) = bounded(NUM_WAITING);
-            let writing = scope.spawn(move || arrivals::write(db, &receiver));
+            let writing = scope.spawn(move || arrivals::write(db, &receiver, first_number));
             let report = reading.read(request, task, sender, show);
             (report, writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
@@ -86,9 +87,9 @@ impl Project {
         report.num_known = reading.num_known;
         report.num_updated = rows.iter().filter(|row| row.replaces.is_some()).count() as u64;
         report.num_imported -= report.num_known + report.num_updated;
-        let labels = reading.candidates.labels().unwrap_or_default();
+        let are_labelled = reading.candidates.are_labels();
         let files = reading.sources.into_iter().zip(request.paths().map(Path::to_path_buf)).collect();
-        if (Appearing { rows, labels, told: reading.told, files }).appear(&mut self.db, &request.split)? {
+        if (Appearing { rows, are_labelled, told: reading.told, files }).appear(&mut self.db, &request.split)? {
             self.last_changed = None;
         }
         Ok(report)
@@ -118,17 +119,24 @@ impl Reading {
         show: &mut dyn FnMut(Vec<ExampleRow>),
     ) -> Result<ImportReport, ProjectError> {
         let mut batch = Vec::with_capacity(BATCH_ROWS);
+        let mut num_bytes = 0;
         let mut failure = None;
         let report = read_examples(request, task, &mut |row| {
             match self.take(row, show) {
-                Ok(incoming) => batch.extend(incoming),
+                Ok(incoming) => {
+                    num_bytes += incoming.as_ref().map_or(0, |incoming| incoming.face.num_bytes());
+                    batch.extend(incoming);
+                }
                 Err(e) => {
                     failure = Some(e);
                     return ControlFlow::Break(());
                 }
             }
-            let is_full = batch.len() == BATCH_ROWS;
-            if is_full && sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS))).is_err() {
+            if batch.len() < BATCH_ROWS && num_bytes < BATCH_BYTES {
+                return ControlFlow::Continue(());
+            }
+            num_bytes = 0;
+            if sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS))).is_err() {
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
@@ -166,8 +174,8 @@ impl Reading {
                 number: self.first_number + rows.len() as u64,
                 split: row.split.unwrap_or(Split::Train),
                 status: ExampleStatus::Ready,
-                prompt: face.prompt.clone(),
-                answer: face.answer.clone(),
+                prompt: face.prompt().to_owned(),
+                answer: face.answer().to_owned(),
                 num_turns: row.example.messages.len(),
                 annotations: Annotations {
                     source: self.sources.get(row.file).cloned(),

@@ -1,6 +1,7 @@
 //! Labels and answers: where answers come from a fixed list, the label is the answer, or a field of it.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -69,8 +70,7 @@ fn fields(answer: &str) -> Option<Map<String, Value>> {
 /// Watches the answers of an import: they are labels if they are few and come again.
 #[derive(Default)]
 pub struct Candidates {
-    /// From 1, in the order of their first appearance.
-    indexes: HashMap<String, u32>,
+    labels: HashSet<Arc<str>>,
     num_answers: usize,
     /// Answers that can't be labels.
     num_texts: usize,
@@ -79,36 +79,29 @@ pub struct Candidates {
 impl Candidates {
     const MAX_LABELS: usize = 1000;
 
-    /// The number of the example's label; 0 for none. Examples without an answer say nothing: they may be still to be
-    /// labelled.
-    pub fn add(&mut self, example: &Example) -> u32 {
+    /// What would be the example's label. Examples without an answer say nothing: they may be still to be labelled.
+    pub fn add(&mut self, example: &Example) -> Option<Arc<str>> {
         if example.answer().is_none_or(|answer| answer.trim().is_empty()) {
-            return 0;
-        }
-        self.num_answers += 1;
-        let num_labels = self.indexes.len();
-        let label = of(example).filter(|label| num_labels < Self::MAX_LABELS || self.indexes.contains_key(label));
-        match label {
-            Some(label) => *self.indexes.entry(label).or_insert(num_labels as u32 + 1),
-            None => {
-                self.num_texts += 1;
-                0
-            }
-        }
-    }
-
-    /// The labels by their number, if the answers are labels.
-    pub fn labels(self) -> Option<Vec<Option<String>>> {
-        let num_labels = self.indexes.len();
-        let texts_are_few = self.num_texts * 20 <= self.num_answers;
-        if !texts_are_few || num_labels < 2 || self.num_answers < 3 * num_labels {
             return None;
         }
-        let mut labels = vec![None; num_labels + 1];
-        for (label, index) in self.indexes {
-            labels[index as usize] = Some(label);
+        self.num_answers += 1;
+        let label = of(example).and_then(|label| self.known(&label));
+        self.num_texts += usize::from(label.is_none());
+        label
+    }
+
+    fn known(&mut self, label: &str) -> Option<Arc<str>> {
+        if let Some(known) = self.labels.get(label) {
+            return Some(known.clone());
         }
-        Some(labels)
+        let new: Arc<str> = label.into();
+        (self.labels.len() < Self::MAX_LABELS && self.labels.insert(new.clone())).then_some(new)
+    }
+
+    /// Whether the answers are labels, now that all were looked at.
+    pub fn are_labels(&self) -> bool {
+        let texts_are_few = self.num_texts * 20 <= self.num_answers;
+        texts_are_few && self.labels.len() >= 2 && self.num_answers >= 3 * self.labels.len()
     }
 }
 
@@ -156,7 +149,7 @@ mod tests {
             for answer in answers {
                 candidates.add(&messages(answer).into());
             }
-            assert_eq!(candidates.labels().is_some(), expected, "{answers:?}");
+            assert_eq!(candidates.are_labels(), expected, "{answers:?}");
         };
         check(&["a", "b", "a", "a", "b", "b"], true);
         check(&["a", "b", "a", "", "a", "b", "b"], true);

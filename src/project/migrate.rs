@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use serde::Deserialize;
 
 use super::error::ProjectError;
-use super::face::{Face, example_of};
+use super::face::{Face, FaceWriter, example_of};
 use super::fields::{Field, content_value};
 use super::journal::place;
 use super::schema::{TABLES, VERSION, pragma};
@@ -67,6 +67,7 @@ fn copy_examples(db: &Connection) -> Result<(), ProjectError> {
         "INSERT INTO examples (id, position, number, presence, split, marks, review, num_turns, roles, prompt_key,
          content_key) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
     )?;
+    let mut writer = FaceWriter::inserting(db)?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let number = |at| row.get::<_, i64>(at);
@@ -85,7 +86,7 @@ fn copy_examples(db: &Connection) -> Result<(), ProjectError> {
             face.prompt_key,
             face.content_key
         ])?;
-        face.insert(db, id)?;
+        writer.write(&face, id)?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ mod known;
 mod label;
 mod lengths;
 mod migrate;
+mod new_row;
 mod order;
 pub mod query;
 mod replace;

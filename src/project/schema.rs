@@ -13,6 +13,9 @@ const APPLICATION_ID: i64 = 0x546E_7772;
 /// Raised when the tables change; [`migrate`] brings older stores up to it.
 pub(super) const VERSION: i64 = 3;
 
+/// Of a new store; those of the first versions have 4,096. An import has fewer pages to write, and edits still little.
+const PAGE_BYTES: i64 = 16_384;
+
 /// `examples` holds what is known of each, in rows short enough that all of them are read at once; `contents` what it
 /// says. Rows are in order of (`position`, `number`): a copy shares its original's position.
 ///
@@ -21,8 +24,8 @@ pub(super) const VERSION: i64 = 3;
 /// imported file said. `review`: 0 unreviewed, 1 accepted, 2 rejected, 3 flagged. `roles`: bit 0 system, 1 user,
 /// 2 assistant, 3 tool. `tags`: a sorted JSON list, null for none. `date`: milliseconds since 1970.
 ///
-/// The search knows which words an example has, and not where (`detail`): that halves the time of an import. It looks up
-/// single letters at once (`prefix`), and is written in large pieces (`hashsize`).
+/// The search knows which words an example has, and not where (`detail`): that halves the time of an import. It is written
+/// in large pieces (`hashsize`). Older stores look up single letters at once (`prefix`), which nothing needs any more.
 ///
 /// A finding counts while its example still has the content that was checked. `changes.place` is the entry's `seq`,
 /// shifted left by 32 bits, and a count.
@@ -68,8 +71,7 @@ pub(super) const TABLES: &str = "
     CREATE INDEX findings_of_example ON findings (example);
     CREATE INDEX findings_of_check ON findings (check_name);
     CREATE VIRTUAL TABLE search USING fts5 (
-        text, content = '', contentless_delete = 1, detail = none, prefix = '1',
-        tokenize = 'unicode61 remove_diacritics 2'
+        text, content = '', contentless_delete = 1, detail = none, tokenize = 'unicode61 remove_diacritics 2'
     );
     INSERT INTO search (search, rank) VALUES ('hashsize', 33554432);
     CREATE TABLE journal (
@@ -97,6 +99,7 @@ pub fn create(path: &Path) -> Result<Connection, ProjectError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let file = tempfile::Builder::new().prefix(".project-").suffix(".db").tempfile_in(folder).map_err(io)?;
     let db = Connection::open(file.path())?;
+    db.pragma_update(None, "page_size", PAGE_BYTES)?;
     db.execute_batch(TABLES)?;
     db.pragma_update(None, "application_id", APPLICATION_ID)?;
     db.pragma_update(None, "user_version", VERSION)?;

@@ -1,6 +1,6 @@
 //! Full-text search: words, each as a prefix, all of which must occur.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::error::ProjectError;
 
@@ -18,21 +18,12 @@ fn is_part_of_word(c: char) -> bool {
     c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c)
 }
 
-/// Some examples in which all words occur, at most `limit`, without gathering all of them as the prefixes of [`find`]
-/// have to be: those with the words as they are, or, where there are none, with short beginnings of words.
+/// Some examples with all words as they are, at most `limit`, without gathering all of them as the prefixes of [`find`]
+/// have to be.
 pub fn find_some(db: &Connection, search: &str, limit: usize) -> Result<IdSet, ProjectError> {
     let words = words(search);
-    let expression = |term: &dyn Fn(&str) -> String| words.iter().map(|word| term(word)).collect::<Vec<_>>().join(" ");
-    let whole = indexed(db, &expression(&|word| format!("\"{word}\"")), limit);
-    let found = match whole {
-        Ok(found) if found.is_empty() && words.iter().all(|word| word.chars().count() <= SHORT_WORD) => {
-            // The index has the first letters; the texts tell the rest.
-            let first_letter = |word: &str| format!("\"{}\"*", word.chars().take(1).collect::<String>());
-            indexed(db, &expression(&first_letter), limit).and_then(|near| with_words(db, &near, &words))
-        }
-        found => found,
-    };
-    match found {
+    let expression = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" ");
+    match indexed(db, &expression, limit) {
         // As in `find`, which will have to go through the texts.
         Err(rusqlite::Error::SqliteFailure(_, Some(message))) if message.contains("phrase queries") => {
             Ok(IdSet::default())
@@ -41,22 +32,20 @@ pub fn find_some(db: &Connection, search: &str, limit: usize) -> Result<IdSet, P
     }
 }
 
-/// Longer beginnings of words are rare enough to be gathered.
-const SHORT_WORD: usize = 3;
+/// Beginnings of words that are so short that it takes long to gather all examples with them, and that there are soon some
+/// if one reads a few.
+pub fn are_short(words: &[String]) -> bool {
+    const SHORT_WORD: usize = 3;
+    words.iter().all(|word| word.chars().count() <= SHORT_WORD)
+}
 
-/// Those of the examples in whose prompt or answer every word begins one.
-fn with_words(db: &Connection, among: &IdSet, words: &[String]) -> rusqlite::Result<IdSet> {
+/// Whether every word begins one of the example's prompt or answer.
+pub fn has_words(db: &Connection, id: i64, words: &[String]) -> Result<bool, ProjectError> {
     let mut select = db.prepare_cached("SELECT prompt || ' ' || answer FROM contents WHERE id = ?")?;
-    let mut found = IdSet::default();
-    for id in among.iter() {
-        let text: String = select.query_row([id], |row| row.get(0))?;
-        let text = text.to_lowercase();
-        let has = |word: &String| text.split(|c| !is_part_of_word(c)).any(|known| known.starts_with(word.as_str()));
-        if words.iter().all(has) {
-            found.insert(id);
-        }
-    }
-    Ok(found)
+    let text: Option<String> = select.query_row([id], |row| row.get(0)).optional()?;
+    let text = text.unwrap_or_default().to_lowercase();
+    let has = |word: &String| text.split(|c| !is_part_of_word(c)).any(|known| known.starts_with(word.as_str()));
+    Ok(words.iter().all(has))
 }
 
 /// The examples in which all words occur; `None` if there are no words.
@@ -123,15 +112,6 @@ impl IdSet {
         self.words.iter().all(|word| *word == 0)
     }
 
-    /// In ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = i64> {
-        let bits = |(at, word): (usize, &u64)| {
-            let word = *word;
-            (0..64).filter(move |bit| word & 1 << bit != 0).map(move |bit| (at * 64 + bit) as i64)
-        };
-        self.words.iter().enumerate().flat_map(bits)
-    }
-
     pub fn contains(&self, id: i64) -> bool {
         let Ok(id) = usize::try_from(id) else { return false };
         self.words.get(id / 64).is_some_and(|word| word & 1 << (id % 64) != 0)
@@ -154,6 +134,6 @@ mod tests {
         assert!(ids.insert(1) && ids.insert(64) && ids.insert(1000) && !ids.insert(64));
         assert!(!ids.insert(-1));
         assert_eq!((0..2000).filter(|id| ids.contains(*id)).collect::<Vec<_>>(), [1, 64, 1000]);
-        assert_eq!((ids.iter().collect::<Vec<_>>(), ids.is_empty()), (vec![1, 64, 1000], false));
+        assert!(!ids.is_empty() && IdSet::default().is_empty());
     }
 }
