@@ -3,6 +3,7 @@
 //! Rows are dealt in groups that stay together: the copies of a prompt, or larger ones.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -70,6 +71,27 @@ pub struct SplitRow {
     pub given: Option<Split>,
     /// Later is larger.
     pub date: Option<i64>,
+}
+
+/// By keys that are hashes already.
+type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<KeyHasher>>;
+
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(self.0.rotate_left(8) ^ u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        // Its first and last bits are what a map looks at.
+        self.0 = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// Gives each row a split. Rows with a given one keep it; copies of a prompt stay together, and so do groups if the spec
@@ -219,8 +241,8 @@ pub fn deal(keys: &[u64], given: &[Option<Split>], spec: &SplitSpec) -> Vec<Spli
 }
 
 /// The split of each key that a row brings along.
-fn fixed_keys(keys: &[u64], given: &[Option<Split>]) -> HashMap<u64, Split> {
-    let mut fixed = HashMap::new();
+fn fixed_keys(keys: &[u64], given: &[Option<Split>]) -> KeyMap<Split> {
+    let mut fixed = KeyMap::default();
     for (key, split) in keys.iter().zip(given) {
         if let Some(split) = split {
             fixed.entry(*key).or_insert(*split);
@@ -229,7 +251,8 @@ fn fixed_keys(keys: &[u64], given: &[Option<Split>]) -> HashMap<u64, Split> {
     fixed
 }
 
-fn place_groups(groups: Vec<(u64, u64)>, mut room: [i64; 3], rng: &mut ChaCha8Rng, fixed: &mut HashMap<u64, Split>) {
+fn place_groups(groups: Vec<(u64, u64)>, mut room: [i64; 3], rng: &mut ChaCha8Rng, fixed: &mut KeyMap<Split>) {
+    fixed.reserve(groups.len());
     for (key, size) in groups {
         let split = draw(&room, size as i64, rng);
         room[split as usize] -= size as i64;
@@ -237,14 +260,15 @@ fn place_groups(groups: Vec<(u64, u64)>, mut room: [i64; 3], rng: &mut ChaCha8Rn
     }
 }
 
-fn apply(keys: &[u64], given: &[Option<Split>], fixed: &HashMap<u64, Split>) -> Vec<Split> {
+fn apply(keys: &[u64], given: &[Option<Split>], fixed: &KeyMap<Split>) -> Vec<Split> {
     let of_key = |key: &u64| fixed.get(key).copied().unwrap_or(Split::Train);
     keys.iter().zip(given).map(|(key, given)| given.unwrap_or_else(|| of_key(key))).collect()
 }
 
 /// Keys that no given split fixes, with their number of rows: the largest first, for they are the hardest to place.
-fn free_groups(keys: &[u64], fixed: &HashMap<u64, Split>, seed: u64) -> Vec<(u64, u64)> {
-    let mut sizes: HashMap<u64, u64> = HashMap::new();
+fn free_groups(keys: &[u64], fixed: &KeyMap<Split>, seed: u64) -> Vec<(u64, u64)> {
+    let mut sizes: KeyMap<u64> =
+        KeyMap::with_capacity_and_hasher(keys.len().saturating_sub(fixed.len()), Default::default());
     let mut groups = Vec::new();
     for key in keys.iter().filter(|key| !fixed.contains_key(*key)) {
         let size = sizes.entry(*key).or_default();

@@ -136,9 +136,16 @@ fn values(answer: &str) -> Cow<'_, str> {
 
 /// The beginning of a text as one line.
 fn push_line(line: &mut String, text: &str) {
+    let text = text.trim();
+    let start = &text.as_bytes()[..text.len().min(MAX_CELL_CHARS)];
+    if is_plain_line(start) {
+        line.push_str(&text[..start.len()]);
+        line.push_str(if start.len() < text.len() { "…" } else { "" });
+        return;
+    }
     let mut room = MAX_CELL_CHARS;
     let mut is_after_space = false;
-    for c in text.trim().chars() {
+    for c in text.chars() {
         if c.is_whitespace() {
             is_after_space = true;
             continue;
@@ -153,6 +160,12 @@ fn push_line(line: &mut String, text: &str) {
         }
         is_after_space = false;
     }
+}
+
+/// As most texts are: letters of one byte, and single spaces.
+fn is_plain_line(text: &[u8]) -> bool {
+    let is_plain = |byte: &u8| (b' '..0x7f).contains(byte);
+    text.iter().all(is_plain) && !text.windows(2).any(|two| two == b"  ")
 }
 
 #[cfg(test)]
@@ -184,6 +197,8 @@ mod tests {
         check("{broken", "{broken");
         check("{}", "{}");
         check(" \n ", "");
+        check(" a  b ", "a b");
+        check(&"ä ".repeat(300), &format!("{}…", "ä ".repeat(100)));
         check(&"a ".repeat(300), &format!("{}…", "a ".repeat(100)));
     }
 }

@@ -325,6 +325,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_ahead_is_put_right_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut project, request) = project_with(folder.path(), 8);
+        project.import(&request, &Unwatched).unwrap();
+        project.undo().unwrap();
+
+        // The numbers of what was undone are free again, a row that replaces another takes none, and no answer comes often
+        // enough to be a label.
+        write(&request, &[("kept", "1"), ("changed", "2")]);
+        project.import(&request, &Unwatched).unwrap();
+        write(&request, &[("a", "3"), ("changed", "4"), ("b", "5")]);
+        let more = ImportRequest::new(folder.path().join("more.jsonl"));
+        write(&more, &[("c", "6"), ("kept", "1"), ("d", "7")]);
+        let both = ImportRequest { more: vec![more.path], on_known: OnKnown::Update, ..request };
+        project.import(&both, &Unwatched).unwrap();
+        let rows = project.query(&crate::project::ExampleQuery { limit: 10, ..Default::default() }).unwrap().rows;
+        let told = rows.iter().map(|row| {
+            (row.number, row.prompt.as_str(), row.annotations.source.as_deref().unwrap(), &row.annotations.label)
+        });
+        let (one, two) = ("rows.jsonl", "more.jsonl");
+        let expected =
+            [(1, "kept", one), (2, "changed", one), (3, "a", one), (4, "b", one), (5, "c", two), (6, "d", two)];
+        assert_eq!(told.collect::<Vec<_>>(), expected.map(|(number, prompt, source)| (number, prompt, source, &None)));
+        let at = "SELECT count(*) FROM examples WHERE position = number AND presence = 1";
+        assert_eq!(project.db.query_row(at, [], |row| row.get::<_, i64>(0)).unwrap(), 6);
+    }
+
+    #[test]
     fn a_label_that_is_the_answer_is_updated_with_it() {
         let folder = tempfile::tempdir().unwrap();
         let (mut project, request) = project_with(folder.path(), 0);

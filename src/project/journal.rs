@@ -179,6 +179,10 @@ fn ranges(ids: &[i64]) -> Vec<(i64, i64)> {
 }
 
 fn keep_first(ids: &mut Vec<i64>) {
+    // As those of an import are.
+    if ids.is_sorted_by(|one, next| one < next) {
+        return;
+    }
     let mut seen = std::collections::HashSet::with_capacity(ids.len());
     ids.retain(|id| seen.insert(*id));
 }

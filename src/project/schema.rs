@@ -25,7 +25,8 @@ const PAGE_BYTES: i64 = 16_384;
 /// 2 assistant, 3 tool. `tags`: a sorted JSON list, null for none. `date`: milliseconds since 1970.
 ///
 /// The search knows which words an example has, and not where (`detail`): that halves the time of an import. It is written
-/// in large pieces (`hashsize`). Older stores look up single letters at once (`prefix`), which nothing needs any more.
+/// in large pieces (`hashsize`), of which a few may lie side by side (`automerge`). Older stores look up single letters at
+/// once (`prefix`), which nothing needs any more.
 ///
 /// A finding counts while its example still has the content that was checked. `changes.place` is the entry's `seq`,
 /// shifted left by 32 bits, and a count.
@@ -73,7 +74,7 @@ pub(super) const TABLES: &str = "
     CREATE VIRTUAL TABLE search USING fts5 (
         text, content = '', contentless_delete = 1, detail = none, tokenize = 'unicode61 remove_diacritics 2'
     );
-    INSERT INTO search (search, rank) VALUES ('hashsize', 33554432);
+    INSERT INTO search (search, rank) VALUES ('hashsize', 33554432), ('automerge', 8);
     CREATE TABLE journal (
         seq INTEGER PRIMARY KEY,
         at INTEGER,

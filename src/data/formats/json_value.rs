@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::map::{Entry, Map};
 
 pub fn parse(text: &str) -> serde_json::Result<Value> {
     serde_json::from_str::<Strict>(text).map(|strict| strict.0)
@@ -65,11 +66,13 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut map = Map::new();
         while let Some(key) = fields.next_key::<String>()? {
             let Strict(value) = fields.next_value()?;
-            if map.contains_key(&key) {
-                let key: String = key.chars().take(40).collect();
-                return Err(A::Error::custom(format!("the key \"{key}\" stands twice in an object")));
-            }
-            map.insert(key, value);
+            match map.entry(key) {
+                Entry::Vacant(entry) => entry.insert(value),
+                Entry::Occupied(entry) => {
+                    let key: String = entry.key().chars().take(40).collect();
+                    return Err(A::Error::custom(format!("the key \"{key}\" stands twice in an object")));
+                }
+            };
         }
         Ok(Value::Object(map))
     }

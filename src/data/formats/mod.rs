@@ -10,6 +10,8 @@ mod parquet;
 mod sniff;
 mod source;
 
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::io::Read;
 use std::path::Path;
 
@@ -40,8 +42,8 @@ impl Problem {
     }
 
     /// `reason` goes on after the field's name: `is missing`.
-    pub fn field(field: impl Into<String>, reason: &str) -> Self {
-        let field = field.into();
+    pub fn field(field: impl Display, reason: &str) -> Self {
+        let field = field.to_string();
         Self { reason: format!("{field} {reason}"), field: Some(field) }
     }
 }
@@ -74,7 +76,8 @@ impl RawRow {
     /// Of the text of a JSON object.
     fn object(line: u64, bytes: &[u8]) -> Self {
         let content = parse_object(bytes);
-        Self { line, file: None, source: String::from_utf8_lossy(bytes).into_owned(), content }
+        let source = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
+        Self { line, file: None, source: source.into_owned(), content }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Descriptions of tools and calls of them, checked as far as templates rely on them.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Value, json};
 
 use super::{Row, is_filled};
@@ -30,11 +32,11 @@ fn list(row: &Row, field: &str) -> Result<Vec<Value>, Problem> {
 }
 
 /// The calls that a turn makes.
-pub fn calls(turn: &Map<String, Value>, path: &str) -> Result<Vec<Value>, Problem> {
+pub fn calls(turn: &Map<String, Value>, path: impl Display) -> Result<Vec<Value>, Problem> {
     let filled = |name: &str| turn.get(name).filter(|value| is_filled(value));
     if let Some(call) = filled("function_call") {
         let path = format!("{path}.function_call");
-        check_function(call, &path)?;
+        check_function(call, path)?;
         return Ok(vec![json!({"type": "function", "function": call})]);
     }
     let Some(value) = filled("tool_calls") else { return Ok(Vec::new()) };
@@ -45,14 +47,14 @@ pub fn calls(turn: &Map<String, Value>, path: &str) -> Result<Vec<Value>, Proble
     for (at, call) in calls.iter().enumerate() {
         // Some leave the wrapper out.
         match call.get("function") {
-            Some(function) => check_function(function, &format!("{path}[{at}].function"))?,
-            None => check_function(call, &format!("{path}[{at}]"))?,
+            Some(function) => check_function(function, format_args!("{path}[{at}].function"))?,
+            None => check_function(call, format_args!("{path}[{at}]"))?,
         }
     }
     Ok(calls.clone())
 }
 
-fn check_function(function: &Value, path: &str) -> Result<(), Problem> {
+fn check_function(function: &Value, path: impl Display) -> Result<(), Problem> {
     if function.get("name").and_then(Value::as_str).is_none_or(str::is_empty) {
         return Err(Problem::field(format!("{path}.name"), "is missing: a call names its function"));
     }
@@ -66,7 +68,7 @@ fn check_function(function: &Value, path: &str) -> Result<(), Problem> {
 }
 
 /// A call that is the text of a turn: `{"name", "arguments"}`.
-pub fn call_from_text(text: &str, path: &str) -> Result<Value, Problem> {
+pub fn call_from_text(text: &str, path: impl Display + Copy) -> Result<Value, Problem> {
     let function: Value = serde_json::from_str(text)
         .map_err(|e| Problem::field(path, &format!("must be a call as JSON with a name and arguments ({e})")))?;
     check_function(&function, path)?;

@@ -1,5 +1,7 @@
 //! One turn of a conversation, as files write it.
 
+use std::fmt::Display;
+
 use serde_json::Value;
 
 use super::{Row, is_filled, tools};
@@ -20,27 +22,28 @@ pub(super) fn turns(row: &Row, field: &str, notes: &mut Vec<String>) -> Result<V
     if items.is_empty() {
         return Err(Problem::field(field, "is empty"));
     }
-    items.iter().enumerate().map(|(at, item)| turn(item, &format!("{field}[{at}]"), notes)).collect()
+    items.iter().enumerate().map(|(at, item)| turn(item, format_args!("{field}[{at}]"), notes)).collect()
 }
 
 /// One turn, in OpenAI's words (`role`, `content`) or ShareGPT's (`from`, `value`).
-fn turn(item: &Value, path: &str, notes: &mut Vec<String>) -> Result<Message, Problem> {
+fn turn(item: &Value, path: impl Display + Copy, notes: &mut Vec<String>) -> Result<Message, Problem> {
     let Some(fields) = item.as_object() else {
         return Err(Problem::field(path, &format!("is {}, but it must be an object", json_kind(item))));
     };
     let is_share_gpt = fields.contains_key("from") && !fields.contains_key("role");
     let (role_name, content_name) = if is_share_gpt { ("from", "value") } else { ("role", "content") };
-    let (role_path, content_path) = (format!("{path}.{role_name}"), format!("{path}.{content_name}"));
+    // Only a problem makes a text of it.
+    let content_path = format_args!("{path}.{content_name}");
     if fields.get(role_name).and_then(Value::as_str).is_some_and(|name| CALLS.contains(&name)) {
-        let call = tools::call_from_text(&content(fields.get(content_name), &content_path)?, &content_path)?;
+        let call = tools::call_from_text(&content(fields.get(content_name), content_path)?, content_path)?;
         return Ok(Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") });
     }
-    let role = role(fields.get(role_name), &role_path)?;
+    let role = role(fields.get(role_name), format_args!("{path}.{role_name}"))?;
     let tool_calls = tools::calls(fields, path)?;
     let content = match fields.get(content_name) {
         // A turn that only calls tools says nothing.
         None | Some(Value::Null) if !tool_calls.is_empty() => String::new(),
-        value => content(value, &content_path)?,
+        value => content(value, content_path)?,
     };
     let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
     for (name, value) in fields {
@@ -53,7 +56,7 @@ fn turn(item: &Value, path: &str, notes: &mut Vec<String>) -> Result<Message, Pr
         name: text("name"),
         tool_calls,
         tool_call_id: text("tool_call_id"),
-        weight: weight(fields.get("weight"), role, &format!("{path}.weight"))?,
+        weight: weight(fields.get("weight"), role, format_args!("{path}.weight"))?,
         ..Message::new(role, content)
     })
 }
@@ -66,7 +69,7 @@ const READ: &[&str] = &["name", "tool_calls", "function_call", "tool_call_id", "
 /// Fields of a turn that say nothing about its text.
 const HARMLESS: &[&str] = &["id", "timestamp", "created_at", "create_time", "audio", "annotations"];
 
-fn role(value: Option<&Value>, path: &str) -> Result<Role, Problem> {
+fn role(value: Option<&Value>, path: impl Display) -> Result<Role, Problem> {
     let Some(value) = value else { return Err(Problem::field(path, "is missing")) };
     let Some(name) = value.as_str() else {
         return Err(Problem::field(path, &format!("is {}, but it must be a text", json_kind(value))));
@@ -85,19 +88,19 @@ fn role(value: Option<&Value>, path: &str) -> Result<Role, Problem> {
 }
 
 /// A text, or a list of text parts; parts are joined by a line break.
-pub(super) fn content(value: Option<&Value>, path: &str) -> Result<String, Problem> {
+pub(super) fn content(value: Option<&Value>, path: impl Display) -> Result<String, Problem> {
     match value {
         None => Err(Problem::field(path, "is missing")),
         Some(Value::String(text)) => Ok(text.clone()),
         Some(Value::Array(parts)) => {
-            let parts = parts.iter().enumerate().map(|(at, part)| text_part(part, &format!("{path}[{at}]")));
+            let parts = parts.iter().enumerate().map(|(at, part)| text_part(part, format_args!("{path}[{at}]")));
             Ok(parts.collect::<Result<Vec<_>, _>>()?.join("\n"))
         }
         Some(other) => Err(Problem::field(path, &format!("is {}, but it must be a text", json_kind(other)))),
     }
 }
 
-fn text_part(part: &Value, path: &str) -> Result<String, Problem> {
+fn text_part(part: &Value, path: impl Display) -> Result<String, Problem> {
     if let Some(text) = part.as_str() {
         return Ok(text.to_owned());
     }
@@ -112,7 +115,7 @@ fn text_part(part: &Value, path: &str) -> Result<String, Problem> {
 }
 
 /// Only an assistant turn's weight means something.
-fn weight(value: Option<&Value>, role: Role, path: &str) -> Result<Option<u8>, Problem> {
+fn weight(value: Option<&Value>, role: Role, path: impl Display) -> Result<Option<u8>, Problem> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_f64() {
