@@ -3,9 +3,11 @@
 use rayon::prelude::*;
 
 use crate::model::lora::LoraAdapter;
-use crate::model::{Conversation, KvCache, LanguageModel, ModelError};
+use crate::model::{Conversation, Generation, KvCache, LanguageModel, ModelError};
 
 use super::sampling::argmax;
+use crate::ops::inference::exp_less;
+use crate::ops::product::Isa;
 
 /// Answers in the making at the same time.
 const WIDTH: usize = 32;
@@ -19,10 +21,17 @@ struct Slot {
     doubts: Vec<f64>,
 }
 
-/// What is made of an answer that is complete.
+/// An answer that is complete.
 struct Done<'a> {
     ids: &'a [u32],
     doubts: &'a [f64],
+}
+
+/// How far answers go, and what is made of them.
+struct Wanted<'a, T> {
+    max_new_tokens: usize,
+    with_doubts: bool,
+    finish: &'a dyn Fn(Done<'_>) -> Result<T, ModelError>,
 }
 
 /// Answers every prompt greedily. `None` when `is_cancelled` said so; `progress` is told how many are done.
@@ -34,8 +43,9 @@ pub fn greedy_answers(
     progress: &mut dyn FnMut(usize),
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Option<Vec<String>>, ModelError> {
-    let text = |done: Done<'_>| model.chat.tokenizer.decode_plain(done.ids);
-    answer_all(model, adapter, prompts, max_new_tokens, &text, progress, is_cancelled)
+    let finish = &|done: Done<'_>| model.chat.tokenizer.decode_plain(done.ids);
+    let wanted = Wanted { max_new_tokens, with_doubts: false, finish };
+    answer_all(model, adapter, prompts, &wanted, progress, is_cancelled)
 }
 
 /// How unsure the model is of its own greedy answer to each prompt: the mean negative log-probability of the answer's
@@ -49,16 +59,16 @@ pub fn greedy_doubts(
     progress: &mut dyn FnMut(usize),
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Option<Vec<f64>>, ModelError> {
-    let mean = |done: Done<'_>| Ok(done.doubts.iter().sum::<f64>() / done.doubts.len().max(1) as f64);
-    answer_all(model, adapter, prompts, num_tokens, &mean, progress, is_cancelled)
+    let finish = &|done: Done<'_>| Ok(done.doubts.iter().sum::<f64>() / done.doubts.len().max(1) as f64);
+    let wanted = Wanted { max_new_tokens: num_tokens, with_doubts: true, finish };
+    answer_all(model, adapter, prompts, &wanted, progress, is_cancelled)
 }
 
 fn answer_all<T: Clone + Default>(
     model: &LanguageModel,
     adapter: Option<&LoraAdapter>,
     prompts: &[Conversation<'_>],
-    max_new_tokens: usize,
-    finish: &dyn Fn(Done<'_>) -> Result<T, ModelError>,
+    wanted: &Wanted<'_, T>,
     progress: &mut dyn FnMut(usize),
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Option<Vec<T>>, ModelError> {
@@ -68,19 +78,24 @@ fn answer_all<T: Clone + Default>(
         prompts.iter().map(|prompt| Ok(model.chat.encode(*prompt, true)?.ids())).collect::<Result<_, ModelError>>()?;
     // What all prompts begin with, usually the system message, is read once.
     let prefix = common_prefix(&prompts);
+    let mut generation = Generation::new(&model.decoder, adapter)?;
     let mut read = KvCache::new(spec);
     if !prefix.is_empty() {
-        model.decoder.forward_cached(&[prefix], &mut [&mut read], adapter)?;
+        generation.advance(&[prefix], &mut [&mut read])?;
     }
     let mut waiting = prompts.iter().enumerate();
     let mut slots: Vec<Slot> = Vec::new();
+    // Of answers that are done, for the next.
+    let mut caches_left = Vec::new();
     let mut num_done = 0;
     loop {
         while slots.len() < WIDTH
             && let Some((prompt, ids)) = waiting.next()
         {
             let pending = ids[prefix.len()..].to_vec();
-            slots.push(Slot { prompt, cache: read.clone(), pending, ids: Vec::new(), doubts: Vec::new() });
+            let mut cache = caches_left.pop().unwrap_or_else(|| KvCache::new(spec));
+            cache.set(&read);
+            slots.push(Slot { prompt, cache, pending, ids: Vec::new(), doubts: Vec::new() });
         }
         if slots.is_empty() {
             return Ok(Some(answers));
@@ -91,11 +106,10 @@ fn answer_all<T: Clone + Default>(
         let new: Vec<Vec<u32>> = slots.iter_mut().map(|slot| std::mem::take(&mut slot.pending)).collect();
         let new: Vec<&[u32]> = new.iter().map(Vec::as_slice).collect();
         let mut caches: Vec<&mut KvCache> = slots.iter_mut().map(|slot| &mut slot.cache).collect();
-        let hidden = model.decoder.forward_cached(&new, &mut caches, adapter)?;
-        let logits = model.decoder.logits(&hidden)?; // [slots, vocab]
-        let tokens: Vec<(u32, f64)> = crate::ops::storage::with_slice(&logits, |logits| {
-            logits.par_chunks(spec.vocab_size).map(choose).collect()
-        })?;
+        generation.advance(&new, &mut caches)?;
+        let with_doubts = wanted.with_doubts;
+        let logits = generation.logits()?.par_chunks_mut(spec.vocab_size);
+        let tokens: Vec<(u32, f64)> = logits.map(|logits| choose(logits, with_doubts)).collect();
         let mut going_on = Vec::with_capacity(slots.len());
         for (mut slot, (token, doubt)) in slots.into_iter().zip(tokens) {
             let ended = model.chat.is_stop(token);
@@ -104,8 +118,9 @@ fn answer_all<T: Clone + Default>(
                 slot.ids.push(token);
                 slot.pending.push(token);
             }
-            if ended || slot.ids.len() >= max_new_tokens || slot.cache.len() + 1 >= spec.context_length {
-                answers[slot.prompt] = finish(Done { ids: &slot.ids, doubts: &slot.doubts })?;
+            if ended || slot.ids.len() >= wanted.max_new_tokens || slot.cache.len() + 1 >= spec.context_length {
+                answers[slot.prompt] = (wanted.finish)(Done { ids: &slot.ids, doubts: &slot.doubts })?;
+                caches_left.push(slot.cache);
                 num_done += 1;
                 progress(num_done);
             } else {
@@ -116,12 +131,14 @@ fn answer_all<T: Clone + Default>(
     }
 }
 
-/// The most probable token and its negative log-probability.
-fn choose(logits: &[f32]) -> (u32, f64) {
+/// The most probable token and, if it `is_wanted`, its negative log-probability; `logits` are used up.
+fn choose(logits: &mut [f32], is_wanted: bool) -> (u32, f64) {
     let token = argmax(logits);
+    if !is_wanted {
+        return (token, 0.0);
+    }
     let highest = logits.get(token as usize).copied().unwrap_or_default();
-    let sum: f64 = logits.iter().map(|logit| f64::from((logit - highest).exp())).sum();
-    (token, sum.ln())
+    (token, f64::from(exp_less(Isa::current(), logits, highest)).ln())
 }
 
 /// The tokens that all prompts begin with, but for each prompt's last, which is still to be answered.
@@ -141,10 +158,10 @@ mod tests {
 
     #[test]
     fn doubt_is_the_negative_log_probability_of_the_choice() {
-        let (token, doubt) = choose(&[1.0, 1.0 + 3.0_f32.ln(), 1.0]);
+        let (token, doubt) = choose(&mut [1.0, 1.0 + 3.0_f32.ln(), 1.0], true);
         assert_eq!(token, 1);
         assert!((doubt - (5.0_f64 / 3.0).ln()).abs() < 1e-6, "{doubt}");
-        assert!(choose(&[0.0, 90.0]).1 < 1e-9);
+        assert!(choose(&mut [0.0, 90.0], true).1 < 1e-9);
     }
 
     #[test]

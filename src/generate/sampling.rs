@@ -4,6 +4,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::ops::inference;
+use crate::ops::product::Isa;
+
 /// The same settings and seed give the same answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sampling {
@@ -65,13 +68,7 @@ impl Sampler {
 
 /// The first of the largest logits.
 pub fn argmax(logits: &[f32]) -> u32 {
-    let best = logits.iter().enumerate().fold(
-        (0, f32::NEG_INFINITY),
-        |best, (i, logit)| {
-            if *logit > best.1 { (i, *logit) } else { best }
-        },
-    );
-    best.0 as u32
+    inference::argmax(Isa::current(), logits) as u32
 }
 
 #[cfg(test)]

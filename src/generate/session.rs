@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Sampler, Sampling};
 use crate::model::lora::LoraAdapter;
-use crate::model::{Conversation, KvCache, LanguageModel, ModelError};
+use crate::model::{Conversation, Generation, KvCache, LanguageModel, ModelError};
 
 /// Prompt tokens that are read between two looks at whether anybody still wants the answer.
 const PROMPT_CHUNK: usize = 256;
@@ -12,7 +12,7 @@ const PROMPT_CHUNK: usize = 256;
 /// An answer in the making.
 pub struct Session<'a> {
     model: &'a LanguageModel,
-    adapter: Option<&'a LoraAdapter>,
+    generation: Generation<'a>,
     sampler: Sampler,
     max_new_tokens: usize,
     cache: KvCache,
@@ -39,7 +39,7 @@ impl<'a> Session<'a> {
     /// `prompt` is everything before the answer.
     pub fn new(
         model: &'a LanguageModel,
-        adapter: Option<&'a LoraAdapter>,
+        adapter: Option<&LoraAdapter>,
         prompt: Conversation<'_>,
         sampling: &Sampling,
     ) -> Result<Self, ModelError> {
@@ -51,7 +51,7 @@ impl<'a> Session<'a> {
         }
         Ok(Self {
             model,
-            adapter,
+            generation: Generation::new(&model.decoder, adapter)?,
             sampler: Sampler::new(sampling),
             max_new_tokens: sampling.max_new_tokens.min(context - pending.len()),
             cache: KvCache::new(model.decoder.spec()),
@@ -76,12 +76,11 @@ impl<'a> Session<'a> {
 
     fn advance_by_one(&mut self) -> Result<String, ModelError> {
         let now: Vec<u32> = self.pending.drain(..self.pending.len().min(PROMPT_CHUNK)).collect();
-        let hidden = self.model.decoder.forward_cached(&[&now], &mut [&mut self.cache], self.adapter)?;
+        self.generation.advance(&[&now], &mut [&mut self.cache])?;
         if !self.pending.is_empty() {
             return Ok(String::new());
         }
-        let logits = self.model.decoder.logits(&hidden)?;
-        let token = crate::ops::storage::with_slice(&logits, |logits| self.sampler.sample(logits))?;
+        let token = self.sampler.sample(self.generation.logits()?);
         if self.model.chat.is_stop(token) {
             self.end = Some(End::ByItself);
         } else {

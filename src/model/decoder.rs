@@ -9,9 +9,7 @@ use candle_core::{Device, Result, Tensor};
 use super::gradient::Group;
 use super::lora::LoraAdapter;
 use super::{Dropout, ModelError, ModelSpec, Module, weights};
-use crate::ops::attention::Cached;
-use crate::ops::product::Isa;
-use crate::ops::{self, AttentionShape, FrozenWeight, RopeTable, Segment, Segments};
+use crate::ops::{self, AttentionShape, FrozenWeight, RopeTable, Segments};
 use crate::task::{Task, Unit};
 
 /// A loaded model.
@@ -40,28 +38,6 @@ pub struct Adaptation<'a> {
     pub with_gradient: bool,
     /// Only with the gradient.
     pub dropout: Option<Dropout>,
-}
-
-/// Keys and values of one sequence, layer by layer, for the tokens already seen.
-#[derive(Clone)]
-pub struct KvCache {
-    layers: Vec<(Vec<f32>, Vec<f32>)>,
-    len: usize,
-}
-
-impl KvCache {
-    pub fn new(spec: &ModelSpec) -> Self {
-        Self { layers: vec![Default::default(); spec.num_layers], len: 0 }
-    }
-
-    /// Tokens seen.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
 }
 
 impl Decoder {
@@ -132,58 +108,6 @@ impl Decoder {
         }
         let shape = self.attention_shape();
         self.run(ids, &segments.positions(), adaptation, |_, q, k, v| ops::causal_attention(q, k, v, shape, segments))
-    }
-
-    /// Goes on with several sequences at once, without gradient: `new_tokens[i]` are appended to `caches[i]`. Returns the
-    /// hidden row of each sequence's last token, `[num_sequences, hidden_size]`.
-    pub fn forward_cached(
-        &self,
-        new_tokens: &[&[u32]],
-        caches: &mut [&mut KvCache],
-        adapter: Option<&LoraAdapter>,
-    ) -> Result<Tensor> {
-        // On a thread of the pool, so that no product has to wake it.
-        rayon::scope(|_| self.forward_cached_in_pool(new_tokens, caches, adapter))
-    }
-
-    fn forward_cached_in_pool(
-        &self,
-        new_tokens: &[&[u32]],
-        caches: &mut [&mut KvCache],
-        adapter: Option<&LoraAdapter>,
-    ) -> Result<Tensor> {
-        if new_tokens.len() != caches.len() || new_tokens.iter().any(|tokens| tokens.is_empty()) {
-            candle_core::bail!("each sequence needs a cache and at least one new token");
-        }
-        let segments = Segments::from_lengths(new_tokens.iter().map(|tokens| tokens.len()));
-        let positions: Vec<usize> =
-            new_tokens.iter().zip(&*caches).flat_map(|(tokens, cache)| cache.len..cache.len + tokens.len()).collect();
-        let ids: Vec<u32> = new_tokens.concat();
-        let shape = self.attention_shape();
-        let hidden = self.run(&ids, &positions, Adaptation { adapter, ..Default::default() }, |layer, q, k, v| {
-            let width = q.dims()[1];
-            let kv_width = k.dims()[1];
-            let mut out = vec![0.0; q.elem_count()];
-            ops::storage::with_slices([q, k, v], |[q, k, v]| {
-                let mut sequences = Vec::with_capacity(caches.len());
-                let mut rest = &mut out[..];
-                for (Segment { rows, .. }, cache) in segments.iter().zip(caches.iter_mut()) {
-                    let (keys, values) = &mut cache.layers[layer];
-                    keys.extend_from_slice(&k[rows.start * kv_width..rows.end * kv_width]);
-                    values.extend_from_slice(&v[rows.start * kv_width..rows.end * kv_width]);
-                    let (out, later) = rest.split_at_mut(rows.len() * width);
-                    rest = later;
-                    sequences.push(Cached { q: &q[rows.start * width..rows.end * width], keys, values, out });
-                }
-                ops::cached_attention(Isa::current(), shape, sequences);
-            })?;
-            Tensor::from_vec(out, q.shape(), q.device())
-        })?;
-        for (cache, tokens) in caches.iter_mut().zip(new_tokens) {
-            cache.len += tokens.len();
-        }
-        let last: Vec<u32> = segments.iter().map(|segment| segment.rows.end as u32 - 1).collect();
-        hidden.index_select(&Tensor::new(last, hidden.device())?, 0)
     }
 
     /// `[num_rows, vocab_size]` of hidden rows, without gradient.

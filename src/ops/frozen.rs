@@ -90,10 +90,15 @@ impl FrozenWeight {
             .reduce(|| true, |a, b| a && b)
     }
 
+    /// Some rows as stored.
+    pub(super) fn blocks_of(&self, rows: Range<usize>) -> &[u8] {
+        let row_bytes = row_bytes(self.dtype, self.cols);
+        &self.blocks[rows.start * row_bytes..rows.end * row_bytes]
+    }
+
     /// Unpacks rows in the type of a product, `stride` values apart; what is beyond a row's values becomes zero.
     pub fn unpack_rows<E: Element>(&self, isa: Isa, rows: Range<usize>, stride: usize, out: &mut [E]) -> Result<()> {
-        let row_bytes = row_bytes(self.dtype, self.cols);
-        let blocks = &self.blocks[rows.start * row_bytes..rows.end * row_bytes];
+        let (row_bytes, blocks) = (row_bytes(self.dtype, self.cols), self.blocks_of(rows.clone()));
         if stride == self.cols {
             return E::unpack(isa, self.dtype, blocks, &mut out[..rows.len() * stride]);
         }

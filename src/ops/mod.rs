@@ -8,6 +8,7 @@
 pub mod attention;
 pub mod cross_entropy;
 pub mod frozen;
+pub mod inference;
 pub mod linear;
 pub mod matmul;
 pub mod product;

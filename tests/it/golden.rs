@@ -4,8 +4,11 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
+use tunewright::generate::argmax;
 use tunewright::model::lora::LoraAdapter;
-use tunewright::model::{Adaptation, Decoder, Dropout, GradientPass, KvCache, ProductType, Supervised, peft};
+use tunewright::model::{
+    Adaptation, Decoder, Dropout, Generation, GradientPass, KvCache, ProductType, Supervised, peft,
+};
 use tunewright::ops::Segments;
 use tunewright::ops::product::Isa;
 use tunewright::task::Unwatched;
@@ -261,16 +264,54 @@ fn the_old_style_of_config_gives_the_same_spec() {
 }
 
 #[test]
+fn generation_of_several_sequences_in_parts_gives_the_logits_of_the_whole() {
+    for family in ["llama", "llama3_rope"] {
+        let golden = Golden::load(family);
+        for isa in Isa::available() {
+            for adapter in [None, Some(&golden.adapter)] {
+                let hidden = golden.hidden(Adaptation { adapter, ..Default::default() });
+                let expected = golden.decoder.logits(&hidden).unwrap();
+                let mut generation = Generation::on(isa, &golden.decoder, adapter).unwrap();
+                let mut caches: Vec<_> = golden.ids.iter().map(|_| KvCache::new(golden.decoder.spec())).collect();
+                // A prompt of several tokens, one of one; then the second catches up; then all but the last, and it.
+                let lengths: Vec<_> = golden.ids.iter().map(Vec::len).collect();
+                let parts = [lengths.iter().map(|_| 0).collect(), vec![3, 1], vec![4, 4]];
+                let parts = parts.into_iter().chain([lengths.iter().map(|len| len - 1).collect(), lengths.clone()]);
+                let parts: Vec<Vec<usize>> = parts.collect();
+                for ends in parts.windows(2) {
+                    let new: Vec<&[u32]> =
+                        golden.ids.iter().enumerate().map(|(i, ids)| &ids[ends[0][i]..ends[1][i]]).collect();
+                    generation.advance(&new, &mut caches.iter_mut().collect::<Vec<_>>()).unwrap();
+                    let vocab_size = golden.decoder.spec().vocab_size;
+                    let logits = generation.logits().unwrap();
+                    let mut start = 0;
+                    for (i, logits) in logits.chunks(vocab_size).enumerate() {
+                        assert_eq!(caches[i].len(), ends[1][i]);
+                        let expected = expected.get(start + ends[1][i] - 1).unwrap();
+                        let logits = Tensor::from_slice(logits, vocab_size, &Device::Cpu).unwrap();
+                        let off = largest(&(logits - expected).unwrap());
+                        assert!(off <= 1e-4, "{family}, {}, sequence {i} to {ends:?}: off by {off}", isa.name());
+                        start += golden.ids[i].len();
+                    }
+                }
+                let cache = &mut [&mut KvCache::new(golden.decoder.spec())][..];
+                assert!(generation.advance(&[&[]], cache).is_err(), "nothing to go on with");
+            }
+        }
+    }
+}
+
+#[test]
 fn greedy_tokens_with_a_cache_are_those_of_transformers() {
     for family in ["llama", "llama3_rope"] {
         let golden = Golden::load(family);
+        let mut generation = Generation::new(&golden.decoder, Some(&golden.adapter)).unwrap();
         let mut cache = KvCache::new(golden.decoder.spec());
         let mut new = golden.ids[0].clone();
         let mut greedy = Vec::new();
         for _ in 0..12 {
-            let hidden = golden.decoder.forward_cached(&[&new], &mut [&mut cache], Some(&golden.adapter)).unwrap();
-            let logits = golden.decoder.logits(&hidden).unwrap();
-            let token = logits.argmax(1).unwrap().to_vec1::<u32>().unwrap()[0];
+            generation.advance(&[&new], &mut [&mut cache]).unwrap();
+            let token = argmax(generation.logits().unwrap());
             greedy.push(i64::from(token));
             new = vec![token];
         }

@@ -15,8 +15,7 @@ use super::{Decoder, Dropout, ModelSpec, Module};
 use crate::ops::product::{Element, Isa, Operand};
 use crate::ops::{RopeTable, Segments};
 use crate::recipe::Precision;
-pub(super) use adapter::Group;
-use adapter::PackedAdapter;
+pub(super) use adapter::{Group, PackedAdapter};
 use block::{BlockPass, Kept, Work};
 
 /// The type that products are computed in; sums, adapters and their gradients are f32 in both.

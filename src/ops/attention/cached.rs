@@ -1,11 +1,13 @@
 //! Attention of new tokens over what is cached, without gradient: for generation.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::AttentionShape;
 use super::blocks::{score_stride, softmax};
+use super::few::{dots, weighted_sum};
 use crate::ops::product::{Isa, Left, Right, Shared, Target, multiply_tile_by_tile, transpose_for_tiles};
-use crate::ops::simd::{dot, vectorized};
 
 /// From so many new tokens on, keys are packed for whole tiles; for fewer that costs more than it brings.
 const TILED: usize = 8;
@@ -29,7 +31,8 @@ struct Task<'a> {
     keys: &'a [f32],
     values: &'a [f32],
     out: Shared<f32>,
-    head: usize,
+    /// All of one group of heads, which share keys and values.
+    heads: Range<usize>,
     /// The first of its new tokens.
     start: usize,
 }
@@ -37,14 +40,20 @@ struct Task<'a> {
 /// Every sequence's new tokens over its own positions, all heads of all sequences at once.
 pub fn cached_attention(isa: Isa, shape: AttentionShape, sequences: Vec<Cached<'_>>) {
     let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+    // Heads that share keys read them together, if there is work enough for all threads then.
+    let num_shared = sequences.len() * shape.num_kv_heads;
+    let together = if num_shared >= 4 * rayon::current_num_threads() { shape.group() } else { 1 };
     let mut tasks = Vec::new();
     for Cached { q, keys, values, out } in sequences {
         assert!(out.len() >= q.len() && keys.len() == values.len());
         assert!(q.len().is_multiple_of(q_width) && keys.len().is_multiple_of(kv_width));
         assert!(q.len() / q_width <= keys.len() / kv_width, "new tokens belong to the positions");
         let out = Shared(out.as_mut_ptr());
-        for start in (0..q.len() / q_width).step_by(BLOCK) {
-            tasks.extend((0..shape.num_heads).map(|head| Task { q, keys, values, out, head, start }));
+        let num_new = q.len() / q_width;
+        let together = if num_new < TILED { together } else { 1 };
+        for start in (0..num_new).step_by(BLOCK) {
+            let heads = (0..shape.num_heads).step_by(together).map(|head| head..head + together);
+            tasks.extend(heads.map(|heads| Task { q, keys, values, out, heads, start }));
         }
     }
     tasks.into_par_iter().for_each_init(Default::default, |scratch, task| task.run(isa, shape, scratch));
@@ -64,22 +73,31 @@ impl Task<'_> {
         let num = BLOCK.min(num_new - self.start);
         // Positions that the last token of this block sees.
         let end = past + self.start + num;
-        let (row, column) = (self.start * q_width + self.head * dim, self.head / shape.group() * dim);
+        let head = self.heads.start;
+        let (row, column) = (self.start * q_width + head * dim, head / shape.group() * dim);
         let (q, keys, values) = (&self.q[row..], &self.keys[column..], &self.values[column..]);
         let stride = score_stride(end);
-        scratch.scores.resize(num * stride, 0.0);
-        let scores = &mut scratch.scores[..num * stride];
         if num_new < TILED {
-            for (i, scores) in scores.chunks_mut(stride).enumerate() {
+            let num_heads = self.heads.len();
+            scratch.scores.resize(num_heads * stride, 0.0);
+            for i in 0..num {
                 let visible = past + self.start + i + 1;
-                dots(isa, &q[i * q_width..][..dim], keys, kv_width, &mut scores[..visible]);
-                softmax(isa, scores, visible, shape.scale);
-                // SAFETY: this token's columns of this head lie inside `out`, as long as `q`, and belong to this task.
-                let out = unsafe { std::slice::from_raw_parts_mut(self.out.get().add(row + i * q_width), dim) };
-                weighted_sum(isa, &scores[..visible], values, kv_width, out);
+                let q = &q[i * q_width..][..num_heads * dim];
+                let keys = &keys[..(visible - 1) * kv_width + dim];
+                dots(isa, (q, dim), (keys, kv_width), &mut scratch.scores, stride);
+                for (head, scores) in scratch.scores.chunks_mut(stride).enumerate() {
+                    softmax(isa, scores, visible, shape.scale);
+                    let at = row + i * q_width + head * dim;
+                    // SAFETY: this token's columns of this head lie inside `out`, as long as `q`, and belong to this
+                    // task.
+                    let out = unsafe { std::slice::from_raw_parts_mut(self.out.get().add(at), dim) };
+                    weighted_sum(isa, &scores[..visible], (values, kv_width), out);
+                }
             }
             return;
         }
+        scratch.scores.resize(num * stride, 0.0);
+        let scores = &mut scratch.scores[..num * stride];
         transpose_for_tiles(isa, (keys, kv_width), end, dim, &mut scratch.keys);
         let queries = Left { values: q, row_stride: q_width, depth_stride: 1 };
         // SAFETY: `scores` holds `num` rows, `stride` apart, and is this task's own.
@@ -95,25 +113,6 @@ impl Task<'_> {
         unsafe {
             let target = Target { c: self.out.get().add(row), stride: q_width, accumulate: false, alpha: 1.0 };
             multiply_tile_by_tile(isa, num, dim, end, weights, Right::Rows((values, kv_width)), target);
-        }
-    }
-}
-
-vectorized! {
-    /// `out[i] = q · rows[i]`
-    fn dots(isa: Isa, q: &[f32], rows: &[f32], stride: usize, out: &mut [f32]) {
-        for (out, row) in out.iter_mut().zip(rows.chunks(stride)) {
-            *out = dot(q, &row[..q.len()]);
-        }
-    }
-
-    /// `out = Σ weights[i] · rows[i]`
-    fn weighted_sum(isa: Isa, weights: &[f32], rows: &[f32], stride: usize, out: &mut [f32]) {
-        out.fill(0.0);
-        for (weight, row) in weights.iter().zip(rows.chunks(stride)) {
-            for (out, value) in out.iter_mut().zip(row) {
-                *out += weight * value;
-            }
         }
     }
 }

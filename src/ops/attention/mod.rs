@@ -2,6 +2,7 @@
 
 mod blocks;
 mod cached;
+mod few;
 
 use std::sync::Mutex;
 

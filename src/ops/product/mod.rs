@@ -20,6 +20,8 @@ use rayon::prelude::*;
 pub use element::Element;
 pub use isa::Isa;
 pub use microkernel::Widen;
+#[cfg(target_arch = "x86_64")]
+pub use panels::transpose_groups;
 pub use panels::{Operand, Panels, Rows};
 pub use small::{Left, Right, Target, multiply_tile_by_tile, transpose_for_tiles};
 
@@ -52,6 +54,8 @@ pub enum Weights<'a, E> {
     /// `[cols, depth]` as stored; its transpose is multiplied with.
     Frozen(&'a FrozenWeight),
     Packed(&'a Panels<E>),
+    /// Nothing, in so many columns: the adapter's part alone.
+    None(usize),
 }
 
 impl<E: Element> Weights<'_, E> {
@@ -59,6 +63,7 @@ impl<E: Element> Weights<'_, E> {
         match self {
             Self::Frozen(weight) => weight.rows(),
             Self::Packed(panels) => panels.cols,
+            Self::None(cols) => *cols,
         }
     }
 }
@@ -115,8 +120,10 @@ fn multiply_to<E: Element, T: Element>(
         if let Some((xa, b)) = &output.adapter {
             assert!(xa.rows == x.rows && xa.cols.div_ceil(E::GROUP) == b.depth && b.cols == cols && b.width == width);
         }
-        flops += 2 * x.rows * cols * (x.cols + output.adapter.as_ref().map_or(0, |(xa, _)| xa.cols));
+        let depth = if matches!(output.weights, Weights::None(_)) { 0 } else { x.cols };
+        flops += 2 * x.rows * cols * (depth + output.adapter.as_ref().map_or(0, |(xa, _)| xa.cols));
         match output.weights {
+            Weights::None(_) => (),
             Weights::Frozen(weight) => assert_eq!(weight.cols(), x.cols),
             Weights::Packed(panels) => assert!(panels.depth == x.cols.div_ceil(E::GROUP) && panels.width == width),
         }
@@ -132,14 +139,15 @@ fn multiply_to<E: Element, T: Element>(
         let cols = panel * width..(panel * width + width).min(output.weights.cols());
         E::with_scratch(|unpacked, packed| {
             let panel_values = match output.weights {
-                Weights::Packed(panels) => panels.panel(panel),
+                Weights::None(_) => None,
+                Weights::Packed(panels) => Some(panels.panel(panel)),
                 Weights::Frozen(weight) => {
                     let depth = x.cols.next_multiple_of(E::GROUP);
                     resize(unpacked, cols.len() * depth);
                     weight.unpack_rows(isa, cols.clone(), depth, unpacked)?;
                     resize(packed, depth * width);
                     pack_transposed(isa, unpacked, cols.len(), depth, width, packed);
-                    packed
+                    Some(&packed[..])
                 }
             };
             let adapter = output.adapter.as_ref().map(|(xa, b)| (*xa, b.panel(panel)));
@@ -148,7 +156,7 @@ fn multiply_to<E: Element, T: Element>(
             unsafe {
                 let c = place.get().add(output.column + cols.start);
                 let out = Out { accumulate, ..T::out(c, stride) };
-                walk(isa, rows, cols.len(), &[Some((x, panel_values)), adapter], out);
+                walk(isa, rows, cols.len(), &[panel_values.map(|values| (x, values)), adapter], out);
             }
             Ok::<_, candle_core::Error>(())
         })

@@ -236,7 +236,7 @@ pub(super) fn pack<E: Element>(
 /// `from` holds `num · groups` values, `to` `groups · width`, and `num ≤ width`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn transpose_groups(from: *const i32, num: usize, groups: usize, width: usize, to: *mut i32) {
+pub unsafe fn transpose_groups(from: *const i32, num: usize, groups: usize, width: usize, to: *mut i32) {
     use std::arch::x86_64::*;
     for row in (0..num).step_by(16) {
         for group in (0..groups).step_by(16) {

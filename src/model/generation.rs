@@ -1,0 +1,290 @@
+//! New tokens over what is cached, without gradient, in buffers that are kept from token to token.
+
+use candle_core::Result;
+
+use super::gradient::{Group, PackedAdapter};
+use super::lora::LoraAdapter;
+use super::{Decoder, ModelSpec};
+use crate::ops::attention::Cached;
+use crate::ops::inference::{LinearInput, room};
+use crate::ops::product::{Isa, Operand, Output, Weights, multiply};
+use crate::ops::rms_norm::normalize_row;
+use crate::ops::swiglu::swiglu_row;
+use crate::ops::{FrozenWeight, RopeTable, cached_attention};
+
+/// Tokens by which a cache grows at once: a buffer that grows moves, and fresh memory is dear.
+const CACHE_STEP: usize = 256;
+
+/// Keys and values of one sequence, layer by layer, for the tokens already seen.
+pub struct KvCache {
+    layers: Vec<(Vec<f32>, Vec<f32>)>,
+    len: usize,
+}
+
+impl KvCache {
+    pub fn new(spec: &ModelSpec) -> Self {
+        Self { layers: vec![Default::default(); spec.num_layers], len: 0 }
+    }
+
+    /// Tokens seen.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Has seen what `other` has from now on; memory that is there is used again.
+    pub fn set(&mut self, other: &Self) {
+        self.len = other.len;
+        for ((keys, values), (other_keys, other_values)) in self.layers.iter_mut().zip(&other.layers) {
+            for (buffer, other) in [(keys, other_keys), (values, other_values)] {
+                buffer.clear();
+                append(buffer, other, other.len() / self.len.max(1));
+            }
+        }
+    }
+}
+
+/// Rows of `width` values.
+fn append(buffer: &mut Vec<f32>, rows: &[f32], width: usize) {
+    let needed = buffer.len() + rows.len();
+    if buffer.capacity() < needed {
+        buffer.reserve_exact(needed.next_multiple_of((CACHE_STEP * width).max(1)) - buffer.len());
+    }
+    buffer.extend_from_slice(rows);
+}
+
+/// The forward pass of generation: agrees with [`Decoder::forward`] but for the rounding of the activations where that
+/// is quicker ([`crate::ops::quant::fixed`]).
+pub struct Generation<'a> {
+    linear: Linear<'a>,
+    /// The residual stream, `[num_tokens, hidden]`.
+    x: Vec<f32>,
+    /// Rows of `x` that end a sequence.
+    last: Vec<usize>,
+    buffers: Buffers,
+    /// `[num_sequences, vocab_size]`
+    logits: Vec<f32>,
+}
+
+/// Each keeps its purpose, and so its size.
+#[derive(Default)]
+struct Buffers {
+    /// Queries, keys and values, side by side.
+    qkv: Vec<f32>,
+    queries: Vec<f32>,
+    attention: Vec<f32>,
+    gate_up: Vec<f32>,
+    /// What is added to the residual stream.
+    sum: Vec<f32>,
+}
+
+/// The linear layers with their adapter.
+struct Linear<'a> {
+    decoder: &'a Decoder,
+    isa: Isa,
+    adapter: Option<PackedAdapter<f32>>,
+    input: LinearInput,
+    /// `x·Aᵀ`
+    xa: Operand<f32>,
+}
+
+impl<'a> Generation<'a> {
+    pub fn new(decoder: &'a Decoder, adapter: Option<&LoraAdapter>) -> Result<Self> {
+        Self::on(Isa::current(), decoder, adapter)
+    }
+
+    /// With an instruction set of this CPU that is not its best.
+    pub fn on(isa: Isa, decoder: &'a Decoder, adapter: Option<&LoraAdapter>) -> Result<Self> {
+        let adapter = match adapter {
+            None => None,
+            Some(adapter) => {
+                let mut packed = PackedAdapter::default();
+                packed.set(isa, decoder.spec(), adapter)?;
+                Some(packed)
+            }
+        };
+        Ok(Self {
+            linear: Linear { decoder, isa, adapter, input: LinearInput::default(), xa: Operand::default() },
+            x: Vec::new(),
+            last: Vec::new(),
+            buffers: Buffers::default(),
+            logits: Vec::new(),
+        })
+    }
+
+    /// Goes on with several sequences at once: `new_tokens[i]` are appended to `caches[i]`.
+    pub fn advance(&mut self, new_tokens: &[&[u32]], caches: &mut [&mut KvCache]) -> Result<()> {
+        if new_tokens.len() != caches.len() || new_tokens.iter().any(|tokens| tokens.is_empty()) {
+            candle_core::bail!("each sequence needs a cache and at least one new token");
+        }
+        // On a thread of the pool, so that no product has to wake it.
+        rayon::scope(|_| self.advance_in_pool(new_tokens, caches))
+    }
+
+    fn advance_in_pool(&mut self, new_tokens: &[&[u32]], caches: &mut [&mut KvCache]) -> Result<()> {
+        let decoder = self.linear.decoder;
+        let positions: Vec<usize> =
+            new_tokens.iter().zip(&*caches).flat_map(|(tokens, cache)| cache.len..cache.len + tokens.len()).collect();
+        let table = RopeTable::new(decoder.inverse_frequencies(), &positions);
+        decoder.embed_into(&new_tokens.concat(), &mut self.x)?;
+        for layer in 0..decoder.spec().num_layers {
+            self.attend(layer, &table, new_tokens, caches)?;
+            self.inner(layer)?;
+        }
+        let mut end = 0;
+        self.last.clear();
+        for (tokens, cache) in new_tokens.iter().zip(caches) {
+            cache.len += tokens.len();
+            end += tokens.len();
+            self.last.push(end - 1);
+        }
+        Ok(())
+    }
+
+    /// Of the next token of each sequence, `[num_sequences, vocab_size]`, after [`Generation::advance`].
+    pub fn logits(&mut self) -> Result<&mut [f32]> {
+        rayon::scope(|_| self.make_logits())
+    }
+
+    fn make_logits(&mut self) -> Result<&mut [f32]> {
+        let Linear { decoder, isa, input, .. } = &mut self.linear;
+        let (hidden, vocab_size) = (decoder.spec().hidden_size, decoder.head().rows());
+        let head = [(decoder.head(), 0)];
+        input.fill(*isa, self.last.len(), &head, |row, out| {
+            let x = &self.x[self.last[row] * hidden..][..hidden];
+            normalize_row(*isa, x, decoder.last_norm(), decoder.eps(), out);
+        });
+        let logits = room(&mut self.logits, self.last.len() * vocab_size);
+        input.multiply(*isa, &head, logits, vocab_size)?;
+        Ok(logits)
+    }
+
+    /// `x += attention(norm(x))`
+    fn attend(
+        &mut self,
+        layer: usize,
+        table: &RopeTable,
+        new_tokens: &[&[u32]],
+        caches: &mut [&mut KvCache],
+    ) -> Result<()> {
+        let (decoder, isa, hidden) = (self.linear.decoder, self.linear.isa, self.linear.decoder.spec().hidden_size);
+        let shape = decoder.attention_shape();
+        let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+        let Buffers { qkv, queries, attention, sum, .. } = &mut self.buffers;
+        let (num_tokens, width, x) = (self.x.len() / hidden, q_width + 2 * kv_width, &mut self.x);
+        let norm = decoder.norms(layer).0;
+        let qkv = self.linear.multiply(layer, Group::Qkv, num_tokens, qkv, |row, out| {
+            normalize_row(isa, &x[row * hidden..][..hidden], norm, decoder.eps(), out);
+        })?;
+        table.rotate(isa, qkv, width, q_width + kv_width, 1.0);
+
+        queries.clear();
+        let mut rows = qkv.chunks_exact(width);
+        for (tokens, cache) in new_tokens.iter().zip(caches.iter_mut()) {
+            let (keys, values) = &mut cache.layers[layer];
+            for row in rows.by_ref().take(tokens.len()) {
+                queries.extend_from_slice(&row[..q_width]);
+                append(keys, &row[q_width..q_width + kv_width], kv_width);
+                append(values, &row[q_width + kv_width..], kv_width);
+            }
+        }
+        let mut sequences = Vec::with_capacity(caches.len());
+        let attention = room(attention, num_tokens * q_width);
+        let (mut q, mut out) = (&queries[..], &mut *attention);
+        for (tokens, cache) in new_tokens.iter().zip(&*caches) {
+            let (own_q, later_q) = q.split_at(tokens.len() * q_width);
+            let (own_out, later_out) = out.split_at_mut(tokens.len() * q_width);
+            (q, out) = (later_q, later_out);
+            let (keys, values) = &cache.layers[layer];
+            sequences.push(Cached { q: own_q, keys, values, out: own_out });
+        }
+        cached_attention(isa, shape, sequences);
+        let sum = self.linear.multiply(layer, Group::Output, num_tokens, sum, |row, out| {
+            out.copy_from_slice(&attention[row * q_width..][..q_width]);
+        })?;
+        add(x, sum);
+        Ok(())
+    }
+
+    /// `x += down(silu(gate(norm(x))) · up(norm(x)))`
+    fn inner(&mut self, layer: usize) -> Result<()> {
+        let (decoder, isa, spec) = (self.linear.decoder, self.linear.isa, self.linear.decoder.spec());
+        let (hidden, inner, norm) = (spec.hidden_size, spec.intermediate_size, decoder.norms(layer).1);
+        let Buffers { gate_up, sum, .. } = &mut self.buffers;
+        let (num_tokens, x) = (self.x.len() / hidden, &mut self.x);
+        let gate_up = self.linear.multiply(layer, Group::GateUp, num_tokens, gate_up, |row, out| {
+            normalize_row(isa, &x[row * hidden..][..hidden], norm, decoder.eps(), out);
+        })?;
+        let sum = self.linear.multiply(layer, Group::Down, num_tokens, sum, |row, out| {
+            let (gate, up) = gate_up[row * 2 * inner..][..2 * inner].split_at(inner);
+            swiglu_row(isa, gate, up, out);
+        })?;
+        add(x, sum);
+        Ok(())
+    }
+}
+
+fn add(x: &mut [f32], sum: &[f32]) {
+    x.iter_mut().zip(sum).for_each(|(x, sum)| *x += sum);
+}
+
+impl Linear<'_> {
+    /// `x·Wᵀ + scale · x·Aᵀ·Bᵀ` for every layer of the group, side by side; `make` writes the rows of `x`.
+    fn multiply<'b>(
+        &mut self,
+        layer: usize,
+        group: Group,
+        num_rows: usize,
+        out: &'b mut Vec<f32>,
+        make: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Result<&'b mut [f32]> {
+        let (decoder, isa) = (self.decoder, self.isa);
+        let (columns, width) = group.columns(decoder.spec());
+        let modules = || group.modules().iter().zip(&columns);
+        let weights: Vec<(&FrozenWeight, usize)> =
+            modules().map(|(module, column)| (decoder.linear(layer, *module), *column)).collect();
+        self.input.fill(isa, num_rows, &weights, make);
+        let out = room(out, num_rows * width);
+        self.input.multiply(isa, &weights, out, width)?;
+        let Some(adapter) = &self.adapter else { return Ok(out) };
+        let packed = adapter.group(layer, group);
+        if packed.width == 0 {
+            return Ok(out);
+        }
+        let x = self.input.view();
+        self.xa.resize(num_rows, packed.width);
+        let output = Output { weights: Weights::Packed(&packed.a), adapter: None, column: 0 };
+        multiply(isa, x, &[output], self.xa.data_mut(), packed.width, false)?;
+        let outputs: Vec<_> = modules()
+            .filter_map(|(module, column)| {
+                let pair = packed.pair(*module)?;
+                let part = Some((self.xa.columns(pair.column, adapter.r), &pair.b));
+                Some(Output { weights: Weights::None(module.shape(decoder.spec()).0), adapter: part, column: *column })
+            })
+            .collect();
+        multiply(isa, x, &outputs, out, width, true)?;
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CACHE_STEP, append};
+
+    #[test]
+    fn a_cache_grows_by_many_rows_at_once() {
+        let mut buffer = Vec::new();
+        append(&mut buffer, &[1.0; 6], 3);
+        let capacity = buffer.capacity();
+        assert!(capacity >= 3 * CACHE_STEP);
+        for _ in 2..CACHE_STEP {
+            append(&mut buffer, &[2.0; 3], 3);
+        }
+        assert_eq!((buffer.len(), buffer.capacity()), (3 * CACHE_STEP, capacity));
+        append(&mut buffer, &[3.0; 3], 3);
+        assert_eq!(buffer[3 * CACHE_STEP - 1..], [2.0, 3.0, 3.0, 3.0]);
+    }
+}
