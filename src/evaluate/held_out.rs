@@ -32,7 +32,7 @@ pub fn measure(
     let is_cancelled = || task.is_cancelled();
     let progress_of = |total: usize| move |done: usize| task.progress(done as u64, Some(total as u64), Unit::Examples);
     let mut progress = progress_of(samples.len());
-    let mut pass = GradientPass::new(ProductType::F32, false);
+    let mut pass = GradientPass::new(ProductType::F32, 0);
     if let Some(adapter) = adapter {
         pass.set_adapter(&model.decoder, adapter).map_err(ModelError::from)?;
     }

@@ -39,7 +39,7 @@ impl<'a> Scorer<'a> {
     pub fn new(model: &'a LanguageModel, judge: &Judge) -> Result<Self, EvaluateError> {
         let spec = model.decoder.spec();
         let adapter = judge.adapter.as_deref().map(|folder| peft::load(folder, spec)).transpose()?;
-        let mut pass = GradientPass::new(ProductType::F32, false);
+        let mut pass = GradientPass::new(ProductType::F32, 0);
         if let Some(adapter) = &adapter {
             pass.set_adapter(&model.decoder, adapter).map_err(ModelError::from)?;
         }

@@ -524,7 +524,7 @@ pub static PARAMS: &[Param] = &[
                 }
             },
         ),
-        "Gradient checkpointing: a third more work, a fraction of the memory, the same result. Automatic switches it on where the memory would not do."
+        "Gradient checkpointing: up to a third more work, a fraction of the memory, the same result. Automatic does it for as many blocks as it takes to stay below 1 GB, or below half of the memory that is free."
     ),
 ];
 

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod control;
 pub mod error;
+mod feed;
 pub mod loss;
 pub mod observer;
 pub mod optimizer;

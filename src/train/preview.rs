@@ -10,9 +10,9 @@ use super::sft::eval_steps;
 use super::tally::Tally;
 use crate::data::Example;
 use crate::model::facts::available_memory;
-use crate::model::gradient::{activation_bytes, needs_checkpointing};
+use crate::model::gradient::{activation_bytes, num_recomputed};
 use crate::model::{Chat, LoraConfig, ModelError, ModelFacts, ModelSpec, ProductType, inspect, weights};
-use crate::recipe::{GradientCheckpointing, Recipe, RecipeError, RenderSpec};
+use crate::recipe::{Recipe, RecipeError, RenderSpec};
 
 /// The run preview card.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,16 +135,12 @@ fn memory(
     let available = available_memory();
     let training = &recipe.training;
     let product = ProductType::of(training.precision, spec);
-    let checkpointing = match training.gradient_checkpointing {
-        GradientCheckpointing::On => true,
-        GradientCheckpointing::Off => false,
-        GradientCheckpointing::Auto => needs_checkpointing(spec, product, num_tokens, available),
-    };
+    let num_recomputed = num_recomputed(training.gradient_checkpointing, spec, product, num_tokens, available);
     MemoryEstimate {
         weights: facts.num_bytes,
         // The weights, their gradient, AdamW's two moments, packed copies, and what a checkpoint is written from.
         adapter: 4 * 12 * num_trainable as u64,
-        activations: activation_bytes(spec, product, checkpointing, num_tokens),
+        activations: activation_bytes(spec, product, num_recomputed, num_tokens),
         program: PROGRAM_BYTES,
         available,
     }

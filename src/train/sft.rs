@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::batch::{Batch, Order};
+use super::batch::Order;
 use super::checkpoint::{self, State};
 use super::control::{Control, Signal};
 use super::error::TrainError;
+use super::feed::Feed;
 use super::loss::mean_loss;
 use super::observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
@@ -20,10 +21,10 @@ use super::tally::Tally;
 use crate::data::import::SplitSpec;
 use crate::data::split::split_examples;
 use crate::data::{Example, Split, read_all};
-use crate::model::gradient::needs_checkpointing;
+use crate::model::gradient::num_recomputed;
 use crate::model::lora::{LoraAdapter, LoraConfig};
 use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts, peft};
-use crate::recipe::{GradientCheckpointing, Plan, Recipe, RecipeError, Training, Validation};
+use crate::recipe::{Plan, Recipe, RecipeError, Training, Validation};
 use crate::task::{Task, Unit};
 
 /// A loss that is no number so often in a row ends the run.
@@ -104,27 +105,32 @@ pub fn run_samples(
         num_trainable: vars.iter().map(|(_, var)| var.elem_count()).sum(),
         tally,
     }));
-    let mut run = Run {
-        decoder,
-        plan,
-        control,
-        train,
-        validation,
-        schedule: Schedule::new(training, num_steps),
-        eval_steps: eval_steps(&plan.recipe, &order),
-        files: RunFiles::open(plan, last.is_some().then_some(state.step))?,
-        order,
-        num_steps,
-        adapter: &adapter,
-        pass,
-        gradients: Gradients::zeros(&vars),
-        optimizer,
-        state,
-        first_eval_loss: None,
-        started: Instant::now(),
-        saved_step: None,
-    };
-    run.all_steps(observer)
+    // Dropout makes rows of the same tokens differ.
+    let (steps, is_compact) = (state.step..num_steps, adapter.config.lora_dropout == 0.0);
+    std::thread::scope(|scope| {
+        let feed = Feed::start(scope, &train, &order, steps, is_compact).map_err(TrainError::io(&plan.run_dir))?;
+        let run = Run {
+            decoder,
+            plan,
+            control,
+            feed,
+            validation,
+            schedule: Schedule::new(training, num_steps),
+            eval_steps: eval_steps(&plan.recipe, &order),
+            files: RunFiles::open(plan, last.is_some().then_some(state.step))?,
+            order: &order,
+            num_steps,
+            adapter: &adapter,
+            pass,
+            gradients: Gradients::zeros(&vars),
+            optimizer,
+            state,
+            first_eval_loss: None,
+            started: Instant::now(),
+            saved_step: None,
+        };
+        run.all_steps(observer)
+    })
 }
 
 /// Steps between evaluations: as asked, or four times an epoch.
@@ -140,9 +146,9 @@ struct Run<'a> {
     decoder: &'a Decoder,
     plan: &'a Plan,
     control: &'a Control,
-    train: Vec<Rendered>,
+    feed: Feed,
     validation: Vec<Rendered>,
-    order: Order,
+    order: &'a Order,
     schedule: Schedule,
     num_steps: usize,
     eval_steps: usize,
@@ -159,7 +165,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn all_steps(&mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+    fn all_steps(mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
         let secs_before = self.state.secs;
         self.files.status(&self.status("running"))?;
         if self.state.step == 0 {
@@ -210,14 +216,7 @@ impl Run<'_> {
 
     /// The loss and gradient of one optimizer step over its micro-batches; `None` when the run is to stop.
     fn accumulate(&mut self) -> Result<Option<StepSums>, TrainError> {
-        let micro_batches = self.order.step(self.state.step);
-        let has_dropout = self.adapter.config.lora_dropout > 0.0;
-        let batch_of = |rows: &Vec<usize>| {
-            let samples = rows.iter().map(|&i| &self.train[i]);
-            // Dropout makes rows of the same tokens differ.
-            if has_dropout { Batch::new(samples) } else { Batch::compact(samples) }
-        };
-        let batches: Vec<Batch> = micro_batches.iter().map(batch_of).collect();
+        let Some(batches) = self.feed.next() else { return Ok(None) };
         // The whole step's supervised tokens, so that batch 8 × 1, 4 × 2 and packing agree.
         let num_supervised_tokens: usize = batches.iter().map(|b| b.targets.len()).sum();
         self.gradients.clear();
@@ -304,7 +303,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn finish(&mut self, was_stopped: bool, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+    fn finish(mut self, was_stopped: bool, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
         if self.control.signal() != (Signal::Stop { save: false }) {
             self.save(observer)?;
         }
@@ -361,16 +360,10 @@ fn may_go_on(control: &Control) -> bool {
 fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
     let training = &plan.recipe.training;
     let product = ProductType::of(training.precision, decoder.spec());
-    let gradient_checkpointing = match training.gradient_checkpointing {
-        GradientCheckpointing::On => true,
-        GradientCheckpointing::Off => false,
-        GradientCheckpointing::Auto => {
-            let available = facts::available_memory();
-            needs_checkpointing(decoder.spec(), product, order.most_tokens(lengths), available)
-        }
-    };
-    log::info!("products in {}, gradient checkpointing {gradient_checkpointing}", product.name());
-    GradientPass::new(product, gradient_checkpointing)
+    let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));
+    let num = num_recomputed(setting, decoder.spec(), product, num_tokens, facts::available_memory());
+    log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers);
+    GradientPass::new(product, num)
 }
 
 /// A folder with checkpoints is gone on with, so it must be this recipe's.

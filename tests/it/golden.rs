@@ -74,13 +74,13 @@ impl Golden {
         &self,
         isa: Isa,
         product: ProductType,
-        checkpointing: bool,
+        num_recomputed: usize,
         dropout: Option<Dropout>,
     ) -> (f64, Vec<Vec<f32>>) {
         let (rows, targets) = self.supervised();
         let (ids, segments) = (self.ids.concat(), Segments::from_lengths(self.ids.iter().map(Vec::len)));
         let batch = Supervised { ids: &ids, segments: &segments, rows: &rows, targets: &targets, dropout };
-        let mut pass = GradientPass::on(isa, product, checkpointing);
+        let mut pass = GradientPass::on(isa, product, num_recomputed);
         pass.set_adapter(&self.decoder, &self.adapter).unwrap();
         let weight = 1.0 / rows.len() as f64;
         let zeros = || self.adapter.named_vars().iter().map(|(_, var)| vec![0.0; var.elem_count()]).collect::<Vec<_>>();
@@ -151,8 +151,8 @@ fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set(
         let expected =
             f64::from(golden.expected["loss_lora"].to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap());
         for isa in Isa::available() {
-            for checkpointing in [false, true] {
-                let what = format!("{family}, {}, checkpointing {checkpointing}", isa.name());
+            for num_recomputed in 0..=golden.decoder.spec().num_layers {
+                let what = format!("{family}, {}, {num_recomputed} blocks computed again", isa.name());
                 let (loss, gradients) = golden.gradients(isa, ProductType::F32, checkpointing, None);
                 assert!((loss - expected).abs() <= 1e-5, "{what}: {loss} for {expected}");
                 let (off, name) = golden.worst_gradient(&gradients);
@@ -180,13 +180,13 @@ fn the_training_pass_hides_the_values_that_dropout_says() {
         golden.expected.insert(format!("grad.{name}"), gradient);
     }
     let expected = f64::from(loss.to_scalar::<f32>().unwrap());
-    let (without, _) = golden.gradients(Isa::current(), ProductType::F32, false, None);
+    let (without, _) = golden.gradients(Isa::current(), ProductType::F32, 0, None);
     assert!((without - expected).abs() > 1e-3, "dropout does nothing");
     for isa in Isa::available() {
         for (product, near, tolerance) in [(ProductType::F32, 1e-5, 1e-4), (ProductType::Bf16, 1e-2, 8e-2)] {
-            for checkpointing in [false, true] {
-                let (loss, gradients) = golden.gradients(isa, product, checkpointing, dropout);
-                let what = format!("{}, {}, checkpointing {checkpointing}", isa.name(), product.name());
+            for num_recomputed in 0..=golden.decoder.spec().num_layers {
+                let (loss, gradients) = golden.gradients(isa, product, num_recomputed, dropout);
+                let what = format!("{}, {}, {num_recomputed} blocks computed again", isa.name(), product.name());
                 assert!((loss - expected).abs() <= near, "{what}: {loss} for {expected}");
                 let (off, name) = golden.worst_gradient(&gradients);
                 assert!(off <= tolerance, "{what}: gradient of {name} is off by {off}");
@@ -218,8 +218,8 @@ fn sequences_with_a_common_beginning_give_the_same_loss_and_gradients() {
     for (isa, product, tolerance) in
         Isa::available().flat_map(|isa| [(isa, ProductType::F32, 2e-4), (isa, ProductType::Bf16, 5e-2)])
     {
-        for checkpointing in [false, true] {
-            let mut pass = GradientPass::on(isa, product, checkpointing);
+        for num_recomputed in 0..=golden.decoder.spec().num_layers {
+            let mut pass = GradientPass::on(isa, product, num_recomputed);
             pass.set_adapter(&golden.decoder, &golden.adapter).unwrap();
             let mut run = |batch: &Batch| {
                 let vars = golden.adapter.named_vars();

@@ -57,7 +57,7 @@ fn losses_are_those_of_each_example_alone_and_make_up_the_mean() {
     let model = model();
     let rendered = |example: &Example| render(&model.chat, example, RenderSpec::WHOLE).unwrap().samples;
     let samples: Vec<Rendered> = examples().iter().flat_map(rendered).collect();
-    let mut pass = GradientPass::new(ProductType::F32, false);
+    let mut pass = GradientPass::new(ProductType::F32, 0);
     let mut of =
         |samples: &[Rendered]| example_losses(&model.decoder, &mut pass, samples, &mut |_| (), &|| false).unwrap();
     let together = of(&samples);

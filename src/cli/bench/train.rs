@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
@@ -14,9 +14,10 @@ use crate::cli::Ended;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::model;
 use crate::cli::progress::Progress;
-use crate::model::{Decoder, GradientPass, LoraAdapter, LoraConfig, ModelError, Module, ProductType};
+use crate::model::gradient::num_recomputed;
+use crate::model::{Decoder, GradientPass, LoraAdapter, LoraConfig, ModelError, Module, ProductType, facts};
 use crate::ops::product::clock;
-use crate::recipe::{Lora, Training};
+use crate::recipe::{GradientCheckpointing, Lora, Training};
 use crate::train::batch::Batch;
 use crate::train::optimizer::{AdamW, Gradients};
 use crate::train::render::Rendered;
@@ -35,12 +36,29 @@ pub struct TrainBench {
     length: usize,
     #[arg(long, value_name = "N", default_value_t = 8)]
     steps: usize,
-    /// Compute each block again instead of keeping what its backward needs
-    #[arg(long)]
-    checkpointing: bool,
+    /// Compute blocks again instead of keeping what their backward needs: all, none, or by the memory
+    #[arg(long, value_enum, default_value = "auto", default_missing_value = "true", num_args = 0..=1)]
+    checkpointing: CheckpointingArg,
     /// Batches as scripts/bench_peft.py makes them: {"batches": [[{"input_ids", "labels"}]]}
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum CheckpointingArg {
+    True,
+    False,
+    Auto,
+}
+
+impl From<CheckpointingArg> for GradientCheckpointing {
+    fn from(arg: CheckpointingArg) -> Self {
+        match arg {
+            CheckpointingArg::True => Self::On,
+            CheckpointingArg::False => Self::Off,
+            CheckpointingArg::Auto => Self::Auto,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -70,7 +88,10 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
         LoraAdapter::new(lora, spec, &mut ChaCha8Rng::seed_from_u64(training.seed)).map_err(ModelError::from)?;
     let vars = adapter.named_vars();
     let (mut optimizer, mut gradients) = (AdamW::new(&training, &vars), Gradients::zeros(&vars));
-    let mut pass = GradientPass::new(product, args.checkpointing);
+    let most_tokens = batches.iter().map(|batch| batch.ids.len()).max().unwrap_or_default();
+    let num_recomputed =
+        num_recomputed(args.checkpointing.into(), spec, product, most_tokens, facts::available_memory());
+    let mut pass = GradientPass::new(product, num_recomputed);
     let (mut losses, mut step_secs, mut first_step) = (Vec::new(), Vec::new(), None);
     let (mut flops, mut product_secs, mut num_tokens, mut num_rows) = (0.0, 0.0, 0, 0);
     let mut phases = [0.0; 5];
@@ -130,6 +151,7 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
         "product_gflops": 1e-9 * flops / product_secs,
         "machine_gflops": machine,
         "matmul_share": 1e-9 * flops / total / machine,
+        "blocks_computed_again": num_recomputed,
         "peak_memory_mb": peak_memory_mb(),
         "first_step_done_secs": first_step,
         "precision": product.name(),

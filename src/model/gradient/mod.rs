@@ -14,7 +14,7 @@ use super::lora::LoraAdapter;
 use super::{Decoder, Dropout, ModelSpec, Module};
 use crate::ops::product::{Element, Isa, Operand};
 use crate::ops::{RopeTable, Segments};
-use crate::recipe::Precision;
+use crate::recipe::{GradientCheckpointing, Precision};
 pub(super) use adapter::{Group, PackedAdapter};
 use block::{BlockPass, Kept, Work};
 
@@ -54,28 +54,59 @@ impl ProductType {
     }
 }
 
-/// Bytes that a pass over `num_tokens` tokens keeps and works in, weights and adapter aside; from the shapes of
-/// [`block::Kept`] and [`block::Work`].
-pub fn activation_bytes(
-    spec: &ModelSpec,
-    product: ProductType,
-    gradient_checkpointing: bool,
-    num_tokens: usize,
-) -> u64 {
+/// What `gradient_checkpointing = "auto"` lets activations take, also where there is more: other programs want to live,
+/// too, and blocks that are computed again cost time only beyond this.
+const KEPT_AT_MOST: u64 = 1 << 30;
+
+/// Bytes that a pass over `num_tokens` tokens keeps and works in, weights and adapter aside, if `num_recomputed` blocks
+/// are computed again; from the shapes of [`block::Kept`] and [`block::Work`].
+pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: usize, num_tokens: usize) -> u64 {
     let (q, kv) = (spec.num_heads * spec.head_dim, spec.num_kv_heads * spec.head_dim);
-    let (hidden, inner, layers) = (spec.hidden_size as u64, spec.intermediate_size as u64, spec.num_layers as u64);
+    let (hidden, inner) = (spec.hidden_size as u64, spec.intermediate_size as u64);
     let (q, kv) = (q as u64, kv as u64);
     let kept = product.num_bytes() * (2 * q + 2 * kv + hidden + 2 * inner) + 4 * spec.num_heads as u64;
-    let inputs = product.num_bytes() * hidden * layers;
+    let inputs = product.num_bytes() * hidden * spec.num_layers as u64;
     let operands = product.num_bytes() * (2 * hidden + inner + 2 * inner);
     let wide = 4 * (2 * (q + 2 * kv) + 2 * q + 2 * inner + 3 * hidden);
-    let num_kept = if gradient_checkpointing { 1 } else { layers };
+    let num_kept = Places::of(spec.num_layers, num_recomputed).num as u64;
     num_tokens as u64 * (inputs + num_kept * kept + operands + wide) + head::work_bytes(spec, product, num_tokens)
 }
 
-/// Whether a pass over so many tokens needs checkpointing to stay below half of the memory that is free.
-pub fn needs_checkpointing(spec: &ModelSpec, product: ProductType, num_tokens: usize, available: u64) -> bool {
-    activation_bytes(spec, product, false, num_tokens) > available / 2
+/// How many blocks a pass over so many tokens computes again: all, none, or as few as stay below half of the memory that
+/// is free and below [`KEPT_AT_MOST`].
+pub fn num_recomputed(
+    setting: GradientCheckpointing,
+    spec: &ModelSpec,
+    product: ProductType,
+    num_tokens: usize,
+    available: u64,
+) -> usize {
+    let limit = KEPT_AT_MOST.min(available / 2);
+    match setting {
+        GradientCheckpointing::On => spec.num_layers,
+        GradientCheckpointing::Off => 0,
+        GradientCheckpointing::Auto => (0..spec.num_layers)
+            .find(|num| activation_bytes(spec, product, *num, num_tokens) <= limit)
+            .unwrap_or(spec.num_layers),
+    }
+}
+
+/// Where each block's activations are kept: the first blocks, which are computed again, share one place.
+#[derive(Clone, Copy)]
+struct Places {
+    num: usize,
+    num_recomputed: usize,
+}
+
+impl Places {
+    fn of(num_layers: usize, num_recomputed: usize) -> Self {
+        let num_recomputed = num_recomputed.min(num_layers);
+        Self { num: num_layers - num_recomputed.saturating_sub(1), num_recomputed }
+    }
+
+    fn of_layer(self, layer: usize) -> usize {
+        (layer + 1).saturating_sub(self.num_recomputed.max(1))
+    }
 }
 
 /// A batch as the model takes it.
@@ -117,17 +148,17 @@ trait Pass {
 }
 
 impl GradientPass {
-    /// With `gradient_checkpointing` only the input of each block is kept, and the block is computed again on the way
-    /// back (Chen et al. 2016): a third more work for a tenth of the memory.
-    pub fn new(product: ProductType, gradient_checkpointing: bool) -> Self {
-        Self::on(Isa::current(), product, gradient_checkpointing)
+    /// Of the first `num_recomputed` blocks only the input is kept, and the block is computed again on the way back (Chen
+    /// et al. 2016); of all blocks that is a third more work for a tenth of the memory.
+    pub fn new(product: ProductType, num_recomputed: usize) -> Self {
+        Self::on(Isa::current(), product, num_recomputed)
     }
 
     /// With an instruction set of this CPU that is not its best.
-    pub fn on(isa: Isa, product: ProductType, gradient_checkpointing: bool) -> Self {
+    pub fn on(isa: Isa, product: ProductType, num_recomputed: usize) -> Self {
         match product {
-            ProductType::F32 => Self(Box::new(State::<f32>::new(isa, gradient_checkpointing))),
-            ProductType::Bf16 => Self(Box::new(State::<bf16>::new(isa, gradient_checkpointing))),
+            ProductType::F32 => Self(Box::new(State::<f32>::new(isa, num_recomputed))),
+            ProductType::Bf16 => Self(Box::new(State::<bf16>::new(isa, num_recomputed))),
         }
     }
 
@@ -171,12 +202,12 @@ fn in_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
 
 struct State<E> {
     isa: Isa,
-    gradient_checkpointing: bool,
+    num_recomputed: usize,
     phases: PhaseSecs,
     adapter: Option<PackedAdapter<E>>,
     /// The input of each block.
     inputs: Vec<Operand<E>>,
-    /// What each block's backward needs besides; one for all with checkpointing.
+    /// What each block's backward needs besides, by [`Places`].
     kept: Vec<Kept<E>>,
     work: Work<E>,
     head: head::HeadWork<E>,
@@ -187,10 +218,10 @@ struct State<E> {
 }
 
 impl<E: Element> State<E> {
-    fn new(isa: Isa, gradient_checkpointing: bool) -> Self {
+    fn new(isa: Isa, num_recomputed: usize) -> Self {
         Self {
             isa,
-            gradient_checkpointing,
+            num_recomputed,
             phases: PhaseSecs::default(),
             adapter: None,
             inputs: Vec::new(),
@@ -213,13 +244,17 @@ impl<E: Element> State<E> {
         BlockPass { decoder, isa: self.isa, segments: batch.segments, table, last_rows, dropout: batch.dropout }
     }
 
+    fn places(&self, spec: &ModelSpec, keep_all: bool) -> Places {
+        Places::of(spec.num_layers, if keep_all { self.num_recomputed } else { spec.num_layers })
+    }
+
     /// Through all blocks; `self.x` holds the last one's result. `keep_all` is for a backward pass.
     fn forward(&mut self, pass: &BlockPass<'_>, ids: &[u32], keep_all: bool) -> Result<()> {
         let spec = pass.decoder.spec();
         pass.decoder.embed_into(ids, &mut self.x)?;
-        let num_kept = if keep_all && !self.gradient_checkpointing { spec.num_layers } else { 1 };
-        self.kept.truncate(num_kept);
-        self.kept.resize_with(num_kept, Kept::default);
+        let places = self.places(spec, keep_all);
+        self.kept.truncate(places.num);
+        self.kept.resize_with(places.num, Kept::default);
         if keep_all {
             self.inputs.resize_with(spec.num_layers, Operand::default);
         }
@@ -227,7 +262,7 @@ impl<E: Element> State<E> {
             if keep_all {
                 self.inputs[layer].set(pass.isa, &self.x, ids.len(), spec.hidden_size);
             }
-            let kept = &mut self.kept[layer.min(num_kept - 1)];
+            let kept = &mut self.kept[places.of_layer(layer)];
             pass.forward(layer, self.adapter.as_ref(), &mut self.x, kept, &mut self.work)?;
         }
         Ok(())
@@ -318,15 +353,13 @@ impl<E: Element> Pass for State<E> {
             self.head.losses(&pass, &self.x, LastRows::batch(&last, batch), Some((weight as f32, &mut self.dx)))?;
         let before_backward = started.elapsed().as_secs_f64();
         self.phases.head += before_backward - forward_secs;
+        let places = self.places(decoder.spec(), true);
         for layer in (0..decoder.spec().num_layers).rev() {
-            let kept = if self.gradient_checkpointing {
-                let kept = &mut self.kept[0];
+            let kept = &mut self.kept[places.of_layer(layer)];
+            if layer < places.num_recomputed {
                 self.inputs[layer].widen_into(pass.isa, &mut self.x);
                 pass.forward(layer, self.adapter.as_ref(), &mut self.x, kept, &mut self.work)?;
-                kept
-            } else {
-                &mut self.kept[layer]
-            };
+            }
             let adapter = self.adapter.as_ref();
             let (input, work) = (&self.inputs[layer], &mut self.work);
             pass.backward(layer, adapter, input, kept, work, &mut self.dx, gradients)?;
@@ -334,5 +367,49 @@ impl<E: Element> Pass for State<E> {
         self.phases.backward += started.elapsed().as_secs_f64() - before_backward;
         // In order, so that the same batch always gives the same bits.
         Ok(losses.iter().sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> ModelSpec {
+        let config = serde_json::json!({
+            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 49152, "hidden_size": 576,
+            "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3,
+            "max_position_embeddings": 8192, "rms_norm_eps": 1e-5, "rope_theta": 100000.0, "hidden_act": "silu",
+        });
+        ModelSpec::from_config(&config).unwrap()
+    }
+
+    #[test]
+    fn as_few_blocks_are_computed_again_as_the_memory_asks_for() {
+        let (spec, plenty) = (spec(), 64 << 30);
+        let auto = |num_tokens, available| {
+            num_recomputed(GradientCheckpointing::Auto, &spec, ProductType::Bf16, num_tokens, available)
+        };
+        assert_eq!(auto(8 * 128, plenty), 0);
+        let some = auto(4096, plenty);
+        assert!((1..30).contains(&some), "{some}");
+        let bytes = |num| activation_bytes(&spec, ProductType::Bf16, num, 4096);
+        assert!(bytes(some) <= KEPT_AT_MOST && bytes(some - 1) > KEPT_AT_MOST);
+        assert!(auto(4096, 1 << 30) > some, "less memory, more work");
+        assert_eq!(auto(4096, 0), 30);
+        for (setting, expected) in [(GradientCheckpointing::On, 30), (GradientCheckpointing::Off, 0)] {
+            assert_eq!(num_recomputed(setting, &spec, ProductType::F32, 4096, 0), expected);
+        }
+    }
+
+    #[test]
+    fn blocks_that_are_computed_again_share_a_place() {
+        let places = |num_recomputed| {
+            let places = Places::of(4, num_recomputed);
+            (places.num, (0..4).map(|layer| places.of_layer(layer)).collect::<Vec<_>>())
+        };
+        assert_eq!(places(0), (4, vec![0, 1, 2, 3]));
+        assert_eq!(places(1), (4, vec![0, 1, 2, 3]));
+        assert_eq!(places(3), (2, vec![0, 0, 0, 1]));
+        assert_eq!(places(9), (1, vec![0, 0, 0, 0]));
     }
 }

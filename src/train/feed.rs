@@ -1,0 +1,94 @@
+//! Batches of the steps to come, made on a thread of their own: those of the next step are ready when a step ends.
+
+use std::io;
+use std::ops::Range;
+use std::thread::{Builder, Scope};
+
+use crossbeam_channel::{Receiver, bounded};
+
+use super::batch::{Batch, Order};
+use super::render::Rendered;
+
+/// Steps whose batches may wait.
+const NUM_WAITING: usize = 1;
+
+/// The micro-batches of one step after the other.
+pub struct Feed {
+    steps: Receiver<Vec<Batch>>,
+}
+
+impl Feed {
+    /// Begins with the batches of the first of `steps`. `is_compact`: rows that are the same tokens may be one
+    /// ([`Batch::compact`]). The thread ends when the feed is dropped.
+    pub fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        samples: &'scope [Rendered],
+        order: &'scope Order,
+        steps: Range<usize>,
+        is_compact: bool,
+    ) -> io::Result<Self> {
+        let (sender, receiver) = bounded(NUM_WAITING);
+        let make = move || {
+            for step in steps {
+                let batch_of = |rows: Vec<usize>| {
+                    let samples = rows.into_iter().map(|i| &samples[i]);
+                    if is_compact { Batch::compact(samples) } else { Batch::new(samples) }
+                };
+                if sender.send(order.step(step).into_iter().map(batch_of).collect()).is_err() {
+                    return;
+                }
+            }
+        };
+        Builder::new().name("batches".to_owned()).spawn_scoped(scope, make)?;
+        Ok(Self { steps: receiver })
+    }
+
+    /// The next step's; `None` after the last.
+    pub fn next(&self) -> Option<Vec<Batch>> {
+        self.steps.recv().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Training;
+
+    #[test]
+    fn steps_come_in_order_with_the_batches_that_the_order_says() {
+        let sample = |i: u32| Rendered { ids: vec![i, i + 1, i + 2], is_trained: vec![false, true, true] };
+        let samples: Vec<_> = (0..11).map(sample).collect();
+        let training = Training {
+            per_device_train_batch_size: 2,
+            gradient_accumulation_steps: 2,
+            packing: false,
+            ..Training::default()
+        };
+        let order = Order::new(&[3; 11], &training);
+        for is_compact in [false, true] {
+            std::thread::scope(|scope| {
+                let feed = Feed::start(scope, &samples, &order, 1..5, is_compact).unwrap();
+                for step in 1..5 {
+                    let batches = feed.next().unwrap();
+                    let expected = order.step(step);
+                    assert_eq!(batches.len(), expected.len());
+                    for (batch, rows) in batches.iter().zip(expected) {
+                        let rows = rows.iter().map(|&i| &samples[i]);
+                        assert_eq!(*batch, if is_compact { Batch::compact(rows) } else { Batch::new(rows) });
+                    }
+                }
+                assert!(feed.next().is_none());
+            });
+        }
+    }
+
+    #[test]
+    fn a_run_that_ends_early_ends_the_thread() {
+        let samples = [Rendered { ids: vec![1, 2], is_trained: vec![false, true] }];
+        let order = Order::new(&[2], &Training::default());
+        std::thread::scope(|scope| {
+            let feed = Feed::start(scope, &samples, &order, 0..1_000_000_000, true).unwrap();
+            feed.next().unwrap();
+        });
+    }
+}
