@@ -11,7 +11,7 @@ use super::terminal::{self, thousands};
 use super::{Ended, model};
 use crate::data::import::{ColumnRole, ImportRequest};
 use crate::data::read_all;
-use crate::data::statistics::{Agreement, Histogram, Statistics, Tokens, agreement};
+use crate::data::statistics::{Agreement, Dates, Histogram, Statistics, Tokens, agreement};
 use crate::engine::reviewers::import_second_reviewer;
 use crate::engine::statistics::{card, statistics};
 use crate::project::{Project, Reviewers};
@@ -101,6 +101,9 @@ fn print(found: &Statistics) -> Result<(), Ended> {
     };
     named("sources     ", &found.sources);
     named("review      ", &found.reviews);
+    if let Some(Dates { count, first, last }) = found.all_dates() {
+        terminal::line(&format!("dates       {first} to {last} ({} examples with one)", thousands(count)));
+    }
     for field in &found.fields {
         terminal::line(&format!("labels of {} (train + held out)", field.field));
         for label in &field.labels {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::Split;
 use super::checks::CheckCount;
-use super::statistics::{FieldBalance, Histogram, NamedCount, Statistics};
+use super::statistics::{Dates, FieldBalance, Histogram, NamedCount, Statistics};
 
 /// What a card is made of.
 pub struct CardFacts<'a> {
@@ -34,10 +34,7 @@ pub fn data_card(facts: &CardFacts) -> String {
     card.heading("What was done to them");
     card.list(condensed(facts.steps), "Nothing is recorded.");
     card.heading("How they are split");
-    card.line("| part | examples |\n|---|---:|");
-    for split in Split::ALL {
-        card.line(&format!("| {} | {} |", split.as_str(), statistics.by_split[split as usize]));
-    }
+    card.splits(statistics);
     card.line("");
     for (name, sha256) in facts.files {
         card.line(&format!("- `{name}` SHA-256 `{sha256}`"));
@@ -115,6 +112,24 @@ impl Card {
         self.list(counts.iter().map(|count| format!("{}: {}", count.name, count.count)).collect(), otherwise);
     }
 
+    fn splits(&mut self, statistics: &Statistics) {
+        let (name, count) = (Split::as_str, |split: Split| statistics.by_split[split as usize]);
+        if statistics.all_dates().is_none() {
+            self.line("| part | examples |\n|---|---:|");
+            return Split::ALL
+                .into_iter()
+                .for_each(|split| self.line(&format!("| {} | {} |", name(split), count(split))));
+        }
+        self.line("| part | examples | with a date | from | to |\n|---|---:|---:|---|---|");
+        for split in Split::ALL {
+            let dates = match &statistics.dates[split as usize] {
+                Some(Dates { count, first, last }) => format!("{count} | {first} | {last}"),
+                None => "0 | | ".to_owned(),
+            };
+            self.line(&format!("| {} | {} | {dates} |", name(split), count(split)));
+        }
+    }
+
     fn lengths(&mut self, statistics: &Statistics) {
         self.line("| | shortest | median | 95 % up to | longest |\n|---|---:|---:|---:|---:|");
         let mut row = |name: &str, of: &Histogram| {
@@ -151,7 +166,7 @@ mod tests {
     use super::super::checks::Check;
     use super::super::statistics::{Collector, Item};
     use super::*;
-    use crate::data::{Example, Message, Role};
+    use crate::data::{Example, Message, Role, date};
 
     #[test]
     fn a_card_tells_what_was_done_and_what_is_left() {
@@ -162,7 +177,8 @@ mod tests {
                 vec![Message::new(Role::User, format!("Question {i}")), Message::new(Role::Assistant, label)];
             let example = Example::from(messages);
             let split = if i < 30 { Split::Train } else { Split::Validation };
-            collector.add(&Item { split, example: &example, source: Some("tickets.csv"), review: "accepted" });
+            let date = (split == Split::Validation).then(|| date::parse("2025-03-01").unwrap());
+            collector.add(&Item { split, example: &example, source: Some("tickets.csv"), review: "accepted", date });
         }
         let steps = ["import of tickets.csv", "edit of example 4", "edit of example 17", "trim (1 example)"];
         let card = data_card(&CardFacts {
@@ -182,7 +198,8 @@ mod tests {
             "- import of tickets.csv",
             "- edit of example … (2 times)",
             "- trim (1 example)",
-            "| train | 30 |",
+            "| train | 30 | 0 | |  |",
+            "| validation | 10 | 10 | 2025-03-01 | 2025-03-01 |",
             "- `train.jsonl` SHA-256 `abc`",
             "- accepted: 40",
             "| a\\|b | 15 | 5 | 0 |  |",

@@ -46,6 +46,22 @@ pub enum SplitBy {
     File,
 }
 
+impl SplitBy {
+    /// `by lot`
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Lot => "by lot",
+            Self::Label => "each label in its share",
+            Self::Group(GroupBy::NearDuplicates) => "near-duplicates together",
+            Self::Group(GroupBy::Source) => "each file together",
+            Self::Group(GroupBy::Label) => "each label together",
+            Self::Group(GroupBy::Tags) => "the same tags together",
+            Self::Newest => "the newest held out",
+            Self::File => "as the file says",
+        }
+    }
+}
+
 /// What makes a group that is not parted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -50,7 +50,7 @@ pub fn make(recorder: &mut Recorder, edit: &Edit) -> Result<String, ProjectError
         }
         Edit::Resplit { spec } => {
             resplit(recorder, spec)?;
-            Ok("new split of all examples".to_owned())
+            Ok(format!("new split of all examples, {}", spec.by.in_words()))
         }
         Edit::SetTags { ids, tags } => {
             let label = format!("tags of {}", named(recorder.db, ids)?);

@@ -6,6 +6,7 @@ mod words;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub use agreement::{Agreement, Disagreement, agreement, kappa};
@@ -14,7 +15,7 @@ pub use words::SplitWord;
 
 use super::checks::labels::{self, Labels};
 use super::example::content_key;
-use super::{Example, Split};
+use super::{Example, Split, date};
 use words::Words;
 
 /// Of every histogram.
@@ -36,6 +37,7 @@ pub struct Item<'a> {
     pub source: Option<&'a str>,
     /// What the reviewer said: `accepted`.
     pub review: &'a str,
+    pub date: Option<Timestamp>,
 }
 
 /// Train, validation, test.
@@ -56,6 +58,8 @@ pub struct Statistics {
     pub fields: Vec<FieldBalance>,
     pub sources: Vec<NamedCount>,
     pub reviews: Vec<NamedCount>,
+    /// When the examples of train, validation and test are from, as far as they say so.
+    pub dates: [Option<Dates>; 3],
     /// With a model.
     pub badly_split: Vec<SplitWord>,
 }
@@ -79,6 +83,27 @@ pub struct LabelBalance {
 pub struct NamedCount {
     pub name: String,
     pub count: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dates {
+    /// Examples with a date.
+    pub count: u64,
+    pub first: String,
+    pub last: String,
+}
+
+impl Statistics {
+    /// Of all parts.
+    pub fn all_dates(&self) -> Option<Dates> {
+        let known = || self.dates.iter().flatten();
+        Some(Dates {
+            count: known().map(|dates| dates.count).sum(),
+            // As they are written, they sort.
+            first: known().map(|dates| &dates.first).min()?.clone(),
+            last: known().map(|dates| &dates.last).max()?.clone(),
+        })
+    }
 }
 
 impl LabelBalance {
@@ -109,6 +134,8 @@ pub struct Collector<'a> {
     labels: Labels,
     sources: HashMap<String, u64>,
     reviews: HashMap<String, u64>,
+    /// How many, the first and the last.
+    dates: [Option<(u64, Timestamp, Timestamp)>; 3],
     words: Words,
 }
 
@@ -130,6 +157,11 @@ impl<'a> Collector<'a> {
         *self.reviews.entry(item.review.to_owned()).or_default() += 1;
         if let Some(source) = item.source {
             *self.sources.entry(source.to_owned()).or_default() += 1;
+        }
+        if let Some(date) = item.date {
+            let dates = &mut self.dates[item.split as usize];
+            let (count, first, last) = dates.unwrap_or((0, date, date));
+            *dates = Some((count + 1, first.min(date), last.max(date)));
         }
         if let Some(tokens) = self.tokens {
             let num_tokens = tokens.of_example(example);
@@ -160,6 +192,10 @@ impl<'a> Collector<'a> {
             fields,
             sources: named(self.sources),
             reviews: named(self.reviews),
+            dates: self.dates.map(|dates| {
+                let (count, first, last) = dates?;
+                Some(Dates { count, first: date::words(first), last: date::words(last) })
+            }),
             badly_split,
         }
     }
@@ -213,7 +249,8 @@ mod tests {
             let label = if i < 30 { "yes" } else { "no" };
             let example = Example::from(vec![Message::new(Role::User, prompt), Message::new(Role::Assistant, label)]);
             let split = if i < 20 { Split::Train } else { Split::Test };
-            collector.add(&Item { split, example: &example, source: Some("a.csv"), review: "accepted" });
+            let date = (i < 10).then(|| date::parse(&format!("2025-03-{:02}", 20 - i)).unwrap());
+            collector.add(&Item { split, example: &example, source: Some("a.csv"), review: "accepted", date });
         }
         let found = collector.finish();
         assert_eq!((found.num_examples, found.by_split, found.num_duplicates), (40, [20, 0, 20], 20));
@@ -221,6 +258,8 @@ mod tests {
         assert_eq!((found.answer_chars.min, found.answer_chars.max), (2, 3));
         assert_eq!(found.num_tokens.unwrap().median, 4 + 21 + 1);
         assert_eq!(found.sources, [NamedCount { name: "a.csv".to_owned(), count: 40 }]);
+        let dates = Dates { count: 10, first: "2025-03-11".to_owned(), last: "2025-03-20".to_owned() };
+        assert_eq!((found.all_dates(), &found.dates), (Some(dates.clone()), &[Some(dates), None, None]));
         assert_eq!(found.badly_split[0].word, "Donaudampfschifffahrt");
         let labels = &found.fields[0].labels;
         assert_eq!(labels.iter().map(|l| (l.label.as_str(), l.count())).collect::<Vec<_>>(), [("yes", 30), ("no", 10)]);

@@ -10,7 +10,7 @@ use crate::data::checks::{CheckReport, Rendering};
 use crate::data::statistics::{Collector, Item, Statistics, Tokens};
 use crate::engine::error::EngineError;
 use crate::fs::write_atomic;
-use crate::project::{ExampleStatus, Project, Reviewers, Snapshot, SnapshotFile};
+use crate::project::{Annotations, ExampleStatus, Project, Reviewers, Snapshot, SnapshotFile};
 use crate::recipe::ModelRef;
 use crate::task::{Task, Unit};
 use crate::train::tally::Tally;
@@ -36,8 +36,14 @@ pub fn statistics(
     let mut collector = Collector::new(tokens);
     project.for_each_present(&mut |stored| {
         if stored.status != ExampleStatus::SetAside {
-            let (source, review) = (stored.annotations.source.as_deref(), stored.annotations.review.as_str());
-            collector.add(&Item { split: stored.split, example: &stored.example, source, review });
+            let Annotations { source, review, date, .. } = &stored.annotations;
+            collector.add(&Item {
+                split: stored.split,
+                example: &stored.example,
+                source: source.as_deref(),
+                review: review.as_str(),
+                date: *date,
+            });
             if collector.num_examples().is_multiple_of(256) {
                 task.progress(collector.num_examples(), Some(total), Unit::Examples);
             }

@@ -7,7 +7,7 @@ use super::action::DataAction;
 use super::fix_dialog::list;
 use super::lengths::{self, Limit};
 use crate::app::kit::{Badge, Dialog, DialogEnd, Text, Theme, dialog, fact, format};
-use crate::data::statistics::{FieldBalance, Statistics};
+use crate::data::statistics::{Dates, FieldBalance, Statistics};
 
 /// Labels and words that are listed.
 const MOST_LABELS: usize = 12;
@@ -129,6 +129,9 @@ fn facts(ui: &mut Ui, statistics: &Statistics) {
     };
     fact(ui, "From", &named(&statistics.sources));
     fact(ui, "Review", &named(&statistics.reviews));
+    if let Some(Dates { count, first, last }) = statistics.all_dates() {
+        fact(ui, "Dates", &format!("{first} to {last}, {} with one", format::thousands(count)));
+    }
 }
 
 /// Words that cost many tokens: the model hardly knows them.
