@@ -256,7 +256,7 @@ mod tests {
         assert_eq!((found.num_examples, found.by_split, found.num_duplicates), (40, [20, 0, 20], 20));
         assert_eq!(found.turns, BTreeMap::from([(2, 40)]));
         assert_eq!((found.answer_chars.min, found.answer_chars.max), (2, 3));
-        assert_eq!(found.num_tokens.unwrap().median, 4 + 21 + 1);
+        assert_eq!(found.num_tokens.as_ref().unwrap().median, 4 + 21 + 1);
         assert_eq!(found.sources, [NamedCount { name: "a.csv".to_owned(), count: 40 }]);
         let dates = Dates { count: 10, first: "2025-03-11".to_owned(), last: "2025-03-20".to_owned() };
         assert_eq!((found.all_dates(), &found.dates), (Some(dates.clone()), &[Some(dates), None, None]));

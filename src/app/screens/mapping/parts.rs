@@ -260,7 +260,11 @@ pub(super) fn example(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevie
     let num = preview.examples.len();
     let shown = dialog.shown_example.min(num.saturating_sub(1));
     ui.horizontal(|ui| {
-        ui.add(Text::strong(format!("Row {} as an example", shown + 1)));
+        let words = match dialog.purpose {
+            Purpose::Examples => format!("Row {} as an example", shown + 1),
+            Purpose::Reviewer => format!("Row {}", shown + 1),
+        };
+        ui.add(Text::strong(words));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = theme.space.xs;
             let next = Button::icon_only(icon::CARET_RIGHT, "Next row");
