@@ -17,13 +17,21 @@ const CACHE_STEP: usize = 256;
 
 /// Keys and values of one sequence, layer by layer, for the tokens already seen.
 pub struct KvCache {
-    layers: Vec<(Vec<f32>, Vec<f32>)>,
+    layers: Vec<Layer>,
     len: usize,
+}
+
+/// Of each head of keys, `[num_positions, head_dim]`.
+#[derive(Clone)]
+struct Layer {
+    keys: Vec<Vec<f32>>,
+    values: Vec<Vec<f32>>,
 }
 
 impl KvCache {
     pub fn new(spec: &ModelSpec) -> Self {
-        Self { layers: vec![Default::default(); spec.num_layers], len: 0 }
+        let heads = || vec![Vec::new(); spec.num_kv_heads];
+        Self { layers: vec![Layer { keys: heads(), values: heads() }; spec.num_layers], len: 0 }
     }
 
     /// Tokens seen.
@@ -38,8 +46,9 @@ impl KvCache {
     /// Has seen what `other` has from now on; memory that is there is used again.
     pub fn set(&mut self, other: &Self) {
         self.len = other.len;
-        for ((keys, values), (other_keys, other_values)) in self.layers.iter_mut().zip(&other.layers) {
-            for (buffer, other) in [(keys, other_keys), (values, other_values)] {
+        for (layer, other) in self.layers.iter_mut().zip(&other.layers) {
+            let buffers = layer.keys.iter_mut().chain(&mut layer.values);
+            for (buffer, other) in buffers.zip(other.keys.iter().chain(&other.values)) {
                 buffer.clear();
                 append(buffer, other, other.len() / self.len.max(1));
             }
@@ -184,11 +193,13 @@ impl<'a> Generation<'a> {
         queries.clear();
         let mut rows = qkv.chunks_exact(width);
         for (tokens, cache) in new_tokens.iter().zip(caches.iter_mut()) {
-            let (keys, values) = &mut cache.layers[layer];
+            let Layer { keys, values } = &mut cache.layers[layer];
             for row in rows.by_ref().take(tokens.len()) {
                 queries.extend_from_slice(&row[..q_width]);
-                append(keys, &row[q_width..q_width + kv_width], kv_width);
-                append(values, &row[q_width + kv_width..], kv_width);
+                let heads = row[q_width..].chunks_exact(shape.head_dim);
+                for (buffer, head) in keys.iter_mut().chain(&mut *values).zip(heads) {
+                    append(buffer, head, shape.head_dim);
+                }
             }
         }
         let mut sequences = Vec::with_capacity(caches.len());
@@ -198,7 +209,7 @@ impl<'a> Generation<'a> {
             let (own_q, later_q) = q.split_at(tokens.len() * q_width);
             let (own_out, later_out) = out.split_at_mut(tokens.len() * q_width);
             (q, out) = (later_q, later_out);
-            let (keys, values) = &cache.layers[layer];
+            let Layer { keys, values } = &cache.layers[layer];
             sequences.push(Cached { q: own_q, keys, values, out: own_out });
         }
         cached_attention(isa, shape, sequences);

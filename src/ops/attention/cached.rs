@@ -18,9 +18,9 @@ const BLOCK: usize = 64;
 pub struct Cached<'a> {
     /// The last positions of the sequence, `[num_new, num_heads · head_dim]`.
     pub q: &'a [f32],
-    /// `[num_positions, num_kv_heads · head_dim]`, the new ones included.
-    pub keys: &'a [f32],
-    pub values: &'a [f32],
+    /// Of each head of keys, so that a task reads one stretch of memory: `[num_positions, head_dim]`, the new ones included.
+    pub keys: &'a [Vec<f32>],
+    pub values: &'a [Vec<f32>],
     /// As `q`.
     pub out: &'a mut [f32],
 }
@@ -28,10 +28,11 @@ pub struct Cached<'a> {
 /// What a task reads, and where it writes.
 struct Task<'a> {
     q: &'a [f32],
+    /// `[num_positions, head_dim]`
     keys: &'a [f32],
     values: &'a [f32],
     out: Shared<f32>,
-    /// All of one group of heads, which share keys and values.
+    /// They share keys and values.
     heads: Range<usize>,
     /// The first of its new tokens.
     start: usize,
@@ -39,21 +40,26 @@ struct Task<'a> {
 
 /// Every sequence's new tokens over its own positions, all heads of all sequences at once.
 pub fn cached_attention(isa: Isa, shape: AttentionShape, sequences: Vec<Cached<'_>>) {
-    let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+    let (q_width, dim) = (shape.q_width(), shape.head_dim);
     // Heads that share keys read them together, if there is work enough for all threads then.
     let num_shared = sequences.len() * shape.num_kv_heads;
     let together = if num_shared >= 4 * rayon::current_num_threads() { shape.group() } else { 1 };
     let mut tasks = Vec::new();
     for Cached { q, keys, values, out } in sequences {
-        assert!(out.len() >= q.len() && keys.len() == values.len());
-        assert!(q.len().is_multiple_of(q_width) && keys.len().is_multiple_of(kv_width));
-        assert!(q.len() / q_width <= keys.len() / kv_width, "new tokens belong to the positions");
+        assert!(out.len() >= q.len() && q.len().is_multiple_of(q_width));
+        assert!(keys.len() == shape.num_kv_heads && values.len() == shape.num_kv_heads);
+        let num_values = keys.first().map_or(0, Vec::len);
+        assert!(num_values.is_multiple_of(dim) && keys.iter().chain(values).all(|head| head.len() == num_values));
+        assert!(q.len() / q_width <= num_values / dim, "new tokens belong to the positions");
         let out = Shared(out.as_mut_ptr());
         let num_new = q.len() / q_width;
         let together = if num_new < TILED { together } else { 1 };
         for start in (0..num_new).step_by(BLOCK) {
             let heads = (0..shape.num_heads).step_by(together).map(|head| head..head + together);
-            tasks.extend(heads.map(|heads| Task { q, keys, values, out, heads, start }));
+            tasks.extend(heads.map(|heads| {
+                let shared = heads.start / shape.group();
+                Task { q, keys: &keys[shared], values: &values[shared], out, heads, start }
+            }));
         }
     }
     tasks.into_par_iter().for_each_init(Default::default, |scratch, task| task.run(isa, shape, scratch));
@@ -67,15 +73,14 @@ struct Scratch {
 
 impl Task<'_> {
     fn run(&self, isa: Isa, shape: AttentionShape, scratch: &mut Scratch) {
-        let (dim, q_width, kv_width) = (shape.head_dim, shape.q_width(), shape.kv_width());
-        let (num_new, num_positions) = (self.q.len() / q_width, self.keys.len() / kv_width);
+        let (dim, q_width, keys, values) = (shape.head_dim, shape.q_width(), self.keys, self.values);
+        let (num_new, num_positions) = (self.q.len() / q_width, keys.len() / dim);
         let past = num_positions - num_new;
         let num = BLOCK.min(num_new - self.start);
         // Positions that the last token of this block sees.
         let end = past + self.start + num;
-        let head = self.heads.start;
-        let (row, column) = (self.start * q_width + head * dim, head / shape.group() * dim);
-        let (q, keys, values) = (&self.q[row..], &self.keys[column..], &self.values[column..]);
+        let row = self.start * q_width + self.heads.start * dim;
+        let q = &self.q[row..];
         let stride = score_stride(end);
         if num_new < TILED {
             let num_heads = self.heads.len();
@@ -83,22 +88,21 @@ impl Task<'_> {
             for i in 0..num {
                 let visible = past + self.start + i + 1;
                 let q = &q[i * q_width..][..num_heads * dim];
-                let keys = &keys[..(visible - 1) * kv_width + dim];
-                dots(isa, (q, dim), (keys, kv_width), &mut scratch.scores, stride);
+                dots(isa, (q, dim), (&keys[..visible * dim], dim), &mut scratch.scores, stride);
                 for (head, scores) in scratch.scores.chunks_mut(stride).enumerate() {
                     softmax(isa, scores, visible, shape.scale);
                     let at = row + i * q_width + head * dim;
                     // SAFETY: this token's columns of this head lie inside `out`, as long as `q`, and belong to this
                     // task.
                     let out = unsafe { std::slice::from_raw_parts_mut(self.out.get().add(at), dim) };
-                    weighted_sum(isa, &scores[..visible], (values, kv_width), out);
+                    weighted_sum(isa, &scores[..visible], (values, dim), out);
                 }
             }
             return;
         }
         scratch.scores.resize(num * stride, 0.0);
         let scores = &mut scratch.scores[..num * stride];
-        transpose_for_tiles(isa, (keys, kv_width), end, dim, &mut scratch.keys);
+        transpose_for_tiles(isa, (keys, dim), end, dim, &mut scratch.keys);
         let queries = Left { values: q, row_stride: q_width, depth_stride: 1 };
         // SAFETY: `scores` holds `num` rows, `stride` apart, and is this task's own.
         unsafe {
@@ -112,7 +116,7 @@ impl Task<'_> {
         // SAFETY: these tokens' columns of this head lie inside `out` and belong to this task.
         unsafe {
             let target = Target { c: self.out.get().add(row), stride: q_width, accumulate: false, alpha: 1.0 };
-            multiply_tile_by_tile(isa, num, dim, end, weights, Right::Rows((values, kv_width)), target);
+            multiply_tile_by_tile(isa, num, dim, end, weights, Right::Rows((values, dim)), target);
         }
     }
 }

@@ -236,23 +236,30 @@ mod tests {
     #[test]
     fn a_cache_gives_what_the_whole_sequence_gives() {
         let shape = AttentionShape { num_heads: 4, num_kv_heads: 2, head_dim: 8, scale: 0.35 };
-        let [q, k, v] = inputs(7, shape);
-        let whole = causal_attention(&q, &k, &v, shape, &Segments::from_lengths([7])).unwrap();
-        for num_new in [1, 3, 7] {
-            let mut out = vec![0.0; num_new * shape.q_width()];
-            let last = q.narrow(0, 7 - num_new, num_new).unwrap();
-            with_slices([&last, &k, &v], |[q, keys, values]| {
+        let num = 75;
+        let [q, k, v] = inputs(num, shape);
+        let whole = causal_attention(&q, &k, &v, shape, &Segments::from_lengths([num])).unwrap();
+        let heads = |rows: &Tensor| -> Vec<Vec<f32>> {
+            let of = |head| rows.narrow(1, head * 8, 8).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            (0..2).map(of).collect()
+        };
+        let (keys, values) = (heads(&k), heads(&v));
+        for num_new in [1, 3, 9, num] {
+            let last = |rows: &Tensor| -> Vec<f32> {
+                rows.narrow(0, num - num_new, num_new).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+            };
+            let (q, expected) = (last(&q), last(&whole));
+            // Alone, and with so many others that heads are taken together.
+            for num_sequences in [1, 4 * rayon::current_num_threads()] {
                 for isa in Isa::available() {
-                    out.fill(9.0);
-                    cached_attention(isa, shape, vec![Cached { q, keys, values, out: &mut out }]);
+                    let mut outs = vec![vec![9.0; q.len()]; num_sequences];
+                    let sequence = |out| Cached { q: &q, keys: &keys, values: &values, out };
+                    cached_attention(isa, shape, outs.iter_mut().map(|out| sequence(&mut out[..])).collect());
+                    for (a, b) in outs.iter().flat_map(|out| expected.iter().zip(out)) {
+                        assert!((a - b).abs() < 1e-5, "{}, {num_new} of {num_sequences}: {b}, not {a}", isa.name());
+                    }
                 }
-            })
-            .unwrap();
-            let expected = whole.narrow(0, 7 - num_new, num_new).unwrap();
-            with_slice(&expected, |expected| {
-                assert!(expected.iter().zip(&out).all(|(a, b)| (a - b).abs() < 1e-5));
-            })
-            .unwrap();
+            }
         }
     }
 }
