@@ -164,7 +164,6 @@ impl CustomOp3 for CausalAttention {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::storage::with_slice;
     use super::super::testing::{assert_close, assert_same_gradients, finite_differences, random};
     use super::*;
 
@@ -240,7 +239,7 @@ mod tests {
         let [q, k, v] = inputs(num, shape);
         let whole = causal_attention(&q, &k, &v, shape, &Segments::from_lengths([num])).unwrap();
         let heads = |rows: &Tensor| -> Vec<Vec<f32>> {
-            let of = |head| rows.narrow(1, head * 8, 8).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            let of = |head: usize| rows.narrow(1, head * 8, 8).unwrap().flatten_all().unwrap().to_vec1().unwrap();
             (0..2).map(of).collect()
         };
         let (keys, values) = (heads(&k), heads(&v));
