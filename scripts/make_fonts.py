@@ -7,6 +7,7 @@ from pathlib import Path
 from fontTools.merge import Merger
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
+from fontTools.ttLib.tables._c_m_a_p import CmapSubtable
 
 # Latin with its extensions, Greek, Cyrillic, punctuation, currency, arrows, mathematical and technical signs, boxes.
 TEXT_RANGES = [
@@ -74,8 +75,19 @@ def phosphor(work, icon_rs, out):
     for folder, file in [("regular", "Phosphor"), ("fill", "Phosphor-Fill")]:
         font = TTFont(next(work.glob(f"phosphor-icons-web-*/src/{folder}/{file}.ttf")))
         subset(font, codes, [])
+        if folder == "regular":
+            copy_sign(font)
         save(font, out / f"{file}.ttf")
         keep_bearings(out / f"{file}.ttf")
+
+
+def copy_sign(font):
+    """Markdown's blocks of code have a button with this sign, which the text faces lack."""
+    table = CmapSubtable.newSubtable(12)
+    table.platformID, table.platEncID, table.language = 3, 10, 0
+    table.cmap = dict(font.getBestCmap())
+    table.cmap[0x1F5D0] = table.cmap[0xE1CA]
+    font["cmap"].tables.append(table)
 
 
 def keep_bearings(path):

@@ -1,5 +1,6 @@
 //! The window's own fonts. egui brings none: text is Inter, code and tokens JetBrains Mono, icons Phosphor. Both text
-//! faces stand in for each other where one lacks a character; what both lack is shown as an empty box.
+//! faces stand in for each other where one lacks a character, and the icons for the sign to copy that Markdown's blocks of
+//! code have; what all lack is shown as an empty box.
 
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub fn definitions() -> FontDefinitions {
         fonts.font_data.insert(name.to_owned(), data);
     }
     for (family, faces) in [
-        (FontFamily::Proportional, vec![INTER, MONO]),
+        (FontFamily::Proportional, vec![INTER, MONO, PHOSPHOR]),
         (FontFamily::Monospace, vec![MONO, INTER]),
         (FontFamily::Name(STRONG.into()), vec![INTER_STRONG, MONO]),
         (FontFamily::Name(ICON.into()), vec![PHOSPHOR]),

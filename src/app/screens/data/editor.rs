@@ -145,7 +145,7 @@ fn laid_out(ui: &mut Ui, markup: Markup, turn: usize, text: &str, cache: &mut Co
         ui.set_min_width(ui.available_width());
         match (text.len(), markup) {
             (0..=MOST_LAID_OUT, Markup::Markdown) => {
-                drop(CommonMarkViewer::new().show(ui, cache, text));
+                markdown(ui, cache, text);
             }
             (0..=MOST_LAID_OUT, Markup::Json) => {
                 let name = format!("Turn {}, laid out", turn + 1);
@@ -153,6 +153,20 @@ fn laid_out(ui: &mut Ui, markup: Markup, turn: usize, text: &str, cache: &mut Co
             }
             _ => drop(ui.add(Text::small("The answer is too long to be laid out here").faint())),
         }
+    });
+}
+
+/// In the window's manner: what is bold stands out by its colour, marks of lists stand at their texts.
+fn markdown(ui: &mut Ui, cache: &mut CommonMarkCache, text: &str) {
+    let theme = Theme::of(ui);
+    ui.scope(|ui| {
+        let line = ui.text_style_height(&egui::TextStyle::Body);
+        ui.spacing_mut().interact_size.y = line;
+        ui.spacing_mut().button_padding = Vec2::splat(theme.space.xxs);
+        let visuals = ui.visuals_mut();
+        visuals.override_text_color = None;
+        visuals.widgets.noninteractive.fg_stroke.color = theme.text.soft;
+        CommonMarkViewer::new().show(ui, cache, text);
     });
 }
 
