@@ -177,7 +177,9 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) 
     }
     let list = theme.size.row_height * checks.counts.len().min(MOST_ROWS) as f32;
     ui.spacing_mut().item_spacing.y = 0.0;
-    ScrollArea::vertical().id_salt("check rows").max_height(list).auto_shrink(false).show(ui, |ui| {
+    // One finding is lower than what egui scrolls by itself.
+    let scroll = ScrollArea::vertical().id_salt("check rows").max_height(list).min_scrolled_height(list);
+    scroll.auto_shrink(false).show(ui, |ui| {
         for count in &checks.counts {
             let explanation = explanation(count.check, state);
             line(ui, theme, |ui| row(ui, theme, count, explanation, checks.is_running(), actions));
@@ -235,7 +237,8 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, actions: &mut Vec<AnyAction
             (None, true, _) => "Checking".to_owned(),
             (None, false, Some((num, secs))) => {
                 let stale = if checks.is_stale() { ", before the last change" } else { "" };
-                format!("Checked {} in {secs:.1} s{stale}", format::count(num, "example", "examples"))
+                let examples = format::count(num, "example", "examples");
+                format!("Checked {examples} in {}{stale}", format::duration(secs))
             }
             (None, false, None) => String::new(),
         };

@@ -13,11 +13,19 @@ use crate::data::checks::Finding;
 /// As many are in view; the others are scrolled to.
 const MOST: f32 = 2.5;
 
+fn own<'a>(data: &'a DataState, draft: &Draft) -> impl Iterator<Item = &'a Finding> {
+    let id = draft.stored.id;
+    data.findings.iter().filter(move |finding| finding.id == id)
+}
+
+pub(super) fn has_some(data: &DataState, draft: &Draft) -> bool {
+    own(data, draft).next().is_some()
+}
+
 /// A strip of its own below the turns, which stay where they are when findings come and go.
 pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
-    let own: Vec<_> = data.findings.iter().filter(|finding| finding.id == draft.stored.id).collect();
-    if own.is_empty() {
+    if !has_some(data, draft) {
         return;
     }
     let height = theme.size.row_height_two_lines * MOST;
@@ -26,7 +34,7 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut V
         let margin = Margin::symmetric(theme.pad.panel_x as i8, theme.space.s as i8);
         Frame::new().inner_margin(margin).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = theme.space.s;
-            for finding in own {
+            for finding in own(data, draft) {
                 issue(ui, finding, data.checks.is_running(), actions);
             }
         });

@@ -39,8 +39,8 @@ pub(super) fn show(
     let is_wide = ui.ctx().content_rect().width() >= theme.size.window_wide && project.settings.model.is_some();
     let lengths_height = if is_wide { lengths::section_height(theme) } else { 0.0 };
     let body = Rect::from_min_max(room.min, room.max - Vec2::new(0.0, foot_height + lengths_height));
-    // Laid-out answers are long.
-    let share = if state.data.lays_out { 0.75 } else { 0.6 };
+    // Laid-out answers are long; findings take their room from what is below the turns.
+    let share = if state.data.lays_out && !issues::has_some(&state.data, draft) { 0.75 } else { 0.6 };
     let current = ui
         .scope_builder(UiBuilder::new().max_rect(body), |ui| {
             ui.set_min_size(body.size());
@@ -96,12 +96,6 @@ fn head(ui: &mut Ui, state: &AppState, draft: &Draft, actions: &mut Vec<AnyActio
         ExampleStatus::Ready => {}
         status => drop(ui.add(Badge::neutral(table::status_words(status)))),
     }
-    // What was computed of the text on the disk is not true of one that is being typed.
-    let loss = draft.stored.annotations.loss.filter(|_| !draft.is_dirty());
-    if let (Some(loss), Some(from)) = (loss, state.project.as_ref().and_then(|project| project.loss_from.as_ref())) {
-        let shown = ui.add(Text::small(format!("Loss {}", format::loss(f64::from(loss)))));
-        tooltip::on_hover(shown, &format!("Loss under {from}"), rank::LOSS_MEANS);
-    }
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = theme.space.xs;
         if ui.add(Button::icon_only(icon::TRASH, "Delete example")).clicked() {
@@ -128,7 +122,24 @@ fn head(ui: &mut Ui, state: &AppState, draft: &Draft, actions: &mut Vec<AnyActio
         if ui.add(previous.enabled_or(has_previous, "This is the first one")).clicked() {
             actions.push(DataAction::Step(-1).into());
         }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| loss(ui, state, draft));
     });
+}
+
+fn loss(ui: &mut Ui, state: &AppState, draft: &Draft) {
+    let theme = Theme::of(ui);
+    // What was computed of the text on the disk is not true of one that is being typed.
+    let loss = draft.stored.annotations.loss.filter(|_| !draft.is_dirty());
+    if let (Some(loss), Some(from)) = (loss, state.project.as_ref().and_then(|project| project.loss_from.as_ref())) {
+        let words = format!("Loss {}", format::loss(f64::from(loss)));
+        let width = ui.painter().layout_no_wrap(words.clone(), theme.small(), theme.text.soft).size().x;
+        // The table says it, too.
+        if width > ui.available_width() {
+            return;
+        }
+        let shown = ui.add(Text::small(words));
+        tooltip::on_hover(shown, &format!("Loss under {from}"), rank::LOSS_MEANS);
+    }
 }
 
 fn turns(
@@ -209,7 +220,7 @@ fn tokens(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut V
         inset(ui, |ui| no_tokens(ui, state, project, actions));
         return None;
     };
-    let scroll = ScrollArea::vertical().id_salt("tokens").auto_shrink(false);
+    let scroll = ScrollArea::vertical().id_salt("tokens").auto_shrink(false).min_scrolled_height(0.0);
     let shown = scroll.show(ui, |ui| {
         inset(ui, |ui| {
             warnings(ui, &view.warnings);
