@@ -79,7 +79,7 @@ fn columns(num_examples: u64, known: Known) -> Vec<Column> {
     let lengths = if known.has_tokens { "Tokens" } else { "Turns" };
     columns.extend(known.has_lengths().then(|| Column::text(lengths, "8,888").right()));
     columns.extend(known.has_dates.then(|| Column::text("Date", "8888-88-88")));
-    columns.extend(known.has_losses.then(|| Column::text("Loss", "8.888").right()));
+    columns.extend(known.has_losses.then(|| Column::text("Loss", "88.888").right()));
     columns.push(Column::icon_and_text("Issues", if known.has_issues { "Near-duplicate" } else { "" }));
     columns
 }
@@ -197,11 +197,14 @@ fn no_match(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
 }
 
 fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec<AnyAction>) {
-    let data = &state.data;
+    let (theme, data) = (Theme::of(ui), &state.data);
+    let has_losses = project.loss_from.is_some();
+    // Both beside the lengths would leave the texts a few letters in a narrow table.
+    let has_room = ui.available_width() > theme.size.side_panel_max + theme.size.settings_name_width;
     let known = Known {
         has_tokens: project.tokens_from.is_some(),
-        has_dates: project.has_dates,
-        has_losses: project.loss_from.is_some(),
+        has_dates: project.has_dates && (!has_losses || has_room || data.filters.sort.by == SortBy::Date),
+        has_losses,
         has_issues: !data.checks.counts.is_empty(),
     };
     let sorts = known.sorts();
@@ -219,7 +222,7 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
         num_rows: num_stored + arriving.len() as u64,
         selected: data.selected,
         scroll_to: data.scroll_to,
-        edge: Theme::of(ui).pad.screen_x,
+        edge: theme.pad.screen_x,
         is_list: false,
         sorted: Some((sorted.unwrap_or(sorts.len()), sort.descending)),
         marked: &is_marked,
