@@ -75,6 +75,7 @@ pub struct Combo<'a, T> {
     name: &'a str,
     options: &'a [(T, &'a str)],
     current: T,
+    none: &'a str,
     width: Option<f32>,
     is_small: bool,
     is_plain: bool,
@@ -90,6 +91,7 @@ impl<'a, T: Copy + PartialEq> Combo<'a, T> {
             name,
             options,
             current,
+            none: "",
             width: None,
             is_small: false,
             is_plain: false,
@@ -97,6 +99,11 @@ impl<'a, T: Copy + PartialEq> Combo<'a, T> {
             ink: None,
             disabled: None,
         }
+    }
+
+    /// What stands there, faint, while the current value is none of the options.
+    pub fn none(self, words: &'a str) -> Self {
+        Self { none: words, ..self }
     }
 
     pub fn width(self, width: f32) -> Self {
@@ -124,8 +131,11 @@ impl<'a, T: Copy + PartialEq> Combo<'a, T> {
 
     pub fn show(self, ui: &mut Ui) -> Option<T> {
         let theme = Theme::of(ui);
-        let words = self.options.iter().find(|(value, _)| *value == self.current).map_or("", |(_, words)| words);
-        let response = self.field(ui, theme, words);
+        let current = self.options.iter().find(|(value, _)| *value == self.current);
+        let response = match current {
+            Some((_, words)) => self.field(ui, theme, words, theme.text.normal),
+            None => self.field(ui, theme, self.none, theme.text.faint),
+        };
         let mut chosen = None;
         Popup::menu(&response).width(response.rect.width()).show(|ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
@@ -140,14 +150,14 @@ impl<'a, T: Copy + PartialEq> Combo<'a, T> {
         chosen.filter(|value| *value != self.current)
     }
 
-    fn field(&self, ui: &mut Ui, theme: &Theme, words: &str) -> Response {
+    fn field(&self, ui: &mut Ui, theme: &Theme, words: &str, ink: Color32) -> Response {
         let (font, height) = match (self.is_small, self.is_plain) {
             (true, false) => (theme.small_strong(), theme.size.control_height_small),
             (true, true) => (theme.small(), theme.size.control_height_small),
             (false, _) => (theme.body(), theme.size.control_height),
         };
         let is_enabled = self.disabled.is_none();
-        let ink = if is_enabled { self.ink.unwrap_or(theme.text.normal) } else { theme.text.disabled };
+        let ink = if is_enabled { self.ink.unwrap_or(ink) } else { theme.text.disabled };
         let caret = theme.size.icon_small + theme.space.s;
         let natural = ui.painter().layout_no_wrap(words.to_owned(), font.clone(), ink).size().x;
         let width = self.width.unwrap_or(natural + caret + 2.0 * (theme.pad.input_x + theme.width.line));

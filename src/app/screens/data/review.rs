@@ -6,7 +6,7 @@ use super::action::DataAction;
 use super::draft::Draft;
 use super::state::DataState;
 use super::{AnyAction, Drafts, editor};
-use crate::app::kit::{Badge, Button, Combo, Text, TextInput, Theme, format, icon, segmented_small};
+use crate::app::kit::{Badge, Button, Combo, Text, TextInput, Theme, format, icon, row, segmented_small};
 use crate::data::date;
 use crate::project::Review;
 
@@ -80,18 +80,16 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Dr
         let reviews = data.facets.reviews;
         let (done, all) = (reviews[1..].iter().sum::<u64>(), reviews.iter().sum::<u64>());
         let progress = format!("{} of {} reviewed", format::thousands(done), format::thousands(all));
-        ui.add(Text::small(progress).faint());
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             notes(ui, draft, drafts, actions);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.add(Text::small(progress).faint().one_line());
+            });
         });
     });
     label_line(ui, data, draft, actions);
     if let Some(date) = annotations.date {
-        ui.horizontal(|ui| {
-            ui.add(Text::body("Date").soft());
-            ui.add_space(theme.space.s);
-            ui.add(Text::body(date::words(date)));
-        });
+        named(ui, "Date", |ui| drop(ui.add(Text::body(date::words(date)))));
     }
     if !annotations.tags.is_empty() {
         ui.horizontal_wrapped(|ui| {
@@ -106,7 +104,6 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Dr
 /// Where answers come from a fixed list.
 fn label_line(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut Vec<AnyAction>) {
     let mut labels = data.labels();
-    let theme = Theme::of(ui);
     let current = draft.stored.annotations.label.as_deref();
     let is_labelled = current.is_some() || data.facets.labels.something > 0 || !data.label_set.is_empty();
     if labels.is_empty() || !is_labelled {
@@ -118,16 +115,27 @@ fn label_line(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut Vec<An
     let words: Vec<String> = labels.iter().enumerate().map(numbered).collect();
     let options: Vec<(usize, &str)> = words.iter().map(String::as_str).enumerate().collect();
     let at = current.and_then(|current| labels.iter().position(|label| *label == current)).unwrap_or(usize::MAX);
-    ui.horizontal(|ui| {
-        ui.add(Text::body("Label").soft());
-        ui.add_space(theme.space.s);
-        if let Some(chosen) = Combo::new("Label of this example", &options, at).width(ui.available_width()).show(ui)
+    named(ui, "Label", |ui| {
+        if let Some(chosen) =
+            Combo::new("Label of this example", &options, at).none("None").width(ui.available_width()).show(ui)
             && let Some(label) = labels.get(chosen)
         {
             actions.push(DataAction::Label((*label).to_owned()).into());
         }
     });
     second_label(ui, draft, actions);
+}
+
+/// A value behind its name; the values stand below each other.
+fn named(ui: &mut Ui, name: &str, value: impl FnOnce(&mut Ui)) {
+    let theme = Theme::of(ui);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        let left = ui.cursor().left();
+        ui.add(Text::body(name).soft());
+        row::to_column(ui, left + theme.size.settings_name_width / 3.0);
+        value(ui);
+    });
 }
 
 /// Where the second reviewer says something else.
