@@ -185,6 +185,12 @@ fn bar<R>(ui: &mut Ui, is_foot: bool, content: impl FnOnce(&mut Ui) -> R) -> R {
     content(&mut child)
 }
 
+/// So high a body can be that head and foot are in the window, too.
+pub fn most_height(ctx: &egui::Context) -> f32 {
+    let theme = Theme::of_context(ctx);
+    ctx.content_rect().height() - 2.0 * (theme.size.dialog_head_height + theme.space.xxl)
+}
+
 /// The usual padding of a dialog's body.
 pub fn body<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
     let theme = Theme::of(ui);

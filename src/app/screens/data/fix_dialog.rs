@@ -45,8 +45,13 @@ fn changes(ui: &mut Ui, fix: &Fix) {
 
 /// As high as what is in it, but no more than so many rows.
 pub(super) fn list(ui: &mut Ui, id: &str, most_rows: usize, content: impl FnOnce(&mut Ui)) {
-    let height = Theme::of(ui).size.row_height * most_rows as f32;
-    egui::ScrollArea::vertical().id_salt(id).max_height(height).auto_shrink([false, true]).show(ui, content);
+    let theme = Theme::of(ui);
+    let height = theme.size.row_height * most_rows as f32;
+    egui::ScrollArea::vertical().id_salt(id).max_height(height).auto_shrink([false, true]).show(ui, |ui| {
+        // The bar floats: what stands at the right would lie below it.
+        ui.set_max_width(ui.available_width() - theme.size.scroll_bar - theme.space.xs);
+        content(ui);
+    });
 }
 
 fn change(ui: &mut Ui, theme: &Theme, change: &Change) {

@@ -1,6 +1,6 @@
 //! The data in numbers: lengths, labels, turns, files, review, and the words that the model's tokenizer splits badly.
 
-use egui::{Context, Rect, Sense, Ui, Vec2};
+use egui::{Context, Rect, ScrollArea, Sense, Ui, Vec2};
 
 use super::AnyAction;
 use super::action::DataAction;
@@ -23,9 +23,13 @@ pub(super) fn show(
     let (end, ()) = Dialog::new("statistics", "Statistics").wide().remark(&remark).cancel("Close").show(
         ctx,
         |ui| {
-            dialog::body(ui, |ui| match statistics {
-                Some(statistics) => body(ui, statistics, limit, actions),
-                None => drop(ui.add(Text::body("Counting").soft())),
+            // In a small window there is more of it than room.
+            let scroll = ScrollArea::vertical().max_height(dialog::most_height(ctx)).auto_shrink([false, true]);
+            scroll.show(ui, |ui| {
+                dialog::body(ui, |ui| match statistics {
+                    Some(statistics) => body(ui, statistics, limit, actions),
+                    None => drop(ui.add(Text::body("Counting").soft())),
+                });
             });
         },
         |_| (),
