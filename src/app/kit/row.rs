@@ -69,6 +69,18 @@ fn fact_in(ui: &Ui, rect: Rect, response: &Response, name: &str, value: &str) {
     }
 }
 
+/// A sentence behind a mark, which stands at its first line.
+pub fn marked_text(ui: &mut Ui, mark: Icon, color: Color32, text: Text) {
+    let theme = Theme::of(ui);
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = theme.space.s;
+        let size = Vec2::new(theme.size.icon_small, theme.type_scale.line_body);
+        let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+        mark.paint(ui.painter(), rect.center(), theme.size.icon_small, color);
+        ui.add(text.wrapped());
+    });
+}
+
 /// A one-pixel rule across the room there is.
 pub fn rule(ui: &mut Ui) {
     let theme = Theme::of(ui);

@@ -11,7 +11,7 @@ use crate::app::jobs::Job;
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
     Badge, Button, Combo, Dialog, DialogEnd, NumberField, Text, TextInput, Theme, checkbox, dialog, format, icon, line,
-    progress, row, rule,
+    marked_text, progress, row, rule,
 };
 use crate::app::shell::{opening, words};
 use crate::app::state::ToImport;
@@ -72,7 +72,9 @@ fn body(ui: &mut Ui, dataset: &State, drafts: &mut Drafts, actions: &mut Vec<Act
     let text = "Of all imports only this one uses the network, and only when you click. The Hub learns which data set \
                 you want; nothing of yours is uploaded.";
     ui.add(Text::small(text).soft().wrapped());
-    ui.add_space(theme.space.s);
+    if is_asked {
+        ui.add_space(theme.space.s);
+    }
     if let Some(failure) = &dataset.failure {
         failed(ui, failure);
     }
@@ -113,16 +115,10 @@ fn name_field(ui: &mut Ui, dataset: &State, drafts: &mut Drafts, actions: &mut V
 
 fn failed(ui: &mut Ui, failure: &Failure) {
     let theme = Theme::of(ui);
-    ui.horizontal_top(|ui| {
-        icon::X_CIRCLE.filled().show(ui, theme.status.error);
-        ui.vertical(|ui| {
-            ui.spacing_mut().item_spacing.y = theme.space.xs;
-            ui.add(Text::body(&failure.message).wrapped());
-            if let Some(hint) = &failure.hint {
-                ui.add(Text::body(hint).soft().wrapped());
-            }
-        });
-    });
+    marked_text(ui, icon::X_CIRCLE.filled(), theme.status.error, Text::body(&failure.message));
+    if let Some(hint) = &failure.hint {
+        ui.add(Text::body(hint).soft().wrapped());
+    }
 }
 
 /// Beside a failure there is room for the splits, but not for the notes on them.

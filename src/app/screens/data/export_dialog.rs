@@ -10,7 +10,7 @@ use super::{AnyAction, AppState, Start};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
-    Button, Combo, Dialog, DialogEnd, Text, Theme, dialog, format, icon, progress, segmented, switch,
+    Button, Combo, Dialog, DialogEnd, Text, Theme, dialog, format, icon, marked_text, progress, segmented, switch,
 };
 use crate::app::shell::words;
 use crate::data::export::{ExportReport, ExportShape};
@@ -318,7 +318,7 @@ fn outcome(ui: &mut Ui, dialog: &ExportDialog, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.y = theme.space.xs;
     if let Some(failure) = &dialog.failure {
-        line(ui, icon::X_CIRCLE.filled(), theme.status.error, &failure.message);
+        marked_text(ui, icon::X_CIRCLE.filled(), theme.status.error, Text::body(&failure.message));
         if let Some(hint) = &failure.hint {
             ui.add(Text::small(hint).soft().wrapped());
         }
@@ -326,15 +326,11 @@ fn outcome(ui: &mut Ui, dialog: &ExportDialog, actions: &mut Vec<AnyAction>) {
     let Some(reports) = &dialog.reports else { return };
     for report in reports {
         let written = format::count(report.num_exported, "example", "examples");
-        line(
-            ui,
-            icon::CHECK_CIRCLE.filled(),
-            theme.status.ok,
-            &format!("{written} written to {}", report.path.display()),
-        );
+        let words = format!("{written} written to {}", report.path.display());
+        marked_text(ui, icon::CHECK_CIRCLE.filled(), theme.status.ok, Text::body(words));
         for (reason, num) in &report.reasons {
             let words = format!("{} left out: {reason}", format::count(*num, "example", "examples"));
-            line(ui, icon::WARNING.filled(), theme.status.warning, &words);
+            marked_text(ui, icon::WARNING.filled(), theme.status.warning, Text::body(words));
         }
     }
     if let Some(folder) = reports.first().and_then(|report| report.path.parent())
@@ -342,15 +338,6 @@ fn outcome(ui: &mut Ui, dialog: &ExportDialog, actions: &mut Vec<AnyAction>) {
     {
         actions.push(AnyAction::OpenFolder(folder.to_owned()));
     }
-}
-
-fn line(ui: &mut Ui, mark: icon::Icon, color: egui::Color32, words: &str) {
-    let theme = Theme::of(ui);
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = theme.space.s;
-        mark.show(ui, color);
-        ui.add(Text::body(words).wrapped());
-    });
 }
 
 /// For the status bar.

@@ -9,7 +9,8 @@ use super::filters::Filter;
 use super::fix_dialog::list;
 use super::state::{DataState, Purpose};
 use super::{AnyAction, Start};
-use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, dialog, fact, format, icon};
+use crate::app::kit::row::to_column;
+use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, dialog, fact, format, icon, marked_text};
 use crate::engine::{JobSpec, Outcome, Reply};
 use crate::project::{Reviewed, Reviewers};
 
@@ -94,11 +95,8 @@ pub(super) fn show(ctx: &Context, dialog: &ReviewersDialog, actions: &mut Vec<An
                     None => drop(ui.add(Text::body("Reading").soft())),
                 }
                 if let Some(failure) = &dialog.failure {
-                    let theme = Theme::of(ui);
-                    ui.horizontal_top(|ui| {
-                        icon::X_CIRCLE.filled().show(ui, theme.status.error);
-                        ui.add(Text::body(failure).wrapped());
-                    });
+                    let error = Theme::of(ui).status.error;
+                    marked_text(ui, icon::X_CIRCLE.filled(), error, Text::body(failure));
                 }
             });
         },
@@ -131,8 +129,8 @@ fn body(ui: &mut Ui, found: &Reviewers, push: &mut impl FnMut(ReviewersAction)) 
     let agreeing = format!("{} ({})", format::thousands(found.num_agreeing), format::percent(share));
     fact(ui, "The same label", &agreeing);
     match found.kappa {
-        Some(kappa) => fact(ui, "Cohen’s kappa", &format!("{kappa:.2}, {}", strength(kappa))),
-        None => fact(ui, "Cohen’s kappa", "None: there is only one label"),
+        Some(kappa) => fact(ui, "Cohen's kappa", &format!("{kappa:.2}, {}", strength(kappa))),
+        None => fact(ui, "Cohen's kappa", "None: there is only one label"),
     }
     ui.add_space(theme.space.s);
     let num = found.num_shared - found.num_agreeing;
@@ -155,11 +153,16 @@ fn body(ui: &mut Ui, found: &Reviewers, push: &mut impl FnMut(ReviewersAction)) 
         for (first, second, num) in &found.differences {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = theme.space.s;
+                let (left, half) = (ui.cursor().left(), ui.available_width() / 2.0);
                 ui.add(Text::body(first));
+                to_column(ui, left + half - theme.size.icon_small - theme.space.s);
                 icon::ARROWS_LEFT_RIGHT.show_sized(ui, theme.size.icon_small, theme.text.faint);
-                ui.add(Text::body(second));
+                to_column(ui, left + half);
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     ui.add(Text::small(format::thousands(*num)).faint());
+                    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                        ui.add(Text::body(second).one_line());
+                    });
                 });
             });
         }

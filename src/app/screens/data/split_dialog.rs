@@ -4,7 +4,7 @@ use egui::{Context, Ui};
 
 use super::AnyAction;
 use super::action::DataAction;
-use crate::app::kit::{Combo, Dialog, DialogEnd, NumberField, Text, Theme, dialog, format, icon};
+use crate::app::kit::{Combo, Dialog, DialogEnd, NumberField, Text, Theme, dialog, format, icon, marked_text};
 use crate::data::date;
 use crate::data::import::SplitSpec;
 use crate::data::split::{GroupBy, SplitBy};
@@ -148,10 +148,8 @@ fn fields(ui: &mut Ui, plan: &SplitPlan) -> Option<SplitSpec> {
 fn outcome(ui: &mut Ui, preview: &SplitPreview) {
     let theme = Theme::of(ui);
     let warning = |ui: &mut Ui, words: String| {
-        ui.horizontal(|ui| {
-            icon::WARNING.filled().show_sized(ui, theme.size.icon_small, theme.status.warning);
-            ui.add(Text::body(words).color(theme.status.warning).wrapped());
-        });
+        let color = theme.status.warning;
+        marked_text(ui, icon::WARNING.filled(), color, Text::body(words).color(color));
     };
     match known(preview) {
         Some(words) if preview.num_known == 0 && preview.spec.by != SplitBy::Newest => warning(ui, words),
