@@ -167,7 +167,7 @@ fn header(ui: &mut egui::Ui, project: &ProjectState, actions: &mut Vec<AnyAction
 fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
     let text = "A model learns from questions with good answers. Fifty are a start, a few hundred are better";
     empty_state(ui, "No examples yet", text, |ui| {
-        let kinds = "CSV, TSV, JSON or JSONL; you see what comes of it first";
+        let kinds = "CSV, JSON, JSONL or Parquet; you see what comes of it first";
         let import = Button::primary("Import…");
         if way_on(ui, icon::DOWNLOAD_SIMPLE, "Import your own examples", kinds, import).clicked() {
             actions.push(AnyAction::ChooseImport);

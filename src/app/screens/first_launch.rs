@@ -37,7 +37,7 @@ pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
                 actions.push(Action::OpenSample);
             }
             let import = Button::secondary("Import…").enabled_or(!is_opening, "A project is being opened");
-            let text = "CSV, TSV, JSON or JSONL, 50 examples are a good start";
+            let text = "CSV, JSON, JSONL or Parquet, 50 examples are a good start";
             if way_on(ui, icon::DOWNLOAD_SIMPLE, "Import your own examples", text, import).clicked() {
                 actions.push(Action::ChooseImport);
             }
