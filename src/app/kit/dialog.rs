@@ -188,7 +188,7 @@ fn bar<R>(ui: &mut Ui, is_foot: bool, content: impl FnOnce(&mut Ui) -> R) -> R {
 /// So high a body can be that head and foot are in the window, too.
 pub fn most_height(ctx: &egui::Context) -> f32 {
     let theme = Theme::of_context(ctx);
-    ctx.content_rect().height() - 2.0 * (theme.size.dialog_head_height + theme.space.xxl)
+    ctx.content_rect().height() - 2.0 * (theme.size.dialog_head_height + theme.space.l)
 }
 
 /// The usual padding of a dialog's body.

@@ -23,8 +23,9 @@ pub(super) fn show(
     let (end, ()) = Dialog::new("statistics", "Statistics").wide().remark(&remark).cancel("Close").show(
         ctx,
         |ui| {
-            // In a small window there is more of it than room.
-            let scroll = ScrollArea::vertical().max_height(dialog::most_height(ctx)).auto_shrink([false, true]);
+            // In a small window there is more of it than room. A dialog that grows has room only once it is centred anew.
+            let most = dialog::most_height(ctx);
+            let scroll = ScrollArea::vertical().max_height(most).min_scrolled_height(most).auto_shrink([false, true]);
             scroll.show(ui, |ui| {
                 dialog::body(ui, |ui| match statistics {
                     Some(statistics) => body(ui, statistics, limit, actions),
