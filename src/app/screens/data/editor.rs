@@ -162,7 +162,7 @@ fn markdown(ui: &mut Ui, cache: &mut CommonMarkCache, text: &str) {
     ui.scope(|ui| {
         let line = ui.text_style_height(&egui::TextStyle::Body);
         ui.spacing_mut().interact_size.y = line;
-        ui.spacing_mut().button_padding = Vec2::splat(theme.space.xxs);
+        ui.spacing_mut().button_padding = Vec2::new(theme.space.s, theme.space.xs);
         let visuals = ui.visuals_mut();
         visuals.override_text_color = None;
         visuals.widgets.noninteractive.fg_stroke.color = theme.text.soft;
