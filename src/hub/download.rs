@@ -250,11 +250,11 @@ impl HubRepo {
     }
 
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> HubError {
-        let message = match error {
-            error if error.is_connect() || error.is_timeout() => "the Hub can't be reached".to_owned(),
-            error => error.to_string(),
-        };
-        HubError::Hub { what: self.endpoint().to_owned(), message }
+        let address = self.endpoint().to_owned();
+        if error.is_connect() || error.is_timeout() {
+            return HubError::Unreachable { address };
+        }
+        HubError::Hub { what: address, message: error.to_string() }
     }
 }
 

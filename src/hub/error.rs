@@ -20,6 +20,8 @@ pub enum HubError {
     Offline,
     #[error("{what} did not answer within {secs} seconds")]
     NoAnswer { what: String, secs: u64 },
+    #[error("{address}: the Hub can't be reached")]
+    Unreachable { address: String },
     #[error("{what}: {message}")]
     Hub { what: String, message: String },
     #[error("{id}: there is no such {kind} on the Hub, or it is private")]
@@ -79,6 +81,11 @@ impl HubError {
             Self::CutOff { .. } | Self::NoAnswer { .. } => {
                 Some("Try again: what has arrived is kept, and the fetch goes on from there.".into())
             }
+            Self::Unreachable { .. } => Some(
+                "See whether a browser opens that address. Behind a proxy, set HTTPS_PROXY; for a mirror of the Hub, \
+                 HF_ENDPOINT. Files that are on this disk can be used without it."
+                    .into(),
+            ),
             Self::Offline => Some("Unset HF_HUB_OFFLINE to fetch from the Hub.".into()),
             Self::WrongHash { .. } | Self::WrongSize { .. } => {
                 Some("Try again; if it happens twice, something on the way changes files.".into())

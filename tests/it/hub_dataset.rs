@@ -194,6 +194,7 @@ fn what_goes_wrong_is_said_in_a_sentence() {
     let name = DatasetName::parse("org/name").unwrap();
     let error = dataset::list(&name, &nobody, &Unwatched).unwrap_err();
     assert!(error.to_string().contains("the Hub can't be reached"), "{error}");
+    assert!(error.hint().unwrap().contains("HTTPS_PROXY"), "what to do is said, too");
 }
 
 /// All splits.

@@ -20,12 +20,6 @@ impl Shell {
             for screen in Screen::STEPS.into_iter().chain([Screen::Runs]) {
                 commands.push((format!("Go to {}", screen.name()), Action::Go(screen)));
             }
-            if let Some(undo) = &project.undo {
-                commands.push((undo.clone(), Action::Undo));
-            }
-            if let Some(redo) = &project.redo {
-                commands.push((redo.clone(), Action::Redo));
-            }
             if project.counts.total() > 0 {
                 let for_the_data = data::menu::commands().into_iter();
                 commands.extend(for_the_data.map(|(words, action)| (words.to_owned(), action.into())));
@@ -42,6 +36,11 @@ impl Shell {
             ("Go to Settings".to_owned(), Action::Go(Screen::Settings)),
             ("Help".to_owned(), Action::ShowDialog(OpenDialog::Help)),
         ]);
+        // Last: their words are of whatever was done, and Enter is not to take back what somebody wants to do again.
+        if let Some(project) = &self.state.project {
+            commands.extend(project.undo.clone().map(|undo| (undo, Action::Undo)));
+            commands.extend(project.redo.clone().map(|redo| (redo, Action::Redo)));
+        }
         commands
     }
 

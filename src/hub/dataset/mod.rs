@@ -146,7 +146,7 @@ pub fn list(name: &DatasetName, sources: &Sources, task: &dyn Task) -> Result<Da
                 (dataset.revision, dataset.commit) = (CONVERTED.to_owned(), facts.commit);
             }
             // There is no such branch.
-            Err(HubError::Hub { .. } | HubError::NoRepo { .. }) => {}
+            Err(HubError::Hub { .. } | HubError::Unreachable { .. } | HubError::NoRepo { .. }) => {}
             Err(error) => return Err(error),
         }
     }
