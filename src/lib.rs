@@ -10,12 +10,12 @@
 //! | [`project`] | the person's work on disk: examples, journal with undo, filters and search, findings, runs |
 //! | [`recipe`] | `recipe.toml` as written (`Recipe`), checked and resolved (`Plan`), the one table of parameters |
 //! | [`ops`] | CPU kernels, forward and back: products for each instruction set, block formats; the only place for `unsafe` |
-//! | [`model`] | one decoder for every family, the training pass ([`model::gradient`]), LoRA, weights, tokenizer, template |
+//! | [`model`] | one decoder; its passes for training ([`model::gradient`]) and answers ([`model::generation`]); LoRA, tokenizer |
 //! | [`hub`] | models on this disk, downloads, data sets of the Hub, the starter model |
 //! | [`train`] | render → batch → loss → optimizer: the loop is [`train::sft`] |
 //! | [`generate`] | sampling, one answer, before and after side by side |
 //! | [`evaluate`] | held-out loss and exact match; what a model says of single examples |
-//! | [`engine`] | the only threads: jobs in, events out |
+//! | [`engine`] | the only threads that outlive a call: jobs in, events out |
 //! | [`cli`] | the commands, benchmarks among them |
 //! | `app` | the window; it alone knows egui |
 //!

@@ -7,7 +7,6 @@ use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use super::product::{Element, Isa};
-use super::quant::dot_rows;
 
 /// A frozen matrix `[rows, cols]`, row-major; a row is a whole number of blocks.
 ///
@@ -72,22 +71,6 @@ impl FrozenWeight {
             bail!("row {row} of a matrix of {} rows", self.rows);
         }
         self.unpack_rows(Isa::current(), row..row + 1, self.cols, out)
-    }
-
-    /// `out[r, t] = Σ w[r, c] · x[t, c]` for few tokens, on all threads, decoding the weights where they lie; `out` is
-    /// `[rows, num_tokens]`. False where the type has no such kernel.
-    pub fn multiply_few(&self, isa: Isa, x: &[f32], out: &mut [f32]) -> bool {
-        let num_tokens = x.len() / self.cols.max(1);
-        let row_bytes = row_bytes(self.dtype, self.cols);
-        if num_tokens == 0 || row_bytes == 0 {
-            return false;
-        }
-        let rows_per_task = self.rows.div_ceil(4 * rayon::current_num_threads()).max(1);
-        out[..self.rows * num_tokens]
-            .par_chunks_mut(rows_per_task * num_tokens)
-            .zip(self.blocks.par_chunks(rows_per_task * row_bytes))
-            .map(|(out, blocks)| dot_rows(isa, self.dtype, blocks, self.cols, x, out))
-            .reduce(|| true, |a, b| a && b)
     }
 
     /// Some rows as stored.

@@ -53,9 +53,6 @@ fn dense(weight: &FrozenWeight, like: &Tensor) -> Result<Tensor> {
 /// `out = x · Wᵀ`
 pub(super) fn project(x: &[f32], weight: &FrozenWeight, out: &mut [f32]) -> Result<()> {
     let (rows, cols) = (weight.rows(), weight.cols());
-    if x.len() == cols && weight.multiply_few(Isa::current(), x, out) {
-        return Ok(());
-    }
     let x = Rows::new(x, x.len() / cols.max(1), cols, cols);
     let output = Output { weights: Weights::Frozen(weight), adapter: None, column: 0 };
     multiply(Isa::current(), x, &[output], out, rows, false)
