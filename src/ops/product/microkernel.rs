@@ -4,9 +4,6 @@ use half::bf16;
 
 use super::Isa;
 
-/// Rows of a tile, at most.
-pub const TILE_ROWS: usize = 8;
-
 /// One summand of a tile: `a · b`, `depth` products long.
 ///
 /// `a`'s value of row `i` at depth `d` is at `a + i · row_stride + d · depth_stride`; `b`'s row of columns at depth `d`
@@ -33,6 +30,15 @@ pub struct Out {
     pub alpha: f32,
 }
 
+/// Rows of a tile, at most: as many as leave registers for the columns.
+pub fn tile_rows(isa: Isa) -> usize {
+    match isa {
+        Isa::Avx512Bf16 | Isa::Avx512 | Isa::Portable => 8,
+        // 2 × 6 sums, 2 columns and a value of a row are 15 of 16 registers.
+        Isa::Avx2 => 6,
+    }
+}
+
 /// Columns of a tile: how wide packed panels are.
 pub fn tile_width(isa: Isa) -> usize {
     match isa {
@@ -44,10 +50,11 @@ pub fn tile_width(isa: Isa) -> usize {
 /// `Σ a · b` for a tile of `rows × cols` with f32 values in `a`, f32 or bf16 values in `b`.
 ///
 /// # Safety
-/// The result is f32: `out.narrow` is null. `rows` is 1 to [`TILE_ROWS`], `cols` 1 to [`tile_width`]. Every address that the parts and `out` name for these rows,
-/// columns and depths is valid, and `out` overlaps nothing that is read. The CPU has `isa`.
+/// The result is f32: `out.narrow` is null. `rows` is 1 to [`tile_rows`], `cols` 1 to [`tile_width`]. Every address that
+/// the parts and `out` name for these rows, columns and depths is valid, and `out` overlaps nothing that is read. The CPU
+/// has `isa`.
 pub unsafe fn tile<B: Widen>(isa: Isa, rows: usize, cols: usize, parts: &[Part<f32, B>], out: Out) {
-    debug_assert!((1..=TILE_ROWS).contains(&rows) && (1..=tile_width(isa)).contains(&cols));
+    debug_assert!((1..=tile_rows(isa)).contains(&rows) && (1..=tile_width(isa)).contains(&cols));
     // SAFETY: the caller's promise.
     unsafe { B::widened_tile(isa, rows, cols, parts, out) }
 }
@@ -57,7 +64,7 @@ pub unsafe fn tile<B: Widen>(isa: Isa, rows: usize, cols: usize, parts: &[Part<f
 /// # Safety
 /// As for [`tile`], but that the result may be rounded; and `b` is readable over the whole tile width at every depth.
 pub unsafe fn tile_bf16(isa: Isa, rows: usize, cols: usize, parts: &[Part<bf16, bf16>], out: Out) {
-    debug_assert!((1..=TILE_ROWS).contains(&rows) && (1..=tile_width(isa)).contains(&cols));
+    debug_assert!((1..=tile_rows(isa)).contains(&rows) && (1..=tile_width(isa)).contains(&cols));
     #[cfg(target_arch = "x86_64")]
     if isa.has_bf16() {
         // SAFETY: the caller's promise.
@@ -167,40 +174,43 @@ mod x86 {
 
     use super::{Out, Part};
 
-    /// Calls `$kernel::<ROWS, VECS>` for the numbers of rows and vectors at hand.
+    /// Calls `$kernel::<ROWS, VECS, PART>` for the numbers of rows and vectors at hand; `PART`: the last vector is not whole.
     macro_rules! by_shape {
-        ($kernel:ident, $rows:expr, $vecs:expr, [$($r:literal),*], [$($v:literal),*], $args:tt) => {
-            by_shape!(@rows $kernel, $rows, $vecs, [$($r),*], [$($v),*], $args)
-        };
         (@rows $kernel:ident, $rows:expr, $vecs:expr, [$($r:literal),*], $vs:tt, $args:tt) => {
             match $rows { $($r => by_shape!(@vecs $kernel, $r, $vecs, $vs, $args),)* _ => unreachable!("a tile's rows") }
         };
         (@vecs $kernel:ident, $r:literal, $vecs:expr, [$($v:literal),*], $args:tt) => {
-            match $vecs { $($v => $kernel::<$r, $v> $args,)* _ => unreachable!("a tile's columns") }
+            match $vecs { $($v => by_shape!(@part $kernel, $r, $v, $args),)* _ => unreachable!("a tile's columns") }
+        };
+        (@part $kernel:ident, $r:literal, $v:literal, ($part:expr, $($arg:expr),*)) => {
+            if $part { $kernel::<$r, $v, true>($($arg),*) } else { $kernel::<$r, $v, false>($($arg),*) }
         };
     }
 
     /// One kernel: its inner loop for each shape, and the function that chooses the shape.
     macro_rules! kernel {
         (
-            $name:ident, $inner:ident, $features:literal, $a:ty, $b:ty, lanes $lanes:literal, vecs $vecs:tt, pair $pair:literal,
+            $name:ident, $inner:ident, $features:literal, $a:ty, $b:ty, lanes $lanes:literal, rows $rows:tt, vecs $vecs:tt,
+            pair $pair:literal,
             mask: $mask:path, zero: $zero:expr, load: $load:path, broadcast: $broadcast:path, madd: $madd:path,
             store: $store:path
         ) => {
             #[target_feature(enable = $features)]
-            unsafe fn $inner<const ROWS: usize, const VECS: usize>(cols: usize, parts: &[Part<$a, $b>], out: Out) {
+            unsafe fn $inner<const ROWS: usize, const VECS: usize, const PART: bool>(
+                cols: usize,
+                parts: &[Part<$a, $b>],
+                out: Out,
+            ) {
                 // SAFETY: the caller's promise for `tile` covers every address below; lanes beyond `cols` are masked.
                 unsafe {
-                    // Only the last vector may be partly used.
-                    let mask = $mask(cols - (VECS - 1) * $lanes);
-                    let full = $mask($lanes);
+                    let last = if PART { Some($mask(cols - (VECS - 1) * $lanes)) } else { None };
                     let mut sums = [[$zero; VECS]; ROWS];
                     for part in parts {
                         let (mut a, mut b) = (part.a, part.b);
                         for _ in 0..part.depth {
-                            let mut columns = [$load(b, if VECS == 1 { mask } else { full }); VECS];
+                            let mut columns = [$load(b, if VECS == 1 { last } else { None }); VECS];
                             for v in 1..VECS {
-                                let mask = if v + 1 == VECS { mask } else { full };
+                                let mask = if v + 1 == VECS { last } else { None };
                                 columns[v] = $load(b.wrapping_add(v * $lanes * $pair), mask);
                             }
                             for row in 0..ROWS {
@@ -215,7 +225,7 @@ mod x86 {
                     }
                     for row in 0..ROWS {
                         for v in 0..VECS {
-                            let mask = if v + 1 == VECS { mask } else { full };
+                            let mask = if v + 1 == VECS { last } else { None };
                             $store(row * out.stride + v * $lanes, sums[row][v], mask, out);
                         }
                     }
@@ -226,7 +236,8 @@ mod x86 {
             pub unsafe fn $name(rows: usize, cols: usize, parts: &[Part<$a, $b>], out: Out) {
                 // SAFETY: the caller's promise for `tile`.
                 unsafe {
-                    by_shape!($inner, rows, cols.div_ceil($lanes), [1, 2, 3, 4, 5, 6, 7, 8], $vecs, (cols, parts, out))
+                    let part = !cols.is_multiple_of($lanes);
+                    by_shape!(@rows $inner, rows, cols.div_ceil($lanes), $rows, $vecs, (part, cols, parts, out))
                 }
             }
         };
@@ -240,17 +251,17 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn load16(b: *const f32, mask: __mmask16) -> __m512 {
+    unsafe fn load16(b: *const f32, mask: Option<__mmask16>) -> __m512 {
         // SAFETY: masked lanes are not read.
-        unsafe { _mm512_maskz_loadu_ps(mask, b) }
+        unsafe { _mm512_maskz_loadu_ps(mask.unwrap_or(!0), b) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    unsafe fn load16_widened(b: *const bf16, mask: __mmask16) -> __m512 {
+    unsafe fn load16_widened(b: *const bf16, mask: Option<__mmask16>) -> __m512 {
         // SAFETY: masked lanes are not read. A bf16 is the upper half of an f32.
         unsafe {
-            let halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, b.cast()));
+            let halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask.unwrap_or(!0), b.cast()));
             _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves))
         }
     }
@@ -270,9 +281,10 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn store16(at: usize, sum: __m512, mask: __mmask16, out: Out) {
+    unsafe fn store16(at: usize, sum: __m512, mask: Option<__mmask16>, out: Out) {
         // SAFETY: masked lanes are neither read nor written.
         unsafe {
+            let mask = mask.unwrap_or(!0);
             let c = out.c.wrapping_add(at);
             let sum = _mm512_mul_ps(sum, _mm512_set1_ps(out.alpha));
             let sum = if out.accumulate { _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, c)) } else { sum };
@@ -287,7 +299,7 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-    unsafe fn store16_or_narrow(at: usize, sum: __m512, mask: __mmask16, out: Out) {
+    unsafe fn store16_or_narrow(at: usize, sum: __m512, mask: Option<__mmask16>, out: Out) {
         if out.narrow.is_null() {
             // SAFETY: the caller's promise.
             return unsafe { store16(at, sum, mask, out) };
@@ -296,14 +308,14 @@ mod x86 {
         // SAFETY: masked lanes are not written; any bits are a vector of 16-bit values.
         unsafe {
             let rounded = std::mem::transmute::<__m256bh, __m256i>(rounded);
-            _mm256_mask_storeu_epi16(out.narrow.wrapping_add(at).cast(), mask, rounded);
+            _mm256_mask_storeu_epi16(out.narrow.wrapping_add(at).cast(), mask.unwrap_or(!0), rounded);
         }
     }
 
     /// Panels are as wide as the tile, so whole vectors of pairs can be read.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bf16")]
-    unsafe fn load_pairs(b: *const bf16, _mask: __mmask16) -> __m512bh {
+    unsafe fn load_pairs(b: *const bf16, _mask: Option<__mmask16>) -> __m512bh {
         // SAFETY: 32 values of a panel; any bits are a vector of bf16.
         unsafe { std::mem::transmute(_mm512_loadu_si512(b.cast())) }
     }
@@ -330,22 +342,33 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn load8(b: *const f32, mask: __m256i) -> __m256 {
+    unsafe fn load8(b: *const f32, mask: Option<__m256i>) -> __m256 {
         // SAFETY: masked lanes are not read.
-        unsafe { _mm256_maskload_ps(b, mask) }
+        unsafe {
+            match mask {
+                None => _mm256_loadu_ps(b),
+                Some(mask) => _mm256_maskload_ps(b, mask),
+            }
+        }
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn load8_widened(b: *const bf16, mask: __m256i) -> __m256 {
-        let mut halves = [0u32; 8];
-        let lanes = (_mm256_movemask_ps(_mm256_castsi256_ps(mask)) as u32).count_ones() as usize;
-        for (lane, half) in halves[..lanes].iter_mut().enumerate() {
-            // SAFETY: only lanes of the mask, which is a prefix.
-            *half = u32::from(unsafe { *b.add(lane) }.to_bits()) << 16;
-        }
-        // SAFETY: eight values.
-        unsafe { _mm256_castsi256_ps(_mm256_loadu_si256(halves.as_ptr().cast())) }
+    unsafe fn load8_widened(b: *const bf16, mask: Option<__m256i>) -> __m256 {
+        let mut part = [0u16; 8];
+        let b = match mask {
+            None => b,
+            Some(mask) => {
+                let lanes = (_mm256_movemask_ps(_mm256_castsi256_ps(mask)) as u32).count_ones() as usize;
+                for (lane, value) in part[..lanes].iter_mut().enumerate() {
+                    // SAFETY: only lanes of the mask, which is a prefix.
+                    *value = unsafe { *b.add(lane) }.to_bits();
+                }
+                part.as_ptr().cast()
+            }
+        };
+        // SAFETY: eight values. A bf16 is the upper half of an f32.
+        unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(b.cast())))) }
     }
 
     #[inline]
@@ -363,24 +386,27 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn store8(at: usize, sum: __m256, mask: __m256i, out: Out) {
+    unsafe fn store8(at: usize, sum: __m256, mask: Option<__m256i>, out: Out) {
+        let c = out.c.wrapping_add(at);
         // SAFETY: masked lanes are neither read nor written.
         unsafe {
-            let c = out.c.wrapping_add(at);
             let sum = _mm256_mul_ps(sum, _mm256_set1_ps(out.alpha));
-            let sum = if out.accumulate { _mm256_add_ps(sum, _mm256_maskload_ps(c, mask)) } else { sum };
-            _mm256_maskstore_ps(c, mask, sum);
+            let sum = if out.accumulate { _mm256_add_ps(sum, load8(c, mask)) } else { sum };
+            match mask {
+                None => _mm256_storeu_ps(c, sum),
+                Some(mask) => _mm256_maskstore_ps(c, mask, sum),
+            }
         }
     }
 
-    kernel!(bf16_pairs, bf16_pairs_inner, "avx512f,avx512bw,avx512vl,avx512bf16", bf16, bf16, lanes 16, vecs [1, 2, 3], pair 2,
+    kernel!(bf16_pairs, bf16_pairs_inner, "avx512f,avx512bw,avx512vl,avx512bf16", bf16, bf16, lanes 16, rows [1, 2, 3, 4, 5, 6, 7, 8], vecs [1, 2, 3], pair 2,
         mask: mask16, zero: _mm512_setzero_ps(), load: load_pairs, broadcast: broadcast_pair, madd: madd_pairs, store: store16_or_narrow);
-    kernel!(f32_wide, f32_wide_inner, "avx512f,avx512bw,avx512vl", f32, f32, lanes 16, vecs [1, 2, 3], pair 1,
+    kernel!(f32_wide, f32_wide_inner, "avx512f,avx512bw,avx512vl", f32, f32, lanes 16, rows [1, 2, 3, 4, 5, 6, 7, 8], vecs [1, 2, 3], pair 1,
         mask: mask16, zero: _mm512_setzero_ps(), load: load16, broadcast: broadcast16, madd: madd16, store: store16);
-    kernel!(widened_wide, widened_wide_inner, "avx512f,avx512bw,avx512vl", f32, bf16, lanes 16, vecs [1, 2, 3], pair 1,
+    kernel!(widened_wide, widened_wide_inner, "avx512f,avx512bw,avx512vl", f32, bf16, lanes 16, rows [1, 2, 3, 4, 5, 6, 7, 8], vecs [1, 2, 3], pair 1,
         mask: mask16, zero: _mm512_setzero_ps(), load: load16_widened, broadcast: broadcast16, madd: madd16, store: store16);
-    kernel!(f32_avx2, f32_avx2_inner, "avx2,fma", f32, f32, lanes 8, vecs [1, 2], pair 1,
+    kernel!(f32_avx2, f32_avx2_inner, "avx2,fma", f32, f32, lanes 8, rows [1, 2, 3, 4, 5, 6], vecs [1, 2], pair 1,
         mask: mask8, zero: _mm256_setzero_ps(), load: load8, broadcast: broadcast8, madd: madd8, store: store8);
-    kernel!(widened_avx2, widened_avx2_inner, "avx2,fma", f32, bf16, lanes 8, vecs [1, 2], pair 1,
+    kernel!(widened_avx2, widened_avx2_inner, "avx2,fma", f32, bf16, lanes 8, rows [1, 2, 3, 4, 5, 6], vecs [1, 2], pair 1,
         mask: mask8, zero: _mm256_setzero_ps(), load: load8_widened, broadcast: broadcast8, madd: madd8, store: store8);
 }

@@ -26,7 +26,7 @@ pub use panels::{Operand, Panels, Rows};
 pub use small::{Left, Right, Target, multiply_tile_by_tile, transpose_for_tiles};
 
 use super::FrozenWeight;
-use microkernel::{Out, Part, TILE_ROWS, tile, tile_width};
+use microkernel::{Out, Part, tile, tile_rows, tile_width};
 use panels::{pack, pack_transposed};
 
 /// Values of weights that are unpacked at a time for a backward product.
@@ -132,7 +132,7 @@ fn multiply_to<E: Element, T: Element>(
         .iter()
         .flat_map(|output| (0..output.weights.cols().div_ceil(width)).map(move |panel| (output, panel)))
         .collect();
-    let chunks = row_chunks(x.rows, panels.len());
+    let chunks = row_chunks(isa, x.rows, panels.len());
     let place = Shared(out.as_mut_ptr());
     let tasks: Vec<_> = panels.iter().flat_map(|panel| chunks.iter().map(move |rows| (*panel, rows.clone()))).collect();
     tasks.into_par_iter().with_max_len(1).try_for_each(|((output, panel), rows)| {
@@ -196,7 +196,7 @@ pub fn multiply_back<E: Element>(
             assert_eq!(a.width, width);
         }
     }
-    let chunks = row_chunks(num_rows, inputs.div_ceil(width));
+    let chunks = row_chunks(isa, num_rows, inputs.div_ceil(width));
     let tasks: Vec<_> =
         (0..inputs.div_ceil(width)).flat_map(|panel| chunks.iter().map(move |rows| (panel, rows.clone()))).collect();
     let place = Shared(dx.as_mut_ptr());
@@ -249,7 +249,7 @@ pub fn multiply_transposed<B: Element>(
     let place = Shared(out.as_mut_ptr());
     (0..cols.div_ceil(width)).into_par_iter().with_max_len(1).for_each(|panel| {
         let columns = panel * width..(panel * width + width).min(cols);
-        for row in (0..rows).step_by(TILE_ROWS) {
+        for row in (0..rows).step_by(tile_rows(isa)) {
             let part = Part {
                 a: left.data.get(row..).unwrap_or_default().as_ptr(),
                 row_stride: 1,
@@ -263,7 +263,7 @@ pub fn multiply_transposed<B: Element>(
             unsafe {
                 let c = place.get().add(row * cols + columns.start);
                 let out = Out { c, narrow: std::ptr::null_mut(), stride: cols, accumulate, alpha };
-                tile(isa, (rows - row).min(TILE_ROWS), columns.len(), &[part], out);
+                tile(isa, (rows - row).min(tile_rows(isa)), columns.len(), &[part], out);
             }
         }
     });
@@ -281,8 +281,8 @@ unsafe fn walk<E: Element>(
     sums: &[Option<(Rows<'_, E>, &[E])>; 2],
     out: Out,
 ) {
-    let width = tile_width(isa);
-    for row in rows.clone().step_by(TILE_ROWS) {
+    let (height, width) = (tile_rows(isa), tile_width(isa));
+    for row in rows.clone().step_by(height) {
         let part = |(a, b): &(Rows<'_, E>, &[E])| {
             let depth = a.cols.div_ceil(E::GROUP);
             assert!(b.len() >= depth * width * E::GROUP && rows.end <= a.rows);
@@ -295,7 +295,7 @@ unsafe fn walk<E: Element>(
                 depth,
             }
         };
-        let num = TILE_ROWS.min(rows.end - row);
+        let num = height.min(rows.end - row);
         // SAFETY: `Rows::new` holds every row inside its data, the assertion the panel; the caller promises the result.
         unsafe {
             let at = row * out.stride;
@@ -322,10 +322,10 @@ impl<'a, E: Element> Rows<'a, E> {
 }
 
 /// Rows in so many chunks that every thread finds work, whole tiles each.
-fn row_chunks(num_rows: usize, num_panels: usize) -> Vec<std::ops::Range<usize>> {
+fn row_chunks(isa: Isa, num_rows: usize, num_panels: usize) -> Vec<std::ops::Range<usize>> {
     let wanted = 4 * rayon::current_num_threads();
     let num_chunks = wanted.div_ceil(num_panels.max(1)).max(1);
-    let size = num_rows.div_ceil(num_chunks).next_multiple_of(TILE_ROWS).max(TILE_ROWS);
+    let size = num_rows.div_ceil(num_chunks).max(1).next_multiple_of(tile_rows(isa));
     (0..num_rows).step_by(size).map(|start| start..(start + size).min(num_rows)).collect()
 }
 

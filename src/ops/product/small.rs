@@ -1,7 +1,7 @@
 //! Products of small f32 matrices by one thread, for attention.
 
 use super::Isa;
-use super::microkernel::{Out, Part, TILE_ROWS, tile, tile_width};
+use super::microkernel::{Out, Part, tile, tile_rows, tile_width};
 use super::panels::pack_transposed;
 
 /// The left side: any strides, so that a transpose costs nothing.
@@ -70,7 +70,7 @@ pub unsafe fn multiply_tile_by_tile(
     if rows == 0 || cols == 0 {
         return;
     }
-    let width = tile_width(isa);
+    let (height, width) = (tile_rows(isa), tile_width(isa));
     let last = (rows - 1) * left.row_stride + depth.saturating_sub(1) * left.depth_stride;
     assert!(depth == 0 || last < left.values.len(), "the left side reaches past its data");
     match right {
@@ -84,7 +84,7 @@ pub unsafe fn multiply_tile_by_tile(
             Right::Rows((values, stride)) => (values[col..].as_ptr(), stride),
             Right::Tiles(values) => (values[col * depth..].as_ptr(), width),
         };
-        for row in (0..rows).step_by(TILE_ROWS) {
+        for row in (0..rows).step_by(height) {
             let a = left.values[row * left.row_stride..].as_ptr();
             let part = Part { a, row_stride: left.row_stride, depth_stride: left.depth_stride, b, b_stride, depth };
             // SAFETY: the assertions above hold both sides, the caller promises the result.
@@ -92,7 +92,7 @@ pub unsafe fn multiply_tile_by_tile(
                 let c = target.c.add(row * target.stride + col);
                 let Target { stride, accumulate, alpha, .. } = target;
                 let out = Out { c, narrow: std::ptr::null_mut(), stride, accumulate, alpha };
-                tile(isa, TILE_ROWS.min(rows - row), width.min(cols - col), &[part], out);
+                tile(isa, height.min(rows - row), width.min(cols - col), &[part], out);
             }
         }
     }
