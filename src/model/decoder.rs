@@ -106,8 +106,9 @@ impl Decoder {
         if segments.num_tokens() != ids.len() {
             candle_core::bail!("{} tokens don't fit segments of {}", ids.len(), segments.num_tokens());
         }
-        let shape = self.attention_shape();
-        self.run(ids, &segments.positions(), adaptation, |_, q, k, v| ops::causal_attention(q, k, v, shape, segments))
+        self.run(ids, &segments.positions(), adaptation, |layer, q, k, v| {
+            ops::causal_attention(q, k, v, self.attention_shape(layer), segments)
+        })
     }
 
     /// `[num_rows, vocab_size]` of hidden rows, without gradient.
@@ -120,12 +121,14 @@ impl Decoder {
         ops::cross_entropy(hidden, &self.head, targets, with_gradient)
     }
 
-    pub(super) fn attention_shape(&self) -> AttentionShape {
+    pub(super) fn attention_shape(&self, layer: usize) -> AttentionShape {
         AttentionShape {
             num_heads: self.spec.num_heads,
             num_kv_heads: self.spec.num_kv_heads,
             head_dim: self.spec.head_dim,
             scale: 1.0 / (self.spec.head_dim as f32).sqrt(),
+            window: self.spec.windows[layer],
+            softcap: None,
         }
     }
 

@@ -180,7 +180,7 @@ impl<'a> Generation<'a> {
         caches: &mut [&mut KvCache],
     ) -> Result<()> {
         let (decoder, isa, hidden) = (self.linear.decoder, self.linear.isa, self.linear.decoder.spec().hidden_size);
-        let shape = decoder.attention_shape();
+        let shape = decoder.attention_shape(layer);
         let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
         let Buffers { qkv, queries, attention, sum, .. } = &mut self.buffers;
         let (num_tokens, width, x) = (self.x.len() / hidden, q_width + 2 * kv_width, &mut self.x);

@@ -17,9 +17,14 @@ pub struct ModelSpec {
     pub rms_norm_eps: f64,
     pub rope: RopeSpec,
     pub context_length: usize,
+    /// By layer: how many tokens a query sees, itself among them; `None` for all before it.
+    pub windows: Vec<Option<usize>>,
     /// The output head is the embedding.
     pub tie_word_embeddings: bool,
 }
+
+/// No model has more layers; a damaged file may say so.
+const MAX_LAYERS: usize = 4096;
 
 /// Rotary frequencies.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,17 +80,19 @@ impl ModelSpec {
         let required = |key: &str| number(key).filter(|&v| v > 0).ok_or(format!("config.json has no usable {key}"));
         let architecture = config.get("model_type").and_then(Value::as_str).unwrap_or("unknown").to_owned();
         let (hidden_size, num_heads) = (required("hidden_size")?, required("num_attention_heads")?);
+        let num_layers = required("num_hidden_layers")?;
         let spec = Self {
             vocab_size: required("vocab_size")?,
             hidden_size,
             intermediate_size: required("intermediate_size")?,
-            num_layers: required("num_hidden_layers")?,
+            num_layers,
             num_heads,
             num_kv_heads: number("num_key_value_heads").unwrap_or(num_heads),
             head_dim: number("head_dim").unwrap_or(hidden_size / num_heads),
             rms_norm_eps: config.get("rms_norm_eps").and_then(Value::as_f64).unwrap_or(1e-6),
             rope: rope_from_config(config)?,
             context_length: required("max_position_embeddings")?,
+            windows: windows(num_layers, window_from_config(config, &architecture)?, |_| true)?,
             tie_word_embeddings: config.get("tie_word_embeddings").and_then(Value::as_bool).unwrap_or(false),
             architecture,
         };
@@ -122,10 +129,6 @@ impl ModelSpec {
         if let Some(method) = config.pointer("/quantization_config/quant_method").and_then(Value::as_str) {
             return Some(format!("{} weights are not read; use a GGUF file or the original", method.to_uppercase()));
         }
-        let window = config.get("sliding_window").and_then(Value::as_u64);
-        if window.is_some_and(|window| (window as usize) < self.context_length) {
-            return Some("Models with a sliding attention window can't be trained yet".to_owned());
-        }
         let has_bias = |key: &str| config.get(key).and_then(Value::as_bool) == Some(true);
         if has_bias("attention_bias") || has_bias("mlp_bias") {
             return Some("Llama models with biases in their linear layers can't be trained yet".to_owned());
@@ -139,6 +142,30 @@ impl ModelSpec {
         let layer = linear + 2 * self.hidden_size;
         let embeddings = self.vocab_size * self.hidden_size * if self.tie_word_embeddings { 1 } else { 2 };
         (self.num_layers * layer + embeddings + self.hidden_size) as u64
+    }
+}
+
+/// The window of each layer; the error is a sentence.
+pub(super) fn windows(
+    num_layers: usize,
+    window: Option<usize>,
+    slides: impl Fn(usize) -> bool,
+) -> Result<Vec<Option<usize>>, String> {
+    match num_layers {
+        0..=MAX_LAYERS => Ok((0..num_layers).map(|layer| window.filter(|_| slides(layer))).collect()),
+        _ => Err(format!("no model has {num_layers} layers")),
+    }
+}
+
+/// Of the families that have one; one that isn't named is Transformers' default, and `null` means none.
+fn window_from_config(config: &Value, architecture: &str) -> Result<Option<usize>, String> {
+    match (architecture, config.get("sliding_window")) {
+        ("mistral", None) => Ok(Some(4096)),
+        ("mistral", Some(window)) if !window.is_null() => {
+            let window = window.as_u64().filter(|window| *window > 0);
+            window.map(|window| Some(window as usize)).ok_or("config.json has no usable sliding_window".to_owned())
+        }
+        _ => Ok(None),
     }
 }
 
@@ -183,6 +210,21 @@ mod tests {
         let new = serde_json::json!({"rope_parameters": {"rope_theta": 5e5, "rope_type": "linear", "factor": 2.0}});
         assert_eq!(scaling(old), scaling(new));
         assert_eq!(scaling(serde_json::json!({"rope_scaling": null})).theta, 10_000.0);
+    }
+
+    #[test]
+    fn a_window_is_read_where_the_family_has_one() {
+        let windows = |extra: Value| ModelSpec::from_config(&config(extra)).map(|spec| spec.windows);
+        let mistral = |window: Value| windows(serde_json::json!({"model_type": "mistral", "sliding_window": window}));
+        assert_eq!(mistral(8.into()), Ok(vec![Some(8); 2]));
+        assert_eq!(mistral(Value::Null), Ok(vec![None; 2]));
+        assert_eq!(windows(serde_json::json!({"model_type": "mistral"})), Ok(vec![Some(4096); 2]));
+        assert_eq!(windows(serde_json::json!({"sliding_window": 8})), Ok(vec![None; 2]), "Llama has none");
+        assert_eq!(mistral(0.into()), Err("config.json has no usable sliding_window".to_owned()));
+        assert_eq!(
+            windows(serde_json::json!({"num_hidden_layers": 1u64 << 60})).unwrap_err(),
+            format!("no model has {} layers", 1u64 << 60)
+        );
     }
 
     #[test]

@@ -51,6 +51,26 @@ pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
+/// `tanh x`: near zero, where the other form would lose its digits, a polynomial (the coefficients of Cephes' `tanhf`).
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    let square = x * x;
+    let mut sum = -5.704_988_6e-3;
+    for coefficient in [2.063_909e-2, -5.373_971_5e-2, 0.133_314_42, -0.333_332_8] {
+        sum = sum * square + coefficient;
+    }
+    let near = sum * square * x + x;
+    let far = (1.0 - 2.0 / (exp(2.0 * x.abs()) + 1.0)).copysign(x);
+    if x.abs() < 0.625 { near } else { far }
+}
+
+/// Turns values into `cap · tanh(scale · value / cap)`.
+#[inline(always)]
+pub fn cap_all(values: &mut [f32], scale: f32, cap: f32) {
+    let inverse = scale / cap;
+    values.iter_mut().for_each(|value| *value = cap * tanh(*value * inverse));
+}
+
 /// `Σ a · b` in lanes, which a plain sum in order could not use.
 #[inline(always)]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -99,6 +119,17 @@ pub fn exp_all(values: &mut [f32], scale: f32, shift: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tanh_is_right_over_the_whole_range() {
+        for i in -20_000..=20_000 {
+            let x = i as f32 / 1000.0;
+            let expected = f64::from(x).tanh();
+            let error = (f64::from(tanh(x)) - expected).abs();
+            assert!(error <= 2.5e-7 * expected.abs(), "tanh({x}) is off by {error}");
+        }
+        assert_eq!([f32::NEG_INFINITY, -1e30, 0.0, 1e30, f32::INFINITY].map(tanh), [-1.0, -1.0, 0.0, 1.0, 1.0]);
+    }
 
     #[test]
     fn exp_is_right_over_the_whole_range() {

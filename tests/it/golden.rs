@@ -17,6 +17,8 @@ use tunewright::train::render::Rendered;
 
 use crate::fixtures::fixture;
 
+const FAMILIES: [&str; 3] = ["llama", "llama3_rope", "mistral_window"];
+
 struct Golden {
     decoder: Decoder,
     adapter: LoraAdapter,
@@ -146,7 +148,7 @@ fn check_family(family: &str) {
 
 #[test]
 fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set() {
-    for family in ["llama", "llama3_rope"] {
+    for family in FAMILIES {
         let golden = Golden::load(family);
         let expected =
             f64::from(golden.expected["loss_lora"].to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap());
@@ -198,7 +200,13 @@ fn the_training_pass_hides_the_values_that_dropout_says() {
 /// Rows that sequences share are computed once; nothing else may change.
 #[test]
 fn sequences_with_a_common_beginning_give_the_same_loss_and_gradients() {
-    let golden = Golden::load("llama");
+    // The shared rows are more than a window, and less.
+    for family in FAMILIES {
+        compact_as_whole(&Golden::load(family));
+    }
+}
+
+fn compact_as_whole(golden: &Golden) {
     let vocab_size = golden.decoder.spec().vocab_size as u32;
     let sample = |beginning: u32, shared: u32, own: u32, num_trained: usize| {
         let ids: Vec<u32> = (0..shared)
@@ -253,8 +261,13 @@ fn llama_3_rope_scaling_is_what_transformers_computes() {
 }
 
 #[test]
+fn mistral_with_a_sliding_window_is_what_transformers_computes() {
+    check_family("mistral_window");
+}
+
+#[test]
 fn the_old_style_of_config_gives_the_same_spec() {
-    for family in ["llama", "llama3_rope"] {
+    for family in FAMILIES {
         let spec = |name: &str| {
             let text = std::fs::read_to_string(fixture(family).join(name)).unwrap();
             tunewright::model::ModelSpec::from_config(&serde_json::from_str(&text).unwrap()).unwrap()
@@ -265,7 +278,7 @@ fn the_old_style_of_config_gives_the_same_spec() {
 
 #[test]
 fn generation_of_several_sequences_in_parts_gives_the_logits_of_the_whole() {
-    for family in ["llama", "llama3_rope"] {
+    for family in FAMILIES {
         let golden = Golden::load(family);
         for isa in Isa::available() {
             for adapter in [None, Some(&golden.adapter)] {
@@ -303,7 +316,7 @@ fn generation_of_several_sequences_in_parts_gives_the_logits_of_the_whole() {
 
 #[test]
 fn greedy_tokens_with_a_cache_are_those_of_transformers() {
-    for family in ["llama", "llama3_rope"] {
+    for family in FAMILIES {
         let golden = Golden::load(family);
         let mut generation = Generation::new(&golden.decoder, Some(&golden.adapter)).unwrap();
         let mut cache = KvCache::new(golden.decoder.spec());

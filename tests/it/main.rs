@@ -12,6 +12,7 @@ mod engine;
 mod export;
 mod fixtures;
 mod formats;
+mod gguf;
 mod golden;
 mod hub;
 mod hub_dataset;

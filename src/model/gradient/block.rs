@@ -90,7 +90,7 @@ impl BlockPass<'_> {
     ) -> Result<()> {
         let (spec, isa, n) = (self.decoder.spec(), self.isa, self.segments.num_tokens());
         let (input_norm, post_attention_norm) = self.decoder.norms(layer);
-        let shape = self.decoder.attention_shape();
+        let shape = self.decoder.attention_shape(layer);
         let (q_width, kv_width, inner) = (shape.q_width(), shape.kv_width(), spec.intermediate_size);
         let qkv_width = q_width + 2 * kv_width;
         let Work { normed, qkv, attention, scratch, .. } = work;
@@ -138,7 +138,7 @@ impl BlockPass<'_> {
     ) -> Result<()> {
         let (spec, isa, n) = (self.decoder.spec(), self.isa, self.segments.num_tokens());
         let (input_norm, post_attention_norm) = self.decoder.norms(layer);
-        let shape = self.decoder.attention_shape();
+        let shape = self.decoder.attention_shape(layer);
         let (q_width, kv_width, inner) = (shape.q_width(), shape.kv_width(), spec.intermediate_size);
         let Work { normed, dy, d_gate_up, qkv, wide, attention, d_attention, d_hidden, d_qkv, scratch, .. } = work;
         let linear_back = |group, dy: &Operand<E>, xa: &[f32], dx: &mut [f32], gradients: &mut _, scratch: &mut _| {

@@ -9,7 +9,7 @@ use candle_core::quantized::QTensor;
 use candle_core::quantized::gguf_file::{Content, Value};
 
 use super::WeightSource;
-use crate::model::spec::{RopeScaling, RopeSpec};
+use crate::model::spec::{RopeScaling, RopeSpec, windows};
 use crate::model::{ModelError, ModelSpec, Module};
 use crate::ops::FrozenWeight;
 
@@ -139,17 +139,21 @@ impl GgufFile {
             }
         };
         let theta = self.float(&key("rope.freq_base")).unwrap_or(10_000.0);
+        let num_layers = required("block_count")?;
+        let window = number("attention.sliding_window").filter(|window| *window > 0);
+        let windows = windows(num_layers, window, |_| true).map_err(|message| ModelError::format(&path, message))?;
         let mut spec = ModelSpec {
             vocab_size,
             hidden_size,
             intermediate_size: required("feed_forward_length")?,
-            num_layers: required("block_count")?,
+            num_layers,
             num_heads,
             num_kv_heads: number("attention.head_count_kv").unwrap_or(num_heads),
             head_dim: number("attention.key_length").unwrap_or(hidden_size / num_heads),
             rms_norm_eps: self.float(&key("attention.layer_norm_rms_epsilon")).unwrap_or(1e-5),
             rope: RopeSpec { theta, scaling },
             context_length: required("context_length")?,
+            windows,
             tie_word_embeddings: !self.content.tensor_infos.contains_key("output.weight"),
             architecture,
         };

@@ -2,13 +2,14 @@
 //! backward pass makes the scores again from the kept logarithm of each softmax's sum (Dao et al. 2022).
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::{AttentionShape, Segments};
 use crate::ops::Segment;
-use crate::ops::product::{Isa, Left, Right, Shared, Target, multiply_tile_by_tile, transpose_for_tiles};
-use crate::ops::simd::{dot, exp_all, max, vectorized};
+use crate::ops::product::{Isa, Left, Right, Shared, Target, multiply_tile_by_tile, tile_start, transpose_for_tiles};
+use crate::ops::simd::{cap_all, dot, exp, exp_all, max, tanh, vectorized};
 
 /// Queries whose scores exist at a time.
 const BLOCK: usize = 64;
@@ -110,22 +111,24 @@ pub fn attend(
         let num = BLOCK.min(rows.len() - start);
         // Tokens of the sequence before this block, and with it.
         let before = segment.prefix.len() + start;
-        let end = before + num;
+        // The tokens that some query of this block sees.
+        let seen = shape.first_seen(before)..before + num;
+        let num_seen = seen.len();
         let column = kv_head * dim;
         let [joined_k, joined_v] = &mut scratch.joined;
-        let keys = inputs.k.joined(segment, end, column, dim, joined_k);
-        let values = inputs.v.joined(segment, end, column, dim, joined_v);
-        transpose_for_tiles(isa, keys, end, dim, &mut scratch.keys);
-        let stride = score_stride(end);
+        let keys = inputs.k.joined(segment, seen.clone(), column, dim, joined_k);
+        let values = inputs.v.joined(segment, seen.clone(), column, dim, joined_v);
+        transpose_for_tiles(isa, keys, num_seen, dim, &mut scratch.keys);
+        let stride = score_stride(num_seen);
         scratch.scores.resize(BLOCK * stride, 0.0);
         for head in kv_head * shape.group()..(kv_head + 1) * shape.group() {
             let queries = inputs.q.left(rows.start + start, head * dim);
             let scores = &mut scratch.scores[..num * stride];
             let target = Target::of(scores, stride);
             // SAFETY: `scores` holds `num` rows, `stride` apart, and is this task's own.
-            unsafe { multiply_tile_by_tile(isa, num, end, dim, queries, Right::Tiles(&scratch.keys), target) };
+            unsafe { multiply_tile_by_tile(isa, num, num_seen, dim, queries, Right::Tiles(&scratch.keys), target) };
             for (row, scores) in scores.chunks_mut(stride).enumerate() {
-                let log_sum = softmax(isa, scores, before + row + 1, shape.scale);
+                let log_sum = softmax(isa, scores, shape.visible(before + row, seen.start), shape);
                 // SAFETY: the length was asserted; this token and head belong to this task.
                 unsafe { *log_sums.get().add((rows.start + start + row) * shape.num_heads + head) = log_sum };
             }
@@ -134,7 +137,7 @@ pub fn attend(
             unsafe {
                 let c = out.get().add((rows.start + start) * shape.q_width() + head * dim);
                 let target = Target { c, stride: shape.q_width(), accumulate: false, alpha: 1.0 };
-                multiply_tile_by_tile(isa, num, dim, end, weights, Right::Rows(values), target);
+                multiply_tile_by_tile(isa, num, dim, num_seen, weights, Right::Rows(values), target);
             }
         }
     });
@@ -215,9 +218,9 @@ impl BackTask<'_> {
         let Inputs { k, v, .. } = self.forward.inputs;
         let (len, dim, column) = (segment.len(), shape.head_dim, self.kv_head * shape.head_dim);
         let Scratch { keys, values, scores, grads, joined: [joined_k, joined_v], d_joined } = scratch;
-        let k = k.joined(segment, len, column, dim, joined_k);
+        let k = k.joined(segment, 0..len, column, dim, joined_k);
         transpose_for_tiles(isa, k, len, dim, keys);
-        transpose_for_tiles(isa, v.joined(segment, len, column, dim, joined_v), len, dim, values);
+        transpose_for_tiles(isa, v.joined(segment, 0..len, column, dim, joined_v), len, dim, values);
         scores.resize(BLOCK * score_stride(len), 0.0);
         grads.resize(BLOCK * score_stride(len), 0.0);
         let (rows, [_, d_keys, d_values]) = (&segment.rows, self.places);
@@ -231,7 +234,15 @@ impl BackTask<'_> {
         });
         let targets: Vec<_> = targets.collect();
         let group = shape.group();
-        // From the last block on: it reaches all keys, so that the first product overwrites and the others add.
+        // From the last block on: it reaches to the last key, so that the first product overwrites and the others add.
+        // Keys before those that it sees begin at zero.
+        let unseen = self.first_key(rows.len().saturating_sub(1) / BLOCK * BLOCK);
+        for (place, stride) in &targets {
+            for row in 0..unseen {
+                // SAFETY: as for the products in `block`, which write to these rows.
+                unsafe { std::slice::from_raw_parts_mut(place.get().add(row * stride), dim) }.fill(0.0);
+            }
+        }
         for (i, start) in (0..rows.len()).step_by(BLOCK).rev().enumerate() {
             for head in self.kv_head * group..(self.kv_head + 1) * group {
                 let is_first = i == 0 && head == self.kv_head * group;
@@ -252,28 +263,37 @@ impl BackTask<'_> {
         }
     }
 
+    /// Where the keys begin that the block of queries from `start` on needs: those that it sees, from a whole tile on.
+    fn first_key(&self, start: usize) -> usize {
+        tile_start(self.isa, self.shape.first_seen(self.segment.prefix.len() + start))
+    }
+
     /// The part of one head's block of queries; `targets` are the first rows of dk and dv of this sequence and head.
     fn block(&self, block: Block<'_>, scores: &mut [f32], grads: &mut [f32], targets: &[(Shared<f32>, usize)]) {
         let Self { isa, shape, forward, segment, .. } = *self;
         let Block { start, head, accumulate, .. } = block;
         let (dim, rows) = (shape.head_dim, &segment.rows);
         let (num, before) = (BLOCK.min(rows.len() - start), segment.prefix.len() + start);
-        let (end, first) = (before + num, rows.start + start);
-        let (width, stride) = (shape.q_width(), score_stride(end));
+        let (first_key, first) = (self.first_key(start), rows.start + start);
+        let num_keys = before + num - first_key;
+        let (width, stride) = (shape.q_width(), score_stride(num_keys));
         let queries = forward.inputs.q.left(first, head * dim);
         let d_out = Heads { values: self.grad, stride: width };
         let (scores, grads) = (&mut scores[..num * stride], &mut grads[..num * stride]);
         // SAFETY: both buffers hold `num` rows, `stride` apart, and are this task's own.
         unsafe {
-            let (keys, values) = (Right::Tiles(block.key_tiles), Right::Tiles(block.value_tiles));
-            multiply_tile_by_tile(isa, num, end, dim, queries, keys, Target::of(scores, stride));
-            multiply_tile_by_tile(isa, num, end, dim, d_out.left(first, head * dim), values, Target::of(grads, stride));
+            let keys = Right::Tiles(&block.key_tiles[first_key * dim..]);
+            let values = Right::Tiles(&block.value_tiles[first_key * dim..]);
+            let d_out = d_out.left(first, head * dim);
+            multiply_tile_by_tile(isa, num, num_keys, dim, queries, keys, Target::of(scores, stride));
+            multiply_tile_by_tile(isa, num, num_keys, dim, d_out, values, Target::of(grads, stride));
         }
         for (row, (scores, grads)) in scores.chunks_mut(stride).zip(grads.chunks_mut(stride)).enumerate() {
             let at = (first + row) * width + head * dim;
             let shared = dot_product(isa, &self.grad[at..at + dim], &forward.out[at..at + dim]);
             let log_sum = forward.log_sums[(first + row) * shape.num_heads + head];
-            score_gradients(isa, scores, grads, before + row + 1, shape.scale, log_sum, shared);
+            let visible = shape.visible(before + row, first_key);
+            score_gradients(isa, scores, grads, visible, shape, log_sum, shared);
         }
         let weights = Left { values: scores, row_stride: 1, depth_stride: stride };
         let grads_t = Left { values: grads, row_stride: 1, depth_stride: stride };
@@ -284,13 +304,15 @@ impl BackTask<'_> {
         unsafe {
             let target = |c: *mut f32, stride, accumulate| Target { c, stride, accumulate, alpha: 1.0 };
             let to_q = target(dq.get().add(first * dq_stride + head * dim), dq_stride, false);
-            multiply_tile_by_tile(isa, num, dim, end, grads, Right::Rows(block.keys), to_q);
+            let (keys, key_stride) = block.keys;
+            let keys = Right::Rows((&keys[first_key * key_stride..], key_stride));
+            multiply_tile_by_tile(isa, num, dim, num_keys, grads, keys, to_q);
             let queries = forward.inputs.q.right(first, head * dim);
             for ((place, stride), (left, right)) in
                 targets.iter().zip([(grads_t, queries), (weights, d_out.right(first, head * dim))])
             {
-                let to = target(place.get(), *stride, accumulate);
-                multiply_tile_by_tile(isa, end, dim, num, left, Right::Rows(right), to);
+                let to = target(place.get().add(first_key * stride), *stride, accumulate);
+                multiply_tile_by_tile(isa, num_keys, dim, num, left, Right::Rows(right), to);
             }
         }
     }
@@ -317,11 +339,11 @@ impl<'a> Heads<'a> {
         (&self.values[row * self.stride + column..], self.stride)
     }
 
-    /// The first `end` rows of a sequence: where they lie, or copied to `room` where its beginning is elsewhere.
+    /// Some rows of a sequence: where they lie, or copied to `room` where its beginning is elsewhere.
     fn joined<'b>(
         &self,
         segment: &Segment,
-        end: usize,
+        positions: Range<usize>,
         column: usize,
         dim: usize,
         room: &'b mut Vec<f32>,
@@ -330,10 +352,11 @@ impl<'a> Heads<'a> {
         'a: 'b,
     {
         if segment.prefix.is_empty() {
-            return self.right(segment.rows.start, column);
+            return self.right(segment.rows.start + positions.start, column);
         }
         room.clear();
-        for row in segment.prefix.clone().chain(segment.rows.clone()).take(end) {
+        let rows = segment.prefix.clone().chain(segment.rows.clone());
+        for row in rows.skip(positions.start).take(positions.len()) {
             room.extend_from_slice(&self.values[row * self.stride + column..][..dim]);
         }
         (room, dim)
@@ -347,10 +370,16 @@ fn check(shape: AttentionShape, n: usize, inputs: Inputs<'_>) {
 }
 
 vectorized! {
-    /// Softmax of `scale · scores` over the first `num_visible`; the others become 0. Returns the logarithm of the sum.
-    pub fn softmax(isa: Isa, scores: &mut [f32], num_visible: usize, scale: f32) -> f32 {
-        let (visible, hidden) = scores.split_at_mut(num_visible);
-        hidden.fill(0.0);
+    /// Softmax of the visible scores, scaled and capped; the others become 0. Returns the logarithm of the sum.
+    pub fn softmax(isa: Isa, scores: &mut [f32], visible: Range<usize>, shape: AttentionShape) -> f32 {
+        scores[..visible.start].fill(0.0);
+        scores[visible.end..].fill(0.0);
+        let visible = &mut scores[visible];
+        let mut scale = shape.scale;
+        if let Some(cap) = shape.softcap {
+            cap_all(visible, scale, cap);
+            scale = 1.0;
+        }
         let top = scale * max(visible);
         let sum = exp_all(visible, scale, top);
         let inverse = 1.0 / sum;
@@ -367,14 +396,24 @@ vectorized! {
         isa: Isa,
         scores: &mut [f32],
         grads: &mut [f32],
-        num_visible: usize,
-        scale: f32,
+        visible: Range<usize>,
+        shape: AttentionShape,
         log_sum: f32,
         shared: f32,
     ) {
-        scores[num_visible..].fill(0.0);
-        grads[num_visible..].fill(0.0);
-        let scores = &mut scores[..num_visible];
+        for values in [&mut *scores, &mut *grads] {
+            values[..visible.start].fill(0.0);
+            values[visible.end..].fill(0.0);
+        }
+        let (scores, grads, scale) = (&mut scores[visible.clone()], &mut grads[visible], shape.scale);
+        if let Some(cap) = shape.softcap {
+            for (grad, score) in grads.iter_mut().zip(scores) {
+                let capped = tanh(scale / cap * *score);
+                *score = exp(cap * capped - log_sum);
+                *grad = scale * *score * (*grad - shared) * (1.0 - capped * capped);
+            }
+            return;
+        }
         exp_all(scores, scale, log_sum);
         for (grad, weight) in grads.iter_mut().zip(scores) {
             *grad = scale * *weight * (*grad - shared);

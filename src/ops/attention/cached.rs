@@ -77,46 +77,49 @@ impl Task<'_> {
         let (num_new, num_positions) = (self.q.len() / q_width, keys.len() / dim);
         let past = num_positions - num_new;
         let num = BLOCK.min(num_new - self.start);
-        // Positions that the last token of this block sees.
-        let end = past + self.start + num;
+        // Positions that some token of this block sees.
+        let seen = shape.first_seen(past + self.start)..past + self.start + num;
+        let (keys, values) = (&keys[seen.start * dim..], &values[seen.start * dim..]);
         let row = self.start * q_width + self.heads.start * dim;
         let q = &self.q[row..];
-        let stride = score_stride(end);
+        let stride = score_stride(seen.len());
         if num_new < TILED {
             let num_heads = self.heads.len();
             scratch.scores.resize(num_heads * stride, 0.0);
             for i in 0..num {
-                let visible = past + self.start + i + 1;
+                let visible = shape.visible(past + self.start + i, seen.start);
+                let rows = visible.start * dim..visible.end * dim;
                 let q = &q[i * q_width..][..num_heads * dim];
-                dots(isa, (q, dim), (&keys[..visible * dim], dim), &mut scratch.scores, stride);
+                dots(isa, (q, dim), (&keys[rows.clone()], dim), &mut scratch.scores, stride);
                 for (head, scores) in scratch.scores.chunks_mut(stride).enumerate() {
-                    softmax(isa, scores, visible, shape.scale);
+                    let scores = &mut scores[..visible.len()];
+                    softmax(isa, scores, 0..visible.len(), shape);
                     let at = row + i * q_width + head * dim;
                     // SAFETY: this token's columns of this head lie inside `out`, as long as `q`, and belong to this
                     // task.
                     let out = unsafe { std::slice::from_raw_parts_mut(self.out.get().add(at), dim) };
-                    weighted_sum(isa, &scores[..visible], (values, dim), out);
+                    weighted_sum(isa, scores, (&values[rows.clone()], dim), out);
                 }
             }
             return;
         }
         scratch.scores.resize(num * stride, 0.0);
         let scores = &mut scratch.scores[..num * stride];
-        transpose_for_tiles(isa, (keys, dim), end, dim, &mut scratch.keys);
+        transpose_for_tiles(isa, (keys, dim), seen.len(), dim, &mut scratch.keys);
         let queries = Left { values: q, row_stride: q_width, depth_stride: 1 };
         // SAFETY: `scores` holds `num` rows, `stride` apart, and is this task's own.
         unsafe {
             let target = Target::of(scores, stride);
-            multiply_tile_by_tile(isa, num, end, dim, queries, Right::Tiles(&scratch.keys), target);
+            multiply_tile_by_tile(isa, num, seen.len(), dim, queries, Right::Tiles(&scratch.keys), target);
         }
         for (i, scores) in scores.chunks_mut(stride).enumerate() {
-            softmax(isa, scores, past + self.start + i + 1, shape.scale);
+            softmax(isa, scores, shape.visible(past + self.start + i, seen.start), shape);
         }
         let weights = Left { values: scores, row_stride: stride, depth_stride: 1 };
         // SAFETY: these tokens' columns of this head lie inside `out` and belong to this task.
         unsafe {
             let target = Target { c: self.out.get().add(row), stride: q_width, accumulate: false, alpha: 1.0 };
-            multiply_tile_by_tile(isa, num, dim, end, weights, Right::Rows((values, dim)), target);
+            multiply_tile_by_tile(isa, num, dim, seen.len(), weights, Right::Rows((values, dim)), target);
         }
     }
 }

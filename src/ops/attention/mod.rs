@@ -4,6 +4,7 @@ mod blocks;
 mod cached;
 mod few;
 
+use std::ops::Range;
 use std::sync::Mutex;
 
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
@@ -15,7 +16,7 @@ pub use cached::{Cached, cached_attention};
 
 use super::storage::{slice, with_slices};
 
-/// Heads and their size; `num_heads` is a multiple of `num_kv_heads`.
+/// Heads and their size, and how scores become weights; `num_heads` is a multiple of `num_kv_heads`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AttentionShape {
     pub num_heads: usize,
@@ -23,6 +24,10 @@ pub struct AttentionShape {
     pub head_dim: usize,
     /// On the products of queries and keys, usually `1/√head_dim`.
     pub scale: f32,
+    /// Tokens that a query sees, itself among them; `None` for all before it.
+    pub window: Option<usize>,
+    /// Scaled scores become `cap · tanh(score / cap)` before the softmax.
+    pub softcap: Option<f32>,
 }
 
 impl AttentionShape {
@@ -37,10 +42,20 @@ impl AttentionShape {
     pub fn kv_width(&self) -> usize {
         self.num_kv_heads * self.head_dim
     }
+
+    /// The first position that a query at `position` sees.
+    fn first_seen(&self, position: usize) -> usize {
+        self.window.map_or(0, |window| (position + 1).saturating_sub(window.max(1)))
+    }
+
+    /// The positions that a query at `position` sees, counted from `start`.
+    fn visible(&self, position: usize, start: usize) -> Range<usize> {
+        self.first_seen(position) - start..position + 1 - start
+    }
 }
 
 /// `q` is `[num_tokens, num_heads · head_dim]`, `k` and `v` are `[num_tokens, num_kv_heads · head_dim]`; the result has
-/// the shape of `q`. A token sees itself and the tokens before it in its own segment.
+/// the shape of `q`. A token sees itself and the tokens before it in its own segment, or the last of them.
 pub fn causal_attention(
     q: &Tensor,
     k: &Tensor,
@@ -85,11 +100,14 @@ pub fn causal_attention_plain(
         };
         let q = heads(q.narrow(0, rows.start, rows.len())?, shape.num_heads)?;
         let (k, v) = (heads(all(k)?, shape.num_kv_heads)?, heads(all(v)?, shape.num_kv_heads)?);
-        let scores = (q.matmul(&k.t()?)? * f64::from(shape.scale))?;
-        let is_future = |i: usize| i % len > num_before + i / len;
-        let future: Vec<f32> =
-            (0..rows.len() * len).map(|i| if is_future(i) { f32::NEG_INFINITY } else { 0.0 }).collect();
-        let mask = Tensor::from_vec(future, (1, rows.len(), len), q.device())?.to_dtype(DType::F32)?;
+        let mut scores = (q.matmul(&k.t()?)? * f64::from(shape.scale))?;
+        if let Some(cap) = shape.softcap.map(f64::from) {
+            scores = ((scores / cap)?.tanh()? * cap)?;
+        }
+        let is_seen = |i: usize| shape.visible(num_before + i / len, 0).contains(&(i % len));
+        let hidden: Vec<f32> =
+            (0..rows.len() * len).map(|i| if is_seen(i) { 0.0 } else { f32::NEG_INFINITY }).collect();
+        let mask = Tensor::from_vec(hidden, (1, rows.len(), len), q.device())?.to_dtype(DType::F32)?;
         let weights = candle_nn::ops::softmax(&scores.broadcast_add(&mask)?, D::Minus1)?;
         outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((rows.len(), shape.q_width()))?);
     }
@@ -177,17 +195,24 @@ mod tests {
         prop::collection::vec(group, 1..3)
     }
 
+    /// Of one token, within and across blocks, and larger than any sequence.
+    fn window() -> impl Strategy<Value = Option<usize>> {
+        prop_oneof![Just(None), Just(Some(1)), (2usize..150).prop_map(Some), Just(Some(1000))]
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(16))]
+        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn agrees_with_its_twin_and_with_finite_differences(
             num_kv_heads in 1usize..3,
             group in 1usize..3,
             head_dim in 1usize..9,
             groups in groups(),
+            window in window(),
+            softcap in prop_oneof![Just(None), (0.5f32..6.0).prop_map(Some)],
         ) {
             let num_heads = num_kv_heads * group;
-            let shape = AttentionShape { num_heads, num_kv_heads, head_dim, scale: 0.6 };
+            let shape = AttentionShape { num_heads, num_kv_heads, head_dim, scale: 0.6, window, softcap };
             let segments = Segments::sharing_prefixes(groups);
             let [q, k, v] = inputs(segments.num_tokens(), shape);
             assert_same_gradients(
@@ -201,7 +226,18 @@ mod tests {
 
     #[test]
     fn every_instruction_set_gives_the_same_in_rows_of_their_own_and_side_by_side() {
-        let shape = AttentionShape { num_heads: 4, num_kv_heads: 2, head_dim: 20, scale: 0.3 };
+        let heads = (4, 2, 20);
+        for (window, softcap) in [(None, None), (Some(1), None), (Some(31), Some(2.0)), (Some(66), None)] {
+            every_instruction_set(shape(heads, window, softcap));
+        }
+    }
+
+    fn shape(heads: (usize, usize, usize), window: Option<usize>, softcap: Option<f32>) -> AttentionShape {
+        let (num_heads, num_kv_heads, head_dim) = heads;
+        AttentionShape { num_heads, num_kv_heads, head_dim, scale: 0.3, window, softcap }
+    }
+
+    fn every_instruction_set(shape: AttentionShape) {
         let segments = Segments::sharing_prefixes([(0, vec![1, 70]), (33, vec![3, 65]), (0, vec![31])]);
         let n = segments.num_tokens();
         let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
@@ -234,7 +270,13 @@ mod tests {
 
     #[test]
     fn a_cache_gives_what_the_whole_sequence_gives() {
-        let shape = AttentionShape { num_heads: 4, num_kv_heads: 2, head_dim: 8, scale: 0.35 };
+        for window in [None, Some(1), Some(5), Some(64), Some(74), Some(75), Some(100)] {
+            cached_as_whole(shape((4, 2, 8), window, None));
+            cached_as_whole(shape((4, 2, 8), window, Some(1.5)));
+        }
+    }
+
+    fn cached_as_whole(shape: AttentionShape) {
         let num = 75;
         let [q, k, v] = inputs(num, shape);
         let whole = causal_attention(&q, &k, &v, shape, &Segments::from_lengths([num])).unwrap();

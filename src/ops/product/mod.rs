@@ -23,7 +23,7 @@ pub use microkernel::Widen;
 #[cfg(target_arch = "x86_64")]
 pub use panels::transpose_groups;
 pub use panels::{Operand, Panels, Rows};
-pub use small::{Left, Right, Target, multiply_tile_by_tile, transpose_for_tiles};
+pub use small::{Left, Right, Target, multiply_tile_by_tile, tile_start, transpose_for_tiles};
 
 use super::FrozenWeight;
 use microkernel::{Out, Part, tile, tile_rows, tile_width};

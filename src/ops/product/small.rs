@@ -37,6 +37,11 @@ impl Target {
     }
 }
 
+/// The last column up to `column` at which a tile begins.
+pub fn tile_start(isa: Isa, column: usize) -> usize {
+    column - column % tile_width(isa)
+}
+
 /// Packs the transpose of `num` rows of `depth` values: the rows become the columns of a right side.
 pub fn transpose_for_tiles(isa: Isa, rows: (&[f32], usize), num: usize, depth: usize, out: &mut Vec<f32>) {
     let width = tile_width(isa);
