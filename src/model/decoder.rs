@@ -1,4 +1,4 @@
-//! The decoder of the Llama family, over frozen weights and an optional adapter. Tokens of all sequences lie back to
+//! The decoder of all families, over frozen weights and an optional adapter. Tokens of all sequences lie back to
 //! back, so there is no padding anywhere.
 
 use std::path::Path;
@@ -8,7 +8,9 @@ use candle_core::{Device, Result, Tensor};
 
 use super::gradient::Group;
 use super::lora::LoraAdapter;
-use super::{Dropout, ModelError, ModelSpec, Module, weights};
+use super::weights::{self, WeightSource};
+use super::{Dropout, ModelError, ModelSpec, Module};
+use crate::ops::cross_entropy::cap_logits;
 use crate::ops::{self, AttentionShape, FrozenWeight, RopeTable, Segments};
 use crate::task::{Task, Unit};
 
@@ -24,10 +26,33 @@ pub struct Decoder {
 }
 
 struct Layer {
-    input_norm: Arc<[f32]>,
-    post_attention_norm: Arc<[f32]>,
+    norms: Norms,
     /// By [`Module`].
     linear: [Arc<FrozenWeight>; Module::ALL.len()],
+}
+
+/// The norms of a block.
+pub(super) struct Norms {
+    pub before_attention: Arc<[f32]>,
+    pub before_inner: Arc<[f32]>,
+    /// On what attention and the inner layers add to the residual stream, in models that have them there.
+    pub after_attention: Option<Arc<[f32]>>,
+    pub after_inner: Option<Arc<[f32]>>,
+}
+
+impl Norms {
+    fn load(source: &mut dyn WeightSource, layer: usize) -> std::result::Result<Self, ModelError> {
+        let (hidden, has_after) = (source.spec().hidden_size, source.spec().has_branch_norms);
+        let mut norm = |name: &str| source.norm(&format!("model.layers.{layer}.{name}.weight"), hidden).map(Arc::from);
+        // The name that Llama has for the norm before the inner layers is here that of another.
+        let before_inner = if has_after { "pre_feedforward_layernorm" } else { "post_attention_layernorm" };
+        Ok(Self {
+            before_attention: norm("input_layernorm")?,
+            before_inner: norm(before_inner)?,
+            after_attention: has_after.then(|| norm("post_attention_layernorm")).transpose()?,
+            after_inner: has_after.then(|| norm("post_feedforward_layernorm")).transpose()?,
+        })
+    }
 }
 
 /// What a forward pass runs with besides the weights.
@@ -64,16 +89,10 @@ impl Decoder {
             let linear: [_; Module::ALL.len()] = linear
                 .try_into()
                 .map_err(|_| ModelError::Compute { message: "a block has a wrong number of layers".to_owned() })?;
-            layers.push(Layer {
-                input_norm: source.vector(&format!("model.layers.{i}.input_layernorm.weight"), hidden)?.into(),
-                post_attention_norm: source
-                    .vector(&format!("model.layers.{i}.post_attention_layernorm.weight"), hidden)?
-                    .into(),
-                linear,
-            });
+            layers.push(Layer { norms: Norms::load(&mut *source, i)?, linear });
             task.progress(i as u64 + 1, Some(spec.num_layers as u64), Unit::Steps);
         }
-        let norm = source.vector("model.norm.weight", hidden)?.into();
+        let norm = source.norm("model.norm.weight", hidden)?.into();
         let head = match spec.tie_word_embeddings {
             true => embedding.clone(),
             false => Arc::new(source.matrix("lm_head.weight", spec.vocab_size, hidden)?),
@@ -113,12 +132,12 @@ impl Decoder {
 
     /// `[num_rows, vocab_size]` of hidden rows, without gradient.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        ops::frozen_linear(&hidden.detach(), &self.head)
+        cap_logits(ops::frozen_linear(&hidden.detach(), &self.head)?, self.spec.final_softcap)
     }
 
     /// The summed cross-entropy of hidden rows against the next tokens.
     pub fn cross_entropy(&self, hidden: &Tensor, targets: &[u32], with_gradient: bool) -> Result<Tensor> {
-        ops::cross_entropy(hidden, &self.head, targets, with_gradient)
+        ops::cross_entropy(hidden, &self.head, targets, self.spec.final_softcap, with_gradient)
     }
 
     pub(super) fn attention_shape(&self, layer: usize) -> AttentionShape {
@@ -126,9 +145,9 @@ impl Decoder {
             num_heads: self.spec.num_heads,
             num_kv_heads: self.spec.num_kv_heads,
             head_dim: self.spec.head_dim,
-            scale: 1.0 / (self.spec.head_dim as f32).sqrt(),
+            scale: self.spec.attention_scale as f32,
             window: self.spec.windows[layer],
-            softcap: None,
+            softcap: self.spec.attention_softcap,
         }
     }
 
@@ -140,10 +159,8 @@ impl Decoder {
         self.spec.rms_norm_eps as f32
     }
 
-    /// Before the attention, and before the inner layers.
-    pub(super) fn norms(&self, layer: usize) -> (&[f32], &[f32]) {
-        let layer = &self.layers[layer];
-        (&layer.input_norm, &layer.post_attention_norm)
+    pub(super) fn norms(&self, layer: usize) -> &Norms {
+        &self.layers[layer].norms
     }
 
     pub(super) fn last_norm(&self) -> &[f32] {
@@ -167,19 +184,23 @@ impl Decoder {
         mut attend: impl FnMut(usize, &Tensor, &Tensor, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let table = RopeTable::new(&self.inverse_frequencies, positions);
-        let eps = self.spec.rms_norm_eps;
+        let (eps, activation) = (self.spec.rms_norm_eps, self.spec.activation);
+        let add = |x: Tensor, branch: Tensor, norm: &Option<Arc<[f32]>>| match norm {
+            Some(norm) => x + ops::rms_norm(&branch, norm, eps)?,
+            None => x + branch,
+        };
         let mut x = self.embed(ids)?; // [num_tokens, hidden]
         for (i, layer) in self.layers.iter().enumerate() {
             let linear = |x: &Tensor, module: Module| adaptation.linear(x, &layer.linear[module as usize], i, module);
-            let h = ops::rms_norm(&x, &layer.input_norm, eps)?;
+            let h = ops::rms_norm(&x, &layer.norms.before_attention, eps)?;
             let q = ops::rope(&linear(&h, Module::QProj)?, &table)?; // [num_tokens, num_heads · head_dim]
             let k = ops::rope(&linear(&h, Module::KProj)?, &table)?; // [num_tokens, num_kv_heads · head_dim]
             let v = linear(&h, Module::VProj)?;
             let attention = attend(i, &q, &k, &v)?;
-            x = (x + linear(&attention, Module::OProj)?)?;
-            let h = ops::rms_norm(&x, &layer.post_attention_norm, eps)?;
-            let inner = ops::swiglu(&linear(&h, Module::GateProj)?, &linear(&h, Module::UpProj)?)?;
-            x = (x + linear(&inner, Module::DownProj)?)?;
+            x = add(x, linear(&attention, Module::OProj)?, &layer.norms.after_attention)?;
+            let h = ops::rms_norm(&x, &layer.norms.before_inner, eps)?;
+            let inner = ops::gated(&linear(&h, Module::GateProj)?, &linear(&h, Module::UpProj)?, activation)?;
+            x = add(x, linear(&inner, Module::DownProj)?, &layer.norms.after_inner)?;
         }
         ops::rms_norm(&x, &self.norm, eps)
     }
@@ -190,12 +211,16 @@ impl Decoder {
         Tensor::from_vec(rows, (ids.len(), self.spec.hidden_size), &Device::Cpu)
     }
 
-    /// The embedding of each token, `[num_tokens, hidden_size]`.
+    /// The embedding of each token as the first block takes it, `[num_tokens, hidden_size]`.
     pub(super) fn embed_into(&self, ids: &[u32], rows: &mut Vec<f32>) -> Result<()> {
         let hidden = self.spec.hidden_size;
         rows.resize(ids.len() * hidden, 0.0);
         for (row, id) in rows.chunks_mut(hidden).zip(ids) {
             self.embedding.row_into(*id as usize, row)?;
+        }
+        let scale = self.spec.embedding_scale as f32;
+        if scale != 1.0 {
+            rows.iter_mut().for_each(|value| *value *= scale);
         }
         Ok(())
     }

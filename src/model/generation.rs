@@ -1,19 +1,25 @@
 //! New tokens over what is cached, without gradient, in buffers that are kept from token to token.
 
+use std::sync::Arc;
+
 use candle_core::Result;
+use rayon::prelude::*;
 
 use super::gradient::{Group, PackedAdapter};
 use super::lora::LoraAdapter;
 use super::{Decoder, ModelSpec};
 use crate::ops::attention::Cached;
-use crate::ops::inference::{LinearInput, room};
+use crate::ops::gated::gated_row;
+use crate::ops::inference::{LinearInput, room, soft_cap};
 use crate::ops::product::{Isa, Operand, Output, Weights, multiply};
-use crate::ops::rms_norm::normalize_row;
-use crate::ops::swiglu::swiglu_row;
+use crate::ops::rms_norm::{add_normalized_row, normalize_row};
 use crate::ops::{FrozenWeight, RopeTable, cached_attention};
 
 /// Tokens by which a cache grows at once: a buffer that grows moves, and fresh memory is dear.
 const CACHE_STEP: usize = 256;
+
+/// Logits that a task caps.
+const CAPPED_AT_ONCE: usize = 16_384;
 
 /// Keys and values of one sequence, layer by layer, for the tokens already seen.
 pub struct KvCache {
@@ -168,10 +174,13 @@ impl<'a> Generation<'a> {
         });
         let logits = room(&mut self.logits, self.last.len() * vocab_size);
         input.multiply(*isa, &head, logits, vocab_size)?;
+        if let Some(cap) = decoder.spec().final_softcap {
+            logits.par_chunks_mut(CAPPED_AT_ONCE).for_each(|logits| soft_cap(*isa, logits, cap));
+        }
         Ok(logits)
     }
 
-    /// `x += attention(norm(x))`
+    /// `x += attention(norm(x))`, or a norm of it
     fn attend(
         &mut self,
         layer: usize,
@@ -184,9 +193,9 @@ impl<'a> Generation<'a> {
         let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
         let Buffers { qkv, queries, attention, sum, .. } = &mut self.buffers;
         let (num_tokens, width, x) = (self.x.len() / hidden, q_width + 2 * kv_width, &mut self.x);
-        let norm = decoder.norms(layer).0;
+        let norms = decoder.norms(layer);
         let qkv = self.linear.multiply(layer, Group::Qkv, num_tokens, qkv, |row, out| {
-            normalize_row(isa, &x[row * hidden..][..hidden], norm, decoder.eps(), out);
+            normalize_row(isa, &x[row * hidden..][..hidden], &norms.before_attention, decoder.eps(), out);
         })?;
         table.rotate(isa, qkv, width, q_width + kv_width, 1.0);
 
@@ -216,30 +225,33 @@ impl<'a> Generation<'a> {
         let sum = self.linear.multiply(layer, Group::Output, num_tokens, sum, |row, out| {
             out.copy_from_slice(&attention[row * q_width..][..q_width]);
         })?;
-        add(x, sum);
+        add(isa, x, sum, &norms.after_attention, decoder.eps());
         Ok(())
     }
 
-    /// `x += down(silu(gate(norm(x))) · up(norm(x)))`
+    /// `x += down(activation(gate(norm(x))) · up(norm(x)))`, or a norm of it
     fn inner(&mut self, layer: usize) -> Result<()> {
         let (decoder, isa, spec) = (self.linear.decoder, self.linear.isa, self.linear.decoder.spec());
-        let (hidden, inner, norm) = (spec.hidden_size, spec.intermediate_size, decoder.norms(layer).1);
+        let (hidden, inner, norms) = (spec.hidden_size, spec.intermediate_size, decoder.norms(layer));
         let Buffers { gate_up, sum, .. } = &mut self.buffers;
         let (num_tokens, x) = (self.x.len() / hidden, &mut self.x);
         let gate_up = self.linear.multiply(layer, Group::GateUp, num_tokens, gate_up, |row, out| {
-            normalize_row(isa, &x[row * hidden..][..hidden], norm, decoder.eps(), out);
+            normalize_row(isa, &x[row * hidden..][..hidden], &norms.before_inner, decoder.eps(), out);
         })?;
         let sum = self.linear.multiply(layer, Group::Down, num_tokens, sum, |row, out| {
             let (gate, up) = gate_up[row * 2 * inner..][..2 * inner].split_at(inner);
-            swiglu_row(isa, gate, up, out);
+            gated_row(isa, spec.activation, gate, up, out);
         })?;
-        add(x, sum);
+        add(isa, x, sum, &norms.after_inner, decoder.eps());
         Ok(())
     }
 }
 
-fn add(x: &mut [f32], sum: &[f32]) {
-    x.iter_mut().zip(sum).for_each(|(x, sum)| *x += sum);
+/// Adds a branch's result, through its norm where the model has one there.
+fn add(isa: Isa, x: &mut [f32], sum: &[f32], norm: &Option<Arc<[f32]>>, eps: f32) {
+    let Some(norm) = norm else { return x.iter_mut().zip(sum).for_each(|(x, sum)| *x += sum) };
+    let rows = x.chunks_exact_mut(norm.len()).zip(sum.chunks_exact(norm.len()));
+    rows.for_each(|(x, sum)| add_normalized_row(isa, sum, norm, eps, x));
 }
 
 impl Linear<'_> {

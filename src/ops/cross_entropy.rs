@@ -9,13 +9,14 @@ use rayon::prelude::*;
 use super::FrozenWeight;
 use super::linear::{project, project_back};
 use super::product::Isa;
-use super::simd::{exp_all, max, vectorized};
+use super::simd::{cap_all, exp, exp_all, max, vectorized};
 use super::storage::slice;
 
 /// So many logits exist at a time: 16 MB.
 pub const CHUNK_VALUES: usize = 4 << 20;
 
-/// The sum (not the mean) of `−log softmax(hidden · Wᵀ)[target]` over the rows.
+/// The sum (not the mean) of `−log softmax(hidden · Wᵀ)[target]` over the rows. With a soft-cap, logits become
+/// `cap · tanh(logit / cap)` before.
 ///
 /// `hidden` is `[num_rows, hidden_size]`, `targets` are `num_rows` token ids. `with_gradient` must be set where
 /// `backward` is to be called; without it the pass costs a third.
@@ -23,6 +24,7 @@ pub fn cross_entropy(
     hidden: &Tensor,
     weight: &Arc<FrozenWeight>,
     targets: &[u32],
+    softcap: Option<f32>,
     with_gradient: bool,
 ) -> Result<Tensor> {
     if hidden.dims() != [targets.len(), weight.cols()] {
@@ -32,32 +34,55 @@ pub fn cross_entropy(
         candle_core::bail!("token id {target} is outside the vocabulary of {}", weight.rows());
     }
     if !hidden.device().is_cpu() {
-        return cross_entropy_plain(hidden, weight, targets);
+        return cross_entropy_plain(hidden, weight, targets, softcap);
     }
-    let op =
-        CrossEntropy { weight: weight.clone(), targets: targets.into(), with_gradient, gradient: Mutex::new(None) };
+    let op = CrossEntropy {
+        weight: weight.clone(),
+        targets: targets.into(),
+        softcap,
+        with_gradient,
+        gradient: Mutex::new(None),
+    };
     hidden.contiguous()?.apply_op1(op)
 }
 
 /// The same with candle's own operations.
-pub fn cross_entropy_plain(hidden: &Tensor, weight: &FrozenWeight, targets: &[u32]) -> Result<Tensor> {
-    let logits = super::linear::frozen_linear_plain(hidden, weight)?;
+pub fn cross_entropy_plain(
+    hidden: &Tensor,
+    weight: &FrozenWeight,
+    targets: &[u32],
+    softcap: Option<f32>,
+) -> Result<Tensor> {
+    let logits = cap_logits(super::linear::frozen_linear_plain(hidden, weight)?, softcap)?;
     let log_probabilities = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
     let targets = Tensor::new(targets, hidden.device())?.unsqueeze(1)?;
     log_probabilities.gather(&targets, 1)?.sum_all()?.neg()
 }
 
+/// `cap · tanh(logits / cap)`, if they are capped.
+pub fn cap_logits(logits: Tensor, softcap: Option<f32>) -> Result<Tensor> {
+    match softcap.map(f64::from) {
+        Some(cap) => (logits / cap)?.tanh()? * cap,
+        None => Ok(logits),
+    }
+}
+
 struct CrossEntropy {
     weight: Arc<FrozenWeight>,
     targets: Arc<[u32]>,
+    softcap: Option<f32>,
     with_gradient: bool,
     /// Of the sum, at the hidden rows; made by the forward pass.
     gradient: Mutex<Option<Vec<f32>>>,
 }
 
 vectorized! {
-    /// Turns a row of logits into `softmax − onehot(target)`, its gradient, and returns its loss.
-    pub fn loss_and_gradient(isa: Isa, logits: &mut [f32], target: usize) -> f64 {
+    /// Turns a row of logits into `softmax − onehot(target)`, its gradient, and returns its loss. With a soft-cap the
+    /// logits are capped first, and the gradient goes back through that.
+    pub fn loss_and_gradient(isa: Isa, logits: &mut [f32], target: usize, softcap: Option<f32>) -> f64 {
+        if let Some(cap) = softcap {
+            return capped_loss_and_gradient(logits, target, cap);
+        }
         let top = max(logits);
         let target_logit = f64::from(logits[target]) - f64::from(top);
         let mut sum = 0.0f64;
@@ -70,6 +95,35 @@ vectorized! {
         logits[target] -= 1.0;
         sum.ln() - target_logit
     }
+}
+
+/// The exponentials are made twice, as the capped logits are still needed after their sum.
+#[inline(always)]
+fn capped_loss_and_gradient(logits: &mut [f32], target: usize, cap: f32) -> f64 {
+    const BLOCK: usize = 1024;
+    cap_all(logits, 1.0, cap);
+    let top = max(logits);
+    let capped_target = logits[target];
+    let mut sum = 0.0f64;
+    let mut block = [0.0; BLOCK];
+    for part in logits.chunks(BLOCK) {
+        let block = &mut block[..part.len()];
+        block.copy_from_slice(part);
+        sum += f64::from(exp_all(block, 1.0, top));
+    }
+    let inverse = (1.0 / sum) as f32;
+    for logit in logits.iter_mut() {
+        *logit = exp(*logit - top) * inverse * cap_slope(*logit, cap);
+    }
+    logits[target] -= cap_slope(capped_target, cap);
+    sum.ln() - (f64::from(capped_target) - f64::from(top))
+}
+
+/// The slope of the soft-cap where it gives `capped`.
+#[inline(always)]
+fn cap_slope(capped: f32, cap: f32) -> f32 {
+    let tanh = capped / cap;
+    1.0 - tanh * tanh
 }
 
 impl CustomOp1 for CrossEntropy {
@@ -92,7 +146,7 @@ impl CustomOp1 for CrossEntropy {
             total += logits
                 .par_chunks_mut(vocab)
                 .zip(targets)
-                .map(|(logits, &target)| loss_and_gradient(isa, logits, target as usize))
+                .map(|(logits, &target)| loss_and_gradient(isa, logits, target as usize, self.softcap))
                 // Summed in order, so that the same batch always gives the same bits.
                 .collect::<Vec<_>>()
                 .into_iter()
@@ -130,16 +184,18 @@ mod tests {
             let values: Vec<f32> = random(&[vocab * width], 5).to_vec1().unwrap();
             let weight = Arc::new(FrozenWeight::from_f32(vocab, width, &values).unwrap());
             let targets: Vec<u32> = (0..rows).map(|i| (i * 31 % vocab) as u32).collect();
-            let hidden = random(&[rows, width], 6);
-            // Of the mean, so that tolerances mean the same for every size.
-            let mean = |loss: Tensor| loss / rows as f64;
-            assert_same_gradients(
-                &[&hidden],
-                |x| mean(cross_entropy(x[0], &weight, &targets, true)?),
-                |x| mean(cross_entropy_plain(x[0], &weight, &targets)?),
-            );
-            if vocab < 1000 {
-                finite_differences(&[&hidden], |x| mean(cross_entropy(x[0], &weight, &targets, true)?));
+            for softcap in [None, Some(1.5)] {
+                let hidden = random(&[rows, width], 6);
+                // Of the mean, so that tolerances mean the same for every size.
+                let mean = |loss: Tensor| loss / rows as f64;
+                assert_same_gradients(
+                    &[&hidden],
+                    |x| mean(cross_entropy(x[0], &weight, &targets, softcap, true)?),
+                    |x| mean(cross_entropy_plain(x[0], &weight, &targets, softcap)?),
+                );
+                if vocab < 1000 {
+                    finite_differences(&[&hidden], |x| mean(cross_entropy(x[0], &weight, &targets, softcap, true)?));
+                }
             }
         }
     }
@@ -148,9 +204,9 @@ mod tests {
     fn no_rows_cost_nothing_and_wrong_targets_are_errors() {
         let weight = Arc::new(FrozenWeight::from_f32(3, 2, &[1.0; 6]).unwrap());
         let none = Tensor::zeros((0, 2), candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
-        let loss = cross_entropy(&none, &weight, &[], true).unwrap();
+        let loss = cross_entropy(&none, &weight, &[], None, true).unwrap();
         assert_eq!(loss.to_scalar::<f32>().unwrap(), 0.0);
-        assert!(cross_entropy(&random(&[1, 2], 1), &weight, &[3], true).is_err());
-        assert!(cross_entropy(&random(&[1, 2], 1), &weight, &[0, 1], true).is_err());
+        assert!(cross_entropy(&random(&[1, 2], 1), &weight, &[3], None, true).is_err());
+        assert!(cross_entropy(&random(&[1, 2], 1), &weight, &[0, 1], None, true).is_err());
     }
 }

@@ -149,6 +149,11 @@ super::simd::vectorized! {
     pub fn exp_less(isa: Isa, values: &mut [f32], shift: f32) -> f32 {
         super::simd::exp_all(values, 1.0, shift)
     }
+
+    /// Turns values into `cap · tanh(value / cap)`.
+    pub fn soft_cap(isa: Isa, values: &mut [f32], cap: f32) {
+        super::simd::cap_all(values, 1.0, cap);
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 pub mod attention;
 pub mod cross_entropy;
 pub mod frozen;
+pub mod gated;
 pub mod inference;
 pub mod linear;
 pub mod matmul;
@@ -18,15 +19,14 @@ pub mod rope;
 pub mod segments;
 mod simd;
 pub mod storage;
-pub mod swiglu;
 #[cfg(test)]
 mod testing;
 
 pub use attention::{AttentionShape, cached_attention, causal_attention};
 pub use cross_entropy::cross_entropy;
 pub use frozen::FrozenWeight;
+pub use gated::{Activation, gated};
 pub use linear::{frozen_linear, lora_linear};
 pub use rms_norm::rms_norm;
 pub use rope::{RopeTable, rope};
 pub use segments::{Segment, Segments};
-pub use swiglu::swiglu;

@@ -39,6 +39,14 @@ vectorized! {
         }
     }
 
+    /// Adds `x / rms(x) · weight` to a row of sums.
+    pub fn add_normalized_row(isa: Isa, x: &[f32], weight: &[f32], eps: f32, sum: &mut [f32]) {
+        let scale = inverse_rms(x, eps);
+        for ((sum, x), weight) in sum.iter_mut().zip(x).zip(weight) {
+            *sum += x * scale * weight;
+        }
+    }
+
     /// Adds the gradient at a row's `x` to `dx`.
     pub fn normalize_row_back(isa: Isa, x: &[f32], weight: &[f32], eps: f32, grad: &[f32], dx: &mut [f32]) {
         // With s = 1/rms: dx = s·(g·w) − x·s³/n·Σ(g·w·x).
@@ -116,6 +124,10 @@ mod tests {
             let run = |isa| {
                 let (mut out, mut dx) = (vec![0.0; hidden], vec![0.5; hidden]);
                 normalize_row(isa, &x, &weight, 1e-5, &mut out);
+                let mut sum = grad.clone();
+                add_normalized_row(isa, &x, &weight, 1e-5, &mut sum);
+                let expected: Vec<f32> = grad.iter().zip(&out).map(|(grad, out)| grad + out).collect();
+                assert_close(&sum, &expected, "added");
                 normalize_row_back(isa, &x, &weight, 1e-5, &grad, &mut dx);
                 [out, dx].concat()
             };

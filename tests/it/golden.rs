@@ -17,7 +17,7 @@ use tunewright::train::render::Rendered;
 
 use crate::fixtures::fixture;
 
-const FAMILIES: [&str; 3] = ["llama", "llama3_rope", "mistral_window"];
+const FAMILIES: [&str; 4] = ["llama", "llama3_rope", "mistral_window", "gemma2"];
 
 struct Golden {
     decoder: Decoder,
@@ -266,6 +266,11 @@ fn mistral_with_a_sliding_window_is_what_transformers_computes() {
 }
 
 #[test]
+fn gemma_2_is_what_transformers_computes() {
+    check_family("gemma2");
+}
+
+#[test]
 fn the_old_style_of_config_gives_the_same_spec() {
     for family in FAMILIES {
         let spec = |name: &str| {
@@ -273,6 +278,9 @@ fn the_old_style_of_config_gives_the_same_spec() {
             tunewright::model::ModelSpec::from_config(&serde_json::from_str(&text).unwrap()).unwrap()
         };
         assert_eq!(spec("config.json"), spec("config_legacy.json"));
+        let weights = candle_core::safetensors::load(fixture(family).join("model.safetensors"), &Device::Cpu).unwrap();
+        let num_parameters: usize = weights.values().map(Tensor::elem_count).sum();
+        assert_eq!(spec("config.json").num_parameters(), num_parameters as u64, "{family}");
     }
 }
 

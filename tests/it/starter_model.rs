@@ -28,7 +28,7 @@ fn witness(spec: &ModelSpec) -> (Llama, Cache) {
     let norms = (0..spec.num_layers)
         .flat_map(|i| ["input", "post_attention"].map(|kind| format!("model.layers.{i}.{kind}_layernorm.weight")));
     for name in norms.chain(["model.norm.weight".to_owned()]) {
-        let values = source.vector(&name, spec.hidden_size).unwrap();
+        let values = source.norm(&name, spec.hidden_size).unwrap();
         tensors.insert(name, Tensor::from_vec(values, spec.hidden_size, &Device::Cpu).unwrap());
     }
     let config = serde_json::json!({

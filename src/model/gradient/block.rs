@@ -4,16 +4,17 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::adapter::{Group, PackedAdapter, PackedGroup};
+use super::branch::branch_target;
 use crate::model::{Decoder, Dropout, Module};
 use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_back};
+use crate::ops::gated::{gated_row, gated_row_and_back};
 use crate::ops::product::{Back, Element, Isa, Operand, Output, Rows, Weights};
 use crate::ops::product::{multiply, multiply_back, multiply_rounded, multiply_transposed};
 use crate::ops::rms_norm::{normalize_row, normalize_row_back};
-use crate::ops::swiglu::{swiglu_row, swiglu_row_and_back};
 use crate::ops::{RopeTable, Segments};
 
 /// Rows that a task of an element-wise pass takes at least.
-const MIN_ROWS: usize = 8;
+pub(super) const MIN_ROWS: usize = 8;
 
 /// What a block's backward needs of its forward, besides its input.
 #[derive(Default)]
@@ -30,6 +31,8 @@ pub struct Kept<E> {
     middle: Operand<E>,
     /// `[num_tokens, 2 · inner]`
     gate_up: Operand<E>,
+    /// What attention and the inner layers add to the stream, before their norms; empty in models without those.
+    branches: [Operand<E>; 2],
     /// `x·Aᵀ` of each group.
     xa: [Vec<f32>; Group::ALL.len()],
 }
@@ -45,7 +48,8 @@ pub struct Work<E> {
     wide: Vec<f32>,
     attention: Vec<f32>,
     d_attention: Vec<f32>,
-    d_hidden: Vec<f32>,
+    /// What is added to the stream, and gradients there.
+    hidden: Vec<f32>,
     d_qkv: Vec<f32>,
     scratch: Scratch<E>,
 }
@@ -79,7 +83,7 @@ pub struct BlockPass<'a> {
 }
 
 impl BlockPass<'_> {
-    /// `x += attention(norm(x)); x += inner(norm(x))`; of the last block, `x` then has [`BlockPass::last_rows`] only.
+    /// `x += attention(norm(x)); x += inner(norm(x))`, each through another norm where the model has it; of the last block, `x` then has [`BlockPass::last_rows`] only.
     pub fn forward<E: Element>(
         &self,
         layer: usize,
@@ -89,16 +93,16 @@ impl BlockPass<'_> {
         work: &mut Work<E>,
     ) -> Result<()> {
         let (spec, isa, n) = (self.decoder.spec(), self.isa, self.segments.num_tokens());
-        let (input_norm, post_attention_norm) = self.decoder.norms(layer);
+        let norms = self.decoder.norms(layer);
         let shape = self.decoder.attention_shape(layer);
         let (q_width, kv_width, inner) = (shape.q_width(), shape.kv_width(), spec.intermediate_size);
         let qkv_width = q_width + 2 * kv_width;
-        let Work { normed, qkv, attention, scratch, .. } = work;
+        let Work { normed, qkv, attention, hidden, scratch, .. } = work;
         let linear = |group, x: Rows<'_, E>, xa: &mut _, out: &mut [f32], add, scratch: &mut _| {
             self.linear(layer, group, adapter, x, xa, out, add, scratch)
         };
 
-        self.normalize(x, input_norm, normed);
+        self.normalize(x, &norms.before_attention, normed);
         qkv.resize(n * qkv_width, 0.0);
         linear(Group::Qkv, normed.view(), &mut kept.xa[0], qkv, false, scratch)?;
         self.table.rotate(isa, qkv, qkv_width, q_width + kv_width, 1.0);
@@ -114,14 +118,19 @@ impl BlockPass<'_> {
             kept.chosen.set(isa, attention, rows.len(), q_width);
         }
         let attended = if rows.is_some() { &kept.chosen } else { &kept.attention };
-        linear(Group::Output, attended.view(), &mut kept.xa[1], x, true, scratch)?;
+        let (to, add) = branch_target(&norms.after_attention, x, hidden);
+        linear(Group::Output, attended.view(), &mut kept.xa[1], to, add, scratch)?;
+        self.add_branch(&norms.after_attention, hidden, &mut kept.branches[0], x);
         kept.middle.set(isa, x, x.len() / spec.hidden_size, spec.hidden_size);
 
-        self.normalize(x, post_attention_norm, normed);
+        self.normalize(x, &norms.before_inner, normed);
         let Kept { gate_up, xa, .. } = kept;
         self.linear_rounded(layer, Group::GateUp, adapter, normed.view(), &mut xa[2], gate_up, scratch)?;
         self.inner(&kept.gate_up, inner, &mut work.inner);
-        linear(Group::Down, work.inner.view(), &mut kept.xa[3], x, true, scratch)
+        let (to, add) = branch_target(&norms.after_inner, x, hidden);
+        linear(Group::Down, work.inner.view(), &mut kept.xa[3], to, add, scratch)?;
+        self.add_branch(&norms.after_inner, hidden, &mut kept.branches[1], x);
+        Ok(())
     }
 
     /// `dx` is the gradient at the block's result and becomes that at its input, of all rows.
@@ -137,10 +146,10 @@ impl BlockPass<'_> {
         gradients: &mut [Vec<f32>],
     ) -> Result<()> {
         let (spec, isa, n) = (self.decoder.spec(), self.isa, self.segments.num_tokens());
-        let (input_norm, post_attention_norm) = self.decoder.norms(layer);
+        let norms = self.decoder.norms(layer);
         let shape = self.decoder.attention_shape(layer);
         let (q_width, kv_width, inner) = (shape.q_width(), shape.kv_width(), spec.intermediate_size);
-        let Work { normed, dy, d_gate_up, qkv, wide, attention, d_attention, d_hidden, d_qkv, scratch, .. } = work;
+        let Work { normed, dy, d_gate_up, qkv, wide, attention, d_attention, hidden, d_qkv, scratch, .. } = work;
         let linear_back = |group, dy: &Operand<E>, xa: &[f32], dx: &mut [f32], gradients: &mut _, scratch: &mut _| {
             self.linear_back(layer, group, adapter, dy, xa, dx, gradients, scratch)
         };
@@ -149,18 +158,18 @@ impl BlockPass<'_> {
         };
 
         let num_results = dx.len() / spec.hidden_size;
-        dy.set(isa, dx, num_results, spec.hidden_size);
+        self.branch_back(&norms.after_inner, &kept.branches[1], dx, hidden, dy);
         wide.resize(num_results * inner, 0.0);
         linear_back(Group::Down, dy, &kept.xa[3], wide, gradients, scratch)?;
         self.inner_back(&kept.gate_up, inner, wide, &mut work.inner, d_gate_up);
         adapter_back(Group::Down, work.inner.view(), gradients, scratch);
-        self.normalize_kept(&kept.middle, post_attention_norm, normed);
-        d_hidden.resize(dx.len(), 0.0);
-        linear_back(Group::GateUp, d_gate_up, &kept.xa[2], d_hidden, gradients, scratch)?;
+        self.normalize_kept(&kept.middle, &norms.before_inner, normed);
+        hidden.resize(dx.len(), 0.0);
+        linear_back(Group::GateUp, d_gate_up, &kept.xa[2], hidden, gradients, scratch)?;
         adapter_back(Group::GateUp, normed.view(), gradients, scratch);
-        self.normalize_back(&kept.middle, post_attention_norm, d_hidden, dx);
+        self.normalize_back(&kept.middle, &norms.before_inner, hidden, dx);
 
-        dy.set(isa, dx, num_results, spec.hidden_size);
+        self.branch_back(&norms.after_attention, &kept.branches[0], dx, hidden, dy);
         d_attention.resize(num_results * q_width, 0.0);
         linear_back(Group::Output, dy, &kept.xa[1], d_attention, gradients, scratch)?;
         let rows = self.wanted_rows(layer);
@@ -179,11 +188,11 @@ impl BlockPass<'_> {
         let qkv_width = q_width + 2 * kv_width;
         self.table.rotate(isa, d_qkv, qkv_width, q_width + kv_width, -1.0);
         dy.set(isa, d_qkv, n, qkv_width);
-        self.normalize_kept(input, input_norm, normed);
-        d_hidden.resize(dx.len(), 0.0);
-        linear_back(Group::Qkv, dy, &kept.xa[0], d_hidden, gradients, scratch)?;
+        self.normalize_kept(input, &norms.before_attention, normed);
+        hidden.resize(dx.len(), 0.0);
+        linear_back(Group::Qkv, dy, &kept.xa[0], hidden, gradients, scratch)?;
         adapter_back(Group::Qkv, normed.view(), gradients, scratch);
-        self.normalize_back(input, input_norm, d_hidden, dx);
+        self.normalize_back(input, &norms.before_attention, hidden, dx);
         Ok(())
     }
 
@@ -415,7 +424,7 @@ impl BlockPass<'_> {
     }
 
     /// Adds to `dx` what comes back through a norm.
-    fn normalize_back<E: Element>(&self, x: &Operand<E>, weight: &[f32], grad: &[f32], dx: &mut [f32]) {
+    pub(super) fn normalize_back<E: Element>(&self, x: &Operand<E>, weight: &[f32], grad: &[f32], dx: &mut [f32]) {
         let (isa, eps, hidden) = (self.isa, self.decoder.eps(), weight.len());
         let rows = dx.par_chunks_mut(hidden).zip(grad.par_chunks(hidden)).zip(x.data().par_chunks(x.stride()));
         rows.with_min_len(MIN_ROWS).for_each_init(
@@ -427,9 +436,9 @@ impl BlockPass<'_> {
         );
     }
 
-    /// `silu(gate) · up`
+    /// `activation(gate) · up`
     fn inner<E: Element>(&self, gate_up: &Operand<E>, inner: usize, out: &mut Operand<E>) {
-        let isa = self.isa;
+        let (isa, activation) = (self.isa, self.decoder.spec().activation);
         out.resize(gate_up.view().num_rows(), inner);
         let stride = out.stride();
         let rows = out.data_mut().par_chunks_mut(stride).zip(gate_up.data().par_chunks(gate_up.stride()));
@@ -438,7 +447,7 @@ impl BlockPass<'_> {
             |(wide, result), (out, gate_up)| {
                 E::widen_all(isa, &gate_up[..2 * inner], wide);
                 let (gate, up) = wide.split_at(inner);
-                swiglu_row(isa, gate, up, result);
+                gated_row(isa, activation, gate, up, result);
                 E::narrow(isa, result, &mut out[..inner]);
             },
         );
@@ -453,7 +462,7 @@ impl BlockPass<'_> {
         out: &mut Operand<E>,
         d_gate_up: &mut Operand<E>,
     ) {
-        let isa = self.isa;
+        let (isa, activation) = (self.isa, self.decoder.spec().activation);
         let n = gate_up.view().num_rows();
         out.resize(n, inner);
         d_gate_up.resize(n, 2 * inner);
@@ -465,7 +474,7 @@ impl BlockPass<'_> {
             |(wide, grads, result), ((out, d_gate_up), (gate_up, grad))| {
                 E::widen_all(isa, &gate_up[..2 * inner], wide);
                 let ((gate, up), (d_gate, d_up)) = (wide.split_at(inner), grads.split_at_mut(inner));
-                swiglu_row_and_back(isa, gate, up, grad, result, d_gate, d_up);
+                gated_row_and_back(isa, activation, [gate, up], grad, result, [d_gate, d_up]);
                 E::narrow(isa, result, &mut out[..inner]);
                 E::narrow(isa, grads, &mut d_gate_up[..2 * inner]);
             },

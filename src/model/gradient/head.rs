@@ -40,6 +40,7 @@ impl<E: Element> HeadWork<E> {
         mut gradient: Option<(f32, &mut Vec<f32>)>,
     ) -> Result<Vec<f64>> {
         let (isa, head, norm, eps) = (pass.isa, pass.decoder.head(), pass.decoder.last_norm(), pass.decoder.eps());
+        let softcap = pass.decoder.spec().final_softcap;
         let (vocab, hidden) = (head.rows(), head.cols());
         let row_of = |row: u32| &x[row as usize * hidden..][..hidden];
         let rows_per_chunk = (CHUNK_VALUES / vocab.max(1)).max(1);
@@ -65,7 +66,7 @@ impl<E: Element> HeadWork<E> {
                 .zip(self.d_logits.data_mut().par_chunks_mut(stride))
                 .zip(targets)
                 .map(|((logits, d_logits), target)| {
-                    let loss = loss_and_gradient(isa, logits, *target as usize);
+                    let loss = loss_and_gradient(isa, logits, *target as usize, softcap);
                     if with_gradient {
                         E::narrow(isa, logits, &mut d_logits[..vocab]);
                     }

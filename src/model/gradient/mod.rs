@@ -3,6 +3,7 @@
 
 mod adapter;
 mod block;
+mod branch;
 mod head;
 
 use std::time::Instant;
@@ -64,7 +65,8 @@ pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: 
     let (q, kv) = (spec.num_heads * spec.head_dim, spec.num_kv_heads * spec.head_dim);
     let (hidden, inner) = (spec.hidden_size as u64, spec.intermediate_size as u64);
     let (q, kv) = (q as u64, kv as u64);
-    let kept = product.num_bytes() * (2 * q + 2 * kv + hidden + 2 * inner) + 4 * spec.num_heads as u64;
+    let branches = if spec.has_branch_norms { 2 * hidden } else { 0 };
+    let kept = product.num_bytes() * (2 * q + 2 * kv + hidden + 2 * inner + branches) + 4 * spec.num_heads as u64;
     let inputs = product.num_bytes() * hidden * spec.num_layers as u64;
     let operands = product.num_bytes() * (2 * hidden + inner + 2 * inner);
     let wide = 4 * (2 * (q + 2 * kv) + 2 * q + 2 * inner + 3 * hidden);

@@ -9,9 +9,11 @@ use candle_core::quantized::QTensor;
 use candle_core::quantized::gguf_file::{Content, Value};
 
 use super::WeightSource;
-use crate::model::spec::{RopeScaling, RopeSpec, windows};
+use crate::model::spec::{
+    GEMMA2_ATTENTION_SOFTCAP, GEMMA2_FINAL_SOFTCAP, GEMMA2_WINDOW, RopeScaling, RopeSpec, slides_in_gemma2, windows,
+};
 use crate::model::{ModelError, ModelSpec, Module};
-use crate::ops::FrozenWeight;
+use crate::ops::{Activation, FrozenWeight};
 
 /// An open GGUF file whose header has been read.
 pub struct GgufFile {
@@ -140,8 +142,18 @@ impl GgufFile {
         };
         let theta = self.float(&key("rope.freq_base")).unwrap_or(10_000.0);
         let num_layers = required("block_count")?;
-        let window = number("attention.sliding_window").filter(|window| *window > 0);
-        let windows = windows(num_layers, window, |_| true).map_err(|message| ModelError::format(&path, message))?;
+        let is_gemma2 = architecture == "gemma2";
+        let default = is_gemma2.then_some(GEMMA2_WINDOW);
+        let window = number("attention.sliding_window").or(default).filter(|window| *window > 0);
+        let windows = windows(num_layers, window, |layer| !is_gemma2 || slides_in_gemma2(layer))
+            .map_err(|message| ModelError::format(&path, message))?;
+        let softcap = |name: &str, default: f32| {
+            let cap = self.float(&key(name)).map_or(default, |cap| cap as f32);
+            Some(cap).filter(|cap| is_gemma2 && *cap > 0.0)
+        };
+        let head_dim = number("attention.key_length").unwrap_or(hidden_size / num_heads);
+        // The format has no key for what Gemma 2 divides queries by: its largest model is known by its layers.
+        let scaled_dim = if is_gemma2 && num_layers == 46 { hidden_size / num_heads } else { head_dim };
         let mut spec = ModelSpec {
             vocab_size,
             hidden_size,
@@ -149,7 +161,13 @@ impl GgufFile {
             num_layers,
             num_heads,
             num_kv_heads: number("attention.head_count_kv").unwrap_or(num_heads),
-            head_dim: number("attention.key_length").unwrap_or(hidden_size / num_heads),
+            head_dim,
+            attention_scale: 1.0 / (scaled_dim as f64).sqrt(),
+            attention_softcap: softcap("attn_logit_softcapping", GEMMA2_ATTENTION_SOFTCAP),
+            final_softcap: softcap("final_logit_softcapping", GEMMA2_FINAL_SOFTCAP),
+            activation: if is_gemma2 { Activation::GeluTanh } else { Activation::Silu },
+            embedding_scale: if is_gemma2 { (hidden_size as f64).sqrt() } else { 1.0 },
+            has_branch_norms: is_gemma2,
             rms_norm_eps: self.float(&key("attention.layer_norm_rms_epsilon")).unwrap_or(1e-5),
             rope: RopeSpec { theta, scaling },
             context_length: required("context_length")?,
@@ -201,7 +219,7 @@ impl WeightSource for GgufWeights {
     }
 
     fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
-        let tensor = self.file.tensor(&gguf_name(name), &[rows, cols])?;
+        let tensor = self.file.tensor(&gguf_name(name, self.spec.has_branch_norms), &[rows, cols])?;
         let bytes = tensor.data()?.into_owned();
         // llama.cpp stores the rows of q and k for interleaved rope; Transformers' order is put back, so that adapters
         // mean the same in PEFT.
@@ -214,8 +232,8 @@ impl WeightSource for GgufWeights {
         Ok(FrozenWeight::new(rows, cols, tensor.dtype(), bytes)?)
     }
 
-    fn vector(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
-        let tensor = self.file.tensor(&gguf_name(name), &[len])?;
+    fn norm(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
+        let tensor = self.file.tensor(&gguf_name(name, self.spec.has_branch_norms), &[len])?;
         Ok(tensor.dequantize(&Device::Cpu)?.to_vec1()?)
     }
 }
@@ -235,7 +253,7 @@ fn unpermute(bytes: &[u8], rows: usize, num_heads: usize) -> Vec<u8> {
 }
 
 /// `model.layers.0.mlp.up_proj.weight` → `blk.0.ffn_up.weight`
-fn gguf_name(name: &str) -> String {
+fn gguf_name(name: &str, has_branch_norms: bool) -> String {
     match name {
         "model.embed_tokens.weight" => return "token_embd.weight".to_owned(),
         "model.norm.weight" => return "output_norm.weight".to_owned(),
@@ -248,7 +266,9 @@ fn gguf_name(name: &str) -> String {
     let rest = rest.strip_suffix(".weight").unwrap_or(rest);
     let short = match rest {
         "input_layernorm" => "attn_norm",
-        "post_attention_layernorm" => "ffn_norm",
+        "post_attention_layernorm" if has_branch_norms => "post_attention_norm",
+        "post_attention_layernorm" | "pre_feedforward_layernorm" => "ffn_norm",
+        "post_feedforward_layernorm" => "post_ffw_norm",
         _ => Module::ALL.iter().find(|m| m.path() == rest).map_or(rest, |m| m.gguf_name()),
     };
     format!("blk.{layer}.{short}.weight")
@@ -265,9 +285,15 @@ mod tests {
 
     #[test]
     fn names_are_translated() {
-        assert_eq!(gguf_name("model.layers.12.self_attn.o_proj.weight"), "blk.12.attn_output.weight");
-        assert_eq!(gguf_name("model.layers.0.input_layernorm.weight"), "blk.0.attn_norm.weight");
-        assert_eq!(gguf_name("lm_head.weight"), "output.weight");
+        for has_branch_norms in [false, true] {
+            let name = |name| gguf_name(name, has_branch_norms);
+            assert_eq!(name("model.layers.12.self_attn.o_proj.weight"), "blk.12.attn_output.weight");
+            assert_eq!(name("model.layers.0.input_layernorm.weight"), "blk.0.attn_norm.weight");
+            assert_eq!(name("lm_head.weight"), "output.weight");
+        }
+        let after_attention = "model.layers.3.post_attention_layernorm.weight";
+        assert_eq!(gguf_name(after_attention, false), "blk.3.ffn_norm.weight");
+        assert_eq!(gguf_name(after_attention, true), "blk.3.post_attention_norm.weight");
     }
 
     #[test]

@@ -15,8 +15,8 @@ pub trait WeightSource {
     /// A matrix such as `model.layers.0.mlp.up_proj.weight`, `[rows, cols]`.
     fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError>;
 
-    /// A vector such as `model.norm.weight`, as f32.
-    fn vector(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError>;
+    /// The weight of a norm, such as `model.norm.weight`, as f32 and as it is multiplied with.
+    fn norm(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError>;
 }
 
 /// A GGUF file or a folder with `config.json` and safetensors.

@@ -140,7 +140,12 @@ impl WeightSource for SafetensorsFolder {
         self.frozen(name, &[rows, cols], rows, cols)
     }
 
-    fn vector(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
-        Ok(self.frozen(name, &[len], 1, len)?.to_f32()?)
+    fn norm(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
+        let mut weight = self.frozen(name, &[len], 1, len)?.to_f32()?;
+        // What Gemma stores is a distance from one.
+        if self.spec.architecture == "gemma2" {
+            weight.iter_mut().for_each(|value| *value += 1.0);
+        }
+        Ok(weight)
     }
 }
