@@ -164,6 +164,21 @@ fn what_a_file_of_gemma_2_does_not_say_is_as_llama_cpp_takes_it() {
     assert_eq!((spec.attention_softcap, spec.final_softcap), (Some(50.0), Some(30.0)));
 }
 
+#[test]
+fn a_vocabulary_of_another_kind_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let tokens = Value::Array(vec![Value::String("a".to_owned())]);
+    let metadata = [
+        ("general.architecture", &Value::String("gemma2".to_owned())),
+        ("tokenizer.ggml.model", &Value::String("t5".to_owned())),
+        ("tokenizer.ggml.tokens", &tokens),
+    ];
+    write(&mut File::create(&path).unwrap(), &metadata, &[]).unwrap();
+    let error = Tokenizer::from_gguf(&GgufFile::open(&path).unwrap()).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("of the kind t5, which is not read"), "{error}");
+}
+
 /// Gemma's vocabulary puts no space before a text, Llama's does; neither may be lost or left over.
 #[test]
 fn a_text_comes_back_with_the_spaces_it_had() {

@@ -10,6 +10,7 @@ mod dates;
 mod docs;
 mod engine;
 mod export;
+mod families;
 mod fixtures;
 mod formats;
 mod gguf;

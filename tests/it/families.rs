@@ -1,0 +1,86 @@
+//! The whole way of each family besides Llama's: a folder as the Hub has it is trained, evaluated and asked, and what is
+//! exported are PEFT's files.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tunewright::evaluate::{self, EvaluationRequest};
+use tunewright::model::{inspect, peft};
+use tunewright::recipe::{GradientCheckpointing, ModelRef, Plan, Precision, Recipe, RenderSpec};
+use tunewright::task::Unwatched;
+use tunewright::train::Control;
+use tunewright::train::sft;
+
+use crate::fixtures::fixture;
+
+fn write_examples(path: &Path, from: u32, to: u32) {
+    let example = |i: u32| {
+        let prompt = format!("say yes {} times", i % 7);
+        json!({"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": "yes"}]})
+    };
+    let lines: Vec<String> = (from..to).map(|i| example(i).to_string()).collect();
+    tunewright::fs::write_atomic(path, lines.join("\n").as_bytes()).unwrap();
+}
+
+#[test]
+fn a_folder_is_trained_evaluated_and_asked() {
+    for (family, precision, packing) in [
+        ("mistral_window", Precision::F32, false),
+        ("mistral_window", Precision::Bf16, true),
+        ("gemma2", Precision::F32, true),
+        ("gemma2", Precision::Bf16, false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("model")).unwrap();
+        for (from, name) in [
+            (family, "config.json"),
+            (family, "model.safetensors"),
+            ("llama", "tokenizer.json"),
+            ("llama", "tokenizer_config.json"),
+        ] {
+            std::fs::copy(fixture(from).join(name), path("model").join(name)).unwrap();
+        }
+        let facts = inspect(&path("model")).unwrap();
+        assert_eq!((facts.problem, facts.architecture.as_str()), (None, family.split('_').next().unwrap()));
+        write_examples(&path("train.jsonl"), 0, 28);
+        write_examples(&path("validation.jsonl"), 28, 35);
+
+        let model = ModelRef::Folder(path("model"));
+        let mut recipe = Recipe::new(model.clone(), path("train.jsonl"));
+        recipe.data.validation = Some(path("validation.jsonl"));
+        let training = &mut recipe.training;
+        (training.precision, training.packing, training.max_length) = (precision, packing, 64);
+        (training.per_device_train_batch_size, training.num_train_epochs) = (if packing { 2 } else { 4 }, 12.0);
+        (training.learning_rate, training.gradient_checkpointing) = (1e-2, GradientCheckpointing::On);
+        let plan = Plan::new(recipe, path("model"), path("run")).unwrap();
+        let summary = sft::run(&plan, &Control::default(), &mut |_| ()).unwrap();
+        let adapter = summary.adapter.unwrap();
+
+        let request = EvaluationRequest {
+            model,
+            adapter: Some(adapter.clone()),
+            data: path("validation.jsonl"),
+            spec: RenderSpec::WHOLE,
+            generate: true,
+            with_base: true,
+        };
+        let report = evaluate::run(&request, &path("model"), &Unwatched).unwrap();
+        let (before, after) = (report.before.unwrap(), report.after.unwrap());
+        let what = format!("{family}, {precision:?}: {before:?}, then {after:?}");
+        // No further, as Gemma's soft-cap keeps the logits of its fixture within ±3.
+        assert!(after.loss < 0.5 * before.loss, "{what}");
+        assert!(before.exact_match < Some(0.5) && after.exact_match > Some(0.8), "{what}");
+
+        let config = std::fs::read_to_string(adapter.join("adapter_config.json")).unwrap();
+        let config: Value = serde_json::from_str(&config).unwrap();
+        assert_eq!((&config["peft_type"], &config["r"]), (&json!("LORA"), &json!(16)));
+        let names = |folder: &Path| {
+            let tensors = peft::load_tensors(&folder.join(peft::WEIGHTS_FILE)).unwrap();
+            let mut names: Vec<String> = tensors.into_keys().collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&adapter), names(&fixture(family).join("adapter")), "PEFT's own names");
+    }
+}
