@@ -14,7 +14,7 @@ macro_rules! vectorized {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn avx2($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
-            match $isa {
+            match $isa.vectors() {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: the CPU has what `Isa` names.
                 $crate::ops::product::Isa::Avx512 | $crate::ops::product::Isa::Avx512Bf16 => unsafe { avx512($($arg),*) },

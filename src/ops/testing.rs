@@ -3,6 +3,25 @@
 use candle_core::{Device, Result, Tensor, Var};
 use rand::{RngExt, SeedableRng};
 
+use super::product::Isa;
+
+/// The instruction sets of this CPU; and tiles, emulated where it has all else that their kernels use.
+pub fn instruction_sets() -> impl Iterator<Item = Isa> {
+    let best = if Isa::detected() == Isa::Avx512Bf16 && emulates_tiles() { Isa::Amx } else { Isa::detected() };
+    Isa::ALL.into_iter().filter(move |isa| *isa <= best)
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn emulates_tiles() -> bool {
+    super::product::amx::emulator::install();
+    true
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+fn emulates_tiles() -> bool {
+    false
+}
+
 /// Values around zero, the same for the same seed.
 pub fn random(dims: &[usize], seed: u64) -> Tensor {
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);

@@ -34,7 +34,7 @@ struct Common {
     #[arg(long, value_name = "M", default_value = "starter",
         value_parser = |text: &str| Ok::<_, std::convert::Infallible>(ModelRef::parse(text)))]
     model: ModelRef,
-    /// Use no better instructions than these: portable, avx2, avx512 or avx512-bf16
+    /// Use no better instructions than these: portable, avx2, avx512, avx512-bf16 or amx
     #[arg(long, value_name = "SET", value_parser = parse_isa)]
     isa: Option<Isa>,
     /// Print one JSON object

@@ -32,10 +32,10 @@ trait Kernel {
 }
 
 fn run(isa: Isa, kernel: impl Kernel) {
-    assert!(isa <= Isa::detected(), "the CPU lacks {}", isa.name());
+    assert!(isa.vectors() <= Isa::detected(), "the CPU lacks {}", isa.name());
     // SAFETY: the CPU has `isa`.
     unsafe {
-        match isa {
+        match isa.vectors() {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512Bf16 | Isa::Avx512 => avx512(kernel),
             #[cfg(target_arch = "x86_64")]
@@ -133,6 +133,7 @@ impl Kernel for WeightedSum<'_> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::super::testing::instruction_sets;
     use super::*;
 
     fn values(len: usize, seed: usize) -> Vec<f32> {
@@ -148,7 +149,7 @@ mod tests {
             let len = if num == 0 { 0 } else { (num - 1) * stride + dim };
             let (q, rows, out_stride) = (values(heads * dim, seed), values(len, seed + 1), num + 3);
             let weights = values(num, seed + 2);
-            for isa in Isa::available() {
+            for isa in instruction_sets() {
                 let mut scores = vec![7.0; heads * out_stride];
                 dots(isa, (&q, dim), (&rows, stride), &mut scores, out_stride);
                 for (head, scores) in scores.chunks(out_stride).enumerate() {

@@ -182,7 +182,7 @@ impl CustomOp3 for CausalAttention {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{assert_close, assert_same_gradients, finite_differences, random};
+    use super::super::testing::{assert_close, assert_same_gradients, finite_differences, instruction_sets, random};
     use super::*;
 
     fn inputs(n: usize, shape: AttentionShape) -> [Tensor; 3] {
@@ -263,7 +263,7 @@ mod tests {
             [out, together].concat()
         };
         let expected = run(Isa::Portable);
-        for isa in Isa::available() {
+        for isa in instruction_sets() {
             assert_close(&run(isa), &expected, isa.name());
         }
     }
@@ -292,7 +292,7 @@ mod tests {
             let (q, expected) = (last(&q), last(&whole));
             // Alone, and with so many others that heads are taken together.
             for num_sequences in [1, 4 * rayon::current_num_threads()] {
-                for isa in Isa::available() {
+                for isa in instruction_sets() {
                     let mut outs = vec![vec![9.0; q.len()]; num_sequences];
                     let sequence = |out| Cached { q: &q, keys: &keys, values: &values, out };
                     cached_attention(isa, shape, outs.iter_mut().map(|out| sequence(&mut out[..])).collect());

@@ -9,7 +9,7 @@ use half::bf16;
 use super::super::frozen::unpack_blocks;
 use super::super::quant::{unpack_bf16, unpack_f32};
 use super::Isa;
-use super::microkernel::{Out, Part, Widen, tile, tile_bf16};
+use super::microkernel::{Out, Part, Tiles, Widen, tile, tile_bf16, tile_rows, tile_rows_bf16};
 
 /// A type of operands.
 pub trait Element: Widen + Default + Send + Sync + 'static {
@@ -34,9 +34,12 @@ pub trait Element: Widen + Default + Send + Sync + 'static {
     /// Runs `f` with a buffer of the thread that leads a product, for what all threads read.
     fn with_slab<R>(f: impl FnOnce(&mut Vec<Self>) -> R) -> R;
 
+    /// Rows that [`Self::product_tile`] takes at most.
+    fn tile_rows(isa: Isa) -> usize;
+
     /// # Safety
     /// As for [`tile_bf16`].
-    unsafe fn product_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out);
+    unsafe fn product_tile(isa: Isa, tiles: &mut Tiles, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out);
 
     /// A tile's place in a matrix of this type.
     fn out(c: *mut Self, stride: usize) -> Out;
@@ -91,7 +94,18 @@ impl Element for f32 {
 
     scratch!(f32);
 
-    unsafe fn product_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out) {
+    fn tile_rows(isa: Isa) -> usize {
+        tile_rows(isa)
+    }
+
+    unsafe fn product_tile(
+        isa: Isa,
+        _tiles: &mut Tiles,
+        rows: usize,
+        cols: usize,
+        parts: &[Part<Self, Self>],
+        out: Out,
+    ) {
         // SAFETY: the caller's promise.
         unsafe { tile(isa, rows, cols, parts, out) }
     }
@@ -151,9 +165,20 @@ impl Element for bf16 {
 
     scratch!(bf16);
 
-    unsafe fn product_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out) {
+    fn tile_rows(isa: Isa) -> usize {
+        tile_rows_bf16(isa)
+    }
+
+    unsafe fn product_tile(
+        isa: Isa,
+        tiles: &mut Tiles,
+        rows: usize,
+        cols: usize,
+        parts: &[Part<Self, Self>],
+        out: Out,
+    ) {
         // SAFETY: the caller's promise.
-        unsafe { tile_bf16(isa, rows, cols, parts, out) }
+        unsafe { tile_bf16(isa, tiles, rows, cols, parts, out) }
     }
 
     fn out(c: *mut Self, stride: usize) -> Out {

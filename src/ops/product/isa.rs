@@ -14,13 +14,15 @@ pub enum Isa {
     Avx512,
     /// And products of pairs of bf16, summed in f32.
     Avx512Bf16,
+    /// And tiles of 16 rows, which are multiplied at once; bf16 products only.
+    Amx,
 }
 
 /// The best set that may be used; tests and benchmarks lower it.
-static LIMIT: AtomicU8 = AtomicU8::new(Isa::Avx512Bf16 as u8);
+static LIMIT: AtomicU8 = AtomicU8::new(Isa::Amx as u8);
 
 impl Isa {
-    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
+    pub const ALL: [Self; 5] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -28,6 +30,7 @@ impl Isa {
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
             Self::Avx512Bf16 => "avx512-bf16",
+            Self::Amx => "amx",
         }
     }
 
@@ -55,7 +58,12 @@ impl Isa {
 
     /// Whether bf16 products are quicker than f32 ones.
     pub fn has_bf16(self) -> bool {
-        self == Self::Avx512Bf16
+        self >= Self::Avx512Bf16
+    }
+
+    /// The set without tiles, which only matrix products use.
+    pub fn vectors(self) -> Self {
+        self.min(Self::Avx512Bf16)
     }
 }
 
@@ -68,6 +76,8 @@ fn detect() -> Isa {
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl");
     match (avx512 && is_x86_feature_detected!("avx512bf16"), avx512, avx2) {
+        #[cfg(target_os = "linux")]
+        (true, _, _) if super::amx::is_available() => Isa::Amx,
         (true, _, _) => Isa::Avx512Bf16,
         (_, true, _) => Isa::Avx512,
         (_, _, true) => Isa::Avx2,

@@ -3,6 +3,13 @@
 use half::bf16;
 
 use super::Isa;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub use super::amx::Tiles;
+
+/// What a thread keeps between tiles of a product: nothing, without tile registers.
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+#[derive(Default)]
+pub struct Tiles;
 
 /// One summand of a tile: `a · b`, `depth` products long.
 ///
@@ -30,18 +37,24 @@ pub struct Out {
     pub alpha: f32,
 }
 
-/// Rows of a tile, at most: as many as leave registers for the columns.
+/// Rows of a tile of f32 values, at most: as many as leave registers for the columns.
 pub fn tile_rows(isa: Isa) -> usize {
     match isa {
-        Isa::Avx512Bf16 | Isa::Avx512 | Isa::Portable => 8,
+        Isa::Amx | Isa::Avx512Bf16 | Isa::Avx512 | Isa::Portable => 8,
         // 2 × 6 sums, 2 columns and a value of a row are 15 of 16 registers.
         Isa::Avx2 => 6,
     }
 }
 
+/// The same for a tile of pairs of bf16.
+pub fn tile_rows_bf16(isa: Isa) -> usize {
+    if isa == Isa::Amx { 32 } else { tile_rows(isa) }
+}
+
 /// Columns of a tile: how wide packed panels are.
 pub fn tile_width(isa: Isa) -> usize {
     match isa {
+        Isa::Amx => 32,
         Isa::Avx512Bf16 | Isa::Avx512 => 48,
         Isa::Avx2 | Isa::Portable => 16,
     }
@@ -62,9 +75,16 @@ pub unsafe fn tile<B: Widen>(isa: Isa, rows: usize, cols: usize, parts: &[Part<f
 /// The same for packed pairs of bf16; `b` is a panel, so that whole vectors can be read whatever `cols` is.
 ///
 /// # Safety
-/// As for [`tile`], but that the result may be rounded; and `b` is readable over the whole tile width at every depth.
-pub unsafe fn tile_bf16(isa: Isa, rows: usize, cols: usize, parts: &[Part<bf16, bf16>], out: Out) {
-    debug_assert!((1..=tile_rows(isa)).contains(&rows) && (1..=tile_width(isa)).contains(&cols));
+/// As for [`tile`], but that there may be [`tile_rows_bf16`] rows and that the result may be rounded; and `b` is readable
+/// over the whole tile width at every depth.
+pub unsafe fn tile_bf16(isa: Isa, tiles: &mut Tiles, rows: usize, cols: usize, parts: &[Part<bf16, bf16>], out: Out) {
+    debug_assert!((1..=tile_rows_bf16(isa)).contains(&rows) && (1..=tile_width(isa)).contains(&cols));
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if isa == Isa::Amx {
+        // SAFETY: the caller's promise.
+        return unsafe { super::amx::block(tiles, rows, cols, parts, out) };
+    }
+    let _ = tiles;
     #[cfg(target_arch = "x86_64")]
     if isa.has_bf16() {
         // SAFETY: the caller's promise.
@@ -94,7 +114,7 @@ macro_rules! impl_widen {
             unsafe fn widened_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<f32, Self>], out: Out) {
                 // SAFETY: the caller's promise.
                 unsafe {
-                    match isa {
+                    match isa.vectors() {
                         #[cfg(target_arch = "x86_64")]
                         Isa::Avx512Bf16 | Isa::Avx512 => x86::$avx512(rows, cols, parts, out),
                         #[cfg(target_arch = "x86_64")]
@@ -167,7 +187,7 @@ unsafe fn portable_pairs(rows: usize, cols: usize, parts: &[Part<bf16, bf16>], o
 }
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+pub(super) mod x86 {
     use std::arch::x86_64::*;
 
     use half::bf16;
@@ -309,6 +329,21 @@ mod x86 {
         unsafe {
             let rounded = std::mem::transmute::<__m256bh, __m256i>(rounded);
             _mm256_mask_storeu_epi16(out.narrow.wrapping_add(at).cast(), mask.unwrap_or(!0), rounded);
+        }
+    }
+
+    /// Writes sums that another kernel made, of two vectors a row.
+    ///
+    /// # Safety
+    /// As for [`tile_bf16`](super::tile_bf16), whose result this is.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    pub unsafe fn store_sums(sums: &[[f32; 32]], cols: usize, out: Out) {
+        for (row, sums) in sums.iter().enumerate() {
+            for (col, sums) in (0..cols).step_by(16).zip(sums.as_chunks::<16>().0) {
+                let mask = mask16((cols - col).min(16));
+                // SAFETY: 16 sums; the caller's promise for the result.
+                unsafe { store16_or_narrow(row * out.stride + col, _mm512_loadu_ps(sums.as_ptr()), Some(mask), out) };
+            }
         }
     }
 

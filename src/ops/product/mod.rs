@@ -4,6 +4,8 @@
 //! Weights are unpacked from the type they are stored in, panel by panel, by the thread that multiplies with them: no
 //! unpacked copy of a weight exists.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(super) mod amx;
 pub mod clock;
 mod element;
 mod isa;
@@ -26,7 +28,7 @@ pub use panels::{Operand, Panels, Rows};
 pub use small::{Left, Right, Target, multiply_tile_by_tile, tile_start, transpose_for_tiles};
 
 use super::FrozenWeight;
-use microkernel::{Out, Part, tile, tile_rows, tile_width};
+use microkernel::{Out, Part, Tiles, tile, tile_rows, tile_width};
 use panels::{pack, pack_transposed};
 
 /// Values of weights that are unpacked at a time for a backward product.
@@ -132,7 +134,7 @@ fn multiply_to<E: Element, T: Element>(
         .iter()
         .flat_map(|output| (0..output.weights.cols().div_ceil(width)).map(move |panel| (output, panel)))
         .collect();
-    let chunks = row_chunks(isa, x.rows, panels.len());
+    let chunks = row_chunks(E::tile_rows(isa), x.rows, panels.len());
     let place = Shared(out.as_mut_ptr());
     let tasks: Vec<_> = panels.iter().flat_map(|panel| chunks.iter().map(move |rows| (*panel, rows.clone()))).collect();
     tasks.into_par_iter().with_max_len(1).try_for_each(|((output, panel), rows)| {
@@ -196,7 +198,7 @@ pub fn multiply_back<E: Element>(
             assert_eq!(a.width, width);
         }
     }
-    let chunks = row_chunks(isa, num_rows, inputs.div_ceil(width));
+    let chunks = row_chunks(E::tile_rows(isa), num_rows, inputs.div_ceil(width));
     let tasks: Vec<_> =
         (0..inputs.div_ceil(width)).flat_map(|panel| chunks.iter().map(move |rows| (panel, rows.clone()))).collect();
     let place = Shared(dx.as_mut_ptr());
@@ -281,7 +283,8 @@ unsafe fn walk<E: Element>(
     sums: &[Option<(Rows<'_, E>, &[E])>; 2],
     out: Out,
 ) {
-    let (height, width) = (tile_rows(isa), tile_width(isa));
+    let (height, width) = (E::tile_rows(isa), tile_width(isa));
+    let mut tiles = Tiles::default();
     for row in rows.clone().step_by(height) {
         let part = |(a, b): &(Rows<'_, E>, &[E])| {
             let depth = a.cols.div_ceil(E::GROUP);
@@ -305,9 +308,11 @@ unsafe fn walk<E: Element>(
                 ..out
             };
             match sums {
-                [Some(first), Some(second)] => E::product_tile(isa, num, cols, &[part(first), part(second)], out),
-                [Some(one), None] | [None, Some(one)] => E::product_tile(isa, num, cols, &[part(one)], out),
-                [None, None] => E::product_tile(isa, num, cols, &[], out),
+                [Some(first), Some(second)] => {
+                    E::product_tile(isa, &mut tiles, num, cols, &[part(first), part(second)], out)
+                }
+                [Some(one), None] | [None, Some(one)] => E::product_tile(isa, &mut tiles, num, cols, &[part(one)], out),
+                [None, None] => E::product_tile(isa, &mut tiles, num, cols, &[], out),
             }
         }
     }
@@ -322,10 +327,10 @@ impl<'a, E: Element> Rows<'a, E> {
 }
 
 /// Rows in so many chunks that every thread finds work, whole tiles each.
-fn row_chunks(isa: Isa, num_rows: usize, num_panels: usize) -> Vec<std::ops::Range<usize>> {
+fn row_chunks(height: usize, num_rows: usize, num_panels: usize) -> Vec<std::ops::Range<usize>> {
     let wanted = 4 * rayon::current_num_threads();
     let num_chunks = wanted.div_ceil(num_panels.max(1)).max(1);
-    let size = num_rows.div_ceil(num_chunks).max(1).next_multiple_of(tile_rows(isa));
+    let size = num_rows.div_ceil(num_chunks).max(1).next_multiple_of(height);
     (0..num_rows).step_by(size).map(|start| start..(start + size).min(num_rows)).collect()
 }
 

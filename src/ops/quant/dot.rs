@@ -16,7 +16,7 @@ use crate::ops::product::Isa;
 ///
 /// False if `dtype` isn't a format of weights (`Q8_1`, `Q8K`); nothing is written then.
 pub fn dot_rows(isa: Isa, dtype: GgmlDType, blocks: &[u8], cols: usize, x: &[f32], out: &mut [f32]) -> bool {
-    assert!(isa <= Isa::detected(), "the CPU lacks {}", isa.name());
+    assert!(isa.vectors() <= Isa::detected(), "the CPU lacks {}", isa.name());
     assert!(cols > 0 && cols.is_multiple_of(dtype.block_size()), "columns don't fill the blocks");
     let tokens = x.len() / cols;
     assert!(tokens > 0 && x.len() == tokens * cols, "activations don't fit the columns");
@@ -135,6 +135,7 @@ unsafe fn dot_row<L: Lanes, F: Format, const TOKENS: usize>(row: &[u8], x: &[f32
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::testing::instruction_sets;
     use super::super::formats::testing::{DTYPES, dequantized, moved, quantized, values};
     use super::*;
 
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn equals_the_product_with_candles_values() {
-        for isa in Isa::available() {
+        for isa in instruction_sets() {
             for dtype in DTYPES {
                 for cols in columns(dtype) {
                     for (rows, tokens) in [(0, 1), (1, 1), (5, 1), (3, 2), (1, 3), (2, 4), (3, 7)] {

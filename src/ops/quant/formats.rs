@@ -76,7 +76,7 @@ pub unsafe fn run(isa: Isa, dtype: GgmlDType, kernel: impl Kernel) -> bool {
 unsafe fn run_format<F: Format, K: Kernel>(isa: Isa, kernel: K) {
     // SAFETY: the caller's promise for `run`.
     unsafe {
-        match isa {
+        match isa.vectors() {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512Bf16 if K::USES_BF16 => avx512_bf16::<F>(kernel),
             #[cfg(target_arch = "x86_64")]
