@@ -283,7 +283,7 @@ fn architecture(ui: &mut Ui, facts: &ModelFacts) {
     facts_in_two_columns(
         ui,
         &[
-            ("Family", capitalised(&facts.architecture)),
+            ("Family", family(&facts.architecture)),
             ("Weights", format::parameters(facts.num_parameters)),
             ("Layers", number(facts.num_layers)),
             ("Hidden size", number(facts.hidden_size)),
@@ -299,8 +299,12 @@ fn architecture(ui: &mut Ui, facts: &ModelFacts) {
     );
 }
 
-fn capitalised(name: &str) -> String {
-    let mut letters = name.chars();
+/// As people write it.
+fn family(architecture: &str) -> String {
+    if architecture == "gemma2" {
+        return "Gemma 2".to_owned();
+    }
+    let mut letters = architecture.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
