@@ -234,7 +234,7 @@ pub(super) mod x86 {
                                 columns[v] = $load(b.wrapping_add(v * $lanes * $pair), mask);
                             }
                             for row in 0..ROWS {
-                                let value = $broadcast(a.wrapping_add(row * part.row_stride));
+                                let value = $broadcast(a.wrapping_add(row.wrapping_mul(part.row_stride)));
                                 for v in 0..VECS {
                                     sums[row][v] = $madd(sums[row][v], value, columns[v]);
                                 }
@@ -289,8 +289,9 @@ pub(super) mod x86 {
     #[inline]
     #[target_feature(enable = "avx512f")]
     unsafe fn broadcast16(a: *const f32) -> __m512 {
+        // An intrinsic, as a plain read is checked for null in builds with debug assertions, where that costs dearly.
         // SAFETY: the caller's address is valid.
-        _mm512_set1_ps(unsafe { *a })
+        _mm512_broadcastss_ps(unsafe { _mm_load_ss(a) })
     }
 
     #[inline]
@@ -409,8 +410,8 @@ pub(super) mod x86 {
     #[inline]
     #[target_feature(enable = "avx2")]
     unsafe fn broadcast8(a: *const f32) -> __m256 {
-        // SAFETY: the caller's address is valid.
-        _mm256_set1_ps(unsafe { *a })
+        // SAFETY: as for `broadcast16`.
+        _mm256_broadcastss_ps(unsafe { _mm_load_ss(a) })
     }
 
     #[inline]
