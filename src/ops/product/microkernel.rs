@@ -379,13 +379,9 @@ pub(super) mod x86 {
     #[inline]
     #[target_feature(enable = "avx2")]
     unsafe fn load8(b: *const f32, mask: Option<__m256i>) -> __m256 {
+        // A mask of all lanes becomes a plain load; `_mm256_loadu_ps` is a checked copy in builds with debug assertions.
         // SAFETY: masked lanes are not read.
-        unsafe {
-            match mask {
-                None => _mm256_loadu_ps(b),
-                Some(mask) => _mm256_maskload_ps(b, mask),
-            }
-        }
+        unsafe { _mm256_maskload_ps(b, mask.unwrap_or(_mm256_set1_epi32(-1))) }
     }
 
     #[inline]
@@ -404,7 +400,12 @@ pub(super) mod x86 {
             }
         };
         // SAFETY: eight values. A bf16 is the upper half of an f32.
-        unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(b.cast())))) }
+        unsafe {
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_maskload_epi32(
+                b.cast(),
+                _mm_set1_epi32(-1),
+            ))))
+        }
     }
 
     #[inline]
@@ -428,10 +429,7 @@ pub(super) mod x86 {
         unsafe {
             let sum = _mm256_mul_ps(sum, _mm256_set1_ps(out.alpha));
             let sum = if out.accumulate { _mm256_add_ps(sum, load8(c, mask)) } else { sum };
-            match mask {
-                None => _mm256_storeu_ps(c, sum),
-                Some(mask) => _mm256_maskstore_ps(c, mask, sum),
-            }
+            _mm256_maskstore_ps(c, mask.unwrap_or(_mm256_set1_epi32(-1)), sum);
         }
     }
 
