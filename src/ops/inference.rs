@@ -20,7 +20,7 @@ pub struct LinearInput {
     rows: usize,
     cols: usize,
     /// By [`GROUPS`].
-    fixed: [FixedRows; GROUPS.len()],
+    fixed: [FixedRows<2>; GROUPS.len()],
 }
 
 /// How several rows are multiplied with a weight.

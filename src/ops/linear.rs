@@ -62,7 +62,7 @@ pub(super) fn project(x: &[f32], weight: &FrozenWeight, out: &mut [f32]) -> Resu
 pub(super) fn project_back(dy: &[f32], weight: &FrozenWeight, dx: &mut [f32]) -> Result<()> {
     let rows = weight.rows();
     let dy = Rows::new(dy, dy.len() / rows.max(1), rows, rows);
-    multiply_back(Isa::current(), &[Back { dy, weight, adapter: None }], dx, false)
+    multiply_back(Isa::current(), &[Back { dy, weight, adapter: None, int8: false }], dx, false)
 }
 
 struct Linear {

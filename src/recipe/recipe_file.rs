@@ -161,8 +161,10 @@ impl Default for Training {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
-    /// bf16 where the CPU multiplies it faster than f32.
+    /// The quickest that this CPU has and that learns as well as f32.
     Auto,
+    /// Frozen weights in whole numbers of 8 bits, the rest in bf16.
+    Int8,
     Bf16,
     F32,
 }

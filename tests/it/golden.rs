@@ -165,6 +165,12 @@ fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set(
                 assert!((loss - expected).abs() <= 1e-2, "{what}, bf16: {loss} for {expected}");
                 let (off, name) = golden.worst_gradient(&gradients);
                 assert!(off <= 8e-2, "{what}, bf16: gradient of {name} is off by {off}");
+
+                // 8 bits in groups of 64: farther.
+                let (loss, gradients) = golden.gradients(isa, ProductType::Int8, num_recomputed, None);
+                assert!((loss - expected).abs() <= 3e-2, "{what}, int8: {loss} for {expected}");
+                let (off, name) = golden.worst_gradient(&gradients);
+                assert!(off <= 0.15, "{what}, int8: gradient of {name} is off by {off}");
             }
         }
     }

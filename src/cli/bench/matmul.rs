@@ -10,7 +10,8 @@ use super::{Common, median};
 use crate::cli::Ended;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::model;
-use crate::model::{Module, ProductType, weights};
+use crate::model::{ModelError, Module, ProductType, weights};
+use crate::ops::FrozenWeight;
 use crate::ops::product::{Element, Isa, Operand, Output, Panels, Weights, multiply};
 
 /// Rows of a usual batch.
@@ -28,7 +29,7 @@ pub fn run(args: MatmulBench) -> Result<(), Ended> {
     let path = model::locate(&args.common.model, &Interrupt::listen())?;
     let spec = weights::open(&path)?.spec().clone();
     let mut figures = serde_json::Map::new();
-    for product in [ProductType::F32, ProductType::Bf16] {
+    for product in [ProductType::F32, ProductType::Bf16, ProductType::Int8] {
         let mut shapes = serde_json::Map::new();
         for module in [Module::QProj, Module::GateProj, Module::DownProj] {
             let (outputs, inputs) = module.shape(&spec);
@@ -44,24 +45,37 @@ pub fn run(args: MatmulBench) -> Result<(), Ended> {
 /// Billions of multiplications and additions a second.
 pub fn rate(product: ProductType, outputs: usize, inputs: usize) -> Result<f64, Ended> {
     match product {
-        ProductType::F32 => measure::<f32>(outputs, inputs),
-        ProductType::Bf16 => measure::<bf16>(outputs, inputs),
+        ProductType::F32 => measure::<f32>(Weights::Packed(&packed(outputs, inputs)), outputs, inputs),
+        ProductType::Bf16 => measure::<bf16>(Weights::Packed(&packed(outputs, inputs)), outputs, inputs),
+        ProductType::Int8 => {
+            // These are rounded as they are multiplied with.
+            let weight =
+                FrozenWeight::from_f32(outputs, inputs, &values(outputs * inputs)).map_err(ModelError::from)?;
+            measure::<bf16>(Weights::Int8(&weight), outputs, inputs)
+        }
     }
 }
 
-fn measure<E: Element>(outputs: usize, inputs: usize) -> Result<f64, Ended> {
+fn values(num: usize) -> Vec<f32> {
+    (0..num).map(|i| ((i * 37 % 19) as f32 - 9.0) / 8.0).collect()
+}
+
+fn packed<E: Element>(outputs: usize, inputs: usize) -> Panels<E> {
+    let mut panels = Panels::default();
+    panels.set_transposed(Isa::current(), &values(outputs * inputs), outputs, inputs, 1.0);
+    panels
+}
+
+fn measure<E: Element>(weights: Weights<'_, E>, outputs: usize, inputs: usize) -> Result<f64, Ended> {
     let isa = Isa::current();
-    let values = |num: usize| (0..num).map(|i| ((i * 37 % 19) as f32 - 9.0) / 8.0).collect::<Vec<_>>();
     let mut x = Operand::<E>::default();
     x.set(isa, &values(ROWS * inputs), ROWS, inputs);
-    let mut weights = Panels::<E>::default();
-    weights.set_transposed(isa, &values(outputs * inputs), outputs, inputs, 1.0);
     let mut out = vec![0.0; ROWS * outputs];
     let mut secs = Vec::new();
     for _ in 0..REPEATS {
         let started = Instant::now();
-        let output = Output { weights: Weights::Packed(&weights), adapter: None, column: 0 };
-        multiply(isa, x.view(), &[output], &mut out, outputs, false).map_err(crate::model::ModelError::from)?;
+        let output = Output { weights, adapter: None, column: 0 };
+        multiply(isa, x.view(), &[output], &mut out, outputs, false).map_err(ModelError::from)?;
         secs.push(started.elapsed().as_secs_f64());
     }
     Ok(2e-9 * (ROWS * outputs * inputs) as f64 / median(secs))

@@ -45,6 +45,7 @@ struct Common {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum PrecisionArg {
     Auto,
+    Int8,
     Bf16,
     F32,
 }
@@ -53,6 +54,7 @@ impl From<PrecisionArg> for Precision {
     fn from(precision: PrecisionArg) -> Self {
         match precision {
             PrecisionArg::Auto => Self::Auto,
+            PrecisionArg::Int8 => Self::Int8,
             PrecisionArg::Bf16 => Self::Bf16,
             PrecisionArg::F32 => Self::F32,
         }

@@ -11,7 +11,7 @@ use crate::ops::gated::{gated_row, gated_row_and_back};
 use crate::ops::product::{Back, Element, Isa, Operand, Output, Rows, Weights};
 use crate::ops::product::{multiply, multiply_back, multiply_rounded, multiply_transposed};
 use crate::ops::rms_norm::{normalize_row, normalize_row_back};
-use crate::ops::{RopeTable, Segments};
+use crate::ops::{FrozenWeight, RopeTable, Segments};
 
 /// Rows that a task of an element-wise pass takes at least.
 pub(super) const MIN_ROWS: usize = 8;
@@ -74,6 +74,8 @@ struct Scratch<E> {
 pub struct BlockPass<'a> {
     pub decoder: &'a Decoder,
     pub isa: Isa,
+    /// Frozen weights are multiplied in whole numbers of 8 bits.
+    pub int8: bool,
     pub segments: &'a Segments,
     pub table: &'a RopeTable,
     /// The rows, in ascending order, whose results are wanted of the last block, if not all are: only attention needs
@@ -255,7 +257,8 @@ impl BlockPass<'_> {
         let outputs = group.modules().iter().zip(columns).map(|(module, column)| {
             let pair = packed.and_then(|(packed, r)| Some((packed.pair(*module)?, r)));
             let adapter = pair.map(|(pair, r)| (xa.columns(pair.column, r), &pair.b));
-            Output { weights: Weights::Frozen(self.decoder.linear(layer, *module)), adapter, column }
+            let weight = self.decoder.linear(layer, *module);
+            Output { weights: self.weights(weight), adapter, column }
         });
         Ok(outputs.collect())
     }
@@ -299,7 +302,7 @@ impl BlockPass<'_> {
             let pair = packed.and_then(|(adapter, packed)| Some((packed.pair(*module)?, adapter.r)));
             let adapter = pair.map(|(pair, r)| (scratch.dxa_operand.columns(pair.column, r), &pair.a_back));
             let adapter = adapter.filter(|_| self.dropout.is_none());
-            Back { dy: dy_of(*module, *column), weight: self.decoder.linear(layer, *module), adapter }
+            Back { dy: dy_of(*module, *column), weight: self.decoder.linear(layer, *module), adapter, int8: self.int8 }
         });
         multiply_back(isa, &terms.collect::<Vec<_>>(), dx, false)?;
         match (self.dropout, packed) {
@@ -362,6 +365,11 @@ impl BlockPass<'_> {
             },
         );
         Ok(())
+    }
+
+    /// As this pass multiplies with it.
+    pub fn weights<'b, E>(&self, weight: &'b FrozenWeight) -> Weights<'b, E> {
+        if self.int8 { Weights::Int8(weight) } else { Weights::Frozen(weight) }
     }
 
     /// The rows that the block's result has, if not all.

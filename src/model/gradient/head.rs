@@ -7,7 +7,7 @@ use super::block::BlockPass;
 use super::{ProductType, Supervised};
 use crate::model::ModelSpec;
 use crate::ops::cross_entropy::loss_and_gradient;
-use crate::ops::product::{Back, Element, Operand, Output, Weights, multiply, multiply_back};
+use crate::ops::product::{Back, Element, Operand, Output, multiply, multiply_back};
 use crate::ops::rms_norm::{normalize_row, normalize_row_back};
 
 /// So many logits exist at a time: enough rows to be worth unpacking the head's weights.
@@ -55,7 +55,7 @@ impl<E: Element> HeadWork<E> {
                 .for_each(|(normed, row)| normalize_row(isa, row_of(*row), norm, eps, normed));
             self.hidden.set(isa, &self.normed, num, hidden);
             self.logits.resize(num * vocab, 0.0);
-            let output = Output { weights: Weights::Frozen(head), adapter: None, column: 0 };
+            let output = Output { weights: pass.weights(head), adapter: None, column: 0 };
             multiply(isa, self.hidden.view(), &[output], &mut self.logits, vocab, false)?;
             // Rows of the gradient are made where the logits still lie in the cache.
             self.d_logits.resize(num, vocab);
@@ -76,7 +76,7 @@ impl<E: Element> HeadWork<E> {
             all.append(&mut losses);
             let Some((weight, dx)) = &mut gradient else { continue };
             self.d_hidden.resize(num * hidden, 0.0);
-            let term = Back { dy: self.d_logits.view(), weight: head, adapter: None };
+            let term = Back { dy: self.d_logits.view(), weight: head, adapter: None, int8: pass.int8 };
             multiply_back(isa, &[term], &mut self.d_hidden, false)?;
             for (row, grad) in rows.iter().zip(self.d_hidden.chunks_exact_mut(hidden)) {
                 grad.iter_mut().for_each(|grad| *grad *= *weight);

@@ -19,11 +19,13 @@ use crate::recipe::{GradientCheckpointing, Precision};
 pub(super) use adapter::{Group, PackedAdapter};
 use block::{BlockPass, Kept, Work};
 
-/// The type that products are computed in; sums, adapters and their gradients are f32 in both.
+/// The type that products are computed in; sums, adapters and their gradients are f32 in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProductType {
     F32,
     Bf16,
+    /// Products with frozen weights in whole numbers of 8 bits ([`crate::ops::product`]), all others in bf16.
+    Int8,
 }
 
 impl ProductType {
@@ -33,10 +35,14 @@ impl ProductType {
         let is_even = Module::ALL.iter().all(|module| module.shape(spec).0.is_multiple_of(2))
             && spec.hidden_size.is_multiple_of(2)
             && spec.intermediate_size.is_multiple_of(2);
+        let isa = Isa::current();
         match precision {
-            Precision::Bf16 if is_even => Self::Bf16,
-            Precision::Auto if is_even && Isa::current().has_bf16() => Self::Bf16,
-            _ => Self::F32,
+            _ if !is_even => Self::F32,
+            Precision::Int8 => Self::Int8,
+            Precision::Auto if isa.has_int8() => Self::Int8,
+            Precision::Bf16 => Self::Bf16,
+            Precision::Auto if isa.has_bf16() => Self::Bf16,
+            Precision::Auto | Precision::F32 => Self::F32,
         }
     }
 
@@ -44,13 +50,14 @@ impl ProductType {
         match self {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
         }
     }
 
     fn num_bytes(self) -> u64 {
         match self {
             Self::F32 => 4,
-            Self::Bf16 => 2,
+            Self::Bf16 | Self::Int8 => 2,
         }
     }
 }
@@ -159,8 +166,9 @@ impl GradientPass {
     /// With an instruction set of this CPU that is not its best.
     pub fn on(isa: Isa, product: ProductType, num_recomputed: usize) -> Self {
         match product {
-            ProductType::F32 => Self(Box::new(State::<f32>::new(isa, num_recomputed))),
-            ProductType::Bf16 => Self(Box::new(State::<bf16>::new(isa, num_recomputed))),
+            ProductType::F32 => Self(Box::new(State::<f32>::new(isa, num_recomputed, false))),
+            ProductType::Bf16 => Self(Box::new(State::<bf16>::new(isa, num_recomputed, false))),
+            ProductType::Int8 => Self(Box::new(State::<bf16>::new(isa, num_recomputed, true))),
         }
     }
 
@@ -205,6 +213,8 @@ fn in_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
 struct State<E> {
     isa: Isa,
     num_recomputed: usize,
+    /// Frozen weights are multiplied in whole numbers of 8 bits.
+    int8: bool,
     phases: PhaseSecs,
     adapter: Option<PackedAdapter<E>>,
     /// The input of each block.
@@ -220,10 +230,11 @@ struct State<E> {
 }
 
 impl<E: Element> State<E> {
-    fn new(isa: Isa, num_recomputed: usize) -> Self {
+    fn new(isa: Isa, num_recomputed: usize, int8: bool) -> Self {
         Self {
             isa,
             num_recomputed,
+            int8,
             phases: PhaseSecs::default(),
             adapter: None,
             inputs: Vec::new(),
@@ -243,7 +254,8 @@ impl<E: Element> State<E> {
         last: &'a Option<LastRows>,
     ) -> BlockPass<'a> {
         let last_rows = last.as_ref().map(|last| last.rows.as_slice());
-        BlockPass { decoder, isa: self.isa, segments: batch.segments, table, last_rows, dropout: batch.dropout }
+        let Self { isa, int8, .. } = *self;
+        BlockPass { decoder, isa, int8, segments: batch.segments, table, last_rows, dropout: batch.dropout }
     }
 
     fn places(&self, spec: &ModelSpec, keep_all: bool) -> Places {

@@ -37,6 +37,9 @@ pub trait Element: Widen + Default + Send + Sync + 'static {
     /// Rows that [`Self::product_tile`] takes at most.
     fn tile_rows(isa: Isa) -> usize;
 
+    /// The values, if this type is bf16: products in 8 bits are made of those.
+    fn as_bf16(values: &[Self]) -> Option<&[bf16]>;
+
     /// # Safety
     /// As for [`tile_bf16`].
     unsafe fn product_tile(isa: Isa, tiles: &mut Tiles, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out);
@@ -90,6 +93,10 @@ impl Element for f32 {
 
     fn interleave(_isa: Isa, first: &[Self], _last: &[Self], out: &mut [Self]) {
         out.copy_from_slice(first);
+    }
+
+    fn as_bf16(_values: &[Self]) -> Option<&[bf16]> {
+        None
     }
 
     scratch!(f32);
@@ -163,6 +170,10 @@ impl Element for bf16 {
         }
     }
 
+    fn as_bf16(values: &[Self]) -> Option<&[bf16]> {
+        Some(values)
+    }
+
     scratch!(bf16);
 
     fn tile_rows(isa: Isa) -> usize {
@@ -204,7 +215,15 @@ mod x86 {
                 _mm512_storeu_si512(to.as_mut_ptr().cast(), packed);
             }
         }
-        to_rest.iter_mut().zip(from_rest).for_each(|(to, from)| *to = bf16::from_f32(*from));
+        for (from, to) in from_rest.chunks(16).zip(to_rest.chunks_mut(16)) {
+            let mask = (0xffff_u32 >> (16 - from.len())) as __mmask16;
+            // SAFETY: masked to the values there are.
+            unsafe {
+                let values = _mm512_maskz_loadu_ps(mask, from.as_ptr());
+                let packed: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(values));
+                _mm256_mask_storeu_epi16(to.as_mut_ptr().cast(), mask, packed);
+            }
+        }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]

@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use super::super::quant::fixed;
+
 /// Instruction sets with kernels of their own, the slowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Isa {
@@ -64,6 +66,11 @@ impl Isa {
     /// The set without tiles, which only matrix products use.
     pub fn vectors(self) -> Self {
         self.min(Self::Avx512Bf16)
+    }
+
+    /// Whether products in whole numbers of 8 bits are quicker than bf16 ones.
+    pub fn has_int8(self) -> bool {
+        self == Self::Avx512Bf16 && fixed::is_available(self)
     }
 }
 

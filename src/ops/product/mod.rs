@@ -8,6 +8,7 @@
 pub(super) mod amx;
 pub mod clock;
 mod element;
+mod int8;
 mod isa;
 mod microkernel;
 mod panels;
@@ -15,8 +16,10 @@ mod small;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::time::Instant;
 
+use half::bf16;
 use rayon::prelude::*;
 
 pub use element::Element;
@@ -55,6 +58,8 @@ impl<T> Shared<T> {
 pub enum Weights<'a, E> {
     /// `[cols, depth]` as stored; its transpose is multiplied with.
     Frozen(&'a FrozenWeight),
+    /// The same in whole numbers of 8 bits, if its type and the CPU allow that.
+    Int8(&'a FrozenWeight),
     Packed(&'a Panels<E>),
     /// Nothing, in so many columns: the adapter's part alone.
     None(usize),
@@ -63,7 +68,7 @@ pub enum Weights<'a, E> {
 impl<E: Element> Weights<'_, E> {
     fn cols(&self) -> usize {
         match self {
-            Self::Frozen(weight) => weight.rows(),
+            Self::Frozen(weight) | Self::Int8(weight) => weight.rows(),
             Self::Packed(panels) => panels.cols,
             Self::None(cols) => *cols,
         }
@@ -126,7 +131,7 @@ fn multiply_to<E: Element, T: Element>(
         flops += 2 * x.rows * cols * (depth + output.adapter.as_ref().map_or(0, |(xa, _)| xa.cols));
         match output.weights {
             Weights::None(_) => (),
-            Weights::Frozen(weight) => assert_eq!(weight.cols(), x.cols),
+            Weights::Frozen(weight) | Weights::Int8(weight) => assert_eq!(weight.cols(), x.cols),
             Weights::Packed(panels) => assert!(panels.depth == x.cols.div_ceil(E::GROUP) && panels.width == width),
         }
     }
@@ -137,30 +142,38 @@ fn multiply_to<E: Element, T: Element>(
     let chunks = row_chunks(E::tile_rows(isa), x.rows, panels.len());
     let place = Shared(out.as_mut_ptr());
     let tasks: Vec<_> = panels.iter().flat_map(|panel| chunks.iter().map(move |rows| (*panel, rows.clone()))).collect();
-    tasks.into_par_iter().with_max_len(1).try_for_each(|((output, panel), rows)| {
-        let cols = panel * width..(panel * width + width).min(output.weights.cols());
-        E::with_scratch(|unpacked, packed| {
-            let panel_values = match output.weights {
-                Weights::None(_) => None,
-                Weights::Packed(panels) => Some(panels.panel(panel)),
-                Weights::Frozen(weight) => {
-                    let depth = x.cols.next_multiple_of(E::GROUP);
-                    resize(unpacked, cols.len() * depth);
-                    weight.unpack_rows(isa, cols.clone(), depth, unpacked)?;
-                    resize(packed, depth * width);
-                    pack_transposed(isa, unpacked, cols.len(), depth, width, packed);
-                    Some(&packed[..])
-                }
-            };
+    int8::with_rounded(isa, x, outputs, |rounded| {
+        tasks.into_par_iter().with_max_len(1).try_for_each(|((output, panel), rows)| {
+            let cols = panel * width..(panel * width + width).min(output.weights.cols());
             let adapter = output.adapter.as_ref().map(|(xa, b)| (*xa, b.panel(panel)));
-            // SAFETY: the assertions above hold the columns of every output inside a row of the result; each task has
-            // rows and columns of its own.
-            unsafe {
-                let c = place.get().add(output.column + cols.start);
-                let out = Out { accumulate, ..T::out(c, stride) };
-                walk(isa, rows, cols.len(), &[panel_values.map(|values| (x, values)), adapter], out);
+            // SAFETY: the assertions above hold the columns of every output inside a row of the result; each task has rows
+            // and columns of its own.
+            let out = unsafe { Out { accumulate, ..T::out(place.get().add(output.column + cols.start), stride) } };
+            if let (Some(rounded), Some(weight)) = (rounded, int8::forward(isa, &output.weights)) {
+                return int8::CodePanel::with(|codes| {
+                    codes.round_rows(isa, weight, cols)?;
+                    // SAFETY: as above.
+                    unsafe { codes.multiply(isa, rounded, rows, int8::adapter(adapter), out) };
+                    Ok(())
+                });
             }
-            Ok::<_, candle_core::Error>(())
+            E::with_scratch(|unpacked, packed| {
+                let panel_values = match output.weights {
+                    Weights::None(_) => None,
+                    Weights::Packed(panels) => Some(panels.panel(panel)),
+                    Weights::Frozen(weight) | Weights::Int8(weight) => {
+                        let depth = x.cols.next_multiple_of(E::GROUP);
+                        resize(unpacked, cols.len() * depth);
+                        weight.unpack_rows(isa, cols.clone(), depth, unpacked)?;
+                        resize(packed, depth * width);
+                        pack_transposed(isa, unpacked, cols.len(), depth, width, packed);
+                        Some(&packed[..])
+                    }
+                };
+                // SAFETY: as above.
+                unsafe { walk(isa, rows, cols.len(), &[panel_values.map(|values| (x, values)), adapter], out) };
+                Ok::<_, candle_core::Error>(())
+            })
         })
     })?;
     clock::record(started, flops);
@@ -175,6 +188,8 @@ pub struct Back<'a, E> {
     pub weight: &'a FrozenWeight,
     /// The adapter's part: `scale · dy · B` of `[rows, r]`, and `A` in panels.
     pub adapter: Option<(Rows<'a, E>, &'a Panels<E>)>,
+    /// In whole numbers of 8 bits, if the weight and the CPU allow that.
+    pub int8: bool,
 }
 
 /// `dx = Σ dy · W (+ dxa · A)`, or `dx += …`; all weights have the same number of inputs, the rows of `dx` lie back to
@@ -202,37 +217,55 @@ pub fn multiply_back<E: Element>(
     let tasks: Vec<_> =
         (0..inputs.div_ceil(width)).flat_map(|panel| chunks.iter().map(move |rows| (panel, rows.clone()))).collect();
     let place = Shared(dx.as_mut_ptr());
-    E::with_slab(|slab| {
-        for term in terms {
-            let outputs = term.weight.rows();
-            let rows_per_slab = (SLAB_VALUES / inputs.max(1)).next_multiple_of(E::GROUP).max(E::GROUP);
-            for start in (0..outputs).step_by(rows_per_slab) {
-                let slab_rows = start..(start + rows_per_slab).min(outputs);
-                let stride = inputs.next_multiple_of(E::GROUP);
+    for term in terms {
+        let outputs = term.weight.rows();
+        // Whole groups, of every kind.
+        let rows_per_slab = (SLAB_VALUES / inputs.max(1)).next_multiple_of(int8::GROUP);
+        let stride = inputs.next_multiple_of(E::GROUP);
+        for start in (0..outputs).step_by(rows_per_slab) {
+            let slab_rows = start..(start + rows_per_slab).min(outputs);
+            let adapter = term.adapter.as_ref().filter(|_| slab_rows.end == outputs);
+            let place_of = |cols: &Range<usize>| {
+                // SAFETY: `dx` holds all rows of `inputs` columns (asserted above); each task has rows and columns of its
+                // own.
+                unsafe { Out { accumulate, ..f32::out(place.get().add(cols.start), inputs) } }
+            };
+            let dy = term.dy.from_column(start, slab_rows.len());
+            if let Some(dy) = dy.as_bf16().filter(|_| term.int8 && int8::goes_back(isa, term.weight)) {
+                int8::with_slab(isa, dy, term.weight, slab_rows.clone(), stride, |rounded, slab| {
+                    tasks.par_iter().with_max_len(1).for_each(|(panel, rows)| {
+                        let cols = panel * width..(panel * width + width).min(inputs);
+                        let adapter = adapter.map(|(dxa, a)| (*dxa, a.panel(*panel)));
+                        // SAFETY: as said at `place_of`.
+                        int8::CodePanel::with(|codes| unsafe {
+                            codes.round_columns(isa, &slab[cols.start..], stride, slab_rows.len(), cols.len());
+                            codes.multiply(isa, rounded, rows.clone(), int8::adapter(adapter), place_of(&cols));
+                        });
+                    });
+                })?;
+                accumulate = true;
+                continue;
+            }
+            E::with_slab(|slab| {
                 resize(slab, slab_rows.len() * stride);
                 term.weight.unpack_rows_parallel(isa, slab_rows.clone(), stride, slab)?;
-                let dy = term.dy.from_column(start, slab_rows.len());
-                let adapter = term.adapter.as_ref().filter(|_| slab_rows.end == outputs);
                 tasks.par_iter().with_max_len(1).for_each(|(panel, rows)| {
                     let cols = panel * width..(panel * width + width).min(inputs);
                     E::with_scratch(|packed, _| {
                         resize(packed, slab_rows.len().next_multiple_of(E::GROUP) * width);
                         pack(isa, &slab[cols.start..], stride, slab_rows.len(), cols.len(), width, packed);
                         let adapter = adapter.map(|(dxa, a)| (*dxa, a.panel(*panel)));
-                        // SAFETY: `dx` holds all rows of `inputs` columns (asserted above); each task has rows and columns
-                        // of its own.
-                        unsafe {
-                            let out = Out { accumulate, ..f32::out(place.get().add(cols.start), inputs) };
-                            walk(isa, rows.clone(), cols.len(), &[Some((dy, packed)), adapter], out);
-                        }
+                        // SAFETY: as said at `place_of`.
+                        unsafe { walk(isa, rows.clone(), cols.len(), &[Some((dy, packed)), adapter], place_of(&cols)) };
                     });
                 });
-                accumulate = true;
-            }
+                Ok::<_, candle_core::Error>(())
+            })?;
+            accumulate = true;
         }
-        clock::record(started, flops);
-        Ok(())
-    })
+    }
+    clock::record(started, flops);
+    Ok(())
 }
 
 /// `out = alpha · leftᵀ · right`, or `out += …`: `left` is `[depth, rows]`, `right` is `[depth, cols]`, `out` is
@@ -278,7 +311,7 @@ pub fn multiply_transposed<B: Element>(
 /// The place in `out` is valid for the rows and the columns below `cols`, and nobody else touches it.
 unsafe fn walk<E: Element>(
     isa: Isa,
-    rows: std::ops::Range<usize>,
+    rows: Range<usize>,
     cols: usize,
     sums: &[Option<(Rows<'_, E>, &[E])>; 2],
     out: Out,
@@ -319,6 +352,16 @@ unsafe fn walk<E: Element>(
 }
 
 impl<'a, E: Element> Rows<'a, E> {
+    /// `rows` rows from `start` on.
+    fn from_row(self, start: usize, rows: usize) -> Self {
+        Self::new(self.data.get(start * self.stride..).unwrap_or_default(), rows, self.cols, self.stride)
+    }
+
+    /// The same, if it is of bf16.
+    fn as_bf16(self) -> Option<Rows<'a, bf16>> {
+        Some(Rows { data: E::as_bf16(self.data)?, rows: self.rows, cols: self.cols, stride: self.stride })
+    }
+
     /// `cols` columns from `start`, a whole number of groups, on.
     pub fn from_column(self, start: usize, cols: usize) -> Self {
         assert!(start.is_multiple_of(E::GROUP) && start + cols <= self.cols);
@@ -327,7 +370,7 @@ impl<'a, E: Element> Rows<'a, E> {
 }
 
 /// Rows in so many chunks that every thread finds work, whole tiles each.
-fn row_chunks(height: usize, num_rows: usize, num_panels: usize) -> Vec<std::ops::Range<usize>> {
+fn row_chunks(height: usize, num_rows: usize, num_panels: usize) -> Vec<Range<usize>> {
     let wanted = 4 * rayon::current_num_threads();
     let num_chunks = wanted.div_ceil(num_panels.max(1)).max(1);
     let size = num_rows.div_ceil(num_chunks).max(1).next_multiple_of(height);

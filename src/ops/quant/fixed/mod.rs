@@ -1,17 +1,23 @@
 //! A quantised matrix times many vectors in whole numbers: what reading prompts and answering many of them at once
 //! consists of.
 //!
-//! Weights stay the codes they are stored as. Activations become whole numbers of 16 bits with a scale for every group
-//! of them, as fine as the weights' groups, in two planes of bytes: products of bytes are summed exactly, four at a time
-//! in each lane, which takes half the time of f32 and errs by less than 2⁻¹⁵ of a group's largest activation.
+//! Weights stay the codes they are stored as. Activations become whole numbers with a scale for every group of them, as
+//! fine as the weights' groups: of 16 bits in two planes of bytes, which errs by less than 2⁻¹⁵ of a group's largest
+//! activation, or of 8 bits in one plane (2⁻⁷). Products of bytes are summed exactly, four at a time in each lane: two
+//! planes take half the time of f32, one plane half of that.
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::cell::RefCell;
+use std::ops::Range;
+
+use half::bf16;
 
 use super::codes::Coded;
 use crate::ops::FrozenWeight;
+#[cfg(target_arch = "x86_64")]
+use crate::ops::product::transpose_groups;
 use crate::ops::product::{Isa, Shared};
 
 /// Whole numbers of 16 bits reach from -LARGEST to LARGEST, so that their high bytes have room to round.
@@ -19,6 +25,16 @@ const LARGEST: f32 = 127.0 * 256.0;
 
 /// Weight rows of a panel: the lanes of a vector.
 pub const PANEL: usize = 16;
+
+/// Values that share a scale where both sides are rounded to 8 bits: more of them would be rounded coarser, fewer take
+/// more time for their scales.
+pub const GROUP_OF_BYTES: usize = 64;
+
+/// The code of a zero among weights that were rounded to 8 bits.
+const ZERO: i32 = 128;
+
+/// Rows of activations that are multiplied at once.
+pub const TOKENS: usize = 8;
 
 /// Whether the CPU has the instructions, `isa` being what may be used.
 pub fn is_available(isa: Isa) -> bool {
@@ -31,25 +47,26 @@ pub fn is_available(isa: Isa) -> bool {
     }
 }
 
-/// Activations as whole numbers.
+/// Activations as whole numbers in one plane or two.
 #[derive(Default)]
-pub struct FixedRows {
+pub struct FixedRows<const PLANES: usize> {
     rows: usize,
     cols: usize,
     group: usize,
     /// `[rows][group][plane, the high one first][value of the group]`
     planes: Vec<i8>,
-    /// `[rows][group][scale, scale · sum of the whole numbers]`
+    /// `[rows][group]`: the scale; and scale times the sum of the whole numbers, or with one plane the bits of the whole
+    /// number that -[`ZERO`] times their sum is.
     scales: Vec<[f32; 2]>,
 }
 
-impl FixedRows {
+impl<const PLANES: usize> FixedRows<PLANES> {
     /// Makes room for `[rows, cols]` in groups of `group` values, which fill the columns.
-    pub fn places(&mut self, rows: usize, cols: usize, group: usize) -> Places {
+    pub fn places(&mut self, rows: usize, cols: usize, group: usize) -> Places<PLANES> {
         assert!(cols > 0 && cols.is_multiple_of(group), "groups don't fill the columns");
         (self.rows, self.cols, self.group) = (rows, cols, group);
         // They only grow: clearing takes time.
-        self.planes.resize(self.planes.len().max(2 * rows * cols), 0);
+        self.planes.resize(self.planes.len().max(PLANES * rows * cols), 0);
         self.scales.resize(self.scales.len().max(rows * cols / group), [0.0; 2]);
         let (planes, scales) = (Shared(self.planes.as_mut_ptr()), Shared(self.scales.as_mut_ptr()));
         Places { planes, scales, rows, cols, group }
@@ -57,7 +74,7 @@ impl FixedRows {
 }
 
 /// Where several threads write the rows of a [`FixedRows`].
-pub struct Places {
+pub struct Places<const PLANES: usize> {
     planes: Shared<i8>,
     scales: Shared<[f32; 2]>,
     rows: usize,
@@ -65,25 +82,59 @@ pub struct Places {
     group: usize,
 }
 
-impl Places {
+impl<const PLANES: usize> Places<PLANES> {
+    /// # Safety
+    /// The [`FixedRows`] that this was made of is still as it was, and nobody else touches the row.
+    #[expect(clippy::mut_from_ref, reason = "rows are shared out among threads")]
+    unsafe fn row(&self, row: usize) -> (&mut [i8], &mut [[f32; 2]]) {
+        assert!(row < self.rows);
+        let num_groups = self.cols / self.group;
+        // SAFETY: the row lies inside both buffers, which `places` made large enough; the caller promises the rest.
+        unsafe {
+            let planes = self.planes.get().add(PLANES * row * self.cols);
+            let scales = self.scales.get().add(row * num_groups);
+            let planes = std::slice::from_raw_parts_mut(planes, PLANES * self.cols);
+            (planes, std::slice::from_raw_parts_mut(scales, num_groups))
+        }
+    }
+}
+
+impl Places<2> {
     /// Takes a row's values.
     ///
     /// # Safety
     /// The [`FixedRows`] that this was made of is still as it was, and nobody else touches the row.
     pub unsafe fn set_row(&self, isa: Isa, row: usize, values: &[f32]) {
-        assert!(row < self.rows && values.len() == self.cols);
-        let num_groups = self.cols / self.group;
-        // SAFETY: the row lies inside both buffers, which `places` made large enough; the caller promises the rest.
-        let (planes, scales) = unsafe {
-            let planes = self.planes.get().add(2 * row * self.cols);
-            let scales = self.scales.get().add(row * num_groups);
-            (std::slice::from_raw_parts_mut(planes, 2 * self.cols), std::slice::from_raw_parts_mut(scales, num_groups))
-        };
+        assert!(values.len() == self.cols);
+        // SAFETY: the caller's promise.
+        let (planes, scales) = unsafe { self.row(row) };
         match self.group {
             16 => split_16(isa, values, planes, scales),
             32 => split_32(isa, values, planes, scales),
             _ => unreachable!("groups have 16 or 32 values"),
         }
+    }
+}
+
+impl Places<1> {
+    /// Takes a row's values, in groups of [`GROUP_OF_BYTES`].
+    ///
+    /// # Safety
+    /// As for two planes; and [`is_available`].
+    pub unsafe fn set_row(&self, isa: Isa, row: usize, values: &[bf16]) {
+        assert!(is_available(isa) && values.len() == self.cols && self.group == GROUP_OF_BYTES);
+        // SAFETY: the caller's promise.
+        let (plane, scales) = unsafe { self.row(row) };
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the CPU has the instructions; the plane is as long as the values.
+        unsafe {
+            x86::round(values, plane.as_mut_ptr().cast(), 0, |group, scale, sum| {
+                // What is no number has no sum either.
+                scales[group] = [scale, f32::from_bits(sum.wrapping_mul(-ZERO).cast_unsigned())];
+            });
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (plane, scales);
     }
 }
 
@@ -122,52 +173,140 @@ fn split<const GROUP: usize>(x: &[f32], planes: &mut [i8], scales: &mut [[f32; 2
     }
 }
 
-/// Buffers of a thread.
+/// Weights of [`PANEL`] rows as codes, in the order in which they are multiplied.
 #[derive(Default)]
-struct Scratch {
+pub struct Codes {
     /// Of a panel's rows, as they lie.
     rows: Vec<u8>,
     /// `[four codes][row][code]`
     codes: Vec<u8>,
     /// `[group][scales, then offsets][row]`
     affine: Vec<f32>,
+    /// Of a panel's rows, before they are rounded.
+    values: Vec<bf16>,
+}
+
+/// Where results go: rows of `stride` values, written or added to.
+#[derive(Clone, Copy)]
+pub struct Target {
+    pub c: *mut f32,
+    pub stride: usize,
+    pub accumulate: bool,
+}
+
+impl Codes {
+    /// Takes `rows` of `weight`, at most [`PANEL`].
+    pub fn unpack(&mut self, isa: Isa, weight: &FrozenWeight, coded: Coded, rows: Range<usize>) {
+        assert!(is_available(isa) && rows.len() <= PANEL);
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the CPU has the instructions.
+        unsafe {
+            x86::unpack(weight, coded, rows, self);
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (weight, coded);
+    }
+
+    /// Takes `rows` of `weight`, at most [`PANEL`], whatever its type, rounded to 8 bits in groups of
+    /// [`GROUP_OF_BYTES`], which fill the rows.
+    pub fn round_rows(&mut self, isa: Isa, weight: &FrozenWeight, rows: Range<usize>) -> candle_core::Result<()> {
+        let (cols, num) = (weight.cols(), rows.len());
+        let num_groups = cols / GROUP_OF_BYTES;
+        assert!(is_available(isa) && num <= PANEL && cols.is_multiple_of(GROUP_OF_BYTES));
+        let Self { rows: bytes, codes, affine, values } = self;
+        // They only grow.
+        values.resize(values.len().max(num * cols), bf16::ZERO);
+        bytes.resize(bytes.len().max(PANEL * cols), 0);
+        codes.resize(codes.len().max(PANEL * cols), 0);
+        affine.resize(affine.len().max(2 * PANEL * num_groups), 0.0);
+        weight.unpack_rows(isa, rows, cols, &mut values[..num * cols])?;
+        #[cfg(target_arch = "x86_64")]
+        for (i, (values, bytes)) in values.chunks_exact(cols).zip(bytes.chunks_exact_mut(cols)).enumerate().take(num) {
+            // SAFETY: the CPU has the instructions; there are as many bytes as values.
+            unsafe {
+                x86::round(values, bytes.as_mut_ptr(), ZERO as u8, |group, scale, _| {
+                    affine[2 * PANEL * group + i] = scale;
+                });
+            }
+        }
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: both buffers hold 16 rows of `cols / 4` values of 32 bits, a multiple of 16.
+        unsafe {
+            transpose_groups(bytes.as_ptr().cast(), PANEL, cols / 4, PANEL, codes.as_mut_ptr().cast());
+        }
+        Ok(())
+    }
+
+    /// Takes `num` columns, at most [`PANEL`], of `depth` rows that lie `stride` apart; rounded to 8 bits, with a scale for
+    /// each column of every [`GROUP_OF_BYTES`] rows, which fill the depth.
+    pub fn round_columns(&mut self, isa: Isa, rows: &[bf16], stride: usize, depth: usize, num: usize) {
+        assert!(is_available(isa) && num <= PANEL && depth.is_multiple_of(GROUP_OF_BYTES));
+        assert!(depth == 0 || (depth - 1) * stride + num <= rows.len(), "columns reach past their data");
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the CPU has the instructions, and the assertion holds every row inside its slice.
+        unsafe {
+            x86::round_columns(rows.as_ptr(), stride, depth, num, self);
+        }
+    }
+
+    /// `out[t, r] = Σ w[r, c] · x[t, c]`, or `out += …`, for some rows of `x` and the first `num` of the panel's weight
+    /// rows; the first of the rows goes to where `out` begins. `next` is what is unpacked next, if known.
+    ///
+    /// # Safety
+    /// `out` is valid for `num` columns of each row, which nobody else touches.
+    pub unsafe fn multiply<const PLANES: usize>(
+        &self,
+        isa: Isa,
+        x: &FixedRows<PLANES>,
+        rows: Range<usize>,
+        num: usize,
+        out: Target,
+        next: &[u8],
+    ) {
+        assert!(is_available(isa) && num <= PANEL);
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the CPU has the instructions; the caller promises the result.
+        unsafe {
+            match x.group {
+                16 => x86::multiply::<16, PLANES>(x, rows, self, num, out, next),
+                GROUP_OF_BYTES => x86::multiply::<GROUP_OF_BYTES, PLANES>(x, rows, self, num, out, next),
+                _ => x86::multiply::<32, PLANES>(x, rows, self, num, out, next),
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (rows, out, next);
+    }
 }
 
 /// `out[t, r] = Σ w[r, c] · x[t, c]` for the rows `panel · PANEL ..` of `weight`; `out` has rows of `stride` values.
 ///
 /// # Safety
 /// [`is_available`], and `out` is valid for the panel's columns of each of `x`'s rows, which nobody else touches.
-pub unsafe fn multiply_panel(
+pub unsafe fn multiply_panel<const PLANES: usize>(
     isa: Isa,
     (weight, coded): (&FrozenWeight, Coded),
     panel: usize,
-    x: &FixedRows,
+    x: &FixedRows<PLANES>,
     out: Shared<f32>,
     stride: usize,
 ) {
     thread_local! {
-        static SCRATCH: RefCell<Scratch> = RefCell::default();
+        static CODES: RefCell<Codes> = RefCell::default();
     }
-    assert!(is_available(isa) && x.cols == weight.cols() && x.group == coded.group());
+    assert!(x.cols == weight.cols() && x.group == coded.group());
     let first = panel * PANEL;
     let num = PANEL.min(weight.rows() - first);
     assert!(first + num <= stride);
-    #[cfg(target_arch = "x86_64")]
-    SCRATCH.with_borrow_mut(|scratch| {
-        // SAFETY: the CPU has the instructions; the panel was made for `x`'s columns; the caller promises the result.
+    CODES.with_borrow_mut(|codes| {
+        codes.unpack(isa, weight, coded, first..first + num);
+        // Most likely this thread's next panel.
+        let next = weight.blocks_of(first + num..(first + num + PANEL).min(weight.rows()));
+        // SAFETY: the caller promises the result.
         unsafe {
-            x86::unpack(weight, coded, first..first + num, scratch);
-            let target = out.get().add(first);
-            // Most likely this thread's next panel.
-            let next = weight.blocks_of(first + num..(first + num + PANEL).min(weight.rows()));
-            match coded.group() {
-                16 => x86::multiply::<16>(x, scratch, num, target, stride, next),
-                _ => x86::multiply::<32>(x, scratch, num, target, stride, next),
-            }
+            let out = Target { c: out.get().add(first), stride, accumulate: false };
+            codes.multiply(isa, x, 0..x.rows, num, out, next);
         }
     });
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (num, out);
 }
 
 #[cfg(test)]
@@ -180,7 +319,7 @@ mod tests {
     fn multiply(isa: Isa, weight: &FrozenWeight, x: &[f32]) -> Option<Vec<f32>> {
         let coded = Coded::of(weight.dtype()).filter(|_| is_available(isa))?;
         let (rows, cols) = (x.len() / weight.cols(), weight.cols());
-        let (mut fixed, mut out) = (FixedRows::default(), vec![f32::NAN; rows * weight.rows()]);
+        let (mut fixed, mut out) = (FixedRows::<2>::default(), vec![f32::NAN; rows * weight.rows()]);
         let places = fixed.places(rows, cols, coded.group());
         for (row, values) in x.chunks(cols).enumerate() {
             // SAFETY: one thread.

@@ -3,7 +3,9 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::{Coded, FixedRows, PANEL, Scratch};
+use half::bf16;
+
+use super::{Coded, Codes, FixedRows, GROUP_OF_BYTES, PANEL, TOKENS, Target, ZERO};
 use crate::ops::FrozenWeight;
 use crate::ops::product::transpose_groups;
 
@@ -11,13 +13,13 @@ use crate::ops::product::transpose_groups;
 #[repr(C, packed)]
 struct Unaligned(i32);
 
-/// Fills `scratch` with the codes of `rows`, at most [`PANEL`] of them; rows that are missing are zeros.
+/// Fills `panel` with the codes of `rows`, at most [`PANEL`] of them; rows that are missing are zeros.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-pub fn unpack(weight: &FrozenWeight, coded: Coded, rows: Range<usize>, scratch: &mut Scratch) {
+pub fn unpack(weight: &FrozenWeight, coded: Coded, rows: Range<usize>, panel: &mut Codes) {
     let (cols, num_groups) = (weight.cols(), weight.cols() / coded.group());
     // Whole blocks of 16 × 4 codes.
     let stride = cols.next_multiple_of(64);
-    let Scratch { rows: unpacked, codes, affine } = scratch;
+    let Codes { rows: unpacked, codes, affine, .. } = panel;
     // They only grow. What lies between a row's codes and its stride is multiplied with nothing.
     codes.resize(codes.len().max(PANEL * stride), 0);
     affine.resize(affine.len().max(2 * PANEL * num_groups), 0.0);
@@ -137,32 +139,115 @@ unsafe fn fours(from: *const u8, row_bytes: usize) -> [__m512i; 4] {
     ]
 }
 
+/// Fills `panel` with weights that lie as `[depth, columns]`, rounded to 8 bits with a scale for each column of every
+/// group of rows: for the way back, where sums go over what the codes' own groups don't follow.
+///
 /// # Safety
-/// The CPU has the instructions, `scratch` holds a panel for `x`'s columns and groups of `GROUP`, and the first `num`
-/// columns of every row of `x` are valid at `out`. `next` is only brought into the cache.
+/// The CPU has the instructions; `num` columns, at most [`PANEL`], of `depth` rows, whole groups, are readable at
+/// `from`, `stride` values apart.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+pub unsafe fn round_columns(from: *const bf16, stride: usize, depth: usize, num: usize, panel: &mut Codes) {
+    const GROUP: usize = GROUP_OF_BYTES;
+    let Codes { codes, affine, .. } = panel;
+    codes.resize(codes.len().max(PANEL * depth), 0);
+    affine.resize(affine.len().max(2 * PANEL * (depth / GROUP)), 0.0);
+    let mask = (0xffff_u32 >> (PANEL - num)) as __mmask16;
+    for group in 0..depth / GROUP {
+        // SAFETY: rows of this group, masked to the columns there are; the buffers have this group.
+        unsafe {
+            let from = from.add(group * GROUP * stride);
+            let row = |row: usize| {
+                let halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from.add(row * stride).cast()));
+                _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves))
+            };
+            let mut largest = _mm512_setzero_ps();
+            for i in 0..GROUP {
+                largest = _mm512_max_ps(largest, _mm512_abs_ps(row(i)));
+            }
+            let scale = _mm512_mul_ps(largest, _mm512_set1_ps(1.0 / 127.0));
+            let is_large = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(scale, _mm512_set1_ps(f32::MIN_POSITIVE));
+            let inverse = _mm512_maskz_div_ps(is_large, _mm512_set1_ps(1.0), scale);
+            _mm512_storeu_ps(affine.as_mut_ptr().add(2 * PANEL * group), scale);
+            let whole = |i: usize| {
+                let whole = _mm512_cvtps_epi32(_mm512_mul_ps(row(i), inverse));
+                _mm512_and_si512(_mm512_add_epi32(whole, _mm512_set1_epi32(ZERO)), _mm512_set1_epi32(255))
+            };
+            for four in 0..GROUP / 4 {
+                let low = _mm512_or_si512(whole(4 * four), _mm512_slli_epi32::<8>(whole(4 * four + 1)));
+                let high = _mm512_or_si512(whole(4 * four + 2), _mm512_slli_epi32::<8>(whole(4 * four + 3)));
+                let codes = codes.as_mut_ptr().add(GROUP * PANEL * group + 64 * four);
+                _mm512_storeu_si512(codes.cast(), _mm512_or_si512(low, _mm512_slli_epi32::<16>(high)));
+            }
+        }
+    }
+}
+
+/// Rounds whole groups of values to 8 bits, changed by `xor`, and tells each group's number, scale and sum.
+///
+/// # Safety
+/// The CPU has the instructions, and as many bytes can be written at `to` as there are values.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+pub unsafe fn round(values: &[bf16], to: *mut u8, xor: u8, mut tell: impl FnMut(usize, f32, i32)) {
+    let xor = _mm_set1_epi8(xor.cast_signed());
+    for (group, values) in values.as_chunks::<GROUP_OF_BYTES>().0.iter().enumerate() {
+        // SAFETY: a group has 64 values.
+        let halves = unsafe {
+            let from = values.as_ptr();
+            [_mm512_loadu_si512(from.cast()), _mm512_loadu_si512(from.add(32).cast())]
+        };
+        // Without their signs, the bits of numbers are in the numbers' order, and what is no number is beyond them.
+        let magnitudes = halves.map(|half| _mm512_and_si512(half, _mm512_set1_epi16(0x7fff)));
+        let largest = _mm512_max_epu16(magnitudes[0], magnitudes[1]);
+        let largest = _mm256_max_epu16(_mm512_castsi512_si256(largest), _mm512_extracti64x4_epi64::<1>(largest));
+        let largest = _mm_max_epu16(_mm256_castsi256_si128(largest), _mm256_extracti128_si256::<1>(largest));
+        // There is an instruction for the smallest.
+        let flipped = _mm_minpos_epu16(_mm_xor_si128(largest, _mm_set1_epi8(-1)));
+        let largest = f32::from_bits(u32::from(!(_mm_cvtsi128_si32(flipped) as u16)) << 16);
+        let scale = if largest.is_finite() { largest * (1.0 / 127.0) } else { f32::NAN };
+        let inverse = _mm512_set1_ps(if scale > f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 });
+        let mut sum = _mm512_setzero_si512();
+        for (i, half) in halves.into_iter().enumerate() {
+            let quarters = [_mm512_castsi512_si256(half), _mm512_extracti64x4_epi64::<1>(half)];
+            for (j, quarter) in quarters.into_iter().enumerate() {
+                let wide = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(quarter)));
+                let whole = _mm512_cvtps_epi32(_mm512_mul_ps(wide, inverse));
+                sum = _mm512_add_epi32(sum, whole);
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let to = to.add(GROUP_OF_BYTES * group + 32 * i + 16 * j);
+                    _mm_storeu_si128(to.cast(), _mm_xor_si128(_mm512_cvtepi32_epi8(whole), xor));
+                }
+            }
+        }
+        tell(group, scale, _mm512_reduce_add_epi32(sum));
+    }
+}
+
+/// # Safety
+/// The CPU has the instructions, and the first `num` columns of every row are valid at `out`. `next` is only brought into
+/// the cache.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub unsafe fn multiply<const GROUP: usize>(
-    x: &FixedRows,
-    scratch: &Scratch,
+pub unsafe fn multiply<const GROUP: usize, const PLANES: usize>(
+    x: &FixedRows<PLANES>,
+    rows: Range<usize>,
+    panel: &Codes,
     num: usize,
-    out: *mut f32,
-    stride: usize,
+    out: Target,
     mut next: &[u8],
 ) {
-    const TOKENS: usize = 8;
-    for first in (0..x.rows).step_by(TOKENS) {
+    for row in rows.clone().step_by(TOKENS) {
         // SAFETY: the caller's promise; each call stays within the rows there are.
         unsafe {
-            let out = out.add(first * stride);
-            match x.rows - first {
-                1 => tokens::<1, GROUP>(x, first, scratch, num, out, stride, next),
-                2 => tokens::<2, GROUP>(x, first, scratch, num, out, stride, next),
-                3 => tokens::<3, GROUP>(x, first, scratch, num, out, stride, next),
-                4 => tokens::<4, GROUP>(x, first, scratch, num, out, stride, next),
-                5 => tokens::<5, GROUP>(x, first, scratch, num, out, stride, next),
-                6 => tokens::<6, GROUP>(x, first, scratch, num, out, stride, next),
-                7 => tokens::<7, GROUP>(x, first, scratch, num, out, stride, next),
-                _ => tokens::<TOKENS, GROUP>(x, first, scratch, num, out, stride, next),
+            let out = Target { c: out.c.add((row - rows.start) * out.stride), ..out };
+            match rows.end - row {
+                1 => tokens::<1, GROUP, PLANES>(x, row, panel, num, out, next),
+                2 => tokens::<2, GROUP, PLANES>(x, row, panel, num, out, next),
+                3 => tokens::<3, GROUP, PLANES>(x, row, panel, num, out, next),
+                4 => tokens::<4, GROUP, PLANES>(x, row, panel, num, out, next),
+                5 => tokens::<5, GROUP, PLANES>(x, row, panel, num, out, next),
+                6 => tokens::<6, GROUP, PLANES>(x, row, panel, num, out, next),
+                7 => tokens::<7, GROUP, PLANES>(x, row, panel, num, out, next),
+                _ => tokens::<TOKENS, GROUP, PLANES>(x, row, panel, num, out, next),
             }
         }
         // Once is enough.
@@ -171,25 +256,23 @@ pub unsafe fn multiply<const GROUP: usize>(
 }
 
 /// # Safety
-/// As for [`multiply`], for `TOKENS` rows from `first` on.
+/// As for [`multiply`], for `ROWS` rows from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn tokens<const TOKENS: usize, const GROUP: usize>(
-    x: &FixedRows,
+unsafe fn tokens<const ROWS: usize, const GROUP: usize, const PLANES: usize>(
+    x: &FixedRows<PLANES>,
     first: usize,
-    scratch: &Scratch,
+    panel: &Codes,
     num: usize,
-    out: *mut f32,
-    stride: usize,
+    out: Target,
     next: &[u8],
 ) {
-    let num_groups = x.cols / GROUP;
-    // Bytes of a row's planes, and of a panel's codes in a group.
-    let (row, panel) = (2 * x.cols, PANEL * GROUP);
-    assert!((first + TOKENS) * row <= x.planes.len() && (first + TOKENS) * num_groups <= x.scales.len());
-    assert!(num_groups * panel <= scratch.codes.len() && num_groups * 2 * PANEL <= scratch.affine.len());
+    // Bytes of a row's planes, its groups, and the bytes of a panel's codes in a group.
+    let (row, num_groups, bytes) = (PLANES * x.cols, x.cols / GROUP, PANEL * GROUP);
+    assert!((first + ROWS) * row <= x.planes.len() && (first + ROWS) * num_groups <= x.scales.len());
+    assert!(num_groups * bytes <= panel.codes.len() && num_groups * 2 * PANEL <= panel.affine.len());
     let planes = x.planes[first * row..].as_ptr();
     let scales = x.scales[first * num_groups..].as_ptr();
-    let mut sums = [_mm512_setzero_ps(); TOKENS];
+    let mut sums = [_mm512_setzero_ps(); ROWS];
     // What is wanted next is on its way from memory while this panel is multiplied, a bit with each group.
     let ahead = next.len().div_ceil(num_groups.max(1));
     for group in 0..num_groups {
@@ -198,37 +281,53 @@ unsafe fn tokens<const TOKENS: usize, const GROUP: usize>(
         }
         // SAFETY: the assertions above: a group's codes, scales and planes lie within their buffers.
         unsafe {
-            let affine = scratch.affine.as_ptr().add(2 * PANEL * group);
-            let (scale, offset) = (_mm512_loadu_ps(affine), _mm512_loadu_ps(affine.add(PANEL)));
-            let codes = scratch.codes.as_ptr().add(panel * group);
-            // As many as a group of 32 needs.
-            let mut fours = [_mm512_setzero_si512(); 8];
-            for (i, four) in fours[..GROUP / 4].iter_mut().enumerate() {
-                *four = _mm512_loadu_si512(codes.add(64 * i).cast());
-            }
+            let codes = panel.codes.as_ptr().add(bytes * group);
+            let planes = planes.add(PLANES * GROUP * group);
+            let scales = scales.add(group);
+            let (mut high, mut low) = ([_mm512_setzero_si512(); ROWS], [_mm512_setzero_si512(); ROWS]);
             // By hand: the compiler leaves a loop of this size one, with its sums in memory.
-            macro_rules! each_token {
-                ($($token:literal)*) => { $(if $token < TOKENS {
-                    let planes = planes.add($token * row + 2 * GROUP * group);
-                    let (mut high, mut low) = (_mm512_setzero_si512(), _mm512_setzero_si512());
-                    for (i, four) in fours[..GROUP / 4].iter().enumerate() {
-                        high = _mm512_dpbusd_epi32(high, *four, broadcast(planes.add(4 * i)));
-                        low = _mm512_dpbusd_epi32(low, *four, broadcast(planes.add(GROUP + 4 * i)));
-                    }
-                    let whole = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32::<8>(high), low));
-                    let [x_scale, x_sum] = *scales.add($token * num_groups + group);
-                    let sum = &mut sums[$token];
-                    *sum = _mm512_fmadd_ps(whole, _mm512_mul_ps(scale, _mm512_set1_ps(x_scale)), *sum);
-                    *sum = _mm512_fmadd_ps(offset, _mm512_set1_ps(x_sum), *sum);
-                })* };
+            macro_rules! each_row {
+                ($($row:literal)* => |$row_name:ident| $body:block) => { $(if $row < ROWS { const $row_name: usize = $row; $body })* };
+                (|$row_name:ident| $body:block) => { each_row!(0 1 2 3 4 5 6 7 => |$row_name| $body) };
             }
-            each_token!(0 1 2 3 4 5 6 7);
+            if PLANES == 1 {
+                each_row!(|ROW| {
+                    high[ROW] = _mm512_set1_epi32((*scales.add(ROW * num_groups))[1].to_bits().cast_signed());
+                });
+            }
+            for four in 0..GROUP / 4 {
+                let code = _mm512_loadu_si512(codes.add(64 * four).cast());
+                each_row!(|ROW| {
+                    let planes = planes.add(ROW * row + 4 * four);
+                    high[ROW] = _mm512_dpbusd_epi32(high[ROW], code, broadcast(planes));
+                    if PLANES == 2 {
+                        low[ROW] = _mm512_dpbusd_epi32(low[ROW], code, broadcast(planes.add(GROUP)));
+                    }
+                });
+            }
+            let affine = panel.affine.as_ptr().add(2 * PANEL * group);
+            let scale = _mm512_loadu_ps(affine);
+            each_row!(|ROW| {
+                let [x_scale, x_sum] = *scales.add(ROW * num_groups);
+                let factor = _mm512_mul_ps(scale, _mm512_set1_ps(x_scale));
+                if PLANES == 2 {
+                    let whole = _mm512_add_epi32(_mm512_slli_epi32::<8>(high[ROW]), low[ROW]);
+                    sums[ROW] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(whole), factor, sums[ROW]);
+                    sums[ROW] = _mm512_fmadd_ps(_mm512_loadu_ps(affine.add(PANEL)), _mm512_set1_ps(x_sum), sums[ROW]);
+                } else {
+                    sums[ROW] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(high[ROW]), factor, sums[ROW]);
+                }
+            });
         }
     }
     let mask = (0xffff_u32 >> (PANEL - num)) as __mmask16;
     for (token, sum) in sums.into_iter().enumerate() {
-        // SAFETY: the caller's promise; lanes beyond `num` are not written.
-        unsafe { _mm512_mask_storeu_ps(out.add(token * stride), mask, sum) };
+        // SAFETY: the caller's promise; lanes beyond `num` are neither read nor written.
+        unsafe {
+            let c = out.c.add(token * out.stride);
+            let sum = if out.accumulate { _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, c)) } else { sum };
+            _mm512_mask_storeu_ps(c, mask, sum);
+        }
     }
 }
 
