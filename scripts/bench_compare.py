@@ -46,7 +46,7 @@ def ours(arguments, data, steps, precision):
     command += ["--steps", str(steps), "--precision", precision, "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     found = json.loads(done.stdout)
-    return found["tokens_per_sec"], found["peak_memory_mb"], found["first_step_done_secs"], found["losses"]
+    return found["tokens_per_sec"], found["peak_memory_mb"], found["first_step_done_secs"], found["losses"], found["precision"]
 
 
 def theirs(arguments, data, steps, variant, more):
@@ -64,7 +64,7 @@ def compare(arguments, folder, name, batch, length, supervised, steps, variants)
         make += ["--length", str(length), "--supervised", supervised]
     subprocess.run([arguments.python, PEFT, "--make-data", data, *make], check=True)
     turns = [(f"Tunewright, {precision}", lambda p=precision: ours(arguments, data, steps, p))
-             for precision in ("bf16", "f32")]
+             for precision in ("auto", "bf16", "f32")]
     for variant, more in variants:
         words = " ".join([variant, *more]).replace("--compile", "compiled,").replace("--allocator tuned", "allocator tuned")
         if arguments.only and variant not in arguments.only and words not in arguments.only:
@@ -80,13 +80,16 @@ def compare(arguments, folder, name, batch, length, supervised, steps, variants)
     print("| program | tokens/s | peak memory, MB | start → first step done, s | first loss |")
     print("|---|---|---|---|---|")
     for words, (speed, memory, first) in middle.items():
-        print(f"| {words} | {speed:.0f} | {memory:.0f} | {first:.1f} | {found[words][0][3][0]:.4f} |")
+        chosen = f" ({found[words][0][4]})" if words.endswith("auto") else ""
+        print(f"| {words}{chosen} | {speed:.0f} | {memory:.0f} | {first:.1f} | {found[words][0][3][0]:.4f} |")
     stock = {words: figures for words, figures in middle.items() if not words.startswith("Tunewright")}
     fastest = max(stock, key=lambda words: stock[words][0])
-    print(f"\nbf16 against the fastest ({fastest}): **{middle['Tunewright, bf16'][0] / stock[fastest][0]:.2f}×**")
+    for precision in ("auto", "bf16"):
+        ratio = middle[f"Tunewright, {precision}"][0] / stock[fastest][0]
+        print(f"\n{precision} against the fastest ({fastest}): **{ratio:.2f}×**")
     exact = max((words for words in stock if "f32" in words), key=lambda words: stock[words][0], default=None)
     if exact is not None:
-        print(f"f32 against the fastest in f32 ({exact}): **{middle['Tunewright, f32'][0] / stock[exact][0]:.2f}×**")
+        print(f"\nf32 against the fastest in f32 ({exact}): **{middle['Tunewright, f32'][0] / stock[exact][0]:.2f}×**")
 
 
 def processor():
