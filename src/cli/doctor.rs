@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Ended;
 use super::terminal::{self, bytes};
 use crate::hub::{self, Sources};
+use crate::ops::product::Isa;
 use crate::recipe::ModelRef;
 
 /// Less than this and even the starter model swaps.
@@ -35,14 +36,16 @@ fn version() -> Finding {
 
 fn processor() -> Finding {
     let num_cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-    #[cfg(target_arch = "x86_64")]
-    let vectors = match () {
-        () if std::is_x86_feature_detected!("avx512f") => ", AVX-512",
-        () if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") => ", AVX2",
-        () => ", neither AVX2 nor AVX-512: training will be slow",
+    let isa = Isa::detected();
+    let vectors = match isa {
+        Isa::Portable if cfg!(target_arch = "x86_64") => ", neither AVX2 nor AVX-512: training will be slow",
+        Isa::Portable => "",
+        _ if isa.has_int8() => ", AVX-512; trains in int8",
+        Isa::Amx => ", AMX; trains in bf16",
+        Isa::Avx512Bf16 => ", AVX-512; trains in bf16",
+        Isa::Avx512 => ", AVX-512; trains in f32",
+        Isa::Avx2 => ", AVX2; trains in f32",
     };
-    #[cfg(not(target_arch = "x86_64"))]
-    let vectors = "";
     Finding { name: "processor", what: format!("{num_cores} cores{vectors}"), is_fine: true }
 }
 

@@ -27,6 +27,8 @@ pub struct Status {
     pub num_steps_done: usize,
     pub best_step: Option<usize>,
     pub secs: f64,
+    /// What the recipe's precision came to on this machine.
+    pub precision: &'static str,
 }
 
 impl RunFiles {

@@ -341,6 +341,7 @@ impl Run<'_> {
             num_steps_done: self.state.step,
             best_step: self.state.best_step,
             secs: self.state.secs,
+            precision: ProductType::of(self.plan.recipe.training.precision, self.decoder.spec()).name(),
         }
     }
 }

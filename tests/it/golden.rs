@@ -91,7 +91,9 @@ impl Golden {
         let alone = pass.loss(&self.decoder, batch).unwrap();
         let mut gradients = zeros();
         let loss = pass.add_gradients(&self.decoder, batch, weight, &mut gradients).unwrap();
-        assert_eq!(loss, alone);
+        // Without gradients there are no products in 8 bits.
+        let near = if product == ProductType::Int8 { 2e-2 } else { 0.0 };
+        assert!((weight * (loss - alone)).abs() <= near, "{loss}, {alone}");
         (weight * loss, gradients)
     }
 

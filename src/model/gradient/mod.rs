@@ -24,7 +24,8 @@ use block::{BlockPass, Kept, Work};
 pub enum ProductType {
     F32,
     Bf16,
-    /// Products with frozen weights in whole numbers of 8 bits ([`crate::ops::product`]), all others in bf16.
+    /// Products with frozen weights in whole numbers of 8 bits ([`crate::ops::product`]), all others in bf16. Losses without
+    /// gradients, as evaluations want them, are computed in bf16 alone.
     Int8,
 }
 
@@ -341,7 +342,8 @@ impl<E: Element> Pass for State<E> {
         check(decoder, batch)?;
         let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
         let last = LastRows::of(batch);
-        let pass = self.block_pass(decoder, batch, &table, &last);
+        // Gradients bear rounding; what is told of a model shall not have it.
+        let pass = BlockPass { int8: false, ..self.block_pass(decoder, batch, &table, &last) };
         self.forward(&pass, batch.ids, false)?;
         self.head.losses(&pass, &self.x, LastRows::batch(&last, batch), None)
     }
