@@ -132,8 +132,7 @@ impl Element for bf16 {
             // SAFETY: the CPU has the instructions.
             return unsafe { x86::narrow(from, to) };
         }
-        let _ = isa;
-        to.iter_mut().zip(from).for_each(|(to, from)| *to = bf16::from_f32(*from));
+        round_all(isa, from, to);
     }
 
     fn widen_all(isa: Isa, from: &[Self], to: &mut [f32]) {
@@ -194,6 +193,19 @@ impl Element for bf16 {
 
     fn out(c: *mut Self, stride: usize) -> Out {
         Out { c: std::ptr::null_mut(), narrow: c, stride, accumulate: false, alpha: 1.0 }
+    }
+}
+
+crate::ops::simd::vectorized! {
+    /// To nearest, ties to even; in whole numbers, which become vectors everywhere.
+    fn round_all(isa: Isa, from: &[f32], to: &mut [bf16]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            let bits = from.to_bits();
+            let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
+            // What is no number stays none.
+            let bits = if from.is_nan() { bits | 0x40_0000 } else { rounded };
+            *to = bf16::from_bits((bits >> 16) as u16);
+        }
     }
 }
 

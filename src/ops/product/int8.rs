@@ -1,5 +1,5 @@
-//! Products with frozen weights in whole numbers of 8 bits: twice the rate of bf16 on processors with VNNI and without
-//! AMX.
+//! Products with frozen weights in whole numbers of 8 bits: on processors with VNNI and without AMX 1.5 times as quick as
+//! in bf16, and more than twice as quick as in f32 where there is no bf16.
 //!
 //! Both sides are rounded to 8 bits, with a scale for every 64 values that are summed: weights as they are unpacked, a
 //! panel at a time, so that no copy of them exists. Products are summed exactly within such a group, and in f32 beyond
@@ -102,7 +102,6 @@ fn round_rows(isa: Isa, x: Rows<'_, bf16>, to: &mut FixedRows<1>) {
 pub struct CodePanel {
     codes: [Codes; MAX_WIDTH / PANEL],
     cols: usize,
-    num_groups: usize,
 }
 
 impl CodePanel {
@@ -119,7 +118,7 @@ impl CodePanel {
 
     /// Rows of a weight, which become columns.
     pub fn round_rows(&mut self, isa: Isa, weight: &FrozenWeight, rows: Range<usize>) -> candle_core::Result<()> {
-        self.begin(rows.len(), weight.cols());
+        self.begin(rows.len());
         for (codes, first) in self.codes.iter_mut().zip(rows.clone().step_by(PANEL)) {
             codes.round_rows(isa, weight, first..(first + PANEL).min(rows.end))?;
         }
@@ -128,16 +127,16 @@ impl CodePanel {
 
     /// The first `cols` columns of `depth` rows, `stride` apart.
     pub fn round_columns(&mut self, isa: Isa, rows: &[bf16], stride: usize, depth: usize, cols: usize) {
-        self.begin(cols, depth);
+        self.begin(cols);
         for (i, codes) in self.codes.iter_mut().enumerate().take(cols.div_ceil(PANEL)) {
             let rows = rows.get(i * PANEL..).unwrap_or_default();
             codes.round_columns(isa, rows, stride, depth, PANEL.min(cols - i * PANEL));
         }
     }
 
-    fn begin(&mut self, cols: usize, depth: usize) {
+    fn begin(&mut self, cols: usize) {
         assert!(cols <= MAX_WIDTH);
-        (self.cols, self.num_groups) = (cols, depth / GROUP_OF_BYTES);
+        self.cols = cols;
     }
 
     /// Some rows times the panel, and the adapter's part.
@@ -169,7 +168,7 @@ impl CodePanel {
                 }
             }
             if let Some((xa, b)) = adapter {
-                let xa = xa.from_row(row, rows.len());
+                let xa = xa.rows_from(row, rows.len());
                 // SAFETY: as above.
                 unsafe {
                     walk(isa, 0..rows.len(), self.cols, &[Some((xa, b)), None], Out { accumulate: true, ..target })

@@ -70,7 +70,7 @@ impl Isa {
 
     /// Whether products in whole numbers of 8 bits are quicker than bf16 ones.
     pub fn has_int8(self) -> bool {
-        self == Self::Avx512Bf16 && fixed::is_available(self)
+        matches!(self, Self::Avx512 | Self::Avx512Bf16) && fixed::is_available(self)
     }
 }
 

@@ -90,6 +90,11 @@ pub unsafe fn tile_bf16(isa: Isa, tiles: &mut Tiles, rows: usize, cols: usize, p
         // SAFETY: the caller's promise.
         return unsafe { x86::bf16_pairs(rows, cols, parts, out) };
     }
+    #[cfg(target_arch = "x86_64")]
+    if isa == Isa::Avx512 {
+        // SAFETY: the caller's promise.
+        return unsafe { x86::bf16_pairs_widened(rows, cols, parts, out) };
+    }
     // SAFETY: the caller's promise.
     unsafe { portable_pairs(rows, cols, parts, out) }
 }
@@ -369,6 +374,47 @@ pub(super) mod x86 {
         _mm512_dpbf16_ps(sum, a, b)
     }
 
+    /// Without instructions for pairs: each half is the upper half of an f32.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn madd_halves(sum: __m512, a: __m512i, b: __m512i) -> __m512 {
+        let first = |pairs| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(pairs));
+        let second = |pairs| _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(!0xffff)));
+        _mm512_fmadd_ps(second(a), second(b), _mm512_fmadd_ps(first(a), first(b), sum))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn load_halves(b: *const bf16, _mask: Option<__mmask16>) -> __m512i {
+        // SAFETY: 32 values of a panel.
+        unsafe { _mm512_loadu_si512(b.cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn broadcast_halves(a: *const bf16) -> __m512i {
+        // SAFETY: a pair of values.
+        _mm512_set1_epi32(unsafe { (*a.cast::<Unaligned>()).0 })
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn store16_or_round(at: usize, sum: __m512, mask: Option<__mmask16>, out: Out) {
+        if out.narrow.is_null() {
+            // SAFETY: the caller's promise.
+            return unsafe { store16(at, sum, mask, out) };
+        }
+        let mut values = [0.0; 16];
+        // SAFETY: 16 values; of the result, only as many as the mask has.
+        unsafe {
+            _mm512_storeu_ps(values.as_mut_ptr(), _mm512_mul_ps(sum, _mm512_set1_ps(out.alpha)));
+            let to = out.narrow.wrapping_add(at);
+            for (lane, value) in values[..mask.map_or(16, |mask| mask.count_ones() as usize)].iter().enumerate() {
+                *to.add(lane) = bf16::from_f32(*value);
+            }
+        }
+    }
+
     #[inline]
     #[target_feature(enable = "avx2")]
     fn mask8(cols: usize) -> __m256i {
@@ -435,6 +481,8 @@ pub(super) mod x86 {
 
     kernel!(bf16_pairs, bf16_pairs_inner, "avx512f,avx512bw,avx512vl,avx512bf16", bf16, bf16, lanes 16, rows [1, 2, 3, 4, 5, 6, 7, 8], vecs [1, 2, 3], pair 2,
         mask: mask16, zero: _mm512_setzero_ps(), load: load_pairs, broadcast: broadcast_pair, madd: madd_pairs, store: store16_or_narrow);
+    kernel!(bf16_pairs_widened, bf16_pairs_widened_inner, "avx512f,avx512bw,avx512vl", bf16, bf16, lanes 16, rows [1, 2, 3, 4, 5, 6, 7, 8], vecs [1, 2, 3], pair 2,
+        mask: mask16, zero: _mm512_setzero_ps(), load: load_halves, broadcast: broadcast_halves, madd: madd_halves, store: store16_or_round);
     kernel!(f32_wide, f32_wide_inner, "avx512f,avx512bw,avx512vl", f32, f32, lanes 16, rows [1, 2, 3, 4, 5, 6, 7, 8], vecs [1, 2, 3], pair 1,
         mask: mask16, zero: _mm512_setzero_ps(), load: load16, broadcast: broadcast16, madd: madd16, store: store16);
     kernel!(widened_wide, widened_wide_inner, "avx512f,avx512bw,avx512vl", f32, bf16, lanes 16, rows [1, 2, 3, 4, 5, 6, 7, 8], vecs [1, 2, 3], pair 1,

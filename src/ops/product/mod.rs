@@ -353,7 +353,7 @@ unsafe fn walk<E: Element>(
 
 impl<'a, E: Element> Rows<'a, E> {
     /// `rows` rows from `start` on.
-    fn from_row(self, start: usize, rows: usize) -> Self {
+    fn rows_from(self, start: usize, rows: usize) -> Self {
         Self::new(self.data.get(start * self.stride..).unwrap_or_default(), rows, self.cols, self.stride)
     }
 

@@ -159,9 +159,8 @@ fn uneven(num: usize, seed: usize) -> Vec<f32> {
     values(num, seed).iter().enumerate().map(|(i, value)| value * factor(i / 64)).collect()
 }
 
-fn int8_forward_and_back((m, n, k, r): Shape) {
-    let isa = Isa::current();
-    let what = format!("int8 {m} × {n} × {k}, r = {r}");
+fn int8_forward_and_back(isa: Isa, (m, n, k, r): Shape) {
+    let what = format!("{}, int8 {m} × {n} × {k}, r = {r}", isa.name());
     let (x, w, b, xa) = (uneven(m * k, 1), uneven(n * k, 2), values(n * r, 3), values(m * r, 4));
     let weight = FrozenWeight::from_f32(n, k, &w).unwrap();
     let (x_rows, xa_rows) = (operand::<bf16>(isa, &x, m, k), operand::<bf16>(isa, &xa, m, r));
@@ -203,11 +202,19 @@ fn int8_forward_and_back((m, n, k, r): Shape) {
 
 #[test]
 fn products_in_8_bits_err_by_less_than_was_rounded() {
-    if !Isa::current().has_int8() {
-        return;
+    let shapes = [(1, 64, 64, 1), (8, 128, 64, 16), (9, 64, 192, 3), (37, 192, 128, 5), (70, 320, 64, 4)];
+    for isa in Isa::available().filter(|isa| isa.has_int8()) {
+        shapes.into_iter().for_each(|shape| int8_forward_and_back(isa, shape));
     }
-    for shape in [(1, 64, 64, 1), (8, 128, 64, 16), (9, 64, 192, 3), (37, 192, 128, 5), (70, 320, 64, 4)] {
-        int8_forward_and_back(shape);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn products_in_8_bits_of_any_shape_err_by_less((m, n, k, r) in (1usize..40, 1usize..4, 1usize..4, 1usize..20)) {
+        for isa in Isa::available().filter(|isa| isa.has_int8()) {
+            int8_forward_and_back(isa, (m, 64 * n, 64 * k, r));
+        }
     }
 }
 
@@ -231,14 +238,17 @@ fn what_has_no_product_in_8_bits_is_multiplied_as_ever() {
 
 #[test]
 fn in_8_bits_too_what_is_no_number_stays_none_and_in_its_row() {
-    let isa = Isa::current();
     let weight = FrozenWeight::from_f32(64, 64, &values(64 * 64, 1)).unwrap();
+    Isa::available().for_each(|isa| nothing_spreads(isa, &weight));
+}
+
+fn nothing_spreads(isa: Isa, weight: &FrozenWeight) {
     let mut x = values(3 * 64, 2);
     (x[5], x[2 * 64 + 9]) = (f32::NAN, f32::INFINITY);
     let (rows, mut out, mut dx) = (operand::<bf16>(isa, &x, 3, 64), vec![0.0; 3 * 64], vec![0.0; 3 * 64]);
-    let output = Output { weights: Weights::Int8(&weight), adapter: None, column: 0 };
+    let output = Output { weights: Weights::Int8(weight), adapter: None, column: 0 };
     multiply(isa, rows.view(), &[output], &mut out, 64, false).unwrap();
-    let term = Back { dy: rows.view(), weight: &weight, adapter: None, int8: true };
+    let term = Back { dy: rows.view(), weight, adapter: None, int8: true };
     multiply_back(isa, &[term], &mut dx, false).unwrap();
     for (i, (out, dx)) in out.iter().zip(&dx).enumerate() {
         assert_eq!((out.is_finite(), dx.is_finite()), (i / 64 == 1, i / 64 == 1), "value {i}");
