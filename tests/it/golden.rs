@@ -172,7 +172,7 @@ fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set(
                 let (loss, gradients) = golden.gradients(isa, ProductType::Int8, num_recomputed, None);
                 assert!((loss - expected).abs() <= 3e-2, "{what}, int8: {loss} for {expected}");
                 let (off, name) = golden.worst_gradient(&gradients);
-                assert!(off <= 0.15, "{what}, int8: gradient of {name} is off by {off}");
+                assert!(off <= 0.25, "{what}, int8: gradient of {name} is off by {off}");
             }
         }
     }
