@@ -64,7 +64,7 @@ def compare(arguments, folder, name, batch, length, supervised, steps, variants)
         make += ["--length", str(length), "--supervised", supervised]
     subprocess.run([arguments.python, PEFT, "--make-data", data, *make], check=True)
     turns = [(f"Tunewright, {precision}", lambda p=precision: ours(arguments, data, steps, p))
-             for precision in ("auto", "bf16", "f32")]
+             for precision in arguments.precisions]
     for variant, more in variants:
         words = " ".join([variant, *more]).replace("--compile", "compiled,").replace("--allocator tuned", "allocator tuned")
         if arguments.only and variant not in arguments.only and words not in arguments.only:
@@ -84,11 +84,11 @@ def compare(arguments, folder, name, batch, length, supervised, steps, variants)
         print(f"| {words}{chosen} | {speed:.0f} | {memory:.0f} | {first:.1f} | {found[words][0][3][0]:.4f} |")
     stock = {words: figures for words, figures in middle.items() if not words.startswith("Tunewright")}
     fastest = max(stock, key=lambda words: stock[words][0])
-    for precision in ("auto", "bf16"):
+    for precision in set(arguments.precisions) - {"f32"}:
         ratio = middle[f"Tunewright, {precision}"][0] / stock[fastest][0]
         print(f"\n{precision} against the fastest ({fastest}): **{ratio:.2f}×**")
     exact = max((words for words in stock if "f32" in words), key=lambda words: stock[words][0], default=None)
-    if exact is not None:
+    if exact is not None and "f32" in arguments.precisions:
         print(f"\nf32 against the fastest in f32 ({exact}): **{middle['Tunewright, f32'][0] / stock[exact][0]:.2f}×**")
 
 
@@ -104,6 +104,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--case", type=int, choices=range(len(CASES)), help="this one alone, counted from 0")
     parser.add_argument("--only", nargs="+", metavar="VARIANT", help="leave out all other variants of PyTorch")
+    parser.add_argument("--precisions", nargs="+", default=["auto", "bf16", "f32"], help="of Tunewright")
     arguments = parser.parse_args()
     versions = subprocess.run(
         [arguments.python, "-c", "import torch, transformers, peft, trl; print(f'torch {torch.__version__}, "
