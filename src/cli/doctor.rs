@@ -40,6 +40,8 @@ fn processor() -> Finding {
     let vectors = match isa {
         Isa::Portable if cfg!(target_arch = "x86_64") => ", neither AVX2 nor AVX-512: training will be slow",
         Isa::Portable => "",
+        Isa::Neon if isa.has_int8() => ", NEON with dot products; trains in int8",
+        Isa::Neon => ", NEON; trains in f32",
         _ if isa.has_int8() => ", AVX-512; trains in int8",
         Isa::Amx => ", AMX; trains in bf16",
         Isa::Avx512Bf16 => ", AVX-512; trains in bf16",

@@ -25,7 +25,7 @@ pub struct LinearInput {
 
 /// How several rows are multiplied with a weight.
 fn fixed_for(isa: Isa, weight: &FrozenWeight, rows: usize) -> Option<(Coded, usize)> {
-    let coded = Coded::of(weight.dtype()).filter(|_| rows > 1 && fixed::is_available(isa))?;
+    let coded = Coded::of(weight.dtype()).filter(|_| rows > 1 && fixed::takes_codes(isa))?;
     Some((coded, GROUPS.iter().position(|group| *group == coded.group())?))
 }
 

@@ -1,6 +1,8 @@
 //! The products of attention for one new token: too few rows for tiles.
 
 use crate::ops::product::Isa;
+#[cfg(target_arch = "aarch64")]
+use crate::ops::quant::lanes::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::ops::quant::lanes::{Avx2, Avx512};
 use crate::ops::quant::lanes::{Lanes, Portable};
@@ -40,6 +42,8 @@ fn run(isa: Isa, kernel: impl Kernel) {
             Isa::Avx512Bf16 | Isa::Avx512 => avx512(kernel),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => avx2(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon(kernel),
             _ => kernel.run::<Portable>(),
         }
     }
@@ -57,6 +61,13 @@ unsafe fn avx512(kernel: impl Kernel) {
 unsafe fn avx2(kernel: impl Kernel) {
     // SAFETY: the caller's promise.
     unsafe { kernel.run::<Avx2>() }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+unsafe fn neon(kernel: impl Kernel) {
+    // SAFETY: the caller's promise.
+    unsafe { kernel.run::<Neon>() }
 }
 
 struct Dots<'a> {

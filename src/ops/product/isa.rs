@@ -10,6 +10,8 @@ use super::super::quant::fixed;
 pub enum Isa {
     /// Plain Rust.
     Portable,
+    /// 4 lanes of f32, fused multiply-add: what every 64-bit ARM has.
+    Neon,
     /// 8 lanes of f32, fused multiply-add.
     Avx2,
     /// 16 lanes of f32.
@@ -24,11 +26,16 @@ pub enum Isa {
 static LIMIT: AtomicU8 = AtomicU8::new(Isa::Amx as u8);
 
 impl Isa {
+    /// Those of this kind of processor, the slowest first.
+    #[cfg(not(target_arch = "aarch64"))]
     pub const ALL: [Self; 5] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
+    #[cfg(target_arch = "aarch64")]
+    pub const ALL: [Self; 2] = [Self::Portable, Self::Neon];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
+            Self::Neon => "neon",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
             Self::Avx512Bf16 => "avx512-bf16",
@@ -68,9 +75,9 @@ impl Isa {
         self.min(Self::Avx512Bf16)
     }
 
-    /// Whether products in whole numbers of 8 bits are quicker than bf16 ones.
+    /// Whether products in whole numbers of 8 bits are quicker than any others.
     pub fn has_int8(self) -> bool {
-        matches!(self, Self::Avx512 | Self::Avx512Bf16) && fixed::is_available(self)
+        self != Self::Amx && fixed::is_available(self)
     }
 }
 
@@ -92,7 +99,12 @@ fn detect() -> Isa {
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+fn detect() -> Isa {
+    Isa::Neon
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn detect() -> Isa {
     Isa::Portable
 }

@@ -186,6 +186,7 @@ pub(super) fn pack_transposed<E: Element>(isa: Isa, rows: &[E], num: usize, dept
         // SAFETY: the CPU has the instructions; both sides were checked above, in groups of 4 bytes.
         return unsafe { transpose_groups(rows.as_ptr().cast(), num, groups, width, out.as_mut_ptr().cast()) };
     }
+    let _ = isa;
     // In blocks, so that both sides stay in the cache.
     const BLOCK: usize = 16;
     for first in (0..num).step_by(BLOCK) {

@@ -6,6 +6,8 @@
 
 use candle_core::quantized::GgmlDType;
 
+#[cfg(target_arch = "aarch64")]
+use super::lanes::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Avx2, Avx512};
 use super::lanes::{Lanes, Portable, read};
@@ -83,6 +85,8 @@ unsafe fn run_format<F: Format, K: Kernel>(isa: Isa, kernel: K) {
             Isa::Avx512Bf16 | Isa::Avx512 => avx512::<F>(kernel),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => avx2::<F>(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon::<F>(kernel),
             _ => kernel.run::<Portable, F>(),
         }
     }
@@ -90,8 +94,8 @@ unsafe fn run_format<F: Format, K: Kernel>(isa: Isa, kernel: K) {
 
 /// Defines the function that a kernel is inlined into for one set of instructions.
 macro_rules! compiled_for {
-    ($name:ident, $features:literal, $lanes:ty) => {
-        #[cfg(target_arch = "x86_64")]
+    ($name:ident, $arch:literal, $features:literal, $lanes:ty) => {
+        #[cfg(target_arch = $arch)]
         #[target_feature(enable = $features)]
         unsafe fn $name<F: Format>(kernel: impl Kernel) {
             // SAFETY: the caller's promise for `run`.
@@ -100,9 +104,10 @@ macro_rules! compiled_for {
     };
 }
 
-compiled_for!(avx512_bf16, "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16", Avx512<true>);
-compiled_for!(avx512, "avx512f,avx512bw,avx512dq,avx512vl", Avx512<false>);
-compiled_for!(avx2, "avx2,fma", Avx2);
+compiled_for!(avx512_bf16, "x86_64", "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16", Avx512<true>);
+compiled_for!(avx512, "x86_64", "avx512f,avx512bw,avx512dq,avx512vl", Avx512<false>);
+compiled_for!(avx2, "x86_64", "avx2,fma", Avx2);
+compiled_for!(neon, "aarch64", "neon", Neon);
 
 /// Declares formats; the bodies decode `block` into `sink`.
 macro_rules! formats {

@@ -6,8 +6,15 @@
 //! activation, or of 8 bits in one plane (2⁻⁷). Products of bytes are summed exactly, four at a time in each lane: two
 //! planes take half the time of f32, one plane half of that.
 
+#[cfg(target_arch = "aarch64")]
+#[path = "neon.rs"]
+mod kernels;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[path = "none.rs"]
+mod kernels;
 #[cfg(target_arch = "x86_64")]
-mod x86;
+#[path = "x86.rs"]
+mod kernels;
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -16,8 +23,6 @@ use half::bf16;
 
 use super::codes::Coded;
 use crate::ops::FrozenWeight;
-#[cfg(target_arch = "x86_64")]
-use crate::ops::product::transpose_groups;
 use crate::ops::product::{Isa, Shared};
 
 /// Whole numbers of 16 bits reach from -LARGEST to LARGEST, so that their high bytes have room to round.
@@ -30,21 +35,20 @@ pub const PANEL: usize = 16;
 /// more time for their scales.
 pub const GROUP_OF_BYTES: usize = 64;
 
-/// The code of a zero among weights that were rounded to 8 bits.
-const ZERO: i32 = 128;
+/// The code of a zero among weights that were rounded to 8 bits: VNNI's weights have no sign, NEON's have one.
+const ZERO: i32 = if cfg!(target_arch = "aarch64") { 0 } else { 128 };
 
 /// Rows of activations that are multiplied at once.
 pub const TOKENS: usize = 8;
 
-/// Whether the CPU has the instructions, `isa` being what may be used.
+/// Whether the CPU can multiply in 8 bits, `isa` being what may be used.
 pub fn is_available(isa: Isa) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return isa >= Isa::Avx512 && is_x86_feature_detected!("avx512vnni");
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        let _ = isa;
-        false
-    }
+    kernels::is_available(isa)
+}
+
+/// Whether it can do so with weights' stored codes, which have no sign.
+pub fn takes_codes(isa: Isa) -> bool {
+    cfg!(target_arch = "x86_64") && is_available(isa)
 }
 
 /// Activations as whole numbers in one plane or two.
@@ -125,16 +129,13 @@ impl Places<1> {
         assert!(is_available(isa) && values.len() == self.cols && self.group == GROUP_OF_BYTES);
         // SAFETY: the caller's promise.
         let (plane, scales) = unsafe { self.row(row) };
-        #[cfg(target_arch = "x86_64")]
         // SAFETY: the CPU has the instructions; the plane is as long as the values.
         unsafe {
-            x86::round(values, plane.as_mut_ptr().cast(), 0, |group, scale, sum| {
+            kernels::round(values, plane.as_mut_ptr().cast(), 0, |group, scale, sum| {
                 // What is no number has no sum either.
                 scales[group] = [scale, f32::from_bits(sum.wrapping_mul(-ZERO).cast_unsigned())];
             });
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (plane, scales);
     }
 }
 
@@ -197,14 +198,9 @@ pub struct Target {
 impl Codes {
     /// Takes `rows` of `weight`, at most [`PANEL`].
     pub fn unpack(&mut self, isa: Isa, weight: &FrozenWeight, coded: Coded, rows: Range<usize>) {
-        assert!(is_available(isa) && rows.len() <= PANEL);
-        #[cfg(target_arch = "x86_64")]
+        assert!(takes_codes(isa) && rows.len() <= PANEL);
         // SAFETY: the CPU has the instructions.
-        unsafe {
-            x86::unpack(weight, coded, rows, self);
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (weight, coded);
+        unsafe { kernels::unpack(weight, coded, rows, self) };
     }
 
     /// Takes `rows` of `weight`, at most [`PANEL`], whatever its type, rounded to 8 bits in groups of
@@ -220,19 +216,17 @@ impl Codes {
         codes.resize(codes.len().max(PANEL * cols), 0);
         affine.resize(affine.len().max(2 * PANEL * num_groups), 0.0);
         weight.unpack_rows(isa, rows, cols, &mut values[..num * cols])?;
-        #[cfg(target_arch = "x86_64")]
         for (i, (values, bytes)) in values.chunks_exact(cols).zip(bytes.chunks_exact_mut(cols)).enumerate().take(num) {
             // SAFETY: the CPU has the instructions; there are as many bytes as values.
             unsafe {
-                x86::round(values, bytes.as_mut_ptr(), ZERO as u8, |group, scale, _| {
+                kernels::round(values, bytes.as_mut_ptr(), ZERO as u8, |group, scale, _| {
                     affine[2 * PANEL * group + i] = scale;
                 });
             }
         }
-        #[cfg(target_arch = "x86_64")]
         // SAFETY: both buffers hold 16 rows of `cols / 4` values of 32 bits, a multiple of 16.
         unsafe {
-            transpose_groups(bytes.as_ptr().cast(), PANEL, cols / 4, PANEL, codes.as_mut_ptr().cast());
+            kernels::transpose_groups(bytes.as_ptr().cast(), PANEL, cols / 4, PANEL, codes.as_mut_ptr().cast());
         }
         Ok(())
     }
@@ -242,11 +236,8 @@ impl Codes {
     pub fn round_columns(&mut self, isa: Isa, rows: &[bf16], stride: usize, depth: usize, num: usize) {
         assert!(is_available(isa) && num <= PANEL && depth.is_multiple_of(GROUP_OF_BYTES));
         assert!(depth == 0 || (depth - 1) * stride + num <= rows.len(), "columns reach past their data");
-        #[cfg(target_arch = "x86_64")]
         // SAFETY: the CPU has the instructions, and the assertion holds every row inside its slice.
-        unsafe {
-            x86::round_columns(rows.as_ptr(), stride, depth, num, self);
-        }
+        unsafe { kernels::round_columns(rows.as_ptr(), stride, depth, num, self) };
     }
 
     /// `out[t, r] = Σ w[r, c] · x[t, c]`, or `out += …`, for some rows of `x` and the first `num` of the panel's weight
@@ -263,25 +254,22 @@ impl Codes {
         out: Target,
         next: &[u8],
     ) {
-        assert!(is_available(isa) && num <= PANEL);
-        #[cfg(target_arch = "x86_64")]
+        assert!(is_available(isa) && num <= PANEL && (PLANES == 1 || takes_codes(isa)));
         // SAFETY: the CPU has the instructions; the caller promises the result.
         unsafe {
             match x.group {
-                16 => x86::multiply::<16, PLANES>(x, rows, self, num, out, next),
-                GROUP_OF_BYTES => x86::multiply::<GROUP_OF_BYTES, PLANES>(x, rows, self, num, out, next),
-                _ => x86::multiply::<32, PLANES>(x, rows, self, num, out, next),
+                16 => kernels::multiply::<16, PLANES>(x, rows, self, num, out, next),
+                GROUP_OF_BYTES => kernels::multiply::<GROUP_OF_BYTES, PLANES>(x, rows, self, num, out, next),
+                _ => kernels::multiply::<32, PLANES>(x, rows, self, num, out, next),
             }
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (rows, out, next);
     }
 }
 
 /// `out[t, r] = Σ w[r, c] · x[t, c]` for the rows `panel · PANEL ..` of `weight`; `out` has rows of `stride` values.
 ///
 /// # Safety
-/// [`is_available`], and `out` is valid for the panel's columns of each of `x`'s rows, which nobody else touches.
+/// [`takes_codes`], and `out` is valid for the panel's columns of each of `x`'s rows, which nobody else touches.
 pub unsafe fn multiply_panel<const PLANES: usize>(
     isa: Isa,
     (weight, coded): (&FrozenWeight, Coded),
@@ -317,7 +305,7 @@ mod tests {
     use super::*;
 
     fn multiply(isa: Isa, weight: &FrozenWeight, x: &[f32]) -> Option<Vec<f32>> {
-        let coded = Coded::of(weight.dtype()).filter(|_| is_available(isa))?;
+        let coded = Coded::of(weight.dtype()).filter(|_| takes_codes(isa))?;
         let (rows, cols) = (x.len() / weight.cols(), weight.cols());
         let (mut fixed, mut out) = (FixedRows::<2>::default(), vec![f32::NAN; rows * weight.rows()]);
         let places = fixed.places(rows, cols, coded.group());
@@ -348,7 +336,7 @@ mod tests {
                 }
                 let weight = FrozenWeight::new(rows, cols, dtype, bytes).unwrap();
                 let Some(out) = multiply(Isa::detected(), &weight, &x) else {
-                    assert!(Coded::of(dtype).is_none() || !is_available(Isa::detected()));
+                    assert!(Coded::of(dtype).is_none() || !takes_codes(Isa::detected()));
                     continue;
                 };
                 num_checked += 1;
@@ -369,7 +357,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(num_checked > 0, is_available(Isa::detected()));
+        assert_eq!(num_checked > 0, takes_codes(Isa::detected()));
     }
 
     #[test]
@@ -378,7 +366,7 @@ mod tests {
         let mut x = vec![1.0; 96];
         (x[5], x[70]) = (f32::NAN, f32::INFINITY);
         let Some(out) = multiply(Isa::detected(), &weight, &x) else {
-            assert!(!is_available(Isa::detected()));
+            assert!(!takes_codes(Isa::detected()));
             return;
         };
         let is_number: Vec<bool> = out.iter().map(|value| value.is_finite()).collect();

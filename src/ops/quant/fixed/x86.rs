@@ -7,7 +7,12 @@ use half::bf16;
 
 use super::{Coded, Codes, FixedRows, GROUP_OF_BYTES, PANEL, TOKENS, Target, ZERO};
 use crate::ops::FrozenWeight;
-use crate::ops::product::transpose_groups;
+use crate::ops::product::Isa;
+pub use crate::ops::product::transpose_groups;
+
+pub fn is_available(isa: Isa) -> bool {
+    isa >= Isa::Avx512 && is_x86_feature_detected!("avx512vnni")
+}
 
 /// Four bytes at any address.
 #[repr(C, packed)]
