@@ -42,6 +42,7 @@ fn processor() -> Finding {
         Isa::Portable => "",
         Isa::Neon if isa.has_int8() => ", NEON with dot products; trains in int8",
         Isa::Neon => ", NEON; trains in f32",
+        Isa::Avx2 if isa.has_int8() => ", AVX2 with VNNI; trains in int8",
         _ if isa.has_int8() => ", AVX-512; trains in int8",
         Isa::Amx => ", AMX; trains in bf16",
         Isa::Avx512Bf16 => ", AVX-512; trains in bf16",

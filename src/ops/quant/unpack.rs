@@ -160,6 +160,20 @@ mod tests {
         });
     }
 
+    /// Those whose bits rounding would carry into the sign, above all.
+    #[test]
+    fn what_is_no_number_stays_none_in_bf16() {
+        let bits = [0x7FFF_FFFF_u32, 0xFFFF_FFFF, 0x7F80_0001, 0xFF80_0001, 0x7FC0_0000];
+        let values: Vec<f32> = (0..40).map(|i| f32::from_bits(bits[i % 5])).collect();
+        let blocks: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        for isa in instruction_sets() {
+            let (mut unpacked, mut narrowed) = ([bf16::ZERO; 40], [bf16::ZERO; 40]);
+            assert!(unpack_bf16(isa, GgmlDType::F32, &blocks, &mut unpacked));
+            <bf16 as crate::ops::product::Element>::narrow(isa, &values, &mut narrowed);
+            assert!(unpacked.iter().chain(&narrowed).all(|value| value.is_nan()), "{}", isa.name());
+        }
+    }
+
     #[test]
     fn formats_of_activations_are_left_alone() {
         for dtype in [GgmlDType::Q8_1, GgmlDType::Q8K] {

@@ -57,8 +57,8 @@ pub fn tile_rows(isa: Isa) -> usize {
 pub fn tile_rows_bf16(isa: Isa) -> usize {
     match isa {
         Isa::Amx => 32,
-        // 4 × 4 sums, 4 columns of two halves and a pair of a row.
-        Isa::Neon => 4,
+        // With NEON 4 × 4 sums, 4 columns of two halves and a pair of a row; with AVX2 half of the first two.
+        Isa::Avx2 | Isa::Neon => 4,
         _ => tile_rows(isa),
     }
 }
@@ -106,6 +106,11 @@ pub unsafe fn tile_bf16(isa: Isa, tiles: &mut Tiles, rows: usize, cols: usize, p
     if isa == Isa::Avx512 {
         // SAFETY: the caller's promise.
         return unsafe { x86::bf16_pairs_widened(rows, cols, parts, out) };
+    }
+    #[cfg(target_arch = "x86_64")]
+    if isa == Isa::Avx2 {
+        // SAFETY: the caller's promise.
+        return unsafe { x86::bf16_pairs_avx2(rows, cols, parts, out) };
     }
     #[cfg(target_arch = "aarch64")]
     if isa == Isa::Neon {

@@ -218,6 +218,48 @@ unsafe fn store8(at: usize, sum: __m256, mask: Option<__m256i>, out: Out) {
     }
 }
 
+/// As [`madd_halves`].
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn madd_halves8(sum: __m256, a: __m256i, b: __m256i) -> __m256 {
+    let first = |pairs| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(pairs));
+    let second = |pairs| _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(!0xffff)));
+    _mm256_fmadd_ps(second(a), second(b), _mm256_fmadd_ps(first(a), first(b), sum))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn load_halves8(b: *const bf16, _mask: Option<__m256i>) -> __m256i {
+    // SAFETY: 16 values of a panel.
+    unsafe { _mm256_loadu_si256(b.cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn broadcast_halves8(a: *const bf16) -> __m256i {
+    // SAFETY: a pair of values.
+    _mm256_set1_epi32(unsafe { (*a.cast::<Unaligned>()).0 })
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn store8_or_round(at: usize, sum: __m256, mask: Option<__m256i>, out: Out) {
+    if out.narrow.is_null() {
+        // SAFETY: the caller's promise.
+        return unsafe { store8(at, sum, mask, out) };
+    }
+    let lanes = mask.map_or(8, |mask| _mm256_movemask_ps(_mm256_castsi256_ps(mask)).count_ones() as usize);
+    let mut values = [0.0; 8];
+    // SAFETY: 8 values; of the result, only as many as the mask has.
+    unsafe {
+        _mm256_storeu_ps(values.as_mut_ptr(), _mm256_mul_ps(sum, _mm256_set1_ps(out.alpha)));
+        let to = out.narrow.wrapping_add(at);
+        for (lane, value) in values[..lanes].iter().enumerate() {
+            *to.add(lane) = bf16::from_f32(*value);
+        }
+    }
+}
+
 kernel!(bf16_pairs, bf16_pairs_inner, "avx512f,avx512bw,avx512vl,avx512bf16", bf16, bf16, lanes 16, rows [1, 2, 3, 4, 5, 6, 7, 8], vecs [1, 2, 3], pair 2,
     mask: mask16, zero: _mm512_setzero_ps(), load: load_pairs, broadcast: broadcast_pair, madd: madd_pairs, store: store16_or_narrow);
 kernel!(bf16_pairs_widened, bf16_pairs_widened_inner, "avx512f,avx512bw,avx512vl", bf16, bf16, lanes 16, rows [1, 2, 3, 4, 5, 6, 7, 8], vecs [1, 2, 3], pair 2,
@@ -230,3 +272,5 @@ kernel!(f32_avx2, f32_avx2_inner, "avx2,fma", f32, f32, lanes 8, rows [1, 2, 3, 
     mask: mask8, zero: _mm256_setzero_ps(), load: load8, broadcast: broadcast8, madd: madd8, store: store8);
 kernel!(widened_avx2, widened_avx2_inner, "avx2,fma", f32, bf16, lanes 8, rows [1, 2, 3, 4, 5, 6], vecs [1, 2], pair 1,
     mask: mask8, zero: _mm256_setzero_ps(), load: load8_widened, broadcast: broadcast8, madd: madd8, store: store8);
+kernel!(bf16_pairs_avx2, bf16_pairs_avx2_inner, "avx2,fma", bf16, bf16, lanes 8, rows [1, 2, 3, 4], vecs [1, 2], pair 2,
+    mask: mask8, zero: _mm256_setzero_ps(), load: load_halves8, broadcast: broadcast_halves8, madd: madd_halves8, store: store8_or_round);

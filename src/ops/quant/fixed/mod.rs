@@ -13,7 +13,7 @@ mod kernels;
 #[path = "none.rs"]
 mod kernels;
 #[cfg(target_arch = "x86_64")]
-#[path = "x86.rs"]
+#[path = "x86/mod.rs"]
 mod kernels;
 
 use std::cell::RefCell;
@@ -38,8 +38,13 @@ pub const GROUP_OF_BYTES: usize = 64;
 /// The code of a zero among weights that were rounded to 8 bits: VNNI's weights have no sign, NEON's have one.
 const ZERO: i32 = if cfg!(target_arch = "aarch64") { 0 } else { 128 };
 
-/// Rows of activations that are multiplied at once.
+/// Rows of activations that are multiplied at once, at most.
 pub const TOKENS: usize = 8;
+
+/// As many as leave registers for the rest.
+pub fn tokens(isa: Isa) -> usize {
+    kernels::tokens(isa)
+}
 
 /// Whether the CPU can multiply in 8 bits, `isa` being what may be used.
 pub fn is_available(isa: Isa) -> bool {
@@ -48,7 +53,7 @@ pub fn is_available(isa: Isa) -> bool {
 
 /// Whether it can do so with weights' stored codes, which have no sign.
 pub fn takes_codes(isa: Isa) -> bool {
-    cfg!(target_arch = "x86_64") && is_available(isa)
+    isa >= Isa::Avx512 && is_available(isa)
 }
 
 /// Activations as whole numbers in one plane or two.
@@ -131,7 +136,7 @@ impl Places<1> {
         let (plane, scales) = unsafe { self.row(row) };
         // SAFETY: the CPU has the instructions; the plane is as long as the values.
         unsafe {
-            kernels::round(values, plane.as_mut_ptr().cast(), 0, |group, scale, sum| {
+            kernels::round(isa, values, plane.as_mut_ptr().cast(), 0, |group, scale, sum| {
                 // What is no number has no sum either.
                 scales[group] = [scale, f32::from_bits(sum.wrapping_mul(-ZERO).cast_unsigned())];
             });
@@ -219,14 +224,14 @@ impl Codes {
         for (i, (values, bytes)) in values.chunks_exact(cols).zip(bytes.chunks_exact_mut(cols)).enumerate().take(num) {
             // SAFETY: the CPU has the instructions; there are as many bytes as values.
             unsafe {
-                kernels::round(values, bytes.as_mut_ptr(), ZERO as u8, |group, scale, _| {
+                kernels::round(isa, values, bytes.as_mut_ptr(), ZERO as u8, |group, scale, _| {
                     affine[2 * PANEL * group + i] = scale;
                 });
             }
         }
         // SAFETY: both buffers hold 16 rows of `cols / 4` values of 32 bits, a multiple of 16.
         unsafe {
-            kernels::transpose_groups(bytes.as_ptr().cast(), PANEL, cols / 4, PANEL, codes.as_mut_ptr().cast());
+            kernels::transpose_groups(isa, bytes.as_ptr().cast(), PANEL, cols / 4, PANEL, codes.as_mut_ptr().cast());
         }
         Ok(())
     }
@@ -237,7 +242,7 @@ impl Codes {
         assert!(is_available(isa) && num <= PANEL && depth.is_multiple_of(GROUP_OF_BYTES));
         assert!(depth == 0 || (depth - 1) * stride + num <= rows.len(), "columns reach past their data");
         // SAFETY: the CPU has the instructions, and the assertion holds every row inside its slice.
-        unsafe { kernels::round_columns(rows.as_ptr(), stride, depth, num, self) };
+        unsafe { kernels::round_columns(isa, rows.as_ptr(), stride, depth, num, self) };
     }
 
     /// `out[t, r] = Σ w[r, c] · x[t, c]`, or `out += …`, for some rows of `x` and the first `num` of the panel's weight
@@ -258,9 +263,9 @@ impl Codes {
         // SAFETY: the CPU has the instructions; the caller promises the result.
         unsafe {
             match x.group {
-                16 => kernels::multiply::<16, PLANES>(x, rows, self, num, out, next),
-                GROUP_OF_BYTES => kernels::multiply::<GROUP_OF_BYTES, PLANES>(x, rows, self, num, out, next),
-                _ => kernels::multiply::<32, PLANES>(x, rows, self, num, out, next),
+                16 => kernels::multiply::<16, PLANES>(isa, x, rows, self, num, out, next),
+                GROUP_OF_BYTES => kernels::multiply::<GROUP_OF_BYTES, PLANES>(isa, x, rows, self, num, out, next),
+                _ => kernels::multiply::<32, PLANES>(isa, x, rows, self, num, out, next),
             }
         }
     }

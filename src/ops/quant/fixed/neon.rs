@@ -20,6 +20,10 @@ pub fn is_available(isa: Isa) -> bool {
     isa == Isa::Neon && is_aarch64_feature_detected!("dotprod")
 }
 
+pub fn tokens(_isa: Isa) -> usize {
+    ROWS
+}
+
 /// Stored codes have no sign, and `sdot` wants one.
 ///
 /// # Safety
@@ -50,7 +54,7 @@ fn narrowed(whole: [int32x4_t; 4]) -> int8x16_t {
 /// # Safety
 /// As many bytes can be written at `to` as there are values. `xor` is 0: bytes keep their signs.
 #[target_feature(enable = "neon")]
-pub unsafe fn round(values: &[bf16], to: *mut u8, xor: u8, mut tell: impl FnMut(usize, f32, i32)) {
+pub unsafe fn round(_isa: Isa, values: &[bf16], to: *mut u8, xor: u8, mut tell: impl FnMut(usize, f32, i32)) {
     debug_assert_eq!(xor, 0);
     for (group, values) in values.as_chunks::<GROUP_OF_BYTES>().0.iter().enumerate() {
         let from = values.as_ptr();
@@ -86,7 +90,7 @@ pub unsafe fn round(values: &[bf16], to: *mut u8, xor: u8, mut tell: impl FnMut(
 /// # Safety
 /// `num` columns, at most [`PANEL`], of `depth` rows, whole groups, are readable at `from`, `stride` values apart.
 #[target_feature(enable = "neon")]
-pub unsafe fn round_columns(from: *const bf16, stride: usize, depth: usize, num: usize, panel: &mut Codes) {
+pub unsafe fn round_columns(_isa: Isa, from: *const bf16, stride: usize, depth: usize, num: usize, panel: &mut Codes) {
     let Codes { codes, affine, .. } = panel;
     codes.resize(codes.len().max(PANEL * depth), 0);
     affine.resize(affine.len().max(2 * PANEL * (depth / GROUP_OF_BYTES)), 0.0);
@@ -132,7 +136,7 @@ pub unsafe fn round_columns(from: *const bf16, stride: usize, depth: usize, num:
 /// # Safety
 /// `from` holds `num · groups` values, `to` `groups · width`, and `num ≤ width`.
 #[target_feature(enable = "neon")]
-pub unsafe fn transpose_groups(from: *const i32, num: usize, groups: usize, width: usize, to: *mut i32) {
+pub unsafe fn transpose_groups(_isa: Isa, from: *const i32, num: usize, groups: usize, width: usize, to: *mut i32) {
     for row in (0..num).step_by(4) {
         for group in (0..groups).step_by(4) {
             // SAFETY: the caller's promise: 4 rows of 4 values on both sides, at any alignment.
@@ -161,6 +165,7 @@ pub unsafe fn transpose_groups(from: *const i32, num: usize, groups: usize, widt
 /// The CPU has the instructions, and the first `num` columns of every row are valid at `out`.
 #[target_feature(enable = "neon,dotprod")]
 pub unsafe fn multiply<const GROUP: usize, const PLANES: usize>(
+    _isa: Isa,
     x: &FixedRows<PLANES>,
     rows: Range<usize>,
     panel: &Codes,

@@ -1,22 +1,14 @@
-//! The kernels: AVX-512 with VNNI, which multiplies bytes and sums four products in each lane.
+//! With AVX-512: 16 columns in a register.
 
 use std::arch::x86_64::*;
 use std::ops::Range;
 
 use half::bf16;
 
-use super::{Coded, Codes, FixedRows, GROUP_OF_BYTES, PANEL, TOKENS, Target, ZERO};
+use super::super::{Coded, Codes, FixedRows, GROUP_OF_BYTES, PANEL, TOKENS, Target, ZERO};
+use super::Unaligned;
 use crate::ops::FrozenWeight;
-use crate::ops::product::Isa;
-pub use crate::ops::product::transpose_groups;
-
-pub fn is_available(isa: Isa) -> bool {
-    isa >= Isa::Avx512 && is_x86_feature_detected!("avx512vnni")
-}
-
-/// Four bytes at any address.
-#[repr(C, packed)]
-struct Unaligned(i32);
+use crate::ops::product::transpose_groups;
 
 /// Fills `panel` with the codes of `rows`, at most [`PANEL`] of them; rows that are missing are zeros.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
