@@ -501,7 +501,7 @@ pub static PARAMS: &[Param] = &[
                 }
             },
         ),
-        "int8 and bf16 are about twice as quick as f32 on CPUs that have them and learn as well; sums and the adapter are f32 in any case, and evaluation is. Automatic takes the quickest that the CPU has."
+        "int8 is about twice as quick as f32 on CPUs that have it, bf16 somewhat less; they learn about as well; sums and the adapter are f32 in any case, and evaluation is. Automatic takes the quickest that the CPU has."
     ),
     param!(
         "training.gradient_checkpointing",
