@@ -1,0 +1,1 @@
+//! Tables, encodings and Parquet.

@@ -1,0 +1,1 @@
+//! Chat templates: what they write, and which tokens are trained.
