@@ -24,4 +24,4 @@ mod tally;
 
 pub use error::ImportError;
 pub use example::{Example, Message, Role, Split};
-pub use reader::{count_rows, preview, read_all, read_examples, save_rejected};
+pub use reader::{Placed, count_rows, preview, read_all, read_examples, read_placed, save_rejected};

@@ -114,12 +114,24 @@ pub fn count_rows(path: &Path, at_most: u64, task: &dyn Task) -> Result<u64, Imp
     Ok(num_rows)
 }
 
+/// An example, and the line of its file where it begins, from 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed {
+    pub example: Example,
+    pub line: u64,
+}
+
 /// All examples of a file in which every row is good; otherwise an error that names the first bad ones.
 pub fn read_all(path: &Path, task: &dyn Task) -> Result<Vec<Example>, ImportError> {
+    Ok(read_placed(path, task)?.into_iter().map(|placed| placed.example).collect())
+}
+
+/// The same, with where each stands.
+pub fn read_placed(path: &Path, task: &dyn Task) -> Result<Vec<Placed>, ImportError> {
     let request = ImportRequest::new(path);
     let mut examples = Vec::new();
     let report = read_examples(&request, task, &mut |row| {
-        examples.push(row.example);
+        examples.push(Placed { example: row.example, line: row.line });
         ControlFlow::Continue(())
     })?;
     if report.num_rejected == 0 {

@@ -2,14 +2,13 @@
 
 use serde_json::Value;
 
-use super::{EvaluateError, EvaluationRequest, HeldOut};
-use crate::data::Example;
+use super::{EvaluateError, EvaluationRequest, HeldOut, Rendering};
 use crate::generate::greedy_answers;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType};
 use crate::task::{Task, Unit};
 use crate::train::loss::mean_loss;
-use crate::train::render::{Rendered, Tally, render, turns};
+use crate::train::render::{Rendered, turns};
 
 /// Room that an answer gets beyond the expected one's length, in tokens.
 const ANSWER_ROOM: usize = 16;
@@ -18,17 +17,11 @@ const ANSWER_ROOM: usize = 16;
 pub fn measure(
     model: &LanguageModel,
     adapter: Option<&LoraAdapter>,
-    examples: &[Example],
+    rendering: &Rendering,
     request: &EvaluationRequest,
     task: &dyn Task,
 ) -> Result<(HeldOut, Vec<String>), EvaluateError> {
-    let mut tally = Tally::new(request.spec);
-    let mut samples: Vec<Rendered> = Vec::with_capacity(examples.len());
-    for example in examples {
-        let rendered = render(&model.chat, example, request.spec)?;
-        tally.add(&rendered);
-        samples.extend(rendered.samples);
-    }
+    let Rendering { examples, samples, tally } = rendering;
     let is_cancelled = || task.is_cancelled();
     let progress_of = |total: usize| move |done: usize| task.progress(done as u64, Some(total as u64), Unit::Examples);
     let mut progress = progress_of(samples.len());
@@ -37,7 +30,7 @@ pub fn measure(
         pass.set_adapter(&model.decoder, adapter).map_err(ModelError::from)?;
     }
     let mean =
-        mean_loss(&model.decoder, &mut pass, &samples, &mut progress, &is_cancelled).map_err(ModelError::from)?;
+        mean_loss(&model.decoder, &mut pass, samples, &mut progress, &is_cancelled).map_err(ModelError::from)?;
     if task.is_cancelled() {
         return Err(EvaluateError::Cancelled);
     }
@@ -50,8 +43,8 @@ pub fn measure(
         loss: mean.loss,
         perplexity: mean.loss.exp(),
         num_tokens: mean.num_tokens,
-        num_examples: tally.num_examples - tally.num_left_out - tally.num_untrained,
-        tally,
+        num_examples: tally.num_examples - tally.num_left_out - tally.num_untrained - tally.num_refused,
+        tally: tally.clone(),
         exact_match: None,
     };
     if !request.generate {
@@ -59,7 +52,7 @@ pub fn measure(
     }
     let prompts: Vec<_> = examples.iter().map(|e| turns(e.prompt())).collect();
     let prompts: Vec<_> =
-        examples.iter().zip(&prompts).map(|(e, turns)| Conversation { turns, tools: &e.tools }).collect();
+        examples.iter().zip(&prompts).map(|(e, turns)| Conversation { turns, tools: &e.tools, ..Conversation::default() }).collect();
     let longest = samples.iter().map(Rendered::num_trained).max().unwrap_or_default();
     let mut progress = progress_of(examples.len());
     let answers = greedy_answers(model, adapter, &prompts, longest + ANSWER_ROOM, &mut progress, &is_cancelled)?

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Example, ImportError, Role, read_all};
+use crate::data::{Example, ImportError, Role, read_placed};
 use crate::model::{LanguageModel, ModelError, peft};
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::task::Task;
-use crate::train::render::Tally;
+use crate::train::render::{Refusal, Rendered, Tally, render};
 
 pub use held_out::{is_exact_match, measure};
 pub use scoring::{Judge, Scorer};
@@ -31,6 +31,8 @@ pub enum EvaluateError {
          measure: raise max_length, or have them cut or split"
     )]
     AllTooLong { num_examples: usize, max_length: usize },
+    #[error("{message}")]
+    Refused { message: String },
     #[error("the evaluation was stopped")]
     Cancelled,
 }
@@ -99,22 +101,22 @@ pub fn run_on(
     task: &dyn Task,
 ) -> Result<EvaluationReport, EvaluateError> {
     let started = Instant::now();
-    let examples = read_all(&request.data, task)?;
+    let held_out = Rendering::read(model, request, task)?;
     let adapter = match &request.adapter {
         Some(folder) => Some(peft::load(folder, model.decoder.spec())?),
         None => None,
     };
     let before = match request.with_base || adapter.is_none() {
-        true => Some(measure(model, None, &examples, request, task)?),
+        true => Some(measure(model, None, &held_out, request, task)?),
         false => None,
     };
     let after = match &adapter {
-        Some(adapter) => Some(measure(model, Some(adapter), &examples, request, task)?),
+        Some(adapter) => Some(measure(model, Some(adapter), &held_out, request, task)?),
         None => None,
     };
     let answer = |side: &Option<(HeldOut, Vec<String>)>, i: usize| side.as_ref()?.1.get(i).cloned();
     let answers = match request.generate {
-        true => (0..examples.len()).map(|i| answered(&examples[i], answer(&before, i), answer(&after, i))).collect(),
+        true => held_out.examples.iter().enumerate().map(|(i, e)| answered(e, answer(&before, i), answer(&after, i))).collect(),
         false => Vec::new(),
     };
     Ok(EvaluationReport {
@@ -123,6 +125,41 @@ pub fn run_on(
         answers,
         secs: started.elapsed().as_secs_f64(),
     })
+}
+
+/// Examples as the model's template writes them; those that it refuses are counted and named.
+pub struct Rendering {
+    pub examples: Vec<Example>,
+    pub samples: Vec<Rendered>,
+    pub tally: Tally,
+}
+
+impl Rendering {
+    fn read(model: &LanguageModel, request: &EvaluationRequest, task: &dyn Task) -> Result<Self, EvaluateError> {
+        let placed = read_placed(&request.data, task)?;
+        let mut rendering = Self {
+            examples: Vec::with_capacity(placed.len()),
+            samples: Vec::with_capacity(placed.len()),
+            tally: Tally::new(request.spec),
+        };
+        for placed in placed {
+            if task.is_cancelled() {
+                return Err(EvaluateError::Cancelled);
+            }
+            match render(&model.chat, &placed.example, request.spec) {
+                Ok(rendered) => {
+                    rendering.tally.add(&rendered);
+                    rendering.samples.extend(rendered.samples);
+                    rendering.examples.push(placed.example);
+                }
+                Err(error) => rendering.tally.refuse(Refusal::at(&request.data, placed.line, &error)),
+            }
+        }
+        match rendering.tally.mostly_refused() {
+            Some(message) => Err(EvaluateError::Refused { message }),
+            None => Ok(rendering),
+        }
+    }
 }
 
 fn answered(example: &Example, before: Option<String>, after: Option<String>) -> AnsweredExample {

@@ -46,13 +46,15 @@ impl<'a> Scorer<'a> {
         Ok(Self { model, adapter, pass, spec: judge.spec })
     }
 
-    /// Each example's mean loss per trained token; `None` where nothing is trained, and for what was not reached when the
+    /// Each example's mean loss per trained token; `None` where nothing is trained or the template refuses it, and for what was not reached when the
     /// task was cancelled.
     pub fn losses(&mut self, examples: &[Example], task: &dyn Task) -> Result<Vec<Option<f64>>, EvaluateError> {
         let (mut samples, mut owners): (Vec<Rendered>, Vec<usize>) = (Vec::new(), Vec::new());
         for (at, example) in examples.iter().enumerate() {
+            // One that the model's template refuses has no loss.
+            let Ok(rendered) = render(&self.model.chat, example, self.spec) else { continue };
             // One that is split is several.
-            for sample in render(&self.model.chat, example, self.spec)?.samples {
+            for sample in rendered.samples {
                 samples.push(sample);
                 owners.push(at);
             }
@@ -70,14 +72,14 @@ impl<'a> Scorer<'a> {
     }
 
     /// How unsure the model is of its own answer to each example's prompt, see [`greedy_doubts`]; `None` for a prompt that
-    /// leaves no room for an answer, or that is none.
+    /// leaves no room for an answer, that the template refuses, or that is none.
     pub fn doubts(&self, examples: &[&Example], task: &dyn Task) -> Result<Vec<Option<f64>>, EvaluateError> {
         let room = self.spec.max_length.min(self.model.decoder.spec().context_length).saturating_sub(DOUBTED_TOKENS);
         let prompts: Vec<_> = examples.iter().map(|example| turns(example.prompt())).collect();
         let mut kept = Vec::new();
         for (at, turns) in prompts.iter().enumerate().filter(|(_, turns)| !turns.is_empty()) {
-            let prompt = Conversation { turns, tools: &examples[at].tools };
-            if self.model.chat.encode(prompt, true)?.ids().len() <= room {
+            let prompt = Conversation { turns, tools: &examples[at].tools, ..Conversation::default() };
+            if self.model.chat.encode(prompt, true).is_ok_and(|prompt| prompt.tokens.len() <= room) {
                 kept.push((at, prompt));
             }
         }

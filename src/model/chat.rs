@@ -1,14 +1,24 @@
 //! A conversation as token ids: the template's text, with every turn's own text kept apart, so that what a person writes
 //! can't smuggle in special tokens and training knows which tokens are the answer.
 
+mod altered;
+mod answers;
+mod left_out;
+mod marks;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use self::altered::{Altered, Place};
+use self::answers::Reader;
+pub use self::left_out::{LeftOut, Omission};
+use self::marks::{Marks, Owner, Unmarked};
 use super::chat_template::ChatTemplate;
-use super::conversation::{Conversation, Marks, Turn};
+use super::conversation::{Arguments, Conversation, Turn, with_arguments};
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::read_config;
 use super::{ModelError, Tokenizer};
@@ -19,9 +29,11 @@ pub struct Chat {
     pub template: ChatTemplate,
     /// Generation ends at these.
     stop_ids: BTreeSet<u32>,
+    /// What the template writes before an answer; empty where it has nothing of the kind.
+    generation_prompt: OnceLock<String>,
 }
 
-/// For each turn, where its content stands in the text; `None` where the template left it out.
+/// For each turn, where it stands in the text; `None` where that isn't certain.
 pub type Contents = Vec<Option<Range<usize>>>;
 
 /// One token of a rendered conversation.
@@ -32,6 +44,8 @@ pub struct ChatToken {
     pub range: Range<usize>,
     /// A special token that the template wrote.
     pub is_special: bool,
+    /// A special token at which generation ends.
+    pub is_stop: bool,
 }
 
 /// A rendered conversation.
@@ -39,9 +53,13 @@ pub struct ChatToken {
 pub struct EncodedChat {
     pub text: String,
     pub tokens: Vec<ChatToken>,
+    /// Each turn's own text.
     pub contents: Contents,
-    /// What the model itself writes in a turn: the content and its calls of tools.
+    /// What the model itself writes in a turn, after the prompt for it and before its end: the content as the template
+    /// writes it, and its calls of tools.
     pub answers: Contents,
+    /// What the template didn't write as it was given.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl EncodedChat {
@@ -65,7 +83,7 @@ impl Chat {
         let token = |key: &str| id(key).and_then(|id| tokenizer.id_to_token(id)).unwrap_or_default();
         let template = ChatTemplate::new(file.text("tokenizer.chat_template"), &token("bos"), &token("eos"))?;
         let stop_ids = ["eos", "eot", "eom"].iter().filter_map(|key| id(key)).collect();
-        Ok(Self { tokenizer, template, stop_ids })
+        Ok(Self { tokenizer, template, stop_ids, generation_prompt: OnceLock::new() })
     }
 
     fn from_folder(folder: &Path) -> Result<Self, ModelError> {
@@ -91,7 +109,7 @@ impl Chat {
                 id => stop_ids.extend(id.as_u64().map(|id| id as u32)),
             }
         }
-        Ok(Self { tokenizer, template, stop_ids })
+        Ok(Self { tokenizer, template, stop_ids, generation_prompt: OnceLock::new() })
     }
 
     /// The special token that the template writes after an answer ends generation, too.
@@ -108,114 +126,172 @@ impl Chat {
         self.stop_ids.contains(&id)
     }
 
-    /// Renders and tokenises. Special tokens count as such only where the template wrote them.
+    /// Another template in place of the model's own.
+    pub fn set_template(&mut self, template: ChatTemplate) {
+        self.template = template;
+        self.generation_prompt = OnceLock::new();
+    }
+
+    /// What the template writes after a question when an answer is asked for.
+    fn generation_prompt(&self) -> &str {
+        self.generation_prompt.get_or_init(|| {
+            let question = [Turn::new("user", "a")];
+            let question = Conversation::from(&question);
+            let render = |prompt| self.template.render(&question, prompt).unwrap_or_default();
+            let (without, with) = (render(false), render(true));
+            with.strip_prefix(&without).unwrap_or_default().to_owned()
+        })
+    }
+
+    /// Renders and tokenises. Special tokens count as such only where the template wrote them. The places of turns are
+    /// looked for only without `add_generation_prompt`.
     pub fn encode<'a>(
         &self,
         conversation: impl Into<Conversation<'a>>,
         add_generation_prompt: bool,
     ) -> Result<EncodedChat, ModelError> {
-        let conversation = conversation.into();
-        let Rendered { text, contents, others } = self.render(&conversation, add_generation_prompt)?;
-        let is_own_text = |range: &Range<usize>| {
-            let mut own = contents.iter().flatten().chain(&others);
-            own.any(|own| range.start < own.end && own.start < range.end)
+        let (conversation, text) = self.render(conversation.into(), add_generation_prompt)?;
+        let marks = Marks::unused(&conversation);
+        let render = |altered: &Altered| altered.with(|c| self.template.render(c, add_generation_prompt)).ok();
+        let marked = marks.as_ref().filter(|_| !add_generation_prompt).and_then(|marks| {
+            let altered = Altered::new(&conversation, &mut |place, text| self.marked(marks, place, text));
+            let unmarked = marks.take(&render(&altered)?);
+            (unmarked.text == text).then_some(unmarked)
+        });
+        let breaks = match (&marked, &marks) {
+            (Some(marked), _) => marked.breaks.clone(),
+            (None, Some(marks)) => self.breaks(&conversation, &text, marks, &render),
+            (None, None) => Vec::new(),
         };
+        let tokens = self.tokens(&text, &breaks)?;
+        if add_generation_prompt {
+            let nowhere = vec![None; conversation.turns.len()];
+            return Ok(EncodedChat { text, tokens, contents: nowhere.clone(), answers: nowhere, left_out: Vec::new() });
+        }
+        let reader = Reader::new(self, &conversation, &text, marks.as_ref(), marked.as_ref());
+        let answers::Places { contents, answers, left_out } = reader.places();
+        Ok(EncodedChat { text, tokens, contents, answers, left_out })
+    }
+
+    /// The template's text, and the conversation with its calls' arguments in the form that the template wants.
+    fn render<'a>(
+        &self,
+        conversation: Conversation<'a>,
+        add_generation_prompt: bool,
+    ) -> Result<(Conversation<'a>, String), ModelError> {
+        let rendered = self.template.render(&conversation, add_generation_prompt);
+        if conversation.turns.iter().all(|turn| turn.tool_calls.is_empty()) {
+            return Ok((conversation, rendered?));
+        }
+        let as_text = Conversation { arguments: Arguments::Text, ..conversation };
+        let other = || self.template.render(&as_text, add_generation_prompt);
+        match (rendered, other()) {
+            (Err(_), Ok(text)) => Ok((as_text, text)),
+            // Printed as Python prints a dict, which no program reads.
+            (Ok(object), Ok(text)) if writes_arguments(&text, &as_text) && !writes_arguments(&object, &as_text) => {
+                let is_json = has_spaced_arguments(&object, &as_text);
+                if is_json { Ok((conversation, object)) } else { Ok((as_text, text)) }
+            }
+            (rendered, _) => Ok((conversation, rendered?)),
+        }
+    }
+
+    /// A text with marks around it and its special tokens broken up; `None` where there is nothing to change.
+    fn marked(&self, marks: &Marks, place: Place, text: &str) -> Option<String> {
+        let broken = marks.break_up(text, &self.tokenizer, None);
+        let text = broken.as_deref().unwrap_or(text);
+        match place {
+            Place::Content(turn) => Some(marks.wrap(Owner::Turn(turn), text)),
+            Place::Argument(turn) => Some(marks.wrap(Owner::Calls(turn), text)),
+            Place::Description => Some(marks.wrap(Owner::Tools, text)),
+            Place::Word => broken,
+        }
+    }
+
+    /// Where special tokens in a person's texts can be broken up without a change of the rest. A template that looks for
+    /// such a token in a turn (`</think>`) reads it as its own.
+    fn breaks(
+        &self,
+        conversation: &Conversation<'_>,
+        text: &str,
+        marks: &Marks,
+        render: &dyn Fn(&Altered) -> Option<String>,
+    ) -> Vec<usize> {
+        let is_answer = |place: Place| match place {
+            Place::Content(turn) | Place::Argument(turn) => conversation.turns[turn].role == "assistant",
+            _ => false,
+        };
+        let mut found = Vec::new();
+        for of_answers in [false, true] {
+            let mut tokens = BTreeSet::new();
+            Altered::new(conversation, &mut |place, own| {
+                let specials = self.tokenizer.find_specials(own).into_iter().filter(|_| is_answer(place) == of_answers);
+                tokens.extend(specials.map(|(range, _)| own[range].to_owned()));
+                None
+            });
+            let broken = |only: Option<&str>| -> Option<Unmarked> {
+                let altered = Altered::new(conversation, &mut |place, own| {
+                    (is_answer(place) == of_answers).then(|| marks.break_up(own, &self.tokenizer, only))?
+                });
+                Some(marks.take(&render(&altered)?)).filter(|unmarked| unmarked.text == *text)
+            };
+            if tokens.is_empty() {
+                continue;
+            }
+            match broken(None) {
+                Some(unmarked) => found.extend(unmarked.breaks),
+                None => {
+                    let each = tokens.iter().filter_map(|token| broken(Some(token)));
+                    found.extend(each.flat_map(|unmarked| unmarked.breaks));
+                }
+            }
+        }
+        found
+    }
+
+    fn tokens(&self, text: &str, breaks: &[usize]) -> Result<Vec<ChatToken>, ModelError> {
         let mut tokens = Vec::new();
         let mut plain_start = 0;
         let plain = |range: Range<usize>, tokens: &mut Vec<ChatToken>| -> Result<(), ModelError> {
             for (id, token) in self.tokenizer.encode_text(&text[range.clone()])? {
                 let range = range.start + token.start..range.start + token.end;
-                tokens.push(ChatToken { id, range, is_special: false });
+                tokens.push(ChatToken { id, range, is_special: false, is_stop: false });
             }
             Ok(())
         };
-        for (range, id) in self.tokenizer.find_specials(&text) {
-            if is_own_text(&range) {
+        for (range, id) in self.tokenizer.find_specials(text) {
+            if breaks.iter().any(|at| range.start < *at && *at < range.end) {
                 continue;
             }
             plain(plain_start..range.start, &mut tokens)?;
             plain_start = range.end;
-            tokens.push(ChatToken { id, range, is_special: true });
+            tokens.push(ChatToken { id, range, is_special: true, is_stop: self.is_stop(id) });
         }
         plain(plain_start..text.len(), &mut tokens)?;
-        let answers = self.answers(&conversation, &text, &contents);
-        Ok(EncodedChat { text, tokens, contents, answers })
-    }
-
-    /// The text, and where each turn's content stands in it. Found by rendering a second time with marks around the
-    /// contents.
-    fn render(&self, conversation: &Conversation<'_>, add_generation_prompt: bool) -> Result<Rendered, ModelError> {
-        let turns = conversation.turns;
-        let text = self.template.render(conversation, None, add_generation_prompt)?;
-        let searched = |text: String| Rendered { contents: search_contents(&text, turns), text, others: Vec::new() };
-        let Some(marks) = Marks::unused(conversation) else { return Ok(searched(text)) };
-        let marked = self.template.render(conversation, Some(&marks), add_generation_prompt)?;
-        let (plain, spans, others) = marks.take(&marked);
-        if plain != text || spans.len() != turns.len() {
-            // The template looks into its contents, or leaves some out.
-            return Ok(searched(text));
-        }
-        let contents = spans.into_iter().zip(turns).map(|(span, turn)| Some(with_outer_space(&text, span, turn)));
-        Ok(Rendered { contents: contents.collect(), text, others })
-    }
-
-    /// What the model writes in each turn: its content or, where it calls tools, all between the prompt and the end of
-    /// the turn, as far as the template writes the turns before and up to it in the same way.
-    fn answers(&self, conversation: &Conversation<'_>, text: &str, contents: &Contents) -> Contents {
-        let mut answers = contents.clone();
-        for (at, turn) in conversation.turns.iter().enumerate().filter(|(_, turn)| !turn.tool_calls.is_empty()) {
-            let up_to = |end: usize, add_generation_prompt| {
-                let part = Conversation { turns: &conversation.turns[..end], ..*conversation };
-                let part = self.template.render(&part, None, add_generation_prompt).ok()?;
-                text.starts_with(part.trim_end()).then_some(part)
-            };
-            let start = match (up_to(at, true), &contents[at]) {
-                (Some(prompt), _) if text.starts_with(&prompt) => prompt.len(),
-                (_, Some(content)) if !turn.content.is_empty() => content.start,
-                _ => continue,
-            };
-            let Some(end) = up_to(at + 1, false).map(|whole| whole.trim_end().len()) else { continue };
-            let specials = self.tokenizer.find_specials(&text[..end]);
-            let last = specials.last().filter(|(special, _)| special.end == end);
-            let end = last.map_or(end, |(special, _)| special.start);
-            if start < end {
-                answers[at] = Some(start..end);
-            }
-        }
-        answers
+        Ok(tokens)
     }
 }
 
-/// A template's text, and what of it is not the template's.
-struct Rendered {
-    text: String,
-    contents: Contents,
-    /// Texts in tools and their calls.
-    others: Vec<Range<usize>>,
+/// Whether a text has every call's arguments as the JSON that they are, or as it is written inside another text.
+fn writes_arguments(text: &str, conversation: &Conversation<'_>) -> bool {
+    each_argument(conversation, |json| text.contains(json))
 }
 
-/// A span grown by the white space around the turn's content, where the template kept it.
-fn with_outer_space(text: &str, span: Range<usize>, turn: &Turn<'_>) -> Range<usize> {
-    let content = turn.content;
-    let before = &content[..content.len() - content.trim_start().len()];
-    let after = if content.trim().is_empty() { "" } else { &content[content.trim_end().len()..] };
-    let start = if text[..span.start].ends_with(before) { span.start - before.len() } else { span.start };
-    let end = if text[span.end..].starts_with(after) { span.end + after.len() } else { span.end };
-    start..end
+/// The same as Python's `json` writes them, with a space after commas and colons, or over several lines.
+fn has_spaced_arguments(text: &str, conversation: &Conversation<'_>) -> bool {
+    let packed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    each_argument(conversation, |json| {
+        let json: String = json.chars().filter(|c| !c.is_whitespace()).collect();
+        packed.contains(&json)
+    })
 }
 
-/// Contents looked for one after another.
-fn search_contents(text: &str, turns: &[Turn<'_>]) -> Contents {
-    let mut from = 0;
-    turns
-        .iter()
-        .map(|turn| {
-            let body = turn.content.trim();
-            let start = from + text[from..].find(body)?;
-            from = start + body.len();
-            (!body.is_empty()).then_some(start..from)
-        })
-        .collect()
+fn each_argument(conversation: &Conversation<'_>, is_met: impl Fn(&str) -> bool) -> bool {
+    let calls = conversation.turns.iter().flat_map(|turn| turn.tool_calls);
+    calls.map(|call| with_arguments(call, Arguments::Text)).all(|call| {
+        let arguments = call.pointer("/function/arguments").or_else(|| call.pointer("/arguments"));
+        arguments.and_then(Value::as_str).is_some_and(&is_met)
+    })
 }
 
 fn read_optional_json(path: &Path) -> Result<Value, ModelError> {

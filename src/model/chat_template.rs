@@ -8,7 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
 use super::ModelError;
-use super::conversation::{Conversation, Marks, template_tools, template_turns};
+use super::conversation::{Conversation, template_tools, template_turns};
 
 /// For models that bring no template: plain turns, each answer closed by the end-of-sequence token.
 const PLAIN: &str = "{% for message in messages %}{{ message['role'] | capitalize }}{{ ':\n' }}{{ message['content'] }}\
@@ -71,19 +71,26 @@ impl ChatTemplate {
         &self.bos_token
     }
 
+    /// Where the template itself says what the assistant writes.
+    pub(super) fn render_generations(
+        &self,
+        _conversation: &Conversation<'_>,
+    ) -> Result<Option<(String, Vec<std::ops::Range<usize>>)>, ModelError> {
+        Ok(None)
+    }
+
     /// The conversation as one text; with `add_generation_prompt` up to where the answer begins.
     pub(super) fn render(
         &self,
         conversation: &Conversation<'_>,
-        marks: Option<&Marks>,
         add_generation_prompt: bool,
     ) -> Result<String, ModelError> {
         let error = |e: minijinja::Error| ModelError::Template(e.detail().map_or(e.to_string(), str::to_owned));
         let template = self.environment.get_template("chat").map_err(error)?;
         template
             .render(context! {
-                messages => template_turns(conversation.turns, marks),
-                tools => template_tools(conversation.tools, marks),
+                messages => template_turns(conversation),
+                tools => template_tools(conversation),
                 add_generation_prompt,
                 bos_token => self.bos_token.clone(),
                 eos_token => self.eos_token.clone(),
@@ -147,7 +154,7 @@ mod tests {
     use crate::model::Turn;
 
     fn render(template: &ChatTemplate, turns: &[Turn<'_>], add_generation_prompt: bool) -> Result<String, ModelError> {
-        template.render(&turns.into(), None, add_generation_prompt)
+        template.render(&turns.into(), add_generation_prompt)
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub enum TrainError {
          nothing is left to train on"
     )]
     AllTooLong { num_examples: usize, max_length: usize },
+    #[error("{message}")]
+    Refused { message: String },
     #[error("the loss was no number in {times} steps running, the last of them step {step}")]
     NotFinite { step: usize, times: usize },
     #[error("{} can't be gone on from: {message}", path.display())]
@@ -49,6 +51,10 @@ impl TrainError {
                 Some("raise training.max_length, or let training.too_long cut or split longer examples")
             }
             Self::NotFinite { .. } => Some("lower training.learning_rate; the last checkpoint is still good"),
+            Self::Refused { .. } => Some(
+                "mend or leave out these examples (tunewright check --model finds them, and folds system turns into the \
+                 question with --fix role_order), or take a model whose template knows such turns",
+            ),
             Self::NoExamples { .. } => Some("import examples, or move some into the training part"),
             _ => None,
         }

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use super::batch::Order;
 use super::error::TrainError;
-use super::render::{Rendered, render};
+use super::render::{Refusal, Rendered, render};
 use super::schedule::Schedule;
 use super::sft::eval_steps;
 use super::tally::Tally;
 use crate::data::Example;
 use crate::model::facts::available_memory;
 use crate::model::gradient::{activation_bytes, num_recomputed};
-use crate::model::{Chat, LoraConfig, ModelError, ModelFacts, ModelSpec, ProductType, inspect, weights};
+use crate::model::{Chat, LoraConfig, ModelFacts, ModelSpec, ProductType, inspect, weights};
 use crate::recipe::{Recipe, RecipeError, RenderSpec};
 
 /// The run preview card.
@@ -82,18 +82,23 @@ impl RunSizes {
         self.tally.num_examples + self.held_out.num_examples
     }
 
-    pub fn add_held_out(&mut self, example: &Example, chat: &Chat) -> Result<(), ModelError> {
-        self.held_out.add(&render(chat, example, self.spec)?);
-        Ok(())
+    /// `number` is the example's own, from 1, as the table shows it.
+    pub fn add_held_out(&mut self, example: &Example, number: u64, chat: &Chat) {
+        match render(chat, example, self.spec) {
+            Ok(rendered) => self.held_out.add(&rendered),
+            Err(error) => self.held_out.refuse(Refusal::of_number(number, &error)),
+        }
     }
 
     /// For training.
-    pub fn add(&mut self, example: &Example, chat: &Chat) -> Result<(), ModelError> {
-        let rendered = render(chat, example, self.spec)?;
+    pub fn add(&mut self, example: &Example, number: u64, chat: &Chat) {
+        let rendered = match render(chat, example, self.spec) {
+            Ok(rendered) => rendered,
+            Err(error) => return self.tally.refuse(Refusal::of_number(number, &error)),
+        };
         self.tally.add(&rendered);
         let size = |sample: &Rendered| SampleSize { num_tokens: sample.ids.len(), num_trained: sample.num_trained() };
         self.samples.extend(rendered.samples.iter().map(size).filter(|size| size.num_trained > 0));
-        Ok(())
     }
 }
 
@@ -113,8 +118,8 @@ pub fn preview(model_path: &Path, recipe: &Recipe, sizes: &RunSizes) -> Result<R
         num_validation_examples: sizes.held_out.num_examples,
         num_tokens: lengths.iter().sum(),
         num_supervised_tokens: sizes.samples.iter().map(|size| size.num_trained).sum(),
-        tally: sizes.tally,
-        held_out: sizes.held_out,
+        tally: sizes.tally.clone(),
+        held_out: sizes.held_out.clone(),
         num_steps,
         eval_steps: eval_steps(recipe, &order),
         num_trainable,

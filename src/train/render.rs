@@ -3,10 +3,11 @@
 
 use std::ops::Range;
 
-pub use super::tally::Tally;
+pub use super::tally::{Refusal, Tally};
 pub use super::too_long::Fate;
 use super::too_long::Fit;
 use crate::data::{Example, Message, Role};
+use crate::model::chat::{LeftOut, Omission};
 use crate::model::{Chat, ChatToken, Conversation, EncodedChat, ModelError, Turn};
 use crate::recipe::{RenderSpec, TooLong, TrainOn};
 
@@ -32,6 +33,8 @@ pub struct RenderedExample {
     /// Of the example in full.
     pub num_tokens: usize,
     pub fate: Fate,
+    /// What the model's template leaves out of it or changes.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl RenderedExample {
@@ -95,14 +98,23 @@ pub struct Whole<'a> {
     /// For each turn, whether it is an answer that the loss counts.
     pub(super) counts: Vec<bool>,
     pub(super) is_trained: Vec<bool>,
+    left_out: Vec<LeftOut>,
 }
 
 impl<'a> Whole<'a> {
     pub fn new(chat: &'a Chat, example: &'a Example, spec: RenderSpec) -> Result<Self, ModelError> {
-        let encoded = chat.encode(Conversation { turns: &turns(&example.messages), tools: &example.tools }, false)?;
+        let turns = turns(&example.messages);
+        let conversation = Conversation { turns: &turns, tools: &example.tools, ..Conversation::default() };
+        let encoded = chat.encode(conversation, false)?;
         let counts = counted_turns(&example.messages, spec.train_on);
         let is_trained = trained_tokens(&encoded, &counts, spec.train_on);
-        Ok(Self { chat, example, spec, encoded, counts, is_trained })
+        // Where an answer stands matters only if it is to be trained by itself.
+        let matters = |left_out: &&LeftOut| {
+            let counts = left_out.turn.and_then(|turn| counts.get(turn)).is_some_and(|counts| *counts);
+            left_out.what != Omission::Uncertain || (counts && spec.train_on != TrainOn::All)
+        };
+        let left_out = encoded.left_out.iter().filter(matters).copied().collect();
+        Ok(Self { chat, example, spec, encoded, counts, is_trained, left_out })
     }
 
     /// With nothing left out.
@@ -113,14 +125,14 @@ impl<'a> Whole<'a> {
     /// With the limit applied.
     pub fn render(&self) -> Result<RenderedExample, ModelError> {
         let Fit { fate, samples, .. } = Fit::of(self)?;
-        Ok(RenderedExample { samples, num_tokens: self.encoded.tokens.len(), fate })
+        Ok(RenderedExample { samples, num_tokens: self.encoded.tokens.len(), fate, left_out: self.left_out.clone() })
     }
 
     /// These turns after the system message, as a conversation of their own.
     pub(super) fn encode_turns(&self, range: Range<usize>) -> Result<EncodedChat, ModelError> {
         let all = turns(&self.example.messages);
         let turns = [&all[..self.num_system_turns()], &all[range]].concat();
-        self.chat.encode(Conversation { turns: &turns, tools: &self.example.tools }, false)
+        self.chat.encode(Conversation { turns: &turns, tools: &self.example.tools, ..Conversation::default() }, false)
     }
 
     pub(super) fn num_system_turns(&self) -> usize {
@@ -167,23 +179,27 @@ pub fn token_view(chat: &Chat, example: &Example, spec: RenderSpec) -> Result<To
     let encoded = &whole.encoded;
     let disarmed: Vec<Range<usize>> =
         chat.tokenizer.find_specials(&encoded.text).into_iter().map(|(range, _)| range).collect();
+    let mut shown = 0;
     let mut pieces: Vec<TokenPiece> = encoded
         .tokens
         .iter()
         .zip(&whole.is_trained)
-        .map(|(token, trained)| TokenPiece {
-            id: token.id,
-            text: visible(&encoded.text, token),
-            is_trained: *trained,
-            is_special: token.is_special,
-            is_disarmed: !token.is_special && disarmed.iter().any(|range| overlap(range, &token.range)),
-            is_cut: false,
-            begins_part: None,
+        .map(|(token, trained)| {
+            let text = visible(&encoded.text, token, shown);
+            shown = shown.max(token.range.end);
+            TokenPiece {
+                id: token.id,
+                text,
+                is_trained: *trained,
+                is_special: token.is_special,
+                is_disarmed: !token.is_special && disarmed.iter().any(|range| overlap(range, &token.range)),
+                is_cut: false,
+                begins_part: None,
+            }
         })
         .collect();
     mark_limit(&mut pieces, &fit, spec);
-    let mut warnings = warnings(&whole, &pieces, &fit);
-    warnings.extend(unseen_tools(chat, example));
+    let warnings = warnings(&whole, &pieces, &fit);
     let num_trained = pieces.iter().filter(|piece| piece.is_trained).count();
     Ok(TokenView { num_tokens: pieces.len(), num_trained, max_length: spec.max_length, pieces, warnings })
 }
@@ -224,19 +240,6 @@ fn mark_limit(pieces: &mut [TokenPiece], fit: &Fit, spec: RenderSpec) {
     }
 }
 
-/// What of an example's tools the model's template leaves out, as a sentence.
-pub fn unseen_tools(chat: &Chat, example: &Example) -> Option<String> {
-    let has_calls = example.messages.iter().any(|m| !m.tool_calls.is_empty());
-    let what =
-        match (example.tools.is_empty() || chat.template.shows_tools, !has_calls || chat.template.writes_tool_calls) {
-            (true, true) => return None,
-            (false, true) => "the descriptions of tools",
-            (true, false) => "calls of tools",
-            (false, false) => "the descriptions of tools and their calls",
-        };
-    Some(format!("The model's chat template has no place for {what}; it is trained without them"))
-}
-
 fn warnings(whole: &Whole<'_>, pieces: &[TokenPiece], fit: &Fit) -> Vec<String> {
     let mut warnings = Vec::new();
     let limit = whole.spec.max_length;
@@ -275,11 +278,15 @@ fn warnings(whole: &Whole<'_>, pieces: &[TokenPiece], fit: &Fit) -> Vec<String> 
         let reason = match (has_answer, fit.fate) {
             (false, _) => "there is no answer (assistant turn)",
             (true, _) if !is_written => "the answer is still to be written",
+            (true, Fate::Whole) if whole.left_out.iter().any(|left_out| left_out.what == Omission::Uncertain) => {
+                "it isn't certain where the model's chat template writes the answer"
+            }
             (true, Fate::Whole) => "no turn counts in the loss",
             (true, _) => "the answer lies beyond the limit",
         };
         warnings.push(format!("Nothing would be trained: {reason}"));
     }
+    warnings.extend(whole.left_out.iter().map(LeftOut::in_words));
     if pieces.iter().any(|p| p.is_disarmed) {
         warnings.push("A turn contains the text of a special token; it is trained as plain text".to_owned());
     }
@@ -304,7 +311,7 @@ pub(super) fn trained_tokens(encoded: &EncodedChat, counts: &[bool], train_on: T
     let counted = counts.iter().zip(&encoded.answers).filter(|(counts, _)| **counts);
     let answers: Vec<Range<usize>> = counted
         .filter_map(|(_, answer)| answer.clone())
-        .map(|answer| answer.start..end_of_turn(encoded, answer.end))
+        .map(|answer| answer.start..end_of_answer(encoded, answer.end))
         .collect();
     encoded
         .tokens
@@ -323,8 +330,17 @@ pub(super) fn trained_tokens(encoded: &EncodedChat, counts: &[bool], train_on: T
 
 /// The end of the special token that closes a turn: nothing but white space may lie between.
 fn end_of_turn(encoded: &EncodedChat, content_end: usize) -> usize {
+    end_of_mark(encoded, content_end, |_| true)
+}
+
+/// The same, but only of a token at which generation ends: another one begins the next turn.
+fn end_of_answer(encoded: &EncodedChat, content_end: usize) -> usize {
+    end_of_mark(encoded, content_end, |mark| mark.is_stop)
+}
+
+fn end_of_mark(encoded: &EncodedChat, content_end: usize, ends: fn(&ChatToken) -> bool) -> usize {
     let mark = encoded.tokens.iter().find(|t| t.is_special && t.range.start >= content_end);
-    match mark {
+    match mark.filter(|mark| ends(mark)) {
         Some(mark) if encoded.text[content_end..mark.range.start].trim().is_empty() => mark.range.end,
         _ => content_end,
     }
@@ -334,10 +350,13 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
     a.start < b.end && b.start < a.end
 }
 
-/// A token's text with control characters written out; part of a character is `·`.
-fn visible(text: &str, token: &ChatToken) -> String {
-    let Some(text) = text.get(token.range.clone()) else { return "·".to_owned() };
-    text.chars()
+/// A token's text with control characters written out. A letter of several tokens stands at the first of them, the others
+/// are `·`. `shown` is the end of what stands before.
+fn visible(text: &str, token: &ChatToken, shown: usize) -> String {
+    let start = token.range.start.max(shown);
+    let new = text.get(start..token.range.end).filter(|new| !new.is_empty() || token.range.is_empty());
+    let Some(new) = new else { return "·".to_owned() };
+    new.chars()
         .map(|c| match c {
             '\n' => "\\n".to_owned(),
             '\r' => "\\r".to_owned(),

@@ -1,6 +1,6 @@
 //! Supervised fine-tuning with LoRA, from the recipe to the last checkpoint, readable top to bottom.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
@@ -14,13 +14,13 @@ use super::feed::Feed;
 use super::loss::mean_loss;
 use super::observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
-use super::render::{Rendered, render, unseen_tools};
+use super::render::{Refusal, Rendered, render};
 use super::run_files::{RunFiles, Status};
 use super::schedule::Schedule;
 use super::tally::Tally;
 use crate::data::import::SplitSpec;
 use crate::data::split::split_examples;
-use crate::data::{Example, Split, read_all};
+use crate::data::{Placed, Split, read_placed};
 use crate::model::gradient::num_recomputed;
 use crate::model::lora::{LoraAdapter, LoraConfig};
 use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts, peft};
@@ -405,21 +405,23 @@ fn read_samples(
 ) -> Result<Samples, TrainError> {
     let task = Steered(control);
     let path = &plan.recipe.data.train;
-    let examples = read_all(path, &task)?;
+    let examples = read_placed(path, &task)?;
     if examples.is_empty() {
         return Err(TrainError::NoExamples { path: path.clone() });
     }
-    let (train, validation) = match &plan.validation {
-        Validation::File(path) => (examples, read_all(path, &task)?),
-        Validation::Share(share) => hold_out(examples, *share, plan.recipe.training.seed),
+    let (train, validation, held_out_of) = match &plan.validation {
+        Validation::File(held_out) => (examples, read_placed(held_out, &task)?, held_out),
+        Validation::Share(share) => {
+            let (train, held_out) = hold_out(examples, *share, plan.recipe.training.seed);
+            (train, held_out, path)
+        }
     };
     let training = &plan.recipe.training;
-    let unseen = train.iter().find_map(|example| unseen_tools(&model.chat, example));
-    if let Some(message) = unseen {
-        observer.observe(TrainEvent::Warning(message));
+    let (train, tally) = render_all(model, &train, path, training, control)?;
+    let (validation, held_out) = render_all(model, &validation, held_out_of, training, control)?;
+    if let Some(message) = tally.mostly_refused().or_else(|| held_out.mostly_refused()) {
+        return Err(TrainError::Refused { message });
     }
-    let (train, tally) = render_all(model, &train, training, control)?;
-    let (validation, held_out) = render_all(model, &validation, training, control)?;
     if train.is_empty() {
         return Err(nothing_trained(&tally));
     }
@@ -443,18 +445,21 @@ fn warn(tally: &Tally, part: &str, observer: &mut dyn Observer) {
     }
 }
 
-fn hold_out(examples: Vec<Example>, share: f64, seed: u64) -> (Vec<Example>, Vec<Example>) {
+fn hold_out(placed: Vec<Placed>, share: f64, seed: u64) -> (Vec<Placed>, Vec<Placed>) {
+    let (lines, examples): (Vec<_>, Vec<_>) = placed.into_iter().map(|placed| (placed.line, placed.example)).unzip();
     let splits = split_examples(&examples, &SplitSpec { validation: share, test: 0.0, seed, ..SplitSpec::default() });
-    let (train, held_out): (Vec<_>, Vec<_>) =
-        examples.into_iter().zip(splits).partition(|(_, split)| *split == Split::Train);
-    let strip = |part: Vec<(Example, Split)>| part.into_iter().map(|(example, _)| example).collect();
+    let placed = lines.into_iter().zip(examples).map(|(line, example)| Placed { example, line });
+    let (train, held_out): (Vec<_>, Vec<_>) = placed.zip(splits).partition(|(_, split)| *split == Split::Train);
+    let strip = |part: Vec<(Placed, Split)>| part.into_iter().map(|(placed, _)| placed).collect();
     (strip(train), strip(held_out))
 }
 
-/// The samples in which something is trained, and what became of all.
+/// The samples in which something is trained, and what became of all. An example that the template refuses doesn't end
+/// the run; it is left out and told with its place.
 fn render_all(
     model: &LanguageModel,
-    examples: &[Example],
+    examples: &[Placed],
+    path: &Path,
     training: &Training,
     control: &Control,
 ) -> Result<(Vec<Rendered>, Tally), TrainError> {
@@ -465,9 +470,13 @@ fn render_all(
         if matches!(control.signal(), Signal::Stop { .. }) {
             return Err(TrainError::Cancelled);
         }
-        let rendered = render(&model.chat, example, spec)?;
-        tally.add(&rendered);
-        samples.extend(rendered.samples.into_iter().filter(|sample| sample.num_trained() > 0));
+        match render(&model.chat, &example.example, spec) {
+            Ok(rendered) => {
+                tally.add(&rendered);
+                samples.extend(rendered.samples.into_iter().filter(|sample| sample.num_trained() > 0));
+            }
+            Err(error) => tally.refuse(Refusal::at(path, example.line, &error)),
+        }
     }
     Ok((samples, tally))
 }

@@ -1,12 +1,48 @@
 //! What became of many examples: counted, so that nothing is left out or cut without being told.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::render::{Fate, RenderedExample};
+use crate::model::ModelError;
+use crate::model::chat::Omission;
 use crate::recipe::{RenderSpec, TooLong};
 
+/// Refused examples that are named one by one.
+const MAX_NAMED: usize = 20;
+
+/// An example that the model's template or tokenizer refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Where it stands: "line 5 of train.jsonl".
+    pub place: String,
+    pub reason: String,
+}
+
+impl Refusal {
+    pub fn at(path: &Path, line: u64, error: &ModelError) -> Self {
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        Self { place: format!("line {line} of {name}"), reason: reason(error) }
+    }
+
+    /// Of an example of a project.
+    pub fn of_number(number: u64, error: &ModelError) -> Self {
+        Self { place: format!("example {number}"), reason: reason(error) }
+    }
+}
+
+/// What a template itself says needs no introduction.
+fn reason(error: &ModelError) -> String {
+    match error {
+        ModelError::Template(message) => message.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// See the module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tally {
     pub max_length: usize,
     pub too_long: TooLong,
@@ -23,6 +59,12 @@ pub struct Tally {
     pub num_answers_left_out: usize,
     /// Without a token that the loss counts, though they are not left out.
     pub num_untrained: usize,
+    /// That the model's template or tokenizer refuses.
+    pub num_refused: usize,
+    /// The first of them.
+    pub refused: Vec<Refusal>,
+    /// Examples of which the template leaves something out or changes it, for each [`Omission`] in the order of its list.
+    pub omissions: [usize; Omission::ALL.len()],
 }
 
 impl Tally {
@@ -44,6 +86,33 @@ impl Tally {
             }
         }
         self.num_untrained += usize::from(example.fate != Fate::LeftOut && example.num_trained() == 0);
+        for (what, num) in Omission::ALL.into_iter().zip(&mut self.omissions) {
+            *num += usize::from(example.left_out.iter().any(|left_out| left_out.what == what));
+        }
+    }
+
+    /// One that can't be rendered.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.num_examples += 1;
+        self.num_refused += 1;
+        if self.refused.len() < MAX_NAMED {
+            self.refused.push(refusal);
+        }
+    }
+
+    /// Where most examples are refused, all of them with their places: something is wrong with the data as a whole, or
+    /// with the model.
+    pub fn mostly_refused(&self) -> Option<String> {
+        let (num, all) = (self.num_refused, self.num_examples);
+        if 2 * num <= all {
+            return None;
+        }
+        let each: String = self.refused.iter().map(|r| format!("\n  {}: {}", r.place, r.reason)).collect();
+        let more = match num - self.refused.len() {
+            0 => String::new(),
+            more => format!("\n  and {more} more"),
+        };
+        Some(format!("{num} of {all} examples can't be used with this model:{each}{more}"))
     }
 
     pub fn num_too_long(&self) -> usize {
@@ -71,8 +140,23 @@ impl Tally {
         let examples = if self.num_examples == 1 { "example" } else { "examples" };
         let all = self.num_examples;
         let untrained = (num > 0).then(|| format!("{num} of {all} {examples} {have} no token that counts: left out"));
-        self.in_words().into_iter().chain(untrained).collect()
+        self.in_words().into_iter().chain(untrained).chain(self.template_notes()).collect()
     }
+
+    /// What the model's template refuses, leaves out or changes.
+    pub fn template_notes(&self) -> Vec<String> {
+        let counted = Omission::ALL.into_iter().zip(self.omissions).filter(|(_, num)| *num > 0);
+        let omitted = counted.map(|(what, num)| what.counted(num, self.num_examples));
+        self.refused_in_words().into_iter().chain(omitted).collect()
+    }
+
+    fn refused_in_words(&self) -> Option<String> {
+        let first = self.refused.first()?;
+        let (num, all) = (self.num_refused, self.num_examples);
+        let (are, which) = if num == 1 { ("is", "it is") } else { ("are", "the first is") };
+        Some(format!("{num} of {all} examples {are} left out, refused by the model's chat template: {which} {}: {}", first.place, first.reason))
+    }
+
 
     fn split_in_words(&self) -> String {
         let parts = if self.num_parts == 1 { "1 part".to_owned() } else { format!("{} parts", self.num_parts) };
@@ -116,7 +200,7 @@ mod tests {
         for (num_tokens, fate) in fates {
             let sample = Rendered { ids: vec![0; 3], is_trained: vec![true; 3] };
             let samples = if *fate == Fate::LeftOut { Vec::new() } else { vec![sample] };
-            tally.add(&RenderedExample { samples, num_tokens: *num_tokens, fate: *fate });
+            tally.add(&RenderedExample { samples, num_tokens: *num_tokens, fate: *fate, left_out: Vec::new() });
         }
         assert_eq!((tally.num_examples, tally.num_untrained), (fates.len(), 0));
         tally.in_words()

@@ -395,7 +395,7 @@ fn what_is_too_long_is_told_before_during_and_after_a_run() {
     let facts =
         kinds.iter().find_map(|kind| if let EventKind::RunStarted { facts, .. } = kind { Some(facts) } else { None });
     let facts = facts.unwrap();
-    assert_eq!((facts.tally, facts.num_tokens), (preview_of_drop.tally, preview_of_drop.num_tokens));
+    assert_eq!((facts.tally.clone(), facts.num_tokens), (preview_of_drop.tally, preview_of_drop.num_tokens));
     let words = format!("1 of {} examples is longer than 64 tokens: left out", facts.tally.num_examples);
     let warns = |kind: &EventKind| matches!(kind, EventKind::Warning(told) if told.ends_with(&words));
     assert!(kinds.iter().any(warns), "{kinds:?}");
@@ -416,7 +416,7 @@ fn what_is_too_long_is_told_before_during_and_after_a_run() {
         other => panic!("{other:?}"),
     };
     let dropped = measure(request.clone());
-    assert_eq!((dropped.num_examples, dropped.tally), (facts.num_examples, facts.tally));
+    assert_eq!((dropped.num_examples, dropped.tally), (facts.num_examples, facts.tally.clone()));
     let spec = RenderSpec { too_long: TooLong::CutLeft, ..request.spec };
     let cut = measure(EvaluationRequest { spec, ..request });
     assert_eq!((cut.num_examples, cut.tally.num_cut), (facts.num_examples + 1, 1));

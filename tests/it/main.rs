@@ -3,6 +3,7 @@
 // Always true here; it tells clippy that helpers outside of `#[test]` are test code, too.
 #![cfg(test)]
 
+mod answers;
 mod cases;
 mod checks;
 mod cli;

@@ -180,7 +180,7 @@ fn with_tools(arguments: &str) -> Example {
 #[test]
 fn tools_are_shown_and_the_calls_are_learned() {
     let mut chat = chat();
-    chat.template = ChatTemplate::new(Some(TOOLS), "", "").unwrap();
+    chat.set_template(ChatTemplate::new(Some(TOOLS), "", "").unwrap());
     let example = with_tools(r#"{"b": [1], "a": "<|im_end|>"}"#);
     let rendered = render(&chat, &example, TrainOn::Assistant, 1000).unwrap();
     let call = "<tool_call>add {\"b\": [1], \"a\": \"<|im_end|>\"}</tool_call><|im_end|>";
@@ -198,6 +198,9 @@ fn tools_are_shown_and_the_calls_are_learned() {
 #[test]
 fn a_template_without_a_place_for_tools_is_told() {
     let view = token_view(&chat(), &with_tools("not JSON"), TrainOn::Assistant, 1000).unwrap();
-    let expected = "The model's chat template has no place for the descriptions of tools and their calls; it is trained without them";
-    assert_eq!(view.warnings, [expected]);
+    let expected = [
+        "The model's chat template leaves out a call of a tool (turn 2)",
+        "The model's chat template leaves out the descriptions of tools",
+    ];
+    assert_eq!(view.warnings, expected);
 }

@@ -347,7 +347,7 @@ fn the_form_says_what_becomes_of_long_examples() {
     assert!(window.is_shown("No example is beyond the limit, the longest has 300 tokens"));
     window.enter("Longest example", "128");
     let tally = Tally { max_length: 128, num_examples: 400, longest: 300, num_left_out: 12, ..Tally::default() };
-    window.answer(is_preview, Reply::RunPreview(RunPreview { num_examples: 388, tally, ..preview() }));
+    window.answer(is_preview, Reply::RunPreview(RunPreview { num_examples: 388, tally: tally.clone(), ..preview() }));
     assert!(window.is_shown("12 of 400 examples are longer than 128 tokens: left out. The longest has 300"));
     assert!(!window.is_disabled("Start training"));
     window.enter("Longest example", "130");

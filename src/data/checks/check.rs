@@ -19,6 +19,8 @@ pub enum Check {
     TooLong,
     MissingEndOfTurn,
     DoubledBos,
+    TemplateRefusal,
+    TemplateOmission,
     InvalidJson,
     UnknownLabel,
     RareLabel,
@@ -51,7 +53,7 @@ struct Facts {
 }
 
 impl Check {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::ExactDuplicate,
         Self::NearDuplicate,
         Self::Contradiction,
@@ -62,6 +64,8 @@ impl Check {
         Self::TooLong,
         Self::MissingEndOfTurn,
         Self::DoubledBos,
+        Self::TemplateRefusal,
+        Self::TemplateOmission,
         Self::InvalidJson,
         Self::UnknownLabel,
         Self::RareLabel,
@@ -102,6 +106,8 @@ impl Check {
             Self::TooLong => "Too long",
             Self::MissingEndOfTurn => "No end",
             Self::DoubledBos => "Template mark",
+            Self::TemplateRefusal => "Refused",
+            Self::TemplateOmission => "Left out",
             Self::InvalidJson => "Not JSON",
             Self::UnknownLabel => "Unknown label",
             Self::RareLabel => "Rare label",
@@ -132,7 +138,7 @@ impl Check {
 
     /// Whether it can only be told with a model's tokenizer and template.
     pub fn needs_model(self) -> bool {
-        matches!(self, Self::TooLong | Self::MissingEndOfTurn)
+        matches!(self, Self::TooLong | Self::MissingEndOfTurn | Self::TemplateRefusal | Self::TemplateOmission)
     }
 
     fn facts(self) -> Facts {
@@ -208,6 +214,20 @@ impl Check {
                 MustFix,
                 &[Repair, SetAside],
                 "The text brings a beginning-of-text or turn mark that the template writes, too, so that it stands there twice.",
+            ),
+            Self::TemplateRefusal => facts(
+                "template_refusal",
+                "Refused by the model's template",
+                MustFix,
+                &[SetAside],
+                "The model's chat template can't write the example, so that it is left out of training.",
+            ),
+            Self::TemplateOmission => facts(
+                "template_omission",
+                "Left out by the model's template",
+                ShouldLook,
+                &[SetAside],
+                "The model's chat template leaves out a part of the example or changes it: the model doesn't learn that part.",
             ),
             Self::InvalidJson => facts(
                 "invalid_json",

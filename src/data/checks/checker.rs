@@ -52,11 +52,22 @@ pub struct RenderFacts {
     pub ends_turn: bool,
     /// Marks of the text's beginning at its beginning.
     pub num_bos: usize,
+    /// What the template leaves out or changes, a sentence each.
+    pub left_out: Vec<String>,
 }
 
-/// Asks a model, which this module doesn't know. An error is a sentence: why the template refuses the example.
+/// Why a model's template can't write an example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// A sentence.
+    pub reason: String,
+    /// It takes the example once its system turn stands in the first question.
+    pub takes_folded: bool,
+}
+
+/// Asks a model, which this module doesn't know.
 pub trait Rendering: Sync {
-    fn facts(&self, example: &Example) -> Result<RenderFacts, String>;
+    fn facts(&self, example: &Example) -> Result<RenderFacts, Refused>;
 }
 
 /// Takes all examples in, then tells what it found.
@@ -263,7 +274,11 @@ fn single(row: &Row, rendering: Option<&dyn Rendering>) -> (Vec<Finding>, Option
     let num_tokens = facts.as_ref().and_then(|facts| facts.as_ref().ok()).map(|facts| facts.num_tokens as u32);
     match facts.filter(|_| untrained.is_none()) {
         None => tell(Check::NothingTrained, untrained),
-        Some(Err(refused)) if is_in_order => tell(Check::RoleOrder, Some(refused)),
+        Some(Err(refused)) if is_in_order && refused.takes_folded => {
+            let detail = format!("the model's template refuses the system turn ({})", refused.reason);
+            tell(Check::RoleOrder, Some(detail));
+        }
+        Some(Err(refused)) if is_in_order => tell(Check::TemplateRefusal, Some(refused.reason)),
         Some(Err(_)) => {}
         Some(Ok(facts)) => {
             let untrained = match facts.too_long.is_some() {
@@ -273,6 +288,7 @@ fn single(row: &Row, rendering: Option<&dyn Rendering>) -> (Vec<Finding>, Option
             tell(Check::TooLong, facts.too_long);
             tell(Check::NothingTrained, (facts.num_trained == 0).then(|| untrained.to_owned()));
             let no_end = "the template writes no end after the last answer";
+            tell(Check::TemplateOmission, Some(facts.left_out.join("; ")).filter(|told| !told.is_empty()));
             tell(Check::MissingEndOfTurn, (!facts.ends_turn).then(|| no_end.to_owned()));
             let doubled = facts.num_bos > 1 && !has_mark;
             tell(Check::DoubledBos, doubled.then(|| "the text begins with its mark of the beginning twice".to_owned()));

@@ -28,8 +28,9 @@ mod union;
 mod tests;
 
 pub use check::{Check, Severity};
-pub use checker::{Checker, Options, RenderFacts, Rendering, Row};
+pub use checker::{Checker, Options, Refused, RenderFacts, Rendering, Row};
 pub use fix::{Action, Change, Fix, Remedy};
 pub use labels::{ANSWER, LabelSet};
 pub use remedies::plan;
 pub use report::{CheckCount, CheckReport, Finding};
+pub use turns::with_system_folded;

@@ -108,6 +108,8 @@ fn move_together(group: &Group) -> Vec<Change> {
 fn rewrite(finding: &Finding, row: &Row) -> Option<Change> {
     let before = &row.example.messages;
     let after = match finding.check {
+        // What is in order already was refused for its system turn.
+        Check::RoleOrder if turns::disorder(before).is_none() => turns::with_system_folded(before)?,
         Check::RoleOrder => turns::in_order(before)?,
         Check::InvalidJson => with_answer(before, json::repair)?,
         Check::UnknownLabel => {

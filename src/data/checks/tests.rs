@@ -200,11 +200,12 @@ fn rows_in_another_language() {
 struct Letters;
 
 impl Rendering for Letters {
-    fn facts(&self, example: &Example) -> Result<RenderFacts, String> {
+    fn facts(&self, example: &Example) -> Result<RenderFacts, Refused> {
         let text: String = example.messages.iter().map(|m| m.content.as_str()).collect();
         let num_tokens = text.chars().count();
         if text.contains("refuse me") {
-            return Err("the template refuses it".to_owned());
+            let takes_folded = example.messages[0].role == Role::System;
+            return Err(Refused { reason: "there is no such role".to_owned(), takes_folded });
         }
         Ok(RenderFacts {
             num_tokens,
@@ -212,8 +213,23 @@ impl Rendering for Letters {
             num_trained: if num_tokens > 400 { 0 } else { 5 },
             ends_turn: !text.contains('!'),
             num_bos: 1 + usize::from(text.contains('$')),
+            left_out: text.contains('%').then(|| "It leaves out a turn (turn 1)".to_owned()).into_iter().collect(),
         })
     }
+}
+
+#[test]
+fn a_system_turn_that_is_refused_is_folded_into_the_question() {
+    let mut rows = with(&[(TRAIN, "Does it refuse me, or does it not?", "Yes, it does so.")]);
+    let at = rows.len() - 1;
+    rows[at].example.messages.insert(0, Message::new(Role::System, "Be kind."));
+    let report = run(&rows, Options::default(), Some(&Letters));
+    let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
+    assert_eq!(finding.check, Check::RoleOrder);
+    assert!(finding.detail.contains("refuses the system turn"), "{}", finding.detail);
+    let fix = plan(Check::RoleOrder, Remedy::Repair, &report.findings, &mut |id| rows.iter().find(|r| r.id == id).cloned());
+    let [Change { action: Action::SetMessages { after, .. }, .. }] = &fix.changes[..] else { panic!("{fix:?}") };
+    assert_eq!(after[0].content, "Be kind.\n\nDoes it refuse me, or does it not?");
 }
 
 #[test]
@@ -228,8 +244,9 @@ fn faults_that_only_a_model_shows() {
     check("Does it end here, or does it go on?", &[]);
     check("Does it end here, or does it go on!", &[MissingEndOfTurn]);
     check("Does it cost ten $, or does it not?", &[DoubledBos]);
-    check("Does it refuse me, or does it not?", &[RoleOrder]);
+    check("Does it refuse me, or does it not?", &[TemplateRefusal]);
+    check("Does it lose 5 %, or does it not?", &[TemplateOmission]);
     check(&format!("Is it long? {}", "o".repeat(300)), &[TooLong]);
     check(&format!("Is it long? {}", "o".repeat(420)), &[NothingTrained, TooLong, LengthOutlier]);
-    assert_eq!(run(&sound(3), Options::default(), None).skipped, [TooLong, MissingEndOfTurn]);
+    assert_eq!(run(&sound(3), Options::default(), None).skipped, [TooLong, MissingEndOfTurn, TemplateRefusal, TemplateOmission]);
 }

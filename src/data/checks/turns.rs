@@ -75,6 +75,19 @@ pub fn in_order(messages: &[Message]) -> Option<Vec<Message>> {
     disorder(&ordered).is_none().then_some(ordered)
 }
 
+/// The system turn put before the first question, for models whose template has no place for it; `None` where there is
+/// none of the two.
+pub fn with_system_folded(messages: &[Message]) -> Option<Vec<Message>> {
+    let (system, rest) = messages.split_first().filter(|(first, _)| first.role == Role::System)?;
+    let mut folded = rest.to_vec();
+    let question = folded.iter_mut().find(|m| m.role == Role::User)?;
+    question.content = match system.content.trim() {
+        "" => std::mem::take(&mut question.content),
+        system => format!("{system}\n\n{}", question.content),
+    };
+    Some(folded)
+}
+
 /// Why no turn would be trained on, whatever the model.
 pub fn nothing_trained(messages: &[Message]) -> Option<String> {
     let mut answers = messages.iter().filter(|m| m.role == Role::Assistant).peekable();
@@ -171,6 +184,17 @@ mod tests {
         check("ua|sx|ac", Some("a system turn that is not the first"), Some("sx|ua|ac"));
         check("ua|ab|uc", Some("no answer at the end"), Some("ua|ab"));
         check("ua|t5|ac", Some("a tool turn that no assistant turn asked for"), None);
+    }
+
+    #[test]
+    fn a_system_turn_is_folded_into_the_first_question() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(with_system_folded(&turns(text)), expected.map(turns), "{text}");
+        };
+        check("sBe kind|uhi|ahello|uyou|abye", Some("uBe kind\n\nhi|ahello|uyou|abye"));
+        check("s \n|uhi|ahello", Some("uhi|ahello"));
+        check("uhi|ahello", None);
+        check("sBe kind|ahello", None);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::data::checks::{
-    ANSWER, Action, Check, CheckReport, Checker, Finding, Fix, LabelSet, Options, Remedy, RenderFacts, Rendering, Row,
-    plan,
+    ANSWER, Action, Check, CheckReport, Checker, Finding, Fix, LabelSet, Options, Refused, Remedy, RenderFacts, Rendering,
+    Row, plan, with_system_folded,
 };
 use crate::data::{Example, Split};
 use crate::engine::error::EngineError;
-use crate::model::Chat;
+use crate::model::chat::LeftOut;
+use crate::model::{Chat, ModelError};
 use crate::project::{CheckedWith, Edit, ExampleStatus, Project, ProjectError, StoredExample};
 use crate::recipe::RenderSpec;
 use crate::task::{Task, Unit};
@@ -28,9 +29,10 @@ pub struct ModelRendering {
 }
 
 impl Rendering for ModelRendering {
-    fn facts(&self, example: &Example) -> Result<RenderFacts, String> {
-        let whole = Whole::new(&self.chat, example, self.spec).map_err(|error| error.to_string())?;
-        let used = whole.render().map_err(|error| error.to_string())?;
+    fn facts(&self, example: &Example) -> Result<RenderFacts, Refused> {
+        let refused = |error: ModelError| Refused { reason: error.to_string(), takes_folded: self.takes_folded(example) };
+        let whole = Whole::new(&self.chat, example, self.spec).map_err(refused)?;
+        let used = whole.render().map_err(refused)?;
         let rendered = whole.sample();
         let trained = |(id, is_trained): (&u32, &bool)| is_trained.then_some(*id);
         let mut last_trained = rendered.ids.iter().zip(&rendered.is_trained).rev().filter_map(trained);
@@ -43,11 +45,18 @@ impl Rendering for ModelRendering {
             num_trained: if used.fate == Fate::LeftOut { rendered.num_trained() } else { used.num_trained() },
             ends_turn: ends_turn || rendered.num_trained() == 0,
             num_bos: self.num_bos(&rendered.ids),
+            left_out: used.left_out.iter().map(LeftOut::in_words).collect(),
         })
     }
 }
 
 impl ModelRendering {
+    /// Whether the template takes an example that it refuses once its system turn stands in the first question.
+    fn takes_folded(&self, example: &Example) -> bool {
+        let folded = with_system_folded(&example.messages).map(|messages| Example { messages, ..example.clone() });
+        folded.is_some_and(|folded| Whole::new(&self.chat, &folded, self.spec).is_ok())
+    }
+
     /// How many times the special token that comes first is repeated there.
     fn num_bos(&self, ids: &[u32]) -> usize {
         let Some(first) = ids.first() else { return 0 };

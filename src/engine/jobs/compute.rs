@@ -129,7 +129,7 @@ impl Compute {
             }),
         };
         let turns = turns(&request.prompt);
-        let prompt = Conversation { turns: &turns, tools: &request.tools };
+        let prompt = Conversation { turns: &turns, tools: &request.tools, ..Conversation::default() };
         let is_stopped = || context.is_stopped();
         generate::compare(&model, adapter.as_ref(), prompt, &request.sampling, &mut tell, &is_stopped)?;
         if context.is_stopped() { Err(EngineError::Stopped) } else { Ok(()) }

@@ -54,12 +54,11 @@ fn count(project: &mut Project, context: &Context, chat: &Chat, spec: RenderSpec
                 return ControlFlow::Break(());
             }
             context.progress(sizes.num_examples() as u64, total, Unit::Examples);
-            let added = match split {
-                Split::Train => sizes.add(&stored.example, chat),
-                _ => sizes.add_held_out(&stored.example, chat),
-            };
-            end = added.map_err(EngineError::from);
-            if end.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            match split {
+                Split::Train => sizes.add(&stored.example, stored.number, chat),
+                _ => sizes.add_held_out(&stored.example, stored.number, chat),
+            }
+            ControlFlow::Continue(())
         })?;
         end?;
     }

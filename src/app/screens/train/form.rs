@@ -359,6 +359,9 @@ fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
         let words = format!("No example is beyond the limit, the longest has {longest} tokens");
         check(ui, Verdict::Fine, &words, None, actions);
     }
+    for note in tally.template_notes() {
+        check(ui, Verdict::Look, &sentence(&note), show, actions);
+    }
     for note in held_out.notes() {
         check(ui, Verdict::Look, &format!("For validation, {note}"), show, actions);
     }
@@ -369,6 +372,12 @@ fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
             check(ui, Verdict::Look, &words, None, actions);
         }
     }
+}
+
+/// With a capital letter.
+fn sentence(note: &str) -> String {
+    let mut chars = note.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
