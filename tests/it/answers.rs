@@ -180,7 +180,7 @@ fn no_token_of_another_turn_is_ever_trained() {
         }
     }
     // The test says something only if many answers are found.
-    assert!(num_rendered > 3000 && 3 * num_trained > num_rendered, "{num_trained} of {num_rendered}");
+    assert!(num_rendered > 3000 && 4 * num_trained > num_rendered, "{num_trained} of {num_rendered}");
     assert!(num_uncertain > 50, "{num_uncertain}");
 }
 

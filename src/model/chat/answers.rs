@@ -121,7 +121,10 @@ impl<'a> Reader<'a> {
             Some(start) => start,
             None => {
                 let (before, _) = probed.as_ref()?;
-                self.text.starts_with(before.as_str()).then_some(before.len())?
+                // Behind all that is said before it, and what the template writes between.
+                let earlier = self.render_turns(at, false)?;
+                let heading = before.strip_prefix(earlier.trim_end())?;
+                (!heading.trim().is_empty() && self.text.starts_with(before.as_str())).then_some(before.len())?
             }
         };
         let up_to = self.render_turns(at + 1, false).filter(|whole| self.text.starts_with(whole.trim_end()));
@@ -171,26 +174,24 @@ impl<'a> Reader<'a> {
     }
 
     /// Nothing that another turn says is in the span: no mark of another text is, its letters stay the same when the
-    /// letters of all others are exchanged, and no turn begins in it.
+    /// letters of all others are exchanged, and no turn begins or ends in it.
     fn is_certain(&self, at: usize, span: &Range<usize>) -> bool {
         let is_alone = self.unmarked.is_none_or(|unmarked| unmarked.is_only_of(at, span));
         let [all, most] = self.exchanged.get_or_init(|| [self.exchanged(false), self.exchanged(true)]);
         let is_like = |exchanged: &&String| exchanged.len() == self.text.len();
         // A template that looks for a tag in a question may write something else without it.
         let exchanged = all.as_ref().filter(is_like).or(most.as_ref().filter(is_like));
-        is_alone && !self.begins_turn(span) && exchanged.is_some_and(|exchanged| exchanged.get(span.clone()) == self.text.get(span.clone()))
+        is_alone && !self.spans_turns(span) && exchanged.is_some_and(|exchanged| exchanged.get(span.clone()) == self.text.get(span.clone()))
     }
 
-    /// Whether the template writes a special token there that it begins an answer with.
-    fn begins_turn(&self, span: &Range<usize>) -> bool {
+    /// Whether the template writes a special token there that it begins an answer with, or at which generation ends.
+    fn spans_turns(&self, span: &Range<usize>) -> bool {
         let tokenizer = &self.chat.tokenizer;
         let beginning: Vec<u32> =
             tokenizer.find_specials(self.chat.generation_prompt()).into_iter().map(|(_, id)| id).collect();
         let specials = tokenizer.find_specials(&self.text[span.clone()]).into_iter();
-        let begins = |(range, id): (Range<usize>, u32)| {
-            beginning.contains(&id) && !self.is_broken(span.start + range.start..span.start + range.end)
-        };
-        specials.map(begins).any(|begins| begins)
+        let mut borders = specials.filter(|(_, id)| beginning.contains(id) || self.chat.is_stop(*id));
+        borders.any(|(range, _)| !self.is_broken(span.start + range.start..span.start + range.end))
     }
 
     fn exchanged(&self, keeps_tags: bool) -> Option<String> {
