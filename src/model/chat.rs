@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::chat_template::ChatTemplate;
+use super::chat_template::{ChatTemplate, sources};
 use super::conversation::{Conversation, Marks, Turn};
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::read_config;
@@ -62,8 +62,7 @@ impl Chat {
         let file = GgufFile::open(path)?;
         let tokenizer = Tokenizer::from_gguf(&file)?;
         let id = |key: &str| file.number(&format!("tokenizer.ggml.{key}_token_id")).map(|id| id as u32);
-        let token = |key: &str| id(key).and_then(|id| tokenizer.id_to_token(id)).unwrap_or_default();
-        let template = ChatTemplate::new(file.text("tokenizer.chat_template"), &token("bos"), &token("eos"))?;
+        let template = sources::of_gguf(&file, &tokenizer)?;
         let stop_ids = ["eos", "eot", "eom"].iter().filter_map(|key| id(key)).collect();
         Ok(Self { tokenizer, template, stop_ids })
     }
@@ -76,14 +75,8 @@ impl Chat {
             Value::Object(token) => token.get("content").and_then(Value::as_str).unwrap_or_default().to_owned(),
             _ => String::new(),
         };
-        let file = folder.join("chat_template.jinja");
-        let source = match std::fs::read_to_string(&file) {
-            Ok(text) => Some(text),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => default_template(&settings["chat_template"]),
-            Err(e) => return Err(ModelError::io(&file)(e)),
-        };
+        let template = sources::of_folder(folder, &settings)?;
         let eos_token = token("eos_token");
-        let template = ChatTemplate::new(source.as_deref(), &token("bos_token"), &eos_token)?;
         let mut stop_ids: BTreeSet<u32> = tokenizer.token_to_id(&eos_token).into_iter().collect();
         for settings in [read_config(folder)?, read_optional_json(&folder.join("generation_config.json"))?] {
             match &settings["eos_token_id"] {
@@ -223,17 +216,5 @@ fn read_optional_json(path: &Path) -> Result<Value, ModelError> {
         Ok(text) => serde_json::from_str(&text).map_err(|e| ModelError::format(path, e)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Value::Null),
         Err(e) => Err(ModelError::io(path)(e)),
-    }
-}
-
-/// One template, or the one called `default` of several.
-fn default_template(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(named) => {
-            let default = named.iter().find(|t| t["name"] == "default").or_else(|| named.first())?;
-            default["template"].as_str().map(str::to_owned)
-        }
-        _ => None,
     }
 }

@@ -227,8 +227,10 @@ fn mark_limit(pieces: &mut [TokenPiece], fit: &Fit, spec: RenderSpec) {
 /// What of an example's tools the model's template leaves out, as a sentence.
 pub fn unseen_tools(chat: &Chat, example: &Example) -> Option<String> {
     let has_calls = example.messages.iter().any(|m| !m.tool_calls.is_empty());
+    let has_tools = !example.tools.is_empty();
+    let template = &chat.template;
     let what =
-        match (example.tools.is_empty() || chat.template.shows_tools, !has_calls || chat.template.writes_tool_calls) {
+        match (!has_tools || template.shows_tools(has_tools), !has_calls || template.writes_tool_calls(has_tools)) {
             (true, true) => return None,
             (false, true) => "the descriptions of tools",
             (true, false) => "calls of tools",
