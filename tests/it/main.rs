@@ -16,6 +16,7 @@ mod fixtures;
 mod formats;
 mod gguf;
 mod golden;
+mod hostile_templates;
 mod hub;
 mod hub_dataset;
 mod hub_server;

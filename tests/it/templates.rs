@@ -90,3 +90,47 @@ fn a_template_for_tools_is_taken_where_there_are_tools() {
     let error = text(folder.path(), Conversation::from(&turns)).unwrap_err().to_string();
     assert!(error.contains("rag, tool_use") && error.contains("default"), "{error}");
 }
+
+/// `scripts/jinja_values.py` writes them down. What Jinja2 refuses is refused, and what it renders becomes the same text.
+#[test]
+fn small_templates_become_what_jinja2_makes_of_them() {
+    let text = std::fs::read_to_string(fixture("jinja_values.json")).unwrap();
+    let values: Value = serde_json::from_str(&text).unwrap();
+    let turns: Vec<Turn<'_>> = values["messages"].as_array().unwrap().iter().map(turn).collect();
+    let mut others = Vec::new();
+    for row in values["rows"].as_array().unwrap() {
+        let source = row["template"].as_str().unwrap();
+        let rendered = ChatTemplate::new(Some(source), "<s>", "</s>").and_then(|template| template.text(&turns, false));
+        if rendered.as_deref().ok() != row["text"].as_str() {
+            others.push(format!("{source:?}: {rendered:?}, but Jinja2: {}", row["text"]));
+        }
+    }
+    assert!(others.is_empty(), "{}", others.join("\n"));
+}
+
+fn turn(message: &Value) -> Turn<'_> {
+    Turn::new(message["role"].as_str().unwrap(), message["content"].as_str().unwrap())
+}
+
+#[test]
+fn reported_expressions_have_jinja2s_values() {
+    let text = std::fs::read_to_string(fixture("cases/T08/parts/parts.json")).unwrap();
+    let parts: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(parts.len(), 14);
+    for part in parts {
+        let rendered = template(part["template"].as_str().unwrap()).text(&[Turn::new("user", "Hi")], false);
+        assert_eq!(rendered.unwrap(), part["jinja2_3.1.6"].as_str().unwrap(), "{}", part["name"]);
+    }
+}
+
+#[test]
+fn a_template_that_breaks_its_own_rule_says_what_it_says() {
+    let error = |source: &str| {
+        let template = ChatTemplate::new(Some(source), "", "")?;
+        template.text(&[Turn::new("user", "Hi")], false)
+    };
+    let error = |source: &str| error(source).unwrap_err().to_string();
+    assert_eq!(error("{{ raise_exception('no system role') }}"), "the chat template can't be used: no system role");
+    assert!(error("\n\n{{ messages[0].content + none }}").contains("+"));
+    assert!(error("{% for %}").contains("chat:1"));
+}

@@ -1,20 +1,37 @@
 //! Chat templates: Jinja, as Transformers' `apply_chat_template` runs it.
 
+mod arguments;
+mod compiled;
+mod filters;
+mod format;
+mod functions;
 mod generation;
 mod json;
+mod limits;
+mod methods;
+mod numbers;
+mod operators;
+mod percent;
+mod predicates;
+mod print;
+mod rewrite;
+mod rewrite_expr;
 mod scan;
+mod sorting;
 pub mod sources;
+mod text_methods;
+mod text_parts;
+mod values;
 mod whitespace;
 
 use std::ops::Range;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::{Value, context};
 
 use super::ModelError;
 use super::conversation::{Conversation, Marks, template_tools, template_turns};
+use compiled::Compiled;
 use sources::Sources;
-use whitespace::Resolved;
 
 /// For models that bring no template: plain turns, each answer closed by the end-of-sequence token.
 const PLAIN: &str = "{% for message in messages %}{{ message['role'] | capitalize }}{{ ':\n' }}{{ message['content'] }}\
@@ -153,52 +170,6 @@ impl ChatTemplate {
         let others = Value::from_pairs(tokens.chain(marks));
         context! { ..given, ..others }
     }
-}
-
-/// One template.
-struct Compiled {
-    environment: Environment<'static>,
-    source: String,
-    has_generations: bool,
-}
-
-impl Compiled {
-    fn new(source: &str) -> Result<Self, ModelError> {
-        let Resolved { source, has_generations } = whitespace::resolve(&sources::normalised(source));
-        let mut environment = environment()?;
-        environment.add_template_owned(NAME, source.clone()).map_err(|e| ModelError::Template(e.to_string()))?;
-        Ok(Self { environment, source, has_generations })
-    }
-
-    fn render(&self, context: Value) -> Result<String, ModelError> {
-        let error = |e: minijinja::Error| ModelError::Template(e.detail().map_or(e.to_string(), str::to_owned));
-        self.environment.get_template(NAME).and_then(|template| template.render(context)).map_err(error)
-    }
-}
-
-const NAME: &str = "chat";
-
-/// As Transformers sets Jinja up. White space is resolved before.
-fn environment() -> Result<Environment<'static>, ModelError> {
-    let mut environment = Environment::new();
-    environment.set_syntax(
-        SyntaxConfig::builder().keep_trailing_newline(true).build().map_err(|e| ModelError::Template(e.to_string()))?,
-    );
-    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
-        Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message))
-    });
-    environment.add_function("strftime_now", strftime_now);
-    environment.add_filter("tojson", json::to_json);
-    environment.add_filter(generation::FILTER, generation::mark);
-    environment.set_fuel(Some(2_000_000));
-    Ok(environment)
-}
-
-fn strftime_now(format: String) -> Result<String, minijinja::Error> {
-    jiff::fmt::strtime::format(&format, &jiff::Zoned::now())
-        .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, format!("strftime_now: {e}")))
 }
 
 /// The family of a template, by the marks it writes.

@@ -1,9 +1,11 @@
 //! White space as Jinja2 keeps and drops it (`trim_blocks`, `lstrip_blocks`, `-` and `+`), written out: the result means
 //! the same to an engine that trims nothing. Line numbers stay what they were.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::generation;
+use super::rewrite_expr::quoted;
 use super::scan::{Kind, Tag, Token, tags, tokens};
 
 /// A source without white space control, and whether it has `{% generation %}` blocks.
@@ -13,7 +15,7 @@ pub struct Resolved {
 }
 
 /// Takes a source with `\n` as its only line end.
-pub fn resolve(source: &str) -> Resolved {
+pub fn resolve(source: &str) -> Result<Resolved, String> {
     // Jinja2 drops one line end at the very end.
     let source = source.strip_suffix('\n').unwrap_or(source);
     let mut out = Writer { out: String::with_capacity(source.len() + 64), num_dropped_lines: 0 };
@@ -21,6 +23,10 @@ pub fn resolve(source: &str) -> Resolved {
     let mut from = 0;
     let mut is_line_start = true;
     for tag in tags(source) {
+        if matches!(tag.kind, Kind::Comment | Kind::Raw) && tag.inner.end == source.len() {
+            let line = source[..tag.whole.start].matches('\n').count() + 1;
+            return Err(format!("the comment or raw block in line {line} has no end"));
+        }
         let text = &source[from..tag.whole.start];
         let kept = before_tag(text, sign_at(source, tag.whole.start + 2), tag.kind, is_line_start);
         out.text(kept);
@@ -44,7 +50,7 @@ pub fn resolve(source: &str) -> Resolved {
         }
     }
     out.text(&source[from.min(source.len())..]);
-    Resolved { source: out.out, has_generations }
+    Ok(Resolved { source: out.out, has_generations })
 }
 
 /// What stands in the tag instead, if it is one of the generation tags.
@@ -90,6 +96,81 @@ fn behind_tag(source: &str, tag: &Tag) -> usize {
     }
 }
 
+/// A tag's inner part with texts that mean to the engine what they mean to Python, whose escapes differ, and which puts
+/// two texts beside each other together.
+fn texts_as_in_python(inner: &str) -> Cow<'_, str> {
+    let tokens = tokens(inner, &(0..inner.len()));
+    let is_text = |token: &Token<'_>| matches!(token, Token::Text(_));
+    let has_two = tokens.windows(2).any(|pair| is_text(&pair[0].0) && is_text(&pair[1].0));
+    if !has_two && !inner.contains('\\') {
+        return inner.into();
+    }
+    let mut out = String::with_capacity(inner.len());
+    let mut end = 0;
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some((token, range)) = tokens.next() {
+        let Token::Text(text) = token else { continue };
+        out.push_str(&inner[end..range.start]);
+        end = range.end;
+        let mut decoded = unescaped(text);
+        let mut num_lines = text.matches('\n').count();
+        while let Some((Token::Text(next), next_range)) = tokens.next_if(|(token, _)| is_text(token)) {
+            decoded = decoded.zip(unescaped(next)).map(|(text, next)| text + &next);
+            num_lines += inner[end..next_range.end].matches('\n').count();
+            end = next_range.end;
+        }
+        // An escape that isn't known here is left to the engine, which refuses it.
+        out.push_str(&decoded.map_or("'\\u'".to_owned(), |text| quoted(&text)));
+        out.extend(std::iter::repeat_n('\n', num_lines));
+    }
+    out.push_str(&inner[end..]);
+    out.into()
+}
+
+/// What a quoted text means to Python. `None` for names of characters and for halves of surrogate pairs.
+fn unescaped(text: &str) -> Option<String> {
+    let mut chars = text.get(1..text.len().checked_sub(1)?)?.chars().peekable();
+    let mut out = String::new();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        let escape = chars.next()?;
+        let num_digits = match escape {
+            'x' => 2,
+            'u' => 4,
+            'U' => 8,
+            _ => 0,
+        };
+        match escape {
+            'n' => out.push('\n'),
+            't' => out.push('\t'),
+            'r' => out.push('\r'),
+            'a' => out.push('\u{7}'),
+            'b' => out.push('\u{8}'),
+            'v' => out.push('\u{b}'),
+            'f' => out.push('\u{c}'),
+            '\\' | '\'' | '"' => out.push(escape),
+            '\n' => {}
+            'N' => return None,
+            'x' | 'u' | 'U' => {
+                let digits: String = chars.by_ref().take(num_digits).collect();
+                out.push(char::from_u32(u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == num_digits)?)?);
+            }
+            '0'..='7' => {
+                let mut digits = String::from(escape);
+                while let Some(digit) = chars.next_if(|c| digits.len() < 3 && ('0'..='7').contains(c)) {
+                    digits.push(digit);
+                }
+                out.push(char::from_u32(u32::from_str_radix(&digits, 8).ok()?)?);
+            }
+            _ => out.extend(['\\', escape]),
+        }
+    }
+    Some(out)
+}
+
 struct Writer {
     out: String,
     /// Line ends that were dropped since the last tag.
@@ -117,7 +198,7 @@ impl Writer {
         self.out.push_str(open);
         self.out.push(' ');
         self.out.extend(std::iter::repeat_n('\n', std::mem::take(&mut self.num_dropped_lines)));
-        self.out.push_str(inner);
+        self.out.push_str(&texts_as_in_python(inner));
         self.drop_lines(dropped_behind);
         self.out.extend(std::iter::repeat_n('\n', std::mem::take(&mut self.num_dropped_lines)));
         self.out.push(' ');
@@ -149,12 +230,12 @@ mod tests {
 
     #[test]
     fn white_space_is_written_out() {
-        let resolved = |source: &str| resolve(source).source.replace(['\u{1}'], "");
+        let resolved = |source: &str| resolve(source).unwrap().source.replace(['\u{1}'], "");
         assert_eq!(resolved("a\n  {% if x %}\nb\n{% endif %}\n"), "a\n{%  if x \n %}b\n{%  endif  %}");
         assert_eq!(resolved("a {%- if x -%} b {%+ endif +%}\n\n"), "a{%  if x  %}b {%  endif  %}\n");
         assert_eq!(resolved("a {# b\n #}\nc { {{- x -}} }"), "a c{{ '{' }}{{ \n\n x  }}}");
         assert_eq!(resolved(" {% raw %}\n{{ {%- endraw %}"), "{% raw %}\n{{{% endraw %}");
-        assert!(resolve("{% generation %}a{%- endgeneration %}").has_generations);
-        assert!(!resolve("{# {% generation %} #}{{ '{% generation %}' }}").has_generations);
+        assert!(resolve("{% generation %}a{%- endgeneration %}").unwrap().has_generations);
+        assert!(!resolve("{# {% generation %} #}{{ '{% generation %}' }}").unwrap().has_generations);
     }
 }
