@@ -17,7 +17,7 @@ use self::altered::{Altered, Place};
 use self::answers::Reader;
 pub use self::left_out::{LeftOut, Omission};
 use self::marks::{Marks, Owner, Unmarked};
-use super::chat_template::ChatTemplate;
+use super::chat_template::{ChatTemplate, sources};
 use super::conversation::{Arguments, Conversation, Turn, with_arguments};
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::read_config;
@@ -80,8 +80,7 @@ impl Chat {
         let file = GgufFile::open(path)?;
         let tokenizer = Tokenizer::from_gguf(&file)?;
         let id = |key: &str| file.number(&format!("tokenizer.ggml.{key}_token_id")).map(|id| id as u32);
-        let token = |key: &str| id(key).and_then(|id| tokenizer.id_to_token(id)).unwrap_or_default();
-        let template = ChatTemplate::new(file.text("tokenizer.chat_template"), &token("bos"), &token("eos"))?;
+        let template = sources::of_gguf(&file, &tokenizer)?;
         let stop_ids = ["eos", "eot", "eom"].iter().filter_map(|key| id(key)).collect();
         Ok(Self { tokenizer, template, stop_ids, generation_prompt: OnceLock::new() })
     }
@@ -94,14 +93,8 @@ impl Chat {
             Value::Object(token) => token.get("content").and_then(Value::as_str).unwrap_or_default().to_owned(),
             _ => String::new(),
         };
-        let file = folder.join("chat_template.jinja");
-        let source = match std::fs::read_to_string(&file) {
-            Ok(text) => Some(text),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => default_template(&settings["chat_template"]),
-            Err(e) => return Err(ModelError::io(&file)(e)),
-        };
+        let template = sources::of_folder(folder, &settings)?;
         let eos_token = token("eos_token");
-        let template = ChatTemplate::new(source.as_deref(), &token("bos_token"), &eos_token)?;
         let mut stop_ids: BTreeSet<u32> = tokenizer.token_to_id(&eos_token).into_iter().collect();
         for settings in [read_config(folder)?, read_optional_json(&folder.join("generation_config.json"))?] {
             match &settings["eos_token_id"] {
@@ -274,23 +267,20 @@ impl Chat {
 
 /// Whether a text has every call's arguments as the JSON that they are, or as it is written inside another text.
 fn writes_arguments(text: &str, conversation: &Conversation<'_>) -> bool {
-    each_argument(conversation, |json| text.contains(json))
+    each_argument(conversation, Arguments::Text, |arguments| arguments.as_str().is_some_and(|json| text.contains(json)))
 }
 
 /// The same as Python's `json` writes them, with a space after commas and colons, or over several lines.
 fn has_spaced_arguments(text: &str, conversation: &Conversation<'_>) -> bool {
-    let packed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    each_argument(conversation, |json| {
-        let json: String = json.chars().filter(|c| !c.is_whitespace()).collect();
-        packed.contains(&json)
-    })
+    let packed = |text: &str| -> String { text.chars().filter(|c| !c.is_whitespace()).collect() };
+    let text = packed(text);
+    each_argument(conversation, Arguments::Object, |arguments| text.contains(&packed(&arguments.to_string())))
 }
 
-fn each_argument(conversation: &Conversation<'_>, is_met: impl Fn(&str) -> bool) -> bool {
+fn each_argument(conversation: &Conversation<'_>, form: Arguments, is_met: impl Fn(&Value) -> bool) -> bool {
     let calls = conversation.turns.iter().flat_map(|turn| turn.tool_calls);
-    calls.map(|call| with_arguments(call, Arguments::Text)).all(|call| {
-        let arguments = call.pointer("/function/arguments").or_else(|| call.pointer("/arguments"));
-        arguments.and_then(Value::as_str).is_some_and(&is_met)
+    calls.map(|call| with_arguments(call, form)).all(|call| {
+        call.pointer("/function/arguments").or_else(|| call.pointer("/arguments")).is_some_and(&is_met)
     })
 }
 
@@ -299,17 +289,5 @@ fn read_optional_json(path: &Path) -> Result<Value, ModelError> {
         Ok(text) => serde_json::from_str(&text).map_err(|e| ModelError::format(path, e)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Value::Null),
         Err(e) => Err(ModelError::io(path)(e)),
-    }
-}
-
-/// One template, or the one called `default` of several.
-fn default_template(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(named) => {
-            let default = named.iter().find(|t| t["name"] == "default").or_else(|| named.first())?;
-            default["template"].as_str().map(str::to_owned)
-        }
-        _ => None,
     }
 }

@@ -30,6 +30,14 @@ impl ModelError {
         move |source| Self::Io { path: path.into(), source }
     }
 
+    /// Of [`Self::Template`], what is wrong.
+    pub(super) fn template_message(&self) -> String {
+        match self {
+            Self::Template(message) => message.clone(),
+            other => other.to_string(),
+        }
+    }
+
     pub(crate) fn format(path: &Path, message: impl ToString) -> Self {
         Self::Format { path: path.into(), message: message.to_string() }
     }

@@ -148,3 +148,38 @@ fn t10_a_turn_that_the_template_leaves_out_is_told() {
     let findings = report["findings"].as_array().unwrap();
     assert!(findings.iter().any(|f| f["check"] == "template_omission"), "{report}");
 }
+
+#[test]
+fn t01_what_the_template_marks_as_generated_is_trained() {
+    let bench = Bench::new("T01");
+    assert_eq!(bench.trained(0), ["About 60 °C.<|im_end|>"]);
+    assert_eq!(bench.warnings(), "");
+    // The same where the template takes the answer apart, so that no mark around it stays whole.
+    let source = "{% for m in messages %}{% if m.role == 'assistant' %}<|im_start|>assistant\n{% generation %}{{ m.content.split(' ') | reverse | join(' ') }}<|im_end|>{% endgeneration %}\n{% else %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}";
+    let mut bench = bench;
+    bench.chat.set_template(tunewright::model::chat_template::ChatTemplate::new(Some(source), "", "").unwrap());
+    assert_eq!(bench.trained(0), ["°C. 60 About<|im_end|>"]);
+}
+
+#[test]
+fn t04_line_ends_of_a_template_are_line_feeds() {
+    let text = Bench::new("T04").text(0);
+    assert!(text.starts_with("<|im_start|>user\nHow hot for tea 0?<|im_end|>\n<|im_start|>assistant\n"), "{text:?}");
+    assert!(!text.contains('\r'));
+}
+
+#[test]
+fn t05_an_example_with_tools_takes_the_template_for_tools() {
+    let bench = Bench::new("T05");
+    let tool = r#"{"type": "function", "function": {"name": "stock", "description": "Counts the tea", "parameters": {"type": "object", "properties": {"tea": {"type": "string"}}}}}"#;
+    assert!(bench.text(0).starts_with(&format!("<|im_start|>system\n{tool}<|im_end|>\n")), "{}", bench.text(0));
+    let call = r#"<call>{"name": "stock", "arguments": {"tea": "sencha"}}</call><|im_end|>"#;
+    assert_eq!(bench.trained(0), [call, "Three.<|im_end|>"]);
+    assert_eq!(bench.warnings(), "");
+}
+
+#[test]
+fn t08_a_template_with_pythons_methods_is_used() {
+    let bench = Bench::new("T08");
+    assert!(!bench.trained(0).is_empty() && bench.trained(0).iter().all(|text| text.ends_with("<|im_end|>")));
+}
