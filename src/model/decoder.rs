@@ -102,10 +102,13 @@ pub struct Adaptation<'a> {
 impl Decoder {
     /// Reads the weights of a GGUF file or a folder.
     pub fn load(path: &Path, task: &dyn Task) -> std::result::Result<Self, ModelError> {
-        let mut source = weights::open(path)?;
-        let spec = source.spec().clone();
+        Self::from_source(&mut *weights::open(path)?, task)
+    }
+
+    fn from_source(source: &mut dyn WeightSource, task: &dyn Task) -> std::result::Result<Self, ModelError> {
+        let (path, spec) = (source.path().to_owned(), source.spec().clone());
         if let Some(problem) = source.problem() {
-            return Err(ModelError::Unsupported { path: path.into(), message: problem });
+            return Err(ModelError::Unsupported { path, message: problem });
         }
         let hidden = spec.hidden_size;
         let embedding = Arc::new(source.matrix(EMBEDDING, spec.vocab_size, hidden)?);
@@ -122,16 +125,16 @@ impl Decoder {
             let linear: [_; Module::ALL.len()] = linear
                 .try_into()
                 .map_err(|_| ModelError::Compute { message: "a block has a wrong number of layers".to_owned() })?;
-            layers.push(Layer { norms: Norms::load(&mut *source, i)?, linear });
+            layers.push(Layer { norms: Norms::load(source, i)?, linear });
             task.progress(i as u64 + 1, Some(spec.num_layers as u64), Unit::Steps);
         }
-        let norm = finite_norm(&mut *source, LAST_NORM, hidden)?;
+        let norm = finite_norm(source, LAST_NORM, hidden)?;
         let head = match spec.tie_word_embeddings {
-            true => tied_head(&mut *source, &embedding)?,
+            true => tied_head(source, &embedding)?,
             false => Arc::new(source.matrix(HEAD, spec.vocab_size, hidden)?),
         };
         let inverse_frequencies = spec.rope.inverse_frequencies(spec.head_dim);
-        Ok(Self { path: path.to_owned(), spec, embedding, layers, norm, head, inverse_frequencies })
+        Ok(Self { path, spec, embedding, layers, norm, head, inverse_frequencies })
     }
 
     /// What to say when something that was computed with these weights is not finite: it is they that are damaged, or not.
@@ -267,6 +270,12 @@ impl Decoder {
         let hidden = self.spec.hidden_size;
         rows.resize(ids.len() * hidden, 0.0);
         for (row, id) in rows.chunks_mut(hidden).zip(ids) {
+            if *id as usize >= self.embedding.rows() {
+                candle_core::bail!(
+                    "the token with the id {id} has no row in the embedding of {}",
+                    self.embedding.rows()
+                );
+            }
             self.embedding.row_into(*id as usize, row)?;
         }
         let scale = self.spec.embedding_scale as f32;
@@ -297,5 +306,59 @@ impl Adaptation<'_> {
         let dropped = (x * Tensor::from_vec(factors, (rows, cols), x.device())?)?;
         let adapted = dropped.matmul(&pair.a.t()?)?.matmul(&pair.b.t()?)?;
         ops::frozen_linear(x, weight)? + (adapted * scale)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::task::Unwatched;
+
+    /// Writes down what it is asked for.
+    struct Asked<'a> {
+        inner: &'a mut dyn WeightSource,
+        names: BTreeSet<String>,
+    }
+
+    impl WeightSource for Asked<'_> {
+        fn path(&self) -> &Path {
+            self.inner.path()
+        }
+
+        fn spec(&self) -> &ModelSpec {
+            self.inner.spec()
+        }
+
+        fn problem(&self) -> Option<String> {
+            self.inner.problem()
+        }
+
+        fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> std::result::Result<FrozenWeight, ModelError> {
+            self.names.insert(name.to_owned());
+            self.inner.matrix(name, rows, cols)
+        }
+
+        fn norm(&mut self, name: &str, len: usize) -> std::result::Result<Vec<f32>, ModelError> {
+            self.names.insert(name.to_owned());
+            self.inner.norm(name, len)
+        }
+
+        fn tied_head(&mut self, rows: usize, cols: usize) -> std::result::Result<Option<FrozenWeight>, ModelError> {
+            self.inner.tied_head(rows, cols)
+        }
+    }
+
+    #[test]
+    fn the_spec_names_exactly_the_tensors_that_are_asked_for() {
+        for family in ["llama", "mistral_window", "gemma2", "cases/_model"] {
+            let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(family);
+            let mut source = weights::open(&folder).unwrap();
+            let mut asked = Asked { inner: &mut *source, names: BTreeSet::new() };
+            let decoder = Decoder::from_source(&mut asked, &Unwatched).unwrap();
+            assert_eq!(asked.names, decoder.spec().tensor_names().into_iter().collect(), "{family}");
+        }
     }
 }

@@ -52,7 +52,8 @@ const NO_TEMPLATE: &str = "The model brings no chat template: turns are written 
 /// `problem`; only what is no model at all is an error.
 pub fn inspect(path: &Path) -> Result<ModelFacts, ModelError> {
     let inspected = catch_panic(|| if path.is_dir() { inspect_folder(path) } else { inspect_gguf(path) });
-    let mut facts = inspected.unwrap_or_else(|panic| Err(ModelError::format(path, format!("it is damaged ({panic})"))))?;
+    let mut facts =
+        inspected.unwrap_or_else(|panic| Err(ModelError::format(path, format!("it is damaged ({panic})"))))?;
     if facts.chat_template.is_none() {
         facts.notes.push(NO_TEMPLATE.to_owned());
     }

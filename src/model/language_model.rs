@@ -32,9 +32,10 @@ impl LanguageModel {
 /// Every token of the vocabulary, and every one that the template writes, has its row in the embedding. Tokens that were
 /// added and are never used (padding, often) need none. The error is a sentence.
 fn check_rows(chat: &Chat, num_rows: usize) -> Result<(), String> {
-    let turns = [Turn::new("user", "a"), Turn::new("assistant", "b")];
-    let ids = chat.encode(&turns, false).map(|encoded| encoded.ids()).unwrap_or_default();
-    let written = ids.into_iter().find(|id| *id as usize >= num_rows);
+    let turns = [Turn::new("system", "s"), Turn::new("user", "a"), Turn::new("assistant", "b")];
+    // Some templates refuse a system turn.
+    let ids = [&turns[..], &turns[1..]].into_iter().filter_map(|turns| chat.encode(turns, false).ok());
+    let written = ids.flat_map(|encoded| encoded.ids()).find(|id| *id as usize >= num_rows);
     let written = written.map(|id| (chat.tokenizer.id_to_token(id).unwrap_or_default(), id));
     match written.or_else(|| chat.tokenizer.plain_token_beyond(num_rows)) {
         None => Ok(()),

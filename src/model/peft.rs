@@ -69,9 +69,8 @@ fn targets(adapter: &LoraAdapter) -> Vec<String> {
 
 /// PEFT's pattern of a setting in which some pairs differ from the rest, which `differing` knows.
 fn pattern(adapter: &LoraAdapter, differing: impl Fn(&LoraPair) -> Option<Value>) -> Map<String, Value> {
-    let found = pairs(adapter).filter_map(|(layer, module, pair)| {
-        Some((settings::module_key(layer, module), differing(pair)?))
-    });
+    let found = pairs(adapter)
+        .filter_map(|(layer, module, pair)| Some((settings::module_key(layer, module), differing(pair)?)));
     found.collect()
 }
 
@@ -100,10 +99,13 @@ pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> 
     let refused = |message: String| ModelError::Adapter { path: path.clone(), message };
     let mut tensors = plainly_named(load_tensors(&path)?).map_err(refused)?;
     let mut take = |name: String, shape: (usize, usize)| -> Result<Var, String> {
-        let tensor = tensors.remove(&name).ok_or_else(|| format!("it doesn't fit this model: tensor {name} is missing"))?;
+        let tensor =
+            tensors.remove(&name).ok_or_else(|| format!("it doesn't fit this model: tensor {name} is missing"))?;
         if tensor.dims() != [shape.0, shape.1] {
             let found = tensor.dims();
-            return Err(format!("it doesn't fit this model: tensor {name} has the shape {found:?} instead of {shape:?}"));
+            return Err(format!(
+                "it doesn't fit this model: tensor {name} has the shape {found:?} instead of {shape:?}"
+            ));
         }
         finite(&tensor).ok_or_else(|| format!("its tensor {name} holds values that are not finite (NaN or infinity)"))
     };

@@ -63,7 +63,8 @@ impl Tokenizer {
         let failed = |e: &dyn std::fmt::Display| ModelError::Compute {
             message: format!("the model's tokenizer fails on the text {:?}: {e}", beginning(text)),
         };
-        let encoding = catch_panic(|| self.inner.encode(text, false)).map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+        let encoding =
+            catch_panic(|| self.inner.encode(text, false)).map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
         Ok(encoding
             .get_ids()
             .iter()

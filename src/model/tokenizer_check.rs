@@ -112,7 +112,9 @@ mod tests {
 
     #[test]
     fn base64_is_decoded() {
-        for (text, bytes) in [("", &b""[..]), ("TQ==", b"M"), ("TWE=", b"Ma"), ("TWFu", b"Man"), ("/////w==", &[255; 4])] {
+        for (text, bytes) in
+            [("", &b""[..]), ("TQ==", b"M"), ("TWE=", b"Ma"), ("TWFu", b"Man"), ("/////w==", &[255; 4])]
+        {
             assert_eq!(decode_base64(text).as_deref(), Some(bytes), "{text}");
         }
         for text in ["T", "T===", "T!==", "TQ=", "===="] {
@@ -122,7 +124,8 @@ mod tests {
 
     #[test]
     fn parts_that_would_end_the_program_are_named() {
-        let nested = (0..40).fold(json!({"type": "ByteLevel"}), |inner, _| json!({"type": "Sequence", "pretokenizers": [inner]}));
+        let nested = (0..40)
+            .fold(json!({"type": "ByteLevel"}), |inner, _| json!({"type": "Sequence", "pretokenizers": [inner]}));
         for (tokenizer, named) in [
             (json!({"pre_tokenizer": {"type": "FixedLength", "length": 0}}), "FixedLength"),
             (json!({"normalizer": {"type": "Replace", "pattern": {"String": ""}, "content": "x"}}), "empty pattern"),

@@ -353,7 +353,8 @@ const RUN_METRICS: &str = "metrics.jsonl";
 /// Whether a recipe's text has this key of a section: `training.too_long`.
 fn is_written(text: &str, key: &str) -> bool {
     let table: Option<toml::Table> = text.parse().ok();
-    let value = table.zip(key.split_once('.')).and_then(|(table, (section, key))| table.get(section)?.get(key).cloned());
+    let value =
+        table.zip(key.split_once('.')).and_then(|(table, (section, key))| table.get(section)?.get(key).cloned());
     value.is_some()
 }
 

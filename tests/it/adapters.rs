@@ -317,7 +317,7 @@ fn check(choice: &Choice) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
     fn any_settings_give_peft_s_result_or_are_refused(choice in choice()) {

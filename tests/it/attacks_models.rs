@@ -83,14 +83,15 @@ fn f02_a_pattern_that_never_ends_is_a_sentence_about_the_text() {
     let folder = model_on(&desk, "model");
     std::fs::copy(fixture("attacks/tokenizer_regex_limit.json"), folder.join("tokenizer.json")).unwrap();
     let rows = desk.path("rows.jsonl");
-    let text = "aaaa aaaa aaaa aaaa ".repeat(40);
+    let text = format!("{}c b x {}!x", "a".repeat(40), "word ".repeat(30));
     write(&rows, &json!({"prompt": text, "completion": "b"}).to_string());
+    let (report, examples) = desk.import(&rows);
+    assert_eq!(examples.len(), 1, "{report}");
     let project = desk.path("project");
     let (rows, project) = (rows.to_str().unwrap(), project.to_str().unwrap());
-    assert_eq!(desk.run(&["import", rows, "--project", project]).code(), Some(0));
     let ran = desk.run(&["check", "--project", project, "--model", folder.to_str().unwrap()]);
     assert!(!ran.err().contains("panicked"), "{}", ran.err());
-    assert!(matches!(ran.code(), Some(0 | 1 | 2)), "{:?}: {}", ran.code(), ran.err());
+    assert!(ran.out().contains("tokenizer fails on the text"), "{}{}", ran.out(), ran.err());
     let ran = desk.run(&["evaluate", "--model", folder.to_str().unwrap(), "--data", rows]);
     assert_told(&ran, &["tokenizer fails on the text"]);
 }
@@ -100,16 +101,22 @@ fn f02_parts_that_do_not_go_together_are_no_panic() {
     let tokenizer = std::fs::read_to_string(fixture("cases/_model/tokenizer.json")).unwrap();
     let tokenizer: Value = serde_json::from_str(&tokenizer).unwrap();
     for (part, value) in [
-        ("post_processor", json!({"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}],
-            "pair": [], "special_tokens": {"<s>": {"id": "<s>", "ids": [1, 2, 3], "tokens": ["<s>"]}}})),
+        (
+            "post_processor",
+            json!({"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [], "special_tokens": {"<s>": {"id": "<s>", "ids": [1, 2, 3], "tokens": ["<s>"]}}}),
+        ),
         ("decoder", json!({"type": "ByteLevl"})),
         ("decoder", json!({"type": "Sequence", "decoders": [{"type": "Strip", "content": "", "start": -1}]})),
         ("normalizer", json!({"type": "Sequence"})),
         ("pre_tokenizer", json!({"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": false})),
         ("model", json!({"type": "BPE", "vocab": {}, "merges": ["a b"]})),
         ("model", json!(null)),
-        ("added_tokens", json!([{"id": 4_294_967_295u32, "content": "", "special": true, "single_word": false,
-            "lstrip": false, "rstrip": false, "normalized": false}])),
+        (
+            "added_tokens",
+            json!([{"id": 4_294_967_295u32, "content": "", "special": true, "single_word": false,
+            "lstrip": false, "rstrip": false, "normalized": false}]),
+        ),
     ] {
         let desk = Desk::new();
         let folder = model_on(&desk, "model");
@@ -151,16 +158,20 @@ fn f02_a_damaged_model_hides_no_other_in_the_list_and_no_template_is_rendered() 
 #[test]
 fn f08_sizes_of_zero_and_of_millions_are_refused() {
     let desk = Desk::new();
-    assert_told(&generate(&desk, &fixture("attacks/zero_rows.gguf")), &["zero_rows.gguf", "no model has 0 tokens"]);
+    assert_told(&generate(&desk, &fixture("attacks/zero_rows.gguf")), &["zero_rows.gguf", "tokens in its vocabulary"]);
     let huge = json!(1u64 << 40);
-    for key in ["vocab_size", "hidden_size", "intermediate_size", "num_attention_heads", "num_hidden_layers", "head_dim"] {
+    for key in
+        ["vocab_size", "hidden_size", "intermediate_size", "num_attention_heads", "num_hidden_layers", "head_dim"]
+    {
         for value in [json!(0), json!(-1), json!("32"), json!(2.5), huge.clone()] {
             let folder = model_on(&desk, "model");
             change_config(&folder, |config| config[key] = value.clone());
             assert_told(&generate(&desk, &folder), &["model"]);
         }
     }
-    for (key, value) in [("rms_norm_eps", json!("tiny")), ("rope_theta", json!(-1.0)), ("num_key_value_heads", json!(3))] {
+    for (key, value) in
+        [("rms_norm_eps", json!("tiny")), ("rope_theta", json!(-1.0)), ("num_key_value_heads", json!(3))]
+    {
         let folder = model_on(&desk, "model");
         change_config(&folder, |config| config[key] = value);
         assert_told(&generate(&desk, &folder), &["model"]);
@@ -191,7 +202,10 @@ fn a_head_that_contradicts_the_config_is_named_and_an_equal_one_is_taken() {
     let mut weights = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
     let embedding = weights["model.embed_tokens.weight"].clone();
     weights.insert("lm_head.weight".to_owned(), embedding.copy().unwrap());
-    weights.insert("model.layers.0.self_attn.rotary_emb.inv_freq".to_owned(), Tensor::new(&[1.0f32; 4], &Device::Cpu).unwrap());
+    weights.insert(
+        "model.layers.0.self_attn.rotary_emb.inv_freq".to_owned(),
+        Tensor::new(&[1.0f32; 4], &Device::Cpu).unwrap(),
+    );
     candle_core::safetensors::save(&weights, &path).unwrap();
     assert_eq!(evaluate(&desk, &folder).code(), Some(0));
     change_weight(&folder, "lm_head.weight", |values| values[7] += 1.0);

@@ -43,8 +43,7 @@ impl<'a> Parquet<'a> {
 
 /// The library trusts sizes that a damaged file gives, and then panics.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    catch_panic(read)
-        .unwrap_or_else(|_| Err(ParquetError::General("its sizes don't fit together".to_owned())))
+    catch_panic(read).unwrap_or_else(|_| Err(ParquetError::General("its sizes don't fit together".to_owned())))
 }
 
 /// The library's message without its kind.

@@ -47,8 +47,8 @@ const WITHOUT_EFFECT: &[&str] = &[
 /// Ways to begin that leave the base model as it is.
 const PLAIN_STARTS: &[&str] = &["gaussian", "eva", "orthogonal"];
 
-/// Ways to begin that change the base model's weights.
-const CHANGING_STARTS: &[&str] = &["pissa", "olora", "corda", "loftq", "lora_ga"];
+/// Ways to begin that move a part of the base model's weights into the pairs.
+const CHANGING_STARTS: &[&str] = &["pissa", "olora", "corda", "lora_ga"];
 
 /// A rank beyond this is no rank of a LoRA.
 const MAX_RANK: f64 = 65_536.0;
@@ -79,7 +79,10 @@ enum Targets {
 enum Layers {
     All,
     /// A layer's number is the one that one of the patterns finds in a name.
-    Some { layers: Vec<u64>, patterns: Vec<Regex> },
+    Some {
+        layers: Vec<u64>,
+        patterns: Vec<Regex>,
+    },
 }
 
 /// What a module is called in PEFT: `model.layers.0.self_attn.q_proj`.
@@ -137,7 +140,10 @@ impl Settings {
             excluded,
             rank_pattern: pattern_of(of("rank_pattern"), "rank_pattern", rank)?,
             alpha_pattern: pattern_of(of("alpha_pattern"), "alpha_pattern", |value, key| {
-                value.as_f64().filter(|v| v.is_finite()).ok_or(format!("{key} has {}, which is no number", shown(value)))
+                value
+                    .as_f64()
+                    .filter(|v| v.is_finite())
+                    .ok_or(format!("{key} has {}, which is no number", shown(value)))
             })?,
         };
         settings.check_targets()?;
@@ -232,13 +238,17 @@ fn check_start(value: Option<&Value>) -> Result<(), String> {
     if PLAIN_STARTS.contains(&lower.as_str()) {
         return Ok(());
     }
-    match CHANGING_STARTS.iter().any(|start| lower.starts_with(start)) {
-        true => Err(format!(
-            "init_lora_weights is {text}, which changes the base model's own weights, so that the adapter doesn't fit the \
-             model as it is; let PEFT save it as a plain one (save_pretrained with path_initial_model_for_weight_conversion)"
-        )),
-        false => Err(format!("init_lora_weights is {text}, which is not known here")),
-    }
+    let what = match lower.as_str() {
+        "loftq" => {
+            "which belongs to a base model that LoftQ has quantised: merge the two where it was trained, and use the result"
+        }
+        start if CHANGING_STARTS.iter().any(|changing| start.starts_with(changing)) => {
+            "which changes the base model's own weights, so that the adapter doesn't fit the model as it is; let PEFT save it \
+             as a plain one (save_pretrained with path_initial_model_for_weight_conversion)"
+        }
+        _ => "which is not known here",
+    };
+    Err(format!("init_lora_weights is {text}, {what}"))
 }
 
 fn targets(settings: &Map<String, Value>) -> Result<Targets, String> {
@@ -302,7 +312,8 @@ fn pattern_of<T>(
 /// A whole number from 1 on, also where Python wrote it as 8.0.
 fn rank(value: &Value, key: &str) -> Result<usize, String> {
     let rank = value.as_f64().filter(|r| r.fract() == 0.0 && (1.0..=MAX_RANK).contains(r));
-    rank.map(|r| r as usize).ok_or_else(|| format!("{key} has the rank {}, but it must be a whole number from 1", shown(value)))
+    rank.map(|r| r as usize)
+        .ok_or_else(|| format!("{key} has the rank {}, but it must be a whole number from 1", shown(value)))
 }
 
 fn shown(value: &Value) -> String {

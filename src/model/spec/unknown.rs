@@ -63,7 +63,9 @@ pub fn problem(config: &Value, architecture: &str) -> Option<String> {
     let foreign = caps.iter().filter(|_| architecture != "gemma2").find(is_said);
     if let Some(key) = FACTORS.iter().find(is_no_factor).or(NUMBERS.iter().find(is_said)).or(foreign) {
         let value = shown(of(key)?);
-        return Some(format!("Its config.json has {key} = {value}, which is not followed here: the answers would be wrong"));
+        return Some(format!(
+            "Its config.json has {key} = {value}, which is not followed here: the answers would be wrong"
+        ));
     }
     if let Some(kind) = of("position_embedding_type").and_then(Value::as_str).filter(|kind| *kind != "rope") {
         return Some(format!("Its config.json has position_embedding_type = {kind}, which is not known here"));

@@ -23,10 +23,13 @@ pub fn problem<'a>(
             n => format!(" (and {n} more)"),
         };
         let what = what_it_means(first, spec);
-        return Some(format!("Its tensor {first}{others} is not computed here: {what}. Without it the answers would be wrong"));
+        return Some(format!(
+            "Its tensor {first}{others} is not computed here: {what}. Without it the answers would be wrong"
+        ));
     }
     let there: HashSet<&str> = there.collect();
-    let missing = spec.tensor_names().into_iter().map(|name| name_of(&name)).find(|name| !there.contains(name.as_str()));
+    let missing =
+        spec.tensor_names().into_iter().map(|name| name_of(&name)).find(|name| !there.contains(name.as_str()));
     missing.map(|name| format!("Its tensor {name} is missing"))
 }
 

@@ -107,7 +107,10 @@ fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
         for name in &names {
             let is_plain = Path::new(name).file_name().is_some_and(|plain| plain.to_str() == Some(name));
             if !is_plain || !folder.join(name).is_file() {
-                return Err(ModelError::format(&index, format!("it names the part {name}, which is not in the folder")));
+                return Err(ModelError::format(
+                    &index,
+                    format!("it names the part {name}, which is not in the folder"),
+                ));
             }
         }
         return Ok(names.into_iter().map(|name| folder.join(name)).collect());

@@ -6,7 +6,8 @@ use super::{Desk, Ran, case};
 
 fn evaluate(model: &Path, adapter: Option<&Path>, data: &str) -> Ran {
     let data = case(data);
-    let mut arguments = vec!["evaluate", "--model", model.to_str().unwrap(), "--data", data.to_str().unwrap(), "--json"];
+    let mut arguments =
+        vec!["evaluate", "--model", model.to_str().unwrap(), "--data", data.to_str().unwrap(), "--json"];
     arguments.extend(adapter.iter().flat_map(|adapter| ["--adapter", adapter.to_str().unwrap()]));
     Desk::new().run(&arguments)
 }
@@ -69,7 +70,8 @@ fn a01_what_is_not_computed_is_refused_by_its_name() {
 
 #[test]
 fn a01_every_folder_is_one_of_these() {
-    let mut folders: Vec<_> = std::fs::read_dir(case("A01")).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    let mut folders: Vec<_> =
+        std::fs::read_dir(case("A01")).unwrap().flatten().map(|entry| entry.file_name()).collect();
     folders.retain(|name| name.to_string_lossy().starts_with("a_"));
     assert_eq!(folders.len(), 24);
 }
@@ -91,7 +93,10 @@ fn a_recipe_s_lora_agrees_with_its_adapter_or_is_an_error() {
         ("[lora]\nr = 16", &["lora.r: the recipe has 16", "has 4"][..]),
         ("[lora]\nlora_alpha = 9.0", &["lora.lora_alpha: the recipe has 9", "has 8"]),
         ("[lora]\nlora_dropout = 0.1", &["lora.lora_dropout: the recipe has 0.1", "has 0"]),
-        ("[lora]\ntarget_modules = \"all-linear\"", &["lora.target_modules: the recipe has all-linear", "q_proj, v_proj"]),
+        (
+            "[lora]\ntarget_modules = \"all-linear\"",
+            &["lora.target_modules: the recipe has all-linear", "q_proj, v_proj"],
+        ),
     ] {
         let desk = Desk::new();
         assert_refused(&train_from("A01/a_plain", lora, &desk), words);

@@ -31,7 +31,8 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Factors that leave all as it is when they are 1.
-const FACTORS: &[&str] = &["embedding_scale", "logit_scale", "residual_scale", "rope.scale_linear", "rope.scaling.attn_factor"];
+const FACTORS: &[&str] =
+    &["embedding_scale", "logit_scale", "residual_scale", "rope.scale_linear", "rope.scaling.attn_factor"];
 
 /// A whole number of any width, not below zero.
 pub(super) fn whole(value: &Value) -> Option<u64> {
@@ -99,7 +100,10 @@ impl GgufFile {
             ));
         }
         let (key, value) = unknown.first()?;
-        Some(format!("Its setting {key} ({}) is not known here, and the answers could be wrong without it", shown(value)))
+        Some(format!(
+            "Its setting {key} ({}) is not known here, and the answers could be wrong without it",
+            shown(value)
+        ))
     }
 }
 

@@ -56,7 +56,7 @@ impl GgufFile {
             activation: if is_gemma2 { Activation::GeluTanh } else { Activation::Silu },
             embedding_scale: if is_gemma2 { (hidden_size as f64).sqrt() } else { 1.0 },
             has_branch_norms: is_gemma2,
-            rms_norm_eps: self.fraction(&key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-5),
+            rms_norm_eps: self.epsilon(&architecture)?,
             rope: self.rope(&architecture, head_dim)?,
             context_length: required("context_length")?,
             windows,
@@ -72,6 +72,18 @@ impl GgufFile {
         }
         self.check_vocabulary(vocab_size)?;
         Ok(spec)
+    }
+
+    /// What norms add to the variance. Other families than ours may have it under another name.
+    fn epsilon(&self, architecture: &str) -> Result<f64, ModelError> {
+        let key = format!("{architecture}.attention.layer_norm_rms_epsilon");
+        match self.fraction(&key)? {
+            Some(epsilon) => Ok(epsilon),
+            None if ModelSpec::is_known_family(architecture) => {
+                Err(ModelError::format(&self.path, format!("its metadata have no usable {key}")))
+            }
+            None => Ok(1e-5),
+        }
     }
 
     /// The rotary frequencies of a family that can be run.
@@ -93,7 +105,10 @@ impl GgufFile {
             }
             (None, None) | (Some("none"), _) => RopeScaling::None,
             (other, _) => {
-                return Err(unsupported(format!("the rope scaling {} is not known", other.unwrap_or("of its metadata"))));
+                return Err(unsupported(format!(
+                    "the rope scaling {} is not known",
+                    other.unwrap_or("of its metadata")
+                )));
             }
         };
         Ok(RopeSpec { theta: self.fraction(&key("rope.freq_base"))?.unwrap_or(10_000.0), scaling })
