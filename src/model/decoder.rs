@@ -141,7 +141,8 @@ impl Decoder {
     /// Looks at all of them.
     pub fn not_finite(&self, what: &str) -> ModelError {
         self.damage().unwrap_or_else(|| {
-            let message = format!("{what} is not finite (NaN or infinity), although all weights of the model are");
+            let message =
+                format!("{what} is not a finite number, although all weights of the model are: they are too large");
             ModelError::Compute { message }
         })
     }

@@ -48,6 +48,10 @@ pub struct ModelFacts {
 const NO_TEMPLATE: &str = "The model brings no chat template: turns are written plainly (\"User:\", \"Assistant:\"), \
                            which a chat model was not made with";
 
+/// Said of a GGUF file without types of tokens.
+const NO_TYPES: &str = "The file doesn't say which of its tokens are special (tokenizer.ggml.token_type): marks of turns are \
+                        read as plain text";
+
 /// Reads the header of a GGUF file or the configuration of a folder, and renders nothing. What can't be trained has a
 /// `problem`; only what is no model at all is an error.
 pub fn inspect(path: &Path) -> Result<ModelFacts, ModelError> {
@@ -78,6 +82,9 @@ fn inspect_gguf(path: &Path) -> Result<ModelFacts, ModelError> {
             Ok((_, note)) => notes.extend(note),
             Err(message) => problem = problem.or_else(|| Some(format!("The tokenizer can't be used: {message}"))),
         }
+    }
+    if file.floats("tokenizer.ggml.token_type").is_none() {
+        notes.push(NO_TYPES.to_owned());
     }
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let name = file.text("general.name").filter(|name| !name.trim().is_empty()).map_or(stem, str::to_owned);

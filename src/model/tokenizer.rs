@@ -152,6 +152,9 @@ fn beginning(text: &str) -> String {
 fn gguf_to_json(file: &GgufFile) -> Result<Value, String> {
     let tokens = file.texts("tokenizer.ggml.tokens").ok_or("the file has no vocabulary (tokenizer.ggml.tokens)")?;
     let types = file.floats("tokenizer.ggml.token_type").unwrap_or_default();
+    if !types.is_empty() && types.len() != tokens.len() {
+        return Err(format!("it has {} tokens, but {} types of tokens", tokens.len(), types.len()));
+    }
     let added: Vec<Value> = tokens
         .iter()
         .zip(&types)
@@ -173,7 +176,11 @@ fn gguf_to_json(file: &GgufFile) -> Result<Value, String> {
 
 fn byte_level_bpe(file: &GgufFile, vocab: serde_json::Map<String, Value>, added: Vec<Value>) -> Result<Value, String> {
     let merges = file.texts("tokenizer.ggml.merges").ok_or("the file has no merges (tokenizer.ggml.merges)")?;
-    let merges: Vec<_> = merges.iter().filter_map(|m| m.split_once(' ')).map(|(a, b)| json!([a, b])).collect();
+    let pair = |merge: &&str| match merge.split_once(' ') {
+        Some((left, right)) => Ok(json!([left, right])),
+        None => Err(format!("its merge {merge:?} is not of two tokens")),
+    };
+    let merges = merges.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
     let (pre_tokenizer, _) = PreTokenizer::of(file)?;
     Ok(json!({
         "version": "1.0",
@@ -192,6 +199,9 @@ fn sentencepiece_bpe(
     added: Vec<Value>,
 ) -> Result<Value, String> {
     let scores = file.floats("tokenizer.ggml.scores").ok_or("the file has no scores (tokenizer.ggml.scores)")?;
+    if scores.len() != tokens.len() {
+        return Err(format!("it has {} tokens, but {} scores", tokens.len(), scores.len()));
+    }
     let known: HashMap<&str, f32> = tokens.iter().copied().zip(scores.iter().copied()).collect();
     let mut merges: Vec<(f32, &str, &str)> = Vec::new();
     for (token, score) in tokens.iter().zip(&scores) {

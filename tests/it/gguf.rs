@@ -246,3 +246,43 @@ fn llama_3_is_known_by_its_vocabulary() {
     assert_eq!(encode(128_256, Some("gpt-2")), Ok((vec![8, 4], None)), "all digits at once");
     assert!(encode(128_256, Some("someone-s")).unwrap_err().contains("someone-s"));
 }
+
+#[test]
+fn a_vocabulary_that_does_not_fit_itself_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let texts = |values: &[&str]| Value::Array(values.iter().map(|v| Value::String((*v).to_owned())).collect());
+    let ints = |values: &[i32]| Value::Array(values.iter().copied().map(Value::I32).collect());
+    let floats = |values: &[f32]| Value::Array(values.iter().copied().map(Value::F32).collect());
+    for (kind, others, words) in [
+        ("gpt2", vec![("tokenizer.ggml.merges", texts(&["ab"]))], "is not of two tokens"),
+        ("gpt2", vec![("tokenizer.ggml.token_type", ints(&[1]))], "1 types of tokens"),
+        ("llama", vec![("tokenizer.ggml.scores", floats(&[0.0]))], "1 scores"),
+        ("llama", vec![], "no scores"),
+    ] {
+        let mut metadata = vec![
+            ("general.architecture", Value::String("llama".to_owned())),
+            ("tokenizer.ggml.model", Value::String(kind.to_owned())),
+            ("tokenizer.ggml.pre", Value::String("gpt-2".to_owned())),
+            ("tokenizer.ggml.tokens", texts(&["a", "b", "ab"])),
+        ];
+        metadata.extend(others);
+        let metadata: Vec<_> = metadata.iter().map(|(key, value)| (*key, value)).collect();
+        write(&mut File::create(&path).unwrap(), &metadata, &[]).unwrap();
+        let error = Tokenizer::from_gguf(&GgufFile::open(&path).unwrap()).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_model_says_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("adapter.gguf");
+    let metadata = [
+        ("general.architecture", &Value::String("llama".to_owned())),
+        ("general.type", &Value::String("adapter".to_owned())),
+    ];
+    write(&mut File::create(&path).unwrap(), &metadata, &[]).unwrap();
+    let error = GgufFile::open(&path).unwrap().spec().unwrap_err().to_string();
+    assert!(error.contains("no model but of the type adapter"), "{error}");
+}

@@ -163,6 +163,11 @@ impl ModelSpec {
         if let Some(method) = config.pointer("/quantization_config/quant_method").and_then(Value::as_str) {
             return Some(format!("{} weights are not read; use a GGUF file or the original", method.to_uppercase()));
         }
+        if config.get("quantization_config").is_some_and(|quantization| !quantization.is_null()) {
+            return Some(
+                "Its weights are quantised in a way that is not read; use a GGUF file or the original".to_owned(),
+            );
+        }
         unknown::problem(config, name)
     }
 

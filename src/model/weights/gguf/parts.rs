@@ -29,13 +29,41 @@ impl Part {
         // A damaged header can make candle divide by its zero alignment.
         let content = catch_panic(|| Content::read(&mut reader))
             .map_err(|_| ModelError::format(path, "the GGUF header is damaged"))?
-            .map_err(|e| ModelError::format(path, format!("not a GGUF file, or a damaged one ({})", first_line(&e))))?;
+            .map_err(|e| unreadable(path, &first_line(&e)))?;
         Ok(Self { path: path.into(), reader, content, num_bytes })
     }
 
     fn number(&self, key: &str) -> Option<u64> {
         self.content.metadata.get(key).and_then(keys::whole)
     }
+}
+
+/// Types of weights that candle doesn't know are no damage.
+fn unreadable(path: &Path, message: &str) -> ModelError {
+    let number = message.strip_prefix("unknown dtype for tensor ").and_then(|number| number.trim().parse::<u32>().ok());
+    let Some(number) = number.filter(|number| *number < 64) else {
+        return ModelError::format(path, format!("not a GGUF file, or a damaged one ({message})"));
+    };
+    let name = match number {
+        16 => "IQ2_XXS",
+        17 => "IQ2_XS",
+        18 => "IQ3_XXS",
+        19 => "IQ1_S",
+        20 => "IQ4_NL",
+        21 => "IQ3_S",
+        22 => "IQ2_S",
+        23 => "IQ4_XS",
+        29 => "IQ1_M",
+        34 => "TQ1_0",
+        35 => "TQ2_0",
+        39 => "MXFP4",
+        _ => "of a later kind",
+    };
+    let message = format!(
+        "some of its weights are {name} (type {number}), which is not read yet; use a file of another quantisation, such as \
+         Q4_K_M or Q8_0"
+    );
+    ModelError::Unsupported { path: path.to_owned(), message }
 }
 
 /// In order; only the first has the metadata.
@@ -148,5 +176,14 @@ mod tests {
         assert_eq!(sibling(path, 1, 0, 3), Some("models/a-7b-00001-of-00003.gguf".into()));
         assert_eq!(sibling(path, 0, 1, 3), None, "its metadata say that it is another");
         assert_eq!(sibling(Path::new("a.gguf"), 0, 1, 2), None);
+    }
+
+    #[test]
+    fn weights_of_a_type_that_is_not_read_are_no_damage() {
+        let told = |message: &str| unreadable(Path::new("a.gguf"), message).to_string();
+        assert!(told("unknown dtype for tensor 23").contains("IQ4_XS (type 23), which is not read yet"));
+        assert!(told("unknown dtype for tensor 40").contains("of a later kind"));
+        assert!(told("unknown dtype for tensor 99999").contains("damaged"));
+        assert!(told("cut off").contains("not a GGUF file"));
     }
 }

@@ -13,6 +13,13 @@ impl GgufFile {
     /// The shape of the model; an architecture that the decoder can't run has one, too.
     pub fn spec(&mut self) -> Result<ModelSpec, ModelError> {
         let path = self.path.clone();
+        // Files for other purposes carry the names of the model that they are for.
+        if let Some(kind) = self.text("general.type").filter(|kind| *kind != "model") {
+            return Err(ModelError::Unsupported {
+                message: format!("the file is no model but of the type {kind}"),
+                path,
+            });
+        }
         let architecture = self
             .text("general.architecture")
             .ok_or_else(|| ModelError::format(&path, "its metadata name no architecture"))?
