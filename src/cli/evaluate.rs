@@ -36,6 +36,7 @@ pub struct EvaluateArgs {
 pub fn run(args: EvaluateArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
     let path = model::locate(&args.model.model, &interrupt)?;
+    model::tell_notes(&path)?;
     let request = EvaluationRequest {
         model: args.model.model,
         adapter: args.model.adapter,

@@ -1,6 +1,6 @@
 //! How a command names a model, and gets it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -8,6 +8,7 @@ use clap::Args;
 use super::Ended;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
+use super::terminal;
 use crate::engine::checks::ModelRendering;
 use crate::hub::{self, HubError, Sources};
 use crate::model::Chat;
@@ -33,9 +34,17 @@ pub fn locate(model: &ModelRef, interrupt: &Interrupt) -> Result<PathBuf, Ended>
     }
 }
 
+/// Tells what the model doesn't say and what was taken instead.
+pub fn tell_notes(path: &Path) -> Result<(), Ended> {
+    crate::model::inspect(path)?.notes.iter().for_each(|note| terminal::note(&format!("warning: {note}")));
+    Ok(())
+}
+
 /// What the model's tokenizer and template make of examples.
 pub fn rendering(model: &ModelRef, spec: RenderSpec, interrupt: &Interrupt) -> Result<ModelRendering, Ended> {
-    let chat = Arc::new(Chat::load(&locate(model, interrupt)?)?);
+    let path = locate(model, interrupt)?;
+    tell_notes(&path)?;
+    let chat = Arc::new(Chat::load(&path)?);
     Ok(ModelRendering { model: model.to_string(), chat, spec })
 }
 

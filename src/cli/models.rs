@@ -47,4 +47,7 @@ fn print(found: &FoundModel) {
     if let Some(problem) = problem {
         terminal::line(&format!("  can't be trained here: {problem}"));
     }
+    for note in found.facts.iter().flat_map(|facts| &facts.notes) {
+        terminal::line(&format!("  note: {note}"));
+    }
 }

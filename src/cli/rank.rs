@@ -52,6 +52,7 @@ pub fn run(args: RankArgs) -> Result<(), Ended> {
     let mut project = Project::open(&args.project)?;
     let judge = judge(&args, &project)?;
     let path = model::locate(&judge.model, &interrupt)?;
+    model::tell_notes(&path)?;
     let model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.cancel))?;
     let mut scorer = Scorer::new(&model, &judge)?;
     let started = std::time::Instant::now();

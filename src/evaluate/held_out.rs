@@ -39,6 +39,9 @@ pub fn measure(
         0 => EvaluateError::NothingToMeasure { path: request.data.clone() },
     };
     let mean = mean.ok_or_else(nothing)?;
+    if !mean.loss.is_finite() {
+        return Err(model.decoder.not_finite("the loss").into());
+    }
     let mut held_out = HeldOut {
         loss: mean.loss,
         perplexity: mean.loss.exp(),

@@ -64,6 +64,9 @@ impl<'a> Scorer<'a> {
         let is_cancelled = || task.is_cancelled();
         let losses = example_losses(&self.model.decoder, &mut self.pass, &samples, &mut progress, &is_cancelled);
         let losses = losses.map_err(ModelError::from)?;
+        if losses.iter().flatten().any(|loss| !loss.is_finite()) {
+            return Err(self.model.decoder.not_finite("the loss of an example").into());
+        }
         let mut means = vec![Mean::default(); examples.len()];
         for ((sample, owner), loss) in samples.iter().zip(owners).zip(losses) {
             means[owner].add(sample.num_trained(), loss);

@@ -108,7 +108,11 @@ fn answer_all<T: Clone + Default>(
         let mut caches: Vec<&mut KvCache> = slots.iter_mut().map(|slot| &mut slot.cache).collect();
         generation.advance(&new, &mut caches)?;
         let with_doubts = wanted.with_doubts;
-        let logits = generation.logits()?.par_chunks_mut(spec.vocab_size);
+        let logits = generation.logits()?;
+        if !logits.par_iter().all(|logit| logit.is_finite()) {
+            return Err(model.decoder.not_finite("what the model says of the next token"));
+        }
+        let logits = logits.par_chunks_mut(spec.vocab_size);
         let tokens: Vec<(u32, f64)> = logits.map(|logits| choose(logits, with_doubts)).collect();
         let mut going_on = Vec::with_capacity(slots.len());
         for (mut slot, (token, doubt)) in slots.into_iter().zip(tokens) {

@@ -80,7 +80,11 @@ impl<'a> Session<'a> {
         if !self.pending.is_empty() {
             return Ok(String::new());
         }
-        let token = self.sampler.sample(self.generation.logits()?);
+        let logits = self.generation.logits()?;
+        if !logits.iter().all(|logit| logit.is_finite()) {
+            return Err(self.model.decoder.not_finite("what the model says of the next token"));
+        }
+        let token = self.sampler.sample(logits);
         if self.model.chat.is_stop(token) {
             self.end = Some(End::ByItself);
         } else {

@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 use super::cache::CachedRepo;
 use super::catalogue::STARTER;
 use super::part::file_name;
-use super::resolve::{has_extension, resolve};
+use super::resolve::{has_extension, is_whole_gguf, resolve};
 use super::{FoundModel, HubError, Sources};
 use crate::model::{self, ModelFacts};
 use crate::recipe::ModelRef;
@@ -190,14 +190,6 @@ fn in_ollama(folder: &Path) -> Vec<Candidate> {
 fn is_model_folder(folder: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
     folder.join("config.json").is_file() && entries.flatten().any(|entry| has_extension(&entry.path(), "safetensors"))
-}
-
-/// Neither the eyes of a model (`mmproj`) nor a further piece of a split one.
-fn is_whole_gguf(path: &Path) -> bool {
-    let name = file_name(path).to_ascii_lowercase();
-    let piece = name.split("-of-").next().and_then(|start| start.rsplit('-').next());
-    let is_later_piece = name.contains("-of-") && piece.is_some_and(|piece| piece != "00001");
-    has_extension(path, "gguf") && !name.contains("mmproj") && !is_later_piece
 }
 
 fn real(path: &Path) -> Option<PathBuf> {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::cache::CachedRepo;
 use super::catalogue::STARTER;
+use super::part::file_name;
 use super::{HubError, Sources};
 use crate::recipe::ModelRef;
 
@@ -47,16 +48,24 @@ pub(super) fn hub_folder(models_dir: &Path, repo: &str, revision: &str) -> PathB
     models_dir.join(format!("{}@{}", repo.replace('/', "--"), revision.replace('/', "--")))
 }
 
-/// What in a folder is the model: the folder itself, or its one GGUF file.
+/// What in a folder is the model: the folder itself, or its one GGUF file (of a split one the first part).
 pub(super) fn model_in(folder: &Path) -> Option<PathBuf> {
     let files = || std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let has = |extension: &str| files().any(|path| has_extension(&path, extension));
     if folder.join("config.json").is_file() && has("safetensors") {
         return Some(folder.to_owned());
     }
-    let mut gguf_files = files().filter(|path| has_extension(path, "gguf"));
+    let mut gguf_files = files().filter(|path| is_whole_gguf(path));
     let first = gguf_files.next()?;
     gguf_files.next().is_none().then_some(first)
+}
+
+/// A GGUF file that is neither the eyes of a model (`mmproj`) nor a further piece of a split one.
+pub(super) fn is_whole_gguf(path: &Path) -> bool {
+    let name = file_name(path).to_ascii_lowercase();
+    let piece = name.split("-of-").next().and_then(|start| start.rsplit('-').next());
+    let is_later_piece = name.contains("-of-") && piece.is_some_and(|piece| piece != "00001");
+    has_extension(path, "gguf") && !name.contains("mmproj") && !is_later_piece
 }
 
 pub(super) fn has_extension(path: &Path, extension: &str) -> bool {

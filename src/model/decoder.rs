@@ -1,13 +1,14 @@
 //! The decoder of all families, over frozen weights and an optional adapter. Tokens of all sequences lie back to
 //! back, so there is no padding anywhere.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
 
 use super::gradient::Group;
 use super::lora::LoraAdapter;
+use super::spec::{EMBEDDING, HEAD, LAST_NORM, linear_name, norm_name};
 use super::weights::{self, WeightSource};
 use super::{Dropout, ModelError, ModelSpec, Module};
 use crate::ops::cross_entropy::cap_logits;
@@ -16,6 +17,8 @@ use crate::task::{Task, Unit};
 
 /// A loaded model.
 pub struct Decoder {
+    /// The file or folder that it was read from.
+    path: PathBuf,
     spec: ModelSpec,
     embedding: Arc<FrozenWeight>,
     layers: Vec<Layer>,
@@ -43,7 +46,7 @@ pub(super) struct Norms {
 impl Norms {
     fn load(source: &mut dyn WeightSource, layer: usize) -> std::result::Result<Self, ModelError> {
         let (hidden, has_after) = (source.spec().hidden_size, source.spec().has_branch_norms);
-        let mut norm = |name: &str| source.norm(&format!("model.layers.{layer}.{name}.weight"), hidden).map(Arc::from);
+        let mut norm = |name: &str| finite_norm(source, &norm_name(layer, name), hidden);
         // The name that Llama has for the norm before the inner layers is here that of another.
         let before_inner = if has_after { "pre_feedforward_layernorm" } else { "post_attention_layernorm" };
         Ok(Self {
@@ -54,6 +57,37 @@ impl Norms {
         })
     }
 }
+
+/// The embedding. A file that ties the two and holds another head all the same is not clear about which is meant
+/// (Transformers 5 then takes the other head, before 5 the embedding).
+fn tied_head(
+    source: &mut dyn WeightSource,
+    embedding: &Arc<FrozenWeight>,
+) -> std::result::Result<Arc<FrozenWeight>, ModelError> {
+    match source.tied_head(embedding.rows(), embedding.cols())? {
+        Some(head) if head.bytes() != embedding.bytes() => Err(ModelError::Tensor {
+            path: source.path().to_owned(),
+            tensor: HEAD.to_owned(),
+            message: "differs from the embedding, although config.json says that the two are one \
+                      (tie_word_embeddings): set it to false if this head is meant, else remove the tensor"
+                .to_owned(),
+        }),
+        _ => Ok(embedding.clone()),
+    }
+}
+
+/// A norm's weight. Norms are small enough to look at each value; a damaged file often shows there.
+fn finite_norm(source: &mut dyn WeightSource, name: &str, len: usize) -> std::result::Result<Arc<[f32]>, ModelError> {
+    let weight = source.norm(name, len)?;
+    if weight.iter().all(|value| value.is_finite()) {
+        return Ok(weight.into());
+    }
+    let message = NOT_FINITE.to_owned();
+    Err(ModelError::Tensor { path: source.path().to_owned(), tensor: name.to_owned(), message })
+}
+
+/// After a tensor's name.
+const NOT_FINITE: &str = "holds values that are not finite (NaN or infinity): the model is damaged; fetch it again";
 
 /// What a forward pass runs with besides the weights.
 #[derive(Default)]
@@ -68,13 +102,16 @@ pub struct Adaptation<'a> {
 impl Decoder {
     /// Reads the weights of a GGUF file or a folder.
     pub fn load(path: &Path, task: &dyn Task) -> std::result::Result<Self, ModelError> {
-        let mut source = weights::open(path)?;
-        let spec = source.spec().clone();
-        if let Some(problem) = spec.problem(None) {
-            return Err(ModelError::Unsupported { path: path.into(), message: problem });
+        Self::from_source(&mut *weights::open(path)?, task)
+    }
+
+    fn from_source(source: &mut dyn WeightSource, task: &dyn Task) -> std::result::Result<Self, ModelError> {
+        let (path, spec) = (source.path().to_owned(), source.spec().clone());
+        if let Some(problem) = source.problem() {
+            return Err(ModelError::Unsupported { path, message: problem });
         }
         let hidden = spec.hidden_size;
-        let embedding = Arc::new(source.matrix("model.embed_tokens.weight", spec.vocab_size, hidden)?);
+        let embedding = Arc::new(source.matrix(EMBEDDING, spec.vocab_size, hidden)?);
         let mut layers = Vec::with_capacity(spec.num_layers);
         for i in 0..spec.num_layers {
             if task.is_cancelled() {
@@ -83,22 +120,41 @@ impl Decoder {
             let mut linear = Vec::with_capacity(Module::ALL.len());
             for module in Module::ALL {
                 let (rows, cols) = module.shape(&spec);
-                let name = format!("model.layers.{i}.{}.weight", module.path());
-                linear.push(Arc::new(source.matrix(&name, rows, cols)?));
+                linear.push(Arc::new(source.matrix(&linear_name(i, module), rows, cols)?));
             }
             let linear: [_; Module::ALL.len()] = linear
                 .try_into()
                 .map_err(|_| ModelError::Compute { message: "a block has a wrong number of layers".to_owned() })?;
-            layers.push(Layer { norms: Norms::load(&mut *source, i)?, linear });
+            layers.push(Layer { norms: Norms::load(source, i)?, linear });
             task.progress(i as u64 + 1, Some(spec.num_layers as u64), Unit::Steps);
         }
-        let norm = source.norm("model.norm.weight", hidden)?.into();
+        let norm = finite_norm(source, LAST_NORM, hidden)?;
         let head = match spec.tie_word_embeddings {
-            true => embedding.clone(),
-            false => Arc::new(source.matrix("lm_head.weight", spec.vocab_size, hidden)?),
+            true => tied_head(source, &embedding)?,
+            false => Arc::new(source.matrix(HEAD, spec.vocab_size, hidden)?),
         };
         let inverse_frequencies = spec.rope.inverse_frequencies(spec.head_dim);
-        Ok(Self { spec, embedding, layers, norm, head, inverse_frequencies })
+        Ok(Self { path, spec, embedding, layers, norm, head, inverse_frequencies })
+    }
+
+    /// What to say when something that was computed with these weights is not finite: it is they that are damaged, or not.
+    /// Looks at all of them.
+    pub fn not_finite(&self, what: &str) -> ModelError {
+        self.damage().unwrap_or_else(|| {
+            let message =
+                format!("{what} is not a finite number, although all weights of the model are: they are too large");
+            ModelError::Compute { message }
+        })
+    }
+
+    /// A weight that holds NaN or infinity. Looks at all of them.
+    pub fn damage(&self) -> Option<ModelError> {
+        let damaged = self.frozen_weights().into_iter().find(|(_, weight)| !weight.is_finite().unwrap_or(false));
+        damaged.map(|(tensor, _)| ModelError::Tensor {
+            path: self.path.clone(),
+            tensor,
+            message: NOT_FINITE.to_owned(),
+        })
     }
 
     pub fn spec(&self) -> &ModelSpec {
@@ -107,15 +163,14 @@ impl Decoder {
 
     /// Every frozen matrix with its name in Transformers; a tied head counts once.
     pub fn frozen_weights(&self) -> Vec<(String, &Arc<FrozenWeight>)> {
-        let mut weights = vec![("model.embed_tokens.weight".to_owned(), &self.embedding)];
+        let mut weights = vec![(EMBEDDING.to_owned(), &self.embedding)];
         for (i, layer) in self.layers.iter().enumerate() {
             for module in Module::ALL {
-                let name = format!("model.layers.{i}.{}.weight", module.path());
-                weights.push((name, &layer.linear[module as usize]));
+                weights.push((linear_name(i, module), &layer.linear[module as usize]));
             }
         }
         if !self.spec.tie_word_embeddings {
-            weights.push(("lm_head.weight".to_owned(), &self.head));
+            weights.push((HEAD.to_owned(), &self.head));
         }
         weights
     }
@@ -216,6 +271,12 @@ impl Decoder {
         let hidden = self.spec.hidden_size;
         rows.resize(ids.len() * hidden, 0.0);
         for (row, id) in rows.chunks_mut(hidden).zip(ids) {
+            if *id as usize >= self.embedding.rows() {
+                candle_core::bail!(
+                    "the token with the id {id} has no row in the embedding of {}",
+                    self.embedding.rows()
+                );
+            }
             self.embedding.row_into(*id as usize, row)?;
         }
         let scale = self.spec.embedding_scale as f32;
@@ -231,7 +292,7 @@ impl Adaptation<'_> {
         let Some((adapter, pair)) = self.adapter.and_then(|a| Some((a, a.pair(layer, module)?))) else {
             return ops::frozen_linear(x, weight);
         };
-        let scale = adapter.config.scale();
+        let scale = adapter.scale(pair);
         if !self.with_gradient {
             return ops::lora_linear(x, weight, &pair.a.as_detached_tensor(), &pair.b.as_detached_tensor(), scale);
         }
@@ -246,5 +307,59 @@ impl Adaptation<'_> {
         let dropped = (x * Tensor::from_vec(factors, (rows, cols), x.device())?)?;
         let adapted = dropped.matmul(&pair.a.t()?)?.matmul(&pair.b.t()?)?;
         ops::frozen_linear(x, weight)? + (adapted * scale)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::task::Unwatched;
+
+    /// Writes down what it is asked for.
+    struct Asked<'a> {
+        inner: &'a mut dyn WeightSource,
+        names: BTreeSet<String>,
+    }
+
+    impl WeightSource for Asked<'_> {
+        fn path(&self) -> &Path {
+            self.inner.path()
+        }
+
+        fn spec(&self) -> &ModelSpec {
+            self.inner.spec()
+        }
+
+        fn problem(&self) -> Option<String> {
+            self.inner.problem()
+        }
+
+        fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> std::result::Result<FrozenWeight, ModelError> {
+            self.names.insert(name.to_owned());
+            self.inner.matrix(name, rows, cols)
+        }
+
+        fn norm(&mut self, name: &str, len: usize) -> std::result::Result<Vec<f32>, ModelError> {
+            self.names.insert(name.to_owned());
+            self.inner.norm(name, len)
+        }
+
+        fn tied_head(&mut self, rows: usize, cols: usize) -> std::result::Result<Option<FrozenWeight>, ModelError> {
+            self.inner.tied_head(rows, cols)
+        }
+    }
+
+    #[test]
+    fn the_spec_names_exactly_the_tensors_that_are_asked_for() {
+        for family in ["llama", "mistral_window", "gemma2", "cases/_model"] {
+            let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(family);
+            let mut source = weights::open(&folder).unwrap();
+            let mut asked = Asked { inner: &mut *source, names: BTreeSet::new() };
+            let decoder = Decoder::from_source(&mut asked, &Unwatched).unwrap();
+            assert_eq!(asked.names, decoder.spec().tensor_names().into_iter().collect(), "{family}");
+        }
     }
 }

@@ -2,10 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::chat_template::template_name;
+use super::pre_tokenizer::PreTokenizer;
+use super::weights::WeightSource;
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::{SafetensorsFolder, read_config};
-use super::{Chat, ModelError, ModelSpec};
+use super::{ModelError, ModelSpec};
+use crate::task::catch_panic;
 
 /// Plain data for the model screen and `tunewright models`.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,12 +40,28 @@ pub struct ModelFacts {
     pub chat_template: Option<String>,
     /// Why this model can't be trained here, as a sentence; `None` where it can.
     pub problem: Option<String>,
+    /// What the model doesn't say and what was taken instead, each a sentence that a person has to see.
+    pub notes: Vec<String>,
 }
 
-/// Reads the header of a GGUF file or the configuration of a folder. What can't be trained has a `problem`; only what is
-/// no model at all is an error.
+/// Said of a model without a chat template.
+const NO_TEMPLATE: &str = "The model brings no chat template: turns are written plainly (\"User:\", \"Assistant:\"), \
+                           which a chat model was not made with";
+
+/// Said of a GGUF file without types of tokens.
+const NO_TYPES: &str = "The file doesn't say which of its tokens are special (tokenizer.ggml.token_type): marks of turns are \
+                        read as plain text";
+
+/// Reads the header of a GGUF file or the configuration of a folder, and renders nothing. What can't be trained has a
+/// `problem`; only what is no model at all is an error.
 pub fn inspect(path: &Path) -> Result<ModelFacts, ModelError> {
-    if path.is_dir() { inspect_folder(path) } else { inspect_gguf(path) }
+    let inspected = catch_panic(|| if path.is_dir() { inspect_folder(path) } else { inspect_gguf(path) });
+    let mut facts =
+        inspected.unwrap_or_else(|panic| Err(ModelError::format(path, format!("it is damaged ({panic})"))))?;
+    if facts.chat_template.is_none() {
+        facts.notes.push(NO_TEMPLATE.to_owned());
+    }
+    Ok(facts)
 }
 
 /// Free memory of this machine, in bytes.
@@ -52,9 +73,19 @@ pub fn available_memory() -> u64 {
 
 fn inspect_gguf(path: &Path) -> Result<ModelFacts, ModelError> {
     let mut file = GgufFile::open(path)?;
-    let num_bytes = std::fs::metadata(path).map_err(ModelError::io(path))?.len();
+    let num_bytes = file.num_bytes();
     let spec = file.spec()?;
-    let problem = spec.problem(None);
+    let mut problem = file.problem(&spec);
+    let mut notes = Vec::new();
+    if file.text("tokenizer.ggml.model") == Some("gpt2") {
+        match PreTokenizer::of(&file) {
+            Ok((_, note)) => notes.extend(note),
+            Err(message) => problem = problem.or_else(|| Some(format!("The tokenizer can't be used: {message}"))),
+        }
+    }
+    if file.floats("tokenizer.ggml.token_type").is_none() {
+        notes.push(NO_TYPES.to_owned());
+    }
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let name = file.text("general.name").filter(|name| !name.trim().is_empty()).map_or(stem, str::to_owned);
     Ok(ModelFacts {
@@ -62,6 +93,7 @@ fn inspect_gguf(path: &Path) -> Result<ModelFacts, ModelError> {
         license: file.text("general.license").map(str::to_owned),
         chat_template: file.text("tokenizer.chat_template").map(|t| template_name(t).to_owned()),
         num_parameters: file.num_parameters(),
+        notes,
         ..from_spec(&spec, name, path, num_bytes, problem)
     })
 }
@@ -73,14 +105,34 @@ fn inspect_folder(folder: &Path) -> Result<ModelFacts, ModelError> {
     let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let mut facts = from_spec(&spec, name, folder, 0, problem);
     match SafetensorsFolder::open(folder) {
-        Ok(weights) => (facts.quantization, facts.num_bytes) = (weights.dtype(), weights.num_bytes()),
+        Ok(weights) => {
+            (facts.quantization, facts.num_bytes) = (weights.dtype(), weights.num_bytes());
+            facts.problem = facts.problem.or_else(|| weights.problem());
+        }
         Err(e) => facts.problem = facts.problem.or(Some(e.to_string())),
     }
-    match Chat::load(folder) {
-        Ok(chat) => facts.chat_template = chat.template.name().map(str::to_owned),
-        Err(e) => facts.problem = facts.problem.or(Some(e.to_string())),
+    if !folder.join("tokenizer.json").is_file() {
+        facts.problem = facts.problem.or(Some(format!("{} has no tokenizer.json", folder.display())));
     }
+    facts.chat_template = template_text(folder).map(|text| template_name(&text).to_owned());
     Ok(facts)
+}
+
+/// The template's source; only its name is wanted, so that what can't be read is none.
+fn template_text(folder: &Path) -> Option<String> {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    if let Some(text) = read("chat_template.jinja") {
+        return Some(text);
+    }
+    let settings: Value = serde_json::from_str(&read("tokenizer_config.json")?).ok()?;
+    match settings.get("chat_template")? {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(named) => {
+            let default = named.iter().find(|t| t["name"] == "default").or_else(|| named.first())?;
+            default["template"].as_str().map(str::to_owned)
+        }
+        _ => None,
+    }
 }
 
 fn from_spec(spec: &ModelSpec, name: String, path: &Path, num_bytes: u64, problem: Option<String>) -> ModelFacts {
@@ -102,5 +154,6 @@ fn from_spec(spec: &ModelSpec, name: String, path: &Path, num_bytes: u64, proble
         num_bytes,
         chat_template: None,
         problem,
+        notes: Vec::new(),
     }
 }

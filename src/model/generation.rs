@@ -284,7 +284,7 @@ impl Linear<'_> {
         let outputs: Vec<_> = modules()
             .filter_map(|(module, column)| {
                 let pair = packed.pair(*module)?;
-                let part = Some((self.xa.columns(pair.column, adapter.r), &pair.b));
+                let part = Some((self.xa.columns(pair.column, pair.r), &pair.b));
                 Some(Output { weights: Weights::None(module.shape(decoder.spec()).0), adapter: part, column: *column })
             })
             .collect();

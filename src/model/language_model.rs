@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Chat, Decoder, ModelError, ModelFacts, facts};
+use super::{Chat, Decoder, ModelError, ModelFacts, Turn, facts};
 use crate::task::Task;
 
 /// A loaded model; cheap to clone.
@@ -22,7 +22,27 @@ impl LanguageModel {
             return Err(ModelError::Unsupported { path: path.into(), message: problem.clone() });
         }
         let chat = Chat::load(path)?;
+        check_rows(&chat, facts.vocab_size)
+            .map_err(|message| ModelError::Unsupported { path: path.into(), message })?;
         let decoder = Decoder::load(path, task)?;
         Ok(Self { decoder: Arc::new(decoder), chat: Arc::new(chat), facts: Arc::new(facts) })
+    }
+}
+
+/// Every token of the vocabulary, and every one that the template writes, has its row in the embedding. Tokens that were
+/// added and are never used (padding, often) need none. The error is a sentence.
+fn check_rows(chat: &Chat, num_rows: usize) -> Result<(), String> {
+    let turns = [Turn::new("system", "s"), Turn::new("user", "a"), Turn::new("assistant", "b")];
+    // Some templates refuse a system turn.
+    let ids = [&turns[..], &turns[1..]].into_iter().filter_map(|turns| chat.encode(turns, false).ok());
+    let written = ids.flat_map(|encoded| encoded.ids()).find(|id| *id as usize >= num_rows);
+    let written = written.map(|id| (chat.tokenizer.id_to_token(id).unwrap_or_default(), id));
+    match written.or_else(|| chat.tokenizer.plain_token_beyond(num_rows)) {
+        None => Ok(()),
+        Some((token, id)) => Err(format!(
+            "the token {token} has the id {id}, but the model's embedding has {num_rows} rows, for the ids below {num_rows}: \
+             it was added to the tokenizer and not to the model. Use the tokenizer that belongs to this model, or a model \
+             whose embedding was enlarged with it (resize_token_embeddings)"
+        )),
     }
 }

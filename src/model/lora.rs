@@ -7,9 +7,11 @@ use rand_chacha::ChaCha8Rng;
 use super::{ModelSpec, Module};
 use crate::recipe::{Lora, TargetModules};
 
-/// `h + scale · B·A·x` with `scale = lora_alpha / r`.
+/// `h + scale · B·A·x` with `scale = lora_alpha / r`. Of an adapter that was read some pairs may have other ranks and
+/// alphas, or be missing in some layers: what counts is each pair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoraConfig {
+    /// Of the pairs that nothing else is said of.
     pub r: usize,
     pub lora_alpha: f64,
     pub lora_dropout: f64,
@@ -35,12 +37,19 @@ impl LoraConfig {
         })
     }
 
-    pub fn scale(&self) -> f64 {
-        let r = self.r as f64;
-        self.lora_alpha / if self.use_rslora { r.sqrt() } else { r }
+    /// As a recipe's section says it.
+    pub fn to_recipe(&self) -> Lora {
+        let names = || self.target_modules.iter().map(|module| module.name().to_owned()).collect();
+        let is_all = self.target_modules.len() == Module::ALL.len();
+        Lora {
+            r: self.r,
+            lora_alpha: self.lora_alpha,
+            lora_dropout: self.lora_dropout,
+            target_modules: if is_all { TargetModules::AllLinear } else { TargetModules::Named(names()) },
+        }
     }
 
-    /// Trainable weights.
+    /// Trainable weights of a fresh adapter.
     pub fn num_trainable(&self, spec: &ModelSpec) -> usize {
         let layer: usize = self.target_modules.iter().map(|m| m.shape(spec)).map(|(o, i)| self.r * (o + i)).sum();
         layer * spec.num_layers
@@ -63,6 +72,14 @@ pub struct LoraPair {
     pub a: Var,
     /// `[out, r]`
     pub b: Var,
+    pub lora_alpha: f64,
+}
+
+impl LoraPair {
+    /// Its rank.
+    pub fn r(&self) -> usize {
+        self.a.dims().first().copied().unwrap_or_default()
+    }
 }
 
 /// All pairs of a model.
@@ -77,7 +94,7 @@ impl LoraAdapter {
     /// A fresh adapter, which changes nothing yet: A Kaiming-uniform with a = √5, that is uniform in ±1/√in; B zero.
     pub fn new(config: LoraConfig, spec: &ModelSpec, rng: &mut ChaCha8Rng) -> Result<Self> {
         let targets = config.target_modules.clone();
-        let r = config.r;
+        let (r, lora_alpha) = (config.r, config.lora_alpha);
         Self::build(config, spec.num_layers, |_, module| {
             if !targets.contains(&module) {
                 return Ok(None);
@@ -86,7 +103,7 @@ impl LoraAdapter {
             let bound = 1.0 / (inputs as f32).sqrt();
             let a: Vec<f32> = (0..r * inputs).map(|_| rng.random_range(-bound..bound)).collect();
             let a = Var::from_vec(a, (r, inputs), &Device::Cpu)?;
-            Ok(Some(LoraPair { a, b: Var::zeros((outputs, r), DType::F32, &Device::Cpu)? }))
+            Ok(Some(LoraPair { a, b: Var::zeros((outputs, r), DType::F32, &Device::Cpu)?, lora_alpha }))
         })
     }
 
@@ -113,6 +130,17 @@ impl LoraAdapter {
 
     pub fn pair(&self, layer: usize, module: Module) -> Option<&LoraPair> {
         self.layers.get(layer)?[module as usize].as_ref()
+    }
+
+    /// What `B·A·x` is multiplied with.
+    pub fn scale(&self, pair: &LoraPair) -> f64 {
+        let r = pair.r() as f64;
+        pair.lora_alpha / if self.config.use_rslora { r.sqrt() } else { r }
+    }
+
+    /// Pairs of one layer.
+    pub fn num_pairs(&self, layer: usize) -> usize {
+        self.layers.get(layer).map_or(0, |pairs| pairs.iter().flatten().count())
     }
 
     /// Every trainable tensor with its name in PEFT's files, in a fixed order.

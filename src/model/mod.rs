@@ -13,8 +13,10 @@ pub mod language_model;
 pub mod lora;
 pub mod module;
 pub mod peft;
+pub mod pre_tokenizer;
 pub mod spec;
 pub mod tokenizer;
+mod tokenizer_check;
 pub mod weights;
 
 pub use chat::{Chat, ChatToken, EncodedChat};

@@ -1,12 +1,17 @@
 //! Adapters on disk, in PEFT's own format: `adapter_config.json` and `adapter_model.safetensors`.
 
+mod folder;
+mod patterns;
+mod settings;
+
 use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor, Var};
-use serde_json::{Value, json};
+use candle_core::{DType, Device, Tensor, Var};
+use serde_json::{Map, Value, json};
 
-use super::lora::{LoraAdapter, LoraConfig, LoraPair, modules_by_name, tensor_name};
+use self::settings::Settings;
+use super::lora::{LoraAdapter, LoraConfig, LoraPair, tensor_name};
 use super::{ModelError, ModelSpec, Module};
 use crate::fs::write_atomic;
 
@@ -16,8 +21,7 @@ pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
 /// Writes an adapter that PEFT's `PeftModel.from_pretrained` loads. `base_model` is what the base is called.
 pub fn save(adapter: &LoraAdapter, base_model: &str, folder: &Path) -> Result<(), ModelError> {
     let config = &adapter.config;
-    let targets: Vec<_> = config.target_modules.iter().map(|m| m.name()).collect();
-    let settings = json!({
+    let mut settings = json!({
         "base_model_name_or_path": base_model,
         "bias": "none",
         "fan_in_fan_out": false,
@@ -28,16 +32,46 @@ pub fn save(adapter: &LoraAdapter, base_model: &str, folder: &Path) -> Result<()
         "modules_to_save": null,
         "peft_type": "LORA",
         "r": config.r,
-        "target_modules": targets,
+        "target_modules": targets(adapter),
         "task_type": "CAUSAL_LM",
         "use_dora": false,
         "use_rslora": config.use_rslora,
     });
+    let ranks = pattern(adapter, |pair| (pair.r() != config.r).then(|| json!(pair.r())));
+    let alphas = pattern(adapter, |pair| (pair.lora_alpha != config.lora_alpha).then(|| json!(pair.lora_alpha)));
+    for (key, pattern) in [("rank_pattern", ranks), ("alpha_pattern", alphas)] {
+        if !pattern.is_empty() {
+            settings[key] = Value::Object(pattern);
+        }
+    }
     let path = folder.join(CONFIG_FILE);
     let text = serde_json::to_string_pretty(&settings).map_err(|e| ModelError::format(&path, e))?;
     write_atomic(&path, text.as_bytes()).map_err(ModelError::io(&path))?;
     let tensors = adapter.named_vars().into_iter().map(|(name, var)| (name, var.as_detached_tensor()));
     save_tensors(tensors, &folder.join(WEIGHTS_FILE))
+}
+
+/// Every pair with its layer and module.
+fn pairs(adapter: &LoraAdapter) -> impl Iterator<Item = (usize, Module, &LoraPair)> {
+    let of_layer = |layer| Module::ALL.into_iter().map(move |module| (layer, module));
+    let all = (0..adapter.num_layers()).flat_map(of_layer);
+    all.filter_map(|(layer, module)| Some((layer, module, adapter.pair(layer, module)?)))
+}
+
+/// Names of modules where every layer has the same pairs, else those of all pairs in full.
+fn targets(adapter: &LoraAdapter) -> Vec<String> {
+    let modules = &adapter.config.target_modules;
+    if pairs(adapter).count() == modules.len() * adapter.num_layers() {
+        return modules.iter().map(|module| module.name().to_owned()).collect();
+    }
+    pairs(adapter).map(|(layer, module, _)| settings::module_key(layer, module)).collect()
+}
+
+/// PEFT's pattern of a setting in which some pairs differ from the rest, which `differing` knows.
+fn pattern(adapter: &LoraAdapter, differing: impl Fn(&LoraPair) -> Option<Value>) -> Map<String, Value> {
+    let found = pairs(adapter)
+        .filter_map(|(layer, module, pair)| Some((settings::module_key(layer, module), differing(pair)?)));
+    found.collect()
 }
 
 /// Writes tensors as safetensors, atomically.
@@ -59,104 +93,65 @@ pub fn load_tensors(path: &Path) -> Result<HashMap<String, Tensor>, ModelError> 
 
 /// Reads an adapter for a model of this shape.
 pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> {
-    let config = read_config(folder)?;
+    folder::check(folder)?;
+    let settings = Settings::read(folder)?;
     let path = folder.join(WEIGHTS_FILE);
-    let mut tensors = load_tensors(&path)?;
-    let adapter = LoraAdapter::build(config.clone(), spec.num_layers, |layer, module| {
-        if !config.target_modules.contains(&module) {
-            return Ok(None);
+    let refused = |message: String| ModelError::Adapter { path: path.clone(), message };
+    let mut tensors = plainly_named(load_tensors(&path)?).map_err(refused)?;
+    let mut take = |name: String, shape: (usize, usize)| -> Result<Var, String> {
+        let tensor =
+            tensors.remove(&name).ok_or_else(|| format!("it doesn't fit this model: tensor {name} is missing"))?;
+        if tensor.dims() != [shape.0, shape.1] {
+            let found = tensor.dims();
+            return Err(format!(
+                "it doesn't fit this model: tensor {name} has the shape {found:?} instead of {shape:?}"
+            ));
         }
-        let (outputs, inputs) = module.shape(spec);
-        let mut take = |matrix: char, shape: (usize, usize)| {
-            let name = tensor_name(layer, module, matrix);
-            let Some(tensor) = tensors.remove(&name) else {
-                candle_core::bail!("tensor {name} is missing");
-            };
-            if tensor.dims() != [shape.0, shape.1] {
-                candle_core::bail!("tensor {name} has the shape {:?} instead of {shape:?}", tensor.dims());
-            }
-            Var::from_tensor(&tensor.to_dtype(candle_core::DType::F32)?)
-        };
-        Ok(Some(LoraPair { a: take('A', (config.r, inputs))?, b: take('B', (outputs, config.r))? }))
-    });
-    let adapter = adapter.map_err(|e| {
-        let message = e.to_string().lines().next().unwrap_or_default().to_owned();
-        ModelError::Adapter { path: path.clone(), message: format!("it doesn't fit this model: {message}") }
-    })?;
-    match tensors.into_keys().min() {
-        Some(name) => {
-            let message = format!("its tensor {name} belongs to no layer of this model");
-            Err(ModelError::Adapter { path, message })
-        }
-        None => Ok(adapter),
-    }
-}
-
-/// Reads `adapter_config.json`; what we don't compute is refused, never ignored.
-pub fn read_config(folder: &Path) -> Result<LoraConfig, ModelError> {
-    let path = folder.join(CONFIG_FILE);
-    let text = std::fs::read_to_string(&path).map_err(ModelError::io(&path))?;
-    let settings: Value = serde_json::from_str(&text).map_err(|e| ModelError::format(&path, e))?;
-    parse_config(&settings).map_err(|message| ModelError::Adapter { path, message })
-}
-
-fn parse_config(settings: &Value) -> Result<LoraConfig, String> {
-    let kind = settings["peft_type"].as_str().unwrap_or("unknown");
-    if kind != "LORA" {
-        return Err(format!("it is a {kind} adapter; only LORA is read"));
-    }
-    for key in ["use_dora", "lora_bias", "fan_in_fan_out"] {
-        if settings[key].as_bool() == Some(true) {
-            return Err(format!("{key} is not supported"));
-        }
-    }
-    for key in ["modules_to_save", "rank_pattern", "alpha_pattern", "layers_to_transform", "trainable_token_indices"] {
-        let is_empty = match &settings[key] {
-            Value::Null => true,
-            Value::Array(values) => values.is_empty(),
-            Value::Object(values) => values.is_empty(),
-            _ => false,
-        };
-        if !is_empty {
-            return Err(format!("{key} is not supported"));
-        }
-    }
-    if settings["bias"].as_str().is_some_and(|bias| bias != "none") {
-        return Err("trained biases are not supported".to_owned());
-    }
-    let target_modules = match &settings["target_modules"] {
-        Value::String(text) if text == "all-linear" => Module::ALL.to_vec(),
-        Value::Array(names) => {
-            let names: Vec<_> = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-            modules_by_name(&names)?
-        }
-        other => return Err(format!("target_modules is {other}; it must be a list of module names")),
+        finite(&tensor).ok_or_else(|| format!("its tensor {name} holds values that are not finite (NaN or infinity)"))
     };
-    Ok(LoraConfig {
-        r: settings["r"].as_u64().filter(|r| *r > 0).ok_or("it has no rank r")? as usize,
-        lora_alpha: settings["lora_alpha"].as_f64().ok_or("it has no lora_alpha")?,
-        lora_dropout: settings["lora_dropout"].as_f64().unwrap_or(0.0),
-        target_modules,
-        use_rslora: settings["use_rslora"].as_bool().unwrap_or(false),
-    })
+    let mut config = LoraConfig {
+        r: settings.r,
+        lora_alpha: settings.lora_alpha,
+        lora_dropout: settings.lora_dropout,
+        target_modules: Vec::new(),
+        use_rslora: settings.use_rslora,
+    };
+    let mut pairs = HashMap::new();
+    for layer in 0..spec.num_layers {
+        for module in Module::ALL {
+            let Some((r, lora_alpha)) = settings.pair(layer, module) else { continue };
+            let (outputs, inputs) = module.shape(spec);
+            let a = take(tensor_name(layer, module, 'A'), (r, inputs)).map_err(refused)?;
+            let b = take(tensor_name(layer, module, 'B'), (outputs, r)).map_err(refused)?;
+            pairs.insert((layer, module), LoraPair { a, b, lora_alpha });
+        }
+    }
+    if let Some(name) = tensors.into_keys().min() {
+        return Err(refused(format!("its tensor {name} belongs to no layer of this model")));
+    }
+    if pairs.is_empty() {
+        return Err(refused("its settings name no linear layer of this model".to_owned()));
+    }
+    let occurs = |module: &Module| (0..spec.num_layers).any(|layer| pairs.contains_key(&(layer, *module)));
+    config.target_modules = Module::ALL.into_iter().filter(occurs).collect();
+    Ok(LoraAdapter::build(config, spec.num_layers, |layer, module| Ok(pairs.remove(&(layer, module))))?)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A tensor's values as f32; `None` where one of them is not finite, or can't be read.
+fn finite(tensor: &Tensor) -> Option<Var> {
+    let tensor = tensor.to_dtype(DType::F32).ok()?;
+    let values = tensor.flatten_all().ok()?.to_vec1::<f32>().ok()?;
+    values.iter().all(|value| value.is_finite()).then(|| Var::from_tensor(&tensor).ok())?
+}
 
-    #[test]
-    fn settings_that_change_the_result_are_refused_not_ignored() {
-        let with = |key: &str, value: Value| {
-            let mut settings = json!({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]});
-            settings[key] = value;
-            parse_config(&settings)
-        };
-        assert_eq!(with("bias", json!("none")).unwrap().scale(), 2.0);
-        assert_eq!(with("use_rslora", json!(true)).unwrap().scale(), 4.0);
-        assert_eq!(with("use_dora", json!(true)).unwrap_err(), "use_dora is not supported");
-        assert_eq!(with("rank_pattern", json!({"q_proj": 8})).unwrap_err(), "rank_pattern is not supported");
-        assert!(with("target_modules", json!("q_proj.*")).is_err());
-        assert!(with("peft_type", json!("IA3")).unwrap_err().contains("IA3"));
+/// `….lora_A.default.weight`, as the adapter is called while PEFT trains, becomes `….lora_A.weight`.
+fn plainly_named(tensors: HashMap<String, Tensor>) -> Result<HashMap<String, Tensor>, String> {
+    let mut named = HashMap::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        let plain = name.replace(".lora_A.default.", ".lora_A.").replace(".lora_B.default.", ".lora_B.");
+        if named.insert(plain, tensor).is_some() {
+            return Err(format!("its tensor {name} is there twice, once without \"default\" in its name"));
+        }
     }
+    Ok(named)
 }

@@ -6,8 +6,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::ModelError;
+use super::pre_tokenizer::PreTokenizer;
 use super::weights::gguf::GgufFile;
+use super::{ModelError, tokenizer_check};
+use crate::task::catch_panic;
 
 /// A Hugging Face tokenizer that takes special tokens in texts as plain text.
 pub struct Tokenizer {
@@ -35,8 +37,11 @@ impl Tokenizer {
     }
 
     fn from_json(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
-            .map_err(|e| ModelError::Tokenizer { path: path.into(), message: e.to_string() })?;
+        let refused = |message: String| ModelError::Tokenizer { path: path.into(), message };
+        tokenizer_check::check(bytes).map_err(refused)?;
+        let mut inner = catch_panic(|| tokenizers::Tokenizer::from_bytes(bytes))
+            .map_err(|panic| refused(format!("it is damaged ({panic})")))?
+            .map_err(|e| refused(e.to_string()))?;
         inner.set_encode_special_tokens(true);
         // Truncation and padding of a tokenizer.json are somebody else's training settings.
         let _ = inner.with_truncation(None);
@@ -55,10 +60,11 @@ impl Tokenizer {
 
     /// Ids of a text in which nothing is special, each with its bytes in the text.
     pub fn encode_text(&self, text: &str) -> Result<Vec<(u32, Range<usize>)>, ModelError> {
-        let encoding = self
-            .inner
-            .encode(text, false)
-            .map_err(|e| ModelError::Compute { message: format!("a text can't be tokenised: {e}") })?;
+        let failed = |e: &dyn std::fmt::Display| ModelError::Compute {
+            message: format!("the model's tokenizer fails on the text {:?}: {e}", beginning(text)),
+        };
+        let encoding =
+            catch_panic(|| self.inner.encode(text, false)).map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
         Ok(encoding
             .get_ids()
             .iter()
@@ -109,9 +115,10 @@ impl Tokenizer {
     }
 
     fn decode_inner(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String, ModelError> {
-        self.inner
-            .decode(ids, skip_special_tokens)
-            .map_err(|e| ModelError::Compute { message: format!("tokens can't be turned into text: {e}") })
+        let failed = |e: &dyn std::fmt::Display| ModelError::Compute {
+            message: format!("the model's tokenizer can't turn tokens into text: {e}"),
+        };
+        catch_panic(|| self.inner.decode(ids, skip_special_tokens)).map_err(|e| failed(&e))?.map_err(|e| failed(&e))
     }
 
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
@@ -126,12 +133,28 @@ impl Tokenizer {
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab_size(true)
     }
+
+    /// The first of the tokens that the vocabulary itself has, not those added to it, whose id is not below `num_rows`.
+    pub fn plain_token_beyond(&self, num_rows: usize) -> Option<(String, u32)> {
+        let added = self.inner.get_added_tokens_decoder();
+        let vocabulary = self.inner.get_vocab(false).into_iter();
+        let beyond = vocabulary.filter(|(_, id)| *id as usize >= num_rows && !added.contains_key(id));
+        beyond.min_by_key(|(_, id)| *id)
+    }
+}
+
+/// Enough of a text to find it by.
+fn beginning(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 /// A `tokenizer.json` with the same content. The error is a sentence.
 fn gguf_to_json(file: &GgufFile) -> Result<Value, String> {
     let tokens = file.texts("tokenizer.ggml.tokens").ok_or("the file has no vocabulary (tokenizer.ggml.tokens)")?;
     let types = file.floats("tokenizer.ggml.token_type").unwrap_or_default();
+    if !types.is_empty() && types.len() != tokens.len() {
+        return Err(format!("it has {} tokens, but {} types of tokens", tokens.len(), types.len()));
+    }
     let added: Vec<Value> = tokens
         .iter()
         .zip(&types)
@@ -153,41 +176,19 @@ fn gguf_to_json(file: &GgufFile) -> Result<Value, String> {
 
 fn byte_level_bpe(file: &GgufFile, vocab: serde_json::Map<String, Value>, added: Vec<Value>) -> Result<Value, String> {
     let merges = file.texts("tokenizer.ggml.merges").ok_or("the file has no merges (tokenizer.ggml.merges)")?;
-    let merges: Vec<_> = merges.iter().filter_map(|m| m.split_once(' ')).map(|(a, b)| json!([a, b])).collect();
-    let name = file.text("tokenizer.ggml.pre").unwrap_or("default");
+    let pair = |merge: &&str| match merge.split_once(' ') {
+        Some((left, right)) => Ok(json!([left, right])),
+        None => Err(format!("its merge {merge:?} is not of two tokens")),
+    };
+    let merges = merges.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+    let (pre_tokenizer, _) = PreTokenizer::of(file)?;
     Ok(json!({
         "version": "1.0",
         "added_tokens": added,
-        "pre_tokenizer": pre_tokenizer(name)?,
+        "pre_tokenizer": pre_tokenizer.to_json(),
         "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
-        // llama-bpe takes a whole word that is in the vocabulary before it merges.
-        "model": {"type": "BPE", "vocab": vocab, "merges": merges, "ignore_merges": name == "llama-bpe"},
+        "model": {"type": "BPE", "vocab": vocab, "merges": merges, "ignore_merges": pre_tokenizer.ignores_merges()},
     }))
-}
-
-/// How a text is cut before the merges, by llama.cpp's name for it.
-fn pre_tokenizer(name: &str) -> Result<Value, String> {
-    let byte_level = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
-    let split = |regex: &str| {
-        json!({"type": "Sequence", "pretokenizers": [
-            {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false},
-            byte_level(false),
-        ]})
-    };
-    match name {
-        "smollm" | "starcoder" | "refact" | "command-r" => Ok(json!({"type": "Sequence", "pretokenizers": [
-            {"type": "Digits", "individual_digits": true},
-            byte_level(true),
-        ]})),
-        "gpt-2" | "default" => Ok(byte_level(true)),
-        "llama-bpe" => Ok(split(
-            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        )),
-        "qwen2" => Ok(split(
-            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        )),
-        other => Err(format!("its pre-tokenizer {other} is not known; use the original model's folder instead")),
-    }
 }
 
 /// SentencePiece's BPE, as Llama 2 has it: the merges are all pairs of tokens that make a token, the best score first.
@@ -198,6 +199,9 @@ fn sentencepiece_bpe(
     added: Vec<Value>,
 ) -> Result<Value, String> {
     let scores = file.floats("tokenizer.ggml.scores").ok_or("the file has no scores (tokenizer.ggml.scores)")?;
+    if scores.len() != tokens.len() {
+        return Err(format!("it has {} tokens, but {} scores", tokens.len(), scores.len()));
+    }
     let known: HashMap<&str, f32> = tokens.iter().copied().zip(scores.iter().copied()).collect();
     let mut merges: Vec<(f32, &str, &str)> = Vec::new();
     for (token, score) in tokens.iter().zip(&scores) {

@@ -73,6 +73,19 @@ impl FrozenWeight {
         self.unpack_rows(Isa::current(), row..row + 1, self.cols, out)
     }
 
+    /// Whether all values are finite. Unpacks the whole matrix once, a few rows at a time on all threads.
+    pub fn is_finite(&self) -> Result<bool> {
+        let rows_per_task = (16_384 / self.cols.max(1)).max(1);
+        let is_finite = |values: &mut Vec<f32>, task: usize| {
+            let rows = task * rows_per_task..((task + 1) * rows_per_task).min(self.rows);
+            values.resize(rows.len() * self.cols, 0.0);
+            self.unpack_rows(Isa::current(), rows, self.cols, values)?;
+            Ok(values.iter().all(|value| value.is_finite()))
+        };
+        let tasks = (0..self.rows.div_ceil(rows_per_task)).into_par_iter();
+        tasks.map_init(Vec::new, is_finite).try_reduce(|| true, |a, b| Ok(a && b))
+    }
+
     /// Some rows as stored.
     pub(super) fn blocks_of(&self, rows: Range<usize>) -> &[u8] {
         let row_bytes = row_bytes(self.dtype, self.cols);
@@ -209,5 +222,9 @@ mod tests {
         assert!(FrozenWeight::new(2, 33, GgmlDType::Q4_1, vec![0; 40]).is_err());
         let weight = FrozenWeight::from_f32(2, 2, &[1.0; 4]).unwrap();
         assert!(weight.row_into(2, &mut [0.0; 2]).is_err());
+        assert!(weight.is_finite().unwrap());
+        for bad in [f32::NAN, f32::NEG_INFINITY] {
+            assert!(!FrozenWeight::from_f32(2, 2, &[1.0, 1.0, 1.0, bad]).unwrap().is_finite().unwrap());
+        }
     }
 }

@@ -134,11 +134,13 @@ pub fn find(key: &str) -> Option<&'static Param> {
     PARAMS.iter().find(|param| param.key == key)
 }
 
-/// Lists of module names, as [`Value::Names`] writes them.
-fn names(targets: &TargetModules) -> String {
-    match targets {
-        TargetModules::AllLinear => "all-linear".to_owned(),
-        TargetModules::Named(names) => names.join(", "),
+/// As [`Value::Names`] writes them.
+impl std::fmt::Display for TargetModules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AllLinear => f.write_str("all-linear"),
+            Self::Named(names) => f.write_str(&names.join(", ")),
+        }
     }
 }
 
@@ -336,7 +338,7 @@ pub static PARAMS: &[Param] = &[
         Advanced,
         Kind::Names,
         (
-            |r| Value::Names(names(&r.lora.target_modules)),
+            |r| Value::Names(r.lora.target_modules.to_string()),
             |r, v| if let Value::Names(v) = v {
                 r.lora.target_modules = targets(&v);
             }

@@ -33,6 +33,9 @@ pub struct Recipe {
     pub data: Data,
     #[serde(default)]
     pub lora: Lora,
+    /// Keys of `[lora]` that aren't written beside `init_adapter`: they are as the adapter has them.
+    #[serde(skip)]
+    pub lora_of_adapter: Vec<&'static str>,
     #[serde(default)]
     pub training: Training,
     #[serde(default)]
@@ -59,6 +62,11 @@ pub struct Lora {
     pub lora_alpha: f64,
     pub lora_dropout: f64,
     pub target_modules: TargetModules,
+}
+
+impl Lora {
+    /// Its keys in a recipe.
+    pub const KEYS: [&'static str; 4] = ["lora.r", "lora.lora_alpha", "lora.lora_dropout", "lora.target_modules"];
 }
 
 impl Default for Lora {
@@ -249,9 +257,16 @@ impl Recipe {
             init_adapter: None,
             data: Data { train, validation: None, validation_split: None },
             lora: Lora::default(),
+            lora_of_adapter: Vec::new(),
             training: Training::default(),
             evaluation: Evaluation::default(),
         }
+    }
+
+    /// Goes on from an adapter, with the settings that the adapter has.
+    pub fn start_from(&mut self, adapter: PathBuf) {
+        self.init_adapter = Some(adapter);
+        self.lora_of_adapter = Lora::KEYS.to_vec();
     }
 
     /// For the starter model and the starter data set. The defaults are careful with examples of every kind; so few and
@@ -270,7 +285,10 @@ impl Recipe {
         let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.into(), source })?;
         let mut recipe: Self = toml::from_str(&text)
             .map_err(|e| RecipeError::Syntax { path: path.into(), message: explain(&text, &e) })?;
-        if path.with_file_name(RUN_METRICS).exists() && !names_too_long(&text) {
+        if recipe.init_adapter.is_some() {
+            recipe.lora_of_adapter = Lora::KEYS.into_iter().filter(|key| !is_written(&text, key)).collect();
+        }
+        if path.with_file_name(RUN_METRICS).exists() && !is_written(&text, "training.too_long") {
             recipe.training.too_long = TooLong::CutRight;
         }
         recipe.check()?;
@@ -332,9 +350,12 @@ impl Recipe {
 /// What makes a folder a run's.
 const RUN_METRICS: &str = "metrics.jsonl";
 
-fn names_too_long(text: &str) -> bool {
+/// Whether a recipe's text has this key of a section: `training.too_long`.
+fn is_written(text: &str, key: &str) -> bool {
     let table: Option<toml::Table> = text.parse().ok();
-    table.is_some_and(|table| table.get("training").is_some_and(|training| training.get("too_long").is_some()))
+    let value =
+        table.zip(key.split_once('.')).and_then(|(table, (section, key))| table.get(section)?.get(key).cloned());
+    value.is_some()
 }
 
 /// The parser shows the place and speaks of Rust's types; the table of parameters says what the key may be.

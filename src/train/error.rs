@@ -30,8 +30,8 @@ pub enum TrainError {
     AllTooLong { num_examples: usize, max_length: usize },
     #[error("{message}")]
     Refused { message: String },
-    #[error("the loss was no number in {times} steps running, the last of them step {step}")]
-    NotFinite { step: usize, times: usize },
+    #[error("the loss was not a number (NaN) in {times} steps running, the last of them step {step}")]
+    NotFinite { step: usize, times: usize, has_checkpoint: bool },
     #[error("{} can't be gone on from: {message}", path.display())]
     Checkpoint { path: PathBuf, message: String },
     #[error("training was stopped before its first step")]
@@ -50,11 +50,14 @@ impl TrainError {
             Self::AllTooLong { .. } => {
                 Some("raise training.max_length, or let training.too_long cut or split longer examples")
             }
-            Self::NotFinite { .. } => Some("lower training.learning_rate; the last checkpoint is still good"),
             Self::Refused { .. } => Some(
                 "mend or leave out these examples (tunewright check --model finds them, and folds system turns into the \
                  question with --fix role_order), or take a model whose template knows such turns",
             ),
+            Self::NotFinite { has_checkpoint: true, .. } => {
+                Some("lower training.learning_rate; the last checkpoint is still good")
+            }
+            Self::NotFinite { has_checkpoint: false, .. } => Some("lower training.learning_rate"),
             Self::NoExamples { .. } => Some("import examples, or move some into the training part"),
             _ => None,
         }

@@ -13,6 +13,7 @@ pub mod render;
 pub mod run_files;
 pub mod schedule;
 pub mod sft;
+mod start;
 pub mod tally;
 mod too_long;
 

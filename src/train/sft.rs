@@ -3,9 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-
 use super::batch::Order;
 use super::checkpoint::{self, State};
 use super::control::{Control, Signal};
@@ -17,14 +14,15 @@ use super::optimizer::{AdamW, Gradients};
 use super::render::{Refusal, Rendered, render};
 use super::run_files::{RunFiles, Status};
 use super::schedule::Schedule;
+use super::start::start;
 use super::tally::Tally;
 use crate::data::import::SplitSpec;
 use crate::data::split::split_examples;
 use crate::data::{Placed, Split, read_placed};
 use crate::model::gradient::num_recomputed;
-use crate::model::lora::{LoraAdapter, LoraConfig};
-use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts, peft};
-use crate::recipe::{Plan, Recipe, RecipeError, Training, Validation};
+use crate::model::lora::LoraAdapter;
+use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts};
+use crate::recipe::{Plan, Recipe, Training, Validation};
 use crate::task::{Task, Unit};
 
 /// A loss that is no number so often in a row ends the run.
@@ -59,6 +57,9 @@ pub fn run_on(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
+    for note in &model.facts.notes {
+        observer.observe(TrainEvent::Warning(note.clone()));
+    }
     observer.observe(TrainEvent::Phase(Phase::Tokenizing));
     let samples = read_samples(model, plan, control, observer)?;
     run_samples(&model.decoder, plan, samples, control, observer)
@@ -82,11 +83,12 @@ pub fn run_samples(
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
     let Samples { train, validation, tally } = samples;
+    let (adapter, plan) = start(decoder, plan)?;
+    let plan = &plan;
     let training = &plan.recipe.training;
     let lengths: Vec<usize> = train.iter().map(|s| s.ids.len()).collect();
     let order = Order::new(&lengths, training);
     let num_steps = order.num_steps(training);
-    let adapter = start_adapter(decoder, plan)?;
     let pass = gradient_pass(decoder, plan, &order, &lengths);
     let vars = adapter.named_vars();
     let mut optimizer = AdamW::new(training, &vars);
@@ -243,8 +245,14 @@ impl Run<'_> {
     /// The weights stay as they were, the rate is halved from here on.
     fn skip_bad_step(&mut self, times: usize, observer: &mut dyn Observer) -> Result<(), TrainError> {
         let step = self.state.step + 1;
+        if times == 1
+            && let Some(damage) = self.decoder.damage()
+        {
+            return Err(damage.into());
+        }
         if times >= MAX_BAD_STEPS {
-            return Err(TrainError::NotFinite { step, times });
+            let has_checkpoint = checkpoint::last(&self.plan.run_dir).is_some();
+            return Err(TrainError::NotFinite { step, times, has_checkpoint });
         }
         self.state.rate_factor /= 2.0;
         let message = format!("The loss of step {step} was no number: the step was left out, the learning rate halved");
@@ -267,6 +275,9 @@ impl Run<'_> {
         let Some(mean) = mean_loss(self.decoder, &mut self.pass, &self.validation, &mut |_| (), &is_cancelled)? else {
             return Ok(());
         };
+        if self.state.step == 0 && !mean.loss.is_finite() {
+            return Err(self.decoder.not_finite("the loss before the first step").into());
+        }
         let is_best = self.state.best_eval_loss.is_none_or(|best| mean.loss < best);
         if self.state.step == 0 {
             self.first_eval_loss = Some(mean.loss);
@@ -383,17 +394,6 @@ struct StepSums {
     loss: f64,
     num_tokens: usize,
     num_supervised_tokens: usize,
-}
-
-/// A fresh adapter, or the one the recipe goes on from.
-fn start_adapter(decoder: &Decoder, plan: &Plan) -> Result<LoraAdapter, TrainError> {
-    if let Some(folder) = &plan.recipe.init_adapter {
-        return Ok(peft::load(folder, decoder.spec())?);
-    }
-    let config = LoraConfig::from_recipe(&plan.recipe.lora)
-        .map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })?;
-    let mut rng = ChaCha8Rng::seed_from_u64(plan.recipe.training.seed);
-    Ok(LoraAdapter::new(config, decoder.spec(), &mut rng)?)
 }
 
 /// The rendered training and validation examples; those in which nothing is trained are left out, and said so.

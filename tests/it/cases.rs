@@ -20,20 +20,20 @@ fn case(name: &str) -> PathBuf {
 }
 
 /// The real program in a folder of its own, on a machine without models and network.
-struct Desk {
+pub(super) struct Desk {
     folder: TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(super) fn run(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
         command.args(arguments).current_dir(self.folder.path());
         command.env("XDG_DATA_HOME", self.path("data")).env("HF_HOME", self.path("hf")).env("HF_HUB_OFFLINE", "1");
@@ -42,7 +42,7 @@ impl Desk {
     }
 
     /// A file imported into a new project: the report (`import --json`) and the examples that are in the project then.
-    fn import(&self, file: &Path) -> (Value, Vec<Value>) {
+    pub(super) fn import(&self, file: &Path) -> (Value, Vec<Value>) {
         let project = self.path("project");
         let _ = std::fs::remove_dir_all(&project);
         let (file, project) = (file.to_str().unwrap(), project.to_str().unwrap());
@@ -56,23 +56,23 @@ impl Desk {
 }
 
 /// A command that has ended.
-struct Ran(Output);
+pub(super) struct Ran(Output);
 
 impl Ran {
-    fn code(&self) -> Option<i32> {
+    pub(super) fn code(&self) -> Option<i32> {
         self.0.status.code()
     }
 
-    fn out(&self) -> String {
+    pub(super) fn out(&self) -> String {
         String::from_utf8_lossy(&self.0.stdout).into_owned()
     }
 
-    fn err(&self) -> String {
+    pub(super) fn err(&self) -> String {
         String::from_utf8_lossy(&self.0.stderr).into_owned()
     }
 
     /// The one JSON object of a command that must go well.
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         assert_eq!(self.code(), Some(0), "{}", self.err());
         serde_json::from_str(&self.out()).unwrap_or_else(|e| panic!("{e}: {}", self.out()))
     }

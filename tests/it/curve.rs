@@ -30,7 +30,7 @@ fn samples() -> Vec<Rendered> {
 
 fn recipe(batch_size: usize, accumulation: usize) -> Recipe {
     let mut recipe = Recipe::new(ModelRef::Folder(fixture("llama")), "unused.jsonl".into());
-    recipe.init_adapter = Some(fixture("curves/lora/adapter_init"));
+    recipe.start_from(fixture("curves/lora/adapter_init"));
     recipe.data.validation_split = Some(0.0);
     let training = &mut recipe.training;
     // The reference computed in float32.

@@ -7,6 +7,7 @@ use std::path::Path;
 use candle_core::quantized::gguf_file::{Value, write};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
+use tunewright::model::pre_tokenizer::PreTokenizer;
 use tunewright::model::weights::gguf::GgufFile;
 use tunewright::model::{Adaptation, Decoder, ModelSpec, Tokenizer};
 use tunewright::ops::Segments;
@@ -204,4 +205,84 @@ fn a_text_comes_back_with_the_spaces_it_had() {
             assert_eq!(tokenizer.decode(&encoded).unwrap(), text);
         }
     }
+}
+
+/// A file that an old converter made of Llama 3 doesn't say how texts are cut; its vocabulary does.
+#[test]
+fn llama_3_is_known_by_its_vocabulary() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let encode = |num_tokens: usize, pre: Option<&str>| {
+        let mut tokens: Vec<String> = (0..num_tokens).map(|id| format!("unused {id}")).collect();
+        for (id, token) in ["1", "2", "3", "4", "5", "12", "123", "45", "1234"].iter().enumerate() {
+            tokens[id] = (*token).to_owned();
+        }
+        tokens[128_000] = "<|begin_of_text|>".to_owned();
+        tokens[128_009] = "<|eot_id|>".to_owned();
+        let texts = |texts: &[String]| Value::Array(texts.iter().cloned().map(Value::String).collect());
+        let merges = ["1 2", "12 3", "123 4", "4 5"].map(str::to_owned);
+        let mut metadata = vec![
+            ("general.architecture", Value::String("llama".to_owned())),
+            ("tokenizer.ggml.model", Value::String("gpt2".to_owned())),
+            ("tokenizer.ggml.tokens", texts(&tokens)),
+            ("tokenizer.ggml.merges", texts(&merges)),
+        ];
+        metadata.extend(pre.map(|pre| ("tokenizer.ggml.pre", Value::String(pre.to_owned()))));
+        let metadata: Vec<_> = metadata.iter().map(|(key, value)| (*key, value)).collect();
+        write(&mut File::create(&path).unwrap(), &metadata, &[]).unwrap();
+        let file = GgufFile::open(&path).unwrap();
+        let note = PreTokenizer::of(&file).map(|(_, note)| note).unwrap_or_default();
+        let ids = Tokenizer::from_gguf(&file).map_err(|e| e.to_string())?.encode_text("12345").unwrap();
+        Ok::<_, String>((ids.into_iter().map(|(id, _)| id).collect::<Vec<u32>>(), note))
+    };
+    // Three digits at once.
+    assert_eq!(encode(128_256, Some("llama-bpe")), Ok((vec![6, 7], None)));
+    for pre in [None, Some("default")] {
+        let (ids, note) = encode(128_256, pre).unwrap();
+        assert_eq!(ids, [6, 7]);
+        assert!(note.unwrap().contains("Llama 3's"));
+    }
+    assert_eq!(encode(128_256, Some("llama-v3")), Ok((vec![6, 7], None)));
+    assert_eq!(encode(128_256, Some("gpt-2")), Ok((vec![8, 4], None)), "all digits at once");
+    assert!(encode(128_256, Some("someone-s")).unwrap_err().contains("someone-s"));
+}
+
+#[test]
+fn a_vocabulary_that_does_not_fit_itself_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let texts = |values: &[&str]| Value::Array(values.iter().map(|v| Value::String((*v).to_owned())).collect());
+    let ints = |values: &[i32]| Value::Array(values.iter().copied().map(Value::I32).collect());
+    let floats = |values: &[f32]| Value::Array(values.iter().copied().map(Value::F32).collect());
+    for (kind, others, words) in [
+        ("gpt2", vec![("tokenizer.ggml.merges", texts(&["ab"]))], "is not of two tokens"),
+        ("gpt2", vec![("tokenizer.ggml.token_type", ints(&[1]))], "1 types of tokens"),
+        ("llama", vec![("tokenizer.ggml.scores", floats(&[0.0]))], "1 scores"),
+        ("llama", vec![], "no scores"),
+    ] {
+        let mut metadata = vec![
+            ("general.architecture", Value::String("llama".to_owned())),
+            ("tokenizer.ggml.model", Value::String(kind.to_owned())),
+            ("tokenizer.ggml.pre", Value::String("gpt-2".to_owned())),
+            ("tokenizer.ggml.tokens", texts(&["a", "b", "ab"])),
+        ];
+        metadata.extend(others);
+        let metadata: Vec<_> = metadata.iter().map(|(key, value)| (*key, value)).collect();
+        write(&mut File::create(&path).unwrap(), &metadata, &[]).unwrap();
+        let error = Tokenizer::from_gguf(&GgufFile::open(&path).unwrap()).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_model_says_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("adapter.gguf");
+    let metadata = [
+        ("general.architecture", &Value::String("llama".to_owned())),
+        ("general.type", &Value::String("adapter".to_owned())),
+    ];
+    write(&mut File::create(&path).unwrap(), &metadata, &[]).unwrap();
+    let error = GgufFile::open(&path).unwrap().spec().unwrap_err().to_string();
+    assert!(error.contains("no model but of the type adapter"), "{error}");
 }

@@ -3,7 +3,9 @@
 // Always true here; it tells clippy that helpers outside of `#[test]` are test code, too.
 #![cfg(test)]
 
+mod adapters;
 mod answers;
+mod attacks_models;
 mod cases;
 mod checks;
 mod cli;

@@ -165,6 +165,7 @@ fn found(model: ModelRef, name: &str, is_on_disk: bool) -> FoundModel {
         num_bytes: 98_362_432,
         chat_template: Some("ChatML".to_owned()),
         problem: None,
+        notes: Vec::new(),
     };
     let place = "Models folder".to_owned();
     FoundModel {

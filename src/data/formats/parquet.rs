@@ -1,7 +1,6 @@
 //! Parquet, row by row, as JSON objects.
 
 use std::fs::File;
-use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use parquet::errors::ParquetError;
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use super::{Content, Problem, RawRow, Rows, too_long};
 use crate::data::error::ImportError;
-use crate::task::{Task, Unit};
+use crate::task::{Task, Unit, catch_panic};
 
 /// At both ends of such a file.
 pub const MAGIC: &[u8] = b"PAR1";
@@ -44,8 +43,7 @@ impl<'a> Parquet<'a> {
 
 /// The library trusts sizes that a damaged file gives, and then panics.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    std::panic::catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(ParquetError::General("its sizes don't fit together".to_owned())))
+    catch_panic(read).unwrap_or_else(|_| Err(ParquetError::General("its sizes don't fit together".to_owned())))
 }
 
 /// The library's message without its kind.

@@ -58,6 +58,8 @@ impl Group {
 /// One module's pair.
 pub struct PackedPair<E> {
     pub module: Module,
+    pub r: usize,
+    pub scale: f32,
     /// The first of its columns in the group's `x·Aᵀ`.
     pub column: usize,
     /// Where its gradients are: A here, B next.
@@ -96,14 +98,12 @@ impl<E> PackedGroup<E> {
 
 /// All groups of all blocks.
 pub struct PackedAdapter<E> {
-    pub r: usize,
-    pub scale: f32,
     layers: Vec<[PackedGroup<E>; Group::ALL.len()]>,
 }
 
 impl<E> Default for PackedAdapter<E> {
     fn default() -> Self {
-        Self { r: 0, scale: 0.0, layers: Vec::new() }
+        Self { layers: Vec::new() }
     }
 }
 
@@ -113,13 +113,16 @@ impl<E: Element> PackedAdapter<E> {
     }
 
     pub fn set(&mut self, isa: Isa, spec: &ModelSpec, adapter: &LoraAdapter) -> Result<()> {
-        self.r = adapter.config.r;
-        self.scale = adapter.config.scale() as f32;
         self.layers.resize_with(spec.num_layers, Default::default);
         // Each block's first gradient: blocks are packed at the same time.
-        let per_layer = 2 * adapter.config.target_modules.len();
-        self.layers.par_iter_mut().enumerate().try_for_each(|(layer, groups)| {
-            let mut gradient = layer * per_layer;
+        let firsts: Vec<usize> = (0..spec.num_layers)
+            .scan(0, |next, layer| {
+                let first = *next;
+                *next += 2 * adapter.num_pairs(layer);
+                Some(first)
+            })
+            .collect();
+        self.layers.par_iter_mut().zip(firsts).enumerate().try_for_each(|(layer, (groups, mut gradient))| {
             Group::ALL
                 .into_iter()
                 .try_for_each(|group| groups[group as usize].set(isa, spec, adapter, layer, group, &mut gradient))
@@ -137,23 +140,26 @@ impl<E: Element> PackedGroup<E> {
         group: Group,
         gradient: &mut usize,
     ) -> Result<()> {
-        let (r, scale) = (adapter.config.r, adapter.config.scale() as f32);
-        let padded = r.next_multiple_of(E::GROUP);
         let mut old: Vec<_> = std::mem::take(&mut self.pairs);
         let mut all_a = Vec::new();
         self.width = 0;
         for module in group.modules() {
             let Some(pair) = adapter.pair(layer, *module) else { continue };
             let (outputs, inputs) = module.shape(spec);
+            let (r, scale) = (pair.r(), adapter.scale(pair) as f32);
+            let padded = r.next_multiple_of(E::GROUP);
             let mut packed = old.pop().unwrap_or_else(|| PackedPair {
                 module: *module,
+                r,
+                scale,
                 column: 0,
                 gradient: 0,
                 b: Panels::default(),
                 b_back: Panels::default(),
                 a_back: Panels::default(),
             });
-            (packed.module, packed.column, packed.gradient) = (*module, self.width, *gradient);
+            (packed.module, packed.r, packed.scale) = (*module, r, scale);
+            (packed.column, packed.gradient) = (self.width, *gradient);
             with_slices([&pair.a, &pair.b], |[a, b]| {
                 packed.b.set_transposed(isa, b, outputs, r, scale);
                 packed.b_back.set(isa, b, outputs, r, scale);

@@ -242,8 +242,8 @@ impl BlockPass<'_> {
         scratch: &'b mut Scratch<E>,
     ) -> Result<Vec<Output<'b, E>>> {
         let isa = self.isa;
-        let packed = adapter.map(|adapter| (adapter.group(layer, group), adapter.r));
-        if let Some((packed, _)) = packed
+        let packed = adapter.map(|adapter| adapter.group(layer, group));
+        if let Some(packed) = packed
             && packed.width > 0
         {
             kept_xa.resize(x.num_rows() * packed.width, 0.0);
@@ -255,8 +255,8 @@ impl BlockPass<'_> {
         let xa = &scratch.xa;
         let (columns, _) = group.columns(self.decoder.spec());
         let outputs = group.modules().iter().zip(columns).map(|(module, column)| {
-            let pair = packed.and_then(|(packed, r)| Some((packed.pair(*module)?, r)));
-            let adapter = pair.map(|(pair, r)| (xa.columns(pair.column, r), &pair.b));
+            let pair = packed.and_then(|packed| packed.pair(*module));
+            let adapter = pair.map(|pair| (xa.columns(pair.column, pair.r), &pair.b));
             let weight = self.decoder.linear(layer, *module);
             Output { weights: self.weights(weight), adapter, column }
         });
@@ -278,37 +278,35 @@ impl BlockPass<'_> {
     ) -> Result<()> {
         let (isa, spec, n) = (self.isa, self.decoder.spec(), dy.view().num_rows());
         let (columns, _) = group.columns(spec);
-        let packed = adapter.map(|adapter| (adapter, adapter.group(layer, group)));
+        let packed = adapter.map(|adapter| adapter.group(layer, group));
         let dy_of = |module: Module, column: usize| dy.columns(column, module.shape(spec).0);
-        if let Some((adapter, packed)) = packed
+        if let Some(packed) = packed
             && packed.width > 0
         {
             scratch.dxa.clear();
             scratch.dxa.resize(n * packed.width, 0.0);
             for (module, column) in group.modules().iter().zip(&columns) {
                 let Some(pair) = packed.pair(*module) else { continue };
-                let (dy, (outputs, _), r) = (dy_of(*module, *column), module.shape(spec), adapter.r);
+                let (dy, (outputs, _), r) = (dy_of(*module, *column), module.shape(spec), pair.r);
                 let output = Output { weights: Weights::Packed(&pair.b_back), adapter: None, column: pair.column };
                 multiply(isa, dy, &[output], &mut scratch.dxa, packed.width, false)?;
                 // dB = scale · dyᵀ·(x·Aᵀ), made as its transpose, whose rows are few.
                 scratch.db.resize(r * outputs, 0.0);
                 let xa = Rows::new(xa.get(pair.column..).unwrap_or_default(), n, r, packed.width);
-                multiply_transposed(isa, xa, dy, &mut scratch.db, adapter.scale, false);
+                multiply_transposed(isa, xa, dy, &mut scratch.db, pair.scale, false);
                 add_transposed(&scratch.db, r, outputs, &mut gradients[pair.gradient + 1]);
             }
             scratch.dxa_operand.set(isa, &scratch.dxa, n, packed.width);
         }
         let terms = group.modules().iter().zip(&columns).map(|(module, column)| {
-            let pair = packed.and_then(|(adapter, packed)| Some((packed.pair(*module)?, adapter.r)));
-            let adapter = pair.map(|(pair, r)| (scratch.dxa_operand.columns(pair.column, r), &pair.a_back));
+            let pair = packed.and_then(|packed| packed.pair(*module));
+            let adapter = pair.map(|pair| (scratch.dxa_operand.columns(pair.column, pair.r), &pair.a_back));
             let adapter = adapter.filter(|_| self.dropout.is_none());
             Back { dy: dy_of(*module, *column), weight: self.decoder.linear(layer, *module), adapter, int8: self.int8 }
         });
         multiply_back(isa, &terms.collect::<Vec<_>>(), dx, false)?;
         match (self.dropout, packed) {
-            (Some(dropout), Some((adapter, packed))) => {
-                self.dropped_back(dropout, layer, group, (packed, adapter.r), dx, scratch)
-            }
+            (Some(dropout), Some(packed)) => self.dropped_back(dropout, layer, group, packed, dx, scratch),
             _ => Ok(()),
         }
     }
@@ -343,7 +341,7 @@ impl BlockPass<'_> {
         dropout: Dropout,
         layer: usize,
         group: Group,
-        (packed, r): (&PackedGroup<E>, usize),
+        packed: &PackedGroup<E>,
         dx: &mut [f32],
         scratch: &mut Scratch<E>,
     ) -> Result<()> {
@@ -353,7 +351,7 @@ impl BlockPass<'_> {
         scratch.d_dropped.resize(dx.len(), 0.0);
         for pair in &packed.pairs {
             let output = Output { weights: Weights::Packed(&pair.a_back), adapter: None, column: 0 };
-            let dxa = scratch.dxa_operand.columns(pair.column, r);
+            let dxa = scratch.dxa_operand.columns(pair.column, pair.r);
             multiply(self.isa, dxa, &[output], &mut scratch.d_dropped, cols, true)?;
         }
         let rows = dx.par_chunks_mut(cols).zip(scratch.d_dropped.par_chunks(cols)).enumerate();
@@ -398,7 +396,7 @@ impl BlockPass<'_> {
         let x = self.dropped(layer, group, x, &mut scratch.dropped);
         for pair in &packed.pairs {
             let dxa = scratch.dxa.get(pair.column..).unwrap_or_default();
-            let dxa = Rows::new(dxa, x.num_rows(), adapter.r, packed.width);
+            let dxa = Rows::new(dxa, x.num_rows(), pair.r, packed.width);
             multiply_transposed(self.isa, dxa, x, &mut gradients[pair.gradient], 1.0, true);
         }
     }

@@ -15,13 +15,12 @@ const MISTRAL_WINDOW: usize = 4096;
 impl ModelSpec {
     /// The error is a sentence without the file's name.
     pub fn from_config(config: &Value) -> Result<Self, String> {
-        let number = |key: &str| config.get(key).and_then(Value::as_u64).map(|v| v as usize);
-        let required = |key: &str| number(key).filter(|&v| v > 0).ok_or(format!("config.json has no usable {key}"));
+        let required = |key: &str| count(config, key)?.ok_or_else(|| unusable(key));
         let architecture = config.get("model_type").and_then(Value::as_str).unwrap_or("unknown").to_owned();
         let is_gemma2 = architecture == "gemma2";
         let (hidden_size, num_heads) = (required("hidden_size")?, required("num_attention_heads")?);
         let num_layers = required("num_hidden_layers")?;
-        let head_dim = number("head_dim").unwrap_or(if is_gemma2 { 256 } else { hidden_size / num_heads });
+        let head_dim = count(config, "head_dim")?.unwrap_or(if is_gemma2 { 256 } else { hidden_size / num_heads });
         let scaled_dim = match is_gemma2 {
             true => positive(config, "query_pre_attn_scalar", Some(256.0))?.unwrap_or(256.0),
             false => head_dim as f64,
@@ -36,7 +35,7 @@ impl ModelSpec {
             intermediate_size: required("intermediate_size")?,
             num_layers,
             num_heads,
-            num_kv_heads: number("num_key_value_heads").unwrap_or(num_heads),
+            num_kv_heads: count(config, "num_key_value_heads")?.unwrap_or(num_heads),
             head_dim,
             attention_scale: 1.0 / scaled_dim.sqrt(),
             attention_softcap: softcap("attn_logit_softcapping", GEMMA2_ATTENTION_SOFTCAP)?,
@@ -44,16 +43,30 @@ impl ModelSpec {
             activation: activation_from_config(config, &architecture)?,
             embedding_scale: if is_gemma2 { (hidden_size as f64).sqrt() } else { 1.0 },
             has_branch_norms: is_gemma2,
-            rms_norm_eps: config.get("rms_norm_eps").and_then(Value::as_f64).unwrap_or(1e-6),
+            rms_norm_eps: positive(config, "rms_norm_eps", None)?.unwrap_or(1e-6),
             rope: rope_from_config(config)?,
             context_length: required("max_position_embeddings")?,
             windows: windows_from_config(config, &architecture, num_layers)?,
-            tie_word_embeddings: config.get("tie_word_embeddings").and_then(Value::as_bool).unwrap_or(is_gemma2),
+            tie_word_embeddings: match config.get("tie_word_embeddings") {
+                None | Some(Value::Null) => is_gemma2,
+                Some(is_tied) => is_tied.as_bool().ok_or_else(|| unusable("tie_word_embeddings"))?,
+            },
             architecture,
         };
         spec.check()?;
         Ok(spec)
     }
+}
+
+fn unusable(key: &str) -> String {
+    format!("config.json has no usable {key}")
+}
+
+/// A whole number above zero; `null` means none.
+fn count(config: &Value, key: &str) -> Result<Option<usize>, String> {
+    let Some(value) = config.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
+    let count = value.as_u64().and_then(|v| usize::try_from(v).ok()).filter(|v| *v > 0);
+    count.map(Some).ok_or_else(|| unusable(key))
 }
 
 /// A number above zero; `null` means none.
@@ -63,7 +76,7 @@ fn positive(config: &Value, key: &str, default: Option<f64>) -> Result<Option<f6
         Some(Value::Null) => Ok(None),
         Some(value) => match value.as_f64().filter(|value| *value > 0.0) {
             Some(value) => Ok(Some(value)),
-            None => Err(format!("config.json has no usable {key}")),
+            None => Err(unusable(key)),
         },
     }
 }
@@ -103,7 +116,13 @@ fn windows_from_config(config: &Value, architecture: &str, num_layers: usize) ->
 fn rope_from_config(config: &Value) -> Result<RopeSpec, String> {
     let parameters = config.get("rope_parameters").or_else(|| config.get("rope_scaling")).filter(|v| !v.is_null());
     let number = |key: &str| parameters.and_then(|p| p.get(key)).and_then(Value::as_f64);
-    let theta = number("rope_theta").or_else(|| config.get("rope_theta").and_then(Value::as_f64)).unwrap_or(10_000.0);
+    let theta = match parameters.map(|parameters| positive(parameters, "rope_theta", None)).transpose()?.flatten() {
+        Some(theta) => theta,
+        None => positive(config, "rope_theta", None)?.unwrap_or(10_000.0),
+    };
+    if number("partial_rotary_factor").is_some_and(|factor| factor != 1.0) {
+        return Err("config.json has a partial_rotary_factor, which is not followed here".to_owned());
+    }
     let needed = |key: &str| number(key).ok_or(format!("config.json has no {key} for its rope scaling"));
     let kind = parameters.and_then(|p| p.get("rope_type").or_else(|| p.get("type"))).and_then(Value::as_str);
     let scaling = match kind {
@@ -190,7 +209,7 @@ mod tests {
         };
         assert_eq!(problem(serde_json::json!({})), None);
         assert!(problem(serde_json::json!({"model_type": "qwen2"})).unwrap().contains("family qwen2"));
-        assert!(problem(serde_json::json!({"attention_bias": true})).unwrap().contains("biases"));
+        assert!(problem(serde_json::json!({"attention_bias": true})).unwrap().contains("attention_bias"));
         let error = ModelSpec::from_config(&config(serde_json::json!({"hidden_act": "relu2"}))).unwrap_err();
         assert_eq!(error, "the activation relu2 is not known");
         let gptq = serde_json::json!({"quantization_config": {"quant_method": "gptq"}});

@@ -1,9 +1,12 @@
 //! What differs between models and families, and is read from `config.json` or from GGUF metadata.
 
 mod config;
+mod tensors;
+mod unknown;
 
 use serde_json::Value;
 
+pub use self::tensors::{EMBEDDING, HEAD, LAST_NORM, linear_name, norm_name};
 use crate::ops::Activation;
 
 /// One decoder runs every model that this describes. Sizes in values, lengths in tokens.
@@ -40,6 +43,11 @@ pub struct ModelSpec {
 
 /// No model has more layers; a damaged file may say so.
 const MAX_LAYERS: usize = 4096;
+
+/// No model is wider, has more tokens or reads more of them: products of these sizes stay far from overflowing.
+const MAX_WIDTH: usize = 1 << 20;
+const MAX_VOCABULARY: usize = 1 << 26;
+const MAX_CONTEXT: usize = 1 << 31;
 
 /// What Gemma 2 has where nothing else is said.
 pub(super) const GEMMA2_WINDOW: usize = 4096;
@@ -98,13 +106,36 @@ impl RopeSpec {
 }
 
 impl ModelSpec {
-    /// Sizes that go together; the error is a sentence.
+    /// Sizes from 1 on that go together; the error is a sentence.
     pub fn check(&self) -> Result<(), String> {
-        if self.num_kv_heads == 0 || !self.num_heads.is_multiple_of(self.num_kv_heads) {
+        for (what, size, most) in [
+            ("tokens in its vocabulary", self.vocab_size, MAX_VOCABULARY),
+            ("values in a hidden row", self.hidden_size, MAX_WIDTH),
+            ("values in an inner row", self.intermediate_size, MAX_WIDTH),
+            ("layers", self.num_layers, MAX_LAYERS),
+            ("heads", self.num_heads, MAX_WIDTH),
+            ("key heads", self.num_kv_heads, MAX_WIDTH),
+            ("values in a head", self.head_dim, MAX_WIDTH),
+            ("values in all heads", self.num_heads.saturating_mul(self.head_dim), MAX_WIDTH),
+            ("tokens in its context", self.context_length, MAX_CONTEXT),
+        ] {
+            if !(1..=most).contains(&size) {
+                return Err(format!("no model has {size} {what}"));
+            }
+        }
+        let numbers = [self.rms_norm_eps, self.rope.theta, self.attention_scale, self.embedding_scale];
+        if !numbers.iter().all(|number| number.is_finite() && *number > 0.0) {
+            return Err("its epsilon, rope theta or scales aren't numbers above zero".to_owned());
+        }
+        if !self.num_heads.is_multiple_of(self.num_kv_heads) {
             return Err(format!("{} heads can't share {} key heads", self.num_heads, self.num_kv_heads));
         }
-        if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
+        if !self.head_dim.is_multiple_of(2) {
             return Err(format!("a head size of {} can't be rotated", self.head_dim));
+        }
+        let is_usable = |frequency: &f32| frequency.is_finite() && *frequency >= 0.0;
+        if !self.rope.inverse_frequencies(self.head_dim).iter().all(is_usable) {
+            return Err("its rope settings give no usable frequencies".to_owned());
         }
         if let RopeScaling::Factors(factors) = &self.rope.scaling
             && factors.len() != self.head_dim / 2
@@ -114,10 +145,15 @@ impl ModelSpec {
         Ok(())
     }
 
+    /// Whether the decoder runs models that call themselves so.
+    pub fn is_known_family(architecture: &str) -> bool {
+        matches!(architecture, "llama" | "mistral" | "gemma2")
+    }
+
     /// Why the decoder can't run this model, as a sentence.
     pub fn problem(&self, config: Option<&Value>) -> Option<String> {
         let name = &self.architecture;
-        if !matches!(name.as_str(), "llama" | "mistral" | "gemma2") {
+        if !Self::is_known_family(name) {
             return Some(format!(
                 "Models of the family {name} can't be trained yet; those of the families Llama (with SmolLM2 and \
                  TinyLlama), Mistral and Gemma 2 can"
@@ -127,11 +163,12 @@ impl ModelSpec {
         if let Some(method) = config.pointer("/quantization_config/quant_method").and_then(Value::as_str) {
             return Some(format!("{} weights are not read; use a GGUF file or the original", method.to_uppercase()));
         }
-        let has_bias = |key: &str| config.get(key).and_then(Value::as_bool) == Some(true);
-        if has_bias("attention_bias") || has_bias("mlp_bias") {
-            return Some("Models with biases in their linear layers can't be trained yet".to_owned());
+        if config.get("quantization_config").is_some_and(|quantization| !quantization.is_null()) {
+            return Some(
+                "Its weights are quantised in a way that is not read; use a GGUF file or the original".to_owned(),
+            );
         }
-        None
+        unknown::problem(config, name)
     }
 
     /// Weights of the whole model, a tied head counted once.

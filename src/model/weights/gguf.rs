@@ -1,45 +1,55 @@
 //! GGUF files, as llama.cpp writes them.
 
-use std::fs::File;
-use std::io::BufReader;
+mod keys;
+mod parts;
+mod spec;
+
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use candle_core::quantized::QTensor;
-use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::quantized::gguf_file::{TensorInfo, Value};
 
-use super::WeightSource;
-use crate::model::spec::{
-    GEMMA2_ATTENTION_SOFTCAP, GEMMA2_FINAL_SOFTCAP, GEMMA2_WINDOW, RopeScaling, RopeSpec, slides_in_gemma2, windows,
-};
+use self::parts::Parts;
+use super::{WeightSource, leftovers};
 use crate::model::{ModelError, ModelSpec, Module};
-use crate::ops::{Activation, FrozenWeight};
+use crate::ops::FrozenWeight;
+use crate::task::catch_panic;
 
-/// An open GGUF file whose header has been read.
+/// An open GGUF file, or all parts of a split one, whose header has been read.
 pub struct GgufFile {
+    /// The first part.
     path: PathBuf,
-    reader: BufReader<File>,
-    content: Content,
+    parts: Parts,
 }
 
 impl GgufFile {
+    /// Of a split model any part can be named; the others must lie beside it.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let file = File::open(path).map_err(ModelError::io(path))?;
-        let mut reader = BufReader::new(file);
-        // A damaged header can make candle divide by its zero alignment: a bad file must not end the program.
-        let content = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Content::read(&mut reader)))
-            .map_err(|_| ModelError::format(path, "the GGUF header is damaged"))?
-            .map_err(|e| ModelError::format(path, format!("not a GGUF file, or a damaged one ({})", first_line(&e))))?;
-        Ok(Self { path: path.into(), reader, content })
+        let parts = Parts::open(path)?;
+        Ok(Self { path: parts.first().path.clone(), parts })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Of all parts, on the disk.
+    pub fn num_bytes(&self) -> u64 {
+        self.parts.num_bytes()
+    }
+
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.parts.first().content.metadata.get(key)
+    }
+
+    fn tensors(&self) -> impl Iterator<Item = (&String, &TensorInfo)> + Clone {
+        self.parts.tensors()
+    }
+
     /// A text of the metadata.
     pub fn text(&self, key: &str) -> Option<&str> {
-        match self.content.metadata.get(key)? {
+        match self.value(key)? {
             Value::String(text) => Some(text),
             _ => None,
         }
@@ -47,29 +57,11 @@ impl GgufFile {
 
     /// A whole number of the metadata, whatever its width.
     pub fn number(&self, key: &str) -> Option<u64> {
-        match *self.content.metadata.get(key)? {
-            Value::U8(v) => Some(v.into()),
-            Value::U16(v) => Some(v.into()),
-            Value::U32(v) => Some(v.into()),
-            Value::U64(v) => Some(v),
-            Value::I8(v) => u64::try_from(v).ok(),
-            Value::I16(v) => u64::try_from(v).ok(),
-            Value::I32(v) => u64::try_from(v).ok(),
-            Value::I64(v) => u64::try_from(v).ok(),
-            _ => None,
-        }
-    }
-
-    pub fn float(&self, key: &str) -> Option<f64> {
-        match *self.content.metadata.get(key)? {
-            Value::F32(v) => Some(v.into()),
-            Value::F64(v) => Some(v),
-            _ => None,
-        }
+        keys::whole(self.value(key)?)
     }
 
     pub fn flag(&self, key: &str) -> Option<bool> {
-        match *self.content.metadata.get(key)? {
+        match *self.value(key)? {
             Value::Bool(v) => Some(v),
             _ => None,
         }
@@ -77,13 +69,13 @@ impl GgufFile {
 
     /// An array of texts.
     pub fn texts(&self, key: &str) -> Option<Vec<&str>> {
-        let Value::Array(values) = self.content.metadata.get(key)? else { return None };
+        let Value::Array(values) = self.value(key)? else { return None };
         values.iter().map(|v| if let Value::String(text) = v { Some(text.as_str()) } else { None }).collect()
     }
 
     /// An array of whole numbers (token types) or floats (scores).
     pub fn floats(&self, key: &str) -> Option<Vec<f32>> {
-        let Value::Array(values) = self.content.metadata.get(key)? else { return None };
+        let Value::Array(values) = self.value(key)? else { return None };
         values
             .iter()
             .map(|v| match *v {
@@ -98,9 +90,10 @@ impl GgufFile {
     /// The type that most weights of the blocks have, as llama.cpp names it: `Q4_K`.
     pub fn quantization(&self) -> String {
         let mut counts = std::collections::BTreeMap::<String, usize>::new();
-        for (name, info) in &self.content.tensor_infos {
+        for (name, info) in self.tensors() {
             if name.starts_with("blk.") && info.shape.rank() == 2 {
-                *counts.entry(format!("{:?}", info.ggml_dtype)).or_default() += info.shape.elem_count();
+                let count = counts.entry(format!("{:?}", info.ggml_dtype)).or_default();
+                *count = count.saturating_add(info.shape.elem_count());
             }
         }
         let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name).unwrap_or_default();
@@ -111,91 +104,23 @@ impl GgufFile {
     }
 
     pub fn num_parameters(&self) -> u64 {
-        self.content.tensor_infos.values().map(|info| info.shape.elem_count() as u64).sum()
-    }
-
-    /// The shape of the model; an architecture that the decoder can't run has one, too.
-    pub fn spec(&mut self) -> Result<ModelSpec, ModelError> {
-        let path = self.path.clone();
-        let architecture = self
-            .text("general.architecture")
-            .ok_or_else(|| ModelError::format(&path, "its metadata name no architecture"))?
-            .to_owned();
-        let key = |key: &str| format!("{architecture}.{key}");
-        let number = |name: &str| self.number(&key(name)).map(|v| v as usize);
-        let required = |name: &str| {
-            let missing = || ModelError::format(&path, format!("its metadata have no usable {}", key(name)));
-            number(name).filter(|v| (1..1 << 31).contains(v)).ok_or_else(missing)
-        };
-        let (hidden_size, num_heads) = (required("embedding_length")?, required("attention.head_count")?);
-        let vocab_size = match self.content.tensor_infos.get("token_embd.weight").map(|info| info.shape.dims()) {
-            Some([vocab, _]) => *vocab,
-            _ => return Err(ModelError::format(&path, "it has no embedding (token_embd.weight)")),
-        };
-        let scaling = match self.text(&key("rope.scaling.type")) {
-            Some("linear") => RopeScaling::Linear { factor: self.float(&key("rope.scaling.factor")).unwrap_or(1.0) },
-            None | Some("none") => RopeScaling::None,
-            Some(other) => {
-                let message = format!("the rope scaling {other} is not known");
-                return Err(ModelError::Unsupported { path, message });
-            }
-        };
-        let theta = self.float(&key("rope.freq_base")).unwrap_or(10_000.0);
-        let num_layers = required("block_count")?;
-        let is_gemma2 = architecture == "gemma2";
-        let default = is_gemma2.then_some(GEMMA2_WINDOW);
-        let window = number("attention.sliding_window").or(default).filter(|window| *window > 0);
-        let windows = windows(num_layers, window, |layer| !is_gemma2 || slides_in_gemma2(layer))
-            .map_err(|message| ModelError::format(&path, message))?;
-        let softcap = |name: &str, default: f32| {
-            let cap = self.float(&key(name)).map_or(default, |cap| cap as f32);
-            Some(cap).filter(|cap| is_gemma2 && *cap > 0.0)
-        };
-        let head_dim = number("attention.key_length").unwrap_or(hidden_size / num_heads);
-        // The format has no key for what Gemma 2 divides queries by: its largest model is known by its layers.
-        let scaled_dim = if is_gemma2 && num_layers == 46 { hidden_size / num_heads } else { head_dim };
-        let mut spec = ModelSpec {
-            vocab_size,
-            hidden_size,
-            intermediate_size: required("feed_forward_length")?,
-            num_layers,
-            num_heads,
-            num_kv_heads: number("attention.head_count_kv").unwrap_or(num_heads),
-            head_dim,
-            attention_scale: 1.0 / (scaled_dim as f64).sqrt(),
-            attention_softcap: softcap("attn_logit_softcapping", GEMMA2_ATTENTION_SOFTCAP),
-            final_softcap: softcap("final_logit_softcapping", GEMMA2_FINAL_SOFTCAP),
-            activation: if is_gemma2 { Activation::GeluTanh } else { Activation::Silu },
-            embedding_scale: if is_gemma2 { (hidden_size as f64).sqrt() } else { 1.0 },
-            has_branch_norms: is_gemma2,
-            rms_norm_eps: self.float(&key("attention.layer_norm_rms_epsilon")).unwrap_or(1e-5),
-            rope: RopeSpec { theta, scaling },
-            context_length: required("context_length")?,
-            windows,
-            tie_word_embeddings: !self.content.tensor_infos.contains_key("output.weight"),
-            architecture,
-        };
-        if self.content.tensor_infos.contains_key("rope_freqs.weight") {
-            let factors = self.tensor("rope_freqs.weight", &[spec.head_dim / 2])?;
-            spec.rope.scaling = RopeScaling::Factors(factors.dequantize(&Device::Cpu)?.to_vec1()?);
-        }
-        spec.check().map_err(|message| ModelError::format(&path, message))?;
-        Ok(spec)
+        self.tensors().fold(0, |sum: u64, (_, info)| sum.saturating_add(info.shape.elem_count() as u64))
     }
 
     /// A tensor by its name in the file, its shape checked.
     fn tensor(&mut self, name: &str, dims: &[usize]) -> Result<QTensor, ModelError> {
         let path = self.path.clone();
         let error = |message: String| ModelError::Tensor { path, tensor: name.to_owned(), message };
-        let Some(info) = self.content.tensor_infos.get(name) else {
+        let Some((part, shape)) = self.parts.find(name) else {
             return Err(error("is missing".to_owned()));
         };
-        if info.shape.dims() != dims {
-            return Err(error(format!("has the shape {:?} instead of {dims:?}", info.shape.dims())));
+        if shape != dims {
+            return Err(error(format!("has the shape {shape:?} instead of {dims:?}")));
         }
-        self.content
-            .tensor(&mut self.reader, name, &Device::Cpu)
-            .map_err(|e| error(format!("can't be read: {}", first_line(&e))))
+        match catch_panic(|| part.content.tensor(&mut part.reader, name, &Device::Cpu)) {
+            Ok(tensor) => tensor.map_err(|e| error(format!("can't be read: {}", first_line(&e)))),
+            Err(panic) => Err(error(format!("can't be read: {panic}"))),
+        }
     }
 }
 
@@ -213,9 +138,34 @@ impl GgufWeights {
     }
 }
 
+impl GgufFile {
+    /// What the header shows of why this model can't be run, as a sentence.
+    pub fn problem(&self, spec: &ModelSpec) -> Option<String> {
+        let tensors = || {
+            let names = self.tensors().map(|(name, _)| name.as_str());
+            leftovers::problem(spec, names, |name| gguf_name(name, spec.has_branch_norms), is_harmless)
+        };
+        spec.problem(None).or_else(|| self.unknown_key(spec)).or_else(tensors)
+    }
+}
+
+/// Tensors that may be there although no product is made with them.
+fn is_harmless(name: &str) -> bool {
+    // The divisors of the rotary frequencies, which the spec reads, and the frequencies that old converters wrote out.
+    name == "rope_freqs.weight" || name.ends_with(".attn_rot_embd.weight")
+}
+
 impl WeightSource for GgufWeights {
+    fn path(&self) -> &Path {
+        self.file.path()
+    }
+
     fn spec(&self) -> &ModelSpec {
         &self.spec
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.file.problem(&self.spec)
     }
 
     fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
@@ -235,6 +185,11 @@ impl WeightSource for GgufWeights {
     fn norm(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
         let tensor = self.file.tensor(&gguf_name(name, self.spec.has_branch_norms), &[len])?;
         Ok(tensor.dequantize(&Device::Cpu)?.to_vec1()?)
+    }
+
+    /// The head is tied exactly where the file has no tensor for it.
+    fn tied_head(&mut self, _rows: usize, _cols: usize) -> Result<Option<FrozenWeight>, ModelError> {
+        Ok(None)
     }
 }
 

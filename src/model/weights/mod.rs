@@ -1,6 +1,7 @@
 //! Tensors out of files, by their names in Transformers, in the type they are stored in.
 
 pub mod gguf;
+mod leftovers;
 pub mod safetensors;
 
 use std::path::Path;
@@ -10,13 +11,22 @@ use crate::ops::FrozenWeight;
 
 /// A file or folder with weights, its header read.
 pub trait WeightSource {
+    fn path(&self) -> &Path;
+
     fn spec(&self) -> &ModelSpec;
+
+    /// Why the decoder can't run this model, as a sentence: its family, its settings, or tensors in it that nothing here
+    /// would ask for.
+    fn problem(&self) -> Option<String>;
 
     /// A matrix such as `model.layers.0.mlp.up_proj.weight`, `[rows, cols]`.
     fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError>;
 
     /// The weight of a norm, such as `model.norm.weight`, as f32 and as it is multiplied with.
     fn norm(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError>;
+
+    /// The tensor of a head that is tied to the embedding, where the file holds one all the same, `[rows, cols]`.
+    fn tied_head(&mut self, rows: usize, cols: usize) -> Result<Option<FrozenWeight>, ModelError>;
 }
 
 /// A GGUF file or a folder with `config.json` and safetensors.

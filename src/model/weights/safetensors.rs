@@ -1,6 +1,6 @@
 //! Folders as Transformers writes them: `config.json` and one or several safetensors files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use candle_core::quantized::GgmlDType;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::WeightSource;
+use super::{WeightSource, leftovers};
+use crate::model::spec::{EMBEDDING, HEAD};
 use crate::model::{ModelError, ModelSpec};
 use crate::ops::FrozenWeight;
 
@@ -21,6 +23,8 @@ const MAX_HEADER_BYTES: u64 = 100_000_000;
 pub struct SafetensorsFolder {
     path: PathBuf,
     spec: ModelSpec,
+    /// What `config.json` says of why the model can't be run.
+    problem: Option<String>,
     files: Vec<TensorFile>,
     /// Tensor name → file.
     places: HashMap<String, usize>,
@@ -46,26 +50,19 @@ impl SafetensorsFolder {
     pub fn open(folder: &Path) -> Result<Self, ModelError> {
         let config = read_config(folder)?;
         let spec = ModelSpec::from_config(&config).map_err(|e| ModelError::format(folder, e))?;
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(ModelError::io(folder))? {
-            let path = entry.map_err(ModelError::io(folder))?.path();
-            let is_weights = path.extension().is_some_and(|e| e == "safetensors")
-                && path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("model"));
-            if is_weights {
-                names.push(path);
+        let problem = spec.problem(Some(&config));
+        let files = weight_files(folder)?;
+        let files = files.iter().map(|path| TensorFile::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let mut places = HashMap::new();
+        for (place, file) in files.iter().enumerate() {
+            for name in file.metadata.tensors().into_keys() {
+                if let Some(other) = places.insert(name.clone(), place) {
+                    let other = files[other].path.display();
+                    return Err(ModelError::format(&file.path, format!("its tensor {name} is in {other}, too")));
+                }
             }
         }
-        if names.is_empty() {
-            return Err(ModelError::format(folder, "the folder has no model*.safetensors"));
-        }
-        names.sort();
-        let files = names.iter().map(|path| TensorFile::open(path)).collect::<Result<Vec<_>, _>>()?;
-        let places = files
-            .iter()
-            .enumerate()
-            .flat_map(|(i, file)| file.metadata.tensors().into_keys().map(move |name| (name, i)))
-            .collect();
-        Ok(Self { path: folder.into(), spec, files, places })
+        Ok(Self { path: folder.into(), spec, problem, files, places })
     }
 
     /// The stored type of most matrices: `bf16`.
@@ -95,6 +92,58 @@ impl SafetensorsFolder {
     }
 }
 
+/// The files that Transformers would read: `model.safetensors`, else those that its index names, else all
+/// `model*.safetensors`.
+fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let single = folder.join("model.safetensors");
+    if single.is_file() {
+        return Ok(vec![single]);
+    }
+    let index = folder.join("model.safetensors.index.json");
+    if index.is_file() {
+        let text = std::fs::read_to_string(&index).map_err(ModelError::io(&index))?;
+        let index_of: Index = serde_json::from_str(&text).map_err(|e| ModelError::format(&index, e))?;
+        let names: BTreeSet<String> = index_of.weight_map.into_values().collect();
+        for name in &names {
+            let is_plain = Path::new(name).file_name().is_some_and(|plain| plain.to_str() == Some(name));
+            if !is_plain || !folder.join(name).is_file() {
+                return Err(ModelError::format(
+                    &index,
+                    format!("it names the part {name}, which is not in the folder"),
+                ));
+            }
+        }
+        return Ok(names.into_iter().map(|name| folder.join(name)).collect());
+    }
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(ModelError::io(folder))? {
+        let path = entry.map_err(ModelError::io(folder))?.path();
+        let is_weights = path.extension().is_some_and(|e| e == "safetensors")
+            && path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("model"));
+        if is_weights {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(ModelError::format(folder, "the folder has no model*.safetensors"));
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Which file each tensor is in.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: HashMap<String, String>,
+}
+
+/// Tensors that may be there although no product is made with them: what older versions of Transformers wrote out of
+/// `config.json`, and the head of a model whose head is its embedding, which is compared with it on loading.
+fn is_harmless(name: &str, spec: &ModelSpec) -> bool {
+    let computed = [".rotary_emb.inv_freq", ".rotary_emb.cos_cached", ".rotary_emb.sin_cached", ".position_ids"];
+    computed.iter().any(|end| name.ends_with(end)) || (spec.tie_word_embeddings && name == HEAD)
+}
+
 impl TensorFile {
     fn open(path: &Path) -> Result<Self, ModelError> {
         let mut file = File::open(path).map_err(ModelError::io(path))?;
@@ -118,7 +167,7 @@ impl TensorFile {
             return Err(error(format!("has the shape {:?} instead of {dims:?}", info.shape)));
         }
         let (start, end) = info.data_offsets;
-        if self.data_start + end as u64 > self.num_bytes {
+        if start > end || (end as u64).saturating_add(self.data_start) > self.num_bytes {
             return Err(error("reaches past the end of the file, which is cut off".to_owned()));
         }
         let mut bytes = vec![0; end - start];
@@ -132,8 +181,27 @@ impl TensorFile {
 }
 
 impl WeightSource for SafetensorsFolder {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn spec(&self) -> &ModelSpec {
         &self.spec
+    }
+
+    fn problem(&self) -> Option<String> {
+        let tensors = || {
+            let names = self.places.keys().map(String::as_str);
+            leftovers::problem(&self.spec, names, str::to_owned, |name| is_harmless(name, &self.spec))
+        };
+        self.problem.clone().or_else(tensors)
+    }
+
+    fn tied_head(&mut self, rows: usize, cols: usize) -> Result<Option<FrozenWeight>, ModelError> {
+        match self.places.contains_key(HEAD) && self.places.contains_key(EMBEDDING) {
+            true => self.matrix(HEAD, rows, cols).map(Some),
+            false => Ok(None),
+        }
     }
 
     fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {

@@ -200,6 +200,10 @@ fn side(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Action
         } else if let Some(preview) = preview_of(state, found) {
             fits(ui, &preview.memory);
         }
+        for note in found.facts.iter().flat_map(|facts| &facts.notes) {
+            ui.add_space(theme.space.s);
+            ui.add(Text::small(note).soft().wrapped());
+        }
         if let Some(facts) = &found.facts {
             ui.add_space(theme.space.l);
             architecture(ui, facts);

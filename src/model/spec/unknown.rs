@@ -1,0 +1,116 @@
+//! Settings of `config.json` that change what a model computes and aren't followed here. Transformers' own classes of the
+//! families ignore some of them; where one is set, the model was made by other code.
+
+use serde_json::Value;
+
+/// Switched on, each means parts that nothing here computes.
+const SWITCHES: &[(&str, &str)] = &[
+    ("attention_bias", "biases in its linear layers"),
+    ("mlp_bias", "biases in its linear layers"),
+    ("qkv_bias", "biases in its linear layers"),
+    ("use_bias", "biases in its linear layers"),
+    ("use_qkv_bias", "biases in its linear layers"),
+    ("lm_head_bias", "a bias in its head"),
+    ("add_bias_linear", "biases in its linear layers"),
+    ("qk_norm", "norms on its queries and keys"),
+    ("use_qk_norm", "norms on its queries and keys"),
+    ("qk_layernorm", "norms on its queries and keys"),
+    ("use_bidirectional_attention", "attention to later tokens"),
+    ("use_parallel_residual", "parallel residual streams"),
+    ("parallel_attn", "parallel residual streams"),
+    ("alibi", "ALiBi positions"),
+    ("tie_qk_weights", "queries and keys of one weight"),
+];
+
+/// Neutral where they are 1.
+const FACTORS: &[&str] = &[
+    "embedding_multiplier",
+    "residual_multiplier",
+    "logits_scaling",
+    "logit_scale",
+    "lm_head_multiplier",
+    "scale_depth",
+    "scale_emb",
+    "partial_rotary_factor",
+    "rotary_pct",
+];
+
+/// Neutral only where they aren't said.
+const NUMBERS: &[&str] = &["attention_multiplier", "attention_chunk_size", "attn_temperature_tuning", "no_rope_layers"];
+
+/// Neutral where there is at most one.
+const COUNTS: &[(&str, &str)] = &[
+    ("num_local_experts", "experts of which a router chooses some for each token"),
+    ("num_experts", "experts of which a router chooses some for each token"),
+    ("n_routed_experts", "experts of which a router chooses some for each token"),
+    ("moe_num_experts", "experts of which a router chooses some for each token"),
+];
+
+/// As a sentence, with the key and its value.
+pub fn problem(config: &Value, architecture: &str) -> Option<String> {
+    let of = |key: &str| config.get(key).filter(|value| !value.is_null());
+    let has = |key: &str, what: &str| {
+        Some(format!("Models with {what} can't be trained yet ({key} is {} in its config.json)", shown(of(key)?)))
+    };
+    let switches = SWITCHES.iter().find(|(key, _)| of(key).is_some_and(|value| *value != Value::Bool(false)));
+    let counts = COUNTS.iter().find(|(key, _)| of(key).is_some_and(|value| value.as_u64().is_none_or(|n| n > 1)));
+    if let Some((key, what)) = switches.or(counts) {
+        return has(key, what);
+    }
+    let is_no_factor = |key: &&&str| of(key).is_some_and(|value| value.as_f64() != Some(1.0));
+    let is_said = |key: &&&str| of(key).is_some_and(|value| *value != Value::Bool(false));
+    let caps = ["attn_logit_softcapping", "final_logit_softcapping", "query_pre_attn_scalar"];
+    let foreign = caps.iter().filter(|_| architecture != "gemma2").find(is_said);
+    if let Some(key) = FACTORS.iter().find(is_no_factor).or(NUMBERS.iter().find(is_said)).or(foreign) {
+        let value = shown(of(key)?);
+        return Some(format!(
+            "Its config.json has {key} = {value}, which is not followed here: the answers would be wrong"
+        ));
+    }
+    if let Some(kind) = of("position_embedding_type").and_then(Value::as_str).filter(|kind| *kind != "rope") {
+        return Some(format!("Its config.json has position_embedding_type = {kind}, which is not known here"));
+    }
+    let layers = of("layer_types").and_then(Value::as_array).filter(|_| architecture == "llama");
+    if let Some(kind) = layers.into_iter().flatten().find(|kind| *kind != "full_attention") {
+        return Some(format!("Its config.json has layers of the type {}, which is not known here", shown(kind)));
+    }
+    // A class of its own, loaded in place of the family's.
+    let code = of("auto_map").and_then(Value::as_object)?;
+    let class = code.iter().find(|(key, _)| matches!(key.as_str(), "AutoModel" | "AutoModelForCausalLM"))?;
+    Some(format!("It brings code of its own ({}), which is not run here", shown(class.1)))
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.chars().take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_setting_that_is_not_followed_is_named_and_a_neutral_one_is_not() {
+        for (config, named) in [
+            (json!({"attention_bias": true}), "attention_bias"),
+            (json!({"qk_norm": "rms"}), "qk_norm"),
+            (json!({"num_local_experts": 8}), "experts"),
+            (json!({"logits_scaling": 16.0}), "logits_scaling"),
+            (json!({"attention_multiplier": 0.1}), "attention_multiplier"),
+            (json!({"final_logit_softcapping": 30.0}), "final_logit_softcapping"),
+            (json!({"layer_types": ["full_attention", "sliding_attention"]}), "sliding_attention"),
+            (json!({"auto_map": {"AutoModelForCausalLM": "modeling_own.OwnForCausalLM"}}), "modeling_own"),
+        ] {
+            let problem = problem(&config, "llama").unwrap_or_default();
+            assert!(problem.contains(named), "{config}: {problem}");
+        }
+        let neutral = json!({
+            "attention_bias": false, "mlp_bias": null, "num_experts": 1, "logit_scale": 1, "pretraining_tp": 2,
+            "final_logit_softcapping": null, "layer_types": ["full_attention"], "auto_map": {"AutoConfig": "own.Own"},
+        });
+        assert_eq!(problem(&neutral, "llama"), None);
+        assert_eq!(problem(&json!({"final_logit_softcapping": 30.0}), "gemma2"), None);
+    }
+}

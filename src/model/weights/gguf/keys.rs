@@ -1,0 +1,127 @@
+//! The metadata of a model: numbers of whatever width, and settings that nothing here would follow.
+
+use candle_core::quantized::gguf_file::Value;
+
+use super::GgufFile;
+use crate::model::{ModelError, ModelSpec};
+
+/// What the spec is made of, or what says nothing about the arithmetic; after the architecture's name.
+const KNOWN: &[&str] = &[
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.layer_norm_rms_epsilon",
+    "attention.sliding_window",
+    "attention.value_length",
+    "attn_logit_softcapping",
+    "block_count",
+    "context_length",
+    "embedding_length",
+    "feed_forward_length",
+    "final_logit_softcapping",
+    "rope.dimension_count",
+    "rope.freq_base",
+    "rope.scaling.factor",
+    "rope.scaling.finetuned",
+    "rope.scaling.original_context_length",
+    "rope.scaling.type",
+    // Whose file the weights came from.
+    "tensor_data_layout",
+    "vocab_size",
+];
+
+/// Factors that leave all as it is when they are 1.
+const FACTORS: &[&str] =
+    &["embedding_scale", "logit_scale", "residual_scale", "rope.scale_linear", "rope.scaling.attn_factor"];
+
+/// A whole number of any width, not below zero.
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    match *value {
+        Value::U8(v) => Some(v.into()),
+        Value::U16(v) => Some(v.into()),
+        Value::U32(v) => Some(v.into()),
+        Value::U64(v) => Some(v),
+        Value::I8(v) => u64::try_from(v).ok(),
+        Value::I16(v) => u64::try_from(v).ok(),
+        Value::I32(v) => u64::try_from(v).ok(),
+        Value::I64(v) => u64::try_from(v).ok(),
+        _ => None,
+    }
+}
+
+fn float(value: &Value) -> Option<f64> {
+    match *value {
+        Value::F32(v) => Some(v.into()),
+        Value::F64(v) => Some(v),
+        _ => whole(value).map(|v| v as f64),
+    }
+}
+
+impl GgufFile {
+    /// A length or a number of things, where the file says one. Some models have one for each layer: fine if they are the
+    /// same, or if the model's family can't be run anyway.
+    pub(super) fn count(&self, key: &str) -> Result<Option<usize>, ModelError> {
+        let usable = |value: &Value| whole(value).filter(|v| *v < 1 << 31).map(|v| v as usize);
+        let unusable = || ModelError::format(&self.path, format!("its metadata have no usable {key}"));
+        let Some(value) = self.value(key) else { return Ok(None) };
+        let Value::Array(values) = value else { return usable(value).ok_or_else(unusable).map(Some) };
+        let counts: Option<Vec<usize>> = values.iter().map(usable).collect();
+        let counts = counts.filter(|counts| !counts.is_empty()).ok_or_else(unusable)?;
+        let is_known = self.text("general.architecture").is_some_and(ModelSpec::is_known_family);
+        if is_known && counts.iter().any(|count| *count != counts[0]) {
+            let message = format!("{key} differs from layer to layer, and models like that can't be trained yet");
+            return Err(ModelError::Unsupported { path: self.path.clone(), message });
+        }
+        Ok(Some(counts[0]))
+    }
+
+    /// A number with a fraction, where the file says one.
+    pub(super) fn fraction(&self, key: &str) -> Result<Option<f64>, ModelError> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        let unusable = || ModelError::format(&self.path, format!("its metadata have no usable {key}"));
+        float(value).filter(|v| v.is_finite()).ok_or_else(unusable).map(Some)
+    }
+
+    /// A setting that changes what is computed and is not followed here, as a sentence; one that changes nothing is none.
+    pub(super) fn unknown_key(&self, spec: &ModelSpec) -> Option<String> {
+        let prefix = format!("{}.", spec.architecture);
+        let metadata = &self.parts.first().content.metadata;
+        let mut unknown: Vec<_> = metadata
+            .iter()
+            .filter_map(|(key, value)| Some((key, key.strip_prefix(&prefix)?, value)))
+            .filter(|(_, name, value)| !KNOWN.contains(name) && !is_neutral(name, value))
+            .map(|(key, _, value)| (key, value))
+            .collect();
+        unknown.sort_by_key(|(key, _)| *key);
+        if let Some((key, _)) = unknown.iter().find(|(key, _)| key.contains("expert")) {
+            return Some(format!(
+                "The model has experts of which a router chooses some for each token ({key}), and models like that can't \
+                 be trained yet"
+            ));
+        }
+        let (key, value) = unknown.first()?;
+        Some(format!(
+            "Its setting {key} ({}) is not known here, and the answers could be wrong without it",
+            shown(value)
+        ))
+    }
+}
+
+/// Nothing is scaled, switched on or counted.
+fn is_neutral(name: &str, value: &Value) -> bool {
+    match value {
+        Value::Bool(is_on) => *is_on == (name == "attention.causal"),
+        Value::String(text) => text.is_empty() || text == "none",
+        Value::Array(values) => values.is_empty(),
+        value => float(value).is_some_and(|v| v == 0.0 || (v == 1.0 && FACTORS.contains(&name))),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.chars().take(40).collect(),
+        Value::Bool(is_on) => is_on.to_string(),
+        Value::Array(values) => format!("a list of {}", values.len()),
+        value => float(value).map(|v| v.to_string()).unwrap_or_default(),
+    }
+}
