@@ -32,6 +32,10 @@ pub enum TrainError {
     NotFinite { step: usize, times: usize },
     #[error("{} can't be gone on from: {message}", path.display())]
     Checkpoint { path: PathBuf, message: String },
+    #[error("{} can't hold the run: {reason}", path.display())]
+    RunFolder { path: PathBuf, reason: String },
+    #[error("the run in {} can't be resumed: {what}", run_dir.display())]
+    InputsChanged { run_dir: PathBuf, what: String },
     #[error("training was stopped before its first step")]
     Cancelled,
 }
@@ -49,6 +53,10 @@ impl TrainError {
                 Some("raise training.max_length, or let training.too_long cut or split longer examples")
             }
             Self::NotFinite { .. } => Some("lower training.learning_rate; the last checkpoint is still good"),
+            Self::RunFolder { .. } => Some("choose another folder for the run"),
+            Self::InputsChanged { .. } => {
+                Some("bring back what the run began with, or choose another folder and begin anew")
+            }
             Self::NoExamples { .. } => Some("import examples, or move some into the training part"),
             _ => None,
         }

@@ -359,6 +359,9 @@ fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
         let words = format!("No example is beyond the limit, the longest has {longest} tokens");
         check(ui, Verdict::Fine, &words, None, actions);
     }
+    if let Some(words) = &preview.beyond_context {
+        check(ui, Verdict::Look, words, None, actions);
+    }
     for note in held_out.notes() {
         check(ui, Verdict::Look, &format!("For validation, {note}"), show, actions);
     }
