@@ -14,6 +14,7 @@ mod export;
 mod families;
 mod fixtures;
 mod formats;
+mod fuzz;
 mod gguf;
 mod golden;
 mod hub;
