@@ -26,7 +26,8 @@ impl<'a> Ready<'a> {
         let folder = RunFolder::claim(&plan.run_dir)?;
         let is_resumed = checkpoint::last(folder.dir()).is_some();
         if is_resumed {
-            check_same_recipe(plan)?;
+            // With an adapter to begin with, its settings count, which are among the inputs.
+            check_recipe(plan, plan.recipe.init_adapter.is_none())?;
         }
         let inputs = Inputs::of_files(plan, task)?;
         let began_with = if is_resumed { Inputs::read(folder.dir())? } else { None };
@@ -52,9 +53,16 @@ impl<'a> Ready<'a> {
 
 /// A folder with checkpoints is gone on with, so it must be this recipe's.
 pub(super) fn check_same_recipe(plan: &Plan) -> Result<(), TrainError> {
+    check_recipe(plan, true)
+}
+
+fn check_recipe(plan: &Plan, with_lora: bool) -> Result<(), TrainError> {
     let path = plan.run_dir.join("recipe.toml");
-    let kept = Recipe::parse(&path)?;
-    if kept == plan.recipe_of_run() {
+    let (mut kept, own) = (Recipe::parse(&path)?, plan.recipe_of_run());
+    if !with_lora {
+        kept.lora = own.lora.clone();
+    }
+    if kept.to_toml()? == own.to_toml()? {
         return Ok(());
     }
     let message = "the folder holds a run of another recipe; choose another folder".to_owned();

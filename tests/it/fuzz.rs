@@ -36,25 +36,25 @@ macro_rules! kinds {
 }
 
 kinds! {
-    jsonl: "a.jsonl", |at| conversations(at, "a.jsonl"), JsonLines, JSON_WORDS, |at| import(&at.join("a.jsonl")), 300;
-    json: "a.json", json_document, Json, JSON_WORDS, |at| import(&at.join("a.json")), 300;
-    csv: "a.csv", |at| table(at, "a.csv", ','), Text, TABLE_WORDS, |at| import(&at.join("a.csv")), 300;
-    tsv: "a.tsv", |at| table(at, "a.tsv", '\t'), Text, TABLE_WORDS, |at| import(&at.join("a.tsv")), 300;
-    parquet_file: "a.parquet", parquet, Binary, &[], |at| import(&at.join("a.parquet")), 300;
-    gzip: "a.jsonl.gz", |at| packed(at, "a.jsonl.gz"), Gzip, JSON_WORDS, |at| import(&at.join("a.jsonl.gz")), 150;
-    zstandard: "a.jsonl.zst", |at| packed(at, "a.jsonl.zst"), Zstd, JSON_WORDS, |at| import(&at.join("a.jsonl.zst")), 150;
-    text_folder: "texts/good/a.txt", texts, Text, TABLE_WORDS, |at| import(&at.join("texts")), 300;
-    recipe_toml: "recipe.toml", recipe, Text, RECIPE_WORDS, read_recipe, 300;
-    run_status: "status.json", run, Json, &["running", "completed"], read_run, 300;
-    run_metrics: "metrics.jsonl", run, JsonLines, &["step", "eval_loss"], read_run, 300;
-    config: "model/config.json", model, Json, MODEL_WORDS, read_model, 200;
-    generation_config: "model/generation_config.json", model, Json, MODEL_WORDS, read_model, 100;
-    tokenizer: "model/tokenizer.json", model, Json, TOKENIZER_WORDS, read_model, 200;
-    tokenizer_config: "model/tokenizer_config.json", model, Json, TEMPLATE_WORDS, read_model, 150;
-    chat_template: "model/chat_template.jinja", template, Text, TEMPLATE_WORDS, read_model, 200;
-    safetensors: "model/model.safetensors", model, Safetensors, MODEL_WORDS, read_model, 200;
-    gguf_file: "model.gguf", gguf, Binary, &[], |at| use_model(at, &at.join("model.gguf")), 200;
-    adapter_config: "adapter/adapter_config.json", adapter, Json, ADAPTER_WORDS, read_adapter, 200;
-    adapter_weights: "adapter/adapter_model.safetensors", adapter, Safetensors, ADAPTER_WORDS, read_adapter, 200;
-    project_db: "project/project.db", project, Binary, &[], read_project, 100;
+    jsonl: "a.jsonl", |at| conversations(at, "a.jsonl"), JsonLines, JSON_WORDS, |at| import(&at.join("a.jsonl")), 900;
+    json: "a.json", json_document, Json, JSON_WORDS, |at| import(&at.join("a.json")), 900;
+    csv: "a.csv", |at| table(at, "a.csv", ','), Text, TABLE_WORDS, |at| import(&at.join("a.csv")), 900;
+    tsv: "a.tsv", |at| table(at, "a.tsv", '\t'), Text, TABLE_WORDS, |at| import(&at.join("a.tsv")), 900;
+    parquet_file: "a.parquet", parquet, Binary, &[], |at| import(&at.join("a.parquet")), 900;
+    gzip: "a.jsonl.gz", |at| packed(at, "a.jsonl.gz"), Gzip, JSON_WORDS, |at| import(&at.join("a.jsonl.gz")), 450;
+    zstandard: "a.jsonl.zst", |at| packed(at, "a.jsonl.zst"), Zstd, JSON_WORDS, |at| import(&at.join("a.jsonl.zst")), 450;
+    text_folder: "texts/good/a.txt", texts, Text, TABLE_WORDS, |at| import(&at.join("texts")), 900;
+    recipe_toml: "recipe.toml", recipe, Text, RECIPE_WORDS, read_recipe, 900;
+    run_status: "status.json", run, Json, &["running", "completed"], read_run, 900;
+    run_metrics: "metrics.jsonl", run, JsonLines, &["step", "eval_loss"], read_run, 900;
+    config: "model/config.json", model, Json, MODEL_WORDS, read_model, 600;
+    generation_config: "model/generation_config.json", model, Json, MODEL_WORDS, read_model, 300;
+    tokenizer: "model/tokenizer.json", model, Json, TOKENIZER_WORDS, read_model, 600;
+    tokenizer_config: "model/tokenizer_config.json", model, Json, TEMPLATE_WORDS, read_model, 450;
+    chat_template: "model/chat_template.jinja", template, Text, TEMPLATE_WORDS, read_model, 600;
+    safetensors: "model/model.safetensors", model, Safetensors, MODEL_WORDS, read_model, 600;
+    gguf_file: "model.gguf", gguf, Binary, &[], |at| use_model(at, &at.join("model.gguf")), 600;
+    adapter_config: "adapter/adapter_config.json", adapter, Json, ADAPTER_WORDS, read_adapter, 600;
+    adapter_weights: "adapter/adapter_model.safetensors", adapter, Safetensors, ADAPTER_WORDS, read_adapter, 600;
+    project_db: "project/project.db", project, Binary, &[], read_project, 300;
 }
