@@ -23,7 +23,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "M", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(ModelRef::parse(text)))]
     model: Option<ModelRef>,
     /// What is longer, in tokens, is found
-    #[arg(long, value_name = "N", default_value_t = 1024, requires = "model")]
+    #[arg(long, value_name = "N", default_value_t = 1024, requires = "model", value_parser = super::max_length)]
     max_length: usize,
     /// What training does with longer examples: drop, cut_left, cut_right or split
     #[arg(long, value_name = "HOW", default_value = "drop", requires = "model", value_parser = super::too_long)]

@@ -23,7 +23,7 @@ pub struct EvaluateArgs {
     #[arg(long)]
     generate: bool,
     /// The loss is measured on examples of at most so many tokens
-    #[arg(long, value_name = "N", default_value_t = 1024)]
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = super::max_length)]
     max_length: usize,
     /// What becomes of longer ones: drop, cut_left, cut_right or split
     #[arg(long, value_name = "HOW", default_value = "drop", value_parser = super::too_long)]

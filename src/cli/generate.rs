@@ -7,6 +7,7 @@ use super::interrupt::Interrupt;
 use super::model::{self, ModelArgs};
 use super::progress::Progress;
 use super::terminal;
+use crate::generate::session::End;
 use crate::generate::{Sampling, Session};
 use crate::model::{LanguageModel, Turn, peft};
 
@@ -23,10 +24,10 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = Sampling::default().max_new_tokens)]
     max_new_tokens: usize,
     /// 0 takes the likeliest token every time
-    #[arg(long, value_name = "T", default_value_t = Sampling::default().temperature)]
+    #[arg(long, value_name = "T", default_value_t = Sampling::default().temperature, value_parser = temperature)]
     temperature: f64,
     /// Sample from the smallest set of tokens whose probabilities reach this sum
-    #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p)]
+    #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p, value_parser = top_p)]
     top_p: f64,
     /// The same seed gives the same answer
     #[arg(long, value_name = "N", default_value_t = Sampling::default().seed)]
@@ -56,5 +57,28 @@ pub fn run(args: GenerateArgs) -> Result<(), Ended> {
         terminal::piece(&session.advance()?);
     }
     terminal::line("");
+    match session.end() {
+        Some(End::MaxNewTokens) => {
+            terminal::note(&format!(
+                "The answer was cut off after {} tokens (--max-new-tokens).",
+                session.num_tokens()
+            ));
+        }
+        Some(End::Context) => {
+            let context = language_model.decoder.spec().context_length;
+            terminal::note(&format!(
+                "The answer was cut off: the model reads at most {context} tokens, prompt and answer."
+            ));
+        }
+        Some(End::ByItself) | None => {}
+    }
     Ok(())
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    super::number(text, 0.0, 100.0)
+}
+
+fn top_p(text: &str) -> Result<f64, String> {
+    super::number(text, 0.0, 1.0)
 }

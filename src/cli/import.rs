@@ -50,7 +50,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "WHAT", default_value = "skip", value_parser = on_known)]
     known: OnKnown,
     /// Longer rows, in megabytes, are left out
-    #[arg(long, value_name = "MB", default_value_t = ImportRequest::DEFAULT_MAX_ROW_BYTES >> 20)]
+    #[arg(long, value_name = "MB", default_value_t = ImportRequest::DEFAULT_MAX_ROW_BYTES >> 20, value_parser = max_row)]
     max_row: usize,
     /// Write the rows that are left out to this file, with the reason for each
     #[arg(long, value_name = "FILE")]
@@ -86,6 +86,12 @@ fn on_known(text: &str) -> Result<OnKnown, String> {
 pub(super) fn part(text: &str) -> Result<Split, String> {
     let found = Split::ALL.into_iter().find(|split| split.as_str() == text);
     found.ok_or_else(|| "it must be train, validation or test".to_owned())
+}
+
+fn max_row(text: &str) -> Result<usize, String> {
+    let most = ImportRequest::MOST_ROW_BYTES >> 20;
+    let megabytes = text.trim().parse().ok().filter(|megabytes| (1..=most).contains(megabytes));
+    megabytes.ok_or_else(|| format!("it must be a whole number from 1 to {most}"))
 }
 
 pub fn run(args: ImportArgs) -> Result<(), Ended> {

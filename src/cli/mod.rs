@@ -31,6 +31,7 @@ use clap::{Parser, Subcommand};
 
 use crate::engine::{EngineError, Failure};
 use crate::recipe::TooLong;
+use crate::recipe::params::{self, Kind};
 
 /// Fine-tune a language model on your own computer.
 ///
@@ -102,6 +103,7 @@ impl<E: Into<EngineError>> From<E> for Ended {
 
 /// Reads the arguments, does what they say, and shows an error, once.
 pub fn run() -> ExitCode {
+    terminal::start_log();
     match dispatch(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Ended::Stopped) => ExitCode::from(130),
@@ -138,6 +140,27 @@ fn dispatch(args: Args) -> Result<(), Ended> {
 fn too_long(name: &str) -> Result<TooLong, String> {
     let names = TooLong::ALL.map(TooLong::name).join(", ");
     TooLong::from_name(name).ok_or_else(|| format!("it must be one of {names}"))
+}
+
+/// A finite number between two others.
+fn number(text: &str, min: f64, max: f64) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(number) if (min..=max).contains(&number) => Ok(number),
+        _ => Err(format!("it must be a number from {min} to {max}")),
+    }
+}
+
+/// For `--max-length`: what a recipe may say, too.
+fn max_length(text: &str) -> Result<usize, String> {
+    in_range(text, "training.max_length")
+}
+
+/// A whole number within a parameter's range.
+fn in_range(text: &str, key: &str) -> Result<usize, String> {
+    let Some(param) = params::find(key) else { return Err(format!("there is no parameter {key}")) };
+    let Kind::Integer { min, max } = param.kind else { return Err(format!("{key} is not a whole number")) };
+    let value = text.trim().parse::<i64>().ok().filter(|value| (min..=max).contains(value));
+    value.and_then(|value| usize::try_from(value).ok()).ok_or_else(|| format!("it must be {}", param.allowed()))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ const NUM_SHOWN: usize = 3;
 #[derive(Debug, Args)]
 pub struct QuickstartArgs {
     /// How often every example is seen
-    #[arg(long, value_name = "N", default_value_t = 2.0)]
+    #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = epochs)]
     epochs: f64,
 }
 
@@ -59,6 +59,10 @@ pub fn run(args: QuickstartArgs) -> Result<(), Ended> {
     }
     terminal::line(&format!("All of it took {}", duration(started.elapsed().as_secs_f64())));
     Ok(())
+}
+
+fn epochs(text: &str) -> Result<f64, String> {
+    super::number(text, 0.01, 1000.0)
 }
 
 fn recipe(train: PathBuf, validation: PathBuf, epochs: f64) -> Recipe {

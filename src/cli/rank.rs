@@ -30,13 +30,13 @@ pub struct RankArgs {
     #[arg(long, value_name = "DIR", requires = "model")]
     adapter: Option<PathBuf>,
     /// The loss is measured on examples of at most so many tokens
-    #[arg(long, value_name = "N", default_value_t = 1024, conflicts_with = "run")]
+    #[arg(long, value_name = "N", default_value_t = 1024, conflicts_with = "run", value_parser = super::max_length)]
     max_length: usize,
     /// What becomes of longer ones: drop, cut_left, cut_right or split
     #[arg(long, value_name = "HOW", default_value = "drop", conflicts_with = "run", value_parser = super::too_long)]
     too_long: TooLong,
     /// How many examples are printed from each end
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     top: u64,
     /// Instead, queue the N prompts that are most worth labelling or reviewing: those the model is unsure about, unlike
     /// what is labelled and unlike each other

@@ -120,6 +120,7 @@ impl From<TrainError> for EngineError {
             TrainError::Import(error) => error.into(),
             TrainError::Model(error) => error.into(),
             TrainError::Recipe(error) => error.into(),
+            TrainError::Io { path, source } => Self::Io { path, source },
             error => Self::Train(error),
         }
     }

@@ -6,6 +6,7 @@ use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, Generation, KvCache, LanguageModel, ModelError};
 
 use super::sampling::argmax;
+use super::session::prompt_ids;
 use crate::ops::inference::exp_less;
 use crate::ops::product::Isa;
 
@@ -75,7 +76,7 @@ fn answer_all<T: Clone + Default>(
     let spec = model.decoder.spec();
     let mut answers = vec![T::default(); prompts.len()];
     let prompts: Vec<Vec<u32>> =
-        prompts.iter().map(|prompt| Ok(model.chat.encode(*prompt, true)?.ids())).collect::<Result<_, ModelError>>()?;
+        prompts.iter().map(|prompt| prompt_ids(model, *prompt)).collect::<Result<_, ModelError>>()?;
     // What all prompts begin with, usually the system message, is read once.
     let prefix = common_prefix(&prompts);
     let mut generation = Generation::new(&model.decoder, adapter)?;

@@ -22,6 +22,8 @@ pub struct Session<'a> {
     /// Bytes of the answer's text that were handed out.
     num_bytes_told: usize,
     end: Option<End>,
+    /// What it is that ends an answer which doesn't end by itself.
+    length_end: End,
     /// Time spent in this answer, not between its parts.
     busy: Duration,
 }
@@ -31,8 +33,20 @@ pub struct Session<'a> {
 pub enum End {
     /// The model wrote an end-of-turn token.
     ByItself,
-    /// `max_new_tokens` or the model's context is used up.
-    Length,
+    /// `max_new_tokens` are used up.
+    MaxNewTokens,
+    /// The model's context is.
+    Context,
+}
+
+/// What the model is given to answer: at least one token.
+pub(super) fn prompt_ids(model: &LanguageModel, prompt: Conversation<'_>) -> Result<Vec<u32>, ModelError> {
+    let ids = model.chat.encode(prompt, true)?.ids();
+    if ids.is_empty() {
+        let message = "the model's chat template writes nothing for this prompt, so that there is nothing to answer";
+        return Err(ModelError::Compute { message: message.to_owned() });
+    }
+    Ok(ids)
 }
 
 impl<'a> Session<'a> {
@@ -43,22 +57,24 @@ impl<'a> Session<'a> {
         prompt: Conversation<'_>,
         sampling: &Sampling,
     ) -> Result<Self, ModelError> {
-        let pending = model.chat.encode(prompt, true)?.ids();
+        let pending = prompt_ids(model, prompt)?;
         let context = model.decoder.spec().context_length;
         if pending.len() >= context {
             let message = format!("the prompt has {} tokens, but the model reads {context} at most", pending.len());
             return Err(ModelError::Compute { message });
         }
+        let room = context - pending.len();
         Ok(Self {
             model,
             generation: Generation::new(&model.decoder, adapter)?,
             sampler: Sampler::new(sampling),
-            max_new_tokens: sampling.max_new_tokens.min(context - pending.len()),
+            max_new_tokens: sampling.max_new_tokens.min(room),
             cache: KvCache::new(model.decoder.spec()),
             pending,
             ids: Vec::new(),
             num_bytes_told: 0,
-            end: (sampling.max_new_tokens == 0).then_some(End::Length),
+            length_end: if sampling.max_new_tokens <= room { End::MaxNewTokens } else { End::Context },
+            end: (sampling.max_new_tokens == 0).then_some(End::MaxNewTokens),
             busy: Duration::ZERO,
         })
     }
@@ -91,7 +107,7 @@ impl<'a> Session<'a> {
             self.ids.push(token);
             self.pending.push(token);
             if self.ids.len() >= self.max_new_tokens {
-                self.end = Some(End::Length);
+                self.end = Some(self.length_end);
             }
         }
         self.new_text()

@@ -1,8 +1,6 @@
 //! What the Hub says about a repository in one answer: its commit, its card, and its files with their SHA-256. hf-hub
 //! asks without `blobs`, so that sizes and hashes are missing from what it gets.
 
-use std::path::{Component, Path};
-
 use hf_hub::RepoType;
 use hf_hub::repository::RepoSibling;
 use reqwest::Url;
@@ -10,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::download::HubRepo;
+use super::outside::{is_file_name, is_inside};
 use super::{HubError, RemoteFile};
 use crate::task::Task;
 
@@ -23,6 +22,8 @@ pub(super) struct RepoFacts {
     /// The head of its README, read as YAML by the Hub.
     pub card: Value,
     pub files: Vec<RemoteFile>,
+    /// What was left out of them.
+    pub notes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,23 +80,30 @@ impl HubRepo {
     }
 
     fn facts(&self, answer: Answer) -> Result<RepoFacts, HubError> {
-        let commit = answer.sha.filter(|commit| is_inside(commit));
+        let commit = answer.sha.filter(|commit| is_file_name(commit));
         let commit = commit.ok_or_else(|| self.nonsense("it names no commit".to_owned()))?;
-        let files = answer.siblings.into_iter().filter(|file| is_inside(&file.rfilename)).filter_map(|file| {
+        let (inside, unsafe_names): (Vec<_>, Vec<_>) =
+            answer.siblings.into_iter().partition(|file| is_inside(&file.rfilename));
+        let files = inside.into_iter().filter_map(|file| {
             let num_bytes = file.lfs.as_ref().and_then(|lfs| lfs.size).or(file.size)?;
             let sha256 = file.lfs.and_then(|lfs| lfs.sha256).map(|hash| hash.to_ascii_lowercase());
             Some(RemoteFile { path: file.rfilename, num_bytes, sha256 })
         });
         let is_gated = !matches!(answer.gated, Value::Null | Value::Bool(false));
-        Ok(RepoFacts { commit, is_gated, card: answer.card_data, files: files.collect() })
+        let notes = unsafe_names.first().map(|first| {
+            let (num, first) = (unsafe_names.len(), &first.rfilename);
+            format!("Files whose names lead out of the repository are left out: {num}, the first is {first:?}")
+        });
+        Ok(RepoFacts {
+            commit,
+            is_gated,
+            card: answer.card_data,
+            files: files.collect(),
+            notes: notes.into_iter().collect(),
+        })
     }
 
     fn nonsense(&self, what: String) -> HubError {
         HubError::Hub { what: self.endpoint().to_owned(), message: format!("this is not how the Hub answers: {what}") }
     }
-}
-
-/// A name that leads out of the repository's folder is not the Hub's.
-fn is_inside(path: &str) -> bool {
-    !path.is_empty() && Path::new(path).components().all(|component| matches!(component, Component::Normal(_)))
 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::HubError;
+use super::outside::{is_file_name, is_revision};
 
 /// One repository in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,9 @@ impl CachedRepo {
 
     /// Notes what a branch or tag stands for now.
     pub fn set_ref(&self, revision: &str, commit: &str) -> Result<(), HubError> {
+        if !is_revision(revision) {
+            return Err(HubError::BadRevision { text: revision.to_owned() });
+        }
         let path = self.folder.join("refs").join(revision);
         crate::fs::write_atomic(&path, commit.as_bytes()).map_err(HubError::io(&path))
     }
@@ -56,6 +60,7 @@ impl CachedRepo {
     /// The folder of a branch, a tag or a commit, if it was fetched.
     pub fn snapshot(&self, revision: &str) -> Option<PathBuf> {
         let commit = self.commit_of(revision).unwrap_or_else(|| revision.to_owned());
+        is_file_name(&commit).then_some(())?;
         Some(self.folder.join("snapshots").join(commit)).filter(|folder| folder.is_dir())
     }
 
@@ -73,6 +78,7 @@ impl CachedRepo {
 
     /// What a branch or tag stood for when it was fetched.
     pub fn commit_of(&self, revision: &str) -> Option<String> {
+        is_revision(revision).then_some(())?;
         let text = std::fs::read_to_string(self.folder.join("refs").join(revision)).ok()?;
         Some(text.trim().to_owned())
     }

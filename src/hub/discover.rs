@@ -8,6 +8,7 @@ use walkdir::WalkDir;
 
 use super::cache::CachedRepo;
 use super::catalogue::STARTER;
+use super::outside::is_file_name;
 use super::part::file_name;
 use super::resolve::{has_extension, is_whole_gguf, resolve};
 use super::{FoundModel, HubError, Sources};
@@ -179,7 +180,8 @@ fn in_ollama(folder: &Path) -> Vec<Candidate> {
             let manifest: Manifest = serde_json::from_slice(&std::fs::read(entry.path()).ok()?).ok()?;
             let layer =
                 manifest.layers.into_iter().find(|layer| layer.media_type == "application/vnd.ollama.image.model")?;
-            let path = folder.join("blobs").join(layer.digest.replace(':', "-"));
+            let blob = Some(layer.digest.replace(':', "-")).filter(|name| is_file_name(name))?;
+            let path = folder.join("blobs").join(blob);
             let tag = file_name(entry.path());
             let name = format!("{}:{tag}", file_name(entry.path().parent()?));
             Some(Candidate { model: ModelRef::Gguf(path.clone()), path, name: Some(name), place: "Ollama" })

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::part::{Expected, Part, file_name, part_path};
 use super::sources::HubToken;
-use super::{HubError, RemoteFile, Sources};
+use super::{HubError, RemoteFile, Sources, outside};
 use crate::task::{Task, Unit};
 
 /// How often a wait looks whether it is still wanted.
@@ -35,6 +35,7 @@ pub(super) struct HubRepo {
 
 impl HubRepo {
     pub fn open(kind: RepoTypeAny, id: &str, revision: Option<&str>, sources: &Sources) -> Result<Self, HubError> {
+        outside::check(id, revision)?;
         if sources.is_offline {
             return Err(HubError::Offline);
         }
@@ -74,6 +75,12 @@ impl HubRepo {
     pub fn fetch_into(&self, folder: &Path, files: &[RemoteFile], task: &dyn Task) -> Result<(), HubError> {
         let mut told = Told { before: 0, total: files.iter().map(|file| file.num_bytes).sum() };
         for file in files {
+            if !outside::is_inside(&file.path) {
+                return Err(HubError::Hub {
+                    what: self.id.clone(),
+                    message: format!("it names a file {:?}", file.path),
+                });
+            }
             let target = folder.join(&file.path);
             if !target.metadata().is_ok_and(|metadata| metadata.len() == file.num_bytes) {
                 let expected = Expected { num_bytes: file.num_bytes, sha256: file.sha256.clone() };

@@ -30,6 +30,10 @@ pub enum HubError {
     Gated { id: String, page: String },
     #[error("{text} is no name of a data set: {reason}")]
     BadName { text: String, reason: &'static str },
+    #[error("{text} is not the name of a repository: {reason}")]
+    BadRepo { text: String, reason: &'static str },
+    #[error("{text} is not a revision: a branch, a tag or a commit as git writes them")]
+    BadRevision { text: String },
     #[error("{name} has no files that can be read here: {reason}")]
     NoData { name: String, reason: String },
     #[error("{name} has no {what}; it has {there}")]
@@ -72,6 +76,9 @@ impl HubError {
             }
             Self::BadName { .. } => {
                 Some("Write owner/name, or paste the address of its page on huggingface.co/datasets.".into())
+            }
+            Self::BadRevision { .. } => {
+                Some("Write main, v1.0 or a commit's letters and digits. Don't take over a name that you don't trust.".into())
             }
             Self::NoData { .. } => Some(
                 "Readable are Parquet, JSONL, JSON, CSV, TSV and text, also packed with gzip or zstd. Convert its files \

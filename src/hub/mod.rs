@@ -7,6 +7,7 @@ pub mod dataset;
 mod discover;
 mod download;
 mod error;
+mod outside;
 mod part;
 mod repo;
 mod resolve;

@@ -26,6 +26,7 @@ pub fn fetch(model: &ModelRef, sources: &Sources, task: &dyn Task) -> Result<Pat
 fn fetch_repo(repo: &str, revision: Option<&str>, sources: &Sources, task: &dyn Task) -> Result<PathBuf, HubError> {
     let hub = HubRepo::open(RepoTypeAny::Model, repo, revision, sources)?;
     let facts = hub.look(task)?;
+    facts.notes.iter().for_each(|note| log::warn!("{repo}: {note}"));
     // All files must be of one commit, also where the branch moves on meanwhile.
     let hub = hub.at(facts.commit);
     let mut files = model_files(repo, facts.files)?;

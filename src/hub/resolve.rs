@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::cache::CachedRepo;
 use super::catalogue::STARTER;
 use super::part::file_name;
-use super::{HubError, Sources};
+use super::{HubError, Sources, outside};
 use crate::recipe::ModelRef;
 
 /// Never asks the network. [`HubError::NotFetched`] is the answer for a model that could be fetched.
@@ -21,8 +21,11 @@ pub fn resolve(model: &ModelRef, sources: &Sources) -> Result<PathBuf, HubError>
                 Err(HubError::NotThere { path: path.clone() })
             }
         }
-        ModelRef::Hub { repo, revision } => find_hub_model(repo, revision.as_deref(), sources)
-            .ok_or_else(|| HubError::NotFetched { model: model.to_string() }),
+        ModelRef::Hub { repo, revision } => {
+            outside::check(repo, revision.as_deref())?;
+            find_hub_model(repo, revision.as_deref(), sources)
+                .ok_or_else(|| HubError::NotFetched { model: model.to_string() })
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::ProjectError;
@@ -117,6 +118,7 @@ pub fn create(path: &Path) -> Result<Connection, ProjectError> {
 pub fn open(path: &Path) -> Result<Connection, ProjectError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags)?;
+    distrust(&db)?;
     check(&db, path).map_err(|error| match error {
         ProjectError::Store(e) if is_damage(&e) => ProjectError::Damaged { path: path.into(), message: e.to_string() },
         other => other,
@@ -126,6 +128,15 @@ pub fn open(path: &Path) -> Result<Connection, ProjectError> {
     // It came later; older versions don't miss it.
     db.execute_batch(reviewers::TABLE)?;
     Ok(db)
+}
+
+/// A store may come from a stranger. Ours has no triggers and no views, so that none that it has is ever run.
+fn distrust(db: &Connection) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    Ok(())
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {

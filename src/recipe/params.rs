@@ -77,7 +77,6 @@ impl Param {
     /// What is allowed, in words.
     pub fn allowed(&self) -> String {
         match self.kind {
-            Kind::Integer { min, max } if max == i64::MAX => format!("a whole number from {min}"),
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Float { min, max, .. } if max == f64::INFINITY => format!("a number from {min}"),
             Kind::Float { min, max, open_end: true } => format!("a number from {min} to below {max}"),
@@ -189,6 +188,9 @@ macro_rules! param {
     }};
 }
 
+/// A step a second for four months. Whoever writes more means "without end", and gets a schedule that never moves.
+const MAX_STEPS: i64 = 10_000_000;
+
 const SCHEDULERS: &[(&str, &str)] = &[
     ("cosine", "Cosine"),
     ("linear", "Linear"),
@@ -285,7 +287,7 @@ pub static PARAMS: &[Param] = &[
         "Every so many steps, 0 is four times an epoch",
         "steps",
         Simple,
-        Kind::Integer { min: 0, max: i64::MAX },
+        Kind::Integer { min: 0, max: MAX_STEPS },
         integer!(evaluation.eval_steps, usize),
         "At each evaluation the loss on the validation part is measured and the weights are saved; the best are kept."
     ),
@@ -361,9 +363,9 @@ pub static PARAMS: &[Param] = &[
         "−1 leaves it to the epochs",
         "steps",
         Advanced,
-        Kind::Integer { min: -1, max: i64::MAX },
+        Kind::Integer { min: -1, max: MAX_STEPS },
         integer!(training.max_steps, i64),
-        "Ends the run after so many optimizer steps, whatever the epochs say."
+        "Ends the run after so many optimizer steps, whatever the epochs say; 0 leaves it to them, too."
     ),
     param!(
         "training.lr_scheduler_type",

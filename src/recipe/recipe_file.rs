@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::explain::{explain, line_of};
+use super::run_mark::is_run;
 use super::{ModelRef, TooLong, params};
 
 /// What is wrong with a recipe; the message names the key and what it may be.
@@ -18,6 +20,22 @@ pub enum RecipeError {
     Range { key: &'static str, value: String, allowed: String },
     #[error("{key}: {message}")]
     Invalid { key: &'static str, message: String },
+    #[error("{}, line {line}: {source}", path.display())]
+    At { path: PathBuf, line: usize, source: Box<RecipeError> },
+}
+
+impl RecipeError {
+    /// With the line that its key stands in.
+    fn at(self, path: &Path, text: &str) -> Self {
+        let key = match &self {
+            Self::Range { key, .. } | Self::Invalid { key, .. } => *key,
+            _ => return self,
+        };
+        match line_of(text, key) {
+            Some(line) => Self::At { path: path.to_owned(), line, source: Box::new(self) },
+            None => self,
+        }
+    }
 }
 
 /// Everything a run needs to be repeated.
@@ -288,10 +306,10 @@ impl Recipe {
         if recipe.init_adapter.is_some() {
             recipe.lora_of_adapter = Lora::KEYS.into_iter().filter(|key| !is_written(&text, key)).collect();
         }
-        if path.with_file_name(RUN_METRICS).exists() && !is_written(&text, "training.too_long") {
+        if path.parent().is_some_and(is_run) && !is_written(&text, "training.too_long") {
             recipe.training.too_long = TooLong::CutRight;
         }
-        recipe.check()?;
+        recipe.check().map_err(|error| error.at(path, &text))?;
         Ok(recipe)
     }
 
@@ -347,28 +365,12 @@ impl Recipe {
     }
 }
 
-/// What makes a folder a run's.
-const RUN_METRICS: &str = "metrics.jsonl";
-
 /// Whether a recipe's text has this key of a section: `training.too_long`.
 fn is_written(text: &str, key: &str) -> bool {
     let table: Option<toml::Table> = text.parse().ok();
     let value =
         table.zip(key.split_once('.')).and_then(|(table, (section, key))| table.get(section)?.get(key).cloned());
     value.is_some()
-}
-
-/// The parser shows the place and speaks of Rust's types; the table of parameters says what the key may be.
-fn explain(text: &str, error: &toml::de::Error) -> String {
-    let message = error.to_string().trim_end().to_owned();
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let section = before.lines().rev().find_map(|line| line.trim().strip_prefix('[')?.split(']').next());
-    let key = before.lines().last().and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
-    let param = section.zip(key).and_then(|(section, key)| params::find(&format!("{section}.{key}")));
-    match param {
-        Some(param) => format!("{message}\n{} must be {}", param.key, param.allowed()),
-        None => message,
-    }
 }
 
 #[cfg(test)]
@@ -389,6 +391,12 @@ mod tests {
         assert!(message.contains("line 7") && message.contains("\"high\""), "{message}");
         assert!(told("packing = 3").ends_with("training.packing must be true or false"));
         assert!(told("learning_rat = 1.0").contains("unknown field `learning_rat`, expected one of"));
+        assert!(told("packing = true\nr = 8").ends_with("training.r is lora.r here: a whole number from 1 to 1024"));
+        let message = told("packing = true\nlearning_rate = 2.0");
+        assert!(
+            message.ends_with("line 7: training.learning_rate is 2, but it must be a number from 0 to 1"),
+            "{message}"
+        );
         let message = told("too_long = \"truncate\"");
         let allowed = r#"training.too_long must be "drop", "cut_left", "cut_right", "split""#;
         assert!(message.contains("truncate") && message.ends_with(allowed), "{message}");
@@ -405,7 +413,9 @@ mod tests {
         let read = || Recipe::parse(&path).unwrap().training.too_long;
         write("recipe.toml", old);
         assert_eq!(read(), TooLong::Drop);
-        write(RUN_METRICS, "");
+        write("metrics.jsonl", "");
+        assert_eq!(read(), TooLong::Drop, "a person's own file beside a recipe makes no run of the folder");
+        write("status.json", r#"{"status": "stopped", "num_steps": 9}"#);
         assert_eq!(read(), TooLong::CutRight);
         let kept = Recipe::parse(&path).unwrap();
         write("recipe.toml", &kept.to_toml().unwrap());

@@ -34,6 +34,10 @@ pub enum TrainError {
     NotFinite { step: usize, times: usize, has_checkpoint: bool },
     #[error("{} can't be gone on from: {message}", path.display())]
     Checkpoint { path: PathBuf, message: String },
+    #[error("{} can't hold the run: {reason}", path.display())]
+    RunFolder { path: PathBuf, reason: String },
+    #[error("the run in {} can't be resumed: {what}", run_dir.display())]
+    InputsChanged { run_dir: PathBuf, what: String },
     #[error("training was stopped before its first step")]
     Cancelled,
 }
@@ -58,6 +62,10 @@ impl TrainError {
                 Some("lower training.learning_rate; the last checkpoint is still good")
             }
             Self::NotFinite { has_checkpoint: false, .. } => Some("lower training.learning_rate"),
+            Self::RunFolder { .. } => Some("choose another folder for the run"),
+            Self::InputsChanged { .. } => {
+                Some("bring back what the run began with, or choose another folder and begin anew")
+            }
             Self::NoExamples { .. } => Some("import examples, or move some into the training part"),
             _ => None,
         }

@@ -26,6 +26,8 @@ pub struct RunPreview {
     /// What would become of the training examples, and of those for validation.
     pub tally: Tally,
     pub held_out: Tally,
+    /// Where `max_length` is more than the model was made for: a sentence without a full stop.
+    pub beyond_context: Option<String>,
     pub num_steps: usize,
     pub eval_steps: usize,
     pub num_trainable: usize,
@@ -120,6 +122,7 @@ pub fn preview(model_path: &Path, recipe: &Recipe, sizes: &RunSizes) -> Result<R
         num_supervised_tokens: sizes.samples.iter().map(|size| size.num_trained).sum(),
         tally: sizes.tally.clone(),
         held_out: sizes.held_out.clone(),
+        beyond_context: beyond_context(recipe.training.max_length, spec.context_length, &lengths),
         num_steps,
         eval_steps: eval_steps(recipe, &order),
         num_trainable,
@@ -127,6 +130,20 @@ pub fn preview(model_path: &Path, recipe: &Recipe, sizes: &RunSizes) -> Result<R
         memory: memory(&facts, &spec, recipe, num_trainable, order.most_tokens(&lengths)),
         learning_rates: rates(&Schedule::new(&recipe.training, num_steps), num_steps),
     })
+}
+
+/// What lies beyond the length that the model was made for can hardly be learned. `lengths` are the samples', in tokens.
+pub fn beyond_context(max_length: usize, context_length: usize, lengths: &[usize]) -> Option<String> {
+    let num = lengths.iter().filter(|length| **length > context_length).count();
+    let of = lengths.len();
+    let examples = match num {
+        0 => "no example is longer than that".to_owned(),
+        1 => format!("1 of {of} examples is longer than that, and hardly learned beyond it"),
+        _ => format!("{num} of {of} examples are longer than that, and hardly learned beyond it"),
+    };
+    let words =
+        format!("max_length is {max_length}, but the model was made for at most {context_length} tokens; {examples}");
+    (max_length > context_length).then_some(words)
 }
 
 /// From the shapes that the loop allocates.

@@ -1,4 +1,5 @@
-//! What a run writes beside its checkpoints: the recipe, a line of metrics for each step and evaluation, its status.
+//! What a run writes beside its checkpoints: its status, what it stands on, the recipe, and a line of metrics for each
+//! step and evaluation.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::TrainError;
+use super::inputs::Inputs;
 use super::observer::{EvalMetrics, StepMetrics};
 use crate::fs::write_atomic;
 use crate::recipe::Plan;
@@ -32,10 +34,13 @@ pub struct Status {
 }
 
 impl RunFiles {
-    /// Makes the folder and writes the recipe. Metrics after `last_step` are those of steps that a killed run did after
-    /// its last checkpoint; they go, for the steps are done again.
-    pub fn open(plan: &Plan, last_step: Option<usize>) -> Result<Self, TrainError> {
+    /// Writes the status first, by which the folder is known as a run's, then what the run stands on and the recipe.
+    /// Metrics after `last_step` are those of steps that a killed run did after its last checkpoint; they go, for the
+    /// steps are done again.
+    pub fn open(plan: &Plan, status: &Status, inputs: &Inputs, last_step: Option<usize>) -> Result<Self, TrainError> {
         let run_dir = plan.run_dir.clone();
+        write_status(&run_dir, status)?;
+        inputs.write(&run_dir)?;
         let path = run_dir.join("recipe.toml");
         write_atomic(&path, plan.recipe_of_run().to_toml()?.as_bytes()).map_err(TrainError::io(&path))?;
         let path = run_dir.join("metrics.jsonl");
@@ -64,9 +69,13 @@ impl RunFiles {
     }
 
     pub fn status(&self, status: &Status) -> Result<(), TrainError> {
-        let path = self.run_dir.join("status.json");
-        write_atomic(&path, json!(status).to_string().as_bytes()).map_err(TrainError::io(&path))
+        write_status(&self.run_dir, status)
     }
+}
+
+fn write_status(run_dir: &Path, status: &Status) -> Result<(), TrainError> {
+    let path = run_dir.join("status.json");
+    write_atomic(&path, json!(status).to_string().as_bytes()).map_err(TrainError::io(&path))
 }
 
 /// The lines of `metrics.jsonl` up to a step.

@@ -8,11 +8,15 @@ use super::checkpoint::{self, State};
 use super::control::{Control, Signal};
 use super::error::TrainError;
 use super::feed::Feed;
+use super::inputs::Inputs;
 use super::loss::mean_loss;
 use super::observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
+use super::preview::beyond_context;
+use super::ready::{Ready, check_same_recipe};
 use super::render::{Refusal, Rendered, render};
 use super::run_files::{RunFiles, Status};
+use super::run_folder::RunFolder;
 use super::schedule::Schedule;
 use super::start::start;
 use super::tally::Tally;
@@ -43,11 +47,13 @@ pub struct RunSummary {
     pub secs: f64,
 }
 
-/// Trains as the plan says. Goes on from the run folder's last checkpoint if there is one.
+/// Trains as the plan says. Goes on from the run folder's last checkpoint if there is one. What speaks against the folder
+/// or the data is told before the model is loaded.
 pub fn run(plan: &Plan, control: &Control, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+    let ready = Ready::new(plan, &Steered(control), observer)?;
     observer.observe(TrainEvent::Phase(Phase::LoadingModel));
     let model = LanguageModel::load(&plan.model_path, &Steered(control))?;
-    run_on(&model, plan, control, observer)
+    run_ready(&model, ready, control, observer)
 }
 
 /// The same on a model that is loaded already.
@@ -57,12 +63,23 @@ pub fn run_on(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
+    run_ready(model, Ready::new(plan, &Steered(control), observer)?, control, observer)
+}
+
+fn run_ready(
+    model: &LanguageModel,
+    ready: Ready<'_>,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<RunSummary, TrainError> {
+    let plan = ready.plan;
     for note in &model.facts.notes {
         observer.observe(TrainEvent::Warning(note.clone()));
     }
     observer.observe(TrainEvent::Phase(Phase::Tokenizing));
     let samples = read_samples(model, plan, control, observer)?;
-    run_samples(&model.decoder, plan, samples, control, observer)
+    let (folder, inputs) = ready.with_samples(&samples)?;
+    train(&model.decoder, plan, &folder, &inputs, samples, control, observer)
 }
 
 /// The rendered examples of a run.
@@ -74,10 +91,24 @@ pub struct Samples {
     pub tally: Tally,
 }
 
-/// The loop itself, on examples that are rendered already.
+/// The loop itself, on examples that are rendered already and of no file.
 pub fn run_samples(
     decoder: &Decoder,
     plan: &Plan,
+    samples: Samples,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<RunSummary, TrainError> {
+    let folder = RunFolder::claim(&plan.run_dir)?;
+    let inputs = Inputs::default().with_samples(&samples);
+    train(decoder, plan, &folder, &inputs, samples, control, observer)
+}
+
+fn train(
+    decoder: &Decoder,
+    plan: &Plan,
+    folder: &RunFolder,
+    inputs: &Inputs,
     samples: Samples,
     control: &Control,
     observer: &mut dyn Observer,
@@ -87,16 +118,19 @@ pub fn run_samples(
     let plan = &plan;
     let training = &plan.recipe.training;
     let lengths: Vec<usize> = train.iter().map(|s| s.ids.len()).collect();
+    if let Some(message) = beyond_context(training.max_length, decoder.spec().context_length, &lengths) {
+        observer.observe(TrainEvent::Warning(message));
+    }
     let order = Order::new(&lengths, training);
     let num_steps = order.num_steps(training);
     let pass = gradient_pass(decoder, plan, &order, &lengths);
     let vars = adapter.named_vars();
     let mut optimizer = AdamW::new(training, &vars);
     let mut state = State { step: 0, best_step: None, best_eval_loss: None, rate_factor: 1.0, secs: 0.0 };
-    let last = checkpoint::last(&plan.run_dir);
-    if let Some(folder) = &last {
+    let last = checkpoint::last(folder.dir());
+    if let Some(checkpoint) = &last {
         check_same_recipe(plan)?;
-        state = checkpoint::restore(folder, &adapter, &mut optimizer)?;
+        state = checkpoint::restore(checkpoint, &adapter, &mut optimizer)?;
     }
     observer.observe(TrainEvent::Facts(RunFacts {
         num_examples: train.len(),
@@ -109,6 +143,8 @@ pub fn run_samples(
     }));
     // Dropout makes rows of the same tokens differ.
     let (steps, is_compact) = (state.step..num_steps, adapter.config.lora_dropout == 0.0);
+    let status = status_of(plan, decoder, "running", num_steps, &state);
+    let files = RunFiles::open(plan, &status, inputs, last.is_some().then_some(state.step))?;
     std::thread::scope(|scope| {
         let feed = Feed::start(scope, &train, &order, steps, is_compact).map_err(TrainError::io(&plan.run_dir))?;
         let run = Run {
@@ -119,7 +155,7 @@ pub fn run_samples(
             validation,
             schedule: Schedule::new(training, num_steps),
             eval_steps: eval_steps(&plan.recipe, &order),
-            files: RunFiles::open(plan, last.is_some().then_some(state.step))?,
+            files,
             order: &order,
             num_steps,
             adapter: &adapter,
@@ -169,7 +205,6 @@ struct Run<'a> {
 impl Run<'_> {
     fn all_steps(mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
         let secs_before = self.state.secs;
-        self.files.status(&self.status("running"))?;
         if self.state.step == 0 {
             self.evaluate(observer)?;
         }
@@ -346,14 +381,18 @@ impl Run<'_> {
     }
 
     fn status(&self, status: &'static str) -> Status {
-        Status {
-            status,
-            num_steps: self.num_steps,
-            num_steps_done: self.state.step,
-            best_step: self.state.best_step,
-            secs: self.state.secs,
-            precision: ProductType::of(self.plan.recipe.training.precision, self.decoder.spec()).name(),
-        }
+        status_of(self.plan, self.decoder, status, self.num_steps, &self.state)
+    }
+}
+
+fn status_of(plan: &Plan, decoder: &Decoder, status: &'static str, num_steps: usize, state: &State) -> Status {
+    Status {
+        status,
+        num_steps,
+        num_steps_done: state.step,
+        best_step: state.best_step,
+        secs: state.secs,
+        precision: ProductType::of(plan.recipe.training.precision, decoder.spec()).name(),
     }
 }
 
@@ -376,17 +415,6 @@ fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize
     let num = num_recomputed(setting, decoder.spec(), product, num_tokens, facts::available_memory());
     log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers);
     GradientPass::new(product, num)
-}
-
-/// A folder with checkpoints is gone on with, so it must be this recipe's.
-fn check_same_recipe(plan: &Plan) -> Result<(), TrainError> {
-    let path = plan.run_dir.join("recipe.toml");
-    let kept = Recipe::parse(&path)?;
-    if kept == plan.recipe_of_run() {
-        return Ok(());
-    }
-    let message = "the folder holds a run of another recipe; choose another folder".to_owned();
-    Err(TrainError::Checkpoint { path, message })
 }
 
 /// What the micro-batches of a step add up to.

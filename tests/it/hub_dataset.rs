@@ -290,3 +290,49 @@ fn the_command_line_imports_by_name() {
     let counts = Project::open(&folder.path().join("project")).unwrap().counts().unwrap();
     assert_eq!((counts.train, counts.test), (50, 30));
 }
+
+#[test]
+fn a_revision_stays_inside_the_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::serve(&files(), manners());
+    for revision in ["../../../../pwned", "/tmp/pwned", "a/../../b", "..\\..\\b", "a..b", ".hidden", "a\u{1b}[2J"] {
+        let name = format!("hub:org/banking:main@{revision}");
+        let (code, _, told) = command(&hub, folder.path(), &[&name, "--split", "test"]);
+        assert!(
+            code == Some(1) && told.contains("after the @ comes a branch, a tag or a commit"),
+            "{revision}: {told}"
+        );
+        assert!(told.chars().all(|c| c == '\n' || !c.is_control()), "{told:?}");
+    }
+    assert_eq!(hub.asked(), [], "a name that can't be was asked for");
+    assert_eq!(files_in(folder.path()), Vec::<String>::new());
+    // The same where no name is parsed: the window may give a revision of its own.
+    let mut found = list("org/banking:main@refs/pr/1", &hub, folder.path()).unwrap();
+    found.revision = "../../../pwned".to_owned();
+    let error = dataset::fetch(&found.files(&found.subsets[0].splits), &with_cache(&hub, folder.path()), &Unwatched);
+    assert!(matches!(error, Err(HubError::BadRevision { .. })), "{error:?}");
+    assert!(!folder.path().join("pwned").exists());
+}
+
+#[test]
+fn a_file_stays_inside_its_repository_and_is_told_when_it_would_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = files();
+    files.extend([("../../escaped.csv", questions("fourth", 3)), ("data/../../up.csv", questions("fifth", 3))]);
+    let hub = Hub::serve(&files, Manners::default());
+    let found = list("org/name", &hub, folder.path()).unwrap();
+    let all = found.subsets.iter().flat_map(|subset| &subset.splits).flat_map(|split| &split.files);
+    assert!(all.clone().count() > 0 && all.clone().all(|file| !file.path.contains("..")), "{found:?}");
+    let told = "Files whose names lead out of the repository are left out: 2, the first is \"../../escaped.csv\"";
+    assert!(found.notes.iter().any(|note| note == told), "{:?}", found.notes);
+}
+
+#[test]
+fn what_a_card_says_does_not_steer_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let card = json!({"license": "mit\u{1b}]0;owned\u{7}\u{1b}[2J"});
+    let hub = Hub::serve(&[("train.csv", questions("first", 30))], Manners { card, ..Manners::default() });
+    let (code, _, told) = command(&hub, folder.path(), &["hub:org/name"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("licence mit␛]0;owned␇␛[2J") && !told.contains(['\u{1b}', '\u{7}']), "{told:?}");
+}

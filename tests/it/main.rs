@@ -17,6 +17,7 @@ mod export;
 mod families;
 mod fixtures;
 mod formats;
+mod fuzz;
 mod gguf;
 mod golden;
 mod hostile_templates;

@@ -246,6 +246,28 @@ fn a_database_that_is_not_ours_is_left_alone() {
 }
 
 #[test]
+fn what_a_stranger_put_into_a_store_is_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut project = project_with(folder.path(), 5);
+    let path = project.folder().join("project.db");
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch("CREATE TRIGGER bomb AFTER INSERT ON contents BEGIN DELETE FROM contents; END").unwrap();
+    db.close().unwrap();
+    project = Project::open(project.folder()).unwrap();
+    let example = example("new", "row");
+    project.apply(&Edit::Insert { example, split: Split::Train }).unwrap();
+    assert_eq!(contents(&mut project).len(), 6);
+
+    // A view in a table's place never ends, and is told.
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS id, x AS content FROM n";
+    db.execute_batch(&format!("DROP TABLE contents; CREATE VIEW contents AS {endless}")).unwrap();
+    db.close().unwrap();
+    let mut project = Project::open(project.folder()).unwrap();
+    assert!(project.example(1).is_err() && project.query(&ExampleQuery { search: "new".into(), ..query(9) }).is_err());
+}
+
+#[test]
 fn a_snapshot_holds_what_takes_part_and_a_moved_project_still_works() {
     let folder = tempfile::tempdir().unwrap();
     let mut project = project_with(folder.path(), 20);

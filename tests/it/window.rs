@@ -190,6 +190,7 @@ fn odd() -> FoundModel {
 
 fn preview() -> RunPreview {
     RunPreview {
+        beyond_context: None,
         num_examples: 400,
         num_validation_examples: 50,
         num_tokens: 40_000,

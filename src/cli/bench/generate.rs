@@ -25,13 +25,13 @@ pub struct GenerateBench {
     #[command(flatten)]
     common: Common,
     /// Tokens of the answer
-    #[arg(long, value_name = "N", default_value_t = 128)]
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = super::amount)]
     max_new_tokens: usize,
     /// Tokens of the prompt whose reading is measured
-    #[arg(long, value_name = "N", default_value_t = 512)]
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = super::amount)]
     prompt_length: usize,
     /// Answers at once
-    #[arg(long, value_name = "N", default_value_t = 32)]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = super::amount)]
     prompts: usize,
 }
 

@@ -61,6 +61,12 @@ impl From<PrecisionArg> for Precision {
     }
 }
 
+/// Of what is measured; more takes no better figures, but memory.
+fn amount(text: &str) -> Result<usize, String> {
+    let amount = text.trim().parse().ok().filter(|amount| (1..=1_000_000).contains(amount));
+    amount.ok_or_else(|| "it must be a whole number from 1 to 1000000".to_owned())
+}
+
 fn parse_isa(text: &str) -> Result<Isa, String> {
     let known = || Isa::available().map(Isa::name).collect::<Vec<_>>().join(", ");
     Isa::available().find(|isa| isa.name() == text).ok_or_else(|| format!("this CPU has {}", known()))

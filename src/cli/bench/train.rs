@@ -29,12 +29,12 @@ pub struct TrainBench {
     #[arg(long, value_enum, default_value = "auto")]
     precision: PrecisionArg,
     /// Sequences in a batch
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = super::amount)]
     batch: usize,
     /// Tokens of a sequence
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = super::amount)]
     length: usize,
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = super::amount)]
     steps: usize,
     /// Compute blocks again instead of keeping what their backward needs: all, none, or by the memory
     #[arg(long, value_enum, default_value = "auto", default_missing_value = "true", num_args = 0..=1)]

@@ -1,5 +1,6 @@
 //! From bytes to rows: each format reads one row at a time, keeps its line and its text, and goes on after a bad one.
 
+mod bomb;
 mod delimited;
 mod encoding;
 mod folder;

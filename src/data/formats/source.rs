@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::bomb::Bounded;
 use super::encoding::{Found, Transcoder, sniff_utf16};
 use crate::data::error::ImportError;
 use crate::task::{Task, Unit};
@@ -140,7 +141,7 @@ pub fn open<'a>(path: &'a Path, task: &'a dyn Task) -> Result<OpenedText<'a>, Im
     let mut magic = Vec::new();
     file.by_ref().take(4).read_to_end(&mut magic).map_err(failed)?;
     let packing = Packing::of(&magic);
-    let mut bytes = unpacked(Cursor::new(magic).chain(file), packing).map_err(failed)?;
+    let mut bytes = unpacked(Cursor::new(magic).chain(file), packing, facts.len(), task).map_err(failed)?;
     let (mut start, failure) = read_head(&mut bytes);
     let is_whole_file = failure.is_none() && start.len() < HEAD_BYTES;
     if let Some(source) = failure {
@@ -168,11 +169,16 @@ pub fn open<'a>(path: &'a Path, task: &'a dyn Task) -> Result<OpenedText<'a>, Im
     Ok(OpenedText { head, input, packing, encoding, stamp: Stamp::of(path, &facts) })
 }
 
-fn unpacked<'a>(file: impl Read + 'a, packing: Packing) -> io::Result<Box<dyn Read + 'a>> {
+fn unpacked<'a>(
+    file: impl Read + 'a,
+    packing: Packing,
+    num_bytes: u64,
+    task: &'a dyn Task,
+) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match packing {
         Packing::None => Box::new(file),
-        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(file)?),
+        Packing::Gzip => Box::new(Bounded::new(flate2::read::MultiGzDecoder::new(file), num_bytes, task)),
+        Packing::Zstd => Box::new(Bounded::new(zstd::stream::read::Decoder::new(file)?, num_bytes, task)),
     })
 }
 

@@ -18,7 +18,7 @@ use crate::model::{Conversation, LanguageModel, peft};
 use crate::project::Project;
 use crate::recipe::{Data, ModelRef, Plan, Recipe};
 use crate::train::render::turns;
-use crate::train::{Phase, TrainError, TrainEvent, sft};
+use crate::train::{Phase, RunFolder, TrainError, TrainEvent, sft};
 
 pub(super) struct Compute {
     sources: Sources,
@@ -82,6 +82,7 @@ impl Compute {
 
     fn resume(&mut self, run_dir: PathBuf, context: &Context) -> Result<(), EngineError> {
         let recipe = Recipe::read(&run_dir.join("recipe.toml"))?;
+        RunFolder::check(&run_dir)?;
         let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
         let model = self.load(&model_path, context)?;
         self.run_plan(&model, &Plan::new(recipe, model_path, run_dir)?, context)

@@ -129,7 +129,7 @@ pub fn list(name: &DatasetName, sources: &Sources, task: &dyn Task) -> Result<Da
         is_gated: facts.is_gated,
         listed_by: ListedBy::Card,
         subsets: Vec::new(),
-        notes: card.notes.clone(),
+        notes: facts.notes.iter().chain(&card.notes).cloned().collect(),
     };
     dataset.subsets = readable(card.subsets(&facts.files, &mut dataset.notes), &mut dataset.notes);
     if dataset.subsets.is_empty() {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::hub::HubError;
+use crate::hub::outside::{is_repo_id, is_revision};
 
 /// `owner/name[:subset][@revision]`, or the address of its page.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,8 +28,9 @@ impl DatasetName {
         match parsed.repo.split('/').collect::<Vec<_>>().as_slice() {
             [] | [""] => Err(wrong("it is empty")),
             parts if parts.len() > 2 => Err(wrong("it has more than an owner and a name")),
-            parts if !parts.iter().all(|part| is_word(part)) => {
-                Err(wrong("owner and name are letters, digits and the signs - _ ."))
+            _ if !is_repo_id(&parsed.repo) => Err(wrong("owner and name are letters, digits and the signs - _ .")),
+            _ if !parsed.revision.as_deref().is_none_or(is_revision) => {
+                Err(wrong("after the @ comes a branch, a tag or a commit as git writes them"))
             }
             _ => Ok(parsed),
         }
@@ -72,12 +74,6 @@ fn parted(text: &str, at: char) -> (&str, Option<String>) {
     }
 }
 
-fn is_word(part: &str) -> bool {
-    !part.is_empty()
-        && !part.starts_with('.')
-        && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-}
-
 impl fmt::Display for DatasetName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.repo)?;
@@ -115,5 +111,8 @@ mod tests {
         check("a/b/c", "more than an owner and a name");
         check("../b", "letters, digits");
         check("a b/c", "letters, digits");
+        check("org/ds@../../../../pwned", "as git writes them");
+        check("https://huggingface.co/datasets/a/b/tree/..", "as git writes them");
+        check("org/ds@a\\b", "as git writes them");
     }
 }

@@ -362,6 +362,9 @@ fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
     for note in tally.template_notes() {
         check(ui, Verdict::Look, &sentence(&note), show, actions);
     }
+    if let Some(words) = &preview.beyond_context {
+        check(ui, Verdict::Look, words, None, actions);
+    }
     for note in held_out.notes() {
         check(ui, Verdict::Look, &format!("For validation, {note}"), show, actions);
     }

@@ -1,0 +1,60 @@
+//! Damaged and hostile files of every kind that the program reads: none ends it, hangs it for ten seconds, or takes a
+//! gigabyte of its memory.
+//!
+//! A usual run tries some hundred of each. `TUNEWRIGHT_FUZZ_MUTANTS=2000` tries so many; `TUNEWRIGHT_FUZZ_SEED=17` tries one
+//! again that failed.
+
+mod kinds;
+mod mutate;
+mod runner;
+
+use kinds::{
+    ADAPTER_WORDS, JSON_WORDS, Kind, MODEL_WORDS, RECIPE_WORDS, TABLE_WORDS, TEMPLATE_WORDS, TOKENIZER_WORDS, adapter,
+    conversations, gguf, import, json_document, model, packed, parquet, project, read_adapter, read_model,
+    read_project, read_recipe, read_run, recipe, run, table, template, texts, use_model,
+};
+use mutate::Build;
+
+/// A test a kind, so that they run side by side and are named where one fails.
+macro_rules! kinds {
+    ($($name:ident: $file:literal, $make:expr, $build:ident, $dictionary:expr, $read:expr, $num_mutants:literal;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let kind = Kind {
+                    file: $file,
+                    make: $make,
+                    build: Build::$build,
+                    dictionary: $dictionary,
+                    read: $read,
+                    num_mutants: $num_mutants,
+                };
+                runner::check(concat!("fuzz::", stringify!($name)), &kind);
+            }
+        )*
+    };
+}
+
+kinds! {
+    jsonl: "a.jsonl", |at| conversations(at, "a.jsonl"), JsonLines, JSON_WORDS, |at| import(&at.join("a.jsonl")), 900;
+    json: "a.json", json_document, Json, JSON_WORDS, |at| import(&at.join("a.json")), 900;
+    csv: "a.csv", |at| table(at, "a.csv", ','), Text, TABLE_WORDS, |at| import(&at.join("a.csv")), 900;
+    tsv: "a.tsv", |at| table(at, "a.tsv", '\t'), Text, TABLE_WORDS, |at| import(&at.join("a.tsv")), 900;
+    parquet_file: "a.parquet", parquet, Binary, &[], |at| import(&at.join("a.parquet")), 900;
+    gzip: "a.jsonl.gz", |at| packed(at, "a.jsonl.gz"), Gzip, JSON_WORDS, |at| import(&at.join("a.jsonl.gz")), 450;
+    zstandard: "a.jsonl.zst", |at| packed(at, "a.jsonl.zst"), Zstd, JSON_WORDS, |at| import(&at.join("a.jsonl.zst")), 450;
+    text_folder: "texts/good/a.txt", texts, Text, TABLE_WORDS, |at| import(&at.join("texts")), 900;
+    recipe_toml: "recipe.toml", recipe, Text, RECIPE_WORDS, read_recipe, 900;
+    run_status: "status.json", run, Json, &["running", "completed"], read_run, 900;
+    run_metrics: "metrics.jsonl", run, JsonLines, &["step", "eval_loss"], read_run, 900;
+    config: "model/config.json", model, Json, MODEL_WORDS, read_model, 600;
+    generation_config: "model/generation_config.json", model, Json, MODEL_WORDS, read_model, 300;
+    tokenizer: "model/tokenizer.json", model, Json, TOKENIZER_WORDS, read_model, 600;
+    tokenizer_config: "model/tokenizer_config.json", model, Json, TEMPLATE_WORDS, read_model, 450;
+    chat_template: "model/chat_template.jinja", template, Text, TEMPLATE_WORDS, read_model, 600;
+    safetensors: "model/model.safetensors", model, Safetensors, MODEL_WORDS, read_model, 600;
+    gguf_file: "model.gguf", gguf, Binary, &[], |at| use_model(at, &at.join("model.gguf")), 600;
+    adapter_config: "adapter/adapter_config.json", adapter, Json, ADAPTER_WORDS, read_adapter, 600;
+    adapter_weights: "adapter/adapter_model.safetensors", adapter, Safetensors, ADAPTER_WORDS, read_adapter, 600;
+    project_db: "project/project.db", project, Binary, &[], read_project, 300;
+}
