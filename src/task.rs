@@ -1,7 +1,10 @@
-//! How a long piece of work says how far it is, and learns that nobody wants it any more.
+//! How a long piece of work says how far it is, and learns that nobody wants it any more; and how foreign code is run that
+//! may panic on a damaged file.
 
-use std::sync::Arc;
+use std::cell::Cell;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 
 /// What [`Task::progress`] counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,5 +47,45 @@ impl CancelFlag {
 
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+thread_local! {
+    /// How many [`catch_panic`] this thread is inside of.
+    static QUIET: Cell<usize> = const { Cell::new(0) };
+}
+
+static QUIET_HOOK: Once = Once::new();
+
+/// Runs another crate's code on data that it may panic on. The error is the panic's own message, which isn't printed: it
+/// is the fault of a file, and the caller says of which.
+pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    QUIET_HOOK.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if QUIET.try_with(Cell::get).unwrap_or_default() == 0 {
+                hook(panic);
+            }
+        }));
+    });
+    QUIET.set(QUIET.get() + 1);
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(work));
+    QUIET.set(QUIET.get() - 1);
+    outcome.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        text.unwrap_or("no message").lines().next().unwrap_or_default().to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::catch_panic;
+
+    #[test]
+    fn a_panic_becomes_its_message() {
+        assert_eq!(catch_panic(|| 7), Ok(7));
+        let nested = catch_panic(|| catch_panic(|| panic!("the {} is damaged", "file")));
+        let inner: Result<(), String> = nested.unwrap();
+        assert_eq!(inner, Err("the file is damaged".to_owned()));
     }
 }
