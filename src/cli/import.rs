@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use super::imported::Imported;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
@@ -12,6 +11,7 @@ use crate::data::Split;
 use crate::data::files::{self, FoundFiles};
 use crate::data::import::{ColumnRole, ImportRequest, Mapping, OnKnown};
 use crate::project::Project;
+use clap::Args;
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
@@ -103,7 +103,11 @@ pub fn run(args: ImportArgs) -> Result<(), Ended> {
     }
     let names: Vec<_> = args.files.iter().filter_map(|file| name_in(file)).collect();
     let imported = Imported { names, requests: &requests, reports: &reports };
-    if args.json { terminal::line(&imported.summary().to_string()) } else { imported.tell() }
+    if args.json {
+        terminal::line(&imported.summary().to_string())
+    } else {
+        imported.tell()
+    }
     Ok(())
 }
 

@@ -63,7 +63,10 @@ impl Imported<'_> {
             }
             let name = if is_own { None } else { names.next() };
             told.push(Told {
-                name: name.map_or_else(|| format!("{} files", thousands(report.files.len() as u64)), |name| (*name).to_owned()),
+                name: name.map_or_else(
+                    || format!("{} files", thousands(report.files.len() as u64)),
+                    |name| (*name).to_owned(),
+                ),
                 path: &report.path,
                 num_files: report.files.len(),
                 part: None,

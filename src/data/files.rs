@@ -62,6 +62,7 @@ pub fn examples_in(folder: &Path) -> FoundFiles {
         }
         let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         match ending.as_str() {
+            "md" if is_about(path) => {}
             "txt" | "md" => texts.add(|| name(path)),
             // Often it says something about the others.
             "json" => lists.push(entry.into_path()),
@@ -91,6 +92,11 @@ pub fn examples_in(folder: &Path) -> FoundFiles {
         (true, true, 0) => {}
     }
     found
+}
+
+/// It tells of the folder and is no text of it.
+fn is_about(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("readme"))
 }
 
 fn name(path: &Path) -> String {

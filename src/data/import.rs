@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use super::split::SplitSpec;
 use super::files::FoundFiles;
 use super::formats::ClassNames;
+pub use super::split::SplitSpec;
 use super::{Example, Split, files};
 
 /// The shapes that are recognised by themselves.

@@ -400,7 +400,9 @@ impl<'a> Reading<'a> {
     /// Whether something is taken from the field.
     fn uses(&self, field: &str) -> bool {
         match &self.mapping {
-            Some((mapping, _)) => mapping.columns.iter().any(|(name, role)| name == field && *role != ColumnRole::Unused),
+            Some((mapping, _)) => {
+                mapping.columns.iter().any(|(name, role)| name == field && *role != ColumnRole::Unused)
+            }
             None => shapes::fields(self.format).contains(&field),
         }
     }

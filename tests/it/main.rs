@@ -28,6 +28,7 @@ mod store;
 mod store_kill;
 mod store_migration;
 mod store_query;
+mod tables;
 mod tidy;
 mod tokenizer;
 mod too_long;

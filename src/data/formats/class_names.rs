@@ -60,8 +60,13 @@ impl ClassNames {
 
     /// Puts names in the place of a row's numbers. A number without a name, as -1 where there is no label, becomes null.
     pub fn put_into(&self, content: &mut Content, header: Option<&[String]>, line: u64, notes: &mut Notes) {
+        let mut is_told = [false; 2];
         for column in &self.columns {
-            let mut told = |number: i64, name: Option<&str>| column.tell(number, name, line, notes);
+            let mut told = |number: i64, name: Option<&str>| {
+                if !std::mem::replace(&mut is_told[usize::from(name.is_some())], true) {
+                    column.tell(number, name, line, notes);
+                }
+            };
             match (&mut *content, column.path.as_slice()) {
                 (Content::Object(fields), [first, rest @ ..]) => {
                     if let Some(value) = fields.get_mut(first) {
@@ -179,7 +184,9 @@ impl Finder {
         };
         let names: Option<Vec<String>> = match names {
             Some(Value::Array(names)) => names.iter().map(text).collect(),
-            Some(Value::Object(names)) => (0..names.len()).map(|at| names.get(&at.to_string()).and_then(text)).collect(),
+            Some(Value::Object(names)) => {
+                (0..names.len()).map(|at| names.get(&at.to_string()).and_then(text)).collect()
+            }
             _ => None,
         };
         // Names that are the numbers themselves say nothing.
@@ -218,12 +225,13 @@ mod tests {
         let mut content = Content::Object(row.as_object().unwrap().clone());
         let mut notes = Notes::default();
         of_file.put_into(&mut content, None, 7, &mut notes);
-        let expected = json!({"text": "1", "label": "good", "tags": ["a", "b", null], "more": [{"kind": "x"}], "digit": 1});
+        let expected =
+            json!({"text": "1", "label": "good", "tags": ["a", "b", null], "more": [{"kind": "x"}], "digit": 1});
         assert_eq!(content, Content::Object(expected.as_object().unwrap().clone()));
         let told: Vec<_> = notes.told().into_iter().map(|note| (note.what, note.count)).collect();
         let named = "numbers of classes are replaced by their names (label: 1 is \"good\", as it has it)";
         let unnamed = "a number that no class has is read as empty (tags: -1)";
-        assert_eq!(told, [(named.to_owned(), 4), (unnamed.to_owned(), 1)]);
+        assert_eq!(told, [(named.to_owned(), 1), (unnamed.to_owned(), 1)]);
 
         let mut cells = Content::Cells(vec!["a".to_owned(), " 1".to_owned(), "good".to_owned()]);
         of_file.put_into(&mut cells, Some(&["text".to_owned(), "label".to_owned(), "x".to_owned()]), 1, &mut notes);
@@ -232,9 +240,7 @@ mod tests {
 
     #[test]
     fn of_several_subsets_the_named_one_counts_or_what_all_agree_on() {
-        let info = |name: &str, names: [&str; 2]| {
-            json!({"config_name": name, "features": [{"name": "label", "dtype": {"class_label": {"names": names}}}]})
-        };
+        let info = |name: &str, names: [&str; 2]| json!({"config_name": name, "features": [{"name": "label", "dtype": {"class_label": {"names": names}}}]});
         let of = |infos: Value, name: &str| ClassNames::of_card(&infos, |subset| subset == name, "it");
         let two = json!([info("one", ["a", "b"]), info("two", ["c", "d"])]);
         assert_eq!(of(two.clone(), "two").columns[0].names, ["c", "d"]);

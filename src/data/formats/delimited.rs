@@ -102,9 +102,9 @@ impl<'a> Delimited<'a> {
         let body = &self.text.rest()[..record.body];
         let content = match parse_text(body) {
             Err(problem) => Err(problem),
-            Ok(_) if record.is_unclosed && self.table.num_enclosed > self.table.num_loose => {
-                Err(Problem::row("a quote mark opens a cell and is never closed: the file is cut off, or one is missing"))
-            }
+            Ok(_) if record.is_unclosed && self.table.num_enclosed > self.table.num_loose => Err(Problem::row(
+                "a quote mark opens a cell and is never closed: the file is cut off, or one is missing",
+            )),
             Ok(text) => Ok(Content::Cells(self.cells.iter().map(|cell| cell.text(text, self.dialect())).collect())),
         };
         let source = String::from_utf8_lossy(body).into_owned();
@@ -134,8 +134,12 @@ impl<'a> Delimited<'a> {
         let Table { num_enclosed, num_loose, .. } = self.table;
         let is_broken = num_loose > num_enclosed || num_enclosed == 0 && num_lines > MOST_LINES_OF_A_CELL;
         let what = match is_broken {
-            true => "lines between two quote marks are read as rows of their own, for this file leaves quote marks open",
-            false => "one cell in quote marks holds lines that could be rows of their own: look whether a quote mark is missing",
+            true => {
+                "lines between two quote marks are read as rows of their own, for this file leaves quote marks open"
+            }
+            false => {
+                "one cell in quote marks holds lines that could be rows of their own: look whether a quote mark is missing"
+            }
         };
         let (line, last_line) = (self.text.line, self.text.line + num_lines as u64 - 1);
         let source = String::from_utf8_lossy(body);

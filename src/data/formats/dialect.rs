@@ -11,7 +11,7 @@ pub struct Table {
     pub dialect: Dialect,
     /// Excel's `sep=;` before the header, with its line break.
     pub separator_line: Vec<u8>,
-    /// The first line with a quote mark, and its number: what the quoting was decided by.
+    /// The first row that is read otherwise than the standard has it, and its line.
     pub example: Option<(u64, String)>,
     /// Cells of the beginning that stand in quote marks, and cells with quote marks that enclose nothing.
     pub num_enclosed: usize,
@@ -38,7 +38,7 @@ impl Table {
         Self {
             dialect: best.dialect,
             separator_line: separator_line.to_vec(),
-            example: best.first_quote.map(|(at, text)| (line(at), text)),
+            example: best.example.map(|(at, text)| (line(at), text)),
             num_enclosed: best.num_enclosed,
             num_loose: best.num_loose,
         }
@@ -50,6 +50,7 @@ impl Table {
         let name = DELIMITERS.iter().find(|(byte, _)| *byte == delimiter).map(|(_, name)| (*name).to_owned());
         let name = name.unwrap_or_else(|| format!("\"{}\" between cells", char::from(delimiter)));
         match self.dialect.quoting {
+            Quoting::Doubled if self.dialect.is_spaced => format!("{name} and space"),
             Quoting::None if self.example.is_some() => format!("{name}, no quoting"),
             Quoting::Doubled | Quoting::None => name,
             Quoting::Backslash => format!("{name}, quote marks escaped by backslashes"),
@@ -61,7 +62,7 @@ impl Table {
     pub fn note(&self) -> Option<Note> {
         let (line, text) = self.example.as_ref()?;
         let what = match self.dialect.quoting {
-            Quoting::Doubled => return None,
+            Quoting::Doubled => "spaces before a cell are left out, for quote marks follow them in this file",
             Quoting::Backslash => "a backslash before a quote mark is left out, for that is how this file escapes them",
             Quoting::None => "quote marks are kept as text, for this file doesn't enclose its cells in them",
             Quoting::Escapes => {
@@ -93,14 +94,15 @@ pub fn separator_line(text: &[u8]) -> (&[u8], Option<u8>) {
 
 /// The dialect that leaves least unexplained; of several, the one that is most usual.
 fn guess(text: &[u8], is_whole: bool, delimiter: u8, line_end: u8) -> Look {
-    let look = |quoting| Look::at(text, is_whole, Dialect { delimiter, quoting, line_end });
+    let looked = |quoting, is_spaced| Look::at(text, is_whole, Dialect { delimiter, quoting, is_spaced, line_end });
+    let look = |quoting| looked(quoting, false);
     let standard = look(Quoting::Doubled);
     if standard.num_faults() == 0 && !(delimiter == b'\t' && standard.marks_are_needless()) {
         return standard;
     }
-    let others = [Quoting::Backslash, Quoting::None, Quoting::Escapes].map(look);
     let is_needless = standard.num_faults() == 0;
-    others.into_iter().fold(standard, |best, other| {
+    let others = [Quoting::Backslash, Quoting::None, Quoting::Escapes].map(look);
+    [looked(Quoting::Doubled, true)].into_iter().chain(others).fold(standard, |best, other| {
         let (left, best_left) = (other.num_faults(), best.num_faults());
         let is_plainer = is_needless && other.dialect.quoting == Quoting::None && left == 0;
         if left < best_left || is_plainer { other } else { best }
@@ -130,7 +132,8 @@ struct Look {
     num_quotes: [usize; 2],
     /// Backslashes before what needs none.
     num_idle_backslashes: usize,
-    first_quote: Option<(u64, String)>,
+    /// The first row that this dialect reads otherwise than the standard.
+    example: Option<(u64, String)>,
 }
 
 impl Look {
@@ -149,7 +152,7 @@ impl Look {
             num_doubled: 0,
             num_quotes: [0; 2],
             num_idle_backslashes: 0,
-            first_quote: None,
+            example: None,
         };
         let (mut rest, mut line, mut cells) = (text, 1, Vec::new());
         while !rest.is_empty() {
@@ -180,8 +183,14 @@ impl Look {
         let num_escaped = quotes().filter(|(at, _)| *at > 0 && row[at - 1] == b'\\').count();
         self.num_quotes[0] += quotes().count();
         self.num_quotes[1] += num_escaped;
-        if self.first_quote.is_none() && row.iter().any(|b| b"\"\\".contains(b)) {
-            self.first_quote = Some((line, excerpt(&String::from_utf8_lossy(row))));
+        let is_example = match self.dialect.quoting {
+            Quoting::Doubled => self.dialect.is_spaced && row.contains(&b'"'),
+            Quoting::Backslash => num_escaped > 0,
+            Quoting::None => row.contains(&b'"'),
+            Quoting::Escapes => row.contains(&b'\\'),
+        };
+        if is_example && self.example.is_none() {
+            self.example = Some((line, excerpt(&String::from_utf8_lossy(row))));
         }
         let is_enclosed = cells.iter().any(|cell| cell.is_enclosed);
         if is_enclosed && row.contains(&self.dialect.line_end) {
@@ -226,7 +235,9 @@ impl Look {
 
     /// What this dialect doesn't explain.
     fn num_faults(&self) -> usize {
-        let num_odd = self.num_rows - self.num_fitting;
+        /// That a row has as many cells as the header tells more than a single quote mark.
+        const ODD_ROW: usize = 10;
+        let num_odd = (self.num_rows - self.num_fitting) * ODD_ROW;
         if self.dialect.quoting.encloses() {
             return num_odd + self.num_loose + if self.num_loose > 0 { self.num_swallowing } else { 0 };
         }
@@ -246,10 +257,7 @@ impl Look {
         let is_whole_column = |[enclosed, filled]: &[usize; 2]| enclosed == filled && *filled > 1;
         let [with_comma, bare_with_comma] = self.num_with_comma;
         let is_by_comma = with_comma == self.num_enclosed && bare_with_comma == 0;
-        self.num_enclosed > 0
-            && self.num_needed == 0
-            && !is_by_comma
-            && !self.columns.iter().any(is_whole_column)
+        self.num_enclosed > 0 && self.num_needed == 0 && !is_by_comma && !self.columns.iter().any(is_whole_column)
     }
 
     /// Of a thousand rows, how many have as many cells as the header; 0 if the header has only one.
@@ -293,6 +301,7 @@ mod tests {
         check(tab, "\"a\"\t\"b\"\n\"x\"\t1\n\"y\"\t2\n", "tab");
         check(None, "\"a\";\"b\"\n\"x \\\"y\\\"; z\";1\n\"y\";2\n", "semicolon, quote marks escaped by backslashes");
         check(None, "a,b\nx\\, \\\"y\\\",1\n", "comma, no quoting but backslashes");
+        check(None, "a, b\n\"x, y\", \"z, z\"\n\"1\", 2\n", "comma and space");
         check(None, "a,b\nC:\\dir\\,1\n", "comma");
         check(None, "sep=^\r\na^b\r\n", "\"^\" between cells");
         check(tab, "sep=;\na;b\tc\n", "semicolon");

@@ -86,7 +86,7 @@ impl Rows for Parquet<'_> {
         let Some(row) = guarded(|| self.rows.next().transpose()).transpose() else { return Ok(None) };
         self.num_done += 1;
         self.task.progress(self.num_done, Some(self.num_rows), Unit::Rows);
-        let mut conversion = Conversion { line: self.num_done, notes: &mut self.notes, unread: Vec::new() };
+        let mut conversion = Conversion::new(self.num_done);
         let fields = match row {
             Ok(row) => conversion.row(&row),
             Err(e) => {
@@ -96,7 +96,7 @@ impl Rows for Parquet<'_> {
                 return Ok(Some(RawRow::bad(self.num_done, String::new(), Problem::row(reason))));
             }
         };
-        let unread = conversion.unread;
+        let unread = conversion.finish(&mut self.notes);
         let source = serde_json::to_string(&fields).unwrap_or_default();
         if source.len() > self.max_row_bytes {
             return Ok(Some(too_long(self.num_done, source.as_bytes(), self.max_row_bytes)));
@@ -126,14 +126,43 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Of one row.
-struct Conversion<'a> {
-    line: u64,
-    notes: &'a mut Notes,
-    unread: Vec<Unread>,
+impl Place<'_> {
+    /// Within a call of a tool, or a tool's description.
+    fn is_of_tool(&self) -> bool {
+        const TOOLS: [&str; 4] = ["tools", "functions", "tool_calls", "function_call"];
+        match self {
+            Self::Field(parent, name) => TOOLS.contains(name) || parent.is_some_and(Place::is_of_tool),
+            Self::Item(list, _) => list.is_of_tool(),
+        }
+    }
 }
 
-impl Conversion<'_> {
+/// Of one row.
+struct Conversion {
+    line: u64,
+    unread: Vec<Unread>,
+    /// The first unmarked bytes that are text, and the first key that is left out.
+    unmarked: Option<String>,
+    gap: Option<String>,
+}
+
+impl Conversion {
+    fn new(line: u64) -> Self {
+        Self { line, unread: Vec::new(), unmarked: None, gap: None }
+    }
+
+    /// Says what was found in the row, once each.
+    fn finish(self, notes: &mut Notes) -> Vec<Unread> {
+        if let Some(place) = self.unmarked {
+            notes.add("bytes that the file doesn't mark as text are read as UTF-8", self.line, || place);
+        }
+        if let Some(place) = self.gap {
+            let what = "keys of tools without a value are left out: Parquet adds them to rows that lack them";
+            notes.add(what, self.line, || place);
+        }
+        self.unread
+    }
+
     fn row(&mut self, row: &Row) -> Map<String, Value> {
         let fields = row.get_column_iter();
         fields.map(|(name, field)| (name.clone(), self.value(field, &Place::Field(None, name)))).collect()
@@ -163,16 +192,15 @@ impl Conversion<'_> {
         }
     }
 
-    /// Fields within a field. A column of them has every key that any row has, so that a null there is mostly a key that the
-    /// row didn't have; but turns are read by their keys, and keep them.
+    /// Fields within a field. A column of them has every key that any row has. What calls and describes tools differs from
+    /// row to row, so that a null there is mostly a key that the row didn't have; elsewhere it may be an answer.
     fn group(&mut self, row: &Row, place: &Place) -> Value {
-        let is_turn = row.get_column_iter().any(|(name, _)| name == "role" || name == "from");
+        let is_of_tool = place.is_of_tool();
         let mut fields = Map::new();
         for (name, field) in row.get_column_iter() {
             let place = Place::Field(Some(place), name);
-            if matches!(field, Field::Null) && !is_turn {
-                let what = "keys without a value are left out within fields: Parquet adds them to rows that lack them";
-                self.notes.add(what, self.line, || place.to_string());
+            if matches!(field, Field::Null) && is_of_tool {
+                self.gap.get_or_insert_with(|| place.to_string());
             } else {
                 fields.insert(name.clone(), self.value(field, &place));
             }
@@ -184,8 +212,7 @@ impl Conversion<'_> {
     fn text(&mut self, bytes: &[u8], place: &Place) -> Value {
         match std::str::from_utf8(bytes) {
             Ok(text) => {
-                let what = "bytes that the file doesn't mark as text are read as UTF-8";
-                self.notes.add(what, self.line, || format!("{place}: {}", super::excerpt(text)));
+                self.unmarked.get_or_insert_with(|| format!("{place}: {}", super::excerpt(text)));
                 text.into()
             }
             Err(_) => self.unread("bytes that aren't UTF-8 text", true, place),

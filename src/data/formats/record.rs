@@ -24,6 +24,8 @@ impl Quoting {
 pub struct Dialect {
     pub delimiter: u8,
     pub quoting: Quoting,
+    /// Spaces stand before cells, as people write lists.
+    pub is_spaced: bool,
     /// What ends a line: `\n`, maybe with `\r` before it, or `\r` alone.
     pub line_end: u8,
 }
@@ -104,6 +106,9 @@ pub fn split(text: &[u8], dialect: Dialect, is_end: bool, cells: &mut Vec<Cell>)
     let mut record = Record::default();
     let mut at = 0;
     loop {
+        while dialect.is_spaced && text.get(at) == Some(&b' ') {
+            at += 1;
+        }
         let (cell, behind) = match splitter.enclosed(at)? {
             Enclosed::Cell(cell, behind) => {
                 record.num_enclosed += 1;
@@ -199,7 +204,7 @@ impl Splitter<'_> {
 
     /// A cell up to the next delimiter or the line's end.
     fn bare(&self, start: usize) -> Option<(Cell, Behind)> {
-        let Dialect { delimiter, quoting, line_end } = self.dialect;
+        let Dialect { delimiter, quoting, line_end, .. } = self.dialect;
         let has_guards = quoting == Quoting::Escapes;
         let mut has_escapes = false;
         let (mut from, mut at) = (start, start);
@@ -251,7 +256,7 @@ mod tests {
     use super::*;
 
     fn rows(text: &str, quoting: Quoting) -> Vec<Vec<String>> {
-        let dialect = Dialect { delimiter: b',', quoting, line_end: b'\n' };
+        let dialect = Dialect { delimiter: b',', quoting, is_spaced: false, line_end: b'\n' };
         let (mut rest, mut cells, mut rows) = (text, Vec::new(), Vec::new());
         while !rest.is_empty() {
             let record = split(rest.as_bytes(), dialect, true, &mut cells).unwrap();
@@ -272,11 +277,11 @@ mod tests {
         use Quoting::{Backslash, Doubled, Escapes, None};
         check("a,b\r\nc,\n", Doubled, &[&["a", "b"], &["c", ""]]);
         check("\"a,\"\"b\"\"\r\n\",\"\"", Doubled, &[&["a,\"b\"\r\n", ""]]);
-        check("\"Hi\" she said,x\n\"open,y\n6\" z,\"\n", Doubled, &[
-            &["\"Hi\" she said", "x"],
-            &["\"open", "y"],
-            &["6\" z", "\""],
-        ]);
+        check(
+            "\"Hi\" she said,x\n\"open,y\n6\" z,\"\n",
+            Doubled,
+            &[&["\"Hi\" she said", "x"], &["\"open", "y"], &["6\" z", "\""]],
+        );
         check("\"a,\n\",b\n", None, &[&["\"a", ""], &["\"", "b"]]);
         check("\"a \\\"b\\\", c\\\\\",\\d\n", Backslash, &[&["a \"b\", c\\", "\\d"]]);
         check("a\\,b\\\r\\\nc,\\\"d\\x\\\\\r\n", Escapes, &[&["a,b\r\nc", "\"d\\x\\"]]);

@@ -14,7 +14,9 @@ pub enum Kind {
     JsonLines,
     JsonDocument(Container),
     /// Its delimiter is known by the file's name, or to be found out.
-    Delimited { delimiter: Option<u8> },
+    Delimited {
+        delimiter: Option<u8>,
+    },
 }
 
 pub fn kind(path: &Path, head: &Head) -> Kind {

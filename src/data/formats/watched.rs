@@ -73,11 +73,14 @@ impl RawRow {
         Some(Problem::field(&refused.field, &format!("is {}", refused.what)))
     }
 
-    /// A problem of this row that speaks of null where the file says something else.
+    /// A problem of this row that speaks of null, or of nothing, where the file says something else.
     pub fn named(&self, problem: Problem) -> Problem {
         let unread = self.unread.iter().find(|unread| Some(&unread.field) == problem.field.as_ref());
         match unread {
-            Some(unread) => Problem { reason: problem.reason.replacen("null", unread.what, 1), ..problem },
+            Some(unread) if problem.reason.contains("null") => {
+                Problem { reason: problem.reason.replacen("null", unread.what, 1), ..problem }
+            }
+            Some(unread) => Problem::field(&unread.field, &format!("is {}", unread.what)),
             None => problem,
         }
     }
