@@ -6,6 +6,7 @@ use super::machine::Machine;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, train};
 use super::settings::ThemeChoice;
 use super::state::{OpenDialog, Screen};
+use crate::data::files::FoundFiles;
 use crate::engine::JobId;
 use crate::train::Signal;
 
@@ -34,7 +35,7 @@ pub enum Action {
     /// That path is none of these.
     Unknown(PathBuf),
     /// The import dialog for files; makes a project first where none is open.
-    Import(Vec<PathBuf>),
+    Import(FoundFiles),
     Undo,
     Redo,
     Control(JobId, Signal),

@@ -1,13 +1,12 @@
 //! Everything the window knows, as plain data. Screens read it; only [`super::shell::logic`] and the screens' `update`
 //! and `on_event` change it.
 
-use std::path::PathBuf;
-
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
 use super::machine::Machine;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, train};
 use super::settings::AppSettings;
+use crate::data::files::FoundFiles;
 use crate::data::import::ImportRequest;
 use crate::engine::Failure;
 use crate::project::ProjectState;
@@ -62,7 +61,7 @@ pub enum OpenDialog {
 /// What is to be looked at in the import dialog.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ToImport {
-    Files(Vec<PathBuf>),
+    Files(FoundFiles),
     /// From the Hub.
     Fetched(ImportRequest),
 }

@@ -2,21 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use serde_json::{Value, json};
-
+use super::imported::Imported;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use super::terminal::{self, thousands};
-use super::{Ended, hub};
+use super::{Ended, hub, terminal};
 use crate::data;
 use crate::data::Split;
-use crate::data::files;
-use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping, OnKnown};
+use crate::data::files::{self, FoundFiles};
+use crate::data::import::{ColumnRole, ImportRequest, Mapping, OnKnown};
 use crate::project::Project;
-
-/// Bad rows that are told one by one.
-const NUM_TOLD: usize = 5;
+use clap::Args;
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
@@ -96,18 +91,7 @@ fn max_row(text: &str) -> Result<usize, String> {
 
 pub fn run(args: ImportArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
-    let files = with_folders_opened(&args.files);
-    if args.first.is_some() && !files.iter().any(|file| file.to_str().and_then(hub::name_in).is_some()) {
-        return Err(Ended::failed("--first is for data sets of the Hub: none is named (hub:OWNER/NAME)."));
-    }
-    let mut requests = Vec::new();
-    for file in &files {
-        let from = match file.to_str().and_then(hub::name_in) {
-            Some(name) => hub::fetch(name, &args.split, args.first, &Progress::new("Downloading", &interrupt.cancel))?,
-            None => ImportRequest::new(file),
-        };
-        requests.push(request(&args, from));
-    }
+    let mut requests = requests(&args, &interrupt)?;
     let mut project = Project::open_or_create(&args.project)?;
     let own = requests.iter().filter(|request| request.origins.is_empty()).flat_map(ImportRequest::paths);
     let are_parts = files::are_parts(own, project.counts()?.total() > 0);
@@ -123,23 +107,47 @@ pub fn run(args: ImportArgs) -> Result<(), Ended> {
     if let Some(to) = &args.rejected {
         save_rejected(&requests, to, &progress)?;
     }
+    let names: Vec<_> = args.files.iter().filter_map(|file| name_in(file)).collect();
+    let imported = Imported { names, requests: &requests, reports: &reports };
     if args.json {
-        terminal::line(&summary(&requests, &reports).to_string());
+        terminal::line(&imported.summary().to_string())
     } else {
-        for ((file, request), report) in files.iter().zip(&requests).zip(&reports) {
-            tell(file, request, report);
-        }
+        imported.tell()
     }
     Ok(())
 }
 
+/// One import for all files on this disk, and one for each data set of the Hub.
+fn requests(args: &ImportArgs, interrupt: &Interrupt) -> Result<Vec<ImportRequest>, Ended> {
+    let (names, own): (Vec<_>, Vec<_>) = args.files.iter().partition(|file| name_in(file).is_some());
+    if args.first.is_some() && names.is_empty() {
+        return Err(Ended::failed("--first is for data sets of the Hub: none is named (hub:OWNER/NAME)."));
+    }
+    let mut requests: Vec<_> = ImportRequest::of_files(with_folders_opened(&own)).into_iter().collect();
+    for name in names.into_iter().filter_map(|file| name_in(file)) {
+        let progress = Progress::new("Downloading", &interrupt.cancel);
+        requests.push(hub::fetch(name, &args.split, args.first, &progress)?);
+    }
+    Ok(requests.into_iter().map(|from| request(args, from)).collect())
+}
+
+/// Of a data set of the Hub.
+fn name_in(file: &Path) -> Option<&str> {
+    file.to_str().and_then(hub::name_in)
+}
+
 /// The files with examples in folders. One with none is left to the reader, who says what is wrong with it.
-fn with_folders_opened(paths: &[PathBuf]) -> Vec<PathBuf> {
-    let open = |path: &PathBuf| match path.is_dir() {
-        true => Some(files::examples_in(path)).filter(|files| !files.is_empty()).unwrap_or_else(|| vec![path.clone()]),
-        false => vec![path.clone()],
-    };
-    paths.iter().flat_map(open).collect()
+fn with_folders_opened(paths: &[&PathBuf]) -> FoundFiles {
+    let mut found = FoundFiles::default();
+    for path in paths {
+        let inside = if path.is_dir() { files::examples_in(path) } else { FoundFiles::default() };
+        let is_read_as_it_is = inside.files.is_empty();
+        found.add(inside);
+        if is_read_as_it_is {
+            found.files.push((*path).clone());
+        }
+    }
+    found
 }
 
 /// None where nothing is said: then the file is looked at.
@@ -167,66 +175,4 @@ fn save_rejected(requests: &[ImportRequest], to: &Path, progress: &Progress) -> 
     let more = first.more.iter().cloned().chain(rest).collect();
     data::save_rejected(&ImportRequest { more, ..first.clone() }, to, progress)?;
     Ok(())
-}
-
-fn summary(requests: &[ImportRequest], reports: &[ImportReport]) -> Value {
-    let counted = |counts: &[(String, u64)]| {
-        counts.iter().map(|(what, count)| json!({"what": what, "count": count})).collect::<Vec<_>>()
-    };
-    let file = |(request, report): (&ImportRequest, &ImportReport)| {
-        json!({
-            "path": report.path,
-            "part": named_part(request).map(Split::as_str),
-            "imported": report.num_imported,
-            "known": report.num_known,
-            "updated": report.num_updated,
-            "rejected": report.num_rejected,
-            "reasons": counted(&report.reasons),
-            "notes": counted(&report.notes),
-            "first_rejected": report.rejected.iter().take(NUM_TOLD).map(|row| json!({
-                "file": row.file, "line": row.line, "field": row.field, "reason": row.reason,
-            })).collect::<Vec<_>>(),
-        })
-    };
-    json!({
-        "imported": reports.iter().map(|report| report.num_imported).sum::<u64>(),
-        "known": reports.iter().map(|report| report.num_known).sum::<u64>(),
-        "updated": reports.iter().map(|report| report.num_updated).sum::<u64>(),
-        "rejected": reports.iter().map(|report| report.num_rejected).sum::<u64>(),
-        "files": requests.iter().zip(reports).map(file).collect::<Vec<_>>(),
-    })
-}
-
-/// Where all rows go that don't say it themselves, because of the file's name.
-fn named_part(request: &ImportRequest) -> Option<Split> {
-    files::part_of(&request.path).filter(|_| request.by_name)
-}
-
-fn tell(file: &Path, request: &ImportRequest, report: &ImportReport) {
-    let name = file.display();
-    terminal::line(&format!(
-        "{name}: {} imported, {} left out",
-        thousands(report.num_imported),
-        thousands(report.num_rejected)
-    ));
-    if let Some(part) = named_part(request) {
-        terminal::note(&format!("  they go to {}, as the file is called (--deal deals them by lot)", part.as_str()));
-    }
-    if report.num_known > 0 {
-        terminal::note(&format!("  {} are in the project already", thousands(report.num_known)));
-    }
-    if report.num_updated > 0 {
-        terminal::note(&format!("  {} took the place of other answers", thousands(report.num_updated)));
-    }
-    for row in report.rejected.iter().take(NUM_TOLD) {
-        terminal::note(&format!("  {row}"));
-    }
-    if report.num_rejected > NUM_TOLD as u64 {
-        for (reason, count) in &report.reasons {
-            terminal::note(&format!("  {} times: {reason}", thousands(*count)));
-        }
-    }
-    for (note, count) in &report.notes {
-        terminal::note(&format!("  note: {note} ({})", thousands(*count)));
-    }
 }

@@ -11,6 +11,7 @@ mod export;
 mod generate;
 mod hub;
 mod import;
+mod imported;
 mod interrupt;
 mod model;
 mod models;

@@ -17,6 +17,9 @@ use crate::engine::statistics::{card, statistics};
 use crate::project::{Project, Reviewers};
 use crate::recipe::{ModelRef, RenderSpec};
 
+/// Sources, or reviews, that are told one by one.
+const MAX_NAMED: usize = 20;
+
 #[derive(Debug, Args)]
 pub struct StatsArgs {
     /// The project's folder
@@ -96,8 +99,10 @@ fn print(found: &Statistics) -> Result<(), Ended> {
     let turns: Vec<_> = found.turns.iter().map(|(turns, count)| format!("{turns} ({})", thousands(*count))).collect();
     terminal::line(&format!("turns       {}", turns.join(", ")));
     let named = |name: &str, counts: &[crate::data::statistics::NamedCount]| {
-        let counts: Vec<_> = counts.iter().map(|c| format!("{} ({})", c.name, thousands(c.count))).collect();
-        terminal::line(&format!("{name}{}", counts.join(", ")));
+        let shown = counts.iter().take(MAX_NAMED).map(|c| format!("{} ({})", c.name, thousands(c.count)));
+        let more = counts.len().saturating_sub(MAX_NAMED);
+        let more = (more > 0).then(|| format!("and {} more", thousands(more as u64)));
+        terminal::line(&format!("{name}{}", shown.chain(more).collect::<Vec<_>>().join(", ")));
     };
     named("sources     ", &found.sources);
     named("review      ", &found.reviews);

@@ -3,33 +3,123 @@
 use std::path::{Path, PathBuf};
 
 use super::Split;
+use super::import::Note;
 
 /// Files that may hold examples.
 pub const ENDINGS: &[&str] = &["jsonl", "json", "ndjson", "csv", "tsv", "txt", "md", "parquet", "gz", "zst"];
 
-/// The files with examples in a folder; the folder itself, if it has only texts, which are read as one file.
-pub fn examples_in(folder: &Path) -> Vec<PathBuf> {
-    /// A larger folder is none that was made for examples.
-    const MOST_ENTRIES: usize = 10_000;
-    let (mut tables, mut lists, mut has_texts) = (Vec::new(), Vec::new(), false);
+/// Files to import, and what deserves a word about how they were found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FoundFiles {
+    pub files: Vec<PathBuf>,
+    pub notes: Vec<Note>,
+}
+
+impl From<Vec<PathBuf>> for FoundFiles {
+    fn from(files: Vec<PathBuf>) -> Self {
+        Self { files, notes: Vec::new() }
+    }
+}
+
+impl FoundFiles {
+    pub fn add(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.notes.extend(other.notes);
+    }
+
+    /// Where anything is left out; `first` is one of it.
+    fn note(&mut self, count: u64, what: &str, first: Option<&str>) {
+        if let Some(first) = first {
+            self.notes.push(Note { what: format!("{what} ({first})"), count, first: None });
+        }
+    }
+}
+
+/// The files with examples in a folder; the folder itself, if it has only texts, which are read as one file. What is left
+/// out is noted.
+pub fn examples_in(folder: &Path) -> FoundFiles {
+    /// Further down are no files that belong together.
+    const MAX_DEPTH: usize = 3;
+    let (mut tables, mut lists, mut texts) = (Vec::new(), Vec::new(), LeftOut::default());
+    let (mut unreadable, mut deeper) = (LeftOut::default(), LeftOut::default());
     let is_visible =
         |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
-    let entries = walkdir::WalkDir::new(folder).max_depth(3).sort_by_file_name().into_iter().filter_entry(is_visible);
-    for entry in entries.flatten().take(MOST_ENTRIES).filter(|entry| !entry.file_type().is_dir()) {
-        let ending = entry.path().extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let walk = walkdir::WalkDir::new(folder).max_depth(MAX_DEPTH).sort_by_file_name();
+    for entry in walk.into_iter().filter_entry(is_visible) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                unreadable.add(|| error.to_string());
+                continue;
+            }
+        };
+        let path = entry.path();
+        if entry.file_type().is_dir() {
+            if entry.depth() == MAX_DEPTH {
+                deeper.add(|| path.display().to_string());
+            }
+            continue;
+        }
+        let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         match ending.as_str() {
-            "txt" | "md" => has_texts = true,
+            "md" if is_about(path) => {}
+            "txt" | "md" => texts.add(|| name(path)),
             // Often it says something about the others.
             "json" => lists.push(entry.into_path()),
             ending if ENDINGS.contains(&ending) => tables.push(entry.into_path()),
             _ => {}
         }
     }
-    match (tables.is_empty(), lists.is_empty()) {
-        (false, _) => tables,
-        (true, false) => lists,
-        (true, true) if has_texts => vec![folder.to_owned()],
-        (true, true) => Vec::new(),
+    let mut found = FoundFiles::default();
+    found.note(unreadable.count, "a file or folder can't be read and is left out", unreadable.first());
+    found.note(deeper.count, "a folder is too far down and isn't looked into", deeper.first());
+    let with_texts = |found: &mut FoundFiles| {
+        found.note(texts.count, "a text beside the files with examples is left out", texts.first());
+    };
+    match (tables.is_empty(), lists.is_empty(), texts.count) {
+        (false, ..) => {
+            let first = lists.first().map(|path| name(path));
+            let what = "a .json file beside tables is left out, for it often describes them";
+            found.note(lists.len() as u64, what, first.as_deref());
+            with_texts(&mut found);
+            found.files = tables;
+        }
+        (true, false, _) => {
+            with_texts(&mut found);
+            found.files = lists;
+        }
+        (true, true, 1..) => found.files = vec![folder.to_owned()],
+        (true, true, 0) => {}
+    }
+    found
+}
+
+/// It tells of the folder and is no text of it.
+fn is_about(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("readme"))
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// How much of one kind, and the first of it.
+#[derive(Default)]
+struct LeftOut {
+    count: u64,
+    first: String,
+}
+
+impl LeftOut {
+    fn add(&mut self, first: impl FnOnce() -> String) {
+        if self.count == 0 {
+            self.first = first();
+        }
+        self.count += 1;
+    }
+
+    fn first(&self) -> Option<&str> {
+        (self.count > 0).then_some(&*self.first)
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::files::FoundFiles;
+use super::formats::ClassNames;
 pub use super::split::SplitSpec;
 use super::{Example, Split, files};
 
@@ -72,6 +74,8 @@ pub struct ImportRequest {
     pub by_name: bool,
     /// Longer rows are left out.
     pub max_row_bytes: usize,
+    /// What was found out when the files were gathered.
+    pub notes: Vec<Note>,
 }
 
 impl ImportRequest {
@@ -91,7 +95,15 @@ impl ImportRequest {
             given_split: None,
             by_name: false,
             max_row_bytes: Self::DEFAULT_MAX_ROW_BYTES,
+            notes: Vec::new(),
         }
+    }
+
+    /// Of all files that were found.
+    pub fn of_files(found: FoundFiles) -> Option<Self> {
+        let mut files = found.files.into_iter();
+        let first = files.next()?;
+        Some(Self { more: files.collect(), notes: found.notes, ..Self::new(first) })
     }
 
     /// All files, in order.
@@ -101,7 +113,8 @@ impl ImportRequest {
 
     /// Of a row of the file at this place that doesn't say its own.
     pub fn split_of(&self, file: usize) -> Option<Split> {
-        let named = || self.paths().nth(file).filter(|_| self.by_name).and_then(files::part_of);
+        let path = file.checked_sub(1).map_or(Some(&self.path), |file| self.more.get(file));
+        let named = || path.filter(|_| self.by_name).and_then(|path| files::part_of(path));
         self.given_split.or_else(|| self.origins.get(file)?.split).or_else(named)
     }
 
@@ -123,6 +136,8 @@ pub struct Origin {
     pub split: Option<Split>,
     /// No more than its first rows.
     pub max_rows: Option<u64>,
+    /// As the data set's card has them.
+    pub class_names: ClassNames,
 }
 
 /// What becomes of rows whose content the project already has.
@@ -158,6 +173,8 @@ pub struct Rejected {
     pub file: Option<String>,
     /// The line in the file where the row begins, from 1.
     pub line: u64,
+    /// Where it ends.
+    pub last_line: u64,
     /// `messages[2].content`, or a column's name.
     pub field: Option<String>,
     /// A sentence.
@@ -171,7 +188,38 @@ impl std::fmt::Display for Rejected {
         if let Some(file) = &self.file {
             write!(f, "{file}, ")?;
         }
-        write!(f, "line {}: {}", self.line, self.reason)
+        match self.last_line > self.line {
+            true => write!(f, "lines {} to {}: {}", self.line, self.last_line, self.reason),
+            false => write!(f, "line {}: {}", self.line, self.reason),
+        }
+    }
+}
+
+/// Something that came in but deserves a word: "an answer is empty", "the file was converted from windows-1252".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    pub what: String,
+    /// How many rows it is said of; for a file as a whole, how often.
+    pub count: u64,
+    /// The first of these rows; `None` for a file as a whole.
+    pub first: Option<Place>,
+}
+
+/// Where a row stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Which file, where the request has several; in a folder, the text's own.
+    pub file: Option<String>,
+    /// From 1; in formats without lines, the row's number.
+    pub line: u64,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}, ")?;
+        }
+        write!(f, "line {}", self.line)
     }
 }
 
@@ -203,8 +251,8 @@ pub struct ImportPreview {
     pub rejected: Vec<Rejected>,
     /// Reasons in words with how often, the most frequent first.
     pub reasons: Vec<(String, u64)>,
-    /// What came in but deserves a word, with how often: "an answer is empty", "the file was converted from windows-1252".
-    pub notes: Vec<(String, u64)>,
+    /// The most frequent first.
+    pub notes: Vec<Note>,
 }
 
 impl ImportPreview {
@@ -230,6 +278,22 @@ pub struct ImportReport {
     /// The first 200 of them.
     pub rejected: Vec<Rejected>,
     pub reasons: Vec<(String, u64)>,
-    /// What came in but deserves a word, with how often: "an answer is empty", "the file was converted from windows-1252".
-    pub notes: Vec<(String, u64)>,
+    /// The most frequent first.
+    pub notes: Vec<Note>,
+    /// What each file had in it, in the request's order.
+    pub files: Vec<FileReport>,
+}
+
+/// One file's part in an import.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileReport {
+    pub path: PathBuf,
+    pub num_imported: u64,
+    pub num_known: u64,
+    pub num_updated: u64,
+    pub num_rejected: u64,
+    /// The first few of them, without what stands in the file.
+    pub rejected: Vec<Rejected>,
+    pub reasons: Vec<(String, u64)>,
+    pub notes: Vec<Note>,
 }

@@ -7,7 +7,10 @@ use jiff::Timestamp;
 
 use super::error::ImportError;
 use super::formats::{self, Content, Opened, Problem, RawRow};
-use super::import::{Format, ImportPreview, ImportReport, ImportRequest, Mapping, ReadExample, Rejected};
+use super::import::{
+    ColumnRole, FileReport, Format, ImportPreview, ImportReport, ImportRequest, Mapping, Note, Place, ReadExample,
+    Rejected,
+};
 use super::mapping::{self, Mapper, cell_text, shorten};
 use super::tally::{Tally, capped};
 use super::{Example, Split, date, files, shapes};
@@ -25,10 +28,20 @@ const UNANSWERED: &str = "no answer yet: it comes in to be labelled, and is left
 /// Looks through all files without keeping them. What is shown of their head is the first file's.
 pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview, ImportError> {
     let mut tally = Tally::default();
+    tally.note(request.notes.clone());
     let mut preview: Option<ImportPreview> = None;
+    let mut failure = None;
     for file in request.paths().enumerate() {
         let named = files::part_of(file.1);
-        let mut reading = Reading::start(request, file, task)?;
+        let mut reading = match Reading::start(request, file, task) {
+            Ok(reading) => reading,
+            Err(error) => {
+                let Some(row) = without_rows(request, file.1, &error) else { return Err(error) };
+                tally.reject(&row);
+                failure = failure.or(Some(error));
+                continue;
+            }
+        };
         let preview = preview.get_or_insert_with(|| reading.empty_preview(request));
         preview.are_alike &=
             reading.format == preview.format && (preview.columns == reading.columns || !is_table(preview));
@@ -48,15 +61,16 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
                         (None, Some(part)) => preview.num_named[part as usize] += 1,
                         (None, None) => {}
                     }
-                    tally.accept(converted.notes);
+                    tally.accept(reading.notes(&row, converted.notes));
                 }
                 Err(problem) => tally.reject(&reading.rejected(row, problem)),
             }
         }
-        tally.note(reading.opened.notes());
+        tally.note(reading.file_notes());
     }
     // A request has at least one file.
-    let mut preview = preview.ok_or_else(|| ImportError::Missing { path: request.path.clone() })?;
+    let missing = || ImportError::Missing { path: request.path.clone() };
+    let mut preview = preview.ok_or_else(|| failure.unwrap_or_else(missing))?;
     preview.num_rows = tally.num_accepted + tally.num_rejected;
     preview.num_accepted = tally.num_accepted;
     preview.num_rejected = tally.num_rejected;
@@ -78,17 +92,25 @@ pub fn read_examples(
     sink: &mut dyn FnMut(ReadExample) -> ControlFlow<()>,
 ) -> Result<ImportReport, ImportError> {
     let mut tally = Tally::default();
-    let notes = read_rows(request, task, &mut |row| match row {
-        Ok((row, notes)) => {
-            tally.accept(notes);
+    let mut by_file: Vec<FileReport> = Vec::new();
+    let mut of_file = Tally::default();
+    read_rows(request, task, &mut |path, read| match read {
+        Read::Example(row, notes) => {
+            of_file.accept(notes);
             sink(row)
         }
-        Err(row) => {
-            tally.reject(&row);
+        Read::Rejected(row) => {
+            of_file.reject(&row);
+            ControlFlow::Continue(())
+        }
+        Read::End(notes) => {
+            of_file.note(notes);
+            let done = std::mem::take(&mut of_file);
+            by_file.push(file_report(path, &done));
+            tally.add(done);
             ControlFlow::Continue(())
         }
     })?;
-    tally.note(notes);
     Ok(ImportReport {
         path: request.path.clone(),
         num_imported: tally.num_accepted,
@@ -98,7 +120,37 @@ pub fn read_examples(
         reasons: tally.reasons(),
         notes: tally.notes(),
         rejected: tally.rejected,
+        files: by_file,
     })
+}
+
+fn file_report(path: &Path, tally: &Tally) -> FileReport {
+    /// Files may be many.
+    const NUM_KEPT: usize = 5;
+    let without_source = |row: &Rejected| Rejected { source: String::new(), ..row.clone() };
+    FileReport {
+        path: path.into(),
+        num_imported: tally.num_accepted,
+        num_known: 0,
+        num_updated: 0,
+        num_rejected: tally.num_rejected,
+        rejected: tally.rejected.iter().take(NUM_KEPT).map(without_source).collect(),
+        reasons: tally.reasons(),
+        notes: tally.notes(),
+    }
+}
+
+/// Of several files, one without rows is left out and told like a row.
+fn without_rows(request: &ImportRequest, path: &Path, error: &ImportError) -> Option<Rejected> {
+    let reason = match error {
+        _ if request.more.is_empty() => return None,
+        ImportError::Empty { .. } => "the file is empty".to_owned(),
+        ImportError::HeaderOnly { header, .. } => format!("the file has a header ({header}), but no rows"),
+        ImportError::NoRows { what, .. } => format!("the file has no rows: {what}"),
+        _ => return None,
+    };
+    let file = Some(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    Some(Rejected { file, line: 1, last_line: 1, field: None, reason, source: String::new() })
 }
 
 /// How many rows a file has, good and bad ones; no more than the first of them are counted.
@@ -149,15 +201,18 @@ pub fn read_placed(path: &Path, task: &dyn Task) -> Result<Vec<Placed>, ImportEr
 pub fn save_rejected(request: &ImportRequest, to: &Path, task: &dyn Task) -> Result<u64, ImportError> {
     let failed = |source| ImportError::Write { path: to.into(), source };
     let mut num_rows = 0;
-    let mut outcome = Ok(Vec::new());
+    let mut outcome = Ok(());
     crate::fs::stream_atomic(to, |out| {
         let mut write_error = None;
-        outcome = read_rows(request, task, &mut |row| {
-            let Err(row) = row else { return ControlFlow::Continue(()) };
+        outcome = read_rows(request, task, &mut |_, read| {
+            let Read::Rejected(row) = read else { return ControlFlow::Continue(()) };
             num_rows += 1;
             let mut line = serde_json::json!({
                 "line": row.line, "field": row.field, "reason": row.reason, "source": row.source,
             });
+            if row.last_line > row.line {
+                line["last_line"] = row.last_line.into();
+            }
             if let Some(file) = row.file {
                 line["file"] = file.into();
             }
@@ -172,37 +227,54 @@ pub fn save_rejected(request: &ImportRequest, to: &Path, task: &dyn Task) -> Res
         match (write_error, &outcome) {
             (Some(e), _) => Err(e),
             (None, Err(_)) => Err(std::io::Error::other("reading failed")),
-            (None, Ok(_)) => Ok(()),
+            (None, Ok(())) => Ok(()),
         }
     })
     .or_else(|e| if outcome.is_err() { Ok(()) } else { Err(failed(e)) })?;
-    outcome.map(|_| num_rows)
+    outcome.map(|()| num_rows)
 }
 
-type RowSink<'s> = dyn FnMut(Result<(ReadExample, Vec<String>), Rejected>) -> ControlFlow<()> + 's;
+/// What is read of a file.
+enum Read {
+    Example(ReadExample, Vec<Note>),
+    Rejected(Rejected),
+    /// All rows that are wanted, with what deserves a word about the file as a whole.
+    End(Vec<Note>),
+}
 
-/// What deserves a word about the files as a whole.
-fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Result<Vec<String>, ImportError> {
-    let mut notes = Vec::new();
+type RowSink<'s> = dyn FnMut(&Path, Read) -> ControlFlow<()> + 's;
+
+/// Reads all files; a `Break` ends this early.
+fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Result<(), ImportError> {
     for (file, path) in request.paths().enumerate() {
-        let mut reading = Reading::start(request, (file, path), task)?;
+        let mut reading = match Reading::start(request, (file, path), task) {
+            Ok(reading) => reading,
+            Err(error) => {
+                let Some(row) = without_rows(request, path, &error) else { return Err(error) };
+                if sink(path, Read::Rejected(row)).is_break() || sink(path, Read::End(Vec::new())).is_break() {
+                    return Ok(());
+                }
+                continue;
+            }
+        };
         reading.check_mapping()?;
-        while let Some(row) = reading.next_row()? {
-            let row = match reading.convert(&row) {
+        let mut is_wanted = true;
+        while is_wanted && let Some(row) = reading.next_row()? {
+            let read = match reading.convert(&row) {
                 Ok(Converted { example, split, date, notes }) => {
                     let split = split.or(reading.given_split);
-                    Ok((ReadExample { file, line: row.line, example, split, date }, notes))
+                    let notes = reading.notes(&row, notes);
+                    Read::Example(ReadExample { file, line: row.line, example, split, date }, notes)
                 }
-                Err(problem) => Err(reading.rejected(row, problem)),
+                Err(problem) => Read::Rejected(reading.rejected(row, problem)),
             };
-            if sink(row).is_break() {
-                notes.extend(reading.opened.notes());
-                return Ok(notes);
-            }
+            is_wanted = sink(path, read).is_continue();
         }
-        notes.extend(reading.opened.notes());
+        if sink(path, Read::End(reading.file_notes())).is_break() || !is_wanted {
+            return Ok(());
+        }
     }
-    Ok(notes)
+    Ok(())
 }
 
 /// What a good row is, and what about it deserves a word.
@@ -244,6 +316,9 @@ impl<'a> Reading<'a> {
         task: &'a dyn Task,
     ) -> Result<Self, ImportError> {
         let mut opened = formats::open(path, request.max_row_bytes, task)?;
+        if let Some(origin) = request.origins.get(file) {
+            opened.rows.add_class_names(&origin.class_names);
+        }
         let sample = take_sample(&mut opened)?;
         if sample.is_empty() {
             return Err(match &opened.header {
@@ -326,7 +401,25 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// A row as an example. Where a value couldn't be read, the reason says what is there.
     fn convert(&self, row: &RawRow) -> Result<Converted, Problem> {
+        match row.refusal(|field| self.uses(field)) {
+            Some(problem) => Err(problem),
+            None => self.example(row).map_err(|problem| row.named(problem)),
+        }
+    }
+
+    /// Whether something is taken from the field.
+    fn uses(&self, field: &str) -> bool {
+        match &self.mapping {
+            Some((mapping, _)) => {
+                mapping.columns.iter().any(|(name, role)| name == field && *role != ColumnRole::Unused)
+            }
+            None => shapes::fields(self.format).contains(&field),
+        }
+    }
+
+    fn example(&self, row: &RawRow) -> Result<Converted, Problem> {
         let content = row.content.as_ref().map_err(Clone::clone)?;
         let (mut example, split, mut notes) = match (&self.mapping, content) {
             (Some((_, mapper)), _) => {
@@ -344,12 +437,12 @@ impl<'a> Reading<'a> {
             notes.push(UNANSWERED.to_owned());
         }
         example.add_system_message(&self.request.system_message);
-        let date = self.date(row, content, &mut notes);
+        let date = self.date(content, &mut notes);
         Ok(Converted { example, split, date, notes })
     }
 
     /// A row whose date can't be read is no worse for it.
-    fn date(&self, row: &RawRow, content: &Content, notes: &mut Vec<String>) -> Option<Timestamp> {
+    fn date(&self, content: &Content, notes: &mut Vec<String>) -> Option<Timestamp> {
         let (name, text) = match (&self.mapping, &self.date_field, content) {
             (Some((_, mapper)), ..) => mapper.date(content)?,
             (None, Some(name), Content::Object(fields)) => (name.as_str(), cell_text(fields.get(name)?)),
@@ -357,27 +450,41 @@ impl<'a> Reading<'a> {
         };
         let date = date::parse(&text);
         if date.is_none() && !text.trim().is_empty() {
-            let place = self.file_of(row).map_or_else(String::new, |file| format!("{file}, "));
             let text = shorten(text.trim(), 40);
-            notes.push(format!(
-                "{name} is no date that can be read, and the example has none (the first: {place}line {}, \"{text}\")",
-                row.line
-            ));
+            notes.push(format!("{name} is no date that can be read, and the example has none (\"{text}\")"));
         }
         date
     }
 
-    /// Its name, where there are several.
-    fn file_of(&self, row: &RawRow) -> Option<String> {
+    /// The file's name, where there are several.
+    fn own_name(&self) -> Option<String> {
         let is_one_of_several = !self.request.more.is_empty();
-        let name =
-            || is_one_of_several.then(|| self.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
-        row.file.clone().or_else(name)
+        is_one_of_several.then(|| self.path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+    }
+
+    /// The same, or a row's own.
+    fn file_of(&self, row: &RawRow) -> Option<String> {
+        row.file.clone().or_else(|| self.own_name())
     }
 
     fn rejected(&self, row: RawRow, problem: Problem) -> Rejected {
         let file = self.file_of(&row);
-        Rejected { file, line: row.line, field: problem.field, reason: problem.reason, source: row.source }
+        let RawRow { line, last_line, source, .. } = row;
+        Rejected { file, line, last_line, field: problem.field, reason: problem.reason, source }
+    }
+
+    /// What is said of a row.
+    fn notes(&self, row: &RawRow, notes: Vec<String>) -> Vec<Note> {
+        let first = |row: &RawRow| Some(Place { file: self.file_of(row), line: row.line });
+        notes.into_iter().map(|what| Note { what, count: 1, first: first(row) }).collect()
+    }
+
+    /// What is said of the file as a whole, once it is read.
+    fn file_notes(&self) -> Vec<Note> {
+        let mut notes = self.opened.notes();
+        let places = notes.iter_mut().filter_map(|note| note.first.as_mut()).filter(|place| place.file.is_none());
+        places.for_each(|place| place.file = self.own_name());
+        notes
     }
 
     /// A row as the head of the mapping dialog shows it; nothing for a known shape.

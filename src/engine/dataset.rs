@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::EngineError;
+use crate::data::formats::ClassNames;
 use crate::data::import::{ImportRequest, Origin};
 use crate::data::mapping::parse_split;
 use crate::data::{ImportError, Split, count_rows};
@@ -41,16 +42,23 @@ pub fn fetch(wanted: &WantedData, sources: &Sources, task: &dyn Task) -> Result<
 fn fetch_all(wanted: &WantedData, sources: &Sources, task: &dyn Task) -> Result<Fetched, EngineError> {
     let WantedData { dataset, subset, splits, .. } = wanted;
     let paths = hub::dataset::fetch(&dataset.files(splits.iter().map(|(split, _)| split)), sources, task)?;
+    let class_names = class_names(wanted);
     let origins = splits.iter().flat_map(|(split, part)| {
-        let origin = Origin { name: dataset.source_name(subset, split), split: *part, max_rows: None };
+        let (name, class_names) = (dataset.source_name(subset, split), class_names.clone());
+        let origin = Origin { name, split: *part, max_rows: None, class_names };
         std::iter::repeat_n(origin, split.files.len())
     });
     Ok(Fetched { paths, origins: origins.collect() })
 }
 
+fn class_names(wanted: &WantedData) -> ClassNames {
+    ClassNames::of_card(&wanted.dataset.info, |subset| subset == wanted.subset.name, "the data set's card")
+}
+
 /// File by file, until a split's rows are together.
 fn fetch_first(wanted: &WantedData, max_rows: u64, sources: &Sources, task: &dyn Task) -> Result<Fetched, EngineError> {
     let mut fetched = Fetched::default();
+    let class_names = class_names(wanted);
     for (split, part) in &wanted.splits {
         let name = format!("{} (first {max_rows})", wanted.dataset.source_name(&wanted.subset, split));
         let mut left = max_rows;
@@ -61,7 +69,8 @@ fn fetch_first(wanted: &WantedData, max_rows: u64, sources: &Sources, task: &dyn
             let one = DatasetFiles { files: vec![file.clone()], ..wanted.dataset.files([]) };
             for path in hub::dataset::fetch(&one, sources, task)? {
                 let num_rows = count_rows(&path, left, task)?;
-                fetched.origins.push(Origin { name: name.clone(), split: *part, max_rows: Some(left) });
+                let (name, class_names) = (name.clone(), class_names.clone());
+                fetched.origins.push(Origin { name, split: *part, max_rows: Some(left), class_names });
                 fetched.paths.push(path);
                 left -= num_rows;
             }

@@ -46,7 +46,8 @@ pub struct Arrival {
     id: i64,
     number: i64,
     prompt_key: i64,
-    file: u32,
+    /// By its place in the request.
+    pub file: u32,
     split: Option<Split>,
     date: Option<Timestamp>,
     /// The example whose place it takes.

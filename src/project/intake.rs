@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::arrivals::{self, Appearing, Incoming};
+use super::arrivals::{self, Appearing, Arrival, Incoming};
 use super::edits::next_number;
 use super::error::ProjectError;
 use super::face::Face;
@@ -63,7 +63,7 @@ impl Project {
     ) -> Result<ImportReport, ProjectError> {
         let mut reading = Reading {
             known: Known::load(&self.db, request.on_known)?,
-            num_known: 0,
+            num_known: vec![0; 1 + request.more.len()],
             told: Vec::new(),
             candidates: Candidates::default(),
             first_rows: Some(Vec::new()),
@@ -84,9 +84,7 @@ impl Project {
             return Err(ImportError::Cancelled { path: request.path.clone() }.into());
         }
         rows.iter_mut().for_each(|row| row.replaces = row.replaces.filter(|id| reading.known.is_update(*id)));
-        report.num_known = reading.num_known;
-        report.num_updated = rows.iter().filter(|row| row.replaces.is_some()).count() as u64;
-        report.num_imported -= report.num_known + report.num_updated;
+        count_known(&mut report, &reading.num_known, &rows);
         let are_labelled = reading.candidates.are_labels();
         let files = reading.sources.into_iter().zip(request.paths().map(Path::to_path_buf)).collect();
         if (Appearing { rows, are_labelled, told: reading.told, files }).appear(&mut self.db, &request.split)? {
@@ -96,10 +94,25 @@ impl Project {
     }
 }
 
+/// Of the good rows, those that are here already and those that took an example's place; what is left is new.
+fn count_known(report: &mut ImportReport, num_known: &[u64], rows: &[Arrival]) {
+    let mut num_updated = vec![0; num_known.len()];
+    for row in rows.iter().filter(|row| row.replaces.is_some()) {
+        num_updated[row.file as usize] += 1;
+    }
+    for ((file, num_known), num_updated) in report.files.iter_mut().zip(num_known).zip(&num_updated) {
+        (file.num_known, file.num_updated) = (*num_known, *num_updated);
+        file.num_imported -= num_known + num_updated;
+    }
+    (report.num_known, report.num_updated) = (num_known.iter().sum(), num_updated.iter().sum());
+    report.num_imported -= report.num_known + report.num_updated;
+}
+
 /// The reading thread's side.
 struct Reading {
     known: Known,
-    num_known: u64,
+    /// By file.
+    num_known: Vec<u64>,
     /// Known examples for which the file says a split or a date.
     told: Vec<(i64, Option<Split>, Option<Timestamp>)>,
     candidates: Candidates,
@@ -161,7 +174,7 @@ impl Reading {
             Match::New => None,
             Match::Other(id) => Some(id),
             Match::Same(id) => {
-                self.num_known += 1;
+                self.num_known[row.file] += 1;
                 if row.split.is_some() || row.date.is_some() {
                     self.told.push((id, row.split, row.date));
                 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use tunewright::data::import::{ColumnRole, Format, ImportPreview, ImportRequest, Mapping, Rejected};
+use tunewright::data::import::{ColumnRole, Format, ImportPreview, ImportRequest, Mapping, Note, Rejected};
 use tunewright::data::{Example, ImportError, Message, Role, Split, preview, read_all, read_examples, save_rejected};
 use tunewright::task::Unwatched;
 
@@ -398,7 +398,7 @@ fn prompts_without_an_answer_come_in_to_be_labelled() {
     ] {
         let preview = look(name, &text).unwrap();
         assert_eq!((preview.num_accepted, preview.num_rejected), (2, 0), "{name}");
-        let [(note, 1)] = &preview.notes[..] else { panic!("{name}: {:?}", preview.notes) };
+        let [Note { what: note, count: 1, .. }] = &preview.notes[..] else { panic!("{name}: {:?}", preview.notes) };
         assert!(note.starts_with("no answer yet"), "{name}: {note}");
         let unanswered: Vec<bool> =
             preview.examples.iter().map(|example| example.as_ref().unwrap().is_unanswered()).collect();
@@ -413,7 +413,7 @@ fn what_is_kept_but_odd_is_noted() {
         .replace('\n', "");
     let preview = look("a.jsonl", row).unwrap();
     assert_eq!(preview.num_accepted, 1);
-    let notes: Vec<_> = preview.notes.iter().map(|(note, _)| note.as_str()).collect();
+    let notes: Vec<_> = preview.notes.iter().map(|note| note.what.as_str()).collect();
     let unanswered = "no answer yet: it comes in to be labelled, and is left out of training until then";
     assert_eq!(notes, ["mood of a turn is not used", unanswered]);
     assert_eq!(preview.description, "JSON Lines, UTF-8, OpenAI messages; not used: id");

@@ -33,6 +33,7 @@ mod store;
 mod store_kill;
 mod store_migration;
 mod store_query;
+mod tables;
 mod templates;
 mod tidy;
 mod tokenizer;

@@ -255,10 +255,16 @@ fn a_data_set_of_the_hub_makes_its_own_project_where_none_is_open() {
         listed_by: ListedBy::Card,
         subsets: vec![Subset { name: "default".to_owned(), splits: vec![split] }],
         notes: Vec::new(),
+        info: Default::default(),
     };
     window.answer(|spec| matches!(spec, JobSpec::ListDataset { .. }), Reply::Dataset(dataset));
     window.click(Role::Button, "Download 1 split");
-    let origin = Origin { name: "banking · train".to_owned(), split: Some(Split::Train), max_rows: None };
+    let origin = Origin {
+        name: "banking · train".to_owned(),
+        split: Some(Split::Train),
+        max_rows: None,
+        class_names: Default::default(),
+    };
     let request = ImportRequest { origins: vec![origin], ..ImportRequest::new("train.csv") };
     window.answer(|spec| matches!(spec, JobSpec::FetchDataset { .. }), Reply::Fetched(request.clone()));
     let JobSpec::OpenProject { folder, sample: false } = window.spec(|_| true) else { panic!() };

@@ -16,6 +16,7 @@ use crate::app::jobs::Job;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, format, icon, progress};
 use crate::app::shell::words;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
+use crate::data::files::FoundFiles;
 use crate::data::import::{Format, ImportPreview, ImportRequest};
 use crate::engine::{EventKind, Outcome};
 use state::{ImportDialog, Purpose, Stage};
@@ -232,7 +233,7 @@ pub fn open_reviewer(state: &mut AppState, drafts: &mut AllDrafts, path: std::pa
 }
 
 /// Opens the import dialog for files of the open project: looks at them and sets `state.dialog`.
-pub fn open(state: &mut AppState, drafts: &mut AllDrafts, paths: Vec<std::path::PathBuf>, cx: &Cx<'_>) {
-    update(state, drafts, Action::Open(paths), cx);
+pub fn open(state: &mut AppState, drafts: &mut AllDrafts, found: FoundFiles, cx: &Cx<'_>) {
+    update(state, drafts, Action::Open(found), cx);
     state.dialog = Some(OpenDialog::Import);
 }

@@ -6,7 +6,7 @@ use crate::app::files::{FilePick, PickKind};
 use crate::app::screens::{data, mapping, model, train};
 use crate::app::state::ToImport;
 use crate::app::{Action, AppState, Cx, Drafts, Screen};
-use crate::data::files::{ENDINGS, examples_in};
+use crate::data::files::{ENDINGS, FoundFiles, examples_in};
 use crate::engine::{Failure, JobSpec};
 use crate::project::STORE_FILE;
 use crate::recipe::ModelRef;
@@ -37,7 +37,7 @@ pub fn choose_project(cx: &Cx<'_>) {
 }
 
 pub fn choose_import(cx: &Cx<'_>) {
-    cx.pick_several("Import examples", ("Examples", ENDINGS), Action::Import);
+    cx.pick_several("Import examples", ("Examples", ENDINGS), |files| Action::Import(files.into()));
 }
 
 /// What a dropped or typed path is for. Looks at the disk: not for the window's thread.
@@ -48,10 +48,10 @@ pub fn what_is(path: PathBuf) -> Action {
             return model::Action::Inspect(ModelRef::Folder(path)).into();
         }
         let is_project = path.join(STORE_FILE).exists();
-        let files = if is_project { Vec::new() } else { examples_in(&path) };
-        return match files {
-            files if files.is_empty() => Action::OpenProject { folder: path, sample: false },
-            files => Action::Import(files),
+        let found = if is_project { FoundFiles::default() } else { examples_in(&path) };
+        return match found.files.is_empty() {
+            true => Action::OpenProject { folder: path, sample: false },
+            false => Action::Import(found),
         };
     }
     match ending.as_deref() {
@@ -59,25 +59,23 @@ pub fn what_is(path: PathBuf) -> Action {
         Some("db") if path.file_name().is_some_and(|name| name == "project.db") => {
             Action::OpenProject { folder: path.parent().map(Path::to_owned).unwrap_or_default(), sample: false }
         }
-        Some(ending) if ENDINGS.contains(&ending) && path.is_file() => Action::Import(vec![path]),
+        Some(ending) if ENDINGS.contains(&ending) && path.is_file() => Action::Import(vec![path].into()),
         _ => Action::Unknown(path),
     }
 }
 
 /// The same for several: all of them are examples, or the first says what is meant.
 pub fn what_are(paths: Vec<PathBuf>) -> Option<Action> {
-    let mut files = Vec::new();
     let mut paths = paths.into_iter();
     let first = what_is(paths.next()?);
-    let Action::Import(examples) = first else { return Some(first) };
-    files.extend(examples);
+    let Action::Import(mut found) = first else { return Some(first) };
     for path in paths {
         match what_is(path.clone()) {
-            Action::Import(examples) => files.extend(examples),
+            Action::Import(more) => found.add(more),
             _ => return Some(Action::Unknown(path)),
         }
     }
-    Some(Action::Import(files))
+    Some(Action::Import(found))
 }
 
 pub fn no_file_dialog() -> Failure {
@@ -110,7 +108,7 @@ pub fn import(state: &mut AppState, drafts: &mut Drafts, what: ToImport, cx: &Cx
     if state.project.is_some() {
         state.screen = Screen::Data;
         return match what {
-            ToImport::Files(paths) => mapping::open(state, drafts, paths, cx),
+            ToImport::Files(found) => mapping::open(state, drafts, found, cx),
             ToImport::Fetched(request) => mapping::open_fetched(state, drafts, request, cx),
         };
     }
@@ -126,8 +124,8 @@ pub fn import(state: &mut AppState, drafts: &mut Drafts, what: ToImport, cx: &Cx
 /// After the file, or the data set: `banking77` of `banking77 (main) · train`.
 fn project_name(what: &ToImport) -> String {
     let name = match what {
-        ToImport::Files(paths) => {
-            let stem = paths.first().and_then(|path| path.file_stem());
+        ToImport::Files(found) => {
+            let stem = found.files.first().and_then(|path| path.file_stem());
             stem.map(|stem| stem.to_string_lossy().into_owned())
         }
         ToImport::Fetched(request) => {

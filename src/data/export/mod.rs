@@ -209,7 +209,14 @@ impl<'a> Writer<'a> {
             Err(what) => {
                 let reason = format!("{} can't hold it: {what}", self.request.shape.as_str());
                 let source = serde_json::to_string(row.example)?;
-                tally.reject(&Rejected { file: None, line: row.number, field: None, reason, source });
+                tally.reject(&Rejected {
+                    file: None,
+                    line: row.number,
+                    last_line: row.number,
+                    field: None,
+                    reason,
+                    source,
+                });
                 return Ok(());
             }
         };

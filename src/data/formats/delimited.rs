@@ -1,62 +1,28 @@
 //! Tables of text: CSV, TSV and their relatives, with a header in the first row.
 
-use std::cell::RefCell;
-use std::io::{self, BufReader, Read};
-use std::rc::Rc;
+use std::io::{BufReader, Read};
 
-use super::source::Source;
+use super::dialect::{MOST_LINES_OF_A_CELL, Table};
+use super::notes::Notes;
+use super::record::{Cell, Dialect, Quoting, Record, lines_that_are_rows, split};
+use super::source::{BYTE_ORDER_MARK, Source};
 use super::{Content, Problem, RawRow, Rows, parse_text, size, too_long};
 use crate::data::error::ImportError;
+use crate::data::import::Note;
 
 /// More are no table that a person maps.
 const MAX_COLUMNS: usize = 1000;
-
-/// Bytes that the parser has got since the last row ended, so that a row can be shown as it stands in the file.
-struct Recent {
-    bytes: Vec<u8>,
-    /// How many of them belong to rows that are done.
-    num_done: usize,
-    /// How many bytes of the text are done.
-    offset: u64,
-}
-
-/// Keeps what it hands on, and refuses to go on in a row without an end.
-struct Recorder<'a> {
-    input: BufReader<Source<'a>>,
-    recent: Rc<RefCell<Recent>>,
-    failure: Rc<RefCell<Option<ImportError>>>,
-    max_row_bytes: usize,
-}
-
-impl Read for Recorder<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut recent = self.recent.borrow_mut();
-        let num_done = std::mem::take(&mut recent.num_done);
-        recent.bytes.drain(..num_done);
-        if recent.bytes.len() > self.max_row_bytes {
-            return Err(io::Error::other("row too long"));
-        }
-        match self.input.read(buf) {
-            Ok(num_bytes) => {
-                recent.bytes.extend_from_slice(&buf[..num_bytes]);
-                Ok(num_bytes)
-            }
-            Err(e) => {
-                *self.failure.borrow_mut() = Some(self.input.get_ref().error(e));
-                Err(io::Error::other("read failed"))
-            }
-        }
-    }
-}
+const CHUNK_BYTES: usize = 64 << 10;
 
 pub struct Delimited<'a> {
-    reader: csv::Reader<Recorder<'a>>,
-    recent: Rc<RefCell<Recent>>,
-    failure: Rc<RefCell<Option<ImportError>>>,
-    /// Lines of the rows that are done.
-    num_lines: u64,
-    num_columns: usize,
-    record: csv::ByteRecord,
+    text: Text<'a>,
+    table: Table,
+    /// As they stand in the file.
+    header: Vec<String>,
+    cells: Vec<Cell>,
+    /// Up to here, each line is a row of its own, for a quote mark swallowed them.
+    literal_until: u64,
+    notes: Notes,
     has_ended: bool,
     max_row_bytes: usize,
 }
@@ -65,96 +31,266 @@ impl<'a> Delimited<'a> {
     /// Reads the header; gives the column names, made unique.
     pub fn new(
         input: BufReader<Source<'a>>,
-        delimiter: u8,
+        table: Table,
         max_row_bytes: usize,
     ) -> Result<(Self, Vec<String>), ImportError> {
         let path = input.get_ref().path;
-        let recent = Rc::new(RefCell::new(Recent { bytes: Vec::new(), num_done: 0, offset: 0 }));
-        let failure = Rc::new(RefCell::new(None));
-        let recorder = Recorder { input, recent: recent.clone(), failure: failure.clone(), max_row_bytes };
-        let reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .flexible(true)
-            .has_headers(false)
-            .buffer_capacity(64 << 10)
-            .from_reader(recorder);
-        let record = csv::ByteRecord::new();
-        let mut rows =
-            Self { reader, recent, failure, num_lines: 0, num_columns: 0, record, has_ended: false, max_row_bytes };
+        let mut rows = Self {
+            text: Text::new(input, table.dialect.line_end),
+            table,
+            header: Vec::new(),
+            cells: Vec::new(),
+            literal_until: 0,
+            notes: Notes::default(),
+            has_ended: false,
+            max_row_bytes,
+        };
+        rows.skip_separator_line()?;
         let header = match rows.next_record()?.map(|row| row.content) {
             Some(Ok(Content::Cells(cells))) if cells.len() > MAX_COLUMNS => {
                 let what = format!("its header has {} columns, more than {MAX_COLUMNS}", cells.len());
                 return Err(ImportError::NoRows { path: path.into(), what });
             }
-            Some(Ok(Content::Cells(cells))) => unique_names(cells),
+            Some(Ok(Content::Cells(cells))) => cells,
             Some(Err(problem)) => {
                 let what = format!("in its header, {}", problem.reason);
                 return Err(ImportError::NoRows { path: path.into(), what });
             }
             _ => return Err(ImportError::Empty { path: path.into() }),
         };
-        rows.num_columns = header.len();
-        Ok((rows, header))
+        let names = unique_names(&header);
+        rows.header = header;
+        Ok((rows, names))
+    }
+
+    /// Where the header stands: "header in row 1".
+    pub fn header_row(&self) -> usize {
+        1 + usize::from(!self.table.separator_line.is_empty())
+    }
+
+    fn skip_separator_line(&mut self) -> Result<(), ImportError> {
+        let len = self.table.separator_line.len();
+        while self.text.rest().len() < len && self.text.fill()? {}
+        if len > 0 && self.text.rest().starts_with(&self.table.separator_line) {
+            self.text.advance(len);
+        }
+        Ok(())
     }
 
     /// The next record, whatever its number of cells.
     fn next_record(&mut self) -> Result<Option<RawRow>, ImportError> {
-        if self.has_ended {
+        if self.has_ended || !self.text.skip_blank()? {
             return Ok(None);
         }
-        match self.reader.read_byte_record(&mut self.record) {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
-            Err(_) => return self.end_early().map(Some),
+        let record = loop {
+            let rest = self.text.rest();
+            let is_all = self.text.is_end || rest.len() > self.max_row_bytes;
+            match split(rest, self.dialect(), is_all, &mut self.cells) {
+                Some(record) => break record,
+                None => {
+                    self.text.fill()?;
+                }
+            }
+        };
+        if record.body > self.max_row_bytes || !record.is_ended && !self.text.is_end {
+            return self.pass_over(&record).map(Some);
         }
-        let (line, bytes) = self.take_source();
-        let to_text = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
-        let content = parse_text(&bytes).map(|_| Content::Cells(self.record.iter().map(to_text).collect()));
-        Ok(Some(RawRow { line, file: None, source: String::from_utf8_lossy(&bytes).into_owned(), content }))
+        if record.num_enclosed > 0 && self.swallows(&record) {
+            return self.next_record();
+        }
+        let (line, last_line) = (self.text.line, self.text.line + self.text.num_breaks(record.body));
+        let body = &self.text.rest()[..record.body];
+        let content = match parse_text(body) {
+            Err(problem) => Err(problem),
+            Ok(_) if record.is_unclosed && self.table.num_enclosed > self.table.num_loose => Err(Problem::row(
+                "a quote mark opens a cell and is never closed: the file is cut off, or one is missing",
+            )),
+            Ok(text) => Ok(Content::Cells(self.cells.iter().map(|cell| cell.text(text, self.dialect())).collect())),
+        };
+        let source = String::from_utf8_lossy(body).into_owned();
+        if record.num_loose > 0 {
+            let what = "a quote mark that encloses no whole cell is text";
+            self.notes.add(what, line, || super::excerpt(&source));
+        }
+        self.table.num_enclosed += record.num_enclosed;
+        self.table.num_loose += record.num_loose;
+        self.text.advance(record.len);
+        Ok(Some(RawRow { last_line, ..RawRow::new(line, source, content) }))
     }
 
-    /// After a failed read, or in a row without an end.
-    fn end_early(&mut self) -> Result<RawRow, ImportError> {
-        self.has_ended = true;
-        if let Some(error) = self.failure.borrow_mut().take() {
-            return Err(error);
-        }
-        let row = too_long(self.num_lines + 1, &self.recent.borrow().bytes, self.max_row_bytes);
-        let reason = format!(
-            "the row is longer than {}, a closing quote may be missing; nothing from here on was read",
-            size(self.max_row_bytes)
-        );
-        Ok(RawRow { content: Err(Problem::row(reason)), ..row })
+    fn dialect(&self) -> Dialect {
+        let dialect = self.table.dialect;
+        if self.text.num_done < self.literal_until { Dialect { quoting: Quoting::None, ..dialect } } else { dialect }
     }
 
-    /// The bytes of the record just read, without its line break, and the line where it begins.
-    fn take_source(&mut self) -> (u64, Vec<u8>) {
-        let mut recent = self.recent.borrow_mut();
-        let len = (self.reader.position().byte() - recent.offset) as usize;
-        let start = recent.num_done;
-        recent.num_done = (start + len).min(recent.bytes.len());
-        recent.offset += len as u64;
-        let bytes = &recent.bytes[start..recent.num_done];
-        // Blank lines before a record, and the second half of a CRLF, are not part of it.
-        let num_before = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-        let num_breaks = |bytes: &[u8]| bytes.iter().filter(|b| **b == b'\n').count() as u64;
-        let line = self.num_lines + num_breaks(&bytes[..num_before]) + 1;
-        self.num_lines += num_breaks(bytes);
-        let num_after = bytes[num_before..].iter().rev().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-        (line, bytes[num_before..bytes.len() - num_after].to_vec())
+    /// A row in which a cell in quote marks holds lines that could be rows: says so, and whether they are to be read as
+    /// that, because quote marks are seldom closed in this file.
+    fn swallows(&mut self, record: &Record) -> bool {
+        let body = &self.text.rest()[..record.body];
+        if !body.contains(&self.text.line_end) || self.header.is_empty() {
+            return false;
+        }
+        let Some(num_lines) = lines_that_are_rows(body, self.table.dialect, self.header.len()) else { return false };
+        let Table { num_enclosed, num_loose, .. } = self.table;
+        let is_broken = num_loose > num_enclosed || num_enclosed == 0 && num_lines > MOST_LINES_OF_A_CELL;
+        let what = match is_broken {
+            true => {
+                "lines between two quote marks are read as rows of their own, for this file leaves quote marks open"
+            }
+            false => {
+                "one cell in quote marks holds lines that could be rows of their own: look whether a quote mark is missing"
+            }
+        };
+        let (line, last_line) = (self.text.line, self.text.line + num_lines as u64 - 1);
+        let source = String::from_utf8_lossy(body);
+        self.notes.add(what, line, || format!("up to line {last_line}: {}", super::excerpt(&source)));
+        if is_broken {
+            self.literal_until = self.text.num_done + record.len as u64;
+            self.table.num_loose += 1;
+        }
+        is_broken
+    }
+
+    /// A row that is too long. Where an open quote mark made it so, nobody knows where the next one begins.
+    fn pass_over(&mut self, record: &Record) -> Result<RawRow, ImportError> {
+        let row = too_long(self.text.line, &self.text.rest()[..record.body], self.max_row_bytes);
+        if record.is_unclosed {
+            self.has_ended = true;
+            let reason = format!(
+                "the row is longer than {}, a closing quote may be missing; nothing from here on was read",
+                size(self.max_row_bytes)
+            );
+            return Ok(RawRow { content: Err(Problem::row(reason)), ..row });
+        }
+        self.text.advance(record.len);
+        if !record.is_ended {
+            self.text.skip_line()?;
+        }
+        Ok(row)
+    }
+
+    /// The header once more, or the line before it: files were joined.
+    fn is_header(&self, row: &RawRow) -> bool {
+        let separator = self.table.separator_line.trim_ascii();
+        match &row.content {
+            Ok(Content::Cells(cells)) => {
+                *cells == self.header || !separator.is_empty() && row.source.as_bytes() == separator
+            }
+            _ => false,
+        }
     }
 }
 
 impl Rows for Delimited<'_> {
     fn next_row(&mut self) -> Result<Option<RawRow>, ImportError> {
-        let Some(mut row) = self.next_record()? else { return Ok(None) };
+        let mut row = loop {
+            let Some(row) = self.next_record()? else { return Ok(None) };
+            if !self.is_header(&row) {
+                break row;
+            }
+            let what = "a row is the header once more, and left out";
+            self.notes.add(what, row.line, || super::excerpt(&row.source));
+        };
         if let Ok(Content::Cells(cells)) = &row.content
-            && cells.len() != self.num_columns
+            && cells.len() != self.header.len()
         {
-            let (has, wants) = (count(cells.len()), self.num_columns);
+            let (has, wants) = (count(cells.len()), self.header.len());
             row.content = Err(Problem::row(format!("the row has {has}, but the header has {wants}")));
         }
         Ok(Some(row))
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        self.table.note().into_iter().chain(self.notes.told()).collect()
+    }
+}
+
+/// The file's text, as far as it is read and not yet done.
+struct Text<'a> {
+    input: BufReader<Source<'a>>,
+    bytes: Vec<u8>,
+    /// Where the rest begins.
+    at: usize,
+    /// Bytes before the rest.
+    num_done: u64,
+    /// Nothing more comes.
+    is_end: bool,
+    /// Comes once what was read before it is done.
+    failure: Option<ImportError>,
+    /// Where the rest begins, from 1.
+    line: u64,
+    line_end: u8,
+}
+
+impl<'a> Text<'a> {
+    fn new(input: BufReader<Source<'a>>, line_end: u8) -> Self {
+        Self { input, bytes: Vec::new(), at: 0, num_done: 0, is_end: false, failure: None, line: 1, line_end }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// Reads on, at least as much as is there already, so that a long row is looked through a few times only; `false` at
+    /// the end.
+    fn fill(&mut self) -> Result<bool, ImportError> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        self.bytes.drain(..self.at);
+        self.at = 0;
+        let num_before = self.bytes.len();
+        let num_bytes = num_before.max(CHUNK_BYTES) as u64;
+        let read = self.input.by_ref().take(num_bytes).read_to_end(&mut self.bytes);
+        self.failure = read.err().map(|e| self.input.get_ref().error(e));
+        match self.failure.take() {
+            Some(failure) if self.bytes.len() == num_before => Err(failure),
+            failure => {
+                self.failure = failure;
+                self.is_end = self.bytes.len() == num_before;
+                Ok(!self.is_end)
+            }
+        }
+    }
+
+    /// Steps over what is done.
+    fn advance(&mut self, num_bytes: usize) {
+        self.line += self.num_breaks(num_bytes);
+        self.at += num_bytes;
+        self.num_done += num_bytes as u64;
+    }
+
+    fn num_breaks(&self, num_bytes: usize) -> u64 {
+        self.rest()[..num_bytes].iter().filter(|b| **b == self.line_end).count() as u64
+    }
+
+    /// Steps over blank lines and byte order marks; `false` at the end.
+    fn skip_blank(&mut self) -> Result<bool, ImportError> {
+        loop {
+            match self.rest() {
+                rest if rest.len() < BYTE_ORDER_MARK.len() && !self.is_end => {
+                    self.fill()?;
+                }
+                [] => return Ok(false),
+                [b'\n' | b'\r', ..] => self.advance(1),
+                rest if rest.starts_with(BYTE_ORDER_MARK) => self.advance(BYTE_ORDER_MARK.len()),
+                _ => return Ok(true),
+            }
+        }
+    }
+
+    /// Steps over the rest of a line.
+    fn skip_line(&mut self) -> Result<(), ImportError> {
+        loop {
+            if let Some(at) = self.rest().iter().position(|b| *b == self.line_end) {
+                self.advance(at + 1);
+                return Ok(());
+            }
+            self.advance(self.rest().len());
+            if !self.fill()? {
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -163,9 +299,9 @@ fn count(num_cells: usize) -> String {
 }
 
 /// Empty names become "column 3", repeated ones "text (2)".
-fn unique_names(cells: Vec<String>) -> Vec<String> {
+fn unique_names(cells: &[String]) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(cells.len());
-    for (at, cell) in cells.into_iter().enumerate() {
+    for (at, cell) in cells.iter().enumerate() {
         let cell = cell.trim();
         let name = if cell.is_empty() { format!("column {}", at + 1) } else { cell.to_owned() };
         let mut unique = name.clone();

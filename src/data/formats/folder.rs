@@ -90,7 +90,7 @@ impl Rows for Folder<'_> {
                     cells.insert(1, label(self.root, path).unwrap_or_default());
                 }
                 let content = super::parse_text(&text).map(|_| Content::Cells(cells));
-                RawRow { line: 1, file: None, source, content }
+                RawRow::new(1, source, content)
             }
             Err(e @ ImportError::Cancelled { .. }) => return Err(e),
             // One file that can't be read is one bad row.

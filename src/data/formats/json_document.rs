@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 
-use super::source::Source;
+use super::source::{BYTE_ORDER_MARK, Source};
 use super::{Problem, RawRow, Rows, too_long};
 use crate::data::error::ImportError;
 
@@ -212,14 +212,16 @@ impl Scanner<'_> {
         Ok(self.input.buffer())
     }
 
-    /// The next byte that is no white space; it stays.
+    /// The next byte that isn't white space; it stays.
     fn peek(&mut self) -> Result<Option<u8>, ImportError> {
         loop {
             let chunk = self.fill()?;
             if chunk.is_empty() {
                 return Ok(None);
             }
-            let blank = chunk.iter().take_while(|b| b.is_ascii_whitespace()).count();
+            // Joined files have byte order marks between their rows; no value begins with a byte of one.
+            let is_blank = |b: &&u8| b.is_ascii_whitespace() || BYTE_ORDER_MARK.contains(b);
+            let blank = chunk.iter().take_while(is_blank).count();
             let next = chunk.get(blank).copied();
             let num_breaks = count_breaks(&chunk[..blank]);
             self.line += num_breaks;

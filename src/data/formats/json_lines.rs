@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 
-use super::source::Source;
+use super::source::{BYTE_ORDER_MARK, Source};
 use super::{RawRow, Rows, too_long};
 use crate::data::error::ImportError;
 
@@ -50,7 +50,11 @@ impl Rows for JsonLines<'_> {
             if is_too_long {
                 return Ok(Some(too_long(self.line, &line, self.max_row_bytes)));
             }
-            let row = line.trim_ascii();
+            // Each of several joined files may begin with a mark.
+            let mut row = line.trim_ascii();
+            while let Some(rest) = row.strip_prefix(BYTE_ORDER_MARK) {
+                row = rest.trim_ascii_start();
+            }
             if !row.is_empty() {
                 return Ok(Some(RawRow::object(self.line, row)));
             }

@@ -1,15 +1,21 @@
 //! From bytes to rows: each format reads one row at a time, keeps its line and its text, and goes on after a bad one.
 
 mod bomb;
+mod class_names;
 mod delimited;
+mod dialect;
 mod encoding;
 mod folder;
+mod front_matter;
 mod json_document;
 mod json_lines;
 mod json_value;
+mod notes;
 mod parquet;
+mod record;
 mod sniff;
 mod source;
+mod watched;
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -18,10 +24,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+pub use self::class_names::ClassNames;
+use self::dialect::Table;
 use self::encoding::Found;
 use self::source::{OpenedText, Stamp};
+use self::watched::Watched;
 use super::error::ImportError;
-use super::import::TOO_LONG;
+use super::import::{Note, TOO_LONG};
 use crate::task::Task;
 
 /// How much of a row that is too long is kept to show.
@@ -62,34 +71,61 @@ pub enum Content {
 pub struct RawRow {
     /// Where it begins, from 1; in formats without lines, its number.
     pub line: u64,
+    /// Where it ends.
+    pub last_line: u64,
     /// In a folder, the row's own file.
     pub file: Option<String>,
     /// The row as it stands in the file.
     pub source: String,
     pub content: Result<Content, Problem>,
+    /// Fields that are null because what the file has there couldn't be read.
+    pub unread: Vec<Unread>,
+}
+
+/// A value that no JSON value stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// `messages[2].content`
+    pub field: String,
+    /// "NaN"
+    pub what: &'static str,
+    /// It says something, so that the row can't be used if the field is.
+    pub is_refused: bool,
 }
 
 impl RawRow {
+    fn new(line: u64, source: String, content: Result<Content, Problem>) -> Self {
+        Self { line, last_line: line, file: None, source, content, unread: Vec::new() }
+    }
+
     fn bad(line: u64, source: String, problem: Problem) -> Self {
-        Self { line, file: None, source, content: Err(problem) }
+        Self::new(line, source, Err(problem))
     }
 
     /// Of the text of a JSON object.
     fn object(line: u64, bytes: &[u8]) -> Self {
-        let content = parse_object(bytes);
+        let parsed = parse_object(bytes);
         let source = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
-        Self { line, file: None, source: source.into_owned(), content }
+        match parsed {
+            Ok((content, unread)) => Self { unread, ..Self::new(line, source.into_owned(), Ok(content)) },
+            Err(problem) => Self::bad(line, source.into_owned(), problem),
+        }
     }
 }
 
 /// Reads one row after the other; a bad row is an `Ok` with a [`Problem`] in it, an error ends the reading.
 pub trait Rows {
     fn next_row(&mut self) -> Result<Option<RawRow>, ImportError>;
+
+    /// What deserves a word about the rows so far.
+    fn notes(&self) -> Vec<Note> {
+        Vec::new()
+    }
 }
 
 /// A file that is about to be read.
 pub struct Opened<'a> {
-    pub rows: Box<dyn Rows + 'a>,
+    pub rows: Watched<'a>,
     /// The header's names, where the format has one.
     pub header: Option<Vec<String>>,
     /// "comma, UTF-8, header in row 1"
@@ -101,12 +137,13 @@ pub struct Opened<'a> {
 
 impl Opened<'_> {
     /// What deserves a word once the file is read.
-    pub fn notes(&self) -> Vec<String> {
+    pub fn notes(&self) -> Vec<Note> {
         let converted = self.encoding.as_ref().and_then(|found| found.get());
         let converted = converted.map(|encoding| format!("the file was converted from {}", encoding.name()));
         let has_changed = self.stamp.as_ref().is_some_and(Stamp::has_changed);
         let changed = has_changed.then(|| "the file changed while it was read: import it again".to_owned());
-        converted.into_iter().chain(changed).collect()
+        let of_file = converted.into_iter().chain(changed).map(|what| Note { what, count: 1, first: None });
+        self.rows.notes().into_iter().chain(of_file).collect()
     }
 }
 
@@ -116,14 +153,18 @@ pub fn open<'a>(path: &'a Path, max_row_bytes: usize, task: &'a dyn Task) -> Res
     if path.is_dir() {
         let (rows, header) = folder::Folder::open(path, max_row_bytes, task)?;
         let description = format!("folder with {} texts", rows.num_files());
-        return Ok(Opened { rows: Box::new(rows), header: Some(header), description, encoding: None, stamp: None });
+        let rows = Watched::new(Box::new(rows), None, ClassNames::default());
+        return Ok(Opened { rows, header: Some(header), description, encoding: None, stamp: None });
     }
     let facts = source::check_is_file(path)?;
     if starts_with(path, parquet::MAGIC).map_err(|e| ImportError::read(path, e))? {
         let rows = parquet::Parquet::open(path, max_row_bytes, task)?;
         let description = format!("Parquet, {} rows", rows.num_rows());
+        let mut names = rows.class_names();
+        names.add(&front_matter::class_names_beside(path));
+        let rows = Watched::new(Box::new(rows), None, names);
         let stamp = Some(Stamp::of(path, &facts));
-        return Ok(Opened { rows: Box::new(rows), header: None, description, encoding: None, stamp });
+        return Ok(Opened { rows, header: None, description, encoding: None, stamp });
     }
     open_text(path, max_row_bytes, task)
 }
@@ -137,60 +178,34 @@ fn starts_with(path: &Path, magic: &[u8]) -> std::io::Result<bool> {
 fn open_text<'a>(path: &'a Path, max_row_bytes: usize, task: &'a dyn Task) -> Result<Opened<'a>, ImportError> {
     let OpenedText { head, input, packing, encoding, stamp } = source::open(path, task)?;
     let mut header = None;
+    let mut in_row = String::new();
     let (rows, kind): (Box<dyn Rows + 'a>, String) = match sniff::kind(path, &head) {
         sniff::Kind::JsonLines => (Box::new(json_lines::JsonLines::new(input, max_row_bytes)), "JSON Lines".to_owned()),
         sniff::Kind::JsonDocument(container) => {
             (Box::new(json_document::JsonDocument::new(input, container, max_row_bytes)), "JSON".to_owned())
         }
-        sniff::Kind::Delimited { delimiter, name } => {
-            let (rows, names) = delimited::Delimited::new(input, delimiter, max_row_bytes)?;
+        sniff::Kind::Delimited { delimiter } => {
+            let table = Table::of(&head, delimiter);
+            let name = table.name();
+            let (rows, names) = delimited::Delimited::new(input, table, max_row_bytes)?;
             header = Some(names);
-            (Box::new(rows), name.to_owned())
+            in_row = format!(", header in row {}", rows.header_row());
+            (Box::new(rows), name)
         }
     };
     let packing = packing.name().map(|name| format!("{name}, ")).unwrap_or_default();
     let name = encoding.get().map_or("UTF-8", encoding_rs::Encoding::name);
-    let in_row_1 = if header.is_some() { ", header in row 1" } else { "" };
-    let description = format!("{packing}{kind}, {name}{in_row_1}");
-    let rows = Box::new(UntilDamage { rows, last_line: 0, has_ended: false });
+    let description = format!("{packing}{kind}, {name}{in_row}");
+    let rows = Watched::new(rows, header.clone(), front_matter::class_names_beside(path));
     Ok(Opened { rows, header, description, encoding: Some(encoding), stamp: Some(stamp) })
 }
 
-/// Where a packed file is cut off or damaged, the rows before that are kept, and a bad one tells of it.
-struct UntilDamage<'a> {
-    rows: Box<dyn Rows + 'a>,
-    last_line: u64,
-    has_ended: bool,
-}
-
-impl Rows for UntilDamage<'_> {
-    fn next_row(&mut self) -> Result<Option<RawRow>, ImportError> {
-        if self.has_ended {
-            return Ok(None);
-        }
-        match self.rows.next_row() {
-            Err(ImportError::Unpack { packing, source, .. }) if self.last_line > 0 => {
-                self.has_ended = true;
-                let reason = format!(
-                    "the {packing} file is cut off or damaged here, and nothing from here on could be read ({source})"
-                );
-                Ok(Some(RawRow::bad(self.last_line + 1, String::new(), Problem::row(reason))))
-            }
-            Ok(Some(row)) => {
-                self.last_line = row.line;
-                Ok(Some(row))
-            }
-            other => other,
-        }
-    }
-}
-
 /// The JSON object in `bytes`, or why there is none.
-fn parse_object(bytes: &[u8]) -> Result<Content, Problem> {
+fn parse_object(bytes: &[u8]) -> Result<(Content, Vec<Unread>), Problem> {
     let text = parse_text(bytes)?;
     match json_value::parse(text) {
-        Ok(Value::Object(map)) => Ok(Content::Object(map)),
-        Ok(other) => Err(Problem::row(format!("the row is {}, but it must be a JSON object", json_kind(&other)))),
+        Ok((Value::Object(map), unread)) => Ok((Content::Object(map), unread)),
+        Ok((other, _)) => Err(Problem::row(format!("the row is {}, but it must be a JSON object", json_kind(&other)))),
         Err(e) if e.to_string().starts_with("recursion limit") => {
             Err(Problem::row("the row is nested too deeply (128 levels are read)"))
         }
@@ -233,6 +248,13 @@ fn too_long(line: u64, start: &[u8], max_row_bytes: usize) -> RawRow {
     let start = String::from_utf8_lossy(&start[..start.len().min(KEPT_OF_LONG_ROW)]);
     let reason = format!("{TOO_LONG} {}; the limit can be raised", size(max_row_bytes));
     RawRow::bad(line, format!("{start}…"), Problem::row(reason))
+}
+
+/// The beginning of a text, on one line.
+fn excerpt(text: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    let line = text.replace("\r\n", "⏎").replace(['\n', '\r'], "⏎").replace('\t', "⇥");
+    super::mapping::shorten(&line, MAX_CHARS)
 }
 
 /// "16 MB"

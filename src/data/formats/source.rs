@@ -13,6 +13,9 @@ use crate::task::{Task, Unit};
 /// What is looked at to find out what a file is.
 const HEAD_BYTES: usize = 64 << 10;
 
+/// U+FEFF in UTF-8. Files that were joined have it in their middle, too.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// The beginning of a file's text, in UTF-8 and without a byte order mark.
 pub struct Head {
     pub bytes: Vec<u8>,
@@ -155,7 +158,7 @@ pub fn open<'a>(path: &'a Path, task: &'a dyn Task) -> Result<OpenedText<'a>, Im
         bytes = Box::new(Failing(Some(source)));
     }
     let encoding = check_is_text(path, &start)?;
-    let mark = encoding.map_or(if start.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 }, |(_, mark)| mark);
+    let mark = encoding.map_or(if start.starts_with(BYTE_ORDER_MARK) { 3 } else { 0 }, |(_, mark)| mark);
     start.drain(..mark);
     let encoding = encoding.map(|(encoding, _)| encoding);
     let head = Head { bytes: head_text(&start, encoding), is_whole_file };

@@ -15,6 +15,8 @@ pub struct Card {
     configs: Vec<Config>,
     /// Subset, split, rows.
     rows: Vec<(String, String, u64)>,
+    /// What it says of the columns, as it stands there.
+    pub info: Value,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,7 @@ impl Card {
             }
             Some(_) => read.notes.push("What the card says of its subsets is no list".to_owned()),
         }
+        read.info = card.get("dataset_info").cloned().unwrap_or_default();
         read.configs.sort_by_key(|config| !config.is_default);
         // One subset's facts, or a list of them.
         match card.get("dataset_info") {

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hf_hub::RepoTypeAny;
+use serde_json::Value;
 
 use self::card::Card;
 pub use self::name::DatasetName;
@@ -38,6 +39,8 @@ pub struct Dataset {
     pub subsets: Vec<Subset>,
     /// What deserves a word, in sentences without full stops.
     pub notes: Vec<String>,
+    /// The card's `dataset_info`: what each subset's columns are.
+    pub info: Value,
 }
 
 /// Where the subsets and splits are known from.
@@ -130,6 +133,7 @@ pub fn list(name: &DatasetName, sources: &Sources, task: &dyn Task) -> Result<Da
         listed_by: ListedBy::Card,
         subsets: Vec::new(),
         notes: facts.notes.iter().chain(&card.notes).cloned().collect(),
+        info: card.info.clone(),
     };
     dataset.subsets = readable(card.subsets(&facts.files, &mut dataset.notes), &mut dataset.notes);
     if dataset.subsets.is_empty() {

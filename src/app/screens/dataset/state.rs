@@ -214,6 +214,7 @@ mod tests {
             listed_by: ListedBy::Card,
             subsets: vec![subset("one"), subset("two")],
             notes: Vec::new(),
+            info: Default::default(),
         }
     }
 

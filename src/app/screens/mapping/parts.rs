@@ -9,7 +9,7 @@ use crate::app::kit::{
 };
 use crate::app::screens::data::shares;
 use crate::data::Role;
-use crate::data::import::{Format, ImportPreview, ImportRequest, OnKnown, Rejected};
+use crate::data::import::{Format, ImportPreview, ImportRequest, Note, OnKnown, Rejected};
 use crate::engine::Failure;
 use crate::project::KnownRows;
 
@@ -66,11 +66,20 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
 
 fn notes(ui: &mut Ui, preview: &ImportPreview) {
     let theme = Theme::of(ui);
-    for (note, count) in &preview.notes {
+    for note in &preview.notes {
         ui.horizontal(|ui| {
             icon::INFO.show_sized(ui, theme.size.icon_small, theme.text.faint);
-            ui.add(Text::small(format!("{}: {note}", format::count(*count, "example", "examples"))).wrapped());
+            ui.add(Text::small(note_text(note)).wrapped());
         });
+    }
+}
+
+fn note_text(note: &Note) -> String {
+    let Note { what, count, first } = note;
+    match first {
+        Some(place) => format!("{}: {what}, first in {place}", format::count(*count, "example", "examples")),
+        None if *count == 1 => what.clone(),
+        None => format!("{what}: {}", format::thousands(*count)),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::screens::data::start::Start;
-use crate::data::files;
+use crate::data::files::{self, FoundFiles};
 use crate::data::import::{
     ColumnRole, Format, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec,
 };
@@ -18,7 +18,7 @@ const PAUSE_SECS: f64 = 0.25;
 pub enum MappingAction {
     /// Looks at files; the dialog opens, or goes on with these. The later ones are read as if they were the first one's
     /// end.
-    Open(Vec<PathBuf>),
+    Open(FoundFiles),
     /// The same with files that were fetched from the Hub.
     OpenFetched(ImportRequest),
     /// Looks at a file with a second reviewer's labels.
@@ -197,10 +197,8 @@ pub struct MappingState {
 
 impl MappingState {
     pub fn apply(&mut self, action: MappingAction, project: &Path, now: f64, jobs: &mut dyn Start) {
-        if let MappingAction::Open(paths) = action {
-            let mut paths = paths.into_iter();
-            let Some(path) = paths.next() else { return };
-            let request = ImportRequest { more: paths.collect(), ..ImportRequest::new(path) };
+        if let MappingAction::Open(found) = action {
+            let Some(request) = ImportRequest::of_files(found) else { return };
             return self.open(request, Purpose::Examples, jobs);
         }
         if let MappingAction::OpenFetched(request) = action {
@@ -420,7 +418,7 @@ mod tests {
     #[test]
     fn every_change_makes_a_new_preview_and_older_ones_are_dropped() {
         let (mut state, mut fake, project) = (MappingState::default(), FakeEngine::default(), Path::new("p"));
-        state.apply(MappingAction::Open(vec!["a.csv".into()]), project, 0.0, &mut fake);
+        state.apply(MappingAction::Open(vec!["a.csv".into()].into()), project, 0.0, &mut fake);
         let (job, spec) = fake.started().remove(0);
         let JobSpec::PreviewImport { request } = spec else { panic!("{spec:?}") };
         assert!(state.dialog.as_ref().unwrap().problem().is_some());
@@ -451,6 +449,7 @@ mod tests {
             rejected: Vec::new(),
             reasons: Vec::new(),
             notes: Vec::new(),
+            files: Vec::new(),
         };
         answer(&mut state, &fake, import, Reply::Imported(report));
         assert!(state.dialog.is_none() && state.report.is_some());
