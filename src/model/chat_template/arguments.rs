@@ -66,7 +66,6 @@ impl Arguments {
         text.ok_or_else(|| error(format!("{name} must be a text, not of type {}", type_name(&value))))
     }
 
-
     /// What is left, by place and by name.
     pub fn rest(self) -> (Vec<Value>, Vec<(String, Value)>) {
         (self.by_place.into(), self.by_name)

@@ -16,7 +16,7 @@ use crate::model::ModelError;
 
 const NAME: &str = "chat";
 /// What a rendering may cost: instructions, and 64 bytes of text each.
-const FUEL: u64 = 8_000_000;
+const FUEL: u64 = 5_000_000;
 /// Of nested macros, each of which counts four.
 const MAX_RECURSION: usize = 240;
 
@@ -133,21 +133,26 @@ fn add_operators(environment: &mut Environment<'static>) {
     environment.add_filter("py_compare", compare_all);
     environment.add_filter("py_attr", |value: Value, name: &str| operators::attribute(&value, name));
     environment.add_filter("py_item", |value: Value, key: Value| operators::item(&value, &key));
-    environment.add_filter("py_slice", |state: &State<'_, '_>, value: Value, start: Value, stop: Value, step: Value| {
-        operators::slice(state, &value, [&start, &stop, &step])
-    });
+    environment.add_filter(
+        "py_slice",
+        |state: &State<'_, '_>, value: Value, start: Value, stop: Value, step: Value| {
+            operators::slice(state, &value, [&start, &stop, &step])
+        },
+    );
     environment.add_filter("py_iter", |state: &State<'_, '_>, value: Value| operators::iterable(state, &value));
     environment.add_filter("py_set", |state: &State<'_, '_>, target: Value, name: &str, value: Value| {
         operators::set_attribute(state, &target, name, value)
     });
     environment.add_filter("py_argument", Given::hide);
     environment.add_filter("py_parameter", Given::show);
-    environment.add_filter("py_new", |state: &State<'_, '_>, value: Value| {
-        check_nesting(state, &value).map(|()| value)
-    });
-    environment.add_filter("py_call", |state: &mut State<'_, '_>, object: Value, name: &str, rest: Rest<ValueOrKwargs>| {
-        methods::call(state, &object, name, &rest.into_values())
-    });
+    environment
+        .add_filter("py_new", |state: &State<'_, '_>, value: Value| check_nesting(state, &value).map(|()| value));
+    environment.add_filter(
+        "py_call",
+        |state: &mut State<'_, '_>, object: Value, name: &str, rest: Rest<ValueOrKwargs>| {
+            methods::call(state, &object, name, &rest.into_values())
+        },
+    );
 }
 
 /// `a < b <= c`: the names and right sides of comparisons, one after another.

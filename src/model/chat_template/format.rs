@@ -1,5 +1,7 @@
 //! `'{} and {name:>8}'.format(a, name=b)`
 
+use std::str::Chars;
+
 use minijinja::{Error, State, Value};
 
 use super::arguments::Arguments;
@@ -112,10 +114,13 @@ fn one(state: &State<'_, '_>, value: &Value, spec: &str) -> Result<String, Error
             }
             spec.integer(py.as_int().ok_or_else(unfit)?, kind.unwrap_or('d'))
         }
-        (py @ (Py::Int(_) | Py::Bool(_) | Py::Float(_)), Some(kind)) => spec.float(py.as_float().ok_or_else(unfit)?, kind),
+        (py @ (Py::Int(_) | Py::Bool(_) | Py::Float(_)), Some(kind)) => {
+            spec.float(py.as_float().ok_or_else(unfit)?, kind)
+        }
         (Py::Float(float), None) if spec.precision.is_none() && spec.grouping.is_none() && float.is_finite() => {
             let written = super::print::float_text(float.abs());
-            let sign = if float.is_sign_negative() { "-" } else { spec.sign.map_or("", |c| if c == '+' { "+" } else { " " }) };
+            let sign =
+                if float.is_sign_negative() { "-" } else { spec.sign.map_or("", |c| if c == '+' { "+" } else { " " }) };
             Ok(Spec { align: spec.align.or(Some('>')), ..spec }.text(&(sign.to_owned() + &written)))
         }
         _ => Err(unfit()),
@@ -124,33 +129,34 @@ fn one(state: &State<'_, '_>, value: &Value, spec: &str) -> Result<String, Error
 
 fn parse(written: &str) -> Result<(Spec, Option<char>), Error> {
     let mut spec = Spec::default();
-    let is_align = |c: &char| matches!(c, '<' | '>' | '^' | '=');
-    let mut chars: Vec<char> = written.chars().collect();
-    chars.reverse();
-    let second = chars.len().checked_sub(2).and_then(|at| chars.get(at));
-    if second.is_some_and(is_align) {
-        (spec.fill, spec.align) = (chars.pop(), chars.pop());
-    } else if chars.last().is_some_and(is_align) {
-        spec.align = chars.pop();
+    let is_align = |c: char| matches!(c, '<' | '>' | '^' | '=');
+    let mut rest = written.chars();
+    if written.chars().nth(1).is_some_and(is_align) {
+        (spec.fill, spec.align) = (rest.next(), rest.next());
+    } else {
+        spec.align = next_if(&mut rest, is_align);
     }
-    let mut pop_if = |is_wanted: &dyn Fn(char) -> bool| match chars.last() {
-        Some(c) if is_wanted(*c) => chars.pop(),
-        _ => None,
-    };
-    spec.sign = pop_if(&|c| matches!(c, '+' | '-' | ' '));
-    spec.is_alternate = pop_if(&|c| c == '#').is_some();
-    if pop_if(&|c| c == '0').is_some() && spec.align.is_none() {
+    spec.sign = next_if(&mut rest, |c| matches!(c, '+' | '-' | ' '));
+    spec.is_alternate = next_if(&mut rest, |c| c == '#').is_some();
+    if next_if(&mut rest, |c| c == '0').is_some() && spec.align.is_none() {
         (spec.fill, spec.align) = (Some('0'), Some('='));
     }
-    let digits = |pop_if: &mut dyn FnMut(&dyn Fn(char) -> bool) -> Option<char>| {
-        let digits = String::from_iter(std::iter::from_fn(|| pop_if(&|c| c.is_ascii_digit())));
-        if digits.is_empty() { Ok(None) } else { digits.parse().map(Some).map_err(|_| too_long()) }
-    };
-    spec.width = digits(&mut pop_if)?.unwrap_or_default();
-    spec.grouping = pop_if(&|c| matches!(c, ',' | '_'));
-    if pop_if(&|c| c == '.').is_some() {
-        spec.precision = digits(&mut pop_if)?;
+    spec.width = digits(&mut rest)?.unwrap_or_default();
+    spec.grouping = next_if(&mut rest, |c| matches!(c, ',' | '_'));
+    if next_if(&mut rest, |c| c == '.').is_some() {
+        spec.precision = digits(&mut rest)?;
     }
-    let kind = pop_if(&|_| true);
-    if chars.is_empty() { Ok((spec, kind)) } else { Err(error(format!("the format {written} isn't known"))) }
+    let kind = rest.next();
+    if rest.next().is_some() { Err(error(format!("the format {written} isn't known"))) } else { Ok((spec, kind)) }
+}
+
+fn next_if(rest: &mut Chars<'_>, is_wanted: impl Fn(char) -> bool) -> Option<char> {
+    let next = rest.clone().next().filter(|c| is_wanted(*c))?;
+    rest.next();
+    Some(next)
+}
+
+fn digits(rest: &mut Chars<'_>) -> Result<Option<usize>, Error> {
+    let digits = String::from_iter(std::iter::from_fn(|| next_if(rest, |c| c.is_ascii_digit())));
+    if digits.is_empty() { Ok(None) } else { digits.parse().map(Some).map_err(|_| too_long()) }
 }

@@ -1,8 +1,6 @@
 //! `{% generation %}`: what stands in this block is what the model is to write. Transformers brought the tag; it changes
 //! nothing in the text, and its block has a scope of its own.
 
-use std::ops::Range;
-
 use minijinja::{State, Value};
 
 /// The filter that the tags become.
@@ -31,7 +29,7 @@ pub fn unused_marks(texts: &[&str]) -> Option<[char; 2]> {
 }
 
 /// The text without marks and what stood between them; `None` where they don't come in pairs.
-pub fn take_marks(marked: &str, [open, close]: [char; 2]) -> Option<(String, Vec<Range<usize>>)> {
+pub fn take_marks(marked: &str, [open, close]: [char; 2]) -> Option<super::Generations> {
     let mut text = String::with_capacity(marked.len());
     let mut spans = Vec::new();
     let mut starts: Vec<usize> = Vec::new();

@@ -6,7 +6,7 @@ use super::arguments::Arguments;
 use super::operators;
 use super::print::float_text;
 use super::sorting::sorted;
-use super::values::{MAX_TEXT, Py, charge, error, items, pairs, text, too_long, type_name};
+use super::values::{MAX_TEXT, Py, charge, charge_text, error, items, pairs, text, too_long, type_name};
 
 struct Style {
     only_ascii: bool,
@@ -36,6 +36,7 @@ pub fn to_json(state: &State<'_, '_>, value: &Value, mut arguments: Arguments) -
     };
     let mut out = String::new();
     Style { only_ascii, sort_keys, indent, between, behind_key }.write(state, value, 0, &mut out)?;
+    charge_text(state, out.len())?;
     text(out)
 }
 

@@ -1,6 +1,6 @@
 //! Bounds on a template's size and nesting, checked before it is parsed: the parser and the compiler recurse, and what
-//! they overflow is the stack. Real templates stay far below: the longest of about 90 published ones has 30 KB, nests
-//! 7 blocks and has 45 operators in one tag.
+//! they overflow is the stack. Real templates stay far below: of 165 published ones the longest has 20 KB, the deepest 10 blocks
+//! in each other, with 7 `elif`s, and the largest tag 27 operators.
 
 use super::scan::{Kind, Token, tags, tokens};
 

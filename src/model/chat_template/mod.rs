@@ -38,6 +38,9 @@ const PLAIN: &str = "{% for message in messages %}{{ message['role'] | capitaliz
 {% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n' }}{% endfor %}\
 {% if add_generation_prompt %}{{ 'Assistant:\n' }}{% endif %}";
 
+/// A text, and the bytes of what stood in its `{% generation %}` blocks.
+pub type Generations = (String, Vec<Range<usize>>);
+
 /// A model's compiled templates with the tokens they may name.
 pub struct ChatTemplate {
     /// `None` for a model that brings none.
@@ -127,10 +130,7 @@ impl ChatTemplate {
     /// The conversation as one text, as [`Self::render`] writes it without a prompt, and the spans of what
     /// stood in `{% generation %}` blocks, in bytes. `None` where the template that is used has no such blocks, or
     /// looks into what they hold, so that it can't be told.
-    pub fn render_generations(
-        &self,
-        conversation: &Conversation<'_>,
-    ) -> Result<Option<(String, Vec<Range<usize>>)>, ModelError> {
+    pub fn render_generations(&self, conversation: &Conversation<'_>) -> Result<Option<Generations>, ModelError> {
         let compiled = self.used(!conversation.tools.is_empty())?;
         if !compiled.has_generations {
             return Ok(None);

@@ -4,10 +4,11 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::percent::percent;
 use super::print::text as as_text;
-use super::values::{MAX_TEXT, Method, Namespace, Py, charge, error, int, items, list, pairs, text, too_long, tuple, type_name, wrong_type};
+use super::values::{
+    MAX_ITEMS, MAX_TEXT, Method, Namespace, Py, charge, charge_text, error, int, items, list, pairs, text, too_long,
+    too_many, tuple, type_name, wrong_type,
+};
 
-/// The most items of a list that an operator makes.
-const MAX_ITEMS: usize = 4_000_000;
 /// Integers up to here are floats without a loss.
 const EXACT: u128 = 1 << 53;
 
@@ -45,7 +46,7 @@ pub fn add(state: &State<'_, '_>, a: &Value, b: &Value) -> Result<Value, Error> 
 fn list_sum(state: &State<'_, '_>, a: &Value, b: &Value) -> Result<Vec<Value>, Error> {
     let mut sum = items(state, a)?;
     sum.extend(items(state, b)?);
-    if sum.len() > MAX_ITEMS { Err(error("the template makes a list that is too long")) } else { Ok(sum) }
+    if sum.len() > MAX_ITEMS { Err(too_many()) } else { Ok(sum) }
 }
 
 fn arithmetic(
@@ -93,7 +94,7 @@ fn repeat(state: &State<'_, '_>, value: &Value, count: Option<i128>) -> Result<V
             let repeated = std::iter::repeat_n(&values, count).flatten().cloned().collect();
             Ok(if value.is_tuple() { tuple(repeated) } else { Value::from(repeated) })
         }
-        _ => Err(error("the template makes a list that is too long")),
+        _ => Err(too_many()),
     }
 }
 
@@ -195,7 +196,7 @@ pub fn equal(state: &State<'_, '_>, a: &Value, b: &Value) -> Result<bool, Error>
     match (&x, &y) {
         (Py::Undefined, Py::Undefined) | (Py::None, Py::None) => Ok(true),
         (Py::Text(x), Py::Text(y)) => {
-            charge(state, x.len().min(y.len()) / 64)?;
+            charge_text(state, x.len().min(y.len()))?;
             Ok(x == y)
         }
         (Py::List, Py::List) | (Py::Tuple | Py::Group(_), Py::Tuple | Py::Group(_)) => {
@@ -240,7 +241,7 @@ pub fn less(state: &State<'_, '_>, a: &Value, b: &Value) -> Result<bool, Error> 
     let (x, y) = (Py::of(a), Py::of(b));
     match (&x, &y) {
         (Py::Text(x), Py::Text(y)) => {
-            charge(state, x.len().min(y.len()) / 64)?;
+            charge_text(state, x.len().min(y.len()))?;
             Ok(x < y)
         }
         (Py::List, Py::List) | (Py::Tuple | Py::Group(_), Py::Tuple | Py::Group(_)) => {
@@ -278,7 +279,7 @@ pub fn contains(state: &State<'_, '_>, container: &Value, item: &Value) -> Resul
     match Py::of(container) {
         Py::Text(text) => {
             let searched = item.as_str().ok_or_else(|| wrong_type(item, "can't be in a text"))?;
-            charge(state, text.len() / 64)?;
+            charge_text(state, text.len())?;
             Ok(text.contains(searched))
         }
         Py::Dict => match Py::of(item) {
@@ -344,7 +345,8 @@ pub fn slice(state: &State<'_, '_>, value: &Value, bounds: [&Value; 3]) -> Resul
     let step = step.filter(|step| *step != 0).ok_or_else(|| error("a part can't have a step of zero"))?;
     match Py::of(value) {
         Py::Text(text) => {
-            charge(state, text.len() / 64)?;
+            // Four bytes a letter, for a while.
+            charge_text(state, 4 * text.len())?;
             let chars: Vec<char> = text.chars().collect();
             let part = indices(chars.len(), start, stop, step).map(|at| chars[at]).collect();
             Ok(same_safety(value, part))
@@ -392,6 +394,7 @@ pub fn set_attribute(state: &State<'_, '_>, target: &Value, name: &str, value: V
     }
 }
 
+/// At most five times as long.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

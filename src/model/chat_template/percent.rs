@@ -124,7 +124,11 @@ fn number(
 fn one(state: &State<'_, '_>, spec: &Spec, kind: char, value: &Value) -> Result<String, Error> {
     let py = Py::of(value);
     let unfit = || error(format!("%{kind} can't write a value of type {}", type_name(value)));
-    let blank = |spec: &Spec| Spec { fill: None, align: spec.align.filter(|align| *align != '=').or(Some('>')), ..spec.clone() };
+    let blank = |spec: &Spec| Spec {
+        fill: None,
+        align: spec.align.filter(|align| *align != '=').or(Some('>')),
+        ..spec.clone()
+    };
     match kind {
         's' if value.is_safe() => Err(error("% with a text that is marked as safe can't be computed here")),
         's' => Ok(blank(spec).text(&as_text(state, value)?)),

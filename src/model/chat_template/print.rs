@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use minijinja::{Error, State, Value};
 
-use super::values::{MAX_TEXT, Py, ViewKind, charge, error, pairs, too_long};
+use super::values::{MAX_TEXT, Py, ViewKind, charge, charge_text, error, pairs, too_long};
 
 /// `str(value)`: what `{{ value }}` prints.
 pub fn text(state: &State<'_, '_>, value: &Value) -> Result<String, Error> {
@@ -19,6 +19,7 @@ pub fn text(state: &State<'_, '_>, value: &Value) -> Result<String, Error> {
 pub fn repr(state: &State<'_, '_>, value: &Value) -> Result<String, Error> {
     let mut out = String::new();
     write_repr(state, value, &mut out)?;
+    charge_text(state, out.len())?;
     Ok(out)
 }
 
@@ -159,9 +160,19 @@ mod tests {
 
     #[test]
     fn floats_are_written_as_in_python() {
-        let written = [0.0, -0.0, 1.0, 1e-5, 0.0001, 1e16, 1e15, 1.5e300, 0.1 + 0.2, f64::NAN, f64::INFINITY].map(float_text);
+        let written =
+            [0.0, -0.0, 1.0, 1e-5, 0.0001, 1e16, 1e15, 1.5e300, 0.1 + 0.2, f64::NAN, f64::INFINITY].map(float_text);
         let expected = [
-            "0.0", "-0.0", "1.0", "1e-05", "0.0001", "1e+16", "1000000000000000.0", "1.5e+300", "0.30000000000000004", "nan",
+            "0.0",
+            "-0.0",
+            "1.0",
+            "1e-05",
+            "0.0001",
+            "1e+16",
+            "1000000000000000.0",
+            "1.5e+300",
+            "0.30000000000000004",
+            "nan",
             "inf",
         ];
         assert_eq!(written, expected);

@@ -73,7 +73,8 @@ impl Writer {
                 // No value sees the names that stand before it.
                 let names: Result<Vec<_>, String> = block.assignments.iter().map(|(name, _)| target(name)).collect();
                 let names = names?;
-                let values: Result<Vec<_>, String> = block.assignments.iter().map(|(_, value)| expression(value)).collect();
+                let values: Result<Vec<_>, String> =
+                    block.assignments.iter().map(|(_, value)| expression(value)).collect();
                 let values = values?;
                 let assigned = |name: &dyn Fn(usize) -> String, value: &dyn Fn(usize) -> String| {
                     (0..names.len()).map(|at| format!("{}={}", name(at), value(at))).collect::<Vec<_>>().join(", ")
@@ -233,7 +234,9 @@ fn parameters(names: &[Expr<'_>], defaults: &[Expr<'_>]) -> Result<(String, Stri
         let default = at.checked_sub(num_without).and_then(|at| defaults.get(at));
         let given = format!("{name}|py_parameter");
         filled += &match default {
-            Some(default) => format!("{{% set {name} = {} if {name} is undefined else {given} %}}", expression(default)?),
+            Some(default) => {
+                format!("{{% set {name} = {} if {name} is undefined else {given} %}}", expression(default)?)
+            }
             None => format!("{{% set {name} = {given} %}}"),
         };
         written.push(name);

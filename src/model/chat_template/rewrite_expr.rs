@@ -14,7 +14,9 @@ const FUNCTIONS: &[&str] = &["dict", "loop", "namespace", "raise_exception", "ra
 
 pub fn expression(expr: &Expr<'_>) -> Written {
     match expr {
-        Expr::Var(name) if name.id == "self" || name.id == "super" => Err(format!("chat templates don't know {}", name.id)),
+        Expr::Var(name) if name.id == "self" || name.id == "super" => {
+            Err(format!("chat templates don't know {}", name.id))
+        }
         Expr::Var(name) => Ok(name.id.to_owned()),
         Expr::Const(constant) => written_constant(constant),
         Expr::Slice(slice) => {
@@ -71,9 +73,7 @@ pub fn expression(expr: &Expr<'_>) -> Written {
             let value = filter.expr.as_ref().ok_or("a filter has no value")?;
             Ok(format!("{}|{}", expression(value)?, named(filter.name, &filter.args)?))
         }
-        Expr::Test(test) => {
-            Ok(format!("({} is {})", expression(&test.expr)?, named(test.name, &test.args)?))
-        }
+        Expr::Test(test) => Ok(format!("({} is {})", expression(&test.expr)?, named(test.name, &test.args)?)),
         Expr::GetAttr(attribute) => {
             let object = expression(&attribute.expr)?;
             match attribute.name {
@@ -172,12 +172,17 @@ fn is_plain_key(constant: &Const) -> bool {
 }
 
 pub fn call(called: &Call<'_>) -> Written {
-    let given = arguments(&called.args, true)?;
-    let arguments = arguments(&called.args, false)?;
-    match called.identify_call() {
+    let kind = called.identify_call();
+    let is_for_macro = match &kind {
+        CallType::Function(name) => !FUNCTIONS.contains(name),
+        CallType::Object(_) => true,
+        CallType::Method(..) | CallType::Block(_) => false,
+    };
+    // Once only: each of them may hold as deep a call.
+    let arguments = arguments(&called.args, is_for_macro)?;
+    match kind {
         CallType::Function("super") => Err("chat templates don't know super".to_owned()),
-        CallType::Function(name) if FUNCTIONS.contains(&name) => Ok(format!("{name}({arguments})")),
-        CallType::Function(name) => Ok(format!("{name}({given})")),
+        CallType::Function(name) => Ok(format!("{name}({arguments})")),
         CallType::Method(object, name) if methods::is_known(name) => {
             let comma = if arguments.is_empty() { "" } else { ", " };
             Ok(format!("{}|py_call(\"{name}\"{comma}{arguments})", expression(object)?))
@@ -189,7 +194,7 @@ pub fn call(called: &Call<'_>) -> Written {
             Ok(format!("({}).{name}({arguments})", expression(object)?))
         }
         CallType::Block(_) => Err("chat templates don't know self".to_owned()),
-        CallType::Object(object) => Ok(format!("({})({given})", expression(object)?)),
+        CallType::Object(object) => Ok(format!("({})({arguments})", expression(object)?)),
     }
 }
 

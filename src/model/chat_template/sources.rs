@@ -167,6 +167,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::fs::write_atomic;
 
     #[test]
     fn settings_hold_one_template_or_several() {
@@ -186,10 +187,10 @@ mod tests {
         let settings = json!({"chat_template": "s"});
         let of = || Sources::of_folder(folder.path(), &settings).unwrap();
         assert_eq!(of(), Sources::one("s"));
-        std::fs::write(folder.path().join("chat_template.jinja"), "f").unwrap();
+        write_atomic(&folder.path().join("chat_template.jinja"), b"f").unwrap();
         assert_eq!(of(), Sources::one("f"));
         std::fs::create_dir(folder.path().join("additional_chat_templates")).unwrap();
-        std::fs::write(folder.path().join("additional_chat_templates/tool_use.jinja"), "t").unwrap();
+        write_atomic(&folder.path().join("additional_chat_templates/tool_use.jinja"), b"t").unwrap();
         assert_eq!((of().used(true), of().used(false)), (Some("t"), Some("f")));
     }
 }

@@ -6,15 +6,59 @@ use super::arguments::Arguments;
 use super::format::format;
 use super::print::is_printable;
 use super::text_parts::{joined, lines, partition, replaced, split};
-use super::values::{MAX_TEXT, Py, charge, error, int, items, pairs, text, too_long, tuple, type_name};
+use super::values::{
+    MAX_TEXT, Py, charge, charge_text, error, int, items, list, pairs, text, too_long, tuple, type_name,
+};
 use super::whitespace::is_space;
 
 pub const NAMES: &[&str] = &[
-    "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format", "format_map",
-    "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric",
-    "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "maketrans", "partition",
-    "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split",
-    "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill",
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "maketrans",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "translate",
+    "upper",
+    "zfill",
 ];
 
 /// Methods of a text that is marked as safe; those that would put texts into it are refused.
@@ -29,7 +73,7 @@ pub fn call_safe(state: &State<'_, '_>, this: &str, name: &str, arguments: Argum
 }
 
 pub fn call(state: &State<'_, '_>, this: &str, name: &str, mut arguments: Arguments) -> Result<Value, Error> {
-    charge(state, this.len() / 64)?;
+    charge_text(state, this.len())?;
     let value = match name {
         "format" => return format(state, this, arguments),
         "format_map" => {
@@ -40,13 +84,17 @@ pub fn call(state: &State<'_, '_>, this: &str, name: &str, mut arguments: Argume
         "split" | "rsplit" => {
             let separator = arguments.take("sep").filter(|v| !v.is_none());
             let most = arguments.take_int("maxsplit")?.unwrap_or(-1);
+            charge(state, this.len() / 8)?;
             let parts = split(this, separator.as_ref().map(as_text).transpose()?, most, name == "rsplit")?;
-            Value::from(parts.into_iter().map(Value::from).collect::<Vec<_>>())
+            list(state, parts.into_iter().map(Value::from).collect())?
         }
         "splitlines" => {
             let keeps_ends = arguments.take_true("keepends");
-            let lines = lines(this).into_iter().map(|(line, end)| if keeps_ends { [line, end].concat() } else { line.to_owned() });
-            Value::from(lines.map(Value::from).collect::<Vec<_>>())
+            charge(state, this.len() / 8)?;
+            let lines = lines(this)
+                .into_iter()
+                .map(|(line, end)| if keeps_ends { [line, end].concat() } else { line.to_owned() });
+            list(state, lines.map(Value::from).collect())?
         }
         "partition" | "rpartition" => {
             let parts = partition(this, &text_argument(&mut arguments, name)?, name == "rpartition")?;
@@ -114,16 +162,18 @@ pub fn stripped<'a>(this: &'a str, method: &str, letters: &Option<Value>) -> Res
 
 /// The optional arguments `start` and `end`, as places in a sequence of this length.
 pub fn bounds(arguments: &mut Arguments, len: usize) -> Result<(usize, usize), Error> {
-    let mut bound = |default: usize| -> Result<usize, Error> { match arguments.next() {
-        None => Ok(default),
-        Some(value) if value.is_none() => Ok(default),
-        Some(value) => {
-            let at = Py::of(&value).as_int().ok_or_else(|| error("a place must be an integer"))?;
-            let at = if at < 0 { at.saturating_add(len as i128).max(0) } else { at };
-            // A start behind the end finds nothing, not even an empty text.
-            Ok(usize::try_from(at).unwrap_or(usize::MAX).min(len + 1))
+    let mut bound = |default: usize| -> Result<usize, Error> {
+        match arguments.next() {
+            None => Ok(default),
+            Some(value) if value.is_none() => Ok(default),
+            Some(value) => {
+                let at = Py::of(&value).as_int().ok_or_else(|| error("a place must be an integer"))?;
+                let at = if at < 0 { at.saturating_add(len as i128).max(0) } else { at };
+                // A start behind the end finds nothing, not even an empty text.
+                Ok(usize::try_from(at).unwrap_or(usize::MAX).min(len + 1))
+            }
         }
-    } };
+    };
     let (start, end) = (bound(0)?, bound(len)?);
     Ok((start, end.min(len)))
 }
@@ -135,12 +185,7 @@ fn between(this: &str, start: usize, end: usize) -> Option<(&str, usize)> {
     this.get(from..to).map(|part| (part, from))
 }
 
-fn starts_or_ends(
-    this: &str,
-    method: &str,
-    arguments: &mut Arguments,
-    state: &State<'_, '_>,
-) -> Result<bool, Error> {
+fn starts_or_ends(this: &str, method: &str, arguments: &mut Arguments, state: &State<'_, '_>) -> Result<bool, Error> {
     let wanted = arguments.next().ok_or_else(|| error(format!("{method} needs a text")))?;
     let wanted = if wanted.is_tuple() { items(state, &wanted)? } else { vec![wanted] };
     let (start, end) = bounds(arguments, this.chars().count())?;
@@ -255,7 +300,11 @@ fn titled(this: &str) -> String {
     let mut follows_letter = false;
     let mut out = String::with_capacity(this.len());
     for c in this.chars() {
-        if follows_letter { out.extend(c.to_lowercase()) } else { out.push_str(&title_case(c)) }
+        if follows_letter {
+            out.extend(c.to_lowercase())
+        } else {
+            out.push_str(&title_case(c))
+        }
         follows_letter = is_cased(c);
     }
     out
@@ -265,7 +314,11 @@ fn is(this: &str, method: &str) -> Result<bool, Error> {
     let all = |is_so: &dyn Fn(char) -> bool| !this.is_empty() && this.chars().all(is_so);
     // Python's tables of digits and letters in other scripts aren't at hand.
     let only_ascii = |is_so: &dyn Fn(char) -> bool| {
-        if this.is_ascii() { Ok(all(is_so)) } else { Err(error(format!("{method} of other letters than ASCII's can't be computed here"))) }
+        if this.is_ascii() {
+            Ok(all(is_so))
+        } else {
+            Err(error(format!("{method} of other letters than ASCII's can't be computed here")))
+        }
     };
     let is_cased = |c: char| c.is_uppercase() || c.is_lowercase();
     match method {
@@ -278,7 +331,8 @@ fn is(this: &str, method: &str) -> Result<bool, Error> {
         "isalpha" => only_ascii(&|c| c.is_ascii_alphabetic()),
         "isdecimal" | "isdigit" | "isnumeric" => only_ascii(&|c| c.is_ascii_digit()),
         "isidentifier" => {
-            Ok(only_ascii(&|c| c.is_ascii_alphanumeric() || c == '_')? && !this.starts_with(|c: char| c.is_ascii_digit()))
+            Ok(only_ascii(&|c| c.is_ascii_alphanumeric() || c == '_')?
+                && !this.starts_with(|c: char| c.is_ascii_digit()))
         }
         "istitle" => {
             let mut follows_letter = false;

@@ -2,12 +2,20 @@
 
 use minijinja::Error;
 
-use super::values::{MAX_TEXT, error, too_long};
+use super::values::{MAX_ITEMS, MAX_TEXT, error, too_long, too_many};
 use super::whitespace::is_space;
 
 /// `split` and `rsplit`: at a separator, or at any white space; at most so often, or always.
 pub fn split(this: &str, separator: Option<&str>, most: i128, from_behind: bool) -> Result<Vec<String>, Error> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
+    // Parts that nobody could use; they are counted before they are made.
+    let num_parts = match separator {
+        Some(separator) if !separator.is_empty() => this.matches(separator).count(),
+        _ => this.split(is_space).count(),
+    };
+    if num_parts.min(most) > MAX_ITEMS {
+        return Err(too_many());
+    }
     let owned = |parts: Vec<&str>| parts.into_iter().map(str::to_owned).collect();
     match separator {
         Some("") => Err(error("a text can't be split at an empty one")),

@@ -38,9 +38,7 @@ impl<'a> Py<'a> {
             ValueKind::Undefined => Self::Undefined,
             ValueKind::None => Self::None,
             ValueKind::Bool => Self::Bool(value.is_true()),
-            ValueKind::Number if value.is_integer() => {
-                i128::try_from(value.clone()).map_or(Self::Other, Self::Int)
-            }
+            ValueKind::Number if value.is_integer() => i128::try_from(value.clone()).map_or(Self::Other, Self::Int),
             ValueKind::Number => f64::try_from(value.clone()).map_or(Self::Other, Self::Float),
             ValueKind::String => value.as_str().map_or(Self::Other, Self::Text),
             ValueKind::Seq if value.is_tuple() => Self::Tuple,
@@ -148,13 +146,31 @@ pub fn too_long() -> Error {
     error(format!("the template makes a text of more than {} MB", MAX_TEXT >> 20))
 }
 
-/// Work on so many items, or bytes by the 64, is work that may run out.
+/// The most items of a list that a template makes.
+pub const MAX_ITEMS: usize = 2_000_000;
+
+pub fn too_many() -> Error {
+    error(format!("the template makes a list of more than {MAX_ITEMS} items"))
+}
+
+/// Work on a text of this length, too, is work that may run out.
+pub fn charge_text(state: &State<'_, '_>, num_bytes: usize) -> Result<(), Error> {
+    state.consume_fuel(num_bytes as u64 / 64)
+}
+
+/// Work on so many items is work that may run out.
 pub fn charge(state: &State<'_, '_>, num_items: usize) -> Result<(), Error> {
     state.consume_fuel(num_items as u64 / 2 + 1)
 }
 
 /// The items of anything that can be iterated over; texts give their letters, dictionaries their keys.
 pub fn items(state: &State<'_, '_>, value: &Value) -> Result<Vec<Value>, Error> {
+    if let Some(text) = value.as_str() {
+        charge(state, text.len())?;
+        if text.chars().count() > MAX_ITEMS {
+            return Err(too_many());
+        }
+    }
     let items: Vec<Value> = match Py::of(value) {
         Py::Undefined => Vec::new(),
         Py::Text(text) => text.chars().map(|c| Value::from(c.to_string())).collect(),
@@ -181,6 +197,9 @@ pub fn pairs(state: &State<'_, '_>, value: &Value) -> Result<Vec<(Value, Value)>
 }
 
 pub fn list(state: &State<'_, '_>, items: Vec<Value>) -> Result<Value, Error> {
+    if items.len() > MAX_ITEMS {
+        return Err(too_many());
+    }
     let list = Value::from(items);
     check_nesting(state, &list)?;
     Ok(list)

@@ -156,7 +156,9 @@ fn unescaped(text: &str) -> Option<String> {
             'N' => return None,
             'x' | 'u' | 'U' => {
                 let digits: String = chars.by_ref().take(num_digits).collect();
-                out.push(char::from_u32(u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == num_digits)?)?);
+                out.push(char::from_u32(
+                    u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == num_digits)?,
+                )?);
             }
             '0'..='7' => {
                 let mut digits = String::from(escape);

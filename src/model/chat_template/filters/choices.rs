@@ -5,7 +5,7 @@ use minijinja::{Error, State, Value};
 use super::super::arguments::Arguments;
 use super::super::operators::attribute;
 use super::super::predicates;
-use super::super::values::{Generator, Py, check_nesting, error, items};
+use super::super::values::{Generator, Py, charge_text, check_nesting, error, items};
 use super::{Path, find};
 
 pub fn default(_: &State<'_, '_>, value: &Value, mut arguments: Arguments) -> Result<Value, Error> {
@@ -43,11 +43,14 @@ pub fn map(state: &State<'_, '_>, value: &Value, mut arguments: Arguments) -> Re
         Some(name) => {
             let filter = find(name.as_str().ok_or_else(|| error("map needs the name of a filter"))?)?;
             for item in items_if_true(state, value)? {
-                mapped.push(filter(state, &item, arguments.clone())?);
+                let value = filter(state, &item, arguments.clone())?;
+                charge_text(state, value.as_str().map_or(0, str::len))?;
+                mapped.push(value);
             }
         }
         None => {
-            let attribute = arguments.take_named("attribute").ok_or_else(|| error("map needs a filter or an attribute"))?;
+            let attribute =
+                arguments.take_named("attribute").ok_or_else(|| error("map needs a filter or an attribute"))?;
             let path = Path::new(Some(attribute), arguments.take_named("default"))?;
             arguments.finish()?;
             for item in items_if_true(state, value)? {

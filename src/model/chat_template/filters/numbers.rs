@@ -54,9 +54,9 @@ fn parse_int(text: &str, base: i128) -> Result<Option<i128>, Error> {
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let lower = digits.to_lowercase();
-    let prefixed = [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().find(|(prefix, of)| {
-        lower.starts_with(prefix) && (base == 0 || base == *of)
-    });
+    let prefixed = [("0x", 16), ("0o", 8), ("0b", 2)]
+        .into_iter()
+        .find(|(prefix, of)| lower.starts_with(prefix) && (base == 0 || base == *of));
     let (digits, radix) = match prefixed {
         Some((prefix, radix)) => (digits.get(prefix.len()..).unwrap_or_default(), radix),
         None if base == 0 => (digits, 10),

@@ -6,7 +6,9 @@ use super::super::arguments::Arguments;
 use super::super::operators::{add, equal, less};
 use super::super::print::text as as_text;
 use super::super::sorting::sorted;
-use super::super::values::{Generator, Group, Py, charge, check_nesting, error, int, items, pairs, tuple, wrong_type};
+use super::super::values::{
+    Generator, Group, Py, charge, charge_text, check_nesting, error, int, items, pairs, tuple, wrong_type,
+};
 use super::texts::join_texts;
 use super::{Path, count, folded, not_a};
 
@@ -25,7 +27,7 @@ pub fn length(state: &State<'_, '_>, value: &Value, arguments: Arguments) -> Res
     arguments.finish()?;
     let len = match Py::of(value) {
         Py::Text(text) => {
-            charge(state, text.len() / 64)?;
+            charge_text(state, text.len())?;
             text.chars().count()
         }
         Py::Undefined => 0,
@@ -60,7 +62,8 @@ pub fn join(state: &State<'_, '_>, value: &Value, mut arguments: Arguments) -> R
     let separator = arguments.take("d").map_or(Ok(String::new()), |separator| as_text(state, &separator))?;
     let path = Path::new(arguments.take("attribute"), None)?;
     arguments.finish()?;
-    let parts = items(state, value)?.iter().map(|item| as_text(state, &path.of(item)?)).collect::<Result<Vec<_>, _>>()?;
+    let parts =
+        items(state, value)?.iter().map(|item| as_text(state, &path.of(item)?)).collect::<Result<Vec<_>, _>>()?;
     join_texts(&separator, &parts)
 }
 
@@ -176,7 +179,9 @@ pub fn sort(state: &State<'_, '_>, value: &Value, mut arguments: Arguments) -> R
     let attribute = arguments.take("attribute");
     arguments.finish()?;
     let paths = match attribute.as_ref().and_then(Value::as_str) {
-        Some(several) => several.split(',').map(|one| Path::new(Some(Value::from(one)), None)).collect::<Result<_, _>>()?,
+        Some(several) => {
+            several.split(',').map(|one| Path::new(Some(Value::from(one)), None)).collect::<Result<_, _>>()?
+        }
         None => vec![Path::new(attribute, None)?],
     };
     let mut keyed = Vec::new();

@@ -7,7 +7,7 @@ use super::super::operators::{escaped, rem, same_safety};
 use super::super::print::text as as_text;
 use super::super::text_methods::{call, capitalized, stripped};
 use super::super::text_parts::{joined, lines, replaced, split};
-use super::super::values::{MAX_TEXT, error, int, text, too_long, tuple};
+use super::super::values::{MAX_TEXT, charge_text, error, int, text, too_long, tuple};
 use super::super::whitespace::is_space;
 use super::{count, not_a};
 
@@ -79,7 +79,8 @@ pub fn indent(_: &State<'_, '_>, value: &Value, mut arguments: Arguments) -> Res
     let indentation = match width.as_str() {
         Some(indentation) => indentation.to_owned(),
         None => {
-            let width = super::super::values::Py::of(&width).as_int().ok_or_else(|| not_a(&width, "a width is needed"))?;
+            let width =
+                super::super::values::Py::of(&width).as_int().ok_or_else(|| not_a(&width, "a width is needed"))?;
             let width = usize::try_from(width.max(0)).map_err(|_| too_long())?;
             if width > MAX_TEXT {
                 return Err(too_long());
@@ -129,7 +130,10 @@ pub fn wordcount(state: &State<'_, '_>, value: &Value, arguments: Arguments) -> 
     arguments.finish()?;
     let text = as_text(state, value)?;
     // Marks that other scripts write over or behind letters end a word for Python, but not for Rust.
-    if text.chars().any(|c| !c.is_ascii() && c.is_alphanumeric() && c.to_lowercase().eq([c]) && c.to_uppercase().eq([c])) {
+    if text
+        .chars()
+        .any(|c| !c.is_ascii() && c.is_alphanumeric() && c.to_lowercase().eq([c]) && c.to_uppercase().eq([c]))
+    {
         return Err(error("wordcount of other scripts can't be computed here"));
     }
     let is_between = |c: char| !(c.is_alphanumeric() || c == '_');
@@ -145,8 +149,11 @@ pub fn urlencode(state: &State<'_, '_>, value: &Value, arguments: Arguments) -> 
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' | b'/' => out.push(char::from(byte)),
             _ => out.push_str(&format!("%{byte:02X}")),
         }
+        if out.len() > MAX_TEXT {
+            return Err(too_long());
+        }
     }
-    super::super::values::charge(state, out.len() / 64)?;
+    charge_text(state, out.len())?;
     text(out)
 }
 
