@@ -300,7 +300,12 @@ impl Recipe {
     /// Reads and checks a recipe exactly as it is written. In a run's folder every default is written out; a recipe there
     /// that has no `too_long` is of a version that cut long examples at their end, and a run goes on as it began.
     pub fn parse(path: &Path) -> Result<Self, RecipeError> {
-        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.into(), source })?;
+        let read_error = |source| RecipeError::Read { path: path.into(), source };
+        if path.metadata().is_ok_and(|metadata| metadata.len() > MAX_BYTES) {
+            let message = "it is too large for a recipe: is it the data?".to_owned();
+            return Err(RecipeError::Syntax { path: path.into(), message });
+        }
+        let text = std::fs::read_to_string(path).map_err(read_error)?;
         let mut recipe: Self = toml::from_str(&text)
             .map_err(|e| RecipeError::Syntax { path: path.into(), message: explain(&text, &e) })?;
         if recipe.init_adapter.is_some() {
@@ -364,6 +369,9 @@ impl Recipe {
         toml::to_string(self).map_err(|e| RecipeError::Invalid { key: "recipe", message: e.to_string() })
     }
 }
+
+/// Of a recipe; more is another file.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Whether a recipe's text has this key of a section: `training.too_long`.
 fn is_written(text: &str, key: &str) -> bool {

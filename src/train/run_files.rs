@@ -53,6 +53,17 @@ impl RunFiles {
         Ok(Self { run_dir, metrics })
     }
 
+    /// A folder that was moved away or deleted is not made again without its recipe.
+    pub fn check_is_there(&self) -> Result<(), TrainError> {
+        match self.run_dir.join("recipe.toml").is_file() {
+            true => Ok(()),
+            false => {
+                let reason = "it was moved or deleted while the run was in it".to_owned();
+                Err(TrainError::RunFolder { path: self.run_dir.clone(), reason })
+            }
+        }
+    }
+
     pub fn step(&mut self, metrics: &StepMetrics) -> Result<(), TrainError> {
         self.line(&json!(metrics))
     }

@@ -339,6 +339,7 @@ impl Run<'_> {
         if self.state.step == 0 || self.saved_step == Some(self.state.step) {
             return Ok(());
         }
+        self.files.check_is_there()?;
         observer.observe(TrainEvent::Phase(Phase::Saving));
         let base_model = self.plan.recipe_of_run().base_model.to_string();
         let path = checkpoint::save(&self.plan.run_dir, &base_model, self.adapter, &self.optimizer, &self.state)?;

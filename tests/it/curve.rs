@@ -168,3 +168,20 @@ fn a_folder_with_another_run_is_refused() {
     let error = run_samples(&decoder, &plan, samples, &Control::default(), &mut |_| ()).unwrap_err().to_string();
     assert!(error.contains("a run of another recipe"), "{error}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_vanishes_is_told_and_not_made_again() {
+    let root = tempfile::tempdir().unwrap();
+    let run_dir = root.path().join("run");
+    let decoder = Decoder::load(&fixture("llama"), &Unwatched).unwrap();
+    let plan = Plan::new(recipe(4, 1), fixture("llama"), run_dir.clone()).unwrap();
+    let samples = Samples { train: samples(), ..Samples::default() };
+    let error = run_samples(&decoder, &plan, samples, &Control::default(), &mut |event| {
+        if let TrainEvent::Step(StepMetrics { step: 1, .. }) = event {
+            std::fs::rename(&run_dir, root.path().join("elsewhere")).unwrap();
+        }
+    });
+    assert!(error.unwrap_err().to_string().contains("moved or deleted while the run was in it"));
+    assert!(!run_dir.exists() && root.path().join("elsewhere/recipe.toml").is_file());
+}

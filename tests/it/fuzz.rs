@@ -8,6 +8,9 @@ mod kinds;
 mod mutate;
 mod runner;
 
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use kinds::{
     ADAPTER_WORDS, JSON_WORDS, Kind, MODEL_WORDS, RECIPE_WORDS, TABLE_WORDS, TEMPLATE_WORDS, TOKENIZER_WORDS, adapter,
     conversations, gguf, import, json_document, model, packed, parquet, project, read_adapter, read_model,
@@ -57,4 +60,39 @@ kinds! {
     adapter_config: "adapter/adapter_config.json", adapter, Json, ADAPTER_WORDS, read_adapter, 600;
     adapter_weights: "adapter/adapter_model.safetensors", adapter, Safetensors, ADAPTER_WORDS, read_adapter, 600;
     project_db: "project/project.db", project, Binary, &[], read_project, 300;
+}
+
+/// What a reader may do at its worst, one after the other.
+fn misbehave() {
+    static NUM_READ: AtomicU64 = AtomicU64::new(0);
+    let from = runner::seeds_of_child().unwrap().start;
+    match (NUM_READ.fetch_add(1, Ordering::Relaxed) + from).checked_sub(1) {
+        Some(1) => panic!("as it must"),
+        Some(2) => std::process::abort(),
+        Some(3) => loop {
+            std::hint::spin_loop();
+        },
+        Some(4) if cfg!(target_os = "linux") => drop(std::hint::black_box(vec![1_u8; 2 << 30])),
+        Some(4) => std::process::abort(),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_panic_an_abort_a_hang_and_much_memory_are_seen_by_the_watch() {
+    let read = |_: &Path| {
+        misbehave();
+        Ok(())
+    };
+    if let Some(seeds) = runner::seeds_of_child() {
+        let make = |at: &Path| conversations(at, "a.jsonl");
+        let kind = Kind { file: "a.jsonl", make, build: Build::Text, dictionary: &[], read, num_mutants: 6 };
+        return runner::read_all(&kind, seeds);
+    }
+    let test = "fuzz::a_panic_an_abort_a_hang_and_much_memory_are_seen_by_the_watch";
+    let failures = runner::watch_all(test, 0..6, 1.0);
+    assert_eq!(failures.keys().copied().collect::<Vec<_>>(), [1, 2, 3, 4], "{failures:?}");
+    for (seed, told) in [(1, "as it must"), (2, "the program ended"), (3, "longer than"), (4, "the program ended")] {
+        assert!(failures[&seed].contains(told), "{seed}: {failures:?}");
+    }
 }

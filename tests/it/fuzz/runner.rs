@@ -15,7 +15,7 @@ use super::kinds::Kind;
 use super::mutate::mutant;
 
 /// Of a mutant's reading: of processor time where the system tells it, for a test may have to share its machine.
-const MAX_SECS: f64 = 10.0;
+pub const MAX_SECS: f64 = 10.0;
 /// Of waiting, however little is computed.
 const MAX_WAIT_SECS: f64 = 90.0;
 /// Of memory, above the half gigabyte that the test itself and its threads have mapped.
@@ -31,16 +31,15 @@ const SEED: &str = "TUNEWRIGHT_FUZZ_SEED";
 
 /// No mutant of this kind may end the program, hang it, or take its memory. `test` is the calling test's name.
 pub fn check(test: &str, kind: &Kind) {
-    if let Ok(seeds) = std::env::var(CHILD) {
-        let (from, to) = seeds.split_once("..").unwrap();
-        return read_all(kind, from.parse().unwrap()..to.parse().unwrap());
+    if let Some(seeds) = seeds_of_child() {
+        return read_all(kind, seeds);
     }
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = match (number(SEED), number(MUTANTS)) {
         (Some(seed), _) => seed..seed + 1,
         (None, num) => 0..num.unwrap_or(kind.num_mutants),
     };
-    let failures = watch_all(test, seeds.clone());
+    let failures = watch_all(test, seeds.clone(), MAX_SECS);
     assert!(
         failures.is_empty(),
         "{} of {} mutants of {test} failed:\n{}\nAgain: {SEED}=N cargo test --test it {test}",
@@ -50,8 +49,15 @@ pub fn check(test: &str, kind: &Kind) {
     );
 }
 
+/// In a child, the mutants that it is to read.
+pub fn seeds_of_child() -> Option<Range<u64>> {
+    let seeds = std::env::var(CHILD).ok()?;
+    let (from, to) = seeds.split_once("..")?;
+    Some(from.parse().ok()?..to.parse().ok()?)
+}
+
 /// The child's part.
-fn read_all(kind: &Kind, seeds: Range<u64>) {
+pub fn read_all(kind: &Kind, seeds: Range<u64>) {
     let folder = tempfile::tempdir().unwrap();
     (kind.make)(folder.path());
     let path = folder.path().join(kind.file);
@@ -79,13 +85,13 @@ fn say(what: &str) {
 }
 
 /// The parent's part: what failed, by seed.
-fn watch_all(test: &str, mut seeds: Range<u64>) -> BTreeMap<u64, String> {
+pub fn watch_all(test: &str, mut seeds: Range<u64>, max_secs: f64) -> BTreeMap<u64, String> {
     let mut failures = BTreeMap::new();
     while !seeds.is_empty() && failures.len() < MAX_FAILURES {
         let mut child = start(test, &seeds);
         let lines = lines_of(&mut child);
         let errors = tail_of(&mut child);
-        let end = watch(&mut child, &lines, &mut failures);
+        let end = watch(&mut child, &lines, &mut failures, max_secs);
         let _ = child.kill();
         let status = child.wait().unwrap();
         let errors = errors.join().unwrap();
@@ -113,7 +119,7 @@ enum End {
     NotBegun,
 }
 
-fn watch(child: &mut Child, lines: &Receiver<String>, failures: &mut BTreeMap<u64, String>) -> End {
+fn watch(child: &mut Child, lines: &Receiver<String>, failures: &mut BTreeMap<u64, String>, max_secs: f64) -> End {
     let mut reading = None;
     let (mut since, mut spent_before) = (Instant::now(), 0.0);
     loop {
@@ -131,7 +137,7 @@ fn watch(child: &mut Child, lines: &Receiver<String>, failures: &mut BTreeMap<u6
                 let waited = since.elapsed().as_secs_f64();
                 let spent = processor_secs(child).map_or(waited, |secs| secs - spent_before);
                 if let Some(seed) = reading
-                    && (spent > MAX_SECS || waited > MAX_WAIT_SECS)
+                    && (spent > max_secs || waited > MAX_WAIT_SECS)
                 {
                     return End::At(seed, Some(format!("it took longer than {spent:.0} s")));
                 }
