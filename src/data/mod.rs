@@ -10,6 +10,7 @@ pub mod date;
 pub mod error;
 pub mod example;
 pub mod export;
+mod file_report;
 pub mod files;
 pub mod formats;
 pub mod import;

@@ -6,6 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::error::ImportError;
+use super::file_report::{file_report, without_rows};
 use super::formats::{self, Content, Opened, Problem, RawRow};
 use super::import::{
     ColumnRole, FileReport, Format, ImportPreview, ImportReport, ImportRequest, Mapping, Note, Place, ReadExample,
@@ -122,35 +123,6 @@ pub fn read_examples(
         rejected: tally.rejected,
         files: by_file,
     })
-}
-
-fn file_report(path: &Path, tally: &Tally) -> FileReport {
-    /// Files may be many.
-    const NUM_KEPT: usize = 5;
-    let without_source = |row: &Rejected| Rejected { source: String::new(), ..row.clone() };
-    FileReport {
-        path: path.into(),
-        num_imported: tally.num_accepted,
-        num_known: 0,
-        num_updated: 0,
-        num_rejected: tally.num_rejected,
-        rejected: tally.rejected.iter().take(NUM_KEPT).map(without_source).collect(),
-        reasons: tally.reasons(),
-        notes: tally.notes(),
-    }
-}
-
-/// Of several files, one without rows is left out and told like a row.
-fn without_rows(request: &ImportRequest, path: &Path, error: &ImportError) -> Option<Rejected> {
-    let reason = match error {
-        _ if request.more.is_empty() => return None,
-        ImportError::Empty { .. } => "the file is empty".to_owned(),
-        ImportError::HeaderOnly { header, .. } => format!("the file has a header ({header}), but no rows"),
-        ImportError::NoRows { what, .. } => format!("the file has no rows: {what}"),
-        _ => return None,
-    };
-    let file = Some(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
-    Some(Rejected { file, line: 1, last_line: 1, field: None, reason, source: String::new() })
 }
 
 /// How many rows a file has, good and bad ones; no more than the first of them are counted.

@@ -183,9 +183,13 @@ fn a_row_that_swallowed_others_is_found() {
     let expected = format!("{split} (up to line 5007: \"open⇥a⏎second⇥b⏎third⇥c⏎fourth⇥d⏎fifth⇥e⏎6\"⇥f); line 5002");
     assert_eq!(told(&preview), [expected]);
 
+    // In a file with quoting, a mark that is missing costs its row and no other.
+    let preview = look("a.csv", "\"text\",\"label\"\n\"a\",\"b\n\"c\",\"d\"\n");
+    assert_eq!((preview.num_accepted, preview.rejected[0].line), (1, 2));
+    assert!(preview.rejected[0].reason.starts_with("a quote mark opens a cell"), "{}", preview.rejected[0]);
     // A row that is cut off in a file with quoting is left out with its place, and so is one of many lines.
     let preview = look("a.csv", "text,label\n\"a, b\",x\n\"c\nd\",\"y\",z\n\"e,f\n");
     let rejected: Vec<_> = preview.rejected.iter().map(ToString::to_string).collect();
-    let cut = "line 5: a quote mark opens a cell and is never closed: the file is cut off, or one is missing";
+    let cut = "line 5: a quote mark opens a cell and none closes it: one is missing, or the file is cut off";
     assert_eq!(rejected, ["lines 3 to 4: the row has 3 cells, but the header has 2", cut]);
 }

@@ -103,7 +103,7 @@ impl<'a> Delimited<'a> {
         let content = match parse_text(body) {
             Err(problem) => Err(problem),
             Ok(_) if record.is_unclosed && self.table.num_enclosed > self.table.num_loose => Err(Problem::row(
-                "a quote mark opens a cell and is never closed: the file is cut off, or one is missing",
+                "a quote mark opens a cell and none closes it: one is missing, or the file is cut off",
             )),
             Ok(text) => Ok(Content::Cells(self.cells.iter().map(|cell| cell.text(text, self.dialect())).collect())),
         };

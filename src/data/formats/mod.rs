@@ -205,6 +205,9 @@ fn parse_object(bytes: &[u8]) -> Result<(Content, Vec<Unread>), Problem> {
     let text = parse_text(bytes)?;
     match json_value::parse(text) {
         Ok((Value::Object(map), unread)) => Ok((Content::Object(map), unread)),
+        Ok((Value::Null, unread)) if !unread.is_empty() => {
+            Err(Problem::row(format!("the row is {}, but it must be a JSON object", unread[0].what)))
+        }
         Ok((other, _)) => Err(Problem::row(format!("the row is {}, but it must be a JSON object", json_kind(&other)))),
         Err(e) if e.to_string().starts_with("recursion limit") => {
             Err(Problem::row("the row is nested too deeply (128 levels are read)"))

@@ -94,7 +94,7 @@ pub struct Record {
     pub num_enclosed: usize,
     /// Cells with quote marks that enclose nothing, where quote marks do.
     pub num_loose: usize,
-    /// One of them opens and is not closed up to the end of the text.
+    /// One of them opens, and no other closes it within its cell or up to the end of the text.
     pub is_unclosed: bool,
 }
 
@@ -116,9 +116,12 @@ pub fn split(text: &[u8], dialect: Dialect, is_end: bool, cells: &mut Vec<Cell>)
             }
             not => {
                 let bare = splitter.bare(at)?;
-                let is_loose = dialect.quoting.encloses() && bare.0.raw(text).contains(&b'"');
-                record.num_loose += usize::from(is_loose);
-                record.is_unclosed |= not == Enclosed::Unclosed;
+                let raw = bare.0.raw(text);
+                if dialect.quoting.encloses() && raw.contains(&b'"') {
+                    record.num_loose += 1;
+                    let is_lone = raw.starts_with(b"\"") && !raw[1..].contains(&b'"');
+                    record.is_unclosed |= is_lone || not == Enclosed::Unclosed;
+                }
                 bare
             }
         };

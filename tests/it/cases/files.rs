@@ -6,9 +6,14 @@ use std::sync::Arc;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
 use parquet::file::writer::SerializedFileWriter;
 use serde_json::json;
+use tunewright::data::read_examples;
+use tunewright::engine::dataset::{WantedData, fetch};
+use tunewright::hub::{DatasetName, Sources, dataset};
 use tunewright::project::Project;
+use tunewright::task::Unwatched;
 
 use super::super::fixtures::fixture;
+use super::super::hub_server::{Hub, Manners, sources};
 use super::*;
 
 /// A file on the desk; its folder is made.
@@ -200,6 +205,46 @@ fn the_card_beside_the_files_names_their_classes() {
             "numbers of classes are replaced by their names (label: 0 is \"World\", as the README.md beside it has it)";
         let none = "a number that no class has is read as empty (label: -1)";
         assert_eq!(notes(&report), [format!("{named}; 2; {line}"), format!("{none}; 1; {}", line + 2)]);
+    }
+}
+
+#[test]
+fn the_card_on_the_hub_names_the_classes_of_its_subsets() {
+    let folder = tempfile::tempdir().unwrap();
+    let info = |name: &str, names: [&str; 2]| {
+        let label = json!({"name": "label", "dtype": {"class_label": {"names": {"0": names[0], "1": names[1]}}}});
+        json!({"config_name": name, "features": [{"name": "text", "dtype": "string"}, label]})
+    };
+    let card = json!({
+        "configs": [
+            {"config_name": "news", "data_files": "news.csv"},
+            {"config_name": "mood", "data_files": "mood.jsonl"},
+        ],
+        "dataset_info": [info("mood", ["bad", "good"]), info("news", ["World", "Sport"])],
+    });
+    let files = [
+        ("news.csv", b"text,label\na,0\nb,1\n".to_vec()),
+        ("mood.jsonl", b"{\"text\": \"a\", \"label\": 0}\n{\"text\": \"b\", \"label\": 1}\n".to_vec()),
+    ];
+    let hub = Hub::serve(&files, Manners { card, ..Manners::default() });
+    let sources = Sources { hub_cache: folder.path().join("cache"), ..sources(&hub, &folder.path().join("models")) };
+    let dataset = dataset::list(&DatasetName::parse("org/name").unwrap(), &sources, &Unwatched).unwrap();
+    for (name, expected, max_rows) in [("news", ["World", "Sport"], None), ("mood", ["bad", "good"], Some(2))] {
+        let subset = dataset.subset(Some(name)).unwrap().clone();
+        let splits = subset.splits.iter().map(|split| (split.clone(), None)).collect();
+        let wanted = WantedData { dataset: dataset.clone(), subset, splits, max_rows };
+        let request = fetch(&wanted, &sources, &Unwatched).unwrap();
+        let mut answers = Vec::new();
+        let report = read_examples(&request, &Unwatched, &mut |row| {
+            answers.extend(row.example.answer().map(str::to_owned));
+            std::ops::ControlFlow::Continue(())
+        });
+        assert_eq!(answers, expected);
+        let note = format!(
+            "numbers of classes are replaced by their names (label: 0 is \"{}\", as the data set's card has it)",
+            expected[0]
+        );
+        assert_eq!(report.unwrap().notes[0].what, note);
     }
 }
 
