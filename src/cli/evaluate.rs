@@ -10,6 +10,7 @@ use super::model::{self, ModelArgs};
 use super::progress::Progress;
 use super::terminal::{self, duration, thousands};
 use crate::evaluate::{self, EvaluationRequest, HeldOut};
+use crate::model::inspect;
 use crate::recipe::{RenderSpec, TooLong, TrainOn};
 
 #[derive(Debug, Args)]
@@ -36,7 +37,7 @@ pub struct EvaluateArgs {
 pub fn run(args: EvaluateArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
     let path = model::locate(&args.model.model, &interrupt)?;
-    model::tell_notes(&path)?;
+    model::tell_notes(&inspect(&path)?);
     let request = EvaluationRequest {
         model: args.model.model,
         adapter: args.model.adapter,

@@ -1,6 +1,6 @@
 //! How a command names a model, and gets it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::terminal;
 use crate::engine::checks::ModelRendering;
 use crate::hub::{self, HubError, Sources};
-use crate::model::Chat;
+use crate::model::{Chat, ModelFacts, inspect};
 use crate::recipe::{ModelRef, RenderSpec};
 
 /// The flags that every command about one model shares.
@@ -34,16 +34,15 @@ pub fn locate(model: &ModelRef, interrupt: &Interrupt) -> Result<PathBuf, Ended>
     }
 }
 
-/// Tells what the model doesn't say and what was taken instead.
-pub fn tell_notes(path: &Path) -> Result<(), Ended> {
-    crate::model::inspect(path)?.notes.iter().for_each(|note| terminal::note(&format!("warning: {note}")));
-    Ok(())
+/// Tells what a model doesn't say and what was taken instead.
+pub fn tell_notes(facts: &ModelFacts) {
+    facts.notes.iter().for_each(|note| terminal::note(&format!("warning: {note}")));
 }
 
 /// What the model's tokenizer and template make of examples.
 pub fn rendering(model: &ModelRef, spec: RenderSpec, interrupt: &Interrupt) -> Result<ModelRendering, Ended> {
     let path = locate(model, interrupt)?;
-    tell_notes(&path)?;
+    tell_notes(&inspect(&path)?);
     let chat = Arc::new(Chat::load(&path)?);
     Ok(ModelRendering { model: model.to_string(), chat, spec })
 }

@@ -52,9 +52,9 @@ pub fn run(args: RankArgs) -> Result<(), Ended> {
     let mut project = Project::open(&args.project)?;
     let judge = judge(&args, &project)?;
     let path = model::locate(&judge.model, &interrupt)?;
-    model::tell_notes(&path)?;
-    let model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.cancel))?;
-    let mut scorer = Scorer::new(&model, &judge)?;
+    let language_model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.cancel))?;
+    model::tell_notes(&language_model.facts);
+    let mut scorer = Scorer::new(&language_model, &judge)?;
     let started = std::time::Instant::now();
     match args.label_next {
         Some(count) => {
