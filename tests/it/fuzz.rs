@@ -66,14 +66,16 @@ kinds! {
 fn misbehave() {
     static NUM_READ: AtomicU64 = AtomicU64::new(0);
     let from = runner::seeds_of_child().unwrap().start;
-    match (NUM_READ.fetch_add(1, Ordering::Relaxed) + from).checked_sub(1) {
-        Some(1) => panic!("as it must"),
-        Some(2) => std::process::abort(),
-        Some(3) => loop {
+    // The whole file is read before all mutants.
+    let Some(number) = NUM_READ.fetch_add(1, Ordering::Relaxed).checked_sub(1) else { return };
+    match from + number {
+        1 => panic!("as it must"),
+        2 => std::process::abort(),
+        3 => loop {
             std::hint::spin_loop();
         },
-        Some(4) if cfg!(target_os = "linux") => drop(std::hint::black_box(vec![1_u8; 2 << 30])),
-        Some(4) => std::process::abort(),
+        4 if cfg!(target_os = "linux") => drop(std::hint::black_box(vec![1_u8; 2 << 30])),
+        4 => std::process::abort(),
         _ => {}
     }
 }
