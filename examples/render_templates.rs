@@ -29,7 +29,7 @@ fn answer(question: &Value) -> Result<Value, ModelError> {
     let template = ChatTemplate::from_sources(Sources::one(source), tokens.collect())?;
     let turns: Vec<Turn<'_>> = question["messages"].as_array().into_iter().flatten().map(turn).collect();
     let tools = question["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let conversation = Conversation { turns: &turns, tools };
+    let conversation = Conversation { turns: &turns, tools, ..Conversation::default() };
     let add_generation_prompt = question["add_generation_prompt"].as_bool().unwrap_or_default();
     let text = template.text(conversation, add_generation_prompt)?;
     let generations = template.render_generations(&conversation)?;
