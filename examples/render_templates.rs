@@ -1,14 +1,17 @@
 //! Renders chat templates for `scripts/check_templates.py`, which holds them against Transformers.
 //!
-//! Reads a JSON object a line (`template`, `messages`, `tools`, `add_generation_prompt`, `special_tokens`) and writes one
-//! a line: `text` and `generations` (the bytes of what stood in `{% generation %}` blocks, or null), or `error`.
+//! Reads a JSON object a line (`template`, `messages`, `tools`, `add_generation_prompt`, `special_tokens`, and `folder` for
+//! a model with this template) and writes one a line: `text` and `generations` (the bytes of what stood in
+//! `{% generation %}` blocks, or null), or `error`. Of the folder's model `encoded`, its text, and `answers`, the bytes of
+//! what it is to write in each turn.
 
 use std::io::{BufRead, Write};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tunewright::model::chat_template::ChatTemplate;
 use tunewright::model::chat_template::sources::Sources;
-use tunewright::model::{Conversation, ModelError, Turn};
+use tunewright::model::{Chat, Conversation, ModelError, Turn};
 
 fn main() -> std::io::Result<()> {
     let (input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
@@ -34,7 +37,14 @@ fn answer(question: &Value) -> Result<Value, ModelError> {
     let text = template.text(conversation, add_generation_prompt)?;
     let generations = template.render_generations(&conversation)?;
     let spans = generations.map(|(_, spans)| spans.into_iter().map(|s| [s.start, s.end]).collect::<Vec<_>>());
-    Ok(json!({"text": text, "generations": spans}))
+    let mut answer = json!({"text": text, "generations": spans});
+    if let Some(folder) = question["folder"].as_str() {
+        let encoded = Chat::load(Path::new(folder))?.encode(conversation, add_generation_prompt)?;
+        let answers = encoded.answers.into_iter().map(|span| span.map(|span| [span.start, span.end]));
+        answer["answers"] = json!(answers.collect::<Vec<_>>());
+        answer["encoded"] = json!(encoded.text);
+    }
+    Ok(answer)
 }
 
 fn turn(message: &Value) -> Turn<'_> {

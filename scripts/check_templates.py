@@ -59,7 +59,7 @@ def model_folder(parent, number, template):
 def wrongly_trained(conversation, answer):
     """Contents of other turns in what is trained of an answer."""
     wrong = []
-    text = answer["text"].encode()
+    text = answer.get("encoded", "").encode()
     for turn, spans in zip(conversation["messages"], answer.get("answers") or [], strict=False):
         if turn["role"] != "assistant" or spans is None:
             continue
@@ -67,6 +67,10 @@ def wrongly_trained(conversation, answer):
         others = [m["content"].strip() for m in conversation["messages"] if m is not turn and m["role"] != "assistant"]
         wrong += [other for other in others if len(other) > 4 and other in trained]
     return wrong
+
+
+def not_empty(spans):
+    return [span for span in spans or [] if span[0] < span[1]]
 
 
 def first_difference(ours, theirs):
@@ -111,14 +115,15 @@ def main():
                 if has_tags:
                     unprompted = {**conversation, "add_generation_prompt": False}
                     spans = expected(template, unprompted, True)[1]
-                if ours == text and (spans is None or [s for s in spans if s[0] < s[1]] == [s for s in answer["generations"] or [] if s[0] < s[1]]):
+                own_spans = answer.get("generations") if has_tags else None
+                if ours == text and not_empty(own_spans) == not_empty(spans):
                     num_equal += 1
                 elif ours is None:
                     num_unequal += 1
                     print(f"{place}: only we refuse it: {answer['error']}")
                 elif ours == text:
                     num_unequal += 1
-                    print(f"{place}: other spans: ours {answer['generations']}, theirs {spans}")
+                    print(f"{place}: other spans: ours {own_spans}, theirs {spans}")
                 else:
                     num_unequal += 1
                     print(f"{place}: {first_difference(ours, text)}")

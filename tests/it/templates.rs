@@ -1,7 +1,11 @@
 //! Chat templates as Transformers renders them: what its template engine adds to Jinja, and where the templates lie.
 
+use candle_core::quantized::gguf_file::{Value as Metadata, write};
 use serde_json::{Value, json};
+use tunewright::fs::write_atomic;
 use tunewright::model::chat_template::ChatTemplate;
+use tunewright::model::chat_template::sources::Sources;
+use tunewright::model::weights::gguf::GgufFile;
 use tunewright::model::{Chat, Conversation, Turn};
 
 use super::fixtures::fixture;
@@ -79,16 +83,34 @@ fn a_template_for_tools_is_taken_where_there_are_tools() {
     // Files come before settings.
     let additional = folder.path().join("additional_chat_templates");
     std::fs::create_dir(&additional).unwrap();
-    std::fs::write(folder.path().join("chat_template.jinja"), "plain").unwrap();
-    std::fs::write(additional.join("tool_use.jinja"), "{{ tools | tojson }}").unwrap();
+    write_atomic(&folder.path().join("chat_template.jinja"), b"plain").unwrap();
+    write_atomic(&additional.join("tool_use.jinja"), b"{{ tools | tojson }}").unwrap();
     assert_eq!(text(folder.path(), Conversation::from(&turns)).unwrap().text, "plain");
     assert!(text(folder.path(), with_tools).unwrap().text.starts_with("[{\"type\": \"function\""));
 
     // Nothing says which one is to be used.
     std::fs::remove_file(folder.path().join("chat_template.jinja")).unwrap();
-    std::fs::write(additional.join("rag.jinja"), "rag").unwrap();
+    write_atomic(&additional.join("rag.jinja"), b"rag").unwrap();
     let error = text(folder.path(), Conversation::from(&turns)).unwrap_err().to_string();
     assert!(error.contains("rag, tool_use") && error.contains("default"), "{error}");
+}
+
+#[test]
+fn a_gguf_file_may_hold_several_templates() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let text = |text: &str| Metadata::String(text.to_owned());
+    let metadata = [
+        ("tokenizer.chat_template", text("plain")),
+        ("tokenizer.chat_templates", Metadata::Array(vec![text("rag"), text("tool_use")])),
+        ("tokenizer.chat_template.rag", text("documents")),
+        ("tokenizer.chat_template.tool_use", text("tools")),
+    ];
+    let metadata: Vec<_> = metadata.iter().map(|(key, value)| (*key, value)).collect();
+    write(&mut std::fs::File::create(&path).unwrap(), &metadata, &[]).unwrap();
+    let sources = Sources::of_gguf(&GgufFile::open(&path).unwrap());
+    assert_eq!((sources.used(false), sources.used(true)), (Some("plain"), Some("tools")));
+    assert_eq!(sources.names, ["default", "rag", "tool_use"]);
 }
 
 /// `scripts/jinja_values.py` writes them down. What Jinja2 refuses is refused, and what it renders becomes the same text.
@@ -131,6 +153,10 @@ fn a_template_that_breaks_its_own_rule_says_what_it_says() {
     };
     let error = |source: &str| error(source).unwrap_err().to_string();
     assert_eq!(error("{{ raise_exception('no system role') }}"), "the chat template can't be used: no system role");
-    assert!(error("\n\n{{ messages[0].content + none }}").contains("+"));
+    let sum = "+ can't be used with values of type str and NoneType";
+    let source = "\n\n{%- if true %}\n{# a\n#}{{ messages[0].content + none }}{% endif %}";
+    assert_eq!(error(source), format!("the chat template can't be used: {sum} (line 5 of the template)"));
+    let source = "{% macro m() %}\n{{ raise_exception('no tools') }}{% endmacro %}{{ m() }}";
+    assert_eq!(error(source), "the chat template can't be used: no tools");
     assert!(error("{% for %}").contains("chat:1"));
 }

@@ -1,5 +1,6 @@
 //! One template, compiled, in an environment as Transformers sets Jinja2 up.
 
+use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use minijinja::syntax::SyntaxConfig;
@@ -63,8 +64,13 @@ fn unpanicked<T>(run: impl FnOnce() -> Result<T, ModelError>) -> Result<T, Model
 fn message(error: &Error) -> ModelError {
     let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     ModelError::Template(match error.kind() {
+        ErrorKind::WriteFailure => format!("it makes a text of more than {} MB", MAX_TEXT >> 20),
         ErrorKind::OutOfFuel => "it runs on for too long, or makes too much text".to_owned(),
-        _ => detail,
+        _ if error.source().is_some_and(|source| source.is::<functions::Raised>()) => detail,
+        _ => match error.line() {
+            Some(line) => format!("{detail} (line {line} of the template)"),
+            None => detail,
+        },
     })
 }
 
@@ -74,7 +80,7 @@ struct Capped(Vec<u8>);
 impl std::io::Write for Capped {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if self.0.len() + bytes.len() > MAX_TEXT {
-            return Err(std::io::Error::other(format!("the text has more than {} MB", MAX_TEXT >> 20)));
+            return Err(std::io::ErrorKind::FileTooLarge.into());
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())

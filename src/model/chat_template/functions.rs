@@ -10,9 +10,14 @@ use super::values::{Namespace, Range, dict, error, items, pairs};
 /// As in Jinja2's sandbox.
 const MAX_RANGE: usize = 100_000;
 
+/// Marks an error as a sentence of the template's own.
+#[derive(Debug, thiserror::Error)]
+#[error("raised by the template")]
+pub struct Raised;
+
 /// Ends the rendering with a sentence of the template's own.
 pub fn raise_exception(state: &State<'_, '_>, message: Value) -> Result<Value, Error> {
-    Err(error(as_text(state, &message)?))
+    Err(error(as_text(state, &message)?).with_source(Raised))
 }
 
 pub fn strftime_now(format: &str) -> Result<String, Error> {

@@ -356,9 +356,7 @@ pub fn slice(state: &State<'_, '_>, value: &Value, bounds: [&Value; 3]) -> Resul
             let part: Vec<Value> = indices(items.len(), start, stop, step).map(|at| items[at].clone()).collect();
             Ok(if matches!(py, Py::List) { Value::from(part) } else { tuple(part) })
         }
-        Py::Undefined | Py::Range(_) => Err(wrong_type(value, "has no parts")),
-        // Jinja2 takes it as a key that isn't there.
-        _ => Ok(Value::UNDEFINED),
+        _ => Err(wrong_type(value, "has no parts")),
     }
 }
 

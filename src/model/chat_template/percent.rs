@@ -13,7 +13,7 @@ pub fn percent(state: &State<'_, '_>, format: &str, is_safe: bool, values: &Valu
     if is_safe {
         return Err(error("% on a text that is marked as safe can't be computed here"));
     }
-    let is_mapping = matches!(Py::of(values), Py::Dict | Py::List);
+    let is_mapping = matches!(Py::of(values), Py::Dict | Py::List | Py::Range(_));
     let mut given = match Py::of(values) {
         Py::Tuple => items(state, values)?.into_iter(),
         _ => vec![values.clone()].into_iter(),

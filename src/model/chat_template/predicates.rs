@@ -4,9 +4,9 @@ use minijinja::{Error, State, Value};
 
 use super::arguments::Arguments;
 use super::filters::FILTERS;
-use super::operators::{compare, equal};
+use super::operators::{compare, equal, rem};
 use super::print::text as as_text;
-use super::values::{Py, error, wrong_type};
+use super::values::{Py, error, int};
 
 pub type Predicate = fn(&State<'_, '_>, &Value, Arguments) -> Result<bool, Error>;
 
@@ -19,7 +19,7 @@ pub const PREDICATES: &[(&str, Predicate)] = &[
     ("equalto", |state, value, arguments| compared(state, value, "eq", arguments)),
     ("==", |state, value, arguments| compared(state, value, "eq", arguments)),
     ("escaped", |_, value, _| Ok(value.is_safe())),
-    ("even", |_, value, _| Ok(whole(value)? % 2 == 0)),
+    ("even", |state, value, _| has_rest(state, value, 2, 0)),
     ("false", |_, value, _| Ok(matches!(Py::of(value), Py::Bool(false)))),
     ("filter", |_, value, _| Ok(value.as_str().is_some_and(|name| FILTERS.iter().any(|(known, _)| *known == name)))),
     ("float", |_, value, _| Ok(matches!(Py::of(value), Py::Float(_)))),
@@ -42,7 +42,7 @@ pub const PREDICATES: &[(&str, Predicate)] = &[
     ("!=", |state, value, arguments| compared(state, value, "ne", arguments)),
     ("none", |_, value, _| Ok(value.is_none())),
     ("number", |_, value, _| Ok(matches!(Py::of(value), Py::Bool(_) | Py::Int(_) | Py::Float(_)))),
-    ("odd", |_, value, _| Ok(whole(value)? % 2 != 0)),
+    ("odd", |state, value, _| has_rest(state, value, 2, 1)),
     ("sameas", same_as),
     ("sequence", |_, value, _| Ok(is_sequence(&Py::of(value)))),
     ("string", |_, value, _| Ok(value.as_str().is_some())),
@@ -77,19 +77,15 @@ fn callable(_: &State<'_, '_>, value: &Value, _: Arguments) -> Result<bool, Erro
     Ok(matches!(Py::of(value), Py::Undefined | Py::Method(_) | Py::Other))
 }
 
-fn whole(value: &Value) -> Result<i128, Error> {
-    match Py::of(value) {
-        Py::Float(float) if float.fract() == 0.0 && float.abs() < 1e30 => Ok(float as i128),
-        // A fraction is neither even nor odd to Python, which says that it isn't even.
-        py => py.as_int().ok_or_else(|| wrong_type(value, "is neither even nor odd")),
-    }
+/// Whether a division leaves this rest; a text is a format to `%`, and has none.
+fn has_rest(state: &State<'_, '_>, value: &Value, divisor: i128, rest: i128) -> Result<bool, Error> {
+    equal(state, &rem(state, value, &int(divisor))?, &int(rest))
 }
 
-fn divisible_by(_: &State<'_, '_>, value: &Value, mut arguments: Arguments) -> Result<bool, Error> {
-    let divisor = arguments.need_int("num")?;
+fn divisible_by(state: &State<'_, '_>, value: &Value, mut arguments: Arguments) -> Result<bool, Error> {
+    let divisor = arguments.need("num")?;
     arguments.finish()?;
-    let number = Py::of(value).as_int().ok_or_else(|| wrong_type(value, "can't be divided without a rest"))?;
-    number.checked_rem(divisor).map(|rest| rest == 0).ok_or_else(|| error("division by zero"))
+    equal(state, &rem(state, value, &divisor)?, &int(0))
 }
 
 /// Whether two are one and the same. Of numbers and texts Python itself doesn't say.

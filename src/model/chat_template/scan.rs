@@ -69,8 +69,8 @@ fn tag_at(source: &str, start: usize) -> Tag {
     let is_sign = |i: usize| matches!(bytes.get(i), Some(b'-' | b'+'));
     let open = start + 2 + usize::from(is_sign(start + 2));
     if bytes[start + 1] == b'#' {
-        let close = source[start + 2..].find("#}").map_or(source.len(), |i| start + 2 + i);
-        return Tag { kind: Kind::Comment, whole: start..(close + 2).min(source.len()), inner: start + 2..close };
+        let close = source[open..].find("#}").map_or(source.len(), |i| open + i);
+        return Tag { kind: Kind::Comment, whole: start..(close + 2).min(source.len()), inner: open..close };
     }
     let is_block = bytes[start + 1] == b'%';
     if is_block && let Some(end) = skip_word(source, open, "raw") {

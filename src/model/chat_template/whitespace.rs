@@ -23,9 +23,10 @@ pub fn resolve(source: &str) -> Result<Resolved, String> {
     let mut from = 0;
     let mut is_line_start = true;
     for tag in tags(source) {
-        if matches!(tag.kind, Kind::Comment | Kind::Raw) && tag.inner.end == source.len() {
+        // Jinja2 lets a comment go that begins where the source ends.
+        if tag.inner.end == source.len() && (tag.kind != Kind::Comment || !tag.inner.is_empty()) {
             let line = source[..tag.whole.start].matches('\n').count() + 1;
-            return Err(format!("the comment or raw block in line {line} has no end"));
+            return Err(format!("the tag in line {line} has no end"));
         }
         let text = &source[from..tag.whole.start];
         let kept = before_tag(text, sign_at(source, tag.whole.start + 2), tag.kind, is_line_start);
@@ -231,11 +232,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn tags_without_an_end_are_refused() {
+        for source in ["a {# b", "{{ a", "{% if a", "{% raw %}{% endraw", "{{ 'a }}"] {
+            assert!(resolve(source).is_err(), "{source}");
+        }
+        assert_eq!(resolve("a {#").unwrap().source, "a ");
+        assert_eq!(resolve("{#-#} a").unwrap().source, " a");
+    }
+
+    #[test]
     fn white_space_is_written_out() {
-        let resolved = |source: &str| resolve(source).unwrap().source.replace(['\u{1}'], "");
+        let resolved = |source: &str| resolve(source).unwrap().source;
         assert_eq!(resolved("a\n  {% if x %}\nb\n{% endif %}\n"), "a\n{%  if x \n %}b\n{%  endif  %}");
         assert_eq!(resolved("a {%- if x -%} b {%+ endif +%}\n\n"), "a{%  if x  %}b {%  endif  %}\n");
-        assert_eq!(resolved("a {# b\n #}\nc { {{- x -}} }"), "a c{{ '{' }}{{ \n\n x  }}}");
+        assert_eq!(resolved("a {# b\n #}\nc { {{- x -}} }"), "a c {{ '{' }}{{ \n\n x  }}}");
         assert_eq!(resolved(" {% raw %}\n{{ {%- endraw %}"), "{% raw %}\n{{{% endraw %}");
         assert!(resolve("{% generation %}a{%- endgeneration %}").unwrap().has_generations);
         assert!(!resolve("{# {% generation %} #}{{ '{% generation %}' }}").unwrap().has_generations);

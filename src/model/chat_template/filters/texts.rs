@@ -142,9 +142,13 @@ pub fn wordcount(state: &State<'_, '_>, value: &Value, arguments: Arguments) -> 
 
 pub fn urlencode(state: &State<'_, '_>, value: &Value, arguments: Arguments) -> Result<Value, Error> {
     arguments.finish()?;
-    let given = value.as_str().ok_or_else(|| not_a(value, "urlencode needs a text here"))?;
+    // Of those that can be iterated over Jinja2 makes fields of a form.
+    let py = super::super::values::Py::of(value);
+    if value.as_str().is_none() && (py.as_float().is_none() && !value.is_none()) {
+        return Err(not_a(value, "urlencode needs a text here"));
+    }
     let mut out = String::new();
-    for byte in given.bytes() {
+    for byte in as_text(state, value)?.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' | b'/' => out.push(char::from(byte)),
             _ => out.push_str(&format!("%{byte:02X}")),
