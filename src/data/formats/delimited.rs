@@ -13,6 +13,8 @@ use crate::data::import::Note;
 /// More are no table that a person maps.
 const MAX_COLUMNS: usize = 1000;
 const CHUNK_BYTES: usize = 64 << 10;
+/// So many cells in quote marks show that a file closes them.
+const MANY_ENCLOSED: usize = 100;
 
 pub struct Delimited<'a> {
     text: Text<'a>,
@@ -123,8 +125,8 @@ impl<'a> Delimited<'a> {
         if self.text.num_done < self.literal_until { Dialect { quoting: Quoting::None, ..dialect } } else { dialect }
     }
 
-    /// A row in which a cell in quote marks holds lines that could be rows: says so, and whether they are to be read as
-    /// that, because quote marks are seldom closed in this file.
+    /// A row in which a cell in quote marks holds lines that could be rows: says so, unless that is nothing odd in this file,
+    /// and whether they are to be read as that, because it leaves quote marks open.
     fn swallows(&mut self, record: &Record) -> bool {
         let body = &self.text.rest()[..record.body];
         if !body.contains(&self.text.line_end) || self.header.is_empty() {
@@ -132,7 +134,12 @@ impl<'a> Delimited<'a> {
         }
         let Some(num_lines) = lines_that_are_rows(body, self.table.dialect, self.header.len()) else { return false };
         let Table { num_enclosed, num_loose, .. } = self.table;
-        let is_broken = num_loose > num_enclosed || num_enclosed == 0 && num_lines > MOST_LINES_OF_A_CELL;
+        let is_long = num_lines > MOST_LINES_OF_A_CELL;
+        let is_broken = num_loose > num_enclosed || num_enclosed == 0 && is_long;
+        // Where so many were right, an address of two lines is one.
+        if num_loose == 0 && num_enclosed >= MANY_ENCLOSED && !is_long {
+            return false;
+        }
         let what = match is_broken {
             true => {
                 "lines between two quote marks are read as rows of their own, for this file leaves quote marks open"
