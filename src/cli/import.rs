@@ -12,11 +12,14 @@ use super::{Ended, hub};
 use crate::data;
 use crate::data::Split;
 use crate::data::files;
-use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping, OnKnown};
+use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping, Note, OnKnown};
+use crate::data::mapping::shorten;
 use crate::project::Project;
 
 /// Bad rows that are told one by one.
 const NUM_TOLD: usize = 5;
+/// Of the names of fields and columns that aren't used.
+const MAX_UNUSED_CHARS: usize = 500;
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
@@ -30,7 +33,7 @@ pub struct ImportArgs {
     /// Only the first rows of each split of a data set of the Hub, and no more of its files than these are in
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
     first: Option<u64>,
-    /// Which column is what: system, user, assistant, split or date
+    /// Which column is what: system, user, assistant, verdict (whether the answer is good), split or date
     #[arg(long, value_name = "COLUMN=ROLE,…", value_delimiter = ',', value_parser = column_role)]
     map: Vec<(String, ColumnRole)>,
     /// A system message before every example
@@ -66,9 +69,10 @@ pub(super) fn column_role(text: &str) -> Result<(String, ColumnRole), String> {
         "system" => ColumnRole::System,
         "user" | "prompt" => ColumnRole::User,
         "assistant" | "answer" => ColumnRole::Assistant,
+        "verdict" => ColumnRole::Verdict,
         "split" => ColumnRole::Split,
         "date" => ColumnRole::Date,
-        other => return Err(format!("{other} is no role: it must be system, user, assistant, split or date")),
+        other => return Err(format!("{other} is no role: it must be system, user, assistant, verdict, split or date")),
     };
     Ok((column.trim().to_owned(), role))
 }
@@ -167,6 +171,11 @@ fn summary(requests: &[ImportRequest], reports: &[ImportReport]) -> Value {
     let counted = |counts: &[(String, u64)]| {
         counts.iter().map(|(what, count)| json!({"what": what, "count": count})).collect::<Vec<_>>()
     };
+    let noted = |note: &Note| {
+        let (line, file) =
+            (note.first.as_ref().map(|place| place.line), note.first.as_ref().and_then(|p| p.file.as_ref()));
+        json!({"what": note.what, "count": note.count, "first_line": line, "first_file": file})
+    };
     let file = |(request, report): (&ImportRequest, &ImportReport)| {
         json!({
             "path": report.path,
@@ -176,7 +185,8 @@ fn summary(requests: &[ImportRequest], reports: &[ImportReport]) -> Value {
             "updated": report.num_updated,
             "rejected": report.num_rejected,
             "reasons": counted(&report.reasons),
-            "notes": counted(&report.notes),
+            "notes": report.notes.iter().map(noted).collect::<Vec<_>>(),
+            "unused": report.unused,
             "first_rejected": report.rejected.iter().take(NUM_TOLD).map(|row| json!({
                 "file": row.file, "line": row.line, "field": row.field, "reason": row.reason,
             })).collect::<Vec<_>>(),
@@ -220,7 +230,11 @@ fn tell(file: &Path, request: &ImportRequest, report: &ImportReport) {
             terminal::note(&format!("  {} times: {reason}", thousands(*count)));
         }
     }
-    for (note, count) in &report.notes {
-        terminal::note(&format!("  note: {note} ({})", thousands(*count)));
+    for note in &report.notes {
+        let first = note.first.as_ref().map(|place| format!(", the first in {place}")).unwrap_or_default();
+        terminal::note(&format!("  note: {} ({}{first})", note.what, thousands(note.count)));
+    }
+    if !report.unused.is_empty() {
+        terminal::note(&format!("  not used: {}", shorten(&report.unused.join(", "), MAX_UNUSED_CHARS)));
     }
 }

@@ -16,12 +16,21 @@ pub enum Format {
     OpenAiMessages,
     /// `{"conversations": [{"from", "value"}]}`
     ShareGpt,
+    /// `{"conversation": [{"human", "assistant"}]}`, or lists of two texts, or texts in turn
+    Pairs,
+    /// `{"contents": [{"role", "parts": [{"text"}]}], "systemInstruction"}`
+    Gemini,
     /// `{"instruction", "input", "output"}`
     Alpaca,
     /// `{"prompt", "completion"}`, as text or as messages
     PromptCompletion,
-    /// `{"prompt", "chosen", "rejected"}`, as text or as messages
+    /// `{"query", "response", "history", "rejected_response"}`
+    QueryResponse,
+    /// `{"prompt", "chosen", "rejected"}`, as text or as messages; also `{"input", "preferred_output",
+    /// "non_preferred_output"}`
     Preference,
+    /// `{"text"}` with a whole conversation as a chat template writes it
+    Rendered,
     /// Rows with named columns (CSV, TSV, or JSON objects of no known shape); needs a [`Mapping`].
     Columns,
 }
@@ -34,6 +43,8 @@ pub enum ColumnRole {
     System,
     User,
     Assistant,
+    /// Whether the answer is a good one; a bad one is kept, but not learned.
+    Verdict,
     /// `train`, `validation` or `test`.
     Split,
     /// When it is from; see [`super::date`].
@@ -175,6 +186,34 @@ impl std::fmt::Display for Rejected {
     }
 }
 
+/// Something that came in but deserves a word: "an answer is empty", "the file was converted from windows-1252".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    pub what: String,
+    /// How many rows it is said of; for a file as a whole, how often.
+    pub count: u64,
+    /// The first of these rows; `None` for a file as a whole.
+    pub first: Option<Place>,
+}
+
+/// Where a row stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Which file, where the request has several; in a folder, the text's own.
+    pub file: Option<String>,
+    /// From 1; in formats without lines, the row's number.
+    pub line: u64,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}, ")?;
+        }
+        write!(f, "line {}", self.line)
+    }
+}
+
 /// A look at a file before it is imported.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportPreview {
@@ -203,8 +242,8 @@ pub struct ImportPreview {
     pub rejected: Vec<Rejected>,
     /// Reasons in words with how often, the most frequent first.
     pub reasons: Vec<(String, u64)>,
-    /// What came in but deserves a word, with how often: "an answer is empty", "the file was converted from windows-1252".
-    pub notes: Vec<(String, u64)>,
+    /// The most frequent first.
+    pub notes: Vec<Note>,
 }
 
 impl ImportPreview {
@@ -230,6 +269,8 @@ pub struct ImportReport {
     /// The first 200 of them.
     pub rejected: Vec<Rejected>,
     pub reasons: Vec<(String, u64)>,
-    /// What came in but deserves a word, with how often: "an answer is empty", "the file was converted from windows-1252".
-    pub notes: Vec<(String, u64)>,
+    /// The most frequent first.
+    pub notes: Vec<Note>,
+    /// Fields and columns that nothing was taken from, in the order of their first appearance.
+    pub unused: Vec<String>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::import::Rejected;
+use super::import::{Note, Rejected};
 use super::mapping::shorten;
 
 /// Rows that are kept to show.
@@ -18,23 +18,29 @@ pub struct Tally {
     pub num_rejected: u64,
     pub rejected: Vec<Rejected>,
     reasons: HashMap<String, u64>,
-    /// With the first detail, what stands in brackets at the end.
-    notes: HashMap<String, (u64, String)>,
+    /// By what they say without the detail of a single row; each is shown with the first one's.
+    notes: HashMap<String, Note>,
 }
 
 impl Tally {
-    pub fn accept(&mut self, notes: Vec<String>) {
+    pub fn accept(&mut self, notes: Vec<Note>) {
         self.num_accepted += 1;
         self.note(notes);
     }
 
-    /// Of a file as a whole.
-    pub fn note(&mut self, notes: Vec<String>) {
+    /// Counts what is said of a row, or of a file as a whole.
+    pub fn note(&mut self, notes: Vec<Note>) {
         for note in notes {
-            let (what, detail) = without_detail(&note);
-            let is_known = self.notes.contains_key(what);
-            let what = if is_known || self.notes.len() < MAX_REASONS { what } else { "other notes" };
-            self.notes.entry(what.to_owned()).or_insert_with(|| (0, detail.to_owned())).0 += 1;
+            let key = general(&note.what);
+            let is_known = self.notes.contains_key(&key);
+            let key = if is_known || self.notes.len() < MAX_REASONS { key } else { "other notes".to_owned() };
+            match self.notes.get_mut(&key) {
+                Some(known) => known.count += note.count,
+                None => {
+                    let what = if key == "other notes" { key.clone() } else { with_detail(&key, &note.what) };
+                    self.notes.insert(key, Note { what, ..note });
+                }
+            }
         }
     }
 
@@ -50,8 +56,10 @@ impl Tally {
         by_frequency(self.reasons.iter().map(|(what, num)| (what.clone(), *num)))
     }
 
-    pub fn notes(&self) -> Vec<(String, u64)> {
-        by_frequency(self.notes.iter().map(|(what, (num, detail))| (format!("{what}{detail}"), *num)))
+    pub fn notes(&self) -> Vec<Note> {
+        let mut sorted: Vec<_> = self.notes.values().cloned().collect();
+        sorted.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.what.cmp(&b.what)));
+        sorted
     }
 }
 
@@ -80,6 +88,11 @@ fn without_detail(text: &str) -> (&str, &str) {
     }
 }
 
+/// What is general about a note, with the detail that the note ends in.
+fn with_detail(general: &str, note: &str) -> String {
+    format!("{general}{}", without_detail(note).1)
+}
+
 /// A reason without what is different in every row: `messages[2].content is missing` → `messages[…].content is missing`,
 /// and without the detail in brackets at its end.
 fn general(reason: &str) -> String {
@@ -103,6 +116,7 @@ fn general(reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::import::Place;
 
     #[test]
     fn reasons_are_grouped_across_rows() {
@@ -123,5 +137,18 @@ mod tests {
         let reasons = tally.reasons();
         assert_eq!(reasons[0], ("messages[…].content is missing".to_owned(), 2));
         assert_eq!(reasons[1..], [("a[b] is [".to_owned(), 1), ("x".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_note_keeps_the_first_row_and_its_detail() {
+        let mut tally = Tally::default();
+        for (line, what) in [(3, "turns[1] is odd (x)"), (7, "turns[4] is odd (y)"), (9, "other")] {
+            let first = Some(Place { file: None, line });
+            tally.accept(vec![Note { what: what.to_owned(), count: 1, first }]);
+        }
+        let notes = tally.notes();
+        let first = Some(Place { file: None, line: 3 });
+        assert_eq!(notes[0], Note { what: "turns[…] is odd (x)".to_owned(), count: 2, first });
+        assert_eq!((notes.len(), notes[1].what.as_str()), (2, "other"));
     }
 }

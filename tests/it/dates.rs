@@ -8,7 +8,7 @@ use serde_json::Value;
 use tunewright::app::Action;
 use tunewright::app::screens::data;
 use tunewright::data::export::ExportShape;
-use tunewright::data::import::{ColumnRole, ImportRequest, Mapping};
+use tunewright::data::import::{ColumnRole, ImportRequest, Mapping, Note, Place};
 use tunewright::data::split::{SplitBy, SplitSpec};
 use tunewright::data::{Split, date, preview};
 use tunewright::engine::data_export::{DataExport, ExportWhat, export_data};
@@ -40,8 +40,9 @@ fn dates_come_in_by_name_are_sorted_by_and_go_out_in_every_shape() {
     let path = write(folder.path(), "rows.csv", ROWS);
     let look = preview(&ImportRequest::new(&path), &Unwatched).unwrap();
     assert_eq!(look.mapping.unwrap().columns[2].1, ColumnRole::Date);
-    let note = "created_at is no date that can be read, and the example has none (the first: line 4, \"soon\")";
-    assert_eq!((look.num_rejected, look.notes), (0, vec![(note.to_owned(), 1)]));
+    let note = "created_at is no date that can be read, and the example has none (\"soon\")";
+    let first = Some(Place { file: None, line: 4 });
+    assert_eq!((look.num_rejected, look.notes), (0, vec![Note { what: note.to_owned(), count: 1, first }]));
 
     let mut project = Project::create(&folder.path().join("project")).unwrap();
     project.import(&ImportRequest::new(&path), &Unwatched).unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
-use tunewright::data::import::{Format, ImportPreview, ImportRequest};
+use tunewright::data::import::{Format, ImportPreview, ImportRequest, Note};
 use tunewright::data::{Example, Message, Role, Split, preview, read_examples};
 use tunewright::task::{Task, Unit, Unwatched};
 
@@ -34,6 +34,10 @@ fn read(request: &ImportRequest) -> Vec<Example> {
     })
     .unwrap();
     examples
+}
+
+fn of_file(what: &str) -> Note {
+    Note { what: what.to_owned(), count: 1, first: None }
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -93,7 +97,7 @@ fn other_encodings_are_converted_and_told() {
         let preview = look(&path);
         assert_eq!((preview.num_accepted, preview.num_rejected), (2, 0), "{name}");
         assert_eq!(preview.description, format!("comma, {name}, header in row 1"));
-        assert_eq!(preview.notes, [(format!("the file was converted from {name}"), 1)]);
+        assert_eq!(preview.notes, [of_file(&format!("the file was converted from {name}"))]);
         assert_eq!(read(&ImportRequest::new(&path))[0].answer(), Some("Maß"));
     }
     // However late the first such letter comes.
@@ -102,7 +106,7 @@ fn other_encodings_are_converted_and_told() {
             .concat();
     let path = write(folder.path(), "late.jsonl", late);
     assert_eq!(read(&ImportRequest::new(&path))[5_000].answer(), Some("schön"));
-    assert_eq!(look(&path).notes, [("the file was converted from windows-1252".to_owned(), 1)]);
+    assert_eq!(look(&path).notes, [of_file("the file was converted from windows-1252")]);
 }
 
 /// Rows with a text, a number and a list of turns.
@@ -135,8 +139,10 @@ fn parquet_is_read_row_by_row() {
     let preview = look(&path);
     assert_eq!((preview.num_rows, preview.format), (2_000, Format::PromptCompletion));
     assert_eq!(preview.description, "Parquet, 2000 rows, prompts and completions");
-    // A number where a text must be is told with row and field.
-    assert_eq!(preview.rejected[1].to_string(), "line 2: completion is a number, but it must be a text");
+    // A number as an answer is its text, which is said.
+    assert_eq!(preview.examples[1].as_ref().unwrap().answer(), Some("1"));
+    assert_eq!(preview.notes[0].what, "completion is a number, and its text is taken (0)");
+    assert_eq!((preview.num_rejected, preview.notes[0].count), (0, 2_000));
     let bytes = std::fs::read(&path).unwrap();
     let message = error(&write(folder.path(), "cut.parquet", &bytes[..bytes.len() / 2]));
     assert!(message.starts_with("cut.parquet can't be read as Parquet: it is cut off or damaged ("), "{message}");
@@ -299,5 +305,5 @@ fn a_file_that_changes_while_it_is_read_is_told() {
         if left == 0 { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
     });
     // Every read makes the file longer, so that its end never comes; the note must not depend on that.
-    assert!(report.unwrap().notes.iter().any(|(note, _)| note.starts_with("the file changed while it was read")));
+    assert!(report.unwrap().notes.iter().any(|note| note.what.starts_with("the file changed while it was read")));
 }

@@ -3,9 +3,10 @@
 mod delimited;
 mod encoding;
 mod folder;
+mod json_columns;
 mod json_document;
 mod json_lines;
-mod json_value;
+pub(super) mod json_value;
 mod parquet;
 mod sniff;
 mod source;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::json_columns;
 use super::json_document::Container;
 use super::source::Head;
 use crate::data::shapes;
@@ -52,6 +53,9 @@ fn objects(head: &Head) -> Kind {
         Some(Ok(Value::Object(first))) => {
             let text = &head.bytes[..values.byte_offset()];
             let is_alone = head.is_whole_file && head.bytes[text.len()..].trim_ascii().is_empty();
+            if is_alone && json_columns::are_columns(&first) {
+                return Kind::JsonDocument(Container::Wrapper);
+            }
             if is_alone && shapes::recognise(&first).is_none() && first.values().any(is_list_of_objects) {
                 return Kind::JsonDocument(Container::Wrapper);
             }

@@ -66,10 +66,12 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
 
 fn notes(ui: &mut Ui, preview: &ImportPreview) {
     let theme = Theme::of(ui);
-    for (note, count) in &preview.notes {
+    for note in &preview.notes {
+        let first = note.first.as_ref().filter(|_| note.count > 1).map(|place| format!(" (first: {place})"));
+        let what = format!("{}{}", note.what, first.unwrap_or_default());
         ui.horizontal(|ui| {
             icon::INFO.show_sized(ui, theme.size.icon_small, theme.text.faint);
-            ui.add(Text::small(format!("{}: {note}", format::count(*count, "example", "examples"))).wrapped());
+            ui.add(Text::small(format!("{}: {what}", format::count(note.count, "example", "examples"))).wrapped());
         });
     }
 }
@@ -239,7 +241,11 @@ fn recognised(ui: &mut Ui, preview: &ImportPreview, actions: &mut Vec<AnyAction>
         Format::PromptCompletion => {
             ("Prompts and completions", "The prompt is the question, the completion the answer")
         }
+        Format::Pairs => ("Questions and answers", "In turn, the user asks and is answered"),
+        Format::Gemini => ("Gemini contents", "“user” is the user, “model” is the answer"),
+        Format::QueryResponse => ("Queries and responses", "The query is the question, the response the answer"),
         Format::Preference => ("Preference pairs", "The chosen answer is learned, the rejected one is kept"),
+        Format::Rendered => ("Written out conversations", "Turns are taken apart by the marks around them"),
         Format::Columns => ("Columns", ""),
     };
     let theme = Theme::of(ui);

@@ -451,6 +451,7 @@ mod tests {
             rejected: Vec::new(),
             reasons: Vec::new(),
             notes: Vec::new(),
+            unused: Vec::new(),
         };
         answer(&mut state, &fake, import, Reply::Imported(report));
         assert!(state.dialog.is_none() && state.report.is_some());
