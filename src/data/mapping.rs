@@ -1,5 +1,7 @@
 //! From named columns to turns: guessing which column is what, and applying what was chosen.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::formats::{Content, Problem, json_kind};
@@ -131,8 +133,13 @@ pub fn guess(columns: &[String], rows: &[Vec<String>]) -> Guess {
         Some(at) => {
             roles[at] = ColumnRole::Assistant;
             // Beside an answer, yes and no say what it is worth.
-            if let Some(at) = (0..columns.len()).find(|at| roles[*at] == ColumnRole::Unused && says_verdict(*at)) {
-                roles[at] = ColumnRole::Verdict;
+            let is_verdict = |verdict: &usize| {
+                let labelled = rows.iter().filter_map(|row| labelled(row, *verdict, at));
+                says_verdict(*verdict) && !marks::are_classes(labelled)
+            };
+            let free = (0..columns.len()).filter(|at| roles[*at] == ColumnRole::Unused);
+            if let Some(verdict) = free.clone().find(is_verdict) {
+                roles[verdict] = ColumnRole::Verdict;
             }
         }
         None => (0..columns.len()).filter(|at| is_in(*at, LABELS)).for_each(|at| roles[at] = ColumnRole::Assistant),
@@ -193,6 +200,10 @@ pub fn date_column(columns: &[String], values: impl Fn(usize) -> Vec<String>) ->
         num_dates > 0 && num_dates * 10 >= values.len() * 9
     };
     named.into_iter().find(holds_dates)
+}
+
+fn labelled(row: &[String], label: usize, answer: usize) -> Option<(Cow<'_, str>, &str)> {
+    Some((Cow::Borrowed(row.get(label)?.as_str()), row.get(answer)?.as_str()))
 }
 
 /// Whether the name of a column says that it is the answer.

@@ -289,8 +289,10 @@ impl<'a> Reading<'a> {
         } else {
             let date_at = mapping::date_column(&reading.columns, |at| sample::texts(&objects, &reading.columns[at]));
             reading.date_field = date_at.map(|at| reading.columns[at].clone());
-            reading.verdicts = Verdicts::of(objects.iter());
-            objects.iter().for_each(|row| reading.find_unused(row));
+            reading.verdicts = Verdicts::of(&objects);
+            for row in &objects {
+                reading.find_unused(shapes::recognise(row).unwrap_or(format), row);
+            }
         }
         reading.sample = sample.into_iter();
         Ok(reading)
@@ -376,16 +378,15 @@ impl<'a> Reading<'a> {
     fn convert_shape(&mut self, fields: &shapes::Row) -> Result<shapes::Converted, Problem> {
         let mut notes = Vec::new();
         let row = shapes::unpack(fields, &mut notes)?;
-        self.find_unused(&row);
         let format = shapes::recognise(&row).unwrap_or(self.format);
+        self.find_unused(format, &row);
         let mut converted = shapes::convert(format, &row, &self.verdicts)?;
         converted.notes.splice(0..0, notes);
         Ok(converted)
     }
 
     /// Fields of a row of a known shape that nothing is taken from.
-    fn find_unused(&mut self, row: &shapes::Row) {
-        let format = shapes::recognise(row).unwrap_or(self.format);
+    fn find_unused(&mut self, format: Format, row: &shapes::Row) {
         for (name, value) in row.iter().filter(|(_, value)| shapes::is_filled(value)) {
             let is_date = self.date_field.as_ref() == Some(name);
             if !is_date && !shapes::is_read(format, name, value, &self.verdicts) {

@@ -172,7 +172,7 @@ fn broken_rows_are_told_and_the_others_come_in() {
     );
     check(
         r#"{"prompt": "a", "completion": 12345678901234567890123}"#,
-        "completion is a number that is not kept to its last digit (1.2345678901234568e22): write it as a text",
+        "completion is a number that is not kept to its last digit (1.2345678901234568e+22): write it as a text",
     );
     check(r#"{"prompt": "a", "completion": "b", "prompt": "c"}"#, "the key \"prompt\" stands twice in an object");
     check("{\"messages\": \"a\0b\"}", "the row contains NUL bytes: the file is damaged here");

@@ -1,6 +1,7 @@
 //! Fields that turn a row's or a turn's meaning round: "not this". Whether an answer is good is its verdict; whether
 //! a turn is learned is its weight.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Display;
 
@@ -171,16 +172,45 @@ fn sign(number: f64) -> Option<bool> {
     }
 }
 
+/// Whether numbers beside answers number those answers, as a class's number stands beside its name: then each number
+/// has one answer, again and again, and they are no verdicts.
+pub fn are_classes<'r>(labelled: impl Iterator<Item = (Cow<'r, str>, &'r str)>) -> bool {
+    let mut answers: HashMap<Cow<'r, str>, (&str, usize)> = HashMap::new();
+    for (label, answer) in labelled {
+        if label.trim().parse::<f64>().is_err() {
+            return false;
+        }
+        let (first, count) = answers.entry(label).or_insert((answer, 0));
+        if *first != answer {
+            return false;
+        }
+        *count += 1;
+    }
+    let mut distinct: Vec<_> = answers.values().map(|(answer, _)| *answer).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    distinct.len() == answers.len() && answers.len() > 1 && answers.values().all(|(_, count)| *count > 1)
+}
+
+/// The answer of a row, where it is a text.
+fn answer(row: &Row) -> Option<&str> {
+    ["completion", "output", "response"].iter().find_map(|name| row.get(*name)?.as_str())
+}
+
 /// Which fields of a file are verdicts: those with nothing but verdicts in its first rows.
 #[derive(Debug, Default)]
 pub struct Verdicts(HashMap<String, bool>);
 
 impl Verdicts {
-    pub fn of<'r>(rows: impl Iterator<Item = &'r Row>) -> Self {
+    pub fn of(rows: &[Row]) -> Self {
         let mut verdicts = HashMap::new();
-        for (name, value) in rows.flatten().filter(|(name, value)| may_be_verdict(name) && is_filled(value)) {
+        for (name, value) in rows.iter().flatten().filter(|(name, value)| may_be_verdict(name) && is_filled(value)) {
             let is_verdict = verdict(name, value).is_some();
             verdicts.entry(name.clone()).and_modify(|all| *all &= is_verdict).or_insert(is_verdict);
+        }
+        for (name, is_verdict) in verdicts.iter_mut().filter(|(_, is_verdict)| **is_verdict) {
+            let labelled = |row| Some((shown(Row::get(row, name)?), answer(row)?));
+            *is_verdict = !are_classes(rows.iter().filter_map(labelled));
         }
         Self(verdicts)
     }
@@ -206,6 +236,11 @@ impl Verdicts {
         }
         Ok(found)
     }
+}
+
+/// A value without the quotes of a text.
+fn shown(value: &Value) -> Cow<'_, str> {
+    value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
 }
 
 /// Of a field that is a verdict in other rows.

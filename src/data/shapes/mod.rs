@@ -142,6 +142,7 @@ pub fn convert(format: Format, row: &Row, verdicts: &Verdicts) -> Result<Convert
     match format {
         Format::OpenAiMessages => conversation(row, "messages", &mut converted)?,
         Format::ShareGpt | Format::Pairs => {
+            check_is_row(row, format)?;
             let name = CONVERSATIONS.iter().find(|name| row.get(**name).is_some_and(|v| is_turns(v) || is_pairs(v)));
             let there = || CONVERSATIONS.iter().find(|name| row.contains_key(**name));
             conversation(row, name.or_else(there).unwrap_or(&"conversations"), &mut converted)?;
@@ -169,6 +170,16 @@ pub fn convert(format: Format, row: &Row, verdicts: &Verdicts) -> Result<Convert
     marks::apply(row, verdicts, &mut converted)?;
     check_answers(&mut converted)?;
     Ok(converted)
+}
+
+/// Pairs in a row whose fields are all lists of one length may as well be a column of conversations.
+fn check_is_row(row: &Row, format: Format) -> Result<(), Problem> {
+    let mut lengths = row.values().map(|value| value.as_array().map_or(0, Vec::len));
+    let first = lengths.next().unwrap_or_default();
+    if format == Format::Pairs && row.len() > 1 && first > 1 && lengths.all(|length| length == first) {
+        return Err(Problem::row(format!("every field is a list of {first}: does the file hold columns instead of rows?")));
+    }
+    Ok(())
 }
 
 fn check_answers(converted: &mut Converted) -> Result<(), Problem> {

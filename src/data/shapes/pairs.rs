@@ -14,6 +14,10 @@ use crate::data::{Message, Role};
 const QUESTIONS: &[&str] = &["human", "user", "question", "prompt", "instruction", "input", "query"];
 const ANSWERS: &[&str] = &["assistant", "gpt", "bot", "answer", "response", "completion", "output", "model", "chatgpt"];
 
+/// How texts begin that say themselves who speaks.
+const SPEAKERS: &[&str] =
+    &["Human:", "User:", "USER:", "Assistant:", "ASSISTANT:", "### Human:", "<human>:", "<|im_start|>", "<|user|>", "[INST]"];
+
 /// Whether a list's first item is a question with its answer, or a text.
 pub fn is_pairs(value: &Value) -> bool {
     let Some(first) = value.as_array().and_then(|items| items.first()) else { return false };
@@ -68,6 +72,10 @@ fn texts_in_turn(items: &[Value], path: impl Display, notes: &mut Vec<String>) -
         let reason = "is a list of texts, which must be questions and answers in turn, but they don't come in twos";
         return Err(Problem::field(path, reason));
     };
+    if let Some(said) = SPEAKERS.iter().find(|said| texts.iter().any(|text| text.trim_start().starts_with(**said))) {
+        let reason = format!("is a list of texts that say who speaks ({said}): bring turns with a role and a content");
+        return Err(Problem::field(path, &reason));
+    }
     if texts.iter().any(|text| text.trim_start().starts_with(['[', '{'])) {
         let reason = "is a list of texts with JSON in them: does the file hold columns instead of rows?";
         return Err(Problem::field(path, reason));

@@ -39,6 +39,15 @@ pub fn is_turns(value: &Value) -> bool {
     value.as_array().is_some_and(|items| items.first().is_some_and(is_turn))
 }
 
+/// An object whose role is a known one.
+pub fn speaks(value: &Value) -> bool {
+    let name = ROLES.iter().find_map(|name| value.get(*name)?.as_str());
+    name.is_some_and(|name| {
+        let name = normalised(name);
+        CALLS.contains(&name.as_str()) || known_role(&name).is_some()
+    })
+}
+
 /// The turns in a row's field.
 pub fn turns(row: &Row, field: &str, notes: &mut Vec<String>) -> Result<Vec<Message>, Problem> {
     let Some(value) = row.get(field) else { return Err(Problem::field(field, "is missing")) };
@@ -128,7 +137,19 @@ fn normalised(name: &str) -> String {
 
 /// The role that a name means. Names that only some tools write are said.
 fn role(name: &str, normalised: &str, path: impl Display, notes: &mut Vec<String>) -> Result<Role, Problem> {
-    let (role, is_usual) = match normalised {
+    let Some((role, is_usual)) = known_role(normalised) else {
+        let reason = format!("is \"{}\", but it must be system, user, assistant or tool", shorten(name, 40));
+        return Err(Problem::field(path, &reason));
+    };
+    if !is_usual {
+        notes.push(format!("the role \"{}\" is read as {}", name.trim(), role.as_str()));
+    }
+    Ok(role)
+}
+
+/// The role of a name, and whether most tools write it so.
+fn known_role(normalised: &str) -> Option<(Role, bool)> {
+    Some(match normalised {
         "system" | "developer" => (Role::System, true),
         "sys" | "system_prompt" | "system_message" => (Role::System, false),
         "user" | "human" => (Role::User, true),
@@ -141,13 +162,6 @@ fn role(name: &str, normalised: &str, path: impl Display, notes: &mut Vec<String
         "function_response" | "tool_response" | "function_result" | "tool_result" | "tool_output" | "ipython" => {
             (Role::Tool, false)
         }
-        _ => {
-            let reason = format!("is \"{}\", but it must be system, user, assistant or tool", shorten(name, 40));
-            return Err(Problem::field(path, &reason));
-        }
-    };
-    if !is_usual {
-        notes.push(format!("the role \"{}\" is read as {}", name.trim(), role.as_str()));
-    }
-    Ok(role)
+        _ => return None,
+    })
 }

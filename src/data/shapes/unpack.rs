@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::turns::is_turns;
+use super::turns::{is_turns, speaks};
 use super::{CONVERSATIONS, Row};
 use crate::data::formats::{Problem, json_value};
 
@@ -13,45 +13,78 @@ const LISTS: &[&str] = &["contents", "history", "rejected_messages", "preferred_
 /// Fields that hold a text as well as turns.
 const TEXTS_OR_TURNS: &[&str] = &["prompt", "completion", "chosen", "rejected"];
 
+/// Fields that hold an object where they don't hold a text.
+const OBJECTS: &[&str] = &["input", "systemInstruction", "system_instruction"];
+
 /// The row with all lists unpacked; borrowed where there is nothing to unpack.
 pub fn unpack<'r>(row: &'r Row, notes: &mut Vec<String>) -> Result<Cow<'r, Row>, Problem> {
     let mut unpacked = Cow::Borrowed(row);
-    for name in CONVERSATIONS.iter().chain(LISTS).chain(TEXTS_OR_TURNS) {
-        let Some(Value::String(text)) = row.get(*name) else { continue };
-        let may_be_text = TEXTS_OR_TURNS.contains(name);
-        if let Some(list) = list_in(text, name, may_be_text)? {
+    let kinds = [(CONVERSATIONS, Kind::List), (LISTS, Kind::List), (TEXTS_OR_TURNS, Kind::Turns), (OBJECTS, Kind::Object)];
+    for (name, kind) in kinds.into_iter().flat_map(|(names, kind)| names.iter().map(move |name| (*name, kind))) {
+        let Some(Value::String(text)) = row.get(name) else { continue };
+        if let Some(value) = value_in(text.trim(), name, kind)? {
             notes.push(format!("{name} is a text with JSON in it, and read as that"));
-            unpacked.to_mut().insert((*name).to_owned(), list);
+            unpacked.to_mut().insert(name.to_owned(), value);
         }
     }
     Ok(unpacked)
 }
 
-/// The list that a text is, if it looks like one.
-fn list_in(text: &str, name: &str, may_be_text: bool) -> Result<Option<Value>, Problem> {
-    let text = text.trim();
-    let looks_like_list = text.starts_with('[') || text.starts_with("array(");
-    if !looks_like_list || (may_be_text && !looks_like_turns(text)) {
+/// What a field may hold in a text.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    List,
+    /// Turns; everything else is a text as it stands.
+    Turns,
+    /// What a conversation is wrapped in; everything else is a text as it stands.
+    Object,
+}
+
+impl Kind {
+    /// Whether a text looks as if it held such a thing.
+    fn is_likely(self, text: &str) -> bool {
+        match self {
+            Self::List => text.starts_with('[') || text.starts_with("array("),
+            Self::Turns => {
+                text.starts_with(['[', '{']) && begins_with_key(text, &["role", "from", "content", "value"])
+                    || text.starts_with("array([{")
+            }
+            Self::Object => text.starts_with('{') && begins_with_key(text, &["messages", "tools", "parts", "role"]),
+        }
+    }
+
+    fn is(self, value: &Value) -> bool {
+        match self {
+            Self::List => value.is_array(),
+            Self::Turns => is_turns(value) && value.get(0).is_some_and(speaks) || speaks(value),
+            Self::Object => value.get("messages").or(value.get("parts")).is_some_and(Value::is_array),
+        }
+    }
+}
+
+/// The list or object that a text is, if it looks like one.
+fn value_in(text: &str, name: &str, kind: Kind) -> Result<Option<Value>, Problem> {
+    if !kind.is_likely(text) {
         return Ok(None);
     }
     match json_value::parse(text) {
-        Ok(list) if !may_be_text || is_turns(&list) => Ok(Some(list)),
-        Ok(_) => Ok(None),
+        Ok(value) => Ok(Some(value).filter(|value| kind.is(value))),
         Err(_) if looks_like_python(text) => {
             let reason = "looks like a list as Python prints it, not like JSON: write it with json.dumps";
             Err(Problem::field(name, reason))
         }
-        Err(_) if may_be_text => Ok(None),
-        Err(e) => Err(Problem::field(name, &format!("is a text that begins like a JSON list, but isn't one ({e})"))),
+        Err(e) if kind == Kind::List => {
+            Err(Problem::field(name, &format!("is a text that begins like a JSON list, but isn't one ({e})")))
+        }
+        Err(_) => Ok(None),
     }
 }
 
-/// `[{"role": …`, also in Python's quotes.
-fn looks_like_turns(text: &str) -> bool {
-    let rest = text.trim_start_matches("array(").trim_start_matches('[').trim_start();
-    let Some(key) = rest.strip_prefix('{') else { return false };
-    let key = key.trim_start().trim_start_matches(['"', '\'']);
-    ["role", "from", "content", "value"].iter().any(|name| key.starts_with(name))
+/// Whether the first key is one of these, in JSON's quotes or Python's.
+fn begins_with_key(text: &str, keys: &[&str]) -> bool {
+    let inner = text.trim_start_matches(['[', '{', ' ', '\n', '\t', '\r']);
+    let key = inner.trim_start_matches(['"', '\'']);
+    key.len() < inner.len() && keys.iter().any(|name| key.starts_with(name))
 }
 
 fn looks_like_python(text: &str) -> bool {

@@ -236,6 +236,13 @@ fn a_verdict_is_known_under_its_other_names_and_in_tables() {
     assert_eq!((told(&examples[1]), &report["unused"]), ("u: Q2 / a: A2".to_owned(), &json!(["label"])));
     let (_, examples) = import("a.csv", "text,label\nfine,1\nawful,0\n");
     assert_eq!(told(&examples[1]), "u: awful / a: 0");
+    // A number that stands for the answer is none either.
+    let classes = "prompt,completion,label\na,good,1\nb,bad,0\nc,good,1\nd,bad,0\n";
+    let (report, examples) = import("a.csv", classes);
+    assert_eq!((told(&examples[1]), &report["unused"]), ("u: b / a: bad".to_owned(), &json!(["label"])));
+    let rows = [("a", "good", 1), ("b", "bad", 0), ("c", "good", 1), ("d", "bad", 0)]
+        .map(|(question, answer, label)| json!({"prompt": question, "completion": answer, "label": label}).to_string());
+    assert_eq!(told(&import("a.jsonl", &rows.join("\n")).1[1]), "u: b / a: bad");
     // What says both, or neither, is refused.
     let both = r#"{"prompt": "Q", "completion": "A", "label": true, "is_bad": true}"#;
     assert_eq!(
