@@ -191,9 +191,8 @@ fn lines(rows: &[Row]) -> String {
 fn layouts(rows: &[Row]) -> Vec<(&'static str, &'static str, String)> {
     let (table, keys) = (filled(rows), keys(rows));
     let column = |key: &String| table.iter().map(|row| row[key].clone()).collect::<Vec<_>>();
-    let by_number = |values: Vec<Value>| {
-        values.into_iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect::<Row>()
-    };
+    let by_number =
+        |values: Vec<Value>| values.into_iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect::<Row>();
     let columns: Row = keys.iter().map(|key| (key.clone(), column(key).into())).collect();
     let objects: Row = keys.iter().map(|key| (key.clone(), by_number(column(key)).into())).collect();
     let by_row = by_number(table.iter().cloned().map(Value::from).collect());
@@ -252,9 +251,18 @@ fn usual_layouts_of_usual_shapes_are_read() {
     let turns = |n: u8| json!([{"role": "user", "content": format!("q{n}")}, {"role": "assistant", "content": "a"}]);
     for rows in [
         [json!({"messages": turns(1)}), json!({"messages": turns(2)})],
-        [json!({"instruction": "q", "input": "i", "output": "a"}), json!({"instruction": "r", "input": "", "output": "b"})],
-        [json!({"prompt": "q", "completion": "a", "label": true}), json!({"prompt": "q", "completion": "b", "label": false})],
-        [json!({"prompt": "q", "chosen": "a", "rejected": "b"}), json!({"prompt": "r", "chosen": "a", "rejected": "b"})],
+        [
+            json!({"instruction": "q", "input": "i", "output": "a"}),
+            json!({"instruction": "r", "input": "", "output": "b"}),
+        ],
+        [
+            json!({"prompt": "q", "completion": "a", "label": true}),
+            json!({"prompt": "q", "completion": "b", "label": false}),
+        ],
+        [
+            json!({"prompt": "q", "chosen": "a", "rejected": "b"}),
+            json!({"prompt": "r", "chosen": "a", "rejected": "b"}),
+        ],
         [json!({"question": "q", "answer": 1}), json!({"question": "r", "answer": 2})],
     ] {
         let rows = rows.map(|row| row.as_object().unwrap().clone());

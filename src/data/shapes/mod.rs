@@ -75,7 +75,7 @@ pub fn recognise_table(row: &Row) -> Option<Format> {
     let shape = recognise(row)?;
     let is_list = |name: &&str| row.get(*name).is_some_and(|value| value.is_array() || looks_packed(value));
     let needs_lists = match shape {
-        Format::OpenAiMessages | Format::ShareGpt | Format::Pairs => CONVERSATIONS.iter().any(|name| is_list(&name)),
+        Format::OpenAiMessages | Format::ShareGpt | Format::Pairs => CONVERSATIONS.iter().any(|name| is_list(name)),
         Format::PromptCompletion => is_list(&"prompt") || is_list(&"completion"),
         Format::QueryResponse => row.get("rejected_response").is_some_and(is_filled) || row.contains_key("history"),
         Format::Alpaca => row.contains_key("history"),
@@ -177,7 +177,9 @@ fn check_is_row(row: &Row, format: Format) -> Result<(), Problem> {
     let mut lengths = row.values().map(|value| value.as_array().map_or(0, Vec::len));
     let first = lengths.next().unwrap_or_default();
     if format == Format::Pairs && row.len() > 1 && first > 1 && lengths.all(|length| length == first) {
-        return Err(Problem::row(format!("every field is a list of {first}: does the file hold columns instead of rows?")));
+        return Err(Problem::row(format!(
+            "every field is a list of {first}: does the file hold columns instead of rows?"
+        )));
     }
     Ok(())
 }

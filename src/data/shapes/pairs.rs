@@ -15,8 +15,18 @@ const QUESTIONS: &[&str] = &["human", "user", "question", "prompt", "instruction
 const ANSWERS: &[&str] = &["assistant", "gpt", "bot", "answer", "response", "completion", "output", "model", "chatgpt"];
 
 /// How texts begin that say themselves who speaks.
-const SPEAKERS: &[&str] =
-    &["Human:", "User:", "USER:", "Assistant:", "ASSISTANT:", "### Human:", "<human>:", "<|im_start|>", "<|user|>", "[INST]"];
+const SPEAKERS: &[&str] = &[
+    "Human:",
+    "User:",
+    "USER:",
+    "Assistant:",
+    "ASSISTANT:",
+    "### Human:",
+    "<human>:",
+    "<|im_start|>",
+    "<|user|>",
+    "[INST]",
+];
 
 /// Whether a list's first item is a question with its answer, or a text.
 pub fn is_pairs(value: &Value) -> bool {

@@ -19,7 +19,8 @@ const OBJECTS: &[&str] = &["input", "systemInstruction", "system_instruction"];
 /// The row with all lists unpacked; borrowed where there is nothing to unpack.
 pub fn unpack<'r>(row: &'r Row, notes: &mut Vec<String>) -> Result<Cow<'r, Row>, Problem> {
     let mut unpacked = Cow::Borrowed(row);
-    let kinds = [(CONVERSATIONS, Kind::List), (LISTS, Kind::List), (TEXTS_OR_TURNS, Kind::Turns), (OBJECTS, Kind::Object)];
+    let kinds =
+        [(CONVERSATIONS, Kind::List), (LISTS, Kind::List), (TEXTS_OR_TURNS, Kind::Turns), (OBJECTS, Kind::Object)];
     for (name, kind) in kinds.into_iter().flat_map(|(names, kind)| names.iter().map(move |name| (*name, kind))) {
         let Some(Value::String(text)) = row.get(name) else { continue };
         if let Some(value) = value_in(text.trim(), name, kind)? {

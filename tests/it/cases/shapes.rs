@@ -46,7 +46,9 @@ fn reasons(report: &Value) -> Vec<String> {
 /// A note with how often and the first line.
 fn notes(report: &Value) -> Vec<String> {
     let notes = report["notes"].as_array().unwrap().iter();
-    notes.map(|note| format!("{} × {}, {}", note["count"], note["what"].as_str().unwrap(), note["first_line"])).collect()
+    notes
+        .map(|note| format!("{} × {}, {}", note["count"], note["what"].as_str().unwrap(), note["first_line"]))
+        .collect()
 }
 
 /// A command line that fails: what it says.
@@ -62,7 +64,8 @@ fn refused(name: &str, content: &str) -> String {
 #[test]
 fn d01_columns_of_lists_are_turned_into_rows() {
     let (_, examples) = import_case("D01/columns.json");
-    let expected = ["u: Name a green tea / a: Sencha", "u: Name a black tea / a: Assam", "u: Name a white tea / a: Silver Needle"];
+    let expected =
+        ["u: Name a green tea / a: Sencha", "u: Name a black tea / a: Assam", "u: Name a white tea / a: Silver Needle"];
     assert_eq!(examples.iter().map(told).collect::<Vec<_>>(), expected);
     let (_, examples) = import_case("D01/prompts.json");
     assert_eq!(examples.iter().map(told).collect::<Vec<_>>(), ["u: 2+2? / a: 4", "u: 3+3? / a: 6"]);
@@ -100,7 +103,10 @@ fn what_pandas_writes_is_read_in_every_orientation() {
 fn a_document_that_is_two_things_or_too_long_is_refused() {
     let pairs = r#"{"conversations": [["Hi", "Hello"], ["Bye", "Ciao"]]}"#;
     let said = refused("a.json", pairs);
-    assert!(said.contains("conversations may be one conversation of 2 questions and answers, or a column of 2"), "{said}");
+    assert!(
+        said.contains("conversations may be one conversation of 2 questions and answers, or a column of 2"),
+        "{said}"
+    );
     let lists = refused("a.jsonl", r#"{"question": ["1"], "answer": ["2"]}"#);
     assert!(lists.contains("none of their fields holds a text (question is a list, answer is a list)"), "{lists}");
     let desk = Desk::new();
@@ -275,10 +281,17 @@ fn marks_of_turns_and_rows_become_weights_or_are_refused() {
         ("loss_mask", json!(1), "loss_mask is 1, which may mean"),
         ("weight", json!(0.5), "weight is 0.5, but it must be 0 or 1"),
         ("train", json!("maybe"), "train is \"maybe\", but it must be true or false"),
-        ("train_detail", json!([{"begin_offset": 0, "end_offset": 1, "train": false}]), "train_detail marks parts of a turn"),
+        (
+            "train_detail",
+            json!([{"begin_offset": 0, "end_offset": 1, "train": false}]),
+            "train_detail marks parts of a turn",
+        ),
     ] {
         let (report, examples) = import("a.jsonl", &row(mark, value));
-        assert!(examples.is_empty() && reasons(&report)[0].starts_with(&format!("1: messages[1].{reason}")), "{report}");
+        assert!(
+            examples.is_empty() && reasons(&report)[0].starts_with(&format!("1: messages[1].{reason}")),
+            "{report}"
+        );
     }
     let (report, examples) = import("a.jsonl", r#"{"prompt": "Q", "completion": "A", "train": false}"#);
     assert_eq!(told(&examples[0]), "u: Q / a0: A");
@@ -321,7 +334,10 @@ fn shapes_of_other_tools_are_read() {
         "u: Q / a0: B / u: Q / a: A | a: B",
     );
     check(json!({"query": "Q", "response": "A", "history": [["q", "a"]]}), "u: q / a: a / u: Q / a: A");
-    check(json!({"system": [{"text": "S"}], "messages": [{"role": "user", "content": [{"text": "Q"}]}, good]}), "s: S / u: Q / a: A");
+    check(
+        json!({"system": [{"text": "S"}], "messages": [{"role": "user", "content": [{"text": "Q"}]}, good]}),
+        "s: S / u: Q / a: A",
+    );
     check(
         json!({"messages": [{"role": "System", "content": "S"}, {"role": "User", "content": "Q"}, {"role": "Chatbot", "content": "A"}]}),
         "s: S / u: Q / a: A",
@@ -407,7 +423,10 @@ fn what_was_guessed_or_left_out_is_said_with_its_first_row() {
     let desk = Desk::new();
     tunewright::fs::write_atomic(&desk.path("a.jsonl"), content.as_bytes()).unwrap();
     let said = desk.run(&["import", "a.jsonl", "--project", "p"]).err();
-    assert!(said.contains("note: completion is a number, and its text is taken (4) (1, the first in line 2)"), "{said}");
+    assert!(
+        said.contains("note: completion is a number, and its text is taken (4) (1, the first in line 2)"),
+        "{said}"
+    );
     assert!(said.contains("not used: level, chosen_score, rejected_score"), "{said}");
     std::fs::remove_dir_all(desk.path("p")).unwrap();
     tunewright::fs::write_atomic(&desk.path("b.csv"), b"question,answer,mood\nQ,A,calm\n").unwrap();
