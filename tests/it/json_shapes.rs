@@ -205,12 +205,12 @@ fn layouts(rows: &[Row]) -> Vec<(&'static str, &'static str, String)> {
         ("stream", "a.json", rows.iter().map(|row| serde_json::to_string_pretty(row).unwrap()).collect()),
         ("nested", "a.jsonl", lines(&nested(rows))),
         ("csv", "a.csv", csv(rows)),
-        ("columns", "a.json", Value::from(columns.clone()).to_string()),
+        ("columns", "a.json", json!(columns).to_string()),
         ("pandas columns", "a.json", Value::from(objects).to_string()),
         ("pandas index", "a.json", Value::from(by_row).to_string()),
         ("pandas split", "a.json", json!({"columns": keys, "index": index, "data": data}).to_string()),
         ("pandas table", "a.json", json!({"schema": {"fields": []}, "data": table}).to_string()),
-        ("batch", "a.jsonl", lines(&[columns.clone()])),
+        ("batch", "a.jsonl", lines(std::slice::from_ref(&columns))),
         ("python", "a.jsonl", lines(&python(rows))),
     ]
 }

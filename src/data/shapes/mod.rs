@@ -75,7 +75,7 @@ pub fn recognise_table(row: &Row) -> Option<Format> {
     let shape = recognise(row)?;
     let is_list = |name: &&str| row.get(*name).is_some_and(|value| value.is_array() || looks_packed(value));
     let needs_lists = match shape {
-        Format::OpenAiMessages | Format::ShareGpt | Format::Pairs => CONVERSATIONS.iter().any(|name| is_list(name)),
+        Format::OpenAiMessages | Format::ShareGpt | Format::Pairs => CONVERSATIONS.iter().any(is_list),
         Format::PromptCompletion => is_list(&"prompt") || is_list(&"completion"),
         Format::QueryResponse => row.get("rejected_response").is_some_and(is_filled) || row.contains_key("history"),
         Format::Alpaca => row.contains_key("history"),
