@@ -25,7 +25,7 @@ pub struct ImportArgs {
     /// Only the first rows of each split of a data set of the Hub, and no more of its files than these are in
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
     first: Option<u64>,
-    /// Which column is what: system, user, assistant, split or date
+    /// Which column is what: system, user, assistant, verdict (whether the answer is good), split or date
     #[arg(long, value_name = "COLUMN=ROLE,…", value_delimiter = ',', value_parser = column_role)]
     map: Vec<(String, ColumnRole)>,
     /// A system message before every example
@@ -61,9 +61,10 @@ pub(super) fn column_role(text: &str) -> Result<(String, ColumnRole), String> {
         "system" => ColumnRole::System,
         "user" | "prompt" => ColumnRole::User,
         "assistant" | "answer" => ColumnRole::Assistant,
+        "verdict" => ColumnRole::Verdict,
         "split" => ColumnRole::Split,
         "date" => ColumnRole::Date,
-        other => return Err(format!("{other} is no role: it must be system, user, assistant, split or date")),
+        other => return Err(format!("{other} is no role: it must be system, user, assistant, verdict, split or date")),
     };
     Ok((column.trim().to_owned(), role))
 }

@@ -8,9 +8,12 @@ use super::terminal::{self, thousands};
 use crate::data::Split;
 use crate::data::files;
 use crate::data::import::{ImportReport, ImportRequest, Note, Rejected};
+use crate::data::mapping::shorten;
 
 /// Bad rows that are told one by one.
 const NUM_TOLD: usize = 5;
+/// Of the names of fields and columns that aren't used.
+const MAX_UNUSED_CHARS: usize = 500;
 /// More files are told in sums only.
 const MOST_FILES_TOLD: usize = 50;
 
@@ -36,6 +39,7 @@ struct Told<'a> {
     rejected: &'a [Rejected],
     reasons: &'a [(String, u64)],
     notes: &'a [Note],
+    unused: &'a [String],
 }
 
 impl Imported<'_> {
@@ -58,6 +62,7 @@ impl Imported<'_> {
                     rejected: &file.rejected,
                     reasons: &file.reasons,
                     notes: &file.notes,
+                    unused: &file.unused,
                 }));
                 continue;
             }
@@ -77,6 +82,7 @@ impl Imported<'_> {
                 rejected: &report.rejected,
                 reasons: &report.reasons,
                 notes: &report.notes,
+                unused: &report.unused,
             });
         }
         told
@@ -122,6 +128,7 @@ impl Told<'_> {
             "rejected": self.num_rejected,
             "reasons": self.reasons.iter().map(reason).collect::<Vec<_>>(),
             "notes": self.notes.iter().map(note_json).collect::<Vec<_>>(),
+            "unused": self.unused,
             "first_rejected": self.rejected.iter().take(NUM_TOLD).map(|row| json!({
                 "file": row.file, "line": row.line, "last_line": row.last_line, "field": row.field, "reason": row.reason,
             })).collect::<Vec<_>>(),
@@ -155,6 +162,9 @@ impl Told<'_> {
         }
         for note in self.notes {
             terminal::note(&format!("  {}", note_line(note)));
+        }
+        if !self.unused.is_empty() {
+            terminal::note(&format!("  not used: {}", shorten(&self.unused.join(", "), MAX_UNUSED_CHARS)));
         }
     }
 }

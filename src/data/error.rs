@@ -33,6 +33,10 @@ pub enum ImportError {
     SeveralLists { path: PathBuf, lists: String },
     #[error("{} needs a mapping: which of its columns ({columns}) are the prompt and which the answer", path.display())]
     NeedsMapping { path: PathBuf, columns: String },
+    #[error("{} has only one column with texts ({column}): a prompt without an answer, and plain texts are not trained on", path.display())]
+    NoAnswer { path: PathBuf, column: String },
+    #[error("{} holds rows of a shape that isn't known: {what}", path.display())]
+    UnknownShape { path: PathBuf, what: String },
     #[error("the mapping names the column {column}, but {} has {columns}", path.display())]
     UnknownColumn { path: PathBuf, column: String, columns: String },
     #[error("{}: {num_rejected} of {num_rows} rows can't be used: {}", path.display(), join(first))]
@@ -53,6 +57,14 @@ impl ImportError {
             }
             Self::NeedsMapping { .. } => {
                 "Import it in the window, where each column gets its role, or with tunewright import --map question=user,reply=assistant."
+            }
+            Self::NoAnswer { column, .. } => {
+                return Some(format!(
+                    "To bring them in as prompts that are still to be labelled, use tunewright import --map {column}=user."
+                ));
+            }
+            Self::UnknownShape { .. } => {
+                "Known are messages, conversations, instruction and output, prompt and completion, chosen and rejected, contents, and tables of texts."
             }
             Self::Unpack { .. } | Self::Parquet { .. } => {
                 "Get the file again: it may not have been downloaded to its end."

@@ -7,7 +7,7 @@ use super::import::{FileReport, ImportRequest, Rejected};
 use super::tally::Tally;
 
 /// What was read of a file that is done.
-pub fn file_report(path: &Path, tally: &Tally) -> FileReport {
+pub fn file_report(path: &Path, tally: &Tally, unused: Vec<String>) -> FileReport {
     /// Files may be many.
     const NUM_KEPT: usize = 5;
     let without_source = |row: &Rejected| Rejected { source: String::new(), ..row.clone() };
@@ -20,6 +20,7 @@ pub fn file_report(path: &Path, tally: &Tally) -> FileReport {
         rejected: tally.rejected.iter().take(NUM_KEPT).map(without_source).collect(),
         reasons: tally.reasons(),
         notes: tally.notes(),
+        unused,
     }
 }
 

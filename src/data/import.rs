@@ -18,12 +18,21 @@ pub enum Format {
     OpenAiMessages,
     /// `{"conversations": [{"from", "value"}]}`
     ShareGpt,
+    /// `{"conversation": [{"human", "assistant"}]}`, or lists of two texts, or texts in turn
+    Pairs,
+    /// `{"contents": [{"role", "parts": [{"text"}]}], "systemInstruction"}`
+    Gemini,
     /// `{"instruction", "input", "output"}`
     Alpaca,
     /// `{"prompt", "completion"}`, as text or as messages
     PromptCompletion,
-    /// `{"prompt", "chosen", "rejected"}`, as text or as messages
+    /// `{"query", "response", "history", "rejected_response"}`
+    QueryResponse,
+    /// `{"prompt", "chosen", "rejected"}`, as text or as messages; also `{"input", "preferred_output",
+    /// "non_preferred_output"}`
     Preference,
+    /// `{"text"}` with a whole conversation as a chat template writes it
+    Rendered,
     /// Rows with named columns (CSV, TSV, or JSON objects of no known shape); needs a [`Mapping`].
     Columns,
 }
@@ -36,6 +45,8 @@ pub enum ColumnRole {
     System,
     User,
     Assistant,
+    /// Whether the answer is a good one; a bad one is kept, but not learned.
+    Verdict,
     /// `train`, `validation` or `test`.
     Split,
     /// When it is from; see [`super::date`].
@@ -282,6 +293,8 @@ pub struct ImportReport {
     pub notes: Vec<Note>,
     /// What each file had in it, in the request's order.
     pub files: Vec<FileReport>,
+    /// Fields and columns that nothing was taken from, in the order of their first appearance.
+    pub unused: Vec<String>,
 }
 
 /// One file's part in an import.
@@ -296,4 +309,6 @@ pub struct FileReport {
     pub rejected: Vec<Rejected>,
     pub reasons: Vec<(String, u64)>,
     pub notes: Vec<Note>,
+    /// Fields and columns that nothing was taken from, in the order of their first appearance.
+    pub unused: Vec<String>,
 }

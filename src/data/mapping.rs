@@ -1,9 +1,12 @@
 //! From named columns to turns: guessing which column is what, and applying what was chosen.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-use super::formats::{Content, Problem};
+use super::formats::{Content, Problem, json_kind};
 use super::import::{ColumnRole, Mapping};
+use super::shapes::{self, Converted, marks};
 use super::{Example, Message, Role, Split, date};
 
 /// A mapping that was made up from names and content.
@@ -121,8 +124,24 @@ pub fn guess(columns: &[String], rows: &[Vec<String>]) -> Guess {
     {
         roles[at] = ColumnRole::User;
     }
-    match (0..columns.len()).find(|at| is_in(*at, ANSWERS)) {
-        Some(at) => roles[at] = ColumnRole::Assistant,
+    let says_verdict = |at: usize| {
+        let mut values = values(rows, at).peekable();
+        let is_verdict = |value: &str| marks::verdict(&names[at], &Value::from(value)).is_some();
+        marks::may_be_verdict(&names[at]) && values.peek().is_some() && values.all(is_verdict)
+    };
+    match (0..columns.len()).find(|at| is_in(*at, ANSWERS) && !says_verdict(*at)) {
+        Some(at) => {
+            roles[at] = ColumnRole::Assistant;
+            // Beside an answer, yes and no say what it is worth.
+            let is_verdict = |verdict: &usize| {
+                let labelled = rows.iter().filter_map(|row| labelled(row, *verdict, at));
+                says_verdict(*verdict) && !marks::are_classes(labelled)
+            };
+            let free = (0..columns.len()).filter(|at| roles[*at] == ColumnRole::Unused);
+            if let Some(verdict) = free.clone().find(is_verdict) {
+                roles[verdict] = ColumnRole::Verdict;
+            }
+        }
         None => (0..columns.len()).filter(|at| is_in(*at, LABELS)).for_each(|at| roles[at] = ColumnRole::Assistant),
     }
     let dates = date_column(columns, |at| values(rows, at).map(str::to_owned).collect());
@@ -183,6 +202,16 @@ pub fn date_column(columns: &[String], values: impl Fn(usize) -> Vec<String>) ->
     named.into_iter().find(holds_dates)
 }
 
+fn labelled(row: &[String], label: usize, answer: usize) -> Option<(Cow<'_, str>, &str)> {
+    Some((Cow::Borrowed(row.get(label)?.as_str()), row.get(answer)?.as_str()))
+}
+
+/// Whether the name of a column says that it is the answer.
+pub fn is_answer(name: &str) -> bool {
+    let name = normalise(name);
+    ANSWERS.contains(&name.as_str()) || LABELS.contains(&name.as_str())
+}
+
 /// A column's cells that aren't blank.
 fn values(rows: &[Vec<String>], at: usize) -> impl Iterator<Item = &str> {
     rows.iter().filter_map(move |row| row.get(at)).map(|cell| cell.trim()).filter(|cell| !cell.is_empty())
@@ -201,6 +230,7 @@ pub struct Mapper {
     system: Vec<(usize, String)>,
     user: Vec<(usize, String)>,
     assistant: Vec<(usize, String)>,
+    verdict: Vec<(usize, String)>,
     split: Option<(usize, String)>,
     date: Option<(usize, String)>,
 }
@@ -208,7 +238,7 @@ pub struct Mapper {
 impl Mapper {
     /// `columns` are the file's; names of the mapping that it doesn't have are the error.
     pub fn new(mapping: &Mapping, columns: &[String]) -> Result<Self, String> {
-        let mut by_role: [Vec<(usize, String)>; 5] = Default::default();
+        let mut by_role: [Vec<(usize, String)>; 6] = Default::default();
         for (name, role) in &mapping.columns {
             let list = match role {
                 ColumnRole::Unused => continue,
@@ -217,13 +247,19 @@ impl Mapper {
                 ColumnRole::Assistant => 2,
                 ColumnRole::Split => 3,
                 ColumnRole::Date => 4,
+                ColumnRole::Verdict => 5,
             };
             let at = columns.iter().position(|column| column == name).ok_or_else(|| name.clone())?;
             by_role[list].push((at, name.clone()));
         }
-        let [system, user, assistant, split, date] = by_role;
+        let [system, user, assistant, split, date, verdict] = by_role;
         let (split, date) = (split.into_iter().next(), date.into_iter().next());
-        Ok(Self { mapping: mapping.clone(), system, user, assistant, split, date })
+        Ok(Self { mapping: mapping.clone(), system, user, assistant, verdict, split, date })
+    }
+
+    /// Whether something is taken from this column.
+    pub fn uses(&self, name: &str) -> bool {
+        self.mapping.columns.iter().any(|(column, role)| column == name && *role != ColumnRole::Unused)
     }
 
     /// What the mapping still needs before a row can become an example.
@@ -231,23 +267,55 @@ impl Mapper {
         self.user.is_empty().then_some("no column is chosen as the user's message")
     }
 
-    pub fn apply(&self, row: &Content) -> Result<(Example, Option<Split>), Problem> {
+    pub fn apply(&self, row: &Content) -> Result<Converted, Problem> {
         if let Some(missing) = self.missing() {
             return Err(Problem::row(missing));
         }
+        let mut notes = Vec::new();
         let mut messages = Vec::with_capacity(3);
         let mut system = vec![self.mapping.system_message.clone()];
-        system.extend(self.system.iter().map(|column| text(row, column)));
+        for column in &self.system {
+            system.push(said(row, column, &mut notes)?);
+        }
         let system = join(system);
         if !system.is_empty() {
             messages.push(Message::new(Role::System, system));
         }
-        messages.push(Message::new(Role::User, joined(row, &self.user)?));
-        // Without an answer it is a prompt that is still to be labelled.
-        let answer = join(self.assistant.iter().map(|column| text(row, column)).collect());
-        let answer = if self.mapping.answer_as_json && !answer.is_empty() { self.json_answer(row) } else { answer };
-        messages.push(Message::new(Role::Assistant, answer));
-        Ok((messages.into(), self.split_of(row)?))
+        messages.push(Message::new(Role::User, joined(row, &self.user, &mut notes)?));
+        messages.push(Message::new(Role::Assistant, self.answer(row, &mut notes)?));
+        let mut example = Example::from(messages);
+        for column in &self.verdict {
+            self.judge(row, column, &mut example, &mut notes)?;
+        }
+        Ok(Converted { example, split: self.split_of(row)?, notes })
+    }
+
+    /// Without one it is a prompt that is still to be labelled.
+    fn answer(&self, row: &Content, notes: &mut Vec<String>) -> Result<String, Problem> {
+        let is_json = self.mapping.answer_as_json;
+        let mut texts = Vec::with_capacity(self.assistant.len());
+        for column in &self.assistant {
+            texts.push(if is_json { text(row, column) } else { answer_text(row, column, notes)? });
+        }
+        let answer = join(texts);
+        Ok(if is_json && !answer.is_empty() { self.json_answer(row) } else { answer })
+    }
+
+    fn judge(
+        &self,
+        row: &Content,
+        column: &(usize, String),
+        example: &mut Example,
+        notes: &mut Vec<String>,
+    ) -> Result<(), Problem> {
+        let (name, value) = (&column.1, value(row, column));
+        if !shapes::is_filled(&value) || value.as_str().is_some_and(|text| text.trim().is_empty()) {
+            return Ok(());
+        }
+        // A column that was chosen says it whatever it is called.
+        let called = if marks::may_be_verdict(name) { name } else { "verdict" };
+        let is_good = marks::verdict(called, &value).ok_or_else(|| marks::unreadable(name, &value))?;
+        marks::judge(example, is_good, name, &value.to_string(), notes)
     }
 
     /// The column that says when the row is from, and what it says.
@@ -282,8 +350,9 @@ pub fn parse_split(text: &str) -> Option<Split> {
 }
 
 /// The texts of columns, joined by a line break; an error if none of them says anything.
-fn joined(row: &Content, columns: &[(usize, String)]) -> Result<String, Problem> {
-    let text = join(columns.iter().map(|column| text(row, column)).collect());
+fn joined(row: &Content, columns: &[(usize, String)], notes: &mut Vec<String>) -> Result<String, Problem> {
+    let texts = columns.iter().map(|column| said(row, column, notes)).collect::<Result<_, _>>()?;
+    let text = join(texts);
     if !text.is_empty() {
         return Ok(text);
     }
@@ -309,6 +378,30 @@ fn text(row: &Content, (at, name): &(usize, String)) -> String {
         Content::Object(fields) => fields.get(name).map(cell_text).unwrap_or_default(),
         Content::Cells(cells) => cells.get(*at).cloned().unwrap_or_default(),
     }
+}
+
+/// What a column says in a row: a text, or a number's; lists and objects are none.
+fn said(row: &Content, column: &(usize, String), notes: &mut Vec<String>) -> Result<String, Problem> {
+    match row {
+        Content::Object(fields) => match fields.get(&column.1) {
+            None | Some(Value::Null) => Ok(String::new()),
+            Some(Value::String(text)) => Ok(text.clone()),
+            Some(value @ (Value::Bool(_) | Value::Number(_))) => shapes::scalar(value, &column.1, notes),
+            value => Err(shapes::not_a_text(value, &column.1)),
+        },
+        Content::Cells(_) => Ok(text(row, column)),
+    }
+}
+
+/// The same of an answer, which may be JSON.
+fn answer_text(row: &Content, column: &(usize, String), notes: &mut Vec<String>) -> Result<String, Problem> {
+    if let Content::Object(fields) = row
+        && let Some(value @ (Value::Array(_) | Value::Object(_))) = fields.get(&column.1)
+    {
+        notes.push(format!("{} is {}, and its JSON is the answer", column.1, json_kind(value)));
+        return Ok(value.to_string());
+    }
+    said(row, column, notes)
 }
 
 /// A JSON value as a cell of a table shows it.

@@ -17,6 +17,7 @@ pub mod import;
 pub mod label_next;
 pub mod mapping;
 pub mod reader;
+mod sample;
 pub mod shapes;
 pub mod split;
 pub mod starter;

@@ -4,27 +4,27 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::error::ImportError;
 use super::file_report::{file_report, without_rows};
 use super::formats::{self, Content, Opened, Problem, RawRow};
 use super::import::{
-    ColumnRole, FileReport, Format, ImportPreview, ImportReport, ImportRequest, Mapping, Note, Place, ReadExample,
-    Rejected,
+    FileReport, Format, ImportPreview, ImportReport, ImportRequest, Mapping, Note, Place, ReadExample, Rejected,
 };
 use super::mapping::{self, Mapper, cell_text, shorten};
+use super::sample::{self, Names};
+use super::shapes::marks::Verdicts;
 use super::tally::{Tally, capped};
 use super::{Example, Split, date, files, shapes};
 use crate::task::Task;
 
-/// Rows that decide what the file is.
-const SAMPLE_ROWS: usize = 100;
-/// The sample ends early where rows are large.
-const SAMPLE_BYTES: usize = 8 << 20;
 const PREVIEW_ROWS: usize = 50;
 const PREVIEW_CELL_CHARS: usize = 300;
 /// What is said of a row without an answer.
 const UNANSWERED: &str = "no answer yet: it comes in to be labelled, and is left out of training until then";
+/// What is said of a row with a rejected answer alone.
+const ONLY_REJECTED: &str = "only a rejected answer is there: it is kept, and not trained";
 
 /// Looks through all files without keeping them. What is shown of their head is the first file's.
 pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview, ImportError> {
@@ -95,6 +95,7 @@ pub fn read_examples(
     let mut tally = Tally::default();
     let mut by_file: Vec<FileReport> = Vec::new();
     let mut of_file = Tally::default();
+    let mut unused = Names::default();
     read_rows(request, task, &mut |path, read| match read {
         Read::Example(row, notes) => {
             of_file.accept(notes);
@@ -104,10 +105,11 @@ pub fn read_examples(
             of_file.reject(&row);
             ControlFlow::Continue(())
         }
-        Read::End(notes) => {
+        Read::End(notes, own_unused) => {
             of_file.note(notes);
+            own_unused.list.iter().for_each(|name| unused.add(name));
             let done = std::mem::take(&mut of_file);
-            by_file.push(file_report(path, &done));
+            by_file.push(file_report(path, &done, own_unused.list));
             tally.add(done);
             ControlFlow::Continue(())
         }
@@ -122,6 +124,7 @@ pub fn read_examples(
         notes: tally.notes(),
         rejected: tally.rejected,
         files: by_file,
+        unused: unused.list,
     })
 }
 
@@ -210,8 +213,9 @@ pub fn save_rejected(request: &ImportRequest, to: &Path, task: &dyn Task) -> Res
 enum Read {
     Example(ReadExample, Vec<Note>),
     Rejected(Rejected),
-    /// All rows that are wanted, with what deserves a word about the file as a whole.
-    End(Vec<Note>),
+    /// All rows that are wanted, with what deserves a word about the file as a whole, and the fields that nothing was
+    /// taken from.
+    End(Vec<Note>, Names),
 }
 
 type RowSink<'s> = dyn FnMut(&Path, Read) -> ControlFlow<()> + 's;
@@ -223,7 +227,8 @@ fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Re
             Ok(reading) => reading,
             Err(error) => {
                 let Some(row) = without_rows(request, path, &error) else { return Err(error) };
-                if sink(path, Read::Rejected(row)).is_break() || sink(path, Read::End(Vec::new())).is_break() {
+                let end = Read::End(Vec::new(), Names::default());
+                if sink(path, Read::Rejected(row)).is_break() || sink(path, end).is_break() {
                     return Ok(());
                 }
                 continue;
@@ -242,7 +247,8 @@ fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Re
             };
             is_wanted = sink(path, read).is_continue();
         }
-        if sink(path, Read::End(reading.file_notes())).is_break() || !is_wanted {
+        let end = Read::End(reading.file_notes(), std::mem::take(&mut reading.unused));
+        if sink(path, end).is_break() || !is_wanted {
             return Ok(());
         }
     }
@@ -256,6 +262,14 @@ struct Converted {
     split: Option<Split>,
     date: Option<Timestamp>,
     notes: Vec<String>,
+}
+
+/// Why columns need a mapping.
+enum Doubt {
+    /// Which is the prompt and which the answer.
+    Roles,
+    /// Only this one holds texts.
+    NoAnswer(String),
 }
 
 /// A file whose format is known, somewhere between its first and its last row.
@@ -274,11 +288,14 @@ struct Reading<'a> {
     columns: Vec<String>,
     /// For columns.
     mapping: Option<(Mapping, Mapper)>,
-    is_certain: bool,
+    /// Why a mapping that was guessed isn't certain.
+    doubt: Option<Doubt>,
     /// Where a known shape says when a row is from.
     date_field: Option<String>,
-    /// Fields that a known shape does not use.
-    unused: Vec<String>,
+    /// Fields of a known shape that say whether an answer is good.
+    verdicts: Verdicts,
+    /// Fields and columns that nothing was taken from yet.
+    unused: Names,
 }
 
 impl<'a> Reading<'a> {
@@ -291,18 +308,19 @@ impl<'a> Reading<'a> {
         if let Some(origin) = request.origins.get(file) {
             opened.rows.add_class_names(&origin.class_names);
         }
-        let sample = take_sample(&mut opened)?;
+        let sample = sample::take(&mut opened)?;
         if sample.is_empty() {
             return Err(match &opened.header {
                 Some(header) => ImportError::HeaderOnly { path: path.into(), header: header.join(", ") },
                 None => ImportError::NoRows { path: path.into(), what: "its list is empty".to_owned() },
             });
         }
+        let columns = opened.header.clone().unwrap_or_else(|| sample::field_names(&sample));
+        let objects = sample::objects(&columns, &sample);
         let format = match &request.mapping {
             Some(_) => Format::Columns,
-            None => common_shape(&sample),
+            None => sample::common_shape(&objects, opened.header.is_some()),
         };
-        let columns = opened.header.clone().unwrap_or_else(|| field_names(&sample));
         let mut reading = Self {
             request,
             path,
@@ -312,32 +330,42 @@ impl<'a> Reading<'a> {
             opened,
             sample: Vec::new().into_iter(),
             format,
-            unused: Vec::new(),
+            verdicts: Verdicts::default(),
+            unused: Names::default(),
             date_field: None,
             columns,
             mapping: None,
-            is_certain: true,
+            doubt: None,
         };
         if format == Format::Columns {
-            reading.choose_mapping(&sample)?;
+            reading.choose_mapping(&sample, &objects)?;
         } else {
-            let known = shapes::fields(format);
-            let date_at = mapping::date_column(&reading.columns, |at| texts(&sample, &reading.columns[at]));
-            reading.unused = reading.columns.iter().filter(|c| !known.contains(&c.as_str())).cloned().collect();
+            let date_at = mapping::date_column(&reading.columns, |at| sample::texts(&objects, &reading.columns[at]));
             reading.date_field = date_at.map(|at| reading.columns[at].clone());
-            reading.unused.retain(|column| Some(column) != reading.date_field.as_ref());
+            reading.verdicts = Verdicts::of(&objects);
+            for row in &objects {
+                reading.find_unused(shapes::recognise(row).unwrap_or(format), row);
+            }
         }
         reading.sample = sample.into_iter();
         Ok(reading)
     }
 
-    fn choose_mapping(&mut self, sample: &[RawRow]) -> Result<(), ImportError> {
+    fn choose_mapping(&mut self, sample: &[RawRow], objects: &[shapes::Row]) -> Result<(), ImportError> {
         let mapping = match &self.request.mapping {
             Some(mapping) => mapping.clone(),
             None => {
+                if let Some(what) = sample::why_unmappable(&self.columns, objects) {
+                    return Err(ImportError::UnknownShape { path: self.path.into(), what });
+                }
                 let rows: Vec<_> = sample.iter().map(|row| self.cells(row)).collect();
                 let guess = mapping::guess(&self.columns, &rows);
-                self.is_certain = guess.is_certain;
+                if !guess.is_certain {
+                    self.doubt = Some(match sample::only_text_column(&self.columns, objects) {
+                        Some(column) => Doubt::NoAnswer(column.to_owned()),
+                        None => Doubt::Roles,
+                    });
+                }
                 guess.mapping
             }
         };
@@ -346,6 +374,7 @@ impl<'a> Reading<'a> {
             column,
             columns: self.columns.join(", "),
         })?;
+        self.columns.iter().filter(|name| !mapper.uses(name)).for_each(|name| self.unused.add(name));
         self.mapping = Some((mapping, mapper));
         Ok(())
     }
@@ -353,10 +382,12 @@ impl<'a> Reading<'a> {
     /// Columns are only read with a mapping that leaves no doubt.
     fn check_mapping(&self) -> Result<(), ImportError> {
         let is_complete = self.mapping.as_ref().is_none_or(|(_, mapper)| mapper.missing().is_none());
-        if is_complete && (self.is_certain || self.request.mapping.is_some()) {
-            return Ok(());
+        let path = self.path.into();
+        match &self.doubt {
+            Some(Doubt::NoAnswer(column)) => Err(ImportError::NoAnswer { path, column: column.clone() }),
+            None if is_complete => Ok(()),
+            _ => Err(ImportError::NeedsMapping { path, columns: self.columns.join(", ") }),
         }
-        Err(ImportError::NeedsMapping { path: self.path.into(), columns: self.columns.join(", ") })
     }
 
     fn next_row(&mut self) -> Result<Option<RawRow>, ImportError> {
@@ -374,7 +405,7 @@ impl<'a> Reading<'a> {
     }
 
     /// A row as an example. Where a value couldn't be read, the reason says what is there.
-    fn convert(&self, row: &RawRow) -> Result<Converted, Problem> {
+    fn convert(&mut self, row: &RawRow) -> Result<Converted, Problem> {
         match row.refusal(|field| self.uses(field)) {
             Some(problem) => Err(problem),
             None => self.example(row).map_err(|problem| row.named(problem)),
@@ -384,33 +415,52 @@ impl<'a> Reading<'a> {
     /// Whether something is taken from the field.
     fn uses(&self, field: &str) -> bool {
         match &self.mapping {
-            Some((mapping, _)) => {
-                mapping.columns.iter().any(|(name, role)| name == field && *role != ColumnRole::Unused)
-            }
-            None => shapes::fields(self.format).contains(&field),
+            Some((_, mapper)) => mapper.uses(field),
+            None => shapes::is_read(self.format, field, &Value::Null, &self.verdicts),
         }
     }
 
-    fn example(&self, row: &RawRow) -> Result<Converted, Problem> {
+    fn example(&mut self, row: &RawRow) -> Result<Converted, Problem> {
         let content = row.content.as_ref().map_err(Clone::clone)?;
-        let (mut example, split, mut notes) = match (&self.mapping, content) {
-            (Some((_, mapper)), _) => {
-                let (example, split) = mapper.apply(content)?;
-                (example, split, Vec::new())
+        let shapes::Converted { mut example, split, mut notes } = match (&self.mapping, content) {
+            (Some((_, mapper)), Content::Object(fields)) => {
+                let unused = fields.iter().filter(|(name, value)| shapes::is_filled(value) && !mapper.uses(name));
+                unused.for_each(|(name, _)| self.unused.add(name));
+                mapper.apply(content)?
             }
-            (None, Content::Object(fields)) => {
-                let format = shapes::recognise(fields).unwrap_or(self.format);
-                let converted = shapes::convert(format, fields)?;
-                (converted.example, converted.split, converted.notes)
-            }
-            (None, Content::Cells(_)) => return Err(Problem::row("the row has no named fields")),
+            (Some((_, mapper)), Content::Cells(_)) => mapper.apply(content)?,
+            (None, Content::Object(fields)) => self.convert_shape(fields)?,
+            (None, Content::Cells(cells)) => self.convert_shape(&sample::named(&self.columns, cells))?,
         };
         if example.is_unanswered() {
-            notes.push(UNANSWERED.to_owned());
+            let is_prompt = example.rejected.is_empty();
+            let is_said = notes.iter().any(|note| note.starts_with("marked as a bad answer"));
+            let note = if is_prompt { UNANSWERED } else { ONLY_REJECTED };
+            notes.extend((!is_said).then(|| note.to_owned()));
         }
         example.add_system_message(&self.request.system_message);
         let date = self.date(content, &mut notes);
         Ok(Converted { example, split, date, notes })
+    }
+
+    fn convert_shape(&mut self, fields: &shapes::Row) -> Result<shapes::Converted, Problem> {
+        let mut notes = Vec::new();
+        let row = shapes::unpack(fields, &mut notes)?;
+        let format = shapes::recognise(&row).unwrap_or(self.format);
+        self.find_unused(format, &row);
+        let mut converted = shapes::convert(format, &row, &self.verdicts)?;
+        converted.notes.splice(0..0, notes);
+        Ok(converted)
+    }
+
+    /// Fields of a row of a known shape that nothing is taken from.
+    fn find_unused(&mut self, format: Format, row: &shapes::Row) {
+        for (name, value) in row.iter().filter(|(_, value)| shapes::is_filled(value)) {
+            let is_date = self.date_field.as_ref() == Some(name);
+            if !is_date && !shapes::is_read(format, name, value, &self.verdicts) {
+                self.unused.add(name);
+            }
+        }
     }
 
     /// A row whose date can't be read is no worse for it.
@@ -418,6 +468,10 @@ impl<'a> Reading<'a> {
         let (name, text) = match (&self.mapping, &self.date_field, content) {
             (Some((_, mapper)), ..) => mapper.date(content)?,
             (None, Some(name), Content::Object(fields)) => (name.as_str(), cell_text(fields.get(name)?)),
+            (None, Some(name), Content::Cells(cells)) => {
+                let at = self.columns.iter().position(|column| column == name)?;
+                (name.as_str(), cells.get(at)?.clone())
+            }
             _ => return None,
         };
         let date = date::parse(&text);
@@ -476,10 +530,10 @@ impl<'a> Reading<'a> {
     fn empty_preview(&self, request: &ImportRequest) -> ImportPreview {
         let mut description = self.opened.description.clone();
         if self.format != Format::Columns {
-            description = format!("{description}, {}", shape_name(self.format));
+            description = format!("{description}, {}", sample::shape_name(self.format));
         }
-        if !self.unused.is_empty() {
-            description = format!("{description}; not used: {}", shorten(&self.unused.join(", "), 200));
+        if !self.unused.list.is_empty() && self.format != Format::Columns {
+            description = format!("{description}; not used: {}", shorten(&self.unused.list.join(", "), 200));
         }
         ImportPreview {
             path: request.path.clone(),
@@ -499,74 +553,5 @@ impl<'a> Reading<'a> {
             reasons: Vec::new(),
             notes: Vec::new(),
         }
-    }
-}
-
-/// What a field says in the rows that have it.
-fn texts(rows: &[RawRow], name: &str) -> Vec<String> {
-    let objects = rows.iter().filter_map(|row| match &row.content {
-        Ok(Content::Object(fields)) => Some(fields),
-        _ => None,
-    });
-    let texts = objects.filter_map(|fields| fields.get(name)).map(cell_text);
-    texts.filter(|text| !text.trim().is_empty()).collect()
-}
-
-fn take_sample(opened: &mut Opened) -> Result<Vec<RawRow>, ImportError> {
-    let mut sample = Vec::new();
-    let mut num_good = 0;
-    let mut num_bytes = 0;
-    // Bad rows say nothing about the format, but there may be a great many of them.
-    while num_good < SAMPLE_ROWS && sample.len() < 10 * SAMPLE_ROWS && num_bytes < SAMPLE_BYTES {
-        let Some(row) = opened.rows.next_row()? else { break };
-        num_good += usize::from(row.content.is_ok());
-        num_bytes += row.source.len();
-        sample.push(row);
-    }
-    Ok(sample)
-}
-
-/// The shape that most rows have; columns, if that is none.
-fn common_shape(sample: &[RawRow]) -> Format {
-    let shapes = sample.iter().filter_map(|row| match &row.content {
-        Ok(Content::Object(fields)) => Some(shapes::recognise(fields).unwrap_or(Format::Columns)),
-        Ok(Content::Cells(_)) => Some(Format::Columns),
-        Err(_) => None,
-    });
-    let mut counts: Vec<(Format, usize)> = Vec::new();
-    for shape in shapes {
-        match counts.iter_mut().find(|(known, _)| *known == shape) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((shape, 1)),
-        }
-    }
-    // Where two are equally common, the one that came first.
-    counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(Format::OpenAiMessages, |(shape, _)| shape)
-}
-
-/// The names of all fields in the sample, in the order of their first appearance.
-fn field_names(sample: &[RawRow]) -> Vec<String> {
-    const MAX_NAMES: usize = 1000;
-    let mut names = Vec::new();
-    let mut known = std::collections::HashSet::new();
-    for row in sample {
-        let Ok(Content::Object(fields)) = &row.content else { continue };
-        for name in fields.keys() {
-            if names.len() < MAX_NAMES && known.insert(name.clone()) {
-                names.push(name.clone());
-            }
-        }
-    }
-    names
-}
-
-fn shape_name(format: Format) -> &'static str {
-    match format {
-        Format::OpenAiMessages => "OpenAI messages",
-        Format::ShareGpt => "ShareGPT conversations",
-        Format::Alpaca => "Alpaca instructions",
-        Format::PromptCompletion => "prompts and completions",
-        Format::Preference => "preference pairs",
-        Format::Columns => "columns",
     }
 }

@@ -170,7 +170,7 @@ impl Reading {
         show: &mut dyn FnMut(Vec<ExampleRow>),
     ) -> Result<Option<Incoming>, ProjectError> {
         let face = Face::of(&row.example).map_err(ProjectError::Content)?;
-        let replaces = match self.known.find(&face) {
+        let replaces = match self.known.find(&face, row.example.is_unanswered()) {
             Match::New => None,
             Match::Other(id) => Some(id),
             Match::Same(id) => {

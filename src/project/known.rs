@@ -67,13 +67,14 @@ impl Known {
         Ok(known)
     }
 
-    pub fn find(&mut self, face: &Face) -> Match {
+    /// A row without an answer has no other one: it never takes an example's place.
+    pub fn find(&mut self, face: &Face, is_unanswered: bool) -> Match {
         if let Some(id) = self.contents.get(&face.content_key) {
             self.matched.insert(*id);
             return Match::Same(*id);
         }
         match self.prompts.get(&face.prompt_key) {
-            Some(Some(id)) => {
+            Some(Some(id)) if !is_unanswered => {
                 *self.claims.entry(*id).or_default() += 1;
                 Match::Other(*id)
             }
@@ -103,7 +104,7 @@ impl Project {
         read_examples(request, task, &mut |row| {
             match Face::of(&row.example) {
                 Ok(face) => {
-                    if let Match::Same(id) = known.find(&face) {
+                    if let Match::Same(id) = known.find(&face, row.example.is_unanswered()) {
                         counts.same += 1;
                         if let Err(error) = self.compare(id, &row, &mut counts) {
                             failure = Some(error);

@@ -99,7 +99,7 @@ fn a_file_is_previewed_imported_searched_edited_and_taken_back() {
     let bench = Bench::new();
     let project = bench.project();
     assert_eq!(bench.open().counts.total(), 0);
-    let file = bench.write("data.jsonl", &(prompts_and_answers(50) + "{\"prompt\": 1}\n"));
+    let file = bench.write("data.jsonl", &(prompts_and_answers(50) + "{\"prompt\": null}\n"));
 
     let Some(Reply::Preview(preview)) = bench.ask(JobSpec::PreviewImport { request: request(&file) }).pop() else {
         panic!("no preview")

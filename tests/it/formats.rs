@@ -139,8 +139,10 @@ fn parquet_is_read_row_by_row() {
     let preview = look(&path);
     assert_eq!((preview.num_rows, preview.format), (2_000, Format::PromptCompletion));
     assert_eq!(preview.description, "Parquet, 2000 rows, prompts and completions");
-    // A number where a text must be is told with row and field.
-    assert_eq!(preview.rejected[1].to_string(), "line 2: completion is a number, but it must be a text");
+    // A number as an answer is its text, which is said.
+    assert_eq!(preview.examples[1].as_ref().unwrap().answer(), Some("1"));
+    assert_eq!(preview.notes[0].what, "completion is a number, and its text is taken (0)");
+    assert_eq!((preview.num_rejected, preview.notes[0].count), (0, 2_000));
     let bytes = std::fs::read(&path).unwrap();
     let message = error(&write(folder.path(), "cut.parquet", &bytes[..bytes.len() / 2]));
     assert!(message.starts_with("cut.parquet can't be read as Parquet: it is cut off or damaged ("), "{message}");

@@ -128,7 +128,14 @@ fn broken_rows_are_told_and_the_others_come_in() {
     check(r#"{"text": "a"}"#, "messages is missing");
     check(r#"{"messages": "a"}"#, "messages is a text, but it must be a list of turns");
     check(r#"{"messages": []}"#, "messages is empty");
-    check(r#"{"messages": ["a"]}"#, "messages[0] is a text, but it must be an object");
+    check(
+        r#"{"messages": ["a"]}"#,
+        "messages is a list of texts, which must be questions and answers in turn, but they don't come in twos",
+    );
+    check(
+        r#"{"messages": [{"role": "user", "content": "a"}, "b"]}"#,
+        "messages[1] is a text, but it must be an object",
+    );
     check(
         r#"{"messages": [{"role": "system", "content": "a"}]}"#,
         "there is neither a question nor an answer, so there is nothing to learn",
@@ -159,7 +166,14 @@ fn broken_rows_are_told_and_the_others_come_in() {
         "conversations[0].value must be a call as JSON with a name and arguments (expected value at line 1 column 1)",
     );
     check(r#"{"instruction": " ", "output": "b"}"#, "instruction is empty");
-    check(r#"{"prompt": "a", "completion": 3}"#, "completion is a number, but it must be a text");
+    check(
+        r#"{"prompt": "a", "completion": ["b", "c"]}"#,
+        "completion is a list of 2 texts, but it must be one text (does the file hold columns instead of rows?)",
+    );
+    check(
+        r#"{"prompt": "a", "completion": 12345678901234567890123}"#,
+        "completion is a number that is not kept to its last digit (1.2345678901234568e+22): write it as a text",
+    );
     check(r#"{"prompt": "a", "completion": "b", "prompt": "c"}"#, "the key \"prompt\" stands twice in an object");
     check("{\"messages\": \"a\0b\"}", "the row contains NUL bytes: the file is damaged here");
     let deep = format!("{{\"messages\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
@@ -209,7 +223,9 @@ fn a_file_that_is_wrong_as_a_whole_is_told_in_a_sentence() {
     check("a.csv", b"\xEF\xBB\xBF \n\n", "a.csv is empty");
     check("a.csv", b"text,category\n", "a.csv has a header (text, category), but no rows");
     check("a.json", b"[]", "a.json has no rows: its list is empty");
-    check("a.json", b"{\"a\": \n{\"b\": 1}}", "; 1 in");
+    check("a.json", b"{\"a\": \n\"b\"}", "; 1 in");
+    let expected = "a.json holds rows of a shape that isn't known: none of their fields holds a text (a is an object)";
+    check("a.json", b"{\"a\": \n{\"b\": 1}}", expected);
     check("a.csv", b"\xFF\xFE\0\0t\0\0\0", "a.csv is in UTF-32, which is not read");
     check("a.csv", b"PK\x03\x04....", "a.csv is a zip archive or a spreadsheet, not a text file with rows");
     check("a.jsonl", b"GGUF\x03\0\0\0", "a.jsonl is a model (GGUF), not a text file with rows");

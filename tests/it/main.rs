@@ -25,6 +25,7 @@ mod hub;
 mod hub_dataset;
 mod hub_server;
 mod import;
+mod json_shapes;
 mod parts;
 mod rank;
 mod render;

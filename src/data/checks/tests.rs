@@ -220,16 +220,15 @@ impl Rendering for Letters {
 
 #[test]
 fn a_system_turn_that_is_refused_is_folded_into_the_question() {
-    let mut rows = with(&[(TRAIN, "Does it refuse me, or does it not?", "Yes, it does so.")]);
-    let at = rows.len() - 1;
-    rows[at].example.messages.insert(0, Message::new(Role::System, "Be kind."));
+    // They begin with a system turn.
+    let rows = with(&[(TRAIN, "Does it refuse me, or does it not?", "Yes, it does so.")]);
     let report = run(&rows, Options::default(), Some(&Letters));
     let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
     assert_eq!(finding.check, Check::RoleOrder);
     assert!(finding.detail.contains("refuses the system turn"), "{}", finding.detail);
     let fix = plan(Check::RoleOrder, Remedy::Repair, &report.findings, &mut |id| rows.iter().find(|r| r.id == id).cloned());
     let [Change { action: Action::SetMessages { after, .. }, .. }] = &fix.changes[..] else { panic!("{fix:?}") };
-    assert_eq!(after[0].content, "Be kind.\n\nDoes it refuse me, or does it not?");
+    assert_eq!(after[0].content, "Be brief.\n\nDoes it refuse me, or does it not?");
 }
 
 #[test]
@@ -244,9 +243,14 @@ fn faults_that_only_a_model_shows() {
     check("Does it end here, or does it go on?", &[]);
     check("Does it end here, or does it go on!", &[MissingEndOfTurn]);
     check("Does it cost ten $, or does it not?", &[DoubledBos]);
-    check("Does it refuse me, or does it not?", &[TemplateRefusal]);
     check("Does it lose 5 %, or does it not?", &[TemplateOmission]);
     check(&format!("Is it long? {}", "o".repeat(300)), &[TooLong]);
     check(&format!("Is it long? {}", "o".repeat(420)), &[NothingTrained, TooLong, LengthOutlier]);
+    let mut rows = with(&[(TRAIN, "Does it refuse me, or does it not?", "Yes, it does so.")]);
+    rows.iter_mut().filter(|row| row.example.messages[1].content.contains("refuse")).for_each(|row| {
+        row.example.messages.remove(0);
+    });
+    let report = run(&rows, Options::default(), Some(&Letters));
+    assert_eq!(report.findings.iter().map(|finding| finding.check).collect::<Vec<_>>(), [TemplateRefusal]);
     assert_eq!(run(&sound(3), Options::default(), None).skipped, [TooLong, MissingEndOfTurn, TemplateRefusal, TemplateOmission]);
 }

@@ -168,6 +168,9 @@ fn prompt_completion(example: &Example) -> Result<Value, String> {
 
 fn preference(example: &Example) -> Result<Value, String> {
     let [rejected, ..] = example.rejected.as_slice() else { return Err("it has no rejected answer".to_owned()) };
+    if example.is_unanswered() {
+        return Err("it has no answer that is better than the rejected one".to_owned());
+    }
     let chosen_only = Example { rejected: Vec::new(), ..example.clone() };
     let is_plain_text = example.rejected == [Message::new(Role::Assistant, rejected.content.as_str())];
     if let (Ok(Pair { system, question, answer }), true, Ok(rejected)) =

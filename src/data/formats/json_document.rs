@@ -3,9 +3,11 @@
 
 use std::io::{BufRead, BufReader};
 
+use super::json_columns::{self, Turned, TurnedRows};
 use super::source::{BYTE_ORDER_MARK, Source};
-use super::{Problem, RawRow, Rows, too_long};
+use super::{Content, Problem, RawRow, Rows, too_long};
 use crate::data::error::ImportError;
+use crate::data::shapes;
 
 /// Where the rows stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,7 @@ enum State {
     InRows,
     /// In the wrapper, outside its list.
     InWrapper,
+    AfterWrapper,
     End,
 }
 
@@ -32,12 +35,23 @@ pub struct JsonDocument<'a> {
     state: State,
     /// The key of the wrapper's list that was read.
     list: Option<String>,
+    /// The wrapper's other fields: where it has no list, they may be columns, or those of a single row.
+    skipped: Skipped,
+    turned: Option<TurnedRows>,
     max_row_bytes: usize,
 }
 
 impl<'a> JsonDocument<'a> {
     pub fn new(input: BufReader<Source<'a>>, container: Container, max_row_bytes: usize) -> Self {
-        Self { scanner: Scanner { input, line: 1 }, container, state: State::Start, list: None, max_row_bytes }
+        Self {
+            scanner: Scanner { input, line: 1 },
+            container,
+            state: State::Start,
+            list: None,
+            skipped: Skipped::default(),
+            turned: None,
+            max_row_bytes,
+        }
     }
 
     fn start(&mut self) -> Result<State, ImportError> {
@@ -55,35 +69,74 @@ impl<'a> JsonDocument<'a> {
             match self.scanner.peek()? {
                 Some(b',') => self.scanner.skip_byte(),
                 Some(b'"') => {
-                    let key = self.scanner.take_value(KEPT_KEY_BYTES)?.text();
+                    let key = self.scanner.take_value(KEPT_KEY_BYTES)?;
                     if self.scanner.peek()? == Some(b':') {
                         self.scanner.skip_byte();
                     }
-                    if self.is_list_of_objects()? {
-                        return self.enter_list(key);
+                    if self.is_list_of_objects(&key)? {
+                        return self.enter_list(key.text());
                     }
                 }
-                _ if self.list.is_some() => return Ok(State::End),
-                _ => {
-                    let what = "no list of objects was found in it".to_owned();
-                    return Err(ImportError::NoRows { path: self.scanner.path(), what });
+                Some(b'}') if self.list.is_some() => {
+                    self.scanner.skip_byte();
+                    return Ok(State::AfterWrapper);
                 }
+                _ if self.list.is_some() => return Ok(State::End),
+                end => return self.without_list(end),
             }
         }
     }
 
-    /// Consumes the value of a key, but of a list of objects only its bracket.
-    fn is_list_of_objects(&mut self) -> Result<bool, ImportError> {
-        if self.scanner.peek()? != Some(b'[') {
-            self.scanner.take_value(0)?;
-            return Ok(false);
+    /// Consumes the value of a key, but of a list of objects only its bracket. The turns of a row are no such list.
+    fn is_list_of_objects(&mut self, key: &Taken) -> Result<bool, ImportError> {
+        let mut start: &[u8] = b"";
+        if self.scanner.peek()? == Some(b'[') {
+            self.scanner.skip_byte();
+            if self.scanner.peek()? == Some(b'{') && !(shapes::holds_turns(&key.text()) && self.scanner.is_at_turn()?) {
+                return Ok(true);
+            }
+            start = b"[";
         }
-        self.scanner.skip_byte();
-        if self.scanner.peek()? == Some(b'{') {
-            return Ok(true);
-        }
-        self.scanner.take_rest_of_container(0)?;
+        let room = if self.list.is_some() { 0 } else { self.skipped.room(self.max_row_bytes) };
+        let value = match start {
+            b"[" => self.scanner.take_rest_of_container(room)?,
+            _ => self.scanner.take_value(room)?,
+        };
+        self.skipped.add(key, start, &value);
         Ok(false)
+    }
+
+    /// At the end of a wrapper without a list of objects: it holds columns, or is a single row, which others may follow.
+    fn without_list(&mut self, end: Option<u8>) -> Result<State, ImportError> {
+        let path = self.scanner.path();
+        if self.skipped.is_too_long {
+            let what = format!(
+                "no list of objects was found in it, and a document of columns is read up to {} (--max-row)",
+                super::size(self.max_row_bytes)
+            );
+            return Err(ImportError::NoRows { path, what });
+        }
+        let text = self.skipped.take();
+        let (document, unread) = match super::parse_object(&text) {
+            Ok((Content::Object(document), unread)) if end == Some(b'}') => (document, unread),
+            _ => return Err(ImportError::NoRows { path, what: "no list of objects was found in it".to_owned() }),
+        };
+        self.scanner.skip_byte();
+        self.container = Container::None;
+        match json_columns::turn(document, unread) {
+            Turned::Unclear(what) => {
+                Err(ImportError::UnknownShape { path, what: format!("{what}: bring a list of objects") })
+            }
+            Turned::Rows(rows) => {
+                self.turned = Some(rows);
+                Ok(State::InRows)
+            }
+            Turned::OneRow => {
+                let row = RawRow::object(1, &text);
+                self.turned = Some(TurnedRows::one(row));
+                Ok(State::InRows)
+            }
+        }
     }
 
     fn enter_list(&mut self, key: String) -> Result<State, ImportError> {
@@ -97,6 +150,9 @@ impl<'a> JsonDocument<'a> {
 
     /// The next row of the list, or `None` where it ends; sets the state that follows.
     fn row_of_list(&mut self) -> Result<Option<RawRow>, ImportError> {
+        if let Some(row) = self.turned.as_mut().and_then(TurnedRows::next_row) {
+            return Ok(Some(row));
+        }
         loop {
             let next = self.scanner.peek()?;
             let line = self.scanner.line;
@@ -156,6 +212,10 @@ impl Rows for JsonDocument<'_> {
                         return Ok(Some(row));
                     }
                 }
+                State::AfterWrapper => {
+                    self.state = State::End;
+                    return self.check_nothing_follows();
+                }
                 State::End => return Ok(None),
             }
         }
@@ -167,6 +227,41 @@ fn broken(line: u64, source: String, reason: &str) -> RawRow {
 }
 
 const KEPT_KEY_BYTES: usize = 1000;
+
+/// Fields of a wrapper as the text of an object, as far as there is room.
+#[derive(Default)]
+struct Skipped {
+    text: Vec<u8>,
+    is_too_long: bool,
+}
+
+impl Skipped {
+    fn room(&self, max_bytes: usize) -> usize {
+        max_bytes.saturating_sub(self.text.len() + KEPT_KEY_BYTES)
+    }
+
+    fn add(&mut self, key: &Taken, start: &[u8], value: &Taken) {
+        self.is_too_long |= key.is_too_long || value.is_too_long;
+        if self.is_too_long {
+            self.text = Vec::new();
+            return;
+        }
+        self.text.push(if self.text.is_empty() { b'{' } else { b',' });
+        for part in [&key.bytes, b":".as_slice(), start, &value.bytes] {
+            self.text.extend_from_slice(part);
+        }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        let mut text = std::mem::take(&mut self.text);
+        text.extend_from_slice(if text.is_empty() { b"{}" } else { b"}" });
+        text
+    }
+}
+
+/// How a turn may begin, after its bracket.
+const TURN_KEYS: [&[u8]; 8] =
+    [b"\"role\"", b"\"from\"", b"\"content\"", b"\"value\"", b"\"parts\"", b"\"human\"", b"\"user\"", b"\"weight\""];
 
 /// Cuts values out of JSON text by their brackets and quotes, without understanding them.
 struct Scanner<'a> {
@@ -230,6 +325,13 @@ impl Scanner<'_> {
                 return Ok(next);
             }
         }
+    }
+
+    /// Whether the object that begins here says who speaks, or what, before anything else.
+    fn is_at_turn(&mut self) -> Result<bool, ImportError> {
+        let chunk = self.fill()?;
+        let inner = chunk.get(1..).unwrap_or_default().trim_ascii_start();
+        Ok(TURN_KEYS.iter().any(|key| inner.starts_with(key)))
     }
 
     fn skip_byte(&mut self) {

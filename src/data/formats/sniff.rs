@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::json_columns;
 use super::json_document::Container;
 use super::json_value;
 use super::source::Head;
@@ -60,6 +61,9 @@ fn objects(head: &Head) -> Kind {
         Some(Ok(Value::Object(first))) => {
             let (text, rest) = bytes.split_at(values.byte_offset());
             let is_alone = head.is_whole_file && rest.trim_ascii().is_empty();
+            if is_alone && json_columns::are_columns(&first) {
+                return Kind::JsonDocument(Container::Wrapper);
+            }
             if is_alone && shapes::recognise(&first).is_none() && first.values().any(is_list_of_objects) {
                 return Kind::JsonDocument(Container::Wrapper);
             }

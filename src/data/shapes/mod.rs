@@ -1,14 +1,26 @@
 //! The shapes of rows that are recognised by themselves, and how each becomes an example.
 
+mod gemini;
+pub mod marks;
+mod pairs;
+mod preference;
+mod rendered;
+mod text;
 mod tools;
 mod turns;
+mod unpack;
 
 use serde_json::{Map, Value};
 
-use self::turns::{content, is_turns, turns};
-use super::formats::{Problem, json_kind};
+use self::marks::Verdicts;
+use self::pairs::{is_pairs, pairs};
+use self::text::{is_blank, optional, required};
+pub use self::text::{is_filled, not_a_text, scalar};
+use self::turns::{is_turns, turns};
+pub use self::unpack::unpack;
+use super::formats::Problem;
 use super::import::Format;
-use super::mapping::parse_split;
+use super::mapping::{is_answer, parse_split};
 use super::{Example, Message, Role, Split};
 
 /// An example, and what about it deserves a word although it came in.
@@ -20,67 +32,156 @@ pub struct Converted {
     pub notes: Vec<String>,
 }
 
-type Row = Map<String, Value>;
+pub type Row = Map<String, Value>;
 
-/// The shape of a row, from its field names.
+/// Fields that hold a conversation.
+const CONVERSATIONS: &[&str] = &["messages", "conversations", "conversation", "dialogue", "dialog", "turns", "chat"];
+/// Fields with the row's own system message.
+const SYSTEMS: &[&str] = &["system", "system_prompt", "system_message"];
+
+/// The shape of a row, from its field names and what the fields hold; its lists are unpacked.
 pub fn recognise(row: &Row) -> Option<Format> {
     let has = |name: &str| row.contains_key(name);
-    let turns =
-        ["messages", "conversations", "conversation"].into_iter().find(|name| row.get(*name).is_some_and(is_turns));
-    match turns {
-        Some("messages") => Some(Format::OpenAiMessages),
-        Some(_) => Some(Format::ShareGpt),
-        None if has("messages") => Some(Format::OpenAiMessages),
-        None if has("chosen") && has("rejected") => Some(Format::Preference),
-        None if has("instruction") && has("output") => Some(Format::Alpaca),
-        None if has("prompt") && has("completion") => Some(Format::PromptCompletion),
-        None => None,
+    let holds = |name: &&str, test: fn(&Value) -> bool| row.get(*name).is_some_and(test);
+    if preference::is_pair(row) {
+        return Some(Format::Preference);
     }
+    if let Some(name) = CONVERSATIONS.iter().find(|name| holds(name, is_turns)) {
+        return Some(if *name == "messages" { Format::OpenAiMessages } else { Format::ShareGpt });
+    }
+    if CONVERSATIONS.iter().any(|name| holds(name, is_pairs)) {
+        return Some(Format::Pairs);
+    }
+    if holds(&"contents", gemini::is_contents) {
+        return Some(Format::Gemini);
+    }
+    if has("messages") {
+        return Some(Format::OpenAiMessages);
+    }
+    let pairs_of_fields = [
+        ("instruction", "output", Format::Alpaca),
+        ("prompt", "completion", Format::PromptCompletion),
+        ("query", "response", Format::QueryResponse),
+    ];
+    if let Some((.., format)) = pairs_of_fields.into_iter().find(|(question, answer, _)| has(question) && has(answer)) {
+        return Some(format);
+    }
+    let is_rendered = row.get("text").and_then(Value::as_str).is_some_and(|text| rendered::mark_in(text).is_some());
+    (is_rendered && !row.keys().any(|name| is_answer(name))).then_some(Format::Rendered)
 }
 
-/// The fields of a shape that are read; others are not, and the preview says so.
-pub fn fields(format: Format) -> &'static [&'static str] {
+/// The shape of a table's row: only one that needs more than a text in each cell.
+pub fn recognise_table(row: &Row) -> Option<Format> {
+    let shape = recognise(row)?;
+    let is_list = |name: &&str| row.get(*name).is_some_and(|value| value.is_array() || looks_packed(value));
+    let needs_lists = match shape {
+        Format::OpenAiMessages | Format::ShareGpt | Format::Pairs => CONVERSATIONS.iter().any(is_list),
+        Format::PromptCompletion => is_list(&"prompt") || is_list(&"completion"),
+        Format::QueryResponse => row.get("rejected_response").is_some_and(is_filled) || row.contains_key("history"),
+        Format::Alpaca => row.contains_key("history"),
+        Format::Gemini | Format::Preference | Format::Rendered => true,
+        Format::Columns => false,
+    };
+    needs_lists.then_some(shape)
+}
+
+fn looks_packed(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim_start().starts_with("[{") || text.trim_start().starts_with("array("))
+}
+
+/// Whether a field of this name holds turns wherever it is known, so that a list in it is no list of rows.
+pub fn holds_turns(name: &str) -> bool {
+    CONVERSATIONS.contains(&name) || ["contents", "prompt", "completion", "chosen", "rejected"].contains(&name)
+}
+
+/// Whether a value is a conversation of one row.
+pub fn is_conversation(value: &Value) -> bool {
+    is_turns(value)
+}
+
+/// Whether a list could as well be the conversation of one row as a column with one for each.
+pub fn may_be_pairs(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| items.first().is_some_and(Value::is_array)) && is_pairs(value)
+}
+
+/// Fields that are read in most shapes.
+const COMMON: &[&str] = &["system", "system_prompt", "system_message", "tools", "functions", "split"];
+/// Fields with a worse answer beside a conversation.
+const WORSE: &[&str] = &["rejected", "rejected_response", "rejected_messages"];
+
+/// The fields of a shape that are read, beside the common ones; others are not, which is said.
+fn fields(format: Format) -> &'static [&'static str] {
     match format {
-        Format::OpenAiMessages => &["messages", "rejected", "tools", "functions", "split"],
-        Format::ShareGpt => &["conversations", "conversation", "system", "tools", "split"],
-        Format::Alpaca => &["instruction", "input", "output", "system", "history", "split"],
-        Format::PromptCompletion => &["prompt", "completion", "system", "tools", "split"],
-        Format::Preference => &["prompt", "chosen", "rejected", "system", "tools", "split"],
+        Format::OpenAiMessages => &["messages"],
+        Format::ShareGpt | Format::Pairs => CONVERSATIONS,
+        Format::Gemini => gemini::FIELDS,
+        Format::Alpaca => &["instruction", "input", "output", "history"],
+        Format::PromptCompletion => &["prompt", "completion"],
+        Format::QueryResponse => &["query", "response", "history"],
+        Format::Preference => preference::FIELDS,
+        Format::Rendered => &["text", "split"],
         Format::Columns => &[],
     }
 }
 
-/// Turns a row of a known shape into an example.
-pub fn convert(format: Format, row: &Row) -> Result<Converted, Problem> {
+/// Whether something is taken from this field of a row of the shape.
+pub fn is_read(format: Format, name: &str, value: &Value, verdicts: &Verdicts) -> bool {
+    let has_common = !matches!(format, Format::Gemini | Format::Rendered | Format::Columns);
+    let has_worse = matches!(format, Format::OpenAiMessages | Format::ShareGpt | Format::Pairs | Format::QueryResponse);
+    fields(format).contains(&name)
+        || (has_common && COMMON.contains(&name))
+        || (has_worse && WORSE.contains(&name))
+        || (format == Format::Preference && CONVERSATIONS.contains(&name))
+        || verdicts.includes(name, value)
+        || marks::is_row_mark(name, value)
+}
+
+/// Turns a row of a known shape, its lists unpacked, into an example.
+pub fn convert(format: Format, row: &Row, verdicts: &Verdicts) -> Result<Converted, Problem> {
     let mut converted = Converted::default();
     match format {
-        Format::OpenAiMessages => openai(row, &mut converted)?,
-        Format::ShareGpt => {
-            let field = if row.contains_key("conversations") { "conversations" } else { "conversation" };
-            system(row, &mut converted)?;
-            converted.example.messages.extend(turns(row, field, &mut converted.notes)?);
+        Format::OpenAiMessages => conversation(row, "messages", &mut converted)?,
+        Format::ShareGpt | Format::Pairs => {
+            check_is_row(row, format)?;
+            let name = CONVERSATIONS.iter().find(|name| row.get(**name).is_some_and(|v| is_turns(v) || is_pairs(v)));
+            let there = || CONVERSATIONS.iter().find(|name| row.contains_key(**name));
+            conversation(row, name.or_else(there).unwrap_or(&"conversations"), &mut converted)?;
         }
-        Format::Alpaca => alpaca(row, &mut converted)?,
-        Format::PromptCompletion => {
-            prompt(row, &mut converted)?;
-            let answer = match is_blank(row, "completion") {
-                true => vec![Message::new(Role::Assistant, "")],
-                false => answer(row, "completion", &mut converted.notes)?,
-            };
-            converted.example.messages.extend(answer);
+        Format::Gemini => gemini::convert(row, &mut converted)?,
+        Format::Alpaca => question_and_answer(row, "instruction", "output", &mut converted)?,
+        Format::QueryResponse => {
+            question_and_answer(row, "query", "response", &mut converted)?;
+            preference::worse_answer(row, &mut converted)?;
         }
-        Format::Preference => preference(row, &mut converted)?,
+        Format::PromptCompletion => prompt_and_completion(row, &mut converted)?,
+        Format::Preference => preference::convert(row, &mut converted)?,
+        Format::Rendered => rendered::convert(row, &mut converted)?,
         Format::Columns => return Err(Problem::row("the row has no known shape and needs a mapping")),
     }
-    converted.example.tools = tools::descriptions(row)?;
+    if format != Format::Gemini && converted.example.tools.is_empty() {
+        converted.example.tools = tools::descriptions(row)?;
+    }
     if let Some(text) = row.get("split").and_then(Value::as_str).filter(|text| !text.trim().is_empty()) {
         converted.split = parse_split(text);
         if converted.split.is_none() {
             converted.notes.push("split is not used: it is neither train, validation nor test".to_owned());
         }
     }
+    marks::apply(row, verdicts, &mut converted)?;
     check_answers(&mut converted)?;
     Ok(converted)
+}
+
+/// Pairs in a row whose fields are all lists of one length may as well be a column of conversations.
+fn check_is_row(row: &Row, format: Format) -> Result<(), Problem> {
+    let mut lengths = row.values().map(|value| value.as_array().map_or(0, Vec::len));
+    let first = lengths.next().unwrap_or_default();
+    if format == Format::Pairs && row.len() > 1 && first > 1 && lengths.all(|length| length == first) {
+        return Err(Problem::row(format!(
+            "every field is a list of {first}: does the file hold columns instead of rows?"
+        )));
+    }
+    Ok(())
 }
 
 fn check_answers(converted: &mut Converted) -> Result<(), Problem> {
@@ -100,92 +201,75 @@ fn check_answers(converted: &mut Converted) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Neither missing nor null nor empty.
-fn is_filled(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
-        Value::Bool(_) | Value::Number(_) => true,
-    }
-}
-
-/// A field without a text: missing, null, or blank.
-fn is_blank(row: &Row, field: &str) -> bool {
-    match row.get(field) {
-        None | Some(Value::Null) => true,
-        Some(Value::String(text)) => text.trim().is_empty(),
-        Some(_) => false,
-    }
-}
-
-/// A text field that must be there and not be blank.
-fn required(row: &Row, field: &str) -> Result<String, Problem> {
-    let text = content(row.get(field), field)?;
-    if text.trim().is_empty() { Err(Problem::field(field, "is empty")) } else { Ok(text) }
-}
-
-/// A text field that may be missing, null or empty.
-fn optional(row: &Row, field: &str) -> Result<Option<String>, Problem> {
-    match row.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        value => Ok(Some(content(value, field)?).filter(|text| !text.trim().is_empty())),
-    }
-}
-
 /// The row's own system message, as the first turn.
 fn system(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
-    if let Some(text) = optional(row, "system")? {
-        converted.example.messages.push(Message::new(Role::System, text));
+    for name in SYSTEMS {
+        if let Some(text) = optional(row, name, &mut converted.notes)? {
+            converted.example.messages.push(Message::new(Role::System, text));
+            break;
+        }
     }
     Ok(())
 }
 
-fn alpaca(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
+/// A conversation with the row's own system message before it, unless it begins with the same one.
+fn conversation(row: &Row, field: &str, converted: &mut Converted) -> Result<(), Problem> {
     system(row, converted)?;
+    let value = row.get(field).filter(|value| is_pairs(value) && !is_turns(value));
+    let turns = match value {
+        Some(value) => pairs(value, field, &mut converted.notes)?,
+        None => turns(row, field, &mut converted.notes)?,
+    };
     let messages = &mut converted.example.messages;
-    for (at, turn) in history(row)?.iter().enumerate() {
-        let pair = turn.as_array().map(Vec::as_slice);
-        let Some([Value::String(question), Value::String(answer)]) = pair else {
-            return Err(Problem::field(format!("history[{at}]"), "must be a list of two texts, question and answer"));
-        };
-        messages.push(Message::new(Role::User, question));
-        messages.push(Message::new(Role::Assistant, answer));
+    let first = turns.first().filter(|turn| turn.role == Role::System);
+    if let (Some(own), Some(first)) = (messages.first(), first)
+        && own.content.trim() != first.content.trim()
+    {
+        let reason = "says another system message than the first turn, and which is meant is unknown";
+        let name = SYSTEMS.iter().find(|name| !is_blank(row, name)).unwrap_or(&"system");
+        return Err(Problem::field(name, reason));
     }
-    let mut question = required(row, "instruction")?;
-    if let Some(input) = optional(row, "input")? {
-        question = format!("{question}\n{input}");
+    if first.is_some() {
+        messages.clear();
     }
-    messages.push(Message::new(Role::User, question));
-    messages.push(Message::new(Role::Assistant, optional(row, "output")?.unwrap_or_default()));
-    Ok(())
+    messages.extend(turns);
+    preference::worse_answer(row, converted)
 }
 
-fn history(row: &Row) -> Result<&[Value], Problem> {
-    match row.get("history") {
-        None | Some(Value::Null) => Ok(&[]),
-        Some(Value::Array(turns)) => Ok(turns),
-        Some(other) => Err(Problem::field("history", &format!("is {}, but it must be a list", json_kind(other)))),
-    }
-}
-
-fn openai(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
-    converted.example.messages = turns(row, "messages", &mut converted.notes)?;
-    if row.get("rejected").is_some_and(is_turns) {
-        converted.example.rejected = turns(row, "rejected", &mut converted.notes)?;
-    }
-    Ok(())
-}
-
-/// What comes before the answer, as a text or as turns.
-fn prompt(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
+/// `instruction` with `input`, or `query`, after the turns before it.
+fn question_and_answer(row: &Row, question: &str, answer: &str, converted: &mut Converted) -> Result<(), Problem> {
     system(row, converted)?;
-    let messages = &mut converted.example.messages;
+    if let Some(history) = row.get("history").filter(|history| is_filled(history)) {
+        let turns = pairs(history, "history", &mut converted.notes)?;
+        converted.example.messages.extend(turns);
+    }
+    let question = question_field(row, question, &mut converted.notes)?;
+    let answer = optional(row, answer, &mut converted.notes)?.unwrap_or_default();
+    converted.example.messages.push(Message::new(Role::User, question));
+    converted.example.messages.push(Message::new(Role::Assistant, answer));
+    Ok(())
+}
+
+/// A question's text; an instruction may have an input.
+fn question_field(row: &Row, field: &str, notes: &mut Vec<String>) -> Result<String, Problem> {
+    let question = required(row, field, notes)?;
+    match if field == "instruction" { optional(row, "input", notes)? } else { None } {
+        Some(input) => Ok(format!("{question}\n{input}")),
+        None => Ok(question),
+    }
+}
+
+fn prompt_and_completion(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
+    system(row, converted)?;
+    let (messages, notes) = (&mut converted.example.messages, &mut converted.notes);
     if row.get("prompt").is_some_and(is_turns) {
-        messages.extend(context(turns(row, "prompt", &mut converted.notes)?));
+        messages.extend(context(turns(row, "prompt", notes)?));
     } else {
-        messages.push(Message::new(Role::User, required(row, "prompt")?));
+        messages.push(Message::new(Role::User, required(row, "prompt", notes)?));
+    }
+    match is_blank(row, "completion") {
+        true => messages.push(Message::new(Role::Assistant, "")),
+        false => messages.extend(preference::answer(row, "completion", notes)?),
     }
     Ok(())
 }
@@ -196,30 +280,4 @@ fn context(turns: Vec<Message>) -> impl Iterator<Item = Message> {
         Role::Assistant => Message { weight: Some(0), ..turn },
         _ => turn,
     })
-}
-
-/// An answer, as a text or as turns.
-fn answer(row: &Row, field: &str, notes: &mut Vec<String>) -> Result<Vec<Message>, Problem> {
-    match row.get(field).is_some_and(is_turns) {
-        true => turns(row, field, notes),
-        false => Ok(vec![Message::new(Role::Assistant, required(row, field)?)]),
-    }
-}
-
-/// The chosen answer is learned, the rejected one is kept beside it. Where both begin with the same turns, those are the
-/// prompt.
-fn preference(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
-    let mut chosen = answer(row, "chosen", &mut converted.notes)?;
-    let mut rejected = answer(row, "rejected", &mut converted.notes)?;
-    let num_shared = chosen.iter().zip(&rejected).take_while(|(a, b)| a == b && a.role != Role::Assistant).count();
-    if num_shared > 0 {
-        system(row, converted)?;
-        converted.example.messages.extend(chosen.drain(..num_shared));
-        rejected.drain(..num_shared);
-    } else {
-        prompt(row, converted)?;
-    }
-    converted.example.messages.extend(chosen);
-    converted.example.rejected = rejected;
-    Ok(())
 }

@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use serde_json::{Map, Value, json};
 
-use super::{Row, is_filled};
+use super::Row;
+use super::text::is_filled;
 use crate::data::formats::{Problem, json_kind};
 
 /// The tools that a row describes, as a list or as a text with one in it.
@@ -67,10 +68,31 @@ fn check_function(function: &Value, path: impl Display) -> Result<(), Problem> {
     }
 }
 
-/// A call that is the text of a turn: `{"name", "arguments"}`.
-pub fn call_from_text(text: &str, path: impl Display + Copy) -> Result<Value, Problem> {
-    let function: Value = serde_json::from_str(text)
+/// The calls that are the text of a turn: `{"name", "arguments"}`, or a list of such.
+pub fn calls_from_text(text: &str, path: impl Display + Copy, notes: &mut Vec<String>) -> Result<Vec<Value>, Problem> {
+    let parsed: Value = serde_json::from_str(text)
         .map_err(|e| Problem::field(path, &format!("must be a call as JSON with a name and arguments ({e})")))?;
-    check_function(&function, path)?;
-    Ok(json!({"type": "function", "function": function}))
+    match parsed {
+        Value::Array(calls) if calls.is_empty() => Err(Problem::field(path, "is an empty list of calls")),
+        Value::Array(calls) => {
+            calls.into_iter().enumerate().map(|(at, call)| call_of(call, format_args!("{path}[{at}]"), notes)).collect()
+        }
+        call => Ok(vec![call_of(call, path, notes)?]),
+    }
+}
+
+fn call_of(mut call: Value, path: impl Display, notes: &mut Vec<String>) -> Result<Value, Problem> {
+    // Some keep the wrapper, also in a text.
+    if let Some(function) = call.get_mut("function").filter(|function| function.is_object()) {
+        call = function.take();
+    }
+    if let Some(fields) = call.as_object_mut()
+        && !fields.contains_key("arguments")
+        && let Some(arguments) = fields.remove("parameters")
+    {
+        notes.push("parameters of a call are read as its arguments".to_owned());
+        fields.insert("arguments".to_owned(), arguments);
+    }
+    check_function(&call, path)?;
+    Ok(json!({"type": "function", "function": call}))
 }

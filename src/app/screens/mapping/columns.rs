@@ -16,11 +16,12 @@ const NUM_ROWS: usize = 5;
 const REVIEWER_ROLES: [(ColumnRole, &str); 3] =
     [(ColumnRole::Unused, "Not used"), (ColumnRole::User, "Prompt"), (ColumnRole::Assistant, "Label")];
 
-const ROLES: [(ColumnRole, &str); 6] = [
+const ROLES: [(ColumnRole, &str); 7] = [
     (ColumnRole::Unused, "Not used"),
     (ColumnRole::System, "System"),
     (ColumnRole::User, "User"),
     (ColumnRole::Assistant, "Answer"),
+    (ColumnRole::Verdict, "Good or bad"),
     (ColumnRole::Split, "Split"),
     (ColumnRole::Date, "Date"),
 ];
@@ -125,7 +126,7 @@ fn turn_of(role: ColumnRole) -> Option<Turn> {
         ColumnRole::System => Some(Turn::System),
         ColumnRole::User => Some(Turn::User),
         ColumnRole::Assistant => Some(Turn::Assistant),
-        ColumnRole::Unused | ColumnRole::Split | ColumnRole::Date => None,
+        ColumnRole::Unused | ColumnRole::Verdict | ColumnRole::Split | ColumnRole::Date => None,
     }
 }
 

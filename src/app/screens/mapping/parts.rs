@@ -248,7 +248,11 @@ fn recognised(ui: &mut Ui, preview: &ImportPreview, actions: &mut Vec<AnyAction>
         Format::PromptCompletion => {
             ("Prompts and completions", "The prompt is the question, the completion the answer")
         }
+        Format::Pairs => ("Questions and answers", "In turn, the user asks and is answered"),
+        Format::Gemini => ("Gemini contents", "“user” is the user, “model” is the answer"),
+        Format::QueryResponse => ("Queries and responses", "The query is the question, the response the answer"),
         Format::Preference => ("Preference pairs", "The chosen answer is learned, the rejected one is kept"),
+        Format::Rendered => ("Written out conversations", "Turns are taken apart by the marks around them"),
         Format::Columns => ("Columns", ""),
     };
     let theme = Theme::of(ui);

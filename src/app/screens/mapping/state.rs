@@ -450,6 +450,7 @@ mod tests {
             reasons: Vec::new(),
             notes: Vec::new(),
             files: Vec::new(),
+            unused: Vec::new(),
         };
         answer(&mut state, &fake, import, Reply::Imported(report));
         assert!(state.dialog.is_none() && state.report.is_some());
