@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::chat_template::sources::Sources;
 use super::chat_template::template_name;
 use super::pre_tokenizer::PreTokenizer;
 use super::weights::WeightSource;
@@ -91,7 +92,7 @@ fn inspect_gguf(path: &Path) -> Result<ModelFacts, ModelError> {
     Ok(ModelFacts {
         quantization: file.quantization(),
         license: file.text("general.license").map(str::to_owned),
-        chat_template: file.text("tokenizer.chat_template").map(|t| template_name(t).to_owned()),
+        chat_template: Sources::of_gguf(&file).first().map(|source| template_name(source).to_owned()),
         num_parameters: file.num_parameters(),
         notes,
         ..from_spec(&spec, name, path, num_bytes, problem)
@@ -118,21 +119,11 @@ fn inspect_folder(folder: &Path) -> Result<ModelFacts, ModelError> {
     Ok(facts)
 }
 
-/// The template's source; only its name is wanted, so that what can't be read is none.
+/// The default template's source; only its name is wanted, so that what can't be read is none.
 fn template_text(folder: &Path) -> Option<String> {
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
-    if let Some(text) = read("chat_template.jinja") {
-        return Some(text);
-    }
-    let settings: Value = serde_json::from_str(&read("tokenizer_config.json")?).ok()?;
-    match settings.get("chat_template")? {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(named) => {
-            let default = named.iter().find(|t| t["name"] == "default").or_else(|| named.first())?;
-            default["template"].as_str().map(str::to_owned)
-        }
-        _ => None,
-    }
+    let settings = std::fs::read_to_string(folder.join("tokenizer_config.json")).ok();
+    let settings = settings.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
+    Sources::of_folder(folder, &settings).ok()?.first().map(str::to_owned)
 }
 
 fn from_spec(spec: &ModelSpec, name: String, path: &Path, num_bytes: u64, problem: Option<String>) -> ModelFacts {
