@@ -166,7 +166,7 @@ impl Chat {
         Ok(EncodedChat { text, tokens, contents, answers, left_out })
     }
 
-    /// The template's text, and the conversation with its calls' arguments in the form that the template wants.
+    /// The template's text, and the conversation with its calls in the form that the template wants.
     fn render<'a>(
         &self,
         conversation: Conversation<'a>,
@@ -176,9 +176,25 @@ impl Chat {
         if conversation.turns.iter().all(|turn| turn.tool_calls.is_empty()) {
             return Ok((conversation, rendered?));
         }
+        let chosen = self.with_arguments(conversation, rendered, add_generation_prompt);
+        if chosen.as_ref().is_ok_and(|(conversation, text)| writes_calls(text, conversation)) {
+            return chosen;
+        }
+        // Some templates write calls only where there is no text beside them.
+        let with_null = Conversation { is_null_content: true, ..conversation };
+        let rendered = self.template.render(&with_null, add_generation_prompt);
+        let other = self.with_arguments(with_null, rendered, add_generation_prompt);
+        if other.as_ref().is_ok_and(|(conversation, text)| writes_calls(text, conversation)) { other } else { chosen }
+    }
+
+    fn with_arguments<'a>(
+        &self,
+        conversation: Conversation<'a>,
+        rendered: Result<String, ModelError>,
+        add_generation_prompt: bool,
+    ) -> Result<(Conversation<'a>, String), ModelError> {
         let as_text = Conversation { arguments: Arguments::Text, ..conversation };
-        let other = || self.template.render(&as_text, add_generation_prompt);
-        match (rendered, other()) {
+        match (rendered, self.template.render(&as_text, add_generation_prompt)) {
             (Err(_), Ok(text)) => Ok((as_text, text)),
             // Printed as Python prints a dict, which no program reads.
             (Ok(object), Ok(text)) if writes_arguments(&text, &as_text) && !writes_arguments(&object, &as_text) => {
@@ -194,6 +210,8 @@ impl Chat {
         let broken = marks.break_up(text, &self.tokenizer, None);
         let text = broken.as_deref().unwrap_or(text);
         match place {
+            // A turn without text may be another one to the template.
+            Place::Content(_) if text.is_empty() => None,
             Place::Content(turn) => Some(marks.wrap(Owner::Turn(turn), text)),
             Place::Argument(turn) => Some(marks.wrap(Owner::Calls(turn), text)),
             Place::Description => Some(marks.wrap(Owner::Tools, text)),
@@ -263,6 +281,15 @@ impl Chat {
         plain(plain_start..text.len(), &mut tokens)?;
         Ok(tokens)
     }
+}
+
+/// Whether a text names every function that is called.
+fn writes_calls(text: &str, conversation: &Conversation<'_>) -> bool {
+    let mut calls = conversation.turns.iter().flat_map(|turn| turn.tool_calls);
+    calls.all(|call| {
+        let name = call.pointer("/function/name").or_else(|| call.pointer("/name"));
+        name.and_then(Value::as_str).is_none_or(|name| text.contains(name))
+    })
 }
 
 /// Whether a text has every call's arguments as the JSON that they are, or as it is written inside another text.

@@ -39,6 +39,8 @@ pub struct Conversation<'a> {
     /// Descriptions in OpenAI's words.
     pub tools: &'a [Value],
     pub arguments: Arguments,
+    /// A turn that only calls tools has none for its content, as in OpenAI's format, instead of an empty text.
+    pub is_null_content: bool,
 }
 
 impl<'a> From<&'a [Turn<'a>]> for Conversation<'a> {
@@ -61,14 +63,16 @@ impl<'a, const N: usize> From<&'a [Turn<'a>; N]> for Conversation<'a> {
 
 /// The turns as templates see them: what is absent has no key.
 pub(super) fn template_turns(conversation: &Conversation<'_>) -> TemplateValue {
-    conversation.turns.iter().map(|turn| template_turn(turn, conversation.arguments)).collect()
+    conversation.turns.iter().map(|turn| template_turn(turn, conversation)).collect()
 }
 
-fn template_turn(turn: &Turn<'_>, arguments: Arguments) -> TemplateValue {
-    let mut fields = vec![("role", TemplateValue::from(turn.role)), ("content", turn.content.into())];
+fn template_turn(turn: &Turn<'_>, conversation: &Conversation<'_>) -> TemplateValue {
+    let is_null = conversation.is_null_content && turn.content.is_empty() && !turn.tool_calls.is_empty();
+    let content = if is_null { TemplateValue::from(()) } else { turn.content.into() };
+    let mut fields = vec![("role", TemplateValue::from(turn.role)), ("content", content)];
     fields.extend(turn.name.map(|name| ("name", name.into())));
     if !turn.tool_calls.is_empty() {
-        let calls = turn.tool_calls.iter().map(|call| ordered(&with_arguments(call, arguments)));
+        let calls = turn.tool_calls.iter().map(|call| ordered(&with_arguments(call, conversation.arguments)));
         fields.push(("tool_calls", calls.collect()));
     }
     fields.extend(turn.tool_call_id.map(|id| ("tool_call_id", id.into())));

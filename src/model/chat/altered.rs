@@ -22,6 +22,7 @@ pub struct Altered {
     turns: Vec<AlteredTurn>,
     tools: Vec<Value>,
     arguments: Arguments,
+    is_null_content: bool,
 }
 
 struct AlteredTurn {
@@ -55,7 +56,7 @@ impl Altered {
         for tool in &mut tools {
             alter(tool, "description", Place::Description, Place::Word, change);
         }
-        Self { turns, tools, arguments: conversation.arguments }
+        Self { turns, tools, arguments: conversation.arguments, is_null_content: conversation.is_null_content }
     }
 
     /// One turn with another content and without calls.
@@ -80,7 +81,12 @@ impl Altered {
     /// Lends it as a conversation.
     pub fn with<R>(&self, f: impl FnOnce(&Conversation<'_>) -> R) -> R {
         let turns: Vec<Turn<'_>> = self.turns.iter().map(AlteredTurn::lend).collect();
-        f(&Conversation { turns: &turns, tools: &self.tools, arguments: self.arguments })
+        f(&Conversation {
+            turns: &turns,
+            tools: &self.tools,
+            arguments: self.arguments,
+            is_null_content: self.is_null_content,
+        })
     }
 }
 

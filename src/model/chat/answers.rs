@@ -315,11 +315,14 @@ fn with_outer_space(text: &str, span: Range<usize>, content: &str) -> Range<usiz
     start..end
 }
 
-/// Whether both end with the same word.
+/// Whether a content's last word is written.
 fn ends_alike(written: &str, content: &str) -> bool {
     let last = |text: &str| text.split_whitespace().next_back().map(str::to_owned);
-    let (written, content) = (last(written), last(content));
-    matches!((&written, &content), (Some(w), Some(c)) if w.ends_with(c.as_str()) || c.ends_with(w.as_str()))
+    match (last(written), last(content)) {
+        // A mark that isn't a special token may stand behind it.
+        (Some(end), Some(word)) => word.ends_with(&end) || written.contains(&word),
+        _ => false,
+    }
 }
 
 /// Whether two texts differ only in white space.
