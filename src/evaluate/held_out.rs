@@ -29,8 +29,7 @@ pub fn measure(
     if let Some(adapter) = adapter {
         pass.set_adapter(&model.decoder, adapter).map_err(ModelError::from)?;
     }
-    let mean =
-        mean_loss(&model.decoder, &mut pass, samples, &mut progress, &is_cancelled).map_err(ModelError::from)?;
+    let mean = mean_loss(&model.decoder, &mut pass, samples, &mut progress, &is_cancelled).map_err(ModelError::from)?;
     if task.is_cancelled() {
         return Err(EvaluateError::Cancelled);
     }
@@ -54,8 +53,11 @@ pub fn measure(
         return Ok((held_out, Vec::new()));
     }
     let prompts: Vec<_> = examples.iter().map(|e| turns(e.prompt())).collect();
-    let prompts: Vec<_> =
-        examples.iter().zip(&prompts).map(|(e, turns)| Conversation { turns, tools: &e.tools, ..Conversation::default() }).collect();
+    let prompts: Vec<_> = examples
+        .iter()
+        .zip(&prompts)
+        .map(|(e, turns)| Conversation { turns, tools: &e.tools, ..Conversation::default() })
+        .collect();
     let longest = samples.iter().map(Rendered::num_trained).max().unwrap_or_default();
     let mut progress = progress_of(examples.len());
     let answers = greedy_answers(model, adapter, &prompts, longest + ANSWER_ROOM, &mut progress, &is_cancelled)?

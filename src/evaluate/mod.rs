@@ -116,7 +116,12 @@ pub fn run_on(
     };
     let answer = |side: &Option<(HeldOut, Vec<String>)>, i: usize| side.as_ref()?.1.get(i).cloned();
     let answers = match request.generate {
-        true => held_out.examples.iter().enumerate().map(|(i, e)| answered(e, answer(&before, i), answer(&after, i))).collect(),
+        true => held_out
+            .examples
+            .iter()
+            .enumerate()
+            .map(|(i, e)| answered(e, answer(&before, i), answer(&after, i)))
+            .collect(),
         false => Vec::new(),
     };
     Ok(EvaluationReport {

@@ -306,9 +306,9 @@ fn has_spaced_arguments(text: &str, conversation: &Conversation<'_>) -> bool {
 
 fn each_argument(conversation: &Conversation<'_>, form: Arguments, is_met: impl Fn(&Value) -> bool) -> bool {
     let calls = conversation.turns.iter().flat_map(|turn| turn.tool_calls);
-    calls.map(|call| with_arguments(call, form)).all(|call| {
-        call.pointer("/function/arguments").or_else(|| call.pointer("/arguments")).is_some_and(&is_met)
-    })
+    calls
+        .map(|call| with_arguments(call, form))
+        .all(|call| call.pointer("/function/arguments").or_else(|| call.pointer("/arguments")).is_some_and(&is_met))
 }
 
 fn read_optional_json(path: &Path) -> Result<Value, ModelError> {

@@ -22,7 +22,8 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn at(path: &Path, line: u64, error: &ModelError) -> Self {
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let name =
+            path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         Self { place: format!("line {line} of {name}"), reason: reason(error) }
     }
 
@@ -154,9 +155,11 @@ impl Tally {
         let first = self.refused.first()?;
         let (num, all) = (self.num_refused, self.num_examples);
         let (are, which) = if num == 1 { ("is", "it is") } else { ("are", "the first is") };
-        Some(format!("{num} of {all} examples {are} left out, refused by the model's chat template: {which} {}: {}", first.place, first.reason))
+        Some(format!(
+            "{num} of {all} examples {are} left out, refused by the model's chat template: {which} {}: {}",
+            first.place, first.reason
+        ))
     }
-
 
     fn split_in_words(&self) -> String {
         let parts = if self.num_parts == 1 { "1 part".to_owned() } else { format!("{} parts", self.num_parts) };

@@ -147,7 +147,11 @@ fn template(rng: &mut ChaCha8Rng) -> String {
     let other = turn("<|im_start|>{{ m.role }}\n", rng);
     let order = pick(&["messages", "messages", "messages", "messages", "messages | reverse", "messages[1:]"], rng);
     let generation = pick(
-        &["{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}", "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}", ""],
+        &[
+            "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+            "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}",
+            "",
+        ],
         rng,
     );
     format!(
@@ -171,7 +175,11 @@ fn no_token_of_another_turn_is_ever_trained() {
             num_uncertain += usize::from(rendered.left_out.iter().any(|l| l.what == Omission::Uncertain));
             for role in [Role::System, Role::User, Role::Tool] {
                 let foreign = |c: char| letters(role).to_lowercase().contains(c);
-                assert!(!text.to_lowercase().contains(foreign), "{role:?} is trained: {text:?}\n{source}\n{:?}", example.messages);
+                assert!(
+                    !text.to_lowercase().contains(foreign),
+                    "{role:?} is trained: {text:?}\n{source}\n{:?}",
+                    example.messages
+                );
             }
             let start = chat.tokenizer.token_to_id("<|im_start|>").unwrap();
             let sample = &rendered.samples[0];

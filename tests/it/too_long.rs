@@ -79,7 +79,10 @@ fn is_in_order(part: &[Vec<u32>], all: &[Vec<u32>]) -> bool {
 fn check_each_policy(spec: RenderSpec, whole: &Rendered, used: &RenderedExample) -> Result<(), TestCaseError> {
     let (max_length, num) = (spec.max_length, whole.ids.len());
     if num <= max_length {
-        prop_assert_eq!(used, &RenderedExample { samples: vec![whole.clone()], num_tokens: num, fate: Fate::Whole, left_out: Vec::new() });
+        prop_assert_eq!(
+            used,
+            &RenderedExample { samples: vec![whole.clone()], num_tokens: num, fate: Fate::Whole, left_out: Vec::new() }
+        );
         return Ok(());
     }
     match used.fate {

@@ -226,7 +226,8 @@ fn a_system_turn_that_is_refused_is_folded_into_the_question() {
     let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
     assert_eq!(finding.check, Check::RoleOrder);
     assert!(finding.detail.contains("refuses the system turn"), "{}", finding.detail);
-    let fix = plan(Check::RoleOrder, Remedy::Repair, &report.findings, &mut |id| rows.iter().find(|r| r.id == id).cloned());
+    let fix =
+        plan(Check::RoleOrder, Remedy::Repair, &report.findings, &mut |id| rows.iter().find(|r| r.id == id).cloned());
     let [Change { action: Action::SetMessages { after, .. }, .. }] = &fix.changes[..] else { panic!("{fix:?}") };
     assert_eq!(after[0].content, "Be brief.\n\nDoes it refuse me, or does it not?");
 }
@@ -252,5 +253,8 @@ fn faults_that_only_a_model_shows() {
     });
     let report = run(&rows, Options::default(), Some(&Letters));
     assert_eq!(report.findings.iter().map(|finding| finding.check).collect::<Vec<_>>(), [TemplateRefusal]);
-    assert_eq!(run(&sound(3), Options::default(), None).skipped, [TooLong, MissingEndOfTurn, TemplateRefusal, TemplateOmission]);
+    assert_eq!(
+        run(&sound(3), Options::default(), None).skipped,
+        [TooLong, MissingEndOfTurn, TemplateRefusal, TemplateOmission]
+    );
 }

@@ -70,7 +70,9 @@ fn value_in(text: &str, name: &str, kind: Kind) -> Result<Option<Value>, Problem
     }
     match json_value::parse(text) {
         Ok((value, unread)) if unread.is_empty() => Ok(Some(value).filter(|value| kind.is(value))),
-        Ok((_, unread)) => Err(Problem::field(name, &format!("has {} in its JSON, which can't be read", unread[0].what))),
+        Ok((_, unread)) => {
+            Err(Problem::field(name, &format!("has {} in its JSON, which can't be read", unread[0].what)))
+        }
         Err(_) if looks_like_python(text) => {
             let reason = "looks like a list as Python prints it, not like JSON: write it with json.dumps";
             Err(Problem::field(name, reason))

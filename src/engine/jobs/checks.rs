@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::data::checks::{
-    ANSWER, Action, Check, CheckReport, Checker, Finding, Fix, LabelSet, Options, Refused, Remedy, RenderFacts, Rendering,
-    Row, plan, with_system_folded,
+    ANSWER, Action, Check, CheckReport, Checker, Finding, Fix, LabelSet, Options, Refused, Remedy, RenderFacts,
+    Rendering, Row, plan, with_system_folded,
 };
 use crate::data::{Example, Split};
 use crate::engine::error::EngineError;
@@ -30,7 +30,8 @@ pub struct ModelRendering {
 
 impl Rendering for ModelRendering {
     fn facts(&self, example: &Example) -> Result<RenderFacts, Refused> {
-        let refused = |error: ModelError| Refused { reason: error.to_string(), takes_folded: self.takes_folded(example) };
+        let refused =
+            |error: ModelError| Refused { reason: error.to_string(), takes_folded: self.takes_folded(example) };
         let whole = Whole::new(&self.chat, example, self.spec).map_err(refused)?;
         let used = whole.render().map_err(refused)?;
         let rendered = whole.sample();

@@ -181,7 +181,9 @@ impl<'a> Reader<'a> {
         let is_like = |exchanged: &&String| exchanged.len() == self.text.len();
         // A template that looks for a tag in a question may write something else without it.
         let exchanged = all.as_ref().filter(is_like).or(most.as_ref().filter(is_like));
-        is_alone && !self.spans_turns(span) && exchanged.is_some_and(|exchanged| exchanged.get(span.clone()) == self.text.get(span.clone()))
+        is_alone
+            && !self.spans_turns(span)
+            && exchanged.is_some_and(|exchanged| exchanged.get(span.clone()) == self.text.get(span.clone()))
     }
 
     /// Whether the template writes a special token there that it begins an answer with, or at which generation ends.
@@ -209,7 +211,9 @@ impl<'a> Reader<'a> {
         let end = span.start + self.text[span.clone()].trim_end().len();
         let specials = self.chat.tokenizer.find_specials(&self.text[span.start..end]);
         match specials.last().map(|(special, id)| (span.start + special.start, span.start + special.end, *id)) {
-            Some((start, special_end, id)) if special_end == end && self.chat.is_stop(id) && !self.is_broken(start..end) => {
+            Some((start, special_end, id))
+                if special_end == end && self.chat.is_stop(id) && !self.is_broken(start..end) =>
+            {
                 span.start..start
             }
             _ => span,

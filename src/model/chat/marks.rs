@@ -78,7 +78,8 @@ impl Marks {
         let mut free = private_characters().filter(|c| !taken.contains(c));
         let breaker = free.next()?;
         let calls = (0..conversation.turns.len()).filter(|at| !conversation.turns[*at].tool_calls.is_empty());
-        let owners = (0..conversation.turns.len()).map(Owner::Turn).chain(calls.map(Owner::Calls)).chain([Owner::Tools]);
+        let owners =
+            (0..conversation.turns.len()).map(Owner::Turn).chain(calls.map(Owner::Calls)).chain([Owner::Tools]);
         let mut marks = Self { pairs: HashMap::new(), breaker, meaning: HashMap::new() };
         for owner in owners {
             let [open, close] = [free.next()?, free.next()?];
@@ -143,7 +144,9 @@ impl Unmarked {
     /// where a template dropped, split, moved or doubled it.
     pub fn whole(&self, owner: Owner) -> Option<Range<usize>> {
         let mut own = self.marks.iter().enumerate().filter(|(_, mark)| mark.owner == owner);
-        let (Some((first, open)), Some((last, close)), None) = (own.next(), own.next(), own.next()) else { return None };
+        let (Some((first, open)), Some((last, close)), None) = (own.next(), own.next(), own.next()) else {
+            return None;
+        };
         (open.opens && !close.opens && last == first + 1).then_some(open.at..close.at)
     }
 

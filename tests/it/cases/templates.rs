@@ -87,7 +87,11 @@ fn t06_arguments_are_text_where_the_template_adds_them_to_text() {
     let call = "stock\n```json\n{\"tea\": \"sencha\"}\n```<|im_end|>";
     assert_eq!(bench.trained(0), [call, "Three.<|im_end|>"]);
     assert_eq!(bench.view(0).warnings, ["The model's chat template leaves out the descriptions of tools"]);
-    assert!(bench.warnings().contains("leaves out the descriptions of tools in 1 of 1 example"), "{}", bench.warnings());
+    assert!(
+        bench.warnings().contains("leaves out the descriptions of tools in 1 of 1 example"),
+        "{}",
+        bench.warnings()
+    );
 }
 
 #[test]
@@ -109,7 +113,9 @@ fn t07_the_repair_folds_the_system_turn_into_the_question() {
     let imported = desk.run(&["import", "data.jsonl", "--project", "p"]);
     assert_eq!(imported.code(), Some(0), "{}", imported.err());
     let check = |fix: &[&str]| desk.run(&[&["check", "--project", "p", "--model", ".", "--json"], fix].concat()).json();
-    let found = |report: &serde_json::Value| report["findings"].as_array().unwrap().iter().filter(|f| f["check"] == "role_order").count();
+    let found = |report: &serde_json::Value| {
+        report["findings"].as_array().unwrap().iter().filter(|f| f["check"] == "role_order").count()
+    };
     assert_eq!(found(&check(&[])), 1);
     let fixed = check(&["--fix", "role_order"]);
     assert_eq!((found(&fixed), &fixed["fixed"][0]["examples"]), (0, &1.into()), "{fixed}");
@@ -122,16 +128,23 @@ fn t07_the_repair_folds_the_system_turn_into_the_question() {
 fn data_that_the_template_refuses_as_a_whole_are_listed() {
     let bench = Bench::new("T07");
     let line = |n: u32| {
-        format!("{{\"messages\": [{{\"role\": \"system\", \"content\": \"Be brief.\"}}, {{\"role\": \"user\", \"content\": \"Tea {n}?\"}}, {{\"role\": \"assistant\", \"content\": \"Yes.\"}}]}}\n")
+        format!(
+            "{{\"messages\": [{{\"role\": \"system\", \"content\": \"Be brief.\"}}, {{\"role\": \"user\", \"content\": \"Tea {n}?\"}}, {{\"role\": \"assistant\", \"content\": \"Yes.\"}}]}}\n"
+        )
     };
     let lines: String = (0..30).map(line).collect();
     tunewright::fs::write_atomic(&bench.path("data.jsonl"), lines.as_bytes()).unwrap();
-    for arguments in [&["train", "recipe.toml", "--out", "run"][..], &["evaluate", "--model", ".", "--data", "data.jsonl"]] {
+    for arguments in
+        [&["train", "recipe.toml", "--out", "run"][..], &["evaluate", "--model", ".", "--data", "data.jsonl"]]
+    {
         let ran = bench.desk.run(arguments);
         assert_eq!(ran.code(), Some(1));
         let err = ran.err();
         assert!(err.contains("30 of 30 examples can't be used with this model"), "{err}");
-        assert!(err.contains("line 20 of data.jsonl: There is no system role here") && err.contains("and 10 more"), "{err}");
+        assert!(
+            err.contains("line 20 of data.jsonl: There is no system role here") && err.contains("and 10 more"),
+            "{err}"
+        );
     }
 }
 
