@@ -87,6 +87,15 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
     for (check_name, remedy) in args.fix.iter().flat_map(|name| expand(*name)) {
         let fix = plan_fix(&project, check_name, remedy, None)?;
         let num_changed = apply_fix(&mut project, &fix)?;
+        let num_found = report.of(check_name).count();
+        if num_changed == 0 && num_found > 0 {
+            terminal::note(&format!(
+                "{}: {} changes none of the {} found",
+                check_name.title(),
+                remedy.title().to_lowercase(),
+                examples(num_found as u64)
+            ));
+        }
         if num_changed > 0 {
             fixed.push((check_name, remedy, num_changed));
             // What is left is another matter: a copy that is gone can't contradict.

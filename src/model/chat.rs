@@ -147,7 +147,8 @@ impl Chat {
         let marks = Marks::unused(&conversation);
         let render = |altered: &Altered| altered.with(|c| self.template.render(c, add_generation_prompt)).ok();
         let marked = marks.as_ref().filter(|_| !add_generation_prompt).and_then(|marks| {
-            let altered = Altered::new(&conversation, &mut |place, text| self.marked(marks, place, text));
+            let altered =
+                Altered::new(&conversation, &mut |place, text| self.marked(&conversation, marks, place, text));
             let unmarked = marks.take(&render(&altered)?);
             (unmarked.text == text).then_some(unmarked)
         });
@@ -206,12 +207,14 @@ impl Chat {
     }
 
     /// A text with marks around it and its special tokens broken up; `None` where there is nothing to change.
-    fn marked(&self, marks: &Marks, place: Place, text: &str) -> Option<String> {
+    fn marked(&self, conversation: &Conversation<'_>, marks: &Marks, place: Place, text: &str) -> Option<String> {
+        let has_null_content =
+            |turn: usize| conversation.is_null_content && !conversation.turns[turn].tool_calls.is_empty();
         let broken = marks.break_up(text, &self.tokenizer, None);
         let text = broken.as_deref().unwrap_or(text);
         match place {
-            // A turn without text may be another one to the template.
-            Place::Content(_) if text.is_empty() => None,
+            // The template is given none.
+            Place::Content(turn) if text.is_empty() && has_null_content(turn) => None,
             Place::Content(turn) => Some(marks.wrap(Owner::Turn(turn), text)),
             Place::Argument(turn) => Some(marks.wrap(Owner::Calls(turn), text)),
             Place::Description => Some(marks.wrap(Owner::Tools, text)),

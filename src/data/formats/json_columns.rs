@@ -173,6 +173,16 @@ impl TurnedRows {
         Self { rows: Source::One(Some(Box::new(row))), num_done: 0, unread: Vec::new() }
     }
 
+    /// How the rows were found, where that isn't as a list of them.
+    pub fn layout_in_words(&self) -> Option<&'static str> {
+        match self.rows {
+            Source::One(_) => None,
+            Source::Columns(_) => Some("the file holds columns, not rows: each row is put together from all of them"),
+            Source::Whole(_) => Some("the file's rows stand under keys of their own, which are left out"),
+            Source::Split(..) => Some("the file holds the names of columns and the rows apart: they are put together"),
+        }
+    }
+
     /// Rows have no lines; they are counted.
     pub fn next_row(&mut self) -> Option<RawRow> {
         let row = match &mut self.rows {

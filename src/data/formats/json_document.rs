@@ -7,6 +7,7 @@ use super::json_columns::{self, Turned, TurnedRows};
 use super::source::{BYTE_ORDER_MARK, Source};
 use super::{Content, Problem, RawRow, Rows, too_long};
 use crate::data::error::ImportError;
+use crate::data::import::Note;
 use crate::data::shapes;
 
 /// Where the rows stand.
@@ -219,6 +220,11 @@ impl Rows for JsonDocument<'_> {
                 State::End => return Ok(None),
             }
         }
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let layout = self.turned.as_ref().and_then(TurnedRows::layout_in_words);
+        layout.map(|what| Note { what: what.to_owned(), count: 1, first: None }).into_iter().collect()
     }
 }
 

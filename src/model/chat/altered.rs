@@ -1,6 +1,6 @@
 //! A conversation with some of its texts changed, to find out what a template does with them.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::model::conversation::{Arguments, Conversation, Turn, with_arguments};
 
@@ -44,12 +44,13 @@ impl Altered {
             for call in &mut tool_calls {
                 alter(call, "arguments", Place::Argument(at), Place::Word, change);
             }
+            let mut word = |text: &str| change(Place::Word, text).unwrap_or_else(|| text.to_owned());
             turns.push(AlteredTurn {
                 role: turn.role.to_owned(),
                 content,
-                name: turn.name.map(str::to_owned),
+                name: turn.name.map(&mut word),
                 tool_calls,
-                tool_call_id: turn.tool_call_id.map(str::to_owned),
+                tool_call_id: turn.tool_call_id.map(&mut word),
             });
         }
         let mut tools = conversation.tools.to_vec();
@@ -121,7 +122,17 @@ fn alter(
             for (name, value) in fields.iter_mut() {
                 alter(value, named, inside, if name == named { inside } else { outside }, change);
             }
+            alter_names(fields, change);
         }
         _ => {}
+    }
+}
+
+/// Names of fields are words, too; they keep their order.
+fn alter_names(fields: &mut Map<String, Value>, change: &mut dyn FnMut(Place, &str) -> Option<String>) {
+    let altered: Vec<Option<String>> = fields.keys().map(|name| change(Place::Word, name)).collect();
+    if altered.iter().any(Option::is_some) {
+        let old = std::mem::take(fields);
+        fields.extend(old.into_iter().zip(altered).map(|((name, value), altered)| (altered.unwrap_or(name), value)));
     }
 }

@@ -63,7 +63,9 @@ fn refused(name: &str, content: &str) -> String {
 
 #[test]
 fn d01_columns_of_lists_are_turned_into_rows() {
-    let (_, examples) = import_case("D01/columns.json");
+    let (report, examples) = import_case("D01/columns.json");
+    let notes = notes(&report);
+    assert!(notes.iter().any(|note| note.contains("the file holds columns, not rows")), "{notes:?}");
     let expected =
         ["u: Name a green tea / a: Sencha", "u: Name a black tea / a: Assam", "u: Name a white tea / a: Silver Needle"];
     assert_eq!(examples.iter().map(told).collect::<Vec<_>>(), expected);
