@@ -17,7 +17,7 @@ use self::altered::{Altered, Place};
 use self::answers::Reader;
 pub use self::left_out::{LeftOut, Omission};
 use self::marks::{Marks, Owner, Unmarked};
-use super::chat_template::{ChatTemplate, sources};
+use super::chat_template::{ChatTemplate, clock, sources};
 use super::conversation::{Arguments, Conversation, Turn, with_arguments};
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::read_config;
@@ -143,7 +143,16 @@ impl Chat {
         conversation: impl Into<Conversation<'a>>,
         add_generation_prompt: bool,
     ) -> Result<EncodedChat, ModelError> {
-        let (conversation, text) = self.render(conversation.into(), add_generation_prompt)?;
+        // It is rendered more than once, and the clock must not go on between.
+        clock::at(&clock::now(), || self.encode_now(conversation.into(), add_generation_prompt))
+    }
+
+    fn encode_now(
+        &self,
+        conversation: Conversation<'_>,
+        add_generation_prompt: bool,
+    ) -> Result<EncodedChat, ModelError> {
+        let (conversation, text) = self.render(conversation, add_generation_prompt)?;
         let marks = Marks::unused(&conversation);
         let render = |altered: &Altered| altered.with(|c| self.template.render(c, add_generation_prompt)).ok();
         let marked = marks.as_ref().filter(|_| !add_generation_prompt).and_then(|marks| {

@@ -30,6 +30,9 @@ pub struct Inputs {
     /// The adapter that the run began with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub init_adapter: Vec<InputFile>,
+    /// When the run began, with its time zone: the time that its model's template writes, also when it is resumed.
+    #[serde(default)]
+    pub began: String,
     /// SHA-256 of every sample's tokens, and of which are trained.
     pub samples_sha256: String,
 }
@@ -61,7 +64,18 @@ impl Inputs {
             Some(folder) => adapter_files(folder, task)?,
             None => Vec::new(),
         };
-        Ok(Self { data, base_model, init_adapter, samples_sha256: String::new() })
+        Ok(Self {
+            data,
+            base_model,
+            init_adapter,
+            began: jiff::Zoned::now().to_string(),
+            samples_sha256: String::new(),
+        })
+    }
+
+    /// See the field.
+    pub fn began(&self) -> jiff::Zoned {
+        self.began.parse().unwrap_or_else(|_| jiff::Zoned::now())
     }
 
     /// With what the files became.

@@ -29,7 +29,7 @@ impl<'a> Ready<'a> {
             // With an adapter to begin with, its settings count, which are among the inputs.
             check_recipe(plan, plan.recipe.init_adapter.is_none())?;
         }
-        let inputs = Inputs::of_files(plan, task)?;
+        let mut inputs = Inputs::of_files(plan, task)?;
         let began_with = if is_resumed { Inputs::read(folder.dir())? } else { None };
         if let Some(what) = began_with.as_ref().and_then(|began_with| inputs.changed_file(began_with)) {
             return Err(TrainError::InputsChanged { run_dir: plan.run_dir.clone(), what });
@@ -37,7 +37,15 @@ impl<'a> Ready<'a> {
         if is_resumed && began_with.is_none() {
             observer.observe(TrainEvent::Warning(NO_INPUTS.to_owned()));
         }
+        if let Some(began_with) = began_with.as_ref().filter(|inputs| !inputs.began.is_empty()) {
+            inputs.began.clone_from(&began_with.began);
+        }
         Ok(Self { plan, folder, inputs, began_with })
+    }
+
+    /// When the run began.
+    pub fn began(&self) -> jiff::Zoned {
+        self.inputs.began()
     }
 
     /// The same files may still give other tokens: how they do is the program's and the model's matter.

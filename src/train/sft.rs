@@ -23,6 +23,7 @@ use super::tally::Tally;
 use crate::data::import::SplitSpec;
 use crate::data::split::split_examples;
 use crate::data::{Placed, Split, read_placed};
+use crate::model::chat_template::clock;
 use crate::model::gradient::num_recomputed;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts};
@@ -77,7 +78,7 @@ fn run_ready(
         observer.observe(TrainEvent::Warning(note.clone()));
     }
     observer.observe(TrainEvent::Phase(Phase::Tokenizing));
-    let samples = read_samples(model, plan, control, observer)?;
+    let samples = clock::at(&ready.began(), || read_samples(model, plan, control, observer))?;
     let (folder, inputs) = ready.with_samples(&samples)?;
     train(&model.decoder, plan, &folder, &inputs, samples, control, observer)
 }

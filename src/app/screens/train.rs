@@ -153,7 +153,7 @@ pub fn obstacle(state: &AppState) -> Option<String> {
             "Every example is longer than {} tokens and would be left out: raise the limit, or cut or split longer ones",
             format::thousands(tally.max_length as u64)
         )),
-        0 if tally.num_refused > 0 => tally.mostly_refused().or_else(|| tally.template_notes().into_iter().next()),
+        0 if tally.num_refused > 0 => tally.template_notes().into_iter().next().map(|note| form::sentence(&note)),
         0 => Some("No example has a token that would be trained: check the answers, and what is trained on".to_owned()),
     }
 }

@@ -127,12 +127,12 @@ impl Marks {
         let mut unmarked = Unmarked { text: String::with_capacity(marked.len()), ..Unmarked::default() };
         for c in marked.chars() {
             let at = unmarked.text.len();
-            if c == self.breaker {
-                unmarked.breaks.push(at);
-            } else if let Some((owner, opens)) = self.meaning.get(&c).filter(|_| is_private(c)) {
-                unmarked.marks.push(Mark { owner: *owner, opens: *opens, at });
-            } else {
-                unmarked.text.push(c);
+            // Few are, and the others need not be looked up.
+            let meaning = if is_private(c) { self.meaning.get(&c) } else { None };
+            match meaning {
+                Some((owner, opens)) => unmarked.marks.push(Mark { owner: *owner, opens: *opens, at }),
+                None if c == self.breaker => unmarked.breaks.push(at),
+                None => unmarked.text.push(c),
             }
         }
         unmarked

@@ -21,7 +21,7 @@ pub fn raise_exception(state: &State<'_, '_>, message: Value) -> Result<Value, E
 }
 
 pub fn strftime_now(format: &str) -> Result<String, Error> {
-    jiff::fmt::strtime::format(format, &jiff::Zoned::now()).map_err(|e| error(format!("strftime_now: {e}")))
+    jiff::fmt::strtime::format(format, &super::clock::now()).map_err(|e| error(format!("strftime_now: {e}")))
 }
 
 pub fn range(values: Rest<ValueOrKwargs>) -> Result<Value, Error> {

@@ -1,6 +1,7 @@
 //! Chat templates: Jinja, as Transformers' `apply_chat_template` runs it.
 
 mod arguments;
+pub mod clock;
 mod compiled;
 mod filters;
 mod format;

@@ -259,6 +259,29 @@ fn a_run_is_resumed_on_what_it_began_with_only() {
 }
 
 #[test]
+fn a_run_whose_template_writes_the_time_is_resumed_at_the_time_it_began() {
+    let desk = Desk::new();
+    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(case("_model").join(file), desk.path(file)).unwrap();
+    }
+    let template = "{{ strftime_now('%H:%M:%S.%f') }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}";
+    desk.write("chat_template.jinja", template);
+    std::fs::copy(case("_tea.jsonl"), desk.path("data.jsonl")).unwrap();
+    let recipe = "version = 1\nbase_model = \".\"\n[data]\ntrain = \"data.jsonl\"\nvalidation_split = 0.0\n[training]\nmax_steps = 2\n";
+    desk.write("recipe.toml", recipe);
+    for _ in 0..2 {
+        let ran = desk.run(&["train", "recipe.toml", "--out", "run"]);
+        assert_eq!(ran.code(), Some(0), "{}", ran.err());
+    }
+    // Begun at another time, it has other tokens.
+    let kept = read_to_string(desk.path("run/inputs.json")).unwrap();
+    let inputs: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    let began = inputs["began"].as_str().unwrap();
+    desk.write("run/inputs.json", &kept.replace(began, "2001-01-01T00:00:00+00:00[UTC]"));
+    assert_eq!(desk.run(&["train", "recipe.toml", "--out", "run"]).code(), Some(1));
+}
+
+#[test]
 fn r13_a_limit_beyond_the_model_s_context_is_told() {
     let desk = Desk::new();
     let ran = desk.train(&case("R13/recipe.toml"), &desk.path("run"));

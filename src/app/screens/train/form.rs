@@ -378,7 +378,7 @@ fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
 }
 
 /// With a capital letter.
-fn sentence(note: &str) -> String {
+pub(super) fn sentence(note: &str) -> String {
     let mut chars = note.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
