@@ -10,6 +10,7 @@ use crate::model::ModelError;
 use crate::project::ProjectError;
 use crate::recipe::RecipeError;
 use crate::train::TrainError;
+use crate::train::render::Refusal;
 
 /// Why a job did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,7 @@ impl EngineError {
             Self::Import(error) => error.hint(),
             Self::Project(error) => error.hint(),
             Self::Train(error) => error.hint().map(sentence),
+            Self::Evaluate(EvaluateError::Refused { .. }) => Some(sentence(Refusal::HINT)),
             Self::Evaluate(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped | Self::WrongLane(_) => None,
             Self::Io { source, .. } => io_hint(source),
         }

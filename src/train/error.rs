@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::tally::Refusal;
 use crate::data::error::ImportError;
 use crate::model::ModelError;
 use crate::recipe::RecipeError;
@@ -54,10 +55,7 @@ impl TrainError {
             Self::AllTooLong { .. } => {
                 Some("raise training.max_length, or let training.too_long cut or split longer examples")
             }
-            Self::Refused { .. } => Some(
-                "mend or leave out these examples (tunewright check --model finds them, and folds system turns into the \
-                 question with --fix role_order), or take a model whose template knows such turns",
-            ),
+            Self::Refused { .. } => Some(Refusal::HINT),
             Self::NotFinite { has_checkpoint: true, .. } => {
                 Some("lower training.learning_rate; the last checkpoint is still good")
             }

@@ -141,6 +141,7 @@ fn data_that_the_template_refuses_as_a_whole_are_listed() {
         assert_eq!(ran.code(), Some(1));
         let err = ran.err();
         assert!(err.contains("30 of 30 examples can't be used with this model"), "{err}");
+        assert!(err.contains("--fix role_order"), "{err}");
         assert!(
             err.contains("line 20 of data.jsonl: There is no system role here") && err.contains("and 10 more"),
             "{err}"

@@ -408,4 +408,6 @@ fn check(ui: &mut Ui, verdict: Verdict, words: &str, link: Option<(&str, Screen)
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Text::body(words).wrapped()));
         });
     });
+    // Sentences of several lines would run into each other.
+    ui.add_space(theme.space.xs);
 }
