@@ -25,7 +25,8 @@ struct Conversion {
     weight: fn(name: &str, weight: Tensor, spec: &ModelSpec) -> Tensor,
 }
 
-const SHARED_NAMES: [(&str, &str); 8] = [
+/// The names of weights in Hugging Face's files and in GGUF, where all families agree.
+pub const SHARED_NAMES: [(&str, &str); 8] = [
     ("self_attn.q_proj", "attn_q"),
     ("self_attn.k_proj", "attn_k"),
     ("self_attn.v_proj", "attn_v"),

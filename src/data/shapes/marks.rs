@@ -57,7 +57,23 @@ const BAD: &[&str] = &[
     "is_wrong",
 ];
 /// Fields that do so in words; in numbers they say how good it is.
-const IN_WORDS: &[&str] = &["feedback", "rating", "reaction", "vote", "thumb", "thumbs", "user_feedback"];
+const IN_WORDS: &[&str] = &[
+    "feedback",
+    "rating",
+    "reaction",
+    "vote",
+    "thumb",
+    "thumbs",
+    "user_feedback",
+    "human_feedback",
+    "quality",
+    "answer_quality",
+    "judgement",
+    "judgment",
+    "assessment",
+    "annotation",
+    "review",
+];
 const GOOD_WORDS: &[&str] = &[
     "good",
     "desirable",
@@ -140,6 +156,13 @@ fn is_one_of(name: &str, list: &[&str]) -> bool {
 /// Whether a field or column of this name may say how good the answer is.
 pub fn may_be_verdict(name: &str) -> bool {
     [GOOD, BAD, IN_WORDS].iter().any(|list| is_one_of(name, list))
+}
+
+/// Whether a text is a word for a bad answer.
+pub fn is_bad_word(text: &str) -> bool {
+    /// Longer texts need not be looked at.
+    const LONGEST: usize = 20;
+    text.len() <= LONGEST && BAD_WORDS.contains(&normalised(text).as_str())
 }
 
 /// Whether the answer is good, as a field of this name says it; `None` where its value is something else.

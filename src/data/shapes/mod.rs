@@ -1,6 +1,7 @@
 //! The shapes of rows that are recognised by themselves, and how each becomes an example.
 
 mod gemini;
+mod judged;
 pub mod marks;
 mod pairs;
 mod preference;
@@ -168,6 +169,7 @@ pub fn convert(format: Format, row: &Row, verdicts: &Verdicts) -> Result<Convert
         }
     }
     marks::apply(row, verdicts, &mut converted)?;
+    converted.notes.extend(judged::notes(row, |name, value| is_read(format, name, value, verdicts)));
     check_answers(&mut converted)?;
     Ok(converted)
 }

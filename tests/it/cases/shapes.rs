@@ -432,3 +432,23 @@ fn what_was_guessed_or_left_out_is_said_with_its_first_row() {
     let said = desk.run(&["import", "b.csv", "--project", "p"]).err();
     assert!(said.contains("not used: mood"), "{said}");
 }
+
+#[test]
+fn a_field_that_judges_the_answer_is_read_or_told() {
+    let rows = |field: &str, bad: &str, good: &str| {
+        format!(
+            "{{\"prompt\": \"p\", \"completion\": \"c\", \"{field}\": {bad}}}\n{{\"prompt\": \"p2\", \"completion\": \"c2\", \"{field}\": {good}}}\n"
+        )
+    };
+    for field in ["quality", "review", "annotation"] {
+        let (report, examples) = import("a.jsonl", &rows(field, "\"bad\"", "\"good\""));
+        assert_eq!(examples[0]["rejected"][0]["content"], "c", "{field}: {report}");
+        assert_eq!(examples[1]["messages"][1]["content"], "c2", "{field}: {report}");
+    }
+    for (field, bad, good) in [("status", "\"rejected\"", "\"accepted\""), ("score", "-1", "1"), ("stars", "1", "5")] {
+        let (report, examples) = import("a.jsonl", &rows(field, bad, good));
+        assert_eq!(examples.len(), 2);
+        let notes = notes(&report);
+        assert!(notes.iter().any(|note| note.contains("is trained")), "{field}: {notes:?}");
+    }
+}

@@ -392,21 +392,13 @@ pub fn gguf(folder: &Path) {
     let source = fixture("cases/_model");
     let weights = candle_core::safetensors::load(source.join("model.safetensors"), &candle_core::Device::Cpu).unwrap();
     let name = |name: &str| {
-        let parts = [
+        let own = [
             ("model.embed_tokens", "token_embd"),
             ("model.norm", "output_norm"),
             ("model.layers", "blk"),
-            ("self_attn.q_proj", "attn_q"),
-            ("self_attn.k_proj", "attn_k"),
-            ("self_attn.v_proj", "attn_v"),
-            ("self_attn.o_proj", "attn_output"),
-            ("mlp.gate_proj", "ffn_gate"),
-            ("mlp.up_proj", "ffn_up"),
-            ("mlp.down_proj", "ffn_down"),
-            ("input_layernorm", "attn_norm"),
             ("post_attention_layernorm", "ffn_norm"),
         ];
-        parts.iter().fold(name.to_owned(), |name, (from, to)| name.replace(from, to))
+        own.iter().chain(&crate::gguf::SHARED_NAMES).fold(name.to_owned(), |name, (from, to)| name.replace(from, to))
     };
     let mut tensors: Vec<(String, QTensor)> =
         weights.iter().map(|(key, weight)| (name(key), QTensor::quantize(weight, GgmlDType::F32).unwrap())).collect();
