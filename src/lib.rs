@@ -10,7 +10,7 @@
 //! | [`project`] | the person's work on disk: examples, journal with undo, filters and search, findings, runs |
 //! | [`recipe`] | `recipe.toml` as written (`Recipe`), checked and resolved (`Plan`), the one table of parameters |
 //! | [`ops`] | CPU kernels, forward and back: products for each instruction set, block formats; the only place for `unsafe` |
-//! | [`model`] | one decoder; its passes for training ([`model::gradient`]) and answers ([`model::generation`]); LoRA, tokenizer |
+//! | [`model`] | one decoder; its passes for training ([`model::gradient`]) and answers ([`model::generation`]); LoRA, tokenizer, chat templates ([`model::chat_template`]), where answers stand ([`model::chat`]) |
 //! | [`hub`] | models on this disk, downloads, data sets of the Hub, the starter model |
 //! | [`train`] | render → batch → loss → optimizer: the loop is [`train::sft`] |
 //! | [`generate`] | sampling, one answer, before and after side by side |
