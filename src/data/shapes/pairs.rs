@@ -86,7 +86,9 @@ fn texts_in_turn(items: &[Value], path: impl Display, notes: &mut Vec<String>) -
         let reason = format!("is a list of texts that say who speaks ({said}): bring turns with a role and a content");
         return Err(Problem::field(path, &reason));
     }
-    if texts.iter().any(|text| text.trim_start().starts_with(['[', '{'])) {
+    // Questions may be asked for JSON, but a column of conversations written as JSON has nothing else.
+    let mut filled = texts.iter().map(|text| text.trim_start()).filter(|text| !text.is_empty()).peekable();
+    if filled.peek().is_some() && filled.all(|text| text.starts_with(['[', '{'])) {
         let reason = "is a list of texts with JSON in them: does the file hold columns instead of rows?";
         return Err(Problem::field(path, reason));
     }
