@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::machine::Machine;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, train};
-use super::settings::ThemeChoice;
+use super::kit::fallback::Found;
+use super::settings::{TextSize, ThemeChoice};
 use super::state::{OpenDialog, Screen};
 use crate::data::files::FoundFiles;
 use crate::engine::JobId;
@@ -40,6 +41,9 @@ pub enum Action {
     Redo,
     Control(JobId, Signal),
     SetTheme(ThemeChoice),
+    SetTextSize(TextSize),
+    /// Fonts for letters that the window's own lack, or what to install.
+    FontsFound(Found),
     ShowDialog(OpenDialog),
     CloseDialog,
     OpenFolder(PathBuf),

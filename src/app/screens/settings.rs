@@ -6,9 +6,9 @@ use egui::{Align, Context, Layout, ThemePreference, Ui};
 
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
-    Button, Card, SettingsRow, Text, Theme, format, layout, rule, screen_header, section, segmented,
+    Button, Card, Combo, SettingsRow, Text, Theme, format, layout, rule, screen_header, section, segmented,
 };
-use crate::app::settings::ThemeChoice;
+use crate::app::settings::{TextSize, ThemeChoice};
 use crate::app::{Action, AppState, Cx};
 
 const THEMES: &[(ThemeChoice, &str)] =
@@ -21,7 +21,10 @@ pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
         ui.spacing_mut().item_spacing.y = theme.space.s;
         ui.set_max_width(theme.size.dialog_wide_width);
         section(ui, "Look", "", |_| {});
-        Card::new().rows().show(ui, |ui| look(ui, state, actions));
+        Card::new().rows().show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            look(ui, state, actions);
+        });
         ui.add_space(theme.space.s);
         section(ui, "Folders", "", |_| {});
         Card::new().rows().show(ui, |ui| {
@@ -49,6 +52,21 @@ fn look(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
     row.show(ui, |ui| {
         if let Some(theme) = segmented(ui, "Theme", THEMES, state.settings.theme) {
             actions.push(Action::SetTheme(theme));
+        }
+    });
+    rule(ui);
+    let row = SettingsRow {
+        name: "Text size",
+        help: "Everything grows with it; Ctrl + and Ctrl −, Ctrl 0 for 100 %",
+        about: ("Text size", "80 to 200 %; kept for the next start"),
+        is_changed: false,
+        is_wrong: false,
+    };
+    row.show(ui, |ui| {
+        let sizes = TextSize::ALL.map(|size| (size, size.to_string()));
+        let options = sizes.each_ref().map(|(size, words)| (*size, words.as_str()));
+        if let Some(size) = Combo::new("Text size", &options, state.settings.text_size).show(ui) {
+            actions.push(Action::SetTextSize(size));
         }
     });
 }
@@ -96,6 +114,12 @@ fn frames(ui: &mut Ui, state: &AppState) {
 pub fn set_theme(state: &mut AppState, theme: ThemeChoice, cx: &Cx<'_>) {
     state.settings.theme = theme;
     apply_theme(cx.egui, theme);
+    save(state, cx);
+}
+
+pub fn set_text_size(state: &mut AppState, size: TextSize, cx: &Cx<'_>) {
+    state.settings.text_size = size;
+    cx.egui.set_zoom_factor(size.factor());
     save(state, cx);
 }
 

@@ -11,6 +11,7 @@ pub mod words;
 use std::sync::Arc;
 
 use super::files::Files;
+use super::kit::fallback::Fallback;
 use super::settings::AppSettings;
 use super::{Action, AppState, Cx, Drafts};
 use crate::engine::Backend;
@@ -22,6 +23,8 @@ pub struct Shell {
     pub actions: Vec<Action>,
     pub(super) backend: Box<dyn Backend>,
     pub(super) files: Files,
+    /// For letters that the window's own fonts lack; takes effect once it is installed.
+    pub fonts: Fallback,
 }
 
 impl Shell {
@@ -33,6 +36,7 @@ impl Shell {
             actions: Vec::new(),
             backend,
             files: Files::new(waker),
+            fonts: Fallback::default(),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use egui::{Align, CentralPanel, Frame, Layout, Panel, Popup, Rect, Ui, UiBuilder, Vec2};
 
-use super::{Shell, rail, words};
-use crate::app::kit::{Button, Text, Theme, dialog, icon, menu_item, progress, row};
+use super::{Shell, keys, rail, words};
+use crate::app::kit::{Button, Text, Theme, at_least, dialog, icon, menu_item, progress, row};
 use crate::app::screens::{
     compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train,
 };
@@ -46,7 +46,9 @@ impl Shell {
             .show(ui, |ui| self.top_bar(ui));
         CentralPanel::no_frame().frame(Frame::new().fill(theme.surface.panel)).show(ui, |ui| {
             ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, theme.space.xs);
-            self.screen(ui);
+            let theme = Theme::of(ui);
+            let least = Vec2::new(theme.size.screen_least_width, theme.size.screen_least_height);
+            at_least(ui, "screen", least, |ui| self.screen(ui));
         });
         self.status_bar(&mut ui.new_child(UiBuilder::new().max_rect(status_bar.inner)));
         self.dialogs(ui);
@@ -99,17 +101,20 @@ impl Shell {
         );
         let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
         bar.spacing_mut().item_spacing.x = theme.space.s;
-        self.project_part(&mut bar);
-        bar.with_layout(Layout::right_to_left(Align::Center), |ui| self.tools(ui));
+        let is_tight = inner.width() < theme.size.screen_least_width;
+        self.project_part(&mut bar, is_tight);
+        bar.with_layout(Layout::right_to_left(Align::Center), |ui| self.tools(ui, is_tight));
     }
 
-    fn project_part(&mut self, ui: &mut Ui) {
+    fn project_part(&mut self, ui: &mut Ui, is_tight: bool) {
         let theme = Theme::of(ui);
         let Some(project) = &self.state.project else {
             ui.add(Text::small("No project open"));
             return;
         };
-        let button = ui.add(Button::project(&project.name));
+        // Whatever it is called, the rest of the bar keeps its room.
+        let name = Button::project(&project.name).at_most(theme.size.rail_width);
+        let button = ui.add(if is_tight { name.at_most(theme.size.step_name_width) } else { name });
         let folder = project.folder.clone();
         Popup::menu(&button).width(theme.size.rail_width + theme.space.xxl).show(|ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
@@ -135,26 +140,28 @@ impl Shell {
         ui.scope(|ui| {
             ui.spacing_mut().item_spacing.x = theme.space.xs;
             mark.show_sized(ui, theme.size.icon_small, theme.text.soft);
-            ui.add(Text::small(words));
+            if !is_tight {
+                ui.add(Text::small(words));
+            }
         });
         ui.add_space(theme.space.xs);
         let (line, _) = ui.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), egui::Sense::hover());
         ui.painter().rect_filled(line, egui::CornerRadius::ZERO, theme.stroke.normal);
         ui.add_space(theme.space.xs);
         let undo = Button::icon_only(icon::ARROW_U_UP_LEFT, project.undo.clone().unwrap_or_else(|| "Undo".to_owned()));
-        if ui.add(undo.name("Undo").key("Ctrl Z").enabled_or(project.undo.is_some(), "Nothing to undo")).clicked() {
+        if ui.add(undo.name("Undo").key(keys::UNDO.shown).enabled_or(project.undo.is_some(), "Nothing to undo")).clicked() {
             self.actions.push(Action::Undo);
         }
         let redo = Button::icon_only(icon::ARROW_U_UP_RIGHT, project.redo.clone().unwrap_or_else(|| "Redo".to_owned()));
-        let redo = redo.name("Redo").key("Ctrl Shift Z").enabled_or(project.redo.is_some(), "Nothing to redo");
+        let redo = redo.name("Redo").key(keys::REDO.shown).enabled_or(project.redo.is_some(), "Nothing to redo");
         if ui.add(redo).clicked() {
             self.actions.push(Action::Redo);
         }
     }
 
-    fn tools(&mut self, ui: &mut Ui) {
+    fn tools(&mut self, ui: &mut Ui, is_tight: bool) {
         ui.spacing_mut().item_spacing.x = Theme::of(ui).pad.between_controls;
-        if ui.add(Button::icon_only(icon::QUESTION, "Help").key("F1")).clicked() {
+        if ui.add(Button::icon_only(icon::QUESTION, "Help").key(keys::HELP.shown)).clicked() {
             self.actions.push(Action::ShowDialog(OpenDialog::Help));
         }
         let is_dark = Theme::of(ui).is_dark;
@@ -162,10 +169,14 @@ impl Shell {
             true => (icon::MOON, "Light theme"),
             false => (icon::SUN, "Dark theme"),
         };
-        if ui.add(Button::icon_only(sign, words).key("Ctrl Shift L")).clicked() {
+        if ui.add(Button::icon_only(sign, words).key(keys::THEME.shown)).clicked() {
             self.actions.push(Action::SetTheme(ThemeChoice::other(ui.ctx())));
         }
-        if ui.add(Button::field("Find or do something").icon(icon::MAGNIFYING_GLASS).key("Ctrl K")).clicked() {
+        let find = match is_tight {
+            true => Button::icon_only(icon::MAGNIFYING_GLASS, keys::FIND.words),
+            false => Button::field(keys::FIND.words).icon(icon::MAGNIFYING_GLASS),
+        };
+        if ui.add(find.key(keys::FIND.shown)).clicked() {
             self.actions.push(Action::ShowDialog(OpenDialog::Commands));
         }
     }
@@ -178,8 +189,18 @@ impl Shell {
         inner.min.y += theme.width.line;
         let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
         bar.spacing_mut().item_spacing.x = theme.space.m;
+        // First at the right, which keeps its room; what a job tells is cut.
+        let mut left = inner;
+        bar.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if inner.width() >= theme.size.screen_least_width {
+                self.machine_part(ui);
+            }
+            left.max.x = ui.min_rect().left() - theme.space.m;
+        });
+        let mut bar = ui.new_child(UiBuilder::new().max_rect(left).layout(Layout::left_to_right(Align::Center)));
+        bar.set_clip_rect(left.intersect(bar.clip_rect()));
+        bar.spacing_mut().item_spacing.x = theme.space.m;
         self.job_part(&mut bar);
-        bar.with_layout(Layout::right_to_left(Align::Center), |ui| self.machine_part(ui));
     }
 
     fn job_part(&mut self, ui: &mut Ui) {
@@ -267,8 +288,8 @@ impl Shell {
                 let theme = Theme::of(ui);
                 dialog::body(ui, |ui| {
                     ui.columns(2, |columns| {
-                        keys(&mut columns[0], theme, "Everywhere", super::keys::KEYS);
-                        keys(&mut columns[1], theme, "In the table of examples", &data::KEYS);
+                        key_list(&mut columns[0], theme, "Everywhere", keys::KEYS);
+                        key_list(&mut columns[1], theme, "In the table of examples", &data::KEYS);
                     });
                 });
             },
@@ -289,7 +310,7 @@ impl Shell {
     }
 }
 
-fn keys(ui: &mut Ui, theme: &Theme, title: &str, keys: &[(&str, &str)]) {
+fn key_list(ui: &mut Ui, theme: &Theme, title: &str, keys: &[(&str, &str)]) {
     ui.add(Text::strong(title));
     ui.add_space(theme.space.s);
     for (key, words) in keys {

@@ -9,7 +9,7 @@ use super::draft::{Draft, TurnChange};
 use super::state::DataState;
 use super::{AnyAction, Drafts};
 use crate::app::kit::{
-    Button, Text, TextInput, Theme, diff_view, focus, icon, menu_item, reading_well, role_block, role_look, row, rule,
+    Button, Text, TextInput, Theme, diff_view, drawer, focus, icon, menu_item, reading_well, role_block, role_look, row, rule,
 };
 use crate::data::{Message, Role};
 
@@ -184,6 +184,7 @@ fn field_id(draft: &Draft, turn: usize) -> egui::Id {
 
 /// Puts the caret into the first turn that isn't the system's.
 pub(super) fn focus(ui: &Ui, draft: &Draft) {
+    drawer::open(ui.ctx(), super::PANEL);
     let turn = draft.messages.iter().position(|message| message.role != Role::System).unwrap_or(0);
     ui.memory_mut(|memory| memory.request_focus(field_id(draft, turn)));
 }
