@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::kit::fallback::Found;
 use super::machine::Machine;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, train};
-use super::kit::fallback::Found;
 use super::settings::{TextSize, ThemeChoice};
 use super::state::{OpenDialog, Screen};
 use crate::data::files::FoundFiles;

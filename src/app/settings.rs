@@ -33,8 +33,7 @@ impl Default for TextSize {
 }
 
 impl TextSize {
-    pub const ALL: [Self; 8] =
-        [Self(80), Self(90), Self(100), Self(110), Self(125), Self(150), Self(175), Self(200)];
+    pub const ALL: [Self; 8] = [Self(80), Self(90), Self(100), Self(110), Self(125), Self(150), Self(175), Self(200)];
 
     /// What egui multiplies all lengths by. A file that was changed by hand can't make the window unusable.
     pub fn factor(self) -> f32 {

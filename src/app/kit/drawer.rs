@@ -86,5 +86,7 @@ pub(super) fn show<R>(ui: &Ui, panel: &'static str, width: f32, content: impl Fn
 
 /// Fields, menus and dialogs have it first.
 fn takes_escape(ctx: &Context) -> bool {
-    !ctx.text_edit_focused() && !Popup::is_any_open(ctx) && ctx.memory(|memory| memory.top_modal_layer().is_none())
+    !super::focus::was_typing(ctx)
+        && !Popup::is_any_open(ctx)
+        && ctx.memory(|memory| memory.top_modal_layer().is_none())
 }

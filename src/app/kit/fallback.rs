@@ -16,13 +16,19 @@ use unicode_script::{Script, UnicodeScript as _};
 
 use super::fonts;
 
+/// What the window can't do yet, for the settings and the sheet of keys.
+pub const RIGHT_TO_LEFT: &str = "Arabic and Hebrew: the letters of a word join and read from right to left, but the words of \
+                                 a line still follow each other from left to right. Training sees the text as it is";
+
 /// What a search came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Found {
     /// There are fonts that egui doesn't know yet.
     pub has_new: bool,
-    /// Scripts of which no font of this machine has the letters, in words.
-    pub missing: Vec<&'static str>,
+    /// What these are called.
+    pub names: Vec<String>,
+    /// For each script of which no font of this machine has the letters, what to install.
+    pub missing: Vec<String>,
 }
 
 /// Clones share one memory: egui has one, the window another.
@@ -76,34 +82,26 @@ impl Fallback {
                 continue;
             }
             let mut buffer = [0; 4];
-            let request = FallbackRequest { cluster: letter.encode_utf8(&mut buffer), family: &FontFamily::Proportional };
+            let request =
+                FallbackRequest { cluster: letter.encode_utf8(&mut buffer), family: &FontFamily::Proportional };
             let font = self.source.font_for(&request);
             let mut known = self.known();
             match font {
                 Some(font) => {
                     found.has_new = true;
+                    found.names.push(plain_name(&font.name));
                     known.fonts.push(for_all_text(font));
                 }
                 None => {
                     if let Some(script) = name_of(letter)
                         && known.told.insert(script)
                     {
-                        found.missing.push(script);
+                        found.missing.push(how_to_get(script));
                     }
                 }
             }
         }
         found
-    }
-
-    /// The fonts that stand in, for the settings.
-    pub fn names(&self) -> Vec<String> {
-        self.known().fonts.iter().map(|font| plain_name(&font.name)).collect()
-    }
-
-    /// Scripts without a font, in words.
-    pub fn missing(&self) -> Vec<&'static str> {
-        self.known().told.iter().copied().collect()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -162,10 +160,11 @@ fn name_of(letter: char) -> Option<&'static str> {
 }
 
 /// What to install on this system, for a script by the name it has here.
-pub fn how_to_get(script: &str) -> String {
+fn how_to_get(script: &str) -> String {
     let is_cjk = matches!(script, "Chinese and Japanese" | "Japanese" | "Korean" | "Bopomofo");
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    format!("{script} letters need a font: {}", package(&release, is_cjk, script == "Symbols and emoji"))
+    let what = if script == "Symbols and emoji" { script.to_owned() } else { format!("{script} letters") };
+    format!("{what} need a font: {}", package(&release, is_cjk, script == "Symbols and emoji"))
 }
 
 /// By the words of `/etc/os-release`, which only Linux has.
@@ -187,7 +186,13 @@ fn package(release: &str, is_cjk: bool, is_emoji: bool) -> String {
     } else {
         return "install a Noto font that has them (fonts.google.com/noto)".to_owned();
     };
-    let package = if is_cjk { cjk } else if is_emoji { emoji } else { others };
+    let package = if is_cjk {
+        cjk
+    } else if is_emoji {
+        emoji
+    } else {
+        others
+    };
     format!("install {package} and start Tunewright again")
 }
 
@@ -232,7 +237,8 @@ mod tests {
         assert!(ask("\u{E100}", FontFamily::Name(fonts::ICON.into())).is_none());
         assert_eq!(fallback.wanted(), ['あ']);
         assert!(fallback.wanted().is_empty());
-        assert_eq!(fallback.look_for(vec!['あ']), Found { has_new: false, missing: vec!["Japanese"] });
+        let told = fallback.look_for(vec!['あ']);
+        assert!(told.missing[0].starts_with("Japanese letters need a font: "), "{told:?}");
         assert_eq!(fallback.look_for(vec!['い']), Found::default(), "it is told once");
     }
 }

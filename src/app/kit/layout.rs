@@ -51,7 +51,7 @@ fn header(
     let least = before.beside.min(theme.size.settings_name_width);
     let panel = panel.filter(|_| super::drawer::is_drawer(ui.ctx()));
     let button = if panel.is_some() { before.button } else { 0.0 };
-    let has_second = name + least + theme.space.m + before.right + button > room;
+    let has_second = name + least + theme.space.m + before.right + button > room + theme.width.line;
     let lower = if has_second { before.lower } else { 0.0 };
     let height = theme.size.screen_header_height;
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height + lower), Sense::hover());
@@ -86,7 +86,9 @@ fn header(
     taken.lower = before.lower;
     if let Some(right) = right {
         let layout = Layout::left_to_right(Align::Center).with_main_wrap(true);
-        let mut line = ui.new_child(UiBuilder::new().max_rect(below).layout(layout));
+        let mut line = ui.new_child(
+            UiBuilder::new().max_rect(below.with_max_y(below.top() + theme.size.control_height)).layout(layout),
+        );
         line.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, theme.space.xs);
         right(&mut line);
         taken.lower = line.min_rect().height() + theme.space.m;
@@ -150,7 +152,9 @@ impl Strip {
         let edge = ((least - control) / 2.0).floor();
         let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, edge));
         let layout = Layout::left_to_right(Align::Center).with_main_wrap(true);
-        let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
+        // One line of it: the others follow below.
+        let line = inner.with_max_y(inner.top() + control);
+        let mut bar = ui.new_child(UiBuilder::new().max_rect(line).layout(layout));
         bar.spacing_mut().item_spacing.y = theme.space.xs;
         bar.spacing_mut().interact_size.y = control;
         (Self { id, height }, rect, bar)

@@ -4,7 +4,8 @@ use egui::Ui;
 
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
-    Button, Text, Theme, drawer, drop_target, empty_state, fact, format, icon, key_hint, layout, right_panel, rule, way_on,
+    Button, Text, Theme, drawer, drop_target, empty_state, fact, format, icon, key_hint, layout, right_panel, rule,
+    way_on,
 };
 use crate::app::screens::dataset;
 use crate::app::shell::keys;
@@ -77,7 +78,9 @@ fn key_hints(ui: &mut Ui) {
     ui.horizontal(|ui| {
         ui.add_space(((ui.available_width() - width) / 2.0).max(0.0));
         let left = ui.cursor().left();
-        for (key, words) in [(keys::OPEN.shown, "Open"), (keys::FIND.shown, keys::FIND.words), (keys::HELP.shown, "Help")] {
+        for (key, words) in
+            [(keys::OPEN.shown, "Open"), (keys::FIND.shown, keys::FIND.words), (keys::HELP.shown, "Help")]
+        {
             key_hint(ui, key, words);
             ui.add_space(theme.space.s + theme.space.xxs);
         }

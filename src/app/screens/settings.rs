@@ -6,10 +6,11 @@ use egui::{Align, Context, Layout, ThemePreference, Ui};
 
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
-    Button, Card, Combo, SettingsRow, Text, Theme, format, layout, rule, screen_header, section, segmented,
+    Button, Card, Combo, SettingsRow, Text, Theme, format, icon, layout, marked_text, rule, screen_header, section,
+    segmented,
 };
 use crate::app::settings::{TextSize, ThemeChoice};
-use crate::app::{Action, AppState, Cx};
+use crate::app::{Action, AppState, Cx, kit};
 
 const THEMES: &[(ThemeChoice, &str)] =
     &[(ThemeChoice::Dark, "Dark"), (ThemeChoice::Light, "Light"), (ThemeChoice::System, "System")];
@@ -25,6 +26,9 @@ pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
             ui.spacing_mut().item_spacing.y = 0.0;
             look(ui, state, actions);
         });
+        ui.add_space(theme.space.s);
+        section(ui, "Letters", "scripts that the window's own fonts lack", |_| {});
+        Card::new().show(ui, |ui| letters(ui, state));
         ui.add_space(theme.space.s);
         section(ui, "Folders", "", |_| {});
         Card::new().rows().show(ui, |ui| {
@@ -69,6 +73,24 @@ fn look(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
             actions.push(Action::SetTextSize(size));
         }
     });
+}
+
+/// Which fonts stand in, what to install, and what the window can't do yet.
+fn letters(ui: &mut Ui, state: &AppState) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.y = theme.space.s;
+    let mut names = state.letters.names.clone();
+    names.sort();
+    names.dedup();
+    let told = match names.is_empty() {
+        true => "The system's fonts are taken once a text needs them".to_owned(),
+        false => format!("From this system: {}", names.join(", ")),
+    };
+    ui.add(Text::body(told).wrapped());
+    for words in &state.letters.missing {
+        marked_text(ui, icon::WARNING.filled(), theme.status.warning, Text::body(words));
+    }
+    ui.add(Text::small(kit::fallback::RIGHT_TO_LEFT).wrapped());
 }
 
 fn folder(ui: &mut Ui, name: &str, path: &Path, help: &str, actions: &mut Vec<Action>) {

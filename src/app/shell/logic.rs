@@ -95,9 +95,12 @@ impl Shell {
                 if found.has_new {
                     self.fonts.install(ctx);
                 }
-                if let Some(script) = found.missing.first() {
-                    self.state.status = kit::fallback::how_to_get(script);
+                if let Some(words) = found.missing.first() {
+                    self.state.status.clone_from(words);
                 }
+                let letters = &mut self.state.letters;
+                letters.names.extend(found.names);
+                letters.missing.extend(found.missing);
             }
             Action::PrimaryAct => {
                 if let Some(action) = primary_act(state) {

@@ -8,7 +8,7 @@ use crate::app::screens::{
     compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train,
 };
 use crate::app::settings::ThemeChoice;
-use crate::app::{Action, OpenDialog, Screen};
+use crate::app::{Action, OpenDialog, Screen, kit};
 use crate::engine::{JobSpec, Lane};
 use crate::train::Signal;
 
@@ -44,7 +44,7 @@ impl Shell {
             .show_separator_line(false)
             .frame(window)
             .show(ui, |ui| self.top_bar(ui));
-        CentralPanel::no_frame().frame(Frame::new().fill(theme.surface.panel)).show(ui, |ui| {
+        let screen = CentralPanel::no_frame().frame(Frame::new().fill(theme.surface.panel)).show(ui, |ui| {
             ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, theme.space.xs);
             let theme = Theme::of(ui);
             let least = Vec2::new(theme.size.screen_least_width, theme.size.screen_least_height);
@@ -54,6 +54,7 @@ impl Shell {
         self.dialogs(ui);
         drop_hint(ui);
         self.take_keys(ui.ctx());
+        kit::focus::keep(ui.ctx(), screen.response.rect);
     }
 
     fn screen(&mut self, ui: &mut Ui) {
@@ -149,7 +150,10 @@ impl Shell {
         ui.painter().rect_filled(line, egui::CornerRadius::ZERO, theme.stroke.normal);
         ui.add_space(theme.space.xs);
         let undo = Button::icon_only(icon::ARROW_U_UP_LEFT, project.undo.clone().unwrap_or_else(|| "Undo".to_owned()));
-        if ui.add(undo.name("Undo").key(keys::UNDO.shown).enabled_or(project.undo.is_some(), "Nothing to undo")).clicked() {
+        if ui
+            .add(undo.name("Undo").key(keys::UNDO.shown).enabled_or(project.undo.is_some(), "Nothing to undo"))
+            .clicked()
+        {
             self.actions.push(Action::Undo);
         }
         let redo = Button::icon_only(icon::ARROW_U_UP_RIGHT, project.redo.clone().unwrap_or_else(|| "Redo".to_owned()));
@@ -282,15 +286,18 @@ impl Shell {
     }
 
     fn help(&mut self, ui: &mut Ui) {
-        let shown = dialog::Dialog::new("help", "Keys").show(
+        let shown = dialog::Dialog::new("help", "Keys").wide().show(
             ui.ctx(),
             |ui| {
                 let theme = Theme::of(ui);
                 dialog::body(ui, |ui| {
-                    ui.columns(2, |columns| {
+                    // Side by side where there is room.
+                    let num = if ui.available_width() < theme.size.dialog_width { 1 } else { 2 };
+                    ui.columns(num, |columns| {
                         key_list(&mut columns[0], theme, "Everywhere", keys::KEYS);
-                        key_list(&mut columns[1], theme, "In the table of examples", &data::KEYS);
+                        key_list(&mut columns[num - 1], theme, "In the table of examples", &data::KEYS);
                     });
+                    ui.add(Text::small(kit::fallback::RIGHT_TO_LEFT).faint().wrapped());
                 });
             },
             |ui| {
@@ -322,7 +329,7 @@ fn key_list(ui: &mut Ui, theme: &Theme, title: &str, keys: &[(&str, &str)]) {
             let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
             cap.paint(ui, rect.left_center(), theme.text.soft, theme.stroke.strong);
             crate::app::kit::row::to_column(ui, left + theme.size.settings_name_width * 0.75);
-            ui.add(Text::body(*words).soft());
+            ui.add(Text::body(*words).soft().one_line());
         });
     }
 }

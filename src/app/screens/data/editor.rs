@@ -9,7 +9,8 @@ use super::draft::{Draft, TurnChange};
 use super::state::DataState;
 use super::{AnyAction, Drafts};
 use crate::app::kit::{
-    Button, Text, TextInput, Theme, diff_view, drawer, focus, icon, menu_item, reading_well, role_block, role_look, row, rule,
+    Button, Text, TextInput, Theme, diff_view, drawer, focus, icon, menu_item, reading_well, role_block, role_look,
+    row, rule,
 };
 use crate::data::{Message, Role};
 

@@ -5,8 +5,9 @@ use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 use super::{Action, fetching, in_short, obstacle, path_of, used, why_no_trial};
 use crate::app::kit::row::place;
 use crate::app::kit::{
-    Badge, Button, Card, Text, TextInput, Theme, drawer, facts_in_two_columns, foot, format, icon, layout, line, main_area,
-    memory_badge, memory_parts, memory_words, panel_header, progress, right_panel, role_block, section, tooltip,
+    Badge, Button, Card, Text, TextInput, Theme, drawer, facts_in_two_columns, foot, format, icon, layout, line,
+    main_area, memory_badge, memory_parts, memory_words, panel_header, progress, right_panel, role_block, section,
+    tooltip,
 };
 use crate::app::{AppState, Drafts, Screen};
 use crate::data::Role;

@@ -4,8 +4,9 @@ use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 
 use super::{Action, Preset, chart, obstacle};
 use crate::app::kit::{
-    Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, drawer, fact, foot, format, icon,
-    layout, line, main_area, memory_parts, memory_words, panel_header, right_panel, rule, section, segmented, switch,
+    Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, drawer, fact, foot, format,
+    icon, layout, line, main_area, memory_parts, memory_words, panel_header, right_panel, rule, section, segmented,
+    switch,
 };
 use crate::app::shell::keys;
 use crate::app::{AppState, Drafts, Screen};
