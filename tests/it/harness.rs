@@ -102,9 +102,13 @@ impl Window {
         self.harness.query_all_by_label_contains(words).next().is_some()
     }
 
+    pub fn focused_id(&self) -> Option<egui::Id> {
+        self.harness.ctx.memory(|memory| memory.focused())
+    }
+
     /// The accessible name of what has the keyboard.
     pub fn focused(&self) -> Option<String> {
-        let id = self.harness.ctx.memory(|memory| memory.focused())?;
+        let id = self.focused_id()?;
         Some(self.names().remove(&id.accesskit_id()).unwrap_or_else(|| format!("{id:?}")))
     }
 
@@ -231,6 +235,10 @@ impl Window {
                 .filter(|(_, rect)| is_control(rect))
                 .filter_map(|(layer, rect)| {
                     let name = names.remove(&rect.id.accesskit_id())?;
+                    // The edge of a panel is grabbed a little beside it, too; what lies there still has its own room.
+                    if name == "Resize panel" {
+                        return None;
+                    }
                     Some(Control { id: rect.id, name, layer, rect: rect.rect, seen: rect.interact_rect })
                 })
                 .collect()

@@ -1,6 +1,6 @@
 //! Every screen by keyboard alone: something always has the keyboard, and keys are said where they work.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
@@ -20,13 +20,14 @@ fn press(window: &mut Window, modifiers: Modifiers, key: Key, what: &str) -> Str
 
 #[test]
 fn tab_walks_every_screen_and_never_falls_off() {
-    for (name, open) in STATES {
+    // The command field keeps the caret while it is open: its list is walked by arrows.
+    for (name, open) in STATES.iter().filter(|(name, _)| *name != "command field") {
         let mut window = open();
-        let stops: BTreeSet<_> = (0..12).map(|_| press(&mut window, NONE, Key::Tab, name)).collect();
-        assert!(stops.len() > 1, "{name}: Tab only stops at {stops:?}");
-        let before = press(&mut window, Modifiers::SHIFT, Key::Tab, name);
-        press(&mut window, NONE, Key::Tab, name);
-        assert!(stops.contains(&before), "{name}: Shift Tab goes back to {before}");
+        let stops: Vec<_> = (0..12).map(|_| (press(&mut window, NONE, Key::Tab, name), window.focused_id())).collect();
+        let ids: HashSet<_> = stops.iter().map(|(_, id)| *id).collect();
+        assert!(ids.len() > 1, "{name}: Tab only stops at {stops:?}");
+        press(&mut window, Modifiers::SHIFT, Key::Tab, name);
+        assert!(ids.contains(&window.focused_id()), "{name}: Shift Tab goes back to {:?}", window.focused());
     }
 }
 
