@@ -20,6 +20,7 @@ use super::schema::pragma;
 use super::store::{begin, begin_after_others, is_anyone_waiting};
 use crate::data::Split;
 use crate::data::split::{SplitSpec, deal};
+use crate::words::thousands;
 
 /// How long a transaction lasts at most: another program waits for its end, another window of this one doesn't have to.
 const TRANSACTION: Duration = Duration::from_secs(1);
@@ -136,7 +137,7 @@ impl Appearing {
         names.dedup();
         let source = match names.as_slice() {
             [name] => (*name).clone(),
-            [name, more @ ..] => format!("{name} and {} more", more.len()),
+            [name, more @ ..] => format!("{name} and {} more", thousands(more.len())),
             [] => String::new(),
         };
         if recorder.finish(&format!("import of {source}"), Some(&source))?.is_none() {

@@ -3,10 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-/// Who may import whom, as prefixes of paths below `crate::`. A module may always name itself, `fs` and `task`.
+/// Who may import whom, as prefixes of paths below `crate::`. A module may always name itself, `fs`, `task` and
+/// `words`.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("fs", &[]),
     ("task", &[]),
+    ("words", &[]),
     ("ops", &[]),
     ("data", &[]),
     ("recipe", &[]),
