@@ -13,7 +13,8 @@ pub struct CardFacts<'a> {
     pub title: &'a str,
     /// What was done to the data, in order, in the journal's words.
     pub steps: &'a [String],
-    pub num_set_aside: u64,
+    /// "1 rejected, 3 set aside", if any are.
+    pub left_out: Option<String>,
     /// How far a second reviewer agrees, as a sentence.
     pub agreement: Option<&'a str>,
     pub statistics: &'a Statistics,
@@ -29,11 +30,9 @@ pub fn data_card(facts: &CardFacts) -> String {
     let mut card = Card::default();
     let statistics = facts.statistics;
     card.line(&format!("# Data card: {}\n", facts.title));
-    card.line(&format!(
-        "{} examples take part, {} are set aside.\n",
-        thousands(statistics.num_examples),
-        thousands(facts.num_set_aside)
-    ));
+    let left_out = facts.left_out.as_ref().map(|words| format!("; left out: {words}")).unwrap_or_default();
+    let examples = count(statistics.num_examples, "example takes", "examples take");
+    card.line(&format!("{examples} part{left_out}.\n"));
     card.heading("Where they came from");
     card.counts(&statistics.sources, "No file is recorded.");
     card.heading("What was done to them");
@@ -198,7 +197,7 @@ mod tests {
         let card = data_card(&CardFacts {
             title: "Tickets",
             steps: &steps.map(str::to_owned),
-            num_set_aside: 3,
+            left_out: Some("3 set aside".to_owned()),
             agreement: Some("Two agree."),
             statistics: &collector.finish(),
             findings: &[CheckCount { check: Check::RareLabel, num_examples: 2, num_groups: 0 }],
@@ -206,7 +205,7 @@ mod tests {
         });
         for line in [
             "# Data card: Tickets",
-            "40 examples take part, 3 are set aside.",
+            "40 examples take part; left out: 3 set aside.",
             "Two agree.",
             "- tickets.csv: 40",
             "- import of tickets.csv",

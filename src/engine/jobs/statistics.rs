@@ -10,7 +10,7 @@ use crate::data::checks::{CheckReport, Rendering};
 use crate::data::statistics::{Collector, Item, Statistics, Tokens};
 use crate::engine::error::EngineError;
 use crate::fs::write_atomic;
-use crate::project::{Annotations, ExampleStatus, Project, Reviewers, Snapshot, SnapshotFile};
+use crate::project::{Annotations, Project, Reviewers, Snapshot, SnapshotFile};
 use crate::recipe::ModelRef;
 use crate::task::{Task, Unit};
 use crate::train::tally::Tally;
@@ -33,10 +33,10 @@ pub fn statistics(
     task: &dyn Task,
 ) -> Result<Statistics, EngineError> {
     let counts = project.counts()?;
-    let total = counts.total() - counts.set_aside;
+    let total = counts.taking_part();
     let mut collector = Collector::new(tokens);
     project.for_each_present(&mut |stored| {
-        if stored.status != ExampleStatus::SetAside {
+        if stored.takes_part() {
             let Annotations { source, review, date, .. } = &stored.annotations;
             collector.add(&Item {
                 split: stored.split,
@@ -62,7 +62,7 @@ pub fn card(project: &mut Project, statistics: &Statistics, files: &[(String, St
     Ok(data_card(&CardFacts {
         title: &state.name,
         steps: &project.steps()?,
-        num_set_aside: state.counts.set_aside,
+        left_out: state.counts.left_out(),
         agreement: agreement.as_deref(),
         statistics,
         findings: &report.counts(),
