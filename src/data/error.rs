@@ -40,7 +40,13 @@ pub enum ImportError {
     UnknownShape { path: PathBuf, what: String },
     #[error("the mapping names the column {column}, but {} has {columns}", path.display())]
     UnknownColumn { path: PathBuf, column: String, columns: String },
-    #[error("{}: {} of {} can't be used: {}", path.display(), thousands(num_rejected), count(num_rows, "row", "rows"), join(first))]
+    #[error(
+        "{}: {} of {} can't be used: {}",
+        path.display(),
+        thousands(num_rejected),
+        count(num_rows, "row", "rows"),
+        join(first)
+    )]
     BadRows { path: PathBuf, num_rows: u64, num_rejected: u64, first: Vec<Rejected> },
     #[error("reading {} was cancelled", path.display())]
     Cancelled { path: PathBuf },

@@ -86,7 +86,7 @@ fn a_dead_connection_is_an_error_that_keeps_what_came() {
         Manners { cut_after: Some(0), num_cuts: usize::MAX, ..Manners::default() },
     );
     let error = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &Unwatched).unwrap_err();
-    assert!(error.to_string().contains("after 60000 of 200000 bytes"), "{error}");
+    assert!(error.to_string().contains("after 60,000 of 200,000 bytes"), "{error}");
     assert_eq!(files_in(folder.path()), ["tiny.gguf.part"]);
 }
 

@@ -113,8 +113,8 @@ fn remark(labels: &[String], found: &[(&str, u64)]) -> String {
 /// Gives the text if it changed.
 fn body(ui: &mut Ui, text: &str, labels: &[String], found: &[(&str, u64)]) -> Option<String> {
     let theme = Theme::of(ui);
-    let about = "The checks find answers with another label, and the number keys give the first nine. Other labels that are \
-                 found come after them.";
+    let about = "The checks find answers with another label, and the number keys give the first nine. Other \
+                 labels that are found come after them.";
     ui.add(Text::body(about).soft().wrapped());
     ui.add_space(theme.space.xs);
     let mut new = text.to_owned();
