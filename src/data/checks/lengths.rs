@@ -56,7 +56,7 @@ mod tests {
         let usual = Usual::of(lengths.clone().chain([20_000])).unwrap();
         assert!(lengths.clone().all(|len| usual.unusual(len, "a prompt").is_none()));
         let told = usual.unusual(20_000, "a prompt").unwrap();
-        assert!(told.starts_with("a prompt of 20000 characters, where 10"), "{told}");
+        assert!(told.starts_with("a prompt of 20,000 characters, where 10"), "{told}");
         assert!(usual.unusual(2, "a prompt").is_some());
         let same = Usual::of([10; 50].into_iter()).unwrap();
         assert_eq!(same.unusual(39, ""), None);
