@@ -48,7 +48,7 @@ impl Drop for Progress {
 }
 
 fn amount(done: u64, total: Option<u64>, unit: Unit) -> String {
-    let number = if unit == Unit::Bytes { terminal::bytes } else { terminal::thousands };
+    let number = |num: u64| if unit == Unit::Bytes { terminal::bytes(num) } else { terminal::thousands(num) };
     let name = match unit {
         Unit::Bytes => "",
         Unit::Rows => " rows",
