@@ -77,7 +77,15 @@ impl Jobs {
 
     pub(super) fn add(&mut self, id: JobId, spec: JobSpec) {
         let now = Instant::now();
-        self.0.push(Job { id, spec, has_started: false, phase: None, progress: None, pace: Pace::begin(now), since: now });
+        self.0.push(Job {
+            id,
+            spec,
+            has_started: false,
+            phase: None,
+            progress: None,
+            pace: Pace::begin(now),
+            since: now,
+        });
     }
 
     /// Forgets the jobs that fit: what they tell from now on is stale. Gives their ids.

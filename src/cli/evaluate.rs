@@ -72,7 +72,14 @@ fn request(args: &EvaluateArgs) -> Result<EvaluationRequest, Ended> {
         if run.adapter.is_none() {
             return Err(Ended::failed(format!("{} has no weights yet", run_dir.display())));
         }
-        return Ok(EvaluationRequest::of_run(run_dir, &run.recipe, run.adapter, args.part, args.generate));
+        let request = EvaluationRequest::of_run(run_dir, &run.recipe, run.adapter, args.part, args.generate);
+        if !request.data.is_file() {
+            return Err(Ended::failed(format!(
+                "{} is not there: the run froze no such examples. Name a file with --model, --adapter and --data",
+                request.data.display()
+            )));
+        }
+        return Ok(request);
     }
     let (Some(model), Some(data)) = (args.model.clone(), args.data.clone()) else {
         return Err(Ended::failed("It needs --model and --data, or --run"));

@@ -24,10 +24,19 @@ pub struct Answer {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum PairEvent {
-    Text { side: Side, text: String },
-    Done { side: Side, answer: Answer },
+    Text {
+        side: Side,
+        text: String,
+    },
+    Done {
+        side: Side,
+        answer: Answer,
+    },
     /// How many tokens both answers have, and how many they may have.
-    Tokens { done: usize, most: usize },
+    Tokens {
+        done: usize,
+        most: usize,
+    },
 }
 
 /// Answers without an adapter and, if there is one, with it. Ends early when `is_cancelled` says so.

@@ -33,7 +33,8 @@ impl Pace {
         if self.stage.is_some() {
             self.secs.push(seconds(self.since, now));
         }
-        *self = Self { stage: Some(stage), since: now, first: Some(0), last: None, secs: std::mem::take(&mut self.secs) };
+        *self =
+            Self { stage: Some(stage), since: now, first: Some(0), last: None, secs: std::mem::take(&mut self.secs) };
     }
 
     pub fn progress(&mut self, done: u64, total: Option<u64>, unit: Unit, now: Instant) {
@@ -50,7 +51,9 @@ impl Pace {
             total.filter(|total| *total > 0).map(|total| (done as f32 / total as f32).min(1.0))
         });
         match self.stage {
-            Some(stage) => Some((stage.number.saturating_sub(1) as f32 + amount.unwrap_or(0.0)) / stage.of.max(1) as f32),
+            Some(stage) => {
+                Some((stage.number.saturating_sub(1) as f32 + amount.unwrap_or(0.0)) / stage.of.max(1) as f32)
+            }
             None => amount,
         }
     }

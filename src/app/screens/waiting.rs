@@ -17,7 +17,10 @@ pub fn words(state: &AppState) -> String {
         (None, _) => {
             let first = state.jobs.iter().find(|job| job.spec.lane() == Lane::Compute && job.has_started);
             let doing = first.map(|job| crate::app::shell::words::doing(job).to_lowercase());
-            doing.map_or_else(|| "Waits for its turn".to_owned(), |doing| format!("Waits for what comes before: {doing}"))
+            doing.map_or_else(
+                || "Waits for its turn".to_owned(),
+                |doing| format!("Waits for what comes before: {doing}"),
+            )
         }
     }
 }

@@ -3,12 +3,12 @@
 use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
 
 use super::state::{EvaluateAction, Shown};
-use crate::app::{Action as AnyAction, AppState, Screen};
 use crate::app::kit::table::{Column, Row, Table, unmarked};
 use crate::app::kit::{Button, Card, Icon, Text, Theme, format, icon};
 use crate::app::screens::compare::fields;
 use crate::app::screens::runs::{self, label, state::RunsState};
 use crate::app::screens::train;
+use crate::app::{Action as AnyAction, AppState, Screen};
 use crate::evaluate::{AnsweredExample, Change, HeldOut, Judgement, Stale, Verdict};
 use crate::project::RunRecord;
 use crate::train::render::Tally;
