@@ -1,5 +1,5 @@
-//! `tunewright evaluate`: the loss on a file of examples, and with `--generate` how many answers are exactly right; with
-//! `--run`, a run against its base model.
+//! `tunewright evaluate`: the loss on a file of examples, and with `--generate` how many answers are exactly right;
+//! with `--run`, a run against its base model.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
     /// `starter`, a GGUF file, a folder, or a Hub repository owner/name[@revision]
-    #[arg(long, value_name = "M", required_unless_present = "run", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(ModelRef::parse(text)))]
+    #[arg(long, value_name = "M", required_unless_present = "run", value_parser = model::model_ref)]
     model: Option<ModelRef>,
     /// A folder in PEFT's format
     #[arg(long, value_name = "DIR")]
@@ -27,7 +27,7 @@ pub struct EvaluateArgs {
     /// Examples in any known format
     #[arg(long, value_name = "FILE", required_unless_present = "run")]
     data: Option<PathBuf>,
-    /// A run's folder: its best weights and its base model are measured on what it held out, and the result is kept there
+    /// A run's folder: its best weights and its base model, on what it held out; the result is kept there
     #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "adapter", "data", "max_length", "too_long"])]
     run: Option<PathBuf>,
     /// With --run: test or validation

@@ -1,5 +1,5 @@
-//! What was measured of a run, kept in its folder: `evaluations/test-step-000080.json`, and `…-loss.json` where no answers
-//! were asked for.
+//! What was measured of a run, kept in its folder: `evaluations/test-step-000080.json`, and `…-loss.json` where no
+//! answers were asked for.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
