@@ -18,6 +18,8 @@ pub enum Unit {
     Examples,
     Tokens,
     Steps,
+    /// Of a model.
+    Layers,
     Files,
 }
 

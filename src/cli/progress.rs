@@ -72,6 +72,7 @@ fn amount(done: u64, total: Option<u64>, unit: Unit) -> String {
         Unit::Examples => " examples",
         Unit::Tokens => " tokens",
         Unit::Steps => " steps",
+        Unit::Layers => " layers",
         Unit::Files => " files",
     };
     match total.filter(|total| *total > 0) {

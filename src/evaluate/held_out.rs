@@ -29,6 +29,7 @@ pub fn measure(
     let progress_of = |total: usize| move |done: usize| task.progress(done as u64, Some(total as u64), Unit::Examples);
     task.stage(loss_stage);
     let mut progress = progress_of(samples.len());
+    progress(0);
     let mut pass = GradientPass::new(ProductType::F32, 0);
     if let Some(adapter) = adapter {
         pass.set_adapter(&model.decoder, adapter).map_err(ModelError::from)?;

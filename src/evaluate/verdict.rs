@@ -10,7 +10,7 @@ const FEWEST: u64 = 10;
 /// A change of the answers counts as one if chance alone would bring it more seldom than this.
 const LEVEL: f64 = 0.05;
 /// Below this share of right answers, for all that is known, the answers are not learned.
-const FEW_RIGHT: f64 = 0.25;
+const FEW_RIGHT: f64 = 0.3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -222,6 +222,7 @@ mod tests {
         check(Better, outcomes(6, 0, 6, 0), Verdict::Worked);
         check(Better, None, Verdict::Worked);
         check(Better, outcomes(49, 0, 0, 0), Verdict::FormOnly);
+        check(Better, outcomes(10, 0, 0, 0), Verdict::FormOnly);
         check(Better, outcomes(49, 0, 3, 0), Verdict::FormOnly);
         check(Better, outcomes(49, 0, 3, 4), Verdict::Mixed);
         check(Better, outcomes(49, 20, 0, 3), Verdict::Mixed);

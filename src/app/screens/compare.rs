@@ -70,11 +70,6 @@ fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
                 actions.push(CompareAction::AnswerAll.into());
             }
         }
-        if let Some((done, all)) = compare.queue.done_of() {
-            let (done, all) = (format::thousands(done as u64), format::thousands(all as u64));
-            ui.add(Text::small(format!("{done} of {all} answered")));
-            return;
-        }
         let (Some(row), false) = (compare.selected, compare.is_own || len == 0) else { return };
         let next = Button::icon_only(icon::CARET_DOWN, "Next prompt").enabled_or(row + 1 < len, "This is the last one");
         if ui.add(next).clicked() {
@@ -85,7 +80,13 @@ fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
         if ui.add(previous).clicked() {
             actions.push(CompareAction::Step(-1).into());
         }
-        ui.add(Text::small(format!("{} of {}", format::thousands(row + 1), format::thousands(len))).faint());
+        let words = match compare.queue.done_of() {
+            Some((done, all)) => {
+                format!("{} of {} answered", format::thousands(done as u64), format::thousands(all as u64))
+            }
+            None => format!("{} of {}", format::thousands(row + 1), format::thousands(len)),
+        };
+        ui.add(Text::small(words).faint());
     });
     if let Some(run) = picked {
         actions.push(CompareAction::Run(run).into());

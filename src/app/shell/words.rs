@@ -82,6 +82,7 @@ pub fn progress(progress: &Progress) -> String {
         Unit::Examples => "examples",
         Unit::Tokens => "tokens",
         Unit::Steps => "steps",
+        Unit::Layers => "layers",
         Unit::Files => "files",
     };
     let done = format::thousands(progress.done);

@@ -1,5 +1,6 @@
 //! Compare and "Try it": a queue instead of a race, answers that stay, and nothing under or pushed away by anything.
 
+use egui_kittest::Node;
 use tunewright::evaluate::{Answer, AnswerEnd};
 use tunewright::generate::Sampling;
 use tunewright::task::Unit;
@@ -99,7 +100,7 @@ fn prompts_are_answered_one_after_the_other() {
     window.click(Role::Button, "Answer");
     assert_eq!(window.num_shown("Queued 1"), 2);
     assert!(window.is_shown("Example 2, queued 1") && num_compared(&window) == 1);
-    window.click(Role::Button, "Take out of the queue");
+    window.click(Role::Button, "Remove from queue");
     assert!(!window.is_shown("Queued 1"));
     window.click(Role::Button, "Answer");
     finish(&mut window);
@@ -143,10 +144,13 @@ fn the_foot_of_compare_has_room_at_every_size() {
     }
 }
 
+fn field(window: &Window) -> Node<'_> {
+    window.harness.get_by_role_and_label(Role::TextInput, "Ask the model something")
+}
+
 #[test]
 fn trying_a_model_moves_nothing() {
     let mut window = Window::open(completed(), Screen::Model);
-    let field = |window: &Window| window.harness.get_by_role_and_label(Role::TextInput, "Ask the model something");
     let before = field(&window).rect();
     field(&window).focus();
     window.harness.run_steps(2);

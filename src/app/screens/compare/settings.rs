@@ -33,7 +33,7 @@ pub(super) fn show(ui: &mut Ui, room: Rect, state: &AppState, actions: &mut Vec<
     let (width, gap) = (room.width() - 2.0 * theme.pad.screen_x, theme.space.l);
     let words: Vec<f32> = FIELDS.iter().map(|field| Text::small(field.name).width(ui)).collect();
     let widths: Vec<f32> = words.iter().map(|words| words + theme.space.s + field_width(theme)).collect();
-    // As wide as it was in the last frame: its words and keys change.
+    // As wide as it was at most: its words change, and the foot is to keep its height.
     let id = ui.scope_id().with("width of the act");
     let act_width = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(theme.size.settings_control_width);
     let rows = rows(&widths, act_width, width, gap);
@@ -67,7 +67,7 @@ pub(super) fn show(ui: &mut Ui, room: Rect, state: &AppState, actions: &mut Vec<
         act(ui, state, actions);
         ui.min_rect().width()
     });
-    if (shown.inner - act_width).abs() > 0.5 {
+    if shown.inner > act_width {
         ui.data_mut(|data| data.insert_temp(id, shown.inner));
         ui.ctx().request_repaint();
     }
@@ -117,7 +117,7 @@ fn act(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
         return;
     }
     if compare.place().is_some() {
-        if ui.add(Button::secondary("Take out of the queue").icon(icon::X)).clicked() {
+        if ui.add(Button::secondary("Remove from queue").icon(icon::X)).clicked() {
             actions.push(CompareAction::Unqueue.into());
         }
     } else {

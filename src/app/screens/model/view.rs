@@ -382,17 +382,19 @@ fn answer(ui: &mut Ui, state: &AppState, trial: &Trial) {
 
 fn ask_row(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Actions) {
     let is_asking = state.model.trial.job.is_some();
+    // Both buttons are as wide: the field keeps its place.
+    let width = Theme::of(ui).size.control_height * 3.5;
     let prompt = drafts.model.prompt.trim().to_owned();
     ui.horizontal(|ui| {
         ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
             if is_asking {
-                if ui.add(Button::secondary("Stop").icon(icon::SQUARE)).clicked() {
+                if ui.add(Button::secondary("Stop").icon(icon::SQUARE).width(width)).clicked() {
                     actions.push(Action::StopAsking.into());
                 }
             } else {
                 let reason =
                     why_no_trial(state).or_else(|| prompt.is_empty().then(|| "Type something first".to_owned()));
-                if ui.add(Button::secondary("Ask").key("Enter").disabled_by(reason)).clicked() {
+                if ui.add(Button::secondary("Ask").key("Enter").width(width).disabled_by(reason)).clicked() {
                     actions.push(Action::Ask(prompt.clone()).into());
                 }
             }
