@@ -88,7 +88,7 @@ fn paint_row(row: &mut Row<'_>, compare: &CompareState, example: &ExampleRow) ->
     let split = if example.split == Split::Test { "test" } else { "validation" };
     let pair = compare.pair_of(example.id);
     let none = (icon::MINUS, egui::Color32::TRANSPARENT);
-    let (mark, words) = match (compare.place_of(example.id), pair.and_then(|pair| judge(pair))) {
+    let (mark, words) = match (compare.place_of(example.id), pair.and_then(judge)) {
         (Some(place), _) => ((icon::QUEUE, theme.text.faint), format!("queued {}", format::thousands(place as u64))),
         (None, Some(verdict)) => {
             let (mark, words) = verdict.look(theme);
