@@ -77,7 +77,7 @@ impl Shell {
             Action::Measured(machine) => state.machine = machine,
             Action::Copy(text) => {
                 cx.copy(text);
-                state.status = "Copied".to_owned();
+                state.status = "Copied".into();
             }
             Action::Undo => {
                 data::flush(state, &cx);
