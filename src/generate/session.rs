@@ -123,6 +123,11 @@ impl<'a> Session<'a> {
         self.ids.len()
     }
 
+    /// What was asked for, or what the model's context leaves.
+    pub fn max_new_tokens(&self) -> usize {
+        self.max_new_tokens
+    }
+
     /// Of the answer, the reading of the prompt included in the time.
     pub fn tokens_per_sec(&self) -> f64 {
         self.ids.len() as f64 / self.busy.as_secs_f64().max(1e-9)

@@ -322,7 +322,9 @@ pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
 /// Another project is open: what it uses is selected; what was found on this disk stays found.
 pub fn project_opened(state: &mut AppState, cx: &Cx<'_>) {
     state.model.preview = None;
-    state.model.trial = Trial::default();
+    if let Some(job) = std::mem::take(&mut state.model.trial).job {
+        cx.control(job, Signal::Stop { save: false });
+    }
     state.model.selected = Some(used(state).cloned().unwrap_or(ModelRef::Starter));
     if state.model.found.is_some() {
         look_for_used(state, cx);
@@ -330,6 +332,10 @@ pub fn project_opened(state: &mut AppState, cx: &Cx<'_>) {
 }
 
 pub fn rail(state: &AppState) -> (String, Mark) {
+    // It goes on while one looks at another screen.
+    if state.model.trial.job.is_some() {
+        return ("Answering".to_owned(), Mark::Running);
+    }
     match used(state) {
         Some(model) => {
             let found = state.model.find(model);

@@ -27,6 +27,7 @@ impl Shell {
             // What was typed a moment ago; the engine writes the edits that wait before it ends.
             let (state, _, cx) = self.parts(ctx);
             data::flush(state, &cx);
+            compare::close(state, &cx);
         }
     }
 

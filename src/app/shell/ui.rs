@@ -205,10 +205,7 @@ impl Shell {
         ui.add(Text::small(&doing).normal());
         let (share, told) = match train::progress_of(&self.state, job) {
             Some((share, told)) => (Some(share), told),
-            None => match &job.progress {
-                Some(progress) => (progress.share(), words::progress(progress)),
-                None => (None, String::new()),
-            },
+            None => (job.share(), words::told(job)),
         };
         progress(ui, &doing, share, theme.size.progress_height * 40.0);
         if !told.is_empty() {
