@@ -65,7 +65,7 @@ fn in_words(stage: Stage) -> String {
 }
 
 fn amount(done: u64, total: Option<u64>, unit: Unit) -> String {
-    let number = if unit == Unit::Bytes { terminal::bytes } else { terminal::thousands };
+    let number = |num: u64| if unit == Unit::Bytes { terminal::bytes(num) } else { terminal::thousands(num) };
     let name = match unit {
         Unit::Bytes => "",
         Unit::Rows => " rows",

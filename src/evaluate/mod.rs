@@ -16,6 +16,7 @@ use crate::model::{LanguageModel, ModelError, peft};
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::task::{Quiet, Stage, Task};
 use crate::train::render::{Refusal, Rendered, Tally, render};
+use crate::words::count;
 
 pub use compared::{Answer, AnswerEnd, KeptPair, keep_pair, kept_pairs};
 pub use held_out::{is_exact_match, measure};
@@ -33,8 +34,10 @@ pub enum EvaluateError {
     #[error("{} has no example with an answer to measure", path.display())]
     NothingToMeasure { path: PathBuf },
     #[error(
-        "{num_examples} examples are longer than {max_length} tokens and left out, and no other has an answer to \
-         measure: raise max_length, or have them cut or split"
+        "{} longer than {} and left out, and no other has an answer to measure: raise max_length, or have them cut \
+         or split",
+        count(num_examples, "example is", "examples are"),
+        count(max_length, "token", "tokens")
     )]
     AllTooLong { num_examples: usize, max_length: usize },
     #[error("{message}")]

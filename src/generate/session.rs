@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Sampler, Sampling};
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, Generation, KvCache, LanguageModel, ModelError};
+use crate::words::thousands;
 
 /// Prompt tokens that are read between two looks at whether anybody still wants the answer.
 const PROMPT_CHUNK: usize = 256;
@@ -60,7 +61,8 @@ impl<'a> Session<'a> {
         let pending = prompt_ids(model, prompt)?;
         let context = model.decoder.spec().context_length;
         if pending.len() >= context {
-            let message = format!("the prompt has {} tokens, but the model reads {context} at most", pending.len());
+            let [num, most] = [pending.len(), context].map(thousands);
+            let message = format!("the prompt has {num} tokens, but the model reads {most} at most");
             return Err(ModelError::Compute { message });
         }
         let room = context - pending.len();

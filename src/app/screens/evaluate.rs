@@ -159,7 +159,7 @@ pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: 
         let num = shown.report.after.as_ref().map_or(0, |after| after.num_examples as u64);
         // The same figure as in the report.
         let took = format::duration(shown.report.secs);
-        state.status = format!("Evaluated {} in {took}", format::count(num, "example", "examples"));
+        state.status = format!("Evaluated {} in {took}", format::count(num, "example", "examples")).into();
     }
     // Of every screen: the rail says what was measured.
     if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {

@@ -231,7 +231,7 @@ fn hear_reply(state: &mut AppState, job: &Job, reply: &Reply, cx: &Cx<'_>) {
             state.model.found = Some(models.clone());
             let on_disk = models.iter().filter(|found| found.is_on_disk).count() as u64;
             let took = format::duration(job.since.elapsed().as_secs_f64());
-            state.status = format!("Found {} on this disk in {took}", format::count(on_disk, "model", "models"));
+            state.status = format!("Found {} on this disk in {took}", format::count(on_disk, "model", "models")).into();
             look_for_used(state, cx);
             let selected = used(state).cloned().unwrap_or(ModelRef::Starter);
             if state.model.selected().is_none() {

@@ -187,7 +187,12 @@ impl Shell {
         ui.add_space(theme.space.xxs);
         let Some(job) = self.state.jobs.in_front() else {
             icon::CIRCLE.show_sized(ui, theme.size.icon_small, theme.text.faint);
-            ui.add(Text::small(&self.state.status).one_line());
+            ui.add(Text::small(&self.state.status.words).one_line());
+            for (words, action) in &self.state.status.acts {
+                if ui.add(Button::link(*words).small().name(format!("{words}: {}", self.state.status))).clicked() {
+                    self.actions.push(action.clone());
+                }
+            }
             return;
         };
         let is_steerable = matches!(job.spec.lane(), Lane::Compute | Lane::Net)
