@@ -29,6 +29,7 @@ mod schema;
 mod search;
 mod select;
 mod snapshot;
+mod standing;
 pub mod state;
 mod store;
 mod texts;
@@ -41,6 +42,7 @@ pub use lengths::Lengths;
 pub use query::{ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, RowPage, Sort, SortBy};
 pub use reviewers::Reviewers;
 pub use snapshot::{Snapshot, SnapshotFile};
+pub use standing::{FileId, SavedAs, Standing};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,
     Replacement, Review, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample, Version,
