@@ -146,6 +146,9 @@ pub fn obstacle(state: &AppState) -> Option<String> {
         return Some(format!("{label} has a value that is out of range"));
     }
     let preview = state.train.preview.as_ref()?;
+    if let Some(words) = super::settings::over_limit(state, &preview.memory) {
+        return Some(words);
+    }
     let tally = &preview.tally;
     match preview.num_examples {
         1.. => None,
