@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::machine::Machine;
-use super::paths::Completion;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use super::settings::ThemeChoice;
+use super::shell::commands::PathFound;
 use super::shell::project_dialog::ProjectDialog;
 use super::state::{OpenDialog, Screen};
 use crate::data::files::FoundFiles;
@@ -73,7 +73,7 @@ pub enum Action {
     ShowExample(i64),
     /// What the command field finds for these words; an act of it was taken.
     Find(String),
-    PathFound(Completion),
+    PathFound(PathFound),
     Took(String),
     ShowDialog(OpenDialog),
     CloseDialog,

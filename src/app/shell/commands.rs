@@ -6,7 +6,7 @@ mod found;
 use egui::{Align2, Area, Frame, Key, Modifiers, Order, ScrollArea, Ui, Vec2};
 
 pub use entries::{Entry, Group};
-pub use found::{Found, fail, find, forget_failure, on_event};
+pub use found::{Found, PathFound, fail, find, forget_failure, on_event};
 
 use super::Shell;
 use crate::app::kit::row::place;

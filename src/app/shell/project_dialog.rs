@@ -31,7 +31,7 @@ pub struct ProjectDraft {
 
 impl ProjectDraft {
     fn folder(&self) -> PathBuf {
-        paths::expand_home(self.place.trim()).join(self.name.trim())
+        paths::meant(&self.place).join(self.name.trim())
     }
 
     fn problem(&self, kind: ProjectDialog) -> Option<&'static str> {
@@ -46,7 +46,7 @@ impl ProjectDraft {
         if !is_file_name || name.starts_with('.') {
             return Some("The name is a folder's, too: it can't begin with a point or hold / \\ : * ? \"");
         }
-        (!paths::expand_home(self.place.trim()).is_absolute()).then_some("Say in which folder it is to lie")
+        (!paths::meant(&self.place).is_absolute()).then_some("Say in which folder it is to lie")
     }
 }
 

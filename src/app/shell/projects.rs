@@ -1,13 +1,12 @@
 //! Which projects there are: those of before, one that isn't there any more, one for an import, none.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{opening, saving};
-use crate::app::kit::format;
 use crate::app::screens::{compare, data, evaluate, export, runs, settings, train};
 use crate::app::settings::Recent;
 use crate::app::state::ToImport;
-use crate::app::{Action, AppState, Cx, Drafts, OpenDialog, Screen, paths};
+use crate::app::{Action, AppState, Cx, Drafts, OpenDialog, Screen};
 use crate::engine::{Failure, JobSpec};
 use crate::project::STORE_FILE;
 
@@ -134,7 +133,13 @@ pub fn new_for_import(state: &mut AppState, what: ToImport, cx: &Cx<'_>) {
     let name = name_of(&what);
     state.pending_import = Some(what);
     state.dialog = None;
-    cx.files.run(move || Some(Action::OpenProject { folder: paths::free_place(&place, &name), sample: false }));
+    cx.files.run(move || Some(Action::OpenProject { folder: free_place(&place, &name), sample: false }));
+}
+
+/// A name that nothing in the folder has: `data`, or else `data 2`. Looks at the disk.
+fn free_place(folder: &Path, name: &str) -> PathBuf {
+    let names = std::iter::once(name.to_owned()).chain((2..).map(|count| format!("{name} {count}")));
+    names.map(|name| folder.join(name)).find(|path| !path.exists()).unwrap_or_else(|| folder.join(name))
 }
 
 /// After the file, or the data set: `banking77` of `banking77 (main) · train`.
@@ -166,12 +171,7 @@ pub fn import_here(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
 }
 
 /// `proj2 was not found at /mnt/stick/proj2`
-pub fn missing_words(folder: &std::path::Path) -> String {
+pub fn missing_words(folder: &Path) -> String {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     format!("{name} was not found at {}", folder.display())
-}
-
-/// How many of the projects of before there are, for the first launch.
-pub fn recent_remark(num: usize) -> String {
-    format::count(num as u64, "project", "projects")
 }

@@ -159,7 +159,7 @@ fn folder(
             }
             let field = TextInput::new(&format!("{name} folder"), draft).mono().show(ui);
             if field.lost_focus() {
-                let typed = paths::expand_home(draft.trim());
+                let typed = paths::meant(draft);
                 if typed.is_absolute() && typed != now {
                     actions.push(Action::Folder(place, Some(typed)).into());
                 } else {

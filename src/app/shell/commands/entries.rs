@@ -115,7 +115,7 @@ pub fn fitting(state: &AppState, typed: &str) -> Vec<Entry> {
 
 /// What lies at a path, and as it may go on.
 pub fn of_path(state: &AppState, typed: &str) -> Vec<Entry> {
-    let open = |path: &str| Action::OpenPath(crate::app::paths::expand_home(path));
+    let open = |path: &str| Action::OpenPath(crate::app::paths::meant(path));
     let found = state.found.path.as_ref().filter(|found| found.typed == typed);
     let mut entries = vec![match found {
         Some(found) if !found.exists => Entry::new(Group::Path, format!("{typed} does not exist"), []),

@@ -1,7 +1,7 @@
 //! What the command field finds elsewhere: examples in the store, paths on the disk; and what was taken last.
 
 use crate::app::jobs::Job;
-use crate::app::paths::{self, Completion};
+use crate::app::paths;
 use crate::app::screens::{compare, data, export, mapping, settings};
 use crate::app::{Action, AppState, Cx};
 use crate::engine::{EventKind, JobId, JobSpec, Reply};
@@ -15,12 +15,32 @@ pub struct Found {
     pub words: String,
     pub rows: Vec<ExampleRow>,
     pub num_matching: u64,
-    pub path: Option<Completion>,
+    pub path: Option<PathFound>,
     /// Words of the acts that were taken, the newest first.
     pub recent: Vec<String>,
     asked: Option<JobId>,
     /// A failure that the status bar shows, until something else is done.
     failure: Option<String>,
+}
+
+/// What lies at a path that was typed, and as it may go on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PathFound {
+    pub typed: String,
+    pub exists: bool,
+    pub entries: Vec<String>,
+    /// As far as all entries agree.
+    pub completed: String,
+}
+
+impl PathFound {
+    /// Looks at the disk: not for the window's thread.
+    fn look(typed: String) -> Self {
+        let going_on = paths::complete(&typed);
+        let completed = paths::common_start(&typed, &going_on).unwrap_or_else(|| typed.clone());
+        let entries = going_on.into_iter().map(|entry| entry.text).collect();
+        Self { exists: paths::meant(&typed).exists(), entries, completed, typed }
+    }
 }
 
 /// Fewer letters find half of everything.
@@ -45,7 +65,7 @@ pub fn find(state: &mut AppState, words: String, cx: &Cx<'_>) {
     let search = words.trim().to_owned();
     if paths::is_path(&search) {
         state.found.rows.clear();
-        return cx.files.run(move || Some(Action::PathFound(paths::complete(&search))));
+        return cx.files.run(move || Some(Action::PathFound(PathFound::look(search))));
     }
     state.found.path = None;
     let Some(project) = state.project.as_ref().filter(|project| project.counts.total() > 0) else { return };
