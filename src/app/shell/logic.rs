@@ -70,8 +70,7 @@ impl Shell {
                 go(state, drafts, screen, &cx);
             }
             Action::OpenProject { folder, sample } => {
-                let is_open = state.project.as_ref().is_some_and(|project| project.folder == folder);
-                if is_open || saving::may_leave(state, Action::OpenProject { folder: folder.clone(), sample }) {
+                if saving::may_leave(state, Action::OpenProject { folder: folder.clone(), sample }) {
                     opening::open_project(state, folder, sample, &cx);
                 }
             }

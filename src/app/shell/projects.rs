@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::commands::fail;
 use super::{opening, saving};
 use crate::app::screens::{compare, data, evaluate, export, runs, settings, train};
 use crate::app::settings::Recent;
@@ -43,6 +44,7 @@ pub fn open_last(state: &mut AppState, folder: PathBuf, cx: &Cx<'_>) {
 /// It was to be opened and isn't there: said where the person is.
 pub fn missing(state: &mut AppState, folder: PathBuf) {
     state.is_starting = false;
+    fail(state, missing_words(&folder));
     if state.project.is_some() {
         let failure = Failure {
             message: format!("There is no project at {}", folder.display()),

@@ -18,7 +18,8 @@ pub struct Found {
     pub path: Option<PathFound>,
     /// Words of the acts that were taken, the newest first.
     pub recent: Vec<String>,
-    asked: Option<JobId>,
+    /// And for which words.
+    asked: Option<(JobId, String)>,
     /// A failure that the status bar shows, until something else is done.
     failure: Option<String>,
 }
@@ -59,7 +60,7 @@ impl Found {
 
 /// Looks for what was typed, in place of what was looked for before.
 pub fn find(state: &mut AppState, words: String, cx: &Cx<'_>) {
-    if let Some(old) = state.found.asked.take() {
+    if let Some((old, _)) = state.found.asked.take() {
         cx.control(old, Signal::Stop { save: false });
     }
     let search = words.trim().to_owned();
@@ -75,18 +76,16 @@ pub fn find(state: &mut AppState, words: String, cx: &Cx<'_>) {
     }
     let query = ExampleQuery { search: search.clone(), limit: MOST_EXAMPLES, ..ExampleQuery::default() };
     let spec = JobSpec::Query { project: project.folder.clone(), query };
-    state.found.asked = Some(cx.start(&mut state.jobs, spec));
-    state.found.words = search;
+    state.found.asked = Some((cx.start(&mut state.jobs, spec), search));
 }
 
 pub fn on_event(state: &mut AppState, job: &Job, event: &EventKind) {
     let found = &mut state.found;
-    if found.asked != Some(job.id) {
-        return;
-    }
+    let Some((_, words)) = found.asked.as_ref().filter(|(asked, _)| *asked == job.id) else { return };
     match event {
         EventKind::Reply(reply) => {
             if let Reply::Rows(page) = &**reply {
+                found.words.clone_from(words);
                 found.rows.clone_from(&page.rows);
                 found.num_matching = page.num_matching;
             }
