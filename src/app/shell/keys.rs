@@ -33,16 +33,20 @@ impl Shell {
     pub(super) fn take_keys(&mut self, ctx: &Context) {
         let actions = &mut self.actions;
         let command = |key: Key| ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND, key));
-        for (key, screen) in STEPS.into_iter().zip(Screen::STEPS) {
-            if command(key) {
-                actions.push(Action::Go(screen));
-            }
-        }
         if ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L)) {
             actions.push(Action::SetTheme(ThemeChoice::other(ctx)));
         }
         if command(Key::Q) {
             ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
+        // What lies below a dialog can't be reached by a key either: the dialog would be gone, or wait there unseen.
+        if ctx.memory(|memory| memory.top_modal_layer().is_some()) {
+            return;
+        }
+        for (key, screen) in STEPS.into_iter().zip(Screen::STEPS) {
+            if command(key) {
+                actions.push(Action::Go(screen));
+            }
         }
         if command(Key::O) {
             actions.push(Action::ChooseProject);
@@ -84,6 +88,9 @@ impl Shell {
     /// Before anything else sees the keys: what is typed after Ctrl K in the same frame is meant for the command field, and
     /// no screen takes it for a command of its own.
     pub(super) fn take_command_key(&mut self, ctx: &Context) {
+        if ctx.memory(|memory| memory.top_modal_layer().is_some()) {
+            return;
+        }
         let typed = ctx.input_mut(|input| {
             let is_it = |event: &Event| {
                 matches!(event, Event::Key { key: Key::K, pressed: true, modifiers, .. }
