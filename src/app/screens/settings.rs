@@ -93,7 +93,7 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
     match action {
         Action::Threads(threads) => {
             state.settings.threads = threads;
-            state.status = "As many threads compute from the next start on".to_owned();
+            state.status = "As many threads compute from the next start on".into();
         }
         Action::MemoryLimit(limit) => state.settings.memory_limit = limit,
         Action::Folder(place, folder) => {

@@ -191,7 +191,7 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
             // The data are the project's, and the model is chosen on its own screen.
             state.train.recipe = Recipe { data: state.train.recipe.data.clone(), ..*recipe };
             state.train.errors.clear();
-            state.status = "Took the settings of the recipe; model and examples stay the project's".to_owned();
+            state.status = "Took the settings of the recipe; model and examples stay the project's".into();
             changed(state, cx);
         }
         Action::Loaded(Err(message)) => {

@@ -33,7 +33,7 @@ pub fn usual_projects_folder() -> Option<PathBuf> {
 pub fn open_sample(state: &mut AppState, cx: &Cx<'_>) {
     match projects_folder(&state.settings) {
         Some(folder) => open_project(state, folder.join(SAMPLE_NAME), true, cx),
-        None => state.status = NO_DOCUMENTS.to_owned(),
+        None => state.status = NO_DOCUMENTS.into(),
     }
 }
 

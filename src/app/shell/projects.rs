@@ -111,7 +111,7 @@ pub fn close(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
     }
     data::flush(state, cx);
     if let Some(project) = state.project.take() {
-        state.status = format!("Closed {}", project.name);
+        state.status = format!("Closed {}", project.name).into();
     }
     data::forget(state, drafts);
     train::project_opened(state);
@@ -129,7 +129,7 @@ pub fn close(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
 /// What waits to be imported gets a project of its own, under a name that is free.
 pub fn new_for_import(state: &mut AppState, what: ToImport, cx: &Cx<'_>) {
     let Some(place) = opening::projects_folder(&state.settings) else {
-        state.status = opening::NO_DOCUMENTS.to_owned();
+        state.status = opening::NO_DOCUMENTS.into();
         return;
     };
     let name = name_of(&what);

@@ -123,16 +123,16 @@ pub fn on_event(state: &mut AppState, job: &Job, event: &EventKind, cx: &Cx<'_>)
                 state.saving.standing = standing.clone();
                 match standing {
                     Standing::Saved if !was_safe => {
-                        state.status = "Saved: the project's folder is there".to_owned();
+                        state.status = "Saved: the project's folder is there".into();
                         write_again(state, cx);
                     }
                     Standing::Saved => {}
-                    _ => state.status = problem(state).unwrap_or_default(),
+                    _ => state.status = problem(state).unwrap_or_default().into(),
                 }
             }
             Reply::SavedAs(saved) => {
                 if let JobSpec::SaveProjectAs { to, .. } = &job.spec {
-                    state.status = saved_as(to, *saved);
+                    state.status = saved_as(to, *saved).into();
                 }
             }
             Reply::Project(project) if matches!(job.spec, JobSpec::SaveProjectAs { .. }) => {
@@ -144,10 +144,10 @@ pub fn on_event(state: &mut AppState, job: &Job, event: &EventKind, cx: &Cx<'_>)
             _ => {}
         },
         EventKind::Finished(Outcome::Failed(failure)) => match &job.spec {
-            JobSpec::LookAtProject { .. } => state.status = failure.message.clone(),
+            JobSpec::LookAtProject { .. } => state.status = failure.message.clone().into(),
             spec if is_kept(state, spec) => {
                 state.saving.unwritten.push(spec.clone());
-                state.status = problem(state).unwrap_or_default();
+                state.status = problem(state).unwrap_or_default().into();
             }
             _ => {}
         },

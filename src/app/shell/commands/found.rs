@@ -98,7 +98,7 @@ pub fn on_event(state: &mut AppState, job: &Job, event: &EventKind) {
 /// Says what failed in the status bar, until the next act.
 pub fn fail(state: &mut AppState, words: String) {
     state.found.failure = Some(words.clone());
-    state.status = words;
+    state.status = words.into();
 }
 
 /// An act of the person makes the last failure old news.
@@ -119,8 +119,8 @@ pub fn forget_failure(state: &mut AppState, act: &Action) {
     );
     if !is_of_itself
         && let Some(failure) = state.found.failure.take()
-        && failure == state.status
+        && failure == state.status.words
     {
-        state.status = "Ready".to_owned();
+        state.status = "Ready".into();
     }
 }
