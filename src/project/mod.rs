@@ -30,6 +30,7 @@ mod schema;
 mod search;
 mod select;
 mod snapshot;
+mod standing;
 pub mod state;
 mod store;
 mod texts;
@@ -45,6 +46,7 @@ pub use query::{
 pub use reviewers::Reviewers;
 pub use search::hits;
 pub use snapshot::{Snapshot, SnapshotFile};
+pub use standing::{FileId, SavedAs, Standing};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,
     Replacement, Review, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample, Version,

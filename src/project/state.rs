@@ -263,13 +263,17 @@ pub struct Settings {
     pub recipe: Option<Recipe>,
     /// That answers may have, as the person says; empty for those that are found.
     pub labels: Vec<String>,
+    /// That the person gave the project; empty for its folder's.
+    pub name: String,
+    /// It came with the program and nobody has made it theirs: what is imported may belong somewhere else.
+    pub is_sample: bool,
 }
 
 /// A project at a glance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProjectState {
     pub folder: PathBuf,
-    /// The folder's name.
+    /// That the person gave it, or else the folder's.
     pub name: String,
     pub counts: SplitCounts,
     /// The file that was imported last.

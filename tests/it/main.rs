@@ -46,6 +46,7 @@ mod window_data;
 mod window_dataset;
 mod window_exchange;
 mod window_lengths;
+mod window_projects;
 mod window_rank;
 mod window_rows;
 mod window_workbench;

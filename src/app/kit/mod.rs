@@ -74,7 +74,7 @@ pub mod tooltip;
 pub use badge::{Badge, Chip};
 pub use button::{Button, KeyCap, key_hint};
 pub use card::{Card, drop_target, way_on};
-pub use choice::{Combo, checkbox, menu_item, one_line, segmented, segmented_small, switch};
+pub use choice::{Combo, checkbox, menu_item, menu_row, one_line, segmented, segmented_small, switch};
 pub use dialog::{Dialog, DialogEnd};
 pub use icon::Icon;
 pub use input::{NumberField, TextInput, reading_well};

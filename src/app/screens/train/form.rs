@@ -7,6 +7,7 @@ use crate::app::kit::{
     Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, fact, foot, format, icon,
     layout, line, main_area, memory_parts, memory_words, right_panel, rule, screen_header, section, segmented, switch,
 };
+use crate::app::screens::settings;
 use crate::app::{AppState, Drafts, Screen};
 use crate::engine::JobSpec;
 use crate::project::{ProjectState, SplitCounts};
@@ -321,6 +322,9 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     }
     reviewed(ui, &project.counts, actions);
     if let Some(preview) = &state.train.preview {
+        if let Some(words) = settings::over_limit(state, &preview.memory) {
+            check(ui, Verdict::Missing, &words, Some(("Settings", Screen::Settings)), actions);
+        }
         check_preview(ui, preview, actions);
     }
     let held_out = project.counts.validation;
