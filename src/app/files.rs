@@ -29,6 +29,27 @@ pub enum PickKind {
     },
 }
 
+/// What comes of a path, or of several.
+#[derive(Debug, Clone, Copy)]
+pub enum Then {
+    One(fn(PathBuf) -> Action),
+    Several(fn(Vec<PathBuf>) -> Action),
+}
+
+/// A path that the person is to type, because the system shows no dialog.
+#[derive(Debug, Clone)]
+pub struct PathAsked {
+    pub pick: FilePick,
+    pub then: Then,
+}
+
+/// By what is asked: functions have nothing to compare.
+impl PartialEq for PathAsked {
+    fn eq(&self, other: &Self) -> bool {
+        self.pick == other.pick
+    }
+}
+
 /// A dialog that ended sooner was never shown.
 const NO_DIALOG: Duration = Duration::from_millis(250);
 
@@ -55,7 +76,8 @@ impl Files {
     }
 
     pub fn pick(&self, pick: FilePick, then: fn(PathBuf) -> Action) {
-        self.ask(move || ask(pick), then);
+        let asked = PathAsked { pick: pick.clone(), then: Then::One(then) };
+        self.ask(move || ask(pick), then, asked);
     }
 
     /// One file or more, with one of these endings.
@@ -66,20 +88,23 @@ impl Files {
         then: fn(Vec<PathBuf>) -> Action,
     ) {
         let dialog = move || rfd::FileDialog::new().set_title(title).add_filter(name, endings).pick_files();
-        self.ask(dialog, then);
+        let pick = FilePick { title, kind: PickKind::Open { name, endings } };
+        self.ask(dialog, then, PathAsked { pick, then: Then::Several(then) });
     }
 
-    fn ask<T>(&self, dialog: impl FnOnce() -> Option<T> + Send + 'static, then: fn(T) -> Action)
+    fn ask<T>(&self, dialog: impl FnOnce() -> Option<T> + Send + 'static, then: fn(T) -> Action, asked: PathAsked)
     where
         T: 'static,
     {
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
         self.in_thread(move || {
             let start = Instant::now();
-            let action = match dialog() {
+            // Asking for one that isn't there takes seconds the first time.
+            let chosen = if has_file_dialog() { dialog() } else { None };
+            let action = match chosen {
                 Some(chosen) => then(chosen),
                 // Nobody cancels that fast: this desktop has no file dialog to show.
-                None if start.elapsed() < NO_DIALOG => Action::NoFileDialog,
+                None if start.elapsed() < NO_DIALOG => Action::AskPath(asked),
                 None => return,
             };
             // Only a window that is gone doesn't listen.
@@ -124,6 +149,28 @@ impl Files {
             log::error!("no thread for a file dialog: {error}");
         }
     }
+}
+
+/// Whether the system has something that shows a file dialog: on Linux a portal with one, or zenity.
+fn has_file_dialog() -> bool {
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    let paths = |name: &str, usual: &str| -> Vec<PathBuf> {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty()).unwrap_or_else(|| usual.into());
+        std::env::split_paths(&value).collect()
+    };
+    if paths("PATH", "/usr/local/bin:/usr/bin:/bin").iter().any(|folder| folder.join("zenity").is_file()) {
+        return true;
+    }
+    let has_bus = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some()
+        || std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| PathBuf::from(folder).join("bus").exists());
+    let is_portal = |folder: &PathBuf| {
+        let Ok(entries) = std::fs::read_dir(folder.join("xdg-desktop-portal/portals")) else { return false };
+        let texts = entries.flatten().filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
+        texts.into_iter().any(|text| text.contains("impl.portal.FileChooser"))
+    };
+    has_bus && paths("XDG_DATA_DIRS", "/usr/local/share:/usr/share").iter().any(is_portal)
 }
 
 fn ask(pick: FilePick) -> Option<PathBuf> {

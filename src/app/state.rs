@@ -1,9 +1,11 @@
 //! Everything the window knows, as plain data. Screens read it; only [`super::shell::logic`] and the screens' `update`
 //! and `on_event` change it.
 
+use super::files::PathAsked;
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
 use super::machine::Machine;
+use super::path_dialog::PathDraft;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, train};
 use super::settings::AppSettings;
 use crate::data::files::FoundFiles;
@@ -52,6 +54,8 @@ pub enum OpenDialog {
     StopTraining,
     /// A job that failed, in words.
     Failure(Failure),
+    /// A path is typed; what was typed is in `drafts.path`.
+    Path(PathAsked),
     /// The import dialog, whose content is `state.mapping`.
     Import,
     /// A data set of the Hub, whose content is `state.dataset`.
@@ -125,6 +129,7 @@ pub struct Drafts {
     pub commands: String,
     /// The row of the command field's list that Enter takes.
     pub command_row: usize,
+    pub path: PathDraft,
     pub model: model::Drafts,
     pub data: data::Drafts,
     pub dataset: dataset::Drafts,

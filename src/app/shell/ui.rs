@@ -8,7 +8,7 @@ use crate::app::screens::{
     compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train,
 };
 use crate::app::settings::ThemeChoice;
-use crate::app::{Action, OpenDialog, Screen};
+use crate::app::{Action, OpenDialog, Screen, path_dialog};
 use crate::engine::{JobSpec, Lane};
 use crate::train::Signal;
 
@@ -86,6 +86,7 @@ impl Shell {
             OpenDialog::Commands => self.command_field(ui),
             OpenDialog::Help => self.help(ui),
             OpenDialog::Failure(failure) => self.failure(ui, &failure),
+            OpenDialog::Path(asked) => path_dialog::show(ui, &asked, &mut self.drafts.path, &mut self.actions),
         }
     }
 
