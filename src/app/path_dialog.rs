@@ -189,6 +189,12 @@ fn body(ui: &mut Ui, draft: &mut PathDraft, actions: &mut Vec<Action>) {
     if field.changed() {
         actions.push(Action::Typed);
     }
+    if field.has_focus() {
+        // Tab leaves the field once there is nothing to complete.
+        let tab = paths::common_start(&draft.text, &draft.found).is_some();
+        let filter = egui::EventFilter { tab, horizontal_arrows: true, vertical_arrows: true, escape: false };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
+    }
     if field.lost_focus() && !is_taken && ui.input(|input| input.key_pressed(Key::Enter)) {
         actions.push(Action::Confirm);
         field.request_focus();
@@ -249,8 +255,8 @@ mod tests {
     use crate::app::files::FilePick;
 
     fn asked(kind: PickKind, is_several: bool) -> PathAsked {
-        let one = Then::One(|path| AnyAction::OpenPath(path));
-        let several = Then::Several(|paths| AnyAction::OpenPaths(paths));
+        let one = Then::One(AnyAction::OpenPath);
+        let several = Then::Several(AnyAction::OpenPaths);
         PathAsked { pick: FilePick { title: "t", kind }, then: if is_several { several } else { one } }
     }
 

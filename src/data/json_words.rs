@@ -37,6 +37,8 @@ impl JsonFault {
             true => format!("line {} of the row, column {}", self.line, self.column),
             false => format!("column {}", self.column),
         };
+        // A reason's detail begins at the last bracket behind a space.
+        let shown = shown.replace(" (", "(");
         match shown.trim() {
             "" => at,
             shown => format!("{at}, after {}{shown}", if skipped > 0 { "…" } else { "" }),

@@ -121,7 +121,7 @@ fn broken_rows_are_told_and_the_others_come_in() {
     let messages = |turn: &str| format!(r#"{{"messages": [{{"role": "user", "content": "a"}}, {turn}]}}"#);
     check(
         r#"{"messages": [{"role": "user", "content": "#,
-        "the row is cut off: the value is missing (column 41, after …\"user\", \"content\":)",
+        "the row is cut off: the value is missing (column 41, after …ole\": \"user\", \"content\":)",
     );
     check("[1, 2]", "the row is a list, but it must be a JSON object");
     check("hello", "the row is not JSON: it doesn't begin with { (it begins with hello)");

@@ -204,7 +204,7 @@ fn a_table_is_mapped_with_a_live_preview_and_imported() {
         })
     });
     assert!(studio.is_shown("ticket 1, please"), "row 1 as an example");
-    assert!(studio.is_shown("1 left out") || studio.is_shown("row is left out"), "and why");
+    assert!(studio.is_shown("Left out: 1 row has no text"), "and why");
 
     studio.key(Modifiers::COMMAND, Key::Enter);
     studio.wait("the import", |shell| shell.state.mapping.dialog.is_none());

@@ -166,7 +166,7 @@ fn foot(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mu
         return;
     }
     parts::outcome(ui, dialog, preview, actions);
-    if preview.num_rejected > 0 {
+    if preview.num_rejected > 0 && dialog.open_choice().is_none() {
         let words = if dialog.shows_rejected { "Hide" } else { "Show" };
         if ui.add(Button::link(words)).clicked() {
             actions.push(Action::ShowRejected(!dialog.shows_rejected).into());

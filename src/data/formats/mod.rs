@@ -226,7 +226,7 @@ fn parse_object(bytes: &[u8]) -> Result<(Content, Vec<Unread>), Problem> {
 
 /// How a text begins, without brackets, which would end a reason's detail.
 fn excerpt_of(text: &str) -> String {
-    super::mapping::shorten(&excerpt(text.trim()), 24)
+    super::mapping::shorten(&excerpt(text.trim()), 24).replace(" (", "(")
 }
 
 fn parse_text(bytes: &[u8]) -> Result<&str, Problem> {

@@ -174,8 +174,11 @@ impl<'a> Guessing<'a> {
 
     /// What names say of columns that no turn is made of: a label, an id, a group, notes.
     fn beside_the_turns(&mut self) {
-        let label =
-            |at: &usize| self.profiles[*at].are_short() && (self.rows.len() < 6 || self.profiles[*at].has_repeats());
+        // Numbers may stand for the answer, or measure something.
+        let label = |at: &usize| {
+            let profile = &self.profiles[*at];
+            profile.are_short() && !profile.are_numbers() && (self.rows.len() < 6 || profile.has_repeats())
+        };
         if self.has(ColumnRole::Assistant)
             && let Some(at) = self.free_of_kind(Kind::Label).into_iter().find(label)
         {
@@ -220,12 +223,19 @@ impl<'a> Guessing<'a> {
             let role = match profile {
                 _ if profile.are_dates() => ColumnRole::Date,
                 _ if profile.are_labels() && !profile.are_numbers() => ColumnRole::Label,
-                _ if profile.are_codes() && self.rows.len() >= 6 => ColumnRole::Id,
+                _ if profile.are_codes() && !profile.are_numbers() && self.rows.len() >= 6 => ColumnRole::Id,
                 _ => continue,
             };
             if !self.has(role) {
                 self.roles[at] = role;
             }
+        }
+        let filled: Vec<_> = (0..self.roles.len()).filter(|at| self.profiles[*at].num > 0).collect();
+        if let [only] = filled.as_slice()
+            && self.roles[*only] == ColumnRole::Unused
+        {
+            // There is nothing else that it could be.
+            self.roles[*only] = ColumnRole::User;
         }
         let mut texts = unnamed(self);
         texts.retain(|at| self.profiles[*at].are_texts());

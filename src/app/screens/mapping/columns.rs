@@ -40,7 +40,8 @@ pub(super) fn show(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, 
     let remark = match (&dialog.request.mapping, dialog.open_choice()) {
         (None, None) => "Guessed from names and content, change what is wrong".to_owned(),
         (None, Some(open)) => format!("Guessed as far as it is clear. {open}"),
-        (Some(_), _) => "As you chose".to_owned(),
+        (Some(_), None) => "As you chose".to_owned(),
+        (Some(_), Some(open)) => open,
     };
     line.add(Text::body(remark).soft());
     line.with_layout(Layout::right_to_left(Align::Center), |ui| {

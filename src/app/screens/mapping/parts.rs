@@ -348,6 +348,11 @@ fn fitting(reasons: &[String], num_rejected: u64, fits: impl Fn(&str) -> bool) -
 pub(super) fn outcome(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, _actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.x = theme.space.s;
+    if let Some(open) = dialog.open_choice() {
+        icon::WARNING.filled().show(ui, theme.status.warning);
+        ui.add(Text::body(open).soft());
+        return;
+    }
     if preview.num_accepted > 0 {
         icon::CHECK_CIRCLE.filled().show(ui, theme.status.ok);
         ui.add(Text::strong(format::thousands(preview.num_accepted)));
