@@ -9,6 +9,12 @@ pub(super) const UNANSWERED: &str = "no answer yet: it comes in to be labelled, 
 pub fn reason(what: &str, count: u64) -> String {
     let (rows, is_one) = (counted(count, "row", "rows"), count == 1);
     let verb = |one: &'static str, many: &'static str| if is_one { one } else { many };
+    if let Some(rest) = what.strip_prefix("the row ") {
+        let verbs = [("is ", "are "), ("has ", "have "), ("contains ", "contain "), ("doesn't ", "don't ")];
+        if let Some((one, many)) = verbs.into_iter().find(|(one, _)| rest.starts_with(one)) {
+            return format!("{rows} {}{}", verb(one, many), &rest[one.len()..]);
+        }
+    }
     if let Some(names) = what.strip_suffix(" are empty") {
         return match names.split_once(" and ") {
             Some((first, rest)) if !rest.contains(" and ") => {
@@ -20,12 +26,6 @@ pub fn reason(what: &str, count: u64) -> String {
     let missing = what.strip_suffix(" is empty").or_else(|| what.strip_suffix(" is missing"));
     if let Some(name) = missing.filter(|name| !name.contains(' ') || name.len() <= 60) {
         return format!("{rows} {} no {name}", verb("has", "have"));
-    }
-    if let Some(rest) = what.strip_prefix("the row ") {
-        let verbs = [("is ", "are "), ("has ", "have "), ("contains ", "contain "), ("doesn't ", "don't ")];
-        if let Some((one, many)) = verbs.into_iter().find(|(one, _)| rest.starts_with(one)) {
-            return format!("{rows} {}{}", verb(one, many), &rest[one.len()..]);
-        }
     }
     format!("{rows}: {what}")
 }

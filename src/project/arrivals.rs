@@ -269,7 +269,8 @@ fn set_told(
 /// Removes what an import that failed has left.
 pub fn clear(db: &mut Connection) -> Result<(), ProjectError> {
     let tx = begin(db)?;
-    for rows in ["search WHERE rowid", "contents WHERE id", "provenance WHERE example"] {
+    // On a full disk, what the contents took is the room that the search needs.
+    for rows in ["contents WHERE id", "provenance WHERE example", "search WHERE rowid"] {
         tx.execute(&format!("DELETE FROM {rows} IN (SELECT id FROM examples WHERE presence = ?)"), [ARRIVING])?;
     }
     tx.execute("DELETE FROM examples WHERE presence = ?", [ARRIVING])?;

@@ -83,7 +83,7 @@ impl Mapper {
     /// What the mapping still needs before a row can become an example.
     pub fn missing(&self) -> Option<&'static str> {
         let has_prompt = !self.user.is_empty() || self.user_template.is_some();
-        (!has_prompt).then_some("no column is chosen as the user's message")
+        (!has_prompt).then_some("no column is chosen as the prompt")
     }
 
     pub fn apply(&self, row: &Content) -> Result<Converted, Problem> {

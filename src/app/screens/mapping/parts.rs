@@ -395,7 +395,7 @@ mod tests {
         let reasons = ["2 rows have no Antwort", "1 row is not JSON"].map(str::to_owned);
         let at_most = |len: usize| fitting(&reasons, 3, |words| words.len() <= len);
         assert_eq!(at_most(80), "Left out: 2 rows have no Antwort; 1 row is not JSON");
-        assert_eq!(at_most(55), "Left out: 2 rows have no Antwort, and 1 more reason");
+        assert_eq!(at_most(50), "Left out: 2 rows have no Antwort, and 1 more reason");
         assert_eq!(at_most(10), "3 rows are left out");
     }
 }
