@@ -1,7 +1,9 @@
 //! The system's file dialogs and file manager, each in a thread of its own: the window never waits for them.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -50,6 +52,48 @@ impl PartialEq for PathAsked {
     }
 }
 
+/// What the window asks of the desktop around it. Each may wait for a person: it is called in a thread of its own.
+pub trait Desktop: Send + Sync {
+    /// `None` where the person cancels, or at once where no dialog can be shown.
+    fn pick(&self, pick: FilePick) -> Option<PathBuf>;
+
+    /// One file or more of a kind.
+    fn pick_several(&self, title: &'static str, kinds: FileKinds) -> Option<Vec<PathBuf>>;
+
+    /// Shows a folder in the file manager.
+    fn open_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+/// What files are called in a dialog, and how their names end.
+pub type FileKinds = (&'static str, &'static [&'static str]);
+
+/// The desktop that this process runs on.
+struct System;
+
+impl Desktop for System {
+    fn pick(&self, pick: FilePick) -> Option<PathBuf> {
+        // Asking for one that isn't there takes seconds the first time.
+        if !has_file_dialog() {
+            return None;
+        }
+        let dialog = rfd::FileDialog::new().set_title(pick.title);
+        match pick.kind {
+            PickKind::Open { endings: [], .. } => dialog.pick_file(),
+            PickKind::Open { name, endings } => dialog.add_filter(name, endings).pick_file(),
+            PickKind::Folder => dialog.pick_folder(),
+            PickKind::Save { name } => dialog.set_file_name(name).save_file(),
+        }
+    }
+
+    fn pick_several(&self, title: &'static str, (name, endings): FileKinds) -> Option<Vec<PathBuf>> {
+        has_file_dialog().then(|| rfd::FileDialog::new().set_title(title).add_filter(name, endings).pick_files())?
+    }
+
+    fn open_folder(&self, path: &Path) -> io::Result<()> {
+        open::that_detached(path)
+    }
+}
+
 /// A dialog that ended sooner was never shown.
 const NO_DIALOG: Duration = Duration::from_millis(250);
 
@@ -60,14 +104,27 @@ pub struct Files {
     sender: Sender<Action>,
     receiver: Receiver<Action>,
     waker: Arc<dyn Fn() + Send + Sync>,
+    desktop: Arc<dyn Desktop>,
+    /// Threads at work.
+    num_busy: Arc<AtomicUsize>,
     /// Gone with the window.
     alive: Arc<()>,
 }
 
 impl Files {
     pub fn new(waker: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self::on(Arc::new(System), waker)
+    }
+
+    /// On another desktop than this process's: a test's.
+    pub fn on(desktop: Arc<dyn Desktop>, waker: Arc<dyn Fn() + Send + Sync>) -> Self {
         let (sender, receiver) = crossbeam_channel::bounded(ROOM);
-        Self { sender, receiver, waker, alive: Arc::new(()) }
+        Self { sender, receiver, waker, desktop, num_busy: Arc::default(), alive: Arc::new(()) }
+    }
+
+    /// A dialog is open, or a file is being read or written.
+    pub fn is_busy(&self) -> bool {
+        self.num_busy.load(Ordering::Acquire) > 0 || !self.receiver.is_empty()
     }
 
     /// What was chosen since the last frame.
@@ -76,20 +133,16 @@ impl Files {
     }
 
     pub fn pick(&self, pick: FilePick, then: fn(PathBuf) -> Action) {
-        let asked = PathAsked { pick: pick.clone(), then: Then::One(then) };
-        self.ask(move || ask(pick), then, asked);
+        let (desktop, asked) = (self.desktop.clone(), PathAsked { pick: pick.clone(), then: Then::One(then) });
+        self.ask(move || desktop.pick(pick), then, asked);
     }
 
     /// One file or more, with one of these endings.
-    pub fn pick_several(
-        &self,
-        title: &'static str,
-        (name, endings): (&'static str, &'static [&'static str]),
-        then: fn(Vec<PathBuf>) -> Action,
-    ) {
-        let dialog = move || rfd::FileDialog::new().set_title(title).add_filter(name, endings).pick_files();
-        let pick = FilePick { title, kind: PickKind::Open { name, endings } };
-        self.ask(dialog, then, PathAsked { pick, then: Then::Several(then) });
+    pub fn pick_several(&self, title: &'static str, kinds: FileKinds, then: fn(Vec<PathBuf>) -> Action) {
+        let desktop = self.desktop.clone();
+        let pick = FilePick { title, kind: PickKind::Open { name: kinds.0, endings: kinds.1 } };
+        let asked = PathAsked { pick, then: Then::Several(then) };
+        self.ask(move || desktop.pick_several(title, kinds), then, asked);
     }
 
     fn ask<T>(&self, dialog: impl FnOnce() -> Option<T> + Send + 'static, then: fn(T) -> Action, asked: PathAsked)
@@ -99,9 +152,7 @@ impl Files {
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
         self.in_thread(move || {
             let start = Instant::now();
-            // Asking for one that isn't there takes seconds the first time.
-            let chosen = if has_file_dialog() { dialog() } else { None };
-            let action = match chosen {
+            let action = match dialog() {
                 Some(chosen) => then(chosen),
                 // Nobody cancels that fast: this desktop has no file dialog to show.
                 None if start.elapsed() < NO_DIALOG => Action::AskPath(asked),
@@ -114,7 +165,8 @@ impl Files {
     }
 
     pub fn open_folder(&self, path: PathBuf) {
-        self.run(move || match open::that_detached(&path) {
+        let desktop = self.desktop.clone();
+        self.run(move || match desktop.open_folder(&path) {
             Ok(()) => None,
             Err(error) => Some(Action::NoFileManager(path, error.to_string())),
         });
@@ -145,6 +197,11 @@ impl Files {
     }
 
     fn in_thread(&self, work: impl FnOnce() + Send + 'static) {
+        let busy = Busy::new(&self.num_busy);
+        let work = move || {
+            work();
+            drop(busy);
+        };
         if let Err(error) = std::thread::Builder::new().name("files".to_owned()).spawn(work) {
             log::error!("no thread for a file dialog: {error}");
         }
@@ -173,12 +230,18 @@ fn has_file_dialog() -> bool {
     has_bus && paths("XDG_DATA_DIRS", "/usr/local/share:/usr/share").iter().any(is_portal)
 }
 
-fn ask(pick: FilePick) -> Option<PathBuf> {
-    let dialog = rfd::FileDialog::new().set_title(pick.title);
-    match pick.kind {
-        PickKind::Open { endings: [], .. } => dialog.pick_file(),
-        PickKind::Open { name, endings } => dialog.add_filter(name, endings).pick_file(),
-        PickKind::Folder => dialog.pick_folder(),
-        PickKind::Save { name } => dialog.set_file_name(name).save_file(),
+/// Counts a thread for as long as it works, also one that panics.
+struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
