@@ -16,6 +16,7 @@ use super::resplit::resplit;
 use super::rows::stored_example;
 use super::state::{Edit, ExampleStatus, Replacement, StoredExample};
 use crate::data::{Example, Message, Split};
+use crate::words::count;
 
 /// Makes a change; gives its label: "edit of example 418".
 pub fn make(recorder: &mut Recorder, edit: &Edit) -> Result<String, ProjectError> {
@@ -205,7 +206,7 @@ fn insert_one(
 ) -> Result<(), ProjectError> {
     let db = recorder.db;
     let split = split_code(split);
-    let row = NewRow { presence: 0, split, given_split: None, date: None, position, number, label: None };
+    let row = NewRow { presence: 0, split, given_split: None, date: None, position, number, label: None, notes: None };
     let id = RowWriter::new(db)?.insert(&Face::of(example).map_err(ProjectError::Content)?, &row)?;
     db.prepare_cached(
         "UPDATE examples SET (given_split, source, label, tags, notes, num_tokens, loss, date) =
@@ -236,5 +237,5 @@ fn named(db: &Connection, ids: &[i64]) -> Result<String, ProjectError> {
             other => other.into(),
         })?;
     }
-    Ok(if ids.len() == 1 { format!("example {number}") } else { format!("{} examples", ids.len()) })
+    Ok(if ids.len() == 1 { format!("example {number}") } else { count(ids.len(), "example", "examples") })
 }
