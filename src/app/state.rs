@@ -7,6 +7,7 @@ use super::action::Action;
 use super::files::PathAsked;
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
+use super::kit::fallback::Found;
 use super::machine::Machine;
 use super::path_dialog::PathDraft;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
@@ -146,6 +147,8 @@ pub struct AppState {
     /// How long frames took, while the settings are shown.
     pub frames: Vec<(&'static str, FrameSummary)>,
     pub settings: AppSettings,
+    /// Fonts of this system that stand in, and those that it lacks.
+    pub letters: Found,
     pub model: model::State,
     pub data: data::State,
     pub dataset: dataset::State,
@@ -177,6 +180,7 @@ impl AppState {
             pending_import: None,
             frames: Vec::new(),
             settings,
+            letters: Found::default(),
             model: model::State::default(),
             data: data::State::default(),
             dataset: dataset::State::default(),

@@ -22,6 +22,7 @@ impl Shell {
         self.take_command_key(ctx);
         self.hear_events(ctx);
         self.actions.extend(self.files.chosen());
+        self.look_for_fonts();
         self.take_dropped_files(ctx);
         self.apply_actions(ctx);
         if ctx.input(|input| input.viewport().close_requested()) {
@@ -53,6 +54,15 @@ impl Shell {
                 ctx.request_repaint();
                 return;
             }
+        }
+    }
+
+    /// For letters that were shown as empty boxes in the last frame.
+    fn look_for_fonts(&self) {
+        let wanted = self.fonts.wanted();
+        if !wanted.is_empty() {
+            let fonts = self.fonts.clone();
+            self.files.run(move || Some(Action::FontsFound(fonts.look_for(wanted))));
         }
     }
 
@@ -137,6 +147,18 @@ impl Shell {
             }
             Action::Redo => start_in_project(state, &cx, |project| JobSpec::Redo { project }),
             Action::SetTheme(theme) => settings::set_theme(state, theme, &cx),
+            Action::SetTextSize(size) => settings::set_text_size(state, size, &cx),
+            Action::FontsFound(found) => {
+                if found.has_new {
+                    self.fonts.install(ctx);
+                }
+                if let Some(words) = found.missing.first() {
+                    self.state.status.clone_from(words);
+                }
+                let letters = &mut self.state.letters;
+                letters.names.extend(found.names);
+                letters.missing.extend(found.missing);
+            }
             Action::PrimaryAct => {
                 if let Some(action) = primary_act(state) {
                     self.apply(ctx, action);
