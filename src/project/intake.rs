@@ -91,9 +91,10 @@ impl Project {
         let are_candidates = reading.candidates.are_labels();
         let are_labelled = reading.has_labels.into_iter().map(|has_labels| has_labels || are_candidates).collect();
         let files = reading.sources.into_iter().zip(request.paths().map(Path::to_path_buf)).collect();
-        if (Appearing { rows, are_labelled, told: reading.told, files, keeps_groups: request.keep_groups })
-            .appear(&mut self.db, &request.split)?
-        {
+        let appearing = Appearing { rows, are_labelled, told: reading.told, files, keeps_groups: request.keep_groups };
+        let appeared = appearing.appear(&mut self.db, &request.split)?;
+        report.numbers = appeared.numbers;
+        if appeared.has_changed {
             self.last_changed = None;
         }
         Ok(report)
