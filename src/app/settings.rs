@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::state::Screen;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThemeChoice {
@@ -27,6 +29,8 @@ pub struct AppSettings {
     pub theme: ThemeChoice,
     /// Opened again at the next start.
     pub last_project: Option<PathBuf>,
+    /// Of that project, the screen it was left on.
+    pub screen: Screen,
     /// Where these are kept; nowhere for a window of the tests.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -58,7 +62,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kept/window.toml");
         let settings =
-            AppSettings { theme: ThemeChoice::Light, last_project: Some("p".into()), file: Some(file.clone()) };
+            AppSettings {
+                theme: ThemeChoice::Light,
+                last_project: Some("p".into()),
+                screen: Screen::Train,
+                file: Some(file.clone()),
+            };
         settings.save().unwrap();
         let read: AppSettings = toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
         assert_eq!(AppSettings { file: Some(file), ..read }, settings);

@@ -1,6 +1,8 @@
 //! Everything the window knows, as plain data. Screens read it; only [`super::shell::logic`] and the screens' `update`
 //! and `on_event` change it.
 
+use serde::{Deserialize, Serialize};
+
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
 use super::machine::Machine;
@@ -12,8 +14,10 @@ use crate::engine::Failure;
 use crate::project::ProjectState;
 
 /// The places of the rail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Screen {
+    #[default]
     Model,
     Data,
     Train,

@@ -15,4 +15,4 @@ pub use backend::Backend;
 pub use error::EngineError;
 pub use handle::{Engine, EngineOptions};
 pub use jobs::{checks, data_export, reviewers, scores, statistics};
-pub use protocol::{Event, EventKind, Failure, JobId, JobSpec, Lane, Outcome, Reply};
+pub use protocol::{Event, EventKind, Failure, JobId, JobSpec, Lane, MemoryShort, Outcome, Reply};

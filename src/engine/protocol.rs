@@ -24,10 +24,10 @@ use crate::project::{
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::task::Unit;
 use crate::train::render::TokenView;
-use crate::train::{EvalMetrics, Phase, StepMetrics, observer::RunFacts, preview::RunPreview};
+use crate::train::{EvalMetrics, Phase, StepMetrics, Told, observer::RunFacts, preview::RunPreview};
 
-/// Names a job; never used twice in a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Names a job; never used twice in a process. The default is that of no job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct JobId(pub u64);
 
 impl JobId {
@@ -41,7 +41,9 @@ impl JobId {
 /// A lane works on one job at a time, in the order they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// Training, evaluating, generating.
+    /// Training.
+    Train,
+    /// Evaluating and generating. Never computes at the same time as a training: they take turns.
     Compute,
     /// Reading and tokenising files.
     Io,
@@ -209,6 +211,10 @@ pub enum JobSpec {
     ReadRun {
         run_dir: PathBuf,
     },
+    /// What a run told so far, and where it could go on from.
+    ReadMessages {
+        run_dir: PathBuf,
+    },
     // --- net lane
     FetchModel {
         model: ModelRef,
@@ -220,7 +226,7 @@ pub enum JobSpec {
     FetchDataset {
         wanted: WantedData,
     },
-    // --- compute lane
+    // --- train lane
     /// Freezes the project's examples into a new run folder and trains. The data are the project's, not the recipe's.
     Train {
         project: PathBuf,
@@ -230,6 +236,7 @@ pub enum JobSpec {
     ResumeTraining {
         run_dir: PathBuf,
     },
+    // --- compute lane
     Evaluate {
         request: EvaluationRequest,
     },
@@ -285,11 +292,11 @@ impl JobSpec {
             | Self::DescribeData { .. }
             | Self::PreviewFix { .. }
             | Self::ListRuns { .. }
-            | Self::ReadRun { .. } => Lane::Io,
+            | Self::ReadRun { .. }
+            | Self::ReadMessages { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
-            Self::Train { .. }
-            | Self::ResumeTraining { .. }
-            | Self::Evaluate { .. }
+            Self::Train { .. } | Self::ResumeTraining { .. } => Lane::Train,
+            Self::Evaluate { .. }
             | Self::Compare { .. }
             | Self::ScoreExamples { .. }
             | Self::LabelNext { .. } => Lane::Compute,
@@ -356,6 +363,8 @@ pub struct Event {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventKind {
+    /// Before it started: it waits until the training beside it pauses or ends, because memory for both is short.
+    Waiting(MemoryShort),
     Started,
     Phase(Phase),
     Progress {
@@ -392,6 +401,15 @@ pub enum EventKind {
     Reply(Box<Reply>),
     /// Exactly one a job, and its last.
     Finished(Outcome),
+}
+
+/// In bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryShort {
+    /// What the job would take beside the training.
+    pub needed: u64,
+    /// What this machine has free.
+    pub free: u64,
 }
 
 /// The answers to requests.
@@ -445,6 +463,12 @@ pub enum Reply {
         run: RunRecord,
         steps: Vec<StepMetrics>,
         evaluations: Vec<EvalMetrics>,
+    },
+    Messages {
+        run_dir: PathBuf,
+        messages: Vec<Told>,
+        /// The step of the last checkpoint.
+        goes_on_from: Option<usize>,
     },
     Evaluation(EvaluationReport),
     Scored(ScoreReport),

@@ -118,7 +118,8 @@ fn body(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
         };
         let top = ui.cursor().top();
         let bottom = content.bottom() - highlight_height - expected_height;
-        sides(ui, state, Rect::from_min_max(egui::pos2(content.left(), top), egui::pos2(content.right(), bottom)));
+        let rect = Rect::from_min_max(egui::pos2(content.left(), top), egui::pos2(content.right(), bottom));
+        sides(ui, state, rect, actions);
         if let Some(expected) = state.compare.expected() {
             let top = bottom + theme.pad.between_cards;
             let rect = Rect::from_x_y_ranges(content.x_range(), top..=top + theme.size.filter_bar_height);
@@ -130,13 +131,13 @@ fn body(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     });
 }
 
-fn sides(ui: &mut Ui, state: &AppState, rect: Rect) {
+fn sides(ui: &mut Ui, state: &AppState, rect: Rect, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let half = ((rect.width() - theme.pad.between_cards) / 2.0).floor();
     let left = Rect::from_min_size(rect.min, Vec2::new(half, rect.height()));
     let right = Rect::from_min_max(egui::pos2(rect.right() - half, rect.top()), rect.max);
-    answer::show(ui, left, state, Side::Before);
-    answer::show(ui, right, state, Side::After);
+    answer::show(ui, left, state, Side::Before, actions);
+    answer::show(ui, right, state, Side::After, actions);
 }
 
 fn highlight(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
@@ -242,8 +243,9 @@ pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
 }
 
 pub fn rail(state: &AppState) -> (String, Mark) {
-    if state.compare.is_answering() {
-        return ("Answering".to_owned(), Mark::Running);
+    if let Some(job) = state.compare.pair.as_ref().and_then(|pair| pair.job) {
+        let has_started = state.jobs.get(job).is_some_and(|job| job.has_started);
+        return (if has_started { "Answering" } else { "Waits" }.to_owned(), Mark::Running);
     }
     match state.compare.chosen_run(&state.runs.records) {
         None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),

@@ -9,6 +9,7 @@ use egui::{Align, Layout, Ui};
 
 use super::data::start::Starter;
 use super::runs::{label, picker};
+use super::train;
 use crate::app::jobs::Job;
 use crate::app::kit::{
     Button, Card, Combo, Mark, Text, Theme, empty_state, format, icon, main_area, padded, progress, screen_header,
@@ -111,13 +112,20 @@ fn not_yet(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<Any
     });
 }
 
-fn running(ui: &mut Ui, _state: &AppState, job: Option<&Job>, actions: &mut Vec<AnyAction>) {
+fn running(ui: &mut Ui, state: &AppState, job: Option<&Job>, actions: &mut Vec<AnyAction>) {
+    if let Some(job) = job.filter(|job| !job.has_started) {
+        return empty_state(ui, "The evaluation waits", "", |ui| {
+            train::waiting(ui, state, job, actions);
+            if ui.add(Button::danger("Stop").icon(icon::SQUARE)).clicked() {
+                actions.push(Action::Stop.into());
+            }
+        });
+    }
     let doing = job.map_or_else(|| "Evaluating".to_owned(), words::doing);
     let told = job.and_then(|job| job.progress.as_ref());
-    let text = match (told, job.is_some_and(|job| job.has_started)) {
-        (Some(progress), _) => words::progress(progress),
-        (None, true) => "The base model first, then the tuned one".to_owned(),
-        (None, false) => "Waits until the computing before it is done".to_owned(),
+    let text = match told {
+        Some(progress) => words::progress(progress),
+        None => "The base model first, then the tuned one".to_owned(),
     };
     empty_state(ui, &doing, &text, |ui| {
         let width = ui.available_width();
@@ -155,8 +163,9 @@ pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, _cx: &Cx<'_>) {
 }
 
 pub fn rail(state: &AppState) -> (String, Mark) {
-    if state.evaluate.job.is_some() {
-        return ("Measuring".to_owned(), Mark::Running);
+    if let Some(job) = state.evaluate.job {
+        let has_started = state.jobs.get(job).is_some_and(|job| job.has_started);
+        return (if has_started { "Measuring" } else { "Waits" }.to_owned(), Mark::Running);
     }
     match state.evaluate.chosen_run(&state.runs.records) {
         None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),

@@ -1,24 +1,32 @@
 //! Training: the form, what a run would do, and the run itself while it goes.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{Mark, format};
-use crate::app::{AppState, Cx, Drafts as AllDrafts, OpenDialog};
+use crate::app::{AppState, Cx, Drafts as AllDrafts, OpenDialog, Screen};
 use crate::engine::{EventKind, JobSpec, Outcome, Reply};
+use crate::project::state::RunStatus;
 use crate::recipe::params::{self, Value};
 use crate::recipe::{ModelRef, Recipe};
 use crate::train::Signal;
 use crate::train::preview::RunPreview;
 
+mod beside;
 pub(super) mod chart;
+mod closing;
 mod form;
+mod notes;
 mod run;
+mod standing;
 mod view;
 
+pub use beside::{waiting, why_waiting};
+pub use closing::{Closing, closing_dialog, is_asking, keeps_open};
 pub use run::Run;
+pub use standing::{Standing, of_job, of_live};
 pub use view::{show, stop_dialog};
 
 pub struct State {
@@ -36,6 +44,11 @@ pub struct State {
     pub run: Option<Run>,
     /// The form is shown although there is a run to look at.
     pub is_form_shown: bool,
+    /// The project's last run was looked for.
+    has_looked_back: bool,
+    /// What the status bar says of a run that was stopped or killed when the window closed, while it offers to go on.
+    announced: Option<String>,
+    pub closing: Closing,
     /// Weight of the past in the smoothed loss.
     pub smoothing: f64,
     pub is_log: bool,
@@ -52,6 +65,9 @@ impl Default for State {
             asked: None,
             run: None,
             is_form_shown: true,
+            has_looked_back: false,
+            announced: None,
+            closing: Closing::No,
             smoothing: 0.93,
             is_log: true,
         }
@@ -77,10 +93,17 @@ pub enum Action {
     Load(PathBuf),
     Start,
     Pause,
+    /// With the paused run.
     GoOn,
+    /// With the run that was stopped, from its last checkpoint.
+    Resume,
     Stop {
         save: bool,
     },
+    /// Of the question before the window closes.
+    StopAndClose,
+    CloseAtOnce,
+    KeepOpen,
     ShowForm,
     ShowRun,
     Smooth(f64),
@@ -195,6 +218,10 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
         Action::Start => start(state, cx),
         Action::Pause => signal(state, Signal::Pause, cx),
         Action::GoOn => signal(state, Signal::Run, cx),
+        Action::Resume => resume(state, cx),
+        Action::StopAndClose => closing::stop_and_close(state, cx),
+        Action::CloseAtOnce => closing::close_at_once(state, cx),
+        Action::KeepOpen => state.train.closing = Closing::No,
         Action::Stop { save } => {
             state.dialog = None;
             signal(state, Signal::Stop { save }, cx);
@@ -265,23 +292,37 @@ fn signal(state: &mut AppState, signal: Signal, cx: &Cx<'_>) {
     if let Some(job) = state.jobs.training() {
         cx.control(job.id, signal);
     }
-    if let Some(run) = &mut state.train.run {
-        run.is_paused = signal == Signal::Pause;
+    if let Some(run) = state.train.run.as_mut().filter(|run| !run.is_over()) {
+        if signal.is_stop() {
+            run.stopping = Some(signal != Signal::Stop { save: false });
+        }
+        run.is_paused = signal == Signal::Pause && run.stopping.is_none();
     }
+}
+
+/// Goes on with the run that is shown.
+fn resume(state: &mut AppState, cx: &Cx<'_>) {
+    let can_go_on = state.jobs.training().is_none();
+    let Some(run) = state.train.run.as_mut().filter(|run| can_go_on && run.can_go_on()) else { return };
+    let Some(run_dir) = run.run_dir.clone() else { return };
+    let job = cx.start(&mut state.jobs, JobSpec::ResumeTraining { run_dir });
+    run.go_on(job);
+    state.train.is_form_shown = false;
+    state.screen = Screen::Train;
 }
 
 pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
     match &job.spec {
-        JobSpec::Train { recipe, .. } => hear_run(state, job, recipe.clone(), event),
+        JobSpec::Train { recipe, .. } => hear_run(state, job, recipe.clone(), event, cx),
         JobSpec::ResumeTraining { run_dir } => {
             if *event == EventKind::Started {
-                // The curves up to the checkpoint; the steps that follow are added to them.
-                cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir: run_dir.clone() });
+                went_on(state, job, run_dir, cx);
             }
             let recipe = state.train.recipe.clone();
-            hear_run(state, job, recipe, event);
+            hear_run(state, job, recipe, event, cx);
         }
-        JobSpec::ReadRun { .. } => hear_curves(state, event),
+        JobSpec::ReadRun { .. } | JobSpec::ReadMessages { .. } => hear_past(state, event),
+        JobSpec::ListRuns { project } => look_back(state, project, event, cx),
         JobSpec::PreviewRun { recipe, .. } if planned(state).as_ref() == Some(recipe) => match event {
             EventKind::Reply(reply) => {
                 if let Reply::RunPreview(preview) = &**reply {
@@ -298,7 +339,7 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
     }
 }
 
-fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind) {
+fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind, cx: &Cx<'_>) {
     let is_new = state.train.run.as_ref().is_none_or(|run| run.job != job.id);
     if is_new {
         state.train.run = Some(Run::new(job.id, recipe, state.train.smoothing));
@@ -307,19 +348,96 @@ fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind) 
     if let Some(run) = &mut state.train.run {
         run.hear(event);
     }
-    if matches!(event, EventKind::Finished(_)) && state.dialog == Some(OpenDialog::StopTraining) {
-        state.dialog = None;
+    if matches!(event, EventKind::Finished(_)) {
+        if state.dialog == Some(OpenDialog::StopTraining) {
+            state.dialog = None;
+        }
+        closing::run_ended(state, cx);
     }
 }
 
-fn hear_curves(state: &mut AppState, event: &EventKind) {
-    let (Some(run), EventKind::Reply(reply)) = (&mut state.train.run, event) else { return };
-    if let Reply::Curves { run: record, steps, evaluations } = &**reply
-        && run.run_dir.as_ref() == Some(&record.run_dir)
-    {
-        run.recipe = record.recipe.clone();
-        run.take_curves(steps, evaluations);
+/// Also from the table of runs.
+fn went_on(state: &mut AppState, job: &Job, run_dir: &Path, cx: &Cx<'_>) {
+    let is_known = state.train.run.as_ref().is_some_and(|run| run.job == job.id);
+    if !is_known {
+        let mut run = Run::new(job.id, state.train.recipe.clone(), state.train.smoothing);
+        run.run_dir = Some(run_dir.to_owned());
+        run.goes_on_from = state.runs.records.iter().find(|run| run.run_dir == run_dir).map(|run| run.num_steps_done);
+        state.train.run = Some(run);
+        state.train.is_form_shown = false;
     }
+    read_past(state, run_dir, cx);
+}
+
+/// The curves up to the checkpoint, to which the steps that follow are added, and the messages.
+fn read_past(state: &mut AppState, run_dir: &Path, cx: &Cx<'_>) {
+    cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir: run_dir.to_owned() });
+    cx.start(&mut state.jobs, JobSpec::ReadMessages { run_dir: run_dir.to_owned() });
+}
+
+/// The project's newest run is shown again, and can be gone on with here.
+fn look_back(state: &mut AppState, project: &Path, event: &EventKind, cx: &Cx<'_>) {
+    let EventKind::Reply(reply) = event else { return };
+    let Reply::Runs(records) = &**reply else { return };
+    let is_open = state.project.as_ref().is_some_and(|open| open.folder == project);
+    if !is_open || std::mem::replace(&mut state.train.has_looked_back, true) || state.train.run.is_some() {
+        return;
+    }
+    let Some(newest) = records.first().filter(|run| run.status != RunStatus::Running) else { return };
+    state.train.run = Some(Run::past(newest, state.train.smoothing));
+    state.train.is_form_shown = false;
+    read_past(state, &newest.run_dir, cx);
+}
+
+fn hear_past(state: &mut AppState, event: &EventKind) {
+    let (Some(run), EventKind::Reply(reply)) = (&mut state.train.run, event) else { return };
+    match &**reply {
+        Reply::Curves { run: record, steps, evaluations } if run.run_dir.as_ref() == Some(&record.run_dir) => {
+            run.recipe = record.recipe.clone();
+            run.take_curves(steps, evaluations);
+        }
+        Reply::Messages { run_dir, messages, goes_on_from } if run.run_dir.as_ref() == Some(run_dir) => {
+            run.take_messages(messages, *goes_on_from);
+            announce(state);
+        }
+        _ => {}
+    }
+}
+
+/// What became of a run when the window closed, or the program was killed.
+fn announce(state: &mut AppState) {
+    let Some(run) = state.train.run.as_ref().filter(|run| run.can_go_on()) else { return };
+    let (what, when) = match (run.is_interrupted, run.was_closed()) {
+        (true, _) => ("was interrupted", "when the program ended"),
+        (false, true) => ("stopped", "when the window closed"),
+        (false, false) => return,
+    };
+    let words = format!("Run {} {what} at step {} {when}", run.name(), run.steps_done_of());
+    state.status.clone_from(&words);
+    state.train.announced = Some(words);
+}
+
+/// Whether the status bar still says what became of the last run: it offers to go on.
+pub fn is_announced(state: &AppState) -> bool {
+    state.train.announced.as_ref() == Some(&state.status)
+        && state.jobs.training().is_none()
+        && state.train.run.as_ref().is_some_and(Run::can_go_on)
+}
+
+/// What the command field offers of a run.
+pub fn commands(state: &AppState) -> Vec<(String, crate::app::Action)> {
+    let Some(run) = &state.train.run else { return Vec::new() };
+    if run.can_go_on() {
+        return vec![(format!("{} (resume training)", run.go_on_words()), Action::Resume.into())];
+    }
+    if run.is_over() || run.stopping.is_some() {
+        return Vec::new();
+    }
+    let pause = match run.is_paused {
+        true => ("Go on training (resume)".to_owned(), Action::GoOn.into()),
+        false => ("Pause training".to_owned(), Action::Pause.into()),
+    };
+    vec![pause, ("Stop training…".to_owned(), crate::app::Action::ShowDialog(OpenDialog::StopTraining))]
 }
 
 pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
@@ -336,29 +454,17 @@ pub fn project_opened(state: &mut AppState) {
     }
 }
 
-/// The name of the run that a job trains.
-pub fn run_of(state: &AppState, job: &Job) -> Option<String> {
-    state.train.run.as_ref().filter(|run| run.job == job.id && run.run_dir.is_some()).map(Run::name)
-}
-
-/// Share and words of a training job, for the status bar.
-pub fn progress_of(state: &AppState, job: &Job) -> Option<(f32, String)> {
-    let run = state.train.run.as_ref().filter(|run| run.job == job.id)?;
-    let facts = run.facts.as_ref()?;
-    let words = match run.secs_left() {
-        Some(secs) if !run.is_paused => format!("{}, {} left", run.steps_in_words(), format::time_left(secs)),
-        _ => run.steps_in_words(),
-    };
-    Some((run.num_steps_done() as f32 / facts.num_steps.max(1) as f32, words))
-}
-
 pub fn rail(state: &AppState) -> (String, Mark) {
-    let running = state.jobs.training().is_some();
     match &state.train.run {
-        Some(run) if running => {
-            let words = if run.is_paused { "Paused".to_owned() } else { format!("Step {}", run.steps_done_of()) };
-            (if run.facts.is_some() { words } else { "Starting".to_owned() }, Mark::Running)
+        Some(run) if !run.is_over() => {
+            let standing = Standing::of(state, run);
+            let words = match standing.tone {
+                standing::Tone::Training => format!("Step {}", run.steps_done_of()),
+                _ => standing.words,
+            };
+            (words, Mark::Running)
         }
+        Some(run) if run.can_go_on() => (Standing::of(state, run).words, Mark::Done),
         Some(run) if run.num_steps_done() > 0 => {
             let words = match run.best().filter(|best| best.step > 0) {
                 Some(best) => format!("Best step {}", format::thousands(best.step as u64)),

@@ -5,7 +5,7 @@ use egui::{Align2, Area, Frame, Key, Modifiers, Order, Ui, Vec2};
 use super::Shell;
 use crate::app::kit::row::place;
 use crate::app::kit::{Text, TextInput, Theme, icon, menu_item};
-use crate::app::screens::{data, dataset};
+use crate::app::screens::{data, dataset, train};
 use crate::app::settings::ThemeChoice;
 use crate::app::{Action, OpenDialog, Screen};
 
@@ -20,6 +20,7 @@ impl Shell {
             for screen in Screen::STEPS.into_iter().chain([Screen::Runs]) {
                 commands.push((format!("Go to {}", screen.name()), Action::Go(screen)));
             }
+            commands.extend(train::commands(&self.state));
             if project.counts.total() > 0 {
                 let for_the_data = data::menu::commands().into_iter();
                 commands.extend(for_the_data.map(|(words, action)| (words.to_owned(), action.into())));

@@ -26,6 +26,9 @@ impl Shell {
             // What was typed a moment ago; the engine writes the edits that wait before it ends.
             let (state, _, cx) = self.parts(ctx);
             data::flush(state, &cx);
+            if train::keeps_open(state) {
+                ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            }
         }
     }
 
@@ -160,6 +163,7 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             | JobSpec::ListDataset { .. }
             | JobSpec::ListRuns { .. }
             | JobSpec::ReadRun { .. }
+            | JobSpec::ReadMessages { .. }
     );
     // Its dialog says so; where that is closed, nobody waits.
     let is_told_elsewhere = is_glimpse || matches!(job.spec, JobSpec::FetchDataset { .. });
@@ -190,6 +194,10 @@ fn start_in_project(state: &mut AppState, cx: &Cx<'_>, spec: impl FnOnce(std::pa
 pub fn go(state: &mut AppState, drafts: &mut Drafts, screen: Screen, cx: &Cx<'_>) {
     data::flush(state, cx);
     state.screen = screen;
+    if state.project.is_some() && state.settings.screen != screen {
+        state.settings.screen = screen;
+        settings::save(state, cx);
+    }
     refresh(state, drafts, cx);
 }
 

@@ -138,13 +138,16 @@ fn project_name(what: &ToImport) -> String {
 
 /// Another project is open now.
 pub(super) fn opened(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
-    state.is_starting = false;
+    let was_open_last = std::mem::take(&mut state.is_starting)
+        && state.project.as_ref().map(|project| &project.folder) == state.settings.last_project.as_ref();
     data::forget(state, drafts);
     model::project_opened(state, cx);
     train::project_opened(state);
     state.settings.last_project = state.project.as_ref().map(|project| project.folder.clone());
+    // The window opens as it was left.
+    state.screen = if was_open_last { state.settings.screen } else { Screen::Model };
+    state.settings.screen = state.screen;
     crate::app::screens::settings::save(state, cx);
-    state.screen = Screen::Model;
     if let Some(pending) = state.pending_import.take() {
         import(state, drafts, pending, cx);
     }

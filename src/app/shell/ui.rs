@@ -8,7 +8,8 @@ use crate::app::screens::{
     compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train,
 };
 use crate::app::settings::ThemeChoice;
-use crate::app::{Action, OpenDialog, Screen};
+use crate::app::jobs::Job;
+use crate::app::{Action, AppState, OpenDialog, Screen};
 use crate::engine::{JobSpec, Lane};
 use crate::train::Signal;
 
@@ -78,6 +79,11 @@ impl Shell {
     }
 
     fn dialogs(&mut self, ui: &mut Ui) {
+        self.open_dialog(ui);
+        train::closing_dialog(ui, &self.state, &mut self.actions);
+    }
+
+    fn open_dialog(&mut self, ui: &mut Ui) {
         let Some(open) = self.state.dialog.clone() else { return };
         match open {
             OpenDialog::Import => mapping::show(ui, &self.state, &mut self.drafts, &mut self.actions),
@@ -185,36 +191,19 @@ impl Shell {
     fn job_part(&mut self, ui: &mut Ui) {
         let theme = Theme::of(ui);
         ui.add_space(theme.space.xxs);
-        let Some(job) = self.state.jobs.in_front() else {
+        let jobs = self.state.jobs.in_front();
+        if jobs.is_empty() {
             icon::CIRCLE.show_sized(ui, theme.size.icon_small, theme.text.faint);
             ui.add(Text::small(&self.state.status).one_line());
+            if train::is_announced(&self.state) && ui.add(Button::link("Go on").icon(icon::PLAY).small()).clicked() {
+                self.actions.push(train::Action::Resume.into());
+            }
             return;
-        };
-        let is_steerable = matches!(job.spec.lane(), Lane::Compute | Lane::Net)
-            || matches!(job.spec, JobSpec::Import { .. } | JobSpec::ExportData { .. });
-        words::icon_of(&job.spec).show_sized(ui, theme.size.icon_small, theme.accent.text);
-        let doing = match train::run_of(&self.state, job) {
-            Some(run) => format!("{} {run}", words::doing(job)),
-            None => words::doing(job),
-        };
-        ui.add(Text::small(&doing).normal());
-        let (share, told) = match train::progress_of(&self.state, job) {
-            Some((share, told)) => (Some(share), told),
-            None => match &job.progress {
-                Some(progress) => (progress.share(), words::progress(progress)),
-                None => (None, String::new()),
-            },
-        };
-        progress(ui, &doing, share, theme.size.progress_height * 40.0);
-        if !told.is_empty() {
-            ui.add(Text::small(told));
         }
-        if is_steerable && ui.add(Button::link("Stop").icon(icon::SQUARE).small()).clicked() {
-            let is_training = matches!(job.spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. });
-            self.actions.push(match is_training {
-                true => Action::ShowDialog(OpenDialog::StopTraining),
-                false => Action::Control(job.id, Signal::Stop { save: false }),
-            });
+        // Two at most: what trains, and what computes beside it.
+        let width = theme.size.progress_height * if jobs.len() > 1 { 20.0 } else { 40.0 };
+        for job in jobs {
+            one_job(ui, &self.state, job, width, &mut self.actions);
         }
     }
 
@@ -286,6 +275,44 @@ impl Shell {
         if shown.0 != dialog::DialogEnd::StillOpen {
             self.actions.push(Action::CloseDialog);
         }
+    }
+}
+
+/// What it does, how far it is, and how to end it.
+fn one_job(ui: &mut Ui, state: &AppState, job: &Job, width: f32, actions: &mut Vec<Action>) {
+    let theme = Theme::of(ui);
+    let is_training = job.spec.lane() == Lane::Train;
+    words::icon_of(&job.spec).show_sized(ui, theme.size.icon_small, theme.accent.text);
+    if job.memory_short.is_some() {
+        ui.add(Text::small(train::why_waiting(state, job)).normal().one_line());
+        if ui.add(Button::link("Pause training").icon(icon::PAUSE).small()).clicked() {
+            actions.push(train::Action::Pause.into());
+        }
+    } else {
+        let (doing, share, told) = train::of_job(state, job).unwrap_or_else(|| match &job.progress {
+            Some(progress) => (words::doing(job), progress.share(), words::progress(progress)),
+            None => (words::doing(job), None, String::new()),
+        });
+        ui.add(Text::small(&doing).normal());
+        progress(ui, &doing, share, width);
+        if !told.is_empty() {
+            ui.add(Text::small(told));
+        }
+    }
+    let run = state.train.run.as_ref().filter(|run| run.job == job.id);
+    if run.is_some_and(|run| run.stopping.is_some()) {
+        return;
+    }
+    if run.is_some_and(|run| run.is_paused) && ui.add(Button::link("Go on").icon(icon::PLAY).small()).clicked() {
+        actions.push(train::Action::GoOn.into());
+    }
+    let is_steerable = matches!(job.spec.lane(), Lane::Train | Lane::Compute | Lane::Net)
+        || matches!(job.spec, JobSpec::Import { .. } | JobSpec::ExportData { .. });
+    if is_steerable && ui.add(Button::link("Stop").icon(icon::SQUARE).small()).clicked() {
+        actions.push(match is_training {
+            true => Action::ShowDialog(OpenDialog::StopTraining),
+            false => Action::Control(job.id, Signal::Stop { save: false }),
+        });
     }
 }
 

@@ -20,7 +20,7 @@ use crate::project::{Project, RunRecord};
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::train::preview::preview;
 use crate::train::render::token_view;
-use crate::train::{EvalMetrics, StepMetrics};
+use crate::train::{EvalMetrics, StepMetrics, checkpoint, messages};
 
 pub(super) struct Io {
     sources: Sources,
@@ -133,6 +133,11 @@ impl Work for Io {
                 self.running.correct(&mut run);
                 let (steps, evaluations) = read_metrics(&run_dir)?;
                 context.reply(Reply::Curves { run, steps, evaluations });
+            }
+            JobSpec::ReadMessages { run_dir } => {
+                let messages = messages::read(&run_dir).map_err(EngineError::io(&run_dir))?;
+                let goes_on_from = checkpoint::last_step(&run_dir);
+                context.reply(Reply::Messages { run_dir, messages, goes_on_from });
             }
             _ => return Err(EngineError::WrongLane(Lane::Io)),
         }

@@ -2,9 +2,11 @@
 
 mod chats;
 pub mod checks;
+mod beside;
 mod compute;
 pub mod data_export;
 mod io;
+mod models;
 mod net;
 pub mod reviewers;
 mod running;
@@ -12,27 +14,42 @@ pub mod scores;
 mod sizes;
 pub mod statistics;
 mod store;
+mod training;
+
+use std::sync::Arc;
 
 use super::context::Outbox;
 use super::worker::Worker;
 use super::{EngineOptions, Lane};
+use crate::train::turn::Turn;
 
 /// Starts all lanes.
-pub(super) fn spawn_lanes(options: &EngineOptions, outbox: &Outbox) -> std::io::Result<Vec<(Lane, Worker)>> {
-    let (for_io, for_net, for_compute) = (options.sources.clone(), options.sources.clone(), options.sources.clone());
+pub(super) fn spawn_lanes(
+    options: &EngineOptions,
+    free_memory: Arc<dyn Fn() -> u64 + Send + Sync>,
+    outbox: &Outbox,
+) -> std::io::Result<Vec<(Lane, Worker)>> {
+    let [for_io, for_net, for_training, for_compute] = [(); 4].map(|()| options.sources.clone());
     let outbox = || outbox.clone();
     let running = running::Running::default();
     let io_running = running.clone();
+    // The two lanes that compute share their turn and their models.
+    let (turn, models) = (Turn::default(), models::Models::default());
+    let (training_turn, training_models) = (turn.clone(), models.clone());
+    let make_training = move || {
+        let (sources, running) = (for_training.clone(), running.clone());
+        training::TrainingLane::new(sources, running, training_models.clone(), training_turn.clone())
+    };
+    let make_compute = move || {
+        let beside = beside::Beside::new(turn.clone(), models.clone(), for_compute.clone(), free_memory.clone());
+        compute::Compute::new(for_compute.clone(), models.clone(), beside)
+    };
     let workers = [
         (Lane::Store, Worker::spawn(Lane::Store, outbox(), store::Store::default)?),
         (Lane::Io, Worker::spawn(Lane::Io, outbox(), move || io::Io::new(for_io.clone(), io_running.clone()))?),
         (Lane::Net, Worker::spawn(Lane::Net, outbox(), move || net::Net::new(for_net.clone()))?),
-        (
-            Lane::Compute,
-            Worker::spawn(Lane::Compute, outbox(), move || {
-                compute::Compute::new(for_compute.clone(), running.clone())
-            })?,
-        ),
+        (Lane::Train, Worker::spawn(Lane::Train, outbox(), make_training)?),
+        (Lane::Compute, Worker::spawn(Lane::Compute, outbox(), make_compute)?),
     ];
     Ok(workers.into())
 }

@@ -4,13 +4,14 @@ use egui::{Align, Layout, Margin, Rect, ScrollArea, Sense, StrokeKind, Ui, UiBui
 
 use super::fields::{self, Field};
 use super::state::{Answer, Highlight, Pair};
-use super::{AppState, Side, Text, Theme, card_margin, format};
+use super::{AnyAction, AppState, Side, Text, Theme, card_margin, format};
 use crate::app::kit::diff_view::{self, Block, MarkStyle, Marks};
 use crate::app::kit::{Badge, icon, one_line};
+use crate::app::screens::train;
 use crate::app::shell::words::model_name;
 
 /// The answer's card, in exactly `rect`.
-pub(super) fn show(ui: &mut Ui, rect: Rect, state: &AppState, side: Side) {
+pub(super) fn show(ui: &mut Ui, rect: Rect, state: &AppState, side: Side, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let radius = theme.rounding(theme.radius.card);
     ui.painter().rect(rect, radius, theme.surface.card, theme.line(theme.stroke.normal), StrokeKind::Inside);
@@ -36,7 +37,7 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, state: &AppState, side: Side) {
     let (text, below) = rest.split_top_bottom_at_y(rest.bottom() - foot_height - ticks_height);
     let (ticks, foot) = below.split_top_bottom_at_y(below.bottom() - foot_height);
 
-    at(ui, text, |ui| body(ui, state, pair, side));
+    at(ui, text, |ui| body(ui, state, pair, side, actions));
     if !ticked.is_empty() {
         ui.painter().hline(rect.x_range(), ticks.top(), theme.line(theme.stroke.subtle));
         field_rows(ui, ticks, ticked, side);
@@ -48,7 +49,7 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, state: &AppState, side: Side) {
 }
 
 /// The answer itself, or why there is none.
-fn body(ui: &mut Ui, state: &AppState, pair: &Pair, side: Side) {
+fn body(ui: &mut Ui, state: &AppState, pair: &Pair, side: Side, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let id = ("answer", side == Side::Before);
     ScrollArea::vertical().id_salt(id).auto_shrink(false).stick_to_bottom(pair.job.is_some()).show(
@@ -61,8 +62,10 @@ fn body(ui: &mut Ui, state: &AppState, pair: &Pair, side: Side) {
                 }
             }
             _ if is_queued(state, pair) => {
-                let words = "Waits until what computes now is done";
-                ui.add(Text::body(if side == Side::Before { words } else { "" }).faint().wrapped());
+                let job = pair.job.and_then(|job| state.jobs.get(job)).filter(|_| side == Side::Before);
+                if let Some(job) = job {
+                    train::waiting(ui, state, job, actions);
+                }
             }
             _ => text_of(ui, state, pair, side),
         },
