@@ -61,13 +61,12 @@ mod tests {
     fn are_read_as_they_were_written() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kept/window.toml");
-        let settings =
-            AppSettings {
-                theme: ThemeChoice::Light,
-                last_project: Some("p".into()),
-                screen: Screen::Train,
-                file: Some(file.clone()),
-            };
+        let settings = AppSettings {
+            theme: ThemeChoice::Light,
+            last_project: Some("p".into()),
+            screen: Screen::Train,
+            file: Some(file.clone()),
+        };
         settings.save().unwrap();
         let read: AppSettings = toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
         assert_eq!(AppSettings { file: Some(file), ..read }, settings);

@@ -90,7 +90,14 @@ pub struct Readable {
 
 impl Readable {
     pub fn new() -> Self {
-        Self { line: StatusLine::new(), next: Instant::now(), started: None, num_steps: 0, first_step: None, phase: None }
+        Self {
+            line: StatusLine::new(),
+            next: Instant::now(),
+            started: None,
+            num_steps: 0,
+            first_step: None,
+            phase: None,
+        }
     }
 
     fn keep(&mut self, text: &str) {

@@ -296,10 +296,9 @@ impl JobSpec {
             | Self::ReadMessages { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
             Self::Train { .. } | Self::ResumeTraining { .. } => Lane::Train,
-            Self::Evaluate { .. }
-            | Self::Compare { .. }
-            | Self::ScoreExamples { .. }
-            | Self::LabelNext { .. } => Lane::Compute,
+            Self::Evaluate { .. } | Self::Compare { .. } | Self::ScoreExamples { .. } | Self::LabelNext { .. } => {
+                Lane::Compute
+            }
         }
     }
 

@@ -102,7 +102,8 @@ mod tests {
         assert_eq!(control.go_on(), Some(Duration::ZERO), "it stood for nobody");
         std::thread::scope(|scope| {
             // Takes the turn again at once, as a second job in the queue does: the run must come in between.
-            let guest = scope.spawn(|| (0..2).map(|_| turn.hold(Party::Guest, &|| false).is_some()).collect::<Vec<_>>());
+            let guest =
+                scope.spawn(|| (0..2).map(|_| turn.hold(Party::Guest, &|| false).is_some()).collect::<Vec<_>>());
             while !turn.is_wanted_by(Party::Guest) {
                 std::thread::yield_now();
             }

@@ -21,15 +21,32 @@ pub(super) const FILE_NAME: &str = "messages.jsonl";
 pub enum RunMessage {
     Started,
     /// From the checkpoint of this step.
-    WentOn { step: usize },
-    Evaluated { step: usize, eval_loss: f64 },
+    WentOn {
+        step: usize,
+    },
+    Evaluated {
+        step: usize,
+        eval_loss: f64,
+    },
     /// The weights of this step were written.
-    Checkpoint { step: usize },
-    Warning { text: String },
-    Completed { step: usize },
+    Checkpoint {
+        step: usize,
+    },
+    Warning {
+        text: String,
+    },
+    Completed {
+        step: usize,
+    },
     /// Because it was asked to; `with_window`: because the program ended.
-    Stopped { step: usize, with_window: bool },
-    Failed { text: String, hint: Option<String> },
+    Stopped {
+        step: usize,
+        with_window: bool,
+    },
+    Failed {
+        text: String,
+        hint: Option<String>,
+    },
 }
 
 /// A message and when it was told.
@@ -51,7 +68,9 @@ impl Told {
 /// All that the runs in this folder told, oldest first; half a line of a killed run is passed over.
 pub fn read(run_dir: &Path) -> std::io::Result<Vec<Told>> {
     match std::fs::read(run_dir.join(FILE_NAME)) {
-        Ok(bytes) => Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()),
+        Ok(bytes) => {
+            Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }

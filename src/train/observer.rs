@@ -72,11 +72,17 @@ pub struct RunFacts {
 pub enum TrainEvent {
     Phase(Phase),
     /// Examples that the phase has done; often, so that most are dropped.
-    Progress { done: usize, total: usize },
+    Progress {
+        done: usize,
+        total: usize,
+    },
     Facts(RunFacts),
     Step(StepMetrics),
     Eval(EvalMetrics),
-    Checkpoint { step: usize, path: PathBuf },
+    Checkpoint {
+        step: usize,
+        path: PathBuf,
+    },
     Warning(String),
 }
 

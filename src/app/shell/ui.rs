@@ -3,12 +3,12 @@
 use egui::{Align, CentralPanel, Frame, Layout, Panel, Popup, Rect, Ui, UiBuilder, Vec2};
 
 use super::{Shell, rail, words};
+use crate::app::jobs::Job;
 use crate::app::kit::{Button, Text, Theme, dialog, icon, menu_item, progress, row};
 use crate::app::screens::{
     compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train,
 };
 use crate::app::settings::ThemeChoice;
-use crate::app::jobs::Job;
 use crate::app::{Action, AppState, OpenDialog, Screen};
 use crate::engine::{JobSpec, Lane};
 use crate::train::Signal;

@@ -1,8 +1,8 @@
 //! The jobs themselves, one file a lane: thin calls of the other modules, with what is worth keeping between jobs.
 
+mod beside;
 mod chats;
 pub mod checks;
-mod beside;
 mod compute;
 pub mod data_export;
 mod io;

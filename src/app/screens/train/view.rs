@@ -6,8 +6,7 @@ use super::notes::{Note, NoteKind};
 use super::standing::Standing;
 use super::{Action, Run, chart, form};
 use crate::app::kit::{
-    Button, Card, Dialog, DialogEnd, Text, Theme, dialog, format, icon, line, main_area, progress, rule,
-    screen_header,
+    Button, Card, Dialog, DialogEnd, Text, Theme, dialog, format, icon, line, main_area, progress, rule, screen_header,
 };
 use crate::app::{AppState, Drafts, OpenDialog, Screen};
 
