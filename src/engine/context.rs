@@ -55,6 +55,10 @@ impl Context {
     /// Waits while the window lags; text that was held back goes first, so that the order stays right.
     pub fn tell(&self, kind: EventKind) {
         self.flush_text();
+        if matches!(kind, EventKind::Phase(_)) {
+            // The first count of a phase is never too soon.
+            self.told_progress_at.set(None);
+        }
         self.send(kind);
     }
 

@@ -213,8 +213,8 @@ fn a_paused_run_says_so_everywhere() {
     window.harness.state_mut().actions.push(Action::Go(Screen::Runs));
     window.harness.run();
     assert!(window.is_shown("Run 2026-11-30-2, Paused, 2 of 12 steps"), "its row");
-    // In the status bar, too.
-    window.click("Go on");
+    // In the status bar.
+    window.click("Go on with the run");
     assert_eq!(window.signals_to(job), [Signal::Pause, Signal::Run]);
     assert_eq!(window.rail().0, "Step 8 of 99");
 }
@@ -225,7 +225,7 @@ fn a_run_that_stops_says_what_it_writes_and_can_be_gone_on_with() {
     window.click("Stop…");
     window.click("Stop and keep");
     assert!(window.is_shown("Stopping, writes step 11"));
-    assert_eq!(window.rail().0, "Stopping, writes step 11");
+    assert_eq!(window.rail().0, "Stopping");
     assert!(window.harness.get_by_role_and_label(Role::Button, "Stop…").accesskit_node().is_disabled());
     assert!(window.harness.get_by_role_and_label(Role::Button, "Pause").accesskit_node().is_disabled());
     window.tell(job, step(12));
@@ -298,10 +298,10 @@ fn what_comes_before_the_first_step_has_words_and_a_count() {
 fn closing_the_window_asks_while_a_run_trains() {
     let (mut window, job) = Window::training(11);
     assert!(window.close().contains(&ViewportCommand::CancelClose), "it closed without a question");
-    assert!(window.is_shown("A run is training") && window.is_shown("11 of 99 steps"));
+    assert!(window.is_shown("A run is under way") && window.is_shown("11 of 99 steps"));
     window.harness.key_press_modifiers(Modifiers::NONE, Key::Enter);
     window.harness.run();
-    assert!(!window.is_shown("A run is training"), "Enter keeps it open");
+    assert!(!window.is_shown("A run is under way"), "Enter keeps it open");
     assert_eq!(window.signals_to(job), []);
 
     window.close();
@@ -330,7 +330,7 @@ fn the_window_can_be_closed_at_once_and_a_run_that_ends_meanwhile_asks_nothing()
     let (mut window, job) = Window::training(11);
     window.close();
     window.tell(job, EventKind::Finished(Outcome::Completed));
-    assert!(!window.is_shown("A run is training"));
+    assert!(!window.is_shown("A run is under way"));
     assert!(!window.close().contains(&ViewportCommand::CancelClose));
 }
 
@@ -357,34 +357,34 @@ fn the_next_start_says_what_was_stopped_and_offers_to_go_on() {
     assert!(window.is_shown("Stopped when the window closed") && window.is_shown("3 Feb"), "the message and its day");
     assert!(window.has_button("Go on from step 2"), "on the Train screen");
     assert_eq!(window.rail().0, "Stopped at step 2");
-    window.click("Go on");
+    window.click("Go on with the run");
     window.job(|spec| matches!(spec, JobSpec::ResumeTraining { run_dir } if *run_dir == *RUN_DIR));
 
     let window = reopened(RunStatus::Interrupted, None);
     assert!(window.is_shown("Run 2026-11-30-2 was interrupted at step 2 of 12 when the program ended"));
-    assert!(window.has_button("Go on from step 2") && window.has_button("Go on"));
+    assert!(window.has_button("Go on from step 2") && window.has_button("Go on with the run"));
 
     let stopped = RunMessage::Stopped { step: 2, with_window: false };
     let window = reopened(RunStatus::Stopped, Some(stopped));
     assert!(window.has_button("Go on from step 2"));
-    assert!(!window.has_button("Go on"), "who stopped it needn't be told");
+    assert!(!window.has_button("Go on with the run"), "who stopped it needn't be told");
 }
 
 #[test]
 fn a_run_and_what_computes_beside_it_are_both_shown() {
     let (mut window, job) = Window::training(11);
     window.answer(|spec| matches!(spec, JobSpec::ListRuns { .. }), Reply::Runs(vec![record(RunStatus::Running)]));
+    window.harness.state_mut().actions.push(Action::Go(Screen::Evaluate));
+    window.harness.run();
     let guest = window.evaluate();
     window.tell(guest, EventKind::Started);
     window.tell(guest, EventKind::Phase(Phase::Evaluating));
     assert!(window.is_shown("Waits while evaluating") && window.is_shown("11 of 99 steps"));
-    assert_eq!(window.rail().0, "Waits while evaluating");
+    assert_eq!(window.rail().0, "Waits, evaluating");
     window.tell(guest, EventKind::Finished(Outcome::Completed));
     assert_eq!(window.rail().0, "Step 11 of 99");
 
     let guest = window.evaluate();
-    window.harness.state_mut().actions.push(Action::Go(Screen::Evaluate));
-    window.harness.run();
     assert!(window.is_shown("Comes next: the training gives way after the step in hand"));
     let short = MemoryShort { needed: 5_200_000_000, free: 3_100_000_000 };
     window.tell(guest, EventKind::Waiting(short));

@@ -362,7 +362,8 @@ fn went_on(state: &mut AppState, job: &Job, run_dir: &Path, cx: &Cx<'_>) {
     if !is_known {
         let mut run = Run::new(job.id, state.train.recipe.clone(), state.train.smoothing);
         run.run_dir = Some(run_dir.to_owned());
-        run.goes_on_from = state.runs.records.iter().find(|run| run.run_dir == run_dir).map(|run| run.num_steps_done);
+        let record = state.runs.records.iter().find(|run| run.run_dir == run_dir);
+        run.goes_on_from = record.map(|record| record.num_steps_done);
         state.train.run = Some(run);
         state.train.is_form_shown = false;
     }
@@ -371,8 +372,9 @@ fn went_on(state: &mut AppState, job: &Job, run_dir: &Path, cx: &Cx<'_>) {
 
 /// The curves up to the checkpoint, to which the steps that follow are added, and the messages.
 fn read_past(state: &mut AppState, run_dir: &Path, cx: &Cx<'_>) {
-    cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir: run_dir.to_owned() });
+    // First from which checkpoint it goes on: what was done after it isn't part of the curves.
     cx.start(&mut state.jobs, JobSpec::ReadMessages { run_dir: run_dir.to_owned() });
+    cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir: run_dir.to_owned() });
 }
 
 /// The project's newest run is shown again, and can be gone on with here.
@@ -456,15 +458,8 @@ pub fn project_opened(state: &mut AppState) {
 
 pub fn rail(state: &AppState) -> (String, Mark) {
     match &state.train.run {
-        Some(run) if !run.is_over() => {
-            let standing = Standing::of(state, run);
-            let words = match standing.tone {
-                standing::Tone::Training => format!("Step {}", run.steps_done_of()),
-                _ => standing.words,
-            };
-            (words, Mark::Running)
-        }
-        Some(run) if run.can_go_on() => (Standing::of(state, run).words, Mark::Done),
+        Some(run) if !run.is_over() => (Standing::of(state, run).on_rail(run), Mark::Running),
+        Some(run) if run.can_go_on() => (Standing::of(state, run).on_rail(run), Mark::Done),
         Some(run) if run.num_steps_done() > 0 => {
             let words = match run.best().filter(|best| best.step > 0) {
                 Some(best) => format!("Best step {}", format::thousands(best.step as u64)),

@@ -195,7 +195,7 @@ impl Shell {
         if jobs.is_empty() {
             icon::CIRCLE.show_sized(ui, theme.size.icon_small, theme.text.faint);
             ui.add(Text::small(&self.state.status).one_line());
-            if train::is_announced(&self.state) && ui.add(Button::link("Go on").icon(icon::PLAY).small()).clicked() {
+            if train::is_announced(&self.state) && go_on(ui) {
                 self.actions.push(train::Action::Resume.into());
             }
             return;
@@ -303,7 +303,7 @@ fn one_job(ui: &mut Ui, state: &AppState, job: &Job, width: f32, actions: &mut V
     if run.is_some_and(|run| run.stopping.is_some()) {
         return;
     }
-    if run.is_some_and(|run| run.is_paused) && ui.add(Button::link("Go on").icon(icon::PLAY).small()).clicked() {
+    if run.is_some_and(|run| run.is_paused) && go_on(ui) {
         actions.push(train::Action::GoOn.into());
     }
     let is_steerable = matches!(job.spec.lane(), Lane::Train | Lane::Compute | Lane::Net)
@@ -314,6 +314,10 @@ fn one_job(ui: &mut Ui, state: &AppState, job: &Job, width: f32, actions: &mut V
             false => Action::Control(job.id, Signal::Stop { save: false }),
         });
     }
+}
+
+fn go_on(ui: &mut Ui) -> bool {
+    ui.add(Button::link("Go on").name("Go on with the run").icon(icon::PLAY).small()).clicked()
 }
 
 fn keys(ui: &mut Ui, theme: &Theme, title: &str, keys: &[(&str, &str)]) {

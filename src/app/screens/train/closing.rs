@@ -85,7 +85,7 @@ fn ask(ui: &Ui, run: Option<&Run>) -> DialogEnd {
         ),
         None => "Its first step isn't done yet, so there is nothing to keep".to_owned(),
     };
-    let dialog = Dialog::new("closing", "A run is training").cancel("Keep the window open").careful();
+    let dialog = Dialog::new("closing", "A run is under way").cancel("Keep the window open").careful();
     let body = |ui: &mut Ui| drop(dialog::body(ui, |ui| ui.add(Text::body(done).soft().wrapped())));
     dialog.primary("Stop and keep", None::<&str>).show(ui.ctx(), body, |_| {}).0
 }

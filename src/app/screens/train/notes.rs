@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::form::sentence;
 use crate::app::kit::format;
 use crate::train::{RunMessage, Told};
 
@@ -84,7 +85,7 @@ impl Notes {
                 self.note(NoteKind::Ended, title.to_owned(), self.with_best(of(*step)), at);
             }
             RunMessage::Failed { text, hint } => {
-                self.note(NoteKind::Failed, text.clone(), hint.clone().unwrap_or_default(), at);
+                self.note(NoteKind::Failed, sentence(text), hint.clone().unwrap_or_default(), at);
             }
         }
     }

@@ -17,6 +17,8 @@ pub struct Run {
     pub facts: Option<RunFacts>,
     /// As its folder says, where the facts aren't known.
     planned_steps: usize,
+    /// Done before the first of `steps`, as far as that is known.
+    past_steps: usize,
     pub phase: Option<Phase>,
     pub steps: Vec<StepMetrics>,
     /// As many as `steps`.
@@ -49,6 +51,7 @@ impl Run {
             run_dir: None,
             facts: None,
             planned_steps: 0,
+            past_steps: 0,
             phase: None,
             steps: Vec::new(),
             smoothed: Vec::new(),
@@ -71,6 +74,7 @@ impl Run {
         Self {
             run_dir: Some(record.run_dir.clone()),
             planned_steps: record.num_steps,
+            past_steps: record.num_steps_done,
             outcome: Some(if is_completed { Outcome::Completed } else { Outcome::Stopped }),
             is_interrupted: record.status == RunStatus::Interrupted,
             ..Self::new(JobId::default(), record.recipe.clone(), smoothing)
@@ -80,7 +84,7 @@ impl Run {
     /// The job goes on with it. What was done after the last checkpoint is done again.
     pub fn go_on(&mut self, job: JobId) {
         let from = self.goes_on_from.unwrap_or_default();
-        self.job = job;
+        (self.job, self.past_steps) = (job, from);
         (self.outcome, self.stopping, self.phase) = (None, None, None);
         (self.is_paused, self.is_interrupted) = (false, false);
         self.kept.append(&mut self.heard);
@@ -125,7 +129,7 @@ impl Run {
     }
 
     pub fn num_steps_done(&self) -> usize {
-        self.steps.last().map_or(0, |step| step.step)
+        self.steps.last().map_or(self.past_steps, |step| step.step)
     }
 
     /// `217 of 372`
@@ -241,7 +245,7 @@ impl Run {
 
     /// What the run's folder kept, before what was heard since.
     pub fn take_messages(&mut self, messages: &[Told], goes_on_from: Option<usize>) {
-        if self.is_over() {
+        if self.is_over() || self.facts.is_none() {
             self.goes_on_from = goes_on_from;
         }
         if !messages.is_empty() {
@@ -287,11 +291,13 @@ impl Run {
 
     /// What the run's file tells, before what was heard since.
     pub fn take_curves(&mut self, steps: &[StepMetrics], evaluations: &[EvalMetrics]) {
-        let first = self.steps.first().map_or(usize::MAX, |step| step.step);
+        // Those after its last checkpoint are done again by a run that goes on.
+        let end = if self.is_over() { usize::MAX } else { self.goes_on_from.map_or(usize::MAX, |step| step + 1) };
+        let first = self.steps.first().map_or(end, |step| step.step);
         let mut all: Vec<_> = steps.iter().filter(|step| step.step < first).cloned().collect();
         all.append(&mut self.steps);
         self.steps = all;
-        let first = self.evaluations.first().map_or(usize::MAX, |e| e.step);
+        let first = self.evaluations.first().map_or(end, |e| e.step);
         let mut all: Vec<_> = evaluations.iter().filter(|e| e.step < first).cloned().collect();
         all.append(&mut self.evaluations);
         self.evaluations = all;

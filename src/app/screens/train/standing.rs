@@ -56,6 +56,16 @@ impl Standing {
         }
     }
 
+    /// Where there is room for a few words only.
+    pub fn on_rail(&self, run: &Run) -> String {
+        match self.tone {
+            Tone::Training => format!("Step {}", run.steps_done_of()),
+            Tone::Stopping | Tone::Interrupted => self.short().to_owned(),
+            Tone::Busy => self.words.split(" at step").next().unwrap_or_default().replace("Waits while", "Waits,"),
+            _ => self.words.clone(),
+        }
+    }
+
     /// One word, where a table says the step beside it.
     pub fn short(&self) -> &'static str {
         match self.tone {
