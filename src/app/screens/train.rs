@@ -1,14 +1,13 @@
 //! Training: the form, what a run would do, and the run itself while it goes.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{Mark, format};
 use crate::app::{AppState, Cx, Drafts as AllDrafts, OpenDialog, Screen};
 use crate::engine::{EventKind, JobSpec, Outcome, Reply};
-use crate::project::state::RunStatus;
 use crate::recipe::params::{self, Value};
 use crate::recipe::{ModelRef, Recipe};
 use crate::train::Signal;
@@ -19,12 +18,14 @@ pub(super) mod chart;
 mod closing;
 mod form;
 mod notes;
+mod past;
 mod run;
 mod standing;
 mod view;
 
 pub use beside::{waiting, why_waiting};
 pub use closing::{Closing, closing_dialog, is_asking, keeps_open};
+pub use past::is_announced;
 pub use run::Run;
 pub use standing::{Standing, of_job, of_live};
 pub use view::{show, stop_dialog};
@@ -316,13 +317,13 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
         JobSpec::Train { recipe, .. } => hear_run(state, job, recipe.clone(), event, cx),
         JobSpec::ResumeTraining { run_dir } => {
             if *event == EventKind::Started {
-                went_on(state, job, run_dir, cx);
+                past::went_on(state, job, run_dir, cx);
             }
             let recipe = state.train.recipe.clone();
             hear_run(state, job, recipe, event, cx);
         }
-        JobSpec::ReadRun { .. } | JobSpec::ReadMessages { .. } => hear_past(state, event),
-        JobSpec::ListRuns { project } => look_back(state, project, event, cx),
+        JobSpec::ReadRun { .. } | JobSpec::ReadMessages { .. } => past::hear_past(state, event),
+        JobSpec::ListRuns { project } => past::look_back(state, project, event, cx),
         JobSpec::PreviewRun { recipe, .. } if planned(state).as_ref() == Some(recipe) => match event {
             EventKind::Reply(reply) => {
                 if let Reply::RunPreview(preview) = &**reply {
@@ -354,76 +355,6 @@ fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind, 
         }
         closing::run_ended(state, cx);
     }
-}
-
-/// Also from the table of runs.
-fn went_on(state: &mut AppState, job: &Job, run_dir: &Path, cx: &Cx<'_>) {
-    let is_known = state.train.run.as_ref().is_some_and(|run| run.job == job.id);
-    if !is_known {
-        let mut run = Run::new(job.id, state.train.recipe.clone(), state.train.smoothing);
-        run.run_dir = Some(run_dir.to_owned());
-        let record = state.runs.records.iter().find(|run| run.run_dir == run_dir);
-        run.goes_on_from = record.map(|record| record.num_steps_done);
-        state.train.run = Some(run);
-        state.train.is_form_shown = false;
-    }
-    read_past(state, run_dir, cx);
-}
-
-/// The curves up to the checkpoint, to which the steps that follow are added, and the messages.
-fn read_past(state: &mut AppState, run_dir: &Path, cx: &Cx<'_>) {
-    // First from which checkpoint it goes on: what was done after it isn't part of the curves.
-    cx.start(&mut state.jobs, JobSpec::ReadMessages { run_dir: run_dir.to_owned() });
-    cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir: run_dir.to_owned() });
-}
-
-/// The project's newest run is shown again, and can be gone on with here.
-fn look_back(state: &mut AppState, project: &Path, event: &EventKind, cx: &Cx<'_>) {
-    let EventKind::Reply(reply) = event else { return };
-    let Reply::Runs(records) = &**reply else { return };
-    let is_open = state.project.as_ref().is_some_and(|open| open.folder == project);
-    if !is_open || std::mem::replace(&mut state.train.has_looked_back, true) || state.train.run.is_some() {
-        return;
-    }
-    let Some(newest) = records.first().filter(|run| run.status != RunStatus::Running) else { return };
-    state.train.run = Some(Run::past(newest, state.train.smoothing));
-    state.train.is_form_shown = false;
-    read_past(state, &newest.run_dir, cx);
-}
-
-fn hear_past(state: &mut AppState, event: &EventKind) {
-    let (Some(run), EventKind::Reply(reply)) = (&mut state.train.run, event) else { return };
-    match &**reply {
-        Reply::Curves { run: record, steps, evaluations } if run.run_dir.as_ref() == Some(&record.run_dir) => {
-            run.recipe = record.recipe.clone();
-            run.take_curves(steps, evaluations);
-        }
-        Reply::Messages { run_dir, messages, goes_on_from } if run.run_dir.as_ref() == Some(run_dir) => {
-            run.take_messages(messages, *goes_on_from);
-            announce(state);
-        }
-        _ => {}
-    }
-}
-
-/// What became of a run when the window closed, or the program was killed.
-fn announce(state: &mut AppState) {
-    let Some(run) = state.train.run.as_ref().filter(|run| run.can_go_on()) else { return };
-    let (what, when) = match (run.is_interrupted, run.was_closed()) {
-        (true, _) => ("was interrupted", "when the program ended"),
-        (false, true) => ("stopped", "when the window closed"),
-        (false, false) => return,
-    };
-    let words = format!("Run {} {what} at step {} {when}", run.name(), run.steps_done_of());
-    state.status.clone_from(&words);
-    state.train.announced = Some(words);
-}
-
-/// Whether the status bar still says what became of the last run: it offers to go on.
-pub fn is_announced(state: &AppState) -> bool {
-    state.train.announced.as_ref() == Some(&state.status)
-        && state.jobs.training().is_none()
-        && state.train.run.as_ref().is_some_and(Run::can_go_on)
 }
 
 /// What the command field offers of a run.
