@@ -243,7 +243,7 @@ impl Run<'_> {
             }
             self.state.step += 1;
             self.state.secs = secs_before + self.worked().as_secs_f64();
-            let step_secs = (self.worked() - began).as_secs_f64();
+            let step_secs = self.worked().saturating_sub(began).as_secs_f64();
             let metrics = StepMetrics {
                 step: self.state.step,
                 epoch: self.epoch(),
@@ -344,7 +344,7 @@ impl Run<'_> {
             epoch: self.epoch(),
             eval_loss: mean.loss,
             eval_num_tokens: mean.num_tokens,
-            eval_secs: (self.worked() - began).as_secs_f64(),
+            eval_secs: self.worked().saturating_sub(began).as_secs_f64(),
             is_best,
         };
         self.files.eval(&metrics)?;
