@@ -24,7 +24,7 @@ mod standing;
 mod view;
 
 pub use beside::{waiting, why_waiting};
-pub use closing::{Closing, closing_dialog, is_asking, keeps_open};
+pub use closing::{Closing, closing_dialog, keeps_open};
 pub use past::is_announced;
 pub use run::Run;
 pub use standing::{Standing, of_job, of_live};

@@ -4,7 +4,6 @@ use egui::{Context, Event, Key, Modifiers};
 
 use super::Shell;
 use crate::app::kit::row::place;
-use crate::app::screens::train;
 use crate::app::settings::ThemeChoice;
 use crate::app::{Action, OpenDialog, Screen};
 
@@ -32,9 +31,6 @@ const STEPS: [Key; 6] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, 
 impl Shell {
     /// Before the screens are painted, so that no widget takes these keys; after dialogs had their turn.
     pub(super) fn take_keys(&mut self, ctx: &Context) {
-        if train::is_asking(&self.state) {
-            return;
-        }
         let actions = &mut self.actions;
         let is_open = self.state.project.is_some();
         let command = |key: Key| ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND, key));

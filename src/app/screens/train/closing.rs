@@ -31,10 +31,6 @@ pub fn keeps_open(state: &mut AppState) -> bool {
     true
 }
 
-pub fn is_asking(state: &AppState) -> bool {
-    matches!(state.train.closing, Closing::Asks | Closing::Waits)
-}
-
 /// The run is over: nothing is left to wait for.
 pub(super) fn run_ended(state: &mut AppState, cx: &Cx<'_>) {
     match state.train.closing {
