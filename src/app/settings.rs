@@ -31,9 +31,27 @@ pub struct AppSettings {
     pub last_project: Option<PathBuf>,
     /// Of that project, the screen it was left on.
     pub screen: Screen,
+    /// Projects that were open, the newest first.
+    pub recent: Vec<Recent>,
+    /// Where new projects are made, and models are put; `None` for the usual place.
+    pub projects_folder: Option<PathBuf>,
+    pub models_folder: Option<PathBuf>,
+    /// Threads that compute; `None` for as many as the machine has cores.
+    pub threads: Option<usize>,
+    /// Bytes that a run may take; `None` for what there is.
+    pub memory_limit: Option<u64>,
+    /// Nothing is asked of the network.
+    pub is_offline: bool,
     /// Where these are kept; nowhere for a window of the tests.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+}
+
+/// A project that was open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recent {
+    pub folder: PathBuf,
+    pub name: String,
 }
 
 impl AppSettings {
@@ -64,8 +82,11 @@ mod tests {
         let settings = AppSettings {
             theme: ThemeChoice::Light,
             last_project: Some("p".into()),
+            recent: vec![Recent { folder: "p".into(), name: "P".to_owned() }],
+            memory_limit: Some(3 << 30),
             screen: Screen::Train,
             file: Some(file.clone()),
+            ..AppSettings::default()
         };
         settings.save().unwrap();
         let read: AppSettings = toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();

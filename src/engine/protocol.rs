@@ -12,17 +12,18 @@ use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest, SplitSpec};
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message};
-use crate::evaluate::{EvaluationReport, EvaluationRequest, Judge};
+use crate::evaluate::{EvaluationReport, EvaluationRequest, Judge, KeptPair, Measured};
 use crate::generate::Sampling;
 pub use crate::generate::Side;
 use crate::hub::{Dataset, DatasetName, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
     Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, Lengths, ProjectState, ReplacePreview,
-    Replacement, Reviewers, RowPage, RunRecord, Settings, SortBy, SplitPreview, StoredExample, Version,
+    Replacement, Reviewers, RowPage, RunRecord, SavedAs, Settings, SortBy, SplitPreview, Standing, StoredExample,
+    Version,
 };
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
-use crate::task::Unit;
+use crate::task::{Stage, Unit};
 use crate::train::render::TokenView;
 use crate::train::{EvalMetrics, Phase, StepMetrics, Told, observer::RunFacts, preview::RunPreview};
 
@@ -119,9 +120,23 @@ pub enum JobSpec {
         project: PathBuf,
         settings: Settings,
     },
+    /// Looks whether the open project still lies in its folder, and brings an earlier copy there up to it.
+    LookAtProject {
+        project: PathBuf,
+    },
+    /// Writes the open project as it is into another folder, and opens it there.
+    SaveProjectAs {
+        project: PathBuf,
+        to: PathBuf,
+    },
     /// Forgets the second reviewer's labels.
     DropReviewer {
         project: PathBuf,
+    },
+    /// Keeps two answers with the run that gave the second.
+    KeepAnswers {
+        run_dir: PathBuf,
+        pair: Box<KeptPair>,
     },
     /// Does what was shown, as one step of undo.
     ApplyFix {
@@ -215,6 +230,15 @@ pub enum JobSpec {
     ReadMessages {
         run_dir: PathBuf,
     },
+    /// What was measured of a run, and whether that still holds for these weights.
+    ReadEvaluations {
+        run_dir: PathBuf,
+        adapter: Option<PathBuf>,
+    },
+    /// The answers that were compared.
+    ReadAnswers {
+        run_dir: PathBuf,
+    },
     // --- net lane
     FetchModel {
         model: ModelRef,
@@ -273,7 +297,10 @@ impl JobSpec {
             | Self::Undo { .. }
             | Self::Redo { .. }
             | Self::SaveSettings { .. }
+            | Self::LookAtProject { .. }
+            | Self::SaveProjectAs { .. }
             | Self::DropReviewer { .. }
+            | Self::KeepAnswers { .. }
             | Self::ApplyFix { .. } => Lane::Store,
             Self::DiscoverModels
             | Self::InspectModel { .. }
@@ -293,7 +320,9 @@ impl JobSpec {
             | Self::PreviewFix { .. }
             | Self::ListRuns { .. }
             | Self::ReadRun { .. }
-            | Self::ReadMessages { .. } => Lane::Io,
+            | Self::ReadMessages { .. }
+            | Self::ReadEvaluations { .. }
+            | Self::ReadAnswers { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
             Self::Train { .. } | Self::ResumeTraining { .. } => Lane::Train,
             Self::Evaluate { .. } | Self::Compare { .. } | Self::ScoreExamples { .. } | Self::LabelNext { .. } => {
@@ -334,6 +363,7 @@ impl JobSpec {
                 | Self::Undo { .. }
                 | Self::Redo { .. }
                 | Self::SaveSettings { .. }
+                | Self::KeepAnswers { .. }
                 | Self::ApplyFix { .. }
         )
     }
@@ -366,6 +396,8 @@ pub enum EventKind {
     Waiting(MemoryShort),
     Started,
     Phase(Phase),
+    /// A part begins that is counted for itself.
+    Stage(Stage),
     Progress {
         done: u64,
         total: Option<u64>,
@@ -470,10 +502,17 @@ pub enum Reply {
         goes_on_from: Option<usize>,
     },
     Evaluation(EvaluationReport),
+    /// The newest first.
+    Evaluations(Vec<Measured>),
+    /// In the order they were asked.
+    Answers(Vec<KeptPair>),
     Scored(ScoreReport),
     Queued(QueueReport),
     /// A file or folder was written.
     Saved(PathBuf),
+    /// Whether what is done reaches the disk; told when that changes, and when it was asked.
+    Standing(Standing),
+    SavedAs(SavedAs),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -13,7 +13,6 @@ use crate::recipe::{ModelRef, Recipe};
 use crate::train::Signal;
 use crate::train::preview::RunPreview;
 
-mod beside;
 pub(super) mod chart;
 mod closing;
 mod form;
@@ -23,9 +22,7 @@ mod run;
 mod standing;
 mod view;
 
-pub use beside::{waiting, why_waiting};
 pub use closing::{Closing, closing_dialog, keeps_open};
-pub use past::is_announced;
 pub use run::Run;
 pub use standing::{Standing, of_job, of_live};
 pub use view::{show, stop_dialog};
@@ -47,8 +44,6 @@ pub struct State {
     pub is_form_shown: bool,
     /// The project's last run was looked for.
     has_looked_back: bool,
-    /// What the status bar says of a run that was stopped or killed when the window closed, while it offers to go on.
-    announced: Option<String>,
     pub closing: Closing,
     /// Weight of the past in the smoothed loss.
     pub smoothing: f64,
@@ -67,7 +62,6 @@ impl Default for State {
             run: None,
             is_form_shown: true,
             has_looked_back: false,
-            announced: None,
             closing: Closing::No,
             smoothing: 0.93,
             is_log: true,
@@ -158,6 +152,9 @@ pub fn obstacle(state: &AppState) -> Option<String> {
     if state.jobs.training().is_some() {
         return Some("A run is training already".to_owned());
     }
+    if !state.saving.is_safe() {
+        return Some("The project isn't saved: see the top bar".to_owned());
+    }
     let Some(model) = super::model::used(state) else { return Some("Choose a model first".to_owned()) };
     if let Some(problem) = state.model.find(model).and_then(super::model::obstacle) {
         return Some(problem);
@@ -170,6 +167,9 @@ pub fn obstacle(state: &AppState) -> Option<String> {
         return Some(format!("{label} has a value that is out of range"));
     }
     let preview = state.train.preview.as_ref()?;
+    if let Some(words) = super::settings::over_limit(state, &preview.memory) {
+        return Some(words);
+    }
     let tally = &preview.tally;
     match preview.num_examples {
         1.. => None,
@@ -209,7 +209,7 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
             // The data are the project's, and the model is chosen on its own screen.
             state.train.recipe = Recipe { data: state.train.recipe.data.clone(), ..*recipe };
             state.train.errors.clear();
-            state.status = "Took the settings of the recipe; model and examples stay the project's".to_owned();
+            state.status = "Took the settings of the recipe; model and examples stay the project's".into();
             changed(state, cx);
         }
         Action::Loaded(Err(message)) => {
@@ -355,22 +355,6 @@ fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind, 
         }
         closing::run_ended(state, cx);
     }
-}
-
-/// What the command field offers of a run.
-pub fn commands(state: &AppState) -> Vec<(String, crate::app::Action)> {
-    let Some(run) = &state.train.run else { return Vec::new() };
-    if run.can_go_on() {
-        return vec![(format!("{} (resume training)", run.go_on_words()), Action::Resume.into())];
-    }
-    if run.is_over() || run.stopping.is_some() {
-        return Vec::new();
-    }
-    let pause = match run.is_paused {
-        true => ("Go on training (resume)".to_owned(), Action::GoOn.into()),
-        false => ("Pause training".to_owned(), Action::Pause.into()),
-    };
-    vec![pause, ("Stop training…".to_owned(), crate::app::Action::ShowDialog(OpenDialog::StopTraining))]
 }
 
 pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {

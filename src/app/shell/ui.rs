@@ -1,17 +1,19 @@
 //! The frame around the screens: rail, top bar, status bar, dialogs, and which screen is shown.
 
-use egui::{Align, CentralPanel, Frame, Layout, Panel, Popup, Rect, Ui, UiBuilder, Vec2};
+use egui::{Align, CentralPanel, Frame, Layout, Panel, Rect, Ui, UiBuilder, Vec2};
 
-use super::{Shell, rail, words};
+use super::{Shell, project_dialog, rail, saving, words};
 use crate::app::jobs::Job;
-use crate::app::kit::{Button, Text, Theme, dialog, icon, menu_item, progress, row};
+use crate::app::kit::{Button, Text, Theme, dialog, empty_state, icon, progress, row};
 use crate::app::screens::{
-    compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train,
+    compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train, waiting,
 };
 use crate::app::settings::ThemeChoice;
 use crate::app::{Action, AppState, OpenDialog, Screen};
 use crate::engine::{JobSpec, Lane};
 use crate::train::Signal;
+
+const NOTHING_SHOWN_SECS: f64 = 0.2;
 
 impl Shell {
     /// Paints one frame. What the person does ends up in `self.actions`.
@@ -58,10 +60,16 @@ impl Shell {
     fn screen(&mut self, ui: &mut Ui) {
         let (state, drafts, actions) = (&self.state, &mut self.drafts, &mut self.actions);
         if state.screen == Screen::Settings {
-            return settings::show(ui, state, actions);
+            return settings::show(ui, state, drafts, actions);
         }
         if state.is_starting {
-            return;
+            // Under a blink nothing is shown.
+            if ui.input(|input| input.time) < NOTHING_SHOWN_SECS {
+                return ui.ctx().request_repaint_after_secs(NOTHING_SHOWN_SECS as f32);
+            }
+            let opening = state.jobs.find(|spec| matches!(spec, JobSpec::OpenProject { .. }));
+            let words = opening.map_or_else(|| "Looking for the project of last time".to_owned(), words::doing);
+            return empty_state(ui, &words, "", |_| {});
         }
         if state.project.is_none() {
             return first_launch::show(ui, state, actions);
@@ -92,6 +100,12 @@ impl Shell {
             OpenDialog::Commands => self.command_field(ui),
             OpenDialog::Help => self.help(ui),
             OpenDialog::Failure(failure) => self.failure(ui, &failure),
+            OpenDialog::Project(kind) => {
+                project_dialog::show(ui, &self.state, kind, &mut self.drafts.project, &mut self.actions);
+            }
+            OpenDialog::NoProject(folder) => project_dialog::no_project(ui, &folder, &mut self.actions),
+            OpenDialog::ImportWhere => project_dialog::import_where(ui, &self.state, &mut self.actions),
+            OpenDialog::NotSaved(action) => saving::not_saved(ui, &self.state, &action, &mut self.actions),
         }
     }
 
@@ -111,38 +125,13 @@ impl Shell {
 
     fn project_part(&mut self, ui: &mut Ui) {
         let theme = Theme::of(ui);
-        let Some(project) = &self.state.project else {
-            ui.add(Text::small("No project open"));
-            return;
-        };
-        let button = ui.add(Button::project(&project.name));
-        let folder = project.folder.clone();
-        Popup::menu(&button).width(theme.size.rail_width + theme.space.xxl).show(|ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            for (words, action) in [
-                ("Open project…", Action::ChooseProject),
-                ("Open the sample project", Action::OpenSample),
-                ("Import examples…", Action::ChooseImport),
-                ("Show the project's folder", Action::OpenFolder(folder)),
-            ] {
-                if menu_item(ui, words, false).clicked() {
-                    self.actions.push(action);
-                }
-            }
-        });
-        let is_saving = self.state.jobs.find(|spec| {
-            spec.lane() == Lane::Store
-                && !matches!(spec, JobSpec::Query { .. } | JobSpec::LoadExample { .. } | JobSpec::OpenProject { .. })
-        });
-        let (mark, words) = match is_saving.is_some() || self.state.data.is_saving() {
-            true => (icon::CIRCLE_DASHED, "Saving…"),
-            false => (icon::CHECK, "Saved"),
-        };
-        ui.scope(|ui| {
-            ui.spacing_mut().item_spacing.x = theme.space.xs;
-            mark.show_sized(ui, theme.size.icon_small, theme.text.soft);
-            ui.add(Text::small(words));
-        });
+        self.project_menu(ui);
+        if saving::problem(&self.state).is_some() {
+            saving::show_problem(ui, &self.state, &mut self.actions);
+        } else if self.state.project.is_some() {
+            self.saved_mark(ui);
+        }
+        let Some(project) = &self.state.project else { return };
         ui.add_space(theme.space.xs);
         let (line, _) = ui.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), egui::Sense::hover());
         ui.painter().rect_filled(line, egui::CornerRadius::ZERO, theme.stroke.normal);
@@ -156,6 +145,20 @@ impl Shell {
         if ui.add(redo).clicked() {
             self.actions.push(Action::Redo);
         }
+    }
+
+    fn saved_mark(&self, ui: &mut Ui) {
+        let theme = Theme::of(ui);
+        let is_saving = self.state.jobs.find(|spec| spec.is_saving() || matches!(spec, JobSpec::DropReviewer { .. }));
+        let (mark, words) = match is_saving.is_some() || self.state.data.is_saving() {
+            true => (icon::CIRCLE_DASHED, "Saving…"),
+            false => (icon::CHECK, "Saved"),
+        };
+        ui.scope(|ui| {
+            ui.spacing_mut().item_spacing.x = theme.space.xs;
+            mark.show_sized(ui, theme.size.icon_small, theme.text.soft);
+            ui.add(Text::small(words));
+        });
     }
 
     fn tools(&mut self, ui: &mut Ui) {
@@ -194,9 +197,11 @@ impl Shell {
         let jobs = self.state.jobs.in_front();
         if jobs.is_empty() {
             icon::CIRCLE.show_sized(ui, theme.size.icon_small, theme.text.faint);
-            ui.add(Text::small(&self.state.status).one_line());
-            if train::is_announced(&self.state) && go_on(ui) {
-                self.actions.push(train::Action::Resume.into());
+            ui.add(Text::small(&self.state.status.words).one_line());
+            for (words, action) in &self.state.status.acts {
+                if ui.add(Button::link(*words).small().name(format!("{words}: {}", self.state.status))).clicked() {
+                    self.actions.push(action.clone());
+                }
             }
             return;
         }
@@ -284,15 +289,13 @@ fn one_job(ui: &mut Ui, state: &AppState, job: &Job, width: f32, actions: &mut V
     let is_training = job.spec.lane() == Lane::Train;
     words::icon_of(&job.spec).show_sized(ui, theme.size.icon_small, theme.accent.text);
     if job.memory_short.is_some() {
-        ui.add(Text::small(train::why_waiting(state, job)).normal().one_line());
+        ui.add(Text::small(waiting::words(state, job)).normal().one_line());
         if ui.add(Button::link("Pause training").icon(icon::PAUSE).small()).clicked() {
             actions.push(train::Action::Pause.into());
         }
     } else {
-        let (doing, share, told) = train::of_job(state, job).unwrap_or_else(|| match &job.progress {
-            Some(progress) => (words::doing(job), progress.share(), words::progress(progress)),
-            None => (words::doing(job), None, String::new()),
-        });
+        let by_itself = || (words::doing(job), job.share(), words::told(job));
+        let (doing, share, told) = train::of_job(state, job).unwrap_or_else(by_itself);
         ui.add(Text::small(&doing).normal());
         progress(ui, &doing, share, width);
         if !told.is_empty() {

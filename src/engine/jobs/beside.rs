@@ -4,12 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
 use super::models::Models;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
+use crate::engine::limits::SharedLimits;
 use crate::engine::{EventKind, JobSpec, MemoryShort};
 use crate::generate::Sampling;
-use crate::hub::{self, Sources};
+use crate::hub;
 use crate::model::gradient::activation_bytes;
 use crate::model::{ModelSpec, ProductType, inspect, weights};
 use crate::recipe::ModelRef;
@@ -28,13 +31,18 @@ const RESERVE: u64 = 256 << 20;
 pub(super) struct Beside {
     turn: Turn,
     models: Models,
-    sources: Sources,
+    limits: SharedLimits,
     free_memory: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl Beside {
-    pub fn new(turn: Turn, models: Models, sources: Sources, free_memory: Arc<dyn Fn() -> u64 + Send + Sync>) -> Self {
-        Self { turn, models, sources, free_memory }
+    pub fn new(
+        turn: Turn,
+        models: Models,
+        limits: SharedLimits,
+        free_memory: Arc<dyn Fn() -> u64 + Send + Sync>,
+    ) -> Self {
+        Self { turn, models, limits, free_memory }
     }
 
     /// Waits for the turn, and tells if that is because memory is short.
@@ -47,7 +55,7 @@ impl Beside {
                 return Err(EngineError::Stopped);
             }
             let needed = *needed.get_or_insert_with(|| self.needed(spec));
-            let free = (self.free_memory)();
+            let free = self.free();
             if fits(needed, free) {
                 break;
             }
@@ -60,10 +68,16 @@ impl Beside {
         self.turn.hold(Party::Guest, &|| context.is_stopped()).ok_or(EngineError::Stopped)
     }
 
+    /// Bytes; no more than the person's limit leaves.
+    fn free(&self) -> u64 {
+        let free = (self.free_memory)();
+        self.limits.memory().map_or(free, |limit| free.min(limit.saturating_sub(used_memory())))
+    }
+
     /// Bytes beside what is in memory already. Nothing where the model can't be read: the job itself will say why.
     fn needed(&self, spec: &JobSpec) -> u64 {
         let Some((model, num_tokens)) = model_of(spec) else { return 0 };
-        let Ok(path) = hub::resolve(model, &self.sources) else { return 0 };
+        let Ok(path) = hub::resolve(model, &self.limits.sources()) else { return 0 };
         match self.models.find(&path) {
             Some(loaded) => work_bytes(loaded.decoder.spec(), num_tokens),
             None => match (inspect(&path), weights::open(&path)) {
@@ -72,6 +86,15 @@ impl Beside {
             },
         }
     }
+}
+
+/// Bytes that this program holds.
+fn used_memory() -> u64 {
+    let me = Pid::from_u32(std::process::id());
+    let mut system = System::new();
+    let kind = ProcessRefreshKind::nothing().with_memory();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[me]), false, kind);
+    system.process(me).map_or(0, sysinfo::Process::memory)
 }
 
 /// The job's model, and the tokens that its answers have room for.

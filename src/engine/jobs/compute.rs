@@ -7,6 +7,7 @@ use super::models::Models;
 use super::scores;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
+use crate::engine::limits::SharedLimits;
 use crate::engine::protocol::CompareRequest;
 use crate::engine::worker::Work;
 use crate::engine::{EventKind, JobSpec, Lane, Reply};
@@ -16,20 +17,23 @@ use crate::hub::{self, Sources};
 use crate::model::{Conversation, LanguageModel, peft};
 use crate::project::Project;
 use crate::recipe::ModelRef;
+use crate::task::{Task, Unit};
 use crate::train::Phase;
 use crate::train::render::turns;
 use crate::train::turn::Held;
 
 pub(super) struct Compute {
+    /// As they are for the job at hand.
     sources: Sources,
+    limits: SharedLimits,
     models: Models,
     beside: Beside,
 }
 
 impl Compute {
-    pub fn new(sources: Sources, models: Models, beside: Beside) -> Self {
+    pub fn new(limits: SharedLimits, models: Models, beside: Beside) -> Self {
         models.forget();
-        Self { sources, models, beside }
+        Self { sources: limits.sources(), limits, models, beside }
     }
 }
 
@@ -39,6 +43,7 @@ impl Work for Compute {
     }
 
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        self.sources = self.limits.sources();
         match spec {
             JobSpec::Evaluate { request } => self.evaluate(&request, context),
             JobSpec::Compare { request } => self.compare(&request, context),
@@ -53,7 +58,13 @@ impl Compute {
     fn evaluate(&mut self, request: &EvaluationRequest, context: &Context) -> Result<(), EngineError> {
         let model = self.load_ref(&request.model, context)?;
         context.tell(EventKind::Phase(Phase::Evaluating));
-        context.reply(Reply::Evaluation(evaluate::run_on(&model, request, context)?));
+        let report = evaluate::run_on(&model, request, context)?;
+        let kept = evaluate::keep_with_run(request, &report);
+        context.reply(Reply::Evaluation(report));
+        // What was measured is shown all the same.
+        if let Err(error) = kept {
+            context.tell(EventKind::Warning(format!("The result could not be kept with the run: {error}")));
+        }
         Ok(())
     }
 
@@ -64,6 +75,7 @@ impl Compute {
         context.tell(EventKind::Phase(Phase::Generating));
         let mut tell = |event| match event {
             PairEvent::Text { side, text } => context.token(side, &text),
+            PairEvent::Tokens { done, most } => context.progress(done as u64, Some(most as u64), Unit::Tokens),
             PairEvent::Done { side, answer } => context.tell(EventKind::AnswerDone {
                 side,
                 num_tokens: answer.num_tokens,

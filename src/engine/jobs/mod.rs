@@ -18,18 +18,19 @@ mod training;
 
 use std::sync::Arc;
 
+use super::Lane;
 use super::context::Outbox;
+use super::limits::SharedLimits;
 use super::worker::Worker;
-use super::{EngineOptions, Lane};
 use crate::train::turn::Turn;
 
 /// Starts all lanes.
 pub(super) fn spawn_lanes(
-    options: &EngineOptions,
+    limits: &SharedLimits,
     free_memory: Arc<dyn Fn() -> u64 + Send + Sync>,
     outbox: &Outbox,
 ) -> std::io::Result<Vec<(Lane, Worker)>> {
-    let [for_io, for_net, for_training, for_compute] = [(); 4].map(|()| options.sources.clone());
+    let [for_io, for_net, for_training, for_compute] = [(); 4].map(|()| limits.clone());
     let outbox = || outbox.clone();
     let running = running::Running::default();
     let io_running = running.clone();
@@ -37,8 +38,8 @@ pub(super) fn spawn_lanes(
     let (turn, models) = (Turn::default(), models::Models::default());
     let (training_turn, training_models) = (turn.clone(), models.clone());
     let make_training = move || {
-        let (sources, running) = (for_training.clone(), running.clone());
-        training::TrainingLane::new(sources, running, training_models.clone(), training_turn.clone())
+        let (limits, running) = (for_training.clone(), running.clone());
+        training::TrainingLane::new(limits, running, training_models.clone(), training_turn.clone())
     };
     let make_compute = move || {
         let beside = beside::Beside::new(turn.clone(), models.clone(), for_compute.clone(), free_memory.clone());

@@ -7,6 +7,7 @@ use super::running::Running;
 use super::statistics::{add_to_card, write_card};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
+use crate::engine::limits::SharedLimits;
 use crate::engine::worker::Work;
 use crate::engine::{EventKind, JobSpec, Lane};
 use crate::hub::{self, Sources};
@@ -19,15 +20,16 @@ use crate::train::{Phase, RunFolder, TrainError, TrainEvent, sft};
 
 pub(super) struct TrainingLane {
     sources: Sources,
+    limits: SharedLimits,
     running: Running,
     models: Models,
     turn: Turn,
 }
 
 impl TrainingLane {
-    pub fn new(sources: Sources, running: Running, models: Models, turn: Turn) -> Self {
+    pub fn new(limits: SharedLimits, running: Running, models: Models, turn: Turn) -> Self {
         models.forget();
-        Self { sources, running, models, turn }
+        Self { sources: limits.sources(), limits, running, models, turn }
     }
 }
 
@@ -39,6 +41,7 @@ impl Work for TrainingLane {
     }
 
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        self.sources = self.limits.sources();
         match spec {
             JobSpec::Train { project, recipe } => self.train(&project, recipe, context),
             JobSpec::ResumeTraining { run_dir } => self.resume(run_dir, context),
@@ -66,7 +69,7 @@ impl TrainingLane {
                 validation: snapshot.validation.map(|file| file.path),
                 validation_split: None,
             };
-            self.run_plan(&model, &Plan::new(recipe, model_path, run_dir.clone())?, context)
+            self.run_plan(&model, &self.plan(recipe, model_path, run_dir.clone())?, context)
         })();
         if result.is_err() && !run_dir.join("recipe.toml").exists() {
             // It ended before it was a run that could be looked at or gone on with.
@@ -80,7 +83,11 @@ impl TrainingLane {
         RunFolder::check(&run_dir)?;
         let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
         let model = self.models.load(&model_path, context)?;
-        self.run_plan(&model, &Plan::new(recipe, model_path, run_dir)?, context)
+        self.run_plan(&model, &self.plan(recipe, model_path, run_dir)?, context)
+    }
+
+    fn plan(&self, recipe: Recipe, model_path: PathBuf, run_dir: PathBuf) -> Result<Plan, EngineError> {
+        Ok(Plan { memory_limit: self.limits.memory(), ..Plan::new(recipe, model_path, run_dir)? })
     }
 
     fn run_plan(&self, model: &LanguageModel, plan: &Plan, context: &Context) -> Result<(), EngineError> {

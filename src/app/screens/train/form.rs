@@ -7,9 +7,10 @@ use crate::app::kit::{
     Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, fact, foot, format, icon,
     layout, line, main_area, memory_parts, memory_words, right_panel, rule, screen_header, section, segmented, switch,
 };
+use crate::app::screens::settings;
 use crate::app::{AppState, Drafts, Screen};
 use crate::engine::JobSpec;
-use crate::project::ProjectState;
+use crate::project::{ProjectState, SplitCounts};
 use crate::recipe::params::{Kind, Level, PARAMS, Param, Value};
 use crate::train::preview::RunPreview;
 
@@ -319,7 +320,11 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     if let Some(failure) = &state.train.preview_failure {
         check(ui, Verdict::Missing, failure, None, actions);
     }
+    reviewed(ui, &project.counts, actions);
     if let Some(preview) = &state.train.preview {
+        if let Some(words) = settings::over_limit(state, &preview.memory) {
+            check(ui, Verdict::Missing, &words, Some(("Settings", Screen::Settings)), actions);
+        }
         check_preview(ui, preview, actions);
     }
     let held_out = project.counts.validation;
@@ -334,6 +339,20 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     } else if held_out > 0 {
         let words = format!("{} held out for validation", format::count(held_out, "example is", "examples are"));
         check(ui, Verdict::Fine, &words, None, actions);
+    }
+}
+
+/// What the review of the examples means for the run.
+fn reviewed(ui: &mut Ui, counts: &SplitCounts, actions: &mut Actions) {
+    if let Some(words) = counts.left_out() {
+        check(ui, Verdict::Fine, &format!("{words}: left out"), None, actions);
+    }
+    if counts.flagged > 0 {
+        let words = format!(
+            "{} trained all the same",
+            format::count(counts.flagged, "flagged example is", "flagged examples are")
+        );
+        check(ui, Verdict::Look, &words, None, actions);
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use super::Action;
 use super::run::Run;
 use crate::app::jobs::Job;
+use crate::app::state::Status;
 use crate::app::{AppState, Cx};
 use crate::engine::{EventKind, JobSpec, Reply};
 use crate::project::state::RunStatus;
@@ -67,13 +69,5 @@ fn announce(state: &mut AppState) {
         (false, false) => return,
     };
     let words = format!("Run {} {what} at step {} {when}", run.name(), run.steps_done_of());
-    state.status.clone_from(&words);
-    state.train.announced = Some(words);
-}
-
-/// Whether the status bar still says what became of the last run: it offers to go on.
-pub fn is_announced(state: &AppState) -> bool {
-    state.train.announced.as_ref() == Some(&state.status)
-        && state.jobs.training().is_none()
-        && state.train.run.as_ref().is_some_and(Run::can_go_on)
+    state.status = Status::from(words).act("Go on", Action::Resume);
 }
