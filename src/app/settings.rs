@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::state::Screen;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThemeChoice {
@@ -62,6 +64,8 @@ pub struct AppSettings {
     pub text_size: TextSize,
     /// Opened again at the next start.
     pub last_project: Option<PathBuf>,
+    /// Of that project, the screen it was left on.
+    pub screen: Screen,
     /// Projects that were open, the newest first.
     pub recent: Vec<Recent>,
     /// Where new projects are made, and models are put; `None` for the usual place.
@@ -116,6 +120,7 @@ mod tests {
             last_project: Some("p".into()),
             recent: vec![Recent { folder: "p".into(), name: "P".to_owned() }],
             memory_limit: Some(3 << 30),
+            screen: Screen::Train,
             file: Some(file.clone()),
             ..AppSettings::default()
         };

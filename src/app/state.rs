@@ -3,11 +3,12 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::action::Action;
 use super::files::PathAsked;
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
-use super::kit::fallback::Found;
 use super::machine::Machine;
 use super::path_dialog::PathDraft;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
@@ -21,8 +22,10 @@ use crate::engine::Failure;
 use crate::project::ProjectState;
 
 /// The places of the rail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Screen {
+    #[default]
     Model,
     Data,
     Train,
@@ -148,7 +151,7 @@ pub struct AppState {
     pub frames: Vec<(&'static str, FrameSummary)>,
     pub settings: AppSettings,
     /// Fonts of this system that stand in, and those that it lacks.
-    pub letters: Found,
+    pub letters: super::kit::fallback::Found,
     pub model: model::State,
     pub data: data::State,
     pub dataset: dataset::State,
@@ -180,7 +183,7 @@ impl AppState {
             pending_import: None,
             frames: Vec::new(),
             settings,
-            letters: Found::default(),
+            letters: super::kit::fallback::Found::default(),
             model: model::State::default(),
             data: data::State::default(),
             dataset: dataset::State::default(),

@@ -25,10 +25,10 @@ use crate::project::{
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::task::{Stage, Unit};
 use crate::train::render::TokenView;
-use crate::train::{EvalMetrics, Phase, StepMetrics, observer::RunFacts, preview::RunPreview};
+use crate::train::{EvalMetrics, Phase, StepMetrics, Told, observer::RunFacts, preview::RunPreview};
 
-/// Names a job; never used twice in a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Names a job; never used twice in a process. The default is that of no job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct JobId(pub u64);
 
 impl JobId {
@@ -42,7 +42,9 @@ impl JobId {
 /// A lane works on one job at a time, in the order they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// Training, evaluating, generating.
+    /// Training.
+    Train,
+    /// Evaluating and generating. Never computes at the same time as a training: they take turns.
     Compute,
     /// Reading and tokenising files.
     Io,
@@ -224,6 +226,10 @@ pub enum JobSpec {
     ReadRun {
         run_dir: PathBuf,
     },
+    /// What a run told so far, and where it could go on from.
+    ReadMessages {
+        run_dir: PathBuf,
+    },
     /// What was measured of a run, and whether that still holds for these weights.
     ReadEvaluations {
         run_dir: PathBuf,
@@ -244,7 +250,7 @@ pub enum JobSpec {
     FetchDataset {
         wanted: WantedData,
     },
-    // --- compute lane
+    // --- train lane
     /// Freezes the project's examples into a new run folder and trains. The data are the project's, not the recipe's.
     Train {
         project: PathBuf,
@@ -254,6 +260,7 @@ pub enum JobSpec {
     ResumeTraining {
         run_dir: PathBuf,
     },
+    // --- compute lane
     Evaluate {
         request: EvaluationRequest,
     },
@@ -313,15 +320,14 @@ impl JobSpec {
             | Self::PreviewFix { .. }
             | Self::ListRuns { .. }
             | Self::ReadRun { .. }
+            | Self::ReadMessages { .. }
             | Self::ReadEvaluations { .. }
             | Self::ReadAnswers { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
-            Self::Train { .. }
-            | Self::ResumeTraining { .. }
-            | Self::Evaluate { .. }
-            | Self::Compare { .. }
-            | Self::ScoreExamples { .. }
-            | Self::LabelNext { .. } => Lane::Compute,
+            Self::Train { .. } | Self::ResumeTraining { .. } => Lane::Train,
+            Self::Evaluate { .. } | Self::Compare { .. } | Self::ScoreExamples { .. } | Self::LabelNext { .. } => {
+                Lane::Compute
+            }
         }
     }
 
@@ -386,6 +392,8 @@ pub struct Event {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventKind {
+    /// Before it started: it waits until the training beside it pauses or ends, because memory for both is short.
+    Waiting(MemoryShort),
     Started,
     Phase(Phase),
     /// A part begins that is counted for itself.
@@ -424,6 +432,15 @@ pub enum EventKind {
     Reply(Box<Reply>),
     /// Exactly one a job, and its last.
     Finished(Outcome),
+}
+
+/// In bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryShort {
+    /// What the job would take beside the training.
+    pub needed: u64,
+    /// What this machine has free.
+    pub free: u64,
 }
 
 /// The answers to requests.
@@ -477,6 +494,12 @@ pub enum Reply {
         run: RunRecord,
         steps: Vec<StepMetrics>,
         evaluations: Vec<EvalMetrics>,
+    },
+    Messages {
+        run_dir: PathBuf,
+        messages: Vec<Told>,
+        /// The step of the last checkpoint.
+        goes_on_from: Option<usize>,
     },
     Evaluation(EvaluationReport),
     /// The newest first.

@@ -1,5 +1,6 @@
 //! Supervised fine-tuning with LoRA, from the recipe to the last checkpoint, readable top to bottom.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use super::error::TrainError;
 use super::feed::Feed;
 use super::inputs::Inputs;
 use super::loss::mean_loss;
+use super::messages::Recorder;
 use super::observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
 use super::preview::{beyond_context, check_memory};
@@ -51,10 +53,11 @@ pub struct RunSummary {
 /// Trains as the plan says. Goes on from the run folder's last checkpoint if there is one. What speaks against the folder
 /// or the data is told before the model is loaded.
 pub fn run(plan: &Plan, control: &Control, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
-    let ready = Ready::new(plan, &Steered(control), observer)?;
-    observer.observe(TrainEvent::Phase(Phase::LoadingModel));
+    let mut recorder = Recorder::new(observer);
+    let ready = Ready::new(plan, &Steered(control), &mut recorder)?;
+    recorder.observe(TrainEvent::Phase(Phase::LoadingModel));
     let model = LanguageModel::load(&plan.model_path, &Steered(control))?;
-    run_ready(&model, ready, control, observer)
+    run_ready(&model, ready, control, recorder)
 }
 
 /// The same on a model that is loaded already.
@@ -64,23 +67,27 @@ pub fn run_on(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
-    run_ready(model, Ready::new(plan, &Steered(control), observer)?, control, observer)
+    let mut recorder = Recorder::new(observer);
+    let ready = Ready::new(plan, &Steered(control), &mut recorder)?;
+    run_ready(model, ready, control, recorder)
 }
 
 fn run_ready(
     model: &LanguageModel,
     ready: Ready<'_>,
     control: &Control,
-    observer: &mut dyn Observer,
+    mut recorder: Recorder<'_>,
 ) -> Result<RunSummary, TrainError> {
     let plan = ready.plan;
     for note in &model.facts.notes {
-        observer.observe(TrainEvent::Warning(note.clone()));
+        recorder.observe(TrainEvent::Warning(note.clone()));
     }
-    observer.observe(TrainEvent::Phase(Phase::Tokenizing));
-    let samples = clock::at(&ready.began(), || read_samples(model, plan, control, observer))?;
+    recorder.observe(TrainEvent::Phase(Phase::Tokenizing));
+    let samples = clock::at(&ready.began(), || read_samples(model, plan, control, &mut recorder))?;
     let (folder, inputs) = ready.with_samples(&samples)?;
-    train(&model.decoder, plan, &folder, &inputs, samples, control, observer)
+    let result = train(&model.decoder, plan, &folder, &inputs, samples, control, &mut recorder);
+    recorder.end(&result, control.signal());
+    result
 }
 
 /// The rendered examples of a run.
@@ -102,7 +109,10 @@ pub fn run_samples(
 ) -> Result<RunSummary, TrainError> {
     let folder = RunFolder::claim(&plan.run_dir)?;
     let inputs = Inputs::default().with_samples(&samples);
-    train(decoder, plan, &folder, &inputs, samples, control, observer)
+    let mut recorder = Recorder::new(observer);
+    let result = train(decoder, plan, &folder, &inputs, samples, control, &mut recorder);
+    recorder.end(&result, control.signal());
+    result
 }
 
 fn train(
@@ -112,7 +122,7 @@ fn train(
     inputs: &Inputs,
     samples: Samples,
     control: &Control,
-    observer: &mut dyn Observer,
+    recorder: &mut Recorder<'_>,
 ) -> Result<RunSummary, TrainError> {
     let Samples { train, validation, tally } = samples;
     let (adapter, plan) = start(decoder, plan)?;
@@ -120,7 +130,7 @@ fn train(
     let training = &plan.recipe.training;
     let lengths: Vec<usize> = train.iter().map(|s| s.ids.len()).collect();
     if let Some(message) = beyond_context(training.max_length, decoder.spec().context_length, &lengths) {
-        observer.observe(TrainEvent::Warning(message));
+        recorder.observe(TrainEvent::Warning(message));
     }
     let order = Order::new(&lengths, training);
     let num_steps = order.num_steps(training);
@@ -135,7 +145,7 @@ fn train(
         check_same_recipe(plan)?;
         state = checkpoint::restore(checkpoint, &adapter, &mut optimizer)?;
     }
-    observer.observe(TrainEvent::Facts(RunFacts {
+    recorder.observe(TrainEvent::Facts(RunFacts {
         num_examples: train.len(),
         num_validation_examples: validation.len(),
         num_tokens: lengths.iter().sum(),
@@ -148,6 +158,7 @@ fn train(
     let (steps, is_compact) = (state.step..num_steps, adapter.config.lora_dropout == 0.0);
     let status = status_of(plan, decoder, "running", num_steps, &state);
     let files = RunFiles::open(plan, &status, inputs, last.is_some().then_some(state.step))?;
+    recorder.open(&plan.run_dir, state.step);
     std::thread::scope(|scope| {
         let feed = Feed::start(scope, &train, &order, steps, is_compact).map_err(TrainError::io(&plan.run_dir))?;
         let run = Run {
@@ -168,9 +179,10 @@ fn train(
             state,
             first_eval_loss: None,
             started: Instant::now(),
+            stood: Cell::default(),
             saved_step: None,
         };
-        run.all_steps(observer)
+        run.all_steps(recorder)
     })
 }
 
@@ -202,6 +214,8 @@ struct Run<'a> {
     state: State,
     first_eval_loss: Option<f64>,
     started: Instant,
+    /// How much of the time since then it was paused, or gave way to others: not a time that it took.
+    stood: Cell<Duration>,
     saved_step: Option<usize>,
 }
 
@@ -215,7 +229,7 @@ impl Run<'_> {
         let mut was_stopped = false;
         observer.observe(TrainEvent::Phase(Phase::Training));
         while self.state.step < self.num_steps {
-            let started = Instant::now();
+            let began = self.worked();
             let Some(step) = self.accumulate()? else {
                 was_stopped = true;
                 break;
@@ -230,8 +244,8 @@ impl Run<'_> {
                 self.skip_bad_step(bad_steps, observer)?;
             }
             self.state.step += 1;
-            self.state.secs = secs_before + self.started.elapsed().as_secs_f64();
-            let step_secs = started.elapsed().as_secs_f64();
+            self.state.secs = secs_before + self.worked().as_secs_f64();
+            let step_secs = self.worked().saturating_sub(began).as_secs_f64();
             let metrics = StepMetrics {
                 step: self.state.step,
                 epoch: self.epoch(),
@@ -304,15 +318,17 @@ impl Run<'_> {
             return Ok(());
         }
         observer.observe(TrainEvent::Phase(Phase::Evaluating));
-        let started = Instant::now();
+        let began = self.worked();
         // B is zero before the first step: the base model is measured without its cost.
         if self.state.step > 0 || self.plan.recipe.init_adapter.is_some() {
             self.pass.set_adapter(self.decoder, self.adapter)?;
         }
-        let is_cancelled = || !may_go_on(self.control);
-        let Some(mean) = mean_loss(self.decoder, &mut self.pass, &self.validation, &mut |_| (), &is_cancelled)? else {
-            return Ok(());
-        };
+        let is_cancelled = || !may_go_on(self.control, &self.stood);
+        let total = self.validation.len();
+        let mut progress = |done| observer.observe(TrainEvent::Progress { done, total });
+        progress(0);
+        let mean = mean_loss(self.decoder, &mut self.pass, &self.validation, &mut progress, &is_cancelled)?;
+        let Some(mean) = mean else { return Ok(()) };
         if self.state.step == 0 && !mean.loss.is_finite() {
             return Err(self.decoder.not_finite("the loss before the first step").into());
         }
@@ -330,7 +346,7 @@ impl Run<'_> {
             epoch: self.epoch(),
             eval_loss: mean.loss,
             eval_num_tokens: mean.num_tokens,
-            eval_secs: started.elapsed().as_secs_f64(),
+            eval_secs: self.worked().saturating_sub(began).as_secs_f64(),
             is_best,
         };
         self.files.eval(&metrics)?;
@@ -372,7 +388,12 @@ impl Run<'_> {
     }
 
     fn may_go_on(&self) -> bool {
-        may_go_on(self.control)
+        may_go_on(self.control, &self.stood)
+    }
+
+    /// Since it began; what it stood doesn't count.
+    fn worked(&self) -> Duration {
+        self.started.elapsed().saturating_sub(self.stood.get())
     }
 
     fn epoch(&self) -> f64 {
@@ -400,15 +421,11 @@ fn status_of(plan: &Plan, decoder: &Decoder, status: &'static str, num_steps: us
     }
 }
 
-/// Polled before every micro-batch; waits while the run is paused.
-fn may_go_on(control: &Control) -> bool {
-    loop {
-        match control.signal() {
-            Signal::Run => return true,
-            Signal::Stop { .. } => return false,
-            Signal::Pause => std::thread::sleep(Duration::from_millis(20)),
-        }
-    }
+/// Polled before every micro-batch; waits while the run is paused or a guest computes, which adds to `stood`.
+fn may_go_on(control: &Control, stood: &Cell<Duration>) -> bool {
+    let Some(more) = control.go_on() else { return false };
+    stood.set(stood.get() + more);
+    true
 }
 
 /// In the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
@@ -451,8 +468,14 @@ fn read_samples(
         }
     };
     let training = &plan.recipe.training;
-    let (train, tally) = render_all(model, &train, path, training, control)?;
-    let (validation, held_out) = render_all(model, &validation, held_out_of, training, control)?;
+    let total = train.len() + validation.len();
+    let mut done = 0;
+    let mut count = || {
+        done += 1;
+        observer.observe(TrainEvent::Progress { done, total });
+    };
+    let (train, tally) = render_all(model, &train, path, training, control, &mut count)?;
+    let (validation, held_out) = render_all(model, &validation, held_out_of, training, control, &mut count)?;
     if let Some(message) = tally.mostly_refused().or_else(|| held_out.mostly_refused()) {
         return Err(TrainError::Refused { message });
     }
@@ -496,14 +519,16 @@ fn render_all(
     path: &Path,
     training: &Training,
     control: &Control,
+    count: &mut dyn FnMut(),
 ) -> Result<(Vec<Rendered>, Tally), TrainError> {
     let spec = training.render_spec();
     let mut samples = Vec::with_capacity(examples.len());
     let mut tally = Tally::new(spec);
     for example in examples {
-        if matches!(control.signal(), Signal::Stop { .. }) {
+        if control.is_stopped() {
             return Err(TrainError::Cancelled);
         }
+        count();
         match render(&model.chat, &example.example, spec) {
             Ok(rendered) => {
                 tally.add(&rendered);
@@ -522,6 +547,6 @@ impl Task for Steered<'_> {
     fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
 
     fn is_cancelled(&self) -> bool {
-        matches!(self.0.signal(), Signal::Stop { .. })
+        self.0.is_stopped()
     }
 }

@@ -71,7 +71,9 @@ pub fn rail(state: &AppState) -> (String, Mark) {
     match state.runs.records.len() as u64 {
         0 => ("None yet".to_owned(), Mark::ToDo),
         num if state.jobs.training().is_some() => {
-            (format!("{}, 1 active", format::count(num, "run", "runs")), Mark::ToDo)
+            let is_paused = state.train.run.as_ref().is_some_and(|run| run.is_paused);
+            let active = if is_paused { "1 paused" } else { "1 active" };
+            (format!("{}, {active}", format::count(num, "run", "runs")), Mark::ToDo)
         }
         num => (format::count(num, "run", "runs"), Mark::ToDo),
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{Mark, format};
-use crate::app::{AppState, Cx, Drafts as AllDrafts, OpenDialog};
+use crate::app::{AppState, Cx, Drafts as AllDrafts, OpenDialog, Screen};
 use crate::engine::{EventKind, JobSpec, Outcome, Reply};
 use crate::recipe::params::{self, Value};
 use crate::recipe::{ModelRef, Recipe};
@@ -14,11 +14,17 @@ use crate::train::Signal;
 use crate::train::preview::RunPreview;
 
 pub(super) mod chart;
+mod closing;
 mod form;
+mod notes;
+mod past;
 mod run;
+mod standing;
 mod view;
 
+pub use closing::{Closing, closing_dialog, keeps_open};
 pub use run::Run;
+pub use standing::{Standing, of_job, of_live};
 pub use view::{show, stop_dialog};
 
 pub struct State {
@@ -36,6 +42,9 @@ pub struct State {
     pub run: Option<Run>,
     /// The form is shown although there is a run to look at.
     pub is_form_shown: bool,
+    /// The project's last run was looked for.
+    has_looked_back: bool,
+    pub closing: Closing,
     /// Weight of the past in the smoothed loss.
     pub smoothing: f64,
     pub is_log: bool,
@@ -52,6 +61,8 @@ impl Default for State {
             asked: None,
             run: None,
             is_form_shown: true,
+            has_looked_back: false,
+            closing: Closing::No,
             smoothing: 0.93,
             is_log: true,
         }
@@ -77,10 +88,17 @@ pub enum Action {
     Load(PathBuf),
     Start,
     Pause,
+    /// With the paused run.
     GoOn,
+    /// With the run that was stopped, from its last checkpoint.
+    Resume,
     Stop {
         save: bool,
     },
+    /// Of the question before the window closes.
+    StopAndClose,
+    CloseAtOnce,
+    KeepOpen,
     ShowForm,
     ShowRun,
     Smooth(f64),
@@ -201,6 +219,10 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
         Action::Start => start(state, cx),
         Action::Pause => signal(state, Signal::Pause, cx),
         Action::GoOn => signal(state, Signal::Run, cx),
+        Action::Resume => resume(state, cx),
+        Action::StopAndClose => closing::stop_and_close(state, cx),
+        Action::CloseAtOnce => closing::close_at_once(state, cx),
+        Action::KeepOpen => state.train.closing = Closing::No,
         Action::Stop { save } => {
             state.dialog = None;
             signal(state, Signal::Stop { save }, cx);
@@ -271,23 +293,37 @@ fn signal(state: &mut AppState, signal: Signal, cx: &Cx<'_>) {
     if let Some(job) = state.jobs.training() {
         cx.control(job.id, signal);
     }
-    if let Some(run) = &mut state.train.run {
-        run.is_paused = signal == Signal::Pause;
+    if let Some(run) = state.train.run.as_mut().filter(|run| !run.is_over()) {
+        if signal.is_stop() {
+            run.stopping = Some(signal != Signal::Stop { save: false });
+        }
+        run.is_paused = signal == Signal::Pause && run.stopping.is_none();
     }
+}
+
+/// Goes on with the run that is shown.
+fn resume(state: &mut AppState, cx: &Cx<'_>) {
+    let can_go_on = state.jobs.training().is_none();
+    let Some(run) = state.train.run.as_mut().filter(|run| can_go_on && run.can_go_on()) else { return };
+    let Some(run_dir) = run.run_dir.clone() else { return };
+    let job = cx.start(&mut state.jobs, JobSpec::ResumeTraining { run_dir });
+    run.go_on(job);
+    state.train.is_form_shown = false;
+    state.screen = Screen::Train;
 }
 
 pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
     match &job.spec {
-        JobSpec::Train { recipe, .. } => hear_run(state, job, recipe.clone(), event),
+        JobSpec::Train { recipe, .. } => hear_run(state, job, recipe.clone(), event, cx),
         JobSpec::ResumeTraining { run_dir } => {
             if *event == EventKind::Started {
-                // The curves up to the checkpoint; the steps that follow are added to them.
-                cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir: run_dir.clone() });
+                past::went_on(state, job, run_dir, cx);
             }
             let recipe = state.train.recipe.clone();
-            hear_run(state, job, recipe, event);
+            hear_run(state, job, recipe, event, cx);
         }
-        JobSpec::ReadRun { .. } => hear_curves(state, event),
+        JobSpec::ReadRun { .. } | JobSpec::ReadMessages { .. } => past::hear_past(state, event),
+        JobSpec::ListRuns { project } => past::look_back(state, project, event, cx),
         JobSpec::PreviewRun { recipe, .. } if planned(state).as_ref() == Some(recipe) => match event {
             EventKind::Reply(reply) => {
                 if let Reply::RunPreview(preview) = &**reply {
@@ -304,7 +340,7 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
     }
 }
 
-fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind) {
+fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind, cx: &Cx<'_>) {
     let is_new = state.train.run.as_ref().is_none_or(|run| run.job != job.id);
     if is_new {
         state.train.run = Some(Run::new(job.id, recipe, state.train.smoothing));
@@ -313,18 +349,11 @@ fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind) 
     if let Some(run) = &mut state.train.run {
         run.hear(event);
     }
-    if matches!(event, EventKind::Finished(_)) && state.dialog == Some(OpenDialog::StopTraining) {
-        state.dialog = None;
-    }
-}
-
-fn hear_curves(state: &mut AppState, event: &EventKind) {
-    let (Some(run), EventKind::Reply(reply)) = (&mut state.train.run, event) else { return };
-    if let Reply::Curves { run: record, steps, evaluations } = &**reply
-        && run.run_dir.as_ref() == Some(&record.run_dir)
-    {
-        run.recipe = record.recipe.clone();
-        run.take_curves(steps, evaluations);
+    if matches!(event, EventKind::Finished(_)) {
+        if state.dialog == Some(OpenDialog::StopTraining) {
+            state.dialog = None;
+        }
+        closing::run_ended(state, cx);
     }
 }
 
@@ -342,29 +371,10 @@ pub fn project_opened(state: &mut AppState) {
     }
 }
 
-/// The name of the run that a job trains.
-pub fn run_of(state: &AppState, job: &Job) -> Option<String> {
-    state.train.run.as_ref().filter(|run| run.job == job.id && run.run_dir.is_some()).map(Run::name)
-}
-
-/// Share and words of a training job, for the status bar.
-pub fn progress_of(state: &AppState, job: &Job) -> Option<(f32, String)> {
-    let run = state.train.run.as_ref().filter(|run| run.job == job.id)?;
-    let facts = run.facts.as_ref()?;
-    let words = match run.secs_left() {
-        Some(secs) if !run.is_paused => format!("{}, {} left", run.steps_in_words(), format::time_left(secs)),
-        _ => run.steps_in_words(),
-    };
-    Some((run.num_steps_done() as f32 / facts.num_steps.max(1) as f32, words))
-}
-
 pub fn rail(state: &AppState) -> (String, Mark) {
-    let running = state.jobs.training().is_some();
     match &state.train.run {
-        Some(run) if running => {
-            let words = if run.is_paused { "Paused".to_owned() } else { format!("Step {}", run.steps_done_of()) };
-            (if run.facts.is_some() { words } else { "Starting".to_owned() }, Mark::Running)
-        }
+        Some(run) if !run.is_over() => (Standing::of(state, run).on_rail(run), Mark::Running),
+        Some(run) if run.can_go_on() => (Standing::of(state, run).on_rail(run), Mark::Done),
         Some(run) if run.num_steps_done() > 0 => {
             let words = match run.best().filter(|best| best.step > 0) {
                 Some(best) => format!("Best step {}", format::thousands(best.step as u64)),

@@ -30,7 +30,7 @@ impl Shell {
             let (state, _, cx) = self.parts(ctx);
             data::flush(state, &cx);
             compare::close(state, &cx);
-            if !saving::may_leave(state, Action::Quit) {
+            if train::keeps_open(state) || !saving::may_leave(state, Action::Quit) {
                 ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             }
         }
@@ -153,7 +153,7 @@ impl Shell {
                     self.fonts.install(ctx);
                 }
                 if let Some(words) = found.missing.first() {
-                    self.state.status.clone_from(words);
+                    self.state.status = words.clone().into();
                 }
                 let letters = &mut self.state.letters;
                 letters.names.extend(found.names);
@@ -273,6 +273,7 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             | JobSpec::ListDataset { .. }
             | JobSpec::ListRuns { .. }
             | JobSpec::ReadRun { .. }
+            | JobSpec::ReadMessages { .. }
     );
     // Its dialog says so; where that is closed, nobody waits.
     let is_told_elsewhere = is_glimpse
@@ -313,6 +314,10 @@ pub fn go(state: &mut AppState, drafts: &mut Drafts, screen: Screen, cx: &Cx<'_>
         state.before_settings = state.screen;
     }
     state.screen = screen;
+    if state.project.is_some() && state.settings.screen != screen {
+        state.settings.screen = screen;
+        settings::save(state, cx);
+    }
     refresh(state, drafts, cx);
 }
 

@@ -3,12 +3,13 @@
 use egui::{Align, CentralPanel, Frame, Layout, Panel, Rect, Ui, UiBuilder, Vec2};
 
 use super::{Shell, keys, project_dialog, rail, saving, words};
+use crate::app::jobs::Job;
 use crate::app::kit::{Button, Text, Theme, at_least, dialog, empty_state, icon, progress, row};
 use crate::app::screens::{
-    compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train,
+    compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train, waiting,
 };
 use crate::app::settings::ThemeChoice;
-use crate::app::{Action, OpenDialog, Screen, kit, path_dialog};
+use crate::app::{Action, AppState, OpenDialog, Screen, kit, path_dialog};
 use crate::engine::{JobSpec, Lane};
 use crate::train::Signal;
 
@@ -89,6 +90,11 @@ impl Shell {
     }
 
     fn dialogs(&mut self, ui: &mut Ui) {
+        self.open_dialog(ui);
+        train::closing_dialog(ui, &self.state, &mut self.actions);
+    }
+
+    fn open_dialog(&mut self, ui: &mut Ui) {
         let Some(open) = self.state.dialog.clone() else { return };
         match open {
             OpenDialog::Import => mapping::show(ui, &self.state, &mut self.drafts, &mut self.actions),
@@ -212,7 +218,8 @@ impl Shell {
     fn job_part(&mut self, ui: &mut Ui) {
         let theme = Theme::of(ui);
         ui.add_space(theme.space.xxs);
-        let Some(job) = self.state.jobs.in_front() else {
+        let jobs = self.state.jobs.in_front();
+        if jobs.is_empty() {
             icon::CIRCLE.show_sized(ui, theme.size.icon_small, theme.text.faint);
             ui.add(Text::small(&self.state.status.words).one_line());
             for (words, action) in &self.state.status.acts {
@@ -221,29 +228,11 @@ impl Shell {
                 }
             }
             return;
-        };
-        let is_steerable = matches!(job.spec.lane(), Lane::Compute | Lane::Net)
-            || matches!(job.spec, JobSpec::Import { .. } | JobSpec::ExportData { .. });
-        words::icon_of(&job.spec).show_sized(ui, theme.size.icon_small, theme.accent.text);
-        let doing = match train::run_of(&self.state, job) {
-            Some(run) => format!("{} {run}", words::doing(job)),
-            None => words::doing(job),
-        };
-        ui.add(Text::small(&doing).normal());
-        let (share, told) = match train::progress_of(&self.state, job) {
-            Some((share, told)) => (Some(share), told),
-            None => (job.share(), words::told(job)),
-        };
-        progress(ui, &doing, share, theme.size.progress_height * 40.0);
-        if !told.is_empty() {
-            ui.add(Text::small(told));
         }
-        if is_steerable && ui.add(Button::link("Stop").icon(icon::SQUARE).small()).clicked() {
-            let is_training = matches!(job.spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. });
-            self.actions.push(match is_training {
-                true => Action::ShowDialog(OpenDialog::StopTraining),
-                false => Action::Control(job.id, Signal::Stop { save: false }),
-            });
+        // Two at most: what trains, and what computes beside it.
+        let width = theme.size.progress_height * if jobs.len() > 1 { 20.0 } else { 40.0 };
+        for job in jobs {
+            one_job(ui, &self.state, job, width, &mut self.actions);
         }
     }
 
@@ -319,6 +308,46 @@ impl Shell {
             self.actions.push(Action::CloseDialog);
         }
     }
+}
+
+/// What it does, how far it is, and how to end it.
+fn one_job(ui: &mut Ui, state: &AppState, job: &Job, width: f32, actions: &mut Vec<Action>) {
+    let theme = Theme::of(ui);
+    let is_training = job.spec.lane() == Lane::Train;
+    words::icon_of(&job.spec).show_sized(ui, theme.size.icon_small, theme.accent.text);
+    if job.memory_short.is_some() {
+        ui.add(Text::small(waiting::words(state, job)).normal().one_line());
+        if ui.add(Button::link("Pause training").icon(icon::PAUSE).small()).clicked() {
+            actions.push(train::Action::Pause.into());
+        }
+    } else {
+        let by_itself = || (words::doing(job), job.share(), words::told(job));
+        let (doing, share, told) = train::of_job(state, job).unwrap_or_else(by_itself);
+        ui.add(Text::small(&doing).normal());
+        progress(ui, &doing, share, width);
+        if !told.is_empty() {
+            ui.add(Text::small(told));
+        }
+    }
+    let run = state.train.run.as_ref().filter(|run| run.job == job.id);
+    if run.is_some_and(|run| run.stopping.is_some()) {
+        return;
+    }
+    if run.is_some_and(|run| run.is_paused) && go_on(ui) {
+        actions.push(train::Action::GoOn.into());
+    }
+    let is_steerable = matches!(job.spec.lane(), Lane::Train | Lane::Compute | Lane::Net)
+        || matches!(job.spec, JobSpec::Import { .. } | JobSpec::ExportData { .. });
+    if is_steerable && ui.add(Button::link("Stop").icon(icon::SQUARE).small()).clicked() {
+        actions.push(match is_training {
+            true => Action::ShowDialog(OpenDialog::StopTraining),
+            false => Action::Control(job.id, Signal::Stop { save: false }),
+        });
+    }
+}
+
+fn go_on(ui: &mut Ui) -> bool {
+    ui.add(Button::link("Go on").name("Go on with the run").icon(icon::PLAY).small()).clicked()
 }
 
 fn key_list(ui: &mut Ui, theme: &Theme, title: &str, keys: &[(&str, &str)]) {

@@ -39,7 +39,7 @@ pub fn doing(job: &Job) -> String {
         | JobSpec::ReadAnswers { .. }
         | JobSpec::LoadChecks { .. } => "Reading".to_owned(),
         JobSpec::PreviewFix { .. } | JobSpec::PreviewSplit { .. } => "Looking at what would change".to_owned(),
-        JobSpec::ListRuns { .. } | JobSpec::ReadRun { .. } => "Reading runs".to_owned(),
+        JobSpec::ListRuns { .. } | JobSpec::ReadRun { .. } | JobSpec::ReadMessages { .. } => "Reading runs".to_owned(),
         JobSpec::FetchModel { model } => format!("Downloading {}", model_name(model)),
         JobSpec::ListDataset { name } => format!("Asking the Hub for {name}"),
         JobSpec::FetchDataset { wanted } => format!("Downloading {}", wanted.dataset.name.repo),
@@ -63,6 +63,7 @@ pub fn doing(job: &Job) -> String {
 fn phase(phase: Option<Phase>, otherwise: &'static str) -> &'static str {
     match phase {
         Some(Phase::LoadingModel) => "Loading the model",
+        Some(Phase::Freezing) => "Copying the examples",
         Some(Phase::Tokenizing) => "Counting tokens",
         Some(Phase::Training) => "Training",
         Some(Phase::Evaluating) => "Evaluating",

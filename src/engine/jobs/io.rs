@@ -22,7 +22,7 @@ use crate::project::{Project, RunRecord};
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::train::preview::preview;
 use crate::train::render::token_view;
-use crate::train::{EvalMetrics, StepMetrics};
+use crate::train::{EvalMetrics, StepMetrics, checkpoint, messages};
 
 pub(super) struct Io {
     /// As they are for the job at hand.
@@ -145,6 +145,11 @@ impl Work for Io {
                 self.running.correct(&mut run);
                 let (steps, evaluations) = read_metrics(&run_dir)?;
                 context.reply(Reply::Curves { run, steps, evaluations });
+            }
+            JobSpec::ReadMessages { run_dir } => {
+                let messages = messages::read(&run_dir).map_err(EngineError::io(&run_dir))?;
+                let goes_on_from = checkpoint::last_step(&run_dir);
+                context.reply(Reply::Messages { run_dir, messages, goes_on_from });
             }
             JobSpec::ReadEvaluations { run_dir, adapter } => {
                 let measured = evaluate::kept(&run_dir, adapter.as_deref()).map_err(EngineError::io(&run_dir))?;

@@ -361,7 +361,7 @@ fn answer(ui: &mut Ui, state: &AppState, trial: &Trial) {
         }
     });
     ui.add_space(theme.space.s);
-    let is_waiting = trial.job.and_then(|job| state.jobs.get(job)).is_some_and(|job| !job.has_started);
+    let waiting = trial.job.and_then(|job| state.jobs.get(job)).filter(|job| !job.has_started);
     Card::new().show(ui, |ui| {
         role_block(ui, Role::User, |_| {}, |ui| ui.add(Text::body(&trial.prompt).wrapped()));
         ui.add_space(theme.space.s);
@@ -374,11 +374,11 @@ fn answer(ui: &mut Ui, state: &AppState, trial: &Trial) {
                     ui.add(Badge::neutral("Stopped"));
                 }
             },
-            |ui| match &trial.failure {
-                Some(failure) => ui.add(Text::body(&failure.message).color(theme.status.error).wrapped()),
-                None if is_waiting => ui.add(Text::body(waiting::words(state)).faint().wrapped()),
-                None if trial.answer.is_empty() && trial.job.is_some() => ui.add(Text::body("…").soft()),
-                None => ui.add(Text::body(&trial.answer).soft().wrapped()),
+            |ui| match (&trial.failure, waiting) {
+                (Some(failure), _) => ui.add(Text::body(&failure.message).color(theme.status.error).wrapped()),
+                (None, Some(job)) => ui.add(Text::body(waiting::words(state, job)).faint().wrapped()),
+                (None, None) if trial.answer.is_empty() && trial.job.is_some() => ui.add(Text::body("…").soft()),
+                (None, None) => ui.add(Text::body(&trial.answer).soft().wrapped()),
             },
         );
     });

@@ -7,7 +7,7 @@ use crate::app::kit::table::{Column, Row, Table, unmarked};
 use crate::app::kit::{
     Button, Card, Icon, Text, Theme, empty_state, format, icon, main_area, screen_header, section, way_on,
 };
-use crate::app::screens::train::chart;
+use crate::app::screens::train::{self, chart};
 use crate::app::shell::words::model_name;
 use crate::app::{Action as AnyAction, AppState, Drafts as AllDrafts, Screen};
 use crate::project::{RunRecord, state::RunStatus};
@@ -38,7 +38,7 @@ pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mu
         let wanted = theme.size.table_header_height + theme.size.row_height * runs.records.len() as f32;
         let y = room.top() + wanted.min(room.height() / 2.0);
         let (upper, lower) = room.split_top_bottom_at_y(y);
-        ui.scope_builder(UiBuilder::new().max_rect(upper), |ui| table(ui, runs, actions));
+        ui.scope_builder(UiBuilder::new().max_rect(upper), |ui| table(ui, state, actions));
         let lower = lower.shrink2(Vec2::new(theme.pad.screen_x, theme.space.l));
         if let Some(run) = runs.chosen() {
             ui.scope_builder(UiBuilder::new().max_rect(lower), |ui| one_run(ui, lower, state, run, actions));
@@ -83,7 +83,8 @@ fn nothing_yet(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     });
 }
 
-fn table(ui: &mut Ui, runs: &RunsState, actions: &mut Vec<AnyAction>) {
+fn table(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let runs = &state.runs;
     let table = Table {
         name: "Runs",
         columns: &COLUMNS,
@@ -97,7 +98,7 @@ fn table(ui: &mut Ui, runs: &RunsState, actions: &mut Vec<AnyAction>) {
     };
     let best = runs.records.iter().filter_map(|run| run.best_eval_loss).reduce(f64::min);
     let done = table.show(ui, |row| match runs.records.get(row.index as usize) {
-        Some(run) => paint_row(row, run, best),
+        Some(run) => paint_row(row, run, best, train::of_live(state, &run.run_dir)),
         None => String::new(),
     });
     if let Some(row) = done.select {
@@ -105,9 +106,11 @@ fn table(ui: &mut Ui, runs: &RunsState, actions: &mut Vec<AnyAction>) {
     }
 }
 
-fn paint_row(row: &mut Row<'_>, run: &RunRecord, best: Option<f64>) -> String {
+fn paint_row(row: &mut Row<'_>, run: &RunRecord, best: Option<f64>, live: Option<train::Standing>) -> String {
     let theme = row.theme();
     let (mark, color, words) = status_look(theme, run.status);
+    // The folder of a run under way says "running", also while it is paused or stopping.
+    let words = live.map_or(words, |standing| standing.short());
     row.text(0, Align::Min, &run.name, theme.body(), theme.text.normal);
     row.text(1, Align::Min, &model_name(&run.model), theme.body(), theme.text.soft);
     row.marked_text(2, mark, color, words, theme.text.normal);

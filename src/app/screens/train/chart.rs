@@ -3,8 +3,8 @@
 use egui::{Align, Layout, Rect, Sense, Stroke, Ui, UiBuilder, Vec2};
 use egui_plot::{Line, LineStyle, PlotPoints, Span, VLine};
 
-use super::Action;
 use super::run::Run;
+use super::{Action, standing};
 use crate::app::AppState;
 use crate::app::kit::plot::{
     Chart, ChartResponse, HoverValue, Tick, averaged, end_labels, even_ticks, hover_card, log_ticks, ring, series_name,
@@ -71,13 +71,26 @@ pub fn loss(ui: &mut Ui, state: &AppState, run: &Run, rect: Rect, actions: &mut 
     let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("loss"));
     Card::new().slim().min_height(rect.height()).show(&mut child, |ui| {
         head(ui, state, actions);
-        let num_steps = run.facts.as_ref().map_or(1, |facts| facts.num_steps).max(run.num_steps_done()).max(1);
+        let num_steps = run.num_steps().max(run.num_steps_done()).max(1);
         let loss = Loss { run, is_log: state.train.is_log, num_steps };
         let space = ui.available_rect_before_wrap();
         let bottom = rect.bottom() - theme.space.xl;
         let space = Rect::from_min_max(space.min + Vec2::new(0.0, theme.space.s), egui::pos2(space.right(), bottom));
         curves(ui, &loss, space);
+        if run.steps.is_empty() && run.evaluations.is_empty() && !run.is_over() {
+            nothing_yet(ui, &standing::in_full(state, run), space);
+        }
         ui.allocate_rect(space, Sense::hover());
+    });
+}
+
+/// What happens before there is a curve.
+fn nothing_yet(ui: &mut Ui, doing: &str, rect: Rect) {
+    let middle = Rect::from_center_size(rect.center(), Vec2::new(rect.width(), Theme::of(ui).size.control_height));
+    let layout = Layout::top_down(Align::Center);
+    ui.scope_builder(UiBuilder::new().max_rect(middle).layout(layout), |ui| {
+        ui.add(Text::body(doing));
+        ui.add(Text::small("The curves begin after that").faint());
     });
 }
 
@@ -264,7 +277,7 @@ fn small(ui: &mut Ui, name: &'static str, value: &str, run: &Run, rect: Rect, of
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Text::caption(value).normal()));
         });
         let points: Vec<_> = run.steps.iter().map(|s| (s.step as f64, of(s))).filter(|(_, y)| y.is_finite()).collect();
-        let num_steps = run.facts.as_ref().map_or(1, |facts| facts.num_steps).max(run.num_steps_done()).max(1);
+        let num_steps = run.num_steps().max(run.num_steps_done()).max(1);
         let space = ui.available_rect_before_wrap();
         let bottom = rect.bottom() - theme.space.m;
         let space = Rect::from_min_max(space.min, egui::pos2(space.right(), bottom));
