@@ -134,7 +134,11 @@ fn filled(ui: &mut egui::Ui, rect: Rect, dialog: &ImportDialog, preview: &Import
     };
     half(ui, left, &mut |ui| {
         let all = egui::ScrollArea::vertical().id_salt("settings").auto_shrink(false);
-        all.show(ui, |ui| parts::settings(ui, dialog, preview, actions));
+        all.show(ui, |ui| {
+            // The bar stands beside the fields and not on them.
+            ui.set_max_width(ui.available_width() - ui.spacing().scroll.bar_width - theme.space.xs);
+            parts::settings(ui, dialog, preview, actions);
+        });
     });
     let mut more = Vec::new();
     half(ui, right, &mut |ui| match dialog.shows_rejected {
