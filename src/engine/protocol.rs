@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::data_export::DataExport;
 use super::dataset::WantedData;
 use super::jobs::scores::{QueueReport, ScoreReport};
-use crate::data::checks::{Check, CheckReport, Finding, Fix, Remedy};
+use crate::data::checks::{Check, CheckReport, Finding, Fix, FixCount, Remedy};
 use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest, SplitSpec};
 use crate::data::statistics::Statistics;
@@ -83,6 +83,11 @@ pub enum JobSpec {
         project: PathBuf,
         id: i64,
     },
+    /// Several, to be read beside each other; those that are gone are left out.
+    LoadExamples {
+        project: PathBuf,
+        ids: Vec<i64>,
+    },
     /// What was done to an example.
     LoadHistory {
         project: PathBuf,
@@ -125,6 +130,13 @@ pub enum JobSpec {
     ApplyFix {
         project: PathBuf,
         fix: Fix,
+    },
+    /// What a check found is not a fault, or is one after all: everywhere, or at these examples and their groups.
+    MarkFindings {
+        project: PathBuf,
+        check: Check,
+        ids: Option<Vec<i64>>,
+        is_fault: bool,
     },
     // --- io lane
     DiscoverModels,
@@ -202,6 +214,10 @@ pub enum JobSpec {
         remedy: Remedy,
         ids: Option<Vec<i64>>,
     },
+    /// How many examples the first remedy of each check would change.
+    CountFixes {
+        project: PathBuf,
+    },
     ListRuns {
         project: PathBuf,
     },
@@ -258,6 +274,7 @@ impl JobSpec {
             | Self::LoadLengths { .. }
             | Self::FindIds { .. }
             | Self::LoadExample { .. }
+            | Self::LoadExamples { .. }
             | Self::LoadHistory { .. }
             | Self::LoadFindings { .. }
             | Self::LoadChecks { .. }
@@ -267,7 +284,8 @@ impl JobSpec {
             | Self::Redo { .. }
             | Self::SaveSettings { .. }
             | Self::DropReviewer { .. }
-            | Self::ApplyFix { .. } => Lane::Store,
+            | Self::ApplyFix { .. }
+            | Self::MarkFindings { .. } => Lane::Store,
             Self::DiscoverModels
             | Self::InspectModel { .. }
             | Self::PreviewImport { .. }
@@ -284,6 +302,7 @@ impl JobSpec {
             | Self::CheckData { .. }
             | Self::DescribeData { .. }
             | Self::PreviewFix { .. }
+            | Self::CountFixes { .. }
             | Self::ListRuns { .. }
             | Self::ReadRun { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
@@ -310,6 +329,7 @@ impl JobSpec {
                 | Self::CheckData { .. }
                 | Self::DescribeData { .. }
                 | Self::PreviewFix { .. }
+                | Self::CountFixes { .. }
                 | Self::CountFacets { .. }
                 | Self::LoadLengths { .. }
         )
@@ -329,6 +349,7 @@ impl JobSpec {
                 | Self::Redo { .. }
                 | Self::SaveSettings { .. }
                 | Self::ApplyFix { .. }
+                | Self::MarkFindings { .. }
         )
     }
 }
@@ -407,17 +428,23 @@ pub enum Reply {
     Lengths(Lengths),
     Ids(Vec<i64>),
     Example(StoredExample),
+    Examples(Vec<StoredExample>),
     History {
         id: i64,
         versions: Vec<Version>,
     },
-    Findings(Vec<Finding>),
+    Findings {
+        findings: Vec<Finding>,
+        /// Those that a person marked as no fault.
+        not_faults: Vec<Finding>,
+    },
     /// `None` if none were run.
     LastChecks(Option<LastChecks>),
     HeldOut(u64),
     /// All checks were run.
     Checked(CheckReport),
     Fix(Fix),
+    FixCounts(Vec<FixCount>),
     Statistics(Statistics),
     ReplacePreview(ReplacePreview),
     SplitPreview(SplitPreview),

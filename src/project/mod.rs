@@ -18,6 +18,7 @@ mod label;
 mod lengths;
 mod migrate;
 mod new_row;
+mod not_faults;
 mod order;
 pub mod query;
 mod replace;

@@ -6,9 +6,9 @@ use rusqlite::Connection;
 
 use super::error::ProjectError;
 use super::fields::{role_bit, tags_of};
-use super::findings::queue;
+use super::findings::{counting, found_together, queue};
 use super::order::{Order, Slot, UNCOUNTED};
-use super::query::{ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, Sort, SortBy};
+use super::query::{ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, SortBy};
 use super::reviewers::BOTH;
 use super::search::{self, IdSet};
 use super::texts::sort_texts;
@@ -55,6 +55,7 @@ struct Tests<'a> {
     with_finding: Option<IdSet>,
     reviewed: Option<IdSet>,
     queued: Option<IdSet>,
+    only: Option<IdSet>,
     /// By index of the list; whether such a row passes.
     tags: Vec<bool>,
     label: Option<u32>,
@@ -95,15 +96,17 @@ impl<'a> Tests<'a> {
             None => None,
         };
         let reviewed = query.reviewers.map(|reviewed| reviewed_as(db, reviewed)).transpose()?;
-        let queued = match query.queued_only {
-            true => Some(queue(db)?.into_iter().fold(IdSet::default(), |mut ids, id| {
-                ids.insert(id);
-                ids
-            })),
-            false => None,
+        let set_of = |ids: &[i64]| {
+            let mut set = IdSet::default();
+            for id in ids {
+                set.insert(*id);
+            }
+            set
         };
+        let queued = if query.queued_only { Some(set_of(&queue(db)?)) } else { None };
+        let only = query.only.as_ref().map(|ids| set_of(ids));
         let tags = std::iter::once(has_tag(&[])).chain(lists).collect();
-        Ok(Self { query, found, with_finding, reviewed, queued, tags, label, source })
+        Ok(Self { query, found, with_finding, reviewed, queued, only, tags, label, source })
     }
 
     /// The filters that don't let a row through, as bits.
@@ -136,6 +139,7 @@ impl<'a> Tests<'a> {
             (Facet::Other, tokens),
             (Facet::Loss, query.loss.is_none_or(|(from, to)| (from..=to).contains(&slot.loss))),
             (Facet::Other, self.queued.as_ref().is_none_or(|ids| ids.contains(slot.id))),
+            (Facet::Other, self.only.as_ref().is_none_or(|ids| ids.contains(slot.id))),
             (Facet::Other, self.found.as_ref().is_none_or(|ids| ids.contains(slot.id))),
         ];
         passes.iter().filter(|(_, passes)| !passes).fold(0, |bits, (facet, _)| bits | facet.bit())
@@ -166,13 +170,9 @@ fn sources(db: &Connection) -> Result<Vec<String>, ProjectError> {
     Ok(names)
 }
 
-/// Findings that still hold.
-const HOLDING: &str = "findings JOIN examples ON examples.id = findings.example
-    AND examples.content_key = findings.content_key AND examples.presence = 1";
-
 fn with_finding(db: &Connection, check: Option<&str>) -> Result<IdSet, ProjectError> {
     let which = if check.is_some() { "check_name = ?1" } else { "?1 IS NULL" };
-    let mut select = db.prepare_cached(&format!("SELECT example FROM {HOLDING} WHERE {which}"))?;
+    let mut select = db.prepare_cached(&format!("SELECT example FROM {} WHERE {which}", counting()))?;
     let mut ids = IdSet::default();
     let mut rows = select.query([check])?;
     while let Some(row) = rows.next()? {
@@ -201,7 +201,7 @@ pub fn choose(order: &Order, db: &Connection, filter: &Filter, task: &dyn Task) 
     let mut indexes: Vec<u32> = passing.map(|(at, _)| at as u32).collect();
     match filter.0.sort.by {
         SortBy::Prompt | SortBy::Answer => sort_texts(order, db, filter.0.sort, &mut indexes, task)?,
-        _ => sort(order, db, filter.0.sort, &mut indexes)?,
+        _ => sort(order, db, &filter.0, &mut indexes)?,
     }
     Ok(indexes)
 }
@@ -250,8 +250,8 @@ fn read_some(
 }
 
 /// Equal rows stay in the data's order, either way.
-fn sort(order: &Order, db: &Connection, sort: Sort, indexes: &mut [u32]) -> Result<(), ProjectError> {
-    let slots = &order.slots;
+fn sort(order: &Order, db: &Connection, query: &ExampleQuery, indexes: &mut [u32]) -> Result<(), ProjectError> {
+    let (slots, sort) = (&order.slots, query.sort);
     let mut by = |key: &dyn Fn(&Slot) -> Option<u64>| {
         indexes.sort_by_cached_key(|at| {
             let key = key(&slots[*at as usize]);
@@ -288,6 +288,18 @@ fn sort(order: &Order, db: &Connection, sort: Sort, indexes: &mut [u32]) -> Resu
         SortBy::Findings => {
             let counts = num_findings(db)?;
             by(&|slot| counts.get(&slot.id).copied());
+        }
+        SortBy::Given => {
+            let given = match (&query.only, &query.finding) {
+                (Some(ids), _) => ids.to_vec(),
+                (None, Some(Having::Value(check))) => found_together(db, check)?,
+                _ => Vec::new(),
+            };
+            let mut places: HashMap<i64, u64> = HashMap::with_capacity(given.len());
+            for (id, place) in given.into_iter().zip(0..) {
+                places.entry(id).or_insert(place);
+            }
+            by(&|slot| places.get(&slot.id).copied());
         }
         SortBy::Queue => {
             let places: HashMap<i64, u64> = queue(db)?.into_iter().zip(0..).collect();
@@ -329,7 +341,7 @@ fn dates(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
 }
 
 fn num_findings(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
-    let mut select = db.prepare_cached(&format!("SELECT example, count(*) FROM {HOLDING} GROUP BY example"))?;
+    let mut select = db.prepare_cached(&format!("SELECT example, count(*) FROM {} GROUP BY example", counting()))?;
     let counts = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
     Ok(counts.collect::<Result<_, _>>()?)
 }
@@ -412,7 +424,7 @@ fn tag_counts(order: &Order, lists: &[u64]) -> NamedCounts {
 }
 
 fn finding_counts(db: &Connection, countable: &IdSet, num_countable: u64) -> Result<NamedCounts, ProjectError> {
-    let mut select = db.prepare_cached(&format!("SELECT DISTINCT example, check_name FROM {HOLDING}"))?;
+    let mut select = db.prepare_cached(&format!("SELECT DISTINCT example, check_name FROM {}", counting()))?;
     let mut by_check: HashMap<String, u64> = HashMap::new();
     let mut any = IdSet::default();
     let mut rows = select.query([])?;

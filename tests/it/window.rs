@@ -20,7 +20,7 @@ use tunewright::project::{ProjectState, Settings, SplitCounts};
 use tunewright::recipe::{ModelRef, TooLong};
 use tunewright::task::Unit;
 use tunewright::train::observer::RunFacts;
-use tunewright::train::preview::{MemoryEstimate, RunPreview};
+use tunewright::train::preview::{MemoryEstimate, Noted, RunPreview};
 use tunewright::train::tally::Tally;
 use tunewright::train::{EvalMetrics, Signal, StepMetrics};
 
@@ -197,6 +197,8 @@ fn preview() -> RunPreview {
         num_supervised_tokens: 9_000,
         tally: Tally { num_examples: 400, longest: 300, ..Tally::default() },
         held_out: Tally { num_examples: 50, longest: 200, ..Tally::default() },
+        noted: Noted::default(),
+        held_out_noted: Noted::default(),
         num_steps: 150,
         eval_steps: 12,
         num_trainable: 4_884_480,
