@@ -48,6 +48,10 @@ impl Project {
     }
 
     fn marked(&self, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<Finding>, ProjectError> {
+        let has_any = "SELECT EXISTS (SELECT 1 FROM not_faults)";
+        if !self.db.prepare_cached(has_any)?.query_row([], |row| row.get::<_, bool>(0))? {
+            return Ok(Vec::new());
+        }
         self.select_findings(&format!("{IS_NOT_FAULT} AND NOT {IS_OFF}"), which, parameters)
     }
 

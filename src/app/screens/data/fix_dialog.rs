@@ -29,7 +29,7 @@ pub(super) fn show(ctx: &Context, review: &FixReview, actions: &mut Vec<AnyActio
     let (end, clicked) = dialog.primary(&words, reason).show(
         ctx,
         |ui| body(ui, review),
-        |ui| drop(ui.add(Text::body("Undo takes all of it back").soft())),
+        |ui| drop(ui.add(Text::body(reason.unwrap_or("Undo takes all of it back")).soft())),
     );
     chosen.extend(clicked);
     match end {
