@@ -112,7 +112,9 @@ fn items(ui: &mut Ui, review: &FixReview) -> Option<usize> {
         sorted: None,
         marked: &unmarked,
     };
-    table.show(ui, |row| paint_item(row, review)).select.map(|row| row as usize)
+    let done = table.show(ui, |row| paint_item(row, review));
+    let goes_on = done.open && ui.input(|input| input.key_pressed(Key::Enter));
+    done.select.map(|row| row as usize).or(goes_on.then_some(review.selected + 1))
 }
 
 fn paint_item(row: &mut Row<'_>, review: &FixReview) -> String {
