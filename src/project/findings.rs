@@ -69,7 +69,8 @@ impl Project {
         parameters: impl Params,
     ) -> Result<Vec<Finding>, ProjectError> {
         let mut select = self.db.prepare_cached(&format!(
-            "SELECT example, check_name, detail, cluster FROM {HOLDING} WHERE {counts} AND {which} ORDER BY check_name, cluster, position, number"
+            "SELECT example, check_name, detail, cluster FROM {HOLDING} WHERE {counts} AND {which}
+             ORDER BY check_name, cluster, position, number"
         ))?;
         let mut rows = select.query(parameters)?;
         let mut findings = Vec::new();

@@ -51,7 +51,7 @@ fn is_short(text: &str) -> bool {
     !text.contains('\n') && text.chars().nth(MAX_LABEL_CHARS).is_none()
 }
 
-/// The labels of each file, until it is known which examples are a group: a file of prose doesn't drown another's labels.
+/// The labels of each file, until it is known which examples are a group: a file of prose doesn't drown another's.
 #[derive(Debug, Default)]
 pub struct LabelsByFile {
     files: Vec<Labels>,

@@ -55,8 +55,8 @@ pub enum DataAction {
     Fix(FixAction),
     ApplyFix,
     DropFix,
-    /// What a check found is not a fault (false), or is one after all: everywhere, or at this example and those it forms
-    /// a group with.
+    /// What a check found is not a fault (false), or is one after all: everywhere, or at this example and those that it
+    /// forms a group with.
     MarkFindings(Check, Option<i64>, bool),
     /// Off for this project, or on again.
     SwitchCheck(Check, bool),

@@ -1,5 +1,5 @@
-//! A check that found something: how much, what it means, and what can be done about all of it or about one finding; and
-//! what is left out of the checks, with the way back.
+//! A check that found something: how much, what it means, and what can be done about all of it or about one finding.
+//! And what is left out of the checks, with the way back.
 
 use egui::{Align, Layout, Popup, Ui};
 
