@@ -9,8 +9,8 @@ use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::terminal::{self, duration, thousands};
 use super::{Ended, model};
-use crate::data::checks::{Check, CheckReport, Remedy, Severity};
-use crate::engine::checks::{apply_fix, check, mark_findings, plan_fix};
+use crate::data::checks::{Check, CheckReport, FixCount, Remedy, Severity};
+use crate::engine::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
 use crate::project::{Edit, Project, Settings};
 use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
 
@@ -138,11 +138,12 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
         }
         interrupt.check()?;
     }
+    let fixes = if args.json { Vec::new() } else { count_fixes(&project, &progress)? };
     drop(progress);
     if args.json {
         terminal::line(&as_json(&report, &fixed).to_string());
     } else {
-        print(&report, &fixed);
+        print(&report, &fixed, &fixes);
     }
     Ok(())
 }
@@ -214,7 +215,7 @@ fn as_json(report: &CheckReport, fixed: &[Fixed]) -> serde_json::Value {
     })
 }
 
-fn print(report: &CheckReport, fixed: &[Fixed]) {
+fn print(report: &CheckReport, fixed: &[Fixed], fixes: &[FixCount]) {
     const MAX_DETAILS: usize = 3;
     for (check, remedy, num_changed) in fixed {
         let what = check.title();
@@ -233,7 +234,13 @@ fn print(report: &CheckReport, fixed: &[Fixed]) {
             terminal::line(&format!("  - {}", finding.detail));
         }
         if let Some(remedy) = check.remedies().first() {
-            terminal::line(&format!("  --fix {}: {}", check.name(), remedy.title().to_lowercase()));
+            let what = remedy.title().to_lowercase();
+            let changes = match fixes.iter().find(|fix| fix.check == check).map(|fix| fix.num_changes) {
+                Some(0) => format!("{what} (can't mend any of them; --not-a-fault {} leaves them out)", check.name()),
+                Some(num) => format!("{what} ({})", examples(num)),
+                None => what,
+            };
+            terminal::line(&format!("  --fix {}: {changes}", check.name()));
         }
     }
     if report.findings.is_empty() {

@@ -325,11 +325,11 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     if let Some(failure) = &state.train.preview_failure {
         check(ui, Verdict::Missing, failure, None, actions);
     }
+    before::findings(ui, state, actions);
     if let Some(preview) = &state.train.preview {
         before::preview(ui, preview, actions);
         check_memory(ui, preview, actions);
     }
-    before::findings(ui, state, actions);
     let held_out = project.counts.validation;
     if project.counts.train > 0 && held_out == 0 {
         check(
