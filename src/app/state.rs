@@ -1,11 +1,17 @@
 //! Everything the window knows, as plain data. Screens read it; only [`super::shell::logic`] and the screens' `update`
 //! and `on_event` change it.
 
+use std::path::PathBuf;
+
+use super::action::Action;
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
 use super::machine::Machine;
-use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, train};
+use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use super::settings::AppSettings;
+use super::shell::commands::Found;
+use super::shell::project_dialog::{ProjectDialog, ProjectDraft};
+use super::shell::saving::Saving;
 use crate::data::files::FoundFiles;
 use crate::data::import::ImportRequest;
 use crate::engine::Failure;
@@ -56,6 +62,14 @@ pub enum OpenDialog {
     Import,
     /// A data set of the Hub, whose content is `state.dataset`.
     Dataset,
+    /// A new project, one saved elsewhere, its name.
+    Project(ProjectDialog),
+    /// Make one in this folder?
+    NoProject(PathBuf),
+    /// Into the sample, or into a project of its own? Of `state.pending_import`.
+    ImportWhere,
+    /// What was asked for would lose what could not be written.
+    NotSaved(Box<Action>),
 }
 
 /// What is to be looked at in the import dialog.
@@ -66,17 +80,63 @@ pub enum ToImport {
     Fetched(ImportRequest),
 }
 
+/// What the status bar says last, and what can be done about it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Status {
+    pub words: String,
+    /// Links behind the words.
+    pub acts: Vec<(&'static str, Action)>,
+}
+
+impl Status {
+    pub fn act(mut self, words: &'static str, action: impl Into<Action>) -> Self {
+        self.acts.push((words, action.into()));
+        self
+    }
+}
+
+impl From<String> for Status {
+    fn from(words: String) -> Self {
+        Self { words, acts: Vec::new() }
+    }
+}
+
+impl From<&str> for Status {
+    fn from(words: &str) -> Self {
+        words.to_owned().into()
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
 pub struct AppState {
     pub screen: Screen,
     /// None: the first launch is shown instead of the screens.
     pub project: Option<ProjectState>,
     pub jobs: Jobs,
     pub dialog: Option<OpenDialog>,
-    /// The last thing that happened, in words, for the status bar.
-    pub status: String,
+    /// The last thing that happened.
+    pub status: Status,
     pub machine: Machine,
     /// The project of the last time is being opened: the first launch isn't shown for that blink.
     pub is_starting: bool,
+    /// Whether what is done reaches the disk.
+    pub saving: Saving,
+    /// A project that should have been opened and isn't there.
+    pub missing: Option<PathBuf>,
+    /// Projects of before that were not there when they were looked for.
+    pub recent_missing: Vec<PathBuf>,
+    /// What is wrong with what was typed into the dialog about a project.
+    pub dialog_error: Option<String>,
+    /// Where Esc leads from the settings.
+    pub before_settings: Screen,
+    /// What the command field found.
+    pub found: Found,
+    pub settings_screen: settings::State,
     /// Waits for its project to be made.
     pub pending_import: Option<ToImport>,
     /// How long frames took, while the settings are shown.
@@ -100,9 +160,16 @@ impl AppState {
             project: None,
             jobs: Jobs::default(),
             dialog: None,
-            status: "Ready".to_owned(),
+            status: "Ready".into(),
             machine: Machine::default(),
             is_starting: false,
+            saving: Saving::default(),
+            missing: None,
+            recent_missing: Vec::new(),
+            dialog_error: None,
+            before_settings: Screen::Model,
+            found: Found::default(),
+            settings_screen: settings::State::default(),
             pending_import: None,
             frames: Vec::new(),
             settings,
@@ -125,6 +192,8 @@ pub struct Drafts {
     pub commands: String,
     /// The row of the command field's list that Enter takes.
     pub command_row: usize,
+    pub project: ProjectDraft,
+    pub settings: settings::Drafts,
     pub model: model::Drafts,
     pub data: data::Drafts,
     pub dataset: dataset::Drafts,

@@ -144,6 +144,9 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
         terminal::line(&as_json(&report, &fixed).to_string());
     } else {
         print(&report, &fixed, &fixes);
+        if let Some(words) = project.counts()?.left_out() {
+            terminal::note(&format!("left out: {words}"));
+        }
     }
     Ok(())
 }
@@ -266,7 +269,7 @@ fn print(report: &CheckReport, fixed: &[Fixed], fixes: &[FixCount]) {
 }
 
 fn examples(num: u64) -> String {
-    if num == 1 { "1 example".to_owned() } else { format!("{} examples", thousands(num)) }
+    crate::words::count(num, "example", "examples")
 }
 
 #[cfg(test)]

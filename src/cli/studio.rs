@@ -8,8 +8,9 @@ use super::Ended;
 pub fn run(folder: Option<PathBuf>, frame_stats: bool) -> Result<(), Ended> {
     use std::sync::{Arc, OnceLock};
 
+    use crate::app::settings::AppSettings;
     use crate::app::studio::{StudioOptions, Waker, run_with};
-    use crate::engine::{Engine, EngineOptions};
+    use crate::engine::{Engine, EngineOptions, start_threads};
 
     // The engine comes first, so that what keeps its threads from starting is told in the terminal.
     let window: Arc<OnceLock<Waker>> = Arc::default();
@@ -17,6 +18,7 @@ pub fn run(folder: Option<PathBuf>, frame_stats: bool) -> Result<(), Ended> {
         let window = window.clone();
         move || window.get().into_iter().for_each(|wake| wake())
     };
+    start_threads(AppSettings::load().threads);
     let engine = Engine::new(EngineOptions::default(), waker).map_err(|error| Ended::failed(error.to_string()))?;
     let backend = move |wake: Waker| {
         // Called once; a second window would keep the first one's waker.

@@ -12,17 +12,18 @@ use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest, SplitSpec};
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message};
-use crate::evaluate::{EvaluationReport, EvaluationRequest, Judge};
+use crate::evaluate::{EvaluationReport, EvaluationRequest, Judge, KeptPair, Measured};
 use crate::generate::Sampling;
 pub use crate::generate::Side;
 use crate::hub::{Dataset, DatasetName, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
     Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, Lengths, ProjectState, ReplacePreview,
-    Replacement, Reviewers, RowPage, RunRecord, Settings, SortBy, SplitPreview, StoredExample, Version,
+    Replacement, Reviewers, RowPage, RunRecord, SavedAs, Settings, SortBy, SplitPreview, Standing, StoredExample,
+    Version,
 };
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
-use crate::task::Unit;
+use crate::task::{Stage, Unit};
 use crate::train::render::TokenView;
 use crate::train::{EvalMetrics, Phase, StepMetrics, observer::RunFacts, preview::RunPreview};
 
@@ -122,9 +123,23 @@ pub enum JobSpec {
         project: PathBuf,
         settings: Settings,
     },
+    /// Looks whether the open project still lies in its folder, and brings an earlier copy there up to it.
+    LookAtProject {
+        project: PathBuf,
+    },
+    /// Writes the open project as it is into another folder, and opens it there.
+    SaveProjectAs {
+        project: PathBuf,
+        to: PathBuf,
+    },
     /// Forgets the second reviewer's labels.
     DropReviewer {
         project: PathBuf,
+    },
+    /// Keeps two answers with the run that gave the second.
+    KeepAnswers {
+        run_dir: PathBuf,
+        pair: Box<KeptPair>,
     },
     /// Does what was shown, as one step of undo.
     ApplyFix {
@@ -225,6 +240,15 @@ pub enum JobSpec {
     ReadRun {
         run_dir: PathBuf,
     },
+    /// What was measured of a run, and whether that still holds for these weights.
+    ReadEvaluations {
+        run_dir: PathBuf,
+        adapter: Option<PathBuf>,
+    },
+    /// The answers that were compared.
+    ReadAnswers {
+        run_dir: PathBuf,
+    },
     // --- net lane
     FetchModel {
         model: ModelRef,
@@ -283,7 +307,10 @@ impl JobSpec {
             | Self::Undo { .. }
             | Self::Redo { .. }
             | Self::SaveSettings { .. }
+            | Self::LookAtProject { .. }
+            | Self::SaveProjectAs { .. }
             | Self::DropReviewer { .. }
+            | Self::KeepAnswers { .. }
             | Self::ApplyFix { .. }
             | Self::MarkFindings { .. } => Lane::Store,
             Self::DiscoverModels
@@ -304,7 +331,9 @@ impl JobSpec {
             | Self::PreviewFix { .. }
             | Self::CountFixes { .. }
             | Self::ListRuns { .. }
-            | Self::ReadRun { .. } => Lane::Io,
+            | Self::ReadRun { .. }
+            | Self::ReadEvaluations { .. }
+            | Self::ReadAnswers { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
             Self::Train { .. }
             | Self::ResumeTraining { .. }
@@ -348,6 +377,7 @@ impl JobSpec {
                 | Self::Undo { .. }
                 | Self::Redo { .. }
                 | Self::SaveSettings { .. }
+                | Self::KeepAnswers { .. }
                 | Self::ApplyFix { .. }
                 | Self::MarkFindings { .. }
         )
@@ -379,6 +409,8 @@ pub struct Event {
 pub enum EventKind {
     Started,
     Phase(Phase),
+    /// A part begins that is counted for itself.
+    Stage(Stage),
     Progress {
         done: u64,
         total: Option<u64>,
@@ -474,10 +506,17 @@ pub enum Reply {
         evaluations: Vec<EvalMetrics>,
     },
     Evaluation(EvaluationReport),
+    /// The newest first.
+    Evaluations(Vec<Measured>),
+    /// In the order they were asked.
+    Answers(Vec<KeptPair>),
     Scored(ScoreReport),
     Queued(QueueReport),
     /// A file or folder was written.
     Saved(PathBuf),
+    /// Whether what is done reaches the disk; told when that changes, and when it was asked.
+    Standing(Standing),
+    SavedAs(SavedAs),
 }
 
 #[derive(Debug, Clone, PartialEq)]

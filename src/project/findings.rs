@@ -3,19 +3,24 @@
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::error::ProjectError;
+use super::fields::TAKES_PART;
 use super::journal::bump_revision;
 use super::not_faults::{IS_NOT_FAULT, IS_OFF};
 use super::state::{CheckedWith, LastChecks};
 use super::store::{Project, begin};
 use crate::data::checks::{Check, CheckCount, Finding};
 
-/// Findings about the present texts, whatever a person says of them.
-const HOLDING: &str = "findings JOIN examples ON examples.id = findings.example
-    AND examples.content_key = findings.content_key AND examples.presence = 1";
+/// Findings about the present texts of examples that take part, whatever a person says of the findings.
+fn holding() -> String {
+    format!(
+        "findings JOIN examples ON examples.id = findings.example AND examples.content_key = findings.content_key
+         AND examples.presence = 1 AND {TAKES_PART}"
+    )
+}
 
 /// Findings that count: they still hold, their check is on, and nobody said that they are no fault.
 pub fn counting() -> String {
-    format!("{HOLDING} AND {}", counts())
+    format!("{} AND {}", holding(), counts())
 }
 
 /// What a model said of an example as it was read.
@@ -69,8 +74,9 @@ impl Project {
         parameters: impl Params,
     ) -> Result<Vec<Finding>, ProjectError> {
         let mut select = self.db.prepare_cached(&format!(
-            "SELECT example, check_name, detail, cluster FROM {HOLDING} WHERE {counts} AND {which}
-             ORDER BY check_name, cluster, position, number"
+            "SELECT example, check_name, detail, cluster FROM {} WHERE {counts} AND {which}
+             ORDER BY check_name, cluster, position, number",
+            holding()
         ))?;
         let mut rows = select.query(parameters)?;
         let mut findings = Vec::new();
@@ -181,9 +187,9 @@ pub fn queue(db: &Connection) -> Result<Vec<i64>, ProjectError> {
 
 /// Those of them that nobody has reviewed yet.
 pub fn num_queued(db: &Connection) -> Result<u64, ProjectError> {
-    let mut select = db.prepare_cached(
-        "SELECT count(*) FROM examples WHERE id = ? AND presence = 1 AND review = 0 AND marks & 2 = 0",
-    )?;
+    let mut select = db.prepare_cached(&format!(
+        "SELECT count(*) FROM examples WHERE id = ? AND presence = 1 AND review = 0 AND {TAKES_PART}"
+    ))?;
     queue(db)?.iter().try_fold(0, |sum, id| Ok(sum + select.query_row([id], |row| row.get::<_, i64>(0))? as u64))
 }
 

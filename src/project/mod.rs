@@ -15,6 +15,7 @@ mod intake;
 mod journal;
 mod known;
 mod label;
+mod label_order;
 mod lengths;
 mod migrate;
 mod new_row;
@@ -30,6 +31,7 @@ mod schema;
 mod search;
 mod select;
 mod snapshot;
+mod standing;
 pub mod state;
 mod store;
 mod texts;
@@ -39,9 +41,13 @@ pub use findings::ExampleLoss;
 pub use known::KnownRows;
 pub use label::of as label_of;
 pub use lengths::Lengths;
-pub use query::{ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, RowPage, Sort, SortBy};
+pub use query::{
+    ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, RowPage, ShowCounts, Sort, SortBy, Whole,
+};
 pub use reviewers::Reviewers;
+pub use search::hits;
 pub use snapshot::{Snapshot, SnapshotFile};
+pub use standing::{FileId, SavedAs, Standing};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,
     Replacement, Review, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample, Version,

@@ -11,6 +11,7 @@ use super::fields::Field;
 use super::journal::Recorder;
 use super::store::Project;
 use crate::data::checks::{Check, Finding};
+use crate::words;
 
 /// A mark counts while its example still has the text that was looked at.
 pub const TABLES: &str = "CREATE TABLE IF NOT EXISTS not_faults (
@@ -81,10 +82,7 @@ pub fn mark(recorder: &mut Recorder, check: Check, ids: &[i64], is_fault: bool) 
         }
         recorder.set(Field::NotFaults, *id, list(&marks)?)?;
     }
-    let examples = match ids.len() {
-        1 => "1 example".to_owned(),
-        num => format!("{num} examples"),
-    };
+    let examples = words::count(ids.len(), "example", "examples");
     let what = if is_fault { "counting as a fault again" } else { "not a fault" };
     Ok(format!("{what} ({}, {examples})", lower(check)))
 }

@@ -6,6 +6,7 @@ use super::tally::Refusal;
 use crate::data::error::ImportError;
 use crate::model::ModelError;
 use crate::recipe::RecipeError;
+use crate::words::thousands;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -20,19 +21,28 @@ pub enum TrainError {
     #[error("there is no example to train on in {}", path.display())]
     NoExamples { path: PathBuf },
     #[error(
-        "none of the {num_examples} training examples has a token to train: each lacks an answer, or the answer lies \
-         beyond max_length"
+        "none of the {} training examples has a token to train: each lacks an answer, or the answer lies beyond \
+         max_length",
+        thousands(num_examples)
     )]
     NothingTrained { num_examples: usize },
     #[error(
-        "each of the {num_examples} training examples is longer than {max_length} tokens and would be left out, so that \
-         nothing is left to train on"
+        "each of the {} training examples is longer than {} tokens and would be left out, so that nothing is \
+         left to train on",
+        thousands(num_examples),
+        thousands(max_length)
     )]
     AllTooLong { num_examples: usize, max_length: usize },
     #[error("{message}")]
     Refused { message: String },
     #[error("the loss was not a number (NaN) in {times} steps running, the last of them step {step}")]
     NotFinite { step: usize, times: usize, has_checkpoint: bool },
+    #[error(
+        "the run needs {:.1} GB of memory, more than the limit of {:.1} GB in Settings",
+        *needed as f64 / 1e9,
+        *limit as f64 / 1e9
+    )]
+    OverLimit { needed: u64, limit: u64 },
     #[error("{} can't be gone on from: {message}", path.display())]
     Checkpoint { path: PathBuf, message: String },
     #[error("{} can't hold the run: {reason}", path.display())]
@@ -60,6 +70,9 @@ impl TrainError {
                 Some("lower training.learning_rate; the last checkpoint is still good")
             }
             Self::NotFinite { has_checkpoint: false, .. } => Some("lower training.learning_rate"),
+            Self::OverLimit { .. } => Some(
+                "raise the memory limit, or lower training.per_device_train_batch_size, training.max_length or lora.r",
+            ),
             Self::RunFolder { .. } => Some("choose another folder for the run"),
             Self::InputsChanged { .. } => {
                 Some("bring back what the run began with, or choose another folder and begin anew")

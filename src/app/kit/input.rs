@@ -22,6 +22,7 @@ pub struct TextInput<'a> {
     error: Option<&'a str>,
     width: Option<f32>,
     is_mono: bool,
+    is_secret: bool,
     rows: usize,
     id: Option<Id>,
 }
@@ -39,6 +40,7 @@ impl<'a> TextInput<'a> {
             error: None,
             width: None,
             is_mono: false,
+            is_secret: false,
             rows: 1,
             id: None,
         }
@@ -74,6 +76,11 @@ impl<'a> TextInput<'a> {
 
     pub fn mono(self) -> Self {
         Self { is_mono: true, ..self }
+    }
+
+    /// Points in place of letters.
+    pub fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
     }
 
     /// At least so many lines; grows with the text.
@@ -148,6 +155,7 @@ impl<'a> TextInput<'a> {
         let mut editor = Self::editor(self.text, self.hint, self.is_mono, 1, theme)
             .desired_width(inner.width())
             .min_size(inner.size())
+            .password(self.is_secret)
             .align(Align2::LEFT_CENTER);
         if let Some(id) = self.id {
             editor = editor.id(id);

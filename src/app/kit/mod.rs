@@ -74,12 +74,12 @@ pub mod tooltip;
 pub use badge::{Badge, Chip};
 pub use button::{Button, KeyCap, key_hint};
 pub use card::{Card, drop_target, way_on};
-pub use choice::{Combo, checkbox, menu_item, one_line, segmented, segmented_small, switch};
+pub use choice::{Combo, checkbox, menu_item, menu_row, one_line, segmented, segmented_small, switch};
 pub use dialog::{Dialog, DialogEnd};
 pub use icon::Icon;
 pub use input::{NumberField, TextInput, reading_well};
 pub use layout::{empty_state, foot, line, main_area, padded, right_panel, screen_header, scrolling};
-pub use memory::{memory_badge, memory_parts, memory_words};
+pub use memory::{memory_badge, memory_parts, memory_parts_height, memory_words};
 pub use row::{
     Mark, SettingsRow, fact, facts_in_two_columns, marked_text, progress, role_block, role_heading, role_look, rule,
     section,

@@ -16,9 +16,9 @@ use crate::project::{RunRecord, state::RunStatus};
 /// A run as a picker shows it: its name and which weights are used.
 pub fn label(run: &RunRecord) -> String {
     match (run.best_step, run.status) {
-        (Some(step), _) if step > 0 => format!("{}, best step {step}", run.name),
+        (Some(step), _) if step > 0 => format!("{}, best step {}", run.name, format::thousands(step)),
         (_, RunStatus::Running) => format!("{}, running", run.name),
-        _ => format!("{}, step {}", run.name, run.num_steps_done),
+        _ => format!("{}, step {}", run.name, format::thousands(run.num_steps_done)),
     }
 }
 

@@ -135,6 +135,9 @@ pub fn obstacle(state: &AppState) -> Option<String> {
     if state.jobs.training().is_some() {
         return Some("A run is training already".to_owned());
     }
+    if !state.saving.is_safe() {
+        return Some("The project isn't saved: see the top bar".to_owned());
+    }
     let Some(model) = super::model::used(state) else { return Some("Choose a model first".to_owned()) };
     if let Some(problem) = state.model.find(model).and_then(super::model::obstacle) {
         return Some(problem);
@@ -147,6 +150,9 @@ pub fn obstacle(state: &AppState) -> Option<String> {
         return Some(format!("{label} has a value that is out of range"));
     }
     let preview = state.train.preview.as_ref()?;
+    if let Some(words) = super::settings::over_limit(state, &preview.memory) {
+        return Some(words);
+    }
     let tally = &preview.tally;
     match preview.num_examples {
         1.. => None,
@@ -186,7 +192,7 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
             // The data are the project's, and the model is chosen on its own screen.
             state.train.recipe = Recipe { data: state.train.recipe.data.clone(), ..*recipe };
             state.train.errors.clear();
-            state.status = "Took the settings of the recipe; model and examples stay the project's".to_owned();
+            state.status = "Took the settings of the recipe; model and examples stay the project's".into();
             changed(state, cx);
         }
         Action::Loaded(Err(message)) => {

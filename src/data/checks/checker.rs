@@ -16,6 +16,7 @@ use super::near::Shingles;
 use super::{Check, CheckReport, Finding, copies, encoding, near, privacy, refusal, turns};
 use crate::data::{Example, Split};
 use crate::task::Task;
+use crate::words::{count, thousands};
 
 /// An example to check.
 #[derive(Debug, Clone, PartialEq)]
@@ -234,8 +235,8 @@ impl<'a> Checker<'a> {
             }
             if let Some(label) = field.dominant() {
                 let (most, all) = (label.rows.len(), field.num_examples());
-                let detail =
-                    format!("{} {:?} has {most} of {} (this is the first)", field.name, label.text, examples(all));
+                let (most, all) = (thousands(most), examples(all));
+                let detail = format!("{} {:?} has {most} of {all} (this is the first)", field.name, label.text);
                 findings.extend(label.rows.iter().min().map(|row| self.finding(Check::Imbalance, *row, detail)));
             }
         }
@@ -297,7 +298,7 @@ impl Languages {
 }
 
 fn examples(num: usize) -> String {
-    if num == 1 { "1 example".to_owned() } else { format!("{num} examples") }
+    count(num, "example", "examples")
 }
 
 /// What can be said of an example alone, and its length in tokens.

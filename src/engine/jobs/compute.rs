@@ -8,6 +8,7 @@ use super::scores;
 use super::statistics::{add_to_card, write_card};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
+use crate::engine::limits::SharedLimits;
 use crate::engine::protocol::CompareRequest;
 use crate::engine::worker::Work;
 use crate::engine::{EventKind, JobSpec, Lane, Reply};
@@ -17,11 +18,14 @@ use crate::hub::{self, Sources};
 use crate::model::{Conversation, LanguageModel, peft};
 use crate::project::Project;
 use crate::recipe::{Data, ModelRef, Plan, Recipe};
+use crate::task::{Task, Unit};
 use crate::train::render::turns;
 use crate::train::{Phase, RunFolder, TrainError, TrainEvent, sft};
 
 pub(super) struct Compute {
+    /// As they are for the job at hand.
     sources: Sources,
+    limits: SharedLimits,
     running: Running,
     /// The model of the last job: comparing, training and evaluating follow each other on the same one.
     loaded: Option<Loaded>,
@@ -34,13 +38,14 @@ struct Loaded {
 }
 
 impl Compute {
-    pub fn new(sources: Sources, running: Running) -> Self {
-        Self { sources, running, loaded: None }
+    pub fn new(limits: SharedLimits, running: Running) -> Self {
+        Self { sources: limits.sources(), limits, running, loaded: None }
     }
 }
 
 impl Work for Compute {
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        self.sources = self.limits.sources();
         match spec {
             JobSpec::Train { project, recipe } => self.train(&project, recipe, context),
             JobSpec::ResumeTraining { run_dir } => self.resume(run_dir, context),
@@ -71,7 +76,7 @@ impl Compute {
                 validation: snapshot.validation.map(|file| file.path),
                 validation_split: None,
             };
-            self.run_plan(&model, &Plan::new(recipe, model_path, run_dir.clone())?, context)
+            self.run_plan(&model, &self.plan(recipe, model_path, run_dir.clone())?, context)
         })();
         if result.is_err() && !run_dir.join("recipe.toml").exists() {
             // It ended before it was a run that could be looked at or gone on with.
@@ -85,7 +90,11 @@ impl Compute {
         RunFolder::check(&run_dir)?;
         let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
         let model = self.load(&model_path, context)?;
-        self.run_plan(&model, &Plan::new(recipe, model_path, run_dir)?, context)
+        self.run_plan(&model, &self.plan(recipe, model_path, run_dir)?, context)
+    }
+
+    fn plan(&self, recipe: Recipe, model_path: PathBuf, run_dir: PathBuf) -> Result<Plan, EngineError> {
+        Ok(Plan { memory_limit: self.limits.memory(), ..Plan::new(recipe, model_path, run_dir)? })
     }
 
     fn run_plan(&self, model: &LanguageModel, plan: &Plan, context: &Context) -> Result<(), EngineError> {
@@ -111,7 +120,13 @@ impl Compute {
     fn evaluate(&mut self, request: &EvaluationRequest, context: &Context) -> Result<(), EngineError> {
         let model = self.load_ref(&request.model, context)?;
         context.tell(EventKind::Phase(Phase::Evaluating));
-        context.reply(Reply::Evaluation(evaluate::run_on(&model, request, context)?));
+        let report = evaluate::run_on(&model, request, context)?;
+        let kept = evaluate::keep_with_run(request, &report);
+        context.reply(Reply::Evaluation(report));
+        // What was measured is shown all the same.
+        if let Err(error) = kept {
+            context.tell(EventKind::Warning(format!("The result could not be kept with the run: {error}")));
+        }
         Ok(())
     }
 
@@ -122,6 +137,7 @@ impl Compute {
         context.tell(EventKind::Phase(Phase::Generating));
         let mut tell = |event| match event {
             PairEvent::Text { side, text } => context.token(side, &text),
+            PairEvent::Tokens { done, most } => context.progress(done as u64, Some(most as u64), Unit::Tokens),
             PairEvent::Done { side, answer } => context.tell(EventKind::AnswerDone {
                 side,
                 num_tokens: answer.num_tokens,

@@ -13,8 +13,10 @@ use super::store::reopen;
 use crate::data::{self, statistics::Tokens};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
+use crate::engine::limits::SharedLimits;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
+use crate::evaluate;
 use crate::hub::{self, Sources};
 use crate::project::{Project, RunRecord};
 use crate::recipe::{ModelRef, RenderSpec};
@@ -23,7 +25,9 @@ use crate::train::render::token_view;
 use crate::train::{EvalMetrics, StepMetrics};
 
 pub(super) struct Io {
+    /// As they are for the job at hand.
     sources: Sources,
+    limits: SharedLimits,
     chats: Chats,
     running: Running,
     /// Of the last preview.
@@ -32,8 +36,15 @@ pub(super) struct Io {
 }
 
 impl Io {
-    pub fn new(sources: Sources, running: Running) -> Self {
-        Self { sources, chats: Chats::default(), running, project: None, sizes: Sizes::default() }
+    pub fn new(limits: SharedLimits, running: Running) -> Self {
+        Self {
+            sources: limits.sources(),
+            limits,
+            chats: Chats::default(),
+            running,
+            project: None,
+            sizes: Sizes::default(),
+        }
     }
 }
 
@@ -47,6 +58,7 @@ impl Io {
 
 impl Work for Io {
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        self.sources = self.limits.sources();
         match spec {
             JobSpec::DiscoverModels => context.reply(Reply::Models(hub::discover(&self.sources, context)?)),
             JobSpec::InspectModel { model } => {
@@ -97,7 +109,7 @@ impl Work for Io {
                     spec: recipe.training.render_spec(),
                 };
                 let sizes = self.sizes.get(key, project, context, &chat)?;
-                context.reply(Reply::RunPreview(preview(&path, &recipe, sizes)?));
+                context.reply(Reply::RunPreview(preview(&path, &recipe, sizes, self.limits.memory())?));
             }
             JobSpec::PreviewReplace { project, ids, replacement } => {
                 let preview = reopen(&mut self.project, &project)?.preview_replace(&ids, &replacement, context)?;
@@ -137,6 +149,13 @@ impl Work for Io {
                 self.running.correct(&mut run);
                 let (steps, evaluations) = read_metrics(&run_dir)?;
                 context.reply(Reply::Curves { run, steps, evaluations });
+            }
+            JobSpec::ReadEvaluations { run_dir, adapter } => {
+                let measured = evaluate::kept(&run_dir, adapter.as_deref()).map_err(EngineError::io(&run_dir))?;
+                context.reply(Reply::Evaluations(measured));
+            }
+            JobSpec::ReadAnswers { run_dir } => {
+                context.reply(Reply::Answers(evaluate::kept_pairs(&run_dir).map_err(EngineError::io(&run_dir))?));
             }
             _ => return Err(EngineError::WrongLane(Lane::Io)),
         }

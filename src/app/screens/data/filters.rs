@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::data::Split;
 use crate::data::checks::Check;
 use crate::project::{ExampleQuery, ExampleStatus, Having, Review, Reviewed, Sort, SortBy};
+use crate::words::thousands;
 
 /// The chips above the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,6 +57,23 @@ pub enum Filter {
     Reviewers(Option<Reviewed>),
     /// From and to.
     Loss(Option<(f32, f32)>),
+    New(Option<NewRows>),
+}
+
+/// What an import brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRows {
+    /// Of the first and the last.
+    pub numbers: (u64, u64),
+    /// The file, in words.
+    pub from: String,
+}
+
+impl NewRows {
+    pub fn in_words(&self) -> String {
+        let (first, last) = self.numbers;
+        format!("{} new from {}", thousands(last + 1 - first), self.from)
+    }
 }
 
 /// See the module.
@@ -71,6 +89,7 @@ pub struct Filters {
     pub reviewers: Option<Reviewed>,
     pub loss: Option<(f32, f32)>,
     pub only: Option<Only>,
+    pub new: Option<NewRows>,
     pub sort: Sort,
 }
 
@@ -94,6 +113,7 @@ impl Filters {
             source: self.source.clone(),
             reviewers: self.reviewers,
             loss: self.loss,
+            numbers: self.new.as_ref().map(|new| new.numbers),
             queued_only: self.show == Show::Next,
             sort: match self.own_order() {
                 Some(by) => Sort { by, descending: false },
@@ -112,6 +132,7 @@ impl Filters {
             Filter::Source(source) => self.source = source,
             Filter::Reviewers(reviewers) => self.reviewers = reviewers,
             Filter::Loss(loss) => self.loss = loss,
+            Filter::New(new) => self.new = new,
         }
     }
 
@@ -159,6 +180,11 @@ impl Filters {
             self.loss.is_some(),
         ];
         set.into_iter().filter(|is_set| *is_set).count()
+    }
+
+    /// Only what an import brought, in the same order.
+    pub fn show_new(&mut self, new: NewRows) {
+        *self = Self { new: Some(new), sort: self.sort, ..Self::default() };
     }
 
     /// Everything is shown, in the same order.

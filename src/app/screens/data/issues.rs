@@ -19,8 +19,14 @@ fn own<'a>(findings: &'a [Finding], draft: &Draft) -> impl Iterator<Item = &'a F
     findings.iter().filter(move |finding| finding.id == id)
 }
 
+/// Those that are of the text as it is.
+fn held<'a>(data: &DataState, findings: &'a [Finding]) -> &'a [Finding] {
+    if data.findings_hold() { findings } else { &[] }
+}
+
 pub(super) fn has_some(data: &DataState, draft: &Draft) -> bool {
-    own(&data.findings, draft).chain(own(&data.not_faults, draft)).next().is_some()
+    let all = [&data.findings[..], &data.not_faults].map(|findings| held(data, findings));
+    all.iter().any(|findings| own(findings, draft).next().is_some()) || data.findings_awaited().is_some()
 }
 
 /// A strip of its own below the turns, which stay where they are when findings come and go.
@@ -35,10 +41,13 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut V
         let margin = Margin::symmetric(theme.pad.panel_x as i8, theme.space.s as i8);
         Frame::new().inner_margin(margin).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = theme.space.s;
-            for finding in own(&data.findings, draft) {
+            if let Some(words) = data.findings_awaited() {
+                ui.add(Text::small(words).faint());
+            }
+            for finding in own(held(data, &data.findings), draft) {
                 issue(ui, finding, &data.checks, actions);
             }
-            for finding in own(&data.not_faults, draft) {
+            for finding in own(held(data, &data.not_faults), draft) {
                 not_a_fault(ui, finding, actions);
             }
         });

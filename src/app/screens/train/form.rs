@@ -8,10 +8,11 @@ use crate::app::kit::{
     Badge, Button, Card, Combo, NumberField, SettingsRow, Text, TextInput, Theme, fact, foot, format, icon, layout,
     line, main_area, memory_parts, memory_words, right_panel, rule, screen_header, section, segmented, switch,
 };
+use crate::app::screens::settings;
 use crate::app::{AppState, Drafts, Screen};
 use crate::data::checks::Severity;
 use crate::engine::JobSpec;
-use crate::project::ProjectState;
+use crate::project::{ProjectState, SplitCounts};
 use crate::recipe::params::{Kind, Level, PARAMS, Param, Value};
 use crate::train::preview::RunPreview;
 
@@ -325,8 +326,12 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     if let Some(failure) = &state.train.preview_failure {
         check(ui, Verdict::Missing, failure, None, actions);
     }
+    reviewed(ui, &project.counts, actions);
     before::findings(ui, state, actions);
     if let Some(preview) = &state.train.preview {
+        if let Some(words) = settings::over_limit(state, &preview.memory) {
+            check(ui, Verdict::Missing, &words, Some(Link::To("Settings", Screen::Settings)), actions);
+        }
         before::preview(ui, preview, actions);
         check_memory(ui, preview, actions);
     }
@@ -342,6 +347,20 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     } else if held_out > 0 {
         let words = format!("{} held out for validation", format::count(held_out, "example is", "examples are"));
         check(ui, Verdict::Fine, &words, None, actions);
+    }
+}
+
+/// What the review of the examples means for the run.
+fn reviewed(ui: &mut Ui, counts: &SplitCounts, actions: &mut Actions) {
+    if let Some(words) = counts.left_out() {
+        check(ui, Verdict::Fine, &format!("{words}: left out"), None, actions);
+    }
+    if counts.flagged > 0 {
+        let words = format!(
+            "{} trained all the same",
+            format::count(counts.flagged, "flagged example is", "flagged examples are")
+        );
+        check(ui, Verdict::Look, &words, None, actions);
     }
 }
 

@@ -39,7 +39,7 @@ impl DataState {
                 self.show_history(*id, versions);
             }
             Reply::Findings { findings, not_faults } if matches!(self.jobs.get(&job), Some(Purpose::Findings)) => {
-                self.findings.clone_from(findings);
+                self.take_findings(findings);
                 self.not_faults.clone_from(not_faults);
             }
             Reply::Examples(examples) if matches!(self.jobs.get(&job), Some(Purpose::FixTexts)) => {
