@@ -21,7 +21,7 @@ pub struct CardFacts<'a> {
     /// Of the last check, that still hold.
     pub findings: &'a [CheckCount],
     /// Checks that are off, and how many findings a person marked as no fault.
-    pub left_out: (&'a [Check], usize),
+    pub not_counted: (&'a [Check], usize),
     /// Name and SHA-256 of the files that were trained on.
     pub files: &'a [(String, String)],
 }
@@ -57,7 +57,7 @@ pub fn data_card(facts: &CardFacts) -> String {
     }
     card.heading("What is still found");
     card.list(facts.findings.iter().map(finding).collect(), "No findings are recorded.");
-    let (off, num_not_faults) = facts.left_out;
+    let (off, num_not_faults) = facts.not_counted;
     if !off.is_empty() {
         let titles: Vec<_> = off.iter().map(|check| check.title().to_lowercase()).collect();
         card.line(&format!("\nSwitched off: {}.", titles.join(", ")));
@@ -210,7 +210,7 @@ mod tests {
             agreement: Some("Two agree."),
             statistics: &collector.finish(),
             findings: &[CheckCount { check: Check::RareLabel, num_examples: 2, num_groups: 0 }],
-            left_out: (&[Check::Refusal], 3),
+            not_counted: (&[Check::Refusal], 3),
             files: &[("train.jsonl".to_owned(), "abc".to_owned())],
         });
         for line in [
