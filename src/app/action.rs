@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::files::PathAsked;
 use super::machine::Machine;
+use super::path_dialog;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use super::settings::ThemeChoice;
 use super::shell::commands::PathFound;
@@ -55,8 +57,9 @@ pub enum Action {
     OpenPath(PathBuf),
     /// Several that were dropped together.
     OpenPaths(Vec<PathBuf>),
-    /// The system has no file dialog that could be shown.
-    NoFileDialog,
+    /// The system has no file dialog that could be shown: the path is to be typed.
+    AskPath(PathAsked),
+    Path(path_dialog::Action),
     /// A folder could not be shown, and why.
     NoFileManager(PathBuf, String),
     /// That path is none of these.

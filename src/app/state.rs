@@ -4,9 +4,11 @@
 use std::path::PathBuf;
 
 use super::action::Action;
+use super::files::PathAsked;
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
 use super::machine::Machine;
+use super::path_dialog::PathDraft;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use super::settings::AppSettings;
 use super::shell::commands::Found;
@@ -58,6 +60,8 @@ pub enum OpenDialog {
     StopTraining,
     /// A job that failed, in words.
     Failure(Failure),
+    /// A path is typed; what was typed is in `drafts.path`.
+    Path(PathAsked),
     /// The import dialog, whose content is `state.mapping`.
     Import,
     /// A data set of the Hub, whose content is `state.dataset`.
@@ -194,6 +198,7 @@ pub struct Drafts {
     pub command_row: usize,
     pub project: ProjectDraft,
     pub settings: settings::Drafts,
+    pub path: PathDraft,
     pub model: model::Drafts,
     pub data: data::Drafts,
     pub dataset: dataset::Drafts,

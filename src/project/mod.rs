@@ -21,6 +21,7 @@ mod migrate;
 mod new_row;
 mod not_faults;
 mod order;
+mod provenance;
 pub mod query;
 mod replace;
 mod resplit;

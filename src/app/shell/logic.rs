@@ -8,7 +8,7 @@ use super::{Shell, commands, opening, project_dialog, projects, saving};
 use crate::app::jobs::Job;
 use crate::app::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use crate::app::state::{OpenDialog, Status, ToImport};
-use crate::app::{Action, AppState, Cx, Drafts, Screen, kit};
+use crate::app::{Action, AppState, Cx, Drafts, Screen, kit, path_dialog};
 use crate::engine::{Event, EventKind, JobSpec, Outcome, Reply};
 use crate::project::ProjectState;
 
@@ -151,7 +151,12 @@ impl Shell {
             Action::ChooseImport => opening::choose_import(&cx),
             Action::OpenPath(path) => cx.files.run(move || Some(opening::what_is(path))),
             Action::OpenPaths(paths) => cx.files.run(move || opening::what_are(paths)),
-            Action::NoFileDialog => state.dialog = Some(OpenDialog::Failure(opening::no_file_dialog())),
+            Action::AskPath(asked) => path_dialog::open(state, drafts, asked, &cx),
+            Action::Path(action) => {
+                if let Some(next) = path_dialog::update(state, drafts, action, &cx) {
+                    self.apply(ctx, next);
+                }
+            }
             Action::NoFileManager(path, reason) => {
                 state.dialog = Some(OpenDialog::Failure(opening::no_file_manager(&path, &reason)));
             }

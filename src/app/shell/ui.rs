@@ -8,7 +8,7 @@ use crate::app::screens::{
     compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train,
 };
 use crate::app::settings::ThemeChoice;
-use crate::app::{Action, OpenDialog, Screen};
+use crate::app::{Action, OpenDialog, Screen, path_dialog};
 use crate::engine::{JobSpec, Lane};
 use crate::train::Signal;
 
@@ -100,6 +100,7 @@ impl Shell {
             OpenDialog::NoProject(folder) => project_dialog::no_project(ui, &folder, &mut self.actions),
             OpenDialog::ImportWhere => project_dialog::import_where(ui, &self.state, &mut self.actions),
             OpenDialog::NotSaved(action) => saving::not_saved(ui, &self.state, &action, &mut self.actions),
+            OpenDialog::Path(asked) => path_dialog::show(ui, &asked, &mut self.drafts.path, &mut self.actions),
         }
     }
 
