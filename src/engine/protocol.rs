@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::data_export::DataExport;
 use super::dataset::WantedData;
 use super::jobs::scores::{QueueReport, ScoreReport};
-use crate::data::checks::{Check, CheckReport, Finding, Fix, Remedy};
+use crate::data::checks::{Check, CheckReport, Finding, Fix, FixCount, Remedy};
 use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest, SplitSpec};
 use crate::data::statistics::Statistics;
@@ -86,6 +86,11 @@ pub enum JobSpec {
         project: PathBuf,
         id: i64,
     },
+    /// Several, to be read beside each other; those that are gone are left out.
+    LoadExamples {
+        project: PathBuf,
+        ids: Vec<i64>,
+    },
     /// What was done to an example.
     LoadHistory {
         project: PathBuf,
@@ -142,6 +147,13 @@ pub enum JobSpec {
     ApplyFix {
         project: PathBuf,
         fix: Fix,
+    },
+    /// What a check found is not a fault, or is one after all: everywhere, or at these examples and their groups.
+    MarkFindings {
+        project: PathBuf,
+        check: Check,
+        ids: Option<Vec<i64>>,
+        is_fault: bool,
     },
     // --- io lane
     DiscoverModels,
@@ -219,6 +231,10 @@ pub enum JobSpec {
         remedy: Remedy,
         ids: Option<Vec<i64>>,
     },
+    /// How many examples the first remedy of each check would change.
+    CountFixes {
+        project: PathBuf,
+    },
     ListRuns {
         project: PathBuf,
     },
@@ -289,6 +305,7 @@ impl JobSpec {
             | Self::LoadLengths { .. }
             | Self::FindIds { .. }
             | Self::LoadExample { .. }
+            | Self::LoadExamples { .. }
             | Self::LoadHistory { .. }
             | Self::LoadFindings { .. }
             | Self::LoadChecks { .. }
@@ -301,7 +318,8 @@ impl JobSpec {
             | Self::SaveProjectAs { .. }
             | Self::DropReviewer { .. }
             | Self::KeepAnswers { .. }
-            | Self::ApplyFix { .. } => Lane::Store,
+            | Self::ApplyFix { .. }
+            | Self::MarkFindings { .. } => Lane::Store,
             Self::DiscoverModels
             | Self::InspectModel { .. }
             | Self::PreviewImport { .. }
@@ -318,6 +336,7 @@ impl JobSpec {
             | Self::CheckData { .. }
             | Self::DescribeData { .. }
             | Self::PreviewFix { .. }
+            | Self::CountFixes { .. }
             | Self::ListRuns { .. }
             | Self::ReadRun { .. }
             | Self::ReadMessages { .. }
@@ -345,6 +364,7 @@ impl JobSpec {
                 | Self::CheckData { .. }
                 | Self::DescribeData { .. }
                 | Self::PreviewFix { .. }
+                | Self::CountFixes { .. }
                 | Self::CountFacets { .. }
                 | Self::LoadLengths { .. }
         )
@@ -365,6 +385,7 @@ impl JobSpec {
                 | Self::SaveSettings { .. }
                 | Self::KeepAnswers { .. }
                 | Self::ApplyFix { .. }
+                | Self::MarkFindings { .. }
         )
     }
 }
@@ -456,17 +477,23 @@ pub enum Reply {
     Lengths(Lengths),
     Ids(Vec<i64>),
     Example(StoredExample),
+    Examples(Vec<StoredExample>),
     History {
         id: i64,
         versions: Vec<Version>,
     },
-    Findings(Vec<Finding>),
+    Findings {
+        findings: Vec<Finding>,
+        /// Those that a person marked as no fault.
+        not_faults: Vec<Finding>,
+    },
     /// `None` if none were run.
     LastChecks(Option<LastChecks>),
     HeldOut(u64),
     /// All checks were run.
     Checked(CheckReport),
     Fix(Fix),
+    FixCounts(Vec<FixCount>),
     Statistics(Statistics),
     ReplacePreview(ReplacePreview),
     SplitPreview(SplitPreview),

@@ -19,6 +19,7 @@ mod label_order;
 mod lengths;
 mod migrate;
 mod new_row;
+mod not_faults;
 mod order;
 mod provenance;
 pub mod query;

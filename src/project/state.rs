@@ -174,6 +174,10 @@ fn never() -> u64 {
 pub struct LastChecks {
     pub with: CheckedWith,
     pub counts: Vec<CheckCount>,
+    /// Checks that are off in this project.
+    pub off: Vec<Check>,
+    /// Examples with a finding that a person marked as no fault.
+    pub not_faults: Vec<i64>,
 }
 
 /// What a new split would come to.
@@ -357,6 +361,17 @@ pub enum Edit {
     SetLabel {
         ids: Vec<i64>,
         label: Option<String>,
+    },
+    /// What a check found at these is not a fault, or is one after all.
+    MarkFindings {
+        check: Check,
+        ids: Vec<i64>,
+        is_fault: bool,
+    },
+    /// Off: what it finds is left out in this project.
+    SwitchCheck {
+        check: Check,
+        is_on: bool,
     },
     ReplaceText {
         ids: Vec<i64>,

@@ -44,6 +44,7 @@ mod tidy;
 mod tokenizer;
 mod too_long;
 mod window;
+mod window_checks;
 mod window_compare;
 mod window_data;
 mod window_dataset;

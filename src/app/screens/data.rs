@@ -4,12 +4,14 @@ pub mod action;
 mod answer_json;
 pub mod arriving;
 mod bulk;
+mod check_row;
 pub mod checks;
 pub mod draft;
 mod editor;
 pub mod export_dialog;
 pub mod filters;
 mod fix_dialog;
+pub mod fix_review;
 mod funnel;
 pub mod history;
 mod history_dialog;
@@ -33,6 +35,7 @@ mod table;
 pub mod tokens;
 
 pub use action::DataAction as Action;
+pub use filters::Only;
 pub use review::KEYS;
 pub use split_dialog::shares;
 pub use state::DataState as State;
@@ -210,8 +213,9 @@ fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
 
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     let now = start::now(cx);
-    if menu::commands().iter().any(|(_, entry)| *entry == action) {
-        // The command field offers them from anywhere.
+    let is_from_anywhere = matches!(action, Action::ShowOnly(_));
+    if is_from_anywhere || menu::commands().iter().any(|(_, entry)| *entry == action) {
+        // Links and the command field offer them from anywhere.
         state.screen = Screen::Data;
     }
     if action == Action::Reviewers(ReviewersAction::PickFile) {

@@ -13,6 +13,7 @@ use crate::recipe::{ModelRef, Recipe};
 use crate::train::Signal;
 use crate::train::preview::RunPreview;
 
+mod before;
 pub(super) mod chart;
 mod closing;
 mod form;

@@ -33,12 +33,15 @@ pub fn doing(job: &Job) -> String {
         | JobSpec::LoadLengths { .. } => "Counting".to_owned(),
         JobSpec::Query { .. } | JobSpec::FindIds { .. } | JobSpec::PreviewReplace { .. } => "Searching".to_owned(),
         JobSpec::LoadExample { .. }
+        | JobSpec::LoadExamples { .. }
         | JobSpec::LoadHistory { .. }
         | JobSpec::LoadFindings { .. }
         | JobSpec::ReadEvaluations { .. }
         | JobSpec::ReadAnswers { .. }
         | JobSpec::LoadChecks { .. } => "Reading".to_owned(),
-        JobSpec::PreviewFix { .. } | JobSpec::PreviewSplit { .. } => "Looking at what would change".to_owned(),
+        JobSpec::PreviewFix { .. } | JobSpec::CountFixes { .. } | JobSpec::PreviewSplit { .. } => {
+            "Looking at what would change".to_owned()
+        }
         JobSpec::ListRuns { .. } | JobSpec::ReadRun { .. } | JobSpec::ReadMessages { .. } => "Reading runs".to_owned(),
         JobSpec::FetchModel { model } => format!("Downloading {}", model_name(model)),
         JobSpec::ListDataset { name } => format!("Asking the Hub for {name}"),

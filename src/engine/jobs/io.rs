@@ -135,6 +135,10 @@ impl Work for Io {
                 let project = reopen(&mut self.project, &project)?;
                 context.reply(Reply::Fix(checks::plan_fix(project, check, remedy, ids.as_deref())?));
             }
+            JobSpec::CountFixes { project } => {
+                let project = reopen(&mut self.project, &project)?;
+                context.reply(Reply::FixCounts(checks::count_fixes(project, context)?));
+            }
             JobSpec::ListRuns { project } => {
                 let mut runs = Project::open(&project)?.runs()?;
                 runs.iter_mut().for_each(|run| self.running.correct(run));

@@ -107,6 +107,8 @@ pub fn models() -> Vec<FoundModel> {
 
 pub fn preview() -> RunPreview {
     RunPreview {
+        noted: Default::default(),
+        held_out_noted: Default::default(),
         beyond_context: None,
         num_examples: 400,
         num_validation_examples: 50,

@@ -2,15 +2,16 @@
 
 use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 
+use super::before::{self, Link, Verdict, check};
 use super::{Action, Preset, chart, obstacle};
 use crate::app::kit::{
-    Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, drawer, fact, foot, format,
-    icon, layout, line, main_area, memory_parts, memory_words, panel_header, right_panel, rule, section, segmented,
-    switch,
+    Badge, Button, Card, Combo, NumberField, SettingsRow, Text, TextInput, Theme, drawer, fact, foot, format, icon,
+    layout, line, main_area, memory_parts, memory_words, panel_header, right_panel, rule, section, segmented, switch,
 };
 use crate::app::screens::settings;
 use crate::app::shell::keys;
 use crate::app::{AppState, Drafts, Screen};
+use crate::data::checks::Severity;
 use crate::engine::JobSpec;
 use crate::project::{ProjectState, SplitCounts};
 use crate::recipe::params::{Kind, Level, PARAMS, Param, Value};
@@ -226,6 +227,7 @@ fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     foot(ui, "start", theme.pad.panel_x, |ui| start(ui, state, true, actions));
     layout::scrolling_with(ui, "preview", theme.pad.panel_x, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
+        let num_findings = state.data.checks.num_findings(Severity::MustFix);
         let is_counting = state.jobs.find(|spec| matches!(spec, JobSpec::PreviewRun { .. })).is_some();
         line(ui, theme.size.badge_height, |ui| {
             ui.add(Text::strong("Run preview"));
@@ -233,6 +235,9 @@ fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
                 ui.add(match (&reason, is_counting) {
                     (Some(_), _) => Badge::warning("Not ready"),
                     (None, true) => Badge::running("Counting"),
+                    (None, false) if num_findings > 0 => {
+                        Badge::warning(format::count(num_findings, "finding", "findings"))
+                    }
                     (None, false) => Badge::ok("Ready"),
                 });
             });
@@ -324,20 +329,22 @@ fn schedule(ui: &mut Ui, preview: &RunPreview) {
 fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     let Some(project) = &state.project else { return };
     if super::super::model::used(state).is_none() {
-        check(ui, Verdict::Missing, "No model is chosen", Some(("Choose", Screen::Model)), actions);
+        check(ui, Verdict::Missing, "No model is chosen", Some(Link::To("Choose", Screen::Model)), actions);
     }
     if project.counts.train == 0 {
-        check(ui, Verdict::Missing, "No training examples", Some(("Import", Screen::Data)), actions);
+        check(ui, Verdict::Missing, "No training examples", Some(Link::To("Import", Screen::Data)), actions);
     }
     if let Some(failure) = &state.train.preview_failure {
         check(ui, Verdict::Missing, failure, None, actions);
     }
     reviewed(ui, &project.counts, actions);
+    before::findings(ui, state, actions);
     if let Some(preview) = &state.train.preview {
         if let Some(words) = settings::over_limit(state, &preview.memory) {
-            check(ui, Verdict::Missing, &words, Some(("Settings", Screen::Settings)), actions);
+            check(ui, Verdict::Missing, &words, Some(Link::To("Settings", Screen::Settings)), actions);
         }
-        check_preview(ui, preview, actions);
+        before::preview(ui, preview, actions);
+        check_memory(ui, preview, actions);
     }
     let held_out = project.counts.validation;
     if project.counts.train > 0 && held_out == 0 {
@@ -345,7 +352,7 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
             ui,
             Verdict::Look,
             "Nothing is held out: no one can tell learning from learning by heart",
-            Some(("Show", Screen::Data)),
+            Some(Link::To("Show", Screen::Data)),
             actions,
         );
     } else if held_out > 0 {
@@ -368,37 +375,8 @@ fn reviewed(ui: &mut Ui, counts: &SplitCounts, actions: &mut Actions) {
     }
 }
 
-fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
-    let show = Some(("Show", Screen::Data));
-    let RunPreview { tally, held_out, .. } = preview;
-    match tally.num_untrained as u64 {
-        0 => check(ui, Verdict::Fine, "Every example that is used trains at least 1 token", None, actions),
-        n => {
-            let words = format!(
-                "{} no token and {} left out",
-                format::count(n, "example trains", "examples train"),
-                if n == 1 { "is" } else { "are" }
-            );
-            check(ui, Verdict::Look, &words, show, actions);
-        }
-    }
-    let longest = |num: usize| format::thousands(num as u64);
-    if let Some(words) = tally.in_words() {
-        check(ui, Verdict::Look, &format!("{words}. The longest has {}", longest(tally.longest)), show, actions);
-    } else if held_out.num_too_long() == 0 {
-        let longest = longest(tally.longest.max(held_out.longest));
-        let words = format!("No example is beyond the limit, the longest has {longest} tokens");
-        check(ui, Verdict::Fine, &words, None, actions);
-    }
-    for note in tally.template_notes() {
-        check(ui, Verdict::Look, &sentence(&note), show, actions);
-    }
-    if let Some(words) = &preview.beyond_context {
-        check(ui, Verdict::Look, words, None, actions);
-    }
-    for note in held_out.notes() {
-        check(ui, Verdict::Look, &format!("For validation, {note}"), show, actions);
-    }
+/// Of the memory.
+fn check_memory(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
     match preview.memory.total() <= preview.memory.available {
         true => check(ui, Verdict::Fine, "The memory is enough", None, actions),
         false => {
@@ -412,33 +390,4 @@ fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
 pub(super) fn sentence(note: &str) -> String {
     let mut chars = note.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Fine,
-    Look,
-    Missing,
-}
-
-fn check(ui: &mut Ui, verdict: Verdict, words: &str, link: Option<(&str, Screen)>, actions: &mut Actions) {
-    let theme = Theme::of(ui);
-    let (sign, color): (Icon, _) = match verdict {
-        Verdict::Fine => (icon::CHECK_CIRCLE.filled(), theme.status.ok),
-        Verdict::Look => (icon::WARNING.filled(), theme.status.warning),
-        Verdict::Missing => (icon::X_CIRCLE.filled(), theme.status.error),
-    };
-    line(ui, theme.size.row_height, |ui| {
-        sign.show(ui, color);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if let Some((name, screen)) = link
-                && ui.add(Button::link(name)).clicked()
-            {
-                actions.push(crate::app::Action::Go(screen));
-            }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Text::body(words).wrapped()));
-        });
-    });
-    // Sentences of several lines would run into each other.
-    ui.add_space(theme.space.xs);
 }
