@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::files::PathAsked;
+use super::kit::fallback::Found;
 use super::machine::Machine;
+use super::path_dialog;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
-use super::settings::ThemeChoice;
+use super::settings::{TextSize, ThemeChoice};
 use super::shell::commands::PathFound;
 use super::shell::project_dialog::ProjectDialog;
 use super::state::{OpenDialog, Screen};
@@ -55,8 +58,9 @@ pub enum Action {
     OpenPath(PathBuf),
     /// Several that were dropped together.
     OpenPaths(Vec<PathBuf>),
-    /// The system has no file dialog that could be shown.
-    NoFileDialog,
+    /// The system has no file dialog that could be shown: the path is to be typed.
+    AskPath(PathAsked),
+    Path(path_dialog::Action),
     /// A folder could not be shown, and why.
     NoFileManager(PathBuf, String),
     /// That path is none of these.
@@ -69,6 +73,9 @@ pub enum Action {
     Redo,
     Control(JobId, Signal),
     SetTheme(ThemeChoice),
+    SetTextSize(TextSize),
+    /// Fonts for letters that the window's own lack, or what to install.
+    FontsFound(Found),
     /// Shows an example, wherever the person is.
     ShowExample(i64),
     /// What the command field finds for these words; an act of it was taken.

@@ -13,6 +13,7 @@ pub mod frame_stats;
 pub mod jobs;
 pub mod kit;
 pub mod machine;
+pub mod path_dialog;
 pub mod paths;
 pub mod screens;
 pub mod settings;

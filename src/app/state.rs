@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use super::files::PathAsked;
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
+use super::kit::fallback::Found;
 use super::machine::Machine;
+use super::path_dialog::PathDraft;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use super::settings::AppSettings;
 use super::shell::commands::Found;
@@ -62,6 +65,8 @@ pub enum OpenDialog {
     StopTraining,
     /// A job that failed, in words.
     Failure(Failure),
+    /// A path is typed; what was typed is in `drafts.path`.
+    Path(PathAsked),
     /// The import dialog, whose content is `state.mapping`.
     Import,
     /// A data set of the Hub, whose content is `state.dataset`.
@@ -146,6 +151,8 @@ pub struct AppState {
     /// How long frames took, while the settings are shown.
     pub frames: Vec<(&'static str, FrameSummary)>,
     pub settings: AppSettings,
+    /// Fonts of this system that stand in, and those that it lacks.
+    pub letters: Found,
     pub model: model::State,
     pub data: data::State,
     pub dataset: dataset::State,
@@ -177,6 +184,7 @@ impl AppState {
             pending_import: None,
             frames: Vec::new(),
             settings,
+            letters: Found::default(),
             model: model::State::default(),
             data: data::State::default(),
             dataset: dataset::State::default(),
@@ -198,6 +206,7 @@ pub struct Drafts {
     pub command_row: usize,
     pub project: ProjectDraft,
     pub settings: settings::Drafts,
+    pub path: PathDraft,
     pub model: model::Drafts,
     pub data: data::Drafts,
     pub dataset: dataset::Drafts,

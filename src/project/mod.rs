@@ -20,6 +20,7 @@ mod lengths;
 mod migrate;
 mod new_row;
 mod order;
+mod provenance;
 pub mod query;
 mod replace;
 mod resplit;

@@ -91,6 +91,10 @@ pub struct Annotations {
     pub source: Option<String>,
     /// When it is from, where its file says so.
     pub date: Option<Timestamp>,
+    /// What its file calls it; read with a single example only.
+    pub row_id: Option<String>,
+    /// The group that its file says it belongs to; read with a single example only.
+    pub group: Option<String>,
     /// With the model of [`ProjectState::tokens_from`]; `None` until counted.
     pub num_tokens: Option<u32>,
     /// Under the model or run of [`ProjectState::loss_from`]; `None` until computed.

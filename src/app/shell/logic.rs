@@ -8,7 +8,7 @@ use super::{Shell, commands, opening, project_dialog, projects, saving};
 use crate::app::jobs::Job;
 use crate::app::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use crate::app::state::{OpenDialog, Status, ToImport};
-use crate::app::{Action, AppState, Cx, Drafts, Screen, kit};
+use crate::app::{Action, AppState, Cx, Drafts, Screen, kit, path_dialog};
 use crate::engine::{Event, EventKind, JobSpec, Outcome, Reply};
 use crate::project::ProjectState;
 
@@ -22,6 +22,7 @@ impl Shell {
         self.take_command_key(ctx);
         self.hear_events(ctx);
         self.actions.extend(self.files.chosen());
+        self.look_for_fonts();
         self.take_dropped_files(ctx);
         self.apply_actions(ctx);
         if ctx.input(|input| input.viewport().close_requested()) {
@@ -53,6 +54,15 @@ impl Shell {
                 ctx.request_repaint();
                 return;
             }
+        }
+    }
+
+    /// For letters that were shown as empty boxes in the last frame.
+    fn look_for_fonts(&self) {
+        let wanted = self.fonts.wanted();
+        if !wanted.is_empty() {
+            let fonts = self.fonts.clone();
+            self.files.run(move || Some(Action::FontsFound(fonts.look_for(wanted))));
         }
     }
 
@@ -137,6 +147,18 @@ impl Shell {
             }
             Action::Redo => start_in_project(state, &cx, |project| JobSpec::Redo { project }),
             Action::SetTheme(theme) => settings::set_theme(state, theme, &cx),
+            Action::SetTextSize(size) => settings::set_text_size(state, size, &cx),
+            Action::FontsFound(found) => {
+                if found.has_new {
+                    self.fonts.install(ctx);
+                }
+                if let Some(words) = found.missing.first() {
+                    self.state.status.clone_from(words);
+                }
+                let letters = &mut self.state.letters;
+                letters.names.extend(found.names);
+                letters.missing.extend(found.missing);
+            }
             Action::PrimaryAct => {
                 if let Some(action) = primary_act(state) {
                     self.apply(ctx, action);
@@ -151,7 +173,12 @@ impl Shell {
             Action::ChooseImport => opening::choose_import(&cx),
             Action::OpenPath(path) => cx.files.run(move || Some(opening::what_is(path))),
             Action::OpenPaths(paths) => cx.files.run(move || opening::what_are(paths)),
-            Action::NoFileDialog => state.dialog = Some(OpenDialog::Failure(opening::no_file_dialog())),
+            Action::AskPath(asked) => path_dialog::open(state, drafts, asked, &cx),
+            Action::Path(action) => {
+                if let Some(next) = path_dialog::update(state, drafts, action, &cx) {
+                    self.apply(ctx, next);
+                }
+            }
             Action::NoFileManager(path, reason) => {
                 state.dialog = Some(OpenDialog::Failure(opening::no_file_manager(&path, &reason)));
             }

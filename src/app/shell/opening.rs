@@ -92,18 +92,6 @@ pub fn what_are(paths: Vec<PathBuf>) -> Option<Action> {
     Some(Action::Import(found))
 }
 
-pub fn no_file_dialog() -> Failure {
-    Failure {
-        message: "This desktop showed no file dialog".to_owned(),
-        hint: Some(
-            "Drop the file or folder on the window, or type its path into the command field (Ctrl K). On Linux, file \
-             dialogs come with xdg-desktop-portal or zenity"
-                .to_owned(),
-        ),
-        is_internal: false,
-    }
-}
-
 pub fn no_file_manager(path: &Path, reason: &str) -> Failure {
     Failure {
         message: format!("No file manager could be started: {reason}"),

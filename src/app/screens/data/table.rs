@@ -122,11 +122,10 @@ fn filter_bar(
     actions: &mut Vec<AnyAction>,
 ) {
     let (theme, counts) = (Theme::of(ui), state.data.shows(project));
-    let (rect, _) =
-        ui.allocate_exact_size(Vec2::new(ui.available_width(), theme.size.filter_bar_height), Sense::hover());
+    let (least, control) = (theme.size.filter_bar_height, theme.size.control_height);
+    let (strip, rect, mut bar) = layout::Strip::begin(ui, "filters", least, control);
     ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.normal));
-    let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
-    let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    let inner = bar.max_rect();
     bar.spacing_mut().item_spacing.x = theme.space.xxs;
     // The chips keep their room, as much as they took in the last frame; what is left is the field's.
     let id = bar.make_persistent_id("chips");
@@ -170,6 +169,7 @@ fn filter_bar(
         bar.data_mut(|data| data.insert_temp(id, width));
         bar.ctx().request_repaint();
     }
+    strip.end(&bar, least, control);
 }
 
 /// What an import brought, as a chip that a click takes away.

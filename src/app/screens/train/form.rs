@@ -4,10 +4,12 @@ use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 
 use super::{Action, Preset, chart, obstacle};
 use crate::app::kit::{
-    Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, fact, foot, format, icon,
-    layout, line, main_area, memory_parts, memory_words, right_panel, rule, screen_header, section, segmented, switch,
+    Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, drawer, fact, foot, format,
+    icon, layout, line, main_area, memory_parts, memory_words, panel_header, right_panel, rule, section, segmented,
+    switch,
 };
 use crate::app::screens::settings;
+use crate::app::shell::keys;
 use crate::app::{AppState, Drafts, Screen};
 use crate::engine::JobSpec;
 use crate::project::{ProjectState, SplitCounts};
@@ -16,13 +18,19 @@ use crate::train::preview::RunPreview;
 
 type Actions = Vec<crate::app::Action>;
 
+const PANEL: &str = "train";
+
 pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Actions) {
     let theme = Theme::of(ui);
-    screen_header(
+    panel_header(
         ui,
         "Train",
+        (PANEL, "What it will do"),
         |_| {},
         |ui| {
+            if !drawer::is_shown(ui.ctx(), PANEL) {
+                start(ui, state, false, actions);
+            }
             if state.train.run.is_some() && ui.add(Button::secondary("Show the run").icon(icon::PULSE)).clicked() {
                 actions.push(Action::ShowRun.into());
             }
@@ -31,7 +39,7 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Ac
             }
         },
     );
-    right_panel(ui, "train", theme.size.side_panel_train_width, |ui| side(ui, state, actions));
+    right_panel(ui, PANEL, theme.size.side_panel_train_width, |ui| side(ui, state, actions));
     main_area(ui, |ui| {
         layout::scrolling(ui, "form", |ui| {
             ui.spacing_mut().item_spacing.y = theme.pad.card_large;
@@ -215,12 +223,7 @@ fn in_short(recipe: &crate::recipe::Recipe) -> String {
 fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     let theme = Theme::of(ui);
     let reason = obstacle(state);
-    foot(ui, "start", theme.pad.panel_x, |ui| {
-        let button = Button::primary("Start training").icon(icon::PLAY).key("Ctrl Enter").large();
-        if ui.add(button.width(ui.available_width()).disabled_by(reason.clone())).clicked() {
-            actions.push(Action::Start.into());
-        }
-    });
+    foot(ui, "start", theme.pad.panel_x, |ui| start(ui, state, true, actions));
     layout::scrolling_with(ui, "preview", theme.pad.panel_x, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         let is_counting = state.jobs.find(|spec| matches!(spec, JobSpec::PreviewRun { .. })).is_some();
@@ -249,6 +252,15 @@ fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
         ui.add_space(theme.space.xs);
         checks(ui, state, actions);
     });
+}
+
+/// Below the preview, or in the head of the screen while that is closed.
+fn start(ui: &mut Ui, state: &AppState, is_large: bool, actions: &mut Actions) {
+    let button = Button::primary("Start training").icon(icon::PLAY).key(keys::PRIMARY.shown);
+    let button = if is_large { button.large().width(ui.available_width()) } else { button };
+    if ui.add(button.disabled_by(obstacle(state))).clicked() {
+        actions.push(Action::Start.into());
+    }
 }
 
 fn facts(ui: &mut Ui, state: &AppState, project: &ProjectState) {
