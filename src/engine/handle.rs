@@ -12,15 +12,18 @@ use super::jobs;
 use super::worker::{Queued, Worker, lower_priority};
 use super::{Backend, Event, JobId, JobSpec, Lane};
 use crate::hub::Sources;
+use crate::train::timing::SpeedFile;
 use crate::train::{Control, Signal};
 
 /// Enough for the window to sleep through a second of the busiest jobs.
 const NUM_WAITING_EVENTS: usize = 1024;
 
-/// Where the engine keeps and gets models; the default is this computer's.
+/// Where the engine keeps and gets models and what it measures; the default is this computer's models.
 #[derive(Debug, Clone, Default)]
 pub struct EngineOptions {
     pub sources: Sources,
+    /// Where measured speeds are kept; by default nowhere.
+    pub speeds: SpeedFile,
 }
 
 /// The real engine: one thread a lane. Belongs to one thread, the window's; nothing in it is shared by a lock.
@@ -36,6 +39,7 @@ struct LiveJob {
     kind: Discriminant<JobSpec>,
     is_saving: bool,
     gives_way: bool,
+    gives_way_to_computing: bool,
     alive: Weak<()>,
 }
 
@@ -81,10 +85,21 @@ impl Backend for Engine {
         if is_saving {
             self.stop(|job| job.gives_way);
         }
+        let gives_way_to_computing = spec.gives_way_to_computing();
+        if lane == Lane::Compute && !gives_way_to_computing {
+            self.stop(|job| job.gives_way_to_computing);
+        }
         let gives_way = spec.gives_way_to_saving();
         let control = Control::default();
         let alive = Arc::new(());
-        let live = LiveJob { control: control.clone(), kind, is_saving, gives_way, alive: Arc::downgrade(&alive) };
+        let live = LiveJob {
+            control: control.clone(),
+            kind,
+            is_saving,
+            gives_way,
+            gives_way_to_computing,
+            alive: Arc::downgrade(&alive),
+        };
         if let Some(worker) = self.worker(lane) {
             match worker.queue.try_send(Queued { job, spec, control, alive }) {
                 Ok(()) => drop(self.live.borrow_mut().insert(job, live)),

@@ -24,6 +24,7 @@ use crate::project::{
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::task::Unit;
 use crate::train::render::TokenView;
+use crate::train::timing::KnownSpeed;
 use crate::train::{EvalMetrics, Phase, StepMetrics, observer::RunFacts, preview::RunPreview};
 
 /// Names a job; never used twice in a process.
@@ -221,6 +222,11 @@ pub enum JobSpec {
         wanted: WantedData,
     },
     // --- compute lane
+    /// A few real steps, to know how fast a run with this recipe would be. Gives way to everything else that computes.
+    MeasureSpeed {
+        project: PathBuf,
+        recipe: Recipe,
+    },
     /// Freezes the project's examples into a new run folder and trains. The data are the project's, not the recipe's.
     Train {
         project: PathBuf,
@@ -287,7 +293,8 @@ impl JobSpec {
             | Self::ListRuns { .. }
             | Self::ReadRun { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
-            Self::Train { .. }
+            Self::MeasureSpeed { .. }
+            | Self::Train { .. }
             | Self::ResumeTraining { .. }
             | Self::Evaluate { .. }
             | Self::Compare { .. }
@@ -312,12 +319,18 @@ impl JobSpec {
                 | Self::PreviewFix { .. }
                 | Self::CountFacets { .. }
                 | Self::LoadLengths { .. }
+                | Self::MeasureSpeed { .. }
         )
     }
 
     /// Whether it can take so long that what the person does must not wait for it: it is stopped, and asked for again.
     pub fn gives_way_to_saving(&self) -> bool {
         matches!(self, Self::Query { query, .. } if matches!(query.sort.by, SortBy::Prompt | SortBy::Answer))
+    }
+
+    /// Whether it is stopped as soon as something else is to be computed.
+    pub fn gives_way_to_computing(&self) -> bool {
+        matches!(self, Self::MeasureSpeed { .. })
     }
 
     /// Whether it writes down what the person did; such a job is done even if the window closes before its turn.
@@ -440,6 +453,7 @@ pub enum Reply {
     Fetched(ImportRequest),
     Tokens(TokenView),
     RunPreview(RunPreview),
+    Speed(KnownSpeed),
     Runs(Vec<RunRecord>),
     Curves {
         run: RunRecord,

@@ -1,6 +1,6 @@
 //! The one table of every parameter. The window's form rows, the range errors and `docs/parameters.md` come from it.
 
-use super::{GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules, TooLong, TrainOn};
+use super::{EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules, TooLong, TrainOn};
 
 /// A parameter's value, in the form that a widget or a file shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +72,21 @@ impl Param {
         self.check(&value)?;
         (self.set)(recipe, value);
         Ok(())
+    }
+
+    /// A value in a person's words, where a number stands for something else.
+    pub fn words(&self, value: &Value) -> String {
+        match (self.key, value) {
+            ("training.max_steps", Value::Integer(..=0)) => "no limit".to_owned(),
+            ("evaluation.eval_steps", Value::Integer(0)) => "4 times an epoch".to_owned(),
+            (_, Value::Choice(key)) => match self.kind {
+                Kind::Choice(choices) => choices.iter().find(|(k, _)| k == key).map_or(*key, |(_, words)| words),
+                _ => key,
+            }
+            .to_owned(),
+            (_, Value::Switch(is_on)) => if *is_on { "on" } else { "off" }.to_owned(),
+            _ => value.to_string(),
+        }
     }
 
     /// What is allowed, in words.
@@ -197,6 +212,8 @@ const SCHEDULERS: &[(&str, &str)] = &[
     ("constant", "Constant"),
     ("constant_with_warmup", "Constant with warm-up"),
 ];
+const EVAL_STRATEGIES: &[(&str, &str)] =
+    &[("steps", "Every so many steps"), ("epoch", "Every epoch"), ("no", "Only at the end")];
 const TRAIN_ON: &[(&str, &str)] = &[("assistant", "Answers"), ("last", "Last answer"), ("all", "Everything")];
 const TOO_LONG: &[(&str, &str)] = &[
     ("drop", "Leave out"),
@@ -226,12 +243,13 @@ pub static PARAMS: &[Param] = &[
     param!(
         "training.learning_rate",
         "Learning rate",
-        "Step size, 1e-4 to 3e-4 is usual for adapters",
+        "Step size, 1e-4 to 1e-3 is usual for adapters",
         "",
         Simple,
         Kind::Float { min: 0.0, max: 1.0, open_end: false },
         float!(training.learning_rate),
-        "How far one step moves the weights. Too high and the loss jumps, too low and nothing happens."
+        "How far one step moves the weights. Too high and the loss jumps, too low and nothing happens. Small models and \
+         narrow tasks bear more, large models less."
     ),
     param!(
         "lora.r",
@@ -282,14 +300,37 @@ pub static PARAMS: &[Param] = &[
         "More examples at once need more memory. Batch size times accumulation is what one step learns from."
     ),
     param!(
+        "evaluation.eval_strategy",
+        "Evaluate",
+        "How often the validation part is looked at",
+        "",
+        Simple,
+        Kind::Choice(EVAL_STRATEGIES),
+        (
+            |r| Value::Choice(match r.evaluation.eval_strategy {
+                EvalStrategy::Steps => "steps",
+                EvalStrategy::Epoch => "epoch",
+                EvalStrategy::No => "no",
+            }),
+            |r, v| r.evaluation.eval_strategy = match v {
+                Value::Choice("epoch") => EvalStrategy::Epoch,
+                Value::Choice("no") => EvalStrategy::No,
+                _ => EvalStrategy::Steps,
+            }
+        ),
+        "In any case before the first step and after the last. At each evaluation the loss on the validation part is \
+         measured and the weights are saved; the best are kept. Only at the end: less time, but a run that breaks off \
+         has saved nothing on its way."
+    ),
+    param!(
         "evaluation.eval_steps",
         "Evaluate every",
-        "Every so many steps, 0 is four times an epoch",
+        "In optimizer steps",
         "steps",
         Simple,
         Kind::Integer { min: 0, max: MAX_STEPS },
         integer!(evaluation.eval_steps, usize),
-        "At each evaluation the loss on the validation part is measured and the weights are saved; the best are kept."
+        "With `eval_strategy = \"steps\"`; 0 means four times an epoch."
     ),
     param!(
         "training.train_on",
@@ -360,12 +401,12 @@ pub static PARAMS: &[Param] = &[
     param!(
         "training.max_steps",
         "Most steps",
-        "−1 leaves it to the epochs",
+        "Ends the run early, empty leaves it to the epochs",
         "steps",
         Advanced,
         Kind::Integer { min: -1, max: MAX_STEPS },
         integer!(training.max_steps, i64),
-        "Ends the run after so many optimizer steps, whatever the epochs say; 0 leaves it to them, too."
+        "Ends the run after so many optimizer steps, whatever the epochs say. In a file, −1 or 0 means no limit."
     ),
     param!(
         "training.lr_scheduler_type",

@@ -172,12 +172,9 @@ fn train(
     })
 }
 
-/// Steps between evaluations: as asked, or four times an epoch.
+/// Steps between evaluations. The last step is evaluated in any case.
 pub fn eval_steps(recipe: &Recipe, order: &Order) -> usize {
-    match recipe.evaluation.eval_steps {
-        0 => order.steps_per_epoch().div_ceil(4).max(1),
-        steps => steps,
-    }
+    recipe.evaluation.steps_between(order.steps_per_epoch())
 }
 
 /// A run under way.
@@ -410,7 +407,7 @@ fn may_go_on(control: &Control) -> bool {
 }
 
 /// In the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
-fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
+pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
     let training = &plan.recipe.training;
     let product = ProductType::of(training.precision, decoder.spec());
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));

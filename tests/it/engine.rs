@@ -28,7 +28,7 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sources = Sources::only(&folder.path().join("models"));
-        Self { engine: Engine::new(EngineOptions { sources }, || {}).unwrap(), folder }
+        Self { engine: Engine::new(EngineOptions { sources, ..EngineOptions::default() }, || {}).unwrap(), folder }
     }
 
     fn project(&self) -> PathBuf {

@@ -68,6 +68,7 @@ pub mod row;
 pub mod table;
 pub mod text;
 pub mod theme;
+pub mod ticks;
 pub mod token_view;
 pub mod tooltip;
 

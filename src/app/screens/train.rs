@@ -317,8 +317,7 @@ fn hear_curves(state: &mut AppState, event: &EventKind) {
     if let Reply::Curves { run: record, steps, evaluations } = &**reply
         && run.run_dir.as_ref() == Some(&record.run_dir)
     {
-        run.recipe = record.recipe.clone();
-        run.take_curves(steps, evaluations);
+        run.read(record, steps, evaluations);
     }
 }
 

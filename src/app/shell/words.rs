@@ -25,6 +25,8 @@ pub fn doing(job: &Job) -> String {
         JobSpec::Import { request, .. } => format!("Importing {}", name(&request.path)),
         JobSpec::SaveRejected { to, .. } => format!("Saving {}", name(to)),
         JobSpec::ExportData { request, .. } => format!("Exporting {}", name(&request.to)),
+        JobSpec::MeasureSpeed { .. } if job.phase == Some(Phase::LoadingModel) => "Loading the model".to_owned(),
+        JobSpec::MeasureSpeed { .. } => "Measuring how fast a run would be".to_owned(),
         JobSpec::RenderTokens { .. } | JobSpec::PreviewRun { .. } => "Counting tokens".to_owned(),
         JobSpec::CheckData { .. } => "Checking the examples".to_owned(),
         JobSpec::DescribeData { .. }
@@ -119,7 +121,7 @@ pub fn ended(spec: &JobSpec, secs: f64, outcome: &Outcome) -> Option<String> {
 pub fn icon_of(spec: &JobSpec) -> Icon {
     match spec {
         JobSpec::DiscoverModels | JobSpec::InspectModel { .. } | JobSpec::FetchModel { .. } => icon::CUBE,
-        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } | JobSpec::PreviewRun { .. } => icon::PULSE,
+        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } | JobSpec::PreviewRun { .. } | JobSpec::MeasureSpeed { .. } => icon::PULSE,
         JobSpec::Evaluate { .. } => icon::TARGET,
         JobSpec::Compare { .. } => icon::COLUMNS,
         _ => icon::TABLE,

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::running::Running;
 use super::scores;
+use super::speed;
 use super::statistics::{add_to_card, write_card};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
@@ -18,11 +19,13 @@ use crate::model::{Conversation, LanguageModel, peft};
 use crate::project::Project;
 use crate::recipe::{Data, ModelRef, Plan, Recipe};
 use crate::train::render::turns;
+use crate::train::timing::{RunMeter, SpeedFile, speed_key};
 use crate::train::{Phase, RunFolder, TrainError, TrainEvent, sft};
 
 pub(super) struct Compute {
     sources: Sources,
     running: Running,
+    speeds: SpeedFile,
     /// The model of the last job: comparing, training and evaluating follow each other on the same one.
     loaded: Option<Loaded>,
 }
@@ -34,14 +37,15 @@ struct Loaded {
 }
 
 impl Compute {
-    pub fn new(sources: Sources, running: Running) -> Self {
-        Self { sources, running, loaded: None }
+    pub fn new(sources: Sources, running: Running, speeds: SpeedFile) -> Self {
+        Self { sources, running, speeds, loaded: None }
     }
 }
 
 impl Work for Compute {
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
         match spec {
+            JobSpec::MeasureSpeed { project, recipe } => self.measure_speed(&project, &recipe, context),
             JobSpec::Train { project, recipe } => self.train(&project, recipe, context),
             JobSpec::ResumeTraining { run_dir } => self.resume(run_dir, context),
             JobSpec::Evaluate { request } => self.evaluate(&request, context),
@@ -88,8 +92,18 @@ impl Compute {
         self.run_plan(&model, &Plan::new(recipe, model_path, run_dir)?, context)
     }
 
+    fn measure_speed(&mut self, project: &Path, recipe: &Recipe, context: &Context) -> Result<(), EngineError> {
+        let path = hub::resolve(&recipe.base_model, &self.sources)?;
+        let model = self.load(&path, context)?;
+        let known = speed::measure(&model, &path, &mut Project::open(project)?, recipe, context)?;
+        self.speeds.keep(&speed_key(project, recipe), &known);
+        context.reply(Reply::Speed(known));
+        Ok(())
+    }
+
     fn run_plan(&self, model: &LanguageModel, plan: &Plan, context: &Context) -> Result<(), EngineError> {
         let _running = self.running.begin(&plan.run_dir);
+        let mut meter = RunMeter::default();
         let mut tell = |event| match event {
             TrainEvent::Phase(phase) => context.tell(EventKind::Phase(phase)),
             TrainEvent::Facts(facts) => {
@@ -97,14 +111,22 @@ impl Compute {
                 if let Err(error) = add_to_card(&plan.run_dir, &facts.tally) {
                     log::warn!("the run's card lacks what became of long examples: {error}");
                 }
+                meter.facts(&facts);
                 context.tell(EventKind::RunStarted { run_dir: plan.run_dir.clone(), facts });
             }
-            TrainEvent::Step(metrics) => context.step(metrics),
-            TrainEvent::Eval(metrics) => context.tell(EventKind::Eval(metrics)),
+            TrainEvent::Step(metrics) => {
+                meter.step(&metrics);
+                context.step(metrics);
+            }
+            TrainEvent::Eval(metrics) => {
+                meter.eval(&metrics);
+                context.tell(EventKind::Eval(metrics));
+            }
             TrainEvent::Checkpoint { step, path } => context.tell(EventKind::Checkpoint { step, path }),
             TrainEvent::Warning(text) => context.tell(EventKind::Warning(text)),
         };
         let summary = sft::run_on(model, plan, context.control(), &mut tell)?;
+        speed::keep_of_run(&self.speeds, &meter, model, plan);
         if summary.was_stopped { Err(EngineError::Stopped) } else { Ok(()) }
     }
 

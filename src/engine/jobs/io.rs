@@ -18,22 +18,24 @@ use crate::engine::{JobSpec, Lane, Reply};
 use crate::hub::{self, Sources};
 use crate::project::{Project, RunRecord};
 use crate::recipe::{ModelRef, RenderSpec};
-use crate::train::preview::preview;
+use crate::train::preview::{RunPreview, preview};
 use crate::train::render::token_view;
+use crate::train::timing::{SpeedFile, speed_key};
 use crate::train::{EvalMetrics, StepMetrics};
 
 pub(super) struct Io {
     sources: Sources,
     chats: Chats,
     running: Running,
+    speeds: SpeedFile,
     /// Of the last preview.
     project: Option<Project>,
     sizes: Sizes,
 }
 
 impl Io {
-    pub fn new(sources: Sources, running: Running) -> Self {
-        Self { sources, chats: Chats::default(), running, project: None, sizes: Sizes::default() }
+    pub fn new(sources: Sources, running: Running, speeds: SpeedFile) -> Self {
+        Self { sources, chats: Chats::default(), running, speeds, project: None, sizes: Sizes::default() }
     }
 }
 
@@ -90,6 +92,7 @@ impl Work for Io {
                 let path = hub::resolve(&recipe.base_model, &self.sources)?;
                 let chat = self.chats.get(&path)?;
                 let project = reopen(&mut self.project, &project)?;
+                let folder = project.folder().to_owned();
                 let key = SizesKey {
                     project: project.folder().to_owned(),
                     content_revision: project.state()?.content_revision,
@@ -97,7 +100,8 @@ impl Work for Io {
                     spec: recipe.training.render_spec(),
                 };
                 let sizes = self.sizes.get(key, project, context, &chat)?;
-                context.reply(Reply::RunPreview(preview(&path, &recipe, sizes)?));
+                let speed = self.speeds.get(&speed_key(&folder, &recipe));
+                context.reply(Reply::RunPreview(RunPreview { speed, ..preview(&path, &recipe, sizes)? }));
             }
             JobSpec::PreviewReplace { project, ids, replacement } => {
                 let preview = reopen(&mut self.project, &project)?.preview_replace(&ids, &replacement, context)?;

@@ -10,6 +10,7 @@ pub mod reviewers;
 mod running;
 pub mod scores;
 mod sizes;
+mod speed;
 pub mod statistics;
 mod store;
 
@@ -23,14 +24,15 @@ pub(super) fn spawn_lanes(options: &EngineOptions, outbox: &Outbox) -> std::io::
     let outbox = || outbox.clone();
     let running = running::Running::default();
     let io_running = running.clone();
+    let (io_speeds, speeds) = (options.speeds.clone(), options.speeds.clone());
     let workers = [
         (Lane::Store, Worker::spawn(Lane::Store, outbox(), store::Store::default)?),
-        (Lane::Io, Worker::spawn(Lane::Io, outbox(), move || io::Io::new(for_io.clone(), io_running.clone()))?),
+        (Lane::Io, Worker::spawn(Lane::Io, outbox(), move || io::Io::new(for_io.clone(), io_running.clone(), io_speeds.clone()))?),
         (Lane::Net, Worker::spawn(Lane::Net, outbox(), move || net::Net::new(for_net.clone()))?),
         (
             Lane::Compute,
             Worker::spawn(Lane::Compute, outbox(), move || {
-                compute::Compute::new(for_compute.clone(), running.clone())
+                compute::Compute::new(for_compute.clone(), running.clone(), speeds.clone())
             })?,
         ),
     ];

@@ -124,7 +124,7 @@ impl RunsState {
                     let mut curves = Run::new(job, run.recipe.clone(), self.smoothing);
                     curves.run_dir = Some(run_dir.clone());
                     curves.outcome = Some(Outcome::Completed);
-                    curves.take_curves(steps, evaluations);
+                    curves.read(run, steps, evaluations);
                     self.curves = Some(curves);
                     self.error = None;
                 }

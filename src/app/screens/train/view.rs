@@ -95,7 +95,7 @@ fn buttons(ui: &mut Ui, run: &Run, actions: &mut Actions) {
 fn figures(ui: &mut Ui, state: &AppState, run: &Run) {
     let theme = Theme::of(ui);
     let step = run.num_steps_done();
-    let num_steps = run.facts.as_ref().map_or(0, |facts| facts.num_steps);
+    let num_steps = run.num_steps();
     let epoch = run.steps.last().map_or(0.0, |step| step.epoch);
     let epochs = run.recipe.training.num_train_epochs;
     let of_steps = if num_steps > 0 { format!("of {}", format::thousands(num_steps as u64)) } else { String::new() };
@@ -104,10 +104,7 @@ fn figures(ui: &mut Ui, state: &AppState, run: &Run) {
     let (left_name, left) = match (run.is_over(), run.secs_left()) {
         (true, _) => (
             "Took",
-            format::duration(
-                run.steps.iter().map(|s| s.step_secs).sum::<f64>()
-                    + run.evaluations.iter().map(|e| e.eval_secs).sum::<f64>(),
-            ),
+            format::duration(run.secs()),
         ),
         (false, Some(secs)) => ("Left", format::time_left(secs)),
         (false, None) => ("Left", "–".to_owned()),
