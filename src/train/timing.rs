@@ -116,6 +116,11 @@ pub fn speed_key(project: &Path, recipe: &Recipe) -> String {
     .to_string()
 }
 
+/// The instructions that training computes with here, in words; empty where there are no special ones.
+pub fn instruction_set() -> &'static str {
+    Isa::current().words()
+}
+
 /// Adds up a run's steps and evaluations to its speed.
 #[derive(Debug, Clone, Default)]
 pub struct RunMeter {

@@ -78,7 +78,7 @@ pub use card::{Card, drop_target, way_on};
 pub use choice::{Combo, checkbox, menu_item, one_line, segmented, segmented_small, switch};
 pub use dialog::{Dialog, DialogEnd};
 pub use icon::Icon;
-pub use input::{NumberField, TextInput, reading_well};
+pub use input::{Entry, NumberField, TextInput, has_wrong_number, reading_well};
 pub use layout::{empty_state, foot, line, main_area, padded, right_panel, screen_header, scrolling};
 pub use memory::{memory_badge, memory_parts, memory_words};
 pub use row::{

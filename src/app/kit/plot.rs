@@ -42,7 +42,15 @@ impl ChartResponse {
 
 impl<'a> Chart<'a> {
     pub fn new(id: &'static str, sentence: &'a str, x: (f64, f64), y: (f64, f64)) -> Self {
-        Self { id, sentence, x, y: widen(y), x_ticks: Ticks::Fixed(Vec::new()), y_ticks: Ticks::Fixed(Vec::new()), can_zoom: false }
+        Self {
+            id,
+            sentence,
+            x,
+            y: widen(y),
+            x_ticks: Ticks::Fixed(Vec::new()),
+            y_ticks: Ticks::Fixed(Vec::new()),
+            can_zoom: false,
+        }
     }
 
     pub fn x_ticks(self, x_ticks: impl Into<Ticks>) -> Self {
@@ -62,8 +70,14 @@ impl<'a> Chart<'a> {
     pub fn show<'p>(self, ui: &mut Ui, rect: Rect, build: impl FnOnce(&mut PlotUi<'p>) + 'p) -> ChartResponse {
         let theme = Theme::of(ui);
         let font = theme.small();
-        let widest = self.y_ticks.within(self.y.0, self.y.1).iter().map(|tick| label(ui, tick, &font).size().x).fold(0.0, f32::max);
-        let last = self.x_ticks.within(self.x.0, self.x.1).last().map_or(0.0, |tick| label(ui, tick, &font).size().x / 2.0);
+        let widest = self
+            .y_ticks
+            .within(self.y.0, self.y.1)
+            .iter()
+            .map(|tick| label(ui, tick, &font).size().x)
+            .fold(0.0, f32::max);
+        let last =
+            self.x_ticks.within(self.x.0, self.x.1).last().map_or(0.0, |tick| label(ui, tick, &font).size().x / 2.0);
         let mut frame = rect;
         frame.min.x += widest + theme.space.s;
         frame.max.x -= last;

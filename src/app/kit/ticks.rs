@@ -18,7 +18,10 @@ const MOST: usize = 7;
 pub enum Ticks {
     Fixed(Vec<Tick>),
     /// Whole steps up to `last`, at multiples of `unit` where that can be.
-    Steps { last: usize, unit: usize },
+    Steps {
+        last: usize,
+        unit: usize,
+    },
     /// Round values.
     Even,
     /// The axis' values are powers of ten: 0.2, 0.5, 1, 2 …

@@ -6,16 +6,19 @@ use std::path::PathBuf;
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{Mark, format};
+use crate::app::shell::words::model_name;
 use crate::app::{AppState, Cx, Drafts as AllDrafts, OpenDialog};
 use crate::engine::{EventKind, JobSpec, Outcome, Reply};
+use crate::project::RunRecord;
 use crate::recipe::params::{self, Value};
-use crate::recipe::{ModelRef, Recipe};
+use crate::recipe::{ModelRef, Recipe, RecipeError};
 use crate::train::Signal;
 use crate::train::preview::RunPreview;
 
 pub(super) mod chart;
 mod form;
 mod run;
+mod time;
 mod view;
 
 pub use run::Run;
@@ -24,9 +27,12 @@ pub use view::{show, stop_dialog};
 pub struct State {
     /// The form; its data section is not used.
     pub recipe: Recipe,
-    /// What is wrong with a value that was typed, by the parameter's key.
-    pub errors: BTreeMap<&'static str, String>,
+    /// What was typed and can't be taken, by the parameter's key. It stays until it is mended, or Esc takes it back.
+    pub errors: BTreeMap<&'static str, Mistake>,
     pub is_advanced_open: bool,
+    /// The run or file that the settings were taken from.
+    pub taken_from: Option<String>,
+    pub time: time::State,
     pub preview: Option<RunPreview>,
     /// Why the preview could not be made.
     pub preview_failure: Option<String>,
@@ -47,6 +53,8 @@ impl Default for State {
             recipe: Recipe::new(ModelRef::Starter, PathBuf::new()),
             errors: BTreeMap::new(),
             is_advanced_open: false,
+            taken_from: None,
+            time: time::State::default(),
             preview: None,
             preview_failure: None,
             asked: None,
@@ -58,6 +66,13 @@ impl Default for State {
     }
 }
 
+/// A text that is no value of its parameter, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    pub text: String,
+    pub words: String,
+}
+
 #[derive(Debug, Default)]
 pub struct Drafts {
     /// Module names, while they are typed.
@@ -67,10 +82,20 @@ pub struct Drafts {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     Set(&'static str, Value),
+    /// What was typed is no value at all.
+    Mistype(&'static str, String),
+    /// What was typed wrongly is taken back.
+    TakeBack(&'static str),
     Reset(&'static str),
     Preset(Preset),
     ToggleAdvanced,
     OpenRecipe,
+    /// Takes the settings of a run.
+    Repeat(Box<RunRecord>),
+    /// Measures how long a run would take.
+    Measure,
+    /// The form was left alone for a moment since it was changed so many times.
+    Rested(u64),
     /// A recipe file was read, or could not be.
     Loaded(Result<Box<Recipe>, String>),
     /// Read this recipe file.
@@ -93,22 +118,27 @@ pub enum Preset {
     QuickLook,
     Balanced,
     Thorough,
+    /// Those that suit the sample's examples.
+    Sample,
 }
 
 impl Preset {
+    /// For every project.
     pub const ALL: [Self; 3] = [Self::QuickLook, Self::Balanced, Self::Thorough];
 
-    /// Epochs and rank; alpha is twice the rank.
-    fn values(self) -> (f64, usize) {
-        match self {
+    fn apply(self, recipe: &mut Recipe) {
+        // Epochs and rank; alpha is twice the rank.
+        let (epochs, rank) = match self {
             Self::QuickLook => (1.0, 8),
             Self::Balanced => (3.0, 16),
             Self::Thorough => (6.0, 32),
-        }
-    }
-
-    fn apply(self, recipe: &mut Recipe) {
-        let (epochs, rank) = self.values();
+            Self::Sample => {
+                let sample = Recipe::for_starter_data(PathBuf::new());
+                recipe.lora = sample.lora;
+                recipe.training = sample.training;
+                return;
+            }
+        };
         recipe.training.num_train_epochs = epochs;
         recipe.lora.r = rank;
         recipe.lora.lora_alpha = 2.0 * rank as f64;
@@ -141,9 +171,9 @@ pub fn obstacle(state: &AppState) -> Option<String> {
     if project.counts.train == 0 {
         return Some("Import or add training examples first".to_owned());
     }
-    if let Some((key, _)) = state.train.errors.first_key_value() {
+    if let Some((key, mistake)) = state.train.errors.first_key_value() {
         let label = params::find(key).map_or(*key, |param| param.label);
-        return Some(format!("{label} has a value that is out of range"));
+        return Some(format!("{label}: {}", mistake.words));
     }
     let preview = state.train.preview.as_ref()?;
     let tally = &preview.tally;
@@ -161,6 +191,8 @@ pub fn obstacle(state: &AppState) -> Option<String> {
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     match action {
         Action::Set(key, value) => set(state, key, value, cx),
+        Action::Mistype(key, text) => mistype(state, key, text),
+        Action::TakeBack(key) => drop(state.train.errors.remove(key)),
         Action::Reset(key) => {
             if let Some(param) = params::find(key) {
                 drafts.train.names = None;
@@ -170,6 +202,7 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
         Action::Preset(preset) => {
             preset.apply(&mut state.train.recipe);
             state.train.errors.clear();
+            state.train.taken_from = None;
             changed(state, cx);
         }
         Action::ToggleAdvanced => state.train.is_advanced_open = !state.train.is_advanced_open,
@@ -182,12 +215,27 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
             Some(Action::Loaded(read).into())
         }),
         Action::Loaded(Ok(recipe)) => {
-            // The data are the project's, and the model is chosen on its own screen.
-            state.train.recipe = Recipe { data: state.train.recipe.data.clone(), ..*recipe };
-            state.train.errors.clear();
             state.status = "Took the settings of the recipe; model and examples stay the project's".to_owned();
-            changed(state, cx);
+            state.train.taken_from = Some("the recipe that was opened".to_owned());
+            take_settings(state, *recipe, cx);
         }
+        Action::Repeat(run) => {
+            state.status = match super::model::used(state) {
+                Some(model) if *model != run.model => {
+                    format!(
+                        "Took the settings of run {}; it trained another model, {}",
+                        run.name,
+                        model_name(&run.model)
+                    )
+                }
+                _ => format!("Took the settings of run {}; the examples are those of now", run.name),
+            };
+            state.train.taken_from = Some(format!("run {}", run.name));
+            state.train.is_form_shown = true;
+            take_settings(state, run.recipe, cx);
+        }
+        Action::Measure => time::measure(state, cx),
+        Action::Rested(changes) => time::rested(state, changes, cx),
         Action::Loaded(Err(message)) => {
             let failure = crate::engine::Failure { message, hint: None, is_internal: false };
             state.dialog = Some(OpenDialog::Failure(failure));
@@ -221,10 +269,22 @@ fn set(state: &mut AppState, key: &'static str, value: Value, cx: &Cx<'_>) {
             state.train.errors.remove(key);
             changed(state, cx);
         }
-        Err(_) => {
-            state.train.errors.insert(param.key, format!("It must be {}", param.allowed()));
-        }
+        Err(RecipeError::Range { value, .. }) => mistype(state, key, value),
+        Err(error) => log::error!("a value of the form was refused: {error}"),
     }
+}
+
+fn mistype(state: &mut AppState, key: &'static str, text: String) {
+    let Some(param) = params::find(key) else { return };
+    let words = format!("It must be {}", param.allowed());
+    state.train.errors.insert(param.key, Mistake { text, words });
+}
+
+/// The data are the project's, and the model is chosen on its own screen.
+fn take_settings(state: &mut AppState, recipe: Recipe, cx: &Cx<'_>) {
+    state.train.recipe = Recipe { data: state.train.recipe.data.clone(), ..recipe };
+    state.train.errors.clear();
+    changed(state, cx);
 }
 
 /// The form changed: keep it with the project, and count anew.
@@ -272,7 +332,10 @@ fn signal(state: &mut AppState, signal: Signal, cx: &Cx<'_>) {
 
 pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
     match &job.spec {
-        JobSpec::Train { recipe, .. } => hear_run(state, job, recipe.clone(), event),
+        JobSpec::Train { recipe, .. } => {
+            hear_run(state, job, recipe.clone(), event);
+            read_again(state, event, cx);
+        }
         JobSpec::ResumeTraining { run_dir } => {
             if *event == EventKind::Started {
                 // The curves up to the checkpoint; the steps that follow are added to them.
@@ -280,12 +343,15 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
             }
             let recipe = state.train.recipe.clone();
             hear_run(state, job, recipe, event);
+            read_again(state, event, cx);
         }
         JobSpec::ReadRun { .. } => hear_curves(state, event),
+        JobSpec::MeasureSpeed { .. } => time::on_event(state, job, event),
         JobSpec::PreviewRun { recipe, .. } if planned(state).as_ref() == Some(recipe) => match event {
             EventKind::Reply(reply) => {
                 if let Reply::RunPreview(preview) = &**reply {
                     state.train.preview = Some(preview.clone());
+                    time::counted(state, cx);
                 }
             }
             EventKind::Finished(Outcome::Failed(failure)) => {
@@ -309,6 +375,16 @@ fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind) 
     }
     if matches!(event, EventKind::Finished(_)) && state.dialog == Some(OpenDialog::StopTraining) {
         state.dialog = None;
+    }
+}
+
+/// A lagging window may have missed steps: when the run is over, its file tells all of them. What was counted for its
+/// project is stale as well, for the run has measured the speed.
+fn read_again(state: &mut AppState, event: &EventKind, cx: &Cx<'_>) {
+    let run_dir = state.train.run.as_ref().and_then(|run| run.run_dir.clone());
+    if let (EventKind::Finished(_), Some(run_dir)) = (event, run_dir) {
+        state.train.asked = None;
+        cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir });
     }
 }
 

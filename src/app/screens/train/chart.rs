@@ -7,7 +7,8 @@ use super::Action;
 use super::run::Run;
 use crate::app::AppState;
 use crate::app::kit::plot::{
-    Chart, ChartResponse, HoverValue, Tick, Ticks, averaged, end_labels, even_ticks, hover_card, ring, series_name, thin_out,
+    Chart, ChartResponse, HoverValue, Tick, Ticks, averaged, end_labels, even_ticks, hover_card, ring, series_name,
+    thin_out,
 };
 use crate::app::kit::{Card, Combo, Text, Theme, format, line, segmented_small, tooltip};
 use crate::train::{EvalMetrics, StepMetrics};
