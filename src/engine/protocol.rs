@@ -19,7 +19,7 @@ use crate::hub::{Dataset, DatasetName, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
     Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, Lengths, ProjectState, ReplacePreview,
-    Replacement, Reviewers, RowPage, RunRecord, Settings, SortBy, SplitPreview, StoredExample, Version,
+    Replacement, Reviewers, RowPage, RunNote, RunRecord, Settings, SortBy, SplitPreview, StoredExample, Version,
 };
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::task::Unit;
@@ -203,6 +203,21 @@ pub enum JobSpec {
         remedy: Remedy,
         ids: Option<Vec<i64>>,
     },
+    /// What a person keeps about a run.
+    KeepRunNote {
+        run_dir: PathBuf,
+        note: RunNote,
+    },
+    /// Moves runs to the project's trash; never one that trains.
+    TrashRuns {
+        project: PathBuf,
+        run_dirs: Vec<PathBuf>,
+    },
+    /// Takes runs of these names back from the trash.
+    RestoreRuns {
+        project: PathBuf,
+        names: Vec<String>,
+    },
     ListRuns {
         project: PathBuf,
     },
@@ -290,6 +305,9 @@ impl JobSpec {
             | Self::CheckData { .. }
             | Self::DescribeData { .. }
             | Self::PreviewFix { .. }
+            | Self::KeepRunNote { .. }
+            | Self::TrashRuns { .. }
+            | Self::RestoreRuns { .. }
             | Self::ListRuns { .. }
             | Self::ReadRun { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
@@ -342,6 +360,9 @@ impl JobSpec {
                 | Self::Redo { .. }
                 | Self::SaveSettings { .. }
                 | Self::ApplyFix { .. }
+                | Self::KeepRunNote { .. }
+                | Self::TrashRuns { .. }
+                | Self::RestoreRuns { .. }
         )
     }
 }
@@ -455,6 +476,8 @@ pub enum Reply {
     RunPreview(RunPreview),
     Speed(KnownSpeed),
     Runs(Vec<RunRecord>),
+    /// The names of the runs that were moved to the trash.
+    Trashed(Vec<String>),
     Curves {
         run: RunRecord,
         steps: Vec<StepMetrics>,

@@ -24,6 +24,7 @@ mod replace;
 mod resplit;
 mod reviewers;
 mod rows;
+mod run_notes;
 mod runs;
 mod schema;
 mod search;
@@ -43,7 +44,7 @@ pub use reviewers::Reviewers;
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,
-    Replacement, Review, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample, Version,
+    Replacement, Review, RunAbout, RunNote, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample, Version,
     VersionChange,
 };
 pub use store::{Changed, Project, STORE_FILE};

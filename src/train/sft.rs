@@ -45,6 +45,7 @@ pub struct RunSummary {
     pub best_step: Option<usize>,
     /// The best checkpoint, or the last where nothing was held out.
     pub adapter: Option<PathBuf>,
+    /// Of its steps and evaluations, all legs together.
     pub secs: f64,
 }
 
@@ -144,7 +145,7 @@ fn train(
     }));
     // Dropout makes rows of the same tokens differ.
     let (steps, is_compact) = (state.step..num_steps, adapter.config.lora_dropout == 0.0);
-    let status = status_of(plan, decoder, "running", num_steps, &state);
+    let status = status_of(plan, decoder, "running", (num_steps, train.len()), &state);
     let files = RunFiles::open(plan, &status, inputs, last.is_some().then_some(state.step))?;
     std::thread::scope(|scope| {
         let feed = Feed::start(scope, &train, &order, steps, is_compact).map_err(TrainError::io(&plan.run_dir))?;
@@ -159,13 +160,13 @@ fn train(
             files,
             order: &order,
             num_steps,
+            num_examples: train.len(),
             adapter: &adapter,
             pass,
             gradients: Gradients::zeros(&vars),
             optimizer,
             state,
             first_eval_loss: None,
-            started: Instant::now(),
             saved_step: None,
         };
         run.all_steps(observer)
@@ -187,6 +188,7 @@ struct Run<'a> {
     order: &'a Order,
     schedule: Schedule,
     num_steps: usize,
+    num_examples: usize,
     eval_steps: usize,
     files: RunFiles,
     adapter: &'a LoraAdapter,
@@ -196,13 +198,11 @@ struct Run<'a> {
     optimizer: AdamW,
     state: State,
     first_eval_loss: Option<f64>,
-    started: Instant,
     saved_step: Option<usize>,
 }
 
 impl Run<'_> {
     fn all_steps(mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
-        let secs_before = self.state.secs;
         if self.state.step == 0 {
             self.evaluate(observer)?;
         }
@@ -225,8 +225,8 @@ impl Run<'_> {
                 self.skip_bad_step(bad_steps, observer)?;
             }
             self.state.step += 1;
-            self.state.secs = secs_before + self.started.elapsed().as_secs_f64();
             let step_secs = started.elapsed().as_secs_f64();
+            self.state.secs += step_secs;
             let metrics = StepMetrics {
                 step: self.state.step,
                 epoch: self.epoch(),
@@ -320,12 +320,14 @@ impl Run<'_> {
         if is_best {
             self.state.best_eval_loss = Some(mean.loss);
         }
+        let eval_secs = started.elapsed().as_secs_f64();
+        self.state.secs += eval_secs;
         let metrics = EvalMetrics {
             step: self.state.step,
             epoch: self.epoch(),
             eval_loss: mean.loss,
             eval_num_tokens: mean.num_tokens,
-            eval_secs: started.elapsed().as_secs_f64(),
+            eval_secs,
             is_best,
         };
         self.files.eval(&metrics)?;
@@ -380,17 +382,24 @@ impl Run<'_> {
     }
 
     fn status(&self, status: &'static str) -> Status {
-        status_of(self.plan, self.decoder, status, self.num_steps, &self.state)
+        status_of(self.plan, self.decoder, status, (self.num_steps, self.num_examples), &self.state)
     }
 }
 
-fn status_of(plan: &Plan, decoder: &Decoder, status: &'static str, num_steps: usize, state: &State) -> Status {
+fn status_of(
+    plan: &Plan,
+    decoder: &Decoder,
+    status: &'static str,
+    (num_steps, num_examples): (usize, usize),
+    state: &State,
+) -> Status {
     Status {
         status,
         num_steps,
         num_steps_done: state.step,
         best_step: state.best_step,
         secs: state.secs,
+        num_examples,
         precision: ProductType::of(plan.recipe.training.precision, decoder.spec()).name(),
     }
 }

@@ -15,7 +15,7 @@ use tunewright::engine::protocol::Side;
 use tunewright::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
 use tunewright::evaluate::{AnsweredExample, EvaluationReport, HeldOut};
 use tunewright::project::{
-    Annotations, ExampleQuery, ExampleRow, ExampleStatus, ProjectState, RowPage, RunRecord, RunStatus, Settings,
+    Annotations, ExampleQuery, ExampleRow, ExampleStatus, ProjectState, RowPage, RunAbout, RunRecord, RunStatus, Settings,
     SplitCounts, StoredExample,
 };
 use tunewright::recipe::{ModelRef, Recipe};
@@ -190,6 +190,7 @@ fn run(name: &str, status: RunStatus) -> RunRecord {
         adapter: Some(run_dir.join("checkpoints/step-000080")),
         run_dir,
         secs: 312.0,
+        about: RunAbout::default(),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::recipe::{ModelRef, RenderSpec};
 use crate::train::preview::{RunPreview, preview};
 use crate::train::render::token_view;
 use crate::train::timing::{SpeedFile, speed_key};
-use crate::train::{EvalMetrics, StepMetrics};
+use crate::train::{EvalMetrics, RunFolder, StepMetrics, TrainError};
 
 pub(super) struct Io {
     sources: Sources,
@@ -44,6 +44,27 @@ impl Io {
         let Some(model) = model else { return Ok(None) };
         let chat = self.chats.get(&hub::resolve(&model, &self.sources)?)?;
         Ok(Some(ModelRendering { model: model.to_string(), chat, spec }))
+    }
+}
+
+impl Io {
+    fn list_runs(&self, project: &Path, context: &Context) -> Result<(), EngineError> {
+        let mut runs = Project::open(project)?.runs()?;
+        runs.iter_mut().for_each(|run| self.running.correct(run));
+        context.reply(Reply::Runs(runs));
+        Ok(())
+    }
+
+    /// No run that trains here, or in another program.
+    fn check_idle(&self, run_dirs: &[PathBuf]) -> Result<(), EngineError> {
+        for run_dir in run_dirs {
+            if self.running.is_running(run_dir) {
+                let reason = "it is being trained; stop it first".to_owned();
+                return Err(TrainError::RunFolder { path: run_dir.clone(), reason }.into());
+            }
+            RunFolder::check(run_dir)?;
+        }
+        Ok(())
     }
 }
 
@@ -127,10 +148,19 @@ impl Work for Io {
                 let project = reopen(&mut self.project, &project)?;
                 context.reply(Reply::Fix(checks::plan_fix(project, check, remedy, ids.as_deref())?));
             }
-            JobSpec::ListRuns { project } => {
-                let mut runs = Project::open(&project)?.runs()?;
-                runs.iter_mut().for_each(|run| self.running.correct(run));
-                context.reply(Reply::Runs(runs));
+            JobSpec::ListRuns { project } => self.list_runs(&project, context)?,
+            JobSpec::KeepRunNote { run_dir, note } => note.write(&run_dir)?,
+            JobSpec::TrashRuns { project, run_dirs } => {
+                self.check_idle(&run_dirs)?;
+                let (moved, error) = Project::open(&project)?.trash_runs(&run_dirs);
+                context.reply(Reply::Trashed(moved));
+                self.list_runs(&project, context)?;
+                error.map_or(Ok(()), Err)?;
+            }
+            JobSpec::RestoreRuns { project, names } => {
+                let restored = Project::open(&project)?.restore_runs(&names);
+                self.list_runs(&project, context)?;
+                restored?;
             }
             JobSpec::ReadRun { run_dir } => {
                 let mut run = RunRecord::read(&run_dir)?;

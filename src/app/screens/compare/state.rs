@@ -437,6 +437,7 @@ mod tests {
             best_eval_loss: None,
             best_step: None,
             adapter: Some("r/a".into()),
+            about: Default::default(),
             secs: 1.0,
         }
     }

@@ -23,7 +23,8 @@ const MIN_POINT_DISTANCE: f32 = 3.0;
 const NEAR_END: f64 = 0.9;
 const ROOM_FOR_VALUES: f64 = 1.08;
 
-const SMOOTHINGS: &[(f64, &str)] = &[(0.0, "0"), (0.8, "0.80"), (0.93, "0.93"), (0.98, "0.98")];
+/// Weights of the past to choose from.
+pub const SMOOTHINGS: &[(f64, &str)] = &[(0.0, "0"), (0.8, "0.80"), (0.93, "0.93"), (0.98, "0.98")];
 
 /// What a curve's card needs, so that the painting functions stay short.
 struct Loss<'a> {
