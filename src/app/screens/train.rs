@@ -381,8 +381,18 @@ fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind) 
 /// A lagging window may have missed steps: when the run is over, its file tells all of them. What was counted for its
 /// project is stale as well, for the run has measured the speed.
 fn read_again(state: &mut AppState, event: &EventKind, cx: &Cx<'_>) {
-    let run_dir = state.train.run.as_ref().and_then(|run| run.run_dir.clone());
-    if let (EventKind::Finished(_), Some(run_dir)) = (event, run_dir) {
+    let Some(run) = &state.train.run else { return };
+    if let (EventKind::Finished(outcome), Some(run_dir)) = (event, run.run_dir.clone()) {
+        // Without a time: this leg's alone would be another number than the run's.
+        let best = run.best().filter(|best| best.step > 0).map(|best| format!(", best step {}", best.step));
+        let best = best.unwrap_or_default();
+        match outcome {
+            Outcome::Completed => state.status = format!("Run {} is done{best}", run.name()),
+            Outcome::Stopped => {
+                state.status = format!("Run {} stopped at step {}{best}", run.name(), run.num_steps_done())
+            }
+            Outcome::Failed(_) => {}
+        }
         state.train.asked = None;
         cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir });
     }

@@ -101,10 +101,6 @@ pub fn ended(spec: &JobSpec, secs: f64, outcome: &Outcome) -> Option<String> {
         JobSpec::FetchModel { model } => format!("Downloaded {} in {took}", model_name(model)),
         JobSpec::FetchDataset { wanted } if is_stopped => format!("Stopped downloading {}", wanted.dataset.name.repo),
         JobSpec::FetchDataset { wanted } => format!("Downloaded {} in {took}", wanted.dataset.name.repo),
-        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } if is_stopped => {
-            format!("Stopped training after {took}")
-        }
-        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } => format!("Trained in {took}"),
         JobSpec::Evaluate { .. } if is_stopped => "Stopped evaluating".to_owned(),
         JobSpec::Evaluate { .. } => format!("Evaluated in {took}"),
         JobSpec::Compare { .. } if is_stopped => "Stopped answering".to_owned(),
