@@ -1,7 +1,9 @@
 //! The system's file dialogs and file manager, each in a thread of its own: the window never waits for them.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -29,6 +31,44 @@ pub enum PickKind {
     },
 }
 
+/// What the window asks of the desktop around it. Each may wait for a person: it is called in a thread of its own.
+pub trait Desktop: Send + Sync {
+    /// `None` where the person cancels, or at once where no dialog can be shown.
+    fn pick(&self, pick: FilePick) -> Option<PathBuf>;
+
+    /// One file or more of a kind.
+    fn pick_several(&self, title: &'static str, kinds: FileKinds) -> Option<Vec<PathBuf>>;
+
+    /// Shows a folder in the file manager.
+    fn open_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+/// What files are called in a dialog, and how their names end.
+pub type FileKinds = (&'static str, &'static [&'static str]);
+
+/// The desktop that this process runs on.
+struct System;
+
+impl Desktop for System {
+    fn pick(&self, pick: FilePick) -> Option<PathBuf> {
+        let dialog = rfd::FileDialog::new().set_title(pick.title);
+        match pick.kind {
+            PickKind::Open { endings: [], .. } => dialog.pick_file(),
+            PickKind::Open { name, endings } => dialog.add_filter(name, endings).pick_file(),
+            PickKind::Folder => dialog.pick_folder(),
+            PickKind::Save { name } => dialog.set_file_name(name).save_file(),
+        }
+    }
+
+    fn pick_several(&self, title: &'static str, (name, endings): FileKinds) -> Option<Vec<PathBuf>> {
+        rfd::FileDialog::new().set_title(title).add_filter(name, endings).pick_files()
+    }
+
+    fn open_folder(&self, path: &Path) -> io::Result<()> {
+        open::that_detached(path)
+    }
+}
+
 /// A dialog that ended sooner was never shown.
 const NO_DIALOG: Duration = Duration::from_millis(250);
 
@@ -39,14 +79,27 @@ pub struct Files {
     sender: Sender<Action>,
     receiver: Receiver<Action>,
     waker: Arc<dyn Fn() + Send + Sync>,
+    desktop: Arc<dyn Desktop>,
+    /// Threads at work.
+    num_busy: Arc<AtomicUsize>,
     /// Gone with the window.
     alive: Arc<()>,
 }
 
 impl Files {
     pub fn new(waker: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self::on(Arc::new(System), waker)
+    }
+
+    /// On another desktop than this process's: a test's.
+    pub fn on(desktop: Arc<dyn Desktop>, waker: Arc<dyn Fn() + Send + Sync>) -> Self {
         let (sender, receiver) = crossbeam_channel::bounded(ROOM);
-        Self { sender, receiver, waker, alive: Arc::new(()) }
+        Self { sender, receiver, waker, desktop, num_busy: Arc::default(), alive: Arc::new(()) }
+    }
+
+    /// A dialog is open, or a file is being read or written.
+    pub fn is_busy(&self) -> bool {
+        self.num_busy.load(Ordering::Acquire) > 0 || !self.receiver.is_empty()
     }
 
     /// What was chosen since the last frame.
@@ -55,18 +108,14 @@ impl Files {
     }
 
     pub fn pick(&self, pick: FilePick, then: fn(PathBuf) -> Action) {
-        self.ask(move || ask(pick), then);
+        let desktop = self.desktop.clone();
+        self.ask(move || desktop.pick(pick), then);
     }
 
     /// One file or more, with one of these endings.
-    pub fn pick_several(
-        &self,
-        title: &'static str,
-        (name, endings): (&'static str, &'static [&'static str]),
-        then: fn(Vec<PathBuf>) -> Action,
-    ) {
-        let dialog = move || rfd::FileDialog::new().set_title(title).add_filter(name, endings).pick_files();
-        self.ask(dialog, then);
+    pub fn pick_several(&self, title: &'static str, kinds: FileKinds, then: fn(Vec<PathBuf>) -> Action) {
+        let desktop = self.desktop.clone();
+        self.ask(move || desktop.pick_several(title, kinds), then);
     }
 
     fn ask<T>(&self, dialog: impl FnOnce() -> Option<T> + Send + 'static, then: fn(T) -> Action)
@@ -89,7 +138,8 @@ impl Files {
     }
 
     pub fn open_folder(&self, path: PathBuf) {
-        self.run(move || match open::that_detached(&path) {
+        let desktop = self.desktop.clone();
+        self.run(move || match desktop.open_folder(&path) {
             Ok(()) => None,
             Err(error) => Some(Action::NoFileManager(path, error.to_string())),
         });
@@ -120,18 +170,29 @@ impl Files {
     }
 
     fn in_thread(&self, work: impl FnOnce() + Send + 'static) {
+        let busy = Busy::new(&self.num_busy);
+        let work = move || {
+            work();
+            drop(busy);
+        };
         if let Err(error) = std::thread::Builder::new().name("files".to_owned()).spawn(work) {
             log::error!("no thread for a file dialog: {error}");
         }
     }
 }
 
-fn ask(pick: FilePick) -> Option<PathBuf> {
-    let dialog = rfd::FileDialog::new().set_title(pick.title);
-    match pick.kind {
-        PickKind::Open { endings: [], .. } => dialog.pick_file(),
-        PickKind::Open { name, endings } => dialog.add_filter(name, endings).pick_file(),
-        PickKind::Folder => dialog.pick_folder(),
-        PickKind::Save { name } => dialog.set_file_name(name).save_file(),
+/// Counts a thread for as long as it works, also one that panics.
+struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }

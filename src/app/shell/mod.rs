@@ -10,7 +10,7 @@ pub mod words;
 
 use std::sync::Arc;
 
-use super::files::Files;
+use super::files::{Desktop, Files};
 use super::settings::AppSettings;
 use super::{Action, AppState, Cx, Drafts};
 use crate::engine::Backend;
@@ -27,13 +27,21 @@ pub struct Shell {
 impl Shell {
     /// `waker` asks for a frame, from any thread.
     pub fn new(backend: Box<dyn Backend>, settings: AppSettings, waker: Arc<dyn Fn() + Send + Sync>) -> Self {
-        Self {
-            state: AppState::new(settings),
-            drafts: Drafts::default(),
-            actions: Vec::new(),
-            backend,
-            files: Files::new(waker),
-        }
+        Self::with_files(backend, settings, Files::new(waker))
+    }
+
+    /// On another desktop than this process's: a test's.
+    pub fn on(desktop: Arc<dyn Desktop>, backend: Box<dyn Backend>, settings: AppSettings) -> Self {
+        Self::with_files(backend, settings, Files::on(desktop, Arc::new(|| {})))
+    }
+
+    fn with_files(backend: Box<dyn Backend>, settings: AppSettings, files: Files) -> Self {
+        Self { state: AppState::new(settings), drafts: Drafts::default(), actions: Vec::new(), backend, files }
+    }
+
+    /// A file dialog is open, or a file is being read or written.
+    pub fn is_busy(&self) -> bool {
+        self.files.is_busy()
     }
 
     /// The state, the drafts, and what may be done to the world, side by side.
