@@ -34,16 +34,20 @@ impl Shell {
         let actions = &mut self.actions;
         let is_open = self.state.project.is_some();
         let command = |key: Key| ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND, key));
-        for (key, screen) in STEPS.into_iter().zip(Screen::STEPS) {
-            if is_open && command(key) {
-                actions.push(Action::Go(screen));
-            }
-        }
         if ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L)) {
             actions.push(Action::SetTheme(ThemeChoice::other(ctx)));
         }
         if command(Key::Q) {
             ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
+        // What lies below a dialog can't be reached by a key either: the dialog would be gone, or wait there unseen.
+        if ctx.memory(|memory| memory.top_modal_layer().is_some()) {
+            return;
+        }
+        for (key, screen) in STEPS.into_iter().zip(Screen::STEPS) {
+            if is_open && command(key) {
+                actions.push(Action::Go(screen));
+            }
         }
         if command(Key::K) {
             actions.push(Action::ShowDialog(OpenDialog::Commands));

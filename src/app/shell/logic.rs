@@ -73,7 +73,10 @@ impl Shell {
             Action::Control(job, signal) => cx.control(job, signal),
             Action::OpenFolder(folder) => cx.open_folder(folder),
             Action::Measured(machine) => state.machine = machine,
-            Action::Copy(text) => cx.copy(text),
+            Action::Copy(text) => {
+                cx.copy(text);
+                state.status = "Copied".to_owned();
+            }
             Action::Undo => {
                 data::flush(state, &cx);
                 start_in_project(state, &cx, |project| JobSpec::Undo { project });
