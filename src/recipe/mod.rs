@@ -1,6 +1,7 @@
 //! What is to be trained: `recipe.toml` as written ([`Recipe`]), checked and resolved ([`Plan`]), and the one table of
 //! every parameter ([`params`]) that the window's form, the command line's errors and the documentation come from.
 
+mod choices;
 mod explain;
 pub mod model_ref;
 pub mod params;

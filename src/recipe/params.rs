@@ -1,6 +1,10 @@
 //! The one table of every parameter. The window's form rows, the range errors and `docs/parameters.md` come from it.
 
-use super::{EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules, TooLong, TrainOn};
+use super::choices::{CHECKPOINTING, EVAL_STRATEGIES, PRECISIONS, SCHEDULERS, TOO_LONG, TRAIN_ON};
+use super::{
+    EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules, TooLong,
+    TrainOn,
+};
 
 /// A parameter's value, in the form that a widget or a file shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -205,24 +209,6 @@ macro_rules! param {
 
 /// A step a second for four months. Whoever writes more means "without end", and gets a schedule that never moves.
 const MAX_STEPS: i64 = 10_000_000;
-
-const SCHEDULERS: &[(&str, &str)] = &[
-    ("cosine", "Cosine"),
-    ("linear", "Linear"),
-    ("constant", "Constant"),
-    ("constant_with_warmup", "Constant with warm-up"),
-];
-const EVAL_STRATEGIES: &[(&str, &str)] =
-    &[("steps", "Every so many steps"), ("epoch", "Every epoch"), ("no", "Only at the end")];
-const TRAIN_ON: &[(&str, &str)] = &[("assistant", "Answers"), ("last", "Last answer"), ("all", "Everything")];
-const TOO_LONG: &[(&str, &str)] = &[
-    ("drop", "Leave out"),
-    ("cut_left", "Cut the beginning"),
-    ("cut_right", "Cut the end"),
-    ("split", "Split into parts"),
-];
-const PRECISIONS: &[(&str, &str)] = &[("auto", "Automatic"), ("int8", "int8"), ("bf16", "bf16"), ("f32", "f32, exact")];
-const CHECKPOINTING: &[(&str, &str)] = &[("auto", "Automatic"), ("true", "On"), ("false", "Off")];
 
 const fn from_zero(max: f64) -> Kind {
     Kind::Float { min: 0.0, max, open_end: false }
@@ -576,39 +562,4 @@ pub static PARAMS: &[Param] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn recipe() -> Recipe {
-        Recipe::new(super::super::ModelRef::Starter, "train.jsonl".into())
-    }
-
-    #[test]
-    fn every_row_reads_back_what_it_wrote_and_its_default_is_in_range() {
-        for param in PARAMS {
-            let mut recipe = recipe();
-            let value = param.default();
-            param.set(&mut recipe, value.clone()).unwrap();
-            assert_eq!((param.get)(&recipe), value, "{}", param.key);
-            assert!(find(param.key).is_some());
-        }
-    }
-
-    #[test]
-    fn every_field_of_the_file_has_a_row() {
-        let table: toml::Table = recipe().to_toml().unwrap().parse().unwrap();
-        for section in ["lora", "training", "evaluation"] {
-            for key in table[section].as_table().unwrap().keys() {
-                assert!(find(&format!("{section}.{key}")).is_some(), "{section}.{key}");
-            }
-        }
-    }
-
-    #[test]
-    fn out_of_range_names_the_key_and_what_it_may_be() {
-        let mut recipe = recipe();
-        recipe.training.adam_beta2 = 1.0;
-        let message = check(&recipe).unwrap_err().to_string();
-        assert_eq!(message, "training.adam_beta2 is 1, but it must be a number from 0 to below 1");
-    }
-}
+mod tests;

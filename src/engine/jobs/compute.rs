@@ -95,6 +95,7 @@ impl Compute {
     fn measure_speed(&mut self, project: &Path, recipe: &Recipe, context: &Context) -> Result<(), EngineError> {
         let path = hub::resolve(&recipe.base_model, &self.sources)?;
         let model = self.load(&path, context)?;
+        context.tell(EventKind::Phase(Phase::Training));
         let known = speed::measure(&model, &path, &mut Project::open(project)?, recipe, context)?;
         self.speeds.keep(&speed_key(project, recipe), &known);
         context.reply(Reply::Speed(known));

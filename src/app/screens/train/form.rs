@@ -84,7 +84,7 @@ fn presets(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
             Some(Preset::QuickLook) => ("Quick look", icon::LIGHTNING, "whether it works at all"),
             Some(Preset::Balanced) => ("Balanced", icon::SCALES, "right for most tasks"),
             Some(Preset::Thorough) => ("Thorough", icon::CROSSHAIR, "for the best that is in it"),
-            Some(Preset::Sample) => ("Sample's own", icon::TABLE, "suits its few, short examples"),
+            Some(Preset::Sample) => ("Sample's own", icon::TABLE, "suits these examples"),
             None => ("Custom", icon::PENCIL_SIMPLE, "as set below"),
         };
         let mut recipe = state.train.recipe.clone();

@@ -135,9 +135,12 @@ pub fn card(ui: &mut Ui, state: &AppState, preview: &RunPreview, actions: &mut V
 
 fn not_known(ui: &mut Ui, state: &AppState, actions: &mut Vec<crate::app::Action>) {
     let theme = Theme::of(ui);
-    line(ui, theme.size.control_height_small, |ui| {
-        ui.add(Text::body("Not measured on this machine yet"));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| measure_link(ui, state, "Measure", actions));
+    line(ui, theme.size.control_height_small, |ui| match measuring(state) {
+        Some(job) => drop(ui.add(Text::body(progress(job)))),
+        None => {
+            ui.add(Text::body("Not measured on this machine yet"));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| measure_link(ui, state, "Measure", actions));
+        }
     });
     let key = key(state);
     let failed = state.train.time.failed.as_ref().filter(|(of, _)| Some(of) == key.as_ref());
@@ -150,20 +153,20 @@ fn not_known(ui: &mut Ui, state: &AppState, actions: &mut Vec<crate::app::Action
 
 fn measure_link(ui: &mut Ui, state: &AppState, words: &str, actions: &mut Vec<crate::app::Action>) {
     match measuring(state) {
-        Some(job) => {
-            let done = job.progress.as_ref().and_then(|p| Some((p.done, p.total?)));
-            let words = match done {
-                Some((done, total)) => format!("Measuring, {done} of {total} steps"),
-                None => "Measuring".to_owned(),
-            };
-            ui.add(Text::small(words).soft());
-        }
+        Some(job) => drop(ui.add(Text::small(progress(job)).soft())),
         None => {
             let link = Button::link(words).small().name("Measure the time");
             if ui.add(link.disabled_by(why_not(state))).clicked() {
                 actions.push(Action::Measure.into());
             }
         }
+    }
+}
+
+fn progress(job: &Job) -> String {
+    match job.progress.as_ref().and_then(|p| Some((p.done, p.total?))) {
+        Some((done, total)) => format!("Measuring, {done} of {total} steps"),
+        None => "Measuring".to_owned(),
     }
 }
 
