@@ -71,7 +71,7 @@ mod tests {
 
     fn project() -> (tempfile::TempDir, Project) {
         let folder = tempfile::tempdir().unwrap();
-        let project = Project::open(&folder.path().join("p")).unwrap();
+        let project = Project::create(&folder.path().join("p")).unwrap();
         (folder, project)
     }
 

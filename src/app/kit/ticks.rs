@@ -65,7 +65,19 @@ pub fn even_ticks(low: f64, high: f64, count: usize, words: fn(f64) -> String) -
 
 /// Four to seven ticks at round values.
 pub fn round_ticks(low: f64, high: f64) -> Vec<Tick> {
-    round_values(low, high).into_iter().map(|at| Tick { at, words: format::rate(at) }).collect()
+    labelled(&round_values(low, high), |value| value)
+}
+
+/// In as few digits as tell them apart.
+fn labelled(values: &[f64], at: fn(f64) -> f64) -> Vec<Tick> {
+    let mut words: Vec<String> = values.iter().map(|value| format::rate(*value)).collect();
+    if words.windows(2).any(|pair| pair[0] == pair[1]) {
+        let step = values.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
+        // One more than the step's first digit: a step may be 2.5.
+        let decimals = (1.0 - step.log10().floor()).clamp(0.0, 15.0) as usize;
+        words = values.iter().map(|value| format!("{value:.decimals$}").replace('-', "−")).collect();
+    }
+    values.iter().zip(words).map(|(value, words)| Tick { at: at(*value), words }).collect()
 }
 
 /// Each step is at most twice the one before it. So, where one leaves three ticks, the next leaves seven at most.
@@ -75,7 +87,7 @@ fn round_values(low: f64, high: f64) -> Vec<f64> {
         return Vec::new();
     }
     let power = 10f64.powf(span.log10().floor());
-    let steps = [1.0, 0.5, 0.25, 0.2, 0.1, 0.05].map(|m| m * power);
+    let steps = [5.0, 2.5, 2.0, 1.0, 0.5, 0.25, 0.2].map(|m| m * power);
     let values = steps.into_iter().map(|step| multiples(low, high, step).collect::<Vec<_>>());
     values.into_iter().find(|values| values.len() >= LEAST).unwrap_or_default()
 }
@@ -105,7 +117,7 @@ pub fn log_ticks(low: f64, high: f64) -> Vec<Tick> {
         }
     }
     // Within about a factor of two: round values, put where their logarithms are.
-    round_values(10f64.powf(low), 10f64.powf(high)).into_iter().filter(|value| *value > 0.0).map(tick).collect()
+    labelled(&round_values(10f64.powf(low), 10f64.powf(high)), f64::log10)
 }
 
 /// Whole steps from `low` to `high`: at multiples of `unit` where that gives enough, the last one always.
@@ -188,6 +200,7 @@ mod tests {
         fn any_range_of_losses_has_four_to_seven(low in -9.0..3.0f64, span in 0.02..9.0f64) {
             let ticks = log_ticks(low, low + span);
             prop_assert!((LEAST..=MOST).contains(&ticks.len()), "{:?}", words(&ticks));
+            prop_assert!(ticks.windows(2).all(|pair| pair[0].words != pair[1].words), "{:?}", words(&ticks));
         }
 
         #[test]

@@ -1,21 +1,28 @@
 //! What differs between runs: data, settings, and how they went.
 
-use std::collections::BTreeMap;
-
 use crate::app::kit::format;
 use crate::app::shell::words::model_name;
 use crate::project::RunRecord;
 use crate::recipe::params;
 
 /// Digits of a hash that are enough to tell two data sets apart at a glance.
-const HASH_DIGITS: usize = 8;
+const HASH_DIGITS: usize = 6;
+
+/// What a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Data,
+    /// Under its name in recipes.
+    Setting,
+    /// It is another in every run, so that none is the odd one.
+    Result,
+}
 
 /// One line of the table: a value for each run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     pub name: &'static str,
-    /// A name as recipes write it.
-    pub is_setting: bool,
+    pub kind: Kind,
     pub values: Vec<String>,
 }
 
@@ -24,20 +31,20 @@ impl Fact {
         self.values.windows(2).any(|pair| pair[0] != pair[1])
     }
 
-    /// What most of them have; of equals, the one that comes first.
-    pub fn usual(&self) -> String {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        self.values.iter().for_each(|value| *counts.entry(value).or_default() += 1);
-        let most = counts.values().copied().max().unwrap_or_default();
-        self.values.iter().find(|value| counts.get(value.as_str()) == Some(&most)).cloned().unwrap_or_default()
+    /// Of what was asked: the value that most of them have, where two at least have the same.
+    pub fn usual(&self) -> Option<&str> {
+        let count = |value: &str| self.values.iter().filter(|other| *other == value).count();
+        // Of equals, the one that comes first.
+        let most = self.values.iter().rev().max_by_key(|value| count(value))?;
+        (self.kind != Kind::Result && count(most) > 1).then_some(most.as_str())
     }
 }
 
 /// Everything that can differ.
 pub fn facts(runs: &[&RunRecord]) -> Vec<Fact> {
-    let fact = |name, is_setting, value: &dyn Fn(&RunRecord) -> String| Fact {
+    let fact = |name, kind, value: &dyn Fn(&RunRecord) -> String| Fact {
         name,
-        is_setting,
+        kind,
         values: runs.iter().map(|run| value(run)).collect(),
     };
     let none = || "–".to_owned();
@@ -46,20 +53,28 @@ pub fn facts(runs: &[&RunRecord]) -> Vec<Fact> {
         run.about.data_sha256.as_ref().map_or_else(none, |hash| hash[..HASH_DIGITS.min(hash.len())].to_owned())
     };
     let mut facts = vec![
-        fact("Model", false, &|run| model_name(&run.model)),
-        fact("Examples", false, &|run| number(run.about.num_examples)),
-        fact("Data", false, &hash),
+        fact("Model", Kind::Data, &|run| model_name(&run.model)),
+        fact("Examples", Kind::Data, &|run| number(run.about.num_examples)),
+        fact("Data", Kind::Data, &hash),
     ];
     facts.extend(
-        params::PARAMS.iter().map(|param| fact(param.name(), true, &|run| param.words(&(param.get)(&run.recipe)))),
+        params::PARAMS
+            .iter()
+            .map(|param| fact(param.name(), Kind::Setting, &|run| param.words(&(param.get)(&run.recipe)))),
     );
     facts.extend([
-        fact("Steps", false, &|run| format::thousands(run.num_steps_done as u64)),
-        fact("Best step", false, &|run| number(run.best_step)),
-        fact("Lowest loss", false, &|run| run.best_eval_loss.map_or_else(none, format::loss)),
-        fact("Time", false, &|run| format::duration(run.secs)),
+        fact("Steps", Kind::Result, &|run| format::thousands(run.num_steps_done as u64)),
+        fact("Best step", Kind::Result, &|run| number(run.best_step)),
+        fact("Lowest loss", Kind::Result, &|run| run.best_eval_loss.map_or_else(none, format::loss)),
+        fact("Time, min:s", Kind::Result, &|run| minutes(run.secs)),
     ]);
     facts
+}
+
+/// `5:46`
+fn minutes(secs: f64) -> String {
+    let secs = secs.round().max(0.0) as u64;
+    format!("{}:{:02}", format::thousands(secs / 60), secs % 60)
 }
 
 /// `22-3` of `2026-11-22-3`, where that is enough to tell them apart.
@@ -90,8 +105,9 @@ mod tests {
         let names: Vec<_> = differing.iter().map(|fact| fact.name).collect();
         assert_eq!(names, ["Examples", "Data", "r", "Lowest loss"]);
         assert_eq!(differing[0].values, ["–", "1,008", "–"]);
-        assert_eq!(differing[1].values[1], "7c1e0000");
-        assert_eq!(differing[2].usual(), "16");
+        assert_eq!(differing[1].values[1], "7c1e00");
+        assert_eq!(differing[2].usual(), Some("16"));
+        assert_eq!(differing[3].usual(), None, "results differ as a matter of course");
         assert_eq!(facts.len(), 7 + params::PARAMS.len(), "every setting is compared");
     }
 

@@ -3,7 +3,7 @@
 use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 use egui_plot::{Line, PlotPoints};
 
-use super::differs::{self, Fact};
+use super::differs::{self, Fact, Kind};
 use super::state::{MOST_CURVES, RunsAction};
 use crate::app::kit::plot::{Chart, ChartResponse, HoverValue, Ticks, end_labels, hover_card, thin_out};
 use crate::app::kit::{Card, Combo, Text, Theme, format, line, one_line, rule, segmented_small, series, switch};
@@ -200,14 +200,14 @@ fn fact_row(ui: &mut Ui, fact: &Fact) {
         ui,
         |ui, column, rect| match column {
             0 => {
-                let font = if fact.is_setting { theme.mono() } else { theme.body() };
+                let font = if fact.kind == Kind::Setting { theme.mono() } else { theme.body() };
                 let name = one_line(ui, fact.name, font, theme.text.soft, rect.width());
                 let at = egui::pos2(rect.left(), (rect.center().y - name.size().y / 2.0).round());
                 ui.painter().galley(at, name, theme.text.soft);
             }
             column => {
                 let value = &fact.values[column - 1];
-                cell(ui, rect, value, theme.body(), theme.text.normal, fact.differs() && *value != usual);
+                cell(ui, rect, value, theme.body(), theme.text.normal, usual.is_some_and(|usual| value != usual));
             }
         },
         fact.values.len(),
