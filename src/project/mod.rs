@@ -44,7 +44,7 @@ pub use reviewers::Reviewers;
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,
-    Replacement, Review, RunAbout, RunNote, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample, Version,
-    VersionChange,
+    Replacement, Review, RunAbout, RunNote, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample,
+    Version, VersionChange,
 };
 pub use store::{Changed, Project, STORE_FILE};

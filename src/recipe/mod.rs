@@ -13,7 +13,7 @@ pub mod run_mark;
 pub use model_ref::ModelRef;
 pub use plan::{Plan, Validation};
 pub use recipe_file::{
-    Data, EvalStrategy, Evaluation, GradientCheckpointing, Lora, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules,
-    TrainOn, Training,
+    Data, EvalStrategy, Evaluation, GradientCheckpointing, Lora, LrSchedulerType, Precision, Recipe, RecipeError,
+    TargetModules, TrainOn, Training,
 };
 pub use render_spec::{RenderSpec, TooLong};

@@ -239,7 +239,8 @@ mod tests {
     #[test]
     fn time_is_work_at_a_speed_and_never_guessed() {
         // Ten steps of 100 tokens an epoch, 4 held-out examples.
-        let preview = RunPreview { num_tokens: 1000, steps_per_epoch: 10, num_validation_examples: 4, ..preview(30, 10) };
+        let preview =
+            RunPreview { num_tokens: 1000, steps_per_epoch: 10, num_validation_examples: 4, ..preview(30, 10) };
         let speed = Speed { train_tokens_per_sec: 50.0, eval_examples_per_sec: Some(2.0) };
         assert_eq!(preview.num_evaluations(), 4, "before, and after steps 10, 20 and 30");
         assert_eq!(
@@ -302,9 +303,6 @@ mod tests {
         let eval =
             EvalMetrics { step: 0, epoch: 0.0, eval_loss: 1.0, eval_num_tokens: 1, eval_secs: 5.0, is_best: true };
         meter.eval(&eval);
-        assert_eq!(
-            meter.speed(),
-            Some(Speed { train_tokens_per_sec: 50.0, eval_examples_per_sec: Some(2.0) })
-        );
+        assert_eq!(meter.speed(), Some(Speed { train_tokens_per_sec: 50.0, eval_examples_per_sec: Some(2.0) }));
     }
 }

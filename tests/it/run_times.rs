@@ -22,11 +22,10 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = EngineOptions {
-            sources: Sources::only(&folder.path().join("models")),
-            speeds: SpeedFile(Some(folder.path().join("cache/speeds.json"))),
-            ..EngineOptions::default()
-        };
+        let sources = Sources::only(&folder.path().join("models"));
+        let options = EngineOptions { sources, ..EngineOptions::default() };
+        let speeds = SpeedFile(Some(folder.path().join("cache/speeds.json")));
+        let options = EngineOptions { speeds, ..options };
         let bench = Self { engine: Engine::new(options, || {}).unwrap(), folder };
         bench.ask(JobSpec::OpenProject { folder: bench.project(), sample: false });
         let path = bench.folder.path().join("data.jsonl");

@@ -15,8 +15,8 @@ use tunewright::engine::protocol::Side;
 use tunewright::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
 use tunewright::evaluate::{AnsweredExample, EvaluationReport, HeldOut};
 use tunewright::project::{
-    Annotations, ExampleQuery, ExampleRow, ExampleStatus, ProjectState, RowPage, RunAbout, RunRecord, RunStatus, Settings,
-    SplitCounts, StoredExample,
+    Annotations, ExampleQuery, ExampleRow, ExampleStatus, ProjectState, RowPage, RunAbout, RunRecord, RunStatus,
+    Settings, SplitCounts, StoredExample,
 };
 use tunewright::recipe::{ModelRef, Recipe};
 use tunewright::train::tally::Tally;

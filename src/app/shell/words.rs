@@ -117,7 +117,10 @@ pub fn ended(spec: &JobSpec, secs: f64, outcome: &Outcome) -> Option<String> {
 pub fn icon_of(spec: &JobSpec) -> Icon {
     match spec {
         JobSpec::DiscoverModels | JobSpec::InspectModel { .. } | JobSpec::FetchModel { .. } => icon::CUBE,
-        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } | JobSpec::PreviewRun { .. } | JobSpec::MeasureSpeed { .. } => icon::PULSE,
+        JobSpec::Train { .. }
+        | JobSpec::ResumeTraining { .. }
+        | JobSpec::PreviewRun { .. }
+        | JobSpec::MeasureSpeed { .. } => icon::PULSE,
         JobSpec::Evaluate { .. } => icon::TARGET,
         JobSpec::Compare { .. } => icon::COLUMNS,
         _ => icon::TABLE,

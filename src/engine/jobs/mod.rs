@@ -27,7 +27,12 @@ pub(super) fn spawn_lanes(options: &EngineOptions, outbox: &Outbox) -> std::io::
     let (io_speeds, speeds) = (options.speeds.clone(), options.speeds.clone());
     let workers = [
         (Lane::Store, Worker::spawn(Lane::Store, outbox(), store::Store::default)?),
-        (Lane::Io, Worker::spawn(Lane::Io, outbox(), move || io::Io::new(for_io.clone(), io_running.clone(), io_speeds.clone()))?),
+        (
+            Lane::Io,
+            Worker::spawn(Lane::Io, outbox(), move || {
+                io::Io::new(for_io.clone(), io_running.clone(), io_speeds.clone())
+            })?,
+        ),
         (Lane::Net, Worker::spawn(Lane::Net, outbox(), move || net::Net::new(for_net.clone()))?),
         (
             Lane::Compute,

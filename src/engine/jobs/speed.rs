@@ -71,12 +71,7 @@ pub(super) fn keep_of_run(speeds: &SpeedFile, meter: &RunMeter, model: &Language
     speeds.keep(&speed_key(project, &plan.recipe), &known(speed, by, model, &plan.recipe));
 }
 
-fn known(
-    speed: Speed,
-    by: MeasuredBy,
-    model: &LanguageModel,
-    recipe: &Recipe,
-) -> KnownSpeed {
+fn known(speed: Speed, by: MeasuredBy, model: &LanguageModel, recipe: &Recipe) -> KnownSpeed {
     let model_name = recipe.base_model.to_string();
     KnownSpeed::now(speed, by, model_name, model.facts.num_parameters)
 }
