@@ -17,6 +17,7 @@
 //! | [`evaluate`] | held-out loss and exact match; what a model says of single examples |
 //! | [`engine`] | the only threads that outlive a call: jobs in, events out |
 //! | [`cli`] | the commands, benchmarks among them |
+//! | [`words`] | numbers in sentences |
 //! | `app` | the window; it alone knows egui |
 //!
 //! # Architecture invariants
@@ -44,6 +45,7 @@ pub mod project;
 pub mod recipe;
 pub mod task;
 pub mod train;
+pub mod words;
 
 #[cfg(feature = "app")]
 pub mod app;

@@ -6,6 +6,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 
+mod pace;
+
+pub use pace::Pace;
+
 /// What [`Task::progress`] counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -14,6 +18,8 @@ pub enum Unit {
     Examples,
     Tokens,
     Steps,
+    /// Of a model.
+    Layers,
     Files,
 }
 
@@ -21,8 +27,31 @@ pub enum Unit {
 pub trait Task {
     /// `total` is `None` where the amount of work is not known yet.
     fn progress(&self, done: u64, total: Option<u64>, unit: Unit);
+    /// A part begins that is counted for itself.
+    fn stage(&self, _stage: Stage) {}
     /// Polled often; the work then ends early and leaves nothing half done.
     fn is_cancelled(&self) -> bool;
+}
+
+/// A part of a long piece of work: "2 of 4: answers before".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    pub name: &'static str,
+    /// From 1.
+    pub number: u32,
+    pub of: u32,
+    /// After so many stages the same work comes again, and how long it takes is known by then.
+    pub period: u32,
+}
+
+/// For a part that is over in a blink: it can be cancelled, and says nothing.
+pub struct Quiet<'a>(pub &'a dyn Task);
+
+impl Task for Quiet<'_> {
+    fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
 }
 
 /// A task that nobody watches or cancels.

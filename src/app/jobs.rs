@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::engine::{EventKind, JobId, JobSpec, Lane};
-use crate::task::Unit;
+use crate::task::{Pace, Unit};
 use crate::train::Phase;
 
 /// A job under way, with the last it told.
@@ -15,7 +15,21 @@ pub struct Job {
     pub has_started: bool,
     pub phase: Option<Phase>,
     pub progress: Option<Progress>,
+    /// Of the phase.
+    pub pace: Pace,
     pub since: Instant,
+}
+
+impl Job {
+    /// 0 to 1 over all its stages, where the amount of work is known.
+    pub fn share(&self) -> Option<f32> {
+        self.pace.share()
+    }
+
+    /// Until the phase is over, all its stages included; `None` where that can't be told.
+    pub fn secs_left(&self) -> Option<f64> {
+        self.pace.secs_left(Instant::now())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +76,16 @@ impl Jobs {
     }
 
     pub(super) fn add(&mut self, id: JobId, spec: JobSpec) {
-        self.0.push(Job { id, spec, has_started: false, phase: None, progress: None, since: Instant::now() });
+        let now = Instant::now();
+        self.0.push(Job {
+            id,
+            spec,
+            has_started: false,
+            phase: None,
+            progress: None,
+            pace: Pace::begin(now),
+            since: now,
+        });
     }
 
     /// Forgets the jobs that fit: what they tell from now on is stale. Gives their ids.
@@ -81,9 +104,15 @@ impl Jobs {
             EventKind::Phase(phase) => {
                 job.phase = Some(*phase);
                 job.progress = None;
+                job.pace = Pace::begin(Instant::now());
+            }
+            EventKind::Stage(stage) => {
+                job.pace.enter(*stage, Instant::now());
+                job.progress = None;
             }
             EventKind::Progress { done, total, unit } => {
                 job.progress = Some(Progress { done: *done, total: *total, unit: *unit });
+                job.pace.progress(*done, *total, *unit, Instant::now());
             }
             EventKind::Finished(_) => return Some(self.0.remove(index)),
             _ => {}

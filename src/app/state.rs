@@ -1,6 +1,7 @@
 //! Everything the window knows, as plain data. Screens read it; only [`super::shell::logic`] and the screens' `update`
 //! and `on_event` change it.
 
+use super::action::Action;
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
 use super::machine::Machine;
@@ -66,14 +67,47 @@ pub enum ToImport {
     Fetched(ImportRequest),
 }
 
+/// What the status bar says last, and what can be done about it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Status {
+    pub words: String,
+    /// Links behind the words.
+    pub acts: Vec<(&'static str, Action)>,
+}
+
+impl Status {
+    pub fn act(mut self, words: &'static str, action: impl Into<Action>) -> Self {
+        self.acts.push((words, action.into()));
+        self
+    }
+}
+
+impl From<String> for Status {
+    fn from(words: String) -> Self {
+        Self { words, acts: Vec::new() }
+    }
+}
+
+impl From<&str> for Status {
+    fn from(words: &str) -> Self {
+        words.to_owned().into()
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
 pub struct AppState {
     pub screen: Screen,
     /// None: the first launch is shown instead of the screens.
     pub project: Option<ProjectState>,
     pub jobs: Jobs,
     pub dialog: Option<OpenDialog>,
-    /// The last thing that happened, in words, for the status bar.
-    pub status: String,
+    /// The last thing that happened.
+    pub status: Status,
     pub machine: Machine,
     /// The project of the last time is being opened: the first launch isn't shown for that blink.
     pub is_starting: bool,
@@ -100,7 +134,7 @@ impl AppState {
             project: None,
             jobs: Jobs::default(),
             dialog: None,
-            status: "Ready".to_owned(),
+            status: "Ready".into(),
             machine: Machine::default(),
             is_starting: false,
             pending_import: None,

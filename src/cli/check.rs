@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use super::terminal::{self, duration, thousands};
+use super::terminal::{self, duration};
 use super::{Ended, model};
 use crate::data::checks::{Check, CheckReport, Remedy, Severity};
 use crate::engine::checks::{apply_fix, check, plan_fix};
@@ -108,6 +108,9 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
         terminal::line(&as_json(&report, &fixed).to_string());
     } else {
         print(&report, &fixed);
+        if let Some(words) = project.counts()?.left_out() {
+            terminal::note(&format!("left out: {words}"));
+        }
     }
     Ok(())
 }
@@ -189,7 +192,7 @@ fn print(report: &CheckReport, fixed: &[Fixed]) {
 }
 
 fn examples(num: u64) -> String {
-    if num == 1 { "1 example".to_owned() } else { format!("{} examples", thousands(num)) }
+    crate::words::count(num, "example", "examples")
 }
 
 #[cfg(test)]

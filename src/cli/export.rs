@@ -66,6 +66,9 @@ pub fn run(args: ExportArgs) -> Result<(), Ended> {
     for report in &reports {
         if args.json { terminal::line(&summary(report).to_string()) } else { tell(report) }
     }
+    if let (false, Some(words)) = (args.json, project.counts()?.left_out()) {
+        terminal::note(&format!("left out of the data: {words}"));
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use super::terminal;
 use crate::generate::session::End;
 use crate::generate::{Sampling, Session};
 use crate::model::{LanguageModel, Turn, peft};
+use crate::words::{count, thousands};
 
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
@@ -60,12 +61,12 @@ pub fn run(args: GenerateArgs) -> Result<(), Ended> {
     match session.end() {
         Some(End::MaxNewTokens) => {
             terminal::note(&format!(
-                "The answer was cut off after {} tokens (--max-new-tokens).",
-                session.num_tokens()
+                "The answer was cut off after {} (--max-new-tokens).",
+                count(session.num_tokens(), "token", "tokens")
             ));
         }
         Some(End::Context) => {
-            let context = language_model.decoder.spec().context_length;
+            let context = thousands(language_model.decoder.spec().context_length);
             terminal::note(&format!(
                 "The answer was cut off: the model reads at most {context} tokens, prompt and answer."
             ));

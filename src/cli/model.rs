@@ -1,5 +1,6 @@
 //! How a command names a model, and gets it.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,11 +19,16 @@ use crate::recipe::{ModelRef, RenderSpec};
 #[derive(Debug, Args)]
 pub struct ModelArgs {
     /// `starter`, a GGUF file, a folder, or a Hub repository owner/name[@revision]
-    #[arg(long, value_name = "M", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(ModelRef::parse(text)))]
+    #[arg(long, value_name = "M", value_parser = model_ref)]
     pub model: ModelRef,
     /// A folder in PEFT's format
     #[arg(long, value_name = "DIR")]
     pub adapter: Option<PathBuf>,
+}
+
+/// Any text names a model; whether it is there is seen later.
+pub fn model_ref(text: &str) -> Result<ModelRef, Infallible> {
+    Ok(ModelRef::parse(text))
 }
 
 /// The model's file or folder on this disk, fetched if need be.

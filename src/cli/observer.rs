@@ -113,8 +113,12 @@ impl Readable {
             }
         };
         self.line.show(&format!(
-            "step {} of {} · loss {:.3} · rate {:.1e} · {:.0} tokens/s{left}",
-            step.step, self.num_steps, step.loss, step.learning_rate, step.tokens_per_sec
+            "step {} of {} · loss {:.3} · rate {:.1e} · {} tokens/s{left}",
+            thousands(step.step),
+            thousands(self.num_steps),
+            step.loss,
+            step.learning_rate,
+            thousands(step.tokens_per_sec.round() as u64)
         ));
     }
 }

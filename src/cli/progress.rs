@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::terminal::{self, StatusLine};
-use crate::task::{CancelFlag, Task, Unit};
+use crate::task::{CancelFlag, Pace, Stage, Task, Unit};
 
 /// Shows a label with its numbers and is cancelled by Ctrl-C.
 pub struct Progress {
@@ -16,11 +16,14 @@ pub struct Progress {
 struct State {
     line: StatusLine,
     next: Instant,
+    pace: Pace,
 }
 
 impl Progress {
     pub fn new(label: &str, cancel: &CancelFlag) -> Self {
-        let state = Mutex::new(State { line: StatusLine::new(), next: Instant::now() + Duration::from_millis(300) });
+        let now = Instant::now();
+        let next = now + Duration::from_millis(300);
+        let state = Mutex::new(State { line: StatusLine::new(), next, pace: Pace::begin(now) });
         Self { label: label.to_owned(), cancel: cancel.clone(), state }
     }
 }
@@ -29,11 +32,20 @@ impl Task for Progress {
     fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
+        state.pace.progress(done, total, unit, now);
         if now < state.next {
             return;
         }
         state.next = now + if state.line.is_live() { Duration::from_millis(100) } else { Duration::from_secs(5) };
-        state.line.show(&format!("{}: {}", self.label, amount(done, total, unit)));
+        let stage = state.pace.stage().map_or_else(String::new, in_words);
+        let left = state.pace.secs_left(now).filter(|secs| *secs >= 1.0);
+        let left = left.map_or_else(String::new, |secs| format!(", {} left", terminal::duration(secs)));
+        let text = format!("{}: {stage}{}{left}", self.label, amount(done, total, unit));
+        state.line.show(&text);
+    }
+
+    fn stage(&self, stage: Stage) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).pace.enter(stage, Instant::now());
     }
 
     fn is_cancelled(&self) -> bool {
@@ -47,14 +59,20 @@ impl Drop for Progress {
     }
 }
 
+/// `2 of 4: answers before, `
+fn in_words(stage: Stage) -> String {
+    format!("{} of {}: {}, ", stage.number, stage.of, stage.name)
+}
+
 fn amount(done: u64, total: Option<u64>, unit: Unit) -> String {
-    let number = if unit == Unit::Bytes { terminal::bytes } else { terminal::thousands };
+    let number = |num: u64| if unit == Unit::Bytes { terminal::bytes(num) } else { terminal::thousands(num) };
     let name = match unit {
         Unit::Bytes => "",
         Unit::Rows => " rows",
         Unit::Examples => " examples",
         Unit::Tokens => " tokens",
         Unit::Steps => " steps",
+        Unit::Layers => " layers",
         Unit::Files => " files",
     };
     match total.filter(|total| *total > 0) {

@@ -155,9 +155,20 @@ fn print_result(before: &EvaluationReport, after: &EvaluationReport) {
     terminal::line(&format!("\nOn {} messages that were held out      before → after", base.num_examples));
     terminal::line(&format!("  loss per answer token              {:.3} → {:.3}", base.loss, tuned.loss));
     terminal::line(&format!("  all four fields exactly right      {} → {}", percent(base), percent(tuned)));
+    let both = EvaluationReport {
+        before: Some(base.clone()),
+        after: Some(tuned.clone()),
+        answers: before.answers.iter().zip(&after.answers).map(|(b, a)| both(b, a)).collect(),
+        secs: before.secs + after.secs,
+    };
+    terminal::line(&format!("  {}", super::evaluate::verdict(&both).unwrap_or_default()));
     for (b, a) in before.answers.iter().zip(&after.answers).take(NUM_SHOWN) {
         print_example(b, a);
     }
+}
+
+fn both(before: &AnsweredExample, after: &AnsweredExample) -> AnsweredExample {
+    AnsweredExample { before: before.before.clone(), ..after.clone() }
 }
 
 fn print_example(before: &AnsweredExample, after: &AnsweredExample) {

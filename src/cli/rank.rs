@@ -162,7 +162,7 @@ fn print_queue(report: &QueueReport) {
     }
     terminal::note(&format!(
         "{} of {} candidates queued; the model was asked about {}",
-        report.chosen.len(),
+        thousands(report.chosen.len()),
         thousands(report.num_candidates),
         thousands(report.num_judged)
     ));

@@ -71,7 +71,10 @@ pub fn run(args: SplitArgs) -> Result<(), Ended> {
     if args.json {
         tell_json(&preview)
     } else {
-        tell(&preview)
+        tell(&preview);
+        if let Some(words) = project.counts()?.left_out() {
+            terminal::note(&format!("  left out: {words}"));
+        }
     }
     Ok(())
 }

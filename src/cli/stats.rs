@@ -72,7 +72,7 @@ pub fn run(args: StatsArgs) -> Result<(), Ended> {
         terminal::line(card(&mut project, &found, &[])?.trim_end());
         return Ok(());
     }
-    if args.json { json(&found) } else { print(&found) }
+    if args.json { json(&found) } else { print(&found, project.counts()?.left_out()) }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<(), Ended> {
@@ -80,15 +80,19 @@ fn json(value: &impl serde::Serialize) -> Result<(), Ended> {
     Ok(())
 }
 
-fn print(found: &Statistics) -> Result<(), Ended> {
+fn print(found: &Statistics, left_out: Option<String>) -> Result<(), Ended> {
     let [train, validation, test] = found.by_split.map(thousands);
     terminal::line(&format!(
         "examples    {}: {train} train, {validation} validation, {test} test",
         thousands(found.num_examples)
     ));
+    if let Some(words) = left_out {
+        terminal::line(&format!("left out    {words}"));
+    }
     terminal::line(&format!("duplicates  {}", thousands(found.num_duplicates)));
     let lengths = |name: &str, of: &Histogram, unit: &str| {
         let Histogram { min, median, p95, max, .. } = of;
+        let [min, max, median, p95] = [min, max, median, p95].map(thousands);
         terminal::line(&format!("{name}{min} to {max} {unit}, median {median}, 95 % up to {p95}"));
     };
     lengths("prompts     ", &found.prompt_chars, "characters");
@@ -134,7 +138,11 @@ fn print(found: &Statistics) -> Result<(), Ended> {
 fn print_reviewers(found: &Reviewers) -> Result<(), Ended> {
     let share = 100.0 * found.num_agreeing as f64 / found.num_shared.max(1) as f64;
     terminal::line(&format!("shared      {} examples", thousands(found.num_shared)));
-    terminal::line(&format!("only one    {} of the first, {} of the second", found.only_first, found.only_second));
+    terminal::line(&format!(
+        "only one    {} of the first, {} of the second",
+        thousands(found.only_first),
+        thousands(found.only_second)
+    ));
     print_kappa(share, found.kappa);
     for (first, second, times) in &found.differences {
         terminal::line(&format!("  {first} | {second} | {} times", thousands(*times)));
@@ -153,7 +161,11 @@ fn print_kappa(share: f64, kappa: Option<f64>) {
 fn print_agreement(found: &Agreement) -> Result<(), Ended> {
     let share = 100.0 * found.num_agreeing as f64 / found.num_shared.max(1) as f64;
     terminal::line(&format!("shared      {} prompts", thousands(found.num_shared as u64)));
-    terminal::line(&format!("only one    {} of the first, {} of the second", found.only_first, found.only_second));
+    terminal::line(&format!(
+        "only one    {} of the first, {} of the second",
+        thousands(found.only_first),
+        thousands(found.only_second)
+    ));
     print_kappa(share, found.kappa);
     for difference in &found.disagreements {
         terminal::line(&format!("  {} | {} | {}", difference.first, difference.second, difference.prompt));

@@ -97,18 +97,7 @@ impl StatusLine {
     }
 }
 
-/// `1,234,567`
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
+pub use crate::words::thousands;
 
 /// `98.4 MB`, in powers of ten, as disks and downloads are sold.
 pub fn bytes(number: u64) -> String {
@@ -147,10 +136,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(
-            ["0", "999", "1,000", "98,362,432"],
-            [0, 999, 1000, 98_362_432].map(thousands).each_ref().map(String::as_str)
-        );
         assert_eq!(bytes(98_362_432), "98.4 MB");
         assert_eq!([0.4, 59.6, 200.0, 7500.0].map(duration), ["0 s", "1 min 00 s", "3 min 20 s", "2 h 05 min"]);
     }

@@ -11,6 +11,7 @@ use super::{Ended, model};
 use crate::recipe::{Plan, Recipe};
 use crate::train::RunFolder;
 use crate::train::sft::{self, RunSummary};
+use crate::words::thousands;
 
 #[derive(Debug, Args)]
 pub struct TrainArgs {
@@ -48,8 +49,12 @@ pub fn run(args: TrainArgs) -> Result<(), Ended> {
 
 /// How a run ended.
 pub fn in_words(summary: &RunSummary) -> String {
-    let mut lines =
-        vec![format!("{} of {} steps, {}", summary.num_steps_done, summary.num_steps, duration(summary.secs))];
+    let mut lines = vec![format!(
+        "{} of {} steps, {}",
+        thousands(summary.num_steps_done),
+        thousands(summary.num_steps),
+        duration(summary.secs)
+    )];
     if let (Some(first), Some(best), Some(step)) = (summary.first_eval_loss, summary.best_eval_loss, summary.best_step)
     {
         lines.push(format!("Validation loss {first:.3} → {best:.3}, the best at step {step}"));

@@ -6,13 +6,15 @@ use std::fmt::Write;
 use super::Split;
 use super::checks::CheckCount;
 use super::statistics::{Dates, FieldBalance, Histogram, NamedCount, Statistics};
+use crate::words::{count, thousands};
 
 /// What a card is made of.
 pub struct CardFacts<'a> {
     pub title: &'a str,
     /// What was done to the data, in order, in the journal's words.
     pub steps: &'a [String],
-    pub num_set_aside: u64,
+    /// "1 rejected, 3 set aside", if any are.
+    pub left_out: Option<String>,
     /// How far a second reviewer agrees, as a sentence.
     pub agreement: Option<&'a str>,
     pub statistics: &'a Statistics,
@@ -28,7 +30,9 @@ pub fn data_card(facts: &CardFacts) -> String {
     let mut card = Card::default();
     let statistics = facts.statistics;
     card.line(&format!("# Data card: {}\n", facts.title));
-    card.line(&format!("{} examples take part, {} are set aside.\n", statistics.num_examples, facts.num_set_aside));
+    let left_out = facts.left_out.as_ref().map(|words| format!("; left out: {words}")).unwrap_or_default();
+    let examples = count(statistics.num_examples, "example takes", "examples take");
+    card.line(&format!("{examples} part{left_out}.\n"));
     card.heading("Where they came from");
     card.counts(&statistics.sources, "No file is recorded.");
     card.heading("What was done to them");
@@ -54,8 +58,13 @@ pub fn data_card(facts: &CardFacts) -> String {
     card.0
 }
 
-fn finding(count: &CheckCount) -> String {
-    format!("{}: {} examples. {}", count.check.title(), count.num_examples, count.check.explanation())
+fn finding(found: &CheckCount) -> String {
+    format!(
+        "{}: {}. {}",
+        found.check.title(),
+        count(found.num_examples, "example", "examples"),
+        found.check.explanation()
+    )
 }
 
 /// Steps that differ only in their numbers, such as the edits of single examples, are told once with their count.
@@ -63,8 +72,8 @@ fn condensed(steps: &[String]) -> Vec<String> {
     let shape = |step: &str| -> String { step.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect() };
     let squeezed = |step: &str| {
         let mut shape = shape(step);
-        while shape.contains("##") {
-            shape = shape.replace("##", "#");
+        while shape.contains("##") || shape.contains("#,#") {
+            shape = shape.replace("#,#", "#").replace("##", "#");
         }
         shape
     };
@@ -78,7 +87,7 @@ fn condensed(steps: &[String]) -> Vec<String> {
     }
     let words = |(shape, first, count): (String, String, usize)| match count {
         1 => first,
-        count => format!("{} ({count} times)", shape.replace('#', "…")),
+        count => format!("{} ({} times)", shape.replace('#', "…"), thousands(count)),
     };
     told.into_iter().map(words).collect()
 }
@@ -104,16 +113,19 @@ impl Card {
             self.line(&format!("- {}", one_line(item)));
         }
         if items.len() > MAX_ROWS {
-            self.line(&format!("- and {} more", items.len() - MAX_ROWS));
+            self.line(&format!("- and {} more", thousands(items.len() - MAX_ROWS)));
         }
     }
 
     fn counts(&mut self, counts: &[NamedCount], otherwise: &str) {
-        self.list(counts.iter().map(|count| format!("{}: {}", count.name, count.count)).collect(), otherwise);
+        self.list(
+            counts.iter().map(|count| format!("{}: {}", count.name, thousands(count.count))).collect(),
+            otherwise,
+        );
     }
 
     fn splits(&mut self, statistics: &Statistics) {
-        let (name, count) = (Split::as_str, |split: Split| statistics.by_split[split as usize]);
+        let (name, count) = (Split::as_str, |split: Split| thousands(statistics.by_split[split as usize]));
         if statistics.all_dates().is_none() {
             self.line("| part | examples |\n|---|---:|");
             return Split::ALL
@@ -123,7 +135,7 @@ impl Card {
         self.line("| part | examples | with a date | from | to |\n|---|---:|---:|---|---|");
         for split in Split::ALL {
             let dates = match &statistics.dates[split as usize] {
-                Some(Dates { count, first, last }) => format!("{count} | {first} | {last}"),
+                Some(Dates { count, first, last }) => format!("{} | {first} | {last}", thousands(*count)),
                 None => "0 | | ".to_owned(),
             };
             self.line(&format!("| {} | {} | {dates} |", name(split), count(split)));
@@ -133,7 +145,8 @@ impl Card {
     fn lengths(&mut self, statistics: &Statistics) {
         self.line("| | shortest | median | 95 % up to | longest |\n|---|---:|---:|---:|---:|");
         let mut row = |name: &str, of: &Histogram| {
-            self.line(&format!("| {name} | {} | {} | {} | {} |", of.min, of.median, of.p95, of.max));
+            let [min, median, p95, max] = [of.min, of.median, of.p95, of.max].map(thousands);
+            self.line(&format!("| {name} | {min} | {median} | {p95} | {max} |"));
         };
         row("prompt, characters", &statistics.prompt_chars);
         row("answer, characters", &statistics.answer_chars);
@@ -146,12 +159,12 @@ impl Card {
         self.heading(&format!("Labels: {}", one_line(&field.field)));
         self.line("| label | train | validation | test | |\n|---|---:|---:|---:|---|");
         for label in field.labels.iter().take(MAX_ROWS) {
-            let [train, validation, test] = label.by_split;
+            let [train, validation, test] = label.by_split.map(thousands);
             let gap = label.gap().unwrap_or_default();
             self.line(&format!("| {} | {train} | {validation} | {test} | {gap} |", one_line(&label.label)));
         }
         if field.labels.len() > MAX_ROWS {
-            self.line(&format!("\nand {} more", field.labels.len() - MAX_ROWS));
+            self.line(&format!("\nand {} more", thousands(field.labels.len() - MAX_ROWS)));
         }
     }
 }
@@ -184,7 +197,7 @@ mod tests {
         let card = data_card(&CardFacts {
             title: "Tickets",
             steps: &steps.map(str::to_owned),
-            num_set_aside: 3,
+            left_out: Some("3 set aside".to_owned()),
             agreement: Some("Two agree."),
             statistics: &collector.finish(),
             findings: &[CheckCount { check: Check::RareLabel, num_examples: 2, num_groups: 0 }],
@@ -192,7 +205,7 @@ mod tests {
         });
         for line in [
             "# Data card: Tickets",
-            "40 examples take part, 3 are set aside.",
+            "40 examples take part; left out: 3 set aside.",
             "Two agree.",
             "- tickets.csv: 40",
             "- import of tickets.csv",

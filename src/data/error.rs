@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::import::Rejected;
+use crate::words::{count, thousands};
 
 /// A file that can't be imported; the message is a sentence that names the file, [`ImportError::hint`] what to do.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +40,13 @@ pub enum ImportError {
     UnknownShape { path: PathBuf, what: String },
     #[error("the mapping names the column {column}, but {} has {columns}", path.display())]
     UnknownColumn { path: PathBuf, column: String, columns: String },
-    #[error("{}: {num_rejected} of {num_rows} rows can't be used: {}", path.display(), join(first))]
+    #[error(
+        "{}: {} of {} can't be used: {}",
+        path.display(),
+        thousands(num_rejected),
+        count(num_rows, "row", "rows"),
+        join(first)
+    )]
     BadRows { path: PathBuf, num_rows: u64, num_rejected: u64, first: Vec<Rejected> },
     #[error("reading {} was cancelled", path.display())]
     Cancelled { path: PathBuf },

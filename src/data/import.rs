@@ -285,6 +285,8 @@ pub struct ImportReport {
     pub num_known: u64,
     /// Good rows that took an example's place.
     pub num_updated: u64,
+    /// The first and the last number of the new examples, in a project.
+    pub numbers: Option<(u64, u64)>,
     pub num_rejected: u64,
     /// The first 200 of them.
     pub rejected: Vec<Rejected>,

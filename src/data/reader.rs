@@ -119,6 +119,7 @@ pub fn read_examples(
         num_imported: tally.num_accepted,
         num_known: 0,
         num_updated: 0,
+        numbers: None,
         num_rejected: tally.num_rejected,
         reasons: tally.reasons(),
         notes: tally.notes(),

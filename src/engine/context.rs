@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Sender, TrySendError};
 
 use super::{Event, EventKind, JobId, Outcome, Reply, protocol::Side};
-use crate::task::{Task, Unit};
+use crate::task::{Stage, Task, Unit};
 use crate::train::{Control, Signal, StepMetrics};
 
 /// A bar needs no more than about twenty values a second.
@@ -123,6 +123,11 @@ impl Task for Context {
             self.told_progress_at.set(Some(Instant::now()));
             self.tell(EventKind::Progress { done, total, unit });
         }
+    }
+
+    fn stage(&self, stage: Stage) {
+        self.told_progress_at.set(None);
+        self.tell(EventKind::Stage(stage));
     }
 
     fn is_cancelled(&self) -> bool {

@@ -12,7 +12,7 @@ use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest, SplitSpec};
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message};
-use crate::evaluate::{EvaluationReport, EvaluationRequest, Judge};
+use crate::evaluate::{EvaluationReport, EvaluationRequest, Judge, KeptPair, Measured};
 use crate::generate::Sampling;
 pub use crate::generate::Side;
 use crate::hub::{Dataset, DatasetName, FoundModel};
@@ -22,7 +22,7 @@ use crate::project::{
     Replacement, Reviewers, RowPage, RunNote, RunRecord, Settings, SortBy, SplitPreview, StoredExample, Version,
 };
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
-use crate::task::Unit;
+use crate::task::{Stage, Unit};
 use crate::train::render::TokenView;
 use crate::train::timing::KnownSpeed;
 use crate::train::{EvalMetrics, Phase, StepMetrics, observer::RunFacts, preview::RunPreview};
@@ -121,6 +121,11 @@ pub enum JobSpec {
     /// Forgets the second reviewer's labels.
     DropReviewer {
         project: PathBuf,
+    },
+    /// Keeps two answers with the run that gave the second.
+    KeepAnswers {
+        run_dir: PathBuf,
+        pair: Box<KeptPair>,
     },
     /// Does what was shown, as one step of undo.
     ApplyFix {
@@ -225,6 +230,15 @@ pub enum JobSpec {
     ReadRun {
         run_dir: PathBuf,
     },
+    /// What was measured of a run, and whether that still holds for these weights.
+    ReadEvaluations {
+        run_dir: PathBuf,
+        adapter: Option<PathBuf>,
+    },
+    /// The answers that were compared.
+    ReadAnswers {
+        run_dir: PathBuf,
+    },
     // --- net lane
     FetchModel {
         model: ModelRef,
@@ -288,6 +302,7 @@ impl JobSpec {
             | Self::Redo { .. }
             | Self::SaveSettings { .. }
             | Self::DropReviewer { .. }
+            | Self::KeepAnswers { .. }
             | Self::ApplyFix { .. } => Lane::Store,
             Self::DiscoverModels
             | Self::InspectModel { .. }
@@ -309,7 +324,9 @@ impl JobSpec {
             | Self::TrashRuns { .. }
             | Self::RestoreRuns { .. }
             | Self::ListRuns { .. }
-            | Self::ReadRun { .. } => Lane::Io,
+            | Self::ReadRun { .. }
+            | Self::ReadEvaluations { .. }
+            | Self::ReadAnswers { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
             Self::MeasureSpeed { .. }
             | Self::Train { .. }
@@ -359,6 +376,7 @@ impl JobSpec {
                 | Self::Undo { .. }
                 | Self::Redo { .. }
                 | Self::SaveSettings { .. }
+                | Self::KeepAnswers { .. }
                 | Self::ApplyFix { .. }
                 | Self::KeepRunNote { .. }
                 | Self::TrashRuns { .. }
@@ -392,6 +410,8 @@ pub struct Event {
 pub enum EventKind {
     Started,
     Phase(Phase),
+    /// A part begins that is counted for itself.
+    Stage(Stage),
     Progress {
         done: u64,
         total: Option<u64>,
@@ -484,6 +504,10 @@ pub enum Reply {
         evaluations: Vec<EvalMetrics>,
     },
     Evaluation(EvaluationReport),
+    /// The newest first.
+    Evaluations(Vec<Measured>),
+    /// In the order they were asked.
+    Answers(Vec<KeptPair>),
     Scored(ScoreReport),
     Queued(QueueReport),
     /// A file or folder was written.

@@ -3,28 +3,33 @@
 use serde_json::Value;
 
 use super::{EvaluateError, EvaluationRequest, HeldOut, Rendering};
+use crate::data::Example;
 use crate::generate::greedy_answers;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType};
-use crate::task::{Task, Unit};
+use crate::task::{Stage, Task, Unit};
 use crate::train::loss::mean_loss;
 use crate::train::render::{Rendered, turns};
 
 /// Room that an answer gets beyond the expected one's length, in tokens.
 const ANSWER_ROOM: usize = 16;
 
-/// Figures, and the answers in the examples' order (empty without `generate`).
+/// Figures, and the answers in the examples' order (empty without `generate`). Of the stages, the first is the loss and
+/// the second the answers.
 pub fn measure(
     model: &LanguageModel,
     adapter: Option<&LoraAdapter>,
     rendering: &Rendering,
     request: &EvaluationRequest,
+    [loss_stage, answers_stage]: [Stage; 2],
     task: &dyn Task,
 ) -> Result<(HeldOut, Vec<String>), EvaluateError> {
     let Rendering { examples, samples, tally } = rendering;
     let is_cancelled = || task.is_cancelled();
     let progress_of = |total: usize| move |done: usize| task.progress(done as u64, Some(total as u64), Unit::Examples);
+    task.stage(loss_stage);
     let mut progress = progress_of(samples.len());
+    progress(0);
     let mut pass = GradientPass::new(ProductType::F32, 0);
     if let Some(adapter) = adapter {
         pass.set_adapter(&model.decoder, adapter).map_err(ModelError::from)?;
@@ -59,15 +64,12 @@ pub fn measure(
         .map(|(e, turns)| Conversation { turns, tools: &e.tools, ..Conversation::default() })
         .collect();
     let longest = samples.iter().map(Rendered::num_trained).max().unwrap_or_default();
+    task.stage(answers_stage);
     let mut progress = progress_of(examples.len());
+    progress(0);
     let answers = greedy_answers(model, adapter, &prompts, longest + ANSWER_ROOM, &mut progress, &is_cancelled)?
         .ok_or(EvaluateError::Cancelled)?;
-    // An answer that calls tools has no text to compare, and one that is still to be written none either.
-    let with_answer = examples
-        .iter()
-        .zip(&answers)
-        .filter(|(e, _)| !e.ends_with_call() && !e.is_unanswered())
-        .filter_map(|(e, a)| Some((e.answer()?, a)));
+    let with_answer = examples.iter().zip(&answers).filter_map(|(e, a)| Some((expected(e)?, a)));
     let (mut matching, mut compared) = (0, 0);
     for (expected, answer) in with_answer {
         compared += 1;
@@ -75,6 +77,11 @@ pub fn measure(
     }
     held_out.exact_match = (compared > 0).then(|| matching as f64 / f64::from(compared));
     Ok((held_out, answers))
+}
+
+/// The answer to compare with. One that calls tools has no text, and one that is still to be written none either.
+pub(super) fn expected(example: &Example) -> Option<&str> {
+    (!example.ends_with_call() && !example.is_unanswered()).then(|| example.answer())?
 }
 
 /// Whether an answer is the expected one: as JSON values where both are JSON, else as trimmed text.

@@ -1,21 +1,28 @@
 //! Does it work on examples that training has not seen?
 
+pub mod compared;
 pub mod held_out;
+pub mod kept;
 pub mod scoring;
+pub mod verdict;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Example, ImportError, Role, read_placed};
+use crate::data::{Example, ImportError, Role, Split, read_placed};
 use crate::model::{LanguageModel, ModelError, peft};
-use crate::recipe::{ModelRef, RenderSpec};
-use crate::task::Task;
+use crate::recipe::{ModelRef, Recipe, RenderSpec};
+use crate::task::{Quiet, Stage, Task};
 use crate::train::render::{Refusal, Rendered, Tally, render};
+use crate::words::count;
 
+pub use compared::{Answer, AnswerEnd, KeptPair, keep_pair, kept_pairs};
 pub use held_out::{is_exact_match, measure};
+pub use kept::{KeptEvaluation, Measured, Stale, keep_with_run, kept};
 pub use scoring::{Judge, Scorer};
+pub use verdict::{Change, Judgement, Outcomes, Verdict};
 
 /// What can end an evaluation.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +34,10 @@ pub enum EvaluateError {
     #[error("{} has no example with an answer to measure", path.display())]
     NothingToMeasure { path: PathBuf },
     #[error(
-        "{num_examples} examples are longer than {max_length} tokens and left out, and no other has an answer to \
-         measure: raise max_length, or have them cut or split"
+        "{} longer than {} and left out, and no other has an answer to measure: raise max_length, or have them cut \
+         or split",
+        count(num_examples, "example is", "examples are"),
+        count(max_length, "token", "tokens")
     )]
     AllTooLong { num_examples: usize, max_length: usize },
     #[error("{message}")]
@@ -50,6 +59,20 @@ pub struct EvaluationRequest {
     pub generate: bool,
     /// Measure the base model, too, for before and after.
     pub with_base: bool,
+}
+
+impl EvaluationRequest {
+    /// A run against its base model, on the frozen examples that it held out.
+    pub fn of_run(run_dir: &Path, recipe: &Recipe, adapter: Option<PathBuf>, part: Split, generate: bool) -> Self {
+        Self {
+            model: recipe.base_model.clone(),
+            adapter,
+            data: run_dir.join("data").join(kept::file_of(part)),
+            spec: recipe.training.render_spec(),
+            generate,
+            with_base: true,
+        }
+    }
 }
 
 /// One model on one file; `evaluate --json` prints it.
@@ -75,6 +98,7 @@ pub struct HeldOut {
 pub struct AnsweredExample {
     /// The last user turn.
     pub prompt: String,
+    /// Empty where there is no text to compare: the answer calls tools, or is still to be written.
     pub expected: String,
     pub before: Option<String>,
     pub after: Option<String>,
@@ -101,17 +125,27 @@ pub fn run_on(
     task: &dyn Task,
 ) -> Result<EvaluationReport, EvaluateError> {
     let started = Instant::now();
-    let held_out = Rendering::read(model, request, task)?;
+    // Read in a blink; a bar of bytes would only flash by.
+    let held_out = Rendering::read(model, request, &Quiet(task))?;
     let adapter = match &request.adapter {
         Some(folder) => Some(peft::load(folder, model.decoder.spec())?),
         None => None,
     };
-    let before = match request.with_base || adapter.is_none() {
-        true => Some(measure(model, None, &held_out, request, task)?),
+    let has_before = request.with_base || adapter.is_none();
+    let period = 1 + u32::from(request.generate);
+    let stages = |names: [&'static str; 2], pass: u32| {
+        let of = period * (u32::from(has_before) + u32::from(adapter.is_some()));
+        [0, 1].map(|at| Stage { name: names[at], number: pass * period + at as u32 + 1, of, period })
+    };
+    let before = match has_before {
+        true => Some(measure(model, None, &held_out, request, stages(["loss before", "answers before"], 0), task)?),
         false => None,
     };
     let after = match &adapter {
-        Some(adapter) => Some(measure(model, Some(adapter), &held_out, request, task)?),
+        Some(adapter) => {
+            let stages = stages(["loss after", "answers after"], u32::from(has_before));
+            Some(measure(model, Some(adapter), &held_out, request, stages, task)?)
+        }
         None => None,
     };
     let answer = |side: &Option<(HeldOut, Vec<String>)>, i: usize| side.as_ref()?.1.get(i).cloned();
@@ -171,7 +205,7 @@ fn answered(example: &Example, before: Option<String>, after: Option<String>) ->
     let question = example.prompt().iter().rev().find(|m| m.role == Role::User);
     AnsweredExample {
         prompt: question.map(|m| m.content.clone()).unwrap_or_default(),
-        expected: example.answer().unwrap_or_default().to_owned(),
+        expected: held_out::expected(example).unwrap_or_default().to_owned(),
         before,
         after,
     }

@@ -24,8 +24,19 @@ pub struct Answer {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum PairEvent {
-    Text { side: Side, text: String },
-    Done { side: Side, answer: Answer },
+    Text {
+        side: Side,
+        text: String,
+    },
+    Done {
+        side: Side,
+        answer: Answer,
+    },
+    /// How many tokens both answers have, and how many they may have.
+    Tokens {
+        done: usize,
+        most: usize,
+    },
 }
 
 /// Answers without an adapter and, if there is one, with it. Ends early when `is_cancelled` says so.
@@ -41,13 +52,18 @@ pub fn compare(
     if adapter.is_some() {
         sessions.push((Side::After, Session::new(model, adapter, prompt, sampling)?));
     }
+    let mut ended = 0;
     while !sessions.is_empty() && !is_cancelled() {
+        let done = sessions.iter().map(|(_, session)| session.num_tokens()).sum::<usize>() + ended;
+        let most = sessions.iter().map(|(_, session)| session.max_new_tokens()).sum::<usize>() + ended;
+        observe(PairEvent::Tokens { done, most });
         for (side, session) in &mut sessions {
             let text = session.advance()?;
             if !text.is_empty() {
                 observe(PairEvent::Text { side: *side, text });
             }
             if let Some(end) = session.end() {
+                ended += session.num_tokens();
                 let answer = Answer {
                     text: session.text()?,
                     num_tokens: session.num_tokens(),

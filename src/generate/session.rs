@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Sampler, Sampling};
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, Generation, KvCache, LanguageModel, ModelError};
+use crate::words::thousands;
 
 /// Prompt tokens that are read between two looks at whether anybody still wants the answer.
 const PROMPT_CHUNK: usize = 256;
@@ -60,7 +61,8 @@ impl<'a> Session<'a> {
         let pending = prompt_ids(model, prompt)?;
         let context = model.decoder.spec().context_length;
         if pending.len() >= context {
-            let message = format!("the prompt has {} tokens, but the model reads {context} at most", pending.len());
+            let [num, most] = [pending.len(), context].map(thousands);
+            let message = format!("the prompt has {num} tokens, but the model reads {most} at most");
             return Err(ModelError::Compute { message });
         }
         let room = context - pending.len();
@@ -119,6 +121,11 @@ impl<'a> Session<'a> {
 
     pub fn num_tokens(&self) -> usize {
         self.ids.len()
+    }
+
+    /// What was asked for, or what the model's context leaves.
+    pub fn max_new_tokens(&self) -> usize {
+        self.max_new_tokens
     }
 
     /// Of the answer, the reading of the prompt included in the time.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::ModelError;
+use crate::words::thousands;
 
 /// Where a token is read from.
 const TOKEN_PLACES: &str = "set HF_TOKEN, or run `hf auth login`, which keeps it in the file token in HF_HOME";
@@ -38,13 +39,13 @@ pub enum HubError {
     NoData { name: String, reason: String },
     #[error("{name} has no {what}; it has {there}")]
     NoSuchPart { name: String, what: String, there: String },
-    #[error("the connection ended after {done} of {total} bytes of {file}")]
+    #[error("the connection ended after {} of {} bytes of {file}", thousands(done), thousands(total))]
     CutOff { file: String, done: u64, total: u64 },
     #[error(
         "{file} is not the file that was expected: its SHA-256 is {found}, not {expected}; what was fetched was deleted"
     )]
     WrongHash { file: String, expected: String, found: String },
-    #[error("{file} has {found} bytes, not {expected}; what was fetched was deleted")]
+    #[error("{file} has {} bytes, not {}; what was fetched was deleted", thousands(found), thousands(expected))]
     WrongSize { file: String, expected: u64, found: u64 },
     #[error("another Tunewright is fetching {} just now", path.display())]
     Busy { path: PathBuf },

@@ -126,7 +126,7 @@ impl Decoder {
                 .try_into()
                 .map_err(|_| ModelError::Compute { message: "a block has a wrong number of layers".to_owned() })?;
             layers.push(Layer { norms: Norms::load(source, i)?, linear });
-            task.progress(i as u64 + 1, Some(spec.num_layers as u64), Unit::Steps);
+            task.progress(i as u64 + 1, Some(spec.num_layers as u64), Unit::Layers);
         }
         let norm = finite_norm(source, LAST_NORM, hidden)?;
         let head = match spec.tie_word_embeddings {

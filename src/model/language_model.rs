@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Chat, Decoder, ModelError, ModelFacts, Turn, facts};
 use crate::task::Task;
+use crate::words::thousands;
 
 /// A loaded model; cheap to clone.
 #[derive(Clone)]
@@ -40,9 +41,10 @@ fn check_rows(chat: &Chat, num_rows: usize) -> Result<(), String> {
     match written.or_else(|| chat.tokenizer.plain_token_beyond(num_rows)) {
         None => Ok(()),
         Some((token, id)) => Err(format!(
-            "the token {token} has the id {id}, but the model's embedding has {num_rows} rows, for the ids below {num_rows}: \
+            "the token {token} has the id {id}, but the model's embedding has {} rows, for the ids below {num_rows}: \
              it was added to the tokenizer and not to the model. Use the tokenizer that belongs to this model, or a model \
-             whose embedding was enlarged with it (resize_token_embeddings)"
+             whose embedding was enlarged with it (resize_token_embeddings)",
+            thousands(num_rows)
         )),
     }
 }

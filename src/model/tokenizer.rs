@@ -10,6 +10,7 @@ use super::pre_tokenizer::PreTokenizer;
 use super::weights::gguf::GgufFile;
 use super::{ModelError, tokenizer_check};
 use crate::task::catch_panic;
+use crate::words::thousands;
 
 /// A Hugging Face tokenizer that takes special tokens in texts as plain text.
 pub struct Tokenizer {
@@ -153,7 +154,11 @@ fn gguf_to_json(file: &GgufFile) -> Result<Value, String> {
     let tokens = file.texts("tokenizer.ggml.tokens").ok_or("the file has no vocabulary (tokenizer.ggml.tokens)")?;
     let types = file.floats("tokenizer.ggml.token_type").unwrap_or_default();
     if !types.is_empty() && types.len() != tokens.len() {
-        return Err(format!("it has {} tokens, but {} types of tokens", tokens.len(), types.len()));
+        return Err(format!(
+            "it has {} tokens, but {} types of tokens",
+            thousands(tokens.len()),
+            thousands(types.len())
+        ));
     }
     let added: Vec<Value> = tokens
         .iter()
@@ -200,7 +205,7 @@ fn sentencepiece_bpe(
 ) -> Result<Value, String> {
     let scores = file.floats("tokenizer.ggml.scores").ok_or("the file has no scores (tokenizer.ggml.scores)")?;
     if scores.len() != tokens.len() {
-        return Err(format!("it has {} tokens, but {} scores", tokens.len(), scores.len()));
+        return Err(format!("it has {} tokens, but {} scores", thousands(tokens.len()), thousands(scores.len())));
     }
     let known: HashMap<&str, f32> = tokens.iter().copied().zip(scores.iter().copied()).collect();
     let mut merges: Vec<(f32, &str, &str)> = Vec::new();

@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 use super::edits::{next_number, set_content};
 use super::error::ProjectError;
 use super::face::{Face, example_of};
-use super::fields::{ARRIVING, Field, date_value, split_code, split_of};
+use super::fields::{ARRIVING, Field, TAKES_PART, date_value, split_code, split_of};
 use super::journal::{Recorder, now};
 use super::new_row::{NewRow, RowWriter};
 use super::rows::stored_example;
@@ -20,6 +20,7 @@ use super::schema::pragma;
 use super::store::{begin, begin_after_others, is_anyone_waiting};
 use crate::data::Split;
 use crate::data::split::{SplitSpec, deal};
+use crate::words::thousands;
 
 /// How long a transaction lasts at most: another program waits for its end, another window of this one doesn't have to.
 const TRANSACTION: Duration = Duration::from_secs(1);
@@ -103,6 +104,14 @@ fn write_row(writer: &mut RowWriter, row: Incoming, number: i64) -> Result<Arriv
     Ok(Arrival { id, number, prompt_key: face.prompt_key, file: file as u32, split, date, replaces })
 }
 
+/// What came of an import.
+#[derive(Default)]
+pub struct Appeared {
+    pub has_changed: bool,
+    /// Of the new examples, the first and the last.
+    pub numbers: Option<(u64, u64)>,
+}
+
 /// An import at its end.
 pub struct Appearing {
     pub rows: Vec<Arrival>,
@@ -115,8 +124,8 @@ pub struct Appearing {
 }
 
 impl Appearing {
-    /// Gives the rows their splits and numbers and lets them appear, in one transaction; says whether anything changed.
-    pub fn appear(&self, db: &mut Connection, spec: &SplitSpec) -> Result<bool, ProjectError> {
+    /// Gives the rows their splits and numbers and lets them appear, in one transaction; tells what changed.
+    pub fn appear(&self, db: &mut Connection, spec: &SplitSpec) -> Result<Appeared, ProjectError> {
         let tx = begin(db)?;
         let mut recorder = Recorder::start(&tx)?;
         for (id, split, date) in &self.told {
@@ -126,8 +135,10 @@ impl Appearing {
         for row in updates {
             replace(&mut recorder, row)?;
         }
+        let mut numbers = None;
         if !new.is_empty() {
-            self.show_rows(&tx, &new, spec)?;
+            let first = self.show_rows(&tx, &new, spec)?;
+            numbers = Some((first, first + new.len() as u64 - 1));
             let ids: Vec<_> = new.iter().map(|row| row.id).collect();
             recorder.note_appearance(&ids)?;
         }
@@ -136,17 +147,18 @@ impl Appearing {
         names.dedup();
         let source = match names.as_slice() {
             [name] => (*name).clone(),
-            [name, more @ ..] => format!("{name} and {} more", more.len()),
+            [name, more @ ..] => format!("{name} and {} more", thousands(more.len())),
             [] => String::new(),
         };
         if recorder.finish(&format!("import of {source}"), Some(&source))?.is_none() {
-            return Ok(false);
+            return Ok(Appeared::default());
         }
         tx.commit()?;
-        Ok(true)
+        Ok(Appeared { has_changed: true, numbers })
     }
 
-    fn show_rows(&self, db: &Connection, new: &[&Arrival], spec: &SplitSpec) -> Result<(), ProjectError> {
+    /// Gives the number of the first.
+    fn show_rows(&self, db: &Connection, new: &[&Arrival], spec: &SplitSpec) -> Result<u64, ProjectError> {
         let splits = deal_new(db, new, spec)?;
         let first_number = next_number(db)?;
         let mut sources = Vec::new();
@@ -170,7 +182,7 @@ impl Appearing {
         for (row, split) in new.iter().zip(splits).filter(|(_, split)| *split != Split::Train) {
             hold_out.execute(params![split_code(split), row.id])?;
         }
-        Ok(())
+        Ok(first_number as u64)
     }
 }
 
@@ -229,7 +241,7 @@ fn deal_new(db: &Connection, new: &[&Arrival], spec: &SplitSpec) -> Result<Vec<S
     let mut keys = Vec::new();
     let mut given = Vec::new();
     let mut select =
-        db.prepare_cached("SELECT prompt_key, split FROM examples WHERE presence = 1 AND marks & 2 = 0")?;
+        db.prepare_cached(&format!("SELECT prompt_key, split FROM examples WHERE presence = 1 AND {TAKES_PART}"))?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         keys.push(row.get::<_, i64>(0)? as u64);

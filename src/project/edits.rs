@@ -16,6 +16,7 @@ use super::resplit::resplit;
 use super::rows::stored_example;
 use super::state::{Edit, ExampleStatus, Replacement, StoredExample};
 use crate::data::{Example, Message, Split};
+use crate::words::count;
 
 /// Makes a change; gives its label: "edit of example 418".
 pub fn make(recorder: &mut Recorder, edit: &Edit) -> Result<String, ProjectError> {
@@ -236,5 +237,5 @@ fn named(db: &Connection, ids: &[i64]) -> Result<String, ProjectError> {
             other => other.into(),
         })?;
     }
-    Ok(if ids.len() == 1 { format!("example {number}") } else { format!("{} examples", ids.len()) })
+    Ok(if ids.len() == 1 { format!("example {number}") } else { count(ids.len(), "example", "examples") })
 }

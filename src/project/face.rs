@@ -36,7 +36,7 @@ impl Face {
         let mut ends = [texts.len(); 3];
         push_line(&mut texts, question(example.prompt()));
         ends[1] = texts.len();
-        push_line(&mut texts, &values(example.answer().unwrap_or_default()));
+        push_line(&mut texts, &answer(example));
         ends[2] = texts.len();
         for message in &example.messages {
             texts.push_str(&message.content);
@@ -116,9 +116,23 @@ pub fn example_of(content: &str) -> Result<Example, ProjectError> {
 }
 
 /// The last thing that was asked; the system message is the same in every row and says little.
-fn question(prompt: &[Message]) -> &str {
+pub fn question(prompt: &[Message]) -> &str {
     let asked = prompt.iter().rev().find(|m| m.role == Role::User).or(prompt.last());
     asked.map(|m| m.content.as_str()).unwrap_or_default()
+}
+
+/// As its column shows it, before it is cut.
+pub fn answer(example: &Example) -> Cow<'_, str> {
+    values(example.answer().unwrap_or_default())
+}
+
+/// The part of a text from a little before a place on, as one line.
+pub fn line_around(text: &str, at: usize) -> String {
+    const CHARS_BEFORE: usize = 24;
+    let before = text[..at].char_indices().rev().take(CHARS_BEFORE).last().map_or(at, |(start, _)| start);
+    let mut line = if text[..before].trim().is_empty() { String::new() } else { "…".to_owned() };
+    push_line(&mut line, &text[before..]);
+    line
 }
 
 /// A JSON object's values separated by commas; any other answer as it is.

@@ -58,6 +58,9 @@ pub const SET_ASIDE: i64 = 2;
 /// The presence of rows of an import that isn't done.
 pub const ARRIVING: i64 = 2;
 
+/// Of a row of `examples`, for the store: what [`super::state::takes_part`] says.
+pub const TAKES_PART: &str = "(examples.marks & 2 = 0 AND examples.review <> 2)";
+
 pub fn status(marks: i64) -> ExampleStatus {
     match marks {
         _ if marks & SET_ASIDE != 0 => ExampleStatus::SetAside,
@@ -172,4 +175,22 @@ fn write_content(db: &Connection, id: i64, value: &Value) -> Result<(), ProjectE
     )?
     .execute(params![face.prompt_key, face.content_key, face.num_turns, face.roles, id])?;
     replace(db, &face, id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::state::takes_part;
+
+    #[test]
+    fn the_store_and_the_window_agree_on_who_takes_part() {
+        let db = Connection::open_in_memory().unwrap();
+        let sql = format!("SELECT {TAKES_PART} FROM (SELECT ? AS marks, ? AS review) AS examples");
+        for (marks, review) in (0..=EDITED | SET_ASIDE).flat_map(|marks| Review::ALL.map(|review| (marks, review))) {
+            let in_store: bool = db.query_row(&sql, params![marks, review as i64], |row| row.get(0)).unwrap();
+            assert_eq!(in_store, takes_part(status(marks), review), "{marks} {review:?}");
+            let is_out = marks & SET_ASIDE != 0 || review == Review::Rejected;
+            assert_eq!(in_store, !is_out, "{marks} {review:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::error::ProjectError;
+use super::fields::TAKES_PART;
 use super::journal::bump_revision;
 use super::state::{CheckedWith, LastChecks};
 use super::store::{Project, begin};
@@ -55,7 +56,7 @@ impl Project {
         let mut select = self.db.prepare_cached(&format!(
             "SELECT example, check_name, detail, cluster FROM findings JOIN examples
              ON examples.id = example AND examples.content_key = findings.content_key AND presence = 1
-             WHERE {which} ORDER BY check_name, cluster, position, number"
+             AND {TAKES_PART} WHERE {which} ORDER BY check_name, cluster, position, number"
         ))?;
         let mut rows = select.query(parameters)?;
         let mut findings = Vec::new();
@@ -80,11 +81,11 @@ impl Project {
         let Some(text) = origin(&self.db, CHECKED)? else { return Ok(None) };
         // What a later version has written is no reason not to check anew.
         let Ok(with) = serde_json::from_str(&text) else { return Ok(None) };
-        let mut select = self.db.prepare_cached(
+        let mut select = self.db.prepare_cached(&format!(
             "SELECT check_name, count(DISTINCT example), count(DISTINCT cluster) FROM findings JOIN examples
              ON examples.id = example AND examples.content_key = findings.content_key AND presence = 1
-             GROUP BY check_name",
-        )?;
+             AND {TAKES_PART} GROUP BY check_name"
+        ))?;
         let mut rows = select.query([])?;
         let mut counts = Vec::new();
         while let Some(row) = rows.next()? {
@@ -152,9 +153,9 @@ pub fn queue(db: &Connection) -> Result<Vec<i64>, ProjectError> {
 
 /// Those of them that nobody has reviewed yet.
 pub fn num_queued(db: &Connection) -> Result<u64, ProjectError> {
-    let mut select = db.prepare_cached(
-        "SELECT count(*) FROM examples WHERE id = ? AND presence = 1 AND review = 0 AND marks & 2 = 0",
-    )?;
+    let mut select = db.prepare_cached(&format!(
+        "SELECT count(*) FROM examples WHERE id = ? AND presence = 1 AND review = 0 AND {TAKES_PART}"
+    ))?;
     queue(db)?.iter().try_fold(0, |sum, id| Ok(sum + select.query_row([id], |row| row.get::<_, i64>(0))? as u64))
 }
 

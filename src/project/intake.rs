@@ -87,7 +87,10 @@ impl Project {
         count_known(&mut report, &reading.num_known, &rows);
         let are_labelled = reading.candidates.are_labels();
         let files = reading.sources.into_iter().zip(request.paths().map(Path::to_path_buf)).collect();
-        if (Appearing { rows, are_labelled, told: reading.told, files }).appear(&mut self.db, &request.split)? {
+        let appearing = Appearing { rows, are_labelled, told: reading.told, files };
+        let appeared = appearing.appear(&mut self.db, &request.split)?;
+        report.numbers = appeared.numbers;
+        if appeared.has_changed {
             self.last_changed = None;
         }
         Ok(report)

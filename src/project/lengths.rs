@@ -17,7 +17,7 @@ impl Project {
     /// With the model of [`super::ProjectState::tokens_from`].
     pub fn lengths(&mut self) -> Result<Lengths, ProjectError> {
         self.order.refresh(&mut self.db)?;
-        let present = self.order.slots.iter().filter(|slot| !slot.is_set_aside()).map(|slot| slot.num_tokens);
+        let present = self.order.slots.iter().filter(|slot| slot.takes_part()).map(|slot| slot.num_tokens);
         let (counted, uncounted): (Vec<u32>, Vec<u32>) = present.partition(|num_tokens| *num_tokens != UNCOUNTED);
         Ok(Lengths { counted: Histogram::of(counted, MAX_BINS), num_uncounted: uncounted.len() as u64 })
     }

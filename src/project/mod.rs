@@ -15,6 +15,7 @@ mod intake;
 mod journal;
 mod known;
 mod label;
+mod label_order;
 mod lengths;
 mod migrate;
 mod new_row;
@@ -39,8 +40,11 @@ pub use findings::ExampleLoss;
 pub use known::KnownRows;
 pub use label::of as label_of;
 pub use lengths::Lengths;
-pub use query::{ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, RowPage, Sort, SortBy};
+pub use query::{
+    ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, RowPage, ShowCounts, Sort, SortBy, Whole,
+};
 pub use reviewers::Reviewers;
+pub use search::hits;
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,

@@ -7,11 +7,11 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::error::ProjectError;
-use super::fields::{EDITED, SET_ASIDE, split_of};
+use super::fields::{EDITED, review_of, split_of};
 use super::query::{ExampleQuery, SortBy};
 use super::search;
 use super::select::{self, Filter};
-use super::state::{ExampleStatus, SplitCounts};
+use super::state::{ExampleStatus, Review, SplitCounts, takes_part};
 use crate::data::Split;
 use crate::task::Task;
 
@@ -47,8 +47,8 @@ impl Slot {
         i64::from(self.marks) & EDITED != 0
     }
 
-    pub fn is_set_aside(&self) -> bool {
-        i64::from(self.marks) & SET_ASIDE != 0
+    pub fn takes_part(&self) -> bool {
+        takes_part(self.status(), review_of(self.review.into()))
     }
 
     pub fn status(&self) -> ExampleStatus {
@@ -191,8 +191,11 @@ impl Order {
         let mut counts = SplitCounts::default();
         for slot in &self.slots {
             counts.edited += u64::from(slot.is_edited());
+            let is_trained = slot.takes_part() && slot.split == Split::Train;
+            counts.flagged += u64::from(is_trained && slot.review == Review::Flagged as u8);
             *match slot.split {
-                _ if slot.is_set_aside() => &mut counts.set_aside,
+                _ if slot.status() == ExampleStatus::SetAside => &mut counts.set_aside,
+                _ if !slot.takes_part() => &mut counts.rejected,
                 Split::Train => &mut counts.train,
                 Split::Validation => &mut counts.validation,
                 Split::Test => &mut counts.test,

@@ -22,6 +22,8 @@ pub struct ExampleQuery {
     pub role: Option<Role>,
     /// The file that it came from.
     pub source: Option<String>,
+    /// From and to, by their numbers: what one import brought.
+    pub numbers: Option<(u64, u64)>,
     /// What the second reviewer says of the label; those that only one has labelled are left out.
     pub reviewers: Option<Reviewed>,
     /// What the last checks found, by the check's name.
@@ -119,6 +121,40 @@ pub struct FacetCounts {
     pub findings: NamedCounts,
     /// In the order of [`LOSS_BANDS`].
     pub losses: [u64; 4],
+    pub shows: ShowCounts,
+    pub whole: Whole,
+}
+
+/// For the chips above the table, of which one is chosen at a time: how many rows each would show in place of another,
+/// with the search and the other filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShowCounts {
+    pub all: u64,
+    /// In the order of [`Split::ALL`].
+    pub splits: [u64; 3],
+    pub issues: u64,
+    pub edited: u64,
+    pub queued: u64,
+}
+
+/// Of all examples, whatever is searched and filtered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Whole {
+    /// Examples in which a check found something that must be fixed.
+    pub must_fix: u64,
+    /// Others, in which something should be looked at.
+    pub should_look: u64,
+    /// The files that the examples came from, in the order of their import.
+    pub files: Vec<(String, u64)>,
+    /// In the order of their number keys; some keep theirs though no example has them now.
+    pub labels: Vec<(String, u64)>,
+}
+
+impl Whole {
+    /// Examples in which the checks found something.
+    pub fn issues(&self) -> u64 {
+        self.must_fix + self.should_look
+    }
 }
 
 /// The chips for losses, from and to, the highest first. A model gives the right token of an example with a loss of 2 a

@@ -7,9 +7,9 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::error::ProjectError;
-use super::fields::{Field, SET_ASIDE, date_of, split_code, split_of};
+use super::fields::{Field, date_of, review_of, split_code, split_of, status};
 use super::journal::Recorder;
-use super::state::SplitPreview;
+use super::state::{SplitPreview, takes_part};
 use super::store::Project;
 use crate::data::Split;
 use crate::data::checks::Check;
@@ -18,11 +18,11 @@ use crate::data::split::{GroupBy, SplitBy, SplitRow, SplitSpec, deal_rows};
 struct Row {
     id: i64,
     split: i64,
-    is_set_aside: bool,
+    takes_part: bool,
     dealt_by: SplitRow,
 }
 
-/// Deals those that take part exactly; those that are set aside follow examples with the same prompt.
+/// Deals those that take part exactly; the others follow examples with the same prompt.
 pub fn resplit(recorder: &mut Recorder, spec: &SplitSpec) -> Result<(), ProjectError> {
     for (row, split) in dealt(recorder.db, spec)? {
         recorder.set(Field::Split, row.id, Value::Integer(split_code(split)))?;
@@ -32,15 +32,15 @@ pub fn resplit(recorder: &mut Recorder, spec: &SplitSpec) -> Result<(), ProjectE
 
 /// The rows with the part that each would get.
 fn dealt(db: &Connection, spec: &SplitSpec) -> Result<Vec<(Row, Split)>, ProjectError> {
-    let (set_aside, taking_part): (Vec<_>, Vec<_>) = rows(db, spec)?.into_iter().partition(|row| row.is_set_aside);
+    let (taking_part, others): (Vec<_>, Vec<_>) = rows(db, spec)?.into_iter().partition(|row| row.takes_part);
     let splits = deal_rows(&taking_part.iter().map(|row| row.dealt_by).collect::<Vec<_>>(), spec);
     let mut of_prompt = HashMap::new();
-    let mut dealt = Vec::with_capacity(taking_part.len() + set_aside.len());
+    let mut dealt = Vec::with_capacity(taking_part.len() + others.len());
     for (row, split) in taking_part.into_iter().zip(splits) {
         of_prompt.insert(row.dealt_by.prompt, split);
         dealt.push((row, split));
     }
-    for row in set_aside {
+    for row in others {
         let split = of_prompt.get(&row.dealt_by.prompt).copied().unwrap_or(split_of(row.split));
         dealt.push((row, split));
     }
@@ -53,7 +53,7 @@ impl Project {
         let (mut counts, mut num_into_training, mut num_known) = ([0; 3], 0, 0);
         let mut held_out_since = None;
         let mut kinds = HashSet::new();
-        for (row, split) in dealt(&self.db, spec)?.iter().filter(|(row, _)| !row.is_set_aside) {
+        for (row, split) in dealt(&self.db, spec)?.iter().filter(|(row, _)| row.takes_part) {
             counts[*split as usize] += 1;
             num_into_training += u64::from(*split == Split::Train && split_of(row.split) != Split::Train);
             let SplitRow { label, group, given, date, .. } = row.dealt_by;
@@ -81,7 +81,7 @@ fn rows(db: &Connection, spec: &SplitSpec) -> Result<Vec<Row>, ProjectError> {
         _ => HashMap::new(),
     };
     let mut select = db.prepare_cached(
-        "SELECT id, prompt_key, split, marks, label, tags, source, given_split, date FROM examples
+        "SELECT id, prompt_key, split, marks, label, tags, source, given_split, date, review FROM examples
          WHERE presence = 1 ORDER BY position, number",
     )?;
     let mut rows = Vec::new();
@@ -107,7 +107,7 @@ fn rows(db: &Connection, spec: &SplitSpec) -> Result<Vec<Row>, ProjectError> {
         rows.push(Row {
             id,
             split: row.get(2)?,
-            is_set_aside: row.get::<_, i64>(3)? & SET_ASIDE != 0,
+            takes_part: takes_part(status(row.get(3)?), review_of(row.get(9)?)),
             dealt_by: SplitRow {
                 prompt: row.get::<_, i64>(1)? as u64,
                 label: label.as_deref().map_or(0, key),

@@ -1,15 +1,17 @@
 //! Reading examples.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::ProjectError;
-use super::face::example_of;
-use super::fields::{date_of, review_of, split_code, split_of, status, tags_of};
+use super::face::{self, example_of};
+use super::fields::{TAKES_PART, date_of, review_of, split_code, split_of, status, tags_of};
 use super::label;
 use super::query::{ExampleQuery, FacetCounts, RowPage};
 use super::reviewers::second_label;
+use super::search;
 use super::select;
 use super::state::{Annotations, ExampleRow, StoredExample};
 use super::store::Project;
@@ -36,7 +38,12 @@ impl Project {
     pub fn query_unless_cancelled(&mut self, query: &ExampleQuery, task: &dyn Task) -> Result<RowPage, ProjectError> {
         self.order.refresh(&mut self.db)?;
         let (ids, num_matching) = self.order.page(&self.db, query, task)?;
-        Ok(RowPage { query: query.clone(), num_matching, rows: example_rows(&self.db, &ids)?, is_partial: false })
+        Ok(RowPage {
+            query: query.clone(),
+            num_matching,
+            rows: found_rows(&self.db, &ids, &query.search)?,
+            is_partial: false,
+        })
     }
 
     /// The first rows that a search finds, if finding all of them takes so long that a person would wait. Copies of
@@ -48,7 +55,8 @@ impl Project {
         }
         let Some(ids) = self.order.first_page(&self.db, query)? else { return Ok(None) };
         let (query, num_matching) = (query.clone(), ids.len() as u64);
-        Ok(Some(RowPage { query, num_matching, rows: example_rows(&self.db, &ids)?, is_partial: true }))
+        let rows = found_rows(&self.db, &ids, &query.search)?;
+        Ok(Some(RowPage { query, num_matching, rows, is_partial: true }))
     }
 
     /// The ids of all rows that match, in order; `offset` and `limit` do not count.
@@ -66,7 +74,12 @@ impl Project {
     /// How many rows each chip of each filter would show.
     pub fn facets(&mut self, query: &ExampleQuery) -> Result<FacetCounts, ProjectError> {
         self.order.refresh(&mut self.db)?;
-        select::facets(&self.order, &self.db, query)
+        let (mut counts, labels) = select::facets(&self.order, &self.db, query)?;
+        let ordered = self.label_order(&labels)?;
+        let labels: HashMap<String, u64> = labels.into_iter().collect();
+        let counted = |label: String| (labels.get(&label).copied().unwrap_or_default(), label);
+        counts.whole.labels = ordered.into_iter().map(counted).map(|(count, label)| (label, count)).collect();
+        Ok(counts)
     }
 
     /// One example in full.
@@ -99,12 +112,12 @@ impl Project {
     ) -> Result<(), ProjectError> {
         let sql = format!(
             "SELECT {COLUMNS}, content_key, content FROM {TABLES}
-             WHERE presence = 1 AND split = ? AND marks & 2 = 0 ORDER BY position, number"
+             WHERE presence = 1 AND split = ? AND {TAKES_PART} ORDER BY position, number"
         );
         for_each(&self.db, &sql, params![split_code(split)], f)
     }
 
-    /// Every example that is there, also those set aside, in order; a `Break` ends it early.
+    /// Every example that is there, also those that take no part, in order; a `Break` ends it early.
     pub fn for_each_present(&self, f: &mut dyn FnMut(StoredExample) -> ControlFlow<()>) -> Result<(), ProjectError> {
         let sql = format!(
             "SELECT {COLUMNS}, content_key, content FROM {TABLES} WHERE presence = 1 ORDER BY position, number"
@@ -156,12 +169,36 @@ fn for_each(
 pub fn example_rows(db: &Connection, ids: &[i64]) -> Result<Vec<ExampleRow>, ProjectError> {
     let mut select = db.prepare_cached(&format!(
         "SELECT {COLUMNS}, prompt, answer, num_turns, (SELECT group_concat(DISTINCT check_name) FROM findings
-         WHERE findings.example = examples.id AND findings.content_key = examples.content_key)
+         WHERE findings.example = examples.id AND findings.content_key = examples.content_key AND {TAKES_PART})
          FROM {TABLES} WHERE examples.id = ?"
     ))?;
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
         rows.extend(select.query_row([id], example_row).optional()?);
+    }
+    Ok(rows)
+}
+
+/// The same for a search: a cell in whose beginning nothing was found shows the text around the first hit.
+fn found_rows(db: &Connection, ids: &[i64], search: &str) -> Result<Vec<ExampleRow>, ProjectError> {
+    let mut rows = example_rows(db, ids)?;
+    if search::words(search).is_empty() {
+        return Ok(rows);
+    }
+    for row in &mut rows {
+        let is_cut = |cell: &String| cell.ends_with('…') && search::hits(cell, search).is_empty();
+        if is_cut(&row.prompt) || is_cut(&row.answer) {
+            let example = stored_example(db, row.id)?.example;
+            for (cell, text) in
+                [(&mut row.prompt, face::question(example.prompt()).into()), (&mut row.answer, face::answer(&example))]
+            {
+                if is_cut(cell)
+                    && let Some(hit) = search::hits(&text, search).first()
+                {
+                    *cell = face::line_around(&text, hit.start);
+                }
+            }
+        }
     }
     Ok(rows)
 }

@@ -1,5 +1,7 @@
 //! Full-text search: words, each as a prefix, all of which must occur.
 
+use std::ops::Range;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::ProjectError;
@@ -16,6 +18,46 @@ pub fn words(search: &str) -> Vec<String> {
 /// As the index's tokenizer sees it: letters, numbers, and marks that stand on them.
 fn is_part_of_word(c: char) -> bool {
     c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c)
+}
+
+/// Where a search's words begin words of a text, in its order: for marking them.
+pub fn hits(text: &str, search: &str) -> Vec<Range<usize>> {
+    let wanted = words(search);
+    let mut hits = Vec::new();
+    if wanted.is_empty() {
+        return hits;
+    }
+    let mut from = 0;
+    for part in text.split_inclusive(|c: char| !is_part_of_word(c)) {
+        let word = part.trim_end_matches(|c: char| !is_part_of_word(c));
+        let plain = plain(word);
+        // The longest of those that fit; the mark ends with as many letters.
+        let num = wanted.iter().filter(|wanted| plain.starts_with(self::plain(wanted).as_str()));
+        if let Some(num) = num.map(|wanted| wanted.chars().count()).max() {
+            let end = word.char_indices().nth(num).map_or(word.len(), |(at, _)| at);
+            hits.push(from..from + end);
+        }
+        from += part.len();
+    }
+    hits
+}
+
+/// In small letters without the marks on them, as the index sees a word.
+fn plain(word: &str) -> String {
+    let folded = word.chars().flat_map(char::to_lowercase).map(|c| match c {
+        'à'..='å' | 'ā' | 'ă' | 'ą' => 'a',
+        'ç' | 'ć' | 'č' => 'c',
+        'è'..='ë' | 'ē' | 'ę' | 'ě' => 'e',
+        'ì'..='ï' | 'ī' => 'i',
+        'ñ' | 'ń' | 'ň' => 'n',
+        'ò'..='ö' | 'ō' | 'ő' => 'o',
+        'ś' | 'š' | 'ş' => 's',
+        'ù'..='ü' | 'ū' | 'ů' | 'ű' => 'u',
+        'ý' | 'ÿ' => 'y',
+        'ź' | 'ż' | 'ž' => 'z',
+        c => c,
+    });
+    folded.filter(|c| !('\u{300}'..='\u{36f}').contains(c)).collect()
 }
 
 /// Some examples with all words as they are, at most `limit`, without gathering all of them as the prefixes of [`find`]
@@ -121,6 +163,19 @@ impl IdSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_beginnings_of_words_are_marked_as_the_index_finds_them() {
+        let check = |text: &str, search: &str, expected: &[&str]| {
+            let found: Vec<&str> = hits(text, search).into_iter().map(|hit| &text[hit]).collect();
+            assert_eq!(found, expected, "{search:?} in {text:?}");
+        };
+        check("Refunds: no refund, prefund", "refund", &["Refund", "refund"]);
+        check("Über Größe und grosse", "uber gro", &["Über", "Grö", "gro"]);
+        check("it's a-b", "a b", &["a", "b"]);
+        check("nothing", "", &[]);
+        check("re refund", "re ref", &["re", "ref"]);
+    }
 
     #[test]
     fn punctuation_parts_words_and_marks_on_letters_do_not() {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::error::ProjectError;
-use super::fields::{role_bit, tags_of};
+use super::fields::{TAKES_PART, role_bit, tags_of};
 use super::findings::queue;
 use super::order::{Order, Slot, UNCOUNTED};
 use super::query::{ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, Sort, SortBy};
@@ -13,6 +13,7 @@ use super::reviewers::BOTH;
 use super::search::{self, IdSet};
 use super::texts::sort_texts;
 use crate::data::Role;
+use crate::data::checks::{Check, Severity};
 use crate::task::Task;
 
 /// What of a query decides which rows there are, and in which order.
@@ -44,9 +45,14 @@ enum Facet {
     Finding,
     Reviewers,
     Loss,
-    /// Search, the queue and lengths, which have no chips here.
+    Queue,
+    /// Search, lengths and numbers, which have no chips here.
     Other,
 }
+
+/// Those of the chips above the table.
+const SHOWS: u32 =
+    1 << Facet::Split as u32 | 1 << Facet::Edited as u32 | 1 << Facet::Finding as u32 | 1 << Facet::Queue as u32;
 
 /// A query made ready for a pass over all rows.
 struct Tests<'a> {
@@ -123,7 +129,7 @@ impl<'a> Tests<'a> {
             .tokens
             .is_none_or(|(from, to)| slot.num_tokens != UNCOUNTED && (from..=to).contains(&slot.num_tokens));
         let passes = [
-            (Facet::Split, query.split.is_none_or(|split| slot.split == split && !slot.is_set_aside())),
+            (Facet::Split, query.split.is_none_or(|split| slot.split == split && slot.takes_part())),
             (Facet::Status, query.status.is_none_or(|status| slot.status() == status)),
             (Facet::Edited, !query.edited_only || slot.is_edited()),
             (Facet::Review, query.review.is_none_or(|review| slot.review == review as u8)),
@@ -134,8 +140,9 @@ impl<'a> Tests<'a> {
             (Facet::Finding, finding),
             (Facet::Reviewers, self.reviewed.as_ref().is_none_or(|ids| ids.contains(slot.id))),
             (Facet::Other, tokens),
+            (Facet::Other, query.numbers.is_none_or(|(from, to)| (from..=to).contains(&u64::from(slot.number)))),
             (Facet::Loss, query.loss.is_none_or(|(from, to)| (from..=to).contains(&slot.loss))),
-            (Facet::Other, self.queued.as_ref().is_none_or(|ids| ids.contains(slot.id))),
+            (Facet::Queue, self.queued.as_ref().is_none_or(|ids| ids.contains(slot.id))),
             (Facet::Other, self.found.as_ref().is_none_or(|ids| ids.contains(slot.id))),
         ];
         passes.iter().filter(|(_, passes)| !passes).fold(0, |bits, (facet, _)| bits | facet.bit())
@@ -166,13 +173,17 @@ fn sources(db: &Connection) -> Result<Vec<String>, ProjectError> {
     Ok(names)
 }
 
-/// Findings that still hold.
-const HOLDING: &str = "findings JOIN examples ON examples.id = findings.example
-    AND examples.content_key = findings.content_key AND examples.presence = 1";
+/// Findings that still hold, of examples that take part.
+fn holding() -> String {
+    format!(
+        "findings JOIN examples ON examples.id = findings.example AND examples.content_key = findings.content_key
+         AND examples.presence = 1 AND {TAKES_PART}"
+    )
+}
 
 fn with_finding(db: &Connection, check: Option<&str>) -> Result<IdSet, ProjectError> {
     let which = if check.is_some() { "check_name = ?1" } else { "?1 IS NULL" };
-    let mut select = db.prepare_cached(&format!("SELECT example FROM {HOLDING} WHERE {which}"))?;
+    let mut select = db.prepare_cached(&format!("SELECT example FROM {} WHERE {which}", holding()))?;
     let mut ids = IdSet::default();
     let mut rows = select.query([check])?;
     while let Some(row) = rows.next()? {
@@ -264,7 +275,7 @@ fn sort(order: &Order, db: &Connection, sort: Sort, indexes: &mut [u32]) -> Resu
         SortBy::Position => {}
         SortBy::Number => by(&|slot| Some(u64::from(slot.number))),
         SortBy::Turns => by(&|slot| Some(u64::from(slot.num_turns))),
-        SortBy::Split => by(&|slot| (!slot.is_set_aside()).then_some(slot.split as u64)),
+        SortBy::Split => by(&|slot| slot.takes_part().then_some(slot.split as u64)),
         SortBy::Status => by(&|slot| Some(slot.status() as u64)),
         SortBy::Review => by(&|slot| Some(u64::from(slot.review))),
         SortBy::Tokens => by(&|slot| (slot.num_tokens != UNCOUNTED).then_some(u64::from(slot.num_tokens))),
@@ -329,13 +340,18 @@ fn dates(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
 }
 
 fn num_findings(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
-    let mut select = db.prepare_cached(&format!("SELECT example, count(*) FROM {HOLDING} GROUP BY example"))?;
+    let mut select = db.prepare_cached(&format!("SELECT example, count(*) FROM {} GROUP BY example", holding()))?;
     let counts = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
     Ok(counts.collect::<Result<_, _>>()?)
 }
 
-/// One pass: a row counts for a filter's chips if no other filter holds it back.
-pub fn facets(order: &Order, db: &Connection, query: &ExampleQuery) -> Result<FacetCounts, ProjectError> {
+/// One pass: a row counts for a filter's chips if no other filter holds it back. Beside the counts, all labels that there
+/// are, by their first appearance.
+pub fn facets(
+    order: &Order,
+    db: &Connection,
+    query: &ExampleQuery,
+) -> Result<(FacetCounts, Vec<(String, u64)>), ProjectError> {
     let filter = Filter::of(query);
     let tests = Tests::new(order, db, &filter.0)?;
     let mut counts = FacetCounts::default();
@@ -344,6 +360,13 @@ pub fn facets(order: &Order, db: &Connection, query: &ExampleQuery) -> Result<Fa
     let names = sources(db)?;
     let mut sources = vec![0_u64; names.len()];
     let reviewed = [reviewed_as(db, Reviewed::Agree)?, reviewed_as(db, Reviewed::Differ)?];
+    let issues = Issues::read(db)?;
+    let queued = queue(db)?.into_iter().fold(IdSet::default(), |mut ids, id| {
+        ids.insert(id);
+        ids
+    });
+    let mut all_labels = vec![0_u64; labels.len()];
+    let mut all_sources = vec![0_u64; names.len()];
     let mut countable = IdSet::default();
     let mut num_countable = 0;
     for slot in &order.slots {
@@ -352,8 +375,24 @@ pub fn facets(order: &Order, db: &Connection, query: &ExampleQuery) -> Result<Fa
             counts.num_matching += 1;
         }
         let alone = |facet: Facet| u64::from(failed & !facet.bit() == 0);
-        if !slot.is_set_aside() {
+        if slot.takes_part() {
             counts.splits[slot.split as usize] += alone(Facet::Split);
+        }
+        if failed & !SHOWS == 0 {
+            let shows = &mut counts.shows;
+            shows.all += 1;
+            shows.splits[slot.split as usize] += u64::from(slot.takes_part());
+            shows.issues += u64::from(issues.any.contains(slot.id));
+            shows.edited += u64::from(slot.is_edited());
+            shows.queued += u64::from(slot.review == 0 && slot.takes_part() && queued.contains(slot.id));
+        }
+        match issues.must_fix.contains(slot.id) {
+            true => counts.whole.must_fix += 1,
+            false => counts.whole.should_look += u64::from(issues.any.contains(slot.id)),
+        }
+        all_labels[slot.label as usize] += 1;
+        if let Some(count) = all_sources.get_mut(slot.source as usize) {
+            *count += 1;
         }
         counts.statuses[slot.status() as usize] += alone(Facet::Status);
         counts.edited += if slot.is_edited() { alone(Facet::Edited) } else { 0 };
@@ -380,10 +419,18 @@ pub fn facets(order: &Order, db: &Connection, query: &ExampleQuery) -> Result<Fa
         }
     }
     counts.labels = named(order.labels.names.iter().map(|name| name.to_string()), &labels);
+    for (name, count) in names.iter().zip(&all_sources).skip(1).filter(|(_, count)| **count > 0) {
+        // A file that was imported twice is one to the filter.
+        match counts.whole.files.iter_mut().find(|(known, _)| known == name) {
+            Some((_, sum)) => *sum += count,
+            None => counts.whole.files.push((name.clone(), *count)),
+        }
+    }
     counts.sources = named(names.into_iter().skip(1), &sources);
     counts.tags = tag_counts(order, &tags);
-    counts.findings = finding_counts(db, &countable, num_countable)?;
-    Ok(counts)
+    counts.findings = issues.counts(&countable, num_countable);
+    let labels = order.labels.names.iter().zip(&all_labels[1..]).filter(|(_, count)| **count > 0);
+    Ok((counts, labels.map(|(label, count)| (label.to_string(), *count)).collect()))
 }
 
 fn named(names: impl Iterator<Item = String>, counts: &[u64]) -> NamedCounts {
@@ -411,18 +458,37 @@ fn tag_counts(order: &Order, lists: &[u64]) -> NamedCounts {
     NamedCounts { values: most_frequent(by_tag), something: lists[1..].iter().sum(), nothing: lists[0] }
 }
 
-fn finding_counts(db: &Connection, countable: &IdSet, num_countable: u64) -> Result<NamedCounts, ProjectError> {
-    let mut select = db.prepare_cached(&format!("SELECT DISTINCT example, check_name FROM {HOLDING}"))?;
-    let mut by_check: HashMap<String, u64> = HashMap::new();
-    let mut any = IdSet::default();
-    let mut rows = select.query([])?;
-    let mut something = 0;
-    while let Some(row) = rows.next()? {
-        let id = row.get(0)?;
-        if countable.contains(id) {
-            something += u64::from(any.insert(id));
-            *by_check.entry(row.get(1)?).or_default() += 1;
+/// What the checks found, by example.
+struct Issues {
+    found: Vec<(i64, String)>,
+    any: IdSet,
+    must_fix: IdSet,
+}
+
+impl Issues {
+    fn read(db: &Connection) -> Result<Self, ProjectError> {
+        let mut select = db.prepare_cached(&format!("SELECT DISTINCT example, check_name FROM {}", holding()))?;
+        let mut issues = Self { found: Vec::new(), any: IdSet::default(), must_fix: IdSet::default() };
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, name): (i64, String) = (row.get(0)?, row.get(1)?);
+            issues.any.insert(id);
+            if Check::from_name(&name).is_some_and(|check| check.severity() == Severity::MustFix) {
+                issues.must_fix.insert(id);
+            }
+            issues.found.push((id, name));
         }
+        Ok(issues)
     }
-    Ok(NamedCounts { values: most_frequent(by_check), something, nothing: num_countable - something })
+
+    fn counts(self, countable: &IdSet, num_countable: u64) -> NamedCounts {
+        let mut by_check: HashMap<String, u64> = HashMap::new();
+        let mut any = IdSet::default();
+        let mut something = 0;
+        for (id, name) in self.found.into_iter().filter(|(id, _)| countable.contains(*id)) {
+            something += u64::from(any.insert(id));
+            *by_check.entry(name).or_default() += 1;
+        }
+        NamedCounts { values: most_frequent(by_check), something, nothing: num_countable - something }
+    }
 }

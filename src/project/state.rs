@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::checks::{Check, CheckCount};
 use crate::data::{Example, Message, Role, Split, import::SplitSpec};
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
+use crate::words::thousands;
 
 /// Whether an example takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,12 @@ pub enum ExampleStatus {
     SetAside,
 }
 
+/// Whether an example is in its split, and so trained on, evaluated, checked, counted and exported: this is the one
+/// place that decides it, [`super::fields::TAKES_PART`] says the same to the store.
+pub fn takes_part(status: ExampleStatus, review: Review) -> bool {
+    status != ExampleStatus::SetAside && review != Review::Rejected
+}
+
 /// What a reviewer said of an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,8 +35,9 @@ pub enum Review {
     #[default]
     Unreviewed,
     Accepted,
+    /// Takes no part until the review is taken back.
     Rejected,
-    /// To be looked at again.
+    /// To be looked at again; takes part all the same.
     Flagged,
 }
 
@@ -63,6 +71,12 @@ pub struct ExampleRow {
     pub findings: Vec<Check>,
 }
 
+impl ExampleRow {
+    pub fn takes_part(&self) -> bool {
+        takes_part(self.status, self.annotations.review)
+    }
+}
+
 /// What is said about an example, beside what it says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Annotations {
@@ -94,6 +108,12 @@ pub struct StoredExample {
     pub annotations: Annotations,
     /// Equal for the same content, wherever it stands.
     pub content_key: u64,
+}
+
+impl StoredExample {
+    pub fn takes_part(&self) -> bool {
+        takes_part(self.status, self.annotations.review)
+    }
 }
 
 /// How an example was before or after an entry of the journal.
@@ -208,13 +228,29 @@ pub struct SplitCounts {
     pub validation: u64,
     pub test: u64,
     pub set_aside: u64,
+    /// In review, and not set aside as well.
+    pub rejected: u64,
     /// Of all of them, changed by hand.
     pub edited: u64,
+    /// Of those in training, to be looked at again.
+    pub flagged: u64,
 }
 
 impl SplitCounts {
     pub fn total(&self) -> u64 {
-        self.train + self.validation + self.test + self.set_aside
+        self.taking_part() + self.set_aside + self.rejected
+    }
+
+    pub fn taking_part(&self) -> u64 {
+        self.train + self.validation + self.test
+    }
+
+    /// "1 rejected, 3 set aside": those that take no part, if there are any.
+    pub fn left_out(&self) -> Option<String> {
+        let told = |(num, what): (u64, &str)| (num > 0).then(|| format!("{} {what}", thousands(num)));
+        let all: Vec<String> =
+            [(self.rejected, "rejected"), (self.set_aside, "set aside")].into_iter().filter_map(told).collect();
+        (!all.is_empty()).then(|| all.join(", "))
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Project {
     pub(super) db: Connection,
     pub(super) order: Order,
     pub(super) last_changed: Option<i64>,
+    /// The order of the labels was looked at since the project was opened.
+    pub(super) has_label_order: bool,
 }
 
 /// The examples that an edit, undo or redo was about; the new one after `Insert` and `Duplicate`.
@@ -66,7 +68,7 @@ impl Project {
 
     fn new(folder: &Path, db: Connection) -> Result<Self, ProjectError> {
         let folder = std::path::absolute(folder).map_err(|e| ProjectError::io(folder, e))?;
-        Ok(Self { folder, db, order: Order::default(), last_changed: None })
+        Ok(Self { folder, db, order: Order::default(), last_changed: None, has_label_order: false })
     }
 
     pub fn folder(&self) -> &Path {

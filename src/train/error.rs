@@ -6,6 +6,7 @@ use super::tally::Refusal;
 use crate::data::error::ImportError;
 use crate::model::ModelError;
 use crate::recipe::RecipeError;
+use crate::words::thousands;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -20,13 +21,16 @@ pub enum TrainError {
     #[error("there is no example to train on in {}", path.display())]
     NoExamples { path: PathBuf },
     #[error(
-        "none of the {num_examples} training examples has a token to train: each lacks an answer, or the answer lies \
-         beyond max_length"
+        "none of the {} training examples has a token to train: each lacks an answer, or the answer lies beyond \
+         max_length",
+        thousands(num_examples)
     )]
     NothingTrained { num_examples: usize },
     #[error(
-        "each of the {num_examples} training examples is longer than {max_length} tokens and would be left out, so that \
-         nothing is left to train on"
+        "each of the {} training examples is longer than {} tokens and would be left out, so that nothing is \
+         left to train on",
+        thousands(num_examples),
+        thousands(max_length)
     )]
     AllTooLong { num_examples: usize, max_length: usize },
     #[error("{message}")]

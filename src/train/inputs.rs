@@ -13,6 +13,7 @@ use super::sft::Samples;
 use crate::data::ImportError;
 use crate::recipe::{Plan, Validation};
 use crate::task::{Task, Unit, Unwatched};
+use crate::words::thousands;
 
 const FILE_NAME: &str = "inputs.json";
 /// Of weights, so many pieces are hashed: reading tens of gigabytes would take longer than many a run.
@@ -126,7 +127,8 @@ fn difference(now: &[InputFile], then: &[InputFile]) -> Option<String> {
             return Some(format!("{} was there when the run began", old.name));
         };
         if new.num_bytes != old.num_bytes {
-            return Some(format!("{} has {} bytes instead of {}", new.name, new.num_bytes, old.num_bytes));
+            let [now, then] = [new.num_bytes, old.num_bytes].map(thousands);
+            return Some(format!("{} has {now} bytes instead of {then}", new.name));
         }
         if (&new.sha256, &new.sampled_sha256) != (&old.sha256, &old.sampled_sha256) {
             return Some(format!("{} has another content (its SHA-256 differs)", new.name));

@@ -14,6 +14,7 @@ use crate::model::facts::available_memory;
 use crate::model::gradient::{activation_bytes, num_recomputed};
 use crate::model::{Chat, LoraConfig, ModelFacts, ModelSpec, ProductType, inspect, weights};
 use crate::recipe::{Recipe, RecipeError, RenderSpec};
+use crate::words::thousands;
 
 /// The run preview card.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,14 +143,14 @@ pub fn preview(model_path: &Path, recipe: &Recipe, sizes: &RunSizes) -> Result<R
 /// What lies beyond the length that the model was made for can hardly be learned. `lengths` are the samples', in tokens.
 pub fn beyond_context(max_length: usize, context_length: usize, lengths: &[usize]) -> Option<String> {
     let num = lengths.iter().filter(|length| **length > context_length).count();
-    let of = lengths.len();
+    let of = thousands(lengths.len());
     let examples = match num {
         0 => "no example is longer than that".to_owned(),
         1 => format!("1 of {of} examples is longer than that, and hardly learned beyond it"),
-        _ => format!("{num} of {of} examples are longer than that, and hardly learned beyond it"),
+        _ => format!("{} of {of} examples are longer than that, and hardly learned beyond it", thousands(num)),
     };
-    let words =
-        format!("max_length is {max_length}, but the model was made for at most {context_length} tokens; {examples}");
+    let limit = thousands(context_length);
+    let words = format!("max_length is {max_length}, but the model was made for at most {limit} tokens; {examples}");
     (max_length > context_length).then_some(words)
 }
 

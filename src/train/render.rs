@@ -10,6 +10,7 @@ use crate::data::{Example, Message, Role};
 use crate::model::chat::{LeftOut, Omission};
 use crate::model::{Chat, ChatToken, Conversation, EncodedChat, ModelError, Turn};
 use crate::recipe::{RenderSpec, TooLong, TrainOn};
+use crate::words::{count, thousands};
 
 /// Tokens as the model sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,8 +243,8 @@ fn mark_limit(pieces: &mut [TokenPiece], fit: &Fit, spec: RenderSpec) {
 
 fn warnings(whole: &Whole<'_>, pieces: &[TokenPiece], fit: &Fit) -> Vec<String> {
     let mut warnings = Vec::new();
-    let limit = whole.spec.max_length;
-    let over = pieces.len().saturating_sub(limit);
+    let over = thousands(pieces.len().saturating_sub(whole.spec.max_length));
+    let limit = thousands(whole.spec.max_length);
     match fit.fate {
         Fate::Whole => {}
         Fate::LeftOut if whole.spec.too_long == TooLong::Split => warnings.push(format!(
@@ -254,19 +255,23 @@ fn warnings(whole: &Whole<'_>, pieces: &[TokenPiece], fit: &Fit) -> Vec<String> 
             warnings.push(format!("It is {over} tokens beyond the limit of {limit} and would be left out of training"))
         }
         Fate::CutRight { num_cut } => {
-            warnings.push(format!("The last {num_cut} tokens are beyond the limit of {limit} and would be cut off"));
+            warnings.push(format!(
+                "The last {} tokens are beyond the limit of {limit} and would be cut off",
+                thousands(num_cut)
+            ));
         }
         Fate::CutLeft { num_kept, num_cut } => {
             let place = if num_kept > 1 { "after the system message" } else { "at the beginning" };
+            let num_cut = thousands(num_cut);
             warnings
                 .push(format!("It is {over} tokens beyond the limit of {limit}: {num_cut} {place} would be cut off"));
         }
         Fate::Split { num_parts, num_left_out } => {
-            let parts = if num_parts == 1 { "1 part is" } else { &format!("{num_parts} parts are") };
+            let parts = count(num_parts, "part is", "parts are");
             let left_out = match num_left_out {
                 0 => String::new(),
                 1 => "; 1 answer is too long even alone and left out".to_owned(),
-                n => format!("; {n} answers are too long even alone and left out"),
+                n => format!("; {} answers are too long even alone and left out", thousands(n)),
             };
             warnings.push(format!("It is {over} tokens beyond the limit of {limit}: {parts} trained{left_out}"));
         }

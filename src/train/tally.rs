@@ -8,6 +8,7 @@ use super::render::{Fate, RenderedExample};
 use crate::model::ModelError;
 use crate::model::chat::Omission;
 use crate::recipe::{RenderSpec, TooLong};
+use crate::words::{count, thousands};
 
 /// Refused examples that are named one by one.
 const MAX_NAMED: usize = 20;
@@ -115,8 +116,9 @@ impl Tally {
         let each: String = self.refused.iter().map(|r| format!("\n  {}: {}", r.place, r.reason)).collect();
         let more = match num - self.refused.len() {
             0 => String::new(),
-            more => format!("\n  and {more} more"),
+            more => format!("\n  and {} more", thousands(more)),
         };
+        let [num, all] = [num, all].map(thousands);
         Some(format!("{num} of {all} examples can't be used with this model:{each}{more}"))
     }
 
@@ -134,7 +136,8 @@ impl Tally {
             policy => policy.in_words().to_owned(),
         };
         (num > 0).then(|| {
-            format!("{num} of {} {examples} {are} longer than {} tokens: {what}", self.num_examples, self.max_length)
+            let [num, all, limit] = [num, self.num_examples, self.max_length].map(thousands);
+            format!("{num} of {all} {examples} {are} longer than {limit} tokens: {what}")
         })
     }
 
@@ -143,8 +146,10 @@ impl Tally {
         let num = self.num_untrained;
         let have = if num == 1 { "has" } else { "have" };
         let examples = if self.num_examples == 1 { "example" } else { "examples" };
-        let all = self.num_examples;
-        let untrained = (num > 0).then(|| format!("{num} of {all} {examples} {have} no token that counts: left out"));
+        let untrained = (num > 0).then(|| {
+            let [num, all] = [num, self.num_examples].map(thousands);
+            format!("{num} of {all} {examples} {have} no token that counts: left out")
+        });
         self.in_words().into_iter().chain(untrained).chain(self.template_notes()).collect()
     }
 
@@ -157,8 +162,8 @@ impl Tally {
 
     fn refused_in_words(&self) -> Option<String> {
         let first = self.refused.first()?;
-        let (num, all) = (self.num_refused, self.num_examples);
-        let (are, which) = if num == 1 { ("is", "it is") } else { ("are", "the first is") };
+        let [num, all] = [self.num_refused, self.num_examples].map(thousands);
+        let (are, which) = if self.num_refused == 1 { ("is", "it is") } else { ("are", "the first is") };
         Some(format!(
             "{num} of {all} examples {are} left out, refused by the model's chat template: {which} {}: {}",
             first.place, first.reason
@@ -166,16 +171,16 @@ impl Tally {
     }
 
     fn split_in_words(&self) -> String {
-        let parts = if self.num_parts == 1 { "1 part".to_owned() } else { format!("{} parts", self.num_parts) };
+        let parts = count(self.num_parts, "part", "parts");
         let mut words = Vec::new();
         if self.num_split > 0 {
-            words.push(format!("{} split into {parts}", self.num_split));
+            words.push(format!("{} split into {parts}", thousands(self.num_split)));
         }
         if self.num_answers_left_out > 0 {
-            words.push(format!("{} of their answers too long even alone", self.num_answers_left_out));
+            words.push(format!("{} of their answers too long even alone", thousands(self.num_answers_left_out)));
         }
         if self.num_left_out > 0 {
-            words.push(format!("{} left out, for no answer fits", self.num_left_out));
+            words.push(format!("{} left out, for no answer fits", thousands(self.num_left_out)));
         }
         words.join(", ")
     }
@@ -192,7 +197,8 @@ impl RenderedExample {
             Fate::LeftOut => "left out".to_owned(),
             _ => spec.too_long.in_words().to_owned(),
         };
-        Some(format!("{} tokens, {over} beyond the limit of {}: {what}", self.num_tokens, spec.max_length))
+        let [num, over, limit] = [self.num_tokens, over, spec.max_length].map(thousands);
+        Some(format!("{num} tokens, {over} beyond the limit of {limit}: {what}"))
     }
 }
 

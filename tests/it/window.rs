@@ -146,7 +146,7 @@ fn project(model: Option<ModelRef>) -> ProjectState {
     }
 }
 
-fn found(model: ModelRef, name: &str, is_on_disk: bool) -> FoundModel {
+pub fn found(model: ModelRef, name: &str, is_on_disk: bool) -> FoundModel {
     let facts = ModelFacts {
         name: name.to_owned(),
         path: "/models/a.gguf".into(),
@@ -188,7 +188,7 @@ fn odd() -> FoundModel {
     odd
 }
 
-fn preview() -> RunPreview {
+pub fn preview() -> RunPreview {
     RunPreview {
         beyond_context: None,
         num_examples: 400,

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod answers;
+mod results;
+
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, Vec2};
 use egui_kittest::Harness;
@@ -13,14 +16,15 @@ use tunewright::data::{Message, Role as Turn, Split};
 use tunewright::engine::fake::FakeEngine;
 use tunewright::engine::protocol::Side;
 use tunewright::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
-use tunewright::evaluate::{AnsweredExample, EvaluationReport, HeldOut};
+use tunewright::evaluate::{KeptPair, Measured};
 use tunewright::project::{
     Annotations, ExampleQuery, ExampleRow, ExampleStatus, ProjectState, RowPage, RunAbout, RunRecord, RunStatus,
     Settings, SplitCounts, StoredExample,
 };
 use tunewright::recipe::{ModelRef, Recipe};
-use tunewright::train::tally::Tally;
 use tunewright::train::{EvalMetrics, Signal};
+
+use crate::window::found;
 
 const EXPECTED: &str = r#"{"category":"outage","urgent":true}"#;
 
@@ -29,11 +33,18 @@ struct Window {
     harness: Harness<'static, Shell>,
     num_answered: usize,
     runs: Vec<RunRecord>,
+    /// What lies in the runs' folders.
+    measured: Vec<Measured>,
+    answered: Vec<KeptPair>,
 }
 
 impl Window {
     /// A project with two validation and three test examples, and these runs.
     fn open(runs: Vec<RunRecord>, screen: Screen) -> Self {
+        Self::open_with(runs, screen, Vec::new(), Vec::new())
+    }
+
+    fn open_with(runs: Vec<RunRecord>, screen: Screen, measured: Vec<Measured>, answered: Vec<KeptPair>) -> Self {
         let engine = FakeEngine::default();
         let mut shell = Shell::new(Box::new(engine.clone()), AppSettings::default(), Arc::new(|| {}));
         shell.actions.push(Action::OpenProject { folder: "/p".into(), sample: false });
@@ -45,7 +56,7 @@ impl Window {
         };
         let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_theme(egui::Theme::Dark);
         let harness = builder.with_context_setup(kit::theme::install).build_ui_state(frame, shell);
-        let mut window = Self { engine, harness, num_answered: 0, runs };
+        let mut window = Self { engine, harness, num_answered: 0, runs, measured, answered };
         window.answer_all();
         window.harness.state_mut().actions.push(Action::Go(screen));
         window.answer_all();
@@ -72,6 +83,21 @@ impl Window {
             JobSpec::OpenProject { .. } => self.engine.answer(job, Reply::Project(project())),
             JobSpec::Query { query, .. } => self.engine.answer(job, Reply::Rows(page(&query))),
             JobSpec::LoadExample { id, .. } => self.engine.answer(job, Reply::Example(example(id))),
+            JobSpec::FindIds { query, .. } => {
+                let ids = page(&query).rows.iter().map(|row| row.id).collect();
+                self.engine.answer(job, Reply::Ids(ids));
+            }
+            JobSpec::KeepAnswers { .. } => {
+                self.engine.tell(job, EventKind::Started);
+                self.engine.tell(job, EventKind::Finished(Outcome::Completed));
+            }
+            JobSpec::ReadEvaluations { .. } => {
+                self.engine.answer(job, Reply::Evaluations(self.measured.clone()));
+            }
+            JobSpec::ReadAnswers { .. } => self.engine.answer(job, Reply::Answers(self.answered.clone())),
+            JobSpec::DiscoverModels => {
+                self.engine.answer(job, Reply::Models(vec![found(ModelRef::Starter, "SmolLM2-135M-Instruct", true)]))
+            }
             JobSpec::ListRuns { .. } => self.engine.answer(job, Reply::Runs(self.runs.clone())),
             JobSpec::ReadRun { .. } => {
                 let evaluations = vec![evaluation(0, 2.5), evaluation(10, 0.5)];
@@ -104,6 +130,10 @@ impl Window {
 
     fn is_shown(&self, words: &str) -> bool {
         self.harness.query_all_by_label_contains(words).next().is_some()
+    }
+
+    fn num_shown(&self, words: &str) -> usize {
+        self.harness.query_all_by_label(words).count()
     }
 
     fn compare_job(&self) -> JobId {
@@ -212,10 +242,13 @@ fn two_answers_are_written_side_by_side_and_judged() {
 
     window.tell(job, EventKind::Started);
     window.tell(job, EventKind::Token { side: Side::Before, text: "I am ".to_owned() });
-    assert!(window.is_shown("Answer before: I am") && window.is_shown("Writing") && window.is_shown("Waiting"));
+    assert_eq!((window.num_shown("Writing"), window.num_shown("Reading")), (1, 1));
+    window.tell(job, EventKind::Token { side: Side::After, text: "{".to_owned() });
+    assert!(window.is_shown("Answer before: I am"));
+    assert_eq!((window.num_shown("Writing"), window.num_shown("Waiting")), (2, 0), "both are written at once");
     window.write(job, Side::Before, "sorry");
     assert!(window.is_shown("Answer before: I am sorry") && window.is_shown("0 of 2 fields right"));
-    window.write(job, Side::After, r#"{"category":"outage","urgent":"yes"}"#);
+    window.write(job, Side::After, r#""category":"outage","urgent":"yes"}"#);
     assert!(window.is_shown("1 of 2 fields right"));
     assert!(window.is_shown("category: outage, right"));
     assert!(window.is_shown("urgent: \"yes\", not true or false, wrong"));
@@ -246,9 +279,12 @@ fn an_answer_is_stopped_and_an_own_prompt_asked() {
     window.click(Role::Button, "Own prompt…");
     let answer = window.harness.get_by_role_and_label(Role::Button, "Answer");
     assert!(answer.accesskit_node().is_disabled(), "nothing is asked yet");
-    window.harness.get_by_role_and_label(Role::MultilineTextInput, "Own prompt").focus();
-    window.harness.run_steps(2);
-    window.harness.get_by_role_and_label(Role::MultilineTextInput, "Own prompt").type_text("Where is it?");
+    // The field has the keyboard: what is typed is no shortcut.
+    for letter in ["W", "here is it", "?"] {
+        window.harness.event(egui::Event::Text(letter.to_owned()));
+        window.harness.run_steps(2);
+    }
+    assert!(window.shell().state.dialog.is_none(), "the question mark opened the help");
     window.harness.run_steps(3);
     window.click(Role::Button, "Answer");
     let JobSpec::Compare { request } = window.engine.started().pop().unwrap().1 else { panic!() };
@@ -268,41 +304,6 @@ fn without_a_run_every_later_step_says_what_it_needs() {
         assert!(window.is_shown(title));
         window.click(Role::Button, "Go to Train");
         assert_eq!(window.shell().state.screen, Screen::Train);
-    }
-}
-
-#[test]
-fn an_evaluation_tells_before_and_after() {
-    let mut window = Window::open(vec![run("new", RunStatus::Completed)], Screen::Evaluate);
-    window.key(Modifiers::COMMAND, Key::Enter);
-    let (job, spec) = window.engine.started().pop().unwrap();
-    let JobSpec::Evaluate { request } = spec else { panic!("{spec:?}") };
-    assert!(request.data.ends_with("runs/new/data/test.jsonl") && request.generate && request.with_base);
-    let held_out = |loss: f64, exact: f64| HeldOut {
-        loss,
-        perplexity: loss.exp(),
-        num_tokens: 60,
-        num_examples: 3,
-        tally: Tally::default(),
-        exact_match: Some(exact),
-    };
-    let answer = AnsweredExample {
-        prompt: "prompt 3".to_owned(),
-        expected: EXPECTED.to_owned(),
-        before: Some("sorry".to_owned()),
-        after: Some(EXPECTED.to_owned()),
-    };
-    let report = EvaluationReport {
-        before: Some(held_out(2.391, 0.0)),
-        after: Some(held_out(0.418, 2.0 / 3.0)),
-        answers: vec![answer],
-        secs: 3.0,
-    };
-    window.tell(job, EventKind::Started);
-    window.tell(job, EventKind::Reply(Box::new(Reply::Evaluation(report))));
-    window.tell(job, EventKind::Finished(Outcome::Completed));
-    for words in ["Tuning worked", "2.391 to 0.418", "66.7 %", "1 got right", "prompt 3, expected outage, true"] {
-        assert!(window.is_shown(words), "{words}");
     }
 }
 

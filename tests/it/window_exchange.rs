@@ -124,7 +124,7 @@ fn what_is_here_already_is_counted_and_updated_if_that_is_chosen() {
     assert_eq!((studio.counts(), studio.stored(1)[1].1.as_str()), (6, "new"));
     // The status bar may be showing the checks that follow.
     let status = &studio.shell().state.status;
-    assert!(status.contains("1 updated, 4 here already"), "{status}");
+    assert!(status.words.contains("1 updated, 4 here already"), "{status}");
     studio.click(Role::Button, "Undo");
     assert_eq!((studio.counts(), studio.stored(1)[1].1.as_str()), (5, "old"));
 

@@ -38,7 +38,8 @@ fn kept(studio: &Studio) -> Training {
 fn the_line_is_moved_by_keys_by_the_field_and_by_dragging() {
     let mut studio = with_lengths();
     let longest = studio.shell().state.data.lengths.counted.max as usize;
-    studio.click(Role::Button, "Statistics");
+    studio.click(Role::Button, "More for the data");
+    studio.click(Role::MenuItem, "Statistics");
     studio.wait("the numbers", |shell| matches!(&shell.state.data.statistics, Some(Some(_))));
     assert!(studio.is_shown("None of 10 is longer"));
     studio.harness.get_by_role_and_label(Role::Slider, LINE).focus();

@@ -31,7 +31,8 @@ fn studio() -> Studio {
 fn examples_are_ranked_by_their_loss_and_an_edit_takes_it_away() {
     let mut studio = studio();
     assert!(!studio.rows()[0].contains("loss"), "{:?}", studio.rows());
-    studio.click(Role::Button, "Rank…");
+    studio.click(Role::Button, "More for the data");
+    studio.click(Role::MenuItem, "Rank…");
     assert!(studio.is_shown("Often the label is wrong") && studio.is_shown("Which examples matter"));
     assert_eq!(
         studio.harness.get_by_role_and_label(Role::ComboBox, "Model that judges").value().as_deref(),
@@ -70,7 +71,8 @@ fn examples_are_ranked_by_their_loss_and_an_edit_takes_it_away() {
 #[test]
 fn what_to_label_next_stands_behind_a_chip_and_is_reviewed_from_there() {
     let mut studio = studio();
-    studio.click(Role::Button, "Rank…");
+    studio.click(Role::Button, "More for the data");
+    studio.click(Role::MenuItem, "Rank…");
     studio.click(Role::RadioButton, "What to label next");
     studio.type_into("How many", "4");
     studio.key(Modifiers::NONE, Key::Tab);

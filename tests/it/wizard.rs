@@ -10,7 +10,7 @@ use egui::{Key, Modifiers, Vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, Node};
 use tunewright::app::settings::AppSettings;
-use tunewright::app::{Screen, Shell, kit};
+use tunewright::app::{Action, Screen, Shell, kit};
 use tunewright::data::starter;
 use tunewright::engine::{Engine, EngineOptions};
 use tunewright::hub::{Sources, models_dir, resolve};
@@ -52,6 +52,17 @@ impl Wizard {
         let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_theme(egui::Theme::Dark);
         let harness = builder.with_context_setup(kit::theme::install).build_ui_state(frame, shell);
         Self { harness, folder: tempfile::tempdir().unwrap(), patience }
+    }
+
+    /// Closes the window and opens it again on the same project.
+    fn reopen(self, models_dir: &Path) -> Self {
+        let Self { harness, folder, patience } = self;
+        drop(harness);
+        let mut again = Self { folder, ..Self::open(models_dir, patience) };
+        let project = again.folder.path().join("Wizard");
+        again.harness.state_mut().actions.push(Action::OpenProject { folder: project, sample: false });
+        again.until("the project is open", |wizard| wizard.shell().state.project.is_some());
+        again
     }
 
     fn shell(&self) -> &Shell {
@@ -159,16 +170,14 @@ impl Wizard {
         self.click(Role::Button, "Compare");
         self.enter("Most tokens", "8");
         self.until("a held-out prompt", |wizard| wizard.shell().state.compare.expected().is_some());
-        let pair = |wizard: &Self| wizard.shell().state.compare.pair.clone();
+        let pair = |wizard: &Self| wizard.shell().state.compare.pair().cloned();
         if pair(self).is_none() {
             self.click(Role::Button, "Answer");
         }
-        self.until("both answers", |wizard| {
-            pair(wizard).is_some_and(|pair| pair.before.done.is_some() && pair.after.done.is_some())
-        });
+        self.until("both answers", |wizard| pair(wizard).is_some_and(|pair| pair.is_complete()));
         assert!(self.is_shown("Answer before: ") && self.is_shown("Answer after: "));
         let pair = pair(self).unwrap();
-        [pair.before.text, pair.after.text]
+        [pair.kept.before.text, pair.kept.after.text]
     }
 }
 
@@ -215,6 +224,21 @@ fn the_whole_way_on_the_tiny_model() {
     wizard.train();
     let [before, after] = wizard.compare();
     assert!(!before.is_empty() && !after.is_empty(), "{before:?} {after:?}");
+    wizard.click(Role::Tab, "Evaluate");
+    wizard.click(Role::Button, "Evaluate");
+    wizard.until_shown("measured in ");
+    let evaluate = |wizard: &Wizard| tunewright::app::screens::evaluate::rail(&wizard.shell().state).0;
+    let measured = evaluate(&wizard);
+
+    // What was measured and compared is there again.
+    let mut wizard = wizard.reopen(models.path());
+    wizard.until("what was measured", |wizard| evaluate(wizard) == measured);
+    wizard.click(Role::Tab, "Evaluate");
+    assert!(wizard.is_shown("measured in ") && !wizard.is_shown("Measure again"));
+    wizard.click(Role::Tab, "Compare");
+    wizard.until("both answers", |wizard| wizard.shell().state.compare.pair().is_some());
+    let kept = &wizard.shell().state.compare.pair().unwrap().kept;
+    assert_eq!([&kept.before.text, &kept.after.text], [&before, &after]);
 }
 
 /// `scripts/test` fetches the starter model.

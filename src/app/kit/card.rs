@@ -16,6 +16,8 @@ use super::theme::Theme;
 #[must_use = "call show"]
 pub struct Card {
     is_selected: bool,
+    /// Where a tick means something else than being selected.
+    is_ticked: Option<bool>,
     is_large: bool,
     is_flush: bool,
     vertical: Vertical,
@@ -39,6 +41,11 @@ impl Card {
 
     pub fn selected(self, is_selected: bool) -> Self {
         Self { is_selected, ..self }
+    }
+
+    /// Whether it has the tick, for cards that are looked at before they are taken.
+    pub fn ticked(self, is_ticked: bool) -> Self {
+        Self { is_ticked: Some(is_ticked), ..self }
     }
 
     /// 16 instead of 12: for prose.
@@ -106,10 +113,12 @@ impl Card {
         if self.is_selected {
             let stroke = Stroke::new(theme.width.focus_ring, theme.accent.line);
             ui.painter().rect_stroke(rect, rounding, stroke, StrokeKind::Inside);
-            let at = rect.right_top() + Vec2::new(-pad - theme.size.icon / 2.0, pad + theme.size.icon / 2.0);
-            icon::CHECK_CIRCLE.filled().paint(ui.painter(), at, theme.size.icon, theme.accent.text);
         } else {
             ui.painter().rect_stroke(rect, rounding, theme.line(edge), StrokeKind::Inside);
+        }
+        if self.is_ticked.unwrap_or(self.is_selected) {
+            let at = rect.right_top() + Vec2::new(-pad - theme.size.icon / 2.0, pad + theme.size.icon / 2.0);
+            icon::CHECK_CIRCLE.filled().paint(ui.painter(), at, theme.size.icon, theme.accent.text);
         }
         let mut response = shown.response;
         if let Some(name) = &self.name {

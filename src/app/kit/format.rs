@@ -1,17 +1,6 @@
 //! Numbers as the window writes them: thousands with a comma, units after a space, minus as "−".
 
-/// `1,240`
-pub fn thousands(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
+pub use crate::words::{count, thousands};
 
 /// For chips: `82,914`, but `830k` and `1.2M` where there is no room for more.
 pub fn short_count(count: u64) -> String {
@@ -20,11 +9,6 @@ pub fn short_count(count: u64) -> String {
         100_000..1_000_000 => format!("{}k", count / 1000),
         _ => format!("{:.1}M", count as f64 / 1e6),
     }
-}
-
-/// `1 example`, `1,240 examples`
-pub fn count(value: u64, one: &str, many: &str) -> String {
-    format!("{} {}", thousands(value), if value == 1 { one } else { many })
 }
 
 /// `98 MB`, `1.3 GB`; decimal units, as on the shelf.
@@ -140,10 +124,6 @@ mod tests {
 
     #[test]
     fn writes_numbers_as_the_style_says() {
-        assert_eq!(
-            [thousands(0), thousands(999), thousands(1240), thousands(1_234_567)],
-            ["0", "999", "1,240", "1,234,567"]
-        );
         assert_eq!([bytes(98_362_432), bytes(1_300_000_000), bytes(512)], ["98 MB", "1.3 GB", "1 kB"]);
         assert_eq!([parameters(134_515_008), parameters(1_240_000_000)], ["134.5 M", "1.24 B"]);
         assert_eq!([duration(4.0), duration(192.0), duration(4200.0)], ["4.0 s", "3 min 12 s", "1 h 10 min"]);

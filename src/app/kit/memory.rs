@@ -7,12 +7,14 @@ use super::format;
 use super::theme::Theme;
 use crate::train::preview::MemoryEstimate;
 
+const NUM_PARTS: usize = 4;
+
 /// Bar and legend; the colours are the series' first four, so that the parts can be told apart.
 pub fn memory_parts(ui: &mut Ui, memory: &MemoryEstimate) {
     let theme = Theme::of(ui);
     let colors = &theme.series.colors;
     let color = |i: usize| colors.get(i).copied().unwrap_or(theme.text.soft);
-    let parts = [
+    let parts: [_; NUM_PARTS] = [
         ("Weights", memory.weights, color(0)),
         ("Adapter", memory.adapter, color(2)),
         ("Activations", memory.activations, color(1)),
@@ -21,7 +23,7 @@ pub fn memory_parts(ui: &mut Ui, memory: &MemoryEstimate) {
     bar(ui, theme, memory, &parts);
     ui.add_space(theme.space.xs + theme.space.xxs);
     let gap = theme.space.l;
-    let num_columns = if ui.available_width() < theme.size.side_panel_min - theme.space.xxl { 1 } else { 2 };
+    let num_columns = num_columns(ui);
     let width = (ui.available_width() - gap * (num_columns as f32 - 1.0)) / num_columns as f32;
     for row in parts.chunks(num_columns) {
         let (line, _) =
@@ -31,6 +33,18 @@ pub fn memory_parts(ui: &mut Ui, memory: &MemoryEstimate) {
             legend(ui, theme, Rect::from_min_size(Pos2::new(left, line.top()), Vec2::new(width, line.height())), part);
         }
     }
+}
+
+fn num_columns(ui: &Ui) -> usize {
+    let theme = Theme::of(ui);
+    if ui.available_width() < theme.size.side_panel_min - theme.space.xxl { 1 } else { 2 }
+}
+
+/// The room that [`memory_parts`] takes, to be kept free before the parts are known.
+pub fn memory_parts_height(ui: &Ui) -> f32 {
+    let theme = Theme::of(ui);
+    let num_rows = NUM_PARTS.div_ceil(num_columns(ui)) as f32;
+    2.0 * theme.size.progress_height + theme.space.xs + theme.space.xxs + num_rows * theme.type_scale.line_body
 }
 
 fn bar(ui: &mut Ui, theme: &Theme, memory: &MemoryEstimate, parts: &[(&str, u64, Color32)]) {

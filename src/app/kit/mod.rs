@@ -81,7 +81,7 @@ pub use dialog::{Dialog, DialogEnd};
 pub use icon::Icon;
 pub use input::{Entry, NumberField, TextInput, has_wrong_number, reading_well};
 pub use layout::{empty_state, foot, line, main_area, padded, right_panel, screen_header, scrolling};
-pub use memory::{memory_badge, memory_parts, memory_words};
+pub use memory::{memory_badge, memory_parts, memory_parts_height, memory_words};
 pub use row::{
     Mark, SettingsRow, fact, facts_in_two_columns, marked_text, progress, role_block, role_heading, role_look, rule,
     section,

@@ -168,6 +168,7 @@ impl Table<'_> {
         let theme = Theme::of(ui);
         let focus = ui.interact(area, id.with("focus"), Sense::focusable_noninteractive());
         focus.widget_info(|| WidgetInfo::labeled(Role::ListBox, true, self.name));
+        ui.data_mut(|data| data.insert_temp(focus_place(self.name), focus.id));
         if !focus.has_focus() || self.num_rows == 0 {
             return focus;
         }
@@ -284,6 +285,17 @@ impl Table<'_> {
     }
 }
 
+fn focus_place(name: &str) -> Id {
+    Id::unique(("keyboard of the table", name))
+}
+
+/// Gives the table that is called so the keyboard, if it was painted.
+pub fn focus(ctx: &egui::Context, name: &str) {
+    if let Some(id) = ctx.data(|data| data.get_temp::<Id>(focus_place(name))) {
+        ctx.memory_mut(|memory| memory.request_focus(id));
+    }
+}
+
 /// No row is marked.
 pub fn unmarked(_row: u64) -> bool {
     false
@@ -332,6 +344,37 @@ impl<'a> Row<'a> {
         paint_cell(self.ui, self.theme, self.rect, (left, right), align, &galley);
         let cell = self.rect.left() + left..=self.rect.left() + right;
         if galley.elided && self.pointer.is_some_and(|at| cell.contains(&at.x)) {
+            self.hint = Some(text.to_owned());
+        }
+    }
+
+    /// Text at the left in which `hits` are marked; where the first would be cut off, the text begins shortly before it.
+    pub fn found_text(&mut self, column: usize, text: &str, hits: &[Range<usize>], color: Color32) {
+        let Some((left, right)) = self.cells.get(column).copied() else { return };
+        let theme = self.theme;
+        let whole = marked_line(self.ui, theme, text, hits, color, right - left);
+        let is_seen = hits.first().is_none_or(|hit| {
+            let shown = whole.rows.first().map_or(0, |row| row.glyphs.len());
+            !whole.elided || text[..hit.end].chars().count() < shown
+        });
+        let galley = match (is_seen, hits.first()) {
+            (false, Some(first)) => {
+                const CHARS_BEFORE: usize = 8;
+                let from = text[..first.start].char_indices().rev().take(CHARS_BEFORE).last();
+                let from = from.map_or(first.start, |(at, _)| at);
+                // A whole word, if one begins before the hit.
+                let word = text[from..first.start].find(char::is_whitespace);
+                let from = from + word.map_or(0, |at| at + text[from + at..].chars().next().map_or(0, char::len_utf8));
+                let dots = "…";
+                let moved = |hit: &Range<usize>| hit.start - from + dots.len()..hit.end - from + dots.len();
+                let hits: Vec<_> = hits.iter().map(moved).collect();
+                marked_line(self.ui, theme, &format!("{dots}{}", &text[from..]), &hits, color, right - left)
+            }
+            _ => whole,
+        };
+        paint_cell(self.ui, theme, self.rect, (left, right), Align::Min, &galley);
+        let cell = self.rect.left() + left..=self.rect.left() + right;
+        if (galley.elided || !is_seen) && self.pointer.is_some_and(|at| cell.contains(&at.x)) {
             self.hint = Some(text.to_owned());
         }
     }
@@ -406,6 +449,23 @@ impl<'a> Row<'a> {
 /// Text on one line, cut with "…" at `width`.
 pub fn one_line(ui: &Ui, text: &str, font: FontId, color: Color32, width: f32) -> Arc<Galley> {
     let mut job = LayoutJob::single_section(text.to_owned(), TextFormat::simple(font, color));
+    job.wrap = TextWrapping::truncate_at_width(width.max(0.0));
+    ui.painter().layout_job(job)
+}
+
+/// The same with the marked parts underlined in the accent.
+fn marked_line(ui: &Ui, theme: &Theme, text: &str, hits: &[Range<usize>], color: Color32, width: f32) -> Arc<Galley> {
+    let plain = TextFormat::simple(theme.body(), color);
+    let mut hit = TextFormat::simple(theme.strong(), theme.text.normal);
+    hit.underline = egui::Stroke::new(theme.width.line, theme.accent.line);
+    let mut job = LayoutJob::default();
+    let mut from = 0;
+    for marked in hits {
+        job.append(&text[from..marked.start], 0.0, plain.clone());
+        job.append(&text[marked.clone()], 0.0, hit.clone());
+        from = marked.end;
+    }
+    job.append(&text[from..], 0.0, plain);
     job.wrap = TextWrapping::truncate_at_width(width.max(0.0));
     ui.painter().layout_job(job)
 }

@@ -115,6 +115,12 @@ impl Text {
         }
     }
 
+    /// How wide it is on one line.
+    pub fn width(&self, ui: &Ui) -> f32 {
+        let (font, _) = self.font(Theme::of(ui));
+        ui.painter().layout_no_wrap(self.words.clone(), font, Color32::TRANSPARENT).size().x
+    }
+
     /// For places that take egui's own text.
     pub fn rich(&self, theme: &Theme) -> RichText {
         let (font, line_height) = self.font(theme);

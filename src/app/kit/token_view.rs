@@ -5,6 +5,7 @@ use egui::{Align2, Color32, Key, Pos2, Rect, Response, Role, Sense, StrokeKind, 
 use super::focus;
 use super::theme::Theme;
 use crate::train::render::{TokenPiece, TokenView};
+use crate::words::thousands;
 
 /// Where each token lies, relative to the view's corner.
 struct Placed {
@@ -28,7 +29,7 @@ pub fn show(ui: &mut Ui, view: &TokenView, selected: &mut Option<usize>) -> Opti
     let width = ui.available_width();
     let (placed, parts, height) = place(ui, theme, &view.pieces, width);
     let (area, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
-    let mut label = format!("{} tokens, {} trained", view.num_tokens, view.num_trained);
+    let mut label = format!("{} tokens, {} trained", thousands(view.num_tokens), thousands(view.num_trained));
     if !parts.is_empty() {
         label += &format!(", split into {}", super::format::count(parts.len() as u64, "part", "parts"));
     }

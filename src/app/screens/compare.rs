@@ -2,8 +2,12 @@
 
 mod answer;
 pub mod fields;
+pub mod held_out;
 mod list;
+pub mod pair;
 mod prompt;
+pub mod queue;
+mod settings;
 pub mod state;
 
 pub use state::{CompareAction as Action, CompareState as State};
@@ -14,12 +18,11 @@ use super::data::start::Starter;
 use super::runs::picker;
 use crate::app::jobs::Job;
 use crate::app::kit::{
-    Button, Mark, NumberField, Text, Theme, empty_state, format, icon, main_area, screen_header, segmented, way_on,
+    Button, Mark, Text, Theme, empty_state, format, icon, main_area, screen_header, segmented, way_on,
 };
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::engine::EventKind;
 use crate::engine::protocol::Side;
-use crate::generate::Sampling;
 use state::{CompareAction, Highlight};
 
 /// Text that is being typed.
@@ -59,6 +62,14 @@ fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
             actions.push(CompareAction::OwnPrompt(!compare.is_own).into());
         }
         let len = compare.held_out.num_matching().unwrap_or(0);
+        if len > 0 && !compare.is_own {
+            let all = format!("Answer all {}", format::thousands(len));
+            let all = Button::secondary(all).icon(icon::QUEUE).name("Answer all");
+            let is_free = !compare.queue.is_busy();
+            if ui.add(all.enabled_or(is_free, "Prompts are being answered already")).clicked() {
+                actions.push(CompareAction::AnswerAll.into());
+            }
+        }
         let (Some(row), false) = (compare.selected, compare.is_own || len == 0) else { return };
         let next = Button::icon_only(icon::CARET_DOWN, "Next prompt").enabled_or(row + 1 < len, "This is the last one");
         if ui.add(next).clicked() {
@@ -69,7 +80,13 @@ fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
         if ui.add(previous).clicked() {
             actions.push(CompareAction::Step(-1).into());
         }
-        ui.add(Text::small(format!("{} of {}", format::thousands(row + 1), format::thousands(len))).faint());
+        let words = match compare.queue.done_of() {
+            Some((done, all)) => {
+                format!("{} of {} answered", format::thousands(done as u64), format::thousands(all as u64))
+            }
+            None => format!("{} of {}", format::thousands(row + 1), format::thousands(len)),
+        };
+        ui.add(Text::small(words).faint());
     });
     if let Some(run) = picked {
         actions.push(CompareAction::Run(run).into());
@@ -98,12 +115,8 @@ fn body(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, 0.0);
     let room = ui.available_rect_before_wrap();
-    let foot_height = theme.size.control_height + theme.space.m * 2.0;
-    let (upper, foot) = room.split_top_bottom_at_y(room.bottom() - foot_height);
-    ui.painter().hline(foot.x_range(), foot.top(), theme.line(theme.stroke.normal));
-    let inner = foot.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
     let layout = Layout::left_to_right(Align::Center);
-    ui.scope_builder(UiBuilder::new().max_rect(inner).layout(layout), |ui| settings(ui, state, actions));
+    let upper = settings::show(ui, room, state, actions);
 
     let content = upper.shrink2(Vec2::new(theme.pad.screen_x, theme.pad.screen_y));
     ui.scope_builder(UiBuilder::new().max_rect(content), |ui| {
@@ -118,7 +131,8 @@ fn body(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
         };
         let top = ui.cursor().top();
         let bottom = content.bottom() - highlight_height - expected_height;
-        sides(ui, state, Rect::from_min_max(egui::pos2(content.left(), top), egui::pos2(content.right(), bottom)));
+        let rect = Rect::from_min_max(egui::pos2(content.left(), top), egui::pos2(content.right(), bottom));
+        sides(ui, state, rect, actions);
         if let Some(expected) = state.compare.expected() {
             let top = bottom + theme.pad.between_cards;
             let rect = Rect::from_x_y_ranges(content.x_range(), top..=top + theme.size.filter_bar_height);
@@ -130,13 +144,13 @@ fn body(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     });
 }
 
-fn sides(ui: &mut Ui, state: &AppState, rect: Rect) {
+fn sides(ui: &mut Ui, state: &AppState, rect: Rect, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let half = ((rect.width() - theme.pad.between_cards) / 2.0).floor();
     let left = Rect::from_min_size(rect.min, Vec2::new(half, rect.height()));
     let right = Rect::from_min_max(egui::pos2(rect.right() - half, rect.top()), rect.max);
-    answer::show(ui, left, state, Side::Before);
-    answer::show(ui, right, state, Side::After);
+    answer::show(ui, left, state, Side::Before, actions);
+    answer::show(ui, right, state, Side::After, actions);
 }
 
 fn highlight(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
@@ -172,78 +186,44 @@ fn highlight(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     }
 }
 
-fn settings(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
-    let theme = Theme::of(ui);
-    ui.spacing_mut().item_spacing.x = theme.space.s;
-    let sampling = &state.compare.sampling;
-    let mut changed = None;
-    let mut field = |name: &str, value: f64, step: f64, set: &dyn Fn(f64) -> Sampling| {
-        ui.add(Text::small(name));
-        let width = theme.size.control_height * 2.0;
-        let mut number = NumberField::new(name, value).step(step).width(width);
-        if step >= 1.0 {
-            number = number.integer();
-        }
-        if let Some(value) = number.show(ui) {
-            changed = Some(set(value));
-        }
-        ui.add_space(theme.space.s);
-    };
-    let of = || sampling.clone();
-    field("Temperature", sampling.temperature, 0.1, &|v| Sampling { temperature: v.clamp(0.0, 2.0), ..of() });
-    field("Top p", sampling.top_p, 0.05, &|v| Sampling { top_p: v.clamp(0.01, 1.0), ..of() });
-    field("Most tokens", sampling.max_new_tokens as f64, 16.0, &|v| Sampling {
-        max_new_tokens: v.clamp(1.0, 4096.0) as usize,
-        ..of()
-    });
-    field("Seed", sampling.seed as f64, 1.0, &|v| Sampling { seed: v.max(0.0) as u64, ..of() });
-    if let Some(sampling) = changed {
-        actions.push(CompareAction::Sampling(sampling).into());
-    }
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| act(ui, state, actions));
-}
-
-fn act(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
-    if state.compare.is_answering() {
-        if ui.add(Button::danger("Stop").icon(icon::SQUARE)).clicked() {
-            actions.push(CompareAction::Stop.into());
-        }
-        return;
-    }
-    let words = if state.compare.pair.is_some() { "Answer again" } else { "Answer" };
-    let button = Button::primary(words).icon(icon::ARROW_CLOCKWISE).key("Ctrl Enter");
-    if ui.add(button.disabled_by(state.compare.problem(&state.runs.records))).clicked() {
-        actions.push(CompareAction::Answer.into());
-    }
-}
-
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     let AppState { compare, jobs, project, runs, .. } = state;
     let mut starter = Starter { jobs, cx };
     compare.apply(action, &runs.records, &mut starter);
     if let Some(project) = project {
-        compare.tick(project, &mut starter);
+        compare.tick(project, &runs.records, &mut starter);
     }
     drafts.compare.search.clone_from(&compare.search);
 }
 
 pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    state.compare.on_event(job.id, event);
+    let AppState { compare, jobs, runs, .. } = state;
+    compare.on_event(job.id, event, &runs.records, &mut Starter { jobs, cx });
     if state.screen == Screen::Compare && matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
         refresh(state, drafts, cx);
     }
 }
 
 pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
-    let AppState { compare, jobs, project, .. } = state;
+    let AppState { compare, jobs, project, runs, .. } = state;
     if let Some(project) = project {
-        compare.tick(project, &mut Starter { jobs, cx });
+        compare.tick(project, &runs.records, &mut Starter { jobs, cx });
     }
 }
 
+/// Before the window closes: what is written so far is kept.
+pub fn close(state: &mut AppState, cx: &Cx<'_>) {
+    let AppState { compare, jobs, .. } = state;
+    compare.close(&mut Starter { jobs, cx });
+}
+
 pub fn rail(state: &AppState) -> (String, Mark) {
-    if state.compare.is_answering() {
-        return ("Answering".to_owned(), Mark::Running);
+    if state.compare.queue.is_busy() {
+        let words = match state.compare.queue.done_of() {
+            Some((done, all)) => format!("{} of {}", format::thousands(done as u64), format::thousands(all as u64)),
+            None => "Answering".to_owned(),
+        };
+        return (words, Mark::Running);
     }
     match state.compare.chosen_run(&state.runs.records) {
         None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),
@@ -256,8 +236,9 @@ pub fn rail(state: &AppState) -> (String, Mark) {
 }
 
 pub fn primary(state: &AppState) -> Option<AnyAction> {
-    let can = !state.compare.is_answering() && state.compare.problem(&state.runs.records).is_none();
-    can.then(|| CompareAction::Answer.into())
+    let compare = &state.compare;
+    let is_free = !compare.is_answering() && compare.place().is_none();
+    (is_free && compare.problem(&state.runs.records).is_none()).then(|| CompareAction::Answer.into())
 }
 
 /// The padding of the cards of this screen.

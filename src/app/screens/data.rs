@@ -41,15 +41,18 @@ use super::{dataset, mapping};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{
-    Button, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, right_panel, screen_header, way_on,
+    self, Button, Combo, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, right_panel,
+    screen_header, way_on,
 };
 use crate::app::state::Screen;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::data::files;
+use crate::data::import::ImportReport;
 use crate::engine::{EventKind, JobSpec, Reply};
 use crate::project::ProjectState;
 use crate::recipe::Training;
 use export_dialog::ExportAction;
+use filters::{Filter, NewRows};
 use labels_dialog::LabelsAction;
 use reviewers_dialog::ReviewersAction;
 use start::{Start, Starter};
@@ -73,7 +76,7 @@ pub struct Drafts {
 pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
     let Some(project) = &state.project else { return };
     ui.spacing_mut().item_spacing.y = 0.0;
-    header(ui, project, actions);
+    header(ui, &state.data, project, actions);
     let has_rows = project.counts.total() > 0 || !state.data.arriving.rows().is_empty();
     if !has_rows && state.data.open.is_none() {
         main_area(ui, |ui| nothing_yet(ui, actions));
@@ -114,6 +117,9 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
     if let Some(fix) = &state.data.checks.fix {
         fix_dialog::show(ui.ctx(), fix, actions);
     }
+    if state.dialog.is_none() {
+        keep_keys(ui.ctx());
+    }
     let now = ui.input(|input| input.time);
     match state.data.wake_in(now) {
         Some(secs) if secs <= 0.0 => actions.push(Action::Tick.into()),
@@ -122,46 +128,60 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
     }
 }
 
+/// The table has the keyboard whenever nobody else has: after Esc in a field, when a list or a dialog has closed.
+fn keep_keys(ctx: &egui::Context) {
+    let is_free = ctx.memory(|memory| memory.focused().is_none() && memory.top_modal_layer().is_none());
+    if is_free && !egui::Popup::is_any_open(ctx) {
+        kit::table::focus(ctx, table::NAME);
+    }
+}
+
 /// Of the run that would be started now.
 fn training(project: &ProjectState) -> Training {
     project.settings.recipe.as_ref().map_or_else(Training::default, |recipe| recipe.training.clone())
 }
 
-fn header(ui: &mut egui::Ui, project: &ProjectState, actions: &mut Vec<AnyAction>) {
+fn header(ui: &mut egui::Ui, data: &State, project: &ProjectState, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
-    let beside = |ui: &mut egui::Ui| {
-        let Some(source) = &project.source else { return };
-        let is_table = source.ends_with(".csv") || source.ends_with(".tsv");
-        let mark = if is_table { icon::FILE_CSV } else { icon::FILE_TEXT };
-        ui.spacing_mut().item_spacing.x = theme.space.xs;
-        mark.show(ui, theme.text.faint);
-        ui.add(Text::body(source).soft());
+    let mut chosen = None;
+    let beside = |ui: &mut egui::Ui| match data.facets.whole.files.as_slice() {
+        [_, _, ..] => files_combo(ui, data, &mut chosen),
+        _ => {
+            let Some(source) = &project.source else { return };
+            let is_table = source.ends_with(".csv") || source.ends_with(".tsv");
+            let mark = if is_table { icon::FILE_CSV } else { icon::FILE_TEXT };
+            ui.spacing_mut().item_spacing.x = theme.space.xs;
+            mark.show(ui, theme.text.faint);
+            ui.add(Text::body(source).soft());
+        }
     };
     screen_header(ui, "Data", beside, |ui| {
         menu::show(ui, project, actions);
-        if ui.add(Button::secondary("Import…").icon(icon::DOWNLOAD_SIMPLE)).clicked() {
-            actions.push(AnyAction::ChooseImport);
-        }
-        if ui.add(Button::icon_only(icon::CLOUD_ARROW_DOWN, "Import from the Hub…")).clicked() {
-            actions.push(dataset::Action::Open.into());
-        }
+        menu::import(ui, actions);
         if ui.add(Button::secondary("Add example").icon(icon::PLUS)).clicked() {
             actions.push(Action::AddExample.into());
         }
         let has_examples = project.counts.total() > 0;
-        let numbers = Button::secondary("Statistics").icon(icon::CHART_LINE);
-        if ui.add(numbers.enabled_or(has_examples, "There are no examples to count")).clicked() {
-            actions.push(Action::Statistics(true).into());
-        }
-        let rank = Button::secondary("Rank…").icon(icon::SCALES);
-        if ui.add(rank.enabled_or(has_examples, "There are no examples to rank")).clicked() {
-            actions.push(Action::RankDialog(Some(Default::default())).into());
-        }
         let split = Button::secondary("Split…").icon(icon::ROWS);
         if ui.add(split.enabled_or(has_examples, "There are no examples to split")).clicked() {
             actions.push(Action::SplitDialog(Some(Default::default())).into());
         }
     });
+    actions.extend(chosen.map(|filter| Action::Filter(filter).into()));
+}
+
+/// Which of the files that were imported is shown; all of them at first.
+fn files_combo(ui: &mut egui::Ui, data: &State, chosen: &mut Option<Filter>) {
+    let files = &data.facets.whole.files;
+    let all = format::count(files.len() as u64, "file", "files");
+    let counted = files.iter().map(|(name, count)| format!("{name}, {}", format::thousands(*count)));
+    let words: Vec<String> = std::iter::once(all).chain(counted).collect();
+    let options: Vec<(usize, &str)> = words.iter().map(String::as_str).enumerate().collect();
+    let at = files.iter().position(|(name, _)| data.filters.source.as_ref() == Some(name)).map_or(0, |at| at + 1);
+    let width = Theme::of(ui).size.settings_name_width;
+    if let Some(at) = Combo::new("File", &options, at).width(width).show(ui) {
+        *chosen = Some(Filter::Source(at.checked_sub(1).and_then(|at| files.get(at)).map(|(name, _)| name.clone())));
+    }
 }
 
 fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
@@ -199,6 +219,11 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
     if action == Action::Labels(LabelsAction::Save) {
         labels_dialog::save(state, cx);
     }
+    if let (Action::Review(review), Some(draft)) = (&action, &state.data.open)
+        && let Some(status) = review::told(*review, draft.stored.number)
+    {
+        state.status = status;
+    }
     let AppState { data, jobs, project, .. } = state;
     if let (Action::Export(ExportAction::PickFile), Some(dialog), Some(project)) = (&action, &data.export, &project) {
         return cx
@@ -224,10 +249,17 @@ pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: 
         return;
     }
     state.data.on_event(job.id, event);
+    if let (JobSpec::Import { .. }, EventKind::Reply(reply), Some(project)) = (&job.spec, event, &state.project)
+        && let Reply::Imported(ImportReport { numbers: Some(numbers), .. }) = &**reply
+    {
+        let from = project.source.clone().unwrap_or_default();
+        let num_before = project.counts.total().saturating_sub(numbers.1 + 1 - numbers.0);
+        state.data.show_new(NewRows { numbers: *numbers, from }, num_before);
+    }
     if let EventKind::Reply(reply) = event
         && let Reply::Exported(reports) = &**reply
     {
-        state.status = export_dialog::told(reports);
+        state.status = export_dialog::told(reports).into();
     }
     if let (JobSpec::Undo { .. } | JobSpec::Redo { .. }, EventKind::Reply(reply)) = (&job.spec, event)
         && let Reply::Project(ProjectState { last_changed: Some(id), .. }) = &**reply
@@ -256,10 +288,13 @@ pub fn flush(state: &mut AppState, cx: &Cx<'_>) {
 
 pub fn rail(state: &AppState) -> (String, Mark) {
     let counts = state.project.as_ref().map(|project| project.counts).unwrap_or_default();
-    match counts.total() {
-        0 => ("No examples".to_owned(), Mark::ToDo),
-        total => (format::count(total, "example", "examples"), Mark::Done),
-    }
+    let found = &state.data.facets.whole;
+    let words = match (counts.total(), found.issues()) {
+        (0, _) => return ("No examples".to_owned(), Mark::ToDo),
+        (total, 0) => format::count(total, "example", "examples"),
+        (_, issues) => format::count(issues, "issue", "issues"),
+    };
+    (words, if found.must_fix > 0 { Mark::Ready } else { Mark::Done })
 }
 
 pub fn primary(state: &AppState) -> Option<AnyAction> {

@@ -9,6 +9,7 @@ use egui::{Align, Layout, Ui};
 
 use super::data::start::Starter;
 use super::runs::{label, picker};
+use super::waiting;
 use crate::app::jobs::Job;
 use crate::app::kit::{
     Button, Card, Combo, Mark, Text, Theme, empty_state, format, icon, main_area, padded, progress, screen_header,
@@ -38,7 +39,7 @@ pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mu
         (_, _, Some(job)) => running(ui, state, state.jobs.get(job), actions),
         (Some(report), None, None) => {
             let x = Theme::of(ui).pad.screen_x;
-            padded(ui, x, |ui| report::show(ui, report, actions));
+            padded(ui, x, |ui| report::show(ui, state, run, report, actions));
         }
         (None, None, None) => not_yet(ui, state, run, actions),
         (_, Some(failure), None) => failed(ui, failure, actions),
@@ -111,21 +112,29 @@ fn not_yet(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<Any
     });
 }
 
-fn running(ui: &mut Ui, _state: &AppState, job: Option<&Job>, actions: &mut Vec<AnyAction>) {
+fn running(ui: &mut Ui, state: &AppState, job: Option<&Job>, actions: &mut Vec<AnyAction>) {
+    if job.is_some_and(|job| !job.has_started) {
+        return empty_state(ui, "Waiting", &waiting::words(state), |ui| {
+            ui.horizontal(|ui| {
+                waiting::ways_on(ui, state, actions);
+                stop(ui, actions);
+            });
+        });
+    }
     let doing = job.map_or_else(|| "Evaluating".to_owned(), words::doing);
-    let told = job.and_then(|job| job.progress.as_ref());
-    let text = match (told, job.is_some_and(|job| job.has_started)) {
-        (Some(progress), _) => words::progress(progress),
-        (None, true) => "The base model first, then the tuned one".to_owned(),
-        (None, false) => "Waits until the computing before it is done".to_owned(),
-    };
+    let told = job.map(words::told).filter(|told| !told.is_empty());
+    let text = told.unwrap_or_else(|| "The base model first, then the tuned one".to_owned());
     empty_state(ui, &doing, &text, |ui| {
         let width = ui.available_width();
-        progress(ui, "Evaluation", told.and_then(|progress| progress.share()), width);
-        if ui.add(Button::danger("Stop").icon(icon::SQUARE)).clicked() {
-            actions.push(Action::Stop.into());
-        }
+        progress(ui, "Evaluation", job.and_then(Job::share), width);
+        stop(ui, actions);
     });
+}
+
+fn stop(ui: &mut Ui, actions: &mut Vec<AnyAction>) {
+    if ui.add(Button::danger("Stop").icon(icon::SQUARE)).clicked() {
+        actions.push(Action::Stop.into());
+    }
 }
 
 fn failed(ui: &mut Ui, failure: &crate::engine::Failure, actions: &mut Vec<AnyAction>) {
@@ -139,36 +148,60 @@ fn failed(ui: &mut Ui, failure: &crate::engine::Failure, actions: &mut Vec<AnyAc
     });
 }
 
-pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     let AppState { evaluate, jobs, runs, .. } = state;
     evaluate.apply(action, &runs.records, &mut Starter { jobs, cx });
+    refresh(state, drafts, cx);
 }
 
-pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, _cx: &Cx<'_>) {
-    state.evaluate.on_event(job.id, event);
+pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+    if let Some(shown) = state.evaluate.on_event(job.id, event) {
+        let num = shown.report.after.as_ref().map_or(0, |after| after.num_examples as u64);
+        // The same figure as in the report.
+        let took = format::duration(shown.report.secs);
+        state.status = format!("Evaluated {} in {took}", format::count(num, "example", "examples")).into();
+    }
+    // Of every screen: the rail says what was measured.
+    if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
+        refresh(state, drafts, cx);
+    }
 }
 
-pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, _cx: &Cx<'_>) {
-    if let Some(project) = &state.project {
-        state.evaluate.follow(&project.folder);
+pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+    let AppState { evaluate, jobs, runs, project, .. } = state;
+    if let Some(project) = project {
+        evaluate.follow(&project.folder, &runs.records, &mut Starter { jobs, cx });
     }
 }
 
 pub fn rail(state: &AppState) -> (String, Mark) {
-    if state.evaluate.job.is_some() {
-        return ("Measuring".to_owned(), Mark::Running);
+    if let Some(job) = state.evaluate.job {
+        let has_started = state.jobs.get(job).is_none_or(|job| job.has_started);
+        return (if has_started { "Measuring" } else { "Waiting" }.to_owned(), Mark::Running);
     }
     match state.evaluate.chosen_run(&state.runs.records) {
         None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),
         None => ("Needs a run".to_owned(), Mark::ToDo),
-        Some(run) => match state.evaluate.shown(run).and_then(|report| report.after.as_ref()) {
-            Some(after) => match after.exact_match {
-                Some(share) => (format!("{} all right", format::percent(share)), Mark::Done),
-                None => (format!("Loss {}", format::loss(after.loss)), Mark::Done),
-            },
+        Some(run) => match state.evaluate.shown(run) {
+            Some(shown) => in_short(shown),
             None => ("Ready".to_owned(), Mark::Ready),
         },
     }
+}
+
+/// A tick only where tuning worked, and where that still holds.
+fn in_short(shown: &state::Shown) -> (String, Mark) {
+    if shown.stale.is_some() {
+        return ("Measure again".to_owned(), Mark::Ready);
+    }
+    let is_good = shown.judgement.is_some_and(|judgement| judgement.verdict.is_good());
+    let outcomes = shown.judgement.and_then(|judgement| judgement.outcomes);
+    let words = match (outcomes, &shown.report.after) {
+        (Some(outcomes), _) => outcomes.right_in_words(format::thousands),
+        (None, Some(after)) => format!("Loss {}", format::loss(after.loss)),
+        (None, None) => "Measured".to_owned(),
+    };
+    (words, if is_good { Mark::Done } else { Mark::Ready })
 }
 
 pub fn primary(state: &AppState) -> Option<AnyAction> {

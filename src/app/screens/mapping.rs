@@ -216,7 +216,7 @@ pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: 
                 format!(", {} updated, {} here already", format::thousands(updated), format::thousands(known))
             }
         };
-        state.status = format!("Imported {imported} in {took}{known}{left_out}");
+        state.status = format!("Imported {imported} in {took}{known}{left_out}").into();
     }
 }
 

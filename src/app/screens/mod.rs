@@ -28,3 +28,4 @@ pub mod model;
 pub mod runs;
 pub mod settings;
 pub mod train;
+pub mod waiting;

@@ -231,7 +231,7 @@ fn hear_reply(state: &mut AppState, job: &Job, reply: &Reply, cx: &Cx<'_>) {
             state.model.found = Some(models.clone());
             let on_disk = models.iter().filter(|found| found.is_on_disk).count() as u64;
             let took = format::duration(job.since.elapsed().as_secs_f64());
-            state.status = format!("Found {} on this disk in {took}", format::count(on_disk, "model", "models"));
+            state.status = format!("Found {} on this disk in {took}", format::count(on_disk, "model", "models")).into();
             look_for_used(state, cx);
             let selected = used(state).cloned().unwrap_or(ModelRef::Starter);
             if state.model.selected().is_none() {
@@ -322,7 +322,9 @@ pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
 /// Another project is open: what it uses is selected; what was found on this disk stays found.
 pub fn project_opened(state: &mut AppState, cx: &Cx<'_>) {
     state.model.preview = None;
-    state.model.trial = Trial::default();
+    if let Some(job) = std::mem::take(&mut state.model.trial).job {
+        cx.control(job, Signal::Stop { save: false });
+    }
     state.model.selected = Some(used(state).cloned().unwrap_or(ModelRef::Starter));
     if state.model.found.is_some() {
         look_for_used(state, cx);
@@ -330,6 +332,10 @@ pub fn project_opened(state: &mut AppState, cx: &Cx<'_>) {
 }
 
 pub fn rail(state: &AppState) -> (String, Mark) {
+    // It goes on while one looks at another screen.
+    if state.model.trial.job.is_some() {
+        return ("Answering".to_owned(), Mark::Running);
+    }
     match used(state) {
         Some(model) => {
             let found = state.model.find(model);

@@ -24,9 +24,9 @@ use crate::project::{RunRecord, state::RunStatus};
 /// A run as a picker shows it: its name and which weights are used.
 pub fn label(run: &RunRecord) -> String {
     match (run.best_step, run.status) {
-        (Some(step), _) if step > 0 => format!("{}, best step {step}", run.name),
+        (Some(step), _) if step > 0 => format!("{}, best step {}", run.name, format::thousands(step)),
         (_, RunStatus::Running) => format!("{}, running", run.name),
-        _ => format!("{}, step {}", run.name, run.num_steps_done),
+        _ => format!("{}, step {}", run.name, format::thousands(run.num_steps_done)),
     }
 }
 
@@ -77,7 +77,7 @@ fn forget_deleted(state: &mut AppState, job: &Job, event: &EventKind) {
         state.train.is_form_shown = true;
     }
     let runs = format::count(names.len() as u64, "run", "runs");
-    state.status = format!("Moved {runs} to the project's trash; Undo in Runs brings back");
+    state.status = format!("Moved {runs} to the project's trash; Undo in Runs brings back").into();
 }
 
 pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {

@@ -215,12 +215,12 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
             Some(Action::Loaded(read).into())
         }),
         Action::Loaded(Ok(recipe)) => {
-            state.status = "Took the settings of the recipe; model and examples stay the project's".to_owned();
+            state.status = "Took the settings of the recipe; model and examples stay the project's".into();
             state.train.taken_from = Some("the recipe that was opened".to_owned());
             take_settings(state, *recipe, cx);
         }
         Action::Repeat(run) => {
-            state.status = match super::model::used(state) {
+            let words = match super::model::used(state) {
                 Some(model) if *model != run.model => {
                     format!(
                         "Took the settings of run {}; it trained another model, {}",
@@ -230,6 +230,7 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
                 }
                 _ => format!("Took the settings of run {}; the examples are those of now", run.name),
             };
+            state.status = words.into();
             state.train.taken_from = Some(format!("run {}", run.name));
             state.train.is_form_shown = true;
             take_settings(state, run.recipe, cx);
@@ -387,9 +388,10 @@ fn read_again(state: &mut AppState, event: &EventKind, cx: &Cx<'_>) {
         let best = run.best().filter(|best| best.step > 0).map(|best| format!(", best step {}", best.step));
         let best = best.unwrap_or_default();
         match outcome {
-            Outcome::Completed => state.status = format!("Run {} is done{best}", run.name()),
+            Outcome::Completed => state.status = format!("Run {} is done{best}", run.name()).into(),
             Outcome::Stopped => {
-                state.status = format!("Run {} stopped at step {}{best}", run.name(), run.num_steps_done())
+                let words = format!("Run {} stopped at step {}{best}", run.name(), run.num_steps_done());
+                state.status = words.into();
             }
             Outcome::Failed(_) => {}
         }

@@ -7,9 +7,10 @@ use egui::Context;
 use super::{Shell, opening};
 use crate::app::jobs::Job;
 use crate::app::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
-use crate::app::state::{OpenDialog, ToImport};
+use crate::app::state::{OpenDialog, Status, ToImport};
 use crate::app::{Action, AppState, Cx, Drafts, Screen, kit};
 use crate::engine::{Event, EventKind, JobSpec, Outcome, Reply};
+use crate::project::ProjectState;
 
 /// Of a frame; the rest of the events waits for the next one, so that a flood of them can't freeze the window.
 const TIME_FOR_EVENTS: Duration = Duration::from_millis(8);
@@ -26,6 +27,7 @@ impl Shell {
             // What was typed a moment ago; the engine writes the edits that wait before it ends.
             let (state, _, cx) = self.parts(ctx);
             data::flush(state, &cx);
+            compare::close(state, &cx);
         }
     }
 
@@ -75,7 +77,7 @@ impl Shell {
             Action::Measured(machine) => state.machine = machine,
             Action::Copy(text) => {
                 cx.copy(text);
-                state.status = "Copied".to_owned();
+                state.status = "Copied".into();
             }
             Action::Undo => {
                 data::flush(state, &cx);
@@ -97,7 +99,7 @@ impl Shell {
             Action::NoFileManager(path, reason) => {
                 state.dialog = Some(OpenDialog::Failure(opening::no_file_manager(&path, &reason)));
             }
-            Action::Unknown(path) => state.status = opening::why_unknown(&path),
+            Action::Unknown(path) => state.status = opening::why_unknown(&path).into(),
             Action::Import(paths) => opening::import(state, drafts, ToImport::Files(paths), &cx),
             Action::Model(action) => model::update(state, drafts, action, &cx),
             Action::Data(action) => data::update(state, drafts, action, &cx),
@@ -138,11 +140,30 @@ fn hear_reply(state: &mut AppState, drafts: &mut Drafts, job: &Job, reply: &Repl
         // An import, say, into a project that is no longer open.
         return;
     }
+    if let Some(status) = travelled(state, &job.spec, project) {
+        state.status = status;
+    }
     state.project = Some(project.clone());
     if is_other {
         opening::opened(state, drafts, cx);
     }
     refresh(state, drafts, cx);
+}
+
+/// What undo or redo did, with the way back; on another screen also with the way to what changed.
+fn travelled(state: &AppState, spec: &JobSpec, now: &ProjectState) -> Option<Status> {
+    let before = state.project.as_ref()?;
+    let (words, what, back) = match spec {
+        JobSpec::Undo { .. } if before.undo.is_some() => {
+            ("Undone", now.redo.as_ref()?.strip_prefix("Redo ")?, ("Redo", Action::Redo))
+        }
+        JobSpec::Redo { .. } if before.redo.is_some() => {
+            ("Done again", now.undo.as_ref()?.strip_prefix("Undo ")?, ("Undo", Action::Undo))
+        }
+        _ => return None,
+    };
+    let status = Status::from(format!("{words}: {what}")).act(back.0, back.1);
+    Some(if state.screen == Screen::Data { status } else { status.act("Show", Action::Go(Screen::Data)) })
 }
 
 /// Most failures are shown at once; those of glimpses that come and go while one works are shown where they belong, by
@@ -172,12 +193,12 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
     }
     match outcome {
         Outcome::Failed(failure) if !is_told_elsewhere => {
-            state.status = failure.message.clone();
+            state.status = failure.message.clone().into();
             state.dialog = Some(OpenDialog::Failure(failure.clone()));
         }
         Outcome::Completed | Outcome::Stopped if !is_glimpse => {
             if let Some(words) = super::words::ended(&job.spec, job.since.elapsed().as_secs_f64(), outcome) {
-                state.status = words;
+                state.status = words.into();
             }
         }
         _ => {}

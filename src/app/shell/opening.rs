@@ -21,9 +21,7 @@ fn projects_folder() -> Option<PathBuf> {
 pub fn open_sample(state: &mut AppState, cx: &Cx<'_>) {
     match projects_folder() {
         Some(folder) => open_project(state, folder.join("Support triage"), true, cx),
-        None => {
-            state.status = "This machine names no folder for documents: open a project in a folder of yours".to_owned()
-        }
+        None => state.status = "This machine names no folder for documents: open a project in a folder of yours".into(),
     }
 }
 
@@ -113,7 +111,7 @@ pub fn import(state: &mut AppState, drafts: &mut Drafts, what: ToImport, cx: &Cx
         };
     }
     let Some(folder) = projects_folder() else {
-        state.status = "This machine names no folder for documents: open a project in a folder of yours".to_owned();
+        state.status = "This machine names no folder for documents: open a project in a folder of yours".into();
         return;
     };
     let name = project_name(&what);

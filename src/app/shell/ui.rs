@@ -187,7 +187,12 @@ impl Shell {
         ui.add_space(theme.space.xxs);
         let Some(job) = self.state.jobs.in_front() else {
             icon::CIRCLE.show_sized(ui, theme.size.icon_small, theme.text.faint);
-            ui.add(Text::small(&self.state.status).one_line());
+            ui.add(Text::small(&self.state.status.words).one_line());
+            for (words, action) in &self.state.status.acts {
+                if ui.add(Button::link(*words).small().name(format!("{words}: {}", self.state.status))).clicked() {
+                    self.actions.push(action.clone());
+                }
+            }
             return;
         };
         let is_steerable = matches!(job.spec.lane(), Lane::Compute | Lane::Net)
@@ -200,10 +205,7 @@ impl Shell {
         ui.add(Text::small(&doing).normal());
         let (share, told) = match train::progress_of(&self.state, job) {
             Some((share, told)) => (Some(share), told),
-            None => match &job.progress {
-                Some(progress) => (progress.share(), words::progress(progress)),
-                None => (None, String::new()),
-            },
+            None => (job.share(), words::told(job)),
         };
         progress(ui, &doing, share, theme.size.progress_height * 40.0);
         if !told.is_empty() {

@@ -37,6 +37,8 @@ pub fn doing(job: &Job) -> String {
         JobSpec::LoadExample { .. }
         | JobSpec::LoadHistory { .. }
         | JobSpec::LoadFindings { .. }
+        | JobSpec::ReadEvaluations { .. }
+        | JobSpec::ReadAnswers { .. }
         | JobSpec::LoadChecks { .. } => "Reading".to_owned(),
         JobSpec::PreviewFix { .. } | JobSpec::PreviewSplit { .. } => "Looking at what would change".to_owned(),
         JobSpec::ListRuns { .. } | JobSpec::ReadRun { .. } => "Reading runs".to_owned(),
@@ -45,6 +47,9 @@ pub fn doing(job: &Job) -> String {
         JobSpec::FetchDataset { wanted } => format!("Downloading {}", wanted.dataset.name.repo),
         JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } => phase(job.phase, "Training").to_owned(),
         JobSpec::Evaluate { .. } => phase(job.phase, "Evaluating").to_owned(),
+        JobSpec::Compare { request } if request.adapter.is_none() && job.phase == Some(Phase::Generating) => {
+            format!("{} answers", model_name(&request.model))
+        }
         JobSpec::Compare { .. } => phase(job.phase, "Answering").to_owned(),
         JobSpec::ScoreExamples { .. } | JobSpec::LabelNext { .. } if job.phase == Some(Phase::LoadingModel) => {
             "Loading the model".to_owned()
@@ -79,6 +84,7 @@ pub fn progress(progress: &Progress) -> String {
         Unit::Examples => "examples",
         Unit::Tokens => "tokens",
         Unit::Steps => "steps",
+        Unit::Layers => "layers",
         Unit::Files => "files",
     };
     let done = format::thousands(progress.done);
@@ -86,6 +92,26 @@ pub fn progress(progress: &Progress) -> String {
         Some(total) => format!("{done} of {} {unit}", format::thousands(total)),
         None => format!("{done} {unit}"),
     }
+}
+
+/// How far a job is: `2 of 4: answers before, 12 of 49, 1 min 5 s left`; empty where it has told nothing.
+pub fn told(job: &Job) -> String {
+    let left = job.secs_left().filter(|secs| *secs >= 1.0).map(|secs| format!("{} left", format::time_left(secs)));
+    let amount = match (job.pace.stage(), &job.progress) {
+        (Some(stage), told) => {
+            let amount = told.as_ref().and_then(|told| Some((told.done, told.total?)));
+            let stage = format!("{} of {}: {}", stage.number, stage.of, stage.name);
+            match amount {
+                Some((done, total)) => {
+                    format!("{stage}, {} of {}", format::thousands(done), format::thousands(total))
+                }
+                None => stage,
+            }
+        }
+        (None, Some(told)) => progress(told),
+        (None, None) => return String::new(),
+    };
+    [Some(amount), left].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What the status bar says afterwards; nothing for what nobody waits for.
@@ -101,8 +127,8 @@ pub fn ended(spec: &JobSpec, secs: f64, outcome: &Outcome) -> Option<String> {
         JobSpec::FetchModel { model } => format!("Downloaded {} in {took}", model_name(model)),
         JobSpec::FetchDataset { wanted } if is_stopped => format!("Stopped downloading {}", wanted.dataset.name.repo),
         JobSpec::FetchDataset { wanted } => format!("Downloaded {} in {took}", wanted.dataset.name.repo),
+        // Its screen says how long it took, by the figure that is kept.
         JobSpec::Evaluate { .. } if is_stopped => "Stopped evaluating".to_owned(),
-        JobSpec::Evaluate { .. } => format!("Evaluated in {took}"),
         JobSpec::Compare { .. } if is_stopped => "Stopped answering".to_owned(),
         JobSpec::Compare { .. } => format!("Answered in {took}"),
         JobSpec::ScoreExamples { .. } if is_stopped => "Stopped ranking; the losses so far are kept".to_owned(),

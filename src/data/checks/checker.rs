@@ -13,6 +13,7 @@ use super::near::Shingles;
 use super::{Check, CheckReport, Finding, copies, encoding, language, near, privacy, refusal, turns};
 use crate::data::{Example, Split};
 use crate::task::Task;
+use crate::words::{count, thousands};
 
 /// An example to check.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,8 +189,8 @@ impl<'a> Checker<'a> {
             }
             if let Some(label) = field.dominant() {
                 let (most, all) = (label.rows.len(), field.num_examples());
-                let detail =
-                    format!("{} {:?} has {most} of {} (this is the first)", field.name, label.text, examples(all));
+                let (most, all) = (thousands(most), examples(all));
+                let detail = format!("{} {:?} has {most} of {all} (this is the first)", field.name, label.text);
                 findings.extend(label.rows.first().map(|row| self.finding(Check::Imbalance, *row, detail)));
             }
         }
@@ -239,7 +240,7 @@ impl<'a> Checker<'a> {
 }
 
 fn examples(num: usize) -> String {
-    if num == 1 { "1 example".to_owned() } else { format!("{num} examples") }
+    count(num, "example", "examples")
 }
 
 /// What can be said of an example alone, and its length in tokens.

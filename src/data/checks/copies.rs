@@ -7,6 +7,7 @@ use super::digest::Digest;
 use super::union::Union;
 use super::{Check, Finding};
 use crate::data::Split;
+use crate::words::thousands;
 
 /// Findings of all four checks; `clusters` are the prompts that are nearly the same.
 pub fn find(digests: &[Digest], mut clusters: Union) -> Vec<Finding> {
@@ -43,7 +44,7 @@ fn exact_duplicates(digests: &[Digest]) -> Vec<Finding> {
     let groups = groups(digests, |digest| Some((digest.prompt, digest.answer?)));
     tell(Check::ExactDuplicate, digests, &groups, |group, member| match member == group[0] {
         true if group.len() == 2 => "a copy follows".to_owned(),
-        true => format!("{} copies follow", group.len() - 1),
+        true => format!("{} copies follow", thousands(group.len() - 1)),
         false => format!("the same as example {}", digests[group[0] as usize].number),
     })
 }
@@ -62,7 +63,7 @@ fn near_duplicates(digests: &[Digest], clusters: &[Vec<u32>]) -> Vec<Finding> {
             false => ", with another answer",
         };
         match member == cluster[0] {
-            true => format!("{} more like it", cluster.len() - 1),
+            true => format!("{} more like it", thousands(cluster.len() - 1)),
             false => format!("nearly the same as example {}{answer}", first.number),
         }
     })

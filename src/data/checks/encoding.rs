@@ -1,5 +1,7 @@
 //! Damaged characters: UTF-8 that was read as Windows-1252, control characters, lost characters, escapes left in the text.
 
+use crate::words::count;
+
 /// What is wrong with a text, in a few words; `None` if nothing is.
 pub fn damage(text: &str) -> Option<String> {
     if is_plain(text) {
@@ -11,7 +13,7 @@ pub fn damage(text: &str) -> Option<String> {
     }
     let num_lost = text.matches('\u{fffd}').count();
     if num_lost > 0 {
-        damage.push(format!("{num_lost} lost characters (U+FFFD)"));
+        damage.push(count(num_lost, "lost character (U+FFFD)", "lost characters (U+FFFD)"));
     }
     if let Some(control) = text.chars().find(|c| is_stray_control(*c)) {
         damage.push(match control {

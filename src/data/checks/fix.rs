@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Check;
 use crate::data::{Message, Split};
+use crate::words::count;
 
 /// A way to be rid of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -82,10 +83,7 @@ impl Fix {
     pub fn label(&self) -> String {
         let mut what = self.check.title().to_owned();
         what[..1].make_ascii_lowercase();
-        let count = match self.changes.len() {
-            1 => "1 example".to_owned(),
-            n => format!("{n} examples"),
-        };
+        let count = count(self.changes.len(), "example", "examples");
         format!("{} ({what}, {count})", self.remedy.title().to_lowercase())
     }
 }

@@ -1,5 +1,7 @@
 //! Lengths far from the rest, measured so that the outliers themselves don't move the measure.
 
+use crate::words::{count, thousands};
+
 /// What is usual among lengths, on the logarithm: twice as long counts as much as half as long.
 #[derive(Debug, Clone, Copy)]
 pub struct Usual {
@@ -32,7 +34,10 @@ impl Usual {
         let deviation = f64::from(len).ln() - self.median;
         let limit = (MAX_DEVIATIONS * self.spread).max(MIN_FACTOR.ln());
         let usual = self.median.exp().round();
-        (len > 0 && deviation.abs() > limit).then(|| format!("{of} of {len} characters, where {usual} are usual"))
+        (len > 0 && deviation.abs() > limit).then(|| {
+            let usual = thousands(usual as u64);
+            format!("{of} of {}, where {usual} are usual", count(len, "character", "characters"))
+        })
     }
 }
 
@@ -51,7 +56,7 @@ mod tests {
         let usual = Usual::of(lengths.clone().chain([20_000])).unwrap();
         assert!(lengths.clone().all(|len| usual.unusual(len, "a prompt").is_none()));
         let told = usual.unusual(20_000, "a prompt").unwrap();
-        assert!(told.starts_with("a prompt of 20000 characters, where 10"), "{told}");
+        assert!(told.starts_with("a prompt of 20,000 characters, where 10"), "{told}");
         assert!(usual.unusual(2, "a prompt").is_some());
         let same = Usual::of([10; 50].into_iter()).unwrap();
         assert_eq!(same.unusual(39, ""), None);

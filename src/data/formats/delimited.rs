@@ -9,6 +9,7 @@ use super::source::{BYTE_ORDER_MARK, Source};
 use super::{Content, Problem, RawRow, Rows, parse_text, size, too_long};
 use crate::data::error::ImportError;
 use crate::data::import::Note;
+use crate::words::{count, thousands};
 
 /// More are no table that a person maps.
 const MAX_COLUMNS: usize = 1000;
@@ -50,7 +51,8 @@ impl<'a> Delimited<'a> {
         rows.skip_separator_line()?;
         let header = match rows.next_record()?.map(|row| row.content) {
             Some(Ok(Content::Cells(cells))) if cells.len() > MAX_COLUMNS => {
-                let what = format!("its header has {} columns, more than {MAX_COLUMNS}", cells.len());
+                let what =
+                    format!("its header has {} columns, more than {}", thousands(cells.len()), thousands(MAX_COLUMNS));
                 return Err(ImportError::NoRows { path: path.into(), what });
             }
             Some(Ok(Content::Cells(cells))) => cells,
@@ -201,7 +203,8 @@ impl Rows for Delimited<'_> {
         if let Ok(Content::Cells(cells)) = &row.content
             && cells.len() != self.header.len()
         {
-            let (has, wants) = (count(cells.len()), self.header.len());
+            let has = count(cells.len(), "cell", "cells");
+            let wants = thousands(self.header.len());
             row.content = Err(Problem::row(format!("the row has {has}, but the header has {wants}")));
         }
         Ok(Some(row))
@@ -299,10 +302,6 @@ impl<'a> Text<'a> {
             }
         }
     }
-}
-
-fn count(num_cells: usize) -> String {
-    if num_cells == 1 { "1 cell".to_owned() } else { format!("{num_cells} cells") }
 }
 
 /// Empty names become "column 3", repeated ones "text (2)".

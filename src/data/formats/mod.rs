@@ -33,6 +33,7 @@ use self::watched::Watched;
 use super::error::ImportError;
 use super::import::{Note, TOO_LONG};
 use crate::task::Task;
+use crate::words::{count, thousands};
 
 /// How much of a row that is too long is kept to show.
 const KEPT_OF_LONG_ROW: usize = 10 << 10;
@@ -153,14 +154,14 @@ impl Opened<'_> {
 pub fn open<'a>(path: &'a Path, max_row_bytes: usize, task: &'a dyn Task) -> Result<Opened<'a>, ImportError> {
     if path.is_dir() {
         let (rows, header) = folder::Folder::open(path, max_row_bytes, task)?;
-        let description = format!("folder with {} texts", rows.num_files());
+        let description = format!("folder with {}", count(rows.num_files(), "text", "texts"));
         let rows = Watched::new(Box::new(rows), None, ClassNames::default());
         return Ok(Opened { rows, header: Some(header), description, encoding: None, stamp: None });
     }
     let facts = source::check_is_file(path)?;
     if starts_with(path, parquet::MAGIC).map_err(|e| ImportError::read(path, e))? {
         let rows = parquet::Parquet::open(path, max_row_bytes, task)?;
-        let description = format!("Parquet, {} rows", rows.num_rows());
+        let description = format!("Parquet, {}", count(rows.num_rows(), "row", "rows"));
         let mut names = rows.class_names();
         names.add(&front_matter::class_names_beside(path));
         let rows = Watched::new(Box::new(rows), None, names);
@@ -263,5 +264,5 @@ fn excerpt(text: &str) -> String {
 
 /// "16 MB"
 fn size(num_bytes: usize) -> String {
-    if num_bytes < 1 << 20 { format!("{num_bytes} bytes") } else { format!("{} MB", num_bytes >> 20) }
+    if num_bytes < 1 << 20 { count(num_bytes, "byte", "bytes") } else { format!("{} MB", thousands(num_bytes >> 20)) }
 }

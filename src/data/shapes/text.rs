@@ -7,6 +7,7 @@ use serde_json::{Number, Value};
 
 use super::Row;
 use crate::data::formats::{Problem, json_kind};
+use crate::words::{count, thousands};
 
 /// Above it, not every whole number has a floating-point number of its own.
 const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -62,7 +63,10 @@ pub fn content(value: Option<&Value>, path: impl Display + Copy, notes: &mut Vec
             let texts = items.iter().enumerate().map(|(at, part)| text_part(part, format_args!("{path}[{at}]")));
             let texts = texts.collect::<Result<Vec<_>, _>>()?;
             if texts.len() > 1 {
-                notes.push(format!("{path} has several parts, joined by line breaks ({} parts)", texts.len()));
+                notes.push(format!(
+                    "{path} has several parts, joined by line breaks ({} parts)",
+                    thousands(texts.len())
+                ));
             }
             Ok(texts.join("\n"))
         }
@@ -91,7 +95,7 @@ pub fn not_a_text(value: Option<&Value>, path: impl Display) -> Problem {
     let reason = match value {
         None => "is missing".to_owned(),
         Some(Value::Array(items)) if !items.is_empty() && items.iter().all(Value::is_string) => {
-            let texts = if items.len() == 1 { "1 text".to_owned() } else { format!("{} texts", items.len()) };
+            let texts = count(items.len(), "text", "texts");
             format!("is a list of {texts}, but it must be one text (does the file hold columns instead of rows?)")
         }
         Some(other) => format!("is {}, but it must be a text", json_kind(other)),

@@ -74,7 +74,7 @@ pub fn check(
     task: &dyn Task,
 ) -> Result<CheckReport, EngineError> {
     let (counts, content_revision) = project.counts_at()?;
-    let total = counts.total() - counts.set_aside;
+    let total = counts.taking_part();
     let options = Options { label_sets: label_set(project)?, ..Options::default() };
     let mut checker = Checker::new(options, rendering.map(|rendering| rendering as &dyn Rendering));
     let mut batch = Vec::with_capacity(BATCH_ROWS);
@@ -118,10 +118,11 @@ fn label_set(project: &Project) -> Result<Vec<LabelSet>, EngineError> {
     Ok(vec![LabelSet { field, labels }])
 }
 
-/// `None` for an example that is set aside: it takes no part.
+/// `None` for an example that takes no part.
 fn row(stored: StoredExample) -> Option<Row> {
+    let takes_part = stored.takes_part();
     let StoredExample { id, number, split, example, .. } = stored;
-    (stored.status != ExampleStatus::SetAside).then_some(Row { id, number, split, example })
+    takes_part.then_some(Row { id, number, split, example })
 }
 
 /// Works out what a remedy would change, from the last findings; with `ids`, only at these examples and those they form

@@ -18,6 +18,7 @@ use crate::hub::{self, Sources};
 use crate::model::{Conversation, LanguageModel, peft};
 use crate::project::Project;
 use crate::recipe::{Data, ModelRef, Plan, Recipe};
+use crate::task::{Task, Unit};
 use crate::train::render::turns;
 use crate::train::timing::{RunMeter, SpeedFile, speed_key};
 use crate::train::{Phase, RunFolder, TrainError, TrainEvent, sft};
@@ -134,7 +135,13 @@ impl Compute {
     fn evaluate(&mut self, request: &EvaluationRequest, context: &Context) -> Result<(), EngineError> {
         let model = self.load_ref(&request.model, context)?;
         context.tell(EventKind::Phase(Phase::Evaluating));
-        context.reply(Reply::Evaluation(evaluate::run_on(&model, request, context)?));
+        let report = evaluate::run_on(&model, request, context)?;
+        let kept = evaluate::keep_with_run(request, &report);
+        context.reply(Reply::Evaluation(report));
+        // What was measured is shown all the same.
+        if let Err(error) = kept {
+            context.tell(EventKind::Warning(format!("The result could not be kept with the run: {error}")));
+        }
         Ok(())
     }
 
@@ -145,6 +152,7 @@ impl Compute {
         context.tell(EventKind::Phase(Phase::Generating));
         let mut tell = |event| match event {
             PairEvent::Text { side, text } => context.token(side, &text),
+            PairEvent::Tokens { done, most } => context.progress(done as u64, Some(most as u64), Unit::Tokens),
             PairEvent::Done { side, answer } => context.tell(EventKind::AnswerDone {
                 side,
                 num_tokens: answer.num_tokens,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::data::export::{ExportReport, ExportRequest, ExportRow, ExportShape, export};
 use crate::data::{ImportError, Split};
 use crate::engine::error::EngineError;
-use crate::project::{ExampleQuery, ExampleStatus, Project, StoredExample};
+use crate::project::{ExampleQuery, ExampleStatus, Project, Review, StoredExample};
 use crate::task::Task;
 
 /// Which examples, where to, and how.
@@ -27,7 +27,7 @@ pub struct DataExport {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExportWhat {
-    /// Those that a query finds, in its order; examples that are set aside only if the query asks for them.
+    /// Those that a query finds, in its order; examples that take no part only if the query asks for them.
     Matching(ExampleQuery),
     /// These, in the data's order.
     Ids(Vec<i64>),
@@ -59,7 +59,7 @@ pub fn export_data(
     files.into_iter().map(|(path, ids)| write(project, request, path, &ids, task)).collect()
 }
 
-/// Of one split, those that are set aside are left out: they are in none.
+/// Of one split, those that take no part are left out: they are in none.
 fn chosen(project: &mut Project, what: &ExportWhat, split: Option<Split>) -> Result<Vec<i64>, EngineError> {
     let query = match what {
         ExportWhat::Matching(query) => query.clone(),
@@ -83,8 +83,10 @@ fn write(
     ids: &[i64],
     task: &dyn Task,
 ) -> Result<ExportReport, EngineError> {
-    let takes_set_aside = match &request.what {
-        ExportWhat::Matching(query) => query.status == Some(ExampleStatus::SetAside),
+    let takes_all = match &request.what {
+        ExportWhat::Matching(query) => {
+            query.status == Some(ExampleStatus::SetAside) || query.review == Some(Review::Rejected)
+        }
         ExportWhat::Ids(_) => true,
     };
     let num_rows = Some(ids.len() as u64);
@@ -92,7 +94,7 @@ fn write(
     let file = ExportRequest { to, shape: request.shape, with_split: request.with_split, with_date, num_rows };
     export::<EngineError>(&file, task, |sink| {
         project.for_each_of(ids, &mut |stored| {
-            if stored.status == ExampleStatus::SetAside && !takes_set_aside {
+            if !stored.takes_part() && !takes_all {
                 return ControlFlow::Continue(());
             }
             let StoredExample { number, split, example, annotations, .. } = &stored;

@@ -15,6 +15,7 @@ use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
+use crate::evaluate;
 use crate::hub::{self, Sources};
 use crate::project::{Project, RunRecord};
 use crate::recipe::{ModelRef, RenderSpec};
@@ -167,6 +168,13 @@ impl Work for Io {
                 self.running.correct(&mut run);
                 let (steps, evaluations) = read_metrics(&run_dir)?;
                 context.reply(Reply::Curves { run, steps, evaluations });
+            }
+            JobSpec::ReadEvaluations { run_dir, adapter } => {
+                let measured = evaluate::kept(&run_dir, adapter.as_deref()).map_err(EngineError::io(&run_dir))?;
+                context.reply(Reply::Evaluations(measured));
+            }
+            JobSpec::ReadAnswers { run_dir } => {
+                context.reply(Reply::Answers(evaluate::kept_pairs(&run_dir).map_err(EngineError::io(&run_dir))?));
             }
             _ => return Err(EngineError::WrongLane(Lane::Io)),
         }

@@ -11,9 +11,7 @@ use crate::data::label_next::{Candidate, Pick, pick};
 use crate::data::{Example, Role};
 use crate::engine::error::EngineError;
 use crate::evaluate::{Judge, Scorer};
-use crate::project::{
-    ExampleLoss, ExampleQuery, ExampleStatus, Project, ProjectError, Review, RunRecord, StoredExample,
-};
+use crate::project::{ExampleLoss, ExampleQuery, Project, ProjectError, Review, RunRecord, StoredExample};
 use crate::recipe::{ModelRef, Training};
 use crate::task::{Task, Unit};
 
@@ -104,10 +102,10 @@ pub fn score(
     Ok(report)
 }
 
-/// `None` for an example that is set aside, or was removed meanwhile.
+/// `None` for an example that takes no part, or was removed meanwhile.
 fn part_taking(project: &Project, id: i64) -> Result<Option<StoredExample>, EngineError> {
     match project.example(id) {
-        Ok(stored) => Ok((stored.status != ExampleStatus::SetAside).then_some(stored)),
+        Ok(stored) => Ok(stored.takes_part().then_some(stored)),
         Err(ProjectError::NoSuchExample { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -202,7 +200,7 @@ impl Pools {
         let mut pools = Self::default();
         let mut random = ChaCha8Rng::seed_from_u64(SEED);
         project.for_each_present(&mut |stored| {
-            if stored.status != ExampleStatus::SetAside {
+            if stored.takes_part() {
                 pools.add(stored, &mut random);
             }
             if task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -10,10 +10,11 @@ use crate::data::checks::{CheckReport, Rendering};
 use crate::data::statistics::{Collector, Item, Statistics, Tokens};
 use crate::engine::error::EngineError;
 use crate::fs::write_atomic;
-use crate::project::{Annotations, ExampleStatus, Project, Reviewers, Snapshot, SnapshotFile};
+use crate::project::{Annotations, Project, Reviewers, Snapshot, SnapshotFile};
 use crate::recipe::ModelRef;
 use crate::task::{Task, Unit};
 use crate::train::tally::Tally;
+use crate::words::thousands;
 
 impl Tokens for ModelRendering {
     fn of_example(&self, example: &Example) -> Option<usize> {
@@ -32,10 +33,10 @@ pub fn statistics(
     task: &dyn Task,
 ) -> Result<Statistics, EngineError> {
     let counts = project.counts()?;
-    let total = counts.total() - counts.set_aside;
+    let total = counts.taking_part();
     let mut collector = Collector::new(tokens);
     project.for_each_present(&mut |stored| {
-        if stored.status != ExampleStatus::SetAside {
+        if stored.takes_part() {
             let Annotations { source, review, date, .. } = &stored.annotations;
             collector.add(&Item {
                 split: stored.split,
@@ -61,7 +62,7 @@ pub fn card(project: &mut Project, statistics: &Statistics, files: &[(String, St
     Ok(data_card(&CardFacts {
         title: &state.name,
         steps: &project.steps()?,
-        num_set_aside: state.counts.set_aside,
+        left_out: state.counts.left_out(),
         agreement: agreement.as_deref(),
         statistics,
         findings: &report.counts(),
@@ -72,7 +73,11 @@ pub fn card(project: &mut Project, statistics: &Statistics, files: &[(String, St
 fn in_words(reviewers: &Reviewers) -> String {
     let Reviewers { source, num_shared, num_agreeing, kappa, .. } = reviewers;
     let kappa = kappa.map(|kappa| format!(", Cohen's kappa {kappa:.2}")).unwrap_or_default();
-    format!("A second reviewer (`{source}`) labelled {num_shared} of them, {num_agreeing} with the same label{kappa}.")
+    format!(
+        "A second reviewer (`{source}`) labelled {} of them, {} with the same label{kappa}.",
+        thousands(*num_shared),
+        thousands(*num_agreeing)
+    )
 }
 
 /// Adds to a run's card what became of its examples, which is known once they are tokenised.
@@ -84,9 +89,12 @@ pub(super) fn add_to_card(run_dir: &Path, tally: &Tally) -> Result<(), EngineErr
     if card.contains(HEADING) {
         return Ok(());
     }
-    let none = || format!("None of {} is longer than {} tokens", tally.num_examples, tally.max_length);
+    let none = || {
+        let [all, limit] = [tally.num_examples, tally.max_length].map(thousands);
+        format!("None of {all} is longer than {limit} tokens")
+    };
     let words = tally.in_words().unwrap_or_else(none);
-    let longest = tally.longest;
+    let longest = thousands(tally.longest);
     let text = format!(
         "{card}\n{HEADING}\n\n{words} (`too_long = \"{}\"`); the longest has {longest}.\n",
         tally.too_long.name()

@@ -8,6 +8,7 @@ use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
+use crate::evaluate;
 use crate::project::Project;
 use crate::recipe::Recipe;
 
@@ -40,6 +41,9 @@ impl Work for Store {
                 let counts = self.open(&project)?.facets(&query)?;
                 context.reply(Reply::Facets { query, counts });
                 return Ok(());
+            }
+            JobSpec::KeepAnswers { run_dir, pair } => {
+                return evaluate::keep_pair(&run_dir, &pair).map_err(EngineError::io(&run_dir));
             }
             JobSpec::LoadLengths { project } => {
                 context.reply(Reply::Lengths(self.open(&project)?.lengths()?));

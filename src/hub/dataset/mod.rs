@@ -19,6 +19,7 @@ use super::cache::CachedRepo;
 use super::download::HubRepo;
 use super::{HubError, RemoteFile, Sources};
 use crate::task::Task;
+use crate::words::count;
 
 /// The branch with the Parquet files that the Hub makes.
 const CONVERTED: &str = "refs/convert/parquet";
@@ -236,7 +237,7 @@ fn no_data(name: &DatasetName, files: &[RemoteFile]) -> HubError {
     let files: Vec<_> = files.iter().filter(|file| !names::is_about(&file.path)).cloned().collect();
     let reason = match files.len() {
         0 => "it has no data files at all".to_owned(),
-        _ => format!("it has {} files ({})", files.len(), endings(&files)),
+        _ => format!("it has {} ({})", count(files.len(), "file", "files"), endings(&files)),
     };
     HubError::NoData { name: name.repo.clone(), reason }
 }

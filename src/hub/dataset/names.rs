@@ -6,6 +6,7 @@ use regex::Regex;
 
 use super::{DatasetSplit, Subset, is_readable};
 use crate::hub::RemoteFile;
+use crate::words::thousands;
 
 /// `train-00000-of-00003`
 static SHARD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^(?<split>\w[\w.]*)-\d{5}-of-\d{5}").ok());
@@ -105,7 +106,7 @@ fn splits_of<'a>(placed: impl Iterator<Item = &'a Placed<'a>>, notes: &mut Vec<S
         let (num, path) = (other.len(), &first.file.path);
         notes.push(match num {
             1 => format!("The name of {path} says no split; it is left out"),
-            _ => format!("The names of {num} files, such as {path}, say no split; they are left out"),
+            _ => format!("The names of {} files, such as {path}, say no split; they are left out", thousands(num)),
         });
     }
     for file in named {

@@ -1,5 +1,7 @@
 //! What a template doesn't write as it was given, so that it can be told.
 
+use crate::words::{count, thousands};
+
 /// A kind of text that a template leaves out or changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Omission {
@@ -70,13 +72,13 @@ impl Omission {
 
     /// Of many examples: "the model's chat template leaves out the system turn in 40 of 50 examples".
     pub fn counted(self, num: usize, num_examples: usize) -> String {
-        let examples = if num_examples == 1 { "example" } else { "examples" };
+        let of = format!("{} of {}", thousands(num), count(num_examples, "example", "examples"));
         match self {
             Self::Uncertain => format!(
-                "in {num} of {num_examples} {examples} it isn't certain where the model's chat template writes an answer: \
+                "in {of} it isn't certain where the model's chat template writes an answer: \
                  that answer isn't trained"
             ),
-            _ => format!("the model's chat template {} in {num} of {num_examples} {examples}", self.in_words()),
+            _ => format!("the model's chat template {} in {of}", self.in_words()),
         }
     }
 }

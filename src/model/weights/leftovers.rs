@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use crate::model::ModelSpec;
+use crate::words::thousands;
 
 /// Why a model with these tensors can't be run, as a sentence; `None` where its tensors are the wanted ones.
 /// `name_of` gives the file's name of a tensor; `is_harmless` knows what may be left over.
@@ -20,7 +21,7 @@ pub fn problem<'a>(
         let others = match left.len() - 1 {
             0 => String::new(),
             1 => " (and one more)".to_owned(),
-            n => format!(" (and {n} more)"),
+            n => format!(" (and {} more)", thousands(n)),
         };
         let what = what_it_means(first, spec);
         return Some(format!(

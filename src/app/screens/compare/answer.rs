@@ -2,19 +2,24 @@
 
 use egui::{Align, Layout, Margin, Rect, ScrollArea, Sense, StrokeKind, Ui, UiBuilder, Vec2};
 
+use std::path::Path;
+
 use super::fields::{self, Field};
-use super::state::{Answer, Highlight, Pair};
-use super::{AppState, Side, Text, Theme, card_margin, format};
+use super::pair::{Outdated, Pair};
+use super::state::Highlight;
+use super::{AnyAction, AppState, Side, Text, Theme, card_margin, format};
 use crate::app::kit::diff_view::{self, Block, MarkStyle, Marks};
-use crate::app::kit::{Badge, icon, one_line};
+use crate::app::kit::{Badge, icon, one_line, tooltip};
+use crate::app::screens::waiting;
 use crate::app::shell::words::model_name;
+use crate::evaluate::{Answer, kept::step_of};
 
 /// The answer's card, in exactly `rect`.
-pub(super) fn show(ui: &mut Ui, rect: Rect, state: &AppState, side: Side) {
+pub(super) fn show(ui: &mut Ui, rect: Rect, state: &AppState, side: Side, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let radius = theme.rounding(theme.radius.card);
     ui.painter().rect(rect, radius, theme.surface.card, theme.line(theme.stroke.normal), StrokeKind::Inside);
-    let pair = state.compare.pair.as_ref();
+    let pair = state.compare.pair();
     let head_height = theme.size.control_height + theme.space.m;
     let (head, rest) = rect.split_top_bottom_at_y(rect.top() + head_height);
     ui.painter().hline(rect.x_range(), head.bottom(), theme.line(theme.stroke.normal));
@@ -22,51 +27,60 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, state: &AppState, side: Side) {
 
     let Some(pair) = pair else {
         return at(ui, rest, |ui| {
-            let words = "Both models answer with the same seed and settings";
-            ui.add(Text::body(if side == Side::Before { words } else { "" }).faint().wrapped());
+            let words = match (state.compare.place(), state.compare.is_answering()) {
+                (Some(1), _) => "Answered next".to_owned(),
+                (Some(place), _) => format!("Answered after {} others", format::thousands(place as u64 - 1)),
+                (None, true) => "Reading the example".to_owned(),
+                (None, false) => "Both models answer with the same seed and settings".to_owned(),
+            };
+            ui.add(Text::body(if side == Side::Before { words } else { String::new() }).faint().wrapped());
         });
     };
     let answer = pair.side(side);
     let checked = state.compare.expected().and_then(|expected| fields::check(expected, &answer.text));
-    let ticked = checked.as_deref().filter(|_| answer.done.is_some()).unwrap_or_default();
+    let ticked = checked.as_deref().filter(|_| answer.end.is_some()).unwrap_or_default();
     // The fields never take more than half of the card.
-    let foot_height = if answer.done.is_some() { head_height - theme.space.xs } else { 0.0 };
+    let foot_height = if answer.end.is_some() { head_height - theme.space.xs } else { 0.0 };
     let wanted = if ticked.is_empty() { 0.0 } else { ticked.len() as f32 * theme.size.fact_row_height + theme.space.s };
     let ticks_height = wanted.min((rest.height() - foot_height) / 2.0);
     let (text, below) = rest.split_top_bottom_at_y(rest.bottom() - foot_height - ticks_height);
     let (ticks, foot) = below.split_top_bottom_at_y(below.bottom() - foot_height);
 
-    at(ui, text, |ui| body(ui, state, pair, side));
+    at(ui, text, |ui| body(ui, state, pair, side, actions));
     if !ticked.is_empty() {
         ui.painter().hline(rect.x_range(), ticks.top(), theme.line(theme.stroke.subtle));
         field_rows(ui, ticks, ticked, side);
     }
-    if answer.done.is_some() {
+    if answer.end.is_some() {
         ui.painter().hline(rect.x_range(), foot.top(), theme.line(theme.stroke.normal));
         line(ui, foot, |ui| summary(ui, state, answer, checked.as_deref()));
     }
 }
 
 /// The answer itself, or why there is none.
-fn body(ui: &mut Ui, state: &AppState, pair: &Pair, side: Side) {
+fn body(ui: &mut Ui, state: &AppState, pair: &Pair, side: Side, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let id = ("answer", side == Side::Before);
-    ScrollArea::vertical().id_salt(id).auto_shrink(false).stick_to_bottom(pair.job.is_some()).show(
-        ui,
-        |ui| match &pair.failure {
-            Some(failure) if pair.side(side).done.is_none() => {
+    ScrollArea::vertical().id_salt(id).auto_shrink(false).stick_to_bottom(pair.job.is_some()).show(ui, |ui| {
+        // The scroll bar lies over the edge.
+        ui.set_max_width(ui.available_width() - theme.space.m);
+        match &pair.failure {
+            Some(failure) if pair.side(side).end.is_none() => {
                 ui.add(Text::body(&failure.message).color(theme.status.error).wrapped());
                 if let Some(hint) = &failure.hint {
                     ui.add(Text::body(hint).soft().wrapped());
                 }
             }
-            _ if is_queued(state, pair) => {
-                let words = "Waits until what computes now is done";
-                ui.add(Text::body(if side == Side::Before { words } else { "" }).faint().wrapped());
+            _ if is_waiting(state, pair) => {
+                if side == Side::Before {
+                    ui.add(Text::body(waiting::words(state)).faint().wrapped());
+                    ui.add_space(theme.space.s);
+                    ui.horizontal_wrapped(|ui| waiting::ways_on(ui, state, actions));
+                }
             }
             _ => text_of(ui, state, pair, side),
-        },
-    );
+        }
+    });
 }
 
 fn field_rows(ui: &mut Ui, rect: Rect, fields: &[Field], side: Side) {
@@ -117,18 +131,22 @@ fn heading(ui: &mut Ui, state: &AppState, pair: Option<&Pair>, side: Side) {
         }
     };
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        if let Some(pair) = pair {
-            let is_writing = pair.writing() == Some(side) && !is_queued(state, pair);
-            match (pair.side(side).done.is_some(), pair.job.is_some()) {
+        if let Some(place) = state.compare.place() {
+            ui.add(Badge::neutral(format!("Queued {}", format::thousands(place as u64))));
+        } else if let Some(pair) = pair {
+            let answer = pair.side(side);
+            match (answer.end.is_some(), pair.job.is_some()) {
                 (true, _) => drop(ui.add(Badge::neutral("Done"))),
-                (false, true) if is_writing && pair.side(side).text.is_empty() => {
-                    ui.add(Badge::running("Reading"));
-                }
-                (false, true) if is_writing => drop(ui.add(Badge::running("Writing"))),
-                (false, true) => drop(ui.add(Badge::neutral("Waiting"))),
+                (false, true) if is_waiting(state, pair) => drop(ui.add(Badge::neutral("Waiting"))),
+                (false, true) if answer.text.is_empty() => drop(ui.add(Badge::running("Reading"))),
+                (false, true) => drop(ui.add(Badge::running("Writing"))),
                 (false, false) if pair.failure.is_some() => drop(ui.add(Badge::error("Failed"))),
                 (false, false) => drop(ui.add(Badge::neutral("Stopped"))),
             }
+        }
+        if let (Side::After, Some((words, why))) = (side, pair.and_then(|pair| outdated(state, pair))) {
+            let badge = ui.add(Badge::warning(words.clone()));
+            tooltip::on_hover(badge, &words, why);
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             ui.add(Text::small(about).one_line());
@@ -136,8 +154,23 @@ fn heading(ui: &mut Ui, state: &AppState, pair: Option<&Pair>, side: Side) {
     });
 }
 
+/// What these answers are of, where that is not what would be asked now.
+fn outdated(state: &AppState, pair: &Pair) -> Option<(String, &'static str)> {
+    Some(match state.compare.outdated(pair)? {
+        Outdated::Weights => {
+            let step = step_of(Path::new(&pair.kept.adapter)).unwrap_or_default();
+            let words = format!("Of step {}", format::thousands(step as u64));
+            (words, "The run has other weights now: answer again to see theirs")
+        }
+        Outdated::Example => (
+            "Example changed".to_owned(),
+            "Its prompt or its answer was changed since: answer again to compare with it",
+        ),
+    })
+}
+
 /// Something else computes first.
-fn is_queued(state: &AppState, pair: &Pair) -> bool {
+fn is_waiting(state: &AppState, pair: &Pair) -> bool {
     pair.job.and_then(|job| state.jobs.get(job)).is_some_and(|job| !job.has_started)
 }
 
@@ -149,7 +182,7 @@ fn text_of(ui: &mut Ui, state: &AppState, pair: &Pair, side: Side) {
         Side::Before => ("Answer before", theme.model.before),
         Side::After => ("Answer after", theme.model.after),
     };
-    let caret = (pair.writing() == Some(side)).then_some(color);
+    let caret = pair.is_writing(side).then_some(color);
     diff_view::show(ui, name, &blocks, marked.as_ref().map(|(marks, style)| (marks, *style)), caret);
 }
 
@@ -157,7 +190,7 @@ fn marks(theme: &Theme, state: &AppState, pair: &Pair, side: Side, blocks: &[Blo
     match state.compare.highlight {
         Highlight::Off => None,
         Highlight::BeforeToAfter => {
-            let (before, after) = (&pair.before.text, &pair.after.text);
+            let (before, after) = (&pair.kept.before.text, &pair.kept.after.text);
             if before.is_empty() || after.is_empty() {
                 return None;
             }
@@ -226,7 +259,7 @@ fn summary(ui: &mut Ui, state: &AppState, answer: &Answer, fields: Option<&[Fiel
         mark.show_sized(ui, theme.size.icon_small, color);
         ui.add(Text::small(words).normal());
     }
-    let Some(end) = answer.done else { return };
+    let Some(end) = answer.end else { return };
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         let tokens = format::count(end.num_tokens as u64, "token", "tokens");
         let how = if end.ended_by_itself { ", ended by itself" } else { ", cut off" };

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+pub use crate::evaluate::is_exact_match as is_right;
+
 /// One field of an answer beside the expected one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
@@ -41,14 +43,6 @@ pub fn check(expected: &str, answer: &str) -> Option<Vec<Field>> {
 /// How many of the expected fields are right.
 pub fn num_right(fields: &[Field]) -> usize {
     fields.iter().filter(|field| field.is_right).count()
-}
-
-/// The whole answer is right: equal as JSON values where both are JSON, else as trimmed text.
-pub fn is_right(expected: &str, answer: &str) -> bool {
-    match (serde_json::from_str::<Value>(expected), serde_json::from_str::<Value>(answer)) {
-        (Ok(expected), Ok(answer)) => expected == answer,
-        _ => expected.trim() == answer.trim(),
-    }
 }
 
 /// A value without the quotes of a text.

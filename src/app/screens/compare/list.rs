@@ -3,7 +3,8 @@
 use egui::{Frame, Margin, Ui};
 
 use super::fields;
-use super::state::{CompareAction, CompareState, Pair};
+use super::pair::{Outdated, Pair};
+use super::state::{CompareAction, CompareState};
 use super::{AnyAction, AppState, Drafts};
 use crate::app::kit::row::place;
 use crate::app::kit::table::{Column, Row, Table, unmarked};
@@ -85,9 +86,16 @@ fn rows(ui: &mut Ui, compare: &CompareState, len: u64, actions: &mut Vec<AnyActi
 fn paint_row(row: &mut Row<'_>, compare: &CompareState, example: &ExampleRow) -> String {
     let theme = row.theme();
     let split = if example.split == Split::Test { "test" } else { "validation" };
-    let (mark, words) = match compare.pair_of(example.id).and_then(|pair| judge(compare, pair)) {
-        Some(verdict) => verdict.look(theme),
-        None => ((icon::MINUS, egui::Color32::TRANSPARENT), split),
+    let pair = compare.pair_of(example.id);
+    let none = (icon::MINUS, egui::Color32::TRANSPARENT);
+    let (mark, words) = match (compare.place_of(example.id), pair.and_then(judge)) {
+        (Some(place), _) => ((icon::QUEUE, theme.text.faint), format!("queued {}", format::thousands(place as u64))),
+        (None, Some(verdict)) => {
+            let (mark, words) = verdict.look(theme);
+            let is_old = pair.and_then(|pair| compare.outdated(pair)) == Some(Outdated::Weights);
+            (mark, if is_old { format!("{words}, older weights") } else { words.to_owned() })
+        }
+        (None, None) => (none, split.to_owned()),
     };
     let below = format!("{}, {words}", format::thousands(example.number));
     row.two_lines(0, Some(mark), &example.prompt, &below);
@@ -111,13 +119,13 @@ impl Verdict {
     }
 }
 
-fn judge(compare: &CompareState, pair: &Pair) -> Option<Verdict> {
-    let expected = pair.expected.as_deref().or_else(|| compare.expected())?;
+fn judge(pair: &Pair) -> Option<Verdict> {
+    let expected = pair.kept.expected.as_deref()?;
     let score = |answer: &str| match fields::check(expected, answer) {
         Some(fields) => fields::num_right(&fields),
         None => usize::from(fields::is_right(expected, answer)),
     };
-    let (before, after) = (score(&pair.before.text), score(&pair.after.text));
+    let (before, after) = (score(&pair.kept.before.text), score(&pair.kept.after.text));
     Some(match after.cmp(&before) {
         std::cmp::Ordering::Greater => Verdict::Better,
         std::cmp::Ordering::Equal => Verdict::Same,

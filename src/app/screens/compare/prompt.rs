@@ -4,6 +4,7 @@ use egui::{ScrollArea, Ui};
 
 use super::state::CompareAction;
 use super::{AnyAction, AppState, Text, Theme};
+use crate::app::kit::row::place;
 use crate::app::kit::{Card, TextInput, line, role_heading};
 use crate::data::{Message, Role};
 
@@ -48,8 +49,14 @@ fn own(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
             });
             let mut text = text.to_owned();
             let rows = if role == Role::User { 2 } else { 1 };
-            if TextInput::new(name, &mut text).hint(hint).rows(rows).show(ui).changed() {
+            let response = TextInput::new(name, &mut text).hint(hint).rows(rows).id(place(name)).show(ui);
+            if response.changed() {
                 actions.push(change(text).into());
+            }
+            // What is typed from now on is the prompt.
+            if role == Role::User && state.compare.wants_focus {
+                response.request_focus();
+                actions.push(CompareAction::Focused.into());
             }
         };
     let compare = &state.compare;

@@ -73,6 +73,8 @@ pub enum DataAction {
     Delete,
     AddExample,
     Turn(TurnChange),
+    /// An empty answer to type into, where there is none; it is kept once something was typed.
+    OpenAnswer,
     /// Answers in JSON or Markdown are shown laid out below what was typed.
     LayOut(bool),
     /// Opens or closes the list of previous versions of the open example.

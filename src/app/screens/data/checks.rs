@@ -8,7 +8,7 @@ use super::{AnyAction, AppState};
 use crate::app::kit::{Badge, Button, Text, Theme, format, icon, tooltip};
 use crate::data::checks::{Check, CheckCount, CheckReport, Fix, Remedy, Severity};
 use crate::engine::{JobId, JobSpec};
-use crate::project::{CheckedWith, LastChecks, ProjectState};
+use crate::project::{CheckedWith, LastChecks, ProjectState, Whole};
 use crate::recipe::TooLong;
 
 /// Up to so many examples are checked by themselves after every change.
@@ -145,8 +145,14 @@ impl Checks {
         self.checked.as_ref() != self.seen.as_ref().map(|(seen, _)| seen)
     }
 
-    fn num_findings(&self, severity: Severity) -> u64 {
-        self.counts.iter().filter(|count| count.check.severity() == severity).map(|count| count.num_examples).sum()
+    /// They hold for all examples as they are now.
+    pub fn is_settled(&self) -> bool {
+        !self.is_running() && !self.is_stale()
+    }
+
+    /// They run, or will by themselves.
+    pub fn is_coming(&self) -> bool {
+        self.is_running() || self.due_at.is_some()
     }
 }
 
@@ -171,7 +177,7 @@ pub(super) fn height(theme: &Theme, checks: &Checks) -> f32 {
 pub(super) fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let checks = &state.data.checks;
-    head(ui, theme, checks, actions);
+    head(ui, theme, checks, &state.data.facets.whole, actions);
     if checks.is_folded || checks.done.is_none() {
         return;
     }
@@ -197,7 +203,7 @@ fn line(ui: &mut Ui, theme: &Theme, content: impl FnOnce(&mut Ui)) {
     content(&mut child);
 }
 
-fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, actions: &mut Vec<AnyAction>) {
+fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, found: &Whole, actions: &mut Vec<AnyAction>) {
     let size = Vec2::new(ui.available_width(), theme.size.filter_bar_height);
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     ui.painter().hline(rect.x_range(), rect.top() + theme.width.line / 2.0, theme.line(theme.stroke.normal));
@@ -205,14 +211,13 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, actions: &mut Vec<AnyAction
     let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
     bar.spacing_mut().item_spacing.x = theme.space.s;
     bar.add(Text::strong("Checks"));
-    let (must, should) = (checks.num_findings(Severity::MustFix), checks.num_findings(Severity::ShouldLook));
-    if must > 0 {
-        let words = format!("{} must be fixed", format::count(must, "finding", "findings"));
-        of_findings(bar.add(Badge::error(words).without_icon()));
+    if found.must_fix > 0 {
+        let words = format!("{} must be fixed", format::thousands(found.must_fix));
+        of_examples(bar.add(Badge::error(words).without_icon()));
     }
-    if should > 0 {
-        let words = format!("{} should be looked at", format::count(should, "finding", "findings"));
-        of_findings(bar.add(Badge::warning(words).without_icon()));
+    if found.should_look > 0 {
+        let words = format!("{} should be looked at", format::thousands(found.should_look));
+        of_examples(bar.add(Badge::warning(words).without_icon()));
     }
     bar.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if checks.done.is_some() {
@@ -246,10 +251,10 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, actions: &mut Vec<AnyAction
     });
 }
 
-/// Why there may be more of them than the filter shows examples.
-fn of_findings(badge: egui::Response) {
-    let text = "What is wrong with an example in two ways counts twice here, and once among the issues above the table";
-    tooltip::on_hover(badge, "Findings", text);
+/// Both together are the issues above the table and in the rail.
+fn of_examples(badge: egui::Response) {
+    let text = "Each example counts once here. Below, one that is wrong in two ways counts with both checks";
+    tooltip::on_hover(badge, "Examples with issues", text);
 }
 
 /// What becomes of long examples is for the recipe to say.

@@ -30,6 +30,8 @@ pub struct Draft {
     typed_at: Option<f64>,
     /// A change that must not wait for a pause.
     is_due: bool,
+    /// An empty answer stands at the end that is not kept unless something is typed into it.
+    awaits_answer: bool,
     /// Of each turn.
     json: Vec<Option<JsonState>>,
 }
@@ -37,7 +39,14 @@ pub struct Draft {
 impl Draft {
     pub fn new(stored: StoredExample) -> Self {
         let messages = stored.example.messages.clone();
-        Self { json: answer_json::look(&messages), messages, stored, typed_at: None, is_due: false }
+        Self {
+            json: answer_json::look(&messages),
+            messages,
+            stored,
+            typed_at: None,
+            is_due: false,
+            awaits_answer: false,
+        }
     }
 
     /// Whether an answer that begins like JSON is JSON; `None` for plain text.
@@ -47,11 +56,27 @@ impl Draft {
 
     /// Takes the stored example anew; what was typed meanwhile stays.
     pub fn refresh(&mut self, stored: StoredExample, has_edits_under_way: bool) {
-        if !self.is_dirty() && !has_edits_under_way && self.messages != stored.example.messages {
+        if !self.is_dirty() && !has_edits_under_way && self.kept() != stored.example.messages {
             self.messages.clone_from(&stored.example.messages);
+            self.awaits_answer = false;
             self.json = answer_json::look(&self.messages);
         }
         self.stored = stored;
+    }
+
+    /// An empty answer to type into.
+    pub fn open_answer(&mut self) {
+        self.messages.push(Message::new(Role::Assistant, ""));
+        self.awaits_answer = true;
+        self.json = answer_json::look(&self.messages);
+    }
+
+    /// The turns as they are to be stored.
+    fn kept(&self) -> &[Message] {
+        match self.messages.split_last() {
+            Some((last, others)) if self.awaits_answer && last.content.is_empty() => others,
+            _ => &self.messages,
+        }
     }
 
     pub fn is_dirty(&self) -> bool {
@@ -134,10 +159,11 @@ impl Draft {
     pub fn take(&mut self) -> Option<Edit> {
         self.typed_at.take()?;
         self.is_due = false;
-        (self.messages != self.stored.example.messages).then(|| {
+        let messages = self.kept().to_vec();
+        (messages != self.stored.example.messages).then(|| {
             // The store is about to have these; typing them back must count as a change again.
-            self.stored.example.messages.clone_from(&self.messages);
-            Edit::SetMessages { id: self.stored.id, messages: self.messages.clone() }
+            self.stored.example.messages.clone_from(&messages);
+            Edit::SetMessages { id: self.stored.id, messages }
         })
     }
 }
@@ -201,6 +227,20 @@ mod tests {
         assert_eq!(draft.messages[0].content, "typed");
         draft.refresh(stored, false);
         assert_eq!(draft.messages[0].content, "a");
+    }
+
+    #[test]
+    fn an_answer_that_was_opened_is_kept_once_something_is_typed() {
+        let mut draft = draft();
+        draft.change(TurnChange::Remove(1), 0.0);
+        assert!(draft.take().is_some());
+        let stored = draft.stored.clone();
+        draft.open_answer();
+        draft.refresh(stored, false);
+        assert_eq!((draft.messages.len(), draft.take()), (2, None), "it stays, and nothing is saved");
+        draft.change(TurnChange::Text(1, "yes".to_owned()), 1.0);
+        let Some(Edit::SetMessages { messages, .. }) = draft.take() else { panic!("not sent") };
+        assert_eq!((messages.len(), messages[1].role), (2, Role::Assistant));
     }
 
     #[test]

@@ -182,9 +182,12 @@ fn field_id(draft: &Draft, turn: usize) -> egui::Id {
     row::place("turn").with((draft.stored.id, turn))
 }
 
-/// Puts the caret into the first turn that isn't the system's.
-pub(super) fn focus(ui: &Ui, draft: &Draft) {
-    let turn = draft.messages.iter().position(|message| message.role != Role::System).unwrap_or(0);
+/// Puts the caret into the answer that is learned: the last one, or an empty one where there is none.
+pub(super) fn edit_answer(ui: &Ui, draft: &Draft, actions: &mut Vec<AnyAction>) {
+    let turn = draft.messages.iter().rposition(|message| message.role == Role::Assistant).unwrap_or_else(|| {
+        actions.push(DataAction::OpenAnswer.into());
+        draft.messages.len()
+    });
     ui.memory_mut(|memory| memory.request_focus(field_id(draft, turn)));
 }
 

@@ -220,7 +220,7 @@ pub(super) fn show(
 /// How many examples each choice takes.
 struct Counts {
     all: u64,
-    set_aside: u64,
+    left_out: Option<String>,
     shown: Option<u64>,
     marked: Option<u64>,
 }
@@ -231,8 +231,8 @@ impl Counts {
         let shown = data.rows.num_matching().unwrap_or_default();
         let marked = data.marks.len() as u64;
         Self {
-            all: project.counts.total() - project.counts.set_aside,
-            set_aside: project.counts.set_aside,
+            all: project.counts.taking_part(),
+            left_out: project.counts.left_out(),
             shown: data.is_filtered().then_some(shown),
             marked: (marked > 0).then_some(marked),
         }
@@ -261,8 +261,8 @@ fn fields(ui: &mut Ui, dialog: &ExportDialog, counts: &Counts, has_dates: bool) 
             [(_, words)] => drop(ui.add(Text::body(*words))),
             _ => choice.what = segmented(ui, "Which examples", &options, choice.what).unwrap_or(choice.what),
         }
-        if choice.what == What::All && counts.set_aside > 0 {
-            ui.add(Text::small(format!("without {} set aside", format::thousands(counts.set_aside))).faint());
+        if let (What::All, Some(words)) = (choice.what, &counts.left_out) {
+            ui.add(Text::small(format!("without {words}")).faint());
         }
     });
     ui.scope(|ui| {

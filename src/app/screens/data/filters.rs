@@ -3,6 +3,7 @@
 use crate::data::Split;
 use crate::data::checks::Check;
 use crate::project::{ExampleQuery, ExampleStatus, Having, Review, Reviewed, Sort, SortBy};
+use crate::words::thousands;
 
 /// The chips above the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +30,23 @@ pub enum Filter {
     Reviewers(Option<Reviewed>),
     /// From and to.
     Loss(Option<(f32, f32)>),
+    New(Option<NewRows>),
+}
+
+/// What an import brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRows {
+    /// Of the first and the last.
+    pub numbers: (u64, u64),
+    /// The file, in words.
+    pub from: String,
+}
+
+impl NewRows {
+    pub fn in_words(&self) -> String {
+        let (first, last) = self.numbers;
+        format!("{} new from {}", thousands(last + 1 - first), self.from)
+    }
 }
 
 /// See the module.
@@ -43,6 +61,7 @@ pub struct Filters {
     pub source: Option<String>,
     pub reviewers: Option<Reviewed>,
     pub loss: Option<(f32, f32)>,
+    pub new: Option<NewRows>,
     pub sort: Sort,
 }
 
@@ -61,6 +80,7 @@ impl Filters {
             source: self.source.clone(),
             reviewers: self.reviewers,
             loss: self.loss,
+            numbers: self.new.as_ref().map(|new| new.numbers),
             queued_only: self.show == Show::Next,
             sort: if self.is_in_queue_order() { Sort { by: SortBy::Queue, descending: false } } else { self.sort },
             ..ExampleQuery::default()
@@ -76,6 +96,7 @@ impl Filters {
             Filter::Source(source) => self.source = source,
             Filter::Reviewers(reviewers) => self.reviewers = reviewers,
             Filter::Loss(loss) => self.loss = loss,
+            Filter::New(new) => self.new = new,
         }
     }
 
@@ -105,6 +126,11 @@ impl Filters {
             self.loss.is_some(),
         ];
         set.into_iter().filter(|is_set| *is_set).count()
+    }
+
+    /// Only what an import brought, in the same order.
+    pub fn show_new(&mut self, new: NewRows) {
+        *self = Self { new: Some(new), sort: self.sort, ..Self::default() };
     }
 
     /// Everything is shown, in the same order.

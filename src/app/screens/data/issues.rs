@@ -15,11 +15,12 @@ const MOST: f32 = 2.5;
 
 fn own<'a>(data: &'a DataState, draft: &Draft) -> impl Iterator<Item = &'a Finding> {
     let id = draft.stored.id;
-    data.findings.iter().filter(move |finding| finding.id == id)
+    let held = if data.findings_hold() { data.findings.as_slice() } else { &[] };
+    held.iter().filter(move |finding| finding.id == id)
 }
 
 pub(super) fn has_some(data: &DataState, draft: &Draft) -> bool {
-    own(data, draft).next().is_some()
+    own(data, draft).next().is_some() || data.findings_awaited().is_some()
 }
 
 /// A strip of its own below the turns, which stay where they are when findings come and go.
@@ -34,6 +35,9 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut V
         let margin = Margin::symmetric(theme.pad.panel_x as i8, theme.space.s as i8);
         Frame::new().inner_margin(margin).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = theme.space.s;
+            if let Some(words) = data.findings_awaited() {
+                ui.add(Text::small(words).faint());
+            }
             for finding in own(data, draft) {
                 issue(ui, finding, data.checks.is_running(), actions);
             }

@@ -32,20 +32,20 @@ impl DataState {
         }
     }
 
-    /// The labels to choose from: the person's, or else those that were found, in an order that does not change with
-    /// every answer.
+    /// The labels to choose from, in an order that stays whatever is filtered or relabelled: the person's, then the
+    /// others as they first came.
     pub fn labels(&self) -> Vec<&str> {
-        if !self.label_set.is_empty() {
-            return self.label_set.iter().map(String::as_str).collect();
-        }
-        let mut labels: Vec<&str> = self.found_labels().map(|(label, _)| label).collect();
-        labels.sort_unstable();
-        labels
+        let set: HashSet<&str> = self.label_set.iter().map(String::as_str).collect();
+        let found = self.facets.whole.labels.iter().map(|(label, _)| label.as_str());
+        self.label_set.iter().map(String::as_str).chain(found.filter(|label| !set.contains(label))).collect()
     }
 
-    /// The most frequent first.
-    fn found_labels(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.facets.labels.values.iter().map(|(label, count)| (label.as_str(), *count))
+    /// Whatever is filtered, the most frequent first.
+    fn found_labels(&self) -> Vec<(&str, u64)> {
+        let all = self.facets.whole.labels.iter().map(|(label, count)| (label.as_str(), *count));
+        let mut found: Vec<_> = all.filter(|(_, count)| *count > 0).collect();
+        found.sort_by_key(|(label, count)| (std::cmp::Reverse(*count), *label));
+        found
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) fn show(ctx: &Context, text: &str, data: &DataState, actions: &mut Ve
         num => format!("Use {}", format::count(num as u64, "label", "labels")),
     };
     let reason = (labels == data.label_set).then_some("Nothing was changed");
-    let found: Vec<(&str, u64)> = data.found_labels().collect();
+    let found = data.found_labels();
     let (end, new) = Dialog::new("labels", "Labels").icon(icon::LIST_BULLETS).primary(&words, reason).show(
         ctx,
         |ui| dialog::body(ui, |ui| body(ui, text, &labels, &found)),
@@ -113,8 +113,8 @@ fn remark(labels: &[String], found: &[(&str, u64)]) -> String {
 /// Gives the text if it changed.
 fn body(ui: &mut Ui, text: &str, labels: &[String], found: &[(&str, u64)]) -> Option<String> {
     let theme = Theme::of(ui);
-    let about = "The checks find answers with another label, and the number keys give the first nine. Without any, those \
-                 that are found are taken.";
+    let about = "The checks find answers with another label, and the number keys give the first nine. Other \
+                 labels that are found come after them.";
     ui.add(Text::body(about).soft().wrapped());
     ui.add_space(theme.space.xs);
     let mut new = text.to_owned();

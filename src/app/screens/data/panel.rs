@@ -59,8 +59,9 @@ pub(super) fn show(
         });
     }
     ui.scope_builder(UiBuilder::new().max_rect(foot), |ui| {
-        if let Some(view) = state.data.tokens.view() {
-            bar(ui, foot_height, false, |ui| token_line(ui, view, current));
+        if let Some(view) = tokens_shown(state) {
+            let is_counting = state.data.tokens.is_counting();
+            bar(ui, foot_height, false, |ui| token_line(ui, view, current, is_counting));
         }
     });
 }
@@ -170,9 +171,10 @@ fn turns(
 fn controls(ui: &mut Ui, draft: &Draft, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
-    let is_aside = draft.stored.status == ExampleStatus::SetAside;
     let split = Combo::new("Split of this example", &SPLITS, draft.stored.split);
-    if let Some(split) = split.enabled_or(!is_aside, "It is set aside and takes no part").show(ui) {
+    if let Some(split) =
+        split.enabled_or(draft.stored.takes_part(), "It was rejected or set aside and takes no part").show(ui)
+    {
         actions.push(DataAction::SetSplit(split).into());
     }
     if let Some(status) = Combo::new("Status of this example", &STATUSES, draft.stored.status).show(ui) {
@@ -199,16 +201,22 @@ fn problem(ui: &mut Ui, error: &str, actions: &mut Vec<AnyAction>) {
     });
 }
 
+/// Those of a text from before only while one types: a moment later the new ones are there.
+fn tokens_shown(state: &AppState) -> Option<&TokenView> {
+    let is_typing = state.data.open.as_ref().is_some_and(Draft::is_dirty);
+    state.data.tokens.view().filter(|_| is_typing || !state.data.tokens.is_counting())
+}
+
 /// Returns the token under the pointer, or the one that was clicked.
 fn tokens(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec<AnyAction>) -> Option<usize> {
     let theme = Theme::of(ui);
-    let view = state.data.tokens.view();
+    let view = tokens_shown(state);
     let height = theme.size.control_height + theme.space.s + theme.space.xs;
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
     let inner = rect.shrink2(Vec2::new(theme.pad.panel_x, 0.0));
     let mut line = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
     line.add(Text::strong("Tokens"));
-    if let Some(view) = view {
+    if let Some(view) = view.filter(|_| !state.data.tokens.is_counting()) {
         line.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let token = &theme.token;
             legend(ui, token.untrained_alt, "Not trained", view.num_tokens - view.num_trained.min(view.num_tokens));
@@ -281,12 +289,15 @@ fn no_tokens(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mu
             ui.add(Text::body(error).soft().wrapped());
             go(ui, "Go to Model");
         }
-        (Some(_), None) => drop(ui.add(Text::small("Reading the tokenizer").faint())),
+        (Some(_), None) => {
+            let is_known = state.data.tokens.view().is_some();
+            ui.add(Text::small(if is_known { "Counting" } else { "Reading the tokenizer" }).faint());
+        }
     }
 }
 
 /// Names the token under the pointer; the count against the maximum length stands at the right.
-fn token_line(ui: &mut Ui, view: &TokenView, current: Option<usize>) {
+fn token_line(ui: &mut Ui, view: &TokenView, current: Option<usize>, is_counting: bool) {
     let theme = Theme::of(ui);
     match current.and_then(|index| view.pieces.get(index)) {
         Some(piece) => {
@@ -299,6 +310,10 @@ fn token_line(ui: &mut Ui, view: &TokenView, current: Option<usize>) {
         None => drop(ui.add(Text::small("Point at a token to see its id").faint())),
     }
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        if is_counting {
+            ui.add(Text::small("Counting").faint());
+            return;
+        }
         let words = format!(
             "{} of {} tokens",
             format::thousands(view.num_tokens as u64),

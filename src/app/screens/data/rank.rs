@@ -72,7 +72,7 @@ pub(super) fn show(
         (_, Some(_)) => Some("A model is being asked already; the status bar shows how far it is"),
         _ => None,
     };
-    let num = project.counts.total() - project.counts.set_aside;
+    let num = project.counts.taking_part();
     let act = match form.question {
         Question::Loss => format!("Rank {}", format::count(num, "example", "examples")),
         Question::Next => format!("Find {}", format::count(form.count as u64, "example", "examples")),

@@ -6,7 +6,9 @@ use super::action::DataAction;
 use super::draft::Draft;
 use super::state::DataState;
 use super::{AnyAction, Drafts, editor};
-use crate::app::kit::{Badge, Button, Combo, Text, TextInput, Theme, format, icon, row, segmented_small};
+use crate::app::Action;
+use crate::app::kit::{Badge, Button, Combo, Text, TextInput, Theme, format, icon, row, segmented_small, tooltip};
+use crate::app::state::Status;
 use crate::data::date;
 use crate::project::Review;
 
@@ -19,8 +21,8 @@ pub const KEYS: [(&str, &str); 13] = [
     ("↑ ↓", "Previous or next example"),
     ("J K", "Next or previous, too"),
     ("A", "Accept and go on"),
-    ("R", "Reject and go on"),
-    ("F", "Flag and go on"),
+    ("R", "Reject: not trained on"),
+    ("F", "Flag: look again, trained"),
     ("U", "Take the review back"),
     ("1 – 9", "Answer from the label set"),
     ("E or Enter", "Edit the answer"),
@@ -61,8 +63,19 @@ pub(super) fn keys(ui: &Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
         }
     });
     if let (true, Some(draft)) = (ui.input(|input| input.key_pressed(Key::E) && !input.modifiers.any()), &data.open) {
-        editor::focus(ui, draft);
+        editor::edit_answer(ui, draft, actions);
     }
+}
+
+/// What a review means for training, where it means something, with the way back.
+pub(super) fn told(review: Review, number: u64) -> Option<Status> {
+    let number = format::thousands(number);
+    let words = match review {
+        Review::Rejected => format!("Example {number} is rejected: left out of training, evaluation and export"),
+        Review::Flagged => format!("Example {number} is flagged to be looked at again, and trained all the same"),
+        Review::Accepted | Review::Unreviewed => return None,
+    };
+    Some(Status::from(words).act("Undo", Action::Undo))
 }
 
 const REVIEWS: [(Review, &str); 4] =
@@ -80,10 +93,17 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Dr
         let reviews = data.facets.reviews;
         let (done, all) = (reviews[1..].iter().sum::<u64>(), reviews.iter().sum::<u64>());
         let progress = format!("{} of {} reviewed", format::thousands(done), format::thousands(all));
+        let (words, means) = match annotations.review {
+            Review::Rejected => {
+                ("Left out of training", "Also of evaluation, checks and export, until it is taken back")
+            }
+            Review::Flagged => ("Look again; still trained", "A flag is for you: only Reject takes an example out"),
+            Review::Accepted | Review::Unreviewed => (progress.as_str(), ""),
+        };
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             notes(ui, draft, drafts, actions);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.add(Text::small(progress).faint().one_line());
+                tooltip::on_hover(ui.add(Text::small(words).faint().one_line()), words, means);
             });
         });
     });
@@ -105,8 +125,7 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Dr
 fn label_line(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut Vec<AnyAction>) {
     let mut labels = data.labels();
     let current = draft.stored.annotations.label.as_deref();
-    let is_labelled = current.is_some() || data.facets.labels.something > 0 || !data.label_set.is_empty();
-    if labels.is_empty() || !is_labelled {
+    if labels.is_empty() {
         return;
     }
     // What is not among them stands at the end.

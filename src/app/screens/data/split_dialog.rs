@@ -84,7 +84,7 @@ pub(super) fn show(ctx: &Context, plan: &SplitPlan, actions: &mut Vec<AnyAction>
     let spec = &plan.spec;
     let counts = plan.preview.as_ref().map(|preview| preview.counts);
     let words = match counts {
-        Some(counts) => format!("Split {}", format::count(counts.iter().sum(), "example", "examples")),
+        Some(counts) => format!("Split {}", format::count(counts.iter().sum::<u64>(), "example", "examples")),
         None => "Split".to_owned(),
     };
     let reason = match counts {

@@ -17,7 +17,7 @@ use super::bulk::Bulk;
 use super::checks::Checks;
 use super::draft::Draft;
 use super::export_dialog::ExportDialog;
-use super::filters::Filters;
+use super::filters::{Filters, NewRows};
 use super::history::History;
 use super::marks::Marks;
 use super::move_dialog::Moving;
@@ -33,7 +33,8 @@ use crate::data::statistics::Statistics;
 use crate::data::{Example, Message, Role, Split};
 use crate::engine::{JobId, JobSpec};
 use crate::project::{
-    Edit, ExampleQuery, ExampleRow, ExampleStatus, FacetCounts, Lengths, ProjectState, Replacement, Sort,
+    Edit, ExampleQuery, ExampleRow, ExampleStatus, FacetCounts, Lengths, ProjectState, Replacement, ShowCounts, Sort,
+    SplitCounts,
 };
 use crate::recipe::ModelRef;
 
@@ -101,6 +102,10 @@ pub struct DataState {
     pub findings: Vec<Finding>,
     /// Which example's findings were asked for, and of which revision.
     found_for: Option<(i64, u64)>,
+    /// Which example's they are, and of which revision of the content.
+    findings_of: Option<(i64, u64)>,
+    /// The example of which something was found before its last change.
+    had_findings: Option<i64>,
     /// Held-out examples that are about to be trained on.
     pub moving: Option<Moving>,
     pub tokens: Tokens,
@@ -119,6 +124,7 @@ pub struct DataState {
     pub error: Option<String>,
     folder: PathBuf,
     revision: u64,
+    content_revision: u64,
     model: Option<ModelRef>,
     /// What the facets were counted for.
     counted: Option<(ExampleQuery, u64)>,
@@ -146,6 +152,7 @@ impl DataState {
         }
         self.model.clone_from(&project.settings.model);
         self.label_set.clone_from(&project.settings.labels);
+        self.content_revision = project.content_revision;
         if project.revision != self.revision {
             self.revision = project.revision;
             self.reload(jobs);
@@ -157,6 +164,10 @@ impl DataState {
             self.rows.fetch(&(around..around + 1), &self.folder, jobs);
         }
         self.arriving.follow(self.rows.is_stale());
+        if self.filters.new.is_some() && self.rows.num_matching() == Some(0) && !self.rows.is_stale() {
+            // That import was undone.
+            return self.change_filters(|filters| filters.new = None);
+        }
         // Rows first: counting goes through all of them.
         let is_counted = self.counted.as_ref().is_some_and(|(of, revision)| *of == query && *revision == self.revision);
         if !is_counted && !self.rows.is_stale() && !self.rows.is_fetching() {
@@ -186,7 +197,8 @@ impl DataState {
         if let Some(spec) = self.checks.due(project, now) {
             self.checks.started(jobs.start(spec.clone()), &spec);
         }
-        self.tokens.want(self.token_key(project), now);
+        let is_typing = self.open.as_ref().is_some_and(Draft::is_dirty);
+        self.tokens.want(self.token_key(project), now, is_typing);
         self.tokens.tick(now, jobs);
     }
 
@@ -293,6 +305,11 @@ impl DataState {
                     draft.change(change, now);
                 }
             }
+            DataAction::OpenAnswer => {
+                if let Some(draft) = &mut self.open {
+                    draft.open_answer();
+                }
+            }
             DataAction::LayOut(lays_out) => self.lays_out = lays_out,
             DataAction::History(true) => self.ask_for_history(jobs),
             DataAction::History(false) => self.history = None,
@@ -317,6 +334,25 @@ impl DataState {
     pub fn is_filtered(&self) -> bool {
         let query = self.filters.query();
         ExampleQuery { sort: query.sort, ..ExampleQuery::default() } != query
+    }
+
+    /// What the chips above the table would show.
+    pub fn shows(&self, project: &ProjectState) -> ShowCounts {
+        if self.is_filtered() {
+            return self.facets.shows;
+        }
+        // Known without counting, and so right at once.
+        let SplitCounts { train, validation, test, edited, .. } = project.counts;
+        let (all, queued) = (project.counts.total(), project.num_queued);
+        ShowCounts { all, splits: [train, validation, test], edited, queued, issues: self.facets.whole.issues() }
+    }
+
+    /// What an import brought is shown alone, unless that is all there is.
+    pub fn show_new(&mut self, new: NewRows, num_before: u64) {
+        if num_before > 0 {
+            self.change_filters(|filters| filters.show_new(new));
+            self.open_first();
+        }
     }
 
     /// Rows at the end of all that are still on their way.

@@ -1,14 +1,18 @@
 //! The filter bar and the table of all examples.
 
-use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
+use egui::{Align, Key, Layout, Sense, Ui, UiBuilder, Vec2};
 
 use super::action::DataAction;
-use super::filters::Show;
+use super::filters::{Filter, Show};
+use super::state::DataState;
 use super::{AnyAction, AppState, Drafts, bulk, checks, editor, funnel, review};
 use crate::app::kit::table::{Choice, Column, Row, Table};
 use crate::app::kit::{Button, Chip, Text, TextInput, Theme, format, icon, layout, row, tooltip};
 use crate::data::{Split, date};
-use crate::project::{ExampleRow, ExampleStatus, ProjectState, Review, SortBy};
+use crate::project::{ExampleRow, ExampleStatus, ProjectState, Review, SortBy, hits};
+
+/// The table's accessible name.
+pub(super) const NAME: &str = "Examples";
 
 /// Which cell is which.
 const NUMBER: usize = 0;
@@ -96,6 +100,7 @@ pub(super) fn show(
     if !state.data.marks.is_empty() {
         bulk::show(ui, &state.data, drafts, actions);
     }
+    narrowed(ui, &state.data, actions);
     let checks_height = checks::height(Theme::of(ui), &state.data.checks);
     let room = ui.available_rect_before_wrap();
     let (above, below) = room.split_top_bottom_at_y((room.bottom() - checks_height).max(room.top()));
@@ -116,7 +121,7 @@ fn filter_bar(
     drafts: &mut Drafts,
     actions: &mut Vec<AnyAction>,
 ) {
-    let (theme, counts) = (Theme::of(ui), &project.counts);
+    let (theme, counts) = (Theme::of(ui), state.data.shows(project));
     let (rect, _) =
         ui.allocate_exact_size(Vec2::new(ui.available_width(), theme.size.filter_bar_height), Sense::hover());
     ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.normal));
@@ -126,7 +131,7 @@ fn filter_bar(
     // The chips keep their room, as much as they took in the last frame; what is left is the field's.
     let id = bar.make_persistent_id("chips");
     let chips_width = bar.data(|data| data.get_temp::<f32>(id)).unwrap_or(theme.size.side_panel_width);
-    search(&mut bar, bar_width(theme, inner.width() - chips_width), drafts, actions);
+    search(&mut bar, bar_width(theme, inner.width() - chips_width), &state.data, drafts, actions);
     bar.add_space(theme.space.s - theme.space.xxs);
     let left = bar.cursor().left();
     let mut chip = |ui: &mut Ui, words: &str, count: u64, show: Show| {
@@ -134,15 +139,17 @@ fn filter_bar(
             actions.push(DataAction::Show(show).into());
         }
     };
-    chip(&mut bar, "All", counts.total(), Show::All);
-    chip(&mut bar, "Train", counts.train, Show::Split(Split::Train));
-    chip(&mut bar, "Val", counts.validation, Show::Split(Split::Validation));
-    chip(&mut bar, "Test", counts.test, Show::Split(Split::Test));
+    let [train, validation, test] = counts.splits;
+    let is_searched = !state.data.filters.search.trim().is_empty();
+    chip(&mut bar, if is_searched { "Found" } else { "All" }, counts.all, Show::All);
+    chip(&mut bar, "Train", train, Show::Split(Split::Train));
+    chip(&mut bar, "Val", validation, Show::Split(Split::Validation));
+    chip(&mut bar, "Test", test, Show::Split(Split::Test));
     bar.add_space(theme.space.s);
     let (gap, _) = bar.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), Sense::hover());
     bar.painter().rect_filled(gap, 0.0, theme.stroke.normal);
     bar.add_space(theme.space.s);
-    let num_issues = state.data.facets.findings.something;
+    let num_issues = counts.issues;
     let is_shown = matches!(state.data.filters.show, Show::Issues(_));
     let color = if num_issues > 0 { theme.status.warning } else { theme.text.faint };
     let issues = Chip::new("Issues").count(num_issues).icon(icon::WARNING.filled(), color).selected(is_shown);
@@ -151,7 +158,7 @@ fn filter_bar(
     tooltip::on_hover(issues, "Issues", "Examples in which the checks found something");
     chip(&mut bar, "Edited", counts.edited, Show::Edited);
     if project.num_queued > 0 || state.data.filters.show == Show::Next {
-        chip(&mut bar, "Next", project.num_queued, Show::Next);
+        chip(&mut bar, "Next", counts.queued, Show::Next);
     }
     if has_asked_for_issues {
         actions.push(DataAction::Show(Show::Issues(None)).into());
@@ -165,15 +172,41 @@ fn filter_bar(
     }
 }
 
+/// What an import brought, as a chip that a click takes away.
+fn narrowed(ui: &mut Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let Some(new) = &data.filters.new else { return };
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), theme.size.control_height), Sense::hover());
+    ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.subtle));
+    let inner = rect.shrink2(Vec2::new(theme.pad.screen_x - theme.pad.button_small_x, 0.0));
+    let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    let chip = Chip::new(new.in_words()).icon(icon::X, theme.text.soft).selected(true);
+    if tooltip::on_hover(bar.add(chip), "Show all examples again", "").clicked() {
+        actions.push(DataAction::Filter(Filter::New(None)).into());
+    }
+}
+
 fn bar_width(theme: &Theme, room: f32) -> f32 {
     room.clamp(theme.size.settings_name_width * 2.0 / 3.0, theme.size.side_panel_min)
 }
 
-fn search(ui: &mut Ui, width: f32, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
+fn search(ui: &mut Ui, width: f32, data: &DataState, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
     let id = row::place("search");
+    let is_searched = !drafts.search.is_empty();
+    let clear_width = if is_searched { theme.size.control_height_small + theme.space.xxs } else { 0.0 };
+    let found = data.rows.num_matching().filter(|_| is_searched && width > theme.size.settings_name_width);
+    let found = found.map(|num| format!("{} found", format::thousands(num))).unwrap_or_default();
     let field = TextInput::new("Search text", &mut drafts.search).icon(icon::MAGNIFYING_GLASS).hint("Search text");
-    let response = field.key("/").width(width).id(id).show(ui);
-    if response.changed() {
+    let response = field.key("/").unit(&found).width(width - clear_width).id(id).show(ui);
+    let clear = is_searched && ui.add(Button::icon_only(icon::X, "Clear the search").key("Esc").small()).clicked();
+    // Esc empties the field, and leaves an empty one.
+    let is_escaped = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Escape));
+    if clear || (is_escaped && is_searched) {
+        drafts.search.clear();
+        response.request_focus();
+        actions.push(DataAction::Search(String::new()).into());
+    } else if response.changed() {
         actions.push(DataAction::Search(drafts.search.clone()).into());
     }
 }
@@ -217,7 +250,7 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
         false => Some(sorts.iter().position(|by| is_sorted_by(*by, sort.by)).unwrap_or(NUMBER)),
     };
     let table = Table {
-        name: "Examples",
+        name: NAME,
         columns: &columns(project.counts.total(), known),
         num_rows: num_stored + arriving.len() as u64,
         selected: data.selected,
@@ -228,7 +261,7 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
         marked: &is_marked,
     };
     let done = table.show(ui, |row| match data.rows.get(row.index) {
-        Some(example) => paint_row(row, example, known),
+        Some(example) => paint_row(row, example, known, &data.filters.search),
         None => match row.index.checked_sub(num_stored).and_then(|at| arriving.get(at as usize)) {
             Some(example) => paint_arriving(row, example, known),
             None => paint_placeholder(row),
@@ -260,7 +293,7 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
         actions.push(DataAction::MarkAll.into());
     }
     if let (true, Some(draft)) = (done.open, &data.open) {
-        editor::focus(ui, draft);
+        editor::edit_answer(ui, draft, actions);
     }
     if done.delete {
         actions.push(DataAction::ToggleAside.into());
@@ -287,15 +320,15 @@ pub(super) fn status_words(status: ExampleStatus) -> &'static str {
     }
 }
 
-fn paint_row(row: &mut Row<'_>, example: &ExampleRow, known: Known) -> String {
+fn paint_row(row: &mut Row<'_>, example: &ExampleRow, known: Known, search: &str) -> String {
     let theme = row.theme();
-    let is_aside = example.status == ExampleStatus::SetAside;
-    let ink = if is_aside { theme.text.faint } else { theme.text.normal };
-    let soft = if is_aside { theme.text.faint } else { theme.text.soft };
+    let takes_part = example.takes_part();
+    let ink = if takes_part { theme.text.normal } else { theme.text.faint };
+    let soft = if takes_part { theme.text.soft } else { theme.text.faint };
     let number = format::thousands(example.number);
     row.text(NUMBER, Align::Min, &number, theme.body(), theme.text.faint);
     let split = match example.split {
-        _ if is_aside => "–",
+        _ if !takes_part => "–",
         Split::Train => "Train",
         Split::Validation => "Val",
         Split::Test => "Test",
@@ -306,12 +339,12 @@ fn paint_row(row: &mut Row<'_>, example: &ExampleRow, known: Known) -> String {
     if example.prompt.is_empty() {
         row.marked_text(PROMPT, icon::WARNING.filled(), theme.status.warning, "Empty", theme.text.normal);
     } else {
-        row.text(PROMPT, Align::Min, &example.prompt, theme.body(), ink);
+        row.found_text(PROMPT, &example.prompt, &hits(&example.prompt, search), ink);
     }
     if example.answer.trim().is_empty() {
         row.marked_text(ANSWER, icon::WARNING.filled(), theme.status.warning, "Empty", theme.text.normal);
     } else {
-        row.text(ANSWER, Align::Min, &example.answer, theme.body(), soft);
+        row.found_text(ANSWER, &example.answer, &hits(&example.answer, search), soft);
     }
     let length = match (known.has_tokens, example.annotations.num_tokens) {
         (true, Some(tokens)) => format::thousands(u64::from(tokens)),

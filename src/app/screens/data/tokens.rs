@@ -30,10 +30,10 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    pub fn want(&mut self, key: Option<TokenKey>, now: f64) {
+    pub fn want(&mut self, key: Option<TokenKey>, now: f64, is_typing: bool) {
         if self.wanted != key {
-            // The first look at an example needn't wait.
-            let is_typing = self.shown.is_some() && key.is_some() && self.wanted.is_some();
+            // Neither the first look at an example nor an undo needs to wait.
+            let is_typing = is_typing && self.shown.is_some() && key.is_some() && self.wanted.is_some();
             self.changed_at = if is_typing { now } else { now - PAUSE_SECS };
             self.wanted = key;
         }
@@ -76,6 +76,11 @@ impl Tokens {
         self.shown.as_ref().filter(|_| self.wanted.is_some() && !failed_now).map(|(_, view)| view)
     }
 
+    /// The tokens of the text as it is now are not there yet.
+    pub fn is_counting(&self) -> bool {
+        self.shown.as_ref().map(|(key, _)| key) != self.wanted.as_ref()
+    }
+
     pub fn error(&self) -> Option<&str> {
         let (key, message) = self.failed.as_ref()?;
         (self.wanted.as_ref() == Some(key)).then_some(message)
@@ -104,14 +109,14 @@ mod tests {
     #[test]
     fn asks_once_a_pause_and_shows_the_newest() {
         let (mut tokens, mut fake) = (Tokens::default(), FakeEngine::default());
-        tokens.want(Some(key("a")), 0.0);
+        tokens.want(Some(key("a")), 0.0, true);
         tokens.tick(0.0, &mut fake);
         let first = fake.started()[0].0;
-        tokens.want(Some(key("ab")), 0.1);
+        tokens.want(Some(key("ab")), 0.1, true);
         tokens.tick(1.0, &mut fake);
         assert_eq!(fake.started().len(), 1, "one at a time");
         assert!(tokens.on_tokens(first, &TokenView { num_tokens: 1, ..TokenView::default() }));
-        assert_eq!(tokens.view().map(|view| view.num_tokens), Some(1));
+        assert_eq!((tokens.view().map(|view| view.num_tokens), tokens.is_counting()), (Some(1), true));
         tokens.tick(1.0, &mut fake);
         let second = fake.started()[1].0;
         assert!(!tokens.on_tokens(first, &TokenView::default()));

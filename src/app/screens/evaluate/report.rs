@@ -2,108 +2,116 @@
 
 use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
 
-use crate::app::Action as AnyAction;
+use super::state::{EvaluateAction, Shown};
 use crate::app::kit::table::{Column, Row, Table, unmarked};
-use crate::app::kit::{Card, Icon, Text, Theme, format, icon};
+use crate::app::kit::{Button, Card, Icon, Text, Theme, format, icon};
 use crate::app::screens::compare::fields;
-use crate::evaluate::{AnsweredExample, EvaluationReport, HeldOut};
+use crate::app::screens::runs::{self, label, state::RunsState};
+use crate::app::screens::train;
+use crate::app::{Action as AnyAction, AppState, Screen};
+use crate::evaluate::{AnsweredExample, Change, HeldOut, Judgement, Stale, Verdict};
+use crate::project::RunRecord;
+use crate::train::render::Tally;
 
-pub(super) fn show(ui: &mut Ui, report: &EvaluationReport, _actions: &mut Vec<AnyAction>) {
+pub(super) fn show(ui: &mut Ui, state: &AppState, run: &RunRecord, shown: &Shown, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.y = theme.pad.between_cards;
-    verdict(ui, report);
-    figures(ui, report);
-    if !report.answers.is_empty() {
-        answers(ui, &report.answers);
+    if let Some(stale) = &shown.stale {
+        no_longer(ui, state, run, stale, actions);
+    }
+    if let Some(judgement) = &shown.judgement {
+        verdict(ui, state, run, judgement, actions);
+    }
+    figures(ui, shown);
+    if !shown.report.answers.is_empty() {
+        answers(ui, &shown.report.answers);
     }
 }
 
-/// Better by how much counts as better: what rounds to nothing is the same.
-const LEAST_CHANGE: f64 = 0.005;
-
-#[derive(Clone, Copy, PartialEq)]
-enum Change {
-    Better,
-    Same,
-    Worse,
-}
-
-impl Change {
-    /// Of a measure where less is better.
-    fn of_loss(before: f64, after: f64) -> Self {
-        match (after - before) / before.abs().max(f64::EPSILON) {
-            change if change < -LEAST_CHANGE => Self::Better,
-            change if change > LEAST_CHANGE => Self::Worse,
-            _ => Self::Same,
-        }
-    }
-
-    fn of_share(before: f64, after: f64) -> Self {
-        match after - before {
-            change if change > LEAST_CHANGE => Self::Better,
-            change if change < -LEAST_CHANGE => Self::Worse,
-            _ => Self::Same,
-        }
-    }
-
-    fn look(self, theme: &Theme) -> (Icon, egui::Color32, &'static str) {
-        match self {
-            Self::Better => (icon::CHECK_CIRCLE.filled(), theme.status.ok, "Better"),
-            Self::Same => (icon::EQUALS, theme.text.soft, "Same"),
-            Self::Worse => (icon::X_CIRCLE.filled(), theme.status.error, "Worse"),
-        }
+fn look_of(change: Change, theme: &Theme) -> (Icon, egui::Color32, &'static str) {
+    match change {
+        Change::Better => (icon::CHECK_CIRCLE.filled(), theme.status.ok, "Better"),
+        Change::Same => (icon::EQUALS, theme.text.soft, "Same"),
+        Change::Worse => (icon::X_CIRCLE.filled(), theme.status.error, "Worse"),
     }
 }
 
-fn verdict(ui: &mut Ui, report: &EvaluationReport) {
+/// What was measured was something else than the run is now.
+fn no_longer(ui: &mut Ui, state: &AppState, run: &RunRecord, stale: &Stale, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
-    let (Some(before), Some(after)) = (&report.before, &report.after) else { return };
-    let change = Change::of_loss(before.loss, after.loss);
-    let (mark, color, _) = change.look(theme);
-    let words = match change {
-        Change::Better => "Tuning worked",
-        Change::Same => "Tuning changed little",
-        Change::Worse => "Tuning made it worse",
-    };
-    let losses = format!("{} to {}", format::loss(before.loss), format::loss(after.loss));
-    let text = match change {
-        Change::Better => format!("On examples that training has not seen, loss fell from {losses}"),
-        Change::Same => format!("On examples that training has not seen, loss went from {losses}"),
-        Change::Worse => format!("On examples that training has not seen, loss rose from {losses}"),
+    let (title, text) = match stale {
+        Stale::Step(step) => {
+            let step = format::thousands(*step as u64);
+            (format!("Measured at step {step}"), format!("The run uses other weights now: {}", label(run)))
+        }
+        Stale::Weights => ("Measured on other weights".to_owned(), "They were written anew since".to_owned()),
+        Stale::Data => ("Measured on other examples".to_owned(), "The held-out file was changed since".to_owned()),
     };
     Card::new().show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = theme.space.m;
-            mark.show(ui, color);
-            ui.add(Text::strong(words));
-            ui.add(Text::body(text).soft());
+            icon::WARNING.filled().show(ui, theme.status.warning);
+            ui.add(Text::strong(title));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.add(Text::small(better_and_worse(&report.answers)).faint());
+                let again = Button::secondary("Measure again").icon(icon::ARROW_CLOCKWISE).small();
+                let again = again.enabled_or(state.evaluate.job.is_none(), "An evaluation is running");
+                if ui.add(again).clicked() {
+                    actions.push(EvaluateAction::Start.into());
+                }
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Text::body(text).soft().one_line()));
             });
         });
     });
 }
 
-/// Counts over the single answers; empty where none was written.
-fn better_and_worse(answers: &[AnsweredExample]) -> String {
-    let right =
-        |answer: &Option<String>, expected: &str| answer.as_ref().is_some_and(|a| fields::is_right(expected, a));
-    let (mut better, mut worse) = (0u64, 0u64);
-    for answer in answers {
-        match (right(&answer.before, &answer.expected), right(&answer.after, &answer.expected)) {
-            (false, true) => better += 1,
-            (true, false) => worse += 1,
-            _ => {}
+fn verdict(ui: &mut Ui, state: &AppState, run: &RunRecord, judgement: &Judgement, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let (mark, color) = match judgement.verdict {
+        Verdict::Worked => (icon::CHECK_CIRCLE.filled(), theme.status.ok),
+        Verdict::FormOnly | Verdict::Mixed | Verdict::TooFew => (icon::WARNING.filled(), theme.status.warning),
+        Verdict::Little => (icon::EQUALS, theme.text.soft),
+        Verdict::Worse => (icon::X_CIRCLE.filled(), theme.status.error),
+    };
+    Card::new().show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = theme.space.m;
+            mark.show(ui, color);
+            ui.add(Text::strong(judgement.title()));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if judgement.verdict.asks_for_more() {
+                    train_more(ui, state, run, actions);
+                } else if let Some(all) = judgement.outcomes {
+                    let same = all.num - all.got_right - all.went_wrong;
+                    let words = [(all.got_right, "got right"), (same, "same"), (all.went_wrong, "went wrong")];
+                    let words = words.map(|(num, what)| format!("{} {what}", format::thousands(num))).join(", ");
+                    ui.add(Text::small(words).faint());
+                }
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    ui.add(Text::body(judgement.in_words(format::thousands, format::loss)).soft().one_line());
+                });
+            });
+        });
+    });
+}
+
+/// Goes on with a run that has steps left, else leads to the form of the next one.
+fn train_more(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyAction>) {
+    let can_resume = RunsState::can_resume(run);
+    let words = if can_resume { "Go on training" } else { "Train longer…" };
+    let button = Button::secondary(words).icon(icon::PLAY).small();
+    let is_free = state.jobs.training().is_none();
+    if ui.add(button.enabled_or(is_free, "A run is training already")).clicked() {
+        if can_resume {
+            actions.push(runs::Action::Resume(run.run_dir.clone()).into());
+        } else {
+            actions.push(train::Action::ShowForm.into());
         }
-    }
-    let same = answers.len() as u64 - better - worse;
-    match answers.len() {
-        0 => String::new(),
-        _ => format!("{better} got right, {same} same, {worse} went wrong"),
+        actions.push(AnyAction::Go(Screen::Train));
     }
 }
 
-fn figures(ui: &mut Ui, report: &EvaluationReport) {
+fn figures(ui: &mut Ui, shown: &Shown) {
+    let report = &shown.report;
     let theme = Theme::of(ui);
     Card::new().flush().show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -125,18 +133,28 @@ fn figures(ui: &mut Ui, report: &EvaluationReport) {
         let size = after.or(before).map(|held_out| {
             let examples = format::count(held_out.num_examples as u64, "example", "examples");
             let tokens = format::count(held_out.num_tokens as u64, "answer token", "answer tokens");
-            format!("{examples}, {tokens}, measured in {}", format::duration(report.secs))
+            let when = shown.at.as_ref().map(|at| format!(", {at}")).unwrap_or_default();
+            format!("{examples}, {tokens}, measured in {}{when}", format::duration(report.secs))
         });
         line(ui, theme.size.row_height, false, |ui, cell| {
             cell(ui, 0, Text::small(size.unwrap_or_default()).faint(), None)
         });
-        for note in after.or(before).map(|held_out| held_out.tally.notes()).unwrap_or_default() {
+        let notes = after.or(before).map(|held_out| notes(&held_out.tally)).unwrap_or_default();
+        for note in notes.into_iter().chain(shown.not_kept.clone()) {
             line(ui, theme.size.row_height, false, |ui, cell| {
                 let mark = (icon::WARNING.filled(), theme.status.warning);
-                cell(ui, 0, Text::small(format!("In the loss, {note}")), Some(mark));
+                cell(ui, 0, Text::small(note), Some(mark));
             });
         }
     });
+}
+
+/// What is said of the data: that the loss leaves out or cuts examples is said as such, what the model's template does
+/// concerns the answers as well.
+fn notes(tally: &Tally) -> Vec<String> {
+    let of_template = tally.template_notes();
+    let sentence = |note: String| if of_template.contains(&note) { note } else { format!("In the loss, {note}") };
+    tally.notes().into_iter().map(sentence).collect()
 }
 
 #[expect(clippy::too_many_arguments, reason = "one row of one small table; the closures say what the row is about")]
@@ -157,7 +175,7 @@ fn row(
         cell(ui, 1, Text::body(told(before)).soft(), None);
         cell(ui, 2, Text::strong(told(after)), None);
         if let (Some(before), Some(after)) = (before, after) {
-            let (mark, color, verdict) = change(value(before), value(after)).look(theme);
+            let (mark, color, verdict) = look_of(change(value(before), value(after)), theme);
             cell(ui, 3, Text::body(verdict), Some((mark, color)));
             cell(ui, 4, Text::small(remark).faint(), None);
         }
@@ -224,6 +242,10 @@ fn paint_answer(row: &mut Row<'_>, answer: &AnsweredExample) -> String {
     row.text(1, Align::Min, &values(&answer.expected), theme.body(), theme.text.soft);
     for (column, text) in [(2, &answer.before), (3, &answer.after)] {
         let Some(text) = text else { continue };
+        if answer.expected.is_empty() {
+            row.text(column, Align::Min, &values(text), theme.body(), theme.text.normal);
+            continue;
+        }
         let (mark, color) = match fields::is_right(&answer.expected, text) {
             true => (icon::CHECK_CIRCLE.filled(), theme.status.ok),
             false => (icon::X_CIRCLE.filled(), theme.status.error),

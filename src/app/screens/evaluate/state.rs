@@ -1,4 +1,4 @@
-//! Which run is measured on which part, and what came of it.
+//! Which run is measured on which part, and what came of it: now, or in an earlier session.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use crate::app::screens::data::start::Start;
 use crate::app::screens::runs::state::usable;
 use crate::data::Split;
 use crate::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
-use crate::evaluate::{EvaluationReport, EvaluationRequest};
+use crate::evaluate::{EvaluationReport, EvaluationRequest, Judgement, Measured, Stale};
 use crate::project::RunRecord;
 
 /// What a person did on this screen.
@@ -22,6 +22,32 @@ pub enum EvaluateAction {
     Stop,
 }
 
+/// What was measured of a run, as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    pub report: EvaluationReport,
+    pub judgement: Option<Judgement>,
+    pub stale: Option<Stale>,
+    /// `2026-11-30 14:02`; none for what was measured just now.
+    pub at: Option<String>,
+    /// Why it is not with the run.
+    pub not_kept: Option<String>,
+}
+
+impl Shown {
+    fn new(report: EvaluationReport) -> Self {
+        Self { judgement: Judgement::of(&report), report, stale: None, at: None, not_kept: None }
+    }
+
+    fn of(measured: &Measured) -> Self {
+        let at = measured.kept.at.parse::<jiff::Zoned>().ok().map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
+        Self { stale: measured.stale.clone(), at, ..Self::new(measured.kept.report.clone()) }
+    }
+}
+
+/// The run's folder, the part, and whether answers were written.
+type Key = (PathBuf, Split, bool);
+
 /// See the module.
 pub struct EvaluateState {
     pub run: Option<String>,
@@ -29,9 +55,11 @@ pub struct EvaluateState {
     pub generate: bool,
     pub job: Option<JobId>,
     pub failure: Option<Failure>,
-    asked: Option<(PathBuf, Split)>,
-    /// By the run's folder and the part.
-    reports: HashMap<(PathBuf, Split), EvaluationReport>,
+    asked: Option<Key>,
+    shown: HashMap<Key, Shown>,
+    /// The run and its weights whose kept results were asked for last.
+    wanted: Option<(PathBuf, Option<PathBuf>)>,
+    reading: Option<JobId>,
     folder: PathBuf,
 }
 
@@ -44,17 +72,30 @@ impl Default for EvaluateState {
             job: None,
             failure: None,
             asked: None,
-            reports: HashMap::new(),
+            shown: HashMap::new(),
+            wanted: None,
+            reading: None,
             folder: PathBuf::new(),
         }
     }
 }
 
 impl EvaluateState {
-    /// Another project: nothing of the old one stays.
-    pub fn follow(&mut self, project: &Path) {
+    /// Another project: nothing of the old one stays. Of the chosen run, what was kept is asked for, and again when it
+    /// has other weights.
+    pub fn follow(&mut self, project: &Path, runs: &[RunRecord], jobs: &mut dyn Start) {
         if self.folder != project {
+            if let Some(job) = self.job {
+                jobs.stop(job);
+            }
             *self = Self { folder: project.to_owned(), ..Self::default() };
+        }
+        let Some(run) = self.chosen_run(runs).filter(|run| run.run_dir.starts_with(project)) else { return };
+        let wanted = (run.run_dir.clone(), run.adapter.clone());
+        if self.wanted.as_ref() != Some(&wanted) {
+            let (run_dir, adapter) = wanted.clone();
+            self.wanted = Some(wanted);
+            self.reading = Some(jobs.start(JobSpec::ReadEvaluations { run_dir, adapter }));
         }
     }
 
@@ -63,21 +104,10 @@ impl EvaluateState {
         usable(runs, self.run.as_deref())
     }
 
-    pub fn shown(&self, run: &RunRecord) -> Option<&EvaluationReport> {
-        self.reports.get(&(run.run_dir.clone(), self.part))
-    }
-
-    /// The frozen examples that the run held out.
-    fn request(&self, run: &RunRecord) -> EvaluationRequest {
-        let file = if self.part == Split::Test { "test.jsonl" } else { "val.jsonl" };
-        EvaluationRequest {
-            model: run.model.clone(),
-            adapter: run.adapter.clone(),
-            data: run.run_dir.join("data").join(file),
-            spec: run.recipe.training.render_spec(),
-            generate: self.generate,
-            with_base: true,
-        }
+    /// With or without answers as the switch says, if both were measured.
+    pub fn shown(&self, run: &RunRecord) -> Option<&Shown> {
+        let of = |generate| self.shown.get(&(run.run_dir.clone(), self.part, generate));
+        of(self.generate).or_else(|| of(!self.generate))
     }
 
     pub fn apply(&mut self, action: EvaluateAction, runs: &[RunRecord], jobs: &mut dyn Start) {
@@ -94,8 +124,10 @@ impl EvaluateState {
             EvaluateAction::Start => {
                 let (Some(run), None) = (self.chosen_run(runs), self.job) else { return };
                 self.failure = None;
-                self.asked = Some((run.run_dir.clone(), self.part));
-                self.job = Some(jobs.start(JobSpec::Evaluate { request: self.request(run) }));
+                self.asked = Some((run.run_dir.clone(), self.part, self.generate));
+                let adapter = run.adapter.clone();
+                let request = EvaluationRequest::of_run(&run.run_dir, &run.recipe, adapter, self.part, self.generate);
+                self.job = Some(jobs.start(JobSpec::Evaluate { request }));
             }
             EvaluateAction::Stop => {
                 if let Some(job) = self.job {
@@ -105,22 +137,53 @@ impl EvaluateState {
         }
     }
 
-    pub fn on_event(&mut self, job: JobId, event: &EventKind) {
-        if self.job != Some(job) {
-            return;
+    /// Gives what was measured just now, once it is complete.
+    pub fn on_event(&mut self, job: JobId, event: &EventKind) -> Option<&Shown> {
+        if self.reading == Some(job) {
+            self.on_kept(event);
         }
+        if self.job != Some(job) {
+            return None;
+        }
+        let key = self.asked.clone()?;
         match event {
             EventKind::Reply(reply) => {
-                if let (Reply::Evaluation(report), Some(asked)) = (reply.as_ref(), self.asked.clone()) {
-                    self.reports.insert(asked, report.clone());
+                if let Reply::Evaluation(report) = reply.as_ref() {
+                    self.shown.insert(key, Shown::new(report.clone()));
+                }
+            }
+            EventKind::Warning(text) => {
+                if let Some(shown) = self.shown.get_mut(&key) {
+                    shown.not_kept = Some(text.clone());
                 }
             }
             EventKind::Finished(outcome) => {
                 self.job = None;
-                if let Outcome::Failed(failure) = outcome {
-                    self.failure = Some(failure.clone());
+                match outcome {
+                    Outcome::Failed(failure) => self.failure = Some(failure.clone()),
+                    Outcome::Completed => return self.shown.get(&key),
+                    Outcome::Stopped => {}
                 }
             }
+            _ => {}
+        }
+        None
+    }
+
+    fn on_kept(&mut self, event: &EventKind) {
+        match event {
+            EventKind::Reply(reply) => {
+                let (Reply::Evaluations(all), Some((run_dir, _))) = (reply.as_ref(), &self.wanted) else { return };
+                let run_dir = run_dir.clone();
+                // What could not be kept is nowhere else.
+                self.shown.retain(|(of, ..), shown| *of != run_dir || shown.not_kept.is_some());
+                for measured in all {
+                    let key = (run_dir.clone(), measured.kept.part, measured.kept.generate);
+                    // The newest comes first.
+                    self.shown.entry(key).or_insert_with(|| Shown::of(measured));
+                }
+            }
+            EventKind::Finished(_) => self.reading = None,
             _ => {}
         }
     }

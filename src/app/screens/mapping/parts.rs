@@ -281,7 +281,7 @@ pub(super) fn example(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevie
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = theme.space.xs;
             let next = Button::icon_only(icon::CARET_RIGHT, "Next row");
-            let last = format!("Only the first {num} rows are shown here");
+            let last = format!("Only the first {} rows are shown here", format::thousands(num));
             if ui.add(next.enabled_or(shown + 1 < num, last)).clicked() {
                 actions.push(MappingAction::ShowExample(shown + 1).into());
             }

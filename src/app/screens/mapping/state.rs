@@ -445,6 +445,7 @@ mod tests {
             num_imported: 13,
             num_known: 0,
             num_updated: 0,
+            numbers: None,
             num_rejected: 0,
             rejected: Vec::new(),
             reasons: Vec::new(),

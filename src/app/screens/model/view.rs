@@ -1,13 +1,16 @@
 //! How the model screen looks.
 
-use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
+use egui::style::ScrollAnimation;
+use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
-use super::{Action, fetching, in_short, obstacle, path_of, used, why_no_trial};
+use super::{Action, Trial, fetching, in_short, obstacle, path_of, used, why_no_trial};
 use crate::app::kit::row::place;
 use crate::app::kit::{
     Badge, Button, Card, Text, TextInput, Theme, facts_in_two_columns, foot, format, icon, layout, line, main_area,
-    memory_badge, memory_parts, memory_words, progress, right_panel, role_block, screen_header, section, tooltip,
+    memory_badge, memory_parts, memory_parts_height, memory_words, progress, right_panel, role_block, screen_header,
+    section, tooltip,
 };
+use crate::app::screens::waiting;
 use crate::app::{AppState, Drafts, Screen};
 use crate::data::Role;
 use crate::engine::JobSpec;
@@ -127,7 +130,8 @@ fn card(ui: &mut Ui, state: &AppState, found: &FoundModel, actions: &mut Actions
     let theme = Theme::of(ui);
     let is_selected = state.model.selected.as_ref() == Some(&found.model);
     let height = ui.available_height();
-    let card = Card::new().selected(is_selected).clickable(&found.name).min_height(height);
+    let is_used = used(state) == Some(&found.model);
+    let card = Card::new().selected(is_selected).ticked(is_used).clickable(&found.name).min_height(height);
     let shown = card.show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         let problem = found.problem.is_some() || found.facts.as_ref().is_some_and(|facts| facts.problem.is_some());
@@ -191,28 +195,52 @@ fn side(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Action
         });
     };
     foot(ui, "use model", theme.pad.screen_x, |ui| big_step(ui, state, found, actions));
-    layout::scrolling(ui, "facts", |ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
-        head(ui, found, actions);
-        ui.add_space(theme.space.m + theme.space.xxs);
-        if let Some(problem) = found.problem.as_ref().or(found.facts.as_ref().and_then(|f| f.problem.as_ref())) {
-            why_not(ui, problem);
-        } else if let Some(preview) = preview_of(state, found) {
-            fits(ui, &preview.memory);
-        }
-        for note in found.facts.iter().flat_map(|facts| &facts.notes) {
-            ui.add_space(theme.space.s);
-            ui.add(Text::small(note).soft().wrapped());
-        }
-        if let Some(facts) = &found.facts {
-            ui.add_space(theme.space.l);
-            architecture(ui, facts);
-        }
-        if obstacle(found).is_none() {
-            ui.add_space(theme.space.m);
-            try_it(ui, state, found, drafts, actions);
+    let can_ask = obstacle(found).is_none();
+    if can_ask {
+        // Below what scrolls: an answer never pushes it away.
+        foot(ui, "ask", theme.pad.screen_x, |ui| ask_row(ui, state, drafts, actions));
+    }
+    let trial = Some(&state.model.trial).filter(|trial| trial.model.as_ref() == Some(&found.model));
+    let is_asking = trial.is_some_and(|trial| trial.job.is_some());
+    let scroll = ScrollArea::vertical().id_salt("facts").auto_shrink(false).stick_to_bottom(is_asking);
+    scroll.show(ui, |ui| {
+        layout::padded(ui, theme.pad.screen_x, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            facts(ui, state, found, actions);
+            if can_ask && let Some(trial) = trial {
+                ui.add_space(theme.space.m);
+                answer(ui, state, trial);
+            }
+        });
+        if is_asking && trial.is_some_and(|trial| trial.answer.is_empty()) {
+            // Down to the answer that begins; from there on it is followed as long as one doesn't scroll away.
+            ui.scroll_to_cursor_animation(Some(Align::BOTTOM), ScrollAnimation::none());
         }
     });
+}
+
+fn facts(ui: &mut Ui, state: &AppState, found: &FoundModel, actions: &mut Actions) {
+    let theme = Theme::of(ui);
+    head(ui, found, actions);
+    ui.add_space(theme.space.m + theme.space.xxs);
+    let has_examples = state.project.as_ref().is_some_and(|project| project.counts.train > 0);
+    if let Some(problem) = found.problem.as_ref().or(found.facts.as_ref().and_then(|f| f.problem.as_ref())) {
+        why_not(ui, problem);
+    } else if let Some(preview) = preview_of(state, found) {
+        fits(ui, Some(&preview.memory), "");
+    } else if obstacle(found).is_none() && has_examples {
+        let is_counting = state.jobs.find(|spec| matches!(spec, JobSpec::PreviewRun { .. })).is_some();
+        let words = if is_counting { "Counting what a run takes…" } else { "What a run takes is not counted yet" };
+        fits(ui, None, words);
+    }
+    for note in found.facts.iter().flat_map(|facts| &facts.notes) {
+        ui.add_space(theme.space.s);
+        ui.add(Text::small(note).soft().wrapped());
+    }
+    if let Some(facts) = &found.facts {
+        ui.add_space(theme.space.l);
+        architecture(ui, facts);
+    }
 }
 
 fn head(ui: &mut Ui, found: &FoundModel, actions: &mut Actions) {
@@ -256,11 +284,16 @@ fn why_not(ui: &mut Ui, problem: &str) {
     });
 }
 
-fn fits(ui: &mut Ui, memory: &crate::train::preview::MemoryEstimate) {
+/// The card is as high before the memory is counted: nothing below it moves.
+fn fits(ui: &mut Ui, memory: Option<&crate::train::preview::MemoryEstimate>, otherwise: &str) {
     let theme = Theme::of(ui);
     Card::new().show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         line(ui, theme.type_scale.line_body, |ui| {
+            let Some(memory) = memory else {
+                ui.add(Text::body(otherwise).faint().one_line());
+                return;
+            };
             if memory.total() <= memory.available {
                 icon::CHECK_CIRCLE.filled().show(ui, theme.status.ok);
                 ui.add(Text::strong("Fits this machine"));
@@ -271,7 +304,10 @@ fn fits(ui: &mut Ui, memory: &crate::train::preview::MemoryEstimate) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Text::small(memory_words(memory))));
         });
         ui.add_space(theme.space.m);
-        memory_parts(ui, memory);
+        match memory {
+            Some(memory) => memory_parts(ui, memory),
+            None => ui.add_space(memory_parts_height(ui)),
+        }
     });
 }
 
@@ -312,54 +348,53 @@ fn family(architecture: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn try_it(ui: &mut Ui, state: &AppState, found: &FoundModel, drafts: &mut Drafts, actions: &mut Actions) {
+fn answer(ui: &mut Ui, state: &AppState, trial: &Trial) {
     let theme = Theme::of(ui);
-    let trial = &state.model.trial;
-    let is_mine = trial.model.as_ref() == Some(&found.model);
-    let speed = trial.speed.filter(|_| is_mine);
     section(ui, "Try it", "", |ui| {
-        if let Some((tokens, per_sec)) = speed {
+        if let Some((tokens, per_sec)) = trial.speed {
             let tokens = format::count(tokens as u64, "token", "tokens");
             ui.add(Text::small(format!("{tokens}, {} tokens/s", format::speed(per_sec))).faint());
         }
     });
     ui.add_space(theme.space.s);
-    if is_mine {
-        Card::new().show(ui, |ui| {
-            role_block(ui, Role::User, |_| {}, |ui| ui.add(Text::body(&trial.prompt).wrapped()));
-            ui.add_space(theme.space.s);
-            role_block(
-                ui,
-                Role::Assistant,
-                |ui| {
-                    ui.add(Badge::before("Before tuning"));
-                },
-                |ui| match &trial.failure {
-                    Some(failure) => ui.add(Text::body(&failure.message).color(theme.status.error).wrapped()),
-                    None if trial.answer.is_empty() => ui.add(Text::body("…").soft()),
-                    None => ui.add(Text::body(&trial.answer).soft().wrapped()),
-                },
-            );
-        });
+    let is_waiting = trial.job.and_then(|job| state.jobs.get(job)).is_some_and(|job| !job.has_started);
+    Card::new().show(ui, |ui| {
+        role_block(ui, Role::User, |_| {}, |ui| ui.add(Text::body(&trial.prompt).wrapped()));
         ui.add_space(theme.space.s);
-    }
-    ask_row(ui, state, drafts, actions);
+        role_block(
+            ui,
+            Role::Assistant,
+            |ui| {
+                ui.add(Badge::before("Before tuning"));
+                if trial.job.is_none() && trial.speed.is_none() && trial.failure.is_none() {
+                    ui.add(Badge::neutral("Stopped"));
+                }
+            },
+            |ui| match &trial.failure {
+                Some(failure) => ui.add(Text::body(&failure.message).color(theme.status.error).wrapped()),
+                None if is_waiting => ui.add(Text::body(waiting::words(state)).faint().wrapped()),
+                None if trial.answer.is_empty() && trial.job.is_some() => ui.add(Text::body("…").soft()),
+                None => ui.add(Text::body(&trial.answer).soft().wrapped()),
+            },
+        );
+    });
 }
 
 fn ask_row(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Actions) {
-    let theme = Theme::of(ui);
     let is_asking = state.model.trial.job.is_some();
+    // Both buttons are as wide: the field keeps its place.
+    let width = Theme::of(ui).size.control_height * 3.5;
     let prompt = drafts.model.prompt.trim().to_owned();
     ui.horizontal(|ui| {
         ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
             if is_asking {
-                if ui.add(Button::secondary("Stop").icon(icon::SQUARE)).clicked() {
+                if ui.add(Button::secondary("Stop").icon(icon::SQUARE).width(width)).clicked() {
                     actions.push(Action::StopAsking.into());
                 }
             } else {
                 let reason =
                     why_no_trial(state).or_else(|| prompt.is_empty().then(|| "Type something first".to_owned()));
-                if ui.add(Button::secondary("Ask").key("Enter").disabled_by(reason)).clicked() {
+                if ui.add(Button::secondary("Ask").key("Enter").width(width).disabled_by(reason)).clicked() {
                     actions.push(Action::Ask(prompt.clone()).into());
                 }
             }
@@ -373,7 +408,6 @@ fn ask_row(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Act
             }
         });
     });
-    ui.add_space(theme.space.xs);
 }
 
 fn big_step(ui: &mut Ui, state: &AppState, found: &FoundModel, actions: &mut Actions) {

@@ -245,10 +245,13 @@ fn nearest(steps: &[StepMetrics], x: f64) -> Option<(usize, &StepMetrics)> {
 fn in_words(run: &Run) -> String {
     let train = run.smoothed.last().map_or_else(|| "not known yet".to_owned(), |value| format::loss(*value));
     let validation = run.evaluations.last().map_or_else(|| "not known yet".to_owned(), |e| format::loss(e.eval_loss));
-    let best = run
-        .best()
-        .map_or_else(String::new, |best| format!(", best {} at step {}", format::loss(best.eval_loss), best.step));
-    format!("Loss curves, {} steps: training loss {train}, validation loss {validation}{best}", run.steps.len())
+    let best = run.best().map_or_else(String::new, |best| {
+        format!(", best {} at step {}", format::loss(best.eval_loss), format::thousands(best.step))
+    });
+    format!(
+        "Loss curves, {} steps: training loss {train}, validation loss {validation}{best}",
+        format::thousands(run.steps.len())
+    )
 }
 
 pub fn learning_rate(ui: &mut Ui, run: &Run, rect: Rect) {
@@ -284,7 +287,7 @@ pub fn curve(ui: &mut Ui, name: &'static str, value: &str, rect: Rect, num_steps
     let theme = Theme::of(ui);
     let high = points.iter().map(|(_, y)| *y).fold(0.0, f64::max);
     let high = if high > 0.0 { high * 1.1 } else { 1.0 };
-    let sentence = format!("{name} over {num_steps} steps, now {value}");
+    let sentence = format!("{name} over {} steps, now {value}", format::thousands(num_steps));
     let line = PlotPoints::from(averaged(points, (rect.width() / MIN_POINT_DISTANCE) as usize));
     let (stroke, parts) = match name {
         "Schedule" => (Stroke::new(theme.width.curve, theme.accent.line), 3),

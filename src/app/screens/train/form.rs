@@ -11,7 +11,7 @@ use crate::app::kit::{
 use crate::app::{AppState, Drafts, Screen};
 use crate::data::starter;
 use crate::engine::JobSpec;
-use crate::project::ProjectState;
+use crate::project::{ProjectState, SplitCounts};
 use crate::recipe::params::{Kind, Level, PARAMS, Param, Value};
 use crate::recipe::{EvalStrategy, Recipe};
 use crate::train::preview::RunPreview;
@@ -459,6 +459,7 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     if let Some(failure) = &state.train.preview_failure {
         check(ui, Verdict::Missing, failure, None, actions);
     }
+    reviewed(ui, &project.counts, actions);
     if let Some(preview) = &state.train.preview {
         check_preview(ui, preview, actions);
     }
@@ -474,6 +475,20 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     } else if held_out > 0 {
         let words = format!("{} held out for validation", format::count(held_out, "example is", "examples are"));
         check(ui, Verdict::Fine, &words, None, actions);
+    }
+}
+
+/// What the review of the examples means for the run.
+fn reviewed(ui: &mut Ui, counts: &SplitCounts, actions: &mut Actions) {
+    if let Some(words) = counts.left_out() {
+        check(ui, Verdict::Fine, &format!("{words}: left out"), None, actions);
+    }
+    if counts.flagged > 0 {
+        let words = format!(
+            "{} trained all the same",
+            format::count(counts.flagged, "flagged example is", "flagged examples are")
+        );
+        check(ui, Verdict::Look, &words, None, actions);
     }
 }
 

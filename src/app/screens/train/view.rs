@@ -255,7 +255,7 @@ pub fn stop_dialog(ui: &Ui, state: &AppState, actions: &mut Actions) {
             dialog::body(ui, |ui| {
                 ui.add(Text::body(format!("The run has done {step} steps. What it learned can be kept: the weights of the last step are written, and the run can go on from them later")).soft().wrapped());
                 if let Some(best) = best {
-                    let words = format!("The best weights so far, of step {}, are on the disk either way", best.step);
+                    let words = format!("The best weights so far, of step {}, are on the disk either way", format::thousands(best.step));
                     ui.add(Text::body(words).soft().wrapped());
                 }
             });

@@ -10,6 +10,7 @@ use candle_core::quantized::gguf_file::{Content, TensorInfo};
 use super::{first_line, keys};
 use crate::model::ModelError;
 use crate::task::catch_panic;
+use crate::words::thousands;
 
 /// No model has more parts; a damaged file may say so.
 const MAX_PARTS: u64 = 1000;
@@ -93,7 +94,8 @@ impl Parts {
         let parts = Self { parts, places };
         match parts.first().number("split.tensors.count") {
             Some(count) if parts.parts.len() > 1 && count != parts.places.len() as u64 => {
-                let message = format!("its parts hold {} tensors instead of {count}", parts.places.len());
+                let message =
+                    format!("its parts hold {} tensors instead of {}", thousands(parts.places.len()), thousands(count));
                 Err(ModelError::format(&parts.first().path, message))
             }
             _ => Ok(parts),

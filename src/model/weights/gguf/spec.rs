@@ -8,6 +8,7 @@ use crate::model::spec::{
 };
 use crate::model::{ModelError, ModelSpec};
 use crate::ops::Activation;
+use crate::words::thousands;
 
 impl GgufFile {
     /// The shape of the model; an architecture that the decoder can't run has one, too.
@@ -127,8 +128,9 @@ impl GgufFile {
         match tokens.get(num_rows) {
             Some(token) => {
                 let message = format!(
-                    "its vocabulary has {} tokens, but its embedding has rows for {num_rows} only: {token} has none",
-                    tokens.len()
+                    "its vocabulary has {} tokens, but its embedding has rows for {} only: {token} has none",
+                    thousands(tokens.len()),
+                    thousands(num_rows)
                 );
                 Err(ModelError::format(&self.path, message))
             }

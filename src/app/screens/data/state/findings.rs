@@ -2,6 +2,7 @@
 
 use super::{DataState, Purpose};
 use crate::app::screens::data::start::Start;
+use crate::data::checks::Finding;
 use crate::engine::JobSpec;
 
 impl DataState {
@@ -16,6 +17,32 @@ impl DataState {
         if let Some((id, _)) = wanted {
             let spec = JobSpec::LoadFindings { project: self.folder.clone(), example: Some(id) };
             self.start(spec, Purpose::Findings, jobs);
+        }
+    }
+
+    /// Those of a text that isn't there any more say nothing of the new one.
+    pub fn findings_hold(&self) -> bool {
+        let open = self.open.as_ref().filter(|draft| !draft.is_dirty() && !self.has_edits_under_way());
+        open.is_some_and(|draft| self.findings_of == Some((draft.stored.id, self.content_revision)))
+    }
+
+    /// What to say in place of findings that the open example had before its last change.
+    pub fn findings_awaited(&self) -> Option<&'static str> {
+        let id = self.open.as_ref()?.stored.id;
+        let is_known = self.findings_hold() && (!self.findings.is_empty() || self.checks.is_settled());
+        match self.checks.is_coming() {
+            _ if is_known || self.had_findings != Some(id) => None,
+            true => Some("Checking the text as it is now"),
+            false => Some("Not checked since the last change"),
+        }
+    }
+
+    pub(super) fn take_findings(&mut self, findings: &[Finding]) {
+        let Some(id) = self.open.as_ref().map(|draft| draft.stored.id) else { return };
+        self.findings = findings.to_vec();
+        self.findings_of = Some((id, self.content_revision));
+        if !findings.is_empty() || self.checks.is_settled() || self.had_findings != Some(id) {
+            self.had_findings = (!findings.is_empty()).then_some(id);
         }
     }
 }

@@ -38,7 +38,7 @@ impl DataState {
                 self.show_history(*id, versions);
             }
             Reply::Findings(findings) if matches!(self.jobs.get(&job), Some(Purpose::Findings)) => {
-                self.findings.clone_from(findings);
+                self.take_findings(findings);
             }
             Reply::HeldOut(num) if matches!(self.jobs.get(&job), Some(Purpose::HeldOut)) => {
                 if let Some(moving) = &mut self.moving {

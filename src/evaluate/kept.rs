@@ -1,0 +1,233 @@
+//! What was measured of a run, kept in its folder: `evaluations/test-step-000080.json`, and `…-loss.json` where no
+//! answers were asked for.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{EvaluationReport, EvaluationRequest};
+use crate::data::Split;
+use crate::fs::write_atomic;
+use crate::recipe::RenderSpec;
+use crate::recipe::run_mark::is_run;
+
+const FOLDER: &str = "evaluations";
+const WEIGHTS: &str = "adapter_model.safetensors";
+/// Of the files' layout.
+const VERSION: u32 = 1;
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptEvaluation {
+    pub version: u32,
+    /// Which of the run's held-out examples.
+    pub part: Split,
+    /// The checkpoint's folder: `step-000080`.
+    pub adapter: String,
+    pub adapter_sha256: String,
+    pub base_model: String,
+    pub data_sha256: String,
+    pub spec: RenderSpec,
+    /// Whether every prompt was answered.
+    pub generate: bool,
+    /// With its time zone.
+    pub at: String,
+    pub report: EvaluationReport,
+}
+
+/// Why what was measured doesn't hold any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stale {
+    /// The run has other weights now than those of this step.
+    Step(usize),
+    /// The checkpoint of the same step was written anew.
+    Weights,
+    /// The held-out examples are others.
+    Data,
+}
+
+/// What was kept, and whether it still holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    pub kept: KeptEvaluation,
+    pub stale: Option<Stale>,
+}
+
+impl KeptEvaluation {
+    pub fn step(&self) -> Option<usize> {
+        step_of(Path::new(&self.adapter))
+    }
+}
+
+/// The file of a part among a run's frozen examples.
+pub fn file_of(part: Split) -> &'static str {
+    match part {
+        Split::Train => "train.jsonl",
+        Split::Validation => "val.jsonl",
+        Split::Test => "test.jsonl",
+    }
+}
+
+/// The step of a checkpoint's folder.
+pub fn step_of(adapter: &Path) -> Option<usize> {
+    adapter.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()
+}
+
+/// The run that a checkpoint belongs to.
+pub fn run_of(adapter: &Path) -> Option<&Path> {
+    adapter.parent().and_then(Path::parent).filter(|run_dir| is_run(run_dir))
+}
+
+/// Keeps what was measured of a run on examples that it held out, before and after; anything else has no place there,
+/// and nothing is written. The file of the same part and step is replaced.
+pub fn keep_with_run(request: &EvaluationRequest, report: &EvaluationReport) -> io::Result<Option<PathBuf>> {
+    let Some((adapter, run_dir)) = request.adapter.as_deref().and_then(|a| Some((a, run_of(a)?))) else {
+        return Ok(None);
+    };
+    let parts = [Split::Test, Split::Validation];
+    let Some(part) = parts.into_iter().find(|part| request.data == data_of(run_dir, *part)) else { return Ok(None) };
+    if report.before.is_none() || report.after.is_none() {
+        return Ok(None);
+    }
+    let name = adapter.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let kept = KeptEvaluation {
+        version: VERSION,
+        part,
+        adapter_sha256: sha256(&adapter.join(WEIGHTS))?,
+        base_model: request.model.to_string(),
+        data_sha256: sha256(&request.data)?,
+        spec: request.spec,
+        generate: request.generate,
+        at: jiff::Zoned::now().to_string(),
+        report: report.clone(),
+        adapter: name.clone(),
+    };
+    let kind = if request.generate { "" } else { "-loss" };
+    let path = run_dir.join(FOLDER).join(format!("{}-{name}{kind}.json", part.as_str()));
+    write_atomic(&path, &serde_json::to_vec_pretty(&kept)?)?;
+    Ok(Some(path))
+}
+
+/// All that was measured of a run, the newest first, beside what it would be measured on now: its weights in `adapter`
+/// and its held-out examples. A file that can't be read is left out.
+pub fn kept(run_dir: &Path, adapter: Option<&Path>) -> io::Result<Vec<Measured>> {
+    let folder = run_dir.join(FOLDER);
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_none_or(|ending| ending != "json") {
+            continue;
+        }
+        match serde_json::from_slice::<KeptEvaluation>(&std::fs::read(&path)?) {
+            Ok(kept) => found.push(kept),
+            Err(error) => log::warn!("{} is no evaluation that this version reads: {error}", path.display()),
+        }
+    }
+    found.sort_by_key(|kept| std::cmp::Reverse(kept.at.parse::<jiff::Zoned>().map(|at| at.timestamp()).ok()));
+    let now = Now {
+        name: adapter.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()),
+        weights: if found.is_empty() { None } else { adapter.and_then(|folder| sha256(&folder.join(WEIGHTS)).ok()) },
+        data: [Split::Test, Split::Validation].map(|part| (part, sha256(&data_of(run_dir, part)).ok())),
+    };
+    Ok(found.into_iter().map(|kept| Measured { stale: now.stale(&kept), kept }).collect())
+}
+
+/// What a run stands on now.
+struct Now {
+    name: Option<String>,
+    weights: Option<String>,
+    data: [(Split, Option<String>); 2],
+}
+
+impl Now {
+    fn stale(&self, kept: &KeptEvaluation) -> Option<Stale> {
+        if self.name.as_ref() != Some(&kept.adapter) {
+            return Some(Stale::Step(kept.step().unwrap_or_default()));
+        }
+        if self.weights.as_ref() != Some(&kept.adapter_sha256) {
+            return Some(Stale::Weights);
+        }
+        let data = self.data.iter().find(|(part, _)| *part == kept.part).and_then(|(_, hash)| hash.as_ref());
+        (data != Some(&kept.data_sha256)).then_some(Stale::Data)
+    }
+}
+
+fn data_of(run_dir: &Path, part: Split) -> PathBuf {
+    run_dir.join("data").join(file_of(part))
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut piece)? {
+            0 => break,
+            len => hash.update(&piece[..len]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::HeldOut;
+    use crate::recipe::{ModelRef, Recipe};
+    use crate::train::render::Tally;
+
+    fn report(loss: f64) -> EvaluationReport {
+        let held_out = HeldOut {
+            loss,
+            perplexity: loss.exp(),
+            num_tokens: 9,
+            num_examples: 3,
+            tally: Tally::default(),
+            exact_match: Some(1.0),
+        };
+        EvaluationReport { before: Some(held_out.clone()), after: Some(held_out), answers: Vec::new(), secs: 1.5 }
+    }
+
+    #[test]
+    fn a_result_stays_with_its_run_and_says_when_it_no_longer_holds() {
+        let root = tempfile::tempdir().unwrap();
+        let (run_dir, adapter) = (root.path(), root.path().join("checkpoints/step-000021"));
+        let write = |name: &str, text: &str| write_atomic(&run_dir.join(name), text.as_bytes()).unwrap();
+        write("data/test.jsonl", "{}");
+        write("checkpoints/step-000021/adapter_model.safetensors", "weights");
+        write("checkpoints/step-000040/adapter_model.safetensors", "more");
+        let recipe = Recipe::new(ModelRef::Starter, "train.jsonl".into());
+        let request =
+            |part, generate| EvaluationRequest::of_run(run_dir, &recipe, Some(adapter.clone()), part, generate);
+        let test = request(Split::Test, true);
+        assert_eq!(keep_with_run(&test, &report(0.5)).unwrap(), None, "the folder is no run's");
+        write("status.json", r#"{"status": "completed", "num_steps": 40}"#);
+        assert!(keep_with_run(&test, &report(0.6)).unwrap().is_some());
+        assert!(keep_with_run(&test, &report(0.5)).unwrap().is_some());
+        assert!(keep_with_run(&request(Split::Test, false), &report(0.5)).unwrap().is_some());
+        assert!(keep_with_run(&request(Split::Validation, true), &report(0.5)).is_err(), "there is no such part");
+        let elsewhere = EvaluationRequest { data: "other.jsonl".into(), ..test.clone() };
+        assert_eq!(keep_with_run(&elsewhere, &report(0.5)).unwrap(), None);
+        write("evaluations/half.json", r#"{"version": 1, "part""#);
+
+        let read = |adapter: &Path| kept(run_dir, Some(adapter)).unwrap();
+        let now = read(&adapter);
+        assert_eq!(now.len(), 2, "one with answers, one without; the half file is left out");
+        let with_answers = now.iter().find(|measured| measured.kept.generate).unwrap();
+        assert_eq!((&with_answers.kept.report, with_answers.kept.step()), (&report(0.5), Some(21)), "the newer one");
+        assert!(now.iter().all(|measured| measured.stale.is_none()));
+        let stale = |adapter: &Path| read(adapter)[0].stale.clone();
+        assert_eq!(stale(&run_dir.join("checkpoints/step-000040")), Some(Stale::Step(21)), "the run went on");
+        write("data/test.jsonl", "{}\n{}");
+        assert_eq!(stale(&adapter), Some(Stale::Data));
+        write("checkpoints/step-000021/adapter_model.safetensors", "other weights");
+        assert_eq!(stale(&adapter), Some(Stale::Weights));
+    }
+}
