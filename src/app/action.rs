@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::files::PathAsked;
 use super::machine::Machine;
-use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, train};
+use super::path_dialog;
+use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use super::settings::ThemeChoice;
+use super::shell::commands::PathFound;
+use super::shell::project_dialog::ProjectDialog;
 use super::state::{OpenDialog, Screen};
 use crate::data::files::FoundFiles;
 use crate::engine::JobId;
@@ -22,24 +26,58 @@ pub enum Action {
     OpenSample,
     /// Asks for a project's folder.
     ChooseProject,
+    /// Opens the project of a folder; where there is none, asks before it is made.
+    LookForProject(PathBuf),
+    /// There is no project, and the folder is or isn't there.
+    NoProjectIn(PathBuf),
+    ProjectMissing(PathBuf),
+    CloseProject,
+    /// What the dialog about a project was opened for: the name and the folder.
+    NameProject(ProjectDialog, String, PathBuf),
+    /// What is wrong with what was typed in it.
+    DialogError(String),
+    /// Asks for the folder that a project's own is made in.
+    ChoosePlace,
+    PlaceChosen(PathBuf),
+    LookAtRecent,
+    /// Projects of before that are not there now.
+    RecentMissing(Vec<PathBuf>),
+    /// Looks whether the open project's folder is there, and writes what waits.
+    LookAtProject,
+    SaveProjectAs(PathBuf),
+    /// Does it although the project isn't saved.
+    LeaveUnsaved(Box<Action>),
+    Quit,
+    /// What waits to be imported comes into the open project, or into one of its own.
+    ImportHere,
+    ImportIntoNew,
     /// Asks for files with examples.
     ChooseImport,
     /// A file or folder that was dropped or typed: examples, a model or a project.
     OpenPath(PathBuf),
     /// Several that were dropped together.
     OpenPaths(Vec<PathBuf>),
-    /// The system has no file dialog that could be shown.
-    NoFileDialog,
+    /// The system has no file dialog that could be shown: the path is to be typed.
+    AskPath(PathAsked),
+    Path(path_dialog::Action),
     /// A folder could not be shown, and why.
     NoFileManager(PathBuf, String),
     /// That path is none of these.
     Unknown(PathBuf),
+    /// There is nothing at that path.
+    NothingAt(PathBuf),
     /// The import dialog for files; makes a project first where none is open.
     Import(FoundFiles),
     Undo,
     Redo,
     Control(JobId, Signal),
     SetTheme(ThemeChoice),
+    /// Shows an example, wherever the person is.
+    ShowExample(i64),
+    /// What the command field finds for these words; an act of it was taken.
+    Find(String),
+    PathFound(PathFound),
+    Took(String),
     ShowDialog(OpenDialog),
     CloseDialog,
     OpenFolder(PathBuf),
@@ -57,6 +95,7 @@ pub enum Action {
     Compare(compare::Action),
     Export(export::Action),
     Runs(runs::Action),
+    Settings(settings::Action),
 }
 
 /// Lets a screen push its own actions without naming the outer enum.
@@ -80,4 +119,5 @@ from!(
     compare => Compare,
     export => Export,
     runs => Runs,
+    settings => Settings,
 );

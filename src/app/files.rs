@@ -31,6 +31,27 @@ pub enum PickKind {
     },
 }
 
+/// What comes of a path, or of several.
+#[derive(Debug, Clone, Copy)]
+pub enum Then {
+    One(fn(PathBuf) -> Action),
+    Several(fn(Vec<PathBuf>) -> Action),
+}
+
+/// A path that the person is to type, because the system shows no dialog.
+#[derive(Debug, Clone)]
+pub struct PathAsked {
+    pub pick: FilePick,
+    pub then: Then,
+}
+
+/// By what is asked: functions have nothing to compare.
+impl PartialEq for PathAsked {
+    fn eq(&self, other: &Self) -> bool {
+        self.pick == other.pick
+    }
+}
+
 /// What the window asks of the desktop around it. Each may wait for a person: it is called in a thread of its own.
 pub trait Desktop: Send + Sync {
     /// `None` where the person cancels, or at once where no dialog can be shown.
@@ -51,6 +72,10 @@ struct System;
 
 impl Desktop for System {
     fn pick(&self, pick: FilePick) -> Option<PathBuf> {
+        // Asking for one that isn't there takes seconds the first time.
+        if !has_file_dialog() {
+            return None;
+        }
         let dialog = rfd::FileDialog::new().set_title(pick.title);
         match pick.kind {
             PickKind::Open { endings: [], .. } => dialog.pick_file(),
@@ -61,7 +86,7 @@ impl Desktop for System {
     }
 
     fn pick_several(&self, title: &'static str, (name, endings): FileKinds) -> Option<Vec<PathBuf>> {
-        rfd::FileDialog::new().set_title(title).add_filter(name, endings).pick_files()
+        has_file_dialog().then(|| rfd::FileDialog::new().set_title(title).add_filter(name, endings).pick_files())?
     }
 
     fn open_folder(&self, path: &Path) -> io::Result<()> {
@@ -108,17 +133,19 @@ impl Files {
     }
 
     pub fn pick(&self, pick: FilePick, then: fn(PathBuf) -> Action) {
-        let desktop = self.desktop.clone();
-        self.ask(move || desktop.pick(pick), then);
+        let (desktop, asked) = (self.desktop.clone(), PathAsked { pick: pick.clone(), then: Then::One(then) });
+        self.ask(move || desktop.pick(pick), then, asked);
     }
 
     /// One file or more, with one of these endings.
     pub fn pick_several(&self, title: &'static str, kinds: FileKinds, then: fn(Vec<PathBuf>) -> Action) {
         let desktop = self.desktop.clone();
-        self.ask(move || desktop.pick_several(title, kinds), then);
+        let pick = FilePick { title, kind: PickKind::Open { name: kinds.0, endings: kinds.1 } };
+        let asked = PathAsked { pick, then: Then::Several(then) };
+        self.ask(move || desktop.pick_several(title, kinds), then, asked);
     }
 
-    fn ask<T>(&self, dialog: impl FnOnce() -> Option<T> + Send + 'static, then: fn(T) -> Action)
+    fn ask<T>(&self, dialog: impl FnOnce() -> Option<T> + Send + 'static, then: fn(T) -> Action, asked: PathAsked)
     where
         T: 'static,
     {
@@ -128,7 +155,7 @@ impl Files {
             let action = match dialog() {
                 Some(chosen) => then(chosen),
                 // Nobody cancels that fast: this desktop has no file dialog to show.
-                None if start.elapsed() < NO_DIALOG => Action::NoFileDialog,
+                None if start.elapsed() < NO_DIALOG => Action::AskPath(asked),
                 None => return,
             };
             // Only a window that is gone doesn't listen.
@@ -179,6 +206,28 @@ impl Files {
             log::error!("no thread for a file dialog: {error}");
         }
     }
+}
+
+/// Whether the system has something that shows a file dialog: on Linux a portal with one, or zenity.
+fn has_file_dialog() -> bool {
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    let paths = |name: &str, usual: &str| -> Vec<PathBuf> {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty()).unwrap_or_else(|| usual.into());
+        std::env::split_paths(&value).collect()
+    };
+    if paths("PATH", "/usr/local/bin:/usr/bin:/bin").iter().any(|folder| folder.join("zenity").is_file()) {
+        return true;
+    }
+    let has_bus = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some()
+        || std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| PathBuf::from(folder).join("bus").exists());
+    let is_portal = |folder: &PathBuf| {
+        let Ok(entries) = std::fs::read_dir(folder.join("xdg-desktop-portal/portals")) else { return false };
+        let texts = entries.flatten().filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
+        texts.into_iter().any(|text| text.contains("impl.portal.FileChooser"))
+    };
+    has_bus && paths("XDG_DATA_DIRS", "/usr/local/share:/usr/share").iter().any(is_portal)
 }
 
 /// Counts a thread for as long as it works, also one that panics.

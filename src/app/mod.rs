@@ -13,6 +13,8 @@ pub mod frame_stats;
 pub mod jobs;
 pub mod kit;
 pub mod machine;
+pub mod path_dialog;
+pub mod paths;
 pub mod screens;
 pub mod settings;
 pub mod shell;

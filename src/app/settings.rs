@@ -27,9 +27,27 @@ pub struct AppSettings {
     pub theme: ThemeChoice,
     /// Opened again at the next start.
     pub last_project: Option<PathBuf>,
+    /// Projects that were open, the newest first.
+    pub recent: Vec<Recent>,
+    /// Where new projects are made, and models are put; `None` for the usual place.
+    pub projects_folder: Option<PathBuf>,
+    pub models_folder: Option<PathBuf>,
+    /// Threads that compute; `None` for as many as the machine has cores.
+    pub threads: Option<usize>,
+    /// Bytes that a run may take; `None` for what there is.
+    pub memory_limit: Option<u64>,
+    /// Nothing is asked of the network.
+    pub is_offline: bool,
     /// Where these are kept; nowhere for a window of the tests.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+}
+
+/// A project that was open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recent {
+    pub folder: PathBuf,
+    pub name: String,
 }
 
 impl AppSettings {
@@ -57,8 +75,14 @@ mod tests {
     fn are_read_as_they_were_written() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kept/window.toml");
-        let settings =
-            AppSettings { theme: ThemeChoice::Light, last_project: Some("p".into()), file: Some(file.clone()) };
+        let settings = AppSettings {
+            theme: ThemeChoice::Light,
+            last_project: Some("p".into()),
+            recent: vec![Recent { folder: "p".into(), name: "P".to_owned() }],
+            memory_limit: Some(3 << 30),
+            file: Some(file.clone()),
+            ..AppSettings::default()
+        };
         settings.save().unwrap();
         let read: AppSettings = toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
         assert_eq!(AppSettings { file: Some(file), ..read }, settings);

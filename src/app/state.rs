@@ -1,12 +1,19 @@
 //! Everything the window knows, as plain data. Screens read it; only [`super::shell::logic`] and the screens' `update`
 //! and `on_event` change it.
 
+use std::path::PathBuf;
+
 use super::action::Action;
+use super::files::PathAsked;
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
 use super::machine::Machine;
-use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, train};
+use super::path_dialog::PathDraft;
+use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use super::settings::AppSettings;
+use super::shell::commands::Found;
+use super::shell::project_dialog::{ProjectDialog, ProjectDraft};
+use super::shell::saving::Saving;
 use crate::data::files::FoundFiles;
 use crate::data::import::ImportRequest;
 use crate::engine::Failure;
@@ -53,10 +60,20 @@ pub enum OpenDialog {
     StopTraining,
     /// A job that failed, in words.
     Failure(Failure),
+    /// A path is typed; what was typed is in `drafts.path`.
+    Path(PathAsked),
     /// The import dialog, whose content is `state.mapping`.
     Import,
     /// A data set of the Hub, whose content is `state.dataset`.
     Dataset,
+    /// A new project, one saved elsewhere, its name.
+    Project(ProjectDialog),
+    /// Make one in this folder?
+    NoProject(PathBuf),
+    /// Into the sample, or into a project of its own? Of `state.pending_import`.
+    ImportWhere,
+    /// What was asked for would lose what could not be written.
+    NotSaved(Box<Action>),
 }
 
 /// What is to be looked at in the import dialog.
@@ -111,6 +128,19 @@ pub struct AppState {
     pub machine: Machine,
     /// The project of the last time is being opened: the first launch isn't shown for that blink.
     pub is_starting: bool,
+    /// Whether what is done reaches the disk.
+    pub saving: Saving,
+    /// A project that should have been opened and isn't there.
+    pub missing: Option<PathBuf>,
+    /// Projects of before that were not there when they were looked for.
+    pub recent_missing: Vec<PathBuf>,
+    /// What is wrong with what was typed into the dialog about a project.
+    pub dialog_error: Option<String>,
+    /// Where Esc leads from the settings.
+    pub before_settings: Screen,
+    /// What the command field found.
+    pub found: Found,
+    pub settings_screen: settings::State,
     /// Waits for its project to be made.
     pub pending_import: Option<ToImport>,
     /// How long frames took, while the settings are shown.
@@ -137,6 +167,13 @@ impl AppState {
             status: "Ready".into(),
             machine: Machine::default(),
             is_starting: false,
+            saving: Saving::default(),
+            missing: None,
+            recent_missing: Vec::new(),
+            dialog_error: None,
+            before_settings: Screen::Model,
+            found: Found::default(),
+            settings_screen: settings::State::default(),
             pending_import: None,
             frames: Vec::new(),
             settings,
@@ -159,6 +196,9 @@ pub struct Drafts {
     pub commands: String,
     /// The row of the command field's list that Enter takes.
     pub command_row: usize,
+    pub project: ProjectDraft,
+    pub settings: settings::Drafts,
+    pub path: PathDraft,
     pub model: model::Drafts,
     pub data: data::Drafts,
     pub dataset: dataset::Drafts,

@@ -9,7 +9,7 @@ use egui::{IconData, ViewportBuilder};
 
 use super::frame_stats::FrameStats;
 use super::settings::AppSettings;
-use super::{Action, Screen, Shell, kit, machine, screens};
+use super::{Screen, Shell, kit, machine, screens};
 use crate::engine::Backend;
 
 /// How the studio is opened.
@@ -89,13 +89,8 @@ impl Studio {
             let ctx = ctx.clone();
             Arc::new(move || ctx.request_repaint())
         };
-        // Only a project that is still there is opened again by itself.
-        let last = settings.last_project.clone().filter(|folder| folder.join("project.db").is_file());
         let mut shell = Shell::new(backend(waker.clone()), settings, waker);
-        if let Some(folder) = options.project.or(last) {
-            shell.state.is_starting = true;
-            shell.actions.push(Action::OpenProject { folder, sample: false });
-        }
+        shell.start(ctx, options.project);
         machine::watch(&shell.files);
         Self { shell, stats: FrameStats::default(), prints_stats: options.frame_stats, logic_secs: 0.0 }
     }

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::imported::Imported;
 use super::interrupt::Interrupt;
+use super::mapping_args::MappingArgs;
 use super::progress::Progress;
 use super::{Ended, hub, terminal};
 use crate::data;
 use crate::data::Split;
 use crate::data::files::{self, FoundFiles};
-use crate::data::import::{ColumnRole, ImportRequest, Mapping, OnKnown};
+use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping, OnKnown};
 use crate::project::Project;
 use clap::Args;
 
@@ -25,9 +26,15 @@ pub struct ImportArgs {
     /// Only the first rows of each split of a data set of the Hub, and no more of its files than these are in
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
     first: Option<u64>,
-    /// Which column is what: system, user, assistant, verdict (whether the answer is good), split or date
+    /// Which column is what: system, user, assistant, label, group (its rows stay in one part of the data), id, note,
+    /// date, split or verdict (whether the answer is good)
     #[arg(long, value_name = "COLUMN=ROLE,…", value_delimiter = ',', value_parser = column_role)]
     map: Vec<(String, ColumnRole)>,
+    #[command(flatten)]
+    words: MappingArgs,
+    /// Deal rows of one group into different parts of the data
+    #[arg(long)]
+    part_groups: bool,
     /// A system message before every example
     #[arg(long, value_name = "TEXT", default_value = "")]
     system: String,
@@ -57,15 +64,10 @@ pub struct ImportArgs {
 
 pub(super) fn column_role(text: &str) -> Result<(String, ColumnRole), String> {
     let (column, role) = text.rsplit_once('=').ok_or("it must be COLUMN=ROLE")?;
-    let role = match role.trim() {
-        "system" => ColumnRole::System,
-        "user" | "prompt" => ColumnRole::User,
-        "assistant" | "answer" => ColumnRole::Assistant,
-        "verdict" => ColumnRole::Verdict,
-        "split" => ColumnRole::Split,
-        "date" => ColumnRole::Date,
-        other => return Err(format!("{other} is no role: it must be system, user, assistant, verdict, split or date")),
-    };
+    let role = ColumnRole::parse(role.trim()).ok_or_else(|| {
+        let known: Vec<_> = ColumnRole::ALL[1..].iter().map(|role| role.as_str()).collect();
+        format!("{} is no role: it must be one of {}", role.trim(), known.join(", "))
+    })?;
     Ok((column.trim().to_owned(), role))
 }
 
@@ -96,7 +98,7 @@ pub fn run(args: ImportArgs) -> Result<(), Ended> {
     let mut project = Project::open_or_create(&args.project)?;
     let own = requests.iter().filter(|request| request.origins.is_empty()).flat_map(ImportRequest::paths);
     let are_parts = files::are_parts(own, project.counts()?.total() > 0);
-    let says_split = args.map.iter().any(|(_, role)| *role == ColumnRole::Split);
+    let says_split = requests.iter().flat_map(|request| &request.mapping).any(|mapping| mapping.has(ColumnRole::Split));
     for request in requests.iter_mut().filter(|request| request.origins.is_empty()) {
         request.by_name = are_parts && !says_split && !args.deal;
     }
@@ -104,6 +106,9 @@ pub fn run(args: ImportArgs) -> Result<(), Ended> {
     let mut reports = Vec::new();
     for request in &requests {
         reports.push(project.import(request, &progress)?);
+    }
+    if let Some(to) = &args.words.save_mapping {
+        save_mapping(&requests, &reports, to)?;
     }
     if let Some(to) = &args.rejected {
         save_rejected(&requests, to, &progress)?;
@@ -129,7 +134,8 @@ fn requests(args: &ImportArgs, interrupt: &Interrupt) -> Result<Vec<ImportReques
         let progress = Progress::new("Downloading", &interrupt.cancel);
         requests.push(hub::fetch(name, &args.split, args.first, &progress)?);
     }
-    Ok(requests.into_iter().map(|from| request(args, from)).collect())
+    let mapping = args.words.complete(mapping(&args.map))?;
+    Ok(requests.into_iter().map(|from| request(args, mapping.clone(), from)).collect())
 }
 
 /// Of a data set of the Hub.
@@ -158,14 +164,25 @@ pub(super) fn mapping(columns: &[(String, ColumnRole)]) -> Option<Mapping> {
     (!columns.is_empty()).then_some(mapping)
 }
 
-fn request(args: &ImportArgs, from: ImportRequest) -> ImportRequest {
+fn request(args: &ImportArgs, mapping: Option<Mapping>, from: ImportRequest) -> ImportRequest {
     ImportRequest {
-        mapping: mapping(&args.map),
+        mapping,
+        keep_groups: !args.part_groups,
         system_message: args.system.clone(),
         given_split: args.into,
         on_known: args.known,
         max_row_bytes: args.max_row.saturating_mul(1 << 20),
         ..from
+    }
+}
+
+/// The mapping that was given, or else the first that was guessed.
+fn save_mapping(requests: &[ImportRequest], reports: &[ImportReport], to: &Path) -> Result<(), Ended> {
+    let given = requests.iter().find_map(|request| request.mapping.as_ref());
+    let guessed = || reports.iter().flat_map(|report| &report.files).find_map(|file| file.guess.as_ref());
+    match given.or_else(guessed) {
+        Some(mapping) => Ok(mapping.save(to).map_err(|error| Ended::failed(error.to_string()))?),
+        None => Err(Ended::failed("There is no mapping to save: the files have a known shape, which needs none.")),
     }
 }
 

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::terminal::{self, thousands};
 use crate::data::Split;
 use crate::data::files;
-use crate::data::import::{ImportReport, ImportRequest, Note, Rejected};
+use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping, Note, Rejected};
 use crate::data::mapping::shorten;
+use crate::data::told;
 
 /// Bad rows that are told one by one.
 const NUM_TOLD: usize = 5;
@@ -40,6 +41,8 @@ struct Told<'a> {
     reasons: &'a [(String, u64)],
     notes: &'a [Note],
     unused: &'a [String],
+    /// What the columns were taken for, where nobody said it.
+    guess: Option<&'a Mapping>,
 }
 
 impl Imported<'_> {
@@ -63,6 +66,7 @@ impl Imported<'_> {
                     reasons: &file.reasons,
                     notes: &file.notes,
                     unused: &file.unused,
+                    guess: file.guess.as_ref(),
                 }));
                 continue;
             }
@@ -83,6 +87,7 @@ impl Imported<'_> {
                 reasons: &report.reasons,
                 notes: &report.notes,
                 unused: &report.unused,
+                guess: report.files.first().and_then(|file| file.guess.as_ref()),
             });
         }
         told
@@ -129,6 +134,10 @@ impl Told<'_> {
             "reasons": self.reasons.iter().map(reason).collect::<Vec<_>>(),
             "notes": self.notes.iter().map(note_json).collect::<Vec<_>>(),
             "unused": self.unused,
+            "guessed": self.guess.map(|guess| {
+                let named = |(name, role): &(String, ColumnRole)| (name.clone(), Value::from(role.as_str()));
+                guess.columns.iter().map(named).collect::<serde_json::Map<_, _>>()
+            }),
             "first_rejected": self.rejected.iter().take(NUM_TOLD).map(|row| json!({
                 "file": row.file, "line": row.line, "last_line": row.last_line, "field": row.field, "reason": row.reason,
             })).collect::<Vec<_>>(),
@@ -142,6 +151,9 @@ impl Told<'_> {
             thousands(self.num_imported),
             thousands(self.num_rejected)
         ));
+        if let Some(guess) = self.guess {
+            terminal::note(&format!("  guessed: {} (--map says otherwise)", guess.in_words()));
+        }
         if let Some(part) = self.part {
             let part = part.as_str();
             terminal::note(&format!("  they go to {part}, as the file is called (--deal deals them by lot)"));
@@ -157,7 +169,7 @@ impl Told<'_> {
         }
         if self.num_rejected > NUM_TOLD as u64 {
             for (reason, count) in self.reasons {
-                terminal::note(&format!("  {} times: {reason}", thousands(*count)));
+                terminal::note(&format!("  {}", told::reason(reason, *count)));
             }
         }
         for note in self.notes {
@@ -175,6 +187,5 @@ fn note_json(note: &Note) -> Value {
 }
 
 fn note_line(note: &Note) -> String {
-    let first = note.first.as_ref().map_or_else(String::new, |place| format!(", first in {place}"));
-    format!("note: {} ({}{first})", note.what, thousands(note.count))
+    format!("note: {}", told::note(note))
 }

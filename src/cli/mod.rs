@@ -13,6 +13,7 @@ mod hub;
 mod import;
 mod imported;
 mod interrupt;
+mod mapping_args;
 mod model;
 mod models;
 mod observer;

@@ -18,7 +18,7 @@ pub struct SplitArgs {
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: PathBuf,
     /// lot (prompt by prompt), label (each label in its share), time (the newest held out), file (as the imported file
-    /// says), or what is not parted: near-duplicates, each-file, each-label, each-tags
+    /// says), or what is not parted: near-duplicates, each-file, each-label, each-tags, each-group (of the imported file)
     #[arg(long, value_name = "HOW", default_value = "lot", value_parser = by)]
     by: SplitBy,
     /// The share for validation
@@ -37,7 +37,7 @@ pub struct SplitArgs {
     json: bool,
 }
 
-const WAYS: [(&str, SplitBy); 8] = [
+const WAYS: [(&str, SplitBy); 9] = [
     ("lot", SplitBy::Lot),
     ("label", SplitBy::Label),
     ("time", SplitBy::Newest),
@@ -46,6 +46,7 @@ const WAYS: [(&str, SplitBy); 8] = [
     ("each-file", SplitBy::Group(GroupBy::Source)),
     ("each-label", SplitBy::Group(GroupBy::Label)),
     ("each-tags", SplitBy::Group(GroupBy::Tags)),
+    ("each-group", SplitBy::Group(GroupBy::Named)),
 ];
 
 fn by(text: &str) -> Result<SplitBy, String> {

@@ -8,8 +8,9 @@ use super::Ended;
 pub fn run(folder: Option<PathBuf>, frame_stats: bool) -> Result<(), Ended> {
     use std::sync::{Arc, OnceLock};
 
+    use crate::app::settings::AppSettings;
     use crate::app::studio::{StudioOptions, Waker, run_with};
-    use crate::engine::{Engine, EngineOptions};
+    use crate::engine::{Engine, EngineOptions, start_threads};
     use crate::train::timing::SpeedFile;
 
     // The engine comes first, so that what keeps its threads from starting is told in the terminal.
@@ -18,6 +19,7 @@ pub fn run(folder: Option<PathBuf>, frame_stats: bool) -> Result<(), Ended> {
         let window = window.clone();
         move || window.get().into_iter().for_each(|wake| wake())
     };
+    start_threads(AppSettings::load().threads);
     let options = EngineOptions { speeds: SpeedFile::of_user(), ..EngineOptions::default() };
     let engine = Engine::new(options, waker).map_err(|error| Ended::failed(error.to_string()))?;
     let backend = move |wake: Waker| {

@@ -8,8 +8,9 @@ use jiff::{Timestamp, fmt::rfc2822};
 /// many of them are a second: no number is in two of these ranges.
 const UNITS: [(f64, f64); 4] = [(1e8, 1.0), (1e11, 1e3), (1e14, 1e6), (1e17, 1e9)];
 
-/// Reads ISO 8601, RFC 3339, the dates of e-mails, and numbers since 1970, to the millisecond. What names no time zone is
-/// taken as UTC, a day as its beginning. `None` for anything else: `03/04/2025` is one day here and another there.
+/// Reads ISO 8601, RFC 3339, the dates of e-mails, days with points (`1.3.2025`), Chinese and Japanese ones, and numbers
+/// since 1970, to the millisecond. What names no time zone is taken as UTC, a day as its beginning. `None` for anything
+/// else: `03/04/2025` is one day here and another there.
 pub fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) {
@@ -39,7 +40,10 @@ fn written(text: &str) -> Option<Timestamp> {
 
 /// `2025/03/01 12:00:00 +01:00` → `2025-03-01 12:00:00+01:00`
 fn as_iso(text: &str) -> String {
+    let (day, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let named = with_points(day).or_else(|| with_signs(day)).map(|day| format!("{day} {rest}").trim_end().to_owned());
     let mut iso = match text.as_bytes() {
+        _ if named.is_some() => named.unwrap_or_default(),
         [_, _, _, _, b'/', ..] => text.replacen('/', "-", 2),
         _ => text.to_owned(),
     };
@@ -51,6 +55,28 @@ fn as_iso(text: &str) -> String {
         }
     }
     iso
+}
+
+/// `1.3.2025`: with points, the day stands first wherever people write so.
+fn with_points(day: &str) -> Option<String> {
+    let parts: Vec<_> = day.trim_end_matches(',').split('.').collect();
+    let [day, month, year] = parts.as_slice() else { return None };
+    ymd(year, month, day)
+}
+
+/// `2025年3月1日`
+fn with_signs(day: &str) -> Option<String> {
+    let (year, rest) = day.split_once('年')?;
+    let (month, rest) = rest.split_once('月')?;
+    ymd(year, month, rest.strip_suffix('日')?)
+}
+
+fn ymd(year: &str, month: &str, day: &str) -> Option<String> {
+    let number = |text: &str, lengths: std::ops::RangeInclusive<usize>| {
+        let is_number = lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number { text.parse::<u32>().ok() } else { None }
+    };
+    Some(format!("{:04}-{:02}-{:02}", number(year, 4..=4)?, number(month, 1..=2)?, number(day, 1..=2)?))
 }
 
 /// As files get it: `2025-03-01`, or `2025-03-01T12:00:00Z`. [`parse`] gives the same moment.
@@ -94,6 +120,9 @@ mod tests {
         check("2025/03/01 12:30:05 +01:00", "2025-03-01T11:30:05Z");
         check("2025-03-01 12:30:05 UTC", "2025-03-01T12:30:05Z");
         check("Sat, 1 Mar 2025 12:30:05 +0100", "2025-03-01T11:30:05Z");
+        check("01.03.2025", "2025-03-01");
+        check("1.3.2025 12:30", "2025-03-01T12:30:00Z");
+        check("2025年3月1日", "2025-03-01");
         check("1740832205", "2025-03-01T12:30:05Z");
         check("1740832205.25", "2025-03-01T12:30:05.25Z");
         check("1740832205123", "2025-03-01T12:30:05.123Z");
@@ -103,8 +132,23 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_none() {
-        let others =
-            ["", "soon", "2025", "42", "03/04/2025", "2025-13-01", "2025-02-30", "nan", "inf", "-5", "12:30", "1e999"];
+        let others = [
+            "",
+            "soon",
+            "2025",
+            "42",
+            "03/04/2025",
+            "2025-13-01",
+            "2025-02-30",
+            "nan",
+            "inf",
+            "-5",
+            "12:30",
+            "1e999",
+            "1.2.3",
+            "1.13.2025",
+            "192.168.1.2025",
+        ];
         for text in others {
             assert_eq!(parse(text), None, "{text}");
         }

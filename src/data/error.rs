@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::import::Rejected;
+use super::io_words;
 use crate::words::{count, thousands};
 
 /// A file that can't be imported; the message is a sentence that names the file, [`ImportError::hint`] what to do.
@@ -12,9 +13,9 @@ pub enum ImportError {
     Missing { path: PathBuf },
     #[error("{} is not a regular file", path.display())]
     Special { path: PathBuf },
-    #[error("{} can't be read: {source}", path.display())]
+    #[error("{} can't be read: {}", path.display(), io_words::fault(source))]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{} can't be written: {source}", path.display())]
+    #[error("{} can't be written: {}", path.display(), io_words::fault(source))]
     Write { path: PathBuf, source: std::io::Error },
     #[error("{} is empty", path.display())]
     Empty { path: PathBuf },
@@ -26,7 +27,7 @@ pub enum ImportError {
     Encoding { path: PathBuf, encoding: &'static str },
     #[error("{} is {what}, not a text file with rows", path.display())]
     Binary { path: PathBuf, what: &'static str, hint: &'static str },
-    #[error("{} can't be unpacked: its {packing} data are cut off or damaged ({source})", path.display())]
+    #[error("{} can't be unpacked: its {packing} data are cut off or damaged ({})", path.display(), io_words::fault(source))]
     Unpack { path: PathBuf, packing: &'static str, source: std::io::Error },
     #[error("{} can't be read as Parquet: it is cut off or damaged ({message})", path.display())]
     Parquet { path: PathBuf, message: String },
@@ -40,6 +41,8 @@ pub enum ImportError {
     UnknownShape { path: PathBuf, what: String },
     #[error("the mapping names the column {column}, but {} has {columns}", path.display())]
     UnknownColumn { path: PathBuf, column: String, columns: String },
+    #[error("the mapping's template names {{{name}}}, but {} has {columns}", path.display())]
+    UnknownInTemplate { path: PathBuf, name: String, columns: String },
     #[error(
         "{}: {} of {} can't be used: {}",
         path.display(),

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::error::ImportError;
-use super::import::{FileReport, ImportRequest, Rejected};
+use super::import::{FileReport, ImportRequest, Mapping, Rejected};
 use super::tally::Tally;
 
 /// What was read of a file that is done.
-pub fn file_report(path: &Path, tally: &Tally, unused: Vec<String>) -> FileReport {
+pub fn file_report(path: &Path, tally: &Tally, unused: Vec<String>, guess: Option<Mapping>) -> FileReport {
     /// Files may be many.
     const NUM_KEPT: usize = 5;
     let without_source = |row: &Rejected| Rejected { source: String::new(), ..row.clone() };
@@ -21,6 +21,7 @@ pub fn file_report(path: &Path, tally: &Tally, unused: Vec<String>) -> FileRepor
         reasons: tally.reasons(),
         notes: tally.notes(),
         unused,
+        guess,
     }
 }
 

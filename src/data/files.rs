@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Split;
 use super::import::Note;
+use super::{Split, io_words};
 
 /// Files that may hold examples.
 pub const ENDINGS: &[&str] = &["jsonl", "json", "ndjson", "csv", "tsv", "txt", "md", "parquet", "gz", "zst"];
@@ -49,7 +49,7 @@ pub fn examples_in(folder: &Path) -> FoundFiles {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                unreadable.add(|| error.to_string());
+                unreadable.add(|| why_unreadable(&error));
                 continue;
             }
         };
@@ -92,6 +92,14 @@ pub fn examples_in(folder: &Path) -> FoundFiles {
         (true, true, 0) => {}
     }
     found
+}
+
+fn why_unreadable(error: &walkdir::Error) -> String {
+    let path = error.path().map(|path| path.display().to_string()).unwrap_or_default();
+    match error.io_error() {
+        Some(io) => format!("{path}: {}", io_words::fault(io)),
+        None => format!("{path}: a link leads back to a folder that it is in"),
+    }
 }
 
 /// It tells of the folder and is no text of it.

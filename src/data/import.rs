@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::files::FoundFiles;
 use super::formats::ClassNames;
+use super::mapping::Beside;
+pub use super::mapping::spec::{ColumnRole, Mapping, Rename};
 pub use super::split::SplitSpec;
 use super::{Example, Split, files};
 
@@ -37,33 +39,6 @@ pub enum Format {
     Columns,
 }
 
-/// What a column is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ColumnRole {
-    Unused,
-    System,
-    User,
-    Assistant,
-    /// Whether the answer is a good one; a bad one is kept, but not learned.
-    Verdict,
-    /// `train`, `validation` or `test`.
-    Split,
-    /// When it is from; see [`super::date`].
-    Date,
-}
-
-/// How columns become turns. Several columns of one role are joined by a line break, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Mapping {
-    /// Column name and role, in the file's order.
-    pub columns: Vec<(String, ColumnRole)>,
-    /// Put before every example; empty for none.
-    pub system_message: String,
-    /// The answer is one JSON object with the answer columns' names as keys, instead of their plain text.
-    pub answer_as_json: bool,
-}
-
 /// Which files, and how to read them. `None` leaves it to what is recognised.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportRequest {
@@ -78,6 +53,8 @@ pub struct ImportRequest {
     pub system_message: String,
     /// How the new examples are split.
     pub split: SplitSpec,
+    /// Rows with the same group go into the same part.
+    pub keep_groups: bool,
     pub on_known: OnKnown,
     /// The split of all rows that don't say their own, instead of dealing them.
     pub given_split: Option<Split>,
@@ -102,6 +79,7 @@ impl ImportRequest {
             mapping: None,
             system_message: String::new(),
             split: SplitSpec::default(),
+            keep_groups: true,
             on_known: OnKnown::Skip,
             given_split: None,
             by_name: false,
@@ -175,6 +153,7 @@ pub struct ReadExample {
     /// Where the file itself says so.
     pub split: Option<Split>,
     pub date: Option<Timestamp>,
+    pub beside: Beside,
 }
 
 /// A row that can't be an example.
@@ -250,8 +229,12 @@ pub struct ImportPreview {
     pub cells: Vec<Vec<String>>,
     /// The mapping used: the request's, or a guess from names and content.
     pub mapping: Option<Mapping>,
+    /// What each column says in all rows, with how often, where that is little enough to be renamed by hand; else empty.
+    pub values: Vec<Vec<(String, u64)>>,
     /// The first rows as the examples they would become, or why they can't; as many as `cells`, at most 50.
     pub examples: Vec<Result<Example, Rejected>>,
+    /// What these rows say beside their turns; empty where they say nothing.
+    pub beside: Vec<Beside>,
     pub num_accepted: u64,
     /// Of these, rows that say their split themselves.
     pub num_saying_split: u64,
@@ -313,4 +296,6 @@ pub struct FileReport {
     pub notes: Vec<Note>,
     /// Fields and columns that nothing was taken from, in the order of their first appearance.
     pub unused: Vec<String>,
+    /// What its columns were taken for, where nobody said it.
+    pub guess: Option<Mapping>,
 }

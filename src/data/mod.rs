@@ -7,6 +7,7 @@
 pub mod card;
 pub mod checks;
 pub mod date;
+mod distinct;
 pub mod error;
 pub mod example;
 pub mod export;
@@ -14,6 +15,8 @@ mod file_report;
 pub mod files;
 pub mod formats;
 pub mod import;
+pub mod io_words;
+pub mod json_words;
 pub mod label_next;
 pub mod mapping;
 pub mod reader;
@@ -23,6 +26,7 @@ pub mod split;
 pub mod starter;
 pub mod statistics;
 mod tally;
+pub mod told;
 
 pub use error::ImportError;
 pub use example::{Example, Message, Role, Split};

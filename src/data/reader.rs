@@ -6,23 +6,23 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::distinct::Distinct;
 use super::error::ImportError;
 use super::file_report::{file_report, without_rows};
 use super::formats::{self, Content, Opened, Problem, RawRow};
 use super::import::{
     FileReport, Format, ImportPreview, ImportReport, ImportRequest, Mapping, Note, Place, ReadExample, Rejected,
 };
-use super::mapping::{self, Mapper, cell_text, shorten};
+use super::mapping::{self, Beside, Mapper, Misfit, cell_text, shorten};
 use super::sample::{self, Names};
 use super::shapes::marks::Verdicts;
 use super::tally::{Tally, capped};
+use super::told::UNANSWERED;
 use super::{Example, Split, date, files, shapes};
 use crate::task::Task;
 
 const PREVIEW_ROWS: usize = 50;
 const PREVIEW_CELL_CHARS: usize = 300;
-/// What is said of a row without an answer.
-const UNANSWERED: &str = "no answer yet: it comes in to be labelled, and is left out of training until then";
 /// What is said of a row with a rejected answer alone.
 const ONLY_REJECTED: &str = "only a rejected answer is there: it is kept, and not trained";
 
@@ -31,6 +31,7 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
     let mut tally = Tally::default();
     tally.note(request.notes.clone());
     let mut preview: Option<ImportPreview> = None;
+    let mut distinct: Option<Distinct> = None;
     let mut failure = None;
     for file in request.paths().enumerate() {
         let named = files::part_of(file.1);
@@ -44,12 +45,18 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
             }
         };
         let preview = preview.get_or_insert_with(|| reading.empty_preview(request));
+        let has_own_columns = preview.columns == reading.columns;
+        let distinct = distinct.get_or_insert_with(|| Distinct::of(&preview.columns));
         preview.are_alike &=
             reading.format == preview.format && (preview.columns == reading.columns || !is_table(preview));
         while let Some(row) = reading.next_row()? {
             let converted = reading.convert(&row);
+            if let (true, Ok(content)) = (has_own_columns, &row.content) {
+                distinct.add(content);
+            }
             if preview.examples.len() < PREVIEW_ROWS {
                 preview.cells.push(reading.cells(&row));
+                preview.beside.push(converted.as_ref().map(|row| row.beside.clone()).unwrap_or_default());
                 preview.examples.push(match &converted {
                     Ok(converted) => Ok(converted.example.clone()),
                     Err(problem) => Err(capped(&reading.rejected(row.clone(), problem.clone()))),
@@ -72,6 +79,7 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
     // A request has at least one file.
     let missing = || ImportError::Missing { path: request.path.clone() };
     let mut preview = preview.ok_or_else(|| failure.unwrap_or_else(missing))?;
+    preview.values = distinct.map(Distinct::values).unwrap_or_default();
     preview.num_rows = tally.num_accepted + tally.num_rejected;
     preview.num_accepted = tally.num_accepted;
     preview.num_rejected = tally.num_rejected;
@@ -105,11 +113,11 @@ pub fn read_examples(
             of_file.reject(&row);
             ControlFlow::Continue(())
         }
-        Read::End(notes, own_unused) => {
-            of_file.note(notes);
-            own_unused.list.iter().for_each(|name| unused.add(name));
+        Read::End(end) => {
+            of_file.note(end.notes);
+            end.unused.list.iter().for_each(|name| unused.add(name));
             let done = std::mem::take(&mut of_file);
-            by_file.push(file_report(path, &done, own_unused.list));
+            by_file.push(file_report(path, &done, end.unused.list, end.guess));
             tally.add(done);
             ControlFlow::Continue(())
         }
@@ -214,9 +222,18 @@ pub fn save_rejected(request: &ImportRequest, to: &Path, task: &dyn Task) -> Res
 enum Read {
     Example(ReadExample, Vec<Note>),
     Rejected(Rejected),
-    /// All rows that are wanted, with what deserves a word about the file as a whole, and the fields that nothing was
-    /// taken from.
-    End(Vec<Note>, Names),
+    /// All rows that are wanted.
+    End(End),
+}
+
+/// What is known of a file once it is read.
+#[derive(Default)]
+struct End {
+    /// What deserves a word about the file as a whole.
+    notes: Vec<Note>,
+    /// The fields that nothing was taken from.
+    unused: Names,
+    guess: Option<Mapping>,
 }
 
 type RowSink<'s> = dyn FnMut(&Path, Read) -> ControlFlow<()> + 's;
@@ -228,7 +245,7 @@ fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Re
             Ok(reading) => reading,
             Err(error) => {
                 let Some(row) = without_rows(request, path, &error) else { return Err(error) };
-                let end = Read::End(Vec::new(), Names::default());
+                let end = Read::End(End::default());
                 if sink(path, Read::Rejected(row)).is_break() || sink(path, end).is_break() {
                     return Ok(());
                 }
@@ -239,17 +256,18 @@ fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Re
         let mut is_wanted = true;
         while is_wanted && let Some(row) = reading.next_row()? {
             let read = match reading.convert(&row) {
-                Ok(Converted { example, split, date, notes }) => {
+                Ok(Converted { example, split, date, beside, notes }) => {
                     let split = split.or(reading.given_split);
                     let notes = reading.notes(&row, notes);
-                    Read::Example(ReadExample { file, line: row.line, example, split, date }, notes)
+                    Read::Example(ReadExample { file, line: row.line, example, split, date, beside }, notes)
                 }
                 Err(problem) => Read::Rejected(reading.rejected(row, problem)),
             };
             is_wanted = sink(path, read).is_continue();
         }
-        let end = Read::End(reading.file_notes(), std::mem::take(&mut reading.unused));
-        if sink(path, end).is_break() || !is_wanted {
+        let guess = reading.mapping.take().map(|(mapping, _)| mapping).filter(|_| request.mapping.is_none());
+        let end = End { notes: reading.file_notes(), unused: std::mem::take(&mut reading.unused), guess };
+        if sink(path, Read::End(end)).is_break() || !is_wanted {
             return Ok(());
         }
     }
@@ -262,6 +280,7 @@ struct Converted {
     /// As the row itself says.
     split: Option<Split>,
     date: Option<Timestamp>,
+    beside: Beside,
     notes: Vec<String>,
 }
 
@@ -370,10 +389,12 @@ impl<'a> Reading<'a> {
                 guess.mapping
             }
         };
-        let mapper = Mapper::new(&mapping, &self.columns).map_err(|column| ImportError::UnknownColumn {
-            path: self.path.into(),
-            column,
-            columns: self.columns.join(", "),
+        let mapper = Mapper::new(&mapping, &self.columns).map_err(|misfit| {
+            let (path, columns) = (self.path.into(), self.columns.join(", "));
+            match misfit {
+                Misfit::Column(column) => ImportError::UnknownColumn { path, column, columns },
+                Misfit::InTemplate(name) => ImportError::UnknownInTemplate { path, name, columns },
+            }
         })?;
         self.columns.iter().filter(|name| !mapper.uses(name)).for_each(|name| self.unused.add(name));
         self.mapping = Some((mapping, mapper));
@@ -423,7 +444,7 @@ impl<'a> Reading<'a> {
 
     fn example(&mut self, row: &RawRow) -> Result<Converted, Problem> {
         let content = row.content.as_ref().map_err(Clone::clone)?;
-        let shapes::Converted { mut example, split, mut notes } = match (&self.mapping, content) {
+        let shapes::Converted { mut example, split, beside, mut notes } = match (&self.mapping, content) {
             (Some((_, mapper)), Content::Object(fields)) => {
                 let unused = fields.iter().filter(|(name, value)| shapes::is_filled(value) && !mapper.uses(name));
                 unused.for_each(|(name, _)| self.unused.add(name));
@@ -441,7 +462,7 @@ impl<'a> Reading<'a> {
         }
         example.add_system_message(&self.request.system_message);
         let date = self.date(content, &mut notes);
-        Ok(Converted { example, split, date, notes })
+        Ok(Converted { example, split, date, beside, notes })
     }
 
     fn convert_shape(&mut self, fields: &shapes::Row) -> Result<shapes::Converted, Problem> {
@@ -544,6 +565,8 @@ impl<'a> Reading<'a> {
             columns: if self.format == Format::Columns { self.columns.clone() } else { Vec::new() },
             are_alike: true,
             cells: Vec::new(),
+            values: Vec::new(),
+            beside: Vec::new(),
             mapping: self.mapping.as_ref().map(|(mapping, _)| mapping.clone()),
             examples: Vec::new(),
             num_accepted: 0,

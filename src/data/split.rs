@@ -56,6 +56,7 @@ impl SplitBy {
             Self::Group(GroupBy::Source) => "each file together",
             Self::Group(GroupBy::Label) => "each label together",
             Self::Group(GroupBy::Tags) => "the same tags together",
+            Self::Group(GroupBy::Named) => "the file's groups together",
             Self::Newest => "the newest held out",
             Self::File => "as the file says",
         }
@@ -72,6 +73,8 @@ pub enum GroupBy {
     Label,
     /// The same list of tags.
     Tags,
+    /// As the imported file says.
+    Named,
 }
 
 /// What the dealing of a row goes by; rows stand in the data's order.

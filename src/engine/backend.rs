@@ -2,7 +2,7 @@
 
 use crossbeam_channel::Receiver;
 
-use super::{Event, JobId, JobSpec};
+use super::{Event, JobId, JobSpec, Limits};
 use crate::train::Signal;
 
 /// None of its functions waits for a job.
@@ -12,6 +12,9 @@ pub trait Backend {
 
     /// Steers a job that is queued or running; one that has ended ignores it.
     fn control(&self, job: JobId, signal: Signal);
+
+    /// What the person's settings allow; goes for the jobs that start from now on.
+    fn configure(&self, limits: Limits);
 
     /// Everything that all jobs tell, in order.
     fn events(&self) -> &Receiver<Event>;

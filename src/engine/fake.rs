@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::{Backend, Event, EventKind, JobId, JobSpec, Outcome, Reply};
+use super::{Backend, Event, EventKind, JobId, JobSpec, Limits, Outcome, Reply};
 use crate::train::Signal;
 
 /// Clones share one record, so that the test keeps a hand on the engine that the window owns.
@@ -22,6 +22,7 @@ pub struct FakeEngine {
 struct Asked {
     started: Vec<(JobId, JobSpec)>,
     signals: Vec<(JobId, Signal)>,
+    limits: Option<Limits>,
 }
 
 impl Default for FakeEngine {
@@ -46,6 +47,11 @@ impl FakeEngine {
     /// The signals that were sent so far, oldest first.
     pub fn signals(&self) -> Vec<(JobId, Signal)> {
         self.asked.borrow().signals.clone()
+    }
+
+    /// What it was told last of the person's settings.
+    pub fn limits(&self) -> Option<Limits> {
+        self.asked.borrow().limits.clone()
     }
 
     /// Tells the window one thing about a job.
@@ -75,6 +81,10 @@ impl Backend for FakeEngine {
 
     fn events(&self) -> &Receiver<Event> {
         &self.receiver
+    }
+
+    fn configure(&self, limits: Limits) {
+        self.asked.borrow_mut().limits = Some(limits);
     }
 }
 

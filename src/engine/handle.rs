@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, TrySendError, bounded};
 
 use super::context::Outbox;
 use super::jobs;
+use super::limits::{Limits, SharedLimits};
 use super::worker::{Queued, Worker, lower_priority};
 use super::{Backend, Event, JobId, JobSpec, Lane};
 use crate::hub::Sources;
@@ -31,6 +32,7 @@ pub struct Engine {
     workers: Vec<(Lane, Worker)>,
     events: Receiver<Event>,
     live: RefCell<HashMap<JobId, LiveJob>>,
+    limits: SharedLimits,
 }
 
 /// A job that has not ended, as far as the handle knows.
@@ -46,10 +48,16 @@ struct LiveJob {
 impl Engine {
     /// `waker` is called from the lanes' threads after each event: it asks the window for a repaint.
     pub fn new(options: EngineOptions, waker: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
-        give_way_to_the_window();
+        start_threads(None);
         let (sender, events) = bounded(NUM_WAITING_EVENTS);
         let outbox = Outbox { events: sender, waker: Arc::new(waker) };
-        Ok(Self { workers: jobs::spawn_lanes(&options, &outbox)?, events, live: RefCell::default() })
+        let limits = SharedLimits::new(options.sources);
+        Ok(Self {
+            workers: jobs::spawn_lanes(&limits, &options.speeds, &outbox)?,
+            events,
+            live: RefCell::default(),
+            limits,
+        })
     }
 
     fn worker(&self, lane: Lane) -> Option<&Worker> {
@@ -64,9 +72,11 @@ impl Engine {
     }
 }
 
-/// rayon's pool belongs to the whole process, and any thread may be the first to use it: its threads are lowered here.
-fn give_way_to_the_window() {
-    let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| lower_priority());
+/// The threads that compute; `None` for as many as there are cores. Once in a process, before anything computes: rayon's
+/// pool belongs to all of it, any thread may be the first to use it, and its threads are lowered here.
+pub fn start_threads(threads: Option<usize>) {
+    // 0 is rayon's own number.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).start_handler(|_| lower_priority());
     if pool.build_global().is_err() {
         log::debug!("rayon's threads were started before the engine and keep their priority");
     }
@@ -125,6 +135,10 @@ impl Backend for Engine {
 
     fn events(&self) -> &Receiver<Event> {
         &self.events
+    }
+
+    fn configure(&self, limits: Limits) {
+        self.limits.set(limits);
     }
 }
 

@@ -8,11 +8,13 @@ pub mod error;
 pub mod fake;
 pub mod handle;
 mod jobs;
+mod limits;
 pub mod protocol;
 mod worker;
 
 pub use backend::Backend;
 pub use error::EngineError;
-pub use handle::{Engine, EngineOptions};
+pub use handle::{Engine, EngineOptions, start_threads};
 pub use jobs::{checks, data_export, reviewers, scores, statistics};
+pub use limits::Limits;
 pub use protocol::{Event, EventKind, Failure, JobId, JobSpec, Lane, Outcome, Reply};

@@ -19,7 +19,8 @@ use crate::hub::{Dataset, DatasetName, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
     Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, Lengths, ProjectState, ReplacePreview,
-    Replacement, Reviewers, RowPage, RunNote, RunRecord, Settings, SortBy, SplitPreview, StoredExample, Version,
+    Replacement, Reviewers, RowPage, RunNote, RunRecord, SavedAs, Settings, SortBy, SplitPreview, Standing,
+    StoredExample, Version,
 };
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::task::{Stage, Unit};
@@ -117,6 +118,15 @@ pub enum JobSpec {
     SaveSettings {
         project: PathBuf,
         settings: Settings,
+    },
+    /// Looks whether the open project still lies in its folder, and brings an earlier copy there up to it.
+    LookAtProject {
+        project: PathBuf,
+    },
+    /// Writes the open project as it is into another folder, and opens it there.
+    SaveProjectAs {
+        project: PathBuf,
+        to: PathBuf,
     },
     /// Forgets the second reviewer's labels.
     DropReviewer {
@@ -301,6 +311,8 @@ impl JobSpec {
             | Self::Undo { .. }
             | Self::Redo { .. }
             | Self::SaveSettings { .. }
+            | Self::LookAtProject { .. }
+            | Self::SaveProjectAs { .. }
             | Self::DropReviewer { .. }
             | Self::KeepAnswers { .. }
             | Self::ApplyFix { .. } => Lane::Store,
@@ -512,6 +524,9 @@ pub enum Reply {
     Queued(QueueReport),
     /// A file or folder was written.
     Saved(PathBuf),
+    /// Whether what is done reaches the disk; told when that changes, and when it was asked.
+    Standing(Standing),
+    SavedAs(SavedAs),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -58,7 +58,7 @@ pub fn inspect(model: &ModelRef, sources: &Sources) -> Result<ModelFacts, HubErr
 }
 
 fn candidates(sources: &Sources) -> Vec<Candidate> {
-    let mut all = in_folder(&sources.models_dir, "Models folder");
+    let mut all: Vec<_> = sources.models_dirs().flat_map(|folder| in_folder(folder, "Models folder")).collect();
     all.extend(in_hub_cache(&sources.hub_cache));
     all.extend(sources.lm_studio.iter().flat_map(|folder| in_folder(folder, "LM Studio")));
     all.extend(sources.ollama.iter().flat_map(|folder| in_ollama(folder)));

@@ -36,6 +36,9 @@ pub(super) struct HubRepo {
 impl HubRepo {
     pub fn open(kind: RepoTypeAny, id: &str, revision: Option<&str>, sources: &Sources) -> Result<Self, HubError> {
         outside::check(id, revision)?;
+        if sources.is_switched_off {
+            return Err(HubError::SwitchedOff);
+        }
         if sources.is_offline {
             return Err(HubError::Offline);
         }

@@ -6,7 +6,8 @@ use crate::model::ModelError;
 use crate::words::thousands;
 
 /// Where a token is read from.
-const TOKEN_PLACES: &str = "set HF_TOKEN, or run `hf auth login`, which keeps it in the file token in HF_HOME";
+const TOKEN_PLACES: &str =
+    "keep it in Settings, set HF_TOKEN, or run `hf auth login`, which keeps it in the file token in HF_HOME";
 
 /// Each message names the file or the address.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,8 @@ pub enum HubError {
     NoSource { name: &'static str, hub: String, wheel: String, by_hand: String },
     #[error("HF_HUB_OFFLINE is set, so that nothing was asked of the Hub")]
     Offline,
+    #[error("the network is switched off in Settings")]
+    SwitchedOff,
     #[error("{what} did not answer within {secs} seconds")]
     NoAnswer { what: String, secs: u64 },
     #[error("{address}: the Hub can't be reached")]
@@ -94,6 +97,7 @@ impl HubError {
                  HF_ENDPOINT. Files that are on this disk can be used without it."
                     .into(),
             ),
+            Self::SwitchedOff => Some("Switch it on there to fetch something. What is on this disk can be used.".into()),
             Self::Offline => Some("Unset HF_HUB_OFFLINE to fetch from the Hub.".into()),
             Self::WrongHash { .. } | Self::WrongSize { .. } => {
                 Some("Try again; if it happens twice, something on the way changes files.".into())

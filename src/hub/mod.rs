@@ -7,6 +7,7 @@ pub mod dataset;
 mod discover;
 mod download;
 mod error;
+pub mod keyring;
 mod outside;
 mod part;
 mod repo;

@@ -33,16 +33,15 @@ pub fn resolve(model: &ModelRef, sources: &Sources) -> Result<PathBuf, HubError>
 fn find_starter(sources: &Sources) -> Option<PathBuf> {
     let repo = CachedRepo::named(&sources.hub_cache, STARTER.hub_repo);
     let cached = repo.snapshots().into_iter().map(|(_, folder)| folder.join(STARTER.file_name));
-    std::iter::once(sources.models_dir.join(STARTER.file_name))
-        .chain(cached)
-        .find(|path| path.metadata().is_ok_and(|metadata| metadata.len() == STARTER.num_bytes))
+    let fetched = sources.models_dirs().map(|folder| folder.join(STARTER.file_name));
+    fetched.chain(cached).find(|path| path.metadata().is_ok_and(|metadata| metadata.len() == STARTER.num_bytes))
 }
 
 fn find_hub_model(repo: &str, revision: Option<&str>, sources: &Sources) -> Option<PathBuf> {
     let revision = revision.unwrap_or("main");
-    let fetched = hub_folder(&sources.models_dir, repo, revision);
+    let fetched = sources.models_dirs().map(|folder| hub_folder(folder, repo, revision));
     let cached = CachedRepo::named(&sources.hub_cache, repo).snapshot(revision);
-    std::iter::once(fetched).chain(cached).find_map(|folder| model_in(&folder))
+    fetched.chain(cached).find_map(|folder| model_in(&folder))
 }
 
 /// Where a repository of the Hub is fetched to.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 pub struct Sources {
     /// What the studio fetches goes here.
     pub models_dir: PathBuf,
+    /// Where it fetched to before: what lies there is still found.
+    pub more_models_dirs: Vec<PathBuf>,
     /// The Hugging Face cache, shared with Python programs.
     pub hub_cache: PathBuf,
     /// LM Studio's folders.
@@ -19,6 +21,8 @@ pub struct Sources {
     pub token: Option<HubToken>,
     /// `HF_HUB_OFFLINE`: never ask the Hub.
     pub is_offline: bool,
+    /// The person's own switch: no request leaves this computer, also not one of pip.
+    pub is_switched_off: bool,
     /// Ways to call pip, tried in this order: the command and its first arguments.
     pub pip: Vec<Vec<String>>,
 }
@@ -28,6 +32,7 @@ impl Default for Sources {
         let home = directories::UserDirs::new().map(|dirs| dirs.home_dir().to_owned()).unwrap_or_default();
         Self {
             models_dir: models_dir(),
+            more_models_dirs: Vec::new(),
             hub_cache: hf_hub::resolve_cache_dir(),
             lm_studio: vec![home.join(".lmstudio/models"), home.join(".cache/lm-studio/models")],
             ollama: match std::env::var_os("OLLAMA_MODELS") {
@@ -38,6 +43,7 @@ impl Default for Sources {
             endpoint: std::env::var("HF_ENDPOINT").ok().filter(|address| !address.is_empty()),
             token: None,
             is_offline: std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| is_yes(&value)),
+            is_switched_off: false,
             pip: [&["python3", "-m", "pip"][..], &["python", "-m", "pip"], &["pip3"], &["pip"]]
                 .map(|command| command.iter().map(|&word| word.to_owned()).collect())
                 .into(),
@@ -50,14 +56,21 @@ impl Sources {
     pub fn only(models_dir: &Path) -> Self {
         Self {
             models_dir: models_dir.to_owned(),
+            more_models_dirs: Vec::new(),
             hub_cache: models_dir.join("no-hub-cache"),
             lm_studio: Vec::new(),
             ollama: Vec::new(),
             endpoint: None,
             token: None,
             is_offline: true,
+            is_switched_off: false,
             pip: Vec::new(),
         }
+    }
+
+    /// The models folder, and those of before.
+    pub(super) fn models_dirs(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.models_dir).chain(&self.more_models_dirs).map(PathBuf::as_path)
     }
 
     pub(super) fn endpoint(&self) -> &str {

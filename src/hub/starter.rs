@@ -38,7 +38,9 @@ pub fn fetch_pinned(model: &PinnedModel, sources: &Sources, task: &dyn Task) -> 
     });
     let hub = match from_hub {
         Ok(path) => return Ok(path),
-        Err(error @ (HubError::Stopped | HubError::Busy { .. } | HubError::Io { .. })) => return Err(error),
+        Err(error @ (HubError::Stopped | HubError::Busy { .. } | HubError::Io { .. } | HubError::SwitchedOff)) => {
+            return Err(error);
+        }
         Err(error) => error,
     };
     log::info!("{hub}; trying the Python wheel");

@@ -1,5 +1,6 @@
 //! Rows of an import: written unseen, a transaction at a time, until all of them appear at once.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,14 +13,17 @@ use rusqlite::{Connection, params};
 use super::edits::{next_number, set_content};
 use super::error::ProjectError;
 use super::face::{Face, example_of};
-use super::fields::{ARRIVING, Field, TAKES_PART, date_value, split_code, split_of};
+use super::fields::{ARRIVING, Field, TAKES_PART, date_value, split_code, split_of, text_value};
 use super::journal::{Recorder, now};
 use super::new_row::{NewRow, RowWriter};
+use super::provenance;
+use super::resplit::key;
 use super::rows::stored_example;
 use super::schema::pragma;
 use super::store::{begin, begin_after_others, is_anyone_waiting};
 use crate::data::Split;
-use crate::data::split::{SplitSpec, deal};
+use crate::data::mapping::Beside;
+use crate::data::split::{GroupBy, SplitBy, SplitRow, SplitSpec, deal_rows};
 use crate::words::thousands;
 
 /// How long a transaction lasts at most: another program waits for its end, another window of this one doesn't have to.
@@ -36,8 +40,9 @@ pub struct Incoming {
     /// As the file says.
     pub split: Option<Split>,
     pub date: Option<Timestamp>,
-    /// If the answers prove to be labels.
+    /// Of a column, or the answer, if the answers prove to be labels.
     pub label: Option<Arc<str>>,
+    pub beside: Beside,
     /// An example with the same prompt and another answer.
     pub replaces: Option<i64>,
 }
@@ -51,6 +56,10 @@ pub struct Arrival {
     pub file: u32,
     split: Option<Split>,
     date: Option<Timestamp>,
+    /// The same for rows of one group.
+    group: Option<u64>,
+    /// As a column says; only of a row that replaces another.
+    label: Option<Arc<str>>,
     /// The example whose place it takes.
     pub replaces: Option<i64>,
 }
@@ -90,7 +99,7 @@ pub fn write(
 }
 
 fn write_row(writer: &mut RowWriter, row: Incoming, number: i64) -> Result<Arrival, ProjectError> {
-    let Incoming { face, file, split, date, label, replaces } = row;
+    let Incoming { face, file, split, date, label, beside, replaces } = row;
     let new = NewRow {
         presence: ARRIVING,
         split: ARRIVING_SPLIT,
@@ -99,9 +108,13 @@ fn write_row(writer: &mut RowWriter, row: Incoming, number: i64) -> Result<Arriv
         position: number,
         number,
         label: label.as_deref(),
+        notes: Some(beside.note.as_str()).filter(|note| !note.is_empty()),
     };
     let id = writer.insert(&face, &new)?;
-    Ok(Arrival { id, number, prompt_key: face.prompt_key, file: file as u32, split, date, replaces })
+    provenance::write(writer.db(), id, &beside)?;
+    let group = beside.group.as_deref().map(key);
+    let label = label.filter(|_| replaces.is_some() && beside.label.is_some());
+    Ok(Arrival { id, number, prompt_key: face.prompt_key, file: file as u32, split, date, group, label, replaces })
 }
 
 /// What came of an import.
@@ -115,8 +128,10 @@ pub struct Appeared {
 /// An import at its end.
 pub struct Appearing {
     pub rows: Vec<Arrival>,
-    /// The rows have labels.
-    pub are_labelled: bool,
+    /// By file: the rows have labels.
+    pub are_labelled: Vec<bool>,
+    /// Rows of one group go into one part.
+    pub keeps_groups: bool,
     /// Examples that were there before, and the split and the date that the file says.
     pub told: Vec<(i64, Option<Split>, Option<Timestamp>)>,
     /// The files, with what they are called as sources.
@@ -159,7 +174,7 @@ impl Appearing {
 
     /// Gives the number of the first.
     fn show_rows(&self, db: &Connection, new: &[&Arrival], spec: &SplitSpec) -> Result<u64, ProjectError> {
-        let splits = deal_new(db, new, spec)?;
+        let splits = self.deal_new(db, new, spec)?;
         let first_number = next_number(db)?;
         let mut sources = Vec::new();
         for (name, path) in &self.files {
@@ -173,7 +188,8 @@ impl Appearing {
         )?;
         for run in runs(new, first_number) {
             let (source, last) = (sources.get(run.file as usize), run.first + run.len - 1);
-            let num_shown = show.execute(params![run.shift, source, self.are_labelled, run.first, last])?;
+            let are_labelled = self.are_labelled.get(run.file as usize);
+            let num_shown = show.execute(params![run.shift, source, are_labelled, run.first, last])?;
             if num_shown as i64 != run.len {
                 return Err(ProjectError::Interfered);
             }
@@ -183,6 +199,29 @@ impl Appearing {
             hold_out.execute(params![split_code(split), row.id])?;
         }
         Ok(first_number as u64)
+    }
+
+    /// Prompts and groups that the project has already keep their split.
+    fn deal_new(&self, db: &Connection, new: &[&Arrival], spec: &SplitSpec) -> Result<Vec<Split>, ProjectError> {
+        let has_groups = self.keeps_groups && new.iter().any(|row| row.group.is_some());
+        let groups = if has_groups { provenance::groups(db)? } else { HashMap::new() };
+        let mut dealt = Vec::new();
+        let mut select = db.prepare_cached(&format!(
+            "SELECT prompt_key, split, id FROM examples WHERE presence = 1 AND {TAKES_PART}"
+        ))?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let prompt = row.get::<_, i64>(0)? as u64;
+            let (given, group) = (Some(split_of(row.get(1)?)), groups.get(&row.get(2)?).copied());
+            dealt.push(SplitRow { prompt, group, given, ..SplitRow::default() });
+        }
+        let num_known = dealt.len();
+        dealt.extend(new.iter().map(|row| {
+            let group = row.group.filter(|_| has_groups);
+            SplitRow { prompt: row.prompt_key as u64, group, given: row.split, ..SplitRow::default() }
+        }));
+        let by = if has_groups { SplitBy::Group(GroupBy::Named) } else { SplitBy::Lot };
+        Ok(deal_rows(&dealt, &SplitSpec { by, ..spec.clone() }).split_off(num_known))
     }
 }
 
@@ -217,6 +256,10 @@ fn replace(recorder: &mut Recorder, row: &Arrival) -> Result<(), ProjectError> {
         db.prepare_cached(&format!("DELETE FROM {rows} = ?"))?.execute([row.id])?;
     }
     set_content(recorder, &stored_example(db, id)?, &example_of(&content)?)?;
+    provenance::hand_over(db, row.id, id)?;
+    if let Some(label) = &row.label {
+        recorder.set(Field::Label, id, text_value(Some(label)))?;
+    }
     set_told(recorder, id, row.split, row.date)
 }
 
@@ -236,27 +279,11 @@ fn set_told(
     Ok(())
 }
 
-/// Prompts that the project has already keep their split.
-fn deal_new(db: &Connection, new: &[&Arrival], spec: &SplitSpec) -> Result<Vec<Split>, ProjectError> {
-    let mut keys = Vec::new();
-    let mut given = Vec::new();
-    let mut select =
-        db.prepare_cached(&format!("SELECT prompt_key, split FROM examples WHERE presence = 1 AND {TAKES_PART}"))?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        keys.push(row.get::<_, i64>(0)? as u64);
-        given.push(Some(split_of(row.get(1)?)));
-    }
-    let num_known = keys.len();
-    keys.extend(new.iter().map(|row| row.prompt_key as u64));
-    given.extend(new.iter().map(|row| row.split));
-    Ok(deal(&keys, &given, spec).split_off(num_known))
-}
-
 /// Removes what an import that failed has left.
 pub fn clear(db: &mut Connection) -> Result<(), ProjectError> {
     let tx = begin(db)?;
-    for rows in ["search WHERE rowid", "contents WHERE id"] {
+    // On a full disk, what the contents took is the room that the search needs.
+    for rows in ["contents WHERE id", "provenance WHERE example", "search WHERE rowid"] {
         tx.execute(&format!("DELETE FROM {rows} IN (SELECT id FROM examples WHERE presence = ?)"), [ARRIVING])?;
     }
     tx.execute("DELETE FROM examples WHERE presence = ?", [ARRIVING])?;

@@ -206,7 +206,7 @@ fn insert_one(
 ) -> Result<(), ProjectError> {
     let db = recorder.db;
     let split = split_code(split);
-    let row = NewRow { presence: 0, split, given_split: None, date: None, position, number, label: None };
+    let row = NewRow { presence: 0, split, given_split: None, date: None, position, number, label: None, notes: None };
     let id = RowWriter::new(db)?.insert(&Face::of(example).map_err(ProjectError::Content)?, &row)?;
     db.prepare_cached(
         "UPDATE examples SET (given_split, source, label, tags, notes, num_tokens, loss, date) =

@@ -11,6 +11,8 @@ use crate::recipe::RecipeError;
 pub enum ProjectError {
     #[error("{} is not a project: it has no project.db", folder.display())]
     NotAProject { folder: PathBuf },
+    #[error("{} was not found", folder.display())]
+    NotFound { folder: PathBuf },
     #[error("{} already holds a project", folder.display())]
     Exists { folder: PathBuf },
     #[error("{} is not a Tunewright project but another program's database", path.display())]
@@ -44,6 +46,7 @@ impl ProjectError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Import(error) => return error.hint(),
+            Self::NotFound { .. } => "It may have been moved or deleted, or its disk is not connected.",
             Self::Foreign { .. } | Self::Exists { .. } => "Choose another folder.",
             Self::Damaged { .. } => {
                 "Put a backup of project.db in its place. The file was left as it is; the runs beside it are not affected."
@@ -70,6 +73,26 @@ impl ProjectError {
         matches!(self, Self::Cancelled) || matches!(self, Self::Import(error) if error.is_cancelled())
     }
 
+    /// What was to be written is right, and could not be put on the disk: it can be tried again.
+    pub fn is_of_storage(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::NotFound { .. } => true,
+            Self::Store(error) => matches!(
+                error.sqlite_error_code(),
+                Some(
+                    ErrorCode::DiskFull
+                        | ErrorCode::ReadOnly
+                        | ErrorCode::SystemIoFailure
+                        | ErrorCode::CannotOpen
+                        | ErrorCode::PermissionDenied
+                        | ErrorCode::DatabaseBusy
+                        | ErrorCode::DatabaseLocked
+                )
+            ),
+            _ => false,
+        }
+    }
+
     pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.into(), source }
     }
@@ -80,6 +103,7 @@ fn describe(error: &rusqlite::Error) -> String {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => format!("project.db is damaged: {error}"),
         Some(ErrorCode::DiskFull) => "the disk is full: project.db can't be written".to_owned(),
         Some(ErrorCode::ReadOnly) => "project.db can't be written: it is read-only".to_owned(),
+        Some(ErrorCode::SystemIoFailure) => "project.db can't be read or written: the disk fails or is gone".to_owned(),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "project.db is in use".to_owned(),
         _ => format!("project.db: {error}"),
     }

@@ -5,6 +5,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::arrivals::{self, Appearing, Arrival, Incoming};
 use super::edits::next_number;
@@ -66,6 +67,7 @@ impl Project {
             num_known: vec![0; 1 + request.more.len()],
             told: Vec::new(),
             candidates: Candidates::default(),
+            has_labels: vec![false; 1 + request.more.len()],
             first_rows: Some(Vec::new()),
             first_number: next_number(&self.db)? as u64,
             sources: request.source_names(),
@@ -85,9 +87,11 @@ impl Project {
         }
         rows.iter_mut().for_each(|row| row.replaces = row.replaces.filter(|id| reading.known.is_update(*id)));
         count_known(&mut report, &reading.num_known, &rows);
-        let are_labelled = reading.candidates.are_labels();
+        // A column of labels says what they are, whatever the answers look like.
+        let are_candidates = reading.candidates.are_labels();
+        let are_labelled = reading.has_labels.into_iter().map(|has_labels| has_labels || are_candidates).collect();
         let files = reading.sources.into_iter().zip(request.paths().map(Path::to_path_buf)).collect();
-        let appearing = Appearing { rows, are_labelled, told: reading.told, files };
+        let appearing = Appearing { rows, are_labelled, told: reading.told, files, keeps_groups: request.keep_groups };
         let appeared = appearing.appear(&mut self.db, &request.split)?;
         report.numbers = appeared.numbers;
         if appeared.has_changed {
@@ -119,6 +123,8 @@ struct Reading {
     /// Known examples for which the file says a split or a date.
     told: Vec<(i64, Option<Split>, Option<Timestamp>)>,
     candidates: Candidates,
+    /// By file: a column says the labels.
+    has_labels: Vec<bool>,
     /// `None` once they are shown.
     first_rows: Option<Vec<ExampleRow>>,
     first_number: u64,
@@ -196,6 +202,8 @@ impl Reading {
                 annotations: Annotations {
                     source: self.sources.get(row.file).cloned(),
                     date: row.date,
+                    label: row.beside.label.clone().filter(|label| !label.is_empty()),
+                    notes: row.beside.note.clone(),
                     ..Annotations::default()
                 },
                 findings: Vec::new(),
@@ -205,8 +213,15 @@ impl Reading {
                 self.first_rows = None;
             }
         }
-        let label = self.candidates.add(&row.example);
-        Ok(Some(Incoming { face, file: row.file, split: row.split, date: row.date, label, replaces }))
+        let label = match &row.beside.label {
+            Some(label) => {
+                self.has_labels[row.file] = true;
+                Some(label.as_str()).filter(|label| !label.is_empty()).map(Arc::from)
+            }
+            None => self.candidates.add(&row.example),
+        };
+        let ReadExample { file, split, date, beside, .. } = row;
+        Ok(Some(Incoming { face, file, split, date, beside, label, replaces }))
     }
 }
 

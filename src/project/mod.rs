@@ -20,6 +20,7 @@ mod lengths;
 mod migrate;
 mod new_row;
 mod order;
+mod provenance;
 pub mod query;
 mod replace;
 mod resplit;
@@ -31,6 +32,7 @@ mod schema;
 mod search;
 mod select;
 mod snapshot;
+mod standing;
 pub mod state;
 mod store;
 mod texts;
@@ -46,6 +48,7 @@ pub use query::{
 pub use reviewers::Reviewers;
 pub use search::hits;
 pub use snapshot::{Snapshot, SnapshotFile};
+pub use standing::{FileId, SavedAs, Standing};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,
     Replacement, Review, RunAbout, RunNote, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample,

@@ -15,6 +15,7 @@ pub struct NewRow<'a> {
     pub position: i64,
     pub number: i64,
     pub label: Option<&'a str>,
+    pub notes: Option<&'a str>,
 }
 
 /// Statements for any number of rows.
@@ -28,9 +29,13 @@ impl<'a> RowWriter<'a> {
     pub fn new(db: &'a Connection) -> Result<Self, ProjectError> {
         let examples = db.prepare_cached(
             "INSERT INTO examples (position, number, presence, split, given_split, marks, review, num_turns, roles,
-             prompt_key, content_key, date, label) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?)",
+             prompt_key, content_key, date, label, notes) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         Ok(Self { db, examples, faces: FaceWriter::inserting(db)? })
+    }
+
+    pub fn db(&self) -> &'a Connection {
+        self.db
     }
 
     /// Writes a row, its content and what the search knows of it; gives its id.
@@ -47,6 +52,7 @@ impl<'a> RowWriter<'a> {
             face.content_key,
             row.date,
             row.label,
+            row.notes,
         ])?;
         let id = self.db.last_insert_rowid();
         self.faces.write(face, id)?;

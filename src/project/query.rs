@@ -40,6 +40,13 @@ pub struct ExampleQuery {
     pub limit: u64,
 }
 
+impl ExampleQuery {
+    /// It asks for examples that take no part; what goes out is without them otherwise.
+    pub fn wants_left_out(&self) -> bool {
+        self.status == Some(ExampleStatus::SetAside) || self.review == Some(Review::Rejected)
+    }
+}
+
 /// Whether a second reviewer gave the same label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reviewed {

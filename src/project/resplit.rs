@@ -9,6 +9,7 @@ use rusqlite::types::Value;
 use super::error::ProjectError;
 use super::fields::{Field, date_of, review_of, split_code, split_of, status};
 use super::journal::Recorder;
+use super::provenance;
 use super::state::{SplitPreview, takes_part};
 use super::store::Project;
 use crate::data::Split;
@@ -76,8 +77,9 @@ impl Project {
 }
 
 fn rows(db: &Connection, spec: &SplitSpec) -> Result<Vec<Row>, ProjectError> {
-    let clusters = match spec.by {
+    let groups = match spec.by {
         SplitBy::Group(GroupBy::NearDuplicates) => clusters(db)?,
+        SplitBy::Group(GroupBy::Named) => provenance::groups(db)?,
         _ => HashMap::new(),
     };
     let mut select = db.prepare_cached(
@@ -90,7 +92,7 @@ fn rows(db: &Connection, spec: &SplitSpec) -> Result<Vec<Row>, ProjectError> {
         let id = row.get(0)?;
         let label: Option<String> = row.get(4)?;
         let group = match spec.by {
-            SplitBy::Group(GroupBy::NearDuplicates) => clusters.get(&id).copied(),
+            SplitBy::Group(GroupBy::NearDuplicates | GroupBy::Named) => groups.get(&id).copied(),
             SplitBy::Group(GroupBy::Label) => label.as_deref().map(key),
             SplitBy::Group(GroupBy::Tags) => row.get::<_, Option<String>>(5)?.as_deref().map(key),
             SplitBy::Group(GroupBy::Source) => row.get::<_, Option<i64>>(6)?.map(|source| source as u64),
@@ -121,7 +123,7 @@ fn rows(db: &Connection, spec: &SplitSpec) -> Result<Vec<Row>, ProjectError> {
 }
 
 /// The same number for the same text.
-fn key(text: &str) -> u64 {
+pub(super) fn key(text: &str) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(text)
 }
 

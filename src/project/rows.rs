@@ -9,6 +9,7 @@ use super::error::ProjectError;
 use super::face::{self, example_of};
 use super::fields::{TAKES_PART, date_of, review_of, split_code, split_of, status, tags_of};
 use super::label;
+use super::provenance;
 use super::query::{ExampleQuery, FacetCounts, RowPage};
 use super::reviewers::second_label;
 use super::search;
@@ -86,6 +87,7 @@ impl Project {
     pub fn example(&self, id: i64) -> Result<StoredExample, ProjectError> {
         let mut stored = stored_example(&self.db, id)?;
         stored.annotations.second_label = second_label(&self.db, id)?;
+        (stored.annotations.row_id, stored.annotations.group) = provenance::read(&self.db, id)?;
         Ok(stored)
     }
 
@@ -225,6 +227,8 @@ fn annotations(row: &Row) -> rusqlite::Result<Annotations> {
         num_tokens: row.get(9)?,
         loss: row.get::<_, Option<f64>>(10)?.map(|loss| loss as f32),
         date: date_of(row.get(11)?),
+        row_id: None,
+        group: None,
     })
 }
 

@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::ProjectError;
-use super::{migrate, reviewers};
+use super::{migrate, provenance, reviewers};
 
 /// In the file's header: "Tnwr".
 const APPLICATION_ID: i64 = 0x546E_7772;
@@ -127,6 +127,7 @@ pub fn open(path: &Path) -> Result<Connection, ProjectError> {
     migrate::to_present(&mut db)?;
     // It came later; older versions don't miss it.
     db.execute_batch(reviewers::TABLE)?;
+    db.execute_batch(provenance::TABLE)?;
     Ok(db)
 }
 

@@ -91,6 +91,10 @@ pub struct Annotations {
     pub source: Option<String>,
     /// When it is from, where its file says so.
     pub date: Option<Timestamp>,
+    /// What its file calls it; read with a single example only.
+    pub row_id: Option<String>,
+    /// The group that its file says it belongs to; read with a single example only.
+    pub group: Option<String>,
     /// With the model of [`ProjectState::tokens_from`]; `None` until counted.
     pub num_tokens: Option<u32>,
     /// Under the model or run of [`ProjectState::loss_from`]; `None` until computed.
@@ -263,13 +267,17 @@ pub struct Settings {
     pub recipe: Option<Recipe>,
     /// That answers may have, as the person says; empty for those that are found.
     pub labels: Vec<String>,
+    /// That the person gave the project; empty for its folder's.
+    pub name: String,
+    /// It came with the program and nobody has made it theirs: what is imported may belong somewhere else.
+    pub is_sample: bool,
 }
 
 /// A project at a glance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProjectState {
     pub folder: PathBuf,
-    /// The folder's name.
+    /// That the person gave it, or else the folder's.
     pub name: String,
     pub counts: SplitCounts,
     /// The file that was imported last.

@@ -13,6 +13,7 @@ use super::findings::{LOSS_FROM, TOKENS_FROM, num_queued, origin};
 use super::journal::{self, Direction, Recorder};
 use super::order::Order;
 use super::schema;
+use super::standing::FileId;
 use super::state::{Edit, ProjectState, Settings, SplitCounts};
 
 /// The store's name in the project's folder.
@@ -20,6 +21,8 @@ pub const STORE_FILE: &str = "project.db";
 
 pub struct Project {
     folder: PathBuf,
+    /// That was opened; its place may go to another one.
+    pub(super) file: Option<FileId>,
     pub(super) db: Connection,
     pub(super) order: Order,
     pub(super) last_changed: Option<i64>,
@@ -49,7 +52,10 @@ impl Project {
     pub fn open(folder: &Path) -> Result<Self, ProjectError> {
         let path = folder.join(STORE_FILE);
         if !path.is_file() {
-            return Err(ProjectError::NotAProject { folder: folder.into() });
+            return Err(match folder.exists() {
+                true => ProjectError::NotAProject { folder: folder.into() },
+                false => ProjectError::NotFound { folder: folder.into() },
+            });
         }
         Self::new(folder, schema::open(&path)?)
     }
@@ -57,7 +63,7 @@ impl Project {
     /// Opens the project in `folder`, or makes one there.
     pub fn open_or_create(folder: &Path) -> Result<Self, ProjectError> {
         match Self::open(folder) {
-            Err(ProjectError::NotAProject { .. }) => match Self::create(folder) {
+            Err(ProjectError::NotAProject { .. } | ProjectError::NotFound { .. }) => match Self::create(folder) {
                 // Another window was quicker.
                 Err(ProjectError::Exists { .. }) => Self::open(folder),
                 made => made,
@@ -68,7 +74,8 @@ impl Project {
 
     fn new(folder: &Path, db: Connection) -> Result<Self, ProjectError> {
         let folder = std::path::absolute(folder).map_err(|e| ProjectError::io(folder, e))?;
-        Ok(Self { folder, db, order: Order::default(), last_changed: None, has_label_order: false })
+        let file = FileId::of(&folder.join(STORE_FILE));
+        Ok(Self { folder, file, db, order: Order::default(), last_changed: None, has_label_order: false })
     }
 
     pub fn folder(&self) -> &Path {
@@ -79,14 +86,16 @@ impl Project {
     pub fn state(&mut self) -> Result<ProjectState, ProjectError> {
         let counts = self.counts()?;
         let labels = journal::labels(&self.db)?;
+        let settings = self.settings()?;
+        let folder_name = || self.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(ProjectState {
-            name: self.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+            name: if settings.name.is_empty() { folder_name() } else { settings.name.clone() },
             folder: self.folder.clone(),
             counts,
             source: labels.source,
             undo: labels.undo.map(|label| format!("Undo {label}")),
             redo: labels.redo.map(|label| format!("Redo {label}")),
-            settings: self.settings()?,
+            settings,
             tokens_from: origin(&self.db, TOKENS_FROM)?,
             loss_from: origin(&self.db, LOSS_FROM)?,
             num_queued: num_queued(&self.db)?,

@@ -16,6 +16,8 @@ pub struct Plan {
     /// The run's folder: recipe, metrics, checkpoints.
     pub run_dir: PathBuf,
     pub validation: Validation,
+    /// Bytes that the run may take; `None` for what there is.
+    pub memory_limit: Option<u64>,
 }
 
 /// Where the held-out examples come from.
@@ -33,7 +35,7 @@ impl Plan {
             (Some(path), _) => Validation::File(path.clone()),
             (None, share) => Validation::Share(share.unwrap_or(DEFAULT_VALIDATION_SPLIT)),
         };
-        Ok(Self { recipe, model_path, run_dir, validation })
+        Ok(Self { recipe, model_path, run_dir, validation, memory_limit: None })
     }
 
     /// The recipe as it is kept with the run: files inside the run's folder by their place in it, so that the folder can

@@ -37,6 +37,12 @@ pub enum TrainError {
     Refused { message: String },
     #[error("the loss was not a number (NaN) in {times} steps running, the last of them step {step}")]
     NotFinite { step: usize, times: usize, has_checkpoint: bool },
+    #[error(
+        "the run needs {:.1} GB of memory, more than the limit of {:.1} GB in Settings",
+        *needed as f64 / 1e9,
+        *limit as f64 / 1e9
+    )]
+    OverLimit { needed: u64, limit: u64 },
     #[error("{} can't be gone on from: {message}", path.display())]
     Checkpoint { path: PathBuf, message: String },
     #[error("{} can't hold the run: {reason}", path.display())]
@@ -64,6 +70,9 @@ impl TrainError {
                 Some("lower training.learning_rate; the last checkpoint is still good")
             }
             Self::NotFinite { has_checkpoint: false, .. } => Some("lower training.learning_rate"),
+            Self::OverLimit { .. } => Some(
+                "raise the memory limit, or lower training.per_device_train_batch_size, training.max_length or lora.r",
+            ),
             Self::RunFolder { .. } => Some("choose another folder for the run"),
             Self::InputsChanged { .. } => {
                 Some("bring back what the run began with, or choose another folder and begin anew")

@@ -12,8 +12,8 @@ use super::timing::KnownSpeed;
 use crate::data::Example;
 use crate::model::facts::available_memory;
 use crate::model::gradient::{activation_bytes, num_recomputed};
-use crate::model::{Chat, LoraConfig, ModelFacts, ModelSpec, ProductType, inspect, weights};
-use crate::recipe::{Recipe, RecipeError, RenderSpec};
+use crate::model::{Chat, LoraConfig, ModelSpec, ProductType, inspect, weights};
+use crate::recipe::{Plan, Recipe, RecipeError, RenderSpec};
 use crate::words::thousands;
 
 /// The run preview card.
@@ -110,8 +110,13 @@ impl RunSizes {
     }
 }
 
-/// Counts what a run with this recipe on these examples would do.
-pub fn preview(model_path: &Path, recipe: &Recipe, sizes: &RunSizes) -> Result<RunPreview, TrainError> {
+/// Counts what a run with this recipe on these examples would do, where it may take so many bytes.
+pub fn preview(
+    model_path: &Path,
+    recipe: &Recipe,
+    sizes: &RunSizes,
+    memory_limit: Option<u64>,
+) -> Result<RunPreview, TrainError> {
     recipe.check()?;
     let facts = inspect(model_path)?;
     let spec = weights::open(model_path)?.spec().clone();
@@ -135,7 +140,7 @@ pub fn preview(model_path: &Path, recipe: &Recipe, sizes: &RunSizes) -> Result<R
         speed: None,
         num_trainable,
         num_parameters: facts.num_parameters as usize,
-        memory: memory(&facts, &spec, recipe, num_trainable, order.most_tokens(&lengths)),
+        memory: memory(facts.num_bytes, &spec, recipe, num_trainable, order.most_tokens(&lengths), memory_limit),
         learning_rates: rates(&Schedule::new(&recipe.training, num_steps), num_steps),
     })
 }
@@ -156,24 +161,34 @@ pub fn beyond_context(max_length: usize, context_length: usize, lengths: &[usize
 
 /// From the shapes that the loop allocates.
 fn memory(
-    facts: &ModelFacts,
+    model_bytes: u64,
     spec: &ModelSpec,
     recipe: &Recipe,
     num_trainable: usize,
     num_tokens: usize,
+    limit: Option<u64>,
 ) -> MemoryEstimate {
     let available = available_memory();
     let training = &recipe.training;
     let product = ProductType::of(training.precision, spec);
-    let num_recomputed = num_recomputed(training.gradient_checkpointing, spec, product, num_tokens, available);
+    let allowed = limit.map_or(available, |limit| limit.min(available));
+    let num_recomputed = num_recomputed(training.gradient_checkpointing, spec, product, num_tokens, allowed);
     MemoryEstimate {
-        weights: facts.num_bytes,
+        weights: model_bytes,
         // The weights, their gradient, AdamW's two moments, packed copies, and what a checkpoint is written from.
         adapter: 4 * 12 * num_trainable as u64,
         activations: activation_bytes(spec, product, num_recomputed, num_tokens),
         program: PROGRAM_BYTES,
         available,
     }
+}
+
+/// Refuses a run that would take more than it may.
+pub fn check_memory(plan: &Plan, spec: &ModelSpec, num_trainable: usize, num_tokens: usize) -> Result<(), TrainError> {
+    let Some(limit) = plan.memory_limit else { return Ok(()) };
+    let model_bytes = inspect(&plan.model_path)?.num_bytes;
+    let needed = memory(model_bytes, spec, &plan.recipe, num_trainable, num_tokens, Some(limit)).total();
+    if needed > limit { Err(TrainError::OverLimit { needed, limit }) } else { Ok(()) }
 }
 
 fn rates(schedule: &Schedule, num_steps: usize) -> Vec<(usize, f64)> {

@@ -12,7 +12,7 @@ use super::inputs::Inputs;
 use super::loss::mean_loss;
 use super::observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
-use super::preview::beyond_context;
+use super::preview::{beyond_context, check_memory};
 use super::ready::{Ready, check_same_recipe};
 use super::render::{Refusal, Rendered, render};
 use super::run_files::{RunFiles, Status};
@@ -125,8 +125,10 @@ fn train(
     }
     let order = Order::new(&lengths, training);
     let num_steps = order.num_steps(training);
-    let pass = gradient_pass(decoder, plan, &order, &lengths);
     let vars = adapter.named_vars();
+    let num_trainable = vars.iter().map(|(_, var)| var.elem_count()).sum();
+    check_memory(plan, decoder.spec(), num_trainable, order.most_tokens(&lengths))?;
+    let pass = gradient_pass(decoder, plan, &order, &lengths);
     let mut optimizer = AdamW::new(training, &vars);
     let mut state = State { step: 0, best_step: None, best_eval_loss: None, rate_factor: 1.0, secs: 0.0 };
     let last = checkpoint::last(folder.dir());
@@ -140,7 +142,7 @@ fn train(
         num_tokens: lengths.iter().sum(),
         num_supervised_tokens: train.iter().map(Rendered::num_trained).sum(),
         num_steps,
-        num_trainable: vars.iter().map(|(_, var)| var.elem_count()).sum(),
+        num_trainable,
         tally,
     }));
     // Dropout makes rows of the same tokens differ.
@@ -420,7 +422,9 @@ pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengt
     let training = &plan.recipe.training;
     let product = ProductType::of(training.precision, decoder.spec());
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));
-    let num = num_recomputed(setting, decoder.spec(), product, num_tokens, facts::available_memory());
+    let available = facts::available_memory();
+    let allowed = plan.memory_limit.map_or(available, |limit| limit.min(available));
+    let num = num_recomputed(setting, decoder.spec(), product, num_tokens, allowed);
     log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers);
     GradientPass::new(product, num)
 }

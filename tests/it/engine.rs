@@ -8,7 +8,7 @@ use tunewright::data::checks::{Check, Remedy};
 use tunewright::data::import::{ImportRequest, SplitSpec};
 use tunewright::data::{Message, Role, Split};
 use tunewright::engine::protocol::{CompareRequest, Side};
-use tunewright::engine::{Backend, Engine, EngineOptions, Event, EventKind, JobId, JobSpec, Outcome, Reply};
+use tunewright::engine::{Backend, Engine, EngineOptions, Event, EventKind, JobId, JobSpec, Limits, Outcome, Reply};
 use tunewright::evaluate::EvaluationRequest;
 use tunewright::generate::Sampling;
 use tunewright::hub::Sources;
@@ -502,6 +502,19 @@ fn a_run_that_can_not_begin_leaves_no_folder() {
     assert_eq!(failure.message, "The starter model has not been fetched yet.");
     let runs = std::fs::read_dir(bench.project().join("runs")).map(Iterator::count);
     assert_eq!(runs.unwrap_or_default(), 0);
+}
+
+#[test]
+fn a_run_over_the_memory_limit_is_not_started_and_says_so() {
+    let bench = Bench::with_examples(20);
+    bench.engine.configure(Limits { memory: Some(100_000_000), ..Limits::default() });
+    let job = bench.train(tiny_recipe(3));
+    let Some(EventKind::Finished(Outcome::Failed(failure))) = bench.events_of(job).pop() else { panic!("it ran") };
+    assert!(failure.message.contains("more than the limit of 0.1 GB in Settings"), "{failure:?}");
+    assert!(bench.runs().is_empty());
+    bench.engine.configure(Limits::default());
+    let job = bench.train(tiny_recipe(3));
+    assert_eq!(bench.events_of(job).pop(), Some(EventKind::Finished(Outcome::Completed)));
 }
 
 #[test]

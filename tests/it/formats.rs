@@ -243,7 +243,7 @@ fn tools_come_in_whatever_way_they_are_written() {
         "a.jsonl",
         format!("{ROW}\n{{\"prompt\": \"a\", \"completion\": \"b\", \"tools\": \"add\"}}"),
     );
-    assert!(look(&path).rejected[0].reason.starts_with("tools is a text, but not one with a JSON list in it ("));
+    assert!(look(&path).rejected[0].reason.starts_with("tools is a text, but not one with a JSON list in it: "));
 }
 
 #[test]

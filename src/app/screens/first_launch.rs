@@ -8,6 +8,7 @@ use crate::app::kit::{
 };
 use crate::app::machine::Machine;
 use crate::app::screens::dataset;
+use crate::app::shell::projects;
 use crate::app::{Action, AppState, Screen};
 use crate::engine::JobSpec;
 
@@ -24,42 +25,87 @@ const STEPS: [(Screen, icon::Icon, &str); 6] = [
 pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
     let theme = Theme::of(ui);
     right_panel(ui, "first launch", theme.size.side_panel_first_width, |ui| {
-        layout::padded(ui, theme.pad.screen_x, |ui| side(ui, state));
+        layout::padded(ui, theme.pad.screen_x, |ui| {
+            side(ui, state);
+            recent(ui, state, actions);
+        });
     });
     let is_opening = state.jobs.find(|spec| matches!(spec, JobSpec::OpenProject { .. })).is_some();
-    empty_state(
-        ui,
-        "Teach a small model your task",
-        "Bring examples of questions and good answers, everything stays on this machine",
-        |ui| {
-            let sample = Button::primary("Open sample").enabled_or(!is_opening, "A project is being opened");
-            let text = "Messages to a shop become JSON, in minutes";
-            if way_on(ui, icon::PLAY, "Open the sample project", text, sample).clicked() {
-                actions.push(Action::OpenSample);
+    let (title, text) = words(state);
+    empty_state(ui, &title, &text, |ui| {
+        missing(ui, state, actions);
+
+        let sample = Button::primary("Open sample").enabled_or(!is_opening, "A project is being opened");
+        let text = "Messages to a shop become JSON, in minutes";
+        if way_on(ui, icon::PLAY, "Open the sample project", text, sample).clicked() {
+            actions.push(Action::OpenSample);
+        }
+        let import = Button::secondary("Import…").enabled_or(!is_opening, "A project is being opened");
+        let text = "CSV, JSON, JSONL or Parquet, 50 examples are a good start";
+        if way_on(ui, icon::DOWNLOAD_SIMPLE, "Import your own examples", text, import).clicked() {
+            actions.push(Action::ChooseImport);
+        }
+        let open = Button::secondary("Open…").enabled_or(!is_opening, "A project is being opened");
+        let text = "A folder that Tunewright made, on this machine or copied to it";
+        if way_on(ui, icon::FOLDER_OPEN, "Open a project", text, open).clicked() {
+            actions.push(Action::ChooseProject);
+        }
+        ui.add_space(theme.space.m);
+        drop_target(ui, "Or drop a file with examples, a model or a project anywhere in this window");
+        ui.add_space(theme.space.s);
+        ui.vertical_centered(|ui| {
+            let hub = Button::link("Or take a public data set from the Hub…").icon(icon::CLOUD_ARROW_DOWN);
+            if ui.add(hub.enabled_or(!is_opening, "A project is being opened")).clicked() {
+                actions.push(dataset::Action::Open.into());
             }
-            let import = Button::secondary("Import…").enabled_or(!is_opening, "A project is being opened");
-            let text = "CSV, JSON, JSONL or Parquet, 50 examples are a good start";
-            if way_on(ui, icon::DOWNLOAD_SIMPLE, "Import your own examples", text, import).clicked() {
-                actions.push(Action::ChooseImport);
-            }
-            let open = Button::secondary("Open…").enabled_or(!is_opening, "A project is being opened");
-            let text = "A folder that Tunewright made, on this machine or copied to it";
-            if way_on(ui, icon::FOLDER_OPEN, "Open a project", text, open).clicked() {
-                actions.push(Action::ChooseProject);
-            }
-            ui.add_space(theme.space.m);
-            drop_target(ui, "Or drop a file with examples, a model or a project anywhere in this window");
-            ui.add_space(theme.space.s);
-            ui.vertical_centered(|ui| {
-                let hub = Button::link("Or take a public data set from the Hub…").icon(icon::CLOUD_ARROW_DOWN);
-                if ui.add(hub.enabled_or(!is_opening, "A project is being opened")).clicked() {
-                    actions.push(dataset::Action::Open.into());
-                }
-            });
-            ui.add_space(theme.space.s);
-            keys(ui);
-        },
-    );
+        });
+        ui.add_space(theme.space.s);
+        keys(ui);
+    });
+}
+
+/// What is missing for the screen that was asked for.
+fn words(state: &AppState) -> (String, String) {
+    match state.screen {
+        Screen::Model | Screen::Settings => (
+            "Teach a small model your task".to_owned(),
+            "Bring examples of questions and good answers, everything stays on this machine".to_owned(),
+        ),
+        screen => (
+            format!("{} needs an open project", screen.name()),
+            "Here are the ways to one, nothing leaves this machine".to_owned(),
+        ),
+    }
+}
+
+/// The project of last time isn't where it was.
+fn missing(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
+    let Some(folder) = &state.missing else { return };
+    let text = "It may have been moved or deleted, or its disk is not connected";
+    let again = Button::secondary("Look again");
+    if way_on(ui, icon::WARNING_CIRCLE, &projects::missing_words(folder), text, again).clicked() {
+        actions.push(Action::LookForProject(folder.clone()));
+    }
+}
+
+/// Projects that were open before.
+fn recent(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
+    let theme = Theme::of(ui);
+    let mut recent = projects::recent(state).peekable();
+    if recent.peek().is_none() {
+        return;
+    }
+    ui.add_space(theme.space.xl);
+    ui.add(Text::caption("Recent"));
+    ui.add_space(theme.space.xs);
+    for (recent, is_there) in recent {
+        let name = Button::link(projects::recent_words(recent, is_there)).icon(icon::FOLDER);
+        let shown = ui.add(name.hint(recent.name.clone(), recent.folder.display().to_string()));
+        ui.add_space(theme.space.s);
+        if shown.clicked() {
+            actions.push(Action::LookForProject(recent.folder.clone()));
+        }
+    }
 }
 
 /// What was measured, and nothing else.

@@ -1,8 +1,11 @@
 //! The import dialog: what each column is, what comes of a row, what is left out and why.
 
 mod columns;
+mod edit;
+mod failed;
 mod parts;
 pub mod state;
+mod turns;
 
 use egui::{Rect, UiBuilder, Vec2};
 
@@ -27,6 +30,9 @@ pub struct Drafts {}
 
 pub fn show(ui: &mut egui::Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
     let Some(dialog) = &state.mapping.dialog else { return };
+    if let (None, Some(failure)) = (&dialog.preview, &dialog.failure) {
+        return failed::show(ui, dialog, failure, actions);
+    }
     let title = match dialog.num_files() {
         _ if dialog.purpose == Purpose::Reviewer => format!("Second reviewer: {}", dialog.file_name()),
         1 => format!("Import {}", dialog.file_name()),
@@ -101,10 +107,9 @@ fn body(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mu
     let ui = &mut ui.new_child(UiBuilder::new().max_rect(rect));
     ui.set_clip_rect(ui.clip_rect().intersect(rect));
     ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, 0.0);
-    match (&dialog.preview, &dialog.failure) {
-        (_, Some(failure)) if dialog.preview.is_none() => parts::failed(ui, failure),
-        (Some(preview), _) => filled(ui, rect, dialog, preview, actions),
-        (None, _) => parts::reading(ui, state, dialog),
+    match &dialog.preview {
+        Some(preview) => filled(ui, rect, dialog, preview, actions),
+        None => parts::reading(ui, state, dialog),
     }
 }
 
@@ -161,7 +166,7 @@ fn foot(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mu
         return;
     }
     parts::outcome(ui, dialog, preview, actions);
-    if preview.num_rejected > 0 {
+    if preview.num_rejected > 0 && dialog.open_choice().is_none() {
         let words = if dialog.shows_rejected { "Hide" } else { "Show" };
         if ui.add(Button::link(words)).clicked() {
             actions.push(Action::ShowRejected(!dialog.shows_rejected).into());
@@ -175,6 +180,19 @@ pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx:
         let name = format!("{stem}.left-out.jsonl");
         let pick = FilePick { title: "Save the rows that are left out", kind: PickKind::Save { name } };
         return cx.pick(pick, |path| Action::SaveRejected(path).into());
+    }
+    if action == Action::PickMappingFile {
+        let stem = state.mapping.dialog.as_ref().map(ImportDialog::file_name).unwrap_or_default();
+        let name = format!("{stem}.mapping.json");
+        let pick = FilePick { title: "Save how the columns are read", kind: PickKind::Save { name } };
+        return cx.pick(pick, |path| Action::SaveMapping(path).into());
+    }
+    if let Action::SaveMapping(path) = action {
+        let Some(mapping) = state.mapping.dialog.as_ref().and_then(|dialog| dialog.mapping().cloned()) else { return };
+        return cx.files.run(move || {
+            let saved = mapping.save(&path).map(|()| path).map_err(|error| error.to_string());
+            Some(Action::MappingSaved(saved).into())
+        });
     }
     let AppState { mapping, jobs, project, .. } = state;
     let Some(project) = project else { return };

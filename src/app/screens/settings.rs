@@ -1,96 +1,160 @@
-//! The window's own settings.
+//! The window's own settings: look, computing, folders, the network, the keys, and what this program is.
 
-use std::path::Path;
+mod rows;
+mod token;
 
-use egui::{Align, Context, Layout, ThemePreference, Ui};
+use egui::{Context, ThemePreference, Ui};
 
-use crate::app::kit::row::to_column;
-use crate::app::kit::{
-    Button, Card, SettingsRow, Text, Theme, format, layout, rule, screen_header, section, segmented,
-};
+pub use rows::Place;
+pub use token::{Token, TokenState};
+
+use crate::app::files::{FilePick, PickKind};
+use crate::app::kit::{Card, Theme, format, layout, screen_header, section};
 use crate::app::settings::ThemeChoice;
-use crate::app::{Action, AppState, Cx};
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
+use crate::engine::Limits;
+use crate::train::preview::MemoryEstimate;
 
-const THEMES: &[(ThemeChoice, &str)] =
-    &[(ThemeChoice::Dark, "Dark"), (ThemeChoice::Light, "Light"), (ThemeChoice::System, "System")];
+/// Their names, and other words by which the command field finds them.
+pub const ENTRIES: &[(&str, &str)] = &[
+    ("Theme", "look dark light system colours"),
+    ("Threads for computing", "cores processor cpu speed"),
+    ("Memory limit", "ram gigabytes"),
+    ("Projects folder", "where projects lie directory place"),
+    ("Models folder", "where models lie downloads directory place"),
+    ("Network", "offline online hub internet"),
+    ("Hub token", "hugging face key password login gated keyring"),
+    ("Keys", "shortcuts keyboard"),
+    ("Version and licences", "about license fonts"),
+    ("Frame times", "developers performance"),
+];
 
-pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
+/// See the module.
+#[derive(Debug, Default)]
+pub struct State {
+    pub token: Token,
+    pub is_developer_open: bool,
+}
+
+/// What is typed.
+#[derive(Debug, Default)]
+pub struct Drafts {
+    pub projects: String,
+    pub models: String,
+    pub token: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// `None` for as many as there are cores.
+    Threads(Option<usize>),
+    /// In bytes; `None` for what there is.
+    MemoryLimit(Option<u64>),
+    /// `None` for the usual place.
+    Folder(Place, Option<std::path::PathBuf>),
+    ChooseFolder(Place),
+    Offline(bool),
+    KeepToken(String),
+    ForgetToken,
+    /// The keyring answered.
+    Token(TokenState),
+    ShowDeveloper(bool),
+}
+
+pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     screen_header(ui, "Settings", |_| {}, |_| {});
+    let drafts = &mut drafts.settings;
     layout::scrolling(ui, "settings", |ui| {
         ui.spacing_mut().item_spacing.y = theme.space.s;
-        ui.set_max_width(theme.size.dialog_wide_width);
-        section(ui, "Look", "", |_| {});
-        Card::new().rows().show(ui, |ui| look(ui, state, actions));
-        ui.add_space(theme.space.s);
-        section(ui, "Folders", "", |_| {});
-        Card::new().rows().show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            folder(ui, "Models", &crate::hub::models_dir(), "Downloads are put here", actions);
-            if let Some(project) = &state.project {
-                rule(ui);
-                folder(ui, "Project", &project.folder, "Examples, runs and settings; copy it to keep it", actions);
-            }
-        });
-        ui.add_space(theme.space.s);
-        section(ui, "Frames", "how long the window takes to paint itself", |_| {});
-        Card::new().rows().show(ui, |ui| frames(ui, state));
-    });
-}
-
-fn look(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
-    let row = SettingsRow {
-        name: "Theme",
-        help: "System follows the rest of the desktop",
-        about: ("Theme", "Dark or light; kept for the next start"),
-        is_changed: false,
-        is_wrong: false,
-    };
-    row.show(ui, |ui| {
-        if let Some(theme) = segmented(ui, "Theme", THEMES, state.settings.theme) {
-            actions.push(Action::SetTheme(theme));
-        }
-    });
-}
-
-fn folder(ui: &mut Ui, name: &str, path: &Path, help: &str, actions: &mut Vec<Action>) {
-    let theme = Theme::of(ui);
-    layout::line(ui, theme.size.settings_row_height, |ui| {
-        let left = ui.cursor().left();
-        ui.add(Text::body(name));
-        to_column(ui, left + theme.size.settings_name_width);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.add(Button::link("Show in folder").name(format!("Show {name} in folder"))).clicked() {
-                actions.push(Action::OpenFolder(path.to_owned()));
-            }
-            ui.add(Text::small(help).faint());
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.add(Text::mono(path.display().to_string()).one_line());
+        ui.set_max_width(theme.size.dialog_wide_width.min(ui.available_width()));
+        let part = |ui: &mut Ui, name: &str, remark: &str, content: &mut dyn FnMut(&mut Ui)| {
+            section(ui, name, remark, |_| {});
+            Card::new().rows().show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                content(ui);
             });
+            ui.add_space(theme.space.s);
+        };
+        part(ui, "Look", "", &mut |ui| rows::look(ui, state, actions));
+        part(ui, "Computing", "", &mut |ui| rows::computing(ui, state, actions));
+        part(ui, "Folders", "", &mut |ui| rows::folders(ui, state, drafts, actions));
+        part(ui, "Network", "", &mut |ui| {
+            rows::network(ui, state, actions);
+            token::show(ui, state, drafts, actions);
         });
+        part(ui, "Keys", "F1 shows them anywhere", &mut rows::keys);
+        part(ui, "Version and licences", "", &mut |ui| rows::about(ui, actions));
+        rows::developer(ui, state, actions);
     });
 }
 
-fn frames(ui: &mut Ui, state: &AppState) {
-    let theme = Theme::of(ui);
-    ui.spacing_mut().item_spacing.y = 0.0;
-    for (i, (name, sum)) in state.frames.iter().enumerate() {
-        if i > 0 {
-            rule(ui);
+pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+    match action {
+        Action::Threads(threads) => {
+            state.settings.threads = threads;
+            state.status = "As many threads compute from the next start on".into();
         }
-        layout::line(ui, theme.size.settings_row_height, |ui| {
-            let left = ui.cursor().left();
-            let mut letters = name.chars();
-            let name: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-            ui.add(Text::body(name));
-            to_column(ui, left + theme.size.settings_name_width + theme.size.step_name_width);
-            let words = format!("median {:.1} ms, 99 % under {:.1} ms, longest {:.1} ms", sum.median, sum.p99, sum.max);
-            ui.add(Text::body(words).soft());
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.add(Text::small(format::count(sum.num_frames as u64, "frame", "frames")).faint());
-            });
-        });
+        Action::MemoryLimit(limit) => state.settings.memory_limit = limit,
+        Action::Folder(place, folder) => {
+            match place {
+                Place::Projects => state.settings.projects_folder = folder,
+                Place::Models => state.settings.models_folder = folder,
+            }
+            refresh(state, drafts);
+        }
+        Action::ChooseFolder(place) => {
+            let pick = |title| FilePick { title, kind: PickKind::Folder };
+            return match place {
+                Place::Projects => cx.pick(pick("Choose the folder for projects"), |folder| {
+                    Action::Folder(Place::Projects, Some(folder)).into()
+                }),
+                Place::Models => cx.pick(pick("Choose the folder for models"), |folder| {
+                    Action::Folder(Place::Models, Some(folder)).into()
+                }),
+            };
+        }
+        Action::Offline(is_offline) => state.settings.is_offline = is_offline,
+        Action::KeepToken(token) => {
+            drafts.settings.token.clear();
+            token::keep(state, token, cx);
+        }
+        Action::ForgetToken => token::forget(state, cx),
+        Action::Token(answer) => token::hear(state, answer),
+        Action::ShowDeveloper(is_open) => state.settings_screen.is_developer_open = is_open,
     }
+    configure(state, cx);
+    save(state, cx);
+}
+
+/// At the start of the window: the engine hears what is allowed, and the keyring is asked.
+pub fn start(state: &AppState, cx: &Cx<'_>) {
+    configure(state, cx);
+    token::load(cx);
+}
+
+/// The fields show what is set.
+pub fn refresh(state: &AppState, drafts: &mut AllDrafts) {
+    let words = |place: Place| place.now(&state.settings).map_or_else(String::new, |path| path.display().to_string());
+    drafts.settings.projects = words(Place::Projects);
+    drafts.settings.models = words(Place::Models);
+}
+
+/// Tells the engine what the settings allow.
+fn configure(state: &AppState, cx: &Cx<'_>) {
+    cx.backend.configure(Limits {
+        is_offline: state.settings.is_offline,
+        token: state.settings_screen.token.token().cloned(),
+        models_folder: state.settings.models_folder.clone(),
+        memory: state.settings.memory_limit,
+    });
+}
+
+/// Why a run would take more than it may.
+pub fn over_limit(state: &AppState, memory: &MemoryEstimate) -> Option<String> {
+    let limit = state.settings.memory_limit.filter(|limit| memory.total() > *limit)?;
+    let (needed, limit) = (format::gigabytes(memory.total()), format::gigabytes(limit));
+    Some(format!("It needs {needed} GB, more than the memory limit of {limit} GB in Settings"))
 }
 
 pub fn set_theme(state: &mut AppState, theme: ThemeChoice, cx: &Cx<'_>) {

@@ -164,6 +164,9 @@ pub fn obstacle(state: &AppState) -> Option<String> {
     if state.jobs.training().is_some() {
         return Some("A run is training already".to_owned());
     }
+    if !state.saving.is_safe() {
+        return Some("The project isn't saved: see the top bar".to_owned());
+    }
     let Some(model) = super::model::used(state) else { return Some("Choose a model first".to_owned()) };
     if let Some(problem) = state.model.find(model).and_then(super::model::obstacle) {
         return Some(problem);
@@ -176,6 +179,9 @@ pub fn obstacle(state: &AppState) -> Option<String> {
         return Some(format!("{label}: {}", mistake.words));
     }
     let preview = state.train.preview.as_ref()?;
+    if let Some(words) = super::settings::over_limit(state, &preview.memory) {
+        return Some(words);
+    }
     let tally = &preview.tally;
     match preview.num_examples {
         1.. => None,

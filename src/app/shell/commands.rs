@@ -1,62 +1,25 @@
-//! The command field: find a place or something to do by its words; a path opens what lies there.
+//! The command field: find a place, a thing or something to do by its words; a path opens what lies there.
 
-use egui::{Align2, Area, Frame, Key, Modifiers, Order, Ui, Vec2};
+mod entries;
+mod found;
+
+use egui::{Align2, Area, Frame, Key, Modifiers, Order, ScrollArea, Ui, Vec2};
+
+pub use entries::{Entry, Group};
+pub use found::{Found, PathFound, fail, find, forget_failure, on_event};
 
 use super::Shell;
 use crate::app::kit::row::place;
-use crate::app::kit::{Text, TextInput, Theme, icon, menu_item};
-use crate::app::screens::{data, dataset};
-use crate::app::settings::ThemeChoice;
-use crate::app::{Action, OpenDialog, Screen};
-
-/// Rows of the list.
-const MOST: usize = 10;
+use crate::app::kit::{Text, TextInput, Theme, icon, menu_row};
+use crate::app::{Action, paths};
 
 impl Shell {
-    /// Everything that can be done from anywhere, with its words.
-    fn commands(&self) -> Vec<(String, Action)> {
-        let mut commands = Vec::new();
-        if let Some(project) = &self.state.project {
-            for screen in Screen::STEPS.into_iter().chain([Screen::Runs]) {
-                commands.push((format!("Go to {}", screen.name()), Action::Go(screen)));
-            }
-            if project.counts.total() > 0 {
-                let for_the_data = data::menu::commands().into_iter();
-                commands.extend(for_the_data.map(|(words, action)| (words.to_owned(), action.into())));
-            }
-            commands.push(("Show the project's folder".to_owned(), Action::OpenFolder(project.folder.clone())));
+    fn fitting(&self) -> Vec<Entry> {
+        let typed = &self.drafts.commands;
+        match paths::is_path(typed.trim()) {
+            true => entries::of_path(&self.state, typed.trim()),
+            false => entries::fitting(&self.state, typed),
         }
-        commands.extend([
-            ("Open the sample project".to_owned(), Action::OpenSample),
-            ("Open project…".to_owned(), Action::ChooseProject),
-            ("Import examples…".to_owned(), Action::ChooseImport),
-            ("Import a data set from the Hub…".to_owned(), dataset::Action::Open.into()),
-            ("Dark theme".to_owned(), Action::SetTheme(ThemeChoice::Dark)),
-            ("Light theme".to_owned(), Action::SetTheme(ThemeChoice::Light)),
-            ("Go to Settings".to_owned(), Action::Go(Screen::Settings)),
-            ("Help".to_owned(), Action::ShowDialog(OpenDialog::Help)),
-        ]);
-        // Last: their words are of whatever was done, and Enter is not to take back what somebody wants to do again.
-        if let Some(project) = &self.state.project {
-            commands.extend(project.undo.clone().map(|undo| (undo, Action::Undo)));
-            commands.extend(project.redo.clone().map(|redo| (redo, Action::Redo)));
-        }
-        commands
-    }
-
-    fn fitting(&self) -> Vec<(String, Action)> {
-        let typed = self.drafts.commands.trim();
-        if typed.starts_with(['/', '~', '.']) || typed.get(1..3) == Some(":\\") {
-            return vec![(format!("Open {typed}"), Action::OpenPath(expand_home(typed)))];
-        }
-        let words: Vec<String> = typed.to_lowercase().split_whitespace().map(str::to_owned).collect();
-        let mut fitting = self.commands();
-        fitting.retain(|(name, _)| {
-            let name = name.to_lowercase();
-            words.iter().all(|word| name.contains(word.as_str()))
-        });
-        fitting.truncate(MOST);
-        fitting
     }
 
     pub(super) fn command_field(&mut self, ui: &mut Ui) {
@@ -65,7 +28,10 @@ impl Shell {
         let last = fitting.len().saturating_sub(1);
         let row = &mut self.drafts.command_row;
         *row = (*row).min(last);
-        // Before the field, which would take the arrows for its cursor.
+        let row_before = *row;
+        let mut chosen = None;
+        let mut is_completed = false;
+        // Before the field, which would take the keys for its cursor.
         ui.ctx().input_mut(|input| {
             if input.consume_key(Modifiers::NONE, Key::ArrowDown) {
                 *row = (*row + 1).min(last);
@@ -73,56 +39,102 @@ impl Shell {
             if input.consume_key(Modifiers::NONE, Key::ArrowUp) {
                 *row = row.saturating_sub(1);
             }
+            is_completed = input.consume_key(Modifiers::NONE, Key::Tab);
+            if input.consume_key(Modifiers::NONE, Key::Enter) {
+                chosen = fitting.get(*row).cloned();
+            }
         });
         let row = *row;
-        let mut chosen = None;
-        let mut is_done = false;
+        if is_completed && let Some(path) = self.completion(&fitting, row) {
+            self.drafts.commands = path;
+            self.drafts.command_row = 0;
+            self.actions.push(Action::Find(self.drafts.commands.clone()));
+        }
         let area = Area::new(place("command field"))
             .order(Order::Foreground)
             .anchor(Align2::CENTER_TOP, Vec2::new(0.0, theme.size.top_bar_height))
             .show(ui.ctx(), |ui| {
                 Frame::popup(ui.style()).inner_margin(theme.space.s).show(ui, |ui| {
-                    ui.set_width(theme.size.dialog_width - theme.space.xxl);
+                    let room = ui.ctx().content_rect().size() - Vec2::splat(2.0 * theme.space.xxl);
+                    ui.set_width((theme.size.dialog_width - theme.space.xxl).min(room.x));
+                    // Before it is shown: it takes what was typed in this very frame.
+                    ui.memory_mut(|memory| memory.request_focus(place("command")));
                     let field = TextInput::new("Command", &mut self.drafts.commands)
                         .icon(icon::MAGNIFYING_GLASS)
                         .hint("Find or do something, or type a path")
                         .id(place("command"))
                         .show(ui);
-                    field.request_focus();
+                    if is_completed {
+                        to_the_end(ui, &self.drafts.commands);
+                    }
                     ui.spacing_mut().item_spacing.y = 0.0;
                     ui.add_space(theme.space.xs);
                     if field.changed() {
                         self.drafts.command_row = 0;
+                        self.actions.push(Action::Find(self.drafts.commands.clone()));
                     }
-                    for (i, (name, action)) in fitting.iter().enumerate() {
-                        if menu_item(ui, name, i == row).clicked() {
-                            chosen = Some(action.clone());
-                        }
-                    }
+                    let height = room.y - theme.size.top_bar_height - theme.size.control_height;
+                    ScrollArea::vertical().max_height(height).show(ui, |ui| {
+                        let clicked = list(ui, &fitting, row, row != row_before);
+                        chosen = chosen.take().or(clicked);
+                    });
                     if fitting.is_empty() {
                         ui.add(Text::small("Nothing of that name").faint());
                     }
                 });
             });
-        ui.ctx().input_mut(|input| {
-            if input.consume_key(Modifiers::NONE, Key::Enter) {
-                chosen = fitting.get(row).map(|(_, action)| action.clone());
-            }
-            is_done = input.consume_key(Modifiers::NONE, Key::Escape);
-        });
-        is_done |= area.response.clicked_elsewhere() && chosen.is_none();
+        let is_done = ui.ctx().input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
+            || (area.response.clicked_elsewhere() && chosen.is_none());
+        // What only says something can't be taken.
+        let chosen = chosen.filter(|entry| !entry.actions.is_empty());
         if is_done || chosen.is_some() {
             self.drafts.commands.clear();
             self.drafts.command_row = 0;
             self.actions.push(Action::CloseDialog);
-            self.actions.extend(chosen);
         }
+        if let Some(entry) = chosen {
+            if matches!(entry.group, Group::Do | Group::GoTo | Group::Recent | Group::Settings) {
+                self.actions.push(Action::Took(entry.words));
+            }
+            self.actions.extend(entry.actions);
+        }
+    }
+
+    /// What Tab makes of a path: the row that was gone to, or as far as all that fit agree.
+    fn completion(&self, fitting: &[Entry], row: usize) -> Option<String> {
+        let found = self.state.found.path.as_ref().filter(|found| found.typed == self.drafts.commands.trim())?;
+        let of_row = fitting.get(row).filter(|_| row > 0).map(|entry| entry.words.clone());
+        let only = found.entries.first().filter(|_| found.entries.len() == 1).cloned();
+        Some(of_row.or(only).unwrap_or_else(|| found.completed.clone()))
     }
 }
 
-fn expand_home(typed: &str) -> std::path::PathBuf {
-    match (typed.strip_prefix("~/"), directories::BaseDirs::new()) {
-        (Some(rest), Some(dirs)) => dirs.home_dir().join(rest),
-        _ => typed.into(),
+/// The rows under the headings of their groups; tells the one that was clicked.
+fn list(ui: &mut Ui, fitting: &[Entry], row: usize, follows: bool) -> Option<Entry> {
+    let theme = Theme::of(ui);
+    let mut clicked = None;
+    let mut group = None;
+    for (i, entry) in fitting.iter().enumerate() {
+        if group.replace(entry.group) != Some(entry.group) {
+            ui.add_space(theme.space.xs);
+            ui.add(Text::caption(entry.group.heading()));
+        }
+        let shown = menu_row(ui, &entry.words, &entry.remark, entry.key, i == row);
+        if follows && i == row {
+            shown.scroll_to_me(None);
+        }
+        if shown.clicked() {
+            clicked = Some(entry.clone());
+        }
+    }
+    clicked
+}
+
+fn to_the_end(ui: &Ui, text: &str) {
+    let id = place("command");
+    if let Some(mut state) = egui::TextEdit::load_state(ui.ctx(), id) {
+        let end = egui::text::CCursor::new(text.chars().count());
+        state.cursor.set_char_range(Some(egui::text::CCursorRange::one(end)));
+        state.store(ui.ctx(), id);
     }
 }

@@ -32,7 +32,6 @@ impl Shell {
     /// Before the screens are painted, so that no widget takes these keys; after dialogs had their turn.
     pub(super) fn take_keys(&mut self, ctx: &Context) {
         let actions = &mut self.actions;
-        let is_open = self.state.project.is_some();
         let command = |key: Key| ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND, key));
         if ctx.input_mut(|input| input.consume_key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L)) {
             actions.push(Action::SetTheme(ThemeChoice::other(ctx)));
@@ -45,12 +44,9 @@ impl Shell {
             return;
         }
         for (key, screen) in STEPS.into_iter().zip(Screen::STEPS) {
-            if is_open && command(key) {
+            if command(key) {
                 actions.push(Action::Go(screen));
             }
-        }
-        if command(Key::K) {
-            actions.push(Action::ShowDialog(OpenDialog::Commands));
         }
         if command(Key::O) {
             actions.push(Action::ChooseProject);
@@ -63,6 +59,10 @@ impl Shell {
         }
         if self.state.dialog.is_some() {
             return;
+        }
+        let is_settings = self.state.screen == Screen::Settings && !ctx.text_edit_focused();
+        if is_settings && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape)) {
+            actions.push(Action::Go(self.state.before_settings));
         }
         if command(Key::Enter) {
             actions.push(Action::PrimaryAct);
@@ -81,6 +81,42 @@ impl Shell {
         if take_text(ctx, "/") {
             ctx.memory_mut(|memory| memory.request_focus(place("search")));
         }
+    }
+}
+
+impl Shell {
+    /// Before anything else sees the keys: what is typed after Ctrl K in the same frame is meant for the command field, and
+    /// no screen takes it for a command of its own.
+    pub(super) fn take_command_key(&mut self, ctx: &Context) {
+        if ctx.memory(|memory| memory.top_modal_layer().is_some()) {
+            return;
+        }
+        let typed = ctx.input_mut(|input| {
+            let is_it = |event: &Event| {
+                matches!(event, Event::Key { key: Key::K, pressed: true, modifiers, .. }
+                    if modifiers.matches_exact(Modifiers::COMMAND))
+            };
+            let at = input.events.iter().position(is_it)?;
+            let mut typed = String::new();
+            let later = input.events.split_off(at);
+            input.events.extend(later.into_iter().skip(1).filter(|event| match event {
+                Event::Text(text) => {
+                    typed.push_str(text);
+                    false
+                }
+                Event::Key { pressed, .. } => !pressed,
+                _ => true,
+            }));
+            Some(typed)
+        });
+        let Some(typed) = typed else { return };
+        if self.state.dialog != Some(OpenDialog::Commands) {
+            self.drafts.commands.clear();
+            self.drafts.command_row = 0;
+            self.state.dialog = Some(OpenDialog::Commands);
+        }
+        self.drafts.commands.push_str(&typed);
+        self.actions.push(Action::Find(self.drafts.commands.clone()));
     }
 }
 

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use egui::Context;
 
-use super::{Shell, opening};
+use super::{Shell, commands, opening, project_dialog, projects, saving};
 use crate::app::jobs::Job;
 use crate::app::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use crate::app::state::{OpenDialog, Status, ToImport};
-use crate::app::{Action, AppState, Cx, Drafts, Screen, kit};
+use crate::app::{Action, AppState, Cx, Drafts, Screen, kit, path_dialog};
 use crate::engine::{Event, EventKind, JobSpec, Outcome, Reply};
 use crate::project::ProjectState;
 
@@ -19,6 +19,7 @@ impl Shell {
     /// Before each frame.
     pub fn logic(&mut self, ctx: &Context) {
         kit::focus::track(ctx);
+        self.take_command_key(ctx);
         self.hear_events(ctx);
         self.actions.extend(self.files.chosen());
         self.take_dropped_files(ctx);
@@ -28,6 +29,9 @@ impl Shell {
             let (state, _, cx) = self.parts(ctx);
             data::flush(state, &cx);
             compare::close(state, &cx);
+            if !saving::may_leave(state, Action::Quit) {
+                ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            }
         }
     }
 
@@ -61,17 +65,65 @@ impl Shell {
 
     fn apply(&mut self, ctx: &Context, action: Action) {
         let (state, drafts, cx) = self.parts(ctx);
+        commands::forget_failure(state, &action);
         match action {
             Action::Go(screen) => {
                 state.dialog = None;
                 go(state, drafts, screen, &cx);
             }
             Action::OpenProject { folder, sample } => {
-                data::flush(state, &cx);
-                cx.restart(&mut state.jobs, JobSpec::OpenProject { folder, sample });
+                if saving::may_leave(state, Action::OpenProject { folder: folder.clone(), sample }) {
+                    opening::open_project(state, folder, sample, &cx);
+                }
             }
+            Action::LookForProject(folder) => projects::look(folder, &cx),
+            Action::NoProjectIn(folder) => {
+                state.is_starting = false;
+                state.dialog = Some(OpenDialog::NoProject(folder));
+            }
+            Action::ProjectMissing(folder) => projects::missing(state, folder),
+            Action::CloseProject => {
+                if saving::may_leave(state, Action::CloseProject) {
+                    projects::close(state, drafts, &cx);
+                }
+            }
+            Action::NameProject(kind, name, folder) => project_dialog::confirm(state, kind, name, folder, &cx),
+            Action::DialogError(words) => state.dialog_error = Some(words),
+            Action::ChoosePlace => project_dialog::choose_place(&cx),
+            Action::PlaceChosen(folder) => drafts.project.place = folder.display().to_string(),
+            Action::LookAtRecent => projects::look_at_recent(state, &cx),
+            Action::RecentMissing(folders) => state.recent_missing = folders,
+            Action::LookAtProject => saving::look_again(state, &cx),
+            Action::SaveProjectAs(folder) => saving::save_as(state, folder, &cx),
+            Action::LeaveUnsaved(action) => {
+                state.dialog = None;
+                state.saving = saving::Saving::default();
+                self.apply(ctx, *action);
+            }
+            Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+            Action::ImportHere => projects::import_here(state, drafts, &cx),
+            Action::ImportIntoNew => {
+                if let Some(what) = state.pending_import.take() {
+                    projects::new_for_import(state, what, &cx);
+                }
+            }
+            Action::ShowExample(id) => {
+                state.dialog = None;
+                go(state, drafts, Screen::Data, &cx);
+                state.data.show_changed(id);
+                data::refresh(state, drafts, &cx);
+            }
+            Action::Find(words) => commands::find(state, words, &cx),
+            Action::PathFound(found) => state.found.path = Some(found),
+            Action::Took(words) => state.found.took(words),
+            Action::ShowDialog(OpenDialog::Project(kind)) => project_dialog::open(state, drafts, kind),
             Action::ShowDialog(dialog) => state.dialog = Some(dialog),
-            Action::CloseDialog => state.dialog = None,
+            Action::CloseDialog => {
+                if state.dialog == Some(OpenDialog::ImportWhere) {
+                    state.pending_import = None;
+                }
+                state.dialog = None;
+            }
             Action::Control(job, signal) => cx.control(job, signal),
             Action::OpenFolder(folder) => cx.open_folder(folder),
             Action::Measured(machine) => state.machine = machine,
@@ -90,16 +142,26 @@ impl Shell {
                     self.apply(ctx, action);
                 }
             }
-            Action::OpenSample => opening::open_sample(state, &cx),
+            Action::OpenSample => {
+                if saving::may_leave(state, Action::OpenSample) {
+                    opening::open_sample(state, &cx);
+                }
+            }
             Action::ChooseProject => opening::choose_project(&cx),
             Action::ChooseImport => opening::choose_import(&cx),
             Action::OpenPath(path) => cx.files.run(move || Some(opening::what_is(path))),
             Action::OpenPaths(paths) => cx.files.run(move || opening::what_are(paths)),
-            Action::NoFileDialog => state.dialog = Some(OpenDialog::Failure(opening::no_file_dialog())),
+            Action::AskPath(asked) => path_dialog::open(state, drafts, asked, &cx),
+            Action::Path(action) => {
+                if let Some(next) = path_dialog::update(state, drafts, action, &cx) {
+                    self.apply(ctx, next);
+                }
+            }
             Action::NoFileManager(path, reason) => {
                 state.dialog = Some(OpenDialog::Failure(opening::no_file_manager(&path, &reason)));
             }
-            Action::Unknown(path) => state.status = opening::why_unknown(&path).into(),
+            Action::Unknown(path) => commands::fail(state, opening::why_unknown(&path)),
+            Action::NothingAt(path) => commands::fail(state, format!("{} does not exist", path.display())),
             Action::Import(paths) => opening::import(state, drafts, ToImport::Files(paths), &cx),
             Action::Model(action) => model::update(state, drafts, action, &cx),
             Action::Data(action) => data::update(state, drafts, action, &cx),
@@ -110,6 +172,7 @@ impl Shell {
             Action::Compare(action) => compare::update(state, drafts, action, &cx),
             Action::Export(action) => export::update(state, drafts, action, &cx),
             Action::Runs(action) => runs::update(state, drafts, action, &cx),
+            Action::Settings(action) => settings::update(state, drafts, action, &cx),
         }
     }
 }
@@ -122,6 +185,8 @@ fn hear(state: &mut AppState, drafts: &mut Drafts, event: &Event, cx: &Cx<'_>) {
         EventKind::Finished(outcome) => hear_end(state, &job, outcome),
         _ => {}
     }
+    saving::on_event(state, &job, &event.kind, cx);
+    commands::on_event(state, &job, &event.kind);
     model::on_event(state, drafts, &job, &event.kind, cx);
     data::on_event(state, drafts, &job, &event.kind, cx);
     dataset::on_event(state, drafts, &job, &event.kind, cx);
@@ -136,7 +201,8 @@ fn hear(state: &mut AppState, drafts: &mut Drafts, event: &Event, cx: &Cx<'_>) {
 fn hear_reply(state: &mut AppState, drafts: &mut Drafts, job: &Job, reply: &Reply, cx: &Cx<'_>) {
     let Reply::Project(project) = reply else { return };
     let is_other = state.project.as_ref().is_none_or(|old| old.folder != project.folder);
-    if is_other && !matches!(job.spec, JobSpec::OpenProject { .. }) {
+    let is_elsewhere = matches!(job.spec, JobSpec::SaveProjectAs { .. });
+    if is_other && !is_elsewhere && !matches!(job.spec, JobSpec::OpenProject { .. }) {
         // An import, say, into a project that is no longer open.
         return;
     }
@@ -145,8 +211,9 @@ fn hear_reply(state: &mut AppState, drafts: &mut Drafts, job: &Job, reply: &Repl
     }
     state.project = Some(project.clone());
     if is_other {
-        opening::opened(state, drafts, cx);
+        opening::opened(state, drafts, is_elsewhere, cx);
     }
+    projects::remember(state, cx);
     refresh(state, drafts, cx);
 }
 
@@ -187,13 +254,20 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             | JobSpec::ReadRun { .. }
     );
     // Its dialog says so; where that is closed, nobody waits.
-    let is_told_elsewhere = is_glimpse || matches!(job.spec, JobSpec::FetchDataset { .. });
+    let is_told_elsewhere = is_glimpse
+        || matches!(job.spec, JobSpec::FetchDataset { .. } | JobSpec::LookAtProject { .. })
+        || saving::is_kept(state, &job.spec)
+        // It runs by itself, and the top bar says what is wrong.
+        || (matches!(job.spec, JobSpec::CheckData { .. }) && !state.saving.is_safe());
     if matches!(job.spec, JobSpec::OpenProject { .. }) {
         state.is_starting = false;
+        if matches!(outcome, Outcome::Failed(_)) {
+            state.pending_import = None;
+        }
     }
     match outcome {
         Outcome::Failed(failure) if !is_told_elsewhere => {
-            state.status = failure.message.clone().into();
+            commands::fail(state, failure.message.clone());
             state.dialog = Some(OpenDialog::Failure(failure.clone()));
         }
         Outcome::Completed | Outcome::Stopped if !is_glimpse => {
@@ -214,6 +288,9 @@ fn start_in_project(state: &mut AppState, cx: &Cx<'_>, spec: impl FnOnce(std::pa
 /// For screens that send the person on to another one.
 pub fn go(state: &mut AppState, drafts: &mut Drafts, screen: Screen, cx: &Cx<'_>) {
     data::flush(state, cx);
+    if screen == Screen::Settings && state.screen != Screen::Settings {
+        state.before_settings = state.screen;
+    }
     state.screen = screen;
     refresh(state, drafts, cx);
 }
@@ -228,7 +305,7 @@ pub(super) fn refresh(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
         Screen::Compare => compare::refresh(state, drafts, cx),
         Screen::Export => export::refresh(state, drafts, cx),
         Screen::Runs => runs::refresh(state, drafts, cx),
-        Screen::Settings => {}
+        Screen::Settings => settings::refresh(state, drafts),
     }
 }
 

@@ -4,13 +4,19 @@ pub mod commands;
 pub mod keys;
 pub mod logic;
 pub mod opening;
+pub mod project_dialog;
+mod project_menu;
+pub mod projects;
 pub mod rail;
+pub mod saving;
 pub mod ui;
 pub mod words;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::files::{Desktop, Files};
+use super::screens::settings;
 use super::settings::AppSettings;
 use super::{Action, AppState, Cx, Drafts};
 use crate::engine::Backend;
@@ -42,6 +48,21 @@ impl Shell {
     /// A file dialog is open, or a file is being read or written.
     pub fn is_busy(&self) -> bool {
         self.files.is_busy()
+    }
+
+    /// Opens the project that was named, or else the one of the last time.
+    pub fn start(&mut self, egui: &egui::Context, named: Option<PathBuf>) {
+        let (state, _, cx) = self.parts(egui);
+        settings::start(state, &cx);
+        projects::look_at_recent(state, &cx);
+        match (named, state.settings.last_project.clone()) {
+            (Some(folder), _) => {
+                state.is_starting = true;
+                self.actions.push(Action::OpenProject { folder, sample: false });
+            }
+            (None, Some(folder)) => projects::open_last(state, folder, &cx),
+            (None, None) => {}
+        }
     }
 
     /// The state, the drafts, and what may be done to the world, side by side.

@@ -2,36 +2,51 @@
 
 use std::path::{Path, PathBuf};
 
+use super::{projects, saving};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::screens::{data, mapping, model, train};
+use crate::app::settings::AppSettings;
 use crate::app::state::ToImport;
-use crate::app::{Action, AppState, Cx, Drafts, Screen};
+use crate::app::{Action, AppState, Cx, Drafts, OpenDialog, Screen};
 use crate::data::files::{ENDINGS, FoundFiles, examples_in};
 use crate::engine::{Failure, JobSpec};
 use crate::project::STORE_FILE;
 use crate::recipe::ModelRef;
 
-/// Where projects are made that the person gave no place: the documents, or else the program's own data folder.
-fn projects_folder() -> Option<PathBuf> {
+/// A copy, and called one.
+const SAMPLE_NAME: &str = "Support triage (sample)";
+
+pub const NO_DOCUMENTS: &str =
+    "This machine names no folder for documents: say in Settings where projects lie, or open one in a folder of yours";
+
+/// Where projects are made: as the settings say, or else in the documents, or else in the program's own data folder.
+pub fn projects_folder(settings: &AppSettings) -> Option<PathBuf> {
+    settings.projects_folder.clone().or_else(usual_projects_folder)
+}
+
+pub fn usual_projects_folder() -> Option<PathBuf> {
     let documents = directories::UserDirs::new().and_then(|dirs| dirs.document_dir().map(Path::to_owned));
     let own = || directories::ProjectDirs::from("", "", "tunewright").map(|dirs| dirs.data_dir().join("projects"));
     documents.map(|folder| folder.join("Tunewright")).or_else(own)
 }
 
 pub fn open_sample(state: &mut AppState, cx: &Cx<'_>) {
-    match projects_folder() {
-        Some(folder) => open_project(state, folder.join("Support triage"), true, cx),
-        None => state.status = "This machine names no folder for documents: open a project in a folder of yours".into(),
+    match projects_folder(&state.settings) {
+        Some(folder) => open_project(state, folder.join(SAMPLE_NAME), true, cx),
+        None => state.status = NO_DOCUMENTS.into(),
     }
 }
 
-fn open_project(state: &mut AppState, folder: PathBuf, sample: bool, cx: &Cx<'_>) {
+pub(super) fn open_project(state: &mut AppState, folder: PathBuf, sample: bool, cx: &Cx<'_>) {
+    data::flush(state, cx);
+    state.dialog = None;
     cx.restart(&mut state.jobs, JobSpec::OpenProject { folder, sample });
 }
 
 pub fn choose_project(cx: &Cx<'_>) {
     let pick = FilePick { title: "Open a project's folder", kind: PickKind::Folder };
-    cx.pick(pick, |folder| Action::OpenProject { folder, sample: false });
+    // In the dialog's own thread.
+    cx.pick(pick, projects::what_project);
 }
 
 pub fn choose_import(cx: &Cx<'_>) {
@@ -48,7 +63,7 @@ pub fn what_is(path: PathBuf) -> Action {
         let is_project = path.join(STORE_FILE).exists();
         let found = if is_project { FoundFiles::default() } else { examples_in(&path) };
         return match found.files.is_empty() {
-            true => Action::OpenProject { folder: path, sample: false },
+            true => projects::what_project(path),
             false => Action::Import(found),
         };
     }
@@ -58,6 +73,7 @@ pub fn what_is(path: PathBuf) -> Action {
             Action::OpenProject { folder: path.parent().map(Path::to_owned).unwrap_or_default(), sample: false }
         }
         Some(ending) if ENDINGS.contains(&ending) && path.is_file() => Action::Import(vec![path].into()),
+        _ if !path.exists() => Action::NothingAt(path),
         _ => Action::Unknown(path),
     }
 }
@@ -76,18 +92,6 @@ pub fn what_are(paths: Vec<PathBuf>) -> Option<Action> {
     Some(Action::Import(found))
 }
 
-pub fn no_file_dialog() -> Failure {
-    Failure {
-        message: "This desktop showed no file dialog".to_owned(),
-        hint: Some(
-            "Drop the file or folder on the window, or type its path into the command field (Ctrl K). On Linux, file \
-             dialogs come with xdg-desktop-portal or zenity"
-                .to_owned(),
-        ),
-        is_internal: false,
-    }
-}
-
 pub fn no_file_manager(path: &Path, reason: &str) -> Failure {
     Failure {
         message: format!("No file manager could be started: {reason}"),
@@ -101,8 +105,13 @@ pub fn why_unknown(path: &Path) -> String {
     format!("{shown} is not a file with examples ({}), a GGUF model, or a folder", ENDINGS.join(", "))
 }
 
-/// Shows the import dialog; where no project is open, first makes one named after the file.
+/// Shows the import dialog; where no project is open, first makes one named after the file, and asks where the sample is.
 pub fn import(state: &mut AppState, drafts: &mut Drafts, what: ToImport, cx: &Cx<'_>) {
+    if state.project.as_ref().is_some_and(|project| project.settings.is_sample) {
+        state.pending_import = Some(what);
+        state.dialog = Some(OpenDialog::ImportWhere);
+        return;
+    }
     if state.project.is_some() {
         state.screen = Screen::Data;
         return match what {
@@ -110,38 +119,21 @@ pub fn import(state: &mut AppState, drafts: &mut Drafts, what: ToImport, cx: &Cx
             ToImport::Fetched(request) => mapping::open_fetched(state, drafts, request, cx),
         };
     }
-    let Some(folder) = projects_folder() else {
-        state.status = "This machine names no folder for documents: open a project in a folder of yours".into();
-        return;
-    };
-    let name = project_name(&what);
-    state.pending_import = Some(what);
-    open_project(state, folder.join(name), false, cx);
+    projects::new_for_import(state, what, cx);
 }
 
-/// After the file, or the data set: `banking77` of `banking77 (main) · train`.
-fn project_name(what: &ToImport) -> String {
-    let name = match what {
-        ToImport::Files(found) => {
-            let stem = found.files.first().and_then(|path| path.file_stem());
-            stem.map(|stem| stem.to_string_lossy().into_owned())
-        }
-        ToImport::Fetched(request) => {
-            let origin = request.origins.first();
-            origin.and_then(|origin| origin.name.split(' ').next()).map(str::to_owned)
-        }
-    };
-    name.unwrap_or_else(|| "Project".to_owned())
-}
-
-/// Another project is open now.
-pub(super) fn opened(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
+/// Another project is open now; one that was only saved elsewhere is still the same work.
+pub(super) fn opened(state: &mut AppState, drafts: &mut Drafts, is_same_work: bool, cx: &Cx<'_>) {
     state.is_starting = false;
+    let unwritten = std::mem::take(&mut state.saving.unwritten);
+    saving::watch(state, cx.files);
+    if is_same_work {
+        state.saving.unwritten = unwritten;
+        return;
+    }
     data::forget(state, drafts);
     model::project_opened(state, cx);
     train::project_opened(state);
-    state.settings.last_project = state.project.as_ref().map(|project| project.folder.clone());
-    crate::app::screens::settings::save(state, cx);
     state.screen = Screen::Model;
     if let Some(pending) = state.pending_import.take() {
         import(state, drafts, pending, cx);

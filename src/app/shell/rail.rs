@@ -37,7 +37,10 @@ impl Shell {
         let theme = Theme::of(ui);
         let is_icons_only = is_icons_only(ui);
         let outer = ui.available_rect_before_wrap();
-        logo(ui, Rect::from_min_size(outer.min, Vec2::new(outer.width(), theme.size.top_bar_height)), is_icons_only);
+        let top_left = Rect::from_min_size(outer.min, Vec2::new(outer.width(), theme.size.top_bar_height));
+        if logo(ui, top_left, is_icons_only) {
+            self.actions.push(Action::Go(Screen::Model));
+        }
         let pitch = theme.size.rail_entry_height + theme.space.xs;
         let mut top = outer.top() + theme.size.top_bar_height + theme.space.s;
         for screen in Screen::STEPS {
@@ -60,13 +63,11 @@ impl Shell {
             Vec2::new(outer.width() - theme.space.l - theme.width.line, theme.size.rail_entry_height),
         );
         let name = entry.screen.name();
-        // The first launch stands in for the steps; only the settings can be opened without a project.
-        let has_project = self.state.project.is_some() || entry.screen == Screen::Settings;
-        let sense = if has_project { Sense::click() } else { Sense::hover() };
-        let response = ui.interact(rect, egui::Id::unique(("rail", name)), sense);
-        let is_current = self.state.screen == entry.screen && has_project;
-        response.widget_info(|| WidgetInfo::selected(Role::Tab, has_project, is_current, name));
-        let fill = match (is_current, response.hovered() && has_project) {
+        // Without a project each step leads to the ways to one.
+        let response = ui.interact(rect, egui::Id::unique(("rail", name)), Sense::click());
+        let is_current = self.state.screen == entry.screen;
+        response.widget_info(|| WidgetInfo::selected(Role::Tab, true, is_current, name));
+        let fill = match (is_current, response.hovered()) {
             (true, _) => theme.surface.selected,
             (false, true) => theme.surface.hover,
             _ => Color32::TRANSPARENT,
@@ -77,9 +78,7 @@ impl Shell {
         if response.clicked() {
             self.actions.push(Action::Go(entry.screen));
         }
-        if !has_project {
-            tooltip::on_hover(response, name, "Needs an open project");
-        } else if is_icons_only {
+        if is_icons_only {
             tooltip::on_hover(response, name, &entry.words);
         } else {
             response.on_hover_cursor(CursorIcon::PointingHand);
@@ -131,9 +130,12 @@ pub(super) fn is_icons_only(ui: &Ui) -> bool {
     ui.ctx().content_rect().width() < Theme::of(ui).size.window_drawer
 }
 
-/// A tuning fork and the name.
-fn logo(ui: &Ui, rect: Rect, is_icons_only: bool) {
+/// A tuning fork and the name; leads to the first step.
+fn logo(ui: &Ui, rect: Rect, is_icons_only: bool) -> bool {
     let theme = Theme::of(ui);
+    let response = ui.interact(rect.shrink(theme.space.xs), egui::Id::unique("logo"), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Tunewright, to the first step"));
+    focus::ring(ui, &response, theme.radius.control);
     let center_x =
         if is_icons_only { rect.center().x } else { rect.left() + theme.space.xl + theme.space.xs + theme.space.xxs };
     let center = Pos2::new(center_x, rect.center().y);
@@ -158,4 +160,5 @@ fn logo(ui: &Ui, rect: Rect, is_icons_only: bool) {
         let at = Pos2::new(rect.left() + theme.size.rail_entry_height, center.y - galley.size().y / 2.0);
         ui.painter().galley(at.round(), galley, theme.text.normal);
     }
+    response.on_hover_cursor(CursorIcon::PointingHand).clicked()
 }

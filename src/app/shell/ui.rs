@@ -1,16 +1,18 @@
 //! The frame around the screens: rail, top bar, status bar, dialogs, and which screen is shown.
 
-use egui::{Align, CentralPanel, Frame, Layout, Panel, Popup, Rect, Ui, UiBuilder, Vec2};
+use egui::{Align, CentralPanel, Frame, Layout, Panel, Rect, Ui, UiBuilder, Vec2};
 
-use super::{Shell, rail, words};
-use crate::app::kit::{Button, Text, Theme, dialog, icon, menu_item, progress, row};
+use super::{Shell, project_dialog, rail, saving, words};
+use crate::app::kit::{Button, Text, Theme, dialog, empty_state, icon, progress, row};
 use crate::app::screens::{
     compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train,
 };
 use crate::app::settings::ThemeChoice;
-use crate::app::{Action, OpenDialog, Screen};
+use crate::app::{Action, OpenDialog, Screen, path_dialog};
 use crate::engine::{JobSpec, Lane};
 use crate::train::Signal;
+
+const NOTHING_SHOWN_SECS: f64 = 0.2;
 
 impl Shell {
     /// Paints one frame. What the person does ends up in `self.actions`.
@@ -57,10 +59,16 @@ impl Shell {
     fn screen(&mut self, ui: &mut Ui) {
         let (state, drafts, actions) = (&self.state, &mut self.drafts, &mut self.actions);
         if state.screen == Screen::Settings {
-            return settings::show(ui, state, actions);
+            return settings::show(ui, state, drafts, actions);
         }
         if state.is_starting {
-            return;
+            // Under a blink nothing is shown.
+            if ui.input(|input| input.time) < NOTHING_SHOWN_SECS {
+                return ui.ctx().request_repaint_after_secs(NOTHING_SHOWN_SECS as f32);
+            }
+            let opening = state.jobs.find(|spec| matches!(spec, JobSpec::OpenProject { .. }));
+            let words = opening.map_or_else(|| "Looking for the project of last time".to_owned(), words::doing);
+            return empty_state(ui, &words, "", |_| {});
         }
         if state.project.is_none() {
             return first_launch::show(ui, state, actions);
@@ -86,6 +94,13 @@ impl Shell {
             OpenDialog::Commands => self.command_field(ui),
             OpenDialog::Help => self.help(ui),
             OpenDialog::Failure(failure) => self.failure(ui, &failure),
+            OpenDialog::Project(kind) => {
+                project_dialog::show(ui, &self.state, kind, &mut self.drafts.project, &mut self.actions);
+            }
+            OpenDialog::NoProject(folder) => project_dialog::no_project(ui, &folder, &mut self.actions),
+            OpenDialog::ImportWhere => project_dialog::import_where(ui, &self.state, &mut self.actions),
+            OpenDialog::NotSaved(action) => saving::not_saved(ui, &self.state, &action, &mut self.actions),
+            OpenDialog::Path(asked) => path_dialog::show(ui, &asked, &mut self.drafts.path, &mut self.actions),
         }
     }
 
@@ -105,38 +120,13 @@ impl Shell {
 
     fn project_part(&mut self, ui: &mut Ui) {
         let theme = Theme::of(ui);
-        let Some(project) = &self.state.project else {
-            ui.add(Text::small("No project open"));
-            return;
-        };
-        let button = ui.add(Button::project(&project.name));
-        let folder = project.folder.clone();
-        Popup::menu(&button).width(theme.size.rail_width + theme.space.xxl).show(|ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            for (words, action) in [
-                ("Open project…", Action::ChooseProject),
-                ("Open the sample project", Action::OpenSample),
-                ("Import examples…", Action::ChooseImport),
-                ("Show the project's folder", Action::OpenFolder(folder)),
-            ] {
-                if menu_item(ui, words, false).clicked() {
-                    self.actions.push(action);
-                }
-            }
-        });
-        let is_saving = self.state.jobs.find(|spec| {
-            spec.lane() == Lane::Store
-                && !matches!(spec, JobSpec::Query { .. } | JobSpec::LoadExample { .. } | JobSpec::OpenProject { .. })
-        });
-        let (mark, words) = match is_saving.is_some() || self.state.data.is_saving() {
-            true => (icon::CIRCLE_DASHED, "Saving…"),
-            false => (icon::CHECK, "Saved"),
-        };
-        ui.scope(|ui| {
-            ui.spacing_mut().item_spacing.x = theme.space.xs;
-            mark.show_sized(ui, theme.size.icon_small, theme.text.soft);
-            ui.add(Text::small(words));
-        });
+        self.project_menu(ui);
+        if saving::problem(&self.state).is_some() {
+            saving::show_problem(ui, &self.state, &mut self.actions);
+        } else if self.state.project.is_some() {
+            self.saved_mark(ui);
+        }
+        let Some(project) = &self.state.project else { return };
         ui.add_space(theme.space.xs);
         let (line, _) = ui.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), egui::Sense::hover());
         ui.painter().rect_filled(line, egui::CornerRadius::ZERO, theme.stroke.normal);
@@ -150,6 +140,20 @@ impl Shell {
         if ui.add(redo).clicked() {
             self.actions.push(Action::Redo);
         }
+    }
+
+    fn saved_mark(&self, ui: &mut Ui) {
+        let theme = Theme::of(ui);
+        let is_saving = self.state.jobs.find(|spec| spec.is_saving() || matches!(spec, JobSpec::DropReviewer { .. }));
+        let (mark, words) = match is_saving.is_some() || self.state.data.is_saving() {
+            true => (icon::CIRCLE_DASHED, "Saving…"),
+            false => (icon::CHECK, "Saved"),
+        };
+        ui.scope(|ui| {
+            ui.spacing_mut().item_spacing.x = theme.space.xs;
+            mark.show_sized(ui, theme.size.icon_small, theme.text.soft);
+            ui.add(Text::small(words));
+        });
     }
 
     fn tools(&mut self, ui: &mut Ui) {

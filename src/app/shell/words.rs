@@ -56,6 +56,8 @@ pub fn doing(job: &Job) -> String {
         }
         JobSpec::ScoreExamples { .. } => "Ranking the examples".to_owned(),
         JobSpec::LabelNext { .. } => "Asking what to label next".to_owned(),
+        JobSpec::LookAtProject { .. } => "Looking for the project's folder".to_owned(),
+        JobSpec::SaveProjectAs { to, .. } => format!("Saving {}", name(to)),
         _ => "Saving".to_owned(),
     }
 }

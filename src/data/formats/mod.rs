@@ -32,6 +32,7 @@ use self::source::{OpenedText, Stamp};
 use self::watched::Watched;
 use super::error::ImportError;
 use super::import::{Note, TOO_LONG};
+use super::json_words::{self, JsonFault};
 use crate::task::Task;
 use crate::words::{count, thousands};
 
@@ -214,13 +215,19 @@ fn parse_object(bytes: &[u8]) -> Result<(Content, Vec<Unread>), Problem> {
         Err(e) if e.to_string().starts_with("recursion limit") => {
             Err(Problem::row("the row is nested too deeply (128 levels are read)"))
         }
-        Err(e) if e.is_data() => {
-            let what = e.to_string();
-            Err(Problem::row(what.split(" at line ").next().unwrap_or(&what)))
-        }
-        Err(e) if e.is_eof() => Err(Problem::row(format!("the row is cut off: its JSON is not complete ({e})"))),
-        Err(e) => Err(Problem::row(format!("the row is not valid JSON ({e})"))),
+        Err(e) if e.is_data() => Err(Problem::row(JsonFault::of(&e, text).what)),
+        Err(e) if e.is_eof() => Err(Problem::row(format!("the row is cut off: {}", json_words::fault(&e, text)))),
+        Err(_) if !text.trim_start().starts_with(['{', '[']) => Err(Problem::row(format!(
+            "the row is not JSON: it doesn't begin with {{ (it begins with {})",
+            excerpt_of(text)
+        ))),
+        Err(e) => Err(Problem::row(format!("the row is not JSON: {}", json_words::fault(&e, text)))),
     }
+}
+
+/// How a text begins, without brackets, which would end a reason's detail.
+fn excerpt_of(text: &str) -> String {
+    super::mapping::shorten(&excerpt(text.trim()), 24).replace(" (", "(")
 }
 
 fn parse_text(bytes: &[u8]) -> Result<&str, Problem> {

@@ -64,16 +64,24 @@ fn class_names(reader: &SerializedFileReader<File>) -> ClassNames {
     ClassNames::of_features(features, "the file itself")
 }
 
+/// What is said where a panic was caught.
+const UNFIT: &str = "its sizes don't fit together";
+
 /// The library trusts sizes that a damaged file gives, and then panics.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    catch_panic(read).unwrap_or_else(|_| Err(ParquetError::General("its sizes don't fit together".to_owned())))
+    catch_panic(read).unwrap_or_else(|_| Err(ParquetError::General(UNFIT.to_owned())))
 }
 
-/// The library's message without its kind.
+/// What is wrong, by the kind of the library's error.
 fn message(error: &ParquetError) -> String {
     match error {
-        ParquetError::EOF(message) | ParquetError::General(message) | ParquetError::NYI(message) => message.clone(),
-        other => other.to_string(),
+        ParquetError::EOF(_) => "it ends too early".to_owned(),
+        ParquetError::NYI(_) => "it is packed in a way that isn't read".to_owned(),
+        ParquetError::General(message) if message == UNFIT => message.clone(),
+        ParquetError::General(message) if message.contains("footer") => "its end is missing".to_owned(),
+        ParquetError::General(message) if message.to_lowercase().contains("encrypt") => "it is encrypted".to_owned(),
+        // The words of who wrote the reader.
+        _ => "its data can't be taken apart".to_owned(),
     }
 }
 

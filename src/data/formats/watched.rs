@@ -5,6 +5,7 @@ use super::notes::Notes;
 use super::{Problem, RawRow, Rows};
 use crate::data::error::ImportError;
 use crate::data::import::Note;
+use crate::data::io_words;
 
 pub struct Watched<'a> {
     rows: Box<dyn Rows + 'a>,
@@ -35,7 +36,8 @@ impl<'a> Watched<'a> {
             Err(ImportError::Unpack { packing, source, .. }) if self.last_line > 0 => {
                 self.has_ended = true;
                 let reason = format!(
-                    "the {packing} file is cut off or damaged here, and nothing from here on could be read ({source})"
+                    "the {packing} file is cut off or damaged here, and nothing from here on could be read ({})",
+                    io_words::fault(&source)
                 );
                 Ok(Some(RawRow::bad(self.last_line + 1, String::new(), Problem::row(reason))))
             }

@@ -21,7 +21,7 @@ use self::turns::{is_turns, turns};
 pub use self::unpack::unpack;
 use super::formats::Problem;
 use super::import::Format;
-use super::mapping::{is_answer, parse_split};
+use super::mapping::{Beside, is_answer, parse_split};
 use super::{Example, Message, Role, Split};
 
 /// An example, and what about it deserves a word although it came in.
@@ -30,6 +30,8 @@ pub struct Converted {
     pub example: Example,
     /// Where the row itself says so.
     pub split: Option<Split>,
+    /// Only of columns.
+    pub beside: Beside,
     pub notes: Vec<String>,
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Row;
 use super::text::is_filled;
 use crate::data::formats::{Problem, json_kind};
+use crate::data::json_words::fault;
 
 /// The tools that a row describes, as a list or as a text with one in it.
 pub fn descriptions(row: &Row) -> Result<Vec<Value>, Problem> {
@@ -19,8 +20,9 @@ pub fn descriptions(row: &Row) -> Result<Vec<Value>, Problem> {
 fn list(row: &Row, field: &str) -> Result<Vec<Value>, Problem> {
     let Some(value) = row.get(field).filter(|value| is_filled(value)) else { return Ok(Vec::new()) };
     let parsed = match value {
-        Value::String(text) => serde_json::from_str(text)
-            .map_err(|e| Problem::field(field, &format!("is a text, but not one with a JSON list in it ({e})")))?,
+        Value::String(text) => serde_json::from_str(text).map_err(|e| {
+            Problem::field(field, &format!("is a text, but not one with a JSON list in it: {}", fault(&e, text)))
+        })?,
         other => other.clone(),
     };
     match parsed {
@@ -70,8 +72,9 @@ fn check_function(function: &Value, path: impl Display) -> Result<(), Problem> {
 
 /// The calls that are the text of a turn: `{"name", "arguments"}`, or a list of such.
 pub fn calls_from_text(text: &str, path: impl Display + Copy, notes: &mut Vec<String>) -> Result<Vec<Value>, Problem> {
-    let parsed: Value = serde_json::from_str(text)
-        .map_err(|e| Problem::field(path, &format!("must be a call as JSON with a name and arguments ({e})")))?;
+    let parsed: Value = serde_json::from_str(text).map_err(|e| {
+        Problem::field(path, &format!("must be a call as JSON with a name and arguments: {}", fault(&e, text)))
+    })?;
     match parsed {
         Value::Array(calls) if calls.is_empty() => Err(Problem::field(path, "is an empty list of calls")),
         Value::Array(calls) => {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::turns::{is_turns, speaks};
 use super::{CONVERSATIONS, Row};
 use crate::data::formats::{Problem, json_value};
+use crate::data::json_words::fault;
 
 /// Fields that hold a list wherever they are known, beside the conversations.
 const LISTS: &[&str] = &["contents", "history", "rejected_messages", "preferred_output", "non_preferred_output"];
@@ -77,9 +78,10 @@ fn value_in(text: &str, name: &str, kind: Kind) -> Result<Option<Value>, Problem
             let reason = "looks like a list as Python prints it, not like JSON: write it with json.dumps";
             Err(Problem::field(name, reason))
         }
-        Err(e) if kind == Kind::List => {
-            Err(Problem::field(name, &format!("is a text that begins like a JSON list, but isn't one ({e})")))
-        }
+        Err(e) if kind == Kind::List => Err(Problem::field(
+            name,
+            &format!("is a text that begins like a JSON list, but isn't one: {}", fault(&e, text)),
+        )),
         Err(_) => Ok(None),
     }
 }

@@ -9,6 +9,7 @@ use super::speed;
 use super::statistics::{add_to_card, write_card};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
+use crate::engine::limits::SharedLimits;
 use crate::engine::protocol::CompareRequest;
 use crate::engine::worker::Work;
 use crate::engine::{EventKind, JobSpec, Lane, Reply};
@@ -24,7 +25,9 @@ use crate::train::timing::{RunMeter, SpeedFile, speed_key};
 use crate::train::{Phase, RunFolder, TrainError, TrainEvent, sft};
 
 pub(super) struct Compute {
+    /// As they are for the job at hand.
     sources: Sources,
+    limits: SharedLimits,
     running: Running,
     speeds: SpeedFile,
     /// The model of the last job: comparing, training and evaluating follow each other on the same one.
@@ -38,13 +41,14 @@ struct Loaded {
 }
 
 impl Compute {
-    pub fn new(sources: Sources, running: Running, speeds: SpeedFile) -> Self {
-        Self { sources, running, speeds, loaded: None }
+    pub fn new(limits: SharedLimits, running: Running, speeds: SpeedFile) -> Self {
+        Self { sources: limits.sources(), limits, running, speeds, loaded: None }
     }
 }
 
 impl Work for Compute {
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        self.sources = self.limits.sources();
         match spec {
             JobSpec::MeasureSpeed { project, recipe } => self.measure_speed(&project, &recipe, context),
             JobSpec::Train { project, recipe } => self.train(&project, recipe, context),
@@ -76,7 +80,7 @@ impl Compute {
                 validation: snapshot.validation.map(|file| file.path),
                 validation_split: None,
             };
-            self.run_plan(&model, &Plan::new(recipe, model_path, run_dir.clone())?, context)
+            self.run_plan(&model, &self.plan(recipe, model_path, run_dir.clone())?, context)
         })();
         if result.is_err() && !run_dir.join("recipe.toml").exists() {
             // It ended before it was a run that could be looked at or gone on with.
@@ -90,7 +94,11 @@ impl Compute {
         RunFolder::check(&run_dir)?;
         let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
         let model = self.load(&model_path, context)?;
-        self.run_plan(&model, &Plan::new(recipe, model_path, run_dir)?, context)
+        self.run_plan(&model, &self.plan(recipe, model_path, run_dir)?, context)
+    }
+
+    fn plan(&self, recipe: Recipe, model_path: PathBuf, run_dir: PathBuf) -> Result<Plan, EngineError> {
+        Ok(Plan { memory_limit: self.limits.memory(), ..Plan::new(recipe, model_path, run_dir)? })
     }
 
     fn measure_speed(&mut self, project: &Path, recipe: &Recipe, context: &Context) -> Result<(), EngineError> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::data::export::{ExportReport, ExportRequest, ExportRow, ExportShape, export};
 use crate::data::{ImportError, Split};
 use crate::engine::error::EngineError;
-use crate::project::{ExampleQuery, ExampleStatus, Project, Review, StoredExample};
+use crate::project::{ExampleQuery, Project, StoredExample};
 use crate::task::Task;
 
 /// Which examples, where to, and how.
@@ -84,9 +84,7 @@ fn write(
     task: &dyn Task,
 ) -> Result<ExportReport, EngineError> {
     let takes_all = match &request.what {
-        ExportWhat::Matching(query) => {
-            query.status == Some(ExampleStatus::SetAside) || query.review == Some(Review::Rejected)
-        }
+        ExportWhat::Matching(query) => query.wants_left_out(),
         ExportWhat::Ids(_) => true,
     };
     let num_rows = Some(ids.len() as u64);
@@ -123,7 +121,7 @@ fn named_after(path: &Path, split: Split) -> PathBuf {
 mod tests {
     use super::*;
     use crate::data::{Example, Message, Role};
-    use crate::project::Edit;
+    use crate::project::{Edit, ExampleStatus};
     use crate::task::Unwatched;
 
     fn project(folder: &Path) -> Project {

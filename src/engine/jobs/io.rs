@@ -13,6 +13,7 @@ use super::store::reopen;
 use crate::data::{self, statistics::Tokens};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
+use crate::engine::limits::SharedLimits;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
 use crate::evaluate;
@@ -25,7 +26,9 @@ use crate::train::timing::{SpeedFile, speed_key};
 use crate::train::{EvalMetrics, RunFolder, StepMetrics, TrainError};
 
 pub(super) struct Io {
+    /// As they are for the job at hand.
     sources: Sources,
+    limits: SharedLimits,
     chats: Chats,
     running: Running,
     speeds: SpeedFile,
@@ -35,8 +38,16 @@ pub(super) struct Io {
 }
 
 impl Io {
-    pub fn new(sources: Sources, running: Running, speeds: SpeedFile) -> Self {
-        Self { sources, chats: Chats::default(), running, speeds, project: None, sizes: Sizes::default() }
+    pub fn new(limits: SharedLimits, running: Running, speeds: SpeedFile) -> Self {
+        Self {
+            sources: limits.sources(),
+            limits,
+            chats: Chats::default(),
+            running,
+            speeds,
+            project: None,
+            sizes: Sizes::default(),
+        }
     }
 }
 
@@ -71,6 +82,7 @@ impl Io {
 
 impl Work for Io {
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        self.sources = self.limits.sources();
         match spec {
             JobSpec::DiscoverModels => context.reply(Reply::Models(hub::discover(&self.sources, context)?)),
             JobSpec::InspectModel { model } => {
@@ -123,7 +135,8 @@ impl Work for Io {
                 };
                 let sizes = self.sizes.get(key, project, context, &chat)?;
                 let speed = self.speeds.get(&speed_key(&folder, &recipe));
-                context.reply(Reply::RunPreview(RunPreview { speed, ..preview(&path, &recipe, sizes)? }));
+                let preview = preview(&path, &recipe, sizes, self.limits.memory())?;
+                context.reply(Reply::RunPreview(RunPreview { speed, ..preview }));
             }
             JobSpec::PreviewReplace { project, ids, replacement } => {
                 let preview = reopen(&mut self.project, &project)?.preview_replace(&ids, &replacement, context)?;

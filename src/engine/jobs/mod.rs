@@ -14,17 +14,23 @@ mod speed;
 pub mod statistics;
 mod store;
 
+use super::Lane;
 use super::context::Outbox;
+use super::limits::SharedLimits;
 use super::worker::Worker;
-use super::{EngineOptions, Lane};
+use crate::train::timing::SpeedFile;
 
 /// Starts all lanes.
-pub(super) fn spawn_lanes(options: &EngineOptions, outbox: &Outbox) -> std::io::Result<Vec<(Lane, Worker)>> {
-    let (for_io, for_net, for_compute) = (options.sources.clone(), options.sources.clone(), options.sources.clone());
+pub(super) fn spawn_lanes(
+    limits: &SharedLimits,
+    speeds: &SpeedFile,
+    outbox: &Outbox,
+) -> std::io::Result<Vec<(Lane, Worker)>> {
+    let (for_io, for_net, for_compute) = (limits.clone(), limits.clone(), limits.clone());
     let outbox = || outbox.clone();
     let running = running::Running::default();
     let io_running = running.clone();
-    let (io_speeds, speeds) = (options.speeds.clone(), options.speeds.clone());
+    let (io_speeds, speeds) = (speeds.clone(), speeds.clone());
     let workers = [
         (Lane::Store, Worker::spawn(Lane::Store, outbox(), store::Store::default)?),
         (

@@ -3,22 +3,26 @@
 use crate::engine::context::Context;
 use crate::engine::dataset;
 use crate::engine::error::EngineError;
+use crate::engine::limits::SharedLimits;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
 use crate::hub::{self, Sources};
 
 pub(super) struct Net {
+    /// As they are for the job at hand.
     sources: Sources,
+    limits: SharedLimits,
 }
 
 impl Net {
-    pub fn new(sources: Sources) -> Self {
-        Self { sources }
+    pub fn new(limits: SharedLimits) -> Self {
+        Self { sources: limits.sources(), limits }
     }
 }
 
 impl Work for Net {
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        self.sources = self.limits.sources();
         match spec {
             JobSpec::FetchModel { model } => {
                 hub::fetch(&model, &self.sources, context)?;

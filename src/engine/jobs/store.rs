@@ -9,20 +9,49 @@ use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
 use crate::engine::{JobSpec, Lane, Reply};
 use crate::evaluate;
-use crate::project::Project;
+use crate::project::{Project, Standing};
 use crate::recipe::Recipe;
 
 /// Keeps the project open that was asked for last: there is one window, and it shows one project.
 #[derive(Default)]
 pub(super) struct Store {
     project: Option<Project>,
+    /// As it was told last.
+    standing: Standing,
 }
 
 impl Work for Store {
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        let is_saving = spec.is_saving();
+        let done = self.work(spec, context);
+        if is_saving {
+            self.tell_standing(&done, context);
+        }
+        done
+    }
+}
+
+impl Store {
+    /// After each write: where the folder is gone, SQLite goes on writing into a file that nobody finds again.
+    fn tell_standing(&mut self, done: &Result<(), EngineError>, context: &Context) {
+        let seen = self.project.as_ref().map_or(Standing::Gone, Project::standing);
+        let standing = match (seen, done) {
+            (Standing::Saved, Err(EngineError::Project(error))) if error.is_of_storage() => {
+                Standing::Unwritable(error.to_string())
+            }
+            (seen, _) => seen,
+        };
+        if self.standing != standing {
+            self.standing = standing.clone();
+            context.reply(Reply::Standing(standing));
+        }
+    }
+
+    fn work(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
         let project = match spec {
             JobSpec::OpenProject { folder, sample } => {
                 let project = self.project.insert(Project::open_or_create(&folder)?);
+                self.standing = Standing::Saved;
                 if sample {
                     import_starter_data(project, context)?;
                     keep_starter_recipe(project)?;
@@ -100,6 +129,18 @@ impl Work for Store {
                 apply_fix(project, &fix)?;
                 project
             }
+            JobSpec::LookAtProject { project } => {
+                self.standing = self.open(&project)?.look_again(context)?;
+                context.reply(Reply::Standing(self.standing.clone()));
+                return Ok(());
+            }
+            JobSpec::SaveProjectAs { project, to } => {
+                let saved = self.open(&project)?.save_as(&to, context)?;
+                let project = self.project.insert(Project::open(&to)?);
+                self.standing = Standing::Saved;
+                context.reply(Reply::SavedAs(saved));
+                project
+            }
             JobSpec::SaveSettings { project, settings } => {
                 let project = self.open(&project)?;
                 project.save_settings(&settings)?;
@@ -113,15 +154,25 @@ impl Work for Store {
 }
 
 impl Store {
+    /// Stays with the store that is open, also if its folder is gone or holds another one: it alone has what was done.
     fn open(&mut self, folder: &Path) -> Result<&mut Project, EngineError> {
-        reopen(&mut self.project, folder)
+        take_or_open(&mut self.project, folder, |_| true)
     }
 }
 
-/// The project that is open already, or else this one in its place.
+/// The project that is open already, or else this one in its place; and the one that lies in the folder now, if that is
+/// another.
 pub(super) fn reopen<'a>(open: &'a mut Option<Project>, folder: &Path) -> Result<&'a mut Project, EngineError> {
+    take_or_open(open, folder, |project| project.standing() != Standing::Replaced)
+}
+
+fn take_or_open<'a>(
+    open: &'a mut Option<Project>,
+    folder: &Path,
+    is_good: impl Fn(&Project) -> bool,
+) -> Result<&'a mut Project, EngineError> {
     let absolute = std::path::absolute(folder).map_err(EngineError::io(folder))?;
-    let project = match open.take().filter(|project| project.folder() == absolute) {
+    let project = match open.take().filter(|project| project.folder() == absolute && is_good(project)) {
         Some(project) => project,
         None => Project::open(&absolute)?,
     };
@@ -133,14 +184,16 @@ fn keep_starter_recipe(project: &mut Project) -> Result<(), EngineError> {
     let mut settings = project.state()?.settings;
     if settings.recipe.is_none() {
         settings.recipe = Some(Recipe::for_starter_data(PathBuf::new()));
+        settings.is_sample = true;
         project.save_settings(&settings)?;
     }
     Ok(())
 }
 
-/// A project that has examples keeps them; it is not filled a second time.
+/// A project in which something was done stays as it is; it is not filled a second time.
 fn import_starter_data(project: &mut Project, context: &Context) -> Result<(), EngineError> {
-    if project.counts()?.total() > 0 {
+    let state = project.state()?;
+    if state.counts.total() > 0 || state.undo.is_some() || state.redo.is_some() {
         return Ok(());
     }
     let folder = tempfile::tempdir().map_err(EngineError::io(&std::env::temp_dir()))?;

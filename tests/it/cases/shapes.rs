@@ -425,7 +425,7 @@ fn what_was_guessed_or_left_out_is_said_with_its_first_row() {
     let desk = Desk::new();
     tunewright::fs::write_atomic(&desk.path("a.jsonl"), content.as_bytes()).unwrap();
     let said = desk.run(&["import", "a.jsonl", "--project", "p"]).err();
-    assert!(said.contains("note: completion is a number, and its text is taken (4) (1, first in line 2)"), "{said}");
+    assert!(said.contains("note: 1 example: completion is a number, and its text is taken (4), line 2"), "{said}");
     assert!(said.contains("not used: level, chosen_score, rejected_score"), "{said}");
     std::fs::remove_dir_all(desk.path("p")).unwrap();
     tunewright::fs::write_atomic(&desk.path("b.csv"), b"question,answer,mood\nQ,A,calm\n").unwrap();

@@ -1,5 +1,6 @@
 //! Whether answers that begin like JSON are JSON, and if not, where and why, in words.
 
+use crate::data::json_words::JsonFault;
 use crate::data::{Message, Role};
 
 /// Of all answers of an example together: reading so much takes about two milliseconds, after each key.
@@ -41,37 +42,8 @@ pub fn look(messages: &[Message]) -> Vec<Option<JsonState>> {
 
 fn state_of(text: &str) -> JsonState {
     let Err(error) = serde_json::from_str::<serde_json::Value>(text) else { return JsonState::Valid };
-    let line = error.line().max(1);
-    // serde_json counts bytes.
-    let bytes = text.split('\n').nth(line - 1).unwrap_or_default().bytes().take(error.column());
-    let column = bytes.filter(|byte| byte & 0xC0 != 0x80).count().max(1);
-    JsonState::Wrong { line, column, what: plain(&error.to_string()) }
-}
-
-/// serde_json's messages in everyone's words.
-fn plain(message: &str) -> String {
-    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
-    let words = match message {
-        "EOF while parsing an object" => "the closing } is missing",
-        "EOF while parsing a list" => "the closing ] is missing",
-        "EOF while parsing a string" => "the closing quote is missing",
-        "EOF while parsing a value" => "the value is missing",
-        "expected `,` or `}`" => "a comma or the closing } is missing",
-        "expected `,` or `]`" => "a comma or the closing ] is missing",
-        "expected `:`" => "a colon is missing after the name",
-        "key must be a string" => "a name in double quotes is missing",
-        "trailing comma" => "the comma before the end is one too many",
-        "trailing characters" => "something follows after the end",
-        "expected value" => "a value is missing; texts stand in double quotes",
-        "expected ident" => "only true, false and null stand without quotes",
-        "invalid number" => "this is not a number",
-        "number out of range" => "the number is too large",
-        "invalid escape" => "after a backslash only \" \\ / b f n r t u can stand",
-        "recursion limit exceeded" => "it is nested too deeply",
-        other if other.starts_with("control character") => "a line break in a text is written \\n, a tab \\t",
-        other => other,
-    };
-    words.to_owned()
+    let JsonFault { line, column, what, .. } = JsonFault::of(&error, text);
+    JsonState::Wrong { line, column, what }
 }
 
 #[cfg(test)]

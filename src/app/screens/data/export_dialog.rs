@@ -228,7 +228,12 @@ struct Counts {
 impl Counts {
     fn of(state: &AppState, project: &ProjectState) -> Self {
         let data = &state.data;
-        let shown = data.rows.num_matching().unwrap_or_default();
+        let query = data.filters.query();
+        let shown = match query.split.is_some() || query.wants_left_out() {
+            true => data.rows.num_matching().unwrap_or_default(),
+            // Those among them that take part.
+            false => data.facets.splits.iter().sum(),
+        };
         let marked = data.marks.len() as u64;
         Self {
             all: project.counts.taking_part(),

@@ -111,6 +111,11 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Dr
     if let Some(date) = annotations.date {
         named(ui, "Date", |ui| drop(ui.add(Text::body(date::words(date)))));
     }
+    for (name, text) in [("Id", &annotations.row_id), ("Group", &annotations.group)] {
+        if let Some(text) = text {
+            named(ui, name, |ui| drop(ui.add(Text::body(text).one_line())));
+        }
+    }
     if !annotations.tags.is_empty() {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = theme.space.xs;

@@ -42,13 +42,14 @@ pub struct SplitPlan {
     pub preview: Option<SplitPreview>,
 }
 
-const WAYS: [(SplitBy, &str); 8] = [
+const WAYS: [(SplitBy, &str); 9] = [
     (SplitBy::Lot, "By lot"),
     (SplitBy::Label, "By lot, each label in its share"),
     (SplitBy::Group(GroupBy::NearDuplicates), "Near-duplicates together"),
     (SplitBy::Group(GroupBy::Source), "Each file together"),
     (SplitBy::Group(GroupBy::Label), "Each label together"),
     (SplitBy::Group(GroupBy::Tags), "The same tags together"),
+    (SplitBy::Group(GroupBy::Named), "The file's groups together"),
     (SplitBy::Newest, "By time, the newest held out"),
     (SplitBy::File, "As the file says"),
 ];
@@ -71,6 +72,10 @@ fn explanation(by: SplitBy) -> &'static str {
         }
         SplitBy::Group(GroupBy::Tags) => {
             "Examples with the same tags stay in one part: tag them by customer or by thread to keep these together."
+        }
+        SplitBy::Group(GroupBy::Named) => {
+            "Examples of one group, such as a customer or a thread, stay in one part: the import took the groups from a \
+             column."
         }
         SplitBy::Newest => {
             "The newest are held out, by their dates or else by the order of import: right where the model will meet \
@@ -200,6 +205,8 @@ fn known(preview: &SplitPreview) -> Option<String> {
         (SplitBy::Label | SplitBy::Group(GroupBy::Label), _) => with("a label", ("label", "labels")),
         (SplitBy::Group(GroupBy::Tags), 0) => "No example has a tag, so that chance alone decides".to_owned(),
         (SplitBy::Group(GroupBy::Tags), _) => with("a tag", ("set of tags", "sets of tags")),
+        (SplitBy::Group(GroupBy::Named), 0) => "No example has a group, so that chance alone decides".to_owned(),
+        (SplitBy::Group(GroupBy::Named), _) => with("a group", ("group", "groups")),
         (SplitBy::Group(GroupBy::Source), _) => with("a file", ("file", "files")),
         (SplitBy::File, 0) => "The file names no parts, so that chance alone decides".to_owned(),
         (SplitBy::File, n) => {

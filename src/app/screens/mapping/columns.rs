@@ -2,10 +2,10 @@
 
 use egui::{Align, CursorIcon, Layout, Pos2, Rect, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, WidgetInfo};
 
+use super::failed::other_file;
 use super::state::{ImportDialog, MappingAction, Purpose};
 use super::{AnyAction, Theme};
 use crate::app::kit::{Button, Combo, Text, one_line, role_look};
-use crate::app::screens::data::{self, reviewers_dialog::ReviewersAction};
 use crate::data::Role as Turn;
 use crate::data::import::{ColumnRole, ImportPreview};
 
@@ -16,14 +16,18 @@ const NUM_ROWS: usize = 5;
 const REVIEWER_ROLES: [(ColumnRole, &str); 3] =
     [(ColumnRole::Unused, "Not used"), (ColumnRole::User, "Prompt"), (ColumnRole::Assistant, "Label")];
 
-const ROLES: [(ColumnRole, &str); 7] = [
+const ROLES: [(ColumnRole, &str); 11] = [
     (ColumnRole::Unused, "Not used"),
     (ColumnRole::System, "System"),
     (ColumnRole::User, "User"),
     (ColumnRole::Assistant, "Answer"),
+    (ColumnRole::Label, "Label"),
+    (ColumnRole::Group, "Group"),
+    (ColumnRole::Id, "Id"),
+    (ColumnRole::Note, "Note"),
+    (ColumnRole::Date, "Date"),
     (ColumnRole::Verdict, "Good or bad"),
     (ColumnRole::Split, "Split"),
-    (ColumnRole::Date, "Date"),
 ];
 
 pub(super) fn show(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
@@ -33,26 +37,45 @@ pub(super) fn show(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, 
     let inner = rect.shrink2(Vec2::new(theme.pad.dialog_x, 0.0));
     let mut line = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
     line.add(Text::strong("What each column is"));
-    let remark = match dialog.request.mapping {
-        None => "Guessed from names and content, change what is wrong",
-        Some(_) => "As you chose",
+    let remark = match (&dialog.request.mapping, dialog.open_choice()) {
+        (None, None) => "Guessed from names and content, change what is wrong".to_owned(),
+        (None, Some(open)) => format!("Guessed as far as it is clear. {open}"),
+        (Some(_), None) => "As you chose".to_owned(),
+        (Some(_), Some(open)) => open,
     };
     line.add(Text::body(remark).soft());
     line.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if ui.add(Button::link("Other file…")).clicked() {
-            actions.push(match dialog.purpose {
-                Purpose::Examples => AnyAction::ChooseImport,
-                Purpose::Reviewer => data::Action::Reviewers(ReviewersAction::PickFile).into(),
-            });
+            actions.push(other_file(dialog.purpose));
+        }
+        match &dialog.mapping_saved {
+            Some(Ok(path)) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                ui.add(Text::small(format!("Saved as {name}")).color(theme.status.ok));
+            }
+            Some(Err(why)) => drop(ui.add(Text::small(why).color(theme.status.error).one_line())),
+            None => {
+                let about = "How the columns are read, for the next file or for tunewright import --mapping";
+                if ui.add(Button::link("Save mapping…").hint("Save mapping", about)).clicked() {
+                    actions.push(MappingAction::PickMappingFile.into());
+                }
+            }
         }
     });
     ui.painter().hline(rect.x_range(), rect.bottom(), theme.line(theme.stroke.subtle));
 
     let widths = widths(theme, preview, rect.width());
-    ScrollArea::horizontal().id_salt("columns").auto_shrink([false, true]).show(ui, |ui| {
+    let is_wider = total_width(theme, &widths) > rect.width();
+    // Each file begins at its first column.
+    let place = ("columns", dialog.opened_by);
+    ScrollArea::horizontal().id_salt(place).auto_shrink([false, true]).show(ui, |ui| {
         heads(ui, dialog, preview, &widths, actions);
         for index in 0..preview.cells.len().min(NUM_ROWS) {
             cells(ui, dialog, preview, index, &widths, actions);
+        }
+        if is_wider {
+            // The bar lies below the rows and not on the last one.
+            ui.add_space(ui.spacing().scroll.bar_width + ui.spacing().scroll.bar_outer_margin);
         }
     });
     let y = ui.cursor().top();
@@ -67,19 +90,41 @@ fn widths(theme: &Theme, preview: &ImportPreview, room: f32) -> Vec<f32> {
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(name).clamp(10, 40) as f32
     };
     let lengths: Vec<f32> = (0..preview.columns.len()).map(length).collect();
-    let total: f32 = lengths.iter().sum::<f32>().max(1.0);
     let gap = theme.pad.cell_x * 2.0;
     let room = room - theme.pad.dialog_x * 2.0 - gap * (lengths.len().saturating_sub(1)) as f32;
-    let least = theme.size.side_panel_min / 3.5;
-    lengths.iter().map(|length| (room * length / total).max(least).floor()).collect()
+    shared(&lengths, room, theme.size.side_panel_min / 3.5)
+}
+
+/// Room in proportion, but no less than `least` for each; the others share what is left.
+fn shared(lengths: &[f32], room: f32, least: f32) -> Vec<f32> {
+    let mut is_least = vec![false; lengths.len()];
+    loop {
+        let (mut left, mut total) = (room, 0.0);
+        for (length, is_least) in lengths.iter().zip(&is_least) {
+            if *is_least { left -= least } else { total += length }
+        }
+        let share = |length: f32| left * length / total.max(1.0);
+        let too_narrow = lengths.iter().zip(&is_least).position(|(length, done)| !done && share(*length) < least);
+        match too_narrow {
+            Some(at) => is_least[at] = true,
+            None => {
+                let width = |(length, is_least): (&f32, &bool)| if *is_least { least } else { share(*length) };
+                return lengths.iter().zip(&is_least).map(width).map(f32::floor).collect();
+            }
+        }
+    }
+}
+
+fn total_width(theme: &Theme, widths: &[f32]) -> f32 {
+    let gap = theme.pad.cell_x * 2.0;
+    widths.iter().sum::<f32>() + gap * widths.len().saturating_sub(1) as f32 + theme.pad.dialog_x * 2.0
 }
 
 /// Calls `cell` with each column's place in a strip of `height`.
 fn strip(ui: &mut Ui, widths: &[f32], height: f32) -> (Rect, Vec<Rect>) {
     let theme = Theme::of(ui);
     let gap = theme.pad.cell_x * 2.0;
-    let total = widths.iter().sum::<f32>() + gap * widths.len().saturating_sub(1) as f32 + theme.pad.dialog_x * 2.0;
-    let size = Vec2::new(total.max(ui.available_width()), height);
+    let size = Vec2::new(total_width(theme, widths).max(ui.available_width()), height);
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     let mut x = rect.left() + theme.pad.dialog_x;
     let places = widths
@@ -126,7 +171,7 @@ fn turn_of(role: ColumnRole) -> Option<Turn> {
         ColumnRole::System => Some(Turn::System),
         ColumnRole::User => Some(Turn::User),
         ColumnRole::Assistant => Some(Turn::Assistant),
-        ColumnRole::Unused | ColumnRole::Verdict | ColumnRole::Split | ColumnRole::Date => None,
+        _ => None,
     }
 }
 
@@ -163,4 +208,19 @@ fn cells(
         actions.push(MappingAction::ShowRejected(false).into());
     }
     response.on_hover_cursor(CursorIcon::PointingHand);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_share_the_room_and_the_last_one_is_in_it() {
+        let widths = shared(&[10.0, 10.0, 40.0, 10.0, 40.0, 10.0], 900.0, 91.0);
+        assert!(widths.iter().sum::<f32>() <= 900.0 && widths.iter().all(|width| *width >= 91.0), "{widths:?}");
+        assert_eq!(widths[2], widths[4]);
+        // Where there are too many, each has what it needs, and the table is wider than the room.
+        assert_eq!(shared(&[10.0, 40.0], 100.0, 91.0), [91.0, 91.0]);
+        assert_eq!(shared(&[], 100.0, 91.0), [] as [f32; 0]);
+    }
 }

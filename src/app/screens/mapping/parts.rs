@@ -3,14 +3,15 @@
 use egui::{Align, Layout, ScrollArea, Ui};
 
 use super::state::{ImportDialog, MappingAction, Purpose, Stage};
-use super::{AnyAction, AppState, Theme};
+use super::{AnyAction, AppState, Theme, turns};
 use crate::app::kit::{
-    Button, Text, TextInput, format, icon, line, one_line, progress, role_block, role_look, rule, segmented,
+    Button, Text, checkbox, fact, format, icon, line, one_line, progress, role_block, rule, segmented,
 };
 use crate::app::screens::data::shares;
 use crate::data::Role;
-use crate::data::import::{Format, ImportPreview, ImportRequest, Note, OnKnown, Rejected};
-use crate::engine::Failure;
+use crate::data::import::{ColumnRole, Format, ImportPreview, ImportRequest, OnKnown, Rejected};
+use crate::data::mapping::Beside;
+use crate::data::told;
 use crate::project::KnownRows;
 
 pub(super) fn reading(ui: &mut Ui, state: &AppState, dialog: &ImportDialog) {
@@ -25,21 +26,6 @@ pub(super) fn reading(ui: &mut Ui, state: &AppState, dialog: &ImportDialog) {
     });
 }
 
-pub(super) fn failed(ui: &mut Ui, failure: &Failure) {
-    let theme = Theme::of(ui);
-    egui::Frame::new().inner_margin(egui::Margin::same(theme.pad.dialog_x as i8)).show(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = theme.space.s;
-        ui.horizontal(|ui| {
-            icon::X_CIRCLE.filled().show(ui, theme.status.error);
-            ui.add(Text::strong("This file can't be read"));
-        });
-        ui.add(Text::body(&failure.message).wrapped());
-        if let Some(hint) = &failure.hint {
-            ui.add(Text::body(hint).soft().wrapped());
-        }
-    });
-}
-
 pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.y = theme.space.xs + theme.space.xxs;
@@ -49,13 +35,13 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
         return notes(ui, preview);
     }
     if preview.format == Format::Columns {
-        system(ui, dialog, actions);
-        ui.add_space(theme.space.xs);
-        answer(ui, dialog, actions);
+        turns::system(ui, dialog, actions);
+        turns::user(ui, dialog, actions);
+        turns::answer(ui, dialog, preview, actions);
     } else {
         recognised(ui, preview, actions);
         ui.add_space(theme.space.xs);
-        system(ui, dialog, actions);
+        turns::system(ui, dialog, actions);
     }
     ui.add_space(theme.space.xs);
     split(ui, dialog, preview, actions);
@@ -69,17 +55,8 @@ fn notes(ui: &mut Ui, preview: &ImportPreview) {
     for note in &preview.notes {
         ui.horizontal(|ui| {
             icon::INFO.show_sized(ui, theme.size.icon_small, theme.text.faint);
-            ui.add(Text::small(note_text(note)).wrapped());
+            ui.add(Text::small(told::note(note)).wrapped());
         });
-    }
-}
-
-fn note_text(note: &Note) -> String {
-    let Note { what, count, first } = note;
-    match first {
-        Some(place) => format!("{}: {what}, first in {place}", format::count(*count, "example", "examples")),
-        None if *count == 1 => what.clone(),
-        None => format!("{what}: {}", format::thousands(*count)),
     }
 }
 
@@ -89,27 +66,6 @@ fn reviewer(ui: &mut Ui) {
     let text = "Each row finds the example that asks the same; upper and lower case, spaces and system messages don't \
                 count. Its answer is kept beside the label that is here, and changes nothing of the example.";
     ui.add(Text::body(text).soft().wrapped());
-}
-
-fn heading(ui: &mut Ui, role: Role, name: &str, remark: &str) {
-    let theme = Theme::of(ui);
-    line(ui, theme.size.badge_height, |ui| {
-        ui.spacing_mut().item_spacing.x = theme.space.s;
-        let (mark, _, color) = role_look(theme, role);
-        mark.show_sized(ui, theme.size.icon_small, color);
-        ui.add(Text::caption(name).color(color));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Text::small(remark)));
-    });
-}
-
-fn system(ui: &mut Ui, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
-    heading(ui, Role::System, "System message", "Put before every example, may be empty");
-    let mut text = dialog.request.system_message.clone();
-    let field =
-        TextInput::new("System message", &mut text).rows(2).hint("Such as: sort the ticket, answer with JSON only");
-    if field.show(ui).changed() {
-        actions.push(MappingAction::SystemMessage(text).into());
-    }
 }
 
 /// Where the rows go that don't say it themselves.
@@ -134,6 +90,12 @@ fn split(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions: &
             actions.push(MappingAction::Split(spec).into());
         }
     });
+    if dialog.mapping().is_some_and(|mapping| mapping.has(ColumnRole::Group)) {
+        let is_on = dialog.request.keep_groups;
+        if let Some(on) = checkbox(ui, "Keep groups together", is_on) {
+            actions.push(MappingAction::KeepGroups(on).into());
+        }
+    }
     if is_by_name {
         ui.add(Text::small(by_name(preview)).wrapped());
     } else if has_names {
@@ -226,20 +188,6 @@ fn too_long(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions
     });
 }
 
-fn answer(ui: &mut Ui, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
-    let Some(mapping) = dialog.mapping() else { return };
-    heading(
-        ui,
-        Role::Assistant,
-        "Answer",
-        if mapping.answer_as_json { "One object, the columns' names are its keys" } else { "" },
-    );
-    let options = [(false, "Plain text"), (true, "JSON object")];
-    if let Some(on) = segmented(ui, "Answer as", &options, mapping.answer_as_json) {
-        actions.push(MappingAction::AnswerAsJson(on).into());
-    }
-}
-
 fn recognised(ui: &mut Ui, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
     let (name, how) = match preview.format {
         Format::OpenAiMessages => ("OpenAI messages", "Turns are taken as they are, with their roles and weights"),
@@ -314,11 +262,26 @@ pub(super) fn example(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevie
                         },
                     );
                 }
+                if let Some(beside) = preview.beside.get(shown) {
+                    beside_the_turns(ui, beside);
+                }
             }
             Some(Err(rejected)) => left_out(ui, rejected),
             None => drop(ui.add(Text::body("The file has no rows").soft())),
         }
     });
+}
+
+/// What the row says that no turn is made of.
+fn beside_the_turns(ui: &mut Ui, beside: &Beside) {
+    let Beside { label, group, id, note } = beside;
+    let label = label.as_deref().filter(|label| !label.is_empty());
+    let note = Some(note.as_str()).filter(|note| !note.is_empty());
+    for (name, text) in [("Label", label), ("Group", group.as_deref()), ("Id", id.as_deref()), ("Note", note)] {
+        if let Some(text) = text {
+            fact(ui, name, text);
+        }
+    }
 }
 
 fn left_out(ui: &mut Ui, rejected: &Rejected) {
@@ -332,10 +295,9 @@ fn left_out(ui: &mut Ui, rejected: &Rejected) {
 }
 
 fn why(rejected: &Rejected) -> String {
-    match &rejected.field {
-        Some(field) => format!("Line {}, {field}: {}", rejected.line, rejected.reason),
-        None => format!("Line {}: {}", rejected.line, rejected.reason),
-    }
+    let told = rejected.to_string();
+    let mut letters = told.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 pub(super) fn rejected(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
@@ -367,10 +329,30 @@ pub(super) fn rejected(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
     });
 }
 
+/// As many reasons as fit, each whole; if none does, how many rows are left out.
+fn fitting(reasons: &[String], num_rejected: u64, fits: impl Fn(&str) -> bool) -> String {
+    for num in (1..=reasons.len()).rev() {
+        let (shown, more) = reasons.split_at(num);
+        let mut words = format!("Left out: {}", shown.join("; "));
+        if !more.is_empty() {
+            words += &format!(", and {}", format::count(more.len() as u64, "more reason", "more reasons"));
+        }
+        if fits(&words) {
+            return words;
+        }
+    }
+    format!("{} left out", format::count(num_rejected, "row is", "rows are"))
+}
+
 /// How many come in, and how many don't and why.
 pub(super) fn outcome(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, _actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     ui.spacing_mut().item_spacing.x = theme.space.s;
+    if let Some(open) = dialog.open_choice() {
+        icon::WARNING.filled().show(ui, theme.status.warning);
+        ui.add(Text::body(open).soft());
+        return;
+    }
     if preview.num_accepted > 0 {
         icon::CHECK_CIRCLE.filled().show(ui, theme.status.ok);
         ui.add(Text::strong(format::thousands(preview.num_accepted)));
@@ -387,13 +369,13 @@ pub(super) fn outcome(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevie
     }
     if preview.num_rejected > 0 {
         icon::WARNING.filled().show(ui, theme.status.warning);
-        ui.add(Text::strong(format::thousands(preview.num_rejected)));
-        let reasons: Vec<_> =
-            preview.reasons.iter().take(2).map(|(why, n)| format!("{} {why}", format::thousands(*n))).collect();
-        let noun = if preview.num_rejected == 1 { "row is" } else { "rows are" };
-        let words = format!("{noun} left out: {}", reasons.join(", "));
         // The buttons at the right keep their room.
         let room = ui.available_width() - theme.size.side_panel_train_width - theme.size.control_height * 2.0;
+        let reasons: Vec<String> = preview.reasons.iter().map(|(why, num)| told::reason(why, *num)).collect();
+        let words = fitting(&reasons, preview.num_rejected, |words| {
+            let font = theme.body();
+            ui.painter().layout_no_wrap(words.to_owned(), font, theme.text.soft).size().x <= room
+        });
         let galley = one_line(ui, &words, theme.body(), theme.text.soft, room.max(0.0));
         let (rect, response) = ui.allocate_exact_size(galley.size(), egui::Sense::hover());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &words));
@@ -401,5 +383,19 @@ pub(super) fn outcome(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevie
             response.on_hover_text(&words);
         }
         ui.painter().galley(rect.min, galley, theme.text.soft);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_shown_whole_or_counted() {
+        let reasons = ["2 rows have no Antwort", "1 row is not JSON"].map(str::to_owned);
+        let at_most = |len: usize| fitting(&reasons, 3, |words| words.len() <= len);
+        assert_eq!(at_most(80), "Left out: 2 rows have no Antwort; 1 row is not JSON");
+        assert_eq!(at_most(50), "Left out: 2 rows have no Antwort, and 1 more reason");
+        assert_eq!(at_most(10), "3 rows are left out");
     }
 }

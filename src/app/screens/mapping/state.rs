@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::edit::{self, AnswerForm};
 use crate::app::screens::data::start::Start;
 use crate::data::files::{self, FoundFiles};
 use crate::data::import::{
@@ -26,7 +27,27 @@ pub enum MappingAction {
     Close,
     Column(usize, ColumnRole),
     SystemMessage(String),
-    AnswerAsJson(bool),
+    UserTemplate(String),
+    AnswerTemplate(String),
+    AnswerForm(AnswerForm),
+    /// Shows the values of a column, to be renamed.
+    OpenValues(Option<String>),
+    Rename {
+        column: String,
+        from: String,
+        to: String,
+    },
+    /// A column's key in a JSON answer.
+    Key {
+        column: String,
+        key: String,
+    },
+    /// Yes and no of a column are true and false.
+    Booleans {
+        column: String,
+        on: bool,
+    },
+    KeepGroups(bool),
     Split(SplitSpec),
     /// Files that are called after a part go there, or all rows are dealt.
     ByName(bool),
@@ -39,6 +60,11 @@ pub enum MappingAction {
     /// Asks where to save the rows that are left out.
     PickRejectedFile,
     SaveRejected(PathBuf),
+    /// Asks where to keep how the columns are read.
+    PickMappingFile,
+    SaveMapping(PathBuf),
+    /// It was kept there, or why it couldn't be.
+    MappingSaved(Result<PathBuf, String>),
     Import,
     /// Something that waited for a pause is due.
     Tick,
@@ -76,6 +102,16 @@ pub struct ImportDialog {
     pub failure: Option<Failure>,
     /// Where the rows that are left out were written.
     pub saved_to: Option<PathBuf>,
+    /// What became of keeping the mapping.
+    pub mapping_saved: Option<Result<PathBuf, String>>,
+    /// The column whose values are shown.
+    pub open_values: Option<String>,
+    /// The first look at the file: equal for one file's dialog alone.
+    pub opened_by: JobId,
+    /// The answer is a template, also while there is nothing in it.
+    writes_answer: bool,
+    /// The newest preview couldn't be made.
+    is_preview_stale: bool,
     /// As the person chose.
     by_name: Option<bool>,
     /// The project had some before.
@@ -139,23 +175,43 @@ impl ImportDialog {
         self.stage == Stage::Waiting && self.changed_at.is_none()
     }
 
+    /// How the answer is made.
+    pub fn answer_form(&self) -> AnswerForm {
+        let form = self.mapping().map_or(AnswerForm::Plain, edit::form_of);
+        if self.writes_answer && form == AnswerForm::Plain { AnswerForm::Template } else { form }
+    }
+
+    /// What the mapping leaves open.
+    pub fn open_choice(&self) -> Option<String> {
+        let preview = self.preview.as_ref()?;
+        let mapping = self.mapping().filter(|_| preview.format == Format::Columns)?;
+        let is_blank = |template: &str| template.trim().is_empty();
+        if !mapping.has(ColumnRole::User) && is_blank(&mapping.user_template) {
+            return Some("Choose which column holds the prompt".to_owned());
+        }
+        if self.purpose == Purpose::Reviewer {
+            let is_open = !mapping.has(ColumnRole::Assistant);
+            return is_open.then(|| "Choose which column holds the labels".to_owned());
+        }
+        let has_answer = mapping.has(ColumnRole::Assistant) || !is_blank(&mapping.answer_template);
+        if !has_answer && !mapping.answers_to_come {
+            return Some("Choose which column holds the answer".to_owned());
+        }
+        let templates = [&mapping.user_template, &mapping.answer_template];
+        templates.into_iter().find_map(|template| edit::wrong_name(mapping, template))
+    }
+
     /// Why nothing can be imported yet.
     pub fn problem(&self) -> Option<String> {
         let Some(preview) = &self.preview else { return Some("The file is still being read".to_owned()) };
-        let mapping = self.mapping().filter(|_| preview.format == Format::Columns);
-        if let Some(mapping) = mapping {
-            let has = |role| mapping.columns.iter().any(|(_, r)| *r == role);
-            if !has(ColumnRole::User) {
-                return Some("Choose which column the user says".to_owned());
-            }
-            if self.purpose == Purpose::Reviewer && !has(ColumnRole::Assistant) {
-                return Some("Choose which column holds the labels".to_owned());
-            }
+        if let Some(open) = self.open_choice() {
+            return Some(open);
         }
         match self.stage {
             Stage::Importing(_) if self.purpose == Purpose::Reviewer => Some("The labels are being read".to_owned()),
             Stage::Importing(_) => Some("The import is running".to_owned()),
             _ if !self.is_current() => Some("The preview is being made".to_owned()),
+            _ if self.is_preview_stale => self.failure.as_ref().map(|failure| failure.message.clone()),
             _ if preview.num_accepted == 0 => Some("No row of this file can be an example".to_owned()),
             _ if self.outcome() == (0, 0) && self.known.is_some() && !self.has_news_of_known() => {
                 Some("All of them are here already".to_owned())
@@ -171,6 +227,12 @@ impl ImportDialog {
         if let Some(job) = self.counting.take() {
             jobs.stop(job);
         }
+    }
+
+    fn values_of(&self, column: &str) -> Vec<(String, u64)> {
+        let Some(preview) = &self.preview else { return Vec::new() };
+        let at = preview.columns.iter().position(|name| name == column);
+        at.and_then(|at| preview.values.get(at)).cloned().unwrap_or_default()
     }
 
     fn change_mapping(&mut self, change: impl FnOnce(&mut Mapping), now: f64) {
@@ -213,16 +275,36 @@ impl MappingState {
             | MappingAction::OpenFetched(_)
             | MappingAction::OpenReviewer(_)
             | MappingAction::PickRejectedFile
+            | MappingAction::PickMappingFile
+            | MappingAction::SaveMapping(_)
             | MappingAction::Tick => {}
             MappingAction::Close => self.close(jobs),
-            MappingAction::Column(column, role) => dialog.change_mapping(
-                |mapping| {
-                    if let Some((_, current)) = mapping.columns.get_mut(column) {
-                        *current = role;
-                    }
-                },
-                now,
-            ),
+            MappingAction::Column(column, role) => {
+                dialog.change_mapping(|mapping| edit::set_role(mapping, column, role), now);
+            }
+            MappingAction::UserTemplate(text) => {
+                dialog.change_mapping(|mapping| edit::set_user_template(mapping, text), now);
+            }
+            MappingAction::AnswerTemplate(text) => {
+                dialog.change_mapping(|mapping| edit::set_answer_template(mapping, text), now);
+            }
+            MappingAction::AnswerForm(form) => {
+                dialog.writes_answer = form == AnswerForm::Template;
+                dialog.change_mapping(|mapping| edit::set_form(mapping, form), now);
+            }
+            MappingAction::OpenValues(column) => dialog.open_values = column,
+            MappingAction::Rename { column, from, to } => {
+                dialog.change_mapping(|mapping| edit::rename(mapping, &column, &from, to), now);
+            }
+            MappingAction::Key { column, key } => {
+                dialog.change_mapping(|mapping| edit::set_key(mapping, &column, key), now);
+            }
+            MappingAction::Booleans { column, on } => {
+                let values = dialog.values_of(&column);
+                dialog.change_mapping(|mapping| edit::set_booleans(mapping, &column, &values, on), now);
+            }
+            // Which part an example falls into changes nothing of the preview.
+            MappingAction::KeepGroups(on) => dialog.request.keep_groups = on,
             MappingAction::SystemMessage(text) => {
                 dialog.request.system_message = text;
                 dialog.changed_at = Some(now);
@@ -233,8 +315,6 @@ impl MappingState {
             }
             // What becomes of known rows changes nothing of the preview either.
             MappingAction::OnKnown(on_known) => dialog.request.on_known = on_known,
-            MappingAction::AnswerAsJson(on) => dialog.change_mapping(|mapping| mapping.answer_as_json = on, now),
-            // Which part an example falls into changes nothing of the preview.
             MappingAction::Split(spec) => dialog.request.split = spec,
             MappingAction::ByName(on) => dialog.by_name = Some(on),
             MappingAction::ShowExample(index) => dialog.shown_example = index,
@@ -243,6 +323,7 @@ impl MappingState {
                 let request = dialog.request.clone();
                 dialog.saving = Some(jobs.start(JobSpec::SaveRejected { request, to }));
             }
+            MappingAction::MappingSaved(outcome) => dialog.mapping_saved = Some(outcome),
             MappingAction::Import => {
                 if dialog.problem().is_none() {
                     dialog.stop_counting(jobs);
@@ -272,6 +353,11 @@ impl MappingState {
             shows_rejected: false,
             failure: None,
             saved_to: None,
+            mapping_saved: None,
+            open_values: None,
+            opened_by: job,
+            writes_answer: false,
+            is_preview_stale: false,
             by_name: None,
             has_examples: self.has_examples,
             changed_at: None,
@@ -353,6 +439,7 @@ impl MappingState {
                 dialog.shown_example = dialog.shown_example.min(preview.examples.len().saturating_sub(1));
                 dialog.preview = Some(preview.clone());
                 dialog.failure = None;
+                dialog.is_preview_stale = false;
                 dialog.stage = Stage::Waiting;
                 dialog.must_count = preview.num_accepted > 0 && dialog.purpose == Purpose::Examples;
             }
@@ -367,6 +454,7 @@ impl MappingState {
             Stage::Waiting => false,
         };
         if is_stage {
+            dialog.is_preview_stale |= matches!((&dialog.stage, outcome), (Stage::Reading(_), Outcome::Failed(_)));
             dialog.stage = Stage::Waiting;
         }
         dialog.counting.take_if(|job| *job == from);
@@ -396,6 +484,8 @@ mod tests {
             columns: vec!["text".to_owned(), "label".to_owned()],
             are_alike: true,
             cells: Vec::new(),
+            values: Vec::new(),
+            beside: Vec::new(),
             mapping: Some(request.mapping.clone().unwrap_or(guess)),
             examples: Vec::new(),
             num_accepted,

@@ -8,6 +8,7 @@ use crate::app::kit::{
     icon, layout, line, main_area, memory_parts, memory_words, right_panel, rule, screen_header, section, segmented,
     switch, tooltip,
 };
+use crate::app::screens::settings;
 use crate::app::{AppState, Drafts, Screen};
 use crate::data::starter;
 use crate::engine::JobSpec;
@@ -461,6 +462,9 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     }
     reviewed(ui, &project.counts, actions);
     if let Some(preview) = &state.train.preview {
+        if let Some(words) = settings::over_limit(state, &preview.memory) {
+            check(ui, Verdict::Missing, &words, Some(("Settings", Screen::Settings)), actions);
+        }
         check_preview(ui, preview, actions);
     }
     let held_out = project.counts.validation;
