@@ -94,10 +94,10 @@ impl RunRecord {
             best_eval_loss: best.map(|(_, loss)| loss),
             best_step,
             adapter: adapter(run_dir, best_step),
-            secs: match lines.is_empty() {
-                true => status.as_ref().map_or(0.0, |s| s.secs),
-                false => lines.iter().map(|line| line.step_secs + line.eval_secs).sum(),
-            },
+            secs: status
+                .as_ref()
+                .map_or(0.0, |s| s.secs)
+                .max(lines.iter().map(|line| line.step_secs + line.eval_secs).sum()),
             about: RunAbout {
                 note: RunNote::read(run_dir),
                 num_examples: status.and_then(|s| s.num_examples),
