@@ -18,6 +18,8 @@ pub const MOST_CURVES: usize = 6;
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunsAction {
     Select(u64, Choice),
+    /// Looks at this run alone, wherever it stands in the list.
+    Show(PathBuf),
     /// The check box of a run.
     Toggle(PathBuf),
     SelectAll,
@@ -134,6 +136,10 @@ impl RunsState {
         let list: Vec<&Path> = list.iter().map(PathBuf::as_path).collect();
         match action {
             RunsAction::Select(row, choice) => self.chosen.choose(row as usize, choice, &list),
+            RunsAction::Show(run_dir) => {
+                self.listing.search.clear();
+                self.chosen.choose(0, Choice::One, &[run_dir.as_path()]);
+            }
             RunsAction::Toggle(run_dir) => self.chosen.toggle(&run_dir, &list),
             RunsAction::SelectAll => self.chosen.all(&list),
             RunsAction::Sort(by) => self.listing.sort(by),
