@@ -15,6 +15,7 @@ use super::worker::{Queued, Worker, lower_priority};
 use super::{Backend, Event, JobId, JobSpec, Lane};
 use crate::hub::Sources;
 use crate::model::facts::available_memory;
+use crate::train::timing::SpeedFile;
 use crate::train::{Control, Signal};
 
 /// Enough for the window to sleep through a second of the busiest jobs.
@@ -22,10 +23,12 @@ const NUM_WAITING_EVENTS: usize = 1024;
 /// How often a closing engine looks whether its lanes have ended.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Where the engine keeps and gets models; the default is this computer's.
+/// Where the engine keeps and gets models and what it measures; the default is this computer's models.
 #[derive(Debug, Clone, Default)]
 pub struct EngineOptions {
     pub sources: Sources,
+    /// Where measured speeds are kept; by default nowhere.
+    pub speeds: SpeedFile,
 }
 
 /// The real engine: one thread a lane. Belongs to one thread, the window's; nothing in it is shared by a lock.
@@ -43,6 +46,7 @@ struct LiveJob {
     is_saving: bool,
     gives_way: bool,
     trains: bool,
+    gives_way_to_computing: bool,
     alive: Weak<()>,
 }
 
@@ -63,7 +67,7 @@ impl Engine {
         let (sender, events) = bounded(NUM_WAITING_EVENTS);
         let outbox = Outbox { events: sender, waker: Arc::new(waker) };
         let limits = SharedLimits::new(options.sources);
-        let workers = jobs::spawn_lanes(&limits, Arc::new(free_memory), &outbox)?;
+        let workers = jobs::spawn_lanes(&limits, &options.speeds, Arc::new(free_memory), &outbox)?;
         Ok(Self { workers, events, live: RefCell::default(), limits })
     }
 
@@ -102,11 +106,22 @@ impl Backend for Engine {
         if is_saving {
             self.stop(|job| job.gives_way);
         }
+        let gives_way_to_computing = spec.gives_way_to_computing();
+        if matches!(lane, Lane::Train | Lane::Compute) && !gives_way_to_computing {
+            self.stop(|job| job.gives_way_to_computing);
+        }
         let gives_way = spec.gives_way_to_saving();
         let control = Control::default();
         let alive = Arc::new(());
-        let (trains, weak) = (lane == Lane::Train, Arc::downgrade(&alive));
-        let live = LiveJob { control: control.clone(), kind, is_saving, gives_way, trains, alive: weak };
+        let live = LiveJob {
+            control: control.clone(),
+            kind,
+            is_saving,
+            gives_way,
+            trains: lane == Lane::Train,
+            gives_way_to_computing,
+            alive: Arc::downgrade(&alive),
+        };
         if let Some(worker) = self.worker(lane) {
             match worker.queue.try_send(Queued { job, spec, control, alive }) {
                 Ok(()) => drop(self.live.borrow_mut().insert(job, live)),

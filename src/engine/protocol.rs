@@ -19,12 +19,13 @@ use crate::hub::{Dataset, DatasetName, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
     Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, Lengths, ProjectState, ReplacePreview,
-    Replacement, Reviewers, RowPage, RunRecord, SavedAs, Settings, SortBy, SplitPreview, Standing, StoredExample,
-    Version,
+    Replacement, Reviewers, RowPage, RunNote, RunRecord, SavedAs, Settings, SortBy, SplitPreview, Standing,
+    StoredExample, Version,
 };
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::task::{Stage, Unit};
 use crate::train::render::TokenView;
+use crate::train::timing::KnownSpeed;
 use crate::train::{EvalMetrics, Phase, StepMetrics, Told, observer::RunFacts, preview::RunPreview};
 
 /// Names a job; never used twice in a process. The default is that of no job.
@@ -235,6 +236,21 @@ pub enum JobSpec {
     CountFixes {
         project: PathBuf,
     },
+    /// What a person keeps about a run.
+    KeepRunNote {
+        run_dir: PathBuf,
+        note: RunNote,
+    },
+    /// Moves runs to the project's trash; never one that trains.
+    TrashRuns {
+        project: PathBuf,
+        run_dirs: Vec<PathBuf>,
+    },
+    /// Takes runs of these names back from the trash.
+    RestoreRuns {
+        project: PathBuf,
+        names: Vec<String>,
+    },
     ListRuns {
         project: PathBuf,
     },
@@ -277,6 +293,11 @@ pub enum JobSpec {
         run_dir: PathBuf,
     },
     // --- compute lane
+    /// A few real steps, to know how fast a run with this recipe would be. Gives way to everything else that computes.
+    MeasureSpeed {
+        project: PathBuf,
+        recipe: Recipe,
+    },
     Evaluate {
         request: EvaluationRequest,
     },
@@ -337,6 +358,9 @@ impl JobSpec {
             | Self::DescribeData { .. }
             | Self::PreviewFix { .. }
             | Self::CountFixes { .. }
+            | Self::KeepRunNote { .. }
+            | Self::TrashRuns { .. }
+            | Self::RestoreRuns { .. }
             | Self::ListRuns { .. }
             | Self::ReadRun { .. }
             | Self::ReadMessages { .. }
@@ -344,9 +368,11 @@ impl JobSpec {
             | Self::ReadAnswers { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
             Self::Train { .. } | Self::ResumeTraining { .. } => Lane::Train,
-            Self::Evaluate { .. } | Self::Compare { .. } | Self::ScoreExamples { .. } | Self::LabelNext { .. } => {
-                Lane::Compute
-            }
+            Self::MeasureSpeed { .. }
+            | Self::Evaluate { .. }
+            | Self::Compare { .. }
+            | Self::ScoreExamples { .. }
+            | Self::LabelNext { .. } => Lane::Compute,
         }
     }
 
@@ -367,12 +393,18 @@ impl JobSpec {
                 | Self::CountFixes { .. }
                 | Self::CountFacets { .. }
                 | Self::LoadLengths { .. }
+                | Self::MeasureSpeed { .. }
         )
     }
 
     /// Whether it can take so long that what the person does must not wait for it: it is stopped, and asked for again.
     pub fn gives_way_to_saving(&self) -> bool {
         matches!(self, Self::Query { query, .. } if matches!(query.sort.by, SortBy::Prompt | SortBy::Answer))
+    }
+
+    /// Whether it is stopped as soon as something else is to be computed.
+    pub fn gives_way_to_computing(&self) -> bool {
+        matches!(self, Self::MeasureSpeed { .. })
     }
 
     /// Whether it writes down what the person did; such a job is done even if the window closes before its turn.
@@ -386,6 +418,9 @@ impl JobSpec {
                 | Self::KeepAnswers { .. }
                 | Self::ApplyFix { .. }
                 | Self::MarkFindings { .. }
+                | Self::KeepRunNote { .. }
+                | Self::TrashRuns { .. }
+                | Self::RestoreRuns { .. }
         )
     }
 }
@@ -516,7 +551,10 @@ pub enum Reply {
     Fetched(ImportRequest),
     Tokens(TokenView),
     RunPreview(RunPreview),
+    Speed(KnownSpeed),
     Runs(Vec<RunRecord>),
+    /// The names of the runs that were moved to the trash.
+    Trashed(Vec<String>),
     Curves {
         run: RunRecord,
         steps: Vec<StepMetrics>,

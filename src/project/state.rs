@@ -402,7 +402,27 @@ pub struct RunRecord {
     pub best_step: Option<usize>,
     /// The best checkpoint, or else the last; a folder in PEFT's format.
     pub adapter: Option<PathBuf>,
+    /// Of its steps and evaluations, all legs together.
     pub secs: f64,
+    pub about: RunAbout,
+}
+
+/// What is known of a run beside its course.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunAbout {
+    pub note: RunNote,
+    /// That it trains on; a run of an older version doesn't tell.
+    pub num_examples: Option<usize>,
+    /// The SHA-256 of its training data.
+    pub data_sha256: Option<String>,
+}
+
+/// What a person keeps about a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunNote {
+    pub text: String,
+    pub is_starred: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

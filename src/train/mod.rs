@@ -7,6 +7,7 @@ pub mod error;
 mod feed;
 pub mod inputs;
 pub mod loss;
+pub mod measure;
 pub mod messages;
 pub mod observer;
 pub mod optimizer;
@@ -17,8 +18,10 @@ pub mod run_files;
 pub mod run_folder;
 pub mod schedule;
 pub mod sft;
+pub mod smoothing;
 mod start;
 pub mod tally;
+pub mod timing;
 mod too_long;
 pub mod turn;
 

@@ -8,6 +8,7 @@ use super::render::{Fate, Refusal, Rendered, RenderedExample, render};
 use super::schedule::Schedule;
 use super::sft::eval_steps;
 use super::tally::{Note, Tally};
+use super::timing::KnownSpeed;
 use crate::data::Example;
 use crate::model::chat::Omission;
 use crate::model::facts::available_memory;
@@ -34,7 +35,11 @@ pub struct RunPreview {
     /// Where `max_length` is more than the model was made for: a sentence without a full stop.
     pub beyond_context: Option<String>,
     pub num_steps: usize,
+    pub steps_per_epoch: usize,
+    /// Between two evaluations.
     pub eval_steps: usize,
+    /// Measured on this machine with such a run, if it was; the time follows from it.
+    pub speed: Option<KnownSpeed>,
     pub num_trainable: usize,
     pub num_parameters: usize,
     pub memory: MemoryEstimate,
@@ -189,7 +194,9 @@ pub fn preview(
         held_out_noted: sizes.held_out_noted.clone(),
         beyond_context: beyond_context(recipe.training.max_length, spec.context_length, &lengths),
         num_steps,
+        steps_per_epoch: order.steps_per_epoch(),
         eval_steps: eval_steps(recipe, &order),
+        speed: None,
         num_trainable,
         num_parameters: facts.num_parameters as usize,
         memory: memory(facts.num_bytes, &spec, recipe, num_trainable, order.most_tokens(&lengths), memory_limit),
@@ -248,4 +255,32 @@ fn rates(schedule: &Schedule, num_steps: usize) -> Vec<(usize, f64)> {
     let mut rates: Vec<_> = (0..num_steps).step_by(stride).map(|step| (step, schedule.rate(step))).collect();
     rates.push((num_steps, schedule.rate(num_steps)));
     rates
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Of a run that does nothing.
+    pub fn preview() -> RunPreview {
+        RunPreview {
+            num_examples: 0,
+            num_validation_examples: 0,
+            num_tokens: 0,
+            num_supervised_tokens: 0,
+            tally: Tally::default(),
+            held_out: Tally::default(),
+            noted: Noted::default(),
+            held_out_noted: Noted::default(),
+            beyond_context: None,
+            num_steps: 0,
+            steps_per_epoch: 0,
+            eval_steps: 1,
+            speed: None,
+            num_trainable: 0,
+            num_parameters: 0,
+            memory: MemoryEstimate::default(),
+            learning_rates: Vec::new(),
+        }
+    }
 }

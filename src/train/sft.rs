@@ -47,6 +47,7 @@ pub struct RunSummary {
     pub best_step: Option<usize>,
     /// The best checkpoint, or the last where nothing was held out.
     pub adapter: Option<PathBuf>,
+    /// Of its steps and evaluations, all legs together.
     pub secs: f64,
 }
 
@@ -156,7 +157,7 @@ fn train(
     }));
     // Dropout makes rows of the same tokens differ.
     let (steps, is_compact) = (state.step..num_steps, adapter.config.lora_dropout == 0.0);
-    let status = status_of(plan, decoder, "running", num_steps, &state);
+    let status = status_of(plan, decoder, "running", (num_steps, train.len()), &state);
     let files = RunFiles::open(plan, &status, inputs, last.is_some().then_some(state.step))?;
     recorder.open(&plan.run_dir, state.step);
     std::thread::scope(|scope| {
@@ -172,6 +173,7 @@ fn train(
             files,
             order: &order,
             num_steps,
+            num_examples: train.len(),
             adapter: &adapter,
             pass,
             gradients: Gradients::zeros(&vars),
@@ -186,12 +188,9 @@ fn train(
     })
 }
 
-/// Steps between evaluations: as asked, or four times an epoch.
+/// Steps between evaluations. The last step is evaluated in any case.
 pub fn eval_steps(recipe: &Recipe, order: &Order) -> usize {
-    match recipe.evaluation.eval_steps {
-        0 => order.steps_per_epoch().div_ceil(4).max(1),
-        steps => steps,
-    }
+    recipe.evaluation.steps_between(order.steps_per_epoch())
 }
 
 /// A run under way.
@@ -204,6 +203,7 @@ struct Run<'a> {
     order: &'a Order,
     schedule: Schedule,
     num_steps: usize,
+    num_examples: usize,
     eval_steps: usize,
     files: RunFiles,
     adapter: &'a LoraAdapter,
@@ -221,7 +221,6 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn all_steps(mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
-        let secs_before = self.state.secs;
         if self.state.step == 0 {
             self.evaluate(observer)?;
         }
@@ -244,8 +243,8 @@ impl Run<'_> {
                 self.skip_bad_step(bad_steps, observer)?;
             }
             self.state.step += 1;
-            self.state.secs = secs_before + self.worked().as_secs_f64();
             let step_secs = self.worked().saturating_sub(began).as_secs_f64();
+            self.state.secs += step_secs;
             let metrics = StepMetrics {
                 step: self.state.step,
                 epoch: self.epoch(),
@@ -341,12 +340,14 @@ impl Run<'_> {
         if is_best {
             self.state.best_eval_loss = Some(mean.loss);
         }
+        let eval_secs = self.worked().saturating_sub(began).as_secs_f64();
+        self.state.secs += eval_secs;
         let metrics = EvalMetrics {
             step: self.state.step,
             epoch: self.epoch(),
             eval_loss: mean.loss,
             eval_num_tokens: mean.num_tokens,
-            eval_secs: self.worked().saturating_sub(began).as_secs_f64(),
+            eval_secs,
             is_best,
         };
         self.files.eval(&metrics)?;
@@ -406,17 +407,24 @@ impl Run<'_> {
     }
 
     fn status(&self, status: &'static str) -> Status {
-        status_of(self.plan, self.decoder, status, self.num_steps, &self.state)
+        status_of(self.plan, self.decoder, status, (self.num_steps, self.num_examples), &self.state)
     }
 }
 
-fn status_of(plan: &Plan, decoder: &Decoder, status: &'static str, num_steps: usize, state: &State) -> Status {
+fn status_of(
+    plan: &Plan,
+    decoder: &Decoder,
+    status: &'static str,
+    (num_steps, num_examples): (usize, usize),
+    state: &State,
+) -> Status {
     Status {
         status,
         num_steps,
         num_steps_done: state.step,
         best_step: state.best_step,
         secs: state.secs,
+        num_examples,
         precision: ProductType::of(plan.recipe.training.precision, decoder.spec()).name(),
     }
 }
@@ -429,7 +437,7 @@ fn may_go_on(control: &Control, stood: &Cell<Duration>) -> bool {
 }
 
 /// In the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
-fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
+pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
     let training = &plan.recipe.training;
     let product = ProductType::of(training.precision, decoder.spec());
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));

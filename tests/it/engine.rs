@@ -33,7 +33,10 @@ impl Bench {
     pub(crate) fn with_memory(free: fn() -> u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sources = Sources::only(&folder.path().join("models"));
-        Self { engine: Engine::with_memory(EngineOptions { sources }, free, || {}).unwrap(), folder }
+        Self {
+            engine: Engine::with_memory(EngineOptions { sources, ..EngineOptions::default() }, free, || {}).unwrap(),
+            folder,
+        }
     }
 
     pub(crate) fn project(&self) -> PathBuf {

@@ -184,6 +184,7 @@ fn checkpoint(step: usize) -> EventKind {
 
 fn record(status: RunStatus) -> RunRecord {
     RunRecord {
+        about: Default::default(),
         name: "2026-11-30-2".to_owned(),
         run_dir: RUN_DIR.into(),
         model: ModelRef::Starter,

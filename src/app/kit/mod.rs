@@ -67,19 +67,23 @@ pub mod layout;
 pub mod memory;
 pub mod plot;
 pub mod row;
+pub mod series;
 pub mod table;
 pub mod text;
 pub mod theme;
+pub mod ticks;
 pub mod token_view;
 pub mod tooltip;
 
 pub use badge::{Badge, Chip};
 pub use button::{Button, KeyCap, key_hint};
 pub use card::{Card, drop_target, way_on};
-pub use choice::{Combo, checkbox, menu_item, menu_row, one_line, segmented, segmented_small, switch};
+pub use choice::{
+    Combo, check_mark, checkbox, menu_item, menu_row, one_line, segmented, segmented_small, star, switch,
+};
 pub use dialog::{Dialog, DialogEnd};
 pub use icon::Icon;
-pub use input::{NumberField, TextInput, reading_well};
+pub use input::{Entry, NumberField, TextInput, has_wrong_number, reading_well};
 pub use layout::{
     at_least, empty_state, foot, line, main_area, padded, panel_header, right_panel, screen_header, scrolling,
 };

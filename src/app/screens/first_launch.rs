@@ -7,6 +7,7 @@ use crate::app::kit::{
     Button, Text, Theme, drawer, drop_target, empty_state, fact, format, icon, key_hint, layout, right_panel, rule,
     way_on,
 };
+use crate::app::machine::Machine;
 use crate::app::screens::dataset;
 use crate::app::shell::{keys, projects};
 use crate::app::{Action, AppState, Screen};
@@ -116,6 +117,21 @@ fn recent(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
     }
 }
 
+/// What was measured, and nothing else.
+fn speeds(ui: &mut Ui, machine: &Machine) {
+    let theme = Theme::of(ui);
+    ui.add(Text::caption("How fast models train here"));
+    ui.add_space(theme.space.xs);
+    if machine.speeds.is_empty() {
+        let words = "Not measured yet: the Train step does it in some seconds, and says how long a run takes";
+        ui.add(Text::small(words).faint().wrapped());
+    }
+    for known in &machine.speeds {
+        let weights = format!("{} weights", format::parameters(known.num_parameters));
+        fact(ui, &weights, &format!("{} tokens/s", format::speed(known.speed.train_tokens_per_sec)));
+    }
+}
+
 fn key_hints(ui: &mut Ui) {
     let theme = Theme::of(ui);
     // In the middle: as wide as it was in the last frame.
@@ -144,9 +160,20 @@ fn side(ui: &mut Ui, state: &AppState) {
     ui.add_space(theme.space.s + theme.space.xxs);
     if machine.num_cores > 0 {
         fact(ui, "Processor", &format::count(machine.num_cores as u64, "core", "cores"));
+        if !machine.instruction_set.is_empty() {
+            fact(ui, "Instructions", machine.instruction_set);
+        }
         let (free, all) = (format::bytes(machine.memory_free), format::bytes(machine.memory));
         fact(ui, "Memory", &format!("{free} of {all} free"));
+        fact(ui, "Accelerator", "None is used");
+        if machine.disk_free > 0 {
+            fact(ui, "Disk", &format!("{} free", format::bytes(machine.disk_free)));
+        }
     }
+    ui.add_space(theme.space.l);
+    rule(ui);
+    ui.add_space(theme.space.xl);
+    speeds(ui, machine);
     ui.add_space(theme.space.l);
     rule(ui);
     ui.add_space(theme.space.xl);

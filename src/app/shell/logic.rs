@@ -264,6 +264,7 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             | JobSpec::LoadExample { .. }
             | JobSpec::RenderTokens { .. }
             | JobSpec::PreviewRun { .. }
+            | JobSpec::MeasureSpeed { .. }
             | JobSpec::PreviewImport { .. }
             | JobSpec::CountKnown { .. }
             | JobSpec::ImportReviewer { .. }

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::beside::Beside;
 use super::models::Models;
 use super::scores;
+use super::speed;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::limits::SharedLimits;
@@ -16,10 +17,11 @@ use crate::generate::{self, PairEvent};
 use crate::hub::{self, Sources};
 use crate::model::{Conversation, LanguageModel, peft};
 use crate::project::Project;
-use crate::recipe::ModelRef;
+use crate::recipe::{ModelRef, Recipe};
 use crate::task::{Task, Unit};
 use crate::train::Phase;
 use crate::train::render::turns;
+use crate::train::timing::{SpeedFile, speed_key};
 use crate::train::turn::Held;
 
 pub(super) struct Compute {
@@ -28,12 +30,13 @@ pub(super) struct Compute {
     limits: SharedLimits,
     models: Models,
     beside: Beside,
+    speeds: SpeedFile,
 }
 
 impl Compute {
-    pub fn new(limits: SharedLimits, models: Models, beside: Beside) -> Self {
+    pub fn new(limits: SharedLimits, models: Models, beside: Beside, speeds: SpeedFile) -> Self {
         models.forget();
-        Self { sources: limits.sources(), limits, models, beside }
+        Self { sources: limits.sources(), limits, models, beside, speeds }
     }
 }
 
@@ -45,6 +48,7 @@ impl Work for Compute {
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
         self.sources = self.limits.sources();
         match spec {
+            JobSpec::MeasureSpeed { project, recipe } => self.measure_speed(&project, &recipe, context),
             JobSpec::Evaluate { request } => self.evaluate(&request, context),
             JobSpec::Compare { request } => self.compare(&request, context),
             JobSpec::ScoreExamples { project, judge } => self.score(&project, &judge, context),
@@ -55,6 +59,16 @@ impl Work for Compute {
 }
 
 impl Compute {
+    fn measure_speed(&mut self, project: &Path, recipe: &Recipe, context: &Context) -> Result<(), EngineError> {
+        let path = hub::resolve(&recipe.base_model, &self.sources)?;
+        let model = self.models.load(&path, context)?;
+        context.tell(EventKind::Phase(Phase::Training));
+        let known = speed::measure(&model, &path, &mut Project::open(project)?, recipe, context)?;
+        self.speeds.keep(&speed_key(project, recipe), &known);
+        context.reply(Reply::Speed(known));
+        Ok(())
+    }
+
     fn evaluate(&mut self, request: &EvaluationRequest, context: &Context) -> Result<(), EngineError> {
         let model = self.load_ref(&request.model, context)?;
         context.tell(EventKind::Phase(Phase::Evaluating));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::models::Models;
 use super::running::Running;
+use super::speed;
 use super::statistics::{add_to_card, write_card};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
@@ -15,6 +16,7 @@ use crate::model::LanguageModel;
 use crate::project::Project;
 use crate::recipe::{Data, Plan, Recipe};
 use crate::task::{Task, Unit};
+use crate::train::timing::{RunMeter, SpeedFile};
 use crate::train::turn::{Held, Party, Turn};
 use crate::train::{Phase, RunFolder, TrainError, TrainEvent, sft};
 
@@ -24,12 +26,13 @@ pub(super) struct TrainingLane {
     running: Running,
     models: Models,
     turn: Turn,
+    speeds: SpeedFile,
 }
 
 impl TrainingLane {
-    pub fn new(limits: SharedLimits, running: Running, models: Models, turn: Turn) -> Self {
+    pub fn new(limits: SharedLimits, running: Running, models: Models, turn: Turn, speeds: SpeedFile) -> Self {
         models.forget();
-        Self { sources: limits.sources(), limits, running, models, turn }
+        Self { sources: limits.sources(), limits, running, models, turn, speeds }
     }
 }
 
@@ -94,6 +97,7 @@ impl TrainingLane {
         let _running = self.running.begin(&plan.run_dir);
         let _trained = self.models.train_on_last();
         let control = context.control().giving_way(&self.turn);
+        let mut meter = RunMeter::default();
         let mut tell = |event| match event {
             TrainEvent::Phase(phase) => context.tell(EventKind::Phase(phase)),
             TrainEvent::Progress { done, total } => {
@@ -104,14 +108,22 @@ impl TrainingLane {
                 if let Err(error) = add_to_card(&plan.run_dir, &facts.tally) {
                     log::warn!("the run's card lacks what became of long examples: {error}");
                 }
+                meter.facts(&facts);
                 context.tell(EventKind::RunStarted { run_dir: plan.run_dir.clone(), facts });
             }
-            TrainEvent::Step(metrics) => context.step(metrics),
-            TrainEvent::Eval(metrics) => context.tell(EventKind::Eval(metrics)),
+            TrainEvent::Step(metrics) => {
+                meter.step(&metrics);
+                context.step(metrics);
+            }
+            TrainEvent::Eval(metrics) => {
+                meter.eval(&metrics);
+                context.tell(EventKind::Eval(metrics));
+            }
             TrainEvent::Checkpoint { step, path } => context.tell(EventKind::Checkpoint { step, path }),
             TrainEvent::Warning(text) => context.tell(EventKind::Warning(text)),
         };
         let summary = sft::run_on(model, plan, &control, &mut tell)?;
+        speed::keep_of_run(&self.speeds, &meter, model, plan);
         if summary.was_stopped { Err(EngineError::Stopped) } else { Ok(()) }
     }
 }

@@ -107,6 +107,8 @@ pub fn models() -> Vec<FoundModel> {
 
 pub fn preview() -> RunPreview {
     RunPreview {
+        speed: None,
+        steps_per_epoch: 50,
         noted: Default::default(),
         held_out_noted: Default::default(),
         beyond_context: None,
@@ -129,6 +131,7 @@ pub fn runs() -> Vec<RunRecord> {
     let run = |name: &str, status| {
         let run_dir = PathBuf::from("/projects/Support triage/runs").join(name);
         RunRecord {
+            about: Default::default(),
             name: name.to_owned(),
             model: ModelRef::Starter,
             recipe: Recipe::new(ModelRef::Starter, "train.jsonl".into()),

@@ -3,18 +3,21 @@
 use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 
 use super::before::{self, Link, Verdict, check};
-use super::{Action, Preset, chart, obstacle};
+use super::{Action, Preset, chart, obstacle, time};
 use crate::app::kit::{
-    Badge, Button, Card, Combo, NumberField, SettingsRow, Text, TextInput, Theme, drawer, fact, foot, format, icon,
-    layout, line, main_area, memory_parts, memory_words, panel_header, right_panel, rule, section, segmented, switch,
+    Badge, Button, Card, Combo, Entry, NumberField, SettingsRow, Text, TextInput, Theme, drawer, fact, foot, format,
+    icon, layout, line, main_area, memory_parts, memory_words, panel_header, right_panel, rule, section, segmented,
+    switch, tooltip,
 };
 use crate::app::screens::settings;
 use crate::app::shell::keys;
 use crate::app::{AppState, Drafts, Screen};
 use crate::data::checks::Severity;
+use crate::data::starter;
 use crate::engine::JobSpec;
 use crate::project::{ProjectState, SplitCounts};
 use crate::recipe::params::{Kind, Level, PARAMS, Param, Value};
+use crate::recipe::{EvalStrategy, Recipe};
 use crate::train::preview::RunPreview;
 
 type Actions = Vec<crate::app::Action>;
@@ -27,7 +30,11 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Ac
         ui,
         "Train",
         (PANEL, "What it will do"),
-        |_| {},
+        |ui| {
+            if let Some(from) = &state.train.taken_from {
+                ui.add(Text::body(format!("Settings of {from}")).soft().one_line());
+            }
+        },
         |ui| {
             if !drawer::is_shown(ui.ctx(), PANEL) {
                 start(ui, state, false, actions);
@@ -56,79 +63,186 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Ac
     });
 }
 
+/// The presets that can be chosen here, and what is marked where none of them fits.
+fn preset_cards(state: &AppState) -> Vec<(Option<Preset>, bool)> {
+    let recipe = &state.train.recipe;
+    let is_sample = state.project.as_ref().is_some_and(|p| p.source.as_deref() == Some(starter::FILE_NAME));
+    let mut presets = Preset::ALL.to_vec();
+    // First: the sample's own settings fit more closely than those of every project.
+    if is_sample || Preset::Sample.fits(recipe) {
+        presets.insert(0, Preset::Sample);
+    }
+    let fitting = presets.iter().copied().find(|preset| preset.fits(recipe));
+    let mut cards: Vec<_> = presets.into_iter().map(|preset| (Some(preset), Some(preset) == fitting)).collect();
+    if fitting.is_none() {
+        cards.push((None, true));
+    }
+    cards
+}
+
 fn presets(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     let theme = Theme::of(ui);
+    let cards = preset_cards(state);
     let gap = theme.pad.between_cards;
-    let width = (ui.available_width() - 2.0 * gap) / 3.0;
+    let width = (ui.available_width() - gap * (cards.len() as f32 - 1.0)) / cards.len() as f32;
     let height = theme.type_scale.line_body + 2.0 * theme.type_scale.line_small + theme.space.l + theme.space.m;
     let (row, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
-    for (i, preset) in Preset::ALL.into_iter().enumerate() {
+    for (i, (preset, is_marked)) in cards.into_iter().enumerate() {
         let left = row.left() + i as f32 * (width + gap);
         let rect = Rect::from_min_size(egui::pos2(left, row.top()), Vec2::new(width, height));
         let (name, sign, what_for) = match preset {
-            Preset::QuickLook => ("Quick look", icon::LIGHTNING, "whether it works at all"),
-            Preset::Balanced => ("Balanced", icon::SCALES, "right for most tasks"),
-            Preset::Thorough => ("Thorough", icon::CROSSHAIR, "takes twice the time"),
+            Some(Preset::QuickLook) => ("Quick look", icon::LIGHTNING, "whether it works at all"),
+            Some(Preset::Balanced) => ("Balanced", icon::SCALES, "right for most tasks"),
+            Some(Preset::Thorough) => ("Thorough", icon::CROSSHAIR, "for the best that is in it"),
+            Some(Preset::Sample) => ("Sample's own", icon::TABLE, "suits these examples"),
+            None => ("Custom", icon::PENCIL_SIMPLE, "as set below"),
         };
-        let (epochs, rank) = preset.values();
-        let epochs = format::count(epochs as u64, "epoch", "epochs");
-        let fits = preset.fits(&state.train.recipe);
+        let mut recipe = state.train.recipe.clone();
+        if let Some(preset) = preset {
+            preset.apply(&mut recipe);
+        }
+        let epochs = recipe.training.num_train_epochs;
+        let epochs = format!("{} {}", format::rate(epochs), if epochs == 1.0 { "epoch" } else { "epochs" });
         let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(name));
-        let shown = Card::new().selected(fits).clickable(name).min_height(height).show(&mut child, |ui| {
+        let card = Card::new().selected(is_marked).min_height(height);
+        let shown = card.clickable(name).show(&mut child, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             line(ui, theme.type_scale.line_body, |ui| {
-                sign.show(ui, if fits { theme.accent.text } else { theme.text.soft });
-                ui.add(Text::strong(name));
+                sign.show(ui, if is_marked { theme.accent.text } else { theme.text.soft });
+                ui.add(Text::strong(name).one_line());
             });
             ui.add_space(theme.space.xxs);
-            ui.add(Text::small(format!("{epochs}, rank {rank}")).normal());
-            ui.add(Text::small(what_for));
+            ui.add(Text::small(format!("{epochs}, rank {}", recipe.lora.r)).normal().one_line());
+            let time = time_of(state, &recipe);
+            ui.add(Text::small(time.as_deref().unwrap_or(what_for)).one_line());
         });
-        if shown.response.clicked() {
+        let shown = tooltip::on_hover(shown.response, name, what_for);
+        if let (true, Some(preset)) = (shown.clicked(), preset) {
             actions.push(Action::Preset(preset).into());
         }
     }
 }
 
+/// How long a run would take with as many epochs, if that is known. The rank changes little of it.
+fn time_of(state: &AppState, recipe: &Recipe) -> Option<String> {
+    let preview = state.train.preview.as_ref()?;
+    let is_same_batch = recipe.training.per_device_train_batch_size
+        == state.train.recipe.training.per_device_train_batch_size
+        && recipe.training.max_steps <= 0;
+    let num_steps = (recipe.training.num_train_epochs * preview.steps_per_epoch as f64).ceil() as usize;
+    let preview = RunPreview { num_steps, ..preview.clone() };
+    let time = is_same_batch.then(|| time::of(state, &preview))??;
+    Some(format::about(time.total()))
+}
+
 fn rows(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, level: Level, actions: &mut Actions) {
     ui.spacing_mut().item_spacing.y = 0.0;
-    for (i, param) in PARAMS.iter().filter(|param| param.level == level).enumerate() {
+    // How many steps it is counts only where it is steps.
+    let has_steps = evaluates_by_steps(state);
+    let is_shown = |param: &&'static Param| param.level == level && (param.key != EVAL_STEPS || has_steps);
+    for (i, param) in PARAMS.iter().filter(is_shown).enumerate() {
         if i > 0 {
             rule(ui);
         }
-        row(ui, state, drafts, param, actions);
+        match param.key {
+            EVAL_STRATEGY => evaluate_row(ui, state, param, actions),
+            _ => row(ui, state, drafts, param, actions),
+        }
     }
+}
+
+const EVAL_STRATEGY: &str = "evaluation.eval_strategy";
+const EVAL_STEPS: &str = "evaluation.eval_steps";
+
+fn evaluates_by_steps(state: &AppState) -> bool {
+    let evaluation = &state.train.recipe.evaluation;
+    let is_asked = evaluation.eval_strategy == EvalStrategy::Steps && evaluation.eval_steps > 0;
+    is_asked || state.train.errors.contains_key(EVAL_STEPS)
+}
+
+/// How often it is evaluated: two settings of the file in one choice.
+fn evaluate_row(ui: &mut Ui, state: &AppState, param: &'static Param, actions: &mut Actions) {
+    let theme = Theme::of(ui);
+    let evaluation = &state.train.recipe.evaluation;
+    let current = match (evaluation.eval_strategy, evaluation.eval_steps) {
+        (EvalStrategy::Steps, 0) if !evaluates_by_steps(state) => "four",
+        (EvalStrategy::Steps, _) => "steps",
+        (EvalStrategy::Epoch, _) => "epoch",
+        (EvalStrategy::No, _) => "no",
+    };
+    let every =
+        state.train.preview.as_ref().map_or(10, |preview| preview.eval_steps.clamp(1, preview.num_steps.max(1)));
+    let help = match &state.train.preview {
+        Some(preview) if preview.num_evaluations() > 0 => format!(
+            "{} on {}",
+            format::count(preview.num_evaluations() as u64, "time", "times"),
+            format::count(preview.num_validation_examples as u64, "held-out example", "held-out examples")
+        ),
+        _ => param.help.to_owned(),
+    };
+    let settings = SettingsRow {
+        name: param.label,
+        help: &help,
+        about: (&format!("{} ({}, eval_steps)", param.label, param.name()), param.long_help),
+        is_changed: current != "four",
+        is_wrong: false,
+    };
+    let shown = settings.show(ui, |ui| {
+        let options = [
+            ("four", "4 times an epoch"),
+            ("epoch", "Every epoch"),
+            ("steps", "Every so many steps"),
+            ("no", "Only at the end"),
+        ];
+        let width = theme.size.settings_control_width - theme.pad.card_large;
+        Combo::new(param.label, &options, current).width(width).show(ui)
+    });
+    let chosen = if shown.reset { Some("four") } else { shown.inner };
+    let Some(chosen) = chosen else { return };
+    let (strategy, steps) = match chosen {
+        "epoch" => ("epoch", 0),
+        "no" => ("no", 0),
+        "steps" => ("steps", every as i64),
+        _ => ("steps", 0),
+    };
+    actions.push(Action::Set(EVAL_STRATEGY, Value::Choice(strategy)).into());
+    actions.push(Action::Set(EVAL_STEPS, Value::Integer(steps)).into());
 }
 
 fn row(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, param: &'static Param, actions: &mut Actions) {
     let value = (param.get)(&state.train.recipe);
     let default = param.default();
     let title = format!("{} ({})", param.label, param.name());
-    let about = format!("{}\n\nIt is {} by default, and may be {}", param.long_help, default, param.allowed());
-    let error = state.train.errors.get(param.key);
-    let settings = SettingsRow {
-        name: param.label,
-        help: error.map_or(param.help, String::as_str),
-        about: (&title, &about),
-        is_changed: value != default,
-        is_wrong: error.is_some(),
-    };
-    let shown = settings.show(ui, |ui| control(ui, drafts, param, &value));
+    let about =
+        format!("{}\n\nIt is {} by default, and may be {}", param.long_help, param.words(&default), param.allowed());
+    let mistake = state.train.errors.get(param.key);
+    let is_changed = value != default || mistake.is_some();
+    let help = mistake.map_or(param.help, |mistake| &mistake.words);
+    let about = (title.as_str(), about.as_str());
+    let settings = SettingsRow { name: param.label, help, about, is_changed, is_wrong: mistake.is_some() };
+    let shown = settings.show(ui, |ui| control(ui, drafts, param, &value, mistake.map(|m| m.text.as_str())));
     if shown.reset {
         actions.push(Action::Reset(param.key).into());
     }
-    if let Some(value) = shown.inner {
-        actions.push(Action::Set(param.key, value).into());
+    if let Some(action) = shown.inner {
+        actions.push(action.into());
     }
 }
 
-/// The widget that fits the parameter's kind; gives a value that was chosen.
-fn control(ui: &mut Ui, drafts: &mut Drafts, param: &'static Param, value: &Value) -> Option<Value> {
+/// The widget that fits the parameter's kind, with what was typed wrongly where that stands there; gives what was done.
+fn control(
+    ui: &mut Ui,
+    drafts: &mut Drafts,
+    param: &'static Param,
+    value: &Value,
+    wrong: Option<&str>,
+) -> Option<Action> {
     let theme = Theme::of(ui);
     let room = theme.size.settings_control_width - theme.pad.card_large;
+    let set = |value| Action::Set(param.key, value);
     match (param.kind, value) {
         (Kind::Switch, Value::Switch(is_on)) => {
-            switch(ui, param.label, if *is_on { "On" } else { "Off" }, *is_on).map(Value::Switch)
+            switch(ui, param.label, if *is_on { "On" } else { "Off" }, *is_on).map(|is_on| set(Value::Switch(is_on)))
         }
         (Kind::Choice(choices), Value::Choice(current)) => {
             let keys: Vec<(&'static str, &str)> = choices.to_vec();
@@ -137,17 +251,34 @@ fn control(ui: &mut Ui, drafts: &mut Drafts, param: &'static Param, value: &Valu
             } else {
                 Combo::new(param.label, &keys, current).width(room).show(ui)
             };
-            chosen.map(Value::Choice)
+            chosen.map(|key| set(Value::Choice(key)))
         }
         (Kind::Integer { .. }, Value::Integer(current)) => {
             let field = NumberField::new(param.label, *current as f64).words(value.to_string()).integer();
-            field.unit(param.unit).width(width_of(theme, param)).show(ui).map(|value| Value::Integer(value as i64))
+            // No limit is an empty field, not a number that means something else.
+            let field = match param.key {
+                "training.max_steps" if *current <= 0 => field.words("").hint("No limit"),
+                "training.max_steps" => field.hint("No limit"),
+                _ => field,
+            };
+            let entry = field.unit(param.unit).width(width_of(theme, param)).wrong(wrong).entry(ui)?;
+            Some(match entry {
+                Entry::Number(value) => set(Value::Integer(value as i64)),
+                Entry::Empty => set(Value::Integer(-1)),
+                Entry::Wrong(text) => Action::Mistype(param.key, text),
+                Entry::TakenBack => Action::TakeBack(param.key),
+            })
         }
         (Kind::Float { .. }, Value::Float(current)) => {
             let field = NumberField::new(param.label, *current).words(value.to_string()).step(step_of(*current));
-            field.unit(param.unit).width(width_of(theme, param)).show(ui).map(Value::Float)
+            let entry = field.unit(param.unit).width(width_of(theme, param)).wrong(wrong).entry(ui)?;
+            Some(match entry {
+                Entry::Number(value) => set(Value::Float(value)),
+                Entry::Wrong(text) => Action::Mistype(param.key, text),
+                Entry::TakenBack | Entry::Empty => Action::TakeBack(param.key),
+            })
         }
-        (Kind::Names, Value::Names(current)) => names(ui, drafts, param, current, room),
+        (Kind::Names, Value::Names(current)) => names(ui, drafts, param, current, room, wrong).map(set),
         _ => None,
     }
 }
@@ -162,10 +293,17 @@ fn step_of(value: f64) -> f64 {
     if value == 0.0 { 0.01 } else { 10f64.powf(value.abs().log10().floor()).min(1.0) }
 }
 
-fn names(ui: &mut Ui, drafts: &mut Drafts, param: &Param, current: &str, room: f32) -> Option<Value> {
+fn names(
+    ui: &mut Ui,
+    drafts: &mut Drafts,
+    param: &Param,
+    current: &str,
+    room: f32,
+    wrong: Option<&str>,
+) -> Option<Value> {
     let draft = &mut drafts.train.names;
-    let mut text = draft.clone().unwrap_or_else(|| current.to_owned());
-    let response = TextInput::new(param.label, &mut text).mono().width(room).show(ui);
+    let mut text = draft.clone().unwrap_or_else(|| wrong.unwrap_or(current).to_owned());
+    let response = TextInput::new(param.label, &mut text).mono().width(room).wrong(wrong.is_some()).show(ui);
     if response.changed() {
         *draft = Some(text.clone());
     }
@@ -173,7 +311,7 @@ fn names(ui: &mut Ui, drafts: &mut Drafts, param: &Param, current: &str, room: f
         return None;
     }
     *draft = None;
-    (text != current).then_some(Value::Names(text))
+    (text != current || wrong.is_some()).then_some(Value::Names(text))
 }
 
 fn advanced(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Actions) {
@@ -206,7 +344,7 @@ fn advanced(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Ac
 }
 
 /// `alpha 32 · batch 8 × 1 · cosine · warm-up 5 % · seed 42`
-fn in_short(recipe: &crate::recipe::Recipe) -> String {
+fn in_short(recipe: &Recipe) -> String {
     let t = &recipe.training;
     let schedule = crate::recipe::params::find("training.lr_scheduler_type")
         .map_or_else(String::new, |p| (p.get)(recipe).to_string());
@@ -248,6 +386,8 @@ fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
         }
         if let Some(preview) = &state.train.preview {
             ui.add_space(theme.space.m);
+            time::card(ui, state, preview, actions);
+            ui.add_space(theme.pad.between_cards);
             memory(ui, preview);
             ui.add_space(theme.space.m);
             schedule(ui, preview);

@@ -49,8 +49,7 @@ pub(super) fn hear_past(state: &mut AppState, event: &EventKind) {
     let (Some(run), EventKind::Reply(reply)) = (&mut state.train.run, event) else { return };
     match &**reply {
         Reply::Curves { run: record, steps, evaluations } if run.run_dir.as_ref() == Some(&record.run_dir) => {
-            run.recipe = record.recipe.clone();
-            run.take_curves(steps, evaluations);
+            run.read(record, steps, evaluations);
         }
         Reply::Messages { run_dir, messages, goes_on_from } if run.run_dir.as_ref() == Some(run_dir) => {
             run.take_messages(messages, *goes_on_from);

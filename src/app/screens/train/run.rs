@@ -8,7 +8,7 @@ use crate::engine::{EventKind, Failure, JobId, Outcome};
 use crate::project::{RunRecord, state::RunStatus};
 use crate::recipe::Recipe;
 use crate::train::observer::RunFacts;
-use crate::train::{EvalMetrics, Phase, RunMessage, StepMetrics, Told};
+use crate::train::{EvalMetrics, Phase, RunMessage, StepMetrics, Told, smoothing};
 
 pub struct Run {
     pub job: JobId,
@@ -113,11 +113,6 @@ impl Run {
             && self.heard.is_empty()
     }
 
-    /// All of the run, as far as that is known.
-    pub fn num_steps(&self) -> usize {
-        self.facts.as_ref().map_or(self.planned_steps, |facts| facts.num_steps)
-    }
-
     /// The folder's name: `2026-11-22-3`.
     pub fn name(&self) -> String {
         let name = self.run_dir.as_ref().and_then(|dir| dir.file_name());
@@ -132,10 +127,21 @@ impl Run {
         self.steps.last().map_or(self.past_steps, |step| step.step)
     }
 
+    /// As planned; 0 where that is not known yet.
+    pub fn num_steps(&self) -> usize {
+        self.facts.as_ref().map_or(self.planned_steps, |facts| facts.num_steps).max(self.num_steps_done())
+    }
+
+    /// What it took so far: steps and evaluations of all its legs together.
+    pub fn secs(&self) -> f64 {
+        let steps: f64 = self.steps.iter().map(|step| step.step_secs).sum();
+        steps + self.evaluations.iter().map(|e| e.eval_secs).sum::<f64>()
+    }
+
     /// `217 of 372`
     pub fn steps_done_of(&self) -> String {
-        let (done, all) = (self.num_steps_done() as u64, self.num_steps() as u64);
-        format!("{} of {}", format::thousands(done), format::thousands(all))
+        let all = format::thousands(self.num_steps() as u64);
+        format!("{} of {all}", format::thousands(self.num_steps_done() as u64))
     }
 
     pub fn steps_in_words(&self) -> String {
@@ -178,10 +184,12 @@ impl Run {
         Some(rest * mean + evaluations * evaluation)
     }
 
-    /// Steps between two evaluations, as seen.
+    /// Steps between two evaluations, as the recipe says once the length of an epoch is known, or else as seen.
     pub fn eval_stride(&self) -> Option<usize> {
-        let second = self.evaluations.iter().map(|e| e.step).find(|step| *step > 0)?;
-        Some(second.max(1))
+        let last = self.steps.last().filter(|step| step.epoch > 0.0);
+        let steps_per_epoch = last.map(|step| (step.step as f64 / step.epoch).round() as usize);
+        let by_recipe = steps_per_epoch.map(|steps| self.recipe.evaluation.steps_between(steps));
+        by_recipe.or_else(|| self.evaluations.iter().map(|e| e.step).find(|step| *step > 0))
     }
 
     pub fn hear(&mut self, event: &EventKind) {
@@ -211,8 +219,8 @@ impl Run {
         if self.num_steps_done() >= step.step {
             return; // Known from the run's file already.
         }
-        let past = self.past_weight();
-        self.smoothed.push(next_smoothed(self.smoothed.last().copied(), step.loss, past, self.steps.len()));
+        let (_, weight) = self.smoothing();
+        self.smoothed.push(smoothing::next(self.smoothed.last().copied(), step.loss, weight, self.steps.len()));
         self.steps.push(step);
     }
 
@@ -271,26 +279,31 @@ impl Run {
         }
     }
 
-    /// The smoothing asked for, or less in a short run: it looks back over a thirtieth of the run at most, or the curve
-    /// would lag far behind the loss.
-    fn past_weight(&self) -> f64 {
-        let num_steps = self.num_steps().max(self.steps.len());
-        self.smoothing.min(1.0 - 30.0 / num_steps.max(30) as f64)
+    /// The weight of the past that was asked for, and the one in force.
+    pub fn smoothing(&self) -> (f64, f64) {
+        (self.smoothing, smoothing::in_force(self.smoothing, self.num_steps()))
     }
 
     /// Smooths the losses anew.
-    pub fn smooth(&mut self, smoothing: f64) {
-        self.smoothing = smoothing;
-        let past = self.past_weight();
-        let mut smoothed = Vec::with_capacity(self.steps.len());
-        for (i, step) in self.steps.iter().enumerate() {
-            smoothed.push(next_smoothed(smoothed.last().copied(), step.loss, past, i));
+    pub fn smooth(&mut self, asked: f64) {
+        self.smoothing = asked;
+        let (_, weight) = self.smoothing();
+        self.smoothed = smoothing::smoothed(self.steps.iter().map(|step| step.loss), weight);
+    }
+
+    /// What the run's folder tells: before what was heard since, or, of a run that is over, in its place.
+    pub fn read(&mut self, record: &RunRecord, steps: &[StepMetrics], evaluations: &[EvalMetrics]) {
+        self.recipe = record.recipe.clone();
+        self.planned_steps = record.num_steps;
+        if self.is_over() {
+            self.steps.clear();
+            self.evaluations.clear();
         }
-        self.smoothed = smoothed;
+        self.take_curves(steps, evaluations);
     }
 
     /// What the run's file tells, before what was heard since.
-    pub fn take_curves(&mut self, steps: &[StepMetrics], evaluations: &[EvalMetrics]) {
+    fn take_curves(&mut self, steps: &[StepMetrics], evaluations: &[EvalMetrics]) {
         // Those after its last checkpoint are done again by a run that goes on.
         let end = if self.is_over() { usize::MAX } else { self.goes_on_from.map_or(usize::MAX, |step| step + 1) };
         let first = self.steps.first().map_or(end, |step| step.step);
@@ -302,17 +315,6 @@ impl Run {
         all.append(&mut self.evaluations);
         self.evaluations = all;
         self.smooth(self.smoothing);
-    }
-}
-
-/// An exponential mean that begins at the first value and forgets the past by `1 − smoothing` a step; early on it is the
-/// plain mean, so that the first loss doesn't weigh for long.
-fn next_smoothed(last: Option<f64>, value: f64, smoothing: f64, index: usize) -> f64 {
-    let past = smoothing.min(index as f64 / (index as f64 + 1.0));
-    match last.filter(|last| last.is_finite()) {
-        Some(last) if value.is_finite() => past * last + (1.0 - past) * value,
-        Some(last) => last,
-        None => value,
     }
 }
 
@@ -367,22 +369,6 @@ mod tests {
         assert_eq!(run.secs_left(), Some(8.0 * 2.0 + 4.0));
         assert_eq!(run.best().map(|best| best.step), Some(2));
         assert_eq!(run.steps_in_words(), "2 of 10 steps");
-    }
-
-    #[test]
-    fn a_short_run_is_smoothed_less_than_a_long_one() {
-        let smoothed = |num_steps: usize| {
-            let mut run = run();
-            if let Some(facts) = &mut run.facts {
-                facts.num_steps = num_steps;
-            }
-            // From 4 to 1 within the first half.
-            (1..=num_steps).for_each(|i| run.hear(&step(i, if 2 * i > num_steps { 1.0 } else { 4.0 })));
-            run.smoothed.last().copied()
-        };
-        for num_steps in [20, 36, 100, 1000] {
-            assert!(smoothed(num_steps).is_some_and(|last| (last - 1.0).abs() < 0.05), "{num_steps} steps");
-        }
     }
 
     #[test]

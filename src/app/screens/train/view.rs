@@ -98,13 +98,7 @@ fn figures(ui: &mut Ui, state: &AppState, run: &Run) {
     let now = run.evaluations.last().map_or_else(|| "–".to_owned(), |e| format::loss(e.eval_loss));
     let best = run.best().map_or_else(String::new, |best| format!("best {}", format::loss(best.eval_loss)));
     let (left_name, left) = match (run.is_over(), run.secs_left()) {
-        (true, _) => (
-            "Took",
-            format::duration(
-                run.steps.iter().map(|s| s.step_secs).sum::<f64>()
-                    + run.evaluations.iter().map(|e| e.eval_secs).sum::<f64>(),
-            ),
-        ),
+        (true, _) => ("Took", format::duration(run.secs())),
         (false, Some(secs)) => ("Left", format::time_left(secs)),
         (false, None) => ("Left", "–".to_owned()),
     };

@@ -247,8 +247,8 @@ fn of_projects(state: &AppState) -> Vec<Entry> {
 fn things(state: &AppState) -> Vec<Entry> {
     let mut entries = Vec::new();
     if state.project.is_some() {
-        entries.extend(state.runs.records.iter().enumerate().map(|(row, run)| {
-            let show = [Action::Go(Screen::Runs), runs::Action::Select(row as u64).into()];
+        entries.extend(state.runs.records.iter().map(|run| {
+            let show = [Action::Go(Screen::Runs), runs::Action::Show(run.run_dir.clone()).into()];
             Entry::new(Group::Runs, runs::label(run), show).also("run").remark(model::name_of(state, &run.model))
         }));
         entries.extend(state.model.all().map(|found| {
