@@ -7,7 +7,7 @@ use super::action::Action;
 use super::files::PathAsked;
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
-use super::kit::fallback::Found;
+use super::kit::fallback::Letters;
 use super::machine::Machine;
 use super::path_dialog::PathDraft;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
@@ -148,7 +148,7 @@ pub struct AppState {
     pub frames: Vec<(&'static str, FrameSummary)>,
     pub settings: AppSettings,
     /// Fonts of this system that stand in, and those that it lacks.
-    pub letters: Found,
+    pub letters: Letters,
     pub model: model::State,
     pub data: data::State,
     pub dataset: dataset::State,
@@ -180,7 +180,7 @@ impl AppState {
             pending_import: None,
             frames: Vec::new(),
             settings,
-            letters: Found::default(),
+            letters: Letters::default(),
             model: model::State::default(),
             data: data::State::default(),
             dataset: dataset::State::default(),

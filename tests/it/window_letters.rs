@@ -38,7 +38,7 @@ fn with_source(font: Option<&'static str>) -> (Window, Arc<AtomicUsize>, mpsc::R
 
 /// Shows words in the status bar, and waits until the other thread has answered.
 fn show(window: &mut Window, words: &str, asked: &mpsc::Receiver<std::thread::ThreadId>, num: usize) {
-    window.harness.state_mut().state.status = words.to_owned();
+    window.harness.state_mut().state.status = words.to_owned().into();
     window.harness.run_steps(2);
     for _ in 0..num {
         let thread = asked.recv_timeout(PATIENCE).expect("the source was not asked");
@@ -71,7 +71,7 @@ fn the_font_of_a_script_is_asked_for_once_and_used_for_all_its_letters() {
     window.settle();
     assert!(has(&window, '日') && has(&window, '語'), "in regular, SemiBold and mono");
     let before = num_asked.load(Ordering::SeqCst);
-    window.harness.state_mut().state.status = "日本語".to_owned();
+    window.harness.state_mut().state.status = "日本語".to_owned().into();
     window.settle();
     assert_eq!(num_asked.load(Ordering::SeqCst), before, "the same font has the next letter, too");
     window.act(Action::Go(Screen::Settings));

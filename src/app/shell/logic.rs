@@ -153,7 +153,7 @@ impl Shell {
                     self.fonts.install(ctx);
                 }
                 if let Some(words) = found.missing.first() {
-                    self.state.status.clone_from(words);
+                    self.state.status = words.clone().into();
                 }
                 let letters = &mut self.state.letters;
                 letters.names.extend(found.names);
