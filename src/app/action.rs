@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::files::PathAsked;
-use super::kit::fallback::Found;
+use super::kit::fallback::Letters;
 use super::machine::Machine;
 use super::path_dialog;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
@@ -75,7 +75,7 @@ pub enum Action {
     SetTheme(ThemeChoice),
     SetTextSize(TextSize),
     /// Fonts for letters that the window's own lack, or what to install.
-    FontsFound(Found),
+    FontsFound(Letters),
     /// Shows an example, wherever the person is.
     ShowExample(i64),
     /// What the command field finds for these words; an act of it was taken.

@@ -22,7 +22,7 @@ pub const RIGHT_TO_LEFT: &str = "Arabic and Hebrew: the letters of a word join a
 
 /// What a search came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Found {
+pub struct Letters {
     /// There are fonts that egui doesn't know yet.
     pub has_new: bool,
     /// What these are called.
@@ -71,10 +71,10 @@ impl Fallback {
     }
 
     /// Looks for fonts with these letters. Reads the disk: not for the window's thread.
-    pub fn look_for(&self, mut letters: Vec<char>) -> Found {
+    pub fn look_for(&self, mut letters: Vec<char>) -> Letters {
         // Kanji are taken from the font of the kana beside them: the same letters look otherwise in Chinese fonts.
         letters.sort_by_key(|letter| (letter.script() == Script::Han, *letter));
-        let mut found = Found::default();
+        let mut found = Letters::default();
         for letter in letters {
             if self.known().fonts.iter().any(|font| has(font, letter)) {
                 // Seen before its font came.
@@ -239,6 +239,6 @@ mod tests {
         assert!(fallback.wanted().is_empty());
         let told = fallback.look_for(vec!['あ']);
         assert!(told.missing[0].starts_with("Japanese letters need a font: "), "{told:?}");
-        assert_eq!(fallback.look_for(vec!['い']), Found::default(), "it is told once");
+        assert_eq!(fallback.look_for(vec!['い']), Letters::default(), "it is told once");
     }
 }
