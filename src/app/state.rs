@@ -151,7 +151,7 @@ pub struct AppState {
     pub frames: Vec<(&'static str, FrameSummary)>,
     pub settings: AppSettings,
     /// Fonts of this system that stand in, and those that it lacks.
-    pub letters: super::kit::fallback::Found,
+    pub letters: super::kit::fallback::Letters,
     pub model: model::State,
     pub data: data::State,
     pub dataset: dataset::State,
@@ -183,7 +183,7 @@ impl AppState {
             pending_import: None,
             frames: Vec::new(),
             settings,
-            letters: super::kit::fallback::Found::default(),
+            letters: super::kit::fallback::Letters::default(),
             model: model::State::default(),
             data: data::State::default(),
             dataset: dataset::State::default(),

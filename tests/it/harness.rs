@@ -132,11 +132,12 @@ impl Window {
         self.harness.run_steps(2);
     }
 
-    /// The window is so large, in points of the text's size.
+    /// The window is so large, with text of this size: what counts for the layout is how many points it has.
     pub fn resize(&mut self, pixels: Vec2, zoom: f32) {
-        self.harness.set_size((pixels / zoom).floor());
-        self.harness.set_pixels_per_point(zoom);
+        let points = (pixels / zoom).floor();
+        self.harness.set_size(points);
         self.settle();
+        assert_eq!(self.harness.ctx.content_rect().size(), points);
     }
 
     /// Answers whatever the window asks, until it asks nothing more.
