@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use super::files::PathAsked;
+use super::kit::fallback::Letters;
 use super::machine::Machine;
 use super::path_dialog;
 use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
-use super::settings::ThemeChoice;
+use super::settings::{TextSize, ThemeChoice};
 use super::shell::commands::PathFound;
 use super::shell::project_dialog::ProjectDialog;
 use super::state::{OpenDialog, Screen};
@@ -72,6 +73,9 @@ pub enum Action {
     Redo,
     Control(JobId, Signal),
     SetTheme(ThemeChoice),
+    SetTextSize(TextSize),
+    /// Fonts for letters that the window's own lack, or what to install.
+    FontsFound(Letters),
     /// Shows an example, wherever the person is.
     ShowExample(i64),
     /// What the command field finds for these words; an act of it was taken.

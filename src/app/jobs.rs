@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::engine::{EventKind, JobId, JobSpec, Lane};
+use crate::engine::{EventKind, JobId, JobSpec, Lane, MemoryShort};
 use crate::task::{Pace, Unit};
 use crate::train::Phase;
 
@@ -11,8 +11,10 @@ use crate::train::Phase;
 pub struct Job {
     pub id: JobId,
     pub spec: JobSpec,
-    /// False while it waits for its lane.
+    /// False while it waits for its lane, or for its turn beside a training.
     pub has_started: bool,
+    /// Why it doesn't start, if memory is the reason.
+    pub memory_short: Option<MemoryShort>,
     pub phase: Option<Phase>,
     pub progress: Option<Progress>,
     /// Of the phase.
@@ -68,11 +70,21 @@ impl Jobs {
         self.find(|spec| matches!(spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. }))
     }
 
-    /// The job that the status bar shows: what computes, else what downloads, else what reads.
-    pub fn in_front(&self) -> Option<&Job> {
-        [Lane::Compute, Lane::Net, Lane::Io]
-            .into_iter()
-            .find_map(|lane| self.0.iter().find(|job| job.spec.lane() == lane && job.has_started))
+    /// What computes while a training stands between two steps.
+    pub fn guest(&self) -> Option<&Job> {
+        self.0.iter().find(|job| job.spec.lane() == Lane::Compute && job.has_started)
+    }
+
+    /// The jobs that the status bar shows: what trains and what computes beside it, also while that can't start; else
+    /// what downloads, else what reads.
+    pub fn in_front(&self) -> Vec<&Job> {
+        let of = |lane: Lane| self.0.iter().find(|job| job.spec.lane() == lane && job.has_started);
+        let stuck = || self.0.iter().find(|job| job.memory_short.is_some());
+        let computing: Vec<_> = of(Lane::Train).into_iter().chain(of(Lane::Compute).or_else(stuck)).collect();
+        match computing.is_empty() {
+            true => of(Lane::Net).or_else(|| of(Lane::Io)).into_iter().collect(),
+            false => computing,
+        }
     }
 
     pub(super) fn add(&mut self, id: JobId, spec: JobSpec) {
@@ -81,6 +93,7 @@ impl Jobs {
             id,
             spec,
             has_started: false,
+            memory_short: None,
             phase: None,
             progress: None,
             pace: Pace::begin(now),
@@ -100,7 +113,13 @@ impl Jobs {
         let index = self.0.iter().position(|job| job.id == id)?;
         let job = &mut self.0[index];
         match event {
-            EventKind::Started => job.has_started = true,
+            EventKind::Waiting(short) => job.memory_short = Some(*short),
+            EventKind::Started => {
+                job.has_started = true;
+                job.memory_short = None;
+                // Waiting is no part of what it took.
+                job.since = Instant::now();
+            }
             EventKind::Phase(phase) => {
                 job.phase = Some(*phase);
                 job.progress = None;

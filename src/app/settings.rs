@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::state::Screen;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThemeChoice {
@@ -21,12 +23,49 @@ impl ThemeChoice {
     }
 }
 
+/// How large everything in the window is, in per cent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TextSize(u16);
+
+impl Default for TextSize {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl TextSize {
+    pub const ALL: [Self; 8] = [Self(80), Self(90), Self(100), Self(110), Self(125), Self(150), Self(175), Self(200)];
+
+    /// What egui multiplies all lengths by. A file that was changed by hand can't make the window unusable.
+    pub fn factor(self) -> f32 {
+        f32::from(self.0.clamp(80, 200)) / 100.0
+    }
+
+    pub fn larger(self) -> Self {
+        Self::ALL.into_iter().find(|size| size.0 > self.0).unwrap_or(self)
+    }
+
+    pub fn smaller(self) -> Self {
+        Self::ALL.into_iter().rev().find(|size| size.0 < self.0).unwrap_or(self)
+    }
+}
+
+impl std::fmt::Display for TextSize {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} %", self.0)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AppSettings {
     pub theme: ThemeChoice,
+    pub text_size: TextSize,
     /// Opened again at the next start.
     pub last_project: Option<PathBuf>,
+    /// Of that project, the screen it was left on.
+    pub screen: Screen,
     /// Projects that were open, the newest first.
     pub recent: Vec<Recent>,
     /// Where new projects are made, and models are put; `None` for the usual place.
@@ -77,14 +116,24 @@ mod tests {
         let file = folder.path().join("kept/window.toml");
         let settings = AppSettings {
             theme: ThemeChoice::Light,
+            text_size: TextSize(150),
             last_project: Some("p".into()),
             recent: vec![Recent { folder: "p".into(), name: "P".to_owned() }],
             memory_limit: Some(3 << 30),
+            screen: Screen::Train,
             file: Some(file.clone()),
             ..AppSettings::default()
         };
         settings.save().unwrap();
         let read: AppSettings = toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
         assert_eq!(AppSettings { file: Some(file), ..read }, settings);
+    }
+
+    #[test]
+    fn text_sizes_go_up_and_down_and_end() {
+        let usual = TextSize::default();
+        assert_eq!((usual.larger().to_string(), usual.smaller().to_string()), ("110 %".to_owned(), "90 %".to_owned()));
+        assert_eq!((TextSize(200).larger(), TextSize(80).smaller()), (TextSize(200), TextSize(80)));
+        assert_eq!((TextSize(9000).factor(), TextSize(0).factor()), (2.0, 0.8), "written by hand");
     }
 }

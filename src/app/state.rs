@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::action::Action;
 use super::files::PathAsked;
 use super::frame_stats::FrameSummary;
@@ -20,8 +22,10 @@ use crate::engine::Failure;
 use crate::project::ProjectState;
 
 /// The places of the rail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Screen {
+    #[default]
     Model,
     Data,
     Train,
@@ -146,6 +150,8 @@ pub struct AppState {
     /// How long frames took, while the settings are shown.
     pub frames: Vec<(&'static str, FrameSummary)>,
     pub settings: AppSettings,
+    /// Fonts of this system that stand in, and those that it lacks.
+    pub letters: super::kit::fallback::Found,
     pub model: model::State,
     pub data: data::State,
     pub dataset: dataset::State,
@@ -177,6 +183,7 @@ impl AppState {
             pending_import: None,
             frames: Vec::new(),
             settings,
+            letters: super::kit::fallback::Found::default(),
             model: model::State::default(),
             data: data::State::default(),
             dataset: dataset::State::default(),

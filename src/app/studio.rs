@@ -85,12 +85,14 @@ impl Studio {
         kit::theme::install(ctx);
         let settings = AppSettings::load();
         screens::settings::apply_theme(ctx, settings.theme);
+        ctx.set_zoom_factor(settings.text_size.factor());
         let waker: Waker = {
             let ctx = ctx.clone();
             Arc::new(move || ctx.request_repaint())
         };
         let mut shell = Shell::new(backend(waker.clone()), settings, waker);
         shell.start(ctx, options.project);
+        shell.fonts.install(ctx);
         machine::watch(&shell.files);
         Self { shell, stats: FrameStats::default(), prints_stats: options.frame_stats, logic_secs: 0.0 }
     }

@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use super::terminal::{self, duration};
+use super::terminal::{self, duration, thousands};
 use super::{Ended, model};
-use crate::data::checks::{Check, CheckReport, Remedy, Severity};
-use crate::engine::checks::{apply_fix, check, plan_fix};
-use crate::project::{Project, Settings};
+use crate::data::checks::{Check, CheckReport, FixCount, Remedy, Severity};
+use crate::engine::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
+use crate::project::{Edit, Project, Settings};
 use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
 
 #[derive(Debug, Args)]
@@ -35,6 +35,19 @@ pub struct CheckArgs {
     /// step of undo
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = parse_fix)]
     fix: Vec<FixName>,
+    /// Don't check these in this project; kept with it, and a step of undo
+    #[arg(long, value_name = "NAME", num_args = 1.., value_parser = parse_check)]
+    off: Vec<Check>,
+    /// Check these again
+    #[arg(long, value_name = "NAME", num_args = 1.., value_parser = parse_check)]
+    on: Vec<Check>,
+    /// What this check found is not a fault, until the text changes: at all examples, or at these and those they form a
+    /// group with: `contradiction=12,40`
+    #[arg(long, value_name = "NAME[=N,…]", num_args = 1.., value_parser = parse_marked)]
+    not_a_fault: Vec<Marked>,
+    /// It is one after all
+    #[arg(long, value_name = "NAME[=N,…]", num_args = 1.., value_parser = parse_marked)]
+    fault: Vec<Marked>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -47,15 +60,34 @@ enum FixName {
     One(Check, Remedy),
 }
 
+/// What `--not-a-fault` names: a check, and the numbers of examples; none for all.
+#[derive(Debug, Clone, PartialEq)]
+struct Marked {
+    check: Check,
+    numbers: Vec<u64>,
+}
+
+fn parse_check(name: &str) -> Result<Check, String> {
+    Check::from_name(name).ok_or_else(|| {
+        let names = Check::ALL.map(Check::name).join(", ");
+        format!("there is no check {name}; there are {names}")
+    })
+}
+
+fn parse_marked(text: &str) -> Result<Marked, String> {
+    let Some((name, numbers)) = text.split_once('=') else {
+        return Ok(Marked { check: parse_check(text)?, numbers: Vec::new() });
+    };
+    let number = |number: &str| number.trim().parse().map_err(|_| format!("{number:?} is not an example's number"));
+    Ok(Marked { check: parse_check(name)?, numbers: numbers.split(',').map(number).collect::<Result<_, _>>()? })
+}
+
 fn parse_fix(text: &str) -> Result<FixName, String> {
     if text == "all" {
         return Ok(FixName::All);
     }
     let (name, remedy) = text.split_once('=').map_or((text, None), |(name, remedy)| (name, Some(remedy)));
-    let check = Check::from_name(name).ok_or_else(|| {
-        let names = Check::ALL.map(Check::name).join(", ");
-        format!("there is no check {name}; there are {names}")
-    })?;
+    let check = parse_check(name)?;
     let remedies = check.remedies();
     let chosen = match remedy {
         Some(remedy) => remedies.iter().find(|known| known.name() == remedy),
@@ -83,6 +115,9 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
     let rendering = args.model.as_ref().map(|model| model::rendering(model, spec, &interrupt)).transpose()?;
     let progress = Progress::new("Checking", &interrupt.cancel);
     let mut report = check(&mut project, rendering.as_ref(), &progress)?;
+    if leave_out(&mut project, &args)? {
+        report = check(&mut project, rendering.as_ref(), &progress)?;
+    }
     let mut fixed = Vec::new();
     for (check_name, remedy) in args.fix.iter().flat_map(|name| expand(*name)) {
         let fix = plan_fix(&project, check_name, remedy, None)?;
@@ -103,16 +138,38 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
         }
         interrupt.check()?;
     }
+    let fixes = if args.json { Vec::new() } else { count_fixes(&project, &progress)? };
     drop(progress);
     if args.json {
         terminal::line(&as_json(&report, &fixed).to_string());
     } else {
-        print(&report, &fixed);
+        print(&report, &fixed, &fixes);
         if let Some(words) = project.counts()?.left_out() {
             terminal::note(&format!("left out: {words}"));
         }
     }
     Ok(())
+}
+
+/// Switches checks and marks findings; says whether anything was asked for.
+fn leave_out(project: &mut Project, args: &CheckArgs) -> Result<bool, Ended> {
+    let switches = args.off.iter().map(|check| (*check, false)).chain(args.on.iter().map(|check| (*check, true)));
+    for (check, is_on) in switches {
+        project.apply(&Edit::SwitchCheck { check, is_on })?;
+    }
+    let marks = args.not_a_fault.iter().map(|marked| (marked, false)).chain(args.fault.iter().map(|m| (m, true)));
+    for (Marked { check, numbers }, is_fault) in marks {
+        let mut ids = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let id = project.id_of(*number)?;
+            ids.push(id.ok_or_else(|| Ended::failed(format!("there is no example {number} in this project")))?);
+        }
+        let ids = (!ids.is_empty()).then_some(&ids[..]);
+        let num = mark_findings(project, *check, ids, is_fault)?;
+        let what = if is_fault { "counted again" } else { "marked as not a fault" };
+        terminal::note(&format!("{}: {} {what}", check.title(), examples(num as u64)));
+    }
+    Ok([args.off.len(), args.on.len(), args.not_a_fault.len(), args.fault.len()].iter().any(|num| *num > 0))
 }
 
 /// All: what can be mended without losing a text first, then what is taken out.
@@ -154,12 +211,14 @@ fn as_json(report: &CheckReport, fixed: &[Fixed]) -> serde_json::Value {
         "checks": checks,
         "fixed": fixed,
         "skipped": report.skipped,
+        "off": report.off,
+        "not_faults": report.num_not_faults,
         "findings": report.findings,
         "secs": report.secs,
     })
 }
 
-fn print(report: &CheckReport, fixed: &[Fixed]) {
+fn print(report: &CheckReport, fixed: &[Fixed], fixes: &[FixCount]) {
     const MAX_DETAILS: usize = 3;
     for (check, remedy, num_changed) in fixed {
         let what = check.title();
@@ -178,7 +237,13 @@ fn print(report: &CheckReport, fixed: &[Fixed]) {
             terminal::line(&format!("  - {}", finding.detail));
         }
         if let Some(remedy) = check.remedies().first() {
-            terminal::line(&format!("  --fix {}: {}", check.name(), remedy.title().to_lowercase()));
+            let what = remedy.title().to_lowercase();
+            let changes = match fixes.iter().find(|fix| fix.check == check).map(|fix| fix.num_changes) {
+                Some(0) => format!("{what} (can't mend any of them; --not-a-fault {} leaves them out)", check.name()),
+                Some(num) => format!("{what} ({})", examples(num)),
+                None => what,
+            };
+            terminal::line(&format!("  --fix {}: {changes}", check.name()));
         }
     }
     if report.findings.is_empty() {
@@ -187,6 +252,18 @@ fn print(report: &CheckReport, fixed: &[Fixed]) {
     if !report.skipped.is_empty() {
         let names: Vec<_> = report.skipped.iter().map(|check| check.title().to_lowercase()).collect();
         terminal::note(&format!("not checked without --model: {}", names.join(", ")));
+    }
+    if !report.off.is_empty() {
+        let names: Vec<_> = report.off.iter().map(|check| check.name()).collect();
+        terminal::note(&format!("off in this project: {} (--on checks them again)", names.join(", ")));
+    }
+    match report.num_not_faults {
+        0 => {}
+        1 => terminal::note("1 finding is marked as not a fault (--fault counts it again)"),
+        num => terminal::note(&format!(
+            "{} findings are marked as not a fault (--fault counts them again)",
+            thousands(num)
+        )),
     }
     terminal::note(&format!("{} in {}", examples(report.num_examples), duration(report.secs)));
 }
@@ -205,6 +282,8 @@ mod tests {
         assert!(matches!(parse_fix("invalid_json=set_aside"), Ok(FixName::One(_, Remedy::SetAside))));
         assert_eq!(parse_fix("invalid_json=trim").unwrap_err(), "invalid_json is mended by repair, set_aside");
         assert!(parse_fix("rare_label").is_err());
+        assert_eq!(parse_marked("leakage=4, 12"), Ok(Marked { check: Check::Leakage, numbers: vec![4, 12] }));
+        assert!(parse_marked("leakage=x").is_err() && parse_marked("nonsense").is_err());
         assert!(parse_fix("nonsense").unwrap_err().contains("exact_duplicate"));
     }
 }

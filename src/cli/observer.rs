@@ -65,6 +65,8 @@ fn print(event: &JsonEvent<'_>) {
 impl Observer for JsonLines {
     fn observe(&mut self, event: TrainEvent) {
         print(&match &event {
+            // For a person who waits; a program wants results.
+            TrainEvent::Progress { .. } => return,
             TrainEvent::Phase(phase) => JsonEvent::Phase { phase: *phase },
             TrainEvent::Facts(facts) => JsonEvent::Facts(facts),
             TrainEvent::Step(step) => JsonEvent::Step(step),
@@ -83,16 +85,38 @@ pub struct Readable {
     num_steps: usize,
     /// Where the run went on from; the estimate counts from there.
     first_step: Option<usize>,
+    phase: Option<Phase>,
 }
 
 impl Readable {
     pub fn new() -> Self {
-        Self { line: StatusLine::new(), next: Instant::now(), started: None, num_steps: 0, first_step: None }
+        Self {
+            line: StatusLine::new(),
+            next: Instant::now(),
+            started: None,
+            num_steps: 0,
+            first_step: None,
+            phase: None,
+        }
     }
 
     fn keep(&mut self, text: &str) {
         self.line.clear();
         terminal::note(text);
+    }
+
+    /// A count, where a line can be written over.
+    fn progress(&mut self, done: usize, total: usize) {
+        let doing = match self.phase {
+            Some(Phase::Evaluating) if self.started.is_none() => "measuring before",
+            Some(Phase::Evaluating) => "measuring",
+            _ => "counting tokens",
+        };
+        let now = Instant::now();
+        if self.line.is_live() && now >= self.next {
+            self.next = now + Duration::from_millis(100);
+            self.line.show(&format!("{doing}, {done} of {total} examples"));
+        }
     }
 
     fn step(&mut self, step: &StepMetrics) {
@@ -132,7 +156,9 @@ impl Drop for Readable {
 impl Observer for Readable {
     fn observe(&mut self, event: TrainEvent) {
         match event {
+            TrainEvent::Progress { done, total } => self.progress(done, total),
             TrainEvent::Phase(phase) => {
+                self.phase = Some(phase);
                 if let Some(words) = phase_in_words(phase) {
                     self.keep(words);
                 }
@@ -164,7 +190,7 @@ fn phase_in_words(phase: Phase) -> Option<&'static str> {
     match phase {
         Phase::LoadingModel => Some("Loading the model"),
         Phase::Tokenizing => Some("Tokenizing the examples"),
-        Phase::Training | Phase::Evaluating | Phase::Saving | Phase::Generating => None,
+        Phase::Freezing | Phase::Training | Phase::Evaluating | Phase::Saving | Phase::Generating => None,
     }
 }
 

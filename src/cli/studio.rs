@@ -11,6 +11,7 @@ pub fn run(folder: Option<PathBuf>, frame_stats: bool) -> Result<(), Ended> {
     use crate::app::settings::AppSettings;
     use crate::app::studio::{StudioOptions, Waker, run_with};
     use crate::engine::{Engine, EngineOptions, start_threads};
+    use crate::train::timing::SpeedFile;
 
     // The engine comes first, so that what keeps its threads from starting is told in the terminal.
     let window: Arc<OnceLock<Waker>> = Arc::default();
@@ -19,7 +20,8 @@ pub fn run(folder: Option<PathBuf>, frame_stats: bool) -> Result<(), Ended> {
         move || window.get().into_iter().for_each(|wake| wake())
     };
     start_threads(AppSettings::load().threads);
-    let engine = Engine::new(EngineOptions::default(), waker).map_err(|error| Ended::failed(error.to_string()))?;
+    let options = EngineOptions { speeds: SpeedFile::of_user(), ..EngineOptions::default() };
+    let engine = Engine::new(options, waker).map_err(|error| Ended::failed(error.to_string()))?;
     let backend = move |wake: Waker| {
         // Called once; a second window would keep the first one's waker.
         let _ = window.set(wake);

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::Split;
-use super::checks::CheckCount;
+use super::checks::{Check, CheckCount};
 use super::statistics::{Dates, FieldBalance, Histogram, NamedCount, Statistics};
 use crate::words::{count, thousands};
 
@@ -20,6 +20,8 @@ pub struct CardFacts<'a> {
     pub statistics: &'a Statistics,
     /// Of the last check, that still hold.
     pub findings: &'a [CheckCount],
+    /// Checks that are off, and how many findings a person marked as no fault.
+    pub not_counted: (&'a [Check], usize),
     /// Name and SHA-256 of the files that were trained on.
     pub files: &'a [(String, String)],
 }
@@ -55,6 +57,14 @@ pub fn data_card(facts: &CardFacts) -> String {
     }
     card.heading("What is still found");
     card.list(facts.findings.iter().map(finding).collect(), "No findings are recorded.");
+    let (off, num_not_faults) = facts.not_counted;
+    if !off.is_empty() {
+        let titles: Vec<_> = off.iter().map(|check| check.title().to_lowercase()).collect();
+        card.line(&format!("\nSwitched off: {}.", titles.join(", ")));
+    }
+    if num_not_faults > 0 {
+        card.line(&format!("\nMarked as not a fault, and left out here: {num_not_faults}."));
+    }
     card.0
 }
 
@@ -176,7 +186,6 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::Check;
     use super::super::statistics::{Collector, Item};
     use super::*;
     use crate::data::{Example, Message, Role, date};
@@ -201,6 +210,7 @@ mod tests {
             agreement: Some("Two agree."),
             statistics: &collector.finish(),
             findings: &[CheckCount { check: Check::RareLabel, num_examples: 2, num_groups: 0 }],
+            not_counted: (&[Check::Refusal], 3),
             files: &[("train.jsonl".to_owned(), "abc".to_owned())],
         });
         for line in [
@@ -215,6 +225,8 @@ mod tests {
             "| validation | 10 | 10 | 2025-03-01 | 2025-03-01 |",
             "- `train.jsonl` SHA-256 `abc`",
             "- accepted: 40",
+            "Switched off: boilerplate refusals.",
+            "Marked as not a fault, and left out here: 3.",
             "| a\\|b | 15 | 5 | 0 |  |",
             "| answer, characters | 1 | 3 | 3 | 3 |",
         ] {

@@ -8,7 +8,7 @@ use crossbeam_channel::{Sender, TrySendError};
 
 use super::{Event, EventKind, JobId, Outcome, Reply, protocol::Side};
 use crate::task::{Stage, Task, Unit};
-use crate::train::{Control, Signal, StepMetrics};
+use crate::train::{Control, StepMetrics};
 
 /// A bar needs no more than about twenty values a second.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
@@ -49,12 +49,16 @@ impl Context {
     }
 
     pub fn is_stopped(&self) -> bool {
-        matches!(self.control.signal(), Signal::Stop { .. })
+        self.control.is_stopped()
     }
 
     /// Waits while the window lags; text that was held back goes first, so that the order stays right.
     pub fn tell(&self, kind: EventKind) {
         self.flush_text();
+        if matches!(kind, EventKind::Phase(_)) {
+            // The first count of a phase is never too soon.
+            self.told_progress_at.set(None);
+        }
         self.send(kind);
     }
 

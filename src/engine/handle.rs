@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError, bounded};
 
 use super::context::Outbox;
 use super::jobs;
@@ -13,15 +14,21 @@ use super::limits::{Limits, SharedLimits};
 use super::worker::{Queued, Worker, lower_priority};
 use super::{Backend, Event, JobId, JobSpec, Lane};
 use crate::hub::Sources;
+use crate::model::facts::available_memory;
+use crate::train::timing::SpeedFile;
 use crate::train::{Control, Signal};
 
 /// Enough for the window to sleep through a second of the busiest jobs.
 const NUM_WAITING_EVENTS: usize = 1024;
+/// How often a closing engine looks whether its lanes have ended.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Where the engine keeps and gets models; the default is this computer's.
+/// Where the engine keeps and gets models and what it measures; the default is this computer's models.
 #[derive(Debug, Clone, Default)]
 pub struct EngineOptions {
     pub sources: Sources,
+    /// Where measured speeds are kept; by default nowhere.
+    pub speeds: SpeedFile,
 }
 
 /// The real engine: one thread a lane. Belongs to one thread, the window's; nothing in it is shared by a lock.
@@ -38,17 +45,30 @@ struct LiveJob {
     kind: Discriminant<JobSpec>,
     is_saving: bool,
     gives_way: bool,
+    trains: bool,
+    gives_way_to_computing: bool,
     alive: Weak<()>,
 }
 
 impl Engine {
     /// `waker` is called from the lanes' threads after each event: it asks the window for a repaint.
     pub fn new(options: EngineOptions, waker: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+        Self::with_memory(options, available_memory, waker)
+    }
+
+    /// The same; `free_memory` says how many bytes may still be taken, by which it is decided what may compute beside a
+    /// training.
+    pub fn with_memory(
+        options: EngineOptions,
+        free_memory: impl Fn() -> u64 + Send + Sync + 'static,
+        waker: impl Fn() + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
         start_threads(None);
         let (sender, events) = bounded(NUM_WAITING_EVENTS);
         let outbox = Outbox { events: sender, waker: Arc::new(waker) };
         let limits = SharedLimits::new(options.sources);
-        Ok(Self { workers: jobs::spawn_lanes(&limits, &outbox)?, events, live: RefCell::default(), limits })
+        let workers = jobs::spawn_lanes(&limits, &options.speeds, Arc::new(free_memory), &outbox)?;
+        Ok(Self { workers, events, live: RefCell::default(), limits })
     }
 
     fn worker(&self, lane: Lane) -> Option<&Worker> {
@@ -86,10 +106,22 @@ impl Backend for Engine {
         if is_saving {
             self.stop(|job| job.gives_way);
         }
+        let gives_way_to_computing = spec.gives_way_to_computing();
+        if matches!(lane, Lane::Train | Lane::Compute) && !gives_way_to_computing {
+            self.stop(|job| job.gives_way_to_computing);
+        }
         let gives_way = spec.gives_way_to_saving();
         let control = Control::default();
         let alive = Arc::new(());
-        let live = LiveJob { control: control.clone(), kind, is_saving, gives_way, alive: Arc::downgrade(&alive) };
+        let live = LiveJob {
+            control: control.clone(),
+            kind,
+            is_saving,
+            gives_way,
+            trains: lane == Lane::Train,
+            gives_way_to_computing,
+            alive: Arc::downgrade(&alive),
+        };
         if let Some(worker) = self.worker(lane) {
             match worker.queue.try_send(Queued { job, spec, control, alive }) {
                 Ok(()) => drop(self.live.borrow_mut().insert(job, live)),
@@ -107,8 +139,7 @@ impl Backend for Engine {
         let live = self.live.borrow();
         let Some(live) = live.get(&job) else { return };
         // A job that is stopping is not called back by a late click on Pause.
-        let is_stopping = matches!(live.control.signal(), Signal::Stop { .. });
-        if !is_stopping || matches!(signal, Signal::Stop { .. }) {
+        if !live.control.is_stopped() || signal.is_stop() {
             live.control.send(signal);
         }
     }
@@ -124,15 +155,26 @@ impl Backend for Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // 1. What only looks or computes ends soon, a training with a checkpoint; edits that wait are still written.
-        for job in self.live.get_mut().values().filter(|job| !job.is_saving) {
-            job.control.send(Signal::Stop { save: true });
+        // 1. What only looks or computes ends soon, a training with a checkpoint unless it was to leave none; edits that
+        //    wait are still written.
+        let live = self.live.get_mut();
+        for job in live.values().filter(|job| !job.is_saving && !job.control.is_stopped()) {
+            job.control.send(Signal::Close);
         }
-        // 2. Without the queues' sending sides a lane ends after the job in hand and those that wait.
-        let threads: Vec<_> = self.workers.drain(..).map(|(_, worker)| worker.thread).collect();
-        // 3. A lane may wait for room among the events: they are taken until the last lane has dropped its sender.
-        while self.events.recv().is_ok() {}
-        // 4. Only now can no thread be waiting for us.
+        // 2. A training that is to write nothing more isn't waited for: its step may take minutes.
+        let is_left = |job: &LiveJob| job.trains && job.control.signal() == Signal::Stop { save: false };
+        let is_any_left = live.values().any(|job| job.alive.strong_count() > 0 && is_left(job));
+        let is_needed = |lane: Lane| lane != Lane::Train || !is_any_left;
+        // 3. Without the queues' sending sides a lane ends after the job in hand and those that wait.
+        let workers = self.workers.drain(..).filter(|(lane, _)| is_needed(*lane));
+        let threads: Vec<_> = workers.map(|(_, worker)| worker.thread).collect();
+        // 4. A lane may wait for room among the events: they are taken until the last lane has ended.
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            if let Err(RecvTimeoutError::Disconnected) = self.events.recv_timeout(DRAIN_INTERVAL) {
+                break;
+            }
+        }
+        // 5. Only now can no thread be waiting for us.
         for thread in threads {
             if thread.join().is_err() {
                 log::error!("a lane of the engine panicked outside a job");

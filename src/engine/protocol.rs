@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::data_export::DataExport;
 use super::dataset::WantedData;
 use super::jobs::scores::{QueueReport, ScoreReport};
-use crate::data::checks::{Check, CheckReport, Finding, Fix, Remedy};
+use crate::data::checks::{Check, CheckReport, Finding, Fix, FixCount, Remedy};
 use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest, SplitSpec};
 use crate::data::statistics::Statistics;
@@ -19,16 +19,17 @@ use crate::hub::{Dataset, DatasetName, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
     Edit, ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, Lengths, ProjectState, ReplacePreview,
-    Replacement, Reviewers, RowPage, RunRecord, SavedAs, Settings, SortBy, SplitPreview, Standing, StoredExample,
-    Version,
+    Replacement, Reviewers, RowPage, RunNote, RunRecord, SavedAs, Settings, SortBy, SplitPreview, Standing,
+    StoredExample, Version,
 };
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::task::{Stage, Unit};
 use crate::train::render::TokenView;
-use crate::train::{EvalMetrics, Phase, StepMetrics, observer::RunFacts, preview::RunPreview};
+use crate::train::timing::KnownSpeed;
+use crate::train::{EvalMetrics, Phase, StepMetrics, Told, observer::RunFacts, preview::RunPreview};
 
-/// Names a job; never used twice in a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Names a job; never used twice in a process. The default is that of no job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct JobId(pub u64);
 
 impl JobId {
@@ -42,7 +43,9 @@ impl JobId {
 /// A lane works on one job at a time, in the order they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// Training, evaluating, generating.
+    /// Training.
+    Train,
+    /// Evaluating and generating. Never computes at the same time as a training: they take turns.
     Compute,
     /// Reading and tokenising files.
     Io,
@@ -83,6 +86,11 @@ pub enum JobSpec {
     LoadExample {
         project: PathBuf,
         id: i64,
+    },
+    /// Several, to be read beside each other; those that are gone are left out.
+    LoadExamples {
+        project: PathBuf,
+        ids: Vec<i64>,
     },
     /// What was done to an example.
     LoadHistory {
@@ -140,6 +148,13 @@ pub enum JobSpec {
     ApplyFix {
         project: PathBuf,
         fix: Fix,
+    },
+    /// What a check found is not a fault, or is one after all: everywhere, or at these examples and their groups.
+    MarkFindings {
+        project: PathBuf,
+        check: Check,
+        ids: Option<Vec<i64>>,
+        is_fault: bool,
     },
     // --- io lane
     DiscoverModels,
@@ -217,11 +232,34 @@ pub enum JobSpec {
         remedy: Remedy,
         ids: Option<Vec<i64>>,
     },
+    /// How many examples the first remedy of each check would change.
+    CountFixes {
+        project: PathBuf,
+    },
+    /// What a person keeps about a run.
+    KeepRunNote {
+        run_dir: PathBuf,
+        note: RunNote,
+    },
+    /// Moves runs to the project's trash; never one that trains.
+    TrashRuns {
+        project: PathBuf,
+        run_dirs: Vec<PathBuf>,
+    },
+    /// Takes runs of these names back from the trash.
+    RestoreRuns {
+        project: PathBuf,
+        names: Vec<String>,
+    },
     ListRuns {
         project: PathBuf,
     },
     /// The curves of a run, read from its `metrics.jsonl`.
     ReadRun {
+        run_dir: PathBuf,
+    },
+    /// What a run told so far, and where it could go on from.
+    ReadMessages {
         run_dir: PathBuf,
     },
     /// What was measured of a run, and whether that still holds for these weights.
@@ -244,7 +282,7 @@ pub enum JobSpec {
     FetchDataset {
         wanted: WantedData,
     },
-    // --- compute lane
+    // --- train lane
     /// Freezes the project's examples into a new run folder and trains. The data are the project's, not the recipe's.
     Train {
         project: PathBuf,
@@ -253,6 +291,12 @@ pub enum JobSpec {
     /// Goes on from a run's last checkpoint.
     ResumeTraining {
         run_dir: PathBuf,
+    },
+    // --- compute lane
+    /// A few real steps, to know how fast a run with this recipe would be. Gives way to everything else that computes.
+    MeasureSpeed {
+        project: PathBuf,
+        recipe: Recipe,
     },
     Evaluate {
         request: EvaluationRequest,
@@ -282,6 +326,7 @@ impl JobSpec {
             | Self::LoadLengths { .. }
             | Self::FindIds { .. }
             | Self::LoadExample { .. }
+            | Self::LoadExamples { .. }
             | Self::LoadHistory { .. }
             | Self::LoadFindings { .. }
             | Self::LoadChecks { .. }
@@ -294,7 +339,8 @@ impl JobSpec {
             | Self::SaveProjectAs { .. }
             | Self::DropReviewer { .. }
             | Self::KeepAnswers { .. }
-            | Self::ApplyFix { .. } => Lane::Store,
+            | Self::ApplyFix { .. }
+            | Self::MarkFindings { .. } => Lane::Store,
             Self::DiscoverModels
             | Self::InspectModel { .. }
             | Self::PreviewImport { .. }
@@ -311,13 +357,18 @@ impl JobSpec {
             | Self::CheckData { .. }
             | Self::DescribeData { .. }
             | Self::PreviewFix { .. }
+            | Self::CountFixes { .. }
+            | Self::KeepRunNote { .. }
+            | Self::TrashRuns { .. }
+            | Self::RestoreRuns { .. }
             | Self::ListRuns { .. }
             | Self::ReadRun { .. }
+            | Self::ReadMessages { .. }
             | Self::ReadEvaluations { .. }
             | Self::ReadAnswers { .. } => Lane::Io,
             Self::FetchModel { .. } | Self::ListDataset { .. } | Self::FetchDataset { .. } => Lane::Net,
-            Self::Train { .. }
-            | Self::ResumeTraining { .. }
+            Self::Train { .. } | Self::ResumeTraining { .. } => Lane::Train,
+            Self::MeasureSpeed { .. }
             | Self::Evaluate { .. }
             | Self::Compare { .. }
             | Self::ScoreExamples { .. }
@@ -339,14 +390,21 @@ impl JobSpec {
                 | Self::CheckData { .. }
                 | Self::DescribeData { .. }
                 | Self::PreviewFix { .. }
+                | Self::CountFixes { .. }
                 | Self::CountFacets { .. }
                 | Self::LoadLengths { .. }
+                | Self::MeasureSpeed { .. }
         )
     }
 
     /// Whether it can take so long that what the person does must not wait for it: it is stopped, and asked for again.
     pub fn gives_way_to_saving(&self) -> bool {
         matches!(self, Self::Query { query, .. } if matches!(query.sort.by, SortBy::Prompt | SortBy::Answer))
+    }
+
+    /// Whether it is stopped as soon as something else is to be computed.
+    pub fn gives_way_to_computing(&self) -> bool {
+        matches!(self, Self::MeasureSpeed { .. })
     }
 
     /// Whether it writes down what the person did; such a job is done even if the window closes before its turn.
@@ -359,6 +417,10 @@ impl JobSpec {
                 | Self::SaveSettings { .. }
                 | Self::KeepAnswers { .. }
                 | Self::ApplyFix { .. }
+                | Self::MarkFindings { .. }
+                | Self::KeepRunNote { .. }
+                | Self::TrashRuns { .. }
+                | Self::RestoreRuns { .. }
         )
     }
 }
@@ -386,6 +448,8 @@ pub struct Event {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventKind {
+    /// Before it started: it waits until the training beside it pauses or ends, because memory for both is short.
+    Waiting(MemoryShort),
     Started,
     Phase(Phase),
     /// A part begins that is counted for itself.
@@ -426,6 +490,15 @@ pub enum EventKind {
     Finished(Outcome),
 }
 
+/// In bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryShort {
+    /// What the job would take beside the training.
+    pub needed: u64,
+    /// What this machine has free.
+    pub free: u64,
+}
+
 /// The answers to requests.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
@@ -439,17 +512,23 @@ pub enum Reply {
     Lengths(Lengths),
     Ids(Vec<i64>),
     Example(StoredExample),
+    Examples(Vec<StoredExample>),
     History {
         id: i64,
         versions: Vec<Version>,
     },
-    Findings(Vec<Finding>),
+    Findings {
+        findings: Vec<Finding>,
+        /// Those that a person marked as no fault.
+        not_faults: Vec<Finding>,
+    },
     /// `None` if none were run.
     LastChecks(Option<LastChecks>),
     HeldOut(u64),
     /// All checks were run.
     Checked(CheckReport),
     Fix(Fix),
+    FixCounts(Vec<FixCount>),
     Statistics(Statistics),
     ReplacePreview(ReplacePreview),
     SplitPreview(SplitPreview),
@@ -472,11 +551,20 @@ pub enum Reply {
     Fetched(ImportRequest),
     Tokens(TokenView),
     RunPreview(RunPreview),
+    Speed(KnownSpeed),
     Runs(Vec<RunRecord>),
+    /// The names of the runs that were moved to the trash.
+    Trashed(Vec<String>),
     Curves {
         run: RunRecord,
         steps: Vec<StepMetrics>,
         evaluations: Vec<EvalMetrics>,
+    },
+    Messages {
+        run_dir: PathBuf,
+        messages: Vec<Told>,
+        /// The step of the last checkpoint.
+        goes_on_from: Option<usize>,
     },
     Evaluation(EvaluationReport),
     /// The newest first.

@@ -12,6 +12,7 @@ use super::context::{Context, Outbox};
 use super::error::EngineError;
 use super::{EventKind, Failure, JobId, JobSpec, Lane, Outcome};
 use crate::train::Control;
+use crate::train::turn::Held;
 
 /// More waiting jobs than a person can make; what comes beyond is refused, because the window can't wait.
 const QUEUE_LENGTH: usize = 1024;
@@ -27,6 +28,12 @@ pub(super) struct Queued {
 
 /// What a lane does with a job. Its value lives as long as the lane and keeps what later jobs can use again.
 pub(super) trait Work {
+    /// Waits until the job may start, and gives what it holds while it runs. A job that is stopped meanwhile never
+    /// starts.
+    fn admit(&mut self, _spec: &JobSpec, _context: &Context) -> Result<Option<Held>, EngineError> {
+        Ok(None)
+    }
+
     fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError>;
 }
 
@@ -45,7 +52,7 @@ impl Worker {
         let (queue, jobs) = bounded(QUEUE_LENGTH);
         let (refused, refusals) = bounded(QUEUE_LENGTH);
         let thread = Builder::new().name(thread_name(lane).to_owned()).spawn(move || {
-            if lane == Lane::Compute {
+            if matches!(lane, Lane::Train | Lane::Compute) {
                 lower_priority();
             }
             run_jobs(&jobs, &refusals, &outbox, make);
@@ -62,8 +69,12 @@ fn run_jobs<W: Work>(jobs: &Receiver<Queued>, refusals: &Receiver<JobId>, outbox
         let outcome = if context.is_stopped() {
             Outcome::Stopped
         } else {
-            context.tell(EventKind::Started);
-            match catch_unwind(AssertUnwindSafe(|| work.run(spec, &context))) {
+            let done = catch_unwind(AssertUnwindSafe(|| {
+                let _held = work.admit(&spec, &context)?;
+                context.tell(EventKind::Started);
+                work.run(spec, &context)
+            }));
+            match done {
                 Ok(Ok(())) => Outcome::Completed,
                 Ok(Err(EngineError::Stopped)) => Outcome::Stopped,
                 Ok(Err(error)) => Outcome::Failed(error.failure()),
@@ -84,6 +95,7 @@ fn run_jobs<W: Work>(jobs: &Receiver<Queued>, refusals: &Receiver<JobId>, outbox
 /// At most 15 characters: Linux cuts what is longer.
 fn thread_name(lane: Lane) -> &'static str {
     match lane {
+        Lane::Train => "tw-train",
         Lane::Compute => "tw-compute",
         Lane::Io => "tw-io",
         Lane::Store => "tw-store",
@@ -92,7 +104,7 @@ fn thread_name(lane: Lane) -> &'static str {
 }
 
 /// The window's thread must win against all computing threads. On Linux a thread inherits this from the one that starts
-/// it, so that candle's pool, which the compute lane starts, is low, too.
+/// it, so that candle's pool, which the lanes that compute start, is low, too.
 pub(super) fn lower_priority() {
     // 22 of 99 is a niceness of 10.
     let lowered = ThreadPriorityValue::try_from(22_u8)

@@ -11,6 +11,7 @@ use super::fields::{
 use super::journal::Recorder;
 use super::label;
 use super::new_row::{NewRow, RowWriter};
+use super::not_faults;
 use super::replace::Replacer;
 use super::resplit::resplit;
 use super::rows::stored_example;
@@ -79,6 +80,8 @@ pub fn make(recorder: &mut Recorder, edit: &Edit) -> Result<String, ProjectError
             Ok(label)
         }
         Edit::SetLabel { ids, label } => set_label(recorder, ids, label.as_deref()),
+        Edit::MarkFindings { check, ids, is_fault } => not_faults::mark(recorder, *check, ids, *is_fault),
+        Edit::SwitchCheck { check, is_on } => not_faults::switch(recorder, *check, *is_on),
         Edit::ReplaceText { ids, replacement } => replace_text(recorder, ids, replacement),
         Edit::Several { label, edits } => {
             for edit in edits {

@@ -6,8 +6,8 @@ use rusqlite::{Connection, params};
 
 use super::error::ProjectError;
 use super::face::{Face, example_of, replace};
-use super::reviewers;
 use super::state::{ExampleStatus, Review};
+use super::{not_faults, reviewers};
 use crate::data::{Example, Role, Split};
 
 /// The numbers stand in the journal.
@@ -25,10 +25,14 @@ pub enum Field {
     SecondLabel = 9,
     /// Of the project and not of an example: where the second labels come from.
     SecondReviewer = 10,
+    /// Checks whose finding is not a fault.
+    NotFaults = 11,
+    /// Of the project: checks that are off.
+    ChecksOff = 12,
 }
 
 impl Field {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Presence,
         Self::Split,
         Self::Marks,
@@ -40,6 +44,8 @@ impl Field {
         Self::Date,
         Self::SecondLabel,
         Self::SecondReviewer,
+        Self::NotFaults,
+        Self::ChecksOff,
     ];
 
     pub fn of(code: i64) -> Option<Self> {
@@ -47,7 +53,12 @@ impl Field {
     }
 
     pub fn is_of_example(self) -> bool {
-        self != Self::SecondReviewer
+        !matches!(self, Self::SecondReviewer | Self::ChecksOff)
+    }
+
+    /// Says what counts of the checks, and nothing of the examples: what was checked or counted of them still holds.
+    pub fn is_about_checks(self) -> bool {
+        matches!(self, Self::NotFaults | Self::ChecksOff)
     }
 }
 
@@ -142,6 +153,8 @@ pub fn read(db: &Connection, field: Field, id: i64) -> Result<Value, ProjectErro
         Field::Content => "SELECT content FROM contents WHERE id = ?",
         Field::SecondLabel => return reviewers::read_label(db, id),
         Field::SecondReviewer => return reviewers::read_source(db),
+        Field::NotFaults => return not_faults::read_marks(db, id),
+        Field::ChecksOff => return not_faults::read_off(db),
     };
     Ok(db.prepare_cached(sql)?.query_row([id], |row| row.get(0))?)
 }
@@ -152,6 +165,8 @@ pub fn write(db: &Connection, field: Field, first: i64, last: i64, value: &Value
         Field::Content => return write_content(db, first, value),
         Field::SecondLabel => return reviewers::write_label(db, first, value),
         Field::SecondReviewer => return reviewers::write_source(db, value),
+        Field::NotFaults => return not_faults::write_marks(db, first, value),
+        Field::ChecksOff => return not_faults::write_off(db, value),
         Field::Presence => "UPDATE examples SET presence = ? WHERE id BETWEEN ? AND ? AND presence <> 2",
         Field::Split => "UPDATE examples SET split = ? WHERE id BETWEEN ? AND ?",
         Field::Marks => "UPDATE examples SET marks = ? WHERE id BETWEEN ? AND ?",

@@ -5,9 +5,23 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 use super::error::ProjectError;
 use super::fields::TAKES_PART;
 use super::journal::bump_revision;
+use super::not_faults::{IS_NOT_FAULT, IS_OFF};
 use super::state::{CheckedWith, LastChecks};
 use super::store::{Project, begin};
 use crate::data::checks::{Check, CheckCount, Finding};
+
+/// Findings about the present texts of examples that take part, whatever a person says of the findings.
+fn holding() -> String {
+    format!(
+        "findings JOIN examples ON examples.id = findings.example AND examples.content_key = findings.content_key
+         AND examples.presence = 1 AND {TAKES_PART}"
+    )
+}
+
+/// Findings that count: they still hold, their check is on, and nobody said that they are no fault.
+pub fn counting() -> String {
+    format!("{} AND {}", holding(), counts())
+}
 
 /// What a model said of an example as it was read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,21 +56,27 @@ impl Project {
     /// What the last checks found and still holds: of one example, or of all, in the order of the checks' names.
     pub fn findings(&self, example: Option<i64>) -> Result<Vec<Finding>, ProjectError> {
         match example {
-            Some(id) => self.select_findings("example = ?", params![id]),
-            None => self.select_findings("TRUE", params![]),
+            Some(id) => self.select_findings(&counts(), "example = ?", params![id]),
+            None => self.select_findings(&counts(), "TRUE", params![]),
         }
     }
 
     /// The same of one check, of all examples.
     pub fn findings_of(&self, check: Check) -> Result<Vec<Finding>, ProjectError> {
-        self.select_findings("check_name = ?", params![check.name()])
+        self.select_findings(&counts(), "check_name = ?", params![check.name()])
     }
 
-    fn select_findings(&self, which: &str, parameters: impl Params) -> Result<Vec<Finding>, ProjectError> {
+    /// Those that still hold, and pass both conditions.
+    pub(super) fn select_findings(
+        &self,
+        counts: &str,
+        which: &str,
+        parameters: impl Params,
+    ) -> Result<Vec<Finding>, ProjectError> {
         let mut select = self.db.prepare_cached(&format!(
-            "SELECT example, check_name, detail, cluster FROM findings JOIN examples
-             ON examples.id = example AND examples.content_key = findings.content_key AND presence = 1
-             AND {TAKES_PART} WHERE {which} ORDER BY check_name, cluster, position, number"
+            "SELECT example, check_name, detail, cluster FROM {} WHERE {counts} AND {which}
+             ORDER BY check_name, cluster, position, number",
+            holding()
         ))?;
         let mut rows = select.query(parameters)?;
         let mut findings = Vec::new();
@@ -82,9 +102,8 @@ impl Project {
         // What a later version has written is no reason not to check anew.
         let Ok(with) = serde_json::from_str(&text) else { return Ok(None) };
         let mut select = self.db.prepare_cached(&format!(
-            "SELECT check_name, count(DISTINCT example), count(DISTINCT cluster) FROM findings JOIN examples
-             ON examples.id = example AND examples.content_key = findings.content_key AND presence = 1
-             AND {TAKES_PART} GROUP BY check_name"
+            "SELECT check_name, count(DISTINCT example), count(DISTINCT cluster) FROM {} GROUP BY check_name",
+            counting()
         ))?;
         let mut rows = select.query([])?;
         let mut counts = Vec::new();
@@ -94,7 +113,10 @@ impl Project {
             counts.extend(Check::from_name(name).map(|check| CheckCount { check, num_examples, num_groups }));
         }
         counts.sort_by_key(|count| count.check);
-        Ok(Some(LastChecks { with, counts }))
+        let mut not_faults: Vec<i64> = self.not_faults(None)?.iter().map(|finding| finding.id).collect();
+        not_faults.sort_unstable();
+        not_faults.dedup();
+        Ok(Some(LastChecks { with, counts, off: self.checks_off()?, not_faults }))
     }
 
     /// Keeps lengths in tokens, by example; those of another model are forgotten.
@@ -144,6 +166,18 @@ impl Project {
         tx.commit()?;
         Ok(())
     }
+}
+
+/// The condition of [`counting`].
+fn counts() -> String {
+    format!("NOT {IS_OFF} AND NOT {IS_NOT_FAULT}")
+}
+
+/// The examples that a check found something at, those that belong together side by side.
+pub fn found_together(db: &Connection, check: &str) -> Result<Vec<i64>, ProjectError> {
+    let sql = format!("SELECT example FROM {} WHERE check_name = ? ORDER BY cluster, position, number", counting());
+    let mut select = db.prepare_cached(&sql)?;
+    Ok(select.query_map([check], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// Which examples are to be labelled or reviewed next, in order, also such as are gone by now.

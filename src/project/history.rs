@@ -5,9 +5,9 @@ use rusqlite::types::Value;
 use super::error::ProjectError;
 use super::face::example_of;
 use super::fields::{Field, date_of, review_of, split_of, status, tags_of};
-use super::reviewers;
 use super::state::{ExampleStatus, Version, VersionChange};
 use super::store::Project;
+use super::{not_faults, reviewers};
 use crate::data::date;
 
 impl Project {
@@ -69,6 +69,8 @@ fn name(field: Field) -> &'static str {
         Field::Date => "date",
         Field::SecondLabel => "second reviewer's label",
         Field::SecondReviewer => "second reviewer",
+        Field::NotFaults => "not a fault",
+        Field::ChecksOff => "checks that are off",
     }
 }
 
@@ -84,6 +86,7 @@ fn words(field: Field, value: Value) -> String {
         },
         (Field::Tags, Value::Text(text)) => tags_of(Some(&text)).join(", "),
         (Field::SecondLabel, Value::Text(text)) => reviewers::label_in(&text),
+        (Field::NotFaults, Value::Text(text)) => not_faults::in_words(&text),
         (_, Value::Text(text)) => text,
         _ => String::new(),
     }

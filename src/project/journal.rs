@@ -26,6 +26,8 @@ pub struct Recorder<'a> {
     pub db: &'a Connection,
     seq: i64,
     num_changes: i64,
+    /// Something else than what counts of the checks has changed.
+    is_content: bool,
     ids: Vec<i64>,
 }
 
@@ -33,7 +35,7 @@ impl<'a> Recorder<'a> {
     pub fn start(db: &'a Connection) -> Result<Self, ProjectError> {
         forget_undone(db)?;
         let seq = db.query_row("SELECT coalesce(max(seq), 0) + 1 FROM journal", [], |row| row.get(0))?;
-        Ok(Self { db, seq, num_changes: 0, ids: Vec::new() })
+        Ok(Self { db, seq, num_changes: 0, is_content: false, ids: Vec::new() })
     }
 
     /// Gives an example a new value; says whether it is one.
@@ -73,6 +75,7 @@ impl<'a> Recorder<'a> {
 
     fn note(&mut self, field: Field, range: (i64, i64), before: &Value, after: &Value) -> Result<(), ProjectError> {
         self.num_changes += 1;
+        self.is_content |= !field.is_about_checks();
         let place = place(self.seq, self.num_changes);
         self.db
             .prepare_cached("INSERT INTO changes (place, field, first, last, before, after) VALUES (?, ?, ?, ?, ?, ?)")?
@@ -90,7 +93,7 @@ impl<'a> Recorder<'a> {
             .prepare_cached("INSERT INTO journal (seq, at, label, source) VALUES (?, ?, ?, ?)")?
             .execute(params![self.seq, now(), label, source])?;
         keep_first(&mut self.ids);
-        Ok(Some((bump_content(self.db)?, self.ids)))
+        Ok(Some((bump(self.db, self.is_content)?, self.ids)))
     }
 }
 
@@ -108,7 +111,7 @@ pub fn travel(db: &Connection, direction: Direction) -> Result<Option<(Vec<i64>,
     let found =
         db.query_row(&format!("SELECT seq FROM journal WHERE {which} LIMIT 1"), [], |row| row.get(0)).optional()?;
     let Some(seq): Option<i64> = found else { return Ok(None) };
-    let mut ids = Vec::new();
+    let (mut ids, mut is_content) = (Vec::new(), false);
     let sql = format!(
         "SELECT field, first, last, before, after FROM changes WHERE place BETWEEN ? AND ? ORDER BY place {order}"
     );
@@ -119,6 +122,7 @@ pub fn travel(db: &Connection, direction: Direction) -> Result<Option<(Vec<i64>,
         let (first, last) = (row.get(1)?, row.get(2)?);
         let value: Value = row.get(if direction == Direction::Back { 3 } else { 4 })?;
         fields::write(db, field, first, last, &value)?;
+        is_content |= !field.is_about_checks();
         if field.is_of_example() {
             ids.extend(first..=last);
         }
@@ -126,7 +130,7 @@ pub fn travel(db: &Connection, direction: Direction) -> Result<Option<(Vec<i64>,
     keep_first(&mut ids);
     let is_undone = direction == Direction::Back;
     db.execute("UPDATE journal SET is_undone = ? WHERE seq = ?", params![is_undone, seq])?;
-    Ok(Some((ids, bump_content(db)?)))
+    Ok(Some((ids, bump(db, is_content)?)))
 }
 
 /// What undo and redo would do, and the file that was imported last.
@@ -156,7 +160,13 @@ pub fn forget_undone(db: &Connection) -> Result<(), ProjectError> {
         let ranges: Vec<[i64; 2]> =
             select.query_map(places(seq), |row| Ok([row.get(0)?, row.get(1)?]))?.collect::<Result<_, _>>()?;
         for range in ranges {
-            for table in ["search WHERE rowid", "contents WHERE id", "findings WHERE example", "examples WHERE id"] {
+            for table in [
+                "search WHERE rowid",
+                "contents WHERE id",
+                "findings WHERE example",
+                "not_faults WHERE example",
+                "examples WHERE id",
+            ] {
                 db.execute(&format!("DELETE FROM {table} BETWEEN ? AND ?"), range)?;
             }
         }
@@ -185,6 +195,10 @@ fn keep_first(ids: &mut Vec<i64>) {
     }
     let mut seen = std::collections::HashSet::with_capacity(ids.len());
     ids.retain(|id| seen.insert(*id));
+}
+
+fn bump(db: &Connection, is_content: bool) -> Result<u64, ProjectError> {
+    if is_content { bump_content(db) } else { bump_revision(db) }
 }
 
 /// The same for what a person did, which checks and models have not seen yet.

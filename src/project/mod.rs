@@ -19,6 +19,7 @@ mod label_order;
 mod lengths;
 mod migrate;
 mod new_row;
+mod not_faults;
 mod order;
 mod provenance;
 pub mod query;
@@ -26,6 +27,7 @@ mod replace;
 mod resplit;
 mod reviewers;
 mod rows;
+mod run_notes;
 mod runs;
 mod schema;
 mod search;
@@ -50,7 +52,7 @@ pub use snapshot::{Snapshot, SnapshotFile};
 pub use standing::{FileId, SavedAs, Standing};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,
-    Replacement, Review, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample, Version,
-    VersionChange,
+    Replacement, Review, RunAbout, RunNote, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample,
+    Version, VersionChange,
 };
 pub use store::{Changed, Project, STORE_FILE};

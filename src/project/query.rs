@@ -1,5 +1,7 @@
 //! Which rows of the table are wanted, and what is told of them: plain data.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::state::{ExampleRow, ExampleStatus, Review};
@@ -34,6 +36,8 @@ pub struct ExampleQuery {
     pub loss: Option<(f32, f32)>,
     /// Only those that are to be labelled or reviewed next.
     pub queued_only: bool,
+    /// Only these.
+    pub only: Option<Arc<[i64]>>,
     pub sort: Sort,
     /// First row wanted, in the filtered order.
     pub offset: u64,
@@ -85,6 +89,8 @@ pub enum SortBy {
     Findings,
     /// As they are to be labelled or reviewed next.
     Queue,
+    /// As [`ExampleQuery::only`] lists them; or else what a check found together side by side.
+    Given,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]

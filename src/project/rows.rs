@@ -9,6 +9,7 @@ use super::error::ProjectError;
 use super::face::{self, example_of};
 use super::fields::{TAKES_PART, date_of, review_of, split_code, split_of, status, tags_of};
 use super::label;
+use super::not_faults::{IS_NOT_FAULT, IS_OFF};
 use super::provenance;
 use super::query::{ExampleQuery, FacetCounts, RowPage};
 use super::reviewers::second_label;
@@ -171,7 +172,8 @@ fn for_each(
 pub fn example_rows(db: &Connection, ids: &[i64]) -> Result<Vec<ExampleRow>, ProjectError> {
     let mut select = db.prepare_cached(&format!(
         "SELECT {COLUMNS}, prompt, answer, num_turns, (SELECT group_concat(DISTINCT check_name) FROM findings
-         WHERE findings.example = examples.id AND findings.content_key = examples.content_key AND {TAKES_PART})
+         WHERE findings.example = examples.id AND findings.content_key = examples.content_key AND {TAKES_PART}
+         AND NOT {IS_OFF} AND NOT {IS_NOT_FAULT})
          FROM {TABLES} WHERE examples.id = ?"
     ))?;
     let mut rows = Vec::with_capacity(ids.len());

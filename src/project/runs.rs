@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::ProjectError;
-use super::state::{RunRecord, RunStatus};
+use super::state::{RunAbout, RunNote, RunRecord, RunStatus};
 use super::store::Project;
 use crate::recipe::Recipe;
 
@@ -21,6 +21,8 @@ struct Status {
     best_step: Option<usize>,
     #[serde(default)]
     secs: f64,
+    #[serde(default)]
+    num_examples: Option<usize>,
 }
 
 /// What is needed of a line of `metrics.jsonl`.
@@ -92,7 +94,15 @@ impl RunRecord {
             best_eval_loss: best.map(|(_, loss)| loss),
             best_step,
             adapter: adapter(run_dir, best_step),
-            secs: status.map_or(0.0, |s| s.secs).max(lines.iter().map(|line| line.step_secs + line.eval_secs).sum()),
+            secs: status
+                .as_ref()
+                .map_or(0.0, |s| s.secs)
+                .max(lines.iter().map(|line| line.step_secs + line.eval_secs).sum()),
+            about: RunAbout {
+                note: RunNote::read(run_dir),
+                num_examples: status.and_then(|s| s.num_examples),
+                data_sha256: data_sha256(run_dir),
+            },
         })
     }
 }
@@ -101,6 +111,24 @@ impl RunRecord {
 fn read_status(run_dir: &Path) -> Option<Status> {
     let text = std::fs::read_to_string(run_dir.join("status.json")).ok()?;
     serde_json::from_str(&text).ok()
+}
+
+/// What is needed of `inputs.json`.
+#[derive(Deserialize)]
+struct Inputs {
+    data: Vec<InputFile>,
+}
+
+#[derive(Deserialize)]
+struct InputFile {
+    sha256: Option<String>,
+}
+
+/// Of the training file, which is the first.
+fn data_sha256(run_dir: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(run_dir.join("inputs.json")).ok()?;
+    let inputs: Inputs = serde_json::from_str(&text).ok()?;
+    inputs.data.into_iter().next()?.sha256
 }
 
 /// The lines that can be read: a killed run may leave half a line at the end.

@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::ProjectError;
-use super::{migrate, provenance, reviewers};
+use super::{migrate, not_faults, provenance, reviewers};
 
 /// In the file's header: "Tnwr".
 const APPLICATION_ID: i64 = 0x546E_7772;
@@ -125,8 +125,9 @@ pub fn open(path: &Path) -> Result<Connection, ProjectError> {
     })?;
     configure(&mut db)?;
     migrate::to_present(&mut db)?;
-    // It came later; older versions don't miss it.
+    // They came later; older versions don't miss them.
     db.execute_batch(reviewers::TABLE)?;
+    db.execute_batch(not_faults::TABLES)?;
     db.execute_batch(provenance::TABLE)?;
     Ok(db)
 }

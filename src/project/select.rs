@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::error::ProjectError;
-use super::fields::{TAKES_PART, role_bit, tags_of};
-use super::findings::queue;
+use super::fields::{role_bit, tags_of};
+use super::findings::{counting, found_together, queue};
 use super::order::{Order, Slot, UNCOUNTED};
-use super::query::{ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, Sort, SortBy};
+use super::query::{ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, SortBy};
 use super::reviewers::BOTH;
 use super::search::{self, IdSet};
 use super::texts::sort_texts;
@@ -61,6 +61,7 @@ struct Tests<'a> {
     with_finding: Option<IdSet>,
     reviewed: Option<IdSet>,
     queued: Option<IdSet>,
+    only: Option<IdSet>,
     /// By index of the list; whether such a row passes.
     tags: Vec<bool>,
     label: Option<u32>,
@@ -101,15 +102,17 @@ impl<'a> Tests<'a> {
             None => None,
         };
         let reviewed = query.reviewers.map(|reviewed| reviewed_as(db, reviewed)).transpose()?;
-        let queued = match query.queued_only {
-            true => Some(queue(db)?.into_iter().fold(IdSet::default(), |mut ids, id| {
-                ids.insert(id);
-                ids
-            })),
-            false => None,
+        let set_of = |ids: &[i64]| {
+            let mut set = IdSet::default();
+            for id in ids {
+                set.insert(*id);
+            }
+            set
         };
+        let queued = if query.queued_only { Some(set_of(&queue(db)?)) } else { None };
+        let only = query.only.as_ref().map(|ids| set_of(ids));
         let tags = std::iter::once(has_tag(&[])).chain(lists).collect();
-        Ok(Self { query, found, with_finding, reviewed, queued, tags, label, source })
+        Ok(Self { query, found, with_finding, reviewed, queued, only, tags, label, source })
     }
 
     /// The filters that don't let a row through, as bits.
@@ -143,6 +146,7 @@ impl<'a> Tests<'a> {
             (Facet::Other, query.numbers.is_none_or(|(from, to)| (from..=to).contains(&u64::from(slot.number)))),
             (Facet::Loss, query.loss.is_none_or(|(from, to)| (from..=to).contains(&slot.loss))),
             (Facet::Queue, self.queued.as_ref().is_none_or(|ids| ids.contains(slot.id))),
+            (Facet::Other, self.only.as_ref().is_none_or(|ids| ids.contains(slot.id))),
             (Facet::Other, self.found.as_ref().is_none_or(|ids| ids.contains(slot.id))),
         ];
         passes.iter().filter(|(_, passes)| !passes).fold(0, |bits, (facet, _)| bits | facet.bit())
@@ -173,17 +177,9 @@ fn sources(db: &Connection) -> Result<Vec<String>, ProjectError> {
     Ok(names)
 }
 
-/// Findings that still hold, of examples that take part.
-fn holding() -> String {
-    format!(
-        "findings JOIN examples ON examples.id = findings.example AND examples.content_key = findings.content_key
-         AND examples.presence = 1 AND {TAKES_PART}"
-    )
-}
-
 fn with_finding(db: &Connection, check: Option<&str>) -> Result<IdSet, ProjectError> {
     let which = if check.is_some() { "check_name = ?1" } else { "?1 IS NULL" };
-    let mut select = db.prepare_cached(&format!("SELECT example FROM {} WHERE {which}", holding()))?;
+    let mut select = db.prepare_cached(&format!("SELECT example FROM {} WHERE {which}", counting()))?;
     let mut ids = IdSet::default();
     let mut rows = select.query([check])?;
     while let Some(row) = rows.next()? {
@@ -212,7 +208,7 @@ pub fn choose(order: &Order, db: &Connection, filter: &Filter, task: &dyn Task) 
     let mut indexes: Vec<u32> = passing.map(|(at, _)| at as u32).collect();
     match filter.0.sort.by {
         SortBy::Prompt | SortBy::Answer => sort_texts(order, db, filter.0.sort, &mut indexes, task)?,
-        _ => sort(order, db, filter.0.sort, &mut indexes)?,
+        _ => sort(order, db, &filter.0, &mut indexes)?,
     }
     Ok(indexes)
 }
@@ -261,8 +257,8 @@ fn read_some(
 }
 
 /// Equal rows stay in the data's order, either way.
-fn sort(order: &Order, db: &Connection, sort: Sort, indexes: &mut [u32]) -> Result<(), ProjectError> {
-    let slots = &order.slots;
+fn sort(order: &Order, db: &Connection, query: &ExampleQuery, indexes: &mut [u32]) -> Result<(), ProjectError> {
+    let (slots, sort) = (&order.slots, query.sort);
     let mut by = |key: &dyn Fn(&Slot) -> Option<u64>| {
         indexes.sort_by_cached_key(|at| {
             let key = key(&slots[*at as usize]);
@@ -299,6 +295,18 @@ fn sort(order: &Order, db: &Connection, sort: Sort, indexes: &mut [u32]) -> Resu
         SortBy::Findings => {
             let counts = num_findings(db)?;
             by(&|slot| counts.get(&slot.id).copied());
+        }
+        SortBy::Given => {
+            let given = match (&query.only, &query.finding) {
+                (Some(ids), _) => ids.to_vec(),
+                (None, Some(Having::Value(check))) => found_together(db, check)?,
+                _ => Vec::new(),
+            };
+            let mut places: HashMap<i64, u64> = HashMap::with_capacity(given.len());
+            for (id, place) in given.into_iter().zip(0..) {
+                places.entry(id).or_insert(place);
+            }
+            by(&|slot| places.get(&slot.id).copied());
         }
         SortBy::Queue => {
             let places: HashMap<i64, u64> = queue(db)?.into_iter().zip(0..).collect();
@@ -340,7 +348,7 @@ fn dates(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
 }
 
 fn num_findings(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
-    let mut select = db.prepare_cached(&format!("SELECT example, count(*) FROM {} GROUP BY example", holding()))?;
+    let mut select = db.prepare_cached(&format!("SELECT example, count(*) FROM {} GROUP BY example", counting()))?;
     let counts = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
     Ok(counts.collect::<Result<_, _>>()?)
 }
@@ -467,7 +475,7 @@ struct Issues {
 
 impl Issues {
     fn read(db: &Connection) -> Result<Self, ProjectError> {
-        let mut select = db.prepare_cached(&format!("SELECT DISTINCT example, check_name FROM {}", holding()))?;
+        let mut select = db.prepare_cached(&format!("SELECT DISTINCT example, check_name FROM {}", counting()))?;
         let mut issues = Self { found: Vec::new(), any: IdSet::default(), must_fix: IdSet::default() };
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {

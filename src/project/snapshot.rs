@@ -33,7 +33,10 @@ impl Project {
         std::fs::create_dir_all(&runs).map_err(|e| ProjectError::io(&runs, e))?;
         let date = jiff::Zoned::now().date().to_string();
         // Counting on from the highest: a deleted run's name is not used again while later ones are there.
-        let mut count = last_count(&runs, &date).map_err(|e| ProjectError::io(&runs, e))? + 1;
+        // Also among the deleted ones, which may come back.
+        let trash = self.run_trash();
+        let last = |folder: &Path| last_count(folder, &date).map_err(|e| ProjectError::io(folder, e));
+        let mut count = last(&runs)?.max(if trash.is_dir() { last(&trash)? } else { 0 }) + 1;
         loop {
             let run_dir = runs.join(format!("{date}-{count}"));
             match std::fs::create_dir(&run_dir) {

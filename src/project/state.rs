@@ -174,6 +174,10 @@ fn never() -> u64 {
 pub struct LastChecks {
     pub with: CheckedWith,
     pub counts: Vec<CheckCount>,
+    /// Checks that are off in this project.
+    pub off: Vec<Check>,
+    /// Examples with a finding that a person marked as no fault.
+    pub not_faults: Vec<i64>,
 }
 
 /// What a new split would come to.
@@ -358,6 +362,17 @@ pub enum Edit {
         ids: Vec<i64>,
         label: Option<String>,
     },
+    /// What a check found at these is not a fault, or is one after all.
+    MarkFindings {
+        check: Check,
+        ids: Vec<i64>,
+        is_fault: bool,
+    },
+    /// Off: what it finds is left out in this project.
+    SwitchCheck {
+        check: Check,
+        is_on: bool,
+    },
     ReplaceText {
         ids: Vec<i64>,
         replacement: Replacement,
@@ -387,7 +402,27 @@ pub struct RunRecord {
     pub best_step: Option<usize>,
     /// The best checkpoint, or else the last; a folder in PEFT's format.
     pub adapter: Option<PathBuf>,
+    /// Of its steps and evaluations, all legs together.
     pub secs: f64,
+    pub about: RunAbout,
+}
+
+/// What is known of a run beside its course.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunAbout {
+    pub note: RunNote,
+    /// That it trains on; a run of an older version doesn't tell.
+    pub num_examples: Option<usize>,
+    /// The SHA-256 of its training data.
+    pub data_sha256: Option<String>,
+}
+
+/// What a person keeps about a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunNote {
+    pub text: String,
+    pub is_starred: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! What is to be trained: `recipe.toml` as written ([`Recipe`]), checked and resolved ([`Plan`]), and the one table of
 //! every parameter ([`params`]) that the window's form, the command line's errors and the documentation come from.
 
+mod choices;
 mod explain;
 pub mod model_ref;
 pub mod params;
@@ -12,7 +13,7 @@ pub mod run_mark;
 pub use model_ref::ModelRef;
 pub use plan::{Plan, Validation};
 pub use recipe_file::{
-    Data, Evaluation, GradientCheckpointing, Lora, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules,
-    TrainOn, Training,
+    Data, EvalStrategy, Evaluation, GradientCheckpointing, Lora, LrSchedulerType, Precision, Recipe, RecipeError,
+    TargetModules, TrainOn, Training,
 };
 pub use render_spec::{RenderSpec, TooLong};

@@ -1,6 +1,10 @@
 //! The one table of every parameter. The window's form rows, the range errors and `docs/parameters.md` come from it.
 
-use super::{GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules, TooLong, TrainOn};
+use super::choices::{CHECKPOINTING, EVAL_STRATEGIES, PRECISIONS, SCHEDULERS, TOO_LONG, TRAIN_ON};
+use super::{
+    EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules, TooLong,
+    TrainOn,
+};
 
 /// A parameter's value, in the form that a widget or a file shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +76,21 @@ impl Param {
         self.check(&value)?;
         (self.set)(recipe, value);
         Ok(())
+    }
+
+    /// A value in a person's words, where a number stands for something else.
+    pub fn words(&self, value: &Value) -> String {
+        match (self.key, value) {
+            ("training.max_steps", Value::Integer(..=0)) => "no limit".to_owned(),
+            ("evaluation.eval_steps", Value::Integer(0)) => "4 times an epoch".to_owned(),
+            (_, Value::Choice(key)) => match self.kind {
+                Kind::Choice(choices) => choices.iter().find(|(k, _)| k == key).map_or(*key, |(_, words)| words),
+                _ => key,
+            }
+            .to_owned(),
+            (_, Value::Switch(is_on)) => if *is_on { "on" } else { "off" }.to_owned(),
+            _ => value.to_string(),
+        }
     }
 
     /// What is allowed, in words.
@@ -191,22 +210,6 @@ macro_rules! param {
 /// A step a second for four months. Whoever writes more means "without end", and gets a schedule that never moves.
 const MAX_STEPS: i64 = 10_000_000;
 
-const SCHEDULERS: &[(&str, &str)] = &[
-    ("cosine", "Cosine"),
-    ("linear", "Linear"),
-    ("constant", "Constant"),
-    ("constant_with_warmup", "Constant with warm-up"),
-];
-const TRAIN_ON: &[(&str, &str)] = &[("assistant", "Answers"), ("last", "Last answer"), ("all", "Everything")];
-const TOO_LONG: &[(&str, &str)] = &[
-    ("drop", "Leave out"),
-    ("cut_left", "Cut the beginning"),
-    ("cut_right", "Cut the end"),
-    ("split", "Split into parts"),
-];
-const PRECISIONS: &[(&str, &str)] = &[("auto", "Automatic"), ("int8", "int8"), ("bf16", "bf16"), ("f32", "f32, exact")];
-const CHECKPOINTING: &[(&str, &str)] = &[("auto", "Automatic"), ("true", "On"), ("false", "Off")];
-
 const fn from_zero(max: f64) -> Kind {
     Kind::Float { min: 0.0, max, open_end: false }
 }
@@ -226,12 +229,13 @@ pub static PARAMS: &[Param] = &[
     param!(
         "training.learning_rate",
         "Learning rate",
-        "Step size, 1e-4 to 3e-4 is usual for adapters",
+        "Step size, 1e-4 to 1e-3 is usual for adapters",
         "",
         Simple,
         Kind::Float { min: 0.0, max: 1.0, open_end: false },
         float!(training.learning_rate),
-        "How far one step moves the weights. Too high and the loss jumps, too low and nothing happens."
+        "How far one step moves the weights. Too high and the loss jumps, too low and nothing happens. Small models and \
+         narrow tasks bear more, large models less."
     ),
     param!(
         "lora.r",
@@ -282,14 +286,37 @@ pub static PARAMS: &[Param] = &[
         "More examples at once need more memory. Batch size times accumulation is what one step learns from."
     ),
     param!(
+        "evaluation.eval_strategy",
+        "Evaluate",
+        "How often the validation part is looked at",
+        "",
+        Simple,
+        Kind::Choice(EVAL_STRATEGIES),
+        (
+            |r| Value::Choice(match r.evaluation.eval_strategy {
+                EvalStrategy::Steps => "steps",
+                EvalStrategy::Epoch => "epoch",
+                EvalStrategy::No => "no",
+            }),
+            |r, v| r.evaluation.eval_strategy = match v {
+                Value::Choice("epoch") => EvalStrategy::Epoch,
+                Value::Choice("no") => EvalStrategy::No,
+                _ => EvalStrategy::Steps,
+            }
+        ),
+        "In any case before the first step and after the last. At each evaluation the loss on the validation part is \
+         measured and the weights are saved; the best are kept. Only at the end: less time, but a run that breaks off \
+         has saved nothing on its way."
+    ),
+    param!(
         "evaluation.eval_steps",
         "Evaluate every",
-        "Every so many steps, 0 is four times an epoch",
+        "In optimizer steps",
         "steps",
         Simple,
         Kind::Integer { min: 0, max: MAX_STEPS },
         integer!(evaluation.eval_steps, usize),
-        "At each evaluation the loss on the validation part is measured and the weights are saved; the best are kept."
+        "With `eval_strategy = \"steps\"`; 0 means four times an epoch."
     ),
     param!(
         "training.train_on",
@@ -360,12 +387,12 @@ pub static PARAMS: &[Param] = &[
     param!(
         "training.max_steps",
         "Most steps",
-        "−1 leaves it to the epochs",
+        "Ends the run early, empty leaves it to the epochs",
         "steps",
         Advanced,
         Kind::Integer { min: -1, max: MAX_STEPS },
         integer!(training.max_steps, i64),
-        "Ends the run after so many optimizer steps, whatever the epochs say; 0 leaves it to them, too."
+        "Ends the run after so many optimizer steps, whatever the epochs say. In a file, −1 or 0 means no limit."
     ),
     param!(
         "training.lr_scheduler_type",
@@ -535,39 +562,4 @@ pub static PARAMS: &[Param] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn recipe() -> Recipe {
-        Recipe::new(super::super::ModelRef::Starter, "train.jsonl".into())
-    }
-
-    #[test]
-    fn every_row_reads_back_what_it_wrote_and_its_default_is_in_range() {
-        for param in PARAMS {
-            let mut recipe = recipe();
-            let value = param.default();
-            param.set(&mut recipe, value.clone()).unwrap();
-            assert_eq!((param.get)(&recipe), value, "{}", param.key);
-            assert!(find(param.key).is_some());
-        }
-    }
-
-    #[test]
-    fn every_field_of_the_file_has_a_row() {
-        let table: toml::Table = recipe().to_toml().unwrap().parse().unwrap();
-        for section in ["lora", "training", "evaluation"] {
-            for key in table[section].as_table().unwrap().keys() {
-                assert!(find(&format!("{section}.{key}")).is_some(), "{section}.{key}");
-            }
-        }
-    }
-
-    #[test]
-    fn out_of_range_names_the_key_and_what_it_may_be() {
-        let mut recipe = recipe();
-        recipe.training.adam_beta2 = 1.0;
-        let message = check(&recipe).unwrap_err().to_string();
-        assert_eq!(message, "training.adam_beta2 is 1, but it must be a number from 0 to below 1");
-    }
-}
+mod tests;

@@ -262,8 +262,32 @@ pub enum TrainOn {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Evaluation {
-    /// Optimizer steps between evaluations; 0 means four times an epoch.
+    pub eval_strategy: EvalStrategy,
+    /// Optimizer steps between evaluations, under [`EvalStrategy::Steps`]; 0 means four times an epoch.
     pub eval_steps: usize,
+}
+
+/// How often the validation part is looked at, beside before the first step and after the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum EvalStrategy {
+    /// Every `eval_steps`.
+    #[default]
+    Steps,
+    Epoch,
+    No,
+}
+
+impl Evaluation {
+    /// Steps between two evaluations.
+    pub fn steps_between(&self, steps_per_epoch: usize) -> usize {
+        match (self.eval_strategy, self.eval_steps) {
+            (EvalStrategy::Steps, 0) => steps_per_epoch.div_ceil(4).max(1),
+            (EvalStrategy::Steps, steps) => steps,
+            (EvalStrategy::Epoch, _) => steps_per_epoch.max(1),
+            (EvalStrategy::No, _) => usize::MAX,
+        }
+    }
 }
 
 impl Recipe {

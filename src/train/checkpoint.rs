@@ -68,6 +68,11 @@ pub fn last(run_dir: &Path) -> Option<PathBuf> {
     steps(run_dir).into_iter().max_by_key(|(step, _)| *step).map(|(_, path)| path)
 }
 
+/// The step of the last complete checkpoint.
+pub fn last_step(run_dir: &Path) -> Option<usize> {
+    steps(run_dir).into_iter().map(|(step, _)| step).max()
+}
+
 /// Deletes all but the best and the two last checkpoints. Failing to is no reason to end a run.
 pub fn prune(run_dir: &Path, best_step: Option<usize>) {
     let mut found = steps(run_dir);

@@ -44,6 +44,8 @@ pub struct EvalMetrics {
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     LoadingModel,
+    /// Copying the project's examples into the run's folder.
+    Freezing,
     Tokenizing,
     Training,
     Evaluating,
@@ -69,10 +71,18 @@ pub struct RunFacts {
 #[derive(Debug, Clone, PartialEq)]
 pub enum TrainEvent {
     Phase(Phase),
+    /// Examples that the phase has done; often, so that most are dropped.
+    Progress {
+        done: usize,
+        total: usize,
+    },
     Facts(RunFacts),
     Step(StepMetrics),
     Eval(EvalMetrics),
-    Checkpoint { step: usize, path: PathBuf },
+    Checkpoint {
+        step: usize,
+        path: PathBuf,
+    },
     Warning(String),
 }
 

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use super::batch::Order;
 use super::error::TrainError;
-use super::render::{Refusal, Rendered, render};
+use super::render::{Fate, Refusal, Rendered, RenderedExample, render};
 use super::schedule::Schedule;
 use super::sft::eval_steps;
-use super::tally::Tally;
+use super::tally::{Note, Tally};
+use super::timing::KnownSpeed;
 use crate::data::Example;
+use crate::model::chat::Omission;
 use crate::model::facts::available_memory;
 use crate::model::gradient::{activation_bytes, num_recomputed};
 use crate::model::{Chat, LoraConfig, ModelSpec, ProductType, inspect, weights};
@@ -27,10 +29,17 @@ pub struct RunPreview {
     /// What would become of the training examples, and of those for validation.
     pub tally: Tally,
     pub held_out: Tally,
+    /// Which examples those are.
+    pub noted: Noted,
+    pub held_out_noted: Noted,
     /// Where `max_length` is more than the model was made for: a sentence without a full stop.
     pub beyond_context: Option<String>,
     pub num_steps: usize,
+    pub steps_per_epoch: usize,
+    /// Between two evaluations.
     pub eval_steps: usize,
+    /// Measured on this machine with such a run, if it was; the time follows from it.
+    pub speed: Option<KnownSpeed>,
     pub num_trainable: usize,
     pub num_parameters: usize,
     pub memory: MemoryEstimate,
@@ -59,6 +68,40 @@ impl MemoryEstimate {
 /// The program itself, the tokenizer and the window, as measured.
 const PROGRAM_BYTES: u64 = 300 << 20;
 
+/// The examples that a [`Tally`] counts, by their ids in the project.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Noted {
+    pub untrained: Vec<i64>,
+    /// Left out, cut or split.
+    pub too_long: Vec<i64>,
+    /// By the model's template or tokenizer.
+    pub refused: Vec<i64>,
+    /// As [`Tally::omissions`].
+    pub omissions: [Vec<i64>; Omission::ALL.len()],
+}
+
+impl Noted {
+    pub fn of(&self, note: Note) -> &[i64] {
+        match note {
+            Note::TooLong => &self.too_long,
+            Note::Untrained => &self.untrained,
+            Note::Refused => &self.refused,
+            Note::Omitted(what) => {
+                let own = Omission::ALL.into_iter().zip(&self.omissions).find(|(of, _)| *of == what);
+                own.map_or(&[], |(_, ids)| ids)
+            }
+        }
+    }
+
+    fn add(&mut self, id: i64, example: &RenderedExample) {
+        self.untrained.extend(example.is_untrained().then_some(id));
+        self.too_long.extend((example.fate != Fate::Whole).then_some(id));
+        for (what, ids) in Omission::ALL.into_iter().zip(&mut self.omissions) {
+            ids.extend(example.left_out.iter().any(|left_out| left_out.what == what).then_some(id));
+        }
+    }
+}
+
 /// What of the examples a preview needs: they are tokenised once, however often the recipe changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunSizes {
@@ -67,6 +110,8 @@ pub struct RunSizes {
     samples: Vec<SampleSize>,
     tally: Tally,
     held_out: Tally,
+    noted: Noted,
+    held_out_noted: Noted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +122,14 @@ struct SampleSize {
 
 impl RunSizes {
     pub fn new(spec: RenderSpec) -> Self {
-        Self { spec, samples: Vec::new(), tally: Tally::new(spec), held_out: Tally::new(spec) }
+        Self {
+            spec,
+            samples: Vec::new(),
+            tally: Tally::new(spec),
+            held_out: Tally::new(spec),
+            noted: Noted::default(),
+            held_out_noted: Noted::default(),
+        }
     }
 
     /// Examples that were counted, of both parts.
@@ -85,21 +137,31 @@ impl RunSizes {
         self.tally.num_examples + self.held_out.num_examples
     }
 
-    /// `number` is the example's own, from 1, as the table shows it.
-    pub fn add_held_out(&mut self, example: &Example, number: u64, chat: &Chat) {
+    /// `id` and `number` are the example's own; the table shows the number, from 1.
+    pub fn add_held_out(&mut self, example: &Example, id: i64, number: u64, chat: &Chat) {
         match render(chat, example, self.spec) {
-            Ok(rendered) => self.held_out.add(&rendered),
-            Err(error) => self.held_out.refuse(Refusal::of_number(number, &error)),
+            Ok(rendered) => {
+                self.held_out.add(&rendered);
+                self.held_out_noted.add(id, &rendered);
+            }
+            Err(error) => {
+                self.held_out.refuse(Refusal::of_number(number, &error));
+                self.held_out_noted.refused.push(id);
+            }
         }
     }
 
     /// For training.
-    pub fn add(&mut self, example: &Example, number: u64, chat: &Chat) {
+    pub fn add(&mut self, example: &Example, id: i64, number: u64, chat: &Chat) {
         let rendered = match render(chat, example, self.spec) {
             Ok(rendered) => rendered,
-            Err(error) => return self.tally.refuse(Refusal::of_number(number, &error)),
+            Err(error) => {
+                self.noted.refused.push(id);
+                return self.tally.refuse(Refusal::of_number(number, &error));
+            }
         };
         self.tally.add(&rendered);
+        self.noted.add(id, &rendered);
         let size = |sample: &Rendered| SampleSize { num_tokens: sample.ids.len(), num_trained: sample.num_trained() };
         self.samples.extend(rendered.samples.iter().map(size).filter(|size| size.num_trained > 0));
     }
@@ -128,9 +190,13 @@ pub fn preview(
         num_supervised_tokens: sizes.samples.iter().map(|size| size.num_trained).sum(),
         tally: sizes.tally.clone(),
         held_out: sizes.held_out.clone(),
+        noted: sizes.noted.clone(),
+        held_out_noted: sizes.held_out_noted.clone(),
         beyond_context: beyond_context(recipe.training.max_length, spec.context_length, &lengths),
         num_steps,
+        steps_per_epoch: order.steps_per_epoch(),
         eval_steps: eval_steps(recipe, &order),
+        speed: None,
         num_trainable,
         num_parameters: facts.num_parameters as usize,
         memory: memory(facts.num_bytes, &spec, recipe, num_trainable, order.most_tokens(&lengths), memory_limit),
@@ -189,4 +255,32 @@ fn rates(schedule: &Schedule, num_steps: usize) -> Vec<(usize, f64)> {
     let mut rates: Vec<_> = (0..num_steps).step_by(stride).map(|step| (step, schedule.rate(step))).collect();
     rates.push((num_steps, schedule.rate(num_steps)));
     rates
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Of a run that does nothing.
+    pub fn preview() -> RunPreview {
+        RunPreview {
+            num_examples: 0,
+            num_validation_examples: 0,
+            num_tokens: 0,
+            num_supervised_tokens: 0,
+            tally: Tally::default(),
+            held_out: Tally::default(),
+            noted: Noted::default(),
+            held_out_noted: Noted::default(),
+            beyond_context: None,
+            num_steps: 0,
+            steps_per_epoch: 0,
+            eval_steps: 1,
+            speed: None,
+            num_trainable: 0,
+            num_parameters: 0,
+            memory: MemoryEstimate::default(),
+            learning_rates: Vec::new(),
+        }
+    }
 }

@@ -29,6 +29,8 @@ pub struct Status {
     pub num_steps_done: usize,
     pub best_step: Option<usize>,
     pub secs: f64,
+    /// Samples that it trains on.
+    pub num_examples: usize,
     /// What the recipe's precision came to on this machine.
     pub precision: &'static str,
 }

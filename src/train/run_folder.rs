@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::checkpoint;
 use super::error::TrainError;
+use super::messages;
 use crate::recipe::run_mark::is_run;
 
 /// What a run writes; a file of one of these names is either a run's or a person's.
-const NAMES: [&str; 5] = ["recipe.toml", "metrics.jsonl", "status.json", "inputs.json", "checkpoints"];
+const NAMES: [&str; 6] =
+    ["recipe.toml", "metrics.jsonl", "status.json", "inputs.json", messages::FILE_NAME, "checkpoints"];
 /// Stays when the run has ended: whoever deletes a lock's file takes it from the next who waits for it.
 const LOCK: &str = ".lock";
 

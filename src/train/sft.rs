@@ -1,5 +1,6 @@
 //! Supervised fine-tuning with LoRA, from the recipe to the last checkpoint, readable top to bottom.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use super::error::TrainError;
 use super::feed::Feed;
 use super::inputs::Inputs;
 use super::loss::mean_loss;
+use super::messages::Recorder;
 use super::observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
 use super::preview::{beyond_context, check_memory};
@@ -45,16 +47,18 @@ pub struct RunSummary {
     pub best_step: Option<usize>,
     /// The best checkpoint, or the last where nothing was held out.
     pub adapter: Option<PathBuf>,
+    /// Of its steps and evaluations, all legs together.
     pub secs: f64,
 }
 
 /// Trains as the plan says. Goes on from the run folder's last checkpoint if there is one. What speaks against the folder
 /// or the data is told before the model is loaded.
 pub fn run(plan: &Plan, control: &Control, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
-    let ready = Ready::new(plan, &Steered(control), observer)?;
-    observer.observe(TrainEvent::Phase(Phase::LoadingModel));
+    let mut recorder = Recorder::new(observer);
+    let ready = Ready::new(plan, &Steered(control), &mut recorder)?;
+    recorder.observe(TrainEvent::Phase(Phase::LoadingModel));
     let model = LanguageModel::load(&plan.model_path, &Steered(control))?;
-    run_ready(&model, ready, control, observer)
+    run_ready(&model, ready, control, recorder)
 }
 
 /// The same on a model that is loaded already.
@@ -64,23 +68,27 @@ pub fn run_on(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
-    run_ready(model, Ready::new(plan, &Steered(control), observer)?, control, observer)
+    let mut recorder = Recorder::new(observer);
+    let ready = Ready::new(plan, &Steered(control), &mut recorder)?;
+    run_ready(model, ready, control, recorder)
 }
 
 fn run_ready(
     model: &LanguageModel,
     ready: Ready<'_>,
     control: &Control,
-    observer: &mut dyn Observer,
+    mut recorder: Recorder<'_>,
 ) -> Result<RunSummary, TrainError> {
     let plan = ready.plan;
     for note in &model.facts.notes {
-        observer.observe(TrainEvent::Warning(note.clone()));
+        recorder.observe(TrainEvent::Warning(note.clone()));
     }
-    observer.observe(TrainEvent::Phase(Phase::Tokenizing));
-    let samples = clock::at(&ready.began(), || read_samples(model, plan, control, observer))?;
+    recorder.observe(TrainEvent::Phase(Phase::Tokenizing));
+    let samples = clock::at(&ready.began(), || read_samples(model, plan, control, &mut recorder))?;
     let (folder, inputs) = ready.with_samples(&samples)?;
-    train(&model.decoder, plan, &folder, &inputs, samples, control, observer)
+    let result = train(&model.decoder, plan, &folder, &inputs, samples, control, &mut recorder);
+    recorder.end(&result, control.signal());
+    result
 }
 
 /// The rendered examples of a run.
@@ -102,7 +110,10 @@ pub fn run_samples(
 ) -> Result<RunSummary, TrainError> {
     let folder = RunFolder::claim(&plan.run_dir)?;
     let inputs = Inputs::default().with_samples(&samples);
-    train(decoder, plan, &folder, &inputs, samples, control, observer)
+    let mut recorder = Recorder::new(observer);
+    let result = train(decoder, plan, &folder, &inputs, samples, control, &mut recorder);
+    recorder.end(&result, control.signal());
+    result
 }
 
 fn train(
@@ -112,7 +123,7 @@ fn train(
     inputs: &Inputs,
     samples: Samples,
     control: &Control,
-    observer: &mut dyn Observer,
+    recorder: &mut Recorder<'_>,
 ) -> Result<RunSummary, TrainError> {
     let Samples { train, validation, tally } = samples;
     let (adapter, plan) = start(decoder, plan)?;
@@ -120,7 +131,7 @@ fn train(
     let training = &plan.recipe.training;
     let lengths: Vec<usize> = train.iter().map(|s| s.ids.len()).collect();
     if let Some(message) = beyond_context(training.max_length, decoder.spec().context_length, &lengths) {
-        observer.observe(TrainEvent::Warning(message));
+        recorder.observe(TrainEvent::Warning(message));
     }
     let order = Order::new(&lengths, training);
     let num_steps = order.num_steps(training);
@@ -135,7 +146,7 @@ fn train(
         check_same_recipe(plan)?;
         state = checkpoint::restore(checkpoint, &adapter, &mut optimizer)?;
     }
-    observer.observe(TrainEvent::Facts(RunFacts {
+    recorder.observe(TrainEvent::Facts(RunFacts {
         num_examples: train.len(),
         num_validation_examples: validation.len(),
         num_tokens: lengths.iter().sum(),
@@ -146,8 +157,9 @@ fn train(
     }));
     // Dropout makes rows of the same tokens differ.
     let (steps, is_compact) = (state.step..num_steps, adapter.config.lora_dropout == 0.0);
-    let status = status_of(plan, decoder, "running", num_steps, &state);
+    let status = status_of(plan, decoder, "running", (num_steps, train.len()), &state);
     let files = RunFiles::open(plan, &status, inputs, last.is_some().then_some(state.step))?;
+    recorder.open(&plan.run_dir, state.step);
     std::thread::scope(|scope| {
         let feed = Feed::start(scope, &train, &order, steps, is_compact).map_err(TrainError::io(&plan.run_dir))?;
         let run = Run {
@@ -161,6 +173,7 @@ fn train(
             files,
             order: &order,
             num_steps,
+            num_examples: train.len(),
             adapter: &adapter,
             pass,
             gradients: Gradients::zeros(&vars),
@@ -168,18 +181,16 @@ fn train(
             state,
             first_eval_loss: None,
             started: Instant::now(),
+            stood: Cell::default(),
             saved_step: None,
         };
-        run.all_steps(observer)
+        run.all_steps(recorder)
     })
 }
 
-/// Steps between evaluations: as asked, or four times an epoch.
+/// Steps between evaluations. The last step is evaluated in any case.
 pub fn eval_steps(recipe: &Recipe, order: &Order) -> usize {
-    match recipe.evaluation.eval_steps {
-        0 => order.steps_per_epoch().div_ceil(4).max(1),
-        steps => steps,
-    }
+    recipe.evaluation.steps_between(order.steps_per_epoch())
 }
 
 /// A run under way.
@@ -192,6 +203,7 @@ struct Run<'a> {
     order: &'a Order,
     schedule: Schedule,
     num_steps: usize,
+    num_examples: usize,
     eval_steps: usize,
     files: RunFiles,
     adapter: &'a LoraAdapter,
@@ -202,12 +214,13 @@ struct Run<'a> {
     state: State,
     first_eval_loss: Option<f64>,
     started: Instant,
+    /// How much of the time since then it was paused, or gave way to others: not a time that it took.
+    stood: Cell<Duration>,
     saved_step: Option<usize>,
 }
 
 impl Run<'_> {
     fn all_steps(mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
-        let secs_before = self.state.secs;
         if self.state.step == 0 {
             self.evaluate(observer)?;
         }
@@ -215,7 +228,7 @@ impl Run<'_> {
         let mut was_stopped = false;
         observer.observe(TrainEvent::Phase(Phase::Training));
         while self.state.step < self.num_steps {
-            let started = Instant::now();
+            let began = self.worked();
             let Some(step) = self.accumulate()? else {
                 was_stopped = true;
                 break;
@@ -230,8 +243,8 @@ impl Run<'_> {
                 self.skip_bad_step(bad_steps, observer)?;
             }
             self.state.step += 1;
-            self.state.secs = secs_before + self.started.elapsed().as_secs_f64();
-            let step_secs = started.elapsed().as_secs_f64();
+            let step_secs = self.worked().saturating_sub(began).as_secs_f64();
+            self.state.secs += step_secs;
             let metrics = StepMetrics {
                 step: self.state.step,
                 epoch: self.epoch(),
@@ -304,15 +317,17 @@ impl Run<'_> {
             return Ok(());
         }
         observer.observe(TrainEvent::Phase(Phase::Evaluating));
-        let started = Instant::now();
+        let began = self.worked();
         // B is zero before the first step: the base model is measured without its cost.
         if self.state.step > 0 || self.plan.recipe.init_adapter.is_some() {
             self.pass.set_adapter(self.decoder, self.adapter)?;
         }
-        let is_cancelled = || !may_go_on(self.control);
-        let Some(mean) = mean_loss(self.decoder, &mut self.pass, &self.validation, &mut |_| (), &is_cancelled)? else {
-            return Ok(());
-        };
+        let is_cancelled = || !may_go_on(self.control, &self.stood);
+        let total = self.validation.len();
+        let mut progress = |done| observer.observe(TrainEvent::Progress { done, total });
+        progress(0);
+        let mean = mean_loss(self.decoder, &mut self.pass, &self.validation, &mut progress, &is_cancelled)?;
+        let Some(mean) = mean else { return Ok(()) };
         if self.state.step == 0 && !mean.loss.is_finite() {
             return Err(self.decoder.not_finite("the loss before the first step").into());
         }
@@ -325,12 +340,14 @@ impl Run<'_> {
         if is_best {
             self.state.best_eval_loss = Some(mean.loss);
         }
+        let eval_secs = self.worked().saturating_sub(began).as_secs_f64();
+        self.state.secs += eval_secs;
         let metrics = EvalMetrics {
             step: self.state.step,
             epoch: self.epoch(),
             eval_loss: mean.loss,
             eval_num_tokens: mean.num_tokens,
-            eval_secs: started.elapsed().as_secs_f64(),
+            eval_secs,
             is_best,
         };
         self.files.eval(&metrics)?;
@@ -372,7 +389,12 @@ impl Run<'_> {
     }
 
     fn may_go_on(&self) -> bool {
-        may_go_on(self.control)
+        may_go_on(self.control, &self.stood)
+    }
+
+    /// Since it began; what it stood doesn't count.
+    fn worked(&self) -> Duration {
+        self.started.elapsed().saturating_sub(self.stood.get())
     }
 
     fn epoch(&self) -> f64 {
@@ -385,34 +407,37 @@ impl Run<'_> {
     }
 
     fn status(&self, status: &'static str) -> Status {
-        status_of(self.plan, self.decoder, status, self.num_steps, &self.state)
+        status_of(self.plan, self.decoder, status, (self.num_steps, self.num_examples), &self.state)
     }
 }
 
-fn status_of(plan: &Plan, decoder: &Decoder, status: &'static str, num_steps: usize, state: &State) -> Status {
+fn status_of(
+    plan: &Plan,
+    decoder: &Decoder,
+    status: &'static str,
+    (num_steps, num_examples): (usize, usize),
+    state: &State,
+) -> Status {
     Status {
         status,
         num_steps,
         num_steps_done: state.step,
         best_step: state.best_step,
         secs: state.secs,
+        num_examples,
         precision: ProductType::of(plan.recipe.training.precision, decoder.spec()).name(),
     }
 }
 
-/// Polled before every micro-batch; waits while the run is paused.
-fn may_go_on(control: &Control) -> bool {
-    loop {
-        match control.signal() {
-            Signal::Run => return true,
-            Signal::Stop { .. } => return false,
-            Signal::Pause => std::thread::sleep(Duration::from_millis(20)),
-        }
-    }
+/// Polled before every micro-batch; waits while the run is paused or a guest computes, which adds to `stood`.
+fn may_go_on(control: &Control, stood: &Cell<Duration>) -> bool {
+    let Some(more) = control.go_on() else { return false };
+    stood.set(stood.get() + more);
+    true
 }
 
 /// In the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
-fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
+pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
     let training = &plan.recipe.training;
     let product = ProductType::of(training.precision, decoder.spec());
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));
@@ -451,8 +476,14 @@ fn read_samples(
         }
     };
     let training = &plan.recipe.training;
-    let (train, tally) = render_all(model, &train, path, training, control)?;
-    let (validation, held_out) = render_all(model, &validation, held_out_of, training, control)?;
+    let total = train.len() + validation.len();
+    let mut done = 0;
+    let mut count = || {
+        done += 1;
+        observer.observe(TrainEvent::Progress { done, total });
+    };
+    let (train, tally) = render_all(model, &train, path, training, control, &mut count)?;
+    let (validation, held_out) = render_all(model, &validation, held_out_of, training, control, &mut count)?;
     if let Some(message) = tally.mostly_refused().or_else(|| held_out.mostly_refused()) {
         return Err(TrainError::Refused { message });
     }
@@ -496,14 +527,16 @@ fn render_all(
     path: &Path,
     training: &Training,
     control: &Control,
+    count: &mut dyn FnMut(),
 ) -> Result<(Vec<Rendered>, Tally), TrainError> {
     let spec = training.render_spec();
     let mut samples = Vec::with_capacity(examples.len());
     let mut tally = Tally::new(spec);
     for example in examples {
-        if matches!(control.signal(), Signal::Stop { .. }) {
+        if control.is_stopped() {
             return Err(TrainError::Cancelled);
         }
+        count();
         match render(&model.chat, &example.example, spec) {
             Ok(rendered) => {
                 tally.add(&rendered);
@@ -522,6 +555,6 @@ impl Task for Steered<'_> {
     fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
 
     fn is_cancelled(&self) -> bool {
-        matches!(self.0.signal(), Signal::Stop { .. })
+        self.0.is_stopped()
     }
 }

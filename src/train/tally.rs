@@ -46,6 +46,27 @@ fn reason(error: &ModelError) -> String {
     }
 }
 
+/// Why an example is not used as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    TooLong,
+    Untrained,
+    Refused,
+    Omitted(Omission),
+}
+
+impl Note {
+    /// For a list of such examples.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::TooLong => "Longer than the limit",
+            Self::Untrained => "No token trained",
+            Self::Refused => "Refused by the template",
+            Self::Omitted(_) => "Left out by the template",
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -91,7 +112,7 @@ impl Tally {
                 self.num_answers_left_out += num_left_out;
             }
         }
-        self.num_untrained += usize::from(example.fate != Fate::LeftOut && example.num_trained() == 0);
+        self.num_untrained += usize::from(example.is_untrained());
         for (what, num) in Omission::ALL.into_iter().zip(&mut self.omissions) {
             *num += usize::from(example.left_out.iter().any(|left_out| left_out.what == what));
         }
@@ -143,6 +164,10 @@ impl Tally {
 
     /// Everything that is not used as it stands.
     pub fn notes(&self) -> Vec<String> {
+        self.notes_by_kind().into_iter().map(|(_, words)| words).collect()
+    }
+
+    pub fn notes_by_kind(&self) -> Vec<(Note, String)> {
         let num = self.num_untrained;
         let have = if num == 1 { "has" } else { "have" };
         let examples = if self.num_examples == 1 { "example" } else { "examples" };
@@ -150,14 +175,21 @@ impl Tally {
             let [num, all] = [num, self.num_examples].map(thousands);
             format!("{num} of {all} {examples} {have} no token that counts: left out")
         });
-        self.in_words().into_iter().chain(untrained).chain(self.template_notes()).collect()
+        let too_long = self.in_words().map(|words| (Note::TooLong, words));
+        let untrained = untrained.map(|words| (Note::Untrained, words));
+        too_long.into_iter().chain(untrained).chain(self.template_notes_by_kind()).collect()
     }
 
     /// What the model's template refuses, leaves out or changes.
     pub fn template_notes(&self) -> Vec<String> {
+        self.template_notes_by_kind().into_iter().map(|(_, words)| words).collect()
+    }
+
+    pub fn template_notes_by_kind(&self) -> Vec<(Note, String)> {
         let counted = Omission::ALL.into_iter().zip(self.omissions).filter(|(_, num)| *num > 0);
-        let omitted = counted.map(|(what, num)| what.counted(num, self.num_examples));
-        self.refused_in_words().into_iter().chain(omitted).collect()
+        let omitted = counted.map(|(what, num)| (Note::Omitted(what), what.counted(num, self.num_examples)));
+        let refused = self.refused_in_words().map(|words| (Note::Refused, words));
+        refused.into_iter().chain(omitted).collect()
     }
 
     fn refused_in_words(&self) -> Option<String> {
@@ -187,6 +219,11 @@ impl Tally {
 }
 
 impl RenderedExample {
+    /// It is used, and no token of it counts in the loss.
+    pub fn is_untrained(&self) -> bool {
+        self.fate != Fate::LeftOut && self.num_trained() == 0
+    }
+
     /// What is said of an example beyond the limit.
     pub fn too_long_in_words(&self, spec: RenderSpec) -> Option<String> {
         let over = self.num_tokens.checked_sub(spec.max_length).filter(|over| *over > 0)?;

@@ -8,8 +8,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tunewright::data::checks::{Action, Check, CheckReport};
 use tunewright::data::{self, import::ImportRequest};
-use tunewright::engine::checks::{apply_fix, check, plan_fix};
-use tunewright::project::{Edit, Project};
+use tunewright::engine::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
+use tunewright::project::{Edit, ExampleQuery, Having, Project, Sort, SortBy};
 use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
 
 fn project_of(folder: &Path, lines: &[u8]) -> Project {
@@ -111,6 +111,121 @@ fn a_cancelled_check_keeps_the_last_findings() {
     flag.cancel();
     assert!(check(&mut project, None, &Cancelled(flag)).is_err());
     assert_eq!(project.findings(None).unwrap(), kept);
+}
+
+/// As a newcomer has them: tickets with JSON answers, and a file of German mails with plain answers.
+fn mixed() -> (TempDir, Project) {
+    let (folder, mut project) = starter();
+    let line = |i: usize| {
+        let thing = ["Paket", "Lampe", "Jacke", "Uhr", "Rechnung"][i % 5];
+        let prompt = format!("Guten Tag, Vorgang {i}: mein Artikel {thing} ist nicht in Ordnung, was kann ich tun?");
+        let answer = format!("Das tut uns leid, bitte schicken Sie Vorgang {i} mit dem Artikel {thing} an uns zurück.");
+        serde_json::json!({ "prompt": prompt, "completion": answer }).to_string() + "\n"
+    };
+    let file = folder.path().join("kunden.jsonl");
+    tunewright::fs::write_atomic(&file, (0..300).map(line).collect::<String>().as_bytes()).unwrap();
+    project.import(&ImportRequest::new(file), &Unwatched).unwrap();
+    (folder, project)
+}
+
+#[test]
+fn german_plain_text_beside_json_is_no_fault() {
+    let (_folder, mut project) = mixed();
+    let report = check(&mut project, None, &Unwatched).unwrap();
+    let judged = [Check::InvalidJson, Check::OtherShape, Check::OtherLanguage, Check::LengthOutlier, Check::RareLabel];
+    assert!(report.findings.iter().all(|finding| !judged.contains(&finding.check)), "{:?}", report.findings);
+}
+
+#[test]
+fn a_finding_that_is_no_fault_stays_away_until_its_text_changes() {
+    let (_folder, mut project) = starter();
+    let report = check(&mut project, None, &Unwatched).unwrap();
+    let revision = project.state().unwrap().content_revision;
+    let pair: Vec<i64> = report.of(Check::ExactDuplicate).take(2).map(|finding| finding.id).collect();
+    let count = |project: &Project, check: Check| {
+        let counts = project.last_checks().unwrap().unwrap().counts;
+        counts.iter().find(|count| count.check == check).map_or(0, |count| count.num_examples)
+    };
+    assert_eq!(mark_findings(&mut project, Check::ExactDuplicate, Some(&pair[..1]), false).unwrap(), 2, "and its copy");
+    assert_eq!(count(&project, Check::ExactDuplicate), 2);
+    assert_eq!(project.last_checks().unwrap().unwrap().not_faults, pair);
+    assert!(
+        project.findings(Some(pair[0])).unwrap().is_empty() && project.not_faults(Some(pair[0])).unwrap().len() == 1
+    );
+    let state = project.state().unwrap();
+    assert_eq!(state.undo.as_deref(), Some("Undo not a fault (exact duplicates, 2 examples)"));
+    assert_eq!(state.content_revision, revision, "the examples are the same");
+    let report = check(&mut project, None, &Unwatched).unwrap();
+    assert_eq!((report.of(Check::ExactDuplicate).count(), report.num_not_faults), (2, 2), "also after another check");
+    let fix = plan_fix(&project, Check::ExactDuplicate, Check::ExactDuplicate.remedies()[0], None).unwrap();
+    assert_eq!(fix.changes.iter().map(|change| change.number).collect::<Vec<_>>(), [204], "what is no fault stays");
+
+    project.undo().unwrap();
+    assert_eq!(count(&project, Check::ExactDuplicate), 4);
+    project.redo().unwrap();
+    assert_eq!(count(&project, Check::ExactDuplicate), 2);
+
+    // The same text at both: a copy again, and nobody has looked at this one.
+    let edited = |text: &str| {
+        let mut messages = project.example(pair[0]).unwrap().example.messages;
+        messages[1].content = text.to_owned();
+        messages
+    };
+    let messages = edited("Quite another text.");
+    for id in &pair {
+        project.apply(&Edit::SetMessages { id: *id, messages: messages.clone() }).unwrap();
+    }
+    let report = check(&mut project, None, &Unwatched).unwrap();
+    assert_eq!((report.of(Check::ExactDuplicate).count(), report.num_not_faults), (4, 0));
+}
+
+#[test]
+fn a_check_can_be_switched_off_for_a_project() {
+    let (_folder, mut project) = starter();
+    check(&mut project, None, &Unwatched).unwrap();
+    project.apply(&Edit::SwitchCheck { check: Check::Contradiction, is_on: false }).unwrap();
+    let last = project.last_checks().unwrap().unwrap();
+    assert_eq!(last.off, [Check::Contradiction]);
+    assert!(last.counts.iter().all(|count| count.check != Check::Contradiction));
+    let query = ExampleQuery { finding: Some(Having::Something), limit: 99, ..ExampleQuery::default() };
+    assert_eq!(project.query(&query).unwrap().num_matching, 5);
+    assert_eq!(check(&mut project, None, &Unwatched).unwrap().of(Check::Contradiction).count(), 0);
+    project.undo().unwrap();
+    assert_eq!(project.last_checks().unwrap().unwrap().off, []);
+    assert_eq!(project.query(&query).unwrap().num_matching, 7);
+}
+
+#[test]
+fn what_belongs_together_stands_side_by_side() {
+    let (_folder, mut project) = starter();
+    check(&mut project, None, &Unwatched).unwrap();
+    let sort = Sort { by: SortBy::Given, descending: false };
+    let finding = Some(Having::Value(Check::ExactDuplicate.name().to_owned()));
+    let numbers = |project: &mut Project, query: ExampleQuery| -> Vec<u64> {
+        let page = project.query(&ExampleQuery { limit: 99, sort, ..query }).unwrap();
+        page.rows.iter().map(|row| row.number).collect()
+    };
+    assert_eq!(numbers(&mut project, ExampleQuery { finding, ..ExampleQuery::default() }), [23, 173, 113, 204]);
+    let only = Some([9, 400, 3].into());
+    assert_eq!(numbers(&mut project, ExampleQuery { only, ..ExampleQuery::default() }), [9, 400, 3]);
+}
+
+#[test]
+fn what_a_remedy_can_mend_is_known_before_it_is_offered() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |i: usize| {
+        let answer = match i {
+            7 => "{\"kind\": \"praise\", ".to_owned(),
+            8 => "{\"kind\" 1 2 3 \"praise\"".to_owned(),
+            _ => format!("{{\"kind\": \"praise\", \"n\": {i}}}"),
+        };
+        serde_json::json!({ "prompt": format!("Ticket {i}"), "completion": answer }).to_string() + "\n"
+    };
+    let mut project = project_of(folder.path(), (0..40).map(line).collect::<String>().as_bytes());
+    check(&mut project, None, &Unwatched).unwrap();
+    let counts = count_fixes(&project, &Unwatched).unwrap();
+    let fix = counts.iter().find(|fix| fix.check == Check::InvalidJson).unwrap();
+    assert_eq!((fix.num_changes, fix.unmendable.len()), (1, 1), "{fix:?}");
 }
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -253,4 +368,26 @@ fn the_command_takes_a_second_reviewers_labels() {
         run(&[&stats[..], &reviewer[..], &["--map", "frage=user,urteil=assistant", "--json"]].concat());
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("\"num_shared\":2,\"num_agreeing\":1"), "{out}");
+}
+
+#[test]
+fn the_command_leaves_out_what_is_no_fault_and_says_so() {
+    let (folder, project) = starter();
+    drop(project);
+    let project = folder.path().join("project");
+    let check = ["check", "--project", project.to_str().unwrap()];
+    let (code, out, err) =
+        run(&[&check[..], &["--off", "contradiction", "--not-a-fault", "exact_duplicate=173"]].concat());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("Exact duplicates · 2 examples") && !out.contains("Same prompt"), "{out}");
+    assert!(err.contains("off in this project: contradiction"), "{err}");
+    assert!(err.contains("2 findings are marked as not a fault"), "{err}");
+    let (_, out, _) = run(&[&check[..], &["--json"]].concat());
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((json["off"][0].as_str(), json["not_faults"].as_u64()), (Some("contradiction"), Some(2)));
+    let (_, out, err) = run(&[&check[..], &["--on", "contradiction", "--fault", "exact_duplicate"]].concat());
+    assert!(out.contains("Exact duplicates · 4 examples") && out.contains("Same prompt"), "{out}");
+    assert!(!err.contains("not a fault"), "{err}");
+    let (code, _, err) = run(&[&check[..], &["--not-a-fault", "leakage=9999"]].concat());
+    assert!(code == Some(1) && err.contains("there is no example 9999"), "{err}");
 }

@@ -19,19 +19,27 @@ use tunewright::train::{Phase, Signal};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An engine with a project's folder and a models folder of its own.
-struct Bench {
-    engine: Engine,
-    folder: tempfile::TempDir,
+pub(crate) struct Bench {
+    pub(crate) engine: Engine,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Bench {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let sources = Sources::only(&folder.path().join("models"));
-        Self { engine: Engine::new(EngineOptions { sources }, || {}).unwrap(), folder }
+    pub(crate) fn new() -> Self {
+        Self::with_memory(|| u64::MAX)
     }
 
-    fn project(&self) -> PathBuf {
+    /// With so many bytes free.
+    pub(crate) fn with_memory(free: fn() -> u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = Sources::only(&folder.path().join("models"));
+        Self {
+            engine: Engine::with_memory(EngineOptions { sources, ..EngineOptions::default() }, free, || {}).unwrap(),
+            folder,
+        }
+    }
+
+    pub(crate) fn project(&self) -> PathBuf {
         self.folder.path().join("My project")
     }
 
@@ -42,7 +50,7 @@ impl Bench {
     }
 
     /// What a job tells up to its end; events of other jobs are passed over.
-    fn events_of(&self, job: JobId) -> Vec<EventKind> {
+    pub(crate) fn events_of(&self, job: JobId) -> Vec<EventKind> {
         let mut kinds = Vec::new();
         let until = Instant::now() + PATIENCE;
         while !matches!(kinds.last(), Some(EventKind::Finished(_))) {
@@ -55,7 +63,7 @@ impl Bench {
     }
 
     /// The replies of a job that must succeed.
-    fn ask(&self, spec: JobSpec) -> Vec<Reply> {
+    pub(crate) fn ask(&self, spec: JobSpec) -> Vec<Reply> {
         let job = self.engine.start(spec);
         let mut kinds = self.events_of(job);
         assert_eq!(kinds.first(), Some(&EventKind::Started));
@@ -233,11 +241,11 @@ fn edits_that_wait_are_written_when_the_window_closes() {
 }
 
 /// The tiny model of the golden fixtures; its context is short, so that the texts are, too.
-fn tiny_model() -> ModelRef {
+pub(crate) fn tiny_model() -> ModelRef {
     ModelRef::Folder(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llama"))
 }
 
-fn tiny_recipe(max_steps: i64) -> Recipe {
+pub(crate) fn tiny_recipe(max_steps: i64) -> Recipe {
     let mut recipe = Recipe::new(tiny_model(), PathBuf::new());
     recipe.training = Training { max_steps, per_device_train_batch_size: 2, max_length: 64, ..Training::default() };
     recipe.lora.r = 4;
@@ -246,19 +254,23 @@ fn tiny_recipe(max_steps: i64) -> Recipe {
 
 impl Bench {
     /// A project with rows to train on.
-    fn with_examples(num_rows: usize) -> Self {
-        let bench = Self::new();
+    pub(crate) fn with_examples(num_rows: usize) -> Self {
+        Self::new().importing(num_rows)
+    }
+
+    pub(crate) fn importing(self, num_rows: usize) -> Self {
+        let bench = self;
         bench.open();
         let file = bench.write("data.jsonl", &prompts_and_answers(num_rows));
         bench.ask(JobSpec::Import { project: bench.project(), request: request(&file) });
         bench
     }
 
-    fn train(&self, recipe: Recipe) -> JobId {
+    pub(crate) fn train(&self, recipe: Recipe) -> JobId {
         self.engine.start(JobSpec::Train { project: self.project(), recipe })
     }
 
-    fn runs(&self) -> Vec<RunRecord> {
+    pub(crate) fn runs(&self) -> Vec<RunRecord> {
         match self.ask(JobSpec::ListRuns { project: self.project() }).pop() {
             Some(Reply::Runs(runs)) => runs,
             other => panic!("{other:?}"),
@@ -266,7 +278,7 @@ impl Bench {
     }
 
     /// Waits until the job has told something that fits.
-    fn wait_for(&self, job: JobId, fits: impl Fn(&EventKind) -> bool) -> EventKind {
+    pub(crate) fn wait_for(&self, job: JobId, fits: impl Fn(&EventKind) -> bool) -> EventKind {
         let until = Instant::now() + PATIENCE;
         loop {
             let event = self.engine.events().recv_deadline(until).unwrap();

@@ -255,7 +255,7 @@ fn a_file_that_is_wrong_as_a_whole_is_told_in_a_sentence() {
     check(
         "a.json",
         format!("[{row},\n3, {{\"prompt\": }}, {row}] x").as_bytes(),
-        "line 2: the row is a number, but it must be a JSON object; line 2: the row is not valid JSON (expected value at line 1 column 12); line 2: there is text after the end of the list, which was not read; 2 in",
+        "line 2: the row is a number, but it must be a JSON object; line 2: the row is not JSON: a value is missing; texts stand in double quotes (column 12, after {\"prompt\":); line 2: there is text after the end of the list, which was not read; 2 in",
     );
 
     let folder = tempfile::tempdir().unwrap();

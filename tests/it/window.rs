@@ -10,17 +10,18 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use tunewright::app::settings::{AppSettings, ThemeChoice};
 use tunewright::app::{Screen, Shell, kit};
 use tunewright::data::Split;
+use tunewright::data::checks::{Check, CheckCount};
 use tunewright::data::import::{ImportRequest, Origin};
 use tunewright::engine::fake::FakeEngine;
 use tunewright::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
 use tunewright::hub::dataset::{DatasetSplit, ListedBy, Subset};
 use tunewright::hub::{Dataset, DatasetName, FoundModel};
 use tunewright::model::ModelFacts;
-use tunewright::project::{ProjectState, Settings, SplitCounts};
+use tunewright::project::{CheckedWith, Having, LastChecks, ProjectState, Settings, SplitCounts};
 use tunewright::recipe::{ModelRef, TooLong};
 use tunewright::task::Unit;
 use tunewright::train::observer::RunFacts;
-use tunewright::train::preview::{MemoryEstimate, RunPreview};
+use tunewright::train::preview::{MemoryEstimate, Noted, RunPreview};
 use tunewright::train::tally::Tally;
 use tunewright::train::{EvalMetrics, Signal, StepMetrics};
 
@@ -197,8 +198,12 @@ pub fn preview() -> RunPreview {
         num_supervised_tokens: 9_000,
         tally: Tally { num_examples: 400, longest: 300, ..Tally::default() },
         held_out: Tally { num_examples: 50, longest: 200, ..Tally::default() },
+        noted: Noted::default(),
+        held_out_noted: Noted::default(),
         num_steps: 150,
+        steps_per_epoch: 50,
         eval_steps: 12,
+        speed: None,
         num_trainable: 4_884_480,
         num_parameters: 134_515_008,
         memory: MemoryEstimate { weights: 1, adapter: 1, activations: 1, program: 1, available: 10 },
@@ -375,6 +380,32 @@ fn the_form_says_what_becomes_of_long_examples() {
 }
 
 #[test]
+fn the_form_leads_to_exactly_the_examples_that_it_warns_of() {
+    let mut window = Window::with_form();
+    let count = |check, num_examples| CheckCount { check, num_examples, num_groups: 0 };
+    let counts = vec![count(Check::ExactDuplicate, 4), count(Check::EmptyTurn, 1), count(Check::NearDuplicate, 9)];
+    let with = CheckedWith { content_revision: 1, model: None, num_examples: 498, secs: 0.1, skipped: Vec::new() };
+    let last = LastChecks { with, counts, off: Vec::new(), not_faults: Vec::new() };
+    window.answer(|spec| matches!(spec, JobSpec::LoadChecks { .. }), Reply::LastChecks(Some(last)));
+    assert!(window.is_shown("Exact duplicates in 4 examples") && window.is_shown("Empty turns in 1 example"));
+    assert!(!window.is_shown("Near-duplicates in"), "it may be right");
+
+    window.enter("Longest example", "128");
+    let tally = Tally { num_untrained: 2, num_refused: 0, ..preview().tally };
+    let noted = Noted { untrained: vec![31, 7], ..Noted::default() };
+    window.answer(is_preview, Reply::RunPreview(RunPreview { tally, noted, ..preview() }));
+    window.click(Role::Button, "Show No token trained");
+    assert_eq!(window.shell().state.screen, Screen::Data);
+    let JobSpec::Query { query, .. } = window.spec(|spec| matches!(spec, JobSpec::Query { .. })) else { panic!() };
+    assert_eq!(query.only.as_deref(), Some(&[31, 7][..]));
+    window.harness.get_by_role_and_label(Role::Button, "Remove the filter No token trained");
+    window.key(Modifiers::COMMAND, Key::Num3);
+    window.click(Role::Button, "Show Empty turns");
+    let JobSpec::Query { query, .. } = window.spec(|spec| matches!(spec, JobSpec::Query { .. })) else { panic!() };
+    assert_eq!(query.finding, Some(Having::Value("empty_turn".to_owned())));
+}
+
+#[test]
 fn a_run_is_followed_paused_and_stopped() {
     let mut window = Window::with_form();
     window.key(Modifiers::COMMAND, Key::Enter);
@@ -400,6 +431,9 @@ fn a_run_is_followed_paused_and_stopped() {
         "the chart says in a sentence what it shows"
     );
     assert!(window.is_shown("Best validation loss so far, 0.800"));
+
+    let no_trial = tunewright::app::screens::model::why_no_trial(&window.shell().state);
+    assert_eq!(no_trial, None, "the model can be asked meanwhile");
 
     window.click(Role::Button, "Pause");
     window.click(Role::Button, "Go on");

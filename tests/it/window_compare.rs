@@ -18,8 +18,8 @@ use tunewright::engine::protocol::Side;
 use tunewright::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
 use tunewright::evaluate::{KeptPair, Measured};
 use tunewright::project::{
-    Annotations, ExampleQuery, ExampleRow, ExampleStatus, ProjectState, RowPage, RunRecord, RunStatus, Settings,
-    SplitCounts, StoredExample,
+    Annotations, ExampleQuery, ExampleRow, ExampleStatus, ProjectState, RowPage, RunAbout, RunRecord, RunStatus,
+    Settings, SplitCounts, StoredExample,
 };
 use tunewright::recipe::{ModelRef, Recipe};
 use tunewright::train::{EvalMetrics, Signal};
@@ -220,6 +220,7 @@ fn run(name: &str, status: RunStatus) -> RunRecord {
         adapter: Some(run_dir.join("checkpoints/step-000080")),
         run_dir,
         secs: 312.0,
+        about: RunAbout::default(),
     }
 }
 

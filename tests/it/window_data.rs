@@ -36,7 +36,7 @@ impl Studio {
     pub fn open_with(model: Option<ModelRef>, sources: impl FnOnce(&Path) -> Sources) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sources = sources(&folder.path().join("models"));
-        let engine = Engine::new(EngineOptions { sources }, || {}).unwrap();
+        let engine = Engine::new(EngineOptions { sources, ..EngineOptions::default() }, || {}).unwrap();
         let project = folder.path().join("Tickets");
         let mut store = Project::open_or_create(&project).unwrap();
         store.save_settings(&Settings { model, ..Settings::default() }).unwrap();

@@ -50,7 +50,7 @@ fn faults_are_found_after_an_import_and_mended_with_one_click() {
     assert_eq!(studio.rows().len(), 1, "{:?}", studio.rows());
     studio.click(Role::RadioButton, "All");
 
-    studio.click(Role::Button, "Exact duplicates: Keep one of each…");
+    studio.click(Role::Button, "Exact duplicates: Remove 1 copy…");
     studio.wait("what would happen", |shell| shell.state.data.checks.fix.is_some());
     assert!(studio.is_shown("is deleted") && studio.counts() == 10, "nothing is done yet");
     studio.click(Role::Button, "Keep one of each (1 example)");

@@ -40,7 +40,7 @@ impl egui::DroppedFile for Dropped {
 
 impl Wizard {
     fn open(models_dir: &Path, patience: Duration) -> Self {
-        let options = EngineOptions { sources: Sources::only(models_dir) };
+        let options = EngineOptions { sources: Sources::only(models_dir), ..EngineOptions::default() };
         let engine = Engine::new(options, || {}).unwrap();
         let shell = Shell::new(Box::new(engine), AppSettings::default(), Arc::new(|| {}));
         let frame = |ui: &mut egui::Ui, shell: &mut Shell| {

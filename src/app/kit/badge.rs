@@ -113,11 +113,17 @@ pub struct Chip {
     count: Option<String>,
     icon: Option<(Icon, Color32)>,
     is_selected: bool,
+    is_removable: bool,
 }
 
 impl Chip {
     pub fn new(words: impl Into<String>) -> Self {
-        Self { words: words.into(), count: None, icon: None, is_selected: false }
+        Self { words: words.into(), count: None, icon: None, is_selected: false, is_removable: false }
+    }
+
+    /// A filter that is set and goes with a click.
+    pub fn removable(words: impl Into<String>) -> Self {
+        Self { is_selected: true, is_removable: true, ..Self::new(words) }
     }
 
     pub fn count(self, count: u64) -> Self {
@@ -146,12 +152,16 @@ impl Widget for Chip {
         let gap = theme.space.xs + theme.space.xxs;
         let icon_width = if self.icon.is_some() { theme.size.icon_small + gap } else { 0.0 };
         let count_width = count.as_ref().map_or(0.0, |count| count.size().x + gap);
+        let cross_width = if self.is_removable { theme.size.icon_small + gap } else { 0.0 };
         let size = Vec2::new(
-            text.size().x + icon_width + count_width + 2.0 * theme.pad.button_small_x,
+            text.size().x + icon_width + count_width + cross_width + 2.0 * theme.pad.button_small_x,
             theme.size.chip_height,
         );
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-        response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, self.is_selected, &self.words));
+        response.widget_info(|| match self.is_removable {
+            true => WidgetInfo::labeled(Role::Button, true, format!("Remove the filter {}", self.words)),
+            false => WidgetInfo::selected(Role::RadioButton, true, self.is_selected, &self.words),
+        });
         if ui.is_rect_visible(rect) {
             let fill = if self.is_selected {
                 theme.surface.selected
@@ -170,6 +180,11 @@ impl Widget for Chip {
             }
             let width = text.size().x;
             ui.painter().galley(Pos2::new(x, (y - text.size().y / 2.0).round()), text, ink);
+            if self.is_removable {
+                let right = rect.right() - theme.pad.button_small_x - theme.size.icon_small / 2.0;
+                let at = Pos2::new(right, rect.center().y);
+                super::icon::X.paint(ui.painter(), at, theme.size.icon_small, theme.text.soft);
+            }
             if let Some(count) = count {
                 let at = Pos2::new(x + width + gap, (y - count.size().y / 2.0).round());
                 ui.painter().galley(at, count, theme.text.faint);

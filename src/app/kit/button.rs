@@ -44,6 +44,7 @@ pub struct Button {
     is_icon_only: bool,
     has_caret: bool,
     width: Option<f32>,
+    most_width: f32,
 }
 
 impl Button {
@@ -60,6 +61,7 @@ impl Button {
             is_icon_only: false,
             has_caret: false,
             width: None,
+            most_width: f32::INFINITY,
         }
     }
 
@@ -133,6 +135,11 @@ impl Button {
 
     pub fn width(self, width: f32) -> Self {
         Self { width: Some(width), ..self }
+    }
+
+    /// Longer words are cut with "…".
+    pub fn at_most(self, most_width: f32) -> Self {
+        Self { most_width, ..self }
     }
 
     /// A caret at the right: the button opens a list.
@@ -251,7 +258,7 @@ impl Widget for Button {
         } else {
             theme.space.xs + theme.space.xxs
         };
-        let text = ui.painter().layout_no_wrap(self.words.clone(), self.font(theme), Color32::PLACEHOLDER);
+        let text = super::choice::one_line(ui, &self.words, self.font(theme), Color32::PLACEHOLDER, self.most_width);
         let key = self.key.as_ref().filter(|_| !self.is_icon_only).map(|key| KeyCap::new(ui, key));
 
         let mut content = 0.0;

@@ -304,4 +304,40 @@ pub fn checkbox(ui: &mut Ui, words: &str, is_on: bool) -> Option<bool> {
     clicked.then_some(!is_on)
 }
 
+/// A check box without words beside it, for a table; `name` is its accessible name. Tells the new state.
+pub fn check_mark(ui: &mut Ui, name: &str, is_on: bool) -> Option<bool> {
+    let theme = Theme::of(ui);
+    let side = theme.size.icon_small;
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, is_on, name));
+    let rounding = theme.rounding(theme.radius.mark);
+    if is_on {
+        ui.painter().rect_filled(rect, rounding, theme.accent.line);
+        icon::CHECK.paint(ui.painter(), rect.center(), side - theme.space.xxs, theme.surface.window);
+    } else {
+        let edge = Stroke::new(theme.width.line, theme.text.faint);
+        ui.painter().rect(rect, rounding, theme.surface.input, edge, StrokeKind::Inside);
+    }
+    focus::ring(ui, &response, theme.radius.badge);
+    let clicked = response.clicked();
+    response.on_hover_cursor(CursorIcon::PointingHand);
+    clicked.then_some(!is_on)
+}
+
+/// A star to click; tells whether it was clicked.
+pub fn star(ui: &mut Ui, name: &str, is_on: bool) -> bool {
+    let theme = Theme::of(ui);
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(theme.size.icon), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, is_on, name));
+    let (star, color) = match is_on {
+        true => (icon::STAR.filled(), theme.status.ok),
+        false => (icon::STAR, if response.hovered() { theme.text.soft } else { theme.text.disabled }),
+    };
+    star.paint_in(ui.painter(), rect, color);
+    focus::ring(ui, &response, theme.radius.badge);
+    let clicked = response.clicked();
+    super::tooltip::on_hover(response, name, "");
+    clicked
+}
+
 use egui::emath::GuiRounding as _;

@@ -1,6 +1,6 @@
 //! Dialogs: a head with title and close, a body, a foot with what will happen and the act by name.
 
-use egui::{Align, Frame, Id, Key, Layout, Margin, Modal, Modifiers, Sense, Ui, UiBuilder, Vec2};
+use egui::{Align, Frame, Id, Key, Layout, Margin, Modal, Modifiers, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
 use super::button::Button;
 use super::icon;
@@ -88,7 +88,7 @@ impl<'a> Dialog<'a> {
     ) -> (DialogEnd, R) {
         let theme = Theme::of_context(ctx);
         let room = ctx.content_rect().width() - 2.0 * theme.space.xxl;
-        let width = if self.is_wide { theme.size.dialog_wide_width } else { theme.size.dialog_width }.min(room);
+        let width = self.width(theme).min(room);
         let frame = Frame::new()
             .fill(theme.surface.floating)
             .stroke(theme.line(theme.stroke.strong))
@@ -102,7 +102,17 @@ impl<'a> Dialog<'a> {
             if self.head(ui) {
                 end = DialogEnd::Cancelled;
             }
-            let inner = body(ui);
+            // In a low or narrow window the body scrolls between head and foot.
+            let inner = ScrollArea::both()
+                .id_salt("body")
+                .max_height(most_height(ctx))
+                .auto_shrink([false, true])
+                .min_scrolled_height(0.0)
+                .show(ui, |ui| {
+                    ui.set_width(width.max(theme.size.dialog_least_width.min(self.width(theme))));
+                    body(ui)
+                })
+                .inner;
             let foot_end = self.foot(ui, foot);
             if foot_end != DialogEnd::StillOpen {
                 end = foot_end;
@@ -116,6 +126,10 @@ impl<'a> Dialog<'a> {
             end = DialogEnd::Cancelled;
         }
         (end, shown.inner)
+    }
+
+    fn width(&self, theme: &Theme) -> f32 {
+        if self.is_wide { theme.size.dialog_wide_width } else { theme.size.dialog_width }
     }
 
     fn is_enabled(&self) -> bool {
@@ -135,20 +149,26 @@ impl<'a> Dialog<'a> {
             if let Some(icon) = self.icon {
                 icon.show(ui, theme.text.soft);
             }
-            ui.add(Text::title(self.title));
-            if !self.remark.is_empty() {
-                ui.add(Text::small(self.remark));
-            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.add(Button::icon_only(icon::X, "Close").key("Esc")).clicked()
+                // Its cross, not its frame, stands at the edge of what is below it.
+                ui.add_space(-(theme.size.control_height - theme.size.icon) / 2.0);
+                let is_closed = ui.add(Button::icon_only(icon::X, "Close").key("Esc")).clicked();
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    ui.add(Text::title(self.title).one_line());
+                    if !self.remark.is_empty() {
+                        ui.add(Text::small(self.remark).one_line());
+                    }
+                });
+                is_closed
             })
             .inner
         })
     }
 
     fn foot(&self, ui: &mut Ui, left: impl FnOnce(&mut Ui)) -> DialogEnd {
+        let theme = Theme::of(ui);
         bar(ui, true, |ui| {
-            left(ui);
+            let rest = ui.max_rect();
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let mut end = DialogEnd::StillOpen;
                 if let Some((words, reason)) = &self.primary {
@@ -165,6 +185,12 @@ impl<'a> Dialog<'a> {
                 if cancel.clicked() {
                     end = DialogEnd::Cancelled;
                 }
+                // What is left of the buttons is cut before it runs under them.
+                let rest = rest.with_max_x(ui.min_rect().left() - theme.space.m);
+                let layout = Layout::left_to_right(Align::Center);
+                let mut words = ui.new_child(UiBuilder::new().max_rect(rest).layout(layout));
+                words.set_clip_rect(rest.intersect(ui.clip_rect()));
+                left(&mut words);
                 end
             })
             .inner

@@ -58,6 +58,26 @@ pub fn time_left(secs: f64) -> String {
     if secs.is_finite() && (0.0..9.95).contains(&secs) { format!("{} s", secs.round()) } else { duration(secs) }
 }
 
+/// An estimate to the precision that it deserves: `40 s`, `9 min`, `1 h 10 min`.
+pub fn roughly(secs: f64) -> String {
+    match secs {
+        s if !s.is_finite() || s < 0.0 => "–".to_owned(),
+        s if s < 10.0 => "a few seconds".to_owned(),
+        s if s < 55.0 => format!("{:.0} s", (s / 10.0).round().max(1.0) * 10.0),
+        s if s < 595.0 * 6.0 => format!("{:.0} min", (s / 60.0).round().max(1.0)),
+        s => {
+            let tens = (s / 600.0).round() as u64;
+            let (hours, minutes) = (tens / 6, tens % 6 * 10);
+            if minutes == 0 { format!("{hours} h") } else { format!("{hours} h {minutes} min") }
+        }
+    }
+}
+
+/// `about 9 min`
+pub fn about(secs: f64) -> String {
+    format!("about {}", roughly(secs))
+}
+
 /// `0.436`; more digits for what is small.
 pub fn loss(value: f64) -> String {
     match value {
@@ -107,6 +127,11 @@ mod tests {
         assert_eq!([bytes(98_362_432), bytes(1_300_000_000), bytes(512)], ["98 MB", "1.3 GB", "1 kB"]);
         assert_eq!([parameters(134_515_008), parameters(1_240_000_000)], ["134.5 M", "1.24 B"]);
         assert_eq!([duration(4.0), duration(192.0), duration(4200.0)], ["4.0 s", "3 min 12 s", "1 h 10 min"]);
+        assert_eq!(
+            [roughly(4.0), roughly(42.0), roughly(58.0), roughly(530.0), roughly(3585.0), roughly(4210.0)],
+            ["a few seconds", "40 s", "1 min", "9 min", "1 h", "1 h 10 min"]
+        );
+        assert_eq!([about(3100.0), about(f64::NAN)], ["about 52 min", "about –"]);
         assert_eq!([rate(2e-4), rate(1.833e-4), rate(0.05), rate(0.0)], ["2e-4", "1.83e-4", "0.05", "0"]);
         assert_eq!([loss(0.4361), loss(-1.5), loss(f64::NAN)], ["0.436", "−1.500", "–"]);
         assert_eq!(percent(0.718), "71.8 %");

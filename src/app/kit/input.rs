@@ -20,6 +20,8 @@ pub struct TextInput<'a> {
     unit: &'a str,
     key: &'a str,
     error: Option<&'a str>,
+    /// The edge of an error, whose words stand elsewhere.
+    is_wrong: bool,
     width: Option<f32>,
     is_mono: bool,
     is_secret: bool,
@@ -38,6 +40,7 @@ impl<'a> TextInput<'a> {
             unit: "",
             key: "",
             error: None,
+            is_wrong: false,
             width: None,
             is_mono: false,
             is_secret: false,
@@ -68,6 +71,11 @@ impl<'a> TextInput<'a> {
     /// What is wrong and what would be right; one line under the field.
     pub fn error(self, error: Option<&'a str>) -> Self {
         Self { error, ..self }
+    }
+
+    /// The edge alone, where what would be right stands beside the field.
+    pub fn wrong(self, is_wrong: bool) -> Self {
+        Self { is_wrong, ..self }
     }
 
     pub fn width(self, width: f32) -> Self {
@@ -109,7 +117,7 @@ impl<'a> TextInput<'a> {
     }
 
     fn edge(&self, theme: &Theme) -> Color32 {
-        if self.error.is_some() { theme.status.error } else { theme.stroke.strong }
+        if self.error.is_some() || self.is_wrong { theme.status.error } else { theme.stroke.strong }
     }
 
     fn editor(text: &'a mut String, hint: &str, is_mono: bool, rows: usize, theme: &Theme) -> TextEdit<'a> {
@@ -205,12 +213,16 @@ impl<'a> TextInput<'a> {
 }
 
 /// A number: typed (also as arithmetic: `992*3/8`), stepped with the arrow keys, or dragged. The value stays the
-/// screen's; `show` tells the new one when the person is done with it.
+/// screen's; `show` tells the new one when the person is done with it. A text that is no number stays there, marked, until
+/// it is mended or Esc takes it back.
 #[must_use = "call show"]
 pub struct NumberField<'a> {
     name: &'a str,
     value: f64,
     words: String,
+    /// A wrong text that stands there instead.
+    wrong: Option<&'a str>,
+    hint: &'a str,
     step: f64,
     is_integer: bool,
     unit: &'a str,
@@ -225,6 +237,8 @@ impl<'a> NumberField<'a> {
             name,
             value,
             words: format!("{value}"),
+            wrong: None,
+            hint: "",
             step: 1.0,
             is_integer: false,
             unit: "",
@@ -259,23 +273,62 @@ impl<'a> NumberField<'a> {
         Self { error, ..self }
     }
 
+    /// The wrong text that a screen keeps, for a screen that says itself what would be right (see [`Self::entry`]).
+    pub fn wrong(self, wrong: Option<&'a str>) -> Self {
+        Self { wrong, ..self }
+    }
+
+    /// Shown while the field is empty, which then is a value of its own.
+    pub fn hint(self, hint: &'a str) -> Self {
+        Self { hint, ..self }
+    }
+
+    /// Keeps a wrong text by itself, says under it what is needed, and lets [`has_wrong_number`] know.
     pub fn show(self, ui: &mut Ui) -> Option<f64> {
+        let id = ui.make_persistent_id(("wrong number", self.name));
+        // Of the value that it was typed over: another value, set elsewhere, takes its place.
+        let kept: Option<(String, u64)> = ui.data(|data| data.get_temp(id));
+        let of = self.value.to_bits();
+        let kept = kept.filter(|(_, kept_of)| *kept_of == of).map(|(text, _)| text);
+        let (value, needed) = (self.value, if self.is_integer { "A whole number is needed here" } else { NEEDED });
+        let error = kept.as_ref().map(|_| needed).or(self.error);
+        if kept.is_some() {
+            let pass = ui.ctx().cumulative_pass_nr();
+            ui.data_mut(|data| data.insert_temp(wrong_number_id(), pass));
+        }
+        match (NumberField { wrong: kept.as_deref(), error, ..self }).entry(ui)? {
+            Entry::Number(new) => {
+                ui.data_mut(|data| data.remove::<(String, u64)>(id));
+                Some(new).filter(|new| *new != value)
+            }
+            Entry::Wrong(text) => {
+                ui.data_mut(|data| data.insert_temp(id, (text, of)));
+                None
+            }
+            Entry::TakenBack | Entry::Empty => {
+                ui.data_mut(|data| data.remove::<(String, u64)>(id));
+                None
+            }
+        }
+    }
+
+    /// What the person made of it, when they are done with it: for a screen that keeps wrong texts itself.
+    pub fn entry(self, ui: &mut Ui) -> Option<Entry> {
         let id = ui.make_persistent_id(("number", self.name));
         let stored: Option<String> = ui.data(|data| data.get_temp(id));
-        let mut text = stored.unwrap_or_else(|| self.words.clone());
-        let wrong = arithmetic::evaluate(&text).is_none().then_some("A number is needed here");
-        let field = TextInput::new(self.name, &mut text).unit(self.unit).width(self.width).id(id);
-        let response = field.error(wrong.or(self.error)).show(ui);
-        let new = self.react(ui, &response, &mut text);
+        let mut text = stored.unwrap_or_else(|| self.wrong.map_or_else(|| self.words.clone(), str::to_owned));
+        let field = TextInput::new(self.name, &mut text).unit(self.unit).width(self.width).hint(self.hint).id(id);
+        let response = field.wrong(self.wrong.is_some()).error(self.error).show(ui);
+        let entry = self.react(ui, &response, &mut text);
         if response.has_focus() {
             ui.data_mut(|data| data.insert_temp(id, text));
         } else {
             ui.data_mut(|data| data.remove::<String>(id));
         }
-        new.map(|value| if self.is_integer { value.round() } else { value }).filter(|value| *value != self.value)
+        entry
     }
 
-    fn react(&self, ui: &Ui, response: &Response, text: &mut String) -> Option<f64> {
+    fn react(&self, ui: &Ui, response: &Response, text: &mut String) -> Option<Entry> {
         let typed = arithmetic::evaluate(text);
         if response.has_focus() {
             let steps = ui.input(|input| {
@@ -284,14 +337,47 @@ impl<'a> NumberField<'a> {
             if steps != 0.0 {
                 let value = clean(typed.unwrap_or(self.value) + steps * self.step);
                 *text = format!("{value}");
-                return Some(value);
+                return Some(Entry::Number(value));
             }
         }
-        if response.lost_focus() && !ui.input(|input| input.key_pressed(Key::Escape)) {
-            return typed;
+        if !response.lost_focus() {
+            return None;
         }
-        None
+        if ui.input(|input| input.key_pressed(Key::Escape)) {
+            return Some(Entry::TakenBack);
+        }
+        if *text == self.words && self.wrong.is_none() {
+            return None; // Passed through.
+        }
+        Some(match typed {
+            Some(value) if !self.is_integer || value.fract() == 0.0 => Entry::Number(value),
+            _ if text.trim().is_empty() && !self.hint.is_empty() => Entry::Empty,
+            _ => Entry::Wrong(text.clone()),
+        })
     }
+}
+
+const NEEDED: &str = "A number is needed here";
+
+/// What somebody typed into a number field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    Number(f64),
+    /// Nothing, where that says something.
+    Empty,
+    /// No number, or none of the kind that is needed.
+    Wrong(String),
+    TakenBack,
+}
+
+fn wrong_number_id() -> Id {
+    Id::unique("wrong number")
+}
+
+/// Whether a number field in view holds a wrong text: what would use its number has to wait.
+pub fn has_wrong_number(ctx: &egui::Context) -> bool {
+    let last: Option<u64> = ctx.data(|data| data.get_temp(wrong_number_id()));
+    last.is_some_and(|pass| pass + 1 >= ctx.cumulative_pass_nr())
 }
 
 /// Takes the dust of binary fractions off: 0.1 + 0.2 is 0.3.

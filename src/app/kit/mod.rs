@@ -56,6 +56,8 @@ pub mod card;
 pub mod choice;
 pub mod dialog;
 pub mod diff_view;
+pub mod drawer;
+pub mod fallback;
 pub mod focus;
 pub mod fonts;
 pub mod format;
@@ -65,20 +67,26 @@ pub mod layout;
 pub mod memory;
 pub mod plot;
 pub mod row;
+pub mod series;
 pub mod table;
 pub mod text;
 pub mod theme;
+pub mod ticks;
 pub mod token_view;
 pub mod tooltip;
 
 pub use badge::{Badge, Chip};
 pub use button::{Button, KeyCap, key_hint};
 pub use card::{Card, drop_target, way_on};
-pub use choice::{Combo, checkbox, menu_item, menu_row, one_line, segmented, segmented_small, switch};
+pub use choice::{
+    Combo, check_mark, checkbox, menu_item, menu_row, one_line, segmented, segmented_small, star, switch,
+};
 pub use dialog::{Dialog, DialogEnd};
 pub use icon::Icon;
-pub use input::{NumberField, TextInput, reading_well};
-pub use layout::{empty_state, foot, line, main_area, padded, right_panel, screen_header, scrolling};
+pub use input::{Entry, NumberField, TextInput, has_wrong_number, reading_well};
+pub use layout::{
+    at_least, empty_state, foot, line, main_area, padded, panel_header, right_panel, screen_header, scrolling,
+};
 pub use memory::{memory_badge, memory_parts, memory_parts_height, memory_words};
 pub use row::{
     Mark, SettingsRow, fact, facts_in_two_columns, marked_text, progress, role_block, role_heading, role_look, rule,

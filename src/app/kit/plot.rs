@@ -9,13 +9,7 @@ use egui_plot::{Plot, PlotPoint, PlotTransform, PlotUi};
 
 use super::text::Text;
 use super::theme::Theme;
-
-/// A tick: where, and its words.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tick {
-    pub at: f64,
-    pub words: String,
-}
+pub use super::ticks::{Tick, Ticks, even_ticks};
 
 /// The frame of a chart.
 #[must_use = "call show"]
@@ -25,8 +19,8 @@ pub struct Chart<'a> {
     sentence: &'a str,
     x: (f64, f64),
     y: (f64, f64),
-    x_ticks: Vec<Tick>,
-    y_ticks: Vec<Tick>,
+    x_ticks: Ticks,
+    y_ticks: Ticks,
     can_zoom: bool,
 }
 
@@ -48,15 +42,23 @@ impl ChartResponse {
 
 impl<'a> Chart<'a> {
     pub fn new(id: &'static str, sentence: &'a str, x: (f64, f64), y: (f64, f64)) -> Self {
-        Self { id, sentence, x, y: widen(y), x_ticks: Vec::new(), y_ticks: Vec::new(), can_zoom: false }
+        Self {
+            id,
+            sentence,
+            x,
+            y: widen(y),
+            x_ticks: Ticks::Fixed(Vec::new()),
+            y_ticks: Ticks::Fixed(Vec::new()),
+            can_zoom: false,
+        }
     }
 
-    pub fn x_ticks(self, x_ticks: Vec<Tick>) -> Self {
-        Self { x_ticks, ..self }
+    pub fn x_ticks(self, x_ticks: impl Into<Ticks>) -> Self {
+        Self { x_ticks: x_ticks.into(), ..self }
     }
 
-    pub fn y_ticks(self, y_ticks: Vec<Tick>) -> Self {
-        Self { y_ticks, ..self }
+    pub fn y_ticks(self, y_ticks: impl Into<Ticks>) -> Self {
+        Self { y_ticks: y_ticks.into(), ..self }
     }
 
     /// Drag zooms, a double click shows everything again.
@@ -68,8 +70,14 @@ impl<'a> Chart<'a> {
     pub fn show<'p>(self, ui: &mut Ui, rect: Rect, build: impl FnOnce(&mut PlotUi<'p>) + 'p) -> ChartResponse {
         let theme = Theme::of(ui);
         let font = theme.small();
-        let widest = self.y_ticks.iter().map(|tick| label(ui, tick, &font).size().x).fold(0.0, f32::max);
-        let last = self.x_ticks.last().map_or(0.0, |tick| label(ui, tick, &font).size().x / 2.0);
+        let widest = self
+            .y_ticks
+            .within(self.y.0, self.y.1)
+            .iter()
+            .map(|tick| label(ui, tick, &font).size().x)
+            .fold(0.0, f32::max);
+        let last =
+            self.x_ticks.within(self.x.0, self.x.1).last().map_or(0.0, |tick| label(ui, tick, &font).size().x / 2.0);
         let mut frame = rect;
         frame.min.x += widest + theme.space.s;
         frame.max.x -= last;
@@ -113,14 +121,14 @@ impl<'a> Chart<'a> {
         let line = theme.line(theme.chart.grid);
         let mut shapes = Vec::new();
         let (low, high) = (transform.bounds().min(), transform.bounds().max());
-        for tick in in_view(&self.x_ticks, low[0], high[0]) {
+        for tick in self.x_ticks.within(low[0], high[0]) {
             let x = transform.position_from_point(&PlotPoint::new(tick.at, low[1])).x.round();
             shapes.push(Shape::vline(x + 0.5, frame.y_range(), line));
             let galley = label(ui, &tick, font);
             let at = Pos2::new((x - galley.size().x / 2.0).round(), frame.bottom() + theme.space.xs);
             shapes.push(Shape::galley(at, galley, theme.chart.label));
         }
-        for tick in in_view(&self.y_ticks, low[1], high[1]) {
+        for tick in self.y_ticks.within(low[1], high[1]) {
             let y = transform.position_from_point(&PlotPoint::new(low[0], tick.at)).y.round();
             shapes.push(Shape::hline(frame.x_range(), y + 0.5, line));
             let galley = label(ui, &tick, font);
@@ -138,67 +146,9 @@ fn label(ui: &Ui, tick: &Tick, font: &FontId) -> std::sync::Arc<egui::Galley> {
     ui.painter().layout_no_wrap(tick.words.clone(), font.clone(), Theme::of(ui).chart.label)
 }
 
-/// The ticks that are seen; after zooming in so far that none is left, even ones.
-fn in_view(ticks: &[Tick], low: f64, high: f64) -> Vec<Tick> {
-    let slack = (high - low) * 1e-6;
-    let seen: Vec<_> = ticks.iter().filter(|tick| (low - slack..=high + slack).contains(&tick.at)).cloned().collect();
-    if seen.len() >= 2 || ticks.is_empty() { seen } else { even_ticks(low, high, 4, super::format::rate) }
-}
-
 /// A flat line still needs room above and below it.
 fn widen((low, high): (f64, f64)) -> (f64, f64) {
     if high > low { (low, high) } else { (low - low.abs().max(1e-6) * 0.5, low + low.abs().max(1e-6) * 0.5) }
-}
-
-/// Ticks at round values, about `count` of them.
-pub fn even_ticks(low: f64, high: f64, count: usize, words: fn(f64) -> String) -> Vec<Tick> {
-    let span = high - low;
-    if !(span.is_finite() && span > 0.0) || count == 0 {
-        return Vec::new();
-    }
-    let rough = span / count as f64;
-    let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| *step >= rough).unwrap_or(power * 10.0);
-    let first = (low / step - 1e-9).ceil() as i64;
-    let last = (high / step + 1e-9).floor() as i64;
-    (first..=last).map(|i| i as f64 * step).map(|at| Tick { at, words: words(at) }).collect()
-}
-
-/// Ticks of a logarithmic axis, whose values are given as powers of ten: 0.2, 0.5, 1, 2 …
-pub fn log_ticks(low: f64, high: f64) -> Vec<Tick> {
-    let (first, last) = (low.floor() as i32, high.ceil() as i32);
-    let mut ticks = Vec::new();
-    for power in first..=last {
-        for digit in [1.0, 2.0, 5.0] {
-            let value = digit * 10f64.powi(power);
-            let at = value.log10();
-            if (low..=high).contains(&at) {
-                ticks.push(Tick { at, words: super::format::rate(value) });
-            }
-        }
-    }
-    if ticks.len() >= 2 {
-        return ticks;
-    }
-    // Less than a factor of two: round values, put where their logarithms are.
-    let even = even_ticks(10f64.powf(low), 10f64.powf(high), 4, super::format::rate);
-    even.into_iter().map(|tick| Tick { at: tick.at.log10(), ..tick }).collect()
-}
-
-/// Steps from 0 to `last`: `count` even parts at whole steps, each a multiple of `unit` where that is possible.
-pub fn step_ticks(last: usize, unit: usize, count: usize) -> Vec<Tick> {
-    let unit = unit.clamp(1, last.max(1));
-    let parts = last.div_ceil(unit).max(1);
-    let stride = unit * parts.div_ceil(count.max(1));
-    let mut steps: Vec<usize> = (0..=last).step_by(stride.max(1)).collect();
-    // The end is always named; a tick too near to it makes room.
-    if steps.last().is_some_and(|step| *step != last) {
-        if steps.len() > 1 && steps.last().is_some_and(|step| 2 * (last - step) < stride) {
-            steps.pop();
-        }
-        steps.push(last);
-    }
-    steps.into_iter().map(|step| Tick { at: step as f64, words: super::format::thousands(step as u64) }).collect()
 }
 
 /// A value of the card beside the cross-hair: its mark's colour, whether the mark is round, name, and value.
@@ -354,21 +304,6 @@ mod tests {
         assert_eq!(averaged(&points, 3), [[0.5, 0.5], [2.5, 0.5], [4.5, 0.5]]);
         assert_eq!(averaged(&points, 100).len(), 6);
         assert!(averaged(&[], 3).is_empty());
-    }
-
-    fn words(ticks: &[Tick]) -> Vec<&str> {
-        ticks.iter().map(|tick| tick.words.as_str()).collect()
-    }
-
-    #[test]
-    fn ticks_stand_at_meaningful_values() {
-        assert_eq!(words(&log_ticks(0.15f64.log10(), 2.4f64.log10())), ["0.2", "0.5", "1", "2"]);
-        assert_eq!(words(&log_ticks(4.0f64.log10(), 4.3f64.log10())), ["4", "4.1", "4.2", "4.3"]);
-        assert_eq!(words(&even_ticks(0.0, 2e-4, 2, crate::app::kit::format::rate)), ["0", "1e-4", "2e-4"]);
-        assert_eq!(words(&step_ticks(372, 31, 6)), ["0", "62", "124", "186", "248", "310", "372"]);
-        assert_eq!(words(&step_ticks(10, 3, 6)), ["0", "3", "6", "10"]);
-        assert_eq!(words(&step_ticks(0, 0, 6)), ["0"]);
-        assert!(even_ticks(1.0, 1.0, 4, |_| String::new()).is_empty());
     }
 
     #[test]

@@ -168,6 +168,7 @@ impl Table<'_> {
         let theme = Theme::of(ui);
         let focus = ui.interact(area, id.with("focus"), Sense::focusable_noninteractive());
         focus.widget_info(|| WidgetInfo::labeled(Role::ListBox, true, self.name));
+        super::focus::offer_home(ui.ctx(), focus.id);
         ui.data_mut(|data| data.insert_temp(focus_place(self.name), focus.id));
         if !focus.has_focus() || self.num_rows == 0 {
             return focus;

@@ -171,6 +171,9 @@ lengths!(Size {
     scroll_bar,
     window_wide,
     window_drawer,
+    screen_least_width,
+    screen_least_height,
+    dialog_least_width,
 });
 lengths!(StrokeWidth { line, focus_ring, focus_gap, curve, curve_selected, series_marker_radius });
 
@@ -342,6 +345,9 @@ impl Theme {
         visuals.widgets.inactive.bg_fill = self.stroke.strong;
         visuals.widgets.hovered.bg_fill = self.text.disabled;
         visuals.widgets.active.bg_fill = self.text.faint;
+        // Nothing but the edges between panels has this stroke, while the pointer is on them or drags them.
+        visuals.widgets.hovered.fg_stroke = self.line(self.accent.line);
+        visuals.widgets.active.fg_stroke = self.line(self.accent.line);
         visuals.selection = Selection { bg_fill: self.surface.selected, stroke: self.line(self.accent.line) };
         visuals.override_text_color = Some(self.text.normal);
         visuals.weak_text_color = Some(self.text.faint);

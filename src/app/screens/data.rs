@@ -4,12 +4,14 @@ pub mod action;
 mod answer_json;
 pub mod arriving;
 mod bulk;
+mod check_row;
 pub mod checks;
 pub mod draft;
 mod editor;
 pub mod export_dialog;
 pub mod filters;
 mod fix_dialog;
+pub mod fix_review;
 mod funnel;
 pub mod history;
 mod history_dialog;
@@ -33,6 +35,7 @@ mod table;
 pub mod tokens;
 
 pub use action::DataAction as Action;
+pub use filters::Only;
 pub use review::KEYS;
 pub use split_dialog::shares;
 pub use state::DataState as State;
@@ -41,8 +44,8 @@ use super::{dataset, mapping};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{
-    self, Button, Combo, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, right_panel,
-    screen_header, way_on,
+    self, Button, Combo, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, panel_header,
+    right_panel, way_on,
 };
 use crate::app::state::Screen;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
@@ -56,6 +59,9 @@ use filters::{Filter, NewRows};
 use labels_dialog::LabelsAction;
 use reviewers_dialog::ReviewersAction;
 use start::{Start, Starter};
+
+/// The right panel, with one example.
+const PANEL: &str = "data panel";
 
 /// Text that is being typed.
 #[derive(Debug, Default)]
@@ -82,7 +88,7 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions
         main_area(ui, |ui| nothing_yet(ui, actions));
     } else {
         let width = Theme::of(ui).size.side_panel_width;
-        right_panel(ui, "data panel", width, |ui| panel::show(ui, state, project, &mut drafts.data, actions));
+        right_panel(ui, PANEL, width, |ui| panel::show(ui, state, project, &mut drafts.data, actions));
         main_area(ui, |ui| table::show(ui, state, project, &mut drafts.data, actions));
     }
     if let Some(plan) = &state.data.split_dialog {
@@ -152,10 +158,10 @@ fn header(ui: &mut egui::Ui, data: &State, project: &ProjectState, actions: &mut
             let mark = if is_table { icon::FILE_CSV } else { icon::FILE_TEXT };
             ui.spacing_mut().item_spacing.x = theme.space.xs;
             mark.show(ui, theme.text.faint);
-            ui.add(Text::body(source).soft());
+            ui.add(Text::body(source).soft().one_line());
         }
     };
-    screen_header(ui, "Data", beside, |ui| {
+    panel_header(ui, "Data", (PANEL, "Example"), beside, |ui| {
         menu::show(ui, project, actions);
         menu::import(ui, actions);
         if ui.add(Button::secondary("Add example").icon(icon::PLUS)).clicked() {
@@ -207,8 +213,9 @@ fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
 
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     let now = start::now(cx);
-    if menu::commands().iter().any(|(_, entry)| *entry == action) {
-        // The command field offers them from anywhere.
+    let is_from_anywhere = matches!(action, Action::ShowOnly(_));
+    if is_from_anywhere || menu::commands().iter().any(|(_, entry)| *entry == action) {
+        // Links and the command field offer them from anywhere.
         state.screen = Screen::Data;
     }
     if action == Action::Reviewers(ReviewersAction::PickFile) {

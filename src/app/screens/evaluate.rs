@@ -113,8 +113,8 @@ fn not_yet(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<Any
 }
 
 fn running(ui: &mut Ui, state: &AppState, job: Option<&Job>, actions: &mut Vec<AnyAction>) {
-    if job.is_some_and(|job| !job.has_started) {
-        return empty_state(ui, "Waiting", &waiting::words(state), |ui| {
+    if let Some(job) = job.filter(|job| !job.has_started) {
+        return empty_state(ui, "Waiting", &waiting::words(state, job), |ui| {
             ui.horizontal(|ui| {
                 waiting::ways_on(ui, state, actions);
                 stop(ui, actions);

@@ -4,10 +4,12 @@ use egui::Ui;
 
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
-    Button, Text, Theme, drop_target, empty_state, fact, format, icon, key_hint, layout, right_panel, rule, way_on,
+    Button, Text, Theme, drawer, drop_target, empty_state, fact, format, icon, key_hint, layout, right_panel, rule,
+    way_on,
 };
+use crate::app::machine::Machine;
 use crate::app::screens::dataset;
-use crate::app::shell::projects;
+use crate::app::shell::{keys, projects};
 use crate::app::{Action, AppState, Screen};
 use crate::engine::JobSpec;
 
@@ -23,12 +25,15 @@ const STEPS: [(Screen, icon::Icon, &str); 6] = [
 
 pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
     let theme = Theme::of(ui);
-    right_panel(ui, "first launch", theme.size.side_panel_first_width, |ui| {
-        layout::padded(ui, theme.pad.screen_x, |ui| {
-            side(ui, state);
-            recent(ui, state, actions);
+    let is_narrow = drawer::is_drawer(ui.ctx());
+    if !is_narrow {
+        right_panel(ui, "first launch", theme.size.side_panel_first_width, |ui| {
+            layout::padded(ui, theme.pad.screen_x, |ui| {
+                side(ui, state);
+                recent(ui, state, actions);
+            });
         });
-    });
+    }
     let is_opening = state.jobs.find(|spec| matches!(spec, JobSpec::OpenProject { .. })).is_some();
     let (title, text) = words(state);
     empty_state(ui, &title, &text, |ui| {
@@ -59,7 +64,12 @@ pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
             }
         });
         ui.add_space(theme.space.s);
-        keys(ui);
+        key_hints(ui);
+        if is_narrow {
+            ui.add_space(theme.space.l);
+            side(ui, state);
+            recent(ui, state, actions);
+        }
     });
 }
 
@@ -107,7 +117,22 @@ fn recent(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
     }
 }
 
-fn keys(ui: &mut Ui) {
+/// What was measured, and nothing else.
+fn speeds(ui: &mut Ui, machine: &Machine) {
+    let theme = Theme::of(ui);
+    ui.add(Text::caption("How fast models train here"));
+    ui.add_space(theme.space.xs);
+    if machine.speeds.is_empty() {
+        let words = "Not measured yet: the Train step does it in some seconds, and says how long a run takes";
+        ui.add(Text::small(words).faint().wrapped());
+    }
+    for known in &machine.speeds {
+        let weights = format!("{} weights", format::parameters(known.num_parameters));
+        fact(ui, &weights, &format!("{} tokens/s", format::speed(known.speed.train_tokens_per_sec)));
+    }
+}
+
+fn key_hints(ui: &mut Ui) {
     let theme = Theme::of(ui);
     // In the middle: as wide as it was in the last frame.
     let id = ui.scope_id().with("keys");
@@ -115,7 +140,9 @@ fn keys(ui: &mut Ui) {
     ui.horizontal(|ui| {
         ui.add_space(((ui.available_width() - width) / 2.0).max(0.0));
         let left = ui.cursor().left();
-        for (key, words) in [("Ctrl O", "Open"), ("Ctrl K", "Find or do something"), ("F1", "Help")] {
+        for (key, words) in
+            [(keys::OPEN.shown, "Open"), (keys::FIND.shown, keys::FIND.words), (keys::HELP.shown, "Help")]
+        {
             key_hint(ui, key, words);
             ui.add_space(theme.space.s + theme.space.xxs);
         }
@@ -133,9 +160,20 @@ fn side(ui: &mut Ui, state: &AppState) {
     ui.add_space(theme.space.s + theme.space.xxs);
     if machine.num_cores > 0 {
         fact(ui, "Processor", &format::count(machine.num_cores as u64, "core", "cores"));
+        if !machine.instruction_set.is_empty() {
+            fact(ui, "Instructions", machine.instruction_set);
+        }
         let (free, all) = (format::bytes(machine.memory_free), format::bytes(machine.memory));
         fact(ui, "Memory", &format!("{free} of {all} free"));
+        fact(ui, "Accelerator", "None is used");
+        if machine.disk_free > 0 {
+            fact(ui, "Disk", &format!("{} free", format::bytes(machine.disk_free)));
+        }
     }
+    ui.add_space(theme.space.l);
+    rule(ui);
+    ui.add_space(theme.space.xl);
+    speeds(ui, machine);
     ui.add_space(theme.space.l);
     rule(ui);
     ui.add_space(theme.space.xl);

@@ -102,7 +102,9 @@ fn body(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mu
     let theme = Theme::of(ui);
     let window = ui.ctx().content_rect().height();
     let height = (theme.size.dialog_width - theme.size.dialog_head_height * 2.0)
-        .min(window - theme.size.dialog_head_height * 2.0 - theme.space.xxl * 2.0);
+        .min(window - theme.size.dialog_head_height * 2.0 - theme.space.xxl * 2.0)
+        // With less, the dialog scrolls.
+        .max(theme.size.dialog_least_width);
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), egui::Sense::hover());
     let ui = &mut ui.new_child(UiBuilder::new().max_rect(rect));
     ui.set_clip_rect(ui.clip_rect().intersect(rect));
@@ -132,7 +134,11 @@ fn filled(ui: &mut egui::Ui, rect: Rect, dialog: &ImportDialog, preview: &Import
     };
     half(ui, left, &mut |ui| {
         let all = egui::ScrollArea::vertical().id_salt("settings").auto_shrink(false);
-        all.show(ui, |ui| parts::settings(ui, dialog, preview, actions));
+        all.show(ui, |ui| {
+            // The bar stands beside the fields and not on them.
+            ui.set_max_width(ui.available_width() - ui.spacing().scroll.bar_width - theme.space.xs);
+            parts::settings(ui, dialog, preview, actions);
+        });
     });
     let mut more = Vec::new();
     half(ui, right, &mut |ui| match dialog.shows_rejected {

@@ -179,9 +179,6 @@ fn take(state: &mut AppState, drafts: &mut AllDrafts, model: ModelRef, cx: &Cx<'
 /// Why the selected model can't be asked now.
 pub fn why_no_trial(state: &AppState) -> Option<String> {
     let Some(found) = state.model.selected() else { return Some("Choose a model first".to_owned()) };
-    if state.jobs.training().is_some() {
-        return Some("A run is training: the model answers when it is done".to_owned());
-    }
     obstacle(found)
 }
 

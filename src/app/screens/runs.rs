@@ -1,16 +1,24 @@
 //! All runs of the project: what was asked, how it went, and their curves.
 
+mod chosen;
+mod differs;
+mod list;
+mod one;
+mod order;
 mod screen;
+mod several;
 pub mod state;
 
 pub use screen::show;
 pub use state::{RunsAction as Action, RunsState as State};
 
+use std::path::PathBuf;
+
 use super::data::start::Starter;
 use crate::app::jobs::Job;
 use crate::app::kit::{Combo, Mark, format};
 use crate::app::{AppState, Cx, Drafts as AllDrafts};
-use crate::engine::{EventKind, JobSpec};
+use crate::engine::{EventKind, JobSpec, Reply};
 use crate::project::{RunRecord, state::RunStatus};
 
 /// A run as a picker shows it: its name and which weights are used.
@@ -33,9 +41,12 @@ pub fn picker(ui: &mut egui::Ui, runs: &[RunRecord], chosen: Option<&RunRecord>)
     usable.get(picked).map(|run| run.name.clone())
 }
 
-/// Nothing is typed here.
 #[derive(Debug, Default)]
-pub struct Drafts {}
+pub struct Drafts {
+    pub search: String,
+    /// The note that is being typed, and the folder of its run.
+    pub note: Option<(PathBuf, String)>,
+}
 
 pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     let AppState { runs, jobs, .. } = state;
@@ -43,8 +54,9 @@ pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx:
 }
 
 pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+    forget_deleted(state, job, event);
     let AppState { runs, jobs, project, .. } = state;
-    runs.on_event(job.id, event);
+    runs.on_event(job.id, event, &mut Starter { jobs, cx });
     let is_run = matches!(job.spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. });
     let has_news = is_run
         && matches!(
@@ -55,9 +67,17 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
     if let (true, Some(project)) = (has_news || is_other_project, project) {
         runs.list(&project.folder, &mut Starter { jobs, cx });
     }
-    if runs.wants_curves() {
-        runs.read(&mut Starter { jobs, cx });
+}
+
+/// The Train screen doesn't go on showing a run that was deleted.
+fn forget_deleted(state: &mut AppState, job: &Job, event: &EventKind) {
+    let (JobSpec::TrashRuns { .. }, EventKind::Reply(reply)) = (&job.spec, event) else { return };
+    let Reply::Trashed(names) = &**reply else { return };
+    if state.train.run.take_if(|run| run.is_over() && names.contains(&run.name())).is_some() {
+        state.train.is_form_shown = true;
     }
+    let runs = format::count(names.len() as u64, "run", "runs");
+    state.status = format!("Moved {runs} to the project's trash; Undo in Runs brings back").into();
 }
 
 pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
@@ -71,7 +91,9 @@ pub fn rail(state: &AppState) -> (String, Mark) {
     match state.runs.records.len() as u64 {
         0 => ("None yet".to_owned(), Mark::ToDo),
         num if state.jobs.training().is_some() => {
-            (format!("{}, 1 active", format::count(num, "run", "runs")), Mark::ToDo)
+            let is_paused = state.train.run.as_ref().is_some_and(|run| run.is_paused);
+            let active = if is_paused { "1 paused" } else { "1 active" };
+            (format!("{}, {active}", format::count(num, "run", "runs")), Mark::ToDo)
         }
         num => (format::count(num, "run", "runs"), Mark::ToDo),
     }

@@ -10,7 +10,7 @@ pub use token::{Token, TokenState};
 
 use crate::app::files::{FilePick, PickKind};
 use crate::app::kit::{Card, Theme, format, layout, screen_header, section};
-use crate::app::settings::ThemeChoice;
+use crate::app::settings::{TextSize, ThemeChoice};
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::engine::Limits;
 use crate::train::preview::MemoryEstimate;
@@ -18,6 +18,8 @@ use crate::train::preview::MemoryEstimate;
 /// Their names, and other words by which the command field finds them.
 pub const ENTRIES: &[(&str, &str)] = &[
     ("Theme", "look dark light system colours"),
+    ("Text size", "zoom larger smaller letters"),
+    ("Letters", "fonts scripts japanese chinese arabic hindi emoji boxes"),
     ("Threads for computing", "cores processor cpu speed"),
     ("Memory limit", "ram gigabytes"),
     ("Projects folder", "where projects lie directory place"),
@@ -77,6 +79,7 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut
             ui.add_space(theme.space.s);
         };
         part(ui, "Look", "", &mut |ui| rows::look(ui, state, actions));
+        part(ui, "Letters", "scripts that the window's own fonts lack", &mut |ui| rows::letters(ui, state));
         part(ui, "Computing", "", &mut |ui| rows::computing(ui, state, actions));
         part(ui, "Folders", "", &mut |ui| rows::folders(ui, state, drafts, actions));
         part(ui, "Network", "", &mut |ui| {
@@ -160,6 +163,12 @@ pub fn over_limit(state: &AppState, memory: &MemoryEstimate) -> Option<String> {
 pub fn set_theme(state: &mut AppState, theme: ThemeChoice, cx: &Cx<'_>) {
     state.settings.theme = theme;
     apply_theme(cx.egui, theme);
+    save(state, cx);
+}
+
+pub fn set_text_size(state: &mut AppState, size: TextSize, cx: &Cx<'_>) {
+    state.settings.text_size = size;
+    cx.egui.set_zoom_factor(size.factor());
     save(state, cx);
 }
 

@@ -6,27 +6,40 @@ use std::path::PathBuf;
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{Mark, format};
-use crate::app::{AppState, Cx, Drafts as AllDrafts, OpenDialog};
+use crate::app::shell::words::model_name;
+use crate::app::{AppState, Cx, Drafts as AllDrafts, OpenDialog, Screen};
 use crate::engine::{EventKind, JobSpec, Outcome, Reply};
+use crate::project::RunRecord;
 use crate::recipe::params::{self, Value};
-use crate::recipe::{ModelRef, Recipe};
+use crate::recipe::{ModelRef, Recipe, RecipeError};
 use crate::train::Signal;
 use crate::train::preview::RunPreview;
 
+mod before;
 pub(super) mod chart;
+mod closing;
 mod form;
+mod notes;
+mod past;
 mod run;
+mod standing;
+mod time;
 mod view;
 
+pub use closing::{Closing, closing_dialog, keeps_open};
 pub use run::Run;
+pub use standing::{Standing, of_job, of_live};
 pub use view::{show, stop_dialog};
 
 pub struct State {
     /// The form; its data section is not used.
     pub recipe: Recipe,
-    /// What is wrong with a value that was typed, by the parameter's key.
-    pub errors: BTreeMap<&'static str, String>,
+    /// What was typed and can't be taken, by the parameter's key. It stays until it is mended, or Esc takes it back.
+    pub errors: BTreeMap<&'static str, Mistake>,
     pub is_advanced_open: bool,
+    /// The run or file that the settings were taken from.
+    pub taken_from: Option<String>,
+    pub time: time::State,
     pub preview: Option<RunPreview>,
     /// Why the preview could not be made.
     pub preview_failure: Option<String>,
@@ -36,6 +49,9 @@ pub struct State {
     pub run: Option<Run>,
     /// The form is shown although there is a run to look at.
     pub is_form_shown: bool,
+    /// The project's last run was looked for.
+    has_looked_back: bool,
+    pub closing: Closing,
     /// Weight of the past in the smoothed loss.
     pub smoothing: f64,
     pub is_log: bool,
@@ -47,15 +63,26 @@ impl Default for State {
             recipe: Recipe::new(ModelRef::Starter, PathBuf::new()),
             errors: BTreeMap::new(),
             is_advanced_open: false,
+            taken_from: None,
+            time: time::State::default(),
             preview: None,
             preview_failure: None,
             asked: None,
             run: None,
             is_form_shown: true,
+            has_looked_back: false,
+            closing: Closing::No,
             smoothing: 0.93,
             is_log: true,
         }
     }
+}
+
+/// A text that is no value of its parameter, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    pub text: String,
+    pub words: String,
 }
 
 #[derive(Debug, Default)]
@@ -67,20 +94,37 @@ pub struct Drafts {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     Set(&'static str, Value),
+    /// What was typed is no value at all.
+    Mistype(&'static str, String),
+    /// What was typed wrongly is taken back.
+    TakeBack(&'static str),
     Reset(&'static str),
     Preset(Preset),
     ToggleAdvanced,
     OpenRecipe,
+    /// Takes the settings of a run.
+    Repeat(Box<RunRecord>),
+    /// Measures how long a run would take.
+    Measure,
+    /// The form was left alone for a moment since it was changed so many times.
+    Rested(u64),
     /// A recipe file was read, or could not be.
     Loaded(Result<Box<Recipe>, String>),
     /// Read this recipe file.
     Load(PathBuf),
     Start,
     Pause,
+    /// With the paused run.
     GoOn,
+    /// With the run that was stopped, from its last checkpoint.
+    Resume,
     Stop {
         save: bool,
     },
+    /// Of the question before the window closes.
+    StopAndClose,
+    CloseAtOnce,
+    KeepOpen,
     ShowForm,
     ShowRun,
     Smooth(f64),
@@ -93,22 +137,27 @@ pub enum Preset {
     QuickLook,
     Balanced,
     Thorough,
+    /// Those that suit the sample's examples.
+    Sample,
 }
 
 impl Preset {
+    /// For every project.
     pub const ALL: [Self; 3] = [Self::QuickLook, Self::Balanced, Self::Thorough];
 
-    /// Epochs and rank; alpha is twice the rank.
-    fn values(self) -> (f64, usize) {
-        match self {
+    fn apply(self, recipe: &mut Recipe) {
+        // Epochs and rank; alpha is twice the rank.
+        let (epochs, rank) = match self {
             Self::QuickLook => (1.0, 8),
             Self::Balanced => (3.0, 16),
             Self::Thorough => (6.0, 32),
-        }
-    }
-
-    fn apply(self, recipe: &mut Recipe) {
-        let (epochs, rank) = self.values();
+            Self::Sample => {
+                let sample = Recipe::for_starter_data(PathBuf::new());
+                recipe.lora = sample.lora;
+                recipe.training = sample.training;
+                return;
+            }
+        };
         recipe.training.num_train_epochs = epochs;
         recipe.lora.r = rank;
         recipe.lora.lora_alpha = 2.0 * rank as f64;
@@ -144,9 +193,9 @@ pub fn obstacle(state: &AppState) -> Option<String> {
     if project.counts.train == 0 {
         return Some("Import or add training examples first".to_owned());
     }
-    if let Some((key, _)) = state.train.errors.first_key_value() {
+    if let Some((key, mistake)) = state.train.errors.first_key_value() {
         let label = params::find(key).map_or(*key, |param| param.label);
-        return Some(format!("{label} has a value that is out of range"));
+        return Some(format!("{label}: {}", mistake.words));
     }
     let preview = state.train.preview.as_ref()?;
     if let Some(words) = super::settings::over_limit(state, &preview.memory) {
@@ -167,6 +216,8 @@ pub fn obstacle(state: &AppState) -> Option<String> {
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
     match action {
         Action::Set(key, value) => set(state, key, value, cx),
+        Action::Mistype(key, text) => mistype(state, key, text),
+        Action::TakeBack(key) => drop(state.train.errors.remove(key)),
         Action::Reset(key) => {
             if let Some(param) = params::find(key) {
                 drafts.train.names = None;
@@ -176,6 +227,7 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
         Action::Preset(preset) => {
             preset.apply(&mut state.train.recipe);
             state.train.errors.clear();
+            state.train.taken_from = None;
             changed(state, cx);
         }
         Action::ToggleAdvanced => state.train.is_advanced_open = !state.train.is_advanced_open,
@@ -188,12 +240,28 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
             Some(Action::Loaded(read).into())
         }),
         Action::Loaded(Ok(recipe)) => {
-            // The data are the project's, and the model is chosen on its own screen.
-            state.train.recipe = Recipe { data: state.train.recipe.data.clone(), ..*recipe };
-            state.train.errors.clear();
             state.status = "Took the settings of the recipe; model and examples stay the project's".into();
-            changed(state, cx);
+            state.train.taken_from = Some("the recipe that was opened".to_owned());
+            take_settings(state, *recipe, cx);
         }
+        Action::Repeat(run) => {
+            let words = match super::model::used(state) {
+                Some(model) if *model != run.model => {
+                    format!(
+                        "Took the settings of run {}; it trained another model, {}",
+                        run.name,
+                        model_name(&run.model)
+                    )
+                }
+                _ => format!("Took the settings of run {}; the examples are those of now", run.name),
+            };
+            state.status = words.into();
+            state.train.taken_from = Some(format!("run {}", run.name));
+            state.train.is_form_shown = true;
+            take_settings(state, run.recipe, cx);
+        }
+        Action::Measure => time::measure(state, cx),
+        Action::Rested(changes) => time::rested(state, changes, cx),
         Action::Loaded(Err(message)) => {
             let failure = crate::engine::Failure { message, hint: None, is_internal: false };
             state.dialog = Some(OpenDialog::Failure(failure));
@@ -201,6 +269,10 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
         Action::Start => start(state, cx),
         Action::Pause => signal(state, Signal::Pause, cx),
         Action::GoOn => signal(state, Signal::Run, cx),
+        Action::Resume => resume(state, cx),
+        Action::StopAndClose => closing::stop_and_close(state, cx),
+        Action::CloseAtOnce => closing::close_at_once(state, cx),
+        Action::KeepOpen => state.train.closing = Closing::No,
         Action::Stop { save } => {
             state.dialog = None;
             signal(state, Signal::Stop { save }, cx);
@@ -227,10 +299,22 @@ fn set(state: &mut AppState, key: &'static str, value: Value, cx: &Cx<'_>) {
             state.train.errors.remove(key);
             changed(state, cx);
         }
-        Err(_) => {
-            state.train.errors.insert(param.key, format!("It must be {}", param.allowed()));
-        }
+        Err(RecipeError::Range { value, .. }) => mistype(state, key, value),
+        Err(error) => log::error!("a value of the form was refused: {error}"),
     }
+}
+
+fn mistype(state: &mut AppState, key: &'static str, text: String) {
+    let Some(param) = params::find(key) else { return };
+    let words = format!("It must be {}", param.allowed());
+    state.train.errors.insert(param.key, Mistake { text, words });
+}
+
+/// The data are the project's, and the model is chosen on its own screen.
+fn take_settings(state: &mut AppState, recipe: Recipe, cx: &Cx<'_>) {
+    state.train.recipe = Recipe { data: state.train.recipe.data.clone(), ..recipe };
+    state.train.errors.clear();
+    changed(state, cx);
 }
 
 /// The form changed: keep it with the project, and count anew.
@@ -271,27 +355,47 @@ fn signal(state: &mut AppState, signal: Signal, cx: &Cx<'_>) {
     if let Some(job) = state.jobs.training() {
         cx.control(job.id, signal);
     }
-    if let Some(run) = &mut state.train.run {
-        run.is_paused = signal == Signal::Pause;
+    if let Some(run) = state.train.run.as_mut().filter(|run| !run.is_over()) {
+        if signal.is_stop() {
+            run.stopping = Some(signal != Signal::Stop { save: false });
+        }
+        run.is_paused = signal == Signal::Pause && run.stopping.is_none();
     }
+}
+
+/// Goes on with the run that is shown.
+fn resume(state: &mut AppState, cx: &Cx<'_>) {
+    let can_go_on = state.jobs.training().is_none();
+    let Some(run) = state.train.run.as_mut().filter(|run| can_go_on && run.can_go_on()) else { return };
+    let Some(run_dir) = run.run_dir.clone() else { return };
+    let job = cx.start(&mut state.jobs, JobSpec::ResumeTraining { run_dir });
+    run.go_on(job);
+    state.train.is_form_shown = false;
+    state.screen = Screen::Train;
 }
 
 pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
     match &job.spec {
-        JobSpec::Train { recipe, .. } => hear_run(state, job, recipe.clone(), event),
+        JobSpec::Train { recipe, .. } => {
+            hear_run(state, job, recipe.clone(), event, cx);
+            read_again(state, event, cx);
+        }
         JobSpec::ResumeTraining { run_dir } => {
             if *event == EventKind::Started {
-                // The curves up to the checkpoint; the steps that follow are added to them.
-                cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir: run_dir.clone() });
+                past::went_on(state, job, run_dir, cx);
             }
             let recipe = state.train.recipe.clone();
-            hear_run(state, job, recipe, event);
+            hear_run(state, job, recipe, event, cx);
+            read_again(state, event, cx);
         }
-        JobSpec::ReadRun { .. } => hear_curves(state, event),
+        JobSpec::ReadRun { .. } | JobSpec::ReadMessages { .. } => past::hear_past(state, event),
+        JobSpec::ListRuns { project } => past::look_back(state, project, event, cx),
+        JobSpec::MeasureSpeed { .. } => time::on_event(state, job, event),
         JobSpec::PreviewRun { recipe, .. } if planned(state).as_ref() == Some(recipe) => match event {
             EventKind::Reply(reply) => {
                 if let Reply::RunPreview(preview) = &**reply {
                     state.train.preview = Some(preview.clone());
+                    time::counted(state, cx);
                 }
             }
             EventKind::Finished(Outcome::Failed(failure)) => {
@@ -304,7 +408,7 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
     }
 }
 
-fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind) {
+fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind, cx: &Cx<'_>) {
     let is_new = state.train.run.as_ref().is_none_or(|run| run.job != job.id);
     if is_new {
         state.train.run = Some(Run::new(job.id, recipe, state.train.smoothing));
@@ -313,18 +417,32 @@ fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind) 
     if let Some(run) = &mut state.train.run {
         run.hear(event);
     }
-    if matches!(event, EventKind::Finished(_)) && state.dialog == Some(OpenDialog::StopTraining) {
-        state.dialog = None;
+    if matches!(event, EventKind::Finished(_)) {
+        if state.dialog == Some(OpenDialog::StopTraining) {
+            state.dialog = None;
+        }
+        closing::run_ended(state, cx);
     }
 }
 
-fn hear_curves(state: &mut AppState, event: &EventKind) {
-    let (Some(run), EventKind::Reply(reply)) = (&mut state.train.run, event) else { return };
-    if let Reply::Curves { run: record, steps, evaluations } = &**reply
-        && run.run_dir.as_ref() == Some(&record.run_dir)
-    {
-        run.recipe = record.recipe.clone();
-        run.take_curves(steps, evaluations);
+/// A lagging window may have missed steps: when the run is over, its file tells all of them. What was counted for its
+/// project is stale as well, for the run has measured the speed.
+fn read_again(state: &mut AppState, event: &EventKind, cx: &Cx<'_>) {
+    let Some(run) = &state.train.run else { return };
+    if let (EventKind::Finished(outcome), Some(run_dir)) = (event, run.run_dir.clone()) {
+        // Without a time: this leg's alone would be another number than the run's.
+        let best = run.best().filter(|best| best.step > 0).map(|best| format!(", best step {}", best.step));
+        let best = best.unwrap_or_default();
+        match outcome {
+            Outcome::Completed => state.status = format!("Run {} is done{best}", run.name()).into(),
+            Outcome::Stopped => {
+                let words = format!("Run {} stopped at step {}{best}", run.name(), run.num_steps_done());
+                state.status = words.into();
+            }
+            Outcome::Failed(_) => {}
+        }
+        state.train.asked = None;
+        cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir });
     }
 }
 
@@ -342,29 +460,10 @@ pub fn project_opened(state: &mut AppState) {
     }
 }
 
-/// The name of the run that a job trains.
-pub fn run_of(state: &AppState, job: &Job) -> Option<String> {
-    state.train.run.as_ref().filter(|run| run.job == job.id && run.run_dir.is_some()).map(Run::name)
-}
-
-/// Share and words of a training job, for the status bar.
-pub fn progress_of(state: &AppState, job: &Job) -> Option<(f32, String)> {
-    let run = state.train.run.as_ref().filter(|run| run.job == job.id)?;
-    let facts = run.facts.as_ref()?;
-    let words = match run.secs_left() {
-        Some(secs) if !run.is_paused => format!("{}, {} left", run.steps_in_words(), format::time_left(secs)),
-        _ => run.steps_in_words(),
-    };
-    Some((run.num_steps_done() as f32 / facts.num_steps.max(1) as f32, words))
-}
-
 pub fn rail(state: &AppState) -> (String, Mark) {
-    let running = state.jobs.training().is_some();
     match &state.train.run {
-        Some(run) if running => {
-            let words = if run.is_paused { "Paused".to_owned() } else { format!("Step {}", run.steps_done_of()) };
-            (if run.facts.is_some() { words } else { "Starting".to_owned() }, Mark::Running)
-        }
+        Some(run) if !run.is_over() => (Standing::of(state, run).on_rail(run), Mark::Running),
+        Some(run) if run.can_go_on() => (Standing::of(state, run).on_rail(run), Mark::Done),
         Some(run) if run.num_steps_done() > 0 => {
             let words = match run.best().filter(|best| best.step > 0) {
                 Some(best) => format!("Best step {}", format::thousands(best.step as u64)),

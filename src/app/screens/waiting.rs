@@ -2,36 +2,39 @@
 
 use egui::Ui;
 
-use crate::app::kit::{Button, icon};
-use crate::app::{Action, AppState, OpenDialog};
-use crate::engine::Lane;
-
 use super::train;
+use crate::app::jobs::Job;
+use crate::app::kit::{Button, format, icon};
+use crate::app::{Action, AppState, OpenDialog};
 
-/// What computes now, so that another job waits.
-pub fn words(state: &AppState) -> String {
-    let is_paused = state.train.run.as_ref().is_some_and(|run| run.is_paused);
-    match (state.jobs.training().filter(|job| job.has_started), is_paused) {
-        (Some(_), true) => "Waits for the run, which is paused".to_owned(),
-        (Some(_), false) => "Waits for the run that trains now".to_owned(),
-        (None, _) => {
-            let first = state.jobs.iter().find(|job| job.spec.lane() == Lane::Compute && job.has_started);
-            let doing = first.map(|job| crate::app::shell::words::doing(job).to_lowercase());
-            doing.map_or_else(
-                || "Waits for its turn".to_owned(),
-                |doing| format!("Waits for what comes before: {doing}"),
-            )
-        }
+/// Why it doesn't start yet.
+pub fn words(state: &AppState, job: &Job) -> String {
+    if let Some(short) = job.memory_short {
+        return format!(
+            "Training is in the way: this takes {} of memory beside it, and {} are free",
+            format::bytes(short.needed),
+            format::bytes(short.free)
+        );
+    }
+    let is_training = state.jobs.training().is_some_and(|job| job.has_started);
+    match state.jobs.guest().map(|job| crate::app::shell::words::doing(job).to_lowercase()) {
+        Some(doing) => format!("Waits for what comes before: {doing}"),
+        None if is_training && is_paused(state) => "Waits for the run, which is paused".to_owned(),
+        None if is_training => "Waits for the run that trains now: it gives way after the step in hand".to_owned(),
+        None => "Waits for its turn".to_owned(),
     }
 }
 
-/// The buttons that let it through; none where it only has to wait a moment.
+fn is_paused(state: &AppState) -> bool {
+    state.train.run.as_ref().is_some_and(|run| run.is_paused)
+}
+
+/// The buttons that let it through; none where no run is in the way.
 pub fn ways_on(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
     if state.jobs.training().is_none_or(|job| !job.has_started) {
         return;
     }
-    let is_paused = state.train.run.as_ref().is_some_and(|run| run.is_paused);
-    if !is_paused && ui.add(Button::secondary("Pause the run").icon(icon::PAUSE)).clicked() {
+    if !is_paused(state) && ui.add(Button::secondary("Pause the run").icon(icon::PAUSE)).clicked() {
         actions.push(train::Action::Pause.into());
     }
     if ui.add(Button::secondary("Stop the run…").icon(icon::SQUARE)).clicked() {

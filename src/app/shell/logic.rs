@@ -22,6 +22,7 @@ impl Shell {
         self.take_command_key(ctx);
         self.hear_events(ctx);
         self.actions.extend(self.files.chosen());
+        self.look_for_fonts();
         self.take_dropped_files(ctx);
         self.apply_actions(ctx);
         if ctx.input(|input| input.viewport().close_requested()) {
@@ -29,7 +30,7 @@ impl Shell {
             let (state, _, cx) = self.parts(ctx);
             data::flush(state, &cx);
             compare::close(state, &cx);
-            if !saving::may_leave(state, Action::Quit) {
+            if train::keeps_open(state) || !saving::may_leave(state, Action::Quit) {
                 ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             }
         }
@@ -53,6 +54,15 @@ impl Shell {
                 ctx.request_repaint();
                 return;
             }
+        }
+    }
+
+    /// For letters that were shown as empty boxes in the last frame.
+    fn look_for_fonts(&self) {
+        let wanted = self.fonts.wanted();
+        if !wanted.is_empty() {
+            let fonts = self.fonts.clone();
+            self.files.run(move || Some(Action::FontsFound(fonts.look_for(wanted))));
         }
     }
 
@@ -137,6 +147,18 @@ impl Shell {
             }
             Action::Redo => start_in_project(state, &cx, |project| JobSpec::Redo { project }),
             Action::SetTheme(theme) => settings::set_theme(state, theme, &cx),
+            Action::SetTextSize(size) => settings::set_text_size(state, size, &cx),
+            Action::FontsFound(found) => {
+                if found.has_new {
+                    self.fonts.install(ctx);
+                }
+                if let Some(words) = found.missing.first() {
+                    self.state.status = words.clone().into();
+                }
+                let letters = &mut self.state.letters;
+                letters.names.extend(found.names);
+                letters.missing.extend(found.missing);
+            }
             Action::PrimaryAct => {
                 if let Some(action) = primary_act(state) {
                     self.apply(ctx, action);
@@ -242,6 +264,7 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             | JobSpec::LoadExample { .. }
             | JobSpec::RenderTokens { .. }
             | JobSpec::PreviewRun { .. }
+            | JobSpec::MeasureSpeed { .. }
             | JobSpec::PreviewImport { .. }
             | JobSpec::CountKnown { .. }
             | JobSpec::ImportReviewer { .. }
@@ -251,6 +274,7 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             | JobSpec::ListDataset { .. }
             | JobSpec::ListRuns { .. }
             | JobSpec::ReadRun { .. }
+            | JobSpec::ReadMessages { .. }
     );
     // Its dialog says so; where that is closed, nobody waits.
     let is_told_elsewhere = is_glimpse
@@ -291,6 +315,10 @@ pub fn go(state: &mut AppState, drafts: &mut Drafts, screen: Screen, cx: &Cx<'_>
         state.before_settings = state.screen;
     }
     state.screen = screen;
+    if state.project.is_some() && state.settings.screen != screen {
+        state.settings.screen = screen;
+        settings::save(state, cx);
+    }
     refresh(state, drafts, cx);
 }
 

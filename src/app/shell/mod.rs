@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::files::{Desktop, Files};
+use super::kit::fallback::Fallback;
 use super::screens::settings;
 use super::settings::AppSettings;
 use super::{Action, AppState, Cx, Drafts};
@@ -28,6 +29,8 @@ pub struct Shell {
     pub actions: Vec<Action>,
     pub(super) backend: Box<dyn Backend>,
     pub(super) files: Files,
+    /// For letters that the window's own fonts lack; takes effect once it is installed.
+    pub fonts: Fallback,
 }
 
 impl Shell {
@@ -42,7 +45,8 @@ impl Shell {
     }
 
     fn with_files(backend: Box<dyn Backend>, settings: AppSettings, files: Files) -> Self {
-        Self { state: AppState::new(settings), drafts: Drafts::default(), actions: Vec::new(), backend, files }
+        let (state, drafts, fonts) = (AppState::new(settings), Drafts::default(), Fallback::default());
+        Self { state, drafts, actions: Vec::new(), backend, files, fonts }
     }
 
     /// A file dialog is open, or a file is being read or written.

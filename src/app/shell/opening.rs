@@ -124,7 +124,7 @@ pub fn import(state: &mut AppState, drafts: &mut Drafts, what: ToImport, cx: &Cx
 
 /// Another project is open now; one that was only saved elsewhere is still the same work.
 pub(super) fn opened(state: &mut AppState, drafts: &mut Drafts, is_same_work: bool, cx: &Cx<'_>) {
-    state.is_starting = false;
+    let is_at_start = std::mem::take(&mut state.is_starting);
     let unwritten = std::mem::take(&mut state.saving.unwritten);
     saving::watch(state, cx.files);
     if is_same_work {
@@ -134,7 +134,8 @@ pub(super) fn opened(state: &mut AppState, drafts: &mut Drafts, is_same_work: bo
     data::forget(state, drafts);
     model::project_opened(state, cx);
     train::project_opened(state);
-    state.screen = Screen::Model;
+    // The window opens as it was left.
+    state.screen = if is_at_start { state.settings.screen } else { Screen::Model };
     if let Some(pending) = state.pending_import.take() {
         import(state, drafts, pending, cx);
     }

@@ -12,7 +12,10 @@ impl Shell {
     pub(super) fn project_menu(&mut self, ui: &mut Ui) {
         let theme = Theme::of(ui);
         let project = self.state.project.as_ref();
-        let button = ui.add(Button::project(project.map_or("No project open", |project| project.name.as_str())));
+        // Whatever it is called, the rest of the bar keeps its room.
+        let name = project.map_or("No project open", |project| project.name.as_str());
+        let button =
+            ui.add(Button::project(name).at_most(Theme::of(ui).size.rail_width.min(ui.available_width() / 3.0)));
         if button.clicked() {
             self.actions.push(Action::LookAtRecent);
         }

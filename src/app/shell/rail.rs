@@ -1,9 +1,9 @@
 //! The left rail: the six steps with their states, then the runs and the settings.
 
-use egui::{Color32, CursorIcon, Pos2, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use egui::{Color32, CursorIcon, Pos2, Rect, Role, Sense, Stroke, Ui, UiBuilder, Vec2, WidgetInfo};
 
 use super::Shell;
-use crate::app::kit::{Icon, Mark, Theme, focus, icon, one_line, tooltip};
+use crate::app::kit::{Icon, Mark, Theme, at_least, focus, icon, one_line, tooltip};
 use crate::app::screens::{compare, data, evaluate, export, model, runs, train};
 use crate::app::{Action, AppState, Screen};
 
@@ -41,8 +41,19 @@ impl Shell {
         if logo(ui, top_left, is_icons_only) {
             self.actions.push(Action::Go(Screen::Model));
         }
+        let below = outer.with_min_y(outer.top() + theme.size.top_bar_height);
+        let mut below = ui.new_child(UiBuilder::new().max_rect(below));
+        // Six steps, the runs and the settings: in a low window they scroll.
         let pitch = theme.size.rail_entry_height + theme.space.xs;
-        let mut top = outer.top() + theme.size.top_bar_height + theme.space.s;
+        let least = (Screen::STEPS.len() + 2) as f32 * pitch + theme.space.xxl;
+        at_least(&mut below, "rail", Vec2::new(0.0, least), |ui| self.entries(ui, is_icons_only));
+    }
+
+    fn entries(&mut self, ui: &mut Ui, is_icons_only: bool) {
+        let theme = Theme::of(ui);
+        let outer = ui.available_rect_before_wrap();
+        let pitch = theme.size.rail_entry_height + theme.space.xs;
+        let mut top = outer.top() + theme.space.s;
         for screen in Screen::STEPS {
             self.entry(ui, outer, top, &step(screen, &self.state), is_icons_only);
             top += pitch;

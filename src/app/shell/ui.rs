@@ -2,13 +2,14 @@
 
 use egui::{Align, CentralPanel, Frame, Layout, Panel, Rect, Ui, UiBuilder, Vec2};
 
-use super::{Shell, project_dialog, rail, saving, words};
-use crate::app::kit::{Button, Text, Theme, dialog, empty_state, icon, progress, row};
+use super::{Shell, keys, project_dialog, rail, saving, words};
+use crate::app::jobs::Job;
+use crate::app::kit::{Button, Text, Theme, at_least, dialog, empty_state, icon, progress, row};
 use crate::app::screens::{
-    compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train,
+    compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train, waiting,
 };
 use crate::app::settings::ThemeChoice;
-use crate::app::{Action, OpenDialog, Screen, path_dialog};
+use crate::app::{Action, AppState, OpenDialog, Screen, kit, path_dialog};
 use crate::engine::{JobSpec, Lane};
 use crate::train::Signal;
 
@@ -46,14 +47,17 @@ impl Shell {
             .show_separator_line(false)
             .frame(window)
             .show(ui, |ui| self.top_bar(ui));
-        CentralPanel::no_frame().frame(Frame::new().fill(theme.surface.panel)).show(ui, |ui| {
+        let screen = CentralPanel::no_frame().frame(Frame::new().fill(theme.surface.panel)).show(ui, |ui| {
             ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, theme.space.xs);
-            self.screen(ui);
+            let theme = Theme::of(ui);
+            let least = Vec2::new(theme.size.screen_least_width, theme.size.screen_least_height);
+            at_least(ui, "screen", least, |ui| self.screen(ui));
         });
         self.status_bar(&mut ui.new_child(UiBuilder::new().max_rect(status_bar.inner)));
         self.dialogs(ui);
         drop_hint(ui);
         self.take_keys(ui.ctx());
+        kit::focus::keep(ui.ctx(), screen.response.rect);
     }
 
     fn screen(&mut self, ui: &mut Ui) {
@@ -86,6 +90,11 @@ impl Shell {
     }
 
     fn dialogs(&mut self, ui: &mut Ui) {
+        self.open_dialog(ui);
+        train::closing_dialog(ui, &self.state, &mut self.actions);
+    }
+
+    fn open_dialog(&mut self, ui: &mut Ui) {
         let Some(open) = self.state.dialog.clone() else { return };
         match open {
             OpenDialog::Import => mapping::show(ui, &self.state, &mut self.drafts, &mut self.actions),
@@ -114,17 +123,18 @@ impl Shell {
         );
         let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
         bar.spacing_mut().item_spacing.x = theme.space.s;
-        self.project_part(&mut bar);
-        bar.with_layout(Layout::right_to_left(Align::Center), |ui| self.tools(ui));
+        let is_tight = inner.width() < theme.size.screen_least_width;
+        self.project_part(&mut bar, is_tight);
+        bar.with_layout(Layout::right_to_left(Align::Center), |ui| self.tools(ui, is_tight));
     }
 
-    fn project_part(&mut self, ui: &mut Ui) {
+    fn project_part(&mut self, ui: &mut Ui, is_tight: bool) {
         let theme = Theme::of(ui);
         self.project_menu(ui);
         if saving::problem(&self.state).is_some() {
             saving::show_problem(ui, &self.state, &mut self.actions);
         } else if self.state.project.is_some() {
-            self.saved_mark(ui);
+            self.saved_mark(ui, is_tight);
         }
         let Some(project) = &self.state.project else { return };
         ui.add_space(theme.space.xs);
@@ -132,17 +142,20 @@ impl Shell {
         ui.painter().rect_filled(line, egui::CornerRadius::ZERO, theme.stroke.normal);
         ui.add_space(theme.space.xs);
         let undo = Button::icon_only(icon::ARROW_U_UP_LEFT, project.undo.clone().unwrap_or_else(|| "Undo".to_owned()));
-        if ui.add(undo.name("Undo").key("Ctrl Z").enabled_or(project.undo.is_some(), "Nothing to undo")).clicked() {
+        if ui
+            .add(undo.name("Undo").key(keys::UNDO.shown).enabled_or(project.undo.is_some(), "Nothing to undo"))
+            .clicked()
+        {
             self.actions.push(Action::Undo);
         }
         let redo = Button::icon_only(icon::ARROW_U_UP_RIGHT, project.redo.clone().unwrap_or_else(|| "Redo".to_owned()));
-        let redo = redo.name("Redo").key("Ctrl Shift Z").enabled_or(project.redo.is_some(), "Nothing to redo");
+        let redo = redo.name("Redo").key(keys::REDO.shown).enabled_or(project.redo.is_some(), "Nothing to redo");
         if ui.add(redo).clicked() {
             self.actions.push(Action::Redo);
         }
     }
 
-    fn saved_mark(&self, ui: &mut Ui) {
+    fn saved_mark(&self, ui: &mut Ui, is_tight: bool) {
         let theme = Theme::of(ui);
         let is_saving = self.state.jobs.find(|spec| spec.is_saving() || matches!(spec, JobSpec::DropReviewer { .. }));
         let (mark, words) = match is_saving.is_some() || self.state.data.is_saving() {
@@ -152,13 +165,15 @@ impl Shell {
         ui.scope(|ui| {
             ui.spacing_mut().item_spacing.x = theme.space.xs;
             mark.show_sized(ui, theme.size.icon_small, theme.text.soft);
-            ui.add(Text::small(words));
+            if !is_tight {
+                ui.add(Text::small(words));
+            }
         });
     }
 
-    fn tools(&mut self, ui: &mut Ui) {
+    fn tools(&mut self, ui: &mut Ui, is_tight: bool) {
         ui.spacing_mut().item_spacing.x = Theme::of(ui).pad.between_controls;
-        if ui.add(Button::icon_only(icon::QUESTION, "Help").key("F1")).clicked() {
+        if ui.add(Button::icon_only(icon::QUESTION, "Help").key(keys::HELP.shown)).clicked() {
             self.actions.push(Action::ShowDialog(OpenDialog::Help));
         }
         let is_dark = Theme::of(ui).is_dark;
@@ -166,10 +181,14 @@ impl Shell {
             true => (icon::MOON, "Light theme"),
             false => (icon::SUN, "Dark theme"),
         };
-        if ui.add(Button::icon_only(sign, words).key("Ctrl Shift L")).clicked() {
+        if ui.add(Button::icon_only(sign, words).key(keys::THEME.shown)).clicked() {
             self.actions.push(Action::SetTheme(ThemeChoice::other(ui.ctx())));
         }
-        if ui.add(Button::field("Find or do something").icon(icon::MAGNIFYING_GLASS).key("Ctrl K")).clicked() {
+        let find = match is_tight {
+            true => Button::icon_only(icon::MAGNIFYING_GLASS, keys::FIND.words),
+            false => Button::field(keys::FIND.words).icon(icon::MAGNIFYING_GLASS),
+        };
+        if ui.add(find.key(keys::FIND.shown)).clicked() {
             self.actions.push(Action::ShowDialog(OpenDialog::Commands));
         }
     }
@@ -182,14 +201,25 @@ impl Shell {
         inner.min.y += theme.width.line;
         let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
         bar.spacing_mut().item_spacing.x = theme.space.m;
+        // First at the right, which keeps its room; what a job tells is cut.
+        let mut left = inner;
+        bar.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if inner.width() >= theme.size.screen_least_width {
+                self.machine_part(ui);
+            }
+            left.max.x = ui.min_rect().left() - theme.space.m;
+        });
+        let mut bar = ui.new_child(UiBuilder::new().max_rect(left).layout(Layout::left_to_right(Align::Center)));
+        bar.set_clip_rect(left.intersect(bar.clip_rect()));
+        bar.spacing_mut().item_spacing.x = theme.space.m;
         self.job_part(&mut bar);
-        bar.with_layout(Layout::right_to_left(Align::Center), |ui| self.machine_part(ui));
     }
 
     fn job_part(&mut self, ui: &mut Ui) {
         let theme = Theme::of(ui);
         ui.add_space(theme.space.xxs);
-        let Some(job) = self.state.jobs.in_front() else {
+        let jobs = self.state.jobs.in_front();
+        if jobs.is_empty() {
             icon::CIRCLE.show_sized(ui, theme.size.icon_small, theme.text.faint);
             ui.add(Text::small(&self.state.status.words).one_line());
             for (words, action) in &self.state.status.acts {
@@ -198,29 +228,11 @@ impl Shell {
                 }
             }
             return;
-        };
-        let is_steerable = matches!(job.spec.lane(), Lane::Compute | Lane::Net)
-            || matches!(job.spec, JobSpec::Import { .. } | JobSpec::ExportData { .. });
-        words::icon_of(&job.spec).show_sized(ui, theme.size.icon_small, theme.accent.text);
-        let doing = match train::run_of(&self.state, job) {
-            Some(run) => format!("{} {run}", words::doing(job)),
-            None => words::doing(job),
-        };
-        ui.add(Text::small(&doing).normal());
-        let (share, told) = match train::progress_of(&self.state, job) {
-            Some((share, told)) => (Some(share), told),
-            None => (job.share(), words::told(job)),
-        };
-        progress(ui, &doing, share, theme.size.progress_height * 40.0);
-        if !told.is_empty() {
-            ui.add(Text::small(told));
         }
-        if is_steerable && ui.add(Button::link("Stop").icon(icon::SQUARE).small()).clicked() {
-            let is_training = matches!(job.spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. });
-            self.actions.push(match is_training {
-                true => Action::ShowDialog(OpenDialog::StopTraining),
-                false => Action::Control(job.id, Signal::Stop { save: false }),
-            });
+        // Two at most: what trains, and what computes beside it.
+        let width = theme.size.progress_height * if jobs.len() > 1 { 20.0 } else { 40.0 };
+        for job in jobs {
+            one_job(ui, &self.state, job, width, &mut self.actions);
         }
     }
 
@@ -267,15 +279,18 @@ impl Shell {
     }
 
     fn help(&mut self, ui: &mut Ui) {
-        let shown = dialog::Dialog::new("help", "Keys").show(
+        let shown = dialog::Dialog::new("help", "Keys").wide().show(
             ui.ctx(),
             |ui| {
                 let theme = Theme::of(ui);
                 dialog::body(ui, |ui| {
-                    ui.columns(2, |columns| {
-                        keys(&mut columns[0], theme, "Everywhere", super::keys::KEYS);
-                        keys(&mut columns[1], theme, "In the table of examples", &data::KEYS);
+                    // Side by side where there is room.
+                    let num = if ui.available_width() < theme.size.dialog_width { 1 } else { 2 };
+                    ui.columns(num, |columns| {
+                        key_list(&mut columns[0], theme, "Everywhere", keys::KEYS);
+                        key_list(&mut columns[num - 1], theme, "In the table of examples", &data::KEYS);
                     });
+                    ui.add(Text::small(kit::fallback::RIGHT_TO_LEFT).faint().wrapped());
                 });
             },
             |ui| {
@@ -295,7 +310,47 @@ impl Shell {
     }
 }
 
-fn keys(ui: &mut Ui, theme: &Theme, title: &str, keys: &[(&str, &str)]) {
+/// What it does, how far it is, and how to end it.
+fn one_job(ui: &mut Ui, state: &AppState, job: &Job, width: f32, actions: &mut Vec<Action>) {
+    let theme = Theme::of(ui);
+    let is_training = job.spec.lane() == Lane::Train;
+    words::icon_of(&job.spec).show_sized(ui, theme.size.icon_small, theme.accent.text);
+    if job.memory_short.is_some() {
+        ui.add(Text::small(waiting::words(state, job)).normal().one_line());
+        if ui.add(Button::link("Pause training").icon(icon::PAUSE).small()).clicked() {
+            actions.push(train::Action::Pause.into());
+        }
+    } else {
+        let by_itself = || (words::doing(job), job.share(), words::told(job));
+        let (doing, share, told) = train::of_job(state, job).unwrap_or_else(by_itself);
+        ui.add(Text::small(&doing).normal());
+        progress(ui, &doing, share, width);
+        if !told.is_empty() {
+            ui.add(Text::small(told));
+        }
+    }
+    let run = state.train.run.as_ref().filter(|run| run.job == job.id);
+    if run.is_some_and(|run| run.stopping.is_some()) {
+        return;
+    }
+    if run.is_some_and(|run| run.is_paused) && go_on(ui) {
+        actions.push(train::Action::GoOn.into());
+    }
+    let is_steerable = matches!(job.spec.lane(), Lane::Train | Lane::Compute | Lane::Net)
+        || matches!(job.spec, JobSpec::Import { .. } | JobSpec::ExportData { .. });
+    if is_steerable && ui.add(Button::link("Stop").icon(icon::SQUARE).small()).clicked() {
+        actions.push(match is_training {
+            true => Action::ShowDialog(OpenDialog::StopTraining),
+            false => Action::Control(job.id, Signal::Stop { save: false }),
+        });
+    }
+}
+
+fn go_on(ui: &mut Ui) -> bool {
+    ui.add(Button::link("Go on").name("Go on with the run").icon(icon::PLAY).small()).clicked()
+}
+
+fn key_list(ui: &mut Ui, theme: &Theme, title: &str, keys: &[(&str, &str)]) {
     ui.add(Text::strong(title));
     ui.add_space(theme.space.s);
     for (key, words) in keys {
@@ -307,7 +362,7 @@ fn keys(ui: &mut Ui, theme: &Theme, title: &str, keys: &[(&str, &str)]) {
             let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
             cap.paint(ui, rect.left_center(), theme.text.soft, theme.stroke.strong);
             crate::app::kit::row::to_column(ui, left + theme.size.settings_name_width * 0.75);
-            ui.add(Text::body(*words).soft());
+            ui.add(Text::body(*words).soft().one_line());
         });
     }
 }

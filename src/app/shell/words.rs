@@ -25,6 +25,8 @@ pub fn doing(job: &Job) -> String {
         JobSpec::Import { request, .. } => format!("Importing {}", name(&request.path)),
         JobSpec::SaveRejected { to, .. } => format!("Saving {}", name(to)),
         JobSpec::ExportData { request, .. } => format!("Exporting {}", name(&request.to)),
+        JobSpec::MeasureSpeed { .. } if job.phase == Some(Phase::LoadingModel) => "Loading the model".to_owned(),
+        JobSpec::MeasureSpeed { .. } => "Measuring how fast a run would be".to_owned(),
         JobSpec::RenderTokens { .. } | JobSpec::PreviewRun { .. } => "Counting tokens".to_owned(),
         JobSpec::CheckData { .. } => "Checking the examples".to_owned(),
         JobSpec::DescribeData { .. }
@@ -33,13 +35,16 @@ pub fn doing(job: &Job) -> String {
         | JobSpec::LoadLengths { .. } => "Counting".to_owned(),
         JobSpec::Query { .. } | JobSpec::FindIds { .. } | JobSpec::PreviewReplace { .. } => "Searching".to_owned(),
         JobSpec::LoadExample { .. }
+        | JobSpec::LoadExamples { .. }
         | JobSpec::LoadHistory { .. }
         | JobSpec::LoadFindings { .. }
         | JobSpec::ReadEvaluations { .. }
         | JobSpec::ReadAnswers { .. }
         | JobSpec::LoadChecks { .. } => "Reading".to_owned(),
-        JobSpec::PreviewFix { .. } | JobSpec::PreviewSplit { .. } => "Looking at what would change".to_owned(),
-        JobSpec::ListRuns { .. } | JobSpec::ReadRun { .. } => "Reading runs".to_owned(),
+        JobSpec::PreviewFix { .. } | JobSpec::CountFixes { .. } | JobSpec::PreviewSplit { .. } => {
+            "Looking at what would change".to_owned()
+        }
+        JobSpec::ListRuns { .. } | JobSpec::ReadRun { .. } | JobSpec::ReadMessages { .. } => "Reading runs".to_owned(),
         JobSpec::FetchModel { model } => format!("Downloading {}", model_name(model)),
         JobSpec::ListDataset { name } => format!("Asking the Hub for {name}"),
         JobSpec::FetchDataset { wanted } => format!("Downloading {}", wanted.dataset.name.repo),
@@ -63,6 +68,7 @@ pub fn doing(job: &Job) -> String {
 fn phase(phase: Option<Phase>, otherwise: &'static str) -> &'static str {
     match phase {
         Some(Phase::LoadingModel) => "Loading the model",
+        Some(Phase::Freezing) => "Copying the examples",
         Some(Phase::Tokenizing) => "Counting tokens",
         Some(Phase::Training) => "Training",
         Some(Phase::Evaluating) => "Evaluating",
@@ -127,10 +133,6 @@ pub fn ended(spec: &JobSpec, secs: f64, outcome: &Outcome) -> Option<String> {
         JobSpec::FetchModel { model } => format!("Downloaded {} in {took}", model_name(model)),
         JobSpec::FetchDataset { wanted } if is_stopped => format!("Stopped downloading {}", wanted.dataset.name.repo),
         JobSpec::FetchDataset { wanted } => format!("Downloaded {} in {took}", wanted.dataset.name.repo),
-        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } if is_stopped => {
-            format!("Stopped training after {took}")
-        }
-        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } => format!("Trained in {took}"),
         // Its screen says how long it took, by the figure that is kept.
         JobSpec::Evaluate { .. } if is_stopped => "Stopped evaluating".to_owned(),
         JobSpec::Compare { .. } if is_stopped => "Stopped answering".to_owned(),
@@ -147,7 +149,10 @@ pub fn ended(spec: &JobSpec, secs: f64, outcome: &Outcome) -> Option<String> {
 pub fn icon_of(spec: &JobSpec) -> Icon {
     match spec {
         JobSpec::DiscoverModels | JobSpec::InspectModel { .. } | JobSpec::FetchModel { .. } => icon::CUBE,
-        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } | JobSpec::PreviewRun { .. } => icon::PULSE,
+        JobSpec::Train { .. }
+        | JobSpec::ResumeTraining { .. }
+        | JobSpec::PreviewRun { .. }
+        | JobSpec::MeasureSpeed { .. } => icon::PULSE,
         JobSpec::Evaluate { .. } => icon::TARGET,
         JobSpec::Compare { .. } => icon::COLUMNS,
         _ => icon::TABLE,

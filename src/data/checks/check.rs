@@ -22,6 +22,7 @@ pub enum Check {
     TemplateRefusal,
     TemplateOmission,
     InvalidJson,
+    OtherShape,
     UnknownLabel,
     RareLabel,
     Imbalance,
@@ -53,7 +54,7 @@ struct Facts {
 }
 
 impl Check {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ExactDuplicate,
         Self::NearDuplicate,
         Self::Contradiction,
@@ -67,6 +68,7 @@ impl Check {
         Self::TemplateRefusal,
         Self::TemplateOmission,
         Self::InvalidJson,
+        Self::OtherShape,
         Self::UnknownLabel,
         Self::RareLabel,
         Self::Imbalance,
@@ -108,7 +110,8 @@ impl Check {
             Self::DoubledBos => "Template mark",
             Self::TemplateRefusal => "Refused",
             Self::TemplateOmission => "Left out",
-            Self::InvalidJson => "Not JSON",
+            Self::InvalidJson => "Broken JSON",
+            Self::OtherShape => "Other shape",
             Self::UnknownLabel => "Unknown label",
             Self::RareLabel => "Rare label",
             Self::Imbalance => "Dominates",
@@ -234,7 +237,14 @@ impl Check {
                 "Broken JSON",
                 MustFix,
                 &[Repair, SetAside],
-                "Most answers are JSON, and this one can't be read: the model learns to write broken JSON.",
+                "Answers like it are JSON, and this one can't be read: the model learns to write broken JSON.",
+            ),
+            Self::OtherShape => facts(
+                "other_shape",
+                "Another shape",
+                ShouldLook,
+                &[Repair, SetAside],
+                "Nearly all answers like it are JSON, and this one is text: the model learns to write both.",
             ),
             Self::UnknownLabel => facts(
                 "unknown_label",

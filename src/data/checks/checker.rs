@@ -1,16 +1,19 @@
 //! All checks over all examples: they are read once, in batches, and only hashes and numbers of them are kept.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::time::Instant;
 
 use rayon::prelude::*;
 
 use super::digest::{Digest, Languages, Parts};
+use super::groups::{Groups, Key, Origin, Origins};
 use super::json::Json;
-use super::labels::{LabelSet, Labels};
-use super::language::Detected;
+use super::labels::{Field, LabelSet, Labels, LabelsByFile};
+use super::language::Spoken;
 use super::lengths::Usual;
 use super::near::Shingles;
-use super::{Check, CheckReport, Finding, copies, encoding, language, near, privacy, refusal, turns};
+use super::{Check, CheckReport, Finding, copies, encoding, near, privacy, refusal, turns};
 use crate::data::{Example, Split};
 use crate::task::Task;
 use crate::words::{count, thousands};
@@ -22,6 +25,9 @@ pub struct Row {
     /// From 1, as the table shows it.
     pub number: u64,
     pub split: Split,
+    /// The file that it came from.
+    pub source: Option<String>,
+    pub label: Option<String>,
     pub example: Example,
 }
 
@@ -78,11 +84,13 @@ pub struct Checker<'a> {
     findings: Vec<Finding>,
     digests: Vec<Digest>,
     shingles: Shingles,
-    labels: Labels,
+    labels: LabelsByFile,
     /// Of answers that are no JSON, should most be: index and problem.
-    json_problems: Vec<(u32, String)>,
+    json_problems: Vec<(u32, Cow<'static, str>)>,
     lengths: Vec<(i64, u32)>,
-    usual: Languages,
+    origins: Origins,
+    /// Of prompts and answers, so far.
+    spoken: HashMap<Key, [Spoken; 2]>,
     started: Instant,
 }
 
@@ -94,10 +102,11 @@ impl<'a> Checker<'a> {
             findings: Vec::new(),
             digests: Vec::new(),
             shingles: Shingles::default(),
-            labels: Labels::default(),
+            labels: LabelsByFile::default(),
             json_problems: Vec::new(),
             lengths: Vec::new(),
-            usual: Languages::default(),
+            origins: Origins::default(),
+            spoken: HashMap::new(),
             started: Instant::now(),
         }
     }
@@ -105,20 +114,25 @@ impl<'a> Checker<'a> {
     /// Checks the examples each by itself, on all cores, and keeps what the comparison of all needs.
     pub fn add(&mut self, rows: &[Row]) {
         let rendering = self.rendering;
-        // The first batches tell.
-        if self.usual.prompts.is_none() || self.usual.answers.is_none() {
-            self.usual = self.languages();
-        }
-        let usual = self.usual;
-        let checked: Vec<_> = rows.par_iter().map(|row| (single(row, rendering), Parts::of(row, usual))).collect();
+        let origins: Vec<Origin> = rows.par_iter().map(Origin::of).collect();
+        origins.iter().for_each(|origin| self.origins.add(origin));
+        let usual: HashMap<Key, Languages> =
+            self.spoken.iter().map(|(key, spoken)| (*key, Languages::usual(spoken))).collect();
+        let check = |(row, origin): (&Row, &Origin)| {
+            // The first batches tell.
+            let usual = usual.get(&self.origins.key(origin)).copied().unwrap_or_default();
+            (single(row, rendering), Parts::of(row, *origin, usual))
+        };
+        let checked: Vec<_> = rows.par_iter().zip(&origins).map(check).collect();
         for ((findings, num_tokens), parts) in checked {
-            let index = self.digests.len() as u32;
+            let (index, digest) = (self.digests.len() as u32, parts.digest);
             self.findings.extend(findings);
-            self.lengths.extend(num_tokens.map(|num_tokens| (parts.digest.id, num_tokens)));
+            self.lengths.extend(num_tokens.map(|num_tokens| (digest.id, num_tokens)));
             self.shingles.push(&parts.shingles);
-            self.labels.push(index, parts.labels);
+            self.labels.push(index, digest.origin.file(), parts.labels);
             self.json_problems.extend(parts.json_problem.map(|problem| (index, problem)));
-            self.digests.push(parts.digest);
+            listen(self.spoken.entry(self.origins.key(&digest.origin)).or_default(), &digest);
+            self.digests.push(digest);
         }
     }
 
@@ -136,10 +150,13 @@ impl<'a> Checker<'a> {
         let clusters = near::clusters(&self.shingles, self.options.similarity, task)?;
         let mut findings = std::mem::take(&mut self.findings);
         findings.extend(copies::find(&self.digests, clusters));
-        findings.extend(self.broken_json());
-        findings.extend(self.label_findings());
-        findings.extend(self.other_languages());
-        findings.extend(self.unusual_lengths());
+        let groups = Groups::new(&self.origins, self.digests.iter().map(|digest| &digest.origin));
+        let labels = std::mem::take(&mut self.labels).by_group(&groups);
+        findings.extend(self.other_shapes(&groups));
+        findings.extend(self.unknown_labels(&labels));
+        findings.extend(labels.iter().flat_map(|labels| self.label_findings(labels)));
+        findings.extend(self.other_languages(&groups));
+        findings.extend(self.unusual_lengths(&groups, &labels));
         // Stable: groups and examples stay in their order.
         findings.sort_by_key(|finding| (finding.check, finding.group));
         let needs_model = |check: &Check| check.needs_model() && self.rendering.is_none();
@@ -147,6 +164,8 @@ impl<'a> Checker<'a> {
             num_examples: self.num_examples(),
             findings,
             skipped: Check::ALL.into_iter().filter(needs_model).collect(),
+            off: Vec::new(),
+            num_not_faults: 0,
             secs: self.started.elapsed().as_secs_f64(),
         })
     }
@@ -155,27 +174,54 @@ impl<'a> Checker<'a> {
         Finding { check, id: self.digests[index as usize].id, detail, group: None }
     }
 
-    /// Only where most answers are JSON.
-    fn broken_json(&self) -> Vec<Finding> {
+    /// Only where most answers of a group are JSON; text among them is told where nearly all are.
+    fn other_shapes(&self, groups: &Groups) -> Vec<Finding> {
         const MIN_VALID: usize = 5;
-        let num_valid = self.digests.iter().filter(|digest| digest.json == Json::Valid).count();
-        if num_valid < MIN_VALID.max(self.json_problems.len()) {
-            return Vec::new();
+        const NEARLY_ALL: f64 = 0.8;
+        let (mut valid, mut all) = (vec![0_usize; groups.len()], vec![0_usize; groups.len()]);
+        for (index, digest) in (0..).zip(&self.digests) {
+            valid[groups.of(index)] += usize::from(digest.json == Json::Valid);
+            all[groups.of(index)] += usize::from(digest.json != Json::Empty);
         }
-        let finding = |(index, problem): &(u32, String)| self.finding(Check::InvalidJson, *index, problem.clone());
-        self.json_problems.iter().map(finding).collect()
+        let finding = |(index, problem): &(u32, Cow<'static, str>)| {
+            let group = groups.of(*index);
+            let (num, of) = (valid[group], all[group]);
+            let is_json = num >= MIN_VALID && 2 * num >= of;
+            match self.digests[*index as usize].json {
+                Json::Broken if is_json => Some(self.finding(Check::InvalidJson, *index, problem.to_string())),
+                Json::Other if is_json && num as f64 >= NEARLY_ALL * of as f64 => {
+                    let which = groups.key(group).in_words();
+                    let detail = format!("{problem}, where {num} of {of} answers {which} are JSON");
+                    Some(self.finding(Check::OtherShape, *index, detail))
+                }
+                _ => None,
+            }
+        };
+        self.json_problems.iter().filter_map(finding).collect()
     }
 
-    fn label_findings(&self) -> Vec<Finding> {
+    /// Labels that are not in the sets which the person gave; examples of another task are not meant by them.
+    fn unknown_labels(&self, groups: &[Labels]) -> Vec<Finding> {
         let mut findings = Vec::new();
         for set in &self.options.label_sets {
-            let unknown = self.labels.field_named(&set.field).map(|field| field.unknown(&set.labels));
-            for (label, respelling) in unknown.into_iter().flatten() {
+            let fields: Vec<&Field> = groups
+                .iter()
+                .filter_map(|labels| labels.field_named(&set.field))
+                .filter(|field| field.num_examples() > 0)
+                .collect();
+            let is_meant = |field: &&&Field| fields.len() == 1 || field.knows(&set.labels);
+            for (label, respelling) in fields.iter().filter(is_meant).flat_map(|field| field.unknown(&set.labels)) {
                 let tell = |row: &u32| self.finding(Check::UnknownLabel, *row, respelling.to_string());
                 findings.extend(label.rows.iter().map(tell));
             }
         }
-        for field in self.labels.label_fields() {
+        findings
+    }
+
+    /// Of one group.
+    fn label_findings(&self, labels: &Labels) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for field in labels.label_fields() {
             let has_set = self.options.label_sets.iter().any(|set| set.field == field.name);
             let misspelled = if has_set { Vec::new() } else { field.misspelled() };
             for (label, respelling) in &misspelled {
@@ -191,27 +237,21 @@ impl<'a> Checker<'a> {
                 let (most, all) = (label.rows.len(), field.num_examples());
                 let (most, all) = (thousands(most), examples(all));
                 let detail = format!("{} {:?} has {most} of {all} (this is the first)", field.name, label.text);
-                findings.extend(label.rows.first().map(|row| self.finding(Check::Imbalance, *row, detail)));
+                findings.extend(label.rows.iter().min().map(|row| self.finding(Check::Imbalance, *row, detail)));
             }
         }
         findings
     }
 
-    /// Prompts and answers each have their language: in translations they differ.
-    fn languages(&self) -> Languages {
-        let dominant = |of: fn(&Digest) -> Option<Detected>| {
-            language::dominant(self.digests.iter().filter_map(of).map(|detected| detected.lang))
-        };
-        Languages {
-            prompts: dominant(|digest| digest.prompt_language),
-            answers: dominant(|digest| digest.answer_language),
+    fn other_languages(&self, groups: &Groups) -> Vec<Finding> {
+        let mut spoken: Vec<[Spoken; 2]> = vec![Default::default(); groups.len()];
+        for (index, digest) in (0..).zip(&self.digests) {
+            listen(&mut spoken[groups.of(index)], digest);
         }
-    }
-
-    fn other_languages(&self) -> Vec<Finding> {
-        let Languages { prompts: of_prompts, answers: of_answers } = self.languages();
+        let usual: Vec<Languages> = spoken.iter().map(Languages::usual).collect();
         let mut findings = Vec::new();
         for (index, digest) in (0..).zip(&self.digests) {
+            let Languages { prompts: of_prompts, answers: of_answers } = usual[groups.of(index)];
             let prompt = digest.prompt_language.zip(of_prompts).map(|pair| (pair, "prompt"));
             let answer = digest.answer_language.zip(of_answers).map(|pair| (pair, "answer"));
             let other = [prompt, answer].into_iter().flatten().find(|((own, usual), _)| own.is_other_than(*usual));
@@ -223,19 +263,37 @@ impl<'a> Checker<'a> {
         findings
     }
 
-    fn unusual_lengths(&self) -> Vec<Finding> {
-        let prompts = Usual::of(self.digests.iter().map(|digest| digest.prompt_chars));
-        // Labels differ in length for no reason.
-        let are_labels = self.labels.label_fields().any(|field| field.num_examples() * 2 > self.digests.len());
-        let answers = Usual::of(self.digests.iter().map(|digest| digest.answer_chars)).filter(|_| !are_labels);
+    fn unusual_lengths(&self, groups: &Groups, labels: &[Labels]) -> Vec<Finding> {
+        let mut members: Vec<Vec<u32>> = vec![Vec::new(); groups.len()];
+        (0..self.digests.len() as u32).for_each(|index| members[groups.of(index)].push(index));
         let mut findings = Vec::new();
-        for (index, digest) in (0..).zip(&self.digests) {
-            let detail = prompts
-                .and_then(|usual| usual.unusual(digest.prompt_chars, "a prompt"))
-                .or_else(|| answers.and_then(|usual| usual.unusual(digest.answer_chars, "an answer")));
-            findings.extend(detail.map(|detail| self.finding(Check::LengthOutlier, index, detail)));
+        for (group, members) in members.iter().enumerate() {
+            let digests = || members.iter().map(|index| &self.digests[*index as usize]);
+            let prompts = Usual::of(digests().map(|digest| digest.prompt_chars));
+            // Labels differ in length for no reason.
+            let are_labels = labels[group].label_fields().any(|field| field.num_examples() * 2 > groups.size(group));
+            let answers = Usual::of(digests().map(|digest| digest.answer_chars)).filter(|_| !are_labels);
+            for (index, digest) in members.iter().zip(digests()) {
+                let detail = prompts
+                    .and_then(|usual| usual.unusual(digest.prompt_chars, "a prompt"))
+                    .or_else(|| answers.and_then(|usual| usual.unusual(digest.answer_chars, "an answer")));
+                findings.extend(detail.map(|detail| self.finding(Check::LengthOutlier, *index, detail)));
+            }
         }
         findings
+    }
+}
+
+/// Prompts and answers each have their language: in translations they differ.
+fn listen(spoken: &mut [Spoken; 2], digest: &Digest) {
+    let [prompts, answers] = spoken;
+    digest.prompt_language.iter().for_each(|detected| prompts.add(detected.lang));
+    digest.answer_language.iter().for_each(|detected| answers.add(detected.lang));
+}
+
+impl Languages {
+    fn usual([prompts, answers]: &[Spoken; 2]) -> Self {
+        Self { prompts: prompts.dominant(), answers: answers.dominant() }
     }
 }
 

@@ -1,8 +1,11 @@
 //! What is kept of an example while the others are read: hashes and numbers instead of its texts.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use whatlang::Lang;
 
+use super::groups::Origin;
 use super::json::{self, Json};
 use super::language::{Detected, language};
 use super::near::of_words;
@@ -24,11 +27,12 @@ pub struct Digest {
     pub prompt_chars: u32,
     pub answer_chars: u32,
     pub json: Json,
+    pub origin: Origin,
     pub prompt_language: Option<Detected>,
     pub answer_language: Option<Detected>,
 }
 
-/// The languages that most are in, as far as it is known.
+/// The languages that most of a group are in, as far as it is known.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Languages {
     pub prompts: Option<Lang>,
@@ -41,11 +45,11 @@ pub struct Parts {
     pub shingles: Vec<u32>,
     pub labels: Vec<(String, String)>,
     /// Why its answer is no JSON.
-    pub json_problem: Option<String>,
+    pub json_problem: Option<Cow<'static, str>>,
 }
 
 impl Parts {
-    pub fn of(row: &Row, usual: Languages) -> Self {
+    pub fn of(row: &Row, origin: Origin, usual: Languages) -> Self {
         let example = &row.example;
         let prompt = example.prompt();
         let asked = asked(example);
@@ -62,6 +66,7 @@ impl Parts {
             prompt_chars: num_chars(asked),
             answer_chars: num_chars(answer),
             json,
+            origin,
             prompt_language: language(asked, usual.prompts),
             answer_language: language(answer, usual.answers),
         };
@@ -69,7 +74,7 @@ impl Parts {
             digest,
             shingles: shingles(example),
             labels: labels::of_answer(answer),
-            json_problem: (json == Json::Invalid).then(|| json::problem(answer)),
+            json_problem: matches!(json, Json::Broken | Json::Other).then(|| json::problem(answer)),
         }
     }
 }

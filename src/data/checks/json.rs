@@ -1,5 +1,7 @@
 //! JSON that is nearly right: what is wrong with it, and how to mend it with every other character left as it is.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 /// What an answer is, as JSON.
@@ -7,7 +9,10 @@ use serde_json::Value;
 pub enum Json {
     /// An object or a list.
     Valid,
-    Invalid,
+    /// It begins as one, and can't be read.
+    Broken,
+    /// Text, or a number.
+    Other,
     Empty,
 }
 
@@ -16,18 +21,46 @@ pub fn kind(answer: &str) -> Json {
     match text.as_bytes().first() {
         None => Json::Empty,
         Some(b'{' | b'[') if is_json(text) => Json::Valid,
-        Some(_) => Json::Invalid,
+        Some(_) if begins_as_json(text) => Json::Broken,
+        Some(_) => Json::Other,
+    }
+}
+
+/// A fence may stand before it; a bracket may begin a note or a link, too.
+fn begins_as_json(text: &str) -> bool {
+    if let Some(fenced) = text.strip_prefix("```") {
+        let fenced = fenced.strip_prefix("json").or_else(|| fenced.strip_prefix("JSON")).unwrap_or(fenced);
+        return fenced.trim_start().starts_with(['{', '[']);
+    }
+    match text.strip_prefix('[') {
+        Some(list) => list.trim_start().starts_with(['{', '[', '"', '\'', ']']),
+        None => text.starts_with('{'),
     }
 }
 
 /// Why it can't be read, as a sentence's part.
-pub fn problem(answer: &str) -> String {
-    match serde_json::from_str::<Value>(answer) {
-        Ok(_) => "neither an object nor a list".to_owned(),
-        Err(_) if !answer.trim_start().starts_with(['{', '[', '`']) => "not JSON".to_owned(),
-        Err(error) if error.is_eof() => "it ends too early".to_owned(),
-        Err(error) => error.to_string(),
+pub fn problem(answer: &str) -> Cow<'static, str> {
+    let Err(error) = serde_json::from_str::<Value>(answer) else { return "neither an object nor a list".into() };
+    match kind(answer) {
+        Json::Other if answer.contains("{\"") => "words around the JSON".into(),
+        Json::Valid | Json::Other | Json::Empty => "not JSON".into(),
+        Json::Broken if answer.trim_start().starts_with('`') => "a fence around the JSON".into(),
+        Json::Broken if error.is_eof() => "it ends too early".into(),
+        Json::Broken => {
+            let place = place(answer, error.line(), error.column());
+            format!("it stops being JSON at line {}, character {}{}", error.line(), place.0, place.1).into()
+        }
     }
+}
+
+/// The character at a byte of a line, both from 1, and what stands there.
+fn place(text: &str, line: usize, column: usize) -> (usize, String) {
+    const MAX_CHARS: usize = 12;
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let at = (0..=column.saturating_sub(1).min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+    let near: String = line[at..].chars().take(MAX_CHARS).collect();
+    let words = if near.is_empty() { String::new() } else { format!(", near “{near}”") };
+    (line[..at].chars().count() + 1, words)
 }
 
 fn is_json(text: &str) -> bool {
@@ -180,7 +213,8 @@ mod tests {
     #[test]
     fn broken_json_is_mended_and_nothing_else_changes() {
         let check = |text: &str, mended: &str| {
-            assert_eq!(kind(text), Json::Invalid, "{text}");
+            let expected = if text.starts_with("Here") { Json::Other } else { Json::Broken };
+            assert_eq!(kind(text), expected, "{text}");
             assert_eq!(repair(text).as_deref(), Some(mended), "{text}");
         };
         check(r#"{"a": 1, "b": [2, 3}"#, r#"{"a": 1, "b": [2, 3]}"#);
@@ -206,8 +240,22 @@ mod tests {
             assert_eq!(repair(text), None, "{text}");
         }
         assert_eq!(kind(" {\"a\": 1}\n"), Json::Valid);
-        assert_eq!(kind("5"), Json::Invalid);
+        assert_eq!(kind("5"), Json::Other);
         assert_eq!(kind(" "), Json::Empty);
         assert_eq!(repair(&"[".repeat(100_000)), None);
+    }
+
+    #[test]
+    fn what_begins_as_json_is_told_from_text() {
+        for text in ["[1] see there", "[a link](of.it)", "```python\n{}\n```", "Yes.", "[Note] {\"a\": 1"] {
+            assert_eq!(kind(text), Json::Other, "{text}");
+        }
+        for text in ["{\"a\": 1", "[\"a\", ", "```json\n[1]\n```", "[{\"a\": 1}"] {
+            assert_eq!(kind(text), Json::Broken, "{text}");
+        }
+        assert_eq!(problem("{\"a\": 'b'}"), "it stops being JSON at line 1, character 7, near “'b'}”");
+        assert_eq!(problem("{\"a\": 1"), "it ends too early");
+        assert_eq!(problem("{\"ä\": é}"), "it stops being JSON at line 1, character 7, near “é}”");
+        assert_eq!(problem("It is {\"a\": 1}."), "words around the JSON");
     }
 }

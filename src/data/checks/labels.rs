@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::groups::Groups;
+
 /// The name of the field that a plain answer is.
 pub const ANSWER: &str = "answer";
 
@@ -49,7 +51,43 @@ fn is_short(text: &str) -> bool {
     !text.contains('\n') && text.chars().nth(MAX_LABEL_CHARS).is_none()
 }
 
-/// The labels of all examples.
+/// The labels of each file, until it is known which examples are a group: a file of prose doesn't drown another's.
+#[derive(Debug, Default)]
+pub struct LabelsByFile {
+    files: Vec<Labels>,
+    by_file: HashMap<u64, usize>,
+}
+
+impl LabelsByFile {
+    /// Beyond these, files share their labels.
+    const MAX_FILES: usize = 64;
+
+    pub fn push(&mut self, row: u32, file: u64, labels: Vec<(String, String)>) {
+        let next = self.by_file.len().min(Self::MAX_FILES - 1);
+        let at = *self.by_file.entry(file).or_insert(next);
+        if at == self.files.len() {
+            self.files.push(Labels::default());
+        }
+        self.files[at].push(row, labels);
+    }
+
+    /// The labels of each group.
+    pub fn by_group(self, groups: &Groups) -> Vec<Labels> {
+        let mut all: Vec<Labels> = (0..groups.len()).map(|_| Labels::default()).collect();
+        for field in self.files.into_iter().flat_map(|labels| labels.fields).filter(|field| !field.is_text) {
+            for label in field.labels {
+                for rows in label.rows.chunk_by(|a, b| groups.of(*a) == groups.of(*b)) {
+                    if let Some(own) = all[groups.of(rows[0])].field(&field.name) {
+                        own.extend(&label.text, rows);
+                    }
+                }
+            }
+        }
+        all
+    }
+}
+
+/// The labels of a file's or a group's examples.
 #[derive(Debug, Default)]
 pub struct Labels {
     fields: Vec<Field>,
@@ -76,19 +114,19 @@ pub struct Label {
 impl Labels {
     pub fn push(&mut self, row: u32, labels: Vec<(String, String)>) {
         for (name, text) in labels {
-            if let Some(field) = self.field(name) {
-                field.push(row, text);
+            if let Some(field) = self.field(&name) {
+                field.extend(&text, &[row]);
             }
         }
     }
 
-    fn field(&mut self, name: String) -> Option<&mut Field> {
-        let at = match self.by_name.get(&name) {
+    fn field(&mut self, name: &str) -> Option<&mut Field> {
+        let at = match self.by_name.get(name) {
             Some(at) => *at,
             None if self.fields.len() == MAX_FIELDS => return None,
             None => {
-                self.by_name.insert(name.clone(), self.fields.len());
-                self.fields.push(Field { name, ..Field::default() });
+                self.by_name.insert(name.to_owned(), self.fields.len());
+                self.fields.push(Field { name: name.to_owned(), ..Field::default() });
                 self.fields.len() - 1
             }
         };
@@ -107,20 +145,20 @@ impl Labels {
 }
 
 impl Field {
-    fn push(&mut self, row: u32, text: String) {
+    fn extend(&mut self, text: &str, rows: &[u32]) {
         if self.is_text {
             return;
         }
-        match self.by_text.get(&text) {
-            Some(at) => self.labels[*at].rows.push(row),
+        match self.by_text.get(text) {
+            Some(at) => self.labels[*at].rows.extend_from_slice(rows),
             None if self.labels.len() == MAX_LABELS => {
                 self.is_text = true;
                 self.labels = Vec::new();
                 self.by_text = HashMap::new();
             }
             None => {
-                self.by_text.insert(text.clone(), self.labels.len());
-                self.labels.push(Label { text, rows: vec![row] });
+                self.by_text.insert(text.to_owned(), self.labels.len());
+                self.labels.push(Label { text: text.to_owned(), rows: rows.to_vec() });
             }
         }
     }
@@ -169,6 +207,13 @@ impl Field {
                 (label, self.respelling(&label.text, right.cloned()))
             })
             .collect()
+    }
+
+    /// Whether a set of labels is meant for it: a tenth of its values are of the set, or spellings of such.
+    pub fn knows(&self, set: &[String]) -> bool {
+        let is_meant = |label: &&Label| set.iter().any(|of| *of == label.text || is_spelling_of(&label.text, of));
+        let num_meant: usize = self.labels.iter().filter(is_meant).map(|label| label.rows.len()).sum();
+        num_meant * 10 >= self.num_examples().max(1)
     }
 
     fn respelling(&self, wrong: &str, right: Option<String>) -> Respelling {

@@ -1,7 +1,5 @@
 //! Which language a text is in, where that is sure.
 
-use std::collections::HashMap;
-
 use whatlang::Lang;
 
 /// Shorter texts say too little.
@@ -49,16 +47,24 @@ pub fn language(text: &str, usual: Option<Lang>) -> Option<Detected> {
     Some(Detected { lang, is_sure, halves })
 }
 
-/// The language that nearly all texts are in.
-pub fn dominant(languages: impl Iterator<Item = Lang>) -> Option<Lang> {
-    let mut counts: HashMap<Lang, usize> = HashMap::new();
-    let mut num = 0;
-    for language in languages {
-        *counts.entry(language).or_default() += 1;
-        num += 1;
+/// How many texts are in each language.
+#[derive(Debug, Clone, Default)]
+pub struct Spoken(Vec<(Lang, usize)>);
+
+impl Spoken {
+    pub fn add(&mut self, language: Lang) {
+        match self.0.iter_mut().find(|(known, _)| *known == language) {
+            Some((_, num)) => *num += 1,
+            None => self.0.push((language, 1)),
+        }
     }
-    let (language, count) = counts.into_iter().max_by_key(|(language, count)| (*count, language.code()))?;
-    (num >= MIN_EXAMPLES && count as f64 >= DOMINANT_SHARE * num as f64).then_some(language)
+
+    /// The language that nearly all are in.
+    pub fn dominant(&self) -> Option<Lang> {
+        let num: usize = self.0.iter().map(|(_, num)| num).sum();
+        let (language, most) = self.0.iter().max_by_key(|(language, num)| (*num, language.code()))?;
+        (num >= MIN_EXAMPLES && *most as f64 >= DOMINANT_SHARE * num as f64).then_some(*language)
+    }
 }
 
 #[cfg(test)]
@@ -75,8 +81,12 @@ mod tests {
         assert!(!language(german, None).is_some_and(|found| found.is_other_than(Lang::Deu)));
         assert_eq!(language("Wo ist mein Paket?", None), None);
         assert_eq!(language(&"let x = vec![1, 2]; for i in 0..10 { f(x[i]); }".repeat(5), None), None);
-        assert_eq!(dominant([Lang::Eng; 19].into_iter()), None);
-        assert_eq!(dominant([Lang::Eng; 30].into_iter().chain([Lang::Deu])), Some(Lang::Eng));
-        assert_eq!(dominant([Lang::Eng; 30].into_iter().chain([Lang::Deu; 10])), None);
+        let dominant = |num_english, num_german| {
+            let mut spoken = Spoken::default();
+            (0..num_english).for_each(|_| spoken.add(Lang::Eng));
+            (0..num_german).for_each(|_| spoken.add(Lang::Deu));
+            spoken.dominant()
+        };
+        assert_eq!([dominant(19, 0), dominant(30, 1), dominant(30, 10)], [None, Some(Lang::Eng), None]);
     }
 }

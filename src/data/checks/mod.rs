@@ -10,6 +10,7 @@ mod copies;
 mod digest;
 mod encoding;
 mod fix;
+mod groups;
 mod json;
 pub(super) mod labels;
 mod language;
@@ -29,7 +30,7 @@ mod tests;
 
 pub use check::{Check, Severity};
 pub use checker::{Checker, Options, Refused, RenderFacts, Rendering, Row};
-pub use fix::{Action, Change, Fix, Remedy};
+pub use fix::{Action, Change, Choice, Fix, FixCount, Member, Remedy};
 pub use labels::{ANSWER, LabelSet};
 pub use remedies::plan;
 pub use report::{CheckCount, CheckReport, Finding};

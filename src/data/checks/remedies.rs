@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::digest::answer_key;
 use super::labels::Respelling;
 use super::privacy::{self, Found};
-use super::{Action, Change, Check, Finding, Fix, Remedy, Row, encoding, json, turns};
+use super::{Action, Change, Check, Finding, Fix, Member, Remedy, Row, encoding, json, turns};
 use crate::data::{Message, Role, Split};
 
 /// Works a remedy out for the findings of a check. `row` gives an example as it is now, `None` if it takes no part any
@@ -14,7 +14,7 @@ pub fn plan(check: Check, remedy: Remedy, findings: &[Finding], row: &mut dyn Fn
     let mut seen = HashSet::new();
     let own = findings.iter().filter(|finding| finding.check == check && seen.insert(finding.id));
     let found: Vec<(&Finding, Row)> = own.filter_map(|finding| Some((finding, row(finding.id)?))).collect();
-    let changes = match remedy {
+    let changes: Vec<Change> = match remedy {
         Remedy::KeepOne => grouped(&found).into_values().flat_map(|group| copies(check, &group)).collect(),
         Remedy::MoveToOneSplit => grouped(&found).into_values().flat_map(|group| move_together(&group)).collect(),
         Remedy::SetAside if check == Check::Contradiction => {
@@ -33,7 +33,15 @@ pub fn plan(check: Check, remedy: Remedy, findings: &[Finding], row: &mut dyn Fn
             found.iter().filter_map(|(finding, row)| rewrite(finding, row)).collect()
         }
     };
-    Fix { check, remedy, changes }
+    let changed: HashSet<i64> = changes.iter().map(|change| change.id).collect();
+    let groups = grouped(&found).into_values();
+    let groups = groups.filter(|group| group.iter().any(|row| changed.contains(&row.id)));
+    let groups = groups.map(|group| group.into_iter().map(member).collect()).collect();
+    Fix { check, remedy, changes, groups }
+}
+
+fn member(row: &Row) -> Member {
+    Member { id: row.id, number: row.number, split: row.split, answer: answer_key(&row.example), is_fixed: false }
 }
 
 type Group<'a> = Vec<&'a Row>;
@@ -111,7 +119,7 @@ fn rewrite(finding: &Finding, row: &Row) -> Option<Change> {
         // What is in order already was refused for its system turn.
         Check::RoleOrder if turns::disorder(before).is_none() => turns::with_system_folded(before)?,
         Check::RoleOrder => turns::in_order(before)?,
-        Check::InvalidJson => with_answer(before, json::repair)?,
+        Check::InvalidJson | Check::OtherShape => with_answer(before, json::repair)?,
         Check::UnknownLabel => {
             let respelling = Respelling::parse(&finding.detail)?;
             with_answer(before, |answer| respelling.mend(answer))?

@@ -35,6 +35,10 @@ pub struct CheckReport {
     pub findings: Vec<Finding>,
     /// Not done, because they need a model and there was none.
     pub skipped: Vec<Check>,
+    /// Switched off for this project; their findings are left out.
+    pub off: Vec<Check>,
+    /// Findings that a person marked as not a fault, and that are left out.
+    pub num_not_faults: u64,
     pub secs: f64,
 }
 

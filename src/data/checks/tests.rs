@@ -26,7 +26,8 @@ fn row(index: usize, split: Split, prompt: &str, answer: &str) -> Row {
         Message::new(Role::User, prompt),
         Message::new(Role::Assistant, answer),
     ];
-    Row { id: 1000 + index as i64, number: index as u64 + 1, split, example: Example::from(messages) }
+    let (id, number) = (1000 + index as i64, index as u64 + 1);
+    Row { id, number, split, source: None, label: None, example: Example::from(messages) }
 }
 
 fn run(rows: &[Row], options: Options, rendering: Option<&dyn Rendering>) -> CheckReport {
@@ -257,4 +258,94 @@ fn faults_that_only_a_model_shows() {
         run(&sound(3), Options::default(), None).skipped,
         [TooLong, MissingEndOfTurn, TemplateRefusal, TemplateOmission]
     );
+}
+
+/// Prose of another file, in German, all different.
+fn german(num: usize) -> Vec<Row> {
+    let things = ["Wasserkocher", "Paket", "Jacke", "Lampe", "Uhr", "Rechnung", "Fenster"];
+    let problems =
+        ["funktioniert nicht mehr", "ist viel zu klein", "kam gestern zerbrochen an", "fehlt in der Lieferung"];
+    let german = |i: usize| {
+        let (thing, problem) = (things[i % 7], problems[i / 7 % 4]);
+        let prompt =
+            format!("Guten Tag Nummer {i}, mein Artikel {thing} {problem}, was soll ich jetzt machen? Danke {i}");
+        let answer =
+            format!("Das tut uns leid. Bitte schicken Sie uns Ihren Artikel {thing} mit dem Zettel {i} zurück.");
+        let mut row = row(500 + i, TRAIN, &prompt, &answer);
+        row.example.messages.remove(0);
+        row.source = Some("kunden.csv".to_owned());
+        row
+    };
+    (0..num).map(german).collect()
+}
+
+/// Tickets with JSON answers, as the sample has them.
+fn json(num: usize) -> Vec<Row> {
+    let mut rows = sound(num);
+    for (i, row) in rows.iter_mut().enumerate() {
+        row.example.messages[2].content = format!(r#"{{"kind": "{}", "n": {i}}}"#, ["complaint", "praise"][i % 2]);
+    }
+    rows
+}
+
+#[test]
+fn plain_text_of_another_file_is_no_broken_json_nor_another_language_nor_length() {
+    let mut rows = json(400);
+    rows.extend(german(300));
+    let report = run(&rows, Options::default(), None);
+    let judged = [Check::InvalidJson, Check::OtherShape, Check::OtherLanguage, Check::LengthOutlier, Check::RareLabel];
+    let found: Vec<_> = report.findings.iter().filter(|finding| judged.contains(&finding.check)).collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn text_among_json_is_another_shape_and_broken_json_must_be_fixed() {
+    let mut rows = json(200);
+    rows.extend(german(30));
+    rows[7].example.messages[2].content = "I would say that this is praise.".to_owned();
+    rows[8].example.messages[2].content = r#"It is {"kind": "praise", "n": 8}."#.to_owned();
+    rows[9].example.messages[2].content = r#"{"kind": "praise", "n": "#.to_owned();
+    let report = run(&rows, Options::default(), None);
+    let ids = |check| report.of(check).map(|finding| finding.id).collect::<Vec<_>>();
+    assert_eq!((ids(Check::OtherShape), ids(Check::InvalidJson)), (vec![1007, 1008], vec![1009]));
+    assert_eq!(
+        (Check::OtherShape.severity(), Check::InvalidJson.severity()),
+        (Severity::ShouldLook, Severity::MustFix)
+    );
+    let told = &report.of(Check::OtherShape).next().unwrap().detail;
+    assert_eq!(told, "not JSON, where 197 of 200 answers with the same system prompt are JSON");
+    let mut lookup = |id| rows.iter().find(|row| row.id == id).cloned();
+    let fix = plan(Check::OtherShape, Remedy::Repair, &report.findings, &mut lookup);
+    assert_eq!(fix.changes.iter().map(|change| change.id).collect::<Vec<_>>(), [1008]);
+}
+
+#[test]
+fn what_is_usual_is_usual_in_its_group() {
+    let mut rows = sound(100);
+    let mut long = german(100);
+    for row in &mut long {
+        row.example.messages[1].content = row.example.messages[1].content.repeat(30);
+    }
+    rows.extend(long);
+    let lengths = |rows: &[Row]| run(rows, Options::default(), None).of(Check::LengthOutlier).count();
+    assert_eq!(lengths(&rows), 0, "long mails beside short questions");
+    rows[100].example.messages[1].content = "Zu kurz".to_owned();
+    rows[0].example.messages[1].content = "Far too long for a question of these. ".repeat(100);
+    assert_eq!(lengths(&rows), 2, "each in its own group");
+}
+
+#[test]
+fn a_label_set_is_not_meant_for_examples_of_another_task() {
+    let mut rows = sound(60);
+    for (i, row) in rows.iter_mut().enumerate() {
+        row.example.messages[2].content = ["refund", "delivery", "refunt"][if i == 7 { 2 } else { i % 2 }].to_owned();
+    }
+    let mut other = german(60);
+    for (i, row) in other.iter_mut().enumerate() {
+        row.example.messages[1].content = format!("Ja, Zettel {i}");
+    }
+    rows.extend(other);
+    let set = LabelSet { field: ANSWER.to_owned(), labels: vec!["refund".to_owned(), "delivery".to_owned()] };
+    let report = run(&rows, Options { label_sets: vec![set], ..Options::default() }, None);
+    assert_eq!(report.of(Check::UnknownLabel).map(|finding| finding.id).collect::<Vec<_>>(), [1007]);
 }

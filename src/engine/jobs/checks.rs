@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::data::checks::{
-    ANSWER, Action, Check, CheckReport, Checker, Finding, Fix, LabelSet, Options, Refused, Remedy, RenderFacts,
-    Rendering, Row, plan, with_system_folded,
+    ANSWER, Action, Check, CheckReport, Checker, Finding, Fix, FixCount, LabelSet, Options, Refused, Remedy,
+    RenderFacts, Rendering, Row, plan, with_system_folded,
 };
 use crate::data::{Example, Split};
 use crate::engine::error::EngineError;
@@ -92,7 +92,7 @@ pub fn check(
     }
     checker.add(&batch);
     let lengths = checker.take_lengths();
-    let report = checker.finish(task).ok_or(EngineError::Stopped)?;
+    let mut report = checker.finish(task).ok_or(EngineError::Stopped)?;
     let done: Vec<Check> = Check::ALL.into_iter().filter(|check| !report.skipped.contains(check)).collect();
     project.save_findings(&done, &report.findings)?;
     if let Some(rendering) = rendering {
@@ -105,7 +105,19 @@ pub fn check(
         secs: report.secs,
         skipped: report.skipped.clone(),
     })?;
+    leave_out(project, &mut report)?;
     Ok(report)
+}
+
+/// Says only what counts in this project.
+fn leave_out(project: &Project, report: &mut CheckReport) -> Result<(), EngineError> {
+    report.off = project.checks_off()?;
+    let marked: HashSet<(Check, i64)> =
+        project.not_faults(None)?.into_iter().map(|finding| (finding.check, finding.id)).collect();
+    let off = &report.off;
+    report.findings.retain(|finding| !off.contains(&finding.check) && !marked.contains(&(finding.check, finding.id)));
+    report.num_not_faults = marked.len() as u64;
+    Ok(())
 }
 
 /// That the person gave, if any.
@@ -121,21 +133,26 @@ fn label_set(project: &Project) -> Result<Vec<LabelSet>, EngineError> {
 /// `None` for an example that takes no part.
 fn row(stored: StoredExample) -> Option<Row> {
     let takes_part = stored.takes_part();
-    let StoredExample { id, number, split, example, .. } = stored;
-    takes_part.then_some(Row { id, number, split, example })
+    let StoredExample { id, number, split, example, annotations, .. } = stored;
+    let (source, label) = (annotations.source, annotations.label);
+    takes_part.then_some(Row { id, number, split, source, label, example })
 }
 
 /// Works out what a remedy would change, from the last findings; with `ids`, only at these examples and those they form
 /// a group with: of two copies, one can only be judged beside the other.
 pub fn plan_fix(project: &Project, check: Check, remedy: Remedy, ids: Option<&[i64]>) -> Result<Fix, EngineError> {
-    let mut findings: Vec<Finding> = project.findings_of(check)?;
+    let mut all = project.all_findings_of(check)?;
     if let Some(ids) = ids {
-        let own = findings.iter().filter(|finding| ids.contains(&finding.id));
-        let groups: HashSet<u32> = own.filter_map(|finding| finding.group).collect();
-        let is_meant =
-            |finding: &Finding| ids.contains(&finding.id) || finding.group.is_some_and(|group| groups.contains(&group));
-        findings.retain(is_meant);
+        let ids = with_groups(all.iter().map(|(finding, _)| finding), ids);
+        all.retain(|(finding, _)| ids.contains(&finding.id));
     }
+    plan_of(project, check, remedy, &all)
+}
+
+/// What is marked as no fault stands beside the others, and stays as it is.
+fn plan_of(project: &Project, check: Check, remedy: Remedy, all: &[(Finding, bool)]) -> Result<Fix, EngineError> {
+    let fixed: HashSet<i64> = all.iter().filter(|(_, is_no_fault)| *is_no_fault).map(|(f, _)| f.id).collect();
+    let findings: Vec<Finding> = all.iter().map(|(finding, _)| finding.clone()).collect();
     let mut failure = None;
     let mut lookup = |id| match project.example(id) {
         Ok(stored) => row(stored),
@@ -145,11 +162,76 @@ pub fn plan_fix(project: &Project, check: Check, remedy: Remedy, ids: Option<&[i
             None
         }
     };
-    let fix = plan(check, remedy, &findings, &mut lookup);
+    let mut fix = plan(check, remedy, &findings, &mut lookup);
+    fix.changes.retain(|change| !fixed.contains(&change.id));
+    let changed: HashSet<i64> = fix.changes.iter().map(|change| change.id).collect();
+    fix.groups.retain(|group| group.iter().any(|member| changed.contains(&member.id)));
+    fix.groups.iter_mut().flatten().for_each(|member| member.is_fixed = fixed.contains(&member.id));
     match failure {
         Some(error) => Err(error.into()),
         None => Ok(fix),
     }
+}
+
+/// These examples, and those that a finding puts them together with.
+fn with_groups<'a>(findings: impl Iterator<Item = &'a Finding> + Clone, ids: &[i64]) -> HashSet<i64> {
+    let ids: HashSet<i64> = ids.iter().copied().collect();
+    let groups: HashSet<u32> =
+        findings.clone().filter(|finding| ids.contains(&finding.id)).filter_map(|finding| finding.group).collect();
+    let is_meant =
+        |finding: &&Finding| ids.contains(&finding.id) || finding.group.is_some_and(|group| groups.contains(&group));
+    findings.filter(is_meant).map(|finding| finding.id).collect()
+}
+
+/// What the first remedy of each check would change, so that nobody is offered what does nothing. Checks with very many
+/// findings are left out: looking at each would take as long as checking.
+pub fn count_fixes(project: &Project, task: &dyn Task) -> Result<Vec<FixCount>, EngineError> {
+    const MOST_FINDINGS: u64 = 20_000;
+    const AT_ONCE: usize = 500;
+    let counts = project.last_checks()?.map(|last| last.counts).unwrap_or_default();
+    let mut fixes = Vec::new();
+    for count in counts.iter().filter(|count| count.num_examples <= MOST_FINDINGS) {
+        let check = count.check;
+        let Some(remedy) = check.remedies().first().copied() else { continue };
+        let all = project.all_findings_of(check)?;
+        let rewrites = matches!(remedy, Remedy::Repair | Remedy::Redact | Remedy::Trim);
+        let mut counted = FixCount { check, remedy, num_changes: 0, unmendable: Vec::new() };
+        for part in all.chunks(if rewrites { AT_ONCE } else { all.len().max(1) }) {
+            if task.is_cancelled() {
+                return Err(EngineError::Stopped);
+            }
+            let fix = plan_of(project, check, remedy, part)?;
+            counted.num_changes += fix.changes.len() as u64;
+            let changed: HashSet<i64> = fix.changes.iter().map(|change| change.id).collect();
+            let is_left = |(finding, is_no_fault): &&(Finding, bool)| !is_no_fault && !changed.contains(&finding.id);
+            counted.unmendable.extend(part.iter().filter(is_left).map(|(finding, _)| finding.id).filter(|_| rewrites));
+        }
+        counted.unmendable.dedup();
+        fixes.push(counted);
+    }
+    Ok(fixes)
+}
+
+/// What a check found is not a fault, or is one after all: everywhere, or at these examples and those that they form a
+/// group with. One step of undo; gives the number of examples.
+pub fn mark_findings(
+    project: &mut Project,
+    check: Check,
+    ids: Option<&[i64]>,
+    is_fault: bool,
+) -> Result<usize, EngineError> {
+    let all = project.all_findings_of(check)?;
+    let meant = all.iter().filter(|(_, is_no_fault)| *is_no_fault == is_fault).map(|(finding, _)| finding);
+    let mut ids: Vec<i64> = match ids {
+        Some(ids) => with_groups(meant, ids).into_iter().collect(),
+        None => meant.map(|finding| finding.id).collect(),
+    };
+    ids.sort_unstable();
+    ids.dedup();
+    if !ids.is_empty() {
+        project.apply(&Edit::MarkFindings { check, ids: ids.clone(), is_fault })?;
+    }
+    Ok(ids.len())
 }
 
 /// Does what a fix says, as one step of undo. An example whose text has changed since is left as it is. Gives the

@@ -20,9 +20,10 @@ use crate::evaluate;
 use crate::hub::{self, Sources};
 use crate::project::{Project, RunRecord};
 use crate::recipe::{ModelRef, RenderSpec};
-use crate::train::preview::preview;
+use crate::train::preview::{RunPreview, preview};
 use crate::train::render::token_view;
-use crate::train::{EvalMetrics, StepMetrics};
+use crate::train::timing::{SpeedFile, speed_key};
+use crate::train::{EvalMetrics, RunFolder, StepMetrics, TrainError, checkpoint, messages};
 
 pub(super) struct Io {
     /// As they are for the job at hand.
@@ -30,18 +31,20 @@ pub(super) struct Io {
     limits: SharedLimits,
     chats: Chats,
     running: Running,
+    speeds: SpeedFile,
     /// Of the last preview.
     project: Option<Project>,
     sizes: Sizes,
 }
 
 impl Io {
-    pub fn new(limits: SharedLimits, running: Running) -> Self {
+    pub fn new(limits: SharedLimits, running: Running, speeds: SpeedFile) -> Self {
         Self {
             sources: limits.sources(),
             limits,
             chats: Chats::default(),
             running,
+            speeds,
             project: None,
             sizes: Sizes::default(),
         }
@@ -53,6 +56,27 @@ impl Io {
         let Some(model) = model else { return Ok(None) };
         let chat = self.chats.get(&hub::resolve(&model, &self.sources)?)?;
         Ok(Some(ModelRendering { model: model.to_string(), chat, spec }))
+    }
+}
+
+impl Io {
+    fn list_runs(&self, project: &Path, context: &Context) -> Result<(), EngineError> {
+        let mut runs = Project::open(project)?.runs()?;
+        runs.iter_mut().for_each(|run| self.running.correct(run));
+        context.reply(Reply::Runs(runs));
+        Ok(())
+    }
+
+    /// No run that trains here, or in another program.
+    fn check_idle(&self, run_dirs: &[PathBuf]) -> Result<(), EngineError> {
+        for run_dir in run_dirs {
+            if self.running.is_running(run_dir) {
+                let reason = "it is being trained; stop it first".to_owned();
+                return Err(TrainError::RunFolder { path: run_dir.clone(), reason }.into());
+            }
+            RunFolder::check(run_dir)?;
+        }
+        Ok(())
     }
 }
 
@@ -102,6 +126,7 @@ impl Work for Io {
                 let path = hub::resolve(&recipe.base_model, &self.sources)?;
                 let chat = self.chats.get(&path)?;
                 let project = reopen(&mut self.project, &project)?;
+                let folder = project.folder().to_owned();
                 let key = SizesKey {
                     project: project.folder().to_owned(),
                     content_revision: project.state()?.content_revision,
@@ -109,7 +134,9 @@ impl Work for Io {
                     spec: recipe.training.render_spec(),
                 };
                 let sizes = self.sizes.get(key, project, context, &chat)?;
-                context.reply(Reply::RunPreview(preview(&path, &recipe, sizes, self.limits.memory())?));
+                let speed = self.speeds.get(&speed_key(&folder, &recipe));
+                let preview = preview(&path, &recipe, sizes, self.limits.memory())?;
+                context.reply(Reply::RunPreview(RunPreview { speed, ..preview }));
             }
             JobSpec::PreviewReplace { project, ids, replacement } => {
                 let preview = reopen(&mut self.project, &project)?.preview_replace(&ids, &replacement, context)?;
@@ -135,16 +162,34 @@ impl Work for Io {
                 let project = reopen(&mut self.project, &project)?;
                 context.reply(Reply::Fix(checks::plan_fix(project, check, remedy, ids.as_deref())?));
             }
-            JobSpec::ListRuns { project } => {
-                let mut runs = Project::open(&project)?.runs()?;
-                runs.iter_mut().for_each(|run| self.running.correct(run));
-                context.reply(Reply::Runs(runs));
+            JobSpec::CountFixes { project } => {
+                let project = reopen(&mut self.project, &project)?;
+                context.reply(Reply::FixCounts(checks::count_fixes(project, context)?));
+            }
+            JobSpec::ListRuns { project } => self.list_runs(&project, context)?,
+            JobSpec::KeepRunNote { run_dir, note } => note.write(&run_dir)?,
+            JobSpec::TrashRuns { project, run_dirs } => {
+                self.check_idle(&run_dirs)?;
+                let (moved, error) = Project::open(&project)?.trash_runs(&run_dirs);
+                context.reply(Reply::Trashed(moved));
+                self.list_runs(&project, context)?;
+                error.map_or(Ok(()), Err)?;
+            }
+            JobSpec::RestoreRuns { project, names } => {
+                let restored = Project::open(&project)?.restore_runs(&names);
+                self.list_runs(&project, context)?;
+                restored?;
             }
             JobSpec::ReadRun { run_dir } => {
                 let mut run = RunRecord::read(&run_dir)?;
                 self.running.correct(&mut run);
                 let (steps, evaluations) = read_metrics(&run_dir)?;
                 context.reply(Reply::Curves { run, steps, evaluations });
+            }
+            JobSpec::ReadMessages { run_dir } => {
+                let messages = messages::read(&run_dir).map_err(EngineError::io(&run_dir))?;
+                let goes_on_from = checkpoint::last_step(&run_dir);
+                context.reply(Reply::Messages { run_dir, messages, goes_on_from });
             }
             JobSpec::ReadEvaluations { run_dir, adapter } => {
                 let measured = evaluate::kept(&run_dir, adapter.as_deref()).map_err(EngineError::io(&run_dir))?;

@@ -18,9 +18,13 @@ impl Running {
 
     /// A killed program can't say that its run has ended: its folder says "running" for ever.
     pub fn correct(&self, run: &mut RunRecord) {
-        if run.status == RunStatus::Running && self.lock().as_deref() != Some(&run.run_dir) {
+        if run.status == RunStatus::Running && !self.is_running(&run.run_dir) {
             run.status = RunStatus::Interrupted;
         }
+    }
+
+    pub fn is_running(&self, run_dir: &Path) -> bool {
+        self.lock().as_deref() == Some(run_dir)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<PathBuf>> {

@@ -55,8 +55,8 @@ fn count(project: &mut Project, context: &Context, chat: &Chat, spec: RenderSpec
             }
             context.progress(sizes.num_examples() as u64, total, Unit::Examples);
             match split {
-                Split::Train => sizes.add(&stored.example, stored.number, chat),
-                _ => sizes.add_held_out(&stored.example, stored.number, chat),
+                Split::Train => sizes.add(&stored.example, stored.id, stored.number, chat),
+                _ => sizes.add_held_out(&stored.example, stored.id, stored.number, chat),
             }
             ControlFlow::Continue(())
         })?;

@@ -66,6 +66,7 @@ pub fn card(project: &mut Project, statistics: &Statistics, files: &[(String, St
         agreement: agreement.as_deref(),
         statistics,
         findings: &report.counts(),
+        not_counted: (&project.checks_off()?, project.not_faults(None)?.len()),
         files,
     }))
 }

@@ -1,8 +1,9 @@
 //! The store lane: the project's database.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::checks::apply_fix;
+use super::checks::{apply_fix, mark_findings};
 use crate::data::{self, import::ImportRequest};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
@@ -88,7 +89,9 @@ impl Store {
                 return Ok(());
             }
             JobSpec::LoadFindings { project, example } => {
-                context.reply(Reply::Findings(self.open(&project)?.findings(example)?));
+                let project = self.open(&project)?;
+                let (findings, not_faults) = (project.findings(example)?, project.not_faults(example)?);
+                context.reply(Reply::Findings { findings, not_faults });
                 return Ok(());
             }
             JobSpec::LoadChecks { project } => {
@@ -102,6 +105,20 @@ impl Store {
             JobSpec::LoadExample { project, id } => {
                 context.reply(Reply::Example(self.open(&project)?.example(id)?));
                 return Ok(());
+            }
+            JobSpec::LoadExamples { project, ids } => {
+                let mut examples = Vec::with_capacity(ids.len());
+                self.open(&project)?.for_each_of(&ids, &mut |stored| {
+                    examples.push(stored);
+                    ControlFlow::Continue(())
+                })?;
+                context.reply(Reply::Examples(examples));
+                return Ok(());
+            }
+            JobSpec::MarkFindings { project, check, ids, is_fault } => {
+                let project = self.open(&project)?;
+                mark_findings(project, check, ids.as_deref(), is_fault)?;
+                project
             }
             JobSpec::Edit { project, edit } => {
                 let project = self.open(&project)?;

@@ -43,6 +43,22 @@ impl Isa {
         }
     }
 
+    /// As its makers call it, with what it can do; empty where there is nothing to tell.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Portable => "",
+            Self::Neon if self.has_int8() => "NEON, int8",
+            Self::Neon => "NEON",
+            Self::Avx2 if self.has_int8() => "AVX2, int8",
+            Self::Avx2 => "AVX2",
+            Self::Avx512 if self.has_int8() => "AVX-512, int8",
+            Self::Avx512 => "AVX-512",
+            Self::Avx512Bf16 if self.has_int8() => "AVX-512, int8, bf16",
+            Self::Avx512Bf16 => "AVX-512, bf16",
+            Self::Amx => "AMX, int8, bf16",
+        }
+    }
+
     /// The best set of this CPU.
     pub fn detected() -> Self {
         static DETECTED: OnceLock<Isa> = OnceLock::new();

@@ -72,8 +72,9 @@ fn body(ui: &mut Ui, state: &AppState, pair: &Pair, side: Side, actions: &mut Ve
                 }
             }
             _ if is_waiting(state, pair) => {
-                if side == Side::Before {
-                    ui.add(Text::body(waiting::words(state)).faint().wrapped());
+                let job = pair.job.and_then(|job| state.jobs.get(job)).filter(|_| side == Side::Before);
+                if let Some(job) = job {
+                    ui.add(Text::body(waiting::words(state, job)).faint().wrapped());
                     ui.add_space(theme.space.s);
                     ui.horizontal_wrapped(|ui| waiting::ways_on(ui, state, actions));
                 }

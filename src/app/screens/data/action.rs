@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::bulk::Bulk;
 use super::draft::TurnChange;
 use super::export_dialog::ExportAction;
-use super::filters::{Filter, Show};
+use super::filters::{Filter, Only, Show};
+use super::fix_review::FixAction;
 use super::labels_dialog::LabelsAction;
 use super::rank::{Question, RankForm};
 use super::reviewers_dialog::ReviewersAction;
@@ -20,6 +21,10 @@ use crate::project::{ExampleStatus, Replacement, Review, SortBy};
 pub enum DataAction {
     Search(String),
     Show(Show),
+    /// These and no others, from any screen; the first is opened.
+    ShowOnly(Only),
+    /// All others again.
+    DropOnly,
     Filter(Filter),
     ClearFilters,
     Sort(SortBy),
@@ -46,8 +51,15 @@ pub enum DataAction {
     FoldChecks(bool),
     /// At all examples, or at this one and those it forms a group with.
     PreviewFix(Check, Remedy, Option<i64>),
+    /// In the dialog that shows what a fix would change.
+    Fix(FixAction),
     ApplyFix,
     DropFix,
+    /// What a check found is not a fault (false), or is one after all: everywhere, or at this example and those that it
+    /// forms a group with.
+    MarkFindings(Check, Option<i64>, bool),
+    /// Off for this project, or on again.
+    SwitchCheck(Check, bool),
     /// `None` closes the dialog.
     RankDialog(Option<RankForm>),
     /// Asks this model about all examples; for what to label next, about so many.

@@ -1,11 +1,11 @@
 //! The bar above the table while several examples are marked: what can be done to all of them.
 
-use egui::{Align, Layout, Popup, Sense, Ui, UiBuilder, Vec2};
+use egui::{Popup, Ui};
 
 use super::action::DataAction;
 use super::state::DataState;
 use super::{AnyAction, Drafts};
-use crate::app::kit::{Button, Text, TextInput, Theme, format, icon, menu_item};
+use crate::app::kit::{Button, Text, TextInput, Theme, format, icon, layout, menu_item};
 use crate::data::Split;
 use crate::project::{ExampleStatus, Replacement, Review};
 
@@ -21,11 +21,10 @@ pub enum Bulk {
 
 pub(super) fn show(ui: &mut Ui, data: &DataState, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
-    let size = Vec2::new(ui.available_width(), theme.size.filter_bar_height);
-    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
-    ui.painter().rect_filled(rect, 0.0, theme.surface.selected);
-    let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
-    let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    let (least, control) = (theme.size.filter_bar_height, theme.size.control_height);
+    let ground = ui.painter().add(egui::Shape::Noop);
+    let (strip, rect, mut bar) = layout::Strip::begin(ui, "marked", least, control);
+    ui.painter().set(ground, egui::epaint::RectShape::filled(rect, 0.0, theme.surface.selected));
     bar.spacing_mut().item_spacing.x = theme.space.xs;
     bar.add(Text::strong(format!("{} marked", format::thousands(data.marks.len() as u64))));
     bar.add_space(theme.space.s);
@@ -40,17 +39,16 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, drafts: &mut Drafts, actions: 
     if bar.add(Button::danger("Delete").small().icon(icon::TRASH)).clicked() {
         actions.push(DataAction::Bulk(Bulk::Delete).into());
     }
-    bar.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        if ui.add(Button::icon_only(icon::X, "Unmark all")).clicked() {
-            actions.push(DataAction::Unmark.into());
-        }
-        if ui
-            .add(Button::link("Mark all").small().hint("Mark all", "Every example that the filters show (Ctrl A)"))
-            .clicked()
-        {
-            actions.push(DataAction::MarkAll.into());
-        }
-    });
+    bar.add_space(theme.space.s);
+    let all = Button::link("Mark all").small().hint("Mark all", "Every example that the filters show (Ctrl A)");
+    if bar.add(all).clicked() {
+        actions.push(DataAction::MarkAll.into());
+    }
+    bar.add_space(theme.space.s);
+    if bar.add(Button::icon_only(icon::X, "Unmark all")).clicked() {
+        actions.push(DataAction::Unmark.into());
+    }
+    strip.end(&bar, least, control);
 }
 
 const SPLITS: [(&str, Bulk); 3] = [

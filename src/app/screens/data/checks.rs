@@ -3,10 +3,10 @@
 use egui::{Align, Layout, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
 use super::action::DataAction;
-use super::filters::Show;
-use super::{AnyAction, AppState};
+use super::fix_review::FixReview;
+use super::{AnyAction, AppState, check_row};
 use crate::app::kit::{Badge, Button, Text, Theme, format, icon, tooltip};
-use crate::data::checks::{Check, CheckCount, CheckReport, Fix, Remedy, Severity};
+use crate::data::checks::{Check, CheckCount, CheckReport, FixCount, Severity};
 use crate::engine::{JobId, JobSpec};
 use crate::project::{CheckedWith, LastChecks, ProjectState, Whole};
 use crate::recipe::TooLong;
@@ -29,12 +29,24 @@ pub struct Checks {
     pub done: Option<(u64, f64)>,
     pub is_folded: bool,
     /// Shown before it is done.
-    pub fix: Option<Fix>,
+    pub fix: Option<FixReview>,
+    /// Switched off for this project.
+    pub off: Vec<Check>,
+    /// Examples with a finding that a person marked as no fault.
+    pub not_faults: Vec<i64>,
     pub error: Option<String>,
+    /// What the first remedy of each check comes to, once it is counted.
+    fixes: Vec<FixCount>,
+    are_fixes_due: bool,
+    fix_job: Option<JobId>,
     job: Option<JobId>,
     /// Asks what the last checks came to, when the project is opened.
     look: Option<JobId>,
     has_looked: bool,
+    /// Which revision of the project was looked at last.
+    looked_at: Option<u64>,
+    /// Of the project, as it was seen last.
+    revision: u64,
     /// What they were run with, until it is compared with what is to be checked.
     last: Option<CheckedWith>,
     /// What the counts are about, and what was last seen of the project, since when.
@@ -69,9 +81,14 @@ impl Checks {
             self.seen = Some((subject.clone(), now));
         }
         let total = project.counts.total();
+        self.revision = project.revision;
         if !self.has_looked {
             let may_look = total > 0 && self.look.is_none();
             return may_look.then(|| JobSpec::LoadChecks { project: project.folder.clone() });
+        }
+        // What counts may have changed without a check: a finding is no fault, a check is off, an example is gone.
+        if self.look.is_none() && self.job.is_none() && self.looked_at != Some(project.revision) {
+            return Some(JobSpec::LoadChecks { project: project.folder.clone() });
         }
         if self.last.take().is_some_and(|with| subject.was_checked(&with)) {
             self.checked = Some(subject.clone());
@@ -82,7 +99,12 @@ impl Checks {
         self.due_at = (is_wanted && !is_first && total <= AT_ONCE).then_some(rests_until);
         let may_start =
             is_first && (total <= AT_FIRST || self.is_demanded) || self.due_at.is_some_and(|due_at| due_at <= now);
-        (is_wanted && may_start).then_some(subject.spec)
+        if is_wanted && may_start {
+            return Some(subject.spec);
+        }
+        let is_settled = self.job.is_none() && self.look.is_none() && self.fix_job.is_none();
+        (is_settled && self.are_fixes_due && !self.counts.is_empty())
+            .then(|| JobSpec::CountFixes { project: project.folder.clone() })
     }
 
     /// A repaint is due then.
@@ -100,6 +122,12 @@ impl Checks {
     pub fn started(&mut self, job: JobId, spec: &JobSpec) {
         if matches!(spec, JobSpec::LoadChecks { .. }) {
             self.look = Some(job);
+            self.looked_at = Some(self.revision);
+            return;
+        }
+        if matches!(spec, JobSpec::CountFixes { .. }) {
+            self.fix_job = Some(job);
+            self.are_fixes_due = false;
             return;
         }
         self.job = Some(job);
@@ -114,26 +142,55 @@ impl Checks {
     }
 
     pub fn is_mine(&self, job: JobId) -> bool {
-        self.job == Some(job) || self.look == Some(job)
+        [self.job, self.look, self.fix_job].contains(&Some(job))
     }
 
     /// Those of the last time stand until the data are checked again.
     pub fn on_last(&mut self, last: &LastChecks) {
+        if self.counts != last.counts {
+            self.forget_fixes();
+        }
         self.counts.clone_from(&last.counts);
         self.skipped.clone_from(&last.with.skipped);
-        self.done = Some((last.with.num_examples, last.with.secs));
-        self.last = Some(last.with.clone());
+        // Who asks for the checks doesn't want those of before.
+        if !self.is_demanded {
+            self.done = Some((last.with.num_examples, last.with.secs));
+        }
+        self.off.clone_from(&last.off);
+        self.not_faults.clone_from(&last.not_faults);
+        if !self.has_looked {
+            self.last = Some(last.with.clone());
+        }
+    }
+
+    pub fn on_fix_counts(&mut self, counts: &[FixCount]) {
+        self.fixes = counts.to_vec();
+    }
+
+    /// What the first remedy of a check comes to, if it is counted.
+    pub(super) fn fix_of(&self, check: Check) -> Option<&FixCount> {
+        self.fixes.iter().find(|fix| fix.check == check)
+    }
+
+    fn forget_fixes(&mut self) {
+        self.fixes.clear();
+        self.are_fixes_due = true;
     }
 
     pub fn on_report(&mut self, report: &CheckReport) {
+        self.forget_fixes();
         self.counts = report.counts();
         self.skipped.clone_from(&report.skipped);
         self.done = Some((report.num_examples, report.secs));
+        self.off.clone_from(&report.off);
     }
 
     pub fn on_end(&mut self, job: JobId, failure: Option<&str>) {
         if self.look.take_if(|look| *look == job).is_some() {
             self.has_looked = true;
+            return;
+        }
+        if self.fix_job.take_if(|fix| *fix == job).is_some() {
             return;
         }
         self.job = None;
@@ -143,6 +200,10 @@ impl Checks {
     /// Examples or the model have changed since.
     fn is_stale(&self) -> bool {
         self.checked.as_ref() != self.seen.as_ref().map(|(seen, _)| seen)
+    }
+
+    pub fn num_findings(&self, severity: Severity) -> u64 {
+        self.counts.iter().filter(|count| count.check.severity() == severity).map(|count| count.num_examples).sum()
     }
 
     /// They hold for all examples as they are now.
@@ -188,7 +249,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) 
     scroll.auto_shrink(false).show(ui, |ui| {
         for count in &checks.counts {
             let explanation = explanation(count.check, state);
-            line(ui, theme, |ui| row(ui, theme, count, explanation, checks.is_running(), actions));
+            line(ui, theme, |ui| check_row::show(ui, checks, count, explanation, actions));
         }
     });
     line(ui, theme, |ui| nothing_else(ui, theme, checks));
@@ -219,6 +280,7 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, found: &Whole, actions: &mu
         let words = format!("{} should be looked at", format::thousands(found.should_look));
         of_examples(bar.add(Badge::warning(words).without_icon()));
     }
+    check_row::left_out(&mut bar, checks, actions);
     bar.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if checks.done.is_some() {
             let (mark, name) = match checks.is_folded {
@@ -240,6 +302,7 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, found: &Whole, actions: &mu
         let words = match (&checks.error, checks.is_running(), checks.done) {
             (Some(error), ..) => error.clone(),
             (None, true, _) => "Checking".to_owned(),
+            (None, false, Some((0, _))) => "Nothing to check".to_owned(),
             (None, false, Some((num, secs))) => {
                 let stale = if checks.is_stale() { ", before the last change" } else { "" };
                 let examples = format::count(num, "example", "examples");
@@ -263,48 +326,6 @@ fn explanation(check: Check, state: &AppState) -> &'static str {
     if check == Check::TooLong { policy.consequence() } else { check.explanation() }
 }
 
-fn row(
-    ui: &mut Ui,
-    theme: &Theme,
-    count: &CheckCount,
-    explanation: &str,
-    is_running: bool,
-    actions: &mut Vec<AnyAction>,
-) {
-    let check = count.check;
-    let (mark, color) = look(theme, check);
-    mark.show_sized(ui, theme.size.icon_small, color);
-    let left = ui.cursor().left();
-    ui.add(Text::strong(format::thousands(count.num_examples)));
-    crate::app::kit::row::to_column(ui, left + theme.size.row_height + theme.space.s);
-    let left = ui.cursor().left();
-    let title = ui.add(Text::body(check.title()));
-    tooltip::on_hover(title, check.title(), explanation);
-    crate::app::kit::row::to_column(ui, left + theme.size.settings_name_width + theme.space.xxl);
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        if let Some(remedy) = check.remedies().first() {
-            let button =
-                Button::secondary(words(*remedy)).small().name(format!("{}: {}", check.title(), words(*remedy)));
-            if ui.add(button.enabled_or(!is_running, "The checks are still running")).clicked() {
-                actions.push(DataAction::PreviewFix(check, *remedy, None).into());
-            }
-        }
-        let show = Button::link("Show").small().name(format!("Show {}", check.title()));
-        if ui.add(show).clicked() {
-            actions.push(DataAction::Show(Show::Issues(Some(check))).into());
-        }
-        ui.add_space(theme.space.s);
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            ui.add(Text::small(explanation).faint().one_line());
-        });
-    });
-}
-
-/// The dialog that opens says what would happen.
-pub(super) fn words(remedy: Remedy) -> String {
-    format!("{}…", remedy.title())
-}
-
 pub(super) fn look(theme: &Theme, check: Check) -> (icon::Icon, egui::Color32) {
     let color = match check.severity() {
         Severity::MustFix => theme.status.error,
@@ -323,7 +344,12 @@ pub(super) fn look(theme: &Theme, check: Check) -> (icon::Icon, egui::Color32) {
 }
 
 fn nothing_else(ui: &mut Ui, theme: &Theme, checks: &Checks) {
-    let num_clean = Check::ALL.len() - checks.counts.len() - checks.skipped.len();
+    if checks.done.is_some_and(|(num, _)| num == 0) {
+        let words = "No example takes part: add some, or take back those that are set aside";
+        return drop(ui.add(Text::body(words).soft()));
+    }
+    let num_left_out = checks.off.iter().filter(|check| !checks.skipped.contains(check)).count();
+    let num_clean = Check::ALL.len().saturating_sub(checks.counts.len() + checks.skipped.len() + num_left_out);
     icon::CHECK_CIRCLE.filled().show_sized(ui, theme.size.icon_small, theme.status.ok);
     let words = match (checks.counts.len(), num_clean) {
         (0, n) => format!("All {n} checks found nothing wrong"),

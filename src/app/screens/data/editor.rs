@@ -9,7 +9,8 @@ use super::draft::{Draft, TurnChange};
 use super::state::DataState;
 use super::{AnyAction, Drafts};
 use crate::app::kit::{
-    Button, Text, TextInput, Theme, diff_view, focus, icon, menu_item, reading_well, role_block, role_look, row, rule,
+    Button, Text, TextInput, Theme, diff_view, drawer, focus, icon, menu_item, reading_well, role_block, role_look,
+    row, rule,
 };
 use crate::data::{Message, Role};
 
@@ -184,6 +185,7 @@ fn field_id(draft: &Draft, turn: usize) -> egui::Id {
 
 /// Puts the caret into the answer that is learned: the last one, or an empty one where there is none.
 pub(super) fn edit_answer(ui: &Ui, draft: &Draft, actions: &mut Vec<AnyAction>) {
+    drawer::open(ui.ctx(), super::PANEL);
     let turn = draft.messages.iter().rposition(|message| message.role == Role::Assistant).unwrap_or_else(|| {
         actions.push(DataAction::OpenAnswer.into());
         draft.messages.len()

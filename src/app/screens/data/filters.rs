@@ -1,5 +1,7 @@
 //! What the table shows: the chips, the filters behind the funnel, and the order of the rows.
 
+use std::sync::Arc;
+
 use crate::data::Split;
 use crate::data::checks::Check;
 use crate::project::{ExampleQuery, ExampleStatus, Having, Review, Reviewed, Sort, SortBy};
@@ -11,11 +13,36 @@ pub enum Show {
     #[default]
     All,
     Split(Split),
-    /// What the last checks found: anything, or one kind.
-    Issues(Option<Check>),
+    /// Anything that the last checks found.
+    Issues,
     Edited,
     /// What is to be labelled or reviewed next, in that order unless a column sorts.
     Next,
+}
+
+/// A set of examples with a name, behind a chip that takes it away again: what a link "Show" is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Only {
+    pub title: String,
+    pub of: Set,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Set {
+    /// In this order.
+    Ids(Arc<[i64]>),
+    /// What a check found; what belongs together stands side by side.
+    Finding(Check),
+}
+
+impl Only {
+    pub fn ids(title: impl Into<String>, ids: impl Into<Arc<[i64]>>) -> Self {
+        Self { title: title.into(), of: Set::Ids(ids.into()) }
+    }
+
+    pub fn finding(check: Check) -> Self {
+        Self { title: check.title().to_owned(), of: Set::Finding(check) }
+    }
 }
 
 /// A filter of the funnel's list; `None` lets everything through.
@@ -61,18 +88,24 @@ pub struct Filters {
     pub source: Option<String>,
     pub reviewers: Option<Reviewed>,
     pub loss: Option<(f32, f32)>,
+    pub only: Option<Only>,
     pub new: Option<NewRows>,
     pub sort: Sort,
 }
 
 impl Filters {
     pub fn query(&self) -> ExampleQuery {
-        let finding = |check: Option<Check>| check.map_or(Having::Something, |c| Having::Value(c.name().to_owned()));
+        let (only, found) = match self.only.as_ref().map(|only| &only.of) {
+            Some(Set::Ids(ids)) => (Some(ids.clone()), None),
+            Some(Set::Finding(check)) => (None, Some(Having::Value(check.name().to_owned()))),
+            None => (None, None),
+        };
         ExampleQuery {
             search: self.search.trim().to_owned(),
             split: if let Show::Split(split) = self.show { Some(split) } else { None },
             edited_only: self.show == Show::Edited,
-            finding: if let Show::Issues(check) = self.show { Some(finding(check)) } else { None },
+            finding: found.or_else(|| (self.show == Show::Issues).then_some(Having::Something)),
+            only,
             review: self.review,
             status: self.status,
             label: self.label.clone(),
@@ -82,7 +115,10 @@ impl Filters {
             loss: self.loss,
             numbers: self.new.as_ref().map(|new| new.numbers),
             queued_only: self.show == Show::Next,
-            sort: if self.is_in_queue_order() { Sort { by: SortBy::Queue, descending: false } } else { self.sort },
+            sort: match self.own_order() {
+                Some(by) => Sort { by, descending: false },
+                None => self.sort,
+            },
             ..ExampleQuery::default()
         }
     }
@@ -100,9 +136,27 @@ impl Filters {
         }
     }
 
-    /// No column sorts: the most worthwhile comes first.
-    pub fn is_in_queue_order(&self) -> bool {
-        self.show == Show::Next && self.sort == Sort::default()
+    /// Unless a column sorts, a named set has its order, and in the queue the most worthwhile comes first.
+    pub fn own_order(&self) -> Option<SortBy> {
+        let by = match (&self.only, self.show) {
+            (Some(_), _) => SortBy::Given,
+            (None, Show::Next) => SortBy::Queue,
+            _ => return None,
+        };
+        (self.sort == Sort::default()).then_some(by)
+    }
+
+    /// Nothing else holds any of them back.
+    pub fn show_only(&mut self, only: Only) {
+        *self = Self { only: Some(only), ..Self::default() };
+    }
+
+    /// All means all, also where a named set was shown.
+    pub fn set_show(&mut self, show: Show) {
+        self.show = show;
+        if show == Show::All {
+            self.only = None;
+        }
     }
 
     /// All examples with a loss first, the highest on top.
@@ -182,13 +236,26 @@ mod tests {
 
     #[test]
     fn filters_combine_and_clearing_keeps_the_order() {
-        let mut filters = Filters { show: Show::Issues(Some(Check::Leakage)), ..Filters::default() };
+        let mut filters = Filters { only: Some(Only::finding(Check::Leakage)), ..Filters::default() };
         filters.set(Filter::Review(Some(Review::Flagged)));
         filters.sort_by(SortBy::Tokens);
         let query = filters.query();
-        assert_eq!(query.finding, Some(Having::Value("leakage".to_owned())));
+        assert_eq!((query.finding, query.sort.by), (Some(Having::Value("leakage".to_owned())), SortBy::Tokens));
         assert_eq!((query.review, filters.num_set()), (Some(Review::Flagged), 1));
         filters.clear();
         assert_eq!(filters, Filters { sort: Sort { by: SortBy::Tokens, descending: false }, ..Filters::default() });
+    }
+
+    #[test]
+    fn a_named_set_is_shown_whatever_was_filtered_and_goes_with_its_chip_or_with_all() {
+        let mut filters = Filters { search: "refund".to_owned(), ..Filters::default() };
+        filters.show_only(Only::ids("3 new", [5, 3, 9]));
+        let query = filters.query();
+        assert_eq!((query.search.as_str(), query.only.as_deref()), ("", Some(&[5, 3, 9][..])));
+        assert_eq!(query.sort.by, SortBy::Given);
+        filters.set_show(Show::Edited);
+        assert!(filters.only.is_some());
+        filters.set_show(Show::All);
+        assert_eq!(filters, Filters::default());
     }
 }

@@ -136,7 +136,7 @@ fn title(what: &str, number: u64) -> String {
 }
 
 /// Turn by turn: those that only one side has stand alone, those in the same place beside each other.
-fn compare(before: &[Message], after: &[Message]) -> Vec<TurnPair> {
+pub(super) fn compare(before: &[Message], after: &[Message]) -> Vec<TurnPair> {
     let deadline = Instant::now() + TIME_TO_COMPARE;
     let keys = |messages: &[Message]| -> Vec<String> {
         messages.iter().map(|message| serde_json::to_string(message).unwrap_or_default()).collect()

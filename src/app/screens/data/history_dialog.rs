@@ -117,13 +117,13 @@ fn chosen_version(ui: &mut Ui, rect: Rect, history: &History) {
 }
 
 /// One line: it says what both say.
-fn same_turn(ui: &mut Ui, pair: &TurnPair) {
+pub(super) fn same_turn(ui: &mut Ui, pair: &TurnPair) {
     let Some(turn) = &pair.before else { return };
     let head = |ui: &mut Ui| drop(ui.add(Text::small("the same").faint()));
     role_block(ui, turn.role, head, |ui| ui.add(Text::body(turn.text.text.replace('\n', " ")).soft().one_line()));
 }
 
-fn side(ui: &mut Ui, name: &str, side: Option<&Side>, is_before: bool) {
+pub(super) fn side(ui: &mut Ui, name: &str, side: Option<&Side>, is_before: bool) {
     let theme = Theme::of(ui);
     let Some(turn) = side else {
         ui.add(Text::small(if is_before { "No such turn yet" } else { "This turn is gone" }).faint());

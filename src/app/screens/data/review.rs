@@ -19,17 +19,17 @@ const NUMBER_KEYS: [Key; 9] =
 /// The keys of the table, as the sheet of all keys lists them.
 pub const KEYS: [(&str, &str); 13] = [
     ("↑ ↓", "Previous or next example"),
-    ("J K", "Next or previous, too"),
+    ("J and K", "The same under the fingers: next, previous"),
     ("A", "Accept and go on"),
     ("R", "Reject: not trained on"),
     ("F", "Flag: look again, trained"),
     ("U", "Take the review back"),
-    ("1 – 9", "Answer from the label set"),
+    ("1 to 9", "Label from the label set"),
     ("E or Enter", "Edit the answer"),
     ("H", "Previous versions"),
     ("L", "Lay out JSON and Markdown"),
-    ("Del", "Set aside, or take back"),
-    ("Shift ↑ ↓", "Mark several examples"),
+    ("Del", "Set aside, or take back into its split"),
+    ("Shift ↑ ↓", "Mark several in a row"),
     ("Ctrl A", "Mark all that are shown"),
 ];
 

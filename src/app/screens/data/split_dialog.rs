@@ -4,7 +4,9 @@ use egui::{Context, Ui};
 
 use super::AnyAction;
 use super::action::DataAction;
-use crate::app::kit::{Combo, Dialog, DialogEnd, NumberField, Text, Theme, dialog, format, icon, marked_text};
+use crate::app::kit::{
+    Combo, Dialog, DialogEnd, NumberField, Text, Theme, dialog, format, has_wrong_number, icon, marked_text,
+};
 use crate::data::date;
 use crate::data::import::SplitSpec;
 use crate::data::split::{GroupBy, SplitBy};
@@ -91,6 +93,7 @@ pub(super) fn show(ctx: &Context, plan: &SplitPlan, actions: &mut Vec<AnyAction>
         None => "Split".to_owned(),
     };
     let reason = match counts {
+        _ if has_wrong_number(ctx) => Some("A number is wrong"),
         None => Some("Still counting what would come of it"),
         Some([0, ..]) => Some("Nothing would be left to train on"),
         Some(_) => None,

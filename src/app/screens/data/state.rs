@@ -18,6 +18,7 @@ use super::checks::Checks;
 use super::draft::Draft;
 use super::export_dialog::ExportDialog;
 use super::filters::{Filters, NewRows};
+use super::fix_review::FixReview;
 use super::history::History;
 use super::marks::Marks;
 use super::move_dialog::Moving;
@@ -49,6 +50,8 @@ pub(super) enum Purpose {
     Marks,
     Replace,
     Fix,
+    /// What is shown of the examples that a fix is about.
+    FixTexts,
     Statistics,
     History,
     /// Of the open example.
@@ -100,6 +103,8 @@ pub struct DataState {
     pub lays_out: bool,
     /// What the checks found at the open example, and perhaps still at the one before.
     pub findings: Vec<Finding>,
+    /// The same of those that a person marked as no fault.
+    pub not_faults: Vec<Finding>,
     /// Which example's findings were asked for, and of which revision.
     found_for: Option<(i64, u64)>,
     /// Which example's they are, and of which revision of the content.
@@ -194,6 +199,9 @@ impl DataState {
         self.follow_selection();
         self.move_what_is_not_held_out(jobs);
         self.look_for_findings(jobs);
+        if let Some(ids) = self.checks.fix.as_mut().and_then(FixReview::take_wanted) {
+            self.start(JobSpec::LoadExamples { project: self.folder.clone(), ids }, Purpose::FixTexts, jobs);
+        }
         if let Some(spec) = self.checks.due(project, now) {
             self.checks.started(jobs.start(spec.clone()), &spec);
         }
@@ -220,7 +228,13 @@ impl DataState {
     pub fn apply(&mut self, action: DataAction, now: f64, jobs: &mut dyn Start) {
         match action {
             DataAction::Search(text) => self.change_filters(|filters| filters.search = text),
-            DataAction::Show(show) => self.change_filters(|filters| filters.show = show),
+            DataAction::Show(show) => self.change_filters(|filters| filters.set_show(show)),
+            DataAction::ShowOnly(only) => {
+                self.flush(jobs);
+                self.change_filters(|filters| filters.show_only(only));
+                self.open_first();
+            }
+            DataAction::DropOnly => self.change_filters(|filters| filters.only = None),
             DataAction::Filter(filter) => self.change_filters(|filters| filters.set(filter)),
             DataAction::ClearFilters => self.change_filters(Filters::clear),
             DataAction::Sort(by) => self.change_filters(|filters| filters.sort_by(by)),
@@ -254,6 +268,17 @@ impl DataState {
                 self.start(spec, Purpose::Fix, jobs);
             }
             DataAction::DropFix => self.checks.fix = None,
+            DataAction::Fix(action) => {
+                if let Some(review) = &mut self.checks.fix {
+                    review.apply(action);
+                }
+            }
+            DataAction::MarkFindings(check, id, is_fault) => {
+                self.flush(jobs);
+                let (project, ids) = (self.folder.clone(), id.map(|id| vec![id]));
+                self.start(JobSpec::MarkFindings { project, check, ids, is_fault }, Purpose::Edit, jobs);
+            }
+            DataAction::SwitchCheck(check, is_on) => self.start_edit(Edit::SwitchCheck { check, is_on }, jobs),
             DataAction::RankDialog(form) => self.rank = form,
             DataAction::Rank(question, count, judge) => {
                 self.flush(jobs);
@@ -273,7 +298,7 @@ impl DataState {
                 self.start(spec, Purpose::Statistics, jobs);
             }
             DataAction::ApplyFix => {
-                if let Some(fix) = self.checks.fix.take() {
+                if let Some(fix) = self.checks.fix.take().map(|review| review.decided()) {
                     self.start(JobSpec::ApplyFix { project: self.folder.clone(), fix }, Purpose::Edit, jobs);
                 }
             }

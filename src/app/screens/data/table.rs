@@ -3,7 +3,7 @@
 use egui::{Align, Key, Layout, Sense, Ui, UiBuilder, Vec2};
 
 use super::action::DataAction;
-use super::filters::{Filter, Show};
+use super::filters::{Filter, Only, Show};
 use super::state::DataState;
 use super::{AnyAction, AppState, Drafts, bulk, checks, editor, funnel, review};
 use crate::app::kit::table::{Choice, Column, Row, Table};
@@ -97,6 +97,9 @@ pub(super) fn show(
 ) {
     ui.spacing_mut().item_spacing = Vec2::ZERO;
     filter_bar(ui, state, project, drafts, actions);
+    if let Some(only) = &state.data.filters.only {
+        named_set(ui, state, only, project, actions);
+    }
     if !state.data.marks.is_empty() {
         bulk::show(ui, &state.data, drafts, actions);
     }
@@ -122,11 +125,10 @@ fn filter_bar(
     actions: &mut Vec<AnyAction>,
 ) {
     let (theme, counts) = (Theme::of(ui), state.data.shows(project));
-    let (rect, _) =
-        ui.allocate_exact_size(Vec2::new(ui.available_width(), theme.size.filter_bar_height), Sense::hover());
+    let (least, control) = (theme.size.filter_bar_height, theme.size.control_height);
+    let (strip, rect, mut bar) = layout::Strip::begin(ui, "filters", least, control);
     ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.normal));
-    let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
-    let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    let inner = bar.max_rect();
     bar.spacing_mut().item_spacing.x = theme.space.xxs;
     // The chips keep their room, as much as they took in the last frame; what is left is the field's.
     let id = bar.make_persistent_id("chips");
@@ -150,7 +152,7 @@ fn filter_bar(
     bar.painter().rect_filled(gap, 0.0, theme.stroke.normal);
     bar.add_space(theme.space.s);
     let num_issues = counts.issues;
-    let is_shown = matches!(state.data.filters.show, Show::Issues(_));
+    let is_shown = state.data.filters.show == Show::Issues;
     let color = if num_issues > 0 { theme.status.warning } else { theme.text.faint };
     let issues = Chip::new("Issues").count(num_issues).icon(icon::WARNING.filled(), color).selected(is_shown);
     let issues = bar.add(issues);
@@ -161,7 +163,7 @@ fn filter_bar(
         chip(&mut bar, "Next", counts.queued, Show::Next);
     }
     if has_asked_for_issues {
-        actions.push(DataAction::Show(Show::Issues(None)).into());
+        actions.push(DataAction::Show(Show::Issues).into());
     }
     bar.add_space(theme.space.s);
     funnel::show(&mut bar, &state.data, actions);
@@ -170,6 +172,27 @@ fn filter_bar(
         bar.data_mut(|data| data.insert_temp(id, width));
         bar.ctx().request_repaint();
     }
+    strip.end(&bar, least, control);
+}
+
+/// What a link "Show" was about: its name, which takes it away, and how many there are.
+fn named_set(ui: &mut Ui, state: &AppState, only: &Only, project: &ProjectState, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let size = Vec2::new(ui.available_width(), theme.size.filter_bar_height);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.subtle));
+    let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
+    let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
+    bar.spacing_mut().item_spacing.x = theme.space.s;
+    if bar.add(Chip::removable(&only.title)).clicked() {
+        actions.push(DataAction::DropOnly.into());
+    }
+    let all = format::count(project.counts.total(), "example", "examples");
+    let words = match state.data.rows.num_matching().filter(|_| !state.data.rows.is_stale()) {
+        Some(num) => format!("{} of {all}", format::thousands(num)),
+        None => "Looking for them".to_owned(),
+    };
+    bar.add(Text::small(words));
 }
 
 /// What an import brought, as a chip that a click takes away.
@@ -218,7 +241,8 @@ fn no_match(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
         _ if filters.num_set() > 0 => "No example passes all of the filters".to_owned(),
         (true, Show::Edited) => "No example was changed by hand yet".to_owned(),
         (true, Show::Next) => "Every example has an answer and was reviewed".to_owned(),
-        (true, Show::Issues(_)) => "The checks found nothing wrong here".to_owned(),
+        (true, _) if filters.only.is_some() => "None of these is here any more, or takes part here".to_owned(),
+        (true, Show::Issues) => "The checks found nothing wrong here".to_owned(),
         (true, _) => "No example is in this part".to_owned(),
         (false, _) => format!("No example has the words “{search}” here"),
     };
@@ -245,9 +269,9 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
     let arriving = data.arriving();
     let is_marked = |row: u64| data.rows.get(row).is_some_and(|example| data.marks.contains(example.id));
     let sort = data.filters.sort;
-    let sorted = match data.filters.is_in_queue_order() {
-        true => None,
-        false => Some(sorts.iter().position(|by| is_sorted_by(*by, sort.by)).unwrap_or(NUMBER)),
+    let sorted = match data.filters.own_order() {
+        Some(_) => None,
+        None => Some(sorts.iter().position(|by| is_sorted_by(*by, sort.by)).unwrap_or(NUMBER)),
     };
     let table = Table {
         name: NAME,

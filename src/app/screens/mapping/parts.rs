@@ -392,10 +392,10 @@ mod tests {
 
     #[test]
     fn reasons_are_shown_whole_or_counted() {
-        let reasons = ["2 rows have no Antwort", "1 row is not JSON"].map(str::to_owned);
+        let reasons = ["2 rows have no Antwort", "1 row is not JSON: the closing } is missing"].map(str::to_owned);
         let at_most = |len: usize| fitting(&reasons, 3, |words| words.len() <= len);
-        assert_eq!(at_most(80), "Left out: 2 rows have no Antwort; 1 row is not JSON");
-        assert_eq!(at_most(50), "Left out: 2 rows have no Antwort, and 1 more reason");
+        assert_eq!(at_most(80), "Left out: 2 rows have no Antwort; 1 row is not JSON: the closing } is missing");
+        assert_eq!(at_most(60), "Left out: 2 rows have no Antwort, and 1 more reason");
         assert_eq!(at_most(10), "3 rows are left out");
     }
 }

@@ -6,9 +6,9 @@ use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 use super::{Action, Trial, fetching, in_short, obstacle, path_of, used, why_no_trial};
 use crate::app::kit::row::place;
 use crate::app::kit::{
-    Badge, Button, Card, Text, TextInput, Theme, facts_in_two_columns, foot, format, icon, layout, line, main_area,
-    memory_badge, memory_parts, memory_parts_height, memory_words, progress, right_panel, role_block, screen_header,
-    section, tooltip,
+    Badge, Button, Card, Text, TextInput, Theme, drawer, facts_in_two_columns, foot, format, icon, layout, line,
+    main_area, memory_badge, memory_parts, memory_parts_height, memory_words, panel_header, progress, right_panel,
+    role_block, section, tooltip,
 };
 use crate::app::screens::waiting;
 use crate::app::{AppState, Drafts, Screen};
@@ -21,13 +21,16 @@ use crate::train::Signal;
 
 type Actions = Vec<crate::app::Action>;
 
+const PANEL: &str = "model";
+
 pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Actions) {
     let theme = Theme::of(ui);
-    screen_header(
+    panel_header(
         ui,
         "Model",
+        (PANEL, "About the model"),
         |ui| {
-            ui.add(Text::body("Choose what to tune").soft());
+            ui.add(Text::body("Choose what to tune").soft().one_line());
         },
         |ui| {
             if ui.add(Button::secondary("Open folder…").icon(icon::FOLDER_OPEN)).clicked() {
@@ -44,7 +47,7 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Ac
                 .show(ui);
         },
     );
-    right_panel(ui, "model", theme.size.side_panel_width, |ui| side(ui, state, drafts, actions));
+    right_panel(ui, PANEL, theme.size.side_panel_width, |ui| side(ui, state, drafts, actions));
     main_area(ui, |ui| {
         layout::scrolling(ui, "models", |ui| {
             ui.spacing_mut().item_spacing.y = theme.space.s;
@@ -156,6 +159,7 @@ fn card(ui: &mut Ui, state: &AppState, found: &FoundModel, actions: &mut Actions
     });
     if shown.response.clicked() {
         actions.push(Action::Select(found.model.clone()).into());
+        drawer::open(ui.ctx(), PANEL);
     }
 }
 
@@ -357,7 +361,7 @@ fn answer(ui: &mut Ui, state: &AppState, trial: &Trial) {
         }
     });
     ui.add_space(theme.space.s);
-    let is_waiting = trial.job.and_then(|job| state.jobs.get(job)).is_some_and(|job| !job.has_started);
+    let waiting = trial.job.and_then(|job| state.jobs.get(job)).filter(|job| !job.has_started);
     Card::new().show(ui, |ui| {
         role_block(ui, Role::User, |_| {}, |ui| ui.add(Text::body(&trial.prompt).wrapped()));
         ui.add_space(theme.space.s);
@@ -370,11 +374,11 @@ fn answer(ui: &mut Ui, state: &AppState, trial: &Trial) {
                     ui.add(Badge::neutral("Stopped"));
                 }
             },
-            |ui| match &trial.failure {
-                Some(failure) => ui.add(Text::body(&failure.message).color(theme.status.error).wrapped()),
-                None if is_waiting => ui.add(Text::body(waiting::words(state)).faint().wrapped()),
-                None if trial.answer.is_empty() && trial.job.is_some() => ui.add(Text::body("…").soft()),
-                None => ui.add(Text::body(&trial.answer).soft().wrapped()),
+            |ui| match (&trial.failure, waiting) {
+                (Some(failure), _) => ui.add(Text::body(&failure.message).color(theme.status.error).wrapped()),
+                (None, Some(job)) => ui.add(Text::body(waiting::words(state, job)).faint().wrapped()),
+                (None, None) if trial.answer.is_empty() && trial.job.is_some() => ui.add(Text::body("…").soft()),
+                (None, None) => ui.add(Text::body(&trial.answer).soft().wrapped()),
             },
         );
     });

@@ -1,32 +1,23 @@
-//! The table of runs, and the chosen one below it.
+//! The runs of a project: a list above, what is looked at below.
 
-use egui::{Align, Rect, Ui, UiBuilder, Vec2};
+use egui::{Rect, Ui, UiBuilder, Vec2};
 
 use super::state::{RunsAction, RunsState};
-use crate::app::kit::table::{Column, Row, Table, unmarked};
+use super::{list, one, several};
 use crate::app::kit::{
-    Button, Card, Icon, Text, Theme, empty_state, format, icon, main_area, screen_header, section, way_on,
+    Button, Text, TextInput, Theme, empty_state, format, icon, main_area, row::place, screen_header, way_on,
 };
-use crate::app::screens::train::chart;
-use crate::app::shell::words::model_name;
+use crate::app::screens::train;
 use crate::app::{Action as AnyAction, AppState, Drafts as AllDrafts, Screen};
-use crate::project::{RunRecord, state::RunStatus};
-use crate::recipe::params::{self, Value};
+use crate::project::RunStatus;
 
-const COLUMNS: [Column; 7] = [
-    Column::text("Run", "2026-12-28-88"),
-    Column::share("Model", 1.0),
-    Column::icon_and_text("Status", "Interrupted"),
-    Column::text("Steps", "8,888 of 8,888").right(),
-    Column::text("First val. loss", "8.888").right(),
-    Column::text("Best val. loss", "8.888").right(),
-    Column::text("Time", "88 min 88 s").right(),
-];
-
-pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
     ui.spacing_mut().item_spacing.y = 0.0;
     let runs = &state.runs;
-    header(ui, state, actions);
+    if runs.smoothing != state.train.smoothing {
+        actions.push(RunsAction::Smooth(state.train.smoothing).into());
+    }
+    header(ui, state, drafts, actions);
     main_area(ui, |ui| {
         if runs.records.is_empty() {
             return nothing_yet(ui, state, actions);
@@ -35,39 +26,114 @@ pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mu
         ui.spacing_mut().item_spacing = Vec2::ZERO;
         let room = ui.available_rect_before_wrap();
         // The table has what it needs, and never more than half.
-        let wanted = theme.size.table_header_height + theme.size.row_height * runs.records.len() as f32;
+        let wanted = theme.size.table_header_height + theme.size.row_height * runs.rows.len().max(1) as f32;
         let y = room.top() + wanted.min(room.height() / 2.0);
         let (upper, lower) = room.split_top_bottom_at_y(y);
-        ui.scope_builder(UiBuilder::new().max_rect(upper), |ui| table(ui, runs, actions));
-        let lower = lower.shrink2(Vec2::new(theme.pad.screen_x, theme.space.l));
-        if let Some(run) = runs.chosen() {
-            ui.scope_builder(UiBuilder::new().max_rect(lower), |ui| one_run(ui, lower, state, run, actions));
-        }
+        ui.scope_builder(UiBuilder::new().max_rect(upper), |ui| list::show(ui, runs, actions));
+        below(ui, lower.shrink2(Vec2::new(theme.pad.screen_x, theme.space.l)), state, drafts, actions);
     });
 }
 
-fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+/// Curves at the left; at the right what was asked, or what differs.
+fn below(ui: &mut Ui, rect: Rect, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, theme.space.xs);
+    let right_width = theme.size.side_panel_width.min(rect.width() / 2.0);
+    let (left, right) = rect.split_left_right_at_x(rect.right() - right_width);
+    let left = Rect::from_min_max(left.min, left.max - Vec2::new(theme.pad.between_cards, 0.0));
+    match state.runs.single() {
+        Some(run) => {
+            one::curves(ui, state, run, left, actions);
+            one::asked(ui, run, right, drafts, actions);
+        }
+        None if !state.runs.looked_at().is_empty() => {
+            several::curves(ui, state, left, actions);
+            several::differences(ui, state, right, actions);
+        }
+        None => {}
+    }
+}
+
+fn header(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
     let runs = &state.runs;
-    let num = runs.records.len() as u64;
+    let looked_at = runs.looked_at();
+    let mut undo = false;
     let beside = |ui: &mut Ui| {
-        if num > 0 {
-            ui.add(Text::body(format::count(num, "run", "runs")).soft());
+        let num = runs.records.len() as u64;
+        let words = match looked_at.len() {
+            _ if num == 0 => String::new(),
+            2.. => format!("{} of {} selected", looked_at.len(), format::count(num, "run", "runs")),
+            _ if runs.rows.len() as u64 != num => {
+                format!("{} of {}", runs.rows.len(), format::count(num, "run", "runs"))
+            }
+            _ => format::count(num, "run", "runs"),
+        };
+        ui.add(Text::body(words).soft().one_line());
+        if !runs.deleted.is_empty() {
+            let deleted = format::count(runs.deleted.len() as u64, "run", "runs");
+            undo = ui.add(Button::link(format!("Undo: bring back {deleted}"))).clicked();
         }
     };
     screen_header(ui, "Runs", beside, |ui| {
-        let Some(run) = runs.chosen() else { return };
-        if ui.add(Button::secondary("Open folder").icon(icon::FOLDER_OPEN)).clicked() {
-            actions.push(AnyAction::OpenFolder(run.run_dir.clone()));
+        if looked_at.is_empty() {
+            return search(ui, state, drafts, actions);
         }
-        if RunsState::can_resume(run) {
-            let busy = state.jobs.training().is_some();
-            let resume = Button::secondary("Go on").icon(icon::PLAY);
-            if ui.add(resume.enabled_or(!busy, "Another run is training")).clicked() {
-                actions.push(RunsAction::Resume(run.run_dir.clone()).into());
-                actions.push(AnyAction::Go(Screen::Train));
-            }
+        let trains = looked_at.iter().any(|(run, _)| run.status == RunStatus::Running);
+        let delete = Button::danger("Delete").icon(icon::TRASH);
+        let delete = delete.hint("Delete", "Moves it to the project's trash; Undo brings it back");
+        if ui.add(delete.enabled_or(!trains, "A run that trains can't be deleted: stop it first")).clicked() {
+            actions.push(RunsAction::Delete.into());
         }
+        one_at_a_time(ui, state, actions);
+        search(ui, state, drafts, actions);
     });
+    if undo {
+        actions.push(RunsAction::UndoDelete.into());
+    }
+}
+
+/// What can be done with a single run only.
+fn one_at_a_time(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let run = state.runs.single();
+    let choose = "Choose a single run";
+    let repeat = Button::secondary("Repeat with changes…").icon(icon::COPY);
+    let repeat = repeat.hint("Repeat with changes", "Its settings in the form of the next run");
+    if ui.add(repeat.enabled_or(run.is_some(), choose)).clicked()
+        && let Some(run) = run
+    {
+        actions.push(train::Action::Repeat(Box::new(run.clone())).into());
+        actions.push(AnyAction::Go(Screen::Train));
+    }
+    let open = Button::secondary("Open folder").icon(icon::FOLDER_OPEN);
+    if ui.add(open.enabled_or(run.is_some(), choose)).clicked()
+        && let Some(run) = run
+    {
+        actions.push(AnyAction::OpenFolder(run.run_dir.clone()));
+    }
+    if let Some(run) = run.filter(|run| RunsState::can_resume(run)) {
+        let busy = state.jobs.training().is_some();
+        let resume = Button::secondary("Go on").icon(icon::PLAY);
+        if ui.add(resume.enabled_or(!busy, "Another run is training")).clicked() {
+            actions.push(RunsAction::Resume(run.run_dir.clone()).into());
+            actions.push(AnyAction::Go(Screen::Train));
+        }
+    }
+}
+
+fn search(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    if state.runs.records.is_empty() || ui.available_width() < theme.size.settings_control_width {
+        return;
+    }
+    let text = &mut drafts.runs.search;
+    // Another project's list is searched for nothing.
+    if *text != state.runs.listing.search && !ui.memory(|memory| memory.has_focus(place("search"))) {
+        text.clone_from(&state.runs.listing.search);
+    }
+    let field = TextInput::new("Search runs", text).icon(icon::MAGNIFYING_GLASS).hint("Search runs").key("/");
+    if field.width(theme.size.settings_control_width).id(place("search")).show(ui).changed() {
+        actions.push(RunsAction::Search(text.clone()).into());
+    }
 }
 
 fn nothing_yet(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
@@ -81,123 +147,4 @@ fn nothing_yet(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
             actions.push(AnyAction::Go(Screen::Train));
         }
     });
-}
-
-fn table(ui: &mut Ui, runs: &RunsState, actions: &mut Vec<AnyAction>) {
-    let table = Table {
-        name: "Runs",
-        columns: &COLUMNS,
-        num_rows: runs.records.len() as u64,
-        selected: runs.selected(),
-        scroll_to: None,
-        edge: Theme::of(ui).pad.screen_x,
-        is_list: false,
-        sorted: None,
-        marked: &unmarked,
-    };
-    let best = runs.records.iter().filter_map(|run| run.best_eval_loss).reduce(f64::min);
-    let done = table.show(ui, |row| match runs.records.get(row.index as usize) {
-        Some(run) => paint_row(row, run, best),
-        None => String::new(),
-    });
-    if let Some(row) = done.select {
-        actions.push(RunsAction::Select(row).into());
-    }
-}
-
-fn paint_row(row: &mut Row<'_>, run: &RunRecord, best: Option<f64>) -> String {
-    let theme = row.theme();
-    let (mark, color, words) = status_look(theme, run.status);
-    row.text(0, Align::Min, &run.name, theme.body(), theme.text.normal);
-    row.text(1, Align::Min, &model_name(&run.model), theme.body(), theme.text.soft);
-    row.marked_text(2, mark, color, words, theme.text.normal);
-    let steps =
-        format!("{} of {}", format::thousands(run.num_steps_done as u64), format::thousands(run.num_steps as u64));
-    row.text(3, Align::Max, &steps, theme.body(), theme.text.soft);
-    let loss = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), format::loss);
-    row.text(4, Align::Max, &loss(run.first_eval_loss), theme.body(), theme.text.soft);
-    let is_best = best.is_some() && run.best_eval_loss == best;
-    let font = if is_best { theme.strong() } else { theme.body() };
-    row.text(5, Align::Max, &loss(run.best_eval_loss), font, theme.text.normal);
-    row.text(6, Align::Max, &format::duration(run.secs), theme.body(), theme.text.soft);
-    format!("Run {}, {words}, {steps} steps, best validation loss {}", run.name, loss(run.best_eval_loss))
-}
-
-fn status_look(theme: &Theme, status: RunStatus) -> (Icon, egui::Color32, &'static str) {
-    match status {
-        RunStatus::Running => (icon::CIRCLE.filled(), theme.status.running, "Running"),
-        RunStatus::Completed => (icon::CHECK_CIRCLE.filled(), theme.status.ok, "Done"),
-        RunStatus::Stopped => (icon::CHECK_CIRCLE.filled(), theme.text.faint, "Stopped"),
-        RunStatus::Interrupted => (icon::WARNING.filled(), theme.status.warning, "Interrupted"),
-    }
-}
-
-/// Curves at the left, what was asked at the right.
-fn one_run(ui: &mut Ui, rect: Rect, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyAction>) {
-    let theme = Theme::of(ui);
-    ui.spacing_mut().item_spacing = Vec2::new(theme.pad.between_controls, theme.space.xs);
-    let right_width = theme.size.side_panel_width.min(rect.width() / 2.0);
-    let (left, right) = rect.split_left_right_at_x(rect.right() - right_width);
-    let left = Rect::from_min_max(left.min, left.max - Vec2::new(theme.pad.between_cards, 0.0));
-    curves(ui, state, run, left, actions);
-    ui.scope_builder(UiBuilder::new().max_rect(right), |ui| {
-        Card::new().min_height(right.height()).show(ui, |ui| asked(ui, run));
-    });
-}
-
-fn curves(ui: &mut Ui, state: &AppState, run: &RunRecord, rect: Rect, actions: &mut Vec<AnyAction>) {
-    let runs = &state.runs;
-    if runs.smoothing != state.train.smoothing {
-        actions.push(RunsAction::Smooth(state.train.smoothing).into());
-    }
-    match (&runs.curves, &runs.error) {
-        (Some(curves), None) if curves.run_dir.as_ref() == Some(&run.run_dir) => {
-            chart::loss(ui, state, curves, rect, actions);
-        }
-        (_, error) => {
-            ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
-                Card::new().min_height(rect.height()).show(ui, |ui| {
-                    let words = error.as_deref().unwrap_or("Reading the curves");
-                    ui.add(Text::body(words).soft().wrapped());
-                });
-            });
-        }
-    }
-}
-
-/// The settings under their public names; what differs from the default stands out.
-fn asked(ui: &mut Ui, run: &RunRecord) {
-    section(ui, "What was asked", "", |_| {});
-    egui::ScrollArea::vertical().id_salt("asked").auto_shrink(false).show(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
-        asked_row(ui, "base_model", &model_name(&run.model), true);
-        for param in params::PARAMS {
-            let value = (param.get)(&run.recipe);
-            asked_row(ui, param.name(), &words(&value), value == param.default());
-        }
-    });
-}
-
-fn asked_row(ui: &mut Ui, name: &str, value: &str, is_default: bool) {
-    let theme = Theme::of(ui);
-    let size = Vec2::new(ui.available_width(), theme.size.fact_row_height);
-    let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
-    // The scroll bar lies over the edge.
-    let inner = rect.with_max_x(rect.right() - theme.space.m);
-    let layout = egui::Layout::left_to_right(Align::Center);
-    let mut line = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
-    line.add(Text::mono(name).soft());
-    line.with_layout(egui::Layout::right_to_left(Align::Center), |ui| {
-        ui.add(if is_default { Text::body(value).soft() } else { Text::strong(value) }.one_line());
-    });
-}
-
-fn words(value: &Value) -> String {
-    match value {
-        Value::Integer(number) => number.to_string(),
-        Value::Float(number) => format::rate(*number),
-        Value::Switch(is_on) => if *is_on { "on" } else { "off" }.to_owned(),
-        Value::Choice(key) => (*key).to_owned(),
-        Value::Names(names) => names.clone(),
-    }
 }

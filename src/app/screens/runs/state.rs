@@ -1,16 +1,36 @@
-//! The project's runs, newest first, and the curves of the chosen one.
+//! The project's runs, those that are looked at, and their curves.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::chosen::Chosen;
+use super::order::{Listing, SortBy};
+use crate::app::kit::table::Choice;
 use crate::app::screens::data::start::Start;
 use crate::app::screens::train::Run;
 use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
-use crate::project::{RunRecord, state::RunStatus};
+use crate::project::{RunNote, RunRecord, state::RunStatus};
+
+/// Curves that are read and drawn at a time, for there are no more colours.
+pub const MOST_CURVES: usize = 6;
 
 /// What a person did on this screen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunsAction {
-    Select(u64),
+    Select(u64, Choice),
+    /// Looks at this run alone, wherever it stands in the list.
+    Show(PathBuf),
+    /// The check box of a run.
+    Toggle(PathBuf),
+    SelectAll,
+    Sort(SortBy),
+    Search(String),
+    Keep(PathBuf, RunNote),
+    /// Moves the chosen ones to the trash.
+    Delete,
+    UndoDelete,
+    OnlyDifferences(bool),
+    ShowTraining(bool),
     /// Goes on from the last checkpoint of the run of this folder.
     Resume(PathBuf),
     /// As much as the Train screen does.
@@ -24,43 +44,86 @@ pub fn usable<'a>(runs: &'a [RunRecord], name: Option<&str>) -> Option<&'a RunRe
     named.filter(has_weights).or_else(|| runs.iter().find(has_weights))
 }
 
+/// A run's curves, and the record that they belong to.
+struct Read {
+    record: RunRecord,
+    curves: Run,
+}
+
 /// See the module.
 #[derive(Default)]
 pub struct RunsState {
+    /// The newest first.
     pub records: Vec<RunRecord>,
-    /// The folder of the chosen run; the newest where none is chosen.
-    chosen: Option<PathBuf>,
-    /// Its curves, as the Train screen shows them.
-    pub curves: Option<Run>,
+    pub listing: Listing,
+    /// Places in `records` of the rows, in their order.
+    pub rows: Vec<usize>,
+    pub chosen: Chosen,
+    pub only_differences: bool,
+    /// Training loss instead of validation loss, where several are on top of each other.
+    pub shows_training: bool,
+    /// Names of those that were deleted last and can come back.
+    pub deleted: Vec<String>,
     /// Why the list or the curves could not be read.
     pub error: Option<String>,
     /// The project that the records are of.
     pub folder: PathBuf,
     pub smoothing: f64,
-    listing: Option<JobId>,
-    reading: Option<(JobId, PathBuf)>,
+    read: BTreeMap<PathBuf, Read>,
+    listing_job: Option<JobId>,
+    reading: Vec<(JobId, PathBuf)>,
+    deleting: Option<JobId>,
 }
 
 impl RunsState {
     /// Asks for the list anew; an earlier question that is not answered yet is dropped.
     pub fn list(&mut self, project: &Path, jobs: &mut dyn Start) {
         if self.folder != project {
-            *self = Self { folder: project.to_owned(), ..Self::default() };
+            *self = Self { folder: project.to_owned(), only_differences: true, ..Self::default() };
         }
-        if let Some(old) = self.listing.take() {
+        if let Some(old) = self.listing_job.take() {
             jobs.stop(old);
         }
-        self.listing = Some(jobs.start(JobSpec::ListRuns { project: project.to_owned() }));
-        self.read(jobs);
+        self.listing_job = Some(jobs.start(JobSpec::ListRuns { project: project.to_owned() }));
     }
 
-    pub fn selected(&self) -> Option<u64> {
-        let at = self.chosen.as_ref().and_then(|dir| self.records.iter().position(|run| run.run_dir == *dir));
-        at.or((!self.records.is_empty()).then_some(0)).map(|at| at as u64)
+    fn record(&self, run_dir: &Path) -> Option<&RunRecord> {
+        self.records.iter().find(|run| run.run_dir == run_dir)
     }
 
-    pub fn chosen(&self) -> Option<&RunRecord> {
-        self.records.get(self.selected()? as usize)
+    pub fn at(&self, row: u64) -> Option<&RunRecord> {
+        self.records.get(*self.rows.get(row as usize)?)
+    }
+
+    /// The runs that are looked at, in the order they were chosen, each with the slot of its colour.
+    pub fn looked_at(&self) -> Vec<(&RunRecord, usize)> {
+        if self.chosen.is_empty() {
+            return self.at(0).map(|run| (run, 0)).into_iter().collect();
+        }
+        let slot = |dir: &Path| self.chosen.slot(dir).unwrap_or_default();
+        self.chosen.dirs().filter_map(|dir| Some((self.record(dir)?, slot(dir)))).collect()
+    }
+
+    /// The only one that is looked at.
+    pub fn single(&self) -> Option<&RunRecord> {
+        let looked_at = self.looked_at();
+        if let [(run, _)] = looked_at[..] { Some(run) } else { None }
+    }
+
+    /// The slot of a run's colour, where it is looked at.
+    pub fn slot(&self, run: &RunRecord) -> Option<usize> {
+        self.looked_at().into_iter().find(|(other, _)| other.run_dir == run.run_dir).map(|(_, slot)| slot)
+    }
+
+    /// The row of the arrow keys.
+    pub fn cursor(&self) -> Option<u64> {
+        let dir = self.chosen.cursor.as_deref();
+        let at = |dir: &Path| self.rows.iter().position(|at| self.records[*at].run_dir == dir);
+        dir.and_then(at).or((!self.rows.is_empty()).then_some(0)).map(|at| at as u64)
+    }
+
+    pub fn curves(&self, run: &RunRecord) -> Option<&Run> {
+        self.read.get(&run.run_dir).map(|read| &read.curves)
     }
 
     /// Whether a run can go on from a checkpoint.
@@ -69,42 +132,66 @@ impl RunsState {
     }
 
     pub fn apply(&mut self, action: RunsAction, jobs: &mut dyn Start) {
+        let list: Vec<PathBuf> = self.rows.iter().map(|at| self.records[*at].run_dir.clone()).collect();
+        let list: Vec<&Path> = list.iter().map(PathBuf::as_path).collect();
         match action {
-            RunsAction::Select(row) => {
-                self.chosen = self.records.get(row as usize).map(|run| run.run_dir.clone());
-                self.read(jobs);
+            RunsAction::Select(row, choice) => self.chosen.choose(row as usize, choice, &list),
+            RunsAction::Show(run_dir) => {
+                self.listing.search.clear();
+                self.chosen.choose(0, Choice::One, &[run_dir.as_path()]);
             }
+            RunsAction::Toggle(run_dir) => self.chosen.toggle(&run_dir, &list),
+            RunsAction::SelectAll => self.chosen.all(&list),
+            RunsAction::Sort(by) => self.listing.sort(by),
+            RunsAction::Search(search) => self.listing.search = search,
+            RunsAction::Keep(run_dir, note) => {
+                if let Some(run) = self.records.iter_mut().find(|run| run.run_dir == run_dir) {
+                    run.about.note = note.clone();
+                }
+                jobs.start(JobSpec::KeepRunNote { run_dir, note });
+            }
+            RunsAction::Delete => {
+                let run_dirs: Vec<_> = self.looked_at().into_iter().map(|(run, _)| run.run_dir.clone()).collect();
+                self.deleting = Some(jobs.start(JobSpec::TrashRuns { project: self.folder.clone(), run_dirs }));
+            }
+            RunsAction::UndoDelete => {
+                let names = std::mem::take(&mut self.deleted);
+                self.deleting = Some(jobs.start(JobSpec::RestoreRuns { project: self.folder.clone(), names }));
+            }
+            RunsAction::OnlyDifferences(is_on) => self.only_differences = is_on,
+            RunsAction::ShowTraining(is_on) => self.shows_training = is_on,
             RunsAction::Smooth(smoothing) => {
                 self.smoothing = smoothing;
-                if let Some(curves) = &mut self.curves {
-                    curves.smooth(smoothing);
-                }
+                self.read.values_mut().for_each(|read| read.curves.smooth(smoothing));
             }
             RunsAction::Resume(run_dir) => drop(jobs.start(JobSpec::ResumeTraining { run_dir })),
         }
+        self.rows = self.listing.rows(&self.records);
+        self.read_missing(jobs);
     }
 
-    /// Asks for the chosen run's curves.
-    pub fn read(&mut self, jobs: &mut dyn Start) {
-        let Some(run_dir) = self.chosen().map(|run| run.run_dir.clone()) else { return };
-        if let Some((old, _)) = self.reading.take() {
-            jobs.stop(old);
+    /// Asks for the curves of the runs that are looked at, where they aren't there or are older than the record.
+    fn read_missing(&mut self, jobs: &mut dyn Start) {
+        let is_read = |run: &RunRecord| {
+            let is_known = self.read.get(&run.run_dir).is_some_and(|read| has_same_course(&read.record, run));
+            is_known || self.reading.iter().any(|(_, dir)| *dir == run.run_dir)
+        };
+        let looked_at = self.looked_at().into_iter().filter(|(_, slot)| *slot < MOST_CURVES);
+        let missing: Vec<_> = looked_at.filter(|(run, _)| !is_read(run)).map(|(run, _)| run.run_dir.clone()).collect();
+        for run_dir in missing {
+            self.reading.push((jobs.start(JobSpec::ReadRun { run_dir: run_dir.clone() }), run_dir));
         }
-        self.reading = Some((jobs.start(JobSpec::ReadRun { run_dir: run_dir.clone() }), run_dir));
     }
 
-    /// The curves of the chosen run are not there yet.
-    pub fn wants_curves(&self) -> bool {
-        let shown = self.curves.as_ref().and_then(|curves| curves.run_dir.as_ref());
-        self.reading.is_none() && self.error.is_none() && self.chosen().is_some_and(|run| shown != Some(&run.run_dir))
-    }
-
-    pub fn on_event(&mut self, job: JobId, event: &EventKind) {
+    pub fn on_event(&mut self, job: JobId, event: &EventKind, jobs: &mut dyn Start) {
         match event {
-            EventKind::Reply(reply) => self.on_reply(job, reply),
+            EventKind::Reply(reply) => self.on_reply(job, reply, jobs),
             EventKind::Finished(outcome) => {
-                let is_list = self.listing.take_if(|asked| *asked == job).is_some();
-                let is_read = self.reading.take_if(|(asked, _)| *asked == job).is_some();
+                let is_list = self.listing_job.take_if(|asked| *asked == job).is_some();
+                let num_before = self.reading.len();
+                self.reading.retain(|(asked, _)| *asked != job);
+                let is_read = self.reading.len() < num_before;
+                self.deleting.take_if(|asked| *asked == job);
                 if let (true, Outcome::Failed(failure)) = (is_list || is_read, outcome) {
                     self.error = Some(failure.message.clone());
                 }
@@ -113,23 +200,32 @@ impl RunsState {
         }
     }
 
-    fn on_reply(&mut self, job: JobId, reply: &Reply) {
+    fn on_reply(&mut self, job: JobId, reply: &Reply, jobs: &mut dyn Start) {
         match reply {
-            Reply::Runs(records) if self.listing == Some(job) => {
+            Reply::Runs(records) if self.listing_job == Some(job) || self.deleting == Some(job) => {
                 self.records.clone_from(records);
+                self.rows = self.listing.rows(&self.records);
+                let records = &self.records;
+                self.chosen.keep(|dir| records.iter().any(|run| run.run_dir == dir));
                 self.error = None;
+                self.read_missing(jobs);
             }
+            Reply::Trashed(names) if self.deleting == Some(job) => self.deleted.clone_from(names),
             Reply::Curves { run, steps, evaluations } => {
-                if let Some((_, run_dir)) = self.reading.as_ref().filter(|(asked, _)| *asked == job) {
-                    let mut curves = Run::new(job, run.recipe.clone(), self.smoothing);
-                    curves.run_dir = Some(run_dir.clone());
-                    curves.outcome = Some(Outcome::Completed);
-                    curves.take_curves(steps, evaluations);
-                    self.curves = Some(curves);
-                    self.error = None;
-                }
+                let Some((_, run_dir)) = self.reading.iter().find(|(asked, _)| *asked == job) else { return };
+                let mut curves = Run::new(job, run.recipe.clone(), self.smoothing);
+                curves.run_dir = Some(run_dir.clone());
+                curves.outcome = Some(Outcome::Completed);
+                curves.read(run, steps, evaluations);
+                self.read.insert(run_dir.clone(), Read { record: run.clone(), curves });
+                self.error = None;
             }
             _ => {}
         }
     }
+}
+
+/// Notes don't change a run's curves.
+fn has_same_course(a: &RunRecord, b: &RunRecord) -> bool {
+    (a.num_steps_done, a.best_eval_loss, a.secs) == (b.num_steps_done, b.best_eval_loss, b.secs)
 }

@@ -7,10 +7,10 @@ use egui::{Align, Layout, Ui};
 use super::{Action, Drafts};
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
-    Button, Card, NumberField, SettingsRow, Text, TextInput, Theme, fact, format, icon, layout, rule, section,
-    segmented, switch,
+    Button, Card, Combo, NumberField, SettingsRow, Text, TextInput, Theme, fact, fallback, format, icon, layout,
+    marked_text, rule, section, segmented, switch,
 };
-use crate::app::settings::{AppSettings, ThemeChoice};
+use crate::app::settings::{AppSettings, TextSize, ThemeChoice};
 use crate::app::shell::{keys as shell_keys, opening};
 use crate::app::{Action as AnyAction, AppState, paths};
 use crate::hub;
@@ -55,6 +55,39 @@ pub(super) fn look(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) 
             actions.push(AnyAction::SetTheme(theme));
         }
     });
+    rule(ui);
+    let row = SettingsRow {
+        name: "Text size",
+        help: "Everything grows with it; Ctrl + and Ctrl −, Ctrl 0 for 100 %",
+        about: ("Text size", "80 to 200 %; kept for the next start"),
+        is_changed: false,
+        is_wrong: false,
+    };
+    row.show(ui, |ui| {
+        let sizes = TextSize::ALL.map(|size| (size, size.to_string()));
+        let options = sizes.each_ref().map(|(size, words)| (*size, words.as_str()));
+        if let Some(size) = Combo::new("Text size", &options, state.settings.text_size).show(ui) {
+            actions.push(AnyAction::SetTextSize(size));
+        }
+    });
+}
+
+/// Which fonts stand in, what to install, and what the window can't do yet.
+pub(super) fn letters(ui: &mut Ui, state: &AppState) {
+    let theme = Theme::of(ui);
+    ui.spacing_mut().item_spacing.y = theme.space.s;
+    let mut names = state.letters.names.clone();
+    names.sort();
+    names.dedup();
+    let told = match names.is_empty() {
+        true => "The system's fonts are taken once a text needs them".to_owned(),
+        false => format!("From this system: {}", names.join(", ")),
+    };
+    ui.add(Text::body(told).wrapped());
+    for words in &state.letters.missing {
+        marked_text(ui, icon::WARNING.filled(), theme.status.warning, Text::body(words));
+    }
+    ui.add(Text::small(fallback::RIGHT_TO_LEFT).wrapped());
 }
 
 pub(super) fn computing(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {

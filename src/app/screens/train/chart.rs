@@ -3,14 +3,14 @@
 use egui::{Align, Layout, Rect, Sense, Stroke, Ui, UiBuilder, Vec2};
 use egui_plot::{Line, LineStyle, PlotPoints, Span, VLine};
 
-use super::Action;
 use super::run::Run;
+use super::{Action, standing};
 use crate::app::AppState;
 use crate::app::kit::plot::{
-    Chart, ChartResponse, HoverValue, Tick, averaged, end_labels, even_ticks, hover_card, log_ticks, ring, series_name,
-    step_ticks, thin_out,
+    Chart, ChartResponse, HoverValue, Tick, Ticks, averaged, end_labels, even_ticks, hover_card, ring, series_name,
+    thin_out,
 };
-use crate::app::kit::{Card, Combo, Text, Theme, format, line, segmented_small};
+use crate::app::kit::{Card, Combo, Text, Theme, format, line, segmented_small, tooltip};
 use crate::train::{EvalMetrics, StepMetrics};
 
 /// Points of one curve that are worth painting.
@@ -23,7 +23,8 @@ const MIN_POINT_DISTANCE: f32 = 3.0;
 const NEAR_END: f64 = 0.9;
 const ROOM_FOR_VALUES: f64 = 1.08;
 
-const SMOOTHINGS: &[(f64, &str)] = &[(0.0, "0"), (0.8, "0.80"), (0.93, "0.93"), (0.98, "0.98")];
+/// Weights of the past to choose from.
+pub const SMOOTHINGS: &[(f64, &str)] = &[(0.0, "0"), (0.8, "0.80"), (0.93, "0.93"), (0.98, "0.98")];
 
 /// What a curve's card needs, so that the painting functions stay short.
 struct Loss<'a> {
@@ -59,29 +60,37 @@ impl Loss<'_> {
             (0.0, high * 1.05)
         }
     }
-
-    /// Evaluations are where one looks: ticks are multiples of their distance.
-    fn x_ticks(&self, most: usize) -> Vec<Tick> {
-        step_ticks(self.num_steps, self.run.eval_stride().unwrap_or(1), most)
-    }
 }
 
 pub fn loss(ui: &mut Ui, state: &AppState, run: &Run, rect: Rect, actions: &mut Vec<crate::app::Action>) {
     let theme = Theme::of(ui);
     let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("loss"));
     Card::new().slim().min_height(rect.height()).show(&mut child, |ui| {
-        head(ui, state, actions);
-        let num_steps = run.facts.as_ref().map_or(1, |facts| facts.num_steps).max(run.num_steps_done()).max(1);
+        head(ui, state, run, actions);
+        let num_steps = run.num_steps().max(1);
         let loss = Loss { run, is_log: state.train.is_log, num_steps };
         let space = ui.available_rect_before_wrap();
         let bottom = rect.bottom() - theme.space.xl;
         let space = Rect::from_min_max(space.min + Vec2::new(0.0, theme.space.s), egui::pos2(space.right(), bottom));
         curves(ui, &loss, space);
+        if run.steps.is_empty() && run.evaluations.is_empty() && !run.is_over() {
+            nothing_yet(ui, &standing::in_full(state, run), space);
+        }
         ui.allocate_rect(space, Sense::hover());
     });
 }
 
-fn head(ui: &mut Ui, state: &AppState, actions: &mut Vec<crate::app::Action>) {
+/// What happens before there is a curve.
+fn nothing_yet(ui: &mut Ui, doing: &str, rect: Rect) {
+    let middle = Rect::from_center_size(rect.center(), Vec2::new(rect.width(), Theme::of(ui).size.control_height));
+    let layout = Layout::top_down(Align::Center);
+    ui.scope_builder(UiBuilder::new().max_rect(middle).layout(layout), |ui| {
+        ui.add(Text::body(doing));
+        ui.add(Text::small("The curves begin after that").faint());
+    });
+}
+
+fn head(ui: &mut Ui, state: &AppState, run: &Run, actions: &mut Vec<crate::app::Action>) {
     let theme = Theme::of(ui);
     line(ui, theme.size.control_height_small, |ui| {
         ui.add(Text::strong("Loss"));
@@ -96,21 +105,33 @@ fn head(ui: &mut Ui, state: &AppState, actions: &mut Vec<crate::app::Action>) {
             if let Some(smoothing) = combo.show(ui) {
                 actions.push(Action::Smooth(smoothing).into());
             }
-            if ui.available_width() > theme.size.rail_width_icons {
-                ui.add(Text::small("Smoothing").faint());
-            }
+            smoothing_words(ui, run);
         });
     });
+}
+
+/// A short run is smoothed less than asked for, and says so.
+fn smoothing_words(ui: &mut Ui, run: &Run) {
+    let (asked, in_force) = run.smoothing();
+    let words = match in_force < asked {
+        true if in_force == 0.0 => "Too short to smooth".to_owned(),
+        true => format!("Smoothed by {in_force:.2}"),
+        false => "Smoothing".to_owned(),
+    };
+    let galley = ui.painter().layout_no_wrap(words.clone(), Theme::of(ui).small(), Theme::of(ui).text.faint);
+    if ui.available_width() > galley.size().x {
+        let shown = ui.add(Text::small(words).faint());
+        if in_force < asked {
+            let text = "Short runs are smoothed less: the curve would lag behind the loss";
+            tooltip::on_hover(shown, "Smoothing", text);
+        }
+    }
 }
 
 fn curves(ui: &mut Ui, loss: &Loss<'_>, rect: Rect) {
     let theme = Theme::of(ui);
     let run = loss.run;
     let range = loss.range();
-    let y_ticks = match loss.is_log {
-        true => log_ticks(range.0, range.1),
-        false => even_ticks(range.0, range.1, 5, format::rate),
-    };
     let at = |step: usize| step as f64;
     let raw = loss.points(run.steps.iter().map(|s| (at(s.step), s.loss)));
     let smooth = loss.points(run.steps.iter().zip(&run.smoothed).map(|(s, y)| (at(s.step), *y)));
@@ -123,8 +144,9 @@ fn curves(ui: &mut Ui, loss: &Loss<'_>, rect: Rect) {
     // Room for the values at the curves' ends, which would otherwise lie on them.
     let room = if now > NEAR_END * at(loss.num_steps) { ROOM_FOR_VALUES } else { 1.0 };
     let chart = Chart::new("loss", &sentence, (0.0, room * at(loss.num_steps)), range)
-        .x_ticks(loss.x_ticks(6))
-        .y_ticks(y_ticks)
+        // Evaluations are where one looks: ticks are multiples of their distance.
+        .x_ticks(Ticks::Steps { last: loss.num_steps, unit: run.eval_stride().unwrap_or(1) })
+        .y_ticks(if loss.is_log { Ticks::Log } else { Ticks::Even })
         .zoomable();
     let (line, curve) = (theme.width.line, theme.width.curve);
     let best_line = best.as_ref().map(|best| at(best.step));
@@ -264,7 +286,7 @@ fn small(ui: &mut Ui, name: &'static str, value: &str, run: &Run, rect: Rect, of
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Text::caption(value).normal()));
         });
         let points: Vec<_> = run.steps.iter().map(|s| (s.step as f64, of(s))).filter(|(_, y)| y.is_finite()).collect();
-        let num_steps = run.facts.as_ref().map_or(1, |facts| facts.num_steps).max(run.num_steps_done()).max(1);
+        let num_steps = run.num_steps().max(1);
         let space = ui.available_rect_before_wrap();
         let bottom = rect.bottom() - theme.space.m;
         let space = Rect::from_min_max(space.min, egui::pos2(space.right(), bottom));
@@ -285,7 +307,15 @@ pub fn curve(ui: &mut Ui, name: &'static str, value: &str, rect: Rect, num_steps
         _ => (Stroke::new(theme.width.line, theme.text.soft), 2),
     };
     Chart::new(name, &sentence, (0.0, num_steps as f64), (0.0, high))
-        .x_ticks(step_ticks(num_steps, num_steps.div_ceil(parts), parts))
+        .x_ticks(parts_of(num_steps, parts))
         .y_ticks(even_ticks(0.0, high, 3, format::rate))
         .show(ui, rect, move |plot| plot.line(Line::new(name, line).stroke(stroke)));
+}
+
+/// Even parts at whole steps: a small chart has no room for more.
+fn parts_of(num_steps: usize, parts: usize) -> Vec<Tick> {
+    let step = |part: usize| (part * num_steps).div_ceil(parts);
+    let mut steps: Vec<usize> = (0..=parts).map(step).collect();
+    steps.dedup();
+    steps.into_iter().map(|step| Tick { at: step as f64, words: format::thousands(step as u64) }).collect()
 }

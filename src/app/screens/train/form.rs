@@ -2,27 +2,43 @@
 
 use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 
-use super::{Action, Preset, chart, obstacle};
+use super::before::{self, Link, Verdict, check};
+use super::{Action, Preset, chart, obstacle, time};
 use crate::app::kit::{
-    Badge, Button, Card, Combo, Icon, NumberField, SettingsRow, Text, TextInput, Theme, fact, foot, format, icon,
-    layout, line, main_area, memory_parts, memory_words, right_panel, rule, screen_header, section, segmented, switch,
+    Badge, Button, Card, Combo, Entry, NumberField, SettingsRow, Text, TextInput, Theme, drawer, fact, foot, format,
+    icon, layout, line, main_area, memory_parts, memory_words, panel_header, right_panel, rule, section, segmented,
+    switch, tooltip,
 };
 use crate::app::screens::settings;
+use crate::app::shell::keys;
 use crate::app::{AppState, Drafts, Screen};
+use crate::data::checks::Severity;
+use crate::data::starter;
 use crate::engine::JobSpec;
 use crate::project::{ProjectState, SplitCounts};
 use crate::recipe::params::{Kind, Level, PARAMS, Param, Value};
+use crate::recipe::{EvalStrategy, Recipe};
 use crate::train::preview::RunPreview;
 
 type Actions = Vec<crate::app::Action>;
 
+const PANEL: &str = "train";
+
 pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Actions) {
     let theme = Theme::of(ui);
-    screen_header(
+    panel_header(
         ui,
         "Train",
-        |_| {},
+        (PANEL, "What it will do"),
         |ui| {
+            if let Some(from) = &state.train.taken_from {
+                ui.add(Text::body(format!("Settings of {from}")).soft().one_line());
+            }
+        },
+        |ui| {
+            if !drawer::is_shown(ui.ctx(), PANEL) {
+                start(ui, state, false, actions);
+            }
             if state.train.run.is_some() && ui.add(Button::secondary("Show the run").icon(icon::PULSE)).clicked() {
                 actions.push(Action::ShowRun.into());
             }
@@ -31,7 +47,7 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Ac
             }
         },
     );
-    right_panel(ui, "train", theme.size.side_panel_train_width, |ui| side(ui, state, actions));
+    right_panel(ui, PANEL, theme.size.side_panel_train_width, |ui| side(ui, state, actions));
     main_area(ui, |ui| {
         layout::scrolling(ui, "form", |ui| {
             ui.spacing_mut().item_spacing.y = theme.pad.card_large;
@@ -47,79 +63,186 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Ac
     });
 }
 
+/// The presets that can be chosen here, and what is marked where none of them fits.
+fn preset_cards(state: &AppState) -> Vec<(Option<Preset>, bool)> {
+    let recipe = &state.train.recipe;
+    let is_sample = state.project.as_ref().is_some_and(|p| p.source.as_deref() == Some(starter::FILE_NAME));
+    let mut presets = Preset::ALL.to_vec();
+    // First: the sample's own settings fit more closely than those of every project.
+    if is_sample || Preset::Sample.fits(recipe) {
+        presets.insert(0, Preset::Sample);
+    }
+    let fitting = presets.iter().copied().find(|preset| preset.fits(recipe));
+    let mut cards: Vec<_> = presets.into_iter().map(|preset| (Some(preset), Some(preset) == fitting)).collect();
+    if fitting.is_none() {
+        cards.push((None, true));
+    }
+    cards
+}
+
 fn presets(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     let theme = Theme::of(ui);
+    let cards = preset_cards(state);
     let gap = theme.pad.between_cards;
-    let width = (ui.available_width() - 2.0 * gap) / 3.0;
+    let width = (ui.available_width() - gap * (cards.len() as f32 - 1.0)) / cards.len() as f32;
     let height = theme.type_scale.line_body + 2.0 * theme.type_scale.line_small + theme.space.l + theme.space.m;
     let (row, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::hover());
-    for (i, preset) in Preset::ALL.into_iter().enumerate() {
+    for (i, (preset, is_marked)) in cards.into_iter().enumerate() {
         let left = row.left() + i as f32 * (width + gap);
         let rect = Rect::from_min_size(egui::pos2(left, row.top()), Vec2::new(width, height));
         let (name, sign, what_for) = match preset {
-            Preset::QuickLook => ("Quick look", icon::LIGHTNING, "whether it works at all"),
-            Preset::Balanced => ("Balanced", icon::SCALES, "right for most tasks"),
-            Preset::Thorough => ("Thorough", icon::CROSSHAIR, "takes twice the time"),
+            Some(Preset::QuickLook) => ("Quick look", icon::LIGHTNING, "whether it works at all"),
+            Some(Preset::Balanced) => ("Balanced", icon::SCALES, "right for most tasks"),
+            Some(Preset::Thorough) => ("Thorough", icon::CROSSHAIR, "for the best that is in it"),
+            Some(Preset::Sample) => ("Sample's own", icon::TABLE, "suits these examples"),
+            None => ("Custom", icon::PENCIL_SIMPLE, "as set below"),
         };
-        let (epochs, rank) = preset.values();
-        let epochs = format::count(epochs as u64, "epoch", "epochs");
-        let fits = preset.fits(&state.train.recipe);
+        let mut recipe = state.train.recipe.clone();
+        if let Some(preset) = preset {
+            preset.apply(&mut recipe);
+        }
+        let epochs = recipe.training.num_train_epochs;
+        let epochs = format!("{} {}", format::rate(epochs), if epochs == 1.0 { "epoch" } else { "epochs" });
         let mut child = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(name));
-        let shown = Card::new().selected(fits).clickable(name).min_height(height).show(&mut child, |ui| {
+        let card = Card::new().selected(is_marked).min_height(height);
+        let shown = card.clickable(name).show(&mut child, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             line(ui, theme.type_scale.line_body, |ui| {
-                sign.show(ui, if fits { theme.accent.text } else { theme.text.soft });
-                ui.add(Text::strong(name));
+                sign.show(ui, if is_marked { theme.accent.text } else { theme.text.soft });
+                ui.add(Text::strong(name).one_line());
             });
             ui.add_space(theme.space.xxs);
-            ui.add(Text::small(format!("{epochs}, rank {rank}")).normal());
-            ui.add(Text::small(what_for));
+            ui.add(Text::small(format!("{epochs}, rank {}", recipe.lora.r)).normal().one_line());
+            let time = time_of(state, &recipe);
+            ui.add(Text::small(time.as_deref().unwrap_or(what_for)).one_line());
         });
-        if shown.response.clicked() {
+        let shown = tooltip::on_hover(shown.response, name, what_for);
+        if let (true, Some(preset)) = (shown.clicked(), preset) {
             actions.push(Action::Preset(preset).into());
         }
     }
 }
 
+/// How long a run would take with as many epochs, if that is known. The rank changes little of it.
+fn time_of(state: &AppState, recipe: &Recipe) -> Option<String> {
+    let preview = state.train.preview.as_ref()?;
+    let is_same_batch = recipe.training.per_device_train_batch_size
+        == state.train.recipe.training.per_device_train_batch_size
+        && recipe.training.max_steps <= 0;
+    let num_steps = (recipe.training.num_train_epochs * preview.steps_per_epoch as f64).ceil() as usize;
+    let preview = RunPreview { num_steps, ..preview.clone() };
+    let time = is_same_batch.then(|| time::of(state, &preview))??;
+    Some(format::about(time.total()))
+}
+
 fn rows(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, level: Level, actions: &mut Actions) {
     ui.spacing_mut().item_spacing.y = 0.0;
-    for (i, param) in PARAMS.iter().filter(|param| param.level == level).enumerate() {
+    // How many steps it is counts only where it is steps.
+    let has_steps = evaluates_by_steps(state);
+    let is_shown = |param: &&'static Param| param.level == level && (param.key != EVAL_STEPS || has_steps);
+    for (i, param) in PARAMS.iter().filter(is_shown).enumerate() {
         if i > 0 {
             rule(ui);
         }
-        row(ui, state, drafts, param, actions);
+        match param.key {
+            EVAL_STRATEGY => evaluate_row(ui, state, param, actions),
+            _ => row(ui, state, drafts, param, actions),
+        }
     }
+}
+
+const EVAL_STRATEGY: &str = "evaluation.eval_strategy";
+const EVAL_STEPS: &str = "evaluation.eval_steps";
+
+fn evaluates_by_steps(state: &AppState) -> bool {
+    let evaluation = &state.train.recipe.evaluation;
+    let is_asked = evaluation.eval_strategy == EvalStrategy::Steps && evaluation.eval_steps > 0;
+    is_asked || state.train.errors.contains_key(EVAL_STEPS)
+}
+
+/// How often it is evaluated: two settings of the file in one choice.
+fn evaluate_row(ui: &mut Ui, state: &AppState, param: &'static Param, actions: &mut Actions) {
+    let theme = Theme::of(ui);
+    let evaluation = &state.train.recipe.evaluation;
+    let current = match (evaluation.eval_strategy, evaluation.eval_steps) {
+        (EvalStrategy::Steps, 0) if !evaluates_by_steps(state) => "four",
+        (EvalStrategy::Steps, _) => "steps",
+        (EvalStrategy::Epoch, _) => "epoch",
+        (EvalStrategy::No, _) => "no",
+    };
+    let every =
+        state.train.preview.as_ref().map_or(10, |preview| preview.eval_steps.clamp(1, preview.num_steps.max(1)));
+    let help = match &state.train.preview {
+        Some(preview) if preview.num_evaluations() > 0 => format!(
+            "{} on {}",
+            format::count(preview.num_evaluations() as u64, "time", "times"),
+            format::count(preview.num_validation_examples as u64, "held-out example", "held-out examples")
+        ),
+        _ => param.help.to_owned(),
+    };
+    let settings = SettingsRow {
+        name: param.label,
+        help: &help,
+        about: (&format!("{} ({}, eval_steps)", param.label, param.name()), param.long_help),
+        is_changed: current != "four",
+        is_wrong: false,
+    };
+    let shown = settings.show(ui, |ui| {
+        let options = [
+            ("four", "4 times an epoch"),
+            ("epoch", "Every epoch"),
+            ("steps", "Every so many steps"),
+            ("no", "Only at the end"),
+        ];
+        let width = theme.size.settings_control_width - theme.pad.card_large;
+        Combo::new(param.label, &options, current).width(width).show(ui)
+    });
+    let chosen = if shown.reset { Some("four") } else { shown.inner };
+    let Some(chosen) = chosen else { return };
+    let (strategy, steps) = match chosen {
+        "epoch" => ("epoch", 0),
+        "no" => ("no", 0),
+        "steps" => ("steps", every as i64),
+        _ => ("steps", 0),
+    };
+    actions.push(Action::Set(EVAL_STRATEGY, Value::Choice(strategy)).into());
+    actions.push(Action::Set(EVAL_STEPS, Value::Integer(steps)).into());
 }
 
 fn row(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, param: &'static Param, actions: &mut Actions) {
     let value = (param.get)(&state.train.recipe);
     let default = param.default();
     let title = format!("{} ({})", param.label, param.name());
-    let about = format!("{}\n\nIt is {} by default, and may be {}", param.long_help, default, param.allowed());
-    let error = state.train.errors.get(param.key);
-    let settings = SettingsRow {
-        name: param.label,
-        help: error.map_or(param.help, String::as_str),
-        about: (&title, &about),
-        is_changed: value != default,
-        is_wrong: error.is_some(),
-    };
-    let shown = settings.show(ui, |ui| control(ui, drafts, param, &value));
+    let about =
+        format!("{}\n\nIt is {} by default, and may be {}", param.long_help, param.words(&default), param.allowed());
+    let mistake = state.train.errors.get(param.key);
+    let is_changed = value != default || mistake.is_some();
+    let help = mistake.map_or(param.help, |mistake| &mistake.words);
+    let about = (title.as_str(), about.as_str());
+    let settings = SettingsRow { name: param.label, help, about, is_changed, is_wrong: mistake.is_some() };
+    let shown = settings.show(ui, |ui| control(ui, drafts, param, &value, mistake.map(|m| m.text.as_str())));
     if shown.reset {
         actions.push(Action::Reset(param.key).into());
     }
-    if let Some(value) = shown.inner {
-        actions.push(Action::Set(param.key, value).into());
+    if let Some(action) = shown.inner {
+        actions.push(action.into());
     }
 }
 
-/// The widget that fits the parameter's kind; gives a value that was chosen.
-fn control(ui: &mut Ui, drafts: &mut Drafts, param: &'static Param, value: &Value) -> Option<Value> {
+/// The widget that fits the parameter's kind, with what was typed wrongly where that stands there; gives what was done.
+fn control(
+    ui: &mut Ui,
+    drafts: &mut Drafts,
+    param: &'static Param,
+    value: &Value,
+    wrong: Option<&str>,
+) -> Option<Action> {
     let theme = Theme::of(ui);
     let room = theme.size.settings_control_width - theme.pad.card_large;
+    let set = |value| Action::Set(param.key, value);
     match (param.kind, value) {
         (Kind::Switch, Value::Switch(is_on)) => {
-            switch(ui, param.label, if *is_on { "On" } else { "Off" }, *is_on).map(Value::Switch)
+            switch(ui, param.label, if *is_on { "On" } else { "Off" }, *is_on).map(|is_on| set(Value::Switch(is_on)))
         }
         (Kind::Choice(choices), Value::Choice(current)) => {
             let keys: Vec<(&'static str, &str)> = choices.to_vec();
@@ -128,17 +251,34 @@ fn control(ui: &mut Ui, drafts: &mut Drafts, param: &'static Param, value: &Valu
             } else {
                 Combo::new(param.label, &keys, current).width(room).show(ui)
             };
-            chosen.map(Value::Choice)
+            chosen.map(|key| set(Value::Choice(key)))
         }
         (Kind::Integer { .. }, Value::Integer(current)) => {
             let field = NumberField::new(param.label, *current as f64).words(value.to_string()).integer();
-            field.unit(param.unit).width(width_of(theme, param)).show(ui).map(|value| Value::Integer(value as i64))
+            // No limit is an empty field, not a number that means something else.
+            let field = match param.key {
+                "training.max_steps" if *current <= 0 => field.words("").hint("No limit"),
+                "training.max_steps" => field.hint("No limit"),
+                _ => field,
+            };
+            let entry = field.unit(param.unit).width(width_of(theme, param)).wrong(wrong).entry(ui)?;
+            Some(match entry {
+                Entry::Number(value) => set(Value::Integer(value as i64)),
+                Entry::Empty => set(Value::Integer(-1)),
+                Entry::Wrong(text) => Action::Mistype(param.key, text),
+                Entry::TakenBack => Action::TakeBack(param.key),
+            })
         }
         (Kind::Float { .. }, Value::Float(current)) => {
             let field = NumberField::new(param.label, *current).words(value.to_string()).step(step_of(*current));
-            field.unit(param.unit).width(width_of(theme, param)).show(ui).map(Value::Float)
+            let entry = field.unit(param.unit).width(width_of(theme, param)).wrong(wrong).entry(ui)?;
+            Some(match entry {
+                Entry::Number(value) => set(Value::Float(value)),
+                Entry::Wrong(text) => Action::Mistype(param.key, text),
+                Entry::TakenBack | Entry::Empty => Action::TakeBack(param.key),
+            })
         }
-        (Kind::Names, Value::Names(current)) => names(ui, drafts, param, current, room),
+        (Kind::Names, Value::Names(current)) => names(ui, drafts, param, current, room, wrong).map(set),
         _ => None,
     }
 }
@@ -153,10 +293,17 @@ fn step_of(value: f64) -> f64 {
     if value == 0.0 { 0.01 } else { 10f64.powf(value.abs().log10().floor()).min(1.0) }
 }
 
-fn names(ui: &mut Ui, drafts: &mut Drafts, param: &Param, current: &str, room: f32) -> Option<Value> {
+fn names(
+    ui: &mut Ui,
+    drafts: &mut Drafts,
+    param: &Param,
+    current: &str,
+    room: f32,
+    wrong: Option<&str>,
+) -> Option<Value> {
     let draft = &mut drafts.train.names;
-    let mut text = draft.clone().unwrap_or_else(|| current.to_owned());
-    let response = TextInput::new(param.label, &mut text).mono().width(room).show(ui);
+    let mut text = draft.clone().unwrap_or_else(|| wrong.unwrap_or(current).to_owned());
+    let response = TextInput::new(param.label, &mut text).mono().width(room).wrong(wrong.is_some()).show(ui);
     if response.changed() {
         *draft = Some(text.clone());
     }
@@ -164,7 +311,7 @@ fn names(ui: &mut Ui, drafts: &mut Drafts, param: &Param, current: &str, room: f
         return None;
     }
     *draft = None;
-    (text != current).then_some(Value::Names(text))
+    (text != current || wrong.is_some()).then_some(Value::Names(text))
 }
 
 fn advanced(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Actions) {
@@ -197,7 +344,7 @@ fn advanced(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Ac
 }
 
 /// `alpha 32 · batch 8 × 1 · cosine · warm-up 5 % · seed 42`
-fn in_short(recipe: &crate::recipe::Recipe) -> String {
+fn in_short(recipe: &Recipe) -> String {
     let t = &recipe.training;
     let schedule = crate::recipe::params::find("training.lr_scheduler_type")
         .map_or_else(String::new, |p| (p.get)(recipe).to_string());
@@ -215,14 +362,10 @@ fn in_short(recipe: &crate::recipe::Recipe) -> String {
 fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     let theme = Theme::of(ui);
     let reason = obstacle(state);
-    foot(ui, "start", theme.pad.panel_x, |ui| {
-        let button = Button::primary("Start training").icon(icon::PLAY).key("Ctrl Enter").large();
-        if ui.add(button.width(ui.available_width()).disabled_by(reason.clone())).clicked() {
-            actions.push(Action::Start.into());
-        }
-    });
+    foot(ui, "start", theme.pad.panel_x, |ui| start(ui, state, true, actions));
     layout::scrolling_with(ui, "preview", theme.pad.panel_x, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
+        let num_findings = state.data.checks.num_findings(Severity::MustFix);
         let is_counting = state.jobs.find(|spec| matches!(spec, JobSpec::PreviewRun { .. })).is_some();
         line(ui, theme.size.badge_height, |ui| {
             ui.add(Text::strong("Run preview"));
@@ -230,6 +373,9 @@ fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
                 ui.add(match (&reason, is_counting) {
                     (Some(_), _) => Badge::warning("Not ready"),
                     (None, true) => Badge::running("Counting"),
+                    (None, false) if num_findings > 0 => {
+                        Badge::warning(format::count(num_findings, "finding", "findings"))
+                    }
                     (None, false) => Badge::ok("Ready"),
                 });
             });
@@ -240,6 +386,8 @@ fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
         }
         if let Some(preview) = &state.train.preview {
             ui.add_space(theme.space.m);
+            time::card(ui, state, preview, actions);
+            ui.add_space(theme.pad.between_cards);
             memory(ui, preview);
             ui.add_space(theme.space.m);
             schedule(ui, preview);
@@ -249,6 +397,15 @@ fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
         ui.add_space(theme.space.xs);
         checks(ui, state, actions);
     });
+}
+
+/// Below the preview, or in the head of the screen while that is closed.
+fn start(ui: &mut Ui, state: &AppState, is_large: bool, actions: &mut Actions) {
+    let button = Button::primary("Start training").icon(icon::PLAY).key(keys::PRIMARY.shown);
+    let button = if is_large { button.large().width(ui.available_width()) } else { button };
+    if ui.add(button.disabled_by(obstacle(state))).clicked() {
+        actions.push(Action::Start.into());
+    }
 }
 
 fn facts(ui: &mut Ui, state: &AppState, project: &ProjectState) {
@@ -312,20 +469,22 @@ fn schedule(ui: &mut Ui, preview: &RunPreview) {
 fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     let Some(project) = &state.project else { return };
     if super::super::model::used(state).is_none() {
-        check(ui, Verdict::Missing, "No model is chosen", Some(("Choose", Screen::Model)), actions);
+        check(ui, Verdict::Missing, "No model is chosen", Some(Link::To("Choose", Screen::Model)), actions);
     }
     if project.counts.train == 0 {
-        check(ui, Verdict::Missing, "No training examples", Some(("Import", Screen::Data)), actions);
+        check(ui, Verdict::Missing, "No training examples", Some(Link::To("Import", Screen::Data)), actions);
     }
     if let Some(failure) = &state.train.preview_failure {
         check(ui, Verdict::Missing, failure, None, actions);
     }
     reviewed(ui, &project.counts, actions);
+    before::findings(ui, state, actions);
     if let Some(preview) = &state.train.preview {
         if let Some(words) = settings::over_limit(state, &preview.memory) {
-            check(ui, Verdict::Missing, &words, Some(("Settings", Screen::Settings)), actions);
+            check(ui, Verdict::Missing, &words, Some(Link::To("Settings", Screen::Settings)), actions);
         }
-        check_preview(ui, preview, actions);
+        before::preview(ui, preview, actions);
+        check_memory(ui, preview, actions);
     }
     let held_out = project.counts.validation;
     if project.counts.train > 0 && held_out == 0 {
@@ -333,7 +492,7 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
             ui,
             Verdict::Look,
             "Nothing is held out: no one can tell learning from learning by heart",
-            Some(("Show", Screen::Data)),
+            Some(Link::To("Show", Screen::Data)),
             actions,
         );
     } else if held_out > 0 {
@@ -356,37 +515,8 @@ fn reviewed(ui: &mut Ui, counts: &SplitCounts, actions: &mut Actions) {
     }
 }
 
-fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
-    let show = Some(("Show", Screen::Data));
-    let RunPreview { tally, held_out, .. } = preview;
-    match tally.num_untrained as u64 {
-        0 => check(ui, Verdict::Fine, "Every example that is used trains at least 1 token", None, actions),
-        n => {
-            let words = format!(
-                "{} no token and {} left out",
-                format::count(n, "example trains", "examples train"),
-                if n == 1 { "is" } else { "are" }
-            );
-            check(ui, Verdict::Look, &words, show, actions);
-        }
-    }
-    let longest = |num: usize| format::thousands(num as u64);
-    if let Some(words) = tally.in_words() {
-        check(ui, Verdict::Look, &format!("{words}. The longest has {}", longest(tally.longest)), show, actions);
-    } else if held_out.num_too_long() == 0 {
-        let longest = longest(tally.longest.max(held_out.longest));
-        let words = format!("No example is beyond the limit, the longest has {longest} tokens");
-        check(ui, Verdict::Fine, &words, None, actions);
-    }
-    for note in tally.template_notes() {
-        check(ui, Verdict::Look, &sentence(&note), show, actions);
-    }
-    if let Some(words) = &preview.beyond_context {
-        check(ui, Verdict::Look, words, None, actions);
-    }
-    for note in held_out.notes() {
-        check(ui, Verdict::Look, &format!("For validation, {note}"), show, actions);
-    }
+/// Of the memory.
+fn check_memory(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
     match preview.memory.total() <= preview.memory.available {
         true => check(ui, Verdict::Fine, "The memory is enough", None, actions),
         false => {
@@ -400,33 +530,4 @@ fn check_preview(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
 pub(super) fn sentence(note: &str) -> String {
     let mut chars = note.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Fine,
-    Look,
-    Missing,
-}
-
-fn check(ui: &mut Ui, verdict: Verdict, words: &str, link: Option<(&str, Screen)>, actions: &mut Actions) {
-    let theme = Theme::of(ui);
-    let (sign, color): (Icon, _) = match verdict {
-        Verdict::Fine => (icon::CHECK_CIRCLE.filled(), theme.status.ok),
-        Verdict::Look => (icon::WARNING.filled(), theme.status.warning),
-        Verdict::Missing => (icon::X_CIRCLE.filled(), theme.status.error),
-    };
-    line(ui, theme.size.row_height, |ui| {
-        sign.show(ui, color);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if let Some((name, screen)) = link
-                && ui.add(Button::link(name)).clicked()
-            {
-                actions.push(crate::app::Action::Go(screen));
-            }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Text::body(words).wrapped()));
-        });
-    });
-    // Sentences of several lines would run into each other.
-    ui.add_space(theme.space.xs);
 }

@@ -1,59 +1,45 @@
 //! A run as the window follows it: curves, messages, how long it will take.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
 
+use super::notes::{Notes, RISING};
 use crate::app::kit::format;
-use crate::engine::{EventKind, JobId, Outcome};
+use crate::engine::{EventKind, Failure, JobId, Outcome};
+use crate::project::{RunRecord, state::RunStatus};
 use crate::recipe::Recipe;
 use crate::train::observer::RunFacts;
-use crate::train::{EvalMetrics, Phase, StepMetrics};
-
-/// What the messages say, newest on top; one of a kind is changed, not repeated.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Note {
-    kind: NoteKind,
-    pub title: String,
-    pub text: String,
-    /// `13:08`
-    pub at: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoteKind {
-    Started,
-    Best,
-    Rising,
-    Checkpoint,
-    Warning,
-    Ended,
-    Failed,
-}
-
-impl Note {
-    pub fn kind(&self) -> NoteKind {
-        self.kind
-    }
-}
+use crate::train::{EvalMetrics, Phase, RunMessage, StepMetrics, Told, smoothing};
 
 pub struct Run {
     pub job: JobId,
     pub recipe: Recipe,
     pub run_dir: Option<PathBuf>,
     pub facts: Option<RunFacts>,
+    /// As its folder says, where the facts aren't known.
+    planned_steps: usize,
+    /// Done before the first of `steps`, as far as that is known.
+    past_steps: usize,
     pub phase: Option<Phase>,
     pub steps: Vec<StepMetrics>,
     /// As many as `steps`.
     pub smoothed: Vec<f64>,
     pub evaluations: Vec<EvalMetrics>,
-    pub notes: Vec<Note>,
+    pub notes: Notes,
+    /// What its folder kept.
+    kept: Vec<Told>,
+    /// What was heard since.
+    heard: Vec<Told>,
     pub is_paused: bool,
+    /// It was asked to stop, and whether it is to write a checkpoint.
+    pub stopping: Option<bool>,
     pub outcome: Option<Outcome>,
+    /// It ended without a word: the program was killed.
+    pub is_interrupted: bool,
+    /// The step of the last checkpoint.
+    pub goes_on_from: Option<usize>,
     smoothing: f64,
 }
 
-/// Evaluations in a row without a better one that are worth a word.
-const RISING: usize = 2;
 /// Steps that the speed is taken over.
 const RECENT: usize = 20;
 
@@ -64,15 +50,67 @@ impl Run {
             recipe,
             run_dir: None,
             facts: None,
+            planned_steps: 0,
+            past_steps: 0,
             phase: None,
             steps: Vec::new(),
             smoothed: Vec::new(),
             evaluations: Vec::new(),
-            notes: Vec::new(),
+            notes: Notes::default(),
+            kept: Vec::new(),
+            heard: Vec::new(),
             is_paused: false,
+            stopping: None,
             outcome: None,
+            is_interrupted: false,
+            goes_on_from: None,
             smoothing,
         }
+    }
+
+    /// A run of an earlier session; its curves and messages are still to be read.
+    pub fn past(record: &RunRecord, smoothing: f64) -> Self {
+        let is_completed = record.status == RunStatus::Completed;
+        Self {
+            run_dir: Some(record.run_dir.clone()),
+            planned_steps: record.num_steps,
+            past_steps: record.num_steps_done,
+            outcome: Some(if is_completed { Outcome::Completed } else { Outcome::Stopped }),
+            is_interrupted: record.status == RunStatus::Interrupted,
+            ..Self::new(JobId::default(), record.recipe.clone(), smoothing)
+        }
+    }
+
+    /// The job goes on with it. What was done after the last checkpoint is done again.
+    pub fn go_on(&mut self, job: JobId) {
+        let from = self.goes_on_from.unwrap_or_default();
+        (self.job, self.past_steps) = (job, from);
+        (self.outcome, self.stopping, self.phase) = (None, None, None);
+        (self.is_paused, self.is_interrupted) = (false, false);
+        self.kept.append(&mut self.heard);
+        self.steps.retain(|step| step.step <= from);
+        self.evaluations.retain(|evaluation| evaluation.step <= from && self.goes_on_from.is_some());
+        self.smooth(self.smoothing);
+    }
+
+    /// Whether it ended before its last step, and can be gone on with.
+    pub fn can_go_on(&self) -> bool {
+        let has_ended_early = matches!(self.outcome, Some(Outcome::Stopped | Outcome::Failed(_)));
+        has_ended_early && self.run_dir.is_some() && self.num_steps_done() < self.num_steps()
+    }
+
+    /// What going on with it is called.
+    pub fn go_on_words(&self) -> String {
+        match self.goes_on_from {
+            Some(step) => format!("Go on from step {}", format::thousands(step as u64)),
+            None => "Begin it again".to_owned(),
+        }
+    }
+
+    /// Whether its last word was that the window closed.
+    pub fn was_closed(&self) -> bool {
+        matches!(self.kept.last().map(|told| &told.message), Some(RunMessage::Stopped { with_window: true, .. }))
+            && self.heard.is_empty()
     }
 
     /// The folder's name: `2026-11-22-3`.
@@ -86,13 +124,24 @@ impl Run {
     }
 
     pub fn num_steps_done(&self) -> usize {
-        self.steps.last().map_or(0, |step| step.step)
+        self.steps.last().map_or(self.past_steps, |step| step.step)
+    }
+
+    /// As planned; 0 where that is not known yet.
+    pub fn num_steps(&self) -> usize {
+        self.facts.as_ref().map_or(self.planned_steps, |facts| facts.num_steps).max(self.num_steps_done())
+    }
+
+    /// What it took so far: steps and evaluations of all its legs together.
+    pub fn secs(&self) -> f64 {
+        let steps: f64 = self.steps.iter().map(|step| step.step_secs).sum();
+        steps + self.evaluations.iter().map(|e| e.eval_secs).sum::<f64>()
     }
 
     /// `217 of 372`
     pub fn steps_done_of(&self) -> String {
-        let all = self.facts.as_ref().map_or(0, |facts| facts.num_steps);
-        format!("{} of {}", format::thousands(self.num_steps_done() as u64), format::thousands(all as u64))
+        let all = format::thousands(self.num_steps() as u64);
+        format!("{} of {all}", format::thousands(self.num_steps_done() as u64))
     }
 
     pub fn steps_in_words(&self) -> String {
@@ -135,10 +184,12 @@ impl Run {
         Some(rest * mean + evaluations * evaluation)
     }
 
-    /// Steps between two evaluations, as seen.
+    /// Steps between two evaluations, as the recipe says once the length of an epoch is known, or else as seen.
     pub fn eval_stride(&self) -> Option<usize> {
-        let second = self.evaluations.iter().map(|e| e.step).find(|step| *step > 0)?;
-        Some(second.max(1))
+        let last = self.steps.last().filter(|step| step.epoch > 0.0);
+        let steps_per_epoch = last.map(|step| (step.step as f64 / step.epoch).round() as usize);
+        let by_recipe = steps_per_epoch.map(|steps| self.recipe.evaluation.steps_between(steps));
+        by_recipe.or_else(|| self.evaluations.iter().map(|e| e.step).find(|step| *step > 0))
     }
 
     pub fn hear(&mut self, event: &EventKind) {
@@ -147,14 +198,18 @@ impl Run {
             EventKind::RunStarted { run_dir, facts } => {
                 self.run_dir = Some(run_dir.clone());
                 self.facts = Some(facts.clone());
+                self.tell(match self.goes_on_from {
+                    Some(step) => RunMessage::WentOn { step },
+                    None => RunMessage::Started,
+                });
             }
             EventKind::Step(step) => self.add_step(step.clone()),
             EventKind::Eval(evaluation) => self.add_evaluation(evaluation.clone()),
             EventKind::Checkpoint { step, .. } => {
-                let title = format!("Weights of step {} written", format::thousands(*step as u64));
-                self.note(NoteKind::Checkpoint, title, "In PEFT's own format, ready to go on from".to_owned());
+                self.goes_on_from = Some(*step);
+                self.tell(RunMessage::Checkpoint { step: *step });
             }
-            EventKind::Warning(words) => self.warn(words),
+            EventKind::Warning(text) => self.tell(RunMessage::Warning { text: text.clone() }),
             EventKind::Finished(outcome) => self.end(outcome),
             _ => {}
         }
@@ -164,8 +219,8 @@ impl Run {
         if self.num_steps_done() >= step.step {
             return; // Known from the run's file already.
         }
-        let past = self.past_weight();
-        self.smoothed.push(next_smoothed(self.smoothed.last().copied(), step.loss, past, self.steps.len()));
+        let (_, weight) = self.smoothing();
+        self.smoothed.push(smoothing::next(self.smoothed.last().copied(), step.loss, weight, self.steps.len()));
         self.steps.push(step);
     }
 
@@ -173,110 +228,94 @@ impl Run {
         if self.evaluations.last().is_some_and(|last| last.step >= evaluation.step) {
             return;
         }
-        let loss = format::loss(evaluation.eval_loss);
-        let step = evaluation.step;
+        self.tell(RunMessage::Evaluated { step: evaluation.step, eval_loss: evaluation.eval_loss });
         self.evaluations.push(evaluation);
-        if step == 0 {
-            let text = format!("Validation loss before tuning is {loss}");
-            return self.note(NoteKind::Started, "Started".to_owned(), text);
-        }
-        let best = self.best().map_or(0, |best| best.step);
-        if best == step {
-            self.notes.retain(|note| note.kind != NoteKind::Rising);
-            let text = format!("At step {}", format::thousands(step as u64));
-            self.note(NoteKind::Best, format!("Best validation loss so far, {loss}"), text);
-        } else if self.is_rising() {
-            let count = self.num_evaluations_since_best();
-            let lowest = self.best().map_or(f64::NAN, |best| best.eval_loss);
-            let title = format!("No better validation loss for {count} evaluations");
-            let text = format!(
-                "{} at step {best}, now {loss}: the model may begin to learn by heart. The best weights are kept",
-                format::loss(lowest)
-            );
-            self.note(NoteKind::Rising, title, text);
-        }
-    }
-
-    fn warn(&mut self, words: &str) {
-        let is_known = self.notes.iter().any(|note| note.kind == NoteKind::Warning && note.title == words);
-        if !is_known {
-            self.notes
-                .insert(0, Note { kind: NoteKind::Warning, title: words.to_owned(), text: String::new(), at: now() });
-        }
     }
 
     fn end(&mut self, outcome: &Outcome) {
         self.outcome = Some(outcome.clone());
-        self.is_paused = false;
-        let steps = self.steps_in_words();
-        let best = self.best().filter(|best| best.step > 0);
-        let text = best.map_or(steps.clone(), |best| {
-            format!("{steps}, best validation loss {} at step {}", format::loss(best.eval_loss), best.step)
-        });
-        match outcome {
-            Outcome::Completed => self.note(NoteKind::Ended, "Done".to_owned(), text),
-            Outcome::Stopped => self.note(NoteKind::Ended, "Stopped".to_owned(), text),
-            Outcome::Failed(failure) => {
-                let hint = failure.hint.clone().unwrap_or_default();
-                self.note(NoteKind::Failed, failure.message.clone(), hint);
+        (self.is_paused, self.stopping) = (false, None);
+        let step = self.num_steps_done();
+        self.tell(match outcome {
+            Outcome::Completed => RunMessage::Completed { step },
+            Outcome::Stopped => RunMessage::Stopped { step, with_window: false },
+            Outcome::Failed(Failure { message, hint, .. }) => {
+                RunMessage::Failed { text: message.clone(), hint: hint.clone() }
             }
+        });
+    }
+
+    fn tell(&mut self, message: RunMessage) {
+        let told = Told::now(message);
+        self.notes.tell(&told, self.num_steps());
+        self.heard.push(told);
+    }
+
+    /// What the run's folder kept, before what was heard since.
+    pub fn take_messages(&mut self, messages: &[Told], goes_on_from: Option<usize>) {
+        if self.is_over() || self.facts.is_none() {
+            self.goes_on_from = goes_on_from;
+        }
+        if !messages.is_empty() {
+            self.kept = messages.to_vec();
+        }
+        let is_begin = |told: &&Told| matches!(told.message, RunMessage::Started | RunMessage::WentOn { .. });
+        let begin = self.kept.iter().rposition(|told| is_begin(&told)).unwrap_or_default();
+        let leg: Vec<RunMessage> = self.kept[begin..].iter().map(|told| told.message.clone()).collect();
+        self.heard.retain(|told| !leg.contains(&told.message));
+        self.notes = Notes::default();
+        for told in self.kept.iter().chain(&self.heard) {
+            self.notes.tell(told, self.num_steps());
+        }
+        if !self.is_interrupted {
+            return;
+        }
+        match leg.last() {
+            Some(RunMessage::Failed { text, hint }) => {
+                let failure = Failure { message: text.clone(), hint: hint.clone(), is_internal: false };
+                (self.is_interrupted, self.outcome) = (false, Some(Outcome::Failed(failure)));
+            }
+            _ => self.notes.interrupted(self.num_steps_done(), self.num_steps()),
         }
     }
 
-    /// Puts a message on top; an older one of its kind goes.
-    fn note(&mut self, kind: NoteKind, title: String, text: String) {
-        self.notes.retain(|note| note.kind != kind);
-        self.notes.insert(0, Note { kind, title, text, at: now() });
-    }
-
-    /// The smoothing asked for, or less in a short run: it looks back over a thirtieth of the run at most, or the curve
-    /// would lag far behind the loss.
-    fn past_weight(&self) -> f64 {
-        let num_steps = self.facts.as_ref().map_or(0, |facts| facts.num_steps).max(self.steps.len());
-        self.smoothing.min(1.0 - 30.0 / num_steps.max(30) as f64)
+    /// The weight of the past that was asked for, and the one in force.
+    pub fn smoothing(&self) -> (f64, f64) {
+        (self.smoothing, smoothing::in_force(self.smoothing, self.num_steps()))
     }
 
     /// Smooths the losses anew.
-    pub fn smooth(&mut self, smoothing: f64) {
-        self.smoothing = smoothing;
-        let past = self.past_weight();
-        let mut smoothed = Vec::with_capacity(self.steps.len());
-        for (i, step) in self.steps.iter().enumerate() {
-            smoothed.push(next_smoothed(smoothed.last().copied(), step.loss, past, i));
+    pub fn smooth(&mut self, asked: f64) {
+        self.smoothing = asked;
+        let (_, weight) = self.smoothing();
+        self.smoothed = smoothing::smoothed(self.steps.iter().map(|step| step.loss), weight);
+    }
+
+    /// What the run's folder tells: before what was heard since, or, of a run that is over, in its place.
+    pub fn read(&mut self, record: &RunRecord, steps: &[StepMetrics], evaluations: &[EvalMetrics]) {
+        self.recipe = record.recipe.clone();
+        self.planned_steps = record.num_steps;
+        if self.is_over() {
+            self.steps.clear();
+            self.evaluations.clear();
         }
-        self.smoothed = smoothed;
+        self.take_curves(steps, evaluations);
     }
 
     /// What the run's file tells, before what was heard since.
-    pub fn take_curves(&mut self, steps: &[StepMetrics], evaluations: &[EvalMetrics]) {
-        let first = self.steps.first().map_or(usize::MAX, |step| step.step);
+    fn take_curves(&mut self, steps: &[StepMetrics], evaluations: &[EvalMetrics]) {
+        // Those after its last checkpoint are done again by a run that goes on.
+        let end = if self.is_over() { usize::MAX } else { self.goes_on_from.map_or(usize::MAX, |step| step + 1) };
+        let first = self.steps.first().map_or(end, |step| step.step);
         let mut all: Vec<_> = steps.iter().filter(|step| step.step < first).cloned().collect();
         all.append(&mut self.steps);
         self.steps = all;
-        let first = self.evaluations.first().map_or(usize::MAX, |e| e.step);
+        let first = self.evaluations.first().map_or(end, |e| e.step);
         let mut all: Vec<_> = evaluations.iter().filter(|e| e.step < first).cloned().collect();
         all.append(&mut self.evaluations);
         self.evaluations = all;
         self.smooth(self.smoothing);
     }
-}
-
-/// An exponential mean that begins at the first value and forgets the past by `1 − smoothing` a step; early on it is the
-/// plain mean, so that the first loss doesn't weigh for long.
-fn next_smoothed(last: Option<f64>, value: f64, smoothing: f64, index: usize) -> f64 {
-    let past = smoothing.min(index as f64 / (index as f64 + 1.0));
-    match last.filter(|last| last.is_finite()) {
-        Some(last) if value.is_finite() => past * last + (1.0 - past) * value,
-        Some(last) => last,
-        None => value,
-    }
-}
-
-/// The time of day, in the machine's zone.
-fn now() -> String {
-    jiff::Timestamp::try_from(SystemTime::now())
-        .map(|now| now.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -333,35 +372,6 @@ mod tests {
     }
 
     #[test]
-    fn a_short_run_is_smoothed_less_than_a_long_one() {
-        let smoothed = |num_steps: usize| {
-            let mut run = run();
-            if let Some(facts) = &mut run.facts {
-                facts.num_steps = num_steps;
-            }
-            // From 4 to 1 within the first half.
-            (1..=num_steps).for_each(|i| run.hear(&step(i, if 2 * i > num_steps { 1.0 } else { 4.0 })));
-            run.smoothed.last().copied()
-        };
-        for num_steps in [20, 36, 100, 1000] {
-            assert!(smoothed(num_steps).is_some_and(|last| (last - 1.0).abs() < 0.05), "{num_steps} steps");
-        }
-    }
-
-    #[test]
-    fn a_message_is_changed_not_repeated_and_goes_when_it_is_no_longer_true() {
-        let mut run = run();
-        for (at, loss) in [(2, 1.0), (4, 1.1), (6, 1.2), (8, 1.3)] {
-            run.hear(&evaluation(at, loss));
-        }
-        let rising: Vec<_> = run.notes.iter().filter(|note| note.kind == NoteKind::Rising).collect();
-        assert_eq!(rising.len(), 1);
-        assert!(rising[0].title.contains("3 evaluations"), "{}", rising[0].title);
-        run.hear(&evaluation(10, 0.5));
-        assert!(run.notes.iter().all(|note| note.kind != NoteKind::Rising));
-    }
-
-    #[test]
     fn a_resumed_run_shows_its_past() {
         let mut run = run();
         run.hear(&step(5, 0.5));
@@ -370,5 +380,38 @@ mod tests {
         run.take_curves(&[old, again], &[]);
         assert_eq!(run.steps.iter().map(|s| s.step).collect::<Vec<_>>(), [4, 5]);
         assert_eq!(run.smoothed.len(), 2);
+    }
+    #[test]
+    fn messages_of_before_stay_when_a_run_goes_on_and_none_is_told_twice() {
+        let mut run = run();
+        run.hear(&evaluation(0, 2.0));
+        run.hear(&step(1, 2.0));
+        run.hear(&EventKind::Checkpoint { step: 1, path: "a".into() });
+        run.hear(&EventKind::Finished(Outcome::Stopped));
+        assert!(run.can_go_on());
+        assert_eq!(run.go_on_words(), "Go on from step 1");
+        let kept = run.heard.clone();
+        run.go_on(JobId(2));
+        assert!(!run.can_go_on() && run.outcome.is_none());
+        let facts = run.facts.clone().unwrap();
+        run.hear(&EventKind::RunStarted { run_dir: "runs/a".into(), facts });
+        run.take_messages(&kept, Some(1));
+        run.take_messages(&kept, Some(1));
+        let titles: Vec<_> = run.notes.iter().map(|note| note.title.as_str()).collect();
+        assert_eq!(titles, ["Went on from step 1", "Stopped", "Weights of step 1 written", "Started"]);
+    }
+
+    #[test]
+    fn what_was_done_after_the_last_checkpoint_is_done_again() {
+        let mut run = run();
+        for at in 1..=5 {
+            run.hear(&step(at, 1.0));
+        }
+        run.hear(&EventKind::Finished(Outcome::Stopped));
+        run.take_messages(&[], Some(3));
+        run.go_on(JobId(2));
+        assert_eq!((run.num_steps_done(), run.smoothed.len()), (3, 3));
+        run.hear(&step(4, 0.5));
+        assert_eq!(run.steps.last().map(|step| step.loss), Some(0.5));
     }
 }

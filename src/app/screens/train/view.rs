@@ -2,15 +2,13 @@
 
 use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 
-use super::run::{Note, NoteKind, Run};
-use super::{Action, chart, form};
+use super::notes::{Note, NoteKind};
+use super::standing::Standing;
+use super::{Action, Run, chart, form};
 use crate::app::kit::{
-    Badge, Button, Card, Dialog, DialogEnd, Text, Theme, dialog, format, icon, line, main_area, progress, rule,
-    screen_header,
+    Button, Card, Dialog, DialogEnd, Text, Theme, dialog, format, icon, line, main_area, progress, rule, screen_header,
 };
 use crate::app::{AppState, Drafts, OpenDialog, Screen};
-use crate::engine::Outcome;
-use crate::train::Phase;
 
 type Actions = Vec<crate::app::Action>;
 
@@ -27,10 +25,10 @@ fn show_run(ui: &mut Ui, state: &AppState, run: &Run, actions: &mut Actions) {
         ui,
         "Train",
         |ui| {
-            ui.add(badge(run));
+            ui.add(Standing::of(state, run).badge());
             ui.add(Text::body(run.name()).soft());
         },
-        |ui| buttons(ui, run, actions),
+        |ui| buttons(ui, state, run, actions),
     );
     main_area(ui, |ui| {
         let room = ui.available_rect_before_wrap().shrink2(Vec2::new(theme.pad.screen_x, theme.pad.screen_y));
@@ -43,47 +41,19 @@ fn show_run(ui: &mut Ui, state: &AppState, run: &Run, actions: &mut Actions) {
     });
 }
 
-fn badge(run: &Run) -> Badge {
-    match &run.outcome {
-        Some(Outcome::Completed) => Badge::ok("Done"),
-        Some(Outcome::Stopped) => Badge::warning("Stopped"),
-        Some(Outcome::Failed(_)) => Badge::error("Failed"),
-        None if run.is_paused => Badge::warning("Paused").icon(icon::PAUSE.filled()),
-        None => Badge::running(match run.phase {
-            Some(Phase::LoadingModel) => "Loading the model",
-            Some(Phase::Tokenizing) => "Counting tokens",
-            Some(Phase::Evaluating) => "Evaluating",
-            Some(Phase::Saving) => "Saving",
-            Some(Phase::Generating) => "Answering",
-            Some(Phase::Training) => "Running",
-            None => "Starting",
-        }),
-    }
-}
-
-fn buttons(ui: &mut Ui, run: &Run, actions: &mut Actions) {
+fn buttons(ui: &mut Ui, state: &AppState, run: &Run, actions: &mut Actions) {
     if run.is_over() {
-        if ui.add(Button::primary("Compare").icon(icon::COLUMNS)).clicked() {
-            actions.push(crate::app::Action::Go(Screen::Compare));
-        }
-        if ui.add(Button::secondary("New run")).clicked() {
-            actions.push(Action::ShowForm.into());
-        }
-        if let Some(folder) = &run.run_dir
-            && ui.add(Button::secondary("Show in folder").icon(icon::FOLDER_OPEN)).clicked()
-        {
-            actions.push(crate::app::Action::OpenFolder(folder.clone()));
-        }
-        return;
+        return buttons_after(ui, state, run, actions);
     }
-    if ui.add(Button::danger("Stop…").icon(icon::SQUARE)).clicked() {
+    let stopping = run.stopping.map(|_| "It is stopping");
+    if ui.add(Button::danger("Stop…").icon(icon::SQUARE).disabled_by(stopping)).clicked() {
         actions.push(crate::app::Action::ShowDialog(OpenDialog::StopTraining));
     }
     let (words, sign, action) = match run.is_paused {
         true => ("Go on", icon::PLAY, Action::GoOn),
         false => ("Pause", icon::PAUSE, Action::Pause),
     };
-    if ui.add(Button::secondary(words).icon(sign)).clicked() {
+    if ui.add(Button::secondary(words).icon(sign).disabled_by(stopping)).clicked() {
         actions.push(action.into());
     }
     if ui.add(Button::quiet("Next run…").hint("Next run", "The form of the next run; this one goes on")).clicked() {
@@ -91,24 +61,44 @@ fn buttons(ui: &mut Ui, run: &Run, actions: &mut Actions) {
     }
 }
 
+/// What there is to do with a run that has ended.
+fn buttons_after(ui: &mut Ui, state: &AppState, run: &Run, actions: &mut Actions) {
+    let go_on = run.can_go_on().then(|| run.go_on_words());
+    // What was cut short asks to be gone on with; else what came of it is looked at.
+    let is_cut_short = go_on.is_some() && (run.is_interrupted || run.was_closed());
+    let busy = state.jobs.training().map(|_| "Another run is training");
+    if let Some(words) = &go_on {
+        let button = if is_cut_short { Button::primary(words) } else { Button::secondary(words) };
+        if ui.add(button.icon(icon::PLAY).disabled_by(busy)).clicked() {
+            actions.push(Action::Resume.into());
+        }
+    }
+    let compare = if is_cut_short { Button::secondary("Compare") } else { Button::primary("Compare") };
+    if ui.add(compare.icon(icon::COLUMNS)).clicked() {
+        actions.push(crate::app::Action::Go(Screen::Compare));
+    }
+    if ui.add(Button::secondary("New run")).clicked() {
+        actions.push(Action::ShowForm.into());
+    }
+    if let Some(folder) = &run.run_dir
+        && ui.add(Button::secondary("Show in folder").icon(icon::FOLDER_OPEN)).clicked()
+    {
+        actions.push(crate::app::Action::OpenFolder(folder.clone()));
+    }
+}
+
 /// Step, epoch, time left, validation loss, speed, memory; under them how far it is.
 fn figures(ui: &mut Ui, state: &AppState, run: &Run) {
     let theme = Theme::of(ui);
     let step = run.num_steps_done();
-    let num_steps = run.facts.as_ref().map_or(0, |facts| facts.num_steps);
+    let num_steps = run.num_steps();
     let epoch = run.steps.last().map_or(0.0, |step| step.epoch);
     let epochs = run.recipe.training.num_train_epochs;
     let of_steps = if num_steps > 0 { format!("of {}", format::thousands(num_steps as u64)) } else { String::new() };
     let now = run.evaluations.last().map_or_else(|| "–".to_owned(), |e| format::loss(e.eval_loss));
     let best = run.best().map_or_else(String::new, |best| format!("best {}", format::loss(best.eval_loss)));
     let (left_name, left) = match (run.is_over(), run.secs_left()) {
-        (true, _) => (
-            "Took",
-            format::duration(
-                run.steps.iter().map(|s| s.step_secs).sum::<f64>()
-                    + run.evaluations.iter().map(|e| e.eval_secs).sum::<f64>(),
-            ),
-        ),
+        (true, _) => ("Took", format::duration(run.secs())),
         (false, Some(secs)) => ("Left", format::time_left(secs)),
         (false, None) => ("Left", "–".to_owned()),
     };
@@ -224,11 +214,11 @@ fn messages_card(ui: &mut Ui, run: &Run, rect: Rect) {
 fn message(ui: &mut Ui, note: &Note) {
     let theme = Theme::of(ui);
     let (sign, color) = match note.kind() {
-        NoteKind::Rising | NoteKind::Warning => (icon::WARNING.filled(), theme.status.warning),
+        NoteKind::Rising | NoteKind::Warning | NoteKind::Interrupted => (icon::WARNING.filled(), theme.status.warning),
         NoteKind::Best => (icon::CHECK_CIRCLE.filled(), theme.status.ok),
         NoteKind::Ended => (icon::CHECK_CIRCLE.filled(), theme.status.ok),
         NoteKind::Failed => (icon::X_CIRCLE.filled(), theme.status.error),
-        NoteKind::Started | NoteKind::Checkpoint => (icon::INFO.filled(), theme.status.running),
+        NoteKind::Started | NoteKind::WentOn | NoteKind::Checkpoint => (icon::INFO.filled(), theme.status.running),
     };
     ui.add_space(theme.space.s);
     ui.horizontal_top(|ui| {

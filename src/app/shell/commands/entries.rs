@@ -169,12 +169,18 @@ fn training(state: &AppState) -> Vec<Entry> {
     let can_start = state.project.is_some() && train::obstacle(state).is_none();
     let start = [go(), train::Action::ShowForm.into(), train::Action::Start.into()];
     let start = can_start.then(|| Entry::new(Group::Do, "Start training", start).also("run train"));
-    let stopped = state.runs.records.iter().find(|run| runs::State::can_resume(run)).map(|run| {
+    let shown = state.train.run.as_ref().filter(|run| run.can_go_on());
+    let shown = shown.map(|run| {
+        let go_on = train::Action::Resume.into();
+        Entry::new(Group::Do, run.go_on_words(), [go_on]).also("resume continue training")
+    });
+    let others = if shown.is_some() { &[] } else { &state.runs.records[..] };
+    let stopped = others.iter().find(|run| runs::State::can_resume(run)).map(|run| {
         let words = format!("Go on with {} from step {}", run.name, run.num_steps_done);
         Entry::new(Group::Do, words, [runs::Action::Resume(run.run_dir.clone()).into(), go()])
             .also("resume continue training")
     });
-    stopped.into_iter().chain(start).collect()
+    shown.into_iter().chain(stopped).chain(start).collect()
 }
 
 /// The other steps' own acts, as far as their buttons are on.
@@ -196,7 +202,8 @@ fn acts(state: &AppState) -> Vec<Entry> {
         let check = [Action::Go(Screen::Data), data::Action::Check.into()];
         entries.push(Entry::new(Group::Do, "Check the examples", check).also("issues findings"));
     }
-    let answering = state.jobs.in_front().filter(|job| state.jobs.training().is_none_or(|run| run.id != job.id));
+    let answering =
+        state.jobs.in_front().into_iter().filter(|job| state.jobs.training().is_none_or(|run| run.id != job.id));
     entries.extend(answering.map(|job| {
         let words = format!("Stop: {}", super::super::words::doing(job));
         Entry::new(Group::Do, words, [Action::Control(job.id, Signal::Stop { save: false })]).also("cancel")
@@ -240,8 +247,8 @@ fn of_projects(state: &AppState) -> Vec<Entry> {
 fn things(state: &AppState) -> Vec<Entry> {
     let mut entries = Vec::new();
     if state.project.is_some() {
-        entries.extend(state.runs.records.iter().enumerate().map(|(row, run)| {
-            let show = [Action::Go(Screen::Runs), runs::Action::Select(row as u64).into()];
+        entries.extend(state.runs.records.iter().map(|run| {
+            let show = [Action::Go(Screen::Runs), runs::Action::Show(run.run_dir.clone()).into()];
             Entry::new(Group::Runs, runs::label(run), show).also("run").remark(model::name_of(state, &run.model))
         }));
         entries.extend(state.model.all().map(|found| {

@@ -37,6 +37,7 @@ fn run() -> RunRecord {
         best_eval_loss: None,
         best_step: None,
         adapter: Some("p/runs/r/checkpoints/step-000001".into()),
+        about: Default::default(),
         secs: 1.0,
     }
 }

@@ -3,6 +3,7 @@
 use super::{DataState, Purpose, Reveal, Wanted};
 use crate::app::screens::data::draft::Draft;
 use crate::app::screens::data::filters::Filters;
+use crate::app::screens::data::fix_review::FixReview;
 use crate::engine::{EventKind, JobId, Outcome, Reply};
 
 impl DataState {
@@ -37,8 +38,14 @@ impl DataState {
             Reply::History { id, versions } if matches!(self.jobs.get(&job), Some(Purpose::History)) => {
                 self.show_history(*id, versions);
             }
-            Reply::Findings(findings) if matches!(self.jobs.get(&job), Some(Purpose::Findings)) => {
+            Reply::Findings { findings, not_faults } if matches!(self.jobs.get(&job), Some(Purpose::Findings)) => {
                 self.take_findings(findings);
+                self.not_faults.clone_from(not_faults);
+            }
+            Reply::Examples(examples) if matches!(self.jobs.get(&job), Some(Purpose::FixTexts)) => {
+                if let Some(review) = &mut self.checks.fix {
+                    review.take(examples);
+                }
             }
             Reply::HeldOut(num) if matches!(self.jobs.get(&job), Some(Purpose::HeldOut)) => {
                 if let Some(moving) = &mut self.moving {
@@ -50,6 +57,7 @@ impl DataState {
                     plan.preview = Some(preview.clone());
                 }
             }
+            Reply::FixCounts(counts) if self.checks.is_mine(job) => self.checks.on_fix_counts(counts),
             Reply::LastChecks(Some(last)) if self.checks.is_mine(job) => self.checks.on_last(last),
             Reply::Tokens(view) => drop(self.tokens.on_tokens(job, view)),
             Reply::Example(example) => {
@@ -76,7 +84,9 @@ impl DataState {
                     *place = Some(statistics.clone());
                 }
             }
-            Reply::Fix(fix) if matches!(self.jobs.get(&job), Some(Purpose::Fix)) => self.checks.fix = Some(fix.clone()),
+            Reply::Fix(fix) if matches!(self.jobs.get(&job), Some(Purpose::Fix)) => {
+                self.checks.fix = Some(FixReview::new(fix.clone()));
+            }
             Reply::Scored(_) if self.is_ranking(job) => self.show_ranked(Filters::show_losses),
             Reply::Queued(_) if self.is_ranking(job) => self.show_ranked(Filters::show_queue),
             Reply::Project(project) => {
@@ -132,7 +142,7 @@ impl DataState {
                 }
             }
             // The shell says what went wrong.
-            Some(Purpose::Facets | Purpose::Findings | Purpose::Lengths | Purpose::Rank) => {}
+            Some(Purpose::Facets | Purpose::Findings | Purpose::FixTexts | Purpose::Lengths | Purpose::Rank) => {}
             Some(Purpose::Reviewers) => {
                 if let Some(dialog) = &mut self.reviewers {
                     dialog.on_finished(outcome);

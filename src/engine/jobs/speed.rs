@@ -1,0 +1,77 @@
+//! How fast runs are: measured by a few real steps before a run, or by a run.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::data::Split;
+use crate::engine::context::Context;
+use crate::engine::error::EngineError;
+use crate::model::LanguageModel;
+use crate::project::Project;
+use crate::recipe::{Plan, Recipe};
+use crate::task::{Task, Unit};
+use crate::train::measure::{self, MAX_BATCHES, MAX_HELD_OUT};
+use crate::train::render::{Rendered, render};
+use crate::train::sft::Samples;
+use crate::train::timing::{KnownSpeed, MeasuredBy, RunMeter, Speed, SpeedFile, speed_key};
+
+/// Trains a few steps on some of the project's examples, and forgets what was learned.
+pub(super) fn measure(
+    model: &LanguageModel,
+    model_path: &Path,
+    project: &mut Project,
+    recipe: &Recipe,
+    context: &Context,
+) -> Result<KnownSpeed, EngineError> {
+    let counts = project.counts()?;
+    let wanted = MAX_BATCHES * recipe.training.per_device_train_batch_size;
+    let samples = Samples {
+        train: some(project, (Split::Train, counts.train), wanted, model, recipe, context)?,
+        validation: some(project, (Split::Validation, counts.validation), MAX_HELD_OUT, model, recipe, context)?,
+        ..Samples::default()
+    };
+    let mut progress = |done: usize| context.progress(done as u64, Some(MAX_BATCHES as u64), Unit::Steps);
+    progress(0);
+    let is_cancelled = || context.is_cancelled();
+    let speed = measure::measure(model, model_path, recipe, &samples, &mut progress, &is_cancelled)?;
+    Ok(known(speed, MeasuredBy::Steps, model, recipe))
+}
+
+/// About `wanted` rendered examples, spread over the whole split.
+fn some(
+    project: &Project,
+    (split, num): (Split, u64),
+    wanted: usize,
+    model: &LanguageModel,
+    recipe: &Recipe,
+    context: &Context,
+) -> Result<Vec<Rendered>, EngineError> {
+    let stride = (num / wanted.max(1) as u64).max(1);
+    let spec = recipe.training.render_spec();
+    let (mut samples, mut at) = (Vec::new(), 0);
+    project.for_each_example(split, &mut |stored| {
+        // One that the template refuses is left out of the run as well; the preview tells.
+        if at % stride == 0
+            && let Ok(rendered) = render(&model.chat, &stored.example, spec)
+        {
+            samples.extend(rendered.samples.into_iter().filter(|sample| sample.num_trained() > 0));
+        }
+        at += 1;
+        let is_done = samples.len() >= wanted || context.is_cancelled();
+        if is_done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if context.is_cancelled() { Err(EngineError::Stopped) } else { Ok(samples) }
+}
+
+/// What a run of a project came to serves the next one.
+pub(super) fn keep_of_run(speeds: &SpeedFile, meter: &RunMeter, model: &LanguageModel, plan: &Plan) {
+    let (Some(speed), Some(name)) = (meter.speed(), plan.run_dir.file_name()) else { return };
+    let Some(project) = plan.run_dir.parent().and_then(Path::parent) else { return };
+    let by = MeasuredBy::Run(name.to_string_lossy().into_owned());
+    speeds.keep(&speed_key(project, &plan.recipe), &known(speed, by, model, &plan.recipe));
+}
+
+fn known(speed: Speed, by: MeasuredBy, model: &LanguageModel, recipe: &Recipe) -> KnownSpeed {
+    let model_name = recipe.base_model.to_string();
+    KnownSpeed::now(speed, by, model_name, model.facts.num_parameters)
+}

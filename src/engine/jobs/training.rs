@@ -1,0 +1,129 @@
+//! The train lane: one run after the other. In between its micro-batches a run gives way to the compute lane.
+
+use std::path::{Path, PathBuf};
+
+use super::models::Models;
+use super::running::Running;
+use super::speed;
+use super::statistics::{add_to_card, write_card};
+use crate::engine::context::Context;
+use crate::engine::error::EngineError;
+use crate::engine::limits::SharedLimits;
+use crate::engine::worker::Work;
+use crate::engine::{EventKind, JobSpec, Lane};
+use crate::hub::{self, Sources};
+use crate::model::LanguageModel;
+use crate::project::Project;
+use crate::recipe::{Data, Plan, Recipe};
+use crate::task::{Task, Unit};
+use crate::train::timing::{RunMeter, SpeedFile};
+use crate::train::turn::{Held, Party, Turn};
+use crate::train::{Phase, RunFolder, TrainError, TrainEvent, sft};
+
+pub(super) struct TrainingLane {
+    sources: Sources,
+    limits: SharedLimits,
+    running: Running,
+    models: Models,
+    turn: Turn,
+    speeds: SpeedFile,
+}
+
+impl TrainingLane {
+    pub fn new(limits: SharedLimits, running: Running, models: Models, turn: Turn, speeds: SpeedFile) -> Self {
+        models.forget();
+        Self { sources: limits.sources(), limits, running, models, turn, speeds }
+    }
+}
+
+impl Work for TrainingLane {
+    /// What computes now is let finish.
+    fn admit(&mut self, _spec: &JobSpec, context: &Context) -> Result<Option<Held>, EngineError> {
+        let held = self.turn.hold(Party::Training, &|| context.is_stopped());
+        held.map(Some).ok_or(EngineError::Stopped)
+    }
+
+    fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+        self.sources = self.limits.sources();
+        match spec {
+            JobSpec::Train { project, recipe } => self.train(&project, recipe, context),
+            JobSpec::ResumeTraining { run_dir } => self.resume(run_dir, context),
+            _ => Err(EngineError::WrongLane(Lane::Train)),
+        }
+    }
+}
+
+impl TrainingLane {
+    fn train(&mut self, project: &Path, mut recipe: Recipe, context: &Context) -> Result<(), EngineError> {
+        // Before there is a folder for the run: a model that isn't there or doesn't fit leaves no trace.
+        let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
+        let model = self.models.load(&model_path, context)?;
+        let mut project = Project::open(project)?;
+        let run_dir = project.create_run_dir()?;
+        let result = (|| {
+            context.tell(EventKind::Phase(Phase::Freezing));
+            let snapshot = project.snapshot(&run_dir)?;
+            if snapshot.train.num_examples == 0 {
+                return Err(TrainError::NoExamples { path: project.folder().to_owned() }.into());
+            }
+            write_card(&mut project, &snapshot, &run_dir, &recipe.base_model, context)?;
+            recipe.data = Data {
+                train: snapshot.train.path,
+                validation: snapshot.validation.map(|file| file.path),
+                validation_split: None,
+            };
+            self.run_plan(&model, &self.plan(recipe, model_path, run_dir.clone())?, context)
+        })();
+        if result.is_err() && !run_dir.join("recipe.toml").exists() {
+            // It ended before it was a run that could be looked at or gone on with.
+            std::fs::remove_dir_all(&run_dir).map_err(EngineError::io(&run_dir))?;
+        }
+        result
+    }
+
+    fn resume(&mut self, run_dir: PathBuf, context: &Context) -> Result<(), EngineError> {
+        let recipe = Recipe::read(&run_dir.join("recipe.toml"))?;
+        RunFolder::check(&run_dir)?;
+        let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
+        let model = self.models.load(&model_path, context)?;
+        self.run_plan(&model, &self.plan(recipe, model_path, run_dir)?, context)
+    }
+
+    fn plan(&self, recipe: Recipe, model_path: PathBuf, run_dir: PathBuf) -> Result<Plan, EngineError> {
+        Ok(Plan { memory_limit: self.limits.memory(), ..Plan::new(recipe, model_path, run_dir)? })
+    }
+
+    fn run_plan(&self, model: &LanguageModel, plan: &Plan, context: &Context) -> Result<(), EngineError> {
+        let _running = self.running.begin(&plan.run_dir);
+        let _trained = self.models.train_on_last();
+        let control = context.control().giving_way(&self.turn);
+        let mut meter = RunMeter::default();
+        let mut tell = |event| match event {
+            TrainEvent::Phase(phase) => context.tell(EventKind::Phase(phase)),
+            TrainEvent::Progress { done, total } => {
+                context.progress(done as u64, Some(total as u64), Unit::Examples);
+            }
+            TrainEvent::Facts(facts) => {
+                // A card that can't be written is no reason to end a run.
+                if let Err(error) = add_to_card(&plan.run_dir, &facts.tally) {
+                    log::warn!("the run's card lacks what became of long examples: {error}");
+                }
+                meter.facts(&facts);
+                context.tell(EventKind::RunStarted { run_dir: plan.run_dir.clone(), facts });
+            }
+            TrainEvent::Step(metrics) => {
+                meter.step(&metrics);
+                context.step(metrics);
+            }
+            TrainEvent::Eval(metrics) => {
+                meter.eval(&metrics);
+                context.tell(EventKind::Eval(metrics));
+            }
+            TrainEvent::Checkpoint { step, path } => context.tell(EventKind::Checkpoint { step, path }),
+            TrainEvent::Warning(text) => context.tell(EventKind::Warning(text)),
+        };
+        let summary = sft::run_on(model, plan, &control, &mut tell)?;
+        speed::keep_of_run(&self.speeds, &meter, model, plan);
+        if summary.was_stopped { Err(EngineError::Stopped) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,117 @@
+//! A few real steps, to know how fast a run would be before it is started.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::batch::{Batch, Order};
+use super::error::TrainError;
+use super::loss::example_losses;
+use super::optimizer::{AdamW, Gradients};
+use super::render::Rendered;
+use super::sft::{Samples, gradient_pass};
+use super::start::start;
+use super::timing::{Speed, tokens_per_sec};
+use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, LoraAdapter, Supervised};
+use crate::recipe::{Plan, Recipe, Training};
+
+/// Batches that are trained on, the first of which only warms up.
+pub const MAX_BATCHES: usize = 6;
+/// Held-out examples that are looked at.
+pub const MAX_HELD_OUT: usize = 64;
+/// Then what was measured is enough.
+const ENOUGH: Duration = Duration::from_secs(6);
+
+/// Trains a scratch adapter on some of a run's samples and measures some held-out ones, for about ten seconds. `progress`
+/// is told how many batches are done.
+pub fn measure(
+    model: &LanguageModel,
+    model_path: &Path,
+    recipe: &Recipe,
+    samples: &Samples,
+    progress: &mut dyn FnMut(usize),
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Speed, TrainError> {
+    if samples.train.is_empty() {
+        return Err(TrainError::NothingTrained { num_examples: samples.tally.num_examples });
+    }
+    let decoder = &model.decoder;
+    // Never written to.
+    let plan = Plan::new(recipe.clone(), model_path.to_owned(), PathBuf::new())?;
+    let (adapter, plan) = start(decoder, &plan)?;
+    // A step is as many batches as are accumulated; each is measured by itself.
+    let training = Training { gradient_accumulation_steps: 1, ..plan.recipe.training.clone() };
+    let lengths: Vec<usize> = samples.train.iter().map(|sample| sample.ids.len()).collect();
+    let order = Order::new(&lengths, &training);
+    let mut pass = gradient_pass(decoder, &plan, &order, &lengths);
+    let mut steps = train(decoder, &plan, &adapter, &mut pass, (&order, &samples.train), progress, is_cancelled)?;
+    if steps.len() > 1 {
+        steps.remove(0);
+    }
+    let train_tokens_per_sec =
+        tokens_per_sec(&steps).ok_or(TrainError::NothingTrained { num_examples: samples.train.len() })?;
+    pass.set_adapter(decoder, &adapter)?;
+    let eval_examples_per_sec = look(decoder, &mut pass, &samples.validation, is_cancelled)?;
+    if is_cancelled() {
+        return Err(TrainError::Cancelled);
+    }
+    Ok(Speed { train_tokens_per_sec, eval_examples_per_sec })
+}
+
+/// Tokens and seconds of each batch.
+fn train(
+    decoder: &Decoder,
+    plan: &Plan,
+    adapter: &LoraAdapter,
+    pass: &mut GradientPass,
+    (order, samples): (&Order, &[Rendered]),
+    progress: &mut dyn FnMut(usize),
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<(usize, f64)>, TrainError> {
+    let training = &plan.recipe.training;
+    let vars = adapter.named_vars();
+    let (mut optimizer, mut gradients) = (AdamW::new(training, &vars), Gradients::zeros(&vars));
+    let dropout = adapter.config.lora_dropout;
+    let mut steps = Vec::new();
+    let began = Instant::now();
+    for at in 0..order.steps_per_epoch().min(MAX_BATCHES) {
+        if is_cancelled() {
+            return Err(TrainError::Cancelled);
+        }
+        if at > 0 && began.elapsed() > ENOUGH {
+            break;
+        }
+        let rows = order.step(at).into_iter().flatten().map(|i| &samples[i]);
+        // As the run does it, where another thread makes the batches.
+        let batch = if dropout == 0.0 { Batch::compact(rows) } else { Batch::new(rows) };
+        let started = Instant::now();
+        pass.set_adapter(decoder, adapter)?;
+        gradients.clear();
+        let weight = 1.0 / batch.targets.len().max(1) as f64;
+        let supervised = Supervised { dropout: Dropout::new(dropout, training.seed, at, 0), ..batch.supervised() };
+        pass.add_gradients(decoder, supervised, weight, gradients.as_mut_slice())?;
+        let computed = started.elapsed().as_secs_f64();
+        let norm = gradients.norm();
+        gradients.clip(norm, training.max_grad_norm);
+        optimizer.update(&vars, &gradients, training.learning_rate)?;
+        // The update comes once a step.
+        let updated = started.elapsed().as_secs_f64() - computed;
+        steps.push((batch.num_tokens, computed + updated / training.gradient_accumulation_steps as f64));
+        progress(at + 1);
+    }
+    Ok(steps)
+}
+
+/// Held-out examples a second.
+fn look(
+    decoder: &Decoder,
+    pass: &mut GradientPass,
+    samples: &[Rendered],
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Option<f64>, TrainError> {
+    let began = Instant::now();
+    let mut done = 0;
+    let is_enough = || is_cancelled() || began.elapsed() > ENOUGH / 2;
+    example_losses(decoder, pass, samples, &mut |num| done = num, &is_enough)?;
+    let secs = began.elapsed().as_secs_f64();
+    Ok((done > 0 && secs > 0.0).then(|| done as f64 / secs))
+}
