@@ -74,7 +74,7 @@ impl Shell {
                         self.actions.push(Action::Find(self.drafts.commands.clone()));
                     }
                     let height = room.y - theme.size.top_bar_height - theme.size.control_height;
-                    ScrollArea::vertical().max_height(height).show(ui, |ui| {
+                    ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
                         let clicked = list(ui, &fitting, row, row != row_before);
                         chosen = chosen.take().or(clicked);
                     });

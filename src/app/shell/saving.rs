@@ -89,7 +89,7 @@ pub(super) fn show_problem(ui: &mut Ui, state: &AppState, actions: &mut Vec<Acti
             actions.push(Action::LookAtProject);
         }
         // What stands at the right of it keeps its room.
-        let room = (ui.available_width() - theme.size.field_button_width * 1.6).max(0.0);
+        let room = (ui.available_width() - theme.size.field_button_width - 6.0 * theme.size.control_height).max(0.0);
         ui.scope(|ui| {
             ui.set_max_width(room);
             let told = ui.add(Text::small(&words).color(theme.status.error).one_line());

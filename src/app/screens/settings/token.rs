@@ -72,7 +72,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: 
             }
             return;
         }
-        let width = theme.size.settings_control_width - theme.size.settings_row_height * 1.5;
+        let width = theme.size.settings_control_width - theme.size.settings_row_height * 1.75;
         TextInput::new("Hub token", &mut drafts.token).secret().hint("hf_…").width(width).show(ui);
         let typed = drafts.token.trim();
         let keep = Button::secondary("Keep").name("Keep the Hub token");
