@@ -135,11 +135,12 @@ pub fn on_event(state: &mut AppState, job: &Job, event: &EventKind, cx: &Cx<'_>)
                     state.status = saved_as(to, *saved).into();
                 }
             }
-            Reply::Project(project) if matches!(job.spec, JobSpec::SaveProjectAs { .. }) => {
-                // The shell has taken it over; what waited for the old folder goes into this one.
-                if state.project.as_ref().is_some_and(|open| open.folder == project.folder) {
-                    write_again(state, cx);
-                }
+            // The shell has taken it over; what waited for the old folder goes into this one.
+            Reply::Project(project)
+                if matches!(job.spec, JobSpec::SaveProjectAs { .. })
+                    && state.project.as_ref().is_some_and(|open| open.folder == project.folder) =>
+            {
+                write_again(state, cx);
             }
             _ => {}
         },
