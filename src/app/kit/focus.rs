@@ -23,6 +23,14 @@ pub fn track(ctx: &Context) {
     if let Some(by_key) = by_key {
         ctx.data_mut(|data| data.insert_temp(memory_id(), by_key));
     }
+    // Enter clicks the button that has the keyboard; with Ctrl it is meant for the main act alone.
+    let is_main_act = ctx.input(|input| {
+        let is_it = |event: &Event| matches!(event, Event::Key { key: Key::Enter, pressed: true, modifiers, .. } if modifiers.command);
+        input.events.iter().any(is_it)
+    });
+    if is_main_act && !ctx.text_edit_focused() {
+        ctx.memory_mut(|memory| memory.focused().map(|id| memory.surrender_focus(id)));
+    }
     let is_key = ctx.input(|input| {
         input.events.iter().rev().find_map(|event| match event {
             Event::Key { pressed: true, .. } => Some(true),

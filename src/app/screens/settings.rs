@@ -85,10 +85,10 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut
             rows::network(ui, state, actions);
             token::show(ui, state, drafts, actions);
         });
-        part(ui, "Letters", "scripts that the window's own fonts lack", &mut |ui| rows::letters(ui, state));
         part(ui, "Keys", "F1 shows them anywhere", &mut rows::keys);
         part(ui, "Version and licences", "", &mut |ui| rows::about(ui, actions));
         rows::developer(ui, state, actions);
+        part(ui, "Letters", "scripts that the window's own fonts lack", &mut |ui| rows::letters(ui, state));
     });
 }
 
