@@ -394,6 +394,8 @@ fn the_form_leads_to_exactly_the_examples_that_it_warns_of() {
     let tally = Tally { num_untrained: 2, num_refused: 0, ..preview().tally };
     let noted = Noted { untrained: vec![31, 7], ..Noted::default() };
     window.answer(is_preview, Reply::RunPreview(RunPreview { tally, noted, ..preview() }));
+    window.harness.get_by_role_and_label(Role::Button, "Show No token trained").scroll_to_me();
+    window.harness.run();
     window.click(Role::Button, "Show No token trained");
     assert_eq!(window.shell().state.screen, Screen::Data);
     let JobSpec::Query { query, .. } = window.spec(|spec| matches!(spec, JobSpec::Query { .. })) else { panic!() };

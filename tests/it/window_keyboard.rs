@@ -42,10 +42,14 @@ fn a_dialog_takes_the_keyboard_and_gives_it_back() {
         let before = window.focused();
         assert_ne!(press(&mut window, NONE, Key::F1, name), before.clone().unwrap_or_default());
         press(&mut window, NONE, Key::Escape, name);
-        assert_eq!((&window.shell().state.dialog, window.focused()), (&None, before.clone()), "{name} after the keys");
+        assert_eq!(window.shell().state.dialog, None, "{name}");
+        // Esc leads to the table of examples from anywhere on its screen.
+        let is_back =
+            |now: Option<String>| now == before || (screen == Screen::Data && now.as_deref() == Some("Examples"));
+        assert!(is_back(window.focused()), "{name} after the keys: {:?}", window.focused());
         assert_eq!(press(&mut window, Modifiers::COMMAND, Key::K, name), "Command");
         press(&mut window, NONE, Key::Escape, name);
-        assert_eq!(window.focused(), before, "{name} after the command field");
+        assert!(is_back(window.focused()), "{name} after the command field: {:?}", window.focused());
     }
 }
 

@@ -102,17 +102,7 @@ impl<'a> Dialog<'a> {
             if self.head(ui) {
                 end = DialogEnd::Cancelled;
             }
-            // In a low or narrow window the body scrolls between head and foot.
-            let inner = ScrollArea::both()
-                .id_salt("body")
-                .max_height(most_height(ctx))
-                .auto_shrink([false, true])
-                .min_scrolled_height(0.0)
-                .show(ui, |ui| {
-                    ui.set_width(width.max(theme.size.dialog_least_width.min(self.width(theme))));
-                    body(ui)
-                })
-                .inner;
+            let inner = self.body(ui, width, body);
             let foot_end = self.foot(ui, foot);
             if foot_end != DialogEnd::StillOpen {
                 end = foot_end;
@@ -126,6 +116,33 @@ impl<'a> Dialog<'a> {
             end = DialogEnd::Cancelled;
         }
         (end, shown.inner)
+    }
+
+    /// In a low or narrow window it scrolls between head and foot.
+    fn body<R>(&self, ui: &mut Ui, width: f32, body: impl FnOnce(&mut Ui) -> R) -> R {
+        let theme = Theme::of(ui);
+        let (id, most) = (Id::unique((self.id, "height of the body")), most_height(ui.ctx()));
+        let before = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or_default();
+        let least = theme.size.dialog_least_width.min(self.width(theme));
+        let measured = |ui: &mut Ui| {
+            let shown = ui.scope(body);
+            (shown.inner, shown.response.rect.height())
+        };
+        let (inner, height) = if width >= least && before <= most {
+            measured(ui)
+        } else {
+            let scroll = ScrollArea::both().id_salt("body").max_height(most).auto_shrink([false, true]);
+            let shown = scroll.min_scrolled_height(0.0).show(ui, |ui| {
+                ui.set_width(width.max(least));
+                measured(ui)
+            });
+            shown.inner
+        };
+        if height != before {
+            ui.data_mut(|data| data.insert_temp(id, height));
+            ui.ctx().request_repaint();
+        }
+        inner
     }
 
     fn width(&self, theme: &Theme) -> f32 {

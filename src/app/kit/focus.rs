@@ -23,6 +23,14 @@ pub fn track(ctx: &Context) {
     if let Some(by_key) = by_key {
         ctx.data_mut(|data| data.insert_temp(memory_id(), by_key));
     }
+    // Enter clicks the button that has the keyboard; with Ctrl it is meant for the main act alone.
+    let is_main_act = ctx.input(|input| {
+        let is_it = |event: &Event| matches!(event, Event::Key { key: Key::Enter, pressed: true, modifiers, .. } if modifiers.command);
+        input.events.iter().any(is_it)
+    });
+    if is_main_act && !ctx.text_edit_focused() {
+        ctx.memory_mut(|memory| memory.focused().map(|id| memory.surrender_focus(id)));
+    }
     let is_key = ctx.input(|input| {
         input.events.iter().rev().find_map(|event| match event {
             Event::Key { pressed: true, .. } => Some(true),
@@ -46,6 +54,8 @@ struct Kept {
     was_text: bool,
     /// A text field had the keyboard at the end of the last frame.
     is_typing: bool,
+    /// Was given the keyboard for want of a main thing, which may come later.
+    stopgap: Option<Id>,
     /// The main thing of the screen, and the frame that it was shown in.
     home: Option<(Id, u64)>,
 }
@@ -86,6 +96,12 @@ pub fn keep(ctx: &Context, screen: Rect) {
         if modal.is_none() && is_of_screen {
             change(ctx, |kept| (kept.last, kept.was_text) = (Some(id), is_text));
         }
+        let is_stopgap = kept.stopgap == Some(id) && modal.is_none();
+        let home = kept.home.filter(|(_, shown)| is_stopgap && *shown == frame);
+        if let Some((home, _)) = home {
+            change(ctx, |kept| kept.stopgap = None);
+            return ctx.memory_mut(|memory| memory.request_focus(home));
+        }
         // Behind a dialog it is of no use.
         if modal.is_none() || !is_of_screen {
             return;
@@ -96,6 +112,7 @@ pub fn keep(ctx: &Context, screen: Rect) {
     if !kept.by_key || is_tab {
         return;
     }
+    let mut is_stopgap = false;
     let next = ctx.viewport(|viewport| {
         let widgets = &viewport.this_pass.widgets;
         let is_usable = |widget: &&WidgetRect| {
@@ -112,9 +129,13 @@ pub fn keep(ctx: &Context, screen: Rect) {
         // Not a text field, in which letters would be text all at once.
         let is_plain = |widget: &&WidgetRect| !widget.sense.senses_drag() && screen.contains(widget.rect.center());
         let first = || widgets.layers().flat_map(|(_, all)| all).find(|widget| is_usable(widget) && is_plain(widget));
-        last.or(home).or_else(|| first().map(|widget| widget.id))
+        last.or(home).or_else(|| {
+            is_stopgap = true;
+            first().map(|widget| widget.id)
+        })
     });
     if let Some(next) = next {
+        change(ctx, |kept| kept.stopgap = is_stopgap.then_some(next));
         ctx.memory_mut(|memory| memory.request_focus(next));
         ctx.request_repaint();
     }

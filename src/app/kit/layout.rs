@@ -26,6 +26,8 @@ pub fn panel_header(
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Taken {
     beside: f32,
+    /// What of that can't be cut.
+    rigid: f32,
     right: f32,
     /// The button of the drawer.
     button: f32,
@@ -48,7 +50,7 @@ fn header(
     let room = ui.available_width() - 2.0 * theme.pad.screen_x;
     let name = ui.painter().layout_no_wrap(title.to_owned(), theme.title(), theme.text.normal).size().x + theme.space.m;
     // What is beside may be cut down to this.
-    let least = before.beside.min(theme.size.settings_name_width);
+    let least = before.beside.min(theme.size.settings_name_width).max(before.rigid);
     let panel = panel.filter(|_| super::drawer::is_drawer(ui.ctx()));
     let button = if panel.is_some() { before.button } else { 0.0 };
     let has_second = name + least + theme.space.m + before.right + button > room + theme.width.line;
@@ -70,6 +72,7 @@ fn header(
             ui.min_rect().width()
         })
         .inner;
+    taken.rigid = if taken.beside > size.x + theme.width.line { taken.beside } else { before.rigid };
     let mut right = Some(right);
     child.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = theme.pad.between_controls;

@@ -5,7 +5,7 @@ pub mod state;
 
 pub use state::{EvaluateAction as Action, EvaluateState as State};
 
-use egui::{Align, Layout, Ui};
+use egui::Ui;
 
 use super::data::start::Starter;
 use super::runs::{label, picker};
@@ -49,10 +49,14 @@ pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mu
 fn header(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyAction>) {
     let evaluate = &state.evaluate;
     let has_report = evaluate.shown(run).is_some();
+    let mut picked = None;
     screen_header(
         ui,
         "Evaluate",
-        |_| {},
+        |ui| {
+            ui.add(Text::small("Run"));
+            picked = picker(ui, &state.runs.records, Some(run));
+        },
         |ui| {
             // The first time, the middle of the screen offers it.
             let again = Button::secondary("Evaluate again").icon(icon::ARROW_CLOCKWISE).key("Ctrl Enter");
@@ -67,14 +71,11 @@ fn header(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyA
                 actions.push(Action::Part(part).into());
             }
             ui.add(Text::small("On"));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if let Some(name) = picker(ui, &state.runs.records, Some(run)) {
-                    actions.push(Action::Run(name).into());
-                }
-                ui.add(Text::small("Run"));
-            });
         },
     );
+    if let Some(name) = picked {
+        actions.push(Action::Run(name).into());
+    }
 }
 
 fn no_run(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {

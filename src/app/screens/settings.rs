@@ -79,7 +79,6 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut
             ui.add_space(theme.space.s);
         };
         part(ui, "Look", "", &mut |ui| rows::look(ui, state, actions));
-        part(ui, "Letters", "scripts that the window's own fonts lack", &mut |ui| rows::letters(ui, state));
         part(ui, "Computing", "", &mut |ui| rows::computing(ui, state, actions));
         part(ui, "Folders", "", &mut |ui| rows::folders(ui, state, drafts, actions));
         part(ui, "Network", "", &mut |ui| {
@@ -89,6 +88,7 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut
         part(ui, "Keys", "F1 shows them anywhere", &mut rows::keys);
         part(ui, "Version and licences", "", &mut |ui| rows::about(ui, actions));
         rows::developer(ui, state, actions);
+        part(ui, "Letters", "scripts that the window's own fonts lack", &mut |ui| rows::letters(ui, state));
     });
 }
 

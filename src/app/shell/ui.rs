@@ -324,9 +324,12 @@ fn one_job(ui: &mut Ui, state: &AppState, job: &Job, width: f32, actions: &mut V
         let by_itself = || (words::doing(job), job.share(), words::told(job));
         let (doing, share, told) = train::of_job(state, job).unwrap_or_else(by_itself);
         ui.add(Text::small(&doing).normal());
-        progress(ui, &doing, share, width);
-        if !told.is_empty() {
-            ui.add(Text::small(told));
+        // In a narrow window the buttons have the room.
+        if ui.available_width() + ui.min_rect().width() >= Theme::of(ui).size.screen_least_width {
+            progress(ui, &doing, share, width);
+            if !told.is_empty() {
+                ui.add(Text::small(told));
+            }
         }
     }
     let run = state.train.run.as_ref().filter(|run| run.job == job.id);

@@ -132,7 +132,7 @@ fn filter_bar(
     bar.spacing_mut().item_spacing.x = theme.space.xxs;
     // The chips keep their room, as much as they took in the last frame; what is left is the field's.
     let id = bar.make_persistent_id("chips");
-    let chips_width = bar.data(|data| data.get_temp::<f32>(id)).unwrap_or(theme.size.side_panel_width);
+    let chips_width = bar.data(|data| data.get_temp::<f32>(id)).unwrap_or(f32::INFINITY);
     search(&mut bar, bar_width(theme, inner.width() - chips_width), &state.data, drafts, actions);
     bar.add_space(theme.space.s - theme.space.xxs);
     let left = bar.cursor().left();
@@ -167,7 +167,9 @@ fn filter_bar(
     }
     bar.add_space(theme.space.s);
     funnel::show(&mut bar, &state.data, actions);
-    let width = bar.min_rect().right() - left + theme.space.m;
+    // In two lines, the field leaves them as much of the first as it can.
+    let is_wrapped = bar.min_rect().height() > control + theme.space.xs;
+    let width = if is_wrapped { f32::INFINITY } else { bar.min_rect().right() - left + theme.space.m };
     if width != chips_width {
         bar.data_mut(|data| data.insert_temp(id, width));
         bar.ctx().request_repaint();

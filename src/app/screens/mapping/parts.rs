@@ -369,8 +369,7 @@ pub(super) fn outcome(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevie
     }
     if preview.num_rejected > 0 {
         icon::WARNING.filled().show(ui, theme.status.warning);
-        // The buttons at the right keep their room.
-        let room = ui.available_width() - theme.size.side_panel_train_width - theme.size.control_height * 2.0;
+        let room = ui.available_width();
         let reasons: Vec<String> = preview.reasons.iter().map(|(why, num)| told::reason(why, *num)).collect();
         let words = fitting(&reasons, preview.num_rejected, |words| {
             let font = theme.body();
