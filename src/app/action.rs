@@ -69,6 +69,8 @@ pub enum Action {
     NothingAt(PathBuf),
     /// The import dialog for files; makes a project first where none is open.
     Import(FoundFiles),
+    /// What the status bar offers, by its place.
+    DoOfStatus(usize),
     Undo,
     Redo,
     Control(JobId, Signal),

@@ -156,7 +156,8 @@ pub fn show(ui: &mut Ui, asked: &PathAsked, draft: &mut PathDraft, actions: &mut
         PickKind::Save { .. } => "Save",
         _ => "Open",
     };
-    let reason = draft.text.trim().is_empty().then_some("Type a path first");
+    let refused = draft.refusal.as_ref().filter(|_| !may_replace).map(|refusal| refusal.why.clone());
+    let reason = if draft.text.trim().is_empty() { Some("Type a path first".to_owned()) } else { refused };
     let frame = Dialog::new("path", asked.pick.title).icon(icon::FOLDER_OPEN).primary(words, reason);
     let mut mine = Vec::new();
     let (end, ()) = frame.show(ui.ctx(), |ui| dialog::body(ui, |ui| body(ui, draft, &mut mine)), |_| {});

@@ -44,6 +44,7 @@ mod templates;
 mod tidy;
 mod tokenizer;
 mod too_long;
+mod walk;
 mod window;
 mod window_checks;
 mod window_compare;

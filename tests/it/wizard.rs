@@ -137,11 +137,12 @@ impl Wizard {
         self.field(field).and_then(|node| node.value()).unwrap_or_default()
     }
 
-    /// A new folder, dropped on the window, becomes a project.
+    /// A new folder, dropped on the window, becomes a project once that is confirmed.
     fn make_project(&mut self) {
         let folder = self.folder.path().join("Wizard");
         std::fs::create_dir(&folder).unwrap();
         self.drop_on_window(folder);
+        self.click(Role::Button, "Make project");
         self.until("the project is open", |wizard| wizard.shell().state.project.is_some());
     }
 

@@ -223,6 +223,34 @@ pub fn foot<R>(ui: &mut Ui, id: &'static str, x: f32, content: impl FnOnce(&mut 
         .inner
 }
 
+/// What the last frame knew of content that is followed to its end.
+#[derive(Clone, Copy)]
+struct Followed {
+    was_followed: bool,
+    is_at_end: bool,
+    /// How far it could be scrolled.
+    most: f32,
+}
+
+/// A column that scrolls; while `follows`, to its end, as long as the person doesn't scroll away from it.
+pub fn following(ui: &mut Ui, name: &'static str, follows: bool, content: impl FnOnce(&mut Ui)) {
+    let id = ui.scope_id().with(("followed", name));
+    let last = ui.data(|data| data.get_temp::<Followed>(id));
+    let goes_to_end = follows && last.is_none_or(|last| !last.was_followed || last.is_at_end);
+    let shown = ScrollArea::vertical().id_salt(name).auto_shrink(false).show(ui, |ui| {
+        content(ui);
+        if goes_to_end {
+            ui.scroll_to_cursor_animation(Some(Align::BOTTOM), egui::style::ScrollAnimation::none());
+        }
+    });
+    let most = (shown.content_size.y - shown.inner_rect.height()).max(0.0);
+    // Of what there was: what came in this frame is below the end.
+    let is_at_end = goes_to_end
+        && !last.is_some_and(|last| last.was_followed && shown.state.clamped_offset().y + 1.0 < last.most)
+        || shown.state.clamped_offset().y + 1.0 >= most;
+    ui.data_mut(|data| data.insert_temp(id, Followed { was_followed: follows, is_at_end, most }));
+}
+
 /// What a screen shows before it has anything to show: what is missing, and the ways on as cards.
 pub fn empty_state(ui: &mut Ui, title: &str, text: &str, ways: impl FnOnce(&mut Ui)) {
     let theme = Theme::of(ui);

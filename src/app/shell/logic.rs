@@ -141,6 +141,12 @@ impl Shell {
                 cx.copy(text);
                 state.status = "Copied".into();
             }
+            // Once: what was offered may be done by then.
+            Action::DoOfStatus(at) => {
+                if let Some((_, action)) = std::mem::take(&mut state.status.acts).into_iter().nth(at) {
+                    self.apply(ctx, action);
+                }
+            }
             Action::Undo => {
                 data::flush(state, &cx);
                 start_in_project(state, &cx, |project| JobSpec::Undo { project });

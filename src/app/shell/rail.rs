@@ -38,7 +38,7 @@ impl Shell {
         let is_icons_only = is_icons_only(ui);
         let outer = ui.available_rect_before_wrap();
         let top_left = Rect::from_min_size(outer.min, Vec2::new(outer.width(), theme.size.top_bar_height));
-        if logo(ui, top_left, is_icons_only) {
+        if logo(ui, top_left, is_icons_only, self.state.screen == Screen::Model) {
             self.actions.push(Action::Go(Screen::Model));
         }
         let below = outer.with_min_y(outer.top() + theme.size.top_bar_height);
@@ -142,10 +142,10 @@ pub(super) fn is_icons_only(ui: &Ui) -> bool {
 }
 
 /// A tuning fork and the name; leads to the first step.
-fn logo(ui: &Ui, rect: Rect, is_icons_only: bool) -> bool {
+fn logo(ui: &Ui, rect: Rect, is_icons_only: bool, is_there: bool) -> bool {
     let theme = Theme::of(ui);
     let response = ui.interact(rect.shrink(theme.space.xs), egui::Id::unique("logo"), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Tunewright, to the first step"));
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_there, "Tunewright, to the first step"));
     focus::ring(ui, &response, theme.radius.control);
     let center_x =
         if is_icons_only { rect.center().x } else { rect.left() + theme.space.xl + theme.space.xs + theme.space.xxs };

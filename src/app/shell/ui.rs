@@ -222,9 +222,9 @@ impl Shell {
         if jobs.is_empty() {
             icon::CIRCLE.show_sized(ui, theme.size.icon_small, theme.text.faint);
             ui.add(Text::small(&self.state.status.words).one_line());
-            for (words, action) in &self.state.status.acts {
+            for (at, (words, _)) in self.state.status.acts.iter().enumerate() {
                 if ui.add(Button::link(*words).small().name(format!("{words}: {}", self.state.status))).clicked() {
-                    self.actions.push(action.clone());
+                    self.actions.push(Action::DoOfStatus(at));
                 }
             }
             return;

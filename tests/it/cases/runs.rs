@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tunewright::fs::write_atomic;
+use tunewright::words;
 
 use super::{Desk, Ran, case};
 
@@ -200,7 +201,7 @@ fn r11_a_run_is_not_resumed_on_other_data() {
     let kept = run();
     copy(desk.path("other.jsonl"), desk.path("data.jsonl")).unwrap();
     let told = desk.refused(&recipe, &desk.path("run"));
-    let sizes = format!("data.jsonl has {} bytes instead of {}", 966, before.len());
+    let sizes = format!("data.jsonl has {} bytes instead of {}", 966, words::thousands(before.len()));
     assert!(told.contains("run can't be resumed: ") && told.contains(&sizes), "{told}");
     desk.write("data.jsonl", &before.replacen("Tea 0?", "Tea 9?", 1));
     let told = desk.refused(&recipe, &desk.path("run"));

@@ -180,7 +180,7 @@ pub fn report() -> EvaluationReport {
         prompt: format!("Where is order {at}?"),
         expected: EXPECTED.to_owned(),
         before: Some("sorry".to_owned()),
-        after: Some(if at % 2 == 0 { EXPECTED } else { "{}" }.to_owned()),
+        after: Some(if at.is_multiple_of(2) { EXPECTED } else { "{}" }.to_owned()),
     };
     EvaluationReport {
         before: Some(held_out(2.391, 0.0)),

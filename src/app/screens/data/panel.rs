@@ -114,13 +114,16 @@ fn head(ui: &mut Ui, state: &AppState, draft: &Draft, actions: &mut Vec<AnyActio
         ui.add_space(theme.space.xs);
         let (row, len) = (state.data.selected, state.data.rows.num_matching().unwrap_or(0));
         let next = Button::icon_only(icon::CARET_DOWN, "Next example");
-        let has_next = row.is_none_or(|row| row + 1 < len);
-        if ui.add(next.enabled_or(has_next, "This is the last one")).clicked() {
+        let none = "No example fits the filters";
+        let has_next = row.map_or(len > 0, |row| row + 1 < len);
+        let last = if len == 0 { none } else { "This is the last one" };
+        if ui.add(next.enabled_or(has_next, last)).clicked() {
             actions.push(DataAction::Step(1).into());
         }
         let previous = Button::icon_only(icon::CARET_UP, "Previous example");
-        let has_previous = row.is_none_or(|row| row > 0);
-        if ui.add(previous.enabled_or(has_previous, "This is the first one")).clicked() {
+        let has_previous = row.map_or(len > 0, |row| row > 0);
+        let first = if len == 0 { none } else { "This is the first one" };
+        if ui.add(previous.enabled_or(has_previous, first)).clicked() {
             actions.push(DataAction::Step(-1).into());
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| loss(ui, state, draft));

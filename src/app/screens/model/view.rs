@@ -1,7 +1,6 @@
 //! How the model screen looks.
 
-use egui::style::ScrollAnimation;
-use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
+use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 
 use super::{Action, Trial, fetching, in_short, obstacle, path_of, used, why_no_trial};
 use crate::app::kit::row::place;
@@ -206,8 +205,7 @@ fn side(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Action
     }
     let trial = Some(&state.model.trial).filter(|trial| trial.model.as_ref() == Some(&found.model));
     let is_asking = trial.is_some_and(|trial| trial.job.is_some());
-    let scroll = ScrollArea::vertical().id_salt("facts").auto_shrink(false).stick_to_bottom(is_asking);
-    scroll.show(ui, |ui| {
+    layout::following(ui, "facts", is_asking, |ui| {
         layout::padded(ui, theme.pad.screen_x, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             facts(ui, state, found, actions);
@@ -216,10 +214,6 @@ fn side(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Action
                 answer(ui, state, trial);
             }
         });
-        if is_asking && trial.is_some_and(|trial| trial.answer.is_empty()) {
-            // Down to the answer that begins; from there on it is followed as long as one doesn't scroll away.
-            ui.scroll_to_cursor_animation(Some(Align::BOTTOM), ScrollAnimation::none());
-        }
     });
 }
 

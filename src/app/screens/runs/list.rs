@@ -3,10 +3,11 @@
 use egui::{Align, Ui};
 
 use super::order::{self, SortBy};
-use super::state::{MOST_CURVES, RunsAction, RunsState};
-use crate::app::Action as AnyAction;
+use super::state::{MOST_CURVES, RunsAction};
 use crate::app::kit::table::{Column, Row, Table};
 use crate::app::kit::{Icon, Text, Theme, check_mark, format, icon, series, star};
+use crate::app::screens::train;
+use crate::app::{Action as AnyAction, AppState};
 use crate::project::{RunNote, RunRecord, RunStatus};
 
 const COLUMNS: [Column; 9] = [
@@ -31,7 +32,8 @@ const SORTS: [(usize, SortBy); 6] = [
     (8, SortBy::Time),
 ];
 
-pub fn show(ui: &mut Ui, runs: &RunsState, actions: &mut Vec<AnyAction>) {
+pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
+    let runs = &state.runs;
     if runs.rows.is_empty() {
         let theme = Theme::of(ui);
         ui.add_space(theme.space.s);
@@ -55,7 +57,7 @@ pub fn show(ui: &mut Ui, runs: &RunsState, actions: &mut Vec<AnyAction>) {
     };
     let best = runs.records.iter().filter_map(|run| run.best_eval_loss).reduce(f64::min);
     let done = table.show(ui, |row| match runs.at(row.index) {
-        Some(run) => paint(row, runs, run, best, actions),
+        Some(run) => paint(row, state, run, best, actions),
         None => String::new(),
     });
     if let Some(row) = done.select {
@@ -75,12 +77,12 @@ pub fn show(ui: &mut Ui, runs: &RunsState, actions: &mut Vec<AnyAction>) {
 
 fn paint(
     row: &mut Row<'_>,
-    runs: &RunsState,
+    state: &AppState,
     run: &RunRecord,
     best: Option<f64>,
     actions: &mut Vec<AnyAction>,
 ) -> String {
-    let theme = row.theme();
+    let (theme, runs) = (row.theme(), &state.runs);
     let slot = runs.slot(run);
     let name = format!("Select {}", run.name);
     if row.widget(0, |ui| check_mark(ui, &name, slot.is_some())).flatten().is_some() {
@@ -99,7 +101,8 @@ fn paint(
     }
     row.text(4, Align::Min, &note.text, theme.body(), theme.text.normal);
     let (mark, color) = look(theme, run.status);
-    let words = order::status(run.status);
+    // The folder of a run under way says "running", also while it is paused or stopping.
+    let words = train::of_live(state, &run.run_dir).map_or(order::status(run.status), |standing| standing.short());
     row.marked_text(5, mark, color, words, theme.text.normal);
     let steps =
         format!("{} of {}", format::thousands(run.num_steps_done as u64), format::thousands(run.num_steps as u64));

@@ -29,7 +29,7 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut
         let wanted = theme.size.table_header_height + theme.size.row_height * runs.rows.len().max(1) as f32;
         let y = room.top() + wanted.min(room.height() / 2.0);
         let (upper, lower) = room.split_top_bottom_at_y(y);
-        ui.scope_builder(UiBuilder::new().max_rect(upper), |ui| list::show(ui, runs, actions));
+        ui.scope_builder(UiBuilder::new().max_rect(upper), |ui| list::show(ui, state, actions));
         below(ui, lower.shrink2(Vec2::new(theme.pad.screen_x, theme.space.l)), state, drafts, actions);
     });
 }
