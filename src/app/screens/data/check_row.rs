@@ -7,13 +7,15 @@ use super::AnyAction;
 use super::action::DataAction;
 use super::checks::{Checks, look};
 use super::filters::Only;
+use super::state::DataState;
 use crate::app::kit::{Button, Text, Theme, format, icon, menu_item, row, tooltip};
 use crate::data::checks::{Check, CheckCount, FixCount, Remedy};
 
 /// What still runs may find something else.
 const RUNNING: &str = "The checks are still running";
 
-pub(super) fn show(ui: &mut Ui, checks: &Checks, count: &CheckCount, explanation: &str, actions: &mut Vec<AnyAction>) {
+pub(super) fn show(ui: &mut Ui, data: &DataState, count: &CheckCount, explanation: &str, actions: &mut Vec<AnyAction>) {
+    let checks = &data.checks;
     let theme = Theme::of(ui);
     let check = count.check;
     let (mark, color) = look(theme, check);
@@ -48,9 +50,11 @@ pub(super) fn show(ui: &mut Ui, checks: &Checks, count: &CheckCount, explanation
                 }
             }
         }
+        let only = Only::finding(check);
         let show = Button::link("Show").small().name(format!("Show {}", check.title()));
-        if ui.add(show).clicked() {
-            actions.push(DataAction::ShowOnly(Only::finding(check)).into());
+        let is_shown = data.filters.only.as_ref() == Some(&only);
+        if ui.add(show.enabled_or(!is_shown, "They are shown above")).clicked() {
+            actions.push(DataAction::ShowOnly(only).into());
         }
         ui.add_space(theme.space.s);
         let none = fix.filter(|fix| fix.num_changes == 0).map(|fix| {

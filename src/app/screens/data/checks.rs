@@ -249,7 +249,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) 
     scroll.auto_shrink(false).show(ui, |ui| {
         for count in &checks.counts {
             let explanation = explanation(count.check, state);
-            line(ui, theme, |ui| check_row::show(ui, checks, count, explanation, actions));
+            line(ui, theme, |ui| check_row::show(ui, &state.data, count, explanation, actions));
         }
     });
     line(ui, theme, |ui| nothing_else(ui, theme, checks));

@@ -5,7 +5,7 @@ use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
 use super::state::{EvaluateAction, Shown};
 use crate::app::kit::table::{Column, Row, Table, unmarked};
 use crate::app::kit::{Button, Card, Icon, Text, Theme, format, icon};
-use crate::app::screens::compare::fields;
+use crate::app::screens::compare::{Action as CompareAction, fields};
 use crate::app::screens::runs::{self, label, state::RunsState};
 use crate::app::screens::train;
 use crate::app::{Action as AnyAction, AppState, Screen};
@@ -24,7 +24,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, run: &RunRecord, shown: &Shown
     }
     figures(ui, shown);
     if !shown.report.answers.is_empty() {
-        answers(ui, &shown.report.answers);
+        answers(ui, &shown.report.answers, actions);
     }
 }
 
@@ -206,7 +206,11 @@ fn line(ui: &mut Ui, height: f32, has_rule: bool, cells: impl FnOnce(&mut Ui, &m
     });
 }
 
-fn answers(ui: &mut Ui, answers: &[AnsweredExample]) {
+/// Words of a prompt that find it among the held-out ones.
+const WORDS_TO_FIND: usize = 40;
+
+/// A click leads to where both answers can be read.
+fn answers(ui: &mut Ui, answers: &[AnsweredExample], actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let height = (ui.available_height()).max(theme.size.row_height * 6.0);
     let columns = [
@@ -229,10 +233,15 @@ fn answers(ui: &mut Ui, answers: &[AnsweredExample]) {
             sorted: None,
             marked: &unmarked,
         };
-        table.show(ui, |row| match answers.get(row.index as usize) {
+        let done = table.show(ui, |row| match answers.get(row.index as usize) {
             Some(answer) => paint_answer(row, answer),
             None => String::new(),
         });
+        if let Some(answer) = done.select.and_then(|row| answers.get(row as usize)) {
+            let words: Vec<_> = answer.prompt.split_whitespace().take(WORDS_TO_FIND).collect();
+            actions.push(CompareAction::Search(words.join(" ")).into());
+            actions.push(AnyAction::Go(Screen::Compare));
+        }
     });
 }
 
