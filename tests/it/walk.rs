@@ -32,6 +32,8 @@ use engine::WalkEngine;
 const NUM_ACTS: usize = 500;
 /// No job on the tiny model takes longer, on a machine that does something else besides.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Slower than a double click.
+const SECS_AN_ACT: f64 = 0.7;
 /// Frames after which the window must have come to rest.
 const MOST_FRAMES: usize = 400;
 
@@ -86,6 +88,8 @@ struct Walk {
     random: TestRng,
     /// Something was given to the system since the last act: copied, opened, or asked of the window.
     has_told: bool,
+    /// What the window takes for the time, in seconds: it goes on by acts, not by what this machine needs for them.
+    clock: f64,
     /// The last acts, for the message of a failure.
     acts: Vec<String>,
     _folder: tempfile::TempDir,
@@ -150,7 +154,8 @@ impl Walk {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let mut walk = Self { harness, engine, desktop, random, has_told: false, acts: Vec::new(), _folder: folder };
+        let mut walk =
+            Self { harness, engine, desktop, random, has_told: false, clock: 1.0, acts: Vec::new(), _folder: folder };
         walk.rest();
         walk
     }
@@ -287,6 +292,8 @@ impl Walk {
     /// One act, by pointer, letters or a key.
     fn act(&mut self) {
         self.engine.advance();
+        self.clock += SECS_AN_ACT;
+        self.harness.input_mut().time = Some(self.clock);
         self.rest();
         if self.pick(4) == 0 {
             let (key, modifiers) = KEYS[self.pick(KEYS.len())];

@@ -45,7 +45,7 @@ use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{
     self, Button, Combo, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, panel_header,
-    right_panel, way_on,
+    right_panel, screen_header, way_on,
 };
 use crate::app::state::Screen;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
@@ -82,9 +82,10 @@ pub struct Drafts {
 pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
     let Some(project) = &state.project else { return };
     ui.spacing_mut().item_spacing.y = 0.0;
-    header(ui, &state.data, project, actions);
     let has_rows = project.counts.total() > 0 || !state.data.arriving.rows().is_empty();
-    if !has_rows && state.data.open.is_none() {
+    let has_panel = has_rows || state.data.open.is_some();
+    header(ui, &state.data, project, has_panel, actions);
+    if !has_panel {
         main_area(ui, |ui| nothing_yet(ui, actions));
     } else {
         let width = Theme::of(ui).size.side_panel_width;
@@ -147,7 +148,7 @@ fn training(project: &ProjectState) -> Training {
     project.settings.recipe.as_ref().map_or_else(Training::default, |recipe| recipe.training.clone())
 }
 
-fn header(ui: &mut egui::Ui, data: &State, project: &ProjectState, actions: &mut Vec<AnyAction>) {
+fn header(ui: &mut egui::Ui, data: &State, project: &ProjectState, has_panel: bool, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let mut chosen = None;
     let beside = |ui: &mut egui::Ui| match data.facets.whole.files.as_slice() {
@@ -161,7 +162,7 @@ fn header(ui: &mut egui::Ui, data: &State, project: &ProjectState, actions: &mut
             ui.add(Text::body(source).soft().one_line());
         }
     };
-    panel_header(ui, "Data", (PANEL, "Example"), beside, |ui| {
+    let right = |ui: &mut egui::Ui| {
         menu::show(ui, project, actions);
         menu::import(ui, actions);
         if ui.add(Button::secondary("Add example").icon(icon::PLUS)).clicked() {
@@ -172,7 +173,11 @@ fn header(ui: &mut egui::Ui, data: &State, project: &ProjectState, actions: &mut
         if ui.add(split.enabled_or(has_examples, "There are no examples to split")).clicked() {
             actions.push(Action::SplitDialog(Some(Default::default())).into());
         }
-    });
+    };
+    match has_panel {
+        true => panel_header(ui, "Data", (PANEL, "Example"), beside, right),
+        false => screen_header(ui, "Data", beside, right),
+    }
     actions.extend(chosen.map(|filter| Action::Filter(filter).into()));
 }
 
