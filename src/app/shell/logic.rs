@@ -141,9 +141,10 @@ impl Shell {
                 cx.copy(text);
                 state.status = "Copied".into();
             }
-            // Once: what was offered may be done by then.
+            // Once: afterwards it may have nothing to do.
             Action::DoOfStatus(at) => {
-                if let Some((_, action)) = std::mem::take(&mut state.status.acts).into_iter().nth(at) {
+                let acts = &mut state.status.acts;
+                if let Some((_, action)) = (at < acts.len()).then(|| acts.remove(at)) {
                     self.apply(ctx, action);
                 }
             }
