@@ -14,7 +14,7 @@
 //! | [`hub`] | models on this disk, downloads, data sets of the Hub, the starter model |
 //! | [`train`] | render → batch → loss → optimizer: the loop is [`train::sft`] |
 //! | [`generate`] | sampling, one answer, before and after side by side |
-//! | [`evaluate`] | held-out loss and exact match; what a model says of single examples |
+//! | [`evaluate`] | held-out loss and exact match, the verdict, what is kept with a run; what a model says of single examples |
 //! | [`engine`] | the only threads that outlive a call: jobs in, events out |
 //! | [`cli`] | the commands, benchmarks among them |
 //! | [`words`] | numbers in sentences |

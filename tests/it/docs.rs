@@ -39,3 +39,9 @@ fn parameters() -> String {
 }
 
 const PARAMS_BY_SECTION: [&str; 3] = ["lora.", "training.", "evaluation."];
+
+#[test]
+fn the_readme_counts_the_checks() {
+    let kinds = format!("{} kinds of faults", tunewright::data::checks::Check::ALL.len());
+    assert!(include_str!("../../README.md").contains(&kinds) && include_str!("../../CHANGELOG.md").contains(&kinds));
+}
