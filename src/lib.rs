@@ -12,7 +12,8 @@
 //! | [`ops`] | CPU kernels, forward and back: products for each instruction set, block formats; the only place for `unsafe` |
 //! | [`model`] | one decoder; its passes for training ([`model::gradient`]) and answers ([`model::generation`]); LoRA, tokenizer, chat templates ([`model::chat_template`]), where answers stand ([`model::chat`]) |
 //! | [`hub`] | models on this disk, downloads, data sets of the Hub, the starter model |
-//! | [`train`] | render → batch → loss → optimizer: the loop is [`train::sft`] |
+//! | [`render`] | from an example to token ids and what of them is trained; batches of them |
+//! | [`train`] | feed → forward and back → optimizer: the loop is [`train::sft`] |
 //! | [`generate`] | sampling, one answer, before and after side by side |
 //! | [`evaluate`] | held-out loss and exact match, the verdict, what is kept with a run; what a model says of single examples |
 //! | [`engine`] | the only threads that outlive a call: jobs in, events out |
@@ -43,6 +44,7 @@ pub mod model;
 pub mod ops;
 pub mod project;
 pub mod recipe;
+pub mod render;
 pub mod task;
 pub mod train;
 pub mod words;

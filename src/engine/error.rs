@@ -9,8 +9,8 @@ use crate::hub::HubError;
 use crate::model::ModelError;
 use crate::project::ProjectError;
 use crate::recipe::RecipeError;
+use crate::render::Refusal;
 use crate::train::TrainError;
-use crate::train::render::Refusal;
 
 /// Why a job did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]

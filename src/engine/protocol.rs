@@ -23,8 +23,8 @@ use crate::project::{
     StoredExample, Version,
 };
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
+use crate::render::TokenView;
 use crate::task::{Stage, Unit};
-use crate::train::render::TokenView;
 use crate::train::timing::KnownSpeed;
 use crate::train::{EvalMetrics, Phase, StepMetrics, Told, observer::RunFacts, preview::RunPreview};
 

@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use super::{EvaluateError, EvaluationRequest, HeldOut, Rendering};
 use crate::data::Example;
+use crate::evaluate::loss::mean_loss;
 use crate::generate::greedy_answers;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType};
+use crate::render::{Rendered, turns};
 use crate::task::{Stage, Task, Unit};
-use crate::train::loss::mean_loss;
-use crate::train::render::{Rendered, turns};
 
 /// Room that an answer gets beyond the expected one's length, in tokens.
 const ANSWER_ROOM: usize = 16;

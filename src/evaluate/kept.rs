@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use crate::evaluate::HeldOut;
     use crate::recipe::{ModelRef, Recipe};
-    use crate::train::render::Tally;
+    use crate::render::Tally;
 
     fn report(loss: f64) -> EvaluationReport {
         let held_out = HeldOut {

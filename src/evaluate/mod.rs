@@ -3,6 +3,7 @@
 pub mod compared;
 pub mod held_out;
 pub mod kept;
+pub mod loss;
 pub mod scoring;
 pub mod verdict;
 
@@ -14,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Example, ImportError, Role, Split, read_placed};
 use crate::model::{LanguageModel, ModelError, peft};
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
+use crate::render::{Refusal, Rendered, Tally, render};
 use crate::task::{Quiet, Stage, Task};
-use crate::train::render::{Refusal, Rendered, Tally, render};
 use crate::words::count;
 
 pub use compared::{Answer, AnswerEnd, KeptPair, keep_pair, kept_pairs};

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use super::EvaluateError;
 use crate::data::Example;
+use crate::evaluate::loss::example_losses;
 use crate::generate::greedy_doubts;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType, peft};
 use crate::recipe::{ModelRef, RenderSpec};
+use crate::render::{Rendered, render, turns};
 use crate::task::{Task, Unit};
-use crate::train::loss::example_losses;
-use crate::train::render::{Rendered, render, turns};
 
 /// Tokens of an answer that tell how unsure the model is: a label or the fields of a short object.
 const DOUBTED_TOKENS: usize = 24;

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::tally::Refusal;
 use crate::data::error::ImportError;
 use crate::model::ModelError;
 use crate::recipe::RecipeError;
+use crate::render::tally::Refusal;
 use crate::words::thousands;
 
 #[derive(Debug, thiserror::Error)]

@@ -6,8 +6,8 @@ use std::thread::{Builder, Scope};
 
 use crossbeam_channel::{Receiver, bounded};
 
-use super::batch::{Batch, Order};
-use super::render::Rendered;
+use crate::render::Rendered;
+use crate::render::batch::{Batch, Order};
 
 /// Steps whose batches may wait.
 const NUM_WAITING: usize = 1;

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::batch::{Batch, Order};
 use super::error::TrainError;
-use super::loss::example_losses;
 use super::optimizer::{AdamW, Gradients};
-use super::render::Rendered;
 use super::sft::{Samples, gradient_pass};
 use super::start::start;
 use super::timing::{Speed, tokens_per_sec};
+use crate::evaluate::loss::example_losses;
 use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, LoraAdapter, Supervised};
 use crate::recipe::{Plan, Recipe, Training};
+use crate::render::Rendered;
+use crate::render::batch::{Batch, Order};
 
 /// Batches that are trained on, the first of which only warms up.
 pub const MAX_BATCHES: usize = 6;

@@ -1,28 +1,23 @@
 //! Supervised fine-tuning: render → batch → loss → optimizer, with an observer who is told and a control that is asked.
 
-pub mod batch;
 pub mod checkpoint;
 pub mod control;
 pub mod error;
 mod feed;
 pub mod inputs;
-pub mod loss;
 pub mod measure;
 pub mod messages;
 pub mod observer;
 pub mod optimizer;
 pub mod preview;
 mod ready;
-pub mod render;
 pub mod run_files;
 pub mod run_folder;
 pub mod schedule;
 pub mod sft;
 pub mod smoothing;
 mod start;
-pub mod tally;
 pub mod timing;
-mod too_long;
 pub mod turn;
 
 pub use control::{Control, Signal};

@@ -2,12 +2,9 @@
 
 use std::path::Path;
 
-use super::batch::Order;
 use super::error::TrainError;
-use super::render::{Fate, Refusal, Rendered, RenderedExample, render};
 use super::schedule::Schedule;
 use super::sft::eval_steps;
-use super::tally::{Note, Tally};
 use super::timing::KnownSpeed;
 use crate::data::Example;
 use crate::model::chat::Omission;
@@ -15,6 +12,9 @@ use crate::model::facts::available_memory;
 use crate::model::gradient::{activation_bytes, num_recomputed};
 use crate::model::{Chat, LoraConfig, ModelSpec, ProductType, inspect, weights};
 use crate::recipe::{Plan, Recipe, RecipeError, RenderSpec};
+use crate::render::batch::Order;
+use crate::render::tally::{Note, Tally};
+use crate::render::{Fate, Refusal, Rendered, RenderedExample, render};
 use crate::words::thousands;
 
 /// The run preview card.

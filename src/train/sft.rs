@@ -4,32 +4,32 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::batch::Order;
 use super::checkpoint::{self, State};
 use super::control::{Control, Signal};
 use super::error::TrainError;
 use super::feed::Feed;
 use super::inputs::Inputs;
-use super::loss::mean_loss;
 use super::messages::Recorder;
 use super::observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
 use super::preview::{beyond_context, check_memory};
 use super::ready::{Ready, check_same_recipe};
-use super::render::{Refusal, Rendered, render};
 use super::run_files::{RunFiles, Status};
 use super::run_folder::RunFolder;
 use super::schedule::Schedule;
 use super::start::start;
-use super::tally::Tally;
 use crate::data::import::SplitSpec;
 use crate::data::split::split_examples;
 use crate::data::{Placed, Split, read_placed};
+use crate::evaluate::loss::mean_loss;
 use crate::model::chat_template::clock;
 use crate::model::gradient::num_recomputed;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts};
 use crate::recipe::{Plan, Recipe, Training, Validation};
+use crate::render::batch::Order;
+use crate::render::tally::Tally;
+use crate::render::{Refusal, Rendered, render};
 use crate::task::{Task, Unit};
 
 /// A loss that is no number so often in a row ends the run.

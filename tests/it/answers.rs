@@ -9,7 +9,7 @@ use tunewright::model::Chat;
 use tunewright::model::chat::Omission;
 use tunewright::model::chat_template::ChatTemplate;
 use tunewright::recipe::{RenderSpec, TooLong, TrainOn};
-use tunewright::train::render::{RenderedExample, render};
+use tunewright::render::{RenderedExample, render};
 
 use crate::fixtures::fixture;
 

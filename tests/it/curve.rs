@@ -6,8 +6,8 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use tunewright::model::{Decoder, peft};
 use tunewright::recipe::{GradientCheckpointing, ModelRef, Plan, Precision, Recipe};
+use tunewright::render::Rendered;
 use tunewright::task::Unwatched;
-use tunewright::train::render::Rendered;
 use tunewright::train::sft::{Samples, run_samples};
 use tunewright::train::{Control, RunSummary, Signal, StepMetrics, TrainEvent};
 

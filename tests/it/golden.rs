@@ -11,9 +11,9 @@ use tunewright::model::{
 };
 use tunewright::ops::Segments;
 use tunewright::ops::product::Isa;
+use tunewright::render::Rendered;
+use tunewright::render::batch::Batch;
 use tunewright::task::Unwatched;
-use tunewright::train::batch::Batch;
-use tunewright::train::render::Rendered;
 
 use crate::fixtures::fixture;
 

@@ -18,9 +18,9 @@ use tunewright::engine::fake::FakeEngine;
 use tunewright::engine::protocol::Side;
 use tunewright::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
 use tunewright::project::{ExampleQuery, FacetCounts, ProjectState, RowPage, RunRecord, SplitCounts};
+use tunewright::render::tally::Tally;
 use tunewright::task::Unwatched;
 use tunewright::train::observer::RunFacts;
-use tunewright::train::tally::Tally;
 
 use made::EXPECTED;
 pub use made::runs;

@@ -9,13 +9,13 @@ use tunewright::data::import::ImportRequest;
 use tunewright::data::{Example, Message, Role};
 use tunewright::engine::EngineError;
 use tunewright::engine::scores::{base_judge, label_next, score};
+use tunewright::evaluate::loss::{example_losses, mean_loss};
 use tunewright::evaluate::{Judge, Scorer};
 use tunewright::model::{GradientPass, LanguageModel, ProductType};
 use tunewright::project::{Edit, ExampleQuery, Project, Review, Sort, SortBy};
 use tunewright::recipe::{ModelRef, RenderSpec, Training};
+use tunewright::render::{Rendered, render};
 use tunewright::task::{Task, Unit, Unwatched};
-use tunewright::train::loss::{example_losses, mean_loss};
-use tunewright::train::render::{Rendered, render};
 
 use crate::fixtures::fixture;
 

@@ -6,7 +6,7 @@ use tunewright::model::Chat;
 use tunewright::model::ModelError;
 use tunewright::model::chat_template::ChatTemplate;
 use tunewright::recipe::{RenderSpec, TooLong, TrainOn};
-use tunewright::train::render::{Fate, Rendered, TokenView};
+use tunewright::render::{Fate, Rendered, TokenView};
 
 use crate::fixtures::fixture;
 
@@ -27,7 +27,7 @@ fn spec(train_on: TrainOn, max_length: usize) -> RenderSpec {
 }
 
 fn render(chat: &Chat, example: &Example, train_on: TrainOn, max_length: usize) -> Result<Rendered, ModelError> {
-    let rendered = tunewright::train::render::render(chat, example, spec(train_on, max_length))?;
+    let rendered = tunewright::render::render(chat, example, spec(train_on, max_length))?;
     let [sample] = <[Rendered; 1]>::try_from(rendered.samples).unwrap();
     let num_cut = rendered.num_tokens - sample.ids.len();
     assert_eq!(rendered.fate, if num_cut == 0 { Fate::Whole } else { Fate::CutRight { num_cut } });
@@ -35,7 +35,7 @@ fn render(chat: &Chat, example: &Example, train_on: TrainOn, max_length: usize) 
 }
 
 fn token_view(chat: &Chat, example: &Example, train_on: TrainOn, max_length: usize) -> Result<TokenView, ModelError> {
-    tunewright::train::render::token_view(chat, example, spec(train_on, max_length))
+    tunewright::render::token_view(chat, example, spec(train_on, max_length))
 }
 
 /// The text of each run of trained tokens.

@@ -6,7 +6,7 @@ use tunewright::data::{Example, Message, Role};
 use tunewright::model::Chat;
 use tunewright::model::chat_template::ChatTemplate;
 use tunewright::recipe::{RenderSpec, TooLong, TrainOn};
-use tunewright::train::render::{Fate, Rendered, RenderedExample, render, token_view};
+use tunewright::render::{Fate, Rendered, RenderedExample, render, token_view};
 
 use crate::fixtures::fixture;
 

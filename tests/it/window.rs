@@ -19,10 +19,10 @@ use tunewright::hub::{Dataset, DatasetName, FoundModel};
 use tunewright::model::ModelFacts;
 use tunewright::project::{CheckedWith, Having, LastChecks, ProjectState, Settings, SplitCounts};
 use tunewright::recipe::{ModelRef, TooLong};
+use tunewright::render::tally::Tally;
 use tunewright::task::Unit;
 use tunewright::train::observer::RunFacts;
 use tunewright::train::preview::{MemoryEstimate, Noted, RunPreview};
-use tunewright::train::tally::Tally;
 use tunewright::train::{EvalMetrics, Signal, StepMetrics};
 
 struct Window {

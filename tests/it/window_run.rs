@@ -13,9 +13,9 @@ use tunewright::engine::fake::FakeEngine;
 use tunewright::engine::{EventKind, JobId, JobSpec, MemoryShort, Outcome, Reply};
 use tunewright::project::{ProjectState, RunRecord, RunStatus, Settings, SplitCounts};
 use tunewright::recipe::{ModelRef, Recipe};
+use tunewright::render::tally::Tally;
 use tunewright::task::Unit;
 use tunewright::train::observer::RunFacts;
-use tunewright::train::tally::Tally;
 use tunewright::train::{EvalMetrics, Phase, RunMessage, Signal, StepMetrics, Told};
 
 const RUN_DIR: &str = "/p/runs/2026-11-30-2";

@@ -15,10 +15,10 @@ use tunewright::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
 use tunewright::hub::FoundModel;
 use tunewright::project::{ProjectState, RunAbout, RunNote, RunRecord, RunStatus, Settings, SplitCounts};
 use tunewright::recipe::{EvalStrategy, ModelRef, Recipe};
+use tunewright::render::tally::Tally;
 use tunewright::task::Unit;
 use tunewright::train::observer::RunFacts;
 use tunewright::train::preview::{MemoryEstimate, RunPreview};
-use tunewright::train::tally::Tally;
 use tunewright::train::timing::{KnownSpeed, MeasuredBy, Speed};
 use tunewright::train::{EvalMetrics, StepMetrics};
 

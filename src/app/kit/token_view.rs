@@ -4,7 +4,7 @@ use egui::{Align2, Color32, Key, Pos2, Rect, Response, Role, Sense, StrokeKind, 
 
 use super::focus;
 use super::theme::Theme;
-use crate::train::render::{TokenPiece, TokenView};
+use crate::render::{TokenPiece, TokenView};
 use crate::words::thousands;
 
 /// Where each token lies, relative to the view's corner.

@@ -18,9 +18,9 @@ use crate::model::gradient::num_recomputed;
 use crate::model::{Decoder, GradientPass, LoraAdapter, LoraConfig, ModelError, Module, ProductType, facts};
 use crate::ops::product::clock;
 use crate::recipe::{GradientCheckpointing, Lora, Training};
-use crate::train::batch::Batch;
+use crate::render::Rendered;
+use crate::render::batch::Batch;
 use crate::train::optimizer::{AdamW, Gradients};
-use crate::train::render::Rendered;
 
 #[derive(Debug, Args)]
 pub struct TrainBench {

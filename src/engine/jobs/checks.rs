@@ -14,8 +14,8 @@ use crate::model::chat::LeftOut;
 use crate::model::{Chat, ModelError};
 use crate::project::{CheckedWith, Edit, ExampleStatus, Project, ProjectError, StoredExample};
 use crate::recipe::RenderSpec;
+use crate::render::{Fate, Whole};
 use crate::task::{Task, Unit};
-use crate::train::render::{Fate, Whole};
 
 /// Enough for all cores; their texts are in memory at once.
 const BATCH_ROWS: usize = 2048;

@@ -18,9 +18,9 @@ use crate::hub::{self, Sources};
 use crate::model::{Conversation, LanguageModel, peft};
 use crate::project::Project;
 use crate::recipe::{ModelRef, Recipe};
+use crate::render::turns;
 use crate::task::{Task, Unit};
 use crate::train::Phase;
-use crate::train::render::turns;
 use crate::train::timing::{SpeedFile, speed_key};
 use crate::train::turn::Held;
 

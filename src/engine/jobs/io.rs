@@ -20,8 +20,8 @@ use crate::evaluate;
 use crate::hub::{self, Sources};
 use crate::project::{Project, RunRecord};
 use crate::recipe::{ModelRef, RenderSpec};
+use crate::render::token_view;
 use crate::train::preview::{RunPreview, preview};
-use crate::train::render::token_view;
 use crate::train::timing::{SpeedFile, speed_key};
 use crate::train::{EvalMetrics, RunFolder, StepMetrics, TrainError, checkpoint, messages};
 

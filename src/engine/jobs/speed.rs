@@ -9,9 +9,9 @@ use crate::engine::error::EngineError;
 use crate::model::LanguageModel;
 use crate::project::Project;
 use crate::recipe::{Plan, Recipe};
+use crate::render::{Rendered, render};
 use crate::task::{Task, Unit};
 use crate::train::measure::{self, MAX_BATCHES, MAX_HELD_OUT};
-use crate::train::render::{Rendered, render};
 use crate::train::sft::Samples;
 use crate::train::timing::{KnownSpeed, MeasuredBy, RunMeter, Speed, SpeedFile, speed_key};
 

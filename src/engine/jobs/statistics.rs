@@ -12,8 +12,8 @@ use crate::engine::error::EngineError;
 use crate::fs::write_atomic;
 use crate::project::{Annotations, Project, Reviewers, Snapshot, SnapshotFile};
 use crate::recipe::ModelRef;
+use crate::render::tally::Tally;
 use crate::task::{Task, Unit};
-use crate::train::tally::Tally;
 use crate::words::thousands;
 
 impl Tokens for ModelRendering {

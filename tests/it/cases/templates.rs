@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use tunewright::data::{Example, read_all};
 use tunewright::model::Chat;
 use tunewright::recipe::{RenderSpec, TooLong, TrainOn};
+use tunewright::render::{RenderedExample, TokenView, render, token_view};
 use tunewright::task::Unwatched;
-use tunewright::train::render::{RenderedExample, TokenView, render, token_view};
 
 use super::{Desk, case};
 

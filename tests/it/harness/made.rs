@@ -10,8 +10,8 @@ use tunewright::project::{
     Annotations, ExampleRow, ExampleStatus, ProjectState, RunRecord, RunStatus, Settings, SplitCounts, StoredExample,
 };
 use tunewright::recipe::{ModelRef, Recipe};
+use tunewright::render::tally::Tally;
 use tunewright::train::preview::{MemoryEstimate, RunPreview};
-use tunewright::train::tally::Tally;
 use tunewright::train::{EvalMetrics, StepMetrics};
 
 /// How many examples the project has.

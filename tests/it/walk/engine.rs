@@ -10,8 +10,8 @@ use std::time::SystemTime;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use tunewright::engine::{Backend, Engine, EngineOptions, Event, EventKind, JobId, JobSpec, Limits, Outcome};
 use tunewright::hub::Sources;
+use tunewright::render::tally::Tally;
 use tunewright::train::observer::RunFacts;
-use tunewright::train::tally::Tally;
 use tunewright::train::{EvalMetrics, Phase, Signal, StepMetrics};
 
 /// Ids that the real engine never comes to.

@@ -9,7 +9,7 @@ use crate::app::kit::{Badge, Button, Combo, Text, Theme, format, icon, rule, tok
 use crate::app::state::Screen;
 use crate::data::Split;
 use crate::project::{ExampleStatus, ProjectState};
-use crate::train::render::TokenView;
+use crate::render::TokenView;
 
 const SPLITS: [(Split, &str); 3] = [(Split::Train, "Train"), (Split::Validation, "Validation"), (Split::Test, "Test")];
 const STATUSES: [(ExampleStatus, &str); 3] =

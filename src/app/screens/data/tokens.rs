@@ -4,7 +4,7 @@ use super::start::Start;
 use crate::data::Example;
 use crate::engine::{JobId, JobSpec};
 use crate::recipe::{ModelRef, RenderSpec};
-use crate::train::render::TokenView;
+use crate::render::TokenView;
 
 /// Tokenising takes milliseconds; this spares it for every letter of a quick typist.
 const PAUSE_SECS: f64 = 0.12;

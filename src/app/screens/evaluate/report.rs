@@ -11,7 +11,7 @@ use crate::app::screens::train;
 use crate::app::{Action as AnyAction, AppState, Screen};
 use crate::evaluate::{AnsweredExample, Change, HeldOut, Judgement, Stale, Verdict};
 use crate::project::RunRecord;
-use crate::train::render::Tally;
+use crate::render::Tally;
 
 pub(super) fn show(ui: &mut Ui, state: &AppState, run: &RunRecord, shown: &Shown, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);

@@ -7,8 +7,8 @@ use crate::app::kit::{Button, Icon, Text, Theme, format, icon, line};
 use crate::app::screens::data;
 use crate::app::{Action, AppState, Screen};
 use crate::data::checks::{Check, CheckCount, Severity};
+use crate::render::tally::Note;
 use crate::train::preview::{Noted, RunPreview};
-use crate::train::tally::Note;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {

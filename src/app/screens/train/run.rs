@@ -331,7 +331,7 @@ mod tests {
             num_supervised_tokens: 10,
             num_steps: 10,
             num_trainable: 4,
-            tally: crate::train::tally::Tally::default(),
+            tally: crate::render::tally::Tally::default(),
         };
         let mut run = Run::new(crate::engine::JobId(1), Recipe::new(ModelRef::Starter, PathBuf::new()), 0.9);
         run.hear(&EventKind::RunStarted { run_dir: "runs/a".into(), facts });

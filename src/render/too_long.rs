@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::render::{Rendered, Whole, trained_tokens};
+use super::{Rendered, Whole, trained_tokens};
 use crate::data::Role;
 use crate::model::{EncodedChat, ModelError};
 use crate::recipe::{TooLong, TrainOn};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::render::{Fate, RenderedExample};
+use super::{Fate, RenderedExample};
 use crate::model::ModelError;
 use crate::model::chat::Omission;
 use crate::recipe::{RenderSpec, TooLong};
@@ -243,7 +243,7 @@ impl RenderedExample {
 mod tests {
     use super::*;
     use crate::recipe::TrainOn;
-    use crate::train::render::Rendered;
+    use crate::render::Rendered;
 
     fn told(too_long: TooLong, fates: &[(usize, Fate)]) -> Option<String> {
         let mut tally = Tally::new(RenderSpec { train_on: TrainOn::Assistant, max_length: 10, too_long });

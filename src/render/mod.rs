@@ -1,11 +1,15 @@
 //! From a conversation to token ids and the mask of those that the loss counts. Training, evaluation and the token view
 //! use this one function.
 
+pub mod batch;
+pub mod tally;
+mod too_long;
+
 use std::ops::Range;
 
-pub use super::tally::{Refusal, Tally};
-pub use super::too_long::Fate;
-use super::too_long::Fit;
+pub use self::tally::{Refusal, Tally};
+pub use self::too_long::Fate;
+use self::too_long::Fit;
 use crate::data::{Example, Message, Role};
 use crate::model::chat::{LeftOut, Omission};
 use crate::model::{Chat, ChatToken, Conversation, EncodedChat, ModelError, Turn};

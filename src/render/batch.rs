@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::render::Rendered;
+use super::Rendered;
 use crate::model::Supervised;
 use crate::ops::Segments;
 use crate::recipe::Training;

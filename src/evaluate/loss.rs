@@ -2,9 +2,9 @@
 
 use candle_core::Result;
 
-use super::batch::Batch;
-use super::render::Rendered;
 use crate::model::{Decoder, GradientPass};
+use crate::render::Rendered;
+use crate::render::batch::Batch;
 
 /// Tokens that evaluation sends through the model at once.
 const EVAL_TOKENS: usize = 1024;
