@@ -1,6 +1,7 @@
 //! The window; it alone knows egui.
 //!
 //! - [`kit`]: tokens, fonts, icons, widgets
+//! - [`parts`]: widgets of the domain that several screens show
 //! - [`state`]: everything the window knows, as plain data
 //! - [`action`]: what the person can do
 //! - [`screens`]: one file a screen
@@ -13,11 +14,14 @@ pub mod frame_stats;
 pub mod jobs;
 pub mod kit;
 pub mod machine;
+pub mod parts;
 pub mod path_dialog;
 pub mod paths;
+pub mod rows;
 pub mod screens;
 pub mod settings;
 pub mod shell;
+pub mod start;
 pub mod state;
 pub mod studio;
 

@@ -150,6 +150,20 @@ const RULES: &[Rule] = &[
         good: ("src/app/screens/a.rs", "let c = \"#123\"; // issue #123456"),
     },
     Rule {
+        name: "the kit knows nothing of the domain",
+        check: kit_alone,
+        in_tests: false,
+        bad: ("src/app/kit/a.rs", "use crate::data::Role;"),
+        good: ("src/app/kit/a.rs", "use super::theme::Theme;\nuse crate::words::thousands;\nuse crate::app::kit::Text;"),
+    },
+    Rule {
+        name: "nor of the screens",
+        check: kit_alone,
+        in_tests: false,
+        bad: ("src/app/kit/a.rs", "fn f(state: &super::super::state::AppState) {}"),
+        good: ("src/app/parts/a.rs", "use crate::app::state::AppState;"),
+    },
+    Rule {
         name: "short main",
         check: length,
         in_tests: true,
@@ -226,11 +240,15 @@ fn is_too_large(num_bytes: u64) -> bool {
 
 // --- rules
 
+/// Whether a path is this one or below it.
+fn is_within(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
 fn imports(source: &Source) -> Vec<Finding> {
     let module_path = module_path(&source.path);
     let Some(module) = module_path.first() else { return Vec::new() };
     let Some((_, allowed)) = IMPORTS.iter().find(|(name, _)| name == module) else { return Vec::new() };
-    let within = |path: &str, prefix: &str| path == prefix || path.starts_with(&format!("{prefix}::"));
     let code = without_tests(&code_only(&source.text));
     crate_paths(&code, &module_path)
         .into_iter()
@@ -238,11 +256,21 @@ fn imports(source: &Source) -> Vec<Finding> {
             let first = path.split("::").next().unwrap_or_default();
             let is_module = IMPORTS.iter().any(|(name, _)| *name == first);
             let is_own = first == module || ["fs", "task", "words"].contains(&first);
-            let is_forbidden = FORBIDDEN.iter().any(|(who, what)| who == module && within(path, what));
-            is_forbidden || (is_module && !is_own && !allowed.iter().any(|a| within(path, a)))
+            let is_forbidden = FORBIDDEN.iter().any(|(who, what)| who == module && is_within(path, what));
+            is_forbidden || (is_module && !is_own && !allowed.iter().any(|a| is_within(path, a)))
         })
         .map(|(line, path)| (line, format!("{module} may not import crate::{path}")))
         .collect()
+}
+
+fn kit_alone(source: &Source) -> Vec<Finding> {
+    if !source.path.starts_with("src/app/kit/") {
+        return Vec::new();
+    }
+    let code = without_tests(&code_only(&source.text));
+    let is_elsewhere = |path: &str| !["app::kit", "words"].iter().any(|own| is_within(path, own));
+    let paths = crate_paths(&code, &module_path(&source.path)).into_iter().filter(|(_, path)| is_elsewhere(path));
+    paths.map(|(line, path)| (line, format!("app::kit may not import crate::{path}: see app::parts"))).collect()
 }
 
 fn no_panic(source: &Source) -> Vec<Finding> {

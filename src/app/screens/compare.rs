@@ -14,12 +14,12 @@ pub use state::{CompareAction as Action, CompareState as State};
 
 use egui::{Align, Frame, Layout, Margin, Panel, Rect, Sense, Ui, UiBuilder, Vec2};
 
-use super::data::start::Starter;
 use super::runs::picker;
 use crate::app::jobs::Job;
 use crate::app::kit::{
     Button, Mark, Text, Theme, empty_state, format, icon, main_area, screen_header, segmented, way_on,
 };
+use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::engine::EventKind;
 use crate::engine::protocol::Side;

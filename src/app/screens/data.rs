@@ -26,9 +26,7 @@ pub mod rank;
 pub mod replace;
 mod review;
 pub mod reviewers_dialog;
-pub mod rows;
 pub mod split_dialog;
-pub mod start;
 pub mod state;
 mod statistics;
 mod table;
@@ -47,6 +45,7 @@ use crate::app::kit::{
     self, Button, Combo, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, panel_header,
     right_panel, screen_header, way_on,
 };
+use crate::app::start::{Start, Starter};
 use crate::app::state::Screen;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::data::files;
@@ -58,7 +57,6 @@ use export_dialog::ExportAction;
 use filters::{Filter, NewRows};
 use labels_dialog::LabelsAction;
 use reviewers_dialog::ReviewersAction;
-use start::{Start, Starter};
 
 /// The right panel, with one example.
 const PANEL: &str = "data panel";
@@ -217,7 +215,7 @@ fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
 }
 
 pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    let now = start::now(cx);
+    let now = crate::app::start::now(cx);
     let is_from_anywhere = matches!(action, Action::ShowOnly(_));
     if is_from_anywhere || menu::commands().iter().any(|(_, entry)| *entry == action) {
         // Links and the command field offer them from anywhere.
@@ -287,7 +285,7 @@ pub fn refresh(state: &mut AppState, drafts: &mut AllDrafts, cx: &Cx<'_>) {
     let AppState { data, jobs, project, .. } = state;
     if let Some(project) = project {
         let mut starter = Starter { jobs, cx };
-        data.tick(project, start::now(cx), &mut starter);
+        data.tick(project, crate::app::start::now(cx), &mut starter);
         drafts.data.search.clone_from(&data.filters.search);
     }
 }

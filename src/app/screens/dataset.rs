@@ -6,7 +6,6 @@ use egui::{Align, Layout, ScrollArea, Ui};
 
 pub use state::{DatasetAction as Action, DatasetState as State};
 
-use super::data::start::Starter;
 use crate::app::jobs::Job;
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
@@ -14,6 +13,7 @@ use crate::app::kit::{
     has_wrong_number, icon, line, marked_text, progress, row, rule,
 };
 use crate::app::shell::{opening, words};
+use crate::app::start::Starter;
 use crate::app::state::ToImport;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
 use crate::data::Split;

@@ -7,7 +7,6 @@ pub use state::{EvaluateAction as Action, EvaluateState as State};
 
 use egui::Ui;
 
-use super::data::start::Starter;
 use super::runs::{label, picker};
 use super::waiting;
 use crate::app::jobs::Job;
@@ -16,6 +15,7 @@ use crate::app::kit::{
     switch, way_on,
 };
 use crate::app::shell::words;
+use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::data::Split;
 use crate::engine::EventKind;

@@ -13,11 +13,11 @@ pub use state::{MappingAction as Action, MappingState as State};
 
 use super::data;
 use super::data::reviewers_dialog::ReviewersAction;
-use super::data::start::{Starter, now};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, format, icon, progress};
 use crate::app::shell::words;
+use crate::app::start::{Starter, now};
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
 use crate::data::files::FoundFiles;
 use crate::data::import::{Format, ImportPreview, ImportRequest};

@@ -14,9 +14,9 @@ pub use state::{RunsAction as Action, RunsState as State};
 
 use std::path::PathBuf;
 
-use super::data::start::Starter;
 use crate::app::jobs::Job;
 use crate::app::kit::{Combo, Mark, format};
+use crate::app::start::Starter;
 use crate::app::{AppState, Cx, Drafts as AllDrafts};
 use crate::engine::{EventKind, JobSpec, Reply};
 use crate::project::{RunRecord, state::RunStatus};

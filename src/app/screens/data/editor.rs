@@ -9,9 +9,9 @@ use super::draft::{Draft, TurnChange};
 use super::state::DataState;
 use super::{AnyAction, Drafts};
 use crate::app::kit::{
-    Button, Text, TextInput, Theme, diff_view, drawer, focus, icon, menu_item, reading_well, role_block, role_look,
-    row, rule,
+    Button, Text, TextInput, Theme, diff_view, drawer, focus, icon, menu_item, reading_well, row, rule,
 };
+use crate::app::parts::{role_block, role_look};
 use crate::data::{Message, Role};
 
 pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {

@@ -7,7 +7,8 @@ use super::action::DataAction;
 use super::history::{History, Past, Side, TurnPair};
 use crate::app::kit::diff_view::{self, MarkStyle};
 use crate::app::kit::table::{Column, Row, Table, unmarked};
-use crate::app::kit::{Dialog, DialogEnd, Text, Theme, format, icon, role_block};
+use crate::app::kit::{Dialog, DialogEnd, Text, Theme, format, icon};
+use crate::app::parts::role_block;
 
 /// The dialog keeps this height, whatever is chosen.
 const ROWS: f32 = 16.0;

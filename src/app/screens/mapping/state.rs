@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::edit::{self, AnswerForm};
-use crate::app::screens::data::start::Start;
+use crate::app::start::Start;
 use crate::data::files::{self, FoundFiles};
 use crate::data::import::{
     ColumnRole, Format, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::chosen::Chosen;
 use super::order::{Listing, SortBy};
 use crate::app::kit::table::Choice;
-use crate::app::screens::data::start::Start;
 use crate::app::screens::train::Run;
+use crate::app::start::Start;
 use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
 use crate::project::{RunNote, RunRecord, state::RunStatus};
 

@@ -1,7 +1,7 @@
 //! What the checks found at the open example.
 
 use super::{DataState, Purpose};
-use crate::app::screens::data::start::Start;
+use crate::app::start::Start;
 use crate::data::checks::Finding;
 use crate::engine::JobSpec;
 

@@ -1,7 +1,7 @@
 //! Which example is open: the row that was asked for, once it is there, and the row of an example that was made.
 
 use super::{DataState, Purpose, Reveal, Wanted};
-use crate::app::screens::data::start::Start;
+use crate::app::start::Start;
 use crate::engine::JobSpec;
 
 impl DataState {

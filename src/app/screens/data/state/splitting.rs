@@ -2,7 +2,7 @@
 
 use super::{DataState, Purpose};
 use crate::app::screens::data::split_dialog::SplitPlan;
-use crate::app::screens::data::start::Start;
+use crate::app::start::Start;
 use crate::data::import::SplitSpec;
 use crate::engine::JobSpec;
 

@@ -2,7 +2,7 @@
 
 use super::{DataState, Purpose};
 use crate::app::screens::data::history::History;
-use crate::app::screens::data::start::Start;
+use crate::app::start::Start;
 use crate::engine::JobSpec;
 use crate::project::Version;
 
