@@ -4,7 +4,7 @@
 //! - [`parts`]: widgets of the domain that several screens show
 //! - [`state`]: everything the window knows, as plain data
 //! - [`action`]: what the person can do
-//! - [`screens`]: one file a screen
+//! - [`screens`]: a folder each, and the one list of them
 //! - [`shell`]: the frame around them; `shell::logic` is the only place where actions and events change the state
 
 pub mod action;
@@ -18,6 +18,7 @@ pub mod parts;
 pub mod path_dialog;
 pub mod paths;
 pub mod rows;
+#[macro_use]
 pub mod screens;
 pub mod settings;
 pub mod shell;
@@ -27,6 +28,7 @@ pub mod studio;
 
 pub use action::Action;
 pub use cx::Cx;
+pub use screens::Screen;
 pub use shell::Shell;
-pub use state::{AppState, Drafts, OpenDialog, Screen};
+pub use state::{AppState, Drafts, OpenDialog};
 pub use studio::{AppError, StudioOptions, Waker, run_with};

@@ -154,7 +154,10 @@ const RULES: &[Rule] = &[
         check: kit_alone,
         in_tests: false,
         bad: ("src/app/kit/a.rs", "use crate::data::Role;"),
-        good: ("src/app/kit/a.rs", "use super::theme::Theme;\nuse crate::words::thousands;\nuse crate::app::kit::Text;"),
+        good: (
+            "src/app/kit/a.rs",
+            "use super::theme::Theme;\nuse crate::words::thousands;\nuse crate::app::kit::Text;",
+        ),
     },
     Rule {
         name: "nor of the screens",
@@ -162,6 +165,31 @@ const RULES: &[Rule] = &[
         in_tests: false,
         bad: ("src/app/kit/a.rs", "fn f(state: &super::super::state::AppState) {}"),
         good: ("src/app/parts/a.rs", "use crate::app::state::AppState;"),
+    },
+    Rule {
+        name: "one list of all screens",
+        check: no_list_of_screens,
+        in_tests: true,
+        bad: (
+            "src/app/a.rs",
+            "fn f(s: Screen) { match s { Screen::Model => 1, Screen::Data => 2, Screen::Train => 3, Screen::Runs => 4,\n\
+             Screen::Compare => 5, _ => 6 } }",
+        ),
+        good: (
+            "src/app/a.rs",
+            "use screens::{model, data, train, evaluate, compare, export};\nfn f() { model::f(); data::g() }\n\
+             fn g() { Screen::Train.name(); evaluate::f(); compare::model() }",
+        ),
+    },
+    Rule {
+        name: "nor of their fields",
+        check: no_list_of_screens,
+        in_tests: true,
+        bad: (
+            "src/app/a.rs",
+            "struct S { a: model::State, b: data::State, c: train::State, d: evaluate::State, e: compare::State }",
+        ),
+        good: ("src/app/screens/table.rs", "model::A data::A train::A evaluate::A compare::A export::A"),
     },
     Rule {
         name: "short main",
@@ -222,6 +250,11 @@ fn every_module_is_in_the_import_table() {
 }
 
 #[test]
+fn the_table_of_screens_is_read_as_it_is_written() {
+    assert_eq!(screens().len(), 10);
+}
+
+#[test]
 fn no_large_file_is_tracked() {
     assert!(is_too_large(MAX_FILE_BYTES + 1) && !is_too_large(MAX_FILE_BYTES));
     let files = tracked_files();
@@ -271,6 +304,50 @@ fn kit_alone(source: &Source) -> Vec<Finding> {
     let is_elsewhere = |path: &str| !["app::kit", "words"].iter().any(|own| is_within(path, own));
     let paths = crate_paths(&code, &module_path(&source.path)).into_iter().filter(|(_, path)| is_elsewhere(path));
     paths.map(|(line, path)| (line, format!("app::kit may not import crate::{path}: see app::parts"))).collect()
+}
+
+/// Where the rows are that everything with a line for each screen is made of.
+const SCREEN_TABLE: &str = "src/app/screens/table.rs";
+
+/// More than this in one item is a list of the screens, and forgets the next one.
+const MOST_SCREENS: usize = 4;
+
+/// `Model { model: model }` in the table is two names: `Screen::Model` and `model::`.
+fn screens() -> Vec<[String; 2]> {
+    let table = std::fs::read_to_string(root().join(SCREEN_TABLE)).unwrap();
+    let row = |line: &str| {
+        let (name, module) = line.trim().strip_suffix(" }")?.split_once(" { ")?;
+        let (_, module) = module.split_once(": ")?;
+        let is_row = [name, module].iter().all(|word| word.chars().all(is_ident));
+        is_row.then(|| [format!("Screen::{name}"), format!("{module}::")])
+    };
+    table.lines().filter_map(row).collect()
+}
+
+fn no_list_of_screens(source: &Source) -> Vec<Finding> {
+    if !source.path.starts_with("src/app/") || source.path == SCREEN_TABLE {
+        return Vec::new();
+    }
+    let code = without_tests(&code_only(&source.text));
+    let has = |item: &str, name: &str| {
+        let begins = |at: usize| !item[..at].ends_with(is_ident);
+        item.match_indices(name)
+            .any(|(at, _)| begins(at) && !(name.starts_with('S') && item[at + name.len()..].starts_with(is_ident)))
+    };
+    let screens = screens();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < code.len() {
+        let item = &code[at..at + end_of_item(&code[at..]).max(1)];
+        let start = at + item.len() - item.trim_start().len();
+        let line = code[..start].matches('\n').count() + 1;
+        let num = screens.iter().filter(|names| names.iter().any(|name| has(item, name))).count();
+        if num > MOST_SCREENS && !item.trim_start().trim_start_matches("pub ").starts_with("use ") {
+            found.push((line, format!("names {num} screens: what each has a line of is made in {SCREEN_TABLE}")));
+        }
+        at += item.len();
+    }
+    found
 }
 
 fn no_panic(source: &Source) -> Vec<Finding> {

@@ -38,15 +38,16 @@ pub use review::KEYS;
 pub use split_dialog::shares;
 pub use state::DataState as State;
 
+use super::{Part, Place, Rail};
 use super::{dataset, mapping};
+use crate::app::Screen;
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::{
-    self, Button, Combo, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, panel_header,
+    self, Button, Combo, Icon, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, panel_header,
     right_panel, screen_header, way_on,
 };
 use crate::app::start::{Start, Starter};
-use crate::app::state::Screen;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::data::files;
 use crate::data::import::ImportReport;
@@ -77,59 +78,179 @@ pub struct Drafts {
     max_length: Option<(egui::Id, usize)>,
 }
 
-pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
-    let Some(project) = &state.project else { return };
-    ui.spacing_mut().item_spacing.y = 0.0;
-    let has_rows = project.counts.total() > 0 || !state.data.arriving.rows().is_empty();
-    let has_panel = has_rows || state.data.open.is_some();
-    header(ui, &state.data, project, has_panel, actions);
-    if !has_panel {
-        main_area(ui, |ui| nothing_yet(ui, actions));
-    } else {
-        let width = Theme::of(ui).size.side_panel_width;
-        right_panel(ui, PANEL, width, |ui| panel::show(ui, state, project, &mut drafts.data, actions));
-        main_area(ui, |ui| table::show(ui, state, project, &mut drafts.data, actions));
+/// See the module.
+pub struct Logic;
+
+impl Part for Logic {
+    type Action = Action;
+
+    fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+        let Some(project) = &state.project else { return };
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let has_rows = project.counts.total() > 0 || !state.data.arriving.rows().is_empty();
+        let has_panel = has_rows || state.data.open.is_some();
+        header(ui, &state.data, project, has_panel, actions);
+        if !has_panel {
+            main_area(ui, |ui| nothing_yet(ui, actions));
+        } else {
+            let width = Theme::of(ui).size.side_panel_width;
+            right_panel(ui, PANEL, width, |ui| panel::show(ui, state, project, &mut drafts.data, actions));
+            main_area(ui, |ui| table::show(ui, state, project, &mut drafts.data, actions));
+        }
+        if let Some(plan) = &state.data.split_dialog {
+            split_dialog::show(ui.ctx(), plan, actions);
+        }
+        if let Some(moving) = &state.data.moving {
+            move_dialog::show(ui.ctx(), moving, actions);
+        }
+        if let Some(dialog) = &state.data.export {
+            export_dialog::show(ui.ctx(), dialog, state, project, actions);
+        }
+        if let Some(text) = &state.data.labels {
+            labels_dialog::show(ui.ctx(), text, &state.data, actions);
+        }
+        if let Some(dialog) = &state.data.reviewers {
+            reviewers_dialog::show(ui.ctx(), dialog, actions);
+        }
+        if let Some(replace) = &state.data.replace {
+            replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
+        }
+        if let Some(history) = &state.data.history {
+            history_dialog::show(ui.ctx(), history, actions);
+        }
+        if let Some(form) = &state.data.rank {
+            rank::show(ui.ctx(), form, state, project, actions);
+        }
+        if let Some(numbers) = &state.data.statistics {
+            let training = training(project);
+            let mut limit = lengths::Limit { training: &training, moved: &mut drafts.data.max_length };
+            statistics::show(ui.ctx(), numbers.as_ref(), &mut limit, actions);
+        }
+        if let Some(fix) = &state.data.checks.fix {
+            fix_dialog::show(ui.ctx(), fix, actions);
+        }
+        if state.dialog.is_none() {
+            keep_keys(ui.ctx());
+        }
+        let now = ui.input(|input| input.time);
+        match state.data.wake_in(now) {
+            Some(secs) if secs <= 0.0 => actions.push(Action::Tick.into()),
+            Some(secs) => ui.ctx().request_repaint_after_secs(secs as f32),
+            None => {}
+        }
     }
-    if let Some(plan) = &state.data.split_dialog {
-        split_dialog::show(ui.ctx(), plan, actions);
+
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        let now = crate::app::start::now(cx);
+        let is_from_anywhere = matches!(action, Action::ShowOnly(_));
+        if is_from_anywhere || menu::commands().iter().any(|(_, entry)| *entry == action) {
+            // Links and the command field offer them from anywhere.
+            state.screen = Screen::Data;
+        }
+        if action == Action::Reviewers(ReviewersAction::PickFile) {
+            let kind = PickKind::Open { name: "Labels", endings: files::ENDINGS };
+            let pick = FilePick { title: "Labels of a second reviewer", kind };
+            return cx.pick(pick, |path| Action::Reviewers(ReviewersAction::Take(path)).into());
+        }
+        if action == Action::Labels(LabelsAction::Save) {
+            labels_dialog::save(state, cx);
+        }
+        if let (Action::Review(review), Some(draft)) = (&action, &state.data.open)
+            && let Some(status) = review::told(*review, draft.stored.number)
+        {
+            state.status = status;
+        }
+        let AppState { data, jobs, project, .. } = state;
+        if let (Action::Export(ExportAction::PickFile), Some(dialog), Some(project)) = (&action, &data.export, &project)
+        {
+            return cx.pick(export_dialog::file_pick(dialog, project), |path| {
+                Action::Export(ExportAction::Write(path)).into()
+            });
+        }
+        let reviewer = match &action {
+            Action::Reviewers(ReviewersAction::Take(path)) => Some(path.clone()),
+            _ => None,
+        };
+        let mut starter = Starter { jobs, cx };
+        data.apply(action, now, &mut starter);
+        drafts.data.search.clone_from(&data.filters.search);
+        if let Some(project) = project {
+            data.tick(project, now, &mut starter);
+        }
+        if let Some(path) = reviewer {
+            mapping::open_reviewer(state, drafts, path, cx);
+        }
     }
-    if let Some(moving) = &state.data.moving {
-        move_dialog::show(ui.ctx(), moving, actions);
+
+    fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+        if matches!(&job.spec, JobSpec::Import { project, .. } if project != state.data.folder()) {
+            return;
+        }
+        state.data.on_event(job.id, event);
+        if let (JobSpec::Import { .. }, EventKind::Reply(reply), Some(project)) = (&job.spec, event, &state.project)
+            && let Reply::Imported(ImportReport { numbers: Some(numbers), .. }) = &**reply
+        {
+            let from = project.source.clone().unwrap_or_default();
+            let num_before = project.counts.total().saturating_sub(numbers.1 + 1 - numbers.0);
+            state.data.show_new(NewRows { numbers: *numbers, from }, num_before);
+        }
+        if let EventKind::Reply(reply) = event
+            && let Reply::Exported(reports) = &**reply
+        {
+            state.status = export_dialog::told(reports).into();
+        }
+        if let (JobSpec::Undo { .. } | JobSpec::Redo { .. }, EventKind::Reply(reply)) = (&job.spec, event)
+            && let Reply::Project(ProjectState { last_changed: Some(id), .. }) = &**reply
+        {
+            state.data.show_changed(*id);
+        }
+        if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
+            Self::refresh(state, drafts, cx);
+        }
     }
-    if let Some(dialog) = &state.data.export {
-        export_dialog::show(ui.ctx(), dialog, state, project, actions);
+
+    fn on_project(state: &mut AppState, drafts: &mut AllDrafts, _cx: &Cx<'_>) {
+        Self::forget(state, drafts);
     }
-    if let Some(text) = &state.data.labels {
-        labels_dialog::show(ui.ctx(), text, &state.data, actions);
+
+    fn forget(state: &mut AppState, drafts: &mut AllDrafts) {
+        state.data = State::default();
+        drafts.data = Drafts::default();
     }
-    if let Some(dialog) = &state.data.reviewers {
-        reviewers_dialog::show(ui.ctx(), dialog, actions);
+
+    fn keep(state: &mut AppState, cx: &Cx<'_>) {
+        flush(state, cx);
     }
-    if let Some(replace) = &state.data.replace {
-        replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
+}
+
+impl Place for Logic {
+    const NAME: &'static str = "Data";
+    const ICON: Icon = icon::TABLE;
+    const RAIL: Rail = Rail::Step("See and mend your examples");
+
+    fn refresh(state: &mut AppState, drafts: &mut AllDrafts, cx: &Cx<'_>) {
+        let AppState { data, jobs, project, .. } = state;
+        if let Some(project) = project {
+            let mut starter = Starter { jobs, cx };
+            data.tick(project, crate::app::start::now(cx), &mut starter);
+            drafts.data.search.clone_from(&data.filters.search);
+        }
     }
-    if let Some(history) = &state.data.history {
-        history_dialog::show(ui.ctx(), history, actions);
+
+    fn rail(state: &AppState) -> (String, Mark) {
+        let counts = state.project.as_ref().map(|project| project.counts).unwrap_or_default();
+        let found = &state.data.facets.whole;
+        let words = match (counts.total(), found.issues()) {
+            (0, _) => return ("No examples".to_owned(), Mark::ToDo),
+            (total, 0) => format::count(total, "example", "examples"),
+            (_, issues) => format::count(issues, "issue", "issues"),
+        };
+        (words, if found.must_fix > 0 { Mark::Ready } else { Mark::Done })
     }
-    if let Some(form) = &state.data.rank {
-        rank::show(ui.ctx(), form, state, project, actions);
-    }
-    if let Some(numbers) = &state.data.statistics {
-        let training = training(project);
-        let mut limit = lengths::Limit { training: &training, moved: &mut drafts.data.max_length };
-        statistics::show(ui.ctx(), numbers.as_ref(), &mut limit, actions);
-    }
-    if let Some(fix) = &state.data.checks.fix {
-        fix_dialog::show(ui.ctx(), fix, actions);
-    }
-    if state.dialog.is_none() {
-        keep_keys(ui.ctx());
-    }
-    let now = ui.input(|input| input.time);
-    match state.data.wake_in(now) {
-        Some(secs) if secs <= 0.0 => actions.push(Action::Tick.into()),
-        Some(secs) => ui.ctx().request_repaint_after_secs(secs as f32),
-        None => {}
+
+    fn primary(state: &AppState) -> Option<AnyAction> {
+        let is_empty = state.project.as_ref().is_none_or(|project| project.counts.total() == 0);
+        is_empty.then_some(AnyAction::ChooseImport)
     }
 }
 
@@ -214,106 +335,8 @@ fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
     });
 }
 
-pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    let now = crate::app::start::now(cx);
-    let is_from_anywhere = matches!(action, Action::ShowOnly(_));
-    if is_from_anywhere || menu::commands().iter().any(|(_, entry)| *entry == action) {
-        // Links and the command field offer them from anywhere.
-        state.screen = Screen::Data;
-    }
-    if action == Action::Reviewers(ReviewersAction::PickFile) {
-        let kind = PickKind::Open { name: "Labels", endings: files::ENDINGS };
-        let pick = FilePick { title: "Labels of a second reviewer", kind };
-        return cx.pick(pick, |path| Action::Reviewers(ReviewersAction::Take(path)).into());
-    }
-    if action == Action::Labels(LabelsAction::Save) {
-        labels_dialog::save(state, cx);
-    }
-    if let (Action::Review(review), Some(draft)) = (&action, &state.data.open)
-        && let Some(status) = review::told(*review, draft.stored.number)
-    {
-        state.status = status;
-    }
-    let AppState { data, jobs, project, .. } = state;
-    if let (Action::Export(ExportAction::PickFile), Some(dialog), Some(project)) = (&action, &data.export, &project) {
-        return cx
-            .pick(export_dialog::file_pick(dialog, project), |path| Action::Export(ExportAction::Write(path)).into());
-    }
-    let reviewer = match &action {
-        Action::Reviewers(ReviewersAction::Take(path)) => Some(path.clone()),
-        _ => None,
-    };
-    let mut starter = Starter { jobs, cx };
-    data.apply(action, now, &mut starter);
-    drafts.data.search.clone_from(&data.filters.search);
-    if let Some(project) = project {
-        data.tick(project, now, &mut starter);
-    }
-    if let Some(path) = reviewer {
-        mapping::open_reviewer(state, drafts, path, cx);
-    }
-}
-
-pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    if matches!(&job.spec, JobSpec::Import { project, .. } if project != state.data.folder()) {
-        return;
-    }
-    state.data.on_event(job.id, event);
-    if let (JobSpec::Import { .. }, EventKind::Reply(reply), Some(project)) = (&job.spec, event, &state.project)
-        && let Reply::Imported(ImportReport { numbers: Some(numbers), .. }) = &**reply
-    {
-        let from = project.source.clone().unwrap_or_default();
-        let num_before = project.counts.total().saturating_sub(numbers.1 + 1 - numbers.0);
-        state.data.show_new(NewRows { numbers: *numbers, from }, num_before);
-    }
-    if let EventKind::Reply(reply) = event
-        && let Reply::Exported(reports) = &**reply
-    {
-        state.status = export_dialog::told(reports).into();
-    }
-    if let (JobSpec::Undo { .. } | JobSpec::Redo { .. }, EventKind::Reply(reply)) = (&job.spec, event)
-        && let Reply::Project(ProjectState { last_changed: Some(id), .. }) = &**reply
-    {
-        state.data.show_changed(*id);
-    }
-    if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
-        refresh(state, drafts, cx);
-    }
-}
-
-pub fn refresh(state: &mut AppState, drafts: &mut AllDrafts, cx: &Cx<'_>) {
-    let AppState { data, jobs, project, .. } = state;
-    if let Some(project) = project {
-        let mut starter = Starter { jobs, cx };
-        data.tick(project, crate::app::start::now(cx), &mut starter);
-        drafts.data.search.clone_from(&data.filters.search);
-    }
-}
-
 /// Sends what was typed and not yet saved: before undo, another screen, or the end.
 pub fn flush(state: &mut AppState, cx: &Cx<'_>) {
     let AppState { data, jobs, .. } = state;
     data.flush(&mut Starter { jobs, cx });
-}
-
-pub fn rail(state: &AppState) -> (String, Mark) {
-    let counts = state.project.as_ref().map(|project| project.counts).unwrap_or_default();
-    let found = &state.data.facets.whole;
-    let words = match (counts.total(), found.issues()) {
-        (0, _) => return ("No examples".to_owned(), Mark::ToDo),
-        (total, 0) => format::count(total, "example", "examples"),
-        (_, issues) => format::count(issues, "issue", "issues"),
-    };
-    (words, if found.must_fix > 0 { Mark::Ready } else { Mark::Done })
-}
-
-pub fn primary(state: &AppState) -> Option<AnyAction> {
-    let is_empty = state.project.as_ref().is_none_or(|project| project.counts.total() == 0);
-    is_empty.then_some(AnyAction::ChooseImport)
-}
-
-/// Another project is open: nothing of the old one stays.
-pub fn forget(state: &mut AppState, drafts: &mut AllDrafts) {
-    state.data = State::default();
-    drafts.data = Drafts::default();
 }
