@@ -1,14 +1,14 @@
-//! `tunewright stats`: what a project's examples look like in numbers; how far two reviewers agree.
+//! `tunewright data stats`: what a project's examples look like in numbers; how far two reviewers agree.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::import::{column_role, mapping};
-use super::interrupt::Interrupt;
-use super::progress::Progress;
-use super::terminal::{self, thousands};
-use super::{Ended, model};
+use crate::cli::interrupt::Interrupt;
+use crate::cli::progress::Progress;
+use crate::cli::terminal::{self, thousands};
+use crate::cli::{Ended, model};
 use crate::data::import::{ColumnRole, ImportRequest};
 use crate::data::read_all;
 use crate::data::statistics::{Agreement, Dates, Histogram, Statistics, Tokens, agreement};
