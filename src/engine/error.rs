@@ -11,6 +11,7 @@ use crate::project::ProjectError;
 use crate::recipe::RecipeError;
 use crate::render::Refusal;
 use crate::train::TrainError;
+use crate::workbench::WorkbenchError;
 
 /// Why a job did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +136,18 @@ impl From<EvaluateError> for EngineError {
             EvaluateError::Import(error) => error.into(),
             EvaluateError::Model(error) => error.into(),
             error => Self::Evaluate(error),
+        }
+    }
+}
+
+impl From<WorkbenchError> for EngineError {
+    fn from(error: WorkbenchError) -> Self {
+        match error {
+            WorkbenchError::Stopped => Self::Stopped,
+            WorkbenchError::Project(error) => error.into(),
+            WorkbenchError::Import(error) => error.into(),
+            WorkbenchError::Evaluate(error) => error.into(),
+            WorkbenchError::Io { path, source } => Self::Io { path, source },
         }
     }
 }

@@ -15,6 +15,5 @@ mod worker;
 pub use backend::Backend;
 pub use error::EngineError;
 pub use handle::{Engine, EngineOptions, start_threads};
-pub use jobs::{checks, data_export, reviewers, scores, statistics};
 pub use limits::Limits;
 pub use protocol::{Event, EventKind, Failure, JobId, JobSpec, Lane, MemoryShort, Outcome, Reply};

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::data_export::DataExport;
 use super::dataset::WantedData;
-use super::jobs::scores::{QueueReport, ScoreReport};
 use crate::data::checks::{Check, CheckReport, Finding, Fix, FixCount, Remedy};
 use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest, SplitSpec};
@@ -27,6 +25,8 @@ use crate::render::TokenView;
 use crate::task::{Stage, Unit};
 use crate::train::timing::KnownSpeed;
 use crate::train::{EvalMetrics, Phase, StepMetrics, Told, observer::RunFacts, preview::RunPreview};
+use crate::workbench::data_export::DataExport;
+use crate::workbench::scores::{QueueReport, ScoreReport};
 
 /// Names a job; never used twice in a process. The default is that of no job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

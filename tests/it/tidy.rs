@@ -19,17 +19,47 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("evaluate", &["data", "model", "generate", "recipe", "render"]),
     ("train", &["data", "model", "ops", "recipe", "render", "evaluate"]),
     ("project", &["data", "recipe"]),
-    ("engine", &["ops", "data", "recipe", "model", "hub", "generate", "render", "train", "evaluate", "project"]),
+    ("workbench", &["data", "model", "project", "recipe", "render", "evaluate", "train"]),
+    (
+        "engine",
+        &["ops", "data", "recipe", "model", "hub", "generate", "render", "train", "evaluate", "project", "workbench"],
+    ),
     // A command runs in its own thread and prints; it opens the window, too.
     (
         "cli",
         &[
-            "ops", "data", "recipe", "model", "hub", "generate", "render", "train", "evaluate", "project", "engine",
+            "ops",
+            "data",
+            "recipe",
+            "model",
+            "hub",
+            "generate",
+            "render",
+            "train",
+            "evaluate",
+            "project",
+            "workbench",
+            "engine",
             "app",
         ],
     ),
     // Plain data types of the lower modules; `no_tensor_in_the_window` keeps the rest out.
-    ("app", &["data", "recipe", "model", "hub", "generate", "render", "train", "evaluate", "project", "engine"]),
+    (
+        "app",
+        &[
+            "data",
+            "recipe",
+            "model",
+            "hub",
+            "generate",
+            "render",
+            "train",
+            "evaluate",
+            "project",
+            "workbench",
+            "engine",
+        ],
+    ),
 ];
 
 /// Paths that stay forbidden although their module is allowed.

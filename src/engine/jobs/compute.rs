@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::beside::Beside;
 use super::models::Models;
-use super::scores;
 use super::speed;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
@@ -23,6 +22,7 @@ use crate::task::{Task, Unit};
 use crate::train::Phase;
 use crate::train::timing::{SpeedFile, speed_key};
 use crate::train::turn::Held;
+use crate::workbench::scores;
 
 pub(super) struct Compute {
     /// As they are for the job at hand.

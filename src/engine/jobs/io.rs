@@ -3,12 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::chats::Chats;
-use super::checks::{self, ModelRendering};
-use super::data_export::export_data;
-use super::reviewers::import_second_reviewer;
 use super::running::Running;
 use super::sizes::{Sizes, SizesKey};
-use super::statistics::statistics;
 use super::store::reopen;
 use crate::data::{self, statistics::Tokens};
 use crate::engine::context::Context;
@@ -24,6 +20,10 @@ use crate::render::token_view;
 use crate::train::preview::{RunPreview, preview};
 use crate::train::timing::{SpeedFile, speed_key};
 use crate::train::{EvalMetrics, RunFolder, StepMetrics, TrainError, checkpoint, messages};
+use crate::workbench::checks::{self, ModelRendering};
+use crate::workbench::data_export::export_data;
+use crate::workbench::reviewers::import_second_reviewer;
+use crate::workbench::statistics::statistics;
 
 pub(super) struct Io {
     /// As they are for the job at hand.

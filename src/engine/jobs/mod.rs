@@ -1,19 +1,14 @@
-//! The jobs themselves, one file a lane: thin calls of the other modules, with what is worth keeping between jobs.
+//! The jobs themselves, a file for each lane: thin calls of the other modules, with what is worth keeping between jobs.
 
 mod beside;
 mod chats;
-pub mod checks;
 mod compute;
-pub mod data_export;
 mod io;
 mod models;
 mod net;
-pub mod reviewers;
 mod running;
-pub mod scores;
 mod sizes;
 mod speed;
-pub mod statistics;
 mod store;
 mod training;
 

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::checks::{apply_fix, mark_findings};
 use crate::data::{self, import::ImportRequest};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
@@ -12,6 +11,7 @@ use crate::engine::{JobSpec, Lane, Reply};
 use crate::evaluate;
 use crate::project::{Project, Standing};
 use crate::recipe::Recipe;
+use crate::workbench::checks::{apply_fix, mark_findings};
 
 /// Keeps the project open that was asked for last: there is one window, and it shows one project.
 #[derive(Default)]

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::models::Models;
 use super::running::Running;
 use super::speed;
-use super::statistics::{add_to_card, write_card};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::limits::SharedLimits;
@@ -19,6 +18,7 @@ use crate::task::{Task, Unit};
 use crate::train::timing::{RunMeter, SpeedFile};
 use crate::train::turn::{Held, Party, Turn};
 use crate::train::{Phase, RunFolder, TrainError, TrainEvent, sft};
+use crate::workbench::statistics::{add_to_card, write_card};
 
 pub(super) struct TrainingLane {
     sources: Sources,

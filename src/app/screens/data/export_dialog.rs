@@ -14,9 +14,9 @@ use crate::app::kit::{
 };
 use crate::app::shell::words;
 use crate::data::export::{ExportReport, ExportShape};
-use crate::engine::data_export::{DataExport, ExportWhat};
 use crate::engine::{Failure, JobId, JobSpec, Outcome, Reply};
 use crate::project::{ExampleQuery, ProjectState};
+use crate::workbench::data_export::{DataExport, ExportWhat};
 
 /// What a person did in the dialog.
 #[derive(Debug, Clone, PartialEq)]

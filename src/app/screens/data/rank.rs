@@ -10,10 +10,10 @@ use crate::app::kit::{
 use crate::app::screens::runs;
 use crate::app::shell::words;
 use crate::engine::JobSpec;
-use crate::engine::scores::{base_judge, run_judge};
 use crate::evaluate::Judge;
 use crate::project::{ProjectState, RunRecord};
 use crate::recipe::Training;
+use crate::workbench::scores::{base_judge, run_judge};
 
 /// What is asked of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
