@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, Lane};
+use super::Failure;
 use crate::data::ImportError;
 use crate::evaluate::EvaluateError;
 use crate::hub::HubError;
@@ -35,8 +35,6 @@ pub enum EngineError {
     Evaluate(EvaluateError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("the {0:?} lane was given a job of another lane")]
-    WrongLane(Lane),
 }
 
 impl EngineError {
@@ -46,11 +44,7 @@ impl EngineError {
 
     /// What is shown: the message as a sentence, and what to do about it.
     pub fn failure(&self) -> Failure {
-        Failure {
-            message: sentence(&self.to_string()),
-            hint: self.hint(),
-            is_internal: matches!(self, Self::WrongLane(_)),
-        }
+        Failure { message: sentence(&self.to_string()), hint: self.hint(), is_internal: false }
     }
 
     fn hint(&self) -> Option<String> {
@@ -60,7 +54,7 @@ impl EngineError {
             Self::Project(error) => error.hint(),
             Self::Train(error) => error.hint().map(sentence),
             Self::Evaluate(EvaluateError::Refused { .. }) => Some(sentence(Refusal::HINT)),
-            Self::Evaluate(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped | Self::WrongLane(_) => None,
+            Self::Evaluate(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped => None,
             Self::Io { source, .. } => io_hint(source),
         }
     }

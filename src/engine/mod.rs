@@ -8,6 +8,7 @@ pub mod error;
 pub mod fake;
 pub mod handle;
 mod jobs;
+mod lanes;
 mod limits;
 pub mod protocol;
 mod worker;
@@ -16,4 +17,7 @@ pub use backend::Backend;
 pub use error::EngineError;
 pub use handle::{Engine, EngineOptions, start_threads};
 pub use limits::Limits;
-pub use protocol::{Event, EventKind, Failure, JobId, JobSpec, Lane, MemoryShort, Outcome, Reply};
+pub use protocol::{
+    ComputeJob, Event, EventKind, Facts, Failure, IoJob, JobId, JobKind, JobSpec, Lane, MemoryShort, NetJob, Outcome,
+    Reply, StoreJob, Subject, TrainJob,
+};
