@@ -136,7 +136,7 @@ mod tests {
         let request = ImportRequest { more: vec!["b.csv".into()], ..ImportRequest::new("/data/a.csv") };
         let import = JobSpec::Io(IoJob::Import { project: "p".into(), request });
         assert_eq!(import.facts().doing, "Importing a.csv and 1 more");
-        assert_eq!(ended(&import, 3.0, &Outcome::Completed).as_deref(), Some("Imported a.csv in 3 s"));
+        assert_eq!(ended(&import, 3.0, &Outcome::Completed).as_deref(), Some("Imported a.csv in 3.0 s"));
         assert_eq!(ended(&import, 3.0, &Outcome::Stopped).as_deref(), Some("Stopped importing a.csv"));
         let listing = JobSpec::Io(IoJob::ListRuns { project: "p".into() });
         assert_eq!((ended(&listing, 3.0, &Outcome::Completed), listing.facts().shows_its_failure), (None, true));
