@@ -9,11 +9,11 @@ use crate::app::kit::{
 };
 use crate::app::screens::runs;
 use crate::app::shell::words;
-use crate::engine::JobSpec;
-use crate::engine::scores::{base_judge, run_judge};
+use crate::engine::{ComputeJob, JobSpec};
 use crate::evaluate::Judge;
 use crate::project::{ProjectState, RunRecord};
 use crate::recipe::Training;
+use crate::workbench::scores::{base_judge, run_judge};
 
 /// What is asked of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,7 +65,12 @@ pub(super) fn show(
 ) {
     let judges = judges(project, &state.runs.records);
     let chosen = chosen(&judges, &form.under);
-    let is_busy = state.jobs.find(|spec| matches!(spec, JobSpec::ScoreExamples { .. } | JobSpec::LabelNext { .. }));
+    let is_busy = state.jobs.find(|spec| {
+        matches!(
+            spec,
+            JobSpec::Compute(ComputeJob::ScoreExamples { .. }) | JobSpec::Compute(ComputeJob::LabelNext { .. })
+        )
+    });
     let reason = match (chosen, is_busy) {
         _ if has_wrong_number(ctx) => Some(WRONG_NUMBER),
         (None, _) => Some("Choose a model first, on the Model screen"),
