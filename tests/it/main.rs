@@ -34,6 +34,7 @@ mod parts;
 mod rank;
 mod render;
 mod run_times;
+mod scripts;
 mod starter_model;
 mod store;
 mod store_kill;

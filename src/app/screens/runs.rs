@@ -18,7 +18,7 @@ use crate::app::jobs::Job;
 use crate::app::kit::{Combo, Icon, Mark, format, icon};
 use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
-use crate::engine::{EventKind, JobSpec, Reply};
+use crate::engine::{EventKind, IoJob, JobSpec, Reply, TrainJob};
 use crate::project::{RunRecord, state::RunStatus};
 
 /// A run as a picker shows it: its name and which weights are used.
@@ -67,7 +67,8 @@ impl Part for Logic {
         forget_deleted(state, job, event);
         let AppState { runs, jobs, project, .. } = state;
         runs.on_event(job.id, event, &mut Starter { jobs, cx });
-        let is_run = matches!(job.spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. });
+        let is_run =
+            matches!(job.spec, JobSpec::Train(TrainJob::Train { .. }) | JobSpec::Train(TrainJob::Resume { .. }));
         let has_news = is_run
             && matches!(
                 event,
@@ -114,7 +115,7 @@ impl Place for Logic {
 
 /// The Train screen doesn't go on showing a run that was deleted.
 fn forget_deleted(state: &mut AppState, job: &Job, event: &EventKind) {
-    let (JobSpec::TrashRuns { .. }, EventKind::Reply(reply)) = (&job.spec, event) else { return };
+    let (JobSpec::Io(IoJob::TrashRuns { .. }), EventKind::Reply(reply)) = (&job.spec, event) else { return };
     let Reply::Trashed(names) = &**reply else { return };
     if state.train.run.take_if(|run| run.is_over() && names.contains(&run.name())).is_some() {
         state.train.is_form_shown = true;
