@@ -9,6 +9,7 @@
 
 pub mod action;
 pub mod cx;
+pub mod effect;
 pub mod files;
 pub mod frame_stats;
 pub mod jobs;

@@ -87,7 +87,7 @@ fn the_table_has_the_keys_again_after_every_act() {
         assert_eq!(window.focused().as_deref(), Some("Examples"), "after {key:?}");
     }
     // Deleting, by its button.
-    window.act(data::Action::Delete);
+    window.act(data::ExampleAction::Delete);
     press(&mut window, NONE, Key::ArrowDown, "data");
 }
 
@@ -97,7 +97,7 @@ fn a_filter_that_hides_everything_leaves_the_keyboard_a_way_on() {
     press(&mut window, Modifiers::COMMAND, Key::Num2, "data");
     window.project.counts.test = 0;
     window.act(Action::Go(Screen::Data));
-    window.act(data::Action::Show(data::filters::Show::Split(tunewright::data::Split::Test)));
+    window.act(data::FilterAction::Show(data::filters::Show::Split(tunewright::data::Split::Test)));
     press(&mut window, NONE, Key::ArrowDown, "empty table");
 }
 

@@ -6,58 +6,44 @@ pub mod arriving;
 mod bulk;
 mod check_row;
 pub mod checks;
+pub mod dialogs;
 pub mod draft;
 mod editor;
-pub mod export_dialog;
 pub mod filters;
-mod fix_dialog;
-pub mod fix_review;
 mod funnel;
-pub mod history;
-mod history_dialog;
 mod issues;
-pub mod labels_dialog;
 mod lengths;
 pub mod marks;
 pub mod menu;
-pub mod move_dialog;
 mod panel;
-pub mod rank;
-pub mod replace;
 mod review;
-pub mod reviewers_dialog;
-pub mod split_dialog;
 pub mod state;
-mod statistics;
 mod table;
 pub mod tokens;
 
 pub use action::DataAction as Action;
+pub use action::{CheckAction, DialogAction, ExampleAction, FilterAction, MarkAction, TableAction};
+pub use dialogs::DataDialog;
+pub use dialogs::split::shares;
 pub use filters::Only;
 pub use review::KEYS;
-pub use split_dialog::shares;
 pub use state::DataState as State;
 
+use super::dataset;
 use super::{Part, Place, Rail};
-use super::{dataset, mapping};
-use crate::app::Screen;
-use crate::app::files::{FilePick, PickKind};
+use crate::app::effect;
 use crate::app::jobs::Job;
 use crate::app::kit::{
     self, Button, Combo, Icon, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, panel_header,
     right_panel, screen_header, way_on,
 };
-use crate::app::start::{Start, Starter};
+use crate::app::start::{Starter, now};
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
-use crate::data::files;
 use crate::data::import::ImportReport;
 use crate::engine::{EventKind, IoJob, JobSpec, Reply, StoreJob};
 use crate::project::ProjectState;
 use crate::recipe::Training;
-use export_dialog::ExportAction;
 use filters::{Filter, NewRows};
-use labels_dialog::LabelsAction;
-use reviewers_dialog::ReviewersAction;
 
 /// The right panel, with one example.
 const PANEL: &str = "data panel";
@@ -97,37 +83,8 @@ impl Part for Logic {
             right_panel(ui, PANEL, width, |ui| panel::show(ui, state, project, &mut drafts.data, actions));
             main_area(ui, |ui| table::show(ui, state, project, &mut drafts.data, actions));
         }
-        if let Some(plan) = &state.data.split_dialog {
-            split_dialog::show(ui.ctx(), plan, actions);
-        }
-        if let Some(moving) = &state.data.moving {
-            move_dialog::show(ui.ctx(), moving, actions);
-        }
-        if let Some(dialog) = &state.data.export {
-            export_dialog::show(ui.ctx(), dialog, state, project, actions);
-        }
-        if let Some(text) = &state.data.labels {
-            labels_dialog::show(ui.ctx(), text, &state.data, actions);
-        }
-        if let Some(dialog) = &state.data.reviewers {
-            reviewers_dialog::show(ui.ctx(), dialog, actions);
-        }
-        if let Some(replace) = &state.data.replace {
-            replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
-        }
-        if let Some(history) = &state.data.history {
-            history_dialog::show(ui.ctx(), history, actions);
-        }
-        if let Some(form) = &state.data.rank {
-            rank::show(ui.ctx(), form, state, project, actions);
-        }
-        if let Some(numbers) = &state.data.statistics {
-            let training = training(project);
-            let mut limit = lengths::Limit { training: &training, moved: &mut drafts.data.max_length };
-            statistics::show(ui.ctx(), numbers.as_ref(), &mut limit, actions);
-        }
-        if let Some(fix) = &state.data.checks.fix {
-            fix_dialog::show(ui.ctx(), fix, actions);
+        if let Some(dialog) = &state.data.dialog {
+            dialogs::show(ui, dialog, state, project, &mut drafts.data, actions);
         }
         if state.dialog.is_none() {
             keep_keys(ui.ctx());
@@ -141,45 +98,10 @@ impl Part for Logic {
     }
 
     fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-        let now = crate::app::start::now(cx);
-        let is_from_anywhere = matches!(action, Action::ShowOnly(_));
-        if is_from_anywhere || menu::commands().iter().any(|(_, entry)| *entry == action) {
-            // Links and the command field offer them from anywhere.
-            state.screen = Screen::Data;
-        }
-        if action == Action::Reviewers(ReviewersAction::PickFile) {
-            let kind = PickKind::Open { name: "Labels", endings: files::ENDINGS };
-            let pick = FilePick { title: "Labels of a second reviewer", kind };
-            return cx.pick(pick, |path| Action::Reviewers(ReviewersAction::Take(path)).into());
-        }
-        if action == Action::Labels(LabelsAction::Save) {
-            labels_dialog::save(state, cx);
-        }
-        if let (Action::Review(review), Some(draft)) = (&action, &state.data.open)
-            && let Some(status) = review::told(*review, draft.stored.number)
-        {
-            state.status = status;
-        }
-        let AppState { data, jobs, project, .. } = state;
-        if let (Action::Export(ExportAction::PickFile), Some(dialog), Some(project)) = (&action, &data.export, &project)
-        {
-            return cx.pick(export_dialog::file_pick(dialog, project), |path| {
-                Action::Export(ExportAction::Write(path)).into()
-            });
-        }
-        let reviewer = match &action {
-            Action::Reviewers(ReviewersAction::Take(path)) => Some(path.clone()),
-            _ => None,
-        };
-        let mut starter = Starter { jobs, cx };
-        data.apply(action, now, &mut starter);
-        drafts.data.search.clone_from(&data.filters.search);
-        if let Some(project) = project {
-            data.tick(project, now, &mut starter);
-        }
-        if let Some(path) = reviewer {
-            mapping::open_reviewer(state, drafts, path, cx);
-        }
+        let AppState { data, jobs, .. } = state;
+        let effects = data.apply(action, now(cx), &mut Starter { jobs, cx });
+        effect::perform(effects, state, drafts, cx);
+        Self::refresh(state, drafts, cx);
     }
 
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
@@ -198,7 +120,7 @@ impl Part for Logic {
         if let EventKind::Reply(reply) = event
             && let Reply::Exported(reports) = &**reply
         {
-            state.status = export_dialog::told(reports).into();
+            state.status = dialogs::export::told(reports).into();
         }
         if let (JobSpec::Store(StoreJob::Undo { .. }) | JobSpec::Store(StoreJob::Redo { .. }), EventKind::Reply(reply)) =
             (&job.spec, event)
@@ -234,7 +156,7 @@ impl Place for Logic {
         let AppState { data, jobs, project, .. } = state;
         if let Some(project) = project {
             let mut starter = Starter { jobs, cx };
-            data.tick(project, crate::app::start::now(cx), &mut starter);
+            data.tick(project, now(cx), &mut starter);
             drafts.data.search.clone_from(&data.filters.search);
         }
     }
@@ -292,14 +214,14 @@ fn header(ui: &mut egui::Ui, data: &State, project: &ProjectState, has_panel: bo
         let has_examples = project.counts.total() > 0;
         let split = Button::secondary("Split…").icon(icon::ROWS);
         if ui.add(split.enabled_or(has_examples, "There are no examples to split")).clicked() {
-            actions.push(Action::SplitDialog(Some(Default::default())).into());
+            actions.push(DialogAction::Split(Default::default()).into());
         }
     };
     match has_panel {
         true => panel_header(ui, "Data", (PANEL, "Example"), beside, right),
         false => screen_header(ui, "Data", beside, right),
     }
-    actions.extend(chosen.map(|filter| Action::Filter(filter).into()));
+    actions.extend(chosen.map(|filter| FilterAction::Filter(filter).into()));
 }
 
 /// Which of the files that were imported is shown; all of them at first.

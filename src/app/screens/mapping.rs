@@ -13,8 +13,8 @@ pub use state::{MappingAction as Action, MappingState as State};
 
 use super::Part;
 use super::data;
-use super::data::reviewers_dialog::ReviewersAction;
-use crate::app::files::{FilePick, PickKind};
+use super::data::dialogs::reviewers::ReviewersAction;
+use crate::app::effect;
 use crate::app::jobs::Job;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, format, icon, progress};
 use crate::app::shell::words;
@@ -69,34 +69,14 @@ impl Part for Logic {
         }
     }
 
-    fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-        if action == Action::PickRejectedFile {
-            let stem = state.mapping.dialog.as_ref().map(ImportDialog::file_name).unwrap_or_default();
-            let name = format!("{stem}.left-out.jsonl");
-            let pick = FilePick { title: "Save the rows that are left out", kind: PickKind::Save { name } };
-            return cx.pick(pick, |path| Action::SaveRejected(path).into());
-        }
-        if action == Action::PickMappingFile {
-            let stem = state.mapping.dialog.as_ref().map(ImportDialog::file_name).unwrap_or_default();
-            let name = format!("{stem}.mapping.json");
-            let pick = FilePick { title: "Save how the columns are read", kind: PickKind::Save { name } };
-            return cx.pick(pick, |path| Action::SaveMapping(path).into());
-        }
-        if let Action::SaveMapping(path) = action {
-            let Some(mapping) = state.mapping.dialog.as_ref().and_then(|dialog| dialog.mapping().cloned()) else {
-                return;
-            };
-            return cx.files.run(move || {
-                let saved = mapping.save(&path).map(|()| path).map_err(|error| error.to_string());
-                Some(Action::MappingSaved(saved).into())
-            });
-        }
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
         let AppState { mapping, jobs, project, .. } = state;
         let Some(project) = project else { return };
         mapping.has_examples = project.counts.total() > 0;
-        mapping.apply(action, &project.folder, now(cx), &mut Starter { jobs, cx });
-        mapping.tick(&project.folder, now(cx), &mut Starter { jobs, cx });
-        follow(state);
+        let mut starter = Starter { jobs, cx };
+        let effects = mapping.apply(action, &project.folder, now(cx), &mut starter);
+        mapping.tick(&project.folder, now(cx), &mut starter);
+        effect::perform(effects, state, drafts, cx);
     }
 
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
@@ -105,7 +85,8 @@ impl Part for Logic {
         let is_reviewer = matches!(job.spec, JobSpec::Io(IoJob::ImportReviewer { .. }));
         if let (true, EventKind::Finished(Outcome::Completed)) = (is_reviewer, event) {
             // Says how far the two agree.
-            data::Logic::update(state, drafts, data::Action::Reviewers(ReviewersAction::Open), cx);
+            let open = data::DialogAction::Reviewers(ReviewersAction::Open);
+            data::Logic::update(state, drafts, data::Action::Dialog(open), cx);
         }
         let is_import = matches!(job.spec, JobSpec::Io(IoJob::Import { .. }));
         if let (true, EventKind::Finished(Outcome::Completed)) = (is_import, event)
@@ -260,17 +241,9 @@ fn follow(state: &mut AppState) {
 /// The same for files that were fetched from the Hub.
 pub fn open_fetched(state: &mut AppState, drafts: &mut AllDrafts, request: ImportRequest, cx: &Cx<'_>) {
     Logic::update(state, drafts, Action::OpenFetched(request), cx);
-    state.dialog = Some(OpenDialog::Import);
-}
-
-/// The same for a second reviewer's labels.
-pub fn open_reviewer(state: &mut AppState, drafts: &mut AllDrafts, path: std::path::PathBuf, cx: &Cx<'_>) {
-    Logic::update(state, drafts, Action::OpenReviewer(path), cx);
-    state.dialog = Some(OpenDialog::Import);
 }
 
 /// Opens the import dialog for files of the open project: looks at them and sets `state.dialog`.
 pub fn open(state: &mut AppState, drafts: &mut AllDrafts, found: FoundFiles, cx: &Cx<'_>) {
     Logic::update(state, drafts, Action::Open(found), cx);
-    state.dialog = Some(OpenDialog::Import);
 }

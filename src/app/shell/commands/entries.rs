@@ -197,7 +197,7 @@ fn acts(state: &AppState) -> Vec<Entry> {
     if state.project.as_ref().is_some_and(|project| project.counts.total() > 0) {
         let data = data::menu::commands().into_iter();
         entries.extend(data.map(|(words, action)| Entry::new(Group::Do, words, [action.into()])));
-        let check = [Action::Go(Screen::Data), data::Action::Check.into()];
+        let check = [Action::Go(Screen::Data), data::CheckAction::Check.into()];
         entries.push(Entry::new(Group::Do, "Check the examples", check).also("issues findings"));
     }
     let answering =
@@ -255,7 +255,7 @@ fn things(state: &AppState) -> Vec<Entry> {
         }));
         entries.extend(state.data.labels().into_iter().map(|label| {
             let having = data::filters::Filter::Label(Some(Having::Value(label.to_owned())));
-            let show = [Action::Go(Screen::Data), data::Action::Filter(having).into()];
+            let show = [Action::Go(Screen::Data), data::FilterAction::Filter(having).into()];
             Entry::new(Group::Labels, label.to_owned(), show).also("label").remark("Show these examples")
         }));
     }
@@ -275,7 +275,7 @@ fn examples(state: &AppState) -> Vec<Entry> {
     let mut entries: Vec<Entry> = rows.collect();
     if state.found.num_matching > entries.len() as u64 {
         let num = crate::app::kit::format::thousands(state.found.num_matching);
-        let search = data::Action::Search(state.found.words.clone());
+        let search = data::Action::Filters(data::FilterAction::Search(state.found.words.clone()));
         entries.push(Entry::new(
             Group::Examples,
             format!("Show all {num} in the table"),

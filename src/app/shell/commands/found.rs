@@ -112,8 +112,11 @@ pub fn forget_failure(state: &mut AppState, act: &Action) {
             | Action::CloseDialog
             | Action::Find(_)
             | Action::Screen(
-                ScreenAction::Data(data::Action::Tick | data::Action::Visible(_) | data::Action::Scrolled)
-                    | ScreenAction::Mapping(mapping::Action::Tick)
+                ScreenAction::Data(
+                    data::Action::Tick
+                        | data::Action::Table(data::TableAction::Visible(_))
+                        | data::Action::Table(data::TableAction::Scrolled)
+                ) | ScreenAction::Mapping(mapping::Action::Tick)
                     | ScreenAction::Compare(compare::Action::Visible(_) | compare::Action::Scrolled)
                     | ScreenAction::Export(export::Action::Listed(_))
                     | ScreenAction::Settings(settings::Action::Token(_))

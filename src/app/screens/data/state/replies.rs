@@ -1,9 +1,10 @@
 //! What the engine answers, put where the painting finds it.
 
 use super::{DataState, Purpose, Reveal, Wanted};
+use crate::app::screens::data::dialogs::DataDialog;
+use crate::app::screens::data::dialogs::fix_review::FixReview;
 use crate::app::screens::data::draft::Draft;
 use crate::app::screens::data::filters::Filters;
-use crate::app::screens::data::fix_review::FixReview;
 use crate::engine::{EventKind, JobId, Outcome, Reply};
 
 impl DataState {
@@ -17,7 +18,7 @@ impl DataState {
     }
 
     fn on_reply(&mut self, job: JobId, reply: &Reply) {
-        if let Some(export) = &mut self.export {
+        if let Some(DataDialog::Export(export)) = &mut self.dialog {
             export.on_reply(job, reply);
         }
         match reply {
@@ -31,7 +32,7 @@ impl DataState {
             }
             Reply::Ids(ids) if matches!(self.jobs.get(&job), Some(Purpose::Marks)) => self.marks.take(ids),
             Reply::ReplacePreview(preview) if matches!(self.jobs.get(&job), Some(Purpose::Replace)) => {
-                if let Some(replace) = &mut self.replace {
+                if let Some(DataDialog::Replace(replace)) = &mut self.dialog {
                     replace.preview = Some(preview.clone());
                 }
             }
@@ -43,7 +44,7 @@ impl DataState {
                 self.not_faults.clone_from(not_faults);
             }
             Reply::Examples(examples) if matches!(self.jobs.get(&job), Some(Purpose::FixTexts)) => {
-                if let Some(review) = &mut self.checks.fix {
+                if let Some(DataDialog::Fix(review)) = &mut self.dialog {
                     review.take(examples);
                 }
             }
@@ -53,7 +54,9 @@ impl DataState {
                 }
             }
             Reply::SplitPreview(preview) if matches!(self.jobs.get(&job), Some(Purpose::Split)) => {
-                if let Some(plan) = self.split_dialog.as_mut().filter(|plan| plan.spec == preview.spec) {
+                if let Some(DataDialog::Split(plan)) = &mut self.dialog
+                    && plan.spec == preview.spec
+                {
                     plan.preview = Some(preview.clone());
                 }
             }
@@ -75,17 +78,17 @@ impl DataState {
             }
             Reply::Checked(report) if self.checks.is_mine(job) => self.checks.on_report(report),
             Reply::Reviewers(_) if matches!(self.jobs.get(&job), Some(Purpose::Reviewers)) => {
-                if let Some(dialog) = &mut self.reviewers {
+                if let Some(DataDialog::Reviewers(dialog)) = &mut self.dialog {
                     dialog.on_reply(reply);
                 }
             }
             Reply::Statistics(statistics) if matches!(self.jobs.get(&job), Some(Purpose::Statistics)) => {
-                if let Some(place) = &mut self.statistics {
-                    *place = Some(statistics.clone());
+                if let Some(DataDialog::Statistics(place)) = &mut self.dialog {
+                    *place = Some(Box::new(statistics.clone()));
                 }
             }
             Reply::Fix(fix) if matches!(self.jobs.get(&job), Some(Purpose::Fix)) => {
-                self.checks.fix = Some(FixReview::new(fix.clone()));
+                self.answer_with(DataDialog::Fix(FixReview::new(fix.clone())));
             }
             Reply::Scored(_) if self.is_ranking(job) => self.show_ranked(Filters::show_losses),
             Reply::Queued(_) if self.is_ranking(job) => self.show_ranked(Filters::show_queue),
@@ -119,7 +122,7 @@ impl DataState {
             self.checks.on_end(job, failure);
         }
         self.arriving.on_finished(job, outcome);
-        if let Some(export) = &mut self.export {
+        if let Some(DataDialog::Export(export)) = &mut self.dialog {
             export.on_finished(job, outcome);
         }
         let is_table = self.rows.on_end(job, failure.is_some());
@@ -137,14 +140,14 @@ impl DataState {
                 }
             }
             Some(Purpose::Replace) => {
-                if let Some(replace) = &mut self.replace {
+                if let Some(DataDialog::Replace(replace)) = &mut self.dialog {
                     replace.error = failure.map(str::to_owned);
                 }
             }
             // The shell says what went wrong.
             Some(Purpose::Facets | Purpose::Findings | Purpose::FixTexts | Purpose::Lengths | Purpose::Rank) => {}
             Some(Purpose::Reviewers) => {
-                if let Some(dialog) = &mut self.reviewers {
+                if let Some(DataDialog::Reviewers(dialog)) = &mut self.dialog {
                     dialog.on_finished(outcome);
                 }
             }
@@ -153,8 +156,12 @@ impl DataState {
                 // The panel says why; a dialog that waits for ever would hide it.
                 match purpose {
                     _ if failure.is_none() => {}
-                    Purpose::Statistics => self.statistics = None,
-                    Purpose::Split => self.split_dialog = None,
+                    Purpose::Statistics => {
+                        self.dialog.take_if(|open| matches!(open, DataDialog::Statistics(_)));
+                    }
+                    Purpose::Split => {
+                        self.dialog.take_if(|open| matches!(open, DataDialog::Split(_)));
+                    }
                     Purpose::HeldOut => self.moving = None,
                     _ => {}
                 }
