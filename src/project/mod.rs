@@ -27,7 +27,6 @@ mod replace;
 mod resplit;
 mod reviewers;
 mod rows;
-mod run_notes;
 mod runs;
 mod schema;
 mod search;

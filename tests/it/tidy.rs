@@ -16,20 +16,21 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("hub", &["model", "recipe::ModelRef"]),
     ("generate", &["data", "model", "ops", "recipe"]),
     ("render", &["data", "model", "ops", "recipe"]),
-    ("evaluate", &["data", "model", "generate", "recipe", "render"]),
-    ("train", &["data", "model", "ops", "recipe", "render", "evaluate"]),
-    ("project", &["data", "recipe"]),
-    ("engine", &["ops", "data", "recipe", "model", "hub", "generate", "render", "train", "evaluate", "project"]),
+    ("run", &["data", "model::peft", "recipe"]),
+    ("evaluate", &["data", "model", "generate", "recipe", "render", "run"]),
+    ("train", &["data", "model", "ops", "recipe", "render", "run", "evaluate"]),
+    ("project", &["data", "recipe", "run"]),
+    ("engine", &["ops", "data", "recipe", "model", "hub", "generate", "render", "run", "train", "evaluate", "project"]),
     // A command runs in its own thread and prints; it opens the window, too.
     (
         "cli",
         &[
-            "ops", "data", "recipe", "model", "hub", "generate", "render", "train", "evaluate", "project", "engine",
-            "app",
+            "ops", "data", "recipe", "model", "hub", "generate", "render", "run", "train", "evaluate", "project",
+            "engine", "app",
         ],
     ),
     // Plain data types of the lower modules; `no_tensor_in_the_window` keeps the rest out.
-    ("app", &["data", "recipe", "model", "hub", "generate", "render", "train", "evaluate", "project", "engine"]),
+    ("app", &["data", "recipe", "model", "hub", "generate", "render", "run", "train", "evaluate", "project", "engine"]),
 ];
 
 /// Paths that stay forbidden although their module is allowed.

@@ -1,85 +1,18 @@
-//! What a run had to say, with the time: kept in its folder, a line each, so that it is still there when the run is gone
-//! on with or looked at later.
+//! Keeps a run's messages in its folder, and passes everything on to who watches it.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::time::SystemTime;
-
-use serde::{Deserialize, Serialize};
 
 use super::control::Signal;
 use super::error::TrainError;
 use super::observer::{Observer, TrainEvent};
 use super::sft::RunSummary;
-
-pub(super) const FILE_NAME: &str = "messages.jsonl";
-
-/// One message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "message", rename_all = "snake_case")]
-pub enum RunMessage {
-    Started,
-    /// From the checkpoint of this step.
-    WentOn {
-        step: usize,
-    },
-    Evaluated {
-        step: usize,
-        eval_loss: f64,
-    },
-    /// The weights of this step were written.
-    Checkpoint {
-        step: usize,
-    },
-    Warning {
-        text: String,
-    },
-    Completed {
-        step: usize,
-    },
-    /// Because it was asked to; `with_window`: because the program ended.
-    Stopped {
-        step: usize,
-        with_window: bool,
-    },
-    Failed {
-        text: String,
-        hint: Option<String>,
-    },
-}
-
-/// A message and when it was told.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Told {
-    /// RFC 3339, in UTC.
-    pub at: String,
-    #[serde(flatten)]
-    pub message: RunMessage,
-}
-
-impl Told {
-    pub fn now(message: RunMessage) -> Self {
-        let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or_default();
-        Self { at: now.to_string(), message }
-    }
-}
-
-/// All that the runs in this folder told, oldest first; half a line of a killed run is passed over.
-pub fn read(run_dir: &Path) -> std::io::Result<Vec<Told>> {
-    match std::fs::read(run_dir.join(FILE_NAME)) {
-        Ok(bytes) => {
-            Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
+use crate::run::messages::Messages;
+use crate::run::{RunMessage, Told};
 
 /// Writes down what is worth it, and passes everything on.
 pub(super) struct Recorder<'a> {
     observer: &'a mut dyn Observer,
-    file: Option<File>,
+    file: Option<Messages>,
     /// Told before there was a run to keep it in.
     early: Vec<Told>,
 }
@@ -91,11 +24,10 @@ impl<'a> Recorder<'a> {
 
     /// From now on the folder is a run's. `step`: the one it goes on from, or 0.
     pub fn open(&mut self, run_dir: &Path, step: usize) {
-        let path = run_dir.join(FILE_NAME);
-        match append_to(&path) {
+        match Messages::open(run_dir) {
             Ok(file) => self.file = Some(file),
             // No reason to end a run.
-            Err(error) => log::warn!("the run's messages can't be kept in {}: {error}", path.display()),
+            Err(error) => log::warn!("the run's messages can't be kept: {error}"),
         }
         let first = if step == 0 { RunMessage::Started } else { RunMessage::WentOn { step } };
         let early = std::mem::take(&mut self.early);
@@ -123,10 +55,8 @@ impl<'a> Recorder<'a> {
     }
 
     fn write(&mut self, told: &Told) {
-        let (Some(file), Ok(line)) = (&mut self.file, serde_json::to_string(told)) else { return };
-        // One write a line, so that a killed run leaves at most its last line unfinished.
-        if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
-            log::warn!("a message of the run can't be kept: {error}");
+        if let Some(file) = &mut self.file {
+            file.write(told);
         }
     }
 }
@@ -145,23 +75,10 @@ impl Observer for Recorder<'_> {
     }
 }
 
-/// What comes next begins a line, also after half a one.
-fn append_to(path: &Path) -> std::io::Result<File> {
-    let mut file = File::options().create(true).read(true).append(true).open(path)?;
-    if file.metadata()?.len() > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        let mut last = [0];
-        file.read_exact(&mut last)?;
-        if last != *b"\n" {
-            file.write_all(b"\n")?;
-        }
-    }
-    Ok(file)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::{RunDir, messages::read};
 
     #[test]
     fn messages_are_read_as_they_were_told_also_after_half_a_line() {
@@ -174,7 +91,7 @@ mod tests {
         recorder.open(folder.path(), 0);
         recorder.observe(TrainEvent::Checkpoint { step: 3, path: "a".into() });
         drop(recorder);
-        let path = folder.path().join(FILE_NAME);
+        let path = RunDir(folder.path()).messages();
         let torn = std::fs::read_to_string(&path).unwrap() + "{\"at\":\"2026-11-";
         crate::fs::write_atomic(&path, torn.as_bytes()).unwrap();
 
