@@ -17,6 +17,7 @@
 //! | [`train`] | feed → forward and back → optimizer: the loop is [`train::sft`] |
 //! | [`generate`] | sampling, one answer, before and after side by side |
 //! | [`evaluate`] | held-out loss and exact match, the verdict, what is kept with a run; what a model says of single examples |
+//! | [`workbench`] | what is done with a project as a whole: checking, ranking, describing, exporting; called by jobs and commands |
 //! | [`engine`] | the only threads that outlive a call: jobs in, events out |
 //! | [`cli`] | the commands, benchmarks among them |
 //! | [`words`] | numbers in sentences |
@@ -50,6 +51,7 @@ pub mod run;
 pub mod task;
 pub mod train;
 pub mod words;
+pub mod workbench;
 
 #[cfg(feature = "app")]
 pub mod app;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, Lane};
+use super::Failure;
 use crate::data::ImportError;
 use crate::evaluate::EvaluateError;
 use crate::hub::HubError;
@@ -12,6 +12,7 @@ use crate::recipe::RecipeError;
 use crate::render::Refusal;
 use crate::run::RunError;
 use crate::train::TrainError;
+use crate::workbench::WorkbenchError;
 
 /// Why a job did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +38,6 @@ pub enum EngineError {
     Evaluate(EvaluateError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("the {0:?} lane was given a job of another lane")]
-    WrongLane(Lane),
 }
 
 impl EngineError {
@@ -48,11 +47,7 @@ impl EngineError {
 
     /// What is shown: the message as a sentence, and what to do about it.
     pub fn failure(&self) -> Failure {
-        Failure {
-            message: sentence(&self.to_string()),
-            hint: self.hint(),
-            is_internal: matches!(self, Self::WrongLane(_)),
-        }
+        Failure { message: sentence(&self.to_string()), hint: self.hint(), is_internal: false }
     }
 
     fn hint(&self) -> Option<String> {
@@ -63,7 +58,7 @@ impl EngineError {
             Self::Run(error) => error.hint().map(sentence),
             Self::Train(error) => error.hint().map(sentence),
             Self::Evaluate(EvaluateError::Refused { .. }) => Some(sentence(Refusal::HINT)),
-            Self::Evaluate(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped | Self::WrongLane(_) => None,
+            Self::Evaluate(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped => None,
             Self::Io { source, .. } => io_hint(source),
         }
     }
@@ -139,6 +134,18 @@ impl From<EvaluateError> for EngineError {
             EvaluateError::Import(error) => error.into(),
             EvaluateError::Model(error) => error.into(),
             error => Self::Evaluate(error),
+        }
+    }
+}
+
+impl From<WorkbenchError> for EngineError {
+    fn from(error: WorkbenchError) -> Self {
+        match error {
+            WorkbenchError::Stopped => Self::Stopped,
+            WorkbenchError::Project(error) => error.into(),
+            WorkbenchError::Import(error) => error.into(),
+            WorkbenchError::Evaluate(error) => error.into(),
+            WorkbenchError::Io { path, source } => Self::Io { path, source },
         }
     }
 }

@@ -35,6 +35,7 @@ mod rank;
 mod render;
 mod run_folder;
 mod run_times;
+mod scripts;
 mod starter_model;
 mod store;
 mod store_kill;

@@ -1,12 +1,12 @@
-//! `tunewright import`: files into a project, with the bad rows told.
+//! `tunewright data import`: files into a project, with the bad rows told.
 
 use std::path::{Path, PathBuf};
 
 use super::imported::Imported;
-use super::interrupt::Interrupt;
 use super::mapping_args::MappingArgs;
-use super::progress::Progress;
-use super::{Ended, hub, terminal};
+use crate::cli::interrupt::Interrupt;
+use crate::cli::progress::Progress;
+use crate::cli::{Ended, hub, terminal};
 use crate::data;
 use crate::data::Split;
 use crate::data::files::{self, FoundFiles};

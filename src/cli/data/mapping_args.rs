@@ -1,10 +1,10 @@
-//! Options of `tunewright import` that say how columns become an example, beside which column is what.
+//! Options of `tunewright data import` that say how columns become an example, beside which column is what.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Ended;
+use crate::cli::Ended;
 use crate::data::import::{ColumnRole, Mapping, Rename};
 
 #[derive(Debug, Args)]

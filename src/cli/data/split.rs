@@ -1,12 +1,12 @@
-//! `tunewright split`: deals a project's examples anew into training, validation and test.
+//! `tunewright data split`: deals a project's examples anew into training, validation and test.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
-use super::Ended;
-use super::terminal::{self, thousands};
+use crate::cli::Ended;
+use crate::cli::terminal::{self, thousands};
 use crate::data::Split;
 use crate::data::date;
 use crate::data::split::{GroupBy, SplitBy, SplitSpec};

@@ -1,18 +1,18 @@
-//! `tunewright check`: what is wrong with a project's examples; `--fix` mends it.
+//! `tunewright data check`: what is wrong with a project's examples; `--fix` mends it.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
-use super::interrupt::Interrupt;
-use super::progress::Progress;
-use super::terminal::{self, duration, thousands};
-use super::{Ended, model};
+use crate::cli::interrupt::Interrupt;
+use crate::cli::progress::Progress;
+use crate::cli::terminal::{self, duration, thousands};
+use crate::cli::{Ended, model};
 use crate::data::checks::{Check, CheckReport, FixCount, Remedy, Severity};
-use crate::engine::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
 use crate::project::{Edit, Project, Settings};
 use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
+use crate::workbench::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -23,10 +23,10 @@ pub struct CheckArgs {
     #[arg(long, value_name = "M", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(ModelRef::parse(text)))]
     model: Option<ModelRef>,
     /// What is longer, in tokens, is found
-    #[arg(long, value_name = "N", default_value_t = 1024, requires = "model", value_parser = super::max_length)]
+    #[arg(long, value_name = "N", default_value_t = 1024, requires = "model", value_parser = crate::cli::max_length)]
     max_length: usize,
     /// What training does with longer examples: drop, cut_left, cut_right or split
-    #[arg(long, value_name = "HOW", default_value = "drop", requires = "model", value_parser = super::too_long)]
+    #[arg(long, value_name = "HOW", default_value = "drop", requires = "model", value_parser = crate::cli::too_long)]
     too_long: TooLong,
     /// The labels that answers may have, one a line; kept with the project. An empty file: those that are found
     #[arg(long, value_name = "FILE")]

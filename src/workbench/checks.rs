@@ -1,15 +1,15 @@
-//! Checks of a project's examples, and the fixes of what they find; the window's jobs and the command line use these.
+//! Checks of a project's examples, and the fixes of what they find.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::WorkbenchError;
 use crate::data::checks::{
     ANSWER, Action, Check, CheckReport, Checker, Finding, Fix, FixCount, LabelSet, Options, Refused, Remedy,
     RenderFacts, Rendering, Row, plan, with_system_folded,
 };
 use crate::data::{Example, Split};
-use crate::engine::error::EngineError;
 use crate::model::chat::LeftOut;
 use crate::model::{Chat, ModelError};
 use crate::project::{CheckedWith, Edit, ExampleStatus, Project, ProjectError, StoredExample};
@@ -72,7 +72,7 @@ pub fn check(
     project: &mut Project,
     rendering: Option<&ModelRendering>,
     task: &dyn Task,
-) -> Result<CheckReport, EngineError> {
+) -> Result<CheckReport, WorkbenchError> {
     let (counts, content_revision) = project.counts_at()?;
     let total = counts.taking_part();
     let options = Options { label_sets: label_set(project)?, ..Options::default() };
@@ -88,11 +88,11 @@ pub fn check(
         if task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     if task.is_cancelled() {
-        return Err(EngineError::Stopped);
+        return Err(WorkbenchError::Stopped);
     }
     checker.add(&batch);
     let lengths = checker.take_lengths();
-    let mut report = checker.finish(task).ok_or(EngineError::Stopped)?;
+    let mut report = checker.finish(task).ok_or(WorkbenchError::Stopped)?;
     let done: Vec<Check> = Check::ALL.into_iter().filter(|check| !report.skipped.contains(check)).collect();
     project.save_findings(&done, &report.findings)?;
     if let Some(rendering) = rendering {
@@ -110,7 +110,7 @@ pub fn check(
 }
 
 /// Says only what counts in this project.
-fn leave_out(project: &Project, report: &mut CheckReport) -> Result<(), EngineError> {
+fn leave_out(project: &Project, report: &mut CheckReport) -> Result<(), WorkbenchError> {
     report.off = project.checks_off()?;
     let marked: HashSet<(Check, i64)> =
         project.not_faults(None)?.into_iter().map(|finding| (finding.check, finding.id)).collect();
@@ -121,7 +121,7 @@ fn leave_out(project: &Project, report: &mut CheckReport) -> Result<(), EngineEr
 }
 
 /// That the person gave, if any.
-fn label_set(project: &Project) -> Result<Vec<LabelSet>, EngineError> {
+fn label_set(project: &Project) -> Result<Vec<LabelSet>, WorkbenchError> {
     let labels = project.settings()?.labels;
     if labels.is_empty() {
         return Ok(Vec::new());
@@ -140,7 +140,7 @@ fn row(stored: StoredExample) -> Option<Row> {
 
 /// Works out what a remedy would change, from the last findings; with `ids`, only at these examples and those they form
 /// a group with: of two copies, one can only be judged beside the other.
-pub fn plan_fix(project: &Project, check: Check, remedy: Remedy, ids: Option<&[i64]>) -> Result<Fix, EngineError> {
+pub fn plan_fix(project: &Project, check: Check, remedy: Remedy, ids: Option<&[i64]>) -> Result<Fix, WorkbenchError> {
     let mut all = project.all_findings_of(check)?;
     if let Some(ids) = ids {
         let ids = with_groups(all.iter().map(|(finding, _)| finding), ids);
@@ -150,7 +150,7 @@ pub fn plan_fix(project: &Project, check: Check, remedy: Remedy, ids: Option<&[i
 }
 
 /// What is marked as no fault stands beside the others, and stays as it is.
-fn plan_of(project: &Project, check: Check, remedy: Remedy, all: &[(Finding, bool)]) -> Result<Fix, EngineError> {
+fn plan_of(project: &Project, check: Check, remedy: Remedy, all: &[(Finding, bool)]) -> Result<Fix, WorkbenchError> {
     let fixed: HashSet<i64> = all.iter().filter(|(_, is_no_fault)| *is_no_fault).map(|(f, _)| f.id).collect();
     let findings: Vec<Finding> = all.iter().map(|(finding, _)| finding.clone()).collect();
     let mut failure = None;
@@ -185,7 +185,7 @@ fn with_groups<'a>(findings: impl Iterator<Item = &'a Finding> + Clone, ids: &[i
 
 /// What the first remedy of each check would change, so that nobody is offered what does nothing. Checks with very many
 /// findings are left out: looking at each would take as long as checking.
-pub fn count_fixes(project: &Project, task: &dyn Task) -> Result<Vec<FixCount>, EngineError> {
+pub fn count_fixes(project: &Project, task: &dyn Task) -> Result<Vec<FixCount>, WorkbenchError> {
     const MOST_FINDINGS: u64 = 20_000;
     const AT_ONCE: usize = 500;
     let counts = project.last_checks()?.map(|last| last.counts).unwrap_or_default();
@@ -198,7 +198,7 @@ pub fn count_fixes(project: &Project, task: &dyn Task) -> Result<Vec<FixCount>, 
         let mut counted = FixCount { check, remedy, num_changes: 0, unmendable: Vec::new() };
         for part in all.chunks(if rewrites { AT_ONCE } else { all.len().max(1) }) {
             if task.is_cancelled() {
-                return Err(EngineError::Stopped);
+                return Err(WorkbenchError::Stopped);
             }
             let fix = plan_of(project, check, remedy, part)?;
             counted.num_changes += fix.changes.len() as u64;
@@ -219,7 +219,7 @@ pub fn mark_findings(
     check: Check,
     ids: Option<&[i64]>,
     is_fault: bool,
-) -> Result<usize, EngineError> {
+) -> Result<usize, WorkbenchError> {
     let all = project.all_findings_of(check)?;
     let meant = all.iter().filter(|(_, is_no_fault)| *is_no_fault == is_fault).map(|(finding, _)| finding);
     let mut ids: Vec<i64> = match ids {
@@ -236,7 +236,7 @@ pub fn mark_findings(
 
 /// Does what a fix says, as one step of undo. An example whose text has changed since is left as it is. Gives the
 /// number of examples that changed.
-pub fn apply_fix(project: &mut Project, fix: &Fix) -> Result<usize, EngineError> {
+pub fn apply_fix(project: &mut Project, fix: &Fix) -> Result<usize, WorkbenchError> {
     let mut edits = Vec::new();
     let (mut deleted, mut set_aside) = (Vec::new(), Vec::new());
     let mut moved = Split::ALL.map(|split| (split, Vec::new()));

@@ -1,19 +1,19 @@
-//! `tunewright export`: a project's examples as a file of another shape.
+//! `tunewright data export`: a project's examples as a file of another shape.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Ended;
 use super::import::part;
-use super::interrupt::Interrupt;
-use super::progress::Progress;
-use super::terminal::{self, thousands};
+use crate::cli::Ended;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::progress::Progress;
+use crate::cli::terminal::{self, thousands};
 use crate::data::Split;
 use crate::data::export::{ExportReport, ExportShape};
-use crate::engine::data_export::{DataExport, ExportWhat, export_data};
 use crate::project::{ExampleQuery, Project};
+use crate::workbench::data_export::{DataExport, ExportWhat, export_data};
 
 #[derive(Debug, Args)]
 pub struct ExportArgs {

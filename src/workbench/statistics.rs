@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::WorkbenchError;
 use super::checks::ModelRendering;
 use crate::data::Example;
 use crate::data::card::{CardFacts, data_card};
 use crate::data::checks::{CheckReport, Rendering};
 use crate::data::statistics::{Collector, Item, Statistics, Tokens};
-use crate::engine::error::EngineError;
 use crate::fs::write_atomic;
 use crate::project::{Annotations, Project, Reviewers, Snapshot, SnapshotFile};
 use crate::recipe::ModelRef;
@@ -31,7 +31,7 @@ pub fn statistics(
     project: &mut Project,
     tokens: Option<&dyn Tokens>,
     task: &dyn Task,
-) -> Result<Statistics, EngineError> {
+) -> Result<Statistics, WorkbenchError> {
     let counts = project.counts()?;
     let total = counts.taking_part();
     let mut collector = Collector::new(tokens);
@@ -51,11 +51,15 @@ pub fn statistics(
         }
         if task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    if task.is_cancelled() { Err(EngineError::Stopped) } else { Ok(collector.finish()) }
+    if task.is_cancelled() { Err(WorkbenchError::Stopped) } else { Ok(collector.finish()) }
 }
 
 /// The data card; `files` are names and SHA-256 of what was trained on, if anything was.
-pub fn card(project: &mut Project, statistics: &Statistics, files: &[(String, String)]) -> Result<String, EngineError> {
+pub fn card(
+    project: &mut Project,
+    statistics: &Statistics,
+    files: &[(String, String)],
+) -> Result<String, WorkbenchError> {
     let state = project.state()?;
     let agreement = project.reviewers()?.map(|reviewers| in_words(&reviewers));
     let report = CheckReport { findings: project.findings(None)?, ..CheckReport::default() };
@@ -82,10 +86,10 @@ fn in_words(reviewers: &Reviewers) -> String {
 }
 
 /// Adds to a run's card what became of its examples, which is known once they are tokenised.
-pub(super) fn add_to_card(run_dir: &Path, tally: &Tally) -> Result<(), EngineError> {
+pub(crate) fn add_to_card(run_dir: &Path, tally: &Tally) -> Result<(), WorkbenchError> {
     const HEADING: &str = "## Examples beyond the limit";
     let path = run_dir.join("README.md");
-    let card = std::fs::read_to_string(&path).map_err(EngineError::io(&path))?;
+    let card = std::fs::read_to_string(&path).map_err(WorkbenchError::io(&path))?;
     // A run that goes on has told it already.
     if card.contains(HEADING) {
         return Ok(());
@@ -100,17 +104,17 @@ pub(super) fn add_to_card(run_dir: &Path, tally: &Tally) -> Result<(), EngineErr
         "{card}\n{HEADING}\n\n{words} (`too_long = \"{}\"`); the longest has {longest}.\n",
         tally.too_long.name()
     );
-    write_atomic(&path, text.as_bytes()).map_err(EngineError::io(&path))
+    write_atomic(&path, text.as_bytes()).map_err(WorkbenchError::io(&path))
 }
 
 /// Writes the card of a run's data into its folder: `data/README.md`, and as a part of the run's own `README.md`.
-pub(super) fn write_card(
+pub(crate) fn write_card(
     project: &mut Project,
     snapshot: &Snapshot,
     run_dir: &Path,
     base_model: &ModelRef,
     task: &dyn Task,
-) -> Result<(), EngineError> {
+) -> Result<(), WorkbenchError> {
     let file = |file: &SnapshotFile| {
         let name = file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         (name, file.sha256.clone())
@@ -127,7 +131,7 @@ pub(super) fn write_card(
         part.collect::<String>()
     );
     for (path, text) in [(run_dir.join("data/README.md"), card), (run_dir.join("README.md"), readme)] {
-        write_atomic(&path, text.as_bytes()).map_err(EngineError::io(&path))?;
+        write_atomic(&path, text.as_bytes()).map_err(WorkbenchError::io(&path))?;
     }
     Ok(())
 }

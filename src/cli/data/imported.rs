@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::terminal::{self, thousands};
+use crate::cli::terminal::{self, thousands};
 use crate::data::Split;
 use crate::data::files;
 use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping, Note, Rejected};

@@ -1,5 +1,4 @@
-//! Which examples matter: the loss of each under a model, and what to label next; the window's jobs and the command line
-//! use these.
+//! Which examples matter: the loss of each under a model, and what to label next.
 
 use std::ops::ControlFlow;
 
@@ -7,9 +6,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
+use super::WorkbenchError;
 use crate::data::label_next::{Candidate, Pick, pick};
 use crate::data::{Example, Role};
-use crate::engine::error::EngineError;
 use crate::evaluate::{Judge, Scorer};
 use crate::project::{ExampleLoss, ExampleQuery, Project, ProjectError, Review, RunRecord, StoredExample};
 use crate::recipe::{ModelRef, Training};
@@ -72,7 +71,7 @@ pub fn score(
     scorer: &mut Scorer<'_>,
     from: &str,
     task: &dyn Task,
-) -> Result<ScoreReport, EngineError> {
+) -> Result<ScoreReport, WorkbenchError> {
     let ids = project.matching_ids(&ExampleQuery::default())?;
     let mut report = ScoreReport { from: from.to_owned(), num_scored: 0, num_without: 0 };
     let total = ids.len() as u64;
@@ -96,14 +95,14 @@ pub fn score(
         report.num_without += found.len() as u64 - num_scored;
         project.set_losses(from, &found)?;
         if is_cut_short {
-            return Err(EngineError::Stopped);
+            return Err(WorkbenchError::Stopped);
         }
     }
     Ok(report)
 }
 
 /// `None` for an example that takes no part, or was removed meanwhile.
-fn part_taking(project: &Project, id: i64) -> Result<Option<StoredExample>, EngineError> {
+fn part_taking(project: &Project, id: i64) -> Result<Option<StoredExample>, WorkbenchError> {
     match project.example(id) {
         Ok(stored) => Ok(stored.takes_part().then_some(stored)),
         Err(ProjectError::NoSuchExample { .. }) => Ok(None),
@@ -135,7 +134,7 @@ pub fn label_next(
     scorer: &Scorer<'_>,
     count: usize,
     task: &dyn Task,
-) -> Result<QueueReport, EngineError> {
+) -> Result<QueueReport, WorkbenchError> {
     let Pools { unanswered, unreviewed, answered, reviewed } = Pools::read(project, task)?;
     let mut report =
         QueueReport { num_candidates: unanswered.num_seen + unreviewed.num_seen, ..QueueReport::default() };
@@ -159,7 +158,7 @@ fn choose(
     scorer: &Scorer<'_>,
     count: usize,
     task: &dyn Task,
-) -> Result<(), EngineError> {
+) -> Result<(), WorkbenchError> {
     let examples: Vec<&Example> = pool.iter().map(|stored| &stored.example).collect();
     let doubts = scorer.doubts(&examples, task)?;
     let judged: Vec<(&StoredExample, String, f64)> = pool
@@ -196,7 +195,7 @@ struct Pools {
 }
 
 impl Pools {
-    fn read(project: &mut Project, task: &dyn Task) -> Result<Self, EngineError> {
+    fn read(project: &mut Project, task: &dyn Task) -> Result<Self, WorkbenchError> {
         let mut pools = Self::default();
         let mut random = ChaCha8Rng::seed_from_u64(SEED);
         project.for_each_present(&mut |stored| {
@@ -205,7 +204,7 @@ impl Pools {
             }
             if task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        if task.is_cancelled() { Err(EngineError::Stopped) } else { Ok(pools) }
+        if task.is_cancelled() { Err(WorkbenchError::Stopped) } else { Ok(pools) }
     }
 
     fn add(&mut self, stored: StoredExample, random: &mut ChaCha8Rng) {

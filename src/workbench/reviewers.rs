@@ -3,10 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
+use super::WorkbenchError;
 use crate::data::import::ImportRequest;
 use crate::data::split::prompt_key;
 use crate::data::{Example, ImportError, Role, read_examples};
-use crate::engine::error::EngineError;
 use crate::project::{Project, label_of};
 use crate::task::Task;
 
@@ -16,7 +16,7 @@ pub fn import_second_reviewer(
     project: &mut Project,
     request: &ImportRequest,
     task: &dyn Task,
-) -> Result<u64, EngineError> {
+) -> Result<u64, WorkbenchError> {
     let mut labels: HashMap<u64, VecDeque<String>> = HashMap::new();
     read_examples(request, task, &mut |row| {
         if let Some(label) = label_of(&row.example) {
@@ -31,7 +31,7 @@ pub fn import_second_reviewer(
         if task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     if task.is_cancelled() {
-        return Err(EngineError::Stopped);
+        return Err(WorkbenchError::Stopped);
     }
     let path = &request.path;
     if found.is_empty() {

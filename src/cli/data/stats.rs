@@ -1,21 +1,21 @@
-//! `tunewright stats`: what a project's examples look like in numbers; how far two reviewers agree.
+//! `tunewright data stats`: what a project's examples look like in numbers; how far two reviewers agree.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::import::{column_role, mapping};
-use super::interrupt::Interrupt;
-use super::progress::Progress;
-use super::terminal::{self, thousands};
-use super::{Ended, model};
+use crate::cli::interrupt::Interrupt;
+use crate::cli::progress::Progress;
+use crate::cli::terminal::{self, thousands};
+use crate::cli::{Ended, model};
 use crate::data::import::{ColumnRole, ImportRequest};
 use crate::data::read_all;
 use crate::data::statistics::{Agreement, Dates, Histogram, Statistics, Tokens, agreement};
-use crate::engine::reviewers::import_second_reviewer;
-use crate::engine::statistics::{card, statistics};
 use crate::project::{Project, Reviewers};
 use crate::recipe::{ModelRef, RenderSpec};
+use crate::workbench::reviewers::import_second_reviewer;
+use crate::workbench::statistics::{card, statistics};
 
 /// Sources, or reviews, that are told one by one.
 const MAX_NAMED: usize = 20;

@@ -1,13 +1,13 @@
-//! A project's examples as a file of another shape, or one for each split; the window's job and the command line use it.
+//! A project's examples as a file of another shape, or one for each split.
 
 use std::collections::HashSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use super::WorkbenchError;
 use crate::data::export::{ExportReport, ExportRequest, ExportRow, ExportShape, export};
 use crate::data::{ImportError, Split};
-use crate::engine::error::EngineError;
 use crate::project::{ExampleQuery, Project, StoredExample};
 use crate::task::Task;
 
@@ -38,7 +38,7 @@ pub fn export_data(
     project: &mut Project,
     request: &DataExport,
     task: &dyn Task,
-) -> Result<Vec<ExportReport>, EngineError> {
+) -> Result<Vec<ExportReport>, WorkbenchError> {
     if !request.per_split {
         let ids = chosen(project, &request.what, None)?;
         return Ok(vec![write(project, request, request.to.clone(), &ids, task)?]);
@@ -60,7 +60,7 @@ pub fn export_data(
 }
 
 /// Of one split, those that take no part are left out: they are in none.
-fn chosen(project: &mut Project, what: &ExportWhat, split: Option<Split>) -> Result<Vec<i64>, EngineError> {
+fn chosen(project: &mut Project, what: &ExportWhat, split: Option<Split>) -> Result<Vec<i64>, WorkbenchError> {
     let query = match what {
         ExportWhat::Matching(query) => query.clone(),
         ExportWhat::Ids(_) => ExampleQuery::default(),
@@ -82,7 +82,7 @@ fn write(
     to: PathBuf,
     ids: &[i64],
     task: &dyn Task,
-) -> Result<ExportReport, EngineError> {
+) -> Result<ExportReport, WorkbenchError> {
     let takes_all = match &request.what {
         ExportWhat::Matching(query) => query.wants_left_out(),
         ExportWhat::Ids(_) => true,
@@ -90,7 +90,7 @@ fn write(
     let num_rows = Some(ids.len() as u64);
     let with_date = request.with_date && project.has_dates()?;
     let file = ExportRequest { to, shape: request.shape, with_split: request.with_split, with_date, num_rows };
-    export::<EngineError>(&file, task, |sink| {
+    export::<WorkbenchError>(&file, task, |sink| {
         project.for_each_of(ids, &mut |stored| {
             if !stored.takes_part() && !takes_all {
                 return ControlFlow::Continue(());

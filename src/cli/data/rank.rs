@@ -1,19 +1,19 @@
-//! `tunewright rank`: which examples matter, by their loss under a model; and which to label next.
+//! `tunewright data rank`: which examples matter, by their loss under a model; and which to label next.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
-use super::interrupt::Interrupt;
-use super::progress::Progress;
-use super::terminal::{self, duration, thousands};
-use super::{Ended, model};
-use crate::engine::scores::{QueueReport, ScoreReport, base_judge, label_next, run_judge, score};
+use crate::cli::interrupt::Interrupt;
+use crate::cli::progress::Progress;
+use crate::cli::terminal::{self, duration, thousands};
+use crate::cli::{Ended, model};
 use crate::evaluate::{Judge, Scorer};
 use crate::model::LanguageModel;
 use crate::project::{ExampleQuery, ExampleRow, Project, Sort, SortBy};
 use crate::recipe::{ModelRef, TooLong, Training};
+use crate::workbench::scores::{QueueReport, ScoreReport, base_judge, label_next, run_judge, score};
 
 #[derive(Debug, Args)]
 pub struct RankArgs {
@@ -30,10 +30,10 @@ pub struct RankArgs {
     #[arg(long, value_name = "DIR", requires = "model")]
     adapter: Option<PathBuf>,
     /// The loss is measured on examples of at most so many tokens
-    #[arg(long, value_name = "N", default_value_t = 1024, conflicts_with = "run", value_parser = super::max_length)]
+    #[arg(long, value_name = "N", default_value_t = 1024, conflicts_with = "run", value_parser = crate::cli::max_length)]
     max_length: usize,
     /// What becomes of longer ones: drop, cut_left, cut_right or split
-    #[arg(long, value_name = "HOW", default_value = "drop", conflicts_with = "run", value_parser = super::too_long)]
+    #[arg(long, value_name = "HOW", default_value = "drop", conflicts_with = "run", value_parser = crate::cli::too_long)]
     too_long: TooLong,
     /// How many examples are printed from each end
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
