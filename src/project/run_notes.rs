@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::ProjectError;
 use super::state::RunNote;
-use super::store::Project;
+use super::store::project::Project;
 
 const FILE_NAME: &str = "note.json";
 

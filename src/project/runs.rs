@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::error::ProjectError;
 use super::state::{RunAbout, RunNote, RunRecord, RunStatus};
-use super::store::Project;
+use super::store::project::Project;
 use crate::recipe::Recipe;
 
 /// What training writes to `status.json`.
