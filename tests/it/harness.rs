@@ -362,7 +362,7 @@ pub const STATES: &[State] = &[
     }),
 ];
 
-fn in_data(action: data::Action) -> Window {
+fn in_data(action: impl Into<Action>) -> Window {
     let mut window = Window::at(Screen::Data, Vec::new());
     window.act(action);
     window

@@ -3,6 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, Vec2};
 use egui_kittest::kittest::Queryable as _;
+use tunewright::app::screens::data::DataDialog;
 use tunewright::project::Project;
 use tunewright::recipe::{ModelRef, TooLong, Training};
 

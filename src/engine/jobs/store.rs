@@ -75,7 +75,7 @@ impl Store {
                 return Ok(());
             }
             StoreJob::KeepAnswers { run_dir, pair } => {
-                return evaluate::keep_pair(&run_dir, &pair).map_err(EngineError::io(&run_dir));
+                return Ok(evaluate::keep_pair(&run_dir, &pair)?);
             }
             StoreJob::LoadLengths { project } => {
                 context.reply(Reply::Lengths(self.open(&project)?.lengths()?));

@@ -125,3 +125,85 @@ impl DataState {
         self.start(JobSpec::Io(IoJob::PreviewSplit { project: self.folder.clone(), spec }), Purpose::Split, jobs);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::effect::Setting;
+    use crate::app::screens::data::action::{DataAction, FilterAction, MarkAction};
+    use crate::app::screens::data::bulk::Bulk;
+    use crate::app::screens::data::dialogs::export::ExportAction;
+    use crate::app::screens::data::dialogs::labels::LabelsAction;
+    use crate::app::screens::data::dialogs::reviewers::ReviewersAction;
+    use crate::app::screens::data::filters::Only;
+    use crate::app::screens::{ScreenAction, mapping};
+    use crate::data::Split;
+    use crate::engine::fake::FakeEngine;
+    use crate::engine::{EventKind, Reply};
+    use crate::train::Signal;
+
+    /// Applies one after the other; gives the effects of the last.
+    fn apply(state: &mut DataState, fake: &mut FakeEngine, actions: Vec<DataAction>) -> Vec<Effect> {
+        actions.into_iter().map(|action| state.apply(action, 0.0, fake)).last().unwrap_or_default()
+    }
+
+    fn dialog(action: DialogAction) -> DataAction {
+        DataAction::Dialog(action)
+    }
+
+    fn labels(action: LabelsAction) -> DataAction {
+        dialog(DialogAction::Labels(action))
+    }
+
+    #[test]
+    fn a_dialog_takes_the_place_of_another_and_ends_its_work() {
+        let (mut state, mut fake) = (DataState::default(), FakeEngine::default());
+        let write = ExportAction::Write("out.jsonl".into());
+        let export = [ExportAction::Open, write].map(|action| dialog(DialogAction::Export(action)));
+        apply(&mut state, &mut fake, export.into());
+        let job = fake.last_job(|spec| matches!(spec, JobSpec::Io(IoJob::ExportData { .. }))).unwrap();
+        assert!(matches!(&state.dialog, Some(DataDialog::Export(export)) if export.job == Some(job)));
+        let effects = apply(&mut state, &mut fake, vec![dialog(DialogAction::Statistics)]);
+        assert!(matches!(effects[..], [Effect::Show(Screen::Data)]), "the command field opens it from anywhere");
+        assert!(matches!(state.dialog, Some(DataDialog::Statistics(None))));
+        assert_eq!(fake.signals(), [(job, Signal::Stop { save: false })]);
+        apply(&mut state, &mut fake, vec![dialog(DialogAction::Close)]);
+        assert!(state.dialog.is_none());
+    }
+
+    #[test]
+    fn a_question_waits_until_the_dialog_that_is_typed_into_is_closed() {
+        let (mut state, mut fake) = (DataState::default(), FakeEngine::default());
+        let into_training = DataAction::Marks(MarkAction::Bulk(Bulk::Split(Split::Train)));
+        let typed = labels(LabelsAction::Type("card_arrival".to_owned()));
+        apply(&mut state, &mut fake, vec![into_training, labels(LabelsAction::Open), typed]);
+        let job = fake.last_job(|spec| matches!(spec, JobSpec::Store(StoreJob::CountHeldOut { .. }))).unwrap();
+        state.on_event(job, &EventKind::Reply(Box::new(Reply::HeldOut(2))));
+        state.move_or_ask(&mut fake);
+        assert!(matches!(&state.dialog, Some(DataDialog::Labels(text)) if text == "card_arrival"));
+        apply(&mut state, &mut fake, vec![dialog(DialogAction::Close)]);
+        state.move_or_ask(&mut fake);
+        assert!(matches!(&state.dialog, Some(DataDialog::Move(moving)) if moving.num_held_out == Some(2)));
+    }
+
+    #[test]
+    fn what_is_done_elsewhere_comes_back_as_effects() {
+        let (mut state, mut fake) = (DataState::default(), FakeEngine::default());
+        let typed = labels(LabelsAction::Type("b\n\na\nb".to_owned()));
+        let effects = apply(&mut state, &mut fake, vec![labels(LabelsAction::Open), typed, labels(LabelsAction::Save)]);
+        let expected = Setting::Labels(vec!["b".to_owned(), "a".to_owned()]);
+        assert!(matches!(&effects[..], [Effect::Keep(setting)] if *setting == expected), "{effects:?}");
+        assert!(state.dialog.is_none() && state.label_set == ["b", "a"]);
+
+        let take = ReviewersAction::Take("second.csv".into());
+        let effects = apply(&mut state, &mut fake, vec![dialog(DialogAction::Reviewers(take))]);
+        let opens = |effect: &Effect| {
+            matches!(effect, Effect::Do(ScreenAction::Mapping(mapping::Action::OpenReviewer(path)))
+                if path.as_os_str() == "second.csv")
+        };
+        assert!(opens(&effects[0]), "{effects:?}");
+
+        let only = DataAction::Filters(FilterAction::ShowOnly(Only::ids("Some", &[1][..])));
+        assert!(matches!(apply(&mut state, &mut fake, vec![only])[..], [Effect::Show(Screen::Data)]));
+    }
+}
