@@ -480,5 +480,8 @@ pub fn rail(state: &AppState) -> (String, Mark) {
 }
 
 pub fn primary(state: &AppState) -> Option<crate::app::Action> {
-    (state.train.is_form_shown && obstacle(state).is_none()).then(|| Action::Start.into())
+    if state.train.is_form_shown {
+        return obstacle(state).is_none().then(|| Action::Start.into());
+    }
+    view::filled_act(state)
 }

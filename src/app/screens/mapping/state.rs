@@ -255,6 +255,8 @@ pub struct MappingState {
     pub has_examples: bool,
     /// The import that was started last, also when the dialog is gone.
     importing: Option<JobId>,
+    /// Of the dialog that was closed last, if columns were chosen in it: for the same files they are there again.
+    left: Option<ImportRequest>,
 }
 
 impl MappingState {
@@ -342,6 +344,8 @@ impl MappingState {
 
     fn open(&mut self, request: ImportRequest, purpose: Purpose, jobs: &mut dyn Start) {
         self.close(jobs);
+        let is_same = |left: &mut ImportRequest| purpose == Purpose::Examples && left.paths().eq(request.paths());
+        let request = self.left.take_if(is_same).unwrap_or(request);
         let job = jobs.start(JobSpec::Io(IoJob::PreviewImport { request: request.clone() }));
         self.dialog = Some(ImportDialog {
             purpose,
@@ -371,6 +375,9 @@ impl MappingState {
     fn close(&mut self, jobs: &mut dyn Start) {
         let Some(mut dialog) = self.dialog.take() else { return };
         dialog.stop_counting(jobs);
+        if dialog.purpose == Purpose::Examples && dialog.request.mapping.is_some() {
+            self.left = Some(dialog.request.clone());
+        }
         if let Stage::Reading(job) | Stage::Importing(job) = dialog.stage {
             jobs.stop(job);
         }
