@@ -21,6 +21,7 @@ enum Word {
     Running,
     Completed,
     Stopped,
+    Interrupted,
 }
 
 /// Whether a run wrote here before.
@@ -30,7 +31,7 @@ pub fn is_run(folder: &Path) -> bool {
         return false;
     }
     let mark = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Mark>(&bytes).ok());
-    mark.is_some_and(|mark| matches!(mark.status, Word::Running | Word::Completed | Word::Stopped))
+    mark.is_some_and(|mark| matches!(mark.status, Word::Running | Word::Completed | Word::Stopped | Word::Interrupted))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub enum RunError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("{} can't hold the run: {reason}", path.display())]
     Unusable { path: PathBuf, reason: String },
-    #[error("{} was moved or deleted while the run was in it", run_dir.display())]
+    #[error("the folder {} was moved or deleted while the run was in it", run_dir.display())]
     Vanished { run_dir: PathBuf },
     #[error("{} can't be read: {message}", path.display())]
     Damaged { path: PathBuf, message: String },
