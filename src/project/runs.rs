@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::ProjectError;
-use super::store::Project;
+use super::store::project::Project;
 use crate::run::{self, RunError, RunRecord};
 
 impl Project {

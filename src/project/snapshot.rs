@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::ProjectError;
-use super::store::Project;
+use super::store::project::Project;
 use crate::data::Split;
 use crate::run::{RunDir, sums_text};
 
