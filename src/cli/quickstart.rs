@@ -139,10 +139,10 @@ fn test(
     interrupt: &Interrupt,
 ) -> Result<EvaluationReport, Ended> {
     let request = EvaluationRequest {
-        model: plan.recipe.base_model.clone(),
+        model: plan.base_model.clone(),
         adapter,
         data: data.to_owned(),
-        spec: plan.recipe.training.render_spec(),
+        spec: plan.training.render_spec(),
         generate: true,
         with_base: false,
     };

@@ -26,7 +26,10 @@ pub struct TrainArgs {
 }
 
 pub fn run(args: TrainArgs) -> Result<(), Ended> {
-    let recipe = Recipe::read(&args.recipe)?;
+    let (recipe, note) = Recipe::read_noted(&args.recipe)?;
+    if let Some(note) = note {
+        terminal::note(&format!("note: {note}"));
+    }
     let interrupt = Interrupt::listen();
     // Before a model is fetched for it.
     RunFolder::check(&args.out)?;

@@ -26,7 +26,7 @@ use crate::model::chat_template::clock;
 use crate::model::gradient::num_recomputed;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts};
-use crate::recipe::{Plan, Recipe, Training, Validation};
+use crate::recipe::{Plan, Training, Validation};
 use crate::render::batch::Order;
 use crate::render::tally::Tally;
 use crate::render::{Refusal, Rendered, render};
@@ -128,7 +128,7 @@ fn train(
     let Samples { train, validation, tally } = samples;
     let (adapter, plan) = start(decoder, plan)?;
     let plan = &plan;
-    let training = &plan.recipe.training;
+    let training = &plan.training;
     let lengths: Vec<usize> = train.iter().map(|s| s.ids.len()).collect();
     if let Some(message) = beyond_context(training.max_length, decoder.spec().context_length, &lengths) {
         recorder.observe(TrainEvent::Warning(message));
@@ -169,7 +169,7 @@ fn train(
             feed,
             validation,
             schedule: Schedule::new(training, num_steps),
-            eval_steps: eval_steps(&plan.recipe, &order),
+            eval_steps: plan.evaluation.steps_between(order.steps_per_epoch()),
             files,
             order: &order,
             num_steps,
@@ -186,11 +186,6 @@ fn train(
         };
         run.all_steps(recorder)
     })
-}
-
-/// Steps between evaluations. The last step is evaluated in any case.
-pub fn eval_steps(recipe: &Recipe, order: &Order) -> usize {
-    recipe.evaluation.steps_between(order.steps_per_epoch())
 }
 
 /// A run under way.
@@ -289,7 +284,7 @@ impl Run<'_> {
     }
 
     fn update(&mut self, norm: f64, learning_rate: f64) -> Result<(), TrainError> {
-        self.gradients.clip(norm, self.plan.recipe.training.max_grad_norm);
+        self.gradients.clip(norm, self.plan.training.max_grad_norm);
         Ok(self.optimizer.update(&self.adapter.named_vars(), &self.gradients, learning_rate)?)
     }
 
@@ -319,7 +314,7 @@ impl Run<'_> {
         observer.observe(TrainEvent::Phase(Phase::Evaluating));
         let began = self.worked();
         // B is zero before the first step: the base model is measured without its cost.
-        if self.state.step > 0 || self.plan.recipe.init_adapter.is_some() {
+        if self.state.step > 0 || self.plan.adapter.folder().is_some() {
             self.pass.set_adapter(self.decoder, self.adapter)?;
         }
         let is_cancelled = || !may_go_on(self.control, &self.stood);
@@ -402,7 +397,7 @@ impl Run<'_> {
     }
 
     fn dropout(&self, micro_batch: usize) -> Option<Dropout> {
-        let (p, seed) = (self.adapter.config.lora_dropout, self.plan.recipe.training.seed);
+        let (p, seed) = (self.adapter.config.lora_dropout, self.plan.training.seed);
         Dropout::new(p, seed, self.state.step, micro_batch)
     }
 
@@ -425,7 +420,7 @@ fn status_of(
         best_step: state.best_step,
         secs: state.secs,
         num_examples,
-        precision: ProductType::of(plan.recipe.training.precision, decoder.spec()).name(),
+        precision: ProductType::of(plan.training.precision, decoder.spec()).name(),
     }
 }
 
@@ -438,11 +433,10 @@ fn may_go_on(control: &Control, stood: &Cell<Duration>) -> bool {
 
 /// In the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
 pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
-    let training = &plan.recipe.training;
+    let training = &plan.training;
     let product = ProductType::of(training.precision, decoder.spec());
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));
-    let available = facts::available_memory();
-    let allowed = plan.memory_limit.map_or(available, |limit| limit.min(available));
+    let allowed = facts::available_memory().min(plan.memory_limit);
     let num = num_recomputed(setting, decoder.spec(), product, num_tokens, allowed);
     log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers);
     GradientPass::new(product, num)
@@ -463,7 +457,7 @@ fn read_samples(
     observer: &mut dyn Observer,
 ) -> Result<Samples, TrainError> {
     let task = Steered(control);
-    let path = &plan.recipe.data.train;
+    let path = &plan.train;
     let examples = read_placed(path, &task)?;
     if examples.is_empty() {
         return Err(TrainError::NoExamples { path: path.clone() });
@@ -471,11 +465,11 @@ fn read_samples(
     let (train, validation, held_out_of) = match &plan.validation {
         Validation::File(held_out) => (examples, read_placed(held_out, &task)?, held_out),
         Validation::Share(share) => {
-            let (train, held_out) = hold_out(examples, *share, plan.recipe.training.seed);
+            let (train, held_out) = hold_out(examples, *share, plan.training.seed);
             (train, held_out, path)
         }
     };
-    let training = &plan.recipe.training;
+    let training = &plan.training;
     let total = train.len() + validation.len();
     let mut done = 0;
     let mut count = || {

@@ -36,7 +36,7 @@ impl Bench {
 
     fn recipe(&self, training: &str) {
         let text = format!(
-            "version = 1\nbase_model = {MODEL:?}\n[data]\ntrain = \"train.jsonl\"\nvalidation = \"validation.jsonl\"\n\
+            "version = 2\nbase_model = {MODEL:?}\n[data]\ntrain = \"train.jsonl\"\nvalidation = \"validation.jsonl\"\n\
              [lora]\nr = 4\nlora_alpha = 8\n[training]\nmax_length = 96\nper_device_train_batch_size = 4\n{training}\n"
         );
         self.write("recipe.toml", &text);
@@ -168,6 +168,28 @@ fn the_recipe_in_a_run_folder_repeats_the_run() {
         read(run.join("checkpoints").join(checkpoints(&run).last().unwrap()).join("adapter_model.safetensors")).unwrap()
     };
     assert_eq!(weights("first"), weights("second"));
+}
+
+#[test]
+fn a_run_of_version_1_is_resumed_as_it_began_and_kept_as_version_2() {
+    let bench = Bench::new();
+    bench.recipe("max_steps = 3\ntoo_long = \"cut_right\"");
+    bench.out(&["train", "recipe.toml", "--out", "run"]);
+    let kept = read_to_string(bench.path("run/recipe.toml")).unwrap();
+    assert!(kept.starts_with("version = 2\n") && kept.contains("too_long = \"cut_right\"\n"), "{kept}");
+    let old = kept.replace("version = 2", "version = 1").replace("too_long = \"cut_right\"\n", "");
+    bench.write("run/recipe.toml", &old);
+
+    let again = || stderr(&bench.run(&["train", "run/recipe.toml", "--out", "run"]));
+    let told = again();
+    assert_eq!(told.matches("version 1").count(), 1, "{told}");
+    assert!(told.contains("3 of 3 steps"), "{told}");
+    assert_eq!(read_to_string(bench.path("run/recipe.toml")).unwrap(), kept);
+    assert!(!again().contains("version 1"));
+
+    bench.recipe("max_steps = 3");
+    let told = stderr(&bench.run(&["train", "recipe.toml", "--out", "run"]));
+    assert!(told.contains("another recipe (its training.too_long is cut_right, not drop)"), "{told}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::engine::{JobSpec, Lane, Reply};
 use crate::evaluate;
 use crate::hub::{self, Sources};
 use crate::project::{Project, RunRecord};
-use crate::recipe::{ModelRef, RenderSpec};
+use crate::recipe::{ModelRef, Plan, RenderSpec};
 use crate::render::token_view;
 use crate::train::preview::{RunPreview, preview};
 use crate::train::timing::{SpeedFile, speed_key};
@@ -135,7 +135,7 @@ impl Work for Io {
                 };
                 let sizes = self.sizes.get(key, project, context, &chat)?;
                 let speed = self.speeds.get(&speed_key(&folder, &recipe));
-                let preview = preview(&path, &recipe, sizes, self.limits.memory())?;
+                let preview = preview(&path, &recipe, sizes, self.limits.memory().unwrap_or(Plan::NO_LIMIT))?;
                 context.reply(Reply::RunPreview(RunPreview { speed, ..preview }));
             }
             JobSpec::PreviewReplace { project, ids, replacement } => {
