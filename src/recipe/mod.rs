@@ -9,7 +9,6 @@ pub mod params;
 pub mod plan;
 mod recipe_file;
 pub mod render_spec;
-pub mod run_mark;
 mod sections;
 mod upgrade;
 

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::fixtures::fixture;
 
 /// A file or folder of a case: `D01/columns.json`.
-fn case(name: &str) -> PathBuf {
+pub(super) fn case(name: &str) -> PathBuf {
     fixture("cases").join(name)
 }
 

@@ -8,9 +8,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tunewright::data::checks::{Action, Check, CheckReport};
 use tunewright::data::{self, import::ImportRequest};
-use tunewright::engine::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
 use tunewright::project::{Edit, ExampleQuery, Having, Project, Sort, SortBy};
 use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
+use tunewright::workbench::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
 
 fn project_of(folder: &Path, lines: &[u8]) -> Project {
     let file = folder.join("data.jsonl");

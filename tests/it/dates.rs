@@ -11,9 +11,9 @@ use tunewright::data::export::ExportShape;
 use tunewright::data::import::{ColumnRole, ImportRequest, Mapping, Note, Place};
 use tunewright::data::split::{SplitBy, SplitSpec};
 use tunewright::data::{Split, date, preview};
-use tunewright::engine::data_export::{DataExport, ExportWhat, export_data};
 use tunewright::project::{Edit, ExampleQuery, Project, Sort, SortBy};
 use tunewright::task::Unwatched;
+use tunewright::workbench::data_export::{DataExport, ExportWhat, export_data};
 
 use crate::window_data::Studio;
 

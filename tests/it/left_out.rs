@@ -6,11 +6,11 @@ use std::process::Command;
 use tunewright::data::Split;
 use tunewright::data::export::ExportShape;
 use tunewright::data::import::{ImportRequest, SplitSpec};
-use tunewright::engine::checks::check;
-use tunewright::engine::data_export::{DataExport, ExportWhat, export_data};
-use tunewright::engine::statistics::statistics;
 use tunewright::project::{Edit, ExampleQuery, Project, Review, SplitCounts};
 use tunewright::task::Unwatched;
+use tunewright::workbench::checks::check;
+use tunewright::workbench::data_export::{DataExport, ExportWhat, export_data};
+use tunewright::workbench::statistics::statistics;
 
 /// Thirty examples, one of them with a fault that the checks find; the ids of one to reject, in training, and of another
 /// one there.

@@ -33,6 +33,7 @@ mod left_out;
 mod parts;
 mod rank;
 mod render;
+mod run_folder;
 mod run_times;
 mod scripts;
 mod starter_model;

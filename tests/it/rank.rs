@@ -7,8 +7,6 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tunewright::data::import::ImportRequest;
 use tunewright::data::{Example, Message, Role};
-use tunewright::engine::EngineError;
-use tunewright::engine::scores::{base_judge, label_next, score};
 use tunewright::evaluate::loss::{example_losses, mean_loss};
 use tunewright::evaluate::{Judge, Scorer};
 use tunewright::model::{GradientPass, LanguageModel, ProductType};
@@ -16,6 +14,8 @@ use tunewright::project::{Edit, ExampleQuery, Project, Review, Sort, SortBy};
 use tunewright::recipe::{ModelRef, RenderSpec, Training};
 use tunewright::render::{Rendered, render};
 use tunewright::task::{Task, Unit, Unwatched};
+use tunewright::workbench::WorkbenchError;
+use tunewright::workbench::scores::{base_judge, label_next, score};
 
 use crate::fixtures::fixture;
 
@@ -94,7 +94,7 @@ fn a_project_keeps_the_losses_and_a_stop_those_so_far() {
     let model = model();
     let mut base = Scorer::new(&model, &judge(None)).unwrap();
     let stopped = score(&mut project, &mut base, "base", &Impatient(Cell::new(false)));
-    assert!(matches!(stopped, Err(EngineError::Stopped)), "{stopped:?}");
+    assert!(matches!(stopped, Err(WorkbenchError::Stopped)), "{stopped:?}");
     let num = losses(&mut project).iter().flatten().count();
     assert!(num > 0 && num < 128, "{num}");
 

@@ -10,9 +10,9 @@ use crate::cli::progress::Progress;
 use crate::cli::terminal::{self, duration, thousands};
 use crate::cli::{Ended, model};
 use crate::data::checks::{Check, CheckReport, FixCount, Remedy, Severity};
-use crate::engine::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
 use crate::project::{Edit, Project, Settings};
 use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
+use crate::workbench::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {

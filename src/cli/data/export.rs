@@ -12,8 +12,8 @@ use crate::cli::progress::Progress;
 use crate::cli::terminal::{self, thousands};
 use crate::data::Split;
 use crate::data::export::{ExportReport, ExportShape};
-use crate::engine::data_export::{DataExport, ExportWhat, export_data};
 use crate::project::{ExampleQuery, Project};
+use crate::workbench::data_export::{DataExport, ExportWhat, export_data};
 
 #[derive(Debug, Args)]
 pub struct ExportArgs {

@@ -9,11 +9,11 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::cli::terminal::{self, duration, thousands};
 use crate::cli::{Ended, model};
-use crate::engine::scores::{QueueReport, ScoreReport, base_judge, label_next, run_judge, score};
 use crate::evaluate::{Judge, Scorer};
 use crate::model::LanguageModel;
 use crate::project::{ExampleQuery, ExampleRow, Project, Sort, SortBy};
 use crate::recipe::{ModelRef, TooLong, Training};
+use crate::workbench::scores::{QueueReport, ScoreReport, base_judge, label_next, run_judge, score};
 
 #[derive(Debug, Args)]
 pub struct RankArgs {

@@ -12,10 +12,10 @@ use crate::cli::{Ended, model};
 use crate::data::import::{ColumnRole, ImportRequest};
 use crate::data::read_all;
 use crate::data::statistics::{Agreement, Dates, Histogram, Statistics, Tokens, agreement};
-use crate::engine::reviewers::import_second_reviewer;
-use crate::engine::statistics::{card, statistics};
 use crate::project::{Project, Reviewers};
 use crate::recipe::{ModelRef, RenderSpec};
+use crate::workbench::reviewers::import_second_reviewer;
+use crate::workbench::statistics::{card, statistics};
 
 /// Sources, or reviews, that are told one by one.
 const MAX_NAMED: usize = 20;
