@@ -42,6 +42,7 @@ pub struct RunSummary {
     pub num_steps_done: usize,
     /// Of the base model, before the first step.
     pub first_eval_loss: Option<f64>,
+    /// The lowest of the evaluations after it, whose weights were saved, and its step.
     pub best_eval_loss: Option<f64>,
     pub best_step: Option<usize>,
     /// The best checkpoint, or the last where nothing was held out.
@@ -139,7 +140,7 @@ fn train(
     check_memory(plan, decoder.spec(), num_trainable, order.most_tokens(&lengths))?;
     let pass = gradient_pass(decoder, plan, &order, &lengths);
     let mut optimizer = AdamW::new(training, &vars);
-    let mut state = State { step: 0, best_step: None, best_eval_loss: None, rate_factor: 1.0, secs: 0.0 };
+    let mut state = State { rate_factor: 1.0, ..State::default() };
     let mut last_step = None;
     if checkpoints::last(folder.dir()).is_some() {
         check_same_recipe(plan)?;
@@ -183,7 +184,6 @@ fn train(
             gradients: Gradients::zeros(&vars),
             optimizer,
             state,
-            first_eval_loss: None,
             started: Instant::now(),
             stood: Cell::default(),
             saved_step: None,
@@ -211,7 +211,6 @@ struct Run<'a> {
     gradients: Gradients,
     optimizer: AdamW,
     state: State,
-    first_eval_loss: Option<f64>,
     started: Instant,
     /// How much of the time since then it was paused, or gave way to others: not a time that it took.
     stood: Cell<Duration>,
@@ -340,14 +339,14 @@ impl Run<'_> {
         if self.state.step == 0 && !mean.loss.is_finite() {
             return Err(self.decoder.not_finite("the loss before the first step").into());
         }
-        let is_best = self.state.best_eval_loss.is_none_or(|best| mean.loss < best);
+        let is_lower_than = |loss: Option<f64>| loss.is_none_or(|loss| mean.loss < loss);
+        let is_best_of_run = mean.loss.is_finite() && is_lower_than(self.state.best_eval_loss);
+        let is_best = is_best_of_run && is_lower_than(self.state.base_eval_loss);
         if self.state.step == 0 {
-            self.first_eval_loss = Some(mean.loss);
-        } else if is_best || self.state.best_step.is_none() {
-            self.state.best_step = Some(self.state.step);
-        }
-        if is_best {
-            self.state.best_eval_loss = Some(mean.loss);
+            self.state.base_eval_loss = Some(mean.loss);
+        } else if is_best_of_run {
+            // Of the weights that are saved, even if none beats the base model.
+            (self.state.best_step, self.state.best_eval_loss) = (Some(self.state.step), Some(mean.loss));
         }
         let eval_secs = self.worked().saturating_sub(began).as_secs_f64();
         self.state.secs += eval_secs;
@@ -388,7 +387,7 @@ impl Run<'_> {
             was_stopped,
             num_steps: self.num_steps,
             num_steps_done: self.state.step,
-            first_eval_loss: self.first_eval_loss,
+            first_eval_loss: self.state.base_eval_loss,
             best_eval_loss: self.state.best_eval_loss,
             best_step: self.state.best_step,
             adapter: checkpoints::best_or_last(&self.plan.run_dir, self.state.best_step),

@@ -171,6 +171,27 @@ fn the_recipe_in_a_run_folder_repeats_the_run() {
 }
 
 #[test]
+fn where_nothing_beats_the_base_model_the_best_step_has_its_own_loss() {
+    let bench = Bench::new();
+    bench.recipe("max_steps = 6\nlearning_rate = 1.0\n[evaluation]\neval_steps = 2");
+    let events = json_lines(&bench.out(&["train", "recipe.toml", "--out", "run", "--json"]));
+    let evals: Vec<_> = events.iter().filter(|e| e["event"] == "eval").collect();
+    let loss = |eval: &Value| eval["eval_loss"].as_f64().unwrap();
+    let (base, after) = evals.split_first().unwrap();
+    assert!(after.len() == 3 && after.iter().all(|eval| loss(eval) > loss(base)), "{evals:?}");
+    assert!(after.iter().all(|eval| eval["is_best"] == false), "{evals:?}");
+    let best = after.iter().min_by(|a, b| loss(a).total_cmp(&loss(b))).unwrap();
+    let finished = events.last().unwrap();
+    assert_eq!((&finished["best_step"], &finished["best_eval_loss"]), (&best["step"], &best["eval_loss"]));
+    let run = tunewright::run::RunRecord::read(&bench.path("run")).unwrap();
+    assert_eq!((run.best_step.map(|step| step as u64), run.best_eval_loss), (best["step"].as_u64(), Some(loss(best))));
+    assert_eq!(run.first_eval_loss, Some(loss(base)));
+    // Said again where nothing is left to do, for the checkpoint kept both.
+    let told = stderr(&bench.run(&["train", "recipe.toml", "--out", "run"]));
+    assert!(told.contains(&format!("at step {}: no evaluation beat the base model", best["step"])), "{told}");
+}
+
+#[test]
 fn a_run_of_version_1_is_resumed_as_it_began_and_kept_as_version_2() {
     let bench = Bench::new();
     bench.recipe("max_steps = 3\ntoo_long = \"cut_right\"");
@@ -234,6 +255,11 @@ fn failures_and_wrong_usage_have_their_own_exit_codes() {
         (&["generate", "--model", "starter", "--prompt", "a"], 1, "could not be fetched"),
         (&["generate", "--model", "none.gguf", "--prompt", "a"], 1, "none.gguf"),
         (&["evaluate", "--model", MODEL, "--data", "broken.jsonl"], 1, "broken.jsonl"),
+        (
+            &["evaluate", "--run", "."],
+            1,
+            ". isn't a run: it has no recipe.toml\nhint: runs of a project lie in PROJECT/runs",
+        ),
         (&["evaluate", "--model", MODEL, "--adapter", "none", "--data", "train.jsonl"], 1, "none"),
     ] {
         let output = bench.run(arguments);
