@@ -44,10 +44,14 @@ pub fn purpose(name: &str) -> Option<Purpose> {
 }
 
 /// Where a run stands after a step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct State {
     /// Optimizer steps done.
     pub step: usize,
+    /// The loss before the first step. Versions that didn't keep it had it in `best_eval_loss` until one was lower.
+    #[serde(default)]
+    pub base_eval_loss: Option<f64>,
+    /// The evaluation after the first step with the lowest loss, and that loss.
     pub best_step: Option<usize>,
     pub best_eval_loss: Option<f64>,
     /// Halved each time the loss was not a number (NaN).
@@ -70,7 +74,7 @@ impl State {
             return flaw("has a best step that comes later".to_owned());
         }
         let is_loss = |loss: f64| loss.is_finite() && loss >= 0.0;
-        if !self.best_eval_loss.is_none_or(is_loss) {
+        if !(self.best_eval_loss.is_none_or(is_loss) && self.base_eval_loss.is_none_or(is_loss)) {
             return flaw("has a best loss that no loss can be".to_owned());
         }
         if !(self.rate_factor > 0.0 && self.rate_factor <= 1.0) {

@@ -26,7 +26,7 @@ enum Word {
 
 /// Whether a run wrote here before.
 pub fn is_run(folder: &Path) -> bool {
-    let path = folder.join("status.json");
+    let path = super::RunDir(folder).status();
     if !path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_BYTES) {
         return false;
     }
