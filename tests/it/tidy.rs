@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Who may import whom, as prefixes of paths below `crate::`. A module may always name itself, `fs`, `task` and
 /// `words`.
+#[rustfmt::skip]
 const IMPORTS: &[(&str, &[&str])] = &[
     ("fs", &[]),
     ("task", &[]),
@@ -21,61 +22,19 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("train", &["data", "model", "ops", "recipe", "render", "run", "evaluate"]),
     ("project", &["data", "recipe", "run"]),
     ("workbench", &["data", "model", "project", "recipe", "render", "run", "evaluate", "train"]),
-    (
-        "engine",
-        &[
-            "ops",
-            "data",
-            "recipe",
-            "model",
-            "hub",
-            "generate",
-            "render",
-            "run",
-            "train",
-            "evaluate",
-            "project",
-            "workbench",
-        ],
-    ),
+    ("engine", &[
+        "ops", "data", "recipe", "model", "hub", "generate", "render", "run", "train", "evaluate", "project", "workbench",
+    ]),
     // A command runs in its own thread and prints; it opens the window, too.
-    (
-        "cli",
-        &[
-            "ops",
-            "data",
-            "recipe",
-            "model",
-            "hub",
-            "generate",
-            "render",
-            "run",
-            "train",
-            "evaluate",
-            "project",
-            "workbench",
-            "engine",
-            "app",
-        ],
-    ),
+    ("cli", &[
+        "ops", "data", "recipe", "model", "hub", "generate", "render", "run", "train", "evaluate", "project", "workbench",
+        "engine", "app",
+    ]),
     // Plain data types of the lower modules; `no_tensor_in_the_window` keeps the rest out.
-    (
-        "app",
-        &[
-            "data",
-            "recipe",
-            "model",
-            "hub",
-            "generate",
-            "render",
-            "run",
-            "train",
-            "evaluate",
-            "project",
-            "workbench",
-            "engine",
-        ],
-    ),
+    ("app", &[
+        "data", "recipe", "model", "hub", "generate", "render", "run", "train", "evaluate", "project", "workbench",
+        "engine",
+    ]),
 ];
 
 /// Paths that stay forbidden although their module is allowed.
