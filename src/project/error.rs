@@ -36,7 +36,7 @@ pub enum ProjectError {
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error("it was stopped before it was done")]
-    Cancelled,
+    Stopped,
     #[error("{}: {source}", run_dir.display())]
     Run { run_dir: PathBuf, source: RecipeError },
 }
@@ -69,8 +69,8 @@ impl ProjectError {
     }
 
     /// Whether it only ended because it was asked to.
-    pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Cancelled) || matches!(self, Self::Import(error) if error.is_cancelled())
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped) || matches!(self, Self::Import(error) if error.is_stopped())
     }
 
     /// What was to be written is right, and could not be put on the disk: it can be tried again.

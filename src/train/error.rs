@@ -50,7 +50,7 @@ pub enum TrainError {
     #[error("the run in {} can't be resumed: {what}", run_dir.display())]
     InputsChanged { run_dir: PathBuf, what: String },
     #[error("training was stopped before its first step")]
-    Cancelled,
+    Stopped,
 }
 
 impl TrainError {

@@ -8,10 +8,10 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::control::Signal;
 use super::error::TrainError;
 use super::observer::{Observer, TrainEvent};
 use super::sft::RunSummary;
+use crate::task::Signal;
 
 pub(super) const FILE_NAME: &str = "messages.jsonl";
 
@@ -139,7 +139,7 @@ impl Observer for Recorder<'_> {
             }
             TrainEvent::Checkpoint { step, .. } => self.keep(RunMessage::Checkpoint { step: *step }),
             TrainEvent::Warning(text) => self.keep(RunMessage::Warning { text: text.clone() }),
-            TrainEvent::Phase(_) | TrainEvent::Progress { .. } | TrainEvent::Facts(_) | TrainEvent::Step(_) => {}
+            TrainEvent::Facts(_) | TrainEvent::Step(_) => {}
         }
         self.observer.observe(event);
     }

@@ -1,7 +1,6 @@
-//! Supervised fine-tuning: render → batch → loss → optimizer, with an observer who is told and a control that is asked.
+//! Supervised fine-tuning: render → batch → loss → optimizer, with an observer who is told and a task that is asked.
 
 pub mod checkpoint;
-pub mod control;
 pub mod error;
 mod feed;
 pub mod inputs;
@@ -20,9 +19,8 @@ mod start;
 pub mod timing;
 pub mod turn;
 
-pub use control::{Control, Signal};
 pub use error::TrainError;
 pub use messages::{RunMessage, Told};
-pub use observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
+pub use observer::{EvalMetrics, Observer, RunFacts, StepMetrics, TrainEvent};
 pub use run_folder::RunFolder;
 pub use sft::{RunSummary, run};

@@ -9,8 +9,8 @@ use tunewright::engine::{Backend, ComputeJob, EventKind, IoJob, JobId, JobSpec, 
 use tunewright::evaluate::EvaluationRequest;
 use tunewright::generate::Sampling;
 use tunewright::project::{Project, RunRecord, RunStatus};
-use tunewright::task::Unit;
-use tunewright::train::{Phase, RunMessage, Signal, messages};
+use tunewright::task::{Phase, Signal, Unit};
+use tunewright::train::{RunMessage, messages};
 
 use crate::engine::{Bench, tiny_model, tiny_recipe};
 
