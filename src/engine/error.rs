@@ -10,6 +10,7 @@ use crate::model::ModelError;
 use crate::project::ProjectError;
 use crate::recipe::RecipeError;
 use crate::render::Refusal;
+use crate::run::RunError;
 use crate::train::TrainError;
 use crate::workbench::WorkbenchError;
 
@@ -29,6 +30,8 @@ pub enum EngineError {
     Model(ModelError),
     #[error(transparent)]
     Recipe(#[from] RecipeError),
+    #[error(transparent)]
+    Run(#[from] RunError),
     #[error(transparent)]
     Train(TrainError),
     #[error(transparent)]
@@ -52,6 +55,7 @@ impl EngineError {
             Self::Hub(error) => error.hint(),
             Self::Import(error) => error.hint(),
             Self::Project(error) => error.hint(),
+            Self::Run(error) => error.hint().map(sentence),
             Self::Train(error) => error.hint().map(sentence),
             Self::Evaluate(EvaluateError::Refused { .. }) => Some(sentence(Refusal::HINT)),
             Self::Evaluate(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped => None,
@@ -117,7 +121,7 @@ impl From<TrainError> for EngineError {
             TrainError::Import(error) => error.into(),
             TrainError::Model(error) => error.into(),
             TrainError::Recipe(error) => error.into(),
-            TrainError::Io { path, source } => Self::Io { path, source },
+            TrainError::Run(error) => Self::Run(error),
             error => Self::Train(error),
         }
     }

@@ -1,58 +1,40 @@
 //! The person's work: a folder with an SQLite store (examples, journal of edits, settings) and the runs.
 //!
-//! [`Project`] is the way in. An edit ([`edits`]) changes fields of examples; each change is written down with it
-//! ([`journal`]), so that undo goes back across restarts. Rows are read through an order that is kept in memory
-//! ([`order`], [`select`]).
+//! [`Project`] is the way in; each folder below gives it methods of its own, and imports only from those above it.
+//!
+//! | folder | what it does |
+//! |---|---|
+//! | [`store`] | `project.db`: its tables, how it is opened and saved elsewhere, how an example lies in it, the journal |
+//! | [`rows`] | reading: the order that is kept in memory, filters, search, sorting, what checks and models said |
+//! | [`edits`] | changes of examples: each is written down with it, so that undo goes back across restarts |
+//! | [`import`] | rows of files become examples, all of them at once or none |
 
-mod arrivals;
 mod edits;
 mod error;
-mod face;
-mod fields;
-mod findings;
-mod history;
-mod intake;
-mod journal;
-mod known;
-mod label;
-mod label_order;
-mod lengths;
-mod migrate;
-mod new_row;
-mod not_faults;
-mod order;
-mod provenance;
-pub mod query;
-mod replace;
-mod resplit;
-mod reviewers;
+mod import;
 mod rows;
-mod run_notes;
 mod runs;
-mod schema;
-mod search;
-mod select;
 mod snapshot;
-mod standing;
 pub mod state;
 mod store;
-mod texts;
 
+pub use edits::apply::Changed;
 pub use error::ProjectError;
-pub use findings::ExampleLoss;
-pub use known::KnownRows;
-pub use label::of as label_of;
-pub use lengths::Lengths;
-pub use query::{
+pub use import::known::KnownRows;
+pub use rows::findings::ExampleLoss;
+pub use rows::label::of as label_of;
+pub use rows::lengths::Lengths;
+pub use rows::query::{
     ExampleQuery, FacetCounts, Having, LOSS_BANDS, NamedCounts, Reviewed, RowPage, ShowCounts, Sort, SortBy, Whole,
 };
-pub use reviewers::Reviewers;
-pub use search::hits;
+pub use rows::reviewers::Reviewers;
+pub use rows::search::hits;
 pub use snapshot::{Snapshot, SnapshotFile};
-pub use standing::{FileId, SavedAs, Standing};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,
     Replacement, Review, RunAbout, RunNote, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample,
     Version, VersionChange,
 };
-pub use store::{Changed, Project, STORE_FILE};
+pub use store::file_id::FileId;
+pub use store::project::{Project, STORE_FILE};
+pub use store::standing::{SavedAs, Standing};

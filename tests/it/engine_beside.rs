@@ -9,8 +9,9 @@ use tunewright::engine::{Backend, ComputeJob, EventKind, IoJob, JobId, JobSpec, 
 use tunewright::evaluate::EvaluationRequest;
 use tunewright::generate::Sampling;
 use tunewright::project::{Project, RunRecord, RunStatus};
+use tunewright::run::messages;
 use tunewright::task::{Phase, Signal, Unit};
-use tunewright::train::{RunMessage, messages};
+use tunewright::train::RunMessage;
 
 use crate::engine::{Bench, tiny_model, tiny_recipe};
 

@@ -120,9 +120,9 @@ fn the_command_line_says_what_is_left_out() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     };
-    for args in [&["check"][..], &["stats"], &["split", "--dry-run"]] {
+    for args in [&["data", "check"][..], &["data", "stats"], &["data", "split", "--dry-run"]] {
         let words = told(args);
         assert!(words.contains("1 rejected"), "{args:?}: {words}");
     }
-    assert!(told(&["stats"]).contains("examples    29:"));
+    assert!(told(&["data", "stats"]).contains("examples    29:"));
 }

@@ -155,7 +155,7 @@ fn the_command_ranks_and_queues() {
     let model = fixture("llama");
     let run = |more: &[&str]| -> Value {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-        command.args(["rank", "--project", "project", "--json"]).args(more).current_dir(folder.path());
+        command.args(["data", "rank", "--project", "project", "--json"]).args(more).current_dir(folder.path());
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
@@ -173,8 +173,11 @@ fn the_command_ranks_and_queues() {
     assert_eq!((&queued["chosen"][0]["number"], &queued["chosen"][0]["is_unanswered"]), (&json!(5), &json!(true)));
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-    let output =
-        command.args(["rank", "--project", "project", "--run", "x"]).current_dir(folder.path()).output().unwrap();
+    let output = command
+        .args(["data", "rank", "--project", "project", "--run", "x"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && told.contains("no run x; it has none"), "{told}");
 }

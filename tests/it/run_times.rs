@@ -198,7 +198,7 @@ fn runs_are_noted_deleted_and_brought_back_but_never_while_they_train() {
     assert_eq!(bench.runs()[0].about.note, note);
 
     // A run that goes on holds its folder.
-    let folder = tunewright::train::RunFolder::claim(&run.run_dir).unwrap();
+    let folder = tunewright::run::RunLock::claim(&run.run_dir).unwrap();
     let (_, outcome) =
         bench.try_to(JobSpec::Io(IoJob::TrashRuns { project: bench.project(), run_dirs: vec![run.run_dir.clone()] }));
     assert!(matches!(outcome, Outcome::Failed(failure) if failure.message.contains("another Tunewright trains there")));

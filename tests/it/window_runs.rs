@@ -351,14 +351,14 @@ fn a_run_has_the_same_numbers_wherever_it_is_shown() {
     let record = run("2026-11-22-1", 0.6, RunStatus::Stopped);
     let evaluations = [evaluation(0, 2.391), evaluation(11, 0.6)];
     window.answer_curves(std::slice::from_ref(&record), &steps(), &evaluations);
-    assert!(window.is_shown("Smoothed by 0.70"), "what is in force is said");
+    assert!(window.is_shown("Smoothing, 0.70 so far"), "what is in force is said");
     assert!(window.is_shown("30 s"), "eleven steps and two evaluations");
     let in_train = window.harness.state().state.train.run.as_ref().map(|run| (run.smoothed.clone(), run.secs()));
 
     window.act(Action::Go(Screen::Runs));
     window.answer(|spec| matches!(spec, JobSpec::Io(IoJob::ListRuns { .. })), Reply::Runs(vec![record.clone()]));
     window.answer_curves(std::slice::from_ref(&record), &steps(), &evaluations);
-    assert!(window.is_shown("Smoothed by 0.70"));
+    assert!(window.is_shown("Smoothing, 0.70 so far"));
     let runs = &window.harness.state().state.runs;
     let in_runs = runs.curves(&record).map(|run| (run.smoothed.clone(), run.secs()));
     assert_eq!(in_train, in_runs);

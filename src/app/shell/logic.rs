@@ -6,9 +6,10 @@ use egui::Context;
 
 use super::{Shell, commands, opening, project_dialog, projects, saving};
 use crate::app::jobs::Job;
+use crate::app::kit::{self, WRONG_NUMBER, has_wrong_number};
 use crate::app::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use crate::app::state::{OpenDialog, Status, ToImport};
-use crate::app::{Action, AppState, Cx, Drafts, Screen, kit, path_dialog};
+use crate::app::{Action, AppState, Cx, Drafts, Screen, path_dialog};
 use crate::engine::{Event, EventKind, IoJob, JobSpec, Outcome, Reply, StoreJob};
 use crate::project::ProjectState;
 
@@ -167,7 +168,9 @@ impl Shell {
                 letters.missing.extend(found.missing);
             }
             Action::PrimaryAct => {
-                if let Some(action) = primary_act(state) {
+                if has_wrong_number(ctx) {
+                    state.status = WRONG_NUMBER.into();
+                } else if let Some(action) = primary_act(state) {
                     self.apply(ctx, action);
                 }
             }

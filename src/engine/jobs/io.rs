@@ -14,12 +14,15 @@ use crate::engine::worker::Work;
 use crate::engine::{IoJob, Reply};
 use crate::evaluate;
 use crate::hub::{self, Sources};
-use crate::project::{Project, RunRecord};
+use crate::project::Project;
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::render::token_view;
+use crate::run::{
+    RunError, RunLock, RunRecord, checkpoints, messages,
+    metrics::{self, Curves},
+};
 use crate::train::preview::{RunPreview, preview};
 use crate::train::timing::{SpeedFile, speed_key};
-use crate::train::{EvalMetrics, RunFolder, StepMetrics, TrainError, checkpoint, messages};
 use crate::workbench::checks::{self, ModelRendering};
 use crate::workbench::data_export::export_data;
 use crate::workbench::reviewers::import_second_reviewer;
@@ -72,9 +75,9 @@ impl Io {
         for run_dir in run_dirs {
             if self.running.is_running(run_dir) {
                 let reason = "it is being trained; stop it first".to_owned();
-                return Err(TrainError::RunFolder { path: run_dir.clone(), reason }.into());
+                return Err(RunError::Unusable { path: run_dir.clone(), reason }.into());
             }
-            RunFolder::check(run_dir)?;
+            RunLock::check(run_dir)?;
         }
         Ok(())
     }
@@ -185,12 +188,12 @@ impl Work for Io {
             IoJob::ReadRun { run_dir } => {
                 let mut run = RunRecord::read(&run_dir)?;
                 self.running.correct(&mut run);
-                let (steps, evaluations) = read_metrics(&run_dir)?;
+                let Curves { steps, evaluations } = metrics::read(&run_dir)?;
                 context.reply(Reply::Curves { run, steps, evaluations });
             }
             IoJob::ReadMessages { run_dir } => {
-                let messages = messages::read(&run_dir).map_err(EngineError::io(&run_dir))?;
-                let goes_on_from = checkpoint::last_step(&run_dir);
+                let messages = messages::read(&run_dir)?;
+                let goes_on_from = checkpoints::last_step(&run_dir);
                 context.reply(Reply::Messages { run_dir, messages, goes_on_from });
             }
             IoJob::ReadEvaluations { run_dir, adapter } => {
@@ -198,28 +201,9 @@ impl Work for Io {
                 context.reply(Reply::Evaluations(measured));
             }
             IoJob::ReadAnswers { run_dir } => {
-                context.reply(Reply::Answers(evaluate::kept_pairs(&run_dir).map_err(EngineError::io(&run_dir))?));
+                context.reply(Reply::Answers(evaluate::kept_pairs(&run_dir)?));
             }
         }
         Ok(())
     }
-}
-
-/// A run that has told nothing yet has no file; a killed run may leave half a line.
-fn read_metrics(run_dir: &Path) -> Result<(Vec<StepMetrics>, Vec<EvalMetrics>), EngineError> {
-    let path: PathBuf = run_dir.join("metrics.jsonl");
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(EngineError::io(&path)(error)),
-    };
-    let (mut steps, mut evaluations) = (Vec::new(), Vec::new());
-    for line in bytes.split(|byte| *byte == b'\n') {
-        if let Ok(step) = serde_json::from_slice::<StepMetrics>(line) {
-            steps.push(step);
-        } else if let Ok(evaluation) = serde_json::from_slice::<EvalMetrics>(line) {
-            evaluations.push(evaluation);
-        }
-    }
-    Ok((steps, evaluations))
 }

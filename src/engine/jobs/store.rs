@@ -111,7 +111,7 @@ impl Store {
                 changed
             }
             StoreJob::KeepAnswers { run_dir, pair } => {
-                evaluate::keep_pair(&run_dir, &pair).map_err(EngineError::io(&run_dir))?;
+                evaluate::keep_pair(&run_dir, &pair)?;
                 Reply::Saved(run_dir)
             }
             StoreJob::LookAtProject { project } => {

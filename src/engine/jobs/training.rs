@@ -14,10 +14,11 @@ use crate::hub::{self, Sources};
 use crate::model::LanguageModel;
 use crate::project::Project;
 use crate::recipe::{Data, Plan, Recipe};
+use crate::run::{RunDir, RunLock};
 use crate::task::{Phase, Task};
 use crate::train::timing::{RunMeter, SpeedFile};
 use crate::train::turn::{GivingWay, Held, Party, Turn};
-use crate::train::{RunFolder, TrainError, TrainEvent, sft};
+use crate::train::{TrainError, TrainEvent, sft};
 use crate::workbench::statistics::{add_to_card, write_card};
 
 pub(super) struct TrainingLane {
@@ -75,7 +76,7 @@ impl TrainingLane {
             };
             self.run_plan(&model, &self.plan(recipe, model_path, run_dir.clone())?, context)
         })();
-        if result.is_err() && !run_dir.join("recipe.toml").exists() {
+        if result.is_err() && !RunDir(&run_dir).has_begun() {
             // It ended before it was a run that could be looked at or gone on with.
             std::fs::remove_dir_all(&run_dir).map_err(EngineError::io(&run_dir))?;
         }
@@ -83,8 +84,8 @@ impl TrainingLane {
     }
 
     fn resume(&mut self, run_dir: PathBuf, context: &Context) -> Result<(), EngineError> {
-        let recipe = Recipe::read(&run_dir.join("recipe.toml"))?;
-        RunFolder::check(&run_dir)?;
+        let recipe = Recipe::read(&RunDir(&run_dir).recipe())?;
+        RunLock::check(&run_dir)?;
         let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
         let model = self.models.load(&model_path, context)?;
         self.run_plan(&model, &self.plan(recipe, model_path, run_dir)?, context)

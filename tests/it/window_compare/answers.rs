@@ -194,3 +194,21 @@ fn the_memory_has_its_place_before_it_is_counted() {
     assert!(window.is_shown("Fits this machine"));
     assert_eq!(below(&window), before);
 }
+
+#[test]
+fn a_wrong_number_holds_answers_back() {
+    let mut window = Window::open(completed(), Screen::Compare);
+    window.harness.get_by_role_and_label(Role::TextInput, "Top p").focus();
+    window.harness.run_steps(2);
+    window.key(Modifiers::COMMAND, Key::A);
+    window.harness.get_by_role_and_label(Role::TextInput, "Top p").type_text("much");
+    window.harness.run_steps(2);
+    window.key(Modifiers::NONE, Key::Tab);
+    let is_disabled = |window: &Window, label: &str| {
+        window.harness.get_by_role_and_label(Role::Button, label).accesskit_node().is_disabled()
+    };
+    assert!(is_disabled(&window, "Answer") && is_disabled(&window, "Answer all"));
+    window.key(Modifiers::COMMAND, Key::Enter);
+    assert_eq!(num_compared(&window), 0, "the number of before was used");
+    assert!(window.is_shown("A number is wrong"));
+}

@@ -5,7 +5,7 @@ use egui::{Context, Ui};
 use super::action::DataAction;
 use super::{AnyAction, AppState};
 use crate::app::kit::{
-    Combo, Dialog, DialogEnd, NumberField, Text, Theme, dialog, format, has_wrong_number, segmented,
+    Combo, Dialog, DialogEnd, NumberField, Text, Theme, WRONG_NUMBER, dialog, format, has_wrong_number, segmented,
 };
 use crate::app::screens::runs;
 use crate::app::shell::words;
@@ -72,7 +72,7 @@ pub(super) fn show(
         )
     });
     let reason = match (chosen, is_busy) {
-        _ if has_wrong_number(ctx) => Some("A number is wrong"),
+        _ if has_wrong_number(ctx) => Some(WRONG_NUMBER),
         (None, _) => Some("Choose a model first, on the Model screen"),
         (_, Some(_)) => Some("A model is being asked already; the status bar shows how far it is"),
         _ => None,

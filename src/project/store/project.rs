@@ -1,0 +1,90 @@
+//! A project: its folder, its store, and what a window asks of it. One `Project` belongs to one thread; several may be
+//! open on the same folder, also in other processes.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::file_id::FileId;
+use super::open;
+use crate::project::error::ProjectError;
+use crate::project::rows::order::Order;
+use crate::project::state::Settings;
+
+/// The store's name in the project's folder.
+pub const STORE_FILE: &str = "project.db";
+
+pub struct Project {
+    folder: PathBuf,
+    /// That was opened; its place may go to another one.
+    pub(in crate::project) file: Option<FileId>,
+    pub(in crate::project) db: Connection,
+    pub(in crate::project) order: Order,
+    pub(in crate::project) last_changed: Option<i64>,
+    /// The order of the labels was looked at since the project was opened.
+    pub(in crate::project) has_label_order: bool,
+}
+
+impl Project {
+    /// Makes a new project; missing folders are made, an existing project is an error.
+    pub fn create(folder: &Path) -> Result<Self, ProjectError> {
+        std::fs::create_dir_all(folder).map_err(|e| ProjectError::io(folder, e))?;
+        if folder.join(STORE_FILE).exists() {
+            return Err(ProjectError::Exists { folder: folder.into() });
+        }
+        let db = open::create(&folder.join(STORE_FILE))?;
+        Self::new(folder, db)
+    }
+
+    /// Opens the project in `folder`.
+    pub fn open(folder: &Path) -> Result<Self, ProjectError> {
+        let path = folder.join(STORE_FILE);
+        if !path.is_file() {
+            return Err(match folder.exists() {
+                true => ProjectError::NotAProject { folder: folder.into() },
+                false => ProjectError::NotFound { folder: folder.into() },
+            });
+        }
+        Self::new(folder, open::open(&path)?)
+    }
+
+    /// Opens the project in `folder`, or makes one there.
+    pub fn open_or_create(folder: &Path) -> Result<Self, ProjectError> {
+        match Self::open(folder) {
+            Err(ProjectError::NotAProject { .. } | ProjectError::NotFound { .. }) => match Self::create(folder) {
+                // Another window was quicker.
+                Err(ProjectError::Exists { .. }) => Self::open(folder),
+                made => made,
+            },
+            opened => opened,
+        }
+    }
+
+    fn new(folder: &Path, db: Connection) -> Result<Self, ProjectError> {
+        let folder = std::path::absolute(folder).map_err(|e| ProjectError::io(folder, e))?;
+        let file = FileId::of(&folder.join(STORE_FILE));
+        Ok(Self { folder, file, db, order: Order::default(), last_changed: None, has_label_order: false })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What is remembered between starts.
+    pub fn settings(&self) -> Result<Settings, ProjectError> {
+        let sql = "SELECT value FROM meta WHERE key = 'settings'";
+        let text: Option<String> = self.db.query_row(sql, [], |row| row.get(0)).optional()?;
+        Ok(text.map_or_else(Settings::default, |text| {
+            serde_json::from_str(&text).unwrap_or_else(|e| {
+                log::warn!("the settings of {} can't be read and start afresh: {e}", self.folder.display());
+                Settings::default()
+            })
+        }))
+    }
+
+    pub fn save_settings(&mut self, settings: &Settings) -> Result<(), ProjectError> {
+        let text = serde_json::to_string(settings).map_err(ProjectError::Content)?;
+        self.db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('settings', ?)", params![text])?;
+        Ok(())
+    }
+}
