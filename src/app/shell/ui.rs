@@ -12,7 +12,7 @@ use crate::app::settings::ThemeChoice;
 use crate::app::state::Status;
 use crate::app::{Action, AppState, OpenDialog, Screen, kit, path_dialog};
 use crate::engine::{IoJob, JobSpec, Lane, StoreJob};
-use crate::train::Signal;
+use crate::task::Signal;
 
 const NOTHING_SHOWN_SECS: f64 = 0.2;
 
