@@ -9,11 +9,12 @@ use serde_json::Value;
 use super::distinct::Distinct;
 use super::error::ImportError;
 use super::file_report::{file_report, without_rows};
-use super::formats::{self, Content, Opened, Problem, RawRow};
+use super::formats::{self, Opened};
 use super::import::{
     FileReport, Format, ImportPreview, ImportReport, ImportRequest, Mapping, Note, Place, ReadExample, Rejected,
 };
 use super::mapping::{self, Beside, Mapper, Misfit, cell_text, shorten};
+use super::row::{Content, Problem, RawRow};
 use super::sample::{self, Names};
 use super::shapes::marks::Verdicts;
 use super::tally::{Tally, capped};

@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::error::ImportError;
-use super::formats::{Content, Opened, RawRow, json_kind};
+use super::formats::Opened;
 use super::import::Format;
+use super::json_words::json_kind;
 use super::mapping::{cell_text, shorten};
+use super::row::{Content, RawRow};
 use super::shapes;
 
 /// Rows that decide what the file is.

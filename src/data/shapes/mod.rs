@@ -1,5 +1,7 @@
 //! The shapes of rows that are recognised by themselves, and how each becomes an example.
 
+mod common;
+mod converted;
 mod gemini;
 mod judged;
 pub mod marks;
@@ -11,36 +13,21 @@ mod tools;
 mod turns;
 mod unpack;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use self::common::{SYSTEMS, context, question_field, system};
+use self::converted::CONVERSATIONS;
+pub use self::converted::{Converted, Row};
 use self::marks::Verdicts;
 use self::pairs::{is_pairs, pairs};
 use self::text::{is_blank, optional, required};
 pub use self::text::{is_filled, not_a_text, scalar};
 use self::turns::{is_turns, turns};
 pub use self::unpack::unpack;
-use super::formats::Problem;
 use super::import::Format;
-use super::mapping::{Beside, is_answer, parse_split};
-use super::{Example, Message, Role, Split};
-
-/// An example, and what about it deserves a word although it came in.
-#[derive(Debug, Default, PartialEq)]
-pub struct Converted {
-    pub example: Example,
-    /// Where the row itself says so.
-    pub split: Option<Split>,
-    /// Only of columns.
-    pub beside: Beside,
-    pub notes: Vec<String>,
-}
-
-pub type Row = Map<String, Value>;
-
-/// Fields that hold a conversation.
-const CONVERSATIONS: &[&str] = &["messages", "conversations", "conversation", "dialogue", "dialog", "turns", "chat"];
-/// Fields with the row's own system message.
-const SYSTEMS: &[&str] = &["system", "system_prompt", "system_message"];
+use super::mapping::{is_answer, parse_split};
+use super::row::Problem;
+use super::{Message, Role};
 
 /// The shape of a row, from its field names and what the fields hold; its lists are unpacked.
 pub fn recognise(row: &Row) -> Option<Format> {
@@ -205,17 +192,6 @@ fn check_answers(converted: &mut Converted) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The row's own system message, as the first turn.
-fn system(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
-    for name in SYSTEMS {
-        if let Some(text) = optional(row, name, &mut converted.notes)? {
-            converted.example.messages.push(Message::new(Role::System, text));
-            break;
-        }
-    }
-    Ok(())
-}
-
 /// A conversation with the row's own system message before it, unless it begins with the same one.
 fn conversation(row: &Row, field: &str, converted: &mut Converted) -> Result<(), Problem> {
     system(row, converted)?;
@@ -254,15 +230,6 @@ fn question_and_answer(row: &Row, question: &str, answer: &str, converted: &mut 
     Ok(())
 }
 
-/// A question's text; an instruction may have an input.
-fn question_field(row: &Row, field: &str, notes: &mut Vec<String>) -> Result<String, Problem> {
-    let question = required(row, field, notes)?;
-    match if field == "instruction" { optional(row, "input", notes)? } else { None } {
-        Some(input) => Ok(format!("{question}\n{input}")),
-        None => Ok(question),
-    }
-}
-
 fn prompt_and_completion(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
     system(row, converted)?;
     let (messages, notes) = (&mut converted.example.messages, &mut converted.notes);
@@ -276,12 +243,4 @@ fn prompt_and_completion(row: &Row, converted: &mut Converted) -> Result<(), Pro
         false => messages.extend(preference::answer(row, "completion", notes)?),
     }
     Ok(())
-}
-
-/// Only what follows is to be learned; answers in the prompt are context.
-fn context(turns: Vec<Message>) -> impl Iterator<Item = Message> {
-    turns.into_iter().map(|turn| match turn.role {
-        Role::Assistant => Message { weight: Some(0), ..turn },
-        _ => turn,
-    })
 }
