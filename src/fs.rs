@@ -18,7 +18,7 @@ pub fn stream_atomic(
         _ => Path::new("."),
     };
     std::fs::create_dir_all(folder)?;
-    let mut out = std::io::BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
+    let mut out = std::io::BufWriter::new(temporary(folder, ".tmp", "")?);
     write(&mut out)?;
     let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     file.as_file().sync_all()?;
@@ -29,8 +29,33 @@ pub fn stream_atomic(
     Ok(())
 }
 
+/// A new file with a name of its own, which goes when it is dropped and not kept. Others may read it as they may read
+/// any new file: tempfile alone keeps it from them, and from another user's trainer.
+pub fn temporary(folder: &Path, prefix: &str, suffix: &str) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix).suffix(suffix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_has_the_permissions_of_any_other() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (plain, written) = (folder.path().join("plain"), folder.path().join("written"));
+        std::fs::File::create(&plain).unwrap();
+        super::write_atomic(&written, b"text").unwrap();
+        let mode = |path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&written), mode(&plain));
+    }
+
     #[test]
     fn replaces_whole_files_and_makes_folders() {
         let folder = tempfile::tempdir().unwrap();

@@ -40,9 +40,9 @@ const MAX_LINES_OF_MAIN: usize = 50;
 const MAX_FILE_BYTES: u64 = 2 << 20;
 
 /// A Rust file, with `/` in its path on every platform.
-struct Source {
-    path: String,
-    text: String,
+pub(super) struct Source {
+    pub path: String,
+    pub text: String,
 }
 
 /// What a rule found: the line, from 1, and a sentence.
@@ -339,19 +339,19 @@ fn find_words(code: &str, words: &[&str], why: &str) -> Vec<Finding> {
     found
 }
 
-fn is_ident(c: char) -> bool {
+pub(super) fn is_ident(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
 /// `src/train/sft.rs` is `[train, sft]`, `src/train/mod.rs` is `[train]`, `src/lib.rs` is `[]`.
-fn module_path(path: &str) -> Vec<String> {
+pub(super) fn module_path(path: &str) -> Vec<String> {
     let Some(path) = path.strip_prefix("src/").and_then(|p| p.strip_suffix(".rs")) else { return Vec::new() };
     let path = path.strip_suffix("/mod").unwrap_or(path);
     path.split('/').filter(|part| !matches!(*part, "lib" | "main")).map(str::to_owned).collect()
 }
 
 /// Every path that starts at the crate's root, `use` groups unfolded, with the line it stands on.
-fn crate_paths(code: &str, module: &[String]) -> Vec<(usize, String)> {
+pub(super) fn crate_paths(code: &str, module: &[String]) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for keyword in ["crate::", "super::"] {
         for (at, _) in code.match_indices(keyword) {
@@ -377,7 +377,7 @@ fn crate_paths(code: &str, module: &[String]) -> Vec<(usize, String)> {
 }
 
 /// Reads `a::b::{c, d::e}` from the start of `rest` and unfolds it below `prefix`.
-fn use_tree(rest: &mut &str, mut prefix: String, paths: &mut Vec<String>) {
+pub(super) fn use_tree(rest: &mut &str, mut prefix: String, paths: &mut Vec<String>) {
     loop {
         *rest = rest.trim_start();
         if let Some(inner) = rest.strip_prefix('{') {
@@ -405,7 +405,7 @@ fn use_tree(rest: &mut &str, mut prefix: String, paths: &mut Vec<String>) {
 }
 
 /// The text with comments and the contents of literals blanked; every line keeps its number.
-fn code_only(text: &str) -> String {
+pub(super) fn code_only(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -459,7 +459,7 @@ fn end_of_quoted(rest: &str, quote: char) -> usize {
 }
 
 /// Blanks the item that follows each `#[cfg(test)]`.
-fn without_tests(code: &str) -> String {
+pub(super) fn without_tests(code: &str) -> String {
     let mut out = String::with_capacity(code.len());
     let mut rest = code;
     while let Some(at) = rest.find("#[cfg(test)]") {
@@ -492,7 +492,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources() -> Vec<Source> {
+pub(super) fn sources() -> Vec<Source> {
     let mut sources = Vec::new();
     for folder in ["src", "tests", "benches"].map(|f| root().join(f)).iter().filter(|f| f.is_dir()) {
         for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
@@ -508,7 +508,7 @@ fn sources() -> Vec<Source> {
 }
 
 /// Files, or folders with a slash, that a `#[cfg(test)] mod name;` declares, and everything in `tests/`.
-fn test_modules(sources: &[Source]) -> Vec<String> {
+pub(super) fn test_modules(sources: &[Source]) -> Vec<String> {
     let mut modules = vec!["tests/".to_owned()];
     for source in sources {
         let code = code_only(&source.text);

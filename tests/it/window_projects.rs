@@ -109,6 +109,7 @@ fn is_open(spec: &JobSpec) -> bool {
 
 fn project(folder: &str, settings: Settings) -> ProjectState {
     ProjectState {
+        is_read_only: false,
         tokens_from: None,
         loss_from: None,
         num_queued: 0,
