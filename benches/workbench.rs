@@ -15,9 +15,9 @@ use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 use tunewright::data::import::ImportRequest;
 use tunewright::data::{Role, Split};
-use tunewright::engine::checks::check;
 use tunewright::project::{ExampleQuery, Having, Project, Review, Sort, SortBy};
 use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
+use tunewright::workbench::checks::check;
 
 const NUM_LABELS: u64 = 77;
 const WORDS_PER_PROMPT: usize = 24;

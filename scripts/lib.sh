@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What scripts/run and scripts/test have in common. Sourced, not run.
 
 # A C compiler for the bundled SQLite, Oniguruma and cryptography.
@@ -68,6 +69,33 @@ need_cargo() {
         PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
     fi
     command -v cargo >/dev/null || fail "cargo was not found" "install Rust: https://rustup.rs"
+}
+
+# Looks for licences, sources and twins of crates that deny.toml forbids, and for known holes where their list can be had.
+check_crates() {
+    cargo deny --version >/dev/null 2>&1 || {
+        say "Installing cargo-deny, once (a minute or two)"
+        # Quickly built is enough: it runs for seconds.
+        CARGO_TARGET_DIR="$(mktemp -d)" cargo install --quiet --locked --debug cargo-deny
+    }
+    cargo deny --locked check bans licenses sources
+    if cargo deny --locked fetch db >/dev/null 2>&1; then
+        cargo deny --locked check advisories
+    else
+        say "The list of known holes (RustSec) can't be reached from here: advisories were not checked."
+    fi
+}
+
+# Every script of this shell, where shellcheck is installed.
+check_scripts() {
+    command -v shellcheck >/dev/null || { say "shellcheck is not installed: the scripts were not checked."; return 0; }
+    local script
+    for script in .ci/run scripts/*; do
+        [ -f "$script" ] || continue
+        case "$(head -n 1 "$script")" in
+            *bash) shellcheck --external-sources --source-path=scripts "$script" ;;
+        esac
+    done
 }
 
 # The starter model, fetched once; "$@" is the command that runs the program.

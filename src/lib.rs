@@ -13,9 +13,11 @@
 //! | [`model`] | one decoder; its passes for training ([`model::gradient`]) and answers ([`model::generation`]); LoRA, tokenizer, chat templates ([`model::chat_template`]), where answers stand ([`model::chat`]) |
 //! | [`hub`] | models on this disk, downloads, data sets of the Hub, the starter model |
 //! | [`render`] | from an example to token ids and what of them is trained; batches of them |
+//! | [`run`] | the folder of a run: its files, one writer and one reader; checkpoints, status, curves, messages |
 //! | [`train`] | feed → forward and back → optimizer: the loop is [`train::sft`] |
 //! | [`generate`] | sampling, one answer, before and after side by side |
 //! | [`evaluate`] | held-out loss and exact match, the verdict, what is kept with a run; what a model says of single examples |
+//! | [`workbench`] | what is done with a project as a whole: checking, ranking, describing, exporting; called by jobs and commands |
 //! | [`engine`] | the only threads that outlive a call: jobs in, events out |
 //! | [`cli`] | the commands, benchmarks among them |
 //! | [`words`] | numbers in sentences |
@@ -45,9 +47,11 @@ pub mod ops;
 pub mod project;
 pub mod recipe;
 pub mod render;
+pub mod run;
 pub mod task;
 pub mod train;
 pub mod words;
+pub mod workbench;
 
 #[cfg(feature = "app")]
 pub mod app;

@@ -25,8 +25,8 @@ impl Cx<'_> {
 
     /// Starts a job in place of those of its kind: they are stopped, and what they still tell is dropped.
     pub fn restart(&self, jobs: &mut Jobs, spec: JobSpec) -> JobId {
-        let kind = std::mem::discriminant(&spec);
-        for id in jobs.forget(|other| std::mem::discriminant(other) == kind) {
+        let kind = spec.kind();
+        for id in jobs.forget(|other| other.kind() == kind) {
             self.backend.control(id, Signal::Stop { save: false });
         }
         self.start(jobs, spec)

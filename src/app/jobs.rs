@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::engine::{EventKind, JobId, JobSpec, Lane, MemoryShort};
+use crate::engine::{EventKind, JobId, JobSpec, Lane, MemoryShort, TrainJob};
 use crate::task::{Pace, Unit};
 use crate::train::Phase;
 
@@ -67,7 +67,9 @@ impl Jobs {
 
     /// The run that trains now, or waits to.
     pub fn training(&self) -> Option<&Job> {
-        self.find(|spec| matches!(spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. }))
+        self.find(|spec| {
+            matches!(spec, JobSpec::Train(TrainJob::Train { .. }) | JobSpec::Train(TrainJob::Resume { .. }))
+        })
     }
 
     /// What computes while a training stands between two steps.

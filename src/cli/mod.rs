@@ -4,32 +4,28 @@
 //! Ctrl-C.
 
 mod bench;
-mod check;
+mod data;
 mod doctor;
 mod evaluate;
-mod export;
 mod generate;
 mod hub;
-mod import;
-mod imported;
 mod interrupt;
-mod mapping_args;
 mod model;
 mod models;
+mod moved;
 mod observer;
 mod progress;
 mod quickstart;
-mod rank;
-mod split;
-mod stats;
 mod studio;
 mod terminal;
 mod train;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::engine::{EngineError, Failure};
 use crate::recipe::TooLong;
@@ -54,22 +50,13 @@ struct Args {
 enum Command {
     /// Train the starter model on the starter data and see what that brought
     Quickstart(quickstart::QuickstartArgs),
-    /// Take files of examples into a project
-    Import(import::ImportArgs),
-    /// Write a project's examples in the shape that another tool reads
-    Export(export::ExportArgs),
-    /// Deal a project's examples anew into training, validation and test
-    Split(split::SplitArgs),
+    /// Take in, check, count, split and write a project's examples
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Follow a recipe
     Train(train::TrainArgs),
     /// Measure a model on a file of examples
     Evaluate(evaluate::EvaluateArgs),
-    /// Find what is wrong with a project's examples, and mend it
-    Check(check::CheckArgs),
-    /// Say what a project's examples are in numbers, or how far two reviewers agree
-    Stats(stats::StatsArgs),
-    /// Rank a project's examples by their loss under a model, or find which to label next
-    Rank(rank::RankArgs),
     /// Answer a prompt
     Generate(generate::GenerateArgs),
     /// List the models on this disk, or fetch one
@@ -78,6 +65,12 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Say what this machine has, and what is missing
     Doctor,
+    /// The old word for `data export`
+    #[command(hide = true, disable_help_flag = true)]
+    Export {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        _arguments: Vec<OsString>,
+    },
 }
 
 /// Why a command ended early.
@@ -106,7 +99,11 @@ impl<E: Into<EngineError>> From<E> for Ended {
 /// Reads the arguments, does what they say, and shows an error, once.
 pub fn run() -> ExitCode {
     terminal::start_log();
-    match dispatch(Args::parse()) {
+    let (arguments, note) = moved::in_todays_words(std::env::args_os().collect());
+    if let Some(note) = note {
+        terminal::note(&note);
+    }
+    match dispatch(Args::parse_from(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Ended::Stopped) => ExitCode::from(130),
         Err(Ended::Failed(failure)) => {
@@ -123,18 +120,14 @@ fn dispatch(args: Args) -> Result<(), Ended> {
     match args.command {
         None => studio::run(args.folder, args.frame_stats),
         Some(Command::Quickstart(args)) => quickstart::run(args),
-        Some(Command::Import(args)) => import::run(args),
-        Some(Command::Export(args)) => export::run(args),
-        Some(Command::Split(args)) => split::run(args),
+        Some(Command::Data(command)) => data::run(command),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
-        Some(Command::Check(args)) => check::run(args),
-        Some(Command::Stats(args)) => stats::run(args),
-        Some(Command::Rank(args)) => rank::run(args),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Models(args)) => models::run(args),
         Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Doctor) => doctor::run(),
+        Some(Command::Export { .. }) => Args::command().error(ErrorKind::InvalidSubcommand, moved::EXPORT).exit(),
     }
 }
 

@@ -10,10 +10,10 @@ use super::Ended;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::terminal;
-use crate::engine::checks::ModelRendering;
 use crate::hub::{self, HubError, Sources};
 use crate::model::{Chat, ModelFacts, inspect};
 use crate::recipe::{ModelRef, RenderSpec};
+use crate::workbench::checks::ModelRendering;
 
 /// The flags that every command about one model shares.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use super::observer::{JsonLines, Readable};
 use super::terminal::{self, duration};
 use super::{Ended, model};
 use crate::recipe::{Plan, Recipe};
-use crate::train::RunFolder;
+use crate::run::RunLock;
 use crate::train::sft::{self, RunSummary};
 use crate::words::thousands;
 
@@ -29,7 +29,7 @@ pub fn run(args: TrainArgs) -> Result<(), Ended> {
     let recipe = Recipe::read(&args.recipe)?;
     let interrupt = Interrupt::listen();
     // Before a model is fetched for it.
-    RunFolder::check(&args.out)?;
+    RunLock::check(&args.out)?;
     let model_path = model::locate(&recipe.base_model, &interrupt)?;
     let plan = Plan::new(recipe, model_path, args.out)?;
     let summary = if args.json {

@@ -66,11 +66,11 @@ impl ImportError {
                 "One JSON object a line, a list of objects, a table with a header in its first row, Parquet, and folders of texts are read."
             }
             Self::NeedsMapping { .. } => {
-                "Import it in the window, where each column gets its role, or with tunewright import --map question=user,reply=assistant."
+                "Import it in the window, where each column gets its role, or with tunewright data import --map question=user,reply=assistant."
             }
             Self::NoAnswer { column, .. } => {
                 return Some(format!(
-                    "To bring them in as prompts that are still to be labelled, use tunewright import --map {column}=user."
+                    "To bring them in as prompts that are still to be labelled, use tunewright data import --map {column}=user."
                 ));
             }
             Self::UnknownShape { .. } => {

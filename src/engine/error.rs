@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, Lane};
+use super::Failure;
 use crate::data::ImportError;
 use crate::evaluate::EvaluateError;
 use crate::hub::HubError;
@@ -10,7 +10,9 @@ use crate::model::ModelError;
 use crate::project::ProjectError;
 use crate::recipe::RecipeError;
 use crate::render::Refusal;
+use crate::run::RunError;
 use crate::train::TrainError;
+use crate::workbench::WorkbenchError;
 
 /// Why a job did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -29,13 +31,13 @@ pub enum EngineError {
     #[error(transparent)]
     Recipe(#[from] RecipeError),
     #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
     Train(TrainError),
     #[error(transparent)]
     Evaluate(EvaluateError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("the {0:?} lane was given a job of another lane")]
-    WrongLane(Lane),
 }
 
 impl EngineError {
@@ -45,11 +47,7 @@ impl EngineError {
 
     /// What is shown: the message as a sentence, and what to do about it.
     pub fn failure(&self) -> Failure {
-        Failure {
-            message: sentence(&self.to_string()),
-            hint: self.hint(),
-            is_internal: matches!(self, Self::WrongLane(_)),
-        }
+        Failure { message: sentence(&self.to_string()), hint: self.hint(), is_internal: false }
     }
 
     fn hint(&self) -> Option<String> {
@@ -57,9 +55,10 @@ impl EngineError {
             Self::Hub(error) => error.hint(),
             Self::Import(error) => error.hint(),
             Self::Project(error) => error.hint(),
+            Self::Run(error) => error.hint().map(sentence),
             Self::Train(error) => error.hint().map(sentence),
             Self::Evaluate(EvaluateError::Refused { .. }) => Some(sentence(Refusal::HINT)),
-            Self::Evaluate(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped | Self::WrongLane(_) => None,
+            Self::Evaluate(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped => None,
             Self::Io { source, .. } => io_hint(source),
         }
     }
@@ -122,7 +121,7 @@ impl From<TrainError> for EngineError {
             TrainError::Import(error) => error.into(),
             TrainError::Model(error) => error.into(),
             TrainError::Recipe(error) => error.into(),
-            TrainError::Io { path, source } => Self::Io { path, source },
+            TrainError::Run(error) => Self::Run(error),
             error => Self::Train(error),
         }
     }
@@ -135,6 +134,18 @@ impl From<EvaluateError> for EngineError {
             EvaluateError::Import(error) => error.into(),
             EvaluateError::Model(error) => error.into(),
             error => Self::Evaluate(error),
+        }
+    }
+}
+
+impl From<WorkbenchError> for EngineError {
+    fn from(error: WorkbenchError) -> Self {
+        match error {
+            WorkbenchError::Stopped => Self::Stopped,
+            WorkbenchError::Project(error) => error.into(),
+            WorkbenchError::Import(error) => error.into(),
+            WorkbenchError::Evaluate(error) => error.into(),
+            WorkbenchError::Io { path, source } => Self::Io { path, source },
         }
     }
 }

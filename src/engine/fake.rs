@@ -91,14 +91,15 @@ impl Backend for FakeEngine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::IoJob;
 
     #[test]
     fn remembers_what_it_was_asked_and_tells_what_it_was_told() {
         let fake = FakeEngine::default();
         let window: Box<dyn Backend> = Box::new(fake.clone());
-        let job = window.start(JobSpec::DiscoverModels);
+        let job = window.start(JobSpec::Io(IoJob::DiscoverModels));
         window.control(job, Signal::Pause);
-        assert_eq!(fake.last_job(|spec| *spec == JobSpec::DiscoverModels), Some(job));
+        assert_eq!(fake.last_job(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels)), Some(job));
         assert_eq!(fake.signals(), [(job, Signal::Pause)]);
 
         fake.answer(job, Reply::Models(Vec::new()));

@@ -2,17 +2,17 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::context::Outbox;
 use super::jobs;
+use super::lanes::Lanes;
 use super::limits::{Limits, SharedLimits};
-use super::worker::{Queued, Worker, lower_priority};
-use super::{Backend, Event, JobId, JobSpec, Lane};
+use super::worker::{Entry, lower_priority};
+use super::{Backend, Event, Facts, JobId, JobKind, JobSpec, Lane};
 use crate::hub::Sources;
 use crate::model::facts::available_memory;
 use crate::train::timing::SpeedFile;
@@ -33,7 +33,8 @@ pub struct EngineOptions {
 
 /// The real engine: one thread a lane. Belongs to one thread, the window's; nothing in it is shared by a lock.
 pub struct Engine {
-    workers: Vec<(Lane, Worker)>,
+    /// Until the engine is dropped.
+    lanes: Option<Lanes>,
     events: Receiver<Event>,
     live: RefCell<HashMap<JobId, LiveJob>>,
     limits: SharedLimits,
@@ -42,11 +43,9 @@ pub struct Engine {
 /// A job that has not ended, as far as the handle knows.
 struct LiveJob {
     control: Control,
-    kind: Discriminant<JobSpec>,
-    is_saving: bool,
-    gives_way: bool,
-    trains: bool,
-    gives_way_to_computing: bool,
+    kind: JobKind,
+    lane: Lane,
+    facts: Facts,
     alive: Weak<()>,
 }
 
@@ -67,12 +66,8 @@ impl Engine {
         let (sender, events) = bounded(NUM_WAITING_EVENTS);
         let outbox = Outbox { events: sender, waker: Arc::new(waker) };
         let limits = SharedLimits::new(options.sources);
-        let workers = jobs::spawn_lanes(&limits, &options.speeds, Arc::new(free_memory), &outbox)?;
-        Ok(Self { workers, events, live: RefCell::default(), limits })
-    }
-
-    fn worker(&self, lane: Lane) -> Option<&Worker> {
-        self.workers.iter().find(|(of, _)| *of == lane).map(|(_, worker)| worker)
+        let lanes = Some(jobs::spawn_lanes(&limits, &options.speeds, Arc::new(free_memory), &outbox)?);
+        Ok(Self { lanes, events, live: RefCell::default(), limits })
     }
 
     /// Stops the jobs that fit: those whose answer a new one makes stale, or that it must not wait for.
@@ -95,44 +90,25 @@ pub fn start_threads(threads: Option<usize>) {
 
 impl Backend for Engine {
     fn start(&self, spec: JobSpec) -> JobId {
-        let job = JobId::next();
-        let kind = discriminant(&spec);
-        let lane = spec.lane();
-        let is_saving = spec.is_saving();
+        let id = JobId::next();
+        let (kind, lane, facts) = (spec.kind(), spec.lane(), spec.facts());
         self.live.borrow_mut().retain(|_, job| job.alive.strong_count() > 0);
-        if spec.supersedes_its_kind() {
+        if facts.supersedes_its_kind {
             self.stop(|job| job.kind == kind);
         }
-        if is_saving {
-            self.stop(|job| job.gives_way);
+        if facts.is_saving {
+            self.stop(|job| job.facts.gives_way_to_saving);
         }
-        let gives_way_to_computing = spec.gives_way_to_computing();
-        if matches!(lane, Lane::Train | Lane::Compute) && !gives_way_to_computing {
-            self.stop(|job| job.gives_way_to_computing);
+        if matches!(lane, Lane::Train | Lane::Compute) && !facts.gives_way_to_computing {
+            self.stop(|job| job.facts.gives_way_to_computing);
         }
-        let gives_way = spec.gives_way_to_saving();
         let control = Control::default();
         let alive = Arc::new(());
-        let live = LiveJob {
-            control: control.clone(),
-            kind,
-            is_saving,
-            gives_way,
-            trains: lane == Lane::Train,
-            gives_way_to_computing,
-            alive: Arc::downgrade(&alive),
-        };
-        if let Some(worker) = self.worker(lane) {
-            match worker.queue.try_send(Queued { job, spec, control, alive }) {
-                Ok(()) => drop(self.live.borrow_mut().insert(job, live)),
-                Err(TrySendError::Full(queued) | TrySendError::Disconnected(queued)) => {
-                    if worker.refused.try_send(queued.job).is_err() {
-                        log::error!("the {lane:?} lane has no room for {job:?}, and none to say so");
-                    }
-                }
-            }
+        let live = LiveJob { control: control.clone(), kind, lane, facts, alive: Arc::downgrade(&alive) };
+        if self.lanes.as_ref().is_some_and(|lanes| lanes.queue(spec, Entry { id, control, alive })) {
+            self.live.borrow_mut().insert(id, live);
         }
-        job
+        id
     }
 
     fn control(&self, job: JobId, signal: Signal) {
@@ -158,16 +134,16 @@ impl Drop for Engine {
         // 1. What only looks or computes ends soon, a training with a checkpoint unless it was to leave none; edits that
         //    wait are still written.
         let live = self.live.get_mut();
-        for job in live.values().filter(|job| !job.is_saving && !job.control.is_stopped()) {
+        for job in live.values().filter(|job| !job.facts.is_saving && !job.control.is_stopped()) {
             job.control.send(Signal::Close);
         }
         // 2. A training that is to write nothing more isn't waited for: its step may take minutes.
-        let is_left = |job: &LiveJob| job.trains && job.control.signal() == Signal::Stop { save: false };
+        let is_left = |job: &LiveJob| job.lane == Lane::Train && job.control.signal() == Signal::Stop { save: false };
         let is_any_left = live.values().any(|job| job.alive.strong_count() > 0 && is_left(job));
         let is_needed = |lane: Lane| lane != Lane::Train || !is_any_left;
         // 3. Without the queues' sending sides a lane ends after the job in hand and those that wait.
-        let workers = self.workers.drain(..).filter(|(lane, _)| is_needed(*lane));
-        let threads: Vec<_> = workers.map(|(_, worker)| worker.thread).collect();
+        let threads = self.lanes.take().map(Lanes::close).into_iter().flatten();
+        let threads: Vec<_> = threads.filter(|(lane, _)| is_needed(*lane)).map(|(_, thread)| thread).collect();
         // 4. A lane may wait for room among the events: they are taken until the last lane has ended.
         while threads.iter().any(|thread| !thread.is_finished()) {
             if let Err(RecvTimeoutError::Disconnected) = self.events.recv_timeout(DRAIN_INTERVAL) {

@@ -8,6 +8,7 @@ pub mod error;
 pub mod fake;
 pub mod handle;
 mod jobs;
+mod lanes;
 mod limits;
 pub mod protocol;
 mod worker;
@@ -15,6 +16,8 @@ mod worker;
 pub use backend::Backend;
 pub use error::EngineError;
 pub use handle::{Engine, EngineOptions, start_threads};
-pub use jobs::{checks, data_export, reviewers, scores, statistics};
 pub use limits::Limits;
-pub use protocol::{Event, EventKind, Failure, JobId, JobSpec, Lane, MemoryShort, Outcome, Reply};
+pub use protocol::{
+    ComputeJob, Event, EventKind, Facts, Failure, IoJob, JobId, JobKind, JobSpec, Lane, MemoryShort, NetJob, Outcome,
+    Reply, StoreJob, Subject, TrainJob,
+};

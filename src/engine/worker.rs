@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thread_priority::{ThreadPriority, ThreadPriorityValue};
 
 use super::context::{Context, Outbox};
 use super::error::EngineError;
-use super::{EventKind, Failure, JobId, JobSpec, Lane, Outcome};
+use super::{EventKind, Failure, JobId, Lane, Outcome};
 use crate::train::Control;
 use crate::train::turn::Held;
 
@@ -18,9 +18,14 @@ use crate::train::turn::Held;
 const QUEUE_LENGTH: usize = 1024;
 
 /// A job on its way to its lane.
-pub(super) struct Queued {
-    pub job: JobId,
-    pub spec: JobSpec,
+struct Queued<J> {
+    job: J,
+    entry: Entry,
+}
+
+/// What a lane knows of any job.
+pub(super) struct Entry {
+    pub id: JobId,
     pub control: Control,
     /// Dropped when the job has ended: the handle then forgets its control.
     pub alive: Arc<()>,
@@ -28,27 +33,35 @@ pub(super) struct Queued {
 
 /// What a lane does with a job. Its value lives as long as the lane and keeps what later jobs can use again.
 pub(super) trait Work {
+    /// The lane's jobs.
+    type Job: Send + 'static;
+
     /// Waits until the job may start, and gives what it holds while it runs. A job that is stopped meanwhile never
     /// starts.
-    fn admit(&mut self, _spec: &JobSpec, _context: &Context) -> Result<Option<Held>, EngineError> {
+    fn admit(&mut self, _job: &Self::Job, _context: &Context) -> Result<Option<Held>, EngineError> {
         Ok(None)
     }
 
-    fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError>;
+    fn run(&mut self, job: Self::Job, context: &Context) -> Result<(), EngineError>;
 }
 
 /// One lane: where its jobs are put, and its thread.
-pub(super) struct Worker {
-    pub queue: Sender<Queued>,
+pub(super) struct Worker<J> {
+    lane: Lane,
+    queue: Sender<Queued<J>>,
     /// Jobs that found the queue full; the thread gives each its `Finished`.
-    pub refused: Sender<JobId>,
-    pub thread: JoinHandle<()>,
+    refused: Sender<JobId>,
+    thread: JoinHandle<()>,
 }
 
-impl Worker {
+impl<J: Send + 'static> Worker<J> {
     /// `make` makes what the lane works with, on the lane's own thread; again after a panic, because the old one may be
     /// half changed.
-    pub fn spawn<W: Work>(lane: Lane, outbox: Outbox, make: impl Fn() -> W + Send + 'static) -> std::io::Result<Self> {
+    pub fn spawn<W: Work<Job = J>>(
+        lane: Lane,
+        outbox: Outbox,
+        make: impl Fn() -> W + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (queue, jobs) = bounded(QUEUE_LENGTH);
         let (refused, refusals) = bounded(QUEUE_LENGTH);
         let thread = Builder::new().name(thread_name(lane).to_owned()).spawn(move || {
@@ -57,22 +70,46 @@ impl Worker {
             }
             run_jobs(&jobs, &refusals, &outbox, make);
         })?;
-        Ok(Self { queue, refused, thread })
+        Ok(Self { lane, queue, refused, thread })
+    }
+
+    /// Whether there was room; where there was none, the lane's thread says so.
+    pub fn queue(&self, job: J, entry: Entry) -> bool {
+        match self.queue.try_send(Queued { job, entry }) {
+            Ok(()) => true,
+            Err(TrySendError::Full(Queued { entry, .. }) | TrySendError::Disconnected(Queued { entry, .. })) => {
+                if self.refused.try_send(entry.id).is_err() {
+                    log::error!("the {:?} lane has no room for {:?}, and none to say so", self.lane, entry.id);
+                }
+                false
+            }
+        }
+    }
+
+    /// Without the queue's sending side the lane ends after the job in hand and those that wait.
+    pub fn close(self) -> JoinHandle<()> {
+        self.thread
     }
 }
 
 /// Ends when the handle drops the queue's sending side and all that waited is done.
-fn run_jobs<W: Work>(jobs: &Receiver<Queued>, refusals: &Receiver<JobId>, outbox: &Outbox, make: impl Fn() -> W) {
+fn run_jobs<W: Work>(
+    jobs: &Receiver<Queued<W::Job>>,
+    refusals: &Receiver<JobId>,
+    outbox: &Outbox,
+    make: impl Fn() -> W,
+) {
     let mut work = make();
-    for Queued { job, spec, control, alive } in jobs {
-        let context = Context::new(job, control, outbox.clone());
+    for Queued { job, entry } in jobs {
+        let Entry { id, control, alive } = entry;
+        let context = Context::new(id, control, outbox.clone());
         let outcome = if context.is_stopped() {
             Outcome::Stopped
         } else {
             let done = catch_unwind(AssertUnwindSafe(|| {
-                let _held = work.admit(&spec, &context)?;
+                let _held = work.admit(&job, &context)?;
                 context.tell(EventKind::Started);
-                work.run(spec, &context)
+                work.run(job, &context)
             }));
             match done {
                 Ok(Ok(())) => Outcome::Completed,
@@ -138,52 +175,48 @@ fn refusal() -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::Path;
 
     use super::*;
     use crate::engine::Event;
     use crate::train::Signal;
 
-    /// Does what the job's "folder" says, and counts its jobs since it was made.
+    /// Does what the job says, and counts its jobs since it was made.
     #[derive(Default)]
     struct Script {
         num_jobs: usize,
     }
 
     impl Work for Script {
-        fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
-            let JobSpec::ReadRun { run_dir } = spec else { return Err(EngineError::WrongLane(Lane::Io)) };
+        type Job = &'static str;
+
+        fn run(&mut self, what: &'static str, context: &Context) -> Result<(), EngineError> {
             self.num_jobs += 1;
             context.tell(EventKind::Warning(self.num_jobs.to_string()));
-            match run_dir.to_str() {
-                Some("panic") => panic!("the {} job", "second"),
-                Some("fail") => Err(EngineError::io(&run_dir)(std::io::ErrorKind::NotFound.into())),
-                Some("stop") => Err(EngineError::Stopped),
+            match what {
+                "panic" => panic!("the {} job", "second"),
+                "fail" => Err(EngineError::io(Path::new(what))(std::io::ErrorKind::NotFound.into())),
+                "stop" => Err(EngineError::Stopped),
                 _ => Ok(()),
             }
         }
     }
 
-    fn queued(what: &str) -> Queued {
-        Queued {
-            job: JobId::next(),
-            spec: JobSpec::ReadRun { run_dir: PathBuf::from(what) },
-            control: Control::default(),
-            alive: Arc::new(()),
-        }
+    fn queued(job: &'static str) -> Queued<&'static str> {
+        let entry = Entry { id: JobId::next(), control: Control::default(), alive: Arc::new(()) };
+        Queued { job, entry }
     }
 
     /// Runs the jobs to their end, and gives for each its events.
-    fn run(jobs: Vec<Queued>) -> Vec<Vec<EventKind>> {
+    fn run(jobs: Vec<Queued<&'static str>>) -> Vec<Vec<EventKind>> {
         let (events, receiver) = bounded::<Event>(100);
         let outbox = Outbox { events, waker: Arc::new(|| {}) };
         let worker = Worker::spawn(Lane::Io, outbox, Script::default).unwrap();
-        let ids: Vec<JobId> = jobs.iter().map(|job| job.job).collect();
-        for job in jobs {
-            worker.queue.send(job).unwrap();
+        let ids: Vec<JobId> = jobs.iter().map(|queued| queued.entry.id).collect();
+        for Queued { job, entry } in jobs {
+            assert!(worker.queue(job, entry));
         }
-        drop(worker.queue);
-        worker.thread.join().unwrap();
+        worker.close().join().unwrap();
         let events: Vec<Event> = receiver.iter().collect();
         let of = |id: &JobId| events.iter().filter(|event| event.job == *id).map(|event| event.kind.clone()).collect();
         ids.iter().map(of).collect()
@@ -222,7 +255,7 @@ mod tests {
     #[test]
     fn a_job_that_is_stopped_in_the_queue_never_starts() {
         let stopped = queued("good");
-        stopped.control.send(Signal::Stop { save: false });
+        stopped.entry.control.send(Signal::Stop { save: false });
         let told = run(vec![stopped, queued("good")]);
         assert_eq!(told[0], [EventKind::Finished(Outcome::Stopped)]);
         assert_eq!(told[1][1], warning("1"));

@@ -1,15 +1,12 @@
-//! Answers of a base model and a run to the same prompt, kept in the run's folder: a line of `answers.jsonl` each.
+//! Answers of a base model and a run to the same prompt, kept in the run's folder.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::data::Message;
 use crate::generate::{Sampling, Side};
-
-const FILE: &str = "answers.jsonl";
+use crate::run::{RunDir, RunError, append_line, read_lines};
 
 /// One side's answer, as far as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -71,39 +68,24 @@ impl KeptPair {
     }
 }
 
-/// Adds to what was asked of a run. One write a line, so that a crash leaves at most its last line unfinished.
-pub fn keep_pair(run_dir: &Path, pair: &KeptPair) -> io::Result<()> {
-    let mut line = Vec::new();
-    let mut file = File::options().read(true).append(true).create(true).open(run_dir.join(FILE))?;
-    // The line that a crash left unfinished ends here.
-    if file.seek(SeekFrom::End(0))? > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        let mut last = [0];
-        file.read_exact(&mut last)?;
-        if last != *b"\n" {
-            line.push(b'\n');
-        }
-    }
-    serde_json::to_writer(&mut line, pair)?;
-    line.push(b'\n');
-    file.write_all(&line)?;
-    file.sync_data()
+/// Adds to what was asked of a run.
+///
+/// # Errors
+///
+/// [`RunError::Io`] when it can't be written.
+pub fn keep_pair(run_dir: &Path, pair: &KeptPair) -> Result<(), RunError> {
+    let path = RunDir(run_dir).answers();
+    append_line(&path, pair).map_err(RunError::io(&path))
 }
 
 /// What was asked of a run, in that order. Lines that can't be read are left out.
-pub fn kept_pairs(run_dir: &Path) -> io::Result<Vec<KeptPair>> {
-    let path = run_dir.join(FILE);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let lines: Vec<_> = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
-    let pairs: Vec<_> = lines.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    if pairs.len() < lines.len() {
-        log::warn!("{} of {} lines of {} can't be read", lines.len() - pairs.len(), lines.len(), path.display());
-    }
-    Ok(pairs)
+///
+/// # Errors
+///
+/// [`RunError::Io`] when the file is there and can't be read.
+pub fn kept_pairs(run_dir: &Path) -> Result<Vec<KeptPair>, RunError> {
+    let path = RunDir(run_dir).answers();
+    read_lines(&path).map_err(RunError::io(&path))
 }
 
 #[cfg(test)]
@@ -130,7 +112,7 @@ mod tests {
         assert_eq!(kept_pairs(run_dir.path()).unwrap(), []);
         keep_pair(run_dir.path(), &pair("a")).unwrap();
         keep_pair(run_dir.path(), &pair("b")).unwrap();
-        let path = run_dir.path().join(FILE);
+        let path = RunDir(run_dir.path()).answers();
         let whole = std::fs::read(&path).unwrap();
         crate::fs::write_atomic(&path, &whole[..whole.len() - 9]).unwrap();
         keep_pair(run_dir.path(), &pair("c")).unwrap();

@@ -1,20 +1,18 @@
 //! What was measured of a run, kept in its folder: `evaluations/test-step-000080.json`, and `…-loss.json` where no
 //! answers were asked for.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{EvaluationReport, EvaluationRequest};
 use crate::data::Split;
 use crate::fs::write_atomic;
+use crate::model::peft::WEIGHTS_FILE;
 use crate::recipe::RenderSpec;
-use crate::recipe::run_mark::is_run;
+use crate::run::{RunDir, sha256_of};
 
-const FOLDER: &str = "evaluations";
-const WEIGHTS: &str = "adapter_model.safetensors";
 /// Of the files' layout.
 const VERSION: u32 = 1;
 
@@ -57,37 +55,18 @@ pub struct Measured {
 
 impl KeptEvaluation {
     pub fn step(&self) -> Option<usize> {
-        step_of(Path::new(&self.adapter))
+        RunDir::step_of(Path::new(&self.adapter))
     }
-}
-
-/// The file of a part among a run's frozen examples.
-pub fn file_of(part: Split) -> &'static str {
-    match part {
-        Split::Train => "train.jsonl",
-        Split::Validation => "val.jsonl",
-        Split::Test => "test.jsonl",
-    }
-}
-
-/// The step of a checkpoint's folder.
-pub fn step_of(adapter: &Path) -> Option<usize> {
-    adapter.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()
-}
-
-/// The run that a checkpoint belongs to.
-pub fn run_of(adapter: &Path) -> Option<&Path> {
-    adapter.parent().and_then(Path::parent).filter(|run_dir| is_run(run_dir))
 }
 
 /// Keeps what was measured of a run on examples that it held out, before and after; anything else has no place there,
 /// and nothing is written. The file of the same part and step is replaced.
 pub fn keep_with_run(request: &EvaluationRequest, report: &EvaluationReport) -> io::Result<Option<PathBuf>> {
-    let Some((adapter, run_dir)) = request.adapter.as_deref().and_then(|a| Some((a, run_of(a)?))) else {
+    let Some((adapter, run)) = request.adapter.as_deref().and_then(|a| Some((a, RunDir::of_checkpoint(a)?))) else {
         return Ok(None);
     };
     let parts = [Split::Test, Split::Validation];
-    let Some(part) = parts.into_iter().find(|part| request.data == data_of(run_dir, *part)) else { return Ok(None) };
+    let Some(part) = parts.into_iter().find(|part| request.data == run.data_of(*part)) else { return Ok(None) };
     if report.before.is_none() || report.after.is_none() {
         return Ok(None);
     }
@@ -95,9 +74,9 @@ pub fn keep_with_run(request: &EvaluationRequest, report: &EvaluationReport) -> 
     let kept = KeptEvaluation {
         version: VERSION,
         part,
-        adapter_sha256: sha256(&adapter.join(WEIGHTS))?,
+        adapter_sha256: sha256_of(&adapter.join(WEIGHTS_FILE))?,
         base_model: request.model.to_string(),
-        data_sha256: sha256(&request.data)?,
+        data_sha256: sha256_of(&request.data)?,
         spec: request.spec,
         generate: request.generate,
         at: jiff::Zoned::now().to_string(),
@@ -105,7 +84,7 @@ pub fn keep_with_run(request: &EvaluationRequest, report: &EvaluationReport) -> 
         adapter: name.clone(),
     };
     let kind = if request.generate { "" } else { "-loss" };
-    let path = run_dir.join(FOLDER).join(format!("{}-{name}{kind}.json", part.as_str()));
+    let path = run.evaluations().join(format!("{}-{name}{kind}.json", part.as_str()));
     write_atomic(&path, &serde_json::to_vec_pretty(&kept)?)?;
     Ok(Some(path))
 }
@@ -113,7 +92,7 @@ pub fn keep_with_run(request: &EvaluationRequest, report: &EvaluationReport) -> 
 /// All that was measured of a run, the newest first, beside what it would be measured on now: its weights in `adapter`
 /// and its held-out examples. A file that can't be read is left out.
 pub fn kept(run_dir: &Path, adapter: Option<&Path>) -> io::Result<Vec<Measured>> {
-    let folder = run_dir.join(FOLDER);
+    let folder = RunDir(run_dir).evaluations();
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -133,8 +112,12 @@ pub fn kept(run_dir: &Path, adapter: Option<&Path>) -> io::Result<Vec<Measured>>
     found.sort_by_key(|kept| std::cmp::Reverse(kept.at.parse::<jiff::Zoned>().map(|at| at.timestamp()).ok()));
     let now = Now {
         name: adapter.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()),
-        weights: if found.is_empty() { None } else { adapter.and_then(|folder| sha256(&folder.join(WEIGHTS)).ok()) },
-        data: [Split::Test, Split::Validation].map(|part| (part, sha256(&data_of(run_dir, part)).ok())),
+        weights: if found.is_empty() {
+            None
+        } else {
+            adapter.and_then(|folder| sha256_of(&folder.join(WEIGHTS_FILE)).ok())
+        },
+        data: [Split::Test, Split::Validation].map(|part| (part, sha256_of(&RunDir(run_dir).data_of(part)).ok())),
     };
     Ok(found.into_iter().map(|kept| Measured { stale: now.stale(&kept), kept }).collect())
 }
@@ -157,23 +140,6 @@ impl Now {
         let data = self.data.iter().find(|(part, _)| *part == kept.part).and_then(|(_, hash)| hash.as_ref());
         (data != Some(&kept.data_sha256)).then_some(Stale::Data)
     }
-}
-
-fn data_of(run_dir: &Path, part: Split) -> PathBuf {
-    run_dir.join("data").join(file_of(part))
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut piece = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut piece)? {
-            0 => break,
-            len => hash.update(&piece[..len]),
-        }
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

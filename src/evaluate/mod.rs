@@ -16,6 +16,7 @@ use crate::data::{Example, ImportError, Role, Split, read_placed};
 use crate::model::{LanguageModel, ModelError, peft};
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::render::{Refusal, Rendered, Tally, render};
+use crate::run::RunDir;
 use crate::task::{Quiet, Stage, Task};
 use crate::words::count;
 
@@ -68,7 +69,7 @@ impl EvaluationRequest {
         Self {
             model: recipe.base_model.clone(),
             adapter,
-            data: run_dir.join("data").join(kept::file_of(part)),
+            data: RunDir(run_dir).data_of(part),
             spec: recipe.training.render_spec(),
             generate,
             with_base: true,

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 
 use crate::data::ImportError;
-use crate::recipe::RecipeError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
@@ -43,8 +42,6 @@ pub enum ProjectError {
     Import(#[from] ImportError),
     #[error("it was stopped before it was done")]
     Cancelled,
-    #[error("{}: {source}", run_dir.display())]
-    Run { run_dir: PathBuf, source: RecipeError },
 }
 
 impl ProjectError {

@@ -13,7 +13,6 @@ mod edits;
 mod error;
 mod import;
 mod rows;
-mod run_notes;
 mod runs;
 mod snapshot;
 pub mod state;

@@ -1,157 +1,118 @@
-//! Runs, as their folders tell them.
+//! Where a project's runs lie, and where deleted ones go.
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use super::error::ProjectError;
-use super::state::{RunAbout, RunNote, RunRecord, RunStatus};
 use super::store::project::Project;
-use crate::recipe::Recipe;
-
-/// What training writes to `status.json`.
-#[derive(Debug, Deserialize)]
-struct Status {
-    status: RunStatus,
-    #[serde(default)]
-    num_steps: usize,
-    #[serde(default)]
-    num_steps_done: usize,
-    #[serde(default)]
-    best_step: Option<usize>,
-    #[serde(default)]
-    secs: f64,
-    #[serde(default)]
-    num_examples: Option<usize>,
-}
-
-/// What is needed of a line of `metrics.jsonl`.
-#[derive(Debug, Deserialize)]
-struct Line {
-    step: usize,
-    #[serde(default)]
-    eval_loss: Option<f64>,
-    #[serde(default)]
-    step_secs: f64,
-    #[serde(default)]
-    eval_secs: f64,
-}
+use crate::run::{self, RunError, RunRecord};
 
 impl Project {
-    /// All runs, the newest first. A folder that is no run, or whose recipe can't be read, is left out.
-    pub fn runs(&self) -> Result<Vec<RunRecord>, ProjectError> {
-        let folder = self.folder().join("runs");
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(ProjectError::io(&folder, e)),
-        };
-        let mut runs = Vec::new();
-        for entry in entries {
-            let run_dir = entry.map_err(|e| ProjectError::io(&folder, e))?.path();
-            if !run_dir.join("recipe.toml").is_file() {
-                continue;
-            }
-            match RunRecord::read(&run_dir) {
-                Ok(run) => runs.push(run),
-                Err(e) => log::warn!("a run is not listed: {e}"),
+    pub fn runs_dir(&self) -> PathBuf {
+        self.folder().join("runs")
+    }
+
+    /// All runs, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Io`] when the folder of runs is there and can't be read.
+    pub fn runs(&self) -> Result<Vec<RunRecord>, RunError> {
+        run::list(&self.runs_dir())
+    }
+
+    /// A new folder in `runs`, named by today's date and a count.
+    pub fn create_run_dir(&self) -> Result<PathBuf, ProjectError> {
+        let runs = self.runs_dir();
+        std::fs::create_dir_all(&runs).map_err(|e| ProjectError::io(&runs, e))?;
+        let date = jiff::Zoned::now().date().to_string();
+        // Counting on from the highest: a deleted run's name is not used again while later ones are there.
+        // Also among the deleted ones, which may come back.
+        let trash = self.run_trash();
+        let last = |folder: &Path| last_count(folder, &date).map_err(|e| ProjectError::io(folder, e));
+        let mut count = last(&runs)?.max(if trash.is_dir() { last(&trash)? } else { 0 }) + 1;
+        loop {
+            let run_dir = runs.join(format!("{date}-{count}"));
+            match std::fs::create_dir(&run_dir) {
+                Ok(()) => return Ok(run_dir),
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => count += 1,
+                Err(e) => return Err(ProjectError::io(&run_dir, e)),
             }
         }
-        runs.sort_by_key(|run| std::cmp::Reverse(age_key(&run.name)));
-        Ok(runs)
+    }
+
+    /// Where deleted runs lie.
+    pub fn run_trash(&self) -> PathBuf {
+        self.folder().join("trash").join("runs")
+    }
+
+    /// Moves runs to the trash. Tells the names of those that were moved, and what kept the rest from it.
+    pub fn trash_runs(&self, run_dirs: &[PathBuf]) -> (Vec<String>, Option<ProjectError>) {
+        let trash = self.run_trash();
+        let mut moved = Vec::new();
+        for run_dir in run_dirs {
+            let Some(name) = run_dir.file_name() else { continue };
+            let result = std::fs::create_dir_all(&trash).and_then(|()| move_folder(run_dir, &trash.join(name)));
+            if let Err(error) = result {
+                return (moved, Some(ProjectError::io(run_dir, error)));
+            }
+            moved.push(name.to_string_lossy().into_owned());
+        }
+        (moved, None)
+    }
+
+    /// Takes runs back from the trash.
+    pub fn restore_runs(&self, names: &[String]) -> Result<(), ProjectError> {
+        let (trash, runs) = (self.run_trash(), self.runs_dir());
+        for name in names {
+            let from = trash.join(name);
+            move_folder(&from, &runs.join(name)).map_err(|e| ProjectError::io(&from, e))?;
+        }
+        Ok(())
     }
 }
 
-/// `2026-11-23-10` comes after `2026-11-23-9`.
-fn age_key(name: &str) -> (String, u32) {
-    match name.rsplit_once('-') {
-        Some((date, count)) => (date.to_owned(), count.parse().unwrap_or_default()),
-        None => (name.to_owned(), 0),
+/// The highest count of the runs of a day; 0 if there are none.
+fn last_count(runs: &Path, date: &str) -> std::io::Result<u32> {
+    let mut last = 0;
+    for entry in std::fs::read_dir(runs)? {
+        let name = entry?.file_name();
+        let count = name.to_str().and_then(|name| name.strip_prefix(date)?.strip_prefix('-')?.parse().ok());
+        last = last.max(count.unwrap_or(0));
     }
+    Ok(last)
 }
 
-impl RunRecord {
-    /// Reads a run's recipe, status, metrics and checkpoints. A status of `Running` is what the folder says: whether a
-    /// job still works on it is for the engine to know.
-    pub fn read(run_dir: &Path) -> Result<Self, ProjectError> {
-        let recipe = Recipe::read(&run_dir.join("recipe.toml"))
-            .map_err(|source| ProjectError::Run { run_dir: run_dir.into(), source })?;
-        let status = read_status(run_dir);
-        let lines = read_lines(run_dir)?;
-        let evaluations = || lines.iter().filter_map(|line| Some((line.step, line.eval_loss?)));
-        let best = evaluations().min_by(|a, b| a.1.total_cmp(&b.1));
-        let best_step = status.as_ref().and_then(|s| s.best_step).or(best.map(|(step, _)| step));
-        let last_step = lines.iter().map(|line| line.step).max().unwrap_or_default();
-        Ok(Self {
-            name: run_dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
-            run_dir: run_dir.into(),
-            model: recipe.base_model.clone(),
-            recipe,
-            status: status.as_ref().map_or(RunStatus::Interrupted, |s| s.status),
-            num_steps_done: status.as_ref().map_or(0, |s| s.num_steps_done).max(last_step),
-            num_steps: status.as_ref().map_or(0, |s| s.num_steps).max(last_step),
-            first_eval_loss: evaluations().find(|(step, _)| *step == 0).map(|(_, loss)| loss),
-            best_eval_loss: best.map(|(_, loss)| loss),
-            best_step,
-            adapter: adapter(run_dir, best_step),
-            secs: status
-                .as_ref()
-                .map_or(0.0, |s| s.secs)
-                .max(lines.iter().map(|line| line.step_secs + line.eval_secs).sum()),
-            about: RunAbout {
-                note: RunNote::read(run_dir),
-                num_examples: status.and_then(|s| s.num_examples),
-                data_sha256: data_sha256(run_dir),
-            },
-        })
+/// Never over one that is there.
+fn move_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    if to.symlink_metadata().is_ok() {
+        return Err(std::io::ErrorKind::AlreadyExists.into());
     }
+    std::fs::rename(from, to)
 }
 
-/// Missing or half-written, it says nothing: the run was interrupted.
-fn read_status(run_dir: &Path) -> Option<Status> {
-    let text = std::fs::read_to_string(run_dir.join("status.json")).ok()?;
-    serde_json::from_str(&text).ok()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What is needed of `inputs.json`.
-#[derive(Deserialize)]
-struct Inputs {
-    data: Vec<InputFile>,
-}
-
-#[derive(Deserialize)]
-struct InputFile {
-    sha256: Option<String>,
-}
-
-/// Of the training file, which is the first.
-fn data_sha256(run_dir: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(run_dir.join("inputs.json")).ok()?;
-    let inputs: Inputs = serde_json::from_str(&text).ok()?;
-    inputs.data.into_iter().next()?.sha256
-}
-
-/// The lines that can be read: a killed run may leave half a line at the end.
-fn read_lines(run_dir: &Path) -> Result<Vec<Line>, ProjectError> {
-    let path = run_dir.join("metrics.jsonl");
-    match std::fs::read(&path) {
-        Ok(bytes) => Ok(bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(e) => Err(ProjectError::io(&path, e)),
+    fn project() -> (tempfile::TempDir, Project) {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project::create(&folder.path().join("p")).unwrap();
+        (folder, project)
     }
-}
 
-/// The best step's checkpoint if it is there, or else the last one.
-fn adapter(run_dir: &Path, best_step: Option<usize>) -> Option<PathBuf> {
-    let folder = run_dir.join("checkpoints");
-    let is_adapter = |path: &PathBuf| path.join("adapter_model.safetensors").is_file();
-    let best = best_step.map(|step| folder.join(format!("step-{step:06}"))).filter(is_adapter);
-    best.or_else(|| {
-        let entries = std::fs::read_dir(&folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-        entries.filter(is_adapter).filter_map(|path| Some((step_of(&path)?, path))).max().map(|(_, path)| path)
-    })
-}
-
-fn step_of(checkpoint: &Path) -> Option<usize> {
-    checkpoint.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()
+    #[test]
+    fn deleted_runs_come_back_and_their_names_are_not_given_away() {
+        let (_folder, project) = project();
+        let (first, second) = (project.create_run_dir().unwrap(), project.create_run_dir().unwrap());
+        crate::fs::write_atomic(&second.join("x"), b"mine").unwrap();
+        let (moved, error) = project.trash_runs(&[second.clone(), first.join("none")]);
+        assert_eq!(moved, [second.file_name().unwrap().to_str().unwrap()]);
+        assert!(error.is_some(), "one that isn't there is told");
+        assert!(!second.exists() && project.run_trash().read_dir().unwrap().count() == 1);
+        let third = project.create_run_dir().unwrap();
+        assert!(third != second, "a new run would be in the way of the deleted one");
+        project.restore_runs(&moved).unwrap();
+        assert_eq!(std::fs::read(second.join("x")).unwrap(), b"mine");
+        assert!(project.restore_runs(&moved).is_err());
+    }
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::error::ProjectError;
 use super::store::project::Project;
 use crate::data::Split;
+use crate::run::{RunDir, sums_text};
 
 /// One split's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,12 @@ pub struct SnapshotFile {
     /// In hexadecimal digits.
     pub sha256: String,
     pub num_examples: u64,
+}
+
+impl SnapshotFile {
+    pub fn name(&self) -> String {
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
 }
 
 /// The files of a run's `data` folder; a split without examples has none, but `train` is always there.
@@ -27,42 +34,20 @@ pub struct Snapshot {
 }
 
 impl Project {
-    /// A new folder in `runs`, named by today's date and a count.
-    pub fn create_run_dir(&self) -> Result<PathBuf, ProjectError> {
-        let runs = self.folder().join("runs");
-        std::fs::create_dir_all(&runs).map_err(|e| ProjectError::io(&runs, e))?;
-        let date = jiff::Zoned::now().date().to_string();
-        // Counting on from the highest: a deleted run's name is not used again while later ones are there.
-        // Also among the deleted ones, which may come back.
-        let trash = self.run_trash();
-        let last = |folder: &Path| last_count(folder, &date).map_err(|e| ProjectError::io(folder, e));
-        let mut count = last(&runs)?.max(if trash.is_dir() { last(&trash)? } else { 0 }) + 1;
-        loop {
-            let run_dir = runs.join(format!("{date}-{count}"));
-            match std::fs::create_dir(&run_dir) {
-                Ok(()) => return Ok(run_dir),
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => count += 1,
-                Err(e) => return Err(ProjectError::io(&run_dir, e)),
-            }
-        }
-    }
-
     /// Writes `data/train.jsonl`, `val.jsonl` and `test.jsonl` of a run, and `data/SHA256SUMS`, which
     /// `sha256sum --check` understands.
     pub fn snapshot(&self, run_dir: &Path) -> Result<Snapshot, ProjectError> {
         // One read transaction, so that an edit in between can't move an example from one file to the next.
         let tx = self.db.unchecked_transaction()?;
-        let folder = run_dir.join("data");
-        let train = self.write_split(Split::Train, folder.join("train.jsonl"))?;
-        let validation = self.write_held_out(Split::Validation, folder.join("val.jsonl"))?;
-        let test = self.write_held_out(Split::Test, folder.join("test.jsonl"))?;
+        let dir = RunDir(run_dir);
+        let train = self.write_split(Split::Train, dir.data_of(Split::Train))?;
+        let validation = self.write_held_out(Split::Validation, dir.data_of(Split::Validation))?;
+        let test = self.write_held_out(Split::Test, dir.data_of(Split::Test))?;
         tx.finish()?;
-        let mut sums = String::new();
-        for file in [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten() {
-            let name = file.path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default();
-            sums.push_str(&format!("{}  {name}\n", file.sha256));
-        }
-        let path = folder.join("SHA256SUMS");
+        let files = [Some(&train), validation.as_ref(), test.as_ref()];
+        let named: Vec<_> = files.into_iter().flatten().map(|file| (file.sha256.as_str(), file.name())).collect();
+        let sums = sums_text(named.iter().map(|(sha256, name)| (*sha256, name.as_str())));
+        let path = dir.data_sums();
         crate::fs::write_atomic(&path, sums.as_bytes()).map_err(|e| ProjectError::io(&path, e))?;
         Ok(Snapshot { train, validation, test })
     }
@@ -98,15 +83,4 @@ impl Project {
         let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(SnapshotFile { path, sha256, num_examples })
     }
-}
-
-/// The highest count of the runs of a day; 0 if there are none.
-fn last_count(runs: &Path, date: &str) -> std::io::Result<u32> {
-    let mut last = 0;
-    for entry in std::fs::read_dir(runs)? {
-        let name = entry?.file_name();
-        let count = name.to_str().and_then(|name| name.strip_prefix(date)?.strip_prefix('-')?.parse().ok());
-        last = last.max(count.unwrap_or(0));
-    }
-    Ok(last)
 }

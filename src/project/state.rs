@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::checks::{Check, CheckCount};
 use crate::data::{Example, Message, Role, Split, import::SplitSpec};
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
+pub use crate::run::{RunAbout, RunNote, RunRecord, RunStatus};
 use crate::words::thousands;
 
 /// Whether an example takes part.
@@ -385,54 +386,4 @@ pub enum Edit {
         label: String,
         edits: Vec<Edit>,
     },
-}
-
-/// A run, as its folder tells it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunRecord {
-    /// The folder's name: `2026-11-22-3`.
-    pub name: String,
-    pub run_dir: PathBuf,
-    pub model: ModelRef,
-    pub recipe: Recipe,
-    pub status: RunStatus,
-    pub num_steps_done: usize,
-    pub num_steps: usize,
-    /// Of the base model, at step 0.
-    pub first_eval_loss: Option<f64>,
-    pub best_eval_loss: Option<f64>,
-    pub best_step: Option<usize>,
-    /// The best checkpoint, or else the last; a folder in PEFT's format.
-    pub adapter: Option<PathBuf>,
-    /// Of its steps and evaluations, all legs together.
-    pub secs: f64,
-    pub about: RunAbout,
-}
-
-/// What is known of a run beside its course.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RunAbout {
-    pub note: RunNote,
-    /// That it trains on; a run of an older version doesn't tell.
-    pub num_examples: Option<usize>,
-    /// The SHA-256 of its training data.
-    pub data_sha256: Option<String>,
-}
-
-/// What a person keeps about a run.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RunNote {
-    pub text: String,
-    pub is_starred: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    Running,
-    Completed,
-    Stopped,
-    /// It ended without saying so, or with an error; can go on from its last checkpoint if it has one.
-    Interrupted,
 }

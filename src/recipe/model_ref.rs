@@ -41,6 +41,17 @@ impl ModelRef {
             });
         if is_repo { Self::Hub { repo: repo.to_owned(), revision } } else { Self::Folder(path.to_owned()) }
     }
+
+    /// As a person calls it: a file's or folder's name, a repository's without its owner.
+    pub fn short_name(&self) -> String {
+        match self {
+            Self::Starter => "SmolLM2-135M-Instruct".to_owned(),
+            Self::Gguf(path) | Self::Folder(path) => {
+                path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+            }
+            Self::Hub { repo, .. } => repo.rsplit('/').next().unwrap_or(repo).to_owned(),
+        }
+    }
 }
 
 impl From<String> for ModelRef {

@@ -23,7 +23,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// What to do about many of them.
-    pub const HINT: &str = "mend or leave out these examples (tunewright check --model finds them, and folds system turns \
+    pub const HINT: &str = "mend or leave out these examples (tunewright data check --model finds them, and folds system turns \
                             into the question with --fix role_order), or take a model whose template knows such turns";
 
     pub fn at(path: &Path, line: u64, error: &ModelError) -> Self {

@@ -1,11 +1,12 @@
 //! What can end a run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::data::error::ImportError;
 use crate::model::ModelError;
 use crate::recipe::RecipeError;
 use crate::render::tally::Refusal;
+use crate::run::RunError;
 use crate::words::thousands;
 
 #[derive(Debug, thiserror::Error)]
@@ -16,8 +17,8 @@ pub enum TrainError {
     Model(#[from] ModelError),
     #[error(transparent)]
     Import(#[from] ImportError),
-    #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Run(#[from] RunError),
     #[error("there is no example to train on in {}", path.display())]
     NoExamples { path: PathBuf },
     #[error(
@@ -43,21 +44,11 @@ pub enum TrainError {
         *limit as f64 / 1e9
     )]
     OverLimit { needed: u64, limit: u64 },
-    #[error("{} can't be gone on from: {message}", path.display())]
-    Checkpoint { path: PathBuf, message: String },
-    #[error("{} can't hold the run: {reason}", path.display())]
-    RunFolder { path: PathBuf, reason: String },
-    #[error("the run in {} can't be resumed: {what}", run_dir.display())]
-    InputsChanged { run_dir: PathBuf, what: String },
     #[error("training was stopped before its first step")]
     Cancelled,
 }
 
 impl TrainError {
-    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io { path: path.into(), source }
-    }
-
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -73,10 +64,7 @@ impl TrainError {
             Self::OverLimit { .. } => Some(
                 "raise the memory limit, or lower training.per_device_train_batch_size, training.max_length or lora.r",
             ),
-            Self::RunFolder { .. } => Some("choose another folder for the run"),
-            Self::InputsChanged { .. } => {
-                Some("bring back what the run began with, or choose another folder and begin anew")
-            }
+            Self::Run(error) => error.hint(),
             Self::NoExamples { .. } => Some("import examples, or move some into the training part"),
             _ => None,
         }

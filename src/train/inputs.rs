@@ -1,60 +1,27 @@
-//! What a run stands on: its data and its base model, by their SHA-256 in the run's `inputs.json`. A run is resumed on
-//! nothing else.
+//! What a run stands on, read from the files that its plan names.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::TrainError;
 use super::sft::Samples;
 use crate::data::ImportError;
 use crate::recipe::{Plan, Validation};
+use crate::run::{InputFile, Inputs, RunError};
 use crate::task::{Task, Unit, Unwatched};
-use crate::words::thousands;
 
-const FILE_NAME: &str = "inputs.json";
-/// Of weights, so many pieces are hashed: reading tens of gigabytes would take longer than many a run.
+/// Of weights, as many pieces are hashed: reading tens of gigabytes would take longer than many a run.
 const NUM_PIECES: u64 = 64;
 const PIECE_BYTES: u64 = 64 << 10;
 /// What decides how a folder's model computes and how it reads text, beside its weights.
 const MODEL_FILES: [&str; 4] = ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"];
 
-/// The content of `inputs.json`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Inputs {
-    /// The training file, and the validation file where there is one. A folder counts as one file.
-    pub data: Vec<InputFile>,
-    pub base_model: Vec<InputFile>,
-    /// The adapter that the run began with.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub init_adapter: Vec<InputFile>,
-    /// When the run began, with its time zone: the time that its model's template writes, also when it is resumed.
-    #[serde(default)]
-    pub began: String,
-    /// SHA-256 of every sample's tokens, and of which are trained.
-    pub samples_sha256: String,
-}
-
-/// One file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InputFile {
-    /// Of data, the path as the run's recipe has it; of a model, the file's name.
-    pub name: String,
-    pub num_bytes: u64,
-    /// In hexadecimal digits. Of weights, `None`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// Of weights: the SHA-256 of pieces spread over the file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sampled_sha256: Option<String>,
-}
-
 impl Inputs {
     /// Reads the files that a plan names; the samples are not known yet.
-    pub fn of_files(plan: &Plan, task: &dyn Task) -> Result<Self, TrainError> {
+    pub(super) fn of_files(plan: &Plan, task: &dyn Task) -> Result<Self, TrainError> {
         let kept = plan.recipe_of_run().data;
         let mut data = vec![whole(&plan.recipe.data.train, &kept.train, task)?];
         if let (Validation::File(path), Some(name)) = (&plan.validation, &kept.validation) {
@@ -74,13 +41,8 @@ impl Inputs {
         })
     }
 
-    /// See the field.
-    pub fn began(&self) -> jiff::Zoned {
-        self.began.parse().unwrap_or_else(|_| jiff::Zoned::now())
-    }
-
     /// With what the files became.
-    pub fn with_samples(self, samples: &Samples) -> Self {
+    pub(super) fn with_samples(self, samples: &Samples) -> Self {
         let mut hash = Sha256::new();
         for part in [&samples.train, &samples.validation] {
             hash.update((part.len() as u64).to_le_bytes());
@@ -92,49 +54,6 @@ impl Inputs {
         }
         Self { samples_sha256: hex(hash), ..self }
     }
-
-    /// What the run in a folder began with; `None` for a run of a version that didn't keep it.
-    pub fn read(run_dir: &Path) -> Result<Option<Self>, TrainError> {
-        let path = run_dir.join(FILE_NAME);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(TrainError::io(&path)(e)),
-        };
-        let damaged = |e: serde_json::Error| TrainError::Checkpoint { path: path.clone(), message: e.to_string() };
-        serde_json::from_str(&text).map(Some).map_err(damaged)
-    }
-
-    pub fn write(&self, run_dir: &Path) -> Result<(), TrainError> {
-        let path = run_dir.join(FILE_NAME);
-        let text = serde_json::to_vec_pretty(self).map_err(|e| TrainError::io(&path)(e.into()))?;
-        crate::fs::write_atomic(&path, &text).map_err(TrainError::io(&path))
-    }
-
-    /// The first file that isn't what it was when the run began.
-    pub fn changed_file(&self, began_with: &Self) -> Option<String> {
-        let all = |inputs: &Self| [&inputs.data[..], &inputs.base_model, &inputs.init_adapter].map(<[_]>::to_vec);
-        let lists = all(self).into_iter().zip(all(began_with));
-        let kinds = ["", "of the base model, ", "of init_adapter, "];
-        kinds.into_iter().zip(lists).find_map(|(kind, (now, then))| Some(format!("{kind}{}", difference(&now, &then)?)))
-    }
-}
-
-/// Which file, and what is other about it. The recipes are the same, so data has the same names, too.
-fn difference(now: &[InputFile], then: &[InputFile]) -> Option<String> {
-    for (at, old) in then.iter().enumerate() {
-        let Some(new) = now.get(at).filter(|new| new.name == old.name) else {
-            return Some(format!("{} was there when the run began", old.name));
-        };
-        if new.num_bytes != old.num_bytes {
-            let [now, then] = [new.num_bytes, old.num_bytes].map(thousands);
-            return Some(format!("{} has {now} bytes instead of {then}", new.name));
-        }
-        if (&new.sha256, &new.sampled_sha256) != (&old.sha256, &old.sampled_sha256) {
-            return Some(format!("{} has another content (its SHA-256 differs)", new.name));
-        }
-    }
-    now.get(then.len()).map(|new| format!("{} was not there when the run began", new.name))
 }
 
 /// A file, or a folder of texts as one: every byte counts.
@@ -160,7 +79,7 @@ fn whole(path: &Path, name: &Path, task: &dyn Task) -> Result<InputFile, TrainEr
 fn texts_in(folder: &Path) -> Result<Vec<PathBuf>, TrainError> {
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
-        let entry = entry.map_err(|e| TrainError::io(folder)(e.into()))?;
+        let entry = entry.map_err(|e| RunError::io(folder)(e.into()))?;
         let is_text =
             entry.path().extension().is_some_and(|e| e.eq_ignore_ascii_case("txt") || e.eq_ignore_ascii_case("md"));
         if entry.file_type().is_file() && is_text {
@@ -230,9 +149,9 @@ fn adapter_files(folder: &Path, task: &dyn Task) -> Result<Vec<InputFile>, Train
 /// Sorted by name.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, TrainError> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let read = std::fs::read_dir(folder).map_err(TrainError::io(folder))?;
+    let read = std::fs::read_dir(folder).map_err(RunError::io(folder))?;
     let mut files =
-        read.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().map_err(TrainError::io(folder))?;
+        read.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().map_err(RunError::io(folder))?;
     files.sort();
     Ok(files)
 }
@@ -253,7 +172,7 @@ fn sampled(path: &Path) -> Result<InputFile, TrainError> {
         }
         Ok((num_bytes, hex(hash)))
     };
-    let (num_bytes, sampled) = read().map_err(TrainError::io(path))?;
+    let (num_bytes, sampled) = read().map_err(RunError::io(path))?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(InputFile { name, num_bytes, sha256: None, sampled_sha256: Some(sampled) })
 }

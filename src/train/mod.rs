@@ -4,15 +4,13 @@ pub mod checkpoint;
 pub mod control;
 pub mod error;
 mod feed;
-pub mod inputs;
+mod inputs;
 pub mod measure;
-pub mod messages;
 pub mod observer;
 pub mod optimizer;
 pub mod preview;
 mod ready;
-pub mod run_files;
-pub mod run_folder;
+mod recorder;
 pub mod schedule;
 pub mod sft;
 pub mod smoothing;
@@ -22,7 +20,7 @@ pub mod turn;
 
 pub use control::{Control, Signal};
 pub use error::TrainError;
-pub use messages::{RunMessage, Told};
-pub use observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
-pub use run_folder::RunFolder;
+pub use observer::{Observer, Phase, RunFacts, TrainEvent};
 pub use sft::{RunSummary, run};
+
+pub use crate::run::{EvalMetrics, RunMessage, StepMetrics, Told};

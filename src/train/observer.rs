@@ -1,43 +1,11 @@
-//! What a training run tells: plain data, the same for the window, the command line and the tests. Serialised, these are
-//! the lines of `metrics.jsonl` and of `train --json`; the names are those of Transformers' `trainer_state.json`.
+//! What a training run tells: plain data, the same for the window, the command line and the tests.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::render::tally::Tally;
-
-/// One optimizer step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepMetrics {
-    /// From 1.
-    pub step: usize,
-    pub epoch: f64,
-    /// Mean cross-entropy over the step's supervised tokens.
-    pub loss: f64,
-    /// The rate that this step used.
-    pub learning_rate: f64,
-    /// The global norm before clipping.
-    pub grad_norm: f64,
-    /// Real tokens (no padding) of the step.
-    pub num_tokens: usize,
-    pub num_supervised_tokens: usize,
-    pub tokens_per_sec: f64,
-    pub step_secs: f64,
-}
-
-/// One look at the validation part.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EvalMetrics {
-    /// The steps done before it; 0 is the base model.
-    pub step: usize,
-    pub epoch: f64,
-    pub eval_loss: f64,
-    pub eval_num_tokens: usize,
-    pub eval_secs: f64,
-    /// Whether no evaluation before it was better.
-    pub is_best: bool,
-}
+use crate::run::{EvalMetrics, StepMetrics};
 
 /// What the run is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,12 +1,10 @@
 //! What must hold before a run begins or is resumed: its folder is free, and it stands on what it began with.
 
-use super::checkpoint;
 use super::error::TrainError;
-use super::inputs::Inputs;
 use super::observer::{Observer, TrainEvent};
-use super::run_folder::RunFolder;
 use super::sft::Samples;
 use crate::recipe::{Plan, Recipe};
+use crate::run::{Inputs, RunDir, RunError, RunLock, checkpoints};
 use crate::task::Task;
 
 const NO_INPUTS: &str = "This run is of a version that didn't note what it was trained on: whether its data and its base \
@@ -15,7 +13,7 @@ const NO_INPUTS: &str = "This run is of a version that didn't note what it was t
 /// A run that may begin, as far as can be known before its model is loaded.
 pub(super) struct Ready<'a> {
     pub plan: &'a Plan,
-    folder: RunFolder,
+    folder: RunLock,
     inputs: Inputs,
     /// Of a run that is resumed, unless its version kept none.
     began_with: Option<Inputs>,
@@ -23,8 +21,9 @@ pub(super) struct Ready<'a> {
 
 impl<'a> Ready<'a> {
     pub fn new(plan: &'a Plan, task: &dyn Task, observer: &mut dyn Observer) -> Result<Self, TrainError> {
-        let folder = RunFolder::claim(&plan.run_dir)?;
-        let is_resumed = checkpoint::last(folder.dir()).is_some();
+        let folder = RunLock::claim(&plan.run_dir)?;
+        checkpoints::sweep(folder.dir());
+        let is_resumed = checkpoints::last(folder.dir()).is_some();
         if is_resumed {
             // With an adapter to begin with, its settings count, which are among the inputs.
             check_recipe(plan, plan.recipe.init_adapter.is_none())?;
@@ -32,7 +31,7 @@ impl<'a> Ready<'a> {
         let mut inputs = Inputs::of_files(plan, task)?;
         let began_with = if is_resumed { Inputs::read(folder.dir())? } else { None };
         if let Some(what) = began_with.as_ref().and_then(|began_with| inputs.changed_file(began_with)) {
-            return Err(TrainError::InputsChanged { run_dir: plan.run_dir.clone(), what });
+            return Err(RunError::InputsChanged { run_dir: plan.run_dir.clone(), what }.into());
         }
         if is_resumed && began_with.is_none() {
             observer.observe(TrainEvent::Warning(NO_INPUTS.to_owned()));
@@ -49,11 +48,11 @@ impl<'a> Ready<'a> {
     }
 
     /// The same files may still give other tokens: how they do is the program's and the model's matter.
-    pub fn with_samples(self, samples: &Samples) -> Result<(RunFolder, Inputs), TrainError> {
+    pub fn with_samples(self, samples: &Samples) -> Result<(RunLock, Inputs), TrainError> {
         let inputs = self.inputs.with_samples(samples);
         if self.began_with.is_some_and(|began_with| began_with.samples_sha256 != inputs.samples_sha256) {
             let what = "the same files give other tokens than when it began, as with another version of Tunewright";
-            return Err(TrainError::InputsChanged { run_dir: self.plan.run_dir.clone(), what: what.to_owned() });
+            return Err(RunError::InputsChanged { run_dir: self.plan.run_dir.clone(), what: what.to_owned() }.into());
         }
         Ok((self.folder, inputs))
     }
@@ -65,7 +64,7 @@ pub(super) fn check_same_recipe(plan: &Plan) -> Result<(), TrainError> {
 }
 
 fn check_recipe(plan: &Plan, with_lora: bool) -> Result<(), TrainError> {
-    let path = plan.run_dir.join("recipe.toml");
+    let path = RunDir(&plan.run_dir).recipe();
     let (mut kept, own) = (Recipe::parse(&path)?, plan.recipe_of_run());
     if !with_lora {
         kept.lora = own.lora.clone();
@@ -73,6 +72,6 @@ fn check_recipe(plan: &Plan, with_lora: bool) -> Result<(), TrainError> {
     if kept.to_toml()? == own.to_toml()? {
         return Ok(());
     }
-    let message = "the folder holds a run of another recipe; choose another folder".to_owned();
-    Err(TrainError::Checkpoint { path, message })
+    let what = "the folder holds a run of another recipe".to_owned();
+    Err(RunError::InputsChanged { run_dir: plan.run_dir.clone(), what }.into())
 }

@@ -4,18 +4,15 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::checkpoint::{self, State};
+use super::checkpoint;
 use super::control::{Control, Signal};
 use super::error::TrainError;
 use super::feed::Feed;
-use super::inputs::Inputs;
-use super::messages::Recorder;
-use super::observer::{EvalMetrics, Observer, Phase, RunFacts, StepMetrics, TrainEvent};
+use super::observer::{Observer, Phase, RunFacts, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
 use super::preview::{beyond_context, check_memory};
 use super::ready::{Ready, check_same_recipe};
-use super::run_files::{RunFiles, Status};
-use super::run_folder::RunFolder;
+use super::recorder::Recorder;
 use super::schedule::Schedule;
 use super::start::start;
 use crate::data::import::SplitSpec;
@@ -30,6 +27,8 @@ use crate::recipe::{Plan, Recipe, Training, Validation};
 use crate::render::batch::Order;
 use crate::render::tally::Tally;
 use crate::render::{Refusal, Rendered, render};
+use crate::run::checkpoints::{self, State};
+use crate::run::{EvalMetrics, Inputs, RunError, RunLock, RunStatus, RunWriter, Status, StepMetrics};
 use crate::task::{Task, Unit};
 
 /// A loss that is no number so often in a row ends the run.
@@ -108,7 +107,7 @@ pub fn run_samples(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
-    let folder = RunFolder::claim(&plan.run_dir)?;
+    let folder = RunLock::claim(&plan.run_dir)?;
     let inputs = Inputs::default().with_samples(&samples);
     let mut recorder = Recorder::new(observer);
     let result = train(decoder, plan, &folder, &inputs, samples, control, &mut recorder);
@@ -119,7 +118,7 @@ pub fn run_samples(
 fn train(
     decoder: &Decoder,
     plan: &Plan,
-    folder: &RunFolder,
+    folder: &RunLock,
     inputs: &Inputs,
     samples: Samples,
     control: &Control,
@@ -141,10 +140,14 @@ fn train(
     let pass = gradient_pass(decoder, plan, &order, &lengths);
     let mut optimizer = AdamW::new(training, &vars);
     let mut state = State { step: 0, best_step: None, best_eval_loss: None, rate_factor: 1.0, secs: 0.0 };
-    let last = checkpoint::last(folder.dir());
-    if let Some(checkpoint) = &last {
+    let mut last_step = None;
+    if checkpoints::last(folder.dir()).is_some() {
         check_same_recipe(plan)?;
-        state = checkpoint::restore(checkpoint, &adapter, &mut optimizer)?;
+        let mut tell = |message| recorder.observe(TrainEvent::Warning(message));
+        if let Some(restored) = checkpoint::restore(folder.dir(), num_steps, &adapter, &mut optimizer, &mut tell)? {
+            state = restored;
+            last_step = Some(state.step);
+        }
     }
     recorder.observe(TrainEvent::Facts(RunFacts {
         num_examples: train.len(),
@@ -157,11 +160,12 @@ fn train(
     }));
     // Dropout makes rows of the same tokens differ.
     let (steps, is_compact) = (state.step..num_steps, adapter.config.lora_dropout == 0.0);
-    let status = status_of(plan, decoder, "running", (num_steps, train.len()), &state);
-    let files = RunFiles::open(plan, &status, inputs, last.is_some().then_some(state.step))?;
+    let status = status_of(plan, decoder, RunStatus::Running, (num_steps, train.len()), &state);
+    let recipe = plan.recipe_of_run().to_toml()?;
+    let files = RunWriter::open(&plan.run_dir, &recipe, &status, inputs, last_step)?;
     recorder.open(&plan.run_dir, state.step);
     std::thread::scope(|scope| {
-        let feed = Feed::start(scope, &train, &order, steps, is_compact).map_err(TrainError::io(&plan.run_dir))?;
+        let feed = Feed::start(scope, &train, &order, steps, is_compact).map_err(RunError::io(&plan.run_dir))?;
         let run = Run {
             decoder,
             plan,
@@ -184,7 +188,7 @@ fn train(
             stood: Cell::default(),
             saved_step: None,
         };
-        run.all_steps(recorder)
+        run.to_the_end(recorder)
     })
 }
 
@@ -205,7 +209,7 @@ struct Run<'a> {
     num_steps: usize,
     num_examples: usize,
     eval_steps: usize,
-    files: RunFiles,
+    files: RunWriter,
     adapter: &'a LoraAdapter,
     pass: GradientPass,
     /// Of the step under way.
@@ -220,7 +224,17 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn all_steps(mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+    /// The status says how it ended, also after an error.
+    fn to_the_end(mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+        let result = self.all_steps(observer).and_then(|was_stopped| self.finish(was_stopped, observer));
+        if result.is_err() {
+            self.status(RunStatus::Interrupted).write_at_any_cost(&self.plan.run_dir);
+        }
+        result
+    }
+
+    /// Whether it was stopped before the last one.
+    fn all_steps(&mut self, observer: &mut dyn Observer) -> Result<bool, TrainError> {
         if self.state.step == 0 {
             self.evaluate(observer)?;
         }
@@ -264,7 +278,7 @@ impl Run<'_> {
                 observer.observe(TrainEvent::Phase(Phase::Training));
             }
         }
-        self.finish(was_stopped, observer)
+        Ok(was_stopped)
     }
 
     /// The loss and gradient of one optimizer step over its micro-batches; `None` when the run is to stop.
@@ -302,7 +316,7 @@ impl Run<'_> {
             return Err(damage.into());
         }
         if times >= MAX_BAD_STEPS {
-            let has_checkpoint = checkpoint::last(&self.plan.run_dir).is_some();
+            let has_checkpoint = checkpoints::last(&self.plan.run_dir).is_some();
             return Err(TrainError::NotFinite { step, times, has_checkpoint });
         }
         self.state.rate_factor /= 2.0;
@@ -363,19 +377,18 @@ impl Run<'_> {
         observer.observe(TrainEvent::Phase(Phase::Saving));
         let base_model = self.plan.recipe_of_run().base_model.to_string();
         let path = checkpoint::save(&self.plan.run_dir, &base_model, self.adapter, &self.optimizer, &self.state)?;
-        checkpoint::prune(&self.plan.run_dir, self.state.best_step);
+        checkpoints::prune(&self.plan.run_dir, self.state.best_step);
         self.saved_step = Some(self.state.step);
-        self.files.status(&self.status("running"))?;
+        self.files.status(&self.status(RunStatus::Running))?;
         observer.observe(TrainEvent::Checkpoint { step: self.state.step, path });
         Ok(())
     }
 
-    fn finish(mut self, was_stopped: bool, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+    fn finish(&mut self, was_stopped: bool, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
         if self.control.signal() != (Signal::Stop { save: false }) {
             self.save(observer)?;
         }
-        self.files.status(&self.status(if was_stopped { "stopped" } else { "completed" }))?;
-        let best = self.state.best_step.map(|step| checkpoint::folder(&self.plan.run_dir, step));
+        self.files.status(&self.status(if was_stopped { RunStatus::Stopped } else { RunStatus::Completed }))?;
         Ok(RunSummary {
             was_stopped,
             num_steps: self.num_steps,
@@ -383,7 +396,7 @@ impl Run<'_> {
             first_eval_loss: self.first_eval_loss,
             best_eval_loss: self.state.best_eval_loss,
             best_step: self.state.best_step,
-            adapter: best.filter(|path| path.is_dir()).or_else(|| checkpoint::last(&self.plan.run_dir)),
+            adapter: checkpoints::best_or_last(&self.plan.run_dir, self.state.best_step),
             secs: self.state.secs,
         })
     }
@@ -406,7 +419,7 @@ impl Run<'_> {
         Dropout::new(p, seed, self.state.step, micro_batch)
     }
 
-    fn status(&self, status: &'static str) -> Status {
+    fn status(&self, status: RunStatus) -> Status {
         status_of(self.plan, self.decoder, status, (self.num_steps, self.num_examples), &self.state)
     }
 }
@@ -414,7 +427,7 @@ impl Run<'_> {
 fn status_of(
     plan: &Plan,
     decoder: &Decoder,
-    status: &'static str,
+    status: RunStatus,
     (num_steps, num_examples): (usize, usize),
     state: &State,
 ) -> Status {
@@ -424,8 +437,8 @@ fn status_of(
         num_steps_done: state.step,
         best_step: state.best_step,
         secs: state.secs,
-        num_examples,
-        precision: ProductType::of(plan.recipe.training.precision, decoder.spec()).name(),
+        num_examples: Some(num_examples),
+        precision: ProductType::of(plan.recipe.training.precision, decoder.spec()).name().to_owned(),
     }
 }
 

@@ -9,10 +9,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::observer::{EvalMetrics, RunFacts, StepMetrics};
+use super::observer::RunFacts;
 use super::preview::RunPreview;
 use crate::ops::product::Isa;
 use crate::recipe::Recipe;
+use crate::run::{EvalMetrics, StepMetrics};
 
 /// Speeds that are kept; the oldest go first.
 const MOST_KEPT: usize = 500;

@@ -89,7 +89,7 @@ fn f02_a_pattern_that_never_ends_is_a_sentence_about_the_text() {
     assert_eq!(examples.len(), 1, "{report}");
     let project = desk.path("project");
     let (rows, project) = (rows.to_str().unwrap(), project.to_str().unwrap());
-    let ran = desk.run(&["check", "--project", project, "--model", folder.to_str().unwrap()]);
+    let ran = desk.run(&["data", "check", "--project", project, "--model", folder.to_str().unwrap()]);
     assert!(!ran.err().contains("panicked"), "{}", ran.err());
     assert!(ran.out().contains("tokenizer fails on the text"), "{}{}", ran.out(), ran.err());
     let ran = desk.run(&["evaluate", "--model", folder.to_str().unwrap(), "--data", rows]);
@@ -245,10 +245,10 @@ fn f10_a_damaged_base_model_is_named_by_every_command() {
         assert_told(&generate(&desk, &folder), &words);
         let project = desk.path("project");
         let (data, project) = (fixture("cases/_tea.jsonl"), project.to_str().unwrap());
-        assert_eq!(desk.run(&["import", data.to_str().unwrap(), "--project", project]).code(), Some(0));
+        assert_eq!(desk.run(&["data", "import", data.to_str().unwrap(), "--project", project]).code(), Some(0));
         let model = folder.to_str().unwrap();
-        assert_told(&desk.run(&["rank", "--project", project, "--model", model]), &words);
-        let next = desk.run(&["rank", "--project", project, "--model", model, "--label-next", "2"]);
+        assert_told(&desk.run(&["data", "rank", "--project", project, "--model", model]), &words);
+        let next = desk.run(&["data", "rank", "--project", project, "--model", model, "--label-next", "2"]);
         assert_told(&next, &words);
     }
 }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::fixtures::fixture;
 
 /// A file or folder of a case: `D01/columns.json`.
-fn case(name: &str) -> PathBuf {
+pub(super) fn case(name: &str) -> PathBuf {
     fixture("cases").join(name)
 }
 
@@ -46,10 +46,10 @@ impl Desk {
         let project = self.path("project");
         let _ = std::fs::remove_dir_all(&project);
         let (file, project) = (file.to_str().unwrap(), project.to_str().unwrap());
-        let report = self.run(&["import", file, "--project", project, "--json"]).json();
+        let report = self.run(&["data", "import", file, "--project", project, "--json"]).json();
         let out = self.path("out.jsonl");
         let _ = std::fs::remove_file(&out);
-        self.run(&["export", "--project", project, "--to", out.to_str().unwrap()]);
+        self.run(&["data", "export", "--project", project, "--to", out.to_str().unwrap()]);
         let lines = std::fs::read_to_string(&out).unwrap_or_default();
         (report, lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
     }

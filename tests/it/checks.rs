@@ -8,9 +8,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tunewright::data::checks::{Action, Check, CheckReport};
 use tunewright::data::{self, import::ImportRequest};
-use tunewright::engine::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
 use tunewright::project::{Edit, ExampleQuery, Having, Project, Sort, SortBy};
 use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
+use tunewright::workbench::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
 
 fn project_of(folder: &Path, lines: &[u8]) -> Project {
     let file = folder.join("data.jsonl");
@@ -247,24 +247,26 @@ fn the_command_finds_and_mends() {
     let project = folder.path().join("project");
     let project = project.to_str().unwrap();
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llama");
-    let (code, out, err) = run(&["check", "--project", project, "--json"]);
+    let (code, out, err) = run(&["data", "check", "--project", project, "--json"]);
     assert_eq!(code, Some(0), "{err}");
     let planted = [("exact_duplicate", 4), ("contradiction", 2), ("empty_turn", 1)].map(|(n, c)| (n.to_owned(), c));
     assert_eq!(checks(&out), planted);
 
-    let (code, out, err) = run(&["check", "--project", project, "--model", model, "--max-length", "60", "--json"]);
+    let (code, out, err) =
+        run(&["data", "check", "--project", project, "--model", model, "--max-length", "60", "--json"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(checks(&out).iter().any(|(name, num)| name == "too_long" && *num > 0), "{out}");
-    let (_, out, _) = run(&["check", "--project", project, "--model", model, "--max-length", "10000", "--json"]);
+    let (_, out, _) =
+        run(&["data", "check", "--project", project, "--model", model, "--max-length", "10000", "--json"]);
     assert!(!checks(&out).iter().any(|(name, _)| name == "too_long"), "{out}");
 
-    let (code, out, err) = run(&["check", "--project", project, "--fix", "exact_duplicate", "contradiction"]);
+    let (code, out, err) = run(&["data", "check", "--project", project, "--fix", "exact_duplicate", "contradiction"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("Fixed: Exact duplicates (keep one of each, 2 examples)"), "{out}");
     assert!(out.contains("Empty turns · 1 example"), "{out}");
-    let (_, out, _) = run(&["check", "--project", project, "--fix", "all", "--json"]);
+    let (_, out, _) = run(&["data", "check", "--project", project, "--fix", "all", "--json"]);
     assert_eq!(checks(&out), []);
-    let (code, _, err) = run(&["check", "--project", project, "--fix", "nonsense"]);
+    let (code, _, err) = run(&["data", "check", "--project", project, "--fix", "nonsense"]);
     assert_eq!(code, Some(2), "{err}");
 }
 
@@ -275,7 +277,7 @@ fn the_command_counts_and_writes_the_data_card() {
     let project = folder.path().join("project");
     let project = project.to_str().unwrap();
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llama");
-    let (code, out, err) = run(&["stats", "--project", project, "--model", model, "--json"]);
+    let (code, out, err) = run(&["data", "stats", "--project", project, "--model", model, "--json"]);
     assert_eq!(code, Some(0), "{err}");
     let json: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(json["num_examples"], 498);
@@ -284,8 +286,8 @@ fn the_command_counts_and_writes_the_data_card() {
     assert_eq!(json["turns"]["3"], 498);
     let fields: Vec<_> = json["fields"].as_array().unwrap().iter().map(|f| f["field"].as_str().unwrap()).collect();
     assert_eq!(fields, ["category", "priority", "product", "needs_human"]);
-    run(&["check", "--project", project, "--fix", "exact_duplicate"]);
-    let (_, out, _) = run(&["stats", "--project", project, "--card"]);
+    run(&["data", "check", "--project", project, "--fix", "exact_duplicate"]);
+    let (_, out, _) = run(&["data", "stats", "--project", project, "--card"]);
     assert!(out.contains("- keep one of each (exact duplicates, 2 examples)"), "{out}");
     assert!(out.contains("- Same prompt, different answers: 2 examples."), "{out}");
 }
@@ -301,7 +303,7 @@ fn the_command_compares_two_reviewers() {
         path.to_str().unwrap().to_owned()
     };
     let (first, second) = (write("a.csv", ["yes", "yes", "no", "no"]), write("b.csv", ["yes", "no", "no", "no"]));
-    let (code, out, err) = run(&["stats", "--agreement", &first, &second, "--json"]);
+    let (code, out, err) = run(&["data", "stats", "--agreement", &first, &second, "--json"]);
     assert_eq!(code, Some(0), "{err}");
     let json: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((json["num_shared"].as_u64(), json["kappa"].as_f64()), (Some(4), Some(0.5)));
@@ -320,7 +322,7 @@ fn labels_from_a_file_are_kept_with_the_project() {
     let project = folder.path().join("project");
     let file = folder.path().join("labels.txt");
     tunewright::fs::write_atomic(&file, "\u{feff}delivery\r\n\r\nbilling\r\n".as_bytes()).unwrap();
-    let check = ["check", "--project", project.to_str().unwrap(), "--json"];
+    let check = ["data", "check", "--project", project.to_str().unwrap(), "--json"];
     let with_file = [&check[..], &["--labels", file.to_str().unwrap()]].concat();
     for arguments in [&with_file[..], &check] {
         let (_, out, err) = run(arguments);
@@ -351,7 +353,7 @@ fn the_command_takes_a_second_reviewers_labels() {
     drop(project_of(folder.path(), lines("delivery").as_bytes()));
     let (project, file) = (folder.path().join("project"), folder.path().join("second.jsonl"));
     tunewright::fs::write_atomic(&file, lines("refund").as_bytes()).unwrap();
-    let stats = ["stats", "--project", project.to_str().unwrap()];
+    let stats = ["data", "stats", "--project", project.to_str().unwrap()];
     let (code, out, err) = run(&[&stats[..], &["--reviewer", file.to_str().unwrap()]].concat());
     assert_eq!(code, Some(0), "{err}");
     for line in ["shared      10 examples", "agreement   90.0 %", "kappa       0.800", "delivery | refund | 1 times"] {
@@ -375,7 +377,7 @@ fn the_command_leaves_out_what_is_no_fault_and_says_so() {
     let (folder, project) = starter();
     drop(project);
     let project = folder.path().join("project");
-    let check = ["check", "--project", project.to_str().unwrap()];
+    let check = ["data", "check", "--project", project.to_str().unwrap()];
     let (code, out, err) =
         run(&[&check[..], &["--off", "contradiction", "--not-a-fault", "exact_duplicate=173"]].concat());
     assert_eq!(code, Some(0), "{err}");

@@ -203,6 +203,8 @@ fn failures_and_wrong_usage_have_their_own_exit_codes() {
         (&["--version"], 0, ""),
         (&["doctor"], 0, ""),
         (&["trian"], 1, "no display"),
+        (&["export"], 2, "examples are exported by `tunewright data export`"),
+        (&["export", "--project", "p", "--to", "out.jsonl"], 2, "examples are exported by `tunewright data export`"),
         (&["train"], 2, "RECIPE"),
         (&["evaluate", "--model", MODEL], 2, "--data"),
         (&["generate", "--model", MODEL, "--prompt", "a", "--temperature", "warm"], 2, "warm"),
@@ -218,6 +220,19 @@ fn failures_and_wrong_usage_have_their_own_exit_codes() {
         assert!(text.contains(told), "{arguments:?}: {text}");
         assert!(!text.contains("panicked"), "{arguments:?}: {text}");
         assert_eq!(text.matches("error:").count(), usize::from(code != 0), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn a_command_s_old_name_does_the_same_and_says_the_new_one() {
+    let bench = Bench::new();
+    bench.out(&["data", "import", "train.jsonl", "--project", "p"]);
+    for arguments in [&["stats", "--project", "p", "--json"][..], &["split", "--project", "p", "--dry-run", "--json"]] {
+        let (old, new) = (bench.run(arguments), bench.run(&[&["data"], arguments].concat()));
+        assert_eq!((old.status.code(), &old.stdout), (Some(0), &new.stdout), "{arguments:?}: {}", stderr(&old));
+        let name = arguments[0];
+        assert!(stderr(&old).contains(&format!("`tunewright {name}` is called `tunewright data {name}` now")));
+        assert!(!stderr(&new).contains("is called"), "{}", stderr(&new));
     }
 }
 

@@ -91,7 +91,7 @@ fn ten_steps_are_those_of_peft_however_the_batch_is_cut() {
             assert!((step.grad_norm / value("grad_norm") - 1.0).abs() <= 1e-3, "{step:?} {expected}");
             assert!((step.learning_rate - value("learning_rate")).abs() <= 1e-12, "{step:?} {expected}");
         }
-        let last = tunewright::train::checkpoint::last(folder.path()).unwrap();
+        let last = tunewright::run::checkpoints::last(folder.path()).unwrap().path;
         let (ours, expected) = (adapter(&last), adapter(&fixture("curves/lora/adapter_final")));
         assert_eq!(ours.len(), expected.len());
         for ((name, ours), (expected_name, expected)) in ours.iter().zip(&expected) {
@@ -118,7 +118,7 @@ fn a_run_that_was_stopped_goes_on_bit_for_bit() {
     assert!(!summary.was_stopped && summary.num_steps_done == 20);
     let losses = |steps: &[StepMetrics]| steps.iter().map(|s| s.loss).collect::<Vec<_>>();
     assert_eq!([losses(&first), losses(&rest)].concat(), losses(&all_steps));
-    let last = |folder: &tempfile::TempDir| adapter(&tunewright::train::checkpoint::last(folder.path()).unwrap());
+    let last = |folder: &tempfile::TempDir| adapter(&tunewright::run::checkpoints::last(folder.path()).unwrap().path);
     for ((name, a), (_, b)) in last(&whole).iter().zip(&last(&halves)) {
         assert_eq!(values(a), values(b), "{name}");
     }

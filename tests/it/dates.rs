@@ -11,9 +11,9 @@ use tunewright::data::export::ExportShape;
 use tunewright::data::import::{ColumnRole, ImportRequest, Mapping, Note, Place};
 use tunewright::data::split::{SplitBy, SplitSpec};
 use tunewright::data::{Split, date, preview};
-use tunewright::engine::data_export::{DataExport, ExportWhat, export_data};
 use tunewright::project::{Edit, ExampleQuery, Project, Sort, SortBy};
 use tunewright::task::Unwatched;
+use tunewright::workbench::data_export::{DataExport, ExportWhat, export_data};
 
 use crate::window_data::Studio;
 
@@ -126,9 +126,9 @@ fn the_command_line_maps_a_date_and_splits_by_it() {
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
     let map = "text=user,label=assistant,seen=date";
-    let imported = run(&["import", "rows.csv", "--map", map, "--project", "p", "--json"]);
+    let imported = run(&["data", "import", "rows.csv", "--map", map, "--project", "p", "--json"]);
     assert_eq!((&imported["imported"], &imported["files"][0]["notes"][0]["count"]), (&12.into(), &1.into()));
-    let split = ["split", "--project", "p", "--by", "time", "--validation", "0", "--test", "0.17", "--json"];
+    let split = ["data", "split", "--project", "p", "--by", "time", "--validation", "0", "--test", "0.17", "--json"];
     let dry = run(&[&split[..], &["--dry-run"]].concat());
     assert_eq!((&dry["test"], &dry["held_out_since"]), (&2.into(), &"2025-01-01".into()));
     run(&split);

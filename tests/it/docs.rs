@@ -45,3 +45,51 @@ fn the_readme_counts_the_checks() {
     let kinds = format!("{} kinds of faults", tunewright::data::checks::Check::ALL.len());
     assert!(include_str!("../../README.md").contains(&kinds) && include_str!("../../CHANGELOG.md").contains(&kinds));
 }
+
+/// The commands in a help text, without `help` itself.
+fn commands_in(help: &str) -> Vec<String> {
+    let listed = help.split("Commands:\n").nth(1).unwrap_or_default().split("\n\n").next().unwrap_or_default();
+    let names =
+        listed.lines().filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+fn help_of(words: &[&str]) -> String {
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_tunewright")).args(words).arg("--help").output().unwrap();
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_readme_lists_the_commands_and_flags_that_the_program_has() {
+    let mut wanted = Vec::new();
+    for command in commands_in(&help_of(&[])) {
+        match command.as_str() {
+            "data" => wanted.extend(commands_in(&help_of(&["data"])).iter().map(|under| format!("data {under}"))),
+            _ => wanted.push(command),
+        }
+    }
+    assert!(wanted.len() > 10, "{wanted:?}");
+    let rows = include_str!("../../README.md").lines().filter_map(|line| line.strip_prefix("| `tunewright "));
+    let mut found: Vec<String> = Vec::new();
+    for usage in rows.map(|row| row.split('`').next().unwrap()).filter(|usage| !usage.starts_with('[')) {
+        let name = wanted.iter().find(|name| usage == *name || usage.starts_with(&format!("{name} ")));
+        let name = name.unwrap_or_else(|| panic!("README.md: there is no command `tunewright {usage}`"));
+        // Commands under `bench` have the flags.
+        let help = match name.as_str() {
+            "bench" => commands_in(&help_of(&["bench"])).iter().map(|under| help_of(&["bench", under])).collect(),
+            name => help_of(&name.split(' ').collect::<Vec<_>>()),
+        };
+        let is_flag_char = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        for flag in usage.split(|c| !is_flag_char(c)).filter(|word| word.starts_with("--")) {
+            let is_known = help.split(|c| !is_flag_char(c)).any(|word| word == flag);
+            assert!(is_known, "README.md: `tunewright {name}` has no {flag}");
+        }
+        if found.last() != Some(name) {
+            found.push(name.clone());
+        }
+    }
+    // In the same order.
+    assert_eq!(found, wanted);
+}

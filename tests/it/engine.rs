@@ -8,7 +8,10 @@ use tunewright::data::checks::{Check, Remedy};
 use tunewright::data::import::{ImportRequest, SplitSpec};
 use tunewright::data::{Message, Role, Split};
 use tunewright::engine::protocol::{CompareRequest, Side};
-use tunewright::engine::{Backend, Engine, EngineOptions, Event, EventKind, JobId, JobSpec, Limits, Outcome, Reply};
+use tunewright::engine::{
+    Backend, ComputeJob, Engine, EngineOptions, Event, EventKind, IoJob, JobId, JobSpec, Limits, Outcome, Reply,
+    StoreJob, TrainJob,
+};
 use tunewright::evaluate::EvaluationRequest;
 use tunewright::generate::Sampling;
 use tunewright::hub::Sources;
@@ -82,12 +85,12 @@ impl Bench {
     }
 
     fn open(&self) -> ProjectState {
-        self.state(JobSpec::OpenProject { folder: self.project(), sample: false })
+        self.state(JobSpec::Store(StoreJob::OpenProject { folder: self.project(), sample: false }))
     }
 
     fn query(&self, search: &str) -> RowPage {
         let query = ExampleQuery { search: search.to_owned(), limit: 100, ..ExampleQuery::default() };
-        match self.ask(JobSpec::Query { project: self.project(), query }).pop() {
+        match self.ask(JobSpec::Store(StoreJob::Query { project: self.project(), query })).pop() {
             Some(Reply::Rows(page)) => page,
             other => panic!("{other:?}"),
         }
@@ -109,11 +112,12 @@ fn a_file_is_previewed_imported_searched_edited_and_taken_back() {
     assert_eq!(bench.open().counts.total(), 0);
     let file = bench.write("data.jsonl", &(prompts_and_answers(50) + "{\"prompt\": null}\n"));
 
-    let Some(Reply::Preview(preview)) = bench.ask(JobSpec::PreviewImport { request: request(&file) }).pop() else {
+    let Some(Reply::Preview(preview)) = bench.ask(JobSpec::Io(IoJob::PreviewImport { request: request(&file) })).pop()
+    else {
         panic!("no preview")
     };
     assert_eq!((preview.num_accepted, preview.num_rejected), (50, 1));
-    let replies = bench.ask(JobSpec::Import { project: project.clone(), request: request(&file) });
+    let replies = bench.ask(JobSpec::Io(IoJob::Import { project: project.clone(), request: request(&file) }));
     let [Reply::Project(state), Reply::Imported(report)] = &replies[..] else { panic!("{replies:?}") };
     assert_eq!((state.counts.total(), report.num_imported, report.num_rejected), (50, 50, 1));
 
@@ -121,23 +125,27 @@ fn a_file_is_previewed_imported_searched_edited_and_taken_back() {
     assert_eq!(page.num_matching, 1);
     let id = page.rows[0].id;
     let messages = vec![Message::new(Role::User, "question 7"), Message::new(Role::Assistant, "another answer")];
-    let edited = bench
-        .state(JobSpec::Edit { project: project.clone(), edit: Edit::SetMessages { id, messages: messages.clone() } });
+    let edited = bench.state(JobSpec::Store(StoreJob::Edit {
+        project: project.clone(),
+        edit: Edit::SetMessages { id, messages: messages.clone() },
+    }));
     assert!(edited.undo.is_some());
     assert_eq!(bench.query("another").num_matching, 1);
-    let Some(Reply::Example(example)) = bench.ask(JobSpec::LoadExample { project: project.clone(), id }).pop() else {
+    let Some(Reply::Example(example)) =
+        bench.ask(JobSpec::Store(StoreJob::LoadExample { project: project.clone(), id })).pop()
+    else {
         panic!("no example")
     };
     assert_eq!(example.example.messages, messages);
 
-    let undone = bench.state(JobSpec::Undo { project: project.clone() });
+    let undone = bench.state(JobSpec::Store(StoreJob::Undo { project: project.clone() }));
     assert!(undone.redo.is_some());
     assert_eq!(bench.query("another").num_matching, 0);
-    bench.state(JobSpec::Redo { project: project.clone() });
+    bench.state(JobSpec::Store(StoreJob::Redo { project: project.clone() }));
     assert_eq!(bench.query("another").num_matching, 1);
 
     let rejected = bench.folder.path().join("rejected.jsonl");
-    let saved = bench.ask(JobSpec::SaveRejected { request: request(&file), to: rejected.clone() });
+    let saved = bench.ask(JobSpec::Io(IoJob::SaveRejected { request: request(&file), to: rejected.clone() }));
     assert_eq!(saved, [Reply::Saved(rejected.clone())]);
     assert!(std::fs::read_to_string(rejected).unwrap().contains("prompt"));
 }
@@ -145,7 +153,7 @@ fn a_file_is_previewed_imported_searched_edited_and_taken_back() {
 #[test]
 fn the_starter_data_set_comes_dealt_into_its_parts_and_only_once() {
     let bench = Bench::new();
-    let open = JobSpec::OpenProject { folder: bench.project(), sample: true };
+    let open = JobSpec::Store(StoreJob::OpenProject { folder: bench.project(), sample: true });
     let first = bench.state(open.clone());
     assert!(first.counts.train > 300 && first.counts.validation > 30 && first.counts.test > 30, "{:?}", first.counts);
     assert_eq!(first.source.as_deref(), Some("support_tickets.jsonl"));
@@ -157,11 +165,11 @@ fn a_failed_job_says_why_and_the_lane_goes_on() {
     let bench = Bench::new();
     bench.open();
     let missing = bench.folder.path().join("missing.csv");
-    let job = bench.engine.start(JobSpec::PreviewImport { request: request(&missing) });
+    let job = bench.engine.start(JobSpec::Io(IoJob::PreviewImport { request: request(&missing) }));
     let kinds = bench.events_of(job);
     let Some(EventKind::Finished(Outcome::Failed(failure))) = kinds.last() else { panic!("{kinds:?}") };
     assert!(failure.message.contains("missing.csv does not exist") && !failure.is_internal, "{failure:?}");
-    assert_eq!(bench.ask(JobSpec::ListRuns { project: bench.project() }), [Reply::Runs(Vec::new())]);
+    assert_eq!(bench.ask(JobSpec::Io(IoJob::ListRuns { project: bench.project() })), [Reply::Runs(Vec::new())]);
 }
 
 #[test]
@@ -171,10 +179,10 @@ fn the_newest_of_a_kind_wins_and_a_queued_job_can_be_stopped() {
     let large = bench.write("large.jsonl", &prompts_and_answers(60_000));
     let small = bench.write("small.jsonl", &prompts_and_answers(3));
     // The lane is busy with the first; what comes behind it waits.
-    let import = bench.engine.start(JobSpec::Import { project: bench.project(), request: request(&large) });
-    let stale = bench.engine.start(JobSpec::PreviewImport { request: request(&large) });
-    let unwanted = bench.engine.start(JobSpec::ListRuns { project: bench.project() });
-    let fresh = bench.engine.start(JobSpec::PreviewImport { request: request(&small) });
+    let import = bench.engine.start(JobSpec::Io(IoJob::Import { project: bench.project(), request: request(&large) }));
+    let stale = bench.engine.start(JobSpec::Io(IoJob::PreviewImport { request: request(&large) }));
+    let unwanted = bench.engine.start(JobSpec::Io(IoJob::ListRuns { project: bench.project() }));
+    let fresh = bench.engine.start(JobSpec::Io(IoJob::PreviewImport { request: request(&small) }));
     bench.engine.control(unwanted, Signal::Stop { save: false });
     bench.engine.control(import, Signal::Stop { save: false });
 
@@ -205,8 +213,8 @@ fn every_job_ends_also_when_more_wait_than_there_is_room_for() {
     let bench = Bench::new();
     bench.open();
     let large = bench.write("large.jsonl", &prompts_and_answers(60_000));
-    let import = bench.engine.start(JobSpec::Import { project: bench.project(), request: request(&large) });
-    let list = JobSpec::ListRuns { project: bench.project() };
+    let import = bench.engine.start(JobSpec::Io(IoJob::Import { project: bench.project(), request: request(&large) }));
+    let list = JobSpec::Io(IoJob::ListRuns { project: bench.project() });
     let jobs: HashSet<JobId> = (0..1200).map(|_| bench.engine.start(list.clone())).collect();
     bench.engine.control(import, Signal::Stop { save: false });
 
@@ -233,7 +241,10 @@ fn edits_that_wait_are_written_when_the_window_closes() {
     for i in 0..200 {
         let messages = vec![Message::new(Role::User, format!("late {i}")), Message::new(Role::Assistant, "yes")];
         let example = tunewright::data::Example::from(messages);
-        engine.start(JobSpec::Edit { project: project.clone(), edit: Edit::Insert { example, split: Split::Train } });
+        engine.start(JobSpec::Store(StoreJob::Edit {
+            project: project.clone(),
+            edit: Edit::Insert { example, split: Split::Train },
+        }));
     }
     drop(engine);
     let mut project = tunewright::project::Project::open(&project).unwrap();
@@ -262,16 +273,16 @@ impl Bench {
         let bench = self;
         bench.open();
         let file = bench.write("data.jsonl", &prompts_and_answers(num_rows));
-        bench.ask(JobSpec::Import { project: bench.project(), request: request(&file) });
+        bench.ask(JobSpec::Io(IoJob::Import { project: bench.project(), request: request(&file) }));
         bench
     }
 
     pub(crate) fn train(&self, recipe: Recipe) -> JobId {
-        self.engine.start(JobSpec::Train { project: self.project(), recipe })
+        self.engine.start(JobSpec::Train(TrainJob::Train { project: self.project(), recipe }))
     }
 
     pub(crate) fn runs(&self) -> Vec<RunRecord> {
-        match self.ask(JobSpec::ListRuns { project: self.project() }).pop() {
+        match self.ask(JobSpec::Io(IoJob::ListRuns { project: self.project() })).pop() {
             Some(Reply::Runs(runs)) => runs,
             other => panic!("{other:?}"),
         }
@@ -293,7 +304,7 @@ impl Bench {
 #[test]
 fn a_run_trains_is_measured_and_answers_beside_its_base() {
     let bench = Bench::with_examples(20);
-    let preview = bench.ask(JobSpec::PreviewRun { project: bench.project(), recipe: tiny_recipe(6) });
+    let preview = bench.ask(JobSpec::Io(IoJob::PreviewRun { project: bench.project(), recipe: tiny_recipe(6) }));
     let [Reply::RunPreview(preview)] = &preview[..] else { panic!("{preview:?}") };
     let job = bench.train(tiny_recipe(6));
     let kinds = bench.events_of(job);
@@ -323,7 +334,7 @@ fn a_run_trains_is_measured_and_answers_beside_its_base() {
     let runs = bench.runs();
     let [run] = &runs[..] else { panic!("{runs:?}") };
     assert_eq!((run.status, run.num_steps_done, &run.run_dir), (RunStatus::Completed, 6, &run_dir));
-    let curves = bench.ask(JobSpec::ReadRun { run_dir: run_dir.clone() });
+    let curves = bench.ask(JobSpec::Io(IoJob::ReadRun { run_dir: run_dir.clone() }));
     let [Reply::Curves { run: read, steps: read_steps, evaluations: read_evaluations }] = &curves[..] else {
         panic!("{curves:?}")
     };
@@ -348,7 +359,7 @@ fn a_run_trains_is_measured_and_answers_beside_its_base() {
         generate: false,
         with_base: true,
     };
-    let replies = bench.ask(JobSpec::Evaluate { request });
+    let replies = bench.ask(JobSpec::Compute(ComputeJob::Evaluate { request }));
     let [Reply::Evaluation(report)] = &replies[..] else { panic!("{replies:?}") };
     let (before, after) = (report.before.as_ref().unwrap(), report.after.as_ref().unwrap());
     assert_eq!(before.num_tokens, after.num_tokens);
@@ -361,7 +372,7 @@ fn a_run_trains_is_measured_and_answers_beside_its_base() {
         tools: Vec::new(),
         sampling: Sampling { max_new_tokens: 12, ..Sampling::default() },
     };
-    let job = bench.engine.start(JobSpec::Compare { request });
+    let job = bench.engine.start(JobSpec::Compute(ComputeJob::Compare { request }));
     let kinds = bench.events_of(job);
     assert!(!kinds.contains(&EventKind::Phase(Phase::LoadingModel)), "the model was loaded again");
     for wanted in [Side::Before, Side::After] {
@@ -378,18 +389,18 @@ fn what_is_too_long_is_told_before_during_and_after_a_run() {
     let file = bench.write("long.jsonl", &long);
     let all_train = SplitSpec { validation: 0.0, test: 0.0, ..SplitSpec::default() };
     let import = ImportRequest { split: all_train, ..request(&file) };
-    bench.ask(JobSpec::Import { project: bench.project(), request: import });
+    bench.ask(JobSpec::Io(IoJob::Import { project: bench.project(), request: import }));
     let preview = |too_long, max_length| {
         let mut recipe = tiny_recipe(2);
         (recipe.training.too_long, recipe.training.max_length) = (too_long, max_length);
-        match bench.ask(JobSpec::PreviewRun { project: bench.project(), recipe: recipe.clone() }).pop() {
+        match bench.ask(JobSpec::Io(IoJob::PreviewRun { project: bench.project(), recipe: recipe.clone() })).pop() {
             Some(Reply::RunPreview(preview)) => (recipe, preview),
             other => panic!("{other:?}"),
         }
     };
     let file = bench.write("held out.jsonl", &(long.replace("many", "much") + &long.replace("many", "too much")));
     let import = ImportRequest { given_split: Some(Split::Validation), ..request(&file) };
-    bench.ask(JobSpec::Import { project: bench.project(), request: import });
+    bench.ask(JobSpec::Io(IoJob::Import { project: bench.project(), request: import }));
     let (_, roomy) = preview(TooLong::Drop, 100_000);
     let held_out = roomy.held_out.num_examples;
     assert_eq!((roomy.num_validation_examples, roomy.held_out.num_too_long()), (held_out, 0));
@@ -423,7 +434,8 @@ fn what_is_too_long_is_told_before_during_and_after_a_run() {
         generate: false,
         with_base: true,
     };
-    let measure = |request: EvaluationRequest| match bench.ask(JobSpec::Evaluate { request }).pop() {
+    let measure = |request: EvaluationRequest| match bench.ask(JobSpec::Compute(ComputeJob::Evaluate { request })).pop()
+    {
         Some(Reply::Evaluation(report)) => report.before.unwrap(),
         other => panic!("{other:?}"),
     };
@@ -454,7 +466,7 @@ fn a_stopped_run_is_gone_on_with_to_the_same_end() {
     let run = bench.runs().remove(0);
     assert!(run.status == RunStatus::Stopped && run.num_steps_done < 40, "{run:?}");
 
-    let job = bench.engine.start(JobSpec::ResumeTraining { run_dir: run.run_dir.clone() });
+    let job = bench.engine.start(JobSpec::Train(TrainJob::Resume { run_dir: run.run_dir.clone() }));
     let kinds = bench.events_of(job);
     assert_eq!(kinds.last(), Some(&EventKind::Finished(Outcome::Completed)), "{kinds:?}");
     let job = bench.train(tiny_recipe(40));
@@ -465,7 +477,7 @@ fn a_stopped_run_is_gone_on_with_to_the_same_end() {
     const LAST: &str = "checkpoints/step-000040";
     assert_eq!(runs.iter().map(|run| run.status).collect::<Vec<_>>(), [RunStatus::Completed; 2]);
     assert!(adapter(&runs[0]) == adapter(&runs[1]), "a resumed run gave other weights than an uninterrupted one");
-    let kept = |run: &RunRecord| match bench.ask(JobSpec::ReadRun { run_dir: run.run_dir.clone() }).pop() {
+    let kept = |run: &RunRecord| match bench.ask(JobSpec::Io(IoJob::ReadRun { run_dir: run.run_dir.clone() })).pop() {
         Some(Reply::Curves { steps, .. }) => steps.into_iter().map(|step| (step.step, step.loss)).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
@@ -533,11 +545,11 @@ fn a_run_over_the_memory_limit_is_not_started_and_says_so() {
 fn the_token_view_shows_what_training_counts() {
     let bench = Bench::new();
     let view = |messages: Vec<Message>| {
-        let spec = JobSpec::RenderTokens {
+        let spec = JobSpec::Io(IoJob::RenderTokens {
             model: tiny_model(),
             example: messages.into(),
             spec: tiny_recipe(6).training.render_spec(),
-        };
+        });
         match bench.ask(spec).pop() {
             Some(Reply::Tokens(view)) => view,
             other => panic!("{other:?}"),
@@ -555,26 +567,26 @@ fn the_token_view_shows_what_training_counts() {
 #[test]
 fn checks_find_and_a_fix_is_shown_done_and_undone() {
     let bench = Bench::new();
-    bench.ask(JobSpec::OpenProject { folder: bench.project(), sample: true });
+    bench.ask(JobSpec::Store(StoreJob::OpenProject { folder: bench.project(), sample: true }));
     let project = bench.project();
     let check = || {
         let (model, spec) = (Some(tiny_model()), RenderSpec { max_length: 1000, ..RenderSpec::WHOLE });
-        let replies = bench.ask(JobSpec::CheckData { project: project.clone(), model, spec });
+        let replies = bench.ask(JobSpec::Io(IoJob::CheckData { project: project.clone(), model, spec }));
         let [Reply::Project(_), Reply::Checked(report)] = &replies[..] else { panic!("{replies:?}") };
         assert!(report.skipped.is_empty());
         report.counts()
     };
     let before = check();
     let (name, remedy) = (Check::ExactDuplicate, Remedy::KeepOne);
-    let fix = bench.ask(JobSpec::PreviewFix { project: project.clone(), check: name, remedy, ids: None });
+    let fix = bench.ask(JobSpec::Io(IoJob::PreviewFix { project: project.clone(), check: name, remedy, ids: None }));
     let [Reply::Fix(fix)] = &fix[..] else { panic!("{fix:?}") };
     assert_eq!(fix.changes.len(), 2);
-    bench.ask(JobSpec::ApplyFix { project: project.clone(), fix: fix.clone() });
+    bench.ask(JobSpec::Store(StoreJob::ApplyFix { project: project.clone(), fix: fix.clone() }));
     let after = check();
     assert_eq!(after, before.iter().filter(|count| count.check != name).cloned().collect::<Vec<_>>());
-    bench.ask(JobSpec::Undo { project: project.clone() });
+    bench.ask(JobSpec::Store(StoreJob::Undo { project: project.clone() }));
     assert_eq!(check(), before);
-    let described = bench.ask(JobSpec::DescribeData { project: project.clone(), model: None });
+    let described = bench.ask(JobSpec::Io(IoJob::DescribeData { project: project.clone(), model: None }));
     let [Reply::Statistics(described)] = &described[..] else { panic!("{described:?}") };
     assert_eq!((described.num_examples, described.num_duplicates), (498, 2));
 }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use tunewright::data::Message;
 use tunewright::data::Role;
 use tunewright::engine::protocol::CompareRequest;
-use tunewright::engine::{Backend, EventKind, JobId, JobSpec, Outcome, Reply};
+use tunewright::engine::{Backend, ComputeJob, EventKind, IoJob, JobId, JobSpec, Outcome, Reply, TrainJob};
 use tunewright::evaluate::EvaluationRequest;
 use tunewright::generate::Sampling;
 use tunewright::project::{Project, RunRecord, RunStatus};
+use tunewright::run::messages;
 use tunewright::task::Unit;
-use tunewright::train::{Phase, RunMessage, Signal, messages};
+use tunewright::train::{Phase, RunMessage, Signal};
 
 use crate::engine::{Bench, tiny_model, tiny_recipe};
 
@@ -24,7 +25,7 @@ fn compare(adapter: Option<PathBuf>) -> JobSpec {
         tools: Vec::new(),
         sampling: Sampling { max_new_tokens: 12, ..Sampling::default() },
     };
-    JobSpec::Compare { request }
+    JobSpec::Compute(ComputeJob::Compare { request })
 }
 
 fn evaluate(run: &RunRecord) -> JobSpec {
@@ -36,7 +37,7 @@ fn evaluate(run: &RunRecord) -> JobSpec {
         generate: true,
         with_base: true,
     };
-    JobSpec::Evaluate { request }
+    JobSpec::Compute(ComputeJob::Evaluate { request })
 }
 
 fn is_step(kind: &EventKind) -> bool {
@@ -125,7 +126,7 @@ fn short_work_between_two_steps_changes_nothing_of_a_run() {
     let adapter =
         |run: &RunRecord| std::fs::read(run.run_dir.join("checkpoints/step-000300/adapter_model.safetensors")).unwrap();
     assert!(adapter(&runs[0]) == adapter(&runs[1]), "a guest changed the weights");
-    let curves = |run: &RunRecord| match bench.ask(JobSpec::ReadRun { run_dir: run.run_dir.clone() }).pop() {
+    let curves = |run: &RunRecord| match bench.ask(JobSpec::Io(IoJob::ReadRun { run_dir: run.run_dir.clone() })).pop() {
         Some(Reply::Curves { steps, .. }) => steps.into_iter().map(|step| (step.step, step.loss)).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
@@ -180,7 +181,7 @@ fn what_a_run_told_is_kept_with_it_over_a_stop_and_the_end_of_the_program() {
     stop(&bench, run);
     let record = bench.runs().remove(0);
     let stopped_at = record.num_steps_done;
-    let told = || match bench.ask(JobSpec::ReadMessages { run_dir: record.run_dir.clone() }).pop() {
+    let told = || match bench.ask(JobSpec::Io(IoJob::ReadMessages { run_dir: record.run_dir.clone() })).pop() {
         Some(Reply::Messages { messages, goes_on_from, .. }) => {
             (messages.into_iter().map(|told| told.message).collect::<Vec<_>>(), goes_on_from)
         }
@@ -192,7 +193,7 @@ fn what_a_run_told_is_kept_with_it_over_a_stop_and_the_end_of_the_program() {
     assert_eq!(first[first.len() - 2..], [RunMessage::Checkpoint { step: stopped_at }, stop_of(false)]);
     assert_eq!(from, Some(stopped_at));
 
-    bench.events_of(bench.engine.start(JobSpec::ResumeTraining { run_dir: record.run_dir.clone() }));
+    bench.events_of(bench.engine.start(JobSpec::Train(TrainJob::Resume { run_dir: record.run_dir.clone() })));
     let (all, from) = told();
     assert_eq!(all[..first.len()], first, "what was told before is gone");
     assert_eq!(all[first.len()], RunMessage::WentOn { step: stopped_at });

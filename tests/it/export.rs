@@ -191,12 +191,12 @@ fn data_sets_go_through_a_project_and_come_out_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let source = fixture("data").join(name);
         let original = read_pairs(&source);
-        let imported = run(folder.path(), &["import", source.to_str().unwrap(), "--project", "p"]);
+        let imported = run(folder.path(), &["data", "import", source.to_str().unwrap(), "--project", "p"]);
         assert_eq!((&imported["imported"], &imported["rejected"]), (&json!(original.len()), &json!(0)));
-        let exported = run(folder.path(), &["export", "--project", "p", "--to", to, "--as", shape]);
+        let exported = run(folder.path(), &["data", "export", "--project", "p", "--to", to, "--as", shape]);
         assert_eq!((&exported["exported"], &exported["rejected"]), (&json!(original.len()), &json!(0)));
         assert_eq!(read_pairs(&folder.path().join(to)), original, "{name}");
-        let test = run(folder.path(), &["export", "--project", "p", "--to", "test.jsonl", "--split", "test"]);
+        let test = run(folder.path(), &["data", "export", "--project", "p", "--to", "test.jsonl", "--split", "test"]);
         assert!(test["exported"].as_u64().unwrap() < original.len() as u64);
     }
 }
@@ -222,6 +222,7 @@ fn the_command_line_maps_columns_and_tells_the_bad_rows() {
     let report = run(
         folder.path(),
         &[
+            "data",
             "import",
             "a.csv",
             "b.csv",
@@ -245,7 +246,7 @@ fn the_command_line_maps_columns_and_tells_the_bad_rows() {
     );
     let bad: Value = serde_json::from_str(&std::fs::read_to_string(folder.path().join("bad.jsonl")).unwrap()).unwrap();
     assert_eq!((&bad["file"], &bad["source"]), (&json!("a.csv"), &json!(",there,2")));
-    run(folder.path(), &["export", "--project", "p", "--to", "out.jsonl"]);
+    run(folder.path(), &["data", "export", "--project", "p", "--to", "out.jsonl"]);
     let lines = std::fs::read_to_string(folder.path().join("out.jsonl")).unwrap();
     let row: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     let turns = json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where?"},
@@ -260,14 +261,14 @@ fn the_command_line_writes_parquet_and_a_file_for_each_split_and_updates_what_is
         tunewright::fs::write_atomic(&folder.path().join(name), text.as_bytes()).unwrap();
     };
     write("a.csv", "prompt,completion,split\none,1,train\ntwo,2,test\n");
-    run(folder.path(), &["import", "a.csv", "--project", "p"]);
+    run(folder.path(), &["data", "import", "a.csv", "--project", "p"]);
     write("b.csv", "prompt,completion,split\none,uno,train\ntwo,2,test\nthree,3,train\n");
-    let report = run(folder.path(), &["import", "b.csv", "--project", "p", "--known", "update"]);
+    let report = run(folder.path(), &["data", "import", "b.csv", "--project", "p", "--known", "update"]);
     assert_eq!([&report["imported"], &report["updated"], &report["known"]], [&json!(1), &json!(1), &json!(1)]);
 
     let program = env!("CARGO_BIN_EXE_tunewright");
     let shape = "openai-messages-parquet";
-    let arguments = ["export", "--project", "p", "--to", "out.parquet", "--as", shape, "--per-split"];
+    let arguments = ["data", "export", "--project", "p", "--to", "out.parquet", "--as", shape, "--per-split"];
     let output = Command::new(program).args(arguments).current_dir(folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let pairs = |name: &str| read_pairs(&folder.path().join(name));

@@ -16,7 +16,7 @@ use tunewright::app::{Action, OpenDialog, Screen, Shell, kit};
 use tunewright::data::{Split, preview as look_at};
 use tunewright::engine::fake::FakeEngine;
 use tunewright::engine::protocol::Side;
-use tunewright::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
+use tunewright::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, Outcome, Reply, StoreJob, TrainJob};
 use tunewright::project::{ExampleQuery, FacetCounts, ProjectState, RowPage, RunRecord, SplitCounts};
 use tunewright::render::tally::Tally;
 use tunewright::task::Unwatched;
@@ -161,18 +161,18 @@ impl Window {
     /// Trainings, evaluations and answers go on until the test tells something.
     fn reply(&self, spec: &JobSpec) -> Option<Reply> {
         Some(match spec {
-            JobSpec::OpenProject { .. } | JobSpec::SaveSettings { .. } | JobSpec::Edit { .. } => {
-                Reply::Project(self.project.clone())
-            }
-            JobSpec::DiscoverModels => Reply::Models(made::models()),
-            JobSpec::Query { query, .. } => Reply::Rows(self.page(query)),
-            JobSpec::CountFacets { query, .. } => {
+            JobSpec::Store(StoreJob::OpenProject { .. })
+            | JobSpec::Store(StoreJob::SaveSettings { .. })
+            | JobSpec::Store(StoreJob::Edit { .. }) => Reply::Project(self.project.clone()),
+            JobSpec::Io(IoJob::DiscoverModels) => Reply::Models(made::models()),
+            JobSpec::Store(StoreJob::Query { query, .. }) => Reply::Rows(self.page(query)),
+            JobSpec::Store(StoreJob::CountFacets { query, .. }) => {
                 Reply::Facets { query: query.clone(), counts: FacetCounts::default() }
             }
-            JobSpec::LoadExample { id, .. } => Reply::Example(made::example(*id)),
-            JobSpec::PreviewRun { .. } => Reply::RunPreview(made::preview()),
-            JobSpec::ListRuns { .. } => Reply::Runs(self.runs.clone()),
-            JobSpec::ReadRun { run_dir } => {
+            JobSpec::Store(StoreJob::LoadExample { id, .. }) => Reply::Example(made::example(*id)),
+            JobSpec::Io(IoJob::PreviewRun { .. }) => Reply::RunPreview(made::preview()),
+            JobSpec::Io(IoJob::ListRuns { .. }) => Reply::Runs(self.runs.clone()),
+            JobSpec::Io(IoJob::ReadRun { run_dir }) => {
                 let run = self.runs.iter().find(|run| run.run_dir == *run_dir)?.clone();
                 Reply::Curves {
                     run,
@@ -180,7 +180,7 @@ impl Window {
                     evaluations: vec![made::evaluation(0, 2.5)],
                 }
             }
-            JobSpec::PreviewImport { request } => Reply::Preview(look_at(request, &Unwatched).ok()?),
+            JobSpec::Io(IoJob::PreviewImport { request }) => Reply::Preview(look_at(request, &Unwatched).ok()?),
             _ => return None,
         })
     }
@@ -301,7 +301,7 @@ pub const STATES: &[State] = &[
     ("evaluating", evaluating),
     ("evaluation", || {
         let mut window = evaluating();
-        let job = window.job(|spec| matches!(spec, JobSpec::Evaluate { .. }));
+        let job = window.job(|spec| matches!(spec, JobSpec::Compute(ComputeJob::Evaluate { .. })));
         window.engine.answer(job, Reply::Evaluation(made::report()));
         window.settle();
         window
@@ -311,7 +311,7 @@ pub const STATES: &[State] = &[
     ("answering", answering),
     ("answered", || {
         let mut window = answering();
-        let job = window.job(|spec| matches!(spec, JobSpec::Compare { .. }));
+        let job = window.job(|spec| matches!(spec, JobSpec::Compute(ComputeJob::Compare { .. })));
         for side in [Side::Before, Side::After] {
             window.tell(job, EventKind::Token { side, text: EXPECTED.to_owned() });
             let end = EventKind::AnswerDone { side, num_tokens: 19, tokens_per_sec: 38.0, ended_by_itself: true };
@@ -369,7 +369,7 @@ fn in_data(action: data::Action) -> Window {
 }
 
 pub fn is_train(spec: &JobSpec) -> bool {
-    matches!(spec, JobSpec::Train { .. })
+    matches!(spec, JobSpec::Train(TrainJob::Train { .. }))
 }
 
 fn running() -> Window {
@@ -396,7 +396,7 @@ fn running() -> Window {
 fn evaluating() -> Window {
     let mut window = Window::at(Screen::Evaluate, runs());
     window.act(evaluate::Action::Start);
-    let job = window.job(|spec| matches!(spec, JobSpec::Evaluate { .. }));
+    let job = window.job(|spec| matches!(spec, JobSpec::Compute(ComputeJob::Evaluate { .. })));
     window.tell(job, EventKind::Started);
     window
 }
@@ -404,7 +404,7 @@ fn evaluating() -> Window {
 fn answering() -> Window {
     let mut window = Window::at(Screen::Compare, runs());
     window.act(compare::Action::Answer);
-    let job = window.job(|spec| matches!(spec, JobSpec::Compare { .. }));
+    let job = window.job(|spec| matches!(spec, JobSpec::Compute(ComputeJob::Compare { .. })));
     window.tell(job, EventKind::Started);
     window
 }

@@ -251,7 +251,7 @@ fn each_split_goes_to_its_part_under_the_name_of_the_data_set() {
 
 fn command(hub: &Hub, folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-    command.args(["import"]).args(arguments).args(["--project", "project"]).current_dir(folder);
+    command.args(["data", "import"]).args(arguments).args(["--project", "project"]).current_dir(folder);
     command
         .env("HF_ENDPOINT", &hub.address)
         .env("HF_HUB_CACHE", folder.join("cache"))

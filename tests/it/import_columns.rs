@@ -140,7 +140,7 @@ fn write(desk: &Desk, name: &str, text: &str) -> PathBuf {
 fn the_command_line_says_what_it_guessed_and_keeps_groups_together() {
     let desk = Desk::new();
     write(&desk, "anfragen.csv", &german(60));
-    let ran = desk.run(&["import", "anfragen.csv", "--project", "p", "--save-mapping", "m.json"]);
+    let ran = desk.run(&["data", "import", "anfragen.csv", "--project", "p", "--save-mapping", "m.json"]);
     let guessed = "guessed: Nr as the id, Kunde as the group, Frage as the prompt, Kategorie as the label, Antwort as the \
                    answer, Datum as the date (--map says otherwise)";
     assert!(ran.err().contains(guessed), "{}", ran.err());
@@ -154,13 +154,23 @@ fn the_command_line_says_what_it_guessed_and_keeps_groups_together() {
     assert_eq!(beside.date.unwrap().to_string(), "2026-03-02T00:00:00Z");
 
     // The mapping that was saved reads the next file in the same way; parted groups are in several parts.
-    let ran = desk.run(&["import", "anfragen.csv", "--project", "q", "--mapping", "m.json", "--part-groups", "--json"]);
+    let ran = desk.run(&[
+        "data",
+        "import",
+        "anfragen.csv",
+        "--project",
+        "q",
+        "--mapping",
+        "m.json",
+        "--part-groups",
+        "--json",
+    ]);
     assert_eq!((ran.json()["imported"].as_u64(), &ran.json()["files"][0]["guessed"]), (Some(60), &json!(null)));
     let num_in_parts: usize = groups(&desk.path("q")).values().map(BTreeSet::len).sum();
     assert!(num_in_parts > 5, "{num_in_parts}");
 
     // Later, the same can be asked of the project.
-    desk.run(&["split", "--project", "q", "--by", "each-group"]).out();
+    desk.run(&["data", "split", "--project", "q", "--by", "each-group"]).out();
     assert_eq!(groups(&desk.path("q")).values().map(BTreeSet::len).sum::<usize>(), 5);
 }
 
@@ -173,7 +183,8 @@ fn the_command_line_fills_templates_and_renames() {
         "Betreff,Text,Art,dringend,Bemerkung,Quelle\nPaket,Wo ist es?,1,ja,VIP,Mail\n,Hallo,2,nein,,Chat\n",
     );
     let map = "Betreff=user,Text=user,Art=answer,dringend=answer,Bemerkung=note,Quelle=note";
-    let arguments = ["import", "t.csv", "--project", "p", "--map", map, "--prompt", "{Betreff}\\n\\n{Text}", "--json"];
+    let arguments =
+        ["data", "import", "t.csv", "--project", "p", "--map", map, "--prompt", "{Betreff}\\n\\n{Text}", "--json"];
     let renames = ["--rename", "Art:1=Lieferung", "--rename", "dringend:ja=true", "--rename", "dringend:nein=false"];
     let ran = desk.run(&[&arguments[..], &renames[..], &["--key", "dringend=urgent"]].concat());
     assert_eq!(ran.json()["imported"], 2, "{}", ran.err());
@@ -188,7 +199,8 @@ fn the_command_line_fills_templates_and_renames() {
     let second = ["Hallo", r#"{"Art": "2", "urgent": false}"#].map(str::to_owned).to_vec();
     assert_eq!(says(2), (second, "Quelle: Chat".to_owned()));
 
-    let told = |arguments: &[&str]| desk.run(&[&["import", "t.csv", "--project", "p"], arguments].concat()).err();
+    let told =
+        |arguments: &[&str]| desk.run(&[&["data", "import", "t.csv", "--project", "p"], arguments].concat()).err();
     assert!(told(&["--prompt", "{Betref}", "--answer", "{Art}"]).contains("template names {Betref}, but "));
     assert!(told(&["--rename", "Art:1=x"]).contains("Say with --map which column is what"));
     assert!(
@@ -207,7 +219,7 @@ fn broken_files_are_told_in_words() {
         let path = desk.path(name);
         tunewright::fs::write_atomic(&path, bytes).unwrap();
         let _ = std::fs::remove_dir_all(desk.path("p"));
-        let ran = desk.run(&["import", name, "--project", "p"]);
+        let ran = desk.run(&["data", "import", name, "--project", "p"]);
         ran.err()
     };
     let line = |row: &str| told("a.jsonl", format!("{good}\n{row}\n").as_bytes());

@@ -6,11 +6,11 @@ use std::process::Command;
 use tunewright::data::Split;
 use tunewright::data::export::ExportShape;
 use tunewright::data::import::{ImportRequest, SplitSpec};
-use tunewright::engine::checks::check;
-use tunewright::engine::data_export::{DataExport, ExportWhat, export_data};
-use tunewright::engine::statistics::statistics;
 use tunewright::project::{Edit, ExampleQuery, Project, Review, SplitCounts};
 use tunewright::task::Unwatched;
+use tunewright::workbench::checks::check;
+use tunewright::workbench::data_export::{DataExport, ExportWhat, export_data};
+use tunewright::workbench::statistics::statistics;
 
 /// Thirty examples, one of them with a fault that the checks find; the ids of one to reject, in training, and of another
 /// one there.
@@ -120,9 +120,9 @@ fn the_command_line_says_what_is_left_out() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     };
-    for args in [&["check"][..], &["stats"], &["split", "--dry-run"]] {
+    for args in [&["data", "check"][..], &["data", "stats"], &["data", "split", "--dry-run"]] {
         let words = told(args);
         assert!(words.contains("1 rejected"), "{args:?}: {words}");
     }
-    assert!(told(&["stats"]).contains("examples    29:"));
+    assert!(told(&["data", "stats"]).contains("examples    29:"));
 }

@@ -30,7 +30,7 @@ fn the_command_line_goes_by_the_names_and_says_so() {
     }
     let run = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-        let output = command.arg("import").args(arguments).current_dir(folder.path()).output().unwrap();
+        let output = command.args(["data", "import"]).args(arguments).current_dir(folder.path()).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         assert!(output.status.success(), "{}", text(output.stderr));
         (text(output.stdout), text(output.stderr))

@@ -7,8 +7,6 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tunewright::data::import::ImportRequest;
 use tunewright::data::{Example, Message, Role};
-use tunewright::engine::EngineError;
-use tunewright::engine::scores::{base_judge, label_next, score};
 use tunewright::evaluate::loss::{example_losses, mean_loss};
 use tunewright::evaluate::{Judge, Scorer};
 use tunewright::model::{GradientPass, LanguageModel, ProductType};
@@ -16,6 +14,8 @@ use tunewright::project::{Edit, ExampleQuery, Project, Review, Sort, SortBy};
 use tunewright::recipe::{ModelRef, RenderSpec, Training};
 use tunewright::render::{Rendered, render};
 use tunewright::task::{Task, Unit, Unwatched};
+use tunewright::workbench::WorkbenchError;
+use tunewright::workbench::scores::{base_judge, label_next, score};
 
 use crate::fixtures::fixture;
 
@@ -94,7 +94,7 @@ fn a_project_keeps_the_losses_and_a_stop_those_so_far() {
     let model = model();
     let mut base = Scorer::new(&model, &judge(None)).unwrap();
     let stopped = score(&mut project, &mut base, "base", &Impatient(Cell::new(false)));
-    assert!(matches!(stopped, Err(EngineError::Stopped)), "{stopped:?}");
+    assert!(matches!(stopped, Err(WorkbenchError::Stopped)), "{stopped:?}");
     let num = losses(&mut project).iter().flatten().count();
     assert!(num > 0 && num < 128, "{num}");
 
@@ -156,7 +156,7 @@ fn the_command_ranks_and_queues() {
     let model = fixture("llama");
     let run = |more: &[&str]| -> Value {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-        command.args(["rank", "--project", "project", "--json"]).args(more).current_dir(folder.path());
+        command.args(["data", "rank", "--project", "project", "--json"]).args(more).current_dir(folder.path());
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
@@ -174,8 +174,11 @@ fn the_command_ranks_and_queues() {
     assert_eq!((&queued["chosen"][0]["number"], &queued["chosen"][0]["is_unanswered"]), (&json!(5), &json!(true)));
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-    let output =
-        command.args(["rank", "--project", "project", "--run", "x"]).current_dir(folder.path()).output().unwrap();
+    let output = command
+        .args(["data", "rank", "--project", "project", "--run", "x"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && told.contains("no run x; it has none"), "{told}");
 }

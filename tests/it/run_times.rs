@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tunewright::data::import::ImportRequest;
-use tunewright::engine::{Backend, Engine, EngineOptions, EventKind, JobId, JobSpec, Outcome, Reply};
+use tunewright::engine::{
+    Backend, ComputeJob, Engine, EngineOptions, EventKind, IoJob, JobId, JobSpec, Outcome, Reply, StoreJob, TrainJob,
+};
 use tunewright::hub::Sources;
 use tunewright::project::{RunNote, RunRecord};
 use tunewright::recipe::{EvalStrategy, ModelRef, Recipe, Training};
@@ -28,12 +30,12 @@ impl Bench {
         let speeds = SpeedFile(Some(folder.path().join("cache/speeds.json")));
         let options = EngineOptions { speeds, ..options };
         let bench = Self { engine: Engine::new(options, || {}).unwrap(), folder };
-        bench.ask(JobSpec::OpenProject { folder: bench.project(), sample: false });
+        bench.ask(JobSpec::Store(StoreJob::OpenProject { folder: bench.project(), sample: false }));
         let path = bench.folder.path().join("data.jsonl");
         let rows: String =
             (0..20).map(|i| format!("{{\"prompt\": \"question {i}\", \"completion\": \"answer {i}\"}}\n")).collect();
         tunewright::fs::write_atomic(&path, rows.as_bytes()).unwrap();
-        bench.ask(JobSpec::Import { project: bench.project(), request: ImportRequest::new(&path) });
+        bench.ask(JobSpec::Io(IoJob::Import { project: bench.project(), request: ImportRequest::new(&path) }));
         bench
     }
 
@@ -68,26 +70,29 @@ impl Bench {
     }
 
     fn preview(&self, recipe: &Recipe) -> RunPreview {
-        match self.ask(JobSpec::PreviewRun { project: self.project(), recipe: recipe.clone() }).pop() {
+        match self.ask(JobSpec::Io(IoJob::PreviewRun { project: self.project(), recipe: recipe.clone() })).pop() {
             Some(Reply::RunPreview(preview)) => preview,
             other => panic!("{other:?}"),
         }
     }
 
     fn measure(&self, recipe: &Recipe) -> KnownSpeed {
-        match self.ask(JobSpec::MeasureSpeed { project: self.project(), recipe: recipe.clone() }).pop() {
+        match self
+            .ask(JobSpec::Compute(ComputeJob::MeasureSpeed { project: self.project(), recipe: recipe.clone() }))
+            .pop()
+        {
             Some(Reply::Speed(known)) => known,
             other => panic!("{other:?}"),
         }
     }
 
     fn train(&self, recipe: &Recipe) -> RunRecord {
-        self.ask(JobSpec::Train { project: self.project(), recipe: recipe.clone() });
+        self.ask(JobSpec::Train(TrainJob::Train { project: self.project(), recipe: recipe.clone() }));
         self.runs().remove(0)
     }
 
     fn runs(&self) -> Vec<RunRecord> {
-        match self.ask(JobSpec::ListRuns { project: self.project() }).pop() {
+        match self.ask(JobSpec::Io(IoJob::ListRuns { project: self.project() })).pop() {
             Some(Reply::Runs(runs)) => runs,
             other => panic!("{other:?}"),
         }
@@ -134,9 +139,10 @@ fn a_few_steps_tell_the_time_and_a_run_tells_it_better() {
 fn measuring_gives_way_to_everything_that_computes() {
     let bench = Bench::new();
     // Behind a run that takes its time, so that it can't have ended before its turn.
-    let first = bench.engine.start(JobSpec::Train { project: bench.project(), recipe: recipe(40) });
-    let measure = bench.engine.start(JobSpec::MeasureSpeed { project: bench.project(), recipe: recipe(6) });
-    let second = bench.engine.start(JobSpec::Train { project: bench.project(), recipe: recipe(2) });
+    let first = bench.engine.start(JobSpec::Train(TrainJob::Train { project: bench.project(), recipe: recipe(40) }));
+    let measure =
+        bench.engine.start(JobSpec::Compute(ComputeJob::MeasureSpeed { project: bench.project(), recipe: recipe(6) }));
+    let second = bench.engine.start(JobSpec::Train(TrainJob::Train { project: bench.project(), recipe: recipe(2) }));
     let mut ends = HashMap::new();
     while ends.len() < 3 {
         let event = bench.engine.events().recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("only {ends:?}"));
@@ -160,7 +166,7 @@ fn the_preview_counts_the_evaluations_that_are_done_and_a_run_takes_what_its_par
         let promised = bench.preview(&recipe).num_evaluations();
         let run = bench.train(&recipe);
         let Some(Reply::Curves { steps, evaluations, .. }) =
-            bench.ask(JobSpec::ReadRun { run_dir: run.run_dir.clone() }).pop()
+            bench.ask(JobSpec::Io(IoJob::ReadRun { run_dir: run.run_dir.clone() })).pop()
         else {
             panic!()
         };
@@ -181,19 +187,20 @@ fn runs_are_noted_deleted_and_brought_back_but_never_while_they_train() {
     let bench = Bench::new();
     let run = bench.train(&recipe(2));
     let note = RunNote { text: "rank 4".to_owned(), is_starred: true };
-    bench.ask(JobSpec::KeepRunNote { run_dir: run.run_dir.clone(), note: note.clone() });
+    bench.ask(JobSpec::Io(IoJob::KeepRunNote { run_dir: run.run_dir.clone(), note: note.clone() }));
     assert_eq!(bench.runs()[0].about.note, note);
 
-    let replies = bench.ask(JobSpec::TrashRuns { project: bench.project(), run_dirs: vec![run.run_dir.clone()] });
+    let replies =
+        bench.ask(JobSpec::Io(IoJob::TrashRuns { project: bench.project(), run_dirs: vec![run.run_dir.clone()] }));
     assert_eq!(replies, [Reply::Trashed(vec![run.name.clone()]), Reply::Runs(Vec::new())]);
     assert!(bench.project().join("trash/runs").join(&run.name).join("recipe.toml").is_file(), "it isn't gone");
-    bench.ask(JobSpec::RestoreRuns { project: bench.project(), names: vec![run.name.clone()] });
+    bench.ask(JobSpec::Io(IoJob::RestoreRuns { project: bench.project(), names: vec![run.name.clone()] }));
     assert_eq!(bench.runs()[0].about.note, note);
 
     // A run that goes on holds its folder.
-    let folder = tunewright::train::RunFolder::claim(&run.run_dir).unwrap();
+    let folder = tunewright::run::RunLock::claim(&run.run_dir).unwrap();
     let (_, outcome) =
-        bench.try_to(JobSpec::TrashRuns { project: bench.project(), run_dirs: vec![run.run_dir.clone()] });
+        bench.try_to(JobSpec::Io(IoJob::TrashRuns { project: bench.project(), run_dirs: vec![run.run_dir.clone()] }));
     assert!(matches!(outcome, Outcome::Failed(failure) if failure.message.contains("another Tunewright trains there")));
     drop(folder);
     assert_eq!(bench.runs().len(), 1);

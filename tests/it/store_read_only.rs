@@ -127,10 +127,10 @@ fn commands_that_only_read_work_on_a_read_only_disk() {
         let output = command.output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     };
-    run(&["stats", "--json"]);
-    run(&["check", "--json"]);
-    run(&["check"]);
+    run(&["data", "stats", "--json"]);
+    run(&["data", "check", "--json"]);
+    run(&["data", "check"]);
     let to = root.path().join("out.jsonl");
-    run(&["export", "--to", to.to_str().unwrap()]);
+    run(&["data", "export", "--to", to.to_str().unwrap()]);
     assert_eq!(std::fs::read_to_string(to).unwrap().lines().count(), NUM_ROWS);
 }

@@ -21,7 +21,7 @@ use tunewright::app::settings::AppSettings;
 use tunewright::app::{Screen, Shell, kit};
 use tunewright::data::import::ImportRequest;
 use tunewright::data::starter;
-use tunewright::engine::{Backend as _, Engine, EngineOptions, EventKind, JobSpec, Outcome};
+use tunewright::engine::{Backend as _, Engine, EngineOptions, EventKind, IoJob, JobSpec, Outcome, StoreJob, TrainJob};
 use tunewright::hub::Sources;
 use tunewright::project::Settings;
 use tunewright::recipe::{ModelRef, Recipe};
@@ -395,16 +395,16 @@ fn furnish(models: &Path, project: &Path, folder: &Path) -> PathBuf {
         }
         run_dir
     };
-    run(JobSpec::OpenProject { folder: project.to_owned(), sample: false }, None);
-    run(JobSpec::Import { project: project.to_owned(), request: ImportRequest::new(&file) }, None);
+    run(JobSpec::Store(StoreJob::OpenProject { folder: project.to_owned(), sample: false }), None);
+    run(JobSpec::Io(IoJob::Import { project: project.to_owned(), request: ImportRequest::new(&file) }), None);
     let model = ModelRef::Folder(models.join("tiny-llama"));
     let settings = Settings { model: Some(model.clone()), ..Settings::default() };
-    run(JobSpec::SaveSettings { project: project.to_owned(), settings }, None);
+    run(JobSpec::Store(StoreJob::SaveSettings { project: project.to_owned(), settings }), None);
     let mut recipe = Recipe::new(model, PathBuf::new());
     recipe.training.max_steps = 2;
-    run(JobSpec::Train { project: project.to_owned(), recipe: recipe.clone() }, None);
+    run(JobSpec::Train(TrainJob::Train { project: project.to_owned(), recipe: recipe.clone() }), None);
     recipe.training.max_steps = 500;
-    run(JobSpec::Train { project: project.to_owned(), recipe }, Some(2)).unwrap()
+    run(JobSpec::Train(TrainJob::Train { project: project.to_owned(), recipe }), Some(2)).unwrap()
 }
 
 /// `WALK_SEED` takes another way, to look for more.

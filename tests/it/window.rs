@@ -13,7 +13,7 @@ use tunewright::data::Split;
 use tunewright::data::checks::{Check, CheckCount};
 use tunewright::data::import::{ImportRequest, Origin};
 use tunewright::engine::fake::FakeEngine;
-use tunewright::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
+use tunewright::engine::{EventKind, Failure, IoJob, JobId, JobSpec, NetJob, Outcome, Reply, StoreJob, TrainJob};
 use tunewright::hub::dataset::{DatasetSplit, ListedBy, Subset};
 use tunewright::hub::{Dataset, DatasetName, FoundModel};
 use tunewright::model::ModelFacts;
@@ -49,9 +49,10 @@ impl Window {
     fn with_project() -> Self {
         let mut window = Self::open();
         window.click(Role::Button, "Open sample");
-        window.answer(|spec| matches!(spec, JobSpec::OpenProject { .. }), Reply::Project(project(None)));
+        window
+            .answer(|spec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { .. })), Reply::Project(project(None)));
         let models = vec![found(ModelRef::Starter, "SmolLM2-135M-Instruct", true), odd()];
-        window.answer(|spec| *spec == JobSpec::DiscoverModels, Reply::Models(models));
+        window.answer(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels), Reply::Models(models));
         window
     }
 
@@ -117,15 +118,15 @@ impl Window {
 }
 
 fn is_save(spec: &JobSpec) -> bool {
-    matches!(spec, JobSpec::SaveSettings { .. })
+    matches!(spec, JobSpec::Store(StoreJob::SaveSettings { .. }))
 }
 
 fn is_preview(spec: &JobSpec) -> bool {
-    matches!(spec, JobSpec::PreviewRun { .. })
+    matches!(spec, JobSpec::Io(IoJob::PreviewRun { .. }))
 }
 
 fn is_train(spec: &JobSpec) -> bool {
-    matches!(spec, JobSpec::Train { .. })
+    matches!(spec, JobSpec::Train(TrainJob::Train { .. }))
 }
 
 fn project(model: Option<ModelRef>) -> ProjectState {
@@ -236,13 +237,13 @@ fn first_launch_opens_the_sample_and_leads_to_the_models() {
     let mut window = Window::open();
     assert!(window.is_shown("Teach a small model your task"));
     window.click(Role::Button, "Open sample");
-    assert!(matches!(window.spec(|_| true), JobSpec::OpenProject { sample: true, .. }));
+    assert!(matches!(window.spec(|_| true), JobSpec::Store(StoreJob::OpenProject { sample: true, .. })));
     assert!(window.is_disabled("Open sample"), "once is enough");
 
-    window.answer(|spec| matches!(spec, JobSpec::OpenProject { .. }), Reply::Project(project(None)));
+    window.answer(|spec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { .. })), Reply::Project(project(None)));
     assert!(window.is_shown("Support triage"));
     assert_eq!(window.shell().state.screen, Screen::Model);
-    window.job(|spec| *spec == JobSpec::DiscoverModels);
+    window.job(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels));
 }
 
 #[test]
@@ -262,7 +263,7 @@ fn a_data_set_of_the_hub_makes_its_own_project_where_none_is_open() {
         notes: Vec::new(),
         info: Default::default(),
     };
-    window.answer(|spec| matches!(spec, JobSpec::ListDataset { .. }), Reply::Dataset(dataset));
+    window.answer(|spec| matches!(spec, JobSpec::Net(NetJob::ListDataset { .. })), Reply::Dataset(dataset));
     window.click(Role::Button, "Download 1 split");
     let origin = Origin {
         name: "banking · train".to_owned(),
@@ -271,18 +272,18 @@ fn a_data_set_of_the_hub_makes_its_own_project_where_none_is_open() {
         class_names: Default::default(),
     };
     let request = ImportRequest { origins: vec![origin], ..ImportRequest::new("train.csv") };
-    window.answer(|spec| matches!(spec, JobSpec::FetchDataset { .. }), Reply::Fetched(request.clone()));
+    window.answer(|spec| matches!(spec, JobSpec::Net(NetJob::FetchDataset { .. })), Reply::Fetched(request.clone()));
     // Another thread looks whether the name is free.
-    let is_open = |spec: &JobSpec| matches!(spec, JobSpec::OpenProject { sample: false, .. });
+    let is_open = |spec: &JobSpec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { sample: false, .. }));
     while window.engine.last_job(is_open).is_none() {
         std::thread::yield_now();
         window.harness.step();
     }
-    let JobSpec::OpenProject { folder, .. } = window.spec(is_open) else { panic!() };
+    let JobSpec::Store(StoreJob::OpenProject { folder, .. }) = window.spec(is_open) else { panic!() };
     assert_eq!(folder.file_name().unwrap(), "banking");
-    window.answer(|spec| matches!(spec, JobSpec::OpenProject { .. }), Reply::Project(project(None)));
-    let JobSpec::PreviewImport { request: looked_at } =
-        window.spec(|spec| matches!(spec, JobSpec::PreviewImport { .. }))
+    window.answer(|spec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { .. })), Reply::Project(project(None)));
+    let JobSpec::Io(IoJob::PreviewImport { request: looked_at }) =
+        window.spec(|spec| matches!(spec, JobSpec::Io(IoJob::PreviewImport { .. })))
     else {
         panic!()
     };
@@ -298,7 +299,7 @@ fn a_model_that_cannot_be_trained_says_why_and_cannot_be_used() {
 
     window.click(Role::RadioButton, "SmolLM2-135M-Instruct");
     window.click(Role::Button, "Use this model");
-    let JobSpec::SaveSettings { settings, .. } = window.spec(is_save) else { panic!() };
+    let JobSpec::Store(StoreJob::SaveSettings { settings, .. }) = window.spec(is_save) else { panic!() };
     assert_eq!(settings.model, Some(ModelRef::Starter));
     assert_eq!(window.shell().state.screen, Screen::Train, "there are examples already");
 }
@@ -308,9 +309,9 @@ fn a_download_shows_how_far_it_is_and_stops() {
     let mut window = Window::with_project();
     let missing = vec![found(ModelRef::Starter, "SmolLM2-135M-Instruct", false)];
     window.click(Role::Button, "Look again");
-    window.answer(|spec| *spec == JobSpec::DiscoverModels, Reply::Models(missing));
+    window.answer(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels), Reply::Models(missing));
     window.click(Role::Button, "Download 98 MB");
-    let job = window.job(|spec| matches!(spec, JobSpec::FetchModel { model: ModelRef::Starter }));
+    let job = window.job(|spec| matches!(spec, JobSpec::Net(NetJob::FetchModel { model: ModelRef::Starter })));
     window.tell(job, EventKind::Started);
     window.tell(job, EventKind::Progress { done: 49_000_000, total: Some(98_000_000), unit: Unit::Bytes });
     assert!(window.is_shown("49 MB of 98 MB"));
@@ -324,10 +325,10 @@ fn a_download_shows_how_far_it_is_and_stops() {
 fn what_a_stale_job_tells_is_dropped() {
     let mut window = Window::with_project();
     window.click(Role::Button, "Look again");
-    let old = window.job(|spec| *spec == JobSpec::DiscoverModels);
+    let old = window.job(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels));
     window.tell(old, EventKind::Finished(Outcome::Completed));
     window.click(Role::Button, "Look again");
-    let new = window.job(|spec| *spec == JobSpec::DiscoverModels);
+    let new = window.job(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels));
     assert_ne!(old, new);
     window.engine.answer(old, Reply::Models(vec![found(ModelRef::Gguf("/late.gguf".into()), "Zephyr", true)]));
     window.harness.run();
@@ -343,18 +344,18 @@ fn settings_are_checked_as_they_are_typed_and_kept_with_the_project() {
     assert!(window.is_disabled("Start training"));
     window.enter("Rank", "4*2");
     assert!(!window.is_shown("It must be"));
-    let JobSpec::SaveSettings { settings, .. } = window.spec(is_save) else { panic!() };
+    let JobSpec::Store(StoreJob::SaveSettings { settings, .. }) = window.spec(is_save) else { panic!() };
     assert_eq!(settings.recipe.map(|recipe| recipe.lora.r), Some(8));
-    let JobSpec::PreviewRun { recipe, .. } = window.spec(is_preview) else { panic!() };
+    let JobSpec::Io(IoJob::PreviewRun { recipe, .. }) = window.spec(is_preview) else { panic!() };
     assert_eq!((recipe.lora.r, &recipe.base_model), (8, &ModelRef::Starter), "what it would do is counted anew");
 
     window.click(Role::Button, "reset");
     assert_eq!(window.shell().state.train.recipe.lora.r, 16);
     window.click(Role::ComboBox, "Longer examples");
     window.click(Role::MenuItem, "Split into parts");
-    let JobSpec::SaveSettings { settings, .. } = window.spec(is_save) else { panic!() };
+    let JobSpec::Store(StoreJob::SaveSettings { settings, .. }) = window.spec(is_save) else { panic!() };
     assert_eq!(settings.recipe.map(|recipe| recipe.training.too_long), Some(TooLong::Split));
-    let JobSpec::PreviewRun { recipe, .. } = window.spec(is_preview) else { panic!() };
+    let JobSpec::Io(IoJob::PreviewRun { recipe, .. }) = window.spec(is_preview) else { panic!() };
     assert_eq!(recipe.training.too_long, TooLong::Split);
     window.click(Role::RadioButton, "Quick look");
     assert_eq!(window.shell().state.train.recipe.training.num_train_epochs, 1.0);
@@ -387,7 +388,7 @@ fn the_form_leads_to_exactly_the_examples_that_it_warns_of() {
     let counts = vec![count(Check::ExactDuplicate, 4), count(Check::EmptyTurn, 1), count(Check::NearDuplicate, 9)];
     let with = CheckedWith { content_revision: 1, model: None, num_examples: 498, secs: 0.1, skipped: Vec::new() };
     let last = LastChecks { with, counts, off: Vec::new(), not_faults: Vec::new() };
-    window.answer(|spec| matches!(spec, JobSpec::LoadChecks { .. }), Reply::LastChecks(Some(last)));
+    window.answer(|spec| matches!(spec, JobSpec::Store(StoreJob::LoadChecks { .. })), Reply::LastChecks(Some(last)));
     assert!(window.is_shown("Exact duplicates in 4 examples") && window.is_shown("Empty turns in 1 example"));
     assert!(!window.is_shown("Near-duplicates in"), "it may be right");
 
@@ -399,12 +400,20 @@ fn the_form_leads_to_exactly_the_examples_that_it_warns_of() {
     window.harness.run();
     window.click(Role::Button, "Show No token trained");
     assert_eq!(window.shell().state.screen, Screen::Data);
-    let JobSpec::Query { query, .. } = window.spec(|spec| matches!(spec, JobSpec::Query { .. })) else { panic!() };
+    let JobSpec::Store(StoreJob::Query { query, .. }) =
+        window.spec(|spec| matches!(spec, JobSpec::Store(StoreJob::Query { .. })))
+    else {
+        panic!()
+    };
     assert_eq!(query.only.as_deref(), Some(&[31, 7][..]));
     window.harness.get_by_role_and_label(Role::Button, "Remove the filter No token trained");
     window.key(Modifiers::COMMAND, Key::Num3);
     window.click(Role::Button, "Show Empty turns");
-    let JobSpec::Query { query, .. } = window.spec(|spec| matches!(spec, JobSpec::Query { .. })) else { panic!() };
+    let JobSpec::Store(StoreJob::Query { query, .. }) =
+        window.spec(|spec| matches!(spec, JobSpec::Store(StoreJob::Query { .. })))
+    else {
+        panic!()
+    };
     assert_eq!(query.finding, Some(Having::Value("empty_turn".to_owned())));
 }
 
@@ -493,7 +502,10 @@ fn undo_is_off_until_there_is_something_to_undo() {
     window.answer(is_save, Reply::Project(undo));
     assert!(!window.is_disabled("Undo"));
     window.key(Modifiers::COMMAND, Key::Z);
-    assert!(matches!(window.spec(|spec| matches!(spec, JobSpec::Undo { .. })), JobSpec::Undo { .. }));
+    assert!(matches!(
+        window.spec(|spec| matches!(spec, JobSpec::Store(StoreJob::Undo { .. }))),
+        JobSpec::Store(StoreJob::Undo { .. })
+    ));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tunewright::app::{Action, Screen, Shell, kit};
 use tunewright::data::{Message, Role as Turn, Split};
 use tunewright::engine::fake::FakeEngine;
 use tunewright::engine::protocol::Side;
-use tunewright::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
+use tunewright::engine::{ComputeJob, EventKind, IoJob, JobId, JobSpec, Outcome, Reply, StoreJob, TrainJob};
 use tunewright::evaluate::{KeptPair, Measured};
 use tunewright::project::{
     Annotations, ExampleQuery, ExampleRow, ExampleStatus, ProjectState, RowPage, RunAbout, RunRecord, RunStatus,
@@ -80,26 +80,26 @@ impl Window {
 
     fn answer(&mut self, job: JobId, spec: JobSpec) {
         match spec {
-            JobSpec::OpenProject { .. } => self.engine.answer(job, Reply::Project(project())),
-            JobSpec::Query { query, .. } => self.engine.answer(job, Reply::Rows(page(&query))),
-            JobSpec::LoadExample { id, .. } => self.engine.answer(job, Reply::Example(example(id))),
-            JobSpec::FindIds { query, .. } => {
+            JobSpec::Store(StoreJob::OpenProject { .. }) => self.engine.answer(job, Reply::Project(project())),
+            JobSpec::Store(StoreJob::Query { query, .. }) => self.engine.answer(job, Reply::Rows(page(&query))),
+            JobSpec::Store(StoreJob::LoadExample { id, .. }) => self.engine.answer(job, Reply::Example(example(id))),
+            JobSpec::Store(StoreJob::FindIds { query, .. }) => {
                 let ids = page(&query).rows.iter().map(|row| row.id).collect();
                 self.engine.answer(job, Reply::Ids(ids));
             }
-            JobSpec::KeepAnswers { .. } => {
+            JobSpec::Store(StoreJob::KeepAnswers { .. }) => {
                 self.engine.tell(job, EventKind::Started);
                 self.engine.tell(job, EventKind::Finished(Outcome::Completed));
             }
-            JobSpec::ReadEvaluations { .. } => {
+            JobSpec::Io(IoJob::ReadEvaluations { .. }) => {
                 self.engine.answer(job, Reply::Evaluations(self.measured.clone()));
             }
-            JobSpec::ReadAnswers { .. } => self.engine.answer(job, Reply::Answers(self.answered.clone())),
-            JobSpec::DiscoverModels => {
+            JobSpec::Io(IoJob::ReadAnswers { .. }) => self.engine.answer(job, Reply::Answers(self.answered.clone())),
+            JobSpec::Io(IoJob::DiscoverModels) => {
                 self.engine.answer(job, Reply::Models(vec![found(ModelRef::Starter, "SmolLM2-135M-Instruct", true)]))
             }
-            JobSpec::ListRuns { .. } => self.engine.answer(job, Reply::Runs(self.runs.clone())),
-            JobSpec::ReadRun { .. } => {
+            JobSpec::Io(IoJob::ListRuns { .. }) => self.engine.answer(job, Reply::Runs(self.runs.clone())),
+            JobSpec::Io(IoJob::ReadRun { .. }) => {
                 let evaluations = vec![evaluation(0, 2.5), evaluation(10, 0.5)];
                 let curves = Reply::Curves { run: self.runs[0].clone(), steps: Vec::new(), evaluations };
                 self.engine.answer(job, curves);
@@ -137,7 +137,9 @@ impl Window {
     }
 
     fn compare_job(&self) -> JobId {
-        self.engine.last_job(|spec| matches!(spec, JobSpec::Compare { .. })).expect("nothing was asked")
+        self.engine
+            .last_job(|spec| matches!(spec, JobSpec::Compute(ComputeJob::Compare { .. })))
+            .expect("nothing was asked")
     }
 
     fn write(&mut self, job: JobId, side: Side, text: &str) {
@@ -237,7 +239,7 @@ fn two_answers_are_written_side_by_side_and_judged() {
     assert!(window.is_shown("Example 5, test"), "validation and test");
     window.key(Modifiers::COMMAND, Key::Enter);
     let job = window.compare_job();
-    let JobSpec::Compare { request } = window.engine.started().pop().unwrap().1 else { panic!() };
+    let JobSpec::Compute(ComputeJob::Compare { request }) = window.engine.started().pop().unwrap().1 else { panic!() };
     assert_eq!(request.adapter, run("new", RunStatus::Completed).adapter, "the newest run");
     assert_eq!(request.prompt.len(), 2, "everything before the answer");
 
@@ -288,7 +290,7 @@ fn an_answer_is_stopped_and_an_own_prompt_asked() {
     assert!(window.shell().state.dialog.is_none(), "the question mark opened the help");
     window.harness.run_steps(3);
     window.click(Role::Button, "Answer");
-    let JobSpec::Compare { request } = window.engine.started().pop().unwrap().1 else { panic!() };
+    let JobSpec::Compute(ComputeJob::Compare { request }) = window.engine.started().pop().unwrap().1 else { panic!() };
     let turns: Vec<_> = request.prompt.iter().map(|m| (m.role, m.content.as_str())).collect();
     assert_eq!(turns, [(Turn::System, "Answer with JSON."), (Turn::User, "Where is it?")]);
 }
@@ -316,7 +318,11 @@ fn runs_show_their_curves_and_go_on() {
     window.click(Role::Button, "Go on");
     let run_dir = run("broken-off", RunStatus::Interrupted).run_dir;
     assert!(
-        window.engine.started().iter().any(|(_, spec)| *spec == JobSpec::ResumeTraining { run_dir: run_dir.clone() })
+        window
+            .engine
+            .started()
+            .iter()
+            .any(|(_, spec)| *spec == JobSpec::Train(TrainJob::Resume { run_dir: run_dir.clone() }))
     );
     assert_eq!(window.shell().state.screen, Screen::Train);
 }

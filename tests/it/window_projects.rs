@@ -13,7 +13,7 @@ use tunewright::app::screens::settings::TokenState;
 use tunewright::app::settings::{AppSettings, Recent};
 use tunewright::app::{Action, OpenDialog, Screen, Shell, kit};
 use tunewright::engine::fake::FakeEngine;
-use tunewright::engine::{EventKind, Failure, JobSpec, Outcome, Reply};
+use tunewright::engine::{EventKind, Failure, IoJob, JobSpec, Outcome, Reply, StoreJob};
 use tunewright::hub::HubToken;
 use tunewright::project::{
     Annotations, Edit, ExampleRow, ExampleStatus, Project, ProjectState, RowPage, Settings, SplitCounts, Standing,
@@ -104,7 +104,7 @@ impl Window {
 }
 
 fn is_open(spec: &JobSpec) -> bool {
-    matches!(spec, JobSpec::OpenProject { .. })
+    matches!(spec, JobSpec::Store(StoreJob::OpenProject { .. }))
 }
 
 fn project(folder: &str, settings: Settings) -> ProjectState {
@@ -181,7 +181,7 @@ fn a_project_that_is_not_there_at_the_start_is_named() {
     drop(Project::create(&folder).unwrap());
     window.click(Role::Button, "Look again");
     window.wait("the project", |window| window.spec(is_open).is_some());
-    assert_eq!(window.spec(is_open), Some(JobSpec::OpenProject { folder, sample: false }));
+    assert_eq!(window.spec(is_open), Some(JobSpec::Store(StoreJob::OpenProject { folder, sample: false })));
 }
 
 #[test]
@@ -196,7 +196,10 @@ fn a_folder_that_is_no_project_asks_before_one_is_made() {
     window.act(Action::OpenPath(root.path().to_owned()));
     window.wait("the question", |window| matches!(window.shell().state.dialog, Some(OpenDialog::NoProject(_))));
     window.click(Role::Button, "Make project");
-    assert_eq!(window.spec(is_open), Some(JobSpec::OpenProject { folder: root.path().to_owned(), sample: false }));
+    assert_eq!(
+        window.spec(is_open),
+        Some(JobSpec::Store(StoreJob::OpenProject { folder: root.path().to_owned(), sample: false }))
+    );
 }
 
 #[test]
@@ -220,7 +223,7 @@ fn a_new_project_has_a_name_and_a_place_and_never_takes_a_folder_that_is_used() 
     window.click(Role::Button, "Make project");
     window.wait("the project", |window| window.spec(is_open).is_some());
     let folder = root.path().join("Contracts");
-    assert_eq!(window.spec(is_open), Some(JobSpec::OpenProject { folder, sample: false }));
+    assert_eq!(window.spec(is_open), Some(JobSpec::Store(StoreJob::OpenProject { folder, sample: false })));
 }
 
 #[test]
@@ -234,8 +237,10 @@ fn projects_of_before_are_listed_and_one_is_renamed_and_closed() {
     window.click(Role::MenuItem, "Rename…");
     window.type_into("Name of the project", "Contracts");
     window.click(Role::Button, "Rename");
-    let is_save = |spec: &JobSpec| matches!(spec, JobSpec::SaveSettings { .. });
-    let Some(JobSpec::SaveSettings { settings, .. }) = window.spec(is_save) else { panic!("nothing was saved") };
+    let is_save = |spec: &JobSpec| matches!(spec, JobSpec::Store(StoreJob::SaveSettings { .. }));
+    let Some(JobSpec::Store(StoreJob::SaveSettings { settings, .. })) = window.spec(is_save) else {
+        panic!("nothing was saved")
+    };
     assert_eq!(settings.name, "Contracts");
     let renamed = ProjectState { name: "Contracts".to_owned(), ..project("/p/Two", settings) };
     window.answer(is_save, Reply::Project(renamed));
@@ -254,7 +259,7 @@ fn an_import_asks_before_it_goes_into_the_sample() {
     let mut window = Window::with_project(sample());
     window.harness.state_mut().state.settings.projects_folder = Some(root.path().to_owned());
     std::fs::create_dir(root.path().join("tickets")).unwrap();
-    let is_preview = |spec: &JobSpec| matches!(spec, JobSpec::PreviewImport { .. });
+    let is_preview = |spec: &JobSpec| matches!(spec, JobSpec::Io(IoJob::PreviewImport { .. }));
     let import = || Action::Import(vec![PathBuf::from("/data/tickets.csv")].into());
     window.act(import());
     assert!(window.is_shown("The open project is the sample"));
@@ -263,7 +268,9 @@ fn an_import_asks_before_it_goes_into_the_sample() {
     window.act(import());
     window.click(Role::Button, "New project");
     let name = |window: &Window| match window.spec(is_open) {
-        Some(JobSpec::OpenProject { folder, sample: false }) => folder.file_name().map(|n| n.to_owned()),
+        Some(JobSpec::Store(StoreJob::OpenProject { folder, sample: false })) => {
+            folder.file_name().map(|n| n.to_owned())
+        }
         _ => None,
     };
     window.wait("its own project", |window| name(window).is_some_and(|name| name == "tickets 2"));
@@ -274,8 +281,11 @@ fn an_import_asks_before_it_goes_into_the_sample() {
     window.act(import());
     window.click(Role::Button, "Into this project");
     assert!(window.spec(is_preview).is_some());
-    let saved = window.spec(|spec| matches!(spec, JobSpec::SaveSettings { .. }));
-    assert!(matches!(saved, Some(JobSpec::SaveSettings { settings, .. }) if !settings.is_sample), "it is theirs now");
+    let saved = window.spec(|spec| matches!(spec, JobSpec::Store(StoreJob::SaveSettings { .. })));
+    assert!(
+        matches!(saved, Some(JobSpec::Store(StoreJob::SaveSettings { settings, .. })) if !settings.is_sample),
+        "it is theirs now"
+    );
 }
 
 #[test]
@@ -283,7 +293,7 @@ fn what_cannot_be_written_is_kept_said_and_written_later() {
     let mut window = Window::with_project(tickets());
     assert!(window.is_shown("Saved"));
     window.act(Action::Undo);
-    let is_undo = |spec: &JobSpec| matches!(spec, JobSpec::Undo { .. });
+    let is_undo = |spec: &JobSpec| matches!(spec, JobSpec::Store(StoreJob::Undo { .. }));
     let job = window.engine.last_job(is_undo).unwrap();
     let full = "the disk is full: project.db can't be written";
     window.engine.tell(job, EventKind::Reply(Box::new(Reply::Standing(Standing::Unwritable(full.to_owned())))));
@@ -301,7 +311,10 @@ fn what_cannot_be_written_is_kept_said_and_written_later() {
     window.act(Action::Go(Screen::Runs));
     let num_before = window.engine.started().iter().filter(|(_, spec)| is_undo(spec)).count();
     window.click(Role::Button, "Look again");
-    window.answer(|spec| matches!(spec, JobSpec::LookAtProject { .. }), Reply::Standing(Standing::Saved));
+    window.answer(
+        |spec| matches!(spec, JobSpec::Store(StoreJob::LookAtProject { .. })),
+        Reply::Standing(Standing::Saved),
+    );
     let num_now = window.engine.started().iter().filter(|(_, spec)| is_undo(spec)).count();
     assert_eq!(num_now, num_before + 1, "it is done now");
     assert!(!window.is_shown("Not saved"));
@@ -373,8 +386,9 @@ fn the_command_field_finds_examples_acts_settings_and_says_what_is_not_there() {
     assert!(rows(&window).contains(&"Go to Evaluate".to_owned()));
 
     type_in(&mut window, "refund");
-    let is_search = |spec: &JobSpec| matches!(spec, JobSpec::Query { query, .. } if query.search == "refund");
-    let Some(JobSpec::Query { query, .. }) = window.spec(is_search) else { panic!("no search") };
+    let is_search =
+        |spec: &JobSpec| matches!(spec, JobSpec::Store(StoreJob::Query { query, .. }) if query.search == "refund");
+    let Some(JobSpec::Store(StoreJob::Query { query, .. })) = window.spec(is_search) else { panic!("no search") };
     let row = ExampleRow {
         id: 7,
         number: 7,
@@ -391,7 +405,7 @@ fn the_command_field_finds_examples_acts_settings_and_says_what_is_not_there() {
     assert_eq!(rows(&window), ["7: Where is my refund?", "Show all 9 in the table"]);
     window.key(Modifiers::NONE, Key::Enter);
     assert_eq!(window.shell().state.screen, Screen::Data);
-    assert!(window.spec(|spec| matches!(spec, JobSpec::LoadExample { id: 7, .. })).is_some());
+    assert!(window.spec(|spec| matches!(spec, JobSpec::Store(StoreJob::LoadExample { id: 7, .. }))).is_some());
 
     let root = tempfile::tempdir().unwrap();
     tunewright::fs::write_atomic(&root.path().join("tickets.csv"), b"a,b\n").unwrap();
@@ -428,7 +442,10 @@ fn letters_typed_right_after_the_command_key_are_not_lost() {
     window.harness.run_steps(3);
     assert_eq!(window.shell().drafts.commands, "run");
     let later = window.engine.started().split_off(num_before);
-    assert!(later.iter().all(|(_, spec)| matches!(spec, JobSpec::Query { .. })), "no screen took them: {later:?}");
+    assert!(
+        later.iter().all(|(_, spec)| matches!(spec, JobSpec::Store(StoreJob::Query { .. }))),
+        "no screen took them: {later:?}"
+    );
 }
 
 #[test]

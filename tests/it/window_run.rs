@@ -10,7 +10,9 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use tunewright::app::settings::AppSettings;
 use tunewright::app::{Action, Screen, Shell, kit};
 use tunewright::engine::fake::FakeEngine;
-use tunewright::engine::{EventKind, JobId, JobSpec, MemoryShort, Outcome, Reply};
+use tunewright::engine::{
+    ComputeJob, EventKind, IoJob, JobId, JobSpec, MemoryShort, Outcome, Reply, StoreJob, TrainJob,
+};
 use tunewright::project::{ProjectState, RunRecord, RunStatus, Settings, SplitCounts};
 use tunewright::recipe::{ModelRef, Recipe};
 use tunewright::render::tally::Tally;
@@ -42,7 +44,7 @@ impl Window {
         let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_theme(egui::Theme::Dark);
         let harness = builder.with_context_setup(kit::theme::install).build_ui_state(frame, shell);
         let mut window = Self { engine, harness };
-        window.answer(|spec| matches!(spec, JobSpec::OpenProject { .. }), Reply::Project(project()));
+        window.answer(|spec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { .. })), Reply::Project(project()));
         window
     }
 
@@ -51,7 +53,7 @@ impl Window {
         let mut window = Self::open();
         window.harness.state_mut().actions.push(tunewright::app::screens::train::Action::Start.into());
         window.harness.run();
-        let job = window.job(|spec| matches!(spec, JobSpec::Train { .. }));
+        let job = window.job(|spec| matches!(spec, JobSpec::Train(TrainJob::Train { .. })));
         window.tell(job, EventKind::Started);
         window.tell(job, EventKind::Phase(Phase::LoadingModel));
         window.tell(job, EventKind::RunStarted { run_dir: RUN_DIR.into(), facts: facts(99) });
@@ -100,7 +102,7 @@ impl Window {
     fn evaluate(&mut self) -> JobId {
         self.harness.state_mut().actions.push(tunewright::app::screens::evaluate::Action::Start.into());
         self.harness.run();
-        self.job(|spec| matches!(spec, JobSpec::Evaluate { .. }))
+        self.job(|spec| matches!(spec, JobSpec::Compute(ComputeJob::Evaluate { .. })))
     }
 
     fn signals_to(&self, job: JobId) -> Vec<Signal> {
@@ -210,7 +212,10 @@ fn a_paused_run_says_so_everywhere() {
     assert!(!window.is_shown("Training 2026-11-30-2"), "the status bar says that it trains");
     assert!(window.harness.query_all_by_label("Paused at step 8").count() >= 2, "badge and status bar");
     assert_eq!(window.rail().0, "Paused at step 8");
-    window.answer(|spec| matches!(spec, JobSpec::ListRuns { .. }), Reply::Runs(vec![record(RunStatus::Running)]));
+    window.answer(
+        |spec| matches!(spec, JobSpec::Io(IoJob::ListRuns { .. })),
+        Reply::Runs(vec![record(RunStatus::Running)]),
+    );
     assert_eq!(window.rail().1, "1 run, 1 paused");
     window.harness.state_mut().actions.push(Action::Go(Screen::Runs));
     window.harness.run();
@@ -239,7 +244,7 @@ fn a_run_that_stops_says_what_it_writes_and_can_be_gone_on_with() {
     assert!(window.has_button("New run"));
 
     window.click("Go on from step 12");
-    let again = window.job(|spec| matches!(spec, JobSpec::ResumeTraining { run_dir } if *run_dir == *RUN_DIR));
+    let again = window.job(|spec| matches!(spec, JobSpec::Train(TrainJob::Resume { run_dir }) if *run_dir == *RUN_DIR));
     window.tell(again, EventKind::Started);
     window.tell(again, EventKind::RunStarted { run_dir: RUN_DIR.into(), facts: facts(99) });
     window.tell(again, EventKind::Phase(Phase::Training));
@@ -270,7 +275,7 @@ fn the_command_field_pauses_and_goes_on() {
     window.harness.state_mut().actions.push(Action::Go(Screen::Data));
     window.harness.run();
     command(&mut window, "resume");
-    window.job(|spec| matches!(spec, JobSpec::ResumeTraining { .. }));
+    window.job(|spec| matches!(spec, JobSpec::Train(TrainJob::Resume { .. })));
     assert_eq!(window.harness.state().state.screen, Screen::Train);
 }
 
@@ -340,14 +345,14 @@ fn the_window_can_be_closed_at_once_and_a_run_that_ends_meanwhile_asks_nothing()
 fn reopened(status: RunStatus, last: Option<RunMessage>) -> Window {
     let mut window = Window::open();
     assert_eq!(window.harness.state().state.screen, Screen::Train, "it opens where it was left");
-    window.answer(|spec| matches!(spec, JobSpec::ListRuns { .. }), Reply::Runs(vec![record(status)]));
+    window.answer(|spec| matches!(spec, JobSpec::Io(IoJob::ListRuns { .. })), Reply::Runs(vec![record(status)]));
     let curves =
         Reply::Curves { run: record(status), steps: vec![step_metrics(1), step_metrics(2)], evaluations: Vec::new() };
-    window.answer(|spec| matches!(spec, JobSpec::ReadRun { .. }), curves);
+    window.answer(|spec| matches!(spec, JobSpec::Io(IoJob::ReadRun { .. })), curves);
     let messages = std::iter::once(RunMessage::Started).chain(last);
     let messages = messages.map(|message| Told { at: "2020-02-03T12:00:00Z".to_owned(), message }).collect();
     let told = Reply::Messages { run_dir: RUN_DIR.into(), messages, goes_on_from: Some(2) };
-    window.answer(|spec| matches!(spec, JobSpec::ReadMessages { .. }), told);
+    window.answer(|spec| matches!(spec, JobSpec::Io(IoJob::ReadMessages { .. })), told);
     window
 }
 
@@ -360,7 +365,7 @@ fn the_next_start_says_what_was_stopped_and_offers_to_go_on() {
     assert!(window.has_button("Go on from step 2"), "on the Train screen");
     assert_eq!(window.rail().0, "Stopped at step 2");
     window.click("Go on: Run 2026-11-30-2 stopped at step 2 of 12 when the window closed");
-    window.job(|spec| matches!(spec, JobSpec::ResumeTraining { run_dir } if *run_dir == *RUN_DIR));
+    window.job(|spec| matches!(spec, JobSpec::Train(TrainJob::Resume { run_dir }) if *run_dir == *RUN_DIR));
 
     let window = reopened(RunStatus::Interrupted, None);
     assert!(window.is_shown("Run 2026-11-30-2 was interrupted at step 2 of 12 when the program ended"));
@@ -375,7 +380,10 @@ fn the_next_start_says_what_was_stopped_and_offers_to_go_on() {
 #[test]
 fn a_run_and_what_computes_beside_it_are_both_shown() {
     let (mut window, job) = Window::training(11);
-    window.answer(|spec| matches!(spec, JobSpec::ListRuns { .. }), Reply::Runs(vec![record(RunStatus::Running)]));
+    window.answer(
+        |spec| matches!(spec, JobSpec::Io(IoJob::ListRuns { .. })),
+        Reply::Runs(vec![record(RunStatus::Running)]),
+    );
     window.harness.state_mut().actions.push(Action::Go(Screen::Evaluate));
     window.harness.run();
     let guest = window.evaluate();

@@ -11,7 +11,7 @@ use tunewright::app::screens::train;
 use tunewright::app::settings::AppSettings;
 use tunewright::app::{Action, Screen, Shell, kit};
 use tunewright::engine::fake::FakeEngine;
-use tunewright::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
+use tunewright::engine::{ComputeJob, EventKind, IoJob, JobId, JobSpec, Outcome, Reply, StoreJob, TrainJob};
 use tunewright::hub::FoundModel;
 use tunewright::project::{ProjectState, RunAbout, RunNote, RunRecord, RunStatus, Settings, SplitCounts};
 use tunewright::recipe::{EvalStrategy, ModelRef, Recipe};
@@ -42,7 +42,10 @@ impl Window {
         let harness = builder.with_context_setup(kit::theme::install).build_ui_state(frame, shell);
         let mut window = Self { engine, harness };
         window.act(Action::OpenProject { folder: "/p".into(), sample: false });
-        window.answer(|spec| matches!(spec, JobSpec::OpenProject { .. }), Reply::Project(project(recipe)));
+        window.answer(
+            |spec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { .. })),
+            Reply::Project(project(recipe)),
+        );
         let model = FoundModel {
             model: ModelRef::Starter,
             name: "starter".to_owned(),
@@ -53,11 +56,11 @@ impl Window {
             problem: None,
         };
         window.act(Action::Go(Screen::Model));
-        window.answer(|spec| *spec == JobSpec::DiscoverModels, Reply::Models(vec![model]));
+        window.answer(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels), Reply::Models(vec![model]));
         window.act(Action::Go(screen));
         match screen {
             Screen::Train => window.answer(is_preview, Reply::RunPreview(preview())),
-            _ => window.answer(|spec| matches!(spec, JobSpec::ListRuns { .. }), Reply::Runs(runs)),
+            _ => window.answer(|spec| matches!(spec, JobSpec::Io(IoJob::ListRuns { .. })), Reply::Runs(runs)),
         }
         window
     }
@@ -127,7 +130,7 @@ impl Window {
     /// Answers every question for curves that has no answer yet.
     fn answer_curves(&mut self, runs: &[RunRecord], steps: &[StepMetrics], evaluations: &[EvalMetrics]) {
         for (job, spec) in self.engine.started() {
-            let JobSpec::ReadRun { run_dir } = spec else { continue };
+            let JobSpec::Io(IoJob::ReadRun { run_dir }) = spec else { continue };
             let Some(run) = runs.iter().find(|run| run.run_dir == run_dir).cloned() else { continue };
             let (steps, evaluations) = (steps.to_vec(), evaluations.to_vec());
             self.engine.answer(job, Reply::Curves { run, steps, evaluations });
@@ -137,11 +140,11 @@ impl Window {
 }
 
 fn is_preview(spec: &JobSpec) -> bool {
-    matches!(spec, JobSpec::PreviewRun { .. })
+    matches!(spec, JobSpec::Io(IoJob::PreviewRun { .. }))
 }
 
 fn is_measure(spec: &JobSpec) -> bool {
-    matches!(spec, JobSpec::MeasureSpeed { .. })
+    matches!(spec, JobSpec::Compute(ComputeJob::MeasureSpeed { .. }))
 }
 
 fn project(recipe: Option<Recipe>) -> ProjectState {
@@ -330,7 +333,7 @@ fn every_choice_says_what_it_does() {
 fn a_run_has_the_same_numbers_wherever_it_is_shown() {
     let mut window = Window::open(Screen::Train, None, Vec::new());
     window.click(Role::Button, "Start training");
-    let job = window.engine.last_job(|spec| matches!(spec, JobSpec::Train { .. })).expect("no run");
+    let job = window.engine.last_job(|spec| matches!(spec, JobSpec::Train(TrainJob::Train { .. }))).expect("no run");
     let facts = RunFacts {
         num_examples: 400,
         num_validation_examples: 50,
@@ -349,14 +352,14 @@ fn a_run_has_the_same_numbers_wherever_it_is_shown() {
     let record = run("2026-11-22-1", 0.6, RunStatus::Stopped);
     let evaluations = [evaluation(0, 2.391), evaluation(11, 0.6)];
     window.answer_curves(std::slice::from_ref(&record), &steps(), &evaluations);
-    assert!(window.is_shown("Smoothed by 0.70"), "what is in force is said");
+    assert!(window.is_shown("Smoothing, 0.70 so far"), "what is in force is said");
     assert!(window.is_shown("30 s"), "eleven steps and two evaluations");
     let in_train = window.harness.state().state.train.run.as_ref().map(|run| (run.smoothed.clone(), run.secs()));
 
     window.act(Action::Go(Screen::Runs));
-    window.answer(|spec| matches!(spec, JobSpec::ListRuns { .. }), Reply::Runs(vec![record.clone()]));
+    window.answer(|spec| matches!(spec, JobSpec::Io(IoJob::ListRuns { .. })), Reply::Runs(vec![record.clone()]));
     window.answer_curves(std::slice::from_ref(&record), &steps(), &evaluations);
-    assert!(window.is_shown("Smoothed by 0.70"));
+    assert!(window.is_shown("Smoothing, 0.70 so far"));
     let runs = &window.harness.state().state.runs;
     let in_runs = runs.curves(&record).map(|run| (run.smoothed.clone(), run.secs()));
     assert_eq!(in_train, in_runs);
@@ -406,21 +409,27 @@ fn a_run_is_noted_starred_repeated_deleted_and_brought_back() {
     window.click(Role::CheckBox, "Star 2026-11-22-3");
     window.enter("Note", "large", Key::Enter);
     let note = RunNote { text: "large".to_owned(), is_starred: true };
-    let kept = window.spec(|spec| matches!(spec, JobSpec::KeepRunNote { .. }));
-    assert_eq!(kept, Some(JobSpec::KeepRunNote { run_dir: wanted.run_dir.clone(), note }));
+    let kept = window.spec(|spec| matches!(spec, JobSpec::Io(IoJob::KeepRunNote { .. })));
+    assert_eq!(kept, Some(JobSpec::Io(IoJob::KeepRunNote { run_dir: wanted.run_dir.clone(), note })));
     assert!(window.harness.query_by_role_and_label(Role::CheckBox, "Unstar 2026-11-22-3").is_some());
 
     window.click(Role::Button, "Delete");
-    let asked = window.spec(|spec| matches!(spec, JobSpec::TrashRuns { .. }));
-    assert_eq!(asked, Some(JobSpec::TrashRuns { project: "/p".into(), run_dirs: vec![wanted.run_dir.clone()] }));
-    let job = window.engine.last_job(|spec| matches!(spec, JobSpec::TrashRuns { .. })).expect("nothing is deleted");
+    let asked = window.spec(|spec| matches!(spec, JobSpec::Io(IoJob::TrashRuns { .. })));
+    assert_eq!(
+        asked,
+        Some(JobSpec::Io(IoJob::TrashRuns { project: "/p".into(), run_dirs: vec![wanted.run_dir.clone()] }))
+    );
+    let job = window
+        .engine
+        .last_job(|spec| matches!(spec, JobSpec::Io(IoJob::TrashRuns { .. })))
+        .expect("nothing is deleted");
     window.tell(job, EventKind::Reply(Box::new(Reply::Trashed(vec![wanted.name.clone()]))));
-    window.answer(|spec| matches!(spec, JobSpec::TrashRuns { .. }), Reply::Runs(vec![runs[1].clone()]));
+    window.answer(|spec| matches!(spec, JobSpec::Io(IoJob::TrashRuns { .. })), Reply::Runs(vec![runs[1].clone()]));
     assert!(!window.is_shown("Run 2026-11-22-3"));
     window.click(Role::Button, "Undo: bring back 1 run");
-    let asked = window.spec(|spec| matches!(spec, JobSpec::RestoreRuns { .. }));
-    assert_eq!(asked, Some(JobSpec::RestoreRuns { project: "/p".into(), names: vec![wanted.name.clone()] }));
-    window.answer(|spec| matches!(spec, JobSpec::RestoreRuns { .. }), Reply::Runs(runs.clone()));
+    let asked = window.spec(|spec| matches!(spec, JobSpec::Io(IoJob::RestoreRuns { .. })));
+    assert_eq!(asked, Some(JobSpec::Io(IoJob::RestoreRuns { project: "/p".into(), names: vec![wanted.name.clone()] })));
+    window.answer(|spec| matches!(spec, JobSpec::Io(IoJob::RestoreRuns { .. })), Reply::Runs(runs.clone()));
     assert!(window.is_shown("Run 2026-11-22-3") && !window.is_shown("Undo: bring back"));
 
     window.click(Role::ListBoxOption, "Run 2026-11-22-3, Done, 11 of 99 steps, best validation loss 0.600");

@@ -374,6 +374,9 @@ fn wrong_number_id() -> Id {
     Id::unique("wrong number")
 }
 
+/// Why something waits while [`has_wrong_number`].
+pub const WRONG_NUMBER: &str = "A number is wrong";
+
 /// Whether a number field in view holds a wrong text: what would use its number has to wait.
 pub fn has_wrong_number(ctx: &egui::Context) -> bool {
     let last: Option<u64> = ctx.data(|data| data.get_temp(wrong_number_id()));

@@ -83,7 +83,7 @@ pub use choice::{
 };
 pub use dialog::{Dialog, DialogEnd};
 pub use icon::Icon;
-pub use input::{Entry, NumberField, TextInput, has_wrong_number, reading_well};
+pub use input::{Entry, NumberField, TextInput, WRONG_NUMBER, has_wrong_number, reading_well};
 pub use layout::{
     at_least, empty_state, foot, line, main_area, padded, panel_header, right_panel, screen_header, scrolling,
 };

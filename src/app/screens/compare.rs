@@ -18,7 +18,8 @@ use super::data::start::Starter;
 use super::runs::picker;
 use crate::app::jobs::Job;
 use crate::app::kit::{
-    Button, Mark, Text, Theme, empty_state, format, icon, main_area, screen_header, segmented, way_on,
+    Button, Mark, Text, Theme, WRONG_NUMBER, empty_state, format, has_wrong_number, icon, main_area, screen_header,
+    segmented, way_on,
 };
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::engine::EventKind;
@@ -65,8 +66,11 @@ fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
         if len > 0 && !compare.is_own {
             let all = format!("Answer all {}", format::thousands(len));
             let all = Button::secondary(all).icon(icon::QUEUE).name("Answer all");
-            let is_free = !compare.queue.is_busy();
-            if ui.add(all.enabled_or(is_free, "Prompts are being answered already")).clicked() {
+            let problem = match compare.queue.is_busy() {
+                true => Some("Prompts are being answered already"),
+                false => has_wrong_number(ui.ctx()).then_some(WRONG_NUMBER),
+            };
+            if ui.add(all.disabled_by(problem)).clicked() {
                 actions.push(CompareAction::AnswerAll.into());
             }
         }

@@ -51,7 +51,7 @@ use crate::app::state::Screen;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::data::files;
 use crate::data::import::ImportReport;
-use crate::engine::{EventKind, JobSpec, Reply};
+use crate::engine::{EventKind, IoJob, JobSpec, Reply, StoreJob};
 use crate::project::ProjectState;
 use crate::recipe::Training;
 use export_dialog::ExportAction;
@@ -257,11 +257,12 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
 }
 
 pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    if matches!(&job.spec, JobSpec::Import { project, .. } if project != state.data.folder()) {
+    if matches!(&job.spec, JobSpec::Io(IoJob::Import { project, .. }) if project != state.data.folder()) {
         return;
     }
     state.data.on_event(job.id, event);
-    if let (JobSpec::Import { .. }, EventKind::Reply(reply), Some(project)) = (&job.spec, event, &state.project)
+    if let (JobSpec::Io(IoJob::Import { .. }), EventKind::Reply(reply), Some(project)) =
+        (&job.spec, event, &state.project)
         && let Reply::Imported(ImportReport { numbers: Some(numbers), .. }) = &**reply
     {
         let from = project.source.clone().unwrap_or_default();
@@ -273,7 +274,8 @@ pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: 
     {
         state.status = export_dialog::told(reports).into();
     }
-    if let (JobSpec::Undo { .. } | JobSpec::Redo { .. }, EventKind::Reply(reply)) = (&job.spec, event)
+    if let (JobSpec::Store(StoreJob::Undo { .. }) | JobSpec::Store(StoreJob::Redo { .. }), EventKind::Reply(reply)) =
+        (&job.spec, event)
         && let Reply::Project(ProjectState { last_changed: Some(id), .. }) = &**reply
     {
         state.data.show_changed(*id);

@@ -10,8 +10,8 @@ use super::data::start::Starter;
 use crate::app::jobs::Job;
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
-    Badge, Button, Combo, Dialog, DialogEnd, NumberField, Text, TextInput, Theme, checkbox, dialog, format,
-    has_wrong_number, icon, line, marked_text, progress, row, rule,
+    Badge, Button, Combo, Dialog, DialogEnd, NumberField, Text, TextInput, Theme, WRONG_NUMBER, checkbox, dialog,
+    format, has_wrong_number, icon, line, marked_text, progress, row, rule,
 };
 use crate::app::shell::{opening, words};
 use crate::app::state::ToImport;
@@ -46,7 +46,7 @@ pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut
         num => format!("Download {}", format::count(num, "split", "splits")),
     };
     let frame = Dialog::new("dataset", "Data set from the Hub").icon(icon::CLOUD_ARROW_DOWN);
-    let problem = if has_wrong_number(ui.ctx()) { Some("A number is wrong") } else { dataset.problem() };
+    let problem = if has_wrong_number(ui.ctx()) { Some(WRONG_NUMBER) } else { dataset.problem() };
     let frame = frame.primary(&act, problem);
     let mut body_actions = Vec::new();
     let (end, ()) = frame.show(

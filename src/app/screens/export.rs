@@ -14,9 +14,11 @@ use crate::app::kit::{
 };
 use crate::app::shell::words::model_name;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
-use crate::data::Role;
+use crate::data::{Role, Split};
 use crate::engine::EventKind;
 use crate::project::RunRecord;
+use crate::run::RunDir;
+use crate::run::checkpoints::{self, Purpose};
 use state::Listing;
 
 /// Nothing is typed here.
@@ -110,11 +112,12 @@ fn adapter(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<Any
 
 /// What a file of the folder is for.
 fn purpose(name: &str) -> &'static str {
-    match name {
-        "adapter_model.safetensors" => ", what was learned",
-        "adapter_config.json" => ", how it is read",
-        "optimizer.safetensors" | "state.json" => ", only to go on with the run",
-        _ => "",
+    match checkpoints::purpose(name) {
+        Some(Purpose::Weights) => ", what was learned",
+        Some(Purpose::Settings) => ", how it is read",
+        Some(Purpose::Resuming) => ", only to go on with the run",
+        Some(Purpose::Sums) => ", SHA-256 of the others",
+        None => "",
     }
 }
 
@@ -129,8 +132,8 @@ fn commands(ui: &mut Ui, run: &RunRecord, listing: Option<&Listing>, actions: &m
     let Some(adapter) = &run.adapter else { return };
     let adapter = quoted(&adapter.display().to_string());
     let model = quoted(&run.model.to_string());
-    let test = quoted(&run.run_dir.join("data").join("test.jsonl").display().to_string());
-    let recipe = quoted(&run.run_dir.join("recipe.toml").display().to_string());
+    let test = quoted(&RunDir(&run.run_dir).data_of(Split::Test).display().to_string());
+    let recipe = quoted(&RunDir(&run.run_dir).recipe().display().to_string());
     let asked = |role| listing.and_then(|listing| listing.asked(role));
     let prompt = quoted(asked(Role::User).unwrap_or("Where is my order?"));
     // The tuned model was taught under the data set's system message.

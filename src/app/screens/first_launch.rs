@@ -11,7 +11,7 @@ use crate::app::machine::Machine;
 use crate::app::screens::dataset;
 use crate::app::shell::{keys, projects};
 use crate::app::{Action, AppState, Screen};
-use crate::engine::JobSpec;
+use crate::engine::{JobSpec, StoreJob};
 
 /// What each step is for, in a few words.
 const STEPS: [(Screen, icon::Icon, &str); 6] = [
@@ -34,7 +34,7 @@ pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
             });
         });
     }
-    let is_opening = state.jobs.find(|spec| matches!(spec, JobSpec::OpenProject { .. })).is_some();
+    let is_opening = state.jobs.find(|spec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { .. }))).is_some();
     let (title, text) = words(state);
     empty_state(ui, &title, &text, |ui| {
         missing(ui, state, actions);

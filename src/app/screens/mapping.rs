@@ -21,7 +21,7 @@ use crate::app::shell::words;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
 use crate::data::files::FoundFiles;
 use crate::data::import::{Format, ImportPreview, ImportRequest};
-use crate::engine::{EventKind, Outcome};
+use crate::engine::{EventKind, IoJob, JobSpec, Outcome};
 use state::{ImportDialog, Purpose, Stage};
 
 /// Nothing is typed here that isn't a part of the request.
@@ -218,12 +218,12 @@ fn follow(state: &mut AppState) {
 pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
     state.mapping.on_event(job.id, event);
     follow(state);
-    let is_reviewer = matches!(job.spec, crate::engine::JobSpec::ImportReviewer { .. });
+    let is_reviewer = matches!(job.spec, JobSpec::Io(IoJob::ImportReviewer { .. }));
     if let (true, EventKind::Finished(Outcome::Completed)) = (is_reviewer, event) {
         // Says how far the two agree.
         data::update(state, drafts, data::Action::Reviewers(ReviewersAction::Open), cx);
     }
-    let is_import = matches!(job.spec, crate::engine::JobSpec::Import { .. });
+    let is_import = matches!(job.spec, JobSpec::Io(IoJob::Import { .. }));
     if let (true, EventKind::Finished(Outcome::Completed)) = (is_import, event)
         && let Some(report) = state.mapping.report.take()
     {

@@ -9,7 +9,7 @@ use crate::app::shell::words;
 use crate::app::{AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::data::{Message, Role};
 use crate::engine::protocol::{CompareRequest, Side};
-use crate::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
+use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, NetJob, Outcome, Reply, StoreJob};
 use crate::generate::Sampling;
 use crate::hub::FoundModel;
 use crate::recipe::ModelRef;
@@ -105,7 +105,7 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
         Action::Select(model) => select(state, model, cx),
         Action::Inspect(model) => {
             state.screen = Screen::Model;
-            cx.restart(&mut state.jobs, JobSpec::InspectModel { model });
+            cx.restart(&mut state.jobs, JobSpec::Io(IoJob::InspectModel { model }));
         }
         Action::OpenGguf => {
             let kind = PickKind::Open { name: "GGUF models", endings: &["gguf"] };
@@ -116,11 +116,11 @@ pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: 
             cx.pick(pick, |path| Action::Inspect(ModelRef::Folder(path)).into());
         }
         Action::LookAgain => {
-            cx.restart(&mut state.jobs, JobSpec::DiscoverModels);
+            cx.restart(&mut state.jobs, JobSpec::Io(IoJob::DiscoverModels));
         }
         Action::Fetch(model) => {
             if fetching(state, &model).is_none() {
-                cx.start(&mut state.jobs, JobSpec::FetchModel { model });
+                cx.start(&mut state.jobs, JobSpec::Net(NetJob::FetchModel { model }));
             }
         }
         Action::Use(model) => take(state, drafts, model, cx),
@@ -162,7 +162,7 @@ fn count(state: &mut AppState, cx: &Cx<'_>) {
     }
     let mut recipe = state.train.recipe.clone();
     recipe.base_model = found.model.clone();
-    cx.restart(&mut state.jobs, JobSpec::PreviewRun { project: project.folder.clone(), recipe });
+    cx.restart(&mut state.jobs, JobSpec::Io(IoJob::PreviewRun { project: project.folder.clone(), recipe }));
 }
 
 fn take(state: &mut AppState, drafts: &mut AllDrafts, model: ModelRef, cx: &Cx<'_>) {
@@ -170,7 +170,7 @@ fn take(state: &mut AppState, drafts: &mut AllDrafts, model: ModelRef, cx: &Cx<'
     if project.settings.model.as_ref() != Some(&model) {
         project.settings.model = Some(model);
         let settings = project.settings.clone();
-        cx.start(&mut state.jobs, JobSpec::SaveSettings { project: project.folder.clone(), settings });
+        cx.start(&mut state.jobs, JobSpec::Store(StoreJob::SaveSettings { project: project.folder.clone(), settings }));
     }
     let next = if project.counts.train == 0 { Screen::Data } else { Screen::Train };
     crate::app::shell::logic::go(state, drafts, next, cx);
@@ -197,13 +197,13 @@ fn ask(state: &mut AppState, prompt: String, cx: &Cx<'_>) {
         tools: Vec::new(),
         sampling: Sampling::default(),
     };
-    let job = cx.start(&mut state.jobs, JobSpec::Compare { request });
+    let job = cx.start(&mut state.jobs, JobSpec::Compute(ComputeJob::Compare { request }));
     state.model.trial = Trial { job: Some(job), model: Some(model), prompt, ..Trial::default() };
 }
 
 /// The download of a model, while it lasts.
 pub fn fetching<'a>(state: &'a AppState, model: &ModelRef) -> Option<&'a Job> {
-    state.jobs.find(|spec| matches!(spec, JobSpec::FetchModel { model: other } if other == model))
+    state.jobs.find(|spec| matches!(spec, JobSpec::Net(NetJob::FetchModel { model: other }) if other == model))
 }
 
 pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
@@ -212,10 +212,10 @@ pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: 
     }
     match (&job.spec, event) {
         (_, EventKind::Reply(reply)) => hear_reply(state, job, reply, cx),
-        (JobSpec::FetchModel { .. }, EventKind::Finished(Outcome::Completed)) => {
-            cx.restart(&mut state.jobs, JobSpec::DiscoverModels);
+        (JobSpec::Net(NetJob::FetchModel { .. }), EventKind::Finished(Outcome::Completed)) => {
+            cx.restart(&mut state.jobs, JobSpec::Io(IoJob::DiscoverModels));
         }
-        (JobSpec::InspectModel { model }, EventKind::Finished(Outcome::Failed(failure))) => {
+        (JobSpec::Io(IoJob::InspectModel { model }), EventKind::Finished(Outcome::Failed(failure))) => {
             add_opened(state, unreadable(model.clone(), failure));
         }
         _ => {}
@@ -254,7 +254,7 @@ fn hear_reply(state: &mut AppState, job: &Job, reply: &Reply, cx: &Cx<'_>) {
             count(state, cx);
         }
         Reply::RunPreview(preview) => {
-            if let JobSpec::PreviewRun { recipe, .. } = &job.spec {
+            if let JobSpec::Io(IoJob::PreviewRun { recipe, .. }) = &job.spec {
                 state.model.preview = Some((recipe.base_model.clone(), preview.clone()));
             }
         }
@@ -265,7 +265,7 @@ fn hear_reply(state: &mut AppState, job: &Job, reply: &Reply, cx: &Cx<'_>) {
 /// A model that is used but wasn't found was opened by hand in an earlier session.
 fn look_for_used(state: &mut AppState, cx: &Cx<'_>) {
     if let Some(model) = used(state).filter(|model| state.model.find(model).is_none()).cloned() {
-        cx.restart(&mut state.jobs, JobSpec::InspectModel { model });
+        cx.restart(&mut state.jobs, JobSpec::Io(IoJob::InspectModel { model }));
     }
 }
 
@@ -308,9 +308,9 @@ fn hear_trial(trial: &mut Trial, drafts: &mut AllDrafts, event: &EventKind) {
 }
 
 pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
-    let is_looking = state.jobs.find(|spec| *spec == JobSpec::DiscoverModels).is_some();
+    let is_looking = state.jobs.find(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels)).is_some();
     if state.model.found.is_none() && !is_looking {
-        cx.start(&mut state.jobs, JobSpec::DiscoverModels);
+        cx.start(&mut state.jobs, JobSpec::Io(IoJob::DiscoverModels));
     } else if state.model.preview.is_none() {
         count(state, cx);
     }

@@ -18,7 +18,7 @@ use super::data::start::Starter;
 use crate::app::jobs::Job;
 use crate::app::kit::{Combo, Mark, format};
 use crate::app::{AppState, Cx, Drafts as AllDrafts};
-use crate::engine::{EventKind, JobSpec, Reply};
+use crate::engine::{EventKind, IoJob, JobSpec, Reply, TrainJob};
 use crate::project::{RunRecord, state::RunStatus};
 
 /// A run as a picker shows it: its name and which weights are used.
@@ -57,7 +57,7 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
     forget_deleted(state, job, event);
     let AppState { runs, jobs, project, .. } = state;
     runs.on_event(job.id, event, &mut Starter { jobs, cx });
-    let is_run = matches!(job.spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. });
+    let is_run = matches!(job.spec, JobSpec::Train(TrainJob::Train { .. }) | JobSpec::Train(TrainJob::Resume { .. }));
     let has_news = is_run
         && matches!(
             event,
@@ -71,7 +71,7 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
 
 /// The Train screen doesn't go on showing a run that was deleted.
 fn forget_deleted(state: &mut AppState, job: &Job, event: &EventKind) {
-    let (JobSpec::TrashRuns { .. }, EventKind::Reply(reply)) = (&job.spec, event) else { return };
+    let (JobSpec::Io(IoJob::TrashRuns { .. }), EventKind::Reply(reply)) = (&job.spec, event) else { return };
     let Reply::Trashed(names) = &**reply else { return };
     if state.train.run.take_if(|run| run.is_over() && names.contains(&run.name())).is_some() {
         state.train.is_form_shown = true;

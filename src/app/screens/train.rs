@@ -8,7 +8,7 @@ use crate::app::jobs::Job;
 use crate::app::kit::{Mark, format};
 use crate::app::shell::words::model_name;
 use crate::app::{AppState, Cx, Drafts as AllDrafts, OpenDialog, Screen};
-use crate::engine::{EventKind, JobSpec, Outcome, Reply};
+use crate::engine::{ComputeJob, EventKind, IoJob, JobSpec, Outcome, Reply, StoreJob, TrainJob};
 use crate::project::RunRecord;
 use crate::recipe::params::{self, Value};
 use crate::recipe::{ModelRef, Recipe, RecipeError};
@@ -323,7 +323,7 @@ fn changed(state: &mut AppState, cx: &Cx<'_>) {
     project.settings.recipe = Some(state.train.recipe.clone());
     let settings = project.settings.clone();
     let folder = project.folder.clone();
-    cx.start(&mut state.jobs, JobSpec::SaveSettings { project: folder, settings });
+    cx.start(&mut state.jobs, JobSpec::Store(StoreJob::SaveSettings { project: folder, settings }));
     count(state, cx);
 }
 
@@ -334,7 +334,7 @@ fn count(state: &mut AppState, cx: &Cx<'_>) {
     if state.train.asked == asked || project.counts.train == 0 {
         return;
     }
-    let spec = JobSpec::PreviewRun { project: project.folder.clone(), recipe };
+    let spec = JobSpec::Io(IoJob::PreviewRun { project: project.folder.clone(), recipe });
     cx.restart(&mut state.jobs, spec);
     state.train.asked = asked;
     state.train.preview_failure = None;
@@ -345,7 +345,7 @@ fn start(state: &mut AppState, cx: &Cx<'_>) {
         return;
     }
     let (Some(project), Some(recipe)) = (&state.project, planned(state)) else { return };
-    let spec = JobSpec::Train { project: project.folder.clone(), recipe: recipe.clone() };
+    let spec = JobSpec::Train(TrainJob::Train { project: project.folder.clone(), recipe: recipe.clone() });
     let job = cx.start(&mut state.jobs, spec);
     state.train.run = Some(Run::new(job, recipe, state.train.smoothing));
     state.train.is_form_shown = false;
@@ -368,7 +368,7 @@ fn resume(state: &mut AppState, cx: &Cx<'_>) {
     let can_go_on = state.jobs.training().is_none();
     let Some(run) = state.train.run.as_mut().filter(|run| can_go_on && run.can_go_on()) else { return };
     let Some(run_dir) = run.run_dir.clone() else { return };
-    let job = cx.start(&mut state.jobs, JobSpec::ResumeTraining { run_dir });
+    let job = cx.start(&mut state.jobs, JobSpec::Train(TrainJob::Resume { run_dir }));
     run.go_on(job);
     state.train.is_form_shown = false;
     state.screen = Screen::Train;
@@ -376,11 +376,11 @@ fn resume(state: &mut AppState, cx: &Cx<'_>) {
 
 pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
     match &job.spec {
-        JobSpec::Train { recipe, .. } => {
+        JobSpec::Train(TrainJob::Train { recipe, .. }) => {
             hear_run(state, job, recipe.clone(), event, cx);
             read_again(state, event, cx);
         }
-        JobSpec::ResumeTraining { run_dir } => {
+        JobSpec::Train(TrainJob::Resume { run_dir }) => {
             if *event == EventKind::Started {
                 past::went_on(state, job, run_dir, cx);
             }
@@ -388,10 +388,10 @@ pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event:
             hear_run(state, job, recipe, event, cx);
             read_again(state, event, cx);
         }
-        JobSpec::ReadRun { .. } | JobSpec::ReadMessages { .. } => past::hear_past(state, event),
-        JobSpec::ListRuns { project } => past::look_back(state, project, event, cx),
-        JobSpec::MeasureSpeed { .. } => time::on_event(state, job, event),
-        JobSpec::PreviewRun { recipe, .. } if planned(state).as_ref() == Some(recipe) => match event {
+        JobSpec::Io(IoJob::ReadRun { .. }) | JobSpec::Io(IoJob::ReadMessages { .. }) => past::hear_past(state, event),
+        JobSpec::Io(IoJob::ListRuns { project }) => past::look_back(state, project, event, cx),
+        JobSpec::Compute(ComputeJob::MeasureSpeed { .. }) => time::on_event(state, job, event),
+        JobSpec::Io(IoJob::PreviewRun { recipe, .. }) if planned(state).as_ref() == Some(recipe) => match event {
             EventKind::Reply(reply) => {
                 if let Reply::RunPreview(preview) = &**reply {
                     state.train.preview = Some(preview.clone());
@@ -442,7 +442,7 @@ fn read_again(state: &mut AppState, event: &EventKind, cx: &Cx<'_>) {
             Outcome::Failed(_) => {}
         }
         state.train.asked = None;
-        cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir });
+        cx.start(&mut state.jobs, JobSpec::Io(IoJob::ReadRun { run_dir }));
     }
 }
 

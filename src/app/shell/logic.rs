@@ -6,10 +6,11 @@ use egui::Context;
 
 use super::{Shell, commands, opening, project_dialog, projects, saving};
 use crate::app::jobs::Job;
+use crate::app::kit::{self, WRONG_NUMBER, has_wrong_number};
 use crate::app::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
 use crate::app::state::{OpenDialog, Status, ToImport};
-use crate::app::{Action, AppState, Cx, Drafts, Screen, kit, path_dialog};
-use crate::engine::{Event, EventKind, JobSpec, Outcome, Reply};
+use crate::app::{Action, AppState, Cx, Drafts, Screen, path_dialog};
+use crate::engine::{Event, EventKind, IoJob, JobSpec, Outcome, Reply, StoreJob};
 use crate::project::ProjectState;
 
 /// Of a frame; the rest of the events waits for the next one, so that a flood of them can't freeze the window.
@@ -150,9 +151,9 @@ impl Shell {
             }
             Action::Undo => {
                 data::flush(state, &cx);
-                start_in_project(state, &cx, |project| JobSpec::Undo { project });
+                start_in_project(state, &cx, |project| JobSpec::Store(StoreJob::Undo { project }));
             }
-            Action::Redo => start_in_project(state, &cx, |project| JobSpec::Redo { project }),
+            Action::Redo => start_in_project(state, &cx, |project| JobSpec::Store(StoreJob::Redo { project })),
             Action::SetTheme(theme) => settings::set_theme(state, theme, &cx),
             Action::SetTextSize(size) => settings::set_text_size(state, size, &cx),
             Action::FontsFound(found) => {
@@ -167,7 +168,9 @@ impl Shell {
                 letters.missing.extend(found.missing);
             }
             Action::PrimaryAct => {
-                if let Some(action) = primary_act(state) {
+                if has_wrong_number(ctx) {
+                    state.status = WRONG_NUMBER.into();
+                } else if let Some(action) = primary_act(state) {
                     self.apply(ctx, action);
                 }
             }
@@ -230,8 +233,8 @@ fn hear(state: &mut AppState, drafts: &mut Drafts, event: &Event, cx: &Cx<'_>) {
 fn hear_reply(state: &mut AppState, drafts: &mut Drafts, job: &Job, reply: &Reply, cx: &Cx<'_>) {
     let Reply::Project(project) = reply else { return };
     let is_other = state.project.as_ref().is_none_or(|old| old.folder != project.folder);
-    let is_elsewhere = matches!(job.spec, JobSpec::SaveProjectAs { .. });
-    if is_other && !is_elsewhere && !matches!(job.spec, JobSpec::OpenProject { .. }) {
+    let is_elsewhere = matches!(job.spec, JobSpec::Store(StoreJob::SaveProjectAs { .. }));
+    if is_other && !is_elsewhere && !matches!(job.spec, JobSpec::Store(StoreJob::OpenProject { .. })) {
         // An import, say, into a project that is no longer open.
         return;
     }
@@ -250,10 +253,10 @@ fn hear_reply(state: &mut AppState, drafts: &mut Drafts, job: &Job, reply: &Repl
 fn travelled(state: &AppState, spec: &JobSpec, now: &ProjectState) -> Option<Status> {
     let before = state.project.as_ref()?;
     let (words, what, back) = match spec {
-        JobSpec::Undo { .. } if before.undo.is_some() => {
+        JobSpec::Store(StoreJob::Undo { .. }) if before.undo.is_some() => {
             ("Undone", now.redo.as_ref()?.strip_prefix("Redo ")?, ("Redo", Action::Redo))
         }
-        JobSpec::Redo { .. } if before.redo.is_some() => {
+        JobSpec::Store(StoreJob::Redo { .. }) if before.redo.is_some() => {
             ("Done again", now.undo.as_ref()?.strip_prefix("Undo ")?, ("Undo", Action::Undo))
         }
         _ => return None,
@@ -262,34 +265,13 @@ fn travelled(state: &AppState, spec: &JobSpec, now: &ProjectState) -> Option<Sta
     Some(if state.screen == Screen::Data { status } else { status.act("Show", Action::Go(Screen::Data)) })
 }
 
-/// Most failures are shown at once; those of glimpses that come and go while one works are shown where they belong, by
-/// the screen.
+/// Most failures are shown at once; those of glimpses that come and go while one works are shown by their screen.
 fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
-    let is_glimpse = matches!(
-        job.spec,
-        JobSpec::Query { .. }
-            | JobSpec::LoadExample { .. }
-            | JobSpec::RenderTokens { .. }
-            | JobSpec::PreviewRun { .. }
-            | JobSpec::MeasureSpeed { .. }
-            | JobSpec::PreviewImport { .. }
-            | JobSpec::CountKnown { .. }
-            | JobSpec::ImportReviewer { .. }
-            | JobSpec::CompareReviewers { .. }
-            | JobSpec::ExportData { .. }
-            | JobSpec::InspectModel { .. }
-            | JobSpec::ListDataset { .. }
-            | JobSpec::ListRuns { .. }
-            | JobSpec::ReadRun { .. }
-            | JobSpec::ReadMessages { .. }
-    );
-    // Its dialog says so; where that is closed, nobody waits.
-    let is_told_elsewhere = is_glimpse
-        || matches!(job.spec, JobSpec::FetchDataset { .. } | JobSpec::LookAtProject { .. })
+    let is_told_elsewhere = job.spec.facts().shows_its_failure
         || saving::is_kept(state, &job.spec)
         // It runs by itself, and the top bar says what is wrong.
-        || (matches!(job.spec, JobSpec::CheckData { .. }) && !state.saving.is_safe());
-    if matches!(job.spec, JobSpec::OpenProject { .. }) {
+        || (matches!(job.spec, JobSpec::Io(IoJob::CheckData { .. })) && !state.saving.is_safe());
+    if matches!(job.spec, JobSpec::Store(StoreJob::OpenProject { .. })) {
         state.is_starting = false;
         if matches!(outcome, Outcome::Failed(_)) {
             state.pending_import = None;
@@ -300,7 +282,7 @@ fn hear_end(state: &mut AppState, job: &Job, outcome: &Outcome) {
             commands::fail(state, failure.message.clone());
             state.dialog = Some(OpenDialog::Failure(failure.clone()));
         }
-        Outcome::Completed | Outcome::Stopped if !is_glimpse => {
+        Outcome::Completed | Outcome::Stopped => {
             if let Some(words) = super::words::ended(&job.spec, job.since.elapsed().as_secs_f64(), outcome) {
                 state.status = words.into();
             }

@@ -9,7 +9,7 @@ use crate::app::settings::AppSettings;
 use crate::app::state::ToImport;
 use crate::app::{Action, AppState, Cx, Drafts, OpenDialog, Screen};
 use crate::data::files::{ENDINGS, FoundFiles, examples_in};
-use crate::engine::{Failure, JobSpec};
+use crate::engine::{Failure, JobSpec, StoreJob};
 use crate::project::STORE_FILE;
 use crate::recipe::ModelRef;
 
@@ -40,7 +40,7 @@ pub fn open_sample(state: &mut AppState, cx: &Cx<'_>) {
 pub(super) fn open_project(state: &mut AppState, folder: PathBuf, sample: bool, cx: &Cx<'_>) {
     data::flush(state, cx);
     state.dialog = None;
-    cx.restart(&mut state.jobs, JobSpec::OpenProject { folder, sample });
+    cx.restart(&mut state.jobs, JobSpec::Store(StoreJob::OpenProject { folder, sample }));
 }
 
 pub fn choose_project(cx: &Cx<'_>) {

@@ -9,7 +9,7 @@ use crate::app::files::{FilePick, PickKind};
 use crate::app::kit::row::place;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, TextInput, Theme, dialog, icon};
 use crate::app::{Action, AppState, Cx, Drafts, OpenDialog, paths};
-use crate::engine::JobSpec;
+use crate::engine::{JobSpec, StoreJob};
 use crate::project::STORE_FILE;
 
 /// Which of them is open.
@@ -137,7 +137,10 @@ pub fn confirm(state: &mut AppState, kind: ProjectDialog, name: String, folder: 
         project.settings.name = name;
         // Who gives it a name makes it his own.
         project.settings.is_sample = false;
-        let spec = JobSpec::SaveSettings { project: project.folder.clone(), settings: project.settings.clone() };
+        let spec = JobSpec::Store(StoreJob::SaveSettings {
+            project: project.folder.clone(),
+            settings: project.settings.clone(),
+        });
         cx.start(&mut state.jobs, spec);
         return;
     }

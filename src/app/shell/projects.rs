@@ -8,7 +8,7 @@ use crate::app::screens::{compare, data, evaluate, export, runs, settings, train
 use crate::app::settings::Recent;
 use crate::app::state::ToImport;
 use crate::app::{Action, AppState, Cx, Drafts, OpenDialog, Screen};
-use crate::engine::{Failure, JobSpec};
+use crate::engine::{Failure, JobSpec, StoreJob};
 use crate::project::STORE_FILE;
 
 /// That the menu lists beside the open one.
@@ -164,7 +164,10 @@ pub fn import_here(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
     state.dialog = None;
     if let Some(project) = state.project.as_mut().filter(|project| project.settings.is_sample) {
         project.settings.is_sample = false;
-        let spec = JobSpec::SaveSettings { project: project.folder.clone(), settings: project.settings.clone() };
+        let spec = JobSpec::Store(StoreJob::SaveSettings {
+            project: project.folder.clone(),
+            settings: project.settings.clone(),
+        });
         cx.start(&mut state.jobs, spec);
     }
     if let Some(what) = state.pending_import.take() {

@@ -12,7 +12,7 @@ use crate::app::jobs::Job;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, dialog, format, icon, tooltip};
 use crate::app::screens::data;
 use crate::app::{Action, AppState, Cx, OpenDialog};
-use crate::engine::{EventKind, JobSpec, Outcome, Reply};
+use crate::engine::{EventKind, JobSpec, Outcome, Reply, StoreJob};
 use crate::project::{FileId, STORE_FILE, SavedAs, Standing};
 
 /// See the module.
@@ -107,7 +107,7 @@ pub(super) fn show_problem(ui: &mut Ui, state: &AppState, actions: &mut Vec<Acti
 /// Asks the store where it stands; what waits is written when it can be.
 pub fn look_again(state: &mut AppState, cx: &Cx<'_>) {
     let Some(project) = &state.project else { return };
-    let spec = JobSpec::LookAtProject { project: project.folder.clone() };
+    let spec = JobSpec::Store(StoreJob::LookAtProject { project: project.folder.clone() });
     cx.restart(&mut state.jobs, spec);
 }
 
@@ -116,7 +116,7 @@ pub fn save_as(state: &mut AppState, to: PathBuf, cx: &Cx<'_>) {
     data::flush(state, cx);
     state.dialog = None;
     let Some(project) = &state.project else { return };
-    let spec = JobSpec::SaveProjectAs { project: project.folder.clone(), to };
+    let spec = JobSpec::Store(StoreJob::SaveProjectAs { project: project.folder.clone(), to });
     cx.restart(&mut state.jobs, spec);
 }
 
@@ -137,13 +137,13 @@ pub fn on_event(state: &mut AppState, job: &Job, event: &EventKind, cx: &Cx<'_>)
                 }
             }
             Reply::SavedAs(saved) => {
-                if let JobSpec::SaveProjectAs { to, .. } = &job.spec {
+                if let JobSpec::Store(StoreJob::SaveProjectAs { to, .. }) = &job.spec {
                     state.status = saved_as(to, *saved).into();
                 }
             }
             // The shell has taken it over; what waited for the old folder goes into this one.
             Reply::Project(project)
-                if matches!(job.spec, JobSpec::SaveProjectAs { .. })
+                if matches!(job.spec, JobSpec::Store(StoreJob::SaveProjectAs { .. }))
                     && state.project.as_ref().is_some_and(|open| open.folder == project.folder) =>
             {
                 write_again(state, cx);
@@ -151,7 +151,7 @@ pub fn on_event(state: &mut AppState, job: &Job, event: &EventKind, cx: &Cx<'_>)
             _ => {}
         },
         EventKind::Finished(Outcome::Failed(failure)) => match &job.spec {
-            JobSpec::LookAtProject { .. } => state.status = failure.message.clone().into(),
+            JobSpec::Store(StoreJob::LookAtProject { .. }) => state.status = failure.message.clone().into(),
             spec if is_kept(state, spec) => {
                 state.saving.unwritten.push(spec.clone());
                 state.status = problem(state).unwrap_or_default().into();
@@ -164,7 +164,7 @@ pub fn on_event(state: &mut AppState, job: &Job, event: &EventKind, cx: &Cx<'_>)
 
 /// A change that failed because of the disk is no failure to be shown and forgotten: it waits.
 pub fn is_kept(state: &AppState, spec: &JobSpec) -> bool {
-    spec.is_saving() && state.saving.standing != Standing::Saved
+    spec.facts().is_saving && state.saving.standing != Standing::Saved
 }
 
 fn saved_as(to: &std::path::Path, saved: SavedAs) -> String {
@@ -185,11 +185,13 @@ fn write_again(state: &mut AppState, cx: &Cx<'_>) {
     for spec in std::mem::take(&mut state.saving.unwritten) {
         let project = folder.clone();
         let spec = match spec {
-            JobSpec::Edit { edit, .. } => JobSpec::Edit { project, edit },
-            JobSpec::Undo { .. } => JobSpec::Undo { project },
-            JobSpec::Redo { .. } => JobSpec::Redo { project },
-            JobSpec::SaveSettings { settings, .. } => JobSpec::SaveSettings { project, settings },
-            JobSpec::ApplyFix { fix, .. } => JobSpec::ApplyFix { project, fix },
+            JobSpec::Store(StoreJob::Edit { edit, .. }) => JobSpec::Store(StoreJob::Edit { project, edit }),
+            JobSpec::Store(StoreJob::Undo { .. }) => JobSpec::Store(StoreJob::Undo { project }),
+            JobSpec::Store(StoreJob::Redo { .. }) => JobSpec::Store(StoreJob::Redo { project }),
+            JobSpec::Store(StoreJob::SaveSettings { settings, .. }) => {
+                JobSpec::Store(StoreJob::SaveSettings { project, settings })
+            }
+            JobSpec::Store(StoreJob::ApplyFix { fix, .. }) => JobSpec::Store(StoreJob::ApplyFix { project, fix }),
             other => other,
         };
         cx.start(&mut state.jobs, spec);

@@ -10,7 +10,7 @@ use crate::app::screens::{
 };
 use crate::app::settings::ThemeChoice;
 use crate::app::{Action, AppState, OpenDialog, Screen, kit, path_dialog};
-use crate::engine::{JobSpec, Lane};
+use crate::engine::{IoJob, JobSpec, Lane, StoreJob};
 use crate::train::Signal;
 
 const NOTHING_SHOWN_SECS: f64 = 0.2;
@@ -70,7 +70,7 @@ impl Shell {
             if ui.input(|input| input.time) < NOTHING_SHOWN_SECS {
                 return ui.ctx().request_repaint_after_secs(NOTHING_SHOWN_SECS as f32);
             }
-            let opening = state.jobs.find(|spec| matches!(spec, JobSpec::OpenProject { .. }));
+            let opening = state.jobs.find(|spec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { .. })));
             let words = opening.map_or_else(|| "Looking for the project of last time".to_owned(), words::doing);
             return empty_state(ui, &words, "", |_| {});
         }
@@ -157,7 +157,7 @@ impl Shell {
 
     fn saved_mark(&self, ui: &mut Ui, is_tight: bool) {
         let theme = Theme::of(ui);
-        let is_saving = self.state.jobs.find(|spec| spec.is_saving() || matches!(spec, JobSpec::DropReviewer { .. }));
+        let is_saving = self.state.jobs.find(|spec| spec.facts().is_saving);
         let (mark, words) = match is_saving.is_some() || self.state.data.is_saving() {
             true => (icon::CIRCLE_DASHED, "Saving…"),
             false => (icon::CHECK, "Saved"),
@@ -340,7 +340,7 @@ fn one_job(ui: &mut Ui, state: &AppState, job: &Job, width: f32, actions: &mut V
         actions.push(train::Action::GoOn.into());
     }
     let is_steerable = matches!(job.spec.lane(), Lane::Train | Lane::Compute | Lane::Net)
-        || matches!(job.spec, JobSpec::Import { .. } | JobSpec::ExportData { .. });
+        || matches!(job.spec, JobSpec::Io(IoJob::Import { .. } | IoJob::ExportData { .. }));
     if is_steerable && ui.add(Button::link("Stop").icon(icon::SQUARE).small()).clicked() {
         actions.push(match is_training {
             true => Action::ShowDialog(OpenDialog::StopTraining),

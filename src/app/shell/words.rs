@@ -1,80 +1,31 @@
 //! Jobs in words, for the status bar.
 
-use std::path::Path;
-
 use crate::app::jobs::{Job, Progress};
 use crate::app::kit::{Icon, format, icon};
-use crate::engine::{JobSpec, Outcome};
+use crate::engine::protocol::Done;
+use crate::engine::{JobSpec, Outcome, Subject};
 use crate::recipe::ModelRef;
 use crate::task::Unit;
 use crate::train::Phase;
 
 /// What a job is doing, while it does it.
 pub fn doing(job: &Job) -> String {
-    match &job.spec {
-        JobSpec::OpenProject { folder, .. } => format!("Opening {}", name(folder)),
-        JobSpec::DiscoverModels => "Looking for models".to_owned(),
-        JobSpec::InspectModel { model } => format!("Reading {}", model_name(model)),
-        JobSpec::ImportReviewer { request, .. } => format!("Reading {}", name(&request.path)),
-        JobSpec::CompareReviewers { .. } => "Counting".to_owned(),
-        JobSpec::CountKnown { .. } => "Counting what is here already".to_owned(),
-        JobSpec::PreviewImport { request } => format!("Reading {}", name(&request.path)),
-        JobSpec::Import { request, .. } if !request.more.is_empty() => {
-            format!("Importing {} and {} more", name(&request.path), request.more.len())
-        }
-        JobSpec::Import { request, .. } => format!("Importing {}", name(&request.path)),
-        JobSpec::SaveRejected { to, .. } => format!("Saving {}", name(to)),
-        JobSpec::ExportData { request, .. } => format!("Exporting {}", name(&request.to)),
-        JobSpec::MeasureSpeed { .. } if job.phase == Some(Phase::LoadingModel) => "Loading the model".to_owned(),
-        JobSpec::MeasureSpeed { .. } => "Measuring how fast a run would be".to_owned(),
-        JobSpec::RenderTokens { .. } | JobSpec::PreviewRun { .. } => "Counting tokens".to_owned(),
-        JobSpec::CheckData { .. } => "Checking the examples".to_owned(),
-        JobSpec::DescribeData { .. }
-        | JobSpec::CountFacets { .. }
-        | JobSpec::CountHeldOut { .. }
-        | JobSpec::LoadLengths { .. } => "Counting".to_owned(),
-        JobSpec::Query { .. } | JobSpec::FindIds { .. } | JobSpec::PreviewReplace { .. } => "Searching".to_owned(),
-        JobSpec::LoadExample { .. }
-        | JobSpec::LoadExamples { .. }
-        | JobSpec::LoadHistory { .. }
-        | JobSpec::LoadFindings { .. }
-        | JobSpec::ReadEvaluations { .. }
-        | JobSpec::ReadAnswers { .. }
-        | JobSpec::LoadChecks { .. } => "Reading".to_owned(),
-        JobSpec::PreviewFix { .. } | JobSpec::CountFixes { .. } | JobSpec::PreviewSplit { .. } => {
-            "Looking at what would change".to_owned()
-        }
-        JobSpec::ListRuns { .. } | JobSpec::ReadRun { .. } | JobSpec::ReadMessages { .. } => "Reading runs".to_owned(),
-        JobSpec::FetchModel { model } => format!("Downloading {}", model_name(model)),
-        JobSpec::ListDataset { name } => format!("Asking the Hub for {name}"),
-        JobSpec::FetchDataset { wanted } => format!("Downloading {}", wanted.dataset.name.repo),
-        JobSpec::Train { .. } | JobSpec::ResumeTraining { .. } => phase(job.phase, "Training").to_owned(),
-        JobSpec::Evaluate { .. } => phase(job.phase, "Evaluating").to_owned(),
-        JobSpec::Compare { request } if request.adapter.is_none() && job.phase == Some(Phase::Generating) => {
-            format!("{} answers", model_name(&request.model))
-        }
-        JobSpec::Compare { .. } => phase(job.phase, "Answering").to_owned(),
-        JobSpec::ScoreExamples { .. } | JobSpec::LabelNext { .. } if job.phase == Some(Phase::LoadingModel) => {
-            "Loading the model".to_owned()
-        }
-        JobSpec::ScoreExamples { .. } => "Ranking the examples".to_owned(),
-        JobSpec::LabelNext { .. } => "Asking what to label next".to_owned(),
-        JobSpec::LookAtProject { .. } => "Looking for the project's folder".to_owned(),
-        JobSpec::SaveProjectAs { to, .. } => format!("Saving {}", name(to)),
-        _ => "Saving".to_owned(),
+    let facts = job.spec.facts();
+    match job.phase {
+        Some(now) if facts.phase.is_some_and(|phase| phase != now) => phase(now).to_owned(),
+        _ => facts.doing.into_owned(),
     }
 }
 
-fn phase(phase: Option<Phase>, otherwise: &'static str) -> &'static str {
+fn phase(phase: Phase) -> &'static str {
     match phase {
-        Some(Phase::LoadingModel) => "Loading the model",
-        Some(Phase::Freezing) => "Copying the examples",
-        Some(Phase::Tokenizing) => "Counting tokens",
-        Some(Phase::Training) => "Training",
-        Some(Phase::Evaluating) => "Evaluating",
-        Some(Phase::Saving) => "Saving a checkpoint",
-        Some(Phase::Generating) => "Answering",
-        None => otherwise,
+        Phase::LoadingModel => "Loading the model",
+        Phase::Freezing => "Copying the examples",
+        Phase::Tokenizing => "Counting tokens",
+        Phase::Training => "Training",
+        Phase::Evaluating => "Evaluating",
+        Phase::Saving => "Saving a checkpoint",
+        Phase::Generating => "Answering",
     }
 }
 
@@ -122,52 +73,72 @@ pub fn told(job: &Job) -> String {
 
 /// What the status bar says afterwards; nothing for what nobody waits for.
 pub fn ended(spec: &JobSpec, secs: f64, outcome: &Outcome) -> Option<String> {
-    let took = format::duration(secs);
-    let is_stopped = *outcome == Outcome::Stopped;
-    Some(match spec {
-        JobSpec::OpenProject { folder, .. } => format!("Opened {} in {took}", name(folder)),
-        JobSpec::Import { request, .. } if is_stopped => format!("Stopped importing {}", name(&request.path)),
-        JobSpec::Import { request, .. } => format!("Imported {} in {took}", name(&request.path)),
-        JobSpec::SaveRejected { to, .. } => format!("Saved {}", to.display()),
-        JobSpec::FetchModel { model } if is_stopped => format!("Stopped downloading {}", model_name(model)),
-        JobSpec::FetchModel { model } => format!("Downloaded {} in {took}", model_name(model)),
-        JobSpec::FetchDataset { wanted } if is_stopped => format!("Stopped downloading {}", wanted.dataset.name.repo),
-        JobSpec::FetchDataset { wanted } => format!("Downloaded {} in {took}", wanted.dataset.name.repo),
-        // Its screen says how long it took, by the figure that is kept.
-        JobSpec::Evaluate { .. } if is_stopped => "Stopped evaluating".to_owned(),
-        JobSpec::Compare { .. } if is_stopped => "Stopped answering".to_owned(),
-        JobSpec::Compare { .. } => format!("Answered in {took}"),
-        JobSpec::ScoreExamples { .. } if is_stopped => "Stopped ranking; the losses so far are kept".to_owned(),
-        JobSpec::ScoreExamples { .. } => format!("Ranked by loss in {took}"),
-        JobSpec::LabelNext { .. } if is_stopped => "Stopped asking what to label next".to_owned(),
-        JobSpec::LabelNext { .. } => format!("Found what to label next in {took}"),
-        _ => return None,
-    })
+    let facts = spec.facts();
+    match outcome {
+        Outcome::Completed => {
+            let Done { words, says_how_long } = facts.done?;
+            Some(if says_how_long { format!("{words} in {}", format::duration(secs)) } else { words.into_owned() })
+        }
+        Outcome::Stopped => Some(facts.stopped?.into_owned()),
+        Outcome::Failed(_) => None,
+    }
 }
 
 /// The icon of the screen that a job belongs to.
 pub fn icon_of(spec: &JobSpec) -> Icon {
-    match spec {
-        JobSpec::DiscoverModels | JobSpec::InspectModel { .. } | JobSpec::FetchModel { .. } => icon::CUBE,
-        JobSpec::Train { .. }
-        | JobSpec::ResumeTraining { .. }
-        | JobSpec::PreviewRun { .. }
-        | JobSpec::MeasureSpeed { .. } => icon::PULSE,
-        JobSpec::Evaluate { .. } => icon::TARGET,
-        JobSpec::Compare { .. } => icon::COLUMNS,
-        _ => icon::TABLE,
+    match spec.facts().subject {
+        Subject::Data => icon::TABLE,
+        Subject::Model => icon::CUBE,
+        Subject::Run => icon::PULSE,
+        Subject::Evaluation => icon::TARGET,
+        Subject::Comparison => icon::COLUMNS,
     }
 }
 
 /// A model as a person calls it.
 pub fn model_name(model: &ModelRef) -> String {
-    match model {
-        ModelRef::Starter => "SmolLM2-135M-Instruct".to_owned(),
-        ModelRef::Gguf(path) | ModelRef::Folder(path) => name(path),
-        ModelRef::Hub { repo, .. } => repo.rsplit('/').next().unwrap_or(repo).to_owned(),
-    }
+    model.short_name()
 }
 
-fn name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::data::import::ImportRequest;
+    use crate::engine::{ComputeJob, IoJob, JobId, TrainJob};
+    use crate::recipe::RenderSpec;
+    use crate::task::Pace;
+
+    fn job(spec: JobSpec, phase: Option<Phase>) -> Job {
+        let (pace, since) = (Pace::begin(Instant::now()), Instant::now());
+        Job { id: JobId(1), spec, has_started: true, memory_short: None, phase, progress: None, pace, since }
+    }
+
+    #[test]
+    fn a_job_is_named_after_its_phase_where_that_is_another() {
+        let resumed = || JobSpec::Train(TrainJob::Resume { run_dir: "r".into() });
+        assert_eq!(doing(&job(resumed(), None)), "Training");
+        assert_eq!(doing(&job(resumed(), Some(Phase::LoadingModel))), "Loading the model");
+        let judge = crate::evaluate::Judge {
+            name: "starter".to_owned(),
+            model: ModelRef::Starter,
+            adapter: None,
+            spec: RenderSpec::WHOLE,
+        };
+        let ranking = || JobSpec::Compute(ComputeJob::ScoreExamples { project: "p".into(), judge: judge.clone() });
+        assert_eq!(doing(&job(ranking(), Some(Phase::Evaluating))), "Ranking the examples");
+        assert_eq!(doing(&job(ranking(), Some(Phase::LoadingModel))), "Loading the model");
+    }
+
+    #[test]
+    fn an_end_is_told_as_it_was() {
+        let request = ImportRequest { more: vec!["b.csv".into()], ..ImportRequest::new("/data/a.csv") };
+        let import = JobSpec::Io(IoJob::Import { project: "p".into(), request });
+        assert_eq!(import.facts().doing, "Importing a.csv and 1 more");
+        assert_eq!(ended(&import, 3.0, &Outcome::Completed).as_deref(), Some("Imported a.csv in 3.0 s"));
+        assert_eq!(ended(&import, 3.0, &Outcome::Stopped).as_deref(), Some("Stopped importing a.csv"));
+        let listing = JobSpec::Io(IoJob::ListRuns { project: "p".into() });
+        assert_eq!((ended(&listing, 3.0, &Outcome::Completed), listing.facts().shows_its_failure), (None, true));
+    }
 }

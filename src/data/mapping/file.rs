@@ -28,7 +28,8 @@ impl Mapping {
         let text = std::fs::read_to_string(path).map_err(|e| failed(io_words::fault(&e)))?;
         let value: serde_json::Value = serde_json::from_str(&text)
             .map_err(|e| failed(format!("it is not JSON: {}", json_words::fault(&e, &text))))?;
-        let wrong = || failed("it is JSON, but not a mapping as tunewright import --save-mapping writes it".to_owned());
+        let wrong =
+            || failed("it is JSON, but not a mapping as tunewright data import --save-mapping writes it".to_owned());
         serde_json::from_value(value).map_err(|_| wrong())
     }
 
@@ -62,7 +63,7 @@ mod tests {
         };
         assert_eq!(
             told("{\"columns\": 3}"),
-            "it is JSON, but not a mapping as tunewright import --save-mapping writes it"
+            "it is JSON, but not a mapping as tunewright data import --save-mapping writes it"
         );
         let not_json = "it is not JSON: a value is missing; texts stand in double quotes (column 1)";
         assert_eq!(told("hello"), not_json);

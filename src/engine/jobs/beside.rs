@@ -10,7 +10,7 @@ use super::models::Models;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::limits::SharedLimits;
-use crate::engine::{EventKind, JobSpec, MemoryShort};
+use crate::engine::{ComputeJob, EventKind, MemoryShort};
 use crate::generate::Sampling;
 use crate::hub;
 use crate::model::gradient::activation_bytes;
@@ -46,7 +46,7 @@ impl Beside {
     }
 
     /// Waits for the turn, and tells if that is because memory is short.
-    pub fn admit(&self, spec: &JobSpec, context: &Context) -> Result<Held, EngineError> {
+    pub fn admit(&self, job: &ComputeJob, context: &Context) -> Result<Held, EngineError> {
         let mut needed = None;
         let mut has_told = false;
         // A paused run has given its turn back.
@@ -54,7 +54,7 @@ impl Beside {
             if context.is_stopped() {
                 return Err(EngineError::Stopped);
             }
-            let needed = *needed.get_or_insert_with(|| self.needed(spec));
+            let needed = *needed.get_or_insert_with(|| self.needed(job));
             let free = self.free();
             if fits(needed, free) {
                 break;
@@ -75,8 +75,8 @@ impl Beside {
     }
 
     /// Bytes beside what is in memory already. Nothing where the model can't be read: the job itself will say why.
-    fn needed(&self, spec: &JobSpec) -> u64 {
-        let Some((model, num_tokens)) = model_of(spec) else { return 0 };
+    fn needed(&self, job: &ComputeJob) -> u64 {
+        let Some((model, num_tokens)) = model_of(job) else { return 0 };
         let Ok(path) = hub::resolve(model, &self.limits.sources()) else { return 0 };
         match self.models.find(&path) {
             Some(loaded) => work_bytes(loaded.decoder.spec(), num_tokens),
@@ -98,16 +98,17 @@ fn used_memory() -> u64 {
 }
 
 /// The job's model, and the tokens that its answers have room for.
-fn model_of(spec: &JobSpec) -> Option<(&ModelRef, usize)> {
-    match spec {
-        JobSpec::Compare { request } => {
+fn model_of(job: &ComputeJob) -> Option<(&ModelRef, usize)> {
+    match job {
+        // Gives way to whatever trains.
+        ComputeJob::MeasureSpeed { .. } => None,
+        ComputeJob::Compare { request } => {
             let Sampling { max_new_tokens, .. } = request.sampling;
             Some((&request.model, 2 * (max_new_tokens + LOSS_TOKENS)))
         }
-        JobSpec::Evaluate { request } => Some((&request.model, if request.generate { ANSWER_TOKENS } else { 0 })),
-        JobSpec::ScoreExamples { judge, .. } => Some((&judge.model, 0)),
-        JobSpec::LabelNext { judge, .. } => Some((&judge.model, ANSWER_TOKENS)),
-        _ => None,
+        ComputeJob::Evaluate { request } => Some((&request.model, if request.generate { ANSWER_TOKENS } else { 0 })),
+        ComputeJob::ScoreExamples { judge, .. } => Some((&judge.model, 0)),
+        ComputeJob::LabelNext { judge, .. } => Some((&judge.model, ANSWER_TOKENS)),
     }
 }
 

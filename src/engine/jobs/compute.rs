@@ -4,14 +4,13 @@ use std::path::Path;
 
 use super::beside::Beside;
 use super::models::Models;
-use super::scores;
 use super::speed;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::limits::SharedLimits;
 use crate::engine::protocol::CompareRequest;
 use crate::engine::worker::Work;
-use crate::engine::{EventKind, JobSpec, Lane, Reply};
+use crate::engine::{ComputeJob, EventKind, Reply};
 use crate::evaluate::{self, EvaluationRequest, Judge, Scorer};
 use crate::generate::{self, PairEvent};
 use crate::hub::{self, Sources};
@@ -23,6 +22,7 @@ use crate::task::{Task, Unit};
 use crate::train::Phase;
 use crate::train::timing::{SpeedFile, speed_key};
 use crate::train::turn::Held;
+use crate::workbench::scores;
 
 pub(super) struct Compute {
     /// As they are for the job at hand.
@@ -41,19 +41,20 @@ impl Compute {
 }
 
 impl Work for Compute {
-    fn admit(&mut self, spec: &JobSpec, context: &Context) -> Result<Option<Held>, EngineError> {
-        self.beside.admit(spec, context).map(Some)
+    type Job = ComputeJob;
+
+    fn admit(&mut self, job: &ComputeJob, context: &Context) -> Result<Option<Held>, EngineError> {
+        self.beside.admit(job, context).map(Some)
     }
 
-    fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+    fn run(&mut self, job: ComputeJob, context: &Context) -> Result<(), EngineError> {
         self.sources = self.limits.sources();
-        match spec {
-            JobSpec::MeasureSpeed { project, recipe } => self.measure_speed(&project, &recipe, context),
-            JobSpec::Evaluate { request } => self.evaluate(&request, context),
-            JobSpec::Compare { request } => self.compare(&request, context),
-            JobSpec::ScoreExamples { project, judge } => self.score(&project, &judge, context),
-            JobSpec::LabelNext { project, judge, count } => self.label_next(&project, &judge, count, context),
-            _ => Err(EngineError::WrongLane(Lane::Compute)),
+        match job {
+            ComputeJob::MeasureSpeed { project, recipe } => self.measure_speed(&project, &recipe, context),
+            ComputeJob::Evaluate { request } => self.evaluate(&request, context),
+            ComputeJob::Compare { request } => self.compare(&request, context),
+            ComputeJob::ScoreExamples { project, judge } => self.score(&project, &judge, context),
+            ComputeJob::LabelNext { project, judge, count } => self.label_next(&project, &judge, count, context),
         }
     }
 }

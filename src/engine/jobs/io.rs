@@ -3,27 +3,30 @@
 use std::path::{Path, PathBuf};
 
 use super::chats::Chats;
-use super::checks::{self, ModelRendering};
-use super::data_export::export_data;
-use super::reviewers::import_second_reviewer;
 use super::running::Running;
 use super::sizes::{Sizes, SizesKey};
-use super::statistics::statistics;
 use super::store::reopen;
 use crate::data::{self, statistics::Tokens};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::limits::SharedLimits;
 use crate::engine::worker::Work;
-use crate::engine::{JobSpec, Lane, Reply};
+use crate::engine::{IoJob, Reply};
 use crate::evaluate;
 use crate::hub::{self, Sources};
-use crate::project::{Project, RunRecord};
+use crate::project::Project;
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::render::token_view;
+use crate::run::{
+    RunError, RunLock, RunRecord, checkpoints, messages,
+    metrics::{self, Curves},
+};
 use crate::train::preview::{RunPreview, preview};
 use crate::train::timing::{SpeedFile, speed_key};
-use crate::train::{EvalMetrics, RunFolder, StepMetrics, TrainError, checkpoint, messages};
+use crate::workbench::checks::{self, ModelRendering};
+use crate::workbench::data_export::export_data;
+use crate::workbench::reviewers::import_second_reviewer;
+use crate::workbench::statistics::statistics;
 
 pub(super) struct Io {
     /// As they are for the job at hand.
@@ -72,28 +75,30 @@ impl Io {
         for run_dir in run_dirs {
             if self.running.is_running(run_dir) {
                 let reason = "it is being trained; stop it first".to_owned();
-                return Err(TrainError::RunFolder { path: run_dir.clone(), reason }.into());
+                return Err(RunError::Unusable { path: run_dir.clone(), reason }.into());
             }
-            RunFolder::check(run_dir)?;
+            RunLock::check(run_dir)?;
         }
         Ok(())
     }
 }
 
 impl Work for Io {
-    fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+    type Job = IoJob;
+
+    fn run(&mut self, job: IoJob, context: &Context) -> Result<(), EngineError> {
         self.sources = self.limits.sources();
-        match spec {
-            JobSpec::DiscoverModels => context.reply(Reply::Models(hub::discover(&self.sources, context)?)),
-            JobSpec::InspectModel { model } => {
+        match job {
+            IoJob::DiscoverModels => context.reply(Reply::Models(hub::discover(&self.sources, context)?)),
+            IoJob::InspectModel { model } => {
                 context.reply(Reply::Facts { facts: hub::inspect(&model, &self.sources)?, model });
             }
-            JobSpec::PreviewImport { request } => context.reply(Reply::Preview(data::preview(&request, context)?)),
-            JobSpec::CountKnown { project, request } => {
+            IoJob::PreviewImport { request } => context.reply(Reply::Preview(data::preview(&request, context)?)),
+            IoJob::CountKnown { project, request } => {
                 let project = reopen(&mut self.project, &project)?;
                 context.reply(Reply::Known(project.count_known(&request, context)?));
             }
-            JobSpec::Import { project, request } => {
+            IoJob::Import { project, request } => {
                 let mut project = Project::open(&project)?;
                 let report = project.import_showing(&request, context, &mut |rows| {
                     context.reply(Reply::Arriving(rows));
@@ -101,28 +106,28 @@ impl Work for Io {
                 context.reply(Reply::Project(project.state()?));
                 context.reply(Reply::Imported(report));
             }
-            JobSpec::ImportReviewer { project, request } => {
+            IoJob::ImportReviewer { project, request } => {
                 let project = reopen(&mut self.project, &project)?;
                 import_second_reviewer(project, &request, context)?;
                 context.reply(Reply::Project(project.state()?));
                 context.reply(Reply::Reviewers(project.reviewers()?));
             }
-            JobSpec::CompareReviewers { project } => {
+            IoJob::CompareReviewers { project } => {
                 context.reply(Reply::Reviewers(reopen(&mut self.project, &project)?.reviewers()?));
             }
-            JobSpec::SaveRejected { request, to } => {
+            IoJob::SaveRejected { request, to } => {
                 data::save_rejected(&request, &to, context)?;
                 context.reply(Reply::Saved(to));
             }
-            JobSpec::ExportData { project, request } => {
+            IoJob::ExportData { project, request } => {
                 let project = reopen(&mut self.project, &project)?;
                 context.reply(Reply::Exported(export_data(project, &request, context)?));
             }
-            JobSpec::RenderTokens { model, example, spec } => {
+            IoJob::RenderTokens { model, example, spec } => {
                 let chat = self.chats.get(&hub::resolve(&model, &self.sources)?)?;
                 context.reply(Reply::Tokens(token_view(&chat, &example, spec)?));
             }
-            JobSpec::PreviewRun { project, recipe } => {
+            IoJob::PreviewRun { project, recipe } => {
                 let path = hub::resolve(&recipe.base_model, &self.sources)?;
                 let chat = self.chats.get(&path)?;
                 let project = reopen(&mut self.project, &project)?;
@@ -138,87 +143,67 @@ impl Work for Io {
                 let preview = preview(&path, &recipe, sizes, self.limits.memory())?;
                 context.reply(Reply::RunPreview(RunPreview { speed, ..preview }));
             }
-            JobSpec::PreviewReplace { project, ids, replacement } => {
+            IoJob::PreviewReplace { project, ids, replacement } => {
                 let preview = reopen(&mut self.project, &project)?.preview_replace(&ids, &replacement, context)?;
                 context.reply(Reply::ReplacePreview(preview));
             }
-            JobSpec::PreviewSplit { project, spec } => {
+            IoJob::PreviewSplit { project, spec } => {
                 context.reply(Reply::SplitPreview(reopen(&mut self.project, &project)?.preview_split(&spec)?));
             }
-            JobSpec::CheckData { project, model, spec } => {
+            IoJob::CheckData { project, model, spec } => {
                 let rendering = self.rendering(model, spec)?;
                 let project = reopen(&mut self.project, &project)?;
                 let report = checks::check(project, rendering.as_ref(), context)?;
                 context.reply(Reply::Project(project.state()?));
                 context.reply(Reply::Checked(report));
             }
-            JobSpec::DescribeData { project, model } => {
+            IoJob::DescribeData { project, model } => {
                 let rendering = self.rendering(model, RenderSpec::WHOLE)?;
                 let project = reopen(&mut self.project, &project)?;
                 let tokens = rendering.as_ref().map(|r| r as &dyn Tokens);
                 context.reply(Reply::Statistics(statistics(project, tokens, context)?));
             }
-            JobSpec::PreviewFix { project, check, remedy, ids } => {
+            IoJob::PreviewFix { project, check, remedy, ids } => {
                 let project = reopen(&mut self.project, &project)?;
                 context.reply(Reply::Fix(checks::plan_fix(project, check, remedy, ids.as_deref())?));
             }
-            JobSpec::CountFixes { project } => {
+            IoJob::CountFixes { project } => {
                 let project = reopen(&mut self.project, &project)?;
                 context.reply(Reply::FixCounts(checks::count_fixes(project, context)?));
             }
-            JobSpec::ListRuns { project } => self.list_runs(&project, context)?,
-            JobSpec::KeepRunNote { run_dir, note } => note.write(&run_dir)?,
-            JobSpec::TrashRuns { project, run_dirs } => {
+            IoJob::ListRuns { project } => self.list_runs(&project, context)?,
+            IoJob::KeepRunNote { run_dir, note } => note.write(&run_dir)?,
+            IoJob::TrashRuns { project, run_dirs } => {
                 self.check_idle(&run_dirs)?;
                 let (moved, error) = Project::open(&project)?.trash_runs(&run_dirs);
                 context.reply(Reply::Trashed(moved));
                 self.list_runs(&project, context)?;
                 error.map_or(Ok(()), Err)?;
             }
-            JobSpec::RestoreRuns { project, names } => {
+            IoJob::RestoreRuns { project, names } => {
                 let restored = Project::open(&project)?.restore_runs(&names);
                 self.list_runs(&project, context)?;
                 restored?;
             }
-            JobSpec::ReadRun { run_dir } => {
+            IoJob::ReadRun { run_dir } => {
                 let mut run = RunRecord::read(&run_dir)?;
                 self.running.correct(&mut run);
-                let (steps, evaluations) = read_metrics(&run_dir)?;
+                let Curves { steps, evaluations } = metrics::read(&run_dir)?;
                 context.reply(Reply::Curves { run, steps, evaluations });
             }
-            JobSpec::ReadMessages { run_dir } => {
-                let messages = messages::read(&run_dir).map_err(EngineError::io(&run_dir))?;
-                let goes_on_from = checkpoint::last_step(&run_dir);
+            IoJob::ReadMessages { run_dir } => {
+                let messages = messages::read(&run_dir)?;
+                let goes_on_from = checkpoints::last_step(&run_dir);
                 context.reply(Reply::Messages { run_dir, messages, goes_on_from });
             }
-            JobSpec::ReadEvaluations { run_dir, adapter } => {
+            IoJob::ReadEvaluations { run_dir, adapter } => {
                 let measured = evaluate::kept(&run_dir, adapter.as_deref()).map_err(EngineError::io(&run_dir))?;
                 context.reply(Reply::Evaluations(measured));
             }
-            JobSpec::ReadAnswers { run_dir } => {
-                context.reply(Reply::Answers(evaluate::kept_pairs(&run_dir).map_err(EngineError::io(&run_dir))?));
+            IoJob::ReadAnswers { run_dir } => {
+                context.reply(Reply::Answers(evaluate::kept_pairs(&run_dir)?));
             }
-            _ => return Err(EngineError::WrongLane(Lane::Io)),
         }
         Ok(())
     }
-}
-
-/// A run that has told nothing yet has no file; a killed run may leave half a line.
-fn read_metrics(run_dir: &Path) -> Result<(Vec<StepMetrics>, Vec<EvalMetrics>), EngineError> {
-    let path: PathBuf = run_dir.join("metrics.jsonl");
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(EngineError::io(&path)(error)),
-    };
-    let (mut steps, mut evaluations) = (Vec::new(), Vec::new());
-    for line in bytes.split(|byte| *byte == b'\n') {
-        if let Ok(step) = serde_json::from_slice::<StepMetrics>(line) {
-            steps.push(step);
-        } else if let Ok(evaluation) = serde_json::from_slice::<EvalMetrics>(line) {
-            evaluations.push(evaluation);
-        }
-    }
-    Ok((steps, evaluations))
 }

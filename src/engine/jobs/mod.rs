@@ -1,19 +1,14 @@
-//! The jobs themselves, one file a lane: thin calls of the other modules, with what is worth keeping between jobs.
+//! The jobs themselves, a file for each lane: thin calls of the other modules, with what is worth keeping between jobs.
 
 mod beside;
 mod chats;
-pub mod checks;
 mod compute;
-pub mod data_export;
 mod io;
 mod models;
 mod net;
-pub mod reviewers;
 mod running;
-pub mod scores;
 mod sizes;
 mod speed;
-pub mod statistics;
 mod store;
 mod training;
 
@@ -21,6 +16,7 @@ use std::sync::Arc;
 
 use super::Lane;
 use super::context::Outbox;
+use super::lanes::Lanes;
 use super::limits::SharedLimits;
 use super::worker::Worker;
 use crate::train::timing::SpeedFile;
@@ -32,7 +28,7 @@ pub(super) fn spawn_lanes(
     speeds: &SpeedFile,
     free_memory: Arc<dyn Fn() -> u64 + Send + Sync>,
     outbox: &Outbox,
-) -> std::io::Result<Vec<(Lane, Worker)>> {
+) -> std::io::Result<Lanes> {
     let [for_io, for_net, for_training, for_compute] = [(); 4].map(|()| limits.clone());
     let [io_speeds, training_speeds, compute_speeds] = [(); 3].map(|()| speeds.clone());
     let outbox = || outbox.clone();
@@ -49,17 +45,12 @@ pub(super) fn spawn_lanes(
         let beside = beside::Beside::new(turn.clone(), models.clone(), for_compute.clone(), free_memory.clone());
         compute::Compute::new(for_compute.clone(), models.clone(), beside, compute_speeds.clone())
     };
-    let workers = [
-        (Lane::Store, Worker::spawn(Lane::Store, outbox(), store::Store::default)?),
-        (
-            Lane::Io,
-            Worker::spawn(Lane::Io, outbox(), move || {
-                io::Io::new(for_io.clone(), io_running.clone(), io_speeds.clone())
-            })?,
-        ),
-        (Lane::Net, Worker::spawn(Lane::Net, outbox(), move || net::Net::new(for_net.clone()))?),
-        (Lane::Train, Worker::spawn(Lane::Train, outbox(), make_training)?),
-        (Lane::Compute, Worker::spawn(Lane::Compute, outbox(), make_compute)?),
-    ];
-    Ok(workers.into())
+    let make_io = move || io::Io::new(for_io.clone(), io_running.clone(), io_speeds.clone());
+    Ok(Lanes {
+        store: Worker::spawn(Lane::Store, outbox(), store::Store::default)?,
+        io: Worker::spawn(Lane::Io, outbox(), make_io)?,
+        net: Worker::spawn(Lane::Net, outbox(), move || net::Net::new(for_net.clone()))?,
+        train: Worker::spawn(Lane::Train, outbox(), make_training)?,
+        compute: Worker::spawn(Lane::Compute, outbox(), make_compute)?,
+    })
 }

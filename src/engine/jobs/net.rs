@@ -5,7 +5,7 @@ use crate::engine::dataset;
 use crate::engine::error::EngineError;
 use crate::engine::limits::SharedLimits;
 use crate::engine::worker::Work;
-use crate::engine::{JobSpec, Lane, Reply};
+use crate::engine::{NetJob, Reply};
 use crate::hub::{self, Sources};
 
 pub(super) struct Net {
@@ -21,20 +21,21 @@ impl Net {
 }
 
 impl Work for Net {
-    fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+    type Job = NetJob;
+
+    fn run(&mut self, job: NetJob, context: &Context) -> Result<(), EngineError> {
         self.sources = self.limits.sources();
-        match spec {
-            JobSpec::FetchModel { model } => {
+        match job {
+            NetJob::FetchModel { model } => {
                 hub::fetch(&model, &self.sources, context)?;
                 context.reply(Reply::Facts { facts: hub::inspect(&model, &self.sources)?, model });
             }
-            JobSpec::ListDataset { name } => {
+            NetJob::ListDataset { name } => {
                 context.reply(Reply::Dataset(hub::dataset::list(&name, &self.sources, context)?));
             }
-            JobSpec::FetchDataset { wanted } => {
+            NetJob::FetchDataset { wanted } => {
                 context.reply(Reply::Fetched(dataset::fetch(&wanted, &self.sources, context)?));
             }
-            _ => return Err(EngineError::WrongLane(Lane::Net)),
         }
         Ok(())
     }

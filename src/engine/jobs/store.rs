@@ -3,15 +3,15 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::checks::{apply_fix, mark_findings};
 use crate::data::{self, import::ImportRequest};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::worker::Work;
-use crate::engine::{JobSpec, Lane, Reply};
+use crate::engine::{Reply, StoreJob};
 use crate::evaluate;
 use crate::project::{Project, Standing};
 use crate::recipe::Recipe;
+use crate::workbench::checks::{apply_fix, mark_findings};
 
 /// Keeps the project open that was asked for last: there is one window, and it shows one project.
 #[derive(Default)]
@@ -22,9 +22,11 @@ pub(super) struct Store {
 }
 
 impl Work for Store {
-    fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
-        let is_saving = spec.is_saving();
-        let done = self.work(spec, context);
+    type Job = StoreJob;
+
+    fn run(&mut self, job: StoreJob, context: &Context) -> Result<(), EngineError> {
+        let is_saving = job.facts().is_saving;
+        let done = self.work(job, context);
         if is_saving {
             self.tell_standing(&done, context);
         }
@@ -48,9 +50,9 @@ impl Store {
         }
     }
 
-    fn work(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
-        let project = match spec {
-            JobSpec::OpenProject { folder, sample } => {
+    fn work(&mut self, job: StoreJob, context: &Context) -> Result<(), EngineError> {
+        let project = match job {
+            StoreJob::OpenProject { folder, sample } => {
                 let project = self.project.insert(Project::open_or_create(&folder)?);
                 self.standing = project.standing();
                 if sample {
@@ -59,7 +61,7 @@ impl Store {
                 }
                 project
             }
-            JobSpec::Query { project, query } => {
+            StoreJob::Query { project, query } => {
                 let project = self.open(&project)?;
                 if let Some(page) = project.first_rows(&query)? {
                     context.reply(Reply::Rows(page));
@@ -67,46 +69,46 @@ impl Store {
                 context.reply(Reply::Rows(project.query_unless_cancelled(&query, context)?));
                 return Ok(());
             }
-            JobSpec::CountFacets { project, query } => {
+            StoreJob::CountFacets { project, query } => {
                 let counts = self.open(&project)?.facets(&query)?;
                 context.reply(Reply::Facets { query, counts });
                 return Ok(());
             }
-            JobSpec::KeepAnswers { run_dir, pair } => {
-                return evaluate::keep_pair(&run_dir, &pair).map_err(EngineError::io(&run_dir));
+            StoreJob::KeepAnswers { run_dir, pair } => {
+                return Ok(evaluate::keep_pair(&run_dir, &pair)?);
             }
-            JobSpec::LoadLengths { project } => {
+            StoreJob::LoadLengths { project } => {
                 context.reply(Reply::Lengths(self.open(&project)?.lengths()?));
                 return Ok(());
             }
-            JobSpec::FindIds { project, query } => {
+            StoreJob::FindIds { project, query } => {
                 context.reply(Reply::Ids(self.open(&project)?.matching_ids(&query)?));
                 return Ok(());
             }
-            JobSpec::LoadHistory { project, id } => {
+            StoreJob::LoadHistory { project, id } => {
                 let versions = self.open(&project)?.history(id)?;
                 context.reply(Reply::History { id, versions });
                 return Ok(());
             }
-            JobSpec::LoadFindings { project, example } => {
+            StoreJob::LoadFindings { project, example } => {
                 let project = self.open(&project)?;
                 let (findings, not_faults) = (project.findings(example)?, project.not_faults(example)?);
                 context.reply(Reply::Findings { findings, not_faults });
                 return Ok(());
             }
-            JobSpec::LoadChecks { project } => {
+            StoreJob::LoadChecks { project } => {
                 context.reply(Reply::LastChecks(self.open(&project)?.last_checks()?));
                 return Ok(());
             }
-            JobSpec::CountHeldOut { project, ids } => {
+            StoreJob::CountHeldOut { project, ids } => {
                 context.reply(Reply::HeldOut(self.open(&project)?.num_held_out(&ids)?));
                 return Ok(());
             }
-            JobSpec::LoadExample { project, id } => {
+            StoreJob::LoadExample { project, id } => {
                 context.reply(Reply::Example(self.open(&project)?.example(id)?));
                 return Ok(());
             }
-            JobSpec::LoadExamples { project, ids } => {
+            StoreJob::LoadExamples { project, ids } => {
                 let mut examples = Vec::with_capacity(ids.len());
                 self.open(&project)?.for_each_of(&ids, &mut |stored| {
                     examples.push(stored);
@@ -115,55 +117,54 @@ impl Store {
                 context.reply(Reply::Examples(examples));
                 return Ok(());
             }
-            JobSpec::MarkFindings { project, check, ids, is_fault } => {
+            StoreJob::MarkFindings { project, check, ids, is_fault } => {
                 let project = self.open(&project)?;
                 mark_findings(project, check, ids.as_deref(), is_fault)?;
                 project
             }
-            JobSpec::Edit { project, edit } => {
+            StoreJob::Edit { project, edit } => {
                 let project = self.open(&project)?;
                 project.apply(&edit)?;
                 project
             }
-            JobSpec::Undo { project } => {
+            StoreJob::Undo { project } => {
                 let project = self.open(&project)?;
                 project.undo()?;
                 project
             }
-            JobSpec::Redo { project } => {
+            StoreJob::Redo { project } => {
                 let project = self.open(&project)?;
                 project.redo()?;
                 project
             }
-            JobSpec::DropReviewer { project } => {
+            StoreJob::DropReviewer { project } => {
                 let project = self.open(&project)?;
                 project.set_second_labels("", &[])?;
                 context.reply(Reply::Reviewers(None));
                 project
             }
-            JobSpec::ApplyFix { project, fix } => {
+            StoreJob::ApplyFix { project, fix } => {
                 let project = self.open(&project)?;
                 apply_fix(project, &fix)?;
                 project
             }
-            JobSpec::LookAtProject { project } => {
+            StoreJob::LookAtProject { project } => {
                 self.standing = self.open(&project)?.look_again(context)?;
                 context.reply(Reply::Standing(self.standing.clone()));
                 return Ok(());
             }
-            JobSpec::SaveProjectAs { project, to } => {
+            StoreJob::SaveProjectAs { project, to } => {
                 let saved = self.open(&project)?.save_as(&to, context)?;
                 let project = self.project.insert(Project::open(&to)?);
                 self.standing = Standing::Saved;
                 context.reply(Reply::SavedAs(saved));
                 project
             }
-            JobSpec::SaveSettings { project, settings } => {
+            StoreJob::SaveSettings { project, settings } => {
                 let project = self.open(&project)?;
                 project.save_settings(&settings)?;
                 project
             }
-            _ => return Err(EngineError::WrongLane(Lane::Store)),
         };
         context.reply(Reply::Project(project.state()?));
         Ok(())

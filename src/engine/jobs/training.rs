@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 use super::models::Models;
 use super::running::Running;
 use super::speed;
-use super::statistics::{add_to_card, write_card};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::limits::SharedLimits;
 use crate::engine::worker::Work;
-use crate::engine::{EventKind, JobSpec, Lane};
+use crate::engine::{EventKind, TrainJob};
 use crate::hub::{self, Sources};
 use crate::model::LanguageModel;
 use crate::project::Project;
 use crate::recipe::{Data, Plan, Recipe};
+use crate::run::{RunDir, RunLock};
 use crate::task::{Task, Unit};
 use crate::train::timing::{RunMeter, SpeedFile};
 use crate::train::turn::{Held, Party, Turn};
-use crate::train::{Phase, RunFolder, TrainError, TrainEvent, sft};
+use crate::train::{Phase, TrainError, TrainEvent, sft};
+use crate::workbench::statistics::{add_to_card, write_card};
 
 pub(super) struct TrainingLane {
     sources: Sources,
@@ -37,18 +38,19 @@ impl TrainingLane {
 }
 
 impl Work for TrainingLane {
+    type Job = TrainJob;
+
     /// What computes now is let finish.
-    fn admit(&mut self, _spec: &JobSpec, context: &Context) -> Result<Option<Held>, EngineError> {
+    fn admit(&mut self, _job: &TrainJob, context: &Context) -> Result<Option<Held>, EngineError> {
         let held = self.turn.hold(Party::Training, &|| context.is_stopped());
         held.map(Some).ok_or(EngineError::Stopped)
     }
 
-    fn run(&mut self, spec: JobSpec, context: &Context) -> Result<(), EngineError> {
+    fn run(&mut self, job: TrainJob, context: &Context) -> Result<(), EngineError> {
         self.sources = self.limits.sources();
-        match spec {
-            JobSpec::Train { project, recipe } => self.train(&project, recipe, context),
-            JobSpec::ResumeTraining { run_dir } => self.resume(run_dir, context),
-            _ => Err(EngineError::WrongLane(Lane::Train)),
+        match job {
+            TrainJob::Train { project, recipe } => self.train(&project, recipe, context),
+            TrainJob::Resume { run_dir } => self.resume(run_dir, context),
         }
     }
 }
@@ -74,7 +76,7 @@ impl TrainingLane {
             };
             self.run_plan(&model, &self.plan(recipe, model_path, run_dir.clone())?, context)
         })();
-        if result.is_err() && !run_dir.join("recipe.toml").exists() {
+        if result.is_err() && !RunDir(&run_dir).has_begun() {
             // It ended before it was a run that could be looked at or gone on with.
             std::fs::remove_dir_all(&run_dir).map_err(EngineError::io(&run_dir))?;
         }
@@ -82,8 +84,8 @@ impl TrainingLane {
     }
 
     fn resume(&mut self, run_dir: PathBuf, context: &Context) -> Result<(), EngineError> {
-        let recipe = Recipe::read(&run_dir.join("recipe.toml"))?;
-        RunFolder::check(&run_dir)?;
+        let recipe = Recipe::read(&RunDir(&run_dir).recipe())?;
+        RunLock::check(&run_dir)?;
         let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
         let model = self.models.load(&model_path, context)?;
         self.run_plan(&model, &self.plan(recipe, model_path, run_dir)?, context)

@@ -44,16 +44,12 @@ pub fn check(folder: &Path) -> Result<(), ModelError> {
     }
 }
 
-/// `checkpoint-10` or `checkpoints/step-000010` of a run, in the order of their numbers.
+/// `checkpoint-10`, or `step-000010` in a folder of checkpoints, in the order of their numbers.
 fn adapters_inside(folder: &Path) -> Vec<PathBuf> {
-    let folders_in = |name: &str| {
-        let entries = std::fs::read_dir(folder.join(name)).into_iter().flatten().flatten();
-        let prefix = PathBuf::from(name);
-        let found = entries.filter(|entry| entry.path().join(CONFIG_FILE).is_file());
-        found.map(|entry| prefix.join(entry.file_name())).collect::<Vec<_>>()
-    };
-    let mut found = folders_in("");
-    found.extend(folders_in("checkpoints"));
+    let inside = walkdir::WalkDir::new(folder).min_depth(1).max_depth(2).into_iter().flatten();
+    let adapters = inside.filter(|entry| entry.path().join(CONFIG_FILE).is_file());
+    let mut found: Vec<_> =
+        adapters.filter_map(|entry| entry.path().strip_prefix(folder).map(Path::to_owned).ok()).collect();
     let number = |path: &PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         name.rsplit('-').next().and_then(|number| number.parse::<u64>().ok())

@@ -179,7 +179,13 @@ fn bytes_that_are_no_text_are_refused_by_name_where_they_are_used() {
 
 #[test]
 fn f13_a_damaged_parquet_file_is_told_in_a_sentence_only() {
-    let ran = Desk::new().run(&["import", fixture("attacks/panic_caught.parquet").to_str().unwrap(), "--project", "p"]);
+    let ran = Desk::new().run(&[
+        "data",
+        "import",
+        fixture("attacks/panic_caught.parquet").to_str().unwrap(),
+        "--project",
+        "p",
+    ]);
     assert!(!ran.err().contains("panicked") && !ran.err().contains("backtrace"), "{}", ran.err());
     let sentence = "the file is damaged here, and nothing from here on could be read (its sizes don't fit together)";
     assert!(ran.err().contains(sentence), "{}", ran.err());
@@ -266,7 +272,7 @@ fn f3_f22_a_folder_of_many_files_is_one_import_and_none_is_left_out_unsaid() {
     put("README.md", "text");
     put("a/b/c/n.jsonl", "{}");
     let start = std::time::Instant::now();
-    let report = desk.run(&["import", "many", "--project", "p", "--json"]).json();
+    let report = desk.run(&["data", "import", "many", "--project", "p", "--json"]).json();
     assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
     assert_eq!((counts(&report), &report["files"][0]["num_files"]), ([12_000, 1], &json!(12_001)));
     assert_eq!(report["files"][0]["reasons"], json!([{"what": "the file is empty", "count": 1}]));
@@ -291,13 +297,13 @@ fn f22_a_few_files_are_one_import_too_and_each_is_told() {
     for (name, row) in [("a", "1"), ("b", "2"), ("c", "3")] {
         write(&desk, &format!("{name}.jsonl"), format!("{{\"prompt\": \"{row}\", \"completion\": \"x\"}}\n[]\n"));
     }
-    let report = desk.run(&["import", "a.jsonl", "b.jsonl", "c.jsonl", "--project", "p", "--json"]).json();
+    let report = desk.run(&["data", "import", "a.jsonl", "b.jsonl", "c.jsonl", "--project", "p", "--json"]).json();
     let files = report["files"].as_array().unwrap();
     let told: Vec<_> =
         files.iter().map(|file| (file["path"].as_str().unwrap(), file["imported"].as_u64().unwrap())).collect();
     assert_eq!(told, [("a.jsonl", 1), ("b.jsonl", 1), ("c.jsonl", 1)]);
     assert_eq!((&files[2]["first_rejected"][0]["file"], counts(&report)), (&json!("c.jsonl"), [3, 3]));
-    let again = desk.run(&["import", "a.jsonl", "c.jsonl", "--project", "p", "--json"]).json();
+    let again = desk.run(&["data", "import", "a.jsonl", "c.jsonl", "--project", "p", "--json"]).json();
     let known: Vec<_> = again["files"].as_array().unwrap().iter().map(|file| file["known"].clone()).collect();
     assert_eq!((known, &again["imported"]), (vec![json!(1), json!(1)], &json!(0)));
     let mut project = Project::open(&desk.path("p")).unwrap();

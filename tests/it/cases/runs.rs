@@ -329,10 +329,10 @@ fn numbers_have_bounds() {
     }
     for command in [
         &["evaluate", "--model", &model, "--data", "data.jsonl", "--max-length", "0"][..],
-        &["split", "--validation", "nan", "--project", "p"],
+        &["data", "split", "--validation", "nan", "--project", "p"],
         &["quickstart", "--epochs", "nan"],
         &["bench", "train", "--length", "99999999999999"],
-        &["import", "data.jsonl", "--max-row", "18446744073709551615"],
+        &["data", "import", "data.jsonl", "--max-row", "18446744073709551615"],
     ] {
         let ran = desk.run(command);
         assert!(ran.code() == Some(2) && ran.err().contains("must be"), "{command:?}: {}", ran.err());

@@ -56,7 +56,7 @@ fn refused(name: &str, content: &str) -> String {
     let desk = Desk::new();
     let path = desk.path(name);
     tunewright::fs::write_atomic(&path, content.as_bytes()).unwrap();
-    let ran = desk.run(&["import", path.to_str().unwrap(), "--project", desk.path("p").to_str().unwrap()]);
+    let ran = desk.run(&["data", "import", path.to_str().unwrap(), "--project", desk.path("p").to_str().unwrap()]);
     assert_eq!(ran.code(), Some(1), "{}", ran.out());
     ran.err().replace(&format!("{}/", desk.folder.path().display()), "")
 }
@@ -115,7 +115,7 @@ fn a_document_that_is_two_things_or_too_long_is_refused() {
     let path = desk.path("a.json");
     let long = json!({"prompt": ["x".repeat(2 << 20)], "completion": ["y"]}).to_string();
     tunewright::fs::write_atomic(&path, long.as_bytes()).unwrap();
-    let ran = desk.run(&["import", path.to_str().unwrap(), "--project", "p", "--max-row", "1"]);
+    let ran = desk.run(&["data", "import", path.to_str().unwrap(), "--project", "p", "--max-row", "1"]);
     assert!(ran.err().contains("a document of columns is read up to 1 MB (--max-row)"), "{}", ran.err());
 }
 
@@ -424,12 +424,12 @@ fn what_was_guessed_or_left_out_is_said_with_its_first_row() {
     assert_eq!(report["unused"], json!(["level", "chosen_score", "rejected_score"]));
     let desk = Desk::new();
     tunewright::fs::write_atomic(&desk.path("a.jsonl"), content.as_bytes()).unwrap();
-    let said = desk.run(&["import", "a.jsonl", "--project", "p"]).err();
+    let said = desk.run(&["data", "import", "a.jsonl", "--project", "p"]).err();
     assert!(said.contains("note: 1 example: completion is a number, and its text is taken (4), line 2"), "{said}");
     assert!(said.contains("not used: level, chosen_score, rejected_score"), "{said}");
     std::fs::remove_dir_all(desk.path("p")).unwrap();
     tunewright::fs::write_atomic(&desk.path("b.csv"), b"question,answer,mood\nQ,A,calm\n").unwrap();
-    let said = desk.run(&["import", "b.csv", "--project", "p"]).err();
+    let said = desk.run(&["data", "import", "b.csv", "--project", "p"]).err();
     assert!(said.contains("not used: mood"), "{said}");
 }
 

@@ -110,16 +110,17 @@ fn t07_an_example_that_the_template_refuses_is_left_out_and_named() {
 fn t07_the_repair_folds_the_system_turn_into_the_question() {
     let bench = Bench::new("T07");
     let desk = &bench.desk;
-    let imported = desk.run(&["import", "data.jsonl", "--project", "p"]);
+    let imported = desk.run(&["data", "import", "data.jsonl", "--project", "p"]);
     assert_eq!(imported.code(), Some(0), "{}", imported.err());
-    let check = |fix: &[&str]| desk.run(&[&["check", "--project", "p", "--model", ".", "--json"], fix].concat()).json();
+    let check =
+        |fix: &[&str]| desk.run(&[&["data", "check", "--project", "p", "--model", ".", "--json"], fix].concat()).json();
     let found = |report: &serde_json::Value| {
         report["findings"].as_array().unwrap().iter().filter(|f| f["check"] == "role_order").count()
     };
     assert_eq!(found(&check(&[])), 1);
     let fixed = check(&["--fix", "role_order"]);
     assert_eq!((found(&fixed), &fixed["fixed"][0]["examples"]), (0, &1.into()), "{fixed}");
-    desk.run(&["export", "--project", "p", "--to", "out.jsonl"]);
+    desk.run(&["data", "export", "--project", "p", "--to", "out.jsonl"]);
     let out = std::fs::read_to_string(bench.path("out.jsonl")).unwrap();
     assert!(out.contains(r#"{"role":"user","content":"Be brief.\n\nHow hot for tea 3?"}"#), "{out}");
 }
@@ -157,8 +158,8 @@ fn t10_a_turn_that_the_template_leaves_out_is_told() {
     let expected = "the model's chat template leaves out the system turn in 1 of 1 example";
     assert!(bench.warnings().contains(expected), "{}", bench.warnings());
     let desk = &bench.desk;
-    desk.run(&["import", "data.jsonl", "--project", "p"]);
-    let report = desk.run(&["check", "--project", "p", "--model", ".", "--json"]).json();
+    desk.run(&["data", "import", "data.jsonl", "--project", "p"]);
+    let report = desk.run(&["data", "check", "--project", "p", "--model", ".", "--json"]).json();
     let findings = report["findings"].as_array().unwrap();
     assert!(findings.iter().any(|f| f["check"] == "template_omission"), "{report}");
 }

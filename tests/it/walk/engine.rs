@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use tunewright::engine::{Backend, Engine, EngineOptions, Event, EventKind, JobId, JobSpec, Limits, Outcome};
+use tunewright::engine::{Backend, Engine, EngineOptions, Event, EventKind, JobId, JobSpec, Limits, Outcome, TrainJob};
 use tunewright::hub::Sources;
 use tunewright::render::tally::Tally;
 use tunewright::train::observer::RunFacts;
@@ -127,7 +127,7 @@ impl Backend for WalkEngine {
     fn start(&self, spec: JobSpec) -> JobId {
         let mut scripted = self.0.scripted.borrow_mut();
         scripted.num_asked += 1;
-        if matches!(spec, JobSpec::Train { .. } | JobSpec::ResumeTraining { .. }) {
+        if matches!(spec, JobSpec::Train(TrainJob::Train { .. }) | JobSpec::Train(TrainJob::Resume { .. })) {
             scripted.num_jobs += 1;
             let job = JobId(FIRST_SCRIPTED + scripted.num_jobs);
             scripted.trainings.push_back(Training { job, step: 0, is_paused: false });

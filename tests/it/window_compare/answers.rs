@@ -39,7 +39,12 @@ fn finish(window: &mut Window) {
 }
 
 fn num_compared(window: &Window) -> usize {
-    window.engine.started().iter().filter(|(_, spec)| matches!(spec, JobSpec::Compare { .. })).count()
+    window
+        .engine
+        .started()
+        .iter()
+        .filter(|(_, spec)| matches!(spec, JobSpec::Compute(ComputeJob::Compare { .. })))
+        .count()
 }
 
 #[test]
@@ -65,7 +70,7 @@ fn an_answer_that_was_interrupted_is_kept_as_stopped() {
     window.tell(job, EventKind::Token { side: Side::Before, text: "Half a".to_owned() });
     window.tell(job, EventKind::Finished(Outcome::Stopped));
     let kept = window.engine.started().into_iter().find_map(|(_, spec)| match spec {
-        JobSpec::KeepAnswers { run_dir, pair } => Some((run_dir, pair)),
+        JobSpec::Store(StoreJob::KeepAnswers { run_dir, pair }) => Some((run_dir, pair)),
         _ => None,
     });
     let (run_dir, pair) = kept.expect("it was dropped");
@@ -83,7 +88,9 @@ fn a_window_that_closes_keeps_what_is_written_so_far() {
     let viewport = window.harness.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default();
     viewport.events.push(egui::ViewportEvent::Close);
     window.harness.step();
-    assert!(window.engine.started().iter().any(|(_, spec)| matches!(spec, JobSpec::KeepAnswers { .. })));
+    assert!(
+        window.engine.started().iter().any(|(_, spec)| matches!(spec, JobSpec::Store(StoreJob::KeepAnswers { .. })))
+    );
 }
 
 #[test]
@@ -180,11 +187,29 @@ fn trying_a_model_moves_nothing() {
 fn the_memory_has_its_place_before_it_is_counted() {
     let mut window = Window::open(completed(), Screen::Model);
     let below = |window: &Window| window.harness.get_by_label("Architecture").rect();
-    let job = window.engine.last_job(|spec| matches!(spec, JobSpec::PreviewRun { .. })).unwrap();
+    let job = window.engine.last_job(|spec| matches!(spec, JobSpec::Io(IoJob::PreviewRun { .. }))).unwrap();
     assert!(window.is_shown("Counting what a run takes…"));
     let before = below(&window);
     window.engine.answer(job, Reply::RunPreview(preview()));
     window.harness.run_steps(3);
     assert!(window.is_shown("Fits this machine"));
     assert_eq!(below(&window), before);
+}
+
+#[test]
+fn a_wrong_number_holds_answers_back() {
+    let mut window = Window::open(completed(), Screen::Compare);
+    window.harness.get_by_role_and_label(Role::TextInput, "Top p").focus();
+    window.harness.run_steps(2);
+    window.key(Modifiers::COMMAND, Key::A);
+    window.harness.get_by_role_and_label(Role::TextInput, "Top p").type_text("much");
+    window.harness.run_steps(2);
+    window.key(Modifiers::NONE, Key::Tab);
+    let is_disabled = |window: &Window, label: &str| {
+        window.harness.get_by_role_and_label(Role::Button, label).accesskit_node().is_disabled()
+    };
+    assert!(is_disabled(&window, "Answer") && is_disabled(&window, "Answer all"));
+    window.key(Modifiers::COMMAND, Key::Enter);
+    assert_eq!(num_compared(&window), 0, "the number of before was used");
+    assert!(window.is_shown("A number is wrong"));
 }

@@ -53,7 +53,7 @@ fn measuring(runs: Vec<RunRecord>) -> (Window, JobId) {
     let mut window = Window::open(runs, Screen::Evaluate);
     window.key(Modifiers::COMMAND, Key::Enter);
     let (job, spec) = window.engine.started().pop().unwrap();
-    let JobSpec::Evaluate { request } = spec else { panic!("{spec:?}") };
+    let JobSpec::Compute(ComputeJob::Evaluate { request }) = spec else { panic!("{spec:?}") };
     assert!(request.data.ends_with("runs/new/data/test.jsonl") && request.generate && request.with_base);
     (window, job)
 }
@@ -88,7 +88,7 @@ fn a_low_loss_without_a_right_answer_is_not_called_a_success() {
     assert!(window.is_shown("Learned the form, not yet the answers") && !window.is_shown("Tuning worked"));
     assert!(window.is_shown("Loss fell 4.050 → 0.610, 0 of 49 right"));
     window.click(Role::Button, "Go on training");
-    let resumed = JobSpec::ResumeTraining { run_dir: stopped.run_dir };
+    let resumed = JobSpec::Train(TrainJob::Resume { run_dir: stopped.run_dir });
     assert!(window.engine.started().iter().any(|(_, spec)| *spec == resumed));
     assert_eq!(window.shell().state.screen, Screen::Train);
 
@@ -122,7 +122,7 @@ fn what_no_longer_holds_says_so() {
         assert!(window.is_shown(words), "{words}");
         assert_eq!(evaluate_rail(&window), "Measure again");
         window.click(Role::Button, "Measure again");
-        assert!(matches!(window.engine.started().pop().unwrap().1, JobSpec::Evaluate { .. }));
+        assert!(matches!(window.engine.started().pop().unwrap().1, JobSpec::Compute(ComputeJob::Evaluate { .. })));
     }
 }
 
@@ -130,7 +130,12 @@ fn what_no_longer_holds_says_so() {
 fn a_run_that_went_on_is_looked_at_again() {
     let mut window = Window::open(completed(), Screen::Evaluate);
     let num_asked = |window: &Window| {
-        window.engine.started().iter().filter(|(_, spec)| matches!(spec, JobSpec::ReadEvaluations { .. })).count()
+        window
+            .engine
+            .started()
+            .iter()
+            .filter(|(_, spec)| matches!(spec, JobSpec::Io(IoJob::ReadEvaluations { .. })))
+            .count()
     };
     assert_eq!(num_asked(&window), 1);
     window.runs[0].adapter = Some("/p/runs/new/checkpoints/step-000094".into());
@@ -178,7 +183,7 @@ fn an_evaluation_that_waits_says_for_what() {
     let run_dir = run("new", RunStatus::Stopped).run_dir;
     window.harness.state_mut().actions.push(Action::Runs(runs::Action::Resume(run_dir)));
     window.answer_all();
-    let training = window.engine.last_job(|spec| matches!(spec, JobSpec::ResumeTraining { .. })).unwrap();
+    let training = window.engine.last_job(|spec| matches!(spec, JobSpec::Train(TrainJob::Resume { .. }))).unwrap();
     window.tell(training, EventKind::Started);
     window.harness.state_mut().actions.push(Action::Go(Screen::Evaluate));
     window.answer_all();

@@ -12,7 +12,8 @@ use crate::app::kit::diff_view::{self, Block, MarkStyle, Marks};
 use crate::app::kit::{Badge, icon, one_line, tooltip};
 use crate::app::screens::waiting;
 use crate::app::shell::words::model_name;
-use crate::evaluate::{Answer, kept::step_of};
+use crate::evaluate::Answer;
+use crate::run::RunDir;
 
 /// The answer's card, in exactly `rect`.
 pub(super) fn show(ui: &mut Ui, rect: Rect, state: &AppState, side: Side, actions: &mut Vec<AnyAction>) {
@@ -159,7 +160,7 @@ fn heading(ui: &mut Ui, state: &AppState, pair: Option<&Pair>, side: Side) {
 fn outdated(state: &AppState, pair: &Pair) -> Option<(String, &'static str)> {
     Some(match state.compare.outdated(pair)? {
         Outdated::Weights => {
-            let step = step_of(Path::new(&pair.kept.adapter)).unwrap_or_default();
+            let step = RunDir::step_of(Path::new(&pair.kept.adapter)).unwrap_or_default();
             let words = format!("Of step {}", format::thousands(step as u64));
             (words, "The run has other weights now: answer again to see theirs")
         }

@@ -7,7 +7,7 @@ use super::pair::{Pair, name_of};
 use crate::app::screens::data::start::Start;
 use crate::data::{Message, Role};
 use crate::engine::protocol::CompareRequest;
-use crate::engine::{JobId, JobSpec};
+use crate::engine::{ComputeJob, JobId, JobSpec, StoreJob};
 use crate::evaluate::{Answer, KeptPair};
 use crate::generate::Sampling;
 use crate::project::{RunRecord, StoredExample};
@@ -67,7 +67,7 @@ impl Asked {
         };
         let request =
             CompareRequest { model: self.model, adapter: Some(self.adapter), prompt, tools, sampling: self.sampling };
-        let job = jobs.start(JobSpec::Compare { request });
+        let job = jobs.start(JobSpec::Compute(ComputeJob::Compare { request }));
         (self.key, Pair { kept, job: Some(job), failure: None })
     }
 }
@@ -156,7 +156,7 @@ impl Queue {
         };
         match asked.key.1 {
             Some(id) if open.is_none_or(|open| open.id != id) => {
-                let job = jobs.start(JobSpec::LoadExample { project: asked.project.clone(), id });
+                let job = jobs.start(JobSpec::Store(StoreJob::LoadExample { project: asked.project.clone(), id }));
                 self.now = Some(Now::Loading(job, asked));
                 None
             }

@@ -4,7 +4,7 @@ use egui::{Align, Layout, Rect, Ui, UiBuilder, Vec2};
 
 use super::state::CompareAction;
 use super::{AnyAction, AppState, Text, Theme};
-use crate::app::kit::{Button, NumberField, icon};
+use crate::app::kit::{Button, NumberField, WRONG_NUMBER, has_wrong_number, icon};
 use crate::generate::Sampling;
 
 /// One number of the sampling.
@@ -123,7 +123,11 @@ fn act(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     } else {
         let words = if compare.pair().is_some() { "Answer again" } else { "Answer" };
         let button = Button::primary(words).icon(icon::ARROW_CLOCKWISE).key("Ctrl Enter");
-        if ui.add(button.disabled_by(compare.problem(&state.runs.records))).clicked() {
+        let problem = match has_wrong_number(ui.ctx()) {
+            true => Some(WRONG_NUMBER.to_owned()),
+            false => compare.problem(&state.runs.records),
+        };
+        if ui.add(button.disabled_by(problem)).clicked() {
             actions.push(CompareAction::Answer.into());
         }
     }

@@ -10,7 +10,7 @@ use super::queue::{Asked, Key, Queue, own_prompt};
 use crate::app::screens::data::start::Start;
 use crate::app::screens::runs::state::usable;
 use crate::data::{Message, Role, Split};
-use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
+use crate::engine::{EventKind, IoJob, JobId, JobSpec, Outcome, Reply, StoreJob};
 use crate::evaluate::KeptPair;
 use crate::generate::Sampling;
 use crate::project::{ProjectState, RunRecord, StoredExample};
@@ -192,7 +192,7 @@ impl CompareState {
     }
 
     fn read_kept(&mut self, jobs: &mut dyn Start) {
-        let job = jobs.start(JobSpec::ReadAnswers { run_dir: self.run_dir.clone() });
+        let job = jobs.start(JobSpec::Io(IoJob::ReadAnswers { run_dir: self.run_dir.clone() }));
         self.reading = Some((job, self.run_dir.clone()));
     }
 
@@ -232,7 +232,8 @@ impl CompareState {
                 let parts = [Split::Validation, Split::Test];
                 let queries = parts.map(|part| held_out::query(part, &self.search));
                 let project = &self.folder;
-                let asked = queries.map(|query| jobs.start(JobSpec::FindIds { project: project.clone(), query }));
+                let asked = queries
+                    .map(|query| jobs.start(JobSpec::Store(StoreJob::FindIds { project: project.clone(), query })));
                 (self.finding, self.found) = (asked.to_vec(), Vec::new());
             }
             CompareAction::Unqueue => {
@@ -282,7 +283,7 @@ impl CompareState {
 
     fn load(&mut self, id: i64, jobs: &mut dyn Start) {
         self.wanted = Some(id);
-        self.loading = Some(jobs.start(JobSpec::LoadExample { project: self.folder.clone(), id }));
+        self.loading = Some(jobs.start(JobSpec::Store(StoreJob::LoadExample { project: self.folder.clone(), id })));
     }
 
     fn answer(&mut self, runs: &[RunRecord], jobs: &mut dyn Start) {
@@ -400,7 +401,7 @@ impl CompareState {
 /// With its run, also when it was stopped half-way.
 fn keep(key: &Key, pair: &Pair, jobs: &mut dyn Start) {
     if !pair.kept.is_empty() {
-        jobs.start(JobSpec::KeepAnswers { run_dir: key.0.clone(), pair: Box::new(pair.kept.clone()) });
+        jobs.start(JobSpec::Store(StoreJob::KeepAnswers { run_dir: key.0.clone(), pair: Box::new(pair.kept.clone()) }));
     }
 }
 

@@ -7,7 +7,7 @@ use super::fix_review::FixReview;
 use super::{AnyAction, AppState, check_row};
 use crate::app::kit::{Badge, Button, Text, Theme, format, icon, tooltip};
 use crate::data::checks::{Check, CheckCount, CheckReport, FixCount, Severity};
-use crate::engine::{JobId, JobSpec};
+use crate::engine::{IoJob, JobId, JobSpec, StoreJob};
 use crate::project::{CheckedWith, LastChecks, ProjectState, Whole};
 use crate::recipe::TooLong;
 
@@ -66,7 +66,7 @@ struct Subject {
 
 impl Subject {
     fn was_checked(&self, with: &CheckedWith) -> bool {
-        let JobSpec::CheckData { model, spec, .. } = &self.spec else { return false };
+        let JobSpec::Io(IoJob::CheckData { model, spec, .. }) = &self.spec else { return false };
         let model = model.as_ref().map(|model| (model.to_string(), *spec));
         self.content_revision == with.content_revision && model == with.model
     }
@@ -84,11 +84,11 @@ impl Checks {
         self.revision = project.revision;
         if !self.has_looked {
             let may_look = total > 0 && self.look.is_none();
-            return may_look.then(|| JobSpec::LoadChecks { project: project.folder.clone() });
+            return may_look.then(|| JobSpec::Store(StoreJob::LoadChecks { project: project.folder.clone() }));
         }
         // What counts may have changed without a check: a finding is no fault, a check is off, an example is gone.
         if self.look.is_none() && self.job.is_none() && self.looked_at != Some(project.revision) {
-            return Some(JobSpec::LoadChecks { project: project.folder.clone() });
+            return Some(JobSpec::Store(StoreJob::LoadChecks { project: project.folder.clone() }));
         }
         if self.last.take().is_some_and(|with| subject.was_checked(&with)) {
             self.checked = Some(subject.clone());
@@ -104,7 +104,7 @@ impl Checks {
         }
         let is_settled = self.job.is_none() && self.look.is_none() && self.fix_job.is_none();
         (is_settled && self.are_fixes_due && !self.counts.is_empty())
-            .then(|| JobSpec::CountFixes { project: project.folder.clone() })
+            .then(|| JobSpec::Io(IoJob::CountFixes { project: project.folder.clone() }))
     }
 
     /// A repaint is due then.
@@ -120,12 +120,12 @@ impl Checks {
     }
 
     pub fn started(&mut self, job: JobId, spec: &JobSpec) {
-        if matches!(spec, JobSpec::LoadChecks { .. }) {
+        if matches!(spec, JobSpec::Store(StoreJob::LoadChecks { .. })) {
             self.look = Some(job);
             self.looked_at = Some(self.revision);
             return;
         }
-        if matches!(spec, JobSpec::CountFixes { .. }) {
+        if matches!(spec, JobSpec::Io(IoJob::CountFixes { .. })) {
             self.fix_job = Some(job);
             self.are_fixes_due = false;
             return;
@@ -219,11 +219,11 @@ impl Checks {
 
 /// With the model and the limits that a run would have.
 pub fn spec(project: &ProjectState) -> JobSpec {
-    JobSpec::CheckData {
+    JobSpec::Io(IoJob::CheckData {
         project: project.folder.clone(),
         model: project.settings.model.clone(),
         spec: super::training(project).render_spec(),
-    }
+    })
 }
 
 /// The room that the panel takes.

@@ -14,9 +14,9 @@ use crate::app::kit::{
 };
 use crate::app::shell::words;
 use crate::data::export::{ExportReport, ExportShape};
-use crate::engine::data_export::{DataExport, ExportWhat};
-use crate::engine::{Failure, JobId, JobSpec, Outcome, Reply};
+use crate::engine::{Failure, IoJob, JobId, JobSpec, Outcome, Reply};
 use crate::project::{ExampleQuery, ProjectState};
+use crate::workbench::data_export::{DataExport, ExportWhat};
 
 /// What a person did in the dialog.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +106,7 @@ impl DataState {
         };
         let ExportChoice { shape, with_split, with_date, per_split, .. } = choice;
         let request = DataExport { what, shape, to, with_split, with_date, per_split };
-        let job = jobs.start(JobSpec::ExportData { project: self.folder().to_owned(), request });
+        let job = jobs.start(JobSpec::Io(IoJob::ExportData { project: self.folder().to_owned(), request }));
         self.export = Some(ExportDialog { choice, job: Some(job), reports: None, failure: None });
     }
 

@@ -8,7 +8,7 @@ use super::action::DataAction;
 use super::state::DataState;
 use super::{AnyAction, AppState, Cx};
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, TextInput, Theme, dialog, format, icon, line};
-use crate::engine::JobSpec;
+use crate::engine::{JobSpec, StoreJob};
 
 /// Lines of the field, and of the list beside it.
 const NUM_LINES: usize = 15;
@@ -56,7 +56,7 @@ pub fn save(state: &mut AppState, cx: &Cx<'_>) {
     project.settings.labels = labels_in(text);
     data.label_set.clone_from(&project.settings.labels);
     let settings = project.settings.clone();
-    cx.start(jobs, JobSpec::SaveSettings { project: project.folder.clone(), settings });
+    cx.start(jobs, JobSpec::Store(StoreJob::SaveSettings { project: project.folder.clone(), settings }));
 }
 
 /// One a line; each once.

@@ -5,15 +5,15 @@ use egui::{Context, Ui};
 use super::action::DataAction;
 use super::{AnyAction, AppState};
 use crate::app::kit::{
-    Combo, Dialog, DialogEnd, NumberField, Text, Theme, dialog, format, has_wrong_number, segmented,
+    Combo, Dialog, DialogEnd, NumberField, Text, Theme, WRONG_NUMBER, dialog, format, has_wrong_number, segmented,
 };
 use crate::app::screens::runs;
 use crate::app::shell::words;
-use crate::engine::JobSpec;
-use crate::engine::scores::{base_judge, run_judge};
+use crate::engine::{ComputeJob, JobSpec};
 use crate::evaluate::Judge;
 use crate::project::{ProjectState, RunRecord};
 use crate::recipe::Training;
+use crate::workbench::scores::{base_judge, run_judge};
 
 /// What is asked of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,9 +65,14 @@ pub(super) fn show(
 ) {
     let judges = judges(project, &state.runs.records);
     let chosen = chosen(&judges, &form.under);
-    let is_busy = state.jobs.find(|spec| matches!(spec, JobSpec::ScoreExamples { .. } | JobSpec::LabelNext { .. }));
+    let is_busy = state.jobs.find(|spec| {
+        matches!(
+            spec,
+            JobSpec::Compute(ComputeJob::ScoreExamples { .. }) | JobSpec::Compute(ComputeJob::LabelNext { .. })
+        )
+    });
     let reason = match (chosen, is_busy) {
-        _ if has_wrong_number(ctx) => Some("A number is wrong"),
+        _ if has_wrong_number(ctx) => Some(WRONG_NUMBER),
         (None, _) => Some("Choose a model first, on the Model screen"),
         (_, Some(_)) => Some("A model is being asked already; the status bar shows how far it is"),
         _ => None,

@@ -11,7 +11,7 @@ use super::state::{DataState, Purpose};
 use super::{AnyAction, Start};
 use crate::app::kit::row::to_column;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, dialog, fact, format, icon, marked_text};
-use crate::engine::{JobSpec, Outcome, Reply};
+use crate::engine::{IoJob, JobSpec, Outcome, Reply, StoreJob};
 use crate::project::{Reviewed, Reviewers};
 
 /// What a person did in the dialog.
@@ -42,9 +42,9 @@ impl DataState {
         let spec = match action {
             ReviewersAction::Open => {
                 self.flush(jobs);
-                JobSpec::CompareReviewers { project }
+                JobSpec::Io(IoJob::CompareReviewers { project })
             }
-            ReviewersAction::Drop => JobSpec::DropReviewer { project },
+            ReviewersAction::Drop => JobSpec::Store(StoreJob::DropReviewer { project }),
             // The file is looked at in the import dialog.
             ReviewersAction::Close | ReviewersAction::Take(_) => return self.reviewers = None,
             ReviewersAction::ShowDifferences => {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::start::Start;
-use crate::engine::{JobId, JobSpec};
+use crate::engine::{JobId, JobSpec, StoreJob};
 use crate::project::{ExampleQuery, ExampleRow, RowPage};
 
 /// Rows a page.
@@ -78,7 +78,7 @@ impl Rows {
         let missing: Vec<_> = self.missing(visible).collect();
         for page in missing.into_iter().take(MAX_IN_FLIGHT.saturating_sub(self.in_flight.len())) {
             let query = ExampleQuery { offset: page * PAGE, limit: PAGE, ..self.filter.clone() };
-            let job = jobs.start(JobSpec::Query { project: project.to_owned(), query });
+            let job = jobs.start(JobSpec::Store(StoreJob::Query { project: project.to_owned(), query }));
             self.in_flight.insert(job, (page, self.generation));
         }
     }
@@ -172,7 +172,7 @@ pub(crate) mod tests {
 
     fn answer(rows: &mut Rows, fake: &FakeEngine, from: usize, num: u64) {
         for (job, spec) in fake.started().into_iter().skip(from) {
-            if let JobSpec::Query { query, .. } = spec {
+            if let JobSpec::Store(StoreJob::Query { query, .. }) = spec {
                 assert!(rows.on_rows(job, &page(&query, num)));
             }
         }
@@ -204,7 +204,9 @@ pub(crate) mod tests {
         let (mut rows, mut fake, folder) = (Rows::default(), FakeEngine::default(), Path::new("p"));
         rows.want(&ExampleQuery { search: "x".to_owned(), ..ExampleQuery::default() }, 1);
         rows.fetch(&(0..0), folder, &mut fake);
-        let Some((job, JobSpec::Query { query, .. })) = fake.started().pop() else { panic!("nothing was asked") };
+        let Some((job, JobSpec::Store(StoreJob::Query { query, .. }))) = fake.started().pop() else {
+            panic!("nothing was asked")
+        };
         assert!(rows.on_rows(job, &RowPage { is_partial: true, ..page(&query, 100) }));
         assert_eq!((rows.num_matching(), rows.is_fetching()), (Some(100), true));
         assert!(rows.get(99).is_some() && !rows.needs(&(0..100)));

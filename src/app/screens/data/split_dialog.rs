@@ -5,7 +5,8 @@ use egui::{Context, Ui};
 use super::AnyAction;
 use super::action::DataAction;
 use crate::app::kit::{
-    Combo, Dialog, DialogEnd, NumberField, Text, Theme, dialog, format, has_wrong_number, icon, marked_text,
+    Combo, Dialog, DialogEnd, NumberField, Text, Theme, WRONG_NUMBER, dialog, format, has_wrong_number, icon,
+    marked_text,
 };
 use crate::data::date;
 use crate::data::import::SplitSpec;
@@ -93,7 +94,7 @@ pub(super) fn show(ctx: &Context, plan: &SplitPlan, actions: &mut Vec<AnyAction>
         None => "Split".to_owned(),
     };
     let reason = match counts {
-        _ if has_wrong_number(ctx) => Some("A number is wrong"),
+        _ if has_wrong_number(ctx) => Some(WRONG_NUMBER),
         None => Some("Still counting what would come of it"),
         Some([0, ..]) => Some("Nothing would be left to train on"),
         Some(_) => None,

@@ -32,7 +32,7 @@ use super::tokens::{TokenKey, Tokens};
 use crate::data::checks::Finding;
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message, Role, Split};
-use crate::engine::{JobId, JobSpec};
+use crate::engine::{ComputeJob, IoJob, JobId, JobSpec, StoreJob};
 use crate::project::{
     Edit, ExampleQuery, ExampleRow, ExampleStatus, FacetCounts, Lengths, ProjectState, Replacement, ShowCounts, Sort,
     SplitCounts,
@@ -177,14 +177,18 @@ impl DataState {
         let is_counted = self.counted.as_ref().is_some_and(|(of, revision)| *of == query && *revision == self.revision);
         if !is_counted && !self.rows.is_stale() && !self.rows.is_fetching() {
             self.counted = Some((query.clone(), self.revision));
-            self.start(JobSpec::CountFacets { project: self.folder.clone(), query }, Purpose::Facets, jobs);
+            self.start(
+                JobSpec::Store(StoreJob::CountFacets { project: self.folder.clone(), query }),
+                Purpose::Facets,
+                jobs,
+            );
         }
         if self.measured != Some(self.revision) && !self.rows.is_stale() && !self.rows.is_fetching() {
             self.measured = Some(self.revision);
-            self.start(JobSpec::LoadLengths { project: self.folder.clone() }, Purpose::Lengths, jobs);
+            self.start(JobSpec::Store(StoreJob::LoadLengths { project: self.folder.clone() }), Purpose::Lengths, jobs);
         }
         if let Some(edit) = self.open.as_mut().and_then(|draft| draft.take_due(now)) {
-            self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Edit, jobs);
+            self.start(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), Purpose::Edit, jobs);
         }
         if self.open.is_none()
             && self.selected.is_none()
@@ -200,7 +204,11 @@ impl DataState {
         self.move_what_is_not_held_out(jobs);
         self.look_for_findings(jobs);
         if let Some(ids) = self.checks.fix.as_mut().and_then(FixReview::take_wanted) {
-            self.start(JobSpec::LoadExamples { project: self.folder.clone(), ids }, Purpose::FixTexts, jobs);
+            self.start(
+                JobSpec::Store(StoreJob::LoadExamples { project: self.folder.clone(), ids }),
+                Purpose::FixTexts,
+                jobs,
+            );
         }
         if let Some(spec) = self.checks.due(project, now) {
             self.checks.started(jobs.start(spec.clone()), &spec);
@@ -264,7 +272,7 @@ impl DataState {
             DataAction::PreviewFix(check, remedy, id) => {
                 self.flush(jobs);
                 let ids = id.map(|id| vec![id]);
-                let spec = JobSpec::PreviewFix { project: self.folder.clone(), check, remedy, ids };
+                let spec = JobSpec::Io(IoJob::PreviewFix { project: self.folder.clone(), check, remedy, ids });
                 self.start(spec, Purpose::Fix, jobs);
             }
             DataAction::DropFix => self.checks.fix = None,
@@ -276,7 +284,11 @@ impl DataState {
             DataAction::MarkFindings(check, id, is_fault) => {
                 self.flush(jobs);
                 let (project, ids) = (self.folder.clone(), id.map(|id| vec![id]));
-                self.start(JobSpec::MarkFindings { project, check, ids, is_fault }, Purpose::Edit, jobs);
+                self.start(
+                    JobSpec::Store(StoreJob::MarkFindings { project, check, ids, is_fault }),
+                    Purpose::Edit,
+                    jobs,
+                );
             }
             DataAction::SwitchCheck(check, is_on) => self.start_edit(Edit::SwitchCheck { check, is_on }, jobs),
             DataAction::RankDialog(form) => self.rank = form,
@@ -285,8 +297,8 @@ impl DataState {
                 self.rank = None;
                 let project = self.folder.clone();
                 let spec = match question {
-                    Question::Loss => JobSpec::ScoreExamples { project, judge },
-                    Question::Next => JobSpec::LabelNext { project, judge, count },
+                    Question::Loss => JobSpec::Compute(ComputeJob::ScoreExamples { project, judge }),
+                    Question::Next => JobSpec::Compute(ComputeJob::LabelNext { project, judge, count }),
                 };
                 self.start(spec, Purpose::Rank, jobs);
             }
@@ -294,12 +306,16 @@ impl DataState {
             DataAction::Statistics(true) => {
                 self.flush(jobs);
                 self.statistics = Some(None);
-                let spec = JobSpec::DescribeData { project: self.folder.clone(), model: self.model.clone() };
+                let spec = JobSpec::Io(IoJob::DescribeData { project: self.folder.clone(), model: self.model.clone() });
                 self.start(spec, Purpose::Statistics, jobs);
             }
             DataAction::ApplyFix => {
                 if let Some(fix) = self.checks.fix.take().map(|review| review.decided()) {
-                    self.start(JobSpec::ApplyFix { project: self.folder.clone(), fix }, Purpose::Edit, jobs);
+                    self.start(
+                        JobSpec::Store(StoreJob::ApplyFix { project: self.folder.clone(), fix }),
+                        Purpose::Edit,
+                        jobs,
+                    );
                 }
             }
             DataAction::ReplaceAll => {
@@ -410,7 +426,7 @@ impl DataState {
     fn mark_rows(&mut self, rows: Option<RangeInclusive<u64>>, jobs: &mut dyn Start) {
         self.marks.awaited = Some(rows);
         let query = self.filters.query();
-        self.start(JobSpec::FindIds { project: self.folder.clone(), query }, Purpose::Marks, jobs);
+        self.start(JobSpec::Store(StoreJob::FindIds { project: self.folder.clone(), query }), Purpose::Marks, jobs);
     }
 
     fn bulk(&mut self, bulk: Bulk, jobs: &mut dyn Start) {
@@ -440,7 +456,8 @@ impl DataState {
         if replacement.find.is_empty() {
             return;
         }
-        let spec = JobSpec::PreviewReplace { project: self.folder.clone(), ids: self.marks.ids(), replacement };
+        let spec =
+            JobSpec::Io(IoJob::PreviewReplace { project: self.folder.clone(), ids: self.marks.ids(), replacement });
         self.start(spec, Purpose::Replace, jobs);
     }
 
@@ -495,11 +512,11 @@ impl DataState {
     }
 
     fn make(&mut self, edit: Edit, row: Option<u64>, jobs: &mut dyn Start) {
-        self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Make(row), jobs);
+        self.start(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), Purpose::Make(row), jobs);
     }
 
     fn start_edit(&mut self, edit: Edit, jobs: &mut dyn Start) {
-        self.start(JobSpec::Edit { project: self.folder.clone(), edit }, Purpose::Edit, jobs);
+        self.start(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), Purpose::Edit, jobs);
     }
 
     pub(super) fn start(&mut self, spec: JobSpec, purpose: Purpose, jobs: &mut dyn Start) {

@@ -2,7 +2,7 @@
 
 use super::start::Start;
 use crate::data::Example;
-use crate::engine::{JobId, JobSpec};
+use crate::engine::{IoJob, JobId, JobSpec};
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::render::TokenView;
 
@@ -53,7 +53,8 @@ impl Tokens {
             return;
         }
         let key = wanted.clone();
-        let spec = JobSpec::RenderTokens { model: key.model.clone(), example: key.example.clone(), spec: key.spec };
+        let spec =
+            JobSpec::Io(IoJob::RenderTokens { model: key.model.clone(), example: key.example.clone(), spec: key.spec });
         self.asked = Some((jobs.start(spec), key));
     }
 

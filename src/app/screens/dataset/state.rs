@@ -4,7 +4,7 @@ use crate::app::screens::data::start::Start;
 use crate::data::Split;
 use crate::data::import::ImportRequest;
 use crate::engine::dataset::{WantedData, usual_part};
-use crate::engine::{EngineError, EventKind, Failure, JobId, JobSpec, Outcome, Reply};
+use crate::engine::{EngineError, EventKind, Failure, JobId, JobSpec, NetJob, Outcome, Reply};
 use crate::hub::dataset::{DatasetSplit, Subset};
 use crate::hub::{Dataset, DatasetName};
 
@@ -137,7 +137,7 @@ impl DatasetState {
         self.found = None;
         self.failure = None;
         match DatasetName::parse(name) {
-            Ok(name) => self.stage = Stage::Asking(jobs.start(JobSpec::ListDataset { name })),
+            Ok(name) => self.stage = Stage::Asking(jobs.start(JobSpec::Net(NetJob::ListDataset { name }))),
             Err(error) => self.failure = Some(EngineError::from(error).failure()),
         }
     }
@@ -147,7 +147,7 @@ impl DatasetState {
             return;
         }
         let Some(wanted) = self.found.as_ref().and_then(Found::wanted_data) else { return };
-        self.stage = Stage::Fetching(jobs.start(JobSpec::FetchDataset { wanted }));
+        self.stage = Stage::Fetching(jobs.start(JobSpec::Net(NetJob::FetchDataset { wanted })));
         self.failure = None;
     }
 
@@ -231,7 +231,7 @@ mod tests {
 
         state.apply(DatasetAction::LookUp("a/b:two".to_owned()), &mut fake);
         let (asked, spec) = fake.started().remove(0);
-        assert_eq!(spec, JobSpec::ListDataset { name: DatasetName::parse("a/b:two").unwrap() });
+        assert_eq!(spec, JobSpec::Net(NetJob::ListDataset { name: DatasetName::parse("a/b:two").unwrap() }));
         assert_eq!(state.failure, None);
         fake.answer(asked, Reply::Dataset(dataset()));
         assert_eq!(hear(&mut state, &fake), None);
@@ -248,7 +248,7 @@ mod tests {
         state.apply(DatasetAction::Fetch, &mut fake);
         state.apply(DatasetAction::Want(0, false), &mut fake);
         let (fetch, spec) = fake.started().remove(1);
-        let JobSpec::FetchDataset { wanted } = spec else { panic!("{spec:?}") };
+        let JobSpec::Net(NetJob::FetchDataset { wanted }) = spec else { panic!("{spec:?}") };
         let splits: Vec<_> = wanted.splits.iter().map(|(split, part)| (split.name.as_str(), *part)).collect();
         assert_eq!(splits, [("train", Some(Split::Train)), ("hard", Some(Split::Test))]);
         assert_eq!((wanted.subset.name.as_str(), wanted.max_rows), ("two", Some(100)));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::app::screens::data::start::Start;
 use crate::app::screens::runs::state::usable;
 use crate::data::Split;
-use crate::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
+use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, Outcome, Reply};
 use crate::evaluate::{EvaluationReport, EvaluationRequest, Judgement, Measured, Stale};
 use crate::project::RunRecord;
 
@@ -95,7 +95,7 @@ impl EvaluateState {
         if self.wanted.as_ref() != Some(&wanted) {
             let (run_dir, adapter) = wanted.clone();
             self.wanted = Some(wanted);
-            self.reading = Some(jobs.start(JobSpec::ReadEvaluations { run_dir, adapter }));
+            self.reading = Some(jobs.start(JobSpec::Io(IoJob::ReadEvaluations { run_dir, adapter })));
         }
     }
 
@@ -127,7 +127,7 @@ impl EvaluateState {
                 self.asked = Some((run.run_dir.clone(), self.part, self.generate));
                 let adapter = run.adapter.clone();
                 let request = EvaluationRequest::of_run(&run.run_dir, &run.recipe, adapter, self.part, self.generate);
-                self.job = Some(jobs.start(JobSpec::Evaluate { request }));
+                self.job = Some(jobs.start(JobSpec::Compute(ComputeJob::Evaluate { request })));
             }
             EvaluateAction::Stop => {
                 if let Some(job) = self.job {

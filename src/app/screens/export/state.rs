@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use crate::app::screens::runs::state::usable;
-use crate::data::{Example, Role};
+use crate::data::{Example, Role, Split};
 use crate::project::RunRecord;
+use crate::run::RunDir;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExportAction {
@@ -61,7 +62,7 @@ pub fn read_folder(folder: PathBuf, run_dir: &Path) -> Listing {
         Ok(files)
     };
     let files = read().map_err(|error| format!("{} can't be read: {error}", folder.display()));
-    Listing { folder, files, example: first_example(&run_dir.join("data").join("train.jsonl")) }
+    Listing { folder, files, example: first_example(&RunDir(run_dir).data_of(Split::Train)) }
 }
 
 /// The first line of a run's own copy of its data.

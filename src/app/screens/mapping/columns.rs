@@ -55,7 +55,7 @@ pub(super) fn show(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, 
             }
             Some(Err(why)) => drop(ui.add(Text::small(why).color(theme.status.error).one_line())),
             None => {
-                let about = "How the columns are read, for the next file or for tunewright import --mapping";
+                let about = "How the columns are read, for the next file or for tunewright data import --mapping";
                 if ui.add(Button::link("Save mapping…").hint("Save mapping", about)).clicked() {
                     actions.push(MappingAction::PickMappingFile.into());
                 }

@@ -8,7 +8,7 @@ use crate::data::files::{self, FoundFiles};
 use crate::data::import::{
     ColumnRole, Format, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec,
 };
-use crate::engine::{EventKind, Failure, JobId, JobSpec, Outcome, Reply};
+use crate::engine::{EventKind, Failure, IoJob, JobId, JobSpec, Outcome, Reply};
 use crate::project::KnownRows;
 
 /// A whole file is read for each preview; this spares it for every letter of the system message.
@@ -321,7 +321,7 @@ impl MappingState {
             MappingAction::ShowRejected(on) => dialog.shows_rejected = on,
             MappingAction::SaveRejected(to) => {
                 let request = dialog.request.clone();
-                dialog.saving = Some(jobs.start(JobSpec::SaveRejected { request, to }));
+                dialog.saving = Some(jobs.start(JobSpec::Io(IoJob::SaveRejected { request, to })));
             }
             MappingAction::MappingSaved(outcome) => dialog.mapping_saved = Some(outcome),
             MappingAction::Import => {
@@ -329,8 +329,8 @@ impl MappingState {
                     dialog.stop_counting(jobs);
                     let (project, request) = (project.to_owned(), dialog.request_as_shown());
                     let job = jobs.start(match dialog.purpose {
-                        Purpose::Examples => JobSpec::Import { project, request },
-                        Purpose::Reviewer => JobSpec::ImportReviewer { project, request },
+                        Purpose::Examples => JobSpec::Io(IoJob::Import { project, request }),
+                        Purpose::Reviewer => JobSpec::Io(IoJob::ImportReviewer { project, request }),
                     });
                     dialog.stage = Stage::Importing(job);
                     dialog.failure = None;
@@ -342,7 +342,7 @@ impl MappingState {
 
     fn open(&mut self, request: ImportRequest, purpose: Purpose, jobs: &mut dyn Start) {
         self.close(jobs);
-        let job = jobs.start(JobSpec::PreviewImport { request: request.clone() });
+        let job = jobs.start(JobSpec::Io(IoJob::PreviewImport { request: request.clone() }));
         self.dialog = Some(ImportDialog {
             purpose,
             request,
@@ -383,7 +383,8 @@ impl MappingState {
             dialog.stop_counting(jobs);
         } else if dialog.must_count && dialog.stage == Stage::Waiting {
             dialog.must_count = false;
-            let spec = JobSpec::CountKnown { project: project.to_owned(), request: dialog.request_as_shown() };
+            let spec =
+                JobSpec::Io(IoJob::CountKnown { project: project.to_owned(), request: dialog.request_as_shown() });
             dialog.counting = Some(jobs.start(spec));
         }
         let is_due = dialog.changed_at.is_some_and(|at| now - at >= PAUSE_SECS);
@@ -394,7 +395,8 @@ impl MappingState {
             jobs.stop(old);
         }
         dialog.changed_at = None;
-        dialog.stage = Stage::Reading(jobs.start(JobSpec::PreviewImport { request: dialog.request.clone() }));
+        dialog.stage =
+            Stage::Reading(jobs.start(JobSpec::Io(IoJob::PreviewImport { request: dialog.request.clone() })));
     }
 
     /// A repaint is due after this many seconds.
@@ -510,7 +512,7 @@ mod tests {
         let (mut state, mut fake, project) = (MappingState::default(), FakeEngine::default(), Path::new("p"));
         state.apply(MappingAction::Open(vec!["a.csv".into()].into()), project, 0.0, &mut fake);
         let (job, spec) = fake.started().remove(0);
-        let JobSpec::PreviewImport { request } = spec else { panic!("{spec:?}") };
+        let JobSpec::Io(IoJob::PreviewImport { request }) = spec else { panic!("{spec:?}") };
         assert!(state.dialog.as_ref().unwrap().problem().is_some());
         answer(&mut state, &fake, job, Reply::Preview(preview(&request, 12)));
         assert_eq!(state.dialog.as_ref().unwrap().problem(), None);
@@ -529,7 +531,7 @@ mod tests {
         let third = fake.started()[2].0;
         answer(&mut state, &fake, third, Reply::Preview(preview(&request, 13)));
         state.apply(MappingAction::Import, project, 4.0, &mut fake);
-        let import = fake.last_job(|spec| matches!(spec, JobSpec::Import { .. })).unwrap();
+        let import = fake.last_job(|spec| matches!(spec, JobSpec::Io(IoJob::Import { .. }))).unwrap();
         let report = ImportReport {
             path: "a.csv".into(),
             num_imported: 13,

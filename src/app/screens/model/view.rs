@@ -12,7 +12,7 @@ use crate::app::kit::{
 use crate::app::screens::waiting;
 use crate::app::{AppState, Drafts, Screen};
 use crate::data::Role;
-use crate::engine::JobSpec;
+use crate::engine::{IoJob, JobSpec};
 use crate::hub::FoundModel;
 use crate::model::ModelFacts;
 use crate::recipe::ModelRef;
@@ -64,7 +64,7 @@ fn cards(ui: &mut Ui, state: &AppState, search: &str, actions: &mut Actions) {
     grid(ui, state, &starters, actions);
     ui.add_space(theme.space.s);
 
-    let is_looking = state.jobs.find(|spec| *spec == JobSpec::DiscoverModels).is_some();
+    let is_looking = state.jobs.find(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels)).is_some();
     let remark = match (&state.model.found, is_looking) {
         (_, true) => "looking…".to_owned(),
         (None, false) => String::new(),
@@ -227,7 +227,7 @@ fn facts(ui: &mut Ui, state: &AppState, found: &FoundModel, actions: &mut Action
     } else if let Some(preview) = preview_of(state, found) {
         fits(ui, Some(&preview.memory), "");
     } else if obstacle(found).is_none() && has_examples {
-        let is_counting = state.jobs.find(|spec| matches!(spec, JobSpec::PreviewRun { .. })).is_some();
+        let is_counting = state.jobs.find(|spec| matches!(spec, JobSpec::Io(IoJob::PreviewRun { .. }))).is_some();
         let words = if is_counting { "Counting what a run takes…" } else { "What a run takes is not counted yet" };
         fits(ui, None, words);
     }

@@ -8,7 +8,7 @@ use super::order::{Listing, SortBy};
 use crate::app::kit::table::Choice;
 use crate::app::screens::data::start::Start;
 use crate::app::screens::train::Run;
-use crate::engine::{EventKind, JobId, JobSpec, Outcome, Reply};
+use crate::engine::{EventKind, IoJob, JobId, JobSpec, Outcome, Reply, TrainJob};
 use crate::project::{RunNote, RunRecord, state::RunStatus};
 
 /// Curves that are read and drawn at a time, for there are no more colours.
@@ -84,7 +84,7 @@ impl RunsState {
         if let Some(old) = self.listing_job.take() {
             jobs.stop(old);
         }
-        self.listing_job = Some(jobs.start(JobSpec::ListRuns { project: project.to_owned() }));
+        self.listing_job = Some(jobs.start(JobSpec::Io(IoJob::ListRuns { project: project.to_owned() })));
     }
 
     fn record(&self, run_dir: &Path) -> Option<&RunRecord> {
@@ -148,15 +148,17 @@ impl RunsState {
                 if let Some(run) = self.records.iter_mut().find(|run| run.run_dir == run_dir) {
                     run.about.note = note.clone();
                 }
-                jobs.start(JobSpec::KeepRunNote { run_dir, note });
+                jobs.start(JobSpec::Io(IoJob::KeepRunNote { run_dir, note }));
             }
             RunsAction::Delete => {
                 let run_dirs: Vec<_> = self.looked_at().into_iter().map(|(run, _)| run.run_dir.clone()).collect();
-                self.deleting = Some(jobs.start(JobSpec::TrashRuns { project: self.folder.clone(), run_dirs }));
+                self.deleting =
+                    Some(jobs.start(JobSpec::Io(IoJob::TrashRuns { project: self.folder.clone(), run_dirs })));
             }
             RunsAction::UndoDelete => {
                 let names = std::mem::take(&mut self.deleted);
-                self.deleting = Some(jobs.start(JobSpec::RestoreRuns { project: self.folder.clone(), names }));
+                self.deleting =
+                    Some(jobs.start(JobSpec::Io(IoJob::RestoreRuns { project: self.folder.clone(), names })));
             }
             RunsAction::OnlyDifferences(is_on) => self.only_differences = is_on,
             RunsAction::ShowTraining(is_on) => self.shows_training = is_on,
@@ -164,7 +166,7 @@ impl RunsState {
                 self.smoothing = smoothing;
                 self.read.values_mut().for_each(|read| read.curves.smooth(smoothing));
             }
-            RunsAction::Resume(run_dir) => drop(jobs.start(JobSpec::ResumeTraining { run_dir })),
+            RunsAction::Resume(run_dir) => drop(jobs.start(JobSpec::Train(TrainJob::Resume { run_dir }))),
         }
         self.rows = self.listing.rows(&self.records);
         self.read_missing(jobs);
@@ -179,7 +181,7 @@ impl RunsState {
         let looked_at = self.looked_at().into_iter().filter(|(_, slot)| *slot < MOST_CURVES);
         let missing: Vec<_> = looked_at.filter(|(run, _)| !is_read(run)).map(|(run, _)| run.run_dir.clone()).collect();
         for run_dir in missing {
-            self.reading.push((jobs.start(JobSpec::ReadRun { run_dir: run_dir.clone() }), run_dir));
+            self.reading.push((jobs.start(JobSpec::Io(IoJob::ReadRun { run_dir: run_dir.clone() })), run_dir));
         }
     }
 

@@ -115,7 +115,7 @@ fn smoothing_words(ui: &mut Ui, run: &Run) {
     let (asked, in_force) = run.smoothing();
     let words = match in_force < asked {
         true if in_force == 0.0 => "Too short to smooth".to_owned(),
-        true => format!("Smoothed by {in_force:.2}"),
+        true => format!("Smoothing, {in_force:.2} so far"),
         false => "Smoothing".to_owned(),
     };
     let galley = ui.painter().layout_no_wrap(words.clone(), Theme::of(ui).small(), Theme::of(ui).text.faint);
@@ -180,16 +180,18 @@ fn marks(ui: &mut Ui, loss: &Loss<'_>, shown: &ChartResponse, best: Option<&Eval
             ring(ui, center, theme.chart.validation);
         }
     }
+    let mut name = None;
     if let Some(best) = best {
         let center = place(best.step, best.eval_loss);
         if shown.frame.contains(center) {
             ui.painter().circle_filled(center, theme.size.dot / 2.0, theme.chart.best);
-            name_line(ui, shown, center.x, &format!("Best, step {}", best.step), theme.chart.best, true);
+            let words = format!("Best, step {}", best.step);
+            name = Some(name_line(ui, shown, center.x, &words, theme.chart.best, true, None));
         }
     }
     if !run.is_over() && run.num_steps_done() > 0 {
         let x = place(run.num_steps_done(), 1.0).x;
-        name_line(ui, shown, x, "Now", theme.accent.text, false);
+        name_line(ui, shown, x, "Now", theme.accent.text, false, name);
     }
     let mut ends = Vec::new();
     if let Some(e) = run.evaluations.last() {
@@ -205,8 +207,17 @@ fn marks(ui: &mut Ui, loss: &Loss<'_>, shown: &ChartResponse, best: Option<&Eval
     under_pointer(ui, loss, shown);
 }
 
-/// Words at the upper end of a vertical line: left of it, or right where there is no room.
-fn name_line(ui: &Ui, shown: &ChartResponse, x: f32, words: &str, color: egui::Color32, is_left: bool) {
+/// Words at the upper end of a vertical line: left of it, or right where there is no room; a line lower where they would
+/// lie on those of another line. Gives where they are.
+fn name_line(
+    ui: &Ui,
+    shown: &ChartResponse,
+    x: f32,
+    words: &str,
+    color: egui::Color32,
+    is_left: bool,
+    other: Option<Rect>,
+) -> Rect {
     let theme = Theme::of(ui);
     let galley = ui.painter().layout_no_wrap(words.to_owned(), theme.small(), color);
     let gap = theme.space.xs + theme.space.xxs;
@@ -214,7 +225,13 @@ fn name_line(ui: &Ui, shown: &ChartResponse, x: f32, words: &str, color: egui::C
     let fits_left = x - gap - width >= shown.frame.left();
     let fits_right = x + gap + width <= shown.frame.right();
     let left = if (is_left && fits_left) || !fits_right { x - gap - width } else { x + gap };
-    ui.painter().galley(egui::pos2(left.round(), shown.frame.top() + theme.width.line), galley, color);
+    let top = egui::pos2(left.round(), shown.frame.top() + theme.width.line);
+    let mut rect = Rect::from_min_size(top, galley.size());
+    if let Some(other) = other.filter(|other| other.expand2(egui::vec2(gap, 0.0)).intersects(rect)) {
+        rect = rect.translate(egui::vec2(0.0, other.height()));
+    }
+    ui.painter().galley(rect.min, galley, color);
+    rect
 }
 
 fn under_pointer(ui: &Ui, loss: &Loss<'_>, shown: &ChartResponse) {

@@ -14,7 +14,7 @@ use crate::app::shell::keys;
 use crate::app::{AppState, Drafts, Screen};
 use crate::data::checks::Severity;
 use crate::data::starter;
-use crate::engine::JobSpec;
+use crate::engine::{IoJob, JobSpec};
 use crate::project::{ProjectState, SplitCounts};
 use crate::recipe::params::{Kind, Level, PARAMS, Param, Value};
 use crate::recipe::{EvalStrategy, Recipe};
@@ -366,7 +366,7 @@ fn side(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     layout::scrolling_with(ui, "preview", theme.pad.panel_x, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         let num_findings = state.data.checks.num_findings(Severity::MustFix);
-        let is_counting = state.jobs.find(|spec| matches!(spec, JobSpec::PreviewRun { .. })).is_some();
+        let is_counting = state.jobs.find(|spec| matches!(spec, JobSpec::Io(IoJob::PreviewRun { .. }))).is_some();
         line(ui, theme.size.badge_height, |ui| {
             ui.add(Text::strong("Run preview"));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

@@ -7,7 +7,7 @@ use super::run::Run;
 use crate::app::jobs::Job;
 use crate::app::state::Status;
 use crate::app::{AppState, Cx};
-use crate::engine::{EventKind, JobSpec, Reply};
+use crate::engine::{EventKind, IoJob, JobSpec, Reply};
 use crate::project::state::RunStatus;
 
 /// Also from the table of runs.
@@ -27,8 +27,8 @@ pub(super) fn went_on(state: &mut AppState, job: &Job, run_dir: &Path, cx: &Cx<'
 /// The curves up to the checkpoint, to which the steps that follow are added, and the messages.
 fn read_past(state: &mut AppState, run_dir: &Path, cx: &Cx<'_>) {
     // First from which checkpoint it goes on: what was done after it isn't part of the curves.
-    cx.start(&mut state.jobs, JobSpec::ReadMessages { run_dir: run_dir.to_owned() });
-    cx.start(&mut state.jobs, JobSpec::ReadRun { run_dir: run_dir.to_owned() });
+    cx.start(&mut state.jobs, JobSpec::Io(IoJob::ReadMessages { run_dir: run_dir.to_owned() }));
+    cx.start(&mut state.jobs, JobSpec::Io(IoJob::ReadRun { run_dir: run_dir.to_owned() }));
 }
 
 /// The project's newest run is shown again, and can be gone on with here.

@@ -9,7 +9,7 @@ use super::{Action, obstacle, planned};
 use crate::app::jobs::Job;
 use crate::app::kit::{Button, Card, Text, Theme, format, line};
 use crate::app::{AppState, Cx, Screen};
-use crate::engine::{EventKind, JobSpec, Lane, Outcome, Reply};
+use crate::engine::{ComputeJob, EventKind, JobSpec, Lane, Outcome, Reply};
 use crate::train::preview::RunPreview;
 use crate::train::timing::{KnownSpeed, MeasuredBy, RunTime, speed_key};
 
@@ -48,12 +48,14 @@ pub fn of(state: &AppState, preview: &RunPreview) -> Option<RunTime> {
 }
 
 fn measuring(state: &AppState) -> Option<&Job> {
-    state.jobs.find(|spec| matches!(spec, JobSpec::MeasureSpeed { .. }))
+    state.jobs.find(|spec| matches!(spec, JobSpec::Compute(ComputeJob::MeasureSpeed { .. })))
 }
 
 /// What keeps the speed from being measured now.
 fn why_not(state: &AppState) -> Option<String> {
-    let is_other = |job: &&Job| job.spec.lane() == Lane::Compute && !matches!(job.spec, JobSpec::MeasureSpeed { .. });
+    let is_other = |job: &&Job| {
+        job.spec.lane() == Lane::Compute && !matches!(job.spec, JobSpec::Compute(ComputeJob::MeasureSpeed { .. }))
+    };
     if state.jobs.iter().any(|job| is_other(&job)) {
         return Some("Something else computes now; it is measured when that is done".to_owned());
     }
@@ -88,13 +90,13 @@ pub fn measure(state: &mut AppState, cx: &Cx<'_>) {
         return;
     }
     let (Some(project), Some(recipe)) = (&state.project, planned(state)) else { return };
-    let spec = JobSpec::MeasureSpeed { project: project.folder.clone(), recipe };
+    let spec = JobSpec::Compute(ComputeJob::MeasureSpeed { project: project.folder.clone(), recipe });
     cx.restart(&mut state.jobs, spec);
     state.train.time.failed = None;
 }
 
 pub fn on_event(state: &mut AppState, job: &Job, event: &EventKind) {
-    let JobSpec::MeasureSpeed { project, recipe } = &job.spec else { return };
+    let JobSpec::Compute(ComputeJob::MeasureSpeed { project, recipe }) = &job.spec else { return };
     let key = speed_key(project, recipe);
     match event {
         EventKind::Reply(reply) => {

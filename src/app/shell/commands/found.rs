@@ -4,7 +4,7 @@ use crate::app::jobs::Job;
 use crate::app::paths;
 use crate::app::screens::{compare, data, export, mapping, settings};
 use crate::app::{Action, AppState, Cx};
-use crate::engine::{EventKind, JobId, JobSpec, Reply};
+use crate::engine::{EventKind, JobId, JobSpec, Reply, StoreJob};
 use crate::project::{ExampleQuery, ExampleRow};
 use crate::train::Signal;
 
@@ -75,7 +75,7 @@ pub fn find(state: &mut AppState, words: String, cx: &Cx<'_>) {
         return;
     }
     let query = ExampleQuery { search: search.clone(), limit: MOST_EXAMPLES, ..ExampleQuery::default() };
-    let spec = JobSpec::Query { project: project.folder.clone(), query };
+    let spec = JobSpec::Store(StoreJob::Query { project: project.folder.clone(), query });
     state.found.asked = Some((cx.start(&mut state.jobs, spec), search));
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::app::screens::data::rows::tests::page;
+use crate::engine::ComputeJob;
 use crate::engine::fake::FakeEngine;
 use crate::engine::protocol::Side;
 use crate::project::{Annotations, ExampleStatus, Settings, SplitCounts};
@@ -60,10 +61,12 @@ fn example(id: i64) -> StoredExample {
 fn answer_all(state: &mut CompareState, fake: &mut FakeEngine, from: usize) -> usize {
     for (job, spec) in fake.started().into_iter().skip(from) {
         match spec {
-            JobSpec::Query { query, .. } => fake.answer(job, Reply::Rows(page(&query, 2))),
-            JobSpec::LoadExample { id, .. } => fake.answer(job, Reply::Example(example(id))),
-            JobSpec::FindIds { query, .. } if query.split == Some(Split::Test) => fake.answer(job, Reply::Ids(vec![3])),
-            JobSpec::FindIds { .. } => fake.answer(job, Reply::Ids(vec![1, 2])),
+            JobSpec::Store(StoreJob::Query { query, .. }) => fake.answer(job, Reply::Rows(page(&query, 2))),
+            JobSpec::Store(StoreJob::LoadExample { id, .. }) => fake.answer(job, Reply::Example(example(id))),
+            JobSpec::Store(StoreJob::FindIds { query, .. }) if query.split == Some(Split::Test) => {
+                fake.answer(job, Reply::Ids(vec![3]))
+            }
+            JobSpec::Store(StoreJob::FindIds { .. }) => fake.answer(job, Reply::Ids(vec![1, 2])),
             _ => {}
         }
     }
@@ -88,7 +91,7 @@ fn opened() -> (CompareState, FakeEngine, usize) {
 }
 
 fn compare_job(fake: &FakeEngine) -> JobId {
-    fake.last_job(|spec| matches!(spec, JobSpec::Compare { .. })).unwrap()
+    fake.last_job(|spec| matches!(spec, JobSpec::Compute(ComputeJob::Compare { .. }))).unwrap()
 }
 
 fn token(state: &mut CompareState, fake: &mut FakeEngine, side: Side, text: &str) {
@@ -106,12 +109,12 @@ fn finish(state: &mut CompareState, fake: &mut FakeEngine) {
 }
 
 fn num_compared(fake: &FakeEngine) -> usize {
-    fake.started().iter().filter(|(_, spec)| matches!(spec, JobSpec::Compare { .. })).count()
+    fake.started().iter().filter(|(_, spec)| matches!(spec, JobSpec::Compute(ComputeJob::Compare { .. }))).count()
 }
 
 fn kept(fake: &FakeEngine) -> Vec<KeptPair> {
     let of = |(_, spec): (_, JobSpec)| match spec {
-        JobSpec::KeepAnswers { pair, .. } => Some(*pair),
+        JobSpec::Store(StoreJob::KeepAnswers { pair, .. }) => Some(*pair),
         _ => None,
     };
     fake.started().into_iter().filter_map(of).collect()
@@ -201,7 +204,7 @@ fn kept_answers_are_there_again_and_say_when_they_are_outdated() {
         after: answer("hi"),
     };
     let other = KeptPair { example: Some(2), expected: Some("ho".to_owned()), ..kept.clone() };
-    let job = fake.last_job(|spec| matches!(spec, JobSpec::ReadAnswers { .. })).unwrap();
+    let job = fake.last_job(|spec| matches!(spec, JobSpec::Io(IoJob::ReadAnswers { .. }))).unwrap();
     fake.answer(job, Reply::Answers(vec![kept.clone(), other]));
     answer_all(&mut state, &mut fake, usize::MAX);
     let pair = state.pair().unwrap().clone();

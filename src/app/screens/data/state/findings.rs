@@ -3,7 +3,7 @@
 use super::{DataState, Purpose};
 use crate::app::screens::data::start::Start;
 use crate::data::checks::Finding;
-use crate::engine::JobSpec;
+use crate::engine::{JobSpec, StoreJob};
 
 impl DataState {
     /// Asks anew when another example is open, and after every change: a finding about an old text doesn't hold.
@@ -15,7 +15,7 @@ impl DataState {
         self.found_for = wanted;
         self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Findings));
         if let Some((id, _)) = wanted {
-            let spec = JobSpec::LoadFindings { project: self.folder.clone(), example: Some(id) };
+            let spec = JobSpec::Store(StoreJob::LoadFindings { project: self.folder.clone(), example: Some(id) });
             self.start(spec, Purpose::Findings, jobs);
         }
     }

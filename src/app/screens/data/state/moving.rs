@@ -4,7 +4,7 @@ use super::{DataState, Purpose};
 use crate::app::screens::data::move_dialog::Moving;
 use crate::app::screens::data::start::Start;
 use crate::data::Split;
-use crate::engine::JobSpec;
+use crate::engine::{JobSpec, StoreJob};
 use crate::project::Edit;
 
 impl DataState {
@@ -23,7 +23,11 @@ impl DataState {
     pub(super) fn ask_before_moving(&mut self, ids: Vec<i64>, jobs: &mut dyn Start) {
         self.moving = Some(Moving { ids: ids.clone(), num_held_out: None });
         self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::HeldOut));
-        self.start(JobSpec::CountHeldOut { project: self.folder.clone(), ids }, Purpose::HeldOut, jobs);
+        self.start(
+            JobSpec::Store(StoreJob::CountHeldOut { project: self.folder.clone(), ids }),
+            Purpose::HeldOut,
+            jobs,
+        );
     }
 
     pub(super) fn move_what_is_not_held_out(&mut self, jobs: &mut dyn Start) {

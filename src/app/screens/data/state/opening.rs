@@ -2,7 +2,7 @@
 
 use super::{DataState, Purpose, Reveal, Wanted};
 use crate::app::screens::data::start::Start;
-use crate::engine::JobSpec;
+use crate::engine::{JobSpec, StoreJob};
 
 impl DataState {
     pub(super) fn select(&mut self, row: u64, jobs: &mut dyn Start) {
@@ -89,6 +89,6 @@ impl DataState {
     pub(super) fn load(&mut self, id: i64, jobs: &mut dyn Start) {
         // Only the newest wish counts when rows are walked quickly.
         self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Load(_)));
-        self.start(JobSpec::LoadExample { project: self.folder.clone(), id }, Purpose::Load(id), jobs);
+        self.start(JobSpec::Store(StoreJob::LoadExample { project: self.folder.clone(), id }), Purpose::Load(id), jobs);
     }
 }

@@ -4,7 +4,7 @@ use super::{DataState, Purpose};
 use crate::app::screens::data::split_dialog::SplitPlan;
 use crate::app::screens::data::start::Start;
 use crate::data::import::SplitSpec;
-use crate::engine::JobSpec;
+use crate::engine::{IoJob, JobSpec};
 
 impl DataState {
     pub(super) fn plan_split(&mut self, spec: SplitSpec, jobs: &mut dyn Start) {
@@ -12,6 +12,6 @@ impl DataState {
         // What is still being counted is another wish.
         self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Split));
         self.split_dialog = Some(SplitPlan { spec: spec.clone(), preview: None });
-        self.start(JobSpec::PreviewSplit { project: self.folder.clone(), spec }, Purpose::Split, jobs);
+        self.start(JobSpec::Io(IoJob::PreviewSplit { project: self.folder.clone(), spec }), Purpose::Split, jobs);
     }
 }

@@ -3,7 +3,7 @@
 use super::{DataState, Purpose};
 use crate::app::screens::data::history::History;
 use crate::app::screens::data::start::Start;
-use crate::engine::JobSpec;
+use crate::engine::{JobSpec, StoreJob};
 use crate::project::Version;
 
 impl DataState {
@@ -11,7 +11,11 @@ impl DataState {
         // What was typed a moment ago is the newest version.
         self.flush(jobs);
         if let Some(id) = self.open.as_ref().map(|draft| draft.stored.id) {
-            self.start(JobSpec::LoadHistory { project: self.folder.clone(), id }, Purpose::History, jobs);
+            self.start(
+                JobSpec::Store(StoreJob::LoadHistory { project: self.folder.clone(), id }),
+                Purpose::History,
+                jobs,
+            );
         }
     }
 

@@ -1,0 +1,183 @@
+//! The io lane's jobs: reading, importing and tokenising files.
+
+use std::path::PathBuf;
+
+use super::facts::{Facts, Subject, name};
+use crate::data::Example;
+use crate::data::checks::{Check, Remedy};
+use crate::data::import::{ImportRequest, SplitSpec};
+use crate::project::{Replacement, RunNote};
+use crate::recipe::{ModelRef, Recipe, RenderSpec};
+use crate::workbench::data_export::DataExport;
+
+/// `project` is the project's folder.
+#[derive(Debug, Clone, PartialEq)]
+pub enum IoJob {
+    DiscoverModels,
+    InspectModel {
+        model: ModelRef,
+    },
+    PreviewImport {
+        request: ImportRequest,
+    },
+    /// How many rows of the files the project has already.
+    CountKnown {
+        project: PathBuf,
+        request: ImportRequest,
+    },
+    Import {
+        project: PathBuf,
+        request: ImportRequest,
+    },
+    /// Takes a second reviewer's labels from a file, in place of those that are there.
+    ImportReviewer {
+        project: PathBuf,
+        request: ImportRequest,
+    },
+    /// How far the reviewers agree.
+    CompareReviewers {
+        project: PathBuf,
+    },
+    /// Writes the rows that were left out of an import, with the reason for each.
+    SaveRejected {
+        request: ImportRequest,
+        to: PathBuf,
+    },
+    /// Writes examples to files of another shape.
+    ExportData {
+        project: PathBuf,
+        request: DataExport,
+    },
+    /// The exact ids and labels that training would use.
+    RenderTokens {
+        model: ModelRef,
+        example: Example,
+        spec: RenderSpec,
+    },
+    /// Counts what a run with this recipe would do. The data are the project's, not the recipe's.
+    PreviewRun {
+        project: PathBuf,
+        recipe: Recipe,
+    },
+    /// What a replacement would do to these examples.
+    PreviewReplace {
+        project: PathBuf,
+        ids: Vec<i64>,
+        replacement: Replacement,
+    },
+    /// What a new split would come to.
+    PreviewSplit {
+        project: PathBuf,
+        spec: SplitSpec,
+    },
+    /// Runs all checks and keeps what they find; without a model, those that need none.
+    CheckData {
+        project: PathBuf,
+        model: Option<ModelRef>,
+        spec: RenderSpec,
+    },
+    /// The data in numbers; with a model, in tokens, too.
+    DescribeData {
+        project: PathBuf,
+        model: Option<ModelRef>,
+    },
+    /// What a remedy would do about the last findings of a check: at all examples, or at these and their groups.
+    PreviewFix {
+        project: PathBuf,
+        check: Check,
+        remedy: Remedy,
+        ids: Option<Vec<i64>>,
+    },
+    /// How many examples the first remedy of each check would change.
+    CountFixes {
+        project: PathBuf,
+    },
+    /// What a person keeps about a run.
+    KeepRunNote {
+        run_dir: PathBuf,
+        note: RunNote,
+    },
+    /// Moves runs to the project's trash; never one that trains.
+    TrashRuns {
+        project: PathBuf,
+        run_dirs: Vec<PathBuf>,
+    },
+    /// Takes runs of these names back from the trash.
+    RestoreRuns {
+        project: PathBuf,
+        names: Vec<String>,
+    },
+    ListRuns {
+        project: PathBuf,
+    },
+    /// The curves of a run, read from its `metrics.jsonl`.
+    ReadRun {
+        run_dir: PathBuf,
+    },
+    /// What a run told so far, and where it could go on from.
+    ReadMessages {
+        run_dir: PathBuf,
+    },
+    /// What was measured of a run, and whether that still holds for these weights.
+    ReadEvaluations {
+        run_dir: PathBuf,
+        adapter: Option<PathBuf>,
+    },
+    /// The answers that were compared.
+    ReadAnswers {
+        run_dir: PathBuf,
+    },
+}
+
+impl IoJob {
+    /// The lane's table: a row for each job.
+    pub fn facts(&self) -> Facts {
+        match self {
+            Self::DiscoverModels => Facts::doing("Looking for models").about(Subject::Model),
+            Self::InspectModel { model } => {
+                Facts::doing(format!("Reading {}", model.short_name())).about(Subject::Model).shows_its_failure()
+            }
+            Self::PreviewImport { request } => {
+                Facts::doing(format!("Reading {}", name(&request.path))).supersedes_its_kind().shows_its_failure()
+            }
+            Self::CountKnown { .. } => {
+                Facts::doing("Counting what is here already").supersedes_its_kind().shows_its_failure()
+            }
+            Self::Import { request, .. } => {
+                let (first, more) = (name(&request.path), request.more.len());
+                let what = if more == 0 { first.clone() } else { format!("{first} and {more} more") };
+                Facts::doing(format!("Importing {what}"))
+                    .done_in(format!("Imported {first}"))
+                    .stopped(format!("Stopped importing {first}"))
+            }
+            Self::ImportReviewer { request, .. } => {
+                Facts::doing(format!("Reading {}", name(&request.path))).shows_its_failure()
+            }
+            Self::CompareReviewers { .. } => Facts::doing("Counting").shows_its_failure(),
+            Self::SaveRejected { to, .. } => {
+                Facts::doing(format!("Saving {}", name(to))).done(format!("Saved {}", to.display()))
+            }
+            Self::ExportData { request, .. } => {
+                Facts::doing(format!("Exporting {}", name(&request.to))).shows_its_failure()
+            }
+            Self::RenderTokens { .. } => Facts::doing("Counting tokens").supersedes_its_kind().shows_its_failure(),
+            Self::PreviewRun { .. } => {
+                Facts::doing("Counting tokens").about(Subject::Run).supersedes_its_kind().shows_its_failure()
+            }
+            Self::PreviewReplace { .. } => Facts::doing("Searching").supersedes_its_kind(),
+            Self::PreviewSplit { .. } => Facts::doing("Looking at what would change").supersedes_its_kind(),
+            Self::CheckData { .. } => Facts::doing("Checking the examples").supersedes_its_kind(),
+            Self::DescribeData { .. } => Facts::doing("Counting").supersedes_its_kind(),
+            Self::PreviewFix { .. } => Facts::doing("Looking at what would change").supersedes_its_kind(),
+            Self::CountFixes { .. } => Facts::doing("Looking at what would change").supersedes_its_kind(),
+            Self::KeepRunNote { .. } => Facts::saving(),
+            Self::TrashRuns { .. } => Facts::saving(),
+            Self::RestoreRuns { .. } => Facts::saving(),
+            Self::ListRuns { .. } => Facts::doing("Reading runs").shows_its_failure(),
+            Self::ReadRun { .. } => Facts::doing("Reading runs").shows_its_failure(),
+            Self::ReadMessages { .. } => Facts::doing("Reading runs").shows_its_failure(),
+            Self::ReadEvaluations { .. } => Facts::doing("Reading"),
+            Self::ReadAnswers { .. } => Facts::doing("Reading"),
+        }
+    }
+}

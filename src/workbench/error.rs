@@ -1,0 +1,29 @@
+//! What can end a use case.
+
+use std::path::{Path, PathBuf};
+
+use crate::data::ImportError;
+use crate::evaluate::EvaluateError;
+use crate::project::ProjectError;
+
+/// An error of the modules that a use case calls; the messages are theirs.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkbenchError {
+    /// Because it was asked to; not a failure.
+    #[error("stopped")]
+    Stopped,
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+}
+
+impl WorkbenchError {
+    pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<'_> {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+}

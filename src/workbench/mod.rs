@@ -1,0 +1,11 @@
+//! What can be done with a project as a whole: a use case a file. The engine's jobs and the command line call the same
+//! functions; none of them knows a thread or a window.
+
+pub mod checks;
+pub mod data_export;
+mod error;
+pub mod reviewers;
+pub mod scores;
+pub mod statistics;
+
+pub use error::WorkbenchError;
