@@ -1,10 +1,11 @@
 //! One decoder block, forward and backward.
 
+use std::sync::Arc;
+
 use candle_core::Result;
 use rayon::prelude::*;
 
 use super::adapter::{Group, PackedAdapter, PackedGroup};
-use super::branch::branch_target;
 use crate::model::{Decoder, Dropout, Module};
 use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_back};
 use crate::ops::gated::{gated_row, gated_row_and_back};
@@ -520,6 +521,20 @@ fn scatter(values: &mut Vec<f32>, width: usize, rows: &[u32], num_rows: usize) {
         values.copy_within(from * width..(from + 1) * width, to * width);
         values[from * width..][..width].fill(0.0);
     }
+}
+
+/// Where what a branch adds is written: onto the residual stream, or beside it where a norm comes between; and whether
+/// it is added.
+pub(super) fn branch_target<'a>(
+    norm: &Option<Arc<[f32]>>,
+    x: &'a mut [f32],
+    branch: &'a mut Vec<f32>,
+) -> (&'a mut [f32], bool) {
+    if norm.is_none() {
+        return (x, true);
+    }
+    branch.resize(x.len(), 0.0);
+    (branch, false)
 }
 
 #[cfg(test)]
