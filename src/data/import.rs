@@ -11,35 +11,9 @@ use super::mapping::Beside;
 pub use super::mapping::spec::{ColumnRole, Mapping, Rename};
 use super::note::TOO_LONG;
 pub use super::note::{Note, Place, Rejected};
+use super::shape::Shape;
 pub use super::split::SplitSpec;
 use super::{Example, Split, files};
-
-/// The shapes that are recognised by themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// `{"messages": [{"role", "content"}]}`
-    OpenAiMessages,
-    /// `{"conversations": [{"from", "value"}]}`
-    ShareGpt,
-    /// `{"conversation": [{"human", "assistant"}]}`, or lists of two texts, or texts in turn
-    Pairs,
-    /// `{"contents": [{"role", "parts": [{"text"}]}], "systemInstruction"}`
-    Gemini,
-    /// `{"instruction", "input", "output"}`
-    Alpaca,
-    /// `{"prompt", "completion"}`, as text or as messages
-    PromptCompletion,
-    /// `{"query", "response", "history", "rejected_response"}`
-    QueryResponse,
-    /// `{"prompt", "chosen", "rejected"}`, as text or as messages; also `{"input", "preferred_output",
-    /// "non_preferred_output"}`
-    Preference,
-    /// `{"text"}` with a whole conversation as a chat template writes it
-    Rendered,
-    /// Rows with named columns (CSV, TSV, or JSON objects of no known shape); needs a [`Mapping`].
-    Columns,
-}
 
 /// Which files, and how to read them. `None` leaves it to what is recognised.
 #[derive(Debug, Clone, PartialEq)]
@@ -162,11 +136,11 @@ pub struct ReadExample {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportPreview {
     pub path: PathBuf,
-    pub format: Format,
+    pub shape: Shape,
     /// In words: "comma, UTF-8, header in row 1".
     pub description: String,
     pub num_rows: u64,
-    /// Only for [`Format::Columns`].
+    /// Only for [`Shape::Columns`].
     pub columns: Vec<String>,
     /// All files have these columns, so that one mapping does for all.
     pub are_alike: bool,

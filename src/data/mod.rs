@@ -23,6 +23,7 @@ pub mod note;
 pub mod reader;
 pub mod row;
 mod sample;
+pub mod shape;
 pub mod shapes;
 pub mod split;
 pub mod starter;

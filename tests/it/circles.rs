@@ -118,10 +118,13 @@ fn imports(sources: &[&Source]) -> Imports {
         .map(|(file, code)| {
             // Who may see something is no import.
             let code = without_handing_on(code).replace("pub(in crate::", "pub(in ");
+            // A module within a file takes its names from that file.
+            let code = code.replace("use super::*;", "");
             let module: Vec<String> = file.split('/').map(str::to_owned).collect();
             let mut paths: Vec<String> =
                 crate_paths(&code, &module).into_iter().map(|(_, path)| path.replace("::", "/")).collect();
             paths.extend(paths_of_children(&code, file, &files));
+            paths.extend(paths_by_attribute(&files[*file].text, &code, file, &files));
             let to = paths.iter().filter_map(|path| target(path)).filter(|to| to != *file).collect();
             ((*file).clone(), to)
         })
@@ -185,6 +188,24 @@ fn paths_of_children(code: &str, file: &str, files: &BTreeMap<String, &Source>) 
                 use_tree(&mut rest, String::new(), &mut found);
                 paths.extend(found.into_iter().map(|path| format!("{file}/{}", path.replace("::", "/"))));
             }
+        }
+    }
+    paths
+}
+
+/// `name::x`, where `#[path = "other.rs"] mod name;` says which file that is.
+fn paths_by_attribute(text: &str, code: &str, file: &str, files: &BTreeMap<String, &Source>) -> Vec<String> {
+    let mut paths = Vec::new();
+    for declared in text.split("#[path = \"").skip(1) {
+        let Some((path, rest)) = declared.split_once('"') else { continue };
+        let Some(name) = rest.split_once("mod ").and_then(|(_, rest)| rest.split_once(';')).map(|(name, _)| name)
+        else {
+            continue;
+        };
+        let path = path.trim_end_matches(".rs").trim_end_matches("/mod");
+        let path = format!("{file}/{path}");
+        if files.contains_key(&path) && code.contains(&format!("{name}::")) {
+            paths.push(path);
         }
     }
     paths

@@ -322,5 +322,26 @@ pub fn clear(db: &mut Connection) -> Result<bool, ProjectError> {
         tx.prepare_cached("DELETE FROM examples WHERE presence = 2 AND id BETWEEN ? AND ?")?.execute(range)?;
         tx.commit()?;
     }
+    if !ids.is_empty() {
+        merge_index(db)?;
+    }
     Ok(!ids.is_empty())
+}
+
+/// The search keeps what it knew of rows that are gone until its pieces are merged; a little in each transaction.
+fn merge_index(db: &mut Connection) -> Result<(), ProjectError> {
+    const PAGES_AT_ONCE: i64 = 256;
+    let num_changes = |db: &Connection| db.query_row("SELECT total_changes()", [], |row| row.get::<_, i64>(0));
+    loop {
+        take_in_log(db)?;
+        let tx = begin(db)?;
+        let before = num_changes(&tx)?;
+        tx.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", [PAGES_AT_ONCE])?;
+        // By its manual: one change, the command's own, is none.
+        let is_done = num_changes(&tx)? - before < 2;
+        tx.commit()?;
+        if is_done {
+            return Ok(());
+        }
+    }
 }
