@@ -20,7 +20,8 @@ use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, format, icon, prog
 use crate::app::shell::words;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
 use crate::data::files::FoundFiles;
-use crate::data::import::{Format, ImportPreview, ImportRequest};
+use crate::data::import::{ImportPreview, ImportRequest};
+use crate::data::shape::Shape;
 use crate::engine::{EventKind, IoJob, JobSpec, Outcome};
 use state::{ImportDialog, Purpose, Stage};
 
@@ -94,8 +95,8 @@ fn remark(dialog: &ImportDialog, preview: &ImportPreview) -> String {
     if dialog.num_files() > 1 {
         rows = format!("{} and {} more, {rows}", dialog.file_name(), dialog.num_files() - 1);
     }
-    match preview.format {
-        Format::Columns => {
+    match preview.shape {
+        Shape::Columns => {
             let columns = format::count(preview.columns.len() as u64, "column", "columns");
             format!("{rows}, {columns}, {}", preview.description)
         }
@@ -122,7 +123,7 @@ fn body(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mu
 }
 
 fn filled(ui: &mut egui::Ui, rect: Rect, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
-    if preview.format == Format::Columns {
+    if preview.shape == Shape::Columns {
         columns::show(ui, dialog, preview, actions);
     }
     let theme = Theme::of(ui);

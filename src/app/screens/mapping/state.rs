@@ -6,9 +6,8 @@ use super::edit::{self, AnswerForm};
 use crate::app::screens::data::start::Start;
 use crate::app::ticket::Ticket;
 use crate::data::files::{self, FoundFiles};
-use crate::data::import::{
-    ColumnRole, Format, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec,
-};
+use crate::data::import::{ColumnRole, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec};
+use crate::data::shape::Shape;
 use crate::engine::{EventKind, Failure, IoJob, JobId, JobSpec, Outcome, Reply};
 use crate::project::KnownRows;
 
@@ -166,7 +165,7 @@ impl ImportDialog {
 
     /// Columns are read as they are shown here, also if that is a guess.
     fn request_as_shown(&self) -> ImportRequest {
-        let shown = self.preview.as_ref().filter(|preview| preview.format == Format::Columns && preview.are_alike);
+        let shown = self.preview.as_ref().filter(|preview| preview.shape == Shape::Columns && preview.are_alike);
         let mapping = self.request.mapping.clone().or_else(|| shown?.mapping.clone());
         ImportRequest { mapping, by_name: self.is_by_name(), ..self.request.clone() }
     }
@@ -185,7 +184,7 @@ impl ImportDialog {
     /// What the mapping leaves open.
     pub fn open_choice(&self) -> Option<String> {
         let preview = self.preview.as_ref()?;
-        let mapping = self.mapping().filter(|_| preview.format == Format::Columns)?;
+        let mapping = self.mapping().filter(|_| preview.shape == Shape::Columns)?;
         let is_blank = |template: &str| template.trim().is_empty();
         if !mapping.has(ColumnRole::User) && is_blank(&mapping.user_template) {
             return Some("Choose which column holds the prompt".to_owned());
@@ -488,7 +487,7 @@ mod tests {
         };
         ImportPreview {
             path: request.path.clone(),
-            format: Format::Columns,
+            shape: Shape::Columns,
             description: "comma".to_owned(),
             num_rows: num_accepted,
             columns: vec!["text".to_owned(), "label".to_owned()],
