@@ -13,7 +13,7 @@ use super::state::OpenDialog;
 use super::{Screen, path_dialog};
 use crate::data::files::FoundFiles;
 use crate::engine::JobId;
-use crate::train::Signal;
+use crate::task::Signal;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {

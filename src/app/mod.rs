@@ -26,6 +26,7 @@ pub mod shell;
 pub mod start;
 pub mod state;
 pub mod studio;
+pub mod ticket;
 
 pub use action::Action;
 pub use cx::Cx;

@@ -22,7 +22,8 @@ use tunewright::project::{
     Settings, SplitCounts, StoredExample,
 };
 use tunewright::recipe::{ModelRef, Recipe};
-use tunewright::train::{EvalMetrics, Signal};
+use tunewright::task::Signal;
+use tunewright::train::EvalMetrics;
 
 use crate::window::found;
 
@@ -151,6 +152,7 @@ impl Window {
 
 fn project() -> ProjectState {
     ProjectState {
+        is_read_only: false,
         tokens_from: None,
         loss_from: None,
         num_queued: 0,

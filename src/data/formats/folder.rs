@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use std::io::Read;
 
-use super::{Content, Problem, RawRow, Rows, source, too_long};
+use super::rows::{Rows, parse_text, too_long};
+use super::source;
 use crate::data::error::ImportError;
+use crate::data::row::{Content, Problem, RawRow};
 use crate::task::{Task, Unit};
 
 pub struct Folder<'a> {
@@ -23,8 +25,8 @@ impl<'a> Folder<'a> {
     pub fn open(root: &'a Path, max_row_bytes: usize, task: &'a dyn Task) -> Result<(Self, Vec<String>), ImportError> {
         let mut files = Vec::new();
         for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
-            if task.is_cancelled() {
-                return Err(ImportError::Cancelled { path: root.into() });
+            if task.is_stopped() {
+                return Err(ImportError::Stopped { path: root.into() });
             }
             let entry = entry.map_err(|e| {
                 let path = e.path().unwrap_or(root).to_owned();
@@ -89,10 +91,10 @@ impl Rows for Folder<'_> {
                 if self.has_labels {
                     cells.insert(1, label(self.root, path).unwrap_or_default());
                 }
-                let content = super::parse_text(&text).map(|_| Content::Cells(cells));
+                let content = parse_text(&text).map(|_| Content::Cells(cells));
                 RawRow::new(1, source, content)
             }
-            Err(e @ ImportError::Cancelled { .. }) => return Err(e),
+            Err(e @ ImportError::Stopped { .. }) => return Err(e),
             // One file that can't be read is one bad row.
             Err(e) => RawRow::bad(1, String::new(), Problem::row(e.to_string())),
         };

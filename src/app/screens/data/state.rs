@@ -10,7 +10,6 @@ mod moving;
 mod opening;
 mod replies;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::action::DataAction;
@@ -25,34 +24,54 @@ use super::tokens::{TokenKey, Tokens};
 use crate::app::effect::Effect;
 use crate::app::rows::Rows;
 use crate::app::start::Start;
+use crate::app::ticket::Ticket;
 use crate::data::Example;
-use crate::data::checks::Finding;
-use crate::engine::{JobId, JobSpec, StoreJob};
-use crate::project::{Edit, ExampleQuery, ExampleRow, FacetCounts, Lengths, ProjectState, Sort};
+use crate::data::checks::{Finding, Fix};
+use crate::data::statistics::Statistics;
+use crate::engine::protocol::{self as engine, Findings};
+use crate::engine::{JobSpec, StoreJob};
+use crate::project::{
+    Edit, ExampleQuery, ExampleRow, FacetCounts, Lengths, ProjectState, ReplacePreview, Reviewers, Sort, SplitPreview,
+    StoredExample,
+};
 use crate::recipe::ModelRef;
+use crate::workbench::scores::{QueueReport, ScoreReport};
 
-pub(super) enum Purpose {
-    /// To open it; the row it was asked from, if any.
-    Load(i64),
-    Edit,
-    /// An edit that makes an example, which is then opened; the row where it will probably be.
-    Make(Option<u64>),
-    Facets,
-    Lengths,
-    Marks,
-    Replace,
-    Fix,
+/// What was asked of the engine; each ticket knows its answer.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// To open it.
+    example: Ticket<StoredExample>,
+    /// Which one that is.
+    example_id: Option<i64>,
+    edits: Vec<UnderWay>,
+    facets: Ticket<FacetCounts>,
+    lengths: Ticket<Lengths>,
+    marks: Ticket<Vec<i64>>,
+    replace: Ticket<ReplacePreview>,
+    fix: Ticket<Fix>,
     /// What is shown of the examples that a fix is about.
-    FixTexts,
-    Statistics,
-    History,
+    fix_texts: Ticket<Vec<StoredExample>>,
+    statistics: Ticket<Statistics>,
+    history: Ticket<engine::History>,
     /// Of the open example.
-    Findings,
-    HeldOut,
-    Split,
-    Reviewers,
-    Rank,
+    findings: Ticket<Findings>,
+    held_out: Ticket<u64>,
+    split: Ticket<SplitPreview>,
+    pub(super) reviewers: Ticket<Option<Reviewers>>,
+    scores: Ticket<ScoreReport>,
+    queue: Ticket<QueueReport>,
 }
+
+/// A change that isn't on the disk yet.
+struct UnderWay {
+    ticket: Ticket<ProjectState>,
+    makes: Option<Made>,
+}
+
+/// An example that an edit makes is then opened; the row where it will probably be.
+#[derive(Clone, Copy)]
+struct Made(Option<u64>);
 
 /// Which row is wanted next, once its page is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +139,7 @@ pub struct DataState {
     measured: Option<u64>,
     wanted: Option<Wanted>,
     reveal: Option<Reveal>,
-    jobs: HashMap<JobId, Purpose>,
+    pub(super) asked: Asked,
 }
 
 impl DataState {
@@ -130,7 +149,7 @@ impl DataState {
     }
 
     fn has_edits_under_way(&self) -> bool {
-        self.jobs.values().any(|purpose| matches!(purpose, Purpose::Edit | Purpose::Make(_)))
+        !self.asked.edits.is_empty()
     }
 
     /// Called every frame: follows the project, saves what is due, asks for what is missing.
@@ -161,23 +180,20 @@ impl DataState {
         let is_counted = self.counted.as_ref().is_some_and(|(of, revision)| *of == query && *revision == self.revision);
         if !is_counted && !self.rows.is_stale() && !self.rows.is_fetching() {
             self.counted = Some((query.clone(), self.revision));
-            self.start(
-                JobSpec::Store(StoreJob::CountFacets { project: self.folder.clone(), query }),
-                Purpose::Facets,
-                jobs,
-            );
+            self.asked.facets.ask(JobSpec::Store(StoreJob::CountFacets { project: self.folder.clone(), query }), jobs);
         }
         if self.measured != Some(self.revision) && !self.rows.is_stale() && !self.rows.is_fetching() {
             self.measured = Some(self.revision);
-            self.start(JobSpec::Store(StoreJob::LoadLengths { project: self.folder.clone() }), Purpose::Lengths, jobs);
+            self.asked.lengths.ask(JobSpec::Store(StoreJob::LoadLengths { project: self.folder.clone() }), jobs);
         }
         if let Some(edit) = self.open.as_mut().and_then(|draft| draft.take_due(now)) {
-            self.start(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), Purpose::Edit, jobs);
+            self.start_edit(edit, jobs);
         }
         if self.open.is_none()
             && self.selected.is_none()
             && self.reveal.is_none()
-            && !self.jobs.values().any(|purpose| matches!(purpose, Purpose::Load(_) | Purpose::Edit | Purpose::Make(_)))
+            && !self.asked.example.is_open()
+            && !self.has_edits_under_way()
             && !self.rows.is_stale()
         {
             self.wanted = self.wanted.or(Some(Wanted::Row(0)));
@@ -190,15 +206,11 @@ impl DataState {
         if let Some(DataDialog::Fix(review)) = &mut self.dialog
             && let Some(ids) = review.take_wanted()
         {
-            self.start(
-                JobSpec::Store(StoreJob::LoadExamples { project: self.folder.clone(), ids }),
-                Purpose::FixTexts,
-                jobs,
-            );
+            self.asked
+                .fix_texts
+                .ask(JobSpec::Store(StoreJob::LoadExamples { project: self.folder.clone(), ids }), jobs);
         }
-        if let Some(spec) = self.checks.due(project, now) {
-            self.checks.started(jobs.start(spec.clone()), &spec);
-        }
+        self.checks.tick(project, now, jobs);
         let is_typing = self.open.as_ref().is_some_and(Draft::is_dirty);
         self.tokens.want(self.token_key(project), now, is_typing);
         self.tokens.tick(now, jobs);
@@ -248,18 +260,18 @@ impl DataState {
     }
 
     fn reload(&mut self, jobs: &mut dyn Start) {
-        let is_loading = self.jobs.values().any(|purpose| matches!(purpose, Purpose::Load(_)));
-        if let (Some(draft), false) = (&self.open, is_loading) {
+        if let (Some(draft), false) = (&self.open, self.asked.example.is_open()) {
             self.load(draft.stored.id, jobs);
         }
     }
 
     fn start_edit(&mut self, edit: Edit, jobs: &mut dyn Start) {
-        self.start(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), Purpose::Edit, jobs);
+        self.change(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), None, jobs);
     }
 
-    pub(super) fn start(&mut self, spec: JobSpec, purpose: Purpose, jobs: &mut dyn Start) {
-        self.jobs.insert(jobs.start(spec), purpose);
+    /// Any number of them may be under way.
+    fn change(&mut self, spec: JobSpec, makes: Option<Made>, jobs: &mut dyn Start) {
+        self.asked.edits.push(UnderWay { ticket: Ticket::for_one(spec, jobs), makes });
     }
 
     /// Of the project.

@@ -340,7 +340,6 @@ fn unreadable(model: ModelRef, failure: &Failure) -> FoundModel {
 mod tests {
     use super::*;
     use crate::engine::fake::FakeEngine;
-    use crate::train::Signal;
 
     fn found(name: &str, is_on_disk: bool) -> FoundModel {
         FoundModel {

@@ -14,11 +14,11 @@ use crate::app::kit::row::to_column;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, dialog, fact, format, icon, marked_text};
 use crate::app::screens::data::action::DialogAction;
 use crate::app::screens::data::filters::Filter;
-use crate::app::screens::data::state::{DataState, Purpose};
+use crate::app::screens::data::state::DataState;
 use crate::app::screens::{ScreenAction, mapping};
 use crate::app::start::Start;
 use crate::data::files;
-use crate::engine::{IoJob, JobSpec, Outcome, Reply, StoreJob};
+use crate::engine::{IoJob, JobSpec, Outcome, StoreJob};
 use crate::project::{Reviewed, Reviewers};
 
 /// What a person did in the dialog.
@@ -86,17 +86,11 @@ impl DataState {
             _ => None,
         };
         self.dialog = Some(DataDialog::Reviewers(ReviewersDialog { found, is_busy: true, failure: None }));
-        self.start(spec, Purpose::Reviewers, jobs);
+        self.asked.reviewers.ask(spec, jobs);
     }
 }
 
 impl ReviewersDialog {
-    pub fn on_reply(&mut self, reply: &Reply) {
-        if let Reply::Reviewers(found) = reply {
-            self.found = Some(found.clone());
-        }
-    }
-
     pub fn on_finished(&mut self, outcome: &Outcome) {
         self.is_busy = false;
         if let Outcome::Failed(failure) = outcome {

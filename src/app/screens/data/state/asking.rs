@@ -1,6 +1,6 @@
 //! The dialogs: what opens them, what changes in them, and what they are for.
 
-use super::{DataState, Purpose};
+use super::DataState;
 use crate::app::Screen;
 use crate::app::effect::Effect;
 use crate::app::screens::data::action::DialogAction;
@@ -34,7 +34,7 @@ impl DataState {
             DialogAction::ApplyFix => {
                 if let Some(DataDialog::Fix(review)) = self.dialog.take() {
                     let (project, fix) = (self.folder.clone(), review.decided());
-                    self.start(JobSpec::Store(StoreJob::ApplyFix { project, fix }), Purpose::Edit, jobs);
+                    self.change(JobSpec::Store(StoreJob::ApplyFix { project, fix }), None, jobs);
                 }
             }
             DialogAction::RankForm(form) => {
@@ -45,18 +45,22 @@ impl DataState {
                 self.flush(jobs);
                 self.close_dialog(jobs);
                 let project = self.folder.clone();
-                let spec = match question {
-                    Question::Loss => JobSpec::Compute(ComputeJob::ScoreExamples { project, judge }),
-                    Question::Next => JobSpec::Compute(ComputeJob::LabelNext { project, judge, count }),
-                };
-                self.start(spec, Purpose::Rank, jobs);
+                match question {
+                    Question::Loss => {
+                        let spec = JobSpec::Compute(ComputeJob::ScoreExamples { project, judge });
+                        self.asked.scores.ask(spec, jobs);
+                    }
+                    Question::Next => {
+                        let spec = JobSpec::Compute(ComputeJob::LabelNext { project, judge, count });
+                        self.asked.queue.ask(spec, jobs);
+                    }
+                }
             }
             DialogAction::Statistics => {
                 self.flush(jobs);
                 self.open_dialog(DataDialog::Statistics(None), jobs);
                 let (project, model) = (self.folder.clone(), self.model.clone());
-                let spec = JobSpec::Io(IoJob::DescribeData { project, model });
-                self.start(spec, Purpose::Statistics, jobs);
+                self.asked.statistics.ask(JobSpec::Io(IoJob::DescribeData { project, model }), jobs);
                 return vec![Effect::Show(Screen::Data)];
             }
             DialogAction::Move => self.move_into_training(jobs),
@@ -108,21 +112,20 @@ impl DataState {
         replace.set(replacement.clone());
         self.dialog = Some(DataDialog::Replace(replace));
         // What is still under way is about other words.
-        self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Replace));
+        self.asked.replace.forget();
         if replacement.find.is_empty() {
             return;
         }
         let (project, ids) = (self.folder.clone(), self.marks.ids());
-        self.start(JobSpec::Io(IoJob::PreviewReplace { project, ids, replacement }), Purpose::Replace, jobs);
+        self.asked.replace.ask(JobSpec::Io(IoJob::PreviewReplace { project, ids, replacement }), jobs);
     }
 
     /// Deals the examples anew: each wish is counted before it can be done.
     fn plan_split(&mut self, spec: SplitSpec, jobs: &mut dyn Start) {
         self.flush(jobs);
-        // What is still being counted is another wish.
-        self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Split));
         self.open_dialog(DataDialog::Split(SplitPlan { spec: spec.clone(), preview: None }), jobs);
-        self.start(JobSpec::Io(IoJob::PreviewSplit { project: self.folder.clone(), spec }), Purpose::Split, jobs);
+        // What is still being counted is another wish.
+        self.asked.split.ask(JobSpec::Io(IoJob::PreviewSplit { project: self.folder.clone(), spec }), jobs);
     }
 }
 
@@ -140,7 +143,7 @@ mod tests {
     use crate::data::Split;
     use crate::engine::fake::FakeEngine;
     use crate::engine::{EventKind, Reply};
-    use crate::train::Signal;
+    use crate::task::Signal;
 
     /// Applies one after the other; gives the effects of the last.
     fn apply(state: &mut DataState, fake: &mut FakeEngine, actions: Vec<DataAction>) -> Vec<Effect> {

@@ -1,6 +1,6 @@
 //! What is done to the open example, and examples that are made.
 
-use super::{DataState, Purpose, Wanted};
+use super::{DataState, Made, Wanted};
 use crate::app::effect::Effect;
 use crate::app::screens::data::action::ExampleAction;
 use crate::app::screens::data::review;
@@ -90,6 +90,7 @@ impl DataState {
     }
 
     fn make(&mut self, edit: Edit, row: Option<u64>, jobs: &mut dyn Start) {
-        self.start(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), Purpose::Make(row), jobs);
+        let spec = JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit });
+        self.change(spec, Some(Made(row)), jobs);
     }
 }

@@ -1,6 +1,6 @@
 //! What the checks found at the open example.
 
-use super::{DataState, Purpose};
+use super::DataState;
 use crate::app::screens::data::action::CheckAction;
 use crate::app::start::Start;
 use crate::data::checks::Finding;
@@ -16,13 +16,13 @@ impl DataState {
                 self.flush(jobs);
                 let ids = id.map(|id| vec![id]);
                 let spec = JobSpec::Io(IoJob::PreviewFix { project: self.folder.clone(), check, remedy, ids });
-                self.start(spec, Purpose::Fix, jobs);
+                self.asked.fix.ask(spec, jobs);
             }
             CheckAction::MarkFindings(check, id, is_fault) => {
                 self.flush(jobs);
                 let (project, ids) = (self.folder.clone(), id.map(|id| vec![id]));
                 let spec = JobSpec::Store(StoreJob::MarkFindings { project, check, ids, is_fault });
-                self.start(spec, Purpose::Edit, jobs);
+                self.change(spec, None, jobs);
             }
             CheckAction::SwitchCheck(check, is_on) => self.start_edit(Edit::SwitchCheck { check, is_on }, jobs),
         }
@@ -35,10 +35,10 @@ impl DataState {
             return;
         }
         self.found_for = wanted;
-        self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Findings));
+        self.asked.findings.forget();
         if let Some((id, _)) = wanted {
             let spec = JobSpec::Store(StoreJob::LoadFindings { project: self.folder.clone(), example: Some(id) });
-            self.start(spec, Purpose::Findings, jobs);
+            self.asked.findings.ask(spec, jobs);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The previous versions of the open example: asked for, looked through, brought back.
 
-use super::{DataState, Purpose};
+use super::DataState;
 use crate::app::screens::data::dialogs::DataDialog;
 use crate::app::screens::data::dialogs::history::History;
 use crate::app::start::Start;
@@ -12,11 +12,7 @@ impl DataState {
         // What was typed a moment ago is the newest version.
         self.flush(jobs);
         if let Some(id) = self.open.as_ref().map(|draft| draft.stored.id) {
-            self.start(
-                JobSpec::Store(StoreJob::LoadHistory { project: self.folder.clone(), id }),
-                Purpose::History,
-                jobs,
-            );
+            self.asked.history.ask(JobSpec::Store(StoreJob::LoadHistory { project: self.folder.clone(), id }), jobs);
         }
     }
 

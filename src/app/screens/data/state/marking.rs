@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{DataState, Purpose};
+use super::DataState;
 use crate::app::screens::data::action::MarkAction;
 use crate::app::screens::data::bulk::Bulk;
 use crate::app::start::Start;
@@ -36,7 +36,7 @@ impl DataState {
     fn mark_rows(&mut self, rows: Option<RangeInclusive<u64>>, jobs: &mut dyn Start) {
         self.marks.awaited = Some(rows);
         let query = self.filters.query();
-        self.start(JobSpec::Store(StoreJob::FindIds { project: self.folder.clone(), query }), Purpose::Marks, jobs);
+        self.asked.marks.ask(JobSpec::Store(StoreJob::FindIds { project: self.folder.clone(), query }), jobs);
     }
 
     fn bulk(&mut self, bulk: Bulk, jobs: &mut dyn Start) {
