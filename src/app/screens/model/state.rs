@@ -340,6 +340,7 @@ fn unreadable(model: ModelRef, failure: &Failure) -> FoundModel {
 mod tests {
     use super::*;
     use crate::engine::fake::FakeEngine;
+    use crate::task::Signal;
 
     fn found(name: &str, is_on_disk: bool) -> FoundModel {
         FoundModel {
