@@ -64,6 +64,10 @@ impl Part for Logic {
         drafts.compare.search.clone_from(&compare.search);
     }
 
+    fn is_by_itself(action: &Action) -> bool {
+        matches!(action, Action::Visible(_) | Action::Scrolled)
+    }
+
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
         let AppState { compare, jobs, runs, .. } = state;
         compare.on_event(job.id, event, &runs.records, &mut Starter { jobs, cx });

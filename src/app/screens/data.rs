@@ -104,6 +104,10 @@ impl Part for Logic {
         Self::refresh(state, drafts, cx);
     }
 
+    fn is_by_itself(action: &Action) -> bool {
+        matches!(action, Action::Tick | Action::Table(TableAction::Visible(_) | TableAction::Scrolled))
+    }
+
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
         if matches!(&job.spec, JobSpec::Io(IoJob::Import { project, .. }) if project != state.data.folder()) {
             return;

@@ -52,6 +52,10 @@ impl Part for Logic {
         effect::perform(effects, state, drafts, cx);
     }
 
+    fn is_by_itself(action: &Action) -> bool {
+        matches!(action, Action::Listed(_))
+    }
+
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, _job: &Job, event: &EventKind, cx: &Cx<'_>) {
         let is_runs = matches!(event, EventKind::Reply(reply) if matches!(**reply, crate::engine::Reply::Runs(_)));
         if is_runs && state.screen == Screen::Export {

@@ -86,6 +86,10 @@ impl Part for Logic {
         effect::perform(effects, state, drafts, cx);
     }
 
+    fn is_by_itself(action: &Action) -> bool {
+        matches!(action, Action::Tick)
+    }
+
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
         state.mapping.on_event(job.id, event);
         follow(state);

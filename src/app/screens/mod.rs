@@ -49,6 +49,11 @@ pub trait Part {
     /// Applies one of its actions, starts jobs through `cx`.
     fn update(state: &mut AppState, drafts: &mut Drafts, action: Self::Action, cx: &Cx<'_>);
 
+    /// Whether it came of the window itself: what a person did last, and what came of it, stays in view.
+    fn is_by_itself(_: &Self::Action) -> bool {
+        false
+    }
+
     /// Hears everything that jobs which aren't stale tell, and takes what is its own.
     fn on_event(_: &mut AppState, _: &mut Drafts, _job: &Job, _: &EventKind, _: &Cx<'_>) {}
 

@@ -99,6 +99,10 @@ impl Part for Logic {
         });
     }
 
+    fn is_by_itself(action: &Action) -> bool {
+        matches!(action, Action::Token(_))
+    }
+
     fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
         match action {
             Action::Threads(threads) => {

@@ -164,6 +164,13 @@ macro_rules! actions {
         }
 
         impl ScreenAction {
+            /// Whether it came of the window itself.
+            pub fn is_by_itself(&self) -> bool {
+                match self {
+                    $(Self::$Name(action) => screens::$module::Logic::is_by_itself(action),)*
+                }
+            }
+
             /// Lets the screen apply it.
             pub fn apply(self, state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
                 match self {

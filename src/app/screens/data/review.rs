@@ -18,41 +18,78 @@ use crate::project::Review;
 const NUMBER_KEYS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
-/// The keys of the table, as the sheet of all keys lists them.
-pub const KEYS: [(&str, &str); 13] = [
-    ("↑ ↓", "Previous or next example"),
-    ("J and K", "The same under the fingers: next, previous"),
-    ("A", "Accept and go on"),
-    ("R", "Reject: not trained on"),
-    ("F", "Flag: look again, trained"),
-    ("U", "Take the review back"),
-    ("1 to 9", "Label from the label set"),
-    ("E or Enter", "Edit the answer"),
-    ("H", "Previous versions"),
-    ("L", "Lay out JSON and Markdown"),
-    ("Del", "Set aside, or take back into its split"),
-    ("Shift ↑ ↓", "Mark several in a row"),
-    ("Ctrl A", "Mark all that are shown"),
+/// A line of the sheet of all keys, and what its letters do.
+struct Line {
+    shown: &'static str,
+    words: &'static str,
+    letters: &'static [(Key, fn(&DataState) -> DataAction)],
+}
+
+impl Line {
+    const fn letters(
+        shown: &'static str,
+        words: &'static str,
+        letters: &'static [(Key, fn(&DataState) -> DataAction)],
+    ) -> Self {
+        Self { shown, words, letters }
+    }
+
+    /// A key that the table, or the code below, takes by itself.
+    const fn other(shown: &'static str, words: &'static str) -> Self {
+        Self { shown, words, letters: &[] }
+    }
+}
+
+const fn review(review: Review) -> DataAction {
+    DataAction::Example(ExampleAction::Review(review))
+}
+
+const LINES: &[Line] = &[
+    Line::other("↑ ↓", "Previous or next example"),
+    Line::letters(
+        "J and K",
+        "The same under the fingers: next, previous",
+        &[
+            (Key::J, |_| DataAction::Table(TableAction::Step(1))),
+            (Key::K, |_| DataAction::Table(TableAction::Step(-1))),
+        ],
+    ),
+    Line::letters("A", "Accept and go on", &[(Key::A, |_| review(Review::Accepted))]),
+    Line::letters("R", "Reject: not trained on", &[(Key::R, |_| review(Review::Rejected))]),
+    Line::letters("F", "Flag: look again, trained", &[(Key::F, |_| review(Review::Flagged))]),
+    Line::letters("U", "Take the review back", &[(Key::U, |_| review(Review::Unreviewed))]),
+    Line::other("1 to 9", "Label from the label set"),
+    Line::other("E or Enter", "Edit the answer"),
+    Line::letters("H", "Previous versions", &[(Key::H, |_| DataAction::Dialog(DialogAction::History))]),
+    Line::letters(
+        "L",
+        "Lay out JSON and Markdown",
+        &[(Key::L, |data| DataAction::Example(ExampleAction::LayOut(!data.lays_out)))],
+    ),
+    Line::other("Del", "Set aside, or take back into its split"),
+    Line::other("Shift ↑ ↓", "Mark several in a row"),
+    Line::other("Ctrl A", "Mark all that are shown"),
 ];
+
+/// The keys of the table, as the sheet of all keys lists them.
+pub const KEYS: [(&str, &str); LINES.len()] = {
+    let mut keys = [("", ""); LINES.len()];
+    let mut at = 0;
+    while at < LINES.len() {
+        keys[at] = (LINES[at].shown, LINES[at].words);
+        at += 1;
+    }
+    keys
+};
 
 /// Letters are commands while the table has the keyboard.
 pub(super) fn keys(ui: &Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
     let labels = data.labels();
     ui.input(|input| {
         let mut push = |action: DataAction| actions.push(action.into());
-        let keys = [
-            (Key::J, DataAction::Table(TableAction::Step(1))),
-            (Key::K, DataAction::Table(TableAction::Step(-1))),
-            (Key::A, DataAction::Example(ExampleAction::Review(Review::Accepted))),
-            (Key::R, DataAction::Example(ExampleAction::Review(Review::Rejected))),
-            (Key::F, DataAction::Example(ExampleAction::Review(Review::Flagged))),
-            (Key::U, DataAction::Example(ExampleAction::Review(Review::Unreviewed))),
-            (Key::H, DataAction::Dialog(DialogAction::History)),
-            (Key::L, DataAction::Example(ExampleAction::LayOut(!data.lays_out))),
-        ];
-        for (key, action) in keys {
-            if kit::keys::is_plain(input, key) {
-                push(action);
+        for (key, act) in LINES.iter().flat_map(|line| line.letters) {
+            if kit::keys::is_plain(input, *key) {
+                push(act(data));
             }
         }
         for (key, label) in NUMBER_KEYS.into_iter().zip(&labels) {

@@ -2,7 +2,6 @@
 
 use crate::app::jobs::Job;
 use crate::app::paths;
-use crate::app::screens::{ScreenAction, compare, data, export, mapping, settings};
 use crate::app::{Action, AppState, Cx};
 use crate::engine::{EventKind, JobId, JobSpec, Reply, StoreJob};
 use crate::project::{ExampleQuery, ExampleRow};
@@ -103,25 +102,16 @@ pub fn fail(state: &mut AppState, words: String) {
 
 /// An act of the person makes the last failure old news.
 pub fn forget_failure(state: &mut AppState, act: &Action) {
-    let is_of_itself = matches!(
-        act,
+    let is_of_itself = match act {
         Action::Measured(_)
-            | Action::RecentMissing(_)
-            | Action::PathFound(_)
-            | Action::LookAtProject
-            | Action::CloseDialog
-            | Action::Find(_)
-            | Action::Screen(
-                ScreenAction::Data(
-                    data::Action::Tick
-                        | data::Action::Table(data::TableAction::Visible(_))
-                        | data::Action::Table(data::TableAction::Scrolled)
-                ) | ScreenAction::Mapping(mapping::Action::Tick)
-                    | ScreenAction::Compare(compare::Action::Visible(_) | compare::Action::Scrolled)
-                    | ScreenAction::Export(export::Action::Listed(_))
-                    | ScreenAction::Settings(settings::Action::Token(_))
-            )
-    );
+        | Action::RecentMissing(_)
+        | Action::PathFound(_)
+        | Action::LookAtProject
+        | Action::CloseDialog
+        | Action::Find(_) => true,
+        Action::Screen(action) => action.is_by_itself(),
+        _ => false,
+    };
     if !is_of_itself
         && let Some(failure) = state.found.failure.take()
         && failure == state.status.words
