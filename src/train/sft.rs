@@ -186,7 +186,7 @@ fn train(
             started: Instant::now(),
             saved_step: None,
         };
-        run.to_the_end(recorder)
+        run.all_the_way(recorder)
     })
 }
 
@@ -215,7 +215,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// The status says how it ended, also after an error.
-    fn to_the_end(mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+    fn all_the_way(mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
         let result = self.all_steps(observer).and_then(|was_stopped| self.finish(was_stopped, observer));
         if result.is_err() {
             self.status(RunStatus::Interrupted).write_at_any_cost(&self.plan.run_dir);
