@@ -7,7 +7,7 @@ use egui::accesskit::Role;
 use serde_json::Value;
 use tunewright::app::Action;
 use tunewright::app::screens::data;
-use tunewright::data::export::FileShape;
+use tunewright::data::shape::FileShape;
 use tunewright::data::import::{ColumnRole, ImportRequest, Mapping, Note, Place};
 use tunewright::data::split::{SplitBy, SplitSpec};
 use tunewright::data::{Split, date, preview};

@@ -37,7 +37,7 @@ fn turns(example: &Example) -> Vec<String> {
 fn every_known_shape_is_recognised() {
     let check = |row: &str, shape: Shape, expected: &[&str]| {
         let preview = look("a.jsonl", row).unwrap();
-        assert_eq!(preview.shape, format, "{row}");
+        assert_eq!(preview.shape, shape, "{row}");
         let example = preview.examples[0].as_ref().unwrap_or_else(|e| panic!("{row}: {e}"));
         assert_eq!(turns(example), expected, "{row}");
     };

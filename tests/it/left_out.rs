@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use tunewright::data::Split;
-use tunewright::data::export::FileShape;
+use tunewright::data::shape::FileShape;
 use tunewright::data::import::{ImportRequest, SplitSpec};
 use tunewright::project::{Edit, ExampleQuery, Project, Review, SplitCounts};
 use tunewright::task::Unwatched;
