@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::checkpoint;
-use super::control::{Control, Signal};
 use super::error::TrainError;
 use super::feed::Feed;
-use super::observer::{Observer, Phase, RunFacts, TrainEvent};
+use super::observer::{Observer, RunFacts, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
 use super::preview::{beyond_context, check_memory};
 use super::ready::{Ready, check_same_recipe};
@@ -23,13 +22,13 @@ use crate::model::chat_template::clock;
 use crate::model::gradient::num_recomputed;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts};
-use crate::recipe::{Plan, Recipe, Training, Validation};
+use crate::recipe::{Plan, Training, Validation};
 use crate::render::batch::Order;
 use crate::render::tally::Tally;
 use crate::render::{Refusal, Rendered, render};
 use crate::run::checkpoints::{self, State};
 use crate::run::{EvalMetrics, Inputs, RunError, RunLock, RunStatus, RunWriter, Status, StepMetrics};
-use crate::task::{Task, Unit};
+use crate::task::{Phase, Quiet, Signal, Stage, Task, Unit};
 
 /// A loss that is no number so often in a row ends the run.
 const MAX_BAD_STEPS: usize = 3;
@@ -42,6 +41,7 @@ pub struct RunSummary {
     pub num_steps_done: usize,
     /// Of the base model, before the first step.
     pub first_eval_loss: Option<f64>,
+    /// The lowest of the evaluations after it, whose weights were saved, and its step.
     pub best_eval_loss: Option<f64>,
     pub best_step: Option<usize>,
     /// The best checkpoint, or the last where nothing was held out.
@@ -52,41 +52,41 @@ pub struct RunSummary {
 
 /// Trains as the plan says. Goes on from the run folder's last checkpoint if there is one. What speaks against the folder
 /// or the data is told before the model is loaded.
-pub fn run(plan: &Plan, control: &Control, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+pub fn run(plan: &Plan, task: &dyn Task, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
     let mut recorder = Recorder::new(observer);
-    let ready = Ready::new(plan, &Steered(control), &mut recorder)?;
-    recorder.observe(TrainEvent::Phase(Phase::LoadingModel));
-    let model = LanguageModel::load(&plan.model_path, &Steered(control))?;
-    run_ready(&model, ready, control, recorder)
+    let ready = Ready::new(plan, &Quiet(task), &mut recorder)?;
+    task.phase(Phase::LoadingModel);
+    let model = LanguageModel::load(&plan.model_path, &Quiet(task))?;
+    run_ready(&model, ready, task, recorder)
 }
 
 /// The same on a model that is loaded already.
 pub fn run_on(
     model: &LanguageModel,
     plan: &Plan,
-    control: &Control,
+    task: &dyn Task,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
     let mut recorder = Recorder::new(observer);
-    let ready = Ready::new(plan, &Steered(control), &mut recorder)?;
-    run_ready(model, ready, control, recorder)
+    let ready = Ready::new(plan, &Quiet(task), &mut recorder)?;
+    run_ready(model, ready, task, recorder)
 }
 
 fn run_ready(
     model: &LanguageModel,
     ready: Ready<'_>,
-    control: &Control,
+    task: &dyn Task,
     mut recorder: Recorder<'_>,
 ) -> Result<RunSummary, TrainError> {
     let plan = ready.plan;
     for note in &model.facts.notes {
         recorder.observe(TrainEvent::Warning(note.clone()));
     }
-    recorder.observe(TrainEvent::Phase(Phase::Tokenizing));
-    let samples = clock::at(&ready.began(), || read_samples(model, plan, control, &mut recorder))?;
+    task.phase(Phase::Tokenizing);
+    let samples = clock::at(&ready.began(), || read_samples(model, plan, task, &mut recorder))?;
     let (folder, inputs) = ready.with_samples(&samples)?;
-    let result = train(&model.decoder, plan, &folder, &inputs, samples, control, &mut recorder);
-    recorder.end(&result, control.signal());
+    let result = train(&model.decoder, plan, &folder, &inputs, samples, task, &mut recorder);
+    recorder.end(&result, task.signal());
     result
 }
 
@@ -104,14 +104,14 @@ pub fn run_samples(
     decoder: &Decoder,
     plan: &Plan,
     samples: Samples,
-    control: &Control,
+    task: &dyn Task,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
     let folder = RunLock::claim(&plan.run_dir)?;
     let inputs = Inputs::default().with_samples(&samples);
     let mut recorder = Recorder::new(observer);
-    let result = train(decoder, plan, &folder, &inputs, samples, control, &mut recorder);
-    recorder.end(&result, control.signal());
+    let result = train(decoder, plan, &folder, &inputs, samples, task, &mut recorder);
+    recorder.end(&result, task.signal());
     result
 }
 
@@ -121,13 +121,13 @@ fn train(
     folder: &RunLock,
     inputs: &Inputs,
     samples: Samples,
-    control: &Control,
+    task: &dyn Task,
     recorder: &mut Recorder<'_>,
 ) -> Result<RunSummary, TrainError> {
     let Samples { train, validation, tally } = samples;
     let (adapter, plan) = start(decoder, plan)?;
     let plan = &plan;
-    let training = &plan.recipe.training;
+    let training = &plan.training;
     let lengths: Vec<usize> = train.iter().map(|s| s.ids.len()).collect();
     if let Some(message) = beyond_context(training.max_length, decoder.spec().context_length, &lengths) {
         recorder.observe(TrainEvent::Warning(message));
@@ -139,7 +139,7 @@ fn train(
     check_memory(plan, decoder.spec(), num_trainable, order.most_tokens(&lengths))?;
     let pass = gradient_pass(decoder, plan, &order, &lengths);
     let mut optimizer = AdamW::new(training, &vars);
-    let mut state = State { step: 0, best_step: None, best_eval_loss: None, rate_factor: 1.0, secs: 0.0 };
+    let mut state = State { rate_factor: 1.0, ..State::default() };
     let mut last_step = None;
     if checkpoints::last(folder.dir()).is_some() {
         check_same_recipe(plan)?;
@@ -169,11 +169,11 @@ fn train(
         let run = Run {
             decoder,
             plan,
-            control,
+            task: Clocked { task, stood: Cell::default() },
             feed,
             validation,
             schedule: Schedule::new(training, num_steps),
-            eval_steps: eval_steps(&plan.recipe, &order),
+            eval_steps: plan.evaluation.steps_between(order.steps_per_epoch()),
             files,
             order: &order,
             num_steps,
@@ -183,25 +183,18 @@ fn train(
             gradients: Gradients::zeros(&vars),
             optimizer,
             state,
-            first_eval_loss: None,
             started: Instant::now(),
-            stood: Cell::default(),
             saved_step: None,
         };
         run.to_the_end(recorder)
     })
 }
 
-/// Steps between evaluations. The last step is evaluated in any case.
-pub fn eval_steps(recipe: &Recipe, order: &Order) -> usize {
-    recipe.evaluation.steps_between(order.steps_per_epoch())
-}
-
 /// A run under way.
 struct Run<'a> {
     decoder: &'a Decoder,
     plan: &'a Plan,
-    control: &'a Control,
+    task: Clocked<'a>,
     feed: Feed,
     validation: Vec<Rendered>,
     order: &'a Order,
@@ -216,10 +209,7 @@ struct Run<'a> {
     gradients: Gradients,
     optimizer: AdamW,
     state: State,
-    first_eval_loss: Option<f64>,
     started: Instant,
-    /// How much of the time since then it was paused, or gave way to others: not a time that it took.
-    stood: Cell<Duration>,
     saved_step: Option<usize>,
 }
 
@@ -240,7 +230,7 @@ impl Run<'_> {
         }
         let mut bad_steps = 0;
         let mut was_stopped = false;
-        observer.observe(TrainEvent::Phase(Phase::Training));
+        self.task.phase(Phase::Training);
         while self.state.step < self.num_steps {
             let began = self.worked();
             let Some(step) = self.accumulate()? else {
@@ -275,7 +265,7 @@ impl Run<'_> {
             if self.state.step.is_multiple_of(self.eval_steps) || self.state.step == self.num_steps {
                 self.evaluate(observer)?;
                 self.save(observer)?;
-                observer.observe(TrainEvent::Phase(Phase::Training));
+                self.task.phase(Phase::Training);
             }
         }
         Ok(was_stopped)
@@ -292,7 +282,7 @@ impl Run<'_> {
         self.pass.set_adapter(self.decoder, self.adapter)?;
         let weight = 1.0 / num_supervised_tokens.max(1) as f64;
         for (i, batch) in batches.iter().enumerate() {
-            if !self.may_go_on() {
+            if self.task.go_on().is_none() {
                 return Ok(None);
             }
             let batch = Supervised { dropout: self.dropout(i), ..batch.supervised() };
@@ -303,7 +293,7 @@ impl Run<'_> {
     }
 
     fn update(&mut self, norm: f64, learning_rate: f64) -> Result<(), TrainError> {
-        self.gradients.clip(norm, self.plan.recipe.training.max_grad_norm);
+        self.gradients.clip(norm, self.plan.training.max_grad_norm);
         Ok(self.optimizer.update(&self.adapter.named_vars(), &self.gradients, learning_rate)?)
     }
 
@@ -330,29 +320,25 @@ impl Run<'_> {
         if self.validation.is_empty() {
             return Ok(());
         }
-        observer.observe(TrainEvent::Phase(Phase::Evaluating));
+        self.task.phase(Phase::Evaluating);
         let began = self.worked();
         // B is zero before the first step: the base model is measured without its cost.
-        if self.state.step > 0 || self.plan.recipe.init_adapter.is_some() {
+        if self.state.step > 0 || self.plan.adapter.folder().is_some() {
             self.pass.set_adapter(self.decoder, self.adapter)?;
         }
-        let is_cancelled = || !may_go_on(self.control, &self.stood);
-        let total = self.validation.len();
-        let mut progress = |done| observer.observe(TrainEvent::Progress { done, total });
-        progress(0);
-        let mean = mean_loss(self.decoder, &mut self.pass, &self.validation, &mut progress, &is_cancelled)?;
+        let mean = mean_loss(self.decoder, &mut self.pass, &self.validation, &self.task)?;
         let Some(mean) = mean else { return Ok(()) };
         if self.state.step == 0 && !mean.loss.is_finite() {
             return Err(self.decoder.not_finite("the loss before the first step").into());
         }
-        let is_best = self.state.best_eval_loss.is_none_or(|best| mean.loss < best);
+        let is_lower_than = |loss: Option<f64>| loss.is_none_or(|loss| mean.loss < loss);
+        let is_best_of_run = mean.loss.is_finite() && is_lower_than(self.state.best_eval_loss);
+        let is_best = is_best_of_run && is_lower_than(self.state.base_eval_loss);
         if self.state.step == 0 {
-            self.first_eval_loss = Some(mean.loss);
-        } else if is_best || self.state.best_step.is_none() {
-            self.state.best_step = Some(self.state.step);
-        }
-        if is_best {
-            self.state.best_eval_loss = Some(mean.loss);
+            self.state.base_eval_loss = Some(mean.loss);
+        } else if is_best_of_run {
+            // Of the weights that are saved, even if none beats the base model.
+            (self.state.best_step, self.state.best_eval_loss) = (Some(self.state.step), Some(mean.loss));
         }
         let eval_secs = self.worked().saturating_sub(began).as_secs_f64();
         self.state.secs += eval_secs;
@@ -374,7 +360,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.files.check_is_there()?;
-        observer.observe(TrainEvent::Phase(Phase::Saving));
+        self.task.phase(Phase::Saving);
         let base_model = self.plan.recipe_of_run().base_model.to_string();
         let path = checkpoint::save(&self.plan.run_dir, &base_model, self.adapter, &self.optimizer, &self.state)?;
         checkpoints::prune(&self.plan.run_dir, self.state.best_step);
@@ -385,7 +371,7 @@ impl Run<'_> {
     }
 
     fn finish(&mut self, was_stopped: bool, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
-        if self.control.signal() != (Signal::Stop { save: false }) {
+        if self.task.signal() != (Signal::Stop { save: false }) {
             self.save(observer)?;
         }
         self.files.status(&self.status(if was_stopped { RunStatus::Stopped } else { RunStatus::Completed }))?;
@@ -393,7 +379,7 @@ impl Run<'_> {
             was_stopped,
             num_steps: self.num_steps,
             num_steps_done: self.state.step,
-            first_eval_loss: self.first_eval_loss,
+            first_eval_loss: self.state.base_eval_loss,
             best_eval_loss: self.state.best_eval_loss,
             best_step: self.state.best_step,
             adapter: checkpoints::best_or_last(&self.plan.run_dir, self.state.best_step),
@@ -401,13 +387,9 @@ impl Run<'_> {
         })
     }
 
-    fn may_go_on(&self) -> bool {
-        may_go_on(self.control, &self.stood)
-    }
-
     /// Since it began; what it stood doesn't count.
     fn worked(&self) -> Duration {
-        self.started.elapsed().saturating_sub(self.stood.get())
+        self.started.elapsed().saturating_sub(self.task.stood.get())
     }
 
     fn epoch(&self) -> f64 {
@@ -415,7 +397,7 @@ impl Run<'_> {
     }
 
     fn dropout(&self, micro_batch: usize) -> Option<Dropout> {
-        let (p, seed) = (self.adapter.config.lora_dropout, self.plan.recipe.training.seed);
+        let (p, seed) = (self.adapter.config.lora_dropout, self.plan.training.seed);
         Dropout::new(p, seed, self.state.step, micro_batch)
     }
 
@@ -438,24 +420,16 @@ fn status_of(
         best_step: state.best_step,
         secs: state.secs,
         num_examples: Some(num_examples),
-        precision: ProductType::of(plan.recipe.training.precision, decoder.spec()).name().to_owned(),
+        precision: ProductType::of(plan.training.precision, decoder.spec()).name().to_owned(),
     }
-}
-
-/// Polled before every micro-batch; waits while the run is paused or a guest computes, which adds to `stood`.
-fn may_go_on(control: &Control, stood: &Cell<Duration>) -> bool {
-    let Some(more) = control.go_on() else { return false };
-    stood.set(stood.get() + more);
-    true
 }
 
 /// In the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
 pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
-    let training = &plan.recipe.training;
+    let training = &plan.training;
     let product = ProductType::of(training.precision, decoder.spec());
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));
-    let available = facts::available_memory();
-    let allowed = plan.memory_limit.map_or(available, |limit| limit.min(available));
+    let allowed = facts::available_memory().min(plan.memory_limit);
     let num = num_recomputed(setting, decoder.spec(), product, num_tokens, allowed);
     log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers);
     GradientPass::new(product, num)
@@ -472,31 +446,30 @@ struct StepSums {
 fn read_samples(
     model: &LanguageModel,
     plan: &Plan,
-    control: &Control,
+    task: &dyn Task,
     observer: &mut dyn Observer,
 ) -> Result<Samples, TrainError> {
-    let task = Steered(control);
-    let path = &plan.recipe.data.train;
-    let examples = read_placed(path, &task)?;
+    let path = &plan.train;
+    let examples = read_placed(path, &Quiet(task))?;
     if examples.is_empty() {
         return Err(TrainError::NoExamples { path: path.clone() });
     }
     let (train, validation, held_out_of) = match &plan.validation {
-        Validation::File(held_out) => (examples, read_placed(held_out, &task)?, held_out),
+        Validation::File(held_out) => (examples, read_placed(held_out, &Quiet(task))?, held_out),
         Validation::Share(share) => {
-            let (train, held_out) = hold_out(examples, *share, plan.recipe.training.seed);
+            let (train, held_out) = hold_out(examples, *share, plan.training.seed);
             (train, held_out, path)
         }
     };
-    let training = &plan.recipe.training;
+    let training = &plan.training;
     let total = train.len() + validation.len();
     let mut done = 0;
     let mut count = || {
         done += 1;
-        observer.observe(TrainEvent::Progress { done, total });
+        task.progress(done, Some(total as u64), Unit::Examples);
     };
-    let (train, tally) = render_all(model, &train, path, training, control, &mut count)?;
-    let (validation, held_out) = render_all(model, &validation, held_out_of, training, control, &mut count)?;
+    let (train, tally) = render_all(model, &train, path, training, task, &mut count)?;
+    let (validation, held_out) = render_all(model, &validation, held_out_of, training, task, &mut count)?;
     if let Some(message) = tally.mostly_refused().or_else(|| held_out.mostly_refused()) {
         return Err(TrainError::Refused { message });
     }
@@ -539,15 +512,15 @@ fn render_all(
     examples: &[Placed],
     path: &Path,
     training: &Training,
-    control: &Control,
+    task: &dyn Task,
     count: &mut dyn FnMut(),
 ) -> Result<(Vec<Rendered>, Tally), TrainError> {
     let spec = training.render_spec();
     let mut samples = Vec::with_capacity(examples.len());
     let mut tally = Tally::new(spec);
     for example in examples {
-        if control.is_stopped() {
-            return Err(TrainError::Cancelled);
+        if task.is_stopped() {
+            return Err(TrainError::Stopped);
         }
         count();
         match render(&model.chat, &example.example, spec) {
@@ -561,13 +534,36 @@ fn render_all(
     Ok((samples, tally))
 }
 
-/// Lets files and models be read under the same control as the loop.
-struct Steered<'a>(&'a Control);
+/// The run's task. Adds up how long it was paused, or gave way to others: not a time that it took.
+struct Clocked<'a> {
+    task: &'a dyn Task,
+    stood: Cell<Duration>,
+}
 
-impl Task for Steered<'_> {
-    fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
+impl Task for Clocked<'_> {
+    fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
+        self.task.progress(done, total, unit);
+    }
 
-    fn is_cancelled(&self) -> bool {
-        self.0.is_stopped()
+    fn phase(&self, phase: Phase) {
+        self.task.phase(phase);
+    }
+
+    fn stage(&self, stage: Stage) {
+        self.task.stage(stage);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.task.is_stopped()
+    }
+
+    fn signal(&self) -> Signal {
+        self.task.signal()
+    }
+
+    fn go_on(&self) -> Option<Duration> {
+        let stood = self.task.go_on()?;
+        self.stood.set(self.stood.get() + stood);
+        Some(stood)
     }
 }

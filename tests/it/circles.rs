@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tidy::{
-    Source, code_only, crate_paths, is_ident, module_path, sources, test_modules, use_tree, without_tests,
-};
+use super::tidy::rust::{code_only, crate_paths, is_ident, module_path, use_tree, without_tests};
+use super::tidy::{Source, sources, test_modules};
 
 const FOLDERS: &[&str] = &["project", "data", "ops", "model/gradient"];
 

@@ -114,7 +114,7 @@ impl Task for CancelAfter {
     fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {
         self.0.set(self.0.get().saturating_sub(1));
     }
-    fn is_cancelled(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         self.0.get() == 0
     }
 }
@@ -126,7 +126,7 @@ fn a_cancelled_or_broken_import_leaves_nothing() {
     let before = contents(&mut project);
     let large = request(folder.path(), 20_000);
     let error = project.import(&large, &CancelAfter(Cell::new(10))).unwrap_err();
-    assert!(error.is_cancelled(), "{error}");
+    assert!(error.is_stopped(), "{error}");
     let missing = ImportRequest { path: folder.path().join("no.csv"), ..large };
     assert!(project.import(&missing, &Unwatched).is_err());
     assert_eq!(contents(&mut project), before);
@@ -293,6 +293,17 @@ fn a_snapshot_holds_what_takes_part_and_a_moved_project_still_works() {
     assert_eq!(counts.train + counts.validation + counts.test, 19);
     let sums = std::fs::read_to_string(run_dir.join("data/SHA256SUMS")).unwrap();
     assert!(sums.starts_with(&format!("{}  train.jsonl\n", snapshot.train.sha256)));
+}
+
+#[test]
+fn the_form_that_an_earlier_version_kept_is_brought_to_today_s() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut project = Project::create(folder.path()).unwrap();
+    let mut recipe = tunewright::recipe::Recipe::for_starter_data("a".into());
+    recipe.lora.r = 7;
+    let kept = tunewright::recipe::Recipe { version: 1, ..recipe.clone() };
+    project.save_settings(&tunewright::project::Settings { recipe: Some(kept), ..Default::default() }).unwrap();
+    assert_eq!(project.settings().unwrap().recipe, Some(recipe));
 }
 
 #[test]

@@ -45,6 +45,12 @@ pub fn show(ui: &mut egui::Ui, state: &AppState, _drafts: &mut AllDrafts, action
     let mark = if is_table { icon::FILE_CSV } else { icon::FILE_TEXT };
     let frame = Dialog::new("import", &title).icon(mark).remark(&remark).wide().primary(&act, dialog.problem());
     let mut body_actions = Vec::new();
+    // Esc closes one thing: first the list of what is left out.
+    let is_popup_open = egui::Popup::is_any_open(ui.ctx());
+    let closes_list = dialog.shows_rejected && dialog.open_choice().is_none() && !is_popup_open;
+    if closes_list && ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
+        actions.push(Action::ShowRejected(false).into());
+    }
     let (end, ()) =
         frame.show(ui.ctx(), |ui| body(ui, state, dialog, &mut body_actions), |ui| foot(ui, state, dialog, actions));
     actions.append(&mut body_actions);

@@ -12,7 +12,7 @@ use crate::cli::{Ended, model};
 use crate::data::import::{ColumnRole, ImportRequest};
 use crate::data::read_all;
 use crate::data::statistics::{Agreement, Dates, Histogram, Statistics, Tokens, agreement};
-use crate::project::{Project, Reviewers};
+use crate::project::{Project, Reviewers, SplitCounts};
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::workbench::reviewers::import_second_reviewer;
 use crate::workbench::statistics::{card, statistics};
@@ -49,7 +49,7 @@ pub struct StatsArgs {
 pub fn run(args: StatsArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
     if let [first, second] = args.agreement.as_slice() {
-        let progress = Progress::new("Reading", &interrupt.cancel);
+        let progress = Progress::new("Reading", &interrupt.control);
         let found = agreement(&read_all(first, &progress)?, &read_all(second, &progress)?);
         drop(progress);
         return if args.json { json(&found) } else { print_agreement(&found) };
@@ -58,21 +58,37 @@ pub fn run(args: StatsArgs) -> Result<(), Ended> {
     let mut project = Project::open(&folder)?;
     if let Some(file) = &args.reviewer {
         let request = ImportRequest { mapping: mapping(&args.map), ..ImportRequest::new(file) };
-        import_second_reviewer(&mut project, &request, &Progress::new("Reading", &interrupt.cancel))?;
+        import_second_reviewer(&mut project, &request, &Progress::new("Reading", &interrupt.control))?;
         let Some(found) = project.reviewers()? else { return Ok(()) };
         return if args.json { json(&found) } else { print_reviewers(&found) };
     }
     let rendering =
         args.model.as_ref().map(|model| model::rendering(model, RenderSpec::WHOLE, &interrupt)).transpose()?;
     let tokens = rendering.as_ref().map(|rendering| rendering as &dyn Tokens);
-    let progress = Progress::new("Counting", &interrupt.cancel);
+    let progress = Progress::new("Counting", &interrupt.control);
     let found = statistics(&mut project, tokens, &progress)?;
     drop(progress);
     if args.card {
         terminal::line(card(&mut project, &found, &[])?.trim_end());
         return Ok(());
     }
-    if args.json { json(&found) } else { print(&found, project.counts()?.left_out()) }
+    let counts = project.counts()?;
+    if args.json { json(&WithLeftOut::new(&found, &counts)) } else { print(&found, counts.left_out()) }
+}
+
+/// The statistics, and how many examples take no part in them.
+#[derive(serde::Serialize)]
+struct WithLeftOut<'a> {
+    #[serde(flatten)]
+    found: &'a Statistics,
+    rejected: u64,
+    set_aside: u64,
+}
+
+impl<'a> WithLeftOut<'a> {
+    fn new(found: &'a Statistics, counts: &SplitCounts) -> Self {
+        Self { found, rejected: counts.rejected, set_aside: counts.set_aside }
+    }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<(), Ended> {

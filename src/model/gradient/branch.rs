@@ -4,12 +4,26 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::block::{BlockPass, MIN_ROWS};
+use super::pass::{BlockPass, MIN_ROWS};
 use crate::ops::product::{Element, Operand};
 use crate::ops::rms_norm::add_normalized_row;
 
+/// Where what a branch adds is written: onto the residual stream, or beside it where a norm comes between; and whether
+/// it is added.
+pub(super) fn branch_target<'a>(
+    norm: &Option<Arc<[f32]>>,
+    x: &'a mut [f32],
+    branch: &'a mut Vec<f32>,
+) -> (&'a mut [f32], bool) {
+    if norm.is_none() {
+        return (x, true);
+    }
+    branch.resize(x.len(), 0.0);
+    (branch, false)
+}
+
 impl BlockPass<'_> {
-    /// Adds what [`branch_target`](super::block::branch_target) caught to the residual stream, through its norm, and keeps it for the way back.
+    /// Adds what [`branch_target`] caught to the residual stream, through its norm, and keeps it for the way back.
     pub(super) fn add_branch<E: Element>(
         &self,
         norm: &Option<Arc<[f32]>>,

@@ -68,6 +68,13 @@ pub struct Operand<E> {
     stride: usize,
 }
 
+impl<E> Operand<E> {
+    /// Of its values; some room beyond them was asked for, but is never touched.
+    pub fn num_bytes(&self) -> usize {
+        size_of_val(self.data.as_slice())
+    }
+}
+
 impl<E: Element> Operand<E> {
     /// The shape from now on; values are whatever was there, or zero.
     pub fn resize(&mut self, rows: usize, cols: usize) {

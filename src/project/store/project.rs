@@ -12,6 +12,7 @@ use super::schema::STORE_FILE;
 use crate::project::error::ProjectError;
 use crate::project::rows::order::Order;
 use crate::project::state::Settings;
+use crate::recipe::Recipe;
 
 pub struct Project {
     folder: PathBuf,
@@ -88,12 +89,14 @@ impl Project {
     pub fn settings(&self) -> Result<Settings, ProjectError> {
         let sql = "SELECT value FROM meta WHERE key = 'settings'";
         let text: Option<String> = self.db.query_row(sql, [], |row| row.get(0)).optional()?;
-        Ok(text.map_or_else(Settings::default, |text| {
+        let mut settings = text.map_or_else(Settings::default, |text| {
             serde_json::from_str(&text).unwrap_or_else(|e| {
                 log::warn!("the settings of {} can't be read and start afresh: {e}", self.folder.display());
                 Settings::default()
             })
-        }))
+        });
+        settings.recipe = settings.recipe.map(Recipe::of_settings);
+        Ok(settings)
     }
 
     pub fn save_settings(&mut self, settings: &Settings) -> Result<(), ProjectError> {

@@ -3,8 +3,7 @@
 use tunewright::app::screens::runs;
 use tunewright::evaluate::{AnsweredExample, EvaluationReport, HeldOut, KeptEvaluation, Stale};
 use tunewright::render::tally::Tally;
-use tunewright::task::{Stage, Unit};
-use tunewright::train::Phase;
+use tunewright::task::{Phase, Stage, Unit};
 
 use super::*;
 
@@ -194,4 +193,19 @@ fn an_evaluation_that_waits_says_for_what() {
     assert!(window.is_shown("Waits for the run, which is paused"));
     window.click(Role::Button, "Stop the run…");
     assert!(window.is_shown("Stop training?"));
+}
+
+#[test]
+fn a_row_leads_to_the_answers_of_the_run_that_was_measured() {
+    let runs = vec![run("new", RunStatus::Completed), run("old", RunStatus::Completed)];
+    let mut window =
+        Window::open_with(runs, Screen::Evaluate, vec![kept(report((2.391, 0.418), 12, 8), None)], Vec::new());
+    window.harness.state_mut().actions.push(tunewright::app::screens::evaluate::Action::Run("old".into()).into());
+    window.answer_all();
+    window.harness.get_by_role_and_label(Role::ListBoxOption, "prompt 3, expected outage, true").click();
+    window.answer_all();
+    assert_eq!(window.shell().state.screen, Screen::Compare);
+    let compare = &window.shell().state.compare;
+    assert_eq!(compare.run.as_deref(), Some("old"));
+    assert_eq!(compare.search, "prompt 3", "also at the first look at this screen");
 }

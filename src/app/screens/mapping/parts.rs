@@ -360,6 +360,10 @@ pub(super) fn outcome(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevie
             Purpose::Reviewer => ("label", "labels"),
         };
         ui.add(Text::body(if preview.num_accepted == 1 { one } else { many }).soft());
+        if let Some(known) = dialog.known.filter(|known| known.same > 0) {
+            let are = if known.same == 1 { "is" } else { "are" };
+            ui.add(Text::body(format!("{} {are} here already", format::thousands(known.same))).soft());
+        }
         ui.add_space(theme.space.s);
     } else if let Some(problem) = dialog.problem() {
         icon::WARNING.filled().show(ui, theme.status.warning);
