@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tunewright::data::import::ImportRequest;
 use tunewright::data::{Role, Split};
 use tunewright::project::{ExampleQuery, Having, Project, Review, Sort, SortBy};
-use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
+use tunewright::task::{Control, Unwatched};
 use tunewright::workbench::checks::check;
 
 const NUM_LABELS: u64 = 77;
@@ -63,26 +63,17 @@ fn import(file: &Path, folder: &Path) -> Project {
 fn time_to_first_rows(file: &Path) -> Duration {
     let folder = TempDir::new().expect("a folder can be made");
     let mut project = Project::create(folder.path()).expect("a project can be made");
-    let task = CancelFlag::default();
+    let task = Control::default();
     let started = Instant::now();
     let mut shown = None;
-    let ended = project.import_showing(&ImportRequest::new(file), &Cancellable(task.clone()), &mut |rows| {
+    let ended = project.import_showing(&ImportRequest::new(file), &task, &mut |rows| {
         shown = Some((rows.len(), started.elapsed()));
-        task.cancel();
+        task.stop();
     });
-    assert!(ended.is_err(), "it was cancelled");
+    assert!(ended.is_err(), "it was stopped");
     let (num_rows, duration) = shown.expect("rows are shown");
     assert_eq!(num_rows, 100);
     duration
-}
-
-struct Cancellable(CancelFlag);
-
-impl Task for Cancellable {
-    fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
-    fn is_cancelled(&self) -> bool {
-        self.0.is_cancelled()
-    }
 }
 
 /// A project remembers what it was asked last: another question comes before.

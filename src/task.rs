@@ -1,13 +1,17 @@
-//! How a long piece of work says how far it is, and learns that nobody wants it any more; and how foreign code is run that
-//! may panic on a damaged file.
+//! How a long piece of work says how far it is, and learns that it is to pause or stop; and how foreign code is run that may
+//! panic on a damaged file.
 
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::Once;
+use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
+mod control;
 mod pace;
 
+pub use control::{Control, Signal};
 pub use pace::Pace;
 
 /// What [`Task::progress`] counts.
@@ -23,14 +27,53 @@ pub enum Unit {
     Files,
 }
 
+/// What a piece of work is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    LoadingModel,
+    /// Copying the project's examples into the run's folder.
+    Freezing,
+    Tokenizing,
+    Training,
+    Evaluating,
+    Saving,
+    Generating,
+}
+
+/// How often paused work asks whether it may go on.
+const PAUSE_INTERVAL: Duration = Duration::from_millis(20);
+
 /// Given to every function that can take longer than a blink. Implemented by the engine's jobs and the command line.
 pub trait Task {
     /// `total` is `None` where the amount of work is not known yet.
     fn progress(&self, done: u64, total: Option<u64>, unit: Unit);
+    /// Other work begins.
+    fn phase(&self, _phase: Phase) {}
     /// A part begins that is counted for itself.
     fn stage(&self, _stage: Stage) {}
     /// Polled often; the work then ends early and leaves nothing half done.
-    fn is_cancelled(&self) -> bool;
+    fn is_stopped(&self) -> bool;
+
+    /// What it is to do, for work that can be paused.
+    fn signal(&self) -> Signal {
+        if self.is_stopped() { Signal::Stop { save: true } } else { Signal::Run }
+    }
+
+    /// Asked before each batch of work that computes: stands while it is paused. Gives how long it stood; `None` if it is
+    /// to stop.
+    fn go_on(&self) -> Option<Duration> {
+        let started = Instant::now();
+        let mut stood = Duration::ZERO;
+        loop {
+            match self.signal() {
+                Signal::Run => return Some(stood),
+                Signal::Stop { .. } | Signal::Close => return None,
+                Signal::Pause => std::thread::sleep(PAUSE_INTERVAL),
+            }
+            stood = started.elapsed();
+        }
+    }
 }
 
 /// A part of a long piece of work: "2 of 4: answers before".
@@ -44,38 +87,30 @@ pub struct Stage {
     pub period: u32,
 }
 
-/// For a part that is over in a blink: it can be cancelled, and says nothing.
+/// For a part that is over in a blink: it can be stopped, and says nothing.
 pub struct Quiet<'a>(pub &'a dyn Task);
 
 impl Task for Quiet<'_> {
     fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
-    fn is_cancelled(&self) -> bool {
-        self.0.is_cancelled()
+    fn is_stopped(&self) -> bool {
+        self.0.is_stopped()
+    }
+    fn signal(&self) -> Signal {
+        self.0.signal()
+    }
+    fn go_on(&self) -> Option<Duration> {
+        self.0.go_on()
     }
 }
 
-/// A task that nobody watches or cancels.
+/// A task that nobody watches or stops.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
 
 impl Task for Unwatched {
     fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
-    fn is_cancelled(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         false
-    }
-}
-
-/// A flag that one thread raises and another polls.
-#[derive(Debug, Clone, Default)]
-pub struct CancelFlag(Arc<AtomicBool>);
-
-impl CancelFlag {
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -108,7 +143,33 @@ pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::catch_panic;
+    use super::*;
+
+    /// Paused when it is asked the first times; then does what it was told to.
+    struct Pauses(Cell<u32>, Signal);
+
+    impl Task for Pauses {
+        fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
+
+        fn is_stopped(&self) -> bool {
+            self.signal().is_stop()
+        }
+
+        fn signal(&self) -> Signal {
+            let left = self.0.get();
+            self.0.set(left.saturating_sub(1));
+            if left > 0 { Signal::Pause } else { self.1 }
+        }
+    }
+
+    #[test]
+    fn paused_work_stands_until_it_is_to_go_on_or_to_stop() {
+        assert_eq!(Control::default().go_on(), Some(Duration::ZERO));
+        let pauses = Pauses(Cell::new(2), Signal::Run);
+        assert!(Quiet(&pauses).go_on().is_some_and(|stood| stood >= 2 * PAUSE_INTERVAL));
+        assert_eq!(pauses.0.get(), 0, "it went on while it was paused");
+        assert_eq!(Pauses(Cell::new(1), Signal::Close).go_on(), None);
+    }
 
     #[test]
     fn a_panic_becomes_its_message() {

@@ -13,7 +13,7 @@ use super::shell::project_dialog::ProjectDialog;
 use super::state::{OpenDialog, Screen};
 use crate::data::files::FoundFiles;
 use crate::engine::JobId;
-use crate::train::Signal;
+use crate::task::Signal;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {

@@ -6,7 +6,7 @@ use super::action::Action;
 use super::files::{FilePick, Files};
 use super::jobs::Jobs;
 use crate::engine::{Backend, JobId, JobSpec};
-use crate::train::Signal;
+use crate::task::Signal;
 
 /// Handed to every screen's `update`, `on_event` and `refresh`. Nothing here waits.
 pub struct Cx<'a> {

@@ -3,7 +3,7 @@
 use egui::Context;
 
 use super::{AppState, Screen};
-use crate::train::Phase;
+use crate::task::Phase;
 
 /// Times in seconds, by what was going on.
 #[derive(Debug, Default)]

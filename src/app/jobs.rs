@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use crate::engine::{EventKind, JobId, JobSpec, Lane, MemoryShort, TrainJob};
-use crate::task::{Pace, Unit};
-use crate::train::Phase;
+use crate::task::{Pace, Phase, Unit};
 
 /// A job under way, with the last it told.
 #[derive(Debug, Clone)]

@@ -52,7 +52,7 @@ pub fn run(args: EvaluateArgs) -> Result<(), Ended> {
     let request = request(&args)?;
     let path = model::locate(&request.model, &interrupt)?;
     model::tell_notes(&inspect(&path)?);
-    let report = evaluate::run(&request, &path, &Progress::new("Evaluating", &interrupt.cancel))?;
+    let report = evaluate::run(&request, &path, &Progress::new("Evaluating", &interrupt.control))?;
     if args.run.is_some() {
         return of_run(&request, &report, args.json);
     }

@@ -44,7 +44,7 @@ pub fn run(args: GenerateArgs) -> Result<(), Ended> {
     };
     let interrupt = Interrupt::listen();
     let path = model::locate(&args.model.model, &interrupt)?;
-    let language_model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.cancel))?;
+    let language_model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.control))?;
     model::tell_notes(&language_model.facts);
     let adapter = match &args.model.adapter {
         Some(folder) => Some(peft::load(folder, language_model.decoder.spec())?),

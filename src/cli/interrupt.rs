@@ -3,16 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Ended, terminal};
-use crate::task::CancelFlag;
-use crate::train::{Control, Signal};
+use crate::task::Control;
 
 /// What a command polls to learn that it is to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
-    /// For training: a stop saves a checkpoint first.
     pub control: Control,
-    /// For everything else.
-    pub cancel: CancelFlag,
 }
 
 impl Interrupt {
@@ -26,8 +22,7 @@ impl Interrupt {
                 std::process::exit(130);
             }
             terminal::note("\nStopping… (Ctrl-C again ends at once)");
-            heard.control.send(Signal::Stop { save: true });
-            heard.cancel.cancel();
+            heard.control.stop();
         };
         if let Err(error) = ctrlc::set_handler(handler) {
             log::warn!("Ctrl-C will not save a checkpoint: {error}");
@@ -37,6 +32,6 @@ impl Interrupt {
 
     /// After a step of the work that a stop may have cut short.
     pub fn check(&self) -> Result<(), Ended> {
-        if self.cancel.is_cancelled() { Err(Ended::Stopped) } else { Ok(()) }
+        if self.control.is_stopped() { Err(Ended::Stopped) } else { Ok(()) }
     }
 }

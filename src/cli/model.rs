@@ -54,6 +54,6 @@ pub fn rendering(model: &ModelRef, spec: RenderSpec, interrupt: &Interrupt) -> R
 }
 
 pub fn fetch(model: &ModelRef, interrupt: &Interrupt) -> Result<PathBuf, Ended> {
-    let progress = Progress::new(&format!("Fetching {model}"), &interrupt.cancel);
+    let progress = Progress::new(&format!("Fetching {model}"), &interrupt.control);
     Ok(hub::fetch(model, &Sources::default(), &progress)?)
 }

@@ -23,7 +23,7 @@ pub fn run(args: ModelsArgs) -> Result<(), Ended> {
         terminal::line(&path.display().to_string());
         return Ok(());
     }
-    let found = hub::discover(&Sources::default(), &Progress::new("Looking for models", &interrupt.cancel))?;
+    let found = hub::discover(&Sources::default(), &Progress::new("Looking for models", &interrupt.control))?;
     for model in &found {
         print(model);
     }

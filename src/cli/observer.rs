@@ -1,17 +1,21 @@
 //! The two readers of a training run: a person, and a program that parses `--json`.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::terminal::{self, StatusLine, duration, thousands};
+use crate::task::{Control, Phase, Task, Unit};
 use crate::train::observer::RunFacts;
 use crate::train::sft::RunSummary;
-use crate::train::{EvalMetrics, Observer, Phase, StepMetrics, TrainEvent};
+use crate::train::{EvalMetrics, StepMetrics, TrainEvent};
 
 /// One JSON object a line on stdout; steps and evaluations carry the names of `metrics.jsonl`.
-pub struct JsonLines;
+pub struct JsonLines {
+    control: Control,
+}
 
 /// The event's name comes first, its own fields beside it.
 #[derive(Serialize)]
@@ -42,6 +46,20 @@ enum JsonEvent<'a> {
 }
 
 impl JsonLines {
+    pub fn new(control: &Control) -> Self {
+        Self { control: control.clone() }
+    }
+
+    pub fn observe(&self, event: &TrainEvent) {
+        print(&match event {
+            TrainEvent::Facts(facts) => JsonEvent::Facts(facts),
+            TrainEvent::Step(step) => JsonEvent::Step(step),
+            TrainEvent::Eval(eval) => JsonEvent::Eval(eval),
+            TrainEvent::Checkpoint { step, path } => JsonEvent::Checkpoint { step: *step, path },
+            TrainEvent::Warning(message) => JsonEvent::Warning { message },
+        });
+    }
+
     /// The last line.
     pub fn finished(&self, summary: &RunSummary) {
         print(&JsonEvent::Finished {
@@ -62,23 +80,26 @@ fn print(event: &JsonEvent<'_>) {
     }
 }
 
-impl Observer for JsonLines {
-    fn observe(&mut self, event: TrainEvent) {
-        print(&match &event {
-            // For a person who waits; a program wants results.
-            TrainEvent::Progress { .. } => return,
-            TrainEvent::Phase(phase) => JsonEvent::Phase { phase: *phase },
-            TrainEvent::Facts(facts) => JsonEvent::Facts(facts),
-            TrainEvent::Step(step) => JsonEvent::Step(step),
-            TrainEvent::Eval(eval) => JsonEvent::Eval(eval),
-            TrainEvent::Checkpoint { step, path } => JsonEvent::Checkpoint { step: *step, path },
-            TrainEvent::Warning(message) => JsonEvent::Warning { message },
-        });
+impl Task for JsonLines {
+    /// For a person who waits; a program wants results.
+    fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
+
+    fn phase(&self, phase: Phase) {
+        print(&JsonEvent::Phase { phase });
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.control.is_stopped()
     }
 }
 
 /// Lines to read along on stderr.
 pub struct Readable {
+    control: Control,
+    shown: RefCell<Shown>,
+}
+
+struct Shown {
     line: StatusLine,
     next: Instant,
     started: Option<Instant>,
@@ -89,24 +110,49 @@ pub struct Readable {
 }
 
 impl Readable {
-    pub fn new() -> Self {
-        Self {
+    pub fn new(control: &Control) -> Self {
+        let shown = Shown {
             line: StatusLine::new(),
             next: Instant::now(),
             started: None,
             num_steps: 0,
             first_step: None,
             phase: None,
+        };
+        Self { control: control.clone(), shown: RefCell::new(shown) }
+    }
+
+    pub fn observe(&self, event: TrainEvent) {
+        self.shown.borrow_mut().observe(event);
+    }
+}
+
+impl Task for Readable {
+    fn progress(&self, done: u64, total: Option<u64>, _unit: Unit) {
+        self.shown.borrow_mut().progress(done, total.unwrap_or(done));
+    }
+
+    fn phase(&self, phase: Phase) {
+        let mut shown = self.shown.borrow_mut();
+        shown.phase = Some(phase);
+        if let Some(words) = phase_in_words(phase) {
+            shown.keep(words);
         }
     }
 
+    fn is_stopped(&self) -> bool {
+        self.control.is_stopped()
+    }
+}
+
+impl Shown {
     fn keep(&mut self, text: &str) {
         self.line.clear();
         terminal::note(text);
     }
 
     /// A count, where a line can be written over.
-    fn progress(&mut self, done: usize, total: usize) {
+    fn progress(&mut self, done: u64, total: u64) {
         let doing = match self.phase {
             Some(Phase::Evaluating) if self.started.is_none() => "measuring before",
             Some(Phase::Evaluating) => "measuring",
@@ -145,24 +191,9 @@ impl Readable {
             thousands(step.tokens_per_sec.round() as u64)
         ));
     }
-}
 
-impl Drop for Readable {
-    fn drop(&mut self) {
-        self.line.clear();
-    }
-}
-
-impl Observer for Readable {
     fn observe(&mut self, event: TrainEvent) {
         match event {
-            TrainEvent::Progress { done, total } => self.progress(done, total),
-            TrainEvent::Phase(phase) => {
-                self.phase = Some(phase);
-                if let Some(words) = phase_in_words(phase) {
-                    self.keep(words);
-                }
-            }
             TrainEvent::Facts(facts) => {
                 self.num_steps = facts.num_steps;
                 self.keep(&format!(
@@ -182,6 +213,12 @@ impl Observer for Readable {
             TrainEvent::Checkpoint { step, path } => log::info!("step {step} saved in {}", path.display()),
             TrainEvent::Warning(message) => self.keep(&format!("warning: {message}")),
         }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.line.clear();
     }
 }
 

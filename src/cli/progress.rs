@@ -4,12 +4,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::terminal::{self, StatusLine};
-use crate::task::{CancelFlag, Pace, Stage, Task, Unit};
+use crate::task::{Control, Pace, Stage, Task, Unit};
 
-/// Shows a label with its numbers and is cancelled by Ctrl-C.
+/// Shows a label with its numbers and is stopped by Ctrl-C.
 pub struct Progress {
     label: String,
-    cancel: CancelFlag,
+    control: Control,
     state: Mutex<State>,
 }
 
@@ -20,11 +20,11 @@ struct State {
 }
 
 impl Progress {
-    pub fn new(label: &str, cancel: &CancelFlag) -> Self {
+    pub fn new(label: &str, control: &Control) -> Self {
         let now = Instant::now();
         let next = now + Duration::from_millis(300);
         let state = Mutex::new(State { line: StatusLine::new(), next, pace: Pace::begin(now) });
-        Self { label: label.to_owned(), cancel: cancel.clone(), state }
+        Self { label: label.to_owned(), control: control.clone(), state }
     }
 }
 
@@ -48,8 +48,8 @@ impl Task for Progress {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).pace.enter(stage, Instant::now());
     }
 
-    fn is_cancelled(&self) -> bool {
-        self.cancel.is_cancelled()
+    fn is_stopped(&self) -> bool {
+        self.control.is_stopped()
     }
 }
 

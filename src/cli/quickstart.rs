@@ -37,12 +37,14 @@ pub fn run(args: QuickstartArgs) -> Result<(), Ended> {
     let folder = new_folder()?;
     let Parts { train: train_data, validation, test: test_data } = deal_data(&folder)?;
     let plan = Plan::new(recipe(train_data, validation, args.epochs), model_path, folder)?;
-    let model = LanguageModel::load(&plan.model_path, &Progress::new("Loading", &interrupt.cancel))?;
+    let model = LanguageModel::load(&plan.model_path, &Progress::new("Loading", &interrupt.control))?;
 
     terminal::note("Testing the model as it is, on messages that it will not see in training");
     let before = test(&model, &plan, None, &test_data, &interrupt)?;
     terminal::note("Training");
-    let summary = sft::run_on(&model, &plan, &interrupt.control, &mut Readable::new())?;
+    let readable = Readable::new(&interrupt.control);
+    let summary = sft::run_on(&model, &plan, &readable, &mut |event| readable.observe(event))?;
+    drop(readable);
     terminal::note(&train::in_words(&summary));
     if summary.was_stopped {
         let run = plan.run_dir.display();
@@ -145,7 +147,7 @@ fn test(
         generate: true,
         with_base: false,
     };
-    Ok(evaluate::run_on(model, &request, &Progress::new("Testing", &interrupt.cancel))?)
+    Ok(evaluate::run_on(model, &request, &Progress::new("Testing", &interrupt.control))?)
 }
 
 fn print_result(before: &EvaluationReport, after: &EvaluationReport) {

@@ -36,11 +36,13 @@ pub fn run(args: TrainArgs) -> Result<(), Ended> {
     let model_path = model::locate(&recipe.base_model, &interrupt)?;
     let plan = Plan::new(recipe, model_path, args.out)?;
     let summary = if args.json {
-        let summary = sft::run(&plan, &interrupt.control, &mut JsonLines)?;
-        JsonLines.finished(&summary);
+        let lines = JsonLines::new(&interrupt.control);
+        let summary = sft::run(&plan, &lines, &mut |event| lines.observe(&event))?;
+        lines.finished(&summary);
         summary
     } else {
-        sft::run(&plan, &interrupt.control, &mut Readable::new())?
+        let readable = Readable::new(&interrupt.control);
+        sft::run(&plan, &readable, &mut |event| readable.observe(event))?
     };
     terminal::note(&in_words(&summary));
     if summary.was_stopped {

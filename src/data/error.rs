@@ -51,8 +51,8 @@ pub enum ImportError {
         join(first)
     )]
     BadRows { path: PathBuf, num_rows: u64, num_rejected: u64, first: Vec<Rejected> },
-    #[error("reading {} was cancelled", path.display())]
-    Cancelled { path: PathBuf },
+    #[error("reading {} was stopped", path.display())]
+    Stopped { path: PathBuf },
 }
 
 impl ImportError {
@@ -86,8 +86,8 @@ impl ImportError {
     }
 
     /// Whether it only ended because it was asked to.
-    pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Cancelled { .. })
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped { .. })
     }
 
     /// An error while opening or reading `path`.

@@ -142,8 +142,8 @@ pub fn count_rows(path: &Path, at_most: u64, task: &dyn Task) -> Result<u64, Imp
     let mut opened = formats::open(path, ImportRequest::DEFAULT_MAX_ROW_BYTES, task)?;
     let mut num_rows = 0;
     while num_rows < at_most && opened.rows.next_row()?.is_some() {
-        if task.is_cancelled() {
-            return Err(ImportError::Cancelled { path: path.into() });
+        if task.is_stopped() {
+            return Err(ImportError::Stopped { path: path.into() });
         }
         num_rows += 1;
     }
@@ -413,8 +413,8 @@ impl<'a> Reading<'a> {
     }
 
     fn next_row(&mut self) -> Result<Option<RawRow>, ImportError> {
-        if self.task.is_cancelled() {
-            return Err(ImportError::Cancelled { path: self.path.into() });
+        if self.task.is_stopped() {
+            return Err(ImportError::Stopped { path: self.path.into() });
         }
         if self.num_rows_left == 0 {
             return Ok(None);

@@ -3,7 +3,7 @@
 use crossbeam_channel::Receiver;
 
 use super::{Event, JobId, JobSpec, Limits};
-use crate::train::Signal;
+use crate::task::Signal;
 
 /// None of its functions waits for a job.
 pub trait Backend {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Sender, TrySendError};
 
 use super::{Event, EventKind, JobId, Outcome, Reply, protocol::Side};
-use crate::task::{Stage, Task, Unit};
-use crate::train::{Control, StepMetrics};
+use crate::task::{Control, Phase, Signal, Stage, Task, Unit};
+use crate::train::StepMetrics;
 
 /// A bar needs no more than about twenty values a second.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
@@ -42,14 +42,6 @@ struct PendingText {
 impl Context {
     pub fn new(job: JobId, control: Control, outbox: Outbox) -> Self {
         Self { job, control, outbox, told_progress_at: Cell::new(None), text: RefCell::default() }
-    }
-
-    pub fn control(&self) -> &Control {
-        &self.control
-    }
-
-    pub fn is_stopped(&self) -> bool {
-        self.control.is_stopped()
     }
 
     /// Waits while the window lags; text that was held back goes first, so that the order stays right.
@@ -134,8 +126,16 @@ impl Task for Context {
         self.tell(EventKind::Stage(stage));
     }
 
-    fn is_cancelled(&self) -> bool {
-        self.is_stopped()
+    fn phase(&self, phase: Phase) {
+        self.tell(EventKind::Phase(phase));
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.control.is_stopped()
+    }
+
+    fn signal(&self) -> Signal {
+        self.control.signal()
     }
 }
 

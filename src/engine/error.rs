@@ -98,26 +98,26 @@ impl From<HubError> for EngineError {
 
 impl From<ImportError> for EngineError {
     fn from(error: ImportError) -> Self {
-        if error.is_cancelled() { Self::Stopped } else { Self::Import(error) }
+        if error.is_stopped() { Self::Stopped } else { Self::Import(error) }
     }
 }
 
 impl From<ProjectError> for EngineError {
     fn from(error: ProjectError) -> Self {
-        if error.is_cancelled() { Self::Stopped } else { Self::Project(error) }
+        if error.is_stopped() { Self::Stopped } else { Self::Project(error) }
     }
 }
 
 impl From<ModelError> for EngineError {
     fn from(error: ModelError) -> Self {
-        if matches!(error, ModelError::Cancelled) { Self::Stopped } else { Self::Model(error) }
+        if matches!(error, ModelError::Stopped) { Self::Stopped } else { Self::Model(error) }
     }
 }
 
 impl From<TrainError> for EngineError {
     fn from(error: TrainError) -> Self {
         match error {
-            TrainError::Cancelled => Self::Stopped,
+            TrainError::Stopped => Self::Stopped,
             TrainError::Import(error) => error.into(),
             TrainError::Model(error) => error.into(),
             TrainError::Recipe(error) => error.into(),
@@ -130,7 +130,7 @@ impl From<TrainError> for EngineError {
 impl From<EvaluateError> for EngineError {
     fn from(error: EvaluateError) -> Self {
         match error {
-            EvaluateError::Cancelled => Self::Stopped,
+            EvaluateError::Stopped => Self::Stopped,
             EvaluateError::Import(error) => error.into(),
             EvaluateError::Model(error) => error.into(),
             error => Self::Evaluate(error),
@@ -165,9 +165,9 @@ mod tests {
     #[test]
     fn being_stopped_is_no_failure_whoever_says_it() {
         assert!(matches!(EngineError::from(HubError::Stopped), EngineError::Stopped));
-        assert!(matches!(EngineError::from(ModelError::Cancelled), EngineError::Stopped));
-        let cancelled = || ImportError::Cancelled { path: "a.jsonl".into() };
-        assert!(matches!(EngineError::from(cancelled()), EngineError::Stopped));
-        assert!(matches!(EngineError::from(ProjectError::Import(cancelled())), EngineError::Stopped));
+        assert!(matches!(EngineError::from(ModelError::Stopped), EngineError::Stopped));
+        let stopped = || ImportError::Stopped { path: "a.jsonl".into() };
+        assert!(matches!(EngineError::from(stopped()), EngineError::Stopped));
+        assert!(matches!(EngineError::from(ProjectError::Import(stopped())), EngineError::Stopped));
     }
 }

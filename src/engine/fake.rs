@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::{Backend, Event, EventKind, JobId, JobSpec, Limits, Outcome, Reply};
-use crate::train::Signal;
+use crate::task::Signal;
 
 /// Clones share one record, so that the test keeps a hand on the engine that the window owns.
 #[derive(Clone)]

@@ -15,8 +15,8 @@ use super::worker::{Entry, lower_priority};
 use super::{Backend, Event, Facts, JobId, JobKind, JobSpec, Lane};
 use crate::hub::Sources;
 use crate::model::facts::available_memory;
+use crate::task::{Control, Signal};
 use crate::train::timing::SpeedFile;
-use crate::train::{Control, Signal};
 
 /// Enough for the window to sleep through a second of the busiest jobs.
 const NUM_WAITING_EVENTS: usize = 1024;

@@ -11,7 +11,7 @@ use thread_priority::{ThreadPriority, ThreadPriorityValue};
 use super::context::{Context, Outbox};
 use super::error::EngineError;
 use super::{EventKind, Failure, JobId, Lane, Outcome};
-use crate::train::Control;
+use crate::task::{Control, Task};
 use crate::train::turn::Held;
 
 /// More waiting jobs than a person can make; what comes beyond is refused, because the window can't wait.
@@ -179,7 +179,7 @@ mod tests {
 
     use super::*;
     use crate::engine::Event;
-    use crate::train::Signal;
+    use crate::task::Signal;
 
     /// Does what the job says, and counts its jobs since it was made.
     #[derive(Default)]

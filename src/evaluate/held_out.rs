@@ -9,7 +9,7 @@ use crate::generate::greedy_answers;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType};
 use crate::render::{Rendered, turns};
-use crate::task::{Stage, Task, Unit};
+use crate::task::{Stage, Task};
 
 /// Room that an answer gets beyond the expected one's length, in tokens.
 const ANSWER_ROOM: usize = 16;
@@ -25,18 +25,14 @@ pub fn measure(
     task: &dyn Task,
 ) -> Result<(HeldOut, Vec<String>), EvaluateError> {
     let Rendering { examples, samples, tally } = rendering;
-    let is_cancelled = || task.is_cancelled();
-    let progress_of = |total: usize| move |done: usize| task.progress(done as u64, Some(total as u64), Unit::Examples);
     task.stage(loss_stage);
-    let mut progress = progress_of(samples.len());
-    progress(0);
     let mut pass = GradientPass::new(ProductType::F32, 0);
     if let Some(adapter) = adapter {
         pass.set_adapter(&model.decoder, adapter).map_err(ModelError::from)?;
     }
-    let mean = mean_loss(&model.decoder, &mut pass, samples, &mut progress, &is_cancelled).map_err(ModelError::from)?;
-    if task.is_cancelled() {
-        return Err(EvaluateError::Cancelled);
+    let mean = mean_loss(&model.decoder, &mut pass, samples, task).map_err(ModelError::from)?;
+    if task.is_stopped() {
+        return Err(EvaluateError::Stopped);
     }
     let nothing = || match tally.num_left_out {
         num_examples @ 1.. => EvaluateError::AllTooLong { num_examples, max_length: request.spec.max_length },
@@ -65,10 +61,8 @@ pub fn measure(
         .collect();
     let longest = samples.iter().map(Rendered::num_trained).max().unwrap_or_default();
     task.stage(answers_stage);
-    let mut progress = progress_of(examples.len());
-    progress(0);
-    let answers = greedy_answers(model, adapter, &prompts, longest + ANSWER_ROOM, &mut progress, &is_cancelled)?
-        .ok_or(EvaluateError::Cancelled)?;
+    let answers =
+        greedy_answers(model, adapter, &prompts, longest + ANSWER_ROOM, task)?.ok_or(EvaluateError::Stopped)?;
     let with_answer = examples.iter().zip(&answers).filter_map(|(e, a)| Some((expected(e)?, a)));
     let (mut matching, mut compared) = (0, 0);
     for (expected, answer) in with_answer {

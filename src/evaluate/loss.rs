@@ -5,6 +5,7 @@ use candle_core::Result;
 use crate::model::{Decoder, GradientPass};
 use crate::render::Rendered;
 use crate::render::batch::Batch;
+use crate::task::{Task, Unit};
 
 /// Tokens that evaluation sends through the model at once.
 const EVAL_TOKENS: usize = 1024;
@@ -20,15 +21,14 @@ pub struct MeanLoss {
 }
 
 /// The mean loss over examples, without gradient, under the adapter that `pass` was given, if any. Examples without a
-/// supervised token don't count. `None` where `is_cancelled` said so, or where nothing counts.
+/// supervised token don't count. `None` where the task was stopped, or where nothing counts.
 pub fn mean_loss(
     decoder: &Decoder,
     pass: &mut GradientPass,
     samples: &[Rendered],
-    progress: &mut dyn FnMut(usize),
-    is_cancelled: &dyn Fn() -> bool,
+    task: &dyn Task,
 ) -> Result<Option<MeanLoss>> {
-    let losses = example_losses(decoder, pass, samples, progress, is_cancelled)?;
+    let losses = example_losses(decoder, pass, samples, task)?;
     let counted = samples.iter().zip(&losses).filter(|(sample, _)| sample.num_trained() > 0);
     let (mut sum, mut num_tokens, mut num_examples) = (0.0, 0, 0);
     for (sample, loss) in counted {
@@ -41,21 +41,21 @@ pub fn mean_loss(
 }
 
 /// Each example's mean loss per supervised token, without gradient, under the adapter that `pass` was given, if any.
-/// `None` for one without a supervised token, and for those that were not reached when `is_cancelled` said so.
-/// `progress` is told how many are done.
+/// `None` for one without a supervised token, and for those that were not reached when the task was stopped.
 pub fn example_losses(
     decoder: &Decoder,
     pass: &mut GradientPass,
     samples: &[Rendered],
-    progress: &mut dyn FnMut(usize),
-    is_cancelled: &dyn Fn() -> bool,
+    task: &dyn Task,
 ) -> Result<Vec<Option<f64>>> {
     let mut losses = vec![None; samples.len()];
     let mut counted: Vec<usize> = (0..samples.len()).filter(|at| samples[*at].num_trained() > 0).collect();
     // What begins alike comes into one batch, where the beginning is computed once.
     counted.sort_by(|a, b| samples[*a].ids.cmp(&samples[*b].ids));
+    let total = Some(counted.len() as u64);
     let (mut rest, mut done) = (&counted[..], 0);
-    while !rest.is_empty() && !is_cancelled() {
+    task.progress(done, total, Unit::Examples);
+    while !rest.is_empty() && task.go_on().is_some() {
         let mut tokens = 0;
         let fits = rest.iter().take_while(|at| {
             tokens += samples[**at].ids.len();
@@ -70,8 +70,8 @@ pub fn example_losses(
         for (at, sum) in now.iter().zip(sums) {
             losses[*at] = Some(sum / samples[*at].num_trained() as f64);
         }
-        done += now.len();
-        progress(done);
+        done += now.len() as u64;
+        task.progress(done, total, Unit::Examples);
         rest = later;
     }
     Ok(losses)

@@ -45,7 +45,7 @@ pub enum EvaluateError {
     #[error("{message}")]
     Refused { message: String },
     #[error("the evaluation was stopped")]
-    Cancelled,
+    Stopped,
 }
 
 /// What to measure, on which examples.
@@ -184,8 +184,8 @@ impl Rendering {
             tally: Tally::new(request.spec),
         };
         for placed in placed {
-            if task.is_cancelled() {
-                return Err(EvaluateError::Cancelled);
+            if task.is_stopped() {
+                return Err(EvaluateError::Stopped);
             }
             match render(&model.chat, &placed.example, request.spec) {
                 Ok(rendered) => {

@@ -10,7 +10,7 @@ use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType, peft};
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::render::{Rendered, render, turns};
-use crate::task::{Task, Unit};
+use crate::task::Task;
 
 /// Tokens of an answer that tell how unsure the model is: a label or the fields of a short object.
 const DOUBTED_TOKENS: usize = 24;
@@ -47,7 +47,7 @@ impl<'a> Scorer<'a> {
     }
 
     /// Each example's mean loss per trained token; `None` where nothing is trained or the template refuses it, and for what was not reached when the
-    /// task was cancelled.
+    /// task was stopped.
     pub fn losses(&mut self, examples: &[Example], task: &dyn Task) -> Result<Vec<Option<f64>>, EvaluateError> {
         let (mut samples, mut owners): (Vec<Rendered>, Vec<usize>) = (Vec::new(), Vec::new());
         for (at, example) in examples.iter().enumerate() {
@@ -59,10 +59,7 @@ impl<'a> Scorer<'a> {
                 owners.push(at);
             }
         }
-        let total = Some(samples.iter().filter(|sample| sample.num_trained() > 0).count() as u64);
-        let mut progress = |done: usize| task.progress(done as u64, total, Unit::Examples);
-        let is_cancelled = || task.is_cancelled();
-        let losses = example_losses(&self.model.decoder, &mut self.pass, &samples, &mut progress, &is_cancelled);
+        let losses = example_losses(&self.model.decoder, &mut self.pass, &samples, task);
         let losses = losses.map_err(ModelError::from)?;
         if losses.iter().flatten().any(|loss| !loss.is_finite()) {
             return Err(self.model.decoder.not_finite("the loss of an example").into());
@@ -87,12 +84,8 @@ impl<'a> Scorer<'a> {
             }
         }
         let prompts: Vec<_> = kept.iter().map(|(_, prompt)| *prompt).collect();
-        let total = Some(prompts.len() as u64);
-        let mut progress = |done: usize| task.progress(done as u64, total, Unit::Examples);
-        let is_cancelled = || task.is_cancelled();
-        let adapter = self.adapter.as_ref();
-        let found = greedy_doubts(self.model, adapter, &prompts, DOUBTED_TOKENS, &mut progress, &is_cancelled)?
-            .ok_or(EvaluateError::Cancelled)?;
+        let found = greedy_doubts(self.model, self.adapter.as_ref(), &prompts, DOUBTED_TOKENS, task)?
+            .ok_or(EvaluateError::Stopped)?;
         let mut doubts = vec![None; examples.len()];
         for ((at, _), doubt) in kept.iter().zip(found) {
             doubts[*at] = Some(doubt);

@@ -9,6 +9,7 @@ use super::sampling::argmax;
 use super::session::prompt_ids;
 use crate::ops::inference::exp_less;
 use crate::ops::product::Isa;
+use crate::task::{Task, Unit};
 
 /// Answers in the making at the same time.
 const WIDTH: usize = 32;
@@ -35,18 +36,17 @@ struct Wanted<'a, T> {
     finish: &'a dyn Fn(Done<'_>) -> Result<T, ModelError>,
 }
 
-/// Answers every prompt greedily. `None` when `is_cancelled` said so; `progress` is told how many are done.
+/// Answers every prompt greedily. `None` when the task was stopped.
 pub fn greedy_answers(
     model: &LanguageModel,
     adapter: Option<&LoraAdapter>,
     prompts: &[Conversation<'_>],
     max_new_tokens: usize,
-    progress: &mut dyn FnMut(usize),
-    is_cancelled: &dyn Fn() -> bool,
+    task: &dyn Task,
 ) -> Result<Option<Vec<String>>, ModelError> {
     let finish = &|done: Done<'_>| model.chat.tokenizer.decode_plain(done.ids);
     let wanted = Wanted { max_new_tokens, with_doubts: false, finish };
-    answer_all(model, adapter, prompts, &wanted, progress, is_cancelled)
+    answer_all(model, adapter, prompts, &wanted, task)
 }
 
 /// How unsure the model is of its own greedy answer to each prompt: the mean negative log-probability of the answer's
@@ -57,12 +57,11 @@ pub fn greedy_doubts(
     adapter: Option<&LoraAdapter>,
     prompts: &[Conversation<'_>],
     num_tokens: usize,
-    progress: &mut dyn FnMut(usize),
-    is_cancelled: &dyn Fn() -> bool,
+    task: &dyn Task,
 ) -> Result<Option<Vec<f64>>, ModelError> {
     let finish = &|done: Done<'_>| Ok(done.doubts.iter().sum::<f64>() / done.doubts.len().max(1) as f64);
     let wanted = Wanted { max_new_tokens: num_tokens, with_doubts: true, finish };
-    answer_all(model, adapter, prompts, &wanted, progress, is_cancelled)
+    answer_all(model, adapter, prompts, &wanted, task)
 }
 
 fn answer_all<T: Clone + Default>(
@@ -70,8 +69,7 @@ fn answer_all<T: Clone + Default>(
     adapter: Option<&LoraAdapter>,
     prompts: &[Conversation<'_>],
     wanted: &Wanted<'_, T>,
-    progress: &mut dyn FnMut(usize),
-    is_cancelled: &dyn Fn() -> bool,
+    task: &dyn Task,
 ) -> Result<Option<Vec<T>>, ModelError> {
     let spec = model.decoder.spec();
     let mut answers = vec![T::default(); prompts.len()];
@@ -88,7 +86,8 @@ fn answer_all<T: Clone + Default>(
     let mut slots: Vec<Slot> = Vec::new();
     // Of answers that are done, for the next.
     let mut caches_left = Vec::new();
-    let mut num_done = 0;
+    let (mut num_done, total) = (0, Some(prompts.len() as u64));
+    task.progress(num_done, total, Unit::Examples);
     loop {
         while slots.len() < WIDTH
             && let Some((prompt, ids)) = waiting.next()
@@ -101,7 +100,7 @@ fn answer_all<T: Clone + Default>(
         if slots.is_empty() {
             return Ok(Some(answers));
         }
-        if is_cancelled() {
+        if task.go_on().is_none() {
             return Ok(None);
         }
         let new: Vec<Vec<u32>> = slots.iter_mut().map(|slot| std::mem::take(&mut slot.pending)).collect();
@@ -127,7 +126,7 @@ fn answer_all<T: Clone + Default>(
                 answers[slot.prompt] = (wanted.finish)(Done { ids: &slot.ids, doubts: &slot.doubts })?;
                 caches_left.push(slot.cache);
                 num_done += 1;
-                progress(num_done);
+                task.progress(num_done, total, Unit::Examples);
             } else {
                 going_on.push(slot);
             }

@@ -4,6 +4,7 @@ use super::session::End;
 use super::{Sampling, Session};
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, LanguageModel, ModelError};
+use crate::task::{Task, Unit};
 
 /// Which of the two answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,39 +25,29 @@ pub struct Answer {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum PairEvent {
-    Text {
-        side: Side,
-        text: String,
-    },
-    Done {
-        side: Side,
-        answer: Answer,
-    },
-    /// How many tokens both answers have, and how many they may have.
-    Tokens {
-        done: usize,
-        most: usize,
-    },
+    Text { side: Side, text: String },
+    Done { side: Side, answer: Answer },
 }
 
-/// Answers without an adapter and, if there is one, with it. Ends early when `is_cancelled` says so.
+/// Answers without an adapter and, if there is one, with it. Ends early when the task is stopped; its progress is
+/// how many tokens both answers have of those they may have.
 pub fn compare(
     model: &LanguageModel,
     adapter: Option<&LoraAdapter>,
     prompt: Conversation<'_>,
     sampling: &Sampling,
     observe: &mut dyn FnMut(PairEvent),
-    is_cancelled: &dyn Fn() -> bool,
+    task: &dyn Task,
 ) -> Result<(), ModelError> {
     let mut sessions = vec![(Side::Before, Session::new(model, None, prompt, sampling)?)];
     if adapter.is_some() {
         sessions.push((Side::After, Session::new(model, adapter, prompt, sampling)?));
     }
     let mut ended = 0;
-    while !sessions.is_empty() && !is_cancelled() {
+    while !sessions.is_empty() && !task.is_stopped() {
         let done = sessions.iter().map(|(_, session)| session.num_tokens()).sum::<usize>() + ended;
         let most = sessions.iter().map(|(_, session)| session.max_new_tokens()).sum::<usize>() + ended;
-        observe(PairEvent::Tokens { done, most });
+        task.progress(done as u64, Some(most as u64), Unit::Tokens);
         for (side, session) in &mut sessions {
             let text = session.advance()?;
             if !text.is_empty() {

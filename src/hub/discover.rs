@@ -35,7 +35,7 @@ pub fn discover(sources: &Sources, task: &dyn Task) -> Result<Vec<FoundModel>, H
     let candidates = candidates(sources);
     let total = candidates.len() as u64;
     for (done, candidate) in candidates.into_iter().enumerate() {
-        if task.is_cancelled() {
+        if task.is_stopped() {
             return Err(HubError::Stopped);
         }
         task.progress(done as u64, Some(total), Unit::Files);

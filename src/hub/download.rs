@@ -172,7 +172,7 @@ impl HubRepo {
         let cut_off = |done: u64| HubError::CutOff { file: file_name(Path::new(file)), done, total };
         loop {
             told.tell(part.num_bytes(), task);
-            if task.is_cancelled() {
+            if task.is_stopped() {
                 return Err(HubError::Stopped);
             }
             let next = match self.wait_for(stream.next(), STALL_SECS, task) {
@@ -209,7 +209,7 @@ impl HubRepo {
                 if let Ok(output) = tokio::time::timeout(POLL_INTERVAL, &mut future).await {
                     return Ok(output);
                 }
-                if task.is_cancelled() {
+                if task.is_stopped() {
                     return Err(HubError::Stopped);
                 }
                 if begun.elapsed() >= Duration::from_secs(secs) {

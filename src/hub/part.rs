@@ -106,7 +106,7 @@ impl Part {
     fn hash_what_is_there(&mut self, task: &dyn Task) -> Result<(), HubError> {
         let mut buffer = vec![0; 1 << 20];
         loop {
-            if task.is_cancelled() {
+            if task.is_stopped() {
                 return Err(HubError::Stopped);
             }
             let num_read = self.file.read(&mut buffer).map_err(HubError::io(&self.path))?;

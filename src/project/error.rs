@@ -35,7 +35,7 @@ pub enum ProjectError {
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error("it was stopped before it was done")]
-    Cancelled,
+    Stopped,
 }
 
 impl ProjectError {
@@ -66,8 +66,8 @@ impl ProjectError {
     }
 
     /// Whether it only ended because it was asked to.
-    pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Cancelled) || matches!(self, Self::Import(error) if error.is_cancelled())
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped) || matches!(self, Self::Import(error) if error.is_stopped())
     }
 
     /// What was to be written is right, and could not be put on the disk: it can be tried again.

@@ -45,7 +45,7 @@ pub enum TrainError {
     )]
     OverLimit { needed: u64, limit: u64 },
     #[error("training was stopped before its first step")]
-    Cancelled,
+    Stopped,
 }
 
 impl TrainError {

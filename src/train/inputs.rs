@@ -94,8 +94,8 @@ fn add_file(hash: &mut Sha256, path: &Path, task: &dyn Task) -> Result<u64, Trai
     let mut buffer = vec![0; 1 << 20];
     let mut num_bytes = 0;
     loop {
-        if task.is_cancelled() {
-            return Err(TrainError::Cancelled);
+        if task.is_stopped() {
+            return Err(TrainError::Stopped);
         }
         let num_read = file.read(&mut buffer).map_err(|e| ImportError::read(path, e))?;
         if num_read == 0 {

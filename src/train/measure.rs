@@ -1,5 +1,6 @@
 //! A few real steps, to know how fast a run would be before it is started.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, LoraAdapter, S
 use crate::recipe::{Plan, Recipe, Training};
 use crate::render::Rendered;
 use crate::render::batch::{Batch, Order};
+use crate::task::{Task, Unit};
 
 /// Batches that are trained on, the first of which only warms up.
 pub const MAX_BATCHES: usize = 6;
@@ -21,15 +23,13 @@ pub const MAX_HELD_OUT: usize = 64;
 /// Then what was measured is enough.
 const ENOUGH: Duration = Duration::from_secs(6);
 
-/// Trains a scratch adapter on some of a run's samples and measures some held-out ones, for about ten seconds. `progress`
-/// is told how many batches are done.
+/// Trains a scratch adapter on some of a run's samples and measures some held-out ones, for about ten seconds.
 pub fn measure(
     model: &LanguageModel,
     model_path: &Path,
     recipe: &Recipe,
     samples: &Samples,
-    progress: &mut dyn FnMut(usize),
-    is_cancelled: &dyn Fn() -> bool,
+    task: &dyn Task,
 ) -> Result<Speed, TrainError> {
     if samples.train.is_empty() {
         return Err(TrainError::NothingTrained { num_examples: samples.tally.num_examples });
@@ -43,16 +43,16 @@ pub fn measure(
     let lengths: Vec<usize> = samples.train.iter().map(|sample| sample.ids.len()).collect();
     let order = Order::new(&lengths, &training);
     let mut pass = gradient_pass(decoder, &plan, &order, &lengths);
-    let mut steps = train(decoder, &plan, &adapter, &mut pass, (&order, &samples.train), progress, is_cancelled)?;
+    let mut steps = train(decoder, &plan, &adapter, &mut pass, (&order, &samples.train), task)?;
     if steps.len() > 1 {
         steps.remove(0);
     }
     let train_tokens_per_sec =
         tokens_per_sec(&steps).ok_or(TrainError::NothingTrained { num_examples: samples.train.len() })?;
     pass.set_adapter(decoder, &adapter)?;
-    let eval_examples_per_sec = look(decoder, &mut pass, &samples.validation, is_cancelled)?;
-    if is_cancelled() {
-        return Err(TrainError::Cancelled);
+    let eval_examples_per_sec = look(decoder, &mut pass, &samples.validation, task)?;
+    if task.is_stopped() {
+        return Err(TrainError::Stopped);
     }
     Ok(Speed { train_tokens_per_sec, eval_examples_per_sec })
 }
@@ -64,8 +64,7 @@ fn train(
     adapter: &LoraAdapter,
     pass: &mut GradientPass,
     (order, samples): (&Order, &[Rendered]),
-    progress: &mut dyn FnMut(usize),
-    is_cancelled: &dyn Fn() -> bool,
+    task: &dyn Task,
 ) -> Result<Vec<(usize, f64)>, TrainError> {
     let training = &plan.training;
     let vars = adapter.named_vars();
@@ -73,9 +72,11 @@ fn train(
     let dropout = adapter.config.lora_dropout;
     let mut steps = Vec::new();
     let began = Instant::now();
+    let total = Some(MAX_BATCHES as u64);
+    task.progress(0, total, Unit::Steps);
     for at in 0..order.steps_per_epoch().min(MAX_BATCHES) {
-        if is_cancelled() {
-            return Err(TrainError::Cancelled);
+        if task.is_stopped() {
+            return Err(TrainError::Stopped);
         }
         if at > 0 && began.elapsed() > ENOUGH {
             break;
@@ -96,7 +97,7 @@ fn train(
         // The update comes once a step.
         let updated = started.elapsed().as_secs_f64() - computed;
         steps.push((batch.num_tokens, computed + updated / training.gradient_accumulation_steps as f64));
-        progress(at + 1);
+        task.progress(at as u64 + 1, total, Unit::Steps);
     }
     Ok(steps)
 }
@@ -106,12 +107,27 @@ fn look(
     decoder: &Decoder,
     pass: &mut GradientPass,
     samples: &[Rendered],
-    is_cancelled: &dyn Fn() -> bool,
+    task: &dyn Task,
 ) -> Result<Option<f64>, TrainError> {
-    let began = Instant::now();
-    let mut done = 0;
-    let is_enough = || is_cancelled() || began.elapsed() > ENOUGH / 2;
-    example_losses(decoder, pass, samples, &mut |num| done = num, &is_enough)?;
-    let secs = began.elapsed().as_secs_f64();
-    Ok((done > 0 && secs > 0.0).then(|| done as f64 / secs))
+    let look = Look { task, began: Instant::now(), num_done: Cell::new(0) };
+    example_losses(decoder, pass, samples, &look)?;
+    let (num_done, secs) = (look.num_done.get(), look.began.elapsed().as_secs_f64());
+    Ok((num_done > 0 && secs > 0.0).then(|| num_done as f64 / secs))
+}
+
+/// Ends when enough was seen, and knows how much that was.
+struct Look<'a> {
+    task: &'a dyn Task,
+    began: Instant,
+    num_done: Cell<u64>,
+}
+
+impl Task for Look<'_> {
+    fn progress(&self, done: u64, _total: Option<u64>, _unit: Unit) {
+        self.num_done.set(done);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.task.is_stopped() || self.began.elapsed() > ENOUGH / 2
+    }
 }

@@ -1,7 +1,6 @@
-//! Supervised fine-tuning: render → batch → loss → optimizer, with an observer who is told and a control that is asked.
+//! Supervised fine-tuning: render → batch → loss → optimizer, with an observer who is told and a task that is asked.
 
 pub mod checkpoint;
-pub mod control;
 pub mod error;
 mod feed;
 mod inputs;
@@ -18,9 +17,8 @@ mod start;
 pub mod timing;
 pub mod turn;
 
-pub use control::{Control, Signal};
 pub use error::TrainError;
-pub use observer::{Observer, Phase, RunFacts, TrainEvent};
+pub use observer::{Observer, RunFacts, TrainEvent};
 pub use sft::{RunSummary, run};
 
 pub use crate::run::{EvalMetrics, RunMessage, StepMetrics, Told};

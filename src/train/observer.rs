@@ -7,20 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::render::tally::Tally;
 use crate::run::{EvalMetrics, StepMetrics};
 
-/// What the run is busy with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    LoadingModel,
-    /// Copying the project's examples into the run's folder.
-    Freezing,
-    Tokenizing,
-    Training,
-    Evaluating,
-    Saving,
-    Generating,
-}
-
 /// The size of the work, known once the data are tokenised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunFacts {
@@ -38,23 +24,14 @@ pub struct RunFacts {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum TrainEvent {
-    Phase(Phase),
-    /// Examples that the phase has done; often, so that most are dropped.
-    Progress {
-        done: usize,
-        total: usize,
-    },
     Facts(RunFacts),
     Step(StepMetrics),
     Eval(EvalMetrics),
-    Checkpoint {
-        step: usize,
-        path: PathBuf,
-    },
+    Checkpoint { step: usize, path: PathBuf },
     Warning(String),
 }
 
-/// Told of everything, on the training thread; must not block.
+/// Told of everything, on the training thread; must not block. Phases and progress are the task's.
 pub trait Observer {
     fn observe(&mut self, event: TrainEvent);
 }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::control::Signal;
 use super::error::TrainError;
 use super::observer::{Observer, TrainEvent};
 use super::sft::RunSummary;
 use crate::run::messages::Messages;
 use crate::run::{RunMessage, Told};
+use crate::task::Signal;
 
 /// Writes down what is worth it, and passes everything on.
 pub(super) struct Recorder<'a> {
@@ -69,7 +69,7 @@ impl Observer for Recorder<'_> {
             }
             TrainEvent::Checkpoint { step, .. } => self.keep(RunMessage::Checkpoint { step: *step }),
             TrainEvent::Warning(text) => self.keep(RunMessage::Warning { text: text.clone() }),
-            TrainEvent::Phase(_) | TrainEvent::Progress { .. } | TrainEvent::Facts(_) | TrainEvent::Step(_) => {}
+            TrainEvent::Facts(_) | TrainEvent::Step(_) => {}
         }
         self.observer.observe(event);
     }

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::checkpoint;
-use super::control::{Control, Signal};
 use super::error::TrainError;
 use super::feed::Feed;
-use super::observer::{Observer, Phase, RunFacts, TrainEvent};
+use super::observer::{Observer, RunFacts, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
 use super::preview::{beyond_context, check_memory};
 use super::ready::{Ready, check_same_recipe};
@@ -29,7 +28,7 @@ use crate::render::tally::Tally;
 use crate::render::{Refusal, Rendered, render};
 use crate::run::checkpoints::{self, State};
 use crate::run::{EvalMetrics, Inputs, RunError, RunLock, RunStatus, RunWriter, Status, StepMetrics};
-use crate::task::{Task, Unit};
+use crate::task::{Phase, Quiet, Signal, Stage, Task, Unit};
 
 /// A loss that is no number so often in a row ends the run.
 const MAX_BAD_STEPS: usize = 3;
@@ -53,41 +52,41 @@ pub struct RunSummary {
 
 /// Trains as the plan says. Goes on from the run folder's last checkpoint if there is one. What speaks against the folder
 /// or the data is told before the model is loaded.
-pub fn run(plan: &Plan, control: &Control, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+pub fn run(plan: &Plan, task: &dyn Task, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
     let mut recorder = Recorder::new(observer);
-    let ready = Ready::new(plan, &Steered(control), &mut recorder)?;
-    recorder.observe(TrainEvent::Phase(Phase::LoadingModel));
-    let model = LanguageModel::load(&plan.model_path, &Steered(control))?;
-    run_ready(&model, ready, control, recorder)
+    let ready = Ready::new(plan, &Quiet(task), &mut recorder)?;
+    task.phase(Phase::LoadingModel);
+    let model = LanguageModel::load(&plan.model_path, &Quiet(task))?;
+    run_ready(&model, ready, task, recorder)
 }
 
 /// The same on a model that is loaded already.
 pub fn run_on(
     model: &LanguageModel,
     plan: &Plan,
-    control: &Control,
+    task: &dyn Task,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
     let mut recorder = Recorder::new(observer);
-    let ready = Ready::new(plan, &Steered(control), &mut recorder)?;
-    run_ready(model, ready, control, recorder)
+    let ready = Ready::new(plan, &Quiet(task), &mut recorder)?;
+    run_ready(model, ready, task, recorder)
 }
 
 fn run_ready(
     model: &LanguageModel,
     ready: Ready<'_>,
-    control: &Control,
+    task: &dyn Task,
     mut recorder: Recorder<'_>,
 ) -> Result<RunSummary, TrainError> {
     let plan = ready.plan;
     for note in &model.facts.notes {
         recorder.observe(TrainEvent::Warning(note.clone()));
     }
-    recorder.observe(TrainEvent::Phase(Phase::Tokenizing));
-    let samples = clock::at(&ready.began(), || read_samples(model, plan, control, &mut recorder))?;
+    task.phase(Phase::Tokenizing);
+    let samples = clock::at(&ready.began(), || read_samples(model, plan, task, &mut recorder))?;
     let (folder, inputs) = ready.with_samples(&samples)?;
-    let result = train(&model.decoder, plan, &folder, &inputs, samples, control, &mut recorder);
-    recorder.end(&result, control.signal());
+    let result = train(&model.decoder, plan, &folder, &inputs, samples, task, &mut recorder);
+    recorder.end(&result, task.signal());
     result
 }
 
@@ -105,14 +104,14 @@ pub fn run_samples(
     decoder: &Decoder,
     plan: &Plan,
     samples: Samples,
-    control: &Control,
+    task: &dyn Task,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
     let folder = RunLock::claim(&plan.run_dir)?;
     let inputs = Inputs::default().with_samples(&samples);
     let mut recorder = Recorder::new(observer);
-    let result = train(decoder, plan, &folder, &inputs, samples, control, &mut recorder);
-    recorder.end(&result, control.signal());
+    let result = train(decoder, plan, &folder, &inputs, samples, task, &mut recorder);
+    recorder.end(&result, task.signal());
     result
 }
 
@@ -122,7 +121,7 @@ fn train(
     folder: &RunLock,
     inputs: &Inputs,
     samples: Samples,
-    control: &Control,
+    task: &dyn Task,
     recorder: &mut Recorder<'_>,
 ) -> Result<RunSummary, TrainError> {
     let Samples { train, validation, tally } = samples;
@@ -170,7 +169,7 @@ fn train(
         let run = Run {
             decoder,
             plan,
-            control,
+            task: Clocked { task, stood: Cell::default() },
             feed,
             validation,
             schedule: Schedule::new(training, num_steps),
@@ -185,7 +184,6 @@ fn train(
             optimizer,
             state,
             started: Instant::now(),
-            stood: Cell::default(),
             saved_step: None,
         };
         run.to_the_end(recorder)
@@ -196,7 +194,7 @@ fn train(
 struct Run<'a> {
     decoder: &'a Decoder,
     plan: &'a Plan,
-    control: &'a Control,
+    task: Clocked<'a>,
     feed: Feed,
     validation: Vec<Rendered>,
     order: &'a Order,
@@ -212,8 +210,6 @@ struct Run<'a> {
     optimizer: AdamW,
     state: State,
     started: Instant,
-    /// How much of the time since then it was paused, or gave way to others: not a time that it took.
-    stood: Cell<Duration>,
     saved_step: Option<usize>,
 }
 
@@ -234,7 +230,7 @@ impl Run<'_> {
         }
         let mut bad_steps = 0;
         let mut was_stopped = false;
-        observer.observe(TrainEvent::Phase(Phase::Training));
+        self.task.phase(Phase::Training);
         while self.state.step < self.num_steps {
             let began = self.worked();
             let Some(step) = self.accumulate()? else {
@@ -269,7 +265,7 @@ impl Run<'_> {
             if self.state.step.is_multiple_of(self.eval_steps) || self.state.step == self.num_steps {
                 self.evaluate(observer)?;
                 self.save(observer)?;
-                observer.observe(TrainEvent::Phase(Phase::Training));
+                self.task.phase(Phase::Training);
             }
         }
         Ok(was_stopped)
@@ -286,7 +282,7 @@ impl Run<'_> {
         self.pass.set_adapter(self.decoder, self.adapter)?;
         let weight = 1.0 / num_supervised_tokens.max(1) as f64;
         for (i, batch) in batches.iter().enumerate() {
-            if !self.may_go_on() {
+            if self.task.go_on().is_none() {
                 return Ok(None);
             }
             let batch = Supervised { dropout: self.dropout(i), ..batch.supervised() };
@@ -324,17 +320,13 @@ impl Run<'_> {
         if self.validation.is_empty() {
             return Ok(());
         }
-        observer.observe(TrainEvent::Phase(Phase::Evaluating));
+        self.task.phase(Phase::Evaluating);
         let began = self.worked();
         // B is zero before the first step: the base model is measured without its cost.
         if self.state.step > 0 || self.plan.adapter.folder().is_some() {
             self.pass.set_adapter(self.decoder, self.adapter)?;
         }
-        let is_cancelled = || !may_go_on(self.control, &self.stood);
-        let total = self.validation.len();
-        let mut progress = |done| observer.observe(TrainEvent::Progress { done, total });
-        progress(0);
-        let mean = mean_loss(self.decoder, &mut self.pass, &self.validation, &mut progress, &is_cancelled)?;
+        let mean = mean_loss(self.decoder, &mut self.pass, &self.validation, &self.task)?;
         let Some(mean) = mean else { return Ok(()) };
         if self.state.step == 0 && !mean.loss.is_finite() {
             return Err(self.decoder.not_finite("the loss before the first step").into());
@@ -368,7 +360,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.files.check_is_there()?;
-        observer.observe(TrainEvent::Phase(Phase::Saving));
+        self.task.phase(Phase::Saving);
         let base_model = self.plan.recipe_of_run().base_model.to_string();
         let path = checkpoint::save(&self.plan.run_dir, &base_model, self.adapter, &self.optimizer, &self.state)?;
         checkpoints::prune(&self.plan.run_dir, self.state.best_step);
@@ -379,7 +371,7 @@ impl Run<'_> {
     }
 
     fn finish(&mut self, was_stopped: bool, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
-        if self.control.signal() != (Signal::Stop { save: false }) {
+        if self.task.signal() != (Signal::Stop { save: false }) {
             self.save(observer)?;
         }
         self.files.status(&self.status(if was_stopped { RunStatus::Stopped } else { RunStatus::Completed }))?;
@@ -395,13 +387,9 @@ impl Run<'_> {
         })
     }
 
-    fn may_go_on(&self) -> bool {
-        may_go_on(self.control, &self.stood)
-    }
-
     /// Since it began; what it stood doesn't count.
     fn worked(&self) -> Duration {
-        self.started.elapsed().saturating_sub(self.stood.get())
+        self.started.elapsed().saturating_sub(self.task.stood.get())
     }
 
     fn epoch(&self) -> f64 {
@@ -436,13 +424,6 @@ fn status_of(
     }
 }
 
-/// Polled before every micro-batch; waits while the run is paused or a guest computes, which adds to `stood`.
-fn may_go_on(control: &Control, stood: &Cell<Duration>) -> bool {
-    let Some(more) = control.go_on() else { return false };
-    stood.set(stood.get() + more);
-    true
-}
-
 /// In the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
 pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
     let training = &plan.training;
@@ -465,17 +446,16 @@ struct StepSums {
 fn read_samples(
     model: &LanguageModel,
     plan: &Plan,
-    control: &Control,
+    task: &dyn Task,
     observer: &mut dyn Observer,
 ) -> Result<Samples, TrainError> {
-    let task = Steered(control);
     let path = &plan.train;
-    let examples = read_placed(path, &task)?;
+    let examples = read_placed(path, &Quiet(task))?;
     if examples.is_empty() {
         return Err(TrainError::NoExamples { path: path.clone() });
     }
     let (train, validation, held_out_of) = match &plan.validation {
-        Validation::File(held_out) => (examples, read_placed(held_out, &task)?, held_out),
+        Validation::File(held_out) => (examples, read_placed(held_out, &Quiet(task))?, held_out),
         Validation::Share(share) => {
             let (train, held_out) = hold_out(examples, *share, plan.training.seed);
             (train, held_out, path)
@@ -486,10 +466,10 @@ fn read_samples(
     let mut done = 0;
     let mut count = || {
         done += 1;
-        observer.observe(TrainEvent::Progress { done, total });
+        task.progress(done, Some(total as u64), Unit::Examples);
     };
-    let (train, tally) = render_all(model, &train, path, training, control, &mut count)?;
-    let (validation, held_out) = render_all(model, &validation, held_out_of, training, control, &mut count)?;
+    let (train, tally) = render_all(model, &train, path, training, task, &mut count)?;
+    let (validation, held_out) = render_all(model, &validation, held_out_of, training, task, &mut count)?;
     if let Some(message) = tally.mostly_refused().or_else(|| held_out.mostly_refused()) {
         return Err(TrainError::Refused { message });
     }
@@ -532,15 +512,15 @@ fn render_all(
     examples: &[Placed],
     path: &Path,
     training: &Training,
-    control: &Control,
+    task: &dyn Task,
     count: &mut dyn FnMut(),
 ) -> Result<(Vec<Rendered>, Tally), TrainError> {
     let spec = training.render_spec();
     let mut samples = Vec::with_capacity(examples.len());
     let mut tally = Tally::new(spec);
     for example in examples {
-        if control.is_stopped() {
-            return Err(TrainError::Cancelled);
+        if task.is_stopped() {
+            return Err(TrainError::Stopped);
         }
         count();
         match render(&model.chat, &example.example, spec) {
@@ -554,13 +534,36 @@ fn render_all(
     Ok((samples, tally))
 }
 
-/// Lets files and models be read under the same control as the loop.
-struct Steered<'a>(&'a Control);
+/// The run's task. Adds up how long it was paused, or gave way to others: not a time that it took.
+struct Clocked<'a> {
+    task: &'a dyn Task,
+    stood: Cell<Duration>,
+}
 
-impl Task for Steered<'_> {
-    fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
+impl Task for Clocked<'_> {
+    fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
+        self.task.progress(done, total, unit);
+    }
 
-    fn is_cancelled(&self) -> bool {
-        self.0.is_stopped()
+    fn phase(&self, phase: Phase) {
+        self.task.phase(phase);
+    }
+
+    fn stage(&self, stage: Stage) {
+        self.task.stage(stage);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.task.is_stopped()
+    }
+
+    fn signal(&self) -> Signal {
+        self.task.signal()
+    }
+
+    fn go_on(&self) -> Option<Duration> {
+        let stood = self.task.go_on()?;
+        self.stood.set(self.stood.get() + stood);
+        Some(stood)
     }
 }

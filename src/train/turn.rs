@@ -2,7 +2,9 @@
 //! would be slower than one after the other.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::task::{Phase, Signal, Stage, Task, Unit};
 
 /// Who may compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +46,13 @@ struct State {
 
 impl Turn {
     /// Waits until the turn is this party's, and gives it back when the guard is dropped, also by a panic. `None` where
-    /// `is_cancelled` said so before.
-    pub fn hold(&self, party: Party, is_cancelled: &dyn Fn() -> bool) -> Option<Held> {
-        self.take(party, is_cancelled).then(|| Held { turn: self.clone(), party })
+    /// the task was stopped before.
+    pub fn hold(&self, party: Party, task: &dyn Task) -> Option<Held> {
+        self.take(party, task).then(|| Held { turn: self.clone(), party })
     }
 
-    /// The same without a guard; whether the turn was had.
-    pub(super) fn take(&self, party: Party, is_cancelled: &dyn Fn() -> bool) -> bool {
+    /// As [`Self::hold`] without a guard; whether the turn was had.
+    fn take(&self, party: Party, task: &dyn Task) -> bool {
         let mut state = self.lock();
         state.waits[party as usize] = true;
         let has_it = loop {
@@ -59,7 +61,7 @@ impl Turn {
                 state.holder = Some(party);
                 break true;
             }
-            if is_cancelled() {
+            if task.is_stopped() {
                 break false;
             }
             state = self.0.changed.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner).0;
@@ -71,7 +73,7 @@ impl Turn {
     }
 
     /// Does nothing where this party hasn't the turn.
-    pub(super) fn release(&self, party: Party) {
+    fn release(&self, party: Party) {
         let mut state = self.lock();
         if state.holder == Some(party) {
             (state.holder, state.last) = (None, Some(party));
@@ -107,40 +109,96 @@ impl Drop for Held {
     }
 }
 
+/// A training that lets guests compute between its micro-batches; it must have the turn.
+pub struct GivingWay<'a> {
+    pub task: &'a dyn Task,
+    pub turn: &'a Turn,
+}
+
+impl Task for GivingWay<'_> {
+    fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
+        self.task.progress(done, total, unit);
+    }
+
+    fn phase(&self, phase: Phase) {
+        self.task.phase(phase);
+    }
+
+    fn stage(&self, stage: Stage) {
+        self.task.stage(stage);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.task.is_stopped()
+    }
+
+    fn signal(&self) -> Signal {
+        self.task.signal()
+    }
+
+    /// Stands while the run is paused, where guests compute as they come, and once for a guest that waits. A run that is
+    /// to stop need not have the turn: what is left is writing.
+    fn go_on(&self) -> Option<Duration> {
+        let mut stood = Duration::ZERO;
+        loop {
+            match self.signal() {
+                Signal::Stop { .. } | Signal::Close => return None,
+                Signal::Run if stood > Duration::ZERO || !self.turn.is_wanted_by(Party::Guest) => return Some(stood),
+                Signal::Run | Signal::Pause => {}
+            }
+            let started = Instant::now();
+            self.turn.release(Party::Training);
+            // Guests come and go; so does this until it is to run or to stop.
+            let stopped = self.task.go_on().is_none();
+            if stopped || !self.turn.take(Party::Training, self.task) {
+                return None;
+            }
+            stood += started.elapsed();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crossbeam_channel::bounded;
 
     use super::*;
+    use crate::task::{Control, Unwatched};
+
+    fn stopped() -> Control {
+        let control = Control::default();
+        control.stop();
+        control
+    }
 
     #[test]
     fn only_one_has_it_and_a_panic_gives_it_back() {
         let turn = Turn::default();
-        let held = turn.hold(Party::Training, &|| false).unwrap();
-        assert!(turn.hold(Party::Guest, &|| true).is_none(), "both had it");
+        let held = turn.hold(Party::Training, &Unwatched).unwrap();
+        assert!(turn.hold(Party::Guest, &stopped()).is_none(), "both had it");
         assert!(!turn.is_wanted_by(Party::Guest), "who gave up still waits");
         drop(held);
         let other = turn.clone();
         let panic = std::thread::spawn(move || {
-            let _held = other.hold(Party::Guest, &|| false);
+            let _held = other.hold(Party::Guest, &Unwatched);
             panic!("a guest's mistake");
         });
         assert!(panic.join().is_err());
         assert_eq!(turn.holder(), None);
-        assert!(turn.hold(Party::Training, &|| true).is_some());
+        assert!(turn.hold(Party::Training, &stopped()).is_some());
     }
 
     #[test]
     fn where_both_wait_they_take_turns() {
         let turn = Turn::default();
         let (tell, told) = bounded(100);
-        let first = turn.hold(Party::Training, &|| false);
+        let first = turn.hold(Party::Training, &Unwatched);
         std::thread::scope(|scope| {
             for party in [Party::Training, Party::Guest] {
                 let (turn, tell) = (&turn, tell.clone());
                 scope.spawn(move || {
                     for i in 0..3 {
-                        let held = turn.hold(party, &|| false).unwrap();
+                        let held = turn.hold(party, &Unwatched).unwrap();
                         tell.send(party).unwrap();
                         while i < 2 && !turn.is_wanted_by(party.other()) {
                             std::thread::yield_now();
@@ -158,5 +216,50 @@ mod tests {
         let order: Vec<_> = told.try_iter().collect();
         assert_eq!(order[..5], [Party::Guest, Party::Training, Party::Guest, Party::Training, Party::Guest]);
         assert_eq!(order.len(), 6);
+    }
+
+    #[test]
+    fn a_run_gives_way_once_and_goes_on() {
+        let turn = Turn::default();
+        let control = Control::default();
+        let run = GivingWay { task: &control, turn: &turn };
+        let _training = turn.hold(Party::Training, &Unwatched);
+        assert_eq!(run.go_on(), Some(Duration::ZERO), "it stood for nobody");
+        std::thread::scope(|scope| {
+            // Takes the turn again at once, as a second job in the queue does: the run must come in between.
+            let guest =
+                scope.spawn(|| (0..2).map(|_| turn.hold(Party::Guest, &Unwatched).is_some()).collect::<Vec<_>>());
+            while !turn.is_wanted_by(Party::Guest) {
+                std::thread::yield_now();
+            }
+            while !guest.is_finished() {
+                assert!(run.go_on().is_some());
+                assert_eq!(turn.holder(), Some(Party::Training), "it went on without the turn");
+            }
+            assert_eq!(guest.join().unwrap(), [true, true]);
+        });
+    }
+
+    #[test]
+    fn a_paused_run_lets_guests_through_and_a_stop_ends_it_beside_one() {
+        let turn = Turn::default();
+        let control = Control::default();
+        control.send(Signal::Pause);
+        let training = turn.hold(Party::Training, &Unwatched);
+        std::thread::scope(|scope| {
+            let ended = scope.spawn(|| {
+                let _training = training;
+                GivingWay { task: &control, turn: &turn }.go_on()
+            });
+            for _ in 0..3 {
+                assert!(turn.hold(Party::Guest, &Unwatched).is_some());
+            }
+            let guest = turn.hold(Party::Guest, &Unwatched);
+            control.send(Signal::Close);
+            assert_eq!(ended.join().unwrap(), None, "the stop waited for the guest");
+            assert_eq!(turn.holder(), Some(Party::Guest), "the end of the run took the guest's turn away");
+            drop(guest);
+        });
+        assert_eq!(turn.holder(), None);
     }
 }

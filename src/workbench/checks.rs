@@ -85,9 +85,9 @@ pub fn check(
             batch.clear();
             task.progress(checker.num_examples(), Some(total), Unit::Examples);
         }
-        if task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if task.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    if task.is_cancelled() {
+    if task.is_stopped() {
         return Err(WorkbenchError::Stopped);
     }
     checker.add(&batch);
@@ -197,7 +197,7 @@ pub fn count_fixes(project: &Project, task: &dyn Task) -> Result<Vec<FixCount>, 
         let rewrites = matches!(remedy, Remedy::Repair | Remedy::Redact | Remedy::Trim);
         let mut counted = FixCount { check, remedy, num_changes: 0, unmendable: Vec::new() };
         for part in all.chunks(if rewrites { AT_ONCE } else { all.len().max(1) }) {
-            if task.is_cancelled() {
+            if task.is_stopped() {
                 return Err(WorkbenchError::Stopped);
             }
             let fix = plan_of(project, check, remedy, part)?;

@@ -28,9 +28,9 @@ pub fn import_second_reviewer(
     project.for_each_present(&mut |stored| {
         let label = labels.get_mut(&question_key(stored.example)).and_then(VecDeque::pop_front);
         found.extend(label.map(|label| (stored.id, label)));
-        if task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if task.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    if task.is_cancelled() {
+    if task.is_stopped() {
         return Err(WorkbenchError::Stopped);
     }
     let path = &request.path;

@@ -65,7 +65,7 @@ pub fn run_judge(run: &RunRecord) -> Option<Judge> {
     Some(Judge { name, adapter, ..base_judge(&run.model, &run.recipe.training) })
 }
 
-/// Gives every example that takes part its loss. A cancelled task keeps what there is until then.
+/// Gives every example that takes part its loss. A stopped task keeps what there is until then.
 pub fn score(
     project: &mut Project,
     scorer: &mut Scorer<'_>,
@@ -83,7 +83,7 @@ pub fn score(
         let examples: Vec<Example> = stored.iter().map(|stored| stored.example.clone()).collect();
         let part = Part { task, before: (at * BATCH) as u64, total };
         let losses = scorer.losses(&examples, &part)?;
-        let is_cut_short = task.is_cancelled();
+        let is_cut_short = task.is_stopped();
         let found = stored.iter().zip(losses).map(|(stored, loss)| {
             let loss = loss.map(|loss| loss as f32);
             ExampleLoss { id: stored.id, content_key: stored.content_key, loss }
@@ -122,8 +122,8 @@ impl Task for Part<'_> {
         self.task.progress(self.before + done, Some(self.total), unit);
     }
 
-    fn is_cancelled(&self) -> bool {
-        self.task.is_cancelled()
+    fn is_stopped(&self) -> bool {
+        self.task.is_stopped()
     }
 }
 
@@ -202,9 +202,9 @@ impl Pools {
             if stored.takes_part() {
                 pools.add(stored, &mut random);
             }
-            if task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if task.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        if task.is_cancelled() { Err(WorkbenchError::Stopped) } else { Ok(pools) }
+        if task.is_stopped() { Err(WorkbenchError::Stopped) } else { Ok(pools) }
     }
 
     fn add(&mut self, stored: StoredExample, random: &mut ChaCha8Rng) {

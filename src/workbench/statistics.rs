@@ -50,9 +50,9 @@ pub fn statistics(
                 task.progress(collector.num_examples(), Some(total), Unit::Examples);
             }
         }
-        if task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if task.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    if task.is_cancelled() { Err(WorkbenchError::Stopped) } else { Ok(collector.finish()) }
+    if task.is_stopped() { Err(WorkbenchError::Stopped) } else { Ok(collector.finish()) }
 }
 
 /// The data card; `files` are names and SHA-256 of what was trained on, if anything was.

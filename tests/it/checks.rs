@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tunewright::data::checks::{Action, Check, CheckReport};
 use tunewright::data::{self, import::ImportRequest};
 use tunewright::project::{Edit, ExampleQuery, Having, Project, Sort, SortBy};
-use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
+use tunewright::task::{Control, Unwatched};
 use tunewright::workbench::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
 
 fn project_of(folder: &Path, lines: &[u8]) -> Project {
@@ -93,23 +93,14 @@ fn one_of_several_findings_can_be_fixed_alone() {
     assert_eq!(fix.changes.iter().map(|change| change.number).collect::<Vec<_>>(), [173]);
 }
 
-struct Cancelled(CancelFlag);
-
-impl Task for Cancelled {
-    fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
-    fn is_cancelled(&self) -> bool {
-        self.0.is_cancelled()
-    }
-}
-
 #[test]
-fn a_cancelled_check_keeps_the_last_findings() {
+fn a_stopped_check_keeps_the_last_findings() {
     let (_folder, mut project) = starter();
     check(&mut project, None, &Unwatched).unwrap();
     let kept = project.findings(None).unwrap();
-    let flag = CancelFlag::default();
-    flag.cancel();
-    assert!(check(&mut project, None, &Cancelled(flag)).is_err());
+    let task = Control::default();
+    task.stop();
+    assert!(check(&mut project, None, &task).is_err());
     assert_eq!(project.findings(None).unwrap(), kept);
 }
 

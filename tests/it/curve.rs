@@ -7,9 +7,9 @@ use candle_core::{Device, Tensor};
 use tunewright::model::{Decoder, peft};
 use tunewright::recipe::{GradientCheckpointing, ModelRef, Plan, Precision, Recipe};
 use tunewright::render::Rendered;
-use tunewright::task::Unwatched;
+use tunewright::task::{Control, Signal, Unwatched};
 use tunewright::train::sft::{Samples, run_samples};
-use tunewright::train::{Control, RunSummary, Signal, StepMetrics, TrainEvent};
+use tunewright::train::{RunSummary, StepMetrics, TrainEvent};
 
 use crate::fixtures::fixture;
 

@@ -17,7 +17,7 @@ use tunewright::generate::Sampling;
 use tunewright::hub::Sources;
 use tunewright::project::{Edit, ExampleQuery, Project, ProjectState, RowPage, RunRecord, RunStatus};
 use tunewright::recipe::{ModelRef, Recipe, RenderSpec, TooLong, Training};
-use tunewright::train::{Phase, Signal};
+use tunewright::task::{Phase, Signal};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 

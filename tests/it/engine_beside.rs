@@ -10,8 +10,8 @@ use tunewright::evaluate::EvaluationRequest;
 use tunewright::generate::Sampling;
 use tunewright::project::{Project, RunRecord, RunStatus};
 use tunewright::run::messages;
-use tunewright::task::Unit;
-use tunewright::train::{Phase, RunMessage, Signal};
+use tunewright::task::{Phase, Signal, Unit};
+use tunewright::train::RunMessage;
 
 use crate::engine::{Bench, tiny_model, tiny_recipe};
 

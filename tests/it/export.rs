@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tunewright::data::export::{ExportReport, ExportRequest, ExportRow, ExportShape, export};
 use tunewright::data::import::ImportRequest;
 use tunewright::data::{Example, ImportError, Message, Role, Split, read_examples};
-use tunewright::task::{CancelFlag, Task, Unit, Unwatched};
+use tunewright::task::{Control, Task, Unit, Unwatched};
 
 use crate::fixtures::fixture;
 
@@ -142,20 +142,21 @@ fn what_a_shape_has_no_place_for_is_left_out_and_told() {
     check(ExportShape::TextLabelCsv, &[(2, several), (3, system), (4, tools), (5, "it has a rejected answer")]);
 }
 
-struct Cancelled(CancelFlag);
+/// Stopped by the first that it tells.
+struct StopsItself(Control);
 
-impl Task for Cancelled {
+impl Task for StopsItself {
     fn progress(&self, _: u64, _: Option<u64>, _: Unit) {
-        self.0.cancel();
+        self.0.stop();
     }
 
-    fn is_cancelled(&self) -> bool {
-        self.0.is_cancelled()
+    fn is_stopped(&self) -> bool {
+        self.0.is_stopped()
     }
 }
 
 #[test]
-fn an_export_that_is_cancelled_leaves_the_old_file() {
+fn an_export_that_is_stopped_leaves_the_old_file() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("a.jsonl");
     tunewright::fs::write_atomic(&to, b"old").unwrap();
@@ -168,11 +169,11 @@ fn an_export_that_is_cancelled_leaves_the_old_file() {
         num_rows: None,
     };
     let row = ExportRow { number: 1, split: Split::Train, date: None, example: &example };
-    let error = export::<ImportError>(&request, &Cancelled(CancelFlag::default()), |sink| {
+    let error = export::<ImportError>(&request, &StopsItself(Control::default()), |sink| {
         while sink(row).is_continue() {}
         Ok(())
     });
-    assert!(error.unwrap_err().is_cancelled());
+    assert!(error.unwrap_err().is_stopped());
     assert_eq!(std::fs::read(&to).unwrap(), b"old");
 }
 

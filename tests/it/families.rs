@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use tunewright::evaluate::{self, EvaluationRequest};
 use tunewright::model::{inspect, peft};
 use tunewright::recipe::{GradientCheckpointing, ModelRef, Plan, Precision, Recipe, RenderSpec};
-use tunewright::task::Unwatched;
-use tunewright::train::Control;
+use tunewright::task::{Control, Unwatched};
 use tunewright::train::sft;
 
 use crate::fixtures::fixture;

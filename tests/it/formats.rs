@@ -289,7 +289,7 @@ impl Task for Meddler {
         writeln!(file, "{ROW}").unwrap();
     }
 
-    fn is_cancelled(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         std::fs::metadata(&self.0).unwrap().len() > 1 << 20
     }
 }

@@ -334,7 +334,7 @@ impl Task for CountFiles {
         assert!(unit == Unit::Files && Some(done) < total);
     }
 
-    fn is_cancelled(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         false
     }
 }

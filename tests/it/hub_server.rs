@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tunewright::hub::Sources;
-use tunewright::task::{CancelFlag, Task, Unit};
+use tunewright::task::{Control, Task, Unit};
 
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -225,7 +225,7 @@ pub fn files_in(folder: &Path) -> Vec<String> {
 pub struct Watched {
     pub told: RefCell<Vec<u64>>,
     pub cancel_at: Option<u64>,
-    pub flag: CancelFlag,
+    pub flag: Control,
     pub total: Cell<Option<u64>>,
 }
 
@@ -235,11 +235,11 @@ impl Task for Watched {
         self.told.borrow_mut().push(done);
         self.total.set(total);
         if self.cancel_at.is_some_and(|at| done >= at) {
-            self.flag.cancel();
+            self.flag.stop();
         }
     }
 
-    fn is_cancelled(&self) -> bool {
-        self.flag.is_cancelled()
+    fn is_stopped(&self) -> bool {
+        self.flag.is_stopped()
     }
 }

@@ -58,8 +58,7 @@ fn losses_are_those_of_each_example_alone_and_make_up_the_mean() {
     let rendered = |example: &Example| render(&model.chat, example, RenderSpec::WHOLE).unwrap().samples;
     let samples: Vec<Rendered> = examples().iter().flat_map(rendered).collect();
     let mut pass = GradientPass::new(ProductType::F32, 0);
-    let mut of =
-        |samples: &[Rendered]| example_losses(&model.decoder, &mut pass, samples, &mut |_| (), &|| false).unwrap();
+    let mut of = |samples: &[Rendered]| example_losses(&model.decoder, &mut pass, samples, &Unwatched).unwrap();
     let together = of(&samples);
     for (sample, loss) in samples.iter().zip(&together) {
         match (of(std::slice::from_ref(sample))[0], loss) {
@@ -68,7 +67,7 @@ fn losses_are_those_of_each_example_alone_and_make_up_the_mean() {
         }
     }
     assert_eq!(together.iter().filter(|loss| loss.is_none()).count(), 1);
-    let mean = mean_loss(&model.decoder, &mut pass, &samples, &mut |_| (), &|| false).unwrap().unwrap();
+    let mean = mean_loss(&model.decoder, &mut pass, &samples, &Unwatched).unwrap().unwrap();
     let weighted = |(sample, loss): (&Rendered, &Option<f64>)| loss.unwrap_or(0.0) * sample.num_trained() as f64;
     let sum: f64 = samples.iter().zip(&together).map(weighted).sum();
     assert!((mean.loss - sum / mean.num_tokens as f64).abs() < 1e-9, "{} {sum}", mean.loss);
@@ -82,7 +81,7 @@ impl Task for Impatient {
     fn progress(&self, done: u64, _total: Option<u64>, _unit: Unit) {
         self.0.set(done > 0);
     }
-    fn is_cancelled(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         self.0.get()
     }
 }

@@ -80,7 +80,7 @@ fn the_starter_answers_as_an_independent_implementation_does() {
     let together = [prompt.to_vec(), other.clone(), prompt.to_vec()];
     let answer = |prompts: &[Vec<Turn>]| {
         let prompts: Vec<_> = prompts.iter().map(Into::into).collect();
-        greedy_answers(&model, None, &prompts, 24, &mut |_| (), &|| false).unwrap().unwrap()
+        greedy_answers(&model, None, &prompts, 24, &Unwatched).unwrap().unwrap()
     };
     let batched = answer(&together);
     assert_eq!([&batched[0], &batched[2]], [&streamed, &streamed]);

@@ -114,7 +114,7 @@ impl Task for CancelAfter {
     fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {
         self.0.set(self.0.get().saturating_sub(1));
     }
-    fn is_cancelled(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         self.0.get() == 0
     }
 }
@@ -126,7 +126,7 @@ fn a_cancelled_or_broken_import_leaves_nothing() {
     let before = contents(&mut project);
     let large = request(folder.path(), 20_000);
     let error = project.import(&large, &CancelAfter(Cell::new(10))).unwrap_err();
-    assert!(error.is_cancelled(), "{error}");
+    assert!(error.is_stopped(), "{error}");
     let missing = ImportRequest { path: folder.path().join("no.csv"), ..large };
     assert!(project.import(&missing, &Unwatched).is_err());
     assert_eq!(contents(&mut project), before);

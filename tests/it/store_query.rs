@@ -192,7 +192,7 @@ fn texts_sort_alike_for_few_and_many_rows_and_end_early_when_asked() {
         }
     }
     let by_answer = ExampleQuery { sort: Sort { by: SortBy::Answer, descending: true }, limit: 9, ..query() };
-    assert!(project.query_unless_cancelled(&by_answer, &Cancelled).is_err_and(|error| error.is_cancelled()));
+    assert!(project.query_unless_stopped(&by_answer, &Cancelled).is_err_and(|error| error.is_stopped()));
     assert_eq!(project.query(&by_answer).unwrap().rows[0].answer, "x");
 }
 
@@ -200,7 +200,7 @@ struct Cancelled;
 
 impl Task for Cancelled {
     fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
-    fn is_cancelled(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         true
     }
 }

@@ -25,7 +25,7 @@ use tunewright::engine::{Backend as _, Engine, EngineOptions, EventKind, IoJob, 
 use tunewright::hub::Sources;
 use tunewright::project::Settings;
 use tunewright::recipe::{ModelRef, Recipe};
-use tunewright::train::Signal;
+use tunewright::task::Signal;
 
 use engine::WalkEngine;
 

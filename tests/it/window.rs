@@ -20,10 +20,10 @@ use tunewright::model::ModelFacts;
 use tunewright::project::{CheckedWith, Having, LastChecks, ProjectState, Settings, SplitCounts};
 use tunewright::recipe::{ModelRef, TooLong};
 use tunewright::render::tally::Tally;
-use tunewright::task::Unit;
+use tunewright::task::{Signal, Unit};
 use tunewright::train::observer::RunFacts;
 use tunewright::train::preview::{MemoryEstimate, Noted, RunPreview};
-use tunewright::train::{EvalMetrics, Signal, StepMetrics};
+use tunewright::train::{EvalMetrics, StepMetrics};
 
 struct Window {
     engine: FakeEngine,

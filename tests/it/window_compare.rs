@@ -22,7 +22,8 @@ use tunewright::project::{
     Settings, SplitCounts, StoredExample,
 };
 use tunewright::recipe::{ModelRef, Recipe};
-use tunewright::train::{EvalMetrics, Signal};
+use tunewright::task::Signal;
+use tunewright::train::EvalMetrics;
 
 use crate::window::found;
 

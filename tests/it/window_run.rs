@@ -16,9 +16,9 @@ use tunewright::engine::{
 use tunewright::project::{ProjectState, RunRecord, RunStatus, Settings, SplitCounts};
 use tunewright::recipe::{ModelRef, Recipe};
 use tunewright::render::tally::Tally;
-use tunewright::task::Unit;
+use tunewright::task::{Phase, Signal, Unit};
 use tunewright::train::observer::RunFacts;
-use tunewright::train::{EvalMetrics, Phase, RunMessage, Signal, StepMetrics, Told};
+use tunewright::train::{EvalMetrics, RunMessage, StepMetrics, Told};
 
 const RUN_DIR: &str = "/p/runs/2026-11-30-2";
 

@@ -13,7 +13,7 @@ use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, NetJo
 use crate::generate::Sampling;
 use crate::hub::FoundModel;
 use crate::recipe::ModelRef;
-use crate::train::Signal;
+use crate::task::Signal;
 use crate::train::preview::RunPreview;
 
 mod view;

@@ -12,7 +12,7 @@ use crate::engine::{ComputeJob, EventKind, IoJob, JobSpec, Outcome, Reply, Store
 use crate::project::RunRecord;
 use crate::recipe::params::{self, Value};
 use crate::recipe::{ModelRef, Recipe, RecipeError};
-use crate::train::Signal;
+use crate::task::Signal;
 use crate::train::preview::RunPreview;
 
 mod before;

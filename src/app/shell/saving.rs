@@ -176,18 +176,10 @@ fn saved_as(to: &std::path::Path, saved: SavedAs) -> String {
 
 fn write_again(state: &mut AppState, cx: &Cx<'_>) {
     let Some(folder) = state.project.as_ref().map(|project| project.folder.clone()) else { return };
-    for spec in std::mem::take(&mut state.saving.unwritten) {
-        let project = folder.clone();
-        let spec = match spec {
-            JobSpec::Store(StoreJob::Edit { edit, .. }) => JobSpec::Store(StoreJob::Edit { project, edit }),
-            JobSpec::Store(StoreJob::Undo { .. }) => JobSpec::Store(StoreJob::Undo { project }),
-            JobSpec::Store(StoreJob::Redo { .. }) => JobSpec::Store(StoreJob::Redo { project }),
-            JobSpec::Store(StoreJob::SaveSettings { settings, .. }) => {
-                JobSpec::Store(StoreJob::SaveSettings { project, settings })
-            }
-            JobSpec::Store(StoreJob::ApplyFix { fix, .. }) => JobSpec::Store(StoreJob::ApplyFix { project, fix }),
-            other => other,
-        };
+    for mut spec in std::mem::take(&mut state.saving.unwritten) {
+        if let JobSpec::Store(job) = &mut spec {
+            job.move_to(&folder);
+        }
         cx.start(&mut state.jobs, spec);
     }
 }

@@ -11,7 +11,7 @@ use crate::app::screens::{
 use crate::app::settings::ThemeChoice;
 use crate::app::{Action, AppState, OpenDialog, Screen, kit, path_dialog};
 use crate::engine::{IoJob, JobSpec, Lane, StoreJob};
-use crate::train::Signal;
+use crate::task::Signal;
 
 const NOTHING_SHOWN_SECS: f64 = 0.2;
 

@@ -5,8 +5,7 @@ use crate::app::kit::{Icon, format, icon};
 use crate::engine::protocol::Done;
 use crate::engine::{JobSpec, Outcome, Subject};
 use crate::recipe::ModelRef;
-use crate::task::Unit;
-use crate::train::Phase;
+use crate::task::{Phase, Unit};
 
 /// What a job is doing, while it does it.
 pub fn doing(job: &Job) -> String {

@@ -12,6 +12,7 @@ use crate::cli::model;
 use crate::cli::progress::Progress;
 use crate::generate::{argmax, greedy_answers};
 use crate::model::{Conversation, Generation, KvCache, LanguageModel, ModelError, Turn};
+use crate::task::Unwatched;
 
 const QUESTIONS: [&str; 4] = [
     "Explain how a refrigerator keeps food cold.",
@@ -39,7 +40,7 @@ pub fn run(args: GenerateBench) -> Result<(), Ended> {
     args.common.start();
     let interrupt = Interrupt::listen();
     let path = model::locate(&args.common.model, &interrupt)?;
-    let model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.cancel))?;
+    let model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.control))?;
     let one = one_answer(&model, args.max_new_tokens)?;
     let reading = reading(&model, args.prompt_length)?;
     let alone = one_by_one(&model, args.max_new_tokens / 2)?;
@@ -112,7 +113,7 @@ fn many_answers(model: &LanguageModel, num: usize, max_new_tokens: usize) -> Res
 fn answer(model: &LanguageModel, questions: &[&str], max_new_tokens: usize) -> Result<usize, Ended> {
     let turns: Vec<_> = questions.iter().map(|question| [Turn::new("user", question)]).collect();
     let prompts: Vec<_> = turns.iter().map(Conversation::from).collect();
-    let answers = greedy_answers(model, None, &prompts, max_new_tokens, &mut |_| (), &|| false)?.unwrap_or_default();
+    let answers = greedy_answers(model, None, &prompts, max_new_tokens, &Unwatched)?.unwrap_or_default();
     let counts = answers.iter().map(|answer| model.chat.tokenizer.encode_text(answer).map(|ids| ids.len()));
     Ok(counts.sum::<Result<usize, ModelError>>()?)
 }

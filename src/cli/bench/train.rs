@@ -77,7 +77,7 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
     args.common.start();
     let interrupt = Interrupt::listen();
     let path = model::locate(&args.common.model, &interrupt)?;
-    let decoder = Decoder::load(&path, &Progress::new("Loading", &interrupt.cancel))?;
+    let decoder = Decoder::load(&path, &Progress::new("Loading", &interrupt.control))?;
     let spec = decoder.spec();
     let batches = batches(&args, spec.vocab_size)?;
     let product = ProductType::of(args.precision.into(), spec);

@@ -113,7 +113,7 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
     }
     let spec = RenderSpec { train_on: TrainOn::Assistant, max_length: args.max_length, too_long: args.too_long };
     let rendering = args.model.as_ref().map(|model| model::rendering(model, spec, &interrupt)).transpose()?;
-    let progress = Progress::new("Checking", &interrupt.cancel);
+    let progress = Progress::new("Checking", &interrupt.control);
     let mut report = check(&mut project, rendering.as_ref(), &progress)?;
     if leave_out(&mut project, &args)? {
         report = check(&mut project, rendering.as_ref(), &progress)?;

@@ -60,7 +60,7 @@ pub fn run(args: ExportArgs) -> Result<(), Ended> {
         with_date: !args.without_date,
         per_split: args.per_split,
     };
-    let progress = Progress::new("Exporting", &interrupt.cancel);
+    let progress = Progress::new("Exporting", &interrupt.control);
     let reports = export_data(&mut project, &request, &progress)?;
     drop(progress);
     for report in &reports {

@@ -102,7 +102,7 @@ pub fn run(args: ImportArgs) -> Result<(), Ended> {
     for request in requests.iter_mut().filter(|request| request.origins.is_empty()) {
         request.by_name = are_parts && !says_split && !args.deal;
     }
-    let progress = Progress::new("Importing", &interrupt.cancel);
+    let progress = Progress::new("Importing", &interrupt.control);
     let mut reports = Vec::new();
     for request in &requests {
         reports.push(project.import(request, &progress)?);
@@ -131,7 +131,7 @@ fn requests(args: &ImportArgs, interrupt: &Interrupt) -> Result<Vec<ImportReques
     }
     let mut requests: Vec<_> = ImportRequest::of_files(with_folders_opened(&own)).into_iter().collect();
     for name in names.into_iter().filter_map(|file| name_in(file)) {
-        let progress = Progress::new("Downloading", &interrupt.cancel);
+        let progress = Progress::new("Downloading", &interrupt.control);
         requests.push(hub::fetch(name, &args.split, args.first, &progress)?);
     }
     let mapping = args.words.complete(mapping(&args.map))?;

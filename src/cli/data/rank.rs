@@ -52,19 +52,19 @@ pub fn run(args: RankArgs) -> Result<(), Ended> {
     let mut project = Project::open(&args.project)?;
     let judge = judge(&args, &project)?;
     let path = model::locate(&judge.model, &interrupt)?;
-    let language_model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.cancel))?;
+    let language_model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.control))?;
     model::tell_notes(&language_model.facts);
     let mut scorer = Scorer::new(&language_model, &judge)?;
     let started = std::time::Instant::now();
     match args.label_next {
         Some(count) => {
-            let progress = Progress::new("Asking the model", &interrupt.cancel);
+            let progress = Progress::new("Asking the model", &interrupt.control);
             let report = label_next(&mut project, &scorer, count, &progress)?;
             drop(progress);
             if args.json { as_json(&json!(report)) } else { print_queue(&report) }
         }
         None => {
-            let progress = Progress::new("Ranking", &interrupt.cancel);
+            let progress = Progress::new("Ranking", &interrupt.control);
             let report = score(&mut project, &mut scorer, &judge.name, &progress)?;
             drop(progress);
             let mut end = |descending| {

@@ -49,7 +49,7 @@ pub struct StatsArgs {
 pub fn run(args: StatsArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
     if let [first, second] = args.agreement.as_slice() {
-        let progress = Progress::new("Reading", &interrupt.cancel);
+        let progress = Progress::new("Reading", &interrupt.control);
         let found = agreement(&read_all(first, &progress)?, &read_all(second, &progress)?);
         drop(progress);
         return if args.json { json(&found) } else { print_agreement(&found) };
@@ -58,14 +58,14 @@ pub fn run(args: StatsArgs) -> Result<(), Ended> {
     let mut project = Project::open(&folder)?;
     if let Some(file) = &args.reviewer {
         let request = ImportRequest { mapping: mapping(&args.map), ..ImportRequest::new(file) };
-        import_second_reviewer(&mut project, &request, &Progress::new("Reading", &interrupt.cancel))?;
+        import_second_reviewer(&mut project, &request, &Progress::new("Reading", &interrupt.control))?;
         let Some(found) = project.reviewers()? else { return Ok(()) };
         return if args.json { json(&found) } else { print_reviewers(&found) };
     }
     let rendering =
         args.model.as_ref().map(|model| model::rendering(model, RenderSpec::WHOLE, &interrupt)).transpose()?;
     let tokens = rendering.as_ref().map(|rendering| rendering as &dyn Tokens);
-    let progress = Progress::new("Counting", &interrupt.cancel);
+    let progress = Progress::new("Counting", &interrupt.control);
     let found = statistics(&mut project, tokens, &progress)?;
     drop(progress);
     if args.card {

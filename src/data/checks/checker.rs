@@ -145,7 +145,7 @@ impl<'a> Checker<'a> {
         std::mem::take(&mut self.lengths)
     }
 
-    /// Compares all with each other; `None` if it was cancelled.
+    /// Compares all with each other; `None` if it was stopped.
     pub fn finish(mut self, task: &dyn Task) -> Option<CheckReport> {
         let clusters = near::clusters(&self.shingles, self.options.similarity, task)?;
         let mut findings = std::mem::take(&mut self.findings);

@@ -117,7 +117,7 @@ fn jaccard(a: &[u32], b: &[u32]) -> f64 {
     if num_all == 0 { 0.0 } else { num_common as f64 / num_all as f64 }
 }
 
-/// Unites the texts whose similarity is at least `similarity`; `None` if it was cancelled. Texts without words stay
+/// Unites the texts whose similarity is at least `similarity`; `None` if it was stopped. Texts without words stay
 /// alone.
 pub fn clusters(shingles: &Shingles, similarity: f64, task: &dyn Task) -> Option<Union> {
     let mut clusters = Union::new(shingles.len());
@@ -129,7 +129,7 @@ pub fn clusters(shingles: &Shingles, similarity: f64, task: &dyn Task) -> Option
         let mut keyed: Vec<(u32, u32)> = (0..bands.len()).filter(has_words).map(key).collect();
         keyed.par_sort_unstable();
         for run in keyed.chunk_by(|a, b| a.0 == b.0).filter(|run| run.len() > 1) {
-            if task.is_cancelled() {
+            if task.is_stopped() {
                 return None;
             }
             unite_run(run, &shingles, similarity, &mut clusters);

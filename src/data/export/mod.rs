@@ -129,7 +129,7 @@ pub struct ExportReport {
 /// Takes the examples of an export, one at a time; a `Break` asks to give no more.
 pub type ExportSink<'s> = dyn FnMut(ExportRow<'_>) -> ControlFlow<()> + 's;
 
-/// Writes all examples that `feed` gives to the sink; when that fails or the task is cancelled, the file stays as it was.
+/// Writes all examples that `feed` gives to the sink; when that fails or the task is stopped, the file stays as it was.
 pub fn export<E: From<ImportError>>(
     request: &ExportRequest,
     task: &dyn Task,
@@ -141,7 +141,7 @@ pub fn export<E: From<ImportError>>(
         let mut writer = Writer::new(request, out)?;
         let mut failure = None;
         fed = feed(&mut |row| {
-            if task.is_cancelled() {
+            if task.is_stopped() {
                 return ControlFlow::Break(());
             }
             task.progress(tally.num_accepted + tally.num_rejected, request.num_rows, Unit::Examples);
@@ -155,7 +155,7 @@ pub fn export<E: From<ImportError>>(
         });
         match failure {
             Some(e) => Err(e),
-            None if fed.is_err() || task.is_cancelled() => Err(io::Error::other("ended early")),
+            None if fed.is_err() || task.is_stopped() => Err(io::Error::other("ended early")),
             None => writer.finish(),
         }
     };
@@ -164,8 +164,8 @@ pub fn export<E: From<ImportError>>(
         false => write(out),
     });
     fed?;
-    if task.is_cancelled() {
-        return Err(ImportError::Cancelled { path: request.to.clone() }.into());
+    if task.is_stopped() {
+        return Err(ImportError::Stopped { path: request.to.clone() }.into());
     }
     written.map_err(|source| ImportError::Write { path: request.to.clone(), source })?;
     Ok(ExportReport {

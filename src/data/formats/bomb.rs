@@ -9,7 +9,7 @@ const MAX_RATIO: u64 = 250;
 /// So small that its ratio doesn't matter.
 const ALWAYS_ALLOWED: u64 = 256 << 20;
 
-/// What is unpacked, until it is too much; ends when the task is cancelled, however little of the file that takes.
+/// What is unpacked, until it is too much; ends when the task is stopped, however little of the file that takes.
 pub struct Bounded<'a, R> {
     inner: R,
     left: u64,
@@ -25,8 +25,8 @@ impl<'a, R: Read> Bounded<'a, R> {
 
 impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.task.is_cancelled() {
-            return Err(io::Error::other("cancelled"));
+        if self.task.is_stopped() {
+            return Err(io::Error::other("stopped"));
         }
         let num_bytes = self.inner.read(buf)?;
         match self.left.checked_sub(num_bytes as u64) {
@@ -44,7 +44,7 @@ impl<R: Read> Read for Bounded<'_, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::{CancelFlag, Unit, Unwatched};
+    use crate::task::{Control, Unwatched};
 
     #[test]
     fn much_from_little_ends_and_much_from_much_does_not() {
@@ -58,17 +58,10 @@ mod tests {
 
     #[test]
     fn it_ends_when_nobody_wants_it() {
-        struct Stopped(CancelFlag);
-        impl Task for Stopped {
-            fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
-            fn is_cancelled(&self) -> bool {
-                self.0.is_cancelled()
-            }
-        }
-        let task = Stopped(CancelFlag::default());
+        let task = Control::default();
         let mut bounded = Bounded::new(io::repeat(0), 1, &task);
         assert_eq!(bounded.read(&mut [0; 8]).unwrap(), 8);
-        task.0.cancel();
+        task.stop();
         assert!(bounded.read(&mut [0; 8]).is_err());
     }
 }

@@ -23,8 +23,8 @@ impl<'a> Folder<'a> {
     pub fn open(root: &'a Path, max_row_bytes: usize, task: &'a dyn Task) -> Result<(Self, Vec<String>), ImportError> {
         let mut files = Vec::new();
         for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
-            if task.is_cancelled() {
-                return Err(ImportError::Cancelled { path: root.into() });
+            if task.is_stopped() {
+                return Err(ImportError::Stopped { path: root.into() });
             }
             let entry = entry.map_err(|e| {
                 let path = e.path().unwrap_or(root).to_owned();
@@ -92,7 +92,7 @@ impl Rows for Folder<'_> {
                 let content = super::parse_text(&text).map(|_| Content::Cells(cells));
                 RawRow::new(1, source, content)
             }
-            Err(e @ ImportError::Cancelled { .. }) => return Err(e),
+            Err(e @ ImportError::Stopped { .. }) => return Err(e),
             // One file that can't be read is one bad row.
             Err(e) => RawRow::bad(1, String::new(), Problem::row(e.to_string())),
         };

@@ -67,7 +67,7 @@ impl Stamp {
     }
 }
 
-/// Bytes of the file itself: tells how far it is, and ends when the task is cancelled.
+/// Bytes of the file itself: tells how far it is, and ends when the task is stopped.
 struct Counted<'a> {
     file: File,
     done: u64,
@@ -77,8 +77,8 @@ struct Counted<'a> {
 
 impl Read for Counted<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.task.is_cancelled() {
-            return Err(io::Error::other("cancelled"));
+        if self.task.is_stopped() {
+            return Err(io::Error::other("stopped"));
         }
         let num_bytes = self.file.read(buf)?;
         self.done += num_bytes as u64;
@@ -96,10 +96,10 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// A failed read as an error of the file, or as the cancelling that caused it.
+    /// A failed read as an error of the file, or as the stop that caused it.
     pub fn error(&self, source: io::Error) -> ImportError {
-        if self.task.is_cancelled() {
-            return ImportError::Cancelled { path: self.path.into() };
+        if self.task.is_stopped() {
+            return ImportError::Stopped { path: self.path.into() };
         }
         match self.packing.name() {
             Some(packing) => ImportError::Unpack { path: self.path.into(), packing, source },
@@ -137,8 +137,8 @@ pub fn open<'a>(path: &'a Path, task: &'a dyn Task) -> Result<OpenedText<'a>, Im
     let facts = check_is_file(path)?;
     let file = File::open(path).map_err(|e| ImportError::read(path, e))?;
     let mut file = Counted { file, done: 0, total: facts.len(), task };
-    let failed = |error| match task.is_cancelled() {
-        true => ImportError::Cancelled { path: path.into() },
+    let failed = |error| match task.is_stopped() {
+        true => ImportError::Stopped { path: path.into() },
         false => ImportError::read(path, error),
     };
     let mut magic = Vec::new();
@@ -148,8 +148,8 @@ pub fn open<'a>(path: &'a Path, task: &'a dyn Task) -> Result<OpenedText<'a>, Im
     let (mut start, failure) = read_head(&mut bytes);
     let is_whole_file = failure.is_none() && start.len() < HEAD_BYTES;
     if let Some(source) = failure {
-        if task.is_cancelled() {
-            return Err(ImportError::Cancelled { path: path.into() });
+        if task.is_stopped() {
+            return Err(ImportError::Stopped { path: path.into() });
         }
         if let (true, Some(packing)) = (start.is_empty(), packing.name()) {
             return Err(ImportError::Unpack { path: path.into(), packing, source });

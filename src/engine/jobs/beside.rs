@@ -16,6 +16,7 @@ use crate::hub;
 use crate::model::gradient::activation_bytes;
 use crate::model::{ModelSpec, ProductType, inspect, weights};
 use crate::recipe::ModelRef;
+use crate::task::Task;
 use crate::train::turn::{Held, Party, Turn};
 
 /// How often it is asked anew whether memory is still short.
@@ -65,7 +66,7 @@ impl Beside {
             }
             std::thread::sleep(INTERVAL);
         }
-        self.turn.hold(Party::Guest, &|| context.is_stopped()).ok_or(EngineError::Stopped)
+        self.turn.hold(Party::Guest, context).ok_or(EngineError::Stopped)
     }
 
     /// Bytes; no more than the person's limit leaves.

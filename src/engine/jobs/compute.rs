@@ -18,8 +18,7 @@ use crate::model::{Conversation, LanguageModel, peft};
 use crate::project::Project;
 use crate::recipe::{ModelRef, Recipe};
 use crate::render::turns;
-use crate::task::{Task, Unit};
-use crate::train::Phase;
+use crate::task::{Phase, Task};
 use crate::train::timing::{SpeedFile, speed_key};
 use crate::train::turn::Held;
 use crate::workbench::scores;
@@ -63,7 +62,7 @@ impl Compute {
     fn measure_speed(&mut self, project: &Path, recipe: &Recipe, context: &Context) -> Result<(), EngineError> {
         let path = hub::resolve(&recipe.base_model, &self.sources)?;
         let model = self.models.load(&path, context)?;
-        context.tell(EventKind::Phase(Phase::Training));
+        context.phase(Phase::Training);
         let known = speed::measure(&model, &path, &mut Project::open(project)?, recipe, context)?;
         self.speeds.keep(&speed_key(project, recipe), &known);
         context.reply(Reply::Speed(known));
@@ -72,7 +71,7 @@ impl Compute {
 
     fn evaluate(&mut self, request: &EvaluationRequest, context: &Context) -> Result<(), EngineError> {
         let model = self.load_ref(&request.model, context)?;
-        context.tell(EventKind::Phase(Phase::Evaluating));
+        context.phase(Phase::Evaluating);
         let report = evaluate::run_on(&model, request, context)?;
         let kept = evaluate::keep_with_run(request, &report);
         context.reply(Reply::Evaluation(report));
@@ -87,10 +86,9 @@ impl Compute {
         let model = self.load_ref(&request.model, context)?;
         let spec = model.decoder.spec();
         let adapter = request.adapter.as_deref().map(|folder| peft::load(folder, spec)).transpose()?;
-        context.tell(EventKind::Phase(Phase::Generating));
+        context.phase(Phase::Generating);
         let mut tell = |event| match event {
             PairEvent::Text { side, text } => context.token(side, &text),
-            PairEvent::Tokens { done, most } => context.progress(done as u64, Some(most as u64), Unit::Tokens),
             PairEvent::Done { side, answer } => context.tell(EventKind::AnswerDone {
                 side,
                 num_tokens: answer.num_tokens,
@@ -100,14 +98,13 @@ impl Compute {
         };
         let turns = turns(&request.prompt);
         let prompt = Conversation { turns: &turns, tools: &request.tools, ..Conversation::default() };
-        let is_stopped = || context.is_stopped();
-        generate::compare(&model, adapter.as_ref(), prompt, &request.sampling, &mut tell, &is_stopped)?;
+        generate::compare(&model, adapter.as_ref(), prompt, &request.sampling, &mut tell, context)?;
         if context.is_stopped() { Err(EngineError::Stopped) } else { Ok(()) }
     }
 
     fn score(&mut self, project: &Path, judge: &Judge, context: &Context) -> Result<(), EngineError> {
         let model = self.load_ref(&judge.model, context)?;
-        context.tell(EventKind::Phase(Phase::Evaluating));
+        context.phase(Phase::Evaluating);
         let mut project = Project::open(project)?;
         let report = scores::score(&mut project, &mut Scorer::new(&model, judge)?, &judge.name, context);
         // A stop keeps what there is.
@@ -124,7 +121,7 @@ impl Compute {
         context: &Context,
     ) -> Result<(), EngineError> {
         let model = self.load_ref(&judge.model, context)?;
-        context.tell(EventKind::Phase(Phase::Generating));
+        context.phase(Phase::Generating);
         let mut project = Project::open(project)?;
         let report = scores::label_next(&mut project, &Scorer::new(&model, judge)?, count, context)?;
         context.reply(Reply::Project(project.state()?));

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use crate::engine::EventKind;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::model::LanguageModel;
-use crate::train::Phase;
+use crate::task::{Phase, Task};
 
 /// Shared by the lanes. Only the lane whose turn it is loads.
 #[derive(Clone, Default)]
@@ -38,7 +37,7 @@ impl Models {
         }
         // Given up first: two models may not fit into memory.
         self.lock().kept = None;
-        context.tell(EventKind::Phase(Phase::LoadingModel));
+        context.phase(Phase::LoadingModel);
         let model = LanguageModel::load(path, context)?;
         let loaded = Loaded { path: path.to_owned(), modified: modified(path), model: model.clone() };
         self.lock().kept = Some(loaded);

@@ -49,7 +49,7 @@ fn count(project: &mut Project, context: &Context, chat: &Chat, spec: RenderSpec
     for split in [Split::Train, Split::Validation] {
         let mut end = Ok(());
         project.for_each_example(split, &mut |stored| {
-            if context.is_cancelled() {
+            if context.is_stopped() {
                 end = Err(EngineError::Stopped);
                 return ControlFlow::Break(());
             }

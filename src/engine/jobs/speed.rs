@@ -10,7 +10,7 @@ use crate::model::LanguageModel;
 use crate::project::Project;
 use crate::recipe::{Plan, Recipe};
 use crate::render::{Rendered, render};
-use crate::task::{Task, Unit};
+use crate::task::Task;
 use crate::train::measure::{self, MAX_BATCHES, MAX_HELD_OUT};
 use crate::train::sft::Samples;
 use crate::train::timing::{KnownSpeed, MeasuredBy, RunMeter, Speed, SpeedFile, speed_key};
@@ -30,10 +30,7 @@ pub(super) fn measure(
         validation: some(project, (Split::Validation, counts.validation), MAX_HELD_OUT, model, recipe, context)?,
         ..Samples::default()
     };
-    let mut progress = |done: usize| context.progress(done as u64, Some(MAX_BATCHES as u64), Unit::Steps);
-    progress(0);
-    let is_cancelled = || context.is_cancelled();
-    let speed = measure::measure(model, model_path, recipe, &samples, &mut progress, &is_cancelled)?;
+    let speed = measure::measure(model, model_path, recipe, &samples, context)?;
     Ok(known(speed, MeasuredBy::Steps, model, recipe))
 }
 
@@ -57,10 +54,10 @@ fn some(
             samples.extend(rendered.samples.into_iter().filter(|sample| sample.num_trained() > 0));
         }
         at += 1;
-        let is_done = samples.len() >= wanted || context.is_cancelled();
+        let is_done = samples.len() >= wanted || context.is_stopped();
         if is_done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    if context.is_cancelled() { Err(EngineError::Stopped) } else { Ok(samples) }
+    if context.is_stopped() { Err(EngineError::Stopped) } else { Ok(samples) }
 }
 
 /// What a run of a project came to serves the next one.

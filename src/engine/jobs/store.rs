@@ -26,7 +26,7 @@ impl Work for Store {
 
     fn run(&mut self, job: StoreJob, context: &Context) -> Result<(), EngineError> {
         let is_saving = job.facts().is_saving;
-        let done = self.work(job, context);
+        let done = self.answer(job, context).map(|reply| context.reply(reply));
         if is_saving {
             self.tell_standing(&done, context);
         }
@@ -50,8 +50,9 @@ impl Store {
         }
     }
 
-    fn work(&mut self, job: StoreJob, context: &Context) -> Result<(), EngineError> {
-        let project = match job {
+    /// The last reply of the job; what comes before it is told on the way.
+    fn answer(&mut self, job: StoreJob, context: &Context) -> Result<Reply, EngineError> {
+        Ok(match job {
             StoreJob::OpenProject { folder, sample } => {
                 let project = self.project.insert(Project::open_or_create(&folder)?);
                 self.standing = Standing::Saved;
@@ -59,119 +60,88 @@ impl Store {
                     import_starter_data(project, context)?;
                     keep_starter_recipe(project)?;
                 }
-                project
+                Reply::Project(project.state()?)
             }
             StoreJob::Query { project, query } => {
                 let project = self.open(&project)?;
                 if let Some(page) = project.first_rows(&query)? {
                     context.reply(Reply::Rows(page));
                 }
-                context.reply(Reply::Rows(project.query_unless_cancelled(&query, context)?));
-                return Ok(());
+                Reply::Rows(project.query_unless_stopped(&query, context)?)
             }
             StoreJob::CountFacets { project, query } => {
                 let counts = self.open(&project)?.facets(&query)?;
-                context.reply(Reply::Facets { query, counts });
-                return Ok(());
+                Reply::Facets { query, counts }
             }
-            StoreJob::KeepAnswers { run_dir, pair } => {
-                return Ok(evaluate::keep_pair(&run_dir, &pair)?);
-            }
-            StoreJob::LoadLengths { project } => {
-                context.reply(Reply::Lengths(self.open(&project)?.lengths()?));
-                return Ok(());
-            }
-            StoreJob::FindIds { project, query } => {
-                context.reply(Reply::Ids(self.open(&project)?.matching_ids(&query)?));
-                return Ok(());
-            }
-            StoreJob::LoadHistory { project, id } => {
-                let versions = self.open(&project)?.history(id)?;
-                context.reply(Reply::History { id, versions });
-                return Ok(());
-            }
-            StoreJob::LoadFindings { project, example } => {
-                let project = self.open(&project)?;
-                let (findings, not_faults) = (project.findings(example)?, project.not_faults(example)?);
-                context.reply(Reply::Findings { findings, not_faults });
-                return Ok(());
-            }
-            StoreJob::LoadChecks { project } => {
-                context.reply(Reply::LastChecks(self.open(&project)?.last_checks()?));
-                return Ok(());
-            }
-            StoreJob::CountHeldOut { project, ids } => {
-                context.reply(Reply::HeldOut(self.open(&project)?.num_held_out(&ids)?));
-                return Ok(());
-            }
-            StoreJob::LoadExample { project, id } => {
-                context.reply(Reply::Example(self.open(&project)?.example(id)?));
-                return Ok(());
-            }
+            StoreJob::LoadLengths { project } => Reply::Lengths(self.open(&project)?.lengths()?),
+            StoreJob::FindIds { project, query } => Reply::Ids(self.open(&project)?.matching_ids(&query)?),
+            StoreJob::LoadExample { project, id } => Reply::Example(self.open(&project)?.example(id)?),
             StoreJob::LoadExamples { project, ids } => {
                 let mut examples = Vec::with_capacity(ids.len());
                 self.open(&project)?.for_each_of(&ids, &mut |stored| {
                     examples.push(stored);
                     ControlFlow::Continue(())
                 })?;
-                context.reply(Reply::Examples(examples));
-                return Ok(());
+                Reply::Examples(examples)
             }
+            StoreJob::LoadHistory { project, id } => {
+                let versions = self.open(&project)?.history(id)?;
+                Reply::History { id, versions }
+            }
+            StoreJob::LoadFindings { project, example } => {
+                let project = self.open(&project)?;
+                let (findings, not_faults) = (project.findings(example)?, project.not_faults(example)?);
+                Reply::Findings { findings, not_faults }
+            }
+            StoreJob::LoadChecks { project } => Reply::LastChecks(self.open(&project)?.last_checks()?),
+            StoreJob::CountHeldOut { project, ids } => Reply::HeldOut(self.open(&project)?.num_held_out(&ids)?),
+            StoreJob::Edit { project, edit } => self.change(&project, |project| project.apply(&edit))?,
+            StoreJob::Undo { project } => self.change(&project, Project::undo)?,
+            StoreJob::Redo { project } => self.change(&project, Project::redo)?,
+            StoreJob::SaveSettings { project, settings } => {
+                self.change(&project, |project| project.save_settings(&settings))?
+            }
+            StoreJob::ApplyFix { project, fix } => self.change(&project, |project| apply_fix(project, &fix))?,
             StoreJob::MarkFindings { project, check, ids, is_fault } => {
-                let project = self.open(&project)?;
-                mark_findings(project, check, ids.as_deref(), is_fault)?;
-                project
-            }
-            StoreJob::Edit { project, edit } => {
-                let project = self.open(&project)?;
-                project.apply(&edit)?;
-                project
-            }
-            StoreJob::Undo { project } => {
-                let project = self.open(&project)?;
-                project.undo()?;
-                project
-            }
-            StoreJob::Redo { project } => {
-                let project = self.open(&project)?;
-                project.redo()?;
-                project
+                self.change(&project, |project| mark_findings(project, check, ids.as_deref(), is_fault))?
             }
             StoreJob::DropReviewer { project } => {
-                let project = self.open(&project)?;
-                project.set_second_labels("", &[])?;
+                let changed = self.change(&project, |project| project.set_second_labels("", &[]))?;
                 context.reply(Reply::Reviewers(None));
-                project
+                changed
             }
-            StoreJob::ApplyFix { project, fix } => {
-                let project = self.open(&project)?;
-                apply_fix(project, &fix)?;
-                project
+            StoreJob::KeepAnswers { run_dir, pair } => {
+                evaluate::keep_pair(&run_dir, &pair)?;
+                Reply::Saved(run_dir)
             }
             StoreJob::LookAtProject { project } => {
                 self.standing = self.open(&project)?.look_again(context)?;
-                context.reply(Reply::Standing(self.standing.clone()));
-                return Ok(());
+                Reply::Standing(self.standing.clone())
             }
             StoreJob::SaveProjectAs { project, to } => {
                 let saved = self.open(&project)?.save_as(&to, context)?;
                 let project = self.project.insert(Project::open(&to)?);
                 self.standing = Standing::Saved;
                 context.reply(Reply::SavedAs(saved));
-                project
+                Reply::Project(project.state()?)
             }
-            StoreJob::SaveSettings { project, settings } => {
-                let project = self.open(&project)?;
-                project.save_settings(&settings)?;
-                project
-            }
-        };
-        context.reply(Reply::Project(project.state()?));
-        Ok(())
+        })
     }
-}
 
-impl Store {
+    /// Changes the project; the reply is what it is then.
+    fn change<T, E>(
+        &mut self,
+        folder: &Path,
+        change: impl FnOnce(&mut Project) -> Result<T, E>,
+    ) -> Result<Reply, EngineError>
+    where
+        EngineError: From<E>,
+    {
+        let project = self.open(folder)?;
+        change(project)?;
+        Ok(Reply::Project(project.state()?))
+    }
+
     /// Stays with the store that is open, also if its folder is gone or holds another one: it alone has what was done.
     fn open(&mut self, folder: &Path) -> Result<&mut Project, EngineError> {
         take_or_open(&mut self.project, folder, |_| true)

@@ -15,10 +15,10 @@ use crate::model::LanguageModel;
 use crate::project::Project;
 use crate::recipe::{Data, Plan, Recipe};
 use crate::run::{RunDir, RunLock};
-use crate::task::{Task, Unit};
+use crate::task::{Phase, Task};
 use crate::train::timing::{RunMeter, SpeedFile};
-use crate::train::turn::{Held, Party, Turn};
-use crate::train::{Phase, TrainError, TrainEvent, sft};
+use crate::train::turn::{GivingWay, Held, Party, Turn};
+use crate::train::{TrainError, TrainEvent, sft};
 use crate::workbench::statistics::{add_to_card, write_card};
 
 pub(super) struct TrainingLane {
@@ -42,7 +42,7 @@ impl Work for TrainingLane {
 
     /// What computes now is let finish.
     fn admit(&mut self, _job: &TrainJob, context: &Context) -> Result<Option<Held>, EngineError> {
-        let held = self.turn.hold(Party::Training, &|| context.is_stopped());
+        let held = self.turn.hold(Party::Training, context);
         held.map(Some).ok_or(EngineError::Stopped)
     }
 
@@ -63,7 +63,7 @@ impl TrainingLane {
         let mut project = Project::open(project)?;
         let run_dir = project.create_run_dir()?;
         let result = (|| {
-            context.tell(EventKind::Phase(Phase::Freezing));
+            context.phase(Phase::Freezing);
             let snapshot = project.snapshot(&run_dir)?;
             if snapshot.train.num_examples == 0 {
                 return Err(TrainError::NoExamples { path: project.folder().to_owned() }.into());
@@ -104,13 +104,9 @@ impl TrainingLane {
     fn run_plan(&self, model: &LanguageModel, plan: &Plan, context: &Context) -> Result<(), EngineError> {
         let _running = self.running.begin(&plan.run_dir);
         let _trained = self.models.train_on_last();
-        let control = context.control().giving_way(&self.turn);
+        let task = GivingWay { task: context, turn: &self.turn };
         let mut meter = RunMeter::default();
         let mut tell = |event| match event {
-            TrainEvent::Phase(phase) => context.tell(EventKind::Phase(phase)),
-            TrainEvent::Progress { done, total } => {
-                context.progress(done as u64, Some(total as u64), Unit::Examples);
-            }
             TrainEvent::Facts(facts) => {
                 // A card that can't be written is no reason to end a run.
                 if let Err(error) = add_to_card(&plan.run_dir, &facts.tally) {
@@ -130,7 +126,7 @@ impl TrainingLane {
             TrainEvent::Checkpoint { step, path } => context.tell(EventKind::Checkpoint { step, path }),
             TrainEvent::Warning(text) => context.tell(EventKind::Warning(text)),
         };
-        let summary = sft::run_on(model, plan, &control, &mut tell)?;
+        let summary = sft::run_on(model, plan, &task, &mut tell)?;
         speed::keep_of_run(&self.speeds, &meter, model, plan);
         if summary.was_stopped { Err(EngineError::Stopped) } else { Ok(()) }
     }

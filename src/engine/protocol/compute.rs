@@ -7,7 +7,7 @@ use crate::data::Message;
 use crate::evaluate::{EvaluationRequest, Judge};
 use crate::generate::Sampling;
 use crate::recipe::{ModelRef, Recipe};
-use crate::train::Phase;
+use crate::task::Phase;
 
 /// `project` is the project's folder.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use super::{JobId, Reply};
 use crate::generate::Side;
-use crate::task::{Stage, Unit};
+use crate::task::{Phase, Stage, Unit};
 use crate::train::observer::RunFacts;
-use crate::train::{EvalMetrics, Phase, StepMetrics};
+use crate::train::{EvalMetrics, StepMetrics};
 
 /// What the engine tells.
 #[derive(Debug, Clone, PartialEq)]

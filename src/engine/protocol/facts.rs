@@ -1,10 +1,9 @@
 //! What is true of a job, whoever asks: the engine, which queues it, and the window, which names it. Each lane's file has
 //! a table with a row for each of its jobs, and nobody else looks at all of them.
 
+use crate::task::Phase;
 use std::borrow::Cow;
 use std::path::Path;
-
-use crate::train::Phase;
 
 type Words = Cow<'static, str>;
 

@@ -1,6 +1,6 @@
 //! The store lane's jobs: quick queries and edits of the project's database.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::facts::{Facts, name};
 use crate::data::checks::{Check, Fix};
@@ -141,5 +141,50 @@ impl StoreJob {
             Self::ApplyFix { .. } => Facts::saving(),
             Self::MarkFindings { .. } => Facts::saving(),
         }
+    }
+
+    /// Where the project has got another folder: the job is then for that one.
+    pub fn move_to(&mut self, folder: &Path) {
+        match self {
+            Self::OpenProject { .. } | Self::KeepAnswers { .. } => {}
+            Self::Query { project, .. }
+            | Self::CountFacets { project, .. }
+            | Self::LoadLengths { project }
+            | Self::FindIds { project, .. }
+            | Self::LoadExample { project, .. }
+            | Self::LoadExamples { project, .. }
+            | Self::LoadHistory { project, .. }
+            | Self::LoadFindings { project, .. }
+            | Self::LoadChecks { project }
+            | Self::CountHeldOut { project, .. }
+            | Self::Edit { project, .. }
+            | Self::Undo { project }
+            | Self::Redo { project }
+            | Self::SaveSettings { project, .. }
+            | Self::LookAtProject { project }
+            | Self::SaveProjectAs { project, .. }
+            | Self::DropReviewer { project }
+            | Self::ApplyFix { project, .. }
+            | Self::MarkFindings { project, .. } => folder.clone_into(project),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_waited_goes_into_the_projects_new_folder() {
+        let mark = |project: &str| StoreJob::MarkFindings {
+            project: project.into(),
+            check: Check::ALL[0],
+            ids: None,
+            is_fault: false,
+        };
+        let mut job = mark("/old");
+        job.move_to(Path::new("/new"));
+        assert_eq!(job, mark("/new"));
+        assert!(job.facts().is_saving, "it would not have waited");
     }
 }

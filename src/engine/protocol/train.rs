@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::facts::{Facts, Subject};
 use crate::recipe::Recipe;
-use crate::train::Phase;
+use crate::task::Phase;
 
 /// `project` is the project's folder.
 #[derive(Debug, Clone, PartialEq)]

@@ -69,8 +69,8 @@ impl Project {
         let replacer = Replacer::new(replacement)?;
         let mut preview = ReplacePreview { num_examples: 0, num_matches: 0, turns: Vec::new(), ids: Vec::new() };
         for (done, id) in ids.iter().enumerate() {
-            if task.is_cancelled() {
-                return Err(ImportError::Cancelled { path: self.folder().into() }.into());
+            if task.is_stopped() {
+                return Err(ImportError::Stopped { path: self.folder().into() }.into());
             }
             task.progress(done as u64, Some(ids.len() as u64), Unit::Examples);
             let stored = match stored_example(&self.db, *id) {

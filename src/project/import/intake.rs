@@ -30,7 +30,7 @@ const NUM_WAITING: usize = 16;
 const FIRST_ROWS: usize = 100;
 
 impl Project {
-    /// Takes all good rows of a file in, as one step of undo. When it is cancelled or fails, nothing was imported.
+    /// Takes all good rows of a file in, as one step of undo. When it is stopped or fails, nothing was imported.
     pub fn import(&mut self, request: &ImportRequest, task: &dyn Task) -> Result<ImportReport, ProjectError> {
         self.import_showing(request, task, &mut |_| {})
     }
@@ -82,8 +82,8 @@ impl Project {
         // What could not be written ended the reading, too, which then has nothing to say about it.
         let mut rows = written?;
         let mut report = report?;
-        if task.is_cancelled() {
-            return Err(ImportError::Cancelled { path: request.path.clone() }.into());
+        if task.is_stopped() {
+            return Err(ImportError::Stopped { path: request.path.clone() }.into());
         }
         rows.iter_mut().for_each(|row| row.replaces = row.replaces.filter(|id| reading.known.is_update(*id)));
         count_known(&mut report, &reading.num_known, &rows);

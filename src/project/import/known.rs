@@ -113,13 +113,13 @@ impl Project {
                 }
                 Err(error) => failure = Some(ProjectError::Content(error)),
             }
-            if failure.is_some() || task.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if failure.is_some() || task.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if let Some(error) = failure {
             return Err(error);
         }
-        if task.is_cancelled() {
-            return Err(ImportError::Cancelled { path: request.path.clone() }.into());
+        if task.is_stopped() {
+            return Err(ImportError::Stopped { path: request.path.clone() }.into());
         }
         counts.other = known.num_updates();
         Ok(counts)

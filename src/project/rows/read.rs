@@ -31,11 +31,11 @@ const MANY_ROWS: usize = 100_000;
 impl Project {
     /// The rows of the table's visible part.
     pub fn query(&mut self, query: &ExampleQuery) -> Result<RowPage, ProjectError> {
-        self.query_unless_cancelled(query, &Unwatched)
+        self.query_unless_stopped(query, &Unwatched)
     }
 
     /// The same; sorting a million texts takes about a second, and can be ended early.
-    pub fn query_unless_cancelled(&mut self, query: &ExampleQuery, task: &dyn Task) -> Result<RowPage, ProjectError> {
+    pub fn query_unless_stopped(&mut self, query: &ExampleQuery, task: &dyn Task) -> Result<RowPage, ProjectError> {
         self.order.refresh(&mut self.db)?;
         let (ids, num_matching) = self.order.page(&self.db, query, task)?;
         Ok(RowPage {

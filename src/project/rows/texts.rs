@@ -36,8 +36,8 @@ pub fn sort_texts(
     // In this thread: the pool is a training's, perhaps. The last sort only merges what is in order.
     for part in texts.chunks_mut(ROWS_TO_SORT) {
         part.sort_unstable_by(compare);
-        if task.is_cancelled() {
-            return Err(ProjectError::Cancelled);
+        if task.is_stopped() {
+            return Err(ProjectError::Stopped);
         }
     }
     texts.sort_by(compare);
@@ -59,8 +59,8 @@ fn texts_of_few(
     let mut select = db.prepare_cached(&format!("SELECT {column} FROM contents WHERE id = ?"))?;
     let mut texts = Texts::with_capacity(indexes.len());
     for at in indexes {
-        if texts.len().is_multiple_of(ROWS_AT_ONCE) && task.is_cancelled() {
-            return Err(ProjectError::Cancelled);
+        if texts.len().is_multiple_of(ROWS_AT_ONCE) && task.is_stopped() {
+            return Err(ProjectError::Stopped);
         }
         let text = select.query_row([order.slots[*at as usize].id], |row| Ok(folded(row.get_ref(0)?.as_str()?)));
         texts.push((text.optional()?.unwrap_or_default(), *at));
@@ -89,8 +89,8 @@ fn texts_of_many(
     let mut rows = select.query([])?;
     let mut num_read = 0_usize;
     while let Some(row) = rows.next()? {
-        if num_read.is_multiple_of(ROWS_AT_ONCE) && task.is_cancelled() {
-            return Err(ProjectError::Cancelled);
+        if num_read.is_multiple_of(ROWS_AT_ONCE) && task.is_stopped() {
+            return Err(ProjectError::Stopped);
         }
         num_read += 1;
         let id = usize::try_from(row.get::<_, i64>(0)?).unwrap_or_default();

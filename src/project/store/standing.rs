@@ -95,8 +95,8 @@ impl Project {
 fn copy(from: &Connection, to: &mut Connection, task: &dyn Task) -> Result<(), ProjectError> {
     let backup = Backup::new(from, to)?;
     while backup.step(PAGES_AT_ONCE)? != StepResult::Done {
-        if task.is_cancelled() {
-            return Err(ProjectError::Cancelled);
+        if task.is_stopped() {
+            return Err(ProjectError::Stopped);
         }
     }
     Ok(())
@@ -109,8 +109,8 @@ fn copy_runs(from: &Path, to: &Path, task: &dyn Task) -> Result<SavedAs, Project
         return Ok(saved);
     }
     for entry in WalkDir::new(from.join("runs")) {
-        if task.is_cancelled() {
-            return Err(ProjectError::Cancelled);
+        if task.is_stopped() {
+            return Err(ProjectError::Stopped);
         }
         let Ok(entry) = entry else {
             saved.num_lost += 1;

@@ -11,8 +11,9 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use tunewright::engine::{Backend, Engine, EngineOptions, Event, EventKind, JobId, JobSpec, Limits, Outcome, TrainJob};
 use tunewright::hub::Sources;
 use tunewright::render::tally::Tally;
+use tunewright::task::{Phase, Signal};
 use tunewright::train::observer::RunFacts;
-use tunewright::train::{EvalMetrics, Phase, Signal, StepMetrics};
+use tunewright::train::{EvalMetrics, StepMetrics};
 
 /// Ids that the real engine never comes to.
 const FIRST_SCRIPTED: u64 = 1 << 40;

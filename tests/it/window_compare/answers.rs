@@ -3,8 +3,7 @@
 use egui_kittest::Node;
 use tunewright::evaluate::{Answer, AnswerEnd};
 use tunewright::generate::Sampling;
-use tunewright::task::Unit;
-use tunewright::train::Phase;
+use tunewright::task::{Phase, Unit};
 
 use super::*;
 use crate::window::preview;

@@ -3,8 +3,7 @@
 use tunewright::app::screens::runs;
 use tunewright::evaluate::{AnsweredExample, EvaluationReport, HeldOut, KeptEvaluation, Stale};
 use tunewright::render::tally::Tally;
-use tunewright::task::{Stage, Unit};
-use tunewright::train::Phase;
+use tunewright::task::{Phase, Stage, Unit};
 
 use super::*;
 

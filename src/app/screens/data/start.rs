@@ -3,7 +3,7 @@
 use crate::app::Cx;
 use crate::app::jobs::Jobs;
 use crate::engine::{JobId, JobSpec};
-use crate::train::Signal;
+use crate::task::Signal;
 
 /// The shell's list of jobs and the engine behind it; in tests a scripted engine alone.
 pub trait Start {

@@ -196,7 +196,7 @@ mod tests {
     use crate::engine::fake::FakeEngine;
     use crate::hub::RemoteFile;
     use crate::hub::dataset::ListedBy;
-    use crate::train::Signal;
+    use crate::task::Signal;
 
     fn split(name: &str, num_files: usize) -> DatasetSplit {
         let file = |at| RemoteFile { path: format!("{name}-{at}.csv"), num_bytes: 10, sha256: None };

@@ -471,7 +471,7 @@ impl MappingState {
 mod tests {
     use super::*;
     use crate::engine::fake::FakeEngine;
-    use crate::train::Signal;
+    use crate::task::Signal;
 
     fn preview(request: &ImportRequest, num_accepted: u64) -> ImportPreview {
         let guess = Mapping {

@@ -16,7 +16,7 @@ use crate::engine::{IoJob, JobSpec};
 use crate::hub::FoundModel;
 use crate::model::ModelFacts;
 use crate::recipe::ModelRef;
-use crate::train::Signal;
+use crate::task::Signal;
 
 type Actions = Vec<crate::app::Action>;
 

@@ -6,7 +6,7 @@ use super::standing::Standing;
 use super::{Action, Run};
 use crate::app::kit::{Dialog, DialogEnd, Text, dialog};
 use crate::app::{Action as AnyAction, AppState, Cx};
-use crate::train::Signal;
+use crate::task::Signal;
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

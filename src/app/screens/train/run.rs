@@ -7,8 +7,9 @@ use crate::app::kit::format;
 use crate::engine::{EventKind, Failure, JobId, Outcome};
 use crate::project::{RunRecord, state::RunStatus};
 use crate::recipe::Recipe;
+use crate::task::Phase;
 use crate::train::observer::RunFacts;
-use crate::train::{EvalMetrics, Phase, RunMessage, StepMetrics, Told, smoothing};
+use crate::train::{EvalMetrics, RunMessage, StepMetrics, Told, smoothing};
 
 pub struct Run {
     pub job: JobId,

@@ -8,7 +8,7 @@ use crate::app::jobs::{Job, Progress};
 use crate::app::kit::{Badge, format, icon};
 use crate::app::shell::words;
 use crate::engine::Outcome;
-use crate::train::Phase;
+use crate::task::Phase;
 
 /// How the words are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::app::shell::projects;
 use crate::app::{Action, AppState, OpenDialog, Screen};
 use crate::data::Split;
 use crate::project::Having;
-use crate::train::Signal;
+use crate::task::Signal;
 
 /// Where an entry stands in the list; its heading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@ use crate::app::screens::{compare, data, export, mapping, settings};
 use crate::app::{Action, AppState, Cx};
 use crate::engine::{EventKind, JobId, JobSpec, Reply, StoreJob};
 use crate::project::{ExampleQuery, ExampleRow};
-use crate::train::Signal;
+use crate::task::Signal;
 
 /// See the module.
 #[derive(Debug, Default)]
