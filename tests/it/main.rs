@@ -18,6 +18,7 @@ mod export;
 mod families;
 mod fixtures;
 mod formats;
+mod frozen;
 mod fuzz;
 mod gguf;
 mod golden;
