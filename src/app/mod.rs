@@ -20,6 +20,7 @@ pub mod settings;
 pub mod shell;
 pub mod state;
 pub mod studio;
+pub mod ticket;
 
 pub use action::Action;
 pub use cx::Cx;

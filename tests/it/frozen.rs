@@ -128,8 +128,8 @@ fn a_project_that_changed_since_is_refused_by_name() {
     assert_eq!(train().code(), Some(0), "nothing has changed");
     let mut project = Project::open(&desk.path("p")).unwrap();
     let query = ExampleQuery { split: Some(Split::Train), ..ExampleQuery::default() };
-    let id = project.page(&query, 0, 1).unwrap().rows[0].id;
-    project.apply(Edit::Delete { ids: vec![id] }).unwrap();
+    let id = project.query(&query).unwrap().rows[0].id;
+    project.apply(&Edit::Delete { ids: vec![id] }).unwrap();
     let ran = train();
     assert_eq!(ran.code(), Some(1), "{}", ran.err());
     assert!(ran.err().contains("the project's examples are others than when it began (train.jsonl"), "{}", ran.err());

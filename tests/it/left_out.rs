@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use tunewright::data::Split;
-use tunewright::data::export::ExportShape;
 use tunewright::data::import::{ImportRequest, SplitSpec};
+use tunewright::data::shape::FileShape;
 use tunewright::project::{Edit, ExampleQuery, Project, Review, SplitCounts};
 use tunewright::task::Unwatched;
 use tunewright::workbench::checks::check;
@@ -71,7 +71,7 @@ fn a_rejected_example_takes_no_part_and_comes_back() {
 fn exported(project: &mut Project, folder: &Path, query: ExampleQuery) -> u64 {
     let request = DataExport {
         what: ExportWhat::Matching(query),
-        shape: ExportShape::OpenaiMessages,
+        shape: FileShape::OPENAI_MESSAGES,
         to: folder.join("out.jsonl"),
         with_split: true,
         with_date: false,

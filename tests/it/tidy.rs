@@ -1,7 +1,7 @@
 //! The house rules that no compiler knows. Every rule carries a bad example that it must find and a good one that it
 //! must leave alone.
 
-mod rust;
+pub mod rust;
 
 use std::path::{Path, PathBuf};
 
@@ -49,9 +49,9 @@ const MAX_LINES_OF_MAIN: usize = 50;
 const MAX_FILE_BYTES: u64 = 2 << 20;
 
 /// A Rust file, with `/` in its path on every platform.
-struct Source {
-    path: String,
-    text: String,
+pub(super) struct Source {
+    pub path: String,
+    pub text: String,
 }
 
 /// What a rule found: the line, from 1, and a sentence.
@@ -371,7 +371,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources() -> Vec<Source> {
+pub(super) fn sources() -> Vec<Source> {
     let mut sources = Vec::new();
     for folder in ["src", "tests", "benches"].map(|f| root().join(f)).iter().filter(|f| f.is_dir()) {
         for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
@@ -387,7 +387,7 @@ fn sources() -> Vec<Source> {
 }
 
 /// Files, or folders with a slash, that a `#[cfg(test)] mod name;` declares, and everything in `tests/`.
-fn test_modules(sources: &[Source]) -> Vec<String> {
+pub(super) fn test_modules(sources: &[Source]) -> Vec<String> {
     let mut modules = vec!["tests/".to_owned()];
     for source in sources {
         let code = code_only(&source.text);

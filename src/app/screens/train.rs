@@ -418,8 +418,12 @@ fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind, 
         state.train.run = Some(Run::new(job.id, recipe, state.train.smoothing));
         state.train.is_form_shown = false;
     }
-    if let Some(run) = &mut state.train.run {
+    let missed = state.train.run.as_mut().and_then(|run| {
         run.hear(event);
+        run.take_gap().then(|| run.run_dir.clone())?
+    });
+    if let Some(run_dir) = missed {
+        cx.start(&mut state.jobs, JobSpec::Io(IoJob::ReadRun { run_dir }));
     }
     if matches!(event, EventKind::Finished(_)) {
         if state.dialog == Some(OpenDialog::StopTraining) {
@@ -484,5 +488,8 @@ pub fn rail(state: &AppState) -> (String, Mark) {
 }
 
 pub fn primary(state: &AppState) -> Option<crate::app::Action> {
-    (state.train.is_form_shown && obstacle(state).is_none()).then(|| Action::Start.into())
+    if state.train.is_form_shown {
+        return obstacle(state).is_none().then(|| Action::Start.into());
+    }
+    view::filled_act(state)
 }

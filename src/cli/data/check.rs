@@ -138,7 +138,7 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
         }
         interrupt.check()?;
     }
-    let fixes = if args.json { Vec::new() } else { count_fixes(&project, &progress)? };
+    let fixes = if args.json || project.is_read_only() { Vec::new() } else { count_fixes(&project, &progress)? };
     drop(progress);
     if args.json {
         terminal::line(&as_json(&report, &fixed, &project.counts()?).to_string());

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::data::{self, import::ImportRequest};
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
+use crate::engine::protocol::{Findings, History};
 use crate::engine::worker::Work;
 use crate::engine::{Reply, StoreJob};
 use crate::evaluate;
@@ -55,7 +56,7 @@ impl Store {
         Ok(match job {
             StoreJob::OpenProject { folder, sample } => {
                 let project = self.project.insert(Project::open_or_create(&folder)?);
-                self.standing = Standing::Saved;
+                self.standing = project.standing();
                 if sample {
                     import_starter_data(project, context)?;
                     keep_starter_recipe(project)?;
@@ -86,12 +87,12 @@ impl Store {
             }
             StoreJob::LoadHistory { project, id } => {
                 let versions = self.open(&project)?.history(id)?;
-                Reply::History { id, versions }
+                Reply::History(History { id, versions })
             }
             StoreJob::LoadFindings { project, example } => {
                 let project = self.open(&project)?;
                 let (findings, not_faults) = (project.findings(example)?, project.not_faults(example)?);
-                Reply::Findings { findings, not_faults }
+                Reply::Findings(Findings { findings, not_faults })
             }
             StoreJob::LoadChecks { project } => Reply::LastChecks(self.open(&project)?.last_checks()?),
             StoreJob::CountHeldOut { project, ids } => Reply::HeldOut(self.open(&project)?.num_held_out(&ids)?),

@@ -34,15 +34,8 @@ pub enum Reply {
     Ids(Vec<i64>),
     Example(StoredExample),
     Examples(Vec<StoredExample>),
-    History {
-        id: i64,
-        versions: Vec<Version>,
-    },
-    Findings {
-        findings: Vec<Finding>,
-        /// Those that a person marked as no fault.
-        not_faults: Vec<Finding>,
-    },
+    History(History),
+    Findings(Findings),
     /// `None` if none were run.
     LastChecks(Option<LastChecks>),
     HeldOut(u64),
@@ -99,4 +92,64 @@ pub enum Reply {
     /// Whether what is done reaches the disk; told when that changes, and when it was asked.
     Standing(Standing),
     SavedAs(SavedAs),
+}
+
+/// What was done to an example.
+#[derive(Debug, Clone, PartialEq)]
+pub struct History {
+    pub id: i64,
+    pub versions: Vec<Version>,
+}
+
+/// What the checks found, at one example or at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Findings {
+    pub findings: Vec<Finding>,
+    /// Those that a person marked as no fault.
+    pub not_faults: Vec<Finding>,
+}
+
+/// What a reply holds, for whoever waits for just that.
+pub trait Answer: Sized {
+    /// `None` for a reply of another kind.
+    fn of(reply: &Reply) -> Option<&Self>;
+}
+
+/// A row for each type that is waited for: the reply it is in.
+macro_rules! answers {
+    ($($reply:pat => $answer:ident: $type:ty,)*) => {
+        $(impl Answer for $type {
+            fn of(reply: &Reply) -> Option<&Self> {
+                if let $reply = reply { Some($answer) } else { None }
+            }
+        })*
+    };
+}
+
+answers! {
+    Reply::Project(project) => project: ProjectState,
+    Reply::Facets { counts, .. } => counts: FacetCounts,
+    Reply::Lengths(lengths) => lengths: Lengths,
+    Reply::Ids(ids) => ids: Vec<i64>,
+    Reply::Example(example) => example: StoredExample,
+    Reply::Examples(examples) => examples: Vec<StoredExample>,
+    Reply::History(history) => history: History,
+    Reply::Findings(findings) => findings: Findings,
+    Reply::HeldOut(number) => number: u64,
+    Reply::Fix(fix) => fix: Fix,
+    Reply::FixCounts(counts) => counts: Vec<FixCount>,
+    Reply::LastChecks(last) => last: Option<LastChecks>,
+    Reply::Checked(report) => report: CheckReport,
+    Reply::Statistics(statistics) => statistics: Statistics,
+    Reply::ReplacePreview(preview) => preview: ReplacePreview,
+    Reply::SplitPreview(preview) => preview: SplitPreview,
+    Reply::Reviewers(reviewers) => reviewers: Option<Reviewers>,
+    Reply::Known(known) => known: KnownRows,
+    Reply::Exported(reports) => reports: Vec<ExportReport>,
+    Reply::Evaluation(report) => report: EvaluationReport,
+    Reply::Evaluations(measured) => measured: Vec<Measured>,
+    Reply::Answers(pairs) => pairs: Vec<KeptPair>,
+    Reply::Runs(runs) => runs: Vec<RunRecord>,
+    Reply::Scored(report) => report: ScoreReport,
+    Reply::Queued(report) => report: QueueReport,
 }

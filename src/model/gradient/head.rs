@@ -3,8 +3,8 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
+use super::batch::{ProductType, Supervised};
 use super::pass::BlockPass;
-use super::{ProductType, Supervised};
 use crate::model::ModelSpec;
 use crate::ops::cross_entropy::loss_and_gradient;
 use crate::ops::product::{Back, Element, Operand, Output, multiply, multiply_back};

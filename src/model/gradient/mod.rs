@@ -2,6 +2,7 @@
 //! precision asked for. [`Decoder::forward`](super::Decoder::forward) with candle's differentiation is its witness.
 
 mod adapter;
+mod batch;
 mod block;
 mod branch;
 mod head;
@@ -14,57 +15,14 @@ use candle_core::Result;
 use half::bf16;
 
 use super::lora::LoraAdapter;
-use super::{Decoder, Dropout, ModelSpec, Module};
+use super::{Decoder, ModelSpec};
+use crate::ops::RopeTable;
 use crate::ops::product::{Element, Isa, Operand};
-use crate::ops::{RopeTable, Segments};
-use crate::recipe::{GradientCheckpointing, Precision};
+use crate::recipe::GradientCheckpointing;
 pub(super) use adapter::{Group, PackedAdapter};
+pub use batch::{ProductType, Supervised};
 use block::{Block, Kept, Work};
 use pass::BlockPass;
-
-/// The type that products are computed in; sums, adapters and their gradients are f32 in all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProductType {
-    F32,
-    Bf16,
-    /// Products with frozen weights in whole numbers of 8 bits ([`crate::ops::product`]), all others in bf16. Losses without
-    /// gradients, as evaluations want them, are computed in bf16 alone.
-    Int8,
-}
-
-impl ProductType {
-    /// What a recipe's precision means for this model on this machine.
-    pub fn of(precision: Precision, spec: &ModelSpec) -> Self {
-        // Pairs of bf16 lie side by side in every row.
-        let is_even = Module::ALL.iter().all(|module| module.shape(spec).0.is_multiple_of(2))
-            && spec.hidden_size.is_multiple_of(2)
-            && spec.intermediate_size.is_multiple_of(2);
-        let isa = Isa::current();
-        match precision {
-            _ if !is_even => Self::F32,
-            Precision::Int8 => Self::Int8,
-            Precision::Auto if isa.has_int8() => Self::Int8,
-            Precision::Bf16 => Self::Bf16,
-            Precision::Auto if isa.has_bf16() => Self::Bf16,
-            Precision::Auto | Precision::F32 => Self::F32,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Bf16 => "bf16",
-            Self::Int8 => "int8",
-        }
-    }
-
-    fn num_bytes(self) -> u64 {
-        match self {
-            Self::F32 => 4,
-            Self::Bf16 | Self::Int8 => 2,
-        }
-    }
-}
 
 /// What `gradient_checkpointing = "auto"` lets activations take, also where there is more: other programs want to live,
 /// too, and blocks that are computed again cost time only beyond this.
@@ -120,20 +78,6 @@ impl Places {
     fn of_layer(self, layer: usize) -> usize {
         (layer + 1).saturating_sub(self.num_recomputed.max(1))
     }
-}
-
-/// A batch as the model takes it.
-#[derive(Clone, Copy)]
-pub struct Supervised<'a> {
-    /// `[num_tokens]`
-    pub ids: &'a [u32],
-    pub segments: &'a Segments,
-    /// The rows whose next token counts.
-    pub rows: &'a [u32],
-    /// The token after each of those rows.
-    pub targets: &'a [u32],
-    /// On the adapter's inputs.
-    pub dropout: Option<Dropout>,
 }
 
 /// Everything that a training pass keeps between steps: buffers are filled anew and not asked for again.

@@ -7,13 +7,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::file_id::FileId;
 use super::open;
+use super::room::{self, Free};
+use super::schema::STORE_FILE;
 use crate::project::error::ProjectError;
 use crate::project::rows::order::Order;
 use crate::project::state::Settings;
 use crate::recipe::Recipe;
-
-/// The store's name in the project's folder.
-pub const STORE_FILE: &str = "project.db";
 
 pub struct Project {
     folder: PathBuf,
@@ -24,6 +23,8 @@ pub struct Project {
     pub(in crate::project) last_changed: Option<i64>,
     /// The order of the labels was looked at since the project was opened.
     pub(in crate::project) has_label_order: bool,
+    /// How much room the disk has; tests put a small one in its place.
+    pub(in crate::project) free: Free,
 }
 
 impl Project {
@@ -64,11 +65,24 @@ impl Project {
     fn new(folder: &Path, db: Connection) -> Result<Self, ProjectError> {
         let folder = std::path::absolute(folder).map_err(|e| ProjectError::io(folder, e))?;
         let file = FileId::of(&folder.join(STORE_FILE));
-        Ok(Self { folder, file, db, order: Order::default(), last_changed: None, has_label_order: false })
+        Ok(Self {
+            folder,
+            file,
+            db,
+            order: Order::default(),
+            last_changed: None,
+            has_label_order: false,
+            free: room::free,
+        })
     }
 
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// It can be looked at and saved elsewhere; edits are refused. Its folder lies on a disk that can't be written to.
+    pub fn is_read_only(&self) -> bool {
+        self.db.is_readonly("main").unwrap_or_default()
     }
 
     /// What is remembered between starts.

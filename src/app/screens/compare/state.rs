@@ -9,6 +9,7 @@ use super::pair::{Outdated, Pair};
 use super::queue::{Asked, Key, Queue, own_prompt};
 use crate::app::screens::data::start::Start;
 use crate::app::screens::runs::state::usable;
+use crate::app::ticket::Ticket;
 use crate::data::{Message, Role, Split};
 use crate::engine::{EventKind, IoJob, JobId, JobSpec, Outcome, Reply, StoreJob};
 use crate::evaluate::KeptPair;
@@ -84,7 +85,7 @@ pub struct CompareState {
     revision: u64,
     /// The example that is to be open; it may still be on its way.
     wanted: Option<i64>,
-    loading: Option<JobId>,
+    loading: Ticket<StoredExample>,
     is_system_set: bool,
 }
 
@@ -283,7 +284,7 @@ impl CompareState {
 
     fn load(&mut self, id: i64, jobs: &mut dyn Start) {
         self.wanted = Some(id);
-        self.loading = Some(jobs.start(JobSpec::Store(StoreJob::LoadExample { project: self.folder.clone(), id })));
+        self.loading.ask(JobSpec::Store(StoreJob::LoadExample { project: self.folder.clone(), id }), jobs);
     }
 
     fn answer(&mut self, runs: &[RunRecord], jobs: &mut dyn Start) {
@@ -338,11 +339,11 @@ impl CompareState {
     fn on_reply(&mut self, job: JobId, reply: &Reply, jobs: &mut dyn Start) {
         match reply {
             Reply::Rows(page) => self.held_out.on_rows(job, page),
-            Reply::Example(example) if self.loading == Some(job) => {
-                self.loading = None;
-                self.open = Some(example.clone());
-            }
             Reply::Example(example) => {
+                if self.loading.end(job) {
+                    self.open = Some(example.clone());
+                    return;
+                }
                 let begun = self.queue.on_example(job, example, jobs);
                 self.pairs.extend(begun);
             }
@@ -367,14 +368,11 @@ impl CompareState {
     fn on_finished(&mut self, job: JobId, outcome: &Outcome, runs: &[RunRecord], jobs: &mut dyn Start) {
         let has_failed = matches!(outcome, Outcome::Failed(_));
         self.held_out.on_end(job, has_failed);
-        if self.loading == Some(job) {
-            self.loading = None;
-            if has_failed {
-                // It is gone from the project.
-                self.open = None;
-                self.wanted = None;
-                self.selected = None;
-            }
+        if self.loading.end(job) && has_failed {
+            // It is gone from the project.
+            self.open = None;
+            self.wanted = None;
+            self.selected = None;
         }
         if let Some(key) = self.queue.answered_by(job).cloned()
             && let Some(pair) = self.pairs.get(&key)

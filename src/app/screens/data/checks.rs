@@ -4,10 +4,12 @@ use egui::{Align, Layout, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
 use super::action::DataAction;
 use super::fix_review::FixReview;
+use super::start::Start;
 use super::{AnyAction, AppState, check_row};
 use crate::app::kit::{Badge, Button, Text, Theme, format, icon, tooltip};
+use crate::app::ticket::Ticket;
 use crate::data::checks::{Check, CheckCount, CheckReport, FixCount, Severity};
-use crate::engine::{IoJob, JobId, JobSpec, StoreJob};
+use crate::engine::{IoJob, JobId, JobSpec, Reply, StoreJob};
 use crate::project::{CheckedWith, LastChecks, ProjectState, Whole};
 use crate::recipe::TooLong;
 
@@ -38,15 +40,13 @@ pub struct Checks {
     /// What the first remedy of each check comes to, once it is counted.
     fixes: Vec<FixCount>,
     are_fixes_due: bool,
-    fix_job: Option<JobId>,
-    job: Option<JobId>,
+    fix_counts: Ticket<Vec<FixCount>>,
+    check: Ticket<CheckReport>,
     /// Asks what the last checks came to, when the project is opened.
-    look: Option<JobId>,
+    look: Ticket<Option<LastChecks>>,
     has_looked: bool,
     /// Which revision of the project was looked at last.
     looked_at: Option<u64>,
-    /// Of the project, as it was seen last.
-    revision: u64,
     /// What they were run with, until it is compared with what is to be checked.
     last: Option<CheckedWith>,
     /// What the counts are about, and what was last seen of the project, since when.
@@ -73,38 +73,48 @@ impl Subject {
 }
 
 impl Checks {
-    /// The job to start, if the data or the model have changed and rested since.
-    pub fn due(&mut self, project: &ProjectState, now: f64) -> Option<JobSpec> {
+    /// Checks if the data or the model have changed and rested since.
+    pub fn tick(&mut self, project: &ProjectState, now: f64, jobs: &mut dyn Start) {
         let labels = project.settings.labels.clone();
         let subject = Subject { content_revision: project.content_revision, labels, spec: spec(project) };
         if self.seen.as_ref().is_none_or(|(seen, _)| *seen != subject) {
             self.seen = Some((subject.clone(), now));
         }
         let total = project.counts.total();
-        self.revision = project.revision;
+        let may_look = !self.look.is_open();
+        let look = || JobSpec::Store(StoreJob::LoadChecks { project: project.folder.clone() });
         if !self.has_looked {
-            let may_look = total > 0 && self.look.is_none();
-            return may_look.then(|| JobSpec::Store(StoreJob::LoadChecks { project: project.folder.clone() }));
+            if may_look && total > 0 {
+                self.looked_at = Some(project.revision);
+                self.look.ask(look(), jobs);
+            }
+            return;
         }
         // What counts may have changed without a check: a finding is no fault, a check is off, an example is gone.
-        if self.look.is_none() && self.job.is_none() && self.looked_at != Some(project.revision) {
-            return Some(JobSpec::Store(StoreJob::LoadChecks { project: project.folder.clone() }));
+        if may_look && !self.is_running() && self.looked_at != Some(project.revision) {
+            self.looked_at = Some(project.revision);
+            return self.look.ask(look(), jobs);
         }
         if self.last.take().is_some_and(|with| subject.was_checked(&with)) {
             self.checked = Some(subject.clone());
         }
-        let is_wanted = self.job.is_none() && total > 0 && self.checked.as_ref() != Some(&subject);
+        let is_wanted = !self.is_running() && total > 0 && self.checked.as_ref() != Some(&subject);
         let rests_until = self.seen.as_ref().map_or(now, |(_, since)| since + PAUSE_SECS);
         let is_first = self.done.is_none();
         self.due_at = (is_wanted && !is_first && total <= AT_ONCE).then_some(rests_until);
         let may_start =
             is_first && (total <= AT_FIRST || self.is_demanded) || self.due_at.is_some_and(|due_at| due_at <= now);
         if is_wanted && may_start {
-            return Some(subject.spec);
+            self.check.ask(subject.spec.clone(), jobs);
+            self.checked = Some(subject);
+            (self.due_at, self.is_demanded, self.error) = (None, false, None);
+            return;
         }
-        let is_settled = self.job.is_none() && self.look.is_none() && self.fix_job.is_none();
-        (is_settled && self.are_fixes_due && !self.counts.is_empty())
-            .then(|| JobSpec::Io(IoJob::CountFixes { project: project.folder.clone() }))
+        let is_settled = !self.is_running() && may_look && !self.fix_counts.is_open();
+        if is_settled && self.are_fixes_due && !self.counts.is_empty() {
+            self.are_fixes_due = false;
+            self.fix_counts.ask(JobSpec::Io(IoJob::CountFixes { project: project.folder.clone() }), jobs);
+        }
     }
 
     /// A repaint is due then.
@@ -119,34 +129,22 @@ impl Checks {
         self.is_demanded = true;
     }
 
-    pub fn started(&mut self, job: JobId, spec: &JobSpec) {
-        if matches!(spec, JobSpec::Store(StoreJob::LoadChecks { .. })) {
-            self.look = Some(job);
-            self.looked_at = Some(self.revision);
-            return;
-        }
-        if matches!(spec, JobSpec::Io(IoJob::CountFixes { .. })) {
-            self.fix_job = Some(job);
-            self.are_fixes_due = false;
-            return;
-        }
-        self.job = Some(job);
-        self.due_at = None;
-        self.is_demanded = false;
-        self.error = None;
-        self.checked = self.seen.as_ref().map(|(subject, _)| subject.clone());
-    }
-
     pub fn is_running(&self) -> bool {
-        self.job.is_some()
+        self.check.is_open()
     }
 
-    pub fn is_mine(&self, job: JobId) -> bool {
-        [self.job, self.look, self.fix_job].contains(&Some(job))
+    pub fn on_reply(&mut self, job: JobId, reply: &Reply) {
+        if let Some(report) = self.check.take(job, reply) {
+            self.on_report(report);
+        } else if let Some(Some(last)) = self.look.take(job, reply) {
+            self.on_last(last);
+        } else if let Some(counts) = self.fix_counts.take(job, reply) {
+            self.fixes.clone_from(counts);
+        }
     }
 
     /// Those of the last time stand until the data are checked again.
-    pub fn on_last(&mut self, last: &LastChecks) {
+    fn on_last(&mut self, last: &LastChecks) {
         if self.counts != last.counts {
             self.forget_fixes();
         }
@@ -163,10 +161,6 @@ impl Checks {
         }
     }
 
-    pub fn on_fix_counts(&mut self, counts: &[FixCount]) {
-        self.fixes = counts.to_vec();
-    }
-
     /// What the first remedy of a check comes to, if it is counted.
     pub(super) fn fix_of(&self, check: Check) -> Option<&FixCount> {
         self.fixes.iter().find(|fix| fix.check == check)
@@ -177,7 +171,7 @@ impl Checks {
         self.are_fixes_due = true;
     }
 
-    pub fn on_report(&mut self, report: &CheckReport) {
+    fn on_report(&mut self, report: &CheckReport) {
         self.forget_fixes();
         self.counts = report.counts();
         self.skipped.clone_from(&report.skipped);
@@ -186,15 +180,13 @@ impl Checks {
     }
 
     pub fn on_end(&mut self, job: JobId, failure: Option<&str>) {
-        if self.look.take_if(|look| *look == job).is_some() {
+        self.fix_counts.end(job);
+        if self.look.end(job) {
             self.has_looked = true;
-            return;
         }
-        if self.fix_job.take_if(|fix| *fix == job).is_some() {
-            return;
+        if self.check.end(job) {
+            self.error = failure.map(str::to_owned);
         }
-        self.job = None;
-        self.error = failure.map(str::to_owned);
     }
 
     /// Examples or the model have changed since.

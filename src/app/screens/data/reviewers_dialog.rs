@@ -7,11 +7,11 @@ use egui::{Context, Ui};
 use super::action::DataAction;
 use super::filters::Filter;
 use super::fix_dialog::list;
-use super::state::{DataState, Purpose};
+use super::state::DataState;
 use super::{AnyAction, Start};
 use crate::app::kit::row::to_column;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, dialog, fact, format, icon, marked_text};
-use crate::engine::{IoJob, JobSpec, Outcome, Reply, StoreJob};
+use crate::engine::{IoJob, JobSpec, Outcome, StoreJob};
 use crate::project::{Reviewed, Reviewers};
 
 /// What a person did in the dialog.
@@ -59,17 +59,11 @@ impl DataState {
         };
         let dialog = self.reviewers.get_or_insert_default();
         (dialog.is_busy, dialog.failure) = (true, None);
-        self.start(spec, Purpose::Reviewers, jobs);
+        self.asked.reviewers.ask(spec, jobs);
     }
 }
 
 impl ReviewersDialog {
-    pub fn on_reply(&mut self, reply: &Reply) {
-        if let Reply::Reviewers(found) = reply {
-            self.found = Some(found.clone());
-        }
-    }
-
     pub fn on_finished(&mut self, outcome: &Outcome) {
         self.is_busy = false;
         if let Outcome::Failed(failure) = outcome {

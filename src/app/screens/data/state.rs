@@ -7,7 +7,6 @@ mod replies;
 mod splitting;
 mod versions;
 
-use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -29,38 +28,54 @@ use super::rows::Rows;
 use super::split_dialog::SplitPlan;
 use super::start::Start;
 use super::tokens::{TokenKey, Tokens};
-use crate::data::checks::Finding;
+use crate::app::ticket::Ticket;
+use crate::data::checks::{Finding, Fix};
 use crate::data::statistics::Statistics;
 use crate::data::{Example, Message, Role, Split};
-use crate::engine::{ComputeJob, IoJob, JobId, JobSpec, StoreJob};
+use crate::engine::protocol::{self as engine, Findings};
+use crate::engine::{ComputeJob, IoJob, JobSpec, StoreJob};
 use crate::project::{
-    Edit, ExampleQuery, ExampleRow, ExampleStatus, FacetCounts, Lengths, ProjectState, Replacement, ShowCounts, Sort,
-    SplitCounts,
+    Edit, ExampleQuery, ExampleRow, ExampleStatus, FacetCounts, Lengths, ProjectState, ReplacePreview, Replacement,
+    Reviewers, ShowCounts, Sort, SplitCounts, SplitPreview, StoredExample,
 };
 use crate::recipe::ModelRef;
+use crate::workbench::scores::{QueueReport, ScoreReport};
 
-pub(super) enum Purpose {
-    /// To open it; the row it was asked from, if any.
-    Load(i64),
-    Edit,
-    /// An edit that makes an example, which is then opened; the row where it will probably be.
-    Make(Option<u64>),
-    Facets,
-    Lengths,
-    Marks,
-    Replace,
-    Fix,
+/// What was asked of the engine; each ticket knows its answer.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// To open it.
+    example: Ticket<StoredExample>,
+    /// Which one that is.
+    example_id: Option<i64>,
+    edits: Vec<UnderWay>,
+    facets: Ticket<FacetCounts>,
+    lengths: Ticket<Lengths>,
+    marks: Ticket<Vec<i64>>,
+    replace: Ticket<ReplacePreview>,
+    fix: Ticket<Fix>,
     /// What is shown of the examples that a fix is about.
-    FixTexts,
-    Statistics,
-    History,
+    fix_texts: Ticket<Vec<StoredExample>>,
+    statistics: Ticket<Statistics>,
+    history: Ticket<engine::History>,
     /// Of the open example.
-    Findings,
-    HeldOut,
-    Split,
-    Reviewers,
-    Rank,
+    findings: Ticket<Findings>,
+    held_out: Ticket<u64>,
+    split: Ticket<SplitPreview>,
+    pub(super) reviewers: Ticket<Option<Reviewers>>,
+    scores: Ticket<ScoreReport>,
+    queue: Ticket<QueueReport>,
 }
+
+/// A change that isn't on the disk yet.
+struct UnderWay {
+    ticket: Ticket<ProjectState>,
+    makes: Option<Made>,
+}
+
+/// An example that an edit makes is then opened; the row where it will probably be.
+#[derive(Clone, Copy)]
+struct Made(Option<u64>);
 
 /// Which row is wanted next, once its page is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +152,7 @@ pub struct DataState {
     measured: Option<u64>,
     wanted: Option<Wanted>,
     reveal: Option<Reveal>,
-    jobs: HashMap<JobId, Purpose>,
+    pub(super) asked: Asked,
 }
 
 impl DataState {
@@ -147,7 +162,7 @@ impl DataState {
     }
 
     fn has_edits_under_way(&self) -> bool {
-        self.jobs.values().any(|purpose| matches!(purpose, Purpose::Edit | Purpose::Make(_)))
+        !self.asked.edits.is_empty()
     }
 
     /// Called every frame: follows the project, saves what is due, asks for what is missing.
@@ -177,23 +192,20 @@ impl DataState {
         let is_counted = self.counted.as_ref().is_some_and(|(of, revision)| *of == query && *revision == self.revision);
         if !is_counted && !self.rows.is_stale() && !self.rows.is_fetching() {
             self.counted = Some((query.clone(), self.revision));
-            self.start(
-                JobSpec::Store(StoreJob::CountFacets { project: self.folder.clone(), query }),
-                Purpose::Facets,
-                jobs,
-            );
+            self.asked.facets.ask(JobSpec::Store(StoreJob::CountFacets { project: self.folder.clone(), query }), jobs);
         }
         if self.measured != Some(self.revision) && !self.rows.is_stale() && !self.rows.is_fetching() {
             self.measured = Some(self.revision);
-            self.start(JobSpec::Store(StoreJob::LoadLengths { project: self.folder.clone() }), Purpose::Lengths, jobs);
+            self.asked.lengths.ask(JobSpec::Store(StoreJob::LoadLengths { project: self.folder.clone() }), jobs);
         }
         if let Some(edit) = self.open.as_mut().and_then(|draft| draft.take_due(now)) {
-            self.start(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), Purpose::Edit, jobs);
+            self.start_edit(edit, jobs);
         }
         if self.open.is_none()
             && self.selected.is_none()
             && self.reveal.is_none()
-            && !self.jobs.values().any(|purpose| matches!(purpose, Purpose::Load(_) | Purpose::Edit | Purpose::Make(_)))
+            && !self.asked.example.is_open()
+            && !self.has_edits_under_way()
             && !self.rows.is_stale()
         {
             self.wanted = self.wanted.or(Some(Wanted::Row(0)));
@@ -204,15 +216,11 @@ impl DataState {
         self.move_what_is_not_held_out(jobs);
         self.look_for_findings(jobs);
         if let Some(ids) = self.checks.fix.as_mut().and_then(FixReview::take_wanted) {
-            self.start(
-                JobSpec::Store(StoreJob::LoadExamples { project: self.folder.clone(), ids }),
-                Purpose::FixTexts,
-                jobs,
-            );
+            self.asked
+                .fix_texts
+                .ask(JobSpec::Store(StoreJob::LoadExamples { project: self.folder.clone(), ids }), jobs);
         }
-        if let Some(spec) = self.checks.due(project, now) {
-            self.checks.started(jobs.start(spec.clone()), &spec);
-        }
+        self.checks.tick(project, now, jobs);
         let is_typing = self.open.as_ref().is_some_and(Draft::is_dirty);
         self.tokens.want(self.token_key(project), now, is_typing);
         self.tokens.tick(now, jobs);
@@ -273,7 +281,7 @@ impl DataState {
                 self.flush(jobs);
                 let ids = id.map(|id| vec![id]);
                 let spec = JobSpec::Io(IoJob::PreviewFix { project: self.folder.clone(), check, remedy, ids });
-                self.start(spec, Purpose::Fix, jobs);
+                self.asked.fix.ask(spec, jobs);
             }
             DataAction::DropFix => self.checks.fix = None,
             DataAction::Fix(action) => {
@@ -284,11 +292,7 @@ impl DataState {
             DataAction::MarkFindings(check, id, is_fault) => {
                 self.flush(jobs);
                 let (project, ids) = (self.folder.clone(), id.map(|id| vec![id]));
-                self.start(
-                    JobSpec::Store(StoreJob::MarkFindings { project, check, ids, is_fault }),
-                    Purpose::Edit,
-                    jobs,
-                );
+                self.change(JobSpec::Store(StoreJob::MarkFindings { project, check, ids, is_fault }), None, jobs);
             }
             DataAction::SwitchCheck(check, is_on) => self.start_edit(Edit::SwitchCheck { check, is_on }, jobs),
             DataAction::RankDialog(form) => self.rank = form,
@@ -296,26 +300,27 @@ impl DataState {
                 self.flush(jobs);
                 self.rank = None;
                 let project = self.folder.clone();
-                let spec = match question {
-                    Question::Loss => JobSpec::Compute(ComputeJob::ScoreExamples { project, judge }),
-                    Question::Next => JobSpec::Compute(ComputeJob::LabelNext { project, judge, count }),
-                };
-                self.start(spec, Purpose::Rank, jobs);
+                match question {
+                    Question::Loss => {
+                        let spec = JobSpec::Compute(ComputeJob::ScoreExamples { project, judge });
+                        self.asked.scores.ask(spec, jobs);
+                    }
+                    Question::Next => {
+                        let spec = JobSpec::Compute(ComputeJob::LabelNext { project, judge, count });
+                        self.asked.queue.ask(spec, jobs);
+                    }
+                }
             }
             DataAction::Statistics(false) => self.statistics = None,
             DataAction::Statistics(true) => {
                 self.flush(jobs);
                 self.statistics = Some(None);
                 let spec = JobSpec::Io(IoJob::DescribeData { project: self.folder.clone(), model: self.model.clone() });
-                self.start(spec, Purpose::Statistics, jobs);
+                self.asked.statistics.ask(spec, jobs);
             }
             DataAction::ApplyFix => {
                 if let Some(fix) = self.checks.fix.take().map(|review| review.decided()) {
-                    self.start(
-                        JobSpec::Store(StoreJob::ApplyFix { project: self.folder.clone(), fix }),
-                        Purpose::Edit,
-                        jobs,
-                    );
+                    self.change(JobSpec::Store(StoreJob::ApplyFix { project: self.folder.clone(), fix }), None, jobs);
                 }
             }
             DataAction::ReplaceAll => {
@@ -426,7 +431,7 @@ impl DataState {
     fn mark_rows(&mut self, rows: Option<RangeInclusive<u64>>, jobs: &mut dyn Start) {
         self.marks.awaited = Some(rows);
         let query = self.filters.query();
-        self.start(JobSpec::Store(StoreJob::FindIds { project: self.folder.clone(), query }), Purpose::Marks, jobs);
+        self.asked.marks.ask(JobSpec::Store(StoreJob::FindIds { project: self.folder.clone(), query }), jobs);
     }
 
     fn bulk(&mut self, bulk: Bulk, jobs: &mut dyn Start) {
@@ -452,13 +457,13 @@ impl DataState {
         let replace = self.replace.get_or_insert_default();
         replace.set(replacement.clone());
         // What is still under way is about other words.
-        self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Replace));
+        self.asked.replace.forget();
         if replacement.find.is_empty() {
             return;
         }
         let spec =
             JobSpec::Io(IoJob::PreviewReplace { project: self.folder.clone(), ids: self.marks.ids(), replacement });
-        self.start(spec, Purpose::Replace, jobs);
+        self.asked.replace.ask(spec, jobs);
     }
 
     /// What was typed is sent at once: before anything that would lose sight of it, such as undo.
@@ -469,8 +474,7 @@ impl DataState {
     }
 
     fn reload(&mut self, jobs: &mut dyn Start) {
-        let is_loading = self.jobs.values().any(|purpose| matches!(purpose, Purpose::Load(_)));
-        if let (Some(draft), false) = (&self.open, is_loading) {
+        if let (Some(draft), false) = (&self.open, self.asked.example.is_open()) {
             self.load(draft.stored.id, jobs);
         }
     }
@@ -512,15 +516,17 @@ impl DataState {
     }
 
     fn make(&mut self, edit: Edit, row: Option<u64>, jobs: &mut dyn Start) {
-        self.start(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), Purpose::Make(row), jobs);
+        let spec = JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit });
+        self.change(spec, Some(Made(row)), jobs);
     }
 
     fn start_edit(&mut self, edit: Edit, jobs: &mut dyn Start) {
-        self.start(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), Purpose::Edit, jobs);
+        self.change(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), None, jobs);
     }
 
-    pub(super) fn start(&mut self, spec: JobSpec, purpose: Purpose, jobs: &mut dyn Start) {
-        self.jobs.insert(jobs.start(spec), purpose);
+    /// Any number of them may be under way.
+    fn change(&mut self, spec: JobSpec, makes: Option<Made>, jobs: &mut dyn Start) {
+        self.asked.edits.push(UnderWay { ticket: Ticket::for_one(spec, jobs), makes });
     }
 
     /// The folder that the open rows come from.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::screens::data::start::Start;
 use crate::app::screens::runs::state::usable;
+use crate::app::ticket::Ticket;
 use crate::data::Split;
 use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, Outcome, Reply};
 use crate::evaluate::{EvaluationReport, EvaluationRequest, Judgement, Measured, Stale};
@@ -59,7 +60,7 @@ pub struct EvaluateState {
     shown: HashMap<Key, Shown>,
     /// The run and its weights whose kept results were asked for last.
     wanted: Option<(PathBuf, Option<PathBuf>)>,
-    reading: Option<JobId>,
+    reading: Ticket<Vec<Measured>>,
     folder: PathBuf,
 }
 
@@ -74,7 +75,7 @@ impl Default for EvaluateState {
             asked: None,
             shown: HashMap::new(),
             wanted: None,
-            reading: None,
+            reading: Ticket::default(),
             folder: PathBuf::new(),
         }
     }
@@ -95,7 +96,7 @@ impl EvaluateState {
         if self.wanted.as_ref() != Some(&wanted) {
             let (run_dir, adapter) = wanted.clone();
             self.wanted = Some(wanted);
-            self.reading = Some(jobs.start(JobSpec::Io(IoJob::ReadEvaluations { run_dir, adapter })));
+            self.reading.ask(JobSpec::Io(IoJob::ReadEvaluations { run_dir, adapter }), jobs);
         }
     }
 
@@ -139,8 +140,14 @@ impl EvaluateState {
 
     /// Gives what was measured just now, once it is complete.
     pub fn on_event(&mut self, job: JobId, event: &EventKind) -> Option<&Shown> {
-        if self.reading == Some(job) {
-            self.on_kept(event);
+        match event {
+            EventKind::Reply(reply) => {
+                if let Some(measured) = self.reading.take(job, reply) {
+                    self.show_kept(measured);
+                }
+            }
+            EventKind::Finished(_) => drop(self.reading.end(job)),
+            _ => {}
         }
         if self.job != Some(job) {
             return None;
@@ -170,21 +177,14 @@ impl EvaluateState {
         None
     }
 
-    fn on_kept(&mut self, event: &EventKind) {
-        match event {
-            EventKind::Reply(reply) => {
-                let (Reply::Evaluations(all), Some((run_dir, _))) = (reply.as_ref(), &self.wanted) else { return };
-                let run_dir = run_dir.clone();
-                // What could not be kept is nowhere else.
-                self.shown.retain(|(of, ..), shown| *of != run_dir || shown.not_kept.is_some());
-                for measured in all {
-                    let key = (run_dir.clone(), measured.kept.part, measured.kept.generate);
-                    // The newest comes first.
-                    self.shown.entry(key).or_insert_with(|| Shown::of(measured));
-                }
-            }
-            EventKind::Finished(_) => self.reading = None,
-            _ => {}
+    fn show_kept(&mut self, measured: &[Measured]) {
+        let Some((run_dir, _)) = self.wanted.clone() else { return };
+        // What could not be kept is nowhere else.
+        self.shown.retain(|(of, ..), shown| *of != run_dir || shown.not_kept.is_some());
+        for measured in measured {
+            let key = (run_dir.clone(), measured.kept.part, measured.kept.generate);
+            // The newest comes first.
+            self.shown.entry(key).or_insert_with(|| Shown::of(measured));
         }
     }
 }

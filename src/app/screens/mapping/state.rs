@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::edit::{self, AnswerForm};
 use crate::app::screens::data::start::Start;
+use crate::app::ticket::Ticket;
 use crate::data::files::{self, FoundFiles};
-use crate::data::import::{
-    ColumnRole, Format, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec,
-};
+use crate::data::import::{ColumnRole, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec};
+use crate::data::shape::Shape;
 use crate::engine::{EventKind, Failure, IoJob, JobId, JobSpec, Outcome, Reply};
 use crate::project::KnownRows;
 
@@ -119,7 +119,7 @@ pub struct ImportDialog {
     changed_at: Option<f64>,
     /// The known rows are to be counted, or are being counted.
     must_count: bool,
-    counting: Option<JobId>,
+    counting: Ticket<KnownRows>,
     saving: Option<JobId>,
 }
 
@@ -165,7 +165,7 @@ impl ImportDialog {
 
     /// Columns are read as they are shown here, also if that is a guess.
     fn request_as_shown(&self) -> ImportRequest {
-        let shown = self.preview.as_ref().filter(|preview| preview.format == Format::Columns && preview.are_alike);
+        let shown = self.preview.as_ref().filter(|preview| preview.shape == Shape::Columns && preview.are_alike);
         let mapping = self.request.mapping.clone().or_else(|| shown?.mapping.clone());
         ImportRequest { mapping, by_name: self.is_by_name(), ..self.request.clone() }
     }
@@ -184,7 +184,7 @@ impl ImportDialog {
     /// What the mapping leaves open.
     pub fn open_choice(&self) -> Option<String> {
         let preview = self.preview.as_ref()?;
-        let mapping = self.mapping().filter(|_| preview.format == Format::Columns)?;
+        let mapping = self.mapping().filter(|_| preview.shape == Shape::Columns)?;
         let is_blank = |template: &str| template.trim().is_empty();
         if !mapping.has(ColumnRole::User) && is_blank(&mapping.user_template) {
             return Some("Choose which column holds the prompt".to_owned());
@@ -224,9 +224,7 @@ impl ImportDialog {
     fn stop_counting(&mut self, jobs: &mut dyn Start) {
         self.must_count = false;
         self.known = None;
-        if let Some(job) = self.counting.take() {
-            jobs.stop(job);
-        }
+        self.counting.stop(jobs);
     }
 
     fn values_of(&self, column: &str) -> Vec<(String, u64)> {
@@ -255,6 +253,8 @@ pub struct MappingState {
     pub has_examples: bool,
     /// The import that was started last, also when the dialog is gone.
     importing: Option<JobId>,
+    /// Of the dialog that was closed last, if columns were chosen in it: for the same files they are there again.
+    left: Option<ImportRequest>,
 }
 
 impl MappingState {
@@ -342,6 +342,8 @@ impl MappingState {
 
     fn open(&mut self, request: ImportRequest, purpose: Purpose, jobs: &mut dyn Start) {
         self.close(jobs);
+        let is_same = |left: &mut ImportRequest| purpose == Purpose::Examples && left.paths().eq(request.paths());
+        let request = self.left.take_if(is_same).unwrap_or(request);
         let job = jobs.start(JobSpec::Io(IoJob::PreviewImport { request: request.clone() }));
         self.dialog = Some(ImportDialog {
             purpose,
@@ -362,7 +364,7 @@ impl MappingState {
             has_examples: self.has_examples,
             changed_at: None,
             must_count: false,
-            counting: None,
+            counting: Ticket::default(),
             saving: None,
         });
     }
@@ -371,6 +373,9 @@ impl MappingState {
     fn close(&mut self, jobs: &mut dyn Start) {
         let Some(mut dialog) = self.dialog.take() else { return };
         dialog.stop_counting(jobs);
+        if dialog.purpose == Purpose::Examples && dialog.request.mapping.is_some() {
+            self.left = Some(dialog.request.clone());
+        }
         if let Stage::Reading(job) | Stage::Importing(job) = dialog.stage {
             jobs.stop(job);
         }
@@ -385,7 +390,7 @@ impl MappingState {
             dialog.must_count = false;
             let spec =
                 JobSpec::Io(IoJob::CountKnown { project: project.to_owned(), request: dialog.request_as_shown() });
-            dialog.counting = Some(jobs.start(spec));
+            dialog.counting.ask(spec, jobs);
         }
         let is_due = dialog.changed_at.is_some_and(|at| now - at >= PAUSE_SECS);
         if !is_due || matches!(dialog.stage, Stage::Importing(_)) {
@@ -435,8 +440,10 @@ impl MappingState {
             }
         }
         let Some(dialog) = &mut self.dialog else { return };
+        if let Some(known) = dialog.counting.take(from, reply) {
+            dialog.known = Some(*known);
+        }
         match (reply, &dialog.stage) {
-            (Reply::Known(known), _) if dialog.counting == Some(from) => dialog.known = Some(*known),
             (Reply::Preview(preview), Stage::Reading(job)) if *job == from => {
                 dialog.shown_example = dialog.shown_example.min(preview.examples.len().saturating_sub(1));
                 dialog.preview = Some(preview.clone());
@@ -459,7 +466,7 @@ impl MappingState {
             dialog.is_preview_stale |= matches!((&dialog.stage, outcome), (Stage::Reading(_), Outcome::Failed(_)));
             dialog.stage = Stage::Waiting;
         }
-        dialog.counting.take_if(|job| *job == from);
+        dialog.counting.end(from);
         let is_saving = dialog.saving.take_if(|job| *job == from).is_some();
         if let (true, Outcome::Failed(failure)) = (is_stage || is_saving, outcome) {
             dialog.failure = Some(failure.clone());
@@ -480,7 +487,7 @@ mod tests {
         };
         ImportPreview {
             path: request.path.clone(),
-            format: Format::Columns,
+            shape: Shape::Columns,
             description: "comma".to_owned(),
             num_rows: num_accepted,
             columns: vec!["text".to_owned(), "label".to_owned()],

@@ -8,6 +8,7 @@ use super::order::{Listing, SortBy};
 use crate::app::kit::table::Choice;
 use crate::app::screens::data::start::Start;
 use crate::app::screens::train::Run;
+use crate::app::ticket::Ticket;
 use crate::engine::{EventKind, IoJob, JobId, JobSpec, Outcome, Reply, TrainJob};
 use crate::project::{RunNote, RunRecord, state::RunStatus};
 
@@ -70,9 +71,9 @@ pub struct RunsState {
     pub folder: PathBuf,
     pub smoothing: f64,
     read: BTreeMap<PathBuf, Read>,
-    listing_job: Option<JobId>,
+    list: Ticket<Vec<RunRecord>>,
     reading: Vec<(JobId, PathBuf)>,
-    deleting: Option<JobId>,
+    deleting: Ticket<Vec<RunRecord>>,
 }
 
 impl RunsState {
@@ -81,10 +82,8 @@ impl RunsState {
         if self.folder != project {
             *self = Self { folder: project.to_owned(), only_differences: true, ..Self::default() };
         }
-        if let Some(old) = self.listing_job.take() {
-            jobs.stop(old);
-        }
-        self.listing_job = Some(jobs.start(JobSpec::Io(IoJob::ListRuns { project: project.to_owned() })));
+        self.list.stop(jobs);
+        self.list.ask(JobSpec::Io(IoJob::ListRuns { project: project.to_owned() }), jobs);
     }
 
     fn record(&self, run_dir: &Path) -> Option<&RunRecord> {
@@ -152,13 +151,11 @@ impl RunsState {
             }
             RunsAction::Delete => {
                 let run_dirs: Vec<_> = self.looked_at().into_iter().map(|(run, _)| run.run_dir.clone()).collect();
-                self.deleting =
-                    Some(jobs.start(JobSpec::Io(IoJob::TrashRuns { project: self.folder.clone(), run_dirs })));
+                self.deleting.ask(JobSpec::Io(IoJob::TrashRuns { project: self.folder.clone(), run_dirs }), jobs);
             }
             RunsAction::UndoDelete => {
                 let names = std::mem::take(&mut self.deleted);
-                self.deleting =
-                    Some(jobs.start(JobSpec::Io(IoJob::RestoreRuns { project: self.folder.clone(), names })));
+                self.deleting.ask(JobSpec::Io(IoJob::RestoreRuns { project: self.folder.clone(), names }), jobs);
             }
             RunsAction::OnlyDifferences(is_on) => self.only_differences = is_on,
             RunsAction::ShowTraining(is_on) => self.shows_training = is_on,
@@ -189,11 +186,11 @@ impl RunsState {
         match event {
             EventKind::Reply(reply) => self.on_reply(job, reply, jobs),
             EventKind::Finished(outcome) => {
-                let is_list = self.listing_job.take_if(|asked| *asked == job).is_some();
+                let is_list = self.list.end(job);
                 let num_before = self.reading.len();
                 self.reading.retain(|(asked, _)| *asked != job);
                 let is_read = self.reading.len() < num_before;
-                self.deleting.take_if(|asked| *asked == job);
+                self.deleting.end(job);
                 if let (true, Outcome::Failed(failure)) = (is_list || is_read, outcome) {
                     self.error = Some(failure.message.clone());
                 }
@@ -204,7 +201,8 @@ impl RunsState {
 
     fn on_reply(&mut self, job: JobId, reply: &Reply, jobs: &mut dyn Start) {
         match reply {
-            Reply::Runs(records) if self.listing_job == Some(job) || self.deleting == Some(job) => {
+            Reply::Runs(_) => {
+                let Some(records) = self.list.take(job, reply).or(self.deleting.take(job, reply)) else { return };
                 self.records.clone_from(records);
                 self.rows = self.listing.rows(&self.records);
                 let records = &self.records;
@@ -212,7 +210,7 @@ impl RunsState {
                 self.error = None;
                 self.read_missing(jobs);
             }
-            Reply::Trashed(names) if self.deleting == Some(job) => self.deleted.clone_from(names),
+            Reply::Trashed(names) if self.deleting.is_of(job) => self.deleted.clone_from(names),
             Reply::Curves { run, steps, evaluations } => {
                 let Some((_, run_dir)) = self.reading.iter().find(|(asked, _)| *asked == job) else { return };
                 let mut curves = Run::new(job, run.recipe.clone(), self.smoothing);

@@ -1,6 +1,6 @@
 //! What the checks found at the open example.
 
-use super::{DataState, Purpose};
+use super::DataState;
 use crate::app::screens::data::start::Start;
 use crate::data::checks::Finding;
 use crate::engine::{JobSpec, StoreJob};
@@ -13,10 +13,10 @@ impl DataState {
             return;
         }
         self.found_for = wanted;
-        self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Findings));
+        self.asked.findings.forget();
         if let Some((id, _)) = wanted {
             let spec = JobSpec::Store(StoreJob::LoadFindings { project: self.folder.clone(), example: Some(id) });
-            self.start(spec, Purpose::Findings, jobs);
+            self.asked.findings.ask(spec, jobs);
         }
     }
 

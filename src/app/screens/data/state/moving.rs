@@ -1,6 +1,6 @@
 //! Held-out examples are locked: training on them is asked about first.
 
-use super::{DataState, Purpose};
+use super::DataState;
 use crate::app::screens::data::move_dialog::Moving;
 use crate::app::screens::data::start::Start;
 use crate::data::Split;
@@ -22,12 +22,7 @@ impl DataState {
     /// The store knows which of them are held out, whatever is in view.
     pub(super) fn ask_before_moving(&mut self, ids: Vec<i64>, jobs: &mut dyn Start) {
         self.moving = Some(Moving { ids: ids.clone(), num_held_out: None });
-        self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::HeldOut));
-        self.start(
-            JobSpec::Store(StoreJob::CountHeldOut { project: self.folder.clone(), ids }),
-            Purpose::HeldOut,
-            jobs,
-        );
+        self.asked.held_out.ask(JobSpec::Store(StoreJob::CountHeldOut { project: self.folder.clone(), ids }), jobs);
     }
 
     pub(super) fn move_what_is_not_held_out(&mut self, jobs: &mut dyn Start) {

@@ -1,6 +1,6 @@
 //! Which example is open: the row that was asked for, once it is there, and the row of an example that was made.
 
-use super::{DataState, Purpose, Reveal, Wanted};
+use super::{DataState, Reveal, Wanted};
 use crate::app::screens::data::start::Start;
 use crate::engine::{JobSpec, StoreJob};
 
@@ -88,7 +88,7 @@ impl DataState {
 
     pub(super) fn load(&mut self, id: i64, jobs: &mut dyn Start) {
         // Only the newest wish counts when rows are walked quickly.
-        self.jobs.retain(|_, purpose| !matches!(purpose, Purpose::Load(_)));
-        self.start(JobSpec::Store(StoreJob::LoadExample { project: self.folder.clone(), id }), Purpose::Load(id), jobs);
+        self.asked.example.ask(JobSpec::Store(StoreJob::LoadExample { project: self.folder.clone(), id }), jobs);
+        self.asked.example_id = Some(id);
     }
 }

@@ -1,10 +1,12 @@
 //! What the engine answers, put where the painting finds it.
 
-use super::{DataState, Purpose, Reveal, Wanted};
+use super::{DataState, Made, Reveal, UnderWay, Wanted};
 use crate::app::screens::data::draft::Draft;
 use crate::app::screens::data::filters::Filters;
 use crate::app::screens::data::fix_review::FixReview;
+use crate::engine::protocol::{self as engine, Findings};
 use crate::engine::{EventKind, JobId, Outcome, Reply};
+use crate::project::{ProjectState, StoredExample};
 
 impl DataState {
     /// Every event of the engine comes by; ours are known by their job.
@@ -20,82 +22,65 @@ impl DataState {
         if let Some(export) = &mut self.export {
             export.on_reply(job, reply);
         }
+        self.checks.on_reply(job, reply);
         match reply {
             Reply::Rows(page) => drop(self.rows.on_rows(job, page)),
             Reply::Arriving(rows) => self.arriving.on_rows(job, rows),
-            Reply::Facets { counts, .. } if matches!(self.jobs.get(&job), Some(Purpose::Facets)) => {
-                self.facets = counts.clone();
-            }
-            Reply::Lengths(lengths) if matches!(self.jobs.get(&job), Some(Purpose::Lengths)) => {
-                self.lengths = lengths.clone();
-            }
-            Reply::Ids(ids) if matches!(self.jobs.get(&job), Some(Purpose::Marks)) => self.marks.take(ids),
-            Reply::ReplacePreview(preview) if matches!(self.jobs.get(&job), Some(Purpose::Replace)) => {
-                if let Some(replace) = &mut self.replace {
-                    replace.preview = Some(preview.clone());
-                }
-            }
-            Reply::History { id, versions } if matches!(self.jobs.get(&job), Some(Purpose::History)) => {
-                self.show_history(*id, versions);
-            }
-            Reply::Findings { findings, not_faults } if matches!(self.jobs.get(&job), Some(Purpose::Findings)) => {
-                self.take_findings(findings);
-                self.not_faults.clone_from(not_faults);
-            }
-            Reply::Examples(examples) if matches!(self.jobs.get(&job), Some(Purpose::FixTexts)) => {
-                if let Some(review) = &mut self.checks.fix {
-                    review.take(examples);
-                }
-            }
-            Reply::HeldOut(num) if matches!(self.jobs.get(&job), Some(Purpose::HeldOut)) => {
-                if let Some(moving) = &mut self.moving {
-                    moving.num_held_out = Some(*num);
-                }
-            }
-            Reply::SplitPreview(preview) if matches!(self.jobs.get(&job), Some(Purpose::Split)) => {
-                if let Some(plan) = self.split_dialog.as_mut().filter(|plan| plan.spec == preview.spec) {
-                    plan.preview = Some(preview.clone());
-                }
-            }
-            Reply::FixCounts(counts) if self.checks.is_mine(job) => self.checks.on_fix_counts(counts),
-            Reply::LastChecks(Some(last)) if self.checks.is_mine(job) => self.checks.on_last(last),
             Reply::Tokens(view) => drop(self.tokens.on_tokens(job, view)),
-            Reply::Example(example) => {
-                if let Some(Purpose::Load(_)) = self.jobs.remove(&job) {
-                    let under_way = self.has_edits_under_way();
-                    match &mut self.open {
-                        Some(draft) if draft.stored.id == example.id => draft.refresh(example.clone(), under_way),
-                        _ => {
-                            self.tokens.forget();
-                            self.open = Some(Draft::new(example.clone()));
-                        }
-                    }
-                    self.error = None;
-                }
-            }
-            Reply::Checked(report) if self.checks.is_mine(job) => self.checks.on_report(report),
-            Reply::Reviewers(_) if matches!(self.jobs.get(&job), Some(Purpose::Reviewers)) => {
-                if let Some(dialog) = &mut self.reviewers {
-                    dialog.on_reply(reply);
-                }
-            }
-            Reply::Statistics(statistics) if matches!(self.jobs.get(&job), Some(Purpose::Statistics)) => {
-                if let Some(place) = &mut self.statistics {
-                    *place = Some(statistics.clone());
-                }
-            }
-            Reply::Fix(fix) if matches!(self.jobs.get(&job), Some(Purpose::Fix)) => {
-                self.checks.fix = Some(FixReview::new(fix.clone()));
-            }
-            Reply::Scored(_) if self.is_ranking(job) => self.show_ranked(Filters::show_losses),
-            Reply::Queued(_) if self.is_ranking(job) => self.show_ranked(Filters::show_queue),
-            Reply::Project(project) => {
-                if let (Some(Purpose::Make(row)), Some(id)) = (self.jobs.get(&job), project.last_changed) {
-                    self.reveal = Some(Reveal { id, row: *row, is_asked: false });
-                }
-            }
-            _ => {}
+            _ => self.take(job, reply),
         }
+    }
+
+    /// Each ticket its answer.
+    fn take(&mut self, job: JobId, reply: &Reply) {
+        let asked = &self.asked;
+        if let Some(counts) = asked.facets.take(job, reply) {
+            self.facets = counts.clone();
+        } else if let Some(lengths) = asked.lengths.take(job, reply) {
+            self.lengths = lengths.clone();
+        } else if let Some(ids) = asked.marks.take(job, reply) {
+            self.marks.take(ids);
+        } else if let Some(example) = asked.example.take(job, reply) {
+            self.asked.example.forget();
+            self.take_example(example);
+        } else if let Some(engine::History { id, versions }) = asked.history.take(job, reply) {
+            self.show_history(*id, versions);
+        } else if let Some(Findings { findings, not_faults }) = asked.findings.take(job, reply) {
+            self.not_faults.clone_from(not_faults);
+            self.take_findings(findings);
+        } else if let Some(fix) = asked.fix.take(job, reply) {
+            self.checks.fix = Some(FixReview::new(fix.clone()));
+        } else if let (Some(examples), Some(review)) = (asked.fix_texts.take(job, reply), &mut self.checks.fix) {
+            review.take(examples);
+        } else if let (Some(preview), Some(replace)) = (asked.replace.take(job, reply), &mut self.replace) {
+            replace.preview = Some(preview.clone());
+        } else if let (Some(num), Some(moving)) = (asked.held_out.take(job, reply), &mut self.moving) {
+            moving.num_held_out = Some(*num);
+        } else if let (Some(preview), Some(plan)) = (asked.split.take(job, reply), &mut self.split_dialog) {
+            plan.preview = (plan.spec == preview.spec).then(|| preview.clone()).or(plan.preview.take());
+        } else if let (Some(found), Some(dialog)) = (asked.reviewers.take(job, reply), &mut self.reviewers) {
+            dialog.found = Some(found.clone());
+        } else if let (Some(statistics), Some(place)) = (asked.statistics.take(job, reply), &mut self.statistics) {
+            *place = Some(statistics.clone());
+        } else if asked.scores.take(job, reply).is_some() {
+            self.show_ranked(Filters::show_losses);
+        } else if asked.queue.take(job, reply).is_some() {
+            self.show_ranked(Filters::show_queue);
+        } else if let Some((project, row)) = asked.edits.iter().find_map(|edit| edit.made(job, reply)) {
+            self.reveal = project.last_changed.map(|id| Reveal { id, row, is_asked: false }).or(self.reveal);
+        }
+    }
+
+    fn take_example(&mut self, example: &StoredExample) {
+        let under_way = self.has_edits_under_way();
+        match &mut self.open {
+            Some(draft) if draft.stored.id == example.id => draft.refresh(example.clone(), under_way),
+            _ => {
+                self.tokens.forget();
+                self.open = Some(Draft::new(example.clone()));
+            }
+        }
+        self.error = None;
     }
 
     /// The first row is opened, unless something is being typed.
@@ -106,61 +91,78 @@ impl DataState {
         }
     }
 
-    fn is_ranking(&self, job: JobId) -> bool {
-        matches!(self.jobs.get(&job), Some(Purpose::Rank))
-    }
-
     fn on_finished(&mut self, job: JobId, outcome: &Outcome) {
         let failure = match outcome {
             Outcome::Failed(failure) => Some(failure.message.as_str()),
             Outcome::Completed | Outcome::Stopped => None,
         };
-        if self.checks.is_mine(job) {
-            self.checks.on_end(job, failure);
-        }
+        self.checks.on_end(job, failure);
         self.arriving.on_finished(job, outcome);
         if let Some(export) = &mut self.export {
             export.on_finished(job, outcome);
         }
         let is_table = self.rows.on_end(job, failure.is_some());
         let is_tokens = self.tokens.on_end(job, failure);
-        match self.jobs.remove(&job) {
-            // The example is gone: deleted, or undone.
-            Some(Purpose::Load(id)) if self.open.as_ref().is_some_and(|draft| draft.stored.id == id) => {
-                self.open = None;
-                self.wanted = self.selected.map(Wanted::Row);
-            }
-            Some(Purpose::Edit) => {
-                self.error = failure.map(str::to_owned);
-                if let (Some(draft), Some(_)) = (&mut self.open, failure) {
-                    draft.keep_unsaved();
-                }
-            }
-            Some(Purpose::Replace) => {
-                if let Some(replace) = &mut self.replace {
-                    replace.error = failure.map(str::to_owned);
-                }
-            }
-            // The shell says what went wrong.
-            Some(Purpose::Facets | Purpose::Findings | Purpose::FixTexts | Purpose::Lengths | Purpose::Rank) => {}
-            Some(Purpose::Reviewers) => {
-                if let Some(dialog) = &mut self.reviewers {
-                    dialog.on_finished(outcome);
-                }
-            }
-            Some(purpose) => {
-                self.error = failure.map(str::to_owned);
-                // The panel says why; a dialog that waits for ever would hide it.
-                match purpose {
-                    _ if failure.is_none() => {}
-                    Purpose::Statistics => self.statistics = None,
-                    Purpose::Split => self.split_dialog = None,
-                    Purpose::HeldOut => self.moving = None,
-                    _ => {}
-                }
-            }
-            None if is_table && !is_tokens => self.error = failure.map(str::to_owned),
-            None => {}
+        if !self.end(job, outcome, failure) && is_table && !is_tokens {
+            self.error = failure.map(str::to_owned);
         }
+    }
+
+    /// Ends the ticket of this job, if one is here. The shell says what went wrong with most of them.
+    fn end(&mut self, job: JobId, outcome: &Outcome, failure: Option<&str>) -> bool {
+        let asked = &mut self.asked;
+        if let Some(at) = asked.edits.iter().position(|edit| edit.ticket.is_of(job)) {
+            let edit = asked.edits.remove(at);
+            self.error = failure.map(str::to_owned);
+            if let (Some(draft), Some(_), None) = (&mut self.open, failure, edit.makes) {
+                draft.keep_unsaved();
+            }
+            return true;
+        }
+        if asked.replace.end(job) {
+            if let Some(replace) = &mut self.replace {
+                replace.error = failure.map(str::to_owned);
+            }
+            return true;
+        }
+        if asked.reviewers.end(job) {
+            if let Some(dialog) = &mut self.reviewers {
+                dialog.on_finished(outcome);
+            }
+            return true;
+        }
+        let is_example = asked.example.end(job);
+        if is_example && self.open.as_ref().is_some_and(|draft| asked.example_id == Some(draft.stored.id)) {
+            // The example is gone: deleted, or undone.
+            self.open = None;
+            self.wanted = self.selected.map(Wanted::Row);
+            return true;
+        }
+        let [statistics, split, held_out] = [asked.statistics.end(job), asked.split.end(job), asked.held_out.end(job)];
+        let others = [asked.marks.end(job), asked.fix.end(job), asked.history.end(job), is_example];
+        if statistics || split || held_out || others.contains(&true) {
+            self.error = failure.map(str::to_owned);
+            // The panel says why; a dialog that waits for ever would hide it.
+            if failure.is_some() {
+                self.statistics.take_if(|_| statistics);
+                self.split_dialog.take_if(|_| split);
+                self.moving.take_if(|_| held_out);
+            }
+            return true;
+        }
+        asked.facets.end(job)
+            || asked.lengths.end(job)
+            || asked.findings.end(job)
+            || asked.fix_texts.end(job)
+            || asked.scores.end(job)
+            || asked.queue.end(job)
+    }
+}
+
+impl UnderWay {
+    /// The project with the example that this edit has made, if it makes one.
+    fn made<'a>(&self, job: JobId, reply: &'a Reply) -> Option<(&'a ProjectState, Option<u64>)> {
+        let Made(row) = self.makes?;
+        Some((self.ticket.take(job, reply)?, row))
     }
 }

@@ -1,6 +1,6 @@
 //! The previous versions of the open example: asked for, looked through, brought back.
 
-use super::{DataState, Purpose};
+use super::DataState;
 use crate::app::screens::data::history::History;
 use crate::app::screens::data::start::Start;
 use crate::engine::{JobSpec, StoreJob};
@@ -11,11 +11,7 @@ impl DataState {
         // What was typed a moment ago is the newest version.
         self.flush(jobs);
         if let Some(id) = self.open.as_ref().map(|draft| draft.stored.id) {
-            self.start(
-                JobSpec::Store(StoreJob::LoadHistory { project: self.folder.clone(), id }),
-                Purpose::History,
-                jobs,
-            );
+            self.asked.history.ask(JobSpec::Store(StoreJob::LoadHistory { project: self.folder.clone(), id }), jobs);
         }
     }
 
