@@ -81,7 +81,7 @@ impl Window {
 
     fn rail(&self) -> (String, String) {
         let state = &self.harness.state().state;
-        (tunewright::app::screens::train::rail(state).0, tunewright::app::screens::runs::rail(state).0)
+        (tunewright::app::Screen::Train.rail(state).0, tunewright::app::Screen::Runs.rail(state).0)
     }
 
     fn job(&self, fits: impl Fn(&JobSpec) -> bool) -> JobId {

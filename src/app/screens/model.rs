@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::{Part, Place, Rail};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
-use crate::app::kit::{Mark, format};
+use crate::app::kit::{Icon, Mark, format, icon};
 use crate::app::shell::words;
-use crate::app::{AppState, Cx, Drafts as AllDrafts, Screen};
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::data::{Message, Role};
 use crate::engine::protocol::{CompareRequest, Side};
 use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, NetJob, Outcome, Reply, StoreJob};
@@ -17,8 +18,6 @@ use crate::task::Signal;
 use crate::train::preview::RunPreview;
 
 mod view;
-
-pub use view::show;
 
 #[derive(Debug, Default)]
 pub struct State {
@@ -67,6 +66,118 @@ pub enum Action {
     Primary,
 }
 
+/// See the module.
+pub struct Logic;
+
+impl Part for Logic {
+    type Action = Action;
+
+    fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+        view::show(ui, state, drafts, actions);
+    }
+
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        match action {
+            Action::Select(model) => select(state, model, cx),
+            Action::Inspect(model) => {
+                state.screen = Screen::Model;
+                cx.restart(&mut state.jobs, JobSpec::Io(IoJob::InspectModel { model }));
+            }
+            Action::OpenGguf => {
+                let kind = PickKind::Open { name: "GGUF models", endings: &["gguf"] };
+                cx.pick(FilePick { title: "Open a GGUF model", kind }, |path| {
+                    Action::Inspect(ModelRef::Gguf(path)).into()
+                });
+            }
+            Action::OpenFolder => {
+                let pick = FilePick { title: "Open a folder with config.json and safetensors", kind: PickKind::Folder };
+                cx.pick(pick, |path| Action::Inspect(ModelRef::Folder(path)).into());
+            }
+            Action::LookAgain => {
+                cx.restart(&mut state.jobs, JobSpec::Io(IoJob::DiscoverModels));
+            }
+            Action::Fetch(model) => {
+                if fetching(state, &model).is_none() {
+                    cx.start(&mut state.jobs, JobSpec::Net(NetJob::FetchModel { model }));
+                }
+            }
+            Action::Use(model) => take(state, drafts, model, cx),
+            Action::Ask(prompt) => ask(state, prompt, cx),
+            Action::StopAsking => {
+                if let Some(job) = state.model.trial.job {
+                    cx.control(job, Signal::Stop { save: false });
+                }
+            }
+            Action::Primary => primary_act(state, drafts, cx),
+        }
+    }
+
+    fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+        if state.model.trial.job == Some(job.id) {
+            return hear_trial(&mut state.model.trial, drafts, event);
+        }
+        match (&job.spec, event) {
+            (_, EventKind::Reply(reply)) => hear_reply(state, job, reply, cx),
+            (JobSpec::Net(NetJob::FetchModel { .. }), EventKind::Finished(Outcome::Completed)) => {
+                cx.restart(&mut state.jobs, JobSpec::Io(IoJob::DiscoverModels));
+            }
+            (JobSpec::Io(IoJob::InspectModel { model }), EventKind::Finished(Outcome::Failed(failure))) => {
+                add_opened(state, unreadable(model.clone(), failure));
+            }
+            _ => {}
+        }
+    }
+
+    /// What it uses is selected; what was found on this disk stays found.
+    fn on_project(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+        state.model.preview = None;
+        if let Some(job) = std::mem::take(&mut state.model.trial).job {
+            cx.control(job, Signal::Stop { save: false });
+        }
+        state.model.selected = Some(used(state).cloned().unwrap_or(ModelRef::Starter));
+        if state.model.found.is_some() {
+            look_for_used(state, cx);
+        }
+    }
+}
+
+impl Place for Logic {
+    const NAME: &'static str = "Model";
+    const ICON: Icon = icon::CUBE;
+    const RAIL: Rail = Rail::Step("Choose a small model");
+
+    fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+        let is_looking = state.jobs.find(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels)).is_some();
+        if state.model.found.is_none() && !is_looking {
+            cx.start(&mut state.jobs, JobSpec::Io(IoJob::DiscoverModels));
+        } else if state.model.preview.is_none() {
+            count(state, cx);
+        }
+    }
+
+    fn rail(state: &AppState) -> (String, Mark) {
+        // It goes on while one looks at another screen.
+        if state.model.trial.job.is_some() {
+            return ("Answering".to_owned(), Mark::Running);
+        }
+        match used(state) {
+            Some(model) => {
+                let found = state.model.find(model);
+                match found.and_then(obstacle) {
+                    Some(_) => ("Can't be used".to_owned(), Mark::ToDo),
+                    None => (short(&name_of(state, model)), Mark::Done),
+                }
+            }
+            None if state.project.is_some() => ("Not chosen".to_owned(), Mark::Ready),
+            None => ("Not chosen".to_owned(), Mark::ToDo),
+        }
+    }
+
+    fn primary(state: &AppState) -> Option<AnyAction> {
+        state.model.selected.as_ref().map(|_| Action::Primary.into())
+    }
+}
+
 impl State {
     /// Every model that is known, the starter first.
     pub fn all(&self) -> impl Iterator<Item = &FoundModel> {
@@ -98,40 +209,6 @@ pub fn obstacle(found: &FoundModel) -> Option<String> {
         return Some(problem.clone());
     }
     (!found.is_on_disk).then(|| "It has to be downloaded first".to_owned())
-}
-
-pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    match action {
-        Action::Select(model) => select(state, model, cx),
-        Action::Inspect(model) => {
-            state.screen = Screen::Model;
-            cx.restart(&mut state.jobs, JobSpec::Io(IoJob::InspectModel { model }));
-        }
-        Action::OpenGguf => {
-            let kind = PickKind::Open { name: "GGUF models", endings: &["gguf"] };
-            cx.pick(FilePick { title: "Open a GGUF model", kind }, |path| Action::Inspect(ModelRef::Gguf(path)).into());
-        }
-        Action::OpenFolder => {
-            let pick = FilePick { title: "Open a folder with config.json and safetensors", kind: PickKind::Folder };
-            cx.pick(pick, |path| Action::Inspect(ModelRef::Folder(path)).into());
-        }
-        Action::LookAgain => {
-            cx.restart(&mut state.jobs, JobSpec::Io(IoJob::DiscoverModels));
-        }
-        Action::Fetch(model) => {
-            if fetching(state, &model).is_none() {
-                cx.start(&mut state.jobs, JobSpec::Net(NetJob::FetchModel { model }));
-            }
-        }
-        Action::Use(model) => take(state, drafts, model, cx),
-        Action::Ask(prompt) => ask(state, prompt, cx),
-        Action::StopAsking => {
-            if let Some(job) = state.model.trial.job {
-                cx.control(job, Signal::Stop { save: false });
-            }
-        }
-        Action::Primary => primary_act(state, drafts, cx),
-    }
 }
 
 fn primary_act(state: &mut AppState, drafts: &mut AllDrafts, cx: &Cx<'_>) {
@@ -204,22 +281,6 @@ fn ask(state: &mut AppState, prompt: String, cx: &Cx<'_>) {
 /// The download of a model, while it lasts.
 pub fn fetching<'a>(state: &'a AppState, model: &ModelRef) -> Option<&'a Job> {
     state.jobs.find(|spec| matches!(spec, JobSpec::Net(NetJob::FetchModel { model: other }) if other == model))
-}
-
-pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    if state.model.trial.job == Some(job.id) {
-        return hear_trial(&mut state.model.trial, drafts, event);
-    }
-    match (&job.spec, event) {
-        (_, EventKind::Reply(reply)) => hear_reply(state, job, reply, cx),
-        (JobSpec::Net(NetJob::FetchModel { .. }), EventKind::Finished(Outcome::Completed)) => {
-            cx.restart(&mut state.jobs, JobSpec::Io(IoJob::DiscoverModels));
-        }
-        (JobSpec::Io(IoJob::InspectModel { model }), EventKind::Finished(Outcome::Failed(failure))) => {
-            add_opened(state, unreadable(model.clone(), failure));
-        }
-        _ => {}
-    }
 }
 
 fn hear_reply(state: &mut AppState, job: &Job, reply: &Reply, cx: &Cx<'_>) {
@@ -307,53 +368,10 @@ fn hear_trial(trial: &mut Trial, drafts: &mut AllDrafts, event: &EventKind) {
     }
 }
 
-pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
-    let is_looking = state.jobs.find(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels)).is_some();
-    if state.model.found.is_none() && !is_looking {
-        cx.start(&mut state.jobs, JobSpec::Io(IoJob::DiscoverModels));
-    } else if state.model.preview.is_none() {
-        count(state, cx);
-    }
-}
-
-/// Another project is open: what it uses is selected; what was found on this disk stays found.
-pub fn project_opened(state: &mut AppState, cx: &Cx<'_>) {
-    state.model.preview = None;
-    if let Some(job) = std::mem::take(&mut state.model.trial).job {
-        cx.control(job, Signal::Stop { save: false });
-    }
-    state.model.selected = Some(used(state).cloned().unwrap_or(ModelRef::Starter));
-    if state.model.found.is_some() {
-        look_for_used(state, cx);
-    }
-}
-
-pub fn rail(state: &AppState) -> (String, Mark) {
-    // It goes on while one looks at another screen.
-    if state.model.trial.job.is_some() {
-        return ("Answering".to_owned(), Mark::Running);
-    }
-    match used(state) {
-        Some(model) => {
-            let found = state.model.find(model);
-            match found.and_then(obstacle) {
-                Some(_) => ("Can't be used".to_owned(), Mark::ToDo),
-                None => (short(&name_of(state, model)), Mark::Done),
-            }
-        }
-        None if state.project.is_some() => ("Not chosen".to_owned(), Mark::Ready),
-        None => ("Not chosen".to_owned(), Mark::ToDo),
-    }
-}
-
 /// Without what every model's name ends in.
 fn short(name: &str) -> String {
     let name = name.strip_suffix(".gguf").unwrap_or(name);
     name.strip_suffix("-Instruct").unwrap_or(name).to_owned()
-}
-
-pub fn primary(state: &AppState) -> Option<crate::app::Action> {
-    state.model.selected.as_ref().map(|_| Action::Primary.into())
 }
 
 /// `135 M · Q4_1 · 98 MB`

@@ -1,6 +1,6 @@
 //! The dialog for a data set of the Hub: its name, what the Hub says of it, what is wanted of it.
 
-use crate::app::screens::data::start::Start;
+use crate::app::start::Start;
 use crate::data::Split;
 use crate::data::import::ImportRequest;
 use crate::engine::dataset::{WantedData, usual_part};

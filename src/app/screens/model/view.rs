@@ -6,9 +6,9 @@ use super::{Action, Trial, fetching, in_short, obstacle, path_of, used, why_no_t
 use crate::app::kit::row::place;
 use crate::app::kit::{
     Badge, Button, Card, Text, TextInput, Theme, drawer, facts_in_two_columns, foot, format, icon, layout, line,
-    main_area, memory_badge, memory_parts, memory_parts_height, memory_words, panel_header, progress, right_panel,
-    role_block, section, tooltip,
+    main_area, panel_header, progress, right_panel, section, tooltip,
 };
+use crate::app::parts::{memory_badge, memory_parts, memory_parts_height, memory_words, role_block};
 use crate::app::screens::waiting;
 use crate::app::{AppState, Drafts, Screen};
 use crate::data::Role;

@@ -1,12 +1,13 @@
 //! What the engine answers, put where the painting finds it.
 
-use super::{DataState, Made, Reveal, UnderWay, Wanted};
+use super::{DataState, Reveal, Wanted};
+use crate::app::screens::data::dialogs::DataDialog;
+use crate::app::screens::data::dialogs::fix_review::FixReview;
 use crate::app::screens::data::draft::Draft;
 use crate::app::screens::data::filters::Filters;
-use crate::app::screens::data::fix_review::FixReview;
-use crate::engine::protocol::{self as engine, Findings};
+use crate::engine::protocol::{Findings, History};
 use crate::engine::{EventKind, JobId, Outcome, Reply};
-use crate::project::{ProjectState, StoredExample};
+use crate::project::StoredExample;
 
 impl DataState {
     /// Every event of the engine comes by; ours are known by their job.
@@ -19,7 +20,7 @@ impl DataState {
     }
 
     fn on_reply(&mut self, job: JobId, reply: &Reply) {
-        if let Some(export) = &mut self.export {
+        if let Some(DataDialog::Export(export)) = &mut self.dialog {
             export.on_reply(job, reply);
         }
         self.checks.on_reply(job, reply);
@@ -31,7 +32,7 @@ impl DataState {
         }
     }
 
-    /// Each ticket its answer.
+    /// Each ticket its answer. That of a dialog which was closed meanwhile is let go.
     fn take(&mut self, job: JobId, reply: &Reply) {
         let asked = &self.asked;
         if let Some(counts) = asked.facets.take(job, reply) {
@@ -43,31 +44,57 @@ impl DataState {
         } else if let Some(example) = asked.example.take(job, reply) {
             self.asked.example.forget();
             self.take_example(example);
-        } else if let Some(engine::History { id, versions }) = asked.history.take(job, reply) {
-            self.show_history(*id, versions);
         } else if let Some(Findings { findings, not_faults }) = asked.findings.take(job, reply) {
             self.not_faults.clone_from(not_faults);
             self.take_findings(findings);
+        } else if let Some(num) = asked.held_out.take(job, reply) {
+            if let Some(moving) = &mut self.moving {
+                moving.num_held_out = Some(*num);
+            }
+        } else if let Some(History { id, versions }) = asked.history.take(job, reply) {
+            self.show_history(*id, versions);
         } else if let Some(fix) = asked.fix.take(job, reply) {
-            self.checks.fix = Some(FixReview::new(fix.clone()));
-        } else if let (Some(examples), Some(review)) = (asked.fix_texts.take(job, reply), &mut self.checks.fix) {
-            review.take(examples);
-        } else if let (Some(preview), Some(replace)) = (asked.replace.take(job, reply), &mut self.replace) {
-            replace.preview = Some(preview.clone());
-        } else if let (Some(num), Some(moving)) = (asked.held_out.take(job, reply), &mut self.moving) {
-            moving.num_held_out = Some(*num);
-        } else if let (Some(preview), Some(plan)) = (asked.split.take(job, reply), &mut self.split_dialog) {
-            plan.preview = (plan.spec == preview.spec).then(|| preview.clone()).or(plan.preview.take());
-        } else if let (Some(found), Some(dialog)) = (asked.reviewers.take(job, reply), &mut self.reviewers) {
-            dialog.found = Some(found.clone());
-        } else if let (Some(statistics), Some(place)) = (asked.statistics.take(job, reply), &mut self.statistics) {
-            *place = Some(statistics.clone());
+            self.answer_with(DataDialog::Fix(FixReview::new(fix.clone())));
         } else if asked.scores.take(job, reply).is_some() {
             self.show_ranked(Filters::show_losses);
         } else if asked.queue.take(job, reply).is_some() {
             self.show_ranked(Filters::show_queue);
         } else if let Some((project, row)) = asked.edits.iter().find_map(|edit| edit.made(job, reply)) {
             self.reveal = project.last_changed.map(|id| Reveal { id, row, is_asked: false }).or(self.reveal);
+        } else {
+            self.take_for_dialog(job, reply);
+        }
+    }
+
+    fn take_for_dialog(&mut self, job: JobId, reply: &Reply) {
+        let asked = &self.asked;
+        match &mut self.dialog {
+            Some(DataDialog::Replace(replace)) => {
+                if let Some(preview) = asked.replace.take(job, reply) {
+                    replace.preview = Some(preview.clone());
+                }
+            }
+            Some(DataDialog::Fix(review)) => {
+                if let Some(examples) = asked.fix_texts.take(job, reply) {
+                    review.take(examples);
+                }
+            }
+            Some(DataDialog::Split(plan)) => {
+                if let Some(preview) = asked.split.take(job, reply).filter(|preview| preview.spec == plan.spec) {
+                    plan.preview = Some(preview.clone());
+                }
+            }
+            Some(DataDialog::Reviewers(dialog)) => {
+                if let Some(found) = asked.reviewers.take(job, reply) {
+                    dialog.found = Some(found.clone());
+                }
+            }
+            Some(DataDialog::Statistics(place)) => {
+                if let Some(statistics) = asked.statistics.take(job, reply) {
+                    *place = Some(Box::new(statistics.clone()));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -98,7 +125,7 @@ impl DataState {
         };
         self.checks.on_end(job, failure);
         self.arriving.on_finished(job, outcome);
-        if let Some(export) = &mut self.export {
+        if let Some(DataDialog::Export(export)) = &mut self.dialog {
             export.on_finished(job, outcome);
         }
         let is_table = self.rows.on_end(job, failure.is_some());
@@ -108,7 +135,7 @@ impl DataState {
         }
     }
 
-    /// Ends the ticket of this job, if one is here. The shell says what went wrong with most of them.
+    /// Ends the ticket of this job, if one is here.
     fn end(&mut self, job: JobId, outcome: &Outcome, failure: Option<&str>) -> bool {
         let asked = &mut self.asked;
         if let Some(at) = asked.edits.iter().position(|edit| edit.ticket.is_of(job)) {
@@ -120,13 +147,13 @@ impl DataState {
             return true;
         }
         if asked.replace.end(job) {
-            if let Some(replace) = &mut self.replace {
+            if let Some(DataDialog::Replace(replace)) = &mut self.dialog {
                 replace.error = failure.map(str::to_owned);
             }
             return true;
         }
         if asked.reviewers.end(job) {
-            if let Some(dialog) = &mut self.reviewers {
+            if let Some(DataDialog::Reviewers(dialog)) = &mut self.dialog {
                 dialog.on_finished(outcome);
             }
             return true;
@@ -144,25 +171,21 @@ impl DataState {
             self.error = failure.map(str::to_owned);
             // The panel says why; a dialog that waits for ever would hide it.
             if failure.is_some() {
-                self.statistics.take_if(|_| statistics);
-                self.split_dialog.take_if(|_| split);
+                self.dialog.take_if(|open| match open {
+                    DataDialog::Statistics(_) => statistics,
+                    DataDialog::Split(_) => split,
+                    _ => false,
+                });
                 self.moving.take_if(|_| held_out);
             }
             return true;
         }
+        // Of these the shell says what went wrong.
         asked.facets.end(job)
             || asked.lengths.end(job)
             || asked.findings.end(job)
             || asked.fix_texts.end(job)
             || asked.scores.end(job)
             || asked.queue.end(job)
-    }
-}
-
-impl UnderWay {
-    /// The project with the example that this edit has made, if it makes one.
-    fn made<'a>(&self, job: JobId, reply: &'a Reply) -> Option<(&'a ProjectState, Option<u64>)> {
-        let Made(row) = self.makes?;
-        Some((self.ticket.take(job, reply)?, row))
     }
 }
