@@ -42,6 +42,19 @@ pub fn stream_atomic(
     Ok(())
 }
 
+/// A new file with a name of its own, which goes when it is dropped and not kept. Others may read it as they may read
+/// any new file: tempfile alone keeps it from them, and from another user's trainer.
+pub fn temporary(folder: &Path, prefix: impl AsRef<OsStr>, suffix: &str) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(suffix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
 /// A temporary file for a file of this name. What a killed program left of the same file goes.
 fn begin(folder: &Path, name: &OsStr) -> std::io::Result<NamedTempFile> {
     let mut prefix = OsStr::new(".").to_owned();
@@ -55,8 +68,7 @@ fn begin(folder: &Path, name: &OsStr) -> std::io::Result<NamedTempFile> {
     }
     loop {
         let suffix = format!(".{UNFINISHED}");
-        let mut builder = tempfile::Builder::new();
-        let file = builder.prefix(&prefix).suffix(&suffix).tempfile_in(folder).map_err(without_path)?;
+        let file = temporary(folder, &prefix, &suffix).map_err(without_path)?;
         // Held while it is written, so that another program knows that somebody still does. Some disks know no locks.
         let is_held = file.as_file().try_lock().is_ok();
         if !is_held || file.path().exists() {
@@ -89,6 +101,18 @@ fn without_path(error: Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_has_the_permissions_of_any_other() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (plain, written) = (folder.path().join("plain"), folder.path().join("written"));
+        File::create(&plain).unwrap();
+        write_atomic(&written, b"text").unwrap();
+        let mode = |path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&written), mode(&plain));
+    }
 
     #[test]
     fn replaces_whole_files_and_makes_folders() {

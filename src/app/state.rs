@@ -59,6 +59,8 @@ pub struct Status {
     pub words: String,
     /// Links behind the words.
     pub acts: Vec<(&'static str, Action)>,
+    /// What was just done is being written: the words are about it, and not about what was before.
+    pub is_of_edit: bool,
 }
 
 impl Status {
@@ -70,7 +72,7 @@ impl Status {
 
 impl From<String> for Status {
     fn from(words: String) -> Self {
-        Self { words, acts: Vec::new() }
+        Self { words, ..Self::default() }
     }
 }
 

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::terminal::{self, duration};
 use super::{Ended, model, train};
 use crate::data::import::ImportRequest;
-use crate::data::{self, Split};
+use crate::data::{self, Split, starter};
 use crate::engine::EngineError;
 use crate::evaluate::{self, AnsweredExample, EvaluationReport, EvaluationRequest, HeldOut};
 use crate::hub;
@@ -21,7 +21,6 @@ use crate::recipe::{ModelRef, Plan, Recipe};
 use crate::task::Unwatched;
 use crate::train::sft;
 
-const TICKETS: &[u8] = include_bytes!("../../assets/starter/support_tickets.jsonl");
 const NUM_SHOWN: usize = 3;
 
 #[derive(Debug, Args)]
@@ -100,8 +99,8 @@ struct Parts {
 
 /// Deals the starter data set into three files; rows that can't be trained on stay out, and are told.
 fn deal_data(folder: &Path) -> Result<Parts, Ended> {
-    let source = folder.join("support_tickets.jsonl");
-    crate::fs::write_atomic(&source, TICKETS).map_err(EngineError::io(&source))?;
+    let source = folder.join(starter::FILE_NAME);
+    crate::fs::write_atomic(&source, starter::BYTES).map_err(EngineError::io(&source))?;
     let request = ImportRequest::new(source);
     let mut examples = Vec::new();
     let report = data::read_examples(&request, &Unwatched, &mut |read| {
@@ -141,10 +140,10 @@ fn test(
     interrupt: &Interrupt,
 ) -> Result<EvaluationReport, Ended> {
     let request = EvaluationRequest {
-        model: plan.recipe.base_model.clone(),
+        model: plan.base_model.clone(),
         adapter,
         data: data.to_owned(),
-        spec: plan.recipe.training.render_spec(),
+        spec: plan.training.render_spec(),
         generate: true,
         with_base: false,
     };

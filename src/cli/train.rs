@@ -26,7 +26,10 @@ pub struct TrainArgs {
 }
 
 pub fn run(args: TrainArgs) -> Result<(), Ended> {
-    let recipe = Recipe::read(&args.recipe)?;
+    let (recipe, note) = Recipe::read_noted(&args.recipe)?;
+    if let Some(note) = note {
+        terminal::note(&format!("note: {note}"));
+    }
     let interrupt = Interrupt::listen();
     // Before a model is fetched for it.
     RunLock::check(&args.out)?;
@@ -59,7 +62,11 @@ pub fn in_words(summary: &RunSummary) -> String {
     )];
     if let (Some(first), Some(best), Some(step)) = (summary.first_eval_loss, summary.best_eval_loss, summary.best_step)
     {
-        lines.push(format!("Validation loss {first:.3} → {best:.3}, the best at step {step}"));
+        let words = format!("Validation loss {first:.3} → {best:.3}");
+        lines.push(match best < first {
+            true => format!("{words}, the best at step {step}"),
+            false => format!("{words} at step {step}: no evaluation beat the base model"),
+        });
     }
     if let Some(adapter) = &summary.adapter {
         lines.push(format!("Adapter in {}", adapter.display()));

@@ -1,7 +1,7 @@
 //! The different values of each column, where they are few: what can be given other words by hand.
 
-use super::formats::Content;
 use super::mapping::cell_text;
+use super::row::Content;
 
 /// Of a column with more, nobody renames them one by one.
 const MOST_VALUES: usize = 12;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::import::Rejected;
 use super::io_words;
+use super::note::Rejected;
 use crate::words::{count, thousands};
 
 /// A file that can't be imported; the message is a sentence that names the file, [`ImportError::hint`] what to do.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::import::Note;
+use super::note::Note;
 use super::{Split, io_words};
 
 /// Files that may hold examples.

@@ -9,35 +9,11 @@ use super::files::FoundFiles;
 use super::formats::ClassNames;
 use super::mapping::Beside;
 pub use super::mapping::spec::{ColumnRole, Mapping, Rename};
+use super::note::TOO_LONG;
+pub use super::note::{Note, Place, Rejected};
+use super::shape::Shape;
 pub use super::split::SplitSpec;
 use super::{Example, Split, files};
-
-/// The shapes that are recognised by themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// `{"messages": [{"role", "content"}]}`
-    OpenAiMessages,
-    /// `{"conversations": [{"from", "value"}]}`
-    ShareGpt,
-    /// `{"conversation": [{"human", "assistant"}]}`, or lists of two texts, or texts in turn
-    Pairs,
-    /// `{"contents": [{"role", "parts": [{"text"}]}], "systemInstruction"}`
-    Gemini,
-    /// `{"instruction", "input", "output"}`
-    Alpaca,
-    /// `{"prompt", "completion"}`, as text or as messages
-    PromptCompletion,
-    /// `{"query", "response", "history", "rejected_response"}`
-    QueryResponse,
-    /// `{"prompt", "chosen", "rejected"}`, as text or as messages; also `{"input", "preferred_output",
-    /// "non_preferred_output"}`
-    Preference,
-    /// `{"text"}` with a whole conversation as a chat template writes it
-    Rendered,
-    /// Rows with named columns (CSV, TSV, or JSON objects of no known shape); needs a [`Mapping`].
-    Columns,
-}
 
 /// Which files, and how to read them. `None` leaves it to what is recognised.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,72 +132,15 @@ pub struct ReadExample {
     pub beside: Beside,
 }
 
-/// A row that can't be an example.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejected {
-    /// Which file, where the request has several; in a folder, the text's own.
-    pub file: Option<String>,
-    /// The line in the file where the row begins, from 1.
-    pub line: u64,
-    /// Where it ends.
-    pub last_line: u64,
-    /// `messages[2].content`, or a column's name.
-    pub field: Option<String>,
-    /// A sentence.
-    pub reason: String,
-    /// The row as it stands in the file, so that it can be saved and mended.
-    pub source: String,
-}
-
-impl std::fmt::Display for Rejected {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(file) = &self.file {
-            write!(f, "{file}, ")?;
-        }
-        match self.last_line > self.line {
-            true => write!(f, "lines {} to {}: {}", self.line, self.last_line, self.reason),
-            false => write!(f, "line {}: {}", self.line, self.reason),
-        }
-    }
-}
-
-/// Something that came in but deserves a word: "an answer is empty", "the file was converted from windows-1252".
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    pub what: String,
-    /// How many rows it is said of; for a file as a whole, how often.
-    pub count: u64,
-    /// The first of these rows; `None` for a file as a whole.
-    pub first: Option<Place>,
-}
-
-/// Where a row stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Which file, where the request has several; in a folder, the text's own.
-    pub file: Option<String>,
-    /// From 1; in formats without lines, the row's number.
-    pub line: u64,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(file) = &self.file {
-            write!(f, "{file}, ")?;
-        }
-        write!(f, "line {}", self.line)
-    }
-}
-
 /// A look at a file before it is imported.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportPreview {
     pub path: PathBuf,
-    pub format: Format,
+    pub shape: Shape,
     /// In words: "comma, UTF-8, header in row 1".
     pub description: String,
     pub num_rows: u64,
-    /// Only for [`Format::Columns`].
+    /// Only for [`Shape::Columns`].
     pub columns: Vec<String>,
     /// All files have these columns, so that one mapping does for all.
     pub are_alike: bool,
@@ -255,9 +174,6 @@ impl ImportPreview {
         self.reasons.iter().filter(|(reason, _)| reason.starts_with(TOO_LONG)).map(|(_, num)| num).sum()
     }
 }
-
-/// How the reason begins for which rows are refused that are longer than [`ImportRequest::max_row_bytes`].
-pub(super) const TOO_LONG: &str = "the row is longer than";
 
 /// What an import did.
 #[derive(Debug, Clone, PartialEq)]

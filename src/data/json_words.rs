@@ -1,5 +1,7 @@
 //! What is wrong with a text that should be JSON, in everyone's words: serde_json's own stay here.
 
+use serde_json::Value;
+
 /// What is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonFault {
@@ -87,6 +89,18 @@ fn plain(message: &str) -> String {
         _ => "this is not how JSON is written",
     };
     words.to_owned()
+}
+
+/// "a list", as a sentence says it.
+pub fn json_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
 }
 
 #[cfg(test)]

@@ -9,12 +9,14 @@ use serde_json::Value;
 use super::distinct::Distinct;
 use super::error::ImportError;
 use super::file_report::{file_report, without_rows};
-use super::formats::{self, Content, Opened, Problem, RawRow};
+use super::formats::{self, Opened};
 use super::import::{
-    FileReport, Format, ImportPreview, ImportReport, ImportRequest, Mapping, Note, Place, ReadExample, Rejected,
+    FileReport, ImportPreview, ImportReport, ImportRequest, Mapping, Note, Place, ReadExample, Rejected,
 };
 use super::mapping::{self, Beside, Mapper, Misfit, cell_text, shorten};
+use super::row::{Content, Problem, RawRow};
 use super::sample::{self, Names};
+use super::shape::Shape;
 use super::shapes::marks::Verdicts;
 use super::tally::{Tally, capped};
 use super::told::UNANSWERED;
@@ -48,7 +50,7 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
         let has_own_columns = preview.columns == reading.columns;
         let distinct = distinct.get_or_insert_with(|| Distinct::of(&preview.columns));
         preview.are_alike &=
-            reading.format == preview.format && (preview.columns == reading.columns || !is_table(preview));
+            reading.shape == preview.shape && (preview.columns == reading.columns || !is_table(preview));
         while let Some(row) = reading.next_row()? {
             let converted = reading.convert(&row);
             if let (true, Ok(content)) = (has_own_columns, &row.content) {
@@ -90,7 +92,7 @@ pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview
 }
 
 fn is_table(preview: &ImportPreview) -> bool {
-    preview.format == Format::Columns
+    preview.shape == Shape::Columns
 }
 
 /// Gives every good row of all files to `sink`, one at a time; a `Break` ends the reading early. A file of columns needs
@@ -292,7 +294,7 @@ enum Doubt {
     NoAnswer(String),
 }
 
-/// A file whose format is known, somewhere between its first and its last row.
+/// A file whose shape is known, somewhere between its first and its last row.
 struct Reading<'a> {
     request: &'a ImportRequest,
     path: &'a Path,
@@ -304,7 +306,7 @@ struct Reading<'a> {
     opened: Opened<'a>,
     /// Rows of the sample that are still to be handed out.
     sample: std::vec::IntoIter<RawRow>,
-    format: Format,
+    shape: Shape,
     columns: Vec<String>,
     /// For columns.
     mapping: Option<(Mapping, Mapper)>,
@@ -337,8 +339,8 @@ impl<'a> Reading<'a> {
         }
         let columns = opened.header.clone().unwrap_or_else(|| sample::field_names(&sample));
         let objects = sample::objects(&columns, &sample);
-        let format = match &request.mapping {
-            Some(_) => Format::Columns,
+        let shape = match &request.mapping {
+            Some(_) => Shape::Columns,
             None => sample::common_shape(&objects, opened.header.is_some()),
         };
         let mut reading = Self {
@@ -349,7 +351,7 @@ impl<'a> Reading<'a> {
             task,
             opened,
             sample: Vec::new().into_iter(),
-            format,
+            shape,
             verdicts: Verdicts::default(),
             unused: Names::default(),
             date_field: None,
@@ -357,14 +359,14 @@ impl<'a> Reading<'a> {
             mapping: None,
             doubt: None,
         };
-        if format == Format::Columns {
+        if shape == Shape::Columns {
             reading.choose_mapping(&sample, &objects)?;
         } else {
             let date_at = mapping::date_column(&reading.columns, |at| sample::texts(&objects, &reading.columns[at]));
             reading.date_field = date_at.map(|at| reading.columns[at].clone());
             reading.verdicts = Verdicts::of(&objects);
             for row in &objects {
-                reading.find_unused(shapes::recognise(row).unwrap_or(format), row);
+                reading.find_unused(shapes::recognise(row).unwrap_or(shape), row);
             }
         }
         reading.sample = sample.into_iter();
@@ -438,7 +440,7 @@ impl<'a> Reading<'a> {
     fn uses(&self, field: &str) -> bool {
         match &self.mapping {
             Some((_, mapper)) => mapper.uses(field),
-            None => shapes::is_read(self.format, field, &Value::Null, &self.verdicts),
+            None => shapes::is_read(self.shape, field, &Value::Null, &self.verdicts),
         }
     }
 
@@ -468,18 +470,18 @@ impl<'a> Reading<'a> {
     fn convert_shape(&mut self, fields: &shapes::Row) -> Result<shapes::Converted, Problem> {
         let mut notes = Vec::new();
         let row = shapes::unpack(fields, &mut notes)?;
-        let format = shapes::recognise(&row).unwrap_or(self.format);
-        self.find_unused(format, &row);
-        let mut converted = shapes::convert(format, &row, &self.verdicts)?;
+        let shape = shapes::recognise(&row).unwrap_or(self.shape);
+        self.find_unused(shape, &row);
+        let mut converted = shapes::convert(shape, &row, &self.verdicts)?;
         converted.notes.splice(0..0, notes);
         Ok(converted)
     }
 
     /// Fields of a row of a known shape that nothing is taken from.
-    fn find_unused(&mut self, format: Format, row: &shapes::Row) {
+    fn find_unused(&mut self, shape: Shape, row: &shapes::Row) {
         for (name, value) in row.iter().filter(|(_, value)| shapes::is_filled(value)) {
             let is_date = self.date_field.as_ref() == Some(name);
-            if !is_date && !shapes::is_read(format, name, value, &self.verdicts) {
+            if !is_date && !shapes::is_read(shape, name, value, &self.verdicts) {
                 self.unused.add(name);
             }
         }
@@ -539,7 +541,7 @@ impl<'a> Reading<'a> {
     fn cells(&self, row: &RawRow) -> Vec<String> {
         let cell = |text: &str| shorten(text, PREVIEW_CELL_CHARS);
         match &row.content {
-            _ if self.format != Format::Columns => Vec::new(),
+            _ if self.shape != Shape::Columns => Vec::new(),
             Ok(Content::Cells(cells)) => cells.iter().map(|text| cell(text)).collect(),
             Ok(Content::Object(fields)) => {
                 let value = |name: &String| fields.get(name).map(cell_text).unwrap_or_default();
@@ -551,18 +553,18 @@ impl<'a> Reading<'a> {
 
     fn empty_preview(&self, request: &ImportRequest) -> ImportPreview {
         let mut description = self.opened.description.clone();
-        if self.format != Format::Columns {
-            description = format!("{description}, {}", sample::shape_name(self.format));
+        if self.shape != Shape::Columns {
+            description = format!("{description}, {}", self.shape.in_words());
         }
-        if !self.unused.list.is_empty() && self.format != Format::Columns {
+        if !self.unused.list.is_empty() && self.shape != Shape::Columns {
             description = format!("{description}; not used: {}", shorten(&self.unused.list.join(", "), 200));
         }
         ImportPreview {
             path: request.path.clone(),
-            format: self.format,
+            shape: self.shape,
             description,
             num_rows: 0,
-            columns: if self.format == Format::Columns { self.columns.clone() } else { Vec::new() },
+            columns: if self.shape == Shape::Columns { self.columns.clone() } else { Vec::new() },
             are_alike: true,
             cells: Vec::new(),
             values: Vec::new(),

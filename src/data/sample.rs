@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::error::ImportError;
-use super::formats::{Content, Opened, RawRow, json_kind};
-use super::import::Format;
+use super::formats::Opened;
+use super::json_words::json_kind;
 use super::mapping::{cell_text, shorten};
+use super::row::{Content, RawRow};
+use super::shape::Shape;
 use super::shapes;
 
 /// Rows that decide what the file is.
@@ -27,7 +29,7 @@ pub fn take(opened: &mut Opened) -> Result<Vec<RawRow>, ImportError> {
     let mut sample = Vec::new();
     let mut num_good = 0;
     let mut num_bytes = 0;
-    // Bad rows say nothing about the format, but there may be a great many of them.
+    // Bad rows say nothing about the shape, but there may be a great many of them.
     while num_good < SAMPLE_ROWS && sample.len() < 10 * SAMPLE_ROWS && num_bytes < SAMPLE_BYTES {
         let Some(row) = opened.rows.next_row()? else { break };
         num_good += usize::from(row.content.is_ok());
@@ -55,17 +57,17 @@ pub fn objects(columns: &[String], sample: &[RawRow]) -> Vec<shapes::Row> {
 }
 
 /// The shape that most rows have; columns, if that is none.
-pub fn common_shape(objects: &[shapes::Row], is_table: bool) -> Format {
+pub fn common_shape(objects: &[shapes::Row], is_table: bool) -> Shape {
     let recognise = if is_table { shapes::recognise_table } else { shapes::recognise };
-    let mut counts: Vec<(Format, usize)> = Vec::new();
-    for shape in objects.iter().map(|row| recognise(row).unwrap_or(Format::Columns)) {
+    let mut counts: Vec<(Shape, usize)> = Vec::new();
+    for shape in objects.iter().map(|row| recognise(row).unwrap_or(Shape::Columns)) {
         match counts.iter_mut().find(|(known, _)| *known == shape) {
             Some((_, count)) => *count += 1,
             None => counts.push((shape, 1)),
         }
     }
     // Where two are equally common, the one that came first.
-    counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(Format::OpenAiMessages, |(shape, _)| shape)
+    counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(Shape::OpenAiMessages, |(shape, _)| shape)
 }
 
 /// Why no mapping could make examples of these rows.
@@ -125,19 +127,4 @@ pub fn field_names(sample: &[RawRow]) -> Vec<String> {
         fields.keys().for_each(|name| names.add(name));
     }
     names.list
-}
-
-pub fn shape_name(format: Format) -> &'static str {
-    match format {
-        Format::OpenAiMessages => "OpenAI messages",
-        Format::ShareGpt => "ShareGPT conversations",
-        Format::Alpaca => "Alpaca instructions",
-        Format::PromptCompletion => "prompts and completions",
-        Format::Preference => "preference pairs",
-        Format::Pairs => "questions and answers in turn",
-        Format::Gemini => "Gemini contents",
-        Format::QueryResponse => "queries and responses",
-        Format::Rendered => "conversations written out as text",
-        Format::Columns => "columns",
-    }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::import::{Note, Rejected};
 use super::mapping::shorten;
+use super::note::{Note, Rejected};
 
 /// Rows that are kept to show.
 const MAX_SHOWN: usize = 200;

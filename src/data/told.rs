@@ -1,6 +1,6 @@
 //! How reasons and notes are told with their count: "2 rows have no Antwort", "1 row is not JSON: …".
 
-use super::import::Note;
+use super::note::Note;
 
 /// What is said of a row without an answer.
 pub(super) const UNANSWERED: &str = "no answer yet: it comes in to be labelled, and is left out of training until then";

@@ -6,8 +6,9 @@
 #![expect(unsafe_code, reason = "kernels over raw slices; each block says why it is sound")]
 
 pub mod attention;
+pub mod blocks;
 pub mod cross_entropy;
-pub mod frozen;
+mod frozen;
 pub mod gated;
 pub mod inference;
 pub mod linear;

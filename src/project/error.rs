@@ -30,6 +30,12 @@ pub enum ProjectError {
     Content(serde_json::Error),
     #[error("the search pattern can't be used: {message}")]
     Pattern { message: String },
+    #[error("another import into this project is running")]
+    Importing,
+    #[error("the disk is full: project.db can't be written")]
+    DiskFull,
+    #[error("project.db was written by an older Tunewright and has to be brought up to date first: it is read-only")]
+    OldReadOnly,
     #[error("another window imported into this project at the same time")]
     Interfered,
     #[error(transparent)]
@@ -49,6 +55,9 @@ impl ProjectError {
                 "Put a backup of project.db in its place. The file was left as it is; the runs beside it are not affected."
             }
             Self::Newer { .. } => "Update Tunewright to open it.",
+            Self::Importing => "Wait until it is done, or stop it, then import again. Nothing was imported.",
+            Self::DiskFull => "Make room on this disk, then try again. Nothing was changed.",
+            Self::OldReadOnly => "Copy its folder to a disk that can be written to, and open it there.",
             Self::Interfered => "Nothing was imported. Import it again.",
             Self::Store(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => "Make room on this disk, then try again. Nothing was changed.",
@@ -73,7 +82,7 @@ impl ProjectError {
     /// What was to be written is right, and could not be put on the disk: it can be tried again.
     pub fn is_of_storage(&self) -> bool {
         match self {
-            Self::Io { .. } | Self::NotFound { .. } => true,
+            Self::Io { .. } | Self::NotFound { .. } | Self::DiskFull => true,
             Self::Store(error) => matches!(
                 error.sqlite_error_code(),
                 Some(

@@ -36,5 +36,6 @@ pub use state::{
     Version, VersionChange,
 };
 pub use store::file_id::FileId;
-pub use store::project::{Project, STORE_FILE};
+pub use store::project::Project;
+pub use store::schema::STORE_FILE;
 pub use store::standing::{SavedAs, Standing};

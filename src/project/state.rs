@@ -282,6 +282,8 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProjectState {
     pub folder: PathBuf,
+    /// It can only be looked at: its disk can't be written to.
+    pub is_read_only: bool,
     /// That the person gave it, or else the folder's.
     pub name: String,
     pub counts: SplitCounts,

@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_place_of_an_error_names_its_own_key() {
-        let text = "version = 1\n[training]\nseed = 7\nlearning_rate = \"a\"\n[lora]\ntarget_modules = [\n  3,\n]\n";
+        let text = "version = 2\n[training]\nseed = 7\nlearning_rate = \"a\"\n[lora]\ntarget_modules = [\n  3,\n]\n";
         let of = |part: &str| place(text, text.find(part).unwrap()).unwrap();
         assert_eq!(of("seed"), Place::Key("training.seed".into()));
         assert_eq!(of("7"), Place::Value("training.seed".into()));

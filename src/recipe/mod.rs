@@ -2,18 +2,21 @@
 //! every parameter ([`params`]) that the window's form, the command line's errors and the documentation come from.
 
 mod choices;
+mod error;
 mod explain;
 pub mod model_ref;
 pub mod params;
 pub mod plan;
-pub mod recipe_file;
+mod recipe_file;
 pub mod render_spec;
-pub mod run_mark;
+mod sections;
+mod upgrade;
 
+pub use error::RecipeError;
 pub use model_ref::ModelRef;
-pub use plan::{Plan, Validation};
-pub use recipe_file::{
-    Data, EvalStrategy, Evaluation, GradientCheckpointing, Lora, LrSchedulerType, Precision, Recipe, RecipeError,
-    TargetModules, TrainOn, Training,
+pub use plan::{AdapterFrom, Plan, Validation};
+pub use render_spec::{RenderSpec, TooLong, TrainOn};
+pub use sections::{
+    Data, EvalStrategy, Evaluation, GradientCheckpointing, Lora, LrSchedulerType, Precision, Recipe, TargetModules,
+    Training,
 };
-pub use render_spec::{RenderSpec, TooLong};

@@ -1,6 +1,6 @@
 //! The one table of every parameter. The window's form rows, the range errors and `docs/parameters.md` come from it.
 
-use super::choices::{CHECKPOINTING, EVAL_STRATEGIES, PRECISIONS, SCHEDULERS, TOO_LONG, TRAIN_ON};
+use super::choices::Choice;
 use super::{
     EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules, TooLong,
     TrainOn,
@@ -190,6 +190,16 @@ macro_rules! switch {
     };
 }
 
+macro_rules! choice {
+    ($($field:ident).+, $type:ty) => {
+        (
+            |r| Value::Choice(r.$($field).+.key()),
+            // What isn't among the choices was refused before.
+            |r, v| if let Value::Choice(key) = v && let Some(v) = <$type>::from_key(key) { r.$($field).+ = v },
+        )
+    };
+}
+
 macro_rules! param {
     ($key:literal, $label:literal, $help:literal, $unit:literal, $level:ident, $kind:expr, $access:expr, $long:literal) => {{
         const ACCESS: (fn(&Recipe) -> Value, fn(&mut Recipe, Value)) = $access;
@@ -264,13 +274,8 @@ pub static PARAMS: &[Param] = &[
         "What becomes of those beyond the limit",
         "",
         Simple,
-        Kind::Choice(TOO_LONG),
-        (
-            |r| Value::Choice(r.training.too_long.name()),
-            |r, v| if let Value::Choice(name) = v {
-                r.training.too_long = TooLong::from_name(name).unwrap_or_default();
-            }
-        ),
+        Kind::Choice(TooLong::WORDS),
+        choice!(training.too_long, TooLong),
         "Leave out: nothing of them is learned. Cut the beginning: the system message and the last answer stay. Cut the \
          end: the model learns answers that break off. Split: several examples of whole turns, each with the system \
          message."
@@ -291,19 +296,8 @@ pub static PARAMS: &[Param] = &[
         "How often the validation part is looked at",
         "",
         Simple,
-        Kind::Choice(EVAL_STRATEGIES),
-        (
-            |r| Value::Choice(match r.evaluation.eval_strategy {
-                EvalStrategy::Steps => "steps",
-                EvalStrategy::Epoch => "epoch",
-                EvalStrategy::No => "no",
-            }),
-            |r, v| r.evaluation.eval_strategy = match v {
-                Value::Choice("epoch") => EvalStrategy::Epoch,
-                Value::Choice("no") => EvalStrategy::No,
-                _ => EvalStrategy::Steps,
-            }
-        ),
+        Kind::Choice(EvalStrategy::WORDS),
+        choice!(evaluation.eval_strategy, EvalStrategy),
         "In any case before the first step and after the last. At each evaluation the loss on the validation part is \
          measured and the weights are saved; the best are kept. Only at the end: less time, but a run that breaks off \
          has saved nothing on its way."
@@ -324,19 +318,8 @@ pub static PARAMS: &[Param] = &[
         "Which tokens count in the loss",
         "",
         Simple,
-        Kind::Choice(TRAIN_ON),
-        (
-            |r| Value::Choice(match r.training.train_on {
-                TrainOn::Assistant => "assistant",
-                TrainOn::All => "all",
-                TrainOn::Last => "last",
-            }),
-            |r, v| match v {
-                Value::Choice("all") => r.training.train_on = TrainOn::All,
-                Value::Choice("last") => r.training.train_on = TrainOn::Last,
-                _ => r.training.train_on = TrainOn::Assistant,
-            }
-        ),
+        Kind::Choice(TrainOn::WORDS),
+        choice!(training.train_on, TrainOn),
         "Answers: the assistant's turns with their end marks. Everything: the questions, too, which rarely helps."
     ),
     param!(
@@ -400,21 +383,8 @@ pub static PARAMS: &[Param] = &[
         "How the learning rate goes over the steps",
         "",
         Advanced,
-        Kind::Choice(SCHEDULERS),
-        (
-            |r| Value::Choice(match r.training.lr_scheduler_type {
-                LrSchedulerType::Cosine => "cosine",
-                LrSchedulerType::Linear => "linear",
-                LrSchedulerType::Constant => "constant",
-                LrSchedulerType::ConstantWithWarmup => "constant_with_warmup",
-            }),
-            |r, v| r.training.lr_scheduler_type = match v {
-                Value::Choice("linear") => LrSchedulerType::Linear,
-                Value::Choice("constant") => LrSchedulerType::Constant,
-                Value::Choice("constant_with_warmup") => LrSchedulerType::ConstantWithWarmup,
-                _ => LrSchedulerType::Cosine,
-            }
-        ),
+        Kind::Choice(LrSchedulerType::WORDS),
+        choice!(training.lr_scheduler_type, LrSchedulerType),
         "Cosine falls smoothly to zero and is a safe choice."
     ),
     param!(
@@ -513,25 +483,8 @@ pub static PARAMS: &[Param] = &[
         "The numbers that are multiplied",
         "",
         Advanced,
-        Kind::Choice(PRECISIONS),
-        (
-            |r| {
-                Value::Choice(match r.training.precision {
-                    Precision::Auto => "auto",
-                    Precision::Int8 => "int8",
-                    Precision::Bf16 => "bf16",
-                    Precision::F32 => "f32",
-                })
-            },
-            |r, v| {
-                r.training.precision = match v {
-                    Value::Choice("int8") => Precision::Int8,
-                    Value::Choice("bf16") => Precision::Bf16,
-                    Value::Choice("f32") => Precision::F32,
-                    _ => Precision::Auto,
-                }
-            },
-        ),
+        Kind::Choice(Precision::WORDS),
+        choice!(training.precision, Precision),
         "int8 is about twice as quick as f32 on CPUs that have it, bf16 somewhat less; they learn about as well; sums and the adapter are f32 in any case, and evaluation is. Automatic takes the quickest that the CPU has."
     ),
     param!(
@@ -540,23 +493,8 @@ pub static PARAMS: &[Param] = &[
         "Computes each block again on the way back",
         "",
         Advanced,
-        Kind::Choice(CHECKPOINTING),
-        (
-            |r| {
-                Value::Choice(match r.training.gradient_checkpointing {
-                    GradientCheckpointing::Auto => "auto",
-                    GradientCheckpointing::On => "true",
-                    GradientCheckpointing::Off => "false",
-                })
-            },
-            |r, v| {
-                r.training.gradient_checkpointing = match v {
-                    Value::Choice("true") => GradientCheckpointing::On,
-                    Value::Choice("false") => GradientCheckpointing::Off,
-                    _ => GradientCheckpointing::Auto,
-                }
-            },
-        ),
+        Kind::Choice(GradientCheckpointing::WORDS),
+        choice!(training.gradient_checkpointing, GradientCheckpointing),
         "Gradient checkpointing: up to a third more work, a fraction of the memory, the same result. Automatic does it for as many blocks as it takes to stay below 1 GB, or below half of the memory that is free."
     ),
 ];

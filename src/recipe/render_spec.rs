@@ -2,7 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{TrainOn, Training};
+/// Which tokens the loss counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainOn {
+    /// Every assistant turn, its end-of-turn token included.
+    Assistant,
+    /// Every token.
+    All,
+    /// The last assistant turn only.
+    Last,
+}
 
 /// What becomes of an example that has more than `max_length` tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -21,20 +31,6 @@ pub enum TooLong {
 
 impl TooLong {
     pub const ALL: [Self; 4] = [Self::Drop, Self::CutLeft, Self::CutRight, Self::Split];
-
-    /// As `recipe.toml` and the command line write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Drop => "drop",
-            Self::CutLeft => "cut_left",
-            Self::CutRight => "cut_right",
-            Self::Split => "split",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|policy| policy.name() == name)
-    }
 
     /// Goes on after "3 of 40 examples are longer than 512 tokens:".
     pub fn in_words(self) -> &'static str {
@@ -72,24 +68,4 @@ pub struct RenderSpec {
 impl RenderSpec {
     /// The answers of examples in full, however long they are.
     pub const WHOLE: Self = Self { train_on: TrainOn::Assistant, max_length: usize::MAX, too_long: TooLong::Drop };
-}
-
-impl Training {
-    pub fn render_spec(&self) -> RenderSpec {
-        RenderSpec { train_on: self.train_on, max_length: self.max_length, too_long: self.too_long }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_those_of_the_file() {
-        for policy in TooLong::ALL {
-            assert_eq!(serde_json::to_value(policy).unwrap(), policy.name());
-            assert_eq!(TooLong::from_name(policy.name()), Some(policy));
-        }
-        assert_eq!(TooLong::from_name("left"), None);
-    }
 }

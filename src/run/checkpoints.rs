@@ -1,12 +1,14 @@
 //! The checkpoints of a run: a folder for each, with the adapter in PEFT's format, what going on needs beside it, and the
 //! SHA-256 of them all. A folder has a checkpoint's name only while it is whole; what isn't ends in `.part`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::sums::{self, SUMS_FILE, sha256_of, sums_text};
 use super::{RunDir, RunError};
+use crate::data::io_words::fault;
 use crate::fs::{is_unfinished, write_atomic};
 use crate::model::peft::{CONFIG_FILE, WEIGHTS_FILE};
 
@@ -42,10 +44,14 @@ pub fn purpose(name: &str) -> Option<Purpose> {
 }
 
 /// Where a run stands after a step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct State {
     /// Optimizer steps done.
     pub step: usize,
+    /// The loss before the first step. Versions that didn't keep it had it in `best_eval_loss` until one was lower.
+    #[serde(default)]
+    pub base_eval_loss: Option<f64>,
+    /// The evaluation after the first step with the lowest loss, and that loss.
     pub best_step: Option<usize>,
     pub best_eval_loss: Option<f64>,
     /// Halved each time the loss was not a number (NaN).
@@ -68,7 +74,7 @@ impl State {
             return flaw("has a best step that comes later".to_owned());
         }
         let is_loss = |loss: f64| loss.is_finite() && loss >= 0.0;
-        if !self.best_eval_loss.is_none_or(is_loss) {
+        if !(self.best_eval_loss.is_none_or(is_loss) && self.base_eval_loss.is_none_or(is_loss)) {
             return flaw("has a best loss that no loss can be".to_owned());
         }
         if !(self.rate_factor > 0.0 && self.rate_factor <= 1.0) {
@@ -109,7 +115,7 @@ impl Checkpoint {
     ///
     /// A sentence that goes on after the checkpoint's name and a colon.
     pub fn check(&self, num_steps: usize) -> Result<State, String> {
-        let read = |name: &str| std::fs::read(self.path.join(name)).map_err(|error| format!("{name}: {error}"));
+        let read = |name: &str| std::fs::read(self.path.join(name)).map_err(|e| format!("{name}: {}", fault(&e)));
         if self.path.join(SUMS_FILE).exists() {
             let text = String::from_utf8(read(SUMS_FILE)?).map_err(|_| format!("{SUMS_FILE} is damaged"))?;
             let kept: Vec<_> = sums::parse(&text).collect();
@@ -118,11 +124,15 @@ impl Checkpoint {
                     return Err(format!("{SUMS_FILE} has no sum of {name}"));
                 };
                 match sha256_of(&self.path.join(name)) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => return Err(format!("{name} is missing")),
                     Ok(now) if now == *sha256 => {}
                     Ok(_) => return Err(format!("{name} has another content than when it was written")),
-                    Err(error) => return Err(format!("{name}: {error}")),
+                    Err(error) => return Err(format!("{name}: {}", fault(&error))),
                 }
             }
+        }
+        if let Some(name) = FILES.iter().find(|name| !self.path.join(name).is_file()) {
+            return Err(format!("{name} is missing"));
         }
         let state: State =
             serde_json::from_slice(&read(STATE_FILE)?).map_err(|error| format!("{STATE_FILE}: {error}"))?;

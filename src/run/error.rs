@@ -13,7 +13,9 @@ pub enum RunError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("{} can't hold the run: {reason}", path.display())]
     Unusable { path: PathBuf, reason: String },
-    #[error("{} was moved or deleted while the run was in it", run_dir.display())]
+    #[error("{} isn't a run: it has no recipe.toml", folder.display())]
+    NoRun { folder: PathBuf },
+    #[error("the folder {} was moved or deleted while the run was in it", run_dir.display())]
     Vanished { run_dir: PathBuf },
     #[error("{} can't be read: {message}", path.display())]
     Damaged { path: PathBuf, message: String },
@@ -35,6 +37,7 @@ impl RunError {
         match self {
             Self::Io { source, .. } => io_hint(source),
             Self::Unusable { .. } => Some("choose another folder for the run"),
+            Self::NoRun { .. } => Some("runs of a project lie in PROJECT/runs"),
             Self::InputsChanged { .. } => {
                 Some("bring back what the run began with, or choose another folder and begin anew")
             }

@@ -1,7 +1,10 @@
 //! A run's folder, held by one program at a time. What lies in it and no run wrote is never replaced.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use same_file::Handle;
 
 use super::{RunDir, RunError, checkpoints, is_run};
 
@@ -24,9 +27,10 @@ impl RunLock {
         let mut made: Vec<PathBuf> =
             dir.ancestors().take_while(|folder| is_missing(folder)).map(Path::to_owned).collect();
         made.reverse();
-        std::fs::create_dir_all(dir).map_err(unusable(dir))?;
         let mut folder = Self { dir: dir.to_owned(), made, lock: None };
         folder.lock = Some(lock(dir)?);
+        // Another run may have come and gone since.
+        check_contents(dir)?;
         Ok(folder)
     }
 
@@ -43,11 +47,11 @@ impl RunLock {
 impl Drop for RunLock {
     /// What ended before it was a run leaves nothing behind.
     fn drop(&mut self) {
-        // Before its file is deleted: some systems keep an open file's name.
-        let held = self.lock.take().is_some();
-        if !held || RunDir(&self.dir).status().exists() {
+        let Some(_held) = self.lock.take() else { return };
+        if RunDir(&self.dir).status().exists() {
             return;
         }
+        // While it is held: deleted later, it might be another's by then.
         let _ = std::fs::remove_file(RunDir(&self.dir).lock());
         for folder in self.made.iter().rev() {
             // One that holds something stays.
@@ -93,20 +97,35 @@ fn check_contents(dir: &Path) -> Result<(), RunError> {
     Err(RunError::Unusable { path: dir.to_owned(), reason })
 }
 
+/// Who ends before there is a run deletes the folder and the lock's file again, perhaps just now.
+const MAX_TRIES: usize = 100;
+
 fn lock(dir: &Path) -> Result<File, RunError> {
     let path = RunDir(dir).lock();
-    let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(unusable(dir))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(RunError::Unusable { path: dir.to_owned(), reason: "another Tunewright trains there".to_owned() })
-        }
-        Err(TryLockError::Error(error)) => {
-            // Some network disks know no locks; that is no reason not to train there.
-            log::warn!("{} can't be locked, so don't train there twice at a time: {error}", dir.display());
-            Ok(file)
+    for _ in 0..MAX_TRIES {
+        std::fs::create_dir_all(dir).map_err(unusable(dir))?;
+        let file = match File::options().create(true).write(true).truncate(false).open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            opened => opened.map_err(unusable(dir))?,
+        };
+        match file.try_lock() {
+            Ok(()) if is_at(&file, &path) => return Ok(file),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(error)) => {
+                // Some network disks know no locks; that is no reason not to train there.
+                log::warn!("{} can't be locked, so don't train there twice at a time: {error}", dir.display());
+                return Ok(file);
+            }
         }
     }
+    Err(RunError::Unusable { path: dir.to_owned(), reason: "another Tunewright trains there".to_owned() })
+}
+
+/// Whether it is still this file that has the name.
+fn is_at(file: &File, path: &Path) -> bool {
+    let same = || Ok::<_, std::io::Error>(Handle::from_file(file.try_clone()?)? == Handle::from_path(path)?);
+    same().unwrap_or(false)
 }
 
 fn unusable(dir: &Path) -> impl FnOnce(std::io::Error) -> RunError {

@@ -43,16 +43,22 @@ impl RunRecord {
     ///
     /// # Errors
     ///
-    /// [`RunError::Recipe`] when its recipe can't be read; [`RunError::Io`] when its metrics are there and can't be.
+    /// [`RunError::NoRun`] when the folder has no recipe; [`RunError::Recipe`] when its recipe can't be read; [`RunError::Io`] when its metrics are there and can't be.
     pub fn read(run_dir: &Path) -> Result<Self, RunError> {
         let dir = RunDir(run_dir);
+        if !dir.has_begun() {
+            return Err(RunError::NoRun { folder: run_dir.into() });
+        }
         let recipe =
             Recipe::read(&dir.recipe()).map_err(|source| RunError::Recipe { run_dir: run_dir.into(), source })?;
         let status = Status::read(run_dir);
         let curves = metrics::read(run_dir)?;
         let evaluations = || curves.evaluations.iter().filter(|evaluation| evaluation.eval_loss.is_finite());
-        let best = evaluations().min_by(|a, b| a.eval_loss.total_cmp(&b.eval_loss));
-        let best_step = status.as_ref().and_then(|s| s.best_step).or(best.map(|evaluation| evaluation.step));
+        // Of the weights that are saved: those before the first step are the base model's.
+        let trained = evaluations().filter(|evaluation| evaluation.step > 0);
+        let lowest = trained.min_by(|a, b| a.eval_loss.total_cmp(&b.eval_loss));
+        let best_step = status.as_ref().and_then(|s| s.best_step).or(lowest.map(|evaluation| evaluation.step));
+        let best = evaluations().find(|evaluation| Some(evaluation.step) == best_step).or(lowest);
         let steps = curves.steps.iter().map(|s| s.step).chain(curves.evaluations.iter().map(|e| e.step));
         let last_step = steps.max().unwrap_or_default();
         let secs_of_lines = curves.steps.iter().map(|s| s.step_secs).sum::<f64>()

@@ -23,12 +23,12 @@ impl Inputs {
     /// Reads the files that a plan names; the samples are not known yet.
     pub(super) fn of_files(plan: &Plan, task: &dyn Task) -> Result<Self, TrainError> {
         let kept = plan.recipe_of_run().data;
-        let mut data = vec![whole(&plan.recipe.data.train, &kept.train, task)?];
+        let mut data = vec![whole(&plan.train, &kept.train, task)?];
         if let (Validation::File(path), Some(name)) = (&plan.validation, &kept.validation) {
             data.push(whole(path, name, task)?);
         }
         let base_model = model_files(&plan.model_path)?;
-        let init_adapter = match &plan.recipe.init_adapter {
+        let init_adapter = match plan.adapter.folder() {
             Some(folder) => adapter_files(folder, task)?,
             None => Vec::new(),
         };

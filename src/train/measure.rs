@@ -39,7 +39,7 @@ pub fn measure(
     let plan = Plan::new(recipe.clone(), model_path.to_owned(), PathBuf::new())?;
     let (adapter, plan) = start(decoder, &plan)?;
     // A step is as many batches as are accumulated; each is measured by itself.
-    let training = Training { gradient_accumulation_steps: 1, ..plan.recipe.training.clone() };
+    let training = Training { gradient_accumulation_steps: 1, ..plan.training.clone() };
     let lengths: Vec<usize> = samples.train.iter().map(|sample| sample.ids.len()).collect();
     let order = Order::new(&lengths, &training);
     let mut pass = gradient_pass(decoder, &plan, &order, &lengths);
@@ -66,7 +66,7 @@ fn train(
     (order, samples): (&Order, &[Rendered]),
     task: &dyn Task,
 ) -> Result<Vec<(usize, f64)>, TrainError> {
-    let training = &plan.recipe.training;
+    let training = &plan.training;
     let vars = adapter.named_vars();
     let (mut optimizer, mut gradients) = (AdamW::new(training, &vars), Gradients::zeros(&vars));
     let dropout = adapter.config.lora_dropout;

@@ -4,14 +4,13 @@ use std::path::Path;
 
 use super::error::TrainError;
 use super::schedule::Schedule;
-use super::sft::eval_steps;
 use super::timing::KnownSpeed;
 use crate::data::Example;
 use crate::model::chat::Omission;
 use crate::model::facts::available_memory;
 use crate::model::gradient::{activation_bytes, num_recomputed};
 use crate::model::{Chat, LoraConfig, ModelSpec, ProductType, inspect, weights};
-use crate::recipe::{Plan, Recipe, RecipeError, RenderSpec};
+use crate::recipe::{Plan, Recipe, RecipeError, RenderSpec, Training};
 use crate::render::batch::Order;
 use crate::render::tally::{Note, Tally};
 use crate::render::{Fate, Refusal, Rendered, RenderedExample, render};
@@ -167,12 +166,12 @@ impl RunSizes {
     }
 }
 
-/// Counts what a run with this recipe on these examples would do, where it may take so many bytes.
+/// Counts what a run with this recipe on these examples would do, where it may take at most `memory_limit` bytes.
 pub fn preview(
     model_path: &Path,
     recipe: &Recipe,
     sizes: &RunSizes,
-    memory_limit: Option<u64>,
+    memory_limit: u64,
 ) -> Result<RunPreview, TrainError> {
     recipe.check()?;
     let facts = inspect(model_path)?;
@@ -195,11 +194,18 @@ pub fn preview(
         beyond_context: beyond_context(recipe.training.max_length, spec.context_length, &lengths),
         num_steps,
         steps_per_epoch: order.steps_per_epoch(),
-        eval_steps: eval_steps(recipe, &order),
+        eval_steps: recipe.evaluation.steps_between(order.steps_per_epoch()),
         speed: None,
         num_trainable,
         num_parameters: facts.num_parameters as usize,
-        memory: memory(facts.num_bytes, &spec, recipe, num_trainable, order.most_tokens(&lengths), memory_limit),
+        memory: memory(
+            facts.num_bytes,
+            &spec,
+            &recipe.training,
+            num_trainable,
+            order.most_tokens(&lengths),
+            memory_limit,
+        ),
         learning_rates: rates(&Schedule::new(&recipe.training, num_steps), num_steps),
     })
 }
@@ -222,15 +228,14 @@ pub fn beyond_context(max_length: usize, context_length: usize, lengths: &[usize
 fn memory(
     model_bytes: u64,
     spec: &ModelSpec,
-    recipe: &Recipe,
+    training: &Training,
     num_trainable: usize,
     num_tokens: usize,
-    limit: Option<u64>,
+    limit: u64,
 ) -> MemoryEstimate {
     let available = available_memory();
-    let training = &recipe.training;
     let product = ProductType::of(training.precision, spec);
-    let allowed = limit.map_or(available, |limit| limit.min(available));
+    let allowed = available.min(limit);
     let num_recomputed = num_recomputed(training.gradient_checkpointing, spec, product, num_tokens, allowed);
     MemoryEstimate {
         weights: model_bytes,
@@ -244,9 +249,12 @@ fn memory(
 
 /// Refuses a run that would take more than it may.
 pub fn check_memory(plan: &Plan, spec: &ModelSpec, num_trainable: usize, num_tokens: usize) -> Result<(), TrainError> {
-    let Some(limit) = plan.memory_limit else { return Ok(()) };
+    let limit = plan.memory_limit;
+    if limit == Plan::NO_LIMIT {
+        return Ok(());
+    }
     let model_bytes = inspect(&plan.model_path)?.num_bytes;
-    let needed = memory(model_bytes, spec, &plan.recipe, num_trainable, num_tokens, Some(limit)).total();
+    let needed = memory(model_bytes, spec, &plan.training, num_trainable, num_tokens, limit).total();
     if needed > limit { Err(TrainError::OverLimit { needed, limit }) } else { Ok(()) }
 }
 

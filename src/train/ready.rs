@@ -26,7 +26,7 @@ impl<'a> Ready<'a> {
         let is_resumed = checkpoints::last(folder.dir()).is_some();
         if is_resumed {
             // With an adapter to begin with, its settings count, which are among the inputs.
-            check_recipe(plan, plan.recipe.init_adapter.is_none())?;
+            check_recipe(plan, plan.adapter.folder().is_none())?;
         }
         let mut inputs = Inputs::of_files(plan, task)?;
         let began_with = if is_resumed { Inputs::read(folder.dir())? } else { None };
@@ -65,13 +65,7 @@ pub(super) fn check_same_recipe(plan: &Plan) -> Result<(), TrainError> {
 
 fn check_recipe(plan: &Plan, with_lora: bool) -> Result<(), TrainError> {
     let path = RunDir(&plan.run_dir).recipe();
-    let (mut kept, own) = (Recipe::parse(&path)?, plan.recipe_of_run());
-    if !with_lora {
-        kept.lora = own.lora.clone();
-    }
-    if kept.to_toml()? == own.to_toml()? {
-        return Ok(());
-    }
-    let what = "the folder holds a run of another recipe".to_owned();
+    let Some(difference) = plan.difference(&Recipe::parse(&path)?, with_lora) else { return Ok(()) };
+    let what = format!("the folder holds a run of another recipe ({difference})");
     Err(RunError::InputsChanged { run_dir: plan.run_dir.clone(), what }.into())
 }

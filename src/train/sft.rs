@@ -22,7 +22,7 @@ use crate::model::chat_template::clock;
 use crate::model::gradient::num_recomputed;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts};
-use crate::recipe::{Plan, Recipe, Training, Validation};
+use crate::recipe::{Plan, Training, Validation};
 use crate::render::batch::Order;
 use crate::render::tally::Tally;
 use crate::render::{Refusal, Rendered, render};
@@ -41,6 +41,7 @@ pub struct RunSummary {
     pub num_steps_done: usize,
     /// Of the base model, before the first step.
     pub first_eval_loss: Option<f64>,
+    /// The lowest of the evaluations after it, whose weights were saved, and its step.
     pub best_eval_loss: Option<f64>,
     pub best_step: Option<usize>,
     /// The best checkpoint, or the last where nothing was held out.
@@ -126,7 +127,7 @@ fn train(
     let Samples { train, validation, tally } = samples;
     let (adapter, plan) = start(decoder, plan)?;
     let plan = &plan;
-    let training = &plan.recipe.training;
+    let training = &plan.training;
     let lengths: Vec<usize> = train.iter().map(|s| s.ids.len()).collect();
     if let Some(message) = beyond_context(training.max_length, decoder.spec().context_length, &lengths) {
         recorder.observe(TrainEvent::Warning(message));
@@ -138,7 +139,7 @@ fn train(
     check_memory(plan, decoder.spec(), num_trainable, order.most_tokens(&lengths))?;
     let pass = gradient_pass(decoder, plan, &order, &lengths);
     let mut optimizer = AdamW::new(training, &vars);
-    let mut state = State { step: 0, best_step: None, best_eval_loss: None, rate_factor: 1.0, secs: 0.0 };
+    let mut state = State { rate_factor: 1.0, ..State::default() };
     let mut last_step = None;
     if checkpoints::last(folder.dir()).is_some() {
         check_same_recipe(plan)?;
@@ -172,7 +173,7 @@ fn train(
             feed,
             validation,
             schedule: Schedule::new(training, num_steps),
-            eval_steps: eval_steps(&plan.recipe, &order),
+            eval_steps: plan.evaluation.steps_between(order.steps_per_epoch()),
             files,
             order: &order,
             num_steps,
@@ -182,17 +183,11 @@ fn train(
             gradients: Gradients::zeros(&vars),
             optimizer,
             state,
-            first_eval_loss: None,
             started: Instant::now(),
             saved_step: None,
         };
         run.to_the_end(recorder)
     })
-}
-
-/// Steps between evaluations. The last step is evaluated in any case.
-pub fn eval_steps(recipe: &Recipe, order: &Order) -> usize {
-    recipe.evaluation.steps_between(order.steps_per_epoch())
 }
 
 /// A run under way.
@@ -214,7 +209,6 @@ struct Run<'a> {
     gradients: Gradients,
     optimizer: AdamW,
     state: State,
-    first_eval_loss: Option<f64>,
     started: Instant,
     saved_step: Option<usize>,
 }
@@ -299,7 +293,7 @@ impl Run<'_> {
     }
 
     fn update(&mut self, norm: f64, learning_rate: f64) -> Result<(), TrainError> {
-        self.gradients.clip(norm, self.plan.recipe.training.max_grad_norm);
+        self.gradients.clip(norm, self.plan.training.max_grad_norm);
         Ok(self.optimizer.update(&self.adapter.named_vars(), &self.gradients, learning_rate)?)
     }
 
@@ -329,7 +323,7 @@ impl Run<'_> {
         self.task.phase(Phase::Evaluating);
         let began = self.worked();
         // B is zero before the first step: the base model is measured without its cost.
-        if self.state.step > 0 || self.plan.recipe.init_adapter.is_some() {
+        if self.state.step > 0 || self.plan.adapter.folder().is_some() {
             self.pass.set_adapter(self.decoder, self.adapter)?;
         }
         let mean = mean_loss(self.decoder, &mut self.pass, &self.validation, &self.task)?;
@@ -337,14 +331,14 @@ impl Run<'_> {
         if self.state.step == 0 && !mean.loss.is_finite() {
             return Err(self.decoder.not_finite("the loss before the first step").into());
         }
-        let is_best = self.state.best_eval_loss.is_none_or(|best| mean.loss < best);
+        let is_lower_than = |loss: Option<f64>| loss.is_none_or(|loss| mean.loss < loss);
+        let is_best_of_run = mean.loss.is_finite() && is_lower_than(self.state.best_eval_loss);
+        let is_best = is_best_of_run && is_lower_than(self.state.base_eval_loss);
         if self.state.step == 0 {
-            self.first_eval_loss = Some(mean.loss);
-        } else if is_best || self.state.best_step.is_none() {
-            self.state.best_step = Some(self.state.step);
-        }
-        if is_best {
-            self.state.best_eval_loss = Some(mean.loss);
+            self.state.base_eval_loss = Some(mean.loss);
+        } else if is_best_of_run {
+            // Of the weights that are saved, even if none beats the base model.
+            (self.state.best_step, self.state.best_eval_loss) = (Some(self.state.step), Some(mean.loss));
         }
         let eval_secs = self.worked().saturating_sub(began).as_secs_f64();
         self.state.secs += eval_secs;
@@ -385,7 +379,7 @@ impl Run<'_> {
             was_stopped,
             num_steps: self.num_steps,
             num_steps_done: self.state.step,
-            first_eval_loss: self.first_eval_loss,
+            first_eval_loss: self.state.base_eval_loss,
             best_eval_loss: self.state.best_eval_loss,
             best_step: self.state.best_step,
             adapter: checkpoints::best_or_last(&self.plan.run_dir, self.state.best_step),
@@ -403,7 +397,7 @@ impl Run<'_> {
     }
 
     fn dropout(&self, micro_batch: usize) -> Option<Dropout> {
-        let (p, seed) = (self.adapter.config.lora_dropout, self.plan.recipe.training.seed);
+        let (p, seed) = (self.adapter.config.lora_dropout, self.plan.training.seed);
         Dropout::new(p, seed, self.state.step, micro_batch)
     }
 
@@ -426,17 +420,16 @@ fn status_of(
         best_step: state.best_step,
         secs: state.secs,
         num_examples: Some(num_examples),
-        precision: ProductType::of(plan.recipe.training.precision, decoder.spec()).name().to_owned(),
+        precision: ProductType::of(plan.training.precision, decoder.spec()).name().to_owned(),
     }
 }
 
 /// In the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
 pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
-    let training = &plan.recipe.training;
+    let training = &plan.training;
     let product = ProductType::of(training.precision, decoder.spec());
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));
-    let available = facts::available_memory();
-    let allowed = plan.memory_limit.map_or(available, |limit| limit.min(available));
+    let allowed = facts::available_memory().min(plan.memory_limit);
     let num = num_recomputed(setting, decoder.spec(), product, num_tokens, allowed);
     log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers);
     GradientPass::new(product, num)
@@ -456,7 +449,7 @@ fn read_samples(
     task: &dyn Task,
     observer: &mut dyn Observer,
 ) -> Result<Samples, TrainError> {
-    let path = &plan.recipe.data.train;
+    let path = &plan.train;
     let examples = read_placed(path, &Quiet(task))?;
     if examples.is_empty() {
         return Err(TrainError::NoExamples { path: path.clone() });
@@ -464,11 +457,11 @@ fn read_samples(
     let (train, validation, held_out_of) = match &plan.validation {
         Validation::File(held_out) => (examples, read_placed(held_out, &Quiet(task))?, held_out),
         Validation::Share(share) => {
-            let (train, held_out) = hold_out(examples, *share, plan.recipe.training.seed);
+            let (train, held_out) = hold_out(examples, *share, plan.training.seed);
             (train, held_out, path)
         }
     };
-    let training = &plan.recipe.training;
+    let training = &plan.training;
     let total = train.len() + validation.len();
     let mut done = 0;
     let mut count = || {

@@ -6,34 +6,32 @@ use rand_chacha::ChaCha8Rng;
 use super::error::TrainError;
 use crate::model::lora::{LoraAdapter, LoraConfig};
 use crate::model::{Decoder, peft};
-use crate::recipe::{Lora, Plan, Recipe, RecipeError};
+use crate::recipe::{AdapterFrom, Lora, Plan, RecipeError};
 
-/// The adapter, and the plan with what is true of it in its recipe's `[lora]`.
+/// The adapter, and the plan with what is true of it.
 pub fn start(decoder: &Decoder, plan: &Plan) -> Result<(LoraAdapter, Plan), TrainError> {
-    let mut plan = plan.clone();
-    let Some(folder) = &plan.recipe.init_adapter else {
-        plan.recipe.lora_of_adapter.clear();
-        let mut rng = ChaCha8Rng::seed_from_u64(plan.recipe.training.seed);
-        return Ok((LoraAdapter::new(config(&plan.recipe)?, decoder.spec(), &mut rng)?, plan));
-    };
-    let adapter = peft::load(folder, decoder.spec())?;
-    agree(&mut plan.recipe, &adapter.config)?;
-    Ok((adapter, plan))
+    match &plan.adapter {
+        AdapterFrom::New(lora) => {
+            let mut rng = ChaCha8Rng::seed_from_u64(plan.training.seed);
+            Ok((LoraAdapter::new(config(lora)?, decoder.spec(), &mut rng)?, plan.clone()))
+        }
+        AdapterFrom::Folder { path, lora, left_to_it } => {
+            let adapter = peft::load(path, decoder.spec())?;
+            let lora = agreed(lora, left_to_it, &adapter.config)?;
+            let from = AdapterFrom::Folder { path: path.clone(), lora, left_to_it: Vec::new() };
+            Ok((adapter, Plan { adapter: from, ..plan.clone() }))
+        }
+    }
 }
 
-fn config(recipe: &Recipe) -> Result<LoraConfig, RecipeError> {
-    LoraConfig::from_recipe(&recipe.lora)
-        .map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })
+fn config(lora: &Lora) -> Result<LoraConfig, RecipeError> {
+    LoraConfig::from_recipe(lora).map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })
 }
 
-/// What the recipe doesn't say is taken from the adapter; what it says must be what the adapter has.
-fn agree(recipe: &mut Recipe, adapter: &LoraConfig) -> Result<(), RecipeError> {
+/// What the recipe leaves to the adapter is taken from it; what the recipe says must be what the adapter has.
+fn agreed(own: &Lora, left_to_it: &[&'static str], adapter: &LoraConfig) -> Result<Lora, RecipeError> {
     let theirs = adapter.to_recipe();
-    let own = recipe.lora.clone();
-    let same_modules = config(recipe).map(|own| own.target_modules == adapter.target_modules);
-    let of_adapter = std::mem::take(&mut recipe.lora_of_adapter);
-    for key in Lora::KEYS {
-        let is_written = !of_adapter.contains(&key);
+    for key in Lora::KEYS.into_iter().filter(|key| !left_to_it.contains(key)) {
         let (is_same, written, has) = match key {
             "lora.r" => (own.r == theirs.r, own.r.to_string(), theirs.r.to_string()),
             "lora.lora_alpha" => {
@@ -43,11 +41,11 @@ fn agree(recipe: &mut Recipe, adapter: &LoraConfig) -> Result<(), RecipeError> {
                 (own.lora_dropout == theirs.lora_dropout, own.lora_dropout.to_string(), theirs.lora_dropout.to_string())
             }
             _ => {
-                let is_same = if is_written { matches!(same_modules, Ok(true)) } else { false };
+                let is_same = config(own).is_ok_and(|own| own.target_modules == adapter.target_modules);
                 (is_same, own.target_modules.to_string(), theirs.target_modules.to_string())
             }
         };
-        if is_written && !is_same {
+        if !is_same {
             let message = format!(
                 "the recipe has {written}, but the adapter that it goes on from (init_adapter) has {has}; leave the key out \
                  to take the adapter's"
@@ -55,19 +53,17 @@ fn agree(recipe: &mut Recipe, adapter: &LoraConfig) -> Result<(), RecipeError> {
             return Err(RecipeError::Invalid { key, message });
         }
     }
-    if of_adapter.contains(&"lora.target_modules") {
-        recipe.lora.target_modules = theirs.target_modules.clone();
-    }
-    let target_modules = recipe.lora.target_modules.clone();
-    recipe.lora = Lora { target_modules, ..theirs };
-    Ok(())
+    // The same modules stay in the order in which the recipe has them.
+    let is_left = left_to_it.contains(&"lora.target_modules");
+    let target_modules = if is_left { theirs.target_modules.clone() } else { own.target_modules.clone() };
+    Ok(Lora { target_modules, ..theirs })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Module;
-    use crate::recipe::{ModelRef, TargetModules};
+    use crate::recipe::TargetModules;
 
     fn adapter() -> LoraConfig {
         LoraConfig {
@@ -81,26 +77,20 @@ mod tests {
 
     #[test]
     fn what_is_not_written_is_the_adapters_and_what_is_written_must_agree() {
-        let mut recipe = Recipe::new(ModelRef::Starter, "a".into());
-        recipe.start_from("b".into());
-        agree(&mut recipe, &adapter()).unwrap();
-        assert_eq!(recipe.lora, adapter().to_recipe());
-        assert_eq!(recipe.lora_of_adapter, [""; 0], "all is said now");
-        agree(&mut recipe, &adapter()).unwrap();
+        let lora = agreed(&Lora::default(), &Lora::KEYS, &adapter()).unwrap();
+        assert_eq!(lora, adapter().to_recipe());
+        assert_eq!(agreed(&lora, &[], &adapter()).unwrap(), lora);
 
-        let mut other = recipe.clone();
-        other.lora.lora_alpha = 16.0;
-        let error = agree(&mut other, &adapter()).unwrap_err().to_string();
+        let other = Lora { lora_alpha: 16.0, ..lora.clone() };
+        let error = agreed(&other, &[], &adapter()).unwrap_err().to_string();
         assert!(error.starts_with("lora.lora_alpha: the recipe has 16, but the adapter") && error.contains("has 8"));
-        other.lora_of_adapter = vec!["lora.lora_alpha"];
-        agree(&mut other, &adapter()).unwrap();
-        assert_eq!(other.lora.lora_alpha, 8.0);
+        assert_eq!(agreed(&other, &["lora.lora_alpha"], &adapter()).unwrap().lora_alpha, 8.0);
 
-        let mut order = recipe.clone();
-        order.lora.target_modules = TargetModules::Named(vec!["v_proj".to_owned(), "q_proj".to_owned()]);
-        agree(&mut order, &adapter()).unwrap();
-        order.lora.target_modules = TargetModules::AllLinear;
-        let error = agree(&mut order, &adapter()).unwrap_err().to_string();
+        let named = TargetModules::Named(vec!["v_proj".to_owned(), "q_proj".to_owned()]);
+        let order = Lora { target_modules: named, ..lora.clone() };
+        assert_eq!(agreed(&order, &[], &adapter()).unwrap(), order);
+        let all = Lora { target_modules: TargetModules::AllLinear, ..lora };
+        let error = agreed(&all, &[], &adapter()).unwrap_err().to_string();
         assert!(error.contains("all-linear") && error.contains("q_proj, v_proj"), "{error}");
     }
 }

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::WorkbenchError;
-use crate::data::export::{ExportReport, ExportRequest, ExportRow, ExportShape, export};
+use crate::data::export::{ExportReport, ExportRequest, ExportRow, export};
+use crate::data::shape::FileShape;
 use crate::data::{ImportError, Split};
 use crate::project::{ExampleQuery, Project, StoredExample};
 use crate::task::Task;
@@ -15,7 +16,7 @@ use crate::task::Task;
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataExport {
     pub what: ExportWhat,
-    pub shape: ExportShape,
+    pub shape: FileShape,
     pub to: PathBuf,
     /// Each row says its split.
     pub with_split: bool,
@@ -145,7 +146,7 @@ mod tests {
         let mut project = project(folder.path());
         let to = folder.path().join("out.jsonl.gz");
         let mut check = |what: ExportWhat, expected: &[&str]| {
-            let shape = ExportShape::PromptCompletion;
+            let shape = FileShape::PROMPT_COMPLETION;
             let request =
                 DataExport { what, shape, to: to.clone(), with_split: true, with_date: true, per_split: false };
             let reports = export_data(&mut project, &request, &Unwatched).unwrap();
@@ -165,7 +166,7 @@ mod tests {
         let mut project = project(folder.path());
         let to = folder.path().join("my.data.csv.zst");
         let what = ExportWhat::Matching(ExampleQuery::default());
-        let shape = ExportShape::PromptCompletionCsv;
+        let shape = FileShape::PROMPT_COMPLETION_CSV;
         let request = DataExport { what, shape, to, with_split: false, with_date: true, per_split: true };
         let reports = export_data(&mut project, &request, &Unwatched).unwrap();
         let names: Vec<_> = reports.iter().map(|report| report.path.file_name().unwrap().to_str().unwrap()).collect();

@@ -13,6 +13,7 @@ use crate::fs::write_atomic;
 use crate::project::{Annotations, Project, Reviewers, Snapshot, SnapshotFile};
 use crate::recipe::ModelRef;
 use crate::render::tally::Tally;
+use crate::run::RunDir;
 use crate::task::{Task, Unit};
 use crate::words::thousands;
 
@@ -88,7 +89,7 @@ fn in_words(reviewers: &Reviewers) -> String {
 /// Adds to a run's card what became of its examples, which is known once they are tokenised.
 pub(crate) fn add_to_card(run_dir: &Path, tally: &Tally) -> Result<(), WorkbenchError> {
     const HEADING: &str = "## Examples beyond the limit";
-    let path = run_dir.join("README.md");
+    let path = RunDir(run_dir).card();
     let card = std::fs::read_to_string(&path).map_err(WorkbenchError::io(&path))?;
     // A run that goes on has told it already.
     if card.contains(HEADING) {
@@ -130,7 +131,8 @@ pub(crate) fn write_card(
         "# {run}\n\nTrained from `{base_model}` as `recipe.toml` says; the adapters are in `checkpoints`.\n\n{}",
         part.collect::<String>()
     );
-    for (path, text) in [(run_dir.join("data/README.md"), card), (run_dir.join("README.md"), readme)] {
+    let dir = RunDir(run_dir);
+    for (path, text) in [(dir.data_card(), card), (dir.card(), readme)] {
         write_atomic(&path, text.as_bytes()).map_err(WorkbenchError::io(&path))?;
     }
     Ok(())

@@ -216,7 +216,7 @@ fn train(desk: &Desk, model: &Path, validation: bool) -> Ran {
     let data = fixture("cases/_tea.jsonl");
     let split = if validation { "" } else { "validation_split = 0.0\n" };
     let recipe = format!(
-        "version = 1\nbase_model = {model:?}\n[data]\ntrain = {data:?}\n{split}[training]\nmax_steps = 8\n\
+        "version = 2\nbase_model = {model:?}\n[data]\ntrain = {data:?}\n{split}[training]\nmax_steps = 8\n\
          per_device_train_batch_size = 2\n"
     );
     write(&desk.path("recipe.toml"), &recipe);

@@ -36,7 +36,7 @@ impl Bench {
 
     fn recipe(&self, training: &str) {
         let text = format!(
-            "version = 1\nbase_model = {MODEL:?}\n[data]\ntrain = \"train.jsonl\"\nvalidation = \"validation.jsonl\"\n\
+            "version = 2\nbase_model = {MODEL:?}\n[data]\ntrain = \"train.jsonl\"\nvalidation = \"validation.jsonl\"\n\
              [lora]\nr = 4\nlora_alpha = 8\n[training]\nmax_length = 96\nper_device_train_batch_size = 4\n{training}\n"
         );
         self.write("recipe.toml", &text);
@@ -171,6 +171,49 @@ fn the_recipe_in_a_run_folder_repeats_the_run() {
 }
 
 #[test]
+fn where_nothing_beats_the_base_model_the_best_step_has_its_own_loss() {
+    let bench = Bench::new();
+    bench.recipe("max_steps = 6\nlearning_rate = 1.0\n[evaluation]\neval_steps = 2");
+    let events = json_lines(&bench.out(&["train", "recipe.toml", "--out", "run", "--json"]));
+    let evals: Vec<_> = events.iter().filter(|e| e["event"] == "eval").collect();
+    let loss = |eval: &Value| eval["eval_loss"].as_f64().unwrap();
+    let (base, after) = evals.split_first().unwrap();
+    assert!(after.len() == 3 && after.iter().all(|eval| loss(eval) > loss(base)), "{evals:?}");
+    assert!(after.iter().all(|eval| eval["is_best"] == false), "{evals:?}");
+    let best = after.iter().min_by(|a, b| loss(a).total_cmp(&loss(b))).unwrap();
+    let finished = events.last().unwrap();
+    assert_eq!((&finished["best_step"], &finished["best_eval_loss"]), (&best["step"], &best["eval_loss"]));
+    let run = tunewright::run::RunRecord::read(&bench.path("run")).unwrap();
+    assert_eq!((run.best_step.map(|step| step as u64), run.best_eval_loss), (best["step"].as_u64(), Some(loss(best))));
+    assert_eq!(run.first_eval_loss, Some(loss(base)));
+    // Said again where nothing is left to do, for the checkpoint kept both.
+    let told = stderr(&bench.run(&["train", "recipe.toml", "--out", "run"]));
+    assert!(told.contains(&format!("at step {}: no evaluation beat the base model", best["step"])), "{told}");
+}
+
+#[test]
+fn a_run_of_version_1_is_resumed_as_it_began_and_kept_as_version_2() {
+    let bench = Bench::new();
+    bench.recipe("max_steps = 3\ntoo_long = \"cut_right\"");
+    bench.out(&["train", "recipe.toml", "--out", "run"]);
+    let kept = read_to_string(bench.path("run/recipe.toml")).unwrap();
+    assert!(kept.starts_with("version = 2\n") && kept.contains("too_long = \"cut_right\"\n"), "{kept}");
+    let old = kept.replace("version = 2", "version = 1").replace("too_long = \"cut_right\"\n", "");
+    bench.write("run/recipe.toml", &old);
+
+    let again = || stderr(&bench.run(&["train", "run/recipe.toml", "--out", "run"]));
+    let told = again();
+    assert_eq!(told.matches("version 1").count(), 1, "{told}");
+    assert!(told.contains("3 of 3 steps"), "{told}");
+    assert_eq!(read_to_string(bench.path("run/recipe.toml")).unwrap(), kept);
+    assert!(!again().contains("version 1"));
+
+    bench.recipe("max_steps = 3");
+    let told = stderr(&bench.run(&["train", "recipe.toml", "--out", "run"]));
+    assert!(told.contains("another recipe (its training.too_long is cut_right, not drop)"), "{told}");
+}
+
+#[test]
 fn a_wrong_recipe_is_told_by_key_and_what_it_may_be() {
     let bench = Bench::new();
     for (training, parts) in [
@@ -212,6 +255,11 @@ fn failures_and_wrong_usage_have_their_own_exit_codes() {
         (&["generate", "--model", "starter", "--prompt", "a"], 1, "could not be fetched"),
         (&["generate", "--model", "none.gguf", "--prompt", "a"], 1, "none.gguf"),
         (&["evaluate", "--model", MODEL, "--data", "broken.jsonl"], 1, "broken.jsonl"),
+        (
+            &["evaluate", "--run", "."],
+            1,
+            ". isn't a run: it has no recipe.toml\nhint: runs of a project lie in PROJECT/runs",
+        ),
         (&["evaluate", "--model", MODEL, "--adapter", "none", "--data", "train.jsonl"], 1, "none"),
     ] {
         let output = bench.run(arguments);

@@ -7,8 +7,8 @@ use egui::accesskit::Role;
 use serde_json::Value;
 use tunewright::app::Action;
 use tunewright::app::screens::data;
-use tunewright::data::export::ExportShape;
 use tunewright::data::import::{ColumnRole, ImportRequest, Mapping, Note, Place};
+use tunewright::data::shape::FileShape;
 use tunewright::data::split::{SplitBy, SplitSpec};
 use tunewright::data::{Split, date, preview};
 use tunewright::project::{Edit, ExampleQuery, Project, Sort, SortBy};
@@ -56,14 +56,14 @@ fn dates_come_in_by_name_are_sorted_by_and_go_out_in_every_shape() {
     assert_eq!(told[9..], [("oldest", Some("2024-01-31")), ("odd", None), ("bare", None)]);
 
     let in_order = dates(&mut project, Sort::default());
-    for shape in ExportShape::ALL.into_iter().filter(|shape| *shape != ExportShape::Preference) {
-        let to = folder.path().join(format!("{}.{}", shape.as_str(), shape.extension()));
+    for shape in FileShape::ALL.into_iter().filter(|shape| *shape != FileShape::PREFERENCE) {
+        let to = folder.path().join(format!("{}.{}", shape.name(), shape.extension()));
         let what = ExportWhat::Matching(ExampleQuery::default());
         let request = DataExport { what, shape, to: to.clone(), with_split: true, with_date: true, per_split: false };
         assert_eq!(export_data(&mut project, &request, &Unwatched).unwrap()[0].num_rejected, 0);
-        let mut again = Project::create(&folder.path().join(shape.as_str())).unwrap();
+        let mut again = Project::create(&folder.path().join(shape.name())).unwrap();
         again.import(&ImportRequest::new(to), &Unwatched).unwrap();
-        assert_eq!(dates(&mut again, Sort::default()), in_order, "{}", shape.as_str());
+        assert_eq!(dates(&mut again, Sort::default()), in_order, "{}", shape.name());
     }
 }
 

@@ -19,7 +19,8 @@ fn the_table_of_parameters_is_current() {
 fn parameters() -> String {
     let mut out = String::from(
         "# Parameters\n\nEvery parameter of `recipe.toml`, from the table in `src/recipe/params.rs` that the window's \
-         form and the error messages come from, too. The names are those of Transformers and PEFT. Those marked with \
+         form and the error messages come from, too; the file begins with `version = 2` (version 1 is read as well). The \
+         names are those of Transformers and PEFT. Those marked with \
          * are under Advanced in the window.\n",
     );
     let mut section = "";

@@ -7,14 +7,15 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tunewright::data::export::{ExportReport, ExportRequest, ExportRow, ExportShape, export};
+use tunewright::data::export::{ExportReport, ExportRequest, ExportRow, export};
 use tunewright::data::import::ImportRequest;
+use tunewright::data::shape::FileShape;
 use tunewright::data::{Example, ImportError, Message, Role, Split, read_examples};
 use tunewright::task::{Control, Task, Unit, Unwatched};
 
 use crate::fixtures::fixture;
 
-fn write(to: &Path, shape: ExportShape, rows: &[(Example, Split)]) -> ExportReport {
+fn write(to: &Path, shape: FileShape, rows: &[(Example, Split)]) -> ExportReport {
     let request =
         ExportRequest { to: to.into(), shape, with_split: true, with_date: true, num_rows: Some(rows.len() as u64) };
     export::<ImportError>(&request, &Unwatched, |sink| {
@@ -94,13 +95,13 @@ proptest! {
     #[test]
     fn what_is_exported_is_imported_as_it_was(
         rows in prop::collection::vec((example(), prop::sample::select(Split::ALL.to_vec())), 1..20),
-        shape in prop::sample::select(ExportShape::ALL.to_vec()),
+        shape in prop::sample::select(FileShape::ALL.to_vec()),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(format!("a.{}", shape.extension()));
         let report = write(&path, shape, &rows);
         prop_assert_eq!(report.num_exported + report.num_rejected, rows.len() as u64);
-        prop_assert!(shape != ExportShape::OpenaiMessages || report.num_rejected == 0);
+        prop_assert!(shape != FileShape::OPENAI_MESSAGES || report.num_rejected == 0);
         let is_out = |at: usize| report.rejected.iter().any(|row| row.line == at as u64 + 1);
         let kept: Vec<_> = rows.iter().enumerate().filter(|(at, _)| !is_out(*at)).map(|(_, row)| row.clone()).collect();
         if !kept.is_empty() {
@@ -120,26 +121,26 @@ fn what_a_shape_has_no_place_for_is_left_out_and_told() {
     let with_tools = Example { tools: vec![json!({"type": "function"})], ..plain.clone() };
     let preference = Example { rejected: vec![Message::new(Role::Assistant, "worse")], ..plain.clone() };
     let rows: Vec<_> = [plain, long, with_system, with_tools, preference].map(|e| (e, Split::Train)).into();
-    let check = |shape: ExportShape, expected: &[(u64, &str)]| {
+    let check = |shape: FileShape, expected: &[(u64, &str)]| {
         let report = write(&folder.path().join("a"), shape, &rows);
-        let prefix = format!("{} can't hold it: ", shape.as_str());
+        let prefix = format!("{} can't hold it: ", shape.name());
         let told: Vec<_> =
             report.rejected.iter().map(|row| (row.line, row.reason.strip_prefix(&prefix).unwrap())).collect();
         assert_eq!(told, expected, "{shape:?}");
     };
-    check(ExportShape::OpenaiMessages, &[]);
-    check(ExportShape::Sharegpt, &[(4, "it uses tools"), (5, "it has a rejected answer")]);
-    check(ExportShape::Alpaca, &[(4, "it uses tools"), (5, "it has a rejected answer")]);
+    check(FileShape::OPENAI_MESSAGES, &[]);
+    check(FileShape::SHAREGPT, &[(4, "it uses tools"), (5, "it has a rejected answer")]);
+    check(FileShape::ALPACA, &[(4, "it uses tools"), (5, "it has a rejected answer")]);
     check(
-        ExportShape::PromptCompletion,
+        FileShape::PROMPT_COMPLETION,
         &[(2, "an earlier answer than the last is to be learned, too"), (5, "it has a rejected answer")],
     );
     let none = "it has no rejected answer";
-    check(ExportShape::Preference, &[(1, none), (2, none), (3, none), (4, none)]);
+    check(FileShape::PREFERENCE, &[(1, none), (2, none), (3, none), (4, none)]);
     let (several, tools) = ("it is more than one question and its answer", "it uses tools");
-    check(ExportShape::PromptCompletionCsv, &[(2, several), (4, tools), (5, "it has a rejected answer")]);
+    check(FileShape::PROMPT_COMPLETION_CSV, &[(2, several), (4, tools), (5, "it has a rejected answer")]);
     let system = "it has a system message";
-    check(ExportShape::TextLabelCsv, &[(2, several), (3, system), (4, tools), (5, "it has a rejected answer")]);
+    check(FileShape::TEXT_LABEL_CSV, &[(2, several), (3, system), (4, tools), (5, "it has a rejected answer")]);
 }
 
 /// Stopped by the first that it tells.
@@ -161,13 +162,8 @@ fn an_export_that_is_stopped_leaves_the_old_file() {
     let to = folder.path().join("a.jsonl");
     tunewright::fs::write_atomic(&to, b"old").unwrap();
     let example = Example::from(vec![Message::new(Role::User, "q"), Message::new(Role::Assistant, "a")]);
-    let request = ExportRequest {
-        to: to.clone(),
-        shape: ExportShape::Alpaca,
-        with_split: false,
-        with_date: false,
-        num_rows: None,
-    };
+    let request =
+        ExportRequest { to: to.clone(), shape: FileShape::ALPACA, with_split: false, with_date: false, num_rows: None };
     let row = ExportRow { number: 1, split: Split::Train, date: None, example: &example };
     let error = export::<ImportError>(&request, &StopsItself(Control::default()), |sink| {
         while sink(row).is_continue() {}

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
-use tunewright::data::import::{Format, ImportPreview, ImportRequest};
+use tunewright::data::import::{ImportPreview, ImportRequest};
+use tunewright::data::shape::Shape;
 use tunewright::data::{Example, Message, Role, Split, preview, read_examples};
 use tunewright::task::{Task, Unit, Unwatched};
 
@@ -137,7 +138,7 @@ fn parquet_is_read_row_by_row() {
     let path = folder.path().join("a.parquet");
     parquet_file(&path);
     let preview = look(&path);
-    assert_eq!((preview.num_rows, preview.format), (2_000, Format::PromptCompletion));
+    assert_eq!((preview.num_rows, preview.shape), (2_000, Shape::PromptCompletion));
     assert_eq!(preview.description, "Parquet, 2,000 rows, prompts and completions");
     // A number as an answer is its text, which is said.
     assert_eq!(preview.examples[1].as_ref().unwrap().answer(), Some("1"));

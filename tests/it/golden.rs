@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use tunewright::generate::argmax;
+use tunewright::model::gradient::activation_bytes;
 use tunewright::model::lora::LoraAdapter;
 use tunewright::model::{
     Adaptation, Decoder, Dropout, Generation, GradientPass, KvCache, ProductType, Supervised, peft,
@@ -345,5 +346,30 @@ fn greedy_tokens_with_a_cache_are_those_of_transformers() {
             new = vec![token];
         }
         assert_eq!(greedy, golden.expected["greedy"].to_vec1::<i64>().unwrap(), "{family}");
+    }
+}
+
+#[test]
+fn a_step_takes_the_memory_that_was_foretold() {
+    for family in FAMILIES {
+        let golden = Golden::load(family);
+        let (ids, segments) = (golden.ids.concat(), Segments::from_lengths(golden.ids.iter().map(Vec::len)));
+        let all: Vec<u32> = (0..ids.len() as u32).collect();
+        let (spec, vars) = (golden.decoder.spec(), golden.adapter.named_vars());
+        let bytes_of = |product, num_recomputed, rows: &[u32]| {
+            let mut pass = GradientPass::new(product, num_recomputed);
+            pass.set_adapter(&golden.decoder, &golden.adapter).unwrap();
+            let batch = Supervised { ids: &ids, segments: &segments, rows, targets: &ids[..rows.len()], dropout: None };
+            let mut gradients: Vec<_> = vars.iter().map(|(_, var)| vec![0.0; var.elem_count()]).collect();
+            pass.add_gradients(&golden.decoder, batch, 1.0, &mut gradients).unwrap();
+            pass.num_bytes() as f64
+        };
+        for (product, num_recomputed) in [(ProductType::F32, 0), (ProductType::Bf16, 0), (ProductType::Bf16, 2)] {
+            let foretold = activation_bytes(spec, product, num_recomputed, ids.len()) as f64;
+            let off = bytes_of(product, num_recomputed, &all) / foretold - 1.0;
+            assert!(off.abs() < 0.1, "{family}, {product:?}, {num_recomputed} again: off by {off:.3}");
+            // Fewer rows that count take less.
+            assert!(bytes_of(product, num_recomputed, &all[..3]) < 1.1 * foretold, "{family}, {product:?}");
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use tunewright::data::import::{ColumnRole, Format, ImportPreview, ImportRequest, Mapping, Note, Rejected};
+use tunewright::data::import::{ColumnRole, ImportPreview, ImportRequest, Mapping, Note, Rejected};
+use tunewright::data::shape::Shape;
 use tunewright::data::{Example, ImportError, Message, Role, Split, preview, read_all, read_examples, save_rejected};
 use tunewright::task::Unwatched;
 
@@ -34,9 +35,9 @@ fn turns(example: &Example) -> Vec<String> {
 
 #[test]
 fn every_known_shape_is_recognised() {
-    let check = |row: &str, format: Format, expected: &[&str]| {
+    let check = |row: &str, shape: Shape, expected: &[&str]| {
         let preview = look("a.jsonl", row).unwrap();
-        assert_eq!(preview.format, format, "{row}");
+        assert_eq!(preview.shape, shape, "{row}");
         let example = preview.examples[0].as_ref().unwrap_or_else(|e| panic!("{row}: {e}"));
         assert_eq!(turns(example), expected, "{row}");
     };
@@ -46,36 +47,36 @@ fn every_known_shape_is_recognised() {
             {"role": "tool", "content": "T"}, {"role": "assistant", "content": "D", "weight": 1}]}"#
             .replace('\n', "")
             .as_str(),
-        Format::OpenAiMessages,
+        Shape::OpenAiMessages,
         &["s: S", "u: A\nB", "a0: C", "t: T", "a1: D"],
     );
     check(
         r#"{"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}], "system": "S"}"#,
-        Format::ShareGpt,
+        Shape::ShareGpt,
         &["s: S", "u: Q", "a: A"],
     );
     check(
         r#"{"instruction": "I", "input": "X", "output": "O", "history": [["q", "a"]]}"#,
-        Format::Alpaca,
+        Shape::Alpaca,
         &["u: q", "a: a", "u: I\nX", "a: O"],
     );
-    check(r#"{"instruction": "I", "input": "", "output": "O"}"#, Format::Alpaca, &["u: I", "a: O"]);
-    check(r#"{"prompt": "P", "completion": "C"}"#, Format::PromptCompletion, &["u: P", "a: C"]);
+    check(r#"{"instruction": "I", "input": "", "output": "O"}"#, Shape::Alpaca, &["u: I", "a: O"]);
+    check(r#"{"prompt": "P", "completion": "C"}"#, Shape::PromptCompletion, &["u: P", "a: C"]);
     // Answers in the prompt are context and not learned.
     check(
         r#"{"prompt": [{"role": "user", "content": "1"}, {"role": "assistant", "content": "2"}, {"role": "user",
             "content": "3"}], "completion": [{"role": "assistant", "content": "4"}]}"#
             .replace('\n', "")
             .as_str(),
-        Format::PromptCompletion,
+        Shape::PromptCompletion,
         &["u: 1", "a0: 2", "u: 3", "a: 4"],
     );
-    check(r#"{"question": "Q", "answer": "A"}"#, Format::Columns, &["u: Q", "a: A"]);
-    check(r#"{"text": "T", "label": 3}"#, Format::Columns, &["u: T", "a: 3"]);
-    check(r#"{"prompt": "P", "chosen": "C", "rejected": "R"}"#, Format::Preference, &["u: P", "a: C"]);
+    check(r#"{"question": "Q", "answer": "A"}"#, Shape::Columns, &["u: Q", "a: A"]);
+    check(r#"{"text": "T", "label": 3}"#, Shape::Columns, &["u: T", "a: 3"]);
+    check(r#"{"prompt": "P", "chosen": "C", "rejected": "R"}"#, Shape::Preference, &["u: P", "a: C"]);
     let turns = r#"[{"role": "user", "content": "P"}, {"role": "assistant", "content": "X"}]"#;
     let pair = format!(r#"{{"prompt": "P", "chosen": {turns}, "rejected": {}}}"#, turns.replace('X', "Y"));
-    check(&pair, Format::Preference, &["u: P", "a: X"]);
+    check(&pair, Shape::Preference, &["u: P", "a: X"]);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use tunewright::data::Split;
-use tunewright::data::export::ExportShape;
 use tunewright::data::import::{ImportRequest, SplitSpec};
+use tunewright::data::shape::FileShape;
 use tunewright::project::{Edit, ExampleQuery, Project, Review, SplitCounts};
 use tunewright::task::Unwatched;
 use tunewright::workbench::checks::check;
@@ -71,7 +71,7 @@ fn a_rejected_example_takes_no_part_and_comes_back() {
 fn exported(project: &mut Project, folder: &Path, query: ExampleQuery) -> u64 {
     let request = DataExport {
         what: ExportWhat::Matching(query),
-        shape: ExportShape::OpenaiMessages,
+        shape: FileShape::OPENAI_MESSAGES,
         to: folder.join("out.jsonl"),
         with_split: true,
         with_date: false,
@@ -125,4 +125,10 @@ fn the_command_line_says_what_is_left_out() {
         assert!(words.contains("1 rejected"), "{args:?}: {words}");
     }
     assert!(told(&["data", "stats"]).contains("examples    29:"));
+    for args in [&["data", "check"][..], &["data", "stats"], &["data", "split", "--dry-run"]] {
+        let out = told(&[args, &["--json"]].concat());
+        let json = out.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("{args:?}: {out}"));
+        let json: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!((json["rejected"].as_u64(), json["set_aside"].as_u64()), (Some(1), Some(0)), "{args:?}: {json}");
+    }
 }

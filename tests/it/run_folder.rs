@@ -89,8 +89,8 @@ const DAMAGES: &[Damage] = &[
     (|at| change(&at.join("adapter_config.json"), |b| b.push(b' ')), "adapter_config.json has another content", None),
     (
         |at| std::fs::remove_file(at.join("adapter_config.json")).unwrap(),
-        "adapter_config.json: No such file",
-        Some("adapter_config.json: No such file"),
+        "adapter_config.json is missing",
+        Some("adapter_config.json is missing"),
     ),
     (|at| set(at, "step", json!(5)), OTHER_STATE, Some("state.json is of step 5")),
     (
@@ -112,8 +112,8 @@ const DAMAGES: &[Damage] = &[
     (|at| change(&at.join("adapter_model.safetensors"), Vec::clear), OTHER_WEIGHTS, Some("adapter_model.safetensors")),
     (
         |at| std::fs::remove_file(at.join("adapter_model.safetensors")).unwrap(),
-        "adapter_model.safetensors: No such file",
-        Some("adapter_model.safetensors: No such file"),
+        "adapter_model.safetensors is missing",
+        Some("adapter_model.safetensors is missing"),
     ),
     (
         |at| change(&at.join("optimizer.safetensors"), |b| b.truncate(b.len() / 2)),
@@ -122,8 +122,8 @@ const DAMAGES: &[Damage] = &[
     ),
     (
         |at| std::fs::remove_file(at.join("optimizer.safetensors")).unwrap(),
-        "optimizer.safetensors: No such file",
-        Some("optimizer.safetensors: No such file"),
+        "optimizer.safetensors is missing",
+        Some("optimizer.safetensors is missing"),
     ),
     (
         |at| {
@@ -308,7 +308,8 @@ fn a_disk_without_room_is_told_by_the_file_s_real_name_and_the_status_is_true() 
     let status: Value = serde_json::from_slice(&read(RunDir(&run_dir).status()).unwrap()).unwrap();
     assert_eq!((&status["status"], &status["num_steps_done"]), (&json!("interrupted"), &json!(3)));
     assert_eq!(names_in(&run_dir.join("checkpoints")), [""; 0], "half a checkpoint takes room");
-    assert_eq!(train(&desk, "run").code(), Some(0));
+    let ran = train(&desk, "run");
+    assert_eq!(ran.code(), Some(0), "{}", ran.err());
     let weights = |run: &str| read(desk.path(run).join(LAST).join("adapter_model.safetensors")).unwrap();
     assert!(weights("run") == weights("whole"));
 }

@@ -296,6 +296,17 @@ fn a_snapshot_holds_what_takes_part_and_a_moved_project_still_works() {
 }
 
 #[test]
+fn the_form_that_an_earlier_version_kept_is_brought_to_today_s() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut project = Project::create(folder.path()).unwrap();
+    let mut recipe = tunewright::recipe::Recipe::for_starter_data("a".into());
+    recipe.lora.r = 7;
+    let kept = tunewright::recipe::Recipe { version: 1, ..recipe.clone() };
+    project.save_settings(&tunewright::project::Settings { recipe: Some(kept), ..Default::default() }).unwrap();
+    assert_eq!(project.settings().unwrap().recipe, Some(recipe));
+}
+
+#[test]
 fn a_run_is_read_from_its_folder_even_if_it_was_killed() {
     let folder = tempfile::tempdir().unwrap();
     let project = Project::create(folder.path()).unwrap();

@@ -131,6 +131,7 @@ fn is_train(spec: &JobSpec) -> bool {
 
 fn project(model: Option<ModelRef>) -> ProjectState {
     ProjectState {
+        is_read_only: false,
         tokens_from: None,
         loss_from: None,
         num_queued: 0,

@@ -152,6 +152,7 @@ impl Window {
 
 fn project() -> ProjectState {
     ProjectState {
+        is_read_only: false,
         tokens_from: None,
         loss_from: None,
         num_queued: 0,

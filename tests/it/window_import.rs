@@ -1,7 +1,7 @@
 //! The import dialog for tables, files that can't be read, and paths that are typed, by their accessible labels.
 
 use egui::accesskit::Role;
-use egui::{Key, Modifiers};
+use egui::{Event, Key, Modifiers, PointerButton};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use tunewright::app::files::{FilePick, PathAsked, PickKind, Then};
 use tunewright::app::screens::mapping::state::ImportDialog;
@@ -181,4 +181,41 @@ fn where_there_is_no_file_dialog_a_path_is_typed() {
     studio.wait("the import dialog", |shell| dialog(shell).is_some());
     look(&mut studio);
     assert!(studio.is_shown("Import anfragen.csv"));
+}
+
+/// Press and release in one frame, as a tap on a touch pad.
+fn tap(studio: &mut Studio, role: Role, label: &str) {
+    let at = studio.harness.get_by_role_and_label(role, label).rect().center();
+    let button =
+        |pressed| Event::PointerButton { pos: at, button: PointerButton::Primary, pressed, modifiers: Modifiers::NONE };
+    studio.harness.input_mut().events.extend([Event::PointerMoved(at), button(true), button(false)]);
+    studio.harness.step();
+    studio.harness.run_steps(3);
+}
+
+#[test]
+fn a_tap_opens_the_roles_of_a_column() {
+    let mut studio = Studio::open(None);
+    open(&mut studio, "anfragen.csv", ANFRAGEN);
+    for (column, new) in [("dringend", "Note"), ("Nr", "Note")] {
+        tap(&mut studio, Role::ComboBox, &format!("Role of {column}"));
+        tap(&mut studio, Role::MenuItem, new);
+        look(&mut studio);
+        assert_eq!(role(&studio, column).as_deref(), Some(new));
+    }
+}
+
+#[test]
+fn esc_closes_one_thing_and_choices_come_back() {
+    let mut studio = Studio::open(None);
+    open(&mut studio, "anfragen.csv", ANFRAGEN);
+    choose(&mut studio, "dringend", "Note");
+    press(&mut studio, Role::Button, "Show");
+    assert!(dialog(studio.shell()).unwrap().shows_rejected);
+    studio.key(Modifiers::NONE, Key::Escape);
+    assert!(dialog(studio.shell()).is_some_and(|dialog| !dialog.shows_rejected), "only the list is closed");
+    studio.key(Modifiers::NONE, Key::Escape);
+    assert!(dialog(studio.shell()).is_none());
+    open(&mut studio, "anfragen.csv", ANFRAGEN);
+    assert_eq!(role(&studio, "dringend").as_deref(), Some("Note"), "what was chosen is gone");
 }

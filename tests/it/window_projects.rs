@@ -109,6 +109,7 @@ fn is_open(spec: &JobSpec) -> bool {
 
 fn project(folder: &str, settings: Settings) -> ProjectState {
     ProjectState {
+        is_read_only: false,
         tokens_from: None,
         loss_from: None,
         num_queued: 0,
@@ -477,4 +478,13 @@ fn the_settings_reach_the_engine() {
     window.harness.run_steps(3);
     window.click(Role::Button, "For developers");
     assert!(window.is_shown("Frame times"));
+}
+
+#[test]
+fn a_project_that_can_only_be_read_says_so_and_can_be_saved_elsewhere() {
+    let window = Window::with_project(ProjectState { is_read_only: true, ..tickets() });
+    assert!(window.is_shown("Read only: /p/Tickets can't be written to") && window.is_shown("Save as…"));
+    assert!(!window.is_shown("Not saved"));
+    // Nothing is lost when it is closed.
+    assert!(window.shell().state.saving.is_safe());
 }

@@ -1,7 +1,7 @@
 //! Rows, keys, search and undo as a newcomer meets them, over the real engine and a project on the disk.
 
 use egui::accesskit::Role;
-use egui::{Key, Modifiers};
+use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use tunewright::app::{Action, Screen};
 use tunewright::data::Role as Turn;
@@ -247,4 +247,66 @@ fn the_header_has_few_controls_and_the_hub_stands_in_a_list() {
     assert!(studio.harness.query_by_role_and_label(Role::MenuItem, "From files…").is_some());
     studio.click(Role::MenuItem, "From the Hub…");
     assert!(studio.shell().state.dialog.is_some());
+}
+
+/// A whole key press in one frame, as on a slow machine: at its end nothing is held any more.
+fn press_quickly(studio: &mut Studio, modifiers: Modifiers, key: Key) {
+    let event = |pressed| Event::Key { key, physical_key: None, pressed, repeat: false, modifiers };
+    let held = Event::ModifiersChanged;
+    studio.harness.input_mut().events.extend([held(modifiers), event(true), event(false), held(Modifiers::NONE)]);
+    studio.harness.step();
+    studio.harness.run_steps(2);
+}
+
+#[test]
+fn what_was_held_when_a_key_was_pressed_counts() {
+    let mut studio = labelled();
+    let open = |studio: &Studio| studio.shell().state.data.open.as_ref().unwrap().stored.annotations.clone();
+    press(&mut studio, Key::ArrowDown);
+    press_quickly(&mut studio, Modifiers::NONE, Key::R);
+    studio.settle();
+    press(&mut studio, Key::K);
+    assert_eq!(open(&studio).review, Review::Rejected, "a key by itself");
+    let before = open(&studio);
+    assert!(before.label.is_some());
+    press_quickly(&mut studio, Modifiers::COMMAND, Key::U);
+    studio.settle();
+    assert_eq!(open(&studio), before, "Ctrl U is another key");
+    for (key, screen) in [(Key::Num1, Screen::Model), (Key::Num2, Screen::Data), (Key::Num3, Screen::Train)] {
+        press_quickly(&mut studio, Modifiers::COMMAND, key);
+        assert_eq!(studio.shell().state.screen, screen);
+        studio.act(Action::Go(Screen::Data));
+        studio.settle();
+        assert_eq!(open(&studio), before, "Ctrl and {key:?} labelled the example");
+    }
+}
+
+#[test]
+fn the_field_that_e_opens_is_in_view() {
+    let mut studio = Studio::open(None);
+    let question = "a long question\n".repeat(60);
+    studio.import(&lines(&[(question, "answer")]));
+    let is_in_view = |studio: &Studio| {
+        let field = studio.harness.get_by_role_and_label(Role::MultilineTextInput, "Assistant, turn 2");
+        // The findings and tokens lie below the turns.
+        field.rect().top() > 100.0 && field.rect().bottom() < 540.0
+    };
+    assert!(!is_in_view(&studio), "the test needs an answer out of view");
+    press(&mut studio, Key::E);
+    studio.harness.run_steps(20);
+    assert!(has_focus(&studio, Role::MultilineTextInput, "Assistant, turn 2"));
+    assert!(is_in_view(&studio), "one types blind");
+}
+
+#[test]
+fn the_status_is_about_the_last_edit() {
+    let mut studio = labelled();
+    press(&mut studio, Key::F);
+    assert!(studio.is_shown("to be looked at again"));
+    press(&mut studio, Key::ArrowDown);
+    let label = studio.shell().state.data.open.as_ref().unwrap().stored.annotations.label.clone().unwrap();
+    let other = if label == "account" { Key::Num2 } else { Key::Num1 };
+    press(&mut studio, other);
+    assert!(!studio.is_shown("to be looked at again"), "its Undo would take the label back");
+    assert!(studio.is_shown("Done: "));
 }

@@ -128,6 +128,7 @@ impl Window {
 
 fn project() -> ProjectState {
     ProjectState {
+        is_read_only: false,
         tokens_from: None,
         loss_from: None,
         num_queued: 0,
@@ -253,6 +254,29 @@ fn a_run_that_stops_says_what_it_writes_and_can_be_gone_on_with() {
         assert!(window.is_shown(message), "{message} is gone");
     }
     assert!(!window.has_button("Go on from step 12"));
+}
+
+#[test]
+fn ctrl_enter_does_what_the_filled_button_does_with_a_run_that_ended() {
+    let closed = RunMessage::Stopped { step: 2, with_window: true };
+    let mut window = reopened(RunStatus::Stopped, Some(closed));
+    window.harness.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
+    window.harness.run_steps(3);
+    window.job(|spec| matches!(spec, JobSpec::Train(TrainJob::Resume { run_dir }) if *run_dir == *RUN_DIR));
+
+    let (mut window, job) = Window::training(11);
+    window.tell(job, EventKind::Finished(Outcome::Completed));
+    window.harness.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
+    window.harness.run_steps(3);
+    assert_eq!(window.harness.state().state.screen, Screen::Compare);
+}
+
+#[test]
+fn what_is_said_while_a_run_trains_is_shown_beside_it() {
+    let (mut window, _) = Window::training(3);
+    window.harness.state_mut().actions.push(Action::Unknown("/tmp/picture.png".into()));
+    window.harness.run_steps(3);
+    assert!(window.is_shown("picture.png is not a file with examples") && window.is_shown("3 of 99 steps"));
 }
 
 #[test]

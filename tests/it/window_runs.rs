@@ -149,6 +149,7 @@ fn is_measure(spec: &JobSpec) -> bool {
 
 fn project(recipe: Option<Recipe>) -> ProjectState {
     ProjectState {
+        is_read_only: false,
         tokens_from: None,
         loss_from: None,
         num_queued: 0,

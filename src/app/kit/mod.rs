@@ -63,6 +63,7 @@ pub mod fonts;
 pub mod format;
 pub mod icon;
 pub mod input;
+pub mod keys;
 pub mod layout;
 pub mod plot;
 pub mod row;

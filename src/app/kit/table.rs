@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use egui::text::{LayoutJob, TextFormat, TextWrapping};
 use egui::{
-    Align, Color32, EventFilter, FontId, Galley, Id, Key, Pos2, Rect, Response, Role, ScrollArea, Sense, Ui, UiBuilder,
-    Vec2, WidgetInfo,
+    Align, Color32, EventFilter, FontId, Galley, Id, Key, Modifiers, Pos2, Rect, Response, Role, ScrollArea, Sense, Ui,
+    UiBuilder, Vec2, WidgetInfo,
 };
 
-use super::focus;
 use super::icon::{self, Icon};
 use super::theme::Theme;
+use super::{focus, keys};
 
 /// How wide a column is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -178,10 +178,9 @@ impl Table<'_> {
         let page = (area.height() / self.row_height(theme)).floor().max(1.0) as i64;
         done.has_focus = true;
         let step = ui.input(|input| {
-            done.select_all = input.modifiers.command && input.key_pressed(Key::A);
-            done.choice = if input.modifiers.shift { Choice::Range } else { Choice::One };
-            done.open = input.key_pressed(Key::Enter);
-            done.delete = input.key_pressed(Key::Delete);
+            done.select_all = keys::is_pressed(input, Modifiers::COMMAND, Key::A);
+            done.open = keys::is_plain(input, Key::Enter);
+            done.delete = keys::is_plain(input, Key::Delete);
             let steps = [
                 (Key::ArrowDown, 1),
                 (Key::ArrowUp, -1),
@@ -190,9 +189,10 @@ impl Table<'_> {
                 (Key::Home, i64::MIN),
                 (Key::End, i64::MAX),
             ];
-            steps.into_iter().find(|(key, _)| input.key_pressed(*key)).map(|(_, step)| step)
+            steps.into_iter().find_map(|(key, step)| Some((step, keys::pressed_with(input, key)?.shift)))
         });
-        if let Some(step) = step {
+        if let Some((step, is_range)) = step {
+            done.choice = if is_range { Choice::Range } else { Choice::One };
             let last = self.num_rows as i64 - 1;
             let from = self.selected.map_or(if step > 0 { -1 } else { 0 }, |row| row as i64);
             done.select = Some(from.saturating_add(step).clamp(0, last) as u64);

@@ -21,7 +21,8 @@ use crate::app::shell::words;
 use crate::app::start::{Starter, now};
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
 use crate::data::files::FoundFiles;
-use crate::data::import::{Format, ImportPreview, ImportRequest};
+use crate::data::import::{ImportPreview, ImportRequest};
+use crate::data::shape::Shape;
 use crate::engine::{EventKind, IoJob, JobSpec, Outcome};
 use state::{ImportDialog, Purpose, Stage};
 
@@ -51,6 +52,12 @@ impl Part for Logic {
         let mark = if is_table { icon::FILE_CSV } else { icon::FILE_TEXT };
         let frame = Dialog::new("import", &title).icon(mark).remark(&remark).wide().primary(&act, dialog.problem());
         let mut body_actions = Vec::new();
+        // Esc closes one thing: first the list of what is left out.
+        let is_popup_open = egui::Popup::is_any_open(ui.ctx());
+        let closes_list = dialog.shows_rejected && dialog.open_choice().is_none() && !is_popup_open;
+        if closes_list && ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
+            actions.push(Action::ShowRejected(false).into());
+        }
         let (end, ()) = frame.show(
             ui.ctx(),
             |ui| body(ui, state, dialog, &mut body_actions),
@@ -139,8 +146,8 @@ fn remark(dialog: &ImportDialog, preview: &ImportPreview) -> String {
     if dialog.num_files() > 1 {
         rows = format!("{} and {} more, {rows}", dialog.file_name(), dialog.num_files() - 1);
     }
-    match preview.format {
-        Format::Columns => {
+    match preview.shape {
+        Shape::Columns => {
             let columns = format::count(preview.columns.len() as u64, "column", "columns");
             format!("{rows}, {columns}, {}", preview.description)
         }
@@ -167,7 +174,7 @@ fn body(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mu
 }
 
 fn filled(ui: &mut egui::Ui, rect: Rect, dialog: &ImportDialog, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
-    if preview.format == Format::Columns {
+    if preview.shape == Shape::Columns {
         columns::show(ui, dialog, preview, actions);
     }
     let theme = Theme::of(ui);

@@ -110,7 +110,8 @@ pub enum Action {
     /// The form was left alone for a moment since it was changed so many times.
     Rested(u64),
     /// A recipe file was read, or could not be.
-    Loaded(Result<Box<Recipe>, String>),
+    /// With what there is to say of its version.
+    Loaded(Result<Box<(Recipe, Option<String>)>, String>),
     /// Read this recipe file.
     Load(PathBuf),
     Start,
@@ -165,13 +166,16 @@ impl Part for Logic {
                 cx.pick(FilePick { title: "Open a recipe", kind }, |path| Action::Load(path).into());
             }
             Action::Load(path) => cx.files.run(move || {
-                let read = Recipe::read(&path).map(Box::new).map_err(|error| error.to_string());
+                let read = Recipe::read_noted(&path).map(Box::new).map_err(|error| error.to_string());
                 Some(Action::Loaded(read).into())
             }),
-            Action::Loaded(Ok(recipe)) => {
-                state.status = "Took the settings of the recipe; model and examples stay the project's".into();
+            Action::Loaded(Ok(read)) => {
+                let (recipe, note) = *read;
+                let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
+                let words = format!("Took the settings of the recipe; model and examples stay the project's{note}");
+                state.status = words.into();
                 state.train.taken_from = Some("the recipe that was opened".to_owned());
-                take_settings(state, *recipe, cx);
+                take_settings(state, recipe, cx);
             }
             Action::Repeat(run) => {
                 let words = match super::model::used(state) {
@@ -302,7 +306,10 @@ impl Place for Logic {
     }
 
     fn primary(state: &AppState) -> Option<AnyAction> {
-        (state.train.is_form_shown && obstacle(state).is_none()).then(|| Action::Start.into())
+        if state.train.is_form_shown {
+            return obstacle(state).is_none().then(|| Action::Start.into());
+        }
+        view::filled_act(state)
     }
 }
 

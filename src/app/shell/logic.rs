@@ -220,7 +220,7 @@ fn hear_reply(state: &mut AppState, drafts: &mut Drafts, job: &Job, reply: &Repl
         // An import, say, into a project that is no longer open.
         return;
     }
-    if let Some(status) = travelled(state, &job.spec, project) {
+    if let Some(status) = travelled(state, &job.spec, project).or_else(|| edited(state, &job.spec, project)) {
         state.status = status;
     }
     state.project = Some(project.clone());
@@ -229,6 +229,18 @@ fn hear_reply(state: &mut AppState, drafts: &mut Drafts, job: &Job, reply: &Repl
     }
     projects::remember(state, cx);
     state.screen.refresh(state, drafts, cx);
+}
+
+/// What an edit did, with the way back; where its own words are there already, they stay.
+fn edited(state: &mut AppState, spec: &JobSpec, now: &ProjectState) -> Option<Status> {
+    let JobSpec::Store(StoreJob::Edit { .. } | StoreJob::ApplyFix { .. } | StoreJob::MarkFindings { .. }) = spec else {
+        return None;
+    };
+    if std::mem::take(&mut state.status.is_of_edit) {
+        return None;
+    }
+    let what = now.undo.as_ref()?.strip_prefix("Undo ")?;
+    Some(Status::from(format!("Done: {what}")).act("Undo", Action::Undo))
 }
 
 /// What undo or redo did, with the way back; on another screen also with the way to what changed.

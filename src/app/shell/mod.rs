@@ -31,6 +31,8 @@ pub struct Shell {
     pub(super) files: Files,
     /// For letters that the window's own fonts lack; takes effect once it is installed.
     pub fonts: Fallback,
+    /// The status as it was when the last work began.
+    said_last: String,
 }
 
 impl Shell {
@@ -46,7 +48,7 @@ impl Shell {
 
     fn with_files(backend: Box<dyn Backend>, settings: AppSettings, files: Files) -> Self {
         let (state, drafts, fonts) = (AppState::new(settings), Drafts::default(), Fallback::default());
-        Self { state, drafts, actions: Vec::new(), backend, files, fonts }
+        Self { state, drafts, actions: Vec::new(), backend, files, fonts, said_last: String::new() }
     }
 
     /// A file dialog is open, or a file is being read or written.

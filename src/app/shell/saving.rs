@@ -28,7 +28,7 @@ pub struct Saving {
 impl Saving {
     /// Everything that was done is on the disk, or on its way there.
     pub fn is_safe(&self) -> bool {
-        self.standing == Standing::Saved && self.unwritten.is_empty()
+        matches!(self.standing, Standing::Saved | Standing::ReadOnly) && self.unwritten.is_empty()
     }
 }
 
@@ -42,7 +42,8 @@ pub fn watch(state: &mut AppState, files: &Files) {
     let store = project.folder.join(STORE_FILE);
     let held = Arc::new(());
     let is_held = Arc::downgrade(&held);
-    state.saving = Saving { _watch: Some(held), ..Saving::default() };
+    let standing = if project.is_read_only { Standing::ReadOnly } else { Standing::Saved };
+    state.saving = Saving { standing, _watch: Some(held), ..Saving::default() };
     let (tell, is_open) = files.teller();
     let work = move || {
         let mut seen = FileId::of(&store);
@@ -67,6 +68,7 @@ pub fn problem(state: &AppState) -> Option<String> {
     match &state.saving.standing {
         Standing::Gone => Some(format!("Not saved: the folder {folder} is gone")),
         Standing::Replaced => Some(format!("Not saved: another project lies in {folder} now")),
+        Standing::ReadOnly => Some(format!("Read only: {folder} can't be written to")),
         Standing::Unwritable(reason) => Some(format!("Not saved: {reason}")),
         Standing::Saved if waiting > 0 => {
             Some(format!("Not saved yet: {}", format::count(waiting, "change waits", "changes wait")))
@@ -93,7 +95,11 @@ pub(super) fn show_problem(ui: &mut Ui, state: &AppState, actions: &mut Vec<Acti
         ui.scope(|ui| {
             ui.set_max_width(room);
             let told = ui.add(Text::small(&words).color(theme.status.error).one_line());
-            tooltip::on_hover(told, &words, "What was done is in this window and not lost, as long as it is open");
+            let more = match &state.saving.standing {
+                Standing::ReadOnly => "Save it on another disk to change it",
+                _ => "What was done is in this window and not lost, as long as it is open",
+            };
+            tooltip::on_hover(told, &words, more);
         });
     });
 }

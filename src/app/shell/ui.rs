@@ -7,6 +7,7 @@ use crate::app::jobs::Job;
 use crate::app::kit::{Button, Text, Theme, at_least, dialog, empty_state, icon, progress, row};
 use crate::app::screens::{Part, data, dataset, first_launch, mapping, train, waiting};
 use crate::app::settings::ThemeChoice;
+use crate::app::state::Status;
 use crate::app::{Action, AppState, OpenDialog, Screen, kit, path_dialog};
 use crate::engine::{IoJob, JobSpec, Lane, StoreJob};
 use crate::task::Signal;
@@ -114,6 +115,9 @@ impl Shell {
         bar.spacing_mut().item_spacing.x = theme.space.s;
         let is_tight = inner.width() < theme.size.screen_least_width;
         self.project_part(&mut bar, is_tight);
+        // A long name of a project or an error leaves the field no room.
+        let tools = theme.size.field_button_width + 2.0 * (theme.size.control_height + theme.pad.between_controls);
+        let is_tight = is_tight || bar.available_width() < tools + theme.space.s;
         bar.with_layout(Layout::right_to_left(Align::Center), |ui| self.tools(ui, is_tight));
     }
 
@@ -210,18 +214,17 @@ impl Shell {
         let jobs = self.state.jobs.in_front();
         if jobs.is_empty() {
             icon::CIRCLE.show_sized(ui, theme.size.icon_small, theme.text.faint);
-            ui.add(Text::small(&self.state.status.words).one_line());
-            for (at, (words, _)) in self.state.status.acts.iter().enumerate() {
-                if ui.add(Button::link(*words).small().name(format!("{words}: {}", self.state.status))).clicked() {
-                    self.actions.push(Action::DoOfStatus(at));
-                }
-            }
-            return;
+            self.said_last.clone_from(&self.state.status.words);
+            return status_words(ui, &self.state.status, &mut self.actions);
         }
         // Two at most: what trains, and what computes beside it.
         let width = theme.size.progress_height * if jobs.len() > 1 { 20.0 } else { 40.0 };
         for job in jobs {
             one_job(ui, &self.state, job, width, &mut self.actions);
+        }
+        // What was said since the work began; what was said before it is old.
+        if self.state.status.words != self.said_last {
+            status_words(ui, &self.state.status, &mut self.actions);
         }
     }
 
@@ -295,6 +298,16 @@ impl Shell {
         );
         if shown.0 != dialog::DialogEnd::StillOpen {
             self.actions.push(Action::CloseDialog);
+        }
+    }
+}
+
+/// What was said last, and what can be done about it.
+fn status_words(ui: &mut Ui, status: &Status, actions: &mut Vec<Action>) {
+    ui.add(Text::small(&status.words).one_line());
+    for (at, (words, _)) in status.acts.iter().enumerate() {
+        if ui.add(Button::link(*words).small().name(format!("{words}: {status}"))).clicked() {
+            actions.push(Action::DoOfStatus(at));
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::progress::Progress;
 use crate::cli::terminal::{self, duration, thousands};
 use crate::cli::{Ended, model};
 use crate::data::checks::{Check, CheckReport, FixCount, Remedy, Severity};
-use crate::project::{Edit, Project, Settings};
+use crate::project::{Edit, Project, Settings, SplitCounts};
 use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
 use crate::workbench::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
 
@@ -138,10 +138,10 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
         }
         interrupt.check()?;
     }
-    let fixes = if args.json { Vec::new() } else { count_fixes(&project, &progress)? };
+    let fixes = if args.json || project.is_read_only() { Vec::new() } else { count_fixes(&project, &progress)? };
     drop(progress);
     if args.json {
-        terminal::line(&as_json(&report, &fixed).to_string());
+        terminal::line(&as_json(&report, &fixed, &project.counts()?).to_string());
     } else {
         print(&report, &fixed, &fixes);
         if let Some(words) = project.counts()?.left_out() {
@@ -188,7 +188,7 @@ fn expand(name: FixName) -> Vec<(Check, Remedy)> {
 
 type Fixed = (Check, Remedy, usize);
 
-fn as_json(report: &CheckReport, fixed: &[Fixed]) -> serde_json::Value {
+fn as_json(report: &CheckReport, fixed: &[Fixed], counts: &SplitCounts) -> serde_json::Value {
     let checks: Vec<_> = report
         .counts()
         .into_iter()
@@ -208,6 +208,8 @@ fn as_json(report: &CheckReport, fixed: &[Fixed]) -> serde_json::Value {
         .collect();
     json!({
         "examples": report.num_examples,
+        "rejected": counts.rejected,
+        "set_aside": counts.set_aside,
         "checks": checks,
         "fixed": fixed,
         "skipped": report.skipped,
@@ -247,7 +249,7 @@ fn print(report: &CheckReport, fixed: &[Fixed], fixes: &[FixCount]) {
         }
     }
     if report.findings.is_empty() {
-        terminal::line("Nothing found");
+        terminal::line(&format!("Nothing found in {}", examples(report.num_examples)));
     }
     if !report.skipped.is_empty() {
         let names: Vec<_> = report.skipped.iter().map(|check| check.title().to_lowercase()).collect();

@@ -11,7 +11,8 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::cli::terminal::{self, thousands};
 use crate::data::Split;
-use crate::data::export::{ExportReport, ExportShape};
+use crate::data::export::ExportReport;
+use crate::data::shape::FileShape;
 use crate::project::{ExampleQuery, Project};
 use crate::workbench::data_export::{DataExport, ExportWhat, export_data};
 
@@ -25,7 +26,7 @@ pub struct ExportArgs {
     to: PathBuf,
     /// openai-messages, openai-messages-parquet, sharegpt, alpaca, prompt-completion, preference, prompt-completion-csv or text-label-csv
     #[arg(long = "as", value_name = "SHAPE", default_value = "openai-messages", value_parser = shape)]
-    shape: ExportShape,
+    shape: FileShape,
     /// Only this part: train, validation or test
     #[arg(long, value_name = "PART", value_parser = part)]
     split: Option<Split>,
@@ -43,9 +44,9 @@ pub struct ExportArgs {
     json: bool,
 }
 
-fn shape(text: &str) -> Result<ExportShape, String> {
-    let names = ExportShape::ALL.map(ExportShape::as_str).join(", ");
-    let found = ExportShape::ALL.into_iter().find(|shape| shape.as_str() == text);
+fn shape(text: &str) -> Result<FileShape, String> {
+    let names = FileShape::ALL.map(FileShape::name).join(", ");
+    let found = FileShape::ALL.into_iter().find(|shape| shape.name() == text);
     found.ok_or_else(|| format!("it must be one of {names}"))
 }
 

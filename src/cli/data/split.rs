@@ -10,7 +10,7 @@ use crate::cli::terminal::{self, thousands};
 use crate::data::Split;
 use crate::data::date;
 use crate::data::split::{GroupBy, SplitBy, SplitSpec};
-use crate::project::{Edit, Project, SplitPreview};
+use crate::project::{Edit, Project, SplitCounts, SplitPreview};
 
 #[derive(Debug, Args)]
 pub struct SplitArgs {
@@ -70,7 +70,7 @@ pub fn run(args: SplitArgs) -> Result<(), Ended> {
         project.apply(&Edit::Resplit { spec })?;
     }
     if args.json {
-        tell_json(&preview)
+        tell_json(&preview, &project.counts()?)
     } else {
         tell(&preview);
         if let Some(words) = project.counts()?.left_out() {
@@ -80,7 +80,7 @@ pub fn run(args: SplitArgs) -> Result<(), Ended> {
     Ok(())
 }
 
-fn tell_json(preview: &SplitPreview) {
+fn tell_json(preview: &SplitPreview, counts: &SplitCounts) {
     let [train, validation, test] = preview.counts;
     let line = json!({
         "train": train,
@@ -88,6 +88,8 @@ fn tell_json(preview: &SplitPreview) {
         "test": test,
         "into_training": preview.num_into_training,
         "known": preview.num_known,
+        "rejected": counts.rejected,
+        "set_aside": counts.set_aside,
         "held_out_since": preview.held_out_since.map(date::to_text),
     });
     terminal::line(&line.to_string());

@@ -12,7 +12,7 @@ use crate::cli::{Ended, model};
 use crate::data::import::{ColumnRole, ImportRequest};
 use crate::data::read_all;
 use crate::data::statistics::{Agreement, Dates, Histogram, Statistics, Tokens, agreement};
-use crate::project::{Project, Reviewers};
+use crate::project::{Project, Reviewers, SplitCounts};
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::workbench::reviewers::import_second_reviewer;
 use crate::workbench::statistics::{card, statistics};
@@ -72,7 +72,23 @@ pub fn run(args: StatsArgs) -> Result<(), Ended> {
         terminal::line(card(&mut project, &found, &[])?.trim_end());
         return Ok(());
     }
-    if args.json { json(&found) } else { print(&found, project.counts()?.left_out()) }
+    let counts = project.counts()?;
+    if args.json { json(&WithLeftOut::new(&found, &counts)) } else { print(&found, counts.left_out()) }
+}
+
+/// The statistics, and how many examples take no part in them.
+#[derive(serde::Serialize)]
+struct WithLeftOut<'a> {
+    #[serde(flatten)]
+    found: &'a Statistics,
+    rejected: u64,
+    set_aside: u64,
+}
+
+impl<'a> WithLeftOut<'a> {
+    fn new(found: &'a Statistics, counts: &SplitCounts) -> Self {
+        Self { found, rejected: counts.rejected, set_aside: counts.set_aside }
+    }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<(), Ended> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Remedy::{self, KeepOne, MoveToOneSplit, Redact, Repair, SetAside, Trim};
+use super::remedy::Remedy::{self, KeepOne, MoveToOneSplit, Redact, Repair, SetAside, Trim};
 use Severity::{MustFix, ShouldLook};
 
 /// A kind of fault.
@@ -46,40 +46,250 @@ pub enum Severity {
 }
 
 struct Facts {
+    check: Check,
     name: &'static str,
     title: &'static str,
+    short_title: &'static str,
     explanation: &'static str,
     severity: Severity,
     remedies: &'static [Remedy],
+    needs_model: bool,
 }
 
+const fn facts(
+    check: Check,
+    name: &'static str,
+    [title, short_title]: [&'static str; 2],
+    severity: Severity,
+    remedies: &'static [Remedy],
+    explanation: &'static str,
+) -> Facts {
+    Facts { check, name, title, short_title, explanation, severity, remedies, needs_model: false }
+}
+
+/// As [`facts`], of a check that only a model's tokenizer and template can tell.
+const fn facts_with_model(
+    check: Check,
+    name: &'static str,
+    titles: [&'static str; 2],
+    severity: Severity,
+    remedies: &'static [Remedy],
+    explanation: &'static str,
+) -> Facts {
+    Facts { needs_model: true, ..facts(check, name, titles, severity, remedies, explanation) }
+}
+
+/// All that is known of each check, in the order of [`Check`]: its name, its titles, how much it weighs, what can be done
+/// about it, and why it matters.
+const FACTS: [Facts; 24] = [
+    facts(
+        Check::ExactDuplicate,
+        "exact_duplicate",
+        ["Exact duplicates", "Duplicate"],
+        MustFix,
+        &[KeepOne, SetAside],
+        "The same example several times counts several times, and the model learns it by heart.",
+    ),
+    facts(
+        Check::NearDuplicate,
+        "near_duplicate",
+        ["Near-duplicates", "Near-duplicate"],
+        ShouldLook,
+        &[KeepOne, SetAside],
+        "Prompts that differ only in a few words teach little more than one of them, and weigh as much as all.",
+    ),
+    facts(
+        Check::Contradiction,
+        "contradiction",
+        ["Same prompt, different answers", "Contradicts"],
+        MustFix,
+        &[SetAside],
+        "The model can't learn an answer where the data give several to the same prompt.",
+    ),
+    facts(
+        Check::Leakage,
+        "leakage",
+        ["Train and held-out data overlap", "In two parts"],
+        MustFix,
+        &[MoveToOneSplit, SetAside],
+        "A held-out prompt that was trained on, or nearly, makes the evaluation look better than the model is.",
+    ),
+    facts(
+        Check::EmptyTurn,
+        "empty_turn",
+        ["Empty turns", "Empty turn"],
+        MustFix,
+        &[SetAside],
+        "A turn without text teaches the model to say nothing, or to answer nothing.",
+    ),
+    facts(
+        Check::RoleOrder,
+        "role_order",
+        ["Roles out of order", "Role order"],
+        MustFix,
+        &[Repair, SetAside],
+        "A system turn comes first, user and assistant take turns, and an answer is last; many templates refuse anything else.",
+    ),
+    facts(
+        Check::NothingTrained,
+        "nothing_trained",
+        ["Nothing to learn", "Untrained"],
+        MustFix,
+        &[SetAside],
+        "No token of the example counts in the loss: there is no answer, its weight is 0, or it is cut off.",
+    ),
+    facts_with_model(
+        Check::TooLong,
+        "too_long",
+        ["Longer than the limit", "Too long"],
+        MustFix,
+        &[SetAside],
+        "An example beyond the limit is left out of training, cut or split, as the recipe's too_long says.",
+    ),
+    facts_with_model(
+        Check::MissingEndOfTurn,
+        "missing_end_of_turn",
+        ["No end of turn", "No end"],
+        MustFix,
+        &[],
+        "The last answer is not followed by the token that ends a turn, so the model doesn't learn to stop.",
+    ),
+    facts(
+        Check::DoubledBos,
+        "doubled_bos",
+        ["Template marks in the text", "Template mark"],
+        MustFix,
+        &[Repair, SetAside],
+        "The text brings a beginning-of-text or turn mark that the template writes, too, so that it stands there twice.",
+    ),
+    facts_with_model(
+        Check::TemplateRefusal,
+        "template_refusal",
+        ["Refused by the model's template", "Refused"],
+        MustFix,
+        &[SetAside],
+        "The model's chat template can't write the example, so that it is left out of training.",
+    ),
+    facts_with_model(
+        Check::TemplateOmission,
+        "template_omission",
+        ["Left out by the model's template", "Left out"],
+        ShouldLook,
+        &[SetAside],
+        "The model's chat template leaves out a part of the example or changes it: the model doesn't learn that part.",
+    ),
+    facts(
+        Check::InvalidJson,
+        "invalid_json",
+        ["Broken JSON", "Broken JSON"],
+        MustFix,
+        &[Repair, SetAside],
+        "Answers like it are JSON, and this one can't be read: the model learns to write broken JSON.",
+    ),
+    facts(
+        Check::OtherShape,
+        "other_shape",
+        ["Another shape", "Other shape"],
+        ShouldLook,
+        &[Repair, SetAside],
+        "Nearly all answers like it are JSON, and this one is text: the model learns to write both.",
+    ),
+    facts(
+        Check::UnknownLabel,
+        "unknown_label",
+        ["Labels that are not in the set", "Unknown label"],
+        MustFix,
+        &[Repair, SetAside],
+        "A label that is not one of the set, or is another spelling of one, is a class of its own to the model.",
+    ),
+    facts(
+        Check::RareLabel,
+        "rare_label",
+        ["Rare labels", "Rare label"],
+        ShouldLook,
+        &[],
+        "A label with so few examples is hardly learned, and can't be measured.",
+    ),
+    facts(
+        Check::Imbalance,
+        "imbalance",
+        ["One label dominates", "Dominates"],
+        ShouldLook,
+        &[],
+        "Where nearly all answers are the same, a model that always says it looks good.",
+    ),
+    facts(
+        Check::EncodingDamage,
+        "encoding_damage",
+        ["Damaged characters", "Damaged"],
+        MustFix,
+        &[Repair, SetAside],
+        "The text was read in a wrong encoding or lost characters, and the model learns to write it so.",
+    ),
+    facts(
+        Check::Secret,
+        "secret",
+        ["Secrets", "Secret"],
+        MustFix,
+        &[Redact, SetAside],
+        "A key or password that is trained on can be got out of the model again.",
+    ),
+    facts(
+        Check::PersonalData,
+        "personal_data",
+        ["Personal data", "Personal data"],
+        ShouldLook,
+        &[Redact, SetAside],
+        "Mail addresses, phone, account and card numbers can be learned by heart and told to anyone.",
+    ),
+    facts(
+        Check::Refusal,
+        "refusal",
+        ["Boilerplate refusals", "Refusal"],
+        ShouldLook,
+        &[SetAside],
+        "Answers such as \"As an AI language model, I can't\" teach the model to refuse.",
+    ),
+    facts(
+        Check::OtherLanguage,
+        "other_language",
+        ["Another language", "Language"],
+        ShouldLook,
+        &[SetAside],
+        "Nearly all of the data are in one language, and this example is in another.",
+    ),
+    facts(
+        Check::LengthOutlier,
+        "length_outlier",
+        ["Unusual lengths", "Length"],
+        ShouldLook,
+        &[SetAside],
+        "Much longer or shorter than the rest: often several rows in one, or a cut-off text.",
+    ),
+    facts(
+        Check::OuterWhitespace,
+        "outer_whitespace",
+        ["White space around turns", "White space"],
+        ShouldLook,
+        &[Trim],
+        "White space before or after a text becomes tokens of its own; an answer learns to begin or end with it.",
+    ),
+];
+
 impl Check {
-    pub const ALL: [Self; 24] = [
-        Self::ExactDuplicate,
-        Self::NearDuplicate,
-        Self::Contradiction,
-        Self::Leakage,
-        Self::EmptyTurn,
-        Self::RoleOrder,
-        Self::NothingTrained,
-        Self::TooLong,
-        Self::MissingEndOfTurn,
-        Self::DoubledBos,
-        Self::TemplateRefusal,
-        Self::TemplateOmission,
-        Self::InvalidJson,
-        Self::OtherShape,
-        Self::UnknownLabel,
-        Self::RareLabel,
-        Self::Imbalance,
-        Self::EncodingDamage,
-        Self::Secret,
-        Self::PersonalData,
-        Self::Refusal,
-        Self::OtherLanguage,
-        Self::LengthOutlier,
-        Self::OuterWhitespace,
-    ];
+    pub const ALL: [Self; FACTS.len()] = {
+        let mut all = [Self::ExactDuplicate; FACTS.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = FACTS[at].check;
+            at += 1;
+        }
+        all
+    };
+
+    fn facts(self) -> &'static Facts {
+        &FACTS[self as usize]
+    }
 
     /// As files, the command line and the store call it; never changes.
     pub fn name(self) -> &'static str {
@@ -97,32 +307,7 @@ impl Check {
 
     /// One or two words, for a table's cell.
     pub fn short_title(self) -> &'static str {
-        match self {
-            Self::ExactDuplicate => "Duplicate",
-            Self::NearDuplicate => "Near-duplicate",
-            Self::Contradiction => "Contradicts",
-            Self::Leakage => "In two parts",
-            Self::EmptyTurn => "Empty turn",
-            Self::RoleOrder => "Role order",
-            Self::NothingTrained => "Untrained",
-            Self::TooLong => "Too long",
-            Self::MissingEndOfTurn => "No end",
-            Self::DoubledBos => "Template mark",
-            Self::TemplateRefusal => "Refused",
-            Self::TemplateOmission => "Left out",
-            Self::InvalidJson => "Broken JSON",
-            Self::OtherShape => "Other shape",
-            Self::UnknownLabel => "Unknown label",
-            Self::RareLabel => "Rare label",
-            Self::Imbalance => "Dominates",
-            Self::EncodingDamage => "Damaged",
-            Self::Secret => "Secret",
-            Self::PersonalData => "Personal data",
-            Self::Refusal => "Refusal",
-            Self::OtherLanguage => "Language",
-            Self::LengthOutlier => "Length",
-            Self::OuterWhitespace => "White space",
-        }
+        self.facts().short_title
     }
 
     /// One sentence: what it is, and what it does to the model.
@@ -141,182 +326,7 @@ impl Check {
 
     /// Whether it can only be told with a model's tokenizer and template.
     pub fn needs_model(self) -> bool {
-        matches!(self, Self::TooLong | Self::MissingEndOfTurn | Self::TemplateRefusal | Self::TemplateOmission)
-    }
-
-    fn facts(self) -> Facts {
-        let facts =
-            |name, title, severity, remedies, explanation| Facts { name, title, explanation, severity, remedies };
-        match self {
-            Self::ExactDuplicate => facts(
-                "exact_duplicate",
-                "Exact duplicates",
-                MustFix,
-                &[KeepOne, SetAside],
-                "The same example several times counts several times, and the model learns it by heart.",
-            ),
-            Self::NearDuplicate => facts(
-                "near_duplicate",
-                "Near-duplicates",
-                ShouldLook,
-                &[KeepOne, SetAside],
-                "Prompts that differ only in a few words teach little more than one of them, and weigh as much as all.",
-            ),
-            Self::Contradiction => facts(
-                "contradiction",
-                "Same prompt, different answers",
-                MustFix,
-                &[SetAside],
-                "The model can't learn an answer where the data give several to the same prompt.",
-            ),
-            Self::Leakage => facts(
-                "leakage",
-                "Train and held-out data overlap",
-                MustFix,
-                &[MoveToOneSplit, SetAside],
-                "A held-out prompt that was trained on, or nearly, makes the evaluation look better than the model is.",
-            ),
-            Self::EmptyTurn => facts(
-                "empty_turn",
-                "Empty turns",
-                MustFix,
-                &[SetAside],
-                "A turn without text teaches the model to say nothing, or to answer nothing.",
-            ),
-            Self::RoleOrder => facts(
-                "role_order",
-                "Roles out of order",
-                MustFix,
-                &[Repair, SetAside],
-                "A system turn comes first, user and assistant take turns, and an answer is last; many templates refuse anything else.",
-            ),
-            Self::NothingTrained => facts(
-                "nothing_trained",
-                "Nothing to learn",
-                MustFix,
-                &[SetAside],
-                "No token of the example counts in the loss: there is no answer, its weight is 0, or it is cut off.",
-            ),
-            Self::TooLong => facts(
-                "too_long",
-                "Longer than the limit",
-                MustFix,
-                &[SetAside],
-                "An example beyond the limit is left out of training, cut or split, as the recipe's too_long says.",
-            ),
-            Self::MissingEndOfTurn => facts(
-                "missing_end_of_turn",
-                "No end of turn",
-                MustFix,
-                &[],
-                "The last answer is not followed by the token that ends a turn, so the model doesn't learn to stop.",
-            ),
-            Self::DoubledBos => facts(
-                "doubled_bos",
-                "Template marks in the text",
-                MustFix,
-                &[Repair, SetAside],
-                "The text brings a beginning-of-text or turn mark that the template writes, too, so that it stands there twice.",
-            ),
-            Self::TemplateRefusal => facts(
-                "template_refusal",
-                "Refused by the model's template",
-                MustFix,
-                &[SetAside],
-                "The model's chat template can't write the example, so that it is left out of training.",
-            ),
-            Self::TemplateOmission => facts(
-                "template_omission",
-                "Left out by the model's template",
-                ShouldLook,
-                &[SetAside],
-                "The model's chat template leaves out a part of the example or changes it: the model doesn't learn that part.",
-            ),
-            Self::InvalidJson => facts(
-                "invalid_json",
-                "Broken JSON",
-                MustFix,
-                &[Repair, SetAside],
-                "Answers like it are JSON, and this one can't be read: the model learns to write broken JSON.",
-            ),
-            Self::OtherShape => facts(
-                "other_shape",
-                "Another shape",
-                ShouldLook,
-                &[Repair, SetAside],
-                "Nearly all answers like it are JSON, and this one is text: the model learns to write both.",
-            ),
-            Self::UnknownLabel => facts(
-                "unknown_label",
-                "Labels that are not in the set",
-                MustFix,
-                &[Repair, SetAside],
-                "A label that is not one of the set, or is another spelling of one, is a class of its own to the model.",
-            ),
-            Self::RareLabel => facts(
-                "rare_label",
-                "Rare labels",
-                ShouldLook,
-                &[],
-                "A label with so few examples is hardly learned, and can't be measured.",
-            ),
-            Self::Imbalance => facts(
-                "imbalance",
-                "One label dominates",
-                ShouldLook,
-                &[],
-                "Where nearly all answers are the same, a model that always says it looks good.",
-            ),
-            Self::EncodingDamage => facts(
-                "encoding_damage",
-                "Damaged characters",
-                MustFix,
-                &[Repair, SetAside],
-                "The text was read in a wrong encoding or lost characters, and the model learns to write it so.",
-            ),
-            Self::Secret => facts(
-                "secret",
-                "Secrets",
-                MustFix,
-                &[Redact, SetAside],
-                "A key or password that is trained on can be got out of the model again.",
-            ),
-            Self::PersonalData => facts(
-                "personal_data",
-                "Personal data",
-                ShouldLook,
-                &[Redact, SetAside],
-                "Mail addresses, phone, account and card numbers can be learned by heart and told to anyone.",
-            ),
-            Self::Refusal => facts(
-                "refusal",
-                "Boilerplate refusals",
-                ShouldLook,
-                &[SetAside],
-                "Answers such as \"As an AI language model, I can't\" teach the model to refuse.",
-            ),
-            Self::OtherLanguage => facts(
-                "other_language",
-                "Another language",
-                ShouldLook,
-                &[SetAside],
-                "Nearly all of the data are in one language, and this example is in another.",
-            ),
-            Self::LengthOutlier => facts(
-                "length_outlier",
-                "Unusual lengths",
-                ShouldLook,
-                &[SetAside],
-                "Much longer or shorter than the rest: often several rows in one, or a cut-off text.",
-            ),
-            Self::OuterWhitespace => facts(
-                "outer_whitespace",
-                "White space around turns",
-                ShouldLook,
-                &[Trim],
-                "White space before or after a text becomes tokens of its own; an answer learns to begin or end with it.",
-            ),
-        }
+        self.facts().needs_model
     }
 }
 

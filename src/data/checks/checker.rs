@@ -13,23 +13,11 @@ use super::labels::{Field, LabelSet, Labels, LabelsByFile};
 use super::language::Spoken;
 use super::lengths::Usual;
 use super::near::Shingles;
+use super::row::Row;
 use super::{Check, CheckReport, Finding, copies, encoding, near, privacy, refusal, turns};
-use crate::data::{Example, Split};
+use crate::data::Example;
 use crate::task::Task;
 use crate::words::{count, thousands};
-
-/// An example to check.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    pub id: i64,
-    /// From 1, as the table shows it.
-    pub number: u64,
-    pub split: Split,
-    /// The file that it came from.
-    pub source: Option<String>,
-    pub label: Option<String>,
-    pub example: Example,
-}
 
 /// What a person may want otherwise.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,58 +2,10 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::Check;
+use super::Remedy;
 use crate::data::{Message, Split};
 use crate::words::count;
-
-/// A way to be rid of findings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Remedy {
-    /// Of each group, the first stays and the others are deleted.
-    KeepOne,
-    /// Kept in the project, but in no split.
-    SetAside,
-    /// The text is mended.
-    Repair,
-    /// Replaced by what it was: `[email]`.
-    Redact,
-    /// Of each group, all examples go where the held-out one is.
-    MoveToOneSplit,
-    /// White space around the text goes.
-    Trim,
-}
-
-impl Remedy {
-    pub const ALL: [Self; 6] =
-        [Self::KeepOne, Self::SetAside, Self::Repair, Self::Redact, Self::MoveToOneSplit, Self::Trim];
-
-    /// As the command line and files call it; never changes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::KeepOne => "keep_one",
-            Self::SetAside => "set_aside",
-            Self::Repair => "repair",
-            Self::Redact => "redact",
-            Self::MoveToOneSplit => "move_to_one_split",
-            Self::Trim => "trim",
-        }
-    }
-
-    /// On a button.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::KeepOne => "Keep one of each",
-            Self::SetAside => "Set aside",
-            Self::Repair => "Repair",
-            Self::Redact => "Redact",
-            Self::MoveToOneSplit => "Move to one split",
-            Self::Trim => "Trim",
-        }
-    }
-}
 
 /// A remedy worked out for a check's findings: what would change. Examples that can't be mended are not among it.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,93 +10,21 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use self::parquet::TurnsTable;
 use self::shapes::Record;
 use super::import::Rejected;
+use super::shape::FileShape;
 use super::tally::Tally;
 use super::{Example, ImportError, Split, date};
 use crate::task::{Task, Unit};
-
-/// The shapes that are written. Each can be imported again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ExportShape {
-    /// `{"messages": [{"role", "content"}], "tools": […]}` a line; holds everything.
-    OpenaiMessages,
-    /// A Parquet table whose rows have `messages`, a list of roles and texts
-    OpenaiMessagesParquet,
-    /// `{"conversations": [{"from", "value"}]}` a line
-    Sharegpt,
-    /// `{"instruction", "input", "output", "system", "history"}` a line
-    Alpaca,
-    /// `{"prompt", "completion"}` a line, as texts where that is enough, otherwise as turns
-    PromptCompletion,
-    /// `{"prompt", "chosen", "rejected"}` a line
-    Preference,
-    /// A table with `prompt`, `completion` and `system`
-    PromptCompletionCsv,
-    /// A table with `text` and `label`
-    TextLabelCsv,
-}
-
-impl ExportShape {
-    pub const ALL: [Self; 8] = [
-        Self::OpenaiMessages,
-        Self::OpenaiMessagesParquet,
-        Self::Sharegpt,
-        Self::Alpaca,
-        Self::PromptCompletion,
-        Self::Preference,
-        Self::PromptCompletionCsv,
-        Self::TextLabelCsv,
-    ];
-
-    /// On the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenaiMessages => "openai-messages",
-            Self::OpenaiMessagesParquet => "openai-messages-parquet",
-            Self::Sharegpt => "sharegpt",
-            Self::Alpaca => "alpaca",
-            Self::PromptCompletion => "prompt-completion",
-            Self::Preference => "preference",
-            Self::PromptCompletionCsv => "prompt-completion-csv",
-            Self::TextLabelCsv => "text-label-csv",
-        }
-    }
-
-    /// Of its files.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::OpenaiMessagesParquet => "parquet",
-            _ if self.columns().is_some() => "csv",
-            _ => "jsonl",
-        }
-    }
-
-    /// Whether its files may be packed; Parquet packs its columns itself.
-    pub fn is_text(self) -> bool {
-        self != Self::OpenaiMessagesParquet
-    }
-
-    /// For tables, without split and date.
-    fn columns(self) -> Option<&'static [&'static str]> {
-        match self {
-            Self::PromptCompletionCsv => Some(&["prompt", "completion", "system"]),
-            Self::TextLabelCsv => Some(&["text", "label"]),
-            _ => None,
-        }
-    }
-}
 
 /// Where to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportRequest {
     /// With the ending `.gz` or `.zst`, texts are packed.
     pub to: PathBuf,
-    pub shape: ExportShape,
+    pub shape: FileShape,
     /// Each row says its split, in a field or column `split`.
     pub with_split: bool,
     /// Rows say when they are from, in a field or column `date`.
@@ -207,7 +135,7 @@ impl<'a> Writer<'a> {
         let record = match shapes::record(self.request.shape, row.example) {
             Ok(record) => record,
             Err(what) => {
-                let reason = format!("{} can't hold it: {what}", self.request.shape.as_str());
+                let reason = format!("{} can't hold it: {what}", self.request.shape.name());
                 let source = serde_json::to_string(row.example)?;
                 tally.reject(&Rejected {
                     file: None,

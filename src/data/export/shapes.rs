@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::ExportShape;
+use crate::data::shape::FileShape;
 use crate::data::{Example, Message, Role};
 
 /// A row of a file.
@@ -14,19 +14,19 @@ pub enum Record<'a> {
 }
 
 /// The error goes on after "can't hold it:".
-pub fn record(shape: ExportShape, example: &Example) -> Result<Record<'_>, String> {
+pub fn record(shape: FileShape, example: &Example) -> Result<Record<'_>, String> {
     let object = match shape {
-        ExportShape::OpenaiMessages => value(example)?,
-        ExportShape::OpenaiMessagesParquet => return turns(example),
-        ExportShape::Sharegpt => share_gpt(example)?,
-        ExportShape::Alpaca => alpaca(example)?,
-        ExportShape::PromptCompletion => prompt_completion(example)?,
-        ExportShape::Preference => preference(example)?,
-        ExportShape::PromptCompletionCsv => {
+        FileShape::OPENAI_MESSAGES => value(example)?,
+        FileShape::OPENAI_MESSAGES_PARQUET => return turns(example),
+        FileShape::SHAREGPT => share_gpt(example)?,
+        FileShape::ALPACA => alpaca(example)?,
+        FileShape::PROMPT_COMPLETION => prompt_completion(example)?,
+        FileShape::PREFERENCE => preference(example)?,
+        FileShape::PROMPT_COMPLETION_CSV => {
             let Pair { system, question, answer } = pair(example)?;
             return cells(vec![question, answer, system.unwrap_or_default()]);
         }
-        ExportShape::TextLabelCsv => {
+        FileShape::TEXT_LABEL_CSV => {
             let Pair { system, question, answer } = pair(example)?;
             return if system.is_some() {
                 Err("it has a system message".to_owned())
@@ -34,6 +34,7 @@ pub fn record(shape: ExportShape, example: &Example) -> Result<Record<'_>, Strin
                 cells(vec![question, answer])
             };
         }
+        FileShape { shape, .. } => return Err(format!("{} are not written in such a file", shape.in_words())),
     };
     match object {
         Value::Object(fields) => Ok(Record::Object(fields)),

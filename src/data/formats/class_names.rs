@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::Content;
 use super::notes::Notes;
+use super::rows::excerpt;
+use crate::data::row::Content;
 
 /// The names of classes by column, their numbers' order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -119,7 +120,7 @@ impl Column {
         let (column, said_by) = (self.path.join("."), self.said_by);
         match name {
             Some(name) => notes.add("numbers of classes are replaced by their names", line, || {
-                format!("{column}: {number} is \"{}\", as {said_by} has it", super::excerpt(name))
+                format!("{column}: {number} is \"{}\", as {said_by} has it", excerpt(name))
             }),
             None => notes.add("a number that no class has is read as empty", line, || format!("{column}: {number}")),
         }

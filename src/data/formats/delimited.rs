@@ -5,10 +5,11 @@ use std::io::{BufReader, Read};
 use super::dialect::{MOST_LINES_OF_A_CELL, Table};
 use super::notes::Notes;
 use super::record::{Cell, Dialect, Quoting, Record, lines_that_are_rows, split};
+use super::rows::{Rows, excerpt, parse_text, size, too_long};
 use super::source::{BYTE_ORDER_MARK, Source};
-use super::{Content, Problem, RawRow, Rows, parse_text, size, too_long};
 use crate::data::error::ImportError;
-use crate::data::import::Note;
+use crate::data::note::Note;
+use crate::data::row::{Content, Problem, RawRow};
 use crate::words::{count, thousands};
 
 /// More are no table that a person maps.
@@ -114,7 +115,7 @@ impl<'a> Delimited<'a> {
         let source = String::from_utf8_lossy(body).into_owned();
         if record.num_loose > 0 {
             let what = "a quote mark that encloses no whole cell is text";
-            self.notes.add(what, line, || super::excerpt(&source));
+            self.notes.add(what, line, || excerpt(&source));
         }
         self.table.num_enclosed += record.num_enclosed;
         self.table.num_loose += record.num_loose;
@@ -152,7 +153,7 @@ impl<'a> Delimited<'a> {
         };
         let (line, last_line) = (self.text.line, self.text.line + num_lines as u64 - 1);
         let source = String::from_utf8_lossy(body);
-        self.notes.add(what, line, || format!("up to line {last_line}: {}", super::excerpt(&source)));
+        self.notes.add(what, line, || format!("up to line {last_line}: {}", excerpt(&source)));
         if is_broken {
             self.literal_until = self.text.num_done + record.len as u64;
             self.table.num_loose += 1;
@@ -198,7 +199,7 @@ impl Rows for Delimited<'_> {
                 break row;
             }
             let what = "a row is the header once more, and left out";
-            self.notes.add(what, row.line, || super::excerpt(&row.source));
+            self.notes.add(what, row.line, || excerpt(&row.source));
         };
         if let Ok(Content::Cells(cells)) = &row.content
             && cells.len() != self.header.len()

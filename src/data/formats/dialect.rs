@@ -1,9 +1,9 @@
 //! Which dialect a table is written in: decided by what its beginning looks like in each of them.
 
-use super::excerpt;
 use super::record::{Cell, Dialect, Quoting, lines_that_are_rows, split};
+use super::rows::excerpt;
 use super::source::{BYTE_ORDER_MARK, Head};
-use crate::data::import::{Note, Place};
+use crate::data::note::{Note, Place};
 
 /// What a table turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

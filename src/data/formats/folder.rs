@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use std::io::Read;
 
-use super::{Content, Problem, RawRow, Rows, source, too_long};
+use super::rows::{Rows, parse_text, too_long};
+use super::source;
 use crate::data::error::ImportError;
+use crate::data::row::{Content, Problem, RawRow};
 use crate::task::{Task, Unit};
 
 pub struct Folder<'a> {
@@ -89,7 +91,7 @@ impl Rows for Folder<'_> {
                 if self.has_labels {
                     cells.insert(1, label(self.root, path).unwrap_or_default());
                 }
-                let content = super::parse_text(&text).map(|_| Content::Cells(cells));
+                let content = parse_text(&text).map(|_| Content::Cells(cells));
                 RawRow::new(1, source, content)
             }
             Err(e @ ImportError::Stopped { .. }) => return Err(e),

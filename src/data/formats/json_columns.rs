@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Content, Problem, RawRow, Unread};
+use crate::data::row::{Content, Problem, RawRow, Unread};
 use crate::data::{mapping, shapes};
 
 /// How a document's rows lie in it.

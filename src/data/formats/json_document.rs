@@ -4,10 +4,11 @@
 use std::io::{BufRead, BufReader};
 
 use super::json_columns::{self, Turned, TurnedRows};
+use super::rows::{KEPT_OF_LONG_ROW, Rows, object_row, parse_object, size, too_long};
 use super::source::{BYTE_ORDER_MARK, Source};
-use super::{Content, Problem, RawRow, Rows, too_long};
 use crate::data::error::ImportError;
-use crate::data::import::Note;
+use crate::data::note::Note;
+use crate::data::row::{Content, Problem, RawRow};
 use crate::data::shapes;
 
 /// Where the rows stand.
@@ -113,12 +114,12 @@ impl<'a> JsonDocument<'a> {
         if self.skipped.is_too_long {
             let what = format!(
                 "no list of objects was found in it, and a document of columns is read up to {} (--max-row)",
-                super::size(self.max_row_bytes)
+                size(self.max_row_bytes)
             );
             return Err(ImportError::NoRows { path, what });
         }
         let text = self.skipped.take();
-        let (document, unread) = match super::parse_object(&text) {
+        let (document, unread) = match parse_object(&text) {
             Ok((Content::Object(document), unread)) if end == Some(b'}') => (document, unread),
             _ => return Err(ImportError::NoRows { path, what: "no list of objects was found in it".to_owned() }),
         };
@@ -133,7 +134,7 @@ impl<'a> JsonDocument<'a> {
                 Ok(State::InRows)
             }
             Turned::OneRow => {
-                let row = RawRow::object(1, &text);
+                let row = object_row(1, &text);
                 self.turned = Some(TurnedRows::one(row));
                 Ok(State::InRows)
             }
@@ -290,14 +291,14 @@ impl Taken {
 
     fn into_row(self, line: u64, max_row_bytes: usize) -> RawRow {
         if self.is_cut_off {
-            let shown = &self.bytes[..self.bytes.len().min(super::KEPT_OF_LONG_ROW)];
+            let shown = &self.bytes[..self.bytes.len().min(KEPT_OF_LONG_ROW)];
             let reason = "the file ends before this row does: it is cut off, or a bracket or quote is missing";
             return broken(line, String::from_utf8_lossy(shown).into_owned(), reason);
         }
         if self.is_too_long {
             return too_long(line, &self.bytes, max_row_bytes);
         }
-        RawRow::object(line, &self.bytes)
+        object_row(line, &self.bytes)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 
+use super::rows::{Rows, object_row, too_long};
 use super::source::{BYTE_ORDER_MARK, Source};
-use super::{RawRow, Rows, too_long};
 use crate::data::error::ImportError;
+use crate::data::row::RawRow;
 
 pub struct JsonLines<'a> {
     input: BufReader<Source<'a>>,
@@ -56,7 +57,7 @@ impl Rows for JsonLines<'_> {
                 row = rest.trim_ascii_start();
             }
             if !row.is_empty() {
-                return Ok(Some(RawRow::object(self.line, row)));
+                return Ok(Some(object_row(self.line, row)));
             }
         }
         Ok(None)

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::map::{Entry, Map};
 
-use super::Unread;
+use crate::data::row::Unread;
 
 /// A value, and which fields in it are null because they were `NaN` or `Infinity`.
 pub fn parse(text: &str) -> serde_json::Result<(Value, Vec<Unread>)> {

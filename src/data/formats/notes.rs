@@ -1,6 +1,6 @@
 //! What deserves a word about a file as a whole, counted while its rows are read.
 
-use crate::data::import::{Note, Place};
+use crate::data::note::{Note, Place};
 
 /// What was said so far.
 #[derive(Debug, Default)]

@@ -12,9 +12,10 @@ use serde_json::{Map, Value};
 
 use super::class_names::ClassNames;
 use super::notes::Notes;
-use super::{Content, Problem, RawRow, Rows, Unread, too_long};
+use super::rows::{Rows, excerpt, too_long};
 use crate::data::error::ImportError;
-use crate::data::import::Note;
+use crate::data::note::Note;
+use crate::data::row::{Content, Problem, RawRow, Unread};
 use crate::task::{Task, Unit, catch_panic};
 
 /// At both ends of such a file.
@@ -220,7 +221,7 @@ impl Conversion {
     fn text(&mut self, bytes: &[u8], place: &Place) -> Value {
         match std::str::from_utf8(bytes) {
             Ok(text) => {
-                self.unmarked.get_or_insert_with(|| format!("{place}: {}", super::excerpt(text)));
+                self.unmarked.get_or_insert_with(|| format!("{place}: {}", excerpt(text)));
                 text.into()
             }
             Err(_) => self.unread("bytes that aren't UTF-8 text", true, place),

@@ -2,10 +2,11 @@
 
 use super::class_names::ClassNames;
 use super::notes::Notes;
-use super::{Problem, RawRow, Rows};
+use super::rows::Rows;
 use crate::data::error::ImportError;
-use crate::data::import::Note;
 use crate::data::io_words;
+use crate::data::note::Note;
+use crate::data::row::{Problem, RawRow};
 
 pub struct Watched<'a> {
     rows: Box<dyn Rows + 'a>,

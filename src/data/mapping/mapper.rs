@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::spec::{ColumnRole, Mapping};
 use super::template::Template;
 use super::{Beside, cell_text, parse_split, shorten, to_json};
-use crate::data::formats::{Content, Problem, json_kind};
+use crate::data::json_words::json_kind;
+use crate::data::row::{Content, Problem};
 use crate::data::shapes::{self, Converted, marks};
 use crate::data::{Example, Message, Role, Split};
 

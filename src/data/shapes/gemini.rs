@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use super::converted::{Converted, Row};
 use super::text::{content, is_filled};
 use super::turns::turns;
-use super::{Converted, Row};
-use crate::data::formats::Problem;
+use crate::data::row::Problem;
 use crate::data::{Message, Role};
 
 /// The system message's field, in both ways of writing it.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::Row;
+use super::converted::Row;
 use super::marks::is_bad_word;
 use crate::data::mapping::shorten;
 

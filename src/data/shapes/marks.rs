@@ -7,10 +7,10 @@ use std::fmt::Display;
 
 use serde_json::Value;
 
+use super::converted::{Converted, Row};
 use super::text::is_filled;
-use super::{Converted, Row};
-use crate::data::formats::Problem;
 use crate::data::mapping::shorten;
+use crate::data::row::Problem;
 use crate::data::{Example, Message, Role};
 
 /// Fields of a row that say that its answer is good.

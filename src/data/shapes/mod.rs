@@ -1,5 +1,7 @@
 //! The shapes of rows that are recognised by themselves, and how each becomes an example.
 
+mod common;
+mod converted;
 mod gemini;
 mod judged;
 pub mod marks;
@@ -11,79 +13,64 @@ mod tools;
 mod turns;
 mod unpack;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use self::common::{SYSTEMS, context, question_field, system};
+use self::converted::CONVERSATIONS;
+pub use self::converted::{Converted, Row};
 use self::marks::Verdicts;
 use self::pairs::{is_pairs, pairs};
 use self::text::{is_blank, optional, required};
 pub use self::text::{is_filled, not_a_text, scalar};
 use self::turns::{is_turns, turns};
 pub use self::unpack::unpack;
-use super::formats::Problem;
-use super::import::Format;
-use super::mapping::{Beside, is_answer, parse_split};
-use super::{Example, Message, Role, Split};
-
-/// An example, and what about it deserves a word although it came in.
-#[derive(Debug, Default, PartialEq)]
-pub struct Converted {
-    pub example: Example,
-    /// Where the row itself says so.
-    pub split: Option<Split>,
-    /// Only of columns.
-    pub beside: Beside,
-    pub notes: Vec<String>,
-}
-
-pub type Row = Map<String, Value>;
-
-/// Fields that hold a conversation.
-const CONVERSATIONS: &[&str] = &["messages", "conversations", "conversation", "dialogue", "dialog", "turns", "chat"];
-/// Fields with the row's own system message.
-const SYSTEMS: &[&str] = &["system", "system_prompt", "system_message"];
+use super::mapping::{is_answer, parse_split};
+use super::row::Problem;
+use super::shape::Shape;
+use super::{Message, Role};
 
 /// The shape of a row, from its field names and what the fields hold; its lists are unpacked.
-pub fn recognise(row: &Row) -> Option<Format> {
+pub fn recognise(row: &Row) -> Option<Shape> {
     let has = |name: &str| row.contains_key(name);
     let holds = |name: &&str, test: fn(&Value) -> bool| row.get(*name).is_some_and(test);
     if preference::is_pair(row) {
-        return Some(Format::Preference);
+        return Some(Shape::Preference);
     }
     if let Some(name) = CONVERSATIONS.iter().find(|name| holds(name, is_turns)) {
-        return Some(if *name == "messages" { Format::OpenAiMessages } else { Format::ShareGpt });
+        return Some(if *name == "messages" { Shape::OpenAiMessages } else { Shape::ShareGpt });
     }
     if CONVERSATIONS.iter().any(|name| holds(name, is_pairs)) {
-        return Some(Format::Pairs);
+        return Some(Shape::Pairs);
     }
     if holds(&"contents", gemini::is_contents) {
-        return Some(Format::Gemini);
+        return Some(Shape::Gemini);
     }
     if has("messages") {
-        return Some(Format::OpenAiMessages);
+        return Some(Shape::OpenAiMessages);
     }
     let pairs_of_fields = [
-        ("instruction", "output", Format::Alpaca),
-        ("prompt", "completion", Format::PromptCompletion),
-        ("query", "response", Format::QueryResponse),
+        ("instruction", "output", Shape::Alpaca),
+        ("prompt", "completion", Shape::PromptCompletion),
+        ("query", "response", Shape::QueryResponse),
     ];
-    if let Some((.., format)) = pairs_of_fields.into_iter().find(|(question, answer, _)| has(question) && has(answer)) {
-        return Some(format);
+    if let Some((.., shape)) = pairs_of_fields.into_iter().find(|(question, answer, _)| has(question) && has(answer)) {
+        return Some(shape);
     }
     let is_rendered = row.get("text").and_then(Value::as_str).is_some_and(|text| rendered::mark_in(text).is_some());
-    (is_rendered && !row.keys().any(|name| is_answer(name))).then_some(Format::Rendered)
+    (is_rendered && !row.keys().any(|name| is_answer(name))).then_some(Shape::Rendered)
 }
 
 /// The shape of a table's row: only one that needs more than a text in each cell.
-pub fn recognise_table(row: &Row) -> Option<Format> {
+pub fn recognise_table(row: &Row) -> Option<Shape> {
     let shape = recognise(row)?;
     let is_list = |name: &&str| row.get(*name).is_some_and(|value| value.is_array() || looks_packed(value));
     let needs_lists = match shape {
-        Format::OpenAiMessages | Format::ShareGpt | Format::Pairs => CONVERSATIONS.iter().any(is_list),
-        Format::PromptCompletion => is_list(&"prompt") || is_list(&"completion"),
-        Format::QueryResponse => row.get("rejected_response").is_some_and(is_filled) || row.contains_key("history"),
-        Format::Alpaca => row.contains_key("history"),
-        Format::Gemini | Format::Preference | Format::Rendered => true,
-        Format::Columns => false,
+        Shape::OpenAiMessages | Shape::ShareGpt | Shape::Pairs => CONVERSATIONS.iter().any(is_list),
+        Shape::PromptCompletion => is_list(&"prompt") || is_list(&"completion"),
+        Shape::QueryResponse => row.get("rejected_response").is_some_and(is_filled) || row.contains_key("history"),
+        Shape::Alpaca => row.contains_key("history"),
+        Shape::Gemini | Shape::Preference | Shape::Rendered => true,
+        Shape::Columns => false,
     };
     needs_lists.then_some(shape)
 }
@@ -113,55 +100,55 @@ const COMMON: &[&str] = &["system", "system_prompt", "system_message", "tools", 
 const WORSE: &[&str] = &["rejected", "rejected_response", "rejected_messages"];
 
 /// The fields of a shape that are read, beside the common ones; others are not, which is said.
-fn fields(format: Format) -> &'static [&'static str] {
-    match format {
-        Format::OpenAiMessages => &["messages"],
-        Format::ShareGpt | Format::Pairs => CONVERSATIONS,
-        Format::Gemini => gemini::FIELDS,
-        Format::Alpaca => &["instruction", "input", "output", "history"],
-        Format::PromptCompletion => &["prompt", "completion"],
-        Format::QueryResponse => &["query", "response", "history"],
-        Format::Preference => preference::FIELDS,
-        Format::Rendered => &["text", "split"],
-        Format::Columns => &[],
+fn fields(shape: Shape) -> &'static [&'static str] {
+    match shape {
+        Shape::OpenAiMessages => &["messages"],
+        Shape::ShareGpt | Shape::Pairs => CONVERSATIONS,
+        Shape::Gemini => gemini::FIELDS,
+        Shape::Alpaca => &["instruction", "input", "output", "history"],
+        Shape::PromptCompletion => &["prompt", "completion"],
+        Shape::QueryResponse => &["query", "response", "history"],
+        Shape::Preference => preference::FIELDS,
+        Shape::Rendered => &["text", "split"],
+        Shape::Columns => &[],
     }
 }
 
 /// Whether something is taken from this field of a row of the shape.
-pub fn is_read(format: Format, name: &str, value: &Value, verdicts: &Verdicts) -> bool {
-    let has_common = !matches!(format, Format::Gemini | Format::Rendered | Format::Columns);
-    let has_worse = matches!(format, Format::OpenAiMessages | Format::ShareGpt | Format::Pairs | Format::QueryResponse);
-    fields(format).contains(&name)
+pub fn is_read(shape: Shape, name: &str, value: &Value, verdicts: &Verdicts) -> bool {
+    let has_common = !matches!(shape, Shape::Gemini | Shape::Rendered | Shape::Columns);
+    let has_worse = matches!(shape, Shape::OpenAiMessages | Shape::ShareGpt | Shape::Pairs | Shape::QueryResponse);
+    fields(shape).contains(&name)
         || (has_common && COMMON.contains(&name))
         || (has_worse && WORSE.contains(&name))
-        || (format == Format::Preference && CONVERSATIONS.contains(&name))
+        || (shape == Shape::Preference && CONVERSATIONS.contains(&name))
         || verdicts.includes(name, value)
         || marks::is_row_mark(name, value)
 }
 
 /// Turns a row of a known shape, its lists unpacked, into an example.
-pub fn convert(format: Format, row: &Row, verdicts: &Verdicts) -> Result<Converted, Problem> {
+pub fn convert(shape: Shape, row: &Row, verdicts: &Verdicts) -> Result<Converted, Problem> {
     let mut converted = Converted::default();
-    match format {
-        Format::OpenAiMessages => conversation(row, "messages", &mut converted)?,
-        Format::ShareGpt | Format::Pairs => {
-            check_is_row(row, format)?;
+    match shape {
+        Shape::OpenAiMessages => conversation(row, "messages", &mut converted)?,
+        Shape::ShareGpt | Shape::Pairs => {
+            check_is_row(row, shape)?;
             let name = CONVERSATIONS.iter().find(|name| row.get(**name).is_some_and(|v| is_turns(v) || is_pairs(v)));
             let there = || CONVERSATIONS.iter().find(|name| row.contains_key(**name));
             conversation(row, name.or_else(there).unwrap_or(&"conversations"), &mut converted)?;
         }
-        Format::Gemini => gemini::convert(row, &mut converted)?,
-        Format::Alpaca => question_and_answer(row, "instruction", "output", &mut converted)?,
-        Format::QueryResponse => {
+        Shape::Gemini => gemini::convert(row, &mut converted)?,
+        Shape::Alpaca => question_and_answer(row, "instruction", "output", &mut converted)?,
+        Shape::QueryResponse => {
             question_and_answer(row, "query", "response", &mut converted)?;
             preference::worse_answer(row, &mut converted)?;
         }
-        Format::PromptCompletion => prompt_and_completion(row, &mut converted)?,
-        Format::Preference => preference::convert(row, &mut converted)?,
-        Format::Rendered => rendered::convert(row, &mut converted)?,
-        Format::Columns => return Err(Problem::row("the row has no known shape and needs a mapping")),
+        Shape::PromptCompletion => prompt_and_completion(row, &mut converted)?,
+        Shape::Preference => preference::convert(row, &mut converted)?,
+        Shape::Rendered => rendered::convert(row, &mut converted)?,
+        Shape::Columns => return Err(Problem::row("the row has no known shape and needs a mapping")),
     }
-    if format != Format::Gemini && converted.example.tools.is_empty() {
+    if shape != Shape::Gemini && converted.example.tools.is_empty() {
         converted.example.tools = tools::descriptions(row)?;
     }
     if let Some(text) = row.get("split").and_then(Value::as_str).filter(|text| !text.trim().is_empty()) {
@@ -171,16 +158,16 @@ pub fn convert(format: Format, row: &Row, verdicts: &Verdicts) -> Result<Convert
         }
     }
     marks::apply(row, verdicts, &mut converted)?;
-    converted.notes.extend(judged::notes(row, |name, value| is_read(format, name, value, verdicts)));
+    converted.notes.extend(judged::notes(row, |name, value| is_read(shape, name, value, verdicts)));
     check_answers(&mut converted)?;
     Ok(converted)
 }
 
 /// Pairs in a row whose fields are all lists of one length may as well be a column of conversations.
-fn check_is_row(row: &Row, format: Format) -> Result<(), Problem> {
+fn check_is_row(row: &Row, shape: Shape) -> Result<(), Problem> {
     let mut lengths = row.values().map(|value| value.as_array().map_or(0, Vec::len));
     let first = lengths.next().unwrap_or_default();
-    if format == Format::Pairs && row.len() > 1 && first > 1 && lengths.all(|length| length == first) {
+    if shape == Shape::Pairs && row.len() > 1 && first > 1 && lengths.all(|length| length == first) {
         return Err(Problem::row(format!(
             "every field is a list of {first}: does the file hold columns instead of rows?"
         )));
@@ -201,17 +188,6 @@ fn check_answers(converted: &mut Converted) -> Result<(), Problem> {
         converted.notes.push("every assistant turn has the weight 0: nothing of it is trained".to_owned());
     } else if answers().any(|m| m.weight != Some(0) && m.is_blank()) {
         converted.notes.push("an answer is empty".to_owned());
-    }
-    Ok(())
-}
-
-/// The row's own system message, as the first turn.
-fn system(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
-    for name in SYSTEMS {
-        if let Some(text) = optional(row, name, &mut converted.notes)? {
-            converted.example.messages.push(Message::new(Role::System, text));
-            break;
-        }
     }
     Ok(())
 }
@@ -254,15 +230,6 @@ fn question_and_answer(row: &Row, question: &str, answer: &str, converted: &mut 
     Ok(())
 }
 
-/// A question's text; an instruction may have an input.
-fn question_field(row: &Row, field: &str, notes: &mut Vec<String>) -> Result<String, Problem> {
-    let question = required(row, field, notes)?;
-    match if field == "instruction" { optional(row, "input", notes)? } else { None } {
-        Some(input) => Ok(format!("{question}\n{input}")),
-        None => Ok(question),
-    }
-}
-
 fn prompt_and_completion(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
     system(row, converted)?;
     let (messages, notes) = (&mut converted.example.messages, &mut converted.notes);
@@ -276,12 +243,4 @@ fn prompt_and_completion(row: &Row, converted: &mut Converted) -> Result<(), Pro
         false => messages.extend(preference::answer(row, "completion", notes)?),
     }
     Ok(())
-}
-
-/// Only what follows is to be learned; answers in the prompt are context.
-fn context(turns: Vec<Message>) -> impl Iterator<Item = Message> {
-    turns.into_iter().map(|turn| match turn.role {
-        Role::Assistant => Message { weight: Some(0), ..turn },
-        _ => turn,
-    })
 }

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use super::marks;
 use super::text::{content, is_filled};
 use super::turns::{is_turns, turns_in};
-use crate::data::formats::{Problem, json_kind};
+use crate::data::json_words::json_kind;
 use crate::data::mapping::shorten;
+use crate::data::row::Problem;
 use crate::data::{Message, Role};
 
 const QUESTIONS: &[&str] = &["human", "user", "question", "prompt", "instruction", "input", "query"];

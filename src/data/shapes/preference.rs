@@ -4,11 +4,14 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use super::common::{context, question_field, system};
+use super::converted::{CONVERSATIONS, Converted, Row};
 use super::marks::verdict;
 use super::text::{content, is_filled, required};
+use super::tools;
 use super::turns::{is_turns, turn, turns};
-use super::{CONVERSATIONS, Converted, Row, context, question_field, system, tools};
-use crate::data::formats::{Problem, json_kind};
+use crate::data::json_words::json_kind;
+use crate::data::row::Problem;
 use crate::data::{Message, Role};
 
 /// The better and the worse answer's field.

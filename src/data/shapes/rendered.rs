@@ -1,8 +1,8 @@
 //! A whole conversation in one text, as a chat template wrote it. Where each turn stands between marks of its own, it is
 //! taken apart; everything else is refused, for nobody can tell where a question ends.
 
-use super::{Converted, Row};
-use crate::data::formats::Problem;
+use super::converted::{Converted, Row};
+use crate::data::row::Problem;
 use crate::data::{Message, Role};
 
 /// How a template writes a turn: what opens it, what follows the role, what closes it.

@@ -5,8 +5,9 @@ use std::fmt::Display;
 
 use serde_json::{Number, Value};
 
-use super::Row;
-use crate::data::formats::{Problem, json_kind};
+use super::converted::Row;
+use crate::data::json_words::json_kind;
+use crate::data::row::Problem;
 use crate::words::{count, thousands};
 
 /// Above it, not every whole number has a floating-point number of its own.

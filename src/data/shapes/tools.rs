@@ -4,10 +4,11 @@ use std::fmt::Display;
 
 use serde_json::{Map, Value, json};
 
-use super::Row;
+use super::converted::Row;
 use super::text::is_filled;
-use crate::data::formats::{Problem, json_kind};
 use crate::data::json_words::fault;
+use crate::data::json_words::json_kind;
+use crate::data::row::Problem;
 
 /// The tools that a row describes, as a list or as a text with one in it.
 pub fn descriptions(row: &Row) -> Result<Vec<Value>, Problem> {

@@ -4,11 +4,13 @@ use std::fmt::Display;
 
 use serde_json::Value;
 
+use super::converted::Row;
 use super::marks;
 use super::text::{content, is_filled};
-use super::{Row, tools};
-use crate::data::formats::{Problem, json_kind};
+use super::tools;
+use crate::data::json_words::json_kind;
 use crate::data::mapping::shorten;
+use crate::data::row::Problem;
 use crate::data::{Message, Role};
 
 /// Fields that say who speaks.

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::converted::{CONVERSATIONS, Row};
 use super::turns::{is_turns, speaks};
-use super::{CONVERSATIONS, Row};
-use crate::data::formats::{Problem, json_value};
+use crate::data::formats::json_value;
 use crate::data::json_words::fault;
+use crate::data::row::Problem;
 
 /// Fields that hold a list wherever they are known, beside the conversations.
 const LISTS: &[&str] = &["contents", "history", "rejected_messages", "preferred_output", "non_preferred_output"];

@@ -65,7 +65,8 @@ pub(super) fn keep_of_run(speeds: &SpeedFile, meter: &RunMeter, model: &Language
     let (Some(speed), Some(name)) = (meter.speed(), plan.run_dir.file_name()) else { return };
     let Some(project) = plan.run_dir.parent().and_then(Path::parent) else { return };
     let by = MeasuredBy::Run(name.to_string_lossy().into_owned());
-    speeds.keep(&speed_key(project, &plan.recipe), &known(speed, by, model, &plan.recipe));
+    let recipe = plan.recipe();
+    speeds.keep(&speed_key(project, &recipe), &known(speed, by, model, &recipe));
 }
 
 fn known(speed: Speed, by: MeasuredBy, model: &LanguageModel, recipe: &Recipe) -> KnownSpeed {

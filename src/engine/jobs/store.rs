@@ -56,7 +56,7 @@ impl Store {
         Ok(match job {
             StoreJob::OpenProject { folder, sample } => {
                 let project = self.project.insert(Project::open_or_create(&folder)?);
-                self.standing = Standing::Saved;
+                self.standing = project.standing();
                 if sample {
                     import_starter_data(project, context)?;
                     keep_starter_recipe(project)?;

@@ -84,15 +84,21 @@ impl TrainingLane {
     }
 
     fn resume(&mut self, run_dir: PathBuf, context: &Context) -> Result<(), EngineError> {
-        let recipe = Recipe::read(&RunDir(&run_dir).recipe())?;
+        let (recipe, note) = Recipe::read_noted(&RunDir(&run_dir).recipe())?;
         RunLock::check(&run_dir)?;
+        if let Some(note) = note {
+            context.tell(EventKind::Warning(note));
+        }
         let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
         let model = self.models.load(&model_path, context)?;
         self.run_plan(&model, &self.plan(recipe, model_path, run_dir)?, context)
     }
 
     fn plan(&self, recipe: Recipe, model_path: PathBuf, run_dir: PathBuf) -> Result<Plan, EngineError> {
-        Ok(Plan { memory_limit: self.limits.memory(), ..Plan::new(recipe, model_path, run_dir)? })
+        Ok(Plan {
+            memory_limit: self.limits.memory().unwrap_or(Plan::NO_LIMIT),
+            ..Plan::new(recipe, model_path, run_dir)?
+        })
     }
 
     fn run_plan(&self, model: &LanguageModel, plan: &Plan, context: &Context) -> Result<(), EngineError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::block::{BlockPass, MIN_ROWS};
+use super::pass::{BlockPass, MIN_ROWS};
 use crate::ops::product::{Element, Operand};
 use crate::ops::rms_norm::add_normalized_row;
 

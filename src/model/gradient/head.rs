@@ -3,8 +3,8 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::block::BlockPass;
-use super::{ProductType, Supervised};
+use super::batch::{ProductType, Supervised};
+use super::pass::BlockPass;
 use crate::model::ModelSpec;
 use crate::ops::cross_entropy::loss_and_gradient;
 use crate::ops::product::{Back, Element, Operand, Output, multiply, multiply_back};
@@ -15,8 +15,9 @@ const CHUNK_VALUES: usize = 12 << 20;
 
 /// Bytes that the loss of so many supervised rows works in.
 pub fn work_bytes(spec: &ModelSpec, product: ProductType, num_rows: usize) -> u64 {
-    let values = num_rows.saturating_mul(spec.vocab_size).min(CHUNK_VALUES) as u64;
-    values * (4 + product.num_bytes())
+    let rows = num_rows.min((CHUNK_VALUES / spec.vocab_size.max(1)).max(1)) as u64;
+    let (vocab, hidden) = (spec.vocab_size as u64, spec.hidden_size as u64);
+    rows * (vocab * (4 + product.num_bytes()) + hidden * (2 * 4 + product.num_bytes()))
 }
 
 /// Buffers that are used anew.
@@ -27,6 +28,15 @@ pub struct HeadWork<E> {
     logits: Vec<f32>,
     d_logits: Operand<E>,
     d_hidden: Vec<f32>,
+}
+
+impl<E> HeadWork<E> {
+    /// Of all buffers.
+    pub fn num_bytes(&self) -> usize {
+        let Self { normed, hidden, logits, d_logits, d_hidden } = self;
+        let vectors = [normed, logits, d_hidden].map(|values| size_of_val(values.as_slice()));
+        vectors.into_iter().sum::<usize>() + hidden.num_bytes() + d_logits.num_bytes()
+    }
 }
 
 impl<E: Element> HeadWork<E> {

@@ -2,9 +2,12 @@
 //! precision asked for. [`Decoder::forward`](super::Decoder::forward) with candle's differentiation is its witness.
 
 mod adapter;
+mod batch;
 mod block;
 mod branch;
 mod head;
+mod linear;
+mod pass;
 
 use std::time::Instant;
 
@@ -12,63 +15,21 @@ use candle_core::Result;
 use half::bf16;
 
 use super::lora::LoraAdapter;
-use super::{Decoder, Dropout, ModelSpec, Module};
+use super::{Decoder, ModelSpec};
+use crate::ops::RopeTable;
 use crate::ops::product::{Element, Isa, Operand};
-use crate::ops::{RopeTable, Segments};
-use crate::recipe::{GradientCheckpointing, Precision};
+use crate::recipe::GradientCheckpointing;
 pub(super) use adapter::{Group, PackedAdapter};
-use block::{BlockPass, Kept, Work};
-
-/// The type that products are computed in; sums, adapters and their gradients are f32 in all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProductType {
-    F32,
-    Bf16,
-    /// Products with frozen weights in whole numbers of 8 bits ([`crate::ops::product`]), all others in bf16. Losses without
-    /// gradients, as evaluations want them, are computed in bf16 alone.
-    Int8,
-}
-
-impl ProductType {
-    /// What a recipe's precision means for this model on this machine.
-    pub fn of(precision: Precision, spec: &ModelSpec) -> Self {
-        // Pairs of bf16 lie side by side in every row.
-        let is_even = Module::ALL.iter().all(|module| module.shape(spec).0.is_multiple_of(2))
-            && spec.hidden_size.is_multiple_of(2)
-            && spec.intermediate_size.is_multiple_of(2);
-        let isa = Isa::current();
-        match precision {
-            _ if !is_even => Self::F32,
-            Precision::Int8 => Self::Int8,
-            Precision::Auto if isa.has_int8() => Self::Int8,
-            Precision::Bf16 => Self::Bf16,
-            Precision::Auto if isa.has_bf16() => Self::Bf16,
-            Precision::Auto | Precision::F32 => Self::F32,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Bf16 => "bf16",
-            Self::Int8 => "int8",
-        }
-    }
-
-    fn num_bytes(self) -> u64 {
-        match self {
-            Self::F32 => 4,
-            Self::Bf16 | Self::Int8 => 2,
-        }
-    }
-}
+pub use batch::{ProductType, Supervised};
+use block::{Block, Kept, Work};
+use pass::BlockPass;
 
 /// What `gradient_checkpointing = "auto"` lets activations take, also where there is more: other programs want to live,
 /// too, and blocks that are computed again cost time only beyond this.
 const KEPT_AT_MOST: u64 = 1 << 30;
 
 /// Bytes that a pass over `num_tokens` tokens keeps and works in, weights and adapter aside, if `num_recomputed` blocks
-/// are computed again; from the shapes of [`block::Kept`] and [`block::Work`].
+/// are computed again. What a step really takes ([`GradientPass::num_bytes`]) is held against it by a test.
 pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: usize, num_tokens: usize) -> u64 {
     let (q, kv) = (spec.num_heads * spec.head_dim, spec.num_kv_heads * spec.head_dim);
     let (hidden, inner) = (spec.hidden_size as u64, spec.intermediate_size as u64);
@@ -76,8 +37,8 @@ pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: 
     let branches = if spec.has_branch_norms { 2 * hidden } else { 0 };
     let kept = product.num_bytes() * (2 * q + 2 * kv + hidden + 2 * inner + branches) + 4 * spec.num_heads as u64;
     let inputs = product.num_bytes() * hidden * spec.num_layers as u64;
-    let operands = product.num_bytes() * (2 * hidden + inner + 2 * inner);
-    let wide = 4 * (2 * (q + 2 * kv) + 2 * q + 2 * inner + 3 * hidden);
+    let operands = product.num_bytes() * (hidden + hidden.max(q + 2 * kv) + inner + 2 * inner);
+    let wide = 4 * (2 * (q + 2 * kv) + 2 * q + inner + 3 * hidden);
     let num_kept = Places::of(spec.num_layers, num_recomputed).num as u64;
     num_tokens as u64 * (inputs + num_kept * kept + operands + wide) + head::work_bytes(spec, product, num_tokens)
 }
@@ -119,20 +80,6 @@ impl Places {
     }
 }
 
-/// A batch as the model takes it.
-#[derive(Clone, Copy)]
-pub struct Supervised<'a> {
-    /// `[num_tokens]`
-    pub ids: &'a [u32],
-    pub segments: &'a Segments,
-    /// The rows whose next token counts.
-    pub rows: &'a [u32],
-    /// The token after each of those rows.
-    pub targets: &'a [u32],
-    /// On the adapter's inputs.
-    pub dropout: Option<Dropout>,
-}
-
 /// Everything that a training pass keeps between steps: buffers are filled anew and not asked for again.
 pub struct GradientPass(Box<dyn Pass + Send>);
 
@@ -146,6 +93,7 @@ pub struct PhaseSecs {
 
 trait Pass {
     fn phases(&self) -> PhaseSecs;
+    fn num_bytes(&self) -> usize;
     fn set_adapter(&mut self, decoder: &Decoder, adapter: &LoraAdapter) -> Result<()>;
     fn losses(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f64>>;
     fn add_gradients(
@@ -183,6 +131,11 @@ impl GradientPass {
         self.0.phases()
     }
 
+    /// Of all that it keeps and works in, its copy of the adapter aside: after a step, what [`activation_bytes`] foretold.
+    pub fn num_bytes(&self) -> usize {
+        self.0.num_bytes()
+    }
+
     /// The summed cross-entropy of the batch's supervised rows.
     pub fn loss(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<f64> {
         Ok(self.losses(decoder, batch)?.iter().sum())
@@ -193,7 +146,7 @@ impl GradientPass {
         in_pool(|| self.0.losses(decoder, batch))
     }
 
-    /// The same, and adds `weight` times its gradient to `gradients`, which are in the order of
+    /// Like [`GradientPass::loss`], and adds `weight` times its gradient to `gradients`, which are in the order of
     /// [`LoraAdapter::named_vars`].
     pub fn add_gradients(
         &mut self,
@@ -278,7 +231,8 @@ impl<E: Element> State<E> {
                 self.inputs[layer].set(pass.isa, &self.x, ids.len(), spec.hidden_size);
             }
             let kept = &mut self.kept[places.of_layer(layer)];
-            pass.forward(layer, self.adapter.as_ref(), &mut self.x, kept, &mut self.work)?;
+            let block = Block { pass, layer, adapter: self.adapter.as_ref() };
+            block.forward(&mut self.x, kept, &mut self.work)?;
         }
         Ok(())
     }
@@ -333,6 +287,13 @@ impl<E: Element> Pass for State<E> {
         self.phases
     }
 
+    fn num_bytes(&self) -> usize {
+        let inputs: usize = self.inputs.iter().map(Operand::num_bytes).sum();
+        let kept: usize = self.kept.iter().map(Kept::num_bytes).sum();
+        let stream = size_of_val(self.x.as_slice()) + size_of_val(self.dx.as_slice());
+        inputs + kept + self.work.num_bytes() + self.head.num_bytes() + stream
+    }
+
     fn set_adapter(&mut self, decoder: &Decoder, adapter: &LoraAdapter) -> Result<()> {
         let packed = self.adapter.get_or_insert_with(PackedAdapter::default);
         packed.set(self.isa, decoder.spec(), adapter)
@@ -372,13 +333,12 @@ impl<E: Element> Pass for State<E> {
         let places = self.places(decoder.spec(), true);
         for layer in (0..decoder.spec().num_layers).rev() {
             let kept = &mut self.kept[places.of_layer(layer)];
+            let block = Block { pass: &pass, layer, adapter: self.adapter.as_ref() };
             if layer < places.num_recomputed {
                 self.inputs[layer].widen_into(pass.isa, &mut self.x);
-                pass.forward(layer, self.adapter.as_ref(), &mut self.x, kept, &mut self.work)?;
+                block.forward(&mut self.x, kept, &mut self.work)?;
             }
-            let adapter = self.adapter.as_ref();
-            let (input, work) = (&self.inputs[layer], &mut self.work);
-            pass.backward(layer, adapter, input, kept, work, &mut self.dx, gradients)?;
+            block.backward(&self.inputs[layer], kept, &mut self.work, &mut self.dx, gradients)?;
         }
         self.phases.backward += started.elapsed().as_secs_f64() - before_backward;
         // In order, so that the same batch always gives the same bits.

@@ -6,10 +6,11 @@ use candle_core::Result;
 use candle_core::quantized::GgmlDType;
 use half::bf16;
 
-use super::super::frozen::unpack_blocks;
+use super::super::blocks::unpack_blocks;
 use super::super::quant::{unpack_bf16, unpack_f32};
 use super::Isa;
-use super::microkernel::{Out, Part, Tiles, Widen, tile, tile_bf16, tile_rows, tile_rows_bf16};
+use super::microkernel::{Tiles, Widen, tile, tile_bf16, tile_rows, tile_rows_bf16};
+use super::tile::{Out, Part};
 
 /// A type of operands.
 pub trait Element: Widen + Default + Send + Sync + 'static {

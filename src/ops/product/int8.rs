@@ -13,8 +13,11 @@ use half::bf16;
 use rayon::prelude::*;
 
 use super::super::quant::fixed::{Codes, FixedRows, GROUP_OF_BYTES, PANEL, TOKENS, Target, tokens};
-use super::microkernel::Out;
-use super::{Element, FrozenWeight, Isa, Output, Rows, Weights, walk};
+use super::shared::resize;
+use super::tile::Out;
+use super::walk::walk;
+use super::{Element, Isa, Output, Rows, Weights};
+use crate::ops::FrozenWeight;
 
 /// The most columns that a panel of any instruction set has.
 const MAX_WIDTH: usize = 48;
@@ -68,7 +71,7 @@ pub fn with_slab(
     with_buffer(|rounded| {
         bf16::with_slab(|slab| {
             round_rows(isa, dy, rounded);
-            super::resize(slab, rows.len() * stride);
+            resize(slab, rows.len() * stride);
             weight.unpack_rows_parallel(isa, rows, stride, slab)?;
             f(rounded, slab);
             Ok(())

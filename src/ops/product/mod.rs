@@ -7,19 +7,23 @@
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub(super) mod amx;
 pub mod clock;
+mod detect;
 mod element;
 mod int8;
 mod isa;
 mod microkernel;
 mod panels;
+mod shared;
 mod small;
 #[cfg(test)]
 mod tests;
+mod tile;
+mod walk;
+mod weights;
 
 use std::ops::Range;
 use std::time::Instant;
 
-use half::bf16;
 use rayon::prelude::*;
 
 pub use element::Element;
@@ -28,61 +32,19 @@ pub use microkernel::Widen;
 #[cfg(target_arch = "x86_64")]
 pub use panels::transpose_groups;
 pub use panels::{Operand, Panels, Rows};
+pub use shared::Shared;
 pub use small::{Left, Right, Target, multiply_tile_by_tile, tile_start, transpose_for_tiles};
+pub use weights::{Output, Weights};
 
 use super::FrozenWeight;
-use microkernel::{Out, Part, Tiles, tile, tile_rows, tile_width};
+use microkernel::{tile, tile_rows, tile_width};
 use panels::{pack, pack_transposed};
+use shared::resize;
+use tile::{Out, Part};
+use walk::walk;
 
 /// Values of weights that are unpacked at a time for a backward product.
 const SLAB_VALUES: usize = 4 << 20;
-
-/// A pointer that several threads write through, each to rows or columns of its own.
-#[derive(Clone, Copy)]
-pub struct Shared<T>(pub *mut T);
-
-// SAFETY: whoever makes one sees to it that no two threads touch the same values.
-unsafe impl<T> Sync for Shared<T> {}
-// SAFETY: as above.
-unsafe impl<T> Send for Shared<T> {}
-
-impl<T> Shared<T> {
-    /// By method, so that closures capture the whole and not the bare pointer.
-    pub fn get(self) -> *mut T {
-        self.0
-    }
-}
-
-/// What `x` is multiplied with.
-#[derive(Clone, Copy)]
-pub enum Weights<'a, E> {
-    /// `[cols, depth]` as stored; its transpose is multiplied with.
-    Frozen(&'a FrozenWeight),
-    /// The same in whole numbers of 8 bits, if its type and the CPU allow that.
-    Int8(&'a FrozenWeight),
-    Packed(&'a Panels<E>),
-    /// Nothing, in so many columns: the adapter's part alone.
-    None(usize),
-}
-
-impl<E: Element> Weights<'_, E> {
-    fn cols(&self) -> usize {
-        match self {
-            Self::Frozen(weight) | Self::Int8(weight) => weight.rows(),
-            Self::Packed(panels) => panels.cols,
-            Self::None(cols) => *cols,
-        }
-    }
-}
-
-/// One product of several that share their left side, and the columns of the result that it makes.
-pub struct Output<'a, E> {
-    pub weights: Weights<'a, E>,
-    /// The adapter's part that is added: `x·Aᵀ` of `[rows, r]`, and `scale · Bᵀ` in panels.
-    pub adapter: Option<(Rows<'a, E>, &'a Panels<E>)>,
-    /// The first column in the result.
-    pub column: usize,
-}
 
 /// `out = x · W (+ xa · B)` for each of `outputs`, or `out += …`. `out` has rows of `stride` values.
 pub fn multiply<E: Element>(
@@ -305,100 +267,10 @@ pub fn multiply_transposed<B: Element>(
     clock::record(started, 2 * depth * rows * cols);
 }
 
-/// Tile after tile of some rows of one panel.
-///
-/// # Safety
-/// The place in `out` is valid for the rows and the columns below `cols`, and nobody else touches it.
-unsafe fn walk<E: Element>(
-    isa: Isa,
-    rows: Range<usize>,
-    cols: usize,
-    sums: &[Option<(Rows<'_, E>, &[E])>; 2],
-    out: Out,
-) {
-    let (height, width) = (E::tile_rows(isa), tile_width(isa));
-    let mut tiles = Tiles::default();
-    for row in rows.clone().step_by(height) {
-        let part = |(a, b): &(Rows<'_, E>, &[E])| {
-            let depth = a.cols.div_ceil(E::GROUP);
-            assert!(b.len() >= depth * width * E::GROUP && rows.end <= a.rows);
-            Part {
-                a: a.data[row * a.stride..].as_ptr(),
-                row_stride: a.stride,
-                depth_stride: E::GROUP,
-                b: b.as_ptr(),
-                b_stride: width * E::GROUP,
-                depth,
-            }
-        };
-        let num = height.min(rows.end - row);
-        // SAFETY: `Rows::new` holds every row inside its data, the assertion the panel; the caller promises the result.
-        unsafe {
-            let at = row * out.stride;
-            let out = Out {
-                c: out.c.wrapping_add(at),
-                narrow: out.narrow.wrapping_add(if out.narrow.is_null() { 0 } else { at }),
-                ..out
-            };
-            match sums {
-                [Some(first), Some(second)] => {
-                    E::product_tile(isa, &mut tiles, num, cols, &[part(first), part(second)], out)
-                }
-                [Some(one), None] | [None, Some(one)] => E::product_tile(isa, &mut tiles, num, cols, &[part(one)], out),
-                [None, None] => E::product_tile(isa, &mut tiles, num, cols, &[], out),
-            }
-        }
-    }
-}
-
-impl<'a, E: Element> Rows<'a, E> {
-    /// `rows` rows from `start` on.
-    fn rows_from(self, start: usize, rows: usize) -> Self {
-        Self::new(self.data.get(start * self.stride..).unwrap_or_default(), rows, self.cols, self.stride)
-    }
-
-    /// The same, if it is of bf16.
-    fn as_bf16(self) -> Option<Rows<'a, bf16>> {
-        Some(Rows { data: E::as_bf16(self.data)?, rows: self.rows, cols: self.cols, stride: self.stride })
-    }
-
-    /// `cols` columns from `start`, a whole number of groups, on.
-    pub fn from_column(self, start: usize, cols: usize) -> Self {
-        assert!(start.is_multiple_of(E::GROUP) && start + cols <= self.cols);
-        Self::new(self.data.get(start..).unwrap_or_default(), self.rows, cols, self.stride)
-    }
-}
-
 /// Rows in so many chunks that every thread finds work, whole tiles each.
 fn row_chunks(height: usize, num_rows: usize, num_panels: usize) -> Vec<Range<usize>> {
     let wanted = 4 * rayon::current_num_threads();
     let num_chunks = wanted.div_ceil(num_panels.max(1)).max(1);
     let size = num_rows.div_ceil(num_chunks).max(1).next_multiple_of(height);
     (0..num_rows).step_by(size).map(|start| start..(start + size).min(num_rows)).collect()
-}
-
-fn resize<E: Element>(buffer: &mut Vec<E>, len: usize) {
-    if buffer.len() < len {
-        buffer.resize(len, E::default());
-    } else {
-        buffer.truncate(len);
-    }
-}
-
-/// Runs `f` on every row of `to` with its row of `from`, several rows a task.
-pub(super) fn par_rows<T: Send, S: Sync>(
-    to: &mut [T],
-    to_stride: usize,
-    from: &[S],
-    from_stride: usize,
-    f: impl Fn(&mut [T], &[S]) + Sync,
-) {
-    const VALUES_PER_TASK: usize = 16_384;
-    if to_stride == 0 || from_stride == 0 {
-        return;
-    }
-    let rows = (VALUES_PER_TASK / to_stride).max(1);
-    to.par_chunks_mut(rows * to_stride).zip(from.par_chunks(rows * from_stride)).for_each(|(to, from)| {
-        to.chunks_exact_mut(to_stride).zip(from.chunks_exact(from_stride)).for_each(|(to, from)| f(to, from));
-    });
 }

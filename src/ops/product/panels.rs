@@ -1,8 +1,11 @@
 //! Operands as the inner loops want them: activations row by row, weights in panels as wide as a tile.
 
+use half::bf16;
+
 use super::Isa;
 use super::element::Element;
 use super::microkernel::tile_width;
+use super::shared::par_rows;
 
 /// A read-only row-major matrix; rows may lie further apart than they are wide.
 #[derive(Clone, Copy)]
@@ -38,6 +41,24 @@ impl<'a, E: Element> Rows<'a, E> {
     }
 }
 
+impl<'a, E: Element> Rows<'a, E> {
+    /// `rows` rows from `start` on.
+    pub(super) fn rows_from(self, start: usize, rows: usize) -> Self {
+        Self::new(self.data.get(start * self.stride..).unwrap_or_default(), rows, self.cols, self.stride)
+    }
+
+    /// The same, if it is of bf16.
+    pub(super) fn as_bf16(self) -> Option<Rows<'a, bf16>> {
+        Some(Rows { data: E::as_bf16(self.data)?, rows: self.rows, cols: self.cols, stride: self.stride })
+    }
+
+    /// `cols` columns from `start`, a whole number of groups, on.
+    pub fn from_column(self, start: usize, cols: usize) -> Self {
+        assert!(start.is_multiple_of(E::GROUP) && start + cols <= self.cols);
+        Self::new(self.data.get(start..).unwrap_or_default(), self.rows, cols, self.stride)
+    }
+}
+
 /// Activations in the type of a product, each row padded with zeros to whole groups.
 #[derive(Default)]
 pub struct Operand<E> {
@@ -45,6 +66,13 @@ pub struct Operand<E> {
     rows: usize,
     cols: usize,
     stride: usize,
+}
+
+impl<E> Operand<E> {
+    /// Of its values; some room beyond them was asked for, but is never touched.
+    pub fn num_bytes(&self) -> usize {
+        size_of_val(self.data.as_slice())
+    }
 }
 
 impl<E: Element> Operand<E> {
@@ -69,14 +97,14 @@ impl<E: Element> Operand<E> {
     /// Takes f32 rows that lie back to back.
     pub fn set(&mut self, isa: Isa, values: &[f32], rows: usize, cols: usize) {
         self.resize(rows, cols);
-        super::par_rows(&mut self.data, self.stride, values, cols, |to, from| E::narrow(isa, from, &mut to[..cols]));
+        par_rows(&mut self.data, self.stride, values, cols, |to, from| E::narrow(isa, from, &mut to[..cols]));
     }
 
     /// All values in f32, without padding.
     pub fn widen_into(&self, isa: Isa, out: &mut Vec<f32>) {
         out.resize(self.rows * self.cols, 0.0);
         let cols = self.cols;
-        super::par_rows(out, cols, &self.data, self.stride, |to, from| E::widen_all(isa, &from[..cols], to));
+        par_rows(out, cols, &self.data, self.stride, |to, from| E::widen_all(isa, &from[..cols], to));
     }
 
     pub fn view(&self) -> Rows<'_, E> {

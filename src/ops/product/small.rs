@@ -1,8 +1,9 @@
 //! Products of small f32 matrices by one thread, for attention.
 
 use super::Isa;
-use super::microkernel::{Out, Part, tile, tile_rows, tile_width};
+use super::microkernel::{tile, tile_rows, tile_width};
 use super::panels::pack_transposed;
+use super::tile::{Out, Part};
 
 /// The left side: any strides, so that a transpose costs nothing.
 #[derive(Clone, Copy)]

@@ -22,6 +22,7 @@ use crate::project::store::fields::Field;
 use crate::project::store::journal::{Recorder, now};
 use crate::project::store::new_row::{NewRow, RowWriter, next_number};
 use crate::project::store::provenance;
+use crate::project::store::room::take_in_log;
 use crate::project::store::schema::pragma;
 use crate::project::store::transaction::{begin, begin_after_others, is_anyone_waiting};
 use crate::words::thousands;
@@ -72,30 +73,52 @@ pub fn prepare(db: &Connection, is_import: bool) -> Result<(), ProjectError> {
     Ok(())
 }
 
-/// Writes rows until no more come, with consecutive numbers.
+/// Writes rows until no more come, with consecutive numbers. `room` says before each transaction how many bytes of texts
+/// it may write.
+///
+/// # Errors
+///
+/// [`ProjectError::DiskFull`] while there is still room to remove again what was written.
 pub fn write(
     db: &mut Connection,
     batches: &Receiver<Vec<Incoming>>,
     first_number: i64,
+    room: impl Fn(&Connection) -> Result<u64, ProjectError>,
 ) -> Result<Vec<Arrival>, ProjectError> {
     let mut arrivals = Vec::new();
-    while let Ok(first) = batches.recv() {
+    let mut next = batches.recv().ok();
+    while let Some(first) = next.take() {
+        let mut room = room(db)?;
+        if num_bytes(&first) > room {
+            return Err(ProjectError::DiskFull);
+        }
         let tx = begin_after_others(db)?;
         let end = Instant::now() + TRANSACTION;
         let mut writer = RowWriter::new(&tx)?;
         let mut batch = Some(first);
-        while let Some(rows) = batch {
+        while let Some(rows) = batch.take() {
+            let num_bytes_written = num_bytes(&rows);
             for row in rows {
                 let number = first_number + arrivals.len() as i64;
                 arrivals.push(write_row(&mut writer, row, number)?);
             }
-            let goes_on = Instant::now() < end && !is_anyone_waiting();
-            batch = if goes_on { batches.recv_deadline(end).ok() } else { None };
+            room -= num_bytes_written;
+            if Instant::now() < end && !is_anyone_waiting() {
+                match batches.recv_deadline(end).ok() {
+                    Some(rows) if num_bytes(&rows) <= room => batch = Some(rows),
+                    too_many => next = too_many,
+                }
+            }
         }
         drop(writer);
         tx.commit()?;
+        next = next.or_else(|| batches.recv().ok());
     }
     Ok(arrivals)
+}
+
+fn num_bytes(rows: &[Incoming]) -> u64 {
+    rows.iter().map(|row| row.face.num_bytes() as u64).sum()
 }
 
 fn write_row(writer: &mut RowWriter, row: Incoming, number: i64) -> Result<Arrival, ProjectError> {
@@ -279,14 +302,46 @@ fn set_told(
     Ok(())
 }
 
-/// Removes what an import that failed has left.
-pub fn clear(db: &mut Connection) -> Result<(), ProjectError> {
-    let tx = begin(db)?;
-    // On a full disk, what the contents took is the room that the search needs.
-    for rows in ["contents WHERE id", "provenance WHERE example", "search WHERE rowid"] {
-        tx.execute(&format!("DELETE FROM {rows} IN (SELECT id FROM examples WHERE presence = ?)"), [ARRIVING])?;
+/// Removes what an import that failed has left; says whether that was anything. In small transactions, each of which has
+/// its place in the log of the one before: the disk may be full.
+pub fn clear(db: &mut Connection) -> Result<bool, ProjectError> {
+    const ROWS_AT_ONCE: usize = 5000;
+    let ids: Vec<i64> = {
+        let mut select = db.prepare("SELECT id FROM examples WHERE presence = ? ORDER BY id")?;
+        select.query_map([ARRIVING], |row| row.get(0))?.collect::<Result<_, _>>()?
+    };
+    for ids in ids.chunks(ROWS_AT_ONCE) {
+        take_in_log(db)?;
+        let tx = begin(db)?;
+        let range = [ids.first(), ids.last()];
+        // What the contents took is the room that the search needs.
+        for rows in ["contents WHERE id", "provenance WHERE example", "search WHERE rowid"] {
+            let arriving = "SELECT id FROM examples WHERE presence = 2 AND id BETWEEN ? AND ?";
+            tx.prepare_cached(&format!("DELETE FROM {rows} IN ({arriving})"))?.execute(range)?;
+        }
+        tx.prepare_cached("DELETE FROM examples WHERE presence = 2 AND id BETWEEN ? AND ?")?.execute(range)?;
+        tx.commit()?;
     }
-    tx.execute("DELETE FROM examples WHERE presence = ?", [ARRIVING])?;
-    tx.commit()?;
-    Ok(())
+    if !ids.is_empty() {
+        merge_index(db)?;
+    }
+    Ok(!ids.is_empty())
+}
+
+/// The search keeps what it knew of rows that are gone until its pieces are merged; a little in each transaction.
+fn merge_index(db: &mut Connection) -> Result<(), ProjectError> {
+    const PAGES_AT_ONCE: i64 = 256;
+    let num_changes = |db: &Connection| db.query_row("SELECT total_changes()", [], |row| row.get::<_, i64>(0));
+    loop {
+        take_in_log(db)?;
+        let tx = begin(db)?;
+        let before = num_changes(&tx)?;
+        tx.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", [PAGES_AT_ONCE])?;
+        // By its manual: one change, the command's own, is none.
+        let is_done = num_changes(&tx)? - before < 2;
+        tx.commit()?;
+        if is_done {
+            return Ok(());
+        }
+    }
 }

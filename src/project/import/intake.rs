@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::arrivals::{self, Appearing, Arrival, Incoming};
 use super::candidates::Candidates;
 use super::known::{Known, Match};
+use super::turn::Turn;
 use crate::data::import::{ImportReport, ImportRequest, ReadExample};
 use crate::data::{ImportError, Split, read_examples};
 use crate::project::error::ProjectError;
@@ -17,6 +18,7 @@ use crate::project::state::{Annotations, ExampleRow, ExampleStatus};
 use crate::project::store::face::Face;
 use crate::project::store::new_row::next_number;
 use crate::project::store::project::Project;
+use crate::project::store::room;
 use crate::task::Task;
 use crossbeam_channel::{Sender, bounded};
 use jiff::Timestamp;
@@ -43,17 +45,26 @@ impl Project {
         task: &dyn Task,
         show: &mut dyn FnMut(Vec<ExampleRow>),
     ) -> Result<ImportReport, ProjectError> {
-        // Left behind if the program was killed in the middle of an import.
-        arrivals::clear(&mut self.db)?;
+        let _turn = Turn::take(self.folder())?;
         arrivals::prepare(&self.db, true)?;
-        let imported = self.take_in(request, task, show);
-        arrivals::prepare(&self.db, false)?;
+        // Left behind if the program was killed in the middle of an import.
+        let imported = self.clear_arrivals().and_then(|()| self.take_in(request, task, show));
         if imported.is_err()
-            && let Err(e) = arrivals::clear(&mut self.db)
+            && let Err(e) = self.clear_arrivals()
         {
             log::warn!("rows of an import that failed are still there, unseen: {e}");
         }
+        arrivals::prepare(&self.db, false)?;
         imported
+    }
+
+    /// Removes what an import that failed has left, and gives its room back to the disk.
+    fn clear_arrivals(&mut self) -> Result<(), ProjectError> {
+        if arrivals::clear(&mut self.db)? {
+            let folder = self.folder().to_owned();
+            room::give_back(&mut self.db, &folder, self.free)?;
+        }
+        Ok(())
     }
 
     fn take_in(
@@ -72,10 +83,12 @@ impl Project {
             first_number: next_number(&self.db)? as u64,
             sources: request.source_names(),
         };
+        let (folder, free) = (self.folder().to_owned(), self.free);
         let (db, first_number) = (&mut self.db, reading.first_number as i64);
         let (report, written) = std::thread::scope(|scope| {
             let (sender, receiver) = bounded(NUM_WAITING);
-            let writing = scope.spawn(move || arrivals::write(db, &receiver, first_number));
+            let writing = scope
+                .spawn(move || arrivals::write(db, &receiver, first_number, |db| room::for_texts(db, &folder, free)));
             let report = reading.read(request, task, sender, show);
             (report, writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });

@@ -1,4 +1,5 @@
-//! What checks and models said about the examples. None of it is an edit: it doesn't touch undo.
+//! What checks and models said about the examples. None of it is an edit: it doesn't touch undo. What checks found is
+//! not kept in a read-only project, which can be checked all the same.
 
 use std::collections::HashSet;
 
@@ -39,6 +40,9 @@ pub struct ExampleLoss {
 impl Project {
     /// Keeps what checks found, in place of what the same `checks` found before.
     pub fn save_findings(&mut self, checks: &[Check], findings: &[Finding]) -> Result<(), ProjectError> {
+        if self.is_read_only() {
+            return Ok(());
+        }
         let tx = begin(&mut self.db)?;
         for check in checks {
             tx.prepare_cached("DELETE FROM findings WHERE check_name = ?")?.execute([check.name()])?;
@@ -96,6 +100,9 @@ impl Project {
 
     /// Keeps what checks were run with, once all that they found is kept.
     pub fn note_checked(&mut self, with: &CheckedWith) -> Result<(), ProjectError> {
+        if self.is_read_only() {
+            return Ok(());
+        }
         let text = serde_json::to_string(with).map_err(ProjectError::Content)?;
         set_origin(&self.db, CHECKED, &text)
     }
@@ -125,6 +132,9 @@ impl Project {
 
     /// Keeps lengths in tokens, by example; those of another model are forgotten.
     pub fn set_num_tokens(&mut self, model: &str, lengths: &[(i64, u32)]) -> Result<(), ProjectError> {
+        if self.is_read_only() {
+            return Ok(());
+        }
         let tx = begin(&mut self.db)?;
         if origin(&tx, TOKENS_FROM)?.as_deref() != Some(model) {
             tx.execute("UPDATE examples SET num_tokens = NULL WHERE num_tokens IS NOT NULL", [])?;

@@ -60,7 +60,8 @@ impl Project {
             // What another day's work has left without examples gives its key back.
             order.0.retain(|(label, _)| names.contains(label.as_str()));
         }
-        if order.follow(present.iter().map(|(label, count)| (label.as_str(), *count))) {
+        let is_new = order.follow(present.iter().map(|(label, count)| (label.as_str(), *count)));
+        if is_new && !self.is_read_only() {
             let text = serde_json::to_string(&order.0).map_err(ProjectError::Content)?;
             set_origin(&self.db, LABEL_ORDER, &text)?;
         }

@@ -17,6 +17,7 @@ impl Project {
         Ok(ProjectState {
             name: if settings.name.is_empty() { folder_name() } else { settings.name.clone() },
             folder: self.folder().to_owned(),
+            is_read_only: self.is_read_only(),
             counts,
             source: labels.source,
             undo: labels.undo.map(|label| format!("Undo {label}")),

@@ -12,6 +12,7 @@ pub mod new_row;
 mod open;
 pub mod project;
 pub mod provenance;
+pub mod room;
 pub mod schema;
 pub mod second_labels;
 pub mod standing;

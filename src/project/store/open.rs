@@ -1,22 +1,24 @@
 //! How `project.db` is made and opened. A file that isn't ours, or is newer, is never written to.
 
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::migrate;
-use super::schema::{APPLICATION_ID, LATER_TABLES, PAGE_BYTES, TABLES, VERSION, pragma};
+use super::schema::{APPLICATION_ID, LATER_TABLES, PAGE_BYTES, STORE_FILE, TABLES, VERSION, pragma};
+use super::transaction::{BUSY_TIMEOUT, wait_for_writer};
 use crate::project::error::ProjectError;
 
 /// Makes the file with its tables beside its place, so that there is never half a project, and opens it.
 pub fn create(path: &Path) -> Result<Connection, ProjectError> {
     let io = |e| ProjectError::io(path, e);
     let folder = path.parent().unwrap_or(Path::new("."));
-    let file = tempfile::Builder::new().prefix(".project-").suffix(".db").tempfile_in(folder).map_err(io)?;
+    let file = crate::fs::temporary(folder, ".project-", ".db").map_err(io)?;
     let db = Connection::open(file.path())?;
     db.pragma_update(None, "page_size", PAGE_BYTES)?;
+    // So that room that isn't needed any more can be given back to the disk.
+    db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     db.execute_batch(TABLES)?;
     db.pragma_update(None, "application_id", APPLICATION_ID)?;
     db.pragma_update(None, "user_version", VERSION)?;
@@ -29,19 +31,85 @@ pub fn create(path: &Path) -> Result<Connection, ProjectError> {
     open(path)
 }
 
-/// Opens a file that is there.
+/// Opens a file that is there; for reading only, where it or its folder can't be written to.
 pub fn open(path: &Path) -> Result<Connection, ProjectError> {
+    match open_to_write(path) {
+        Err(ProjectError::Store(error)) if is_unwritable(&error) => {
+            // Where that doesn't work either, the first error says more.
+            open_to_read(path).map_err(|e| if let ProjectError::Store(_) = e { ProjectError::Store(error) } else { e })
+        }
+        opened => opened,
+    }
+}
+
+fn open_to_write(path: &Path) -> Result<Connection, ProjectError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags)?;
     distrust(&db)?;
-    check(&db, path).map_err(|error| match error {
-        ProjectError::Store(e) if is_damage(&e) => ProjectError::Damaged { path: path.into(), message: e.to_string() },
-        other => other,
-    })?;
+    check_whole(&db, path)?;
     configure(&mut db)?;
+    if db.is_readonly("main")? {
+        return in_read_only(db);
+    }
     migrate::to_present(&mut db)?;
     db.execute_batch(LATER_TABLES)?;
     Ok(db)
+}
+
+/// On a read-only disk, SQLite can't make the files that it shares with other programs. Without a log there is nothing in
+/// them, and nobody can write: the file is what it is.
+fn open_to_read(path: &Path) -> Result<Connection, ProjectError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let log = path.with_file_name(format!("{STORE_FILE}-wal"));
+    let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    let db = match has_log {
+        true => Connection::open_with_flags(path, flags)?,
+        false => Connection::open_with_flags(immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI)?,
+    };
+    distrust(&db)?;
+    check_whole(&db, path)?;
+    db.set_prepared_statement_cache_capacity(64);
+    in_read_only(db)
+}
+
+/// Tables that the store doesn't have yet are empty ones that go with the connection.
+fn in_read_only(db: Connection) -> Result<Connection, ProjectError> {
+    if pragma(&db, "user_version")? != VERSION {
+        return Err(ProjectError::OldReadOnly);
+    }
+    for table in LATER_TABLES.split_inclusive(';').filter(|table| !table.trim().is_empty()) {
+        if db.execute_batch(table).is_err() {
+            db.execute_batch(&table.replacen("CREATE TABLE", "CREATE TEMP TABLE", 1))?;
+        }
+    }
+    Ok(db)
+}
+
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    let bytes = path.as_os_str().as_encoded_bytes();
+    // `C:/` would be a host's name.
+    uri.push_str(if bytes.get(1) == Some(&b':') { "///" } else { "" });
+    for byte in bytes {
+        match byte {
+            b'\\' if cfg!(windows) => uri.push('/'),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b':' => uri.push(char::from(*byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+fn is_unwritable(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+}
+
+fn check_whole(db: &Connection, path: &Path) -> Result<(), ProjectError> {
+    check(db, path).map_err(|error| match error {
+        ProjectError::Store(e) if is_damage(&e) => ProjectError::Damaged { path: path.into(), message: e.to_string() },
+        other => other,
+    })
 }
 
 /// A store may come from a stranger. Ours has no triggers and no views, so that none that it has is ever run.
@@ -72,15 +140,6 @@ fn check(db: &Connection, path: &Path) -> Result<(), ProjectError> {
         return Err(ProjectError::Newer { path: path.into(), version, known: VERSION });
     }
     Ok(())
-}
-
-const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// SQLite's own handler soon looks only every tenth of a second, and misses the gaps that an import leaves.
-fn wait_for_writer(num_tries: i32) -> bool {
-    const PAUSE: Duration = Duration::from_millis(2);
-    std::thread::sleep(PAUSE);
-    PAUSE * num_tries.unsigned_abs() < BUSY_TIMEOUT
 }
 
 /// WAL lets one thread read while another writes; FULL means that what is committed survives a power cut.

@@ -7,12 +7,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::file_id::FileId;
 use super::open;
+use super::room::{self, Free};
+use super::schema::STORE_FILE;
 use crate::project::error::ProjectError;
 use crate::project::rows::order::Order;
 use crate::project::state::Settings;
-
-/// The store's name in the project's folder.
-pub const STORE_FILE: &str = "project.db";
+use crate::recipe::Recipe;
 
 pub struct Project {
     folder: PathBuf,
@@ -23,6 +23,8 @@ pub struct Project {
     pub(in crate::project) last_changed: Option<i64>,
     /// The order of the labels was looked at since the project was opened.
     pub(in crate::project) has_label_order: bool,
+    /// How much room the disk has; tests put a small one in its place.
+    pub(in crate::project) free: Free,
 }
 
 impl Project {
@@ -63,23 +65,38 @@ impl Project {
     fn new(folder: &Path, db: Connection) -> Result<Self, ProjectError> {
         let folder = std::path::absolute(folder).map_err(|e| ProjectError::io(folder, e))?;
         let file = FileId::of(&folder.join(STORE_FILE));
-        Ok(Self { folder, file, db, order: Order::default(), last_changed: None, has_label_order: false })
+        Ok(Self {
+            folder,
+            file,
+            db,
+            order: Order::default(),
+            last_changed: None,
+            has_label_order: false,
+            free: room::free,
+        })
     }
 
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
+    /// It can be looked at and saved elsewhere; edits are refused. Its folder lies on a disk that can't be written to.
+    pub fn is_read_only(&self) -> bool {
+        self.db.is_readonly("main").unwrap_or_default()
+    }
+
     /// What is remembered between starts.
     pub fn settings(&self) -> Result<Settings, ProjectError> {
         let sql = "SELECT value FROM meta WHERE key = 'settings'";
         let text: Option<String> = self.db.query_row(sql, [], |row| row.get(0)).optional()?;
-        Ok(text.map_or_else(Settings::default, |text| {
+        let mut settings = text.map_or_else(Settings::default, |text| {
             serde_json::from_str(&text).unwrap_or_else(|e| {
                 log::warn!("the settings of {} can't be read and start afresh: {e}", self.folder.display());
                 Settings::default()
             })
-        }))
+        });
+        settings.recipe = settings.recipe.map(Recipe::of_settings);
+        Ok(settings)
     }
 
     pub fn save_settings(&mut self, settings: &Settings) -> Result<(), ProjectError> {

@@ -2,6 +2,9 @@
 
 use rusqlite::Connection;
 
+/// The store's name in the project's folder.
+pub const STORE_FILE: &str = "project.db";
+
 /// In the file's header: "Tnwr".
 pub const APPLICATION_ID: i64 = 0x546E_7772;
 /// Raised when the tables change; [`super::migrate`] brings older stores up to it.

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use walkdir::WalkDir;
 
 use super::file_id::FileId;
-use super::project::{Project, STORE_FILE};
+use super::project::Project;
+use super::schema::STORE_FILE;
 use crate::project::error::ProjectError;
 use crate::task::{Task, Unit};
 
@@ -20,6 +21,8 @@ pub enum Standing {
     Gone,
     /// Another store lies in its place.
     Replaced,
+    /// It lies on a disk that can't be written to, and was opened for reading.
+    ReadOnly,
     /// It is there and can't be written, and why.
     Unwritable(String),
 }
@@ -40,6 +43,7 @@ impl Project {
     pub fn standing(&self) -> Standing {
         match FileId::of(&self.folder().join(STORE_FILE)) {
             None => Standing::Gone,
+            found if found == self.file && self.is_read_only() => Standing::ReadOnly,
             found if found == self.file => Standing::Saved,
             Some(_) => Standing::Replaced,
         }
@@ -48,6 +52,10 @@ impl Project {
     /// The same, and where an earlier copy of this store lies in its place, it is brought up to this one.
     pub fn look_again(&mut self, task: &dyn Task) -> Result<Standing, ProjectError> {
         let standing = self.standing();
+        if standing == Standing::ReadOnly {
+            *self = Self::open(self.folder())?;
+            return Ok(self.standing());
+        }
         if standing != Standing::Replaced {
             return Ok(standing);
         }
@@ -82,7 +90,7 @@ impl Project {
         }
         std::fs::create_dir_all(to).map_err(io)?;
         let saved = copy_runs(self.folder(), to, task)?;
-        let file = tempfile::Builder::new().prefix(".project-").suffix(".db").tempfile_in(to).map_err(io)?;
+        let file = crate::fs::temporary(to, ".project-", ".db").map_err(io)?;
         let mut db = Connection::open(file.path())?;
         copy(&self.db, &mut db, task)?;
         db.close().map_err(|(_, e)| e)?;

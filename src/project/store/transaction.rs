@@ -5,6 +5,16 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+/// How long a connection waits for another one that writes.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// SQLite's own handler soon looks only every tenth of a second, and misses the gaps that an import leaves.
+pub fn wait_for_writer(num_tries: i32) -> bool {
+    const PAUSE: Duration = Duration::from_millis(2);
+    std::thread::sleep(PAUSE);
+    PAUSE * num_tries.unsigned_abs() < BUSY_TIMEOUT
+}
+
 /// Connections of this process that wait for their turn to write.
 static NUM_WAITING: AtomicUsize = AtomicUsize::new(0);
 

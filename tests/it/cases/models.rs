@@ -80,7 +80,7 @@ fn a01_every_folder_is_one_of_these() {
 fn train_from(adapter: &str, lora: &str, desk: &Desk) -> Ran {
     let (model, train, adapter) = (case("_model"), case("_tea.jsonl"), case(adapter));
     let recipe = format!(
-        "version = 1\nbase_model = {model:?}\ninit_adapter = {adapter:?}\n[data]\ntrain = {train:?}\n{lora}\n\
+        "version = 2\nbase_model = {model:?}\ninit_adapter = {adapter:?}\n[data]\ntrain = {train:?}\n{lora}\n\
          [training]\nmax_steps = 2\n"
     );
     tunewright::fs::write_atomic(&desk.path("recipe.toml"), recipe.as_bytes()).unwrap();

@@ -268,7 +268,7 @@ fn a_run_whose_template_writes_the_time_is_resumed_at_the_time_it_began() {
     let template = "{{ strftime_now('%H:%M:%S.%f') }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}";
     desk.write("chat_template.jinja", template);
     std::fs::copy(case("_tea.jsonl"), desk.path("data.jsonl")).unwrap();
-    let recipe = "version = 1\nbase_model = \".\"\n[data]\ntrain = \"data.jsonl\"\nvalidation_split = 0.0\n[training]\nmax_steps = 2\n";
+    let recipe = "version = 2\nbase_model = \".\"\n[data]\ntrain = \"data.jsonl\"\nvalidation_split = 0.0\n[training]\nmax_steps = 2\n";
     desk.write("recipe.toml", recipe);
     for _ in 0..2 {
         let ran = desk.run(&["train", "recipe.toml", "--out", "run"]);
@@ -296,7 +296,7 @@ fn r13_a_limit_beyond_the_model_s_context_is_told() {
 #[test]
 fn numbers_have_bounds() {
     let desk = Desk::new();
-    let text = "version = 1\nbase_model = \"MODEL\"\n[data]\ntrain = \"data.jsonl\"\n[training]\n";
+    let text = "version = 2\nbase_model = \"MODEL\"\n[data]\ntrain = \"data.jsonl\"\n[training]\n";
     copy(case("R08/data.jsonl"), desk.path("data.jsonl")).unwrap();
     let model = case("_model").display().to_string();
     for (setting, told) in [

@@ -20,6 +20,7 @@ pub const EXPECTED: &str = r#"{"category":"outage","urgent":true}"#;
 
 pub fn project() -> ProjectState {
     ProjectState {
+        is_read_only: false,
         tokens_from: None,
         loss_from: None,
         num_queued: 0,

@@ -194,3 +194,18 @@ fn an_evaluation_that_waits_says_for_what() {
     window.click(Role::Button, "Stop the run…");
     assert!(window.is_shown("Stop training?"));
 }
+
+#[test]
+fn a_row_leads_to_the_answers_of_the_run_that_was_measured() {
+    let runs = vec![run("new", RunStatus::Completed), run("old", RunStatus::Completed)];
+    let mut window =
+        Window::open_with(runs, Screen::Evaluate, vec![kept(report((2.391, 0.418), 12, 8), None)], Vec::new());
+    window.harness.state_mut().actions.push(tunewright::app::screens::evaluate::Action::Run("old".into()).into());
+    window.answer_all();
+    window.harness.get_by_role_and_label(Role::ListBoxOption, "prompt 3, expected outage, true").click();
+    window.answer_all();
+    assert_eq!(window.shell().state.screen, Screen::Compare);
+    let compare = &window.shell().state.compare;
+    assert_eq!(compare.run.as_deref(), Some("old"));
+    assert_eq!(compare.search, "prompt 3", "also at the first look at this screen");
+}

@@ -101,6 +101,15 @@ fn open_turn(
         }
         response
     });
+    let is_wanted = ui.data(|data| data.get_temp::<egui::Id>(reveal_id())) == Some(id);
+    if is_wanted {
+        ui.data_mut(|data| data.remove::<egui::Id>(reveal_id()));
+        ui.scroll_to_rect_animation(
+            response.rect.expand(reveal_margin(ui)),
+            None,
+            egui::style::ScrollAnimation::none(),
+        );
+    }
     if response.changed() {
         actions.push(ExampleAction::Turn(TurnChange::Text(turn, text)).into());
     }
@@ -183,6 +192,16 @@ fn field_id(draft: &Draft, turn: usize) -> egui::Id {
     row::place("turn").with((draft.stored.id, turn))
 }
 
+/// Where the field that is to come into view is kept until it is painted.
+fn reveal_id() -> egui::Id {
+    egui::Id::unique("turn to reveal")
+}
+
+/// Its edge comes into view, too.
+fn reveal_margin(ui: &Ui) -> f32 {
+    Theme::of(ui).space.m
+}
+
 /// Puts the caret into the answer that is learned: the last one, or an empty one where there is none.
 pub(super) fn edit_answer(ui: &Ui, draft: &Draft, actions: &mut Vec<AnyAction>) {
     drawer::open(ui.ctx(), super::PANEL);
@@ -190,7 +209,10 @@ pub(super) fn edit_answer(ui: &Ui, draft: &Draft, actions: &mut Vec<AnyAction>) 
         actions.push(ExampleAction::OpenAnswer.into());
         draft.messages.len()
     });
-    ui.memory_mut(|memory| memory.request_focus(field_id(draft, turn)));
+    let field = field_id(draft, turn);
+    ui.memory_mut(|memory| memory.request_focus(field));
+    // It may lie out of sight: one would type blind.
+    ui.data_mut(|data| data.insert_temp(reveal_id(), field));
 }
 
 fn hint(role: Role) -> &'static str {

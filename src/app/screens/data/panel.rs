@@ -42,7 +42,7 @@ pub(super) fn show(
     let lengths_height = if is_wide { lengths::section_height(theme) } else { 0.0 };
     let body = Rect::from_min_max(room.min, room.max - Vec2::new(0.0, foot_height + lengths_height));
     // Laid-out answers are long; findings take their room from what is below the turns.
-    let share = if state.data.lays_out && !issues::has_some(&state.data, draft) { 0.75 } else { 0.6 };
+    let share = if state.data.lays_out && !issues::has_some(&state.data, draft) { 0.75 } else { 0.66 };
     let current = ui
         .scope_builder(UiBuilder::new().max_rect(body), |ui| {
             ui.set_min_size(body.size());

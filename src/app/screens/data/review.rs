@@ -7,7 +7,9 @@ use super::draft::Draft;
 use super::state::DataState;
 use super::{AnyAction, Drafts, editor};
 use crate::app::Action;
-use crate::app::kit::{Badge, Button, Combo, Text, TextInput, Theme, format, icon, row, segmented_small, tooltip};
+use crate::app::kit::{
+    self, Badge, Button, Combo, Text, TextInput, Theme, format, icon, row, segmented_small, tooltip,
+};
 use crate::app::state::Status;
 use crate::data::date;
 use crate::project::Review;
@@ -37,9 +39,6 @@ pub const KEYS: [(&str, &str); 13] = [
 pub(super) fn keys(ui: &Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
     let labels = data.labels();
     ui.input(|input| {
-        if input.modifiers.any() {
-            return;
-        }
         let mut push = |action: DataAction| actions.push(action.into());
         let keys = [
             (Key::J, DataAction::Table(TableAction::Step(1))),
@@ -52,17 +51,17 @@ pub(super) fn keys(ui: &Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
             (Key::L, DataAction::Example(ExampleAction::LayOut(!data.lays_out))),
         ];
         for (key, action) in keys {
-            if input.key_pressed(key) {
+            if kit::keys::is_plain(input, key) {
                 push(action);
             }
         }
         for (key, label) in NUMBER_KEYS.into_iter().zip(&labels) {
-            if input.key_pressed(key) {
+            if kit::keys::is_plain(input, key) {
                 push(DataAction::Example(ExampleAction::Label((*label).to_owned())));
             }
         }
     });
-    if let (true, Some(draft)) = (ui.input(|input| input.key_pressed(Key::E) && !input.modifiers.any()), &data.open) {
+    if let (true, Some(draft)) = (ui.input(|input| kit::keys::is_plain(input, Key::E)), &data.open) {
         editor::edit_answer(ui, draft, actions);
     }
 }
@@ -75,7 +74,7 @@ pub(super) fn told(review: Review, number: u64) -> Option<Status> {
         Review::Flagged => format!("Example {number} is flagged to be looked at again, and trained all the same"),
         Review::Accepted | Review::Unreviewed => return None,
     };
-    Some(Status::from(words).act("Undo", Action::Undo))
+    Some(Status { is_of_edit: true, ..Status::from(words).act("Undo", Action::Undo) })
 }
 
 const REVIEWS: [(Review, &str); 4] =
@@ -108,14 +107,7 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Dr
         });
     });
     label_line(ui, data, draft, actions);
-    if let Some(date) = annotations.date {
-        named(ui, "Date", |ui| drop(ui.add(Text::body(date::words(date)))));
-    }
-    for (name, text) in [("Id", &annotations.row_id), ("Group", &annotations.group)] {
-        if let Some(text) = text {
-            named(ui, name, |ui| drop(ui.add(Text::body(text).one_line())));
-        }
-    }
+    facts(ui, draft);
     if !annotations.tags.is_empty() {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = theme.space.xs;
@@ -148,6 +140,26 @@ fn label_line(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut Vec<An
         }
     });
     second_label(ui, draft, actions);
+}
+
+/// Date, id and group in one line: the answer, which is what one looks at, needs the room.
+fn facts(ui: &mut Ui, draft: &Draft) {
+    let annotations = &draft.stored.annotations;
+    let date = annotations.date.map(date::words);
+    let facts = [("Date", date.as_ref()), ("Id", annotations.row_id.as_ref()), ("Group", annotations.group.as_ref())];
+    if facts.iter().all(|(_, text)| text.is_none()) {
+        return;
+    }
+    let theme = Theme::of(ui);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = theme.space.s;
+        for (name, text) in facts {
+            let Some(text) = text else { continue };
+            ui.add(Text::small(name).faint());
+            ui.add(Text::small(text).one_line());
+            ui.add_space(theme.space.s);
+        }
+    });
 }
 
 /// A value behind its name; the values stand below each other.

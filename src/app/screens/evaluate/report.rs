@@ -24,7 +24,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, run: &RunRecord, shown: &Shown
     }
     figures(ui, shown);
     if !shown.report.answers.is_empty() {
-        answers(ui, &shown.report.answers, actions);
+        answers(ui, run, &shown.report.answers, actions);
     }
 }
 
@@ -210,7 +210,7 @@ fn line(ui: &mut Ui, height: f32, has_rule: bool, cells: impl FnOnce(&mut Ui, &m
 const WORDS_TO_FIND: usize = 40;
 
 /// A click leads to where both answers can be read.
-fn answers(ui: &mut Ui, answers: &[AnsweredExample], actions: &mut Vec<AnyAction>) {
+fn answers(ui: &mut Ui, run: &RunRecord, answers: &[AnsweredExample], actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let height = (ui.available_height()).max(theme.size.row_height * 6.0);
     let columns = [
@@ -239,8 +239,10 @@ fn answers(ui: &mut Ui, answers: &[AnsweredExample], actions: &mut Vec<AnyAction
         });
         if let Some(answer) = done.select.and_then(|row| answers.get(row as usize)) {
             let words: Vec<_> = answer.prompt.split_whitespace().take(WORDS_TO_FIND).collect();
-            actions.push(CompareAction::Search(words.join(" ")).into());
+            // First there: a project's first look at that screen begins with an empty search.
             actions.push(AnyAction::Go(Screen::Compare));
+            actions.push(CompareAction::Run(run.name.clone()).into());
+            actions.push(CompareAction::Search(words.join(" ")).into());
         }
     });
 }

@@ -8,8 +8,9 @@ use crate::app::kit::{Button, Text, checkbox, fact, format, icon, line, one_line
 use crate::app::parts::role_block;
 use crate::app::screens::data::shares;
 use crate::data::Role;
-use crate::data::import::{ColumnRole, Format, ImportPreview, ImportRequest, OnKnown, Rejected};
+use crate::data::import::{ColumnRole, ImportPreview, ImportRequest, OnKnown, Rejected};
 use crate::data::mapping::Beside;
+use crate::data::shape::Shape;
 use crate::data::told;
 use crate::project::KnownRows;
 
@@ -33,7 +34,7 @@ pub(super) fn settings(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
         too_long(ui, dialog, preview, actions);
         return notes(ui, preview);
     }
-    if preview.format == Format::Columns {
+    if preview.shape == Shape::Columns {
         turns::system(ui, dialog, actions);
         turns::user(ui, dialog, actions);
         turns::answer(ui, dialog, preview, actions);
@@ -188,19 +189,17 @@ fn too_long(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPreview, actions
 }
 
 fn recognised(ui: &mut Ui, preview: &ImportPreview, actions: &mut Vec<AnyAction>) {
-    let (name, how) = match preview.format {
-        Format::OpenAiMessages => ("OpenAI messages", "Turns are taken as they are, with their roles and weights"),
-        Format::ShareGpt => ("ShareGPT conversations", "“human” is the user, “gpt” is the answer"),
-        Format::Alpaca => ("Alpaca instructions", "Instruction and input are the question, output is the answer"),
-        Format::PromptCompletion => {
-            ("Prompts and completions", "The prompt is the question, the completion the answer")
-        }
-        Format::Pairs => ("Questions and answers", "In turn, the user asks and is answered"),
-        Format::Gemini => ("Gemini contents", "“user” is the user, “model” is the answer"),
-        Format::QueryResponse => ("Queries and responses", "The query is the question, the response the answer"),
-        Format::Preference => ("Preference pairs", "The chosen answer is learned, the rejected one is kept"),
-        Format::Rendered => ("Written out conversations", "Turns are taken apart by the marks around them"),
-        Format::Columns => ("Columns", ""),
+    let (name, how) = match preview.shape {
+        Shape::OpenAiMessages => ("OpenAI messages", "Turns are taken as they are, with their roles and weights"),
+        Shape::ShareGpt => ("ShareGPT conversations", "“human” is the user, “gpt” is the answer"),
+        Shape::Alpaca => ("Alpaca instructions", "Instruction and input are the question, output is the answer"),
+        Shape::PromptCompletion => ("Prompts and completions", "The prompt is the question, the completion the answer"),
+        Shape::Pairs => ("Questions and answers", "In turn, the user asks and is answered"),
+        Shape::Gemini => ("Gemini contents", "“user” is the user, “model” is the answer"),
+        Shape::QueryResponse => ("Queries and responses", "The query is the question, the response the answer"),
+        Shape::Preference => ("Preference pairs", "The chosen answer is learned, the rejected one is kept"),
+        Shape::Rendered => ("Written out conversations", "Turns are taken apart by the marks around them"),
+        Shape::Columns => ("Columns", ""),
     };
     let theme = Theme::of(ui);
     line(ui, theme.size.control_height, |ui| {
@@ -360,6 +359,10 @@ pub(super) fn outcome(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevie
             Purpose::Reviewer => ("label", "labels"),
         };
         ui.add(Text::body(if preview.num_accepted == 1 { one } else { many }).soft());
+        if let Some(known) = dialog.known.filter(|known| known.same > 0) {
+            let are = if known.same == 1 { "is" } else { "are" };
+            ui.add(Text::body(format!("{} {are} here already", format::thousands(known.same))).soft());
+        }
         ui.add_space(theme.space.s);
     } else if let Some(problem) = dialog.problem() {
         icon::WARNING.filled().show(ui, theme.status.warning);

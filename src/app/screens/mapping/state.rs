@@ -9,9 +9,8 @@ use crate::app::files::{FilePick, PickKind};
 use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::data::files::{self, FoundFiles};
-use crate::data::import::{
-    ColumnRole, Format, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec,
-};
+use crate::data::import::{ColumnRole, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec};
+use crate::data::shape::Shape;
 use crate::engine::{EventKind, Failure, IoJob, JobId, JobSpec, Outcome, Reply};
 use crate::project::KnownRows;
 
@@ -169,7 +168,7 @@ impl ImportDialog {
 
     /// Columns are read as they are shown here, also if that is a guess.
     fn request_as_shown(&self) -> ImportRequest {
-        let shown = self.preview.as_ref().filter(|preview| preview.format == Format::Columns && preview.are_alike);
+        let shown = self.preview.as_ref().filter(|preview| preview.shape == Shape::Columns && preview.are_alike);
         let mapping = self.request.mapping.clone().or_else(|| shown?.mapping.clone());
         ImportRequest { mapping, by_name: self.is_by_name(), ..self.request.clone() }
     }
@@ -188,7 +187,7 @@ impl ImportDialog {
     /// What the mapping leaves open.
     pub fn open_choice(&self) -> Option<String> {
         let preview = self.preview.as_ref()?;
-        let mapping = self.mapping().filter(|_| preview.format == Format::Columns)?;
+        let mapping = self.mapping().filter(|_| preview.shape == Shape::Columns)?;
         let is_blank = |template: &str| template.trim().is_empty();
         if !mapping.has(ColumnRole::User) && is_blank(&mapping.user_template) {
             return Some("Choose which column holds the prompt".to_owned());
@@ -257,6 +256,8 @@ pub struct MappingState {
     pub has_examples: bool,
     /// The import that was started last, also when the dialog is gone.
     importing: Option<JobId>,
+    /// Of the dialog that was closed last, if columns were chosen in it: for the same files they are there again.
+    left: Option<ImportRequest>,
 }
 
 impl MappingState {
@@ -365,6 +366,8 @@ impl MappingState {
 
     fn open(&mut self, request: ImportRequest, purpose: Purpose, jobs: &mut dyn Start) {
         self.close(jobs);
+        let is_same = |left: &mut ImportRequest| purpose == Purpose::Examples && left.paths().eq(request.paths());
+        let request = self.left.take_if(is_same).unwrap_or(request);
         let job = jobs.start(JobSpec::Io(IoJob::PreviewImport { request: request.clone() }));
         self.dialog = Some(ImportDialog {
             purpose,
@@ -394,6 +397,9 @@ impl MappingState {
     fn close(&mut self, jobs: &mut dyn Start) {
         let Some(mut dialog) = self.dialog.take() else { return };
         dialog.stop_counting(jobs);
+        if dialog.purpose == Purpose::Examples && dialog.request.mapping.is_some() {
+            self.left = Some(dialog.request.clone());
+        }
         if let Stage::Reading(job) | Stage::Importing(job) = dialog.stage {
             jobs.stop(job);
         }
@@ -505,7 +511,7 @@ mod tests {
         };
         ImportPreview {
             path: request.path.clone(),
-            format: Format::Columns,
+            shape: Shape::Columns,
             description: "comma".to_owned(),
             num_rows: num_accepted,
             columns: vec!["text".to_owned(), "label".to_owned()],

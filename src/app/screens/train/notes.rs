@@ -136,11 +136,12 @@ impl Notes {
     }
 
     fn with_best(&self, steps: String) -> String {
-        match self.best().filter(|(step, _)| *step > 0) {
-            Some((step, loss)) => {
+        match self.best() {
+            Some((0, _)) if self.evaluations.len() > 1 => format!("{steps}, no evaluation beat the base model"),
+            Some((step, loss)) if step > 0 => {
                 format!("{steps}, best validation loss {} at step {}", format::loss(loss), number(step))
             }
-            None => steps,
+            _ => steps,
         }
     }
 

@@ -8,6 +8,7 @@ use super::{Action, Run, chart, form};
 use crate::app::kit::{
     Button, Card, Dialog, DialogEnd, Text, Theme, dialog, format, icon, line, main_area, progress, rule, screen_header,
 };
+use crate::app::shell::keys;
 use crate::app::{AppState, Drafts, OpenDialog, Screen};
 
 type Actions = Vec<crate::app::Action>;
@@ -61,19 +62,36 @@ fn buttons(ui: &mut Ui, state: &AppState, run: &Run, actions: &mut Actions) {
     }
 }
 
+/// What was cut short asks to be gone on with; else what came of a run is looked at.
+fn is_cut_short(run: &Run) -> bool {
+    run.can_go_on() && (run.is_interrupted || run.was_closed())
+}
+
+fn filled(words: &str) -> Button {
+    Button::primary(words).key(keys::PRIMARY.shown)
+}
+
+/// What the filled button does while a run that has ended is shown.
+pub(super) fn filled_act(state: &AppState) -> Option<crate::app::Action> {
+    let run = state.train.run.as_ref().filter(|run| run.is_over())?;
+    if !is_cut_short(run) {
+        return Some(crate::app::Action::Go(Screen::Compare));
+    }
+    state.jobs.training().is_none().then(|| Action::Resume.into())
+}
+
 /// What there is to do with a run that has ended.
 fn buttons_after(ui: &mut Ui, state: &AppState, run: &Run, actions: &mut Actions) {
     let go_on = run.can_go_on().then(|| run.go_on_words());
-    // What was cut short asks to be gone on with; else what came of it is looked at.
-    let is_cut_short = go_on.is_some() && (run.is_interrupted || run.was_closed());
+    let is_cut_short = is_cut_short(run);
     let busy = state.jobs.training().map(|_| "Another run is training");
     if let Some(words) = &go_on {
-        let button = if is_cut_short { Button::primary(words) } else { Button::secondary(words) };
+        let button = if is_cut_short { filled(words) } else { Button::secondary(words) };
         if ui.add(button.icon(icon::PLAY).disabled_by(busy)).clicked() {
             actions.push(Action::Resume.into());
         }
     }
-    let compare = if is_cut_short { Button::secondary("Compare") } else { Button::primary("Compare") };
+    let compare = if is_cut_short { Button::secondary("Compare") } else { filled("Compare") };
     if ui.add(compare.icon(icon::COLUMNS)).clicked() {
         actions.push(crate::app::Action::Go(Screen::Compare));
     }

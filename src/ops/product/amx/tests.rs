@@ -1,6 +1,9 @@
 //! Blocks against the AVX-512 kernel, and the emulator against plain sums.
 
 use super::super::super::testing::instruction_sets;
+use super::super::Isa;
+use super::super::microkernel::tile_bf16;
+use super::available::is_right;
 use super::*;
 
 /// Values that end where memory ends: whoever reads or writes past them dies.

@@ -4,8 +4,8 @@ use std::arch::aarch64::*;
 
 use half::bf16;
 
+use super::super::tile::{Out, Part};
 use super::kernel::{by_shape, kernel};
-use super::{Out, Part};
 
 /// Lanes of a vector.
 const LANES: usize = 4;

@@ -4,8 +4,8 @@ use std::arch::x86_64::*;
 
 use half::bf16;
 
+use super::super::tile::{Out, Part};
 use super::kernel::{by_shape, kernel};
-use super::{Out, Part};
 
 #[inline]
 #[target_feature(enable = "avx512f")]

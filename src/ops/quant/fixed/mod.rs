@@ -15,31 +15,21 @@ mod kernels;
 #[cfg(target_arch = "x86_64")]
 #[path = "x86/mod.rs"]
 mod kernels;
+mod parts;
 
 use std::cell::RefCell;
 use std::ops::Range;
 
 use half::bf16;
 
+use self::parts::ZERO;
+pub use self::parts::{Codes, FixedRows, GROUP_OF_BYTES, PANEL, Places, TOKENS, Target};
 use super::codes::Coded;
 use crate::ops::FrozenWeight;
 use crate::ops::product::{Isa, Shared};
 
 /// Whole numbers of 16 bits reach from -LARGEST to LARGEST, so that their high bytes have room to round.
 const LARGEST: f32 = 127.0 * 256.0;
-
-/// Weight rows of a panel: the lanes of a vector.
-pub const PANEL: usize = 16;
-
-/// Values that share a scale where both sides are rounded to 8 bits: more of them would be rounded coarser, fewer take
-/// more time for their scales.
-pub const GROUP_OF_BYTES: usize = 64;
-
-/// The code of a zero among weights that were rounded to 8 bits: VNNI's weights have no sign, NEON's have one.
-const ZERO: i32 = if cfg!(target_arch = "aarch64") { 0 } else { 128 };
-
-/// Rows of activations that are multiplied at once, at most.
-pub const TOKENS: usize = 8;
 
 /// As many as leave registers for the rest.
 pub fn tokens(isa: Isa) -> usize {
@@ -56,19 +46,6 @@ pub fn takes_codes(isa: Isa) -> bool {
     isa >= Isa::Avx512 && is_available(isa)
 }
 
-/// Activations as whole numbers in one plane or two.
-#[derive(Default)]
-pub struct FixedRows<const PLANES: usize> {
-    rows: usize,
-    cols: usize,
-    group: usize,
-    /// `[rows][group][plane, the high one first][value of the group]`
-    planes: Vec<i8>,
-    /// `[rows][group]`: the scale; and scale times the sum of the whole numbers, or with one plane the bits of the whole
-    /// number that -[`ZERO`] times their sum is.
-    scales: Vec<[f32; 2]>,
-}
-
 impl<const PLANES: usize> FixedRows<PLANES> {
     /// Makes room for `[rows, cols]` in groups of `group` values, which fill the columns.
     pub fn places(&mut self, rows: usize, cols: usize, group: usize) -> Places<PLANES> {
@@ -80,15 +57,6 @@ impl<const PLANES: usize> FixedRows<PLANES> {
         let (planes, scales) = (Shared(self.planes.as_mut_ptr()), Shared(self.scales.as_mut_ptr()));
         Places { planes, scales, rows, cols, group }
     }
-}
-
-/// Where several threads write the rows of a [`FixedRows`].
-pub struct Places<const PLANES: usize> {
-    planes: Shared<i8>,
-    scales: Shared<[f32; 2]>,
-    rows: usize,
-    cols: usize,
-    group: usize,
 }
 
 impl<const PLANES: usize> Places<PLANES> {
@@ -177,27 +145,6 @@ fn split<const GROUP: usize>(x: &[f32], planes: &mut [i8], scales: &mut [[f32; 2
         }
         *scales = [scale, scale * sum as f32];
     }
-}
-
-/// Weights of [`PANEL`] rows as codes, in the order in which they are multiplied.
-#[derive(Default)]
-pub struct Codes {
-    /// Of a panel's rows, as they lie.
-    rows: Vec<u8>,
-    /// `[four codes][row][code]`
-    codes: Vec<u8>,
-    /// `[group][scales, then offsets][row]`
-    affine: Vec<f32>,
-    /// Of a panel's rows, before they are rounded.
-    values: Vec<bf16>,
-}
-
-/// Where results go: rows of `stride` values, written or added to.
-#[derive(Clone, Copy)]
-pub struct Target {
-    pub c: *mut f32,
-    pub stride: usize,
-    pub accumulate: bool,
 }
 
 impl Codes {

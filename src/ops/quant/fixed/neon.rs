@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use half::bf16;
 
-use super::{Coded, Codes, FixedRows, GROUP_OF_BYTES, PANEL, Target};
+use super::super::codes::Coded;
+use super::parts::{Codes, FixedRows, GROUP_OF_BYTES, PANEL, Target};
 use crate::ops::FrozenWeight;
 use crate::ops::product::Isa;
 

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use half::bf16;
 
-use super::{Coded, Codes, FixedRows, Target};
+use super::super::codes::Coded;
+use super::parts::{Codes, FixedRows, TOKENS, Target};
 use crate::ops::FrozenWeight;
 use crate::ops::product::Isa;
 
@@ -13,7 +14,7 @@ pub fn is_available(_isa: Isa) -> bool {
 }
 
 pub fn tokens(_isa: Isa) -> usize {
-    super::TOKENS
+    TOKENS
 }
 
 pub unsafe fn unpack(_weight: &FrozenWeight, _coded: Coded, _rows: Range<usize>, _panel: &mut Codes) {

@@ -8,6 +8,7 @@ use crate::recipe::{ModelRef, Recipe};
 
 fn project() -> ProjectState {
     ProjectState {
+        is_read_only: false,
         folder: "p".into(),
         name: "p".to_owned(),
         counts: SplitCounts::default(),

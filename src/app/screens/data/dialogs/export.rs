@@ -18,7 +18,8 @@ use crate::app::screens::data::action::DialogAction;
 use crate::app::screens::data::state::DataState;
 use crate::app::shell::words;
 use crate::app::start::Start;
-use crate::data::export::{ExportReport, ExportShape};
+use crate::data::export::ExportReport;
+use crate::data::shape::FileShape;
 use crate::engine::{Failure, IoJob, JobId, JobSpec, Outcome, Reply};
 use crate::project::{ExampleQuery, ProjectState};
 use crate::workbench::data_export::{DataExport, ExportWhat};
@@ -52,7 +53,7 @@ pub enum Packing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExportChoice {
     pub what: What,
-    pub shape: ExportShape,
+    pub shape: FileShape,
     pub packing: Packing,
     pub with_split: bool,
     pub with_date: bool,
@@ -122,7 +123,7 @@ impl DataState {
             () if self.is_filtered() => What::Shown,
             () => What::All,
         };
-        let shape = ExportShape::OpenaiMessages;
+        let shape = FileShape::OPENAI_MESSAGES;
         let (packing, with_split, with_date, per_split) = (Packing::None, true, true, false);
         ExportDialog::new(ExportChoice { what, shape, packing, with_split, with_date, per_split })
     }
@@ -153,30 +154,30 @@ fn file_pick(choice: ExportChoice, project: &str) -> FilePick {
     FilePick { title: "Export examples", kind: PickKind::Save { name: choice.file_name(project) } }
 }
 
-const SHAPES: [(ExportShape, &str); 8] = [
-    (ExportShape::OpenaiMessages, "OpenAI messages (JSONL)"),
-    (ExportShape::OpenaiMessagesParquet, "OpenAI messages (Parquet)"),
-    (ExportShape::Sharegpt, "ShareGPT (JSONL)"),
-    (ExportShape::Alpaca, "Alpaca (JSONL)"),
-    (ExportShape::PromptCompletion, "Prompt and completion (JSONL)"),
-    (ExportShape::PromptCompletionCsv, "Prompt and completion (CSV)"),
-    (ExportShape::TextLabelCsv, "Text and label (CSV)"),
-    (ExportShape::Preference, "Preference pairs (JSONL)"),
+const SHAPES: [(FileShape, &str); 8] = [
+    (FileShape::OPENAI_MESSAGES, "OpenAI messages (JSONL)"),
+    (FileShape::OPENAI_MESSAGES_PARQUET, "OpenAI messages (Parquet)"),
+    (FileShape::SHAREGPT, "ShareGPT (JSONL)"),
+    (FileShape::ALPACA, "Alpaca (JSONL)"),
+    (FileShape::PROMPT_COMPLETION, "Prompt and completion (JSONL)"),
+    (FileShape::PROMPT_COMPLETION_CSV, "Prompt and completion (CSV)"),
+    (FileShape::TEXT_LABEL_CSV, "Text and label (CSV)"),
+    (FileShape::PREFERENCE, "Preference pairs (JSONL)"),
 ];
 
-fn about(shape: ExportShape) -> &'static str {
-    match shape {
-        ExportShape::OpenaiMessages => "Holds everything: turns with weights, tools, rejected answers",
-        ExportShape::OpenaiMessagesParquet => {
-            "One packed table; holds turns of any role, but neither weights nor tools"
-        }
-        ExportShape::Sharegpt => "Holds turns of any role and their weights, but no tools",
-        ExportShape::Alpaca => "Holds questions and answers in turn, with a system message",
-        ExportShape::PromptCompletion => "Holds examples of which only the last answer is learned",
-        ExportShape::PromptCompletionCsv => "Holds one question, its answer and a system message",
-        ExportShape::TextLabelCsv => "Holds one question and its answer, without a system message",
-        ExportShape::Preference => "Holds examples with a chosen and a rejected answer",
-    }
+const ABOUT: [(FileShape, &str); 8] = [
+    (FileShape::OPENAI_MESSAGES, "Holds everything: turns with weights, tools, rejected answers"),
+    (FileShape::OPENAI_MESSAGES_PARQUET, "One packed table; holds turns of any role, but neither weights nor tools"),
+    (FileShape::SHAREGPT, "Holds turns of any role and their weights, but no tools"),
+    (FileShape::ALPACA, "Holds questions and answers in turn, with a system message"),
+    (FileShape::PROMPT_COMPLETION, "Holds examples of which only the last answer is learned"),
+    (FileShape::PROMPT_COMPLETION_CSV, "Holds one question, its answer and a system message"),
+    (FileShape::TEXT_LABEL_CSV, "Holds one question and its answer, without a system message"),
+    (FileShape::PREFERENCE, "Holds examples with a chosen and a rejected answer"),
+];
+
+fn about(shape: FileShape) -> &'static str {
+    ABOUT.iter().find(|(known, _)| *known == shape).map_or("", |(_, about)| about)
 }
 
 pub(super) fn show(

@@ -5,8 +5,7 @@ use std::ops::Range;
 
 use half::bf16;
 
-use super::super::{Codes, FixedRows, GROUP_OF_BYTES, PANEL, Target, ZERO};
-use super::Unaligned;
+use super::super::parts::{Codes, FixedRows, GROUP_OF_BYTES, PANEL, Target, Unaligned, ZERO};
 
 /// Rows that are multiplied at once: 6 × 2 registers of sums leave two for the codes and one for values.
 pub const ROWS: usize = 6;

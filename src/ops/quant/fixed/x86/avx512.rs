@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use half::bf16;
 
-use super::super::{Coded, Codes, FixedRows, GROUP_OF_BYTES, PANEL, TOKENS, Target, ZERO};
-use super::Unaligned;
+use super::super::super::codes::Coded;
+use super::super::parts::{Codes, FixedRows, GROUP_OF_BYTES, PANEL, TOKENS, Target, Unaligned, ZERO};
 use crate::ops::FrozenWeight;
 use crate::ops::product::transpose_groups;
 

@@ -9,12 +9,8 @@ use half::bf16;
 
 pub use avx512::unpack;
 
-use super::{Codes, FixedRows, TOKENS, Target};
+use super::parts::{Codes, FixedRows, TOKENS, Target};
 use crate::ops::product::Isa;
-
-/// Four bytes at any address.
-#[repr(C, packed)]
-struct Unaligned(i32);
 
 pub fn is_available(isa: Isa) -> bool {
     match isa.vectors() {
@@ -46,7 +42,7 @@ pub unsafe fn round(isa: Isa, values: &[bf16], to: *mut u8, xor: u8, tell: impl 
 /// group of rows: for the way back, where sums go over what the codes' own groups don't follow.
 ///
 /// # Safety
-/// [`is_available`]; `num` columns, at most [`PANEL`](super::PANEL), of `depth` rows, whole groups, are readable at
+/// [`is_available`]; `num` columns, at most [`PANEL`](super::parts::PANEL), of `depth` rows, whole groups, are readable at
 /// `from`, `stride` values apart.
 pub unsafe fn round_columns(isa: Isa, from: *const bf16, stride: usize, depth: usize, num: usize, panel: &mut Codes) {
     // SAFETY: the caller's promise.

@@ -21,16 +21,17 @@ enum Word {
     Running,
     Completed,
     Stopped,
+    Interrupted,
 }
 
 /// Whether a run wrote here before.
 pub fn is_run(folder: &Path) -> bool {
-    let path = folder.join("status.json");
+    let path = super::RunDir(folder).status();
     if !path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_BYTES) {
         return false;
     }
     let mark = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Mark>(&bytes).ok());
-    mark.is_some_and(|mark| matches!(mark.status, Word::Running | Word::Completed | Word::Stopped))
+    mark.is_some_and(|mark| matches!(mark.status, Word::Running | Word::Completed | Word::Stopped | Word::Interrupted))
 }
 
 #[cfg(test)]
