@@ -7,6 +7,7 @@ use egui::{Align, Layout, ScrollArea, Ui};
 pub use state::{DatasetAction as Action, DatasetState as State};
 
 use super::Part;
+use crate::app::effect;
 use crate::app::jobs::Job;
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
@@ -16,7 +17,7 @@ use crate::app::kit::{
 use crate::app::shell::{opening, words};
 use crate::app::start::Starter;
 use crate::app::state::ToImport;
-use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::data::Split;
 use crate::engine::{EventKind, Failure};
 use crate::hub::Dataset;
@@ -63,14 +64,11 @@ impl Part for Logic {
 
     fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
         if action == Action::Open {
-            state.dialog = Some(OpenDialog::Dataset);
             drafts.dataset.has_focused = false;
         }
         let AppState { dataset, jobs, .. } = state;
-        dataset.apply(action, &mut Starter { jobs, cx });
-        if !state.dataset.is_open && state.dialog == Some(OpenDialog::Dataset) {
-            state.dialog = None;
-        }
+        let effects = dataset.apply(action, &mut Starter { jobs, cx });
+        effect::perform(effects, state, drafts, cx);
     }
 
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {

@@ -8,6 +8,7 @@ use egui::{Align, Layout, Ui};
 
 use super::runs::{label, picker};
 use super::{Part, Place, Rail};
+use crate::app::effect;
 use crate::app::jobs::Job;
 use crate::app::kit::{
     Button, Card, Icon, Mark, Text, Theme, empty_state, fact, format, icon, main_area, reading_well, screen_header,
@@ -46,18 +47,15 @@ impl Part for Logic {
         });
     }
 
-    fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-        match action {
-            Action::Run(name) => state.export.run = Some(name),
-            Action::Listed(listing) => state.export.listing = Some(listing),
-        }
-        list(state, cx);
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        let effects = state.export.apply(action, &state.runs.records);
+        effect::perform(effects, state, drafts, cx);
     }
 
-    fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, _job: &Job, event: &EventKind, cx: &Cx<'_>) {
+    fn on_event(state: &mut AppState, drafts: &mut AllDrafts, _job: &Job, event: &EventKind, cx: &Cx<'_>) {
         let is_runs = matches!(event, EventKind::Reply(reply) if matches!(**reply, crate::engine::Reply::Runs(_)));
         if is_runs && state.screen == Screen::Export {
-            list(state, cx);
+            effect::perform(state.export.list(&state.runs.records), state, drafts, cx);
         }
     }
 
@@ -72,10 +70,10 @@ impl Place for Logic {
     const RAIL: Rail = Rail::Step("Take it with you");
     const ACT: Option<&'static str> = Some("Show the tuned model's folder");
 
-    fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+    fn refresh(state: &mut AppState, drafts: &mut AllDrafts, cx: &Cx<'_>) {
         // A checkpoint may have been written anew.
         state.export.listing = None;
-        list(state, cx);
+        effect::perform(state.export.list(&state.runs.records), state, drafts, cx);
     }
 
     fn rail(state: &AppState) -> (String, Mark) {
@@ -218,13 +216,4 @@ fn commands(ui: &mut Ui, run: &RunRecord, listing: Option<&Listing>, actions: &m
             });
         }
     });
-}
-
-/// Looks into the adapter's folder, in a thread of its own.
-fn list(state: &mut AppState, cx: &Cx<'_>) {
-    let run = state.export.chosen_run(&state.runs.records);
-    let Some((folder, run_dir)) = run.and_then(|run| Some((run.adapter.clone()?, run.run_dir.clone()))) else { return };
-    if state.export.listing.as_ref().is_none_or(|listing| listing.folder != folder) {
-        cx.files.run(move || Some(Action::Listed(state::read_folder(folder, &run_dir)).into()));
-    }
 }

@@ -1,6 +1,5 @@
 //! What the data screen knows, and what it does when a person acts. Painting only reads it.
 
-mod asked;
 mod asking;
 mod example;
 mod filtering;
@@ -12,8 +11,6 @@ mod opening;
 mod replies;
 
 use std::path::{Path, PathBuf};
-
-use asked::{Asked, Made, UnderWay};
 
 use super::action::DataAction;
 use super::arriving::Arriving;
@@ -29,10 +26,52 @@ use crate::app::rows::Rows;
 use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::data::Example;
-use crate::data::checks::Finding;
+use crate::data::checks::{Finding, Fix};
+use crate::data::statistics::Statistics;
+use crate::engine::protocol::{self as engine, Findings};
 use crate::engine::{JobSpec, StoreJob};
-use crate::project::{Edit, ExampleQuery, ExampleRow, FacetCounts, Lengths, ProjectState, Sort};
+use crate::project::{
+    Edit, ExampleQuery, ExampleRow, FacetCounts, Lengths, ProjectState, ReplacePreview, Reviewers, Sort, SplitPreview,
+    StoredExample,
+};
 use crate::recipe::ModelRef;
+use crate::workbench::scores::{QueueReport, ScoreReport};
+
+/// What was asked of the engine; each ticket knows its answer.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// To open it.
+    example: Ticket<StoredExample>,
+    /// Which one that is.
+    example_id: Option<i64>,
+    edits: Vec<UnderWay>,
+    facets: Ticket<FacetCounts>,
+    lengths: Ticket<Lengths>,
+    marks: Ticket<Vec<i64>>,
+    replace: Ticket<ReplacePreview>,
+    fix: Ticket<Fix>,
+    /// What is shown of the examples that a fix is about.
+    fix_texts: Ticket<Vec<StoredExample>>,
+    statistics: Ticket<Statistics>,
+    history: Ticket<engine::History>,
+    /// Of the open example.
+    findings: Ticket<Findings>,
+    held_out: Ticket<u64>,
+    split: Ticket<SplitPreview>,
+    pub(super) reviewers: Ticket<Option<Reviewers>>,
+    scores: Ticket<ScoreReport>,
+    queue: Ticket<QueueReport>,
+}
+
+/// A change that isn't on the disk yet.
+struct UnderWay {
+    ticket: Ticket<ProjectState>,
+    makes: Option<Made>,
+}
+
+/// An example that an edit makes is then opened; the row where it will probably be.
+#[derive(Clone, Copy)]
+struct Made(Option<u64>);
 
 /// Which row is wanted next, once its page is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,7 +269,7 @@ impl DataState {
         self.change(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), None, jobs);
     }
 
-    /// Any number of changes may be under way.
+    /// Any number of them may be under way.
     fn change(&mut self, spec: JobSpec, makes: Option<Made>, jobs: &mut dyn Start) {
         self.asked.edits.push(UnderWay { ticket: Ticket::for_one(spec, jobs), makes });
     }

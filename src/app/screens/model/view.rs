@@ -2,7 +2,7 @@
 
 use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 
-use super::{Action, Trial, fetching, in_short, obstacle, path_of, used, why_no_trial};
+use super::{Action, Trial, fetching, in_short, obstacle, path_of, used};
 use crate::app::kit::row::place;
 use crate::app::kit::{
     Badge, Button, Card, Text, TextInput, Theme, drawer, facts_in_two_columns, foot, format, icon, layout, line,
@@ -391,7 +391,7 @@ fn ask_row(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Act
                 }
             } else {
                 let reason =
-                    why_no_trial(state).or_else(|| prompt.is_empty().then(|| "Type something first".to_owned()));
+                    state.model.why_no_trial().or_else(|| prompt.is_empty().then(|| "Type something first".to_owned()));
                 if ui.add(Button::secondary("Ask").key("Enter").width(width).disabled_by(reason)).clicked() {
                     actions.push(Action::Ask(prompt.clone()).into());
                 }

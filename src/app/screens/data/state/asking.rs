@@ -60,8 +60,7 @@ impl DataState {
                 self.flush(jobs);
                 self.open_dialog(DataDialog::Statistics(None), jobs);
                 let (project, model) = (self.folder.clone(), self.model.clone());
-                let spec = JobSpec::Io(IoJob::DescribeData { project, model });
-                self.asked.statistics.ask(spec, jobs);
+                self.asked.statistics.ask(JobSpec::Io(IoJob::DescribeData { project, model }), jobs);
                 return vec![Effect::Show(Screen::Data)];
             }
             DialogAction::Move => self.move_into_training(jobs),
@@ -125,6 +124,7 @@ impl DataState {
     fn plan_split(&mut self, spec: SplitSpec, jobs: &mut dyn Start) {
         self.flush(jobs);
         self.open_dialog(DataDialog::Split(SplitPlan { spec: spec.clone(), preview: None }), jobs);
+        // What is still being counted is another wish.
         self.asked.split.ask(JobSpec::Io(IoJob::PreviewSplit { project: self.folder.clone(), spec }), jobs);
     }
 }

@@ -90,6 +90,7 @@ impl DataState {
     }
 
     fn make(&mut self, edit: Edit, row: Option<u64>, jobs: &mut dyn Start) {
-        self.change(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), Some(Made(row)), jobs);
+        let spec = JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit });
+        self.change(spec, Some(Made(row)), jobs);
     }
 }

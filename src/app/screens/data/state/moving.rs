@@ -23,7 +23,6 @@ impl DataState {
     /// The store knows which of them are held out, whatever is in view.
     pub(super) fn ask_before_moving(&mut self, ids: Vec<i64>, jobs: &mut dyn Start) {
         self.moving = Some(Moving { ids: ids.clone(), num_held_out: None });
-        self.asked.held_out.forget();
         self.asked.held_out.ask(JobSpec::Store(StoreJob::CountHeldOut { project: self.folder.clone(), ids }), jobs);
     }
 

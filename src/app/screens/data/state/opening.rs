@@ -98,7 +98,6 @@ impl DataState {
 
     pub(super) fn load(&mut self, id: i64, jobs: &mut dyn Start) {
         // Only the newest wish counts when rows are walked quickly.
-        self.asked.example.forget();
         self.asked.example.ask(JobSpec::Store(StoreJob::LoadExample { project: self.folder.clone(), id }), jobs);
         self.asked.example_id = Some(id);
     }

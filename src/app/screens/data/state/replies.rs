@@ -1,13 +1,14 @@
 //! What the engine answers, put where the painting finds it.
 
-use super::{DataState, Reveal, Wanted};
+use super::{DataState, Made, Reveal, UnderWay, Wanted};
 use crate::app::screens::data::dialogs::DataDialog;
 use crate::app::screens::data::dialogs::fix_review::FixReview;
+use crate::app::screens::data::dialogs::moving::Moving;
 use crate::app::screens::data::draft::Draft;
 use crate::app::screens::data::filters::Filters;
-use crate::engine::protocol::{Findings, History};
+use crate::engine::protocol::{self as engine, Findings};
 use crate::engine::{EventKind, JobId, Outcome, Reply};
-use crate::project::StoredExample;
+use crate::project::{ProjectState, StoredExample};
 
 impl DataState {
     /// Every event of the engine comes by; ours are known by their job.
@@ -20,9 +21,7 @@ impl DataState {
     }
 
     fn on_reply(&mut self, job: JobId, reply: &Reply) {
-        if let Some(DataDialog::Export(export)) = &mut self.dialog {
-            export.on_reply(job, reply);
-        }
+        self.fill_dialog(job, reply);
         self.checks.on_reply(job, reply);
         match reply {
             Reply::Rows(page) => drop(self.rows.on_rows(job, page)),
@@ -32,7 +31,7 @@ impl DataState {
         }
     }
 
-    /// Each ticket its answer. That of a dialog which was closed meanwhile is let go.
+    /// Each ticket its answer.
     fn take(&mut self, job: JobId, reply: &Reply) {
         let asked = &self.asked;
         if let Some(counts) = asked.facets.take(job, reply) {
@@ -44,39 +43,37 @@ impl DataState {
         } else if let Some(example) = asked.example.take(job, reply) {
             self.asked.example.forget();
             self.take_example(example);
+        } else if let Some(engine::History { id, versions }) = asked.history.take(job, reply) {
+            self.show_history(*id, versions);
         } else if let Some(Findings { findings, not_faults }) = asked.findings.take(job, reply) {
             self.not_faults.clone_from(not_faults);
             self.take_findings(findings);
-        } else if let Some(num) = asked.held_out.take(job, reply) {
-            if let Some(moving) = &mut self.moving {
-                moving.num_held_out = Some(*num);
-            }
-        } else if let Some(History { id, versions }) = asked.history.take(job, reply) {
-            self.show_history(*id, versions);
         } else if let Some(fix) = asked.fix.take(job, reply) {
             self.answer_with(DataDialog::Fix(FixReview::new(fix.clone())));
+        } else if let Some(num) = asked.held_out.take(job, reply) {
+            self.moving = self.moving.take().map(|moving| Moving { num_held_out: Some(*num), ..moving });
         } else if asked.scores.take(job, reply).is_some() {
             self.show_ranked(Filters::show_losses);
         } else if asked.queue.take(job, reply).is_some() {
             self.show_ranked(Filters::show_queue);
         } else if let Some((project, row)) = asked.edits.iter().find_map(|edit| edit.made(job, reply)) {
             self.reveal = project.last_changed.map(|id| Reveal { id, row, is_asked: false }).or(self.reveal);
-        } else {
-            self.take_for_dialog(job, reply);
         }
     }
 
-    fn take_for_dialog(&mut self, job: JobId, reply: &Reply) {
+    /// What the open dialog has waited for.
+    fn fill_dialog(&mut self, job: JobId, reply: &Reply) {
         let asked = &self.asked;
         match &mut self.dialog {
-            Some(DataDialog::Replace(replace)) => {
-                if let Some(preview) = asked.replace.take(job, reply) {
-                    replace.preview = Some(preview.clone());
-                }
-            }
+            Some(DataDialog::Export(export)) => export.on_reply(job, reply),
             Some(DataDialog::Fix(review)) => {
                 if let Some(examples) = asked.fix_texts.take(job, reply) {
                     review.take(examples);
+                }
+            }
+            Some(DataDialog::Replace(replace)) => {
+                if let Some(preview) = asked.replace.take(job, reply) {
+                    replace.preview = Some(preview.clone());
                 }
             }
             Some(DataDialog::Split(plan)) => {
@@ -135,7 +132,7 @@ impl DataState {
         }
     }
 
-    /// Ends the ticket of this job, if one is here.
+    /// Ends the ticket of this job, if one is here. The shell says what went wrong with most of them.
     fn end(&mut self, job: JobId, outcome: &Outcome, failure: Option<&str>) -> bool {
         let asked = &mut self.asked;
         if let Some(at) = asked.edits.iter().position(|edit| edit.ticket.is_of(job)) {
@@ -180,12 +177,19 @@ impl DataState {
             }
             return true;
         }
-        // Of these the shell says what went wrong.
         asked.facets.end(job)
             || asked.lengths.end(job)
             || asked.findings.end(job)
             || asked.fix_texts.end(job)
             || asked.scores.end(job)
             || asked.queue.end(job)
+    }
+}
+
+impl UnderWay {
+    /// The project with the example that this edit has made, if it makes one.
+    fn made<'a>(&self, job: JobId, reply: &'a Reply) -> Option<(&'a ProjectState, Option<u64>)> {
+        let Made(row) = self.makes?;
+        Some((self.ticket.take(job, reply)?, row))
     }
 }
