@@ -3,6 +3,8 @@
 //! `cargo run --release --no-default-features --example train -- recipe.toml my-run MODEL`, where `MODEL` is a GGUF file
 //! or a folder.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to the terminal")]
+
 use std::error::Error;
 use std::path::PathBuf;
 

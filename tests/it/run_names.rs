@@ -53,7 +53,7 @@ fn no_file_of_a_run_is_named_outside_run() {
             num_in_run += found.len();
             continue;
         }
-        let is_other = |name| OTHERS.iter().any(|(file, other)| *file == path && *other == name);
+        let is_other = |name: &str| OTHERS.iter().any(|(file, other)| *file == path && *other == name);
         let own = found.into_iter().filter(|(_, name)| !is_other(name));
         findings.extend(own.map(|(line, name)| format!("{path}:{line} names {name}")));
     }
