@@ -1,13 +1,14 @@
 //! The person's work: a folder with an SQLite store (examples, journal of edits, settings) and the runs.
 //!
-//! [`Project`] is the way in; each folder below gives it methods of its own, and imports only from those above it.
+//! [`Project`] is the way in; each folder below gives it methods of its own, and imports only from those above it, but
+//! that a `Project` holds the order of its rows.
 //!
 //! | folder | what it does |
 //! |---|---|
-//! | [`store`] | `project.db`: its tables, how it is opened and saved elsewhere, how an example lies in it, the journal |
-//! | [`rows`] | reading: the order that is kept in memory, filters, search, sorting, what checks and models said |
-//! | [`edits`] | changes of examples: each is written down with it, so that undo goes back across restarts |
-//! | [`import`] | rows of files become examples, all of them at once or none |
+//! | `store` | `project.db`: its tables, how it is opened and saved elsewhere, how an example lies in it, the journal |
+//! | `rows` | reading: the order that is kept in memory, filters, search, sorting, what checks and models said |
+//! | `edits` | changes of examples: each is written down with it, so that undo goes back across restarts |
+//! | `import` | rows of files become examples, all of them at once or none |
 
 mod edits;
 mod error;

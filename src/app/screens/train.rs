@@ -448,8 +448,12 @@ fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind, 
         state.train.run = Some(Run::new(job.id, recipe, state.train.smoothing));
         state.train.is_form_shown = false;
     }
-    if let Some(run) = &mut state.train.run {
+    let missed = state.train.run.as_mut().and_then(|run| {
         run.hear(event);
+        run.take_gap().then(|| run.run_dir.clone())?
+    });
+    if let Some(run_dir) = missed {
+        cx.start(&mut state.jobs, JobSpec::Io(IoJob::ReadRun { run_dir }));
     }
     if matches!(event, EventKind::Finished(_)) {
         if state.dialog == Some(OpenDialog::StopTraining) {
