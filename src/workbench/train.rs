@@ -76,7 +76,7 @@ pub fn train(
     let Frozen { plan, beginning } = frozen;
     let mut observer = |event| {
         if let TrainEvent::Facts(facts) = &event
-            && RunDir(&plan.run_dir).card().is_file()
+            && RunDir(&plan.run_dir).data_card().is_file()
             // A card that can't be written is no reason to end a run.
             && let Err(error) = add_to_card(&plan.run_dir, &facts.tally)
         {
@@ -144,13 +144,16 @@ fn go_on_with_files(plan: Plan, lock: RunLock, task: &dyn Task) -> Result<Frozen
         // Of a version that didn't freeze a recipe's files.
         return Ok(as_it_is(plan, lock));
     }
-    if let Some(began_with) = Inputs::read(&plan.run_dir)? {
-        let sources = data_files(&plan, &Quiet(task))?;
-        if let Some(what) = began_with.changed_source(&sources, share_of(&plan)) {
-            return Err(RunError::InputsChanged { run_dir: plan.run_dir.clone(), what }.into());
-        }
+    let (sources, validation_split) = (data_files(&plan, &Quiet(task))?, share_of(&plan));
+    if let Some(began_with) = Inputs::read(&plan.run_dir)?
+        && let Some(what) = began_with.changed_source(&sources, validation_split)
+    {
+        return Err(RunError::InputsChanged { run_dir: plan.run_dir.clone(), what }.into());
     }
-    on_frozen(plan, lock)
+    let mut frozen = on_frozen(plan, lock)?;
+    // For a run that doesn't say what it began with.
+    (frozen.beginning.sources, frozen.beginning.validation_split) = (sources, validation_split);
+    Ok(frozen)
 }
 
 /// The plan of a run that goes on: its recipe's data are the frozen ones.
