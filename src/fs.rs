@@ -84,6 +84,11 @@ pub fn delete_abandoned(path: &Path) {
     }
 }
 
+/// A path's last part, for names and messages.
+pub fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// Whether a file is one that this or an earlier version was still writing.
 pub fn is_unfinished(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();

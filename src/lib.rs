@@ -20,6 +20,7 @@
 //! | [`workbench`] | what is done with a project as a whole: checking, ranking, describing, exporting; called by jobs and commands |
 //! | [`engine`] | the only threads that outlive a call: jobs in, events out |
 //! | [`cli`] | the commands, benchmarks among them |
+//! | [`task`] | how long work says how far it is, and is paused and stopped: every long function is given a [`task::Task`] |
 //! | [`words`] | numbers in sentences |
 //! | `app` | the window; it alone knows egui |
 //!

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use super::files::PathAsked;
 use super::kit::fallback::Letters;
 use super::machine::Machine;
-use super::path_dialog;
-use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
+use super::screens::ScreenAction;
 use super::settings::{TextSize, ThemeChoice};
 use super::shell::commands::PathFound;
 use super::shell::project_dialog::ProjectDialog;
-use super::state::{OpenDialog, Screen};
+use super::state::OpenDialog;
+use super::{Screen, path_dialog};
 use crate::data::files::FoundFiles;
 use crate::engine::JobId;
 use crate::task::Signal;
@@ -92,38 +92,6 @@ pub enum Action {
     Copy(String),
     /// What Ctrl Enter does on the current screen.
     PrimaryAct,
-    Model(model::Action),
-    Data(data::Action),
-    Dataset(dataset::Action),
-    Mapping(mapping::Action),
-    Train(train::Action),
-    Evaluate(evaluate::Action),
-    Compare(compare::Action),
-    Export(export::Action),
-    Runs(runs::Action),
-    Settings(settings::Action),
+    /// Of a screen, or of a dialog with a state of its own.
+    Screen(ScreenAction),
 }
-
-/// Lets a screen push its own actions without naming the outer enum.
-macro_rules! from {
-    ($($module:ident => $variant:ident),+ $(,)?) => {
-        $(impl From<$module::Action> for Action {
-            fn from(action: $module::Action) -> Self {
-                Self::$variant(action)
-            }
-        })+
-    };
-}
-
-from!(
-    model => Model,
-    data => Data,
-    dataset => Dataset,
-    mapping => Mapping,
-    train => Train,
-    evaluate => Evaluate,
-    compare => Compare,
-    export => Export,
-    runs => Runs,
-    settings => Settings,
-);

@@ -3,15 +3,13 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
 use super::action::Action;
 use super::files::PathAsked;
 use super::frame_stats::FrameSummary;
 use super::jobs::Jobs;
 use super::machine::Machine;
 use super::path_dialog::PathDraft;
-use super::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
+use super::screens::Screen;
 use super::settings::AppSettings;
 use super::shell::commands::Found;
 use super::shell::project_dialog::{ProjectDialog, ProjectDraft};
@@ -20,39 +18,6 @@ use crate::data::files::FoundFiles;
 use crate::data::import::ImportRequest;
 use crate::engine::Failure;
 use crate::project::ProjectState;
-
-/// The places of the rail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Screen {
-    #[default]
-    Model,
-    Data,
-    Train,
-    Evaluate,
-    Compare,
-    Export,
-    Runs,
-    Settings,
-}
-
-impl Screen {
-    /// The six steps, in the order of Ctrl 1 to 6.
-    pub const STEPS: [Self; 6] = [Self::Model, Self::Data, Self::Train, Self::Evaluate, Self::Compare, Self::Export];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Model => "Model",
-            Self::Data => "Data",
-            Self::Train => "Train",
-            Self::Evaluate => "Evaluate",
-            Self::Compare => "Compare",
-            Self::Export => "Export",
-            Self::Runs => "Runs",
-            Self::Settings => "Settings",
-        }
-    }
-}
 
 /// A dialog over the whole window; at most one at a time.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,98 +88,58 @@ impl std::fmt::Display for Status {
     }
 }
 
-pub struct AppState {
-    pub screen: Screen,
-    /// None: the first launch is shown instead of the screens.
-    pub project: Option<ProjectState>,
-    pub jobs: Jobs,
-    pub dialog: Option<OpenDialog>,
-    /// The last thing that happened.
-    pub status: Status,
-    pub machine: Machine,
-    /// The project of the last time is being opened: the first launch isn't shown for that blink.
-    pub is_starting: bool,
-    /// Whether what is done reaches the disk.
-    pub saving: Saving,
-    /// A project that should have been opened and isn't there.
-    pub missing: Option<PathBuf>,
-    /// Projects of before that were not there when they were looked for.
-    pub recent_missing: Vec<PathBuf>,
-    /// What is wrong with what was typed into the dialog about a project.
-    pub dialog_error: Option<String>,
-    /// Where Esc leads from the settings.
-    pub before_settings: Screen,
-    /// What the command field found.
-    pub found: Found,
-    pub settings_screen: settings::State,
-    /// Waits for its project to be made.
-    pub pending_import: Option<ToImport>,
-    /// How long frames took, while the settings are shown.
-    pub frames: Vec<(&'static str, FrameSummary)>,
-    pub settings: AppSettings,
-    /// Fonts of this system that stand in, and those that it lacks.
-    pub letters: super::kit::fallback::Letters,
-    pub model: model::State,
-    pub data: data::State,
-    pub dataset: dataset::State,
-    pub mapping: mapping::State,
-    pub train: train::State,
-    pub evaluate: evaluate::State,
-    pub compare: compare::State,
-    pub export: export::State,
-    pub runs: runs::State,
+with_screens! {
+    State
+    /// Everything that the window knows, and a `State` of each screen.
+    #[derive(Default)]
+    pub struct AppState {
+        pub screen: Screen,
+        /// None: the first launch is shown instead of the screens.
+        pub project: Option<ProjectState>,
+        pub jobs: Jobs,
+        pub dialog: Option<OpenDialog>,
+        /// The last thing that happened.
+        pub status: Status,
+        pub machine: Machine,
+        /// The project of the last time is being opened: the first launch isn't shown for that blink.
+        pub is_starting: bool,
+        /// Whether what is done reaches the disk.
+        pub saving: Saving,
+        /// A project that should have been opened and isn't there.
+        pub missing: Option<PathBuf>,
+        /// Projects of before that were not there when they were looked for.
+        pub recent_missing: Vec<PathBuf>,
+        /// What is wrong with what was typed into the dialog about a project.
+        pub dialog_error: Option<String>,
+        /// Where Esc leads from the settings.
+        pub before_settings: Screen,
+        /// What the command field found.
+        pub found: Found,
+        /// Waits for its project to be made.
+        pub pending_import: Option<ToImport>,
+        /// How long frames took, while the settings are shown.
+        pub frames: Vec<(&'static str, FrameSummary)>,
+        pub settings: AppSettings,
+        /// Fonts of this system that stand in, and those that it lacks.
+        pub letters: super::kit::fallback::Letters,
+    }
 }
 
 impl AppState {
     pub fn new(settings: AppSettings) -> Self {
-        Self {
-            screen: Screen::Model,
-            project: None,
-            jobs: Jobs::default(),
-            dialog: None,
-            status: "Ready".into(),
-            machine: Machine::default(),
-            is_starting: false,
-            saving: Saving::default(),
-            missing: None,
-            recent_missing: Vec::new(),
-            dialog_error: None,
-            before_settings: Screen::Model,
-            found: Found::default(),
-            settings_screen: settings::State::default(),
-            pending_import: None,
-            frames: Vec::new(),
-            settings,
-            letters: super::kit::fallback::Letters::default(),
-            model: model::State::default(),
-            data: data::State::default(),
-            dataset: dataset::State::default(),
-            mapping: mapping::State::default(),
-            train: train::State::default(),
-            evaluate: evaluate::State::default(),
-            compare: compare::State::default(),
-            export: export::State::default(),
-            runs: runs::State::default(),
-        }
+        Self { status: "Ready".into(), settings, ..Self::default() }
     }
 }
 
-/// Text that is being typed. It belongs to the window alone, so that a field can change it while it paints.
-#[derive(Default)]
-pub struct Drafts {
-    pub commands: String,
-    /// The row of the command field's list that Enter takes.
-    pub command_row: usize,
-    pub project: ProjectDraft,
-    pub settings: settings::Drafts,
-    pub path: PathDraft,
-    pub model: model::Drafts,
-    pub data: data::Drafts,
-    pub dataset: dataset::Drafts,
-    pub mapping: mapping::Drafts,
-    pub train: train::Drafts,
-    pub evaluate: evaluate::Drafts,
-    pub compare: compare::Drafts,
-    pub export: export::Drafts,
-    pub runs: runs::Drafts,
+with_screens! {
+    Drafts
+    /// Text that is being typed. It belongs to the window alone, so that a field can change it while it paints.
+    #[derive(Default)]
+    pub struct Drafts {
+        pub commands: String,
+        /// The row of the command field's list that Enter takes.
+        pub command_row: usize,
+        pub project: ProjectDraft,
+        pub path: PathDraft,
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::app::screens::data::start::Start;
+use crate::app::start::Start;
 use crate::engine::{Answer, JobId, JobSpec, Reply};
 
 /// Waits for an answer of one type, to the newest question only: what an older one still tells is nobody's.

@@ -18,7 +18,7 @@ use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
 
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
-    /// `starter`, a GGUF file, a folder, or a Hub repository owner/name[@revision]
+    /// `starter`, a GGUF file, a folder, or a Hub repository owner/name or owner/name@revision
     #[arg(long, value_name = "M", required_unless_present = "run", value_parser = model::model_ref)]
     model: Option<ModelRef>,
     /// A folder in PEFT's format

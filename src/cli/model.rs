@@ -18,7 +18,7 @@ use crate::workbench::checks::ModelRendering;
 /// The flags that every command about one model shares.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
-    /// `starter`, a GGUF file, a folder, or a Hub repository owner/name[@revision]
+    /// `starter`, a GGUF file, a folder, or a Hub repository owner/name or owner/name@revision
     #[arg(long, value_name = "M", value_parser = model_ref)]
     pub model: ModelRef,
     /// A folder in PEFT's format

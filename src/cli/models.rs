@@ -11,7 +11,7 @@ use crate::recipe::ModelRef;
 
 #[derive(Debug, Args)]
 pub struct ModelsArgs {
-    /// Fetch `starter` or a Hub repository owner/name[@revision], unless it is there already
+    /// Fetch `starter` or a Hub repository owner/name or owner/name@revision, unless it is there already
     #[arg(long, value_name = "NAME")]
     fetch: Option<String>,
 }

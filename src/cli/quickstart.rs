@@ -18,6 +18,7 @@ use crate::evaluate::{self, AnsweredExample, EvaluationReport, EvaluationRequest
 use crate::hub;
 use crate::model::LanguageModel;
 use crate::recipe::{ModelRef, Plan, Recipe};
+use crate::run::RunDir;
 use crate::task::Unwatched;
 use crate::train::sft;
 
@@ -115,8 +116,8 @@ fn deal_data(folder: &Path) -> Result<Parts, Ended> {
         terminal::note(&format!("Line {} is left out: {}", rejected.line, rejected.reason));
     }
     let splits = data::split::split_examples(&examples, &request.split);
-    let write = |split: Split, name: &str| -> Result<PathBuf, Ended> {
-        let path = folder.join("data").join(name);
+    let write = |split: Split| -> Result<PathBuf, Ended> {
+        let path = RunDir(folder).data_of(split);
         let mut lines = Vec::new();
         for (example, _) in examples.iter().zip(&splits).filter(|(_, of)| **of == split) {
             serde_json::to_writer(&mut lines, example).map_err(|error| Ended::failed(error.to_string()))?;
@@ -125,11 +126,7 @@ fn deal_data(folder: &Path) -> Result<Parts, Ended> {
         crate::fs::write_atomic(&path, &lines).map_err(EngineError::io(&path))?;
         Ok(path)
     };
-    Ok(Parts {
-        train: write(Split::Train, "train.jsonl")?,
-        validation: write(Split::Validation, "validation.jsonl")?,
-        test: write(Split::Test, "test.jsonl")?,
-    })
+    Ok(Parts { train: write(Split::Train)?, validation: write(Split::Validation)?, test: write(Split::Test)? })
 }
 
 fn test(

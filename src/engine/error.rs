@@ -145,6 +145,8 @@ impl From<WorkbenchError> for EngineError {
             WorkbenchError::Project(error) => error.into(),
             WorkbenchError::Import(error) => error.into(),
             WorkbenchError::Evaluate(error) => error.into(),
+            WorkbenchError::Run(error) => error.into(),
+            WorkbenchError::Train(error) => error.into(),
             WorkbenchError::Io { path, source } => Self::Io { path, source },
         }
     }

@@ -24,7 +24,7 @@ pub enum ExampleStatus {
 }
 
 /// Whether an example is in its split, and so trained on, evaluated, checked, counted and exported: this is the one
-/// place that decides it, [`super::store::fields::TAKES_PART`] says the same to the store.
+/// place that decides it, `TAKES_PART` in `store/codes.rs` says the same to the store.
 pub fn takes_part(status: ExampleStatus, review: Review) -> bool {
     status != ExampleStatus::SetAside && review != Review::Rejected
 }

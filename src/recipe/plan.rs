@@ -36,7 +36,8 @@ pub enum Validation {
 }
 
 impl Validation {
-    fn of(data: &Data) -> Self {
+    /// What a recipe's data come to.
+    pub fn of(data: &Data) -> Self {
         match (&data.validation, data.validation_split) {
             (Some(path), _) => Self::File(path.clone()),
             (None, share) => Self::Share(share.unwrap_or(DEFAULT_VALIDATION_SPLIT)),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::sums::{self, SUMS_FILE, sha256_of, sums_text};
 use super::{RunDir, RunError};
 use crate::data::io_words::fault;
-use crate::fs::{is_unfinished, write_atomic};
+use crate::fs::{delete_abandoned, is_unfinished, name_of, write_atomic};
 use crate::model::peft::{CONFIG_FILE, WEIGHTS_FILE};
 
 const STATE_FILE: &str = "state.json";
@@ -97,7 +97,7 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// `step-000120`
     pub fn name(&self) -> String {
-        RunDir(&self.path).name()
+        name_of(&self.path)
     }
 
     pub fn weights(&self) -> PathBuf {
@@ -153,7 +153,7 @@ impl Checkpoint {
             to = self.path.with_extension(format!("{DAMAGED}-{number}"));
         }
         std::fs::rename(&self.path, &to).map_err(RunError::io(&self.path))?;
-        Ok(RunDir(&to).name())
+        Ok(name_of(&to))
     }
 }
 
@@ -295,7 +295,7 @@ fn is_half_deleted(checkpoint: &Path) -> bool {
 fn sweep_files(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if is_unfinished(&entry.path()) {
-            let _ = std::fs::remove_file(entry.path());
+            delete_abandoned(&entry.path());
         }
     }
 }

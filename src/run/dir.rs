@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::sums::SUMS_FILE;
 use crate::data::Split;
+use crate::fs::name_of;
 
 /// The paths in a run's folder.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +89,18 @@ impl<'a> RunDir<'a> {
         self.data().join("README.md")
     }
 
+    /// All that is written before the run itself begins: its data and their cards.
+    pub(super) fn frozen_files(self) -> [PathBuf; 6] {
+        let [train, validation, test] = [Split::Train, Split::Validation, Split::Test].map(|part| self.data_of(part));
+        [train, validation, test, self.data_sums(), self.data_card(), self.card()]
+    }
+
+    /// Whether a file lies in the run's folder, however the two are written.
+    pub fn has(self, path: &Path) -> bool {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        absolute(path).starts_with(absolute(self.0))
+    }
+
     pub(super) fn lock(self) -> PathBuf {
         self.0.join(".lock")
     }
@@ -99,7 +112,7 @@ impl<'a> RunDir<'a> {
 
     /// The folder's name: `2026-11-22-3`.
     pub fn name(self) -> String {
-        self.0.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        name_of(self.0)
     }
 
     /// The run that a checkpoint belongs to.

@@ -13,6 +13,12 @@ use crate::words::thousands;
 pub struct Inputs {
     /// The training file, and the validation file where there is one. A folder counts as one file.
     pub data: Vec<InputFile>,
+    /// The person's files that the data were frozen from, as they were named; of a project's run, none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<InputFile>,
+    /// The share of the source that was held out, where that was left to the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_split: Option<f64>,
     pub base_model: Vec<InputFile>,
     /// The adapter that the run began with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -60,6 +66,14 @@ impl Inputs {
         let path = RunDir(run_dir).inputs();
         let text = serde_json::to_vec_pretty(self).map_err(|e| RunError::io(&path)(e.into()))?;
         crate::fs::write_atomic(&path, &text).map_err(RunError::io(&path))
+    }
+
+    /// What is other about the person's files than when the data were frozen from them.
+    pub fn changed_source(&self, sources: &[InputFile], validation_split: Option<f64>) -> Option<String> {
+        let share = |share: Option<f64>| share.map_or("none".to_owned(), |share| share.to_string());
+        let [now, then] = [validation_split, self.validation_split].map(share);
+        let split = (now != then).then(|| format!("data.validation_split is {now} instead of {then}"));
+        difference(sources, &self.sources).or(split)
     }
 
     /// The first file that isn't what it was when the run began.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use same_file::Handle;
 
-use super::{RunDir, RunError, checkpoints, is_run};
+use super::{RunDir, RunError, RunStatus, Status, checkpoints, is_run};
+use crate::fs::name_of;
 
 /// From before the model is loaded until the run ends.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct RunLock {
     made: Vec<PathBuf>,
     /// Its file stays when the run has ended: whoever deletes it takes it from the next who waits for it.
     lock: Option<File>,
+    /// Whether the folder was marked as a run's before there is one.
+    is_marked: bool,
 }
 
 impl RunLock {
@@ -27,7 +30,7 @@ impl RunLock {
         let mut made: Vec<PathBuf> =
             dir.ancestors().take_while(|folder| is_missing(folder)).map(Path::to_owned).collect();
         made.reverse();
-        let mut folder = Self { dir: dir.to_owned(), made, lock: None };
+        let mut folder = Self { dir: dir.to_owned(), made, lock: None, is_marked: false };
         folder.lock = Some(lock(dir)?);
         // Another run may have come and gone since.
         check_contents(dir)?;
@@ -42,12 +45,44 @@ impl RunLock {
     pub fn dir(&self) -> &Path {
         &self.dir
     }
+
+    /// To be called before the run's data are written: marks the folder as a run's, so that a program that is killed now
+    /// can begin again. Should the run not begin, what was written is deleted with the lock.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Unusable`] if a file lies there that no run wrote, [`RunError::Io`] when it can't be written.
+    pub fn mark(&mut self) -> Result<(), RunError> {
+        let dir = RunDir(&self.dir);
+        if !is_run(&self.dir)
+            && let Some(taken) = dir.frozen_files().iter().find(|path| path.symlink_metadata().is_ok())
+        {
+            let name = taken.strip_prefix(&self.dir).unwrap_or(taken).display();
+            let reason = format!("a file {name} that no run wrote lies there, and would be replaced");
+            return Err(RunError::Unusable { path: self.dir.clone(), reason });
+        }
+        self.is_marked = !dir.has_begun();
+        Status::new(RunStatus::Running).write(&self.dir)
+    }
+
+    /// A run that has not begun leaves none of its files behind.
+    fn unmark(&self) {
+        let dir = RunDir(&self.dir);
+        if self.is_marked && !dir.has_begun() {
+            for path in dir.frozen_files().iter().chain([&dir.status(), &dir.inputs()]) {
+                let _ = std::fs::remove_file(path);
+            }
+            // One that holds something else stays.
+            let _ = std::fs::remove_dir(dir.data());
+        }
+    }
 }
 
 impl Drop for RunLock {
     /// What ended before it was a run leaves nothing behind.
     fn drop(&mut self) {
         let Some(_held) = self.lock.take() else { return };
+        self.unmark();
         if RunDir(&self.dir).status().exists() {
             return;
         }
@@ -84,7 +119,7 @@ fn check_contents(dir: &Path) -> Result<(), RunError> {
     let file = RunDir::FILES.into_iter().find(|name| is_taken(&dir.join(name)));
     let (kind, name) = match file {
         Some(name) => ("a file", name.to_owned()),
-        None if is_taken(&paths.checkpoints()) => ("a folder", RunDir(&paths.checkpoints()).name()),
+        None if is_taken(&paths.checkpoints()) => ("a folder", name_of(&paths.checkpoints())),
         None => return Ok(()),
     };
     // Of a run whose status was damaged; its recipe must still be the same.

@@ -40,6 +40,19 @@ pub struct Status {
 }
 
 impl Status {
+    /// Of a run that has done nothing yet.
+    pub fn new(status: RunStatus) -> Self {
+        Self {
+            status,
+            num_steps: 0,
+            num_steps_done: 0,
+            best_step: None,
+            secs: 0.0,
+            num_examples: None,
+            precision: String::new(),
+        }
+    }
+
     /// `None` where it is missing or damaged: it says nothing then.
     pub fn read(run_dir: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(RunDir(run_dir).status()).ok()?).ok()

@@ -22,23 +22,13 @@ const MODEL_FILES: [&str; 4] = ["config.json", "tokenizer.json", "tokenizer_conf
 impl Inputs {
     /// Reads the files that a plan names; the samples are not known yet.
     pub(super) fn of_files(plan: &Plan, task: &dyn Task) -> Result<Self, TrainError> {
-        let kept = plan.recipe_of_run().data;
-        let mut data = vec![whole(&plan.train, &kept.train, task)?];
-        if let (Validation::File(path), Some(name)) = (&plan.validation, &kept.validation) {
-            data.push(whole(path, name, task)?);
-        }
+        let data = data_files(plan, task)?;
         let base_model = model_files(&plan.model_path)?;
         let init_adapter = match plan.adapter.folder() {
             Some(folder) => adapter_files(folder, task)?,
             None => Vec::new(),
         };
-        Ok(Self {
-            data,
-            base_model,
-            init_adapter,
-            began: jiff::Zoned::now().to_string(),
-            samples_sha256: String::new(),
-        })
+        Ok(Self { data, base_model, init_adapter, began: jiff::Zoned::now().to_string(), ..Self::default() })
     }
 
     /// With what the files became.
@@ -54,6 +44,20 @@ impl Inputs {
         }
         Self { samples_sha256: hex(hash), ..self }
     }
+}
+
+/// The files with the examples, by the names that the run's recipe has for them.
+///
+/// # Errors
+///
+/// The file's own, when one can't be read.
+pub fn data_files(plan: &Plan, task: &dyn Task) -> Result<Vec<InputFile>, TrainError> {
+    let kept = plan.recipe_of_run().data;
+    let mut data = vec![whole(&plan.train, &kept.train, task)?];
+    if let (Validation::File(path), Some(name)) = (&plan.validation, &kept.validation) {
+        data.push(whole(path, name, task)?);
+    }
+    Ok(data)
 }
 
 /// A file, or a folder of texts as one: every byte counts.

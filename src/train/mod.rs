@@ -3,13 +3,14 @@
 pub mod checkpoint;
 pub mod error;
 mod feed;
-mod inputs;
+pub mod inputs;
 pub mod measure;
 pub mod observer;
 pub mod optimizer;
 pub mod preview;
 mod ready;
 mod recorder;
+pub mod samples;
 pub mod schedule;
 pub mod sft;
 pub mod smoothing;
@@ -19,6 +20,8 @@ pub mod turn;
 
 pub use error::TrainError;
 pub use observer::{Observer, RunFacts, TrainEvent};
+pub use ready::Beginning;
+pub use samples::Examples;
 pub use sft::{RunSummary, run};
 
 pub use crate::run::{EvalMetrics, RunMessage, StepMetrics, Told};

@@ -2,17 +2,43 @@
 
 use super::error::TrainError;
 use super::observer::{Observer, TrainEvent};
-use super::sft::Samples;
+use super::sft::{Examples, Samples};
 use crate::recipe::{Plan, Recipe};
-use crate::run::{Inputs, RunDir, RunError, RunLock, checkpoints};
+use crate::run::{InputFile, Inputs, RunDir, RunError, RunLock, checkpoints};
 use crate::task::Task;
 
 const NO_INPUTS: &str = "This run is of a version that didn't note what it was trained on: whether its data and its base \
                          model are still the same can't be checked";
 
+/// What there is when a run begins.
+#[derive(Debug)]
+pub struct Beginning {
+    pub lock: RunLock,
+    /// See [`Inputs::sources`].
+    pub sources: Vec<InputFile>,
+    /// See [`Inputs::validation_split`].
+    pub validation_split: Option<f64>,
+    /// With their places in the person's own files; `None` if they are still to be read.
+    pub examples: Option<Examples>,
+}
+
+impl Beginning {
+    /// On the files that the plan names, as they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RunLock::claim`].
+    pub fn on_files(plan: &Plan) -> Result<Self, RunError> {
+        let lock = RunLock::claim(&plan.run_dir)?;
+        Ok(Self { lock, sources: Vec::new(), validation_split: None, examples: None })
+    }
+}
+
 /// A run that may begin, as far as can be known before its model is loaded.
 pub(super) struct Ready<'a> {
     pub plan: &'a Plan,
+    /// Read already.
+    pub examples: Option<Examples>,
     folder: RunLock,
     inputs: Inputs,
     /// Of a run that is resumed, unless its version kept none.
@@ -20,15 +46,20 @@ pub(super) struct Ready<'a> {
 }
 
 impl<'a> Ready<'a> {
-    pub fn new(plan: &'a Plan, task: &dyn Task, observer: &mut dyn Observer) -> Result<Self, TrainError> {
-        let folder = RunLock::claim(&plan.run_dir)?;
+    pub fn new(
+        plan: &'a Plan,
+        beginning: Beginning,
+        task: &dyn Task,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, TrainError> {
+        let Beginning { lock: folder, sources, validation_split, examples } = beginning;
         checkpoints::sweep(folder.dir());
         let is_resumed = checkpoints::last(folder.dir()).is_some();
         if is_resumed {
             // With an adapter to begin with, its settings count, which are among the inputs.
             check_recipe(plan, plan.adapter.folder().is_none())?;
         }
-        let mut inputs = Inputs::of_files(plan, task)?;
+        let mut inputs = Inputs { sources, validation_split, ..Inputs::of_files(plan, task)? };
         let began_with = if is_resumed { Inputs::read(folder.dir())? } else { None };
         if let Some(what) = began_with.as_ref().and_then(|began_with| inputs.changed_file(began_with)) {
             return Err(RunError::InputsChanged { run_dir: plan.run_dir.clone(), what }.into());
@@ -36,10 +67,14 @@ impl<'a> Ready<'a> {
         if is_resumed && began_with.is_none() {
             observer.observe(TrainEvent::Warning(NO_INPUTS.to_owned()));
         }
-        if let Some(began_with) = began_with.as_ref().filter(|inputs| !inputs.began.is_empty()) {
-            inputs.began.clone_from(&began_with.began);
+        if let Some(began_with) = &began_with {
+            if !began_with.began.is_empty() {
+                inputs.began.clone_from(&began_with.began);
+            }
+            inputs.sources.clone_from(&began_with.sources);
+            inputs.validation_split = began_with.validation_split;
         }
-        Ok(Self { plan, folder, inputs, began_with })
+        Ok(Self { plan, examples, folder, inputs, began_with })
     }
 
     /// When the run began.

@@ -1,7 +1,7 @@
 //! Supervised fine-tuning with LoRA, from the recipe to the last checkpoint, readable top to bottom.
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::checkpoint;
@@ -10,22 +10,20 @@ use super::feed::Feed;
 use super::observer::{Observer, RunFacts, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
 use super::preview::{beyond_context, check_memory};
-use super::ready::{Ready, check_same_recipe};
+use super::ready::{Beginning, Ready, check_same_recipe};
 use super::recorder::Recorder;
+use super::samples::render_samples;
+pub use super::samples::{Examples, Samples};
 use super::schedule::Schedule;
 use super::start::start;
-use crate::data::import::SplitSpec;
-use crate::data::split::split_examples;
-use crate::data::{Placed, Split, read_placed};
 use crate::evaluate::loss::mean_loss;
 use crate::model::chat_template::clock;
 use crate::model::gradient::num_recomputed;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts};
-use crate::recipe::{Plan, Training, Validation};
+use crate::recipe::Plan;
+use crate::render::Rendered;
 use crate::render::batch::Order;
-use crate::render::tally::Tally;
-use crate::render::{Refusal, Rendered, render};
 use crate::run::checkpoints::{self, State};
 use crate::run::{EvalMetrics, Inputs, RunError, RunLock, RunStatus, RunWriter, Status, StepMetrics};
 use crate::task::{Phase, Quiet, Signal, Stage, Task, Unit};
@@ -53,28 +51,40 @@ pub struct RunSummary {
 /// Trains as the plan says. Goes on from the run folder's last checkpoint if there is one. What speaks against the folder
 /// or the data is told before the model is loaded.
 pub fn run(plan: &Plan, task: &dyn Task, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
-    let mut recorder = Recorder::new(observer);
-    let ready = Ready::new(plan, &Quiet(task), &mut recorder)?;
-    task.phase(Phase::LoadingModel);
-    let model = LanguageModel::load(&plan.model_path, &Quiet(task))?;
-    run_ready(&model, ready, task, recorder)
+    run_from(Beginning::on_files(plan)?, None, plan, task, observer)
 }
 
-/// The same on a model that is loaded already.
+/// As [`run`], on a model that is loaded already.
 pub fn run_on(
     model: &LanguageModel,
     plan: &Plan,
     task: &dyn Task,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary, TrainError> {
+    run_from(Beginning::on_files(plan)?, Some(model), plan, task, observer)
+}
+
+/// As [`run`], in a folder that is held already; without a model, the plan's is loaded.
+pub fn run_from(
+    beginning: Beginning,
+    model: Option<&LanguageModel>,
+    plan: &Plan,
+    task: &dyn Task,
+    observer: &mut dyn Observer,
+) -> Result<RunSummary, TrainError> {
     let mut recorder = Recorder::new(observer);
-    let ready = Ready::new(plan, &Quiet(task), &mut recorder)?;
-    run_ready(model, ready, task, recorder)
+    let ready = Ready::new(plan, beginning, &Quiet(task), &mut recorder)?;
+    if let Some(model) = model {
+        return run_ready(model, ready, task, recorder);
+    }
+    task.phase(Phase::LoadingModel);
+    let model = LanguageModel::load(&plan.model_path, &Quiet(task))?;
+    run_ready(&model, ready, task, recorder)
 }
 
 fn run_ready(
     model: &LanguageModel,
-    ready: Ready<'_>,
+    mut ready: Ready<'_>,
     task: &dyn Task,
     mut recorder: Recorder<'_>,
 ) -> Result<RunSummary, TrainError> {
@@ -83,20 +93,16 @@ fn run_ready(
         recorder.observe(TrainEvent::Warning(note.clone()));
     }
     task.phase(Phase::Tokenizing);
-    let samples = clock::at(&ready.began(), || read_samples(model, plan, task, &mut recorder))?;
+    let examples = match ready.examples.take() {
+        Some(examples) => examples,
+        None => Examples::read(plan, &Quiet(task))?,
+    };
+    let samples = clock::at(&ready.began(), || render_samples(model, plan, &examples, task, &mut recorder))?;
+    drop(examples);
     let (folder, inputs) = ready.with_samples(&samples)?;
     let result = train(&model.decoder, plan, &folder, &inputs, samples, task, &mut recorder);
     recorder.end(&result, task.signal());
     result
-}
-
-/// The rendered examples of a run.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Samples {
-    pub train: Vec<Rendered>,
-    pub validation: Vec<Rendered>,
-    /// What became of the training examples.
-    pub tally: Tally,
 }
 
 /// The loop itself, on examples that are rendered already and of no file.
@@ -186,7 +192,7 @@ fn train(
             started: Instant::now(),
             saved_step: None,
         };
-        run.to_the_end(recorder)
+        run.all_the_way(recorder)
     })
 }
 
@@ -215,7 +221,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// The status says how it ended, also after an error.
-    fn to_the_end(mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
+    fn all_the_way(mut self, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
         let result = self.all_steps(observer).and_then(|was_stopped| self.finish(was_stopped, observer));
         if result.is_err() {
             self.status(RunStatus::Interrupted).write_at_any_cost(&self.plan.run_dir);
@@ -440,98 +446,6 @@ struct StepSums {
     loss: f64,
     num_tokens: usize,
     num_supervised_tokens: usize,
-}
-
-/// The rendered training and validation examples; those in which nothing is trained are left out, and said so.
-fn read_samples(
-    model: &LanguageModel,
-    plan: &Plan,
-    task: &dyn Task,
-    observer: &mut dyn Observer,
-) -> Result<Samples, TrainError> {
-    let path = &plan.train;
-    let examples = read_placed(path, &Quiet(task))?;
-    if examples.is_empty() {
-        return Err(TrainError::NoExamples { path: path.clone() });
-    }
-    let (train, validation, held_out_of) = match &plan.validation {
-        Validation::File(held_out) => (examples, read_placed(held_out, &Quiet(task))?, held_out),
-        Validation::Share(share) => {
-            let (train, held_out) = hold_out(examples, *share, plan.training.seed);
-            (train, held_out, path)
-        }
-    };
-    let training = &plan.training;
-    let total = train.len() + validation.len();
-    let mut done = 0;
-    let mut count = || {
-        done += 1;
-        task.progress(done, Some(total as u64), Unit::Examples);
-    };
-    let (train, tally) = render_all(model, &train, path, training, task, &mut count)?;
-    let (validation, held_out) = render_all(model, &validation, held_out_of, training, task, &mut count)?;
-    if let Some(message) = tally.mostly_refused().or_else(|| held_out.mostly_refused()) {
-        return Err(TrainError::Refused { message });
-    }
-    if train.is_empty() {
-        return Err(nothing_trained(&tally));
-    }
-    warn(&tally, "training", observer);
-    warn(&held_out, "validation", observer);
-    Ok(Samples { train, validation, tally })
-}
-
-fn nothing_trained(tally: &Tally) -> TrainError {
-    let Tally { num_examples, max_length, .. } = *tally;
-    match tally.num_left_out {
-        n if n == num_examples => TrainError::AllTooLong { num_examples, max_length },
-        _ => TrainError::NothingTrained { num_examples },
-    }
-}
-
-/// Nothing is left out or cut silently.
-fn warn(tally: &Tally, part: &str, observer: &mut dyn Observer) {
-    for note in tally.notes() {
-        observer.observe(TrainEvent::Warning(format!("In the {part} part, {note}")));
-    }
-}
-
-fn hold_out(placed: Vec<Placed>, share: f64, seed: u64) -> (Vec<Placed>, Vec<Placed>) {
-    let (lines, examples): (Vec<_>, Vec<_>) = placed.into_iter().map(|placed| (placed.line, placed.example)).unzip();
-    let splits = split_examples(&examples, &SplitSpec { validation: share, test: 0.0, seed, ..SplitSpec::default() });
-    let placed = lines.into_iter().zip(examples).map(|(line, example)| Placed { example, line });
-    let (train, held_out): (Vec<_>, Vec<_>) = placed.zip(splits).partition(|(_, split)| *split == Split::Train);
-    let strip = |part: Vec<(Placed, Split)>| part.into_iter().map(|(placed, _)| placed).collect();
-    (strip(train), strip(held_out))
-}
-
-/// The samples in which something is trained, and what became of all. An example that the template refuses doesn't end
-/// the run; it is left out and told with its place.
-fn render_all(
-    model: &LanguageModel,
-    examples: &[Placed],
-    path: &Path,
-    training: &Training,
-    task: &dyn Task,
-    count: &mut dyn FnMut(),
-) -> Result<(Vec<Rendered>, Tally), TrainError> {
-    let spec = training.render_spec();
-    let mut samples = Vec::with_capacity(examples.len());
-    let mut tally = Tally::new(spec);
-    for example in examples {
-        if task.is_stopped() {
-            return Err(TrainError::Stopped);
-        }
-        count();
-        match render(&model.chat, &example.example, spec) {
-            Ok(rendered) => {
-                tally.add(&rendered);
-                samples.extend(rendered.samples.into_iter().filter(|sample| sample.num_trained() > 0));
-            }
-            Err(error) => tally.refuse(Refusal::at(path, example.line, &error)),
-        }
-    }
-    Ok((samples, tally))
 }
 
 /// The run's task. Adds up how long it was paused, or gave way to others: not a time that it took.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::data::ImportError;
 use crate::evaluate::EvaluateError;
 use crate::project::ProjectError;
+use crate::run::RunError;
+use crate::train::TrainError;
 
 /// An error of the modules that a use case calls; the messages are theirs.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,10 @@ pub enum WorkbenchError {
     Import(#[from] ImportError),
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Train(#[from] TrainError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }

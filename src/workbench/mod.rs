@@ -7,5 +7,6 @@ mod error;
 pub mod reviewers;
 pub mod scores;
 pub mod statistics;
+pub mod train;
 
 pub use error::WorkbenchError;

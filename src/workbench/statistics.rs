@@ -9,8 +9,8 @@ use crate::data::Example;
 use crate::data::card::{CardFacts, data_card};
 use crate::data::checks::{CheckReport, Rendering};
 use crate::data::statistics::{Collector, Item, Statistics, Tokens};
-use crate::fs::write_atomic;
-use crate::project::{Annotations, Project, Reviewers, Snapshot, SnapshotFile};
+use crate::fs::{name_of, write_atomic};
+use crate::project::{Annotations, Project, Reviewers};
 use crate::recipe::ModelRef;
 use crate::render::tally::Tally;
 use crate::run::RunDir;
@@ -87,7 +87,7 @@ fn in_words(reviewers: &Reviewers) -> String {
 }
 
 /// Adds to a run's card what became of its examples, which is known once they are tokenised.
-pub(crate) fn add_to_card(run_dir: &Path, tally: &Tally) -> Result<(), WorkbenchError> {
+pub(super) fn add_to_card(run_dir: &Path, tally: &Tally) -> Result<(), WorkbenchError> {
     const HEADING: &str = "## Examples beyond the limit";
     let path = RunDir(run_dir).card();
     let card = std::fs::read_to_string(&path).map_err(WorkbenchError::io(&path))?;
@@ -108,30 +108,18 @@ pub(crate) fn add_to_card(run_dir: &Path, tally: &Tally) -> Result<(), Workbench
     write_atomic(&path, text.as_bytes()).map_err(WorkbenchError::io(&path))
 }
 
-/// Writes the card of a run's data into its folder: `data/README.md`, and as a part of the run's own `README.md`.
-pub(crate) fn write_card(
-    project: &mut Project,
-    snapshot: &Snapshot,
-    run_dir: &Path,
-    base_model: &ModelRef,
-    task: &dyn Task,
-) -> Result<(), WorkbenchError> {
-    let file = |file: &SnapshotFile| {
-        let name = file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        (name, file.sha256.clone())
-    };
-    let files = [Some(&snapshot.train), snapshot.validation.as_ref(), snapshot.test.as_ref()];
-    let files: Vec<_> = files.into_iter().flatten().map(file).collect();
-    let counted = statistics(project, None, task)?;
-    let card = card(project, &counted, &files)?;
-    let run = run_dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+/// Writes the card of a run's data into its folder, and as a part of the run's own card.
+pub(super) fn write_card(run_dir: &Path, base_model: &ModelRef, card: String) -> Result<(), WorkbenchError> {
+    let dir = RunDir(run_dir);
     // The card's headings become one level deeper.
     let part = card.lines().map(|line| if line.starts_with('#') { format!("#{line}\n") } else { format!("{line}\n") });
     let readme = format!(
-        "# {run}\n\nTrained from `{base_model}` as `recipe.toml` says; the adapters are in `checkpoints`.\n\n{}",
+        "# {}\n\nTrained from `{base_model}` as `{}` says; the adapters are in `{}`.\n\n{}",
+        dir.name(),
+        name_of(&dir.recipe()),
+        name_of(&dir.checkpoints()),
         part.collect::<String>()
     );
-    let dir = RunDir(run_dir);
     for (path, text) in [(dir.data_card(), card), (dir.card(), readme)] {
         write_atomic(&path, text.as_bytes()).map_err(WorkbenchError::io(&path))?;
     }

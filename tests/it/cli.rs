@@ -173,7 +173,11 @@ fn the_recipe_in_a_run_folder_repeats_the_run() {
 #[test]
 fn where_nothing_beats_the_base_model_the_best_step_has_its_own_loss() {
     let bench = Bench::new();
-    bench.recipe("max_steps = 6\nlearning_rate = 1.0\n[evaluation]\neval_steps = 2");
+    // What is learned makes these answers ever less likely.
+    let turn = |role: &str, text: &str| serde_json::json!({"role": role, "content": text});
+    let row = serde_json::json!({"messages": [turn("user", "say 3"), turn("assistant", "zq xv jk wz qx vj kw")]});
+    bench.write("validation.jsonl", &format!("{row}\n"));
+    bench.recipe("max_steps = 60\nlearning_rate = 5e-2\n[evaluation]\neval_steps = 20");
     let events = json_lines(&bench.out(&["train", "recipe.toml", "--out", "run", "--json"]));
     let evals: Vec<_> = events.iter().filter(|e| e["event"] == "eval").collect();
     let loss = |eval: &Value| eval["eval_loss"].as_f64().unwrap();
@@ -258,7 +262,7 @@ fn failures_and_wrong_usage_have_their_own_exit_codes() {
         (
             &["evaluate", "--run", "."],
             1,
-            ". isn't a run: it has no recipe.toml\nhint: runs of a project lie in PROJECT/runs",
+            ". isn't a run: it has no recipe.toml.\nhint: Runs of a project lie in PROJECT/runs",
         ),
         (&["evaluate", "--model", MODEL, "--adapter", "none", "--data", "train.jsonl"], 1, "none"),
     ] {

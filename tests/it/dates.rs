@@ -150,10 +150,10 @@ fn the_window_shows_dates_sorts_by_them_and_says_what_a_split_by_time_does() {
     studio.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.open.is_some());
     studio.settle();
     assert!(studio.is_shown("2025-03-01 11:00"), "the open example's");
-    studio.act(data::Action::Sort(SortBy::Date));
+    studio.act(data::FilterAction::Sort(SortBy::Date));
     studio.wait("the rows", |shell| shell.state.data.rows.get(0).is_some_and(|row| row.prompt == "oldest"));
     let spec = SplitSpec { validation: 0.0, test: 0.17, by: SplitBy::Newest, ..SplitSpec::default() };
-    studio.act(data::Action::SplitDialog(Some(spec)));
+    studio.act(data::DialogAction::Split(spec));
     studio.settle();
     assert!(studio.is_shown("10 of 12 examples have a date, held out is what is from 2025-01-01 on"));
     assert!(studio.is_shown("The 2 without count as the oldest"));

@@ -262,8 +262,8 @@ pub const STATES: &[State] = &[
     ("data", || Window::at(Screen::Data, Vec::new())),
     ("data with marked rows", || {
         let mut window = Window::at(Screen::Data, Vec::new());
-        window.act(data::Action::Select(1));
-        window.act(data::Action::MarkTo(4));
+        window.act(data::TableAction::Select(1));
+        window.act(data::MarkAction::MarkTo(4));
         window
     }),
     ("data without examples", || {
@@ -336,13 +336,13 @@ pub const STATES: &[State] = &[
         window.act(dataset::Action::Open);
         window
     }),
-    ("split dialog", || in_data(data::Action::SplitDialog(Some(Default::default())))),
-    ("rank dialog", || in_data(data::Action::RankDialog(Some(Default::default())))),
-    ("export dialog", || in_data(data::Action::Export(data::export_dialog::ExportAction::Open))),
-    ("labels dialog", || in_data(data::Action::Labels(data::labels_dialog::LabelsAction::Open))),
-    ("reviewers dialog", || in_data(data::Action::Reviewers(data::reviewers_dialog::ReviewersAction::Open))),
-    ("statistics", || in_data(data::Action::Statistics(true))),
-    ("versions", || in_data(data::Action::History(true))),
+    ("split dialog", || in_data(data::DialogAction::Split(Default::default()))),
+    ("rank dialog", || in_data(data::DialogAction::RankForm(Default::default()))),
+    ("export dialog", || in_data(data::DialogAction::Export(data::dialogs::export::ExportAction::Open))),
+    ("labels dialog", || in_data(data::DialogAction::Labels(data::dialogs::labels::LabelsAction::Open))),
+    ("reviewers dialog", || in_data(data::DialogAction::Reviewers(data::dialogs::reviewers::ReviewersAction::Open))),
+    ("statistics", || in_data(data::DialogAction::Statistics)),
+    ("versions", || in_data(data::DialogAction::History)),
     ("keys", || {
         let mut window = Window::with_project(Vec::new());
         window.act(Action::ShowDialog(OpenDialog::Help));
@@ -362,7 +362,7 @@ pub const STATES: &[State] = &[
     }),
 ];
 
-fn in_data(action: data::Action) -> Window {
+fn in_data(action: impl Into<Action>) -> Window {
     let mut window = Window::at(Screen::Data, Vec::new());
     window.act(action);
     window

@@ -15,7 +15,7 @@ use super::fixtures::fixture;
 const LAST: &str = "checkpoints/step-000012";
 
 /// A desk with a model, data, and a recipe of so many steps.
-fn desk(max_steps: usize, eval_steps: usize) -> Desk {
+pub(super) fn desk(max_steps: usize, eval_steps: usize) -> Desk {
     let desk = Desk::new();
     copy_all(&case("_model"), &desk.path("model"));
     std::fs::copy(fixture("runs/data.jsonl"), desk.path("data.jsonl")).unwrap();
@@ -28,11 +28,11 @@ fn desk(max_steps: usize, eval_steps: usize) -> Desk {
     desk
 }
 
-fn train(desk: &Desk, out: &str) -> Ran {
+pub(super) fn train(desk: &Desk, out: &str) -> Ran {
     desk.run(&["train", "recipe.toml", "--out", out, "--json"])
 }
 
-fn warnings(ran: &Ran) -> Vec<String> {
+pub(super) fn warnings(ran: &Ran) -> Vec<String> {
     let events = ran.out().lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>();
     let warnings = events.iter().filter(|event| event["event"] == "warning");
     warnings.map(|event| event["message"].as_str().unwrap().to_owned()).collect()

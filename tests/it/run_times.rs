@@ -17,13 +17,13 @@ use tunewright::train::timing::{KnownSpeed, MeasuredBy, SpeedFile};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An engine that keeps its speeds, with a project of twenty examples.
-struct Bench {
+pub(super) struct Bench {
     engine: Engine,
     folder: tempfile::TempDir,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sources = Sources::only(&folder.path().join("models"));
         let options = EngineOptions { sources, ..EngineOptions::default() };
@@ -39,7 +39,7 @@ impl Bench {
         bench
     }
 
-    fn project(&self) -> PathBuf {
+    pub(super) fn project(&self) -> PathBuf {
         self.folder.path().join("My project")
     }
 
@@ -86,12 +86,12 @@ impl Bench {
         }
     }
 
-    fn train(&self, recipe: &Recipe) -> RunRecord {
+    pub(super) fn train(&self, recipe: &Recipe) -> RunRecord {
         self.ask(JobSpec::Train(TrainJob::Train { project: self.project(), recipe: recipe.clone() }));
         self.runs().remove(0)
     }
 
-    fn runs(&self) -> Vec<RunRecord> {
+    pub(super) fn runs(&self) -> Vec<RunRecord> {
         match self.ask(JobSpec::Io(IoJob::ListRuns { project: self.project() })).pop() {
             Some(Reply::Runs(runs)) => runs,
             other => panic!("{other:?}"),
@@ -100,7 +100,7 @@ impl Bench {
 }
 
 /// On the tiny model of the golden fixtures.
-fn recipe(max_steps: i64) -> Recipe {
+pub(super) fn recipe(max_steps: i64) -> Recipe {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llama");
     let mut recipe = Recipe::new(ModelRef::Folder(model), PathBuf::new());
     recipe.training = Training { max_steps, per_device_train_batch_size: 2, max_length: 64, ..Training::default() };

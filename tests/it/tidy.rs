@@ -34,15 +34,29 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "ops", "data", "recipe", "model", "hub", "generate", "render", "run", "train", "evaluate", "project", "workbench",
         "engine", "app",
     ]),
-    // Plain data types of the lower modules; `no_tensor_in_the_window` keeps the rest out.
+    // Of what computes only the plain data that a screen shows or asks with, by name.
     ("app", &[
-        "data", "recipe", "model", "hub", "generate", "render", "run", "train", "evaluate", "project", "workbench",
-        "engine",
+        "data", "recipe", "project", "engine",
+        "model::ModelFacts",
+        "hub::Dataset", "hub::DatasetName", "hub::FoundModel", "hub::HubToken", "hub::dataset", "hub::keyring",
+        "hub::models_dir",
+        "generate::Sampling",
+        "render::Tally", "render::TokenPiece", "render::TokenView", "render::tally",
+        "run::RunDir", "run::checkpoints",
+        "train::EvalMetrics", "train::RunMessage", "train::StepMetrics", "train::Told", "train::observer::RunFacts",
+        "train::preview::MemoryEstimate", "train::preview::Noted", "train::preview::RunPreview", "train::smoothing",
+        "train::timing",
+        "evaluate::Answer", "evaluate::AnswerEnd", "evaluate::AnsweredExample", "evaluate::Change",
+        "evaluate::EvaluationReport", "evaluate::EvaluationRequest", "evaluate::HeldOut", "evaluate::Judge",
+        "evaluate::Judgement", "evaluate::KeptPair", "evaluate::Measured", "evaluate::Stale", "evaluate::Verdict",
+        "evaluate::is_exact_match",
+        "workbench::data_export", "workbench::scores::QueueReport", "workbench::scores::ScoreReport",
+        "workbench::scores::base_judge", "workbench::scores::run_judge",
     ]),
 ];
 
-/// Paths that stay forbidden although their module is allowed.
-const FORBIDDEN: &[(&str, &str)] = &[("cli", "engine::worker")];
+/// Paths that stay forbidden although their module is allowed: the engine without threads is for tests.
+const FORBIDDEN: &[(&str, &str)] = &[("cli", "engine::fake"), ("app", "engine::fake")];
 
 const MAX_LINES: usize = 600;
 const MAX_LINES_OF_MAIN: usize = 50;
@@ -81,8 +95,25 @@ const RULES: &[Rule] = &[
         name: "forbidden parts",
         check: imports,
         in_tests: false,
-        bad: ("src/cli/a.rs", "fn f() { crate::engine::worker::run() }"),
-        good: ("src/cli/a.rs", "fn f() { crate::engine::error::run() }"),
+        bad: ("src/app/a.rs", "use crate::engine::{Backend, fake::FakeEngine};"),
+        good: ("src/app/a.rs", "use crate::engine::Backend;\n#[cfg(test)]\nmod tests { use crate::engine::fake::A; }"),
+    },
+    Rule {
+        name: "no model in the window",
+        check: imports,
+        in_tests: false,
+        bad: ("src/app/screens/a.rs", "fn f() { crate::model::LanguageModel::load() }"),
+        good: (
+            "src/app/screens/a.rs",
+            "use crate::model::ModelFacts;\nuse crate::train::{Signal, preview::RunPreview};",
+        ),
+    },
+    Rule {
+        name: "no whole module of them",
+        check: imports,
+        in_tests: false,
+        bad: ("src/app/screens/a.rs", "use crate::train;\nfn f() { train::sft::run() }"),
+        good: ("src/app/screens/a.rs", "use crate::app::screens::train;\nfn f() { train::obstacle() }"),
     },
     Rule {
         name: "imports through super",
@@ -174,6 +205,48 @@ const RULES: &[Rule] = &[
         good: ("src/app/screens/a.rs", "let c = \"#123\"; // issue #123456"),
     },
     Rule {
+        name: "the kit knows nothing of the domain",
+        check: kit_alone,
+        in_tests: false,
+        bad: ("src/app/kit/a.rs", "use crate::data::Role;"),
+        good: (
+            "src/app/kit/a.rs",
+            "use super::theme::Theme;\nuse crate::words::thousands;\nuse crate::app::kit::Text;",
+        ),
+    },
+    Rule {
+        name: "nor of the screens",
+        check: kit_alone,
+        in_tests: false,
+        bad: ("src/app/kit/a.rs", "fn f(state: &super::super::state::AppState) {}"),
+        good: ("src/app/parts/a.rs", "use crate::app::state::AppState;"),
+    },
+    Rule {
+        name: "one list of all screens",
+        check: no_list_of_screens,
+        in_tests: true,
+        bad: (
+            "src/app/a.rs",
+            "fn f(s: Screen) { match s { Screen::Model => 1, Screen::Data => 2, Screen::Train => 3, Screen::Runs => 4,\n\
+             Screen::Compare => 5, _ => 6 } }",
+        ),
+        good: (
+            "src/app/a.rs",
+            "use screens::{model, data, train, evaluate, compare, export};\nfn f() { model::f(); data::g() }\n\
+             fn g() { Screen::Train.name(); evaluate::f(); compare::model() }",
+        ),
+    },
+    Rule {
+        name: "nor of their fields",
+        check: no_list_of_screens,
+        in_tests: true,
+        bad: (
+            "src/app/a.rs",
+            "struct S { a: model::State, b: data::State, c: train::State, d: evaluate::State, e: compare::State }",
+        ),
+        good: ("src/app/screens/table.rs", "model::A data::A train::A evaluate::A compare::A export::A"),
+    },
+    Rule {
         name: "short main",
         check: length,
         in_tests: true,
@@ -232,6 +305,11 @@ fn every_module_is_in_the_import_table() {
 }
 
 #[test]
+fn the_table_of_screens_is_read_as_it_is_written() {
+    assert_eq!(screens().len(), 10);
+}
+
+#[test]
 fn no_large_file_is_tracked() {
     assert!(is_too_large(MAX_FILE_BYTES + 1) && !is_too_large(MAX_FILE_BYTES));
     let files = tracked_files();
@@ -250,11 +328,15 @@ fn is_too_large(num_bytes: u64) -> bool {
 
 // --- rules
 
+/// Whether a path is this one or below it.
+fn is_within(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
 fn imports(source: &Source) -> Vec<Finding> {
     let module_path = module_path(&source.path);
     let Some(module) = module_path.first() else { return Vec::new() };
     let Some((_, allowed)) = IMPORTS.iter().find(|(name, _)| name == module) else { return Vec::new() };
-    let within = |path: &str, prefix: &str| path == prefix || path.starts_with(&format!("{prefix}::"));
     let code = without_tests(&code_only(&source.text));
     crate_paths(&code, &module_path)
         .into_iter()
@@ -262,11 +344,65 @@ fn imports(source: &Source) -> Vec<Finding> {
             let first = path.split("::").next().unwrap_or_default();
             let is_module = IMPORTS.iter().any(|(name, _)| *name == first);
             let is_own = first == module || ["fs", "task", "words"].contains(&first);
-            let is_forbidden = FORBIDDEN.iter().any(|(who, what)| who == module && within(path, what));
-            is_forbidden || (is_module && !is_own && !allowed.iter().any(|a| within(path, a)))
+            let is_forbidden = FORBIDDEN.iter().any(|(who, what)| who == module && is_within(path, what));
+            is_forbidden || (is_module && !is_own && !allowed.iter().any(|a| is_within(path, a)))
         })
         .map(|(line, path)| (line, format!("{module} may not import crate::{path}")))
         .collect()
+}
+
+fn kit_alone(source: &Source) -> Vec<Finding> {
+    if !source.path.starts_with("src/app/kit/") {
+        return Vec::new();
+    }
+    let code = without_tests(&code_only(&source.text));
+    let is_elsewhere = |path: &str| !["app::kit", "words"].iter().any(|own| is_within(path, own));
+    let paths = crate_paths(&code, &module_path(&source.path)).into_iter().filter(|(_, path)| is_elsewhere(path));
+    paths.map(|(line, path)| (line, format!("app::kit may not import crate::{path}: see app::parts"))).collect()
+}
+
+/// Where the rows are that everything with a line for each screen is made of.
+const SCREEN_TABLE: &str = "src/app/screens/table.rs";
+
+/// More than this in one item is a list of the screens, and forgets the next one.
+const MOST_SCREENS: usize = 4;
+
+/// `Model { model: model }` in the table is two names: `Screen::Model` and `model::`.
+fn screens() -> Vec<[String; 2]> {
+    let table = std::fs::read_to_string(root().join(SCREEN_TABLE)).unwrap();
+    let row = |line: &str| {
+        let (name, module) = line.trim().strip_suffix(" }")?.split_once(" { ")?;
+        let (_, module) = module.split_once(": ")?;
+        let is_row = [name, module].iter().all(|word| word.chars().all(is_ident));
+        is_row.then(|| [format!("Screen::{name}"), format!("{module}::")])
+    };
+    table.lines().filter_map(row).collect()
+}
+
+fn no_list_of_screens(source: &Source) -> Vec<Finding> {
+    if !source.path.starts_with("src/app/") || source.path == SCREEN_TABLE {
+        return Vec::new();
+    }
+    let code = without_tests(&code_only(&source.text));
+    let has = |item: &str, name: &str| {
+        let begins = |at: usize| !item[..at].ends_with(is_ident);
+        item.match_indices(name)
+            .any(|(at, _)| begins(at) && !(name.starts_with('S') && item[at + name.len()..].starts_with(is_ident)))
+    };
+    let screens = screens();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < code.len() {
+        let item = &code[at..at + end_of_item(&code[at..]).max(1)];
+        let start = at + item.len() - item.trim_start().len();
+        let line = code[..start].matches('\n').count() + 1;
+        let num = screens.iter().filter(|names| names.iter().any(|name| has(item, name))).count();
+        if num > MOST_SCREENS && !item.trim_start().trim_start_matches("pub ").starts_with("use ") {
+            found.push((line, format!("names {num} screens: what each has a line of is made in {SCREEN_TABLE}")));
+        }
+        at += item.len();
+    }
+    found
 }
 
 fn no_panic(source: &Source) -> Vec<Finding> {

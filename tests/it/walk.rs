@@ -335,7 +335,7 @@ impl Walk {
         if let Some(dialog) = &self.shell().state.dialog {
             self.fail(&format!("Escape doesn't leave {dialog:?}"));
         }
-        for screen in Screen::STEPS.into_iter().chain([Screen::Runs, Screen::Settings]) {
+        for screen in Screen::ALL.iter().copied() {
             // With large letters the rail scrolls.
             if let Some(node) = self.harness.query_by_role_and_label(Role::Tab, screen.name()) {
                 node.scroll_to_me();

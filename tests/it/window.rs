@@ -444,7 +444,7 @@ fn a_run_is_followed_paused_and_stopped() {
     );
     assert!(window.is_shown("Best validation loss so far, 0.800"));
 
-    let no_trial = tunewright::app::screens::model::why_no_trial(&window.shell().state);
+    let no_trial = window.shell().state.model.why_no_trial();
     assert_eq!(no_trial, None, "the model can be asked meanwhile");
 
     window.click(Role::Button, "Pause");

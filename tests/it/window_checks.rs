@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use tunewright::app::screens::data::Action as DataAction;
+use tunewright::app::screens::data::{CheckAction, DataDialog, ExampleAction};
 use tunewright::data::checks::Check;
 use tunewright::project::{ExampleStatus, Project};
 
@@ -75,7 +75,7 @@ fn show_shows_pairs_side_by_side_and_opens_the_first() {
 fn a_fix_shows_the_texts_and_each_can_be_left_out() {
     let mut studio = with_pairs();
     studio.click(Role::Button, "Exact duplicates: Remove 2 copies…");
-    studio.wait("what would happen", |shell| shell.state.data.checks.fix.is_some());
+    studio.wait("what would happen", |shell| matches!(shell.state.data.dialog, Some(DataDialog::Fix(_))));
     studio.settle();
     assert!(studio.is_shown("Examples 2 and 9: 9 is deleted") && studio.is_shown("It stands for the letter B."));
     studio.key(Modifiers::NONE, Key::Num1);
@@ -103,7 +103,7 @@ fn a_dialog_that_would_change_nothing_says_so() {
     let button = studio.harness.get_by_role_and_label(Role::Button, "Keep one of each (0 examples)");
     assert!(button.accesskit_node().is_disabled());
     studio.key(Modifiers::COMMAND, Key::Enter);
-    assert!(studio.shell().state.data.checks.fix.is_some(), "it is not done either");
+    assert!(matches!(studio.shell().state.data.dialog, Some(DataDialog::Fix(_))), "it is not done either");
 }
 
 #[test]
@@ -184,9 +184,9 @@ fn what_cannot_be_repaired_is_not_offered() {
 fn nothing_is_not_called_faultless() {
     let mut studio = open(&line("The only one, or is it?", "It is the only one."));
     assert!(studio.is_shown("Checked 1 example"));
-    studio.act(DataAction::ToggleAside);
+    studio.act(ExampleAction::ToggleAside);
     studio.settle();
-    studio.act(DataAction::Check);
+    studio.act(CheckAction::Check);
     settle(&mut studio);
     assert!(studio.is_shown("Nothing to check") && !studio.is_shown("found nothing wrong"));
 }

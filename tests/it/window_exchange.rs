@@ -7,9 +7,9 @@ use std::time::Instant;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
-use tunewright::app::screens::data;
-use tunewright::app::screens::data::export_dialog::ExportAction;
-use tunewright::app::screens::data::reviewers_dialog::ReviewersAction;
+use tunewright::app::screens::data::dialogs::export::ExportAction;
+use tunewright::app::screens::data::dialogs::reviewers::ReviewersAction;
+use tunewright::app::screens::data::{self, DataDialog};
 use tunewright::app::screens::mapping::{self, state::ImportDialog};
 use tunewright::app::{Action, Shell};
 use tunewright::data::checks::Check;
@@ -46,7 +46,7 @@ fn confirm(studio: &mut Studio) {
 
 /// Through the dialog, with the columns as guessed.
 fn take_labels(studio: &mut Studio, path: PathBuf) {
-    studio.act(data::Action::Reviewers(ReviewersAction::Take(path)));
+    studio.act(data::DialogAction::Reviewers(ReviewersAction::Take(path)));
     studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
     studio.key(Modifiers::COMMAND, Key::Enter);
 }
@@ -69,7 +69,7 @@ fn what_the_filters_show_is_exported_and_what_the_shape_cant_hold_is_told() {
 
     // The system's file dialog can't be clicked here: this is what it answers.
     let to = studio.write("shown.csv.gz", "in the way");
-    studio.act(data::Action::Export(ExportAction::Write(to.clone())));
+    studio.act(data::DialogAction::Export(ExportAction::Write(to.clone())));
     studio.settle();
     assert!(studio.is_shown("4 examples written to"), "{}", studio.shell().state.status);
     let examples = read_all(&to, &Unwatched).unwrap();
@@ -79,15 +79,15 @@ fn what_the_filters_show_is_exported_and_what_the_shape_cant_hold_is_told() {
     studio.click(Role::RadioButton, "All 12");
     studio.click(Role::ComboBox, "Shape");
     studio.click(Role::MenuItem, "Text and label (CSV)");
-    studio.act(data::Action::Export(ExportAction::Write(to)));
+    studio.act(data::DialogAction::Export(ExportAction::Write(to)));
     studio.settle();
     assert!(studio.is_shown("12 examples left out") && studio.is_shown("it has a system message"));
     let below_a_file = studio.write("file", "").join("out.csv");
-    studio.act(data::Action::Export(ExportAction::Write(below_a_file)));
+    studio.act(data::DialogAction::Export(ExportAction::Write(below_a_file)));
     studio.settle();
     assert!(studio.is_shown("can't be written") && studio.shell().state.dialog.is_none(), "where it was asked for");
     studio.key(Modifiers::NONE, Key::Escape);
-    assert!(studio.shell().state.data.export.is_none());
+    assert!(studio.shell().state.data.dialog.is_none());
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_second_reviewers_labels_are_compared_and_the_differences_gone_through() {
     studio.key(Modifiers::NONE, Key::Escape);
     let other = |n: usize| if n == 5 { "refund".to_owned() } else { label(n).to_owned() };
     let second = studio.write("second.csv", &format!("frage,urteil\n{}", rows(&other)));
-    studio.act(data::Action::Reviewers(ReviewersAction::Take(second)));
+    studio.act(data::DialogAction::Reviewers(ReviewersAction::Take(second)));
     studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.preview.is_some()));
     studio.settle();
     assert!(studio.is_shown("Second reviewer: second.csv") && studio.is_shown("changes nothing of the example"));
@@ -242,7 +242,7 @@ fn a_second_reviewers_labels_are_compared_and_the_differences_gone_through() {
     studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
     studio.click(Role::Button, "Take 12 labels");
     studio.wait("the agreement", |shell| {
-        shell.state.data.reviewers.as_ref().is_some_and(|dialog| dialog.found.is_some() && !dialog.is_busy)
+        matches!(&shell.state.data.dialog, Some(DataDialog::Reviewers(dialog)) if dialog.found.is_some() && !dialog.is_busy)
     });
     studio.settle();
     assert!(studio.is_shown("11 (91.7 %)") || studio.is_shown("11 (92 %)"), "the share that agrees");

@@ -33,7 +33,7 @@ fn tab_walks_every_screen_and_never_falls_off() {
 
 #[test]
 fn a_dialog_takes_the_keyboard_and_gives_it_back() {
-    for screen in Screen::STEPS.into_iter().chain([Screen::Runs, Screen::Settings]) {
+    for screen in Screen::ALL.iter().copied() {
         let mut window = Window::at(screen, runs());
         let name = screen.name();
         for _ in 0..9 {
@@ -57,7 +57,7 @@ fn a_dialog_takes_the_keyboard_and_gives_it_back() {
 fn every_screen_has_the_keyboard_somewhere_as_soon_as_it_is_opened_by_key() {
     let mut window = Window::with_project(runs());
     let steps = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6];
-    for (key, screen) in steps.into_iter().zip(Screen::STEPS) {
+    for (key, screen) in steps.into_iter().zip(Screen::steps()) {
         press(&mut window, Modifiers::COMMAND, key, screen.name());
         assert_eq!(window.shell().state.screen, screen);
     }
@@ -87,7 +87,7 @@ fn the_table_has_the_keys_again_after_every_act() {
         assert_eq!(window.focused().as_deref(), Some("Examples"), "after {key:?}");
     }
     // Deleting, by its button.
-    window.act(data::Action::Delete);
+    window.act(data::ExampleAction::Delete);
     press(&mut window, NONE, Key::ArrowDown, "data");
 }
 
@@ -97,7 +97,7 @@ fn a_filter_that_hides_everything_leaves_the_keyboard_a_way_on() {
     press(&mut window, Modifiers::COMMAND, Key::Num2, "data");
     window.project.counts.test = 0;
     window.act(Action::Go(Screen::Data));
-    window.act(data::Action::Show(data::filters::Show::Split(tunewright::data::Split::Test)));
+    window.act(data::FilterAction::Show(data::filters::Show::Split(tunewright::data::Split::Test)));
     press(&mut window, NONE, Key::ArrowDown, "empty table");
 }
 

@@ -3,6 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, Vec2};
 use egui_kittest::kittest::Queryable as _;
+use tunewright::app::screens::data::DataDialog;
 use tunewright::project::Project;
 use tunewright::recipe::{ModelRef, TooLong, Training};
 
@@ -40,7 +41,7 @@ fn the_line_is_moved_by_keys_by_the_field_and_by_dragging() {
     let longest = studio.shell().state.data.lengths.counted.max as usize;
     studio.click(Role::Button, "More for the data");
     studio.click(Role::MenuItem, "Statistics");
-    studio.wait("the numbers", |shell| matches!(&shell.state.data.statistics, Some(Some(_))));
+    studio.wait("the numbers", |shell| matches!(&shell.state.data.dialog, Some(DataDialog::Statistics(Some(_)))));
     assert!(studio.is_shown("None of 10 is longer"));
     studio.harness.get_by_role_and_label(Role::Slider, LINE).focus();
     studio.harness.run_steps(2);

@@ -326,7 +326,7 @@ fn a_folder_that_is_deleted_while_open_is_told_and_everything_is_saved_elsewhere
     let mut studio = Studio::with_examples(3, None);
     let folder = studio.project();
     std::fs::remove_dir_all(&folder).unwrap();
-    studio.act(tunewright::app::screens::data::Action::Notes("meanwhile".to_owned()));
+    studio.act(tunewright::app::screens::data::ExampleAction::Notes("meanwhile".to_owned()));
     studio.wait("that it is told", |shell| shell.state.saving.standing == Standing::Gone);
     assert!(studio.is_shown(&format!("Not saved: the folder {} is gone", folder.display())));
     let elsewhere = folder.with_file_name("Saved");

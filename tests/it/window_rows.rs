@@ -234,7 +234,7 @@ fn the_rail_and_the_chip_count_the_same_issues() {
     let whole = &studio.shell().state.data.facets.whole;
     let (issues, must_fix) = (whole.issues(), whole.must_fix);
     assert!(must_fix > 0);
-    assert_eq!(tunewright::app::screens::data::rail(&studio.shell().state).0, format!("{issues} issues"));
+    assert_eq!(tunewright::app::Screen::Data.rail(&studio.shell().state).0, format!("{issues} issues"));
     assert!(studio.is_shown(&format!("{must_fix} must be fixed")));
     studio.click(Role::RadioButton, "Issues");
     assert_eq!(studio.shell().state.data.rows.num_matching(), Some(issues));

@@ -81,7 +81,7 @@ impl Window {
 
     fn rail(&self) -> (String, String) {
         let state = &self.harness.state().state;
-        (tunewright::app::screens::train::rail(state).0, tunewright::app::screens::runs::rail(state).0)
+        (tunewright::app::Screen::Train.rail(state).0, tunewright::app::Screen::Runs.rail(state).0)
     }
 
     fn job(&self, fits: impl Fn(&JobSpec) -> bool) -> JobId {
@@ -254,6 +254,25 @@ fn a_run_that_stops_says_what_it_writes_and_can_be_gone_on_with() {
         assert!(window.is_shown(message), "{message} is gone");
     }
     assert!(!window.has_button("Go on from step 12"));
+}
+
+#[test]
+fn a_curve_with_dropped_steps_is_read_again_while_it_trains() {
+    let (mut window, job) = Window::training(3);
+    let reads = |window: &Window| {
+        let is_read = |spec: &JobSpec| matches!(spec, JobSpec::Io(IoJob::ReadRun { .. }));
+        window.engine.started().iter().filter(|(_, spec)| is_read(spec)).count()
+    };
+    let before = reads(&window);
+    window.tell(job, step(4));
+    assert_eq!(reads(&window), before, "nothing was dropped");
+    window.tell(job, step(9));
+    assert_eq!(reads(&window), before + 1);
+    let steps: Vec<_> = (1..=9).map(step_metrics).collect();
+    let read = Reply::Curves { run: record(RunStatus::Running), steps: steps.clone(), evaluations: Vec::new() };
+    window.answer(|spec| matches!(spec, JobSpec::Io(IoJob::ReadRun { .. })), read);
+    let shown = window.harness.state().state.train.run.as_ref().map(|run| run.steps.clone());
+    assert_eq!(shown, Some(steps), "the curve has a hole");
 }
 
 #[test]

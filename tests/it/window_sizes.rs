@@ -115,7 +115,7 @@ fn the_text_size_goes_up_and_down_by_key_and_is_kept() {
 fn a_right_panel_is_a_drawer_in_a_narrow_window() {
     use egui::accesskit::Role::Button;
     let mut window = Window::at(Screen::Data, Vec::new());
-    window.act(data::Action::Select(1));
+    window.act(data::TableAction::Select(1));
     assert!(window.is_shown("Delete example"), "beside the table");
     window.resize(Vec2::new(1024.0, 680.0), 1.0);
     assert!(!window.is_shown("Delete example"));

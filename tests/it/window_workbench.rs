@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
-use tunewright::app::screens::data::Action as DataAction;
+use tunewright::app::screens::data::{DataDialog, MarkAction, TableAction};
 use tunewright::app::{Action, Screen, Shell};
 use tunewright::data::Split;
 use tunewright::data::checks::Check;
@@ -51,7 +51,7 @@ fn faults_are_found_after_an_import_and_mended_with_one_click() {
     studio.click(Role::RadioButton, "All");
 
     studio.click(Role::Button, "Exact duplicates: Remove 1 copy…");
-    studio.wait("what would happen", |shell| shell.state.data.checks.fix.is_some());
+    studio.wait("what would happen", |shell| matches!(shell.state.data.dialog, Some(DataDialog::Fix(_))));
     assert!(studio.is_shown("is deleted") && studio.counts() == 10, "nothing is done yet");
     studio.click(Role::Button, "Keep one of each (1 example)");
     studio.wait("the fix", |shell| shell.state.project.as_ref().is_some_and(|project| project.counts.total() == 9));
@@ -111,9 +111,10 @@ fn marked_examples_are_changed_together_and_undone_together() {
     studio.click(Role::Button, "Replace…");
     studio.type_into("Find", "stand for");
     studio.type_into("Replace with", "mean");
-    studio.wait("the preview", |shell| {
-        shell.state.data.replace.as_ref().is_some_and(|replace| replace.preview.is_some())
-    });
+    studio.wait(
+        "the preview",
+        |shell| matches!(&shell.state.data.dialog, Some(DataDialog::Replace(replace)) if replace.preview.is_some()),
+    );
     studio.settle();
     studio.click(Role::Button, "Replace in 9 examples");
     assert_eq!(studio.stored(2)[0].1, "What does bravo mean here?");
@@ -147,12 +148,12 @@ fn an_earlier_version_is_looked_at_and_brought_back() {
     studio.multiline("Assistant, turn 2", "It is the first letter.");
     studio.settle();
     studio.click(Role::Button, "Previous versions");
-    studio.wait("the versions", |shell| shell.state.data.history.is_some());
+    studio.wait("the versions", |shell| matches!(shell.state.data.dialog, Some(DataDialog::History(_))));
     assert!(studio.is_shown("Edit, ") && studio.is_shown("Import of examples.jsonl"));
     assert!(studio.is_shown("The one after it: It is the first letter."), "what came of it");
     studio.click(Role::Button, "Bring back this version");
     assert_eq!(studio.stored(1)[1].1, "It stands for the letter of alpha.");
-    assert!(studio.shell().state.data.history.is_none());
+    assert!(studio.shell().state.data.dialog.is_none());
     studio.click(Role::Button, "Undo");
     assert_eq!(studio.stored(1)[1].1, "It is the first letter.");
 }
@@ -190,11 +191,11 @@ fn markdown_is_laid_out_below_what_was_typed() {
 fn an_open_examples_issues_are_named_and_mended_where_they_are() {
     let mut studio = with_faults();
     assert!(studio.rows().iter().any(|row| row.contains("; issues: Exact duplicates")), "{:?}", studio.rows());
-    studio.act(DataAction::Select(8));
+    studio.act(TableAction::Select(8));
     studio.wait("its findings", |shell| shell.state.data.findings.iter().any(|finding| finding.id == 9));
     assert!(studio.is_shown("as example 1"), "the detail");
     studio.click(Role::Button, "Exact duplicates here: Keep one of each…");
-    studio.wait("what would happen", |shell| shell.state.data.checks.fix.is_some());
+    studio.wait("what would happen", |shell| matches!(shell.state.data.dialog, Some(DataDialog::Fix(_))));
     studio.click(Role::Button, "Keep one of each (1 example)");
     assert_eq!(studio.counts(), 9);
     studio.wait("the next checks", |shell| {
@@ -202,10 +203,10 @@ fn an_open_examples_issues_are_named_and_mended_where_they_are() {
         !checks.is_running() && checks.counts.iter().all(|count| count.check != Check::ExactDuplicate)
     });
 
-    studio.act(DataAction::Select(8));
+    studio.act(TableAction::Select(8));
     studio.wait("the empty answer", |shell| shell.state.data.findings.iter().any(|f| f.check == Check::EmptyTurn));
     studio.click(Role::Button, "Empty turns here: Set aside…");
-    studio.wait("what would happen", |shell| shell.state.data.checks.fix.is_some());
+    studio.wait("what would happen", |shell| matches!(shell.state.data.dialog, Some(DataDialog::Fix(_))));
     studio.click(Role::Button, "Set aside (1 example)");
     studio.wait("that it holds no more", |shell| {
         shell.state.data.checks.counts.iter().all(|count| count.check != Check::EmptyTurn)
@@ -257,12 +258,12 @@ fn held_out_examples_are_trained_on_only_when_that_is_confirmed() {
     let before = splits(&studio, 1..=10);
     assert_eq!(before.iter().filter(|split| **split != Split::Train).count(), 2);
     let move_all = |studio: &mut Studio| {
-        studio.act(DataAction::MarkAll);
+        studio.act(MarkAction::MarkAll);
         studio.settle();
         studio.click(Role::Button, "Split");
         studio.click(Role::MenuItem, "Train");
     };
-    let is_asked = |studio: &Studio| studio.shell().state.data.moving.is_some();
+    let is_asked = |studio: &Studio| matches!(studio.shell().state.data.dialog, Some(DataDialog::Move(_)));
     move_all(&mut studio);
     assert!(is_asked(&studio) && studio.is_shown("2 of 10 examples are held out"));
     studio.key(Modifiers::NONE, Key::Enter);
@@ -291,7 +292,8 @@ fn held_out_examples_are_trained_on_only_when_that_is_confirmed() {
 fn a_split_is_counted_before_it_is_done() {
     let mut studio = with_faults();
     studio.click(Role::Button, "Split…");
-    let counted = |shell: &Shell| shell.state.data.split_dialog.as_ref().is_some_and(|plan| plan.preview.is_some());
+    let counted =
+        |shell: &Shell| matches!(&shell.state.data.dialog, Some(DataDialog::Split(plan)) if plan.preview.is_some());
     studio.wait("the counts", counted);
     studio.settle();
     assert!(studio.is_shown("8 train, 1 validation, 1 test"));

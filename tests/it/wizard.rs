@@ -228,7 +228,7 @@ fn the_whole_way_on_the_tiny_model() {
     wizard.click(Role::Tab, "Evaluate");
     wizard.click(Role::Button, "Evaluate");
     wizard.until_shown("measured in ");
-    let evaluate = |wizard: &Wizard| tunewright::app::screens::evaluate::rail(&wizard.shell().state).0;
+    let evaluate = |wizard: &Wizard| tunewright::app::Screen::Evaluate.rail(&wizard.shell().state).0;
     let measured = evaluate(&wizard);
 
     // What was measured and compared is there again.

@@ -1,5 +1,6 @@
 //! The window's own widgets. Screens use these and nothing of egui's that paints; no colour and no pixel number stands
-//! outside this folder (the values are in `assets/theme/tokens.toml`).
+//! outside this folder (the values are in `assets/theme/tokens.toml`). Nothing of the domain stands in it: widgets that
+//! know examples, tokens or memory are in [`super::parts`].
 //!
 //! # Use
 //!
@@ -39,12 +40,11 @@
 //! Card::new().selected(true).clickable("SmolLM2").show(ui, |ui| …);   // large(), flush()
 //! section(ui, "Found on this disk", "5 models", |ui| { /* right */ });
 //! fact(ui, "Layers", "30");  rule(ui);  progress(ui, "Download", Some(0.4), 160.0);
-//! role_block(ui, Role::User, |ui| { /* after the name */ }, |ui| { /* the text */ });
 //! // However many rows there are, only those in view are painted; arrows, Enter and Del are told, too.
 //! let done = Table { name: "Runs", columns: &COLUMNS, num_rows, selected, scroll_to: None, edge: t.pad.screen_x, is_list: false,
 //!     sorted: None, marked: &unmarked }
 //!     .show(ui, |row| { row.text(0, Align::Min, "2026-11-22-1", t.body(), t.text.normal); "its accessible name".to_owned() });
-//! token_view::show(ui, &view, &mut selected);  diff_view::show(ui, "Answer", &diff_view::blocks(text), None, None);
+//! diff_view::show(ui, "Answer", &diff_view::blocks(text), None, None);
 //! let (end, _) = Dialog::new("import", "Import tickets.csv").wide().primary("Import 12 examples", None::<&str>)
 //!     .show(ui.ctx(), |ui| dialog::body(ui, |ui| …), |ui| { /* left part of the foot */ });
 //! ```
@@ -65,7 +65,6 @@ pub mod icon;
 pub mod input;
 pub mod keys;
 pub mod layout;
-pub mod memory;
 pub mod plot;
 pub mod row;
 pub mod series;
@@ -73,7 +72,6 @@ pub mod table;
 pub mod text;
 pub mod theme;
 pub mod ticks;
-pub mod token_view;
 pub mod tooltip;
 
 pub use badge::{Badge, Chip};
@@ -88,10 +86,6 @@ pub use input::{Entry, NumberField, TextInput, WRONG_NUMBER, has_wrong_number, r
 pub use layout::{
     at_least, empty_state, foot, line, main_area, padded, panel_header, right_panel, screen_header, scrolling,
 };
-pub use memory::{memory_badge, memory_parts, memory_parts_height, memory_words};
-pub use row::{
-    Mark, SettingsRow, fact, facts_in_two_columns, marked_text, progress, role_block, role_heading, role_look, rule,
-    section,
-};
+pub use row::{Mark, SettingsRow, fact, facts_in_two_columns, marked_text, progress, rule, section};
 pub use text::Text;
 pub use theme::Theme;

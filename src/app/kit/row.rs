@@ -1,14 +1,11 @@
-//! Rows of names and values, sections, rules, and the block of one role.
+//! Rows of names and values, sections, rules.
 
-use egui::{
-    Align, Color32, Id, Layout, Pos2, Rect, Response, Role as AccessRole, Sense, Ui, UiBuilder, Vec2, WidgetInfo,
-};
+use egui::{Align, Color32, Id, Layout, Pos2, Rect, Response, Role, Sense, Ui, Vec2, WidgetInfo};
 
 use super::icon::{self, Icon};
 use super::text::Text;
 use super::theme::Theme;
 use super::tooltip;
-use crate::data::Role;
 
 /// A section's name with a faint remark, and room for something at the right.
 pub fn section(ui: &mut Ui, name: &str, remark: &str, right: impl FnOnce(&mut Ui)) {
@@ -54,7 +51,7 @@ pub fn facts_in_two_columns(ui: &mut Ui, facts: &[(&str, String)]) {
 
 fn fact_in(ui: &Ui, rect: Rect, response: &Response, name: &str, value: &str) {
     let theme = Theme::of(ui);
-    response.widget_info(|| WidgetInfo::labeled(AccessRole::Label, true, format!("{name} {value}")));
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{name} {value}")));
     let painter = ui.painter();
     let name = painter.layout_no_wrap(name.to_owned(), theme.body(), theme.text.faint);
     let room = rect.width() - name.size().x - theme.space.s;
@@ -130,7 +127,7 @@ impl SettingsRow<'_> {
                 to_column(ui, left + theme.size.settings_name_width + theme.size.settings_control_width);
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     let info = icon::INFO.show(ui, theme.text.faint);
-                    info.widget_info(|| WidgetInfo::labeled(AccessRole::Image, true, format!("About {}", self.name)));
+                    info.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("About {}", self.name)));
                     tooltip::on_hover(info, self.about.0, self.about.1);
                     ui.add_space(theme.space.s);
                     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -151,50 +148,6 @@ pub fn to_column(ui: &mut Ui, x: f32) {
     if rest > 0.0 {
         ui.add_space(rest);
     }
-}
-
-/// A role's icon, name and colour.
-pub fn role_look(theme: &Theme, role: Role) -> (Icon, &'static str, Color32) {
-    match role {
-        Role::System => (icon::GEAR_SIX, "System", theme.role.role_system),
-        Role::User => (icon::USER, "User", theme.role.role_user),
-        Role::Assistant => (icon::ROBOT, "Assistant", theme.role.role_assistant),
-        Role::Tool => (icon::WRENCH, "Tool", theme.role.role_tool),
-    }
-}
-
-/// Icon and name of a role.
-pub fn role_heading(ui: &mut Ui, role: Role) {
-    let theme = Theme::of(ui);
-    let (icon, name, color) = role_look(theme, role);
-    icon.show_sized(ui, theme.size.icon_small, color);
-    ui.add(Text::caption(name).color(color));
-}
-
-/// A block with the role's two-pixel bar at its left; `head` comes after the role's name, on its line.
-pub fn role_block<R>(ui: &mut Ui, role: Role, head: impl FnOnce(&mut Ui), content: impl FnOnce(&mut Ui) -> R) -> R {
-    let theme = Theme::of(ui);
-    let (_, _, color) = role_look(theme, role);
-    let indent = theme.space.m;
-    let outer = ui.available_rect_before_wrap();
-    let mut child = ui.new_child(
-        UiBuilder::new()
-            .max_rect(Rect::from_min_max(Pos2::new(outer.left() + indent, outer.top()), outer.max))
-            .layout(Layout::top_down(Align::Min)),
-    );
-    child.spacing_mut().item_spacing.y = theme.space.xs;
-    super::layout::line(&mut child, theme.size.badge_height, |ui| {
-        ui.spacing_mut().item_spacing.x = theme.space.s;
-        role_heading(ui, role);
-        head(ui);
-    });
-    let inner = content(&mut child);
-    let mut rect = child.min_rect();
-    rect.min.x = outer.left();
-    let bar = Rect::from_min_max(rect.min, Pos2::new(rect.left() + theme.width.focus_ring, rect.bottom()));
-    ui.painter().rect_filled(bar, egui::CornerRadius::ZERO, color);
-    ui.advance_cursor_after_rect(rect);
-    inner
 }
 
 /// What a step is up to, as a mark at the right of its rail entry.
@@ -229,7 +182,7 @@ pub fn progress(ui: &mut Ui, name: &str, share: Option<f32>, width: f32) -> Resp
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, theme.size.progress_height), Sense::hover());
     response.widget_info(|| WidgetInfo {
         value: share.map(f64::from),
-        ..WidgetInfo::labeled(AccessRole::ProgressIndicator, true, name)
+        ..WidgetInfo::labeled(Role::ProgressIndicator, true, name)
     });
     let rounding = theme.rounding(theme.radius.mark);
     ui.painter().rect_filled(rect, rounding, theme.surface.active);

@@ -14,13 +14,14 @@ pub use state::{CompareAction as Action, CompareState as State};
 
 use egui::{Align, Frame, Layout, Margin, Panel, Rect, Sense, Ui, UiBuilder, Vec2};
 
-use super::data::start::Starter;
 use super::runs::picker;
+use super::{Part, Place, Rail};
 use crate::app::jobs::Job;
 use crate::app::kit::{
-    Button, Mark, Text, Theme, WRONG_NUMBER, empty_state, format, has_wrong_number, icon, main_area, screen_header,
-    segmented, way_on,
+    Button, Icon, Mark, Text, Theme, WRONG_NUMBER, empty_state, format, has_wrong_number, icon, main_area,
+    screen_header, segmented, way_on,
 };
+use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::engine::EventKind;
 use crate::engine::protocol::Side;
@@ -32,19 +33,91 @@ pub struct Drafts {
     pub search: String,
 }
 
-pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
-    ui.spacing_mut().item_spacing.y = 0.0;
-    header(ui, state, actions);
-    if state.compare.chosen_run(&state.runs.records).is_none() {
-        return main_area(ui, |ui| no_run(ui, state, actions));
+/// See the module.
+pub struct Logic;
+
+impl Part for Logic {
+    type Action = Action;
+
+    fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        header(ui, state, actions);
+        if state.compare.chosen_run(&state.runs.records).is_none() {
+            return main_area(ui, |ui| no_run(ui, state, actions));
+        }
+        let theme = Theme::of(ui);
+        Panel::left("held out")
+            .resizable(false)
+            .exact_size(theme.size.held_out_width)
+            .frame(Frame::new().fill(theme.surface.panel))
+            .show(ui, |ui| list::show(ui, state, &mut drafts.compare, actions));
+        main_area(ui, |ui| body(ui, state, actions));
     }
-    let theme = Theme::of(ui);
-    Panel::left("held out")
-        .resizable(false)
-        .exact_size(theme.size.held_out_width)
-        .frame(Frame::new().fill(theme.surface.panel))
-        .show(ui, |ui| list::show(ui, state, &mut drafts.compare, actions));
-    main_area(ui, |ui| body(ui, state, actions));
+
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        let AppState { compare, jobs, project, runs, .. } = state;
+        let mut starter = Starter { jobs, cx };
+        compare.apply(action, &runs.records, &mut starter);
+        if let Some(project) = project {
+            compare.tick(project, &runs.records, &mut starter);
+        }
+        drafts.compare.search.clone_from(&compare.search);
+    }
+
+    fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+        let AppState { compare, jobs, runs, .. } = state;
+        compare.on_event(job.id, event, &runs.records, &mut Starter { jobs, cx });
+        if state.screen == Screen::Compare && matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
+            Self::refresh(state, drafts, cx);
+        }
+    }
+
+    fn forget(state: &mut AppState, _drafts: &mut AllDrafts) {
+        state.compare = State::default();
+    }
+
+    fn keep(state: &mut AppState, cx: &Cx<'_>) {
+        let AppState { compare, jobs, .. } = state;
+        compare.close(&mut Starter { jobs, cx });
+    }
+}
+
+impl Place for Logic {
+    const NAME: &'static str = "Compare";
+    const ICON: Icon = icon::COLUMNS;
+    const RAIL: Rail = Rail::Step("Read answers before and after");
+    const ACT: Option<&'static str> = Some("Answer the prompt before and after");
+
+    fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+        let AppState { compare, jobs, project, runs, .. } = state;
+        if let Some(project) = project {
+            compare.tick(project, &runs.records, &mut Starter { jobs, cx });
+        }
+    }
+
+    fn rail(state: &AppState) -> (String, Mark) {
+        if state.compare.queue.is_busy() {
+            let words = match state.compare.queue.done_of() {
+                Some((done, all)) => format!("{} of {}", format::thousands(done as u64), format::thousands(all as u64)),
+                None => "Answering".to_owned(),
+            };
+            return (words, Mark::Running);
+        }
+        match state.compare.chosen_run(&state.runs.records) {
+            None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),
+            None => ("Needs a run".to_owned(), Mark::ToDo),
+            Some(_) => {
+                let counts = state.project.as_ref().map(|project| project.counts).unwrap_or_default();
+                (format::count(counts.validation + counts.test, "prompt", "prompts"), Mark::Ready)
+            }
+        }
+    }
+
+    fn primary(state: &AppState) -> Option<AnyAction> {
+        let compare = &state.compare;
+        let is_free = !compare.is_answering() && compare.place().is_none();
+        (is_free && compare.problem(&state.runs.records).is_none()).then(|| CompareAction::Answer.into())
+    }
 }
 
 fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
@@ -188,61 +261,6 @@ fn highlight(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
         }
         Highlight::AgainstExpected | Highlight::Off => {}
     }
-}
-
-pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    let AppState { compare, jobs, project, runs, .. } = state;
-    let mut starter = Starter { jobs, cx };
-    compare.apply(action, &runs.records, &mut starter);
-    if let Some(project) = project {
-        compare.tick(project, &runs.records, &mut starter);
-    }
-    drafts.compare.search.clone_from(&compare.search);
-}
-
-pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    let AppState { compare, jobs, runs, .. } = state;
-    compare.on_event(job.id, event, &runs.records, &mut Starter { jobs, cx });
-    if state.screen == Screen::Compare && matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
-        refresh(state, drafts, cx);
-    }
-}
-
-pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
-    let AppState { compare, jobs, project, runs, .. } = state;
-    if let Some(project) = project {
-        compare.tick(project, &runs.records, &mut Starter { jobs, cx });
-    }
-}
-
-/// Before the window closes: what is written so far is kept.
-pub fn close(state: &mut AppState, cx: &Cx<'_>) {
-    let AppState { compare, jobs, .. } = state;
-    compare.close(&mut Starter { jobs, cx });
-}
-
-pub fn rail(state: &AppState) -> (String, Mark) {
-    if state.compare.queue.is_busy() {
-        let words = match state.compare.queue.done_of() {
-            Some((done, all)) => format!("{} of {}", format::thousands(done as u64), format::thousands(all as u64)),
-            None => "Answering".to_owned(),
-        };
-        return (words, Mark::Running);
-    }
-    match state.compare.chosen_run(&state.runs.records) {
-        None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),
-        None => ("Needs a run".to_owned(), Mark::ToDo),
-        Some(_) => {
-            let counts = state.project.as_ref().map(|project| project.counts).unwrap_or_default();
-            (format::count(counts.validation + counts.test, "prompt", "prompts"), Mark::Ready)
-        }
-    }
-}
-
-pub fn primary(state: &AppState) -> Option<AnyAction> {
-    let compare = &state.compare;
-    let is_free = !compare.is_answering() && compare.place().is_none();
-    (is_free && compare.problem(&state.runs.records).is_none()).then(|| CompareAction::Answer.into())
 }
 
 /// The padding of the cards of this screen.

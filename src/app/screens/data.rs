@@ -6,59 +6,44 @@ pub mod arriving;
 mod bulk;
 mod check_row;
 pub mod checks;
+pub mod dialogs;
 pub mod draft;
 mod editor;
-pub mod export_dialog;
 pub mod filters;
-mod fix_dialog;
-pub mod fix_review;
 mod funnel;
-pub mod history;
-mod history_dialog;
 mod issues;
-pub mod labels_dialog;
 mod lengths;
 pub mod marks;
 pub mod menu;
-pub mod move_dialog;
 mod panel;
-pub mod rank;
-pub mod replace;
 mod review;
-pub mod reviewers_dialog;
-pub mod rows;
-pub mod split_dialog;
-pub mod start;
 pub mod state;
-mod statistics;
 mod table;
 pub mod tokens;
 
 pub use action::DataAction as Action;
+pub use action::{CheckAction, DialogAction, ExampleAction, FilterAction, MarkAction, TableAction};
+pub use dialogs::DataDialog;
+pub use dialogs::split::shares;
 pub use filters::Only;
 pub use review::KEYS;
-pub use split_dialog::shares;
 pub use state::DataState as State;
 
-use super::{dataset, mapping};
-use crate::app::files::{FilePick, PickKind};
+use super::dataset;
+use super::{Part, Place, Rail};
+use crate::app::effect;
 use crate::app::jobs::Job;
 use crate::app::kit::{
-    self, Button, Combo, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, panel_header,
+    self, Button, Combo, Icon, Mark, Text, Theme, drop_target, empty_state, format, icon, main_area, panel_header,
     right_panel, screen_header, way_on,
 };
-use crate::app::state::Screen;
+use crate::app::start::{Starter, now};
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
-use crate::data::files;
 use crate::data::import::ImportReport;
 use crate::engine::{EventKind, IoJob, JobSpec, Reply, StoreJob};
 use crate::project::ProjectState;
 use crate::recipe::Training;
-use export_dialog::ExportAction;
 use filters::{Filter, NewRows};
-use labels_dialog::LabelsAction;
-use reviewers_dialog::ReviewersAction;
-use start::{Start, Starter};
 
 /// The right panel, with one example.
 const PANEL: &str = "data panel";
@@ -79,59 +64,117 @@ pub struct Drafts {
     max_length: Option<(egui::Id, usize)>,
 }
 
-pub fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
-    let Some(project) = &state.project else { return };
-    ui.spacing_mut().item_spacing.y = 0.0;
-    let has_rows = project.counts.total() > 0 || !state.data.arriving.rows().is_empty();
-    let has_panel = has_rows || state.data.open.is_some();
-    header(ui, &state.data, project, has_panel, actions);
-    if !has_panel {
-        main_area(ui, |ui| nothing_yet(ui, actions));
-    } else {
-        let width = Theme::of(ui).size.side_panel_width;
-        right_panel(ui, PANEL, width, |ui| panel::show(ui, state, project, &mut drafts.data, actions));
-        main_area(ui, |ui| table::show(ui, state, project, &mut drafts.data, actions));
+/// See the module.
+pub struct Logic;
+
+impl Part for Logic {
+    type Action = Action;
+
+    fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+        let Some(project) = &state.project else { return };
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let has_rows = project.counts.total() > 0 || !state.data.arriving.rows().is_empty();
+        let has_panel = has_rows || state.data.open.is_some();
+        header(ui, &state.data, project, has_panel, actions);
+        if !has_panel {
+            main_area(ui, |ui| nothing_yet(ui, actions));
+        } else {
+            let width = Theme::of(ui).size.side_panel_width;
+            right_panel(ui, PANEL, width, |ui| panel::show(ui, state, project, &mut drafts.data, actions));
+            main_area(ui, |ui| table::show(ui, state, project, &mut drafts.data, actions));
+        }
+        if let Some(dialog) = &state.data.dialog {
+            dialogs::show(ui, dialog, state, project, &mut drafts.data, actions);
+        }
+        if state.dialog.is_none() {
+            keep_keys(ui.ctx());
+        }
+        let now = ui.input(|input| input.time);
+        match state.data.wake_in(now) {
+            Some(secs) if secs <= 0.0 => actions.push(Action::Tick.into()),
+            Some(secs) => ui.ctx().request_repaint_after_secs(secs as f32),
+            None => {}
+        }
     }
-    if let Some(plan) = &state.data.split_dialog {
-        split_dialog::show(ui.ctx(), plan, actions);
+
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        let AppState { data, jobs, .. } = state;
+        let effects = data.apply(action, now(cx), &mut Starter { jobs, cx });
+        effect::perform(effects, state, drafts, cx);
+        Self::refresh(state, drafts, cx);
     }
-    if let Some(moving) = &state.data.moving {
-        move_dialog::show(ui.ctx(), moving, actions);
+
+    fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+        if matches!(&job.spec, JobSpec::Io(IoJob::Import { project, .. }) if project != state.data.folder()) {
+            return;
+        }
+        state.data.on_event(job.id, event);
+        if let (JobSpec::Io(IoJob::Import { .. }), EventKind::Reply(reply), Some(project)) =
+            (&job.spec, event, &state.project)
+            && let Reply::Imported(ImportReport { numbers: Some(numbers), .. }) = &**reply
+        {
+            let from = project.source.clone().unwrap_or_default();
+            let num_before = project.counts.total().saturating_sub(numbers.1 + 1 - numbers.0);
+            state.data.show_new(NewRows { numbers: *numbers, from }, num_before);
+        }
+        if let EventKind::Reply(reply) = event
+            && let Reply::Exported(reports) = &**reply
+        {
+            state.status = dialogs::export::told(reports).into();
+        }
+        if let (JobSpec::Store(StoreJob::Undo { .. }) | JobSpec::Store(StoreJob::Redo { .. }), EventKind::Reply(reply)) =
+            (&job.spec, event)
+            && let Reply::Project(ProjectState { last_changed: Some(id), .. }) = &**reply
+        {
+            state.data.show_changed(*id);
+        }
+        if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
+            Self::refresh(state, drafts, cx);
+        }
     }
-    if let Some(dialog) = &state.data.export {
-        export_dialog::show(ui.ctx(), dialog, state, project, actions);
+
+    fn on_project(state: &mut AppState, drafts: &mut AllDrafts, _cx: &Cx<'_>) {
+        Self::forget(state, drafts);
     }
-    if let Some(text) = &state.data.labels {
-        labels_dialog::show(ui.ctx(), text, &state.data, actions);
+
+    fn forget(state: &mut AppState, drafts: &mut AllDrafts) {
+        state.data = State::default();
+        drafts.data = Drafts::default();
     }
-    if let Some(dialog) = &state.data.reviewers {
-        reviewers_dialog::show(ui.ctx(), dialog, actions);
+
+    fn keep(state: &mut AppState, cx: &Cx<'_>) {
+        flush(state, cx);
     }
-    if let Some(replace) = &state.data.replace {
-        replace::show(ui.ctx(), replace, state.data.marks.len(), actions);
+}
+
+impl Place for Logic {
+    const NAME: &'static str = "Data";
+    const ICON: Icon = icon::TABLE;
+    const RAIL: Rail = Rail::Step("See and mend your examples");
+
+    fn refresh(state: &mut AppState, drafts: &mut AllDrafts, cx: &Cx<'_>) {
+        let AppState { data, jobs, project, .. } = state;
+        if let Some(project) = project {
+            let mut starter = Starter { jobs, cx };
+            data.tick(project, now(cx), &mut starter);
+            drafts.data.search.clone_from(&data.filters.search);
+        }
     }
-    if let Some(history) = &state.data.history {
-        history_dialog::show(ui.ctx(), history, actions);
+
+    fn rail(state: &AppState) -> (String, Mark) {
+        let counts = state.project.as_ref().map(|project| project.counts).unwrap_or_default();
+        let found = &state.data.facets.whole;
+        let words = match (counts.total(), found.issues()) {
+            (0, _) => return ("No examples".to_owned(), Mark::ToDo),
+            (total, 0) => format::count(total, "example", "examples"),
+            (_, issues) => format::count(issues, "issue", "issues"),
+        };
+        (words, if found.must_fix > 0 { Mark::Ready } else { Mark::Done })
     }
-    if let Some(form) = &state.data.rank {
-        rank::show(ui.ctx(), form, state, project, actions);
-    }
-    if let Some(numbers) = &state.data.statistics {
-        let training = training(project);
-        let mut limit = lengths::Limit { training: &training, moved: &mut drafts.data.max_length };
-        statistics::show(ui.ctx(), numbers.as_ref(), &mut limit, actions);
-    }
-    if let Some(fix) = &state.data.checks.fix {
-        fix_dialog::show(ui.ctx(), fix, actions);
-    }
-    if state.dialog.is_none() {
-        keep_keys(ui.ctx());
-    }
-    let now = ui.input(|input| input.time);
-    match state.data.wake_in(now) {
-        Some(secs) if secs <= 0.0 => actions.push(Action::Tick.into()),
-        Some(secs) => ui.ctx().request_repaint_after_secs(secs as f32),
-        None => {}
+
+    fn primary(state: &AppState) -> Option<AnyAction> {
+        let is_empty = state.project.as_ref().is_none_or(|project| project.counts.total() == 0);
+        is_empty.then_some(AnyAction::ChooseImport)
     }
 }
 
@@ -171,14 +214,14 @@ fn header(ui: &mut egui::Ui, data: &State, project: &ProjectState, has_panel: bo
         let has_examples = project.counts.total() > 0;
         let split = Button::secondary("Split…").icon(icon::ROWS);
         if ui.add(split.enabled_or(has_examples, "There are no examples to split")).clicked() {
-            actions.push(Action::SplitDialog(Some(Default::default())).into());
+            actions.push(DialogAction::Split(Default::default()).into());
         }
     };
     match has_panel {
         true => panel_header(ui, "Data", (PANEL, "Example"), beside, right),
         false => screen_header(ui, "Data", beside, right),
     }
-    actions.extend(chosen.map(|filter| Action::Filter(filter).into()));
+    actions.extend(chosen.map(|filter| FilterAction::Filter(filter).into()));
 }
 
 /// Which of the files that were imported is shown; all of them at first.
@@ -216,108 +259,8 @@ fn nothing_yet(ui: &mut egui::Ui, actions: &mut Vec<AnyAction>) {
     });
 }
 
-pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    let now = start::now(cx);
-    let is_from_anywhere = matches!(action, Action::ShowOnly(_));
-    if is_from_anywhere || menu::commands().iter().any(|(_, entry)| *entry == action) {
-        // Links and the command field offer them from anywhere.
-        state.screen = Screen::Data;
-    }
-    if action == Action::Reviewers(ReviewersAction::PickFile) {
-        let kind = PickKind::Open { name: "Labels", endings: files::ENDINGS };
-        let pick = FilePick { title: "Labels of a second reviewer", kind };
-        return cx.pick(pick, |path| Action::Reviewers(ReviewersAction::Take(path)).into());
-    }
-    if action == Action::Labels(LabelsAction::Save) {
-        labels_dialog::save(state, cx);
-    }
-    if let (Action::Review(review), Some(draft)) = (&action, &state.data.open)
-        && let Some(status) = review::told(*review, draft.stored.number)
-    {
-        state.status = status;
-    }
-    let AppState { data, jobs, project, .. } = state;
-    if let (Action::Export(ExportAction::PickFile), Some(dialog), Some(project)) = (&action, &data.export, &project) {
-        return cx
-            .pick(export_dialog::file_pick(dialog, project), |path| Action::Export(ExportAction::Write(path)).into());
-    }
-    let reviewer = match &action {
-        Action::Reviewers(ReviewersAction::Take(path)) => Some(path.clone()),
-        _ => None,
-    };
-    let mut starter = Starter { jobs, cx };
-    data.apply(action, now, &mut starter);
-    drafts.data.search.clone_from(&data.filters.search);
-    if let Some(project) = project {
-        data.tick(project, now, &mut starter);
-    }
-    if let Some(path) = reviewer {
-        mapping::open_reviewer(state, drafts, path, cx);
-    }
-}
-
-pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    if matches!(&job.spec, JobSpec::Io(IoJob::Import { project, .. }) if project != state.data.folder()) {
-        return;
-    }
-    state.data.on_event(job.id, event);
-    if let (JobSpec::Io(IoJob::Import { .. }), EventKind::Reply(reply), Some(project)) =
-        (&job.spec, event, &state.project)
-        && let Reply::Imported(ImportReport { numbers: Some(numbers), .. }) = &**reply
-    {
-        let from = project.source.clone().unwrap_or_default();
-        let num_before = project.counts.total().saturating_sub(numbers.1 + 1 - numbers.0);
-        state.data.show_new(NewRows { numbers: *numbers, from }, num_before);
-    }
-    if let EventKind::Reply(reply) = event
-        && let Reply::Exported(reports) = &**reply
-    {
-        state.status = export_dialog::told(reports).into();
-    }
-    if let (JobSpec::Store(StoreJob::Undo { .. }) | JobSpec::Store(StoreJob::Redo { .. }), EventKind::Reply(reply)) =
-        (&job.spec, event)
-        && let Reply::Project(ProjectState { last_changed: Some(id), .. }) = &**reply
-    {
-        state.data.show_changed(*id);
-    }
-    if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
-        refresh(state, drafts, cx);
-    }
-}
-
-pub fn refresh(state: &mut AppState, drafts: &mut AllDrafts, cx: &Cx<'_>) {
-    let AppState { data, jobs, project, .. } = state;
-    if let Some(project) = project {
-        let mut starter = Starter { jobs, cx };
-        data.tick(project, start::now(cx), &mut starter);
-        drafts.data.search.clone_from(&data.filters.search);
-    }
-}
-
 /// Sends what was typed and not yet saved: before undo, another screen, or the end.
 pub fn flush(state: &mut AppState, cx: &Cx<'_>) {
     let AppState { data, jobs, .. } = state;
     data.flush(&mut Starter { jobs, cx });
-}
-
-pub fn rail(state: &AppState) -> (String, Mark) {
-    let counts = state.project.as_ref().map(|project| project.counts).unwrap_or_default();
-    let found = &state.data.facets.whole;
-    let words = match (counts.total(), found.issues()) {
-        (0, _) => return ("No examples".to_owned(), Mark::ToDo),
-        (total, 0) => format::count(total, "example", "examples"),
-        (_, issues) => format::count(issues, "issue", "issues"),
-    };
-    (words, if found.must_fix > 0 { Mark::Ready } else { Mark::Done })
-}
-
-pub fn primary(state: &AppState) -> Option<AnyAction> {
-    let is_empty = state.project.as_ref().is_none_or(|project| project.counts.total() == 0);
-    is_empty.then_some(AnyAction::ChooseImport)
-}
-
-/// Another project is open: nothing of the old one stays.
-pub fn forget(state: &mut AppState, drafts: &mut AllDrafts) {
-    state.data = State::default();
-    drafts.data = Drafts::default();
 }

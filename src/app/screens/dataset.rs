@@ -6,7 +6,8 @@ use egui::{Align, Layout, ScrollArea, Ui};
 
 pub use state::{DatasetAction as Action, DatasetState as State};
 
-use super::data::start::Starter;
+use super::Part;
+use crate::app::effect;
 use crate::app::jobs::Job;
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
@@ -14,8 +15,9 @@ use crate::app::kit::{
     format, has_wrong_number, icon, line, marked_text, progress, row, rule,
 };
 use crate::app::shell::{opening, words};
+use crate::app::start::Starter;
 use crate::app::state::ToImport;
-use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::data::Split;
 use crate::engine::{EventKind, Failure};
 use crate::hub::Dataset;
@@ -30,6 +32,52 @@ pub struct Drafts {
     has_focused: bool,
 }
 
+/// See the module.
+pub struct Logic;
+
+impl Part for Logic {
+    type Action = Action;
+
+    fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+        let dataset = &state.dataset;
+        let num = dataset.found.as_ref().map_or(0, |found| found.wanted().len()) as u64;
+        let act = match num {
+            0 => "Download".to_owned(),
+            num => format!("Download {}", format::count(num, "split", "splits")),
+        };
+        let frame = Dialog::new("dataset", "Data set from the Hub").icon(icon::CLOUD_ARROW_DOWN);
+        let problem = if has_wrong_number(ui.ctx()) { Some(WRONG_NUMBER) } else { dataset.problem() };
+        let frame = frame.primary(&act, problem);
+        let mut body_actions = Vec::new();
+        let (end, ()) = frame.show(
+            ui.ctx(),
+            |ui| dialog::body(ui, |ui| body(ui, dataset, &mut drafts.dataset, &mut body_actions)),
+            |ui| foot(ui, state),
+        );
+        actions.extend(body_actions.into_iter().map(AnyAction::from));
+        match end {
+            DialogEnd::Confirmed => actions.push(Action::Fetch.into()),
+            DialogEnd::Cancelled => actions.push(Action::Close.into()),
+            DialogEnd::StillOpen => {}
+        }
+    }
+
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        if action == Action::Open {
+            drafts.dataset.has_focused = false;
+        }
+        let AppState { dataset, jobs, .. } = state;
+        let effects = dataset.apply(action, &mut Starter { jobs, cx });
+        effect::perform(effects, state, drafts, cx);
+    }
+
+    fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+        if let Some(request) = state.dataset.on_event(job.id, event) {
+            opening::import(state, drafts, ToImport::Fetched(request), cx);
+        }
+    }
+}
+
 /// Where a split's rows may go.
 const PARTS: [(Option<Split>, &str); 4] = [
     (Some(Split::Train), "Train"),
@@ -37,30 +85,6 @@ const PARTS: [(Option<Split>, &str); 4] = [
     (Some(Split::Test), "Test"),
     (None, "Deal anew"),
 ];
-
-pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
-    let dataset = &state.dataset;
-    let num = dataset.found.as_ref().map_or(0, |found| found.wanted().len()) as u64;
-    let act = match num {
-        0 => "Download".to_owned(),
-        num => format!("Download {}", format::count(num, "split", "splits")),
-    };
-    let frame = Dialog::new("dataset", "Data set from the Hub").icon(icon::CLOUD_ARROW_DOWN);
-    let problem = if has_wrong_number(ui.ctx()) { Some(WRONG_NUMBER) } else { dataset.problem() };
-    let frame = frame.primary(&act, problem);
-    let mut body_actions = Vec::new();
-    let (end, ()) = frame.show(
-        ui.ctx(),
-        |ui| dialog::body(ui, |ui| body(ui, dataset, &mut drafts.dataset, &mut body_actions)),
-        |ui| foot(ui, state),
-    );
-    actions.extend(body_actions.into_iter().map(AnyAction::from));
-    match end {
-        DialogEnd::Confirmed => actions.push(Action::Fetch.into()),
-        DialogEnd::Cancelled => actions.push(Action::Close.into()),
-        DialogEnd::StillOpen => {}
-    }
-}
 
 /// From the first question on of fixed height, so that nothing jumps when the answer comes.
 fn body(ui: &mut Ui, dataset: &State, drafts: &mut Drafts, actions: &mut Vec<Action>) {
@@ -257,22 +281,4 @@ fn foot(ui: &mut Ui, state: &AppState) {
     // The files that the first rows are in may be fewer.
     let at_most = if found.max_rows.is_some() { "at most " } else { "" };
     ui.add(Text::body(format!("{rows}{at_most}{}", format::bytes(num_bytes))).soft());
-}
-
-pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    if action == Action::Open {
-        state.dialog = Some(OpenDialog::Dataset);
-        drafts.dataset.has_focused = false;
-    }
-    let AppState { dataset, jobs, .. } = state;
-    dataset.apply(action, &mut Starter { jobs, cx });
-    if !state.dataset.is_open && state.dialog == Some(OpenDialog::Dataset) {
-        state.dialog = None;
-    }
-}
-
-pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    if let Some(request) = state.dataset.on_event(job.id, event) {
-        opening::import(state, drafts, ToImport::Fetched(request), cx);
-    }
 }

@@ -7,15 +7,16 @@ pub use state::{EvaluateAction as Action, EvaluateState as State};
 
 use egui::Ui;
 
-use super::data::start::Starter;
 use super::runs::{label, picker};
 use super::waiting;
+use super::{Part, Place, Rail};
 use crate::app::jobs::Job;
 use crate::app::kit::{
-    Button, Card, Combo, Mark, Text, Theme, empty_state, format, icon, main_area, padded, progress, screen_header,
-    switch, way_on,
+    Button, Card, Combo, Icon, Mark, Text, Theme, empty_state, format, icon, main_area, padded, progress,
+    screen_header, switch, way_on,
 };
 use crate::app::shell::words;
+use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::data::Split;
 use crate::engine::EventKind;
@@ -27,23 +28,87 @@ const PARTS: [(Split, &str); 2] = [(Split::Test, "Test"), (Split::Validation, "V
 #[derive(Debug, Default)]
 pub struct Drafts {}
 
-pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
-    ui.spacing_mut().item_spacing.y = 0.0;
-    let evaluate = &state.evaluate;
-    let Some(run) = evaluate.chosen_run(&state.runs.records) else {
-        screen_header(ui, "Evaluate", |_| {}, |_| {});
-        return main_area(ui, |ui| no_run(ui, state, actions));
-    };
-    header(ui, state, run, actions);
-    main_area(ui, |ui| match (evaluate.shown(run), &evaluate.failure, evaluate.job) {
-        (_, _, Some(job)) => running(ui, state, state.jobs.get(job), actions),
-        (Some(report), None, None) => {
-            let x = Theme::of(ui).pad.screen_x;
-            padded(ui, x, |ui| report::show(ui, state, run, report, actions));
+/// See the module.
+pub struct Logic;
+
+impl Part for Logic {
+    type Action = Action;
+
+    fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let evaluate = &state.evaluate;
+        let Some(run) = evaluate.chosen_run(&state.runs.records) else {
+            screen_header(ui, "Evaluate", |_| {}, |_| {});
+            return main_area(ui, |ui| no_run(ui, state, actions));
+        };
+        header(ui, state, run, actions);
+        main_area(ui, |ui| match (evaluate.shown(run), &evaluate.failure, evaluate.job) {
+            (_, _, Some(job)) => running(ui, state, state.jobs.get(job), actions),
+            (Some(report), None, None) => {
+                let x = Theme::of(ui).pad.screen_x;
+                padded(ui, x, |ui| report::show(ui, state, run, report, actions));
+            }
+            (None, None, None) => not_yet(ui, state, run, actions),
+            (_, Some(failure), None) => failed(ui, failure, actions),
+        });
+    }
+
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        let AppState { evaluate, jobs, runs, .. } = state;
+        evaluate.apply(action, &runs.records, &mut Starter { jobs, cx });
+        Self::refresh(state, drafts, cx);
+    }
+
+    fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+        if let Some(shown) = state.evaluate.on_event(job.id, event) {
+            let num = shown.report.after.as_ref().map_or(0, |after| after.num_examples as u64);
+            // The same figure as in the report.
+            let took = format::duration(shown.report.secs);
+            state.status = format!("Evaluated {} in {took}", format::count(num, "example", "examples")).into();
         }
-        (None, None, None) => not_yet(ui, state, run, actions),
-        (_, Some(failure), None) => failed(ui, failure, actions),
-    });
+        // Of every screen: the rail says what was measured.
+        if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
+            Self::refresh(state, drafts, cx);
+        }
+    }
+
+    fn forget(state: &mut AppState, _drafts: &mut AllDrafts) {
+        state.evaluate = State::default();
+    }
+}
+
+impl Place for Logic {
+    const NAME: &'static str = "Evaluate";
+    const ICON: Icon = icon::TARGET;
+    const RAIL: Rail = Rail::Step("See in numbers what changed");
+    const ACT: Option<&'static str> = Some("Evaluate the tuned model");
+
+    fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+        let AppState { evaluate, jobs, runs, project, .. } = state;
+        if let Some(project) = project {
+            evaluate.follow(&project.folder, &runs.records, &mut Starter { jobs, cx });
+        }
+    }
+
+    fn rail(state: &AppState) -> (String, Mark) {
+        if let Some(job) = state.evaluate.job {
+            let has_started = state.jobs.get(job).is_none_or(|job| job.has_started);
+            return (if has_started { "Measuring" } else { "Waiting" }.to_owned(), Mark::Running);
+        }
+        match state.evaluate.chosen_run(&state.runs.records) {
+            None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),
+            None => ("Needs a run".to_owned(), Mark::ToDo),
+            Some(run) => match state.evaluate.shown(run) {
+                Some(shown) => in_short(shown),
+                None => ("Ready".to_owned(), Mark::Ready),
+            },
+        }
+    }
+
+    fn primary(state: &AppState) -> Option<AnyAction> {
+        let can = state.evaluate.job.is_none() && state.evaluate.chosen_run(&state.runs.records).is_some();
+        can.then(|| Action::Start.into())
+    }
 }
 
 fn header(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyAction>) {
@@ -149,47 +214,6 @@ fn failed(ui: &mut Ui, failure: &crate::engine::Failure, actions: &mut Vec<AnyAc
     });
 }
 
-pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    let AppState { evaluate, jobs, runs, .. } = state;
-    evaluate.apply(action, &runs.records, &mut Starter { jobs, cx });
-    refresh(state, drafts, cx);
-}
-
-pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    if let Some(shown) = state.evaluate.on_event(job.id, event) {
-        let num = shown.report.after.as_ref().map_or(0, |after| after.num_examples as u64);
-        // The same figure as in the report.
-        let took = format::duration(shown.report.secs);
-        state.status = format!("Evaluated {} in {took}", format::count(num, "example", "examples")).into();
-    }
-    // Of every screen: the rail says what was measured.
-    if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
-        refresh(state, drafts, cx);
-    }
-}
-
-pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
-    let AppState { evaluate, jobs, runs, project, .. } = state;
-    if let Some(project) = project {
-        evaluate.follow(&project.folder, &runs.records, &mut Starter { jobs, cx });
-    }
-}
-
-pub fn rail(state: &AppState) -> (String, Mark) {
-    if let Some(job) = state.evaluate.job {
-        let has_started = state.jobs.get(job).is_none_or(|job| job.has_started);
-        return (if has_started { "Measuring" } else { "Waiting" }.to_owned(), Mark::Running);
-    }
-    match state.evaluate.chosen_run(&state.runs.records) {
-        None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),
-        None => ("Needs a run".to_owned(), Mark::ToDo),
-        Some(run) => match state.evaluate.shown(run) {
-            Some(shown) => in_short(shown),
-            None => ("Ready".to_owned(), Mark::Ready),
-        },
-    }
-}
-
 /// A tick only where tuning worked, and where that still holds.
 fn in_short(shown: &state::Shown) -> (String, Mark) {
     if shown.stale.is_some() {
@@ -203,9 +227,4 @@ fn in_short(shown: &state::Shown) -> (String, Mark) {
         (None, None) => "Measured".to_owned(),
     };
     (words, if is_good { Mark::Done } else { Mark::Ready })
-}
-
-pub fn primary(state: &AppState) -> Option<AnyAction> {
-    let can = state.evaluate.job.is_none() && state.evaluate.chosen_run(&state.runs.records).is_some();
-    can.then(|| Action::Start.into())
 }

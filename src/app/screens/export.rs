@@ -7,9 +7,11 @@ pub use state::{ExportAction as Action, ExportState as State};
 use egui::{Align, Layout, Ui};
 
 use super::runs::{label, picker};
+use super::{Part, Place, Rail};
+use crate::app::effect;
 use crate::app::jobs::Job;
 use crate::app::kit::{
-    Button, Card, Mark, Text, Theme, empty_state, fact, format, icon, main_area, reading_well, screen_header,
+    Button, Card, Icon, Mark, Text, Theme, empty_state, fact, format, icon, main_area, reading_well, screen_header,
     scrolling, section, way_on,
 };
 use crate::app::shell::words::model_name;
@@ -25,18 +27,67 @@ use state::Listing;
 #[derive(Debug, Default)]
 pub struct Drafts {}
 
-pub fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
-    ui.spacing_mut().item_spacing.y = 0.0;
-    let run = state.export.chosen_run(&state.runs.records);
-    header(ui, state, run, actions);
-    main_area(ui, |ui| match run {
-        None => no_run(ui, state, actions),
-        Some(run) => scrolling(ui, "export", |ui| {
-            ui.spacing_mut().item_spacing.y = Theme::of(ui).pad.between_cards;
-            adapter(ui, state, run, actions);
-            commands(ui, run, state.export.listing.as_ref(), actions);
-        }),
-    });
+/// See the module.
+pub struct Logic;
+
+impl Part for Logic {
+    type Action = Action;
+
+    fn show(ui: &mut Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let run = state.export.chosen_run(&state.runs.records);
+        header(ui, state, run, actions);
+        main_area(ui, |ui| match run {
+            None => no_run(ui, state, actions),
+            Some(run) => scrolling(ui, "export", |ui| {
+                ui.spacing_mut().item_spacing.y = Theme::of(ui).pad.between_cards;
+                adapter(ui, state, run, actions);
+                commands(ui, run, state.export.listing.as_ref(), actions);
+            }),
+        });
+    }
+
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        let effects = state.export.apply(action, &state.runs.records);
+        effect::perform(effects, state, drafts, cx);
+    }
+
+    fn on_event(state: &mut AppState, drafts: &mut AllDrafts, _job: &Job, event: &EventKind, cx: &Cx<'_>) {
+        let is_runs = matches!(event, EventKind::Reply(reply) if matches!(**reply, crate::engine::Reply::Runs(_)));
+        if is_runs && state.screen == Screen::Export {
+            effect::perform(state.export.list(&state.runs.records), state, drafts, cx);
+        }
+    }
+
+    fn forget(state: &mut AppState, _drafts: &mut AllDrafts) {
+        state.export = State::default();
+    }
+}
+
+impl Place for Logic {
+    const NAME: &'static str = "Export";
+    const ICON: Icon = icon::PACKAGE;
+    const RAIL: Rail = Rail::Step("Take it with you");
+    const ACT: Option<&'static str> = Some("Show the tuned model's folder");
+
+    fn refresh(state: &mut AppState, drafts: &mut AllDrafts, cx: &Cx<'_>) {
+        // A checkpoint may have been written anew.
+        state.export.listing = None;
+        effect::perform(state.export.list(&state.runs.records), state, drafts, cx);
+    }
+
+    fn rail(state: &AppState) -> (String, Mark) {
+        match state.export.chosen_run(&state.runs.records) {
+            None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),
+            None => ("Needs a run".to_owned(), Mark::ToDo),
+            Some(_) => ("Ready".to_owned(), Mark::Ready),
+        }
+    }
+
+    fn primary(state: &AppState) -> Option<AnyAction> {
+        let run = state.export.chosen_run(&state.runs.records)?;
+        run.adapter.clone().map(AnyAction::OpenFolder)
+    }
 }
 
 fn header(ui: &mut Ui, state: &AppState, run: Option<&RunRecord>, actions: &mut Vec<AnyAction>) {
@@ -165,47 +216,4 @@ fn commands(ui: &mut Ui, run: &RunRecord, listing: Option<&Listing>, actions: &m
             });
         }
     });
-}
-
-pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    match action {
-        Action::Run(name) => state.export.run = Some(name),
-        Action::Listed(listing) => state.export.listing = Some(listing),
-    }
-    list(state, cx);
-}
-
-/// Looks into the adapter's folder, in a thread of its own.
-fn list(state: &mut AppState, cx: &Cx<'_>) {
-    let run = state.export.chosen_run(&state.runs.records);
-    let Some((folder, run_dir)) = run.and_then(|run| Some((run.adapter.clone()?, run.run_dir.clone()))) else { return };
-    if state.export.listing.as_ref().is_none_or(|listing| listing.folder != folder) {
-        cx.files.run(move || Some(Action::Listed(state::read_folder(folder, &run_dir)).into()));
-    }
-}
-
-pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, _job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    let is_runs = matches!(event, EventKind::Reply(reply) if matches!(**reply, crate::engine::Reply::Runs(_)));
-    if is_runs && state.screen == Screen::Export {
-        list(state, cx);
-    }
-}
-
-pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
-    // A checkpoint may have been written anew.
-    state.export.listing = None;
-    list(state, cx);
-}
-
-pub fn rail(state: &AppState) -> (String, Mark) {
-    match state.export.chosen_run(&state.runs.records) {
-        None if state.jobs.training().is_some() => ("After this run".to_owned(), Mark::ToDo),
-        None => ("Needs a run".to_owned(), Mark::ToDo),
-        Some(_) => ("Ready".to_owned(), Mark::Ready),
-    }
-}
-
-pub fn primary(state: &AppState) -> Option<AnyAction> {
-    let run = state.export.chosen_run(&state.runs.records)?;
-    run.adapter.clone().map(AnyAction::OpenFolder)
 }

@@ -8,20 +8,10 @@ use crate::app::kit::{
     way_on,
 };
 use crate::app::machine::Machine;
-use crate::app::screens::dataset;
+use crate::app::screens::{Rail, dataset};
 use crate::app::shell::{keys, projects};
 use crate::app::{Action, AppState, Screen};
 use crate::engine::{JobSpec, StoreJob};
-
-/// What each step is for, in a few words.
-const STEPS: [(Screen, icon::Icon, &str); 6] = [
-    (Screen::Model, icon::CUBE, "Choose a small model"),
-    (Screen::Data, icon::TABLE, "See and mend your examples"),
-    (Screen::Train, icon::PULSE, "Watch it learn, stop any time"),
-    (Screen::Evaluate, icon::TARGET, "See in numbers what changed"),
-    (Screen::Compare, icon::COLUMNS, "Read answers before and after"),
-    (Screen::Export, icon::PACKAGE, "Take it with you"),
-];
 
 pub fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<Action>) {
     let theme = Theme::of(ui);
@@ -179,15 +169,16 @@ fn side(ui: &mut Ui, state: &AppState) {
     ui.add_space(theme.space.xl);
     ui.add(Text::caption("How it goes"));
     ui.add_space(theme.space.xs);
-    for (screen, icon, words) in STEPS {
+    for screen in Screen::steps() {
+        let Rail::Step(purpose) = screen.place() else { continue };
         ui.horizontal(|ui| {
             ui.set_min_height(theme.size.row_height + theme.space.xs);
             let left = ui.cursor().left();
-            icon.show(ui, theme.text.soft);
+            screen.icon().show(ui, theme.text.soft);
             ui.add_space(theme.space.xs);
             ui.add(Text::body(screen.name()));
             to_column(ui, left + theme.size.step_name_width);
-            ui.add(Text::small(words));
+            ui.add(Text::small(purpose));
         });
     }
 }

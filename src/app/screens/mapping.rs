@@ -11,13 +11,14 @@ use egui::{Rect, UiBuilder, Vec2};
 
 pub use state::{MappingAction as Action, MappingState as State};
 
+use super::Part;
 use super::data;
-use super::data::reviewers_dialog::ReviewersAction;
-use super::data::start::{Starter, now};
-use crate::app::files::{FilePick, PickKind};
+use super::data::dialogs::reviewers::ReviewersAction;
+use crate::app::effect;
 use crate::app::jobs::Job;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, format, icon, progress};
 use crate::app::shell::words;
+use crate::app::start::{Starter, now};
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
 use crate::data::files::FoundFiles;
 use crate::data::import::{ImportPreview, ImportRequest};
@@ -29,40 +30,90 @@ use state::{ImportDialog, Purpose, Stage};
 #[derive(Debug, Default)]
 pub struct Drafts {}
 
-pub fn show(ui: &mut egui::Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
-    let Some(dialog) = &state.mapping.dialog else { return };
-    if let (None, Some(failure)) = (&dialog.preview, &dialog.failure) {
-        return failed::show(ui, dialog, failure, actions);
+/// See the module.
+pub struct Logic;
+
+impl Part for Logic {
+    type Action = Action;
+
+    fn show(ui: &mut egui::Ui, state: &AppState, _drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+        let Some(dialog) = &state.mapping.dialog else { return };
+        if let (None, Some(failure)) = (&dialog.preview, &dialog.failure) {
+            return failed::show(ui, dialog, failure, actions);
+        }
+        let title = match dialog.num_files() {
+            _ if dialog.purpose == Purpose::Reviewer => format!("Second reviewer: {}", dialog.file_name()),
+            1 => format!("Import {}", dialog.file_name()),
+            num => format!("Import {num} files"),
+        };
+        let remark = dialog.preview.as_ref().map(|preview| remark(dialog, preview)).unwrap_or_default();
+        let act = act(dialog);
+        let is_table = dialog.file_name().ends_with(".csv") || dialog.file_name().ends_with(".tsv");
+        let mark = if is_table { icon::FILE_CSV } else { icon::FILE_TEXT };
+        let frame = Dialog::new("import", &title).icon(mark).remark(&remark).wide().primary(&act, dialog.problem());
+        let mut body_actions = Vec::new();
+        // Esc closes one thing: first the list of what is left out.
+        let is_popup_open = egui::Popup::is_any_open(ui.ctx());
+        let closes_list = dialog.shows_rejected && dialog.open_choice().is_none() && !is_popup_open;
+        if closes_list && ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
+            actions.push(Action::ShowRejected(false).into());
+        }
+        let (end, ()) = frame.show(
+            ui.ctx(),
+            |ui| body(ui, state, dialog, &mut body_actions),
+            |ui| foot(ui, state, dialog, actions),
+        );
+        actions.append(&mut body_actions);
+        match end {
+            DialogEnd::Confirmed => actions.push(Action::Import.into()),
+            DialogEnd::Cancelled => actions.push(Action::Close.into()),
+            DialogEnd::StillOpen => {}
+        }
+        match state.mapping.wake_in(ui.input(|input| input.time)) {
+            Some(secs) if secs <= 0.0 => actions.push(Action::Tick.into()),
+            Some(secs) => ui.ctx().request_repaint_after_secs(secs as f32),
+            None => {}
+        }
     }
-    let title = match dialog.num_files() {
-        _ if dialog.purpose == Purpose::Reviewer => format!("Second reviewer: {}", dialog.file_name()),
-        1 => format!("Import {}", dialog.file_name()),
-        num => format!("Import {num} files"),
-    };
-    let remark = dialog.preview.as_ref().map(|preview| remark(dialog, preview)).unwrap_or_default();
-    let act = act(dialog);
-    let is_table = dialog.file_name().ends_with(".csv") || dialog.file_name().ends_with(".tsv");
-    let mark = if is_table { icon::FILE_CSV } else { icon::FILE_TEXT };
-    let frame = Dialog::new("import", &title).icon(mark).remark(&remark).wide().primary(&act, dialog.problem());
-    let mut body_actions = Vec::new();
-    // Esc closes one thing: first the list of what is left out.
-    let is_popup_open = egui::Popup::is_any_open(ui.ctx());
-    let closes_list = dialog.shows_rejected && dialog.open_choice().is_none() && !is_popup_open;
-    if closes_list && ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
-        actions.push(Action::ShowRejected(false).into());
+
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        let AppState { mapping, jobs, project, .. } = state;
+        let Some(project) = project else { return };
+        mapping.has_examples = project.counts.total() > 0;
+        let mut starter = Starter { jobs, cx };
+        let effects = mapping.apply(action, &project.folder, now(cx), &mut starter);
+        mapping.tick(&project.folder, now(cx), &mut starter);
+        effect::perform(effects, state, drafts, cx);
     }
-    let (end, ()) =
-        frame.show(ui.ctx(), |ui| body(ui, state, dialog, &mut body_actions), |ui| foot(ui, state, dialog, actions));
-    actions.append(&mut body_actions);
-    match end {
-        DialogEnd::Confirmed => actions.push(Action::Import.into()),
-        DialogEnd::Cancelled => actions.push(Action::Close.into()),
-        DialogEnd::StillOpen => {}
-    }
-    match state.mapping.wake_in(ui.input(|input| input.time)) {
-        Some(secs) if secs <= 0.0 => actions.push(Action::Tick.into()),
-        Some(secs) => ui.ctx().request_repaint_after_secs(secs as f32),
-        None => {}
+
+    fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+        state.mapping.on_event(job.id, event);
+        follow(state);
+        let is_reviewer = matches!(job.spec, JobSpec::Io(IoJob::ImportReviewer { .. }));
+        if let (true, EventKind::Finished(Outcome::Completed)) = (is_reviewer, event) {
+            // Says how far the two agree.
+            let open = data::DialogAction::Reviewers(ReviewersAction::Open);
+            data::Logic::update(state, drafts, data::Action::Dialog(open), cx);
+        }
+        let is_import = matches!(job.spec, JobSpec::Io(IoJob::Import { .. }));
+        if let (true, EventKind::Finished(Outcome::Completed)) = (is_import, event)
+            && let Some(report) = state.mapping.report.take()
+        {
+            let took = format::duration(job.since.elapsed().as_secs_f64());
+            let left_out = match report.num_rejected {
+                0 => String::new(),
+                num => format!(", {} left out", format::count(num, "row", "rows")),
+            };
+            let imported = format::count(report.num_imported, "example", "examples");
+            let known = match (report.num_known, report.num_updated) {
+                (0, 0) => String::new(),
+                (known, 0) => format!(", {} here already", format::thousands(known)),
+                (known, updated) => {
+                    format!(", {} updated, {} here already", format::thousands(updated), format::thousands(known))
+                }
+            };
+            state.status = format!("Imported {imported} in {took}{known}{left_out}").into();
+        }
     }
 }
 
@@ -187,34 +238,6 @@ fn foot(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mu
     }
 }
 
-pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    if action == Action::PickRejectedFile {
-        let stem = state.mapping.dialog.as_ref().map(ImportDialog::file_name).unwrap_or_default();
-        let name = format!("{stem}.left-out.jsonl");
-        let pick = FilePick { title: "Save the rows that are left out", kind: PickKind::Save { name } };
-        return cx.pick(pick, |path| Action::SaveRejected(path).into());
-    }
-    if action == Action::PickMappingFile {
-        let stem = state.mapping.dialog.as_ref().map(ImportDialog::file_name).unwrap_or_default();
-        let name = format!("{stem}.mapping.json");
-        let pick = FilePick { title: "Save how the columns are read", kind: PickKind::Save { name } };
-        return cx.pick(pick, |path| Action::SaveMapping(path).into());
-    }
-    if let Action::SaveMapping(path) = action {
-        let Some(mapping) = state.mapping.dialog.as_ref().and_then(|dialog| dialog.mapping().cloned()) else { return };
-        return cx.files.run(move || {
-            let saved = mapping.save(&path).map(|()| path).map_err(|error| error.to_string());
-            Some(Action::MappingSaved(saved).into())
-        });
-    }
-    let AppState { mapping, jobs, project, .. } = state;
-    let Some(project) = project else { return };
-    mapping.has_examples = project.counts.total() > 0;
-    mapping.apply(action, &project.folder, now(cx), &mut Starter { jobs, cx });
-    mapping.tick(&project.folder, now(cx), &mut Starter { jobs, cx });
-    follow(state);
-}
-
 /// The dialog is gone when its content is.
 fn follow(state: &mut AppState) {
     if state.mapping.dialog.is_none() && state.dialog == Some(OpenDialog::Import) {
@@ -222,49 +245,12 @@ fn follow(state: &mut AppState) {
     }
 }
 
-pub fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    state.mapping.on_event(job.id, event);
-    follow(state);
-    let is_reviewer = matches!(job.spec, JobSpec::Io(IoJob::ImportReviewer { .. }));
-    if let (true, EventKind::Finished(Outcome::Completed)) = (is_reviewer, event) {
-        // Says how far the two agree.
-        data::update(state, drafts, data::Action::Reviewers(ReviewersAction::Open), cx);
-    }
-    let is_import = matches!(job.spec, JobSpec::Io(IoJob::Import { .. }));
-    if let (true, EventKind::Finished(Outcome::Completed)) = (is_import, event)
-        && let Some(report) = state.mapping.report.take()
-    {
-        let took = format::duration(job.since.elapsed().as_secs_f64());
-        let left_out = match report.num_rejected {
-            0 => String::new(),
-            num => format!(", {} left out", format::count(num, "row", "rows")),
-        };
-        let imported = format::count(report.num_imported, "example", "examples");
-        let known = match (report.num_known, report.num_updated) {
-            (0, 0) => String::new(),
-            (known, 0) => format!(", {} here already", format::thousands(known)),
-            (known, updated) => {
-                format!(", {} updated, {} here already", format::thousands(updated), format::thousands(known))
-            }
-        };
-        state.status = format!("Imported {imported} in {took}{known}{left_out}").into();
-    }
-}
-
 /// The same for files that were fetched from the Hub.
 pub fn open_fetched(state: &mut AppState, drafts: &mut AllDrafts, request: ImportRequest, cx: &Cx<'_>) {
-    update(state, drafts, Action::OpenFetched(request), cx);
-    state.dialog = Some(OpenDialog::Import);
-}
-
-/// The same for a second reviewer's labels.
-pub fn open_reviewer(state: &mut AppState, drafts: &mut AllDrafts, path: std::path::PathBuf, cx: &Cx<'_>) {
-    update(state, drafts, Action::OpenReviewer(path), cx);
-    state.dialog = Some(OpenDialog::Import);
+    Logic::update(state, drafts, Action::OpenFetched(request), cx);
 }
 
 /// Opens the import dialog for files of the open project: looks at them and sets `state.dialog`.
 pub fn open(state: &mut AppState, drafts: &mut AllDrafts, found: FoundFiles, cx: &Cx<'_>) {
-    update(state, drafts, Action::Open(found), cx);
-    state.dialog = Some(OpenDialog::Import);
+    Logic::update(state, drafts, Action::Open(found), cx);
 }

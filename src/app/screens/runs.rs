@@ -9,15 +9,15 @@ mod screen;
 mod several;
 pub mod state;
 
-pub use screen::show;
 pub use state::{RunsAction as Action, RunsState as State};
 
 use std::path::PathBuf;
 
-use super::data::start::Starter;
+use super::{Part, Place, Rail};
 use crate::app::jobs::Job;
-use crate::app::kit::{Combo, Mark, format};
-use crate::app::{AppState, Cx, Drafts as AllDrafts};
+use crate::app::kit::{Combo, Icon, Mark, format, icon};
+use crate::app::start::Starter;
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::engine::{EventKind, IoJob, JobSpec, Reply, TrainJob};
 use crate::project::{RunRecord, state::RunStatus};
 
@@ -48,24 +48,68 @@ pub struct Drafts {
     pub note: Option<(PathBuf, String)>,
 }
 
-pub fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    let AppState { runs, jobs, .. } = state;
-    runs.apply(action, &mut Starter { jobs, cx });
+/// See the module.
+pub struct Logic;
+
+impl Part for Logic {
+    type Action = Action;
+
+    fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+        screen::show(ui, state, drafts, actions);
+    }
+
+    fn update(state: &mut AppState, _drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        let AppState { runs, jobs, .. } = state;
+        runs.apply(action, &mut Starter { jobs, cx });
+    }
+
+    fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+        forget_deleted(state, job, event);
+        let AppState { runs, jobs, project, .. } = state;
+        runs.on_event(job.id, event, &mut Starter { jobs, cx });
+        let is_run =
+            matches!(job.spec, JobSpec::Train(TrainJob::Train { .. }) | JobSpec::Train(TrainJob::Resume { .. }));
+        let has_news = is_run
+            && matches!(
+                event,
+                EventKind::RunStarted { .. }
+                    | EventKind::Eval(_)
+                    | EventKind::Checkpoint { .. }
+                    | EventKind::Finished(_)
+            );
+        let is_other_project = project.as_ref().is_some_and(|project| project.folder != runs.folder);
+        if let (true, Some(project)) = (has_news || is_other_project, project) {
+            runs.list(&project.folder, &mut Starter { jobs, cx });
+        }
+    }
+
+    fn forget(state: &mut AppState, _drafts: &mut AllDrafts) {
+        state.runs = State::default();
+    }
 }
 
-pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    forget_deleted(state, job, event);
-    let AppState { runs, jobs, project, .. } = state;
-    runs.on_event(job.id, event, &mut Starter { jobs, cx });
-    let is_run = matches!(job.spec, JobSpec::Train(TrainJob::Train { .. }) | JobSpec::Train(TrainJob::Resume { .. }));
-    let has_news = is_run
-        && matches!(
-            event,
-            EventKind::RunStarted { .. } | EventKind::Eval(_) | EventKind::Checkpoint { .. } | EventKind::Finished(_)
-        );
-    let is_other_project = project.as_ref().is_some_and(|project| project.folder != runs.folder);
-    if let (true, Some(project)) = (has_news || is_other_project, project) {
-        runs.list(&project.folder, &mut Starter { jobs, cx });
+impl Place for Logic {
+    const NAME: &'static str = "Runs";
+    const ICON: Icon = icon::LIST_BULLETS;
+    const RAIL: Rail = Rail::Below;
+
+    fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+        let AppState { runs, jobs, project, .. } = state;
+        if let Some(project) = project {
+            runs.list(&project.folder, &mut Starter { jobs, cx });
+        }
+    }
+
+    fn rail(state: &AppState) -> (String, Mark) {
+        match state.runs.records.len() as u64 {
+            0 => ("None yet".to_owned(), Mark::ToDo),
+            num if state.jobs.training().is_some() => {
+                let is_paused = state.train.run.as_ref().is_some_and(|run| run.is_paused);
+                let active = if is_paused { "1 paused" } else { "1 active" };
+                (format!("{}, {active}", format::count(num, "run", "runs")), Mark::ToDo)
+            }
+            num => (format::count(num, "run", "runs"), Mark::ToDo),
+        }
     }
 }
 
@@ -78,27 +122,4 @@ fn forget_deleted(state: &mut AppState, job: &Job, event: &EventKind) {
     }
     let runs = format::count(names.len() as u64, "run", "runs");
     state.status = format!("Moved {runs} to the project's trash; Undo in Runs brings back").into();
-}
-
-pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
-    let AppState { runs, jobs, project, .. } = state;
-    if let Some(project) = project {
-        runs.list(&project.folder, &mut Starter { jobs, cx });
-    }
-}
-
-pub fn rail(state: &AppState) -> (String, Mark) {
-    match state.runs.records.len() as u64 {
-        0 => ("None yet".to_owned(), Mark::ToDo),
-        num if state.jobs.training().is_some() => {
-            let is_paused = state.train.run.as_ref().is_some_and(|run| run.is_paused);
-            let active = if is_paused { "1 paused" } else { "1 active" };
-            (format!("{}, {active}", format::count(num, "run", "runs")), Mark::ToDo)
-        }
-        num => (format::count(num, "run", "runs"), Mark::ToDo),
-    }
-}
-
-pub fn primary(_state: &AppState) -> Option<crate::app::Action> {
-    None
 }

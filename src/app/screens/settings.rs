@@ -8,8 +8,9 @@ use egui::{Context, ThemePreference, Ui};
 pub use rows::Place;
 pub use token::{Token, TokenState};
 
+use super::{Part, Place as _, Rail};
 use crate::app::files::{FilePick, PickKind};
-use crate::app::kit::{Card, Theme, format, layout, screen_header, section};
+use crate::app::kit::{Card, Icon, Theme, format, icon, layout, screen_header, section};
 use crate::app::settings::{TextSize, ThemeChoice};
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::engine::Limits;
@@ -63,84 +64,98 @@ pub enum Action {
     ShowDeveloper(bool),
 }
 
-pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
-    let theme = Theme::of(ui);
-    screen_header(ui, "Settings", |_| {}, |_| {});
-    let drafts = &mut drafts.settings;
-    layout::scrolling(ui, "settings", |ui| {
-        ui.spacing_mut().item_spacing.y = theme.space.s;
-        ui.set_max_width(theme.size.dialog_wide_width.min(ui.available_width()));
-        let part = |ui: &mut Ui, name: &str, remark: &str, content: &mut dyn FnMut(&mut Ui)| {
-            section(ui, name, remark, |_| {});
-            Card::new().rows().show(ui, |ui| {
-                ui.spacing_mut().item_spacing.y = 0.0;
-                content(ui);
+/// See the module.
+pub struct Logic;
+
+impl Part for Logic {
+    type Action = Action;
+
+    fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+        let theme = Theme::of(ui);
+        screen_header(ui, "Settings", |_| {}, |_| {});
+        let drafts = &mut drafts.settings_screen;
+        layout::scrolling(ui, "settings", |ui| {
+            ui.spacing_mut().item_spacing.y = theme.space.s;
+            ui.set_max_width(theme.size.dialog_wide_width.min(ui.available_width()));
+            let part = |ui: &mut Ui, name: &str, remark: &str, content: &mut dyn FnMut(&mut Ui)| {
+                section(ui, name, remark, |_| {});
+                Card::new().rows().show(ui, |ui| {
+                    ui.spacing_mut().item_spacing.y = 0.0;
+                    content(ui);
+                });
+                ui.add_space(theme.space.s);
+            };
+            part(ui, "Look", "", &mut |ui| rows::look(ui, state, actions));
+            part(ui, "Computing", "", &mut |ui| rows::computing(ui, state, actions));
+            part(ui, "Folders", "", &mut |ui| rows::folders(ui, state, drafts, actions));
+            part(ui, "Network", "", &mut |ui| {
+                rows::network(ui, state, actions);
+                token::show(ui, state, drafts, actions);
             });
-            ui.add_space(theme.space.s);
-        };
-        part(ui, "Look", "", &mut |ui| rows::look(ui, state, actions));
-        part(ui, "Computing", "", &mut |ui| rows::computing(ui, state, actions));
-        part(ui, "Folders", "", &mut |ui| rows::folders(ui, state, drafts, actions));
-        part(ui, "Network", "", &mut |ui| {
-            rows::network(ui, state, actions);
-            token::show(ui, state, drafts, actions);
+            part(ui, "Keys", "F1 shows them anywhere", &mut rows::keys);
+            part(ui, "Version and licences", "", &mut |ui| rows::about(ui, actions));
+            rows::developer(ui, state, actions);
+            part(ui, "Letters", "scripts that the window's own fonts lack", &mut |ui| rows::letters(ui, state));
         });
-        part(ui, "Keys", "F1 shows them anywhere", &mut rows::keys);
-        part(ui, "Version and licences", "", &mut |ui| rows::about(ui, actions));
-        rows::developer(ui, state, actions);
-        part(ui, "Letters", "scripts that the window's own fonts lack", &mut |ui| rows::letters(ui, state));
-    });
+    }
+
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        match action {
+            Action::Threads(threads) => {
+                state.settings.threads = threads;
+                state.status = "As many threads compute from the next start on".into();
+            }
+            Action::MemoryLimit(limit) => state.settings.memory_limit = limit,
+            Action::Folder(place, folder) => {
+                match place {
+                    Place::Projects => state.settings.projects_folder = folder,
+                    Place::Models => state.settings.models_folder = folder,
+                }
+                Self::refresh(state, drafts, cx);
+            }
+            Action::ChooseFolder(place) => {
+                let pick = |title| FilePick { title, kind: PickKind::Folder };
+                return match place {
+                    Place::Projects => cx.pick(pick("Choose the folder for projects"), |folder| {
+                        Action::Folder(Place::Projects, Some(folder)).into()
+                    }),
+                    Place::Models => cx.pick(pick("Choose the folder for models"), |folder| {
+                        Action::Folder(Place::Models, Some(folder)).into()
+                    }),
+                };
+            }
+            Action::Offline(is_offline) => state.settings.is_offline = is_offline,
+            Action::KeepToken(token) => {
+                drafts.settings_screen.token.clear();
+                token::keep(state, token, cx);
+            }
+            Action::ForgetToken => token::forget(state, cx),
+            Action::Token(answer) => token::hear(state, answer),
+            Action::ShowDeveloper(is_open) => state.settings_screen.is_developer_open = is_open,
+        }
+        configure(state, cx);
+        save(state, cx);
+    }
 }
 
-pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    match action {
-        Action::Threads(threads) => {
-            state.settings.threads = threads;
-            state.status = "As many threads compute from the next start on".into();
-        }
-        Action::MemoryLimit(limit) => state.settings.memory_limit = limit,
-        Action::Folder(place, folder) => {
-            match place {
-                Place::Projects => state.settings.projects_folder = folder,
-                Place::Models => state.settings.models_folder = folder,
-            }
-            refresh(state, drafts);
-        }
-        Action::ChooseFolder(place) => {
-            let pick = |title| FilePick { title, kind: PickKind::Folder };
-            return match place {
-                Place::Projects => cx.pick(pick("Choose the folder for projects"), |folder| {
-                    Action::Folder(Place::Projects, Some(folder)).into()
-                }),
-                Place::Models => cx.pick(pick("Choose the folder for models"), |folder| {
-                    Action::Folder(Place::Models, Some(folder)).into()
-                }),
-            };
-        }
-        Action::Offline(is_offline) => state.settings.is_offline = is_offline,
-        Action::KeepToken(token) => {
-            drafts.settings.token.clear();
-            token::keep(state, token, cx);
-        }
-        Action::ForgetToken => token::forget(state, cx),
-        Action::Token(answer) => token::hear(state, answer),
-        Action::ShowDeveloper(is_open) => state.settings_screen.is_developer_open = is_open,
+impl super::Place for Logic {
+    const NAME: &'static str = "Settings";
+    const ICON: Icon = icon::GEAR_SIX;
+    const RAIL: Rail = Rail::Foot;
+
+    /// The fields show what is set.
+    fn refresh(state: &mut AppState, drafts: &mut AllDrafts, _cx: &Cx<'_>) {
+        let words =
+            |place: Place| place.now(&state.settings).map_or_else(String::new, |path| path.display().to_string());
+        drafts.settings_screen.projects = words(Place::Projects);
+        drafts.settings_screen.models = words(Place::Models);
     }
-    configure(state, cx);
-    save(state, cx);
 }
 
 /// At the start of the window: the engine hears what is allowed, and the keyring is asked.
 pub fn start(state: &AppState, cx: &Cx<'_>) {
     configure(state, cx);
     token::load(cx);
-}
-
-/// The fields show what is set.
-pub fn refresh(state: &AppState, drafts: &mut AllDrafts) {
-    let words = |place: Place| place.now(&state.settings).map_or_else(String::new, |path| path.display().to_string());
-    drafts.settings.projects = words(Place::Projects);
-    drafts.settings.models = words(Place::Models);
 }
 
 /// Tells the engine what the settings allow.

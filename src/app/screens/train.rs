@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::{Part, Place, Rail};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
-use crate::app::kit::{Mark, format};
+use crate::app::kit::{Icon, Mark, format, icon};
 use crate::app::shell::words::model_name;
-use crate::app::{AppState, Cx, Drafts as AllDrafts, OpenDialog, Screen};
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog, Screen};
 use crate::engine::{ComputeJob, EventKind, IoJob, JobSpec, Outcome, Reply, StoreJob, TrainJob};
 use crate::project::RunRecord;
 use crate::recipe::params::{self, Value};
@@ -29,7 +30,7 @@ mod view;
 pub use closing::{Closing, closing_dialog, keeps_open};
 pub use run::Run;
 pub use standing::{Standing, of_job, of_live};
-pub use view::{show, stop_dialog};
+pub use view::stop_dialog;
 
 pub struct State {
     /// The form; its data section is not used.
@@ -132,6 +133,186 @@ pub enum Action {
     SetLog(bool),
 }
 
+/// See the module.
+pub struct Logic;
+
+impl Part for Logic {
+    type Action = Action;
+
+    fn show(ui: &mut egui::Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
+        view::show(ui, state, drafts, actions);
+    }
+
+    fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        match action {
+            Action::Set(key, value) => set(state, key, value, cx),
+            Action::Mistype(key, text) => mistype(state, key, text),
+            Action::TakeBack(key) => drop(state.train.errors.remove(key)),
+            Action::Reset(key) => {
+                if let Some(param) = params::find(key) {
+                    drafts.train.names = None;
+                    set(state, key, param.default(), cx);
+                }
+            }
+            Action::Preset(preset) => {
+                preset.apply(&mut state.train.recipe);
+                state.train.errors.clear();
+                state.train.taken_from = None;
+                changed(state, cx);
+            }
+            Action::ToggleAdvanced => state.train.is_advanced_open = !state.train.is_advanced_open,
+            Action::OpenRecipe => {
+                let kind = PickKind::Open { name: "Recipes", endings: &["toml"] };
+                cx.pick(FilePick { title: "Open a recipe", kind }, |path| Action::Load(path).into());
+            }
+            Action::Load(path) => cx.files.run(move || {
+                let read = Recipe::read_noted(&path).map(Box::new).map_err(|error| error.to_string());
+                Some(Action::Loaded(read).into())
+            }),
+            Action::Loaded(Ok(read)) => {
+                let (recipe, note) = *read;
+                let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
+                let words = format!("Took the settings of the recipe; model and examples stay the project's{note}");
+                state.status = words.into();
+                state.train.taken_from = Some("the recipe that was opened".to_owned());
+                take_settings(state, recipe, cx);
+            }
+            Action::Repeat(run) => {
+                let words = match super::model::used(state) {
+                    Some(model) if *model != run.model => {
+                        format!(
+                            "Took the settings of run {}; it trained another model, {}",
+                            run.name,
+                            model_name(&run.model)
+                        )
+                    }
+                    _ => format!("Took the settings of run {}; the examples are those of now", run.name),
+                };
+                state.status = words.into();
+                state.train.taken_from = Some(format!("run {}", run.name));
+                state.train.is_form_shown = true;
+                take_settings(state, run.recipe, cx);
+            }
+            Action::Measure => time::measure(state, cx),
+            Action::Rested(changes) => time::rested(state, changes, cx),
+            Action::Loaded(Err(message)) => {
+                let failure = crate::engine::Failure { message, hint: None, is_internal: false };
+                state.dialog = Some(OpenDialog::Failure(failure));
+            }
+            Action::Start => start(state, cx),
+            Action::Pause => signal(state, Signal::Pause, cx),
+            Action::GoOn => signal(state, Signal::Run, cx),
+            Action::Resume => resume(state, cx),
+            Action::StopAndClose => closing::stop_and_close(state, cx),
+            Action::CloseAtOnce => closing::close_at_once(state, cx),
+            Action::KeepOpen => state.train.closing = Closing::No,
+            Action::Stop { save } => {
+                state.dialog = None;
+                signal(state, Signal::Stop { save }, cx);
+            }
+            Action::ShowForm => {
+                state.train.is_form_shown = true;
+                count(state, cx);
+            }
+            Action::ShowRun => state.train.is_form_shown = false,
+            Action::Smooth(smoothing) => {
+                state.train.smoothing = smoothing;
+                if let Some(run) = &mut state.train.run {
+                    run.smooth(smoothing);
+                }
+            }
+            Action::SetLog(is_log) => state.train.is_log = is_log,
+        }
+    }
+
+    fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
+        match &job.spec {
+            JobSpec::Train(TrainJob::Train { recipe, .. }) => {
+                hear_run(state, job, recipe.clone(), event, cx);
+                read_again(state, event, cx);
+            }
+            JobSpec::Train(TrainJob::Resume { run_dir }) => {
+                if *event == EventKind::Started {
+                    past::went_on(state, job, run_dir, cx);
+                }
+                let recipe = state.train.recipe.clone();
+                hear_run(state, job, recipe, event, cx);
+                read_again(state, event, cx);
+            }
+            JobSpec::Io(IoJob::ReadRun { .. }) | JobSpec::Io(IoJob::ReadMessages { .. }) => {
+                past::hear_past(state, event)
+            }
+            JobSpec::Io(IoJob::ListRuns { project }) => past::look_back(state, project, event, cx),
+            JobSpec::Compute(ComputeJob::MeasureSpeed { .. }) => time::on_event(state, job, event),
+            JobSpec::Io(IoJob::PreviewRun { recipe, .. }) if planned(state).as_ref() == Some(recipe) => match event {
+                EventKind::Reply(reply) => {
+                    if let Reply::RunPreview(preview) = &**reply {
+                        state.train.preview = Some(preview.clone());
+                        time::counted(state, cx);
+                    }
+                }
+                EventKind::Finished(Outcome::Failed(failure)) => {
+                    state.train.preview = None;
+                    state.train.preview_failure = Some(failure.message.clone());
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn on_project(state: &mut AppState, drafts: &mut AllDrafts, _cx: &Cx<'_>) {
+        Self::forget(state, drafts);
+        if let Some(kept) = state.project.as_ref().and_then(|project| project.settings.recipe.clone()) {
+            state.train.recipe = kept;
+        }
+    }
+
+    /// None of the project's runs, unless that still trains.
+    fn forget(state: &mut AppState, _drafts: &mut AllDrafts) {
+        let run = state.train.run.take().filter(|_| state.jobs.training().is_some());
+        state.train = State { is_form_shown: run.is_none(), run, ..State::default() };
+    }
+}
+
+impl Place for Logic {
+    const NAME: &'static str = "Train";
+    const ICON: Icon = icon::PULSE;
+    const RAIL: Rail = Rail::Step("Watch it learn, stop any time");
+
+    fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
+        count(state, cx);
+    }
+
+    fn rail(state: &AppState) -> (String, Mark) {
+        match &state.train.run {
+            Some(run) if !run.is_over() => (Standing::of(state, run).on_rail(run), Mark::Running),
+            Some(run) if run.can_go_on() => (Standing::of(state, run).on_rail(run), Mark::Done),
+            Some(run) if run.num_steps_done() > 0 => {
+                let words = match run.best().filter(|best| best.step > 0) {
+                    Some(best) => format!("Best step {}", format::thousands(best.step as u64)),
+                    None => format!("Step {}", run.steps_done_of()),
+                };
+                (words, Mark::Done)
+            }
+            _ if state.project.is_none() || super::model::used(state).is_none() => {
+                ("Needs a model".to_owned(), Mark::ToDo)
+            }
+            _ if state.project.as_ref().is_some_and(|project| project.counts.train == 0) => {
+                ("Needs examples".to_owned(), Mark::ToDo)
+            }
+            _ => ("Ready to start".to_owned(), Mark::Ready),
+        }
+    }
+
+    fn primary(state: &AppState) -> Option<AnyAction> {
+        if state.train.is_form_shown {
+            return obstacle(state).is_none().then(|| Action::Start.into());
+        }
+        view::filled_act(state)
+    }
+}
+
 /// A few settings at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
@@ -211,88 +392,6 @@ pub fn obstacle(state: &AppState) -> Option<String> {
         )),
         0 if tally.num_refused > 0 => tally.template_notes().into_iter().next().map(|note| form::sentence(&note)),
         0 => Some("No example has a token that would be trained: check the answers, and what is trained on".to_owned()),
-    }
-}
-
-pub fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-    match action {
-        Action::Set(key, value) => set(state, key, value, cx),
-        Action::Mistype(key, text) => mistype(state, key, text),
-        Action::TakeBack(key) => drop(state.train.errors.remove(key)),
-        Action::Reset(key) => {
-            if let Some(param) = params::find(key) {
-                drafts.train.names = None;
-                set(state, key, param.default(), cx);
-            }
-        }
-        Action::Preset(preset) => {
-            preset.apply(&mut state.train.recipe);
-            state.train.errors.clear();
-            state.train.taken_from = None;
-            changed(state, cx);
-        }
-        Action::ToggleAdvanced => state.train.is_advanced_open = !state.train.is_advanced_open,
-        Action::OpenRecipe => {
-            let kind = PickKind::Open { name: "Recipes", endings: &["toml"] };
-            cx.pick(FilePick { title: "Open a recipe", kind }, |path| Action::Load(path).into());
-        }
-        Action::Load(path) => cx.files.run(move || {
-            let read = Recipe::read_noted(&path).map(Box::new).map_err(|error| error.to_string());
-            Some(Action::Loaded(read).into())
-        }),
-        Action::Loaded(Ok(read)) => {
-            let (recipe, note) = *read;
-            let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
-            let words = format!("Took the settings of the recipe; model and examples stay the project's{note}");
-            state.status = words.into();
-            state.train.taken_from = Some("the recipe that was opened".to_owned());
-            take_settings(state, recipe, cx);
-        }
-        Action::Repeat(run) => {
-            let words = match super::model::used(state) {
-                Some(model) if *model != run.model => {
-                    format!(
-                        "Took the settings of run {}; it trained another model, {}",
-                        run.name,
-                        model_name(&run.model)
-                    )
-                }
-                _ => format!("Took the settings of run {}; the examples are those of now", run.name),
-            };
-            state.status = words.into();
-            state.train.taken_from = Some(format!("run {}", run.name));
-            state.train.is_form_shown = true;
-            take_settings(state, run.recipe, cx);
-        }
-        Action::Measure => time::measure(state, cx),
-        Action::Rested(changes) => time::rested(state, changes, cx),
-        Action::Loaded(Err(message)) => {
-            let failure = crate::engine::Failure { message, hint: None, is_internal: false };
-            state.dialog = Some(OpenDialog::Failure(failure));
-        }
-        Action::Start => start(state, cx),
-        Action::Pause => signal(state, Signal::Pause, cx),
-        Action::GoOn => signal(state, Signal::Run, cx),
-        Action::Resume => resume(state, cx),
-        Action::StopAndClose => closing::stop_and_close(state, cx),
-        Action::CloseAtOnce => closing::close_at_once(state, cx),
-        Action::KeepOpen => state.train.closing = Closing::No,
-        Action::Stop { save } => {
-            state.dialog = None;
-            signal(state, Signal::Stop { save }, cx);
-        }
-        Action::ShowForm => {
-            state.train.is_form_shown = true;
-            count(state, cx);
-        }
-        Action::ShowRun => state.train.is_form_shown = false,
-        Action::Smooth(smoothing) => {
-            state.train.smoothing = smoothing;
-            if let Some(run) = &mut state.train.run {
-                run.smooth(smoothing);
-            }
-        }
-        Action::SetLog(is_log) => state.train.is_log = is_log,
     }
 }
 
@@ -378,48 +477,18 @@ fn resume(state: &mut AppState, cx: &Cx<'_>) {
     state.screen = Screen::Train;
 }
 
-pub fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-    match &job.spec {
-        JobSpec::Train(TrainJob::Train { recipe, .. }) => {
-            hear_run(state, job, recipe.clone(), event, cx);
-            read_again(state, event, cx);
-        }
-        JobSpec::Train(TrainJob::Resume { run_dir }) => {
-            if *event == EventKind::Started {
-                past::went_on(state, job, run_dir, cx);
-            }
-            let recipe = state.train.recipe.clone();
-            hear_run(state, job, recipe, event, cx);
-            read_again(state, event, cx);
-        }
-        JobSpec::Io(IoJob::ReadRun { .. }) | JobSpec::Io(IoJob::ReadMessages { .. }) => past::hear_past(state, event),
-        JobSpec::Io(IoJob::ListRuns { project }) => past::look_back(state, project, event, cx),
-        JobSpec::Compute(ComputeJob::MeasureSpeed { .. }) => time::on_event(state, job, event),
-        JobSpec::Io(IoJob::PreviewRun { recipe, .. }) if planned(state).as_ref() == Some(recipe) => match event {
-            EventKind::Reply(reply) => {
-                if let Reply::RunPreview(preview) = &**reply {
-                    state.train.preview = Some(preview.clone());
-                    time::counted(state, cx);
-                }
-            }
-            EventKind::Finished(Outcome::Failed(failure)) => {
-                state.train.preview = None;
-                state.train.preview_failure = Some(failure.message.clone());
-            }
-            _ => {}
-        },
-        _ => {}
-    }
-}
-
 fn hear_run(state: &mut AppState, job: &Job, recipe: Recipe, event: &EventKind, cx: &Cx<'_>) {
     let is_new = state.train.run.as_ref().is_none_or(|run| run.job != job.id);
     if is_new {
         state.train.run = Some(Run::new(job.id, recipe, state.train.smoothing));
         state.train.is_form_shown = false;
     }
-    if let Some(run) = &mut state.train.run {
+    let missed = state.train.run.as_mut().and_then(|run| {
         run.hear(event);
+        run.take_gap().then(|| run.run_dir.clone())?
+    });
+    if let Some(run_dir) = missed {
+        cx.start(&mut state.jobs, JobSpec::Io(IoJob::ReadRun { run_dir }));
     }
     if matches!(event, EventKind::Finished(_)) {
         if state.dialog == Some(OpenDialog::StopTraining) {
@@ -448,44 +517,4 @@ fn read_again(state: &mut AppState, event: &EventKind, cx: &Cx<'_>) {
         state.train.asked = None;
         cx.start(&mut state.jobs, JobSpec::Io(IoJob::ReadRun { run_dir }));
     }
-}
-
-pub fn refresh(state: &mut AppState, _drafts: &mut AllDrafts, cx: &Cx<'_>) {
-    count(state, cx);
-}
-
-/// Another project is open: its form, and none of the old one's runs unless that still trains.
-pub fn project_opened(state: &mut AppState) {
-    let kept = state.project.as_ref().and_then(|project| project.settings.recipe.clone());
-    let run = state.train.run.take().filter(|_| state.jobs.training().is_some());
-    state.train = State { is_form_shown: run.is_none(), run, ..State::default() };
-    if let Some(recipe) = kept {
-        state.train.recipe = recipe;
-    }
-}
-
-pub fn rail(state: &AppState) -> (String, Mark) {
-    match &state.train.run {
-        Some(run) if !run.is_over() => (Standing::of(state, run).on_rail(run), Mark::Running),
-        Some(run) if run.can_go_on() => (Standing::of(state, run).on_rail(run), Mark::Done),
-        Some(run) if run.num_steps_done() > 0 => {
-            let words = match run.best().filter(|best| best.step > 0) {
-                Some(best) => format!("Best step {}", format::thousands(best.step as u64)),
-                None => format!("Step {}", run.steps_done_of()),
-            };
-            (words, Mark::Done)
-        }
-        _ if state.project.is_none() || super::model::used(state).is_none() => ("Needs a model".to_owned(), Mark::ToDo),
-        _ if state.project.as_ref().is_some_and(|project| project.counts.train == 0) => {
-            ("Needs examples".to_owned(), Mark::ToDo)
-        }
-        _ => ("Ready to start".to_owned(), Mark::Ready),
-    }
-}
-
-pub fn primary(state: &AppState) -> Option<crate::app::Action> {
-    if state.train.is_form_shown {
-        return obstacle(state).is_none().then(|| Action::Start.into());
-    }
-    view::filled_act(state)
 }

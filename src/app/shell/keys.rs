@@ -75,7 +75,15 @@ pub const KEYS: &[(&str, &str)] = &[
     QUIT.row(),
 ];
 
-const STEPS: [Key; 6] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6];
+/// Of the steps, in the order of the rail.
+pub const STEPS: [(Key, &str); 6] = [
+    (Key::Num1, "Ctrl 1"),
+    (Key::Num2, "Ctrl 2"),
+    (Key::Num3, "Ctrl 3"),
+    (Key::Num4, "Ctrl 4"),
+    (Key::Num5, "Ctrl 5"),
+    (Key::Num6, "Ctrl 6"),
+];
 
 impl Shell {
     /// Before the screens are painted, so that no widget takes these keys; after dialogs had their turn.
@@ -100,7 +108,7 @@ impl Shell {
         if ctx.memory(|memory| memory.top_modal_layer().is_some()) {
             return;
         }
-        for (key, screen) in STEPS.into_iter().zip(Screen::STEPS) {
+        for ((key, _), screen) in STEPS.into_iter().zip(Screen::steps()) {
             if command(key) {
                 actions.push(Action::Go(screen));
             }

@@ -7,7 +7,7 @@ use egui::Context;
 use super::{Shell, commands, opening, project_dialog, projects, saving};
 use crate::app::jobs::Job;
 use crate::app::kit::{self, WRONG_NUMBER, has_wrong_number};
-use crate::app::screens::{compare, data, dataset, evaluate, export, mapping, model, runs, settings, train};
+use crate::app::screens::{data, each, settings, train};
 use crate::app::state::{OpenDialog, Status, ToImport};
 use crate::app::{Action, AppState, Cx, Drafts, Screen, path_dialog};
 use crate::engine::{Event, EventKind, IoJob, JobSpec, Outcome, Reply, StoreJob};
@@ -29,8 +29,7 @@ impl Shell {
         if ctx.input(|input| input.viewport().close_requested()) {
             // What was typed a moment ago; the engine writes the edits that wait before it ends.
             let (state, _, cx) = self.parts(ctx);
-            data::flush(state, &cx);
-            compare::close(state, &cx);
+            each::keep(state, &cx);
             if train::keeps_open(state) || !saving::may_leave(state, Action::Quit) {
                 ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             }
@@ -122,7 +121,7 @@ impl Shell {
                 state.dialog = None;
                 go(state, drafts, Screen::Data, &cx);
                 state.data.show_changed(id);
-                data::refresh(state, drafts, &cx);
+                Screen::Data.refresh(state, drafts, &cx);
             }
             Action::Find(words) => commands::find(state, words, &cx),
             Action::PathFound(found) => state.found.path = Some(found),
@@ -195,16 +194,7 @@ impl Shell {
             Action::Unknown(path) => commands::fail(state, opening::why_unknown(&path)),
             Action::NothingAt(path) => commands::fail(state, format!("{} does not exist", path.display())),
             Action::Import(paths) => opening::import(state, drafts, ToImport::Files(paths), &cx),
-            Action::Model(action) => model::update(state, drafts, action, &cx),
-            Action::Data(action) => data::update(state, drafts, action, &cx),
-            Action::Dataset(action) => dataset::update(state, drafts, action, &cx),
-            Action::Mapping(action) => mapping::update(state, drafts, action, &cx),
-            Action::Train(action) => train::update(state, drafts, action, &cx),
-            Action::Evaluate(action) => evaluate::update(state, drafts, action, &cx),
-            Action::Compare(action) => compare::update(state, drafts, action, &cx),
-            Action::Export(action) => export::update(state, drafts, action, &cx),
-            Action::Runs(action) => runs::update(state, drafts, action, &cx),
-            Action::Settings(action) => settings::update(state, drafts, action, &cx),
+            Action::Screen(action) => action.apply(state, drafts, &cx),
         }
     }
 }
@@ -219,15 +209,7 @@ fn hear(state: &mut AppState, drafts: &mut Drafts, event: &Event, cx: &Cx<'_>) {
     }
     saving::on_event(state, &job, &event.kind, cx);
     commands::on_event(state, &job, &event.kind);
-    model::on_event(state, drafts, &job, &event.kind, cx);
-    data::on_event(state, drafts, &job, &event.kind, cx);
-    dataset::on_event(state, drafts, &job, &event.kind, cx);
-    mapping::on_event(state, drafts, &job, &event.kind, cx);
-    train::on_event(state, drafts, &job, &event.kind, cx);
-    evaluate::on_event(state, drafts, &job, &event.kind, cx);
-    compare::on_event(state, drafts, &job, &event.kind, cx);
-    export::on_event(state, drafts, &job, &event.kind, cx);
-    runs::on_event(state, drafts, &job, &event.kind, cx);
+    each::on_event(state, drafts, &job, &event.kind, cx);
 }
 
 fn hear_reply(state: &mut AppState, drafts: &mut Drafts, job: &Job, reply: &Reply, cx: &Cx<'_>) {
@@ -246,7 +228,7 @@ fn hear_reply(state: &mut AppState, drafts: &mut Drafts, job: &Job, reply: &Repl
         opening::opened(state, drafts, is_elsewhere, cx);
     }
     projects::remember(state, cx);
-    refresh(state, drafts, cx);
+    state.screen.refresh(state, drafts, cx);
 }
 
 /// What an edit did, with the way back; where its own words are there already, they stay.
@@ -320,34 +302,11 @@ pub fn go(state: &mut AppState, drafts: &mut Drafts, screen: Screen, cx: &Cx<'_>
         state.settings.screen = screen;
         settings::save(state, cx);
     }
-    refresh(state, drafts, cx);
-}
-
-/// Lets the screen in view ask for what it needs.
-pub(super) fn refresh(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
-    match state.screen {
-        Screen::Model => model::refresh(state, drafts, cx),
-        Screen::Data => data::refresh(state, drafts, cx),
-        Screen::Train => train::refresh(state, drafts, cx),
-        Screen::Evaluate => evaluate::refresh(state, drafts, cx),
-        Screen::Compare => compare::refresh(state, drafts, cx),
-        Screen::Export => export::refresh(state, drafts, cx),
-        Screen::Runs => runs::refresh(state, drafts, cx),
-        Screen::Settings => settings::refresh(state, drafts),
-    }
+    state.screen.refresh(state, drafts, cx);
 }
 
 /// What Ctrl Enter does now.
 fn primary_act(state: &AppState) -> Option<Action> {
     state.project.as_ref()?;
-    match state.screen {
-        Screen::Model => model::primary(state),
-        Screen::Data => data::primary(state),
-        Screen::Train => train::primary(state),
-        Screen::Evaluate => evaluate::primary(state),
-        Screen::Compare => compare::primary(state),
-        Screen::Export => export::primary(state),
-        Screen::Runs => runs::primary(state),
-        Screen::Settings => None,
-    }
+    state.screen.primary(state)
 }

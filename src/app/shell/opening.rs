@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{projects, saving};
 use crate::app::files::{FilePick, PickKind};
-use crate::app::screens::{data, mapping, model, train};
+use crate::app::screens::{data, each, mapping, model};
 use crate::app::settings::AppSettings;
 use crate::app::state::ToImport;
 use crate::app::{Action, AppState, Cx, Drafts, OpenDialog, Screen};
@@ -131,9 +131,7 @@ pub(super) fn opened(state: &mut AppState, drafts: &mut Drafts, is_same_work: bo
         state.saving.unwritten = unwritten;
         return;
     }
-    data::forget(state, drafts);
-    model::project_opened(state, cx);
-    train::project_opened(state);
+    each::on_project(state, drafts, cx);
     // The window opens as it was left.
     state.screen = if is_at_start { state.settings.screen } else { Screen::Model };
     if let Some(pending) = state.pending_import.take() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::commands::fail;
 use super::{opening, saving};
-use crate::app::screens::{compare, data, evaluate, export, runs, settings, train};
+use crate::app::screens::{data, each, settings};
 use crate::app::settings::Recent;
 use crate::app::state::ToImport;
 use crate::app::{Action, AppState, Cx, Drafts, OpenDialog, Screen};
@@ -113,12 +113,7 @@ pub fn close(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
     if let Some(project) = state.project.take() {
         state.status = format!("Closed {}", project.name).into();
     }
-    data::forget(state, drafts);
-    train::project_opened(state);
-    state.evaluate = evaluate::State::default();
-    state.compare = compare::State::default();
-    state.export = export::State::default();
-    state.runs = runs::State::default();
+    each::forget(state, drafts);
     state.saving = saving::Saving::default();
     state.settings.last_project = None;
     settings::save(state, cx);

@@ -3,33 +3,24 @@
 use egui::{Color32, CursorIcon, Pos2, Rect, Role, Sense, Stroke, Ui, UiBuilder, Vec2, WidgetInfo};
 
 use super::Shell;
-use crate::app::kit::{Icon, Mark, Theme, at_least, focus, icon, one_line, tooltip};
-use crate::app::screens::{compare, data, evaluate, export, model, runs, train};
+use crate::app::kit::{Mark, Theme, at_least, focus, one_line, tooltip};
+use crate::app::screens::Rail;
 use crate::app::{Action, AppState, Screen};
 
 struct Entry {
     screen: Screen,
-    icon: Icon,
     words: String,
     mark: Mark,
     /// Faint: still needs something.
     is_waiting: bool,
 }
 
-fn step(screen: Screen, state: &AppState) -> Entry {
-    let has_project = state.project.is_some();
-    let (icon, (words, mark)) = match screen {
-        Screen::Model => (icon::CUBE, model::rail(state)),
-        Screen::Data => (icon::TABLE, data::rail(state)),
-        Screen::Train => (icon::PULSE, train::rail(state)),
-        Screen::Evaluate => (icon::TARGET, evaluate::rail(state)),
-        Screen::Compare => (icon::COLUMNS, compare::rail(state)),
-        Screen::Export => (icon::PACKAGE, export::rail(state)),
-        Screen::Runs => (icon::LIST_BULLETS, runs::rail(state)),
-        Screen::Settings => (icon::GEAR_SIX, (String::new(), Mark::ToDo)),
-    };
-    let needs_nothing = matches!(screen, Screen::Runs | Screen::Settings);
-    Entry { screen, icon, words, mark, is_waiting: !needs_nothing && (mark == Mark::ToDo || !has_project) }
+impl Entry {
+    fn new(screen: Screen, state: &AppState) -> Self {
+        let (words, mark) = screen.rail(state);
+        let needs_something = mark == Mark::ToDo || state.project.is_none();
+        Self { screen, words, mark, is_waiting: screen.is_step() && needs_something }
+    }
 }
 
 impl Shell {
@@ -43,9 +34,9 @@ impl Shell {
         }
         let below = outer.with_min_y(outer.top() + theme.size.top_bar_height);
         let mut below = ui.new_child(UiBuilder::new().max_rect(below));
-        // Six steps, the runs and the settings: in a low window they scroll.
+        // In a low window they scroll.
         let pitch = theme.size.rail_entry_height + theme.space.xs;
-        let least = (Screen::STEPS.len() + 2) as f32 * pitch + theme.space.xxl;
+        let least = Screen::ALL.len() as f32 * pitch + theme.space.xxl;
         at_least(&mut below, "rail", Vec2::new(0.0, least), |ui| self.entries(ui, is_icons_only));
     }
 
@@ -54,20 +45,28 @@ impl Shell {
         let outer = ui.available_rect_before_wrap();
         let pitch = theme.size.rail_entry_height + theme.space.xs;
         let mut top = outer.top() + theme.space.s;
-        for screen in Screen::STEPS {
-            self.entry(ui, outer, top, &step(screen, &self.state), is_icons_only);
+        let at = |place: Rail| Screen::ALL.iter().copied().filter(move |screen| screen.place() == place);
+        for screen in Screen::steps() {
+            self.entry(ui, outer, top, screen, is_icons_only);
             top += pitch;
         }
         top += theme.space.s;
         let sides = outer.left() + theme.space.l..=outer.right() - theme.space.l;
         ui.painter().hline(sides, top, theme.line(theme.stroke.normal));
         top += theme.space.m;
-        self.entry(ui, outer, top, &step(Screen::Runs, &self.state), is_icons_only);
-        let bottom = outer.bottom() - theme.size.rail_entry_height - theme.space.xxs;
-        self.entry(ui, outer, bottom, &step(Screen::Settings, &self.state), is_icons_only);
+        for screen in at(Rail::Below) {
+            self.entry(ui, outer, top, screen, is_icons_only);
+            top += pitch;
+        }
+        let mut top = outer.bottom() - theme.size.rail_entry_height - theme.space.xxs;
+        for screen in at(Rail::Foot) {
+            self.entry(ui, outer, top, screen, is_icons_only);
+            top -= pitch;
+        }
     }
 
-    fn entry(&mut self, ui: &mut Ui, outer: Rect, top: f32, entry: &Entry, is_icons_only: bool) {
+    fn entry(&mut self, ui: &mut Ui, outer: Rect, top: f32, screen: Screen, is_icons_only: bool) {
+        let entry = &Entry::new(screen, &self.state);
         let theme = Theme::of(ui);
         let rect = Rect::from_min_size(
             Pos2::new(outer.left() + theme.space.s, top),
@@ -109,7 +108,7 @@ fn paint(ui: &Ui, theme: &Theme, rect: Rect, entry: &Entry, is_current: bool, is
     };
     let half = theme.size.icon / 2.0;
     let icon_x = if is_icons_only { rect.center().x } else { rect.left() + theme.space.l + theme.space.xxs };
-    entry.icon.paint(ui.painter(), Pos2::new(icon_x, rect.center().y), theme.size.icon, icon_color);
+    entry.screen.icon().paint(ui.painter(), Pos2::new(icon_x, rect.center().y), theme.size.icon, icon_color);
     let mark_x = rect.right() - theme.space.l;
     if is_icons_only {
         if entry.mark == Mark::Running {

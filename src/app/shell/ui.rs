@@ -5,9 +5,7 @@ use egui::{Align, CentralPanel, Frame, Layout, Panel, Rect, Ui, UiBuilder, Vec2}
 use super::{Shell, keys, project_dialog, rail, saving, words};
 use crate::app::jobs::Job;
 use crate::app::kit::{Button, Text, Theme, at_least, dialog, empty_state, icon, progress, row};
-use crate::app::screens::{
-    compare, data, dataset, evaluate, export, first_launch, mapping, model, runs, settings, train, waiting,
-};
+use crate::app::screens::{Part, data, dataset, first_launch, mapping, train, waiting};
 use crate::app::settings::ThemeChoice;
 use crate::app::state::Status;
 use crate::app::{Action, AppState, OpenDialog, Screen, kit, path_dialog};
@@ -64,7 +62,7 @@ impl Shell {
     fn screen(&mut self, ui: &mut Ui) {
         let (state, drafts, actions) = (&self.state, &mut self.drafts, &mut self.actions);
         if state.screen == Screen::Settings {
-            return settings::show(ui, state, drafts, actions);
+            return state.screen.show(ui, state, drafts, actions);
         }
         if state.is_starting {
             // Under a blink nothing is shown.
@@ -78,16 +76,7 @@ impl Shell {
         if state.project.is_none() {
             return first_launch::show(ui, state, actions);
         }
-        match state.screen {
-            Screen::Model => model::show(ui, state, drafts, actions),
-            Screen::Data => data::show(ui, state, drafts, actions),
-            Screen::Train => train::show(ui, state, drafts, actions),
-            Screen::Evaluate => evaluate::show(ui, state, drafts, actions),
-            Screen::Compare => compare::show(ui, state, drafts, actions),
-            Screen::Export => export::show(ui, state, drafts, actions),
-            Screen::Runs => runs::show(ui, state, drafts, actions),
-            Screen::Settings => {}
-        }
+        state.screen.show(ui, state, drafts, actions);
     }
 
     fn dialogs(&mut self, ui: &mut Ui) {
@@ -98,8 +87,8 @@ impl Shell {
     fn open_dialog(&mut self, ui: &mut Ui) {
         let Some(open) = self.state.dialog.clone() else { return };
         match open {
-            OpenDialog::Import => mapping::show(ui, &self.state, &mut self.drafts, &mut self.actions),
-            OpenDialog::Dataset => dataset::show(ui, &self.state, &mut self.drafts, &mut self.actions),
+            OpenDialog::Import => mapping::Logic::show(ui, &self.state, &mut self.drafts, &mut self.actions),
+            OpenDialog::Dataset => dataset::Logic::show(ui, &self.state, &mut self.drafts, &mut self.actions),
             OpenDialog::StopTraining => train::stop_dialog(ui, &self.state, &mut self.actions),
             OpenDialog::Commands => self.command_field(ui),
             OpenDialog::Help => self.help(ui),

@@ -30,7 +30,7 @@ enum What {
 /// What every benchmark can be told.
 #[derive(Debug, Args)]
 struct Common {
-    /// `starter`, a GGUF file, a folder, or a Hub repository owner/name[@revision]
+    /// `starter`, a GGUF file, a folder, or a Hub repository owner/name or owner/name@revision
     #[arg(long, value_name = "M", default_value = "starter",
         value_parser = |text: &str| Ok::<_, std::convert::Infallible>(ModelRef::parse(text)))]
     model: ModelRef,

@@ -17,7 +17,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// JSON Lines, JSON, CSV, TSV (also packed with gzip or zstd), Parquet, a folder of .txt and .md files, or a data set
-    /// of the Hugging Face Hub as hub:OWNER/NAME[:SUBSET][@REVISION]
+    /// of the Hugging Face Hub as hub:OWNER/NAME:SUBSET@REVISION (subset and revision if wanted)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Only these splits of a data set of the Hub; else all

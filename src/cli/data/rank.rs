@@ -20,7 +20,7 @@ pub struct RankArgs {
     /// The project's folder
     #[arg(long, value_name = "DIR")]
     project: PathBuf,
-    /// The model that judges: `starter`, a GGUF file, a folder, or a Hub repository owner/name[@revision]
+    /// The model that judges: `starter`, a GGUF file, a folder, or a Hub repository owner/name or owner/name@revision
     #[arg(long, value_name = "M", required_unless_present = "run", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(ModelRef::parse(text)))]
     model: Option<ModelRef>,
     /// A run of the project, by its name: its base model with what it learned

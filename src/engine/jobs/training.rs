@@ -15,11 +15,10 @@ use crate::model::LanguageModel;
 use crate::project::Project;
 use crate::recipe::{Data, Plan, Recipe};
 use crate::run::{RunDir, RunLock};
-use crate::task::{Phase, Task};
+use crate::train::TrainEvent;
 use crate::train::timing::{RunMeter, SpeedFile};
 use crate::train::turn::{GivingWay, Held, Party, Turn};
-use crate::train::{TrainError, TrainEvent, sft};
-use crate::workbench::statistics::{add_to_card, write_card};
+use crate::workbench::train::{Frozen, Source, freeze, resume, train};
 
 pub(super) struct TrainingLane {
     sources: Sources,
@@ -62,19 +61,10 @@ impl TrainingLane {
         let model = self.models.load(&model_path, context)?;
         let mut project = Project::open(project)?;
         let run_dir = project.create_run_dir()?;
+        recipe.data = Data { train: PathBuf::new(), validation: None, validation_split: None };
         let result = (|| {
-            context.phase(Phase::Freezing);
-            let snapshot = project.snapshot(&run_dir)?;
-            if snapshot.train.num_examples == 0 {
-                return Err(TrainError::NoExamples { path: project.folder().to_owned() }.into());
-            }
-            write_card(&mut project, &snapshot, &run_dir, &recipe.base_model, context)?;
-            recipe.data = Data {
-                train: snapshot.train.path,
-                validation: snapshot.validation.map(|file| file.path),
-                validation_split: None,
-            };
-            self.run_plan(&model, &self.plan(recipe, model_path, run_dir.clone())?, context)
+            let plan = self.plan(recipe, model_path, run_dir.clone())?;
+            self.run_frozen(&model, freeze(Source::Project(&mut project), plan, context)?, context)
         })();
         if result.is_err() && !RunDir(&run_dir).has_begun() {
             // It ended before it was a run that could be looked at or gone on with.
@@ -91,7 +81,7 @@ impl TrainingLane {
         }
         let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
         let model = self.models.load(&model_path, context)?;
-        self.run_plan(&model, &self.plan(recipe, model_path, run_dir)?, context)
+        self.run_frozen(&model, resume(self.plan(recipe, model_path, run_dir)?)?, context)
     }
 
     fn plan(&self, recipe: Recipe, model_path: PathBuf, run_dir: PathBuf) -> Result<Plan, EngineError> {
@@ -101,17 +91,14 @@ impl TrainingLane {
         })
     }
 
-    fn run_plan(&self, model: &LanguageModel, plan: &Plan, context: &Context) -> Result<(), EngineError> {
+    fn run_frozen(&self, model: &LanguageModel, frozen: Frozen, context: &Context) -> Result<(), EngineError> {
+        let plan = frozen.plan.clone();
         let _running = self.running.begin(&plan.run_dir);
         let _trained = self.models.train_on_last();
         let task = GivingWay { task: context, turn: &self.turn };
         let mut meter = RunMeter::default();
         let mut tell = |event| match event {
             TrainEvent::Facts(facts) => {
-                // A card that can't be written is no reason to end a run.
-                if let Err(error) = add_to_card(&plan.run_dir, &facts.tally) {
-                    log::warn!("the run's card lacks what became of long examples: {error}");
-                }
                 meter.facts(&facts);
                 context.tell(EventKind::RunStarted { run_dir: plan.run_dir.clone(), facts });
             }
@@ -126,8 +113,8 @@ impl TrainingLane {
             TrainEvent::Checkpoint { step, path } => context.tell(EventKind::Checkpoint { step, path }),
             TrainEvent::Warning(text) => context.tell(EventKind::Warning(text)),
         };
-        let summary = sft::run_on(model, plan, &task, &mut tell)?;
-        speed::keep_of_run(&self.speeds, &meter, model, plan);
+        let summary = train(frozen, Some(model), &task, &mut tell)?;
+        speed::keep_of_run(&self.speeds, &meter, model, &plan);
         if summary.was_stopped { Err(EngineError::Stopped) } else { Ok(()) }
     }
 }

@@ -62,7 +62,7 @@ pub enum StoreJob {
         project: PathBuf,
         ids: Vec<i64>,
     },
-    /// On the disk before [`Reply::Project`] says so.
+    /// On the disk before [`Reply::Project`](super::Reply::Project) says so.
     Edit {
         project: PathBuf,
         edit: Edit,

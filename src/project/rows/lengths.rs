@@ -14,7 +14,7 @@ pub struct Lengths {
 }
 
 impl Project {
-    /// With the model of [`super::ProjectState::tokens_from`].
+    /// With the model of [`crate::project::ProjectState::tokens_from`].
     pub fn lengths(&mut self) -> Result<Lengths, ProjectError> {
         self.order.refresh(&mut self.db)?;
         let present = self.order.slots.iter().filter(|slot| slot.takes_part()).map(|slot| slot.num_tokens);

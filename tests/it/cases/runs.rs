@@ -219,7 +219,7 @@ fn a_run_is_resumed_on_what_it_began_with_only() {
     let ran = train();
     assert_eq!(ran.code(), Some(0), "{}", ran.err());
     let inputs: Value = serde_json::from_str(&read_to_string(desk.path("run/inputs.json")).unwrap()).unwrap();
-    let data = &inputs["data"][0];
+    let data = &inputs["sources"][0];
     assert_eq!(data["num_bytes"], 3980);
     let sha256 = crate::hub_server::sha256(&std::fs::read(desk.path("data.jsonl")).unwrap());
     assert_eq!(data["sha256"], json!(sha256));

@@ -178,7 +178,7 @@ fn trying_a_model_moves_nothing() {
 
     window.harness.state_mut().actions.push(Action::Go(Screen::Data));
     window.answer_all();
-    assert_eq!(tunewright::app::screens::model::rail(&window.shell().state).0, "Answering", "it says that it goes on");
+    assert_eq!(tunewright::app::Screen::Model.rail(&window.shell().state).0, "Answering", "it says that it goes on");
     assert!(window.is_shown("12 of 128 tokens") && window.is_shown("SmolLM2-135M-Instruct answers"));
 }
 

@@ -106,7 +106,7 @@ fn what_was_measured_is_there_after_a_restart() {
 }
 
 fn evaluate_rail(window: &Window) -> String {
-    tunewright::app::screens::evaluate::rail(&window.shell().state).0
+    tunewright::app::Screen::Evaluate.rail(&window.shell().state).0
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn progress_says_which_part_of_how_many() {
 fn an_evaluation_that_waits_says_for_what() {
     let mut window = Window::open(vec![run("new", RunStatus::Stopped)], Screen::Runs);
     let run_dir = run("new", RunStatus::Stopped).run_dir;
-    window.harness.state_mut().actions.push(Action::Runs(runs::Action::Resume(run_dir)));
+    window.harness.state_mut().actions.push(runs::Action::Resume(run_dir).into());
     window.answer_all();
     let training = window.engine.last_job(|spec| matches!(spec, JobSpec::Train(TrainJob::Resume { .. }))).unwrap();
     window.tell(training, EventKind::Started);

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
-use crate::app::screens::data::rows::Rows;
-use crate::app::screens::data::start::Start;
+use crate::app::rows::Rows;
+use crate::app::start::Start;
 use crate::data::Split;
 use crate::engine::JobId;
 use crate::project::{ExampleQuery, ExampleRow, RowPage};

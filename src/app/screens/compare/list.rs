@@ -44,7 +44,7 @@ fn nothing(ui: &mut Ui, compare: &CompareState, actions: &mut Vec<AnyAction>) {
         ui.add(Text::body("Nothing is held out. Validation and test examples stand here").soft().wrapped());
         if ui.add(Button::secondary("Split…").small()).clicked() {
             actions.push(AnyAction::Go(crate::app::Screen::Data));
-            actions.push(data::Action::SplitDialog(Some(SplitSpec::default())).into());
+            actions.push(data::DialogAction::Split(SplitSpec::default()).into());
         }
     });
 }

@@ -5,7 +5,8 @@ use egui::{ScrollArea, Ui};
 use super::state::CompareAction;
 use super::{AnyAction, AppState, Text, Theme};
 use crate::app::kit::row::place;
-use crate::app::kit::{Card, TextInput, line, role_heading};
+use crate::app::kit::{Card, TextInput, line};
+use crate::app::parts::role_heading;
 use crate::data::{Message, Role};
 
 pub(super) fn show(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {

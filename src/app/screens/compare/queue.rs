@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use super::pair::{Pair, name_of};
-use crate::app::screens::data::start::Start;
+use crate::app::start::Start;
 use crate::data::{Message, Role};
 use crate::engine::protocol::CompareRequest;
 use crate::engine::{ComputeJob, JobId, JobSpec, StoreJob};

@@ -41,7 +41,7 @@ impl Arriving {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::screens::data::rows::tests::page;
+    use crate::app::rows::tests::page;
     use crate::project::ExampleQuery;
 
     #[test]

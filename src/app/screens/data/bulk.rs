@@ -2,7 +2,7 @@
 
 use egui::{Popup, Ui};
 
-use super::action::DataAction;
+use super::action::{DialogAction, MarkAction};
 use super::state::DataState;
 use super::{AnyAction, Drafts};
 use crate::app::kit::{Button, Text, TextInput, Theme, format, icon, layout, menu_item};
@@ -28,25 +28,25 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, drafts: &mut Drafts, actions: 
     bar.spacing_mut().item_spacing.x = theme.space.xs;
     bar.add(Text::strong(format!("{} marked", format::thousands(data.marks.len() as u64))));
     bar.add_space(theme.space.s);
-    let mut act = |bulk: Bulk| actions.push(DataAction::Bulk(bulk).into());
+    let mut act = |bulk: Bulk| actions.push(MarkAction::Bulk(bulk).into());
     menu(&mut bar, "Split", &SPLITS, &mut act);
     menu(&mut bar, "Review", &REVIEWS, &mut act);
     menu(&mut bar, "Status", &STATUSES, &mut act);
     tag(&mut bar, drafts, &mut act);
     if bar.add(Button::secondary("Replace…").small().hint("Find and replace", "In the marked examples")).clicked() {
-        actions.push(DataAction::Replace(Some(Replacement::default())).into());
+        actions.push(DialogAction::Replace(Replacement::default()).into());
     }
     if bar.add(Button::danger("Delete").small().icon(icon::TRASH)).clicked() {
-        actions.push(DataAction::Bulk(Bulk::Delete).into());
+        actions.push(MarkAction::Bulk(Bulk::Delete).into());
     }
     bar.add_space(theme.space.s);
     let all = Button::link("Mark all").small().hint("Mark all", "Every example that the filters show (Ctrl A)");
     if bar.add(all).clicked() {
-        actions.push(DataAction::MarkAll.into());
+        actions.push(MarkAction::MarkAll.into());
     }
     bar.add_space(theme.space.s);
     if bar.add(Button::icon_only(icon::X, "Unmark all")).clicked() {
-        actions.push(DataAction::Unmark.into());
+        actions.push(MarkAction::Unmark.into());
     }
     strip.end(&bar, least, control);
 }

@@ -4,7 +4,7 @@
 use egui::{Align, Layout, Popup, Ui};
 
 use super::AnyAction;
-use super::action::DataAction;
+use super::action::{CheckAction, FilterAction};
 use super::checks::{Checks, look};
 use super::filters::Only;
 use super::state::DataState;
@@ -38,7 +38,7 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, count: &CheckCount, explanatio
                     let name = format!("{}: Set aside…", check.title());
                     let button = Button::secondary("Set aside…").small().name(name);
                     if ui.add(button.enabled_or(!checks.is_running(), RUNNING)).clicked() {
-                        actions.push(DataAction::PreviewFix(check, Remedy::SetAside, None).into());
+                        actions.push(CheckAction::PreviewFix(check, Remedy::SetAside, None).into());
                     }
                 }
             }
@@ -46,7 +46,7 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, count: &CheckCount, explanatio
                 let words = words(check, *remedy, fix.map(|fix| fix.num_changes));
                 let button = Button::secondary(&words).small().name(format!("{}: {words}", check.title()));
                 if ui.add(button.enabled_or(!checks.is_running(), RUNNING)).clicked() {
-                    actions.push(DataAction::PreviewFix(check, *remedy, None).into());
+                    actions.push(CheckAction::PreviewFix(check, *remedy, None).into());
                 }
             }
         }
@@ -54,7 +54,7 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, count: &CheckCount, explanatio
         let show = Button::link("Show").small().name(format!("Show {}", check.title()));
         let is_shown = data.filters.only.as_ref() == Some(&only);
         if ui.add(show.enabled_or(!is_shown, "They are shown above")).clicked() {
-            actions.push(DataAction::ShowOnly(only).into());
+            actions.push(FilterAction::ShowOnly(only).into());
         }
         ui.add_space(theme.space.s);
         let none = fix.filter(|fix| fix.num_changes == 0).map(|fix| {
@@ -72,7 +72,7 @@ fn not_a_fault(ui: &mut Ui, checks: &Checks, check: Check, actions: &mut Vec<Any
     let text = "They count no more, until their text changes; undo takes it back";
     let button = Button::secondary("Not a fault").small().name(name).hint("Not a fault", text);
     if ui.add(button.enabled_or(!checks.is_running(), RUNNING)).clicked() {
-        actions.push(DataAction::MarkFindings(check, None, false).into());
+        actions.push(CheckAction::MarkFindings(check, None, false).into());
     }
 }
 
@@ -114,14 +114,14 @@ pub(super) fn more(ui: &mut Ui, checks: &Checks, check: Check, id: Option<i64>, 
         ui.spacing_mut().item_spacing.y = 0.0;
         for remedy in check.remedies().iter().filter(|remedy| is_mended(**remedy)) {
             if menu_item(ui, &words(check, *remedy, None), false).clicked() {
-                actions.push(DataAction::PreviewFix(check, *remedy, id).into());
+                actions.push(CheckAction::PreviewFix(check, *remedy, id).into());
             }
         }
         if menu_item(ui, "Not a fault", false).clicked() {
-            actions.push(DataAction::MarkFindings(check, id, false).into());
+            actions.push(CheckAction::MarkFindings(check, id, false).into());
         }
         if menu_item(ui, "Don't check this", false).clicked() {
-            actions.push(DataAction::SwitchCheck(check, false).into());
+            actions.push(CheckAction::SwitchCheck(check, false).into());
         }
     });
 }
@@ -136,7 +136,7 @@ pub(super) fn left_out(ui: &mut Ui, checks: &Checks, actions: &mut Vec<AnyAction
             tooltip::on_hover(off, check.title(), "It is switched off for this project");
             let button = Button::link("Switch on").small().name(format!("Switch on {}", check.title()));
             if ui.add(button).clicked() {
-                actions.push(DataAction::SwitchCheck(*check, true).into());
+                actions.push(CheckAction::SwitchCheck(*check, true).into());
             }
         }
         several => {
@@ -146,7 +146,7 @@ pub(super) fn left_out(ui: &mut Ui, checks: &Checks, actions: &mut Vec<AnyAction
                 ui.spacing_mut().item_spacing.y = 0.0;
                 for check in several {
                     if menu_item(ui, check.title(), false).clicked() {
-                        actions.push(DataAction::SwitchCheck(*check, true).into());
+                        actions.push(CheckAction::SwitchCheck(*check, true).into());
                     }
                 }
             });
@@ -158,7 +158,7 @@ pub(super) fn left_out(ui: &mut Ui, checks: &Checks, actions: &mut Vec<AnyAction
         tooltip::on_hover(ui.add(Text::small(format!("{} not a fault", format::thousands(num)))), "Not a fault", text);
         let name = "Show what is not a fault";
         if ui.add(Button::link("Show").small().name(name)).clicked() {
-            actions.push(DataAction::ShowOnly(Only::ids("Not a fault", checks.not_faults.clone())).into());
+            actions.push(FilterAction::ShowOnly(Only::ids("Not a fault", checks.not_faults.clone())).into());
         }
     }
 }

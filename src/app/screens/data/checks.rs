@@ -2,11 +2,10 @@
 
 use egui::{Align, Layout, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
-use super::action::DataAction;
-use super::fix_review::FixReview;
-use super::start::Start;
+use super::action::CheckAction;
 use super::{AnyAction, AppState, check_row};
 use crate::app::kit::{Badge, Button, Text, Theme, format, icon, tooltip};
+use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::data::checks::{Check, CheckCount, CheckReport, FixCount, Severity};
 use crate::engine::{IoJob, JobId, JobSpec, Reply, StoreJob};
@@ -30,8 +29,6 @@ pub struct Checks {
     /// Examples that were looked at, and how long it took; `None` before the first time.
     pub done: Option<(u64, f64)>,
     pub is_folded: bool,
-    /// Shown before it is done.
-    pub fix: Option<FixReview>,
     /// Switched off for this project.
     pub off: Vec<Check>,
     /// Examples with a finding that a person marked as no fault.
@@ -280,7 +277,7 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, found: &Whole, actions: &mu
                 false => (icon::CARET_DOWN, "Fold the checks"),
             };
             if ui.add(Button::icon_only(mark, name)).clicked() {
-                actions.push(DataAction::FoldChecks(!checks.is_folded).into());
+                actions.push(CheckAction::FoldChecks(!checks.is_folded).into());
             }
         }
         let can_run = !checks.is_running() && (checks.is_stale() || checks.error.is_some());
@@ -289,7 +286,7 @@ fn head(ui: &mut Ui, theme: &Theme, checks: &Checks, found: &Whole, actions: &mu
                 .add(Button::secondary(if checks.done.is_some() { "Check again" } else { "Check all" }).small())
                 .clicked()
         {
-            actions.push(DataAction::Check.into());
+            actions.push(CheckAction::Check.into());
         }
         let words = match (&checks.error, checks.is_running(), checks.done) {
             (Some(error), ..) => error.clone(),

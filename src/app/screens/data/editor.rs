@@ -3,15 +3,15 @@
 use egui::{Align, CursorIcon, Layout, Popup, Rect, Sense, Ui, UiBuilder, Vec2, WidgetInfo};
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
-use super::action::DataAction;
+use super::action::ExampleAction;
 use super::answer_json::{JsonState, MOST_LAID_OUT};
 use super::draft::{Draft, TurnChange};
 use super::state::DataState;
 use super::{AnyAction, Drafts};
 use crate::app::kit::{
-    Button, Text, TextInput, Theme, diff_view, drawer, focus, icon, menu_item, reading_well, role_block, role_look,
-    row, rule,
+    Button, Text, TextInput, Theme, diff_view, drawer, focus, icon, menu_item, reading_well, row, rule,
 };
+use crate::app::parts::{role_block, role_look};
 use crate::data::{Message, Role};
 
 pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
@@ -111,10 +111,10 @@ fn open_turn(
         );
     }
     if response.changed() {
-        actions.push(DataAction::Turn(TurnChange::Text(turn, text)).into());
+        actions.push(ExampleAction::Turn(TurnChange::Text(turn, text)).into());
     }
     if response.lost_focus() {
-        actions.push(DataAction::Flush.into());
+        actions.push(ExampleAction::Flush.into());
     }
 }
 
@@ -145,7 +145,7 @@ fn lay_out_button(ui: &mut Ui, markup: Markup, lays_out: bool, turn: usize, acti
     };
     let button = Button::icon_only(mark, words).small().name(format!("{words} of turn {}", turn + 1)).key("L");
     if ui.add(button).clicked() {
-        actions.push(DataAction::LayOut(!lays_out).into());
+        actions.push(ExampleAction::LayOut(!lays_out).into());
     }
 }
 
@@ -206,7 +206,7 @@ fn reveal_margin(ui: &Ui) -> f32 {
 pub(super) fn edit_answer(ui: &Ui, draft: &Draft, actions: &mut Vec<AnyAction>) {
     drawer::open(ui.ctx(), super::PANEL);
     let turn = draft.messages.iter().rposition(|message| message.role == Role::Assistant).unwrap_or_else(|| {
-        actions.push(DataAction::OpenAnswer.into());
+        actions.push(ExampleAction::OpenAnswer.into());
         draft.messages.len()
     });
     let field = field_id(draft, turn);
@@ -256,7 +256,7 @@ fn menu(ui: &mut Ui, turn: usize, num: usize, message: &Message, actions: &mut V
     let theme = Theme::of(ui);
     Popup::menu(&response).width(theme.size.settings_name_width).show(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        let mut push = |change| actions.push(DataAction::Turn(change).into());
+        let mut push = |change| actions.push(ExampleAction::Turn(change).into());
         for role in Role::ALL {
             let (_, name, _) = role_look(theme, role);
             if menu_item(ui, name, role == message.role).clicked() {

@@ -3,7 +3,7 @@
 use egui::{Popup, PopupCloseBehavior, Ui, Vec2};
 
 use super::AnyAction;
-use super::action::DataAction;
+use super::action::FilterAction;
 use super::filters::Filter;
 use super::state::DataState;
 use crate::app::kit::{Button, Chip, Text, Theme, icon};
@@ -22,7 +22,7 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, actions: &mut Vec<AnyAction>) 
     let popup = Popup::menu(&button).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
     popup.width(theme.size.side_panel_min).show(|ui| {
         ui.spacing_mut().item_spacing.y = theme.space.s;
-        let mut set = |filter: Filter| actions.push(DataAction::Filter(filter).into());
+        let mut set = |filter: Filter| actions.push(FilterAction::Filter(filter).into());
         let (facets, filters) = (&data.facets, &data.filters);
         let reviews =
             Review::ALL.into_iter().zip(facets.reviews).map(|(review, n)| (review, review_words(review).to_owned(), n));
@@ -53,7 +53,7 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, actions: &mut Vec<AnyAction>) 
         }
         let clear = Button::link("Clear all filters").small();
         if num_set > 0 && ui.add(clear).clicked() {
-            actions.push(DataAction::ClearFilters.into());
+            actions.push(FilterAction::ClearFilters.into());
         }
     });
 }

@@ -3,7 +3,7 @@
 use egui::{Align, Frame, Layout, Margin, Ui};
 
 use super::AnyAction;
-use super::action::DataAction;
+use super::action::CheckAction;
 use super::check_row::{more, words};
 use super::checks::{Checks, look};
 use super::draft::Draft;
@@ -70,7 +70,7 @@ fn issue(ui: &mut Ui, finding: &Finding, checks: &Checks, actions: &mut Vec<AnyA
             let name = format!("{} here: {words}", check.title());
             let button = button.name(name).enabled_or(!checks.is_running(), "The checks are still running");
             if ui.add(button).clicked() {
-                actions.push(DataAction::PreviewFix(check, *remedy, Some(finding.id)).into());
+                actions.push(CheckAction::PreviewFix(check, *remedy, Some(finding.id)).into());
             }
         }
     });
@@ -86,7 +86,7 @@ fn not_a_fault(ui: &mut Ui, finding: &Finding, actions: &mut Vec<AnyAction>) {
     line(ui, (icon::PROHIBIT, theme.text.faint), finding, |ui| {
         let name = format!("{} here: Count again", finding.check.title());
         if ui.add(Button::link("Count again").small().name(name)).clicked() {
-            actions.push(DataAction::MarkFindings(finding.check, Some(finding.id), true).into());
+            actions.push(CheckAction::MarkFindings(finding.check, Some(finding.id), true).into());
         }
         ui.add(Text::small("Not a fault").faint());
     });

@@ -135,7 +135,7 @@ pub(super) fn plain(
     limit: Option<&mut Limit<'_>>,
     actions: &mut Vec<AnyAction>,
 ) {
-    super::statistics::title(ui, words, &spread(histogram));
+    super::dialogs::title(ui, words, &spread(histogram));
     let height = Theme::of(ui).size.row_height * 5.0;
     chart(ui, words, histogram, limit, None, height, actions);
 }

@@ -4,32 +4,39 @@
 use egui::{Popup, Ui};
 
 use super::AnyAction;
-use super::action::DataAction;
-use super::export_dialog::ExportAction;
-use super::labels_dialog::LabelsAction;
-use super::rank::{Question, RankForm, Under};
-use super::reviewers_dialog::ReviewersAction;
+use super::action::{DataAction, DialogAction};
+use super::dialogs::export::ExportAction;
+use super::dialogs::labels::LabelsAction;
+use super::dialogs::rank::{Question, RankForm, Under};
+use super::dialogs::reviewers::ReviewersAction;
 use crate::app::kit::{Button, Theme, icon, menu_item};
 use crate::app::screens::dataset;
 use crate::project::ProjectState;
 
 static LOOKS: [(&str, DataAction); 2] = [
-    ("Statistics", DataAction::Statistics(true)),
-    ("Rank…", DataAction::RankDialog(Some(RankForm { question: Question::Loss, under: Under::Newest, count: 20 }))),
+    ("Statistics", DataAction::Dialog(DialogAction::Statistics)),
+    (
+        "Rank…",
+        DataAction::Dialog(DialogAction::RankForm(RankForm {
+            question: Question::Loss,
+            under: Under::Newest,
+            count: 20,
+        })),
+    ),
 ];
 
 static ENTRIES: [(&str, DataAction); 3] = [
-    ("Export data…", DataAction::Export(ExportAction::Open)),
-    ("Labels…", DataAction::Labels(LabelsAction::Open)),
-    ("Second reviewer…", DataAction::Reviewers(ReviewersAction::Open)),
+    ("Export data…", DataAction::Dialog(DialogAction::Export(ExportAction::Open))),
+    ("Labels…", DataAction::Dialog(DialogAction::Labels(LabelsAction::Open))),
+    ("Second reviewer…", DataAction::Dialog(DialogAction::Reviewers(ReviewersAction::Open))),
 ];
 
 /// The same, and what the header's buttons do, for the command field.
 pub fn commands() -> Vec<(&'static str, DataAction)> {
     let of_the_header = [
-        ("Split the examples…", DataAction::SplitDialog(Some(Default::default()))),
-        ("Rank the examples…", DataAction::RankDialog(Some(Default::default()))),
-        ("Statistics of the data", DataAction::Statistics(true)),
+        ("Split the examples…", DataAction::Dialog(DialogAction::Split(Default::default()))),
+        ("Rank the examples…", DataAction::Dialog(DialogAction::RankForm(Default::default()))),
+        ("Statistics of the data", DataAction::Dialog(DialogAction::Statistics)),
     ];
     of_the_header.into_iter().chain(ENTRIES.iter().cloned()).collect()
 }

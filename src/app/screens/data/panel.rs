@@ -2,11 +2,13 @@
 
 use egui::{Align, Layout, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2};
 
-use super::action::DataAction;
+use super::action::{DialogAction, ExampleAction, TableAction};
+use super::dialogs::rank::LOSS_MEANS;
 use super::draft::{Draft, TurnChange};
-use super::{AnyAction, AppState, Drafts, editor, issues, lengths, rank, review, table, training};
-use crate::app::kit::{Badge, Button, Combo, Text, Theme, format, icon, rule, token_view, tooltip};
-use crate::app::state::Screen;
+use super::{AnyAction, AppState, Drafts, editor, issues, lengths, review, table, training};
+use crate::app::Screen;
+use crate::app::kit::{Badge, Button, Combo, Text, Theme, format, icon, rule, tooltip};
+use crate::app::parts::token_view;
 use crate::data::Split;
 use crate::project::{ExampleStatus, ProjectState};
 use crate::render::TokenView;
@@ -100,13 +102,13 @@ fn head(ui: &mut Ui, state: &AppState, draft: &Draft, actions: &mut Vec<AnyActio
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = theme.space.xs;
         if ui.add(Button::icon_only(icon::TRASH, "Delete example")).clicked() {
-            actions.push(DataAction::Delete.into());
+            actions.push(ExampleAction::Delete.into());
         }
         if ui.add(Button::icon_only(icon::COPY, "Duplicate example")).clicked() {
-            actions.push(DataAction::Duplicate.into());
+            actions.push(ExampleAction::Duplicate.into());
         }
         if ui.add(Button::icon_only(icon::CLOCK, "Previous versions").key("H")).clicked() {
-            actions.push(DataAction::History(true).into());
+            actions.push(DialogAction::History.into());
         }
         ui.add_space(theme.space.xs);
         let (gap, _) = ui.allocate_exact_size(Vec2::new(theme.width.line, theme.size.icon), Sense::hover());
@@ -118,13 +120,13 @@ fn head(ui: &mut Ui, state: &AppState, draft: &Draft, actions: &mut Vec<AnyActio
         let has_next = row.map_or(len > 0, |row| row + 1 < len);
         let last = if len == 0 { none } else { "This is the last one" };
         if ui.add(next.enabled_or(has_next, last)).clicked() {
-            actions.push(DataAction::Step(1).into());
+            actions.push(TableAction::Step(1).into());
         }
         let previous = Button::icon_only(icon::CARET_UP, "Previous example");
         let has_previous = row.map_or(len > 0, |row| row > 0);
         let first = if len == 0 { none } else { "This is the first one" };
         if ui.add(previous.enabled_or(has_previous, first)).clicked() {
-            actions.push(DataAction::Step(-1).into());
+            actions.push(TableAction::Step(-1).into());
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| loss(ui, state, draft));
     });
@@ -142,7 +144,7 @@ fn loss(ui: &mut Ui, state: &AppState, draft: &Draft) {
             return;
         }
         let shown = ui.add(Text::small(words));
-        tooltip::on_hover(shown, &format!("Loss under {from}"), rank::LOSS_MEANS);
+        tooltip::on_hover(shown, &format!("Loss under {from}"), LOSS_MEANS);
     }
 }
 
@@ -178,14 +180,14 @@ fn controls(ui: &mut Ui, draft: &Draft, actions: &mut Vec<AnyAction>) {
     if let Some(split) =
         split.enabled_or(draft.stored.takes_part(), "It was rejected or set aside and takes no part").show(ui)
     {
-        actions.push(DataAction::SetSplit(split).into());
+        actions.push(ExampleAction::SetSplit(split).into());
     }
     if let Some(status) = Combo::new("Status of this example", &STATUSES, draft.stored.status).show(ui) {
-        actions.push(DataAction::SetStatus(status).into());
+        actions.push(ExampleAction::SetStatus(status).into());
     }
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if ui.add(Button::quiet("Add turn").icon(icon::PLUS)).clicked() {
-            actions.push(DataAction::Turn(TurnChange::Add).into());
+            actions.push(ExampleAction::Turn(TurnChange::Add).into());
         }
     });
 }
@@ -198,7 +200,7 @@ fn problem(ui: &mut Ui, error: &str, actions: &mut Vec<AnyAction>) {
         ui.vertical(|ui| {
             ui.add(Text::small(error).color(theme.status.error).wrapped());
             if ui.add(Button::link("Try again").small()).clicked() {
-                actions.push(DataAction::Flush.into());
+                actions.push(ExampleAction::Flush.into());
             }
         });
     });
@@ -238,7 +240,7 @@ fn tokens(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut V
             let mut selected = state.data.tokens.selected;
             let current = token_view::show(ui, view, &mut selected);
             if selected != state.data.tokens.selected {
-                actions.push(DataAction::SelectToken(selected).into());
+                actions.push(ExampleAction::SelectToken(selected).into());
             }
             ui.add_space(theme.space.s);
             current

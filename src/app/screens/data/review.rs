@@ -2,7 +2,7 @@
 
 use egui::{Align, Key, Layout, Popup, PopupCloseBehavior, Ui};
 
-use super::action::DataAction;
+use super::action::{DataAction, DialogAction, ExampleAction, TableAction};
 use super::draft::Draft;
 use super::state::DataState;
 use super::{AnyAction, Drafts, editor};
@@ -41,14 +41,14 @@ pub(super) fn keys(ui: &Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
     ui.input(|input| {
         let mut push = |action: DataAction| actions.push(action.into());
         let keys = [
-            (Key::J, DataAction::Step(1)),
-            (Key::K, DataAction::Step(-1)),
-            (Key::A, DataAction::Review(Review::Accepted)),
-            (Key::R, DataAction::Review(Review::Rejected)),
-            (Key::F, DataAction::Review(Review::Flagged)),
-            (Key::U, DataAction::Review(Review::Unreviewed)),
-            (Key::H, DataAction::History(true)),
-            (Key::L, DataAction::LayOut(!data.lays_out)),
+            (Key::J, DataAction::Table(TableAction::Step(1))),
+            (Key::K, DataAction::Table(TableAction::Step(-1))),
+            (Key::A, DataAction::Example(ExampleAction::Review(Review::Accepted))),
+            (Key::R, DataAction::Example(ExampleAction::Review(Review::Rejected))),
+            (Key::F, DataAction::Example(ExampleAction::Review(Review::Flagged))),
+            (Key::U, DataAction::Example(ExampleAction::Review(Review::Unreviewed))),
+            (Key::H, DataAction::Dialog(DialogAction::History)),
+            (Key::L, DataAction::Example(ExampleAction::LayOut(!data.lays_out))),
         ];
         for (key, action) in keys {
             if kit::keys::is_plain(input, key) {
@@ -57,7 +57,7 @@ pub(super) fn keys(ui: &Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
         }
         for (key, label) in NUMBER_KEYS.into_iter().zip(&labels) {
             if kit::keys::is_plain(input, key) {
-                push(DataAction::Label((*label).to_owned()));
+                push(DataAction::Example(ExampleAction::Label((*label).to_owned())));
             }
         }
     });
@@ -87,7 +87,7 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Dr
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = theme.pad.between_controls;
         if let Some(review) = segmented_small(ui, "Review of this example", &REVIEWS, annotations.review) {
-            actions.push(DataAction::Review(review).into());
+            actions.push(ExampleAction::Review(review).into());
         }
         let reviews = data.facets.reviews;
         let (done, all) = (reviews[1..].iter().sum::<u64>(), reviews.iter().sum::<u64>());
@@ -136,7 +136,7 @@ fn label_line(ui: &mut Ui, data: &DataState, draft: &Draft, actions: &mut Vec<An
             Combo::new("Label of this example", &options, at).none("None").width(ui.available_width()).show(ui)
             && let Some(label) = labels.get(chosen)
         {
-            actions.push(DataAction::Label((*label).to_owned()).into());
+            actions.push(ExampleAction::Label((*label).to_owned()).into());
         }
     });
     second_label(ui, draft, actions);
@@ -188,7 +188,7 @@ fn second_label(ui: &mut Ui, draft: &Draft, actions: &mut Vec<AnyAction>) {
         ui.add(Text::small("The second reviewer says"));
         ui.add(Text::small(second).normal().one_line());
         if ui.add(Button::link("Take it").small()).clicked() {
-            actions.push(DataAction::Label(second.clone()).into());
+            actions.push(ExampleAction::Label(second.clone()).into());
         }
     });
 }
@@ -208,13 +208,13 @@ fn notes(ui: &mut Ui, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyA
             ui.horizontal(|ui| {
                 ui.add(Badge::neutral(tag.as_str()));
                 if ui.add(Button::icon_only(icon::X, format!("Remove the tag {tag}")).small()).clicked() {
-                    actions.push(DataAction::RemoveTag(tag.clone()).into());
+                    actions.push(ExampleAction::RemoveTag(tag.clone()).into());
                 }
             });
         }
         let field = TextInput::new("New tag", &mut drafts.tag).hint("New tag").show(ui);
         if field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) && !drafts.tag.trim().is_empty() {
-            actions.push(DataAction::AddTag(drafts.tag.trim().to_owned()).into());
+            actions.push(ExampleAction::AddTag(drafts.tag.trim().to_owned()).into());
             drafts.tag.clear();
         }
         if drafts.notes.as_ref().is_none_or(|(of, _)| *of != id) {
@@ -230,6 +230,6 @@ fn notes(ui: &mut Ui, draft: &Draft, drafts: &mut Drafts, actions: &mut Vec<AnyA
         && of == id
         && notes != annotations.notes
     {
-        actions.push(DataAction::Notes(notes).into());
+        actions.push(ExampleAction::Notes(notes).into());
     }
 }

@@ -1,42 +1,38 @@
 //! What the data screen knows, and what it does when a person acts. Painting only reads it.
 
+mod asking;
+mod example;
+mod filtering;
 mod findings;
+mod history;
+mod marking;
 mod moving;
 mod opening;
 mod replies;
-mod splitting;
-mod versions;
 
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::action::DataAction;
 use super::arriving::Arriving;
-use super::bulk::Bulk;
 use super::checks::Checks;
+use super::dialogs::DataDialog;
+use super::dialogs::moving::Moving;
 use super::draft::Draft;
-use super::export_dialog::ExportDialog;
-use super::filters::{Filters, NewRows};
-use super::fix_review::FixReview;
-use super::history::History;
+use super::filters::Filters;
 use super::marks::Marks;
-use super::move_dialog::Moving;
-use super::rank::{Question, RankForm};
-use super::replace::Replace;
-use super::reviewers_dialog::ReviewersDialog;
-use super::rows::Rows;
-use super::split_dialog::SplitPlan;
-use super::start::Start;
 use super::tokens::{TokenKey, Tokens};
+use crate::app::effect::Effect;
+use crate::app::rows::Rows;
+use crate::app::start::Start;
 use crate::app::ticket::Ticket;
+use crate::data::Example;
 use crate::data::checks::{Finding, Fix};
 use crate::data::statistics::Statistics;
-use crate::data::{Example, Message, Role, Split};
 use crate::engine::protocol::{self as engine, Findings};
-use crate::engine::{ComputeJob, IoJob, JobSpec, StoreJob};
+use crate::engine::{JobSpec, StoreJob};
 use crate::project::{
-    Edit, ExampleQuery, ExampleRow, ExampleStatus, FacetCounts, Lengths, ProjectState, ReplacePreview, Replacement,
-    Reviewers, ShowCounts, Sort, SplitCounts, SplitPreview, StoredExample,
+    Edit, ExampleQuery, ExampleRow, FacetCounts, Lengths, ProjectState, ReplacePreview, Reviewers, Sort, SplitPreview,
+    StoredExample,
 };
 use crate::recipe::ModelRef;
 use crate::workbench::scores::{QueueReport, ScoreReport};
@@ -105,15 +101,10 @@ pub struct DataState {
     /// In tokens, as the last checks counted them.
     pub lengths: Lengths,
     pub marks: Marks,
-    pub replace: Option<Replace>,
     pub checks: Checks,
-    /// The dialog is open; `None` within while they are counted.
-    pub statistics: Option<Option<Statistics>>,
     /// In the filtered order.
     pub selected: Option<u64>,
     pub open: Option<Draft>,
-    /// Its previous versions, while they are shown.
-    pub history: Option<History>,
     /// Answers in JSON or Markdown are shown laid out.
     pub lays_out: bool,
     /// What the checks found at the open example, and perhaps still at the one before.
@@ -126,23 +117,19 @@ pub struct DataState {
     findings_of: Option<(i64, u64)>,
     /// The example of which something was found before its last change.
     had_findings: Option<i64>,
-    /// Held-out examples that are about to be trained on.
-    pub moving: Option<Moving>,
+    pub dialog: Option<DataDialog>,
+    /// On their way into training; those that are held out among them are being counted.
+    moving: Option<Moving>,
     pub tokens: Tokens,
-    pub split_dialog: Option<SplitPlan>,
-    pub export: Option<ExportDialog>,
-    pub reviewers: Option<ReviewersDialog>,
-    /// What is typed into the dialog of labels, while it is open.
-    pub labels: Option<String>,
     /// The labels that the person gave; empty for those that are found.
     pub label_set: Vec<String>,
-    /// The dialog that asks which examples matter.
-    pub rank: Option<RankForm>,
     /// Bring this row into view at the next painting.
     pub scroll_to: Option<u64>,
     /// What went wrong last with the open example.
     pub error: Option<String>,
     folder: PathBuf,
+    /// Of the project.
+    name: String,
     revision: u64,
     content_revision: u64,
     model: Option<ModelRef>,
@@ -170,6 +157,7 @@ impl DataState {
         if project.folder != self.folder {
             *self = Self { folder: project.folder.clone(), ..Self::default() };
         }
+        self.name.clone_from(&project.name);
         self.model.clone_from(&project.settings.model);
         self.label_set.clone_from(&project.settings.labels);
         self.content_revision = project.content_revision;
@@ -213,9 +201,11 @@ impl DataState {
         self.resolve_wanted(jobs);
         self.resolve_reveal(jobs);
         self.follow_selection();
-        self.move_what_is_not_held_out(jobs);
+        self.move_or_ask(jobs);
         self.look_for_findings(jobs);
-        if let Some(ids) = self.checks.fix.as_mut().and_then(FixReview::take_wanted) {
+        if let Some(DataDialog::Fix(review)) = &mut self.dialog
+            && let Some(ids) = review.take_wanted()
+        {
             self.asked
                 .fix_texts
                 .ask(JobSpec::Store(StoreJob::LoadExamples { project: self.folder.clone(), ids }), jobs);
@@ -241,229 +231,25 @@ impl DataState {
         })
     }
 
-    pub fn apply(&mut self, action: DataAction, now: f64, jobs: &mut dyn Start) {
+    /// Gives what is to be done outside of this screen.
+    pub fn apply(&mut self, action: DataAction, now: f64, jobs: &mut dyn Start) -> Vec<Effect> {
         match action {
-            DataAction::Search(text) => self.change_filters(|filters| filters.search = text),
-            DataAction::Show(show) => self.change_filters(|filters| filters.set_show(show)),
-            DataAction::ShowOnly(only) => {
-                self.flush(jobs);
-                self.change_filters(|filters| filters.show_only(only));
-                self.open_first();
-            }
-            DataAction::DropOnly => self.change_filters(|filters| filters.only = None),
-            DataAction::Filter(filter) => self.change_filters(|filters| filters.set(filter)),
-            DataAction::ClearFilters => self.change_filters(Filters::clear),
-            DataAction::Sort(by) => self.change_filters(|filters| filters.sort_by(by)),
-            DataAction::Mark(row) => self.mark(row),
-            DataAction::MarkTo(row) => {
-                let rows = self.marks.range_to(row, self.selected);
-                self.mark_rows(Some(rows), jobs);
-                self.select(row, jobs);
-            }
-            DataAction::MarkAll => self.mark_rows(None, jobs),
-            DataAction::Unmark => self.marks.clear(),
-            DataAction::Bulk(bulk) => self.bulk(bulk, jobs),
-            DataAction::Review(review) => {
-                self.edit_open(|id| Edit::SetReview { ids: vec![id], review }, jobs);
-                self.step(1, jobs);
-            }
-            DataAction::Label(label) => {
-                self.edit_open(|id| Edit::SetLabel { ids: vec![id], label: Some(label) }, jobs);
-            }
-            DataAction::AddTag(tag) => self.edit_open(|id| Edit::AddTag { ids: vec![id], tag }, jobs),
-            DataAction::RemoveTag(tag) => self.edit_open(|id| Edit::RemoveTag { ids: vec![id], tag }, jobs),
-            DataAction::Notes(notes) => self.edit_open(|id| Edit::SetNotes { id, notes }, jobs),
-            DataAction::Replace(None) => self.replace = None,
-            DataAction::Replace(Some(replacement)) => self.preview_replace(replacement, jobs),
-            DataAction::Check => self.checks.demand(),
-            DataAction::FoldChecks(is_folded) => self.checks.is_folded = is_folded,
-            DataAction::PreviewFix(check, remedy, id) => {
-                self.flush(jobs);
-                let ids = id.map(|id| vec![id]);
-                let spec = JobSpec::Io(IoJob::PreviewFix { project: self.folder.clone(), check, remedy, ids });
-                self.asked.fix.ask(spec, jobs);
-            }
-            DataAction::DropFix => self.checks.fix = None,
-            DataAction::Fix(action) => {
-                if let Some(review) = &mut self.checks.fix {
-                    review.apply(action);
-                }
-            }
-            DataAction::MarkFindings(check, id, is_fault) => {
-                self.flush(jobs);
-                let (project, ids) = (self.folder.clone(), id.map(|id| vec![id]));
-                self.change(JobSpec::Store(StoreJob::MarkFindings { project, check, ids, is_fault }), None, jobs);
-            }
-            DataAction::SwitchCheck(check, is_on) => self.start_edit(Edit::SwitchCheck { check, is_on }, jobs),
-            DataAction::RankDialog(form) => self.rank = form,
-            DataAction::Rank(question, count, judge) => {
-                self.flush(jobs);
-                self.rank = None;
-                let project = self.folder.clone();
-                match question {
-                    Question::Loss => {
-                        let spec = JobSpec::Compute(ComputeJob::ScoreExamples { project, judge });
-                        self.asked.scores.ask(spec, jobs);
-                    }
-                    Question::Next => {
-                        let spec = JobSpec::Compute(ComputeJob::LabelNext { project, judge, count });
-                        self.asked.queue.ask(spec, jobs);
-                    }
-                }
-            }
-            DataAction::Statistics(false) => self.statistics = None,
-            DataAction::Statistics(true) => {
-                self.flush(jobs);
-                self.statistics = Some(None);
-                let spec = JobSpec::Io(IoJob::DescribeData { project: self.folder.clone(), model: self.model.clone() });
-                self.asked.statistics.ask(spec, jobs);
-            }
-            DataAction::ApplyFix => {
-                if let Some(fix) = self.checks.fix.take().map(|review| review.decided()) {
-                    self.change(JobSpec::Store(StoreJob::ApplyFix { project: self.folder.clone(), fix }), None, jobs);
-                }
-            }
-            DataAction::ReplaceAll => {
-                if let Some((ids, replacement)) = self.replace.take().and_then(Replace::confirmed) {
-                    self.start_edit(Edit::ReplaceText { ids, replacement }, jobs);
-                }
-            }
-            DataAction::Visible(range) => self.rows.fetch(&range, &self.folder, jobs),
-            DataAction::Select(row) => self.select(row, jobs),
-            DataAction::Scrolled => self.scroll_to = None,
-            DataAction::Tick => {}
-            DataAction::Step(by) => self.step(by, jobs),
-            DataAction::SetSplit(split) => self.set_split(split, jobs),
-            DataAction::MoveIntoTraining(is_meant) => self.answer_move(is_meant, jobs),
-            DataAction::SetStatus(status) => self.edit_open(|id| Edit::SetStatus { ids: vec![id], status }, jobs),
-            DataAction::ToggleAside => self.toggle_aside(jobs),
-            DataAction::Duplicate => {
-                self.flush(jobs);
-                if let Some(id) = self.open.as_ref().map(|draft| draft.stored.id) {
-                    // The copy stands below the original.
-                    self.make(Edit::Duplicate { id }, self.selected.map(|row| row + 1), jobs);
-                }
-            }
-            DataAction::Delete => self.delete(jobs),
+            DataAction::Filters(action) => return self.filter(action, jobs),
+            DataAction::Table(action) => self.walk(action, jobs),
+            DataAction::Marks(action) => self.mark(action, jobs),
+            DataAction::Example(action) => return self.edit_example(action, now, jobs),
+            DataAction::Checks(action) => self.check(action, jobs),
+            DataAction::Dialog(action) => return self.ask(action, now, jobs),
             DataAction::AddExample => self.add(jobs),
-            DataAction::Turn(change) => {
-                if let Some(draft) = &mut self.open {
-                    draft.change(change, now);
-                }
-            }
-            DataAction::OpenAnswer => {
-                if let Some(draft) = &mut self.open {
-                    draft.open_answer();
-                }
-            }
-            DataAction::LayOut(lays_out) => self.lays_out = lays_out,
-            DataAction::History(true) => self.ask_for_history(jobs),
-            DataAction::History(false) => self.history = None,
-            DataAction::ChooseVersion(at) => self.choose_version(at),
-            DataAction::BringBack => self.bring_back(now, jobs),
-            DataAction::Flush => self.flush(jobs),
-            DataAction::SelectToken(token) => self.tokens.selected = token,
-            DataAction::Reviewers(action) => self.compare_reviewers(action, jobs),
-            DataAction::Labels(action) => self.edit_labels(action),
-            DataAction::Export(action) => self.export(action, jobs),
-            DataAction::SplitDialog(None) => self.split_dialog = None,
-            DataAction::SplitDialog(Some(spec)) => self.plan_split(spec, jobs),
-            DataAction::DealAnew(spec) => {
-                self.split_dialog = None;
-                self.flush(jobs);
-                self.start_edit(Edit::Resplit { spec }, jobs);
-            }
+            DataAction::Tick => {}
         }
-    }
-
-    /// Not every example is shown.
-    pub fn is_filtered(&self) -> bool {
-        let query = self.filters.query();
-        ExampleQuery { sort: query.sort, ..ExampleQuery::default() } != query
-    }
-
-    /// What the chips above the table would show.
-    pub fn shows(&self, project: &ProjectState) -> ShowCounts {
-        if self.is_filtered() {
-            return self.facets.shows;
-        }
-        // Known without counting, and so right at once.
-        let SplitCounts { train, validation, test, edited, .. } = project.counts;
-        let (all, queued) = (project.counts.total(), project.num_queued);
-        ShowCounts { all, splits: [train, validation, test], edited, queued, issues: self.facets.whole.issues() }
-    }
-
-    /// What an import brought is shown alone, unless that is all there is.
-    pub fn show_new(&mut self, new: NewRows, num_before: u64) {
-        if num_before > 0 {
-            self.change_filters(|filters| filters.show_new(new));
-            self.open_first();
-        }
+        Vec::new()
     }
 
     /// Rows at the end of all that are still on their way.
     pub fn arriving(&self) -> &[ExampleRow] {
         let stand_at_the_end = !self.is_filtered() && self.filters.sort == Sort::default();
         if stand_at_the_end { self.arriving.rows() } else { &[] }
-    }
-
-    pub(super) fn change_filters(&mut self, change: impl FnOnce(&mut Filters)) {
-        change(&mut self.filters);
-        self.marks.clear();
-        self.selected = None;
-        self.wanted = None;
-        self.scroll_to = Some(0);
-    }
-
-    /// The first row of those that are shown now.
-    pub(super) fn open_first(&mut self) {
-        self.wanted = Some(Wanted::Row(0));
-    }
-
-    fn mark(&mut self, row: u64) {
-        let id = |row: u64| self.rows.get(row).map(|example| example.id);
-        if let Some(marked) = id(row) {
-            self.marks.toggle(marked, self.selected.and_then(id));
-        }
-    }
-
-    /// The store knows which rows those are, whatever is in view.
-    fn mark_rows(&mut self, rows: Option<RangeInclusive<u64>>, jobs: &mut dyn Start) {
-        self.marks.awaited = Some(rows);
-        let query = self.filters.query();
-        self.asked.marks.ask(JobSpec::Store(StoreJob::FindIds { project: self.folder.clone(), query }), jobs);
-    }
-
-    fn bulk(&mut self, bulk: Bulk, jobs: &mut dyn Start) {
-        self.flush(jobs);
-        let ids = self.marks.ids();
-        let edit = match bulk {
-            Bulk::Split(Split::Train) => return self.ask_before_moving(ids, jobs),
-            Bulk::Split(split) => Edit::SetSplit { ids, split },
-            Bulk::Status(status) => Edit::SetStatus { ids, status },
-            Bulk::Review(review) => Edit::SetReview { ids, review },
-            Bulk::AddTag(tag) => Edit::AddTag { ids, tag },
-            Bulk::Delete => {
-                self.marks.clear();
-                Edit::Delete { ids }
-            }
-        };
-        self.start_edit(edit, jobs);
-    }
-
-    /// In the marked examples.
-    fn preview_replace(&mut self, replacement: Replacement, jobs: &mut dyn Start) {
-        self.flush(jobs);
-        let replace = self.replace.get_or_insert_default();
-        replace.set(replacement.clone());
-        // What is still under way is about other words.
-        self.asked.replace.forget();
-        if replacement.find.is_empty() {
-            return;
-        }
-        let spec =
-            JobSpec::Io(IoJob::PreviewReplace { project: self.folder.clone(), ids: self.marks.ids(), replacement });
-        self.asked.replace.ask(spec, jobs);
     }
 
     /// What was typed is sent at once: before anything that would lose sight of it, such as undo.
@@ -479,47 +265,6 @@ impl DataState {
         }
     }
 
-    fn edit_open(&mut self, edit: impl FnOnce(i64) -> Edit, jobs: &mut dyn Start) {
-        self.flush(jobs);
-        if let Some(draft) = &self.open {
-            let edit = edit(draft.stored.id);
-            self.start_edit(edit, jobs);
-        }
-    }
-
-    fn toggle_aside(&mut self, jobs: &mut dyn Start) {
-        let Some(draft) = &self.open else { return };
-        let status = match draft.stored.status {
-            ExampleStatus::SetAside => ExampleStatus::Ready,
-            _ => ExampleStatus::SetAside,
-        };
-        self.edit_open(|id| Edit::SetStatus { ids: vec![id], status }, jobs);
-    }
-
-    fn delete(&mut self, jobs: &mut dyn Start) {
-        let Some(draft) = self.open.take() else { return };
-        self.tokens.forget();
-        self.wanted = self.selected.map(Wanted::After);
-        self.start_edit(Edit::Delete { ids: vec![draft.stored.id] }, jobs);
-    }
-
-    fn add(&mut self, jobs: &mut dyn Start) {
-        self.flush(jobs);
-        let open = self.open.as_ref();
-        let system = open.and_then(|draft| draft.messages.first()).filter(|message| message.role == Role::System);
-        let mut messages: Vec<Message> = system.cloned().into_iter().collect();
-        messages.extend([Message::new(Role::User, ""), Message::new(Role::Assistant, "")]);
-        let split = open.map_or(Split::Train, |draft| draft.stored.split);
-        // It stands at the end of all.
-        self.filters.clear();
-        self.make(Edit::Insert { example: messages.into(), split }, None, jobs);
-    }
-
-    fn make(&mut self, edit: Edit, row: Option<u64>, jobs: &mut dyn Start) {
-        let spec = JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit });
-        self.change(spec, Some(Made(row)), jobs);
-    }
-
     fn start_edit(&mut self, edit: Edit, jobs: &mut dyn Start) {
         self.change(JobSpec::Store(StoreJob::Edit { project: self.folder.clone(), edit }), None, jobs);
     }
@@ -527,6 +272,11 @@ impl DataState {
     /// Any number of them may be under way.
     fn change(&mut self, spec: JobSpec, makes: Option<Made>, jobs: &mut dyn Start) {
         self.asked.edits.push(UnderWay { ticket: Ticket::for_one(spec, jobs), makes });
+    }
+
+    /// Of the project.
+    pub fn project_name(&self) -> &str {
+        &self.name
     }
 
     /// The folder that the open rows come from.

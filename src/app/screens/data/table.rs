@@ -2,7 +2,7 @@
 
 use egui::{Align, Key, Layout, Sense, Ui, UiBuilder, Vec2};
 
-use super::action::DataAction;
+use super::action::{ExampleAction, FilterAction, MarkAction, TableAction};
 use super::filters::{Filter, Only, Show};
 use super::state::DataState;
 use super::{AnyAction, AppState, Drafts, bulk, checks, editor, funnel, review};
@@ -138,7 +138,7 @@ fn filter_bar(
     let left = bar.cursor().left();
     let mut chip = |ui: &mut Ui, words: &str, count: u64, show: Show| {
         if ui.add(Chip::new(words).count(count).selected(state.data.filters.show == show)).clicked() {
-            actions.push(DataAction::Show(show).into());
+            actions.push(FilterAction::Show(show).into());
         }
     };
     let [train, validation, test] = counts.splits;
@@ -163,7 +163,7 @@ fn filter_bar(
         chip(&mut bar, "Next", counts.queued, Show::Next);
     }
     if has_asked_for_issues {
-        actions.push(DataAction::Show(Show::Issues).into());
+        actions.push(FilterAction::Show(Show::Issues).into());
     }
     bar.add_space(theme.space.s);
     funnel::show(&mut bar, &state.data, actions);
@@ -187,7 +187,7 @@ fn named_set(ui: &mut Ui, state: &AppState, only: &Only, project: &ProjectState,
     let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
     bar.spacing_mut().item_spacing.x = theme.space.s;
     if bar.add(Chip::removable(&only.title)).clicked() {
-        actions.push(DataAction::DropOnly.into());
+        actions.push(FilterAction::DropOnly.into());
     }
     let all = format::count(project.counts.total(), "example", "examples");
     let words = match state.data.rows.num_matching().filter(|_| !state.data.rows.is_stale()) {
@@ -207,7 +207,7 @@ fn narrowed(ui: &mut Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
     let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
     let chip = Chip::new(new.in_words()).icon(icon::X, theme.text.soft).selected(true);
     if tooltip::on_hover(bar.add(chip), "Show all examples again", "").clicked() {
-        actions.push(DataAction::Filter(Filter::New(None)).into());
+        actions.push(FilterAction::Filter(Filter::New(None)).into());
     }
 }
 
@@ -230,9 +230,9 @@ fn search(ui: &mut Ui, width: f32, data: &DataState, drafts: &mut Drafts, action
     if clear || (is_escaped && is_searched) {
         drafts.search.clear();
         response.request_focus();
-        actions.push(DataAction::Search(String::new()).into());
+        actions.push(FilterAction::Search(String::new()).into());
     } else if response.changed() {
-        actions.push(DataAction::Search(drafts.search.clone()).into());
+        actions.push(FilterAction::Search(drafts.search.clone()).into());
     }
 }
 
@@ -250,7 +250,7 @@ fn no_match(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     };
     layout::empty_state(ui, "Nothing to show", &text, |ui| {
         if ui.add(Button::secondary("Show all examples")).clicked() {
-            actions.push(DataAction::ClearFilters.into());
+            actions.push(FilterAction::ClearFilters.into());
         }
     });
 }
@@ -294,35 +294,35 @@ fn rows(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut Vec
         },
     });
     if data.scroll_to.is_some() {
-        actions.push(DataAction::Scrolled.into());
+        actions.push(TableAction::Scrolled.into());
     }
     let visible = done.visible.start.min(num_stored)..done.visible.end.min(num_stored);
     if data.rows.needs(&visible) {
-        actions.push(DataAction::Visible(visible).into());
+        actions.push(TableAction::Visible(visible).into());
     }
     if let Some(column) = done.sort {
-        actions.push(DataAction::Sort(sorts[column]).into());
+        actions.push(FilterAction::Sort(sorts[column]).into());
     }
     // A row that is still on its way can't be opened.
     match (done.select.filter(|row| *row < num_stored), done.choice) {
         (Some(row), Choice::One) => {
             if !data.marks.is_empty() {
-                actions.push(DataAction::Unmark.into());
+                actions.push(MarkAction::Unmark.into());
             }
-            actions.push(DataAction::Select(row).into());
+            actions.push(TableAction::Select(row).into());
         }
-        (Some(row), Choice::Toggle) => actions.push(DataAction::Mark(row).into()),
-        (Some(row), Choice::Range) => actions.push(DataAction::MarkTo(row).into()),
+        (Some(row), Choice::Toggle) => actions.push(MarkAction::Mark(row).into()),
+        (Some(row), Choice::Range) => actions.push(MarkAction::MarkTo(row).into()),
         (None, _) => {}
     }
     if done.select_all {
-        actions.push(DataAction::MarkAll.into());
+        actions.push(MarkAction::MarkAll.into());
     }
     if let (true, Some(draft)) = (done.open, &data.open) {
         editor::edit_answer(ui, draft, actions);
     }
     if done.delete {
-        actions.push(DataAction::ToggleAside.into());
+        actions.push(ExampleAction::ToggleAside.into());
     }
     if done.has_focus {
         review::keys(ui, data, actions);

@@ -1,6 +1,6 @@
 //! Which tokens the editor shows: asked for a moment after the last change, and never those of another example.
 
-use super::start::Start;
+use crate::app::start::Start;
 use crate::data::Example;
 use crate::engine::{IoJob, JobId, JobSpec};
 use crate::recipe::{ModelRef, RenderSpec};

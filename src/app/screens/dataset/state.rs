@@ -1,6 +1,8 @@
 //! The dialog for a data set of the Hub: its name, what the Hub says of it, what is wanted of it.
 
-use crate::app::screens::data::start::Start;
+use crate::app::OpenDialog;
+use crate::app::effect::Effect;
+use crate::app::start::Start;
 use crate::data::Split;
 use crate::data::import::ImportRequest;
 use crate::engine::dataset::{WantedData, usual_part};
@@ -112,12 +114,19 @@ impl DatasetState {
         }
     }
 
-    pub fn apply(&mut self, action: DatasetAction, jobs: &mut dyn Start) {
+    /// Gives what is to be done outside of this dialog.
+    pub fn apply(&mut self, action: DatasetAction, jobs: &mut dyn Start) -> Vec<Effect> {
         // What is being downloaded stays what was chosen.
         let found = self.found.as_mut().filter(|_| !matches!(self.stage, Stage::Fetching(_)));
         match (action, found) {
-            (DatasetAction::Open, _) => self.is_open = true,
-            (DatasetAction::Close, _) => self.close(jobs),
+            (DatasetAction::Open, _) => {
+                self.is_open = true;
+                return vec![Effect::Open(OpenDialog::Dataset)];
+            }
+            (DatasetAction::Close, _) => {
+                self.close(jobs);
+                return vec![Effect::Close(OpenDialog::Dataset)];
+            }
             (DatasetAction::LookUp(name), _) => self.look_up(&name, jobs),
             (DatasetAction::Subset(at), Some(found)) => found.choose(at),
             (DatasetAction::Want(at, is_wanted), Some(found)) => {
@@ -130,6 +139,7 @@ impl DatasetState {
             (DatasetAction::Fetch, _) => self.fetch(jobs),
             _ => {}
         }
+        Vec::new()
     }
 
     fn look_up(&mut self, name: &str, jobs: &mut dyn Start) {

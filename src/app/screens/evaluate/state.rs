@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::app::screens::data::start::Start;
 use crate::app::screens::runs::state::usable;
+use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::data::Split;
 use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, Outcome, Reply};

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use crate::app::effect::Effect;
 use crate::app::screens::runs::state::usable;
 use crate::data::{Example, Role, Split};
 use crate::project::RunRecord;
@@ -45,10 +46,28 @@ impl ExportState {
     pub fn chosen_run<'a>(&self, runs: &'a [RunRecord]) -> Option<&'a RunRecord> {
         usable(runs, self.run.as_deref())
     }
+
+    /// Gives what is to be done outside of this screen.
+    pub fn apply(&mut self, action: ExportAction, runs: &[RunRecord]) -> Vec<Effect> {
+        match action {
+            ExportAction::Run(name) => self.run = Some(name),
+            ExportAction::Listed(listing) => self.listing = Some(listing),
+        }
+        self.list(runs)
+    }
+
+    /// Looks into the adapter's folder, unless that is done already.
+    pub fn list(&self, runs: &[RunRecord]) -> Vec<Effect> {
+        let run = self.chosen_run(runs);
+        let wanted = run.and_then(|run| Some((run.adapter.clone()?, run.run_dir.clone())));
+        let is_listed = |folder: &Path| self.listing.as_ref().is_some_and(|listing| listing.folder == folder);
+        let Some((folder, run_dir)) = wanted.filter(|(folder, _)| !is_listed(folder)) else { return Vec::new() };
+        vec![Effect::run(move || Some(ExportAction::Listed(read_folder(folder, &run_dir)).into()))]
+    }
 }
 
 /// Looks at the disk: not for the window's thread.
-pub fn read_folder(folder: PathBuf, run_dir: &Path) -> Listing {
+fn read_folder(folder: PathBuf, run_dir: &Path) -> Listing {
     let read = || -> std::io::Result<Vec<(String, u64)>> {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&folder)? {

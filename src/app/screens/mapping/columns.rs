@@ -5,7 +5,8 @@ use egui::{Align, CursorIcon, Layout, Pos2, Rect, Role, ScrollArea, Sense, Ui, U
 use super::failed::other_file;
 use super::state::{ImportDialog, MappingAction, Purpose};
 use super::{AnyAction, Theme};
-use crate::app::kit::{Button, Combo, Text, one_line, role_look};
+use crate::app::kit::{Button, Combo, Text, one_line};
+use crate::app::parts::role_look;
 use crate::data::Role as Turn;
 use crate::data::import::{ColumnRole, ImportPreview};
 

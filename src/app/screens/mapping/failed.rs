@@ -5,7 +5,7 @@ use egui::Ui;
 use super::state::{ImportDialog, MappingAction, Purpose};
 use super::{AnyAction, Dialog, DialogEnd};
 use crate::app::kit::{Text, dialog, icon};
-use crate::app::screens::data::{self, reviewers_dialog::ReviewersAction};
+use crate::app::screens::data::{self, dialogs::reviewers::ReviewersAction};
 use crate::engine::Failure;
 
 pub(super) fn show(ui: &mut Ui, import: &ImportDialog, failure: &Failure, actions: &mut Vec<AnyAction>) {
@@ -37,6 +37,6 @@ pub(super) fn show(ui: &mut Ui, import: &ImportDialog, failure: &Failure, action
 pub(super) fn other_file(purpose: Purpose) -> AnyAction {
     match purpose {
         Purpose::Examples => AnyAction::ChooseImport,
-        Purpose::Reviewer => data::Action::Reviewers(ReviewersAction::PickFile).into(),
+        Purpose::Reviewer => data::DialogAction::Reviewers(ReviewersAction::PickFile).into(),
     }
 }

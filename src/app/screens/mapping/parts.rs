@@ -4,9 +4,8 @@ use egui::{Align, Layout, ScrollArea, Ui};
 
 use super::state::{ImportDialog, MappingAction, Purpose, Stage};
 use super::{AnyAction, AppState, Theme, turns};
-use crate::app::kit::{
-    Button, Text, checkbox, fact, format, icon, line, one_line, progress, role_block, rule, segmented,
-};
+use crate::app::kit::{Button, Text, checkbox, fact, format, icon, line, one_line, progress, rule, segmented};
+use crate::app::parts::role_block;
 use crate::app::screens::data::shares;
 use crate::data::Role;
 use crate::data::import::{ColumnRole, ImportPreview, ImportRequest, OnKnown, Rejected};

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::edit::{self, AnswerForm};
-use crate::app::screens::data::start::Start;
+use crate::app::OpenDialog;
+use crate::app::effect::Effect;
+use crate::app::files::{FilePick, PickKind};
+use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::data::files::{self, FoundFiles};
 use crate::data::import::{ColumnRole, ImportPreview, ImportReport, ImportRequest, Mapping, OnKnown, SplitSpec};
@@ -258,27 +261,47 @@ pub struct MappingState {
 }
 
 impl MappingState {
-    pub fn apply(&mut self, action: MappingAction, project: &Path, now: f64, jobs: &mut dyn Start) {
-        if let MappingAction::Open(found) = action {
-            let Some(request) = ImportRequest::of_files(found) else { return };
-            return self.open(request, Purpose::Examples, jobs);
+    /// Gives what is to be done outside of this dialog.
+    pub fn apply(&mut self, action: MappingAction, project: &Path, now: f64, jobs: &mut dyn Start) -> Vec<Effect> {
+        let opened = match &action {
+            MappingAction::Open(found) => {
+                ImportRequest::of_files(found.clone()).map(|request| (request, Purpose::Examples))
+            }
+            MappingAction::OpenFetched(request) => Some((request.clone(), Purpose::Examples)),
+            MappingAction::OpenReviewer(path) => Some((ImportRequest::new(path.clone()), Purpose::Reviewer)),
+            _ => None,
+        };
+        if let Some((request, purpose)) = opened {
+            self.open(request, purpose, jobs);
+            return vec![Effect::Open(OpenDialog::Import)];
         }
-        if let MappingAction::OpenFetched(request) = action {
-            return self.open(request, Purpose::Examples, jobs);
-        }
-        if let MappingAction::OpenReviewer(path) = action {
-            return self.open(ImportRequest::new(path), Purpose::Reviewer, jobs);
-        }
-        let Some(dialog) = &mut self.dialog else { return };
+        let Some(dialog) = &mut self.dialog else { return Vec::new() };
         match action {
             MappingAction::Open(_)
             | MappingAction::OpenFetched(_)
             | MappingAction::OpenReviewer(_)
-            | MappingAction::PickRejectedFile
-            | MappingAction::PickMappingFile
-            | MappingAction::SaveMapping(_)
             | MappingAction::Tick => {}
-            MappingAction::Close => self.close(jobs),
+            MappingAction::PickRejectedFile => {
+                let name = format!("{}.left-out.jsonl", dialog.file_name());
+                let pick = FilePick { title: "Save the rows that are left out", kind: PickKind::Save { name } };
+                return vec![Effect::Pick(pick, |path| MappingAction::SaveRejected(path).into())];
+            }
+            MappingAction::PickMappingFile => {
+                let name = format!("{}.mapping.json", dialog.file_name());
+                let pick = FilePick { title: "Save how the columns are read", kind: PickKind::Save { name } };
+                return vec![Effect::Pick(pick, |path| MappingAction::SaveMapping(path).into())];
+            }
+            MappingAction::SaveMapping(path) => {
+                let Some(mapping) = dialog.mapping().cloned() else { return Vec::new() };
+                return vec![Effect::run(move || {
+                    let saved = mapping.save(&path).map(|()| path).map_err(|error| error.to_string());
+                    Some(MappingAction::MappingSaved(saved).into())
+                })];
+            }
+            MappingAction::Close => {
+                self.close(jobs);
+                return vec![Effect::Close(OpenDialog::Import)];
+            }
             MappingAction::Column(column, role) => {
                 dialog.change_mapping(|mapping| edit::set_role(mapping, column, role), now);
             }
@@ -338,6 +361,7 @@ impl MappingState {
                 }
             }
         }
+        Vec::new()
     }
 
     fn open(&mut self, request: ImportRequest, purpose: Purpose, jobs: &mut dyn Start) {

@@ -2,13 +2,13 @@
 
 use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 
-use super::{Action, Trial, fetching, in_short, obstacle, path_of, used, why_no_trial};
+use super::{Action, Trial, fetching, in_short, obstacle, path_of, used};
 use crate::app::kit::row::place;
 use crate::app::kit::{
     Badge, Button, Card, Text, TextInput, Theme, drawer, facts_in_two_columns, foot, format, icon, layout, line,
-    main_area, memory_badge, memory_parts, memory_parts_height, memory_words, panel_header, progress, right_panel,
-    role_block, section, tooltip,
+    main_area, panel_header, progress, right_panel, section, tooltip,
 };
+use crate::app::parts::{memory_badge, memory_parts, memory_parts_height, memory_words, role_block};
 use crate::app::screens::waiting;
 use crate::app::{AppState, Drafts, Screen};
 use crate::data::Role;
@@ -391,7 +391,7 @@ fn ask_row(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Act
                 }
             } else {
                 let reason =
-                    why_no_trial(state).or_else(|| prompt.is_empty().then(|| "Type something first".to_owned()));
+                    state.model.why_no_trial().or_else(|| prompt.is_empty().then(|| "Type something first".to_owned()));
                 if ui.add(Button::secondary("Ask").key("Enter").width(width).disabled_by(reason)).clicked() {
                     actions.push(Action::Ask(prompt.clone()).into());
                 }

@@ -13,7 +13,7 @@ use crate::app::kit::{
 use crate::app::settings::{AppSettings, TextSize, ThemeChoice};
 use crate::app::shell::{keys as shell_keys, opening};
 use crate::app::{Action as AnyAction, AppState, paths};
-use crate::hub;
+use crate::hub::models_dir;
 
 const THEMES: &[(ThemeChoice, &str)] =
     &[(ThemeChoice::Dark, "Dark"), (ThemeChoice::Light, "Light"), (ThemeChoice::System, "System")];
@@ -30,7 +30,7 @@ impl Place {
     pub fn now(self, settings: &AppSettings) -> Option<PathBuf> {
         match self {
             Self::Projects => opening::projects_folder(settings),
-            Self::Models => Some(settings.models_folder.clone().unwrap_or_else(hub::models_dir)),
+            Self::Models => Some(settings.models_folder.clone().unwrap_or_else(models_dir)),
         }
     }
 

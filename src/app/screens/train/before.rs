@@ -43,8 +43,8 @@ impl Link<'_> {
     fn act(&self) -> Action {
         match self {
             Self::To(_, screen) => Action::Go(*screen),
-            Self::Only(title, ids) => data::Action::ShowOnly(data::Only::ids(title, *ids)).into(),
-            Self::Finding(check) => data::Action::ShowOnly(data::Only::finding(*check)).into(),
+            Self::Only(title, ids) => data::FilterAction::ShowOnly(data::Only::ids(title, *ids)).into(),
+            Self::Finding(check) => data::FilterAction::ShowOnly(data::Only::finding(*check)).into(),
         }
     }
 }

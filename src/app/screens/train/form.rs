@@ -6,9 +6,9 @@ use super::before::{self, Link, Verdict, check};
 use super::{Action, Preset, chart, obstacle, time};
 use crate::app::kit::{
     Badge, Button, Card, Combo, Entry, NumberField, SettingsRow, Text, TextInput, Theme, drawer, fact, foot, format,
-    icon, layout, line, main_area, memory_parts, memory_words, panel_header, right_panel, rule, section, segmented,
-    switch, tooltip,
+    icon, layout, line, main_area, panel_header, right_panel, rule, section, segmented, switch, tooltip,
 };
+use crate::app::parts::{memory_parts, memory_words};
 use crate::app::screens::settings;
 use crate::app::shell::keys;
 use crate::app::{AppState, Drafts, Screen};

@@ -1,5 +1,6 @@
 //! A run as the window follows it: curves, messages, how long it will take.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::notes::{Notes, RISING};
@@ -38,6 +39,8 @@ pub struct Run {
     pub is_interrupted: bool,
     /// The step of the last checkpoint.
     pub goes_on_from: Option<usize>,
+    /// Steps were missed since its file was read last: the window lagged.
+    has_gap: bool,
     smoothing: f64,
 }
 
@@ -65,6 +68,7 @@ impl Run {
             outcome: None,
             is_interrupted: false,
             goes_on_from: None,
+            has_gap: false,
             smoothing,
         }
     }
@@ -220,12 +224,20 @@ impl Run {
         if self.num_steps_done() >= step.step {
             return; // Known from the run's file already.
         }
+        self.has_gap |= step.step > self.num_steps_done() + 1;
         let (_, weight) = self.smoothing();
         self.smoothed.push(smoothing::next(self.smoothed.last().copied(), step.loss, weight, self.steps.len()));
         self.steps.push(step);
     }
 
+    /// Whether steps are missing, so that the run's file is to be read again; asked once a gap.
+    pub fn take_gap(&mut self) -> bool {
+        std::mem::take(&mut self.has_gap)
+    }
+
     fn add_evaluation(&mut self, evaluation: EvalMetrics) {
+        // It is never dropped, and comes after its step.
+        self.has_gap |= evaluation.step > self.num_steps_done();
         if self.evaluations.last().is_some_and(|last| last.step >= evaluation.step) {
             return;
         }
@@ -303,13 +315,15 @@ impl Run {
         self.take_curves(steps, evaluations);
     }
 
-    /// What the run's file tells, before what was heard since.
+    /// What the run's file tells, before what was heard since and where something was missed.
     fn take_curves(&mut self, steps: &[StepMetrics], evaluations: &[EvalMetrics]) {
         // Those after its last checkpoint are done again by a run that goes on.
         let end = if self.is_over() { usize::MAX } else { self.goes_on_from.map_or(usize::MAX, |step| step + 1) };
-        let first = self.steps.first().map_or(end, |step| step.step);
-        let mut all: Vec<_> = steps.iter().filter(|step| step.step < first).cloned().collect();
-        all.append(&mut self.steps);
+        let until = self.steps.last().map_or(end, |step| step.step);
+        let known: HashSet<usize> = self.steps.iter().map(|step| step.step).collect();
+        let missed = steps.iter().filter(|step| step.step < until && !known.contains(&step.step));
+        let mut all: Vec<_> = missed.cloned().chain(self.steps.drain(..)).collect();
+        all.sort_by_key(|step| step.step);
         self.steps = all;
         let first = self.evaluations.first().map_or(end, |e| e.step);
         let mut all: Vec<_> = evaluations.iter().filter(|e| e.step < first).cloned().collect();
@@ -382,6 +396,28 @@ mod tests {
         assert_eq!(run.steps.iter().map(|s| s.step).collect::<Vec<_>>(), [4, 5]);
         assert_eq!(run.smoothed.len(), 2);
     }
+
+    #[test]
+    fn steps_that_were_missed_are_found_in_the_file() {
+        let metrics = |at| match step(at, 1.0 / at as f64) {
+            EventKind::Step(metrics) => metrics,
+            other => panic!("{other:?}"),
+        };
+        let all: Vec<_> = (1..=6).map(metrics).collect();
+        let mut run = run();
+        for at in [1, 2, 5] {
+            run.hear(&EventKind::Step(metrics(at)));
+            assert_eq!(run.take_gap(), at == 5, "at step {at}");
+        }
+        run.take_curves(&all, &[]);
+        assert_eq!(run.steps, all[..5], "what comes later is heard");
+        run.hear(&EventKind::Step(metrics(6)));
+        assert!(!run.take_gap() && run.steps == all);
+        assert_eq!(run.smoothed, smoothing::smoothed(all.iter().map(|step| step.loss), run.smoothing().1));
+        run.hear(&evaluation(8, 0.5));
+        assert!(run.take_gap(), "the last steps before an evaluation were missed");
+    }
+
     #[test]
     fn messages_of_before_stay_when_a_run_goes_on_and_none_is_told_twice() {
         let mut run = run();

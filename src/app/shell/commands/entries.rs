@@ -1,7 +1,8 @@
 //! What the command field offers, by what is open and what goes on.
 
-use crate::app::screens::{compare, data, dataset, evaluate, export, model, runs, settings, train};
+use crate::app::screens::{data, dataset, model, runs, settings, train};
 use crate::app::settings::ThemeChoice;
+use crate::app::shell::keys;
 use crate::app::shell::project_dialog::ProjectDialog;
 use crate::app::shell::projects;
 use crate::app::{Action, AppState, OpenDialog, Screen};
@@ -145,13 +146,12 @@ fn all(state: &AppState) -> Vec<Entry> {
 }
 
 fn places() -> Vec<Entry> {
-    const KEYS: [&str; 6] = ["Ctrl 1", "Ctrl 2", "Ctrl 3", "Ctrl 4", "Ctrl 5", "Ctrl 6"];
-    let steps = Screen::STEPS.into_iter().zip(KEYS);
-    let steps = steps.chain([(Screen::Runs, ""), (Screen::Settings, "")]);
-    let to = |(screen, key): (Screen, &'static str)| {
-        Entry::new(Group::GoTo, format!("Go to {}", screen.name()), [Action::Go(screen)]).key(key)
+    // The steps come first.
+    let keys = keys::STEPS.into_iter().map(|(_, shown)| shown).chain(std::iter::repeat(""));
+    let to = |(screen, key): (&Screen, &'static str)| {
+        Entry::new(Group::GoTo, format!("Go to {}", screen.name()), [Action::Go(*screen)]).key(key)
     };
-    steps.map(to).collect()
+    Screen::ALL.iter().zip(keys).map(to).collect()
 }
 
 /// What can be done about the run.
@@ -187,19 +187,17 @@ fn training(state: &AppState) -> Vec<Entry> {
 fn acts(state: &AppState) -> Vec<Entry> {
     let mut entries = Vec::new();
     if state.project.is_some() {
-        let act = |screen, words: &str, act: Option<Action>| {
-            act.map(|act| Entry::new(Group::Do, words, [Action::Go(screen), act]))
+        let act = |screen: &Screen| {
+            let acts = [Action::Go(*screen), screen.primary(state)?];
+            Some(Entry::new(Group::Do, screen.act()?, acts))
         };
-        entries.extend(act(Screen::Evaluate, "Evaluate the tuned model", evaluate::primary(state)));
-        entries.extend(act(Screen::Compare, "Answer the prompt before and after", compare::primary(state)));
-        let folder = act(Screen::Export, "Show the tuned model's folder", export::primary(state));
-        entries.extend(folder);
+        entries.extend(Screen::ALL.iter().filter_map(act));
         entries.push(Entry::new(Group::Do, "Export the tuned model…", [Action::Go(Screen::Export)]));
     }
     if state.project.as_ref().is_some_and(|project| project.counts.total() > 0) {
         let data = data::menu::commands().into_iter();
         entries.extend(data.map(|(words, action)| Entry::new(Group::Do, words, [action.into()])));
-        let check = [Action::Go(Screen::Data), data::Action::Check.into()];
+        let check = [Action::Go(Screen::Data), data::CheckAction::Check.into()];
         entries.push(Entry::new(Group::Do, "Check the examples", check).also("issues findings"));
     }
     let answering =
@@ -257,7 +255,7 @@ fn things(state: &AppState) -> Vec<Entry> {
         }));
         entries.extend(state.data.labels().into_iter().map(|label| {
             let having = data::filters::Filter::Label(Some(Having::Value(label.to_owned())));
-            let show = [Action::Go(Screen::Data), data::Action::Filter(having).into()];
+            let show = [Action::Go(Screen::Data), data::FilterAction::Filter(having).into()];
             Entry::new(Group::Labels, label.to_owned(), show).also("label").remark("Show these examples")
         }));
     }
@@ -277,7 +275,7 @@ fn examples(state: &AppState) -> Vec<Entry> {
     let mut entries: Vec<Entry> = rows.collect();
     if state.found.num_matching > entries.len() as u64 {
         let num = crate::app::kit::format::thousands(state.found.num_matching);
-        let search = data::Action::Search(state.found.words.clone());
+        let search = data::Action::Filters(data::FilterAction::Search(state.found.words.clone()));
         entries.push(Entry::new(
             Group::Examples,
             format!("Show all {num} in the table"),

@@ -2,7 +2,7 @@
 
 use crate::app::jobs::Job;
 use crate::app::paths;
-use crate::app::screens::{compare, data, export, mapping, settings};
+use crate::app::screens::{ScreenAction, compare, data, export, mapping, settings};
 use crate::app::{Action, AppState, Cx};
 use crate::engine::{EventKind, JobId, JobSpec, Reply, StoreJob};
 use crate::project::{ExampleQuery, ExampleRow};
@@ -111,11 +111,16 @@ pub fn forget_failure(state: &mut AppState, act: &Action) {
             | Action::LookAtProject
             | Action::CloseDialog
             | Action::Find(_)
-            | Action::Data(data::Action::Tick | data::Action::Visible(_) | data::Action::Scrolled)
-            | Action::Mapping(mapping::Action::Tick)
-            | Action::Compare(compare::Action::Visible(_) | compare::Action::Scrolled)
-            | Action::Export(export::Action::Listed(_))
-            | Action::Settings(settings::Action::Token(_))
+            | Action::Screen(
+                ScreenAction::Data(
+                    data::Action::Tick
+                        | data::Action::Table(data::TableAction::Visible(_))
+                        | data::Action::Table(data::TableAction::Scrolled)
+                ) | ScreenAction::Mapping(mapping::Action::Tick)
+                    | ScreenAction::Compare(compare::Action::Visible(_) | compare::Action::Scrolled)
+                    | ScreenAction::Export(export::Action::Listed(_))
+                    | ScreenAction::Settings(settings::Action::Token(_))
+            )
     );
     if !is_of_itself
         && let Some(failure) = state.found.failure.take()

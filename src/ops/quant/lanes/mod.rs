@@ -184,7 +184,7 @@ impl Lanes for Portable {
     }
 }
 
-/// Exact, like [`f16::to_f32`], but without that function's question about the CPU at every call.
+/// Exact, like `f16::to_f32`, but without that function's question about the CPU at every call.
 #[inline(always)]
 fn f16_to_f32(bits: u16) -> f32 {
     if bits & 0x7C00 == 0x7C00 {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::app::screens::data::rows::tests::page;
+use crate::app::rows::tests::page;
 use crate::engine::ComputeJob;
 use crate::engine::fake::FakeEngine;
 use crate::engine::protocol::Side;

@@ -1,11 +1,33 @@
 //! What the checks found at the open example.
 
 use super::DataState;
-use crate::app::screens::data::start::Start;
+use crate::app::screens::data::action::CheckAction;
+use crate::app::start::Start;
 use crate::data::checks::Finding;
-use crate::engine::{JobSpec, StoreJob};
+use crate::engine::{IoJob, JobSpec, StoreJob};
+use crate::project::Edit;
 
 impl DataState {
+    pub(super) fn check(&mut self, action: CheckAction, jobs: &mut dyn Start) {
+        match action {
+            CheckAction::Check => self.checks.demand(),
+            CheckAction::FoldChecks(is_folded) => self.checks.is_folded = is_folded,
+            CheckAction::PreviewFix(check, remedy, id) => {
+                self.flush(jobs);
+                let ids = id.map(|id| vec![id]);
+                let spec = JobSpec::Io(IoJob::PreviewFix { project: self.folder.clone(), check, remedy, ids });
+                self.asked.fix.ask(spec, jobs);
+            }
+            CheckAction::MarkFindings(check, id, is_fault) => {
+                self.flush(jobs);
+                let (project, ids) = (self.folder.clone(), id.map(|id| vec![id]));
+                let spec = JobSpec::Store(StoreJob::MarkFindings { project, check, ids, is_fault });
+                self.change(spec, None, jobs);
+            }
+            CheckAction::SwitchCheck(check, is_on) => self.start_edit(Edit::SwitchCheck { check, is_on }, jobs),
+        }
+    }
+
     /// Asks anew when another example is open, and after every change: a finding about an old text doesn't hold.
     pub(super) fn look_for_findings(&mut self, jobs: &mut dyn Start) {
         let wanted = self.open.as_ref().map(|draft| (draft.stored.id, self.revision));

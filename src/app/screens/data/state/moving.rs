@@ -1,8 +1,9 @@
 //! Held-out examples are locked: training on them is asked about first.
 
 use super::DataState;
-use crate::app::screens::data::move_dialog::Moving;
-use crate::app::screens::data::start::Start;
+use crate::app::screens::data::dialogs::DataDialog;
+use crate::app::screens::data::dialogs::moving::Moving;
+use crate::app::start::Start;
 use crate::data::Split;
 use crate::engine::{JobSpec, StoreJob};
 use crate::project::Edit;
@@ -13,7 +14,7 @@ impl DataState {
         let Some(draft) = &self.open else { return };
         let ids = vec![draft.stored.id];
         if split == Split::Train && draft.stored.split != Split::Train {
-            self.moving = Some(Moving { ids, num_held_out: Some(1) });
+            self.open_dialog(DataDialog::Move(Moving { ids, num_held_out: Some(1) }), jobs);
         } else {
             self.start_edit(Edit::SetSplit { ids, split }, jobs);
         }
@@ -25,17 +26,25 @@ impl DataState {
         self.asked.held_out.ask(JobSpec::Store(StoreJob::CountHeldOut { project: self.folder.clone(), ids }), jobs);
     }
 
-    pub(super) fn move_what_is_not_held_out(&mut self, jobs: &mut dyn Start) {
-        if self.moving.as_ref().is_some_and(|moving| moving.num_held_out == Some(0)) {
-            self.answer_move(true, jobs);
+    /// Once they are counted. Where another dialog is open, the question waits for its end.
+    pub(super) fn move_or_ask(&mut self, jobs: &mut dyn Start) {
+        let has_room = self.dialog.is_none();
+        let is_settled = |num| num == 0 || has_room;
+        if let Some(moving) = self.moving.take_if(|moving| moving.num_held_out.is_some_and(is_settled)) {
+            match moving.num_held_out {
+                Some(0) => self.train_on(moving, jobs),
+                _ => self.dialog = Some(DataDialog::Move(moving)),
+            }
         }
     }
 
-    pub(super) fn answer_move(&mut self, is_meant: bool, jobs: &mut dyn Start) {
-        if let Some(moving) = self.moving.take()
-            && is_meant
-        {
-            self.start_edit(Edit::SetSplit { ids: moving.ids, split: Split::Train }, jobs);
+    pub(super) fn move_into_training(&mut self, jobs: &mut dyn Start) {
+        if let Some(DataDialog::Move(moving)) = self.dialog.take() {
+            self.train_on(moving, jobs);
         }
+    }
+
+    fn train_on(&mut self, moving: Moving, jobs: &mut dyn Start) {
+        self.start_edit(Edit::SetSplit { ids: moving.ids, split: Split::Train }, jobs);
     }
 }

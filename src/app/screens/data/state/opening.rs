@@ -1,10 +1,20 @@
 //! Which example is open: the row that was asked for, once it is there, and the row of an example that was made.
 
 use super::{DataState, Reveal, Wanted};
-use crate::app::screens::data::start::Start;
+use crate::app::screens::data::action::TableAction;
+use crate::app::start::Start;
 use crate::engine::{JobSpec, StoreJob};
 
 impl DataState {
+    pub(super) fn walk(&mut self, action: TableAction, jobs: &mut dyn Start) {
+        match action {
+            TableAction::Visible(range) => self.rows.fetch(&range, &self.folder, jobs),
+            TableAction::Select(row) => self.select(row, jobs),
+            TableAction::Scrolled => self.scroll_to = None,
+            TableAction::Step(by) => self.step(by, jobs),
+        }
+    }
+
     pub(super) fn select(&mut self, row: u64, jobs: &mut dyn Start) {
         self.flush(jobs);
         self.selected = Some(row);

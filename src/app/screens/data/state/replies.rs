@@ -1,9 +1,11 @@
 //! What the engine answers, put where the painting finds it.
 
 use super::{DataState, Made, Reveal, UnderWay, Wanted};
+use crate::app::screens::data::dialogs::DataDialog;
+use crate::app::screens::data::dialogs::fix_review::FixReview;
+use crate::app::screens::data::dialogs::moving::Moving;
 use crate::app::screens::data::draft::Draft;
 use crate::app::screens::data::filters::Filters;
-use crate::app::screens::data::fix_review::FixReview;
 use crate::engine::protocol::{self as engine, Findings};
 use crate::engine::{EventKind, JobId, Outcome, Reply};
 use crate::project::{ProjectState, StoredExample};
@@ -19,9 +21,7 @@ impl DataState {
     }
 
     fn on_reply(&mut self, job: JobId, reply: &Reply) {
-        if let Some(export) = &mut self.export {
-            export.on_reply(job, reply);
-        }
+        self.fill_dialog(job, reply);
         self.checks.on_reply(job, reply);
         match reply {
             Reply::Rows(page) => drop(self.rows.on_rows(job, page)),
@@ -49,25 +49,49 @@ impl DataState {
             self.not_faults.clone_from(not_faults);
             self.take_findings(findings);
         } else if let Some(fix) = asked.fix.take(job, reply) {
-            self.checks.fix = Some(FixReview::new(fix.clone()));
-        } else if let (Some(examples), Some(review)) = (asked.fix_texts.take(job, reply), &mut self.checks.fix) {
-            review.take(examples);
-        } else if let (Some(preview), Some(replace)) = (asked.replace.take(job, reply), &mut self.replace) {
-            replace.preview = Some(preview.clone());
-        } else if let (Some(num), Some(moving)) = (asked.held_out.take(job, reply), &mut self.moving) {
-            moving.num_held_out = Some(*num);
-        } else if let (Some(preview), Some(plan)) = (asked.split.take(job, reply), &mut self.split_dialog) {
-            plan.preview = (plan.spec == preview.spec).then(|| preview.clone()).or(plan.preview.take());
-        } else if let (Some(found), Some(dialog)) = (asked.reviewers.take(job, reply), &mut self.reviewers) {
-            dialog.found = Some(found.clone());
-        } else if let (Some(statistics), Some(place)) = (asked.statistics.take(job, reply), &mut self.statistics) {
-            *place = Some(statistics.clone());
+            self.answer_with(DataDialog::Fix(FixReview::new(fix.clone())));
+        } else if let Some(num) = asked.held_out.take(job, reply) {
+            self.moving = self.moving.take().map(|moving| Moving { num_held_out: Some(*num), ..moving });
         } else if asked.scores.take(job, reply).is_some() {
             self.show_ranked(Filters::show_losses);
         } else if asked.queue.take(job, reply).is_some() {
             self.show_ranked(Filters::show_queue);
         } else if let Some((project, row)) = asked.edits.iter().find_map(|edit| edit.made(job, reply)) {
             self.reveal = project.last_changed.map(|id| Reveal { id, row, is_asked: false }).or(self.reveal);
+        }
+    }
+
+    /// What the open dialog has waited for.
+    fn fill_dialog(&mut self, job: JobId, reply: &Reply) {
+        let asked = &self.asked;
+        match &mut self.dialog {
+            Some(DataDialog::Export(export)) => export.on_reply(job, reply),
+            Some(DataDialog::Fix(review)) => {
+                if let Some(examples) = asked.fix_texts.take(job, reply) {
+                    review.take(examples);
+                }
+            }
+            Some(DataDialog::Replace(replace)) => {
+                if let Some(preview) = asked.replace.take(job, reply) {
+                    replace.preview = Some(preview.clone());
+                }
+            }
+            Some(DataDialog::Split(plan)) => {
+                if let Some(preview) = asked.split.take(job, reply).filter(|preview| preview.spec == plan.spec) {
+                    plan.preview = Some(preview.clone());
+                }
+            }
+            Some(DataDialog::Reviewers(dialog)) => {
+                if let Some(found) = asked.reviewers.take(job, reply) {
+                    dialog.found = Some(found.clone());
+                }
+            }
+            Some(DataDialog::Statistics(place)) => {
+                if let Some(statistics) = asked.statistics.take(job, reply) {
+                    *place = Some(Box::new(statistics.clone()));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -98,7 +122,7 @@ impl DataState {
         };
         self.checks.on_end(job, failure);
         self.arriving.on_finished(job, outcome);
-        if let Some(export) = &mut self.export {
+        if let Some(DataDialog::Export(export)) = &mut self.dialog {
             export.on_finished(job, outcome);
         }
         let is_table = self.rows.on_end(job, failure.is_some());
@@ -120,13 +144,13 @@ impl DataState {
             return true;
         }
         if asked.replace.end(job) {
-            if let Some(replace) = &mut self.replace {
+            if let Some(DataDialog::Replace(replace)) = &mut self.dialog {
                 replace.error = failure.map(str::to_owned);
             }
             return true;
         }
         if asked.reviewers.end(job) {
-            if let Some(dialog) = &mut self.reviewers {
+            if let Some(DataDialog::Reviewers(dialog)) = &mut self.dialog {
                 dialog.on_finished(outcome);
             }
             return true;
@@ -144,8 +168,11 @@ impl DataState {
             self.error = failure.map(str::to_owned);
             // The panel says why; a dialog that waits for ever would hide it.
             if failure.is_some() {
-                self.statistics.take_if(|_| statistics);
-                self.split_dialog.take_if(|_| split);
+                self.dialog.take_if(|open| match open {
+                    DataDialog::Statistics(_) => statistics,
+                    DataDialog::Split(_) => split,
+                    _ => false,
+                });
                 self.moving.take_if(|_| held_out);
             }
             return true;

@@ -2,12 +2,12 @@
 
 use egui::{Context, Key, Modifiers, Rect, Sense, Ui, UiBuilder, Vec2};
 
-use super::AnyAction;
-use super::action::DataAction;
 use super::fix_review::{Compared, FixAction, FixReview};
 use super::history_dialog::{same_turn, side};
+use crate::app::Action as AnyAction;
 use crate::app::kit::table::{Column, Row, Table, unmarked};
 use crate::app::kit::{Chip, Dialog, DialogEnd, Text, Theme, dialog, format, icon};
+use crate::app::screens::data::action::DialogAction;
 use crate::data::checks::{Action, Change, Check, Choice, Remedy};
 
 /// The dialog keeps this height, whatever is chosen.
@@ -33,9 +33,9 @@ pub(super) fn show(ctx: &Context, review: &FixReview, actions: &mut Vec<AnyActio
     );
     chosen.extend(clicked);
     match end {
-        DialogEnd::Confirmed => actions.push(DataAction::ApplyFix.into()),
-        DialogEnd::Cancelled => actions.push(DataAction::DropFix.into()),
-        DialogEnd::StillOpen => actions.extend(chosen.into_iter().map(|action| DataAction::Fix(action).into())),
+        DialogEnd::Confirmed => actions.push(DialogAction::ApplyFix.into()),
+        DialogEnd::Cancelled => actions.push(DialogAction::Close.into()),
+        DialogEnd::StillOpen => actions.extend(chosen.into_iter().map(|action| DialogAction::Fix(action).into())),
     }
 }
 

@@ -2,8 +2,7 @@
 
 use egui::{Align2, Color32, Key, Pos2, Rect, Response, Role, Sense, StrokeKind, Ui, Vec2, WidgetInfo};
 
-use super::focus;
-use super::theme::Theme;
+use crate::app::kit::{Theme, focus, format};
 use crate::render::{TokenPiece, TokenView};
 use crate::words::thousands;
 
@@ -31,7 +30,7 @@ pub fn show(ui: &mut Ui, view: &TokenView, selected: &mut Option<usize>) -> Opti
     let (area, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
     let mut label = format!("{} tokens, {} trained", thousands(view.num_tokens), thousands(view.num_trained));
     if !parts.is_empty() {
-        label += &format!(", split into {}", super::format::count(parts.len() as u64, "part", "parts"));
+        label += &format!(", split into {}", format::count(parts.len() as u64, "part", "parts"));
     }
     response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, label.clone()));
     let hovered = response.hover_pos().and_then(|pos| {

@@ -1,8 +1,9 @@
 //! The previous versions of the open example: asked for, looked through, brought back.
 
 use super::DataState;
-use crate::app::screens::data::history::History;
-use crate::app::screens::data::start::Start;
+use crate::app::screens::data::dialogs::DataDialog;
+use crate::app::screens::data::dialogs::history::History;
+use crate::app::start::Start;
 use crate::engine::{JobSpec, StoreJob};
 use crate::project::Version;
 
@@ -17,18 +18,19 @@ impl DataState {
 
     pub(super) fn show_history(&mut self, id: i64, versions: &[Version]) {
         if let Some(draft) = self.open.as_ref().filter(|draft| draft.stored.id == id) {
-            self.history = Some(History::new(id, draft.stored.number, versions, &draft.messages));
+            let history = History::new(id, draft.stored.number, versions, &draft.messages);
+            self.answer_with(DataDialog::History(history));
         }
     }
 
     pub(super) fn choose_version(&mut self, at: usize) {
-        if let Some(history) = &mut self.history {
+        if let Some(DataDialog::History(history)) = &mut self.dialog {
             history.choose(at);
         }
     }
 
     pub(super) fn bring_back(&mut self, now: f64, jobs: &mut dyn Start) {
-        let Some(history) = self.history.take() else { return };
+        let Some(DataDialog::History(history)) = self.dialog.take() else { return };
         if let (Some(messages), Some(draft)) = (history.chosen_messages(), &mut self.open)
             && draft.stored.id == history.id
         {

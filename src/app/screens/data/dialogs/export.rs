@@ -4,15 +4,20 @@ use std::path::PathBuf;
 
 use egui::{Context, Ui};
 
-use super::action::DataAction;
-use super::state::DataState;
-use super::{AnyAction, AppState, Start};
+use super::DataDialog;
+use crate::app::Action as AnyAction;
+use crate::app::AppState;
+use crate::app::Screen;
+use crate::app::effect::Effect;
 use crate::app::files::{FilePick, PickKind};
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
     Button, Combo, Dialog, DialogEnd, Text, Theme, dialog, format, icon, marked_text, progress, segmented, switch,
 };
+use crate::app::screens::data::action::DialogAction;
+use crate::app::screens::data::state::DataState;
 use crate::app::shell::words;
+use crate::app::start::Start;
 use crate::data::export::ExportReport;
 use crate::data::shape::FileShape;
 use crate::engine::{Failure, IoJob, JobId, JobSpec, Outcome, Reply};
@@ -23,7 +28,6 @@ use crate::workbench::data_export::{DataExport, ExportWhat};
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExportAction {
     Open,
-    Close,
     Choose(ExportChoice),
     /// Asks where to.
     PickFile,
@@ -79,27 +83,29 @@ pub struct ExportDialog {
 }
 
 impl DataState {
-    pub(super) fn export(&mut self, action: ExportAction, jobs: &mut dyn Start) {
-        match (action, &mut self.export) {
+    pub(in crate::app::screens::data) fn export(&mut self, action: ExportAction, jobs: &mut dyn Start) -> Vec<Effect> {
+        match (action, &mut self.dialog) {
             (ExportAction::Open, _) => {
                 self.flush(jobs);
-                self.export = Some(self.new_export());
+                self.open_dialog(DataDialog::Export(self.new_export()), jobs);
+                return vec![Effect::Show(Screen::Data)];
             }
-            (ExportAction::Close, dialog) => {
-                if let Some(job) = dialog.take().and_then(|dialog| dialog.job) {
-                    jobs.stop(job);
-                }
+            (ExportAction::Choose(choice), Some(DataDialog::Export(dialog))) => *dialog = ExportDialog::new(choice),
+            (ExportAction::PickFile, Some(DataDialog::Export(dialog))) => {
+                let pick = file_pick(dialog.choice, self.project_name());
+                return vec![Effect::Pick(pick, |path| DialogAction::Export(ExportAction::Write(path)).into())];
             }
-            (ExportAction::Choose(choice), Some(dialog)) => {
-                *dialog = ExportDialog { choice, job: None, reports: None, failure: None };
+            (ExportAction::Write(to), Some(DataDialog::Export(ExportDialog { choice, job: None, .. }))) => {
+                let choice = *choice;
+                let job = jobs.start(self.export_job(choice, to));
+                self.dialog = Some(DataDialog::Export(ExportDialog { job: Some(job), ..ExportDialog::new(choice) }));
             }
-            (ExportAction::Write(to), Some(_)) => self.write_export(to, jobs),
             (ExportAction::PickFile | ExportAction::Choose(_) | ExportAction::Write(_), _) => {}
         }
+        Vec::new()
     }
 
-    fn write_export(&mut self, to: PathBuf, jobs: &mut dyn Start) {
-        let Some(ExportDialog { choice, job: None, .. }) = self.export else { return };
+    fn export_job(&self, choice: ExportChoice, to: PathBuf) -> JobSpec {
         let what = match choice.what {
             What::All => ExportWhat::Matching(ExampleQuery::default()),
             What::Shown => ExportWhat::Matching(self.filters.query()),
@@ -107,8 +113,7 @@ impl DataState {
         };
         let ExportChoice { shape, with_split, with_date, per_split, .. } = choice;
         let request = DataExport { what, shape, to, with_split, with_date, per_split };
-        let job = jobs.start(JobSpec::Io(IoJob::ExportData { project: self.folder().to_owned(), request }));
-        self.export = Some(ExportDialog { choice, job: Some(job), reports: None, failure: None });
+        JobSpec::Io(IoJob::ExportData { project: self.folder().to_owned(), request })
     }
 
     /// What is marked, or what the filters show, is probably meant.
@@ -120,12 +125,15 @@ impl DataState {
         };
         let shape = FileShape::OPENAI_MESSAGES;
         let (packing, with_split, with_date, per_split) = (Packing::None, true, true, false);
-        let choice = ExportChoice { what, shape, packing, with_split, with_date, per_split };
-        ExportDialog { choice, job: None, reports: None, failure: None }
+        ExportDialog::new(ExportChoice { what, shape, packing, with_split, with_date, per_split })
     }
 }
 
 impl ExportDialog {
+    fn new(choice: ExportChoice) -> Self {
+        Self { choice, job: None, reports: None, failure: None }
+    }
+
     pub fn on_reply(&mut self, job: JobId, reply: &Reply) {
         if let (Reply::Exported(reports), true) = (reply, self.job == Some(job)) {
             self.reports = Some(reports.clone());
@@ -142,8 +150,8 @@ impl ExportDialog {
 }
 
 /// The system's dialog for a new file.
-pub fn file_pick(dialog: &ExportDialog, project: &ProjectState) -> FilePick {
-    FilePick { title: "Export examples", kind: PickKind::Save { name: dialog.choice.file_name(&project.name) } }
+fn file_pick(choice: ExportChoice, project: &str) -> FilePick {
+    FilePick { title: "Export examples", kind: PickKind::Save { name: choice.file_name(project) } }
 }
 
 const SHAPES: [(FileShape, &str); 8] = [
@@ -209,10 +217,10 @@ pub(super) fn show(
         },
     );
     actions.append(&mut body_actions);
-    let mut push = |action: ExportAction| actions.push(DataAction::Export(action).into());
+    let mut push = |action: ExportAction| actions.push(DialogAction::Export(action).into());
     match end {
         DialogEnd::Confirmed => push(ExportAction::PickFile),
-        DialogEnd::Cancelled => push(ExportAction::Close),
+        DialogEnd::Cancelled => actions.push(DialogAction::Close.into()),
         DialogEnd::StillOpen if choice != dialog.choice && dialog.job.is_none() => push(ExportAction::Choose(choice)),
         DialogEnd::StillOpen => {}
     }

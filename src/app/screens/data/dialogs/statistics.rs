@@ -2,11 +2,11 @@
 
 use egui::{Context, Rect, ScrollArea, Sense, Ui, Vec2};
 
-use super::AnyAction;
-use super::action::DataAction;
-use super::fix_dialog::list;
-use super::lengths::{self, Limit};
+use super::fix::list;
+use crate::app::Action as AnyAction;
 use crate::app::kit::{Badge, Dialog, DialogEnd, Text, Theme, dialog, fact, format};
+use crate::app::screens::data::action::DialogAction;
+use crate::app::screens::data::lengths::{self, Limit};
 use crate::data::statistics::{Dates, FieldBalance, Statistics};
 
 /// Labels and words that are listed.
@@ -36,7 +36,7 @@ pub(super) fn show(
         |_| (),
     );
     if end != DialogEnd::StillOpen {
-        actions.push(DataAction::Statistics(false).into());
+        actions.push(DialogAction::Close.into());
     }
 }
 
@@ -68,7 +68,7 @@ fn body(ui: &mut Ui, statistics: &Statistics, limit: &mut Limit<'_>, actions: &m
     });
 }
 
-pub(super) fn title(ui: &mut Ui, words: &str, remark: &str) {
+pub(in crate::app::screens::data) fn title(ui: &mut Ui, words: &str, remark: &str) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = Theme::of(ui).space.s;
         ui.add(Text::strong(words));

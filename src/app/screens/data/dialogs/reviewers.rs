@@ -4,13 +4,20 @@ use std::path::PathBuf;
 
 use egui::{Context, Ui};
 
-use super::action::DataAction;
-use super::filters::Filter;
-use super::fix_dialog::list;
-use super::state::DataState;
-use super::{AnyAction, Start};
+use super::DataDialog;
+use super::fix::list;
+use crate::app::Action as AnyAction;
+use crate::app::Screen;
+use crate::app::effect::Effect;
+use crate::app::files::{FilePick, PickKind};
 use crate::app::kit::row::to_column;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, dialog, fact, format, icon, marked_text};
+use crate::app::screens::data::action::DialogAction;
+use crate::app::screens::data::filters::Filter;
+use crate::app::screens::data::state::DataState;
+use crate::app::screens::{ScreenAction, mapping};
+use crate::app::start::Start;
+use crate::data::files;
 use crate::engine::{IoJob, JobSpec, Outcome, StoreJob};
 use crate::project::{Reviewed, Reviewers};
 
@@ -18,7 +25,6 @@ use crate::project::{Reviewed, Reviewers};
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReviewersAction {
     Open,
-    Close,
     /// Asks for the second reviewer's file.
     PickFile,
     Take(PathBuf),
@@ -37,28 +43,49 @@ pub struct ReviewersDialog {
 }
 
 impl DataState {
-    pub(super) fn compare_reviewers(&mut self, action: ReviewersAction, jobs: &mut dyn Start) {
+    pub(in crate::app::screens::data) fn compare_reviewers(
+        &mut self,
+        action: ReviewersAction,
+        jobs: &mut dyn Start,
+    ) -> Vec<Effect> {
         let project = self.folder().to_owned();
-        let spec = match action {
+        match action {
             ReviewersAction::Open => {
                 self.flush(jobs);
-                JobSpec::Io(IoJob::CompareReviewers { project })
+                self.wait_for_reviewers(JobSpec::Io(IoJob::CompareReviewers { project }), jobs);
+                return vec![Effect::Show(Screen::Data)];
             }
-            ReviewersAction::Drop => JobSpec::Store(StoreJob::DropReviewer { project }),
-            // The file is looked at in the import dialog.
-            ReviewersAction::Close | ReviewersAction::Take(_) => return self.reviewers = None,
+            ReviewersAction::Drop => {
+                self.wait_for_reviewers(JobSpec::Store(StoreJob::DropReviewer { project }), jobs);
+            }
+            ReviewersAction::PickFile => {
+                let kind = PickKind::Open { name: "Labels", endings: files::ENDINGS };
+                let pick = FilePick { title: "Labels of a second reviewer", kind };
+                return vec![Effect::Pick(pick, |path| DialogAction::Reviewers(ReviewersAction::Take(path)).into())];
+            }
+            ReviewersAction::Take(path) => {
+                // The file is looked at in the import dialog.
+                self.close_dialog(jobs);
+                return vec![Effect::Do(ScreenAction::Mapping(mapping::Action::OpenReviewer(path)))];
+            }
             ReviewersAction::ShowDifferences => {
-                self.reviewers = None;
+                self.close_dialog(jobs);
                 self.change_filters(|filters| {
                     filters.clear();
                     filters.set(Filter::Reviewers(Some(Reviewed::Differ)));
                 });
-                return self.open_first();
+                self.open_first();
             }
-            ReviewersAction::PickFile => return,
+        }
+        Vec::new()
+    }
+
+    fn wait_for_reviewers(&mut self, spec: JobSpec, jobs: &mut dyn Start) {
+        let found = match self.dialog.take() {
+            Some(DataDialog::Reviewers(dialog)) => dialog.found,
+            _ => None,
         };
-        let dialog = self.reviewers.get_or_insert_default();
-        (dialog.is_busy, dialog.failure) = (true, None);
+        self.dialog = Some(DataDialog::Reviewers(ReviewersDialog { found, is_busy: true, failure: None }));
         self.asked.reviewers.ask(spec, jobs);
     }
 }
@@ -78,7 +105,7 @@ pub(super) fn show(ctx: &Context, dialog: &ReviewersDialog, actions: &mut Vec<An
     let words = if found.is_some() { "Another file…" } else { "Choose a file…" };
     let reason = dialog.is_busy.then_some("The labels are being read");
     let frame = Dialog::new("reviewers", "Second reviewer").icon(icon::USER).remark(remark).primary(words, reason);
-    let mut push = |action: ReviewersAction| actions.push(DataAction::Reviewers(action).into());
+    let mut push = |action: ReviewersAction| actions.push(DialogAction::Reviewers(action).into());
     let (end, ()) = frame.cancel("Close").show(
         ctx,
         |ui| {
@@ -102,7 +129,7 @@ pub(super) fn show(ctx: &Context, dialog: &ReviewersDialog, actions: &mut Vec<An
     );
     match end {
         DialogEnd::Confirmed => push(ReviewersAction::PickFile),
-        DialogEnd::Cancelled => push(ReviewersAction::Close),
+        DialogEnd::Cancelled => actions.push(DialogAction::Close.into()),
         DialogEnd::StillOpen => {}
     }
 }

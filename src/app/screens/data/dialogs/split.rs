@@ -2,12 +2,12 @@
 
 use egui::{Context, Ui};
 
-use super::AnyAction;
-use super::action::DataAction;
+use crate::app::Action as AnyAction;
 use crate::app::kit::{
     Combo, Dialog, DialogEnd, NumberField, Text, Theme, WRONG_NUMBER, dialog, format, has_wrong_number, icon,
     marked_text,
 };
+use crate::app::screens::data::action::DialogAction;
 use crate::data::date;
 use crate::data::import::SplitSpec;
 use crate::data::split::{GroupBy, SplitBy};
@@ -111,11 +111,11 @@ pub(super) fn show(ctx: &Context, plan: &SplitPlan, actions: &mut Vec<AnyAction>
         },
     );
     match end {
-        DialogEnd::Confirmed => actions.push(DataAction::DealAnew(spec.clone()).into()),
-        DialogEnd::Cancelled => actions.push(DataAction::SplitDialog(None).into()),
+        DialogEnd::Confirmed => actions.push(DialogAction::DealAnew(spec.clone()).into()),
+        DialogEnd::Cancelled => actions.push(DialogAction::Close.into()),
         DialogEnd::StillOpen => {
             if let Some(spec) = changed {
-                actions.push(DataAction::SplitDialog(Some(spec)).into());
+                actions.push(DialogAction::Split(spec).into());
             }
         }
     }

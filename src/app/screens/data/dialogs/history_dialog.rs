@@ -2,12 +2,13 @@
 
 use egui::{Context, Rect, Sense, Ui, UiBuilder, Vec2};
 
-use super::AnyAction;
-use super::action::DataAction;
 use super::history::{History, Past, Side, TurnPair};
+use crate::app::Action as AnyAction;
 use crate::app::kit::diff_view::{self, MarkStyle};
 use crate::app::kit::table::{Column, Row, Table, unmarked};
-use crate::app::kit::{Dialog, DialogEnd, Text, Theme, format, icon, role_block};
+use crate::app::kit::{Dialog, DialogEnd, Text, Theme, format, icon};
+use crate::app::parts::role_block;
+use crate::app::screens::data::action::DialogAction;
 
 /// The dialog keeps this height, whatever is chosen.
 const ROWS: f32 = 16.0;
@@ -22,9 +23,9 @@ pub(super) fn show(ctx: &Context, history: &History, actions: &mut Vec<AnyAction
         |ui| drop(ui.add(Text::body("The turns come back as they were; undo takes that back").soft())),
     );
     match (end, chosen) {
-        (DialogEnd::Confirmed, _) => actions.push(DataAction::BringBack.into()),
-        (DialogEnd::Cancelled, _) => actions.push(DataAction::History(false).into()),
-        (DialogEnd::StillOpen, Some(at)) => actions.push(DataAction::ChooseVersion(at).into()),
+        (DialogEnd::Confirmed, _) => actions.push(DialogAction::BringBack.into()),
+        (DialogEnd::Cancelled, _) => actions.push(DialogAction::Close.into()),
+        (DialogEnd::StillOpen, Some(at)) => actions.push(DialogAction::ChooseVersion(at).into()),
         (DialogEnd::StillOpen, None) => {}
     }
 }

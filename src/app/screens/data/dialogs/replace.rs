@@ -2,10 +2,10 @@
 
 use egui::{Context, Ui};
 
-use super::AnyAction;
-use super::action::DataAction;
-use super::fix_dialog::list;
+use super::fix::list;
+use crate::app::Action as AnyAction;
 use crate::app::kit::{Dialog, DialogEnd, Text, TextInput, Theme, dialog, format, switch};
+use crate::app::screens::data::action::DialogAction;
 use crate::project::{ReplacePreview, Replacement};
 
 /// What is asked for, and what it would do.
@@ -55,9 +55,9 @@ pub(super) fn show(ctx: &Context, replace: &Replace, num_marked: usize, actions:
         },
     );
     match (end, changed) {
-        (DialogEnd::Confirmed, _) => actions.push(DataAction::ReplaceAll.into()),
-        (DialogEnd::Cancelled, _) => actions.push(DataAction::Replace(None).into()),
-        (DialogEnd::StillOpen, Some(replacement)) => actions.push(DataAction::Replace(Some(replacement)).into()),
+        (DialogEnd::Confirmed, _) => actions.push(DialogAction::ReplaceAll.into()),
+        (DialogEnd::Cancelled, _) => actions.push(DialogAction::Close.into()),
+        (DialogEnd::StillOpen, Some(replacement)) => actions.push(DialogAction::Replace(replacement).into()),
         (DialogEnd::StillOpen, None) => {}
     }
 }

@@ -2,11 +2,12 @@
 
 use egui::{Context, Ui};
 
-use super::action::DataAction;
-use super::{AnyAction, AppState};
+use crate::app::Action as AnyAction;
+use crate::app::AppState;
 use crate::app::kit::{
     Combo, Dialog, DialogEnd, NumberField, Text, Theme, WRONG_NUMBER, dialog, format, has_wrong_number, segmented,
 };
+use crate::app::screens::data::action::DialogAction;
 use crate::app::screens::runs;
 use crate::app::shell::words;
 use crate::engine::{ComputeJob, JobSpec};
@@ -49,7 +50,7 @@ pub enum Under {
 }
 
 /// Beside a loss.
-pub(super) const LOSS_MEANS: &str = "How surprising the answer is to the model, per token: 0 is certain, 0.7 a toss of a \
+pub(in crate::app::screens::data) const LOSS_MEANS: &str = "How surprising the answer is to the model, per token: 0 is certain, 0.7 a toss of a \
     coin. It is gone when the text changes";
 
 const QUESTIONS: [(Question, &str); 2] = [(Question::Loss, "Rank by loss"), (Question::Next, "What to label next")];
@@ -89,12 +90,12 @@ pub(super) fn show(
     );
     match (end, chosen.and_then(|at| judges.get(at))) {
         (DialogEnd::Confirmed, Some((.., judge))) => {
-            actions.push(DataAction::Rank(form.question, form.count, judge.clone()).into());
+            actions.push(DialogAction::Rank(form.question, form.count, judge.clone()).into());
         }
-        (DialogEnd::Cancelled, _) => actions.push(DataAction::RankDialog(None).into()),
+        (DialogEnd::Cancelled, _) => actions.push(DialogAction::Close.into()),
         _ => {
             if let Some(form) = changed {
-                actions.push(DataAction::RankDialog(Some(form)).into());
+                actions.push(DialogAction::RankForm(form).into());
             }
         }
     }

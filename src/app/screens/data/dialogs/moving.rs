@@ -2,9 +2,9 @@
 
 use egui::Context;
 
-use super::AnyAction;
-use super::action::DataAction;
+use crate::app::Action as AnyAction;
 use crate::app::kit::{Dialog, DialogEnd, Text, dialog, format};
+use crate::app::screens::data::action::DialogAction;
 
 /// Examples on their way into training.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,8 +35,8 @@ pub(super) fn show(ctx: &Context, moving: &Moving, actions: &mut Vec<AnyAction>)
         },
     );
     match end {
-        DialogEnd::Confirmed => actions.push(DataAction::MoveIntoTraining(true).into()),
-        DialogEnd::Cancelled => actions.push(DataAction::MoveIntoTraining(false).into()),
+        DialogEnd::Confirmed => actions.push(DialogAction::Move.into()),
+        DialogEnd::Cancelled => actions.push(DialogAction::Close.into()),
         DialogEnd::StillOpen => {}
     }
 }

@@ -4,11 +4,14 @@ use std::collections::HashSet;
 
 use egui::{Context, ScrollArea, Ui, Vec2};
 
-use super::action::DataAction;
-use super::state::DataState;
-use super::{AnyAction, AppState, Cx};
+use super::DataDialog;
+use crate::app::Action as AnyAction;
+use crate::app::Screen;
+use crate::app::effect::{Effect, Setting};
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, TextInput, Theme, dialog, format, icon, line};
-use crate::engine::{JobSpec, StoreJob};
+use crate::app::screens::data::action::DialogAction;
+use crate::app::screens::data::state::DataState;
+use crate::app::start::Start;
 
 /// Lines of the field, and of the list beside it.
 const NUM_LINES: usize = 15;
@@ -17,19 +20,32 @@ const NUM_LINES: usize = 15;
 #[derive(Debug, Clone, PartialEq)]
 pub enum LabelsAction {
     Open,
-    Close,
     /// The field's text, a label a line.
     Type(String),
     Save,
 }
 
 impl DataState {
-    pub(super) fn edit_labels(&mut self, action: LabelsAction) {
+    pub(in crate::app::screens::data) fn edit_labels(
+        &mut self,
+        action: LabelsAction,
+        jobs: &mut dyn Start,
+    ) -> Vec<Effect> {
         match action {
-            LabelsAction::Open => self.labels = Some(self.label_set.join("\n")),
-            LabelsAction::Type(text) => self.labels = Some(text),
-            LabelsAction::Close | LabelsAction::Save => self.labels = None,
+            LabelsAction::Open => {
+                let text = self.label_set.join("\n");
+                self.open_dialog(DataDialog::Labels(text), jobs);
+                return vec![Effect::Show(Screen::Data)];
+            }
+            LabelsAction::Type(text) => self.dialog = Some(DataDialog::Labels(text)),
+            LabelsAction::Save => {
+                if let Some(DataDialog::Labels(text)) = self.dialog.take() {
+                    self.label_set = labels_in(&text);
+                    return vec![Effect::Keep(Setting::Labels(self.label_set.clone()))];
+                }
+            }
         }
+        Vec::new()
     }
 
     /// The labels to choose from, in an order that stays whatever is filtered or relabelled: the person's, then the
@@ -47,16 +63,6 @@ impl DataState {
         found.sort_by_key(|(label, count)| (std::cmp::Reverse(*count), *label));
         found
     }
-}
-
-/// Keeps the labels with the project.
-pub fn save(state: &mut AppState, cx: &Cx<'_>) {
-    let AppState { data, jobs, project: Some(project), .. } = state else { return };
-    let Some(text) = &data.labels else { return };
-    project.settings.labels = labels_in(text);
-    data.label_set.clone_from(&project.settings.labels);
-    let settings = project.settings.clone();
-    cx.start(jobs, JobSpec::Store(StoreJob::SaveSettings { project: project.folder.clone(), settings }));
 }
 
 /// One a line; each once.
@@ -81,10 +87,10 @@ pub(super) fn show(ctx: &Context, text: &str, data: &DataState, actions: &mut Ve
             ui.add(Text::small(remark(&labels, &found)).soft().one_line());
         },
     );
-    let mut push = |action: LabelsAction| actions.push(DataAction::Labels(action).into());
+    let mut push = |action: LabelsAction| actions.push(DialogAction::Labels(action).into());
     match (end, new) {
         (DialogEnd::Confirmed, _) => push(LabelsAction::Save),
-        (DialogEnd::Cancelled, _) => push(LabelsAction::Close),
+        (DialogEnd::Cancelled, _) => actions.push(DialogAction::Close.into()),
         (DialogEnd::StillOpen, Some(text)) => push(LabelsAction::Type(text)),
         (DialogEnd::StillOpen, None) => {}
     }

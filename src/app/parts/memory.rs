@@ -2,9 +2,7 @@
 
 use egui::{Color32, Pos2, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
 
-use super::badge::Badge;
-use super::format;
-use super::theme::Theme;
+use crate::app::kit::{Badge, Theme, format};
 use crate::train::preview::MemoryEstimate;
 
 const NUM_PARTS: usize = 4;

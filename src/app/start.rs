@@ -8,6 +8,8 @@ use crate::task::Signal;
 /// The shell's list of jobs and the engine behind it; in tests a scripted engine alone.
 pub trait Start {
     fn start(&mut self, spec: JobSpec) -> JobId;
+    /// Starts a job in place of those of its kind: what they still tell is dropped.
+    fn restart(&mut self, spec: JobSpec) -> JobId;
     /// Ends a job whose answer nobody wants any more.
     fn stop(&mut self, job: JobId);
 }
@@ -28,6 +30,10 @@ impl Start for Starter<'_> {
         self.cx.start(self.jobs, spec)
     }
 
+    fn restart(&mut self, spec: JobSpec) -> JobId {
+        self.cx.restart(self.jobs, spec)
+    }
+
     fn stop(&mut self, job: JobId) {
         self.cx.control(job, Signal::Stop { save: false });
     }
@@ -36,6 +42,10 @@ impl Start for Starter<'_> {
 #[cfg(test)]
 impl Start for crate::engine::fake::FakeEngine {
     fn start(&mut self, spec: JobSpec) -> JobId {
+        crate::engine::Backend::start(self, spec)
+    }
+
+    fn restart(&mut self, spec: JobSpec) -> JobId {
         crate::engine::Backend::start(self, spec)
     }
 

@@ -1,0 +1,8 @@
+//! Widgets that know what they show, for more than one screen: built of [`super::kit`], which knows nothing of the domain.
+
+pub mod memory;
+pub mod role;
+pub mod token_view;
+
+pub use memory::{memory_badge, memory_parts, memory_parts_height, memory_words};
+pub use role::{role_block, role_heading, role_look};
