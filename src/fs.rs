@@ -42,8 +42,8 @@ pub fn stream_atomic(
     Ok(())
 }
 
-/// A new file with a name of its own, which goes when it is dropped and not kept. Others may read it as they may read
-/// any new file: tempfile alone keeps it from them, and from another user's trainer.
+/// A new file with a name of its own, deleted when dropped unless it is kept. Its permissions are those of any new file
+/// (the umask's); tempfile's own would keep it from another user's trainer.
 pub fn temporary(folder: &Path, prefix: impl AsRef<OsStr>, suffix: &str) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(suffix);

@@ -1,7 +1,7 @@
 //! The person's work: a folder with an SQLite store (examples, journal of edits, settings) and the runs.
 //!
-//! [`Project`] is the way in; each folder below gives it methods of its own, and imports only from those above it, but
-//! that a `Project` holds the order of its rows.
+//! [`Project`] is the way in; each folder below gives it methods of its own, and imports only from those above it. The one
+//! exception: a `Project` holds the order of its rows.
 //!
 //! | folder | what it does |
 //! |---|---|

@@ -337,7 +337,7 @@ fn merge_index(db: &mut Connection) -> Result<(), ProjectError> {
         let tx = begin(db)?;
         let before = num_changes(&tx)?;
         tx.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", [PAGES_AT_ONCE])?;
-        // By its manual: one change, the command's own, is none.
+        // With fewer than two changes, the manual says, nothing was left to merge.
         let is_done = num_changes(&tx)? - before < 2;
         tx.commit()?;
         if is_done {

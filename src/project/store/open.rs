@@ -72,7 +72,7 @@ fn open_to_read(path: &Path) -> Result<Connection, ProjectError> {
     in_read_only(db)
 }
 
-/// Tables that the store doesn't have yet are empty ones that go with the connection.
+/// Tables that the store doesn't have yet become empty ones in memory.
 fn in_read_only(db: Connection) -> Result<Connection, ProjectError> {
     if pragma(&db, "user_version")? != VERSION {
         return Err(ProjectError::OldReadOnly);

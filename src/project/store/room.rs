@@ -21,7 +21,7 @@ pub fn free(folder: &Path) -> Option<u64> {
 const PLENTY: u64 = 1 << 30;
 /// Stays free: what was written can then be removed again.
 const KEPT_FREE: u64 = 2 << 20;
-/// A byte of texts takes fewer than so many on the disk: in the log, in the index and in the file.
+/// The bytes that a byte of text takes on the disk at most: in the log, in the index and in the file.
 const BYTES_OF_TEXT: u64 = 8;
 /// How long the end of a clean-up waits for those who read.
 const READERS: Duration = Duration::from_millis(500);
