@@ -127,7 +127,7 @@ fn a_project_that_changed_since_is_refused_by_name() {
     assert_eq!(train().code(), Some(0), "{}", train().err());
     assert_eq!(train().code(), Some(0), "nothing has changed");
     let mut project = Project::open(&desk.path("p")).unwrap();
-    let query = ExampleQuery { split: Some(Split::Train), ..ExampleQuery::default() };
+    let query = ExampleQuery { split: Some(Split::Train), limit: 1, ..ExampleQuery::default() };
     let id = project.query(&query).unwrap().rows[0].id;
     project.apply(&Edit::Delete { ids: vec![id] }).unwrap();
     let ran = train();

@@ -18,19 +18,18 @@ use crate::project::Review;
 const NUMBER_KEYS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
+/// A key and what it does.
+type Letter = (Key, fn(&DataState) -> DataAction);
+
 /// A line of the sheet of all keys, and what its letters do.
 struct Line {
     shown: &'static str,
     words: &'static str,
-    letters: &'static [(Key, fn(&DataState) -> DataAction)],
+    letters: &'static [Letter],
 }
 
 impl Line {
-    const fn letters(
-        shown: &'static str,
-        words: &'static str,
-        letters: &'static [(Key, fn(&DataState) -> DataAction)],
-    ) -> Self {
+    const fn letters(shown: &'static str, words: &'static str, letters: &'static [Letter]) -> Self {
         Self { shown, words, letters }
     }
 
