@@ -141,11 +141,16 @@ fn adapter(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<Any
         ui.add(Text::body(about).soft().wrapped());
         ui.add_space(theme.space.s);
         ui.horizontal(|ui| {
-            let copy = Button::link("Copy").small();
-            ui.add(Text::mono(folder.display().to_string()).soft());
-            if ui.add(copy).clicked() {
-                actions.push(AnyAction::Copy(folder.display().to_string()));
-            }
+            let path = folder.display().to_string();
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let copy = ui.add(Button::link("Copy").small());
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    ui.add(Text::mono(&path).soft().one_line());
+                });
+                if copy.clicked() {
+                    actions.push(AnyAction::Copy(path));
+                }
+            });
         });
         ui.add_space(theme.space.xs);
         match state.export.listing.as_ref().filter(|listing| listing.folder == *folder) {

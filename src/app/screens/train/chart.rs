@@ -94,8 +94,6 @@ fn head(ui: &mut Ui, state: &AppState, run: &Run, actions: &mut Vec<crate::app::
     let theme = Theme::of(ui);
     line(ui, theme.size.control_height_small, |ui| {
         ui.add(Text::strong("Loss"));
-        series_name(ui, "Train", theme.chart.train, false);
-        series_name(ui, "Validation", theme.chart.validation, true);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if let Some(is_log) = segmented_small(ui, "Scale", &[(false, "Linear"), (true, "Log")], state.train.is_log)
             {
@@ -105,13 +103,29 @@ fn head(ui: &mut Ui, state: &AppState, run: &Run, actions: &mut Vec<crate::app::
             if let Some(smoothing) = combo.show(ui) {
                 actions.push(Action::Smooth(smoothing).into());
             }
-            smoothing_words(ui, run);
+            let names = ["Train", "Validation"].map(|name| series_width(ui, name)).iter().sum::<f32>();
+            smoothing_words(ui, run, names);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let series = [("Train", theme.chart.train, false), ("Validation", theme.chart.validation, true)];
+                for (name, color, with_ring) in series {
+                    // The curves' colours say it, too; half a name would say nothing.
+                    if ui.available_width() < series_width(ui, name) {
+                        break;
+                    }
+                    series_name(ui, name, color, with_ring);
+                }
+            });
         });
     });
 }
 
+/// The room that a series' name takes in the head.
+fn series_width(ui: &Ui, name: &str) -> f32 {
+    Theme::of(ui).size.icon_small + Text::small(name).width(ui) + 2.0 * ui.spacing().item_spacing.x
+}
+
 /// A short run is smoothed less than asked for, and says so.
-fn smoothing_words(ui: &mut Ui, run: &Run) {
+fn smoothing_words(ui: &mut Ui, run: &Run, names: f32) {
     let (asked, in_force) = run.smoothing();
     let words = match in_force < asked {
         true if in_force == 0.0 => "Too short to smooth".to_owned(),
@@ -119,7 +133,7 @@ fn smoothing_words(ui: &mut Ui, run: &Run) {
         false => "Smoothing".to_owned(),
     };
     let galley = ui.painter().layout_no_wrap(words.clone(), Theme::of(ui).small(), Theme::of(ui).text.faint);
-    if ui.available_width() > galley.size().x {
+    if ui.available_width() > galley.size().x + names {
         let shown = ui.add(Text::small(words).faint());
         if in_force < asked {
             let text = "Short runs are smoothed less: the curve would lag behind the loss";

@@ -188,6 +188,17 @@ fn charts_and_messages(ui: &mut Ui, state: &AppState, run: &Run, rect: Rect, act
     let place = |left: f32, width: f32| {
         Rect::from_min_size(egui::pos2(rect.left() + left, rect.top()), Vec2::new(width, rect.height()))
     };
+    if loss < theme.size.side_panel_min {
+        // No room for three: the small charts stand below the messages.
+        let loss = rect.width() - messages - gap;
+        chart::loss(ui, state, run, place(0.0, loss), actions);
+        let (upper, lower) = place(loss + gap, messages).split_top_bottom_at_fraction(0.5);
+        messages_card(ui, run, upper.with_max_y(upper.bottom() - gap / 2.0));
+        let (left, right) = lower.with_min_y(lower.top() + gap / 2.0).split_left_right_at_fraction(0.5);
+        chart::learning_rate(ui, run, left.with_max_x(left.right() - gap / 2.0));
+        chart::gradient_norm(ui, run, right.with_min_x(right.left() + gap / 2.0));
+        return;
+    }
     chart::loss(ui, state, run, place(0.0, loss), actions);
     let column = place(loss + gap, small);
     let half = (column.height() - gap) / 2.0;
