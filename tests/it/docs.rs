@@ -94,3 +94,22 @@ fn the_readme_lists_the_commands_and_flags_that_the_program_has() {
     // In the same order.
     assert_eq!(found, wanted);
 }
+
+#[test]
+fn the_documents_name_files_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut num_named = 0;
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
+        let text = std::fs::read_to_string(root.join(document)).unwrap();
+        // What stands between backquotes.
+        for name in text.split('`').skip(1).step_by(2) {
+            let is_path =
+                ["src/", "tests/", "scripts/", "examples/", "docs/", "assets/"].iter().any(|f| name.starts_with(f));
+            if is_path && !name.contains([' ', '*', '\n']) {
+                num_named += 1;
+                assert!(root.join(name).exists(), "{document} names {name}, which isn't there");
+            }
+        }
+    }
+    assert!(num_named > 30, "{num_named}");
+}

@@ -85,7 +85,7 @@ fn a_fix_shows_the_texts_and_each_can_be_left_out() {
     studio.settle();
     assert!(studio.is_shown("There are 26 of them."), "the texts of the next");
     studio.click_now(Role::RadioButton, "0  Keep all");
-    studio.click(Role::Button, "Keep one of each (1 example)");
+    studio.click(Role::Button, "Keep one of each, remove 1 copy");
     studio.wait("the fix", |shell| shell.state.project.as_ref().is_some_and(|project| project.counts.total() == 9));
     settle(&mut studio);
     assert_eq!(studio.rows().iter().filter(|row| row.contains("bravo")).count(), 1);
@@ -100,7 +100,7 @@ fn a_dialog_that_would_change_nothing_says_so() {
         studio.key(Modifiers::NONE, Key::Num0);
         studio.key(Modifiers::NONE, Key::ArrowDown);
     }
-    let button = studio.harness.get_by_role_and_label(Role::Button, "Keep one of each (0 examples)");
+    let button = studio.harness.get_by_role_and_label(Role::Button, "Keep one of each, remove 0 copies");
     assert!(button.accesskit_node().is_disabled());
     studio.key(Modifiers::COMMAND, Key::Enter);
     assert!(matches!(studio.shell().state.data.dialog, Some(DataDialog::Fix(_))), "it is not done either");

@@ -53,7 +53,7 @@ fn faults_are_found_after_an_import_and_mended_with_one_click() {
     studio.click(Role::Button, "Exact duplicates: Remove 1 copy…");
     studio.wait("what would happen", |shell| matches!(shell.state.data.dialog, Some(DataDialog::Fix(_))));
     assert!(studio.is_shown("is deleted") && studio.counts() == 10, "nothing is done yet");
-    studio.click(Role::Button, "Keep one of each (1 example)");
+    studio.click(Role::Button, "Keep one of each, remove 1 copy");
     studio.wait("the fix", |shell| shell.state.project.as_ref().is_some_and(|project| project.counts.total() == 9));
     let is_clean =
         |shell: &Shell| shell.state.data.checks.counts.iter().all(|count| count.check != Check::ExactDuplicate);
@@ -196,7 +196,7 @@ fn an_open_examples_issues_are_named_and_mended_where_they_are() {
     assert!(studio.is_shown("as example 1"), "the detail");
     studio.click(Role::Button, "Exact duplicates here: Keep one of each…");
     studio.wait("what would happen", |shell| matches!(shell.state.data.dialog, Some(DataDialog::Fix(_))));
-    studio.click(Role::Button, "Keep one of each (1 example)");
+    studio.click(Role::Button, "Keep one of each, remove 1 copy");
     assert_eq!(studio.counts(), 9);
     studio.wait("the next checks", |shell| {
         let checks = &shell.state.data.checks;

@@ -78,13 +78,20 @@ pub fn about(secs: f64) -> String {
     format!("about {}", roughly(secs))
 }
 
-/// `0.436`; more digits for what is small.
+/// `0.436`; more digits for what is small, none behind the point for what is large: `2,539`.
 pub fn loss(value: f64) -> String {
     match value {
         v if !v.is_finite() => "–".to_owned(),
         v if v != 0.0 && v.abs() < 1e-3 => signed(&format!("{v:.1e}")),
+        v if v.abs() >= 1e3 => signed(&grouped(v)),
         v => signed(&format!("{v:.3}")),
     }
+}
+
+/// A large number without what is behind its point, with commas.
+fn grouped(value: f64) -> String {
+    let sign = if value < 0.0 { "-" } else { "" };
+    format!("{sign}{}", thousands(value.abs().round() as u64))
 }
 
 /// `2e-4`, `0.05`, `1.83e-4`: learning rates and the like.
@@ -134,6 +141,7 @@ mod tests {
         assert_eq!([about(3100.0), about(f64::NAN)], ["about 52 min", "about –"]);
         assert_eq!([rate(2e-4), rate(1.833e-4), rate(0.05), rate(0.0)], ["2e-4", "1.83e-4", "0.05", "0"]);
         assert_eq!([loss(0.4361), loss(-1.5), loss(f64::NAN)], ["0.436", "−1.500", "–"]);
+        assert_eq!([loss(2539.393), loss(-1234.5)], ["2,539", "−1,235"]);
         assert_eq!(percent(0.718), "71.8 %");
     }
 }

@@ -212,3 +212,16 @@ fn a_wrong_number_holds_answers_back() {
     assert_eq!(num_compared(&window), 0, "the number of before was used");
     assert!(window.is_shown("A number is wrong"));
 }
+
+#[test]
+fn esc_empties_the_search_of_compare() {
+    let mut window = Window::open(completed(), Screen::Compare);
+    window.harness.get_by_role_and_label(Role::TextInput, "Search held-out prompts").focus();
+    window.harness.run_steps(2);
+    window.harness.get_by_role_and_label(Role::TextInput, "Search held-out prompts").type_text("prompt 4");
+    window.answer_all();
+    assert_eq!(window.shell().state.compare.search, "prompt 4");
+    window.key(Modifiers::NONE, Key::Escape);
+    window.answer_all();
+    assert_eq!(window.shell().state.compare.search, "");
+}

@@ -1,6 +1,6 @@
 //! The held-out examples at the left.
 
-use egui::{Frame, Margin, Ui};
+use egui::{Frame, Key, Margin, Ui};
 
 use super::fields;
 use super::pair::{Outdated, Pair};
@@ -20,7 +20,14 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: 
     let margin = Margin::symmetric(theme.space.m as i8, theme.space.s as i8);
     Frame::new().inner_margin(margin).show(ui, |ui| {
         let field = TextInput::new("Search held-out prompts", &mut drafts.search).icon(icon::MAGNIFYING_GLASS);
-        if field.hint("Search held-out prompts").id(place("search")).show(ui).changed() {
+        let response = field.hint("Search held-out prompts").key("/").id(place("search")).show(ui);
+        // Esc empties the field, and leaves an empty one.
+        let is_escaped = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Escape));
+        if is_escaped && !drafts.search.is_empty() {
+            drafts.search.clear();
+            response.request_focus();
+            actions.push(CompareAction::Search(String::new()).into());
+        } else if response.changed() {
             actions.push(CompareAction::Search(drafts.search.clone()).into());
         }
     });

@@ -121,7 +121,8 @@ fn figures(ui: &mut Ui, state: &AppState, run: &Run) {
         (false, None) => ("Left", "–".to_owned()),
     };
     let speed = run.tokens_per_sec().map_or_else(|| "–".to_owned(), format::speed);
-    let memory = state.machine.memory_used;
+    // After the run, what the program takes is another matter.
+    let memory = if run.is_over() { 0 } else { state.machine.memory_used };
     let estimate = state
         .train
         .preview

@@ -18,7 +18,12 @@ const KEEP: [Key; 9] =
 
 pub(super) fn show(ctx: &Context, review: &FixReview, actions: &mut Vec<AnyAction>) {
     let num_changes = review.num_changes;
-    let words = format!("{} ({})", review.fix.remedy.title(), format::count(num_changes as u64, "example", "examples"));
+    let title = review.fix.remedy.title();
+    let words = match review.fix.remedy {
+        // Those that go are meant, not those that stay.
+        Remedy::KeepOne => format!("{title}, remove {}", format::count(num_changes as u64, "copy", "copies")),
+        _ => format!("{title} ({})", format::count(num_changes as u64, "example", "examples")),
+    };
     let reason = match (review.fix.changes.is_empty(), num_changes) {
         (true, _) => Some("None of them can be mended this way; look at them one by one"),
         (false, 0) => Some("All of them are to stay as they are"),
