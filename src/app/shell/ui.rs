@@ -222,8 +222,8 @@ impl Shell {
         for job in jobs {
             one_job(ui, &self.state, job, width, &mut self.actions);
         }
-        // What was said since the work began; what was said before it is old.
-        if self.state.status.words != self.said_last {
+        // What was said since the work began, or can still be undone; the rest is old.
+        if self.state.status.words != self.said_last || !self.state.status.acts.is_empty() {
             status_words(ui, &self.state.status, &mut self.actions);
         }
     }
