@@ -1,7 +1,7 @@
 //! Differentiable kernels for the CPU, each with its backward, on flat batches: tokens of all sequences lie back to back
 //! (`[num_tokens, features]`), and [`Segments`] says where each sequence begins. No row is padding.
 //!
-//! Each kernel has a plain-candle twin (`*_plain`) that serves other devices and is its test's witness.
+//! Each kernel has a plain-candle twin (`*_plain`) that is the witness of its test.
 //! The only place for `unsafe`.
 #![expect(unsafe_code, reason = "kernels over raw slices; each block says why it is sound")]
 
