@@ -8,7 +8,7 @@ use candle_core::{Device, Result, Tensor};
 
 use super::gradient::Group;
 use super::lora::LoraAdapter;
-use super::spec::{EMBEDDING, HEAD, LAST_NORM, linear_name, norm_name};
+use super::spec::{LayerSpec, NormPlace, Part, QkNorm};
 use super::weights::{self, WeightSource};
 use super::{Dropout, ModelError, ModelSpec, Module};
 use crate::ops::cross_entropy::cap_logits;
@@ -25,37 +25,66 @@ pub struct Decoder {
     norm: Arc<[f32]>,
     /// The embedding itself where the two are tied.
     head: Arc<FrozenWeight>,
-    inverse_frequencies: Vec<f32>,
+    /// Of each of the spec's rotations, `head_dim / 2` values.
+    inverse_frequencies: Vec<Vec<f32>>,
 }
 
 struct Layer {
     norms: Norms,
     /// By [`Module`].
     linear: [Arc<FrozenWeight>; Module::ALL.len()],
+    /// Of queries, keys and values, side by side.
+    qkv_bias: Option<Arc<[f32]>>,
 }
 
-/// The norms of a block.
+/// The norms of a block, where it has them.
 pub(super) struct Norms {
-    pub before_attention: Arc<[f32]>,
-    pub before_inner: Arc<[f32]>,
-    /// On what attention and the inner layers add to the residual stream, in models that have them there.
+    pub before_attention: Option<Arc<[f32]>>,
+    pub before_inner: Option<Arc<[f32]>>,
+    /// On what attention and the inner layers add to the residual stream.
     pub after_attention: Option<Arc<[f32]>>,
     pub after_inner: Option<Arc<[f32]>>,
+    pub qk: Option<QkNorms>,
+}
+
+/// Norms on queries and keys before they are rotated: each goes over as many values at a time as it has.
+pub(super) struct QkNorms {
+    pub q: Arc<[f32]>,
+    pub k: Arc<[f32]>,
 }
 
 impl Norms {
-    fn load(source: &mut dyn WeightSource, layer: usize) -> std::result::Result<Self, ModelError> {
-        let (hidden, has_after) = (source.spec().hidden_size, source.spec().has_branch_norms);
-        let mut norm = |name: &str| finite_norm(source, &norm_name(layer, name), hidden);
-        // The name that Llama has for the norm before the inner layers is here that of another.
-        let before_inner = if has_after { "pre_feedforward_layernorm" } else { "post_attention_layernorm" };
-        Ok(Self {
-            before_attention: norm("input_layernorm")?,
-            before_inner: norm(before_inner)?,
-            after_attention: has_after.then(|| norm("post_attention_layernorm")).transpose()?,
-            after_inner: has_after.then(|| norm("post_feedforward_layernorm")).transpose()?,
-        })
+    fn load(source: &mut dyn WeightSource, index: usize) -> std::result::Result<Self, ModelError> {
+        let spec = source.spec();
+        let (hidden, LayerSpec { norms, qk_norm, .. }) = (spec.hidden_size, spec.layers[index]);
+        let widths = qk_norm.map(|norm| match norm {
+            QkNorm::PerHead => [spec.head_dim; 2],
+            QkNorm::AllHeads => [Module::QProj, Module::KProj].map(|module| module.shape(spec).0),
+        });
+        let mut norm = |place, len| finite_vector(source, Part::Norm(index, place), len);
+        let mut at = |is_there: bool, place| is_there.then(|| norm(place, hidden)).transpose();
+        let before_attention = at(norms.before, NormPlace::BeforeAttention)?;
+        let before_inner = at(norms.before, NormPlace::BeforeInner)?;
+        let after_attention = at(norms.after, NormPlace::AfterAttention)?;
+        let after_inner = at(norms.after, NormPlace::AfterInner)?;
+        let qk = match widths {
+            Some([q, k]) => Some(QkNorms { q: norm(NormPlace::Queries, q)?, k: norm(NormPlace::Keys, k)? }),
+            None => None,
+        };
+        Ok(Self { before_attention, before_inner, after_attention, after_inner, qk })
     }
+}
+
+fn qkv_bias(source: &mut dyn WeightSource, index: usize) -> std::result::Result<Option<Arc<[f32]>>, ModelError> {
+    if !source.spec().layers[index].qkv_bias {
+        return Ok(None);
+    }
+    let mut bias = Vec::new();
+    for module in Module::ALL.into_iter().filter(|module| module.is_qkv()) {
+        let len = module.shape(source.spec()).0;
+        bias.extend_from_slice(&finite_vector(source, Part::Bias(index, module), len)?);
+    }
+    Ok(Some(bias.into()))
 }
 
 /// The embedding. A file that ties the two and holds another head all the same is not clear about which is meant
@@ -67,7 +96,7 @@ fn tied_head(
     match source.tied_head(embedding.rows(), embedding.cols())? {
         Some(head) if head.bytes() != embedding.bytes() => Err(ModelError::Tensor {
             path: source.path().to_owned(),
-            tensor: HEAD.to_owned(),
+            tensor: Part::Head.name(source.spec()),
             message: "differs from the embedding, although config.json says that the two are one \
                       (tie_word_embeddings): set it to false if this head is meant, else remove the tensor"
                 .to_owned(),
@@ -76,14 +105,14 @@ fn tied_head(
     }
 }
 
-/// A norm's weight. Norms are small enough to look at each value; a damaged file often shows there.
-fn finite_norm(source: &mut dyn WeightSource, name: &str, len: usize) -> std::result::Result<Arc<[f32]>, ModelError> {
-    let weight = source.norm(name, len)?;
-    if weight.iter().all(|value| value.is_finite()) {
-        return Ok(weight.into());
+/// A norm's weight or a bias. Both are small enough to look at each value; a damaged file often shows there.
+fn finite_vector(source: &mut dyn WeightSource, part: Part, len: usize) -> std::result::Result<Arc<[f32]>, ModelError> {
+    let values = source.vector(part, len)?;
+    if values.iter().all(|value| value.is_finite()) {
+        return Ok(values.into());
     }
-    let message = NOT_FINITE.to_owned();
-    Err(ModelError::Tensor { path: source.path().to_owned(), tensor: name.to_owned(), message })
+    let (tensor, message) = (part.name(source.spec()), NOT_FINITE.to_owned());
+    Err(ModelError::Tensor { path: source.path().to_owned(), tensor, message })
 }
 
 /// After a tensor's name.
@@ -111,29 +140,31 @@ impl Decoder {
             return Err(ModelError::Unsupported { path, message: problem });
         }
         let hidden = spec.hidden_size;
-        let embedding = Arc::new(source.matrix(EMBEDDING, spec.vocab_size, hidden)?);
-        let mut layers = Vec::with_capacity(spec.num_layers);
-        for i in 0..spec.num_layers {
+        let embedding = Arc::new(source.matrix(Part::Embedding, spec.vocab_size, hidden)?);
+        let mut layers = Vec::with_capacity(spec.num_layers());
+        for i in 0..spec.num_layers() {
             if task.is_stopped() {
                 return Err(ModelError::Stopped);
             }
             let mut linear = Vec::with_capacity(Module::ALL.len());
             for module in Module::ALL {
                 let (rows, cols) = module.shape(&spec);
-                linear.push(Arc::new(source.matrix(&linear_name(i, module), rows, cols)?));
+                linear.push(Arc::new(source.matrix(Part::Weight(i, module), rows, cols)?));
             }
             let linear: [_; Module::ALL.len()] = linear
                 .try_into()
                 .map_err(|_| ModelError::Compute { message: "a block has a wrong number of layers".to_owned() })?;
-            layers.push(Layer { norms: Norms::load(source, i)?, linear });
-            task.progress(i as u64 + 1, Some(spec.num_layers as u64), Unit::Layers);
+            layers.push(Layer { norms: Norms::load(source, i)?, linear, qkv_bias: qkv_bias(source, i)? });
+            task.progress(i as u64 + 1, Some(spec.num_layers() as u64), Unit::Layers);
         }
-        let norm = finite_norm(source, LAST_NORM, hidden)?;
+        // The head is linear: what divides its logits can as well divide what it reads.
+        let divisor = spec.logits_divisor as f32;
+        let norm = finite_vector(source, Part::LastNorm, hidden)?.iter().map(|value| value / divisor).collect();
         let head = match spec.tie_word_embeddings {
             true => tied_head(source, &embedding)?,
-            false => Arc::new(source.matrix(HEAD, spec.vocab_size, hidden)?),
+            false => Arc::new(source.matrix(Part::Head, spec.vocab_size, hidden)?),
         };
-        let inverse_frequencies = spec.rope.inverse_frequencies(spec.head_dim);
+        let inverse_frequencies = spec.ropes.iter().map(|rope| rope.inverse_frequencies(spec.head_dim)).collect();
         Ok(Self { path, spec, embedding, layers, norm, head, inverse_frequencies })
     }
 
@@ -163,14 +194,14 @@ impl Decoder {
 
     /// Every frozen matrix with its name in Transformers; a tied head counts once.
     pub fn frozen_weights(&self) -> Vec<(String, &Arc<FrozenWeight>)> {
-        let mut weights = vec![(EMBEDDING.to_owned(), &self.embedding)];
+        let mut weights = vec![(Part::Embedding.name(&self.spec), &self.embedding)];
         for (i, layer) in self.layers.iter().enumerate() {
             for module in Module::ALL {
-                weights.push((linear_name(i, module), &layer.linear[module as usize]));
+                weights.push((Part::Weight(i, module).name(&self.spec), &layer.linear[module as usize]));
             }
         }
         if !self.spec.tie_word_embeddings {
-            weights.push((HEAD.to_owned(), &self.head));
+            weights.push((Part::Head.name(&self.spec), &self.head));
         }
         weights
     }
@@ -201,13 +232,14 @@ impl Decoder {
             num_kv_heads: self.spec.num_kv_heads,
             head_dim: self.spec.head_dim,
             scale: self.spec.attention_scale as f32,
-            window: self.spec.windows[layer],
+            window: self.spec.layers[layer].window,
             softcap: self.spec.attention_softcap,
         }
     }
 
-    pub(super) fn inverse_frequencies(&self) -> &[f32] {
-        &self.inverse_frequencies
+    /// The rotations of tokens at these positions.
+    pub(super) fn rope_tables(&self, positions: &[usize]) -> RopeTables {
+        RopeTables(self.inverse_frequencies.iter().map(|frequencies| RopeTable::new(frequencies, positions)).collect())
     }
 
     pub(super) fn eps(&self) -> f32 {
@@ -216,6 +248,18 @@ impl Decoder {
 
     pub(super) fn norms(&self, layer: usize) -> &Norms {
         &self.layers[layer].norms
+    }
+
+    pub(super) fn qkv_bias(&self, layer: usize) -> Option<&[f32]> {
+        self.layers[layer].qkv_bias.as_deref()
+    }
+
+    pub(super) fn layer_spec(&self, layer: usize) -> &LayerSpec {
+        &self.spec.layers[layer]
+    }
+
+    pub(super) fn residual_scale(&self) -> f32 {
+        self.spec.residual_scale as f32
     }
 
     pub(super) fn last_norm(&self) -> &[f32] {
@@ -238,24 +282,36 @@ impl Decoder {
         adaptation: Adaptation<'_>,
         mut attend: impl FnMut(usize, &Tensor, &Tensor, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let table = RopeTable::new(&self.inverse_frequencies, positions);
-        let (eps, activation) = (self.spec.rms_norm_eps, self.spec.activation);
-        let add = |x: Tensor, branch: Tensor, norm: &Option<Arc<[f32]>>| match norm {
-            Some(norm) => x + ops::rms_norm(&branch, norm, eps)?,
-            None => x + branch,
+        let tables = self.rope_tables(positions);
+        let (eps, activation, scale) = (self.spec.rms_norm_eps, self.spec.activation, self.spec.residual_scale);
+        let normed = |x: &Tensor, norm: &Option<Arc<[f32]>>| match norm {
+            Some(norm) => ops::rms_norm(x, norm, eps),
+            None => Ok(x.clone()),
         };
+        let add = |x: Tensor, branch: Tensor, norm: &Option<Arc<[f32]>>| x + (normed(&branch, norm)? * scale)?;
         let mut x = self.embed(ids)?; // [num_tokens, hidden]
         for (i, layer) in self.layers.iter().enumerate() {
             let linear = |x: &Tensor, module: Module| adaptation.linear(x, &layer.linear[module as usize], i, module);
-            let h = ops::rms_norm(&x, &layer.norms.before_attention, eps)?;
-            let q = ops::rope(&linear(&h, Module::QProj)?, &table)?; // [num_tokens, num_heads · head_dim]
-            let k = ops::rope(&linear(&h, Module::KProj)?, &table)?; // [num_tokens, num_kv_heads · head_dim]
-            let v = linear(&h, Module::VProj)?;
+            let place = |x: Tensor, norm: Option<&Arc<[f32]>>| -> Result<Tensor> {
+                let x = match norm {
+                    Some(norm) => normed_parts(&x, norm, eps)?,
+                    None => x,
+                };
+                match tables.of(&self.spec.layers[i]) {
+                    Some(table) => ops::rope(&x, table),
+                    None => Ok(x),
+                }
+            };
+            let norms = &layer.norms;
+            let h = normed(&x, &norms.before_attention)?;
+            let [q, k, v] = layer.biased([Module::QProj, Module::KProj, Module::VProj].map(|module| linear(&h, module)))?;
+            let q = place(q, norms.qk.as_ref().map(|qk| &qk.q))?; // [num_tokens, num_heads · head_dim]
+            let k = place(k, norms.qk.as_ref().map(|qk| &qk.k))?; // [num_tokens, num_kv_heads · head_dim]
             let attention = attend(i, &q, &k, &v)?;
-            x = add(x, linear(&attention, Module::OProj)?, &layer.norms.after_attention)?;
-            let h = ops::rms_norm(&x, &layer.norms.before_inner, eps)?;
+            x = add(x, linear(&attention, Module::OProj)?, &norms.after_attention)?;
+            let h = normed(&x, &norms.before_inner)?;
             let inner = ops::gated(&linear(&h, Module::GateProj)?, &linear(&h, Module::UpProj)?, activation)?;
-            x = add(x, linear(&inner, Module::DownProj)?, &layer.norms.after_inner)?;
+            x = add(x, linear(&inner, Module::DownProj)?, &norms.after_inner)?;
         }
         ops::rms_norm(&x, &self.norm, eps)
     }
@@ -287,6 +343,38 @@ impl Decoder {
     }
 }
 
+/// Every so many values of a row as a row by themselves.
+fn normed_parts(x: &Tensor, norm: &Arc<[f32]>, eps: f64) -> Result<Tensor> {
+    let (num_tokens, width) = x.dims2()?;
+    ops::rms_norm(&x.reshape((num_tokens * width / norm.len(), norm.len()))?, norm, eps)?.reshape((num_tokens, width))
+}
+
+impl Layer {
+    /// Queries, keys and values with their biases.
+    fn biased(&self, qkv: [Result<Tensor>; 3]) -> Result<[Tensor; 3]> {
+        let [q, k, v] = qkv;
+        let qkv = [q?, k?, v?];
+        let Some(bias) = &self.qkv_bias else { return Ok(qkv) };
+        let mut start = 0;
+        let mut add = |x: &Tensor| {
+            let own = &bias[start..start + x.dim(1)?];
+            start += own.len();
+            x.broadcast_add(&Tensor::new(own, x.device())?)
+        };
+        Ok([add(&qkv[0])?, add(&qkv[1])?, add(&qkv[2])?])
+    }
+}
+
+/// The rotations of a batch, by [`ModelSpec::ropes`].
+pub(super) struct RopeTables(Vec<RopeTable>);
+
+impl RopeTables {
+    /// A block's; `None` where it rotates nothing.
+    pub fn of(&self, layer: &LayerSpec) -> Option<&RopeTable> {
+        self.0.get(layer.rope?)
+    }
+}
+
 impl Adaptation<'_> {
     fn linear(&self, x: &Tensor, weight: &Arc<FrozenWeight>, layer: usize, module: Module) -> Result<Tensor> {
         let Some((adapter, pair)) = self.adapter.and_then(|a| Some((a, a.pair(layer, module)?))) else {
@@ -312,7 +400,7 @@ impl Adaptation<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::HashSet;
     use std::path::PathBuf;
 
     use super::*;
@@ -321,7 +409,7 @@ mod tests {
     /// Writes down what it is asked for.
     struct Asked<'a> {
         inner: &'a mut dyn WeightSource,
-        names: BTreeSet<String>,
+        parts: HashSet<Part>,
     }
 
     impl WeightSource for Asked<'_> {
@@ -337,14 +425,14 @@ mod tests {
             self.inner.problem()
         }
 
-        fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> std::result::Result<FrozenWeight, ModelError> {
-            self.names.insert(name.to_owned());
-            self.inner.matrix(name, rows, cols)
+        fn matrix(&mut self, part: Part, rows: usize, cols: usize) -> std::result::Result<FrozenWeight, ModelError> {
+            self.parts.insert(part);
+            self.inner.matrix(part, rows, cols)
         }
 
-        fn norm(&mut self, name: &str, len: usize) -> std::result::Result<Vec<f32>, ModelError> {
-            self.names.insert(name.to_owned());
-            self.inner.norm(name, len)
+        fn vector(&mut self, part: Part, len: usize) -> std::result::Result<Vec<f32>, ModelError> {
+            self.parts.insert(part);
+            self.inner.vector(part, len)
         }
 
         fn tied_head(&mut self, rows: usize, cols: usize) -> std::result::Result<Option<FrozenWeight>, ModelError> {
@@ -357,9 +445,9 @@ mod tests {
         for family in ["llama", "mistral_window", "gemma2", "cases/_model"] {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(family);
             let mut source = weights::open(&folder).unwrap();
-            let mut asked = Asked { inner: &mut *source, names: BTreeSet::new() };
+            let mut asked = Asked { inner: &mut *source, parts: HashSet::new() };
             let decoder = Decoder::from_source(&mut asked, &Unwatched).unwrap();
-            assert_eq!(asked.names, decoder.spec().tensor_names().into_iter().collect(), "{family}");
+            assert_eq!(asked.parts, decoder.spec().parts().into_iter().collect(), "{family}");
         }
     }
 }

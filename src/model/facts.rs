@@ -22,6 +22,8 @@ pub struct ModelFacts {
     pub path: PathBuf,
     /// As the file calls it: `llama`, `qwen2`.
     pub architecture: String,
+    /// As people write it: `Llama`, `Qwen2`; of a family that isn't known as the file does.
+    pub family: String,
     pub num_parameters: u64,
     pub num_layers: usize,
     pub hidden_size: usize,
@@ -131,8 +133,9 @@ fn from_spec(spec: &ModelSpec, name: String, path: &Path, num_bytes: u64, proble
         name,
         path: path.to_owned(),
         architecture: spec.architecture.clone(),
+        family: spec.family().map_or(spec.architecture.as_str(), |family| family.name).to_owned(),
         num_parameters: spec.num_parameters(),
-        num_layers: spec.num_layers,
+        num_layers: spec.num_layers(),
         hidden_size: spec.hidden_size,
         intermediate_size: spec.intermediate_size,
         num_heads: spec.num_heads,

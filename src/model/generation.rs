@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::gradient::{Group, PackedAdapter};
 use super::lora::LoraAdapter;
+use super::decoder::QkNorms;
 use super::{Decoder, ModelSpec};
 use crate::ops::attention::Cached;
 use crate::ops::gated::gated_row;
@@ -37,7 +38,7 @@ struct Layer {
 impl KvCache {
     pub fn new(spec: &ModelSpec) -> Self {
         let heads = || vec![Vec::new(); spec.num_kv_heads];
-        Self { layers: vec![Layer { keys: heads(), values: heads() }; spec.num_layers], len: 0 }
+        Self { layers: vec![Layer { keys: heads(), values: heads() }; spec.num_layers()], len: 0 }
     }
 
     /// Tokens seen.
@@ -143,10 +144,10 @@ impl<'a> Generation<'a> {
         let decoder = self.linear.decoder;
         let positions: Vec<usize> =
             new_tokens.iter().zip(&*caches).flat_map(|(tokens, cache)| cache.len..cache.len + tokens.len()).collect();
-        let table = RopeTable::new(decoder.inverse_frequencies(), &positions);
+        let tables = decoder.rope_tables(&positions);
         decoder.embed_into(&new_tokens.concat(), &mut self.x)?;
-        for layer in 0..decoder.spec().num_layers {
-            self.attend(layer, &table, new_tokens, caches)?;
+        for layer in 0..decoder.spec().num_layers() {
+            self.attend(layer, tables.of(decoder.layer_spec(layer)), new_tokens, caches)?;
             self.inner(layer)?;
         }
         let mut end = 0;
@@ -184,7 +185,7 @@ impl<'a> Generation<'a> {
     fn attend(
         &mut self,
         layer: usize,
-        table: &RopeTable,
+        table: Option<&RopeTable>,
         new_tokens: &[&[u32]],
         caches: &mut [&mut KvCache],
     ) -> Result<()> {
@@ -195,9 +196,17 @@ impl<'a> Generation<'a> {
         let (num_tokens, width, x) = (self.x.len() / hidden, q_width + 2 * kv_width, &mut self.x);
         let norms = decoder.norms(layer);
         let qkv = self.linear.multiply(layer, Group::Qkv, num_tokens, qkv, |row, out| {
-            normalize_row(isa, &x[row * hidden..][..hidden], &norms.before_attention, decoder.eps(), out);
+            normalize(isa, &x[row * hidden..][..hidden], &norms.before_attention, decoder.eps(), out);
         })?;
-        table.rotate(isa, qkv, width, q_width + kv_width, 1.0);
+        if let Some(bias) = decoder.qkv_bias(layer) {
+            qkv.chunks_exact_mut(width).flat_map(|row| row.iter_mut().zip(bias)).for_each(|(value, bias)| *value += bias);
+        }
+        if let Some(norms) = &norms.qk {
+            normalize_qk(isa, norms, decoder.eps(), qkv, [q_width, kv_width]);
+        }
+        if let Some(table) = table {
+            table.rotate(isa, qkv, width, q_width + kv_width, 1.0);
+        }
 
         queries.clear();
         let mut rows = qkv.chunks_exact(width);
@@ -225,7 +234,7 @@ impl<'a> Generation<'a> {
         let sum = self.linear.multiply(layer, Group::Output, num_tokens, sum, |row, out| {
             out.copy_from_slice(&attention[row * q_width..][..q_width]);
         })?;
-        add(isa, x, sum, &norms.after_attention, decoder.eps());
+        add(decoder, isa, x, sum, &norms.after_attention);
         Ok(())
     }
 
@@ -236,22 +245,51 @@ impl<'a> Generation<'a> {
         let Buffers { gate_up, sum, .. } = &mut self.buffers;
         let (num_tokens, x) = (self.x.len() / hidden, &mut self.x);
         let gate_up = self.linear.multiply(layer, Group::GateUp, num_tokens, gate_up, |row, out| {
-            normalize_row(isa, &x[row * hidden..][..hidden], &norms.before_inner, decoder.eps(), out);
+            normalize(isa, &x[row * hidden..][..hidden], &norms.before_inner, decoder.eps(), out);
         })?;
         let sum = self.linear.multiply(layer, Group::Down, num_tokens, sum, |row, out| {
             let (gate, up) = gate_up[row * 2 * inner..][..2 * inner].split_at(inner);
             gated_row(isa, spec.activation, gate, up, out);
         })?;
-        add(isa, x, sum, &norms.after_inner, decoder.eps());
+        add(decoder, isa, x, sum, &norms.after_inner);
         Ok(())
     }
 }
 
-/// Adds a branch's result, through its norm where the model has one there.
-fn add(isa: Isa, x: &mut [f32], sum: &[f32], norm: &Option<Arc<[f32]>>, eps: f32) {
-    let Some(norm) = norm else { return x.iter_mut().zip(sum).for_each(|(x, sum)| *x += sum) };
-    let rows = x.chunks_exact_mut(norm.len()).zip(sum.chunks_exact(norm.len()));
-    rows.for_each(|(x, sum)| add_normalized_row(isa, sum, norm, eps, x));
+/// A row through a norm, or as it is.
+fn normalize(isa: Isa, x: &[f32], norm: &Option<Arc<[f32]>>, eps: f32, out: &mut [f32]) {
+    match norm {
+        Some(norm) => normalize_row(isa, x, norm, eps, out),
+        None => out.copy_from_slice(x),
+    }
+}
+
+/// The queries and keys of every row through their norms.
+fn normalize_qk(isa: Isa, norms: &QkNorms, eps: f32, qkv: &mut [f32], [q_width, kv_width]: [usize; 2]) {
+    let mut before = vec![0.0; q_width.max(kv_width)];
+    for row in qkv.chunks_exact_mut(q_width + 2 * kv_width) {
+        let (q, rest) = row.split_at_mut(q_width);
+        for (norm, values) in [(&norms.q, q), (&norms.k, &mut rest[..kv_width])] {
+            for part in values.chunks_exact_mut(norm.len()) {
+                let before = &mut before[..part.len()];
+                before.copy_from_slice(part);
+                normalize_row(isa, before, norm, eps, part);
+            }
+        }
+    }
+}
+
+/// Adds a branch's result, scaled and through its norm where the model has those.
+fn add(decoder: &Decoder, isa: Isa, x: &mut [f32], sum: &[f32], norm: &Option<Arc<[f32]>>) {
+    let scale = decoder.residual_scale();
+    match norm {
+        None if scale == 1.0 => x.iter_mut().zip(sum).for_each(|(x, sum)| *x += sum),
+        None => x.iter_mut().zip(sum).for_each(|(x, sum)| *x += scale * sum),
+        Some(norm) => {
+            let rows = x.chunks_exact_mut(norm.len()).zip(sum.chunks_exact(norm.len()));
+            rows.for_each(|(x, sum)| add_normalized_row(isa, sum, norm, decoder.eps(), scale, x));
+        }
+    }
 }
 
 impl Linear<'_> {

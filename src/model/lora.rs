@@ -52,7 +52,7 @@ impl LoraConfig {
     /// Trainable weights of a fresh adapter.
     pub fn num_trainable(&self, spec: &ModelSpec) -> usize {
         let layer: usize = self.target_modules.iter().map(|m| m.shape(spec)).map(|(o, i)| self.r * (o + i)).sum();
-        layer * spec.num_layers
+        layer * spec.num_layers()
     }
 }
 
@@ -95,7 +95,7 @@ impl LoraAdapter {
     pub fn new(config: LoraConfig, spec: &ModelSpec, rng: &mut ChaCha8Rng) -> Result<Self> {
         let targets = config.target_modules.clone();
         let (r, lora_alpha) = (config.r, config.lora_alpha);
-        Self::build(config, spec.num_layers, |_, module| {
+        Self::build(config, spec.num_layers(), |_, module| {
             if !targets.contains(&module) {
                 return Ok(None);
             }

@@ -7,6 +7,7 @@ pub mod decoder;
 pub mod dropout;
 pub mod error;
 pub mod facts;
+pub mod families;
 pub mod generation;
 pub mod gradient;
 pub mod language_model;

@@ -53,6 +53,11 @@ impl Module {
         }
     }
 
+    /// Queries, keys or values.
+    pub fn is_qkv(self) -> bool {
+        matches!(self, Self::QProj | Self::KProj | Self::VProj)
+    }
+
     /// Outputs and inputs.
     pub fn shape(self, spec: &ModelSpec) -> (usize, usize) {
         let (hidden, inner) = (spec.hidden_size, spec.intermediate_size);

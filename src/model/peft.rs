@@ -117,7 +117,7 @@ pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> 
         use_rslora: settings.use_rslora,
     };
     let mut pairs = HashMap::new();
-    for layer in 0..spec.num_layers {
+    for layer in 0..spec.num_layers() {
         for module in Module::ALL {
             let Some((r, lora_alpha)) = settings.pair(layer, module) else { continue };
             let (outputs, inputs) = module.shape(spec);
@@ -132,9 +132,9 @@ pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> 
     if pairs.is_empty() {
         return Err(refused("its settings name no linear layer of this model".to_owned()));
     }
-    let occurs = |module: &Module| (0..spec.num_layers).any(|layer| pairs.contains_key(&(layer, *module)));
+    let occurs = |module: &Module| (0..spec.num_layers()).any(|layer| pairs.contains_key(&(layer, *module)));
     config.target_modules = Module::ALL.into_iter().filter(occurs).collect();
-    Ok(LoraAdapter::build(config, spec.num_layers, |layer, module| Ok(pairs.remove(&(layer, module))))?)
+    Ok(LoraAdapter::build(config, spec.num_layers(), |layer, module| Ok(pairs.remove(&(layer, module))))?)
 }
 
 /// A tensor's values as f32; `None` where one of them is not finite, or can't be read.

@@ -39,9 +39,9 @@ vectorized! {
         }
     }
 
-    /// Adds `x / rms(x) · weight` to a row of sums.
-    pub fn add_normalized_row(isa: Isa, x: &[f32], weight: &[f32], eps: f32, sum: &mut [f32]) {
-        let scale = inverse_rms(x, eps);
+    /// Adds `factor · x / rms(x) · weight` to a row of sums.
+    pub fn add_normalized_row(isa: Isa, x: &[f32], weight: &[f32], eps: f32, factor: f32, sum: &mut [f32]) {
+        let scale = factor * inverse_rms(x, eps);
         for ((sum, x), weight) in sum.iter_mut().zip(x).zip(weight) {
             *sum += x * scale * weight;
         }
@@ -125,7 +125,7 @@ mod tests {
                 let (mut out, mut dx) = (vec![0.0; hidden], vec![0.5; hidden]);
                 normalize_row(isa, &x, &weight, 1e-5, &mut out);
                 let mut sum = grad.clone();
-                add_normalized_row(isa, &x, &weight, 1e-5, &mut sum);
+                add_normalized_row(isa, &x, &weight, 1e-5, 1.0, &mut sum);
                 let expected: Vec<f32> = grad.iter().zip(&out).map(|(grad, out)| grad + out).collect();
                 assert_close(&sum, &expected, "added");
                 normalize_row_back(isa, &x, &weight, 1e-5, &grad, &mut dx);

@@ -437,7 +437,7 @@ pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengt
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));
     let allowed = facts::available_memory().min(plan.memory_limit);
     let num = num_recomputed(setting, decoder.spec(), product, num_tokens, allowed);
-    log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers);
+    log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers());
     GradientPass::new(product, num)
 }
 

@@ -104,7 +104,7 @@ impl Conversion {
         let tensors: Vec<_> = tensors.collect();
         let number = |value: usize| Value::U32(value as u32);
         let keys = [
-            ("block_count", number(spec.num_layers)),
+            ("block_count", number(spec.num_layers())),
             ("context_length", number(spec.context_length)),
             ("embedding_length", number(spec.hidden_size)),
             ("feed_forward_length", number(spec.intermediate_size)),
@@ -112,7 +112,7 @@ impl Conversion {
             ("attention.head_count_kv", number(spec.num_kv_heads)),
             ("attention.key_length", number(spec.head_dim)),
             ("attention.layer_norm_rms_epsilon", Value::F32(spec.rms_norm_eps as f32)),
-            ("rope.freq_base", Value::F32(spec.rope.theta as f32)),
+            ("rope.freq_base", Value::F32(spec.ropes[0].theta as f32)),
         ];
         let keys = keys.into_iter().chain((self.keys)()).filter(|(key, _)| !without.contains(key));
         let mut metadata = vec![("general.architecture".to_owned(), Value::String(self.architecture.to_owned()))];
@@ -162,7 +162,7 @@ fn what_a_file_of_gemma_2_does_not_say_is_as_llama_cpp_takes_it() {
     let unsaid = ["attention.sliding_window", "attn_logit_softcapping", "final_logit_softcapping"];
     GEMMA2.write(&path, original.spec(), &unsaid);
     let spec = GgufFile::open(&path).unwrap().spec().unwrap();
-    assert_eq!(spec.windows, [Some(4096), None]);
+    assert_eq!(spec.layers.iter().map(|layer| layer.window).collect::<Vec<_>>(), [Some(4096), None]);
     assert_eq!((spec.attention_softcap, spec.final_softcap), (Some(50.0), Some(30.0)));
 }
 

@@ -18,7 +18,19 @@ use tunewright::task::Unwatched;
 
 use crate::fixtures::fixture;
 
-const FAMILIES: [&str; 4] = ["llama", "llama3_rope", "mistral_window", "gemma2"];
+const FAMILIES: [&str; 11] = [
+    "llama",
+    "llama3_rope",
+    "mistral_window",
+    "gemma2",
+    "qwen2",
+    "qwen2_window",
+    "qwen3",
+    "gemma3",
+    "smollm3",
+    "olmo2",
+    "granite",
+];
 
 struct Golden {
     decoder: Decoder,
@@ -156,7 +168,7 @@ fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set(
         let expected =
             f64::from(golden.expected["loss_lora"].to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap());
         for isa in Isa::available() {
-            for num_recomputed in 0..=golden.decoder.spec().num_layers {
+            for num_recomputed in 0..=golden.decoder.spec().num_layers() {
                 let what = format!("{family}, {}, {num_recomputed} blocks computed again", isa.name());
                 let (loss, gradients) = golden.gradients(isa, ProductType::F32, num_recomputed, None);
                 assert!((loss - expected).abs() <= 1e-5, "{what}: {loss} for {expected}");
@@ -195,7 +207,7 @@ fn the_training_pass_hides_the_values_that_dropout_says() {
     assert!((without - expected).abs() > 1e-3, "dropout does nothing");
     for isa in Isa::available() {
         for (product, near, tolerance) in [(ProductType::F32, 1e-5, 1e-4), (ProductType::Bf16, 1e-2, 8e-2)] {
-            for num_recomputed in 0..=golden.decoder.spec().num_layers {
+            for num_recomputed in 0..=golden.decoder.spec().num_layers() {
                 let (loss, gradients) = golden.gradients(isa, product, num_recomputed, dropout);
                 let what = format!("{}, {}, {num_recomputed} blocks computed again", isa.name(), product.name());
                 assert!((loss - expected).abs() <= near, "{what}: {loss} for {expected}");
@@ -235,7 +247,7 @@ fn compact_as_whole(golden: &Golden) {
     for (isa, product, tolerance) in
         Isa::available().flat_map(|isa| [(isa, ProductType::F32, 2e-4), (isa, ProductType::Bf16, 5e-2)])
     {
-        for num_recomputed in 0..=golden.decoder.spec().num_layers {
+        for num_recomputed in 0..=golden.decoder.spec().num_layers() {
             let mut pass = GradientPass::on(isa, product, num_recomputed);
             pass.set_adapter(&golden.decoder, &golden.adapter).unwrap();
             let mut run = |batch: &Batch| {
@@ -260,23 +272,8 @@ fn compact_as_whole(golden: &Golden) {
 }
 
 #[test]
-fn llama_is_what_transformers_and_peft_compute() {
-    check_family("llama");
-}
-
-#[test]
-fn llama_3_rope_scaling_is_what_transformers_computes() {
-    check_family("llama3_rope");
-}
-
-#[test]
-fn mistral_with_a_sliding_window_is_what_transformers_computes() {
-    check_family("mistral_window");
-}
-
-#[test]
-fn gemma_2_is_what_transformers_computes() {
-    check_family("gemma2");
+fn every_family_is_what_transformers_and_peft_compute() {
+    FAMILIES.iter().for_each(|family| check_family(family));
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod frozen;
 mod fuzz;
 mod gguf;
 mod golden;
+mod golden_gguf;
 mod harness;
 mod hostile_templates;
 mod hub;

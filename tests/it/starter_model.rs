@@ -6,6 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::llama::{Cache, Llama, LlamaConfig};
 use tunewright::generate::{Sampling, Session, greedy_answers};
+use tunewright::model::spec::Part;
 use tunewright::model::{LanguageModel, ModelSpec, Turn, weights};
 use tunewright::task::Unwatched;
 
@@ -14,27 +15,24 @@ use crate::fixtures::starter;
 fn witness(spec: &ModelSpec) -> (Llama, Cache) {
     let mut source = weights::open(&starter()).unwrap();
     let mut tensors = HashMap::new();
-    let mut matrix = |name: String, rows: usize, cols: usize| {
-        let values = source.matrix(&name, rows, cols).unwrap().to_f32().unwrap();
-        tensors.insert(name, Tensor::from_vec(values, (rows, cols), &Device::Cpu).unwrap());
-    };
-    matrix("model.embed_tokens.weight".to_owned(), spec.vocab_size, spec.hidden_size);
-    for layer in 0..spec.num_layers {
-        for module in tunewright::model::Module::ALL {
-            let (rows, cols) = module.shape(spec);
-            matrix(format!("model.layers.{layer}.{}.weight", module.path()), rows, cols);
-        }
-    }
-    let norms = (0..spec.num_layers)
-        .flat_map(|i| ["input", "post_attention"].map(|kind| format!("model.layers.{i}.{kind}_layernorm.weight")));
-    for name in norms.chain(["model.norm.weight".to_owned()]) {
-        let values = source.norm(&name, spec.hidden_size).unwrap();
-        tensors.insert(name, Tensor::from_vec(values, spec.hidden_size, &Device::Cpu).unwrap());
+    // The starter's head is its embedding.
+    for part in spec.parts() {
+        let (values, shape) = match part {
+            Part::Embedding | Part::Weight(..) => {
+                let shape = match part {
+                    Part::Weight(_, module) => module.shape(spec),
+                    _ => (spec.vocab_size, spec.hidden_size),
+                };
+                (source.matrix(part, shape.0, shape.1).unwrap().to_f32().unwrap(), vec![shape.0, shape.1])
+            }
+            _ => (source.vector(part, spec.hidden_size).unwrap(), vec![spec.hidden_size]),
+        };
+        tensors.insert(part.name(spec), Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
     }
     let config = serde_json::json!({
         "hidden_size": spec.hidden_size, "intermediate_size": spec.intermediate_size, "vocab_size": spec.vocab_size,
-        "num_hidden_layers": spec.num_layers, "num_attention_heads": spec.num_heads,
-        "num_key_value_heads": spec.num_kv_heads, "rms_norm_eps": spec.rms_norm_eps, "rope_theta": spec.rope.theta,
+        "num_hidden_layers": spec.num_layers(), "num_attention_heads": spec.num_heads,
+        "num_key_value_heads": spec.num_kv_heads, "rms_norm_eps": spec.rms_norm_eps, "rope_theta": spec.ropes[0].theta,
         "max_position_embeddings": spec.context_length, "tie_word_embeddings": true,
     });
     let config = serde_json::from_value::<LlamaConfig>(config).unwrap().into_config(false);

@@ -154,6 +154,7 @@ pub fn found(model: ModelRef, name: &str, is_on_disk: bool) -> FoundModel {
         name: name.to_owned(),
         path: "/models/a.gguf".into(),
         architecture: "llama".to_owned(),
+        family: "Llama".to_owned(),
         num_parameters: 134_515_008,
         num_layers: 30,
         hidden_size: 576,

@@ -113,9 +113,9 @@ impl<E: Element> PackedAdapter<E> {
     }
 
     pub fn set(&mut self, isa: Isa, spec: &ModelSpec, adapter: &LoraAdapter) -> Result<()> {
-        self.layers.resize_with(spec.num_layers, Default::default);
+        self.layers.resize_with(spec.num_layers(), Default::default);
         // Each block's first gradient: blocks are packed at the same time.
-        let firsts: Vec<usize> = (0..spec.num_layers)
+        let firsts: Vec<usize> = (0..spec.num_layers())
             .scan(0, |next, layer| {
                 let first = *next;
                 *next += 2 * adapter.num_pairs(layer);

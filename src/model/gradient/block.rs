@@ -1,16 +1,18 @@
 //! One decoder block, forward and backward.
 
 use super::adapter::{Group, PackedAdapter};
-use super::branch::branch_target;
 use super::linear::{Linear, Scratch};
-use super::pass::BlockPass;
+use super::pass::{BlockPass, MIN_ROWS};
 use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_back};
 use crate::ops::product::{Element, Operand};
 use candle_core::Result;
+use rayon::prelude::*;
 
 /// What a block's backward needs of its forward, besides its input.
 #[derive(Default)]
 pub struct Kept<E> {
+    /// Queries and keys before their norms, `[num_tokens, q + kv]`; empty in models without those.
+    qk: Operand<E>,
     /// Rotated queries and keys, and values: `[num_tokens, q + 2 · kv]`.
     qkv: Operand<E>,
     /// Of the attention's softmax, `[num_tokens, num_heads]`.
@@ -32,8 +34,8 @@ pub struct Kept<E> {
 impl<E> Kept<E> {
     /// Of all buffers.
     pub fn num_bytes(&self) -> usize {
-        let Self { qkv, log_sums, attention, chosen, middle, gate_up, branches, xa } = self;
-        let operands = [qkv, attention, chosen, middle, gate_up].into_iter().chain(branches).map(Operand::num_bytes);
+        let Self { qk, qkv, log_sums, attention, chosen, middle, gate_up, branches, xa } = self;
+        let operands = [qk, qkv, attention, chosen, middle, gate_up].into_iter().chain(branches).map(Operand::num_bytes);
         let vectors = [log_sums].into_iter().chain(xa).map(|values| size_of_val(values.as_slice()));
         operands.chain(vectors).sum()
     }
@@ -88,7 +90,15 @@ impl<E: Element> Block<'_, E> {
         pass.normalize(x, &norms.before_attention, normed);
         qkv.resize(n * qkv_width, 0.0);
         self.linear(Group::Qkv).forward(normed.view(), &mut kept.xa[0], qkv, false, scratch)?;
-        pass.table.rotate(isa, qkv, qkv_width, q_width + kv_width, 1.0);
+        if let Some(bias) = pass.decoder.qkv_bias(layer) {
+            add_bias(qkv, bias);
+        }
+        if let Some(norms) = &norms.qk {
+            pass.normalize_qk(norms, qkv, [q_width, kv_width], &mut kept.qk);
+        }
+        if let Some(table) = pass.table(layer) {
+            table.rotate(isa, qkv, qkv_width, q_width + kv_width, 1.0);
+        }
         kept.qkv.set(isa, qkv, n, qkv_width);
         attention.resize(n * q_width, 0.0);
         kept.log_sums.resize(n * shape.num_heads, 0.0);
@@ -101,7 +111,7 @@ impl<E: Element> Block<'_, E> {
             kept.chosen.set(isa, attention, rows.len(), q_width);
         }
         let attended = if rows.is_some() { &kept.chosen } else { &kept.attention };
-        let (to, add) = branch_target(&norms.after_attention, x, hidden);
+        let (to, add) = pass.branch_target(&norms.after_attention, x, hidden);
         self.linear(Group::Output).forward(attended.view(), &mut kept.xa[1], to, add, scratch)?;
         pass.add_branch(&norms.after_attention, hidden, &mut kept.branches[0], x);
         kept.middle.set(isa, x, x.len() / spec.hidden_size, spec.hidden_size);
@@ -110,7 +120,7 @@ impl<E: Element> Block<'_, E> {
         let Kept { gate_up, xa, .. } = kept;
         self.linear(Group::GateUp).forward_rounded(normed.view(), &mut xa[2], gate_up, scratch)?;
         pass.inner(&kept.gate_up, inner, &mut work.inner);
-        let (to, add) = branch_target(&norms.after_inner, x, hidden);
+        let (to, add) = pass.branch_target(&norms.after_inner, x, hidden);
         self.linear(Group::Down).forward(work.inner.view(), &mut kept.xa[3], to, add, scratch)?;
         pass.add_branch(&norms.after_inner, hidden, &mut kept.branches[1], x);
         Ok(())
@@ -137,10 +147,10 @@ impl<E: Element> Block<'_, E> {
         self.linear(Group::Down).back(dy, &kept.xa[3], wide, gradients, scratch)?;
         pass.inner_back(&kept.gate_up, inner, wide, &mut work.inner, d_gate_up);
         self.linear(Group::Down).adapter_back(work.inner.view(), gradients, scratch);
-        pass.normalize_kept(&kept.middle, &norms.before_inner, normed);
+        let normed_middle = pass.normalize_kept(&kept.middle, &norms.before_inner, normed);
         hidden.resize(dx.len(), 0.0);
         self.linear(Group::GateUp).back(d_gate_up, &kept.xa[2], hidden, gradients, scratch)?;
-        self.linear(Group::GateUp).adapter_back(normed.view(), gradients, scratch);
+        self.linear(Group::GateUp).adapter_back(normed_middle.view(), gradients, scratch);
         pass.normalize_back(&kept.middle, &norms.before_inner, hidden, dx);
 
         pass.branch_back(&norms.after_attention, &kept.branches[0], dx, hidden, dy);
@@ -160,12 +170,17 @@ impl<E: Element> Block<'_, E> {
         let places = Gradients::side_by_side(d_qkv, shape);
         attend_back(isa, shape, pass.segments, forward, d_attention, places);
         let qkv_width = q_width + 2 * kv_width;
-        pass.table.rotate(isa, d_qkv, qkv_width, q_width + kv_width, -1.0);
+        if let Some(table) = pass.table(layer) {
+            table.rotate(isa, d_qkv, qkv_width, q_width + kv_width, -1.0);
+        }
+        if let Some(norms) = &norms.qk {
+            pass.normalize_qk_back(norms, &kept.qk, [q_width, kv_width], d_qkv);
+        }
         dy.set(isa, d_qkv, n, qkv_width);
-        pass.normalize_kept(input, &norms.before_attention, normed);
+        let normed_input = pass.normalize_kept(input, &norms.before_attention, normed);
         hidden.resize(dx.len(), 0.0);
         self.linear(Group::Qkv).back(dy, &kept.xa[0], hidden, gradients, scratch)?;
-        self.linear(Group::Qkv).adapter_back(normed.view(), gradients, scratch);
+        self.linear(Group::Qkv).adapter_back(normed_input.view(), gradients, scratch);
         pass.normalize_back(input, &norms.before_attention, hidden, dx);
         Ok(())
     }
@@ -174,6 +189,12 @@ impl<E: Element> Block<'_, E> {
         let packed = self.adapter.map(|adapter| adapter.group(self.layer, group));
         Linear { pass: self.pass, layer: self.layer, group, packed }
     }
+}
+
+/// Adds the same bias to every row.
+fn add_bias(rows: &mut [f32], bias: &[f32]) {
+    let rows = rows.par_chunks_mut(bias.len()).with_min_len(MIN_ROWS);
+    rows.for_each(|row| row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias));
 }
 
 /// Queries, keys and values side by side.

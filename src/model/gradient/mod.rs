@@ -7,6 +7,7 @@ mod block;
 mod branch;
 mod head;
 mod linear;
+mod norm;
 mod pass;
 
 use std::time::Instant;
@@ -15,8 +16,8 @@ use candle_core::Result;
 use half::bf16;
 
 use super::lora::LoraAdapter;
+use super::decoder::RopeTables;
 use super::{Decoder, ModelSpec};
-use crate::ops::RopeTable;
 use crate::ops::product::{Element, Isa, Operand};
 use crate::recipe::GradientCheckpointing;
 pub(super) use adapter::{Group, PackedAdapter};
@@ -34,12 +35,14 @@ pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: 
     let (q, kv) = (spec.num_heads * spec.head_dim, spec.num_kv_heads * spec.head_dim);
     let (hidden, inner) = (spec.hidden_size as u64, spec.intermediate_size as u64);
     let (q, kv) = (q as u64, kv as u64);
-    let branches = if spec.has_branch_norms { 2 * hidden } else { 0 };
-    let kept = product.num_bytes() * (2 * q + 2 * kv + hidden + 2 * inner + branches) + 4 * spec.num_heads as u64;
-    let inputs = product.num_bytes() * hidden * spec.num_layers as u64;
+    // Models differ in this, their blocks hardly: the most that one of them keeps counts for all.
+    let branches = if spec.layers.iter().any(|layer| layer.norms.after) { 2 * hidden } else { 0 };
+    let qk = if spec.layers.iter().any(|layer| layer.qk_norm.is_some()) { q + kv } else { 0 };
+    let kept = product.num_bytes() * (2 * q + 2 * kv + qk + hidden + 2 * inner + branches) + 4 * spec.num_heads as u64;
+    let inputs = product.num_bytes() * hidden * spec.num_layers() as u64;
     let operands = product.num_bytes() * (hidden + hidden.max(q + 2 * kv) + inner + 2 * inner);
     let wide = 4 * (2 * (q + 2 * kv) + 2 * q + inner + 3 * hidden);
-    let num_kept = Places::of(spec.num_layers, num_recomputed).num as u64;
+    let num_kept = Places::of(spec.num_layers(), num_recomputed).num as u64;
     num_tokens as u64 * (inputs + num_kept * kept + operands + wide) + head::work_bytes(spec, product, num_tokens)
 }
 
@@ -54,11 +57,11 @@ pub fn num_recomputed(
 ) -> usize {
     let limit = KEPT_AT_MOST.min(available / 2);
     match setting {
-        GradientCheckpointing::On => spec.num_layers,
+        GradientCheckpointing::On => spec.num_layers(),
         GradientCheckpointing::Off => 0,
-        GradientCheckpointing::Auto => (0..spec.num_layers)
+        GradientCheckpointing::Auto => (0..spec.num_layers())
             .find(|num| activation_bytes(spec, product, *num, num_tokens) <= limit)
-            .unwrap_or(spec.num_layers),
+            .unwrap_or(spec.num_layers()),
     }
 }
 
@@ -204,16 +207,16 @@ impl<E: Element> State<E> {
         &self,
         decoder: &'a Decoder,
         batch: Supervised<'a>,
-        table: &'a RopeTable,
+        tables: &'a RopeTables,
         last: &'a Option<LastRows>,
     ) -> BlockPass<'a> {
         let last_rows = last.as_ref().map(|last| last.rows.as_slice());
         let Self { isa, int8, .. } = *self;
-        BlockPass { decoder, isa, int8, segments: batch.segments, table, last_rows, dropout: batch.dropout }
+        BlockPass { decoder, isa, int8, segments: batch.segments, tables, last_rows, dropout: batch.dropout }
     }
 
     fn places(&self, spec: &ModelSpec, keep_all: bool) -> Places {
-        Places::of(spec.num_layers, if keep_all { self.num_recomputed } else { spec.num_layers })
+        Places::of(spec.num_layers(), if keep_all { self.num_recomputed } else { spec.num_layers() })
     }
 
     /// Through all blocks; `self.x` holds the last one's result. `keep_all` is for a backward pass.
@@ -224,9 +227,9 @@ impl<E: Element> State<E> {
         self.kept.truncate(places.num);
         self.kept.resize_with(places.num, Kept::default);
         if keep_all {
-            self.inputs.resize_with(spec.num_layers, Operand::default);
+            self.inputs.resize_with(spec.num_layers(), Operand::default);
         }
-        for layer in 0..spec.num_layers {
+        for layer in 0..spec.num_layers() {
             if keep_all {
                 self.inputs[layer].set(pass.isa, &self.x, ids.len(), spec.hidden_size);
             }
@@ -301,10 +304,10 @@ impl<E: Element> Pass for State<E> {
 
     fn losses(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f64>> {
         check(decoder, batch)?;
-        let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
+        let tables = decoder.rope_tables(&batch.segments.positions());
         let last = LastRows::of(batch);
         // Gradients bear rounding; what is told of a model shall not have it.
-        let pass = BlockPass { int8: false, ..self.block_pass(decoder, batch, &table, &last) };
+        let pass = BlockPass { int8: false, ..self.block_pass(decoder, batch, &tables, &last) };
         self.forward(&pass, batch.ids, false)?;
         self.head.losses(&pass, &self.x, LastRows::batch(&last, batch), None)
     }
@@ -317,9 +320,9 @@ impl<E: Element> Pass for State<E> {
         gradients: &mut [Vec<f32>],
     ) -> Result<f64> {
         check(decoder, batch)?;
-        let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
+        let tables = decoder.rope_tables(&batch.segments.positions());
         let last = LastRows::of(batch);
-        let pass = self.block_pass(decoder, batch, &table, &last);
+        let pass = self.block_pass(decoder, batch, &tables, &last);
         let started = Instant::now();
         self.forward(&pass, batch.ids, true)?;
         let forward_secs = started.elapsed().as_secs_f64();
@@ -331,7 +334,7 @@ impl<E: Element> Pass for State<E> {
         let before_backward = started.elapsed().as_secs_f64();
         self.phases.head += before_backward - forward_secs;
         let places = self.places(decoder.spec(), true);
-        for layer in (0..decoder.spec().num_layers).rev() {
+        for layer in (0..decoder.spec().num_layers()).rev() {
             let kept = &mut self.kept[places.of_layer(layer)];
             let block = Block { pass: &pass, layer, adapter: self.adapter.as_ref() };
             if layer < places.num_recomputed {

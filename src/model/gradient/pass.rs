@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 
 use super::adapter::Group;
+use crate::model::decoder::RopeTables;
 use crate::model::{Decoder, Dropout};
 use crate::ops::gated::{gated_row, gated_row_and_back};
 use crate::ops::product::{Element, Isa, Operand, Weights};
-use crate::ops::rms_norm::{normalize_row, normalize_row_back};
 use crate::ops::{FrozenWeight, RopeTable, Segments};
 
 /// Rows that a task of an element-wise pass takes at least.
@@ -19,7 +19,7 @@ pub struct BlockPass<'a> {
     /// Frozen weights are multiplied in whole numbers of 8 bits.
     pub int8: bool,
     pub segments: &'a Segments,
-    pub table: &'a RopeTable,
+    pub tables: &'a RopeTables,
     /// The rows, in ascending order, whose results are wanted of the last block, if not all are: only attention needs
     /// the others there.
     pub last_rows: Option<&'a [u32]>,
@@ -34,55 +34,18 @@ impl BlockPass<'_> {
 
     /// The rows that the block's result has, if not all.
     pub fn wanted_rows(&self, layer: usize) -> Option<&[u32]> {
-        self.last_rows.filter(|_| layer + 1 == self.decoder.spec().num_layers)
+        self.last_rows.filter(|_| layer + 1 == self.decoder.spec().num_layers())
+    }
+
+    /// What rotates the queries and keys of a layer, if anything does.
+    pub fn table(&self, layer: usize) -> Option<&RopeTable> {
+        self.tables.of(self.decoder.layer_spec(layer))
     }
 
     /// Where a row of a group's input stands in the batch.
     pub fn row_in_batch(&self, layer: usize, group: Group, row: usize) -> usize {
         let rows = self.wanted_rows(layer).filter(|_| group != Group::Qkv);
         rows.map_or(row, |rows| rows[row] as usize)
-    }
-
-    /// Every row of `x` through a norm.
-    pub fn normalize<E: Element>(&self, x: &[f32], weight: &[f32], out: &mut Operand<E>) {
-        let (isa, eps, hidden) = (self.isa, self.decoder.eps(), weight.len());
-        out.resize(x.len() / hidden, hidden);
-        let stride = out.stride();
-        out.data_mut().par_chunks_mut(stride).zip(x.par_chunks(hidden)).with_min_len(MIN_ROWS).for_each_init(
-            || vec![0.0; hidden],
-            |normed, (out, x)| {
-                normalize_row(isa, x, weight, eps, normed);
-                E::narrow(isa, normed, &mut out[..hidden]);
-            },
-        );
-    }
-
-    /// Like [`BlockPass::normalize`], from values that were kept.
-    pub fn normalize_kept<E: Element>(&self, x: &Operand<E>, weight: &[f32], out: &mut Operand<E>) {
-        let (isa, eps, hidden) = (self.isa, self.decoder.eps(), weight.len());
-        out.resize(x.view().num_rows(), hidden);
-        let stride = out.stride();
-        out.data_mut().par_chunks_mut(stride).zip(x.data().par_chunks(stride)).with_min_len(MIN_ROWS).for_each_init(
-            || (vec![0.0; hidden], vec![0.0; hidden]),
-            |(wide, normed), (out, x)| {
-                E::widen_all(isa, &x[..hidden], wide);
-                normalize_row(isa, wide, weight, eps, normed);
-                E::narrow(isa, normed, &mut out[..hidden]);
-            },
-        );
-    }
-
-    /// Adds to `dx` what comes back through a norm.
-    pub fn normalize_back<E: Element>(&self, x: &Operand<E>, weight: &[f32], grad: &[f32], dx: &mut [f32]) {
-        let (isa, eps, hidden) = (self.isa, self.decoder.eps(), weight.len());
-        let rows = dx.par_chunks_mut(hidden).zip(grad.par_chunks(hidden)).zip(x.data().par_chunks(x.stride()));
-        rows.with_min_len(MIN_ROWS).for_each_init(
-            || vec![0.0; hidden],
-            |wide, ((dx, grad), x)| {
-                E::widen_all(isa, &x[..hidden], wide);
-                normalize_row_back(isa, wide, weight, eps, grad, dx);
-            },
-        );
     }
 
     /// `activation(gate) · up`

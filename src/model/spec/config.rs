@@ -1,60 +1,96 @@
-//! A spec from `config.json`, of Transformers 5 (`rope_parameters`) or before (`rope_theta`, `rope_scaling`). What a file
-//! doesn't say is the family's default there.
+//! The settings of `config.json`, of Transformers 5 (`rope_parameters`) or before (`rope_theta`, `rope_scaling`).
 
 use serde_json::Value;
 
-use super::{
-    GEMMA2_ATTENTION_SOFTCAP, GEMMA2_FINAL_SOFTCAP, GEMMA2_WINDOW, ModelSpec, RopeScaling, RopeSpec, slides_in_gemma2,
-    windows,
-};
-use crate::ops::Activation;
-
-/// Mistral's default.
-const MISTRAL_WINDOW: usize = 4096;
+use super::keys::{self, Key, Keys, RopeKeys, Setting};
+use super::{ModelSpec, RopeScaling, RopeSpec};
 
 impl ModelSpec {
-    /// The error is a sentence without the file's name.
+    /// Reads what `config.json` holds.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, without the file's name, where a setting is missing or means nothing.
     pub fn from_config(config: &Value) -> Result<Self, String> {
-        let required = |key: &str| count(config, key)?.ok_or_else(|| unusable(key));
-        let architecture = config.get("model_type").and_then(Value::as_str).unwrap_or("unknown").to_owned();
-        let is_gemma2 = architecture == "gemma2";
-        let (hidden_size, num_heads) = (required("hidden_size")?, required("num_attention_heads")?);
-        let num_layers = required("num_hidden_layers")?;
-        let head_dim = count(config, "head_dim")?.unwrap_or(if is_gemma2 { 256 } else { hidden_size / num_heads });
-        let scaled_dim = match is_gemma2 {
-            true => positive(config, "query_pre_attn_scalar", Some(256.0))?.unwrap_or(256.0),
-            false => head_dim as f64,
-        };
-        let softcap = |key: &str, default: f32| match is_gemma2 {
-            true => positive(config, key, Some(default.into())).map(|cap| cap.map(|cap| cap as f32)),
-            false => Ok(None),
-        };
-        let spec = Self {
-            vocab_size: required("vocab_size")?,
-            hidden_size,
-            intermediate_size: required("intermediate_size")?,
-            num_layers,
-            num_heads,
-            num_kv_heads: count(config, "num_key_value_heads")?.unwrap_or(num_heads),
-            head_dim,
-            attention_scale: 1.0 / scaled_dim.sqrt(),
-            attention_softcap: softcap("attn_logit_softcapping", GEMMA2_ATTENTION_SOFTCAP)?,
-            final_softcap: softcap("final_logit_softcapping", GEMMA2_FINAL_SOFTCAP)?,
-            activation: activation_from_config(config, &architecture)?,
-            embedding_scale: if is_gemma2 { (hidden_size as f64).sqrt() } else { 1.0 },
-            has_branch_norms: is_gemma2,
-            rms_norm_eps: positive(config, "rms_norm_eps", None)?.unwrap_or(1e-6),
-            rope: rope_from_config(config)?,
-            context_length: required("max_position_embeddings")?,
-            windows: windows_from_config(config, &architecture, num_layers)?,
-            tie_word_embeddings: match config.get("tie_word_embeddings") {
-                None | Some(Value::Null) => is_gemma2,
-                Some(is_tied) => is_tied.as_bool().ok_or_else(|| unusable("tie_word_embeddings"))?,
-            },
-            architecture,
-        };
+        let architecture = config.get("model_type").and_then(Value::as_str).unwrap_or("unknown");
+        let spec = Self::read(&Config(config), architecture)?;
         spec.check()?;
         Ok(spec)
+    }
+}
+
+/// See the module.
+struct Config<'a>(&'a Value);
+
+impl Config<'_> {
+    /// What isn't `null`.
+    fn get(&self, key: Key) -> Option<&Value> {
+        self.0.get(key.config).filter(|value| !value.is_null())
+    }
+}
+
+impl Keys for Config<'_> {
+    fn is_gguf(&self) -> bool {
+        false
+    }
+
+    /// A whole number above zero; `null` means none.
+    fn count(&self, key: Key) -> Result<Option<usize>, String> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let count = value.as_u64().and_then(|v| usize::try_from(v).ok()).filter(|v| *v > 0);
+        count.map(Some).ok_or_else(|| self.unusable(key))
+    }
+
+    fn number(&self, key: Key) -> Result<Setting<f64>, String> {
+        positive(self.0, key.config)
+    }
+
+    fn flag(&self, key: Key) -> Result<Option<bool>, String> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        value.as_bool().map(Some).ok_or_else(|| self.unusable(key))
+    }
+
+    fn text(&self, key: Key) -> Option<&str> {
+        self.0.get(key.config)?.as_str()
+    }
+
+    fn switches(&self, key: Key, num_layers: usize) -> Result<Option<Vec<bool>>, String> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let is_on = |value: &Value| value.as_bool().or_else(|| Some(value.as_u64()? != 0));
+        let switches = value.as_array().and_then(|values| values.iter().map(is_on).collect::<Option<Vec<_>>>());
+        switches.filter(|switches| switches.len() == num_layers).map(Some).ok_or_else(|| self.unusable(key))
+    }
+
+    fn sliding(&self, num_layers: usize) -> Result<Option<Vec<bool>>, String> {
+        let key = keys::LAYER_TYPES;
+        let Some(types) = self.get(key).and_then(Value::as_array) else { return Ok(None) };
+        let slides = |kind: &Value| match kind.as_str() {
+            Some("sliding_attention") => Some(true),
+            Some("full_attention") => Some(false),
+            _ => None,
+        };
+        let slides: Option<Vec<_>> = types.iter().map(slides).collect();
+        slides.filter(|slides| slides.len() == num_layers).map(Some).ok_or_else(|| self.unusable(key))
+    }
+
+    fn vocab_size(&self) -> Result<usize, String> {
+        self.required(Key::new("vocab_size", ""))
+    }
+
+    fn ties_head(&self, default: bool) -> Result<bool, String> {
+        Ok(self.flag(Key::new("tie_word_embeddings", ""))?.unwrap_or(default))
+    }
+
+    fn rope(&self, keys: RopeKeys, theta: f64) -> Result<RopeSpec, String> {
+        let parameters = self.get(Key::new("rope_parameters", ""));
+        let of_kind = parameters.and_then(|parameters| parameters.get(keys.section));
+        // Before Transformers 5 a scaling was meant for the layers that see all.
+        let old = || self.get(Key::new("rope_scaling", "")).filter(|_| keys.has_scaling);
+        rope(self.0, of_kind.or(parameters).or_else(old), keys.theta, theta)
+    }
+
+    fn unusable(&self, key: Key) -> String {
+        unusable(key.config)
     }
 }
 
@@ -62,63 +98,23 @@ fn unusable(key: &str) -> String {
     format!("config.json has no usable {key}")
 }
 
-/// A whole number above zero; `null` means none.
-fn count(config: &Value, key: &str) -> Result<Option<usize>, String> {
-    let Some(value) = config.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
-    let count = value.as_u64().and_then(|v| usize::try_from(v).ok()).filter(|v| *v > 0);
-    count.map(Some).ok_or_else(|| unusable(key))
-}
-
 /// A number above zero; `null` means none.
-fn positive(config: &Value, key: &str, default: Option<f64>) -> Result<Option<f64>, String> {
+fn positive(config: &Value, key: &str) -> Result<Setting<f64>, String> {
     match config.get(key) {
-        None => Ok(default),
-        Some(Value::Null) => Ok(None),
-        Some(value) => match value.as_f64().filter(|value| *value > 0.0) {
-            Some(value) => Ok(Some(value)),
-            None => Err(unusable(key)),
-        },
+        None => Ok(Setting::Unsaid),
+        Some(Value::Null) => Ok(Setting::Off),
+        Some(value) => {
+            value.as_f64().filter(|value| *value > 0.0).map(Setting::Is).ok_or_else(|| unusable(key))
+        }
     }
 }
 
-/// For families that have it.
-fn activation_from_config(config: &Value, architecture: &str) -> Result<Activation, String> {
-    let (key, default) = match architecture {
-        "gemma2" => ("hidden_activation", "gelu_pytorch_tanh"),
-        "llama" | "mistral" => ("hidden_act", "silu"),
-        _ => return Ok(Activation::Silu),
-    };
-    match config.get(key).and_then(Value::as_str).unwrap_or(default) {
-        "silu" | "swish" => Ok(Activation::Silu),
-        "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
-        other => Err(format!("the activation {other} is not known")),
-    }
-}
-
-fn windows_from_config(config: &Value, architecture: &str, num_layers: usize) -> Result<Vec<Option<usize>>, String> {
-    let default = match architecture {
-        "mistral" => MISTRAL_WINDOW,
-        "gemma2" => GEMMA2_WINDOW,
-        _ => return windows(num_layers, None, |_| false),
-    };
-    let window = positive(config, "sliding_window", Some(default as f64))?.map(|window| window as usize);
-    let Some(types) = config.get("layer_types").and_then(Value::as_array) else {
-        return windows(num_layers, window, |layer| architecture != "gemma2" || slides_in_gemma2(layer));
-    };
-    let types: Vec<_> = types.iter().filter_map(Value::as_str).collect();
-    let are_known = types.iter().all(|kind| matches!(*kind, "sliding_attention" | "full_attention"));
-    if types.len() != num_layers || !are_known {
-        return Err("config.json has no usable layer_types".to_owned());
-    }
-    windows(num_layers, window, |layer| types[layer] == "sliding_attention")
-}
-
-fn rope_from_config(config: &Value) -> Result<RopeSpec, String> {
-    let parameters = config.get("rope_parameters").or_else(|| config.get("rope_scaling")).filter(|v| !v.is_null());
+fn rope(config: &Value, parameters: Option<&Value>, key: Key, default: f64) -> Result<RopeSpec, String> {
     let number = |key: &str| parameters.and_then(|p| p.get(key)).and_then(Value::as_f64);
-    let theta = match parameters.map(|parameters| positive(parameters, "rope_theta", None)).transpose()?.flatten() {
+    let of_parameters = parameters.map(|parameters| positive(parameters, "rope_theta")).transpose()?;
+    let theta = match of_parameters.and_then(|theta| theta.or(None)) {
         Some(theta) => theta,
-        None => positive(config, "rope_theta", None)?.unwrap_or(10_000.0),
+        None => positive(config, key.config)?.or(None).unwrap_or(default),
     };
     if number("partial_rotary_factor").is_some_and(|factor| factor != 1.0) {
         return Err("config.json has a partial_rotary_factor, which is not followed here".to_owned());
@@ -142,6 +138,12 @@ fn rope_from_config(config: &Value) -> Result<RopeSpec, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::spec::BranchNorms;
+    use crate::ops::Activation;
+
+    fn windows_of(spec: &ModelSpec) -> Vec<Option<usize>> {
+        spec.layers.iter().map(|layer| layer.window).collect()
+    }
 
     fn config(extra: Value) -> Value {
         let mut config = serde_json::json!({
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn both_styles_of_rope_settings_give_the_same_spec() {
-        let scaling = |extra: Value| ModelSpec::from_config(&config(extra)).unwrap().rope;
+        let scaling = |extra: Value| ModelSpec::from_config(&config(extra)).unwrap().ropes[0].clone();
         let old = serde_json::json!({"rope_theta": 5e5, "rope_scaling": {"type": "linear", "factor": 2.0}});
         let new = serde_json::json!({"rope_parameters": {"rope_theta": 5e5, "rope_type": "linear", "factor": 2.0}});
         assert_eq!(scaling(old), scaling(new));
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_window_is_read_where_the_family_has_one() {
-        let windows = |extra: Value| ModelSpec::from_config(&config(extra)).map(|spec| spec.windows);
+        let windows = |extra: Value| ModelSpec::from_config(&config(extra)).map(|spec| windows_of(&spec));
         let mistral = |window: Value| windows(serde_json::json!({"model_type": "mistral", "sliding_window": window}));
         assert_eq!(mistral(8.into()), Ok(vec![Some(8); 2]));
         assert_eq!(mistral(Value::Null), Ok(vec![None; 2]));
@@ -185,17 +187,17 @@ mod tests {
             ModelSpec::from_config(&config)
         };
         let spec = gemma2(serde_json::json!({"num_hidden_layers": 3, "head_dim": 4})).unwrap();
-        assert_eq!(spec.windows, [Some(4096), None, Some(4096)]);
+        assert_eq!(windows_of(&spec), [Some(4096), None, Some(4096)]);
         assert_eq!((spec.attention_softcap, spec.final_softcap), (Some(50.0), Some(30.0)));
         assert_eq!((spec.attention_scale, spec.activation), (1.0 / 16.0, Activation::GeluTanh));
-        assert!(spec.tie_word_embeddings && spec.has_branch_norms);
+        assert!(spec.tie_word_embeddings && spec.layers.iter().all(|layer| layer.norms == BranchNorms::BOTH));
         let layer_types = serde_json::json!(["full_attention", "sliding_attention"]);
         let said = serde_json::json!({
             "layer_types": layer_types, "sliding_window": 8, "final_logit_softcapping": null,
             "attn_logit_softcapping": 5.0, "query_pre_attn_scalar": 4,
         });
         let spec = gemma2(said).unwrap();
-        assert_eq!((spec.windows, spec.attention_scale), (vec![None, Some(8)], 0.5));
+        assert_eq!((windows_of(&spec), spec.attention_scale), (vec![None, Some(8)], 0.5));
         assert_eq!((spec.attention_softcap, spec.final_softcap), (Some(5.0), None));
         let error = gemma2(serde_json::json!({"layer_types": ["full_attention", "chunked_attention"]})).unwrap_err();
         assert_eq!(error, "config.json has no usable layer_types");
@@ -208,7 +210,7 @@ mod tests {
             ModelSpec::from_config(&config).unwrap().problem(Some(&config))
         };
         assert_eq!(problem(serde_json::json!({})), None);
-        assert!(problem(serde_json::json!({"model_type": "qwen2"})).unwrap().contains("family qwen2"));
+        assert!(problem(serde_json::json!({"model_type": "phi3"})).unwrap().contains("family phi3"));
         assert!(problem(serde_json::json!({"attention_bias": true})).unwrap().contains("attention_bias"));
         let error = ModelSpec::from_config(&config(serde_json::json!({"hidden_act": "relu2"}))).unwrap_err();
         assert_eq!(error, "the activation relu2 is not known");

@@ -1,12 +1,10 @@
 //! What differs between models and families, and is read from `config.json` or from GGUF metadata.
 
 mod config;
+pub mod keys;
 mod tensors;
-mod unknown;
 
-use serde_json::Value;
-
-pub use self::tensors::{EMBEDDING, HEAD, LAST_NORM, linear_name, norm_name};
+pub use self::tensors::{NormPlace, Part};
 use crate::ops::Activation;
 
 /// One decoder runs every model that this describes. Sizes in values, lengths in tokens.
@@ -17,7 +15,6 @@ pub struct ModelSpec {
     pub vocab_size: usize,
     pub hidden_size: usize,
     pub intermediate_size: usize,
-    pub num_layers: usize,
     pub num_heads: usize,
     pub num_kv_heads: usize,
     pub head_dim: usize,
@@ -25,39 +22,75 @@ pub struct ModelSpec {
     pub attention_scale: f64,
     /// Scores of attention become `cap · tanh(score / cap)`.
     pub attention_softcap: Option<f32>,
-    /// The same of the logits.
+    /// Logits become `cap · tanh(logit / cap)`.
     pub final_softcap: Option<f32>,
+    /// Logits are divided by it.
+    pub logits_divisor: f64,
     pub activation: Activation,
     /// On the embeddings of tokens, not on the head that is tied to them.
     pub embedding_scale: f64,
-    /// What attention and the inner layers add goes through a norm of its own.
-    pub has_branch_norms: bool,
+    /// On what attention and the inner layers add to the residual stream.
+    pub residual_scale: f64,
     pub rms_norm_eps: f64,
-    pub rope: RopeSpec,
+    /// The rotations that the layers choose from.
+    pub ropes: Vec<RopeSpec>,
     pub context_length: usize,
-    /// By layer: how many tokens a query sees, itself among them; `None` for all before it.
-    pub windows: Vec<Option<usize>>,
+    pub layers: Vec<LayerSpec>,
     /// The output head is the embedding.
     pub tie_word_embeddings: bool,
 }
 
+/// What differs between blocks, of one model or of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerSpec {
+    /// How many tokens a query sees, itself among them; `None` for all before it.
+    pub window: Option<usize>,
+    /// Which of [`ModelSpec::ropes`] rotates queries and keys; `None` where they know no positions.
+    pub rope: Option<usize>,
+    pub norms: BranchNorms,
+    pub qk_norm: Option<QkNorm>,
+    /// Queries, keys and values have biases.
+    pub qkv_bias: bool,
+}
+
+impl Default for LayerSpec {
+    /// As Llama has them.
+    fn default() -> Self {
+        Self { window: None, rope: Some(0), norms: BranchNorms::BEFORE, qk_norm: None, qkv_bias: false }
+    }
+}
+
+/// Where attention and the inner layers have norms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BranchNorms {
+    /// On what they read of the residual stream.
+    pub before: bool,
+    /// On what they add to it.
+    pub after: bool,
+}
+
+impl BranchNorms {
+    pub const BEFORE: Self = Self { before: true, after: false };
+    pub const AFTER: Self = Self { before: false, after: true };
+    pub const BOTH: Self = Self { before: true, after: true };
+}
+
+/// What a norm on queries and keys, before their rotation, goes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QkNorm {
+    /// Each head by itself, with the same weight.
+    PerHead,
+    /// All heads of a token together.
+    AllHeads,
+}
+
 /// No model has more layers; a damaged file may say so.
-const MAX_LAYERS: usize = 4096;
+pub(super) const MAX_LAYERS: usize = 4096;
 
 /// No model is wider, has more tokens or reads more of them: products of these sizes stay far from overflowing.
 const MAX_WIDTH: usize = 1 << 20;
 const MAX_VOCABULARY: usize = 1 << 26;
 const MAX_CONTEXT: usize = 1 << 31;
-
-/// What Gemma 2 has where nothing else is said.
-pub(super) const GEMMA2_WINDOW: usize = 4096;
-pub(super) const GEMMA2_ATTENTION_SOFTCAP: f32 = 50.0;
-pub(super) const GEMMA2_FINAL_SOFTCAP: f32 = 30.0;
-
-/// Its windows and whole views take turns.
-pub(super) fn slides_in_gemma2(layer: usize) -> bool {
-    layer.is_multiple_of(2)
-}
 
 /// Rotary frequencies.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,13 +139,17 @@ impl RopeSpec {
 }
 
 impl ModelSpec {
+    pub fn num_layers(&self) -> usize {
+        self.layers.len()
+    }
+
     /// Sizes from 1 on that go together; the error is a sentence.
     pub fn check(&self) -> Result<(), String> {
         for (what, size, most) in [
             ("tokens in its vocabulary", self.vocab_size, MAX_VOCABULARY),
             ("values in a hidden row", self.hidden_size, MAX_WIDTH),
             ("values in an inner row", self.intermediate_size, MAX_WIDTH),
-            ("layers", self.num_layers, MAX_LAYERS),
+            ("layers", self.num_layers(), MAX_LAYERS),
             ("heads", self.num_heads, MAX_WIDTH),
             ("key heads", self.num_kv_heads, MAX_WIDTH),
             ("values in a head", self.head_dim, MAX_WIDTH),
@@ -123,8 +160,9 @@ impl ModelSpec {
                 return Err(format!("no model has {size} {what}"));
             }
         }
-        let numbers = [self.rms_norm_eps, self.rope.theta, self.attention_scale, self.embedding_scale];
-        if !numbers.iter().all(|number| number.is_finite() && *number > 0.0) {
+        let scales = [self.attention_scale, self.embedding_scale, self.residual_scale, self.logits_divisor];
+        let mut numbers = self.ropes.iter().map(|rope| rope.theta).chain(scales).chain([self.rms_norm_eps]);
+        if !numbers.all(|number| number.is_finite() && number > 0.0) {
             return Err("its epsilon, rope theta or scales aren't numbers above zero".to_owned());
         }
         if !self.num_heads.is_multiple_of(self.num_kv_heads) {
@@ -134,60 +172,22 @@ impl ModelSpec {
             return Err(format!("a head size of {} can't be rotated", self.head_dim));
         }
         let is_usable = |frequency: &f32| frequency.is_finite() && *frequency >= 0.0;
-        if !self.rope.inverse_frequencies(self.head_dim).iter().all(is_usable) {
-            return Err("its rope settings give no usable frequencies".to_owned());
-        }
-        if let RopeScaling::Factors(factors) = &self.rope.scaling
-            && factors.len() != self.head_dim / 2
-        {
-            return Err(format!("{} rope factors don't fit heads of {}", factors.len(), self.head_dim));
+        for rope in &self.ropes {
+            if !rope.inverse_frequencies(self.head_dim).iter().all(is_usable) {
+                return Err("its rope settings give no usable frequencies".to_owned());
+            }
+            if let RopeScaling::Factors(factors) = &rope.scaling
+                && factors.len() != self.head_dim / 2
+            {
+                return Err(format!("{} rope factors don't fit heads of {}", factors.len(), self.head_dim));
+            }
         }
         Ok(())
     }
 
-    /// Whether the decoder runs models that call themselves so.
-    pub fn is_known_family(architecture: &str) -> bool {
-        matches!(architecture, "llama" | "mistral" | "gemma2")
-    }
-
-    /// Why the decoder can't run this model, as a sentence.
-    pub fn problem(&self, config: Option<&Value>) -> Option<String> {
-        let name = &self.architecture;
-        if !Self::is_known_family(name) {
-            return Some(format!(
-                "Models of the family {name} can't be trained yet; those of the families Llama (with SmolLM2 and \
-                 TinyLlama), Mistral and Gemma 2 can"
-            ));
-        }
-        let config = config?;
-        if let Some(method) = config.pointer("/quantization_config/quant_method").and_then(Value::as_str) {
-            return Some(format!("{} weights are not read; use a GGUF file or the original", method.to_uppercase()));
-        }
-        if config.get("quantization_config").is_some_and(|quantization| !quantization.is_null()) {
-            return Some(
-                "Its weights are quantised in a way that is not read; use a GGUF file or the original".to_owned(),
-            );
-        }
-        unknown::problem(config, name)
-    }
-
     /// Weights of the whole model, a tied head counted once.
     pub fn num_parameters(&self) -> u64 {
-        let linear: usize = crate::model::Module::ALL.iter().map(|m| m.shape(self)).map(|(o, i)| o * i).sum();
-        let layer = linear + if self.has_branch_norms { 4 } else { 2 } * self.hidden_size;
-        let embeddings = self.vocab_size * self.hidden_size * if self.tie_word_embeddings { 1 } else { 2 };
-        (self.num_layers * layer + embeddings + self.hidden_size) as u64
-    }
-}
-
-/// The window of each layer; the error is a sentence.
-pub(super) fn windows(
-    num_layers: usize,
-    window: Option<usize>,
-    slides: impl Fn(usize) -> bool,
-) -> Result<Vec<Option<usize>>, String> {
-    match num_layers {
-        0..=MAX_LAYERS => Ok((0..num_layers).map(|layer| window.filter(|_| slides(layer))).collect()),
-        _ => Err(format!("no model has {num_layers} layers")),
+        let parts = self.parts();
+        parts.iter().map(|part| part.num_values(self) as u64).sum()
     }
 }

@@ -12,6 +12,7 @@ use candle_core::quantized::gguf_file::{TensorInfo, Value};
 
 use self::parts::Parts;
 use super::{WeightSource, leftovers};
+use crate::model::spec::Part;
 use crate::model::{ModelError, ModelSpec, Module};
 use crate::ops::FrozenWeight;
 use crate::task::catch_panic;
@@ -41,6 +42,10 @@ impl GgufFile {
 
     fn value(&self, key: &str) -> Option<&Value> {
         self.parts.first().content.metadata.get(key)
+    }
+
+    fn info(&self, name: &str) -> Option<&TensorInfo> {
+        self.tensors().find(|(found, _)| *found == name).map(|(_, info)| info)
     }
 
     fn tensors(&self) -> impl Iterator<Item = (&String, &TensorInfo)> + Clone {
@@ -143,7 +148,7 @@ impl GgufFile {
     pub fn problem(&self, spec: &ModelSpec) -> Option<String> {
         let tensors = || {
             let names = self.tensors().map(|(name, _)| name.as_str());
-            leftovers::problem(spec, names, |name| gguf_name(name, spec.has_branch_norms), is_harmless)
+            leftovers::problem(spec, names, Part::gguf, is_harmless)
         };
         spec.problem(None).or_else(|| self.unknown_key(spec)).or_else(tensors)
     }
@@ -152,7 +157,7 @@ impl GgufFile {
 /// Tensors that may be there although no product is made with them.
 fn is_harmless(name: &str) -> bool {
     // The divisors of the rotary frequencies, which the spec reads, and the frequencies that old converters wrote out.
-    name == "rope_freqs.weight" || name.ends_with(".attn_rot_embd.weight")
+    name == spec::ROPE_FACTORS || name.ends_with(".attn_rot_embd.weight")
 }
 
 impl WeightSource for GgufWeights {
@@ -168,23 +173,23 @@ impl WeightSource for GgufWeights {
         self.file.problem(&self.spec)
     }
 
-    fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
-        let tensor = self.file.tensor(&gguf_name(name, self.spec.has_branch_norms), &[rows, cols])?;
+    fn matrix(&mut self, part: Part, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
+        let tensor = self.file.tensor(&part.gguf(), &[rows, cols])?;
         let bytes = tensor.data()?.into_owned();
-        // llama.cpp stores the rows of q and k for interleaved rope; Transformers' order is put back, so that adapters
-        // mean the same in PEFT.
-        let bytes = match name {
-            _ if self.spec.architecture != "llama" => bytes,
-            _ if name.ends_with("q_proj.weight") => unpermute(&bytes, rows, self.spec.num_heads),
-            _ if name.ends_with("k_proj.weight") => unpermute(&bytes, rows, self.spec.num_kv_heads),
-            _ => bytes,
+        let bytes = match self.heads_in_pairs(part) {
+            Some(num_heads) => unpermute(&bytes, rows, num_heads),
+            None => bytes,
         };
         Ok(FrozenWeight::new(rows, cols, tensor.dtype(), bytes)?)
     }
 
-    fn norm(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
-        let tensor = self.file.tensor(&gguf_name(name, self.spec.has_branch_norms), &[len])?;
-        Ok(tensor.dequantize(&Device::Cpu)?.to_vec1()?)
+    fn vector(&mut self, part: Part, len: usize) -> Result<Vec<f32>, ModelError> {
+        let tensor = self.file.tensor(&part.gguf(), &[len])?;
+        let values: Vec<f32> = tensor.dequantize(&Device::Cpu)?.to_vec1()?;
+        Ok(match self.heads_in_pairs(part) {
+            Some(num_heads) => unpermute(&values, len, num_heads),
+            None => values,
+        })
     }
 
     /// The head is tied exactly where the file has no tensor for it.
@@ -193,40 +198,33 @@ impl WeightSource for GgufWeights {
     }
 }
 
+impl GgufWeights {
+    /// For whose rows the file has another order than Transformers, how many heads they are of: adapters are to mean the
+    /// same in PEFT.
+    fn heads_in_pairs(&self, part: Part) -> Option<usize> {
+        if !self.spec.family().is_some_and(|family| family.has_paired_rows) {
+            return None;
+        }
+        match part {
+            Part::Weight(_, Module::QProj) | Part::Bias(_, Module::QProj) => Some(self.spec.num_heads),
+            Part::Weight(_, Module::KProj) | Part::Bias(_, Module::KProj) => Some(self.spec.num_kv_heads),
+            _ => None,
+        }
+    }
+}
+
 /// Rows of each head from (pair, half) order back to (half, pair).
-fn unpermute(bytes: &[u8], rows: usize, num_heads: usize) -> Vec<u8> {
-    let row_bytes = bytes.len() / rows;
+fn unpermute<T: Copy>(values: &[T], rows: usize, num_heads: usize) -> Vec<T> {
+    let row_len = values.len() / rows;
     let head_rows = rows / num_heads;
     let half = head_rows / 2;
-    let mut out = Vec::with_capacity(bytes.len());
+    let mut out = Vec::with_capacity(values.len());
     for row in 0..rows {
         let (head, place) = (row / head_rows, row % head_rows);
         let source = head * head_rows + place % half * 2 + place / half;
-        out.extend_from_slice(&bytes[source * row_bytes..(source + 1) * row_bytes]);
+        out.extend_from_slice(&values[source * row_len..(source + 1) * row_len]);
     }
     out
-}
-
-/// `model.layers.0.mlp.up_proj.weight` → `blk.0.ffn_up.weight`
-fn gguf_name(name: &str, has_branch_norms: bool) -> String {
-    match name {
-        "model.embed_tokens.weight" => return "token_embd.weight".to_owned(),
-        "model.norm.weight" => return "output_norm.weight".to_owned(),
-        "lm_head.weight" => return "output.weight".to_owned(),
-        _ => {}
-    }
-    let Some((layer, rest)) = name.strip_prefix("model.layers.").and_then(|rest| rest.split_once('.')) else {
-        return name.to_owned();
-    };
-    let rest = rest.strip_suffix(".weight").unwrap_or(rest);
-    let short = match rest {
-        "input_layernorm" => "attn_norm",
-        "post_attention_layernorm" if has_branch_norms => "post_attention_norm",
-        "post_attention_layernorm" | "pre_feedforward_layernorm" => "ffn_norm",
-        "post_feedforward_layernorm" => "post_ffw_norm",
-        _ => Module::ALL.iter().find(|m| m.path() == rest).map_or(rest, |m| m.gguf_name()),
-    };
-    format!("blk.{layer}.{short}.weight")
 }
 
 /// candle's messages go on with a backtrace where one was captured.
@@ -237,19 +235,6 @@ fn first_line(error: &candle_core::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_translated() {
-        for has_branch_norms in [false, true] {
-            let name = |name| gguf_name(name, has_branch_norms);
-            assert_eq!(name("model.layers.12.self_attn.o_proj.weight"), "blk.12.attn_output.weight");
-            assert_eq!(name("model.layers.0.input_layernorm.weight"), "blk.0.attn_norm.weight");
-            assert_eq!(name("lm_head.weight"), "output.weight");
-        }
-        let after_attention = "model.layers.3.post_attention_layernorm.weight";
-        assert_eq!(gguf_name(after_attention, false), "blk.3.ffn_norm.weight");
-        assert_eq!(gguf_name(after_attention, true), "blk.3.post_attention_norm.weight");
-    }
 
     #[test]
     fn rows_come_back_in_transformers_order() {

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use crate::model::ModelSpec;
+use crate::model::spec::Part;
 use crate::words::thousands;
 
 /// Why a model with these tensors can't be run, as a sentence; `None` where its tensors are the wanted ones.
@@ -11,10 +12,10 @@ use crate::words::thousands;
 pub fn problem<'a>(
     spec: &ModelSpec,
     there: impl Iterator<Item = &'a str> + Clone,
-    name_of: impl Fn(&str) -> String,
+    name_of: impl Fn(Part) -> String,
     is_harmless: impl Fn(&str) -> bool,
 ) -> Option<String> {
-    let wanted: HashSet<String> = spec.tensor_names().iter().map(|name| name_of(name)).collect();
+    let wanted: HashSet<String> = spec.parts().into_iter().map(&name_of).collect();
     let mut left: Vec<&str> = there.clone().filter(|name| !wanted.contains(*name) && !is_harmless(name)).collect();
     left.sort_unstable();
     if let Some(first) = left.first() {
@@ -29,8 +30,7 @@ pub fn problem<'a>(
         ));
     }
     let there: HashSet<&str> = there.collect();
-    let missing =
-        spec.tensor_names().into_iter().map(|name| name_of(&name)).find(|name| !there.contains(name.as_str()));
+    let missing = spec.parts().into_iter().map(name_of).find(|name| !there.contains(name.as_str()));
     missing.map(|name| format!("Its tensor {name} is missing"))
 }
 
@@ -41,8 +41,8 @@ fn what_it_means(name: &str, spec: &ModelSpec) -> String {
     if has(&["lora_", "loraA", "loraB"]) {
         return "the file holds an adapter".to_owned();
     }
-    if layer.is_some_and(|layer| layer >= spec.num_layers) {
-        return format!("the model has more than the {} layers that its settings name", spec.num_layers);
+    if layer.is_some_and(|layer| layer >= spec.num_layers()) {
+        return format!("the model has more than the {} layers that its settings name", spec.num_layers());
     }
     let what = if has(&["exps", "experts", "_inp", "router", "block_sparse_moe", "shexp", "mlp.gate.weight"]) {
         "the model has experts of which a router chooses some for each token"

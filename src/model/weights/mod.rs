@@ -1,4 +1,4 @@
-//! Tensors out of files, by their names in Transformers, in the type they are stored in.
+//! Tensors out of files, in the type they are stored in.
 
 pub mod gguf;
 mod leftovers;
@@ -6,6 +6,7 @@ pub mod safetensors;
 
 use std::path::Path;
 
+use super::spec::Part;
 use super::{ModelError, ModelSpec};
 use crate::ops::FrozenWeight;
 
@@ -19,11 +20,11 @@ pub trait WeightSource {
     /// would ask for.
     fn problem(&self) -> Option<String>;
 
-    /// A matrix such as `model.layers.0.mlp.up_proj.weight`, `[rows, cols]`.
-    fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError>;
+    /// A matrix such as a linear layer's weight, `[rows, cols]`.
+    fn matrix(&mut self, part: Part, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError>;
 
-    /// The weight of a norm, such as `model.norm.weight`, as f32 and as it is multiplied with.
-    fn norm(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError>;
+    /// A norm's weight, as it is multiplied with, or a bias: `len` values as f32.
+    fn vector(&mut self, part: Part, len: usize) -> Result<Vec<f32>, ModelError>;
 
     /// The tensor of a head that is tied to the embedding, where the file holds one all the same, `[rows, cols]`.
     fn tied_head(&mut self, rows: usize, cols: usize) -> Result<Option<FrozenWeight>, ModelError>;

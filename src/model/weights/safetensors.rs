@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{WeightSource, leftovers};
-use crate::model::spec::{EMBEDDING, HEAD};
+use crate::model::spec::Part;
 use crate::model::{ModelError, ModelSpec};
 use crate::ops::FrozenWeight;
 
@@ -141,7 +141,7 @@ struct Index {
 /// `config.json`, and the head of a model whose head is its embedding, which is compared with it on loading.
 fn is_harmless(name: &str, spec: &ModelSpec) -> bool {
     let computed = [".rotary_emb.inv_freq", ".rotary_emb.cos_cached", ".rotary_emb.sin_cached", ".position_ids"];
-    computed.iter().any(|end| name.ends_with(end)) || (spec.tie_word_embeddings && name == HEAD)
+    computed.iter().any(|end| name.ends_with(end)) || (spec.tie_word_embeddings && name == Part::Head.name(spec))
 }
 
 impl TensorFile {
@@ -192,28 +192,29 @@ impl WeightSource for SafetensorsFolder {
     fn problem(&self) -> Option<String> {
         let tensors = || {
             let names = self.places.keys().map(String::as_str);
-            leftovers::problem(&self.spec, names, str::to_owned, |name| is_harmless(name, &self.spec))
+            leftovers::problem(&self.spec, names, |part| part.name(&self.spec), |name| is_harmless(name, &self.spec))
         };
         self.problem.clone().or_else(tensors)
     }
 
     fn tied_head(&mut self, rows: usize, cols: usize) -> Result<Option<FrozenWeight>, ModelError> {
-        match self.places.contains_key(HEAD) && self.places.contains_key(EMBEDDING) {
-            true => self.matrix(HEAD, rows, cols).map(Some),
+        let has = |part: Part| self.places.contains_key(&part.name(&self.spec));
+        match has(Part::Head) && has(Part::Embedding) {
+            true => self.matrix(Part::Head, rows, cols).map(Some),
             false => Ok(None),
         }
     }
 
-    fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
-        self.frozen(name, &[rows, cols], rows, cols)
+    fn matrix(&mut self, part: Part, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
+        self.frozen(&part.name(&self.spec), &[rows, cols], rows, cols)
     }
 
-    fn norm(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
-        let mut weight = self.frozen(name, &[len], 1, len)?.to_f32()?;
-        // What Gemma stores is a distance from one.
-        if self.spec.architecture == "gemma2" {
-            weight.iter_mut().for_each(|value| *value += 1.0);
+    fn vector(&mut self, part: Part, len: usize) -> Result<Vec<f32>, ModelError> {
+        let mut values = self.frozen(&part.name(&self.spec), &[len], 1, len)?.to_f32()?;
+        let is_norm = matches!(part, Part::Norm(..) | Part::LastNorm);
+        if is_norm && self.spec.family().is_some_and(|family| family.has_norms_from_one) {
+            values.iter_mut().for_each(|value| *value += 1.0);
         }
-        Ok(weight)
+        Ok(values)
     }
 }

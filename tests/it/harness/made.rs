@@ -74,6 +74,7 @@ pub fn models() -> Vec<FoundModel> {
         name: "SmolLM2-135M-Instruct".to_owned(),
         path: "/models/a.gguf".into(),
         architecture: "llama".to_owned(),
+        family: "Llama".to_owned(),
         num_parameters: 134_515_008,
         num_layers: 30,
         hidden_size: 576,

@@ -321,7 +321,7 @@ fn architecture(ui: &mut Ui, facts: &ModelFacts) {
     facts_in_two_columns(
         ui,
         &[
-            ("Family", family(&facts.architecture)),
+            ("Family", facts.family.clone()),
             ("Weights", format::parameters(facts.num_parameters)),
             ("Layers", number(facts.num_layers)),
             ("Hidden size", number(facts.hidden_size)),
@@ -335,15 +335,6 @@ fn architecture(ui: &mut Ui, facts: &ModelFacts) {
             ("On the disk", format::bytes(facts.num_bytes)),
         ],
     );
-}
-
-/// As people write it.
-fn family(architecture: &str) -> String {
-    if architecture == "gemma2" {
-        return "Gemma 2".to_owned();
-    }
-    let mut letters = architecture.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn answer(ui: &mut Ui, state: &AppState, trial: &Trial) {

@@ -3,7 +3,7 @@
 use candle_core::quantized::gguf_file::Value;
 
 use super::GgufFile;
-use crate::model::{ModelError, ModelSpec};
+use crate::model::ModelSpec;
 
 /// What the spec is made of, or what says nothing about the arithmetic; after the architecture's name.
 const KNOWN: &[&str] = &[
@@ -11,14 +11,11 @@ const KNOWN: &[&str] = &[
     "attention.head_count_kv",
     "attention.key_length",
     "attention.layer_norm_rms_epsilon",
-    "attention.sliding_window",
     "attention.value_length",
-    "attn_logit_softcapping",
     "block_count",
     "context_length",
     "embedding_length",
     "feed_forward_length",
-    "final_logit_softcapping",
     "rope.dimension_count",
     "rope.freq_base",
     "rope.scaling.factor",
@@ -58,38 +55,31 @@ fn float(value: &Value) -> Option<f64> {
 }
 
 impl GgufFile {
-    /// A length or a number of things, where the file says one. Some models have one for each layer: fine if they are the
-    /// same, or if the model's family can't be run anyway.
-    pub(super) fn count(&self, key: &str) -> Result<Option<usize>, ModelError> {
+    /// A length or a number of things, where the file says one. Of those that have one for each layer it is the first.
+    pub(super) fn count(&self, key: &str) -> Result<Option<usize>, String> {
         let usable = |value: &Value| whole(value).filter(|v| *v < 1 << 31).map(|v| v as usize);
-        let unusable = || ModelError::format(&self.path, format!("its metadata have no usable {key}"));
+        let unusable = || format!("its metadata have no usable {key}");
         let Some(value) = self.value(key) else { return Ok(None) };
         let Value::Array(values) = value else { return usable(value).ok_or_else(unusable).map(Some) };
         let counts: Option<Vec<usize>> = values.iter().map(usable).collect();
-        let counts = counts.filter(|counts| !counts.is_empty()).ok_or_else(unusable)?;
-        let is_known = self.text("general.architecture").is_some_and(ModelSpec::is_known_family);
-        if is_known && counts.iter().any(|count| *count != counts[0]) {
-            let message = format!("{key} differs from layer to layer, and models like that can't be trained yet");
-            return Err(ModelError::Unsupported { path: self.path.clone(), message });
-        }
-        Ok(Some(counts[0]))
+        counts.and_then(|counts| counts.first().copied()).ok_or_else(unusable).map(Some)
     }
 
     /// A number with a fraction, where the file says one.
-    pub(super) fn fraction(&self, key: &str) -> Result<Option<f64>, ModelError> {
+    pub(super) fn fraction(&self, key: &str) -> Result<Option<f64>, String> {
         let Some(value) = self.value(key) else { return Ok(None) };
-        let unusable = || ModelError::format(&self.path, format!("its metadata have no usable {key}"));
-        float(value).filter(|v| v.is_finite()).ok_or_else(unusable).map(Some)
+        float(value).filter(|v| v.is_finite()).ok_or_else(|| format!("its metadata have no usable {key}")).map(Some)
     }
 
     /// A setting that changes what is computed and is not followed here, as a sentence; one that changes nothing is none.
     pub(super) fn unknown_key(&self, spec: &ModelSpec) -> Option<String> {
         let prefix = format!("{}.", spec.architecture);
+        let is_followed = |name: &str| spec.family().is_some_and(|of| of.follows.iter().any(|key| key.gguf == name));
         let metadata = &self.parts.first().content.metadata;
         let mut unknown: Vec<_> = metadata
             .iter()
             .filter_map(|(key, value)| Some((key, key.strip_prefix(&prefix)?, value)))
-            .filter(|(_, name, value)| !KNOWN.contains(name) && !is_neutral(name, value))
+            .filter(|(_, name, value)| !KNOWN.contains(name) && !is_followed(name) && !is_neutral(name, value))
             .map(|(key, _, value)| (key, value))
             .collect();
         unknown.sort_by_key(|(key, _)| *key);

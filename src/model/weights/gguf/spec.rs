@@ -1,125 +1,54 @@
 //! A spec from the metadata of a file. What the file doesn't say is as llama.cpp takes it.
 
 use candle_core::Device;
+use candle_core::quantized::gguf_file::Value;
 
 use super::GgufFile;
-use crate::model::spec::{
-    GEMMA2_ATTENTION_SOFTCAP, GEMMA2_FINAL_SOFTCAP, GEMMA2_WINDOW, RopeScaling, RopeSpec, slides_in_gemma2, windows,
-};
+use crate::model::spec::keys::{self, Key, Keys, RopeKeys, Setting};
+use crate::model::spec::{Part, RopeScaling, RopeSpec};
 use crate::model::{ModelError, ModelSpec};
-use crate::ops::Activation;
 use crate::words::thousands;
+
+/// The divisors of the rotary frequencies.
+pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";
 
 impl GgufFile {
     /// The shape of the model; an architecture that the decoder can't run has one, too.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Format`] where the metadata lack something or contradict the tensors, [`ModelError::Unsupported`] where
+    /// it isn't a model's file, or has settings that aren't followed.
     pub fn spec(&mut self) -> Result<ModelSpec, ModelError> {
         let path = self.path.clone();
+        let unsupported = |message: String| ModelError::Unsupported { path: path.clone(), message };
         // Files for other purposes carry the names of the model that they are for.
         if let Some(kind) = self.text("general.type").filter(|kind| *kind != "model") {
-            return Err(ModelError::Unsupported {
-                message: format!("the file is no model but of the type {kind}"),
-                path,
-            });
+            return Err(unsupported(format!("the file isn't a model but of the type {kind}")));
         }
         let architecture = self
             .text("general.architecture")
             .ok_or_else(|| ModelError::format(&path, "its metadata name no architecture"))?
             .to_owned();
-        let key = |key: &str| format!("{architecture}.{key}");
-        let count = |name: &str| self.count(&key(name));
-        let required = |name: &str| {
-            let missing = || ModelError::format(&path, format!("its metadata have no usable {}", key(name)));
-            count(name)?.filter(|v| *v > 0).ok_or_else(missing)
-        };
-        let (hidden_size, num_heads) = (required("embedding_length")?, required("attention.head_count")?);
-        let tensor = |wanted: &str| self.tensors().find(|(name, _)| *name == wanted).map(|(_, info)| info);
-        let vocab_size = match tensor("token_embd.weight").map(|info| info.shape.dims()) {
-            Some([vocab, _]) => *vocab,
-            _ => return Err(ModelError::format(&path, "it has no embedding (token_embd.weight)")),
-        };
-        let num_layers = required("block_count")?;
-        let is_gemma2 = architecture == "gemma2";
-        let default = is_gemma2.then_some(GEMMA2_WINDOW);
-        let window = count("attention.sliding_window")?.or(default).filter(|window| *window > 0);
-        let windows = windows(num_layers, window, |layer| !is_gemma2 || slides_in_gemma2(layer))
-            .map_err(|message| ModelError::format(&path, message))?;
-        let softcap = |name: &str, default: f32| {
-            let cap = self.fraction(&key(name))?.map_or(default, |cap| cap as f32);
-            Ok::<_, ModelError>(Some(cap).filter(|cap| is_gemma2 && *cap > 0.0))
-        };
-        let head_dim = count("attention.key_length")?.unwrap_or(hidden_size / num_heads);
-        // The format has no key for what Gemma 2 divides queries by: its largest model is known by its layers.
-        let scaled_dim = if is_gemma2 && num_layers == 46 { hidden_size / num_heads } else { head_dim };
-        let mut spec = ModelSpec {
-            vocab_size,
-            hidden_size,
-            intermediate_size: required("feed_forward_length")?,
-            num_layers,
-            num_heads,
-            num_kv_heads: count("attention.head_count_kv")?.unwrap_or(num_heads),
-            head_dim,
-            attention_scale: 1.0 / (scaled_dim as f64).sqrt(),
-            attention_softcap: softcap("attn_logit_softcapping", GEMMA2_ATTENTION_SOFTCAP)?,
-            final_softcap: softcap("final_logit_softcapping", GEMMA2_FINAL_SOFTCAP)?,
-            activation: if is_gemma2 { Activation::GeluTanh } else { Activation::Silu },
-            embedding_scale: if is_gemma2 { (hidden_size as f64).sqrt() } else { 1.0 },
-            has_branch_norms: is_gemma2,
-            rms_norm_eps: self.epsilon(&architecture)?,
-            rope: self.rope(&architecture, head_dim)?,
-            context_length: required("context_length")?,
-            windows,
-            tie_word_embeddings: tensor("output.weight").is_none(),
-            architecture,
-        };
-        let has_factors = tensor("rope_freqs.weight").is_some();
-        spec.check().map_err(|message| ModelError::format(&path, message))?;
-        if has_factors {
-            let factors = self.tensor("rope_freqs.weight", &[spec.head_dim / 2])?;
-            spec.rope.scaling = RopeScaling::Factors(factors.dequantize(&Device::Cpu)?.to_vec1()?);
-            spec.check().map_err(|message| ModelError::format(&path, message))?;
+        let metadata = Metadata { file: self, architecture: &architecture };
+        let format = |message: String| ModelError::format(&path, message);
+        let mut spec = ModelSpec::read(&metadata, &architecture).map_err(format)?;
+        if spec.family().is_some()
+            && let Some(message) = metadata.problem(&spec)
+        {
+            return Err(unsupported(message));
         }
-        self.check_vocabulary(vocab_size)?;
+        spec.check().map_err(format)?;
+        if self.info(ROPE_FACTORS).is_some() {
+            let factors = self.tensor(ROPE_FACTORS, &[spec.head_dim / 2])?;
+            let factors = factors.dequantize(&Device::Cpu)?.to_vec1()?;
+            if let Some(rope) = spec.ropes.first_mut() {
+                rope.scaling = RopeScaling::Factors(factors);
+            }
+            spec.check().map_err(format)?;
+        }
+        self.check_vocabulary(spec.vocab_size)?;
         Ok(spec)
-    }
-
-    /// What norms add to the variance. Other families than ours may have it under another name.
-    fn epsilon(&self, architecture: &str) -> Result<f64, ModelError> {
-        let key = format!("{architecture}.attention.layer_norm_rms_epsilon");
-        match self.fraction(&key)? {
-            Some(epsilon) => Ok(epsilon),
-            None if ModelSpec::is_known_family(architecture) => {
-                Err(ModelError::format(&self.path, format!("its metadata have no usable {key}")))
-            }
-            None => Ok(1e-5),
-        }
-    }
-
-    /// The rotary frequencies of a family that can be run.
-    fn rope(&self, architecture: &str, head_dim: usize) -> Result<RopeSpec, ModelError> {
-        let key = |key: &str| format!("{architecture}.{key}");
-        let unsupported = |message: String| ModelError::Unsupported { path: self.path.clone(), message };
-        if !ModelSpec::is_known_family(architecture) {
-            return Ok(RopeSpec { theta: 10_000.0, scaling: RopeScaling::None });
-        }
-        for name in ["rope.dimension_count", "attention.value_length"] {
-            if let Some(other) = self.count(&key(name))?.filter(|other| *other != head_dim && *other > 0) {
-                let message = format!("{} is {other}, but its heads have {head_dim} values", key(name));
-                return Err(unsupported(format!("{message}: models like that can't be trained yet")));
-            }
-        }
-        let scaling = match (self.text(&key("rope.scaling.type")), self.value(&key("rope.scaling.type"))) {
-            (Some("linear"), _) => {
-                RopeScaling::Linear { factor: self.fraction(&key("rope.scaling.factor"))?.unwrap_or(1.0) }
-            }
-            (None, None) | (Some("none"), _) => RopeScaling::None,
-            (other, _) => {
-                return Err(unsupported(format!(
-                    "the rope scaling {} is not known",
-                    other.unwrap_or("of its metadata")
-                )));
-            }
-        };
-        Ok(RopeSpec { theta: self.fraction(&key("rope.freq_base"))?.unwrap_or(10_000.0), scaling })
     }
 
     /// Each token of the vocabulary has its row in the embedding; rows without a token are common.
@@ -136,5 +65,129 @@ impl GgufFile {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// The settings of a file, whose names begin with the architecture's.
+struct Metadata<'a> {
+    file: &'a GgufFile,
+    architecture: &'a str,
+}
+
+impl Metadata<'_> {
+    fn name(&self, key: Key) -> String {
+        format!("{}.{}", self.architecture, key.gguf)
+    }
+
+    fn value(&self, key: Key) -> Option<&Value> {
+        self.file.value(&self.name(key))
+    }
+
+    /// What is there but isn't followed, as a sentence.
+    fn problem(&self, spec: &ModelSpec) -> Option<String> {
+        let later = "models like that can't be trained yet";
+        let differs = |key: &Key| match self.value(*key) {
+            Some(Value::Array(values)) => {
+                let mut numbers = values.iter().map(super::keys::whole);
+                let first = numbers.next();
+                numbers.any(|number| Some(number) != first)
+            }
+            _ => false,
+        };
+        if let Some(key) = [keys::NUM_HEADS, keys::NUM_KV_HEADS, keys::INTERMEDIATE_SIZE, keys::HEAD_DIM].iter().find(|k| differs(k))
+        {
+            return Some(format!("{} differs from layer to layer, and {later}", self.name(*key)));
+        }
+        for key in [Key::new("", "rope.dimension_count"), Key::new("", "attention.value_length")] {
+            if let Ok(Some(other)) = self.count(key)
+                && other != spec.head_dim
+                && other > 0
+            {
+                let name = self.name(key);
+                return Some(format!("{name} is {other}, but its heads have {} values: {later}", spec.head_dim));
+            }
+        }
+        match (self.text(SCALING), self.value(SCALING)) {
+            (Some("linear" | "none"), _) | (None, None) => None,
+            (other, _) => Some(format!("the rope scaling {} is not known", other.unwrap_or("of its metadata"))),
+        }
+    }
+}
+
+const SCALING: Key = Key::new("", "rope.scaling.type");
+const SCALING_FACTOR: Key = Key::new("", "rope.scaling.factor");
+
+impl Keys for Metadata<'_> {
+    fn is_gguf(&self) -> bool {
+        true
+    }
+
+    fn count(&self, key: Key) -> Result<Option<usize>, String> {
+        self.file.count(&self.name(key))
+    }
+
+    fn number(&self, key: Key) -> Result<Setting<f64>, String> {
+        Ok(match self.file.fraction(&self.name(key))? {
+            None => Setting::Unsaid,
+            Some(number) if number > 0.0 => Setting::Is(number),
+            Some(_) => Setting::Off,
+        })
+    }
+
+    fn flag(&self, key: Key) -> Result<Option<bool>, String> {
+        match self.value(key) {
+            None => Ok(None),
+            Some(Value::Bool(is_on)) => Ok(Some(*is_on)),
+            Some(_) => Err(self.unusable(key)),
+        }
+    }
+
+    fn text(&self, key: Key) -> Option<&str> {
+        self.file.text(&self.name(key))
+    }
+
+    fn switches(&self, key: Key, num_layers: usize) -> Result<Option<Vec<bool>>, String> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        let is_on = |value: &Value| match value {
+            Value::Bool(is_on) => Some(*is_on),
+            value => super::keys::whole(value).map(|number| number != 0),
+        };
+        let Value::Array(values) = value else { return Err(self.unusable(key)) };
+        let switches: Option<Vec<_>> = values.iter().map(is_on).collect();
+        switches.filter(|switches| switches.len() == num_layers).map(Some).ok_or_else(|| self.unusable(key))
+    }
+
+    fn sliding(&self, num_layers: usize) -> Result<Option<Vec<bool>>, String> {
+        self.switches(keys::LAYER_TYPES, num_layers)
+    }
+
+    fn vocab_size(&self) -> Result<usize, String> {
+        let name = Part::Embedding.gguf();
+        match self.file.info(&name).map(|info| info.shape.dims()) {
+            Some([rows, _]) => Ok(*rows),
+            _ => Err(format!("it has no embedding ({name})")),
+        }
+    }
+
+    fn ties_head(&self, _default: bool) -> Result<bool, String> {
+        Ok(self.file.info(&Part::Head.gguf()).is_none())
+    }
+
+    fn rope(&self, keys: RopeKeys, _theta: f64) -> Result<RopeSpec, String> {
+        let is_linear = keys.has_scaling && self.text(SCALING) == Some("linear");
+        let scaling = match is_linear {
+            true => RopeScaling::Linear { factor: self.number(SCALING_FACTOR)?.or(None).unwrap_or(1.0) },
+            false => RopeScaling::None,
+        };
+        // llama.cpp's, whatever the family.
+        let theta = match self.file.fraction(&self.name(keys.theta))? {
+            Some(theta) => theta,
+            None => 10_000.0,
+        };
+        Ok(RopeSpec { theta, scaling })
+    }
+
+    fn unusable(&self, key: Key) -> String {
+        format!("its metadata have no usable {}", self.name(key))
     }
 }

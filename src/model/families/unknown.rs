@@ -3,6 +3,9 @@
 
 use serde_json::Value;
 
+use super::Family;
+use crate::model::spec::keys;
+
 /// Switched on, each means parts that nothing here computes.
 const SWITCHES: &[(&str, &str)] = &[
     ("attention_bias", "biases in its linear layers"),
@@ -47,8 +50,9 @@ const COUNTS: &[(&str, &str)] = &[
 ];
 
 /// As a sentence, with the key and its value.
-pub fn problem(config: &Value, architecture: &str) -> Option<String> {
-    let of = |key: &str| config.get(key).filter(|value| !value.is_null());
+pub fn problem(config: &Value, family: &Family) -> Option<String> {
+    let is_followed = |key: &str| family.follows.iter().any(|followed| followed.config == key);
+    let of = |key: &str| config.get(key).filter(|value| !value.is_null() && !is_followed(key));
     let has = |key: &str, what: &str| {
         Some(format!("Models with {what} can't be trained yet ({key} is {} in its config.json)", shown(of(key)?)))
     };
@@ -60,8 +64,8 @@ pub fn problem(config: &Value, architecture: &str) -> Option<String> {
     let is_no_factor = |key: &&&str| of(key).is_some_and(|value| value.as_f64() != Some(1.0));
     let is_said = |key: &&&str| of(key).is_some_and(|value| *value != Value::Bool(false));
     let caps = ["attn_logit_softcapping", "final_logit_softcapping", "query_pre_attn_scalar"];
-    let foreign = caps.iter().filter(|_| architecture != "gemma2").find(is_said);
-    if let Some(key) = FACTORS.iter().find(is_no_factor).or(NUMBERS.iter().find(is_said)).or(foreign) {
+    let said = || NUMBERS.iter().chain(&caps).find(is_said);
+    if let Some(key) = FACTORS.iter().find(is_no_factor).or_else(said) {
         let value = shown(of(key)?);
         return Some(format!(
             "Its config.json has {key} = {value}, which is not followed here: the answers would be wrong"
@@ -70,7 +74,7 @@ pub fn problem(config: &Value, architecture: &str) -> Option<String> {
     if let Some(kind) = of("position_embedding_type").and_then(Value::as_str).filter(|kind| *kind != "rope") {
         return Some(format!("Its config.json has position_embedding_type = {kind}, which is not known here"));
     }
-    let layers = of("layer_types").and_then(Value::as_array).filter(|_| architecture == "llama");
+    let layers = of(keys::LAYER_TYPES.config).and_then(Value::as_array);
     if let Some(kind) = layers.into_iter().flatten().find(|kind| *kind != "full_attention") {
         return Some(format!("Its config.json has layers of the type {}, which is not known here", shown(kind)));
     }
@@ -90,9 +94,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::families;
 
     #[test]
     fn a_setting_that_is_not_followed_is_named_and_a_neutral_one_is_not() {
+        let problem = |config: &Value, family: &str| problem(config, families::find(family).unwrap());
         for (config, named) in [
             (json!({"attention_bias": true}), "attention_bias"),
             (json!({"qk_norm": "rms"}), "qk_norm"),
@@ -112,5 +118,6 @@ mod tests {
         });
         assert_eq!(problem(&neutral, "llama"), None);
         assert_eq!(problem(&json!({"final_logit_softcapping": 30.0}), "gemma2"), None);
+        assert_eq!(problem(&json!({"logits_scaling": 16.0, "attention_multiplier": 0.1}), "granite"), None);
     }
 }

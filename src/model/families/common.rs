@@ -1,0 +1,107 @@
+//! What all families have.
+
+use crate::model::ModelSpec;
+use crate::model::spec::keys::{self, Key, Keys, Setting};
+use crate::model::spec::{LayerSpec, MAX_LAYERS, RopeScaling, RopeSpec};
+use crate::ops::Activation;
+
+/// What a family's models have where no file says it.
+pub struct Defaults {
+    /// The hidden size over the number of heads where it is `None`.
+    pub head_dim: Option<usize>,
+    /// The setting that names the activation of `config.json`.
+    pub activation_key: &'static str,
+    pub activation: Activation,
+    pub ties_head: bool,
+    pub rope_theta: f64,
+    pub rms_norm_eps: f64,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            head_dim: None,
+            activation_key: "hidden_act",
+            activation: Activation::Silu,
+            ties_head: false,
+            rope_theta: 10_000.0,
+            rms_norm_eps: 1e-6,
+        }
+    }
+}
+
+/// A model as Llama is: a norm before attention and one before the inner layers, every position seen and rotated.
+pub fn read(keys: &dyn Keys, architecture: &str, defaults: &Defaults) -> Result<ModelSpec, String> {
+    let mut spec = sizes(keys, architecture)?;
+    spec.head_dim = match (keys.count(keys::HEAD_DIM)?, defaults.head_dim) {
+        (Some(head_dim), _) => head_dim,
+        (None, Some(head_dim)) if !keys.is_gguf() => head_dim,
+        (None, _) => spec.head_dim,
+    };
+    spec.attention_scale = 1.0 / (spec.head_dim as f64).sqrt();
+    spec.activation = activation(keys, defaults)?;
+    spec.rms_norm_eps = match keys.number(keys::RMS_NORM_EPS)? {
+        Setting::Is(eps) => eps,
+        _ if keys.is_gguf() => return Err(keys.unusable(keys::RMS_NORM_EPS)),
+        _ => defaults.rms_norm_eps,
+    };
+    spec.ropes = vec![keys.rope(keys::ROPE, defaults.rope_theta)?];
+    spec.tie_word_embeddings = keys.ties_head(defaults.ties_head)?;
+    Ok(spec)
+}
+
+/// The sizes alone, as much as can be said of a model of any family.
+pub fn sizes(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
+    let (hidden_size, num_heads) = (keys.required(keys::HIDDEN_SIZE)?, keys.required(keys::NUM_HEADS)?);
+    let num_layers = keys.required(keys::NUM_LAYERS)?;
+    if num_layers > MAX_LAYERS {
+        return Err(format!("no model has {num_layers} layers"));
+    }
+    let head_dim = keys.count(keys::HEAD_DIM)?.unwrap_or(hidden_size / num_heads);
+    Ok(ModelSpec {
+        architecture: architecture.to_owned(),
+        vocab_size: keys.vocab_size()?,
+        hidden_size,
+        intermediate_size: keys.required(keys::INTERMEDIATE_SIZE)?,
+        num_heads,
+        num_kv_heads: keys.count(keys::NUM_KV_HEADS)?.unwrap_or(num_heads),
+        head_dim,
+        attention_scale: 1.0 / (head_dim as f64).sqrt(),
+        attention_softcap: None,
+        final_softcap: None,
+        logits_divisor: 1.0,
+        activation: Activation::Silu,
+        embedding_scale: 1.0,
+        residual_scale: 1.0,
+        rms_norm_eps: 1e-6,
+        ropes: vec![RopeSpec { theta: 10_000.0, scaling: RopeScaling::None }],
+        context_length: keys.required(keys::CONTEXT_LENGTH)?,
+        layers: vec![LayerSpec::default(); num_layers],
+        tie_word_embeddings: keys.ties_head(false)?,
+    })
+}
+
+fn activation(keys: &dyn Keys, defaults: &Defaults) -> Result<Activation, String> {
+    match keys.text(Key::new(defaults.activation_key, "")) {
+        None => Ok(defaults.activation),
+        Some("silu" | "swish") => Ok(Activation::Silu),
+        Some("gelu_pytorch_tanh") => Ok(Activation::GeluTanh),
+        Some(other) => Err(format!("the activation {other} is not known")),
+    }
+}
+
+/// Gives layers their windows: `default` and `slides` where the file doesn't say how wide and which.
+pub fn set_windows(
+    spec: &mut ModelSpec,
+    keys: &dyn Keys,
+    default: Option<usize>,
+    slides: impl Fn(usize) -> bool,
+) -> Result<(), String> {
+    let window = keys.number(keys::WINDOW)?.or(default.map(|window| window as f64)).map(|window| window as usize);
+    let said = keys.sliding(spec.num_layers())?;
+    for (index, layer) in spec.layers.iter_mut().enumerate() {
+        let does_slide = said.as_ref().map_or_else(|| slides(index), |said| said[index]);
+        layer.window = window.filter(|_| does_slide);
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! Mistral 7B and what is built as it is: Llama with a window.
+
+use super::{Family, common};
+use crate::model::ModelSpec;
+use crate::model::spec::keys::{self, Keys};
+
+/// Where `config.json` says nothing.
+const WINDOW: usize = 4096;
+
+pub const MISTRAL: Family = Family {
+    name: "Mistral",
+    config: &["mistral"],
+    // llama.cpp calls it llama.
+    gguf: &[],
+    read,
+    follows: &[keys::LAYER_TYPES],
+    has_paired_rows: true,
+    has_norms_from_one: false,
+};
+
+fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
+    let mut spec = common::read(keys, architecture, &common::Defaults::default())?;
+    common::set_windows(&mut spec, keys, Some(WINDOW), |_| true)?;
+    Ok(spec)
+}

@@ -1,0 +1,120 @@
+//! The families of models, a file and a row each. Nothing else knows a family by its name.
+
+mod common;
+mod gemma2;
+mod gemma3;
+mod granite;
+mod llama;
+mod mistral;
+mod olmo2;
+mod qwen2;
+mod qwen3;
+mod smollm3;
+mod unknown;
+
+use serde_json::Value;
+
+use super::ModelSpec;
+use super::spec::keys::{Key, Keys};
+
+/// What is special about a family.
+pub struct Family {
+    /// As people write it: `Gemma 2`.
+    pub name: &'static str,
+    /// What `model_type` of `config.json` calls it.
+    pub config: &'static [&'static str],
+    /// What `general.architecture` of a GGUF file calls it.
+    pub gguf: &'static [&'static str],
+    /// Reads a model's settings; those that no file says are the family's.
+    pub read: fn(&dyn Keys, &str) -> Result<ModelSpec, String>,
+    /// Settings that this family follows and others don't have, so that elsewhere they are refused.
+    pub follows: &'static [Key],
+    /// GGUF has the rows of q and k in pairs, for a rotation of neighbours, and not in halves as Transformers has them.
+    pub has_paired_rows: bool,
+    /// What safetensors hold of a norm is its distance from one.
+    pub has_norms_from_one: bool,
+}
+
+/// All of them, in the order in which they are named to a person.
+pub const FAMILIES: &[&Family] = &[
+    &llama::LLAMA,
+    &mistral::MISTRAL,
+    &qwen2::QWEN2,
+    &qwen3::QWEN3,
+    &gemma2::GEMMA2,
+    &gemma3::GEMMA3,
+    &smollm3::SMOLLM3,
+    &olmo2::OLMO2,
+    &granite::GRANITE,
+];
+
+/// The family that a file names.
+pub fn find(architecture: &str) -> Option<&'static Family> {
+    let is_named = |family: &&&Family| family.config.contains(&architecture) || family.gguf.contains(&architecture);
+    FAMILIES.iter().find(is_named).copied()
+}
+
+/// `Llama, Mistral and Gemma 2`
+pub fn names() -> String {
+    let names: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+impl ModelSpec {
+    /// Reads a file's settings as its family means them; of a family that isn't known, the sizes.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, without the file's name, where a setting is missing or means nothing.
+    pub(super) fn read(keys: &dyn Keys, architecture: &str) -> Result<Self, String> {
+        match find(architecture) {
+            Some(family) => (family.read)(keys, architecture),
+            None => common::sizes(keys, architecture),
+        }
+    }
+
+    /// `None` for one that the decoder doesn't run.
+    pub fn family(&self) -> Option<&'static Family> {
+        find(&self.architecture)
+    }
+
+    /// Why the decoder can't run this model, as a sentence.
+    pub fn problem(&self, config: Option<&Value>) -> Option<String> {
+        let Some(family) = self.family() else {
+            return Some(format!(
+                "Models of the family {} can't be trained yet; those of the families {} can",
+                self.architecture,
+                names()
+            ));
+        };
+        let config = config?;
+        if let Some(method) = config.pointer("/quantization_config/quant_method").and_then(Value::as_str) {
+            return Some(format!("{} weights are not read; use a GGUF file or the original", method.to_uppercase()));
+        }
+        if config.get("quantization_config").is_some_and(|quantization| !quantization.is_null()) {
+            return Some(
+                "Its weights are quantised in a way that is not read; use a GGUF file or the original".to_owned(),
+            );
+        }
+        unknown::problem(config, family)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_families_have_a_name_in_common() {
+        for of in [|family: &Family| family.config, |family: &Family| family.gguf] {
+            let names: Vec<_> = FAMILIES.iter().flat_map(|family| of(family)).collect();
+            assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "{names:?}");
+        }
+        assert!(names().starts_with("Llama, Mistral, ") && names().contains(" and "), "{}", names());
+    }
+}
