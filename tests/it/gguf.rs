@@ -285,5 +285,5 @@ fn a_file_that_is_no_model_says_what_it_is() {
     ];
     write(&mut File::create(&path).unwrap(), &metadata, &[]).unwrap();
     let error = GgufFile::open(&path).unwrap().spec().unwrap_err().to_string();
-    assert!(error.contains("no model but of the type adapter"), "{error}");
+    assert!(error.contains("isn't a model but of the type adapter"), "{error}");
 }

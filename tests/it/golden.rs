@@ -167,6 +167,8 @@ fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set(
         let golden = Golden::load(family);
         let expected =
             f64::from(golden.expected["loss_lora"].to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap());
+        // Rounding adds up from block to block.
+        let depth = golden.decoder.spec().num_layers() as f64 / 2.0;
         for isa in Isa::available() {
             for num_recomputed in 0..=golden.decoder.spec().num_layers() {
                 let what = format!("{family}, {}, {num_recomputed} blocks computed again", isa.name());
@@ -177,15 +179,15 @@ fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set(
 
                 // bf16 has 8 bits: near, and no more.
                 let (loss, gradients) = golden.gradients(isa, ProductType::Bf16, num_recomputed, None);
-                assert!((loss - expected).abs() <= 1e-2, "{what}, bf16: {loss} for {expected}");
+                assert!((loss - expected).abs() <= 1e-2 * depth, "{what}, bf16: {loss} for {expected}");
                 let (off, name) = golden.worst_gradient(&gradients);
-                assert!(off <= 8e-2, "{what}, bf16: gradient of {name} is off by {off}");
+                assert!(f64::from(off) <= 8e-2 * depth, "{what}, bf16: gradient of {name} is off by {off}");
 
                 // 8 bits in groups of 64: farther.
                 let (loss, gradients) = golden.gradients(isa, ProductType::Int8, num_recomputed, None);
-                assert!((loss - expected).abs() <= 3e-2, "{what}, int8: {loss} for {expected}");
+                assert!((loss - expected).abs() <= 3e-2 * depth, "{what}, int8: {loss} for {expected}");
                 let (off, name) = golden.worst_gradient(&gradients);
-                assert!(off <= 0.25, "{what}, int8: gradient of {name} is off by {off}");
+                assert!(f64::from(off) <= 0.25 * depth, "{what}, int8: gradient of {name} is off by {off}");
             }
         }
     }
