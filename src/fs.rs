@@ -18,7 +18,6 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// As [`write_atomic`], for what is written piece by piece; if `write` fails, the file stays as it was.
 ///
 /// # Errors
-///
 /// The system's own, which say nothing of the temporary file: the caller knows the file's real name.
 pub fn stream_atomic(
     path: &Path,

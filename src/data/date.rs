@@ -79,12 +79,12 @@ fn ymd(year: &str, month: &str, day: &str) -> Option<String> {
     Some(format!("{:04}-{:02}-{:02}", number(year, 4..=4)?, number(month, 1..=2)?, number(day, 1..=2)?))
 }
 
-/// As files get it: `2025-03-01`, or `2025-03-01T12:00:00Z`. [`parse`] gives the same moment.
+/// A moment as files get it: `2025-03-01`, or `2025-03-01T12:00:00Z`. [`parse`] gives the same moment.
 pub fn to_text(moment: Timestamp) -> String {
     if is_day(moment) { day(moment) } else { moment.to_string() }
 }
 
-/// As people get it: `2025-03-01`, or `2025-03-01 12:00`.
+/// A moment as people get it: `2025-03-01`, or `2025-03-01 12:00`.
 pub fn words(moment: Timestamp) -> String {
     if is_day(moment) { day(moment) } else { moment.strftime("%Y-%m-%d %H:%M").to_string() }
 }

@@ -47,7 +47,7 @@ impl JsonFault {
         }
     }
 
-    /// Both, as a reason in brackets ends in what is different in every row.
+    /// What is wrong, and where; a reason ends in brackets with what is different in every row.
     pub fn in_words(&self, text: &str) -> String {
         format!("{} ({})", self.what, self.place(text))
     }
@@ -83,7 +83,7 @@ fn plain(message: &str) -> String {
         | "invalid unicode code point"
         | "unpaired surrogate" => "a character that is written \\u… is only half there",
         other if other.starts_with("control character") => "a line break in a text is written \\n, a tab \\t",
-        // Ours, of keys that stand twice.
+        // Ours, of keys that occur twice.
         other if other.starts_with("the key ") => other,
         other if other.starts_with("invalid type") => "something else is expected here",
         _ => "this is not how JSON is written",

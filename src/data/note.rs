@@ -39,7 +39,7 @@ pub struct Note {
     pub first: Option<Place>,
 }
 
-/// Where a row stands.
+/// Where a row is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// Which file, where the request has several; in a folder, the text's own.

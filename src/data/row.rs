@@ -19,7 +19,7 @@ impl Problem {
         Self { field: None, reason: reason.into() }
     }
 
-    /// `reason` goes on after the field's name: `is missing`.
+    /// `reason` continues the field's name: `is missing`.
     pub fn field(field: impl Display, reason: &str) -> Self {
         let field = field.to_string();
         Self { reason: format!("{field} {reason}"), field: Some(field) }
@@ -30,7 +30,7 @@ impl Problem {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     Object(Map<String, Value>),
-    /// As many as the header has.
+    /// The cells of a table's row, as many as the header has.
     Cells(Vec<String>),
 }
 
@@ -57,7 +57,7 @@ pub struct Unread {
     pub field: String,
     /// "NaN"
     pub what: &'static str,
-    /// It says something, so that the row can't be used if the field is.
+    /// Whether it says something, so that the row can't be used if the field is.
     pub is_refused: bool,
 }
 

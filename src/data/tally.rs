@@ -7,9 +7,9 @@ use super::note::{Note, Rejected};
 
 /// Rows that are kept to show.
 const MAX_SHOWN: usize = 200;
-/// Different reasons that are told apart.
+/// How many reasons are counted apart.
 const MAX_REASONS: usize = 500;
-/// Of a row's source.
+/// How much of a row's source is kept.
 const MAX_SOURCE_CHARS: usize = 10_000;
 
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl Tally {
         }
     }
 
-    /// Of another file.
+    /// Adds the counts of another file.
     pub fn add(&mut self, other: Self) {
         self.num_accepted += other.num_accepted;
         self.num_rejected += other.num_rejected;

@@ -86,7 +86,6 @@ impl Plan {
     pub const NO_LIMIT: u64 = u64::MAX;
 
     /// # Errors
-    ///
     /// Where the recipe has a value out of its range, or values that don't go together.
     pub fn new(recipe: Recipe, model_path: PathBuf, run_dir: PathBuf) -> Result<Self, RecipeError> {
         recipe.check()?;

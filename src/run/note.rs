@@ -23,7 +23,6 @@ impl RunNote {
     }
 
     /// # Errors
-    ///
     /// [`RunError::Io`] when it can't be written, also because the run was moved away: its folder isn't made again with
     /// nothing but a note.
     pub fn write(&self, run_dir: &Path) -> Result<(), RunError> {

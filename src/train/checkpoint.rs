@@ -41,7 +41,6 @@ pub fn save(
 /// if the run has no checkpoint yet.
 ///
 /// # Errors
-///
 /// [`RunError::NoWholeCheckpoint`] if there are checkpoints, and none of them is whole.
 pub fn restore(
     run_dir: &Path,

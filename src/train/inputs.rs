@@ -49,7 +49,6 @@ impl Inputs {
 /// The files with the examples, by the names that the run's recipe has for them.
 ///
 /// # Errors
-///
 /// The file's own, when one can't be read.
 pub fn data_files(plan: &Plan, task: &dyn Task) -> Result<Vec<InputFile>, TrainError> {
     let kept = plan.recipe_of_run().data;

@@ -26,7 +26,6 @@ impl Beginning {
     /// On the files that the plan names, as they are.
     ///
     /// # Errors
-    ///
     /// Those of [`RunLock::claim`].
     pub fn on_files(plan: &Plan) -> Result<Self, RunError> {
         let lock = RunLock::claim(&plan.run_dir)?;

@@ -24,7 +24,6 @@ impl Examples {
     /// Reads the files that a plan names, and holds a share out where it says so.
     ///
     /// # Errors
-    ///
     /// [`TrainError::NoExamples`], and the files' own when one can't be read.
     pub fn read(plan: &Plan, task: &dyn Task) -> Result<Self, TrainError> {
         let path = &plan.train;

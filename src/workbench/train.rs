@@ -36,7 +36,6 @@ pub struct Frozen {
 /// person's own files; the plan that comes back names the frozen ones.
 ///
 /// # Errors
-///
 /// [`RunError::Unusable`] if the folder can't hold the run, [`RunError::InputsChanged`] if the data are others than those
 /// that the run in it began with, and whatever speaks against the data themselves.
 pub fn freeze(source: Source<'_>, plan: Plan, task: &dyn Task) -> Result<Frozen, WorkbenchError> {
@@ -55,7 +54,6 @@ pub fn freeze(source: Source<'_>, plan: Plan, task: &dyn Task) -> Result<Frozen,
 /// A run that is resumed on its own recipe.
 ///
 /// # Errors
-///
 /// [`RunError::Unusable`] if another program trains there.
 pub fn resume(plan: Plan) -> Result<Frozen, WorkbenchError> {
     let lock = RunLock::claim(&plan.run_dir)?;
@@ -65,7 +63,6 @@ pub fn resume(plan: Plan) -> Result<Frozen, WorkbenchError> {
 /// Trains on what is frozen; without a model, the plan's is loaded.
 ///
 /// # Errors
-///
 /// Those of [`sft::run`].
 pub fn train(
     frozen: Frozen,

@@ -19,7 +19,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Of text with a known delimiter, or with the one that gives most rows as many cells as the header.
+    /// The table of a text with a known delimiter, or with the one that gives most rows as many cells as the header.
     pub fn of(head: &Head, delimiter: Option<u8>) -> Self {
         let (separator_line, said) = separator_line(&head.bytes);
         let text = &head.bytes[separator_line.len()..];
@@ -235,7 +235,7 @@ impl Look {
 
     /// What this dialect doesn't explain.
     fn num_faults(&self) -> usize {
-        /// That a row has as many cells as the header tells more than a single quote mark.
+        /// That a row has as many cells as the header says more than a single quote mark.
         const ODD_ROW: usize = 10;
         let num_odd = (self.num_rows - self.num_fitting) * ODD_ROW;
         if self.dialect.quoting.encloses() {
@@ -260,13 +260,13 @@ impl Look {
         self.num_enclosed > 0 && self.num_needed == 0 && !is_by_comma && !self.columns.iter().any(is_whole_column)
     }
 
-    /// Of a thousand rows, how many have as many cells as the header; 0 if the header has only one.
+    /// How many rows of a thousand have as many cells as the header; 0 if the header has only one.
     fn consistency(&self) -> usize {
         if self.num_cells > 1 { self.num_fitting * 1000 / self.num_rows.max(1) } else { 0 }
     }
 }
 
-/// A cell of more lines, each of which could be a row, is none.
+/// More lines, each of which could be a row, aren't one cell.
 pub const MOST_LINES_OF_A_CELL: usize = 5;
 
 fn idle_backslashes(text: &[u8], delimiter: u8) -> usize {

@@ -1,5 +1,5 @@
-//! Text of any usual encoding as UTF-8. UTF-16 is told by its first bytes; older encodings only once a byte comes that
-//! isn't ASCII, however late, for until then a file reads the same in all of them.
+//! Text of any usual encoding as UTF-8. UTF-16 is recognised by its first bytes; older encodings only once a byte comes
+//! that isn't ASCII, however late, for until then a file reads the same in all of them.
 
 use std::cell::Cell;
 use std::io::{self, Read};

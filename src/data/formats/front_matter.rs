@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::class_names::ClassNames;
 
-/// More is no head of a card.
+/// More isn't the head of a card.
 const MAX_BYTES: u64 = 1 << 20;
 /// Folders upwards in which a card is looked for: data sets keep their files beside it or in folders of it.
 const NUM_FOLDERS: usize = 3;

@@ -45,7 +45,7 @@ impl Cell {
         row.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Of the text of its row.
+    /// The cell's text, in that of its row.
     pub fn text(&self, row: &str, dialect: Dialect) -> String {
         let raw = row.get(self.start..self.end).unwrap_or_default();
         match (self.has_escapes, dialect.quoting) {
@@ -98,8 +98,8 @@ pub struct Record {
     pub is_unclosed: bool,
 }
 
-/// The first row of `text`, which must not be empty; `None` where more text is needed to tell where it ends. `is_end`: no
-/// more comes.
+/// The first row of `text`, which must not be empty; `None` where more text is needed to know where it ends. `is_end`:
+/// no more comes.
 pub fn split(text: &[u8], dialect: Dialect, is_end: bool, cells: &mut Vec<Cell>) -> Option<Record> {
     cells.clear();
     let splitter = Splitter { text, dialect, is_end };
@@ -241,7 +241,7 @@ impl Splitter<'_> {
     }
 }
 
-/// How many lines these are, if each of them is a row with so many cells where quote marks are text.
+/// How many lines these are, if each of them is a row with `num_cells` cells where quote marks are text.
 pub fn lines_that_are_rows(text: &[u8], dialect: Dialect, num_cells: usize) -> Option<usize> {
     let is_row = |line: &[u8]| line.iter().filter(|b| **b == dialect.delimiter).count() + 1 == num_cells;
     let mut num_lines = 0;

@@ -25,7 +25,7 @@ pub trait Rows {
     }
 }
 
-/// Of the text of a JSON object.
+/// A row of a JSON object's text.
 pub fn object_row(line: u64, bytes: &[u8]) -> RawRow {
     let parsed = parse_object(bytes);
     let source = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);

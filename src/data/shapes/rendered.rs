@@ -1,5 +1,5 @@
-//! A whole conversation in one text, as a chat template wrote it. Where each turn stands between marks of its own, it is
-//! taken apart; everything else is refused, for nobody can tell where a question ends.
+//! A whole conversation in one text, as a chat template wrote it. Where each turn stands between marks of its own, it
+//! is taken apart; everything else is refused, for nobody can know where a question ends.
 
 use super::converted::{Converted, Row};
 use crate::data::row::Problem;

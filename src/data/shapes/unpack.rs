@@ -19,6 +19,9 @@ const TEXTS_OR_TURNS: &[&str] = &["prompt", "completion", "chosen", "rejected"];
 const OBJECTS: &[&str] = &["input", "systemInstruction", "system_instruction"];
 
 /// The row with all lists unpacked; borrowed where there is nothing to unpack.
+///
+/// # Errors
+/// Where a text begins like such a list and can't be read as one; the problem names the field.
 pub fn unpack<'r>(row: &'r Row, notes: &mut Vec<String>) -> Result<Cow<'r, Row>, Problem> {
     let mut unpacked = Cow::Borrowed(row);
     let kinds =

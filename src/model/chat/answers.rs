@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
             Some(start) => start,
             None => {
                 let (before, _) = probed.as_ref()?;
-                // Behind all that is said before it, and what the template writes between.
+                // It begins after all that is said before it and what the template writes between.
                 let earlier = self.render_turns(at, false)?;
                 let heading = before.strip_prefix(earlier.trim_end())?;
                 (!heading.trim().is_empty() && self.text.starts_with(before.as_str())).then_some(before.len())?
@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
     }
 
     fn with_probe(&self, at: usize) -> Option<String> {
-        /// So many that a template which shortens the text leaves some.
+        /// Enough that a template which shortens the text leaves some.
         const NUM_LETTERS: usize = 16;
         let probe = self.marks?.probe().to_string().repeat(NUM_LETTERS);
         let altered = Altered::with_turn(self.conversation, at, &probe);
@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
         altered.with(|conversation| self.chat.template.render(conversation, false)).ok()
     }
 
-    /// Without the special token and the white space at a span's end.
+    /// The span without the special token and the white space at its end.
     fn without_end_of_turn(&self, span: Range<usize>) -> Range<usize> {
         let end = span.start + self.text[span.clone()].trim_end().len();
         let specials = self.chat.tokenizer.find_specials(&self.text[span.start..end]);
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A person's own letters that only look like a special token.
+    /// Whether these are a person's own letters that only look like a special token.
     fn is_broken(&self, range: Range<usize>) -> bool {
         let breaks = self.unmarked.map_or(&[][..], |unmarked| &unmarked.breaks);
         breaks.iter().any(|at| range.start < *at && *at < range.end)

@@ -22,7 +22,7 @@ pub fn mark(state: &State<'_, '_>, text: &str) -> String {
     }
 }
 
-/// Two characters that are nowhere in these texts.
+/// Two characters that occur nowhere in these texts.
 pub fn unused_marks(texts: &[&str]) -> Option<[char; 2]> {
     let mut free = ('\u{F0000}'..='\u{F0FFF}').filter(|c| texts.iter().all(|text| !text.contains(*c)));
     Some([free.next()?, free.next()?])

@@ -9,7 +9,7 @@ use super::values::Py;
 
 type Written = Result<String, String>;
 
-/// What is called by its name and is no macro.
+/// What is called by its name and isn't a macro.
 const FUNCTIONS: &[&str] = &["dict", "loop", "namespace", "raise_exception", "range", "strftime_now"];
 
 pub fn expression(expr: &Expr<'_>) -> Written {

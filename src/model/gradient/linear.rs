@@ -26,7 +26,7 @@ pub struct Scratch<E> {
 }
 
 impl<E> Scratch<E> {
-    /// Of all buffers.
+    /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
         let operands = [&self.dropped, &self.xa, &self.dxa_operand].map(Operand::num_bytes);
         let vectors = [&self.d_dropped, &self.dxa, &self.db].map(|values| size_of_val(values.as_slice()));
@@ -199,7 +199,7 @@ impl<E: Element> Linear<'_, E> {
         }
     }
 
-    /// What the adapter's input is multiplied with where some of it is hidden: those of one row.
+    /// What one row of the adapter's input is multiplied by where some of it is hidden.
     fn factors(&self, dropout: Dropout, row: usize, factors: &mut [f32]) {
         let row = self.pass.row_in_batch(self.layer, self.group, row);
         dropout.factors(self.layer, self.group as usize, row, factors);

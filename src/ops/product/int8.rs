@@ -120,7 +120,7 @@ impl CodePanel {
         })
     }
 
-    /// Rows of a weight, which become columns.
+    /// Takes rows of a weight, which become columns.
     pub fn round_rows(&mut self, isa: Isa, weight: &FrozenWeight, rows: Range<usize>) -> candle_core::Result<()> {
         self.begin(rows.len());
         for (codes, first) in self.codes.iter_mut().zip(rows.clone().step_by(PANEL)) {

@@ -9,7 +9,7 @@ use crate::project::store::project::Project;
 
 const LABEL_ORDER: &str = "label_order";
 
-/// More have neither a key nor a place in a list; answers in free words are no labels.
+/// Further ones have neither a key nor a place in a list; answers in free words aren't labels.
 const MOST: usize = 500;
 
 /// Labels by their first appearance, each with whether it ever stood at several examples at once.
@@ -50,6 +50,9 @@ impl LabelOrder {
 
 impl Project {
     /// The labels in the order of their number keys, which is kept.
+    ///
+    /// # Errors
+    /// Where the store can't be read or written.
     pub fn label_order(&mut self, present: &[(String, u64)]) -> Result<Vec<String>, ProjectError> {
         let names: HashSet<&str> = present.iter().map(|(label, _)| label.as_str()).collect();
         let mut order = LabelOrder::default();

@@ -1,6 +1,6 @@
-//! What filters and columns need of every example, kept in memory (40 bytes a row) in the rows' order, so that a page at
-//! any offset is a slice of it. It follows this connection's small edits, and is read anew when the store's revision
-//! tells of others.
+//! What filters and columns need of every example, kept in memory (40 bytes a row) in the rows' order, so that a page
+//! at any offset is a slice of it. It follows this connection's small edits, and is read anew when the store's revision
+//! shows others.
 
 use std::collections::{HashMap, HashSet};
 
