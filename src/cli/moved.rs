@@ -1,4 +1,4 @@
-//! Commands that were renamed: the old word goes on working for one version, and says what it is called now.
+//! Commands that were renamed: the old word still works for one version, and says what it is called now.
 
 use std::ffi::OsString;
 

@@ -42,7 +42,7 @@ pub(super) struct Part {
 pub(super) struct Fit {
     pub fate: Fate,
     pub samples: Vec<Rendered>,
-    /// Of an example that is split.
+    /// The parts of an example that is split.
     pub parts: Vec<Part>,
 }
 
@@ -99,7 +99,8 @@ fn num_kept(whole: &Whole<'_>) -> usize {
     [system.max(bos), bos].into_iter().find(fits).unwrap_or(bos.min(max_length.saturating_sub(1)))
 }
 
-/// As few parts as whole turns allow. Each begins with the system message and, like every conversation, with a question.
+/// Splits into as few parts as whole turns allow. Each begins with the system message and, like every conversation,
+/// with a question.
 fn split(whole: &Whole<'_>) -> Result<Fit, ModelError> {
     let mut fit = Fit { fate: Fate::LeftOut, samples: Vec::new(), parts: Vec::new() };
     let mut num_left_out = 0;

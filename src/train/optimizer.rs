@@ -24,7 +24,7 @@ impl Gradients {
         &mut self.0
     }
 
-    /// The global 2-norm.
+    /// The 2-norm of all gradients together.
     pub fn norm(&self) -> f64 {
         let squares = |grad: &Vec<f32>| grad.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
         // Added in order, so that the same gradient always has the same norm.
@@ -73,7 +73,10 @@ impl AdamW {
         }
     }
 
-    /// One update with the given rate.
+    /// One update of `vars` with the given rate; `gradients` are in their order.
+    ///
+    /// # Errors
+    /// Where candle can't write a tensor.
     pub fn update(&mut self, vars: &[(String, &Var)], gradients: &Gradients, learning_rate: f64) -> Result<()> {
         self.step += 1;
         let correction1 = 1.0 - self.beta1.powi(self.step as i32);

@@ -74,7 +74,7 @@ pub fn train(
     let mut observer = |event| {
         if let TrainEvent::Facts(facts) = &event
             && RunDir(&plan.run_dir).data_card().is_file()
-            // A card that can't be written is no reason to end a run.
+            // A card that can't be written doesn't end a run.
             && let Err(error) = add_to_card(&plan.run_dir, &facts.tally)
         {
             log::warn!("the run's card lacks what became of long examples: {error}");
@@ -138,7 +138,7 @@ fn go_on_with_files(plan: Plan, lock: RunLock, task: &dyn Task) -> Result<Frozen
     let (kept, _) = Recipe::read_noted(&dir.recipe())
         .map_err(|source| RunError::Recipe { run_dir: plan.run_dir.clone(), source })?;
     if !dir.has(&kept.data.train) {
-        // Of a version that didn't freeze a recipe's files.
+        // A run of a version that didn't freeze a recipe's files.
         return Ok(as_it_is(plan, lock));
     }
     let (sources, validation_split) = (data_files(&plan, &Quiet(task))?, share_of(&plan));
@@ -148,12 +148,12 @@ fn go_on_with_files(plan: Plan, lock: RunLock, task: &dyn Task) -> Result<Frozen
         return Err(RunError::InputsChanged { run_dir: plan.run_dir.clone(), what }.into());
     }
     let mut frozen = on_frozen(plan, lock)?;
-    // For a run that doesn't say what it began with.
+    // This is for a run that doesn't say what it began with.
     (frozen.beginning.sources, frozen.beginning.validation_split) = (sources, validation_split);
     Ok(frozen)
 }
 
-/// The plan of a run that goes on: its recipe's data are the frozen ones.
+/// The plan of a run that is resumed: its recipe's data are the frozen ones.
 fn on_frozen(mut plan: Plan, lock: RunLock) -> Result<Frozen, WorkbenchError> {
     let dir = RunDir(&plan.run_dir);
     let (kept, _) = Recipe::read_noted(&dir.recipe())

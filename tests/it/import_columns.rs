@@ -204,7 +204,7 @@ fn the_command_line_fills_templates_and_renames() {
     assert!(told(&["--prompt", "{Betref}", "--answer", "{Art}"]).contains("template names {Betref}, but "));
     assert!(told(&["--rename", "Art:1=x"]).contains("Say with --map which column is what"));
     assert!(
-        told(&["--map", "Text=topic"]).contains("topic is no role: it must be one of system, user, assistant, label")
+        told(&["--map", "Text=topic"]).contains("topic isn't a role: it must be one of system, user, assistant, label")
     );
     let both = ["--prompt", "{Text}", "--answer", "{Art}!", "--known", "add"];
     assert!(told(&both).is_empty() || !told(&both).contains("error"), "{}", told(&both));

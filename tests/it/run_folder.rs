@@ -164,7 +164,7 @@ fn a_damaged_checkpoint_is_named_and_the_newest_whole_one_is_taken() {
                 warning.starts_with("The checkpoint step-000012 is damaged (") && warning.contains(told)
             });
             assert_eq!(said.count(), 1, "{begin}: {warnings:?}");
-            assert!(warnings.iter().any(|warning| warning.ends_with("goes on from step 9")), "{warnings:?}");
+            assert!(warnings.iter().any(|warning| warning.ends_with("resumes from step 9")), "{warnings:?}");
             assert_eq!(weights(&run), expected, "{told}");
             assert_eq!(steps(&desk.path(&run)), (1..=12).collect::<Vec<_>>());
             assert!(names_in(&desk.path(&run).join("checkpoints")).contains(&"step-000012.damaged".to_owned()));

@@ -59,7 +59,7 @@ fn a_failure_stays_in_the_dialog_with_what_to_do() {
     let mut studio = studio(&hub);
     studio.click(Role::Button, "From the Hub…");
     look_up(&mut studio, "no name");
-    assert!(studio.is_shown("is no name of a data set"));
+    assert!(studio.is_shown("isn't the name of a data set"));
     look_up(&mut studio, "org/banking");
     assert!(studio.is_shown("Gated: its owners want to know who downloads it"));
     studio.key(Modifiers::COMMAND, Key::Enter);
