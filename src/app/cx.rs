@@ -42,7 +42,7 @@ impl Cx<'_> {
         self.files.pick(pick, then);
     }
 
-    /// The same for files with examples, of which several may be chosen.
+    /// [`Self::pick`] for files with examples, of which several may be chosen.
     pub fn pick_several(
         &self,
         title: &'static str,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-/// These stand under `tunewright data` now.
+/// These are under `tunewright data` now.
 const NOW_UNDER_DATA: [&str; 5] = ["import", "split", "check", "stats", "rank"];
 
 /// What `tunewright export` says: the word is kept free for models.

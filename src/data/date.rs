@@ -57,7 +57,7 @@ fn as_iso(text: &str) -> String {
     iso
 }
 
-/// `1.3.2025`: with points, the day stands first wherever people write so.
+/// `1.3.2025`: with points, the day comes first wherever people write so.
 fn with_points(day: &str) -> Option<String> {
     let parts: Vec<_> = day.trim_end_matches(',').split('.').collect();
     let [day, month, year] = parts.as_slice() else { return None };

@@ -206,7 +206,7 @@ pub struct FileReport {
     pub num_known: u64,
     pub num_updated: u64,
     pub num_rejected: u64,
-    /// The first few of them, without what stands in the file.
+    /// The first few of them, without their text.
     pub rejected: Vec<Rejected>,
     pub reasons: Vec<(String, u64)>,
     pub notes: Vec<Note>,

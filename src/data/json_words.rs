@@ -72,11 +72,11 @@ fn plain(message: &str) -> String {
         "key must be a string" => "a name in double quotes is missing",
         "trailing comma" => "the comma before the end is one too many",
         "trailing characters" => "something follows after the end",
-        "expected value" => "a value is missing; texts stand in double quotes",
-        "expected ident" => "only true, false and null stand without quotes",
+        "expected value" => "a value is missing; texts are written in double quotes",
+        "expected ident" => "only true, false and null are written without quotes",
         "invalid number" => "this is not a number",
         "number out of range" => "the number is too large",
-        "invalid escape" => "after a backslash only \" \\ / b f n r t u can stand",
+        "invalid escape" => "after a backslash only \" \\ / b f n r t u can follow",
         "recursion limit exceeded" => "it is nested too deeply",
         "lone leading surrogate in hex escape"
         | "unexpected end of hex escape"
@@ -113,17 +113,17 @@ mod tests {
             let error = serde_json::from_str::<serde_json::Value>(text).unwrap_err();
             assert_eq!(fault(&error, text), expected, "{text}");
         };
-        check("nothing", "only true, false and null stand without quotes (column 2, after n)");
+        check("nothing", "only true, false and null are written without quotes (column 2, after n)");
         check("{\"a\": 1 \"b\": 2}", "a comma or the closing } is missing (column 9, after {\"a\": 1)");
         check("{\"a\": [1 2]}", "a comma or the closing ] is missing (column 10, after {\"a\": [1)");
         check("{\"ä\" 1}", "a colon is missing after the name (column 6, after {\"ä\")");
         check("{a: 1}", "a name in double quotes is missing (column 2, after {)");
         check("{\"a\": 1,}", "the comma before the end is one too many (column 9, after {\"a\": 1,)");
         check("{} {}", "something follows after the end (column 4, after {})");
-        check("{\"a\": x}", "a value is missing; texts stand in double quotes (column 7, after {\"a\":)");
+        check("{\"a\": x}", "a value is missing; texts are written in double quotes (column 7, after {\"a\":)");
         check("{\"a\": 01}", "this is not a number (column 8, after {\"a\": 0)");
         check("{\"a\": 1e999}", "the number is too large (column 11, after {\"a\": 1e99)");
-        check("\"\\x\"", "after a backslash only \" \\ / b f n r t u can stand (column 3, after \"\\)");
+        check("\"\\x\"", "after a backslash only \" \\ / b f n r t u can follow (column 3, after \"\\)");
         check("\"a\tb\"", "a line break in a text is written \\n, a tab \\t (column 3, after \"a)");
         check("\"\\ud800\"", "a character that is written \\u… is only half there (column 8, after \"\\ud800)");
         check("{\"a\": \"b", "the closing quote is missing (column 8, after {\"a\": \"b)");

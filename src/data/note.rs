@@ -13,7 +13,7 @@ pub struct Rejected {
     pub field: Option<String>,
     /// A sentence.
     pub reason: String,
-    /// The row as it stands in the file, so that it can be saved and mended.
+    /// The row as it is in the file, so that it can be saved and mended.
     pub source: String,
 }
 

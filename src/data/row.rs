@@ -43,7 +43,7 @@ pub struct RawRow {
     pub last_line: u64,
     /// In a folder, the row's own file.
     pub file: Option<String>,
-    /// The row as it stands in the file.
+    /// The row as it is in the file.
     pub source: String,
     pub content: Result<Content, Problem>,
     /// Fields that are null because what the file has there couldn't be read.

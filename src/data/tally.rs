@@ -94,7 +94,7 @@ fn by_frequency(counts: impl Iterator<Item = (String, u64)>) -> Vec<(String, u64
     sorted
 }
 
-/// Parts off what stands in brackets at the end.
+/// Splits off what is in brackets at the end.
 fn without_detail(text: &str) -> (&str, &str) {
     match text.rfind(" (") {
         Some(at) if text.ends_with(')') => text.split_at(at),

@@ -128,7 +128,7 @@ pub fn kept(run_dir: &Path, adapter: Option<&Path>) -> io::Result<Vec<Measured>>
     Ok(found.into_iter().map(|kept| Measured { stale: now.stale(&kept), kept }).collect())
 }
 
-/// What a run stands on now.
+/// What a run is based on now.
 struct Now {
     name: Option<String>,
     weights: Option<String>,

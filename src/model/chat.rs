@@ -33,7 +33,7 @@ pub struct Chat {
     generation_prompt: OnceLock<String>,
 }
 
-/// For each turn, where it stands in the text; `None` where that isn't certain.
+/// Where each turn is in the text, in bytes; `None` where that isn't certain.
 pub type Contents = Vec<Option<Range<usize>>>;
 
 /// One token of a rendered conversation.

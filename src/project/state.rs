@@ -111,7 +111,7 @@ pub struct StoredExample {
     pub status: ExampleStatus,
     pub example: Example,
     pub annotations: Annotations,
-    /// Equal for the same content, wherever it stands.
+    /// Equal for the same content, wherever it is.
     pub content_key: u64,
 }
 

@@ -120,7 +120,7 @@ impl<'a> Whole<'a> {
         let encoded = chat.encode(conversation, false)?;
         let counts = counted_turns(&example.messages, spec.train_on);
         let is_trained = trained_tokens(&encoded, &counts, spec.train_on);
-        // Where an answer stands matters only if it is to be trained by itself.
+        // Where an answer is matters only if it is to be trained by itself.
         let matters = |left_out: &&LeftOut| {
             let counts = left_out.turn.and_then(|turn| counts.get(turn)).is_some_and(|counts| *counts);
             left_out.what != Omission::Uncertain || (counts && spec.train_on != TrainOn::All)

@@ -29,7 +29,7 @@ pub enum Fate {
     },
 }
 
-/// Turns that belong together when an example is split, and where they stand in it.
+/// Turns that belong together when an example is split, and where they are in it.
 pub(super) struct Part {
     /// Indexes of messages.
     turns: Range<usize>,
@@ -162,7 +162,7 @@ fn groups(whole: &Whole<'_>) -> Vec<Range<usize>> {
     starts.iter().zip(ends).map(|(start, end)| *start..end).filter(|group| !group.is_empty()).collect()
 }
 
-/// Where the parts stand among the tokens of the whole example.
+/// Finds the parts among the tokens of the whole example.
 fn place(whole: &Whole<'_>, parts: &mut [Part]) {
     let mut end = whole.encoded.tokens.len();
     for part in parts.iter_mut().rev() {

@@ -104,7 +104,7 @@ fn is_missing(folder: &Path) -> bool {
     !folder.as_os_str().is_empty() && !folder.exists()
 }
 
-/// No file stands where the folder is to be.
+/// Checks that no file is where the folder is to be.
 fn check_place(dir: &Path) -> Result<(), RunError> {
     let existing = dir.ancestors().find(|folder| folder.symlink_metadata().is_ok());
     let Some(existing) = existing else { return Ok(()) };

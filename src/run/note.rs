@@ -45,7 +45,7 @@ mod tests {
         note.write(folder.path()).unwrap();
         assert_eq!(RunNote::read(folder.path()), note);
         write_atomic(&RunDir(folder.path()).note(), b"{").unwrap();
-        assert_eq!(RunNote::read(folder.path()), RunNote::default(), "half a file is no note");
+        assert_eq!(RunNote::read(folder.path()), RunNote::default(), "half a file isn't a note");
         assert!(note.write(&folder.path().join("gone")).is_err());
         assert!(!folder.path().join("gone").exists());
     }

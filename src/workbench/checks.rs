@@ -52,7 +52,7 @@ impl Rendering for ModelRendering {
 }
 
 impl ModelRendering {
-    /// Whether the template takes an example that it refuses once its system turn stands in the first question.
+    /// Whether the template takes an example that it refuses once its system turn is in the first question.
     fn takes_folded(&self, example: &Example) -> bool {
         let folded = with_system_folded(&example.messages).map(|messages| Example { messages, ..example.clone() });
         folded.is_some_and(|folded| Whole::new(&self.chat, &folded, self.spec).is_ok())
@@ -155,7 +155,7 @@ pub fn plan_fix(project: &Project, check: Check, remedy: Remedy, ids: Option<&[i
     plan_of(project, check, remedy, &all)
 }
 
-/// What is marked as no fault stands beside the others, and stays as it is.
+/// What is marked as not a fault is beside the others, and stays as it is.
 fn plan_of(project: &Project, check: Check, remedy: Remedy, all: &[(Finding, bool)]) -> Result<Fix, WorkbenchError> {
     let fixed: HashSet<i64> = all.iter().filter(|(_, is_no_fault)| *is_no_fault).map(|(f, _)| f.id).collect();
     let findings: Vec<Finding> = all.iter().map(|(finding, _)| finding.clone()).collect();

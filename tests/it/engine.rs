@@ -32,7 +32,7 @@ impl Bench {
         Self::with_memory(|| u64::MAX)
     }
 
-    /// With so many bytes free.
+    /// A desk with this many bytes free.
     pub(crate) fn with_memory(free: fn() -> u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sources = Sources::only(&folder.path().join("models"));

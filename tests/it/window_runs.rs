@@ -270,7 +270,7 @@ fn measuring_begins_by_itself_when_the_form_rests_and_nothing_computes() {
     assert_eq!(window.num_measured(), 1);
     let job = window.engine.last_job(is_measure).expect("nothing is measured");
     window.tell(job, EventKind::Finished(Outcome::Stopped));
-    assert!(window.is_shown("Not measured on this machine yet"), "what gave way is no failure");
+    assert!(window.is_shown("Not measured on this machine yet"), "what gave way isn't a failure");
     window.click(Role::Button, "Start training");
     window.act(train::Action::ShowForm);
     assert!(window.is_disabled("Measure the time"), "something else computes");
@@ -322,7 +322,7 @@ fn every_choice_says_what_it_does() {
     assert!(is_marked(&window, "Custom"), "something is always marked");
 
     window.click(Role::RadioButton, "Advanced");
-    assert_eq!(window.text_of("Most steps"), "", "no limit is no number");
+    assert_eq!(window.text_of("Most steps"), "", "no limit isn't a number");
     window.enter("Most steps", "30", Key::Enter);
     assert_eq!(window.recipe().training.max_steps, 30);
     window.enter("Most steps", "", Key::Enter);

@@ -22,7 +22,7 @@ pub fn bytes(value: u64) -> String {
     }
 }
 
-/// `0.9`: gigabytes, where the unit stands elsewhere.
+/// `0.9`: gigabytes, where the unit is elsewhere.
 pub fn gigabytes(value: u64) -> String {
     format!("{:.1}", value as f64 / 1e9)
 }

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::patterns::regex;
 
-/// A place in a text and what stands there.
+/// A place in a text and what is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub range: Range<usize>,
@@ -170,7 +170,7 @@ impl Places {
     }
 }
 
-/// Whether what stands around a number makes it the middle of a longer one, or of arithmetic.
+/// Whether what is around a number makes it the middle of a longer one, or of arithmetic.
 fn is_part_of_sum(before: &str, after: &str) -> bool {
     before.trim_end_matches(' ').ends_with(|c: char| c.is_ascii_digit())
         || before.ends_with(['-', '/', '+', '*', '='])

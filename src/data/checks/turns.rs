@@ -118,7 +118,7 @@ fn template_marks() -> &'static Regex {
     &MARKS
 }
 
-/// The first mark of a template that stands in a turn's text.
+/// The first mark of a template in a turn's text.
 pub fn mark(messages: &[Message]) -> Option<String> {
     let found = messages.iter().find_map(|m| Some((m.role, template_marks().find(&m.content)?)));
     found.map(|(role, mark)| format!("{} in the {} turn", mark.as_str().trim_end(), role.as_str()))

@@ -68,7 +68,7 @@ impl<'a> Delimited<'a> {
         Ok((rows, names))
     }
 
-    /// Where the header stands: "header in row 1".
+    /// The row of the header: "header in row 1".
     pub fn header_row(&self) -> usize {
         1 + usize::from(!self.table.separator_line.is_empty())
     }

@@ -13,7 +13,7 @@ pub struct Table {
     pub separator_line: Vec<u8>,
     /// The first row that is read otherwise than the standard has it, and its line.
     pub example: Option<(u64, String)>,
-    /// Cells of the beginning that stand in quote marks, and cells with quote marks that enclose nothing.
+    /// Cells of the beginning that are in quote marks, and cells with quote marks that enclose nothing.
     pub num_enclosed: usize,
     pub num_loose: usize,
 }
@@ -252,7 +252,8 @@ impl Look {
         num_odd + num_enclosed + self.num_doubled + own
     }
 
-    /// Cells stand in quote marks although none has anything in it that asks for them, nor do all cells of a column.
+    /// Whether cells are in quote marks although none has anything in it that asks for them, and not all cells of a
+    /// column are.
     fn marks_are_needless(&self) -> bool {
         let is_whole_column = |[enclosed, filled]: &[usize; 2]| enclosed == filled && *filled > 1;
         let [with_comma, bare_with_comma] = self.num_with_comma;

@@ -15,7 +15,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// The encoding that a text was found to be in, if it isn't UTF-8.
 pub type Found = Rc<Cell<Option<&'static Encoding>>>;
 
-/// UTF-16, from a mark or from where the NULs of mostly Latin text stand; the length of the mark.
+/// UTF-16, from a mark or from where the NULs of mostly Latin text are; the length of the mark.
 pub fn sniff_utf16(head: &[u8]) -> Option<(&'static Encoding, usize)> {
     if let Some((encoding, mark)) = Encoding::for_bom(head)
         && [UTF_16LE, UTF_16BE].contains(&encoding)

@@ -77,7 +77,7 @@ impl Blocks {
         while let Some((_, line)) = self.line().filter(|(at, line)| *at == indent && is_item(line)) {
             let item = line[1..].trim_start().to_owned();
             if key_and_value(&item).is_some() || is_item(&item) {
-                // What follows on further lines stands below the item's own text.
+                // What follows on further lines is below the item's own text.
                 self.lines[self.at] = (indent + 2, item);
                 items.push(self.block()?);
             } else {
@@ -110,7 +110,7 @@ impl Blocks {
         if self.line().is_some_and(|(at, _)| at > indent) { None } else { Some(Value::Object(fields)) }
     }
 
-    /// What stands below a key or a dash; a list may stand right below its key.
+    /// What is below a key or a dash; a list may be right below its key.
     fn nested(&mut self, indent: usize) -> Option<Value> {
         match self.line() {
             Some((at, line)) if at > indent || at == indent && is_item(line) => self.block(),

@@ -178,7 +178,7 @@ impl TurnedRows {
         match self.rows {
             Source::One(_) => None,
             Source::Columns(_) => Some("the file holds columns, not rows: each row is put together from all of them"),
-            Source::Whole(_) => Some("the file's rows stand under keys of their own, which are left out"),
+            Source::Whole(_) => Some("the file's rows are under keys of their own, which are left out"),
             Source::Split(..) => Some("the file holds the names of columns and the rows apart: they are put together"),
         }
     }

@@ -179,7 +179,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
                 Entry::Vacant(entry) => entry.insert(value),
                 Entry::Occupied(entry) => {
                     let key: String = entry.key().chars().take(40).collect();
-                    return Err(A::Error::custom(format!("the key \"{key}\" stands twice in an object")));
+                    return Err(A::Error::custom(format!("the key \"{key}\" occurs twice in an object")));
                 }
             };
         }

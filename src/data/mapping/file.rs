@@ -72,7 +72,7 @@ mod tests {
             told("{\"columns\": 3}"),
             "it is JSON, but not a mapping as tunewright data import --save-mapping writes it"
         );
-        let not_json = "it is not JSON: a value is missing; texts stand in double quotes (column 1)";
+        let not_json = "it is not JSON: a value is missing; texts are written in double quotes (column 1)";
         assert_eq!(told("hello"), not_json);
     }
 }

@@ -195,8 +195,8 @@ fn sign(number: f64) -> Option<bool> {
     }
 }
 
-/// Whether numbers beside answers number those answers, as a class's number stands beside its name: then each number
-/// has one answer, again and again, and they aren't verdicts.
+/// Whether numbers beside answers number those answers, as a class's number is beside its name: then each number has
+/// one answer, again and again, and they aren't verdicts.
 pub fn are_classes<'r>(labelled: impl Iterator<Item = (Cow<'r, str>, &'r str)>) -> bool {
     let mut answers: HashMap<Cow<'r, str>, (&str, usize)> = HashMap::new();
     for (label, answer) in labelled {

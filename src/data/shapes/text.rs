@@ -1,5 +1,5 @@
-//! The text of a field: what is one, and what only could be made one, which is refused. A list of texts stands where the
-//! file holds columns instead of rows, and an object where pandas wrote a column as one.
+//! The text of a field: what is one, and what only could be made one, which is refused. A list of texts is there where
+//! the file holds columns instead of rows, and an object where pandas wrote a column as one.
 
 use std::fmt::Display;
 

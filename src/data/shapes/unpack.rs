@@ -40,9 +40,9 @@ pub fn unpack<'r>(row: &'r Row, notes: &mut Vec<String>) -> Result<Cow<'r, Row>,
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     List,
-    /// Turns; everything else is a text as it stands.
+    /// Turns; everything else is a text as it is.
     Turns,
-    /// What a conversation is wrapped in; everything else is a text as it stands.
+    /// What a conversation is wrapped in; everything else is a text as it is.
     Object,
 }
 

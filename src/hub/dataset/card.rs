@@ -15,7 +15,7 @@ pub struct Card {
     configs: Vec<Config>,
     /// Subset, split, rows.
     rows: Vec<(String, String, u64)>,
-    /// What it says of the columns, as it stands there.
+    /// What it says of the columns, unchanged.
     pub info: Value,
 }
 

@@ -218,7 +218,7 @@ fn is_readable(path: &str) -> bool {
     }
 }
 
-/// What stands before the last point of a file's name, and its ending in small letters.
+/// What is before the last point of a file's name, and its ending in small letters.
 fn split_ending(path: &str) -> (&str, String) {
     let name_at = path.rfind('/').map_or(0, |at| at + 1);
     match path[name_at..].rfind('.') {

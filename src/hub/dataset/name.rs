@@ -54,7 +54,7 @@ fn of_address(address: &str) -> Option<DatasetName> {
     let (path, revision) = parted(path.trim_end_matches('/'), '@');
     let segments: Vec<_> = path.split('/').collect();
     let page = segments.iter().position(|segment| matches!(*segment, "tree" | "blob" | "resolve" | "viewer"));
-    // A data set may be called viewer; its page's name stands behind it.
+    // A data set may be called viewer; its page's name follows it.
     let page = page.filter(|at| (1..=2).contains(at));
     let repo = segments[..page.unwrap_or(segments.len())].join("/");
     let after = || page.and_then(|at| segments.get(at + 1));

@@ -24,7 +24,7 @@ const ABOUT: &[&str] = &[
     "readme.txt",
 ];
 
-/// What stands in the file's place: its subset's name, its split's, and itself.
+/// A file with the names of its subset and its split.
 struct Placed<'a> {
     subset: String,
     split: Option<String>,

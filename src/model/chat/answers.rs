@@ -18,14 +18,14 @@ pub struct Reader<'a> {
     pub text: &'a str,
     /// `None` where no characters are free for marks.
     pub marks: Option<&'a Marks>,
-    /// The same text with marks; `None` where they change what the template writes.
+    /// The text with marks; `None` where they change what the template writes.
     pub unmarked: Option<&'a Unmarked>,
     /// The text with the letters of everything that isn't an answer exchanged: once all letters, once without those that
     /// templates look for.
     exchanged: OnceCell<[Option<String>; 2]>,
 }
 
-/// Where turns stand.
+/// Where turns are in the text.
 pub struct Places {
     /// Each turn's own text.
     pub contents: Contents,
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
         if body.is_empty() || prompt.is_empty() || self.text[..content.start].ends_with(prompt) {
             return Some(content.clone());
         }
-        // Between the prompt and the content stands what the model is to write, too: an empty thought, for example.
+        // What is between the prompt and the content, the model is to write, too: an empty thought, for example.
         let grown = self.prompt_end(at).filter(|start| *start < content.start).map(|start| start..content.end);
         Some(grown.filter(|grown| self.is_certain(at, grown)).unwrap_or_else(|| content.clone()))
     }
@@ -323,7 +323,7 @@ fn with_outer_space(text: &str, span: Range<usize>, content: &str) -> Range<usiz
 fn ends_alike(written: &str, content: &str) -> bool {
     let last = |text: &str| text.split_whitespace().next_back().map(str::to_owned);
     match (last(written), last(content)) {
-        // A mark that isn't a special token may stand behind it.
+        // A mark that isn't a special token may follow it.
         (Some(end), Some(word)) => word.ends_with(&end) || written.contains(&word),
         _ => false,
     }

@@ -6,7 +6,7 @@ use super::scan::{Kind, Token, tags, tokens};
 
 /// In bytes.
 const MAX_LENGTH: usize = 256 * 1024;
-/// Operators, brackets, filters and attributes in one tag; each may nest what stands beside it.
+/// Operators, brackets, filters and attributes in one tag; each may nest what is beside it.
 const MAX_OPERATORS: usize = 250;
 /// Blocks within blocks, where each `elif` counts as a block within the one before.
 const MAX_BLOCKS: usize = 120;

@@ -39,7 +39,7 @@ const PLAIN: &str = "{% for message in messages %}{{ message['role'] | capitaliz
 {% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n' }}{% endfor %}\
 {% if add_generation_prompt %}{{ 'Assistant:\n' }}{% endif %}";
 
-/// A text, and the bytes of what stood in its `{% generation %}` blocks.
+/// A text, and the byte ranges of what was in its `{% generation %}` blocks.
 pub type Generations = (String, Vec<Range<usize>>);
 
 /// A model's compiled templates with the tokens they may name.
@@ -131,9 +131,9 @@ impl ChatTemplate {
         self.used(!conversation.tools.is_empty())?.render(context)
     }
 
-    /// The conversation as one text, as [`Self::render`] writes it without a prompt, and the spans of what stood in `{%
-    /// generation %}` blocks, in bytes. `None` where the template that is used has no such blocks, or looks into what
-    /// they hold, so that it can't be known.
+    /// The conversation as one text, as [`Self::render`] writes it without a prompt, and the byte ranges of what was in
+    /// `{% generation %}` blocks. `None` where the template that is used has no such blocks, or looks into what they
+    /// hold, so that it can't be known.
     ///
     /// # Errors
     /// [`ModelError::Template`] where the template refuses the conversation or goes beyond its limits.

@@ -4,7 +4,7 @@ use minijinja::Error;
 
 use super::values::{MAX_TEXT, error, too_long};
 
-/// What stands between the braces or behind the percent sign.
+/// What is between the braces or after the percent sign.
 #[derive(Debug, Clone, Default)]
 pub struct Spec {
     pub fill: Option<char>,

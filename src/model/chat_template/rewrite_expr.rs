@@ -1,4 +1,4 @@
-//! Expressions for [`super::rewrite`]. Each is written so that a filter may stand behind it.
+//! Expressions for [`super::rewrite`]. Each is written so that a filter may follow it.
 
 use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CallType, CompareOpKind, Const, Expr, UnaryOpKind};
 use minijinja::value::ValueKind;

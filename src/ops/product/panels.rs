@@ -47,7 +47,7 @@ impl<'a, E: Element> Rows<'a, E> {
         Self::new(self.data.get(start * self.stride..).unwrap_or_default(), rows, self.cols, self.stride)
     }
 
-    /// The same rows, if they are of bf16.
+    /// These rows as bf16, if they are that.
     pub(super) fn as_bf16(self) -> Option<Rows<'a, bf16>> {
         Some(Rows { data: E::as_bf16(self.data)?, rows: self.rows, cols: self.cols, stride: self.stride })
     }

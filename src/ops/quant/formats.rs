@@ -475,7 +475,7 @@ pub mod testing {
         QTensor::new(storage, len).unwrap().dequantize(&Device::Cpu).unwrap().to_vec1().unwrap()
     }
 
-    /// The same bytes at an address that is `offset` past an aligned one, or past another.
+    /// A copy of the bytes at an address that is `offset` past an aligned one, or past another.
     pub fn moved(blocks: &[u8], offset: usize) -> Vec<u8> {
         [vec![0xFF; offset], blocks.to_vec()].concat()
     }

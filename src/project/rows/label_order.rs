@@ -12,7 +12,7 @@ const LABEL_ORDER: &str = "label_order";
 /// Further ones have neither a key nor a place in a list; answers in free words aren't labels.
 const MOST: usize = 500;
 
-/// Labels by their first appearance, each with whether it ever stood at several examples at once.
+/// Labels by their first appearance, each with whether several examples ever had it at once.
 #[derive(Default)]
 pub struct LabelOrder(Vec<(String, bool)>);
 
@@ -40,8 +40,8 @@ impl LabelOrder {
         is_new
     }
 
-    /// Those that are there, and those that were at several examples: their keys stay with them. What stood at one
-    /// example for a moment, half typed, is gone.
+    /// Those that are there, and those that were at several examples: their keys stay with them. What one example had
+    /// for a moment, half typed, is gone.
     fn shown(&self, present: &HashSet<&str>) -> Vec<String> {
         let shown = self.0.iter().filter(|(label, is_kept)| *is_kept || present.contains(label.as_str()));
         shown.map(|(label, _)| label.clone()).collect()

@@ -82,7 +82,7 @@ pub struct Order {
     revision: Option<u64>,
     pub slots: Vec<Slot>,
     pub labels: Names,
-    /// Lists of tags, as they stand in the store.
+    /// Lists of tags, as the store has them.
     pub tags: Names,
     /// The last filter and sorting asked for, and the indexes of the slots that they leave.
     pub(super) chosen: Option<(Filter, Vec<u32>)>,

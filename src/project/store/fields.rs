@@ -1,4 +1,4 @@
-//! The fields of an example that edits change: how each is read and written, whichever table it stands in.
+//! The fields of an example that edits change: how each is read and written, whichever table it is in.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};

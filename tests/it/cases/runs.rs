@@ -243,7 +243,7 @@ fn a_run_is_resumed_on_what_it_began_with_only() {
     };
     swap("model.safetensors", &flip, "has another content");
 
-    // A run of an earlier version kept nothing: it goes on, and that is said.
+    // A run of an earlier version kept nothing: it is resumed, and that is said.
     std::fs::remove_file(desk.path("run/inputs.json")).unwrap();
     let ran = train();
     let warnings = events(&ran, "warning");

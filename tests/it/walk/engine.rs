@@ -32,7 +32,7 @@ struct Inner {
 #[derive(Default)]
 struct Scripted {
     num_jobs: u64,
-    /// Of the real engine, those that haven't ended.
+    /// The real engine's jobs that haven't ended.
     under_way: Vec<(JobId, String)>,
     num_asked: usize,
     trainings: VecDeque<Training>,

@@ -7,7 +7,7 @@ use tunewright::task::{Phase, Stage, Unit};
 
 use super::*;
 
-/// Of `num` examples with an expected answer, so many are right after tuning and none before.
+/// A report in which `num_right` of `num` examples with an expected answer are right after tuning, and none before.
 fn report((before, after): (f64, f64), num: usize, num_right: usize) -> EvaluationReport {
     let held_out = |loss: f64, right: usize| HeldOut {
         loss,
