@@ -63,7 +63,10 @@ pub fn convert(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
     }
     for (answer, name) in [(&chosen, better), (&rejected, worse)] {
         if answer.first().is_none_or(|turn| turn.role != Role::Assistant) {
-            return Err(Problem::field(name, "doesn't continue with an answer (assistant) after what both answers share"));
+            return Err(Problem::field(
+                name,
+                "doesn't continue with an answer (assistant) after what both answers share",
+            ));
         }
     }
     converted.example.messages.extend(question);
