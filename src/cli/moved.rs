@@ -10,7 +10,7 @@ pub const EXPORT: &str = "examples are exported by `tunewright data export`";
 
 /// The arguments in today's words, and where one of them was old, a sentence about it.
 pub fn in_todays_words(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<String>) {
-    // Behind the program's name, or behind `help`.
+    // After the program's name, or after `help`.
     let at = if arguments.get(1).is_some_and(|word| word == "help") { 2 } else { 1 };
     let Some(word) = NOW_UNDER_DATA.into_iter().find(|word| arguments.get(at).is_some_and(|it| it == word)) else {
         return (arguments, None);

@@ -39,7 +39,7 @@ impl JsonFault {
             true => format!("line {} of the row, column {}", self.line, self.column),
             false => format!("column {}", self.column),
         };
-        // A reason's detail begins at the last bracket behind a space.
+        // A reason's detail begins at the last bracket after a space.
         let shown = shown.replace(" (", "(");
         match shown.trim() {
             "" => at,

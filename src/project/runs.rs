@@ -112,7 +112,7 @@ mod tests {
         crate::fs::write_atomic(&second.join("x"), b"mine").unwrap();
         let (moved, error) = project.trash_runs(&[second.clone(), first.join("none")]);
         assert_eq!(moved, [second.file_name().unwrap().to_str().unwrap()]);
-        assert!(error.is_some(), "one that isn't there is told");
+        assert!(error.is_some(), "one that isn't there is reported");
         assert!(!second.exists() && project.run_trash().read_dir().unwrap().count() == 1);
         let third = project.create_run_dir().unwrap();
         assert!(third != second, "a new run would be in the way of the deleted one");

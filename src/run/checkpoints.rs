@@ -1,5 +1,5 @@
 //! The checkpoints of a run: a folder for each, with the adapter in PEFT's format, what resuming needs beside it, and
-//! the SHA-256 of them all. A folder has a checkpoint's name only while it is whole; what isn't ends in `.part`.
+//! the SHA-256 of them all. A folder has a checkpoint's name only while it is complete; what isn't ends in `.part`.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -40,11 +40,11 @@ pub fn save(
     Ok(draft.finish(state)?)
 }
 
-/// Puts the newest checkpoint that is whole in place. Damaged ones are set aside, and each is reported in a sentence.
-/// `None` if the run has no checkpoint yet.
+/// Restores the newest complete checkpoint. Damaged ones are set aside, and each is reported in a sentence. `None` if
+/// the run has no checkpoint yet.
 ///
 /// # Errors
-/// [`RunError::NoWholeCheckpoint`] if there are checkpoints, and none of them is whole.
+/// [`RunError::NoWholeCheckpoint`] if there are checkpoints, and none of them is complete.
 pub fn restore(
     run_dir: &Path,
     num_steps: usize,

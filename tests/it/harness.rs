@@ -158,7 +158,7 @@ impl Window {
         panic!("the window asks for ever");
     }
 
-    /// Trainings, evaluations and answers go on until the test tells something.
+    /// Trainings, evaluations and answers go on until the test says something.
     fn reply(&self, spec: &JobSpec) -> Option<Reply> {
         Some(match spec {
             JobSpec::Store(StoreJob::OpenProject { .. })

@@ -74,7 +74,7 @@ fn losses_are_those_of_each_example_alone_and_make_up_the_mean() {
     assert_eq!(mean.num_examples, 149);
 }
 
-/// Stops as soon as it is told of some progress.
+/// Stops as soon as there is some progress.
 struct Impatient(Cell<bool>);
 
 impl Task for Impatient {

@@ -258,7 +258,7 @@ fn what_a_stranger_put_into_a_store_is_not_run() {
     project.apply(&Edit::Insert { example, split: Split::Train }).unwrap();
     assert_eq!(contents(&mut project).len(), 6);
 
-    // A view in a table's place never ends, and is told.
+    // A view in a table's place never ends, and is reported.
     let db = rusqlite::Connection::open(&path).unwrap();
     let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS id, x AS content FROM n";
     db.execute_batch(&format!("DROP TABLE contents; CREATE VIEW contents AS {endless}")).unwrap();

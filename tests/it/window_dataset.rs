@@ -30,7 +30,7 @@ fn a_data_set_is_looked_up_chosen_downloaded_and_mapped() {
     assert!(studio.is_shown("Licence cc-by-4.0") && studio.is_shown("80 rows"));
     assert!(studio.is_shown("Files that can't be read here are left out: 1 .arrow"));
 
-    // One split fewer; the other one is dealt.
+    // One split fewer; the other one is split.
     studio.click(Role::CheckBox, "test");
     assert!(studio.is_shown("50 rows"));
     studio.click(Role::CheckBox, "test");

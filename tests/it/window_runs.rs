@@ -346,7 +346,7 @@ fn a_run_has_the_same_numbers_wherever_it_is_shown() {
     window.tell(job, EventKind::Started);
     window.tell(job, EventKind::RunStarted { run_dir: "/p/runs/2026-11-22-1".into(), facts });
     window.tell(job, EventKind::Eval(evaluation(0, 2.391)));
-    // The window lagged: it heard of some steps only.
+    // The window lagged: it got some steps only.
     steps().into_iter().filter(|step| step.step != 5).for_each(|step| window.tell(job, EventKind::Step(step)));
     window.tell(job, EventKind::Finished(Outcome::Stopped));
     let record = run("2026-11-22-1", 0.6, RunStatus::Stopped);

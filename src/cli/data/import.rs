@@ -41,7 +41,7 @@ pub struct ImportArgs {
     /// The project's folder; made if it isn't there
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: PathBuf,
-    /// The part that all rows go to, instead of being dealt
+    /// The part that all rows go to, instead of being split
     #[arg(long, value_name = "PART", value_parser = part)]
     into: Option<Split>,
     /// Deal all rows by lot, also where files are called train, validation or test

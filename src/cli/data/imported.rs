@@ -156,7 +156,7 @@ impl Told<'_> {
         }
         if let Some(part) = self.part {
             let part = part.as_str();
-            terminal::note(&format!("  they go to {part}, as the file is called (--deal deals them by lot)"));
+            terminal::note(&format!("  they go to {part}, as the file is called (--deal splits them by lot)"));
         }
         if self.num_known > 0 {
             terminal::note(&format!("  {} are in the project already", thousands(self.num_known)));

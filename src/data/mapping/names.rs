@@ -1,4 +1,4 @@
-//! What columns are called, as data: the usual English names in whole, and words of sixteen languages.
+//! What columns are called, as data: the usual English names in full, and words of sixteen languages.
 //!
 //! Words are written as [`super::words::folded`] leaves them: lower case, without accents.
 

@@ -146,7 +146,7 @@ fn all(items: &[Expr<'_>]) -> Written {
     items.iter().map(expression).collect::<Result<Vec<_>, _>>().map(|items| items.join(", "))
 }
 
-/// Whether what is written for it may have a dot or a bracket behind it, which no filter may.
+/// Whether what is written for it may be followed by a dot or a bracket, as no filter may.
 fn takes_postfix(expr: &Expr<'_>) -> bool {
     match expr {
         Expr::Var(_) | Expr::IfExpr(_) | Expr::Test(_) => true,

@@ -340,7 +340,7 @@ impl Generator {
     /// Python gives what is left of it the second time.
     pub fn take(&self) -> Result<Vec<Value>, Error> {
         let items = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        items.ok_or_else(|| error("the result of a filter is read twice; put |list behind it"))
+        items.ok_or_else(|| error("the result of a filter is read twice; put |list after it"))
     }
 
     fn peek(&self) -> Vec<Value> {

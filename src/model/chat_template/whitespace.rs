@@ -85,7 +85,7 @@ fn before_tag(text: &str, sign: Option<u8>, kind: Kind, is_line_start: bool) -> 
     }
 }
 
-/// Where the text behind a tag begins.
+/// Where the text after a tag begins.
 fn behind_tag(source: &str, tag: &Tag) -> usize {
     let end = tag.whole.end;
     let rest = &source[end..];
