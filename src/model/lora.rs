@@ -155,7 +155,8 @@ impl LoraAdapter {
         self.layers.get(layer).map_or(0, |pairs| pairs.iter().flatten().count())
     }
 
-    /// Every trainable tensor with its name in PEFT's files, in a fixed order.
+    /// Every trainable tensor with its name in PEFT's files, in a fixed order: by layer and [`Module`], A `[r, in]`
+    /// before B `[out, r]`.
     pub fn named_vars(&self) -> Vec<(String, &Var)> {
         let mut vars = Vec::new();
         for (layer, pairs) in self.layers.iter().enumerate() {

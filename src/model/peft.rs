@@ -77,7 +77,7 @@ fn pattern(adapter: &LoraAdapter, differing: impl Fn(&LoraPair) -> Option<Value>
     found.collect()
 }
 
-/// Writes tensors as safetensors, atomically.
+/// Writes tensors of any shape as safetensors, atomically.
 ///
 /// # Errors
 /// Where the file can't be written; the error names it.
@@ -90,7 +90,7 @@ pub fn save_tensors(tensors: impl IntoIterator<Item = (String, Tensor)>, path: &
     write_atomic(path, &bytes).map_err(ModelError::io(path))
 }
 
-/// Reads a safetensors file of f32 tensors.
+/// Reads the tensors of a safetensors file by their names, in the shapes and types that it has.
 ///
 /// # Errors
 /// Where the file can't be read or isn't safetensors; the error names it.

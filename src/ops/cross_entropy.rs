@@ -65,10 +65,10 @@ pub fn cross_entropy_plain(
     log_probabilities.gather(&targets, 1)?.sum_all()?.neg()
 }
 
-/// `cap · tanh(logits / cap)`, if they are capped.
+/// `cap · tanh(logits / cap)`, if they are capped; of any shape.
 ///
 /// # Errors
-/// Where candle can't compute it.
+/// Where candle fails on the tensor.
 pub fn cap_logits(logits: Tensor, softcap: Option<f32>) -> Result<Tensor> {
     match softcap.map(f64::from) {
         Some(cap) => (logits / cap)?.tanh()? * cap,

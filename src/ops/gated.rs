@@ -99,7 +99,8 @@ vectorized! {
         by_curve!(activation, row(gate, up, out))
     }
 
-    /// Both in one pass: `activation(gate) · up` again, and the gradients at `gate` and `up`.
+    /// Both in one pass for a row of `inner` values: `activation(gate) · up` again, and the gradients at `gate` and
+    /// `up`.
     pub fn gated_row_and_back(
         isa: Isa,
         activation: Activation,
@@ -111,7 +112,7 @@ vectorized! {
         by_curve!(activation, row_and_back(gate_up, grad, out, d_gate_up))
     }
 
-    /// The gradients at `gate` and `up` for a gradient at the result.
+    /// The gradients at a row's `gate` and `up` for the gradient at its result; all have `inner` values.
     pub fn gated_row_back(
         isa: Isa,
         activation: Activation,

@@ -106,7 +106,7 @@ impl LinearInput {
         }
     }
 
-    /// The input in f32.
+    /// The input in f32, `[rows, cols]`.
     pub fn view(&self) -> Rows<'_, f32> {
         Rows::new(&self.values[..self.rows * self.cols], self.rows, self.cols, self.cols)
     }

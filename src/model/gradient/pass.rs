@@ -72,7 +72,7 @@ impl BlockPass<'_> {
         );
     }
 
-    /// Adds to `dx` what comes back through a norm.
+    /// Adds to `dx` what comes back through a norm: `x`, `grad` and `dx` are `[rows, hidden]`.
     pub fn normalize_back<E: Element>(&self, x: &Operand<E>, weight: &[f32], grad: &[f32], dx: &mut [f32]) {
         let (isa, eps, hidden) = (self.isa, self.decoder.eps(), weight.len());
         let rows = dx.par_chunks_mut(hidden).zip(grad.par_chunks(hidden)).zip(x.data().par_chunks(x.stride()));
@@ -85,7 +85,7 @@ impl BlockPass<'_> {
         );
     }
 
-    /// `activation(gate) · up`
+    /// `activation(gate) · up`: from `[rows, 2 · inner]` to `[rows, inner]`.
     pub fn inner<E: Element>(&self, gate_up: &Operand<E>, inner: usize, out: &mut Operand<E>) {
         let (isa, activation) = (self.isa, self.decoder.spec().activation);
         out.resize(gate_up.view().num_rows(), inner);
@@ -102,7 +102,8 @@ impl BlockPass<'_> {
         );
     }
 
-    /// `activation(gate) · up` again, and the gradients at gate and up.
+    /// `activation(gate) · up` again, `[rows, inner]`, and the gradients at gate and up, `[rows, 2 · inner]`, from
+    /// `grad`, `[rows, inner]`.
     pub fn inner_back<E: Element>(
         &self,
         gate_up: &Operand<E>,

@@ -370,7 +370,8 @@ fn check(shape: AttentionShape, n: usize, inputs: Inputs<'_>) {
 }
 
 vectorized! {
-    /// Softmax of the visible scores, scaled and capped; the others become 0. Returns the logarithm of the sum.
+    /// Softmax of one query's visible scores, `[num_positions]`, scaled and capped; the others become 0. Returns the
+    /// logarithm of the sum.
     pub fn softmax(isa: Isa, scores: &mut [f32], visible: Range<usize>, shape: AttentionShape) -> f32 {
         scores[..visible.start].fill(0.0);
         scores[visible.end..].fill(0.0);

@@ -46,7 +46,8 @@ use walk::walk;
 /// Values of weights that are unpacked at a time for a backward product.
 const SLAB_VALUES: usize = 4 << 20;
 
-/// `out = x · W (+ xa · B)` for each of `outputs`, or `out += …`. `out` has rows of `stride` values.
+/// `out = x · W (+ xa · B)` for each of `outputs`, or `out += …`. `x` is `[rows, depth]`; `out` has as many rows, of
+/// `stride` values.
 ///
 /// # Errors
 /// Where a weight's type can't be unpacked.

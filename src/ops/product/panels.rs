@@ -111,7 +111,7 @@ impl<E: Element> Operand<E> {
         Rows::new(&self.data, self.rows, self.cols, self.stride)
     }
 
-    /// The columns from `start`, a whole number of groups, on.
+    /// `[rows, cols]`: the columns from `start`, a whole number of groups, on.
     pub fn columns(&self, start: usize, cols: usize) -> Rows<'_, E> {
         assert!(start.is_multiple_of(E::GROUP) && start + cols <= self.stride, "columns of another matrix");
         Rows::new(self.data.get(start..).unwrap_or_default(), self.rows, cols, self.stride)
