@@ -99,6 +99,10 @@ impl AppSettings {
         Self { file, ..kept }
     }
 
+    /// Writes the settings, if they have a file.
+    ///
+    /// # Errors
+    /// The system's own, when the file can't be written.
     pub fn save(&self) -> std::io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let text = toml::to_string(self).map_err(std::io::Error::other)?;
