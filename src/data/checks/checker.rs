@@ -62,6 +62,10 @@ pub struct Refused {
 
 /// Asks a model, which this module doesn't know.
 pub trait Rendering: Sync {
+    /// What the model makes of an example.
+    ///
+    /// # Errors
+    /// Where the model's template refuses it.
     fn facts(&self, example: &Example) -> Result<RenderFacts, Refused>;
 }
 

@@ -17,6 +17,10 @@ pub const KEPT_OF_LONG_ROW: usize = 10 << 10;
 
 /// Reads one row after the other; a bad row is an `Ok` with a [`Problem`] in it, an error ends the reading.
 pub trait Rows {
+    /// The next row, or `None` at the end.
+    ///
+    /// # Errors
+    /// Where the file can't be read any further, or the task was stopped.
     fn next_row(&mut self) -> Result<Option<RawRow>, ImportError>;
 
     /// What deserves a word about the rows so far.

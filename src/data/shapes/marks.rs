@@ -274,6 +274,9 @@ pub fn unreadable(name: &str, value: &Value) -> Problem {
 
 /// Reads what the row says about its answer and about itself: a bad answer is set aside, a row that is not to be trained
 /// gets the weight 0.
+///
+/// # Errors
+/// Where a verdict or a mark is unclear, or two contradict each other; the problem names the field.
 pub fn apply(row: &Row, verdicts: &Verdicts, converted: &mut Converted) -> Result<(), Problem> {
     // In a pair, it is said which is which.
     if let Some((is_good, name, value)) = verdicts.find(row)?.filter(|_| converted.example.rejected.is_empty()) {
@@ -289,6 +292,9 @@ pub fn apply(row: &Row, verdicts: &Verdicts, converted: &mut Converted) -> Resul
 }
 
 /// A bad answer takes the place of the rejected one, and no good one is there.
+///
+/// # Errors
+/// Where the conversation doesn't end with an answer; the problem names the field.
 pub fn judge(
     example: &mut Example,
     is_good: bool,
@@ -331,6 +337,9 @@ pub fn is_row_mark(name: &str, value: &Value) -> bool {
 }
 
 /// A turn's weight by its marks. Only an assistant turn's means something.
+///
+/// # Errors
+/// Where a mark is unclear or for a part of the turn, or two contradict each other; the problem names `path`.
 pub fn turn_weight(
     fields: &Row,
     role: Role,

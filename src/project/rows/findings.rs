@@ -84,6 +84,9 @@ impl Project {
     }
 
     /// Those that still hold, and pass both conditions.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn select_findings(
         &self,
         counts: &str,
