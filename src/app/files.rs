@@ -61,6 +61,9 @@ pub trait Desktop: Send + Sync {
     fn pick_several(&self, title: &'static str, kinds: FileKinds) -> Option<Vec<PathBuf>>;
 
     /// Shows a folder in the file manager.
+    ///
+    /// # Errors
+    /// The system's own, when there is no file manager to open it.
     fn open_folder(&self, path: &Path) -> io::Result<()>;
 }
 
