@@ -101,8 +101,7 @@ fn is_table(preview: &ImportPreview) -> bool {
 /// Gives every good row of all files to `sink`, one at a time; a `Break` ends the reading early.
 ///
 /// # Errors
-/// Where a file can't be read or isn't one of examples, a file of columns needs a mapping because their names leave a
-/// doubt, or the task was stopped.
+/// Where a file can't be read or isn't one of examples, its columns need a mapping, or the task was stopped.
 pub fn read_examples(
     request: &ImportRequest,
     task: &dyn Task,
