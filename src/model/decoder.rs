@@ -23,7 +23,7 @@ pub struct Decoder {
     embedding: Arc<FrozenWeight>,
     layers: Vec<Layer>,
     norm: Arc<[f32]>,
-    /// The embedding itself where the two are tied.
+    /// `[vocab_size, hidden]`; the embedding itself where the two are tied.
     head: Arc<FrozenWeight>,
     /// Of each of the spec's rotations, `head_dim / 2` values.
     inverse_frequencies: Vec<Vec<f32>>,
@@ -31,7 +31,7 @@ pub struct Decoder {
 
 struct Layer {
     norms: Norms,
-    /// By [`Module`].
+    /// `[out, in]` each, by [`Module`].
     linear: [Arc<FrozenWeight>; Module::ALL.len()],
     /// Of queries, keys and values, side by side.
     qkv_bias: Option<Arc<[f32]>>,
@@ -122,14 +122,18 @@ const NOT_FINITE: &str = "holds values that are not finite (NaN or infinity): th
 #[derive(Default)]
 pub struct Adaptation<'a> {
     pub adapter: Option<&'a LoraAdapter>,
-    /// Records what `backward` needs for the adapter's gradients.
+    /// Whether to record what `backward` needs for the adapter's gradients.
     pub with_gradient: bool,
-    /// Only with the gradient.
+    /// Dropout on the adapter's inputs; only with the gradient.
     pub dropout: Option<Dropout>,
 }
 
 impl Decoder {
     /// Reads the weights of a GGUF file or a folder.
+    ///
+    /// # Errors
+    /// Where a file is damaged, the model is of a kind that isn't computed here, or a tensor is missing, has another
+    /// shape or isn't finite; the error names file and tensor. [`ModelError::Stopped`] where the task was stopped.
     pub fn load(path: &Path, task: &dyn Task) -> std::result::Result<Self, ModelError> {
         Self::from_source(&mut *weights::open(path)?, task)
     }
@@ -168,7 +172,7 @@ impl Decoder {
         Ok(Self { path, spec, embedding, layers, norm, head, inverse_frequencies })
     }
 
-    /// What to say when something that was computed with these weights is not finite: it is they that are damaged, or not.
+    /// The error when something computed with these weights is not finite: it says whether the weights are damaged.
     /// Looks at all of them.
     pub fn not_finite(&self, what: &str) -> ModelError {
         self.damage().unwrap_or_else(|| {
@@ -178,7 +182,7 @@ impl Decoder {
         })
     }
 
-    /// A weight that holds NaN or infinity. Looks at all of them.
+    /// An error that names a weight which holds NaN or infinity; `None` where there is none. Looks at all of them.
     pub fn damage(&self) -> Option<ModelError> {
         let damaged = self.frozen_weights().into_iter().find(|(_, weight)| !weight.is_finite().unwrap_or(false));
         damaged.map(|(tensor, _)| ModelError::Tensor {
@@ -192,7 +196,7 @@ impl Decoder {
         &self.spec
     }
 
-    /// Every frozen matrix with its name in Transformers; a tied head counts once.
+    /// Every frozen matrix, `[out, in]`, with its name in Transformers; a tied head counts once.
     pub fn frozen_weights(&self) -> Vec<(String, &Arc<FrozenWeight>)> {
         let mut weights = vec![(Part::Embedding.name(&self.spec), &self.embedding)];
         for (i, layer) in self.layers.iter().enumerate() {
@@ -207,6 +211,9 @@ impl Decoder {
     }
 
     /// Hidden rows after the last norm, `[num_tokens, hidden_size]`.
+    ///
+    /// # Errors
+    /// Where the segments don't cover the tokens, or an id has no row in the embedding.
     pub fn forward(&self, ids: &[u32], segments: &Segments, adaptation: Adaptation<'_>) -> Result<Tensor> {
         if segments.num_tokens() != ids.len() {
             candle_core::bail!("{} tokens don't fit segments of {}", ids.len(), segments.num_tokens());
@@ -216,12 +223,18 @@ impl Decoder {
         })
     }
 
-    /// `[num_rows, vocab_size]` of hidden rows, without gradient.
+    /// Logits of hidden rows, without gradient: from `[num_rows, hidden_size]` to `[num_rows, vocab_size]`.
+    ///
+    /// # Errors
+    /// Where the rows are not `hidden_size` wide.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         cap_logits(ops::frozen_linear(&hidden.detach(), &self.head)?, self.spec.final_softcap)
     }
 
-    /// The summed cross-entropy of hidden rows against the next tokens.
+    /// The summed cross-entropy, in nats, of hidden rows `[num_rows, hidden_size]` against the `num_rows` next tokens.
+    ///
+    /// # Errors
+    /// Where rows and targets differ in number, or a target is outside the vocabulary.
     pub fn cross_entropy(&self, hidden: &Tensor, targets: &[u32], with_gradient: bool) -> Result<Tensor> {
         ops::cross_entropy(hidden, &self.head, targets, self.spec.final_softcap, with_gradient)
     }
@@ -274,7 +287,7 @@ impl Decoder {
         &self.head
     }
 
-    /// The blocks; `attend` is given the layer and its q, k (both rotated) and v.
+    /// Runs the blocks; `attend` is given the layer and its q, k (both rotated) and v. Gives `[num_tokens, hidden]`.
     fn run(
         &self,
         ids: &[u32],

@@ -58,7 +58,7 @@ impl Module {
         matches!(self, Self::QProj | Self::KProj | Self::VProj)
     }
 
-    /// Outputs and inputs.
+    /// Outputs and inputs: the weight is `[outputs, inputs]`.
     pub fn shape(self, spec: &ModelSpec) -> (usize, usize) {
         let (hidden, inner) = (spec.hidden_size, spec.intermediate_size);
         let (q, kv) = (spec.num_heads * spec.head_dim, spec.num_kv_heads * spec.head_dim);

@@ -40,7 +40,7 @@ fn dates_come_in_by_name_are_sorted_by_and_go_out_in_every_shape() {
     let path = write(folder.path(), "rows.csv", ROWS);
     let look = preview(&ImportRequest::new(&path), &Unwatched).unwrap();
     assert_eq!(look.mapping.unwrap().columns[2].1, ColumnRole::Date);
-    let note = "created_at is no date that can be read, and the example has none (\"soon\")";
+    let note = "created_at isn't a date that can be read, and the example has none (\"soon\")";
     let first = Some(Place { file: None, line: 4 });
     assert_eq!((look.num_rejected, look.notes), (0, vec![Note { what: note.to_owned(), count: 1, first }]));
 
@@ -145,7 +145,7 @@ fn the_window_shows_dates_sorts_by_them_and_says_what_a_split_by_time_does() {
         shell.state.mapping.dialog.as_ref().is_some_and(|dialog| dialog.problem().is_none())
     };
     studio.wait("the preview", is_ready);
-    assert!(studio.is_shown("1 example: created_at is no date that can be read"));
+    assert!(studio.is_shown("1 example: created_at isn't a date that can be read"));
     studio.key(egui::Modifiers::COMMAND, egui::Key::Enter);
     studio.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.open.is_some());
     studio.settle();

@@ -112,7 +112,7 @@ impl Window {
         Some(self.names().remove(&id.accesskit_id()).unwrap_or_else(|| format!("{id:?}")))
     }
 
-    /// Of everything that a screen reader is told of.
+    /// The names of everything that a screen reader is given.
     fn names(&self) -> HashMap<NodeId, String> {
         let nodes = self.harness.root().children_recursive();
         let named = nodes.filter_map(|node| {
@@ -158,7 +158,7 @@ impl Window {
         panic!("the window asks for ever");
     }
 
-    /// Trainings, evaluations and answers go on until the test tells something.
+    /// Trainings, evaluations and answers go on until the test says something.
     fn reply(&self, spec: &JobSpec) -> Option<Reply> {
         Some(match spec {
             JobSpec::Store(StoreJob::OpenProject { .. })
@@ -199,7 +199,7 @@ impl Window {
 
     /// Whether scroll areas that hold the control bring all of it into view, where it is cut off.
     pub fn scrolls(&self, control: &Control) -> bool {
-        /// As thick as a scroll bar at most.
+        /// How thick a scroll bar is at most.
         const THICK: f32 = 14.0;
         self.harness.ctx.viewport(|viewport| {
             let widgets = &viewport.prev_pass.widgets;

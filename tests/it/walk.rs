@@ -147,7 +147,7 @@ impl Walk {
         let builder = builder.allow_missing_glyphs();
         let setup = |ctx: &egui::Context| {
             kit::theme::install(ctx);
-            // Words that come and go with the pointer are no change that an act made.
+            // Words that come and go with the pointer aren't a change that an act made.
             ctx.all_styles_mut(|style| style.interaction.tooltip_delay = f32::MAX);
         };
         let harness = builder.with_context_setup(setup).build_ui_state(frame, shell);

@@ -283,7 +283,7 @@ fn an_answer_is_stopped_and_an_own_prompt_asked() {
     window.click(Role::Button, "Own prompt…");
     let answer = window.harness.get_by_role_and_label(Role::Button, "Answer");
     assert!(answer.accesskit_node().is_disabled(), "nothing is asked yet");
-    // The field has the keyboard: what is typed is no shortcut.
+    // The field has the keyboard: what is typed isn't a shortcut.
     for letter in ["W", "here is it", "?"] {
         window.harness.event(egui::Event::Text(letter.to_owned()));
         window.harness.run_steps(2);

@@ -32,7 +32,7 @@ impl Studio {
         Self::open_with(model, Sources::only)
     }
 
-    /// `sources` is told the folder of the models.
+    /// `sources` is given the folder of the models.
     pub fn open_with(model: Option<ModelRef>, sources: impl FnOnce(&Path) -> Sources) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sources = sources(&folder.path().join("models"));

@@ -14,7 +14,7 @@ use crate::harness::Window;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A window that asks this source, and hears on the channel when it was asked.
+/// A window that asks this source, and learns on the channel when it was asked.
 fn with_source(font: Option<&'static str>) -> (Window, Arc<AtomicUsize>, mpsc::Receiver<std::thread::ThreadId>) {
     let num_asked = Arc::new(AtomicUsize::new(0));
     let (sender, receiver) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! A run under way, stopped and gone on with, and closing the window meanwhile, against a scripted engine.
+//! A run under way, stopped and resumed, and closing the window meanwhile, against a scripted engine.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ struct Window {
 }
 
 impl Window {
-    /// As after a start of the program, which was left on the Train screen.
+    /// A window as after a start of the program, which was left on the Train screen.
     fn open() -> Self {
         let engine = FakeEngine::default();
         let settings = AppSettings { last_project: Some("/p".into()), screen: Screen::Train, ..AppSettings::default() };
@@ -48,7 +48,7 @@ impl Window {
         window
     }
 
-    /// A run that has done so many of its 99 steps.
+    /// A run that has done `num_steps` of its 99 steps.
     fn training(num_steps: usize) -> (Self, JobId) {
         let mut window = Self::open();
         window.harness.state_mut().actions.push(tunewright::app::screens::train::Action::Start.into());
@@ -383,7 +383,7 @@ fn the_window_can_be_closed_at_once_and_a_run_that_ends_meanwhile_asks_nothing()
     assert!(!window.close().contains(&ViewportCommand::CancelClose));
 }
 
-/// As the next start finds it.
+/// The window as the next start finds it.
 fn reopened(status: RunStatus, last: Option<RunMessage>) -> Window {
     let mut window = Window::open();
     assert_eq!(window.harness.state().state.screen, Screen::Train, "it opens where it was left");

@@ -49,7 +49,7 @@ const COUNTS: &[(&str, &str)] = &[
     ("moe_num_experts", "experts of which a router chooses some for each token"),
 ];
 
-/// As a sentence, with the key and its value.
+/// A sentence with the key and its value.
 pub fn problem(config: &Value, family: &Family) -> Option<String> {
     let is_followed = |key: &str| family.follows.iter().any(|followed| followed.config == key);
     let of = |key: &str| config.get(key).filter(|value| !value.is_null() && !is_followed(key));

@@ -16,7 +16,7 @@ pub const MIN_ROWS: usize = 8;
 pub struct BlockPass<'a> {
     pub decoder: &'a Decoder,
     pub isa: Isa,
-    /// Frozen weights are multiplied in whole numbers of 8 bits.
+    /// Whether frozen weights are multiplied in whole numbers of 8 bits.
     pub int8: bool,
     pub segments: &'a Segments,
     pub tables: &'a RopeTables,
@@ -27,7 +27,7 @@ pub struct BlockPass<'a> {
 }
 
 impl BlockPass<'_> {
-    /// As this pass multiplies with it.
+    /// The weight as this pass multiplies by it.
     pub fn weights<'b, E>(&self, weight: &'b FrozenWeight) -> Weights<'b, E> {
         if self.int8 { Weights::Int8(weight) } else { Weights::Frozen(weight) }
     }
@@ -42,7 +42,7 @@ impl BlockPass<'_> {
         self.tables.of(self.decoder.layer_spec(layer))
     }
 
-    /// Where a row of a group's input stands in the batch.
+    /// The index in the batch of a row of a group's input.
     pub fn row_in_batch(&self, layer: usize, group: Group, row: usize) -> usize {
         let rows = self.wanted_rows(layer).filter(|_| group != Group::Qkv);
         rows.map_or(row, |rows| rows[row] as usize)
@@ -65,7 +65,8 @@ impl BlockPass<'_> {
         );
     }
 
-    /// `activation(gate) · up` again, and the gradients at gate and up.
+    /// `activation(gate) · up` again, `[rows, inner]`, and the gradients at gate and up, `[rows, 2 · inner]`, from
+    /// `grad`, `[rows, inner]`.
     pub fn inner_back<E: Element>(
         &self,
         gate_up: &Operand<E>,

@@ -10,7 +10,7 @@ use crate::ops::Activation;
 /// One decoder runs every model that this describes. Sizes in values, lengths in tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelSpec {
-    /// As the file calls it: `llama`.
+    /// The family as the file calls it: `llama`.
     pub architecture: String,
     pub vocab_size: usize,
     pub hidden_size: usize,
@@ -18,7 +18,7 @@ pub struct ModelSpec {
     pub num_heads: usize,
     pub num_kv_heads: usize,
     pub head_dim: usize,
-    /// On the products of queries and keys, usually `1/√head_dim`.
+    /// What products of queries and keys are multiplied by, usually `1/√head_dim`.
     pub attention_scale: f64,
     /// Scores of attention become `cap · tanh(score / cap)`.
     pub attention_softcap: Option<f32>,
@@ -27,7 +27,7 @@ pub struct ModelSpec {
     /// Logits are divided by it.
     pub logits_divisor: f64,
     pub activation: Activation,
-    /// On the embeddings of tokens, not on the head that is tied to them.
+    /// What the embeddings of tokens are multiplied by, but not the head that is tied to them.
     pub embedding_scale: f64,
     /// On what attention and the inner layers add to the residual stream.
     pub residual_scale: f64,
@@ -102,7 +102,7 @@ pub struct RopeSpec {
 #[derive(Debug, Clone, PartialEq)]
 pub enum RopeScaling {
     None,
-    /// All positions divided by a factor.
+    /// All positions are divided by a factor.
     Linear {
         factor: f64,
     },
@@ -143,7 +143,10 @@ impl ModelSpec {
         self.layers.len()
     }
 
-    /// Sizes from 1 on that go together; the error is a sentence.
+    /// Checks that sizes are from 1 on and go together.
+    ///
+    /// # Errors
+    /// Where a size is out of range or doesn't fit another; a sentence.
     pub fn check(&self) -> Result<(), String> {
         for (what, size, most) in [
             ("tokens in its vocabulary", self.vocab_size, MAX_VOCABULARY),

@@ -25,7 +25,10 @@ pub struct GgufFile {
 }
 
 impl GgufFile {
-    /// Of a split model any part can be named; the others must lie beside it.
+    /// Opens a GGUF file and reads its header. Any part of a split model can be named; the others must be beside it.
+    ///
+    /// # Errors
+    /// Where a part is missing, damaged or not GGUF; the error names it.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let parts = Parts::open(path)?;
         Ok(Self { path: parts.first().path.clone(), parts })
@@ -35,7 +38,7 @@ impl GgufFile {
         &self.path
     }
 
-    /// Of all parts, on the disk.
+    /// The size of all parts on the disk.
     pub fn num_bytes(&self) -> u64 {
         self.parts.num_bytes()
     }
@@ -136,6 +139,10 @@ pub struct GgufWeights {
 }
 
 impl GgufWeights {
+    /// Opens a GGUF file, and reads its header and the model's shape.
+    ///
+    /// # Errors
+    /// As for [`GgufFile::open`], and where a key of the shape is missing or wrong; the error names it.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let mut file = GgufFile::open(path)?;
         let spec = file.spec()?;

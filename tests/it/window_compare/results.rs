@@ -1,4 +1,4 @@
-//! Evaluate: what was measured is told rightly, is there after a restart, and says when it no longer holds.
+//! Evaluate: what was measured is shown rightly, is there after a restart, and says when it no longer holds.
 
 use tunewright::app::screens::runs;
 use tunewright::evaluate::{AnsweredExample, EvaluationReport, HeldOut, KeptEvaluation, Stale};
@@ -7,7 +7,7 @@ use tunewright::task::{Phase, Stage, Unit};
 
 use super::*;
 
-/// Of `num` examples with an expected answer, so many are right after tuning and none before.
+/// A report in which `num_right` of `num` examples with an expected answer are right after tuning, and none before.
 fn report((before, after): (f64, f64), num: usize, num_right: usize) -> EvaluationReport {
     let held_out = |loss: f64, right: usize| HeldOut {
         loss,
@@ -47,7 +47,7 @@ fn kept(report: EvaluationReport, stale: Option<Stale>) -> Measured {
     Measured { kept, stale }
 }
 
-/// Measures the newest run; the report is not told yet.
+/// Measures the newest run; the report is still to come.
 fn measuring(runs: Vec<RunRecord>) -> (Window, JobId) {
     let mut window = Window::open(runs, Screen::Evaluate);
     window.key(Modifiers::COMMAND, Key::Enter);
