@@ -164,7 +164,7 @@ fn broken_rows_are_told_and_the_others_come_in() {
     );
     check(
         r#"{"conversations": [{"from": "function_call", "value": "x"}]}"#,
-        "conversations[0].value must be a call as JSON with a name and arguments: a value is missing; texts stand in \
+        "conversations[0].value must be a call as JSON with a name and arguments: a value is missing; texts are written in \
          double quotes (column 1)",
     );
     check(r#"{"instruction": " ", "output": "b"}"#, "instruction is empty");
