@@ -172,9 +172,9 @@ fn configure(state: &AppState, cx: &Cx<'_>) {
     });
 }
 
-/// Why a run would take more than it may.
-pub fn over_limit(state: &AppState, memory: &MemoryEstimate) -> Option<String> {
-    let limit = state.settings.memory_limit.filter(|limit| memory.total() > *limit)?;
+/// Why a run would take more bytes than it may.
+pub fn over_limit(limit: Option<u64>, memory: &MemoryEstimate) -> Option<String> {
+    let limit = limit.filter(|limit| memory.total() > *limit)?;
     let (needed, limit) = (format::gigabytes(memory.total()), format::gigabytes(limit));
     Some(format!("It needs {needed} GB, more than the memory limit of {limit} GB in Settings"))
 }

@@ -7,7 +7,7 @@ use egui::Context;
 use super::{Shell, commands, opening, project_dialog, projects, saving};
 use crate::app::jobs::Job;
 use crate::app::kit::{self, WRONG_NUMBER, has_wrong_number};
-use crate::app::screens::{data, each, settings, train};
+use crate::app::screens::{data, each, settings};
 use crate::app::state::{OpenDialog, Status, ToImport};
 use crate::app::{Action, AppState, Cx, Drafts, Screen, path_dialog};
 use crate::engine::{Event, EventKind, IoJob, JobSpec, Outcome, Reply, StoreJob};
@@ -30,7 +30,8 @@ impl Shell {
             // What was typed a moment ago; the engine writes the edits that wait before it ends.
             let (state, _, cx) = self.parts(ctx);
             each::keep(state, &cx);
-            if train::keeps_open(state) || !saving::may_leave(state, Action::Quit) {
+            let is_training = state.jobs.training().is_some();
+            if state.train.keeps_open(is_training) || !saving::may_leave(state, Action::Quit) {
                 ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             }
         }

@@ -146,6 +146,7 @@ answers! {
     Reply::Reviewers(reviewers) => reviewers: Option<Reviewers>,
     Reply::Known(known) => known: KnownRows,
     Reply::Exported(reports) => reports: Vec<ExportReport>,
+    Reply::Speed(speed) => speed: KnownSpeed,
     Reply::Evaluation(report) => report: EvaluationReport,
     Reply::Evaluations(measured) => measured: Vec<Measured>,
     Reply::Answers(pairs) => pairs: Vec<KeptPair>,
