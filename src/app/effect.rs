@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::files::FilePick;
 use super::screens::ScreenAction;
 use super::settings::AppSettings;
-use super::shell::{logic, preferences};
-use super::state::{OpenDialog, Status};
+use super::shell::{logic, opening, preferences};
+use super::state::{OpenDialog, Status, ToImport};
 use super::{Action, AppState, Cx, Drafts, Screen};
 use crate::engine::{JobSpec, StoreJob};
 use crate::recipe::{ModelRef, Recipe};
@@ -31,6 +31,8 @@ pub enum Effect {
     Prefer(Box<AppSettings>),
     /// What the engine may do has changed.
     TellLimits,
+    /// Files with examples, into the open project or one of their own.
+    Import(ToImport),
     /// What another screen has to do.
     Do(ScreenAction),
     /// Work on the disk, in a thread of its own.
@@ -82,6 +84,7 @@ pub fn perform(effects: Vec<Effect>, state: &mut AppState, drafts: &mut Drafts, 
                 preferences::save(state, cx);
             }
             Effect::TellLimits => preferences::tell_limits(state, cx),
+            Effect::Import(what) => opening::import(state, drafts, what, cx),
             Effect::Do(action) => action.apply(state, drafts, cx),
             Effect::Run(Work(work)) => cx.files.run(work),
             Effect::CloseWindow => cx.egui.send_viewport_cmd(egui::ViewportCommand::Close),

@@ -10,6 +10,7 @@ use egui::Ui;
 use super::runs::{label, picker};
 use super::waiting;
 use super::{Part, Place, Rail};
+use crate::app::effect;
 use crate::app::jobs::Job;
 use crate::app::kit::{
     Button, Card, Combo, Icon, Mark, Text, Theme, empty_state, format, icon, main_area, padded, progress,
@@ -60,12 +61,8 @@ impl Part for Logic {
     }
 
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-        if let Some(shown) = state.evaluate.on_event(job.id, event) {
-            let num = shown.report.after.as_ref().map_or(0, |after| after.num_examples as u64);
-            // The same figure as in the report.
-            let took = format::duration(shown.report.secs);
-            state.status = format!("Evaluated {} in {took}", format::count(num, "example", "examples")).into();
-        }
+        let effects = state.evaluate.on_event(job.id, event);
+        effect::perform(effects, state, drafts, cx);
         // Of every screen: the rail says what was measured.
         if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
             Self::refresh(state, drafts, cx);

@@ -375,12 +375,10 @@ mod tests {
         }
         let (id, spec) = fake.started().pop().unwrap();
         assert_eq!(fake.started().len(), 1);
-        let mut jobs = crate::app::jobs::Jobs::default();
-        jobs.add(id, spec);
-        let job = jobs.get(id).unwrap();
+        let job = Job::new(id, spec);
         let recipe = Recipe::new(ModelRef::Starter, Default::default());
         let around = Around { project: None, recipe: &recipe, is_shown: true };
-        state.on_event(job, &EventKind::Finished(Outcome::Completed), &around, &mut fake);
+        state.on_event(&job, &EventKind::Finished(Outcome::Completed), &around, &mut fake);
         assert_eq!(fake.started().last().map(|(_, spec)| spec.clone()), Some(JobSpec::Io(IoJob::DiscoverModels)));
         apply(&mut state, &mut fake, ModelAction::Fetch(model), "");
         assert_eq!(fake.started().len(), 3, "the last one is over");

@@ -44,6 +44,8 @@ pub enum TrainAction {
     KeepOpen,
     ShowForm,
     ShowRun,
+    /// Runs of these names were deleted.
+    Deleted(Vec<String>),
     Smooth(f64),
     SetLog(bool),
 }

@@ -162,6 +162,11 @@ impl TrainState {
                 self.count(around, jobs);
             }
             TrainAction::ShowRun => self.is_form_shown = false,
+            TrainAction::Deleted(names) => {
+                if self.run.take_if(|run| run.is_over() && names.contains(&run.name())).is_some() {
+                    self.is_form_shown = true;
+                }
+            }
             TrainAction::Smooth(smoothing) => {
                 self.smoothing = smoothing;
                 if let Some(run) = &mut self.run {

@@ -125,10 +125,7 @@ impl Bench {
 
     fn tell_of(&mut self, id: JobId, event: EventKind) -> Vec<Effect> {
         let (_, spec) = self.engine.started().into_iter().find(|(job, _)| *job == id).unwrap();
-        let mut jobs = crate::app::jobs::Jobs::default();
-        jobs.add(id, spec);
-        let job = jobs.get(id).unwrap();
-        self.with(|state, around, engine| state.on_event(job, &event, around, engine))
+        self.with(|state, around, jobs| state.on_event(&Job::new(id, spec), &event, around, jobs))
     }
 
     fn answer(&mut self, reply: Reply) -> Vec<Effect> {
@@ -373,5 +370,17 @@ fn another_project_takes_all_but_a_run_that_still_trains() {
     bench.state.forget(true);
     assert!(bench.state.run.is_some() && !bench.state.is_form_shown && bench.state.taken_from.is_none());
     bench.state.forget(false);
+    assert!(bench.state.run.is_none() && bench.state.is_form_shown);
+}
+
+#[test]
+fn a_run_that_was_deleted_is_no_longer_shown() {
+    let mut bench = Bench::training();
+    bench.apply(TrainAction::Deleted(vec!["a".to_owned()]));
+    assert!(bench.state.run.is_some(), "it still trains");
+    bench.tell(EventKind::Finished(Outcome::Completed));
+    bench.apply(TrainAction::Deleted(vec!["b".to_owned()]));
+    assert!(bench.state.run.is_some() && !bench.state.is_form_shown, "that is another one");
+    bench.apply(TrainAction::Deleted(vec!["a".to_owned()]));
     assert!(bench.state.run.is_none() && bench.state.is_form_shown);
 }
