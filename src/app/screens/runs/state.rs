@@ -195,7 +195,7 @@ impl RunsState {
         jobs: &mut dyn Start,
     ) -> Vec<Effect> {
         let effects = match event {
-            EventKind::Reply(reply) => self.on_reply(job.id, reply, jobs),
+            EventKind::Reply(reply) => self.on_reply(job, reply, jobs),
             EventKind::Finished(outcome) => {
                 self.on_finished(job.id, outcome);
                 Vec::new()
@@ -219,10 +219,10 @@ impl RunsState {
         }
     }
 
-    fn on_reply(&mut self, job: JobId, reply: &Reply, jobs: &mut dyn Start) -> Vec<Effect> {
+    fn on_reply(&mut self, Job { id, spec, .. }: &Job, reply: &Reply, jobs: &mut dyn Start) -> Vec<Effect> {
         match reply {
             Reply::Runs(_) => {
-                if let Some(records) = self.list.take(job, reply).or(self.deleting.take(job, reply)) {
+                if let Some(records) = self.list.take(*id, reply).or(self.deleting.take(*id, reply)) {
                     self.records.clone_from(records);
                     self.rows = self.listing.rows(&self.records);
                     let records = &self.records;
@@ -231,7 +231,8 @@ impl RunsState {
                     self.read_missing(jobs);
                 }
             }
-            Reply::Trashed(names) if self.deleting.is_of(job) => {
+            // Perhaps not as it was asked: what could not be written is asked for again once the disk is there.
+            Reply::Trashed(names) if is_deleted_in(&self.folder, spec) => {
                 self.deleted.clone_from(names);
                 let runs = format::count(names.len() as u64, "run", "runs");
                 let words = format!("Moved {runs} to the project's trash; Undo in Runs brings back");
@@ -239,10 +240,10 @@ impl RunsState {
                 return vec![Effect::Do(forget), Effect::say(words)];
             }
             Reply::Curves { run, steps, evaluations } => {
-                let Some((_, run_dir)) = self.reading.iter().find(|(asked, _)| *asked == job) else {
+                let Some((_, run_dir)) = self.reading.iter().find(|(asked, _)| asked == id) else {
                     return Vec::new();
                 };
-                let mut curves = Run::new(job, run.recipe.clone(), self.smoothing);
+                let mut curves = Run::new(*id, run.recipe.clone(), self.smoothing);
                 curves.run_dir = Some(run_dir.clone());
                 curves.outcome = Some(Outcome::Completed);
                 curves.read(run, steps, evaluations);
@@ -253,6 +254,10 @@ impl RunsState {
         }
         Vec::new()
     }
+}
+
+fn is_deleted_in(folder: &Path, spec: &JobSpec) -> bool {
+    matches!(spec, JobSpec::Io(IoJob::TrashRuns { project, .. }) if project == folder)
 }
 
 /// A run has begun, has other weights, or is over.
