@@ -7,7 +7,7 @@ use crate::app::screens::data::dialogs::fix_review::FixReview;
 use crate::app::screens::data::dialogs::moving::Moving;
 use crate::app::screens::data::dialogs::{DataDialog, export};
 use crate::app::screens::data::draft::Draft;
-use crate::app::screens::data::filters::{Filters, NewRows};
+use crate::app::screens::data::filters::{Filters, Only};
 use crate::data::import::ImportReport;
 use crate::engine::protocol::{self as engine, Findings};
 use crate::engine::{EventKind, IoJob, JobId, JobSpec, Outcome, Reply, StoreJob};
@@ -35,9 +35,9 @@ impl DataState {
         match (spec, reply) {
             (JobSpec::Io(IoJob::Import { .. }), Reply::Imported(ImportReport { numbers: Some(numbers), .. })) => {
                 if let Some(project) = project {
-                    let from = project.source.clone().unwrap_or_default();
                     let num_before = project.counts.total().saturating_sub(numbers.1 + 1 - numbers.0);
-                    self.show_new(NewRows { numbers: *numbers, from }, num_before);
+                    let file = project.source.as_deref().unwrap_or_default();
+                    self.show_import(Only::import(*numbers, file), num_before);
                 }
             }
             (
