@@ -7,8 +7,6 @@ pub use state::{EvaluateAction as Action, EvaluateState as State};
 
 use egui::Ui;
 
-use super::runs::{label, picker};
-use super::waiting;
 use super::{Part, Place, Rail};
 use crate::app::effect;
 use crate::app::jobs::Job;
@@ -16,6 +14,7 @@ use crate::app::kit::{
     Button, Card, Combo, Icon, Mark, Text, Theme, empty_state, format, icon, main_area, padded, progress,
     screen_header, switch, way_on,
 };
+use crate::app::parts::{run_label, run_picker, waiting};
 use crate::app::shell::words;
 use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
@@ -117,7 +116,7 @@ fn header(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyA
         "Evaluate",
         |ui| {
             ui.add(Text::small("Run"));
-            picked = picker(ui, &state.runs.records, Some(run));
+            picked = run_picker(ui, &state.runs.records, Some(run));
         },
         |ui| {
             // The first time, the middle of the screen offers it.
@@ -160,7 +159,7 @@ fn not_yet(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<Any
     let text = format!(
         "Measures {} and its base model on the {part} examples that were held out when it was trained; the project has \
          {} now",
-        label(run),
+        run_label(run),
         format::count(num, "of them", "of them")
     );
     empty_state(ui, "Not measured yet", &text, |ui| {

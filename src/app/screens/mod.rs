@@ -28,7 +28,6 @@ pub mod model;
 pub mod runs;
 pub mod settings;
 pub mod train;
-pub mod waiting;
 
 pub use table::{Screen, ScreenAction, each};
 

@@ -16,31 +16,10 @@ use std::path::PathBuf;
 use super::{Part, Place, Rail};
 use crate::app::effect;
 use crate::app::jobs::Job;
-use crate::app::kit::{Combo, Icon, Mark, format, icon};
+use crate::app::kit::{Icon, Mark, format, icon};
 use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::engine::EventKind;
-use crate::project::{RunRecord, state::RunStatus};
-
-/// A run as a picker shows it: its name and which weights are used.
-pub fn label(run: &RunRecord) -> String {
-    match (run.best_step, run.status) {
-        (Some(step), _) if step > 0 => format!("{}, best step {}", run.name, format::thousands(step)),
-        (_, RunStatus::Running) => format!("{}, running", run.name),
-        _ => format!("{}, step {}", run.name, format::thousands(run.num_steps_done)),
-    }
-}
-
-/// Chooses among the runs that have weights; tells the name of another one.
-pub fn picker(ui: &mut egui::Ui, runs: &[RunRecord], chosen: Option<&RunRecord>) -> Option<String> {
-    let chosen = chosen?;
-    let usable: Vec<_> = runs.iter().filter(|run| run.adapter.is_some()).collect();
-    let labels: Vec<_> = usable.iter().map(|run| label(run)).collect();
-    let options: Vec<_> = labels.iter().enumerate().map(|(i, label)| (i, label.as_str())).collect();
-    let current = usable.iter().position(|run| run.name == chosen.name)?;
-    let picked = Combo::new("Run", &options, current).show(ui)?;
-    usable.get(picked).map(|run| run.name.clone())
-}
 
 #[derive(Debug, Default)]
 pub struct Drafts {
