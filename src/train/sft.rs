@@ -28,7 +28,7 @@ use crate::run::checkpoints::{self, State};
 use crate::run::{EvalMetrics, Inputs, RunError, RunLock, RunStatus, RunWriter, Status, StepMetrics};
 use crate::task::{Phase, Quiet, Signal, Steered, Task};
 
-/// A loss that is no number so often in a row ends the run.
+/// So many losses in a row that aren't a number (NaN) end the run.
 const MAX_BAD_STEPS: usize = 3;
 
 /// How a run ended.
@@ -405,7 +405,7 @@ impl Run<'_> {
         })
     }
 
-    /// Since it began; what it stood doesn't count.
+    /// Since it began, without the time that it stood.
     fn worked(&self) -> Duration {
         self.started.elapsed().saturating_sub(self.stood.get())
     }

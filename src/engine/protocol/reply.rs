@@ -146,6 +146,8 @@ answers! {
     Reply::Reviewers(reviewers) => reviewers: Option<Reviewers>,
     Reply::Known(known) => known: KnownRows,
     Reply::Exported(reports) => reports: Vec<ExportReport>,
+    Reply::Models(models) => models: Vec<FoundModel>,
+    Reply::Facts { facts, .. } => facts: ModelFacts,
     Reply::Speed(speed) => speed: KnownSpeed,
     Reply::Evaluation(report) => report: EvaluationReport,
     Reply::Evaluations(measured) => measured: Vec<Measured>,
