@@ -328,7 +328,8 @@ impl Run<'_> {
             return Err(TrainError::NotFinite { step, times, has_checkpoint });
         }
         self.state.rate_factor /= 2.0;
-        let message = format!("The loss of step {step} was no number: the step was left out, the learning rate halved");
+        let message =
+            format!("The loss of step {step} was not a number (NaN): the step was left out, the learning rate halved");
         observer.observe(TrainEvent::Warning(message));
         Ok(())
     }

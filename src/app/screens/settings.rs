@@ -7,6 +7,7 @@ pub mod token;
 use egui::Ui;
 
 pub use state::{Place, SettingsAction as Action, SettingsState as State};
+pub use token::{Token, TokenState};
 
 use super::{Part, Place as _, Rail};
 use crate::app::effect;

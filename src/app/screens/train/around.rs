@@ -21,6 +21,8 @@ pub struct Around<'a> {
     pub memory_limit: Option<u64>,
     /// The run that trains now, or waits to.
     pub training: Option<JobId>,
+    /// What this screen had counted last is still being counted.
+    pub is_counting: bool,
     /// Something else than the measuring of the speed computes.
     pub is_computing: bool,
     /// The screen is in view, with nothing over it.
@@ -37,6 +39,7 @@ macro_rules! around {
             is_safe: $state.saving.is_safe(),
             memory_limit: $state.settings.memory_limit,
             training: $state.jobs.training().map(|job| job.id),
+            is_counting: $state.train.counting.is_some_and(|job| $state.jobs.get(job).is_some()),
             is_computing: $state.jobs.iter().any(|job| is_computing(&job.spec)),
             is_in_view: $state.screen == Screen::Train && $state.dialog.is_none(),
         }

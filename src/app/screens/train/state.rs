@@ -18,7 +18,7 @@ use crate::app::jobs::Job;
 use crate::app::kit::format;
 use crate::app::screens::{model, settings};
 use crate::app::start::Start;
-use crate::engine::{EventKind, IoJob, JobSpec, TrainJob};
+use crate::engine::{EventKind, IoJob, JobId, JobSpec, TrainJob};
 use crate::recipe::{ModelRef, Recipe, params};
 use crate::task::Signal;
 use crate::train::preview::RunPreview;
@@ -38,6 +38,10 @@ pub struct TrainState {
     pub preview_failure: Option<String>,
     /// What the preview was last asked for: recipe, and revision of the content.
     asked: Option<(Recipe, u64)>,
+    /// Who works it out.
+    pub(super) counting: Option<JobId>,
+    /// That was answered.
+    is_counted: bool,
     /// The run that trains now, or trained last.
     pub run: Option<Run>,
     /// The form is shown although there is a run to look at.
@@ -61,6 +65,8 @@ impl Default for TrainState {
             preview: None,
             preview_failure: None,
             asked: None,
+            counting: None,
+            is_counted: false,
             run: None,
             is_form_shown: true,
             has_looked_back: false,

@@ -113,11 +113,13 @@ impl TrainState {
     pub fn count(&mut self, around: &Around<'_>, jobs: &mut dyn Start) {
         let (Some(project), Some(recipe)) = (around.project, self.planned(around)) else { return };
         let asked = Some((recipe.clone(), project.content_revision));
-        if self.asked == asked || project.counts.train == 0 {
+        // The model screen may have had something else counted in its place.
+        let is_known = self.asked == asked && (self.is_counted || around.is_counting);
+        if is_known || project.counts.train == 0 {
             return;
         }
-        jobs.restart(JobSpec::Io(IoJob::PreviewRun { project: project.folder.clone(), recipe }));
-        self.asked = asked;
+        self.counting = Some(jobs.restart(JobSpec::Io(IoJob::PreviewRun { project: project.folder.clone(), recipe })));
+        (self.asked, self.is_counted) = (asked, false);
         self.preview_failure = None;
     }
 
@@ -126,11 +128,13 @@ impl TrainState {
         match event {
             EventKind::Reply(reply) => {
                 if let Reply::RunPreview(preview) = &**reply {
+                    self.is_counted = true;
                     self.preview = Some(preview.clone());
                     return self.counted(around).into_iter().collect();
                 }
             }
             EventKind::Finished(Outcome::Failed(failure)) => {
+                self.is_counted = true;
                 self.preview = None;
                 self.preview_failure = Some(failure.message.clone());
             }

@@ -2,7 +2,7 @@ use super::*;
 use crate::app::Screen;
 use crate::app::effect::Setting;
 use crate::engine::fake::FakeEngine;
-use crate::engine::{ComputeJob, Failure, JobId, Outcome, Reply};
+use crate::engine::{ComputeJob, Failure, Outcome, Reply};
 use crate::project::{ProjectState, Settings, SplitCounts};
 use crate::recipe::params::Value;
 use crate::render::tally::Tally;
@@ -63,6 +63,7 @@ struct Bench {
     project: ProjectState,
     models: model::State,
     training: Option<JobId>,
+    is_counting: bool,
     is_computing: bool,
     is_in_view: bool,
     memory_limit: Option<u64>,
@@ -76,6 +77,7 @@ impl Bench {
             project: project(),
             models: model::State::default(),
             training: None,
+            is_counting: true,
             is_computing: false,
             is_in_view: true,
             memory_limit: None,
@@ -108,6 +110,7 @@ impl Bench {
             is_safe: true,
             memory_limit: self.memory_limit,
             training: self.training,
+            is_counting: self.is_counting,
             is_computing: self.is_computing,
             is_in_view: self.is_in_view,
         };
@@ -211,14 +214,15 @@ fn the_defaults_mend_what_was_typed() {
 
 #[test]
 fn what_stands_in_the_way_of_a_run_is_said_and_nothing_is_started() {
-    let spoil: [(&str, fn(&mut Bench)); 5] = [
+    type Spoil = fn(&mut Bench);
+    let cases: [(&str, Spoil); 5] = [
         ("training already", |bench| bench.training = Some(JobId(1))),
         ("Choose a model", |bench| bench.project.settings.model = None),
         ("training examples first", |bench| bench.project.counts.train = 0),
         ("more than the memory limit of 2.0 GB", |bench| bench.memory_limit = Some(2_000_000_000)),
         ("No example has a token", |bench| bench.state.preview.as_mut().unwrap().num_examples = 0),
     ];
-    for (expected, spoil) in spoil {
+    for (expected, spoil) in cases {
         let mut bench = Bench::new();
         bench.state.preview = Some(RunPreview { tally: Tally { num_examples: 4, ..Tally::default() }, ..preview() });
         spoil(&mut bench);
@@ -361,6 +365,18 @@ fn a_count_that_fails_says_why_and_that_of_another_run_is_not_taken() {
     let failure = Failure { message: "no tokenizer".to_owned(), hint: None, is_internal: false };
     bench.tell(EventKind::Finished(Outcome::Failed(failure)));
     assert_eq!((bench.state.preview.as_ref(), bench.state.preview_failure.as_deref()), (None, Some("no tokenizer")));
+}
+
+#[test]
+fn a_count_that_gave_way_to_another_is_asked_for_again() {
+    let mut bench = Bench::new();
+    bench.apply(TrainAction::ShowForm);
+    bench.is_counting = false;
+    bench.apply(TrainAction::ShowForm);
+    assert_eq!(bench.engine.started().len(), 2, "the model screen had something else counted");
+    bench.answer(Reply::RunPreview(preview()));
+    bench.apply(TrainAction::ShowForm);
+    assert_eq!(bench.engine.started().len(), 2, "it is known");
 }
 
 #[test]
