@@ -170,16 +170,16 @@ fn counts_follow_the_search_and_esc_clears_it() {
 #[test]
 fn an_import_is_shown_and_its_file_can_be_chosen() {
     let mut studio = Studio::with_examples(5, None);
-    assert!(studio.shell().state.data.filters.new.is_none(), "nothing else is there");
+    assert!(studio.shell().state.data.filters.only.is_none(), "nothing else is there");
     let rows: Vec<_> = (0..3).map(|n| (format!("fresh {n}"), "yes")).collect();
     let path = studio.write("more.jsonl", &lines(&rows));
     studio.act(Action::OpenPath(path));
     studio.wait("the preview", |shell| shell.state.mapping.dialog.as_ref().is_some_and(|d| d.problem().is_none()));
     studio.key(Modifiers::COMMAND, Key::Enter);
-    studio.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.filters.new.is_some());
+    studio.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.filters.only.is_some());
     studio.settle();
     assert_eq!((studio.rows().len(), open_number(&studio)), (3, Some(6)), "the first new one is open");
-    studio.click(Role::RadioButton, "3 new from more.jsonl");
+    studio.click(Role::Button, "Remove the filter 3 new from more.jsonl");
     assert_eq!(studio.rows().len(), 8);
 
     let combo = studio.harness.get_by_role_and_label(Role::ComboBox, "File");

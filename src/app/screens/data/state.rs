@@ -172,9 +172,9 @@ impl DataState {
             self.rows.fetch(&(around..around + 1), &self.folder, jobs);
         }
         self.arriving.follow(self.rows.is_stale());
-        if self.filters.new.is_some() && self.rows.num_matching() == Some(0) && !self.rows.is_stale() {
+        if self.filters.is_import_alone() && self.rows.num_matching() == Some(0) && !self.rows.is_stale() {
             // That import was undone.
-            return self.change_filters(|filters| filters.new = None);
+            return self.change_filters(|filters| filters.only = None);
         }
         // Rows first: counting goes through all of them.
         let is_counted = self.counted.as_ref().is_some_and(|(of, revision)| *of == query && *revision == self.revision);

@@ -2,9 +2,9 @@
 
 use egui::Ui;
 
-use super::train;
 use crate::app::jobs::Job;
 use crate::app::kit::{Button, format, icon};
+use crate::app::screens::train;
 use crate::app::{Action, AppState, OpenDialog};
 
 /// Why it doesn't start yet.
