@@ -16,7 +16,7 @@ pub struct Job {
     pub memory_short: Option<MemoryShort>,
     pub phase: Option<Phase>,
     pub progress: Option<Progress>,
-    /// Of the phase.
+    /// The pace of the phase.
     pub pace: Pace,
     pub since: Instant,
 }
@@ -122,7 +122,7 @@ impl Jobs {
             EventKind::Started => {
                 job.has_started = true;
                 job.memory_short = None;
-                // Waiting is no part of what it took.
+                // Waiting isn't a part of what it took.
                 job.since = Instant::now();
             }
             EventKind::Phase(phase) => {

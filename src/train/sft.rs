@@ -37,14 +37,14 @@ pub struct RunSummary {
     pub was_stopped: bool,
     pub num_steps: usize,
     pub num_steps_done: usize,
-    /// Of the base model, before the first step.
+    /// The loss of the base model, before the first step.
     pub first_eval_loss: Option<f64>,
     /// The lowest of the evaluations after it, whose weights were saved, and its step.
     pub best_eval_loss: Option<f64>,
     pub best_step: Option<usize>,
     /// The best checkpoint, or the last where nothing was held out.
     pub adapter: Option<PathBuf>,
-    /// Of its steps and evaluations, all legs together.
+    /// The time of its steps and evaluations, all legs together.
     pub secs: f64,
 }
 
@@ -236,7 +236,7 @@ struct Run<'a> {
     files: RunWriter,
     adapter: &'a LoraAdapter,
     pass: GradientPass,
-    /// Of the step under way.
+    /// The gradients of the step under way.
     gradients: Gradients,
     optimizer: AdamW,
     state: State,
@@ -369,7 +369,7 @@ impl Run<'_> {
         if self.state.step == 0 {
             self.state.base_eval_loss = Some(mean.loss);
         } else if is_best_of_run {
-            // Of the weights that are saved, even if none beats the base model.
+            // Only weights that are saved count, even if none beats the base model.
             (self.state.best_step, self.state.best_eval_loss) = (Some(self.state.step), Some(mean.loss));
         }
         let eval_secs = self.worked().saturating_sub(began).as_secs_f64();

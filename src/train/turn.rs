@@ -51,7 +51,7 @@ impl Turn {
         self.take(party, task).then(|| Held { turn: self.clone(), party })
     }
 
-    /// As [`Self::hold`] without a guard; whether the turn was had.
+    /// [`Self::hold`] without a guard; whether the turn was had.
     fn take(&self, party: Party, task: &dyn Task) -> bool {
         let mut state = self.lock();
         state.waits[party as usize] = true;
@@ -114,7 +114,7 @@ pub fn giving_way<'a>(task: &'a dyn Task, turn: &'a Turn) -> Steered<'a, impl Fn
     Steered { task, go_on: |task: &dyn Task| give_way(task, turn) }
 }
 
-/// Stands while the run is paused, where guests compute as they come, and once for a guest that waits. A run that is to
+/// Waits while the run is paused, where guests compute as they come, and once for a guest that waits. A run that is to
 /// stop need not have the turn: what is left is writing.
 fn give_way(task: &dyn Task, turn: &Turn) -> Option<Duration> {
     let mut stood = Duration::ZERO;

@@ -110,10 +110,10 @@ fn a_name_in_a_template_that_is_no_column_stops_the_import() {
     let mut studio = Studio::open(None);
     open(&mut studio, "anfragen.csv", ANFRAGEN);
     studio.multiline("User message", "{Frge}");
-    assert!(studio.is_shown("{Frge} is no column of this file"));
+    assert!(studio.is_shown("{Frge} isn't a column of this file"));
     studio.wait("the answer", |shell| shell.state.jobs.iter().next().is_none());
     let problem = dialog(studio.shell()).unwrap().problem();
-    assert_eq!(problem.as_deref(), Some("{Frge} is no column of this file"));
+    assert_eq!(problem.as_deref(), Some("{Frge} isn't a column of this file"));
     studio.multiline("User message", "{Frage}");
     look(&mut studio);
     assert_eq!(dialog(studio.shell()).unwrap().problem(), None);

@@ -57,7 +57,7 @@ pub struct Drafts {
     tag: String,
     /// Notes that are being typed, and of which example.
     notes: Option<(i64, String)>,
-    /// Of answers that are shown laid out.
+    /// The layout of answers in Markdown.
     markdown: egui_commonmark::CommonMarkCache,
     /// The limit in tokens, while its line is moved.
     max_length: Option<(egui::Id, usize)>,
@@ -169,7 +169,7 @@ fn keep_keys(ctx: &egui::Context) {
     }
 }
 
-/// Of the run that would be started now.
+/// What the run that would be started now trains on.
 fn training(project: &ProjectState) -> Training {
     project.settings.recipe.as_ref().map_or_else(Training::default, |recipe| recipe.training.clone())
 }

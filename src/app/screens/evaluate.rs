@@ -62,7 +62,7 @@ impl Part for Logic {
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
         let effects = state.evaluate.on_event(job.id, event);
         effect::perform(effects, state, drafts, cx);
-        // Of every screen: the rail says what was measured.
+        // On every screen: the rail says what was measured.
         if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
             Self::refresh(state, drafts, cx);
         }

@@ -175,7 +175,7 @@ fn purpose(name: &str) -> &'static str {
     match checkpoints::purpose(name) {
         Some(Purpose::Weights) => ", what was learned",
         Some(Purpose::Settings) => ", how it is read",
-        Some(Purpose::Resuming) => ", only to go on with the run",
+        Some(Purpose::Resuming) => ", only to resume the run",
         Some(Purpose::Sums) => ", SHA-256 of the others",
         None => "",
     }

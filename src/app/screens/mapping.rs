@@ -133,7 +133,7 @@ fn remark(dialog: &ImportDialog, preview: &ImportPreview) -> String {
     }
 }
 
-/// Of fixed height, so that nothing jumps while the file is read.
+/// The body of the dialog, of fixed height, so that nothing jumps while the file is read.
 fn body(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let window = ui.ctx().content_rect().height();
@@ -216,7 +216,7 @@ fn foot(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mu
     }
 }
 
-/// The same for files that were fetched from the Hub.
+/// Opens the dialog for files that were fetched from the Hub.
 pub fn open_fetched(state: &mut AppState, drafts: &mut AllDrafts, request: ImportRequest, cx: &Cx<'_>) {
     Logic::update(state, drafts, Action::OpenFetched(request), cx);
 }

@@ -13,7 +13,8 @@ use crate::app::{Action, AppState, Cx, Drafts, Screen, path_dialog};
 use crate::engine::{Event, EventKind, IoJob, JobSpec, Outcome, Reply, StoreJob};
 use crate::project::ProjectState;
 
-/// Of a frame; the rest of the events waits for the next one, so that a flood of them can't freeze the window.
+/// The time for events in a frame; the rest of them waits for the next one, so that a flood of them can't freeze the
+/// window.
 const TIME_FOR_EVENTS: Duration = Duration::from_millis(8);
 
 impl Shell {
@@ -51,7 +52,7 @@ impl Shell {
             let (state, drafts, cx) = self.parts(ctx);
             hear(state, drafts, &event, &cx);
             if Instant::now() > deadline {
-                // More may be waiting: go on with it in the next frame, at once.
+                // More may be waiting: continue with it in the next frame, at once.
                 ctx.request_repaint();
                 return;
             }

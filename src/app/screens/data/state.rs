@@ -54,7 +54,7 @@ pub(super) struct Asked {
     fix_texts: Ticket<Vec<StoredExample>>,
     statistics: Ticket<Statistics>,
     history: Ticket<engine::History>,
-    /// Of the open example.
+    /// The findings of the open example.
     findings: Ticket<Findings>,
     held_out: Ticket<u64>,
     split: Ticket<SplitPreview>,
@@ -109,7 +109,7 @@ pub struct DataState {
     pub lays_out: bool,
     /// What the checks found at the open example, and perhaps still at the one before.
     pub findings: Vec<Finding>,
-    /// The same of those that a person marked as no fault.
+    /// Findings of it that a person marked as not a fault.
     pub not_faults: Vec<Finding>,
     /// Which example's findings were asked for, and of which revision.
     found_for: Option<(i64, u64)>,
@@ -128,7 +128,7 @@ pub struct DataState {
     /// What went wrong last with the open example.
     pub error: Option<String>,
     folder: PathBuf,
-    /// Of the project.
+    /// The project's name.
     name: String,
     revision: u64,
     content_revision: u64,
@@ -274,7 +274,7 @@ impl DataState {
         self.asked.edits.push(UnderWay { ticket: Ticket::for_one(spec, jobs), makes });
     }
 
-    /// Of the project.
+    /// The project's name.
     pub fn project_name(&self) -> &str {
         &self.name
     }

@@ -22,7 +22,7 @@ pub enum DatasetAction {
     Want(usize, bool),
     /// Where a split's rows go; `None`: they are dealt.
     Part(usize, Option<Split>),
-    /// No more than so many rows of each split.
+    /// At most this many rows of each split.
     MaxRows(Option<u64>),
     Fetch,
 }

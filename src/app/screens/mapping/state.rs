@@ -24,10 +24,10 @@ const PAUSE_SECS: f64 = 0.25;
 /// What a person did in the dialog.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MappingAction {
-    /// Looks at files; the dialog opens, or goes on with these. The later ones are read as if they were the first one's
-    /// end.
+    /// Looks at files; the dialog opens, or continues with these. The later ones are read as if they were the first
+    /// one's end.
     Open(FoundFiles),
-    /// The same with files that were fetched from the Hub.
+    /// [`Self::Open`] with files that were fetched from the Hub.
     OpenFetched(ImportRequest),
     /// Looks at a file with a second reviewer's labels.
     OpenReviewer(PathBuf),
@@ -59,7 +59,7 @@ pub enum MappingAction {
     /// Files that are called after a part go there, or all rows are dealt.
     ByName(bool),
     OnKnown(OnKnown),
-    /// Rows of up to so many bytes are taken.
+    /// Rows of at most this many bytes are taken.
     MaxRowBytes(usize),
     /// Which row is shown as an example.
     ShowExample(usize),
@@ -119,7 +119,7 @@ pub struct ImportDialog {
     writes_answer: bool,
     /// The newest preview couldn't be made.
     is_preview_stale: bool,
-    /// As the person chose.
+    /// The person's choice.
     by_name: Option<bool>,
     /// The project had some before.
     has_examples: bool,
@@ -136,7 +136,7 @@ impl ImportDialog {
         self.request.mapping.as_ref().or_else(|| self.preview.as_ref()?.mapping.as_ref())
     }
 
-    /// Of the first file.
+    /// The name of the first file.
     pub fn file_name(&self) -> String {
         self.request.source_names().into_iter().next().unwrap_or_default()
     }
@@ -256,11 +256,12 @@ pub struct MappingState {
     pub dialog: Option<ImportDialog>,
     /// What the import under way did: it is said once that has ended.
     report: Option<ImportReport>,
-    /// Of the open project.
+    /// Whether the open project has examples.
     pub has_examples: bool,
     /// The import that was started last, also when the dialog is gone.
     importing: Option<(JobId, Purpose)>,
-    /// Of the dialog that was closed last, if columns were chosen in it: for the same files they are there again.
+    /// The request of the dialog that was closed last, if columns were chosen in it: for the same files they are there
+    /// again.
     left: Option<ImportRequest>,
 }
 

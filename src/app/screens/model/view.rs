@@ -337,7 +337,7 @@ fn architecture(ui: &mut Ui, facts: &ModelFacts) {
     );
 }
 
-/// As people write it.
+/// The family's name as people write it.
 fn family(architecture: &str) -> String {
     if architecture == "gemma2" {
         return "Gemma 2".to_owned();

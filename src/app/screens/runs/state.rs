@@ -38,7 +38,7 @@ pub enum RunsAction {
     ShowTraining(bool),
     /// Goes on from the last checkpoint of the run of this folder.
     Resume(PathBuf),
-    /// As much as the Train screen does.
+    /// Smooths as much as the Train screen does.
     Smooth(f64),
 }
 
@@ -129,7 +129,7 @@ impl RunsState {
         self.read.get(&run.run_dir).map(|read| &read.curves)
     }
 
-    /// Whether a run can go on from a checkpoint.
+    /// Whether a run can be resumed from a checkpoint.
     pub fn can_resume(run: &RunRecord) -> bool {
         matches!(run.status, RunStatus::Interrupted | RunStatus::Stopped) && run.num_steps_done < run.num_steps
     }

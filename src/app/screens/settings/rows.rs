@@ -116,7 +116,7 @@ pub(super) fn computing(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyActi
     }
 }
 
-/// As memory is shown everywhere here.
+/// The unit in which memory is shown everywhere here.
 const GB: f64 = 1e9;
 
 pub(super) fn folders(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {

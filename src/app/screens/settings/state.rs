@@ -35,7 +35,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// As the settings say, or else the usual one.
+    /// The folder that the settings say, or else the usual one.
     pub fn now(self, settings: &AppSettings) -> Option<PathBuf> {
         match self {
             Self::Projects => opening::projects_folder(settings),

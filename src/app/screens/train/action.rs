@@ -11,7 +11,7 @@ use crate::recipe::params::Value;
 #[derive(Debug, Clone, PartialEq)]
 pub enum TrainAction {
     Set(&'static str, Value),
-    /// What was typed is no value at all.
+    /// What was typed isn't a value at all.
     Mistype(&'static str, String),
     /// What was typed wrongly is taken back.
     TakeBack(&'static str),
@@ -38,7 +38,7 @@ pub enum TrainAction {
     Stop {
         save: bool,
     },
-    /// Of the question before the window closes.
+    /// An answer to the question before the window closes.
     StopAndClose,
     CloseAtOnce,
     KeepOpen,

@@ -29,7 +29,8 @@ pub struct Around<'a> {
     pub is_in_view: bool,
 }
 
-/// Of the window's state. A function would borrow all of it; this leaves the screen's own state and the jobs to be changed.
+/// What of the window's state is around the screen. A function would borrow all of it; this leaves the screen's own
+/// state and the jobs to be changed.
 macro_rules! around {
     ($state:expr) => {
         Around {

@@ -80,7 +80,7 @@ pub fn closing_dialog(ui: &Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
 fn ask(ui: &Ui, run: Option<&Run>) -> DialogEnd {
     let done = match run.filter(|run| run.num_steps_done() > 0) {
         Some(run) => format!(
-            "Run {} has done {}. Stop and keep writes the weights of the last step, and you can go on from them next \
+            "Run {} has done {}. Stop and keep writes the weights of the last step, and you can resume from them next \
              time",
             run.name(),
             run.steps_in_words()

@@ -24,7 +24,7 @@ impl State {
         read_past(run_dir, jobs);
     }
 
-    /// The project's newest run is shown again, and can be gone on with here.
+    /// The project's newest run is shown again, and can be resumed here.
     pub(super) fn look_back(&mut self, project: &Path, event: &EventKind, around: &Around<'_>, jobs: &mut dyn Start) {
         let EventKind::Reply(reply) = event else { return };
         let Reply::Runs(records) = &**reply else { return };
@@ -60,7 +60,7 @@ fn read_past(run_dir: &Path, jobs: &mut dyn Start) {
     jobs.start(JobSpec::Io(IoJob::ReadRun { run_dir: run_dir.to_owned() }));
 }
 
-/// Of a run that was cut short because the window closed, or the program was killed.
+/// What became of a run that was cut short because the window closed, or the program was killed.
 fn what_became_of(run: &Run) -> Option<Status> {
     let (what, when) = match (run.is_interrupted, run.was_closed()) {
         _ if !run.can_go_on() => return None,

@@ -77,7 +77,7 @@ impl Default for TrainState {
     }
 }
 
-/// A text that is no value of its parameter, and what would be right.
+/// A text that isn't a value of its parameter, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     pub text: String,
@@ -184,9 +184,9 @@ impl TrainState {
         Vec::new()
     }
 
-    /// Gives what is to be done outside of this screen. Most of what it hears is of jobs that others may have started, too:
-    /// a run that goes on from the table of runs, a count of the same run by the model screen, a file that the runs screen
-    /// reads.
+    /// Gives what is to be done outside of this screen. Most of what it hears is of jobs that others may have started,
+    /// too: a run that is resumed from the table of runs, a count of the same run by the model screen, a file that the
+    /// runs screen reads.
     pub fn on_event(&mut self, job: &Job, event: &EventKind, around: &Around<'_>, jobs: &mut dyn Start) -> Vec<Effect> {
         match &job.spec {
             JobSpec::Train(TrainJob::Train { recipe, .. }) => self.hear_run(job.id, Some(recipe), event, jobs),

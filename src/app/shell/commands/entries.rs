@@ -82,7 +82,7 @@ impl Entry {
 
 /// Rows of one group, where several have some.
 const MOST_OF_A_GROUP: usize = 6;
-/// Of all.
+/// How many entries are shown in all.
 const MOST: usize = 16;
 
 /// What fits the words, in groups; what was taken last comes first.

@@ -171,7 +171,7 @@ fn reviewed(ui: &mut Ui, counts: &SplitCounts, actions: &mut Actions) {
     }
 }
 
-/// Of the memory.
+/// What is wrong with the memory.
 fn check_memory(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
     match preview.memory.total() <= preview.memory.available {
         true => check(ui, Verdict::Fine, "The memory is enough", None, actions),

@@ -57,7 +57,7 @@ impl TrainState {
         default.map_or_else(Vec::new, |value| self.set(key, value, around, jobs))
     }
 
-    /// Of a file.
+    /// Takes the recipe of a file.
     pub(super) fn take_recipe(
         &mut self,
         (recipe, note): (Recipe, Option<String>),

@@ -1,4 +1,4 @@
-//! The run that trains now: started, paused, stopped, gone on with, and what it tells.
+//! The run that trains now: started, paused, stopped, resumed, and what it reports.
 
 use super::TrainState;
 use crate::app::effect::Effect;
