@@ -311,7 +311,7 @@ fn every_choice_says_what_it_does() {
     assert_eq!(window.recipe().evaluation.eval_strategy, EvalStrategy::Epoch);
     assert!(window.harness.query_by_role_and_label(Role::TextInput, "Evaluate every").is_none());
     window.click(Role::ComboBox, "Evaluate");
-    window.click(Role::MenuItem, "Every so many steps");
+    window.click(Role::MenuItem, "Every N steps");
     window.enter("Evaluate every", "7", Key::Enter);
     let evaluation = &window.recipe().evaluation;
     assert_eq!((evaluation.eval_strategy, evaluation.eval_steps), (EvalStrategy::Steps, 7));
