@@ -15,7 +15,7 @@ use tunewright::project::{Edit, ExampleQuery, Project, Sort, SortBy};
 use tunewright::task::Unwatched;
 use tunewright::workbench::data_export::{DataExport, ExportWhat, export_data};
 
-use crate::window_data::Studio;
+use crate::window::data::Studio;
 
 /// The third can't be read, the fourth has none.
 const ROWS: &str = "text,label,created_at\nnewest,a,2025-03-01T12:00:00+01:00\noldest,b,2024-01-31\nodd,a,soon\nbare,b,\n\

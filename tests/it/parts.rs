@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tunewright::app::{Action, Shell};
 use tunewright::project::Project;
 
-use crate::window_data::Studio;
+use crate::window::data::Studio;
 
 /// Rows `KIND N,x` below a head, from 1.
 fn rows(kind: &str, num: usize) -> String {

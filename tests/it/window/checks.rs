@@ -7,7 +7,7 @@ use tunewright::app::screens::data::{CheckAction, DataDialog, ExampleAction};
 use tunewright::data::checks::Check;
 use tunewright::project::{ExampleStatus, Project};
 
-use crate::window_data::Studio;
+use super::data::Studio;
 
 fn line(prompt: &str, answer: &str) -> String {
     let turn = |role: &str, text: &str| serde_json::json!({ "role": role, "content": text });

@@ -19,7 +19,7 @@ use tunewright::project::{
     Annotations, Edit, ExampleRow, ExampleStatus, Project, ProjectState, RowPage, Settings, SplitCounts, Standing,
 };
 
-use crate::window_data::Studio;
+use super::data::Studio;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

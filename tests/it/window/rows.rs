@@ -8,8 +8,8 @@ use tunewright::data::Role as Turn;
 use tunewright::project::{Project, Review};
 use tunewright::recipe::ModelRef;
 
+use super::data::Studio;
 use crate::fixtures::fixture;
-use crate::window_data::Studio;
 
 const ANSWER: &str = "Assistant, turn 3";
 

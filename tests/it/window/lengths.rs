@@ -7,8 +7,8 @@ use tunewright::app::screens::data::DataDialog;
 use tunewright::project::Project;
 use tunewright::recipe::{ModelRef, TooLong, Training};
 
+use super::data::Studio;
 use crate::fixtures::fixture;
-use crate::window_data::Studio;
 
 const LINE: &str = "Longest example in tokens";
 

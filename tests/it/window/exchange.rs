@@ -18,7 +18,7 @@ use tunewright::data::read_all;
 use tunewright::project::Project;
 use tunewright::task::Unwatched;
 
-use crate::window_data::Studio;
+use super::data::Studio;
 
 /// Opens the entry of the menu behind the header's dots.
 fn from_menu(studio: &mut Studio, entry: &str) {

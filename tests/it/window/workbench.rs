@@ -9,7 +9,7 @@ use tunewright::data::Split;
 use tunewright::data::checks::Check;
 use tunewright::project::{Edit, Project, Review};
 
-use crate::window_data::Studio;
+use super::data::Studio;
 
 /// Ten examples, of which two are the same and one has an empty answer.
 fn with_faults() -> Studio {

@@ -7,8 +7,8 @@ use egui_kittest::kittest::Queryable as _;
 use tunewright::project::Project;
 use tunewright::recipe::ModelRef;
 
+use super::data::Studio;
 use crate::fixtures::fixture;
-use crate::window_data::Studio;
 
 /// Twelve answered examples and two prompts without an answer.
 fn studio() -> Studio {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tunewright::app::screens::data;
 use tunewright::app::{Action, Screen};
 
-use crate::harness::{Control, STATES, State, Window};
+use super::harness::{Control, STATES, State, Window};
 
 /// From the smallest window to a large screen.
 const SIZES: [[f32; 2]; 6] =

@@ -8,7 +8,7 @@ use tunewright::app::screens::data;
 use tunewright::app::shell::keys;
 use tunewright::app::{Action, OpenDialog, Screen};
 
-use crate::harness::{STATES, Window, runs};
+use super::harness::{STATES, Window, runs};
 
 const NONE: Modifiers = Modifiers::NONE;
 

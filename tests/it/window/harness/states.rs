@@ -1,8 +1,6 @@
 //! A window of any size over a scripted engine that answers whatever it is asked, and the states it can be brought into:
 //! for tests that look at every screen.
 
-mod made;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -22,8 +20,8 @@ use tunewright::render::tally::Tally;
 use tunewright::task::Unwatched;
 use tunewright::train::observer::RunFacts;
 
-use made::EXPECTED;
-pub use made::runs;
+pub use super::made::runs;
+use super::made::{self, EXPECTED};
 
 pub struct Window {
     pub engine: FakeEngine,

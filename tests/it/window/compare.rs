@@ -25,7 +25,7 @@ use tunewright::recipe::{ModelRef, Recipe};
 use tunewright::task::Signal;
 use tunewright::train::EvalMetrics;
 
-use crate::window::found;
+use super::basics::found;
 
 const EXPECTED: &str = r#"{"category":"outage","urgent":true}"#;
 

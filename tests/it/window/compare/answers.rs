@@ -6,7 +6,7 @@ use tunewright::generate::Sampling;
 use tunewright::task::{Phase, Unit};
 
 use super::*;
-use crate::window::preview;
+use crate::window::basics::preview;
 
 fn completed() -> Vec<RunRecord> {
     vec![run("new", RunStatus::Completed)]

@@ -4,9 +4,9 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use tunewright::app::OpenDialog;
 
+use super::data::Studio;
 use crate::hub_dataset::{files, manners};
 use crate::hub_server::{Hub, Manners, sources};
-use crate::window_data::Studio;
 
 fn studio(hub: &Hub) -> Studio {
     Studio::open_with(None, |models| sources(hub, models))

@@ -10,7 +10,7 @@ use tunewright::data::files::ENDINGS;
 use tunewright::data::import::ColumnRole;
 use tunewright::project::Project;
 
-use crate::window_data::Studio;
+use super::data::Studio;
 
 fn dialog(shell: &Shell) -> Option<&ImportDialog> {
     shell.state.mapping.dialog.as_ref()

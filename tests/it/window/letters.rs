@@ -9,8 +9,8 @@ use egui::{FallbackRequest, FontData, FontFamily, FontId};
 use tunewright::app::kit::fallback::Fallback;
 use tunewright::app::{Action, Screen};
 
+use super::harness::Window;
 use crate::fixtures::fixture;
-use crate::harness::Window;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -1,0 +1,6 @@
+//! What the tests of the window have in common.
+
+pub mod made;
+mod states;
+
+pub use states::*;
