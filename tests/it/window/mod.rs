@@ -7,7 +7,7 @@ pub mod harness;
 mod basics;
 mod checks;
 mod compare;
-pub mod data;
+mod data;
 mod dataset;
 mod exchange;
 mod import;

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use tunewright::app::screens::data;
 use tunewright::app::{Action, Screen};
 
-use super::harness::{Control, STATES, State, Window};
+use super::harness::states::{self, STATES, State};
+use super::harness::{Control, Window};
 
 /// From the smallest window to a large screen.
 const SIZES: [[f32; 2]; 6] =
@@ -100,7 +101,7 @@ proptest! {
 
 #[test]
 fn the_text_size_goes_up_and_down_by_key_and_is_kept() {
-    let mut window = Window::open();
+    let mut window = states::open();
     let size = |window: &Window| window.shell().state.settings.text_size.to_string();
     window.key(Modifiers::COMMAND, Key::Plus);
     assert_eq!((size(&window), window.harness.ctx.zoom_factor()), ("110 %".to_owned(), 1.1));
@@ -114,7 +115,7 @@ fn the_text_size_goes_up_and_down_by_key_and_is_kept() {
 #[test]
 fn a_right_panel_is_a_drawer_in_a_narrow_window() {
     use egui::accesskit::Role::Button;
-    let mut window = Window::at(Screen::Data, Vec::new());
+    let mut window = states::at(Screen::Data, Vec::new());
     window.act(data::TableAction::Select(1));
     assert!(window.is_shown("Delete example"), "beside the table");
     window.resize(Vec2::new(1024.0, 680.0), 1.0);
