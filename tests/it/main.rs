@@ -32,6 +32,7 @@ mod import_columns;
 mod json_shapes;
 mod left_out;
 mod parts;
+mod program;
 mod rank;
 mod render;
 mod run_folder;

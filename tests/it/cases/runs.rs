@@ -1,12 +1,13 @@
 //! Recipes and run folders.
 
-use std::fs::{copy, create_dir, create_dir_all, read_dir, read_to_string};
+use std::fs::{copy, create_dir, read_to_string};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tunewright::fs::write_atomic;
 use tunewright::words;
 
+use super::super::fixtures::{copy_all, names_in};
 use super::{Desk, Ran, case};
 
 /// The lines of `train --json`.
@@ -16,27 +17,9 @@ fn events(ran: &Ran, name: &str) -> Vec<Value> {
     events.filter(|event| event["event"] == name).collect()
 }
 
-fn names_in(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-fn copy_all(from: &Path, to: &Path) {
-    create_dir_all(to).unwrap();
-    for name in names_in(from) {
-        copy(from.join(&name), to.join(&name)).unwrap();
-    }
-}
-
 impl Desk {
     fn train(&self, recipe: &Path, out: &Path) -> Ran {
         self.run(&["train", recipe.to_str().unwrap(), "--out", out.to_str().unwrap(), "--json"])
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        write_atomic(&self.path(name), text.as_bytes()).unwrap();
     }
 
     /// A run that must be refused before its model is loaded; what is told of it.
@@ -181,8 +164,7 @@ fn r11_a_run_is_not_resumed_on_other_data() {
     use std::process::{Command, Stdio};
 
     let (desk, recipe) = r11();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-    child.args(["train", "recipe.toml", "--out", "run", "--json"]).current_dir(desk.path("."));
+    let mut child = desk.program(&["train", "recipe.toml", "--out", "run", "--json"]);
     let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.starts_with("{\"event\":\"step\"")), "it ended before its first step");
