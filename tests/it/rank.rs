@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tunewright::data::import::ImportRequest;
 use tunewright::data::{Example, Message, Role};
 use tunewright::evaluate::loss::{example_losses, mean_loss};

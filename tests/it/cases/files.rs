@@ -1,6 +1,5 @@
 //! Tables, encodings and Parquet.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};

@@ -2,7 +2,7 @@
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::kittest::Queryable as _;
 use tunewright::app::screens::data::{CheckAction, DataDialog, ExampleAction};
 use tunewright::data::checks::Check;
 use tunewright::project::{ExampleStatus, Project};

@@ -5,8 +5,7 @@ mod results;
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use tunewright::app::{Action, Screen};
+use tunewright::app::Screen;
 use tunewright::data::Role as Turn;
 use tunewright::engine::protocol::Side;
 use tunewright::engine::{ComputeJob, EventKind, JobId, JobSpec, Outcome, TrainJob};
@@ -15,7 +14,7 @@ use tunewright::project::{ProjectState, RunRecord, RunStatus, Settings, SplitCou
 use tunewright::task::Signal;
 
 use super::harness::asked::is_compare;
-use super::harness::made::{self, EXPECTED, run};
+use super::harness::made::{self, run};
 use super::harness::{Window, World};
 
 /// A project with two validation and three test examples, and these runs.

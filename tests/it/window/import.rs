@@ -2,7 +2,7 @@
 
 use egui::accesskit::Role;
 use egui::{Event, Key, Modifiers, PointerButton};
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::kittest::Queryable as _;
 use tunewright::app::files::{FilePick, PathAsked, PickKind, Then};
 use tunewright::app::{Action, OpenDialog};
 use tunewright::data::files::ENDINGS;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use egui::accesskit::Role;
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::kittest::Queryable as _;
 use tunewright::app::Screen;
 use tunewright::data::starter;
 use tunewright::hub::{Sources, models_dir, resolve};

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use egui::Vec2;
 use egui_kittest::Node;
+use egui_kittest::kittest::Queryable as _;
+use tunewright::app::Action;
 use tunewright::data::Split;
 use tunewright::engine::{Reply, StoreJob};
 use tunewright::evaluate::{Answer, AnswerEnd};
@@ -12,6 +14,7 @@ use tunewright::task::{Phase, Unit};
 
 use super::*;
 use crate::window::harness::asked::{is_keep_answers, is_preview};
+use crate::window::harness::made::EXPECTED;
 
 fn kept(id: i64, after: &str, adapter: &str) -> KeptPair {
     let end = Some(AnswerEnd { num_tokens: 3, tokens_per_sec: 9.0, ended_by_itself: true });

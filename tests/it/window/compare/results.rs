@@ -1,5 +1,7 @@
 //! Evaluate: what was measured is told rightly, is there after a restart, and says when it no longer holds.
 
+use egui_kittest::kittest::Queryable as _;
+use tunewright::app::Action;
 use tunewright::app::screens::{evaluate, runs};
 use tunewright::data::Split;
 use tunewright::engine::{IoJob, Reply};

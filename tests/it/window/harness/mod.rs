@@ -21,8 +21,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use tunewright::app::{Action, Shell, kit};
 
-pub use real::{Real, Studio, dialog};
-pub use scripted::{Scripted, Window};
+pub use real::{Studio, dialog};
+pub use scripted::Window;
 pub use tree::Control;
 pub use wake::Wake;
 pub use world::World;
