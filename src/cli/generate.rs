@@ -10,6 +10,7 @@ use super::terminal;
 use crate::generate::session::End;
 use crate::generate::{Sampling, Session};
 use crate::model::{LanguageModel, Turn, peft};
+use crate::run::checkpoints::undamaged;
 use crate::words::{count, thousands};
 
 #[derive(Debug, Args)]
@@ -47,7 +48,7 @@ pub fn run(args: GenerateArgs) -> Result<(), Ended> {
     let language_model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.control))?;
     model::tell_notes(&language_model.facts);
     let adapter = match &args.model.adapter {
-        Some(folder) => Some(peft::load(folder, language_model.decoder.spec())?),
+        Some(folder) => Some(peft::load(undamaged(folder)?, language_model.decoder.spec())?),
         None => None,
     };
     let system = args.system.iter().map(|content| Turn::new("system", content));

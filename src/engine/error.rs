@@ -133,6 +133,7 @@ impl From<EvaluateError> for EngineError {
             EvaluateError::Stopped => Self::Stopped,
             EvaluateError::Import(error) => error.into(),
             EvaluateError::Model(error) => error.into(),
+            EvaluateError::Run(error) => error.into(),
             error => Self::Evaluate(error),
         }
     }

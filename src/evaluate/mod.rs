@@ -16,7 +16,8 @@ use crate::data::{Example, ImportError, Role, Split, read_placed};
 use crate::model::{LanguageModel, ModelError, peft};
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::render::{Refusal, Rendered, Tally, render};
-use crate::run::RunDir;
+use crate::run::checkpoints::undamaged;
+use crate::run::{RunDir, RunError};
 use crate::task::{Quiet, Stage, Task};
 use crate::words::count;
 
@@ -33,6 +34,8 @@ pub enum EvaluateError {
     Model(#[from] ModelError),
     #[error(transparent)]
     Import(#[from] ImportError),
+    #[error(transparent)]
+    Run(#[from] RunError),
     #[error("{} has no example with an answer to measure", path.display())]
     NothingToMeasure { path: PathBuf },
     #[error(
@@ -130,7 +133,7 @@ pub fn run_on(
     // Read in a blink; a bar of bytes would only flash by.
     let held_out = Rendering::read(model, request, &Quiet(task))?;
     let adapter = match &request.adapter {
-        Some(folder) => Some(peft::load(folder, model.decoder.spec())?),
+        Some(folder) => Some(peft::load(undamaged(folder)?, model.decoder.spec())?),
         None => None,
     };
     let has_before = request.with_base || adapter.is_none();

@@ -10,6 +10,7 @@ use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType, peft};
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::render::{Rendered, render, turns};
+use crate::run::checkpoints::undamaged;
 use crate::task::Task;
 
 /// Tokens of an answer that tell how unsure the model is: a label or the fields of a short object.
@@ -38,7 +39,10 @@ impl<'a> Scorer<'a> {
     /// `model` is the judge's.
     pub fn new(model: &'a LanguageModel, judge: &Judge) -> Result<Self, EvaluateError> {
         let spec = model.decoder.spec();
-        let adapter = judge.adapter.as_deref().map(|folder| peft::load(folder, spec)).transpose()?;
+        let adapter = match &judge.adapter {
+            Some(folder) => Some(peft::load(undamaged(folder)?, spec)?),
+            None => None,
+        };
         let mut pass = GradientPass::new(ProductType::F32, 0);
         if let Some(adapter) = &adapter {
             pass.set_adapter(&model.decoder, adapter).map_err(ModelError::from)?;

@@ -17,6 +17,8 @@ pub struct Recipe {
     /// Goes on from an adapter in PEFT's format instead of a fresh one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_adapter: Option<PathBuf>,
+    /// Not needed where a project's examples are trained on.
+    #[serde(default)]
     pub data: Data,
     #[serde(default)]
     pub lora: Lora,
@@ -30,7 +32,7 @@ pub struct Recipe {
 }
 
 /// Where the examples are; relative paths start at the recipe's folder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
     pub train: PathBuf,

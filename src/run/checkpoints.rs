@@ -157,6 +157,27 @@ impl Checkpoint {
     }
 }
 
+/// The folder of an adapter, if its weights are those that were written, or if nothing says what was written: flipped bits
+/// in a safetensors file are weights like any other.
+///
+/// # Errors
+///
+/// [`RunError::Damaged`] names the weights' file.
+pub fn undamaged(adapter: &Path) -> Result<&Path, RunError> {
+    let (sums, weights) = (adapter.join(SUMS_FILE), adapter.join(WEIGHTS_FILE));
+    let text = match std::fs::read(&sums) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(adapter),
+        Err(error) => return Err(RunError::io(&sums)(error)),
+    };
+    let Some((kept, _)) = sums::parse(&text).find(|(_, name)| *name == WEIGHTS_FILE) else { return Ok(adapter) };
+    if sha256_of(&weights).map_err(RunError::io(&weights))? == kept {
+        return Ok(adapter);
+    }
+    let message = "its weights are others than when it was written; take another checkpoint".to_owned();
+    Err(RunError::Damaged { path: weights, message })
+}
+
 /// All complete checkpoints, the oldest first. One that was complete and lacks a file now is damaged.
 pub fn all(run_dir: &Path) -> Vec<Checkpoint> {
     let mut found = step_folders(run_dir);

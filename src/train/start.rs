@@ -7,6 +7,7 @@ use super::error::TrainError;
 use crate::model::lora::{LoraAdapter, LoraConfig};
 use crate::model::{Decoder, peft};
 use crate::recipe::{AdapterFrom, Lora, Plan, RecipeError};
+use crate::run::checkpoints::undamaged;
 
 /// The adapter, and the plan with what is true of it.
 pub fn start(decoder: &Decoder, plan: &Plan) -> Result<(LoraAdapter, Plan), TrainError> {
@@ -16,7 +17,7 @@ pub fn start(decoder: &Decoder, plan: &Plan) -> Result<(LoraAdapter, Plan), Trai
             Ok((LoraAdapter::new(config(lora)?, decoder.spec(), &mut rng)?, plan.clone()))
         }
         AdapterFrom::Folder { path, lora, left_to_it } => {
-            let adapter = peft::load(path, decoder.spec())?;
+            let adapter = peft::load(undamaged(path)?, decoder.spec())?;
             let lora = agreed(lora, left_to_it, &adapter.config)?;
             let from = AdapterFrom::Folder { path: path.clone(), lora, left_to_it: Vec::new() };
             Ok((adapter, Plan { adapter: from, ..plan.clone() }))

@@ -11,7 +11,7 @@ use crate::data::{Placed, Split};
 use crate::fs::{name_of, stream_atomic};
 use crate::model::LanguageModel;
 use crate::project::{Project, Review, Snapshot};
-use crate::recipe::{Data, Plan, Recipe, Validation};
+use crate::recipe::{Data, Plan, Recipe, RecipeError, Validation};
 use crate::run::{Inputs, RunDir, RunError, RunLock, checkpoints, sha256_of, sums_text};
 use crate::task::{Phase, Quiet, Task};
 use crate::train::inputs::data_files;
@@ -45,6 +45,11 @@ pub fn freeze(source: Source<'_>, plan: Plan, task: &dyn Task) -> Result<Frozen,
     match source {
         Source::Project(project) if is_resumed => go_on_with_project(project, plan, lock),
         Source::Project(project) => freeze_project(project, plan, lock, task),
+        Source::Files if plan.train.as_os_str().is_empty() => Err(TrainError::from(RecipeError::Invalid {
+            key: "data.train",
+            message: "name the file with the training examples, or the project whose examples to train on".to_owned(),
+        })
+        .into()),
         // Files in the run's own folder are frozen, as those of a run that is repeated from its own recipe.
         Source::Files if RunDir(&plan.run_dir).has(&plan.train) => Ok(as_it_is(plan, lock)),
         Source::Files if is_resumed => go_on_with_files(plan, lock, task),

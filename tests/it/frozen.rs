@@ -48,8 +48,15 @@ fn the_command_line_and_the_window_make_the_same_run_folder() {
     let desk = Desk::new();
     let mut recipe = recipe(8);
     recipe.evaluation.eval_steps = 4;
-    recipe.data.train = "unused.jsonl".into();
-    write_atomic(&desk.path("recipe.toml"), recipe.to_toml().unwrap().as_bytes()).unwrap();
+    let text = recipe.to_toml().unwrap();
+    let (before, data) = text.split_once("[data]\n").unwrap();
+    let text = format!("{before}[{}", data.split_once('[').unwrap().1);
+    write_atomic(&desk.path("recipe.toml"), text.as_bytes()).unwrap();
+    // Its examples are the project's; without one, the file that is missing is named.
+    let ran = desk.run(&["train", "recipe.toml", "--out", "no-examples"]);
+    assert_eq!(ran.code(), Some(1));
+    assert!(ran.err().contains("data.train: name the file with the training examples"), "{}", ran.err());
+    assert!(!desk.path("no-examples").exists());
     let project = bench.project();
     let ran = desk.run(&["train", "recipe.toml", "--project", project.to_str().unwrap(), "--json"]);
     assert_eq!(ran.code(), Some(0), "{}", ran.err());

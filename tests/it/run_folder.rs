@@ -158,6 +158,32 @@ fn a_damaged_checkpoint_is_named_and_the_newest_whole_one_is_taken() {
 }
 
 #[test]
+fn weights_that_changed_since_are_neither_measured_nor_asked_nor_trained_on() {
+    let desk = desk(12, 3);
+    assert_eq!(train(&desk, "run").code(), Some(0));
+    let adapter = format!("run/{LAST}");
+    let recipe = std::fs::read_to_string(desk.path("recipe.toml")).unwrap();
+    write_atomic(&desk.path("further.toml"), format!("init_adapter = \"{adapter}\"\n{recipe}").as_bytes()).unwrap();
+    let ways: [&[&str]; 3] = [
+        &["evaluate", "--model", "model", "--adapter", &adapter, "--data", "data.jsonl"],
+        &["generate", "--model", "model", "--adapter", &adapter, "--prompt", "say 1", "--max-new-tokens", "2"],
+        &["train", "further.toml", "--out", "further"],
+    ];
+    for way in ways {
+        let ran = desk.run(way);
+        assert_eq!(ran.code(), Some(0), "{way:?}: {}", ran.err());
+    }
+    // A bit of the last value: a number like any other.
+    change(&desk.path(&adapter).join("adapter_model.safetensors"), |b| *b.last_mut().unwrap() ^= 1);
+    std::fs::remove_dir_all(desk.path("further")).unwrap();
+    for way in ways {
+        let ran = desk.run(way);
+        assert_eq!(ran.code(), Some(1), "{way:?}");
+        assert!(ran.err().contains("its weights are others than when it was written"), "{way:?}: {}", ran.err());
+    }
+}
+
+#[test]
 fn a_checkpoint_under_another_name_is_damaged_and_none_that_is_whole_ends_the_run() {
     let desk = desk(12, 3);
     assert_eq!(train(&desk, "run").code(), Some(0));

@@ -18,6 +18,7 @@ use crate::model::{Conversation, LanguageModel, peft};
 use crate::project::Project;
 use crate::recipe::{ModelRef, Recipe};
 use crate::render::turns;
+use crate::run::checkpoints::undamaged;
 use crate::task::{Phase, Task};
 use crate::train::timing::{SpeedFile, speed_key};
 use crate::train::turn::Held;
@@ -85,7 +86,10 @@ impl Compute {
     fn compare(&mut self, request: &CompareRequest, context: &Context) -> Result<(), EngineError> {
         let model = self.load_ref(&request.model, context)?;
         let spec = model.decoder.spec();
-        let adapter = request.adapter.as_deref().map(|folder| peft::load(folder, spec)).transpose()?;
+        let adapter = match &request.adapter {
+            Some(folder) => Some(peft::load(undamaged(folder)?, spec)?),
+            None => None,
+        };
         context.phase(Phase::Generating);
         let mut tell = |event| match event {
             PairEvent::Text { side, text } => context.token(side, &text),

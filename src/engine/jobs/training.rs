@@ -61,7 +61,7 @@ impl TrainingLane {
         let model = self.models.load(&model_path, context)?;
         let mut project = Project::open(project)?;
         let run_dir = project.create_run_dir()?;
-        recipe.data = Data { train: PathBuf::new(), validation: None, validation_split: None };
+        recipe.data = Data::default();
         let result = (|| {
             let plan = self.plan(recipe, model_path, run_dir.clone())?;
             self.run_frozen(&model, freeze(Source::Project(&mut project), plan, context)?, context)
