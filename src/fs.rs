@@ -11,14 +11,16 @@ use tempfile::NamedTempFile;
 const UNFINISHED: &str = "unfinished";
 
 /// Writes `bytes` beside `path`, syncs them to the disk and renames them into place; makes missing folders.
+///
+/// # Errors
+/// The system's own, when a folder or the file can't be written; then the file stays as it was.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     stream_atomic(path, |out| out.write_all(bytes))
 }
 
-/// As [`write_atomic`], for what is written piece by piece; if `write` fails, the file stays as it was.
+/// [`write_atomic`] for what is written piece by piece; if `write` fails, the file stays as it was.
 ///
 /// # Errors
-///
 /// The system's own, which say nothing of the temporary file: the caller knows the file's real name.
 pub fn stream_atomic(
     path: &Path,
@@ -44,6 +46,9 @@ pub fn stream_atomic(
 
 /// A new file with a name of its own, deleted when dropped unless it is kept. Its permissions are those of any new file
 /// (the umask's); tempfile's own would keep it from another user's trainer.
+///
+/// # Errors
+/// The system's own, when the file can't be made.
 pub fn temporary(folder: &Path, prefix: impl AsRef<OsStr>, suffix: &str) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(suffix);

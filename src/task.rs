@@ -22,7 +22,7 @@ pub enum Unit {
     Examples,
     Tokens,
     Steps,
-    /// Of a model.
+    /// The layers of a model.
     Layers,
     Files,
 }
@@ -60,8 +60,8 @@ pub trait Task {
         if self.is_stopped() { Signal::Stop { save: true } } else { Signal::Run }
     }
 
-    /// Asked before each batch of work that computes: stands while it is paused. Gives how long it stood; `None` if it is
-    /// to stop.
+    /// Waits while the task is paused; call it before each batch of work that computes. Gives how long it waited;
+    /// `None` if the task is to stop.
     fn go_on(&self) -> Option<Duration> {
         let started = Instant::now();
         let mut stood = Duration::ZERO;
@@ -83,11 +83,11 @@ pub struct Stage {
     /// From 1.
     pub number: u32,
     pub of: u32,
-    /// After so many stages the same work comes again, and how long it takes is known by then.
+    /// After this many stages the same work comes again, and how long it takes is known by then.
     pub period: u32,
 }
 
-/// For a part that is over in a blink: it can be stopped, and says nothing.
+/// A task for a part that is over in a blink: it can be stopped, and reports nothing.
 pub struct Quiet<'a>(pub &'a dyn Task);
 
 impl Task for Quiet<'_> {
@@ -121,8 +121,10 @@ thread_local! {
 
 static QUIET_HOOK: Once = Once::new();
 
-/// Runs another crate's code on data that it may panic on. The error is the panic's own message, which isn't printed: it
-/// is the fault of a file, and the caller says of which.
+/// Runs another crate's code on data that it may panic on.
+///
+/// # Errors
+/// The panic's own message, which isn't printed: it is the fault of a file, and the caller says of which.
 pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     QUIET_HOOK.call_once(|| {
         let hook = std::panic::take_hook();
@@ -145,7 +147,7 @@ pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 mod tests {
     use super::*;
 
-    /// Paused when it is asked the first times; then does what it was told to.
+    /// Paused when it is asked the first times; then does what it was made to.
     struct Pauses(Cell<u32>, Signal);
 
     impl Task for Pauses {

@@ -92,6 +92,6 @@ pub enum Action {
     Copy(String),
     /// What Ctrl Enter does on the current screen.
     PrimaryAct,
-    /// Of a screen, or of a dialog with a state of its own.
+    /// An action of a screen, or of a dialog with a state of its own.
     Screen(ScreenAction),
 }

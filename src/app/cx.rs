@@ -23,7 +23,7 @@ impl Cx<'_> {
         id
     }
 
-    /// Starts a job in place of those of its kind: they are stopped, and what they still tell is dropped.
+    /// Starts a job in place of those of its kind: they are stopped, and what they still report is dropped.
     pub fn restart(&self, jobs: &mut Jobs, spec: JobSpec) -> JobId {
         let kind = spec.kind();
         for id in jobs.forget(|other| other.kind() == kind) {
@@ -42,7 +42,7 @@ impl Cx<'_> {
         self.files.pick(pick, then);
     }
 
-    /// The same for files with examples, of which several may be chosen.
+    /// [`Self::pick`] for files with examples, of which several may be chosen.
     pub fn pick_several(
         &self,
         title: &'static str,

@@ -45,7 +45,7 @@ pub struct PathAsked {
     pub then: Then,
 }
 
-/// By what is asked: functions have nothing to compare.
+/// Compares what is asked: functions have nothing to compare.
 impl PartialEq for PathAsked {
     fn eq(&self, other: &Self) -> bool {
         self.pick == other.pick
@@ -61,6 +61,9 @@ pub trait Desktop: Send + Sync {
     fn pick_several(&self, title: &'static str, kinds: FileKinds) -> Option<Vec<PathBuf>>;
 
     /// Shows a folder in the file manager.
+    ///
+    /// # Errors
+    /// The system's own, when there is no file manager to open it.
     fn open_folder(&self, path: &Path) -> io::Result<()>;
 }
 
@@ -116,7 +119,7 @@ impl Files {
         Self::on(Arc::new(System), waker)
     }
 
-    /// On another desktop than this process's: a test's.
+    /// Files on another desktop than this process's: a test's.
     pub fn on(desktop: Arc<dyn Desktop>, waker: Arc<dyn Fn() + Send + Sync>) -> Self {
         let (sender, receiver) = crossbeam_channel::bounded(ROOM);
         Self { sender, receiver, waker, desktop, num_busy: Arc::default(), alive: Arc::new(()) }
@@ -183,7 +186,7 @@ impl Files {
         });
     }
 
-    /// For a thread that has several things to tell: how, and whether the window is still there.
+    /// What a thread with several things to report needs: how, and whether the window is still there.
     pub fn teller(&self) -> (impl Fn(Action) + Send + 'static, impl Fn() -> bool + Send + 'static) {
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
         let alive = Arc::downgrade(&self.alive);

@@ -70,7 +70,7 @@ impl FrameStats {
         for (name, s) in self.summaries() {
             let FrameSummary { num_frames, median, p99, max } = s;
             let line = format!("frames {name}: {num_frames}, median {median:.1} ms, p99 {p99:.1} ms, max {max:.1} ms");
-            // Nobody is left to tell where stderr is gone.
+            // Nobody reads it where stderr is gone.
             let _ = writeln!(out, "{line}");
         }
     }

@@ -19,7 +19,7 @@ pub struct Machine {
     pub num_cores: usize,
     /// What training computes with.
     pub instruction_set: &'static str,
-    /// Bytes that are free where projects and models are kept; 0 where that can't be told.
+    /// Bytes that are free where projects and models are kept; 0 where that can't be known.
     pub disk_free: u64,
     /// The models whose speed was measured here.
     pub speeds: Vec<KnownSpeed>,

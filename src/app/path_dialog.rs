@@ -40,7 +40,7 @@ pub struct Refusal {
 pub struct PathDraft {
     pub text: String,
     found: Vec<Completion>,
-    /// Of what was found, the one that the arrow keys are at.
+    /// Which of what was found the arrow keys are at.
     row: Option<usize>,
     refusal: Option<Refusal>,
     /// The dialog that asked.
@@ -53,7 +53,7 @@ impl PathDraft {
         self.refusal.as_ref().map(|refusal| refusal.why.as_str())
     }
 
-    /// How the text may go on.
+    /// How the text may continue.
     pub fn found(&self) -> &[Completion] {
         &self.found
     }
@@ -79,7 +79,7 @@ pub fn update(state: &mut AppState, drafts: &mut Drafts, action: Action, cx: &Cx
             look(draft, cx);
         }
         Action::Completed { text, found } if text == draft.text => draft.found = found,
-        // Of a text that has changed since.
+        // It is for a text that has changed since.
         Action::Completed { .. } => {}
         Action::Confirm => {
             let (asked, path) = (asked.clone(), paths::meant(&draft.text));
@@ -242,7 +242,7 @@ fn take_keys(ui: &Ui, draft: &mut PathDraft) -> Option<String> {
     })
 }
 
-/// The caret goes on where the completion ends.
+/// Puts the caret where the completion ends.
 fn to_end(ui: &Ui, id: egui::Id, num_chars: usize) {
     let mut state = egui::TextEdit::load_state(ui.ctx(), id).unwrap_or_default();
     let end = egui::text::CCursor::new(num_chars);

@@ -1,8 +1,8 @@
-//! Paths as people type them: what they mean, and how one that is half typed may go on.
+//! Paths as people type them: what they mean, and how one that is half typed may continue.
 
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
-/// How one goes on.
+/// How a path may continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completion {
     /// The whole path, in the words it was begun in (`~/` stays `~/`); a folder's ends in a separator.
@@ -10,7 +10,7 @@ pub struct Completion {
     pub is_folder: bool,
 }
 
-/// No more entries of a folder are looked at: nobody reads through so many names.
+/// No more entries of a folder are looked at: nobody reads through that many names.
 const MOST_ENTRIES: usize = 20_000;
 /// No more are offered.
 const MOST_OFFERED: usize = 50;
@@ -39,7 +39,7 @@ pub fn meant(text: &str) -> PathBuf {
     }
 }
 
-/// How the text may go on: what lies in the folder that it names so far and begins with the rest, whatever its case;
+/// How the text may continue: what is in the folder that it names so far and begins with the rest, whatever its case;
 /// folders first. Hidden ones only for who types their dot. Reads the disk: not for the window's thread.
 pub fn complete(text: &str) -> Vec<Completion> {
     let text = text.trim_start();

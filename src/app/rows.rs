@@ -21,7 +21,7 @@ const MAX_IN_FLIGHT: usize = 2;
 struct Generation {
     /// Rises with every other filter.
     filter: u64,
-    /// Of the project.
+    /// The project's revision.
     revision: u64,
 }
 

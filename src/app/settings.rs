@@ -11,7 +11,7 @@ use super::Screen;
 pub enum ThemeChoice {
     Dark,
     Light,
-    /// As the rest of the desktop.
+    /// Like the rest of the desktop.
     #[default]
     System,
 }
@@ -64,7 +64,7 @@ pub struct AppSettings {
     pub text_size: TextSize,
     /// Opened again at the next start.
     pub last_project: Option<PathBuf>,
-    /// Of that project, the screen it was left on.
+    /// The screen that project was left on.
     pub screen: Screen,
     /// Projects that were open, the newest first.
     pub recent: Vec<Recent>,
@@ -99,6 +99,10 @@ impl AppSettings {
         Self { file, ..kept }
     }
 
+    /// Writes the settings, if they have a file.
+    ///
+    /// # Errors
+    /// The system's own, when the file can't be written.
     pub fn save(&self) -> std::io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let text = toml::to_string(self).map_err(std::io::Error::other)?;

@@ -8,7 +8,7 @@ use crate::task::Signal;
 /// The shell's list of jobs and the engine behind it; in tests a scripted engine alone.
 pub trait Start {
     fn start(&mut self, spec: JobSpec) -> JobId;
-    /// Starts a job in place of those of its kind: what they still tell is dropped.
+    /// Starts a job in place of those of its kind: what they still report is dropped.
     fn restart(&mut self, spec: JobSpec) -> JobId;
     /// Ends a job whose answer nobody wants any more.
     fn stop(&mut self, job: JobId);

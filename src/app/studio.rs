@@ -43,6 +43,9 @@ const SIZE: [f32; 2] = [1280.0, 800.0];
 const SMALLEST: [f32; 2] = [1024.0, 680.0];
 
 /// Shows the window until it is closed. `backend` is made once there is a window to wake.
+///
+/// # Errors
+/// Where there is no display, or the window can't be opened.
 pub fn run_with<F>(options: StudioOptions, backend: F) -> Result<(), AppError>
 where
     F: FnOnce(Waker) -> Box<dyn Backend> + 'static,

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use crate::app::start::Start;
 use crate::engine::{Answer, JobId, JobSpec, Reply};
 
-/// Waits for an answer of one type, to the newest question only: what an older one still tells is nobody's.
+/// Waits for an answer of one type, to the newest question only: what an older one still gives is nobody's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket<T> {
     job: Option<JobId>,

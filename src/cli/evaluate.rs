@@ -36,7 +36,7 @@ pub struct EvaluateArgs {
     /// Answer every prompt, too, and compare with the expected answer
     #[arg(long)]
     generate: bool,
-    /// The loss is measured on examples of at most so many tokens
+    /// The loss is measured on examples of at most this many tokens
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = super::max_length)]
     max_length: usize,
     /// What becomes of longer ones: drop, cut_left, cut_right or split

@@ -14,8 +14,8 @@ pub(super) fn name_in(argument: &str) -> Option<&str> {
     argument.strip_prefix("hub:")
 }
 
-/// Fetches these splits, or all, or the first rows of each. Each goes to the part of the data that it is called after; what no part is called after
-/// is dealt.
+/// Fetches these splits, or all, or the first rows of each. Each goes to the part of the data that it is called after;
+/// what no part is called after is split.
 pub(super) fn fetch(
     name: &str,
     splits: &[String],

@@ -131,7 +131,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
     }
 }
 
-/// For arguments that say what becomes of examples beyond the limit.
+/// Reads an argument that says what becomes of examples beyond the limit.
 fn too_long(name: &str) -> Result<TooLong, String> {
     let names = TooLong::ALL.map(TooLong::name).join(", ");
     TooLong::from_name(name).ok_or_else(|| format!("it must be one of {names}"))
@@ -145,7 +145,7 @@ fn number(text: &str, min: f64, max: f64) -> Result<f64, String> {
     }
 }
 
-/// For `--max-length`: what a recipe may say, too.
+/// Reads `--max-length`: what a recipe may say, too.
 fn max_length(text: &str) -> Result<usize, String> {
     in_range(text, "training.max_length")
 }

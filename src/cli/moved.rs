@@ -1,8 +1,8 @@
-//! Commands that were renamed: the old word goes on working for one version, and says what it is called now.
+//! Commands that were renamed: the old word still works for one version, and says what it is called now.
 
 use std::ffi::OsString;
 
-/// These stand under `tunewright data` now.
+/// These are under `tunewright data` now.
 const NOW_UNDER_DATA: [&str; 5] = ["import", "split", "check", "stats", "rank"];
 
 /// What `tunewright export` says: the word is kept free for models.
@@ -10,7 +10,7 @@ pub const EXPORT: &str = "examples are exported by `tunewright data export`";
 
 /// The arguments in today's words, and where one of them was old, a sentence about it.
 pub fn in_todays_words(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<String>) {
-    // Behind the program's name, or behind `help`.
+    // After the program's name, or after `help`.
     let at = if arguments.get(1).is_some_and(|word| word == "help") { 2 } else { 1 };
     let Some(word) = NOW_UNDER_DATA.into_iter().find(|word| arguments.get(at).is_some_and(|it| it == word)) else {
         return (arguments, None);

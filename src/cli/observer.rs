@@ -81,7 +81,7 @@ fn print(event: &JsonEvent<'_>) {
 }
 
 impl Task for JsonLines {
-    /// For a person who waits; a program wants results.
+    /// Shows nothing: progress is for a person who waits; a program wants results.
     fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
 
     fn phase(&self, phase: Phase) {
@@ -222,7 +222,7 @@ impl Drop for Shown {
     }
 }
 
-/// Evaluating and saving come so often that their results are enough.
+/// Evaluating and saving are so frequent that their results are enough.
 fn phase_in_words(phase: Phase) -> Option<&'static str> {
     match phase {
         Phase::LoadingModel => Some("Loading the model"),

@@ -49,7 +49,7 @@ pub fn run(args: QuickstartArgs) -> Result<(), Ended> {
     terminal::note(&train::in_words(&summary));
     if summary.was_stopped {
         let run = plan.run_dir.display();
-        terminal::note(&format!("Stopped; this goes on from here: tunewright train '{run}/recipe.toml' --out '{run}'"));
+        terminal::note(&format!("Stopped; this resumes from here: tunewright train '{run}/recipe.toml' --out '{run}'"));
         return Err(Ended::Stopped);
     }
     terminal::note("Testing the tuned model on the same messages");
@@ -88,7 +88,7 @@ fn new_folder() -> Result<PathBuf, Ended> {
             Err(error) => return Err(EngineError::io(&run_dir)(error).into()),
         }
     }
-    Err(Ended::failed("no number is free"))
+    Err(Ended::failed("no free folder name is left"))
 }
 
 /// The files of the data set's parts.
@@ -98,7 +98,7 @@ struct Parts {
     test: PathBuf,
 }
 
-/// Deals the starter data set into three files; rows that can't be trained on stay out, and are told.
+/// Splits the starter data set into three files; rows that can't be trained on stay out, and are reported.
 fn deal_data(folder: &Path) -> Result<Parts, Ended> {
     let source = folder.join(starter::FILE_NAME);
     crate::fs::write_atomic(&source, starter::BYTES).map_err(EngineError::io(&source))?;

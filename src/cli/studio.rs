@@ -13,7 +13,7 @@ pub fn run(folder: Option<PathBuf>, frame_stats: bool) -> Result<(), Ended> {
     use crate::engine::{Engine, EngineOptions, start_threads};
     use crate::train::timing::SpeedFile;
 
-    // The engine comes first, so that what keeps its threads from starting is told in the terminal.
+    // The engine comes first, so that what keeps its threads from starting is said in the terminal.
     let window: Arc<OnceLock<Waker>> = Arc::default();
     let waker = {
         let window = window.clone();

@@ -23,7 +23,7 @@ pub fn note(text: &str) {
 
 /// What the program logs goes to stderr as [`note`] does: warnings, or what `RUST_LOG` asks for.
 pub fn start_log() {
-    // Two crates log what is no concern of a person: retries that we tell as errors, quirks of displays.
+    // Two crates log what is of no concern to a person: retries that we report as errors, quirks of displays.
     let filter = env_logger::Env::default().default_filter_or("warn,hf_hub=off,winit=error");
     let mut log = env_logger::Builder::from_env(filter);
     log.format(|out, record| {

@@ -24,8 +24,8 @@ pub struct TrainArgs {
     /// Train on this project's examples instead of the recipe's files
     #[arg(long, value_name = "DIR")]
     project: Option<PathBuf>,
-    /// The folder that the run is written to; if a run with this recipe was stopped there, it goes on [default: a new one
-    /// among the project's runs]
+    /// The folder that the run is written to; if a run with this recipe was stopped there, it is resumed [default: a
+    /// new one among the project's runs]
     #[arg(long, value_name = "DIR", required_unless_present = "project")]
     out: Option<PathBuf>,
     /// Print one JSON event a line, with the names of metrics.jsonl
@@ -67,7 +67,7 @@ pub fn run(args: TrainArgs) -> Result<(), Ended> {
     let summary = result?;
     terminal::note(&in_words(&summary));
     if summary.was_stopped {
-        terminal::note("Stopped; the same command goes on from here");
+        terminal::note("Stopped; the same command resumes from here");
         return Err(Ended::Stopped);
     }
     Ok(())

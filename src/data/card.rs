@@ -18,9 +18,9 @@ pub struct CardFacts<'a> {
     /// How far a second reviewer agrees, as a sentence.
     pub agreement: Option<&'a str>,
     pub statistics: &'a Statistics,
-    /// Of the last check, that still hold.
+    /// What the last check found that still holds.
     pub findings: &'a [CheckCount],
-    /// Checks that are off, and how many findings a person marked as no fault.
+    /// Checks that are off, and how many findings a person marked as not a fault.
     pub not_counted: (&'a [Check], usize),
     /// Name and SHA-256 of the files that were trained on.
     pub files: &'a [(String, String)],
@@ -77,7 +77,7 @@ fn finding(found: &CheckCount) -> String {
     )
 }
 
-/// Steps that differ only in their numbers, such as the edits of single examples, are told once with their count.
+/// Steps that differ only in their numbers, such as the edits of single examples, are said once with their count.
 fn condensed(steps: &[String]) -> Vec<String> {
     let shape = |step: &str| -> String { step.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect() };
     let squeezed = |step: &str| {

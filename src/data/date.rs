@@ -57,7 +57,7 @@ fn as_iso(text: &str) -> String {
     iso
 }
 
-/// `1.3.2025`: with points, the day stands first wherever people write so.
+/// `1.3.2025`: with points, the day comes first wherever people write so.
 fn with_points(day: &str) -> Option<String> {
     let parts: Vec<_> = day.trim_end_matches(',').split('.').collect();
     let [day, month, year] = parts.as_slice() else { return None };
@@ -79,12 +79,12 @@ fn ymd(year: &str, month: &str, day: &str) -> Option<String> {
     Some(format!("{:04}-{:02}-{:02}", number(year, 4..=4)?, number(month, 1..=2)?, number(day, 1..=2)?))
 }
 
-/// As files get it: `2025-03-01`, or `2025-03-01T12:00:00Z`. [`parse`] gives the same moment.
+/// A moment as files get it: `2025-03-01`, or `2025-03-01T12:00:00Z`. [`parse`] gives the same moment.
 pub fn to_text(moment: Timestamp) -> String {
     if is_day(moment) { day(moment) } else { moment.to_string() }
 }
 
-/// As people get it: `2025-03-01`, or `2025-03-01 12:00`.
+/// A moment as people get it: `2025-03-01`, or `2025-03-01 12:00`.
 pub fn words(moment: Timestamp) -> String {
     if is_day(moment) { day(moment) } else { moment.strftime("%Y-%m-%d %H:%M").to_string() }
 }

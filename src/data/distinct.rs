@@ -3,7 +3,7 @@
 use super::mapping::cell_text;
 use super::row::Content;
 
-/// Of a column with more, nobody renames them one by one.
+/// With more of them, nobody renames a column's values one by one.
 const MOST_VALUES: usize = 12;
 /// Longer ones are texts.
 const MOST_CHARS: usize = 60;

@@ -54,7 +54,7 @@ impl Message {
         Self { role, content, name: None, tool_calls: Vec::new(), tool_call_id: None, weight: None }
     }
 
-    /// It says nothing and calls no tool.
+    /// Whether it says nothing and calls no tool.
     pub fn is_blank(&self) -> bool {
         self.content.trim().is_empty() && self.tool_calls.is_empty()
     }
@@ -72,7 +72,7 @@ pub struct Example {
     /// Descriptions of the tools that the assistant may call: `{"type": "function", "function": {…}}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<Value>,
-    /// Of a preference pair: the answer that was found worse, kept for methods that learn from it.
+    /// In a preference pair, the answer that was found worse, kept for methods that learn from it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Message>,
 }
@@ -127,7 +127,7 @@ pub fn content_key(example: &Example) -> u64 {
     key_of_json(&serde_json::to_vec(example).unwrap_or_default())
 }
 
-/// The same for an example that is written already.
+/// [`content_key`] of an example that is written as JSON already.
 pub(crate) fn key_of_json(json: &[u8]) -> u64 {
     let mut hash = Sha256::new();
     hash.update(json);

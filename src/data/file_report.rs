@@ -25,7 +25,7 @@ pub fn file_report(path: &Path, tally: &Tally, unused: Vec<String>, guess: Optio
     }
 }
 
-/// Of several files, one without rows is left out and told like a row.
+/// One of several files without rows is left out and reported like a row.
 pub fn without_rows(request: &ImportRequest, path: &Path, error: &ImportError) -> Option<Rejected> {
     let reason = match error {
         _ if request.more.is_empty() => return None,

@@ -27,7 +27,7 @@ impl FoundFiles {
         self.notes.extend(other.notes);
     }
 
-    /// Where anything is left out; `first` is one of it.
+    /// Notes that something is left out, if anything is; `first` is one of it.
     fn note(&mut self, count: u64, what: &str, first: Option<&str>) {
         if let Some(first) = first {
             self.notes.push(Note { what: format!("{what} ({first})"), count, first: None });
@@ -38,7 +38,7 @@ impl FoundFiles {
 /// The files with examples in a folder; the folder itself, if it has only texts, which are read as one file. What is left
 /// out is noted.
 pub fn examples_in(folder: &Path) -> FoundFiles {
-    /// Further down are no files that belong together.
+    /// Files further down don't belong together.
     const MAX_DEPTH: usize = 3;
     let (mut tables, mut lists, mut texts) = (Vec::new(), Vec::new(), LeftOut::default());
     let (mut unreadable, mut deeper) = (LeftOut::default(), LeftOut::default());
@@ -64,7 +64,7 @@ pub fn examples_in(folder: &Path) -> FoundFiles {
         match ending.as_str() {
             "md" if is_about(path) => {}
             "txt" | "md" => texts.add(|| name(path)),
-            // Often it says something about the others.
+            // Often a list says something about the others.
             "json" => lists.push(entry.into_path()),
             ending if ENDINGS.contains(&ending) => tables.push(entry.into_path()),
             _ => {}
@@ -102,7 +102,7 @@ fn why_unreadable(error: &walkdir::Error) -> String {
     }
 }
 
-/// It tells of the folder and is no text of it.
+/// Whether a file describes the folder and isn't one of its texts.
 fn is_about(path: &Path) -> bool {
     path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("readme"))
 }

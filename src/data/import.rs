@@ -32,9 +32,9 @@ pub struct ImportRequest {
     /// Rows with the same group go into the same part.
     pub keep_groups: bool,
     pub on_known: OnKnown,
-    /// The split of all rows that don't say their own, instead of dealing them.
+    /// The split of all rows that don't say their own, instead of splitting them.
     pub given_split: Option<Split>,
-    /// The same for each file that is called after a part.
+    /// Whether the rows of a file that is called after a part go into it.
     pub by_name: bool,
     /// Longer rows are left out.
     pub max_row_bytes: usize,
@@ -44,7 +44,7 @@ pub struct ImportRequest {
 
 impl ImportRequest {
     pub const DEFAULT_MAX_ROW_BYTES: usize = 16 << 20;
-    /// Beyond it, a row is no example.
+    /// A longer row isn't an example.
     pub const MOST_ROW_BYTES: usize = 1 << 30;
 
     pub fn new(path: impl Into<PathBuf>) -> Self {
@@ -64,7 +64,7 @@ impl ImportRequest {
         }
     }
 
-    /// Of all files that were found.
+    /// A request for all files that were found.
     pub fn of_files(found: FoundFiles) -> Option<Self> {
         let mut files = found.files.into_iter();
         let first = files.next()?;
@@ -76,7 +76,7 @@ impl ImportRequest {
         std::iter::once(&self.path).chain(&self.more).map(PathBuf::as_path)
     }
 
-    /// Of a row of the file at this place that doesn't say its own.
+    /// The split of a row that doesn't say its own, of the file at this place.
     pub fn split_of(&self, file: usize) -> Option<Split> {
         let path = file.checked_sub(1).map_or(Some(&self.path), |file| self.more.get(file));
         let named = || path.filter(|_| self.by_name).and_then(|path| files::part_of(path));
@@ -101,7 +101,7 @@ pub struct Origin {
     pub split: Option<Split>,
     /// No more than its first rows.
     pub max_rows: Option<u64>,
-    /// As the data set's card has them.
+    /// The names of classes as the data set's card has them.
     pub class_names: ClassNames,
 }
 
@@ -114,7 +114,7 @@ pub enum OnKnown {
     Skip,
     /// They come in once more.
     Add,
-    /// As with `Skip`; and a row whose prompt is here once, with another answer, takes that example's place.
+    /// Like `Skip`; and a row whose prompt is here once, with another answer, takes that example's place.
     Update,
 }
 
@@ -155,9 +155,9 @@ pub struct ImportPreview {
     /// What these rows say beside their turns; empty where they say nothing.
     pub beside: Vec<Beside>,
     pub num_accepted: u64,
-    /// Of these, rows that say their split themselves.
+    /// How many of these say their split themselves.
     pub num_saying_split: u64,
-    /// Of the others, those of files that are called after a part, in the order of [`Split::ALL`].
+    /// How many of the others are in files that are called after a part, in the order of [`Split::ALL`].
     pub num_named: [u64; 3],
     pub num_rejected: u64,
     /// The first 200 of them.
@@ -169,7 +169,7 @@ pub struct ImportPreview {
 }
 
 impl ImportPreview {
-    /// Rows were refused for their size.
+    /// How many rows were refused for their size.
     pub fn num_too_long(&self) -> u64 {
         self.reasons.iter().filter(|(reason, _)| reason.starts_with(TOO_LONG)).map(|(_, num)| num).sum()
     }
@@ -206,7 +206,7 @@ pub struct FileReport {
     pub num_known: u64,
     pub num_updated: u64,
     pub num_rejected: u64,
-    /// The first few of them, without what stands in the file.
+    /// The first few of them, without their text.
     pub rejected: Vec<Rejected>,
     pub reasons: Vec<(String, u64)>,
     pub notes: Vec<Note>,

@@ -2,7 +2,7 @@
 
 use std::io::{Error, ErrorKind};
 
-/// Goes on after a colon: "its permissions don't allow it".
+/// The words after a colon: "its permissions don't allow it".
 pub fn fault(error: &Error) -> String {
     let words = match error.kind() {
         ErrorKind::NotFound => "it is not there any more",
@@ -12,7 +12,7 @@ pub fn fault(error: &Error) -> String {
         ErrorKind::StorageFull => "the disk is full",
         ErrorKind::QuotaExceeded => "no more may be stored here",
         ErrorKind::ReadOnlyFilesystem => "nothing can be written on this disk",
-        ErrorKind::NotADirectory => "a part of its path is no folder",
+        ErrorKind::NotADirectory => "a part of its path isn't a folder",
         ErrorKind::IsADirectory => "it is a folder",
         ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
             "the drive or network that it is on doesn't answer"

@@ -39,7 +39,7 @@ impl JsonFault {
             true => format!("line {} of the row, column {}", self.line, self.column),
             false => format!("column {}", self.column),
         };
-        // A reason's detail begins at the last bracket behind a space.
+        // A reason's detail begins at the last bracket after a space.
         let shown = shown.replace(" (", "(");
         match shown.trim() {
             "" => at,
@@ -47,7 +47,7 @@ impl JsonFault {
         }
     }
 
-    /// Both, as a reason in brackets ends in what is different in every row.
+    /// What is wrong, and where; a reason ends in brackets with what is different in every row.
     pub fn in_words(&self, text: &str) -> String {
         format!("{} ({})", self.what, self.place(text))
     }
@@ -72,18 +72,18 @@ fn plain(message: &str) -> String {
         "key must be a string" => "a name in double quotes is missing",
         "trailing comma" => "the comma before the end is one too many",
         "trailing characters" => "something follows after the end",
-        "expected value" => "a value is missing; texts stand in double quotes",
-        "expected ident" => "only true, false and null stand without quotes",
+        "expected value" => "a value is missing; texts are written in double quotes",
+        "expected ident" => "only true, false and null are written without quotes",
         "invalid number" => "this is not a number",
         "number out of range" => "the number is too large",
-        "invalid escape" => "after a backslash only \" \\ / b f n r t u can stand",
+        "invalid escape" => "after a backslash only \" \\ / b f n r t u can follow",
         "recursion limit exceeded" => "it is nested too deeply",
         "lone leading surrogate in hex escape"
         | "unexpected end of hex escape"
         | "invalid unicode code point"
         | "unpaired surrogate" => "a character that is written \\u… is only half there",
         other if other.starts_with("control character") => "a line break in a text is written \\n, a tab \\t",
-        // Ours, of keys that stand twice.
+        // Ours, of keys that occur twice.
         other if other.starts_with("the key ") => other,
         other if other.starts_with("invalid type") => "something else is expected here",
         _ => "this is not how JSON is written",
@@ -113,17 +113,17 @@ mod tests {
             let error = serde_json::from_str::<serde_json::Value>(text).unwrap_err();
             assert_eq!(fault(&error, text), expected, "{text}");
         };
-        check("nothing", "only true, false and null stand without quotes (column 2, after n)");
+        check("nothing", "only true, false and null are written without quotes (column 2, after n)");
         check("{\"a\": 1 \"b\": 2}", "a comma or the closing } is missing (column 9, after {\"a\": 1)");
         check("{\"a\": [1 2]}", "a comma or the closing ] is missing (column 10, after {\"a\": [1)");
         check("{\"ä\" 1}", "a colon is missing after the name (column 6, after {\"ä\")");
         check("{a: 1}", "a name in double quotes is missing (column 2, after {)");
         check("{\"a\": 1,}", "the comma before the end is one too many (column 9, after {\"a\": 1,)");
         check("{} {}", "something follows after the end (column 4, after {})");
-        check("{\"a\": x}", "a value is missing; texts stand in double quotes (column 7, after {\"a\":)");
+        check("{\"a\": x}", "a value is missing; texts are written in double quotes (column 7, after {\"a\":)");
         check("{\"a\": 01}", "this is not a number (column 8, after {\"a\": 0)");
         check("{\"a\": 1e999}", "the number is too large (column 11, after {\"a\": 1e99)");
-        check("\"\\x\"", "after a backslash only \" \\ / b f n r t u can stand (column 3, after \"\\)");
+        check("\"\\x\"", "after a backslash only \" \\ / b f n r t u can follow (column 3, after \"\\)");
         check("\"a\tb\"", "a line break in a text is written \\n, a tab \\t (column 3, after \"a)");
         check("\"\\ud800\"", "a character that is written \\u… is only half there (column 8, after \"\\ud800)");
         check("{\"a\": \"b", "the closing quote is missing (column 8, after {\"a\": \"b)");

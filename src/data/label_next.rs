@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::checks::text::word_hashes;
 
-/// Of a longer text the words that tell most are compared.
+/// How many words of a text are compared: those that say most.
 const MAX_WORDS: usize = 64;
 /// Texts nearer than this say the same.
 const SAME: f64 = 1e-4;
@@ -55,7 +55,7 @@ pub fn pick(candidates: &[Candidate<'_>], known: &[&str], count: usize) -> Vec<P
     picks
 }
 
-/// For each candidate the share of all that the model is at most as unsure about.
+/// The share of all candidates that the model is at most as unsure about, for each of them.
 fn ranks(candidates: &[Candidate<'_>]) -> Vec<f64> {
     let mut sorted: Vec<f64> = candidates.iter().map(|c| c.doubt).collect();
     sorted.sort_by(f64::total_cmp);

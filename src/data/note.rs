@@ -13,7 +13,7 @@ pub struct Rejected {
     pub field: Option<String>,
     /// A sentence.
     pub reason: String,
-    /// The row as it stands in the file, so that it can be saved and mended.
+    /// The row as it is in the file, so that it can be saved and mended.
     pub source: String,
 }
 
@@ -39,7 +39,7 @@ pub struct Note {
     pub first: Option<Place>,
 }
 
-/// Where a row stands.
+/// Where a row is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// Which file, where the request has several; in a folder, the text's own.

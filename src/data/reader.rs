@@ -29,6 +29,9 @@ const PREVIEW_CELL_CHARS: usize = 300;
 const ONLY_REJECTED: &str = "only a rejected answer is there: it is kept, and not trained";
 
 /// Looks through all files without keeping them. What is shown of their head is the first file's.
+///
+/// # Errors
+/// Where a file can't be read or isn't one of examples, or the task was stopped.
 pub fn preview(request: &ImportRequest, task: &dyn Task) -> Result<ImportPreview, ImportError> {
     let mut tally = Tally::default();
     tally.note(request.notes.clone());
@@ -95,8 +98,10 @@ fn is_table(preview: &ImportPreview) -> bool {
     preview.shape == Shape::Columns
 }
 
-/// Gives every good row of all files to `sink`, one at a time; a `Break` ends the reading early. A file of columns needs
-/// a mapping, unless the names of its columns leave no doubt.
+/// Gives every good row of all files to `sink`, one at a time; a `Break` ends the reading early.
+///
+/// # Errors
+/// Where a file can't be read or isn't one of examples, its columns need a mapping, or the task was stopped.
 pub fn read_examples(
     request: &ImportRequest,
     task: &dyn Task,
@@ -140,6 +145,9 @@ pub fn read_examples(
 }
 
 /// How many rows a file has, good and bad ones; no more than the first of them are counted.
+///
+/// # Errors
+/// Where the file can't be read, or the task was stopped.
 pub fn count_rows(path: &Path, at_most: u64, task: &dyn Task) -> Result<u64, ImportError> {
     let mut opened = formats::open(path, ImportRequest::DEFAULT_MAX_ROW_BYTES, task)?;
     let mut num_rows = 0;
@@ -159,12 +167,18 @@ pub struct Placed {
     pub line: u64,
 }
 
-/// All examples of a file in which every row is good; otherwise an error that names the first bad ones.
+/// All examples of a file in which every row is good.
+///
+/// # Errors
+/// Where the file can't be read or a row is bad, of which the first are named, or the task was stopped.
 pub fn read_all(path: &Path, task: &dyn Task) -> Result<Vec<Example>, ImportError> {
     Ok(read_placed(path, task)?.into_iter().map(|placed| placed.example).collect())
 }
 
-/// The same, with where each stands.
+/// [`read_all`], with the line of each example.
+///
+/// # Errors
+/// As for [`read_all`].
 pub fn read_placed(path: &Path, task: &dyn Task) -> Result<Vec<Placed>, ImportError> {
     let request = ImportRequest::new(path);
     let mut examples = Vec::new();
@@ -184,6 +198,9 @@ pub fn read_placed(path: &Path, task: &dyn Task) -> Result<Vec<Placed>, ImportEr
 }
 
 /// Writes the rows that an import leaves out as JSON Lines, each with its line, reason and text; returns how many.
+///
+/// # Errors
+/// Where a file can't be read or written, or the task was stopped.
 pub fn save_rejected(request: &ImportRequest, to: &Path, task: &dyn Task) -> Result<u64, ImportError> {
     let failed = |source| ImportError::Write { path: to.into(), source };
     let mut num_rows = 0;
@@ -279,7 +296,7 @@ fn read_rows(request: &ImportRequest, task: &dyn Task, sink: &mut RowSink) -> Re
 /// What a good row is, and what about it deserves a word.
 struct Converted {
     example: Example,
-    /// As the row itself says.
+    /// The split that the row itself says.
     split: Option<Split>,
     date: Option<Timestamp>,
     beside: Beside,
@@ -298,9 +315,9 @@ enum Doubt {
 struct Reading<'a> {
     request: &'a ImportRequest,
     path: &'a Path,
-    /// As far as the request wants them.
+    /// How many rows the request still wants.
     num_rows_left: u64,
-    /// Of rows that don't say theirs.
+    /// The split of rows that don't say theirs.
     given_split: Option<Split>,
     task: &'a dyn Task,
     opened: Opened<'a>,
@@ -308,7 +325,7 @@ struct Reading<'a> {
     sample: std::vec::IntoIter<RawRow>,
     shape: Shape,
     columns: Vec<String>,
-    /// For columns.
+    /// What becomes of columns; `None` for known shapes.
     mapping: Option<(Mapping, Mapper)>,
     /// Why a mapping that was guessed isn't certain.
     doubt: Option<Doubt>,
@@ -487,7 +504,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// A row whose date can't be read is no worse for it.
+    /// The row's date; a row whose date can't be read still comes in.
     fn date(&self, content: &Content, notes: &mut Vec<String>) -> Option<Timestamp> {
         let (name, text) = match (&self.mapping, &self.date_field, content) {
             (Some((_, mapper)), ..) => mapper.date(content)?,
@@ -501,7 +518,7 @@ impl<'a> Reading<'a> {
         let date = date::parse(&text);
         if date.is_none() && !text.trim().is_empty() {
             let text = shorten(text.trim(), 40);
-            notes.push(format!("{name} is no date that can be read, and the example has none (\"{text}\")"));
+            notes.push(format!("{name} isn't a date that can be read, and the example has none (\"{text}\")"));
         }
         date
     }
@@ -512,7 +529,7 @@ impl<'a> Reading<'a> {
         is_one_of_several.then(|| self.path.file_name().unwrap_or_default().to_string_lossy().into_owned())
     }
 
-    /// The same, or a row's own.
+    /// The row's own file, or else the file's name where there are several.
     fn file_of(&self, row: &RawRow) -> Option<String> {
         row.file.clone().or_else(|| self.own_name())
     }

@@ -19,7 +19,7 @@ impl Problem {
         Self { field: None, reason: reason.into() }
     }
 
-    /// `reason` goes on after the field's name: `is missing`.
+    /// `reason` continues the field's name: `is missing`.
     pub fn field(field: impl Display, reason: &str) -> Self {
         let field = field.to_string();
         Self { reason: format!("{field} {reason}"), field: Some(field) }
@@ -30,7 +30,7 @@ impl Problem {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     Object(Map<String, Value>),
-    /// As many as the header has.
+    /// The cells of a table's row, as many as the header has.
     Cells(Vec<String>),
 }
 
@@ -43,7 +43,7 @@ pub struct RawRow {
     pub last_line: u64,
     /// In a folder, the row's own file.
     pub file: Option<String>,
-    /// The row as it stands in the file.
+    /// The row as it is in the file.
     pub source: String,
     pub content: Result<Content, Problem>,
     /// Fields that are null because what the file has there couldn't be read.
@@ -57,7 +57,7 @@ pub struct Unread {
     pub field: String,
     /// "NaN"
     pub what: &'static str,
-    /// It says something, so that the row can't be used if the field is.
+    /// Whether it says something, so that the row can't be used if the field is.
     pub is_refused: bool,
 }
 

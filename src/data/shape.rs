@@ -98,7 +98,7 @@ impl FileShape {
         Self { shape, kind }
     }
 
-    /// On the command line; empty for what is not written.
+    /// The name on the command line; empty for what is not written.
     pub fn name(self) -> &'static str {
         match self {
             Self::OPENAI_MESSAGES => "openai-messages",
@@ -113,7 +113,7 @@ impl FileShape {
         }
     }
 
-    /// Of its files.
+    /// The ending of its files.
     pub fn extension(self) -> &'static str {
         match self.kind {
             FileKind::JsonLines => "jsonl",
@@ -127,7 +127,7 @@ impl FileShape {
         self.kind != FileKind::Parquet
     }
 
-    /// For tables, without split and date.
+    /// The columns of a table, without split and date.
     pub fn columns(self) -> Option<&'static [&'static str]> {
         match self {
             Self::PROMPT_COMPLETION_CSV => Some(&["prompt", "completion", "system"]),

@@ -1,6 +1,6 @@
 //! Which part of the data an example belongs to: seeded, with exact counts, and never the same prompt on both sides.
 //!
-//! Rows are dealt in groups that stay together: the copies of a prompt, or larger ones.
+//! Rows are assigned in groups that stay together: the copies of a prompt, or larger ones.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::example::first_bytes;
 use super::{Example, Split};
 
-/// Shares of the whole, the rest is for training; and how they are dealt.
+/// Shares of the whole, the rest is for training; and how rows are assigned to them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SplitSpec {
     pub validation: f64,
@@ -42,7 +42,7 @@ pub enum SplitBy {
     /// The newest are held out. Rows without a date count as older than those with one; equal ones go by the data's
     /// order, and so do all if none has a date.
     Newest,
-    /// As the imported file says; what it doesn't say, by lot.
+    /// By what the imported file says; what it doesn't say, by lot.
     File,
 }
 
@@ -67,17 +67,17 @@ impl SplitBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupBy {
-    /// As the last check found them.
+    /// Near-duplicates, as the last check found them.
     NearDuplicates,
     Source,
     Label,
-    /// The same list of tags.
+    /// Rows with the same list of tags.
     Tags,
-    /// As the imported file says.
+    /// Groups that the imported file names.
     Named,
 }
 
-/// What the dealing of a row goes by; rows stand in the data's order.
+/// What decides on a row's split; rows are in the data's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SplitRow {
     /// See [`prompt_key`].
@@ -86,7 +86,7 @@ pub struct SplitRow {
     pub label: u64,
     /// Equal for rows that must not be parted.
     pub group: Option<u64>,
-    /// It is not dealt any more.
+    /// It has its split already.
     pub given: Option<Split>,
     /// Later is larger.
     pub date: Option<i64>,
@@ -155,7 +155,7 @@ fn root(parents: &mut [usize], mut at: usize) -> usize {
     at
 }
 
-/// Deals each label's rows by themselves. What rounding takes from one label, the next ones get.
+/// Splits each label's rows by themselves. What rounding takes from one label, the next ones get.
 fn deal_strata(rows: &[SplitRow], prompts: &[u64], given: &[Option<Split>], spec: &SplitSpec) -> Vec<Split> {
     let mut fixed = fixed_keys(prompts, given);
     // A prompt with several labels goes with the first.
@@ -196,8 +196,8 @@ fn stratum_counts(num: u64, spec: &SplitSpec, owed: &mut [f64; 2]) -> [u64; 3] {
     counts
 }
 
-/// Fills train, validation and test one after the other, in this order of the rows; a prompt stands where its first copy
-/// does.
+/// Fills train, validation and test one after the other, in this order of the rows; a prompt is where its first copy
+/// is.
 fn deal_in_order(rows: &[usize], prompts: &[u64], given: &[Option<Split>], spec: &SplitSpec) -> Vec<Split> {
     let mut fixed = fixed_keys(prompts, given);
     let mut sizes: HashMap<u64, u64> = HashMap::new();
@@ -237,7 +237,7 @@ pub fn prompt_key(example: &Example) -> u64 {
     first_bytes(Sha256::new_with_prefix(text))
 }
 
-/// Deals examples by their prompts.
+/// Splits examples by their prompts.
 pub fn split_examples(examples: &[Example], spec: &SplitSpec) -> Vec<Split> {
     let keys: Vec<_> = examples.iter().map(prompt_key).collect();
     deal(&keys, &vec![None; keys.len()], spec)
@@ -321,7 +321,7 @@ fn draw(room: &[i64; 3], size: i64, rng: &mut ChaCha8Rng) -> Split {
     Split::Train
 }
 
-/// Of train, validation and test, together 1.
+/// The shares of train, validation and test, together 1.
 fn shares(spec: &SplitSpec) -> [f64; 3] {
     let share = |share: f64| if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
     let validation = share(spec.validation);

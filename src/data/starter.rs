@@ -1,6 +1,6 @@
 //! The data set that comes with the program.
 
-/// As its file is called.
+/// The name of its file.
 pub const FILE_NAME: &str = "support_tickets.jsonl";
 
 /// OpenAI messages, one a line.

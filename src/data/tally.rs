@@ -7,9 +7,9 @@ use super::note::{Note, Rejected};
 
 /// Rows that are kept to show.
 const MAX_SHOWN: usize = 200;
-/// Different reasons that are told apart.
+/// How many reasons are counted apart.
 const MAX_REASONS: usize = 500;
-/// Of a row's source.
+/// How much of a row's source is kept.
 const MAX_SOURCE_CHARS: usize = 10_000;
 
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl Tally {
         }
     }
 
-    /// Of another file.
+    /// Adds the counts of another file.
     pub fn add(&mut self, other: Self) {
         self.num_accepted += other.num_accepted;
         self.num_rejected += other.num_rejected;
@@ -94,7 +94,7 @@ fn by_frequency(counts: impl Iterator<Item = (String, u64)>) -> Vec<(String, u64
     sorted
 }
 
-/// Parts off what stands in brackets at the end.
+/// Splits off what is in brackets at the end.
 fn without_detail(text: &str) -> (&str, &str) {
     match text.rfind(" (") {
         Some(at) if text.ends_with(')') => text.split_at(at),

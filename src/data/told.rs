@@ -1,4 +1,4 @@
-//! How reasons and notes are told with their count: "2 rows have no Antwort", "1 row is not JSON: …".
+//! How reasons and notes are worded with their count: "2 rows have no Antwort", "1 row is not JSON: …".
 
 use super::note::Note;
 

@@ -13,9 +13,9 @@ pub trait Backend {
     /// Steers a job that is queued or running; one that has ended ignores it.
     fn control(&self, job: JobId, signal: Signal);
 
-    /// What the person's settings allow; goes for the jobs that start from now on.
+    /// Sets what the person's settings allow, for the jobs that start from now on.
     fn configure(&self, limits: Limits);
 
-    /// Everything that all jobs tell, in order.
+    /// Everything that all jobs report, in order.
     fn events(&self) -> &Receiver<Event>;
 }

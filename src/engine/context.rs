@@ -1,4 +1,4 @@
-//! What a running job has in hand: it tells events through it, and learns from it that nobody wants it any more.
+//! What a running job has in hand: it reports events through it, and learns from it that nobody wants it any more.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) struct Context {
     text: RefCell<[PendingText; 2]>,
 }
 
-/// Text of one answer that was not told yet.
+/// Text of one answer that was not sent yet.
 #[derive(Default)]
 struct PendingText {
     text: String,
@@ -70,7 +70,7 @@ impl Context {
         }
     }
 
-    /// Adds to an answer; told at once when the last piece was told long enough ago, else with a later one.
+    /// Adds to an answer; sent at once when the last piece was sent long enough ago, else with a later one.
     pub fn token(&self, side: Side, text: &str) {
         let due = {
             let mut pending = self.text.borrow_mut();
@@ -101,7 +101,7 @@ impl Context {
     }
 
     fn send(&self, kind: EventKind) {
-        // Fails only when the window is gone; then nobody needs to hear of it.
+        // Fails only when the window is gone; then nobody needs it.
         if self.outbox.events.send(self.event(kind)).is_ok() {
             (self.outbox.waker)();
         }

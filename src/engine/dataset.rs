@@ -11,7 +11,7 @@ use crate::hub::dataset::{DatasetFiles, DatasetSplit, Subset};
 use crate::hub::{self, Dataset, Sources};
 use crate::task::Task;
 
-/// The part of the data that a split's name stands for: `train_sft` is for training. `None`: its rows are dealt.
+/// The part of the data that a split's name stands for: `train_sft` is for training. `None`: its rows are split.
 pub fn usual_part(split: &str) -> Option<Split> {
     parse_split(split.split(|c: char| !c.is_alphabetic()).next()?)
 }
@@ -21,13 +21,16 @@ pub fn usual_part(split: &str) -> Option<Split> {
 pub struct WantedData {
     pub dataset: Dataset,
     pub subset: Subset,
-    /// The part that each split's rows go to; `None`: they are dealt.
+    /// The part that each split's rows go to; `None`: they are split.
     pub splits: Vec<(DatasetSplit, Option<Split>)>,
     /// No more than the first rows of each split, and no more files than these are in.
     pub max_rows: Option<u64>,
 }
 
 /// Fetches what is wanted, as far as it isn't on this disk; gives the import of it.
+///
+/// # Errors
+/// Where a file can't be fetched or written; the error names it.
 pub fn fetch(wanted: &WantedData, sources: &Sources, task: &dyn Task) -> Result<ImportRequest, EngineError> {
     let fetched = match wanted.max_rows {
         None => fetch_all(wanted, sources, task)?,

@@ -17,7 +17,7 @@ use crate::workbench::WorkbenchError;
 /// Why a job did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// Because it was asked to; not a failure.
+    /// It ended because it was asked to; not a failure.
     #[error("stopped")]
     Stopped,
     #[error(transparent)]

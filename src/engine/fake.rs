@@ -1,4 +1,5 @@
-//! An engine without threads, for the window's tests: it writes down what it was asked for, and tells what the test says.
+//! An engine without threads, for the window's tests: it writes down what it was asked for, and reports what the test
+//! says.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -49,12 +50,12 @@ impl FakeEngine {
         self.asked.borrow().signals.clone()
     }
 
-    /// What it was told last of the person's settings.
+    /// The last [`Limits`] that it was given.
     pub fn limits(&self) -> Option<Limits> {
         self.asked.borrow().limits.clone()
     }
 
-    /// Tells the window one thing about a job.
+    /// Sends the window one event of a job.
     pub fn tell(&self, job: JobId, kind: EventKind) {
         // The receiver lives as long as `self`, so sending can't fail.
         let _ = self.sender.send(Event { job, at: SystemTime::now(), kind });

@@ -51,12 +51,18 @@ struct LiveJob {
 
 impl Engine {
     /// `waker` is called from the lanes' threads after each event: it asks the window for a repaint.
+    ///
+    /// # Errors
+    /// Where a thread can't be started.
     pub fn new(options: EngineOptions, waker: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
         Self::with_memory(options, available_memory, waker)
     }
 
-    /// The same; `free_memory` says how many bytes may still be taken, by which it is decided what may compute beside a
-    /// training.
+    /// [`Self::new`], where `free_memory` says how many bytes may still be taken; that decides what may compute beside
+    /// a training.
+    ///
+    /// # Errors
+    /// Where a thread can't be started.
     pub fn with_memory(
         options: EngineOptions,
         free_memory: impl Fn() -> u64 + Send + Sync + 'static,

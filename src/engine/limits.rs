@@ -8,9 +8,9 @@ use crate::hub::{HubToken, Sources};
 /// See the module. The default is what this computer and its environment say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// Nothing is asked of the network.
+    /// Whether nothing is asked of the network.
     pub is_offline: bool,
-    /// Goes before the environment's.
+    /// The Hub's token; it comes before the environment's.
     pub token: Option<HubToken>,
     /// Where models are fetched to; those in the usual place are still found.
     pub models_folder: Option<PathBuf>,

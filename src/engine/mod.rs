@@ -1,4 +1,4 @@
-//! The only threads of the program besides the window's. The window starts jobs through a [`Backend`] and hears of
+//! The only threads of the program besides the window's. The window starts jobs through a [`Backend`] and learns of
 //! them in [`Event`]s; both are plain data, and every event carries the id of its job.
 
 pub mod backend;

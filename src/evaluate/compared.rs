@@ -71,7 +71,6 @@ impl KeptPair {
 /// Adds to what was asked of a run.
 ///
 /// # Errors
-///
 /// [`RunError::Io`] when it can't be written.
 pub fn keep_pair(run_dir: &Path, pair: &KeptPair) -> Result<(), RunError> {
     let path = RunDir(run_dir).answers();
@@ -81,7 +80,6 @@ pub fn keep_pair(run_dir: &Path, pair: &KeptPair) -> Result<(), RunError> {
 /// What was asked of a run, in that order. Lines that can't be read are left out.
 ///
 /// # Errors
-///
 /// [`RunError::Io`] when the file is there and can't be read.
 pub fn kept_pairs(run_dir: &Path) -> Result<Vec<KeptPair>, RunError> {
     let path = RunDir(run_dir).answers();

@@ -14,8 +14,11 @@ use crate::task::{Stage, Task};
 /// Room that an answer gets beyond the expected one's length, in tokens.
 const ANSWER_ROOM: usize = 16;
 
-/// Figures, and the answers in the examples' order (empty without `generate`). Of the stages, the first is the loss and
-/// the second the answers.
+/// Figures, and the answers in the examples' order (empty without `generate`). The first stage is the loss, the second
+/// the answers.
+///
+/// # Errors
+/// Where the model can't compute, or the task was stopped.
 pub fn measure(
     model: &LanguageModel,
     adapter: Option<&LoraAdapter>,

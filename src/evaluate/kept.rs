@@ -13,7 +13,7 @@ use crate::model::peft::WEIGHTS_FILE;
 use crate::recipe::RenderSpec;
 use crate::run::{RunDir, sha256_of};
 
-/// Of the files' layout.
+/// The version of the files' layout.
 const VERSION: u32 = 1;
 
 /// One file.
@@ -61,6 +61,9 @@ impl KeptEvaluation {
 
 /// Keeps what was measured of a run on examples that it held out, before and after; anything else has no place there,
 /// and nothing is written. The file of the same part and step is replaced.
+///
+/// # Errors
+/// The file's own, when it can't be written.
 pub fn keep_with_run(request: &EvaluationRequest, report: &EvaluationReport) -> io::Result<Option<PathBuf>> {
     let Some((adapter, run)) = request.adapter.as_deref().and_then(|a| Some((a, RunDir::of_checkpoint(a)?))) else {
         return Ok(None);
@@ -91,6 +94,9 @@ pub fn keep_with_run(request: &EvaluationRequest, report: &EvaluationReport) -> 
 
 /// All that was measured of a run, the newest first, beside what it would be measured on now: its weights in `adapter`
 /// and its held-out examples. A file that can't be read is left out.
+///
+/// # Errors
+/// The folder's own, when it is there and can't be read.
 pub fn kept(run_dir: &Path, adapter: Option<&Path>) -> io::Result<Vec<Measured>> {
     let folder = RunDir(run_dir).evaluations();
     let entries = match std::fs::read_dir(&folder) {
@@ -106,7 +112,7 @@ pub fn kept(run_dir: &Path, adapter: Option<&Path>) -> io::Result<Vec<Measured>>
         }
         match serde_json::from_slice::<KeptEvaluation>(&std::fs::read(&path)?) {
             Ok(kept) => found.push(kept),
-            Err(error) => log::warn!("{} is no evaluation that this version reads: {error}", path.display()),
+            Err(error) => log::warn!("{} isn't an evaluation that this version reads: {error}", path.display()),
         }
     }
     found.sort_by_key(|kept| std::cmp::Reverse(kept.at.parse::<jiff::Zoned>().map(|at| at.timestamp()).ok()));
@@ -122,7 +128,7 @@ pub fn kept(run_dir: &Path, adapter: Option<&Path>) -> io::Result<Vec<Measured>>
     Ok(found.into_iter().map(|kept| Measured { stale: now.stale(&kept), kept }).collect())
 }
 
-/// What a run stands on now.
+/// What a run is based on now.
 struct Now {
     name: Option<String>,
     weights: Option<String>,
@@ -173,7 +179,7 @@ mod tests {
         let request =
             |part, generate| EvaluationRequest::of_run(run_dir, &recipe, Some(adapter.clone()), part, generate);
         let test = request(Split::Test, true);
-        assert_eq!(keep_with_run(&test, &report(0.5)).unwrap(), None, "the folder is no run's");
+        assert_eq!(keep_with_run(&test, &report(0.5)).unwrap(), None, "the folder isn't a run's");
         write("status.json", r#"{"status": "completed", "num_steps": 40}"#);
         assert!(keep_with_run(&test, &report(0.6)).unwrap().is_some());
         assert!(keep_with_run(&test, &report(0.5)).unwrap().is_some());

@@ -20,8 +20,11 @@ pub struct MeanLoss {
     pub num_examples: usize,
 }
 
-/// The mean loss over examples, without gradient, under the adapter that `pass` was given, if any. Examples without a
-/// supervised token don't count. `None` where the task was stopped, or where nothing counts.
+/// The mean loss over examples in nats per supervised token, without gradient, under the adapter that `pass` was given,
+/// if any. Examples without a supervised token don't count. `None` where the task was stopped, or where nothing counts.
+///
+/// # Errors
+/// Where a sample doesn't fit the model.
 pub fn mean_loss(
     decoder: &Decoder,
     pass: &mut GradientPass,
@@ -42,6 +45,9 @@ pub fn mean_loss(
 
 /// Each example's mean loss per supervised token, without gradient, under the adapter that `pass` was given, if any.
 /// `None` for one without a supervised token, and for those that were not reached when the task was stopped.
+///
+/// # Errors
+/// Where a sample doesn't fit the model.
 pub fn example_losses(
     decoder: &Decoder,
     pass: &mut GradientPass,

@@ -58,7 +58,7 @@ pub struct EvaluationRequest {
     pub adapter: Option<PathBuf>,
     /// JSONL in any known format.
     pub data: PathBuf,
-    /// For the loss: what counts, and what becomes of longer examples.
+    /// What the loss counts, and what becomes of longer examples.
     pub spec: RenderSpec,
     /// Also answer every prompt greedily, however long its example is, and compare with the expected answer.
     pub generate: bool,
@@ -88,7 +88,7 @@ pub struct HeldOut {
     pub perplexity: f64,
     /// Supervised tokens.
     pub num_tokens: usize,
-    /// In which such a token stands.
+    /// How many examples have such a token.
     pub num_examples: usize,
     /// What became of all: how many were left out of the loss, cut or split.
     #[serde(default)]
@@ -119,11 +119,17 @@ pub struct EvaluationReport {
 }
 
 /// Loads the model and measures as the request says.
+///
+/// # Errors
+/// Where the model, the adapter or the examples can't be read, or the task was stopped; the error names the file.
 pub fn run(request: &EvaluationRequest, model_path: &Path, task: &dyn Task) -> Result<EvaluationReport, EvaluateError> {
     run_on(&LanguageModel::load(model_path, task)?, request, task)
 }
 
-/// The same on a model that is loaded already. Without an adapter the figures of the base model are `before`.
+/// [`run`] on a model that is loaded already. Without an adapter the figures of the base model are `before`.
+///
+/// # Errors
+/// Where the adapter or the examples can't be read, or the task was stopped; the error names the file.
 pub fn run_on(
     model: &LanguageModel,
     request: &EvaluationRequest,

@@ -13,13 +13,13 @@ use crate::render::{Rendered, render, turns};
 use crate::run::checkpoints::undamaged;
 use crate::task::Task;
 
-/// Tokens of an answer that tell how unsure the model is: a label or the fields of a short object.
+/// How many tokens of an answer show how unsure the model is: a label or the fields of a short object.
 const DOUBTED_TOKENS: usize = 24;
 
 /// A base model, or one with a run's adapter, that judges examples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judge {
-    /// As it is remembered beside its losses: "starter" or "run 2026-11-23-1".
+    /// The name that is kept beside its losses: "starter" or "run 2026-11-23-1".
     pub name: String,
     pub model: ModelRef,
     /// A folder in PEFT's format.
@@ -36,7 +36,10 @@ pub struct Scorer<'a> {
 }
 
 impl<'a> Scorer<'a> {
-    /// `model` is the judge's.
+    /// Loads the judge's adapter; `model` is its base.
+    ///
+    /// # Errors
+    /// Where the adapter can't be read or doesn't fit the model.
     pub fn new(model: &'a LanguageModel, judge: &Judge) -> Result<Self, EvaluateError> {
         let spec = model.decoder.spec();
         let adapter = match &judge.adapter {
@@ -52,6 +55,9 @@ impl<'a> Scorer<'a> {
 
     /// Each example's mean loss per trained token; `None` where nothing is trained or the template refuses it, and for what was not reached when the
     /// task was stopped.
+    ///
+    /// # Errors
+    /// Where the model can't compute.
     pub fn losses(&mut self, examples: &[Example], task: &dyn Task) -> Result<Vec<Option<f64>>, EvaluateError> {
         let (mut samples, mut owners): (Vec<Rendered>, Vec<usize>) = (Vec::new(), Vec::new());
         for (at, example) in examples.iter().enumerate() {
@@ -77,6 +83,9 @@ impl<'a> Scorer<'a> {
 
     /// How unsure the model is of its own answer to each example's prompt, see [`greedy_doubts`]; `None` for a prompt that
     /// leaves no room for an answer, that the template refuses, or that is none.
+    ///
+    /// # Errors
+    /// Where the model can't compute.
     pub fn doubts(&self, examples: &[&Example], task: &dyn Task) -> Result<Vec<Option<f64>>, EvaluateError> {
         let room = self.spec.max_length.min(self.model.decoder.spec().context_length).saturating_sub(DOUBTED_TOKENS);
         let prompts: Vec<_> = examples.iter().map(|example| turns(example.prompt())).collect();

@@ -3,9 +3,9 @@
 
 use super::{AnsweredExample, EvaluationReport, is_exact_match};
 
-/// Better by how much counts as better: what rounds to nothing is the same.
+/// How much better counts as better: what rounds to nothing is the same.
 const LEAST_CHANGE: f64 = 0.005;
-/// Fewer examples tell nothing.
+/// Fewer examples say nothing.
 const FEWEST: u64 = 10;
 /// A change of the answers counts as one if chance alone would bring it more seldom than this.
 const LEVEL: f64 = 0.05;
@@ -20,7 +20,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// Of a measure where less is better.
+    /// The change of a measure where less is better.
     pub fn of_loss(before: f64, after: f64) -> Self {
         match (after - before) / before.abs().max(f64::EPSILON) {
             change if change < -LEAST_CHANGE => Self::Better,
@@ -119,7 +119,7 @@ impl Verdict {
     }
 }
 
-/// A verdict with what it stands on.
+/// A verdict with what it is based on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Judgement {
     pub verdict: Verdict,
@@ -205,7 +205,7 @@ fn judge(loss: Change, num_examples: u64, outcomes: Option<Outcomes>) -> Verdict
 mod tests {
     use super::*;
 
-    /// Of `num` answers: right on both sides, only after, only before.
+    /// Outcomes of `num` answers: right on both sides, only after, only before.
     fn outcomes(num: u64, both: u64, got_right: u64, went_wrong: u64) -> Option<Outcomes> {
         let (right_before, right_after) = (both + went_wrong, both + got_right);
         Some(Outcomes { num, right_before, right_after, got_right, went_wrong })

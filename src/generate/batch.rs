@@ -19,7 +19,7 @@ struct Slot {
     cache: KvCache,
     pending: Vec<u32>,
     ids: Vec<u32>,
-    /// Of the tokens chosen so far, the negative log-probabilities.
+    /// The negative log-probabilities of the tokens chosen so far.
     doubts: Vec<f64>,
 }
 
@@ -37,6 +37,9 @@ struct Wanted<'a, T> {
 }
 
 /// Answers every prompt greedily. `None` when the task was stopped.
+///
+/// # Errors
+/// Where the template refuses a prompt, or the model can't compute.
 pub fn greedy_answers(
     model: &LanguageModel,
     adapter: Option<&LoraAdapter>,
@@ -52,6 +55,9 @@ pub fn greedy_answers(
 /// How unsure the model is of its own greedy answer to each prompt: the mean negative log-probability of the answer's
 /// first `num_tokens` tokens, its end included (the length-normalised least confidence of Shen et al. 2018, "Deep active
 /// learning for named entity recognition"). 0 is certain.
+///
+/// # Errors
+/// Where the template refuses a prompt, or the model can't compute.
 pub fn greedy_doubts(
     model: &LanguageModel,
     adapter: Option<&LoraAdapter>,
@@ -84,7 +90,7 @@ fn answer_all<T: Clone + Default>(
     }
     let mut waiting = prompts.iter().enumerate();
     let mut slots: Vec<Slot> = Vec::new();
-    // Of answers that are done, for the next.
+    // Caches of answers that are done, for the next.
     let mut caches_left = Vec::new();
     let (mut num_done, total) = (0, Some(prompts.len() as u64));
     task.progress(num_done, total, Unit::Examples);

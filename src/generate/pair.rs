@@ -31,6 +31,9 @@ pub enum PairEvent {
 
 /// Answers without an adapter and, if there is one, with it. Ends early when the task is stopped; its progress is
 /// how many tokens both answers have of those they may have.
+///
+/// # Errors
+/// Where the template refuses the prompt, the adapter doesn't fit, or the model can't compute.
 pub fn compare(
     model: &LanguageModel,
     adapter: Option<&LoraAdapter>,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ops::inference;
 use crate::ops::product::Isa;
 
-/// The same settings and seed give the same answer.
+/// How answers are sampled; the same settings and seed give the same answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sampling {
     /// 0 takes the likeliest token every time.
@@ -66,7 +66,7 @@ impl Sampler {
     }
 }
 
-/// The first of the largest logits.
+/// The index of the largest logit, the first of equal ones.
 pub fn argmax(logits: &[f32]) -> u32 {
     inference::argmax(Isa::current(), logits) as u32
 }

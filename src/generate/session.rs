@@ -23,7 +23,7 @@ pub struct Session<'a> {
     /// Bytes of the answer's text that were handed out.
     num_bytes_told: usize,
     end: Option<End>,
-    /// What it is that ends an answer which doesn't end by itself.
+    /// What ends an answer that doesn't end by itself.
     length_end: End,
     /// Time spent in this answer, not between its parts.
     busy: Duration,
@@ -36,7 +36,7 @@ pub enum End {
     ByItself,
     /// `max_new_tokens` are used up.
     MaxNewTokens,
-    /// The model's context is.
+    /// The model's context is used up.
     Context,
 }
 
@@ -51,7 +51,10 @@ pub(super) fn prompt_ids(model: &LanguageModel, prompt: Conversation<'_>) -> Res
 }
 
 impl<'a> Session<'a> {
-    /// `prompt` is everything before the answer.
+    /// Begins an answer; `prompt` is everything before it.
+    ///
+    /// # Errors
+    /// Where the template refuses the prompt, it leaves no room for an answer, or the adapter doesn't fit.
     pub fn new(
         model: &'a LanguageModel,
         adapter: Option<&LoraAdapter>,
@@ -81,7 +84,10 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Goes on by a part of the prompt or by one token; returns the text that became certain, often empty.
+    /// Advances by a part of the prompt or by one token; returns the text that became certain, often empty.
+    ///
+    /// # Errors
+    /// Where the model can't compute, or the tokenizer can't turn tokens into text.
     pub fn advance(&mut self) -> Result<String, ModelError> {
         if self.end.is_some() {
             return Ok(String::new());
@@ -128,12 +134,15 @@ impl<'a> Session<'a> {
         self.max_new_tokens
     }
 
-    /// Of the answer, the reading of the prompt included in the time.
+    /// The speed of the answer, the reading of the prompt included in the time.
     pub fn tokens_per_sec(&self) -> f64 {
         self.ids.len() as f64 / self.busy.as_secs_f64().max(1e-9)
     }
 
     /// The whole answer so far.
+    ///
+    /// # Errors
+    /// Where the tokenizer can't turn tokens into text.
     pub fn text(&self) -> Result<String, ModelError> {
         self.model.chat.tokenizer.decode_plain(&self.ids)
     }

@@ -43,7 +43,7 @@ impl CachedRepo {
         Self { id: id.to_owned(), folder: cache.join(format!("{kind}--{}", id.replace('/', "--"))) }
     }
 
-    /// Where the files of a commit lie, or will lie.
+    /// Where the files of a commit are, or will be.
     pub fn commit_folder(&self, commit: &str) -> PathBuf {
         self.folder.join("snapshots").join(commit)
     }

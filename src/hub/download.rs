@@ -1,4 +1,4 @@
-//! Files of the Hugging Face Hub: with progress, stopped at any time, and gone on with where they were left.
+//! Files of the Hugging Face Hub: with progress, stopped at any time, and resumed where they were left.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::task::{Task, Unit};
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// A Hub that can't be reached must not keep the other sources waiting.
 const ANSWER_SECS: u64 = 8;
-/// No byte for so long means that the connection is dead.
+/// No byte in this time means that the connection is dead.
 const STALL_SECS: u64 = 30;
 
 /// One repository of the Hub at one revision.
@@ -50,7 +50,7 @@ impl HubRepo {
         let builder = HFClient::builder()
             .endpoint(sources.endpoint())
             .client(http.clone())
-            // Tries are counted here, because each goes on from what has arrived.
+            // Tries are counted here, because each resumes from what has arrived.
             .retry_max_attempts(0);
         let builder = match &token {
             Some(token) => builder.token(token.as_str()),
@@ -65,7 +65,7 @@ impl HubRepo {
         Ok(Self { client, http, token, runtime, kind, id: id.to_owned(), revision })
     }
 
-    /// The same repository, held at one commit.
+    /// This repository, held at one commit.
     pub fn at(self, commit: String) -> Self {
         Self { revision: commit, ..self }
     }
@@ -133,13 +133,13 @@ impl HubRepo {
         }
     }
 
-    /// Goes on after lost connections, as long as each try brings something.
+    /// Continues after lost connections, as long as each try brings something.
     fn fetch_all(&self, file: &str, total: u64, part: &mut Part, told: Told, task: &dyn Task) -> Result<(), HubError> {
         while part.num_bytes() < total {
             let before = part.num_bytes();
             match self.fetch_rest(file, total, part, told, task) {
                 Err(error @ HubError::CutOff { .. }) if part.num_bytes() > before => {
-                    log::info!("{error}; going on from there");
+                    log::info!("{error}; resuming from there");
                 }
                 other => other?,
             }
@@ -195,7 +195,7 @@ impl HubRepo {
         self.wait_for(future, ANSWER_SECS, task)
     }
 
-    /// The same for long answers.
+    /// [`Self::wait`] for long answers.
     pub(super) fn wait_long<F: Future>(&self, future: F, task: &dyn Task) -> Result<F::Output, HubError> {
         self.wait_for(future, STALL_SECS, task)
     }

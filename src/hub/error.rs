@@ -32,7 +32,7 @@ pub enum HubError {
     NoRepo { kind: &'static str, id: String },
     #[error("{id} is gated: its owners want to know who downloads it")]
     Gated { id: String, page: String },
-    #[error("{text} is no name of a data set: {reason}")]
+    #[error("{text} isn't the name of a data set: {reason}")]
     BadName { text: String, reason: &'static str },
     #[error("{text} is not the name of a repository: {reason}")]
     BadRepo { text: String, reason: &'static str },
@@ -90,7 +90,7 @@ impl HubError {
                     .into(),
             ),
             Self::CutOff { .. } | Self::NoAnswer { .. } => {
-                Some("Try again: what has arrived is kept, and the fetch goes on from there.".into())
+                Some("Try again: what has arrived is kept, and the fetch resumes from there.".into())
             }
             Self::Unreachable { .. } => Some(
                 "See whether a browser opens that address. Behind a proxy, set HTTPS_PROXY; for a mirror of the Hub, \

@@ -19,7 +19,10 @@ impl From<Error> for NoKeyring {
     }
 }
 
-/// `None` if none was kept.
+/// Reads the token; `None` if none was kept.
+///
+/// # Errors
+/// Where the system has no keyring, or it stays locked.
 pub fn load() -> Result<Option<HubToken>, NoKeyring> {
     match Entry::new(SERVICE, USER)?.get_password() {
         Ok(token) => Ok(Some(HubToken::new(token))),
@@ -28,10 +31,18 @@ pub fn load() -> Result<Option<HubToken>, NoKeyring> {
     }
 }
 
+/// Keeps the token.
+///
+/// # Errors
+/// Where the system has no keyring, or it stays locked.
 pub fn keep(token: &HubToken) -> Result<(), NoKeyring> {
     Ok(Entry::new(SERVICE, USER)?.set_password(token.as_str())?)
 }
 
+/// Deletes the token, if there is one.
+///
+/// # Errors
+/// Where the system has no keyring, or it stays locked.
 pub fn forget() -> Result<(), NoKeyring> {
     match Entry::new(SERVICE, USER)?.delete_credential() {
         Ok(()) | Err(Error::NoEntry) => Ok(()),

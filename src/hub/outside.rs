@@ -3,7 +3,7 @@
 
 use super::HubError;
 
-/// Of one part of a path; file systems allow no more.
+/// The length of one part of a path; file systems allow no more.
 const MAX_NAME_BYTES: usize = 255;
 
 /// `owner/name`, or a name alone: letters, digits and the signs - _ . with no point in front.

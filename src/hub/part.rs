@@ -27,7 +27,7 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Goes on from what an earlier fetch left.
+    /// Opens the file to resume from what an earlier fetch left.
     pub fn open(target: &Path, task: &dyn Task) -> Result<Self, HubError> {
         let path = part_path(target);
         if let Some(folder) = target.parent() {
@@ -95,7 +95,7 @@ impl Part {
         std::fs::remove_file(&self.path).map_err(HubError::io(&self.path))
     }
 
-    /// A wrong file must not be gone on from.
+    /// A wrong file must not be resumed.
     fn give_up(self, error: HubError) -> HubError {
         match std::fs::remove_file(&self.path) {
             Ok(()) => error,

@@ -12,6 +12,9 @@ use crate::recipe::ModelRef;
 use crate::task::Task;
 
 /// Finds a model on this disk, or fetches it into the models folder.
+///
+/// # Errors
+/// Where there is no such model, or it can't be fetched or written; the error names it.
 pub fn fetch(model: &ModelRef, sources: &Sources, task: &dyn Task) -> Result<PathBuf, HubError> {
     match (model, resolve(model, sources)) {
         (ModelRef::Starter, _) => fetch_starter(sources, task),

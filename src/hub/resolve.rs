@@ -8,7 +8,10 @@ use super::part::file_name;
 use super::{HubError, Sources, outside};
 use crate::recipe::ModelRef;
 
-/// Never asks the network. [`HubError::NotFetched`] is the answer for a model that could be fetched.
+/// Finds a model on this disk, without asking the network.
+///
+/// # Errors
+/// [`HubError::NotFetched`] for a model that could be fetched; where nothing is at a path, an error that names it.
 pub fn resolve(model: &ModelRef, sources: &Sources) -> Result<PathBuf, HubError> {
     match model {
         ModelRef::Starter => {

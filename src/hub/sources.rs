@@ -1,4 +1,4 @@
-//! Where models lie on this computer and where they are fetched from.
+//! Where models are on this computer and where they are fetched from.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub struct Sources {
     /// What the studio fetches goes here.
     pub models_dir: PathBuf,
-    /// Where it fetched to before: what lies there is still found.
+    /// Where it fetched to before: what is there is still found.
     pub more_models_dirs: Vec<PathBuf>,
     /// The Hugging Face cache, shared with Python programs.
     pub hub_cache: PathBuf,
@@ -125,7 +125,7 @@ pub fn models_dir() -> PathBuf {
     data.join("models")
 }
 
-/// As huggingface_hub reads its switches.
+/// Whether a switch is on, as huggingface_hub reads it.
 fn is_yes(value: &str) -> bool {
     matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on")
 }

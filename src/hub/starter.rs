@@ -21,6 +21,9 @@ use crate::task::{Task, Unit};
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Finds the starter model on this disk, or fetches it into the models folder.
+///
+/// # Errors
+/// Where no source has it, or it can't be written; the error says what each source answered.
 pub fn fetch_starter(sources: &Sources, task: &dyn Task) -> Result<PathBuf, HubError> {
     match resolve(&ModelRef::Starter, sources) {
         Err(HubError::NotFetched { .. }) => fetch_pinned(&STARTER, sources, task),
@@ -28,7 +31,10 @@ pub fn fetch_starter(sources: &Sources, task: &dyn Task) -> Result<PathBuf, HubE
     }
 }
 
-/// From the first source that has it.
+/// Fetches a model from the first source that has it.
+///
+/// # Errors
+/// Where no source has it, or it can't be written; the error says what each source answered.
 pub fn fetch_pinned(model: &PinnedModel, sources: &Sources, task: &dyn Task) -> Result<PathBuf, HubError> {
     let target = sources.models_dir.join(model.file_name);
     let expected = Expected { num_bytes: model.num_bytes, sha256: Some(model.sha256.to_owned()) };

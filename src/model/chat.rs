@@ -33,7 +33,7 @@ pub struct Chat {
     generation_prompt: OnceLock<String>,
 }
 
-/// For each turn, where it stands in the text; `None` where that isn't certain.
+/// Where each turn is in the text, in bytes; `None` where that isn't certain.
 pub type Contents = Vec<Option<Range<usize>>>;
 
 /// One token of a rendered conversation.
@@ -69,7 +69,10 @@ impl EncodedChat {
 }
 
 impl Chat {
-    /// Of a GGUF file or a folder.
+    /// Tokenizer and template of a GGUF file or a folder.
+    ///
+    /// # Errors
+    /// Where a file can't be read, or its tokenizer or chat template can't be used; the error names the file.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
         let mut chat = if path.is_dir() { Self::from_folder(path)? } else { Self::from_gguf(path)? };
         chat.add_end_of_turn();
@@ -138,6 +141,9 @@ impl Chat {
 
     /// Renders and tokenises. Special tokens count as such only where the template wrote them. The places of turns are
     /// looked for only without `add_generation_prompt`.
+    ///
+    /// # Errors
+    /// Where the template refuses the conversation, or the tokenizer fails on its text.
     pub fn encode<'a>(
         &self,
         conversation: impl Into<Conversation<'a>>,
@@ -309,7 +315,8 @@ fn writes_arguments(text: &str, conversation: &Conversation<'_>) -> bool {
     each_argument(conversation, Arguments::Text, |arguments| arguments.as_str().is_some_and(|json| text.contains(json)))
 }
 
-/// The same as Python's `json` writes them, with a space after commas and colons, or over several lines.
+/// Whether a text has the arguments as Python's `json` writes them: with a space after commas and colons, or over
+/// several lines.
 fn has_spaced_arguments(text: &str, conversation: &Conversation<'_>) -> bool {
     let packed = |text: &str| -> String { text.chars().filter(|c| !c.is_whitespace()).collect() };
     let text = packed(text);

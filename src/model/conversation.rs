@@ -25,10 +25,10 @@ impl<'a> Turn<'a> {
 /// How a call's arguments are given to a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Arguments {
-    /// As most templates and Transformers' documentation want them.
+    /// An object, which most templates and Transformers' documentation want.
     #[default]
     Object,
-    /// As OpenAI writes them: JSON in a text. Some templates add them to a text as they are.
+    /// JSON in a text, as OpenAI writes it. Some templates add it to a text as it is.
     Text,
 }
 
@@ -39,7 +39,7 @@ pub struct Conversation<'a> {
     /// Descriptions in OpenAI's words.
     pub tools: &'a [Value],
     pub arguments: Arguments,
-    /// A turn that only calls tools has none for its content, as in OpenAI's format, instead of an empty text.
+    /// The content of a turn that only calls tools is null, as in OpenAI's format, and not an empty text.
     pub is_null_content: bool,
 }
 

@@ -23,14 +23,14 @@ pub struct Decoder {
     embedding: Arc<FrozenWeight>,
     layers: Vec<Layer>,
     norm: Arc<[f32]>,
-    /// The embedding itself where the two are tied.
+    /// `[vocab_size, hidden]`; the embedding itself where the two are tied.
     head: Arc<FrozenWeight>,
     inverse_frequencies: Vec<f32>,
 }
 
 struct Layer {
     norms: Norms,
-    /// By [`Module`].
+    /// `[out, in]` each, by [`Module`].
     linear: [Arc<FrozenWeight>; Module::ALL.len()],
 }
 
@@ -38,7 +38,8 @@ struct Layer {
 pub(super) struct Norms {
     pub before_attention: Arc<[f32]>,
     pub before_inner: Arc<[f32]>,
-    /// On what attention and the inner layers add to the residual stream, in models that have them there.
+    /// The norm of what attention adds to the residual stream, in models that have one; `after_inner` is that of the
+    /// inner layers.
     pub after_attention: Option<Arc<[f32]>>,
     pub after_inner: Option<Arc<[f32]>>,
 }
@@ -47,7 +48,7 @@ impl Norms {
     fn load(source: &mut dyn WeightSource, layer: usize) -> std::result::Result<Self, ModelError> {
         let (hidden, has_after) = (source.spec().hidden_size, source.spec().has_branch_norms);
         let mut norm = |name: &str| finite_norm(source, &norm_name(layer, name), hidden);
-        // The name that Llama has for the norm before the inner layers is here that of another.
+        // What Llama calls the norm before the inner layers is the name of another one here.
         let before_inner = if has_after { "pre_feedforward_layernorm" } else { "post_attention_layernorm" };
         Ok(Self {
             before_attention: norm("input_layernorm")?,
@@ -58,8 +59,8 @@ impl Norms {
     }
 }
 
-/// The embedding. A file that ties the two and holds another head all the same is not clear about which is meant
-/// (Transformers 5 then takes the other head, before 5 the embedding).
+/// The embedding. A file that ties the two and holds another head all the same doesn't say which is meant (Transformers
+/// 5 then takes the other head, before 5 the embedding).
 fn tied_head(
     source: &mut dyn WeightSource,
     embedding: &Arc<FrozenWeight>,
@@ -93,14 +94,18 @@ const NOT_FINITE: &str = "holds values that are not finite (NaN or infinity): th
 #[derive(Default)]
 pub struct Adaptation<'a> {
     pub adapter: Option<&'a LoraAdapter>,
-    /// Records what `backward` needs for the adapter's gradients.
+    /// Whether to record what `backward` needs for the adapter's gradients.
     pub with_gradient: bool,
-    /// Only with the gradient.
+    /// Dropout on the adapter's inputs; only with the gradient.
     pub dropout: Option<Dropout>,
 }
 
 impl Decoder {
     /// Reads the weights of a GGUF file or a folder.
+    ///
+    /// # Errors
+    /// Where a file is damaged, the model is of a kind that isn't computed here, or a tensor is missing, has another
+    /// shape or isn't finite; the error names file and tensor. [`ModelError::Stopped`] where the task was stopped.
     pub fn load(path: &Path, task: &dyn Task) -> std::result::Result<Self, ModelError> {
         Self::from_source(&mut *weights::open(path)?, task)
     }
@@ -137,7 +142,7 @@ impl Decoder {
         Ok(Self { path, spec, embedding, layers, norm, head, inverse_frequencies })
     }
 
-    /// What to say when something that was computed with these weights is not finite: it is they that are damaged, or not.
+    /// The error when something computed with these weights is not finite: it says whether the weights are damaged.
     /// Looks at all of them.
     pub fn not_finite(&self, what: &str) -> ModelError {
         self.damage().unwrap_or_else(|| {
@@ -147,7 +152,7 @@ impl Decoder {
         })
     }
 
-    /// A weight that holds NaN or infinity. Looks at all of them.
+    /// An error that names a weight which holds NaN or infinity; `None` where there is none. Looks at all of them.
     pub fn damage(&self) -> Option<ModelError> {
         let damaged = self.frozen_weights().into_iter().find(|(_, weight)| !weight.is_finite().unwrap_or(false));
         damaged.map(|(tensor, _)| ModelError::Tensor {
@@ -161,7 +166,7 @@ impl Decoder {
         &self.spec
     }
 
-    /// Every frozen matrix with its name in Transformers; a tied head counts once.
+    /// Every frozen matrix, `[out, in]`, with its name in Transformers; a tied head counts once.
     pub fn frozen_weights(&self) -> Vec<(String, &Arc<FrozenWeight>)> {
         let mut weights = vec![(EMBEDDING.to_owned(), &self.embedding)];
         for (i, layer) in self.layers.iter().enumerate() {
@@ -176,6 +181,9 @@ impl Decoder {
     }
 
     /// Hidden rows after the last norm, `[num_tokens, hidden_size]`.
+    ///
+    /// # Errors
+    /// Where the segments don't cover the tokens, or an id has no row in the embedding.
     pub fn forward(&self, ids: &[u32], segments: &Segments, adaptation: Adaptation<'_>) -> Result<Tensor> {
         if segments.num_tokens() != ids.len() {
             candle_core::bail!("{} tokens don't fit segments of {}", ids.len(), segments.num_tokens());
@@ -185,12 +193,18 @@ impl Decoder {
         })
     }
 
-    /// `[num_rows, vocab_size]` of hidden rows, without gradient.
+    /// Logits of hidden rows, without gradient: from `[num_rows, hidden_size]` to `[num_rows, vocab_size]`.
+    ///
+    /// # Errors
+    /// Where the rows are not `hidden_size` wide.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         cap_logits(ops::frozen_linear(&hidden.detach(), &self.head)?, self.spec.final_softcap)
     }
 
-    /// The summed cross-entropy of hidden rows against the next tokens.
+    /// The summed cross-entropy, in nats, of hidden rows `[num_rows, hidden_size]` against the `num_rows` next tokens.
+    ///
+    /// # Errors
+    /// Where rows and targets differ in number, or a target is outside the vocabulary.
     pub fn cross_entropy(&self, hidden: &Tensor, targets: &[u32], with_gradient: bool) -> Result<Tensor> {
         ops::cross_entropy(hidden, &self.head, targets, self.spec.final_softcap, with_gradient)
     }
@@ -230,7 +244,7 @@ impl Decoder {
         &self.head
     }
 
-    /// The blocks; `attend` is given the layer and its q, k (both rotated) and v.
+    /// Runs the blocks; `attend` is given the layer and its q, k (both rotated) and v. Gives `[num_tokens, hidden]`.
     fn run(
         &self,
         ids: &[u32],

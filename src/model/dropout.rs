@@ -1,6 +1,6 @@
 //! Dropout on the adapter's input (Srivastava et al. 2014).
 
-/// Which values are hidden follows from where they stand, so that the way back, a checkpointed block and a resumed run
+/// Which values are hidden follows from where they are, so that the way back, a checkpointed block and a resumed run
 /// find the same ones without anything being kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropout {
@@ -10,14 +10,15 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// For one pass; passes of other steps or micro-batches hide other values. `None` if nothing is to be hidden.
+    /// The dropout of one pass; passes of other steps or micro-batches hide other values. `None` if nothing is to be
+    /// hidden.
     pub fn new(p: f64, seed: u64, step: usize, micro_batch: usize) -> Option<Self> {
         let seed = [step as u64, micro_batch as u64].into_iter().fold(seed, |seed, number| mixed(seed ^ mixed(number)));
         (p > 0.0).then_some(Self { p, seed })
     }
 
-    /// What each value of a row is multiplied with. `input` tells the inputs of a block's linear layers apart: layers
-    /// that read the same one see the same values (PEFT hides others for each).
+    /// Writes what each value of a row is multiplied by: 0 or `1 / (1 − p)`. `input` tells the inputs of a block's
+    /// linear layers apart: layers that read the same one see the same values (PEFT hides others for each).
     pub fn factors(&self, layer: usize, input: usize, row: usize, factors: &mut [f32]) {
         let (threshold, kept) = ((self.p * 65536.0).round() as u64, (1.0 / (1.0 - self.p)) as f32);
         let place = (layer as u64) << 40 | (input as u64) << 36 | row as u64;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub enum ModelError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("{} is no model that can be read: {message}", path.display())]
+    #[error("{} isn't a model that can be read: {message}", path.display())]
     Format { path: PathBuf, message: String },
     #[error("{}: tensor {tensor} {message}", path.display())]
     Tensor { path: PathBuf, tensor: String, message: String },
@@ -30,7 +30,7 @@ impl ModelError {
         move |source| Self::Io { path: path.into(), source }
     }
 
-    /// Of [`Self::Template`], what is wrong.
+    /// What is wrong, without the opening words of [`Self::Template`].
     pub(super) fn template_message(&self) -> String {
         match self {
             Self::Template(message) => message.clone(),

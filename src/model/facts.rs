@@ -20,7 +20,7 @@ pub struct ModelFacts {
     pub name: String,
     /// The GGUF file or the folder.
     pub path: PathBuf,
-    /// As the file calls it: `llama`, `qwen2`.
+    /// The family as the file calls it: `llama`, `qwen2`.
     pub architecture: String,
     pub num_parameters: u64,
     pub num_layers: usize,
@@ -35,7 +35,7 @@ pub struct ModelFacts {
     /// The type of most weights: `Q4_1`, `bf16`.
     pub quantization: String,
     pub license: Option<String>,
-    /// On the disk.
+    /// The size on the disk.
     pub num_bytes: u64,
     /// `ChatML`, `Llama 3`, `Own` for a template we have no name for; `None` where there is no template.
     pub chat_template: Option<String>,
@@ -54,7 +54,10 @@ const NO_TYPES: &str = "The file doesn't say which of its tokens are special (to
                         read as plain text";
 
 /// Reads the header of a GGUF file or the configuration of a folder, and renders nothing. What can't be trained has a
-/// `problem`; only what is no model at all is an error.
+/// `problem`; only what isn't a model at all is an error.
+///
+/// # Errors
+/// Where the file or folder can't be read or isn't a model; the error names it.
 pub fn inspect(path: &Path) -> Result<ModelFacts, ModelError> {
     let inspected = catch_panic(|| if path.is_dir() { inspect_folder(path) } else { inspect_gguf(path) });
     let mut facts =
@@ -119,7 +122,7 @@ fn inspect_folder(folder: &Path) -> Result<ModelFacts, ModelError> {
     Ok(facts)
 }
 
-/// The default template's source; only its name is wanted, so that what can't be read is none.
+/// The default template's source; only its name is wanted, so what can't be read counts as none.
 fn template_text(folder: &Path) -> Option<String> {
     let settings = std::fs::read_to_string(folder.join("tokenizer_config.json")).ok();
     let settings = settings.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);

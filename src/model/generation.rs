@@ -18,7 +18,7 @@ use crate::ops::{FrozenWeight, RopeTable, cached_attention};
 /// Tokens by which a cache grows at once: a buffer that grows moves, and fresh memory is dear.
 const CACHE_STEP: usize = 256;
 
-/// Logits that a task caps.
+/// How many logits a task caps.
 const CAPPED_AT_ONCE: usize = 16_384;
 
 /// Keys and values of one sequence, layer by layer, for the tokens already seen.
@@ -27,7 +27,7 @@ pub struct KvCache {
     len: usize,
 }
 
-/// Of each head of keys, `[num_positions, head_dim]`.
+/// One buffer for each head of keys, `[num_positions, head_dim]`.
 #[derive(Clone)]
 struct Layer {
     keys: Vec<Vec<f32>>,
@@ -49,7 +49,7 @@ impl KvCache {
         self.len == 0
     }
 
-    /// Has seen what `other` has from now on; memory that is there is used again.
+    /// Takes over what `other` has seen; memory that is there is used again.
     pub fn set(&mut self, other: &Self) {
         self.len = other.len;
         for (layer, other) in self.layers.iter_mut().zip(&other.layers) {
@@ -71,7 +71,7 @@ fn append(buffer: &mut Vec<f32>, rows: &[f32], width: usize) {
     buffer.extend_from_slice(rows);
 }
 
-/// The forward pass of generation: agrees with [`Decoder::forward`] but for the rounding of the activations where that
+/// The forward pass of generation: agrees with [`Decoder::forward`] except for the rounding of activations where that
 /// is quicker ([`crate::ops::quant::fixed`]).
 pub struct Generation<'a> {
     linear: Linear<'a>,
@@ -84,7 +84,7 @@ pub struct Generation<'a> {
     logits: Vec<f32>,
 }
 
-/// Each keeps its purpose, and so its size.
+/// Buffers that are used anew; each keeps its purpose, and so its size.
 #[derive(Default)]
 struct Buffers {
     /// Queries, keys and values, side by side.
@@ -107,11 +107,18 @@ struct Linear<'a> {
 }
 
 impl<'a> Generation<'a> {
+    /// Prepares to generate, on the best instruction set of this CPU.
+    ///
+    /// # Errors
+    /// Where the adapter doesn't fit the decoder.
     pub fn new(decoder: &'a Decoder, adapter: Option<&LoraAdapter>) -> Result<Self> {
         Self::on(Isa::current(), decoder, adapter)
     }
 
-    /// With an instruction set of this CPU that is not its best.
+    /// Like [`Self::new`], on an instruction set of this CPU that is not its best.
+    ///
+    /// # Errors
+    /// Where the adapter doesn't fit the decoder.
     pub fn on(isa: Isa, decoder: &'a Decoder, adapter: Option<&LoraAdapter>) -> Result<Self> {
         let adapter = match adapter {
             None => None,
@@ -130,7 +137,10 @@ impl<'a> Generation<'a> {
         })
     }
 
-    /// Goes on with several sequences at once: `new_tokens[i]` are appended to `caches[i]`.
+    /// Continues several sequences at once: `new_tokens[i]` are appended to `caches[i]`.
+    ///
+    /// # Errors
+    /// Where caches and sequences differ in number, a sequence has no new token, or an id has no row in the embedding.
     pub fn advance(&mut self, new_tokens: &[&[u32]], caches: &mut [&mut KvCache]) -> Result<()> {
         if new_tokens.len() != caches.len() || new_tokens.iter().any(|tokens| tokens.is_empty()) {
             candle_core::bail!("each sequence needs a cache and at least one new token");
@@ -159,7 +169,10 @@ impl<'a> Generation<'a> {
         Ok(())
     }
 
-    /// Of the next token of each sequence, `[num_sequences, vocab_size]`, after [`Generation::advance`].
+    /// The logits of each sequence's next token, `[num_sequences, vocab_size]`, after [`Generation::advance`].
+    ///
+    /// # Errors
+    /// Where the output head is of a type that can't be unpacked.
     pub fn logits(&mut self) -> Result<&mut [f32]> {
         rayon::scope(|_| self.make_logits())
     }

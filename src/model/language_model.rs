@@ -17,6 +17,10 @@ pub struct LanguageModel {
 
 impl LanguageModel {
     /// Loads a GGUF file or a folder; the weights stay as they are stored.
+    ///
+    /// # Errors
+    /// As [`Decoder::load`] and [`Chat::load`] do, and where a token of the vocabulary or the template has no row in
+    /// the embedding; the error names the token.
     pub fn load(path: &Path, task: &dyn Task) -> Result<Self, ModelError> {
         let facts = facts::inspect(path)?;
         if let Some(problem) = &facts.problem {

@@ -7,22 +7,25 @@ use rand_chacha::ChaCha8Rng;
 use super::{ModelSpec, Module};
 use crate::recipe::{Lora, TargetModules};
 
-/// `h + scale · B·A·x` with `scale = lora_alpha / r`. Of an adapter that was read some pairs may have other ranks and
-/// alphas, or be missing in some layers: what counts is each pair.
+/// The settings of an adapter, which computes `h + scale · B·A·x` with `scale = lora_alpha / r`. In an adapter that was
+/// read, some pairs may have other ranks and alphas, or be missing in some layers: each pair's own values count.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoraConfig {
-    /// Of the pairs that nothing else is said of.
+    /// The rank of pairs that don't have their own.
     pub r: usize,
     pub lora_alpha: f64,
     pub lora_dropout: f64,
     /// In [`Module::ALL`]'s order.
     pub target_modules: Vec<Module>,
-    /// `lora_alpha / √r` instead (Kalajdzievski 2023).
+    /// Whether the scale is `lora_alpha / √r` instead (Kalajdzievski 2023).
     pub use_rslora: bool,
 }
 
 impl LoraConfig {
-    /// From a recipe's section; the error is a sentence that names the module.
+    /// The settings of a recipe's section.
+    ///
+    /// # Errors
+    /// Where a module is unknown; a sentence that names it and the known ones.
     pub fn from_recipe(lora: &Lora) -> std::result::Result<Self, String> {
         let target_modules = match &lora.target_modules {
             TargetModules::AllLinear => Module::ALL.to_vec(),
@@ -37,7 +40,7 @@ impl LoraConfig {
         })
     }
 
-    /// As a recipe's section says it.
+    /// The settings as a recipe's section has them.
     pub fn to_recipe(&self) -> Lora {
         let names = || self.target_modules.iter().map(|module| module.name().to_owned()).collect();
         let is_all = self.target_modules.len() == Module::ALL.len();
@@ -57,6 +60,9 @@ impl LoraConfig {
 }
 
 /// The modules of these names.
+///
+/// # Errors
+/// Where a name is unknown; a sentence that names it and the known ones.
 pub fn modules_by_name(names: &[String]) -> std::result::Result<Vec<Module>, String> {
     if let Some(unknown) = names.iter().find(|name| Module::ALL.iter().all(|m| m.name() != name.as_str())) {
         let known: Vec<_> = Module::ALL.iter().map(|m| m.name()).collect();
@@ -86,12 +92,15 @@ impl LoraPair {
 #[derive(Debug, Clone)]
 pub struct LoraAdapter {
     pub config: LoraConfig,
-    /// By layer, then by [`Module`]; `None` where the module is no target.
+    /// By layer, then by [`Module`]; `None` where the module isn't a target.
     layers: Vec<[Option<LoraPair>; Module::ALL.len()]>,
 }
 
 impl LoraAdapter {
     /// A fresh adapter, which changes nothing yet: A Kaiming-uniform with a = √5, that is uniform in ±1/√in; B zero.
+    ///
+    /// # Errors
+    /// Where candle can't make the tensors.
     pub fn new(config: LoraConfig, spec: &ModelSpec, rng: &mut ChaCha8Rng) -> Result<Self> {
         let targets = config.target_modules.clone();
         let (r, lora_alpha) = (config.r, config.lora_alpha);
@@ -107,7 +116,10 @@ impl LoraAdapter {
         })
     }
 
-    /// Asks `pair` for each layer's pairs.
+    /// An adapter of the pairs that `pair` gives for each layer and module.
+    ///
+    /// # Errors
+    /// What `pair` fails with.
     pub fn build(
         config: LoraConfig,
         num_layers: usize,
@@ -132,18 +144,19 @@ impl LoraAdapter {
         self.layers.get(layer)?[module as usize].as_ref()
     }
 
-    /// What `B·A·x` is multiplied with.
+    /// What `B·A·x` is multiplied by.
     pub fn scale(&self, pair: &LoraPair) -> f64 {
         let r = pair.r() as f64;
         pair.lora_alpha / if self.config.use_rslora { r.sqrt() } else { r }
     }
 
-    /// Pairs of one layer.
+    /// The number of pairs in one layer.
     pub fn num_pairs(&self, layer: usize) -> usize {
         self.layers.get(layer).map_or(0, |pairs| pairs.iter().flatten().count())
     }
 
-    /// Every trainable tensor with its name in PEFT's files, in a fixed order.
+    /// Every trainable tensor with its name in PEFT's files, in a fixed order: by layer and [`Module`], A `[r, in]`
+    /// before B `[out, r]`.
     pub fn named_vars(&self) -> Vec<(String, &Var)> {
         let mut vars = Vec::new();
         for (layer, pairs) in self.layers.iter().enumerate() {

@@ -53,7 +53,7 @@ impl Module {
         }
     }
 
-    /// Outputs and inputs.
+    /// Outputs and inputs: the weight is `[outputs, inputs]`.
     pub fn shape(self, spec: &ModelSpec) -> (usize, usize) {
         let (hidden, inner) = (spec.hidden_size, spec.intermediate_size);
         let (q, kv) = (spec.num_heads * spec.head_dim, spec.num_kv_heads * spec.head_dim);

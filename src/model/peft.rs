@@ -18,7 +18,10 @@ use crate::fs::write_atomic;
 pub const CONFIG_FILE: &str = "adapter_config.json";
 pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
 
-/// Writes an adapter that PEFT's `PeftModel.from_pretrained` loads. `base_model` is what the base is called.
+/// Writes an adapter that PEFT's `PeftModel.from_pretrained` loads. `base_model` is the name of its base model.
+///
+/// # Errors
+/// Where a file can't be written; the error names it.
 pub fn save(adapter: &LoraAdapter, base_model: &str, folder: &Path) -> Result<(), ModelError> {
     let config = &adapter.config;
     let mut settings = json!({
@@ -74,7 +77,10 @@ fn pattern(adapter: &LoraAdapter, differing: impl Fn(&LoraPair) -> Option<Value>
     found.collect()
 }
 
-/// Writes tensors as safetensors, atomically.
+/// Writes tensors of any shape as safetensors, atomically.
+///
+/// # Errors
+/// Where the file can't be written; the error names it.
 pub fn save_tensors(tensors: impl IntoIterator<Item = (String, Tensor)>, path: &Path) -> Result<(), ModelError> {
     let tensors: Vec<_> = tensors.into_iter().collect();
     // Transformers refuses files that don't say which framework's tensors they hold.
@@ -84,7 +90,10 @@ pub fn save_tensors(tensors: impl IntoIterator<Item = (String, Tensor)>, path: &
     write_atomic(path, &bytes).map_err(ModelError::io(path))
 }
 
-/// Reads a safetensors file of f32 tensors.
+/// Reads the tensors of a safetensors file by their names, in the shapes and types that it has.
+///
+/// # Errors
+/// Where the file can't be read or isn't safetensors; the error names it.
 pub fn load_tensors(path: &Path) -> Result<HashMap<String, Tensor>, ModelError> {
     let bytes = std::fs::read(path).map_err(ModelError::io(path))?;
     candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
@@ -92,6 +101,10 @@ pub fn load_tensors(path: &Path) -> Result<HashMap<String, Tensor>, ModelError> 
 }
 
 /// Reads an adapter for a model of this shape.
+///
+/// # Errors
+/// Where the folder holds no adapter, its settings are not supported, or a tensor is missing, superfluous, of another
+/// shape or not finite; the error says which and what to do.
 pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> {
     folder::check(folder)?;
     let settings = Settings::read(folder)?;

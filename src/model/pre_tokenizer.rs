@@ -1,11 +1,11 @@
-//! How a text is cut before the merges, which a GGUF file says by a name of llama.cpp's only. A file that doesn't say it
-//! is known by its vocabulary, or refused: cut otherwise, the same text becomes other tokens than the model learned.
+//! How a text is cut before the merges; a GGUF file says it only by a name of llama.cpp's. A file that doesn't say it
+//! is recognised by its vocabulary, or refused: cut otherwise, a text becomes other tokens than the model learned.
 
 use serde_json::{Value, json};
 
 use super::weights::gguf::GgufFile;
 
-/// The pre-tokenizers that are known here, by llama.cpp's names. Several names are of one kind.
+/// The pre-tokenizers that are known here, by llama.cpp's names. Several names can stand for one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreTokenizer {
     Gpt2,
@@ -40,7 +40,10 @@ impl PreTokenizer {
         }
     }
 
-    /// Of a file's vocabulary. With a note for the person where the file doesn't say it; the error is a sentence.
+    /// The pre-tokenizer of a file's vocabulary, with a note for the person where the file doesn't say it.
+    ///
+    /// # Errors
+    /// Where it is unknown, or not said and the vocabulary isn't a known one; a sentence.
     pub fn of(file: &GgufFile) -> Result<(Self, Option<String>), String> {
         // llama.cpp writes "default" where it doesn't know.
         let name = file.text("tokenizer.ggml.pre").filter(|name| !matches!(*name, "" | "default"));
@@ -88,12 +91,12 @@ impl PreTokenizer {
         None
     }
 
-    /// A whole word that is in the vocabulary is taken before it is merged.
+    /// Whether a whole word that is in the vocabulary is taken before it is merged.
     pub fn ignores_merges(self) -> bool {
         matches!(self, Self::Llama3 | Self::Tekken)
     }
 
-    /// As `tokenizer.json` writes it.
+    /// The pre-tokenizer as `tokenizer.json` writes it.
     pub fn to_json(self) -> Value {
         let byte_level = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
         let split = |regex: &str| {

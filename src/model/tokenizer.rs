@@ -24,13 +24,19 @@ const TYPE_CONTROL: f32 = 3.0;
 const TYPE_USER_DEFINED: f32 = 4.0;
 
 impl Tokenizer {
-    /// From a folder's `tokenizer.json`.
+    /// Reads a folder's `tokenizer.json`.
+    ///
+    /// # Errors
+    /// Where the file can't be read, or has settings that the tokenizer would fail on; the error names the file.
     pub fn from_file(path: &Path) -> Result<Self, ModelError> {
         let bytes = std::fs::read(path).map_err(ModelError::io(path))?;
         Self::from_json(&bytes, path)
     }
 
-    /// Rebuilt from a GGUF file's vocabulary, merges and the name of its pre-tokenizer.
+    /// Rebuilds the tokenizer from a GGUF file's vocabulary, merges and the name of its pre-tokenizer.
+    ///
+    /// # Errors
+    /// Where one of these is missing, damaged or of a kind that isn't known; the error names the file.
     pub fn from_gguf(file: &GgufFile) -> Result<Self, ModelError> {
         let json =
             gguf_to_json(file).map_err(|message| ModelError::Tokenizer { path: file.path().to_owned(), message })?;
@@ -59,7 +65,10 @@ impl Tokenizer {
         Ok(Self { inner, specials })
     }
 
-    /// Ids of a text in which nothing is special, each with its bytes in the text.
+    /// Ids of a text in which nothing is special, each with its range in the text, in bytes.
+    ///
+    /// # Errors
+    /// Where the tokenizer fails on the text; the error shows its beginning.
     pub fn encode_text(&self, text: &str) -> Result<Vec<(u32, Range<usize>)>, ModelError> {
         let failed = |e: &dyn std::fmt::Display| ModelError::Compute {
             message: format!("the model's tokenizer fails on the text {:?}: {e}", beginning(text)),
@@ -75,6 +84,9 @@ impl Tokenizer {
     }
 
     /// Ids of a text in which special tokens count as such.
+    ///
+    /// # Errors
+    /// Where the tokenizer fails on the text; the error shows its beginning.
     pub fn encode_with_specials(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         let mut ids = Vec::new();
         let mut plain_start = 0;
@@ -87,7 +99,7 @@ impl Tokenizer {
         Ok(ids)
     }
 
-    /// Where the text of a special token stands, from left to right.
+    /// The byte ranges and ids of special tokens in a text, from left to right.
     pub fn find_specials(&self, text: &str) -> Vec<(Range<usize>, u32)> {
         let bytes = text.as_bytes();
         let mut found = Vec::new();
@@ -106,11 +118,17 @@ impl Tokenizer {
     }
 
     /// The text of ids, special tokens included.
+    ///
+    /// # Errors
+    /// Where the tokenizer fails on the ids.
     pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
         self.decode_inner(ids, false)
     }
 
     /// The text of ids without special tokens.
+    ///
+    /// # Errors
+    /// Where the tokenizer fails on the ids.
     pub fn decode_plain(&self, ids: &[u32]) -> Result<String, ModelError> {
         self.decode_inner(ids, true)
     }
@@ -130,7 +148,7 @@ impl Tokenizer {
         self.inner.id_to_token(id)
     }
 
-    /// Ids a text can have are below this.
+    /// The number of ids: those of a text are below it.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab_size(true)
     }
@@ -144,7 +162,7 @@ impl Tokenizer {
     }
 }
 
-/// Enough of a text to find it by.
+/// Enough of a text to recognise it.
 fn beginning(text: &str) -> String {
     text.chars().take(60).collect()
 }

@@ -23,7 +23,7 @@ struct Parts {
     _model: IgnoredAny,
 }
 
-/// The error is a sentence.
+/// Looks through a file for such settings; the error is a sentence.
 pub fn check(json: &[u8]) -> Result<(), String> {
     let parts: Parts = serde_json::from_slice(json).map_err(|e| e.to_string())?;
     for (name, part) in [

@@ -3,7 +3,10 @@
 use candle_core::Result;
 use candle_core::quantized::GgmlDType;
 
-/// f32 values of blocks of any type.
+/// Unpacks blocks of any type to f32, `out.len()` values.
+///
+/// # Errors
+/// Where candle can't unpack this type.
 pub fn unpack_blocks(dtype: GgmlDType, blocks: &[u8], out: &mut [f32]) -> Result<()> {
     match dtype {
         GgmlDType::F32 => {

@@ -12,7 +12,7 @@ use super::product::Isa;
 use super::simd::{cap_all, exp, exp_all, max, vectorized};
 use super::storage::slice;
 
-/// So many logits exist at a time: 16 MB.
+/// How many logits exist at a time: 16 MB.
 pub const CHUNK_VALUES: usize = 4 << 20;
 
 /// The sum (not the mean) of `−log softmax(hidden · Wᵀ)[target]` over the rows. With a soft-cap, logits become
@@ -20,6 +20,9 @@ pub const CHUNK_VALUES: usize = 4 << 20;
 ///
 /// `hidden` is `[num_rows, hidden_size]`, `targets` are `num_rows` token ids. `with_gradient` must be set where
 /// `backward` is to be called; without it the pass costs a third.
+///
+/// # Errors
+/// Where rows, targets and the weight's shape don't go together, or a target is outside the vocabulary.
 pub fn cross_entropy(
     hidden: &Tensor,
     weight: &Arc<FrozenWeight>,
@@ -46,7 +49,10 @@ pub fn cross_entropy(
     hidden.contiguous()?.apply_op1(op)
 }
 
-/// The same with candle's own operations.
+/// [`cross_entropy`] with candle's own operations.
+///
+/// # Errors
+/// As for [`cross_entropy`].
 pub fn cross_entropy_plain(
     hidden: &Tensor,
     weight: &FrozenWeight,
@@ -59,7 +65,10 @@ pub fn cross_entropy_plain(
     log_probabilities.gather(&targets, 1)?.sum_all()?.neg()
 }
 
-/// `cap · tanh(logits / cap)`, if they are capped.
+/// `cap · tanh(logits / cap)`, if they are capped; of any shape.
+///
+/// # Errors
+/// Where candle fails on the tensor.
 pub fn cap_logits(logits: Tensor, softcap: Option<f32>) -> Result<Tensor> {
     match softcap.map(f64::from) {
         Some(cap) => (logits / cap)?.tanh()? * cap,
@@ -72,7 +81,7 @@ struct CrossEntropy {
     targets: Arc<[u32]>,
     softcap: Option<f32>,
     with_gradient: bool,
-    /// Of the sum, at the hidden rows; made by the forward pass.
+    /// The gradient of the sum at the hidden rows; made by the forward pass.
     gradient: Mutex<Option<Vec<f32>>>,
 }
 
@@ -186,7 +195,7 @@ mod tests {
             let targets: Vec<u32> = (0..rows).map(|i| (i * 31 % vocab) as u32).collect();
             for softcap in [None, Some(1.5)] {
                 let hidden = random(&[rows, width], 6);
-                // Of the mean, so that tolerances mean the same for every size.
+                // The mean, so that tolerances mean the same for every size.
                 let mean = |loss: Tensor| loss / rows as f64;
                 assert_same_gradients(
                     &[&hidden],

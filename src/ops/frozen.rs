@@ -19,10 +19,13 @@ pub struct FrozenWeight {
 }
 
 impl FrozenWeight {
-    /// From the bytes as they lie in a GGUF or safetensors file.
+    /// A matrix of the bytes as a GGUF or safetensors file has them.
+    ///
+    /// # Errors
+    /// Where a row isn't a whole number of blocks, or the bytes don't fit the shape.
     pub fn new(rows: usize, cols: usize, dtype: GgmlDType, blocks: Vec<u8>) -> Result<Self> {
         if !cols.is_multiple_of(dtype.block_size()) {
-            bail!("a row of {cols} values is no whole number of {dtype:?} blocks of {}", dtype.block_size());
+            bail!("a row of {cols} values isn't a whole number of {dtype:?} blocks of {}", dtype.block_size());
         }
         let expected = rows * row_bytes(dtype, cols);
         if blocks.len() != expected {
@@ -31,7 +34,10 @@ impl FrozenWeight {
         Ok(Self { rows, cols, dtype, blocks })
     }
 
-    /// From plain values.
+    /// A matrix of plain values, row-major.
+    ///
+    /// # Errors
+    /// Where the values don't fit the shape.
     pub fn from_f32(rows: usize, cols: usize, values: &[f32]) -> Result<Self> {
         Self::new(rows, cols, GgmlDType::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect())
     }
@@ -48,7 +54,7 @@ impl FrozenWeight {
         self.dtype
     }
 
-    /// As stored.
+    /// The size as stored.
     pub fn num_bytes(&self) -> usize {
         self.blocks.len()
     }
@@ -58,7 +64,10 @@ impl FrozenWeight {
         &self.blocks
     }
 
-    /// All values, unpacked.
+    /// All values unpacked, row-major `[rows, cols]`.
+    ///
+    /// # Errors
+    /// Where the type can't be unpacked.
     pub fn to_f32(&self) -> Result<Vec<f32>> {
         let mut values = vec![0.0; self.rows * self.cols];
         self.unpack_rows_parallel(Isa::current(), 0..self.rows, self.cols, &mut values)?;
@@ -66,6 +75,9 @@ impl FrozenWeight {
     }
 
     /// The values of one row, for embeddings.
+    ///
+    /// # Errors
+    /// Where there is no such row, or the type can't be unpacked.
     pub fn row_into(&self, row: usize, out: &mut [f32]) -> Result<()> {
         if row >= self.rows {
             bail!("row {row} of a matrix of {} rows", self.rows);
@@ -74,6 +86,9 @@ impl FrozenWeight {
     }
 
     /// Whether all values are finite. Unpacks the whole matrix once, a few rows at a time on all threads.
+    ///
+    /// # Errors
+    /// Where the type can't be unpacked.
     pub fn is_finite(&self) -> Result<bool> {
         let rows_per_task = (16_384 / self.cols.max(1)).max(1);
         let is_finite = |values: &mut Vec<f32>, task: usize| {
@@ -93,6 +108,9 @@ impl FrozenWeight {
     }
 
     /// Unpacks rows in the type of a product, `stride` values apart; what is beyond a row's values becomes zero.
+    ///
+    /// # Errors
+    /// Where the type can't be unpacked.
     pub fn unpack_rows<E: Element>(&self, isa: Isa, rows: Range<usize>, stride: usize, out: &mut [E]) -> Result<()> {
         let (row_bytes, blocks) = (row_bytes(self.dtype, self.cols), self.blocks_of(rows.clone()));
         if stride == self.cols {
@@ -106,7 +124,10 @@ impl FrozenWeight {
         Ok(())
     }
 
-    /// The same on all threads.
+    /// [`Self::unpack_rows`] on all threads.
+    ///
+    /// # Errors
+    /// Where the type can't be unpacked.
     pub fn unpack_rows_parallel<E: Element>(
         &self,
         isa: Isa,

@@ -7,7 +7,7 @@ use super::product::Isa;
 use super::simd::{sigmoid, vectorized};
 use super::storage::{slice, with_slices};
 
-/// Values a task works on.
+/// How many values a task works on.
 const CHUNK: usize = 16_384;
 
 /// What the gate goes through.
@@ -19,7 +19,10 @@ pub enum Activation {
     GeluTanh,
 }
 
-/// `gate` and `up` have the same shape.
+/// `activation(gate) · up`; `gate`, `up` and the result are `[num_tokens, inner]`.
+///
+/// # Errors
+/// Where the shapes differ, or a tensor isn't contiguous f32.
 pub fn gated(gate: &Tensor, up: &Tensor, activation: Activation) -> Result<Tensor> {
     if gate.device().is_cpu() {
         return gate.contiguous()?.apply_op2(&up.contiguous()?, Gated(activation));
@@ -27,7 +30,10 @@ pub fn gated(gate: &Tensor, up: &Tensor, activation: Activation) -> Result<Tenso
     gated_plain(gate, up, activation)
 }
 
-/// The same with candle's own operations.
+/// [`gated`] with candle's own operations.
+///
+/// # Errors
+/// Where the shapes differ.
 pub fn gated_plain(gate: &Tensor, up: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
         Activation::Silu => gate.silu()? * up,
@@ -56,7 +62,7 @@ impl Curve for Silu {
     }
 }
 
-/// As `(1 + tanh(u)) / 2 = sigmoid(2u)`.
+/// The tanh form of GELU, by `(1 + tanh(u)) / 2 = sigmoid(2u)`.
 struct GeluTanh;
 
 impl GeluTanh {
@@ -93,7 +99,8 @@ vectorized! {
         by_curve!(activation, row(gate, up, out))
     }
 
-    /// Both in one pass: `activation(gate) · up` again, and the gradients at `gate` and `up`.
+    /// Both in one pass for a row of `inner` values: `activation(gate) · up` again, and the gradients at `gate` and
+    /// `up`.
     pub fn gated_row_and_back(
         isa: Isa,
         activation: Activation,
@@ -105,7 +112,7 @@ vectorized! {
         by_curve!(activation, row_and_back(gate_up, grad, out, d_gate_up))
     }
 
-    /// The gradients at `gate` and `up` for a gradient at the result.
+    /// The gradients at a row's `gate` and `up` for the gradient at its result; all have `inner` values.
     pub fn gated_row_back(
         isa: Isa,
         activation: Activation,

@@ -13,7 +13,8 @@ const MIN_ROWS: usize = 4;
 /// Sizes of groups that weights have.
 const GROUPS: [usize; 2] = [16, 32];
 
-/// The input of linear layers, `[rows, cols]`: as it is, and in whole numbers for weights that are multiplied so.
+/// The input of linear layers, `[rows, cols]`: as it is, and in whole numbers for the weights that are multiplied that
+/// way.
 #[derive(Default)]
 pub struct LinearInput {
     values: Vec<f32>,
@@ -23,14 +24,14 @@ pub struct LinearInput {
     fixed: [FixedRows<2>; GROUPS.len()],
 }
 
-/// How several rows are multiplied with a weight.
+/// How several rows are multiplied by a weight; `None` for f32.
 fn fixed_for(isa: Isa, weight: &FrozenWeight, rows: usize) -> Option<(Coded, usize)> {
     let coded = Coded::of(weight.dtype()).filter(|_| rows > 1 && fixed::takes_codes(isa))?;
     Some((coded, GROUPS.iter().position(|group| *group == coded.group())?))
 }
 
 impl LinearInput {
-    /// Takes `rows` rows as `make` writes them, to be multiplied with `weights`, which have as many columns.
+    /// Takes `rows` rows as `make` writes them, to be multiplied by `weights`, which have as many columns.
     pub fn fill(
         &mut self,
         isa: Isa,
@@ -62,6 +63,9 @@ impl LinearInput {
 
     /// `out[t, column + r] = Σ w[r, c] · x[t, c]` for each weight and the first of its columns; `out` has rows of `stride`
     /// values. Several rows may be rounded to 16 bits ([`fixed`]).
+    ///
+    /// # Errors
+    /// Where a weight is of a type that can't be multiplied by.
     pub fn multiply(
         &self,
         isa: Isa,
@@ -102,7 +106,7 @@ impl LinearInput {
         }
     }
 
-    /// As f32.
+    /// The input in f32, `[rows, cols]`.
     pub fn view(&self) -> Rows<'_, f32> {
         Rows::new(&self.values[..self.rows * self.cols], self.rows, self.cols, self.cols)
     }
@@ -124,7 +128,7 @@ impl LinearInput {
             let out = unsafe { std::slice::from_raw_parts_mut(place.get().add(column + rows.start), rows.len()) };
             match dot_rows(isa, weight.dtype(), weight.blocks_of(rows), self.cols, &self.values[..self.cols], out) {
                 true => Ok(()),
-                false => candle_core::bail!("{:?} is no type of weights", weight.dtype()),
+                false => candle_core::bail!("{:?} isn't a type of weights", weight.dtype()),
             }
         })
     }
@@ -139,7 +143,7 @@ pub fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
 }
 
 super::simd::vectorized! {
-    /// The first of the largest values.
+    /// The index of the largest value, the first of equal ones.
     pub fn argmax(isa: Isa, values: &[f32]) -> usize {
         let largest = super::simd::max(values);
         values.iter().position(|value| *value == largest).unwrap_or(0)

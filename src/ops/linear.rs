@@ -9,7 +9,10 @@ use super::matmul::{Mat, MatMut, Threads, matmul};
 use super::product::{Back, Isa, Output, Rows, Weights, multiply, multiply_back};
 use super::storage::{slice, with_slice, with_slices};
 
-/// `x · Wᵀ`; `x` is `[num_tokens, in]`, `W` is `[out, in]`.
+/// `x · Wᵀ`; `x` is `[num_tokens, in]`, `W` is `[out, in]`, the result `[num_tokens, out]`.
+///
+/// # Errors
+/// Where the shapes don't go together, or `x` isn't contiguous f32.
 pub fn frozen_linear(x: &Tensor, weight: &Arc<FrozenWeight>) -> Result<Tensor> {
     check_width(x, weight)?;
     if x.device().is_cpu() {
@@ -18,12 +21,18 @@ pub fn frozen_linear(x: &Tensor, weight: &Arc<FrozenWeight>) -> Result<Tensor> {
     frozen_linear_plain(x, weight)
 }
 
-/// The same with candle's own operations.
+/// [`frozen_linear`] with candle's own operations.
+///
+/// # Errors
+/// Where the shapes don't go together.
 pub fn frozen_linear_plain(x: &Tensor, weight: &FrozenWeight) -> Result<Tensor> {
     x.matmul(&dense(weight, x)?.t()?)
 }
 
 /// `x · Wᵀ + scale · (x · Aᵀ) · Bᵀ` (Hu et al. 2021; PEFT's `LoraLayer`); `A` is `[r, in]`, `B` is `[out, r]`.
+///
+/// # Errors
+/// Where the shapes don't go together, or a tensor isn't contiguous f32.
 pub fn lora_linear(x: &Tensor, weight: &Arc<FrozenWeight>, a: &Tensor, b: &Tensor, scale: f64) -> Result<Tensor> {
     check_width(x, weight)?;
     if x.device().is_cpu() {
@@ -33,7 +42,10 @@ pub fn lora_linear(x: &Tensor, weight: &Arc<FrozenWeight>, a: &Tensor, b: &Tenso
     lora_linear_plain(x, weight, a, b, scale)
 }
 
-/// The same with candle's own operations.
+/// [`lora_linear`] with candle's own operations.
+///
+/// # Errors
+/// Where the shapes don't go together.
 pub fn lora_linear_plain(x: &Tensor, weight: &FrozenWeight, a: &Tensor, b: &Tensor, scale: f64) -> Result<Tensor> {
     frozen_linear_plain(x, weight)? + (x.matmul(&a.t()?)?.matmul(&b.t()?)? * scale)?
 }

@@ -54,7 +54,7 @@ impl<'a> MatMut<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
     One,
-    /// The pool's.
+    /// All threads of the pool.
     All,
 }
 

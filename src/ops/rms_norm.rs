@@ -10,6 +10,9 @@ use super::simd::{dot, vectorized};
 use super::storage::{slice, with_slices};
 
 /// `x / sqrt(mean(x²) + eps) · weight`, row by row. `x` is `[num_tokens, hidden]`, `weight` holds `hidden` values.
+///
+/// # Errors
+/// Where a row of `x` isn't as long as `weight`, or `x` isn't contiguous f32.
 pub fn rms_norm(x: &Tensor, weight: &Arc<[f32]>, eps: f64) -> Result<Tensor> {
     if x.device().is_cpu() {
         return x.contiguous()?.apply_op1(RmsNorm { weight: weight.clone(), eps: eps as f32 });
@@ -17,7 +20,10 @@ pub fn rms_norm(x: &Tensor, weight: &Arc<[f32]>, eps: f64) -> Result<Tensor> {
     rms_norm_plain(x, weight, eps)
 }
 
-/// The same with candle's own operations.
+/// [`rms_norm`] with candle's own operations.
+///
+/// # Errors
+/// Where a row of `x` isn't as long as `weight`.
 pub fn rms_norm_plain(x: &Tensor, weight: &Arc<[f32]>, eps: f64) -> Result<Tensor> {
     let weight = Tensor::new(&weight[..], x.device())?;
     let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;

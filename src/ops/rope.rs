@@ -19,7 +19,7 @@ pub struct RopeTable {
 }
 
 impl RopeTable {
-    /// `inverse_frequencies` are `head_dim / 2` values, `positions` one a token.
+    /// Angles for these positions: `inverse_frequencies` are `head_dim / 2` values, `positions` one a token.
     pub fn new(inverse_frequencies: &[f32], positions: &[usize]) -> Self {
         let angles = || positions.iter().flat_map(|&p| inverse_frequencies.iter().map(move |f| p as f32 * f));
         Self {
@@ -29,8 +29,8 @@ impl RopeTable {
         }
     }
 
-    /// Rotates the heads in the first `width` values of every row in place; rows lie `stride` apart. `sign` −1 turns
-    /// back.
+    /// Rotates the heads in the first `width` values of every row in place; rows are `stride` values apart. `sign` −1
+    /// turns back.
     pub fn rotate(&self, isa: Isa, rows: &mut [f32], stride: usize, width: usize, sign: f32) {
         let half = self.head_dim / 2;
         let tables = self.cos.par_chunks(half).zip(self.sin.par_chunks(half));
@@ -53,6 +53,9 @@ vectorized! {
 }
 
 /// Rotates `x`, `[num_tokens, num_heads · head_dim]`, by each token's position.
+///
+/// # Errors
+/// Where `x` isn't contiguous f32, has another number of rows than the table, or rows that aren't whole heads.
 pub fn rope(x: &Tensor, table: &RopeTable) -> Result<Tensor> {
     let (num_tokens, width) = x.dims2()?;
     if num_tokens * table.head_dim / 2 != table.cos.len() || !width.is_multiple_of(table.head_dim) {
@@ -64,7 +67,10 @@ pub fn rope(x: &Tensor, table: &RopeTable) -> Result<Tensor> {
     rope_plain(x, table)
 }
 
-/// The same with candle's own operations.
+/// [`rope`] with candle's own operations.
+///
+/// # Errors
+/// Where the shapes don't go together.
 pub fn rope_plain(x: &Tensor, table: &RopeTable) -> Result<Tensor> {
     let (num_tokens, width) = x.dims2()?;
     let half = table.head_dim / 2;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// Sequences that lie back to back in a `[num_tokens, features]` tensor; attention and positions restart at each.
 ///
 /// Sequences that begin with the same tokens may share those rows: a causal model computes the same there for all of
-/// them, so once is enough. The shared rows are a segment of their own that stands before those that go on from it.
+/// them, so once is enough. The shared rows are a segment of their own, before those that continue it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segments(Arc<[Segment]>);
 
@@ -20,12 +20,12 @@ pub struct Segment {
 }
 
 impl Segments {
-    /// From each sequence's length; empty sequences take no place.
+    /// Segments of these lengths; empty sequences take no place.
     pub fn from_lengths(lengths: impl IntoIterator<Item = usize>) -> Self {
         Self::sharing_prefixes(lengths.into_iter().map(|length| (0, [length])))
     }
 
-    /// Each group is the length of a shared beginning and the lengths of what follows it.
+    /// Segments in groups: each is the length of a shared beginning and the lengths of what follows it.
     pub fn sharing_prefixes<L: IntoIterator<Item = usize>>(groups: impl IntoIterator<Item = (usize, L)>) -> Self {
         let mut segments = Vec::new();
         let mut end = 0;
@@ -65,7 +65,7 @@ impl Segments {
 }
 
 impl Segment {
-    /// Tokens of the sequence, with those that it shares.
+    /// The number of tokens in the sequence, with those that it shares.
     pub fn len(&self) -> usize {
         self.prefix.len() + self.rows.len()
     }

@@ -71,7 +71,7 @@ pub fn cap_all(values: &mut [f32], scale: f32, cap: f32) {
     values.iter_mut().for_each(|value| *value = cap * tanh(*value * inverse));
 }
 
-/// `Σ a · b` in lanes, which a plain sum in order could not use.
+/// `Σ a · b` of as many values each, in lanes, which a plain sum in order could not use.
 #[inline(always)]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<32>(), b.as_chunks::<32>());

@@ -12,6 +12,9 @@ pub(super) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a 
 }
 
 /// Calls `f` with the tensor's values, without a copy where the tensor is contiguous f32 on the CPU.
+///
+/// # Errors
+/// Where the tensor isn't f32 on the CPU.
 pub fn with_slice<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
@@ -22,6 +25,9 @@ pub fn with_slice<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> 
 }
 
 /// Calls `f` with the values of several tensors.
+///
+/// # Errors
+/// Where a tensor isn't f32 on the CPU.
 pub fn with_slices<const N: usize, R>(tensors: [&Tensor; N], f: impl FnOnce([&[f32]; N]) -> R) -> Result<R> {
     let mut contiguous = Vec::with_capacity(N);
     for tensor in tensors {

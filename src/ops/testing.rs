@@ -48,7 +48,7 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
     difference.to_vec1::<f32>().unwrap().into_iter().fold(0.0, f32::max)
 }
 
-/// Equal but for the order of sums.
+/// Equal except for the order of sums.
 pub fn assert_close(found: &[f32], expected: &[f32], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (i, (found, expected)) in found.iter().zip(expected).enumerate() {

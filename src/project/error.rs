@@ -79,7 +79,7 @@ impl ProjectError {
         matches!(self, Self::Stopped) || matches!(self, Self::Import(error) if error.is_stopped())
     }
 
-    /// What was to be written is right, and could not be put on the disk: it can be tried again.
+    /// Whether what was to be written is right, but could not be put on the disk: it can be tried again.
     pub fn is_of_storage(&self) -> bool {
         match self {
             Self::Io { .. } | Self::NotFound { .. } | Self::DiskFull => true,

@@ -1,4 +1,4 @@
-//! Where a project's runs lie, and where deleted ones go.
+//! Where a project's runs are, and where deleted ones go.
 
 use std::path::{Path, PathBuf};
 
@@ -14,19 +14,21 @@ impl Project {
     /// All runs, the newest first.
     ///
     /// # Errors
-    ///
     /// [`RunError::Io`] when the folder of runs is there and can't be read.
     pub fn runs(&self) -> Result<Vec<RunRecord>, RunError> {
         run::list(&self.runs_dir())
     }
 
     /// A new folder in `runs`, named by today's date and a count.
+    ///
+    /// # Errors
+    /// [`ProjectError::Io`] where the folder can't be made.
     pub fn create_run_dir(&self) -> Result<PathBuf, ProjectError> {
         let runs = self.runs_dir();
         std::fs::create_dir_all(&runs).map_err(|e| ProjectError::io(&runs, e))?;
         let date = jiff::Zoned::now().date().to_string();
-        // Counting on from the highest: a deleted run's name is not used again while later ones are there.
-        // Also among the deleted ones, which may come back.
+        // Continues from the highest count, among the deleted ones too, which may come back: a deleted run's name is
+        // not used again while later ones are there.
         let trash = self.run_trash();
         let last = |folder: &Path| last_count(folder, &date).map_err(|e| ProjectError::io(folder, e));
         let mut count = last(&runs)?.max(if trash.is_dir() { last(&trash)? } else { 0 }) + 1;
@@ -40,12 +42,12 @@ impl Project {
         }
     }
 
-    /// Where deleted runs lie.
+    /// The folder of deleted runs.
     pub fn run_trash(&self) -> PathBuf {
         self.folder().join("trash").join("runs")
     }
 
-    /// Moves runs to the trash. Tells the names of those that were moved, and what kept the rest from it.
+    /// Moves runs to the trash. Gives the names of those that were moved, and what kept the rest from it.
     pub fn trash_runs(&self, run_dirs: &[PathBuf]) -> (Vec<String>, Option<ProjectError>) {
         let trash = self.run_trash();
         let mut moved = Vec::new();
@@ -61,6 +63,9 @@ impl Project {
     }
 
     /// Takes runs back from the trash.
+    ///
+    /// # Errors
+    /// [`ProjectError::Io`] where a run can't be moved, or its name is taken; those before it are back.
     pub fn restore_runs(&self, names: &[String]) -> Result<(), ProjectError> {
         let (trash, runs) = (self.run_trash(), self.runs_dir());
         for name in names {
@@ -107,7 +112,7 @@ mod tests {
         crate::fs::write_atomic(&second.join("x"), b"mine").unwrap();
         let (moved, error) = project.trash_runs(&[second.clone(), first.join("none")]);
         assert_eq!(moved, [second.file_name().unwrap().to_str().unwrap()]);
-        assert!(error.is_some(), "one that isn't there is told");
+        assert!(error.is_some(), "one that isn't there is reported");
         assert!(!second.exists() && project.run_trash().read_dir().unwrap().count() == 1);
         let third = project.create_run_dir().unwrap();
         assert!(third != second, "a new run would be in the way of the deleted one");

@@ -14,7 +14,7 @@ use crate::run::{RunDir, sums_text};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotFile {
     pub path: PathBuf,
-    /// In hexadecimal digits.
+    /// SHA-256 in hexadecimal digits.
     pub sha256: String,
     pub num_examples: u64,
 }
@@ -36,6 +36,9 @@ pub struct Snapshot {
 impl Project {
     /// Writes `data/train.jsonl`, `val.jsonl` and `test.jsonl` of a run, and `data/SHA256SUMS`, which
     /// `sha256sum --check` understands.
+    ///
+    /// # Errors
+    /// Where the store can't be read, or a file can't be written; the error names the file.
     pub fn snapshot(&self, run_dir: &Path) -> Result<Snapshot, ProjectError> {
         // One read transaction, so that an edit in between can't move an example from one file to the next.
         let tx = self.db.unchecked_transaction()?;

@@ -1,4 +1,4 @@
-//! What the store tells and takes: plain data.
+//! What the store gives and takes: plain data.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::words::thousands;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExampleStatus {
-    /// As imported.
+    /// Unchanged since the import.
     Ready,
     /// Changed by hand since.
     Edited,
@@ -64,7 +64,7 @@ pub struct ExampleRow {
     pub split: Split,
     pub status: ExampleStatus,
     pub prompt: String,
-    /// For a JSON object, its values separated by commas.
+    /// The answer; of a JSON object, its values separated by commas.
     pub answer: String,
     pub num_turns: usize,
     pub annotations: Annotations,
@@ -96,9 +96,9 @@ pub struct Annotations {
     pub row_id: Option<String>,
     /// The group that its file says it belongs to; read with a single example only.
     pub group: Option<String>,
-    /// With the model of [`ProjectState::tokens_from`]; `None` until counted.
+    /// The length with the model of [`ProjectState::tokens_from`]; `None` until counted.
     pub num_tokens: Option<u32>,
-    /// Under the model or run of [`ProjectState::loss_from`]; `None` until computed.
+    /// The loss under the model or run of [`ProjectState::loss_from`]; `None` until computed.
     pub loss: Option<f32>,
 }
 
@@ -111,7 +111,7 @@ pub struct StoredExample {
     pub status: ExampleStatus,
     pub example: Example,
     pub annotations: Annotations,
-    /// Equal for the same content, wherever it stands.
+    /// Equal for the same content, wherever it is.
     pub content_key: u64,
 }
 
@@ -155,10 +155,11 @@ pub enum VersionChange {
 /// What the last checks were run on, and with what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckedWith {
-    /// Of the content; a later one means that it has changed since. Projects of before say none, and never this one.
+    /// The revision of the content; a later one means that it has changed since. In older projects it is missing, and
+    /// counts as one that never comes.
     #[serde(default = "never")]
     pub content_revision: u64,
-    /// The model's name, and what of the examples it was to train on; `None` if there was none.
+    /// The model's name, and what of the examples it was to train on; `None` without a model.
     pub model: Option<(String, RenderSpec)>,
     pub num_examples: u64,
     pub secs: f64,
@@ -185,7 +186,7 @@ pub struct LastChecks {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SplitPreview {
     pub spec: SplitSpec,
-    /// In each part, of those that take part.
+    /// How many would be in each part, of those that take part.
     pub counts: [u64; 3],
     /// Held out now, and trained on then.
     pub num_into_training: u64,
@@ -193,7 +194,7 @@ pub struct SplitPreview {
     pub num_known: u64,
     /// How many different ones of it there are.
     pub num_kinds: u64,
-    /// Of those that would be held out, the oldest date; of a split by time only.
+    /// The oldest date among those that would be held out; for a split by time only.
     pub held_out_since: Option<Timestamp>,
 }
 
@@ -239,9 +240,9 @@ pub struct SplitCounts {
     pub set_aside: u64,
     /// In review, and not set aside as well.
     pub rejected: u64,
-    /// Of all of them, changed by hand.
+    /// How many of all these were changed by hand.
     pub edited: u64,
-    /// Of those in training, to be looked at again.
+    /// How many of those in training are to be looked at again.
     pub flagged: u64,
 }
 
@@ -270,9 +271,9 @@ pub struct Settings {
     pub model: Option<ModelRef>,
     /// The form of the train screen; its data section is not used.
     pub recipe: Option<Recipe>,
-    /// That answers may have, as the person says; empty for those that are found.
+    /// The labels that answers may have, as the person says; empty for those that are found.
     pub labels: Vec<String>,
-    /// That the person gave the project; empty for its folder's.
+    /// The name that the person gave the project; empty for its folder's.
     pub name: String,
     /// It came with the program and nobody has made it theirs: what is imported may belong somewhere else.
     pub is_sample: bool,
@@ -284,7 +285,7 @@ pub struct ProjectState {
     pub folder: PathBuf,
     /// It can only be looked at: its disk can't be written to.
     pub is_read_only: bool,
-    /// That the person gave it, or else the folder's.
+    /// The name that the person gave it, or else the folder's.
     pub name: String,
     pub counts: SplitCounts,
     /// The file that was imported last.
@@ -335,11 +336,11 @@ pub enum Edit {
         ids: Vec<i64>,
         status: ExampleStatus,
     },
-    /// Deals all examples anew.
+    /// Splits all examples anew.
     Resplit {
         spec: SplitSpec,
     },
-    /// In place of the tags that they have.
+    /// Tags that take the place of those that they have.
     SetTags {
         ids: Vec<i64>,
         tags: Vec<String>,
@@ -371,7 +372,7 @@ pub enum Edit {
         ids: Vec<i64>,
         is_fault: bool,
     },
-    /// Off: what it finds is left out in this project.
+    /// Switches a check; what one that is off finds is left out in this project.
     SwitchCheck {
         check: Check,
         is_on: bool,
@@ -382,7 +383,7 @@ pub enum Edit {
     },
     /// All of them as one step; each finds what the one before left.
     Several {
-        /// Goes on after "Undo": "redaction of 12 examples".
+        /// Continues "Undo": "redaction of 12 examples".
         label: String,
         edits: Vec<Edit>,
     },

@@ -9,7 +9,7 @@ pub trait Choice: Copy + PartialEq + Sized + 'static {
     /// The values, in the order of the words.
     const VALUES: &'static [Self];
 
-    /// As a file writes it.
+    /// The key as a file writes it.
     fn key(self) -> &'static str {
         let at = Self::VALUES.iter().position(|value| *value == self);
         at.and_then(|at| Self::WORDS.get(at)).map_or("", |(key, _)| key)
@@ -54,7 +54,7 @@ impl Choice for TooLong {
 }
 
 impl TooLong {
-    /// As `recipe.toml` and the command line write it.
+    /// The key as `recipe.toml` and the command line write it.
     pub fn name(self) -> &'static str {
         self.key()
     }

@@ -58,7 +58,7 @@ pub(super) fn explain(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-/// The line, from 1, that a key such as `training.seed` stands in.
+/// The line, from 1, that a key such as `training.seed` is in.
 pub(super) fn line_of(text: &str, key: &str) -> Option<usize> {
     let document = DeTable::parse(text).ok()?;
     let mut table = document.get_ref();
@@ -94,7 +94,7 @@ fn place_in(table: &DeTable<'_>, section: &str, at: usize) -> Option<Place> {
         let key = if section.is_empty() { name.get_ref().to_string() } else { format!("{section}.{}", name.get_ref()) };
         match value.get_ref() {
             _ if holds(name.span()) => Some(Place::Key(key)),
-            // A section's place is its heading; what is in it stands elsewhere.
+            // A section's place is its heading; what is in it may be elsewhere.
             DeValue::Table(table) => place_in(table, &key, at),
             _ => holds(value.span()).then_some(Place::Value(key)),
         }

@@ -42,7 +42,7 @@ impl ModelRef {
         if is_repo { Self::Hub { repo: repo.to_owned(), revision } } else { Self::Folder(path.to_owned()) }
     }
 
-    /// As a person calls it: a file's or folder's name, a repository's without its owner.
+    /// The name that a person uses: a file's or folder's, a repository's without its owner.
     pub fn short_name(&self) -> String {
         match self {
             Self::Starter => "SmolLM2-135M-Instruct".to_owned(),

@@ -46,7 +46,7 @@ pub enum Level {
 
 /// One row of the table.
 pub struct Param {
-    /// As in `recipe.toml`, with its section: `training.learning_rate`.
+    /// The key as in `recipe.toml`, with its section: `training.learning_rate`.
     pub key: &'static str,
     pub label: &'static str,
     /// One short line.
@@ -71,7 +71,10 @@ impl Param {
         (self.get)(&Recipe::new(super::ModelRef::Starter, std::path::PathBuf::new()))
     }
 
-    /// Puts `value` into the recipe, or says what would be right and leaves the recipe alone.
+    /// Puts `value` into the recipe.
+    ///
+    /// # Errors
+    /// [`RecipeError::Range`] where the value isn't allowed; it says what would be, and the recipe stays as it is.
     pub fn set(&self, recipe: &mut Recipe, value: Value) -> Result<(), RecipeError> {
         self.check(&value)?;
         (self.set)(recipe, value);
@@ -143,6 +146,9 @@ impl std::fmt::Display for Value {
 }
 
 /// Checks every parameter of a recipe against its range.
+///
+/// # Errors
+/// [`RecipeError::Range`] for the first value that isn't allowed; it says what would be.
 pub fn check(recipe: &Recipe) -> Result<(), RecipeError> {
     PARAMS.iter().try_for_each(|param| param.check(&(param.get)(recipe)))
 }
@@ -152,7 +158,7 @@ pub fn find(key: &str) -> Option<&'static Param> {
     PARAMS.iter().find(|param| param.key == key)
 }
 
-/// As [`Value::Names`] writes them.
+/// Writes the names as [`Value::Names`] has them.
 impl std::fmt::Display for TargetModules {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -375,7 +381,7 @@ pub static PARAMS: &[Param] = &[
         Advanced,
         Kind::Integer { min: -1, max: MAX_STEPS },
         integer!(training.max_steps, i64),
-        "Ends the run after so many optimizer steps, whatever the epochs say. In a file, −1 or 0 means no limit."
+        "Ends the run after this many optimizer steps, whatever the epochs say. In a file, −1 or 0 means no limit."
     ),
     param!(
         "training.lr_scheduler_type",

@@ -8,7 +8,7 @@ use super::{Data, Evaluation, Lora, ModelRef, Recipe, RecipeError, Training};
 /// Held out of the training file where a recipe says nothing.
 const DEFAULT_VALIDATION_SPLIT: f64 = 0.1;
 
-/// Built once from a [`Recipe`], where its model lies and where the run is to be written.
+/// Built once from a [`Recipe`], where its model is and where the run is to be written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The model as the person named it.
@@ -49,8 +49,8 @@ impl Validation {
 #[derive(Debug, Clone, PartialEq)]
 pub enum AdapterFrom {
     New(Lora),
-    /// A folder in PEFT's format. What it says of itself must agree with `lora`, but for the keys that the recipe leaves
-    /// to it; once it is read, none are left.
+    /// A folder in PEFT's format. What it says of itself must agree with `lora`, except for the keys that the recipe
+    /// leaves to it; once it is read, none are left.
     Folder {
         path: PathBuf,
         lora: Lora,
@@ -73,7 +73,7 @@ impl AdapterFrom {
         }
     }
 
-    /// The adapter that the run begins with; of a new one, none.
+    /// The folder of the adapter that the run begins with; `None` for a new one.
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::New(_) => None,
@@ -86,7 +86,6 @@ impl Plan {
     pub const NO_LIMIT: u64 = u64::MAX;
 
     /// # Errors
-    ///
     /// Where the recipe has a value out of its range, or values that don't go together.
     pub fn new(recipe: Recipe, model_path: PathBuf, run_dir: PathBuf) -> Result<Self, RecipeError> {
         recipe.check()?;
@@ -202,7 +201,7 @@ mod tests {
         let plan = plan(Recipe::for_starter_data("run/data/train.jsonl".into()));
         let mut kept = plan.recipe_of_run();
         assert_eq!(plan.difference(&kept, true), None);
-        // As runs of version 1 left it.
+        // Runs of version 1 left it so.
         kept.data.validation_split = None;
         assert_eq!(plan.difference(&kept, true), None);
         kept.training.too_long = TooLong::CutRight;

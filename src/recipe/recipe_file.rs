@@ -7,7 +7,7 @@ use super::upgrade::upgrade;
 use super::{Lora, ModelRef, Recipe, RecipeError, params};
 
 impl RecipeError {
-    /// With the line that its key stands in.
+    /// The error with the line that its key is in.
     fn at(self, path: &Path, text: &str) -> Self {
         let key = match &self {
             Self::Range { key, .. } | Self::Invalid { key, .. } => *key,
@@ -22,16 +22,26 @@ impl RecipeError {
 
 impl Recipe {
     /// Reads and checks a recipe exactly as it is written; one of an earlier version means what it meant then.
+    ///
+    /// # Errors
+    /// Where the file can't be read, isn't TOML, or has a key or a value that isn't allowed; the error names file, line
+    /// and key.
     pub fn parse(path: &Path) -> Result<Self, RecipeError> {
         Ok(Self::parse_noted(path)?.0)
     }
 
     /// Reads and checks a recipe; relative paths in it become relative to its folder.
+    ///
+    /// # Errors
+    /// As for [`Recipe::parse`].
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
         Ok(Self::read_noted(path)?.0)
     }
 
     /// Like [`Recipe::read`], with a sentence for a person where the file is of an earlier version.
+    ///
+    /// # Errors
+    /// As for [`Recipe::parse`].
     pub fn read_noted(path: &Path) -> Result<(Self, Option<String>), RecipeError> {
         let (mut recipe, note) = Self::parse_noted(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -67,7 +77,11 @@ impl Recipe {
         Ok((recipe, note))
     }
 
-    /// Every value within its range, and values that go together; the table of parameters has the ranges.
+    /// Checks that every value is within its range, and that values go together; the table of parameters has the
+    /// ranges.
+    ///
+    /// # Errors
+    /// For the first value that isn't; the error names its key.
     pub fn check(&self) -> Result<(), RecipeError> {
         if self.version != Self::VERSION {
             let (value, allowed) = (self.version.to_string(), format!("1 or {}", Self::VERSION));
@@ -93,12 +107,15 @@ impl Recipe {
     }
 
     /// The file's text with every default written out.
+    ///
+    /// # Errors
+    /// Where a path isn't valid Unicode.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
         toml::to_string(self).map_err(|e| RecipeError::Invalid { key: "recipe", message: e.to_string() })
     }
 }
 
-/// Of a recipe; more is another file.
+/// The size of a recipe; what is larger is another file.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Whether this key of a section is written: `training.too_long`.
@@ -136,9 +153,9 @@ mod tests {
         assert!(message.contains("truncate") && message.ends_with(allowed), "{message}");
     }
 
-    /// As a run of version 1 wrote it before `too_long` was there.
+    /// A recipe that a run of version 1 wrote before `too_long` was there.
     const OF_AN_OLD_RUN: &str = include_str!("../../tests/fixtures/recipes/run-of-version-1.toml");
-    /// As a person wrote it then.
+    /// A recipe that a person wrote then.
     const BY_HAND: &str = include_str!("../../tests/fixtures/recipes/by-hand-version-1.toml");
 
     #[test]

@@ -32,7 +32,7 @@ pub enum TooLong {
 impl TooLong {
     pub const ALL: [Self; 4] = [Self::Drop, Self::CutLeft, Self::CutRight, Self::Split];
 
-    /// Goes on after "3 of 40 examples are longer than 512 tokens:".
+    /// Continues "3 of 40 examples are longer than 512 tokens:".
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Drop => "left out",

@@ -14,7 +14,7 @@ pub struct Recipe {
     /// The format of this file; always [`Recipe::VERSION`] once it is read.
     pub version: u32,
     pub base_model: ModelRef,
-    /// Goes on from an adapter in PEFT's format instead of a fresh one.
+    /// An adapter in PEFT's format to continue from, instead of a fresh one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_adapter: Option<PathBuf>,
     /// Not needed where a project's examples are trained on.
@@ -279,8 +279,8 @@ impl Recipe {
         self.lora_of_adapter = Lora::KEYS.to_vec();
     }
 
-    /// For the starter model and the starter data set. The defaults are careful with examples of every kind; so few and
-    /// so narrow ones take smaller batches and longer steps.
+    /// A recipe for the starter model and the starter data set. The defaults are careful with examples of every kind;
+    /// examples that are few and alike take smaller batches and larger steps.
     pub fn for_starter_data(train: PathBuf) -> Self {
         let mut recipe = Self::new(ModelRef::Starter, train);
         recipe.training.num_train_epochs = 2.0;

@@ -34,8 +34,8 @@ impl Recipe {
 /// Brings a recipe that was read from `table` to today's version. Returns what a person should know of it; nothing where
 /// the recipe is of today's version, or of one that isn't known.
 ///
-/// Version 1 began without `too_long`: its runs cut long examples at their end, and a run goes on as it began. Since the
-/// key is there, runs write it, and what leaves it out means what version 2 means.
+/// Version 1 began without `too_long`: its runs cut long examples at their end, and a run continues as it began. Since
+/// the key is there, runs write it, and what leaves it out means what version 2 means.
 pub(super) fn upgrade(recipe: &mut Recipe, table: &toml::Table) -> Option<String> {
     if recipe.version != 1 {
         return None;

@@ -20,15 +20,15 @@ pub struct Batch {
     pub segments: Segments,
     /// The rows whose next token counts.
     pub rows: Vec<u32>,
-    /// The token after each of those rows.
+    /// The id of the token after each of those rows.
     pub targets: Vec<u32>,
-    /// Which of the sequences, in the order they were given, each of those rows is of.
+    /// Which sequence, in the order they were given, each of those rows is of.
     pub owners: Vec<u32>,
-    /// Of the sequences in full.
+    /// The number of tokens of all sequences in full.
     pub num_tokens: usize,
 }
 
-/// Sequences that begin with the same tokens, so many.
+/// Sequences that begin with the same `shared` tokens.
 struct Group<'a> {
     shared: usize,
     sequences: Vec<Sequence<'a>>,
@@ -44,7 +44,7 @@ struct Sequence<'a> {
 }
 
 impl Batch {
-    /// Every token in a row of its own.
+    /// A batch with every token in a row of its own.
     pub fn new<'a>(samples: impl IntoIterator<Item = &'a Rendered>) -> Self {
         let samples: Vec<_> = samples.into_iter().collect();
         let whole =
@@ -54,8 +54,8 @@ impl Batch {
         Self::of(&groups, &samples)
     }
 
-    /// With the same loss and gradients in fewer rows: a beginning that several sequences share, such as a system
-    /// message, has its rows once, and what comes after the last token that counts has none.
+    /// A batch with the same loss and gradients in fewer rows: a beginning that several sequences share, such as a
+    /// system message, has its rows once, and what comes after the last token that counts has none.
     pub fn compact<'a>(samples: impl IntoIterator<Item = &'a Rendered>) -> Self {
         let samples: Vec<_> = samples.into_iter().collect();
         let needed = |(place, sample): (usize, &&'a Rendered)| {
@@ -96,7 +96,7 @@ impl Batch {
         Self { ids, segments, rows, targets, owners, num_tokens: samples.iter().map(|sample| sample.ids.len()).sum() }
     }
 
-    /// As the model takes it.
+    /// The batch as the model takes it.
     pub fn supervised(&self) -> Supervised<'_> {
         Supervised { ids: &self.ids, segments: &self.segments, rows: &self.rows, targets: &self.targets, dropout: None }
     }
@@ -175,7 +175,7 @@ impl Order {
         self.packs.len().div_ceil(self.batch_size).div_ceil(self.gradient_accumulation_steps)
     }
 
-    /// As Transformers counts: `max_steps`, or `ceil(epochs · steps per epoch)`.
+    /// The number of steps, as Transformers counts: `max_steps`, or `ceil(epochs · steps per epoch)`.
     pub fn num_steps(&self, training: &Training) -> usize {
         match usize::try_from(training.max_steps) {
             Ok(steps) if steps > 0 => steps,

@@ -35,7 +35,7 @@ impl Rendered {
 pub struct RenderedExample {
     /// One; none where the example is left out, several where it is split.
     pub samples: Vec<Rendered>,
-    /// Of the example in full.
+    /// The number of tokens of the example in full.
     pub num_tokens: usize,
     pub fate: Fate,
     /// What the model's template leaves out of it or changes.
@@ -90,6 +90,9 @@ pub fn turns(messages: &[Message]) -> Vec<Turn<'_>> {
 }
 
 /// What training takes of an example.
+///
+/// # Errors
+/// Where the model's template or tokenizer refuses the example.
 pub fn render(chat: &Chat, example: &Example, spec: RenderSpec) -> Result<RenderedExample, ModelError> {
     Whole::new(chat, example, spec)?.render()
 }
@@ -100,20 +103,24 @@ pub struct Whole<'a> {
     pub(super) example: &'a Example,
     pub(super) spec: RenderSpec,
     pub(super) encoded: EncodedChat,
-    /// For each turn, whether it is an answer that the loss counts.
+    /// Whether each turn is an answer that the loss counts.
     pub(super) counts: Vec<bool>,
     pub(super) is_trained: Vec<bool>,
     left_out: Vec<LeftOut>,
 }
 
 impl<'a> Whole<'a> {
+    /// Renders an example in full.
+    ///
+    /// # Errors
+    /// Where the model's template or tokenizer refuses the example.
     pub fn new(chat: &'a Chat, example: &'a Example, spec: RenderSpec) -> Result<Self, ModelError> {
         let turns = turns(&example.messages);
         let conversation = Conversation { turns: &turns, tools: &example.tools, ..Conversation::default() };
         let encoded = chat.encode(conversation, false)?;
         let counts = counted_turns(&example.messages, spec.train_on);
         let is_trained = trained_tokens(&encoded, &counts, spec.train_on);
-        // Where an answer stands matters only if it is to be trained by itself.
+        // Where an answer is matters only if it is to be trained by itself.
         let matters = |left_out: &&LeftOut| {
             let counts = left_out.turn.and_then(|turn| counts.get(turn)).is_some_and(|counts| *counts);
             left_out.what != Omission::Uncertain || (counts && spec.train_on != TrainOn::All)
@@ -122,12 +129,15 @@ impl<'a> Whole<'a> {
         Ok(Self { chat, example, spec, encoded, counts, is_trained, left_out })
     }
 
-    /// With nothing left out.
+    /// The example as one sample, with nothing left out.
     pub fn sample(&self) -> Rendered {
         Rendered { ids: self.encoded.ids(), is_trained: self.is_trained.clone() }
     }
 
-    /// With the limit applied.
+    /// The example with the limit applied.
+    ///
+    /// # Errors
+    /// Where the template refuses a part of an example that is split.
     pub fn render(&self) -> Result<RenderedExample, ModelError> {
         let Fit { fate, samples, .. } = Fit::of(self)?;
         Ok(RenderedExample { samples, num_tokens: self.encoded.tokens.len(), fate, left_out: self.left_out.clone() })
@@ -144,7 +154,7 @@ impl<'a> Whole<'a> {
         self.example.messages.iter().take_while(|message| message.role == Role::System).count()
     }
 
-    /// Some models name the mark of a turn as the beginning of a text, too; that is none here.
+    /// Whether the text begins with its mark. Some models name the mark of a turn as that, too, which doesn't count.
     pub(super) fn begins_with_bos(&self) -> bool {
         let Some((first, others)) = self.encoded.tokens.split_first() else { return false };
         first.is_special
@@ -177,7 +187,10 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// The same as [`render`], token by token for the eye.
+/// What [`render`] gives, token by token for the eye.
+///
+/// # Errors
+/// Where the model's template or tokenizer refuses the example.
 pub fn token_view(chat: &Chat, example: &Example, spec: RenderSpec) -> Result<TokenView, ModelError> {
     let whole = Whole::new(chat, example, spec)?;
     let fit = Fit::of(&whole)?;
@@ -315,7 +328,7 @@ fn counted_turns(messages: &[Message], train_on: TrainOn) -> Vec<bool> {
     messages.iter().enumerate().map(counts).collect()
 }
 
-/// Which tokens the loss counts, before cutting; `counts` tells for each turn whether it does.
+/// Which tokens the loss counts, before cutting; `counts` says for each turn whether it does.
 pub(super) fn trained_tokens(encoded: &EncodedChat, counts: &[bool], train_on: TrainOn) -> Vec<bool> {
     let counted = counts.iter().zip(&encoded.answers).filter(|(counts, _)| **counts);
     let answers: Vec<Range<usize>> = counted
@@ -342,7 +355,7 @@ fn end_of_turn(encoded: &EncodedChat, content_end: usize) -> usize {
     end_of_mark(encoded, content_end, |_| true)
 }
 
-/// The same, but only of a token at which generation ends: another one begins the next turn.
+/// [`end_of_turn`], but only of a token at which generation ends: another one begins the next turn.
 fn end_of_answer(encoded: &EncodedChat, content_end: usize) -> usize {
     end_of_mark(encoded, content_end, |mark| mark.is_stop)
 }
@@ -359,8 +372,8 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
     a.start < b.end && b.start < a.end
 }
 
-/// A token's text with control characters written out. A letter of several tokens stands at the first of them, the others
-/// are `·`. `shown` is the end of what stands before.
+/// A token's text with control characters written out. A letter of several tokens is at the first of them, the others
+/// are `·`. `shown` is the end of what comes before.
 fn visible(text: &str, token: &ChatToken, shown: usize) -> String {
     let start = token.range.start.max(shown);
     let new = text.get(start..token.range.end).filter(|new| !new.is_empty() || token.range.is_empty());

@@ -1,4 +1,4 @@
-//! What became of many examples: counted, so that nothing is left out or cut without being told.
+//! What became of many examples: counted, so that nothing is left out or cut without a word.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ const MAX_NAMED: usize = 20;
 /// An example that the model's template or tokenizer refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Where it stands: "line 5 of train.jsonl".
+    /// Where it is: "line 5 of train.jsonl".
     pub place: String,
     pub reason: String,
 }
@@ -32,7 +32,7 @@ impl Refusal {
         Self { place: format!("line {line} of {name}"), reason: reason(error) }
     }
 
-    /// Of an example of a project.
+    /// The refusal of a project's example.
     pub fn of_number(number: u64, error: &ModelError) -> Self {
         Self { place: format!("example {number}"), reason: reason(error) }
     }
@@ -46,7 +46,7 @@ fn reason(error: &ModelError) -> String {
     }
 }
 
-/// Why an example is not used as it stands.
+/// Why an example is not used as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Note {
     TooLong,
@@ -56,7 +56,7 @@ pub enum Note {
 }
 
 impl Note {
-    /// For a list of such examples.
+    /// The title of a list of such examples.
     pub fn title(self) -> &'static str {
         match self {
             Self::TooLong => "Longer than the limit",
@@ -80,13 +80,13 @@ pub struct Tally {
     pub num_left_out: usize,
     pub num_cut: usize,
     pub num_split: usize,
-    /// That the split ones became.
+    /// How many parts the split ones became.
     pub num_parts: usize,
     /// Answers of the split ones that are too long even alone.
     pub num_answers_left_out: usize,
     /// Without a token that the loss counts, though they are not left out.
     pub num_untrained: usize,
-    /// That the model's template or tokenizer refuses.
+    /// How many the model's template or tokenizer refuses.
     pub num_refused: usize,
     /// The first of them.
     pub refused: Vec<Refusal>,
@@ -162,7 +162,7 @@ impl Tally {
         })
     }
 
-    /// Everything that is not used as it stands.
+    /// Everything that is not used as it is.
     pub fn notes(&self) -> Vec<String> {
         self.notes_by_kind().into_iter().map(|(_, words)| words).collect()
     }

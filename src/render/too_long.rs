@@ -29,7 +29,7 @@ pub enum Fate {
     },
 }
 
-/// Turns that belong together when an example is split, and where they stand in it.
+/// Turns that belong together when an example is split, and where they are in it.
 pub(super) struct Part {
     /// Indexes of messages.
     turns: Range<usize>,
@@ -42,7 +42,7 @@ pub(super) struct Part {
 pub(super) struct Fit {
     pub fate: Fate,
     pub samples: Vec<Rendered>,
-    /// Of an example that is split.
+    /// The parts of an example that is split.
     pub parts: Vec<Part>,
 }
 
@@ -99,7 +99,8 @@ fn num_kept(whole: &Whole<'_>) -> usize {
     [system.max(bos), bos].into_iter().find(fits).unwrap_or(bos.min(max_length.saturating_sub(1)))
 }
 
-/// As few parts as whole turns allow. Each begins with the system message and, like every conversation, with a question.
+/// Splits into as few parts as whole turns allow. Each begins with the system message and, like every conversation,
+/// with a question.
 fn split(whole: &Whole<'_>) -> Result<Fit, ModelError> {
     let mut fit = Fit { fate: Fate::LeftOut, samples: Vec::new(), parts: Vec::new() };
     let mut num_left_out = 0;
@@ -161,7 +162,7 @@ fn groups(whole: &Whole<'_>) -> Vec<Range<usize>> {
     starts.iter().zip(ends).map(|(start, end)| *start..end).filter(|group| !group.is_empty()).collect()
 }
 
-/// Where the parts stand among the tokens of the whole example.
+/// Finds the parts among the tokens of the whole example.
 fn place(whole: &Whole<'_>, parts: &mut [Part]) {
     let mut end = whole.encoded.tokens.len();
     for part in parts.iter_mut().rev() {

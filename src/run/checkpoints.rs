@@ -1,5 +1,5 @@
-//! The checkpoints of a run: a folder for each, with the adapter in PEFT's format, what going on needs beside it, and the
-//! SHA-256 of them all. A folder has a checkpoint's name only while it is whole; what isn't ends in `.part`.
+//! The checkpoints of a run: a folder for each, with the adapter in PEFT's format, what resuming needs beside it, and
+//! the SHA-256 of them all. A folder has a checkpoint's name only while it is complete; what isn't ends in `.part`.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -26,9 +26,9 @@ pub enum Purpose {
     Weights,
     /// The adapter's, in PEFT's format.
     Settings,
-    /// Only needed to go on with the run.
+    /// Only needed to resume the run.
     Resuming,
-    /// Of the other files.
+    /// The sums of the other files.
     Sums,
 }
 
@@ -43,7 +43,7 @@ pub fn purpose(name: &str) -> Option<Purpose> {
     }
 }
 
-/// Where a run stands after a step.
+/// How far a run is after a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct State {
     /// Optimizer steps done.
@@ -61,7 +61,7 @@ pub struct State {
 }
 
 impl State {
-    /// Why it can't be of a checkpoint of this step.
+    /// Why it can't be the state of this step's checkpoint.
     fn flaw(&self, step: usize, num_steps: usize) -> Option<String> {
         let flaw = |what: String| Some(format!("{STATE_FILE} {what}"));
         if self.step != step {
@@ -112,8 +112,7 @@ impl Checkpoint {
     /// A checkpoint of a version that kept no sums is taken for what it says.
     ///
     /// # Errors
-    ///
-    /// A sentence that goes on after the checkpoint's name and a colon.
+    /// A sentence that continues the checkpoint's name and a colon.
     pub fn check(&self, num_steps: usize) -> Result<State, String> {
         let read = |name: &str| std::fs::read(self.path.join(name)).map_err(|e| format!("{name}: {}", fault(&e)));
         if self.path.join(SUMS_FILE).exists() {
@@ -139,10 +138,9 @@ impl Checkpoint {
         state.flaw(self.step, num_steps).map_or(Ok(state), Err)
     }
 
-    /// Renames it, so that nobody takes it for a checkpoint any more, and nothing of it is lost. Tells its new name.
+    /// Renames it, so that nobody takes it for a checkpoint any more, and nothing of it is lost. Gives its new name.
     ///
     /// # Errors
-    ///
     /// [`RunError::Io`] when the folder can't be renamed.
     pub fn set_aside(&self) -> Result<String, RunError> {
         let mut to = self.path.with_extension(DAMAGED);
@@ -219,7 +217,6 @@ pub struct Draft {
 
 impl Draft {
     /// # Errors
-    ///
     /// [`RunError::Io`] when it can't be begun, also because the run's folder vanished: it isn't made again.
     pub fn begin(run_dir: &Path, step: usize) -> Result<Self, RunError> {
         let target = RunDir(run_dir).checkpoint(step);
@@ -239,7 +236,6 @@ impl Draft {
     /// Adds the state and the sums of all files, and gives the folder its name.
     ///
     /// # Errors
-    ///
     /// [`RunError::Io`] when something can't be written.
     pub fn finish(self, state: &State) -> Result<PathBuf, RunError> {
         let write = |name: &str, text: &[u8]| {
@@ -269,7 +265,7 @@ impl Drop for Draft {
     }
 }
 
-/// Deletes all but the best and the two last checkpoints. Failing to is no reason to end a run.
+/// Deletes all but the best and the two last checkpoints. A failure doesn't end the run.
 pub fn prune(run_dir: &Path, best_step: Option<usize>) {
     let found = all(run_dir).into_iter().rev().skip(2);
     for checkpoint in found.filter(|checkpoint| Some(checkpoint.step) != best_step) {

@@ -1,4 +1,4 @@
-//! Where the files of a run lie.
+//! Where the files of a run are.
 
 use std::path::{Path, PathBuf};
 
@@ -105,7 +105,7 @@ impl<'a> RunDir<'a> {
         self.0.join(".lock")
     }
 
-    /// Whether a run has begun here: only then is there a recipe that it can go on with.
+    /// Whether a run has begun here: only then is there a recipe to resume it with.
     pub fn has_begun(self) -> bool {
         self.recipe().is_file()
     }

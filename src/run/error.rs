@@ -56,7 +56,7 @@ impl RunError {
 pub fn io_hint(error: &std::io::Error) -> Option<&'static str> {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            Some("make room on this disk, then go on with the run: what it saved last is whole")
+            Some("make room on this disk, then resume the run: what it saved last is whole")
         }
         ErrorKind::PermissionDenied => Some("choose a folder that you may write to"),
         ErrorKind::NotFound => Some("it may have been moved or deleted; check the path"),

@@ -1,4 +1,4 @@
-//! What a run stands on: its data and its base model, by their SHA-256 in `inputs.json`. A run is resumed on nothing
+//! What a run is based on: its data and its base model, by their SHA-256 in `inputs.json`. A run is resumed on nothing
 //! else.
 
 use std::path::Path;
@@ -33,24 +33,27 @@ pub struct Inputs {
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputFile {
-    /// Of data, the path as the run's recipe has it; of a model, the file's name.
+    /// The path of data, as the run's recipe has it; a model's file name.
     pub name: String,
     pub num_bytes: u64,
-    /// In hexadecimal digits. Of weights, `None`.
+    /// In hexadecimal digits; `None` for weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Of weights: the SHA-256 of pieces spread over the file.
+    /// For weights, the SHA-256 of pieces spread over the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampled_sha256: Option<String>,
 }
 
 impl Inputs {
-    /// See the field.
+    /// The time of the field `began`.
     pub fn began(&self) -> jiff::Zoned {
         self.began.parse().unwrap_or_else(|_| jiff::Zoned::now())
     }
 
     /// What the run in a folder began with; `None` for a run of a version that didn't keep it.
+    ///
+    /// # Errors
+    /// [`RunError`] where the file is there and can't be read; it names the file.
     pub fn read(run_dir: &Path) -> Result<Option<Self>, RunError> {
         let path = RunDir(run_dir).inputs();
         let text = match std::fs::read_to_string(&path) {
@@ -62,6 +65,10 @@ impl Inputs {
         serde_json::from_str(&text).map(Some).map_err(damaged)
     }
 
+    /// Writes `inputs.json`.
+    ///
+    /// # Errors
+    /// [`RunError::Io`] when it can't be written.
     pub fn write(&self, run_dir: &Path) -> Result<(), RunError> {
         let path = RunDir(run_dir).inputs();
         let text = serde_json::to_vec_pretty(self).map_err(|e| RunError::io(&path)(e.into()))?;

@@ -31,7 +31,6 @@ pub(super) fn write_line(mut file: &File, value: &impl Serialize) -> std::io::Re
 /// Adds one line, and waits until it is on the disk.
 ///
 /// # Errors
-///
 /// The file's own, when it can't be written.
 pub fn append_line(path: &Path, value: &impl Serialize) -> std::io::Result<()> {
     let file = append_to(path)?;
@@ -42,7 +41,6 @@ pub fn append_line(path: &Path, value: &impl Serialize) -> std::io::Result<()> {
 /// Every line that can be read as such a value; none if there is no file.
 ///
 /// # Errors
-///
 /// The file's own, when it is there and can't be read.
 pub fn read_lines<T: DeserializeOwned>(path: &Path) -> std::io::Result<Vec<T>> {
     Ok(split(&bytes(path)?).filter_map(|line| serde_json::from_slice(line).ok()).collect())

@@ -1,4 +1,4 @@
-//! A run's folder, held by one program at a time. What lies in it and no run wrote is never replaced.
+//! A run's folder, held by one program at a time. What is in it and no run wrote is never replaced.
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
@@ -9,7 +9,7 @@ use same_file::Handle;
 use super::{RunDir, RunError, RunStatus, Status, checkpoints, is_run};
 use crate::fs::name_of;
 
-/// From before the model is loaded until the run ends.
+/// A folder that is held from before the model is loaded until the run ends.
 #[derive(Debug)]
 pub struct RunLock {
     dir: PathBuf,
@@ -22,8 +22,11 @@ pub struct RunLock {
 }
 
 impl RunLock {
-    /// Makes the folder if need be, and holds it. An error if another program trains there, if it can't be written to, or
-    /// if something in it would be replaced that no run wrote.
+    /// Makes the folder if need be, and holds it.
+    ///
+    /// # Errors
+    /// Where another program trains there, it can't be written to, or something in it would be replaced that no run
+    /// wrote.
     pub fn claim(dir: &Path) -> Result<Self, RunError> {
         check_place(dir)?;
         check_contents(dir)?;
@@ -37,7 +40,10 @@ impl RunLock {
         Ok(folder)
     }
 
-    /// Whether it could be claimed: to be asked before a model is fetched or loaded for it.
+    /// Checks that it could be claimed, before a model is fetched or loaded for it.
+    ///
+    /// # Errors
+    /// As for [`Self::claim`].
     pub fn check(dir: &Path) -> Result<(), RunError> {
         Self::claim(dir).map(drop)
     }
@@ -46,11 +52,10 @@ impl RunLock {
         &self.dir
     }
 
-    /// To be called before the run's data are written: marks the folder as a run's, so that a program that is killed now
-    /// can begin again. Should the run not begin, what was written is deleted with the lock.
+    /// Marks the folder as a run's, so that a program that is killed now can begin again; call it before the run's data
+    /// are written. Should the run not begin, what was written is deleted with the lock.
     ///
     /// # Errors
-    ///
     /// [`RunError::Unusable`] if a file lies there that no run wrote, [`RunError::Io`] when it can't be written.
     pub fn mark(&mut self) -> Result<(), RunError> {
         let dir = RunDir(&self.dir);
@@ -99,7 +104,7 @@ fn is_missing(folder: &Path) -> bool {
     !folder.as_os_str().is_empty() && !folder.exists()
 }
 
-/// No file stands where the folder is to be.
+/// Checks that no file is where the folder is to be.
 fn check_place(dir: &Path) -> Result<(), RunError> {
     let existing = dir.ancestors().find(|folder| folder.symlink_metadata().is_ok());
     let Some(existing) = existing else { return Ok(()) };
@@ -122,7 +127,7 @@ fn check_contents(dir: &Path) -> Result<(), RunError> {
         None if is_taken(&paths.checkpoints()) => ("a folder", name_of(&paths.checkpoints())),
         None => return Ok(()),
     };
-    // Of a run whose status was damaged; its recipe must still be the same.
+    // A run whose status was damaged; its recipe must still be the same.
     let is_damaged_run =
         || paths.recipe().is_file() && paths.metrics().is_file() && checkpoints::last_step(dir).is_some();
     if is_run(dir) || is_damaged_run() {
@@ -148,7 +153,7 @@ fn lock(dir: &Path) -> Result<File, RunError> {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => break,
             Err(TryLockError::Error(error)) => {
-                // Some network disks know no locks; that is no reason not to train there.
+                // Some network disks know no locks; one can train there all the same.
                 log::warn!("{} can't be locked, so don't train there twice at a time: {error}", dir.display());
                 return Ok(file);
             }

@@ -1,5 +1,5 @@
-//! What a run had to say, with the time: kept in its folder, a line each, so that it is still there when the run is gone
-//! on with or looked at later.
+//! What a run had to say, with the time: kept in its folder, a line each, so that it is still there when the run is
+//! resumed or looked at later.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::{RunDir, RunError};
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum RunMessage {
     Started,
-    /// From the checkpoint of this step.
+    /// It was resumed from the checkpoint of this step.
     WentOn {
         step: usize,
     },
@@ -33,7 +33,7 @@ pub enum RunMessage {
     Completed {
         step: usize,
     },
-    /// Because it was asked to; `with_window`: because the program ended.
+    /// It ended because it was asked to; `with_window`: because the program ended.
     Stopped {
         step: usize,
         with_window: bool,
@@ -44,7 +44,7 @@ pub enum RunMessage {
     },
 }
 
-/// A message and when it was told.
+/// A message and when it was written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// RFC 3339, in UTC.
@@ -60,10 +60,9 @@ impl Told {
     }
 }
 
-/// All that the runs in this folder told, oldest first; half a line of a killed run is passed over.
+/// All messages of the runs in this folder, oldest first; half a line of a killed run is passed over.
 ///
 /// # Errors
-///
 /// [`RunError::Io`] when the file is there and can't be read.
 pub fn read(run_dir: &Path) -> Result<Vec<Told>, RunError> {
     let path = RunDir(run_dir).messages();
@@ -79,7 +78,6 @@ pub struct Messages {
 
 impl Messages {
     /// # Errors
-    ///
     /// [`RunError::Io`] when the file can't be written.
     pub fn open(run_dir: &Path) -> Result<Self, RunError> {
         let path = RunDir(run_dir).messages();
@@ -87,7 +85,7 @@ impl Messages {
         Ok(Self { path, file })
     }
 
-    /// A message that can't be kept is no reason to end a run.
+    /// Adds a message; a failure doesn't end the run.
     pub fn write(&mut self, told: &Told) {
         if let Err(error) = write_line(&self.file, told) {
             log::warn!("a message can't be kept in {}: {error}", self.path.display());

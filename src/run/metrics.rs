@@ -13,7 +13,7 @@ use crate::fs::write_atomic;
 /// One optimizer step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepMetrics {
-    /// From 1.
+    /// The step's number, from 1.
     pub step: usize,
     #[serde(default)]
     pub epoch: f64,
@@ -70,7 +70,6 @@ pub struct Curves {
 /// What was written so far: nothing if there is no file, and all but the last line of a run that was killed in it.
 ///
 /// # Errors
-///
 /// [`RunError::Io`] when the file is there and can't be read.
 pub fn read(run_dir: &Path) -> Result<Curves, RunError> {
     let path = RunDir(run_dir).metrics();
@@ -97,7 +96,6 @@ impl Metrics {
     /// are done again. `None`: the run begins.
     ///
     /// # Errors
-    ///
     /// [`RunError::Io`] when the file can't be read or written.
     pub fn open(run_dir: &Path, last_step: Option<usize>) -> Result<Self, RunError> {
         let path = RunDir(run_dir).metrics();
@@ -111,14 +109,12 @@ impl Metrics {
     }
 
     /// # Errors
-    ///
     /// [`RunError::Io`] when it can't be written.
     pub fn step(&mut self, metrics: &StepMetrics) -> Result<(), RunError> {
         write_line(&self.file, metrics).map_err(RunError::io(&self.path))
     }
 
     /// # Errors
-    ///
     /// [`RunError::Io`] when it can't be written.
     pub fn eval(&mut self, metrics: &EvalMetrics) -> Result<(), RunError> {
         write_line(&self.file, metrics).map_err(RunError::io(&self.path))

@@ -5,10 +5,10 @@
 //! |---|---|
 //! | `recipe.toml` | the recipe, every default written out |
 //! | `status.json` | whether it runs, and how far it is ([`Status`]) |
-//! | `inputs.json` | SHA-256 of what it stands on ([`Inputs`]) |
+//! | `inputs.json` | SHA-256 of what it is based on ([`Inputs`]) |
 //! | `metrics.jsonl` | a line for each step and evaluation ([`metrics`]) |
 //! | `messages.jsonl` | what it had to say ([`messages`]) |
-//! | `checkpoints/` | weights to go on from ([`checkpoints`]) |
+//! | `checkpoints/` | weights to resume from ([`checkpoints`]) |
 //! | `data/` | its examples, frozen, with their SHA-256 |
 //! | `README.md` | the card of its data |
 //! | `evaluations/`, `answers.jsonl` | what was measured and asked of it |

@@ -23,7 +23,6 @@ impl RunNote {
     }
 
     /// # Errors
-    ///
     /// [`RunError::Io`] when it can't be written, also because the run was moved away: its folder isn't made again with
     /// nothing but a note.
     pub fn write(&self, run_dir: &Path) -> Result<(), RunError> {
@@ -46,7 +45,7 @@ mod tests {
         note.write(folder.path()).unwrap();
         assert_eq!(RunNote::read(folder.path()), note);
         write_atomic(&RunDir(folder.path()).note(), b"{").unwrap();
-        assert_eq!(RunNote::read(folder.path()), RunNote::default(), "half a file is no note");
+        assert_eq!(RunNote::read(folder.path()), RunNote::default(), "half a file isn't a note");
         assert!(note.write(&folder.path().join("gone")).is_err());
         assert!(!folder.path().join("gone").exists());
     }

@@ -1,11 +1,11 @@
-//! Runs, as their folders tell them.
+//! Runs, as their folders show them.
 
 use std::path::{Path, PathBuf};
 
 use super::{Inputs, RunDir, RunError, RunNote, RunStatus, Status, checkpoints, metrics};
 use crate::recipe::{ModelRef, Recipe};
 
-/// A run, as its folder tells it.
+/// A run, as its folder shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunRecord {
     /// The folder's name: `2026-11-22-3`.
@@ -16,13 +16,13 @@ pub struct RunRecord {
     pub status: RunStatus,
     pub num_steps_done: usize,
     pub num_steps: usize,
-    /// Of the base model, at step 0.
+    /// The loss of the base model, at step 0.
     pub first_eval_loss: Option<f64>,
     pub best_eval_loss: Option<f64>,
     pub best_step: Option<usize>,
     /// The best checkpoint, or else the last; a folder in PEFT's format.
     pub adapter: Option<PathBuf>,
-    /// Of its steps and evaluations, all legs together.
+    /// The time of its steps and evaluations, all legs together.
     pub secs: f64,
     pub about: RunAbout,
 }
@@ -31,7 +31,7 @@ pub struct RunRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunAbout {
     pub note: RunNote,
-    /// That it trains on; a run of an older version doesn't tell.
+    /// How many samples it trains on; a run of an older version doesn't say.
     pub num_examples: Option<usize>,
     /// The SHA-256 of its training data.
     pub data_sha256: Option<String>,
@@ -42,7 +42,6 @@ impl RunRecord {
     /// job still works on it is for the engine to know.
     ///
     /// # Errors
-    ///
     /// [`RunError::NoRun`] when the folder has no recipe; [`RunError::Recipe`] when its recipe can't be read; [`RunError::Io`] when its metrics are there and can't be.
     pub fn read(run_dir: &Path) -> Result<Self, RunError> {
         let dir = RunDir(run_dir);
@@ -54,7 +53,7 @@ impl RunRecord {
         let status = Status::read(run_dir);
         let curves = metrics::read(run_dir)?;
         let evaluations = || curves.evaluations.iter().filter(|evaluation| evaluation.eval_loss.is_finite());
-        // Of the weights that are saved: those before the first step are the base model's.
+        // Only weights that are saved: those before the first step are the base model's.
         let trained = evaluations().filter(|evaluation| evaluation.step > 0);
         let lowest = trained.min_by(|a, b| a.eval_loss.total_cmp(&b.eval_loss));
         let best_step = status.as_ref().and_then(|s| s.best_step).or(lowest.map(|evaluation| evaluation.step));
@@ -85,11 +84,10 @@ impl RunRecord {
     }
 }
 
-/// All runs in a folder, the newest first; none if there is no such folder. A folder that is no run, or whose recipe can't
-/// be read, is left out.
+/// All runs in a folder, the newest first; none if there is no such folder. A folder that isn't a run, or whose recipe
+/// can't be read, is left out.
 ///
 /// # Errors
-///
 /// [`RunError::Io`] when the folder is there and can't be read.
 pub fn list(folder: &Path) -> Result<Vec<RunRecord>, RunError> {
     let entries = match std::fs::read_dir(folder) {
@@ -120,7 +118,7 @@ fn age_key(name: &str) -> (String, u32) {
     }
 }
 
-/// Of the training file, which is the first.
+/// The SHA-256 of the training file, which is the first.
 fn data_sha256(run_dir: &Path) -> Option<String> {
     Inputs::read(run_dir).ok()??.data.into_iter().next()?.sha256
 }

@@ -28,7 +28,7 @@ pub struct Status {
     pub num_steps_done: usize,
     #[serde(default)]
     pub best_step: Option<usize>,
-    /// Of its steps and evaluations, all legs together.
+    /// The time of its steps and evaluations, all legs together.
     #[serde(default)]
     pub secs: f64,
     /// Samples that it trains on.
@@ -40,7 +40,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// Of a run that has done nothing yet.
+    /// The status of a run that has done nothing yet.
     pub fn new(status: RunStatus) -> Self {
         Self {
             status,
@@ -53,13 +53,12 @@ impl Status {
         }
     }
 
-    /// `None` where it is missing or damaged: it says nothing then.
+    /// Reads the status; `None` where it is missing or damaged.
     pub fn read(run_dir: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(RunDir(run_dir).status()).ok()?).ok()
     }
 
     /// # Errors
-    ///
     /// [`RunError::Io`] when it can't be written.
     pub fn write(&self, run_dir: &Path) -> Result<(), RunError> {
         let path = RunDir(run_dir).status();
@@ -67,8 +66,8 @@ impl Status {
         write_atomic(&path, &text).map_err(RunError::io(&path))
     }
 
-    /// For a run that ends with an error, which may be a full disk: there is no room for a second file then, but in the
-    /// first one. Half of it would say the same, namely that the run was interrupted.
+    /// Writes the status of a run that ends with an error, which may be a full disk: there is no room for a second file
+    /// then, but in the first one. Half of it would say the same, namely that the run was interrupted.
     pub fn write_at_any_cost(&self, run_dir: &Path) {
         let path = RunDir(run_dir).status();
         // A folder that vanished isn't made again.

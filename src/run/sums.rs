@@ -9,10 +9,9 @@ use sha2::{Digest, Sha256};
 /// The file of a folder that has the sums of the others.
 pub const SUMS_FILE: &str = "SHA256SUMS";
 
-/// In hexadecimal digits.
+/// The SHA-256 of a file, in hexadecimal digits.
 ///
 /// # Errors
-///
 /// The file's own, when it can't be read.
 pub fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut file = File::open(path)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{EvalMetrics, Inputs, Metrics, RunDir, RunError, Status, StepMetrics};
 use crate::fs::write_atomic;
 
-/// Writes what a run tells of itself, beside its checkpoints.
+/// Writes what a run reports, beside its checkpoints.
 #[derive(Debug)]
 pub struct RunWriter {
     run_dir: PathBuf,
@@ -13,11 +13,10 @@ pub struct RunWriter {
 }
 
 impl RunWriter {
-    /// Writes the status first, by which the folder is known as a run's, then what the run stands on and its recipe.
-    /// `last_step` is that of the checkpoint that the run goes on from, if it is resumed.
+    /// Writes the status first, by which the folder is known as a run's, then what the run is based on and its recipe.
+    /// `last_step` is that of the checkpoint that the run resumes from, if it does.
     ///
     /// # Errors
-    ///
     /// [`RunError::Io`] when something can't be written.
     pub fn open(
         run_dir: &Path,
@@ -35,11 +34,10 @@ impl RunWriter {
         Ok(Self { run_dir: run_dir.to_owned(), metrics })
     }
 
-    /// To be asked before a checkpoint is written: a folder that was moved away or deleted is not made again without its
-    /// recipe.
+    /// Checks before a checkpoint is written that the folder is there: one that was moved away or deleted is not made
+    /// again without its recipe.
     ///
     /// # Errors
-    ///
     /// [`RunError::Vanished`]
     pub fn check_is_there(&self) -> Result<(), RunError> {
         match RunDir(&self.run_dir).has_begun() {
@@ -49,21 +47,18 @@ impl RunWriter {
     }
 
     /// # Errors
-    ///
     /// [`RunError::Io`] when it can't be written.
     pub fn step(&mut self, metrics: &StepMetrics) -> Result<(), RunError> {
         self.metrics.step(metrics)
     }
 
     /// # Errors
-    ///
     /// [`RunError::Io`] when it can't be written.
     pub fn eval(&mut self, metrics: &EvalMetrics) -> Result<(), RunError> {
         self.metrics.eval(metrics)
     }
 
     /// # Errors
-    ///
     /// [`RunError::Vanished`], and [`RunError::Io`] when it can't be written.
     pub fn status(&self, status: &Status) -> Result<(), RunError> {
         self.check_is_there()?;

@@ -14,7 +14,7 @@ pub enum Signal {
     Stop {
         save: bool,
     },
-    /// As a stop that saves, because the program ends.
+    /// A stop that saves, because the program ends.
     Close,
 }
 

@@ -7,13 +7,13 @@ use super::{Stage, Unit};
 /// Seconds of work that must have been seen before anything is said of the rest.
 const LEAST_SEEN: f64 = 2.0;
 
-/// Follows what a task tells.
+/// Follows what a task reports.
 #[derive(Debug, Clone)]
 pub struct Pace {
     stage: Option<Stage>,
-    /// When the stage began or, without stages, when the first amount was told.
+    /// When the stage began or, without stages, when the first amount was reported.
     since: Instant,
-    /// What was told first, where there are no stages.
+    /// What was reported first, where there are no stages.
     first: Option<u64>,
     last: Option<(u64, Option<u64>, Unit)>,
     /// How long each stage took that is over.
@@ -58,7 +58,8 @@ impl Pace {
         }
     }
 
-    /// Of all that is to do; `None` where that can't be told yet. An answer ends when it ends: tokens tell nothing.
+    /// The time left for all that is to do; `None` where that can't be known yet. An answer ends when it ends: tokens
+    /// say nothing.
     pub fn secs_left(&self, now: Instant) -> Option<f64> {
         let seen = seconds(self.since, now);
         let by_amount = self.by_amount(seen);

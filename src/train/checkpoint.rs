@@ -13,6 +13,9 @@ use crate::run::checkpoints::{self, Draft, State};
 use crate::run::{Checkpoint, RunError};
 
 /// Writes a checkpoint; it appears under its name only when it is complete.
+///
+/// # Errors
+/// Where a file can't be written, also because the run's folder is gone; the error names it.
 pub fn save(
     run_dir: &Path,
     base_model: &str,
@@ -37,12 +40,11 @@ pub fn save(
     Ok(draft.finish(state)?)
 }
 
-/// Puts the newest checkpoint that is whole in place. Damaged ones are set aside, and each is told in a sentence. `None`
-/// if the run has no checkpoint yet.
+/// Restores the newest complete checkpoint. Damaged ones are set aside, and each is reported in a sentence. `None` if
+/// the run has no checkpoint yet.
 ///
 /// # Errors
-///
-/// [`RunError::NoWholeCheckpoint`] if there are checkpoints, and none of them is whole.
+/// [`RunError::NoWholeCheckpoint`] if there are checkpoints, and none of them is complete.
 pub fn restore(
     run_dir: &Path,
     num_steps: usize,
@@ -75,7 +77,7 @@ pub fn restore(
         let (name, new_name) = (checkpoint.name(), checkpoint.set_aside()?);
         let from = state.step;
         tell(format!(
-            "The checkpoint {name} is damaged ({message}) and was renamed to {new_name}; the run goes on from step {from}"
+            "The checkpoint {name} is damaged ({message}) and was renamed to {new_name}; the run resumes from step {from}"
         ));
     }
     optimizer.step = state.step;

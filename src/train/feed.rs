@@ -20,6 +20,9 @@ pub struct Feed {
 impl Feed {
     /// Begins with the batches of the first of `steps`. `is_compact`: rows that are the same tokens may be one
     /// ([`Batch::compact`]). The thread ends when the feed is dropped.
+    ///
+    /// # Errors
+    /// Where the thread can't be started.
     pub fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         samples: &'scope [Rendered],
@@ -43,7 +46,7 @@ impl Feed {
         Ok(Self { steps: receiver })
     }
 
-    /// The next step's; `None` after the last.
+    /// The next step's batches; `None` after the last.
     pub fn next(&self) -> Option<Vec<Batch>> {
         self.steps.recv().ok()
     }

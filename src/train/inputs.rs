@@ -1,4 +1,4 @@
-//! What a run stands on, read from the files that its plan names.
+//! What a run is based on, read from the files that its plan names.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -13,7 +13,7 @@ use crate::recipe::{Plan, Validation};
 use crate::run::{InputFile, Inputs, RunError};
 use crate::task::{Task, Unit, Unwatched};
 
-/// Of weights, as many pieces are hashed: reading tens of gigabytes would take longer than many a run.
+/// How many pieces of weights are hashed: reading tens of gigabytes would take longer than many a run.
 const NUM_PIECES: u64 = 64;
 const PIECE_BYTES: u64 = 64 << 10;
 /// What decides how a folder's model computes and how it reads text, beside its weights.
@@ -31,7 +31,7 @@ impl Inputs {
         Ok(Self { data, base_model, init_adapter, began: jiff::Zoned::now().to_string(), ..Self::default() })
     }
 
-    /// With what the files became.
+    /// The inputs with what the files became.
     pub(super) fn with_samples(self, samples: &Samples) -> Self {
         let mut hash = Sha256::new();
         for part in [&samples.train, &samples.validation] {
@@ -49,7 +49,6 @@ impl Inputs {
 /// The files with the examples, by the names that the run's recipe has for them.
 ///
 /// # Errors
-///
 /// The file's own, when one can't be read.
 pub fn data_files(plan: &Plan, task: &dyn Task) -> Result<Vec<InputFile>, TrainError> {
     let kept = plan.recipe_of_run().data;

@@ -24,6 +24,9 @@ pub const MAX_HELD_OUT: usize = 64;
 const ENOUGH: Duration = Duration::from_secs(6);
 
 /// Trains a scratch adapter on some of a run's samples and measures some held-out ones, for about ten seconds.
+///
+/// # Errors
+/// Where the recipe doesn't fit the model, memory would not do, or the task was stopped.
 pub fn measure(
     model: &LanguageModel,
     model_path: &Path,
@@ -82,7 +85,7 @@ fn train(
             break;
         }
         let rows = order.step(at).into_iter().flatten().map(|i| &samples[i]);
-        // As the run does it, where another thread makes the batches.
+        // The same as the run does, where another thread makes the batches.
         let batch = if dropout == 0.0 { Batch::compact(rows) } else { Batch::new(rows) };
         let started = Instant::now();
         pass.set_adapter(decoder, adapter)?;

@@ -1,4 +1,5 @@
-//! Supervised fine-tuning: render → batch → loss → optimizer, with an observer who is told and a task that is asked.
+//! Supervised fine-tuning: render → batch → loss → optimizer, with an observer for what happens and a task that may
+//! stop or pause it.
 
 pub mod checkpoint;
 pub mod error;

@@ -1,4 +1,4 @@
-//! What a training run tells: plain data, the same for the window, the command line and the tests.
+//! What a training run reports: plain data, the same for the window, the command line and the tests.
 
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ pub enum TrainEvent {
     Warning(String),
 }
 
-/// Told of everything, on the training thread; must not block. Phases and progress are the task's.
+/// Receives everything that happens, on the training thread; must not block. Phases and progress are the task's.
 pub trait Observer {
     fn observe(&mut self, event: TrainEvent);
 }

@@ -10,6 +10,7 @@ use crate::recipe::Training;
 pub struct Gradients(Vec<Vec<f32>>);
 
 impl Gradients {
+    /// Gradients of zero for these tensors, each flat.
     pub fn zeros(vars: &[(String, &Var)]) -> Self {
         Self(vars.iter().map(|(_, var)| vec![0.0; var.elem_count()]).collect())
     }
@@ -19,12 +20,12 @@ impl Gradients {
         self.0.par_iter_mut().for_each(|grad| grad.fill(0.0));
     }
 
-    /// In the order of the tensors.
+    /// Each tensor's gradient, flat, in the order of the tensors.
     pub fn as_mut_slice(&mut self) -> &mut [Vec<f32>] {
         &mut self.0
     }
 
-    /// The global 2-norm.
+    /// The 2-norm of all gradients together.
     pub fn norm(&self) -> f64 {
         let squares = |grad: &Vec<f32>| grad.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
         // Added in order, so that the same gradient always has the same norm.
@@ -56,11 +57,12 @@ pub struct AdamW {
     weight_decay: f64,
     /// Steps done.
     pub step: usize,
-    /// In the order of the tensors.
+    /// The moments of each tensor, in the order of the tensors.
     pub moments: Vec<Moments>,
 }
 
 impl AdamW {
+    /// AdamW with the recipe's settings, and moments of zero for these tensors.
     pub fn new(training: &Training, vars: &[(String, &Var)]) -> Self {
         let zeros = |var: &Var| Moments { mean: vec![0.0; var.elem_count()], square: vec![0.0; var.elem_count()] };
         Self {
@@ -73,7 +75,10 @@ impl AdamW {
         }
     }
 
-    /// One update with the given rate.
+    /// One update of `vars` with the given rate; `gradients` are in their order.
+    ///
+    /// # Errors
+    /// Where candle can't write a tensor.
     pub fn update(&mut self, vars: &[(String, &Var)], gradients: &Gradients, learning_rate: f64) -> Result<()> {
         self.step += 1;
         let correction1 = 1.0 - self.beta1.powi(self.step as i32);

@@ -75,7 +75,7 @@ pub struct Noted {
     pub too_long: Vec<i64>,
     /// By the model's template or tokenizer.
     pub refused: Vec<i64>,
-    /// As [`Tally::omissions`].
+    /// Those of [`Tally::omissions`].
     pub omissions: [Vec<i64>; Omission::ALL.len()],
 }
 
@@ -105,7 +105,7 @@ impl Noted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunSizes {
     spec: RenderSpec,
-    /// Of those in which something is trained.
+    /// The sizes of samples in which something is trained.
     samples: Vec<SampleSize>,
     tally: Tally,
     held_out: Tally,
@@ -150,7 +150,7 @@ impl RunSizes {
         }
     }
 
-    /// For training.
+    /// Adds an example of the training part.
     pub fn add(&mut self, example: &Example, id: i64, number: u64, chat: &Chat) {
         let rendered = match render(chat, example, self.spec) {
             Ok(rendered) => rendered,
@@ -167,6 +167,9 @@ impl RunSizes {
 }
 
 /// Counts what a run with this recipe on these examples would do, where it may take at most `memory_limit` bytes.
+///
+/// # Errors
+/// Where the model's header can't be read, or the recipe doesn't fit it.
 pub fn preview(
     model_path: &Path,
     recipe: &Recipe,
@@ -210,7 +213,7 @@ pub fn preview(
     })
 }
 
-/// What lies beyond the length that the model was made for can hardly be learned. `lengths` are the samples', in tokens.
+/// What is beyond the length that the model was made for can hardly be learned. `lengths` are the samples', in tokens.
 pub fn beyond_context(max_length: usize, context_length: usize, lengths: &[usize]) -> Option<String> {
     let num = lengths.iter().filter(|length| **length > context_length).count();
     let of = thousands(lengths.len());
@@ -224,7 +227,7 @@ pub fn beyond_context(max_length: usize, context_length: usize, lengths: &[usize
     (max_length > context_length).then_some(words)
 }
 
-/// From the shapes that the loop allocates.
+/// The memory of a run, from the shapes that the loop allocates.
 fn memory(
     model_bytes: u64,
     spec: &ModelSpec,
@@ -247,7 +250,10 @@ fn memory(
     }
 }
 
-/// Refuses a run that would take more than it may.
+/// Checks that a run takes no more memory than it may.
+///
+/// # Errors
+/// Where it would take more; the error says how much, and what it may take.
 pub fn check_memory(plan: &Plan, spec: &ModelSpec, num_trainable: usize, num_tokens: usize) -> Result<(), TrainError> {
     let limit = plan.memory_limit;
     if limit == Plan::NO_LIMIT {
@@ -269,7 +275,7 @@ fn rates(schedule: &Schedule, num_steps: usize) -> Vec<(usize, f64)> {
 pub(super) mod tests {
     use super::*;
 
-    /// Of a run that does nothing.
+    /// The preview of a run that does nothing.
     pub fn preview() -> RunPreview {
         RunPreview {
             num_examples: 0,

@@ -1,4 +1,5 @@
-//! What must hold before a run begins or is resumed: its folder is free, and it stands on what it began with.
+//! What must hold before a run begins or is resumed: its folder is free, and its data and model are those that it began
+//! with.
 
 use super::error::TrainError;
 use super::observer::{Observer, TrainEvent};
@@ -23,10 +24,9 @@ pub struct Beginning {
 }
 
 impl Beginning {
-    /// On the files that the plan names, as they are.
+    /// A beginning on the files that the plan names, as they are.
     ///
     /// # Errors
-    ///
     /// Those of [`RunLock::claim`].
     pub fn on_files(plan: &Plan) -> Result<Self, RunError> {
         let lock = RunLock::claim(&plan.run_dir)?;
@@ -41,7 +41,7 @@ pub(super) struct Ready<'a> {
     pub examples: Option<Examples>,
     folder: RunLock,
     inputs: Inputs,
-    /// Of a run that is resumed, unless its version kept none.
+    /// What a run that is resumed began with, unless its version kept none.
     began_with: Option<Inputs>,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Ready<'a> {
         self.inputs.began()
     }
 
-    /// The same files may still give other tokens: how they do is the program's and the model's matter.
+    /// Checks that the same files still give the same tokens, which depend on the program and the model, too.
     pub fn with_samples(self, samples: &Samples) -> Result<(RunLock, Inputs), TrainError> {
         let inputs = self.inputs.with_samples(samples);
         if self.began_with.is_some_and(|began_with| began_with.samples_sha256 != inputs.samples_sha256) {
@@ -93,7 +93,7 @@ impl<'a> Ready<'a> {
     }
 }
 
-/// A folder with checkpoints is gone on with, so it must be this recipe's.
+/// A folder with checkpoints is resumed, so it must be this recipe's.
 pub(super) fn check_same_recipe(plan: &Plan) -> Result<(), TrainError> {
     check_recipe(plan, true)
 }

@@ -13,7 +13,7 @@ use crate::task::Signal;
 pub(super) struct Recorder<'a> {
     observer: &'a mut dyn Observer,
     file: Option<Messages>,
-    /// Told before there was a run to keep it in.
+    /// Messages from before there was a run to keep them in.
     early: Vec<Told>,
 }
 
@@ -22,11 +22,11 @@ impl<'a> Recorder<'a> {
         Self { observer, file: None, early: Vec::new() }
     }
 
-    /// From now on the folder is a run's. `step`: the one it goes on from, or 0.
+    /// From now on the folder is a run's. `step`: the one it resumes from, or 0.
     pub fn open(&mut self, run_dir: &Path, step: usize) {
         match Messages::open(run_dir) {
             Ok(file) => self.file = Some(file),
-            // No reason to end a run.
+            // This doesn't end a run.
             Err(error) => log::warn!("the run's messages can't be kept: {error}"),
         }
         let first = if step == 0 { RunMessage::Started } else { RunMessage::WentOn { step } };

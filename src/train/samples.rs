@@ -13,7 +13,7 @@ use crate::render::tally::Tally;
 use crate::render::{Refusal, Rendered, render};
 use crate::task::{Task, Unit};
 
-/// The examples of a run, with the files that they stand in.
+/// The examples of a run, with the files that they are in.
 #[derive(Debug)]
 pub struct Examples {
     pub train: (PathBuf, Vec<Placed>),
@@ -24,7 +24,6 @@ impl Examples {
     /// Reads the files that a plan names, and holds a share out where it says so.
     ///
     /// # Errors
-    ///
     /// [`TrainError::NoExamples`], and the files' own when one can't be read.
     pub fn read(plan: &Plan, task: &dyn Task) -> Result<Self, TrainError> {
         let path = &plan.train;
@@ -106,7 +105,7 @@ fn hold_out(placed: Vec<Placed>, share: f64, seed: u64) -> (Vec<Placed>, Vec<Pla
 }
 
 /// The samples in which something is trained, and what became of all. An example that the template refuses doesn't end
-/// the run; it is left out and told with its place.
+/// the run; it is left out and reported with its place.
 fn render_all(
     model: &LanguageModel,
     examples: &[Placed],

@@ -20,7 +20,7 @@ impl Schedule {
         Self { kind: training.lr_scheduler_type, learning_rate: training.learning_rate, warmup_steps, num_steps }
     }
 
-    /// Of the step with this index, from 0.
+    /// The rate of the step with this index, from 0.
     pub fn rate(&self, step: usize) -> f64 {
         let (step, warmup, total) = (step as f64, self.warmup_steps as f64, self.num_steps as f64);
         if step < warmup {

@@ -48,13 +48,20 @@ pub struct RunSummary {
     pub secs: f64,
 }
 
-/// Trains as the plan says. Goes on from the run folder's last checkpoint if there is one. What speaks against the folder
-/// or the data is told before the model is loaded.
+/// Trains as the plan says. Resumes from the run folder's last checkpoint if there is one.
+///
+/// # Errors
+/// Where the folder or the data can't be used, which is found before the model is loaded; where the model, the recipe
+/// or the memory don't fit; where the loss was not a number (NaN) several times running, a file can't be written, or
+/// the run was stopped before its first step.
 pub fn run(plan: &Plan, task: &dyn Task, observer: &mut dyn Observer) -> Result<RunSummary, TrainError> {
     run_from(Beginning::on_files(plan)?, None, plan, task, observer)
 }
 
-/// As [`run`], on a model that is loaded already.
+/// [`run`] on a model that is loaded already.
+///
+/// # Errors
+/// As for [`run`].
 pub fn run_on(
     model: &LanguageModel,
     plan: &Plan,
@@ -64,7 +71,10 @@ pub fn run_on(
     run_from(Beginning::on_files(plan)?, Some(model), plan, task, observer)
 }
 
-/// As [`run`], in a folder that is held already; without a model, the plan's is loaded.
+/// [`run`] in a folder that is held already; without a model, the plan's is loaded.
+///
+/// # Errors
+/// As for [`run`].
 pub fn run_from(
     beginning: Beginning,
     model: Option<&LanguageModel>,
@@ -106,6 +116,9 @@ fn run_ready(
 }
 
 /// The loop itself, on examples that are rendered already and of no file.
+///
+/// # Errors
+/// As for [`run`], except for what it reads.
 pub fn run_samples(
     decoder: &Decoder,
     plan: &Plan,

@@ -1,10 +1,10 @@
-//! How a loss curve is smoothed: the same wherever a run is shown, and whether it still goes on or is read from its folder.
+//! How a loss curve is smoothed: the same wherever a run is shown, and whether it is under way or read from its folder.
 
 /// Steps that a curve forgets the past over at the most, as a part of the run: one thirtieth.
 const PARTS: f64 = 30.0;
 
-/// The weight of the past that is in force in a run of so many planned steps: what was asked for, or less in a short run,
-/// because the curve would lag far behind the loss.
+/// The weight of the past that is in force in a run of `num_steps` planned steps: what was asked for, or less in a
+/// short run, because the curve would lag far behind the loss.
 pub fn in_force(asked: f64, num_steps: usize) -> f64 {
     asked.min(1.0 - PARTS / (num_steps as f64).max(PARTS))
 }
@@ -55,6 +55,6 @@ mod tests {
             last = Some(next(last, loss, 0.5, index));
             assert_eq!(last, whole.get(index).copied());
         }
-        assert_eq!(whole, [2.0, 1.5, 1.5, 2.75], "what is no number changes nothing");
+        assert_eq!(whole, [2.0, 1.5, 1.5, 2.75], "what is not a number changes nothing");
     }
 }

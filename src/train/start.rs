@@ -1,4 +1,4 @@
-//! What a run begins with: a fresh adapter, or one that a recipe goes on from.
+//! What a run begins with: a fresh adapter, or one that a recipe continues.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -48,7 +48,7 @@ fn agreed(own: &Lora, left_to_it: &[&'static str], adapter: &LoraConfig) -> Resu
         };
         if !is_same {
             let message = format!(
-                "the recipe has {written}, but the adapter that it goes on from (init_adapter) has {has}; leave the key out \
+                "the recipe has {written}, but the adapter that it begins with (init_adapter) has {has}; leave the key out \
                  to take the adapter's"
             );
             return Err(RecipeError::Invalid { key, message });

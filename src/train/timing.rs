@@ -158,7 +158,7 @@ impl RunMeter {
     }
 }
 
-/// Of pairs of tokens and seconds.
+/// Tokens per second, of pairs of tokens and seconds.
 pub(super) fn tokens_per_sec(steps: &[(usize, f64)]) -> Option<f64> {
     let num_tokens: usize = steps.iter().map(|(num_tokens, _)| num_tokens).sum();
     let secs: f64 = steps.iter().map(|(_, secs)| secs).sum();
@@ -200,7 +200,7 @@ impl SpeedFile {
         last.into_values().collect()
     }
 
-    /// Keeps it in place of an older one of the same key. A cache that can't be written is no reason to fail.
+    /// Keeps it in place of an older one of the same key. A cache that can't be written is only logged.
     pub fn keep(&self, key: &str, known: &KnownSpeed) {
         let Some(path) = &self.0 else { return };
         let mut kept = self.read();

@@ -52,7 +52,7 @@ impl Rendering for ModelRendering {
 }
 
 impl ModelRendering {
-    /// Whether the template takes an example that it refuses once its system turn stands in the first question.
+    /// Whether the template takes an example that it refuses once its system turn is in the first question.
     fn takes_folded(&self, example: &Example) -> bool {
         let folded = with_system_folded(&example.messages).map(|messages| Example { messages, ..example.clone() });
         folded.is_some_and(|folded| Whole::new(&self.chat, &folded, self.spec).is_ok())
@@ -68,6 +68,9 @@ impl ModelRendering {
 }
 
 /// Runs all checks over the examples that take part, and keeps what they find in place of the last findings.
+///
+/// # Errors
+/// Where the store can't be read or written, or the task was stopped.
 pub fn check(
     project: &mut Project,
     rendering: Option<&ModelRendering>,
@@ -140,6 +143,9 @@ fn row(stored: StoredExample) -> Option<Row> {
 
 /// Works out what a remedy would change, from the last findings; with `ids`, only at these examples and those they form
 /// a group with: of two copies, one can only be judged beside the other.
+///
+/// # Errors
+/// Where the store can't be read.
 pub fn plan_fix(project: &Project, check: Check, remedy: Remedy, ids: Option<&[i64]>) -> Result<Fix, WorkbenchError> {
     let mut all = project.all_findings_of(check)?;
     if let Some(ids) = ids {
@@ -149,7 +155,7 @@ pub fn plan_fix(project: &Project, check: Check, remedy: Remedy, ids: Option<&[i
     plan_of(project, check, remedy, &all)
 }
 
-/// What is marked as no fault stands beside the others, and stays as it is.
+/// What is marked as not a fault is beside the others, and stays as it is.
 fn plan_of(project: &Project, check: Check, remedy: Remedy, all: &[(Finding, bool)]) -> Result<Fix, WorkbenchError> {
     let fixed: HashSet<i64> = all.iter().filter(|(_, is_no_fault)| *is_no_fault).map(|(f, _)| f.id).collect();
     let findings: Vec<Finding> = all.iter().map(|(finding, _)| finding.clone()).collect();
@@ -185,6 +191,9 @@ fn with_groups<'a>(findings: impl Iterator<Item = &'a Finding> + Clone, ids: &[i
 
 /// What the first remedy of each check would change, so that nobody is offered what does nothing. Checks with very many
 /// findings are left out: looking at each would take as long as checking.
+///
+/// # Errors
+/// Where the store can't be read, or the task was stopped.
 pub fn count_fixes(project: &Project, task: &dyn Task) -> Result<Vec<FixCount>, WorkbenchError> {
     const MOST_FINDINGS: u64 = 20_000;
     const AT_ONCE: usize = 500;
@@ -214,6 +223,9 @@ pub fn count_fixes(project: &Project, task: &dyn Task) -> Result<Vec<FixCount>, 
 
 /// What a check found is not a fault, or is one after all: everywhere, or at these examples and those that they form a
 /// group with. One step of undo; gives the number of examples.
+///
+/// # Errors
+/// Where the store can't be read or written.
 pub fn mark_findings(
     project: &mut Project,
     check: Check,
@@ -236,6 +248,9 @@ pub fn mark_findings(
 
 /// Does what a fix says, as one step of undo. An example whose text has changed since is left as it is. Gives the
 /// number of examples that changed.
+///
+/// # Errors
+/// Where the store can't be read or written; then nothing has changed.
 pub fn apply_fix(project: &mut Project, fix: &Fix) -> Result<usize, WorkbenchError> {
     let mut edits = Vec::new();
     let (mut deleted, mut set_aside) = (Vec::new(), Vec::new());

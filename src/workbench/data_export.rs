@@ -35,6 +35,9 @@ pub enum ExportWhat {
 }
 
 /// Writes the examples; a report for each file. Files of single splits never take the place of others.
+///
+/// # Errors
+/// Where the store can't be read, a file can't be written, or the task was stopped.
 pub fn export_data(
     project: &mut Project,
     request: &DataExport,
@@ -60,7 +63,7 @@ pub fn export_data(
     files.into_iter().map(|(path, ids)| write(project, request, path, &ids, task)).collect()
 }
 
-/// Of one split, those that take no part are left out: they are in none.
+/// The examples to write; with a split, those that take no part are left out: they are in none.
 fn chosen(project: &mut Project, what: &ExportWhat, split: Option<Split>) -> Result<Vec<i64>, WorkbenchError> {
     let query = match what {
         ExportWhat::Matching(query) => query.clone(),

@@ -12,6 +12,9 @@ use crate::task::Task;
 
 /// Keeps the labels of a file's rows with the examples that ask the same; gives how many found one. The second time that
 /// a question comes is the second example that asks it.
+///
+/// # Errors
+/// Where the file can't be read or has no labels, the store can't be written, or the task was stopped.
 pub fn import_second_reviewer(
     project: &mut Project,
     request: &ImportRequest,

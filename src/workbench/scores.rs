@@ -14,7 +14,7 @@ use crate::project::{ExampleLoss, ExampleQuery, Project, ProjectError, Review, R
 use crate::recipe::{ModelRef, Training};
 use crate::task::{Task, Unit};
 
-/// Losses are kept so many examples at a time: a program that is killed loses no more.
+/// Losses are kept this many examples at a time: a program that is killed loses no more.
 const BATCH: usize = 128;
 /// Prompts that a model is asked about, and texts they are compared with, at most; of more, a sample by lot.
 const MAX_POOL: usize = 4096;
@@ -37,7 +37,7 @@ pub struct QueueReport {
     pub chosen: Vec<Queued>,
     /// Prompts without an answer, and examples that nobody has reviewed.
     pub num_candidates: u64,
-    /// Of these, those that the model was asked about.
+    /// How many of these the model was asked about.
     pub num_judged: u64,
 }
 
@@ -66,6 +66,9 @@ pub fn run_judge(run: &RunRecord) -> Option<Judge> {
 }
 
 /// Gives every example that takes part its loss. A stopped task keeps what there is until then.
+///
+/// # Errors
+/// Where the store can't be read or written, or the model can't compute.
 pub fn score(
     project: &mut Project,
     scorer: &mut Scorer<'_>,
@@ -129,6 +132,9 @@ impl Task for Part<'_> {
 
 /// Finds up to `count` examples that are most worth a person's look, and puts them into the queue: prompts without an
 /// answer first, then examples that nobody has reviewed.
+///
+/// # Errors
+/// Where the store can't be read or written, or the model can't compute.
 pub fn label_next(
     project: &mut Project,
     scorer: &Scorer<'_>,
@@ -250,7 +256,7 @@ impl<T> Pool<T> {
     }
 }
 
-/// What is asked last; the system message is the same everywhere and tells nothing.
+/// What is asked last; the system message is the same everywhere and says nothing.
 fn question(example: &Example) -> String {
     let prompt = example.prompt();
     let asked = prompt.iter().rev().find(|m| m.role == Role::User).or(prompt.last());

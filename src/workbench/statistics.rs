@@ -27,7 +27,10 @@ impl Tokens for ModelRendering {
     }
 }
 
-/// Of the examples that take part.
+/// Statistics of the examples that take part.
+///
+/// # Errors
+/// Where the store can't be read, or the task was stopped.
 pub fn statistics(
     project: &mut Project,
     tokens: Option<&dyn Tokens>,
@@ -56,6 +59,9 @@ pub fn statistics(
 }
 
 /// The data card; `files` are names and SHA-256 of what was trained on, if anything was.
+///
+/// # Errors
+/// Where the store can't be read.
 pub fn card(
     project: &mut Project,
     statistics: &Statistics,
@@ -91,7 +97,7 @@ pub(super) fn add_to_card(run_dir: &Path, tally: &Tally) -> Result<(), Workbench
     const HEADING: &str = "## Examples beyond the limit";
     let path = RunDir(run_dir).card();
     let card = std::fs::read_to_string(&path).map_err(WorkbenchError::io(&path))?;
-    // A run that goes on has told it already.
+    // A run that is resumed has said it already.
     if card.contains(HEADING) {
         return Ok(());
     }

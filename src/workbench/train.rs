@@ -36,7 +36,6 @@ pub struct Frozen {
 /// person's own files; the plan that comes back names the frozen ones.
 ///
 /// # Errors
-///
 /// [`RunError::Unusable`] if the folder can't hold the run, [`RunError::InputsChanged`] if the data are others than those
 /// that the run in it began with, and whatever speaks against the data themselves.
 pub fn freeze(source: Source<'_>, plan: Plan, task: &dyn Task) -> Result<Frozen, WorkbenchError> {
@@ -60,7 +59,6 @@ pub fn freeze(source: Source<'_>, plan: Plan, task: &dyn Task) -> Result<Frozen,
 /// A run that is resumed on its own recipe.
 ///
 /// # Errors
-///
 /// [`RunError::Unusable`] if another program trains there.
 pub fn resume(plan: Plan) -> Result<Frozen, WorkbenchError> {
     let lock = RunLock::claim(&plan.run_dir)?;
@@ -70,7 +68,6 @@ pub fn resume(plan: Plan) -> Result<Frozen, WorkbenchError> {
 /// Trains on what is frozen; without a model, the plan's is loaded.
 ///
 /// # Errors
-///
 /// Those of [`sft::run`].
 pub fn train(
     frozen: Frozen,
@@ -82,7 +79,7 @@ pub fn train(
     let mut observer = |event| {
         if let TrainEvent::Facts(facts) = &event
             && RunDir(&plan.run_dir).data_card().is_file()
-            // A card that can't be written is no reason to end a run.
+            // A card that can't be written doesn't end a run.
             && let Err(error) = add_to_card(&plan.run_dir, &facts.tally)
         {
             log::warn!("the run's card lacks what became of long examples: {error}");
@@ -146,7 +143,7 @@ fn go_on_with_files(plan: Plan, lock: RunLock, task: &dyn Task) -> Result<Frozen
     let (kept, _) = Recipe::read_noted(&dir.recipe())
         .map_err(|source| RunError::Recipe { run_dir: plan.run_dir.clone(), source })?;
     if !dir.has(&kept.data.train) {
-        // Of a version that didn't freeze a recipe's files.
+        // A run of a version that didn't freeze a recipe's files.
         return Ok(as_it_is(plan, lock));
     }
     let (sources, validation_split) = (data_files(&plan, &Quiet(task))?, share_of(&plan));
@@ -156,12 +153,12 @@ fn go_on_with_files(plan: Plan, lock: RunLock, task: &dyn Task) -> Result<Frozen
         return Err(RunError::InputsChanged { run_dir: plan.run_dir.clone(), what }.into());
     }
     let mut frozen = on_frozen(plan, lock)?;
-    // For a run that doesn't say what it began with.
+    // This is for a run that doesn't say what it began with.
     (frozen.beginning.sources, frozen.beginning.validation_split) = (sources, validation_split);
     Ok(frozen)
 }
 
-/// The plan of a run that goes on: its recipe's data are the frozen ones.
+/// The plan of a run that is resumed: its recipe's data are the frozen ones.
 fn on_frozen(mut plan: Plan, lock: RunLock) -> Result<Frozen, WorkbenchError> {
     let dir = RunDir(&plan.run_dir);
     let (kept, _) = Recipe::read_noted(&dir.recipe())

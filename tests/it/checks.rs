@@ -106,7 +106,7 @@ fn a_stopped_check_keeps_the_last_findings() {
     assert_eq!(project.findings(None).unwrap(), kept);
 }
 
-/// As a newcomer has them: tickets with JSON answers, and a file of German mails with plain answers.
+/// A newcomer's data: tickets with JSON answers, and a file of German mails with plain answers.
 fn mixed() -> (TempDir, Project) {
     let (folder, mut project) = starter();
     let line = |i: usize| {
@@ -151,7 +151,7 @@ fn a_finding_that_is_no_fault_stays_away_until_its_text_changes() {
     let report = check(&mut project, None, &Unwatched).unwrap();
     assert_eq!((report.of(Check::ExactDuplicate).count(), report.num_not_faults), (2, 2), "also after another check");
     let fix = plan_fix(&project, Check::ExactDuplicate, Check::ExactDuplicate.remedies()[0], None).unwrap();
-    assert_eq!(fix.changes.iter().map(|change| change.number).collect::<Vec<_>>(), [204], "what is no fault stays");
+    assert_eq!(fix.changes.iter().map(|change| change.number).collect::<Vec<_>>(), [204], "what isn't a fault stays");
 
     project.undo().unwrap();
     assert_eq!(count(&project, Check::ExactDuplicate), 4);

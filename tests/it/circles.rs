@@ -98,7 +98,7 @@ fn imports(sources: &[&Source]) -> Imports {
     let files: BTreeMap<String, &Source> = sources.iter().map(|s| (module_path(&s.path).join("/"), *s)).collect();
     let code: BTreeMap<&String, String> =
         files.iter().map(|(file, source)| (file, without_tests(&code_only(&source.text)))).collect();
-    // What a file hands on of others, by name; such a line alone is no import.
+    // What a file hands on of others, by name; such a line alone isn't an import.
     let handed_on: BTreeMap<&String, BTreeMap<String, String>> = code
         .iter()
         .map(|(file, code)| {
@@ -115,7 +115,7 @@ fn imports(sources: &[&Source]) -> Imports {
     };
     code.iter()
         .map(|(file, code)| {
-            // Who may see something is no import.
+            // Who may see something isn't an import.
             let code = without_handing_on(code).replace("pub(in crate::", "pub(in ");
             // A module within a file takes its names from that file.
             let code = code.replace("use super::*;", "");

@@ -31,7 +31,7 @@ fn dates_come_in_by_name_are_sorted_by_and_go_out_in_every_shape() {
     let path = write(folder.path(), "rows.csv", ROWS);
     let look = preview(&ImportRequest::new(&path), &Unwatched).unwrap();
     assert_eq!(look.mapping.unwrap().columns[2].1, ColumnRole::Date);
-    let note = "created_at is no date that can be read, and the example has none (\"soon\")";
+    let note = "created_at isn't a date that can be read, and the example has none (\"soon\")";
     let first = Some(Place { file: None, line: 4 });
     assert_eq!((look.num_rejected, look.notes), (0, vec![Note { what: note.to_owned(), count: 1, first }]));
 
@@ -126,7 +126,7 @@ fn the_command_line_maps_a_date_and_splits_by_it() {
 fn the_window_shows_dates_sorts_by_them_and_says_what_a_split_by_time_does() {
     let mut studio = Studio::open(None);
     studio.preview("rows.csv", ROWS);
-    assert!(studio.is_shown("1 example: created_at is no date that can be read"));
+    assert!(studio.is_shown("1 example: created_at isn't a date that can be read"));
     studio.confirm_import();
     assert!(studio.is_shown("2025-03-01 11:00"), "the open example's");
     studio.act(data::FilterAction::Sort(SortBy::Date));

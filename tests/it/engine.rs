@@ -34,7 +34,7 @@ impl Bench {
         Self::with_memory(|| u64::MAX)
     }
 
-    /// With so many bytes free.
+    /// A desk with this many bytes free.
     pub(crate) fn with_memory(free: fn() -> u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sources = Sources::only(&folder.path().join("models"));
@@ -52,7 +52,7 @@ impl Bench {
         fixtures::write(self.folder.path(), name, text)
     }
 
-    /// What a job tells up to its end; events of other jobs are passed over.
+    /// What a job reports up to its end; events of other jobs are passed over.
     pub(crate) fn events_of(&self, job: JobId) -> Vec<EventKind> {
         let mut kinds = Vec::new();
         let until = Instant::now() + PATIENCE;
@@ -178,7 +178,7 @@ fn the_newest_of_a_kind_wins_and_a_queued_job_can_be_stopped() {
     bench.open();
     let large = bench.write("large.jsonl", &prompts_and_answers(60_000));
     let small = bench.write("small.jsonl", &prompts_and_answers(3));
-    // The lane is busy with the first; what comes behind it waits.
+    // The lane is busy with the first; what comes after it waits.
     let import = bench.engine.start(JobSpec::Io(IoJob::Import { project: bench.project(), request: request(&large) }));
     let stale = bench.engine.start(JobSpec::Io(IoJob::PreviewImport { request: request(&large) }));
     let unwanted = bench.engine.start(JobSpec::Io(IoJob::ListRuns { project: bench.project() }));
@@ -288,7 +288,7 @@ impl Bench {
         }
     }
 
-    /// Waits until the job has told something that fits.
+    /// Waits until the job has reported something that fits.
     pub(crate) fn wait_for(&self, job: JobId, fits: impl Fn(&EventKind) -> bool) -> EventKind {
         let until = Instant::now() + PATIENCE;
         loop {

@@ -68,7 +68,7 @@ fn a_paused_run_lets_short_work_through_and_its_time_is_not_the_run_s() {
         completes(&bench, bench.engine.start(spec));
     }
     let stood = began.elapsed().as_secs_f64();
-    // One that fails is no matter of the run's.
+    // One that fails doesn't concern the run.
     let kinds = bench.events_of(bench.engine.start(compare(Some("/no such adapter".into()))));
     assert!(matches!(kinds.last(), Some(EventKind::Finished(Outcome::Failed(_)))), "{kinds:?}");
 

@@ -143,7 +143,7 @@ fn what_a_shape_has_no_place_for_is_left_out_and_told() {
     check(FileShape::TEXT_LABEL_CSV, &[(2, several), (3, system), (4, tools), (5, "it has a rejected answer")]);
 }
 
-/// Stopped by the first that it tells.
+/// Stopped by the first progress that it is given.
 struct StopsItself(Control);
 
 impl Task for StopsItself {

@@ -1,8 +1,8 @@
 //! Damaged and hostile files of every kind that the program reads: none ends it, hangs it for ten seconds, or takes a
 //! gigabyte of its memory.
 //!
-//! A usual run tries some hundred of each. `TUNEWRIGHT_FUZZ_MUTANTS=2000` tries so many; `TUNEWRIGHT_FUZZ_SEED=17` tries one
-//! again that failed.
+//! A usual run tries some hundred of each. `TUNEWRIGHT_FUZZ_MUTANTS=2000` tries that many; `TUNEWRIGHT_FUZZ_SEED=17`
+//! tries one again that failed.
 
 mod kinds;
 mod mutate;

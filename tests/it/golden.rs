@@ -325,7 +325,7 @@ fn generation_of_several_sequences_in_parts_gives_the_logits_of_the_whole() {
                     }
                 }
                 let mut cache = KvCache::new(golden.decoder.spec());
-                assert!(generation.advance(&[&[]], &mut [&mut cache]).is_err(), "nothing to go on with");
+                assert!(generation.advance(&[&[]], &mut [&mut cache]).is_err(), "nothing to continue with");
             }
         }
     }

@@ -26,7 +26,7 @@ pub struct Asked {
 /// How the server behaves; the default is well.
 #[derive(Clone, Default)]
 pub struct Manners {
-    /// Hangs up after so many bytes of a file, as often as it is asked; 0 bytes after `num_cuts` answers.
+    /// Hangs up after this many bytes of a file, as often as it is asked; 0 bytes after `num_cuts` answers.
     pub cut_after: Option<usize>,
     /// So many answers are cut, the rest are whole.
     pub num_cuts: usize,
@@ -128,7 +128,7 @@ fn answer(
     let head = format!("ETag: \"{}\"\r\nX-Repo-Commit: {COMMIT}\r\n", sha256(body));
     let is_small = body.len() < 1000;
     if asked.path.contains("/resolve/") && !is_small {
-        // As the real Hub does with large files: what it knows of them is only said here, on the way.
+        // The real Hub does so with large files: what it knows of them is only said here, on the way.
         let head = format!("Location: /cdn/{name}\r\nX-Linked-Size: {}\r\n{head}", body.len());
         return reply(&mut stream, "302 Found", &head, b"");
     }

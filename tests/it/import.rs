@@ -172,7 +172,7 @@ fn broken_rows_are_told_and_the_others_come_in() {
         r#"{"prompt": "a", "completion": 12345678901234567890123}"#,
         "completion is a number that is not kept to its last digit (1.2345678901234568e+22): write it as a text",
     );
-    check(r#"{"prompt": "a", "completion": "b", "prompt": "c"}"#, "the key \"prompt\" stands twice in an object");
+    check(r#"{"prompt": "a", "completion": "b", "prompt": "c"}"#, "the key \"prompt\" occurs twice in an object");
     check("{\"messages\": \"a\0b\"}", "the row contains NUL bytes: the file is damaged here");
     let deep = format!("{{\"messages\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
     check(&deep, "the row is nested too deeply (128 levels are read)");
@@ -252,7 +252,7 @@ fn a_file_that_is_wrong_as_a_whole_is_told_in_a_sentence() {
     check(
         "a.json",
         format!("[{row},\n3, {{\"prompt\": }}, {row}] x").as_bytes(),
-        "line 2: the row is a number, but it must be a JSON object; line 2: the row is not JSON: a value is missing; texts stand in double quotes (column 12, after {\"prompt\":); line 2: there is text after the end of the list, which was not read; 2 in",
+        "line 2: the row is a number, but it must be a JSON object; line 2: the row is not JSON: a value is missing; texts are written in double quotes (column 12, after {\"prompt\":); line 2: there is text after the end of the list, which was not read; 2 in",
     );
 
     let folder = tempfile::tempdir().unwrap();

@@ -82,7 +82,7 @@ fn a_german_table_comes_out_as_it_is_meant() {
     assert_eq!(roles(&many), [Id, Group, User, Label, Assistant, Date]);
     assert_eq!(many.values[3], [("Konto", 10), ("Lieferung", 10), ("Rechnung", 10)].map(|(v, n)| (v.to_owned(), n)));
     assert!(many.values[2].is_empty(), "free texts are not renamed one by one");
-    // Customers of whom each asks once are no groups.
+    // Customers of whom each asks once aren't groups.
     assert_eq!(roles(&look(4)), [Id, Note, User, Label, Assistant, Date]);
 }
 
@@ -197,7 +197,7 @@ fn the_command_line_fills_templates_and_renames() {
     assert!(told(&["--prompt", "{Betref}", "--answer", "{Art}"]).contains("template names {Betref}, but "));
     assert!(told(&["--rename", "Art:1=x"]).contains("Say with --map which column is what"));
     assert!(
-        told(&["--map", "Text=topic"]).contains("topic is no role: it must be one of system, user, assistant, label")
+        told(&["--map", "Text=topic"]).contains("topic isn't a role: it must be one of system, user, assistant, label")
     );
     let both = ["--prompt", "{Text}", "--answer", "{Art}!", "--known", "add"];
     assert!(told(&both).is_empty() || !told(&both).contains("error"), "{}", told(&both));
@@ -223,7 +223,7 @@ fn broken_files_are_told_in_words() {
         ("{\"a\": 1 \"b\": 2}", "the row is not JSON: a comma or the closing } is missing (column 9, after {\"a\": 1)"),
         (
             "{\"a\": tru}",
-            "the row is not JSON: only true, false and null stand without quotes (column 10, after {\"a\": tru)",
+            "the row is not JSON: only true, false and null are written without quotes (column 10, after {\"a\": tru)",
         ),
         ("{'a': 1}", "the row is not JSON: a name in double quotes is missing (column 2, after {)"),
         ("{\"a\": [1, 2", "the row is cut off: the closing ] is missing (column 11, after {\"a\": [1, 2)"),
@@ -239,7 +239,7 @@ fn broken_files_are_told_in_words() {
         all.push(said);
     }
     let mut packed = Vec::from(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03".as_slice());
-    packed.extend_from_slice(b"this is no deflate stream");
+    packed.extend_from_slice(b"this isn't a deflate stream");
     all.push(told("b.jsonl.gz", &packed));
     all.push(told("c.parquet", b"PAR1 and then nothing PAR1"));
     all.push(told("d.parquet", b"PAR1"));

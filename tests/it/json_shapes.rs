@@ -227,8 +227,8 @@ proptest! {
         let plain = read(folder.path(), "plain.jsonl", &lines(&rows));
         let Ok((plain, report)) = plain else { return Ok(()) };
         prop_assert_eq!(plain.len() as u64 + report.num_rejected, rows.len() as u64);
-        // On a line of its own, a column of pairs can't be told from a conversation of them, and a column of one pair
-        // is the same conversation either way.
+        // On a line of its own, a column of pairs looks like a conversation of them, and a column of one pair is the
+        // same conversation either way.
         let are_pairs = rows.iter().all(|row| row.len() == 1 && row.values().all(|value| value[0].is_array()));
         let is_pair = rows.len() == 1 && rows[0].get("conversations").and_then(Value::as_array).is_some_and(|texts| texts.len() == 2);
         let is_either = are_pairs || is_pair;

@@ -1,6 +1,6 @@
 //! Every integration test, in one binary: one link instead of many.
 
-// Always true here; it tells clippy that helpers outside of `#[test]` are test code, too.
+// Always true here; it shows clippy that helpers outside of `#[test]` are test code, too.
 #![cfg(test)]
 
 mod adapters;

@@ -38,7 +38,7 @@ fn the_command_line_goes_by_the_names_and_says_so() {
     assert_eq!(counts(&folder.path().join("a")), [12, 5, 4]);
 
     let (_, told) = run(&["data/train.csv", "data/test.csv", "--project", "b"]);
-    assert!(told.contains("they go to test, as the file is called (--deal deals them by lot)"), "{told}");
+    assert!(told.contains("they go to test, as the file is called (--deal splits them by lot)"), "{told}");
     assert_eq!(counts(&folder.path().join("b")), [12, 0, 4]);
     run(&["data", "--deal", "--project", "c"]);
     assert_eq!(counts(&folder.path().join("c")).iter().sum::<u64>(), 21);

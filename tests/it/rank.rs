@@ -74,7 +74,7 @@ fn losses_are_those_of_each_example_alone_and_make_up_the_mean() {
     assert_eq!(mean.num_examples, 149);
 }
 
-/// Stops as soon as it is told of some progress.
+/// Stops as soon as there is some progress.
 struct Impatient(Cell<bool>);
 
 impl Task for Impatient {
@@ -130,7 +130,7 @@ fn what_is_unanswered_unlike_the_rest_and_unreviewed_is_queued() {
     let scorer = Scorer::new(&model, &judge(None)).unwrap();
     let report = label_next(&mut project, &scorer, 10, &Unwatched).unwrap();
     let chosen: Vec<(i64, bool)> = report.chosen.iter().map(|queued| (queued.id, queued.is_unanswered)).collect();
-    // Of the two about the lamp one; the parcel's prompt has its answer in another row. Then those to be reviewed.
+    // One of the two about the lamp; the parcel's prompt has its answer in another row. Then those to be reviewed.
     assert!(chosen[0].1 && [ids[2], ids[3]].contains(&chosen[0].0), "{chosen:?}");
     let mut others: Vec<_> = chosen[1..].to_vec();
     others.sort_unstable();

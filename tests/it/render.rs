@@ -188,7 +188,7 @@ fn tools_are_shown_and_the_calls_are_learned() {
     let text = chat.tokenizer.decode(&rendered.ids).unwrap();
     let tool = r#"{"type": "function", "function": {"name": "add", "description": "Adds<|im_end|>"}}"#;
     assert!(text.starts_with(&format!("<|im_start|>system\n{tool}\n<|im_end|>\n<|im_start|>user\n")), "{text}");
-    // What the texts of a tool and a call contain are no ends of turns: one for each turn and one for the tools.
+    // What the texts of a tool and a call contain aren't ends of turns: one for each turn and one for the tools.
     let end = chat.tokenizer.token_to_id("<|im_end|>").unwrap();
     assert_eq!(rendered.ids.iter().filter(|id| **id == end).count(), 5);
     let view = token_view(&chat, &example, TrainOn::Assistant, 1000).unwrap();

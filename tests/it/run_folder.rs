@@ -15,7 +15,7 @@ use super::program::{Desk, Ran};
 
 const LAST: &str = "checkpoints/step-000012";
 
-/// A desk with a model, data, and a recipe of so many steps.
+/// A desk with a model, data, and a recipe of this many steps.
 pub(super) fn desk(max_steps: usize, eval_steps: usize) -> Desk {
     let desk = Desk::new();
     copy_all(&case("_model"), &desk.path("model"));
@@ -149,7 +149,7 @@ fn a_damaged_checkpoint_is_named_and_the_newest_whole_one_is_taken() {
                 warning.starts_with("The checkpoint step-000012 is damaged (") && warning.contains(told)
             });
             assert_eq!(said.count(), 1, "{begin}: {warnings:?}");
-            assert!(warnings.iter().any(|warning| warning.ends_with("goes on from step 9")), "{warnings:?}");
+            assert!(warnings.iter().any(|warning| warning.ends_with("resumes from step 9")), "{warnings:?}");
             assert_eq!(weights(&run), expected, "{told}");
             assert_eq!(steps(&desk.path(&run)), (1..=12).collect::<Vec<_>>());
             assert!(names_in(&desk.path(&run).join("checkpoints")).contains(&"step-000012.damaged".to_owned()));
@@ -312,7 +312,7 @@ fn a_disk_without_room_is_told_by_the_file_s_real_name_and_the_status_is_true() 
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("checkpoints/step-000003/optimizer.safetensors: "), "{told}");
-    assert!(told.contains("hint: Make room on this disk, then go on with the run"), "{told}");
+    assert!(told.contains("hint: Make room on this disk, then resume the run"), "{told}");
     assert!([".tmp", ".part", "unfinished", "os error"].iter().all(|word| !told.contains(word)), "{told}");
     let run_dir = desk.path("run");
     let status: Value = serde_json::from_slice(&read(RunDir(&run_dir).status()).unwrap()).unwrap();

@@ -23,7 +23,7 @@ const NAMES: [&str; 15] = [
 /// Files of other programs' folders that happen to have such a name: the Hub's data sets.
 const OTHERS: [(&str, &str); 1] = [("src/hub/dataset/names.rs", "state.json")];
 
-/// The names in the strings of code that is no test.
+/// The names in the strings of code that isn't a test.
 fn named(text: &str) -> Vec<(usize, &'static str)> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     let mut found = Vec::new();

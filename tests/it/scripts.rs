@@ -1,4 +1,4 @@
-//! `scripts/run`, with a `cargo` in its place that builds nothing and names what it was told to run.
+//! `scripts/run`, with a `cargo` in its place that builds nothing and names what it was to run.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;

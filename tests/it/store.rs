@@ -33,7 +33,7 @@ fn request(folder: &Path, num: usize) -> ImportRequest {
     ImportRequest::new(path)
 }
 
-/// The same rows once more.
+/// Those rows once more.
 fn again(folder: &Path, num: usize) -> ImportRequest {
     ImportRequest { on_known: OnKnown::Add, ..request(folder, num) }
 }
@@ -107,7 +107,7 @@ fn an_import_is_one_step_that_can_be_undone_and_redone() {
     assert!(project.redo().unwrap().is_none());
 }
 
-/// Cancels itself once so much was read.
+/// Cancels itself once this much was read.
 struct CancelAfter(Cell<u64>);
 
 impl Task for CancelAfter {
@@ -258,7 +258,7 @@ fn what_a_stranger_put_into_a_store_is_not_run() {
     project.apply(&Edit::Insert { example, split: Split::Train }).unwrap();
     assert_eq!(contents(&mut project).len(), 6);
 
-    // A view in a table's place never ends, and is told.
+    // A view in a table's place never ends, and is reported.
     let db = rusqlite::Connection::open(&path).unwrap();
     let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS id, x AS content FROM n";
     db.execute_batch(&format!("DROP TABLE contents; CREATE VIEW contents AS {endless}")).unwrap();
@@ -396,7 +396,7 @@ fn perform(project: &mut Project, folder: &Path, act: &Act) {
         Act::Redo => drop(project.redo().unwrap()),
         Act::Reopen => *project = Project::open(project.folder()).unwrap(),
         act => match project.apply(&edit(&all, act)) {
-            // Of several edits, one may be about an example that another has deleted; then none of them is made.
+            // One of several edits may be about an example that another has deleted; then none of them is made.
             Err(ProjectError::NoSuchExample { .. }) if matches!(act, Act::Several(_)) => {}
             made => drop(made.unwrap()),
         },

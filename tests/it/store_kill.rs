@@ -98,8 +98,8 @@ fn start(folder: &Path) -> Child {
         .unwrap()
 }
 
-/// Kills the process after it has told of `num_edits` edits, somewhere in the middle of the next; how many it told in
-/// all.
+/// Kills the process after it has reported `num_edits` edits, somewhere in the middle of the next; how many it reported
+/// in all.
 fn kill_after(mut child: Child, num_edits: usize, spins: u32) -> usize {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let told = |line: &str| line.contains("saved ");
@@ -111,7 +111,7 @@ fn kill_after(mut child: Child, num_edits: usize, spins: u32) -> usize {
     (0..spins).for_each(|_| std::hint::spin_loop());
     child.kill().unwrap();
     child.wait().unwrap();
-    // What it still told before it was killed was promised, too.
+    // What it still reported before it was killed was promised, too.
     num_told + lines.map_while(Result::ok).filter(|line| told(line)).count()
 }
 
@@ -128,7 +128,7 @@ fn every_edit_that_was_told_as_saved_outlives_a_kill() {
         let mut project = Project::open(folder.path()).unwrap();
         let saved = num_saved(&project, &all);
         assert!(saved >= promised, "{promised} edits were told as saved, {saved} are there");
-        // The one under way may have been saved and not yet told.
+        // The one under way may have been saved and not yet reported.
         assert!(saved <= promised + 1, "{saved} edits for {promised} promises");
         promised = saved;
         check_last(&mut project, saved - 1, &all);

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use tunewright::data::{Message, Role, Split};
 use tunewright::project::{Edit, ExampleQuery, ExampleStatus, Having, Project, Review, VersionChange};
 
-/// As version 0.1 made it.
+/// A store as version 0.1 made it.
 const VERSION_1: &str = "
     PRAGMA application_id = 1416525682;
     PRAGMA user_version = 1;

@@ -73,7 +73,7 @@ fn a_project_on_a_read_only_disk_opens_for_reading_and_can_be_saved_elsewhere() 
         .unwrap();
     assert_eq!((num, project.last_checks().unwrap().is_none()), (NUM_ROWS, true));
 
-    // What checks found has no place, and that is no failure; what a person does is refused in words.
+    // What checks found has no place, and that isn't a failure; what a person does is refused in words.
     project.save_findings(&[], &[]).unwrap();
     let error = insert(&mut project).unwrap_err();
     assert_eq!(error.to_string(), "project.db can't be written: it is read-only");

@@ -55,7 +55,7 @@ fn generation_blocks_are_found_in_the_text() {
                   {% generation %}{{ m.content + eos_token }}{% endgeneration %}{% endif %}{% endfor %}";
     assert_eq!(spans(source), Some(("<s>ä:ö</s></s>".to_owned(), vec![6..12, 12..16])));
     assert_eq!(spans("{{ bos_token }}"), None);
-    // What looks into the block's text can't be told.
+    // What looks into the block's text can't be known.
     assert_eq!(spans("{% set x %}{% generation %}a{% endgeneration %}{% endset %}{{ x | length }}"), None);
 }
 

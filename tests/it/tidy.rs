@@ -2,6 +2,7 @@
 //! must leave alone.
 
 pub mod rust;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +35,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "ops", "data", "recipe", "model", "hub", "generate", "render", "run", "train", "evaluate", "project", "workbench",
         "engine", "app",
     ]),
-    // Of what computes only the plain data that a screen shows or asks with, by name.
+    // From what computes, only the plain data that a screen shows or asks with, by name.
     ("app", &[
         "data", "recipe", "project", "engine",
         "model::ModelFacts",

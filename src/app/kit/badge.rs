@@ -1,4 +1,4 @@
-//! Badges tell a state and are never clickable; chips filter and always are.
+//! Badges show a state and are never clickable; chips filter and always are.
 
 use egui::{Color32, CursorIcon, Pos2, Response, Role, Sense, StrokeKind, Ui, Vec2, Widget, WidgetInfo};
 

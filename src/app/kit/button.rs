@@ -239,7 +239,7 @@ impl Widget for Button {
     fn ui(self, ui: &mut Ui) -> Response {
         let theme = Theme::of(ui);
         let height = match self.height {
-            // Links stand in lines of text and don't make them higher.
+            // Links are in lines of text and don't make them higher.
             Height::Small if self.kind == Kind::Link => theme.type_scale.line_small,
             Height::Normal if self.kind == Kind::Link => theme.type_scale.line_body,
             Height::Small => theme.size.control_height_small,

@@ -77,7 +77,7 @@ impl Card {
         Self { min_height, ..self }
     }
 
-    /// As wide as there is room.
+    /// Shows the card as wide as there is room.
     pub fn show<R>(self, ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
         let theme = Theme::of(ui);
         let pad = match (self.is_flush, self.is_large) {

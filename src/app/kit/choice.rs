@@ -8,7 +8,7 @@ use super::focus;
 use super::icon;
 use super::theme::Theme;
 
-/// Segments; tells the one that was chosen.
+/// Segments; gives the one that was chosen.
 pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, options: &[(T, &str)], current: T) -> Option<T> {
     let theme = Theme::of(ui);
     segments(ui, name, options, current, theme.body(), theme.size.control_height)
@@ -68,7 +68,7 @@ fn segments<T: Copy + PartialEq>(
     chosen
 }
 
-/// A list that opens; `show` tells the entry that was chosen.
+/// A list that opens; `show` gives the entry that was chosen.
 #[derive(Debug, Clone)]
 #[must_use = "call show"]
 pub struct Combo<'a, T> {
@@ -101,7 +101,7 @@ impl<'a, T: Copy + PartialEq> Combo<'a, T> {
         }
     }
 
-    /// What stands there, faint, while the current value is none of the options.
+    /// What is there, faint, while the current value isn't one of the options.
     pub fn none(self, words: &'a str) -> Self {
         Self { none: words, ..self }
     }
@@ -215,7 +215,7 @@ pub fn menu_item(ui: &mut Ui, words: &str, is_current: bool) -> Response {
     response.on_hover_cursor(CursorIcon::PointingHand)
 }
 
-/// The same for the command field: a faint remark after the words, and the key that does it too at the right.
+/// A row of the command field: a faint remark after the words, and the key that does it too at the right.
 pub fn menu_row(ui: &mut Ui, words: &str, remark: &str, key: &str, is_current: bool) -> Response {
     let theme = Theme::of(ui);
     let size = Vec2::new(ui.available_width(), theme.size.row_height);
@@ -247,7 +247,7 @@ pub fn menu_row(ui: &mut Ui, words: &str, remark: &str, key: &str, is_current: b
     response.on_hover_cursor(CursorIcon::PointingHand)
 }
 
-/// A switch with its word beside it; tells the new state when it was switched.
+/// A switch with its word beside it; gives the new state when it was switched.
 pub fn switch(ui: &mut Ui, name: &str, words: &str, is_on: bool) -> Option<bool> {
     let theme = Theme::of(ui);
     let galley = ui.painter().layout_no_wrap(words.to_owned(), theme.body(), theme.text.normal);
@@ -276,7 +276,7 @@ pub fn switch(ui: &mut Ui, name: &str, words: &str, is_on: bool) -> Option<bool>
     clicked.then_some(!is_on)
 }
 
-/// A check box with its words; tells the new state when it was clicked.
+/// A check box with its words; gives the new state when it was clicked.
 pub fn checkbox(ui: &mut Ui, words: &str, is_on: bool) -> Option<bool> {
     let theme = Theme::of(ui);
     let galley = ui.painter().layout_no_wrap(words.to_owned(), theme.body(), theme.text.normal);
@@ -324,7 +324,7 @@ pub fn check_mark(ui: &mut Ui, name: &str, is_on: bool) -> Option<bool> {
     clicked.then_some(!is_on)
 }
 
-/// A star to click; tells whether it was clicked.
+/// A star to click; says whether it was clicked.
 pub fn star(ui: &mut Ui, name: &str, is_on: bool) -> bool {
     let theme = Theme::of(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::splat(theme.size.icon), Sense::click());

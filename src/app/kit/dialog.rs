@@ -118,7 +118,7 @@ impl<'a> Dialog<'a> {
         (end, shown.inner)
     }
 
-    /// In a low or narrow window it scrolls between head and foot.
+    /// The body; in a low or narrow window it scrolls between head and foot.
     fn body<R>(&self, ui: &mut Ui, width: f32, body: impl FnOnce(&mut Ui) -> R) -> R {
         let theme = Theme::of(ui);
         let (id, most) = (Id::unique((self.id, "height of the body")), most_height(ui.ctx()));
@@ -167,7 +167,7 @@ impl<'a> Dialog<'a> {
                 icon.show(ui, theme.text.soft);
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                // Its cross, not its frame, stands at the edge of what is below it.
+                // Its cross, not its frame, is at the edge of what is below it.
                 ui.add_space(-(theme.size.control_height - theme.size.icon) / 2.0);
                 let is_closed = ui.add(Button::icon_only(icon::X, "Close").key("Esc")).clicked();
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {

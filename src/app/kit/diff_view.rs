@@ -122,7 +122,7 @@ pub fn differences(before: &[Block], after: &[Block]) -> (Marks, Marks) {
     differences_until(before, after, None)
 }
 
-/// The same; what is not compared at the deadline counts as different.
+/// [`differences`], where what is not compared at the deadline counts as different.
 pub fn differences_until(before: &[Block], after: &[Block], deadline: Option<Instant>) -> (Marks, Marks) {
     let (old, new) = (words(before), words(after));
     let (mut only_old, mut only_new) = (vec![false; old.len()], vec![false; new.len()]);

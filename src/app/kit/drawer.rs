@@ -38,7 +38,7 @@ pub fn is_shown(ctx: &Context, panel: &'static str) -> bool {
     !is_drawer(ctx) || of(ctx, panel).is_open
 }
 
-/// For what is to be seen in the panel: brings it into view, should it be a drawer.
+/// Brings the panel into view, should it be a drawer, for what is to be seen in it.
 pub fn open(ctx: &Context, panel: &'static str) {
     set(ctx, panel, Drawer { is_open: true, ..of(ctx, panel) });
 }

@@ -27,7 +27,7 @@ pub struct Letters {
     pub has_new: bool,
     /// What these are called.
     pub names: Vec<String>,
-    /// For each script of which no font of this machine has the letters, what to install.
+    /// What to install, for each script of which no font of this machine has the letters.
     pub missing: Vec<String>,
 }
 
@@ -167,7 +167,7 @@ fn how_to_get(script: &str) -> String {
     format!("{what} need a font: {}", package(&release, is_cjk, script == "Symbols and emoji"))
 }
 
-/// By the words of `/etc/os-release`, which only Linux has.
+/// The package to install, by the words of `/etc/os-release`, which only Linux has.
 fn package(release: &str, is_cjk: bool, is_emoji: bool) -> String {
     let like = |id: &str| {
         let ids = release.lines().filter_map(|line| line.strip_prefix("ID=").or(line.strip_prefix("ID_LIKE=")));
@@ -239,6 +239,6 @@ mod tests {
         assert!(fallback.wanted().is_empty());
         let told = fallback.look_for(vec!['あ']);
         assert!(told.missing[0].starts_with("Japanese letters need a font: "), "{told:?}");
-        assert_eq!(fallback.look_for(vec!['い']), Letters::default(), "it is told once");
+        assert_eq!(fallback.look_for(vec!['い']), Letters::default(), "it is said once");
     }
 }

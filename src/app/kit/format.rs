@@ -22,7 +22,7 @@ pub fn bytes(value: u64) -> String {
     }
 }
 
-/// `0.9`: gigabytes, where the unit stands elsewhere.
+/// `0.9`: gigabytes, where the unit is elsewhere.
 pub fn gigabytes(value: u64) -> String {
     format!("{:.1}", value as f64 / 1e9)
 }
@@ -78,7 +78,7 @@ pub fn about(secs: f64) -> String {
     format!("about {}", roughly(secs))
 }
 
-/// `0.436`; more digits for what is small, none behind the point for what is large: `2,539`.
+/// `0.436`; more digits for what is small, none after the point for what is large: `2,539`.
 pub fn loss(value: f64) -> String {
     match value {
         v if !v.is_finite() => "–".to_owned(),
@@ -88,7 +88,7 @@ pub fn loss(value: f64) -> String {
     }
 }
 
-/// A large number without what is behind its point, with commas.
+/// A large number without what is after its point, with commas.
 fn grouped(value: f64) -> String {
     let sign = if value < 0.0 { "-" } else { "" };
     format!("{sign}{}", thousands(value.abs().round() as u64))

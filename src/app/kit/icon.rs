@@ -1,4 +1,4 @@
-//! Icons by name, from Phosphor. `scripts/make-fonts` reads this file: an icon is in the font files once it stands here.
+//! Icons by name, from Phosphor. `scripts/make-fonts` reads this file: an icon is in the font files once it is here.
 
 use egui::{Align2, Color32, FontFamily, FontId, Painter, Pos2, Rect, Response, Sense, Ui, Vec2};
 

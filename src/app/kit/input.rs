@@ -20,7 +20,7 @@ pub struct TextInput<'a> {
     unit: &'a str,
     key: &'a str,
     error: Option<&'a str>,
-    /// The edge of an error, whose words stand elsewhere.
+    /// Whether it has the edge of an error, whose words are elsewhere.
     is_wrong: bool,
     width: Option<f32>,
     is_mono: bool,
@@ -73,7 +73,7 @@ impl<'a> TextInput<'a> {
         Self { error, ..self }
     }
 
-    /// The edge alone, where what would be right stands beside the field.
+    /// The edge alone, where what would be right is beside the field.
     pub fn wrong(self, is_wrong: bool) -> Self {
         Self { is_wrong, ..self }
     }
@@ -91,7 +91,7 @@ impl<'a> TextInput<'a> {
         Self { is_secret: true, ..self }
     }
 
-    /// At least so many lines; grows with the text.
+    /// At least this many lines; grows with the text.
     pub fn rows(self, rows: usize) -> Self {
         Self { rows: rows.max(1), ..self }
     }
@@ -213,14 +213,14 @@ impl<'a> TextInput<'a> {
 }
 
 /// A number: typed (also as arithmetic: `992*3/8`), stepped with the arrow keys, or dragged. The value stays the
-/// screen's; `show` tells the new one when the person is done with it. A text that is no number stays there, marked, until
-/// it is mended or Esc takes it back.
+/// screen's; `show` gives the new one when the person is done with it. A text that isn't a number stays there, marked,
+/// until it is mended or Esc takes it back.
 #[must_use = "call show"]
 pub struct NumberField<'a> {
     name: &'a str,
     value: f64,
     words: String,
-    /// A wrong text that stands there instead.
+    /// A wrong text that is there instead.
     wrong: Option<&'a str>,
     hint: &'a str,
     step: f64,
@@ -286,7 +286,7 @@ impl<'a> NumberField<'a> {
     /// Keeps a wrong text by itself, says under it what is needed, and lets [`has_wrong_number`] know.
     pub fn show(self, ui: &mut Ui) -> Option<f64> {
         let id = ui.make_persistent_id(("wrong number", self.name));
-        // Of the value that it was typed over: another value, set elsewhere, takes its place.
+        // Kept with the value that it was typed over: another value, set elsewhere, takes its place.
         let kept: Option<(String, u64)> = ui.data(|data| data.get_temp(id));
         let of = self.value.to_bits();
         let kept = kept.filter(|(_, kept_of)| *kept_of == of).map(|(text, _)| text);

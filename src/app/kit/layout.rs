@@ -11,7 +11,7 @@ pub fn screen_header(ui: &mut Ui, title: &str, beside: impl FnOnce(&mut Ui), rig
     header(ui, title, None, beside, right);
 }
 
-/// The same over a right panel: where that is a drawer, a button with the panel's name opens and closes it.
+/// [`screen_header`] over a right panel: where that is a drawer, a button with the panel's name opens and closes it.
 pub fn panel_header(
     ui: &mut Ui,
     title: &str,
@@ -138,7 +138,7 @@ pub fn at_least<R>(ui: &mut Ui, id: &'static str, least: Vec2, content: impl FnO
         .inner
 }
 
-/// A strip of controls that goes on in another line where one has no room for all: begun with this, ended with
+/// A strip of controls that continues in another line where one has no room for all: begun with this, ended with
 /// [`Strip::end`].
 pub struct Strip {
     id: egui::Id,
@@ -195,7 +195,7 @@ pub fn scrolling<R>(ui: &mut Ui, id: &'static str, content: impl FnOnce(&mut Ui)
     scrolling_with(ui, id, x, content)
 }
 
-/// The same with another padding at the sides.
+/// [`scrolling`] with another padding at the sides.
 pub fn scrolling_with<R>(ui: &mut Ui, id: &'static str, x: f32, content: impl FnOnce(&mut Ui) -> R) -> R {
     ScrollArea::vertical().id_salt(id).auto_shrink(false).show(ui, |ui| padded(ui, x, content)).inner
 }
@@ -244,7 +244,7 @@ pub fn following(ui: &mut Ui, name: &'static str, follows: bool, content: impl F
         }
     });
     let most = (shown.content_size.y - shown.inner_rect.height()).max(0.0);
-    // Of what there was: what came in this frame is below the end.
+    // By what there was: what came in this frame is below the end.
     let is_at_end = goes_to_end
         && !last.is_some_and(|last| last.was_followed && shown.state.clamped_offset().y + 1.0 < last.most)
         || shown.state.clamped_offset().y + 1.0 >= most;

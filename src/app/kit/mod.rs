@@ -1,5 +1,5 @@
-//! The window's own widgets. Screens use these and nothing of egui's that paints; no colour and no pixel number stands
-//! outside this folder (the values are in `assets/theme/tokens.toml`). Nothing of the domain stands in it: widgets that
+//! The window's own widgets. Screens use these and nothing of egui's that paints; no colour and no pixel number is
+//! outside this folder (the values are in `assets/theme/tokens.toml`). Nothing of the domain is in it: widgets that
 //! know examples, tokens or memory are in [`super::parts`].
 //!
 //! # Use
@@ -37,16 +37,14 @@
 //!     if way_on(ui, icon::DOWNLOAD_SIMPLE, "Import", "CSV, JSON or JSONL", Button::primary("Import…")).clicked() {}
 //! });
 //!
-//! Card::new().selected(true).clickable("SmolLM2").show(ui, |ui| …);   // large(), flush()
-//! section(ui, "Found on this disk", "5 models", |ui| { /* right */ });
-//! fact(ui, "Layers", "30");  rule(ui);  progress(ui, "Download", Some(0.4), 160.0);
-//! // However many rows there are, only those in view are painted; arrows, Enter and Del are told, too.
-//! let done = Table { name: "Runs", columns: &COLUMNS, num_rows, selected, scroll_to: None, edge: t.pad.screen_x, is_list: false,
-//!     sorted: None, marked: &unmarked }
-//!     .show(ui, |row| { row.text(0, Align::Min, "2026-11-22-1", t.body(), t.text.normal); "its accessible name".to_owned() });
-//! diff_view::show(ui, "Answer", &diff_view::blocks(text), None, None);
-//! let (end, _) = Dialog::new("import", "Import tickets.csv").wide().primary("Import 12 examples", None::<&str>)
-//!     .show(ui.ctx(), |ui| dialog::body(ui, |ui| …), |ui| { /* left part of the foot */ });
+//! Card::new().selected(true).clickable("SmolLM2").show(ui, |ui| …); // large(), flush() section(ui, "Found on this
+//! disk", "5 models", |ui| { /* right */ }); fact(ui, "Layers", "30"); rule(ui); progress(ui, "Download", Some(0.4),
+//! 160.0); // However many rows there are, only those in view are painted; arrows, Enter and Del are reported, too. let
+//! done = Table { name: "Runs", columns: &COLUMNS, num_rows, selected, scroll_to: None, edge: t.pad.screen_x, is_list:
+//! false, sorted: None, marked: &unmarked } .show(ui, |row| { row.text(0, Align::Min, "2026-11-22-1", t.body(),
+//! t.text.normal); "its accessible name".to_owned() }); diff_view::show(ui, "Answer", &diff_view::blocks(text), None,
+//! None); let (end, _) = Dialog::new("import", "Import tickets.csv").wide().primary("Import 12 examples", None::<&str>)
+//! .show(ui.ctx(), |ui| dialog::body(ui, |ui| …), |ui| { /* left part of the foot */ });
 //! ```
 
 pub mod arithmetic;

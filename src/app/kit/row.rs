@@ -66,7 +66,7 @@ fn fact_in(ui: &Ui, rect: Rect, response: &Response, name: &str, value: &str) {
     }
 }
 
-/// A sentence behind a mark, which stands at its first line.
+/// A sentence after a mark, which is at its first line.
 pub fn marked_text(ui: &mut Ui, mark: Icon, color: Color32, text: Text) {
     let theme = Theme::of(ui);
     ui.horizontal_top(|ui| {

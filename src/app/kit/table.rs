@@ -16,9 +16,9 @@ use super::{focus, keys};
 /// How wide a column is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Width {
-    /// As this text needs, which is the longest to be expected; the title always fits.
+    /// As wide as this text, which is the longest to be expected; the title always fits.
     Text(&'static str),
-    /// The same with an icon before it.
+    /// As wide as this text with an icon before it.
     IconAndText(&'static str),
     /// A part of what the other columns leave, by weight.
     Share(f32),
@@ -47,7 +47,7 @@ impl Column {
         Self { title, width: Width::Share(weight), align: Align::Min, color: None }
     }
 
-    /// Numbers stand at the right.
+    /// Numbers are at the right.
     pub const fn right(self) -> Self {
         Self { align: Align::Max, ..self }
     }
@@ -380,7 +380,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// What the pointer is told in a column.
+    /// What is shown at the pointer in a column.
     pub fn hint(&mut self, column: usize, text: impl FnOnce() -> String) {
         let Some((left, right)) = self.cells.get(column).copied() else { return };
         let cell = self.rect.left() + left..=self.rect.left() + right;
@@ -454,7 +454,7 @@ pub fn one_line(ui: &Ui, text: &str, font: FontId, color: Color32, width: f32) -
     ui.painter().layout_job(job)
 }
 
-/// The same with the marked parts underlined in the accent.
+/// A line with the marked parts underlined in the accent.
 fn marked_line(ui: &Ui, theme: &Theme, text: &str, hits: &[Range<usize>], color: Color32, width: f32) -> Arc<Galley> {
     let plain = TextFormat::simple(theme.body(), color);
     let mut hit = TextFormat::simple(theme.strong(), theme.text.normal);

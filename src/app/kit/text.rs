@@ -121,7 +121,7 @@ impl Text {
         ui.painter().layout_no_wrap(self.words.clone(), font, Color32::TRANSPARENT).size().x
     }
 
-    /// For places that take egui's own text.
+    /// The text for places that take egui's own.
     pub fn rich(&self, theme: &Theme) -> RichText {
         let (font, line_height) = self.font(theme);
         let color = match self.tone {

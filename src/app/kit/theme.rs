@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::fonts;
 
-/// The tokens as they stand in the program.
+/// The tokens that are in the program.
 pub const TOKENS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/theme/tokens.toml"));
 
 /// An opaque colour, written `#RRGGBB` (or with alpha, for shadows).

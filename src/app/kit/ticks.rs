@@ -1,4 +1,4 @@
-//! Where the ticks of an axis stand: four to seven of them at round values, whatever the range.
+//! Where the ticks of an axis are: four to seven of them at round values, whatever the range.
 
 use super::format;
 
@@ -68,7 +68,7 @@ pub fn round_ticks(low: f64, high: f64) -> Vec<Tick> {
     labelled(&round_values(low, high), |value| value)
 }
 
-/// In as few digits as tell them apart.
+/// Labels the values in as few digits as make them differ.
 fn labelled(values: &[f64], at: fn(f64) -> f64) -> Vec<Tick> {
     let mut words: Vec<String> = values.iter().map(|value| format::rate(*value)).collect();
     if words.windows(2).any(|pair| pair[0] == pair[1]) {

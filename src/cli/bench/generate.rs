@@ -102,7 +102,7 @@ fn one_by_one(model: &LanguageModel, max_new_tokens: usize) -> Result<f64, Ended
     Ok(num_tokens as f64 / secs)
 }
 
-/// The same of answers at once, and how many tokens there were.
+/// Tokens a second of several answers at once, and how many tokens there were.
 fn many_answers(model: &LanguageModel, num: usize, max_new_tokens: usize) -> Result<(f64, usize), Ended> {
     let questions: Vec<_> = QUESTIONS.into_iter().cycle().take(num).collect();
     let started = Instant::now();

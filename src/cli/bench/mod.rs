@@ -27,7 +27,7 @@ enum What {
     Matmul(matmul::MatmulBench),
 }
 
-/// What every benchmark can be told.
+/// The arguments that all benchmarks share.
 #[derive(Debug, Args)]
 struct Common {
     /// `starter`, a GGUF file, a folder, or a Hub repository owner/name or owner/name@revision
@@ -61,7 +61,7 @@ impl From<PrecisionArg> for Precision {
     }
 }
 
-/// Of what is measured; more takes no better figures, but memory.
+/// Reads an amount of what is measured; more makes the figures no better, but takes memory.
 fn amount(text: &str) -> Result<usize, String> {
     let amount = text.trim().parse().ok().filter(|amount| (1..=1_000_000).contains(amount));
     amount.ok_or_else(|| "it must be a whole number from 1 to 1000000".to_owned())
@@ -112,7 +112,7 @@ fn short(value: &Value) -> String {
     }
 }
 
-/// The most memory that this process has held so far, in MB; where the system tells.
+/// The most memory that this process has held so far, in MB; where the system says it.
 fn peak_memory_mb() -> Value {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kilobytes = status

@@ -160,7 +160,7 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
     Ok(())
 }
 
-/// As asked for: from the file, or random tokens that are all trained.
+/// The batches as asked for: from the file, or random tokens that are all trained.
 fn batches(args: &TrainBench, vocab_size: usize) -> Result<Vec<Batch>, Ended> {
     let rows = match &args.data {
         Some(path) => {
@@ -190,7 +190,7 @@ fn batches(args: &TrainBench, vocab_size: usize) -> Result<Vec<Batch>, Ended> {
     }
 }
 
-/// Where the system tells when this process was started.
+/// When this process was started, where the system says so.
 fn since_process_start() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // After the name in brackets, the 20th field: clock ticks, 100 a second, since the machine was started.

@@ -1,4 +1,4 @@
-//! `tunewright data import`: files into a project, with the bad rows told.
+//! `tunewright data import`: files into a project, with the bad rows reported.
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ pub struct ImportArgs {
     /// The project's folder; made if it isn't there
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: PathBuf,
-    /// The part that all rows go to, instead of being dealt
+    /// The part that all rows go to, instead of being split
     #[arg(long, value_name = "PART", value_parser = part)]
     into: Option<Split>,
     /// Deal all rows by lot, also where files are called train, validation or test
@@ -66,7 +66,7 @@ pub(super) fn column_role(text: &str) -> Result<(String, ColumnRole), String> {
     let (column, role) = text.rsplit_once('=').ok_or("it must be COLUMN=ROLE")?;
     let role = ColumnRole::parse(role.trim()).ok_or_else(|| {
         let known: Vec<_> = ColumnRole::ALL[1..].iter().map(|role| role.as_str()).collect();
-        format!("{} is no role: it must be one of {}", role.trim(), known.join(", "))
+        format!("{} isn't a role: it must be one of {}", role.trim(), known.join(", "))
     })?;
     Ok((column.trim().to_owned(), role))
 }
@@ -80,7 +80,7 @@ fn on_known(text: &str) -> Result<OnKnown, String> {
     }
 }
 
-/// Of the data.
+/// Reads the name of a part of the data.
 pub(super) fn part(text: &str) -> Result<Split, String> {
     let found = Split::ALL.into_iter().find(|split| split.as_str() == text);
     found.ok_or_else(|| "it must be train, validation or test".to_owned())
@@ -138,7 +138,7 @@ fn requests(args: &ImportArgs, interrupt: &Interrupt) -> Result<Vec<ImportReques
     Ok(requests.into_iter().map(|from| request(args, mapping.clone(), from)).collect())
 }
 
-/// Of a data set of the Hub.
+/// The name of a data set of the Hub.
 fn name_in(file: &Path) -> Option<&str> {
     file.to_str().and_then(hub::name_in)
 }

@@ -11,22 +11,22 @@ use crate::data::import::{ColumnRole, ImportReport, ImportRequest, Mapping, Note
 use crate::data::mapping::shorten;
 use crate::data::told;
 
-/// Bad rows that are told one by one.
+/// How many bad rows are listed one by one.
 const NUM_TOLD: usize = 5;
-/// Of the names of fields and columns that aren't used.
+/// The length of the list of fields and columns that aren't used.
 const MAX_UNUSED_CHARS: usize = 500;
-/// More files are told in sums only.
+/// With more files, only sums are printed.
 const MOST_FILES_TOLD: usize = 50;
 
 /// Imports that were done, and with what.
 pub(super) struct Imported<'a> {
-    /// Of the data sets of the Hub, as they were given.
+    /// The names of the Hub's data sets, as they were given.
     pub names: Vec<&'a str>,
     pub requests: &'a [ImportRequest],
     pub reports: &'a [ImportReport],
 }
 
-/// What is told together: a file, or many of them, or a data set of the Hub.
+/// What is reported together: a file, or many of them, or a data set of the Hub.
 struct Told<'a> {
     name: String,
     path: &'a Path,
@@ -156,7 +156,7 @@ impl Told<'_> {
         }
         if let Some(part) = self.part {
             let part = part.as_str();
-            terminal::note(&format!("  they go to {part}, as the file is called (--deal deals them by lot)"));
+            terminal::note(&format!("  they go to {part}, as the file is called (--deal splits them by lot)"));
         }
         if self.num_known > 0 {
             terminal::note(&format!("  {} are in the project already", thousands(self.num_known)));

@@ -15,7 +15,8 @@ pub struct MappingArgs {
     /// The answer, with {names} of columns in it; \n is a line break
     #[arg(long, value_name = "TEMPLATE", value_parser = template)]
     answer: Option<String>,
-    /// What a column says, in other words: human:yes=true (in a JSON answer, true, false, null and numbers are no texts)
+    /// What a column says, in other words: human:yes=true (in a JSON answer, true, false, null and numbers aren't
+    /// texts)
     #[arg(long, value_name = "COLUMN:VALUE=NEW", value_parser = rename)]
     rename: Vec<Rename>,
     /// What a column is called in a JSON answer

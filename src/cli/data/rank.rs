@@ -29,7 +29,7 @@ pub struct RankArgs {
     /// A folder in PEFT's format that the model judges with
     #[arg(long, value_name = "DIR", requires = "model")]
     adapter: Option<PathBuf>,
-    /// The loss is measured on examples of at most so many tokens
+    /// The loss is measured on examples of at most this many tokens
     #[arg(long, value_name = "N", default_value_t = 1024, conflicts_with = "run", value_parser = crate::cli::max_length)]
     max_length: usize,
     /// What becomes of longer ones: drop, cut_left, cut_right or split

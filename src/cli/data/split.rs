@@ -1,4 +1,4 @@
-//! `tunewright data split`: deals a project's examples anew into training, validation and test.
+//! `tunewright data split`: splits a project's examples anew into training, validation and test.
 
 use std::path::PathBuf;
 

@@ -17,7 +17,7 @@ use crate::recipe::{ModelRef, RenderSpec};
 use crate::workbench::reviewers::import_second_reviewer;
 use crate::workbench::statistics::{card, statistics};
 
-/// Sources, or reviews, that are told one by one.
+/// How many sources, or reviews, are listed one by one.
 const MAX_NAMED: usize = 20;
 
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub struct StatsArgs {
     /// Two files with the labels of two reviewers: their agreement (Cohen's kappa) and where they differ
     #[arg(long, num_args = 2, value_names = ["FILE", "FILE"], conflicts_with_all = ["project", "model", "card"])]
     agreement: Vec<PathBuf>,
-    /// Take a second reviewer's labels of the same prompts from this file, and tell the agreement (Cohen's kappa) and
+    /// Take a second reviewer's labels of the same prompts from this file, and say the agreement (Cohen's kappa) and
     /// where they differ
     #[arg(long, value_name = "FILE", requires = "project", conflicts_with_all = ["model", "card"])]
     reviewer: Option<PathBuf>,

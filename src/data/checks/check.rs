@@ -67,7 +67,7 @@ const fn facts(
     Facts { check, name, title, short_title, explanation, severity, remedies, needs_model: false }
 }
 
-/// As [`facts`], of a check that only a model's tokenizer and template can tell.
+/// [`facts`] of a check that needs a model's tokenizer and template.
 const fn facts_with_model(
     check: Check,
     name: &'static str,
@@ -291,7 +291,7 @@ impl Check {
         &FACTS[self as usize]
     }
 
-    /// As files, the command line and the store call it; never changes.
+    /// The name in files, on the command line and in the store; it never changes.
     pub fn name(self) -> &'static str {
         self.facts().name
     }
@@ -324,7 +324,7 @@ impl Check {
         self.facts().remedies
     }
 
-    /// Whether it can only be told with a model's tokenizer and template.
+    /// Whether it needs a model's tokenizer and template.
     pub fn needs_model(self) -> bool {
         self.facts().needs_model
     }

@@ -39,9 +39,9 @@ impl Default for Options {
 pub struct RenderFacts {
     /// Before anything is cut.
     pub num_tokens: usize,
-    /// Of an example beyond the limit: its length, and what becomes of it.
+    /// The length of an example beyond the limit, and what becomes of it.
     pub too_long: Option<String>,
-    /// That the loss counts, after cutting.
+    /// How many tokens the loss counts, after cutting.
     pub num_trained: usize,
     /// The loss counts the token that ends the last answer, or would without cutting.
     pub ends_turn: bool,
@@ -56,16 +56,20 @@ pub struct RenderFacts {
 pub struct Refused {
     /// A sentence.
     pub reason: String,
-    /// It takes the example once its system turn stands in the first question.
+    /// Whether it takes the example once its system turn is in the first question.
     pub takes_folded: bool,
 }
 
 /// Asks a model, which this module doesn't know.
 pub trait Rendering: Sync {
+    /// What the model makes of an example.
+    ///
+    /// # Errors
+    /// Where the model's template refuses it.
     fn facts(&self, example: &Example) -> Result<RenderFacts, Refused>;
 }
 
-/// Takes all examples in, then tells what it found.
+/// Takes all examples in, then reports what it found.
 pub struct Checker<'a> {
     options: Options,
     rendering: Option<&'a dyn Rendering>,
@@ -73,11 +77,11 @@ pub struct Checker<'a> {
     digests: Vec<Digest>,
     shingles: Shingles,
     labels: LabelsByFile,
-    /// Of answers that are no JSON, should most be: index and problem.
+    /// Index and problem of answers that aren't JSON, in case most are.
     json_problems: Vec<(u32, Cow<'static, str>)>,
     lengths: Vec<(i64, u32)>,
     origins: Origins,
-    /// Of prompts and answers, so far.
+    /// The languages of prompts and answers, so far.
     spoken: HashMap<Key, [Spoken; 2]>,
     started: Instant,
 }
@@ -107,7 +111,7 @@ impl<'a> Checker<'a> {
         let usual: HashMap<Key, Languages> =
             self.spoken.iter().map(|(key, spoken)| (*key, Languages::usual(spoken))).collect();
         let check = |(row, origin): (&Row, &Origin)| {
-            // The first batches tell.
+            // The first batches show what is usual.
             let usual = usual.get(&self.origins.key(origin)).copied().unwrap_or_default();
             (single(row, rendering), Parts::of(row, *origin, usual))
         };
@@ -128,7 +132,7 @@ impl<'a> Checker<'a> {
         self.digests.len() as u64
     }
 
-    /// Ids and lengths in tokens, where a model could tell.
+    /// Ids and lengths in tokens, where there is a model to count them.
     pub fn take_lengths(&mut self) -> Vec<(i64, u32)> {
         std::mem::take(&mut self.lengths)
     }
@@ -162,7 +166,7 @@ impl<'a> Checker<'a> {
         Finding { check, id: self.digests[index as usize].id, detail, group: None }
     }
 
-    /// Only where most answers of a group are JSON; text among them is told where nearly all are.
+    /// Answers of another shape, only where most of a group are JSON; text among them is reported where nearly all are.
     fn other_shapes(&self, groups: &Groups) -> Vec<Finding> {
         const MIN_VALID: usize = 5;
         const NEARLY_ALL: f64 = 0.8;
@@ -206,7 +210,7 @@ impl<'a> Checker<'a> {
         findings
     }
 
-    /// Of one group.
+    /// What is wrong with the labels of one group.
     fn label_findings(&self, labels: &Labels) -> Vec<Finding> {
         let mut findings = Vec::new();
         for field in labels.label_fields() {

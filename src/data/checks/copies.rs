@@ -1,4 +1,4 @@
-//! Examples that say the same: copies, near-copies, contradictions, and those that stand on both sides of the split.
+//! Examples that say the same: copies, near-copies, contradictions, and those that are on both sides of the split.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -11,7 +11,7 @@ use crate::words::thousands;
 
 /// Findings of all four checks; `clusters` are the prompts that are nearly the same.
 pub fn find(digests: &[Digest], mut clusters: Union) -> Vec<Finding> {
-    // The same but for case is nearly the same, also where there are too few words for shingles.
+    // Texts that differ only in case are nearly the same, also where there are too few words for shingles.
     for group in groups(digests, |digest| Some(digest.prompt_key)) {
         group[1..].iter().for_each(|member| clusters.unite(group[0], *member));
     }

@@ -44,7 +44,7 @@ pub struct Parts {
     pub digest: Digest,
     pub shingles: Vec<u32>,
     pub labels: Vec<(String, String)>,
-    /// Why its answer is no JSON.
+    /// Why its answer isn't JSON.
     pub json_problem: Option<Cow<'static, str>>,
 }
 
@@ -90,7 +90,7 @@ fn num_chars(text: &str) -> u32 {
     u32::try_from(text.trim().chars().count()).unwrap_or(u32::MAX)
 }
 
-/// Of the prompt; where there is none, of the answer.
+/// The shingles of the prompt; where there is none, of the answer.
 fn shingles(example: &Example) -> Vec<u32> {
     let mut words = Vec::new();
     for message in example.prompt() {
@@ -118,7 +118,7 @@ pub fn answer_key(example: &Example) -> Option<u64> {
     Some(hash(&(text, calls)))
 }
 
-/// The same value with the keys of its objects in order.
+/// A value with the keys of its objects in order.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(fields) => {

@@ -82,7 +82,7 @@ fn misread(chars: &[char]) -> Option<(char, usize)> {
     (bytes.len() == len).then_some((right, len))
 }
 
-/// Whether one such place is enough to be sure: what comes out is common, what stands there is not.
+/// Whether one such place is enough to be sure: what comes out is common, what is there is not.
 fn is_telling(right: char) -> bool {
     matches!(right, '\u{a0}'..='\u{ff}' | '\u{2010}'..='\u{2044}' | '€' | '™' | '\u{feff}' | '\u{1f000}'..='\u{1faff}')
 }

@@ -36,7 +36,7 @@ pub enum Choice {
     AsPlanned,
     /// Nothing changes.
     Leave,
-    /// Of a group, this example stays, and of a contradiction those that answer the same; the others go.
+    /// This example of a group stays, and in a contradiction those that answer the same; the others go.
     Keep(i64),
     /// All of the group.
     SetAsideAll,
@@ -76,7 +76,7 @@ impl Fix {
         if self.groups.is_empty() { self.changes.len() } else { self.groups.len() }
     }
 
-    /// The same with what a person decided about each of its items.
+    /// The fix with what a person decided about each of its items.
     pub fn decided(&self, choices: &[Choice]) -> Self {
         let choice = |item: usize| choices.get(item).copied().unwrap_or_default();
         if self.groups.is_empty() {
@@ -114,7 +114,7 @@ impl Fix {
         }
     }
 
-    /// Goes on after "Undo": "repair (broken JSON, 12 examples)".
+    /// Continues "Undo": "repair (broken JSON, 12 examples)".
     pub fn label(&self) -> String {
         let mut what = self.check.title().to_owned();
         what[..1].make_ascii_lowercase();

@@ -44,7 +44,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// Goes on after "answers".
+    /// Continues "answers".
     pub fn in_words(self) -> &'static str {
         match self {
             Self::System(_) => "with the same system prompt",
@@ -118,7 +118,7 @@ impl Groups {
         self.keys.len()
     }
 
-    /// Of the example with this index.
+    /// The group of the example with this index.
     pub fn of(&self, index: u32) -> usize {
         self.of[index as usize] as usize
     }

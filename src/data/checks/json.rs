@@ -26,7 +26,7 @@ pub fn kind(answer: &str) -> Json {
     }
 }
 
-/// A fence may stand before it; a bracket may begin a note or a link, too.
+/// A fence may come before it; a bracket may begin a note or a link, too.
 fn begins_as_json(text: &str) -> bool {
     if let Some(fenced) = text.strip_prefix("```") {
         let fenced = fenced.strip_prefix("json").or_else(|| fenced.strip_prefix("JSON")).unwrap_or(fenced);
@@ -53,7 +53,7 @@ pub fn problem(answer: &str) -> Cow<'static, str> {
     }
 }
 
-/// The character at a byte of a line, both from 1, and what stands there.
+/// The character at a byte of a line, both from 1, and what is there.
 fn place(text: &str, line: usize, column: usize) -> (usize, String) {
     const MAX_CHARS: usize = 12;
     let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();

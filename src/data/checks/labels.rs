@@ -298,7 +298,7 @@ impl fmt::Display for Respelling {
 }
 
 impl Respelling {
-    /// Of a finding's detail, where it says what would be right.
+    /// Reads a finding's detail, where it says what would be right.
     pub fn parse(detail: &str) -> Option<Self> {
         let mut rest = detail;
         let mut parts = Vec::new();

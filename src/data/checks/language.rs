@@ -26,8 +26,8 @@ impl Detected {
     }
 }
 
-/// `None` where the text is too short, mixed, or no prose. What is in the `usual` language is not looked at any closer:
-/// detection costs more than all other checks.
+/// The language of a text; `None` where it is too short, mixed, or isn't prose. What is in the `usual` language is not
+/// looked at any closer: detection costs more than all other checks.
 pub fn language(text: &str, usual: Option<Lang>) -> Option<Detected> {
     let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(at, _)| at);
     let text = &text[..end];

@@ -13,11 +13,11 @@ pub struct Usual {
 const MIN_LENGTHS: usize = 30;
 /// In units of what a standard deviation would be.
 const MAX_DEVIATIONS: f64 = 6.0;
-/// However alike the rest is, what is less than so many times as long is not unusual.
+/// However alike the rest is, what is less than this many times as long is not unusual.
 const MIN_FACTOR: f64 = 4.0;
 
 impl Usual {
-    /// Of lengths above 0.
+    /// What is usual among lengths above 0.
     pub fn of(lengths: impl Iterator<Item = u32>) -> Option<Self> {
         let mut logs: Vec<f64> = lengths.filter(|len| *len > 0).map(|len| f64::from(len).ln()).collect();
         if logs.len() < MIN_LENGTHS {

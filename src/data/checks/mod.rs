@@ -1,7 +1,7 @@
 //! Checks: what is wrong with the examples, and how to mend it.
 //!
-//! [`Check`] lists what is looked for; a [`Checker`] takes all examples in and tells [`Finding`]s; [`plan`] works out
-//! the [`Fix`] that a remedy would be. What is wrong with one text stands in a file each ([`encoding`], [`json`],
+//! [`Check`] lists what is looked for; a [`Checker`] takes all examples in and reports [`Finding`]s; [`plan`] works out
+//! the [`Fix`] that a remedy would be. What is wrong with one text is in a file each ([`encoding`], [`json`],
 //! [`privacy`], [`turns`] …); what only a comparison shows, in [`copies`] and [`near`].
 
 mod check;

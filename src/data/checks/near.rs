@@ -11,7 +11,7 @@ use crate::task::Task;
 
 /// Words a shingle.
 const SHINGLE_WORDS: usize = 3;
-/// Of a longer text the smallest hashes are kept: a fair sample, so that memory stays bounded.
+/// How many shingles of a text are kept: the smallest hashes, a fair sample, so that memory stays bounded.
 const MAX_SHINGLES: usize = 512;
 /// With these, two texts of similarity 0.8 are compared with a probability of 0.998, of 0.5 with one of 0.27.
 const NUM_BANDS: usize = 20;
@@ -19,7 +19,7 @@ const ROWS_PER_BAND: usize = 6;
 const NUM_HASHES: usize = NUM_BANDS * ROWS_PER_BAND;
 /// Different texts with the same band that a further one is compared with.
 const MAX_REPRESENTATIVES: usize = 32;
-/// What stands in more texts than these two is the frame that all prompts share, and tells nothing.
+/// What is in more texts than these two is the frame that all prompts share, and says nothing.
 const FRAME_SHARE: f64 = 0.05;
 const MIN_FRAME_TEXTS: u32 = 25;
 
@@ -51,7 +51,7 @@ impl Shingles {
         &self.hashes[self.range(text)]
     }
 
-    /// Takes out what stands in a good part of all texts, unless nothing would be left of one.
+    /// Takes out what is in a good part of all texts, unless nothing would be left of one.
     fn without_frame(&self) -> Self {
         let frequency = Frequency::of(&self.hashes);
         let limit = (self.len() as f64 * FRAME_SHARE).max(f64::from(MIN_FRAME_TEXTS)) as u32;
@@ -68,7 +68,7 @@ impl Shingles {
     }
 }
 
-/// In how many texts a shingle stands; may say too many, rarely by more than a few.
+/// In how many texts a shingle is; may say too many, rarely by more than a few.
 struct Frequency(Vec<u32>);
 
 impl Frequency {

@@ -1,4 +1,4 @@
-//! Patterns that stand in this code.
+//! Patterns that are written in this code.
 
 use regex::Regex;
 

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::patterns::regex;
 
-/// A place in a text and what stands there.
+/// A place in a text and what is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub range: Range<usize>,
@@ -52,7 +52,7 @@ impl Kind {
     }
 }
 
-/// Names the kinds, not what was found: the list of findings is no second place for it.
+/// Names the kinds, not what was found: the list of findings mustn't be a second place for it.
 pub fn in_words(found: &[Found]) -> String {
     let mut kinds: Vec<Kind> = found.iter().map(|found| found.kind).collect();
     kinds.sort_unstable();
@@ -141,7 +141,7 @@ pub fn secrets(text: &str) -> Vec<Found> {
     found.in_order()
 }
 
-/// Letters and digits mixed: no word, no number, no path.
+/// Whether letters and digits are mixed: not a word, a number or a path.
 fn is_random(value: &str) -> bool {
     let has = |is: fn(&u8) -> bool| value.bytes().any(|byte| is(&byte));
     has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && !value.contains("://")
@@ -170,7 +170,7 @@ impl Places {
     }
 }
 
-/// Whether what stands around a number makes it the middle of a longer one, or of arithmetic.
+/// Whether what is around a number makes it the middle of a longer one, or of arithmetic.
 fn is_part_of_sum(before: &str, after: &str) -> bool {
     before.trim_end_matches(' ').ends_with(|c: char| c.is_ascii_digit())
         || before.ends_with(['-', '/', '+', '*', '='])

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
-    /// Of each group, the first stays and the others are deleted.
+    /// The first of each group stays, and the others are deleted.
     KeepOne,
     /// Kept in the project, but in no split.
     SetAside,
@@ -14,7 +14,7 @@ pub enum Remedy {
     Repair,
     /// Replaced by what it was: `[email]`.
     Redact,
-    /// Of each group, all examples go where the held-out one is.
+    /// All examples of a group go where the held-out one is.
     MoveToOneSplit,
     /// White space around the text goes.
     Trim,
@@ -24,7 +24,7 @@ impl Remedy {
     pub const ALL: [Self; 6] =
         [Self::KeepOne, Self::SetAside, Self::Repair, Self::Redact, Self::MoveToOneSplit, Self::Trim];
 
-    /// As the command line and files call it; never changes.
+    /// The name on the command line and in files; it never changes.
     pub fn name(self) -> &'static str {
         match self {
             Self::KeepOne => "keep_one",
@@ -36,7 +36,7 @@ impl Remedy {
         }
     }
 
-    /// On a button.
+    /// The words on a button.
     pub fn title(self) -> &'static str {
         match self {
             Self::KeepOne => "Keep one of each",

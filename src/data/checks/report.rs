@@ -29,7 +29,7 @@ pub struct CheckCount {
 /// The outcome of all checks over a project.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CheckReport {
-    /// That were looked at: those that take part.
+    /// The examples that were looked at: those that take part.
     pub num_examples: u64,
     /// Ordered by check, then group, then the examples' order.
     pub findings: Vec<Finding>,
@@ -43,7 +43,7 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    /// For each check with findings, in the order of [`Check::ALL`].
+    /// Counts for each check with findings, in the order of [`Check::ALL`].
     pub fn counts(&self) -> Vec<CheckCount> {
         Check::ALL.into_iter().map(|check| self.count(check)).filter(|count| count.num_examples > 0).collect()
     }

@@ -1,4 +1,4 @@
-//! What a check is told of an example.
+//! What a check is given of an example.
 
 use crate::data::{Example, Split};
 

@@ -40,7 +40,7 @@ fn found(rows: &[Row]) -> Vec<(Check, i64)> {
     run(rows, Options::default(), None).findings.into_iter().map(|finding| (finding.check, finding.id)).collect()
 }
 
-/// What stands there after all changes of a fix.
+/// What is there after all changes of a fix.
 fn apply(rows: &[Row], fix: &Fix) -> Vec<Row> {
     let mut rows = rows.to_vec();
     for change in &fix.changes {

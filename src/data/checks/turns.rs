@@ -75,8 +75,8 @@ pub fn in_order(messages: &[Message]) -> Option<Vec<Message>> {
     disorder(&ordered).is_none().then_some(ordered)
 }
 
-/// The system turn put before the first question, for models whose template has no place for it; `None` where there is
-/// none of the two.
+/// The system turn put before the first question, for models whose template has no place for it; `None` where one of
+/// the two is missing.
 pub fn with_system_folded(messages: &[Message]) -> Option<Vec<Message>> {
     let (system, rest) = messages.split_first().filter(|(first, _)| first.role == Role::System)?;
     let mut folded = rest.to_vec();
@@ -118,7 +118,7 @@ fn template_marks() -> &'static Regex {
     &MARKS
 }
 
-/// The first mark of a template that stands in a turn's text.
+/// The first mark of a template in a turn's text.
 pub fn mark(messages: &[Message]) -> Option<String> {
     let found = messages.iter().find_map(|m| Some((m.role, template_marks().find(&m.content)?)));
     found.map(|(role, mark)| format!("{} in the {} turn", mark.as_str().trim_end(), role.as_str()))

@@ -1,5 +1,5 @@
-//! From examples to a file in one of the shapes that other tools read. An example that a shape can't hold as it is, is
-//! left out and told, so that what is imported again is the same.
+//! From examples to a file in one of the shapes that other tools read. An example that a shape can't hold as it is is
+//! left out and reported, so that what is imported again is the same.
 
 mod packing;
 mod parquet;
@@ -58,6 +58,9 @@ pub struct ExportReport {
 pub type ExportSink<'s> = dyn FnMut(ExportRow<'_>) -> ControlFlow<()> + 's;
 
 /// Writes all examples that `feed` gives to the sink; when that fails or the task is stopped, the file stays as it was.
+///
+/// # Errors
+/// What `feed` fails with, where the file can't be written, or the task was stopped.
 pub fn export<E: From<ImportError>>(
     request: &ExportRequest,
     task: &dyn Task,

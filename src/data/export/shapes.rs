@@ -13,7 +13,7 @@ pub enum Record<'a> {
     Turns(Vec<(&'static str, &'a str)>),
 }
 
-/// The error goes on after "can't hold it:".
+/// An example's row in a shape; the error continues "can't hold it:".
 pub fn record(shape: FileShape, example: &Example) -> Result<Record<'_>, String> {
     let object = match shape {
         FileShape::OPENAI_MESSAGES => value(example)?,
@@ -38,7 +38,7 @@ pub fn record(shape: FileShape, example: &Example) -> Result<Record<'_>, String>
     };
     match object {
         Value::Object(fields) => Ok(Record::Object(fields)),
-        _ => Err("it is no object".to_owned()),
+        _ => Err("it isn't an object".to_owned()),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::task::Task;
 
 /// Text packs to a tenth, a log of nearly equal lines to a hundredth.
 const MAX_RATIO: u64 = 250;
-/// So small that its ratio doesn't matter.
+/// Small enough that its ratio doesn't matter.
 const ALWAYS_ALLOWED: u64 = 256 << 20;
 
 /// What is unpacked, until it is too much; ends when the task is stopped, however little of the file that takes.

@@ -14,7 +14,7 @@ pub struct ClassNames {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Column {
-    /// Of fields within fields; lists on the way are passed through.
+    /// The path to a field within fields; lists on the way are passed through.
     path: Vec<String>,
     names: Vec<String>,
     /// Where the names are from: "the file itself".

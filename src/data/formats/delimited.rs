@@ -12,16 +12,16 @@ use crate::data::note::Note;
 use crate::data::row::{Content, Problem, RawRow};
 use crate::words::{count, thousands};
 
-/// More are no table that a person maps.
+/// With more, it isn't a table that a person maps.
 const MAX_COLUMNS: usize = 1000;
 const CHUNK_BYTES: usize = 64 << 10;
-/// So many cells in quote marks show that a file closes them.
+/// This many cells in quote marks show that a file closes them.
 const MANY_ENCLOSED: usize = 100;
 
 pub struct Delimited<'a> {
     text: Text<'a>,
     table: Table,
-    /// As they stand in the file.
+    /// The header's cells as the file has them.
     header: Vec<String>,
     cells: Vec<Cell>,
     /// Up to here, each line is a row of its own, for a quote mark swallowed them.
@@ -68,7 +68,7 @@ impl<'a> Delimited<'a> {
         Ok((rows, names))
     }
 
-    /// Where the header stands: "header in row 1".
+    /// The row of the header: "header in row 1".
     pub fn header_row(&self) -> usize {
         1 + usize::from(!self.table.separator_line.is_empty())
     }
@@ -139,7 +139,7 @@ impl<'a> Delimited<'a> {
         let Table { num_enclosed, num_loose, .. } = self.table;
         let is_long = num_lines > MOST_LINES_OF_A_CELL;
         let is_broken = num_loose > num_enclosed || num_enclosed == 0 && is_long;
-        // Where so many were right, an address of two lines is one.
+        // Where that many were right, an address of two lines is one cell.
         if num_loose == 0 && num_enclosed >= MANY_ENCLOSED && !is_long {
             return false;
         }

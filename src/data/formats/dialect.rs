@@ -13,13 +13,13 @@ pub struct Table {
     pub separator_line: Vec<u8>,
     /// The first row that is read otherwise than the standard has it, and its line.
     pub example: Option<(u64, String)>,
-    /// Cells of the beginning that stand in quote marks, and cells with quote marks that enclose nothing.
+    /// Cells of the beginning that are in quote marks, and cells with quote marks that enclose nothing.
     pub num_enclosed: usize,
     pub num_loose: usize,
 }
 
 impl Table {
-    /// Of text with a known delimiter, or with the one that gives most rows as many cells as the header.
+    /// The table of a text with a known delimiter, or with the one that gives most rows as many cells as the header.
     pub fn of(head: &Head, delimiter: Option<u8>) -> Self {
         let (separator_line, said) = separator_line(&head.bytes);
         let text = &head.bytes[separator_line.len()..];
@@ -235,7 +235,7 @@ impl Look {
 
     /// What this dialect doesn't explain.
     fn num_faults(&self) -> usize {
-        /// That a row has as many cells as the header tells more than a single quote mark.
+        /// That a row has as many cells as the header says more than a single quote mark.
         const ODD_ROW: usize = 10;
         let num_odd = (self.num_rows - self.num_fitting) * ODD_ROW;
         if self.dialect.quoting.encloses() {
@@ -252,7 +252,8 @@ impl Look {
         num_odd + num_enclosed + self.num_doubled + own
     }
 
-    /// Cells stand in quote marks although none has anything in it that asks for them, nor do all cells of a column.
+    /// Whether cells are in quote marks although none has anything in it that asks for them, and not all cells of a
+    /// column are.
     fn marks_are_needless(&self) -> bool {
         let is_whole_column = |[enclosed, filled]: &[usize; 2]| enclosed == filled && *filled > 1;
         let [with_comma, bare_with_comma] = self.num_with_comma;
@@ -260,13 +261,13 @@ impl Look {
         self.num_enclosed > 0 && self.num_needed == 0 && !is_by_comma && !self.columns.iter().any(is_whole_column)
     }
 
-    /// Of a thousand rows, how many have as many cells as the header; 0 if the header has only one.
+    /// How many rows of a thousand have as many cells as the header; 0 if the header has only one.
     fn consistency(&self) -> usize {
         if self.num_cells > 1 { self.num_fitting * 1000 / self.num_rows.max(1) } else { 0 }
     }
 }
 
-/// A cell of more lines, each of which could be a row, is none.
+/// More lines, each of which could be a row, aren't one cell.
 pub const MOST_LINES_OF_A_CELL: usize = 5;
 
 fn idle_backslashes(text: &[u8], delimiter: u8) -> usize {

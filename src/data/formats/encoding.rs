@@ -1,5 +1,5 @@
-//! Text of any usual encoding as UTF-8. UTF-16 is told by its first bytes; older encodings only once a byte comes that
-//! isn't ASCII, however late, for until then a file reads the same in all of them.
+//! Text of any usual encoding as UTF-8. UTF-16 is recognised by its first bytes; older encodings only once a byte comes
+//! that isn't ASCII, however late, for until then a file reads the same in all of them.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -15,7 +15,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// The encoding that a text was found to be in, if it isn't UTF-8.
 pub type Found = Rc<Cell<Option<&'static Encoding>>>;
 
-/// UTF-16, from a mark or from where the NULs of mostly Latin text stand; the length of the mark.
+/// UTF-16, from a mark or from where the NULs of mostly Latin text are; the length of the mark.
 pub fn sniff_utf16(head: &[u8]) -> Option<(&'static Encoding, usize)> {
     if let Some((encoding, mark)) = Encoding::for_bom(head)
         && [UTF_16LE, UTF_16BE].contains(&encoding)

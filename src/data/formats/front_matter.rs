@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::class_names::ClassNames;
 
-/// More is no head of a card.
+/// More isn't the head of a card.
 const MAX_BYTES: u64 = 1 << 20;
 /// Folders upwards in which a card is looked for: data sets keep their files beside it or in folders of it.
 const NUM_FOLDERS: usize = 3;
@@ -77,7 +77,7 @@ impl Blocks {
         while let Some((_, line)) = self.line().filter(|(at, line)| *at == indent && is_item(line)) {
             let item = line[1..].trim_start().to_owned();
             if key_and_value(&item).is_some() || is_item(&item) {
-                // What follows on further lines stands below the item's own text.
+                // What follows on further lines is below the item's own text.
                 self.lines[self.at] = (indent + 2, item);
                 items.push(self.block()?);
             } else {
@@ -110,7 +110,7 @@ impl Blocks {
         if self.line().is_some_and(|(at, _)| at > indent) { None } else { Some(Value::Object(fields)) }
     }
 
-    /// What stands below a key or a dash; a list may stand right below its key.
+    /// What is below a key or a dash; a list may be right below its key.
     fn nested(&mut self, indent: usize) -> Option<Value> {
         match self.line() {
             Some((at, line)) if at > indent || at == indent && is_item(line) => self.block(),

@@ -80,7 +80,7 @@ fn lists(document: &Map<String, Value>) -> Result<Option<Layout>, String> {
     }
 }
 
-/// A text that is no list in JSON.
+/// Whether it is a text that isn't a list in JSON.
 fn is_said(value: &Value) -> bool {
     value.as_str().is_some_and(|text| !text.trim_start().starts_with(['[', '{']))
 }
@@ -163,12 +163,12 @@ enum Source {
 pub struct TurnedRows {
     rows: Source,
     num_done: u64,
-    /// Of the whole document.
+    /// The unread values of the complete document.
     unread: Vec<Unread>,
 }
 
 impl TurnedRows {
-    /// Of a document that is a single row.
+    /// The rows of a document that is a single one.
     pub fn one(row: RawRow) -> Self {
         Self { rows: Source::One(Some(Box::new(row))), num_done: 0, unread: Vec::new() }
     }
@@ -178,7 +178,7 @@ impl TurnedRows {
         match self.rows {
             Source::One(_) => None,
             Source::Columns(_) => Some("the file holds columns, not rows: each row is put together from all of them"),
-            Source::Whole(_) => Some("the file's rows stand under keys of their own, which are left out"),
+            Source::Whole(_) => Some("the file's rows are under keys of their own, which are left out"),
             Source::Split(..) => Some("the file holds the names of columns and the rows apart: they are put together"),
         }
     }

@@ -11,7 +11,7 @@ use crate::data::note::Note;
 use crate::data::row::{Content, Problem, RawRow};
 use crate::data::shapes;
 
-/// Where the rows stand.
+/// Where the rows are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Container {
     /// `[{…}, {…}]`
@@ -89,7 +89,7 @@ impl<'a> JsonDocument<'a> {
         }
     }
 
-    /// Consumes the value of a key, but of a list of objects only its bracket. The turns of a row are no such list.
+    /// Consumes the value of a key, but of a list of objects only its bracket. The turns of a row aren't such a list.
     fn is_list_of_objects(&mut self, key: &Taken) -> Result<bool, ImportError> {
         let mut start: &[u8] = b"";
         if self.scanner.peek()? == Some(b'[') {

@@ -1,5 +1,5 @@
-//! JSON values of which no object names a key twice: which of the two was meant, nobody can tell. Python's `NaN` and
-//! `Infinity` are null, and told.
+//! JSON values of which no object names a key twice: which of the two was meant, nobody can know. Python's `NaN` and
+//! `Infinity` are null, and reported.
 
 use std::borrow::Cow;
 
@@ -61,7 +61,7 @@ fn replace_names(text: &str, replacement: impl Fn(&str) -> String) -> Cow<'_, st
     if num_found > 0 { Cow::Owned(mended) } else { Cow::Borrowed(text) }
 }
 
-/// Of a string in quote marks, or of what there is of it.
+/// The length of a string in quote marks, or of what there is of it.
 fn string_len(text: &str) -> usize {
     let mut is_escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
@@ -179,7 +179,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
                 Entry::Vacant(entry) => entry.insert(value),
                 Entry::Occupied(entry) => {
                     let key: String = entry.key().chars().take(40).collect();
-                    return Err(A::Error::custom(format!("the key \"{key}\" stands twice in an object")));
+                    return Err(A::Error::custom(format!("the key \"{key}\" occurs twice in an object")));
                 }
             };
         }

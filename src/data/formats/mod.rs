@@ -1,4 +1,4 @@
-//! From bytes to rows: each format reads one row at a time, keeps its line and its text, and goes on after a bad one.
+//! From bytes to rows: each format reads one row at a time, keeps its line and its text, and continues after a bad one.
 
 mod bomb;
 mod class_names;
@@ -60,6 +60,9 @@ impl Opened<'_> {
 
 /// Opens a file or a folder of texts and finds out what it is. Longer rows than `max_row_bytes` are bad ones, so that a
 /// file without line breaks can't eat the memory.
+///
+/// # Errors
+/// Where the file can't be read, or isn't of a kind that holds examples; the error names it.
 pub fn open<'a>(path: &'a Path, max_row_bytes: usize, task: &'a dyn Task) -> Result<Opened<'a>, ImportError> {
     if path.is_dir() {
         let (rows, header) = folder::Folder::open(path, max_row_bytes, task)?;

@@ -7,7 +7,7 @@ use crate::data::note::{Note, Place};
 pub struct Notes(Vec<(&'static str, Note)>);
 
 impl Notes {
-    /// Once more, of the row at this line. `detail` tells the first one apart; it is asked only then.
+    /// Counts it once more, for the row at this line. `detail` describes the first one; it is asked only then.
     pub fn add(&mut self, what: &'static str, line: u64, detail: impl FnOnce() -> String) {
         match self.0.iter_mut().find(|(known, _)| *known == what) {
             Some((_, note)) => note.count += 1,

@@ -55,7 +55,7 @@ impl<'a> Parquet<'a> {
     }
 }
 
-/// As `datasets` leaves them in the file's metadata.
+/// The names of classes that `datasets` leaves in the file's metadata.
 fn class_names(reader: &SerializedFileReader<File>) -> ClassNames {
     let metadata = reader.metadata().file_metadata().key_value_metadata();
     let described = metadata.into_iter().flatten().find(|entry| entry.key == "huggingface");
@@ -146,7 +146,7 @@ impl Place<'_> {
     }
 }
 
-/// Of one row.
+/// The conversion of one row.
 struct Conversion {
     line: u64,
     unread: Vec<Unread>,

@@ -9,7 +9,7 @@ pub enum Quoting {
     Backslash,
     /// They are text.
     None,
-    /// They are text, and a backslash stands before what would end a cell: Python's `QUOTE_NONE` with an `escapechar`.
+    /// They are text, and a backslash comes before what would end a cell: Python's `QUOTE_NONE` with an `escapechar`.
     Escapes,
 }
 
@@ -24,18 +24,18 @@ impl Quoting {
 pub struct Dialect {
     pub delimiter: u8,
     pub quoting: Quoting,
-    /// Spaces stand before cells, as people write lists.
+    /// Spaces come before cells, as people write lists.
     pub is_spaced: bool,
     /// What ends a line: `\n`, maybe with `\r` before it, or `\r` alone.
     pub line_end: u8,
 }
 
-/// Where a cell's text stands in its row.
+/// Where a cell's text is in its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cell {
     start: usize,
     end: usize,
-    /// It stood in quote marks, which are not part of it.
+    /// Whether it was in quote marks, which are not part of it.
     pub is_enclosed: bool,
     has_escapes: bool,
 }
@@ -45,7 +45,7 @@ impl Cell {
         row.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Of the text of its row.
+    /// The cell's text, in that of its row.
     pub fn text(&self, row: &str, dialect: Dialect) -> String {
         let raw = row.get(self.start..self.end).unwrap_or_default();
         match (self.has_escapes, dialect.quoting) {
@@ -56,7 +56,7 @@ impl Cell {
     }
 }
 
-/// A backslash goes where it stands before what it guards; before anything else it is text.
+/// A cell's text without backslashes where they guard something; before anything else they are text.
 fn unescaped(raw: &str, dialect: Dialect) -> String {
     let is_guarded = |next: char| match dialect.quoting {
         Quoting::Backslash => matches!(next, '"' | '\\'),
@@ -98,8 +98,8 @@ pub struct Record {
     pub is_unclosed: bool,
 }
 
-/// The first row of `text`, which must not be empty; `None` where more text is needed to tell where it ends. `is_end`: no
-/// more comes.
+/// The first row of `text`, which must not be empty; `None` where more text is needed to know where it ends. `is_end`:
+/// no more comes.
 pub fn split(text: &[u8], dialect: Dialect, is_end: bool, cells: &mut Vec<Cell>) -> Option<Record> {
     cells.clear();
     let splitter = Splitter { text, dialect, is_end };
@@ -138,7 +138,7 @@ pub fn split(text: &[u8], dialect: Dialect, is_end: bool, cells: &mut Vec<Cell>)
     }
 }
 
-/// What stands behind a cell.
+/// What follows a cell.
 #[derive(Clone, Copy, PartialEq)]
 enum Behind {
     Delimiter,
@@ -152,7 +152,7 @@ enum Behind {
 #[derive(PartialEq)]
 enum Enclosed {
     Cell(Cell, Behind),
-    /// There is no quote mark, or text stands behind the one that closes.
+    /// There is no quote mark, or text follows the one that closes.
     No,
     Unclosed,
 }
@@ -176,7 +176,7 @@ impl Splitter<'_> {
         }
     }
 
-    /// A cell in quote marks. It is one only if a delimiter or the line's end stands behind it.
+    /// A cell in quote marks. It is one only if a delimiter or the line's end follows it.
     fn enclosed(&self, start: usize) -> Option<Enclosed> {
         if !self.dialect.quoting.encloses() || self.text.get(start) != Some(&b'"') {
             return Some(Enclosed::No);
@@ -241,7 +241,7 @@ impl Splitter<'_> {
     }
 }
 
-/// How many lines these are, if each of them is a row with so many cells where quote marks are text.
+/// How many lines these are, if each of them is a row with `num_cells` cells where quote marks are text.
 pub fn lines_that_are_rows(text: &[u8], dialect: Dialect, num_cells: usize) -> Option<usize> {
     let is_row = |line: &[u8]| line.iter().filter(|b| **b == dialect.delimiter).count() + 1 == num_cells;
     let mut num_lines = 0;

@@ -17,6 +17,10 @@ pub const KEPT_OF_LONG_ROW: usize = 10 << 10;
 
 /// Reads one row after the other; a bad row is an `Ok` with a [`Problem`] in it, an error ends the reading.
 pub trait Rows {
+    /// The next row, or `None` at the end.
+    ///
+    /// # Errors
+    /// Where the file can't be read any further, or the task was stopped.
     fn next_row(&mut self) -> Result<Option<RawRow>, ImportError>;
 
     /// What deserves a word about the rows so far.
@@ -25,7 +29,7 @@ pub trait Rows {
     }
 }
 
-/// Of the text of a JSON object.
+/// A row of a JSON object's text.
 pub fn object_row(line: u64, bytes: &[u8]) -> RawRow {
     let parsed = parse_object(bytes);
     let source = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);

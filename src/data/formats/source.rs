@@ -67,7 +67,7 @@ impl Stamp {
     }
 }
 
-/// Bytes of the file itself: tells how far it is, and ends when the task is stopped.
+/// Bytes of the file itself: reports how far it is, and ends when the task is stopped.
 struct Counted<'a> {
     file: File,
     done: u64,
@@ -185,7 +185,7 @@ fn unpacked<'a>(
     })
 }
 
-/// As many bytes as there are, up to [`HEAD_BYTES`], and the failure that ended them.
+/// The first bytes, up to [`HEAD_BYTES`], and the failure that ended them.
 fn read_head(bytes: &mut dyn Read) -> (Vec<u8>, Option<io::Error>) {
     let mut head = Vec::new();
     let failure = bytes.take(HEAD_BYTES as u64).read_to_end(&mut head).err();
@@ -224,7 +224,7 @@ const KNOWN_BINARIES: &[(&[u8], &str, &str)] = &[
     (b"\xFF\xD8\xFF", "a picture", ""),
 ];
 
-/// UTF-16 and the length of its mark, if it is that; an error for what is no text.
+/// UTF-16 and the length of its mark, if it is that; an error for what isn't text.
 fn check_is_text(path: &Path, head: &[u8]) -> Result<Option<(&'static encoding_rs::Encoding, usize)>, ImportError> {
     if head.starts_with(b"\xFF\xFE\0\0") || head.starts_with(b"\0\0\xFE\xFF") {
         return Err(ImportError::Encoding { path: path.into(), encoding: "UTF-32" });

@@ -28,7 +28,7 @@ impl<'a> Watched<'a> {
         self.class_names.add(names);
     }
 
-    /// Where a packed file is cut off or damaged, the rows before that are kept, and a bad one tells of it.
+    /// Where a packed file is cut off or damaged, the rows before that are kept, and a bad one says so.
     pub fn next_row(&mut self) -> Result<Option<RawRow>, ImportError> {
         if self.has_ended {
             return Ok(None);

@@ -19,9 +19,9 @@ pub struct Profile {
     num_sentences: usize,
 }
 
-/// Values of labels and codes are no longer.
+/// Values of labels and codes aren't longer.
 const SHORT: usize = 40;
-/// With fewer rows, nobody can tell whether values come again.
+/// With fewer rows, nobody can know whether values come again.
 const ENOUGH: usize = 6;
 
 impl Profile {

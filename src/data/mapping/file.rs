@@ -14,11 +14,14 @@ pub enum MappingFileError {
     Write { path: PathBuf, what: String },
 }
 
-/// Larger files are no mappings.
+/// Larger files aren't mappings.
 const MAX_BYTES: u64 = 4 << 20;
 
 impl Mapping {
     /// Reads what [`Self::save`] wrote.
+    ///
+    /// # Errors
+    /// Where the file can't be read or isn't a mapping; the error names it.
     pub fn load(path: &Path) -> Result<Self, MappingFileError> {
         let failed = |what: String| MappingFileError::Read { path: path.into(), what };
         let size = std::fs::metadata(path).map_err(|e| failed(io_words::fault(&e)))?.len();
@@ -33,6 +36,10 @@ impl Mapping {
         serde_json::from_value(value).map_err(|_| wrong())
     }
 
+    /// Writes the mapping as JSON.
+    ///
+    /// # Errors
+    /// Where the file can't be written; the error names it.
     pub fn save(&self, path: &Path) -> Result<(), MappingFileError> {
         let failed = |what: String| MappingFileError::Write { path: path.into(), what };
         let text = serde_json::to_string_pretty(self).map_err(|e| failed(e.to_string()))?;
@@ -65,7 +72,7 @@ mod tests {
             told("{\"columns\": 3}"),
             "it is JSON, but not a mapping as tunewright data import --save-mapping writes it"
         );
-        let not_json = "it is not JSON: a value is missing; texts stand in double quotes (column 1)";
+        let not_json = "it is not JSON: a value is missing; texts are written in double quotes (column 1)";
         assert_eq!(told("hello"), not_json);
     }
 }

@@ -1,4 +1,4 @@
-//! What each column is: by its name, then by what stands in it; and where that leaves a doubt, nothing.
+//! What each column is: by its name, then by what is in it; and where that leaves a doubt, nothing.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub struct Guess {
     pub is_certain: bool,
 }
 
-/// What each column is, as far as names and the first rows tell.
+/// What each column is, as far as names and the first rows show it.
 pub fn guess(columns: &[String], rows: &[Vec<String>]) -> Guess {
     let mut guessing = Guessing::of(columns, rows);
     guessing.systems_and_splits();

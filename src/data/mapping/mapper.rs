@@ -38,12 +38,15 @@ pub struct Mapper {
 pub enum Misfit {
     /// It has no column of this name.
     Column(String),
-    /// A template names it, and it is no column.
+    /// A template names it, and it isn't a column.
     InTemplate(String),
 }
 
 impl Mapper {
-    /// `columns` are the file's; names of the mapping that it doesn't have are the error.
+    /// Prepares a mapping for a file with these columns.
+    ///
+    /// # Errors
+    /// Where the mapping or a template in it names a column that the file doesn't have.
     pub fn new(mapping: &Mapping, columns: &[String]) -> Result<Self, Misfit> {
         for (name, role) in &mapping.columns {
             if *role != ColumnRole::Unused && !columns.contains(name) {
@@ -87,6 +90,10 @@ impl Mapper {
         (!has_prompt).then_some("no column is chosen as the prompt")
     }
 
+    /// Makes an example of a row.
+    ///
+    /// # Errors
+    /// Where a cell that is needed says nothing, or something that can't be used; the problem names the column.
     pub fn apply(&self, row: &Content) -> Result<Converted, Problem> {
         if let Some(missing) = self.missing() {
             return Err(Problem::row(missing));
@@ -212,7 +219,7 @@ impl Mapper {
         parse_split(&text).map(Some).ok_or_else(|| Problem::field(&column.1, &reason()))
     }
 
-    /// As the file has it.
+    /// A column's value as the file has it.
     fn raw(&self, row: &Content, (at, name): &Column) -> Value {
         match row {
             Content::Object(fields) => fields.get(name).cloned().unwrap_or(Value::Null),
@@ -253,7 +260,7 @@ impl Mapper {
         }
     }
 
-    /// The same of an answer, which may be JSON.
+    /// What a column of the answer says, which may be JSON.
     fn answer_text(&self, row: &Content, column: &Column, notes: &mut Vec<String>) -> Result<String, Problem> {
         let value = self.raw(row, column);
         if value.is_array() || value.is_object() {
@@ -276,7 +283,7 @@ fn join(texts: Vec<String>) -> String {
     filled.join("\n")
 }
 
-/// A value that was chosen for a JSON answer: what JSON has a form for is no text there.
+/// A value that was chosen for a JSON answer: what JSON has a form for isn't text there.
 fn typed(text: &str) -> Value {
     match serde_json::from_str(text.trim()) {
         Ok(value @ (Value::Bool(_) | Value::Number(_) | Value::Null)) => value,

@@ -21,7 +21,7 @@ use super::Split;
 /// What a row says beside its turns and its split.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Beside {
-    /// Of a column of labels; it may say nothing.
+    /// What a column of labels says; it may say nothing.
     pub label: Option<String>,
     /// Rows of one group go into the same part of the data.
     pub group: Option<String>,

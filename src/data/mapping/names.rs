@@ -1,6 +1,6 @@
-//! What columns are called, as data: the usual English names in whole, and words of sixteen languages.
+//! What columns are called, as data: the usual English names in full, and words of sixteen languages.
 //!
-//! Words stand as [`super::words::folded`] leaves them: lower case, without accents.
+//! Words are written as [`super::words::folded`] leaves them: lower case, without accents.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -234,7 +234,7 @@ const PARTS_OF_WORDS: &[(Kind, &str)] = &[
     (Kind::Group, "klant groep gebruiker afzender gesprek"),
 ];
 
-/// Of languages that write no spaces: found anywhere in a name.
+/// Words of languages that write no spaces: found anywhere in a name.
 const ANYWHERE: &[(Kind, &str)] = &[
     (Kind::Id, "编号 序号 单号 号码 編號 序號 號碼 番号 번호 아이디"),
     (Kind::Date, "日期 时间 時間 日付 日時 年月日 時刻 날짜 일자 일시 시간"),
@@ -313,8 +313,7 @@ fn kinds_of_word(word: &str) -> Vec<Kind> {
     PARTS.iter().filter(|(part, _)| ends(part) || begins(part)).flat_map(|(_, kinds)| kinds.clone()).collect()
 }
 
-/// Of several answers, whether this one's name says that it is the one that is wanted, or not; `None` where it says
-/// neither.
+/// Whether a name says that this is the wanted one of several answers, or that it isn't; `None` where it says neither.
 pub fn is_wanted(name: &str) -> Option<bool> {
     let says = |list: &str| {
         let known = |word: &String| list.split_whitespace().any(|known| folded(known) == *word);

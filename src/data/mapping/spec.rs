@@ -41,7 +41,7 @@ impl ColumnRole {
         Self::Split,
     ];
 
-    /// As the command line and files of mappings have it.
+    /// The name on the command line and in files of mappings.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unused => "unused",
@@ -58,7 +58,7 @@ impl ColumnRole {
         }
     }
 
-    /// Also of the other words that people use.
+    /// Reads a role's name, or another word that people use for it.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "prompt" | "question" => Some(Self::User),
@@ -86,7 +86,7 @@ pub struct Mapping {
     /// The prompt, with `{names}` of columns in it; empty where columns are joined by line breaks. See
     /// [`super::template`].
     pub user_template: String,
-    /// The same of the answer.
+    /// The answer, written like `user_template`.
     pub answer_template: String,
     /// Other words for what columns say.
     pub renames: Vec<Rename>,
@@ -145,6 +145,6 @@ pub struct Rename {
     pub column: String,
     /// The whole cell, without the spaces around it.
     pub from: String,
-    /// In a JSON answer `true`, `false`, `null` and numbers are values of their own and no texts.
+    /// In a JSON answer `true`, `false`, `null` and numbers are values of their own, not texts.
     pub to: String,
 }

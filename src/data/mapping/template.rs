@@ -15,12 +15,15 @@ enum Part {
     Column(String),
 }
 
-/// Longer ones are no names.
+/// A longer text isn't a name.
 const MAX_NAME_CHARS: usize = 200;
 
 impl Template {
-    /// `None` where it is blank. What looks like a name and is none of `columns` is the error: a typing mistake must not
-    /// become part of every prompt.
+    /// Takes a text apart; `None` where it is blank.
+    ///
+    /// # Errors
+    /// Where something looks like a name and isn't one of `columns`: a typing mistake must not become part of every
+    /// prompt.
     pub fn parse(text: &str, columns: &[String]) -> Result<Option<Self>, String> {
         if text.trim().is_empty() {
             return Ok(None);
@@ -69,7 +72,10 @@ impl Template {
         names
     }
 
-    /// With what each column says; without the blank at its ends that columns leave that say nothing.
+    /// The text with what each column says, without the white space at its ends that columns leave which say nothing.
+    ///
+    /// # Errors
+    /// What `says` fails with.
     pub fn fill<E>(&self, mut says: impl FnMut(&str) -> Result<String, E>) -> Result<String, E> {
         let mut text = String::new();
         for part in &self.parts {
@@ -112,7 +118,7 @@ mod tests {
     fn names_are_filled_in_and_everything_else_is_text() {
         let check =
             |template: &str, expected: &str| assert_eq!(filled(template).as_deref(), Ok(expected), "{template}");
-        // What a column says is no template.
+        // What a column says isn't a template.
         check("{Betreff}\n\n{Text}", "B\n\nT {Betreff}");
         check("{a b}\n\n{Betreff}\n", "B");
         check("{\"betreff\": \"{Betreff}\", \"n\": {}}", "{\"betreff\": \"B\", \"n\": {}}");

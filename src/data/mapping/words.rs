@@ -26,7 +26,7 @@ fn is_separator(c: char) -> bool {
         || matches!(c, '\u{ff00}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' | '\u{ff3b}'..='\u{ff40}' | '؟' | '،' | '؛' | '।')
 }
 
-/// Accents that stand by themselves, Arabic vowel signs, and the dot that Bengali and Hindi put below.
+/// Accents that are characters of their own, Arabic vowel signs, and the dot that Bengali and Hindi put below.
 fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{655}' | '\u{670}' | '\u{640}' | '\u{9bc}' | '\u{93c}')
 }

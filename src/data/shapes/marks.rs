@@ -147,7 +147,7 @@ fn normalised(name: &str) -> String {
     name.trim().to_lowercase().replace(['-', ' '], "_")
 }
 
-/// The same without making a text of it, for it is asked of every field of every turn.
+/// Whether a list has this name; without making a text of it, for it is asked of every field of every turn.
 fn is_one_of(name: &str, list: &[&str]) -> bool {
     let letter = |byte: u8| if matches!(byte, b'-' | b' ') { b'_' } else { byte.to_ascii_lowercase() };
     list.iter().any(|known| name.len() == known.len() && name.bytes().map(letter).eq(known.bytes()))
@@ -195,8 +195,8 @@ fn sign(number: f64) -> Option<bool> {
     }
 }
 
-/// Whether numbers beside answers number those answers, as a class's number stands beside its name: then each number
-/// has one answer, again and again, and they are no verdicts.
+/// Whether numbers beside answers number those answers, as a class's number is beside its name: then each number has
+/// one answer, again and again, and they aren't verdicts.
 pub fn are_classes<'r>(labelled: impl Iterator<Item = (Cow<'r, str>, &'r str)>) -> bool {
     let mut answers: HashMap<Cow<'r, str>, (&str, usize)> = HashMap::new();
     for (label, answer) in labelled {
@@ -266,7 +266,7 @@ fn shown(value: &Value) -> Cow<'_, str> {
     value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
 }
 
-/// Of a field that is a verdict in other rows.
+/// The problem of a field that is a verdict in other rows.
 pub fn unreadable(name: &str, value: &Value) -> Problem {
     let value = shorten(&value.to_string(), 40);
     Problem::field(name, &format!("is {value}, but it must say whether the answer is good (true) or bad (false)"))
@@ -274,8 +274,11 @@ pub fn unreadable(name: &str, value: &Value) -> Problem {
 
 /// Reads what the row says about its answer and about itself: a bad answer is set aside, a row that is not to be trained
 /// gets the weight 0.
+///
+/// # Errors
+/// Where a verdict or a mark is unclear, or two contradict each other; the problem names the field.
 pub fn apply(row: &Row, verdicts: &Verdicts, converted: &mut Converted) -> Result<(), Problem> {
-    // Of a pair, it is said which is which.
+    // In a pair, it is said which is which.
     if let Some((is_good, name, value)) = verdicts.find(row)?.filter(|_| converted.example.rejected.is_empty()) {
         judge(&mut converted.example, is_good, name, &value.to_string(), &mut converted.notes)?;
     }
@@ -289,6 +292,9 @@ pub fn apply(row: &Row, verdicts: &Verdicts, converted: &mut Converted) -> Resul
 }
 
 /// A bad answer takes the place of the rejected one, and no good one is there.
+///
+/// # Errors
+/// Where the conversation doesn't end with an answer; the problem names the field.
 pub fn judge(
     example: &mut Example,
     is_good: bool,
@@ -331,6 +337,9 @@ pub fn is_row_mark(name: &str, value: &Value) -> bool {
 }
 
 /// A turn's weight by its marks. Only an assistant turn's means something.
+///
+/// # Errors
+/// Where a mark is unclear or for a part of the turn, or two contradict each other; the problem names `path`.
 pub fn turn_weight(
     fields: &Row,
     role: Role,

@@ -79,7 +79,7 @@ fn looks_packed(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.trim_start().starts_with("[{") || text.trim_start().starts_with("array("))
 }
 
-/// Whether a field of this name holds turns wherever it is known, so that a list in it is no list of rows.
+/// Whether a field of this name holds turns wherever it is known, so that a list in it isn't a list of rows.
 pub fn holds_turns(name: &str) -> bool {
     CONVERSATIONS.contains(&name) || ["contents", "prompt", "completion", "chosen", "rejected"].contains(&name)
 }
@@ -127,6 +127,9 @@ pub fn is_read(shape: Shape, name: &str, value: &Value, verdicts: &Verdicts) -> 
 }
 
 /// Turns a row of a known shape, its lists unpacked, into an example.
+///
+/// # Errors
+/// Where the row can't be an example; the problem names the field.
 pub fn convert(shape: Shape, row: &Row, verdicts: &Verdicts) -> Result<Converted, Problem> {
     let mut converted = Converted::default();
     match shape {

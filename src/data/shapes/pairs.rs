@@ -98,7 +98,7 @@ fn texts_in_turn(items: &[Value], path: impl Display, notes: &mut Vec<String>) -
     Ok(texts.into_iter().enumerate().map(|(at, text)| Message::new(role(at), text)).collect())
 }
 
-/// `{"system", "input", "output", "output_with_loss"}` and alike.
+/// `{"system", "input", "output", "output_with_loss"}` and the like.
 fn pair_of_fields(
     fields: &Map<String, Value>,
     path: impl Display + Copy,

@@ -63,7 +63,10 @@ pub fn convert(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
     }
     for (answer, name) in [(&chosen, better), (&rejected, worse)] {
         if answer.first().is_none_or(|turn| turn.role != Role::Assistant) {
-            return Err(Problem::field(name, "doesn't go on with an answer (assistant) after what both answers share"));
+            return Err(Problem::field(
+                name,
+                "doesn't continue with an answer (assistant) after what both answers share",
+            ));
         }
     }
     converted.example.messages.extend(question);
@@ -92,7 +95,7 @@ pub fn answer(row: &Row, field: &str, notes: &mut Vec<String>) -> Result<Vec<Mes
 
 /// What both answers are to.
 fn prompt(row: &Row, converted: &mut Converted, question: &mut Vec<Message>) -> Result<(), Problem> {
-    // OpenAI's words: the turns and the tools stand in an object of their own.
+    // OpenAI's words: the turns and the tools are in an object of their own.
     if let Some(Value::Object(input)) = row.get("input") {
         converted.example.tools = tools::descriptions(input)?;
         system(row, converted)?;
@@ -140,7 +143,7 @@ pub fn worse_answer(row: &Row, converted: &mut Converted) -> Result<(), Problem>
     if rejected.first().is_none_or(|turn| turn.role != Role::Assistant) {
         return Err(Problem::field(
             name,
-            "doesn't go on with an answer (assistant) after what both conversations share",
+            "doesn't continue with an answer (assistant) after what both conversations share",
         ));
     }
     converted.example.rejected = rejected;

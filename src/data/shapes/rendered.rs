@@ -1,5 +1,5 @@
-//! A whole conversation in one text, as a chat template wrote it. Where each turn stands between marks of its own, it is
-//! taken apart; everything else is refused, for nobody can tell where a question ends.
+//! A whole conversation in one text, as a chat template wrote it. Where each turn is between marks of its own, it is
+//! taken apart; everything else is refused, for nobody can know where a question ends.
 
 use super::converted::{Converted, Row};
 use crate::data::row::Problem;
@@ -11,7 +11,7 @@ struct Marks {
     after_role: &'static str,
     close: &'static str,
     name: &'static str,
-    /// What may stand before the first turn.
+    /// What may come before the first turn.
     start: &'static str,
 }
 
@@ -44,7 +44,7 @@ const OTHER_MARKS: &[&str] = &[
     "<|prompter|>",
 ];
 
-/// What a template adds by itself: it would stand there twice.
+/// What a template adds by itself: it would be there twice.
 const ADDED_BY_TEMPLATES: &[&str] =
     &["Cutting Knowledge Date:", "<tools>", "<tool_call>", "<tool_response>", "<|python_tag|>"];
 
@@ -87,7 +87,7 @@ pub fn convert(row: &Row, converted: &mut Converted) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The turns, if marks and white space are all that stands outside of them.
+/// The turns, if marks and white space are all that is outside of them.
 fn split(text: &str, marks: &Marks) -> Option<Vec<Message>> {
     let mut rest = text.trim();
     rest = rest.strip_prefix(marks.start).unwrap_or(rest);

@@ -1,5 +1,5 @@
-//! The text of a field: what is one, and what only could be made one, which is refused. A list of texts stands where the
-//! file holds columns instead of rows, and an object where pandas wrote a column as one.
+//! The text of a field: what is one, and what only could be made one, which is refused. A list of texts is there where
+//! the file holds columns instead of rows, and an object where pandas wrote a column as one.
 
 use std::fmt::Display;
 
@@ -76,6 +76,9 @@ pub fn content(value: Option<&Value>, path: impl Display + Copy, notes: &mut Vec
 }
 
 /// A number, true or false as its text, which is said.
+///
+/// # Errors
+/// Where it is anything else; the problem names `path`.
 pub fn scalar(value: &Value, path: impl Display, notes: &mut Vec<String>) -> Result<String, Problem> {
     if let Value::Number(number) = value
         && !is_exact(number)
@@ -91,7 +94,7 @@ fn is_exact(number: &Number) -> bool {
     number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|number| number.abs() < LARGEST_EXACT)
 }
 
-/// Why a value is no text, with what it may be instead.
+/// Why a value isn't a text, with what it may be instead.
 pub fn not_a_text(value: Option<&Value>, path: impl Display) -> Problem {
     let reason = match value {
         None => "is missing".to_owned(),

@@ -13,7 +13,7 @@ use crate::data::row::Problem;
 /// The tools that a row describes, as a list or as a text with one in it.
 pub fn descriptions(row: &Row) -> Result<Vec<Value>, Problem> {
     let mut tools = list(row, "tools")?;
-    // As they were written before there were other tools than functions.
+    // This is how they were written before there were other tools than functions.
     tools.extend(list(row, "functions")?.into_iter().map(|function| json!({"type": "function", "function": function})));
     Ok(tools)
 }

@@ -19,6 +19,9 @@ const TEXTS_OR_TURNS: &[&str] = &["prompt", "completion", "chosen", "rejected"];
 const OBJECTS: &[&str] = &["input", "systemInstruction", "system_instruction"];
 
 /// The row with all lists unpacked; borrowed where there is nothing to unpack.
+///
+/// # Errors
+/// Where a text begins like such a list and can't be read as one; the problem names the field.
 pub fn unpack<'r>(row: &'r Row, notes: &mut Vec<String>) -> Result<Cow<'r, Row>, Problem> {
     let mut unpacked = Cow::Borrowed(row);
     let kinds =
@@ -37,9 +40,9 @@ pub fn unpack<'r>(row: &'r Row, notes: &mut Vec<String>) -> Result<Cow<'r, Row>,
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     List,
-    /// Turns; everything else is a text as it stands.
+    /// Turns; everything else is a text as it is.
     Turns,
-    /// What a conversation is wrapped in; everything else is a text as it stands.
+    /// What a conversation is wrapped in; everything else is a text as it is.
     Object,
 }
 

@@ -61,7 +61,7 @@ fn ranks(sorted: &[u32]) -> Vec<(u32, u64)> {
     sorted.chunk_by(|a, b| a == b).map(rank).collect()
 }
 
-/// 1, 2 or 5 times a power of ten, such that so many bins hold `max`.
+/// 1, 2 or 5 times a power of ten, such that that many bins hold `max`.
 fn round_width(max: u32, max_bins: usize) -> u32 {
     let steps = (0..10).flat_map(|power| [1, 2, 5].map(|step| step * 10_u64.pow(power)));
     let fits = |width: &u64| u64::from(max) / width < max_bins as u64;

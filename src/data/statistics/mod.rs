@@ -18,13 +18,13 @@ use super::example::content_key;
 use super::{Example, Split, date};
 use words::Words;
 
-/// Of every histogram.
+/// The number of bins of every histogram, at most.
 pub const MAX_BINS: usize = 40;
 const MAX_SPLIT_WORDS: usize = 30;
 
 /// Asks a tokenizer, which this module doesn't know.
 pub trait Tokens {
-    /// Of the whole example as it is trained; `None` where the template refuses it.
+    /// The length of the whole example as it is trained; `None` where the template refuses it.
     fn of_example(&self, example: &Example) -> Option<usize>;
     fn of_text(&self, text: &str) -> usize;
 }
@@ -47,13 +47,13 @@ pub type BySplit = [u64; 3];
 pub struct Statistics {
     pub num_examples: u64,
     pub by_split: BySplit,
-    /// Copies of an example that stands there already.
+    /// Copies of an example that is there already.
     pub num_duplicates: u64,
     pub prompt_chars: Histogram,
     pub answer_chars: Histogram,
     /// With a model.
     pub num_tokens: Option<Histogram>,
-    /// How many examples have so many turns.
+    /// How many examples have each number of turns.
     pub turns: BTreeMap<usize, u64>,
     pub fields: Vec<FieldBalance>,
     pub sources: Vec<NamedCount>,
@@ -67,7 +67,7 @@ pub struct Statistics {
 /// How often each label of a field is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldBalance {
-    /// Of JSON answers; `answer` where the whole answer is the label.
+    /// The field of JSON answers; `answer` where the whole answer is the label.
     pub field: String,
     /// The most frequent first.
     pub labels: Vec<LabelBalance>,
@@ -94,12 +94,12 @@ pub struct Dates {
 }
 
 impl Statistics {
-    /// Of all parts.
+    /// The dates of all parts.
     pub fn all_dates(&self) -> Option<Dates> {
         let known = || self.dates.iter().flatten();
         Some(Dates {
             count: known().map(|dates| dates.count).sum(),
-            // As they are written, they sort.
+            // Dates sort as they are written.
             first: known().map(|dates| &dates.first).min()?.clone(),
             last: known().map(|dates| &dates.last).max()?.clone(),
         })

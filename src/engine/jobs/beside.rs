@@ -46,7 +46,7 @@ impl Beside {
         Self { turn, models, limits, free_memory }
     }
 
-    /// Waits for the turn, and tells if that is because memory is short.
+    /// Waits for the turn, and reports it if that is because memory is short.
     pub fn admit(&self, job: &ComputeJob, context: &Context) -> Result<Held, EngineError> {
         let mut needed = None;
         let mut has_told = false;

@@ -23,7 +23,7 @@ struct Kept {
 }
 
 impl Chats {
-    /// Of a GGUF file or a folder; read again when it has changed.
+    /// The chat of a GGUF file or a folder; read again when it has changed.
     pub fn get(&mut self, path: &Path) -> Result<Arc<Chat>, ModelError> {
         let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
         let place = self.kept.iter().position(|kept| kept.path == path && kept.modified == modified);

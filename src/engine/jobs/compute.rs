@@ -25,7 +25,7 @@ use crate::train::turn::Held;
 use crate::workbench::scores;
 
 pub(super) struct Compute {
-    /// As they are for the job at hand.
+    /// The sources for the job at hand.
     sources: Sources,
     limits: SharedLimits,
     models: Models,

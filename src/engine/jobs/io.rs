@@ -29,13 +29,13 @@ use crate::workbench::reviewers::import_second_reviewer;
 use crate::workbench::statistics::statistics;
 
 pub(super) struct Io {
-    /// As they are for the job at hand.
+    /// The sources for the job at hand.
     sources: Sources,
     limits: SharedLimits,
     chats: Chats,
     running: Running,
     speeds: SpeedFile,
-    /// Of the last preview.
+    /// The project of the last preview.
     project: Option<Project>,
     sizes: Sizes,
 }
@@ -70,7 +70,7 @@ impl Io {
         Ok(())
     }
 
-    /// No run that trains here, or in another program.
+    /// Checks that none of these runs trains here, or in another program.
     fn check_idle(&self, run_dirs: &[PathBuf]) -> Result<(), EngineError> {
         for run_dir in run_dirs {
             if self.running.is_running(run_dir) {

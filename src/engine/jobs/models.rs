@@ -16,9 +16,9 @@ pub(super) struct Models(Arc<Mutex<Slots>>);
 
 #[derive(Default)]
 struct Slots {
-    /// Of the last job.
+    /// The model of the last job.
     kept: Option<Loaded>,
-    /// Of the run that trains: it stays in memory anyway.
+    /// The model of the run that trains: it stays in memory anyway.
     trained: Option<Loaded>,
 }
 

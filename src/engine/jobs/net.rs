@@ -9,7 +9,7 @@ use crate::engine::{NetJob, Reply};
 use crate::hub::{self, Sources};
 
 pub(super) struct Net {
-    /// As they are for the job at hand.
+    /// The sources for the job at hand.
     sources: Sources,
     limits: SharedLimits,
 }

@@ -21,7 +21,7 @@ pub(super) struct SizesKey {
     pub spec: RenderSpec,
 }
 
-/// Of the last key that was asked for.
+/// The sizes of the last key that was asked for.
 #[derive(Default)]
 pub(super) struct Sizes(Option<(SizesKey, RunSizes)>);
 

@@ -47,7 +47,7 @@ fn some(
     let spec = recipe.training.render_spec();
     let (mut samples, mut at) = (Vec::new(), 0);
     project.for_each_example(split, &mut |stored| {
-        // One that the template refuses is left out of the run as well; the preview tells.
+        // One that the template refuses is left out of the run as well; the preview says so.
         if at % stride == 0
             && let Ok(rendered) = render(&model.chat, &stored.example, spec)
         {

@@ -18,7 +18,7 @@ use crate::workbench::checks::{apply_fix, mark_findings};
 #[derive(Default)]
 pub(super) struct Store {
     project: Option<Project>,
-    /// As it was told last.
+    /// The standing that was reported last.
     standing: Standing,
 }
 
@@ -36,7 +36,7 @@ impl Work for Store {
 }
 
 impl Store {
-    /// After each write: where the folder is gone, SQLite goes on writing into a file that nobody finds again.
+    /// After each write: where the folder is gone, SQLite keeps writing into a file that nobody finds again.
     fn tell_standing(&mut self, done: &Result<(), EngineError>, context: &Context) {
         let seen = self.project.as_ref().map_or(Standing::Gone, Project::standing);
         let standing = match (seen, done) {
@@ -51,7 +51,7 @@ impl Store {
         }
     }
 
-    /// The last reply of the job; what comes before it is told on the way.
+    /// The last reply of the job; what comes before it is sent on the way.
     fn answer(&mut self, job: StoreJob, context: &Context) -> Result<Reply, EngineError> {
         Ok(match job {
             StoreJob::OpenProject { folder, sample } => {

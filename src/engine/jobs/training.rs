@@ -67,7 +67,7 @@ impl TrainingLane {
             self.run_frozen(&model, freeze(Source::Project(&mut project), plan, context)?, context)
         })();
         if result.is_err() && !RunDir(&run_dir).has_begun() {
-            // It ended before it was a run that could be looked at or gone on with.
+            // It ended before it was a run that could be looked at or resumed.
             std::fs::remove_dir_all(&run_dir).map_err(EngineError::io(&run_dir))?;
         }
         result

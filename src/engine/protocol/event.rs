@@ -1,4 +1,4 @@
-//! What the engine tells of its jobs.
+//! What the engine reports of its jobs.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use crate::task::{Phase, Stage, Unit};
 use crate::train::observer::RunFacts;
 use crate::train::{EvalMetrics, StepMetrics};
 
-/// What the engine tells.
+/// One thing that the engine reports.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     pub job: JobId,
@@ -73,7 +73,7 @@ pub struct MemoryShort {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     Completed,
-    /// Because it was asked to.
+    /// It ended because it was asked to.
     Stopped,
     Failed(Failure),
 }

@@ -114,7 +114,7 @@ pub enum IoJob {
     ReadRun {
         run_dir: PathBuf,
     },
-    /// What a run told so far, and where it could go on from.
+    /// What a run reported so far, and where it could resume from.
     ReadMessages {
         run_dir: PathBuf,
     },

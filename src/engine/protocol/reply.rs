@@ -48,7 +48,7 @@ pub enum Reply {
     SplitPreview(SplitPreview),
     Preview(ImportPreview),
     Known(KnownRows),
-    /// The first rows of an import that goes on; they can't be opened yet.
+    /// The first rows of an import under way; they can't be opened yet.
     Arriving(Vec<ExampleRow>),
     Imported(ImportReport),
     /// `None` without a second reviewer.
@@ -89,7 +89,7 @@ pub enum Reply {
     Queued(QueueReport),
     /// A file or folder was written.
     Saved(PathBuf),
-    /// Whether what is done reaches the disk; told when that changes, and when it was asked.
+    /// Whether what is done reaches the disk; sent when that changes, and when it was asked.
     Standing(Standing),
     SavedAs(SavedAs),
 }
@@ -105,7 +105,7 @@ pub struct History {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Findings {
     pub findings: Vec<Finding>,
-    /// Those that a person marked as no fault.
+    /// Those that a person marked as not a fault.
     pub not_faults: Vec<Finding>,
 }
 

@@ -11,7 +11,7 @@ use crate::task::Phase;
 pub enum TrainJob {
     /// Freezes the project's examples into a new run folder and trains. The data are the project's, not the recipe's.
     Train { project: PathBuf, recipe: Recipe },
-    /// Goes on from a run's last checkpoint.
+    /// Resumes a run from its last checkpoint.
     Resume { run_dir: PathBuf },
 }
 

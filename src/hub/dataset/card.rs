@@ -1,5 +1,5 @@
 //! What a data set's card says about its subsets, splits and licence. People write it by hand: whatever isn't as it
-//! should be is told and left out.
+//! should be is reported and left out.
 
 use globset::{GlobBuilder, GlobMatcher};
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub struct Card {
     configs: Vec<Config>,
     /// Subset, split, rows.
     rows: Vec<(String, String, u64)>,
-    /// What it says of the columns, as it stands there.
+    /// What it says of the columns, unchanged.
     pub info: Value,
 }
 
@@ -25,7 +25,7 @@ struct Config {
     is_default: bool,
     /// A folder that the patterns start from, with a slash at its end, or nothing.
     folder: String,
-    /// A split's name and its patterns; none: as the files are called.
+    /// A split's name and its patterns; none: by the files' names.
     splits: Vec<(String, Vec<String>)>,
 }
 
@@ -42,7 +42,7 @@ impl Card {
                     }
                 }
             }
-            Some(_) => read.notes.push("What the card says of its subsets is no list".to_owned()),
+            Some(_) => read.notes.push("What the card says of its subsets isn't a list".to_owned()),
         }
         read.info = card.get("dataset_info").cloned().unwrap_or_default();
         read.configs.sort_by_key(|config| !config.is_default);

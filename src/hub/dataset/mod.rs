@@ -31,7 +31,7 @@ pub struct Dataset {
     /// The branch, tag or commit that the files are of.
     pub revision: String,
     pub commit: String,
-    /// As its card writes it.
+    /// The licence as its card writes it.
     pub license: Option<String>,
     /// Downloads need a token, and the owners' conditions accepted.
     pub is_gated: bool,
@@ -88,6 +88,9 @@ impl DatasetSplit {
 
 impl Dataset {
     /// The one that was asked for, else the one that is called default, else the first.
+    ///
+    /// # Errors
+    /// Where there is no subset of this name; the error names those that there are.
     pub fn subset(&self, name: Option<&str>) -> Result<&Subset, HubError> {
         let named = |name: &str| self.subsets.iter().find(|subset| subset.name == name);
         match name {
@@ -121,6 +124,9 @@ impl Dataset {
 }
 
 /// Asks the Hub what a data set has.
+///
+/// # Errors
+/// Where there is no such data set, it has no files that can be read, or the Hub can't be reached.
 pub fn list(name: &DatasetName, sources: &Sources, task: &dyn Task) -> Result<Dataset, HubError> {
     let hub = HubRepo::open(RepoTypeAny::Dataset, &name.repo, name.revision.as_deref(), sources)?;
     let facts = hub.look(task)?;
@@ -167,6 +173,9 @@ pub fn list(name: &DatasetName, sources: &Sources, task: &dyn Task) -> Result<Da
 }
 
 /// Fetches the files into the Hugging Face cache, as far as they aren't there yet; gives their paths in the same order.
+///
+/// # Errors
+/// Where a file can't be fetched or written; the error names it.
 pub fn fetch(files: &DatasetFiles, sources: &Sources, task: &dyn Task) -> Result<Vec<PathBuf>, HubError> {
     let hub = HubRepo::open(RepoTypeAny::Dataset, &files.repo, Some(&files.commit), sources)?;
     let cached = CachedRepo::dataset(&sources.hub_cache, &files.repo);
@@ -178,7 +187,7 @@ pub fn fetch(files: &DatasetFiles, sources: &Sources, task: &dyn Task) -> Result
     Ok(files.files.iter().map(|file| folder.join(&file.path)).collect())
 }
 
-/// Only what the import reads; the rest is told.
+/// Only what the import reads; the rest is reported.
 fn readable(subsets: Vec<Subset>, notes: &mut Vec<String>) -> Vec<Subset> {
     let mut left_out = Vec::new();
     let mut kept = Vec::new();
@@ -209,7 +218,7 @@ fn is_readable(path: &str) -> bool {
     }
 }
 
-/// What stands before the last point of a file's name, and its ending in small letters.
+/// What is before the last point of a file's name, and its ending in small letters.
 fn split_ending(path: &str) -> (&str, String) {
     let name_at = path.rfind('/').map_or(0, |at| at + 1);
     match path[name_at..].rfind('.') {

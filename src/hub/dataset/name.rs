@@ -16,12 +16,16 @@ pub struct DatasetName {
 }
 
 impl DatasetName {
+    /// Reads a name or the address of a page.
+    ///
+    /// # Errors
+    /// Where the text is neither; the error says why.
     pub fn parse(text: &str) -> Result<Self, HubError> {
         let text = text.trim();
         let wrong = |reason| HubError::BadName { text: text.to_owned(), reason };
         let parsed = match text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) {
             Some(address) => of_address(address).ok_or_else(|| {
-                wrong("an address of the Hub's data sets goes on with /datasets/owner/name after the server")
+                wrong("an address of the Hub's data sets continues with /datasets/owner/name after the server")
             })?,
             None => of_name(text.strip_prefix("datasets/").unwrap_or(text)),
         };
@@ -50,7 +54,7 @@ fn of_address(address: &str) -> Option<DatasetName> {
     let (path, revision) = parted(path.trim_end_matches('/'), '@');
     let segments: Vec<_> = path.split('/').collect();
     let page = segments.iter().position(|segment| matches!(*segment, "tree" | "blob" | "resolve" | "viewer"));
-    // A data set may be called viewer; its page's name stands behind it.
+    // A data set may be called viewer; its page's name follows it.
     let page = page.filter(|at| (1..=2).contains(at));
     let repo = segments[..page.unwrap_or(segments.len())].join("/");
     let after = || page.and_then(|at| segments.get(at + 1));
@@ -106,7 +110,7 @@ mod tests {
         check("https://huggingface.co/datasets/a/b/tree/dev", "a/b@dev");
         check("https://hf.co/datasets/a/b/tree/refs%2Fconvert%2Fparquet/x", "a/b@refs/convert/parquet");
         check("https://huggingface.co/datasets/a/b/viewer/main/train", "a/b:main");
-        check("https://huggingface.co/a/b", "goes on with /datasets/");
+        check("https://huggingface.co/a/b", "continues with /datasets/");
         check("", "it is empty");
         check("a/b/c", "more than an owner and a name");
         check("../b", "letters, digits");

@@ -11,7 +11,7 @@ use crate::words::thousands;
 /// `train-00000-of-00003`
 static SHARD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^(?<split>\w[\w.]*)-\d{5}-of-\d{5}").ok());
 
-/// Readable files that are no data.
+/// Readable files that aren't data.
 const ABOUT: &[&str] = &[
     "dataset_info.json",
     "dataset_infos.json",
@@ -24,7 +24,7 @@ const ABOUT: &[&str] = &[
     "readme.txt",
 ];
 
-/// What stands in the file's place: its subset's name, its split's, and itself.
+/// A file with the names of its subset and its split.
 struct Placed<'a> {
     subset: String,
     split: Option<String>,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::model::conversation::{Arguments, Conversation, Turn, with_arguments};
 
-/// A text of a conversation, and whose it is.
+/// Where a text of a conversation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// What is said in this turn.
@@ -60,7 +60,7 @@ impl Altered {
         Self { turns, tools, arguments: conversation.arguments, is_null_content: conversation.is_null_content }
     }
 
-    /// One turn with another content and without calls.
+    /// The conversation with another content in one turn, which calls nothing.
     pub fn with_turn(conversation: &Conversation<'_>, at: usize, content: &str) -> Self {
         let mut altered = Self::new(conversation, &mut |_, _| None);
         if let Some(turn) = altered.turns.get_mut(at) {
@@ -70,7 +70,7 @@ impl Altered {
         altered
     }
 
-    /// Without the `nth` call of a turn.
+    /// The conversation without the `nth` call of a turn.
     pub fn without_call(conversation: &Conversation<'_>, at: usize, nth: usize) -> Self {
         let mut altered = Self::new(conversation, &mut |_, _| None);
         if let Some(turn) = altered.turns.get_mut(at).filter(|turn| nth < turn.tool_calls.len()) {

@@ -18,14 +18,14 @@ pub struct Reader<'a> {
     pub text: &'a str,
     /// `None` where no characters are free for marks.
     pub marks: Option<&'a Marks>,
-    /// The same text with marks; `None` where they change what the template writes.
+    /// The text with marks; `None` where they change what the template writes.
     pub unmarked: Option<&'a Unmarked>,
     /// The text with the letters of everything that isn't an answer exchanged: once all letters, once without those that
     /// templates look for.
     exchanged: OnceCell<[Option<String>; 2]>,
 }
 
-/// Where turns stand.
+/// Where turns are in the text.
 pub struct Places {
     /// Each turn's own text.
     pub contents: Contents,
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
         if body.is_empty() || prompt.is_empty() || self.text[..content.start].ends_with(prompt) {
             return Some(content.clone());
         }
-        // Between the prompt and the content stands what the model is to write, too: an empty thought, for example.
+        // What is between the prompt and the content, the model is to write, too: an empty thought, for example.
         let grown = self.prompt_end(at).filter(|start| *start < content.start).map(|start| start..content.end);
         Some(grown.filter(|grown| self.is_certain(at, grown)).unwrap_or_else(|| content.clone()))
     }
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
             Some(start) => start,
             None => {
                 let (before, _) = probed.as_ref()?;
-                // Behind all that is said before it, and what the template writes between.
+                // It begins after all that is said before it and what the template writes between.
                 let earlier = self.render_turns(at, false)?;
                 let heading = before.strip_prefix(earlier.trim_end())?;
                 (!heading.trim().is_empty() && self.text.starts_with(before.as_str())).then_some(before.len())?
@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
     }
 
     fn with_probe(&self, at: usize) -> Option<String> {
-        /// So many that a template which shortens the text leaves some.
+        /// Enough that a template which shortens the text leaves some.
         const NUM_LETTERS: usize = 16;
         let probe = self.marks?.probe().to_string().repeat(NUM_LETTERS);
         let altered = Altered::with_turn(self.conversation, at, &probe);
@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
         altered.with(|conversation| self.chat.template.render(conversation, false)).ok()
     }
 
-    /// Without the special token and the white space at a span's end.
+    /// The span without the special token and the white space at its end.
     fn without_end_of_turn(&self, span: Range<usize>) -> Range<usize> {
         let end = span.start + self.text[span.clone()].trim_end().len();
         let specials = self.chat.tokenizer.find_specials(&self.text[span.start..end]);
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A person's own letters that only look like a special token.
+    /// Whether these are a person's own letters that only look like a special token.
     fn is_broken(&self, range: Range<usize>) -> bool {
         let breaks = self.unmarked.map_or(&[][..], |unmarked| &unmarked.breaks);
         breaks.iter().any(|at| range.start < *at && *at < range.end)
@@ -323,7 +323,7 @@ fn with_outer_space(text: &str, span: Range<usize>, content: &str) -> Range<usiz
 fn ends_alike(written: &str, content: &str) -> bool {
     let last = |text: &str| text.split_whitespace().next_back().map(str::to_owned);
     match (last(written), last(content)) {
-        // A mark that isn't a special token may stand behind it.
+        // A mark that isn't a special token may follow it.
         (Some(end), Some(word)) => word.ends_with(&end) || written.contains(&word),
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! What a template doesn't write as it was given, so that it can be told.
+//! What a template doesn't write as it was given, so that it can be reported.
 
 use crate::words::{count, thousands};
 
@@ -54,7 +54,7 @@ impl Omission {
         }
     }
 
-    /// Goes on after "the model's chat template".
+    /// Continues "the model's chat template".
     fn in_words(self) -> &'static str {
         match self {
             Self::System => "leaves out the system turn",
@@ -70,7 +70,7 @@ impl Omission {
         }
     }
 
-    /// Of many examples: "the model's chat template leaves out the system turn in 40 of 50 examples".
+    /// A sentence about many examples: "the model's chat template leaves out the system turn in 40 of 50 examples".
     pub fn counted(self, num: usize, num_examples: usize) -> String {
         let of = format!("{} of {}", thousands(num), count(num_examples, "example", "examples"));
         match self {
@@ -84,7 +84,7 @@ impl Omission {
 }
 
 impl LeftOut {
-    /// Of one example: "The model's chat template leaves out the system turn (turn 1)".
+    /// A sentence about one example: "The model's chat template leaves out the system turn (turn 1)".
     pub fn in_words(&self) -> String {
         let place = self.turn.map(|turn| format!(" (turn {})", turn + 1)).unwrap_or_default();
         format!("The model's chat template {}{place}", self.what.in_words())

@@ -29,8 +29,8 @@ impl Owner {
     }
 }
 
-/// Characters that stand nowhere in a conversation: a pair for each owner, and one to break up what looks like a special
-/// token.
+/// Characters that occur nowhere in a conversation: a pair for each owner, and one to break up what looks like a
+/// special token.
 pub struct Marks {
     pairs: HashMap<Owner, [char; 2]>,
     breaker: char,
@@ -127,7 +127,7 @@ impl Marks {
         let mut unmarked = Unmarked { text: String::with_capacity(marked.len()), ..Unmarked::default() };
         for c in marked.chars() {
             let at = unmarked.text.len();
-            // Few are, and the others need not be looked up.
+            // Few characters are, and the others need not be looked up.
             let meaning = if is_private(c) { self.meaning.get(&c) } else { None };
             match meaning {
                 Some((owner, opens)) => unmarked.marks.push(Mark { owner: *owner, opens: *opens, at }),

@@ -9,7 +9,7 @@ thread_local! {
     static STOPPED: RefCell<Option<Zoned>> = const { RefCell::new(None) };
 }
 
-/// Lets all templates that `f` renders on this thread write one time.
+/// Makes all templates that `f` renders on this thread write one time.
 pub fn at<R>(time: &Zoned, f: impl FnOnce() -> R) -> R {
     struct Restored(Option<Zoned>);
     impl Drop for Restored {

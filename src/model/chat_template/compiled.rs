@@ -18,12 +18,12 @@ use crate::model::ModelError;
 const NAME: &str = "chat";
 /// What a rendering may cost: instructions, and 64 bytes of text each.
 const FUEL: u64 = 5_000_000;
-/// Of nested macros, each of which counts four.
+/// The depth of nested macros, each of which counts four.
 const MAX_RECURSION: usize = 240;
 
 pub struct Compiled {
     environment: Environment<'static>,
-    /// As it is compiled.
+    /// The source as it is compiled.
     pub source: String,
     pub has_generations: bool,
 }

@@ -7,7 +7,7 @@ use super::arguments::Arguments;
 use super::print::text as as_text;
 use super::values::{Namespace, Range, dict, error, items, pairs};
 
-/// As in Jinja2's sandbox.
+/// The bound of Jinja2's sandbox.
 const MAX_RANGE: usize = 100_000;
 
 /// Marks an error as a sentence of the template's own.

@@ -1,11 +1,11 @@
-//! `{% generation %}`: what stands in this block is what the model is to write. Transformers brought the tag; it changes
+//! `{% generation %}`: what is in this block is what the model is to write. Transformers brought the tag; it changes
 //! nothing in the text, and its block has a scope of its own.
 
 use minijinja::{State, Value};
 
 /// The filter that the tags become.
 pub const FILTER: &str = "generation_block";
-/// What stands in the tags instead of `generation` and `endgeneration`.
+/// What is written in the tags instead of `generation` and `endgeneration`.
 pub const OPEN: &str = "with %}{% filter generation_block";
 pub const CLOSE: &str = "endfilter %}{% endwith";
 /// The variable that holds the marks; no template can name it.
@@ -22,13 +22,13 @@ pub fn mark(state: &State<'_, '_>, text: &str) -> String {
     }
 }
 
-/// Two characters that are nowhere in these texts.
+/// Two characters that occur nowhere in these texts.
 pub fn unused_marks(texts: &[&str]) -> Option<[char; 2]> {
     let mut free = ('\u{F0000}'..='\u{F0FFF}').filter(|c| texts.iter().all(|text| !text.contains(*c)));
     Some([free.next()?, free.next()?])
 }
 
-/// The text without marks and what stood between them; `None` where they don't come in pairs.
+/// The text without marks and the spans between them; `None` where they don't come in pairs.
 pub fn take_marks(marked: &str, [open, close]: [char; 2]) -> Option<super::Generations> {
     let mut text = String::with_capacity(marked.len());
     let mut spans = Vec::new();

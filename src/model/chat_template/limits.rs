@@ -1,17 +1,17 @@
-//! Bounds on a template's size and nesting, checked before it is parsed: the parser and the compiler recurse, and what
-//! they overflow is the stack. Real templates stay far below: of 165 published ones the longest has 20 KB, the deepest 10 blocks
-//! in each other, with 7 `elif`s, and the largest tag 27 operators.
+//! Bounds on a template's size and nesting, checked before it is parsed: the parser and the compiler recurse, and they
+//! overflow the stack. Real templates stay far below: of 165 published ones the longest has 20 KB, the deepest 10
+//! blocks in each other, with 7 `elif`s, and the largest tag 27 operators.
 
 use super::scan::{Kind, Token, tags, tokens};
 
 /// In bytes.
 const MAX_LENGTH: usize = 256 * 1024;
-/// Operators, brackets, filters and attributes in one tag; each may nest what stands beside it.
+/// Operators, brackets, filters and attributes in one tag; each may nest what is beside it.
 const MAX_OPERATORS: usize = 250;
 /// Blocks within blocks, where each `elif` counts as a block within the one before.
 const MAX_BLOCKS: usize = 120;
 
-/// What may stand in a template and still is refused, as a sentence.
+/// Refuses a template that is too large or nested too deeply; the error is a sentence.
 pub fn check(source: &str) -> Result<(), String> {
     if source.len() > MAX_LENGTH {
         let (length, most) = (source.len() / 1024, MAX_LENGTH / 1024);

@@ -11,12 +11,12 @@ use super::values::{Py, View, ViewKind, dict, error, int, items, pairs, tuple, t
 const OF_DICT: &[&str] = &["copy", "fromkeys", "get", "items", "keys", "values"];
 const OF_LIST: &[&str] = &["copy", "count", "index"];
 const OF_TUPLE: &[&str] = &["count", "index"];
-/// Of lists and dictionaries.
+/// Methods of lists and dictionaries that change them.
 const CHANGING: &[&str] =
     &["append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update"];
 const CHANGING_LIST: &[&str] = &["append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"];
 const CHANGING_DICT: &[&str] = &["clear", "pop", "popitem", "setdefault", "update"];
-/// Of integers and floats.
+/// Methods of integers and floats.
 const OF_NUMBER: &[&str] = &["is_integer"];
 
 /// Whether some type has a method of this name.

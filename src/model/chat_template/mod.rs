@@ -39,7 +39,7 @@ const PLAIN: &str = "{% for message in messages %}{{ message['role'] | capitaliz
 {% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n' }}{% endfor %}\
 {% if add_generation_prompt %}{{ 'Assistant:\n' }}{% endif %}";
 
-/// A text, and the bytes of what stood in its `{% generation %}` blocks.
+/// A text, and the byte ranges of what was in its `{% generation %}` blocks.
 pub type Generations = (String, Vec<Range<usize>>);
 
 /// A model's compiled templates with the tokens they may name.
@@ -54,7 +54,10 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
-    /// `source` is `None` for models without a template, which get plain turns.
+    /// A template of one source; `None` is for models without one, which get plain turns.
+    ///
+    /// # Errors
+    /// [`ModelError::Template`] where the template is too large or can't be compiled; the error names the line.
     pub fn new(source: Option<&str>, bos_token: &str, eos_token: &str) -> Result<Self, ModelError> {
         let sources = source.map(Sources::one).unwrap_or_default();
         let tokens = [("bos_token", bos_token), ("eos_token", eos_token)];
@@ -65,7 +68,7 @@ impl ChatTemplate {
     /// are not defined.
     ///
     /// # Errors
-    /// The template for conversations without tools can't be used.
+    /// Where the template for conversations without tools can't be used.
     pub fn from_sources(sources: Sources, special_tokens: Vec<(String, String)>) -> Result<Self, ModelError> {
         let own = (!sources.is_empty()).then_some(sources);
         let (default, tool_use) = match &own {
@@ -128,9 +131,12 @@ impl ChatTemplate {
         self.used(!conversation.tools.is_empty())?.render(context)
     }
 
-    /// The conversation as one text, as [`Self::render`] writes it without a prompt, and the spans of what
-    /// stood in `{% generation %}` blocks, in bytes. `None` where the template that is used has no such blocks, or
-    /// looks into what they hold, so that it can't be told.
+    /// The conversation as one text, as [`Self::render`] writes it without a prompt, and the byte ranges of what was in
+    /// `{% generation %}` blocks. `None` where the template that is used has no such blocks, or looks into what they
+    /// hold, so that it can't be known.
+    ///
+    /// # Errors
+    /// [`ModelError::Template`] where the template refuses the conversation or goes beyond its limits.
     pub fn render_generations(&self, conversation: &Conversation<'_>) -> Result<Option<Generations>, ModelError> {
         let compiled = self.used(!conversation.tools.is_empty())?;
         if !compiled.has_generations {
@@ -144,6 +150,9 @@ impl ChatTemplate {
     }
 
     /// The text of a conversation, for whoever needs no tokens.
+    ///
+    /// # Errors
+    /// [`ModelError::Template`] where the template refuses the conversation or goes beyond its limits.
     pub fn text<'a>(
         &self,
         conversation: impl Into<Conversation<'a>>,

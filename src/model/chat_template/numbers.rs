@@ -4,7 +4,7 @@ use minijinja::Error;
 
 use super::values::{MAX_TEXT, error, too_long};
 
-/// What stands between the braces or behind the percent sign.
+/// What is between the braces or after the percent sign.
 #[derive(Debug, Clone, Default)]
 pub struct Spec {
     pub fill: Option<char>,
@@ -119,7 +119,7 @@ fn exponential(magnitude: f64, precision: usize) -> String {
     format!("{digits}e{sign}{exponent:0>2}")
 }
 
-/// The shorter of both, with so many digits in all.
+/// The shorter of both forms, with `precision` digits in all.
 fn general(magnitude: f64, precision: usize, keeps_zeros: bool) -> String {
     let scientific = exponential(magnitude, precision - 1);
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));

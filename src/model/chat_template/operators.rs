@@ -142,7 +142,7 @@ fn not_zero(divisor: &Py<'_>) -> Result<(), Error> {
     if divisor.as_float() == Some(0.0) { Err(error("division by zero")) } else { Ok(()) }
 }
 
-/// As Python divides floats: the rest has the divisor's sign.
+/// Divides floats as Python does: the remainder has the divisor's sign.
 fn float_div_rem(a: f64, b: f64) -> (f64, f64) {
     let mut rest = a % b;
     let mut quotient = (a - rest) / b;

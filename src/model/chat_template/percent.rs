@@ -95,7 +95,7 @@ fn flags(rest: &mut Peekable<Chars<'_>>) -> Spec {
         }
     }
     match (spec.fill, spec.align) {
-        // Zeros stand behind the sign, and never behind the number.
+        // Zeros come after the sign, and never after the number.
         (Some(_), Some(_)) => spec.fill = None,
         (Some(_), None) => spec.align = Some('='),
         _ => {}

@@ -77,7 +77,7 @@ fn callable(_: &State<'_, '_>, value: &Value, _: Arguments) -> Result<bool, Erro
     Ok(matches!(Py::of(value), Py::Undefined | Py::Method(_) | Py::Other))
 }
 
-/// Whether a division leaves this rest; a text is a format to `%`, and has none.
+/// Whether a division leaves this remainder; a text is a format to `%`, and has none.
 fn has_rest(state: &State<'_, '_>, value: &Value, divisor: i128, rest: i128) -> Result<bool, Error> {
     equal(state, &rem(state, value, &int(divisor))?, &int(rest))
 }
@@ -96,7 +96,7 @@ fn same_as(state: &State<'_, '_>, value: &Value, mut arguments: Arguments) -> Re
         (Py::Bool(a), Py::Bool(b)) => Ok(a == b),
         (Py::None, Py::None) => Ok(true),
         (Py::Bool(_) | Py::None, _) | (_, Py::Bool(_) | Py::None) => Ok(false),
-        _ if equal(state, value, &other)? => Err(error("whether two values are the same can't be told here")),
+        _ if equal(state, value, &other)? => Err(error("whether two values are the same can't be known here")),
         _ => Ok(false),
     }
 }

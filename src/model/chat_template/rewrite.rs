@@ -70,7 +70,7 @@ impl Writer {
                 self.out.push_str("{% endfor %}");
             }
             Stmt::WithBlock(block) => {
-                // No value sees the names that stand before it.
+                // No value sees the names before it.
                 let names: Result<Vec<_>, String> = block.assignments.iter().map(|(name, _)| target(name)).collect();
                 let names = names?;
                 let values: Result<Vec<_>, String> =
@@ -181,7 +181,7 @@ impl Writer {
         self.out.push_str(" %}");
     }
 
-    /// Begins a tag in the line in which it stood.
+    /// Begins a tag in the line in which it was.
     fn open(&mut self, delimiter: &str, span: Span) {
         self.out.push_str(delimiter);
         self.out.push(' ');

@@ -1,4 +1,4 @@
-//! Expressions for [`super::rewrite`]. Each is written so that a filter may stand behind it.
+//! Expressions for [`super::rewrite`]. Each is written so that a filter may follow it.
 
 use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CallType, CompareOpKind, Const, Expr, UnaryOpKind};
 use minijinja::value::ValueKind;
@@ -9,7 +9,7 @@ use super::values::Py;
 
 type Written = Result<String, String>;
 
-/// What is called by its name and is no macro.
+/// What is called by its name and isn't a macro.
 const FUNCTIONS: &[&str] = &["dict", "loop", "namespace", "raise_exception", "range", "strftime_now"];
 
 pub fn expression(expr: &Expr<'_>) -> Written {
@@ -146,7 +146,7 @@ fn all(items: &[Expr<'_>]) -> Written {
     items.iter().map(expression).collect::<Result<Vec<_>, _>>().map(|items| items.join(", "))
 }
 
-/// Whether what is written for it may have a dot or a bracket behind it, which no filter may.
+/// Whether what is written for it may be followed by a dot or a bracket, as no filter may.
 fn takes_postfix(expr: &Expr<'_>) -> bool {
     match expr {
         Expr::Var(_) | Expr::IfExpr(_) | Expr::Test(_) => true,

@@ -1,4 +1,4 @@
-//! Where a template's tags, comments and raw blocks are, without parsing what stands in them.
+//! Where a template's tags, comments and raw blocks are, without parsing what is in them.
 
 use std::ops::Range;
 
@@ -48,7 +48,7 @@ pub fn tags(source: &str) -> Vec<Tag> {
     tags
 }
 
-/// The tokens of a block or variable tag with where they stand in the source.
+/// The tokens of a block or variable tag with where they are in the source.
 pub fn tokens<'a>(source: &'a str, inner: &Range<usize>) -> Vec<(Token<'a>, Range<usize>)> {
     let mut tokens = Vec::new();
     let mut at = inner.start;

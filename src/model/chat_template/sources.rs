@@ -18,7 +18,7 @@ pub struct Sources {
     pub default: Option<String>,
     /// For conversations with tools.
     pub tool_use: Option<String>,
-    /// Of all that the model has, also of those that nothing here uses.
+    /// The names of all that the model has, also of those that nothing here uses.
     pub names: Vec<String>,
 }
 
@@ -43,7 +43,10 @@ impl Sources {
         self.default.as_deref().or(self.tool_use.as_deref())
     }
 
-    /// Of a model's folder; `settings` are its `tokenizer_config.json`. Files come before settings.
+    /// The templates in a model's folder; `settings` are its `tokenizer_config.json`. Files come before settings.
+    ///
+    /// # Errors
+    /// Where a template's file can't be read; the error names it.
     pub fn of_folder(folder: &Path, settings: &Value) -> Result<Self, ModelError> {
         let named = named_files(folder)?;
         if named.is_empty() {
@@ -66,7 +69,7 @@ impl Sources {
         }
     }
 
-    /// Of a GGUF file's metadata.
+    /// The templates in a GGUF file's metadata.
     pub fn of_gguf(file: &GgufFile) -> Self {
         const KEY: &str = "tokenizer.chat_template";
         let names = file.texts("tokenizer.chat_templates").unwrap_or_default();
@@ -78,7 +81,7 @@ impl Sources {
 }
 
 impl FromIterator<(String, String)> for Sources {
-    /// Of two with the same name the later counts.
+    /// Where two have the same name, the later counts.
     fn from_iter<I: IntoIterator<Item = (String, String)>>(named: I) -> Self {
         let mut sources = Self::default();
         for (name, source) in named {
@@ -137,6 +140,9 @@ const SPECIAL_TOKENS: [(&str, &str); 7] = [
 ];
 
 /// The templates of a model's folder, with its special tokens.
+///
+/// # Errors
+/// Where a template's file can't be read, or the one for conversations without tools can't be used.
 pub fn of_folder(folder: &Path, settings: &Value) -> Result<ChatTemplate, ModelError> {
     let token = |name: &str| match &settings[name] {
         Value::String(text) => text.clone(),
@@ -148,6 +154,9 @@ pub fn of_folder(folder: &Path, settings: &Value) -> Result<ChatTemplate, ModelE
 }
 
 /// The templates of a GGUF file, with its special tokens.
+///
+/// # Errors
+/// Where the template for conversations without tools can't be used.
 pub fn of_gguf(file: &GgufFile, tokenizer: &Tokenizer) -> Result<ChatTemplate, ModelError> {
     let token = |key: &str| {
         let id = file.number(&format!("tokenizer.ggml.{key}_token_id"))?;

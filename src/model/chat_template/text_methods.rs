@@ -169,7 +169,7 @@ pub fn bounds(arguments: &mut Arguments, len: usize) -> Result<(usize, usize), E
             Some(value) => {
                 let at = Py::of(&value).as_int().ok_or_else(|| error("a place must be an integer"))?;
                 let at = if at < 0 { at.saturating_add(len as i128).max(0) } else { at };
-                // A start behind the end finds nothing, not even an empty text.
+                // A start past the end finds nothing, not even an empty text.
                 Ok(usize::try_from(at).unwrap_or(usize::MAX).min(len + 1))
             }
         }

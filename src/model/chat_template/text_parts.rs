@@ -5,7 +5,7 @@ use minijinja::Error;
 use super::values::{MAX_ITEMS, MAX_TEXT, error, too_long, too_many};
 use super::whitespace::is_space;
 
-/// `split` and `rsplit`: at a separator, or at any white space; at most so often, or always.
+/// `split` and `rsplit`: at a separator, or at any white space; at most `most` times, or at all of them.
 pub fn split(this: &str, separator: Option<&str>, most: i128, from_behind: bool) -> Result<Vec<String>, Error> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     // Parts that nobody could use; they are counted before they are made.
@@ -57,7 +57,7 @@ fn words(this: &str, most: usize, from_behind: bool) -> Vec<&str> {
     words
 }
 
-/// What stands before, the separator, what stands behind.
+/// The part before the separator, the separator, the part after it.
 pub fn partition(this: &str, separator: &str, from_behind: bool) -> Result<[String; 3], Error> {
     if separator.is_empty() {
         return Err(error("a text can't be split at an empty one"));

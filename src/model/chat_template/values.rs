@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 
-/// Values nest at most so deep; Python has a limit, too.
+/// How deep values may nest; Python has a limit, too.
 const MAX_NESTING: usize = 60;
 /// The longest text that a template may make, in bytes.
 pub const MAX_TEXT: usize = 64 << 20;
@@ -153,12 +153,12 @@ pub fn too_many() -> Error {
     error(format!("the template makes a list of more than {MAX_ITEMS} items"))
 }
 
-/// Work on a text of this length, too, is work that may run out.
+/// Counts work on a text of this length against the template's limit.
 pub fn charge_text(state: &State<'_, '_>, num_bytes: usize) -> Result<(), Error> {
     state.consume_fuel(num_bytes as u64 / 64)
 }
 
-/// Work on so many items is work that may run out.
+/// Counts work on this many items against the template's limit.
 pub fn charge(state: &State<'_, '_>, num_items: usize) -> Result<(), Error> {
     state.consume_fuel(num_items as u64 / 2 + 1)
 }
@@ -340,7 +340,7 @@ impl Generator {
     /// Python gives what is left of it the second time.
     pub fn take(&self) -> Result<Vec<Value>, Error> {
         let items = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        items.ok_or_else(|| error("the result of a filter is read twice; put |list behind it"))
+        items.ok_or_else(|| error("the result of a filter is read twice; put |list after it"))
     }
 
     fn peek(&self) -> Vec<Value> {
@@ -405,7 +405,7 @@ impl Object for Group {
 pub struct Namespace(Mutex<Vec<(String, Value)>>);
 
 impl Namespace {
-    /// What is stored holds no namespace, so that no value ever holds itself.
+    /// Stores a value, which may hold no namespace, so that no value ever holds itself.
     pub fn set(&self, state: &State<'_, '_>, name: &str, value: Value) -> Result<(), Error> {
         if name.starts_with('_') {
             return Err(error(format!("a namespace takes no name with an underscore before it: {name}")));

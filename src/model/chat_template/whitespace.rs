@@ -54,7 +54,7 @@ pub fn resolve(source: &str) -> Result<Resolved, String> {
     Ok(Resolved { source: out.out, has_generations })
 }
 
-/// What stands in the tag instead, if it is one of the generation tags.
+/// What is written in the tag instead, if it is one of the generation tags.
 fn generation_tag(source: &str, inner: &Range<usize>) -> Option<&'static str> {
     match tokens(source, inner).as_slice() {
         [(Token::Name("generation"), _)] => Some(generation::OPEN),
@@ -85,7 +85,7 @@ fn before_tag(text: &str, sign: Option<u8>, kind: Kind, is_line_start: bool) -> 
     }
 }
 
-/// Where the text behind a tag begins.
+/// Where the text after a tag begins.
 fn behind_tag(source: &str, tag: &Tag) -> usize {
     let end = tag.whole.end;
     let rest = &source[end..];
@@ -97,8 +97,8 @@ fn behind_tag(source: &str, tag: &Tag) -> usize {
     }
 }
 
-/// A tag's inner part with texts that mean to the engine what they mean to Python, whose escapes differ, and which puts
-/// two texts beside each other together.
+/// A tag's inner part with texts that mean to the engine what they mean to Python: its escapes differ, and it joins two
+/// texts beside each other.
 fn texts_as_in_python(inner: &str) -> Cow<'_, str> {
     let tokens = tokens(inner, &(0..inner.len()));
     let is_text = |token: &Token<'_>| matches!(token, Token::Text(_));

@@ -29,7 +29,7 @@ impl Group {
         }
     }
 
-    /// Where a module belongs.
+    /// The group that a module belongs to.
     pub fn of(module: Module) -> Self {
         match module {
             Module::QProj | Module::KProj | Module::VProj => Self::Qkv,
@@ -62,7 +62,7 @@ pub struct PackedPair<E> {
     pub scale: f32,
     /// The first of its columns in the group's `x·Aᵀ`.
     pub column: usize,
-    /// Where its gradients are: A here, B next.
+    /// The index of A's gradient; B's is the next.
     pub gradient: usize,
     /// `scale · Bᵀ`: `[r, out]`
     pub b: Panels<E>,

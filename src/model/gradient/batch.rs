@@ -16,7 +16,7 @@ pub enum ProductType {
 }
 
 impl ProductType {
-    /// What a recipe's precision means for this model on this machine.
+    /// The type that a recipe's precision stands for with this model on this machine.
     pub fn of(precision: Precision, spec: &ModelSpec) -> Self {
         // Pairs of bf16 lie side by side in every row.
         let is_even = Module::ALL.iter().all(|module| module.shape(spec).0.is_multiple_of(2))
@@ -55,10 +55,10 @@ pub struct Supervised<'a> {
     /// `[num_tokens]`
     pub ids: &'a [u32],
     pub segments: &'a Segments,
-    /// The rows whose next token counts.
+    /// The indexes of the rows whose next token counts, `[num_rows]`.
     pub rows: &'a [u32],
-    /// The token after each of those rows.
+    /// The id of the token after each of those rows, `[num_rows]`.
     pub targets: &'a [u32],
-    /// On the adapter's inputs.
+    /// Dropout on the adapter's inputs.
     pub dropout: Option<Dropout>,
 }

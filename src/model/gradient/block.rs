@@ -13,7 +13,7 @@ use candle_core::Result;
 pub struct Kept<E> {
     /// Rotated queries and keys, and values: `[num_tokens, q + 2 · kv]`.
     qkv: Operand<E>,
-    /// Of the attention's softmax, `[num_tokens, num_heads]`.
+    /// The log-sums of the attention's softmax, `[num_tokens, num_heads]`.
     log_sums: Vec<f32>,
     /// The attention's result, `[num_tokens, q]`.
     attention: Operand<E>,
@@ -30,7 +30,7 @@ pub struct Kept<E> {
 }
 
 impl<E> Kept<E> {
-    /// Of all buffers.
+    /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
         let Self { qkv, log_sums, attention, chosen, middle, gate_up, branches, xa } = self;
         let operands = [qkv, attention, chosen, middle, gate_up].into_iter().chain(branches).map(Operand::num_bytes);
@@ -57,7 +57,7 @@ pub struct Work<E> {
 }
 
 impl<E> Work<E> {
-    /// Of all buffers.
+    /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
         let Self { normed, inner, dy, d_gate_up, qkv, wide, attention, d_attention, hidden, d_qkv, scratch } = self;
         let operands = [normed, inner, dy, d_gate_up].map(Operand::num_bytes);
@@ -74,8 +74,8 @@ pub struct Block<'a, E> {
 }
 
 impl<E: Element> Block<'_, E> {
-    /// `x += attention(norm(x)); x += inner(norm(x))`, each through another norm where the model has it;
-    /// of the last block, `x` then has [`BlockPass::last_rows`] only.
+    /// `x += attention(norm(x)); x += inner(norm(x))`, each through another norm where the model has it. `x` is
+    /// `[num_tokens, hidden]`; after the last block it has [`BlockPass::last_rows`] only.
     pub fn forward(&self, x: &mut Vec<f32>, kept: &mut Kept<E>, work: &mut Work<E>) -> Result<()> {
         let (pass, layer) = (self.pass, self.layer);
         let (spec, isa, n) = (pass.decoder.spec(), pass.isa, pass.segments.num_tokens());

@@ -10,10 +10,10 @@ use crate::ops::cross_entropy::loss_and_gradient;
 use crate::ops::product::{Back, Element, Operand, Output, multiply, multiply_back};
 use crate::ops::rms_norm::{normalize_row, normalize_row_back};
 
-/// So many logits exist at a time: enough rows to be worth unpacking the head's weights.
+/// How many logits exist at a time: enough rows to be worth unpacking the head's weights.
 const CHUNK_VALUES: usize = 12 << 20;
 
-/// Bytes that the loss of so many supervised rows works in.
+/// Bytes that the loss of `num_rows` supervised rows works in.
 pub fn work_bytes(spec: &ModelSpec, product: ProductType, num_rows: usize) -> u64 {
     let rows = num_rows.min((CHUNK_VALUES / spec.vocab_size.max(1)).max(1)) as u64;
     let (vocab, hidden) = (spec.vocab_size as u64, spec.hidden_size as u64);
@@ -31,7 +31,7 @@ pub struct HeadWork<E> {
 }
 
 impl<E> HeadWork<E> {
-    /// Of all buffers.
+    /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
         let Self { normed, hidden, logits, d_logits, d_hidden } = self;
         let vectors = [normed, logits, d_hidden].map(|values| size_of_val(values.as_slice()));
@@ -40,8 +40,8 @@ impl<E> HeadWork<E> {
 }
 
 impl<E: Element> HeadWork<E> {
-    /// The cross-entropy of each supervised row of `x`; with a weight, adds that times the gradient of their sum at `x` to
-    /// the matrix beside it.
+    /// The cross-entropy of each supervised row of `x`, `[num_tokens, hidden]`. With a weight, adds that times the
+    /// gradient of their sum at `x` to the matrix beside it, which has the shape of `x`.
     pub fn losses(
         &mut self,
         pass: &BlockPass<'_>,

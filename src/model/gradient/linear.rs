@@ -26,7 +26,7 @@ pub struct Scratch<E> {
 }
 
 impl<E> Scratch<E> {
-    /// Of all buffers.
+    /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
         let operands = [&self.dropped, &self.xa, &self.dxa_operand].map(Operand::num_bytes);
         let vectors = [&self.d_dropped, &self.dxa, &self.db].map(|values| size_of_val(values.as_slice()));
@@ -44,7 +44,8 @@ pub struct Linear<'a, E> {
 }
 
 impl<E: Element> Linear<'_, E> {
-    /// `out = x·Wᵀ + scale · x·Aᵀ·Bᵀ` for every layer of the group, or `out += …`; keeps `x·Aᵀ`.
+    /// `out = x·Wᵀ + scale · x·Aᵀ·Bᵀ` for every layer of the group, or `out += …`: from `[rows, in]` to `[rows,
+    /// width]`, the layers side by side. Keeps `x·Aᵀ`.
     pub fn forward(
         &self,
         x: Rows<'_, E>,
@@ -97,7 +98,8 @@ impl<E: Element> Linear<'_, E> {
         Ok(outputs.collect())
     }
 
-    /// The gradient at the group's input and at its adapters' B; leaves `scale · dy·B` in the scratch.
+    /// The gradient `dx` at the group's input, `[rows, in]`, and those at its adapters' B, from `dy`, `[rows, width]`;
+    /// leaves `scale · dy·B` in the scratch.
     pub fn back(
         &self,
         dy: &Operand<E>,
@@ -188,7 +190,7 @@ impl<E: Element> Linear<'_, E> {
         Ok(())
     }
 
-    /// The gradients of the group's A: `(scale · dy·B)ᵀ·x`, after [`Linear::back`].
+    /// The gradients of the group's A, `[r, in]` each: `(scale · dy·B)ᵀ·x`, after [`Linear::back`].
     pub fn adapter_back(&self, x: Rows<'_, E>, gradients: &mut [Vec<f32>], scratch: &mut Scratch<E>) {
         let Some(packed) = self.packed else { return };
         let x = self.dropped(x, &mut scratch.dropped);
@@ -199,7 +201,7 @@ impl<E: Element> Linear<'_, E> {
         }
     }
 
-    /// What the adapter's input is multiplied with where some of it is hidden: those of one row.
+    /// What one row of the adapter's input is multiplied by where some of it is hidden.
     fn factors(&self, dropout: Dropout, row: usize, factors: &mut [f32]) {
         let row = self.pass.row_in_batch(self.layer, self.group, row);
         dropout.factors(self.layer, self.group as usize, row, factors);

@@ -24,8 +24,8 @@ pub use batch::{ProductType, Supervised};
 use block::{Block, Kept, Work};
 use pass::BlockPass;
 
-/// What `gradient_checkpointing = "auto"` lets activations take, also where there is more: other programs want to live,
-/// too, and blocks that are computed again cost time only beyond this.
+/// What `gradient_checkpointing = "auto"` lets activations take, in bytes, also where there is more: other programs
+/// need memory, too, and computing blocks again costs time only beyond this.
 const KEPT_AT_MOST: u64 = 1 << 30;
 
 /// Bytes that a pass over `num_tokens` tokens keeps and works in, weights and adapter aside, if `num_recomputed` blocks
@@ -43,8 +43,8 @@ pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: 
     num_tokens as u64 * (inputs + num_kept * kept + operands + wide) + head::work_bytes(spec, product, num_tokens)
 }
 
-/// How many blocks a pass over so many tokens computes again: all, none, or as few as stay below half of the memory that
-/// is free and below [`KEPT_AT_MOST`].
+/// How many blocks a pass over `num_tokens` tokens computes again: all, none, or as few as stay below half of the
+/// memory that is free and below [`KEPT_AT_MOST`].
 pub fn num_recomputed(
     setting: GradientCheckpointing,
     spec: &ModelSpec,
@@ -106,13 +106,13 @@ trait Pass {
 }
 
 impl GradientPass {
-    /// Of the first `num_recomputed` blocks only the input is kept, and the block is computed again on the way back (Chen
-    /// et al. 2016); of all blocks that is a third more work for a tenth of the memory.
+    /// A pass that keeps only the input of the first `num_recomputed` blocks and computes them again on the way back
+    /// (Chen et al. 2016); for all blocks that is a third more work for a tenth of the memory.
     pub fn new(product: ProductType, num_recomputed: usize) -> Self {
         Self::on(Isa::current(), product, num_recomputed)
     }
 
-    /// With an instruction set of this CPU that is not its best.
+    /// Like [`Self::new`], on an instruction set of this CPU that is not its best.
     pub fn on(isa: Isa, product: ProductType, num_recomputed: usize) -> Self {
         match product {
             ProductType::F32 => Self(Box::new(State::<f32>::new(isa, num_recomputed, false))),
@@ -121,33 +121,46 @@ impl GradientPass {
         }
     }
 
-    /// Takes the adapter's weights as they are now; to be called after each of their updates.
+    /// Takes the adapter's weights as they are now; call it after each of their updates.
+    ///
+    /// # Errors
+    /// Where the adapter doesn't fit the decoder.
     pub fn set_adapter(&mut self, decoder: &Decoder, adapter: &LoraAdapter) -> Result<()> {
         in_pool(|| self.0.set_adapter(decoder, adapter))
     }
 
-    /// For benchmarks.
+    /// The seconds spent so far, for benchmarks.
     pub fn phases(&self) -> PhaseSecs {
         self.0.phases()
     }
 
-    /// Of all that it keeps and works in, its copy of the adapter aside: after a step, what [`activation_bytes`] foretold.
+    /// The size of all that it keeps and works in, except for its copy of the adapter: after a step, what
+    /// [`activation_bytes`] foretold.
     pub fn num_bytes(&self) -> usize {
         self.0.num_bytes()
     }
 
-    /// The summed cross-entropy of the batch's supervised rows.
+    /// The summed cross-entropy of the batch's supervised rows, in nats.
+    ///
+    /// # Errors
+    /// As for [`Self::losses`].
     pub fn loss(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<f64> {
         Ok(self.losses(decoder, batch)?.iter().sum())
     }
 
-    /// The cross-entropy of each of the batch's supervised rows.
+    /// The cross-entropy of each of the batch's supervised rows, `[num_rows]`, in nats.
+    ///
+    /// # Errors
+    /// Where segments or targets don't fit the batch, or an id is outside the vocabulary.
     pub fn losses(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f64>> {
         in_pool(|| self.0.losses(decoder, batch))
     }
 
-    /// Like [`GradientPass::loss`], and adds `weight` times its gradient to `gradients`, which are in the order of
-    /// [`LoraAdapter::named_vars`].
+    /// Like [`GradientPass::loss`], and adds `weight` times its gradient to `gradients`: those of
+    /// [`LoraAdapter::named_vars`], in that order, each flat with its tensor's shape.
+    ///
+    /// # Errors
+    /// As for [`Self::losses`].
     pub fn add_gradients(
         &mut self,
         decoder: &Decoder,
@@ -167,7 +180,7 @@ fn in_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
 struct State<E> {
     isa: Isa,
     num_recomputed: usize,
-    /// Frozen weights are multiplied in whole numbers of 8 bits.
+    /// Whether frozen weights are multiplied in whole numbers of 8 bits.
     int8: bool,
     phases: PhaseSecs,
     adapter: Option<PackedAdapter<E>>,
@@ -238,8 +251,8 @@ impl<E: Element> State<E> {
     }
 }
 
-/// Of a batch, what the last block has to make: the supervised rows, each once and in order, and where each of
-/// [`Supervised::rows`] stands among them.
+/// What the last block has to make of a batch: the supervised rows, each once and in order, and where each of
+/// [`Supervised::rows`] is among them.
 struct LastRows {
     rows: Vec<u32>,
     places: Vec<u32>,
@@ -258,7 +271,7 @@ impl LastRows {
         Some(Self { rows, places })
     }
 
-    /// As the head takes it: the rows are those that the last block made.
+    /// The batch as the head takes it: the rows are those that the last block made.
     fn batch<'a>(of: &'a Option<Self>, batch: Supervised<'a>) -> Supervised<'a> {
         match of {
             Some(last) => Supervised { rows: &last.places, ..batch },
@@ -303,7 +316,7 @@ impl<E: Element> Pass for State<E> {
         check(decoder, batch)?;
         let table = RopeTable::new(decoder.inverse_frequencies(), &batch.segments.positions());
         let last = LastRows::of(batch);
-        // Gradients bear rounding; what is told of a model shall not have it.
+        // Gradients bear rounding to 8 bits; a loss that is reported should not have it.
         let pass = BlockPass { int8: false, ..self.block_pass(decoder, batch, &table, &last) };
         self.forward(&pass, batch.ids, false)?;
         self.head.losses(&pass, &self.x, LastRows::batch(&last, batch), None)

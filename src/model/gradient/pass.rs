@@ -16,7 +16,7 @@ pub const MIN_ROWS: usize = 8;
 pub struct BlockPass<'a> {
     pub decoder: &'a Decoder,
     pub isa: Isa,
-    /// Frozen weights are multiplied in whole numbers of 8 bits.
+    /// Whether frozen weights are multiplied in whole numbers of 8 bits.
     pub int8: bool,
     pub segments: &'a Segments,
     pub table: &'a RopeTable,
@@ -27,7 +27,7 @@ pub struct BlockPass<'a> {
 }
 
 impl BlockPass<'_> {
-    /// As this pass multiplies with it.
+    /// The weight as this pass multiplies by it.
     pub fn weights<'b, E>(&self, weight: &'b FrozenWeight) -> Weights<'b, E> {
         if self.int8 { Weights::Int8(weight) } else { Weights::Frozen(weight) }
     }
@@ -37,7 +37,7 @@ impl BlockPass<'_> {
         self.last_rows.filter(|_| layer + 1 == self.decoder.spec().num_layers)
     }
 
-    /// Where a row of a group's input stands in the batch.
+    /// The index in the batch of a row of a group's input.
     pub fn row_in_batch(&self, layer: usize, group: Group, row: usize) -> usize {
         let rows = self.wanted_rows(layer).filter(|_| group != Group::Qkv);
         rows.map_or(row, |rows| rows[row] as usize)
@@ -72,7 +72,7 @@ impl BlockPass<'_> {
         );
     }
 
-    /// Adds to `dx` what comes back through a norm.
+    /// Adds to `dx` what comes back through a norm: `x`, `grad` and `dx` are `[rows, hidden]`.
     pub fn normalize_back<E: Element>(&self, x: &Operand<E>, weight: &[f32], grad: &[f32], dx: &mut [f32]) {
         let (isa, eps, hidden) = (self.isa, self.decoder.eps(), weight.len());
         let rows = dx.par_chunks_mut(hidden).zip(grad.par_chunks(hidden)).zip(x.data().par_chunks(x.stride()));
@@ -85,7 +85,7 @@ impl BlockPass<'_> {
         );
     }
 
-    /// `activation(gate) · up`
+    /// `activation(gate) · up`: from `[rows, 2 · inner]` to `[rows, inner]`.
     pub fn inner<E: Element>(&self, gate_up: &Operand<E>, inner: usize, out: &mut Operand<E>) {
         let (isa, activation) = (self.isa, self.decoder.spec().activation);
         out.resize(gate_up.view().num_rows(), inner);
@@ -102,7 +102,8 @@ impl BlockPass<'_> {
         );
     }
 
-    /// `activation(gate) · up` again, and the gradients at gate and up.
+    /// `activation(gate) · up` again, `[rows, inner]`, and the gradients at gate and up, `[rows, 2 · inner]`, from
+    /// `grad`, `[rows, inner]`.
     pub fn inner_back<E: Element>(
         &self,
         gate_up: &Operand<E>,

@@ -1,4 +1,4 @@
-//! What a folder is that was named as an adapter, where it isn't one.
+//! Says what a folder is that was named as an adapter and isn't one.
 
 use std::path::{Path, PathBuf};
 

@@ -13,7 +13,7 @@ pub enum Names {
 }
 
 impl Names {
-    /// `None` for what is neither a text nor a list of texts.
+    /// The names in a setting; `None` for what is neither a text nor a list of texts.
     pub fn parse(value: &Value) -> Result<Option<Self>, String> {
         match value {
             Value::String(text) => Ok(Some(Self::Pattern(pattern("", text, "")?))),

@@ -50,7 +50,7 @@ const PLAIN_STARTS: &[&str] = &["gaussian", "eva", "orthogonal"];
 /// Ways to begin that move a part of the base model's weights into the pairs.
 const CHANGING_STARTS: &[&str] = &["pissa", "olora", "corda", "lora_ga"];
 
-/// A rank beyond this is no rank of a LoRA.
+/// A larger rank is a mistake.
 const MAX_RANK: f64 = 65_536.0;
 
 /// The settings of a LoRA adapter.
@@ -74,7 +74,7 @@ enum Targets {
     Listed(Vec<String>, Layers),
 }
 
-/// The layers in which endings of names count; whole names count anyway.
+/// The layers in which endings of names count; complete names count anyway.
 #[derive(Debug)]
 enum Layers {
     All,
@@ -143,7 +143,7 @@ impl Settings {
                 value
                     .as_f64()
                     .filter(|v| v.is_finite())
-                    .ok_or(format!("{key} has {}, which is no number", shown(value)))
+                    .ok_or(format!("{key} has {}, which isn't a number", shown(value)))
             })?,
         };
         settings.check_targets()?;
@@ -206,7 +206,7 @@ impl Layers {
     }
 }
 
-/// Not said, or switched off.
+/// Whether a setting is not said, or switched off.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
@@ -230,7 +230,7 @@ fn refuse_others(settings: &Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// How training began; some ways fit a base model only that was changed with it.
+/// Checks how training began; some ways fit only a base model that was changed with it.
 fn check_start(value: Option<&Value>) -> Result<(), String> {
     let Some(value) = value.filter(|value| **value != Value::Bool(true)) else { return Ok(()) };
     let text = shown(value);

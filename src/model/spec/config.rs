@@ -13,7 +13,10 @@ use crate::ops::Activation;
 const MISTRAL_WINDOW: usize = 4096;
 
 impl ModelSpec {
-    /// The error is a sentence without the file's name.
+    /// The spec of a `config.json`.
+    ///
+    /// # Errors
+    /// Where a key is missing or has a value that isn't known here; a sentence that names it, without the file's name.
     pub fn from_config(config: &Value) -> Result<Self, String> {
         let required = |key: &str| count(config, key)?.ok_or_else(|| unusable(key));
         let architecture = config.get("model_type").and_then(Value::as_str).unwrap_or("unknown").to_owned();
@@ -81,7 +84,7 @@ fn positive(config: &Value, key: &str, default: Option<f64>) -> Result<Option<f6
     }
 }
 
-/// For families that have it.
+/// The activation of families that have it.
 fn activation_from_config(config: &Value, architecture: &str) -> Result<Activation, String> {
     let (key, default) = match architecture {
         "gemma2" => ("hidden_activation", "gelu_pytorch_tanh"),

@@ -12,7 +12,7 @@ use crate::ops::Activation;
 /// One decoder runs every model that this describes. Sizes in values, lengths in tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelSpec {
-    /// As the file calls it: `llama`.
+    /// The family as the file calls it: `llama`.
     pub architecture: String,
     pub vocab_size: usize,
     pub hidden_size: usize,
@@ -21,27 +21,27 @@ pub struct ModelSpec {
     pub num_heads: usize,
     pub num_kv_heads: usize,
     pub head_dim: usize,
-    /// On the products of queries and keys, usually `1/√head_dim`.
+    /// What products of queries and keys are multiplied by, usually `1/√head_dim`.
     pub attention_scale: f64,
     /// Scores of attention become `cap · tanh(score / cap)`.
     pub attention_softcap: Option<f32>,
-    /// The same of the logits.
+    /// Logits become `cap · tanh(logit / cap)`.
     pub final_softcap: Option<f32>,
     pub activation: Activation,
-    /// On the embeddings of tokens, not on the head that is tied to them.
+    /// What the embeddings of tokens are multiplied by, but not the head that is tied to them.
     pub embedding_scale: f64,
-    /// What attention and the inner layers add goes through a norm of its own.
+    /// Whether what attention and the inner layers add goes through a norm of its own.
     pub has_branch_norms: bool,
     pub rms_norm_eps: f64,
     pub rope: RopeSpec,
     pub context_length: usize,
     /// By layer: how many tokens a query sees, itself among them; `None` for all before it.
     pub windows: Vec<Option<usize>>,
-    /// The output head is the embedding.
+    /// Whether the output head is the embedding.
     pub tie_word_embeddings: bool,
 }
 
-/// No model has more layers; a damaged file may say so.
+/// No model has more layers; a damaged file may claim them.
 const MAX_LAYERS: usize = 4096;
 
 /// No model is wider, has more tokens or reads more of them: products of these sizes stay far from overflowing.
@@ -54,7 +54,7 @@ pub(super) const GEMMA2_WINDOW: usize = 4096;
 pub(super) const GEMMA2_ATTENTION_SOFTCAP: f32 = 50.0;
 pub(super) const GEMMA2_FINAL_SOFTCAP: f32 = 30.0;
 
-/// Its windows and whole views take turns.
+/// Whether a layer of Gemma 2 has a window: every other one has.
 pub(super) fn slides_in_gemma2(layer: usize) -> bool {
     layer.is_multiple_of(2)
 }
@@ -69,7 +69,7 @@ pub struct RopeSpec {
 #[derive(Debug, Clone, PartialEq)]
 pub enum RopeScaling {
     None,
-    /// All positions divided by a factor.
+    /// All positions are divided by a factor.
     Linear {
         factor: f64,
     },
@@ -106,7 +106,10 @@ impl RopeSpec {
 }
 
 impl ModelSpec {
-    /// Sizes from 1 on that go together; the error is a sentence.
+    /// Checks that sizes are from 1 on and go together.
+    ///
+    /// # Errors
+    /// Where a size is out of range or doesn't fit another; a sentence.
     pub fn check(&self) -> Result<(), String> {
         for (what, size, most) in [
             ("tokens in its vocabulary", self.vocab_size, MAX_VOCABULARY),

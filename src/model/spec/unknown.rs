@@ -46,7 +46,7 @@ const COUNTS: &[(&str, &str)] = &[
     ("moe_num_experts", "experts of which a router chooses some for each token"),
 ];
 
-/// As a sentence, with the key and its value.
+/// A sentence with the key and its value.
 pub fn problem(config: &Value, architecture: &str) -> Option<String> {
     let of = |key: &str| config.get(key).filter(|value| !value.is_null());
     let has = |key: &str, what: &str| {

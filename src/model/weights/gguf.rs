@@ -24,7 +24,10 @@ pub struct GgufFile {
 }
 
 impl GgufFile {
-    /// Of a split model any part can be named; the others must lie beside it.
+    /// Opens a GGUF file and reads its header. Any part of a split model can be named; the others must be beside it.
+    ///
+    /// # Errors
+    /// Where a part is missing, damaged or not GGUF; the error names it.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let parts = Parts::open(path)?;
         Ok(Self { path: parts.first().path.clone(), parts })
@@ -34,7 +37,7 @@ impl GgufFile {
         &self.path
     }
 
-    /// Of all parts, on the disk.
+    /// The size of all parts on the disk.
     pub fn num_bytes(&self) -> u64 {
         self.parts.num_bytes()
     }
@@ -131,6 +134,10 @@ pub struct GgufWeights {
 }
 
 impl GgufWeights {
+    /// Opens a GGUF file, and reads its header and the model's shape.
+    ///
+    /// # Errors
+    /// As for [`GgufFile::open`], and where a key of the shape is missing or wrong; the error names it.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let mut file = GgufFile::open(path)?;
         let spec = file.spec()?;
@@ -229,7 +236,7 @@ fn gguf_name(name: &str, has_branch_norms: bool) -> String {
     format!("blk.{layer}.{short}.weight")
 }
 
-/// candle's messages go on with a backtrace where one was captured.
+/// candle's messages continue with a backtrace where one was captured.
 fn first_line(error: &candle_core::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -20,16 +20,28 @@ pub trait WeightSource {
     fn problem(&self) -> Option<String>;
 
     /// A matrix such as `model.layers.0.mlp.up_proj.weight`, `[rows, cols]`.
+    ///
+    /// # Errors
+    /// Where the tensor is missing, has another shape or can't be read; the error names it.
     fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError>;
 
     /// The weight of a norm, such as `model.norm.weight`, as f32 and as it is multiplied with.
+    ///
+    /// # Errors
+    /// Where the tensor is missing, has another length or can't be read; the error names it.
     fn norm(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError>;
 
     /// The tensor of a head that is tied to the embedding, where the file holds one all the same, `[rows, cols]`.
+    ///
+    /// # Errors
+    /// Where the tensor has another shape or can't be read; the error names it.
     fn tied_head(&mut self, rows: usize, cols: usize) -> Result<Option<FrozenWeight>, ModelError>;
 }
 
-/// A GGUF file or a folder with `config.json` and safetensors.
+/// Opens a GGUF file or a folder with `config.json` and safetensors, and reads the header.
+///
+/// # Errors
+/// Where a file can't be read, is damaged or isn't a model; the error names it.
 pub fn open(path: &Path) -> Result<Box<dyn WeightSource>, ModelError> {
     if path.is_dir() {
         Ok(Box::new(safetensors::SafetensorsFolder::open(path)?))

@@ -39,7 +39,10 @@ struct TensorFile {
     num_bytes: u64,
 }
 
-/// `config.json` of a folder.
+/// Reads the `config.json` of a folder.
+///
+/// # Errors
+/// Where the file can't be read or isn't JSON; the error names it.
 pub fn read_config(folder: &Path) -> Result<Value, ModelError> {
     let path = folder.join("config.json");
     let text = std::fs::read_to_string(&path).map_err(ModelError::io(&path))?;
@@ -47,6 +50,11 @@ pub fn read_config(folder: &Path) -> Result<Value, ModelError> {
 }
 
 impl SafetensorsFolder {
+    /// Opens a model's folder and reads its headers.
+    ///
+    /// # Errors
+    /// Where a file can't be read, a key of `config.json` is missing or wrong, or two files hold the same tensor; the
+    /// error names file and tensor.
     pub fn open(folder: &Path) -> Result<Self, ModelError> {
         let config = read_config(folder)?;
         let spec = ModelSpec::from_config(&config).map_err(|e| ModelError::format(folder, e))?;
@@ -152,7 +160,7 @@ impl TensorFile {
         file.read_exact(&mut prefix).map_err(|_| ModelError::format(path, "the file is cut off"))?;
         let header_bytes = u64::from_le_bytes(prefix);
         if header_bytes > MAX_HEADER_BYTES.min(num_bytes) {
-            return Err(ModelError::format(path, "this is no safetensors file"));
+            return Err(ModelError::format(path, "this isn't a safetensors file"));
         }
         let mut header = vec![0; header_bytes as usize];
         file.read_exact(&mut header).map_err(|_| ModelError::format(path, "the file is cut off"))?;

@@ -11,7 +11,7 @@ use crate::ops::Segment;
 use crate::ops::product::{Isa, Left, Right, Shared, Target, multiply_tile_by_tile, tile_start, transpose_for_tiles};
 use crate::ops::simd::{cap_all, dot, exp, exp_all, max, tanh, vectorized};
 
-/// Queries whose scores exist at a time.
+/// How many queries' scores exist at a time.
 const BLOCK: usize = 64;
 
 /// The distance between rows of scores: a power of two would put a column's values into the same few cache lines.
@@ -19,14 +19,14 @@ pub fn score_stride(num_positions: usize) -> usize {
     num_positions.next_multiple_of(16) + 16
 }
 
-/// Heads of all tokens: `[num_tokens, …]` with rows that lie `stride` apart.
+/// Heads of all tokens: `[num_tokens, …]` with rows that are `stride` values apart.
 #[derive(Clone, Copy)]
 pub struct Heads<'a> {
     pub values: &'a [f32],
     pub stride: usize,
 }
 
-/// Rotated queries and keys, and values.
+/// Rotated queries and keys, and values: `[num_tokens, heads · head_dim]` each.
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     pub q: Heads<'a>,
@@ -46,7 +46,7 @@ pub struct Forward<'a> {
 
 /// Where the gradients go; all are overwritten.
 pub struct Gradients<'a> {
-    /// Of dq, dk and dv, with the distance between their rows.
+    /// The places of dq, dk and dv, with the distance between their rows.
     places: [(Shared<f32>, usize); 3],
     num_tokens: usize,
     owner: PhantomData<&'a mut f32>,
@@ -88,7 +88,7 @@ struct Scratch {
     d_joined: [Vec<f32>; 2],
 }
 
-/// `out` is `[num_tokens, num_heads · head_dim]`, `log_sums` `[num_tokens, num_heads]`.
+/// Attention of all segments. `out` is `[num_tokens, num_heads · head_dim]`, `log_sums` `[num_tokens, num_heads]`.
 pub fn attend(
     isa: Isa,
     shape: AttentionShape,
@@ -143,7 +143,7 @@ pub fn attend(
     });
 }
 
-/// `grad` is the gradient at the result, `[num_tokens, num_heads · head_dim]`.
+/// The gradients at queries, keys and values; `grad` is that at the result, `[num_tokens, num_heads · head_dim]`.
 pub fn attend_back(
     isa: Isa,
     shape: AttentionShape,
@@ -205,7 +205,7 @@ struct BackTask<'a> {
     shape: AttentionShape,
     forward: Forward<'a>,
     grad: &'a [f32],
-    /// Of dq, dk and dv with their strides.
+    /// The places of dq, dk and dv, with their strides.
     places: [(Shared<f32>, usize); 3],
     segment: &'a Segment,
     kv_head: usize,
@@ -370,7 +370,8 @@ fn check(shape: AttentionShape, n: usize, inputs: Inputs<'_>) {
 }
 
 vectorized! {
-    /// Softmax of the visible scores, scaled and capped; the others become 0. Returns the logarithm of the sum.
+    /// Softmax of one query's visible scores, `[num_positions]`, scaled and capped; the others become 0. Returns the
+    /// logarithm of the sum.
     pub fn softmax(isa: Isa, scores: &mut [f32], visible: Range<usize>, shape: AttentionShape) -> f32 {
         scores[..visible.start].fill(0.0);
         scores[visible.end..].fill(0.0);

@@ -9,19 +9,20 @@ use super::blocks::{score_stride, softmax};
 use super::few::{dots, weighted_sum};
 use crate::ops::product::{Isa, Left, Right, Shared, Target, multiply_tile_by_tile, transpose_for_tiles};
 
-/// From so many new tokens on, keys are packed for whole tiles; for fewer that costs more than it brings.
+/// With at least this many new tokens, keys are packed for whole tiles; with fewer that costs more than it saves.
 const TILED: usize = 8;
-/// New tokens whose scores exist at a time.
+/// How many new tokens' scores exist at a time.
 const BLOCK: usize = 64;
 
 /// One sequence.
 pub struct Cached<'a> {
     /// The last positions of the sequence, `[num_new, num_heads · head_dim]`.
     pub q: &'a [f32],
-    /// Of each head of keys, so that a task reads one stretch of memory: `[num_positions, head_dim]`, the new ones included.
+    /// The keys of each head, so that a task reads one stretch of memory: `[num_positions, head_dim]`, the new ones
+    /// included.
     pub keys: &'a [Vec<f32>],
     pub values: &'a [Vec<f32>],
-    /// As `q`.
+    /// The result, with the shape of `q`.
     pub out: &'a mut [f32],
 }
 
@@ -32,13 +33,13 @@ struct Task<'a> {
     keys: &'a [f32],
     values: &'a [f32],
     out: Shared<f32>,
-    /// They share keys and values.
+    /// The heads of this task, which share keys and values.
     heads: Range<usize>,
     /// The first of its new tokens.
     start: usize,
 }
 
-/// Every sequence's new tokens over its own positions, all heads of all sequences at once.
+/// Attention of every sequence's new tokens over its own positions, all heads of all sequences at once.
 pub fn cached_attention(isa: Isa, shape: AttentionShape, sequences: Vec<Cached<'_>>) {
     let (q_width, dim) = (shape.q_width(), shape.head_dim);
     // Heads that share keys read them together, if there is work enough for all threads then.

@@ -22,7 +22,7 @@ pub struct AttentionShape {
     pub num_heads: usize,
     pub num_kv_heads: usize,
     pub head_dim: usize,
-    /// On the products of queries and keys, usually `1/√head_dim`.
+    /// What products of queries and keys are multiplied by, usually `1/√head_dim`.
     pub scale: f32,
     /// Tokens that a query sees, itself among them; `None` for all before it.
     pub window: Option<usize>,
@@ -56,6 +56,9 @@ impl AttentionShape {
 
 /// `q` is `[num_tokens, num_heads · head_dim]`, `k` and `v` are `[num_tokens, num_kv_heads · head_dim]`; the result has
 /// the shape of `q`. A token sees itself and the tokens before it in its own segment, or the last of them.
+///
+/// # Errors
+/// Where the shapes don't go together, or a tensor isn't contiguous f32.
 pub fn causal_attention(
     q: &Tensor,
     k: &Tensor,
@@ -74,7 +77,10 @@ pub fn causal_attention(
     causal_attention_plain(q, k, v, shape, segments)
 }
 
-/// The same with candle's own operations.
+/// [`causal_attention`] with candle's own operations.
+///
+/// # Errors
+/// Where the shapes don't go together.
 pub fn causal_attention_plain(
     q: &Tensor,
     k: &Tensor,
@@ -117,7 +123,7 @@ pub fn causal_attention_plain(
 struct CausalAttention {
     shape: AttentionShape,
     segments: Segments,
-    /// Of the softmax, `[num_tokens, num_heads]`; made by the forward pass.
+    /// The log-sums of the softmax, `[num_tokens, num_heads]`; made by the forward pass.
     log_sums: Mutex<Vec<f32>>,
 }
 
@@ -195,7 +201,7 @@ mod tests {
         prop::collection::vec(group, 1..3)
     }
 
-    /// Of one token, within and across blocks, and larger than any sequence.
+    /// Windows of one token, within and across blocks, and larger than any sequence.
     fn window() -> impl Strategy<Value = Option<usize>> {
         prop_oneof![Just(None), Just(Some(1)), (2usize..150).prop_map(Some), Just(Some(1000))]
     }
@@ -290,7 +296,7 @@ mod tests {
                 rows.narrow(0, num - num_new, num_new).unwrap().flatten_all().unwrap().to_vec1().unwrap()
             };
             let (q, expected) = (last(&q), last(&whole));
-            // Alone, and with so many others that heads are taken together.
+            // Alone, and with enough others that heads are taken together.
             for num_sequences in [1, 4 * rayon::current_num_threads()] {
                 for isa in instruction_sets() {
                     let mut outs = vec![vec![9.0; q.len()]; num_sequences];

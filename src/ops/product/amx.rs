@@ -28,8 +28,8 @@ const STEP: usize = TILE_BYTES / 4;
 const BLOCK_ROWS: usize = 2 * TILE_ROWS;
 const BLOCK_COLS: usize = 32;
 
-/// The tiles of this thread, which hold blocks of so many rows as the last one had. Given back when dropped: no two of
-/// these may be used by turns.
+/// The tiles of this thread, configured for blocks with as many rows as the last one had. Given back when dropped: no
+/// two of these may be used by turns.
 #[derive(Default)]
 pub struct Tiles {
     /// None before the first block.
@@ -49,8 +49,8 @@ struct Configuration {
 }
 
 impl Configuration {
-    /// For blocks of `rows` rows: tiles 0 to 3 are the result, 4 and 5 its rows, 6 and 7 its columns. Rows that a block
-    /// doesn't have are in no tile, so that they are neither read nor written nor computed.
+    /// The configuration for blocks of `rows` rows: tiles 0 to 3 are the result, 4 and 5 its rows, 6 and 7 its columns.
+    /// Rows that a block doesn't have are in no tile, so that they are neither read nor written nor computed.
     fn of(rows: usize) -> Self {
         let (upper, lower) = (rows.min(TILE_ROWS), rows.saturating_sub(TILE_ROWS));
         let of_tile = [upper, upper, lower, lower, upper, lower, TILE_ROWS, TILE_ROWS];
@@ -121,7 +121,7 @@ struct Rest {
 /// `Σ a · b` for a block of at most 32 × 32.
 ///
 /// # Safety
-/// As for [`super::microkernel::tile_bf16`], on a CPU with tiles that the system lets this process use.
+/// Those of [`super::microkernel::tile_bf16`], on a CPU with tiles that the system lets this process use.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 pub unsafe fn block(tiles: &mut Tiles, rows: usize, cols: usize, parts: &[Part<bf16, bf16>], out: Out) {
     assert!(parts.len() <= 2 && (1..=BLOCK_ROWS).contains(&rows) && (1..=BLOCK_COLS).contains(&cols));

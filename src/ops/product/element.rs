@@ -23,6 +23,9 @@ pub trait Element: Widen + Default + Send + Sync + 'static {
     fn widen_all(isa: Isa, from: &[Self], to: &mut [f32]);
 
     /// The values of whole blocks of a stored weight.
+    ///
+    /// # Errors
+    /// Where the type can't be unpacked.
     fn unpack(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [Self]) -> Result<()>;
 
     /// The values of one group of depth side by side, column by column: rows `first` and `last` of the group, which has
@@ -42,7 +45,7 @@ pub trait Element: Widen + Default + Send + Sync + 'static {
     fn as_bf16(values: &[Self]) -> Option<&[bf16]>;
 
     /// # Safety
-    /// As for [`tile_bf16`].
+    /// Those of [`tile_bf16`].
     unsafe fn product_tile(isa: Isa, tiles: &mut Tiles, rows: usize, cols: usize, parts: &[Part<Self, Self>], out: Out);
 
     /// A tile's place in a matrix of this type.
@@ -198,12 +201,12 @@ impl Element for bf16 {
 }
 
 crate::ops::simd::vectorized! {
-    /// To nearest, ties to even; in whole numbers, which become vectors everywhere.
+    /// Rounds to nearest, ties to even; in whole numbers, which become vectors everywhere.
     fn round_all(isa: Isa, from: &[f32], to: &mut [bf16]) {
         for (to, from) in to.iter_mut().zip(from) {
             let bits = from.to_bits();
             let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
-            // What is no number stays none.
+            // What is not a number (NaN) stays so.
             let bits = if from.is_nan() { bits | 0x40_0000 } else { rounded };
             *to = bf16::from_bits((bits >> 16) as u16);
         }

@@ -53,7 +53,7 @@ pub fn with_rounded<E: Element, R>(
     }
 }
 
-/// The adapter's part of a product.
+/// The adapter's part of a product, `x·Aᵀ` of `[rows, r]` and a panel of `scale · Bᵀ`, as bf16.
 pub fn adapter<'a, E: Element>(part: Option<(Rows<'a, E>, &'a [E])>) -> Option<(Rows<'a, bf16>, &'a [bf16])> {
     let (rows, panel) = part?;
     Some((rows.as_bf16()?, E::as_bf16(panel)?))
@@ -120,7 +120,7 @@ impl CodePanel {
         })
     }
 
-    /// Rows of a weight, which become columns.
+    /// Takes rows of a weight, which become columns.
     pub fn round_rows(&mut self, isa: Isa, weight: &FrozenWeight, rows: Range<usize>) -> candle_core::Result<()> {
         self.begin(rows.len());
         for (codes, first) in self.codes.iter_mut().zip(rows.clone().step_by(PANEL)) {

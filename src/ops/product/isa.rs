@@ -11,9 +11,9 @@ pub enum Isa {
     Avx2,
     /// 16 lanes of f32.
     Avx512,
-    /// And products of pairs of bf16, summed in f32.
+    /// AVX-512 with products of pairs of bf16, summed in f32.
     Avx512Bf16,
-    /// And tiles of 16 rows, which are multiplied at once; bf16 products only.
+    /// That with tiles of 16 rows, which are multiplied at once; bf16 products only.
     Amx,
 }
 
@@ -35,7 +35,7 @@ impl Isa {
         }
     }
 
-    /// As its makers call it, with what it can do; empty where there is nothing to tell.
+    /// The name that its makers use, with what it can do; empty where there is nothing to say.
     pub fn words(self) -> &'static str {
         match self {
             Self::Portable => "",

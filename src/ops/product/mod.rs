@@ -1,7 +1,7 @@
 //! Matrix products for training: activations times frozen weights, forward and back, with the adapter's part in the same
 //! pass; in f32 or in bf16 with sums in f32.
 //!
-//! Weights are unpacked from the type they are stored in, panel by panel, by the thread that multiplies with them: no
+//! Weights are unpacked from the type they are stored in, panel by panel, by the thread that multiplies by them: no
 //! unpacked copy of a weight exists.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -46,7 +46,11 @@ use walk::walk;
 /// Values of weights that are unpacked at a time for a backward product.
 const SLAB_VALUES: usize = 4 << 20;
 
-/// `out = x · W (+ xa · B)` for each of `outputs`, or `out += …`. `out` has rows of `stride` values.
+/// `out = x · W (+ xa · B)` for each of `outputs`, or `out += …`. `x` is `[rows, depth]`; `out` has as many rows, of
+/// `stride` values.
+///
+/// # Errors
+/// Where a weight's type can't be unpacked.
 pub fn multiply<E: Element>(
     isa: Isa,
     x: Rows<'_, E>,
@@ -58,7 +62,10 @@ pub fn multiply<E: Element>(
     multiply_to(isa, x, outputs, out, stride, accumulate)
 }
 
-/// The same, rounded to the type of the product.
+/// [`multiply`], rounded to the type of the product; `out` becomes `[rows, cols]`.
+///
+/// # Errors
+/// Where a weight's type can't be unpacked.
 pub fn multiply_rounded<E: Element>(
     isa: Isa,
     x: Rows<'_, E>,
@@ -150,12 +157,14 @@ pub struct Back<'a, E> {
     pub weight: &'a FrozenWeight,
     /// The adapter's part: `scale · dy · B` of `[rows, r]`, and `A` in panels.
     pub adapter: Option<(Rows<'a, E>, &'a Panels<E>)>,
-    /// In whole numbers of 8 bits, if the weight and the CPU allow that.
+    /// Whether to multiply in whole numbers of 8 bits, if the weight and the CPU allow that.
     pub int8: bool,
 }
 
-/// `dx = Σ dy · W (+ dxa · A)`, or `dx += …`; all weights have the same number of inputs, the rows of `dx` lie back to
-/// back.
+/// `dx = Σ dy · W (+ dxa · A)`, or `dx += …`; all weights have the same number of inputs; `dx` is `[rows, inputs]`.
+///
+/// # Errors
+/// Where a weight's type can't be unpacked.
 pub fn multiply_back<E: Element>(
     isa: Isa,
     terms: &[Back<'_, E>],
@@ -267,7 +276,7 @@ pub fn multiply_transposed<B: Element>(
     clock::record(started, 2 * depth * rows * cols);
 }
 
-/// Rows in so many chunks that every thread finds work, whole tiles each.
+/// Splits rows into enough chunks that every thread finds work, whole tiles each.
 fn row_chunks(height: usize, num_rows: usize, num_panels: usize) -> Vec<Range<usize>> {
     let wanted = 4 * rayon::current_num_threads();
     let num_chunks = wanted.div_ceil(num_panels.max(1)).max(1);

@@ -7,7 +7,7 @@ use super::element::Element;
 use super::microkernel::tile_width;
 use super::shared::par_rows;
 
-/// A read-only row-major matrix; rows may lie further apart than they are wide.
+/// A read-only row-major matrix; rows may be further apart than they are wide.
 #[derive(Clone, Copy)]
 pub struct Rows<'a, E> {
     pub(super) data: &'a [E],
@@ -47,7 +47,7 @@ impl<'a, E: Element> Rows<'a, E> {
         Self::new(self.data.get(start * self.stride..).unwrap_or_default(), rows, self.cols, self.stride)
     }
 
-    /// The same, if it is of bf16.
+    /// These rows as bf16, if they are that.
     pub(super) fn as_bf16(self) -> Option<Rows<'a, bf16>> {
         Some(Rows { data: E::as_bf16(self.data)?, rows: self.rows, cols: self.cols, stride: self.stride })
     }
@@ -69,14 +69,14 @@ pub struct Operand<E> {
 }
 
 impl<E> Operand<E> {
-    /// Of its values; some room beyond them was asked for, but is never touched.
+    /// The size of its values; some room beyond them was asked for, but is never touched.
     pub fn num_bytes(&self) -> usize {
         size_of_val(self.data.as_slice())
     }
 }
 
 impl<E: Element> Operand<E> {
-    /// The shape from now on; values are whatever was there, or zero.
+    /// Sets the shape; values are whatever was there, or zero.
     pub fn resize(&mut self, rows: usize, cols: usize) {
         let stride = cols.next_multiple_of(E::GROUP);
         let changed = (self.cols, self.stride) != (cols, stride);
@@ -111,7 +111,7 @@ impl<E: Element> Operand<E> {
         Rows::new(&self.data, self.rows, self.cols, self.stride)
     }
 
-    /// The columns from `start`, a whole number of groups, on.
+    /// `[rows, cols]`: the columns from `start`, a whole number of groups, on.
     pub fn columns(&self, start: usize, cols: usize) -> Rows<'_, E> {
         assert!(start.is_multiple_of(E::GROUP) && start + cols <= self.stride, "columns of another matrix");
         Rows::new(self.data.get(start..).unwrap_or_default(), self.rows, cols, self.stride)

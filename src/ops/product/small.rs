@@ -18,7 +18,7 @@ pub struct Left<'a> {
 pub enum Right<'a> {
     /// Row-major, with the distance between rows.
     Rows((&'a [f32], usize)),
-    /// As [`transpose_for_tiles`] made it.
+    /// Packed by [`transpose_for_tiles`].
     Tiles(&'a [f32]),
 }
 

@@ -1,18 +1,18 @@
-//! What activations are multiplied with.
+//! What activations are multiplied by.
 
 use super::element::Element;
 use super::panels::{Panels, Rows};
 use crate::ops::FrozenWeight;
 
-/// What `x` is multiplied with.
+/// What `x` is multiplied by.
 #[derive(Clone, Copy)]
 pub enum Weights<'a, E> {
-    /// `[cols, depth]` as stored; its transpose is multiplied with.
+    /// The transpose of a matrix `[cols, depth]` as stored.
     Frozen(&'a FrozenWeight),
-    /// The same in whole numbers of 8 bits, if its type and the CPU allow that.
+    /// That transpose in whole numbers of 8 bits, if its type and the CPU allow that.
     Int8(&'a FrozenWeight),
     Packed(&'a Panels<E>),
-    /// Nothing, in so many columns: the adapter's part alone.
+    /// Nothing, in this many columns: the adapter's part alone.
     None(usize),
 }
 

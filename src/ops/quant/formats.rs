@@ -149,7 +149,7 @@ static FROM_0: [f32; 16] = counting(0);
 static FROM_16: [f32; 16] = counting(16);
 static FROM_MINUS_8: [f32; 16] = counting(-8);
 static FROM_MINUS_16: [f32; 16] = counting(-16);
-/// For look-ups by two bits: what the two above them are doesn't matter.
+/// Values for look-ups by two bits: what the two above them are doesn't matter.
 static TWO_BITS: [f32; 16] = [0., 1., 2., 3., 0., 1., 2., 3., 0., 1., 2., 3., 0., 1., 2., 3.];
 /// The two high bits of six, less the middle of their range.
 static TOP_BITS: [f32; 16] = [-32., -16., 0., 16., -32., -16., 0., 16., -32., -16., 0., 16., -32., -16., 0., 16.];
@@ -260,7 +260,7 @@ formats! {
         }
     }
 
-    /// As [`Q4K`], with 32 bytes of fifth bits between the scales and the rest: bit `g` for the `g`th 32 weights.
+    /// [`Q4K`] with 32 bytes of fifth bits between the scales and the rest: bit `g` for the `g`th 32 weights.
     Q5K: 256 weights in 176 bytes, |block, sink, L| {
         let scales = scales_and_minima::<L>(block);
         let fifth = [L::bytes(block.wrapping_add(16)), L::bytes(block.wrapping_add(32))];
@@ -362,10 +362,10 @@ unsafe fn fifth_by_mask<L: Lanes>(tables: [L::F32; 2], masks: [L::Mask; 2], code
     }
 }
 
-/// The same for 32 fifth bits and the 16 bytes after them, as [`Q5_0`] and [`Q5_1`] have them.
+/// 32 weights of the 32 fifth bits and the 16 bytes after them that [`Q5_0`] and [`Q5_1`] have.
 ///
 /// # Safety
-/// As for [`Format::decode`], with 20 readable bytes.
+/// Those of [`Format::decode`], with 20 readable bytes.
 #[inline(always)]
 unsafe fn fifth_in_front<L: Lanes>(tables: [L::F32; 2], from: *const u8) -> [L::F32; 2] {
     // SAFETY: the caller's promise.
@@ -379,7 +379,7 @@ unsafe fn fifth_in_front<L: Lanes>(tables: [L::F32; 2], from: *const u8) -> [L::
 /// The 8 scales of a [`Q4K`] or [`Q5K`] block, then its 8 minima, negated.
 ///
 /// # Safety
-/// As for [`Format::decode`].
+/// Those of [`Format::decode`].
 #[inline(always)]
 unsafe fn scales_and_minima<L: Lanes>(block: *const u8) -> [f32; 16] {
     // SAFETY: the caller's promise; the 12 bytes of scales begin at 4.
@@ -451,7 +451,7 @@ pub mod testing {
         (0..len).map(|_| (random(&mut seed) >> 40) as f32 / (1u64 << 23) as f32 - 1.0).collect()
     }
 
-    /// Blocks as candle quantises them.
+    /// Blocks that candle has quantised.
     pub fn quantized(dtype: GgmlDType, len: usize) -> Vec<u8> {
         if len == 0 {
             return Vec::new();
@@ -460,7 +460,7 @@ pub mod testing {
         QTensor::quantize(&tensor, dtype).unwrap().data().unwrap().into_owned()
     }
 
-    /// Blocks of any bytes: scales are negative, subnormal or no numbers, too.
+    /// Blocks of any bytes: scales can be negative, subnormal or not a number (NaN).
     pub fn random_bytes(dtype: GgmlDType, len: usize) -> Vec<u8> {
         let mut seed = 11;
         (0..len / dtype.block_size() * dtype.type_size()).map(|_| (random(&mut seed) >> 56) as u8).collect()
@@ -475,7 +475,7 @@ pub mod testing {
         QTensor::new(storage, len).unwrap().dequantize(&Device::Cpu).unwrap().to_vec1().unwrap()
     }
 
-    /// The same bytes at an address that is `offset` past an aligned one, or past another.
+    /// A copy of the bytes at an address that is `offset` past an aligned one, or past another.
     pub fn moved(blocks: &[u8], offset: usize) -> Vec<u8> {
         [vec![0xFF; offset], blocks.to_vec()].concat()
     }

@@ -14,7 +14,7 @@ pub fn unpack_f32(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [f32]) ->
     unpack(isa, dtype, blocks, out)
 }
 
-/// The same, rounded to nearest even.
+/// The values of `blocks` as [`unpack_f32`] gives them, rounded to nearest even.
 ///
 /// Where the CPU rounds by itself, f32's subnormal values become zero; only `F32` and `BF16` have any.
 pub fn unpack_bf16(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [bf16]) -> bool {

@@ -16,6 +16,9 @@ pub struct Changed {
 
 impl Project {
     /// Makes a change; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// Where an example is gone, the change can't be made, or the store can't be written; then nothing has changed.
     pub fn apply(&mut self, edit: &Edit) -> Result<Changed, ProjectError> {
         let tx = begin(&mut self.db)?;
         let mut recorder = Recorder::start(&tx)?;
@@ -28,11 +31,17 @@ impl Project {
     }
 
     /// Takes the last change back; `None` if there is none.
+    ///
+    /// # Errors
+    /// Where the store can't be written; then nothing has changed.
     pub fn undo(&mut self) -> Result<Option<Changed>, ProjectError> {
         self.travel(Direction::Back)
     }
 
     /// Makes the last undone change again; `None` if there is none.
+    ///
+    /// # Errors
+    /// Where the store can't be written; then nothing has changed.
     pub fn redo(&mut self) -> Result<Option<Changed>, ProjectError> {
         self.travel(Direction::Forward)
     }

@@ -130,7 +130,7 @@ fn set_messages(recorder: &mut Recorder, id: i64, messages: &[Message]) -> Resul
     Ok(format!("edit of example {}", stored.number))
 }
 
-/// By hand.
+/// Writes what a person changed.
 fn rewrite(recorder: &mut Recorder, stored: &StoredExample, messages: &[Message]) -> Result<(), ProjectError> {
     let example = Example { messages: messages.to_vec(), ..stored.example.clone() };
     if set_content(recorder, stored, &example)? {

@@ -1,4 +1,4 @@
-//! What was done to the examples, as the journal tells it.
+//! What was done to the examples, as the journal has it.
 
 use rusqlite::types::Value;
 
@@ -13,12 +13,18 @@ use crate::project::store::{finding_marks, second_labels};
 
 impl Project {
     /// Everything that was done and not undone, in the journal's words, the oldest first.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn steps(&self) -> Result<Vec<String>, ProjectError> {
         let mut select = self.db.prepare_cached("SELECT label FROM journal WHERE is_undone = 0 ORDER BY seq")?;
         Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
     /// All changes of an example, the newest first.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn history(&self, id: i64) -> Result<Vec<Version>, ProjectError> {
         // Only presence is written down for several examples at once; each half of this has its index.
         let mut select = self.db.prepare_cached(

@@ -10,7 +10,7 @@ use crate::project::store::finding_marks::{list, marks_of, off};
 use crate::project::store::journal::Recorder;
 use crate::words;
 
-/// Marks what a check found at these examples, or lets it count again; gives what goes on after "Undo".
+/// Marks what a check found at these examples, or lets it count again; gives the words after "Undo".
 pub fn mark(recorder: &mut Recorder, check: Check, ids: &[i64], is_fault: bool) -> Result<String, ProjectError> {
     for id in ids {
         let sql = "SELECT content_key FROM examples WHERE id = ? AND presence = 1";
@@ -29,7 +29,7 @@ pub fn mark(recorder: &mut Recorder, check: Check, ids: &[i64], is_fault: bool) 
     Ok(format!("{what} ({}, {examples})", lower(check)))
 }
 
-/// Gives what goes on after "Undo".
+/// Switches a check on or off; gives the words after "Undo".
 pub fn switch(recorder: &mut Recorder, check: Check, is_on: bool) -> Result<String, ProjectError> {
     let mut names = off(recorder.db)?;
     names.retain(|name| name != check.name());

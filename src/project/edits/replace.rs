@@ -59,6 +59,9 @@ fn one_line(error: &regex::Error) -> String {
 
 impl Project {
     /// What a replacement would do to these examples, with the first turns before and after.
+    ///
+    /// # Errors
+    /// [`ProjectError::Pattern`] where the search pattern can't be used, or where an example is gone.
     pub fn preview_replace(
         &self,
         ids: &[i64],

@@ -23,7 +23,7 @@ struct Row {
     dealt_by: SplitRow,
 }
 
-/// Deals those that take part exactly; the others follow examples with the same prompt.
+/// Splits those that take part exactly; the others follow examples with the same prompt.
 pub fn resplit(recorder: &mut Recorder, spec: &SplitSpec) -> Result<(), ProjectError> {
     for (row, split) in dealt(recorder.db, spec)? {
         recorder.set(Field::Split, row.id, Value::Integer(split_code(split)))?;
@@ -50,6 +50,9 @@ fn dealt(db: &Connection, spec: &SplitSpec) -> Result<Vec<(Row, Split)>, Project
 
 impl Project {
     /// What a new split would come to; nothing changes.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn preview_split(&self, spec: &SplitSpec) -> Result<SplitPreview, ProjectError> {
         let (mut counts, mut num_into_training, mut num_known) = ([0; 3], 0, 0);
         let mut held_out_since = None;

@@ -36,12 +36,12 @@ const ARRIVING_SPLIT: i64 = 2;
 /// A row on its way to the writing thread.
 pub struct Incoming {
     pub face: Face,
-    /// By its place in the request.
+    /// The file, by its place in the request.
     pub file: usize,
-    /// As the file says.
+    /// The split that the file says.
     pub split: Option<Split>,
     pub date: Option<Timestamp>,
-    /// Of a column, or the answer, if the answers prove to be labels.
+    /// The label of a column, or the answer, if the answers prove to be labels.
     pub label: Option<Arc<str>>,
     pub beside: Beside,
     /// An example with the same prompt and another answer.
@@ -53,13 +53,13 @@ pub struct Arrival {
     id: i64,
     number: i64,
     prompt_key: i64,
-    /// By its place in the request.
+    /// The file, by its place in the request.
     pub file: u32,
     split: Option<Split>,
     date: Option<Timestamp>,
-    /// The same for rows of one group.
+    /// A number that the rows of one group share.
     group: Option<u64>,
-    /// As a column says; only of a row that replaces another.
+    /// The label that a column says; only for a row that replaces another.
     label: Option<Arc<str>>,
     /// The example whose place it takes.
     pub replaces: Option<i64>,
@@ -77,7 +77,6 @@ pub fn prepare(db: &Connection, is_import: bool) -> Result<(), ProjectError> {
 /// it may write.
 ///
 /// # Errors
-///
 /// [`ProjectError::DiskFull`] while there is still room to remove again what was written.
 pub fn write(
     db: &mut Connection,
@@ -144,7 +143,7 @@ fn write_row(writer: &mut RowWriter, row: Incoming, number: i64) -> Result<Arriv
 #[derive(Default)]
 pub struct Appeared {
     pub has_changed: bool,
-    /// Of the new examples, the first and the last.
+    /// The numbers of the first and the last new example.
     pub numbers: Option<(u64, u64)>,
 }
 
@@ -162,7 +161,7 @@ pub struct Appearing {
 }
 
 impl Appearing {
-    /// Gives the rows their splits and numbers and lets them appear, in one transaction; tells what changed.
+    /// Gives the rows their splits and numbers and makes them appear, in one transaction; gives what changed.
     pub fn appear(&self, db: &mut Connection, spec: &SplitSpec) -> Result<Appeared, ProjectError> {
         let tx = begin(db)?;
         let mut recorder = Recorder::start(&tx)?;

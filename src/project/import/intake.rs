@@ -33,12 +33,19 @@ const FIRST_ROWS: usize = 100;
 
 impl Project {
     /// Takes all good rows of a file in, as one step of undo. When it is stopped or fails, nothing was imported.
+    ///
+    /// # Errors
+    /// Where a file can't be read or has no good rows, another import is running, the disk is full, or the task was
+    /// stopped.
     pub fn import(&mut self, request: &ImportRequest, task: &dyn Task) -> Result<ImportReport, ProjectError> {
         self.import_showing(request, task, &mut |_| {})
     }
 
-    /// The same; of a file with many, the first rows are given to `show` as soon as they are read. They have no id yet,
-    /// and go away again if the import fails.
+    /// [`Self::import`] that shows the first rows of a file with many: `show` is given them as soon as they are read.
+    /// They have no id yet, and go away again if the import fails.
+    ///
+    /// # Errors
+    /// As for [`Self::import`].
     pub fn import_showing(
         &mut self,
         request: &ImportRequest,
@@ -114,7 +121,7 @@ impl Project {
     }
 }
 
-/// Of the good rows, those that are here already and those that took an example's place; what is left is new.
+/// Counts the good rows that are here already and those that took an example's place; what is left is new.
 fn count_known(report: &mut ImportReport, num_known: &[u64], rows: &[Arrival]) {
     let mut num_updated = vec![0; num_known.len()];
     for row in rows.iter().filter(|row| row.replaces.is_some()) {

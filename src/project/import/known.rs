@@ -49,7 +49,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// Empty if rows may come in again.
+    /// Reads what the project has; nothing if rows may come in again.
     pub fn load(db: &Connection, on_known: OnKnown) -> Result<Self, ProjectError> {
         let mut known = Self::default();
         if on_known == OnKnown::Add {
@@ -94,6 +94,9 @@ impl Known {
 
 impl Project {
     /// Looks through the files of an import; whatever the request says becomes of known rows.
+    ///
+    /// # Errors
+    /// Where a file can't be read, the store can't be read, or the task was stopped.
     pub fn count_known(&mut self, request: &ImportRequest, task: &dyn Task) -> Result<KnownRows, ProjectError> {
         let mut counts = KnownRows::default();
         let mut known = Known::load(&self.db, OnKnown::Update)?;

@@ -15,7 +15,6 @@ pub struct Turn {
 
 impl Turn {
     /// # Errors
-    ///
     /// [`ProjectError::Importing`] while another import has it, in this process or another.
     pub fn take(folder: &Path) -> Result<Self, ProjectError> {
         let path = folder.join(FILE);

@@ -23,7 +23,7 @@ fn holding() -> String {
     )
 }
 
-/// Findings that count: they still hold, their check is on, and nobody said that they are no fault.
+/// Findings that count: they still hold, their check is on, and nobody said that they aren't a fault.
 pub fn counting() -> String {
     format!("{} AND {}", holding(), counts())
 }
@@ -39,6 +39,9 @@ pub struct ExampleLoss {
 
 impl Project {
     /// Keeps what checks found, in place of what the same `checks` found before.
+    ///
+    /// # Errors
+    /// Where the store can't be written.
     pub fn save_findings(&mut self, checks: &[Check], findings: &[Finding]) -> Result<(), ProjectError> {
         if self.is_read_only() {
             return Ok(());
@@ -62,6 +65,9 @@ impl Project {
     }
 
     /// What the last checks found and still holds: of one example, or of all, in the order of the checks' names.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn findings(&self, example: Option<i64>) -> Result<Vec<Finding>, ProjectError> {
         match example {
             Some(id) => self.select_findings(&counts(), "example = ?", params![id]),
@@ -69,12 +75,18 @@ impl Project {
         }
     }
 
-    /// The same of one check, of all examples.
+    /// What the last check of this kind found and still holds, of all examples.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn findings_of(&self, check: Check) -> Result<Vec<Finding>, ProjectError> {
         self.select_findings(&counts(), "check_name = ?", params![check.name()])
     }
 
     /// Those that still hold, and pass both conditions.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn select_findings(
         &self,
         counts: &str,
@@ -99,6 +111,9 @@ impl Project {
     }
 
     /// Keeps what checks were run with, once all that they found is kept.
+    ///
+    /// # Errors
+    /// Where the store can't be written.
     pub fn note_checked(&mut self, with: &CheckedWith) -> Result<(), ProjectError> {
         if self.is_read_only() {
             return Ok(());
@@ -108,9 +123,12 @@ impl Project {
     }
 
     /// What the last checks found and still holds, in numbers; `None` if none were run.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn last_checks(&self) -> Result<Option<LastChecks>, ProjectError> {
         let Some(text) = origin(&self.db, CHECKED)? else { return Ok(None) };
-        // What a later version has written is no reason not to check anew.
+        // What a later version has written doesn't keep anyone from checking anew.
         let Ok(with) = serde_json::from_str(&text) else { return Ok(None) };
         let mut select = self.db.prepare_cached(&format!(
             "SELECT check_name, count(DISTINCT example), count(DISTINCT cluster) FROM {} GROUP BY check_name",
@@ -131,6 +149,9 @@ impl Project {
     }
 
     /// Keeps lengths in tokens, by example; those of another model are forgotten.
+    ///
+    /// # Errors
+    /// Where the store can't be written.
     pub fn set_num_tokens(&mut self, model: &str, lengths: &[(i64, u32)]) -> Result<(), ProjectError> {
         if self.is_read_only() {
             return Ok(());
@@ -151,8 +172,11 @@ impl Project {
         Ok(())
     }
 
-    /// Keeps losses; those under another model or run are forgotten, and so is one of a text that was changed meanwhile. A
-    /// loss that is not a number is none.
+    /// Keeps losses; those under another model or run are forgotten, and so is one of a text that was changed
+    /// meanwhile. A loss that is not a number (NaN) is left out.
+    ///
+    /// # Errors
+    /// Where the store can't be written.
     pub fn set_losses(&mut self, from: &str, losses: &[ExampleLoss]) -> Result<(), ProjectError> {
         let tx = begin(&mut self.db)?;
         if origin(&tx, LOSS_FROM)?.as_deref() != Some(from) {
@@ -172,6 +196,9 @@ impl Project {
     }
 
     /// Keeps which examples are to be labelled or reviewed next, the most worthwhile first, in place of those before.
+    ///
+    /// # Errors
+    /// Where the store can't be written.
     pub fn set_queue(&mut self, ids: &[i64]) -> Result<(), ProjectError> {
         let text = serde_json::to_string(ids).map_err(ProjectError::Content)?;
         let tx = begin(&mut self.db)?;
@@ -184,19 +211,29 @@ impl Project {
 
 impl Project {
     /// Checks that are switched off here.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn checks_off(&self) -> Result<Vec<Check>, ProjectError> {
         let names = finding_marks::off(&self.db)?;
         Ok(Check::ALL.into_iter().filter(|check| names.iter().any(|name| name == check.name())).collect())
     }
 
-    /// What a check found, also what is marked as no fault: of copies, one can only be judged beside the other.
+    /// What a check found, with whether it is marked as not a fault: of copies, one can only be judged beside the
+    /// other.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn all_findings_of(&self, check: Check) -> Result<Vec<(Finding, bool)>, ProjectError> {
         let marked: HashSet<i64> = self.marked("check_name = ?", params![check.name()])?.iter().map(|f| f.id).collect();
         let all = self.select_findings("TRUE", "check_name = ?", params![check.name()])?;
         Ok(all.into_iter().map(|finding| (marked.contains(&finding.id), finding)).map(|(is, of)| (of, is)).collect())
     }
 
-    /// Findings that a person marked as no fault: at one example, or at all.
+    /// Findings that a person marked as not a fault: at one example, or at all.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn not_faults(&self, example: Option<i64>) -> Result<Vec<Finding>, ProjectError> {
         match example {
             Some(id) => self.marked("example = ?", params![id]),
@@ -225,7 +262,7 @@ pub fn found_together(db: &Connection, check: &str) -> Result<Vec<i64>, ProjectE
     Ok(select.query_map([check], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// Which examples are to be labelled or reviewed next, in order, also such as are gone by now.
+/// Which examples are to be labelled or reviewed next, in order, also those that are gone by now.
 pub fn queue(db: &Connection) -> Result<Vec<i64>, ProjectError> {
     Ok(origin(db, QUEUE)?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }

@@ -9,10 +9,10 @@ use crate::project::store::project::Project;
 
 const LABEL_ORDER: &str = "label_order";
 
-/// More have neither a key nor a place in a list; answers in free words are no labels.
+/// Further ones have neither a key nor a place in a list; answers in free words aren't labels.
 const MOST: usize = 500;
 
-/// Labels by their first appearance, each with whether it ever stood at several examples at once.
+/// Labels by their first appearance, each with whether several examples ever had it at once.
 #[derive(Default)]
 pub struct LabelOrder(Vec<(String, bool)>);
 
@@ -40,8 +40,8 @@ impl LabelOrder {
         is_new
     }
 
-    /// Those that are there, and those that were at several examples: their keys stay with them. What stood at one
-    /// example for a moment, half typed, is gone.
+    /// Those that are there, and those that were at several examples: their keys stay with them. What one example had
+    /// for a moment, half typed, is gone.
     fn shown(&self, present: &HashSet<&str>) -> Vec<String> {
         let shown = self.0.iter().filter(|(label, is_kept)| *is_kept || present.contains(label.as_str()));
         shown.map(|(label, _)| label.clone()).collect()
@@ -50,6 +50,9 @@ impl LabelOrder {
 
 impl Project {
     /// The labels in the order of their number keys, which is kept.
+    ///
+    /// # Errors
+    /// Where the store can't be read or written.
     pub fn label_order(&mut self, present: &[(String, u64)]) -> Result<Vec<String>, ProjectError> {
         let names: HashSet<&str> = present.iter().map(|(label, _)| label.as_str()).collect();
         let mut order = LabelOrder::default();

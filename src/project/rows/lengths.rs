@@ -5,7 +5,7 @@ use crate::data::statistics::{Histogram, MAX_BINS};
 use crate::project::error::ProjectError;
 use crate::project::store::project::Project;
 
-/// Of the examples that take part.
+/// The lengths of the examples that take part, in tokens.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Lengths {
     pub counted: Histogram,
@@ -14,7 +14,10 @@ pub struct Lengths {
 }
 
 impl Project {
-    /// With the model of [`crate::project::ProjectState::tokens_from`].
+    /// The lengths with the model of [`crate::project::ProjectState::tokens_from`].
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn lengths(&mut self) -> Result<Lengths, ProjectError> {
         self.order.refresh(&mut self.db)?;
         let present = self.order.slots.iter().filter(|slot| slot.takes_part()).map(|slot| slot.num_tokens);

@@ -1,6 +1,6 @@
-//! What filters and columns need of every example, kept in memory (40 bytes a row) in the rows' order, so that a page at
-//! any offset is a slice of it. It follows this connection's small edits, and is read anew when the store's revision
-//! tells of others.
+//! What filters and columns need of every example, kept in memory (40 bytes a row) in the rows' order, so that a page
+//! at any offset is a slice of it. It follows this connection's small edits, and is read anew when the store's revision
+//! shows others.
 
 use std::collections::{HashMap, HashSet};
 
@@ -82,7 +82,7 @@ pub struct Order {
     revision: Option<u64>,
     pub slots: Vec<Slot>,
     pub labels: Names,
-    /// Lists of tags, as they stand in the store.
+    /// Lists of tags, as the store has them.
     pub tags: Names,
     /// The last filter and sorting asked for, and the indexes of the slots that they leave.
     pub(super) chosen: Option<(Filter, Vec<u32>)>,

@@ -9,6 +9,9 @@ use crate::project::store::project::Project;
 
 impl Project {
     /// The project at a glance.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn state(&mut self) -> Result<ProjectState, ProjectError> {
         let counts = self.counts()?;
         let labels = journal::labels(&self.db)?;
@@ -33,12 +36,19 @@ impl Project {
         })
     }
 
+    /// How many examples take part in each split.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn counts(&mut self) -> Result<SplitCounts, ProjectError> {
         self.order.refresh(&mut self.db)?;
         Ok(self.order.counts())
     }
 
-    /// The same, with the revision of the content that they are of, or an earlier one.
+    /// [`Self::counts`], with the revision of the content that they are of, or an earlier one.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn counts_at(&mut self) -> Result<(SplitCounts, u64), ProjectError> {
         let revision = journal::content_revision(&self.db)?;
         Ok((self.counts()?, revision))

@@ -1,4 +1,4 @@
-//! Which rows of the table are wanted, and what is told of them: plain data.
+//! Which rows of the table are wanted, and what is said of them: plain data.
 
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ pub enum Having {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SortBy {
-    /// As imported, copies beside their originals.
+    /// The order of the import, copies beside their originals.
     #[default]
     Position,
     Number,
@@ -107,9 +107,9 @@ pub enum SortBy {
     Tokens,
     Loss,
     Findings,
-    /// As they are to be labelled or reviewed next.
+    /// The order in which they are to be labelled or reviewed.
     Queue,
-    /// As [`ExampleQuery::only`] lists them; or else what a check found together side by side.
+    /// The order of [`ExampleQuery::only`]; or else what a check found together side by side.
     Given,
 }
 
@@ -130,7 +130,7 @@ pub struct RowPage {
     pub is_partial: bool,
 }
 
-/// For each chip of a filter, how many rows there are with it and all other filters of the query.
+/// How many rows there are for each chip of a filter, with it and all other filters of the query.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FacetCounts {
     /// Rows that match, in all.
@@ -158,8 +158,8 @@ pub struct FacetCounts {
     pub whole: Whole,
 }
 
-/// For the chips above the table, of which one is chosen at a time: how many rows each would show in place of another,
-/// with the search and the other filters.
+/// How many rows each of the chips above the table would show, with the search and the other filters; one of these
+/// chips is chosen at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ShowCounts {
     pub all: u64,
@@ -170,7 +170,7 @@ pub struct ShowCounts {
     pub queued: u64,
 }
 
-/// Of all examples, whatever is searched and filtered.
+/// Counts of all examples, whatever is searched and filtered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Whole {
     /// Examples in which a check found something that must be fixed.

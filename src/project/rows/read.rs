@@ -30,11 +30,17 @@ const MANY_ROWS: usize = 100_000;
 
 impl Project {
     /// The rows of the table's visible part.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn query(&mut self, query: &ExampleQuery) -> Result<RowPage, ProjectError> {
         self.query_unless_stopped(query, &Unwatched)
     }
 
-    /// The same; sorting a million texts takes about a second, and can be ended early.
+    /// [`Self::query`] that can be ended early: sorting a million texts takes about a second.
+    ///
+    /// # Errors
+    /// Where the store can't be read, or the task was stopped.
     pub fn query_unless_stopped(&mut self, query: &ExampleQuery, task: &dyn Task) -> Result<RowPage, ProjectError> {
         self.order.refresh(&mut self.db)?;
         let (ids, num_matching) = self.order.page(&self.db, query, task)?;
@@ -48,6 +54,9 @@ impl Project {
 
     /// The first rows that a search finds, if finding all of them takes so long that a person would wait. Copies of
     /// examples may be missing among them.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn first_rows(&mut self, query: &ExampleQuery) -> Result<Option<RowPage>, ProjectError> {
         self.order.refresh(&mut self.db)?;
         if self.order.slots.len() < MANY_ROWS {
@@ -60,24 +69,36 @@ impl Project {
     }
 
     /// The ids of all rows that match, in order; `offset` and `limit` do not count.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn matching_ids(&mut self, query: &ExampleQuery) -> Result<Vec<i64>, ProjectError> {
         self.order.refresh(&mut self.db)?;
         self.order.ids(&self.db, query, &Unwatched)
     }
 
     /// The example that the table shows with this number.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn id_of(&self, number: u64) -> Result<Option<i64>, ProjectError> {
         let sql = "SELECT id FROM examples WHERE number = ? AND presence = 1";
         Ok(self.db.prepare_cached(sql)?.query_row([number as i64], |row| row.get(0)).optional()?)
     }
 
     /// How many of these are in a part that is not trained on.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn num_held_out(&mut self, ids: &[i64]) -> Result<u64, ProjectError> {
         self.order.refresh(&mut self.db)?;
         Ok(self.order.num_held_out(ids))
     }
 
     /// How many rows each chip of each filter would show.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn facets(&mut self, query: &ExampleQuery) -> Result<FacetCounts, ProjectError> {
         self.order.refresh(&mut self.db)?;
         let (mut counts, labels) = facets::facets(&self.order, &self.db, query)?;
@@ -89,6 +110,9 @@ impl Project {
     }
 
     /// One example in full.
+    ///
+    /// # Errors
+    /// [`ProjectError::NoSuchExample`], or where the store can't be read.
     pub fn example(&self, id: i64) -> Result<StoredExample, ProjectError> {
         let mut stored = stored_example(&self.db, id)?;
         stored.annotations.second_label = second_label(&self.db, id)?;
@@ -97,12 +121,18 @@ impl Project {
     }
 
     /// Whether any example says when it is from.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn has_dates(&self) -> Result<bool, ProjectError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM examples WHERE date IS NOT NULL AND presence = 1)";
         Ok(self.db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     }
 
     /// The field of JSON answers that is their label; `None` where answers are labels themselves.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn label_field(&self) -> Result<Option<String>, ProjectError> {
         let sql = "SELECT content FROM contents WHERE id = coalesce(
                    (SELECT id FROM examples WHERE presence = 1 AND label IS NOT NULL LIMIT 1),
@@ -112,6 +142,9 @@ impl Project {
     }
 
     /// Every example that takes part in a split, in order; a `Break` ends it early.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn for_each_example(
         &self,
         split: Split,
@@ -125,6 +158,9 @@ impl Project {
     }
 
     /// Every example that is there, also those that take no part, in order; a `Break` ends it early.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn for_each_present(&self, f: &mut dyn FnMut(StoredExample) -> ControlFlow<()>) -> Result<(), ProjectError> {
         let sql = format!(
             "SELECT {COLUMNS}, content_key, content FROM {TABLES} WHERE presence = 1 ORDER BY position, number"
@@ -134,6 +170,9 @@ impl Project {
 
     /// The examples with these ids, in this order and as they are at one moment; one that is gone is left out. A `Break`
     /// ends it early.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn for_each_of(
         &self,
         ids: &[i64],
@@ -187,7 +226,7 @@ pub fn example_rows(db: &Connection, ids: &[i64]) -> Result<Vec<ExampleRow>, Pro
     Ok(rows)
 }
 
-/// The same for a search: a cell in whose beginning nothing was found shows the text around the first hit.
+/// Rows of a search: a cell in whose beginning nothing was found shows the text around the first hit.
 fn found_rows(db: &Connection, ids: &[i64], search: &str) -> Result<Vec<ExampleRow>, ProjectError> {
     let mut rows = example_rows(db, ids)?;
     if search::words(search).is_empty() {

@@ -33,7 +33,10 @@ pub struct Reviewers {
 }
 
 impl Project {
-    /// Keeps a second reviewer's labels in place of those that are there; none of them for none.
+    /// Keeps a second reviewer's labels in place of those that are there; without any, there is no second reviewer.
+    ///
+    /// # Errors
+    /// Where the store can't be written; then nothing has changed.
     pub fn set_second_labels(&mut self, source: &str, labels: &[(i64, String)]) -> Result<(), ProjectError> {
         let tx = begin(&mut self.db)?;
         let mut recorder = Recorder::start(&tx)?;
@@ -59,7 +62,10 @@ impl Project {
         Ok(())
     }
 
-    /// `None` without a second reviewer.
+    /// How far the two reviewers agree; `None` without a second one.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn reviewers(&self) -> Result<Option<Reviewers>, ProjectError> {
         let Some(source) = origin(&self.db, SECOND_REVIEWER)? else { return Ok(None) };
         let mut select = self.db.prepare_cached(&format!(

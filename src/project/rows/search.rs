@@ -15,7 +15,7 @@ pub fn words(search: &str) -> Vec<String> {
     words.take(MAX_WORDS).map(str::to_lowercase).collect()
 }
 
-/// As the index's tokenizer sees it: letters, numbers, and marks that stand on them.
+/// Whether the index's tokenizer takes it for a part of a word: letters, numbers, and the marks on them.
 fn is_part_of_word(c: char) -> bool {
     c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c)
 }

@@ -216,7 +216,7 @@ pub fn choose_some(
     Ok(passing.map(|slot| slot.id).take(limit).collect())
 }
 
-/// The same by reading the first rows that pass all other filters.
+/// Some of the rows that match, by reading the first ones that pass all other filters.
 fn read_some(
     order: &Order,
     db: &Connection,
@@ -307,7 +307,7 @@ fn sortable(loss: f32) -> u64 {
     u64::from(if bits >> 31 == 0 { bits | 1 << 31 } else { !bits })
 }
 
-/// The place of each name in the alphabet, by its index; 0 is no name.
+/// The place of each name in the alphabet, by its index; 0 is none.
 fn ranks<T: AsRef<str>>(names: &[T]) -> Vec<Option<u64>> {
     let mut sorted: Vec<(String, usize)> =
         names.iter().enumerate().map(|(at, name)| (name.as_ref().to_lowercase(), at + 1)).collect();
@@ -323,7 +323,7 @@ fn ranks<T: AsRef<str>>(names: &[T]) -> Vec<Option<u64>> {
     ranks
 }
 
-/// As numbers that compare as the dates do.
+/// Dates as numbers that compare as the dates do.
 fn dates(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
     let mut select = db.prepare_cached("SELECT id, date FROM examples WHERE date IS NOT NULL")?;
     let dates = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.wrapping_sub(i64::MIN) as u64)))?;

@@ -7,7 +7,7 @@ use super::query::{Sort, SortBy};
 use crate::project::error::ProjectError;
 use crate::task::Task;
 
-/// Rows are looked up one by one where fewer than one in so many are to be sorted; else all are read in one go.
+/// Rows are looked up one by one where fewer than one in this many are to be sorted; else all are read in one go.
 const FEW: usize = 8;
 /// Between two looks at whether the order is still wanted.
 const ROWS_AT_ONCE: usize = 1024;
@@ -15,8 +15,8 @@ const ROWS_TO_SORT: usize = 65_536;
 /// A table's cell shows fewer; what is equal up to here stays in the data's order.
 const MAX_CHARS: usize = 64;
 
-/// By letters, upper and lower case alike; rows without a text come last, and equal ones stay in the data's order, either
-/// way.
+/// Sorts by letters, upper and lower case alike; rows without a text come last, and equal ones stay in the data's
+/// order, either way.
 pub fn sort_texts(
     order: &Order,
     db: &Connection,

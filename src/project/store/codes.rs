@@ -16,7 +16,7 @@ pub const SET_ASIDE: i64 = 2;
 /// The presence of rows of an import that isn't done.
 pub const ARRIVING: i64 = 2;
 
-/// Of a row of `examples`, for the store: what [`crate::project::state::takes_part`] says.
+/// Whether a row of `examples` takes part, for the store: what [`crate::project::state::takes_part`] says.
 pub const TAKES_PART: &str = "(examples.marks & 2 = 0 AND examples.review <> 2)";
 
 pub fn status(marks: i64) -> ExampleStatus {
@@ -86,7 +86,7 @@ pub fn content_value(example: &Example) -> Result<Value, ProjectError> {
     serde_json::to_string(example).map(Value::Text).map_err(ProjectError::Content)
 }
 
-/// The same number for the same text.
+/// A number that is the same for the same text.
 pub fn key(text: &str) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(text)
 }

@@ -83,7 +83,7 @@ pub struct FaceWriter<'a> {
 }
 
 impl<'a> FaceWriter<'a> {
-    /// For new examples.
+    /// Statements for new examples.
     pub fn inserting(db: &'a Connection) -> Result<Self, ProjectError> {
         Self::with(db, "INSERT INTO contents (prompt, answer, content, id) VALUES (?, ?, ?, ?)")
     }
@@ -121,7 +121,7 @@ pub fn question(prompt: &[Message]) -> &str {
     asked.map(|m| m.content.as_str()).unwrap_or_default()
 }
 
-/// As its column shows it, before it is cut.
+/// The answer as its column shows it, before it is cut.
 pub fn answer(example: &Example) -> Cow<'_, str> {
     values(example.answer().unwrap_or_default())
 }
@@ -176,7 +176,7 @@ fn push_line(line: &mut String, text: &str) {
     }
 }
 
-/// As most texts are: letters of one byte, and single spaces.
+/// Whether a text is like most: letters of one byte, and single spaces.
 fn is_plain_line(text: &[u8]) -> bool {
     let is_plain = |byte: &u8| (b' '..0x7f).contains(byte);
     text.iter().all(is_plain) && !text.windows(2).any(|two| two == b"  ")

@@ -1,4 +1,4 @@
-//! The fields of an example that edits change: how each is read and written, whichever table it stands in.
+//! The fields of an example that edits change: how each is read and written, whichever table it is in.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -7,7 +7,7 @@ use super::face::{Face, example_of, replace};
 use super::{finding_marks, second_labels};
 use crate::project::error::ProjectError;
 
-/// The numbers stand in the journal.
+/// The numbers are written in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     Presence = 0,
@@ -20,11 +20,11 @@ pub enum Field {
     Content = 7,
     Date = 8,
     SecondLabel = 9,
-    /// Of the project and not of an example: where the second labels come from.
+    /// The source of the second labels, a field of the project and not of an example.
     SecondReviewer = 10,
     /// Checks whose finding is not a fault.
     NotFaults = 11,
-    /// Of the project: checks that are off.
+    /// Checks that are off, a field of the project.
     ChecksOff = 12,
 }
 
@@ -53,13 +53,13 @@ impl Field {
         !matches!(self, Self::SecondReviewer | Self::ChecksOff)
     }
 
-    /// Says what counts of the checks, and nothing of the examples: what was checked or counted of them still holds.
+    /// Whether it only says what counts of the checks: what was checked or counted of the examples still holds.
     pub fn is_about_checks(self) -> bool {
         matches!(self, Self::NotFaults | Self::ChecksOff)
     }
 }
 
-/// An example's value as it stands in the store.
+/// An example's value as the store has it.
 pub fn read(db: &Connection, field: Field, id: i64) -> Result<Value, ProjectError> {
     let sql = match field {
         Field::Presence => "SELECT presence FROM examples WHERE id = ?",

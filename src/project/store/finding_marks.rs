@@ -1,4 +1,4 @@
-//! Checks that are off, and findings that a person marked as no fault, as the store and the journal keep them.
+//! Checks that are off, and findings that a person marked as not a fault, as the store and the journal keep them.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -6,11 +6,11 @@ use rusqlite::{Connection, params};
 use crate::data::checks::Check;
 use crate::project::error::ProjectError;
 
-/// Of a row of `findings`: a person marked it.
+/// Whether a person marked a row of `findings`.
 pub const IS_NOT_FAULT: &str = "EXISTS (SELECT 1 FROM not_faults WHERE not_faults.example = findings.example
     AND not_faults.check_name = findings.check_name AND not_faults.content_key = findings.content_key)";
 
-/// Of a row of `findings`: its check is off.
+/// Whether the check of a row of `findings` is off.
 pub const IS_OFF: &str = "findings.check_name IN (SELECT check_name FROM checks_off)";
 
 pub fn off(db: &Connection) -> Result<Vec<String>, ProjectError> {

@@ -12,7 +12,7 @@ pub enum Direction {
     Back,
 }
 
-/// Where a change of the entry `seq` stands.
+/// The place of a change of the entry `seq`.
 pub fn place(seq: i64, count: i64) -> i64 {
     (seq << 32) + count
 }
@@ -59,7 +59,7 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    /// The same for rows that have been made present already.
+    /// Writes down that rows appeared which have been made present already.
     pub fn note_appearance(&mut self, ids: &[i64]) -> Result<(), ProjectError> {
         for range in ranges(ids) {
             self.note(Field::Presence, range, &Value::Integer(0), &Value::Integer(1))?;
@@ -84,7 +84,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// The new revision and the examples that changed; `None` if nothing did, and then nothing may be committed.
-    /// `label` goes on after "Undo": "edit of example 418"; `source` is an import's file.
+    /// `label` continues "Undo": "edit of example 418"; `source` is an import's file.
     pub fn finish(mut self, label: &str, source: Option<&str>) -> Result<Option<(u64, Vec<i64>)>, ProjectError> {
         if self.num_changes == 0 {
             return Ok(None);
@@ -189,7 +189,7 @@ fn ranges(ids: &[i64]) -> Vec<(i64, i64)> {
 }
 
 fn keep_first(ids: &mut Vec<i64>) {
-    // As those of an import are.
+    // An import's are.
     if ids.is_sorted_by(|one, next| one < next) {
         return;
     }
@@ -201,7 +201,7 @@ fn bump(db: &Connection, is_content: bool) -> Result<u64, ProjectError> {
     if is_content { bump_content(db) } else { bump_revision(db) }
 }
 
-/// The same for what a person did, which checks and models have not seen yet.
+/// Counts what a person did, which checks and models have not seen yet.
 fn bump_content(db: &Connection) -> Result<u64, ProjectError> {
     let sql = "INSERT INTO meta VALUES (?, '1') ON CONFLICT DO UPDATE SET value = value + 1";
     db.prepare_cached(sql)?.execute([CONTENT_REVISION])?;
@@ -217,7 +217,7 @@ pub fn content_revision(db: &Connection) -> Result<u64, ProjectError> {
 
 const CONTENT_REVISION: &str = "content_revision";
 
-/// Tells every connection that what it knows of the examples is stale.
+/// Lets every connection see that what it knows of the examples is stale.
 pub fn bump_revision(db: &Connection) -> Result<u64, ProjectError> {
     let sql = "UPDATE meta SET value = value + 1 WHERE key = 'revision' RETURNING CAST(value AS INTEGER)";
     let revision: i64 = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;

@@ -28,7 +28,10 @@ pub struct Project {
 }
 
 impl Project {
-    /// Makes a new project; missing folders are made, an existing project is an error.
+    /// Makes a new project, and missing folders.
+    ///
+    /// # Errors
+    /// [`ProjectError::Exists`] where the folder holds a project, [`ProjectError::Io`] where it can't be made.
     pub fn create(folder: &Path) -> Result<Self, ProjectError> {
         std::fs::create_dir_all(folder).map_err(|e| ProjectError::io(folder, e))?;
         if folder.join(STORE_FILE).exists() {
@@ -39,6 +42,10 @@ impl Project {
     }
 
     /// Opens the project in `folder`.
+    ///
+    /// # Errors
+    /// Where there is no project, or its store is damaged, another program's or of a newer version; the error names the
+    /// folder or the file.
     pub fn open(folder: &Path) -> Result<Self, ProjectError> {
         let path = folder.join(STORE_FILE);
         if !path.is_file() {
@@ -51,6 +58,9 @@ impl Project {
     }
 
     /// Opens the project in `folder`, or makes one there.
+    ///
+    /// # Errors
+    /// As for [`Self::open`] and [`Self::create`].
     pub fn open_or_create(folder: &Path) -> Result<Self, ProjectError> {
         match Self::open(folder) {
             Err(ProjectError::NotAProject { .. } | ProjectError::NotFound { .. }) => match Self::create(folder) {
@@ -86,6 +96,9 @@ impl Project {
     }
 
     /// What is remembered between starts.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
     pub fn settings(&self) -> Result<Settings, ProjectError> {
         let sql = "SELECT value FROM meta WHERE key = 'settings'";
         let text: Option<String> = self.db.query_row(sql, [], |row| row.get(0)).optional()?;
@@ -99,6 +112,10 @@ impl Project {
         Ok(settings)
     }
 
+    /// Keeps what is to be remembered between starts.
+    ///
+    /// # Errors
+    /// Where the store can't be written.
     pub fn save_settings(&mut self, settings: &Settings) -> Result<(), ProjectError> {
         let text = serde_json::to_string(settings).map_err(ProjectError::Content)?;
         self.db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('settings', ?)", params![text])?;

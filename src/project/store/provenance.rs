@@ -8,7 +8,7 @@ use super::codes::key;
 use crate::data::mapping::Beside;
 use crate::project::error::ProjectError;
 
-/// Of a row that says either.
+/// Keeps the id and the group of a row that says either.
 pub fn write(db: &Connection, example: i64, beside: &Beside) -> Result<(), ProjectError> {
     if beside.id.is_some() || beside.group.is_some() {
         db.prepare_cached("INSERT OR REPLACE INTO provenance (example, row_id, group_name) VALUES (?, ?, ?)")?
@@ -30,7 +30,7 @@ pub fn hand_over(db: &Connection, from: i64, to: i64) -> Result<(), ProjectError
     Ok(())
 }
 
-/// The same number for the same group, by example.
+/// The group of each example that has one, as a number.
 pub fn groups(db: &Connection) -> Result<HashMap<i64, u64>, ProjectError> {
     let mut select = db.prepare_cached("SELECT example, group_name FROM provenance WHERE group_name IS NOT NULL")?;
     let groups = select.query_map([], |row| Ok((row.get(0)?, key(row.get_ref(1)?.as_str()?))))?;

@@ -44,7 +44,7 @@ pub fn give_back(db: &mut Connection, folder: &Path, free: Free) -> rusqlite::Re
     const NONE: i64 = 0;
     let num_free = pragma(db, "freelist_count")?;
     if pragma(db, "auto_vacuum")? == NONE {
-        // Of an earlier version: only a copy is smaller, and worth it where it is much smaller.
+        // A store of an earlier version: only a copy is smaller, and worth it where it is much smaller.
         let (num_pages, page_bytes) = (pragma(db, "page_count")?, pragma(db, "page_size")?);
         let copy = u64::try_from((num_pages - num_free) * page_bytes).unwrap_or_default();
         if num_free > num_pages / 2 && free(folder).is_none_or(|free| free > 3 * copy + KEPT_FREE) {

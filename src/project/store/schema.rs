@@ -10,7 +10,8 @@ pub const APPLICATION_ID: i64 = 0x546E_7772;
 /// Raised when the tables change; [`super::migrate`] brings older stores up to it.
 pub const VERSION: i64 = 3;
 
-/// Of a new store; those of the first versions have 4,096. An import has fewer pages to write, and edits still little.
+/// The page size of a new store; those of the first versions have 4,096. An import has fewer pages to write, and edits
+/// still little.
 pub const PAGE_BYTES: i64 = 16_384;
 
 /// `examples` holds what is known of each, in rows short enough that all of them are read at once; `contents` what it

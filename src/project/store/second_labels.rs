@@ -26,7 +26,7 @@ pub fn labelled(db: &Connection) -> Result<Vec<i64>, ProjectError> {
     Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// As the journal keeps it, with the prompt that was labelled.
+/// The label as the journal keeps it, with the prompt that was labelled.
 pub fn label_value(label: &str, prompt_key: i64) -> Result<Value, ProjectError> {
     serde_json::to_string(&(label, prompt_key)).map(Value::Text).map_err(ProjectError::Content)
 }

@@ -49,7 +49,10 @@ impl Project {
         }
     }
 
-    /// The same, and where an earlier copy of this store lies in its place, it is brought up to this one.
+    /// [`Self::standing`], and where an earlier copy of this store is in its place, it is brought up to this one.
+    ///
+    /// # Errors
+    /// Where the store in the folder can't be read or brought up to this one, or the task was stopped.
     pub fn look_again(&mut self, task: &dyn Task) -> Result<Standing, ProjectError> {
         let standing = self.standing();
         if standing == Standing::ReadOnly {
@@ -82,6 +85,10 @@ impl Project {
 
     /// Writes the store as it is now into another folder, with what can be read of the files beside it. The folder's
     /// store is whole or not there.
+    ///
+    /// # Errors
+    /// [`ProjectError::Exists`] where the folder holds a project, [`ProjectError::Io`] where it can't be written,
+    /// [`ProjectError::Stopped`] where the task was stopped.
     pub fn save_as(&self, to: &Path, task: &dyn Task) -> Result<SavedAs, ProjectError> {
         let io = |e| ProjectError::io(to, e);
         let target = to.join(STORE_FILE);

@@ -31,8 +31,8 @@ pub fn is_anyone_waiting() -> bool {
     NUM_WAITING.load(Ordering::SeqCst) > 0
 }
 
-/// As [`begin`], for one transaction of many that follow each other at once, such as an import's: SQLite knows no queue, and
-/// an edit in between would never get its turn.
+/// [`begin`] for one transaction of many that follow each other at once, such as an import's: SQLite knows no queue,
+/// and an edit in between would never get its turn.
 pub fn begin_after_others(db: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     const LONGEST_WAIT: Duration = Duration::from_secs(1);
     let started = Instant::now();

@@ -76,7 +76,7 @@ fn a01_every_folder_is_one_of_these() {
     assert_eq!(folders.len(), 24);
 }
 
-/// A recipe that goes on from an adapter, on a desk of its own.
+/// A recipe that begins with an adapter, on a desk of its own.
 fn train_from(adapter: &str, lora: &str, desk: &Desk) -> Ran {
     let (model, train, adapter) = (case("_model"), case("_tea.jsonl"), case(adapter));
     let recipe = format!(

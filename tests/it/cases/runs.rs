@@ -22,7 +22,7 @@ impl Desk {
         self.run(&["train", recipe.to_str().unwrap(), "--out", out.to_str().unwrap(), "--json"])
     }
 
-    /// A run that must be refused before its model is loaded; what is told of it.
+    /// A run that must be refused before its model is loaded; what is said of it.
     fn refused(&self, recipe: &Path, out: &Path) -> String {
         let ran = self.train(recipe, out);
         assert_eq!(ran.code(), Some(1), "{}", ran.err());
@@ -55,7 +55,7 @@ fn r06_every_wrong_value_is_told_with_its_own_key_and_line() {
     check("bs0", 8, &["training.per_device_train_batch_size is 0", "from 1 to 4096"], &[]);
     let scheduler = whole("training.lr_scheduler_type", "\"cosine\", \"linear\"");
     check("sched", 8, &["cosine_with_restarts", &scheduler], &["precision must"]);
-    // Names from elsewhere are told by what they are called here, and nothing is said of the line above.
+    // Names from other trainers are explained by what they are called here, and nothing is said of the line above.
     let of_another = &["precision must", "precision is"];
     let range = "a whole number from 8 to 1048576";
     check("max_seq_length", 8, &["`max_seq_length`", &format!("training.max_length here: {range}")], of_another);
@@ -225,7 +225,7 @@ fn a_run_is_resumed_on_what_it_began_with_only() {
     };
     swap("model.safetensors", &flip, "has another content");
 
-    // A run of an earlier version kept nothing: it goes on, and that is said.
+    // A run of an earlier version kept nothing: it is resumed, and that is said.
     std::fs::remove_file(desk.path("run/inputs.json")).unwrap();
     let ran = train();
     let warnings = events(&ran, "warning");

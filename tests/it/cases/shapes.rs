@@ -239,7 +239,7 @@ fn a_verdict_is_known_under_its_other_names_and_in_tables() {
         assert_eq!(examples.iter().map(told).collect::<Vec<_>>(), ["u: Q1 / a: A1", bad], "{table}: {report}");
         assert!(notes(&report)[0].starts_with("1 × marked as a bad answer"), "{report}");
     }
-    // A class is no verdict, and a label without an answer beside it is the answer.
+    // A class isn't a verdict, and a label without an answer beside it is the answer.
     let (report, examples) = import("a.jsonl", &rows("label", json!("billing"), json!("no")));
     assert_eq!((told(&examples[1]), &report["unused"]), ("u: Q2 / a: A2".to_owned(), &json!(["label"])));
     let (_, examples) = import("a.csv", "text,label\nfine,1\nawful,0\n");

@@ -162,7 +162,7 @@ pub fn texts(folder: &Path) {
     write(folder, "texts/bad/b.md", b"# plain");
 }
 
-/// As the import does it, and its dialog before it.
+/// Reads a file as the import does, and its dialog before it.
 pub fn import(path: &Path) -> Read {
     let request = ImportRequest::new(path);
     preview(&request, &Unwatched)?;
@@ -384,7 +384,7 @@ fn measure(model: &LanguageModel, folder: &Path, adapter: Option<&Path>) -> Read
     Ok(())
 }
 
-/// The same model as llama.cpp has it.
+/// The model as llama.cpp has it.
 pub fn gguf(folder: &Path) {
     use candle_core::quantized::gguf_file::{Value, write};
     use candle_core::quantized::{GgmlDType, QTensor};

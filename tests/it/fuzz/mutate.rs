@@ -111,7 +111,7 @@ fn pick<'a, T>(from: &'a [T], rng: &mut ChaCha8Rng) -> &'a T {
     &from[rng.random_range(0..from.len())]
 }
 
-/// Of bytes of any kind.
+/// Changes bytes of any kind.
 fn plain(dictionary: &[&str], mut bytes: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
     let at = rng.random_range(0..=bytes.len());
     let end = (at + rng.random_range(0..64)).min(bytes.len());

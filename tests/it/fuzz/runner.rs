@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use super::kinds::Kind;
 use super::mutate::mutant;
 
-/// Of a mutant's reading: of processor time where the system tells it, for a test may have to share its machine.
+/// The time to read a mutant: processor time where the system says it, for a test may have to share its machine.
 pub const MAX_SECS: f64 = 10.0;
-/// Of waiting, however little is computed.
+/// The time to wait for it, however little is computed.
 const MAX_WAIT_SECS: f64 = 90.0;
-/// Of memory, above the half gigabyte that the test itself and its threads have mapped.
+/// Its memory, above the half gigabyte that the test itself and its threads have mapped.
 const MAX_MEMORY_KB: u64 = (1 << 20) + (1 << 19);
 /// Enough to see what they have in common.
 const MAX_FAILURES: usize = 5;

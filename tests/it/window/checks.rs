@@ -1,4 +1,5 @@
-//! The checks in the window: what a link shows, what a fix would change and what is chosen of it, and what is no fault.
+//! The checks in the window: what a link shows, what a fix would change and what is chosen of it, and what isn't a
+//! fault.
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};

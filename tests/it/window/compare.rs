@@ -87,7 +87,7 @@ fn an_answer_is_stopped_and_an_own_prompt_asked() {
 
     window.click(Role::Button, "Own prompt…");
     assert!(window.is_disabled("Answer"), "nothing is asked yet");
-    // The field has the keyboard: what is typed is no shortcut.
+    // The field has the keyboard: what is typed isn't a shortcut.
     for letter in ["W", "here is it", "?"] {
         window.harness.event(egui::Event::Text(letter.to_owned()));
         window.harness.run_steps(2);

@@ -30,7 +30,7 @@ fn a_data_set_is_looked_up_chosen_downloaded_and_mapped() {
     assert!(studio.is_shown("Licence cc-by-4.0") && studio.is_shown("80 rows"));
     assert!(studio.is_shown("Files that can't be read here are left out: 1 .arrow"));
 
-    // One split fewer; the other one is dealt.
+    // One split fewer; the other one is split.
     studio.click(Role::CheckBox, "test");
     assert!(studio.is_shown("50 rows"));
     studio.click(Role::CheckBox, "test");
@@ -57,7 +57,7 @@ fn a_failure_stays_in_the_dialog_with_what_to_do() {
     let mut studio = studio(&hub);
     studio.click(Role::Button, "From the Hub…");
     look_up(&mut studio, "no name");
-    assert!(studio.is_shown("is no name of a data set"));
+    assert!(studio.is_shown("isn't the name of a data set"));
     look_up(&mut studio, "org/banking");
     assert!(studio.is_shown("Gated: its owners want to know who downloads it"));
     studio.key(Modifiers::COMMAND, Key::Enter);

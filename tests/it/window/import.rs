@@ -114,7 +114,7 @@ fn what_is_unsure_is_left_open_and_the_button_is_off() {
         |n: usize| format!("this is one text number {n},and this is another text number {n},{}\n", ["x", "y"][n % 2]);
     open(&mut studio, "odd.csv", &format!("alpha,beta,gamma\n{}", (0..8).map(row).collect::<String>()));
     assert_eq!(role(&studio, "alpha").as_deref(), Some("Not used"));
-    assert_eq!(role(&studio, "gamma").as_deref(), Some("Label"), "few values that come again are no answer");
+    assert_eq!(role(&studio, "gamma").as_deref(), Some("Label"), "few values that come again aren't an answer");
     assert!(studio.is_shown("Choose which column holds the prompt") && studio.is_disabled("Import 0 examples"));
     choose(&mut studio, "alpha", "User");
     assert!(studio.is_shown("Choose which column holds the answer") && studio.is_disabled("Import 8 examples"));

@@ -11,7 +11,7 @@ use tunewright::app::{Action, Screen};
 use super::harness::{PATIENCE, Window, states};
 use crate::fixtures::fixture;
 
-/// A window that asks this source, and hears on the channel when it was asked.
+/// A window that asks this source, and learns on the channel when it was asked.
 fn with_source(font: Option<&'static str>) -> (Window, Arc<AtomicUsize>, mpsc::Receiver<std::thread::ThreadId>) {
     let num_asked = Arc::new(AtomicUsize::new(0));
     let (sender, receiver) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! A run under way, stopped and gone on with, and closing the window meanwhile, against a scripted engine.
+//! A run under way, stopped and resumed, and closing the window meanwhile, against a scripted engine.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use super::harness::{Window, made};
 const NAME: &str = "2026-11-30-2";
 const RUN_DIR: &str = "/p/runs/2026-11-30-2";
 
-/// As after a start of the program, which was left on the Train screen.
+/// A window as after a start of the program, which was left on the Train screen.
 fn open() -> Window {
     let settings = AppSettings { last_project: Some("/p".into()), screen: Screen::Train, ..AppSettings::default() };
     let mut window = Window::with_settings(settings);
@@ -29,7 +29,7 @@ fn open() -> Window {
     window
 }
 
-/// A run that has done so many of its 99 steps.
+/// A run that has done `num_steps` of its 99 steps.
 fn training(num_steps: usize) -> (Window, JobId) {
     let mut window = open();
     window.act(train::Action::Start);
@@ -260,7 +260,7 @@ fn the_window_can_be_closed_at_once_and_a_run_that_ends_meanwhile_asks_nothing()
     assert!(!window.close().contains(&ViewportCommand::CancelClose));
 }
 
-/// As the next start finds it.
+/// The window as the next start finds it.
 fn reopened(status: RunStatus, last: Option<RunMessage>) -> Window {
     let mut window = open();
     assert_eq!(window.shell().state.screen, Screen::Train, "it opens where it was left");

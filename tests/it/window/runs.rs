@@ -113,7 +113,7 @@ fn measuring_begins_by_itself_when_the_form_rests_and_nothing_computes() {
     assert_eq!(window.num_asked(is_measure), 1);
     let job = window.job(is_measure);
     window.tell(job, EventKind::Finished(Outcome::Stopped));
-    assert!(window.is_shown("Not measured on this machine yet"), "what gave way is no failure");
+    assert!(window.is_shown("Not measured on this machine yet"), "what gave way isn't a failure");
     window.click(Role::Button, "Start training");
     window.act(train::Action::ShowForm);
     assert!(window.is_disabled("Measure the time"), "something else computes");
@@ -166,7 +166,7 @@ fn every_choice_says_what_it_does() {
     assert!(is_marked(&window, "Custom"), "something is always marked");
 
     window.click(Role::RadioButton, "Advanced");
-    assert_eq!(window.text_of("Most steps"), "", "no limit is no number");
+    assert_eq!(window.text_of("Most steps"), "", "no limit isn't a number");
     window.enter("Most steps", "30");
     assert_eq!(recipe(&window).training.max_steps, 30);
     window.enter("Most steps", "");
@@ -181,7 +181,7 @@ fn a_run_has_the_same_numbers_wherever_it_is_shown() {
     window.tell(job, EventKind::Started);
     window.tell(job, EventKind::RunStarted { run_dir: "/p/runs/2026-11-22-1".into(), facts: made::facts(99) });
     window.tell(job, EventKind::Eval(evaluation(0, 2.391)));
-    // The window lagged: it heard of some steps only.
+    // The window lagged: it got some steps only.
     steps().into_iter().filter(|step| step.step != 5).for_each(|step| window.tell(job, EventKind::Step(step)));
     window.tell(job, EventKind::Finished(Outcome::Stopped));
     let record = run("2026-11-22-1", 0.6, RunStatus::Stopped);

@@ -13,7 +13,7 @@ const SIZES: [[f32; 2]; 6] =
     [[1024.0, 680.0], [1280.0, 800.0], [1366.0, 768.0], [1728.0, 1080.0], [1920.0, 1200.0], [3840.0, 2160.0]];
 const ZOOMS: [f32; 4] = [0.8, 1.0, 1.5, 2.0];
 
-/// Lines that touch are no overlap.
+/// Lines that touch don't overlap.
 const TOLERANCE: f32 = 1.0;
 
 fn overlap(a: Rect, b: Rect) -> bool {

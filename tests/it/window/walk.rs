@@ -143,7 +143,7 @@ impl Walk {
         let shell = Shell::on(desktop.clone(), Box::new(engine.clone()), AppSettings::default());
         let mut harness = harness(shell);
         harness.ctx.set_missing_glyph_policy(MissingGlyphPolicy::Tofu);
-        // Words that come and go with the pointer are no change that an act made.
+        // Words that come and go with the pointer aren't a change that an act made.
         harness.ctx.all_styles_mut(|style| style.interaction.tooltip_delay = f32::MAX);
         harness.state_mut().actions.push(Action::OpenProject { folder: project, sample: false });
         let mut bytes = [0; 32];

@@ -64,7 +64,7 @@ mod tests {
         };
         check("{\"a\": [1, 2]}", None);
         check("\n {\"ä\": 1\n \"b\": 2}", Some((3, 2, "a comma or the closing } is missing")));
-        check("{\"äöü\": x}", Some((1, 9, "a value is missing; texts stand in double quotes")));
+        check("{\"äöü\": x}", Some((1, 9, "a value is missing; texts are written in double quotes")));
         check("{\"a\": 1,}", Some((1, 9, "the comma before the end is one too many")));
         check("{\"a\": 1", Some((1, 7, "the closing } is missing")));
         check("{\"a\" 1}", Some((1, 6, "a colon is missing after the name")));

@@ -237,7 +237,7 @@ mod tests {
     fn a_name_becomes_an_import_with_a_part_for_each_file() {
         let (mut state, mut fake) = (DatasetState::default(), FakeEngine::default());
         state.apply(DatasetAction::LookUp("no name".to_owned()), &mut fake);
-        assert!(state.failure.as_ref().unwrap().message.contains("is no name of a data set"));
+        assert!(state.failure.as_ref().unwrap().message.contains("isn't the name of a data set"));
 
         state.apply(DatasetAction::LookUp("a/b:two".to_owned()), &mut fake);
         let (asked, spec) = fake.started().remove(0);

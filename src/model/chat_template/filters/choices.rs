@@ -16,7 +16,7 @@ pub fn default(_: &State<'_, '_>, value: &Value, mut arguments: Arguments) -> Re
     Ok(if is_missing { default } else { value.clone() })
 }
 
-/// An attribute only, never a key.
+/// Gives an attribute only, never a key.
 pub fn attr(_: &State<'_, '_>, value: &Value, mut arguments: Arguments) -> Result<Value, Error> {
     let name = arguments.need_text("name")?;
     arguments.finish()?;

@@ -103,7 +103,7 @@ fn part(part: &str) -> Value {
     part.parse::<i64>().ok().filter(|_| is_index).map_or_else(|| Value::from(part), Value::from)
 }
 
-/// A text for comparisons that take small and capital letters for the same.
+/// The value for a comparison, in which upper and lower case may count as equal.
 fn folded(value: Value, is_case_sensitive: bool) -> Value {
     match value.as_str() {
         Some(text) if !is_case_sensitive => Value::from(text.to_lowercase()),

@@ -73,7 +73,7 @@ fn parse_int(text: &str, base: i128) -> Result<Option<i128>, Error> {
     Ok(Some(if is_negative { -magnitude } else { magnitude }))
 }
 
-/// Underscores may stand between digits.
+/// The digits without underscores, which may be between them.
 fn without_underscores(digits: &str) -> Option<String> {
     let is_wrong = digits.is_empty() || digits.starts_with('_') || digits.ends_with('_') || digits.contains("__");
     (!is_wrong).then(|| digits.replace('_', ""))

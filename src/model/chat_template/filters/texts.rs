@@ -38,7 +38,7 @@ pub fn string(state: &State<'_, '_>, value: &Value, arguments: Arguments) -> Res
     changed(state, value, arguments, str::to_owned)
 }
 
-/// A word begins behind white space, a hyphen or an opening bracket.
+/// Capitalises words, which begin after white space, a hyphen or an opening bracket.
 pub fn title(state: &State<'_, '_>, value: &Value, arguments: Arguments) -> Result<Value, Error> {
     let is_between = |c: char| is_space(c) || matches!(c, '-' | '(' | '{' | '[' | '<');
     changed(state, value, arguments, |text| {
@@ -129,7 +129,7 @@ pub fn truncate(state: &State<'_, '_>, value: &Value, mut arguments: Arguments) 
 pub fn wordcount(state: &State<'_, '_>, value: &Value, arguments: Arguments) -> Result<Value, Error> {
     arguments.finish()?;
     let text = as_text(state, value)?;
-    // Marks that other scripts write over or behind letters end a word for Python, but not for Rust.
+    // Marks that other scripts write over or after letters end a word for Python, but not for Rust.
     if text
         .chars()
         .any(|c| !c.is_ascii() && c.is_alphanumeric() && c.to_lowercase().eq([c]) && c.to_uppercase().eq([c]))

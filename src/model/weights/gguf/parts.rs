@@ -12,7 +12,7 @@ use crate::model::ModelError;
 use crate::task::catch_panic;
 use crate::words::thousands;
 
-/// No model has more parts; a damaged file may say so.
+/// No model has more parts; a damaged file may claim them.
 const MAX_PARTS: u64 = 1000;
 
 pub(super) struct Part {
@@ -39,7 +39,7 @@ impl Part {
     }
 }
 
-/// Types of weights that candle doesn't know are no damage.
+/// Types of weights that candle doesn't know are not damage.
 fn unreadable(path: &Path, message: &str) -> ModelError {
     let number = message.strip_prefix("unknown dtype for tensor ").and_then(|number| number.trim().parse::<u32>().ok());
     let Some(number) = number.filter(|number| *number < 64) else {

@@ -12,12 +12,15 @@ use crate::words::thousands;
 
 impl GgufFile {
     /// The shape of the model; an architecture that the decoder can't run has one, too.
+    ///
+    /// # Errors
+    /// Where a key of the shape is missing or has a wrong value; the error names it.
     pub fn spec(&mut self) -> Result<ModelSpec, ModelError> {
         let path = self.path.clone();
         // Files for other purposes carry the names of the model that they are for.
         if let Some(kind) = self.text("general.type").filter(|kind| *kind != "model") {
             return Err(ModelError::Unsupported {
-                message: format!("the file is no model but of the type {kind}"),
+                message: format!("the file isn't a model but of the type {kind}"),
                 path,
             });
         }

@@ -33,7 +33,7 @@ impl<T: Copy> Guarded<T> {
     }
 
     fn values(&mut self) -> &mut [T] {
-        // SAFETY: so many values lie before the last page; any bytes are numbers.
+        // SAFETY: that many values are before the last page; any bytes are numbers.
         unsafe {
             let end = self.base.add(self.pages - PAGE).cast::<T>();
             std::slice::from_raw_parts_mut(end.sub(self.num), self.num)

@@ -28,7 +28,7 @@ pub fn tile_rows(isa: Isa) -> usize {
     }
 }
 
-/// The same for a tile of pairs of bf16.
+/// Rows of a tile of pairs of bf16, at most.
 pub fn tile_rows_bf16(isa: Isa) -> usize {
     match isa {
         Isa::Amx => 32,
@@ -59,11 +59,11 @@ pub unsafe fn tile<B: Widen>(isa: Isa, rows: usize, cols: usize, parts: &[Part<f
     unsafe { B::widened_tile(isa, rows, cols, parts, out) }
 }
 
-/// The same for packed pairs of bf16; `b` is a panel, so that whole vectors can be read whatever `cols` is.
+/// [`tile`] for packed pairs of bf16; `b` is a panel, so that whole vectors can be read whatever `cols` is.
 ///
 /// # Safety
-/// As for [`tile`], but that there may be [`tile_rows_bf16`] rows and that the result may be rounded; and `b` is readable
-/// over the whole tile width at every depth.
+/// Those of [`tile`], except that there may be [`tile_rows_bf16`] rows and that the result may be rounded; and `b` is
+/// readable over the whole tile width at every depth.
 pub unsafe fn tile_bf16(isa: Isa, tiles: &mut Tiles, rows: usize, cols: usize, parts: &[Part<bf16, bf16>], out: Out) {
     debug_assert!((1..=tile_rows_bf16(isa)).contains(&rows) && (1..=tile_width(isa)).contains(&cols));
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -101,7 +101,7 @@ pub trait Widen: Copy {
     fn widen(self) -> f32;
 
     /// # Safety
-    /// As for [`tile`].
+    /// Those of [`tile`].
     unsafe fn widened_tile(isa: Isa, rows: usize, cols: usize, parts: &[Part<f32, Self>], out: Out);
 }
 

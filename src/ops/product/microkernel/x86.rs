@@ -80,7 +80,7 @@ unsafe fn store16_or_narrow(at: usize, sum: __m512, mask: Option<__mmask16>, out
 /// Writes sums that another kernel made, of two vectors a row.
 ///
 /// # Safety
-/// As for [`tile_bf16`](super::tile_bf16), whose result this is.
+/// Those of [`tile_bf16`](super::tile_bf16), whose result this is.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 pub unsafe fn store_sums(sums: &[[f32; 32]], cols: usize, out: Out) {
     for (row, sums) in sums.iter().enumerate() {
@@ -218,7 +218,7 @@ unsafe fn store8(at: usize, sum: __m256, mask: Option<__m256i>, out: Out) {
     }
 }
 
-/// As [`madd_halves`].
+/// [`madd_halves`] in 8 lanes.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn madd_halves8(sum: __m256, a: __m256i, b: __m256i) -> __m256 {

@@ -31,7 +31,7 @@ use crate::ops::product::{Isa, Shared};
 /// Whole numbers of 16 bits reach from -LARGEST to LARGEST, so that their high bytes have room to round.
 const LARGEST: f32 = 127.0 * 256.0;
 
-/// As many as leave registers for the rest.
+/// How many rows are multiplied at once: as many as leave registers for the rest.
 pub fn tokens(isa: Isa) -> usize {
     kernels::tokens(isa)
 }
@@ -97,7 +97,7 @@ impl Places<1> {
     /// Takes a row's values, in groups of [`GROUP_OF_BYTES`].
     ///
     /// # Safety
-    /// As for two planes; and [`is_available`].
+    /// Those for two planes; and [`is_available`].
     pub unsafe fn set_row(&self, isa: Isa, row: usize, values: &[bf16]) {
         assert!(is_available(isa) && values.len() == self.cols && self.group == GROUP_OF_BYTES);
         // SAFETY: the caller's promise.
@@ -105,7 +105,7 @@ impl Places<1> {
         // SAFETY: the CPU has the instructions; the plane is as long as the values.
         unsafe {
             kernels::round(isa, values, plane.as_mut_ptr().cast(), 0, |group, scale, sum| {
-                // What is no number has no sum either.
+                // Of what is not a number (NaN), the sum isn't one either.
                 scales[group] = [scale, f32::from_bits(sum.wrapping_mul(-ZERO).cast_unsigned())];
             });
         }
@@ -133,7 +133,7 @@ fn split<const GROUP: usize>(x: &[f32], planes: &mut [i8], scales: &mut [[f32; 2
             largest = if x.abs() > largest { x.abs() } else { largest };
             is_number &= x.is_finite();
         }
-        // What is no number stays none.
+        // Values that are not finite give NaN.
         let scale = if is_number { largest / LARGEST } else { f32::NAN };
         let inverse = if scale > f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
         let mut sum = 0;
@@ -157,6 +157,9 @@ impl Codes {
 
     /// Takes `rows` of `weight`, at most [`PANEL`], whatever its type, rounded to 8 bits in groups of
     /// [`GROUP_OF_BYTES`], which fill the rows.
+    ///
+    /// # Errors
+    /// Where the weight's type can't be unpacked.
     pub fn round_rows(&mut self, isa: Isa, weight: &FrozenWeight, rows: Range<usize>) -> candle_core::Result<()> {
         let (cols, num) = (weight.cols(), rows.len());
         let num_groups = cols / GROUP_OF_BYTES;

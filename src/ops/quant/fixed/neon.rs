@@ -50,16 +50,16 @@ fn narrowed(whole: [int32x4_t; 4]) -> int8x16_t {
     vcombine_s8(vmovn_s16(low), vmovn_s16(high))
 }
 
-/// Rounds whole groups of values to 8 bits and tells each group's number, scale and sum.
+/// Rounds whole groups of values to 8 bits and passes each group's index, scale and sum to `tell`.
 ///
 /// # Safety
-/// As many bytes can be written at `to` as there are values. `xor` is 0: bytes keep their signs.
+/// A byte for each value can be written at `to`. `xor` is 0: bytes keep their signs.
 #[target_feature(enable = "neon")]
 pub unsafe fn round(_isa: Isa, values: &[bf16], to: *mut u8, xor: u8, mut tell: impl FnMut(usize, f32, i32)) {
     debug_assert_eq!(xor, 0);
     for (group, values) in values.as_chunks::<GROUP_OF_BYTES>().0.iter().enumerate() {
         let from = values.as_ptr();
-        // Without their signs, the bits of numbers are in the numbers' order, and what is no number is beyond them.
+        // Without their signs, the bits of numbers are in the numbers' order, and NaN is beyond them.
         let mut largest = vdupq_n_u16(0);
         for i in (0..GROUP_OF_BYTES).step_by(8) {
             // SAFETY: a group has 64 values.
@@ -203,7 +203,7 @@ macro_rules! sdot {
 }
 
 /// # Safety
-/// As for [`multiply`], for `N` rows from `first` on.
+/// Those of [`multiply`], for `N` rows from `first` on.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn multiply_rows<const N: usize, const GROUP: usize, const PLANES: usize>(
     x: &FixedRows<PLANES>,

@@ -42,13 +42,13 @@ pub struct Places<const PLANES: usize> {
 /// Weights of [`PANEL`] rows as codes, in the order in which they are multiplied.
 #[derive(Default)]
 pub struct Codes {
-    /// Of a panel's rows, as they lie.
+    /// The codes of a panel's rows, row by row.
     pub(super) rows: Vec<u8>,
     /// `[four codes][row][code]`
     pub(super) codes: Vec<u8>,
     /// `[group][scales, then offsets][row]`
     pub(super) affine: Vec<f32>,
-    /// Of a panel's rows, before they are rounded.
+    /// The values of a panel's rows, before they are rounded.
     pub(super) values: Vec<bf16>,
 }
 

@@ -69,8 +69,8 @@ pub trait Lanes {
 #[repr(C, packed)]
 struct Unaligned<T>(T);
 
-/// As `read_unaligned`, whose checks cost more than the kernels' own work in a build with debug assertions; so do those
-/// of the intrinsics that load, and of `<*const T>::add`.
+/// Reads as `read_unaligned` does, whose checks cost more than the kernels' own work in a build with debug assertions;
+/// so do those of the intrinsics that load, and of `<*const T>::add`.
 ///
 /// # Safety
 /// `from` is readable for a whole `T`, which any bytes are.
@@ -80,7 +80,7 @@ pub unsafe fn read<T: Copy, F>(from: *const F) -> T {
     unsafe { (*from.cast::<Unaligned<T>>()).0 }
 }
 
-/// As `write_unaligned`; see [`read`].
+/// Writes as `write_unaligned` does; see [`read`].
 ///
 /// # Safety
 /// `to` is writable for a whole `T`.

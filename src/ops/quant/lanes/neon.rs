@@ -111,7 +111,7 @@ impl Lanes for Neon {
 }
 
 operations! {
-    // To nearest, ties to even; what is no number stays none.
+    // To nearest, ties to even; what is not a number (NaN) stays so.
     fn rounded(values: [float32x4_t; 4]) -> [uint16x4_t; 4] {
         let round = |value: float32x4_t| {
             let bits = vreinterpretq_u32_f32(value);

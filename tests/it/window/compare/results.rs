@@ -1,4 +1,4 @@
-//! Evaluate: what was measured is told rightly, is there after a restart, and says when it no longer holds.
+//! Evaluate: what was measured is shown rightly, is there after a restart, and says when it no longer holds.
 
 use egui_kittest::kittest::Queryable as _;
 use tunewright::app::Action;
@@ -29,7 +29,7 @@ fn kept(report: EvaluationReport, stale: Option<Stale>) -> Measured {
     Measured { kept, stale }
 }
 
-/// Measures the newest run; the report is not told yet.
+/// Measures the newest run; the report is still to come.
 fn measuring(runs: Vec<RunRecord>) -> (Window, JobId) {
     let mut window = open(runs, Screen::Evaluate);
     window.key(Modifiers::COMMAND, Key::Enter);

@@ -201,8 +201,8 @@ pub fn evaluation(step: usize, eval_loss: f64) -> EvalMetrics {
     EvalMetrics { step, epoch: step as f64 / 50.0, eval_loss, eval_num_tokens: 900, eval_secs: 4.0, is_best: true }
 }
 
-/// Of `num` examples, `num_right` are answered as expected after tuning, and none before; the losses are before and
-/// after.
+/// A report in which `num_right` of `num` examples with an expected answer are right after tuning, and none before; the
+/// losses are those before and after.
 pub fn report((before, after): (f64, f64), num: usize, num_right: usize) -> EvaluationReport {
     let held_out = |loss: f64, right: usize| HeldOut {
         loss,

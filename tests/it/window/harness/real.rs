@@ -36,7 +36,7 @@ impl Behind for Real {
 }
 
 impl Studio {
-    /// The first launch: no project yet. `sources` is told the folder of the models.
+    /// The first launch: no project yet. `sources` is given the folder of the models.
     pub fn launch(sources: impl FnOnce(&Path) -> Sources) -> Self {
         Self::launch_in(tempfile::tempdir().unwrap(), sources)
     }
@@ -63,7 +63,7 @@ impl Studio {
         Self::open_with(model, Sources::only)
     }
 
-    /// An empty project whose model is chosen, if one is given. `sources` is told the folder of the models.
+    /// An empty project whose model is chosen, if one is given. `sources` is given the folder of the models.
     pub fn open_with(model: Option<ModelRef>, sources: impl FnOnce(&Path) -> Sources) -> Self {
         let mut studio = Self::launch(sources);
         let mut store = Project::open_or_create(&studio.project()).unwrap();

@@ -40,7 +40,7 @@ impl<E> Driven<E> {
         Some(self.names().remove(&id.accesskit_id()).unwrap_or_else(|| format!("{id:?}")))
     }
 
-    /// Of everything that a screen reader is told of.
+    /// The names of everything that a screen reader is given.
     fn names(&self) -> HashMap<NodeId, String> {
         let nodes = self.harness.root().children_recursive();
         let named = nodes.filter_map(|node| {
@@ -53,7 +53,7 @@ impl<E> Driven<E> {
 
     /// Whether scroll areas that hold the control bring all of it into view, where it is cut off.
     pub fn scrolls(&self, control: &Control) -> bool {
-        /// As thick as a scroll bar at most.
+        /// How thick a scroll bar is at most.
         const THICK: f32 = 14.0;
         self.harness.ctx.viewport(|viewport| {
             let widgets = &viewport.prev_pass.widgets;

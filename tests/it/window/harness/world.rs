@@ -44,7 +44,7 @@ impl World {
         }
     }
 
-    /// What is answered at once. Trainings, evaluations and answers go on until the test tells something.
+    /// What is answered at once. Trainings, evaluations and answers go on until the test says something.
     pub(super) fn reply(&mut self, spec: &JobSpec) -> Option<Reply> {
         match spec {
             JobSpec::Store(job) => self.store(job),

@@ -32,7 +32,7 @@ struct Inner {
 #[derive(Default)]
 struct Scripted {
     num_jobs: u64,
-    /// Of the real engine, those that haven't ended.
+    /// The real engine's jobs that haven't ended.
     under_way: Vec<(JobId, String)>,
     num_asked: usize,
     trainings: VecDeque<Training>,
@@ -56,7 +56,7 @@ impl WalkEngine {
         Self(Rc::new(Inner { real, scripted, sender, events }))
     }
 
-    /// Passes on what the real engine told; the jobs that it still works on.
+    /// Passes on what the real engine reported; gives the jobs that it still works on.
     pub fn pump(&self) -> Vec<String> {
         let mut scripted = self.0.scripted.borrow_mut();
         for event in self.0.real.events().try_iter() {
@@ -77,7 +77,7 @@ impl WalkEngine {
         let _ = self.0.sender.send(Event { job, at: SystemTime::now(), kind });
     }
 
-    /// A training takes its next step; one that was told to stop, its last.
+    /// A training takes its next step; one that is to stop, its last.
     pub fn advance(&self) {
         let mut scripted = self.0.scripted.borrow_mut();
         let run_dir = scripted.run_dir.clone();

@@ -37,7 +37,7 @@ pub unsafe fn round(values: &[bf16], to: *mut u8, xor: u8, mut tell: impl FnMut(
     let xor = _mm256_set1_epi8(xor.cast_signed());
     for (group, values) in values.as_chunks::<GROUP_OF_BYTES>().0.iter().enumerate() {
         let from = values.as_ptr();
-        // Without their signs, the bits of numbers are in the numbers' order, and what is no number is beyond them.
+        // Without their signs, the bits of numbers are in the numbers' order, and NaN is beyond them.
         let mut largest = _mm256_setzero_si256();
         for i in (0..GROUP_OF_BYTES).step_by(16) {
             // SAFETY: a group has 64 values.

@@ -179,7 +179,7 @@ pub unsafe fn round_columns(from: *const bf16, stride: usize, depth: usize, num:
     }
 }
 
-/// Rounds whole groups of values to 8 bits, changed by `xor`, and tells each group's number, scale and sum.
+/// Rounds whole groups of values to 8 bits, changed by `xor`, and passes each group's index, scale and sum to `tell`.
 ///
 /// # Safety
 /// The CPU has the instructions, and as many bytes can be written at `to` as there are values.
@@ -192,7 +192,7 @@ pub unsafe fn round(values: &[bf16], to: *mut u8, xor: u8, mut tell: impl FnMut(
             let from = values.as_ptr();
             [_mm512_loadu_si512(from.cast()), _mm512_loadu_si512(from.add(32).cast())]
         };
-        // Without their signs, the bits of numbers are in the numbers' order, and what is no number is beyond them.
+        // Without their signs, the bits of numbers are in the numbers' order, and NaN is beyond them.
         let magnitudes = halves.map(|half| _mm512_and_si512(half, _mm512_set1_epi16(0x7fff)));
         let largest = _mm512_max_epu16(magnitudes[0], magnitudes[1]);
         let largest = _mm256_max_epu16(_mm512_castsi512_si256(largest), _mm512_extracti64x4_epi64::<1>(largest));
@@ -253,7 +253,7 @@ pub unsafe fn multiply<const GROUP: usize, const PLANES: usize>(
 }
 
 /// # Safety
-/// As for [`multiply`], for `ROWS` rows from `first` on.
+/// Those of [`multiply`], for `ROWS` rows from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn tokens<const ROWS: usize, const GROUP: usize, const PLANES: usize>(
     x: &FixedRows<PLANES>,

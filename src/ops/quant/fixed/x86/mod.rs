@@ -24,7 +24,7 @@ pub fn tokens(isa: Isa) -> usize {
     if isa == Isa::Avx2 { avx2::ROWS } else { TOKENS }
 }
 
-/// Rounds whole groups of values to 8 bits, changed by `xor`, and tells each group's number, scale and sum.
+/// Rounds whole groups of values to 8 bits, changed by `xor`, and passes each group's index, scale and sum to `tell`.
 ///
 /// # Safety
 /// [`is_available`], and as many bytes can be written at `to` as there are values.
