@@ -109,7 +109,7 @@ fn a_split_by_time_holds_the_newest_out() {
 #[test]
 fn the_command_line_maps_a_date_and_splits_by_it() {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "rows.csv", &ROWS.replace("created_at", "seen"));
+    write(folder.path(), "rows.csv", ROWS.replace("created_at", "seen"));
     let run = |arguments: &[&str]| program::run(folder.path(), arguments).json();
     let map = "text=user,label=assistant,seen=date";
     let imported = run(&["data", "import", "rows.csv", "--map", map, "--project", "p", "--json"]);

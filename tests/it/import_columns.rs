@@ -133,7 +133,7 @@ fn groups(project: &Path) -> BTreeMap<&'static str, BTreeSet<String>> {
 #[test]
 fn the_command_line_says_what_it_guessed_and_keeps_groups_together() {
     let desk = Desk::new();
-    desk.write("anfragen.csv", &german(60));
+    desk.write("anfragen.csv", german(60));
     let ran = desk.run(&["data", "import", "anfragen.csv", "--project", "p", "--save-mapping", "m.json"]);
     let guessed = "guessed: Nr as the id, Kunde as the group, Frage as the prompt, Kategorie as the label, Antwort as the \
                    answer, Datum as the date (--map says otherwise)";

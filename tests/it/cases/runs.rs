@@ -185,7 +185,7 @@ fn r11_a_run_is_not_resumed_on_other_data() {
     let told = desk.refused(&recipe, &desk.path("run"));
     let sizes = format!("data.jsonl has {} bytes instead of {}", 966, words::thousands(before.len()));
     assert!(told.contains("run can't be resumed: ") && told.contains(&sizes), "{told}");
-    desk.write("data.jsonl", &before.replacen("Tea 0?", "Tea 9?", 1));
+    desk.write("data.jsonl", before.replacen("Tea 0?", "Tea 9?", 1));
     let told = desk.refused(&recipe, &desk.path("run"));
     assert!(told.contains("data.jsonl has another content") && told.contains("hint: Bring back"), "{told}");
     assert_eq!(run(), kept, "a refused run was changed");
@@ -236,7 +236,7 @@ fn a_run_is_resumed_on_what_it_began_with_only() {
     // The same files that give other tokens are no longer the same.
     let kept = read_to_string(desk.path("run/inputs.json")).unwrap();
     let samples = inputs["samples_sha256"].as_str().unwrap();
-    desk.write("run/inputs.json", &kept.replace(samples, &"0".repeat(64)));
+    desk.write("run/inputs.json", kept.replace(samples, &"0".repeat(64)));
     let ran = train();
     assert!(ran.code() == Some(1) && ran.err().contains("the same files give other tokens"), "{}", ran.err());
 }
@@ -260,7 +260,7 @@ fn a_run_whose_template_writes_the_time_is_resumed_at_the_time_it_began() {
     let kept = read_to_string(desk.path("run/inputs.json")).unwrap();
     let inputs: serde_json::Value = serde_json::from_str(&kept).unwrap();
     let began = inputs["began"].as_str().unwrap();
-    desk.write("run/inputs.json", &kept.replace(began, "2001-01-01T00:00:00+00:00[UTC]"));
+    desk.write("run/inputs.json", kept.replace(began, "2001-01-01T00:00:00+00:00[UTC]"));
     assert_eq!(desk.run(&["train", "recipe.toml", "--out", "run"]).code(), Some(1));
 }
 
