@@ -7,8 +7,8 @@ use tunewright::app::screens::data::DataDialog;
 use tunewright::project::Project;
 use tunewright::recipe::{ModelRef, TooLong, Training};
 
+use super::harness::{Studio, made};
 use crate::fixtures::fixture;
-use crate::window_data::Studio;
 
 const LINE: &str = "Longest example in tokens";
 
@@ -17,7 +17,7 @@ fn with_lengths() -> Studio {
     let mut studio = Studio::open(Some(ModelRef::Folder(fixture("llama"))));
     let line = |i: usize| {
         let question = if i == 9 { "many words ".repeat(60) } else { format!("question {i}") };
-        serde_json::json!({ "prompt": question.trim(), "completion": format!("answer {i}") }).to_string() + "\n"
+        made::pair(question.trim(), &format!("answer {i}"))
     };
     studio.import(&(0..10).map(line).collect::<String>());
     studio.wait("the lengths", |shell| shell.state.data.lengths.counted.num == 10);
@@ -43,8 +43,7 @@ fn the_line_is_moved_by_keys_by_the_field_and_by_dragging() {
     studio.click(Role::MenuItem, "Statistics");
     studio.wait("the numbers", |shell| matches!(&shell.state.data.dialog, Some(DataDialog::Statistics(Some(_)))));
     assert!(studio.is_shown("None of 10 is longer"));
-    studio.harness.get_by_role_and_label(Role::Slider, LINE).focus();
-    studio.harness.run_steps(2);
+    studio.focus(Role::Slider, LINE);
     studio.key(Modifiers::NONE, Key::ArrowLeft);
     studio.key(Modifiers::NONE, Key::ArrowLeft);
     studio.settle();
@@ -82,8 +81,7 @@ fn the_wide_panel_has_the_histogram_and_the_tokens_say_what_becomes_of_the_examp
     assert!(studio.is_shown("Length of all examples") && studio.is_shown("None of 10 is longer"));
     let num_tokens = studio.shell().state.data.tokens.view().unwrap().num_tokens;
     assert!(num_tokens < 100, "the first example is short");
-    studio.harness.get_by_role_and_label(Role::Slider, LINE).focus();
-    studio.harness.run_steps(2);
+    studio.focus(Role::Slider, LINE);
     studio.key(Modifiers::NONE, Key::ArrowLeft);
     studio.settle();
     assert_eq!(kept(&studio).max_length, 1023);

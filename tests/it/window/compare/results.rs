@@ -1,35 +1,17 @@
 //! Evaluate: what was measured is shown rightly, is there after a restart, and says when it no longer holds.
 
-use tunewright::app::screens::runs;
-use tunewright::evaluate::{AnsweredExample, EvaluationReport, HeldOut, KeptEvaluation, Stale};
-use tunewright::render::tally::Tally;
+use egui_kittest::kittest::Queryable as _;
+use tunewright::app::Action;
+use tunewright::app::screens::{evaluate, runs};
+use tunewright::data::Split;
+use tunewright::engine::{IoJob, Reply};
+use tunewright::evaluate::{EvaluationReport, KeptEvaluation, Stale};
+use tunewright::recipe::{ModelRef, Recipe};
 use tunewright::task::{Phase, Stage, Unit};
 
 use super::*;
-
-/// A report in which `num_right` of `num` examples with an expected answer are right after tuning, and none before.
-fn report((before, after): (f64, f64), num: usize, num_right: usize) -> EvaluationReport {
-    let held_out = |loss: f64, right: usize| HeldOut {
-        loss,
-        perplexity: loss.exp(),
-        num_tokens: 60,
-        num_examples: num,
-        tally: Tally::default(),
-        exact_match: Some(right as f64 / num as f64),
-    };
-    let answer = |i: usize| AnsweredExample {
-        prompt: format!("prompt {i}"),
-        expected: EXPECTED.to_owned(),
-        before: Some("sorry".to_owned()),
-        after: Some(if i < num_right { EXPECTED } else { "{}" }.to_owned()),
-    };
-    EvaluationReport {
-        before: Some(held_out(before, 0)),
-        after: Some(held_out(after, num_right)),
-        answers: (0..num).map(answer).collect(),
-        secs: 192.0,
-    }
-}
+use crate::window::harness::asked::{is_evaluate, is_resume};
+use crate::window::harness::made::report;
 
 fn kept(report: EvaluationReport, stale: Option<Stale>) -> Measured {
     let kept = KeptEvaluation {
@@ -49,11 +31,11 @@ fn kept(report: EvaluationReport, stale: Option<Stale>) -> Measured {
 
 /// Measures the newest run; the report is still to come.
 fn measuring(runs: Vec<RunRecord>) -> (Window, JobId) {
-    let mut window = Window::open(runs, Screen::Evaluate);
+    let mut window = open(runs, Screen::Evaluate);
     window.key(Modifiers::COMMAND, Key::Enter);
-    let (job, spec) = window.engine.started().pop().unwrap();
-    let JobSpec::Compute(ComputeJob::Evaluate { request }) = spec else { panic!("{spec:?}") };
+    let Some(JobSpec::Compute(ComputeJob::Evaluate { request })) = window.spec(is_evaluate) else { panic!() };
     assert!(request.data.ends_with("runs/new/data/test.jsonl") && request.generate && request.with_base);
+    let job = window.job(is_evaluate);
     (window, job)
 }
 
@@ -63,10 +45,6 @@ fn measured(runs: Vec<RunRecord>, report: EvaluationReport) -> Window {
     window.tell(job, EventKind::Reply(Box::new(Reply::Evaluation(report))));
     window.tell(job, EventKind::Finished(Outcome::Completed));
     window
-}
-
-fn completed() -> Vec<RunRecord> {
-    vec![run("new", RunStatus::Completed)]
 }
 
 #[test]
@@ -88,7 +66,7 @@ fn a_low_loss_without_a_right_answer_is_not_called_a_success() {
     assert!(window.is_shown("Loss fell 4.050 → 0.610, 0 of 49 right"));
     window.click(Role::Button, "Go on training");
     let resumed = JobSpec::Train(TrainJob::Resume { run_dir: stopped.run_dir });
-    assert!(window.engine.started().iter().any(|(_, spec)| *spec == resumed));
+    assert_eq!(window.num_asked(|spec| *spec == resumed), 1);
     assert_eq!(window.shell().state.screen, Screen::Train);
 
     let window = measured(completed(), report((4.05, 0.61), 3, 2));
@@ -98,15 +76,15 @@ fn a_low_loss_without_a_right_answer_is_not_called_a_success() {
 #[test]
 fn what_was_measured_is_there_after_a_restart() {
     let measured = vec![kept(report((2.391, 0.418), 12, 8), None)];
-    let window = Window::open_with(completed(), Screen::Evaluate, measured.clone(), Vec::new());
+    let window = open_with(completed(), Screen::Evaluate, measured.clone(), Vec::new());
     assert!(window.is_shown("Tuning worked") && !window.is_shown("Not measured yet"));
     assert!(window.is_shown("measured in 3 min 12 s, 2026-11-30 14:02"));
-    let window = Window::open_with(completed(), Screen::Model, measured, Vec::new());
+    let window = open_with(completed(), Screen::Model, measured, Vec::new());
     assert_eq!(evaluate_rail(&window), "8 of 12 right", "the rail knows it on every screen");
 }
 
 fn evaluate_rail(window: &Window) -> String {
-    tunewright::app::Screen::Evaluate.rail(&window.shell().state).0
+    Screen::Evaluate.rail(&window.shell().state).0
 }
 
 #[test]
@@ -117,32 +95,24 @@ fn what_no_longer_holds_says_so() {
         (Stale::Data, "Measured on other examples"),
     ] {
         let measured = vec![kept(report((2.391, 0.418), 12, 8), Some(stale))];
-        let mut window = Window::open_with(completed(), Screen::Evaluate, measured, Vec::new());
+        let mut window = open_with(completed(), Screen::Evaluate, measured, Vec::new());
         assert!(window.is_shown(words), "{words}");
         assert_eq!(evaluate_rail(&window), "Measure again");
         window.click(Role::Button, "Measure again");
-        assert!(matches!(window.engine.started().pop().unwrap().1, JobSpec::Compute(ComputeJob::Evaluate { .. })));
+        assert_eq!(window.num_asked(is_evaluate), 1);
     }
 }
 
 #[test]
 fn a_run_that_went_on_is_looked_at_again() {
-    let mut window = Window::open(completed(), Screen::Evaluate);
-    let num_asked = |window: &Window| {
-        window
-            .engine
-            .started()
-            .iter()
-            .filter(|(_, spec)| matches!(spec, JobSpec::Io(IoJob::ReadEvaluations { .. })))
-            .count()
-    };
+    let mut window = open(completed(), Screen::Evaluate);
+    let num_asked =
+        |window: &Window| window.num_asked(|spec| matches!(spec, JobSpec::Io(IoJob::ReadEvaluations { .. })));
     assert_eq!(num_asked(&window), 1);
-    window.runs[0].adapter = Some("/p/runs/new/checkpoints/step-000094".into());
-    window.measured = vec![kept(report((2.391, 0.418), 12, 8), Some(Stale::Step(80)))];
-    window.harness.state_mut().actions.push(Action::Go(Screen::Runs));
-    window.answer_all();
-    window.harness.state_mut().actions.push(Action::Go(Screen::Evaluate));
-    window.answer_all();
+    window.world().runs[0].adapter = Some("/p/runs/new/checkpoints/step-000094".into());
+    window.world().measured = vec![kept(report((2.391, 0.418), 12, 8), Some(Stale::Step(80)))];
+    window.act(Action::Go(Screen::Runs));
+    window.act(Action::Go(Screen::Evaluate));
     assert_eq!(num_asked(&window), 2);
     assert!(window.is_shown("Measured at step 80"));
 }
@@ -178,14 +148,12 @@ fn progress_says_which_part_of_how_many() {
 
 #[test]
 fn an_evaluation_that_waits_says_for_what() {
-    let mut window = Window::open(vec![run("new", RunStatus::Stopped)], Screen::Runs);
+    let mut window = open(vec![run("new", RunStatus::Stopped)], Screen::Runs);
     let run_dir = run("new", RunStatus::Stopped).run_dir;
-    window.harness.state_mut().actions.push(runs::Action::Resume(run_dir).into());
-    window.answer_all();
-    let training = window.engine.last_job(|spec| matches!(spec, JobSpec::Train(TrainJob::Resume { .. }))).unwrap();
+    window.act(runs::Action::Resume(run_dir));
+    let training = window.job(is_resume);
     window.tell(training, EventKind::Started);
-    window.harness.state_mut().actions.push(Action::Go(Screen::Evaluate));
-    window.answer_all();
+    window.act(Action::Go(Screen::Evaluate));
     window.key(Modifiers::COMMAND, Key::Enter);
     assert!(window.is_shown("Waits for the run that trains now"));
     window.click(Role::Button, "Pause the run");
@@ -198,12 +166,10 @@ fn an_evaluation_that_waits_says_for_what() {
 #[test]
 fn a_row_leads_to_the_answers_of_the_run_that_was_measured() {
     let runs = vec![run("new", RunStatus::Completed), run("old", RunStatus::Completed)];
-    let mut window =
-        Window::open_with(runs, Screen::Evaluate, vec![kept(report((2.391, 0.418), 12, 8), None)], Vec::new());
-    window.harness.state_mut().actions.push(tunewright::app::screens::evaluate::Action::Run("old".into()).into());
-    window.answer_all();
+    let mut window = open_with(runs, Screen::Evaluate, vec![kept(report((2.391, 0.418), 12, 8), None)], Vec::new());
+    window.act(evaluate::Action::Run("old".into()));
     window.harness.get_by_role_and_label(Role::ListBoxOption, "prompt 3, expected outage, true").click();
-    window.answer_all();
+    window.settle();
     assert_eq!(window.shell().state.screen, Screen::Compare);
     let compare = &window.shell().state.compare;
     assert_eq!(compare.run.as_deref(), Some("old"));

@@ -8,8 +8,9 @@ use tunewright::data::Role as Turn;
 use tunewright::project::{Project, Review};
 use tunewright::recipe::ModelRef;
 
+use super::harness::Studio;
+use super::harness::made::chat;
 use crate::fixtures::fixture;
-use crate::window_data::Studio;
 
 const ANSWER: &str = "Assistant, turn 3";
 
@@ -28,12 +29,7 @@ fn open_number(studio: &Studio) -> Option<u64> {
 
 /// Two turns a line.
 fn lines(rows: &[(String, &str)]) -> String {
-    let line = |(question, answer): &(String, &str)| {
-        let messages = [("user", question.as_str()), ("assistant", *answer)];
-        let turns = messages.map(|(role, text)| serde_json::json!({ "role": role, "content": text }));
-        serde_json::json!({ "messages": turns }).to_string() + "\n"
-    };
-    rows.iter().map(line).collect()
+    rows.iter().map(|(question, answer)| chat(&[("user", question), ("assistant", answer)])).collect()
 }
 
 /// Examples with a label each, so that `delivery` is the first one.
@@ -154,8 +150,7 @@ fn counts_follow_the_search_and_esc_clears_it() {
     assert_eq!(studio.shell().state.data.rows.num_matching(), Some(found.splits[0]));
     studio.click(Role::RadioButton, "Found");
 
-    studio.harness.get_by_role_and_label(Role::TextInput, "Search text").focus();
-    studio.harness.run_steps(2);
+    studio.focus(Role::TextInput, "Search text");
     press(&mut studio, Key::Escape);
     assert_eq!((studio.shell().state.data.filters.search.as_str(), shows(&studio)), ("", all));
     assert!(has_focus(&studio, Role::TextInput, "Search text"), "it clears first");
@@ -172,9 +167,7 @@ fn an_import_is_shown_and_its_file_can_be_chosen() {
     let mut studio = Studio::with_examples(5, None);
     assert!(studio.shell().state.data.filters.only.is_none(), "nothing else is there");
     let rows: Vec<_> = (0..3).map(|n| (format!("fresh {n}"), "yes")).collect();
-    let path = studio.write("more.jsonl", &lines(&rows));
-    studio.act(Action::OpenPath(path));
-    studio.wait("the preview", |shell| shell.state.mapping.dialog.as_ref().is_some_and(|d| d.problem().is_none()));
+    studio.preview("more.jsonl", &lines(&rows));
     studio.key(Modifiers::COMMAND, Key::Enter);
     studio.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.filters.only.is_some());
     studio.settle();

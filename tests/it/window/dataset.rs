@@ -4,9 +4,9 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use tunewright::app::OpenDialog;
 
+use super::harness::Studio;
 use crate::hub_dataset::{files, manners};
 use crate::hub_server::{Hub, Manners, sources};
-use crate::window_data::Studio;
 
 fn studio(hub: &Hub) -> Studio {
     Studio::open_with(None, |models| sources(hub, models))
@@ -41,14 +41,12 @@ fn a_data_set_is_looked_up_chosen_downloaded_and_mapped() {
     studio.key(Modifiers::NONE, Key::Tab);
     assert!(studio.is_shown("40 rows, at most"));
     studio.click(Role::Button, "Download 2 splits");
-    studio.wait("the preview", |shell| shell.state.mapping.dialog.as_ref().is_some_and(|d| d.problem().is_none()));
+    studio.wait_for_preview();
     assert_eq!(studio.shell().state.dialog, Some(OpenDialog::Import));
     assert!(
         studio.is_shown("banking (main) · train (first 20) and 1 more") && studio.is_shown("As chosen for each split")
     );
-    studio.key(Modifiers::COMMAND, Key::Enter);
-    studio.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.open.is_some());
-    studio.settle();
+    studio.confirm_import();
     let counts = studio.shell().state.project.as_ref().unwrap().counts;
     assert_eq!((counts.train, counts.validation, counts.test), (20, 20, 0));
 }

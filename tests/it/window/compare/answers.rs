@@ -1,23 +1,27 @@
 //! Compare and "Try it": a queue instead of a race, answers that stay, and nothing under or pushed away by anything.
 
+use std::path::PathBuf;
+
+use egui::Vec2;
 use egui_kittest::Node;
+use egui_kittest::kittest::Queryable as _;
+use tunewright::app::Action;
+use tunewright::data::Split;
+use tunewright::engine::{Reply, StoreJob};
 use tunewright::evaluate::{Answer, AnswerEnd};
 use tunewright::generate::Sampling;
 use tunewright::task::{Phase, Unit};
 
 use super::*;
-use crate::window::preview;
-
-fn completed() -> Vec<RunRecord> {
-    vec![run("new", RunStatus::Completed)]
-}
+use crate::window::harness::asked::{is_keep_answers, is_preview};
+use crate::window::harness::made::EXPECTED;
 
 fn kept(id: i64, after: &str, adapter: &str) -> KeptPair {
     let end = Some(AnswerEnd { num_tokens: 3, tokens_per_sec: 9.0, ended_by_itself: true });
     let answer = |text: &str| Answer { text: text.to_owned(), end };
     KeptPair {
         example: Some(id),
-        prompt: example(id).example.prompt().to_vec(),
+        prompt: made::example(id, Split::Validation, format!("prompt {id}")).example.prompt().to_vec(),
         expected: Some(EXPECTED.to_owned()),
         sampling: Sampling::default(),
         adapter: adapter.to_owned(),
@@ -29,42 +33,36 @@ fn kept(id: i64, after: &str, adapter: &str) -> KeptPair {
 
 /// Writes both answers to what was asked last, to their end.
 fn finish(window: &mut Window) {
-    let job = window.compare_job();
+    let job = window.job(is_compare);
     window.tell(job, EventKind::Started);
-    window.write(job, Side::Before, "sorry");
-    window.write(job, Side::After, EXPECTED);
+    write(window, job, Side::Before, "sorry");
+    write(window, job, Side::After, EXPECTED);
     window.tell(job, EventKind::Finished(Outcome::Completed));
-    window.answer_all();
 }
 
 fn num_compared(window: &Window) -> usize {
-    window
-        .engine
-        .started()
-        .iter()
-        .filter(|(_, spec)| matches!(spec, JobSpec::Compute(ComputeJob::Compare { .. })))
-        .count()
+    window.num_asked(is_compare)
 }
 
 #[test]
 fn what_was_compared_is_there_after_a_restart() {
     let answered = vec![kept(1, EXPECTED, "step-000080"), kept(2, "{}", "step-000021")];
-    let mut window = Window::open_with(completed(), Screen::Compare, Vec::new(), answered);
+    let mut window = open_with(completed(), Screen::Compare, Vec::new(), answered);
     assert!(window.is_shown("Answer before: sorry") && window.is_shown("Example 1, got better"));
     assert!(window.is_shown("Example 2, same, older weights") && !window.is_shown("Of step"));
     window.click(Role::Button, "Next prompt");
     assert!(window.is_shown("Of step 21"), "answers of other weights aren't shown as today's");
 
     let changed = KeptPair { expected: Some("other".to_owned()), ..kept(1, EXPECTED, "step-000080") };
-    let window = Window::open_with(completed(), Screen::Compare, Vec::new(), vec![changed]);
+    let window = open_with(completed(), Screen::Compare, Vec::new(), vec![changed]);
     assert!(window.is_shown("Example changed"));
 }
 
 #[test]
 fn an_answer_that_was_interrupted_is_kept_as_stopped() {
-    let mut window = Window::open(completed(), Screen::Compare);
+    let mut window = open(completed(), Screen::Compare);
     window.click(Role::Button, "Answer");
-    let job = window.compare_job();
+    let job = window.job(is_compare);
     window.tell(job, EventKind::Started);
     window.tell(job, EventKind::Token { side: Side::Before, text: "Half a".to_owned() });
     window.tell(job, EventKind::Finished(Outcome::Stopped));
@@ -79,29 +77,24 @@ fn an_answer_that_was_interrupted_is_kept_as_stopped() {
 
 #[test]
 fn a_window_that_closes_keeps_what_is_written_so_far() {
-    let mut window = Window::open(completed(), Screen::Compare);
+    let mut window = open(completed(), Screen::Compare);
     window.click(Role::Button, "Answer");
-    let job = window.compare_job();
+    let job = window.job(is_compare);
     window.tell(job, EventKind::Started);
     window.tell(job, EventKind::Token { side: Side::Before, text: "Half a".to_owned() });
-    let viewport = window.harness.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default();
-    viewport.events.push(egui::ViewportEvent::Close);
-    window.harness.step();
-    assert!(
-        window.engine.started().iter().any(|(_, spec)| matches!(spec, JobSpec::Store(StoreJob::KeepAnswers { .. })))
-    );
+    window.close();
+    assert_eq!(window.num_asked(is_keep_answers), 1);
 }
 
 #[test]
 fn prompts_are_answered_one_after_the_other() {
-    let mut window = Window::open(completed(), Screen::Compare);
+    let mut window = open(completed(), Screen::Compare);
     window.click(Role::Button, "Answer");
-    let first = window.compare_job();
+    let first = window.job(is_compare);
     window.tell(first, EventKind::Started);
     window.tell(first, EventKind::Token { side: Side::Before, text: "I am".to_owned() });
     window.harness.query_all_by_label_contains("Example 2, ").next().unwrap().click();
-    window.harness.run_steps(2);
-    window.answer_all();
+    window.settle();
     assert!(window.engine.signals().is_empty(), "choosing another prompt stopped the first");
     window.click(Role::Button, "Answer");
     assert_eq!(window.num_shown("Queued 1"), 2);
@@ -117,26 +110,23 @@ fn prompts_are_answered_one_after_the_other() {
 
 #[test]
 fn all_prompts_are_answered_and_that_can_be_stopped() {
-    let mut window = Window::open(completed(), Screen::Compare);
+    let mut window = open(completed(), Screen::Compare);
     window.click(Role::Button, "Answer all");
-    window.answer_all();
     assert!(window.is_shown("0 of 5 answered"));
     finish(&mut window);
     assert!(window.is_shown("1 of 5 answered") && window.is_shown("Example 1, got better"));
     window.click(Role::Button, "Stop all");
-    let job = window.compare_job();
+    let job = window.job(is_compare);
     assert_eq!(window.engine.signals(), [(job, Signal::Stop { save: false })]);
     window.tell(job, EventKind::Finished(Outcome::Stopped));
-    window.answer_all();
     assert!(!window.is_shown("answered") && num_compared(&window) == 2, "it went on");
 }
 
 #[test]
 fn the_foot_of_compare_has_room_at_every_size() {
     for size in [Vec2::new(1280.0, 800.0), Vec2::new(1024.0, 700.0), Vec2::new(800.0, 600.0), Vec2::new(700.0, 600.0)] {
-        let mut window = Window::open(completed(), Screen::Compare);
-        window.harness.set_size(size);
-        window.harness.run_steps(4);
+        let mut window = open(completed(), Screen::Compare);
+        window.resize(size, 1.0);
         let fields = ["Temperature", "Top p", "Most tokens", "Seed"];
         let mut rects: Vec<_> =
             fields.iter().map(|name| window.harness.get_by_role_and_label(Role::TextInput, name).rect()).collect();
@@ -156,14 +146,13 @@ fn field(window: &Window) -> Node<'_> {
 
 #[test]
 fn trying_a_model_moves_nothing() {
-    let mut window = Window::open(completed(), Screen::Model);
+    let mut window = open(completed(), Screen::Model);
     let before = field(&window).rect();
-    field(&window).focus();
-    window.harness.run_steps(2);
-    field(&window).type_text("hello");
-    window.harness.run_steps(2);
+    // An answer that is followed to its end asks for frame after frame.
+    window.engine.must_rest = false;
+    window.type_into("Ask the model something", "hello");
     window.click(Role::Button, "Ask");
-    let job = window.compare_job();
+    let job = window.job(is_compare);
     window.tell(job, EventKind::Started);
     window.tell(job, EventKind::Phase(Phase::Generating));
     window.tell(job, EventKind::Progress { done: 12, total: Some(128), unit: Unit::Tokens });
@@ -176,38 +165,28 @@ fn trying_a_model_moves_nothing() {
     let answer = window.harness.query_all_by_label_contains("line 79").next().unwrap().rect();
     assert!(answer.bottom() <= before.top() && answer.bottom() > before.top() - 80.0, "{answer} {before}");
 
-    window.harness.state_mut().actions.push(Action::Go(Screen::Data));
-    window.answer_all();
-    assert_eq!(tunewright::app::Screen::Model.rail(&window.shell().state).0, "Answering", "it says that it goes on");
+    window.act(Action::Go(Screen::Data));
+    assert_eq!(Screen::Model.rail(&window.shell().state).0, "Answering", "it says that it goes on");
     assert!(window.is_shown("12 of 128 tokens") && window.is_shown("SmolLM2-135M-Instruct answers"));
 }
 
 #[test]
 fn the_memory_has_its_place_before_it_is_counted() {
-    let mut window = Window::open(completed(), Screen::Model);
+    let mut window = open(completed(), Screen::Model);
     let below = |window: &Window| window.harness.get_by_label("Architecture").rect();
-    let job = window.engine.last_job(|spec| matches!(spec, JobSpec::Io(IoJob::PreviewRun { .. }))).unwrap();
     assert!(window.is_shown("Counting what a run takes…"));
     let before = below(&window);
-    window.engine.answer(job, Reply::RunPreview(preview()));
-    window.harness.run_steps(3);
+    window.answer(is_preview, Reply::RunPreview(made::preview()));
     assert!(window.is_shown("Fits this machine"));
     assert_eq!(below(&window), before);
 }
 
 #[test]
 fn a_wrong_number_holds_answers_back() {
-    let mut window = Window::open(completed(), Screen::Compare);
-    window.harness.get_by_role_and_label(Role::TextInput, "Top p").focus();
-    window.harness.run_steps(2);
-    window.key(Modifiers::COMMAND, Key::A);
-    window.harness.get_by_role_and_label(Role::TextInput, "Top p").type_text("much");
-    window.harness.run_steps(2);
+    let mut window = open(completed(), Screen::Compare);
+    window.type_into("Top p", "much");
     window.key(Modifiers::NONE, Key::Tab);
-    let is_disabled = |window: &Window, label: &str| {
-        window.harness.get_by_role_and_label(Role::Button, label).accesskit_node().is_disabled()
-    };
-    assert!(is_disabled(&window, "Answer") && is_disabled(&window, "Answer all"));
+    assert!(window.is_disabled("Answer") && window.is_disabled("Answer all"));
     window.key(Modifiers::COMMAND, Key::Enter);
     assert_eq!(num_compared(&window), 0, "the number of before was used");
     assert!(window.is_shown("A number is wrong"));
@@ -215,13 +194,9 @@ fn a_wrong_number_holds_answers_back() {
 
 #[test]
 fn esc_empties_the_search_of_compare() {
-    let mut window = Window::open(completed(), Screen::Compare);
-    window.harness.get_by_role_and_label(Role::TextInput, "Search held-out prompts").focus();
-    window.harness.run_steps(2);
-    window.harness.get_by_role_and_label(Role::TextInput, "Search held-out prompts").type_text("prompt 4");
-    window.answer_all();
+    let mut window = open(completed(), Screen::Compare);
+    window.type_into("Search held-out prompts", "prompt 4");
     assert_eq!(window.shell().state.compare.search, "prompt 4");
     window.key(Modifiers::NONE, Key::Escape);
-    window.answer_all();
     assert_eq!(window.shell().state.compare.search, "");
 }

@@ -7,27 +7,24 @@ use std::time::Instant;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
+use tunewright::app::Action;
 use tunewright::app::screens::data::dialogs::export::ExportAction;
 use tunewright::app::screens::data::dialogs::reviewers::ReviewersAction;
 use tunewright::app::screens::data::{self, DataDialog};
-use tunewright::app::screens::mapping::{self, state::ImportDialog};
-use tunewright::app::{Action, Shell};
+use tunewright::app::screens::mapping;
 use tunewright::data::checks::Check;
 use tunewright::data::import::ColumnRole;
 use tunewright::data::read_all;
 use tunewright::project::Project;
 use tunewright::task::Unwatched;
 
-use crate::window_data::Studio;
+use super::harness::made::pair;
+use super::harness::{Studio, dialog};
 
 /// Opens the entry of the menu behind the header's dots.
 fn from_menu(studio: &mut Studio, entry: &str) {
     studio.click(Role::Button, "More for the data");
     studio.click(Role::MenuItem, entry);
-}
-
-fn dialog(shell: &Shell) -> Option<&ImportDialog> {
-    shell.state.mapping.dialog.as_ref()
 }
 
 /// Looks at a file, until what it would do is known.
@@ -38,21 +35,11 @@ fn look_at(studio: &mut Studio, name: &str, text: &str) {
     studio.settle();
 }
 
-fn confirm(studio: &mut Studio) {
-    studio.key(Modifiers::COMMAND, Key::Enter);
-    studio.wait("the import", |shell| shell.state.mapping.dialog.is_none());
-    studio.settle();
-}
-
 /// Through the dialog, with the columns as guessed.
 fn take_labels(studio: &mut Studio, path: PathBuf) {
     studio.act(data::DialogAction::Reviewers(ReviewersAction::Take(path)));
-    studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
+    studio.wait_for_preview();
     studio.key(Modifiers::COMMAND, Key::Enter);
-}
-
-fn pair(prompt: &str, answer: &str) -> String {
-    serde_json::json!({ "prompt": prompt, "completion": answer }).to_string() + "\n"
 }
 
 #[test]
@@ -99,10 +86,10 @@ fn files_that_are_dropped_together_come_in_together() {
     let other = studio.write("c.jsonl", &pair("four", "y"));
     let folder = first.parent().unwrap().to_owned();
     studio.act(Action::OpenPaths(vec![folder, other]));
-    studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
+    studio.wait_for_preview();
     assert!(studio.is_shown("Import 3 files") && studio.is_shown("a.csv and 2 more, 4 rows"));
-    confirm(&mut studio);
-    assert_eq!(studio.counts(), 4);
+    studio.confirm_import();
+    assert_eq!(studio.num_examples(), 4);
     let project = Project::open(&studio.project()).unwrap();
     let sources: Vec<_> = (1..=4).map(|id| project.example(id).unwrap().annotations.source.unwrap()).collect();
     assert_eq!(sources, ["a.csv", "a.csv", "b.csv", "c.jsonl"]);
@@ -113,27 +100,27 @@ fn what_is_here_already_is_counted_and_updated_if_that_is_chosen() {
     let mut studio = Studio::open(None);
     let lines: String = (1..=5).map(|n| pair(&format!("question {n}"), "old")).collect();
     studio.import(&lines);
-    assert_eq!(studio.counts(), 5);
+    assert_eq!(studio.num_examples(), 5);
     let changed = lines.replacen("old", "new", 1) + &pair("question 6", "old");
     look_at(&mut studio, "again.jsonl", &changed);
     assert!(studio.is_shown("4 of 6 are here already, 1 with another answer"));
     assert!(studio.is_shown("Import 2 examples"), "leaving out is what happens unless another is chosen");
     studio.click(Role::RadioButton, "Update");
     assert!(studio.is_shown("Import 1 example, update 1"));
-    confirm(&mut studio);
-    assert_eq!((studio.counts(), studio.stored(1)[1].1.as_str()), (6, "new"));
+    studio.confirm_import();
+    assert_eq!((studio.num_examples(), studio.stored(1)[1].1.as_str()), (6, "new"));
     // The status bar may be showing the checks that follow.
     let status = &studio.shell().state.status;
     assert!(status.words.contains("1 updated, 4 here already"), "{status}");
     studio.click(Role::Button, "Undo");
-    assert_eq!((studio.counts(), studio.stored(1)[1].1.as_str()), (5, "old"));
+    assert_eq!((studio.num_examples(), studio.stored(1)[1].1.as_str()), (5, "old"));
 
     look_at(&mut studio, "same.jsonl", &lines);
     assert!(studio.is_shown("5 of 5 are here already"));
     assert_eq!(dialog(studio.shell()).unwrap().problem().as_deref(), Some("All of them are here already"));
     studio.click(Role::RadioButton, "Bring in once more");
-    confirm(&mut studio);
-    assert_eq!(studio.counts(), 10);
+    studio.confirm_import();
+    assert_eq!(studio.num_examples(), 10);
 }
 
 #[test]
@@ -156,8 +143,8 @@ fn a_system_message_goes_before_every_shape_and_large_rows_can_be_let_in() {
         };
         preview.is_some_and(|preview| preview.num_accepted == 2) && is_first("Be brief.")
     });
-    confirm(&mut studio);
-    assert_eq!((studio.counts(), studio.stored(2)[0].1.as_str()), (2, "Be brief."));
+    studio.confirm_import();
+    assert_eq!((studio.num_examples(), studio.stored(2)[0].1.as_str()), (2, "Be brief."));
 }
 
 #[test]
@@ -166,7 +153,7 @@ fn the_first_rows_of_an_import_are_shown_at_once_and_the_table_never_goes_blank(
     let lines: String = (1..=12_000).map(|n| pair(&format!("question {n}"), &format!("answer {n}"))).collect();
     let path = studio.write("many.jsonl", &lines);
     studio.act(Action::OpenPath(path));
-    studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
+    studio.wait_for_preview();
     studio.key(Modifiers::COMMAND, Key::Enter);
     studio.wait("the first rows", |shell| !shell.state.data.arriving.rows().is_empty());
     assert!(studio.rows()[0].contains("arriving: question 1"), "{:?}", studio.rows());
@@ -201,8 +188,7 @@ fn labels_that_are_given_are_checked_and_have_the_number_keys() {
         let counts = &shell.state.data.checks.counts;
         counts.iter().any(|count| count.check == Check::UnknownLabel && count.num_examples == 1)
     });
-    studio.harness.get_by_role_and_label(Role::ListBox, "Examples").focus();
-    studio.harness.run_steps(2);
+    studio.focus(Role::ListBox, "Examples");
     studio.key(Modifiers::NONE, Key::Num3);
     studio.settle();
     assert_eq!(studio.stored(1)[1].1, "billing", "the person's order, also where no example has it yet");
@@ -217,8 +203,8 @@ fn a_second_reviewers_labels_are_compared_and_the_differences_gone_through() {
     };
     let first = studio.write("first.csv", &format!("text,label\n{}", rows(&|n| label(n).to_owned())));
     studio.act(Action::OpenPath(first));
-    studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
-    confirm(&mut studio);
+    studio.wait_for_preview();
+    studio.confirm_import();
     from_menu(&mut studio, "Second reviewer…");
     assert!(studio.is_shown("from a file whose columns you choose"));
 
@@ -239,7 +225,7 @@ fn a_second_reviewers_labels_are_compared_and_the_differences_gone_through() {
     studio.wait("the columns", |shell| dialog(shell).is_some_and(|dialog| dialog.is_current()));
     assert_eq!(dialog(studio.shell()).unwrap().problem().as_deref(), Some("Choose which column holds the labels"));
     studio.act(mapping::Action::Column(1, ColumnRole::Assistant));
-    studio.wait("the preview", |shell| dialog(shell).is_some_and(|dialog| dialog.problem().is_none()));
+    studio.wait_for_preview();
     studio.click(Role::Button, "Take 12 labels");
     studio.wait("the agreement", |shell| {
         matches!(&shell.state.data.dialog, Some(DataDialog::Reviewers(dialog)) if dialog.found.is_some() && !dialog.is_busy)

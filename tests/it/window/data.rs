@@ -1,173 +1,17 @@
 //! The data screen and the import dialog by their accessible labels, over the real engine and a project on the disk.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use egui::accesskit::Role;
-use egui::{Key, Modifiers, Vec2};
-use egui_kittest::Harness;
+use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use tunewright::app::settings::AppSettings;
-use tunewright::app::{Action, Screen, Shell, kit};
-use tunewright::data::{Message, Role as Turn, Split};
-use tunewright::engine::{Engine, EngineOptions};
-use tunewright::hub::Sources;
-use tunewright::project::{ExampleStatus, Project, Settings};
+use tunewright::app::{Action, Screen};
+use tunewright::data::{Role as Turn, Split};
+use tunewright::project::ExampleStatus;
 use tunewright::recipe::ModelRef;
 
+use super::harness::{Studio, dialog};
 use crate::fixtures::fixture;
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The window with an engine and a folder of its own.
-pub struct Studio {
-    pub harness: Harness<'static, Shell>,
-    folder: tempfile::TempDir,
-}
-
-impl Studio {
-    /// Opens an empty project whose model is chosen, if one is given.
-    pub fn open(model: Option<ModelRef>) -> Self {
-        Self::open_with(model, Sources::only)
-    }
-
-    /// `sources` is given the folder of the models.
-    pub fn open_with(model: Option<ModelRef>, sources: impl FnOnce(&Path) -> Sources) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let sources = sources(&folder.path().join("models"));
-        let engine = Engine::new(EngineOptions { sources, ..EngineOptions::default() }, || {}).unwrap();
-        let project = folder.path().join("Tickets");
-        let mut store = Project::open_or_create(&project).unwrap();
-        store.save_settings(&Settings { model, ..Settings::default() }).unwrap();
-        drop(store);
-        let mut shell = Shell::new(Box::new(engine), AppSettings::default(), Arc::new(|| {}));
-        shell.actions.push(Action::OpenProject { folder: project, sample: false });
-        let frame = |ui: &mut egui::Ui, shell: &mut Shell| {
-            let ctx = ui.ctx().clone();
-            shell.logic(&ctx);
-            shell.ui(ui);
-            shell.apply_actions(&ctx);
-        };
-        let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_theme(egui::Theme::Dark);
-        let harness = builder.with_context_setup(kit::theme::install).build_ui_state(frame, shell);
-        let mut studio = Self { harness, folder };
-        studio.wait("the project", |shell| shell.state.project.is_some());
-        studio.act(Action::Go(Screen::Data));
-        studio
-    }
-
-    /// With examples: `question N` and `answer N`, N from 1, all for training.
-    pub fn with_examples(num: usize, model: Option<ModelRef>) -> Self {
-        let mut studio = Self::open(model);
-        let line = |n: usize| {
-            let messages = [("system", "Be brief."), ("user", "question"), ("assistant", "answer")];
-            let turns = messages.map(|(role, text)| {
-                let text = if role == "system" { text.to_owned() } else { format!("{text} {n}") };
-                serde_json::json!({ "role": role, "content": text })
-            });
-            serde_json::json!({ "messages": turns }).to_string() + "\n"
-        };
-        studio.import(&(1..=num).map(line).collect::<String>());
-        studio
-    }
-
-    /// Lines of JSON, through the dialog.
-    pub fn import(&mut self, lines: &str) {
-        let path = self.write("examples.jsonl", lines);
-        self.act(Action::OpenPath(path));
-        self.wait("the preview", |shell| shell.state.mapping.dialog.as_ref().is_some_and(|d| d.problem().is_none()));
-        self.key(Modifiers::COMMAND, Key::Enter);
-        self.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.open.is_some());
-        self.settle();
-    }
-
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
-        tunewright::fs::write_atomic(&path, text.as_bytes()).unwrap();
-        path
-    }
-
-    pub fn project(&self) -> PathBuf {
-        self.folder.path().join("Tickets")
-    }
-
-    /// What is on the disk, read by another hand.
-    pub fn stored(&self, id: i64) -> Vec<(Turn, String)> {
-        let example = Project::open_or_create(&self.project()).unwrap().example(id).unwrap().example;
-        example.messages.into_iter().map(|message: Message| (message.role, message.content)).collect()
-    }
-
-    pub fn shell(&self) -> &Shell {
-        self.harness.state()
-    }
-
-    pub fn act(&mut self, action: impl Into<Action>) {
-        self.harness.state_mut().actions.push(action.into());
-        self.harness.run_steps(2);
-    }
-
-    pub fn wait(&mut self, what: &str, until: impl Fn(&Shell) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !until(self.shell()) {
-            assert!(Instant::now() < deadline, "waited in vain for {what}; {}", self.shell().state.status);
-            std::thread::sleep(Duration::from_millis(2));
-            self.harness.step();
-        }
-        self.harness.run_steps(2);
-    }
-
-    /// Until everything is saved and shown.
-    pub fn settle(&mut self) {
-        self.wait("peace", |shell| !shell.state.data.is_saving() && shell.state.jobs.iter().next().is_none());
-    }
-
-    pub fn click(&mut self, role: Role, label: &str) {
-        self.click_now(role, label);
-        self.settle();
-    }
-
-    /// Without waiting for what comes of it.
-    pub fn click_now(&mut self, role: Role, label: &str) {
-        self.harness.get_by_role_and_label(role, label).click();
-        self.harness.run_steps(3);
-    }
-
-    pub fn key(&mut self, modifiers: Modifiers, key: Key) {
-        self.harness.key_press_modifiers(modifiers, key);
-        self.harness.run_steps(3);
-    }
-
-    pub fn type_into(&mut self, field: &str, text: &str) {
-        self.harness.get_by_role_and_label(Role::TextInput, field).focus();
-        self.harness.run_steps(2);
-        self.key(Modifiers::COMMAND, Key::A);
-        self.harness.get_by_role_and_label(Role::TextInput, field).type_text(text);
-        self.harness.run_steps(2);
-    }
-
-    pub fn multiline(&mut self, field: &str, text: &str) {
-        self.harness.get_by_role_and_label(Role::MultilineTextInput, field).focus();
-        self.harness.run_steps(2);
-        self.key(Modifiers::COMMAND, Key::A);
-        self.harness.get_by_role_and_label(Role::MultilineTextInput, field).type_text(text);
-        self.harness.run_steps(2);
-    }
-
-    pub fn is_shown(&self, words: &str) -> bool {
-        self.harness.query_all_by_label_contains(words).next().is_some()
-    }
-
-    /// The rows of the table that are painted, by their names.
-    pub fn rows(&self) -> Vec<String> {
-        let rows = self.harness.query_all_by_role(Role::ListBoxOption);
-        rows.filter_map(|node| node.accesskit_node().label()).collect()
-    }
-
-    pub fn counts(&self) -> u64 {
-        self.shell().state.project.as_ref().map_or(0, |project| project.counts.total())
-    }
-}
 
 #[test]
 fn a_table_is_mapped_with_a_live_preview_and_imported() {
@@ -180,7 +24,7 @@ fn a_table_is_mapped_with_a_live_preview_and_imported() {
     text += ",billing,yes\n";
     let path = studio.write("tickets.csv", &text);
     studio.act(Action::OpenPath(path));
-    studio.wait("the preview", |shell| shell.state.mapping.dialog.as_ref().is_some_and(|d| d.preview.is_some()));
+    studio.wait("the preview", |shell| dialog(shell).is_some_and(|d| d.preview.is_some()));
     assert!(studio.is_shown("Import tickets.csv"));
 
     for (column, role) in [("text", "User"), ("label", "Answer"), ("urgent", "Answer")] {
@@ -192,12 +36,12 @@ fn a_table_is_mapped_with_a_live_preview_and_imported() {
             studio.click(Role::MenuItem, role);
         }
     }
-    if studio.shell().state.mapping.dialog.as_ref().is_some_and(|d| d.mapping().is_some_and(|m| !m.answer_as_json)) {
+    if dialog(studio.shell()).is_some_and(|d| d.mapping().is_some_and(|m| !m.answer_as_json)) {
         studio.click(Role::RadioButton, "JSON object");
     }
     studio.multiline("System message", "Sort the ticket.");
     studio.wait("the new preview", |shell| {
-        shell.state.mapping.dialog.as_ref().is_some_and(|dialog| {
+        dialog(shell).is_some_and(|dialog| {
             let preview = dialog.preview.as_ref();
             let first = preview.and_then(|preview| preview.examples.first()).and_then(|example| example.as_ref().ok());
             dialog.problem().is_none() && first.is_some_and(|example| example.messages[0].content == "Sort the ticket.")
@@ -209,7 +53,7 @@ fn a_table_is_mapped_with_a_live_preview_and_imported() {
     studio.key(Modifiers::COMMAND, Key::Enter);
     studio.wait("the import", |shell| shell.state.mapping.dialog.is_none());
     studio.settle();
-    assert_eq!(studio.counts(), 12);
+    assert_eq!(studio.num_examples(), 12);
     assert!(studio.is_shown("Imported 12 examples"));
     let (turn, answer) = studio.stored(1).remove(2);
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
@@ -259,24 +103,23 @@ fn turns_are_added_moved_changed_and_removed() {
 fn examples_are_added_duplicated_set_aside_and_deleted() {
     let mut studio = Studio::with_examples(3, None);
     studio.click(Role::Button, "Duplicate example");
-    assert_eq!(studio.counts(), 4);
+    assert_eq!(studio.num_examples(), 4);
     let open = |studio: &Studio| studio.shell().state.data.open.as_ref().map(|draft| draft.stored.number);
     assert_eq!(open(&studio), Some(4), "the new one is opened");
     assert!(studio.rows()[1].contains("Example 4"), "below its original: {:?}", studio.rows());
     studio.click(Role::Button, "Delete example");
-    assert_eq!(studio.counts(), 3);
+    assert_eq!(studio.num_examples(), 3);
     assert_eq!(open(&studio), Some(2), "the next one takes its place");
     studio.click(Role::Button, "Undo");
-    assert_eq!((studio.counts(), open(&studio)), (4, Some(4)), "what is brought back is shown");
+    assert_eq!((studio.num_examples(), open(&studio)), (4, Some(4)), "what is brought back is shown");
     studio.click(Role::Button, "Delete example");
     studio.click(Role::Button, "Add example");
-    assert_eq!(studio.counts(), 4);
+    assert_eq!(studio.num_examples(), 4);
     assert_eq!(studio.shell().state.data.selected, Some(3), "at the end");
     let draft = studio.shell().state.data.open.as_ref().unwrap();
     assert_eq!(draft.messages[0].content, "Be brief.", "the system message is the same");
 
-    studio.harness.get_by_role_and_label(Role::ListBox, "Examples").focus();
-    studio.harness.run_steps(2);
+    studio.focus(Role::ListBox, "Examples");
     studio.key(Modifiers::NONE, Key::Home);
     studio.settle();
     studio.key(Modifiers::NONE, Key::ArrowDown);
@@ -291,8 +134,7 @@ fn examples_are_added_duplicated_set_aside_and_deleted() {
 fn only_rows_in_view_are_painted_and_filters_find_the_rest() {
     let mut studio = Studio::with_examples(1200, None);
     assert!(studio.rows().len() < 40, "{}", studio.rows().len());
-    studio.harness.get_by_role_and_label(Role::ListBox, "Examples").focus();
-    studio.harness.run_steps(2);
+    studio.focus(Role::ListBox, "Examples");
     studio.key(Modifiers::NONE, Key::End);
     studio.wait("the last row", |shell| shell.state.data.open.as_ref().is_some_and(|open| open.stored.number == 1200));
     studio.settle();
@@ -349,9 +191,7 @@ fn a_file_that_cannot_be_read_says_why() {
     let mut studio = Studio::open(None);
     let path = studio.write("broken.json", "{\"messages\": [");
     studio.act(Action::OpenPath(path));
-    studio.wait("the answer", |shell| {
-        shell.state.mapping.dialog.as_ref().is_some_and(|d| d.failure.is_some() || d.preview.is_some())
-    });
+    studio.wait("the answer", |shell| dialog(shell).is_some_and(|d| d.failure.is_some() || d.preview.is_some()));
     let said = studio.is_shown("broken.json") && (studio.is_shown("line") || studio.is_shown("Line"));
     assert!(said, "{:?}", studio.shell().state.mapping.dialog);
     let import = studio.harness.query_by_role_and_label(Role::Button, "Import 0 examples");

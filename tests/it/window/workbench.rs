@@ -9,15 +9,12 @@ use tunewright::data::Split;
 use tunewright::data::checks::Check;
 use tunewright::project::{Edit, Project, Review};
 
-use crate::window_data::Studio;
+use super::harness::{Studio, made};
 
 /// Ten examples, of which two are the same and one has an empty answer.
 fn with_faults() -> Studio {
     let mut studio = Studio::open(None);
-    let line = |prompt: String, answer: String| {
-        let turn = |role: &str, text: String| serde_json::json!({ "role": role, "content": text });
-        serde_json::json!({ "messages": [turn("user", prompt), turn("assistant", answer)] }).to_string() + "\n"
-    };
+    let line = |prompt: String, answer: String| made::chat(&[("user", &prompt), ("assistant", &answer)]);
     let mut lines: String = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel"]
         .iter()
         .map(|word| line(format!("What does {word} stand for here?"), format!("It stands for the letter of {word}.")))
@@ -52,7 +49,7 @@ fn faults_are_found_after_an_import_and_mended_with_one_click() {
 
     studio.click(Role::Button, "Exact duplicates: Remove 1 copy…");
     studio.wait("what would happen", |shell| matches!(shell.state.data.dialog, Some(DataDialog::Fix(_))));
-    assert!(studio.is_shown("is deleted") && studio.counts() == 10, "nothing is done yet");
+    assert!(studio.is_shown("is deleted") && studio.num_examples() == 10, "nothing is done yet");
     studio.click(Role::Button, "Keep one of each, remove 1 copy");
     studio.wait("the fix", |shell| shell.state.project.as_ref().is_some_and(|project| project.counts.total() == 9));
     let is_clean =
@@ -68,8 +65,7 @@ fn faults_are_found_after_an_import_and_mended_with_one_click() {
 #[test]
 fn a_review_goes_from_key_to_key() {
     let mut studio = with_faults();
-    studio.harness.get_by_role_and_label(Role::ListBox, "Examples").focus();
-    studio.harness.run_steps(2);
+    studio.focus(Role::ListBox, "Examples");
     for key in [Key::A, Key::R, Key::F] {
         studio.key(Modifiers::NONE, key);
         studio.settle();
@@ -95,8 +91,7 @@ fn notes_are_saved_when_their_list_closes() {
 #[test]
 fn marked_examples_are_changed_together_and_undone_together() {
     let mut studio = with_faults();
-    studio.harness.get_by_role_and_label(Role::ListBox, "Examples").focus();
-    studio.harness.run_steps(2);
+    studio.focus(Role::ListBox, "Examples");
     studio.key(Modifiers::SHIFT, Key::ArrowDown);
     studio.settle();
     studio.key(Modifiers::SHIFT, Key::ArrowDown);
@@ -119,9 +114,9 @@ fn marked_examples_are_changed_together_and_undone_together() {
     studio.click(Role::Button, "Replace in 9 examples");
     assert_eq!(studio.stored(2)[0].1, "What does bravo mean here?");
     studio.click(Role::Button, "Delete");
-    assert_eq!(studio.counts(), 0);
+    assert_eq!(studio.num_examples(), 0);
     studio.click(Role::Button, "Undo");
-    assert_eq!(studio.counts(), 10);
+    assert_eq!(studio.num_examples(), 10);
     studio.click(Role::Button, "Undo");
     assert_eq!(studio.stored(2)[0].1, "What does bravo stand for here?");
 }
@@ -197,7 +192,7 @@ fn an_open_examples_issues_are_named_and_mended_where_they_are() {
     studio.click(Role::Button, "Exact duplicates here: Keep one of each…");
     studio.wait("what would happen", |shell| matches!(shell.state.data.dialog, Some(DataDialog::Fix(_))));
     studio.click(Role::Button, "Keep one of each, remove 1 copy");
-    assert_eq!(studio.counts(), 9);
+    assert_eq!(studio.num_examples(), 9);
     studio.wait("the next checks", |shell| {
         let checks = &shell.state.data.checks;
         !checks.is_running() && checks.counts.iter().all(|count| count.check != Check::ExactDuplicate)

@@ -8,7 +8,8 @@ use tunewright::app::screens::data;
 use tunewright::app::shell::keys;
 use tunewright::app::{Action, OpenDialog, Screen};
 
-use crate::harness::{STATES, Window, runs};
+use super::harness::Window;
+use super::harness::states::{self, STATES, runs};
 
 const NONE: Modifiers = Modifiers::NONE;
 
@@ -34,7 +35,7 @@ fn tab_walks_every_screen_and_never_falls_off() {
 #[test]
 fn a_dialog_takes_the_keyboard_and_gives_it_back() {
     for screen in Screen::ALL.iter().copied() {
-        let mut window = Window::at(screen, runs());
+        let mut window = states::at(screen, runs());
         let name = screen.name();
         for _ in 0..9 {
             window.key(NONE, Key::Tab);
@@ -55,7 +56,7 @@ fn a_dialog_takes_the_keyboard_and_gives_it_back() {
 
 #[test]
 fn every_screen_has_the_keyboard_somewhere_as_soon_as_it_is_opened_by_key() {
-    let mut window = Window::with_project(runs());
+    let mut window = states::with_project(runs());
     let steps = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6];
     for (key, screen) in steps.into_iter().zip(Screen::steps()) {
         press(&mut window, Modifiers::COMMAND, key, screen.name());
@@ -65,7 +66,7 @@ fn every_screen_has_the_keyboard_somewhere_as_soon_as_it_is_opened_by_key() {
 
 #[test]
 fn the_table_has_the_keys_again_after_every_act() {
-    let mut window = Window::at(Screen::Data, Vec::new());
+    let mut window = states::at(Screen::Data, Vec::new());
     assert_eq!(press(&mut window, Modifiers::COMMAND, Key::Num2, "data"), "Examples", "from the start");
     press(&mut window, NONE, Key::ArrowDown, "data");
     let row = |window: &Window| window.shell().state.data.selected;
@@ -93,9 +94,9 @@ fn the_table_has_the_keys_again_after_every_act() {
 
 #[test]
 fn a_filter_that_hides_everything_leaves_the_keyboard_a_way_on() {
-    let mut window = Window::at(Screen::Data, Vec::new());
+    let mut window = states::at(Screen::Data, Vec::new());
     press(&mut window, Modifiers::COMMAND, Key::Num2, "data");
-    window.project.counts.test = 0;
+    window.world().project.counts.test = 0;
     window.act(Action::Go(Screen::Data));
     window.act(data::FilterAction::Show(data::filters::Show::Split(tunewright::data::Split::Test)));
     press(&mut window, NONE, Key::ArrowDown, "empty table");
@@ -103,7 +104,7 @@ fn a_filter_that_hides_everything_leaves_the_keyboard_a_way_on() {
 
 #[test]
 fn the_sheet_of_keys_says_what_the_keys_do() {
-    let mut window = Window::with_project(Vec::new());
+    let mut window = states::with_project(Vec::new());
     for (shortcut, key, dialog) in
         [(&keys::FIND, Key::K, OpenDialog::Commands), (&keys::HELP, Key::F1, OpenDialog::Help)]
     {

@@ -2,19 +2,14 @@
 
 use egui::accesskit::Role;
 use egui::{Event, Key, Modifiers, PointerButton};
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::kittest::Queryable as _;
 use tunewright::app::files::{FilePick, PathAsked, PickKind, Then};
-use tunewright::app::screens::mapping::state::ImportDialog;
-use tunewright::app::{Action, OpenDialog, Shell};
+use tunewright::app::{Action, OpenDialog};
 use tunewright::data::files::ENDINGS;
 use tunewright::data::import::ColumnRole;
 use tunewright::project::Project;
 
-use crate::window_data::Studio;
-
-fn dialog(shell: &Shell) -> Option<&ImportDialog> {
-    shell.state.mapping.dialog.as_ref()
-}
+use super::harness::{Studio, dialog};
 
 /// The preview is of what the dialog shows.
 fn look(studio: &mut Studio) {
@@ -43,13 +38,8 @@ fn choose(studio: &mut Studio, column: &str, role: &str) {
 
 /// Also what has to be scrolled to.
 fn press(studio: &mut Studio, role: Role, label: &str) {
-    studio.harness.get_by_role_and_label(role, label).scroll_to_me();
-    studio.harness.run_steps(3);
+    studio.scroll_to(role, label);
     studio.click_now(role, label);
-}
-
-fn is_off(studio: &Studio, button: &str) -> bool {
-    studio.harness.get_by_role_and_label(Role::Button, button).accesskit_node().is_disabled()
 }
 
 const ANFRAGEN: &str = "Nr,Kunde,Frage,Kategorie,Antwort,Datum,dringend\n\
@@ -76,7 +66,7 @@ fn a_german_table_needs_no_choice_and_takes_every_role() {
     }
     assert!(studio.is_shown("Guessed from names and content"));
     assert!(studio.is_shown("Left out: 1 row has no Frage"));
-    assert!(!is_off(&studio, "Import 4 examples"));
+    assert!(!studio.is_disabled("Import 4 examples"));
 
     // A template, other words for values, and yes and no as true and false: shown as they are chosen.
     choose(&mut studio, "Kategorie", "Answer");
@@ -94,9 +84,7 @@ fn a_german_table_needs_no_choice_and_takes_every_role() {
     assert!(studio.is_shown("Kunde Meier fragt: Wo ist mein Paket heute?"));
     assert_eq!(role(&studio, "Kunde").as_deref(), Some("Group"), "it is in the template, and still the group");
     assert!(dialog(studio.shell()).unwrap().request.keep_groups && studio.is_shown("Keep groups together"));
-    studio.key(Modifiers::COMMAND, Key::Enter);
-    studio.wait("the import", |shell| dialog(shell).is_none() && shell.state.data.open.is_some());
-    studio.settle();
+    studio.confirm_import();
     let stored = Project::open(&studio.project()).unwrap().example(1).unwrap();
     assert_eq!(stored.example.answer(), Some(r#"{"topic": "delivery", "dringend": true}"#));
     let beside = stored.annotations;
@@ -127,15 +115,15 @@ fn what_is_unsure_is_left_open_and_the_button_is_off() {
     open(&mut studio, "odd.csv", &format!("alpha,beta,gamma\n{}", (0..8).map(row).collect::<String>()));
     assert_eq!(role(&studio, "alpha").as_deref(), Some("Not used"));
     assert_eq!(role(&studio, "gamma").as_deref(), Some("Label"), "few values that come again aren't an answer");
-    assert!(studio.is_shown("Choose which column holds the prompt") && is_off(&studio, "Import 0 examples"));
+    assert!(studio.is_shown("Choose which column holds the prompt") && studio.is_disabled("Import 0 examples"));
     choose(&mut studio, "alpha", "User");
-    assert!(studio.is_shown("Choose which column holds the answer") && is_off(&studio, "Import 8 examples"));
+    assert!(studio.is_shown("Choose which column holds the answer") && studio.is_disabled("Import 8 examples"));
     // Prompts that are still to be labelled are a choice of their own.
     studio.click_now(Role::RadioButton, "None yet");
     look(&mut studio);
-    assert!(!is_off(&studio, "Import 8 examples"));
+    assert!(!studio.is_disabled("Import 8 examples"));
     choose(&mut studio, "beta", "Answer");
-    assert!(!is_off(&studio, "Import 8 examples"));
+    assert!(!studio.is_disabled("Import 8 examples"));
     assert!(dialog(studio.shell()).unwrap().mapping().unwrap().has(ColumnRole::Assistant));
 }
 
@@ -151,7 +139,7 @@ fn a_file_with_nothing_in_it_has_a_small_dialog_and_a_way_on() {
         studio.act(Action::OpenPath(path));
         studio.wait("the failure", |shell| dialog(shell).is_some_and(|dialog| dialog.failure.is_some()));
         assert!(studio.is_shown(&format!("{name} can't be imported")) && studio.is_shown(words), "{name}");
-        assert!(!is_off(&studio, "Other file…"), "{name}");
+        assert!(!studio.is_disabled("Other file…"), "{name}");
         assert!(studio.harness.query_by_role_and_label(Role::Button, "Import 0 examples").is_none());
         studio.key(Modifiers::NONE, Key::Escape);
         assert!(studio.shell().state.dialog.is_none());

@@ -3,16 +3,15 @@
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::kittest::Queryable as _;
 use tunewright::app::screens::data::{CheckAction, DataDialog, ExampleAction};
 use tunewright::data::checks::Check;
 use tunewright::project::{ExampleStatus, Project};
 
-use crate::window_data::Studio;
+use super::harness::{Studio, made};
 
 fn line(prompt: &str, answer: &str) -> String {
-    let turn = |role: &str, text: &str| serde_json::json!({ "role": role, "content": text });
-    serde_json::json!({ "messages": [turn("user", prompt), turn("assistant", answer)] }).to_string() + "\n"
+    made::chat(&[("user", prompt), ("assistant", answer)])
 }
 
 fn open(lines: &str) -> Studio {
@@ -101,8 +100,7 @@ fn a_dialog_that_would_change_nothing_says_so() {
         studio.key(Modifiers::NONE, Key::Num0);
         studio.key(Modifiers::NONE, Key::ArrowDown);
     }
-    let button = studio.harness.get_by_role_and_label(Role::Button, "Keep one of each, remove 0 copies");
-    assert!(button.accesskit_node().is_disabled());
+    assert!(studio.is_disabled("Keep one of each, remove 0 copies"));
     studio.key(Modifiers::COMMAND, Key::Enter);
     assert!(matches!(studio.shell().state.data.dialog, Some(DataDialog::Fix(_))), "it is not done either");
 }

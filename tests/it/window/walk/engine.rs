@@ -5,15 +5,15 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use tunewright::engine::{Backend, Engine, EngineOptions, Event, EventKind, JobId, JobSpec, Limits, Outcome, TrainJob};
 use tunewright::hub::Sources;
-use tunewright::render::tally::Tally;
 use tunewright::task::{Phase, Signal};
-use tunewright::train::observer::RunFacts;
-use tunewright::train::{EvalMetrics, StepMetrics};
+
+use crate::window::harness::made;
 
 /// Ids that the real engine never comes to.
 const FIRST_SCRIPTED: u64 = 1 << 40;
@@ -48,10 +48,10 @@ struct Training {
 
 impl WalkEngine {
     /// `run_dir` is a run that is there, whose place those of the script take.
-    pub fn new(models: &Path, run_dir: &Path) -> Self {
+    pub fn new(models: &Path, run_dir: &Path, waker: Arc<dyn Fn() + Send + Sync>) -> Self {
         let (sender, events) = unbounded();
-        let real =
-            Engine::new(EngineOptions { sources: Sources::only(models), ..EngineOptions::default() }, || {}).unwrap();
+        let options = EngineOptions { sources: Sources::only(models), ..EngineOptions::default() };
+        let real = Engine::new(options, move || waker()).unwrap();
         let scripted = RefCell::new(Scripted { run_dir: run_dir.to_owned(), ..Scripted::default() });
         Self(Rc::new(Inner { real, scripted, sender, events }))
     }
@@ -90,14 +90,14 @@ impl WalkEngine {
                 self.tell(job, EventKind::Phase(Phase::LoadingModel));
             }
             1 => {
-                self.tell(job, EventKind::RunStarted { run_dir, facts: facts() });
+                self.tell(job, EventKind::RunStarted { run_dir, facts: made::facts(NUM_STEPS) });
                 self.tell(job, EventKind::Phase(Phase::Evaluating));
                 self.tell(job, evaluation(0));
                 self.tell(job, EventKind::Phase(Phase::Training));
             }
             step if step < NUM_STEPS + 2 => {
                 let step = step - 1;
-                self.tell(job, EventKind::Step(metrics(step)));
+                self.tell(job, EventKind::Step(made::step(step)));
                 if step.is_multiple_of(4) {
                     self.tell(job, evaluation(step));
                     self.tell(job, EventKind::Checkpoint { step, path: run_dir.join(format!("checkpoint-{step}")) });
@@ -157,39 +157,6 @@ impl Backend for WalkEngine {
     }
 }
 
-fn facts() -> RunFacts {
-    RunFacts {
-        num_examples: 40,
-        num_validation_examples: 8,
-        num_tokens: 4_000,
-        num_supervised_tokens: 900,
-        num_steps: NUM_STEPS,
-        num_trainable: 4_096,
-        tally: Tally::default(),
-    }
-}
-
-fn metrics(step: usize) -> StepMetrics {
-    StepMetrics {
-        step,
-        epoch: step as f64 / NUM_STEPS as f64,
-        loss: 4.0 / step as f64,
-        learning_rate: 1e-4,
-        grad_norm: 0.5,
-        num_tokens: 800,
-        num_supervised_tokens: 180,
-        tokens_per_sec: 400.0,
-        step_secs: 2.0,
-    }
-}
-
 fn evaluation(step: usize) -> EventKind {
-    EventKind::Eval(EvalMetrics {
-        step,
-        epoch: step as f64 / NUM_STEPS as f64,
-        eval_loss: 3.0 / (step + 1) as f64,
-        eval_num_tokens: 200,
-        eval_secs: 1.0,
-        is_best: true,
-    })
+    EventKind::Eval(made::evaluation(step, 3.0 / (step + 1) as f64))
 }

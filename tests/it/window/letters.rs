@@ -2,17 +2,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
 
 use egui::epaint::text::{FontInsert, FontPriority, InsertFontFamily, MissingGlyphPolicy};
 use egui::{FallbackRequest, FontData, FontFamily, FontId};
 use tunewright::app::kit::fallback::Fallback;
 use tunewright::app::{Action, Screen};
 
+use super::harness::{PATIENCE, Window, states};
 use crate::fixtures::fixture;
-use crate::harness::Window;
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A window that asks this source, and learns on the channel when it was asked.
 fn with_source(font: Option<&'static str>) -> (Window, Arc<AtomicUsize>, mpsc::Receiver<std::thread::ThreadId>) {
@@ -27,7 +24,7 @@ fn with_source(font: Option<&'static str>) -> (Window, Arc<AtomicUsize>, mpsc::R
         sender.lock().unwrap().send(std::thread::current().id()).unwrap();
         found
     };
-    let mut window = Window::open();
+    let mut window = states::open();
     window.harness.ctx.set_missing_glyph_policy(MissingGlyphPolicy::default());
     let fonts = Fallback::new(Arc::new(source));
     fonts.install(&window.harness.ctx);
@@ -46,16 +43,6 @@ fn show(window: &mut Window, words: &str, asked: &mpsc::Receiver<std::thread::Th
     }
 }
 
-/// Until the answer has reached the window.
-fn wait(window: &mut Window, until: impl Fn(&Window) -> bool) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while !until(window) {
-        assert!(std::time::Instant::now() < deadline, "in vain");
-        std::thread::yield_now();
-        window.harness.step();
-    }
-}
-
 fn has(window: &Window, letter: char) -> bool {
     let families = ["strong"].map(|name| FontFamily::Name(name.into()));
     let families = families.into_iter().chain([FontFamily::Proportional, FontFamily::Monospace]);
@@ -67,7 +54,7 @@ fn the_font_of_a_script_is_asked_for_once_and_used_for_all_its_letters() {
     let (mut window, num_asked, asked) = with_source(Some("tiny-cjk.ttf"));
     assert!(!has(&window, '語'));
     show(&mut window, "日本", &asked, 1);
-    wait(&mut window, |window| !window.shell().state.letters.names.is_empty());
+    window.wait("the font", |shell| !shell.state.letters.names.is_empty());
     window.settle();
     assert!(has(&window, '日') && has(&window, '語'), "in regular, SemiBold and mono");
     let before = num_asked.load(Ordering::SeqCst);
@@ -82,7 +69,7 @@ fn the_font_of_a_script_is_asked_for_once_and_used_for_all_its_letters() {
 fn where_no_font_has_a_script_it_says_once_what_to_install() {
     let (mut window, num_asked, asked) = with_source(None);
     show(&mut window, "ह", &asked, 1);
-    wait(&mut window, |window| !window.shell().state.letters.missing.is_empty());
+    window.wait("the refusal", |shell| !shell.state.letters.missing.is_empty());
     assert!(window.is_shown("Devanagari letters need a font: "), "{}", window.shell().state.status);
     show(&mut window, "हि", &asked, 0);
     window.settle();

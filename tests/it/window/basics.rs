@@ -1,235 +1,55 @@
 //! The window, driven by accessible labels against a scripted engine: what a click asks for, and what is shown of the
 //! answers. Nothing is painted.
 
-use std::sync::Arc;
-
 use egui::accesskit::Role;
-use egui::{Key, Modifiers, Vec2};
-use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use tunewright::app::settings::{AppSettings, ThemeChoice};
-use tunewright::app::{Screen, Shell, kit};
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable as _;
+use tunewright::app::Screen;
+use tunewright::app::settings::ThemeChoice;
 use tunewright::data::Split;
 use tunewright::data::checks::{Check, CheckCount};
 use tunewright::data::import::{ImportRequest, Origin};
-use tunewright::engine::fake::FakeEngine;
-use tunewright::engine::{EventKind, Failure, IoJob, JobId, JobSpec, NetJob, Outcome, Reply, StoreJob, TrainJob};
+use tunewright::engine::{EventKind, Failure, IoJob, JobSpec, NetJob, Outcome, Reply, StoreJob};
 use tunewright::hub::dataset::{DatasetSplit, ListedBy, Subset};
-use tunewright::hub::{Dataset, DatasetName, FoundModel};
-use tunewright::model::ModelFacts;
-use tunewright::project::{CheckedWith, Having, LastChecks, ProjectState, Settings, SplitCounts};
+use tunewright::hub::{Dataset, DatasetName};
+use tunewright::project::{CheckedWith, Having, LastChecks, ProjectState, Settings};
 use tunewright::recipe::{ModelRef, TooLong};
 use tunewright::render::tally::Tally;
 use tunewright::task::{Signal, Unit};
-use tunewright::train::observer::RunFacts;
-use tunewright::train::preview::{MemoryEstimate, Noted, RunPreview};
-use tunewright::train::{EvalMetrics, StepMetrics};
+use tunewright::train::preview::{Noted, RunPreview};
 
-struct Window {
-    engine: FakeEngine,
-    harness: Harness<'static, Shell>,
+use super::harness::Window;
+use super::harness::asked::{
+    is_discover, is_open, is_preview, is_preview_import, is_query, is_save, is_train, is_undo,
+};
+use super::harness::made::{self, found, preview};
+
+/// A project with examples, the starter model on the disk, and nothing chosen yet.
+fn with_project() -> Window {
+    let mut window = Window::open();
+    window.click(Role::Button, "Open sample");
+    window.answer(is_open, Reply::Project(project(None)));
+    window.answer(is_discover, Reply::Models(made::models()));
+    window
 }
 
-impl Window {
-    fn open() -> Self {
-        let engine = FakeEngine::default();
-        let shell = Shell::new(Box::new(engine.clone()), AppSettings::default(), Arc::new(|| {}));
-        let frame = |ui: &mut egui::Ui, shell: &mut Shell| {
-            let ctx = ui.ctx().clone();
-            shell.logic(&ctx);
-            shell.ui(ui);
-            shell.apply_actions(&ctx);
-        };
-        let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_theme(egui::Theme::Dark);
-        let harness = builder.with_context_setup(kit::theme::install).build_ui_state(frame, shell);
-        Self { engine, harness }
-    }
-
-    /// A project with examples, the starter model on the disk, and nothing chosen yet.
-    fn with_project() -> Self {
-        let mut window = Self::open();
-        window.click(Role::Button, "Open sample");
-        window
-            .answer(|spec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { .. })), Reply::Project(project(None)));
-        let models = vec![found(ModelRef::Starter, "SmolLM2-135M-Instruct", true), odd()];
-        window.answer(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels), Reply::Models(models));
-        window
-    }
-
-    /// The form of a project whose model is chosen, with its preview counted.
-    fn with_form() -> Self {
-        let mut window = Self::with_project();
-        window.click(Role::Button, "Use this model");
-        window.answer(is_save, Reply::Project(project(Some(ModelRef::Starter))));
-        window.answer(is_preview, Reply::RunPreview(preview()));
-        assert_eq!(window.shell().state.screen, Screen::Train);
-        window
-    }
-
-    fn shell(&self) -> &Shell {
-        self.harness.state()
-    }
-
-    fn click(&mut self, role: Role, label: &str) {
-        self.harness.get_by_role_and_label(role, label).click();
-        self.harness.run();
-    }
-
-    fn is_disabled(&self, label: &str) -> bool {
-        self.harness.get_by_role_and_label(Role::Button, label).accesskit_node().is_disabled()
-    }
-
-    fn is_shown(&self, words: &str) -> bool {
-        self.harness.query_all_by_label_contains(words).next().is_some()
-    }
-
-    fn key(&mut self, modifiers: Modifiers, key: Key) {
-        self.harness.key_press_modifiers(modifiers, key);
-        self.harness.run();
-    }
-
-    /// Types over the whole text of a field and leaves it.
-    fn enter(&mut self, field: &str, text: &str) {
-        self.harness.get_by_role_and_label(Role::TextInput, field).focus();
-        self.harness.run();
-        self.harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
-        self.harness.get_by_role_and_label(Role::TextInput, field).type_text(text);
-        self.harness.run();
-        self.key(Modifiers::NONE, Key::Enter);
-    }
-
-    fn job(&self, fits: impl Fn(&JobSpec) -> bool) -> JobId {
-        self.engine.last_job(fits).expect("the window started no such job")
-    }
-
-    fn spec(&self, fits: impl Fn(&JobSpec) -> bool) -> JobSpec {
-        self.engine.started().into_iter().rev().map(|(_, spec)| spec).find(|spec| fits(spec)).expect("no such job")
-    }
-
-    fn answer(&mut self, fits: impl Fn(&JobSpec) -> bool, reply: Reply) {
-        self.engine.answer(self.job(fits), reply);
-        self.harness.run();
-    }
-
-    fn tell(&mut self, job: JobId, kind: EventKind) {
-        self.engine.tell(job, kind);
-        self.harness.run();
-    }
-}
-
-fn is_save(spec: &JobSpec) -> bool {
-    matches!(spec, JobSpec::Store(StoreJob::SaveSettings { .. }))
-}
-
-fn is_preview(spec: &JobSpec) -> bool {
-    matches!(spec, JobSpec::Io(IoJob::PreviewRun { .. }))
-}
-
-fn is_train(spec: &JobSpec) -> bool {
-    matches!(spec, JobSpec::Train(TrainJob::Train { .. }))
+/// The form of a project whose model is chosen, with its preview counted.
+fn with_form() -> Window {
+    let mut window = with_project();
+    window.click(Role::Button, "Use this model");
+    window.answer(is_save, Reply::Project(project(Some(ModelRef::Starter))));
+    window.answer(is_preview, Reply::RunPreview(preview()));
+    assert_eq!(window.shell().state.screen, Screen::Train);
+    window
 }
 
 fn project(model: Option<ModelRef>) -> ProjectState {
-    ProjectState {
-        is_read_only: false,
-        tokens_from: None,
-        loss_from: None,
-        num_queued: 0,
-        content_revision: 1,
-        has_dates: false,
-        folder: "/projects/Support triage".into(),
-        name: "Support triage".to_owned(),
-        counts: SplitCounts { train: 400, validation: 50, test: 48, ..SplitCounts::default() },
-        source: Some("starter.jsonl".to_owned()),
-        undo: None,
-        redo: None,
-        last_changed: None,
-        settings: Settings { model, recipe: None, ..Settings::default() },
-        revision: 1,
-    }
-}
-
-pub fn found(model: ModelRef, name: &str, is_on_disk: bool) -> FoundModel {
-    let facts = ModelFacts {
-        name: name.to_owned(),
-        path: "/models/a.gguf".into(),
-        architecture: "llama".to_owned(),
-        num_parameters: 134_515_008,
-        num_layers: 30,
-        hidden_size: 576,
-        intermediate_size: 1536,
-        num_heads: 9,
-        num_kv_heads: 3,
-        vocab_size: 49_152,
-        context_length: 8192,
-        has_tied_embeddings: true,
-        quantization: "Q4_1".to_owned(),
-        license: Some("Apache 2.0".to_owned()),
-        num_bytes: 98_362_432,
-        chat_template: Some("ChatML".to_owned()),
-        problem: None,
-        notes: Vec::new(),
-    };
-    let place = "Models folder".to_owned();
-    FoundModel {
-        model,
-        name: name.to_owned(),
-        place,
-        is_on_disk,
-        num_bytes: 98_362_432,
-        facts: Some(facts),
-        problem: None,
-    }
-}
-
-/// A model that can't be trained.
-fn odd() -> FoundModel {
-    let mut odd = found(ModelRef::Gguf("/models/odd.gguf".into()), "odd", true);
-    if let Some(facts) = &mut odd.facts {
-        facts.problem = Some("The family falcon is not read".to_owned());
-    }
-    odd
-}
-
-pub fn preview() -> RunPreview {
-    RunPreview {
-        beyond_context: None,
-        num_examples: 400,
-        num_validation_examples: 50,
-        num_tokens: 40_000,
-        num_supervised_tokens: 9_000,
-        tally: Tally { num_examples: 400, longest: 300, ..Tally::default() },
-        held_out: Tally { num_examples: 50, longest: 200, ..Tally::default() },
-        noted: Noted::default(),
-        held_out_noted: Noted::default(),
-        num_steps: 150,
-        steps_per_epoch: 50,
-        eval_steps: 12,
-        speed: None,
-        num_trainable: 4_884_480,
-        num_parameters: 134_515_008,
-        memory: MemoryEstimate { weights: 1, adapter: 1, activations: 1, program: 1, available: 10 },
-        learning_rates: vec![(1, 1e-4), (150, 0.0)],
-    }
-}
-
-fn step(step: usize) -> EventKind {
-    EventKind::Step(StepMetrics {
-        step,
-        epoch: step as f64 / 50.0,
-        loss: 1.0 / step as f64,
-        learning_rate: 1e-4,
-        grad_norm: 0.5,
-        num_tokens: 800,
-        num_supervised_tokens: 180,
-        tokens_per_sec: 400.0,
-        step_secs: 2.0,
-    })
+    let settings = Settings { model, ..Settings::default() };
+    ProjectState { settings, ..made::project("/projects/Support triage") }
 }
 
 fn evaluation(step: usize, eval_loss: f64) -> EventKind {
-    let (epoch, eval_num_tokens, eval_secs) = (0.0, 900, 3.0);
-    EventKind::Eval(EvalMetrics { step, epoch, eval_loss, eval_num_tokens, eval_secs, is_best: true })
+    EventKind::Eval(made::evaluation(step, eval_loss))
 }
 
 #[test]
@@ -237,13 +57,13 @@ fn first_launch_opens_the_sample_and_leads_to_the_models() {
     let mut window = Window::open();
     assert!(window.is_shown("Teach a small model your task"));
     window.click(Role::Button, "Open sample");
-    assert!(matches!(window.spec(|_| true), JobSpec::Store(StoreJob::OpenProject { sample: true, .. })));
+    assert!(matches!(window.spec(|_| true), Some(JobSpec::Store(StoreJob::OpenProject { sample: true, .. }))));
     assert!(window.is_disabled("Open sample"), "once is enough");
 
-    window.answer(|spec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { .. })), Reply::Project(project(None)));
+    window.answer(is_open, Reply::Project(project(None)));
     assert!(window.is_shown("Support triage"));
     assert_eq!(window.shell().state.screen, Screen::Model);
-    window.job(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels));
+    window.job(is_discover);
 }
 
 #[test]
@@ -275,16 +95,11 @@ fn a_data_set_of_the_hub_makes_its_own_project_where_none_is_open() {
     window.answer(|spec| matches!(spec, JobSpec::Net(NetJob::FetchDataset { .. })), Reply::Fetched(request.clone()));
     // Another thread looks whether the name is free.
     let is_open = |spec: &JobSpec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { sample: false, .. }));
-    while window.engine.last_job(is_open).is_none() {
-        std::thread::yield_now();
-        window.harness.step();
-    }
-    let JobSpec::Store(StoreJob::OpenProject { folder, .. }) = window.spec(is_open) else { panic!() };
+    window.until("the project", |window| window.engine.last_job(is_open).is_some());
+    let Some(JobSpec::Store(StoreJob::OpenProject { folder, .. })) = window.spec(is_open) else { panic!() };
     assert_eq!(folder.file_name().unwrap(), "banking");
-    window.answer(|spec| matches!(spec, JobSpec::Store(StoreJob::OpenProject { .. })), Reply::Project(project(None)));
-    let JobSpec::Io(IoJob::PreviewImport { request: looked_at }) =
-        window.spec(|spec| matches!(spec, JobSpec::Io(IoJob::PreviewImport { .. })))
-    else {
+    window.answer(is_open, Reply::Project(project(None)));
+    let Some(JobSpec::Io(IoJob::PreviewImport { request: looked_at })) = window.spec(is_preview_import) else {
         panic!()
     };
     assert_eq!(looked_at, request);
@@ -292,43 +107,42 @@ fn a_data_set_of_the_hub_makes_its_own_project_where_none_is_open() {
 
 #[test]
 fn a_model_that_cannot_be_trained_says_why_and_cannot_be_used() {
-    let mut window = Window::with_project();
+    let mut window = with_project();
     window.click(Role::RadioButton, "odd");
     assert!(window.is_shown("The family falcon is not read"));
     assert!(window.is_disabled("Use this model"));
 
     window.click(Role::RadioButton, "SmolLM2-135M-Instruct");
     window.click(Role::Button, "Use this model");
-    let JobSpec::Store(StoreJob::SaveSettings { settings, .. }) = window.spec(is_save) else { panic!() };
+    let Some(JobSpec::Store(StoreJob::SaveSettings { settings, .. })) = window.spec(is_save) else { panic!() };
     assert_eq!(settings.model, Some(ModelRef::Starter));
     assert_eq!(window.shell().state.screen, Screen::Train, "there are examples already");
 }
 
 #[test]
 fn a_download_shows_how_far_it_is_and_stops() {
-    let mut window = Window::with_project();
+    let mut window = with_project();
     let missing = vec![found(ModelRef::Starter, "SmolLM2-135M-Instruct", false)];
     window.click(Role::Button, "Look again");
-    window.answer(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels), Reply::Models(missing));
+    window.answer(is_discover, Reply::Models(missing));
     window.click(Role::Button, "Download 98 MB");
     let job = window.job(|spec| matches!(spec, JobSpec::Net(NetJob::FetchModel { model: ModelRef::Starter })));
     window.tell(job, EventKind::Started);
     window.tell(job, EventKind::Progress { done: 49_000_000, total: Some(98_000_000), unit: Unit::Bytes });
     assert!(window.is_shown("49 MB of 98 MB"));
     // The panel's and the status bar's do the same.
-    window.harness.get_all_by_role_and_label(Role::Button, "Stop").next().expect("a button to stop it").click();
-    window.harness.run();
+    window.press("Stop");
     assert_eq!(window.engine.signals(), [(job, Signal::Stop { save: false })]);
 }
 
 #[test]
 fn what_a_stale_job_tells_is_dropped() {
-    let mut window = Window::with_project();
+    let mut window = with_project();
     window.click(Role::Button, "Look again");
-    let old = window.job(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels));
+    let old = window.job(is_discover);
     window.tell(old, EventKind::Finished(Outcome::Completed));
     window.click(Role::Button, "Look again");
-    let new = window.job(|spec| *spec == JobSpec::Io(IoJob::DiscoverModels));
+    let new = window.job(is_discover);
     assert_ne!(old, new);
     window.engine.answer(old, Reply::Models(vec![found(ModelRef::Gguf("/late.gguf".into()), "Zephyr", true)]));
     window.harness.run();
@@ -337,25 +151,25 @@ fn what_a_stale_job_tells_is_dropped() {
 
 #[test]
 fn settings_are_checked_as_they_are_typed_and_kept_with_the_project() {
-    let mut window = Window::with_form();
+    let mut window = with_form();
     assert!(!window.is_disabled("Start training"));
     window.enter("Rank", "0");
     assert!(window.is_shown("It must be a whole number from 1 to 1024"));
     assert!(window.is_disabled("Start training"));
     window.enter("Rank", "4*2");
     assert!(!window.is_shown("It must be"));
-    let JobSpec::Store(StoreJob::SaveSettings { settings, .. }) = window.spec(is_save) else { panic!() };
+    let Some(JobSpec::Store(StoreJob::SaveSettings { settings, .. })) = window.spec(is_save) else { panic!() };
     assert_eq!(settings.recipe.map(|recipe| recipe.lora.r), Some(8));
-    let JobSpec::Io(IoJob::PreviewRun { recipe, .. }) = window.spec(is_preview) else { panic!() };
+    let Some(JobSpec::Io(IoJob::PreviewRun { recipe, .. })) = window.spec(is_preview) else { panic!() };
     assert_eq!((recipe.lora.r, &recipe.base_model), (8, &ModelRef::Starter), "what it would do is counted anew");
 
     window.click(Role::Button, "reset");
     assert_eq!(window.shell().state.train.recipe.lora.r, 16);
     window.click(Role::ComboBox, "Longer examples");
     window.click(Role::MenuItem, "Split into parts");
-    let JobSpec::Store(StoreJob::SaveSettings { settings, .. }) = window.spec(is_save) else { panic!() };
+    let Some(JobSpec::Store(StoreJob::SaveSettings { settings, .. })) = window.spec(is_save) else { panic!() };
     assert_eq!(settings.recipe.map(|recipe| recipe.training.too_long), Some(TooLong::Split));
-    let JobSpec::Io(IoJob::PreviewRun { recipe, .. }) = window.spec(is_preview) else { panic!() };
+    let Some(JobSpec::Io(IoJob::PreviewRun { recipe, .. })) = window.spec(is_preview) else { panic!() };
     assert_eq!(recipe.training.too_long, TooLong::Split);
     window.click(Role::RadioButton, "Quick look");
     assert_eq!(window.shell().state.train.recipe.training.num_train_epochs, 1.0);
@@ -363,7 +177,7 @@ fn settings_are_checked_as_they_are_typed_and_kept_with_the_project() {
 
 #[test]
 fn the_form_says_what_becomes_of_long_examples() {
-    let mut window = Window::with_form();
+    let mut window = with_form();
     assert!(window.is_shown("No example is beyond the limit, the longest has 300 tokens"));
     window.enter("Longest example", "128");
     let tally = Tally { max_length: 128, num_examples: 400, longest: 300, num_left_out: 12, ..Tally::default() };
@@ -383,7 +197,7 @@ fn the_form_says_what_becomes_of_long_examples() {
 
 #[test]
 fn the_form_leads_to_exactly_the_examples_that_it_warns_of() {
-    let mut window = Window::with_form();
+    let mut window = with_form();
     let count = |check, num_examples| CheckCount { check, num_examples, num_groups: 0 };
     let counts = vec![count(Check::ExactDuplicate, 4), count(Check::EmptyTurn, 1), count(Check::NearDuplicate, 9)];
     let with = CheckedWith { content_revision: 1, model: None, num_examples: 498, secs: 0.1, skipped: Vec::new() };
@@ -396,45 +210,28 @@ fn the_form_leads_to_exactly_the_examples_that_it_warns_of() {
     let tally = Tally { num_untrained: 2, num_refused: 0, ..preview().tally };
     let noted = Noted { untrained: vec![31, 7], ..Noted::default() };
     window.answer(is_preview, Reply::RunPreview(RunPreview { tally, noted, ..preview() }));
-    window.harness.get_by_role_and_label(Role::Button, "Show No token trained").scroll_to_me();
-    window.harness.run();
+    window.scroll_to(Role::Button, "Show No token trained");
     window.click(Role::Button, "Show No token trained");
     assert_eq!(window.shell().state.screen, Screen::Data);
-    let JobSpec::Store(StoreJob::Query { query, .. }) =
-        window.spec(|spec| matches!(spec, JobSpec::Store(StoreJob::Query { .. })))
-    else {
-        panic!()
-    };
+    let Some(JobSpec::Store(StoreJob::Query { query, .. })) = window.spec(is_query) else { panic!() };
     assert_eq!(query.only.as_deref(), Some(&[31, 7][..]));
     window.harness.get_by_role_and_label(Role::Button, "Remove the filter No token trained");
     window.key(Modifiers::COMMAND, Key::Num3);
     window.click(Role::Button, "Show Empty turns");
-    let JobSpec::Store(StoreJob::Query { query, .. }) =
-        window.spec(|spec| matches!(spec, JobSpec::Store(StoreJob::Query { .. })))
-    else {
-        panic!()
-    };
+    let Some(JobSpec::Store(StoreJob::Query { query, .. })) = window.spec(is_query) else { panic!() };
     assert_eq!(query.finding, Some(Having::Value("empty_turn".to_owned())));
 }
 
 #[test]
 fn a_run_is_followed_paused_and_stopped() {
-    let mut window = Window::with_form();
+    let mut window = with_form();
     window.key(Modifiers::COMMAND, Key::Enter);
     let job = window.job(is_train);
-    let facts = RunFacts {
-        num_examples: 400,
-        num_validation_examples: 50,
-        num_tokens: 40_000,
-        num_supervised_tokens: 9_000,
-        num_steps: 150,
-        num_trainable: 4_884_480,
-        tally: Tally::default(),
-    };
     window.tell(job, EventKind::Started);
-    window.tell(job, EventKind::RunStarted { run_dir: "/projects/a/runs/2026-11-22-1".into(), facts });
+    window
+        .tell(job, EventKind::RunStarted { run_dir: "/projects/a/runs/2026-11-22-1".into(), facts: made::facts(150) });
     window.tell(job, evaluation(0, 2.5));
-    (1..=12).for_each(|i| window.tell(job, step(i)));
+    (1..=12).for_each(|i| window.tell(job, EventKind::Step(made::step(i))));
     window.tell(job, evaluation(12, 0.8));
     assert!(window.is_shown("2026-11-22-1"));
     assert!(window.is_shown("12 of 150 steps"));
@@ -452,9 +249,7 @@ fn a_run_is_followed_paused_and_stopped() {
     window.click(Role::Button, "Stop…");
     window.click(Role::Button, "Stop and keep");
     let stop = Signal::Stop { save: true };
-    let signals: Vec<_> =
-        window.engine.signals().into_iter().filter(|(to, _)| *to == job).map(|(_, signal)| signal).collect();
-    assert_eq!(signals, [Signal::Pause, Signal::Run, stop]);
+    assert_eq!(window.signals_to(job), [Signal::Pause, Signal::Run, stop]);
     window.tell(job, EventKind::Finished(Outcome::Stopped));
     assert!(window.is_shown("Stopped"));
     window.click(Role::Button, "New run");
@@ -463,7 +258,7 @@ fn a_run_is_followed_paused_and_stopped() {
 
 #[test]
 fn the_theme_is_switched_at_once() {
-    let mut window = Window::with_project();
+    let mut window = with_project();
     window.click(Role::Button, "Light theme");
     assert_eq!(window.shell().state.settings.theme, ThemeChoice::Light);
     assert_eq!(window.harness.ctx.theme(), egui::Theme::Light);
@@ -473,7 +268,7 @@ fn the_theme_is_switched_at_once() {
 
 #[test]
 fn keys_lead_to_steps_and_the_command_field_to_everything() {
-    let mut window = Window::with_project();
+    let mut window = with_project();
     window.key(Modifiers::COMMAND, Key::Num3);
     assert_eq!(window.shell().state.screen, Screen::Train);
     window.key(Modifiers::COMMAND, Key::K);
@@ -494,7 +289,7 @@ fn keys_lead_to_steps_and_the_command_field_to_everything() {
 
 #[test]
 fn undo_is_off_until_there_is_something_to_undo() {
-    let mut window = Window::with_project();
+    let mut window = with_project();
     assert!(window.is_disabled("Undo"));
     window.key(Modifiers::COMMAND, Key::Z);
     let undo = ProjectState { undo: Some("Undo edit of example 4".to_owned()), ..project(None) };
@@ -502,10 +297,7 @@ fn undo_is_off_until_there_is_something_to_undo() {
     window.answer(is_save, Reply::Project(undo));
     assert!(!window.is_disabled("Undo"));
     window.key(Modifiers::COMMAND, Key::Z);
-    assert!(matches!(
-        window.spec(|spec| matches!(spec, JobSpec::Store(StoreJob::Undo { .. }))),
-        JobSpec::Store(StoreJob::Undo { .. })
-    ));
+    window.job(is_undo);
 }
 
 #[test]
@@ -521,8 +313,7 @@ fn a_failure_is_told_in_words_with_what_to_do() {
     window.tell(job, EventKind::Finished(Outcome::Failed(failure)));
     assert!(window.is_shown("is not a project"));
     assert!(window.is_shown("Choose another folder"));
-    window.harness.get_all_by_role_and_label(Role::Button, "Close").next().expect("a way out").click();
-    window.harness.run();
+    window.press("Close");
     assert!(!window.is_shown("Choose another folder"));
     assert!(!window.is_disabled("Open sample"), "and it can be tried again");
 }

@@ -7,22 +7,19 @@ use egui_kittest::kittest::Queryable as _;
 use tunewright::project::Project;
 use tunewright::recipe::ModelRef;
 
+use super::harness::Studio;
+use super::harness::made::chat;
 use crate::fixtures::fixture;
-use crate::window_data::Studio;
 
 /// Twelve answered examples and two prompts without an answer.
 fn studio() -> Studio {
     let mut studio = Studio::open(Some(ModelRef::Folder(fixture("llama"))));
-    let turn = |role: &str, text: &str| serde_json::json!({ "role": role, "content": text });
-    let line = |turns: &[serde_json::Value]| serde_json::json!({ "messages": turns }).to_string() + "\n";
     let words = ["kettle", "lamp", "jacket", "watch", "blender", "speaker"];
     let mut lines: String = (0..12)
-        .map(|n| {
-            line(&[turn("user", &format!("Is {} number {n} here?", words[n % 6])), turn("assistant", words[n % 5])])
-        })
+        .map(|n| chat(&[("user", &format!("Is {} number {n} here?", words[n % 6])), ("assistant", words[n % 5])]))
         .collect();
-    lines += &line(&[turn("user", "Could I speak with somebody?")]);
-    lines += &line(&[turn("user", "When do you open?")]);
+    lines += &chat(&[("user", "Could I speak with somebody?")]);
+    lines += &chat(&[("user", "When do you open?")]);
     studio.import(&lines);
     studio
 }
@@ -52,8 +49,7 @@ fn examples_are_ranked_by_their_loss_and_an_edit_takes_it_away() {
     let id = studio.shell().state.data.open.as_ref().unwrap().stored.id;
     let turn = studio.shell().state.data.open.as_ref().unwrap().messages.len();
     studio.multiline(&format!("Assistant, turn {turn}"), "something else");
-    studio.harness.get_by_role_and_label(Role::ListBox, "Examples").focus();
-    studio.harness.run_steps(2);
+    studio.focus(Role::ListBox, "Examples");
     studio.settle();
     assert_eq!(Project::open(&studio.project()).unwrap().example(id).unwrap().annotations.loss, None);
     let num_with = studio.rows().iter().filter(|row| row.contains("loss ")).count();
@@ -83,8 +79,7 @@ fn what_to_label_next_stands_behind_a_chip_and_is_reviewed_from_there() {
     let rows = studio.rows();
     assert!(rows[..2].iter().all(|row| row.contains("speak with") || row.contains("do you open")), "{rows:?}");
     assert!(studio.is_shown("0 of 4 reviewed"));
-    studio.harness.get_by_role_and_label(Role::ListBox, "Examples").focus();
-    studio.harness.run_steps(2);
+    studio.focus(Role::ListBox, "Examples");
     studio.key(Modifiers::NONE, Key::A);
     studio.settle();
     studio.wait("the count", |shell| shell.state.project.as_ref().is_some_and(|project| project.num_queued == 3));

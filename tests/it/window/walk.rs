@@ -8,17 +8,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use egui::accesskit::{Role, Toggled};
-use egui::{Event, Key, Modifiers, PointerButton, Pos2, Vec2};
+use egui::epaint::text::MissingGlyphPolicy;
+use egui::{Event, Key, Modifiers, PointerButton, Pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use tunewright::app::files::{Desktop, FileKinds, FilePick, PickKind};
 use tunewright::app::settings::AppSettings;
-use tunewright::app::{Screen, Shell, kit};
+use tunewright::app::{Action, Screen, Shell};
 use tunewright::data::import::ImportRequest;
 use tunewright::data::starter;
 use tunewright::engine::{Backend as _, Engine, EngineOptions, EventKind, IoJob, JobSpec, Outcome, StoreJob, TrainJob};
@@ -27,11 +28,11 @@ use tunewright::project::Settings;
 use tunewright::recipe::{ModelRef, Recipe};
 use tunewright::task::Signal;
 
+use super::harness::{PATIENCE, Wake, harness};
+use crate::fixtures::copy_tiny_model;
 use engine::WalkEngine;
 
 const NUM_ACTS: usize = 500;
-/// No job on the tiny model takes longer, on a machine that does something else besides.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Slower than a double click.
 const SECS_AN_ACT: f64 = 0.7;
 /// Frames after which the window must have come to rest.
@@ -84,6 +85,7 @@ struct Control {
 struct Walk {
     harness: Harness<'static, Shell>,
     engine: WalkEngine,
+    wake: Wake,
     desktop: Arc<Chooser>,
     random: TestRng,
     /// Something was given to the system since the last act: copied, opened, or asked of the window.
@@ -130,32 +132,34 @@ const WORDS: &[&str] =
 impl Walk {
     fn begin(seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let models = tiny_model(folder.path());
+        let models = folder.path().join("models");
+        let tiny = models.join("tiny-llama");
+        copy_tiny_model(&tiny);
         let project = folder.path().join("Walk");
-        let run_dir = furnish(&models, &project, folder.path());
-        let engine = WalkEngine::new(&models, &run_dir);
+        let run_dir = furnish(&models, tiny, &project, folder.path());
+        let wake = Wake::new();
+        let engine = WalkEngine::new(&models, &run_dir, wake.waker());
         let desktop = Arc::new(Chooser { folder: folder.path().to_owned(), num_asked: AtomicUsize::new(0) });
-        let mut shell = Shell::on(desktop.clone(), Box::new(engine.clone()), AppSettings::default());
-        shell.actions.push(tunewright::app::Action::OpenProject { folder: project, sample: false });
-        let frame = |ui: &mut egui::Ui, shell: &mut Shell| {
-            let ctx = ui.ctx().clone();
-            shell.logic(&ctx);
-            shell.ui(ui);
-            shell.apply_actions(&ctx);
-        };
-        let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_theme(egui::Theme::Dark);
-        let builder = builder.allow_missing_glyphs();
-        let setup = |ctx: &egui::Context| {
-            kit::theme::install(ctx);
-            // Words that come and go with the pointer aren't a change that an act made.
-            ctx.all_styles_mut(|style| style.interaction.tooltip_delay = f32::MAX);
-        };
-        let harness = builder.with_context_setup(setup).build_ui_state(frame, shell);
+        let shell = Shell::on(desktop.clone(), Box::new(engine.clone()), AppSettings::default());
+        let mut harness = harness(shell);
+        harness.ctx.set_missing_glyph_policy(MissingGlyphPolicy::Tofu);
+        // Words that come and go with the pointer aren't a change that an act made.
+        harness.ctx.all_styles_mut(|style| style.interaction.tooltip_delay = f32::MAX);
+        harness.state_mut().actions.push(Action::OpenProject { folder: project, sample: false });
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let mut walk =
-            Self { harness, engine, desktop, random, has_told: false, clock: 1.0, acts: Vec::new(), _folder: folder };
+        let mut walk = Self {
+            harness,
+            engine,
+            wake,
+            desktop,
+            random,
+            has_told: false,
+            clock: 1.0,
+            acts: Vec::new(),
+            _folder: folder,
+        };
         walk.rest();
         walk
     }
@@ -188,7 +192,7 @@ impl Walk {
             let may_rest = !is_busy && (is_calm || num_frames > MOST_FRAMES);
             num_calm = if may_rest { num_calm + 1 } else { 0 };
             if is_busy {
-                std::thread::sleep(Duration::from_micros(300));
+                self.wake.wait();
             }
             if begun.elapsed() > PATIENCE {
                 self.fail(&format!("waits without an end for {waits_for:?}"));
@@ -357,21 +361,9 @@ impl Walk {
     }
 }
 
-/// A folder with the tiny model.
-fn tiny_model(folder: &Path) -> PathBuf {
-    let models = folder.join("models");
-    let tiny = models.join("tiny-llama");
-    std::fs::create_dir_all(&tiny).unwrap();
-    let fixture = crate::fixtures::fixture("llama");
-    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
-        std::fs::copy(fixture.join(file), tiny.join(file)).unwrap();
-    }
-    models
-}
-
 /// A project with examples of several shapes, what the checks object to, and two runs, one of them stopped. Gives the
 /// folder of the stopped one.
-fn furnish(models: &Path, project: &Path, folder: &Path) -> PathBuf {
+fn furnish(models: &Path, tiny: PathBuf, project: &Path, folder: &Path) -> PathBuf {
     let engine =
         Engine::new(EngineOptions { sources: Sources::only(models), ..EngineOptions::default() }, || {}).unwrap();
     let tickets: Vec<&str> = std::str::from_utf8(starter::BYTES).unwrap().lines().take(40).collect();
@@ -397,7 +389,7 @@ fn furnish(models: &Path, project: &Path, folder: &Path) -> PathBuf {
     };
     run(JobSpec::Store(StoreJob::OpenProject { folder: project.to_owned(), sample: false }), None);
     run(JobSpec::Io(IoJob::Import { project: project.to_owned(), request: ImportRequest::new(&file) }), None);
-    let model = ModelRef::Folder(models.join("tiny-llama"));
+    let model = ModelRef::Folder(tiny);
     let settings = Settings { model: Some(model.clone()), ..Settings::default() };
     run(JobSpec::Store(StoreJob::SaveSettings { project: project.to_owned(), settings }), None);
     let mut recipe = Recipe::new(model, PathBuf::new());
