@@ -103,6 +103,33 @@ impl Task for Quiet<'_> {
     }
 }
 
+/// A task whose work stands, and goes on, as `go_on` says; all else is handed on to `task`.
+pub struct Steered<'a, F> {
+    pub task: &'a dyn Task,
+    pub go_on: F,
+}
+
+impl<F: Fn(&dyn Task) -> Option<Duration>> Task for Steered<'_, F> {
+    fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
+        self.task.progress(done, total, unit);
+    }
+    fn phase(&self, phase: Phase) {
+        self.task.phase(phase);
+    }
+    fn stage(&self, stage: Stage) {
+        self.task.stage(stage);
+    }
+    fn is_stopped(&self) -> bool {
+        self.task.is_stopped()
+    }
+    fn signal(&self) -> Signal {
+        self.task.signal()
+    }
+    fn go_on(&self) -> Option<Duration> {
+        (self.go_on)(self.task)
+    }
+}
+
 /// A task that nobody watches or stops.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
@@ -171,6 +198,38 @@ mod tests {
         assert!(Quiet(&pauses).go_on().is_some_and(|stood| stood >= 2 * PAUSE_INTERVAL));
         assert_eq!(pauses.0.get(), 0, "it went on while it was paused");
         assert_eq!(Pauses(Cell::new(1), Signal::Close).go_on(), None);
+    }
+
+    #[test]
+    fn a_steered_task_hands_on_all_but_how_it_goes_on() {
+        #[derive(Default)]
+        struct Told(std::cell::RefCell<Vec<String>>);
+        impl Task for Told {
+            fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
+                self.0.borrow_mut().push(format!("{done} {total:?} {unit:?}"));
+            }
+            fn phase(&self, phase: Phase) {
+                self.0.borrow_mut().push(format!("{phase:?}"));
+            }
+            fn stage(&self, stage: Stage) {
+                self.0.borrow_mut().push(stage.name.to_owned());
+            }
+            fn is_stopped(&self) -> bool {
+                true
+            }
+            fn signal(&self) -> Signal {
+                Signal::Close
+            }
+        }
+        let told = Told::default();
+        let stood = Duration::from_secs(1);
+        let task = Steered { task: &told, go_on: |inner: &dyn Task| inner.is_stopped().then_some(stood) };
+        task.progress(1, Some(2), Unit::Rows);
+        task.phase(Phase::Saving);
+        task.stage(Stage { name: "after", number: 1, of: 2, period: 1 });
+        assert_eq!(*told.0.borrow(), ["1 Some(2) Rows", "Saving", "after"]);
+        assert_eq!((task.is_stopped(), task.signal(), task.go_on()), (true, Signal::Close, Some(stood)));
+        assert_eq!(told.go_on(), None);
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use super::files::FilePick;
 use super::screens::ScreenAction;
-use super::shell::logic;
-use super::state::{OpenDialog, Status};
+use super::settings::AppSettings;
+use super::shell::{logic, opening, preferences};
+use super::state::{OpenDialog, Status, ToImport};
 use super::{Action, AppState, Cx, Drafts, Screen};
 use crate::engine::{JobSpec, StoreJob};
 use crate::recipe::{ModelRef, Recipe};
@@ -26,6 +27,12 @@ pub enum Effect {
     Pick(FilePick, fn(PathBuf) -> Action),
     /// Keeps something with the project.
     Keep(Setting),
+    /// Other settings of the window.
+    Prefer(Box<AppSettings>),
+    /// What the engine may do has changed.
+    TellLimits,
+    /// Files with examples, into the open project or one of their own.
+    Import(ToImport),
     /// What another screen has to do.
     Do(ScreenAction),
     /// Work on the disk, in a thread of its own.
@@ -71,6 +78,13 @@ pub fn perform(effects: Vec<Effect>, state: &mut AppState, drafts: &mut Drafts, 
             Effect::Close(dialog) => drop(state.dialog.take_if(|open| *open == dialog)),
             Effect::Pick(pick, then) => cx.pick(pick, then),
             Effect::Keep(setting) => keep(state, setting, cx),
+            Effect::Prefer(settings) => {
+                state.settings = *settings;
+                preferences::tell_limits(state, cx);
+                preferences::save(state, cx);
+            }
+            Effect::TellLimits => preferences::tell_limits(state, cx),
+            Effect::Import(what) => opening::import(state, drafts, what, cx),
             Effect::Do(action) => action.apply(state, drafts, cx),
             Effect::Run(Work(work)) => cx.files.run(work),
             Effect::CloseWindow => cx.egui.send_viewport_cmd(egui::ViewportCommand::Close),

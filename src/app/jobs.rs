@@ -16,12 +16,26 @@ pub struct Job {
     pub memory_short: Option<MemoryShort>,
     pub phase: Option<Phase>,
     pub progress: Option<Progress>,
-    /// Of the phase.
+    /// The pace of the phase.
     pub pace: Pace,
     pub since: Instant,
 }
 
 impl Job {
+    pub(super) fn new(id: JobId, spec: JobSpec) -> Self {
+        let now = Instant::now();
+        Self {
+            id,
+            spec,
+            has_started: false,
+            memory_short: None,
+            phase: None,
+            progress: None,
+            pace: Pace::begin(now),
+            since: now,
+        }
+    }
+
     /// 0 to 1 over all its stages, where the amount of work is known.
     pub fn share(&self) -> Option<f32> {
         self.pace.share()
@@ -89,17 +103,7 @@ impl Jobs {
     }
 
     pub(super) fn add(&mut self, id: JobId, spec: JobSpec) {
-        let now = Instant::now();
-        self.0.push(Job {
-            id,
-            spec,
-            has_started: false,
-            memory_short: None,
-            phase: None,
-            progress: None,
-            pace: Pace::begin(now),
-            since: now,
-        });
+        self.0.push(Job::new(id, spec));
     }
 
     /// Forgets the jobs that fit: what they tell from now on is stale. Gives their ids.
@@ -118,7 +122,7 @@ impl Jobs {
             EventKind::Started => {
                 job.has_started = true;
                 job.memory_short = None;
-                // Waiting is no part of what it took.
+                // Waiting isn't a part of what it took.
                 job.since = Instant::now();
             }
             EventKind::Phase(phase) => {

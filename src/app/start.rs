@@ -10,8 +10,12 @@ pub trait Start {
     fn start(&mut self, spec: JobSpec) -> JobId;
     /// Starts a job in place of those of its kind: what they still report is dropped.
     fn restart(&mut self, spec: JobSpec) -> JobId;
+    /// Pauses a job, goes on with it, or stops it.
+    fn control(&mut self, job: JobId, signal: Signal);
     /// Ends a job whose answer nobody wants any more.
-    fn stop(&mut self, job: JobId);
+    fn stop(&mut self, job: JobId) {
+        self.control(job, Signal::Stop { save: false });
+    }
 }
 
 /// The window's clock, in seconds.
@@ -34,8 +38,8 @@ impl Start for Starter<'_> {
         self.cx.restart(self.jobs, spec)
     }
 
-    fn stop(&mut self, job: JobId) {
-        self.cx.control(job, Signal::Stop { save: false });
+    fn control(&mut self, job: JobId, signal: Signal) {
+        self.cx.control(job, signal);
     }
 }
 
@@ -49,7 +53,7 @@ impl Start for crate::engine::fake::FakeEngine {
         crate::engine::Backend::start(self, spec)
     }
 
-    fn stop(&mut self, job: JobId) {
-        crate::engine::Backend::control(self, job, Signal::Stop { save: false });
+    fn control(&mut self, job: JobId, signal: Signal) {
+        crate::engine::Backend::control(self, job, signal);
     }
 }

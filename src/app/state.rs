@@ -1,5 +1,5 @@
-//! Everything the window knows, as plain data. Screens read it; only [`super::shell::logic`] and the screens' `update`
-//! and `on_event` change it.
+//! Everything the window knows, as plain data. Screens read it; only [`super::shell`] and the screens' `update` and
+//! `on_event` change it.
 
 use std::path::PathBuf;
 

@@ -9,7 +9,8 @@ use egui::{IconData, ViewportBuilder};
 
 use super::frame_stats::FrameStats;
 use super::settings::AppSettings;
-use super::{Screen, Shell, kit, machine, screens};
+use super::shell::preferences;
+use super::{Screen, Shell, kit, machine};
 use crate::engine::Backend;
 
 /// How the studio is opened.
@@ -87,7 +88,7 @@ impl Studio {
     fn new(ctx: &egui::Context, options: StudioOptions, backend: impl FnOnce(Waker) -> Box<dyn Backend>) -> Self {
         kit::theme::install(ctx);
         let settings = AppSettings::load();
-        screens::settings::apply_theme(ctx, settings.theme);
+        preferences::apply_theme(ctx, settings.theme);
         ctx.set_zoom_factor(settings.text_size.factor());
         let waker: Waker = {
             let ctx = ctx.clone();

@@ -24,6 +24,11 @@ impl<T: Answer> Ticket<T> {
         self.job = Some(jobs.start(spec));
     }
 
+    /// As [`Self::ask`], in place of all jobs of its kind: what they still tell is dropped.
+    pub fn ask_anew(&mut self, spec: JobSpec, jobs: &mut dyn Start) {
+        self.job = Some(jobs.restart(spec));
+    }
+
     /// A ticket for one question among several.
     pub fn for_one(spec: JobSpec, jobs: &mut dyn Start) -> Self {
         Self { job: Some(jobs.start(spec)), answer: PhantomData }

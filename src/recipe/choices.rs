@@ -33,7 +33,7 @@ impl Choice for LrSchedulerType {
 
 impl Choice for EvalStrategy {
     const WORDS: &'static [(&'static str, &'static str)] =
-        &[("steps", "Every so many steps"), ("epoch", "Every epoch"), ("no", "Only at the end")];
+        &[("steps", "Every N steps"), ("epoch", "Every epoch"), ("no", "Only at the end")];
     const VALUES: &'static [Self] = &[Self::Steps, Self::Epoch, Self::No];
 }
 

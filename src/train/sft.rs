@@ -26,9 +26,9 @@ use crate::render::Rendered;
 use crate::render::batch::Order;
 use crate::run::checkpoints::{self, State};
 use crate::run::{EvalMetrics, Inputs, RunError, RunLock, RunStatus, RunWriter, Status, StepMetrics};
-use crate::task::{Phase, Quiet, Signal, Stage, Task, Unit};
+use crate::task::{Phase, Quiet, Signal, Steered, Task};
 
-/// A loss that is no number so often in a row ends the run.
+/// So many losses in a row that aren't a number (NaN) end the run.
 const MAX_BAD_STEPS: usize = 3;
 
 /// How a run ended.
@@ -37,14 +37,14 @@ pub struct RunSummary {
     pub was_stopped: bool,
     pub num_steps: usize,
     pub num_steps_done: usize,
-    /// Of the base model, before the first step.
+    /// The loss of the base model, before the first step.
     pub first_eval_loss: Option<f64>,
     /// The lowest of the evaluations after it, whose weights were saved, and its step.
     pub best_eval_loss: Option<f64>,
     pub best_step: Option<usize>,
     /// The best checkpoint, or the last where nothing was held out.
     pub adapter: Option<PathBuf>,
-    /// Of its steps and evaluations, all legs together.
+    /// The time of its steps and evaluations, all legs together.
     pub secs: f64,
 }
 
@@ -183,12 +183,22 @@ fn train(
     let recipe = plan.recipe_of_run().to_toml()?;
     let files = RunWriter::open(&plan.run_dir, &recipe, &status, inputs, last_step)?;
     recorder.open(&plan.run_dir, state.step);
+    let stood = Cell::default();
+    let task = Steered {
+        task,
+        go_on: |task: &dyn Task| {
+            let now = task.go_on()?;
+            stood.set(stood.get() + now);
+            Some(now)
+        },
+    };
     std::thread::scope(|scope| {
         let feed = Feed::start(scope, &train, &order, steps, is_compact).map_err(RunError::io(&plan.run_dir))?;
         let run = Run {
             decoder,
             plan,
-            task: Clocked { task, stood: Cell::default() },
+            task: &task,
+            stood: &stood,
             feed,
             validation,
             schedule: Schedule::new(training, num_steps),
@@ -213,7 +223,9 @@ fn train(
 struct Run<'a> {
     decoder: &'a Decoder,
     plan: &'a Plan,
-    task: Clocked<'a>,
+    task: &'a dyn Task,
+    /// How long it was paused, or gave way to others: not a time that it took.
+    stood: &'a Cell<Duration>,
     feed: Feed,
     validation: Vec<Rendered>,
     order: &'a Order,
@@ -224,7 +236,7 @@ struct Run<'a> {
     files: RunWriter,
     adapter: &'a LoraAdapter,
     pass: GradientPass,
-    /// Of the step under way.
+    /// The gradients of the step under way.
     gradients: Gradients,
     optimizer: AdamW,
     state: State,
@@ -329,7 +341,8 @@ impl Run<'_> {
             return Err(TrainError::NotFinite { step, times, has_checkpoint });
         }
         self.state.rate_factor /= 2.0;
-        let message = format!("The loss of step {step} was no number: the step was left out, the learning rate halved");
+        let message =
+            format!("The loss of step {step} was not a number (NaN): the step was left out, the learning rate halved");
         observer.observe(TrainEvent::Warning(message));
         Ok(())
     }
@@ -345,7 +358,7 @@ impl Run<'_> {
         if self.state.step > 0 || self.plan.adapter.folder().is_some() {
             self.pass.set_adapter(self.decoder, self.adapter)?;
         }
-        let mean = mean_loss(self.decoder, &mut self.pass, &self.validation, &self.task)?;
+        let mean = mean_loss(self.decoder, &mut self.pass, &self.validation, self.task)?;
         let Some(mean) = mean else { return Ok(()) };
         if self.state.step == 0 && !mean.loss.is_finite() {
             return Err(self.decoder.not_finite("the loss before the first step").into());
@@ -356,7 +369,7 @@ impl Run<'_> {
         if self.state.step == 0 {
             self.state.base_eval_loss = Some(mean.loss);
         } else if is_best_of_run {
-            // Of the weights that are saved, even if none beats the base model.
+            // Only weights that are saved count, even if none beats the base model.
             (self.state.best_step, self.state.best_eval_loss) = (Some(self.state.step), Some(mean.loss));
         }
         let eval_secs = self.worked().saturating_sub(began).as_secs_f64();
@@ -406,9 +419,9 @@ impl Run<'_> {
         })
     }
 
-    /// Since it began; what it stood doesn't count.
+    /// Since it began, without the time that it stood.
     fn worked(&self) -> Duration {
-        self.started.elapsed().saturating_sub(self.task.stood.get())
+        self.started.elapsed().saturating_sub(self.stood.get())
     }
 
     fn epoch(&self) -> f64 {
@@ -459,38 +472,4 @@ struct StepSums {
     loss: f64,
     num_tokens: usize,
     num_supervised_tokens: usize,
-}
-
-/// The run's task. Adds up how long it was paused, or gave way to others: not a time that it took.
-struct Clocked<'a> {
-    task: &'a dyn Task,
-    stood: Cell<Duration>,
-}
-
-impl Task for Clocked<'_> {
-    fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
-        self.task.progress(done, total, unit);
-    }
-
-    fn phase(&self, phase: Phase) {
-        self.task.phase(phase);
-    }
-
-    fn stage(&self, stage: Stage) {
-        self.task.stage(stage);
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.task.is_stopped()
-    }
-
-    fn signal(&self) -> Signal {
-        self.task.signal()
-    }
-
-    fn go_on(&self) -> Option<Duration> {
-        let stood = self.task.go_on()?;
-        self.stood.set(self.stood.get() + stood);
-        Some(stood)
-    }
 }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::task::{Phase, Signal, Stage, Task, Unit};
+use crate::task::{Signal, Steered, Task};
 
 /// Who may compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Turn {
         self.take(party, task).then(|| Held { turn: self.clone(), party })
     }
 
-    /// As [`Self::hold`] without a guard; whether the turn was had.
+    /// [`Self::hold`] without a guard; whether the turn was had.
     fn take(&self, party: Party, task: &dyn Task) -> bool {
         let mut state = self.lock();
         state.waits[party as usize] = true;
@@ -110,51 +110,28 @@ impl Drop for Held {
 }
 
 /// A training that lets guests compute between its micro-batches; it must have the turn.
-pub struct GivingWay<'a> {
-    pub task: &'a dyn Task,
-    pub turn: &'a Turn,
+pub fn giving_way<'a>(task: &'a dyn Task, turn: &'a Turn) -> Steered<'a, impl Fn(&dyn Task) -> Option<Duration> + 'a> {
+    Steered { task, go_on: |task: &dyn Task| give_way(task, turn) }
 }
 
-impl Task for GivingWay<'_> {
-    fn progress(&self, done: u64, total: Option<u64>, unit: Unit) {
-        self.task.progress(done, total, unit);
-    }
-
-    fn phase(&self, phase: Phase) {
-        self.task.phase(phase);
-    }
-
-    fn stage(&self, stage: Stage) {
-        self.task.stage(stage);
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.task.is_stopped()
-    }
-
-    fn signal(&self) -> Signal {
-        self.task.signal()
-    }
-
-    /// Stands while the run is paused, where guests compute as they come, and once for a guest that waits. A run that is
-    /// to stop need not have the turn: what is left is writing.
-    fn go_on(&self) -> Option<Duration> {
-        let mut stood = Duration::ZERO;
-        loop {
-            match self.signal() {
-                Signal::Stop { .. } | Signal::Close => return None,
-                Signal::Run if stood > Duration::ZERO || !self.turn.is_wanted_by(Party::Guest) => return Some(stood),
-                Signal::Run | Signal::Pause => {}
-            }
-            let started = Instant::now();
-            self.turn.release(Party::Training);
-            // Guests come and go; so does this until it is to run or to stop.
-            let stopped = self.task.go_on().is_none();
-            if stopped || !self.turn.take(Party::Training, self.task) {
-                return None;
-            }
-            stood += started.elapsed();
+/// Waits while the run is paused, where guests compute as they come, and once for a guest that waits. A run that is to
+/// stop need not have the turn: what is left is writing.
+fn give_way(task: &dyn Task, turn: &Turn) -> Option<Duration> {
+    let mut stood = Duration::ZERO;
+    loop {
+        match task.signal() {
+            Signal::Stop { .. } | Signal::Close => return None,
+            Signal::Run if stood > Duration::ZERO || !turn.is_wanted_by(Party::Guest) => return Some(stood),
+            Signal::Run | Signal::Pause => {}
         }
+        let started = Instant::now();
+        turn.release(Party::Training);
+        // Guests come and go; so does this until it is to run or to stop.
+        let stopped = task.go_on().is_none();
+        if stopped || !turn.take(Party::Training, task) {
+            return None;
+        }
+        stood += started.elapsed();
     }
 }
 
@@ -222,7 +199,7 @@ mod tests {
     fn a_run_gives_way_once_and_goes_on() {
         let turn = Turn::default();
         let control = Control::default();
-        let run = GivingWay { task: &control, turn: &turn };
+        let run = giving_way(&control, &turn);
         let _training = turn.hold(Party::Training, &Unwatched);
         assert_eq!(run.go_on(), Some(Duration::ZERO), "it stood for nobody");
         std::thread::scope(|scope| {
@@ -249,7 +226,7 @@ mod tests {
         std::thread::scope(|scope| {
             let ended = scope.spawn(|| {
                 let _training = training;
-                GivingWay { task: &control, turn: &turn }.go_on()
+                giving_way(&control, &turn).go_on()
             });
             for _ in 0..3 {
                 assert!(turn.hold(Party::Guest, &Unwatched).is_some());

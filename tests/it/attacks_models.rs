@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
-use crate::cases::{Desk, Ran};
 use crate::fixtures::fixture;
+use crate::program::{Desk, Ran};
 
 /// The tiny model, copied to a folder of the desk.
 fn model_on(desk: &Desk, name: &str) -> PathBuf {

@@ -2,7 +2,6 @@
 //! does the same.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,6 +10,9 @@ use tunewright::data::{self, import::ImportRequest};
 use tunewright::project::{Edit, ExampleQuery, Having, Project, Sort, SortBy};
 use tunewright::task::{Control, Unwatched};
 use tunewright::workbench::checks::{apply_fix, check, count_fixes, mark_findings, plan_fix};
+
+use super::fixtures::fixture;
+use super::program::Desk;
 
 fn project_of(folder: &Path, lines: &[u8]) -> Project {
     let file = folder.join("data.jsonl");
@@ -220,9 +222,8 @@ fn what_a_remedy_can_mend_is_known_before_it_is_offered() {
 }
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_tunewright")).args(arguments).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
+    let ran = Desk::new().run(arguments);
+    (ran.code(), ran.out(), ran.err())
 }
 
 fn checks(json: &str) -> Vec<(String, u64)> {
@@ -237,7 +238,8 @@ fn the_command_finds_and_mends() {
     drop(project);
     let project = folder.path().join("project");
     let project = project.to_str().unwrap();
-    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llama");
+    let model = fixture("llama");
+    let model = model.to_str().unwrap();
     let (code, out, err) = run(&["data", "check", "--project", project, "--json"]);
     assert_eq!(code, Some(0), "{err}");
     let planted = [("exact_duplicate", 4), ("contradiction", 2), ("empty_turn", 1)].map(|(n, c)| (n.to_owned(), c));
@@ -267,7 +269,8 @@ fn the_command_counts_and_writes_the_data_card() {
     drop(project);
     let project = folder.path().join("project");
     let project = project.to_str().unwrap();
-    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llama");
+    let model = fixture("llama");
+    let model = model.to_str().unwrap();
     let (code, out, err) = run(&["data", "stats", "--project", project, "--model", model, "--json"]);
     assert_eq!(code, Some(0), "{err}");
     let json: Value = serde_json::from_str(&out).unwrap();

@@ -5,33 +5,33 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use tempfile::TempDir;
+
+use super::program::Desk;
+use super::window::harness::made::chat;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llama");
 
 /// An empty machine: no models, no network, no settings.
 struct Bench {
-    folder: TempDir,
+    desk: Desk,
 }
 
 impl Bench {
     fn new() -> Self {
-        let bench = Self { folder: tempfile::tempdir().unwrap() };
-        let example = |a: &str, b: &str| serde_json::json!({"messages": [{"role": "user", "content": a}, {"role": "assistant", "content": b}]});
-        let lines = |from: u32, to: u32| -> String {
-            (from..to).map(|i| format!("{}\n", example(&format!("say {}", i % 7), &format!("{}", i % 7)))).collect()
-        };
+        let bench = Self { desk: Desk::new() };
+        let line = |i: u32| chat(&[("user", &format!("say {}", i % 7)), ("assistant", &(i % 7).to_string())]);
+        let lines = |from: u32, to: u32| (from..to).map(line).collect::<String>();
         bench.write("train.jsonl", &lines(0, 16));
         bench.write("validation.jsonl", &lines(16, 22));
         bench
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.desk.path(name)
     }
 
     fn write(&self, name: &str, text: &str) {
-        tunewright::fs::write_atomic(&self.path(name), text.as_bytes()).unwrap();
+        self.desk.write(name, text);
     }
 
     fn recipe(&self, training: &str) {
@@ -43,11 +43,9 @@ impl Bench {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-        command.args(arguments).current_dir(self.folder.path());
-        command.env("XDG_DATA_HOME", self.path("data")).env("HF_HOME", self.path("hf")).env("HF_HUB_OFFLINE", "1");
+        let mut command = self.desk.program(arguments);
         // No pip either.
-        command.env("PATH", "").env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+        command.env("PATH", "");
         command
     }
 

@@ -1,11 +1,6 @@
 //! When examples are from: read from files, kept, sorted and split by, and written again.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use egui::accesskit::Role;
-use serde_json::Value;
-use tunewright::app::Action;
 use tunewright::app::screens::data;
 use tunewright::data::import::{ColumnRole, ImportRequest, Mapping, Note, Place};
 use tunewright::data::shape::FileShape;
@@ -15,18 +10,14 @@ use tunewright::project::{Edit, ExampleQuery, Project, Sort, SortBy};
 use tunewright::task::Unwatched;
 use tunewright::workbench::data_export::{DataExport, ExportWhat, export_data};
 
-use crate::window_data::Studio;
+use super::fixtures::write;
+use super::program;
+use super::window::harness::Studio;
 
 /// The third can't be read, the fourth has none.
 const ROWS: &str = "text,label,created_at\nnewest,a,2025-03-01T12:00:00+01:00\noldest,b,2024-01-31\nodd,a,soon\nbare,b,\n\
     middle,a,1735689600\n1,a,2024-06-01\n2,a,2024-06-02\n3,a,2024-06-03\n4,a,2024-06-04\n5,a,2024-06-05\n\
     6,a,2024-06-06\n7,a,2024-06-07\n";
-
-fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
-    let path = folder.join(name);
-    tunewright::fs::write_atomic(&path, text.as_bytes()).unwrap();
-    path
-}
 
 /// Prompts and dates, in order.
 fn dates(project: &mut Project, sort: Sort) -> Vec<(String, Option<String>)> {
@@ -118,13 +109,8 @@ fn a_split_by_time_holds_the_newest_out() {
 #[test]
 fn the_command_line_maps_a_date_and_splits_by_it() {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "rows.csv", &ROWS.replace("created_at", "seen"));
-    let run = |arguments: &[&str]| {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_tunewright")).args(arguments).current_dir(folder.path()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice::<Value>(&output.stdout).unwrap()
-    };
+    write(folder.path(), "rows.csv", ROWS.replace("created_at", "seen"));
+    let run = |arguments: &[&str]| program::run(folder.path(), arguments).json();
     let map = "text=user,label=assistant,seen=date";
     let imported = run(&["data", "import", "rows.csv", "--map", map, "--project", "p", "--json"]);
     assert_eq!((&imported["imported"], &imported["files"][0]["notes"][0]["count"]), (&12.into(), &1.into()));
@@ -139,16 +125,9 @@ fn the_command_line_maps_a_date_and_splits_by_it() {
 #[test]
 fn the_window_shows_dates_sorts_by_them_and_says_what_a_split_by_time_does() {
     let mut studio = Studio::open(None);
-    let path = studio.write("rows.csv", ROWS);
-    studio.act(Action::OpenPath(path));
-    let is_ready = |shell: &tunewright::app::Shell| {
-        shell.state.mapping.dialog.as_ref().is_some_and(|dialog| dialog.problem().is_none())
-    };
-    studio.wait("the preview", is_ready);
+    studio.preview("rows.csv", ROWS);
     assert!(studio.is_shown("1 example: created_at isn't a date that can be read"));
-    studio.key(egui::Modifiers::COMMAND, egui::Key::Enter);
-    studio.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.open.is_some());
-    studio.settle();
+    studio.confirm_import();
     assert!(studio.is_shown("2025-03-01 11:00"), "the open example's");
     studio.act(data::FilterAction::Sort(SortBy::Date));
     studio.wait("the rows", |shell| shell.state.data.rows.get(0).is_some_and(|row| row.prompt == "oldest"));

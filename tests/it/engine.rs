@@ -19,6 +19,8 @@ use tunewright::project::{Edit, ExampleQuery, Project, ProjectState, RowPage, Ru
 use tunewright::recipe::{ModelRef, Recipe, RenderSpec, TooLong, Training};
 use tunewright::task::{Phase, Signal};
 
+use super::fixtures::{self, fixture};
+
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An engine with a project's folder and a models folder of its own.
@@ -47,9 +49,7 @@ impl Bench {
     }
 
     fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
-        tunewright::fs::write_atomic(&path, text.as_bytes()).unwrap();
-        path
+        fixtures::write(self.folder.path(), name, text)
     }
 
     /// What a job reports up to its end; events of other jobs are passed over.
@@ -101,7 +101,7 @@ fn request(path: &Path) -> ImportRequest {
     ImportRequest::new(path)
 }
 
-fn prompts_and_answers(num_rows: usize) -> String {
+pub(crate) fn prompts_and_answers(num_rows: usize) -> String {
     (0..num_rows).map(|i| format!("{{\"prompt\": \"question {i}\", \"completion\": \"answer {i}\"}}\n")).collect()
 }
 
@@ -253,7 +253,7 @@ fn edits_that_wait_are_written_when_the_window_closes() {
 
 /// The tiny model of the golden fixtures; its context is short, so that the texts are, too.
 pub(crate) fn tiny_model() -> ModelRef {
-    ModelRef::Folder(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llama"))
+    ModelRef::Folder(fixture("llama"))
 }
 
 pub(crate) fn tiny_recipe(max_steps: i64) -> Recipe {

@@ -3,7 +3,6 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::Command;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -13,7 +12,8 @@ use tunewright::data::shape::FileShape;
 use tunewright::data::{Example, ImportError, Message, Role, Split, read_examples};
 use tunewright::task::{Control, Task, Unit, Unwatched};
 
-use crate::fixtures::fixture;
+use crate::fixtures::{self, fixture};
+use crate::program;
 
 fn write(to: &Path, shape: FileShape, rows: &[(Example, Split)]) -> ExportReport {
     let request =
@@ -174,10 +174,7 @@ fn an_export_that_is_stopped_leaves_the_old_file() {
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> Value {
-    let program = env!("CARGO_BIN_EXE_tunewright");
-    let output = Command::new(program).args(arguments).arg("--json").current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    program::run(folder, &[arguments, &["--json"]].concat()).json()
 }
 
 #[test]
@@ -254,20 +251,16 @@ fn the_command_line_maps_columns_and_tells_the_bad_rows() {
 #[test]
 fn the_command_line_writes_parquet_and_a_file_for_each_split_and_updates_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        tunewright::fs::write_atomic(&folder.path().join(name), text.as_bytes()).unwrap();
-    };
+    let write = |name: &str, text: &str| fixtures::write(folder.path(), name, text);
     write("a.csv", "prompt,completion,split\none,1,train\ntwo,2,test\n");
     run(folder.path(), &["data", "import", "a.csv", "--project", "p"]);
     write("b.csv", "prompt,completion,split\none,uno,train\ntwo,2,test\nthree,3,train\n");
     let report = run(folder.path(), &["data", "import", "b.csv", "--project", "p", "--known", "update"]);
     assert_eq!([&report["imported"], &report["updated"], &report["known"]], [&json!(1), &json!(1), &json!(1)]);
 
-    let program = env!("CARGO_BIN_EXE_tunewright");
     let shape = "openai-messages-parquet";
     let arguments = ["data", "export", "--project", "p", "--to", "out.parquet", "--as", shape, "--per-split"];
-    let output = Command::new(program).args(arguments).current_dir(folder.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    program::run(folder.path(), &arguments).ok();
     let pairs = |name: &str| read_pairs(&folder.path().join(name));
     let pair = |prompt: &str, answer: &str| (prompt.to_owned(), answer.to_owned());
     assert_eq!(pairs("out.train.parquet"), [pair("one", "uno"), pair("three", "3")]);

@@ -10,13 +10,9 @@ use tunewright::data::shape::Shape;
 use tunewright::data::{Example, Message, Role, Split, preview, read_examples};
 use tunewright::task::{Task, Unit, Unwatched};
 
-const ROW: &str = r#"{"prompt": "a", "completion": "b"}"#;
+use super::fixtures::write;
 
-fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-    let path = folder.join(name);
-    tunewright::fs::write_atomic(&path, bytes.as_ref()).unwrap();
-    path
-}
+const ROW: &str = r#"{"prompt": "a", "completion": "b"}"#;
 
 fn look(path: &Path) -> ImportPreview {
     preview(&ImportRequest::new(path), &Unwatched).unwrap()

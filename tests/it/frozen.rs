@@ -11,9 +11,10 @@ use tunewright::project::{Edit, ExampleQuery, Project};
 use tunewright::recipe::Recipe;
 use tunewright::run::{RunDir, RunRecord, sha256_of};
 
-use super::cases::Desk;
+use super::engine::tiny_recipe as recipe;
+use super::program::Desk;
 use super::run_folder::{desk, train, warnings};
-use super::run_times::{Bench, recipe};
+use super::run_times::Bench;
 
 /// A run's files by their names, with what is in them but for times and the run's own name.
 fn contents(run_dir: &Path) -> BTreeMap<String, String> {

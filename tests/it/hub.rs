@@ -9,6 +9,7 @@ use tunewright::hub::{HubError, PinnedModel, Sources, fetch, fetch_pinned, resol
 use tunewright::recipe::ModelRef;
 use tunewright::task::{Task, Unit, Unwatched};
 
+use crate::fixtures::copy_tiny_model;
 use crate::hub_server::{Asked, COMMIT, Hub, Manners, Watched, content, files_in, sha256, sources};
 
 fn pinned(body: &[u8]) -> PinnedModel {
@@ -273,14 +274,6 @@ fn a_file_that_changed_on_the_way_is_refused_and_one_that_was_left_broken_is_fet
     assert_eq!(hub.ranges(), [Some((59_990, 99_999)), None]);
 }
 
-fn copy_fixture(to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llama");
-    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
-        std::fs::copy(fixture.join(file), to.join(file)).unwrap();
-    }
-}
-
 #[test]
 fn what_other_programs_keep_is_found_once_and_broken_files_say_why() {
     let root = tempfile::tempdir().unwrap();
@@ -292,9 +285,9 @@ fn what_other_programs_keep_is_found_once_and_broken_files_say_why() {
         ollama: vec![at("ollama")],
         ..Sources::only(&at("models"))
     };
-    copy_fixture(&at("models/org--tiny@main"));
-    copy_fixture(&at("models/half@main.part"));
-    copy_fixture(&at("cache/models--org--cached/snapshots/c0ffee"));
+    copy_tiny_model(&at("models/org--tiny@main"));
+    copy_tiny_model(&at("models/half@main.part"));
+    copy_tiny_model(&at("cache/models--org--cached/snapshots/c0ffee"));
     write("cache/models--org--cached/refs/main", "c0ffee");
     write("cache/models--org--tokenizer-only/snapshots/1/config.json", "{}");
     write("lm-studio/owner/repo/broken.gguf", "no GGUF at all");

@@ -1,7 +1,7 @@
 //! Files as people have them, whole and broken: what comes in, and the sentence that says what doesn't.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proptest::prelude::*;
 use tunewright::data::import::{ColumnRole, ImportPreview, ImportRequest, Mapping, Note, Rejected};
@@ -9,11 +9,7 @@ use tunewright::data::shape::Shape;
 use tunewright::data::{Example, ImportError, Message, Role, Split, preview, read_all, read_examples, save_rejected};
 use tunewright::task::Unwatched;
 
-fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-    let path = folder.join(name);
-    tunewright::fs::write_atomic(&path, bytes.as_ref()).unwrap();
-    path
-}
+use super::fixtures::write;
 
 fn request(path: &Path, mapping: Option<Mapping>) -> ImportRequest {
     ImportRequest { mapping, ..ImportRequest::new(path) }
@@ -164,7 +160,7 @@ fn broken_rows_are_told_and_the_others_come_in() {
     );
     check(
         r#"{"conversations": [{"from": "function_call", "value": "x"}]}"#,
-        "conversations[0].value must be a call as JSON with a name and arguments: a value is missing; texts stand in \
+        "conversations[0].value must be a call as JSON with a name and arguments: a value is missing; texts are written in \
          double quotes (column 1)",
     );
     check(r#"{"instruction": " ", "output": "b"}"#, "instruction is empty");

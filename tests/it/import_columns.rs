@@ -2,7 +2,7 @@
 //! of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 use tunewright::data::import::{ColumnRole, ImportRequest};
@@ -11,7 +11,7 @@ use tunewright::data::preview;
 use tunewright::project::Project;
 use tunewright::task::Unwatched;
 
-use crate::cases::Desk;
+use crate::program::Desk;
 use ColumnRole::{Assistant, Date, Group, Id, Label, Note, Unused, User};
 
 /// What a person sees of a German help desk's table.
@@ -130,16 +130,10 @@ fn groups(project: &Path) -> BTreeMap<&'static str, BTreeSet<String>> {
     groups
 }
 
-fn write(desk: &Desk, name: &str, text: &str) -> PathBuf {
-    let path = desk.path(name);
-    tunewright::fs::write_atomic(&path, text.as_bytes()).unwrap();
-    path
-}
-
 #[test]
 fn the_command_line_says_what_it_guessed_and_keeps_groups_together() {
     let desk = Desk::new();
-    write(&desk, "anfragen.csv", &german(60));
+    desk.write("anfragen.csv", german(60));
     let ran = desk.run(&["data", "import", "anfragen.csv", "--project", "p", "--save-mapping", "m.json"]);
     let guessed = "guessed: Nr as the id, Kunde as the group, Frage as the prompt, Kategorie as the label, Antwort as the \
                    answer, Datum as the date (--map says otherwise)";
@@ -177,8 +171,7 @@ fn the_command_line_says_what_it_guessed_and_keeps_groups_together() {
 #[test]
 fn the_command_line_fills_templates_and_renames() {
     let desk = Desk::new();
-    write(
-        &desk,
+    desk.write(
         "t.csv",
         "Betreff,Text,Art,dringend,Bemerkung,Quelle\nPaket,Wo ist es?,1,ja,VIP,Mail\n,Hallo,2,nein,,Chat\n",
     );

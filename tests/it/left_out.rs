@@ -1,7 +1,6 @@
 //! What a reviewer rejects takes no part anywhere, and comes back; what is flagged stays in.
 
 use std::path::Path;
-use std::process::Command;
 
 use tunewright::data::Split;
 use tunewright::data::import::{ImportRequest, SplitSpec};
@@ -11,6 +10,8 @@ use tunewright::task::Unwatched;
 use tunewright::workbench::checks::check;
 use tunewright::workbench::data_export::{DataExport, ExportWhat, export_data};
 use tunewright::workbench::statistics::statistics;
+
+use super::program;
 
 /// Thirty examples, one of them with a fault that the checks find; the ids of one to reject, in training, and of another
 /// one there.
@@ -115,10 +116,9 @@ fn the_command_line_says_what_is_left_out() {
     let (mut project, id, _) = reviewed(folder.path());
     review(&mut project, id, Review::Rejected);
     let told = |args: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-        let output = command.args(args).arg("--project").arg(project.folder()).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+        let ran =
+            program::run(folder.path(), &[args, &["--project", project.folder().to_str().unwrap()]].concat()).ok();
+        ran.out() + &ran.err()
     };
     for args in [&["data", "check"][..], &["data", "stats"], &["data", "split", "--dry-run"]] {
         let words = told(args);

@@ -1,14 +1,15 @@
 //! Files that are parts of the data by their names: on the command line and in the window.
 
 use std::path::Path;
-use std::process::Command;
 
 use egui::accesskit::Role;
 use serde_json::{Value, json};
-use tunewright::app::{Action, Shell};
+use tunewright::app::Action;
 use tunewright::project::Project;
 
-use crate::window_data::Studio;
+use super::fixtures::write;
+use super::program;
+use super::window::harness::Studio;
 
 /// Rows `KIND N,x` below a head, from 1.
 fn rows(kind: &str, num: usize) -> String {
@@ -24,16 +25,11 @@ fn counts(project: &Path) -> [u64; 3] {
 fn the_command_line_goes_by_the_names_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     for (name, num) in [("data/train.csv", 12), ("data/dev.csv", 5), ("data/test.csv", 4), ("other.csv", 10)] {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        tunewright::fs::write_atomic(&path, rows(name, num).as_bytes()).unwrap();
+        write(folder.path(), name, rows(name, num));
     }
     let run = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-        let output = command.args(["data", "import"]).args(arguments).current_dir(folder.path()).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        assert!(output.status.success(), "{}", text(output.stderr));
-        (text(output.stdout), text(output.stderr))
+        let ran = program::run(folder.path(), &[&["data", "import"], arguments].concat()).ok();
+        (ran.out(), ran.err())
     };
     let (out, _) = run(&["data", "--project", "a", "--json"]);
     let told: Value = serde_json::from_str(&out).unwrap();
@@ -64,9 +60,7 @@ fn the_window_offers_the_names_and_counts_what_goes_where() {
     let folder = train.parent().unwrap().to_owned();
     let open = |studio: &mut Studio| {
         studio.act(Action::OpenPaths(vec![folder.clone()]));
-        studio.wait("the preview", |shell: &Shell| {
-            shell.state.mapping.dialog.as_ref().is_some_and(|dialog| dialog.problem().is_none())
-        });
+        studio.wait_for_preview();
         studio.settle();
     };
     open(&mut studio);
@@ -74,17 +68,11 @@ fn the_window_offers_the_names_and_counts_what_goes_where() {
     studio.click(Role::RadioButton, "By lot");
     assert!(!studio.is_shown("rows go to training"));
     studio.click(Role::RadioButton, "As the files are called");
-    studio.key(egui::Modifiers::COMMAND, egui::Key::Enter);
-    studio.wait("the import", |shell| shell.state.mapping.dialog.is_none() && shell.state.data.open.is_some());
-    studio.settle();
+    studio.confirm_import();
     let [train, validation, test] = counts(&studio.project());
     assert!(train >= 12 && test >= 4 && train + validation + test == 19, "{train} {validation} {test}");
 
     // A file that says it row by row is left to itself.
-    let path = studio.write("test.csv", "text,label,split\nq,x,train\nr,x,test\n");
-    studio.act(Action::OpenPath(path));
-    studio.wait("the preview", |shell: &Shell| {
-        shell.state.mapping.dialog.as_ref().is_some_and(|dialog| dialog.problem().is_none())
-    });
+    studio.preview("test.csv", "text,label,split\nq,x,train\nr,x,test\n");
     assert!(!studio.is_shown("As the files are called"));
 }

@@ -2,9 +2,8 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tunewright::data::import::ImportRequest;
 use tunewright::data::{Example, Message, Role};
 use tunewright::evaluate::loss::{example_losses, mean_loss};
@@ -18,6 +17,7 @@ use tunewright::workbench::WorkbenchError;
 use tunewright::workbench::scores::{base_judge, label_next, score};
 
 use crate::fixtures::fixture;
+use crate::program;
 
 fn model() -> LanguageModel {
     LanguageModel::load(&fixture("llama"), &Unwatched).unwrap()
@@ -153,13 +153,8 @@ fn the_command_ranks_and_queues() {
     let folder = tempfile::tempdir().unwrap();
     drop(project(folder.path(), &examples()[..12]));
     let model = fixture("llama");
-    let run = |more: &[&str]| -> Value {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-        command.args(["data", "rank", "--project", "project", "--json"]).args(more).current_dir(folder.path());
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    };
+    let rank = |more: &[&str]| program::run(folder.path(), &[&["data", "rank", "--project", "project"], more].concat());
+    let run = |more: &[&str]| rank(&[&["--json"], more].concat()).json();
     let model = ["--model", model.to_str().unwrap()];
     let ranked = run(&[&model[..], &["--top", "3"]].concat());
     assert_eq!((&ranked["scored"], &ranked["without_loss"]), (&json!(11), &json!(1)));
@@ -172,12 +167,7 @@ fn the_command_ranks_and_queues() {
     assert_eq!(queued["chosen"].as_array().unwrap().len(), 2, "{queued}");
     assert_eq!((&queued["chosen"][0]["number"], &queued["chosen"][0]["is_unanswered"]), (&json!(5), &json!(true)));
 
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-    let output = command
-        .args(["data", "rank", "--project", "project", "--run", "x"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && told.contains("no run x; it has none"), "{told}");
+    let refused = rank(&["--run", "x"]);
+    let told = refused.err();
+    assert!(refused.code() != Some(0) && told.contains("no run x; it has none"), "{told}");
 }

@@ -1,7 +1,7 @@
 //! What a run's folder withstands: damage, disks that are full, folders that vanish, programs that are killed, and two of
 //! them at a time. All through the real program, on a tiny model.
 
-use std::fs::{read, read_dir, read_to_string};
+use std::fs::{read, read_to_string};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use tunewright::fs::write_atomic;
 use tunewright::run::{RunDir, RunRecord, RunStatus, checkpoints, metrics, sha256_of};
 
-use super::cases::{Desk, Ran, case};
-use super::fixtures::fixture;
+use super::cases::case;
+use super::fixtures::{copy_all, fixture, names_in};
+use super::program::{Desk, Ran};
 
 const LAST: &str = "checkpoints/step-000012";
 
@@ -38,24 +39,8 @@ pub(super) fn warnings(ran: &Ran) -> Vec<String> {
     warnings.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
 }
 
-fn copy_all(from: &Path, to: &Path) {
-    for entry in walkdir::WalkDir::new(from).into_iter().map(Result::unwrap).filter(|entry| entry.file_type().is_file())
-    {
-        let target = to.join(entry.path().strip_prefix(from).unwrap());
-        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
-        std::fs::copy(entry.path(), target).unwrap();
-    }
-}
-
 fn steps(run_dir: &Path) -> Vec<usize> {
     metrics::read(run_dir).unwrap().steps.iter().map(|step| step.step).collect()
-}
-
-fn names_in(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
@@ -296,8 +281,7 @@ fn a_folder_that_vanishes_ends_the_run() {
     use std::io::{BufRead, BufReader};
 
     let desk = desk(10_000_000, 50);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-    child.args(["train", "recipe.toml", "--out", "run", "--json"]).current_dir(desk.path("."));
+    let mut child = desk.program(&["train", "recipe.toml", "--out", "run", "--json"]);
     let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.starts_with("{\"event\":\"checkpoint\"")), "it ended before its first checkpoint");
@@ -346,8 +330,7 @@ fn two_runs_into_one_folder_are_kept_apart() {
     for trial in 0..20 {
         let out = format!("run-{trial}");
         let start = || {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-            command.args(["train", "recipe.toml", "--out", &out, "--json"]).current_dir(desk.path("."));
+            let mut command = desk.program(&["train", "recipe.toml", "--out", &out, "--json"]);
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         };
         let children = [start(), start()];

@@ -1,7 +1,7 @@
 //! How long runs take, and what becomes of them afterwards, through the real engine.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tunewright::data::import::ImportRequest;
@@ -10,9 +10,12 @@ use tunewright::engine::{
 };
 use tunewright::hub::Sources;
 use tunewright::project::{RunNote, RunRecord};
-use tunewright::recipe::{EvalStrategy, ModelRef, Recipe, Training};
+use tunewright::recipe::{EvalStrategy, Recipe};
 use tunewright::train::preview::RunPreview;
 use tunewright::train::timing::{KnownSpeed, MeasuredBy, SpeedFile};
+
+use super::engine::{prompts_and_answers, tiny_recipe as recipe};
+use super::fixtures;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -31,10 +34,7 @@ impl Bench {
         let options = EngineOptions { speeds, ..options };
         let bench = Self { engine: Engine::new(options, || {}).unwrap(), folder };
         bench.ask(JobSpec::Store(StoreJob::OpenProject { folder: bench.project(), sample: false }));
-        let path = bench.folder.path().join("data.jsonl");
-        let rows: String =
-            (0..20).map(|i| format!("{{\"prompt\": \"question {i}\", \"completion\": \"answer {i}\"}}\n")).collect();
-        tunewright::fs::write_atomic(&path, rows.as_bytes()).unwrap();
+        let path = fixtures::write(bench.folder.path(), "data.jsonl", prompts_and_answers(20));
         bench.ask(JobSpec::Io(IoJob::Import { project: bench.project(), request: ImportRequest::new(&path) }));
         bench
     }
@@ -97,15 +97,6 @@ impl Bench {
             other => panic!("{other:?}"),
         }
     }
-}
-
-/// On the tiny model of the golden fixtures.
-pub(super) fn recipe(max_steps: i64) -> Recipe {
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llama");
-    let mut recipe = Recipe::new(ModelRef::Folder(model), PathBuf::new());
-    recipe.training = Training { max_steps, per_device_train_batch_size: 2, max_length: 64, ..Training::default() };
-    recipe.lora.r = 4;
-    recipe
 }
 
 #[test]

@@ -3,13 +3,14 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tempfile::TempDir;
 use tunewright::data::import::ImportRequest;
 use tunewright::data::{Example, Message, Role, Split};
 use tunewright::project::{Edit, ExampleQuery, Project, ProjectError, Standing};
 use tunewright::task::Unwatched;
+
+use super::program;
 
 const NUM_ROWS: usize = 40;
 
@@ -122,10 +123,7 @@ fn commands_that_only_read_work_on_a_read_only_disk() {
     let (root, folder) = closed_project();
     make_read_only(&folder);
     let run = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-        command.args(arguments).arg("--project").arg(&folder).current_dir(root.path()).env_remove("DISPLAY");
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        program::run(root.path(), &[arguments, &["--project", folder.to_str().unwrap()]].concat()).ok();
     };
     run(&["data", "stats", "--json"]);
     run(&["data", "check", "--json"]);

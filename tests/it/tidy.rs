@@ -220,6 +220,23 @@ const RULES: &[Rule] = &[
         good: ("src/app/parts/a.rs", "use crate::app::state::AppState;"),
     },
     Rule {
+        name: "a screen's logic changes its own state",
+        check: screens_alone,
+        in_tests: false,
+        bad: ("src/app/screens/a/state.rs", "impl State { fn apply(&mut self, window: &mut AppState) {} }"),
+        good: ("src/app/screens/a.rs", "fn update(state: &mut AppState, cx: &Cx<'_>) { state.a.apply(cx); }"),
+    },
+    Rule {
+        name: "and gives effects on the window",
+        check: screens_alone,
+        in_tests: false,
+        bad: ("src/app/screens/a.rs", "fn update(state: &mut AppState) { state.status = \"Done\".into(); }"),
+        good: (
+            "src/app/screens/a.rs",
+            "fn rail(state: &AppState) { state.screen == Screen::A && state.status.is_of_edit }",
+        ),
+    },
+    Rule {
         name: "one list of all screens",
         check: no_list_of_screens,
         in_tests: true,
@@ -357,6 +374,21 @@ fn kit_alone(source: &Source) -> Vec<Finding> {
     let is_elsewhere = |path: &str| !["app::kit", "words"].iter().any(|own| is_within(path, own));
     let paths = crate_paths(&code, &module_path(&source.path)).into_iter().filter(|(_, path)| is_elsewhere(path));
     paths.map(|(line, path)| (line, format!("app::kit may not import crate::{path}: see app::parts"))).collect()
+}
+
+/// What a screen decides can be tested without a window: it is told what it needs to know, and gives effects.
+fn screens_alone(source: &Source) -> Vec<Finding> {
+    if !source.path.starts_with("src/app/screens/") {
+        return Vec::new();
+    }
+    let code = without_tests(&code_only(&source.text));
+    let of_window = ["status", "screen", "dialog", "project", "settings", "saving"];
+    let changes = of_window.map(|field| format!("state.{field} = "));
+    let mut found = find_all(&code, &changes.each_ref().map(String::as_str), "is the window's: give an Effect");
+    if source.path.ends_with("/state.rs") || source.path.contains("/state/") {
+        found.extend(find_words(&code, &["AppState", "Cx"], "is the window's: take what is needed of it"));
+    }
+    found
 }
 
 /// Where the rows are that everything with a line for each screen is made of.

@@ -2,7 +2,10 @@
 
 pub mod memory;
 pub mod role;
+pub mod run_picker;
 pub mod token_view;
+pub mod waiting;
 
 pub use memory::{memory_badge, memory_parts, memory_parts_height, memory_words};
 pub use role::{role_block, role_heading, role_look};
+pub use run_picker::{run_label, run_picker};

@@ -14,13 +14,13 @@ pub use state::{CompareAction as Action, CompareState as State};
 
 use egui::{Align, Frame, Layout, Margin, Panel, Rect, Sense, Ui, UiBuilder, Vec2};
 
-use super::runs::picker;
 use super::{Part, Place, Rail};
 use crate::app::jobs::Job;
 use crate::app::kit::{
     Button, Icon, Mark, Text, Theme, WRONG_NUMBER, empty_state, format, has_wrong_number, icon, main_area,
     screen_header, segmented, way_on,
 };
+use crate::app::parts::run_picker;
 use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::engine::EventKind;
@@ -129,7 +129,7 @@ fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     let mut picked = None;
     let beside = |ui: &mut Ui| {
         let chosen = compare.chosen_run(&state.runs.records);
-        picked = picker(ui, &state.runs.records, chosen);
+        picked = run_picker(ui, &state.runs.records, chosen);
     };
     screen_header(ui, "Compare", beside, |ui| {
         let own = match compare.is_own {

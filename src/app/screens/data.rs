@@ -39,11 +39,10 @@ use crate::app::kit::{
 };
 use crate::app::start::{Starter, now};
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
-use crate::data::import::ImportReport;
-use crate::engine::{EventKind, IoJob, JobSpec, Reply, StoreJob};
+use crate::engine::EventKind;
 use crate::project::ProjectState;
 use crate::recipe::Training;
-use filters::{Filter, NewRows};
+use filters::Filter;
 
 /// The right panel, with one example.
 const PANEL: &str = "data panel";
@@ -58,7 +57,7 @@ pub struct Drafts {
     tag: String,
     /// Notes that are being typed, and of which example.
     notes: Option<(i64, String)>,
-    /// Of answers that are shown laid out.
+    /// The layout of answers in Markdown.
     markdown: egui_commonmark::CommonMarkCache,
     /// The limit in tokens, while its line is moved.
     max_length: Option<(egui::Id, usize)>,
@@ -109,29 +108,9 @@ impl Part for Logic {
     }
 
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-        if matches!(&job.spec, JobSpec::Io(IoJob::Import { project, .. }) if project != state.data.folder()) {
-            return;
-        }
-        state.data.on_event(job.id, event);
-        if let (JobSpec::Io(IoJob::Import { .. }), EventKind::Reply(reply), Some(project)) =
-            (&job.spec, event, &state.project)
-            && let Reply::Imported(ImportReport { numbers: Some(numbers), .. }) = &**reply
-        {
-            let from = project.source.clone().unwrap_or_default();
-            let num_before = project.counts.total().saturating_sub(numbers.1 + 1 - numbers.0);
-            state.data.show_new(NewRows { numbers: *numbers, from }, num_before);
-        }
-        if let EventKind::Reply(reply) = event
-            && let Reply::Exported(reports) = &**reply
-        {
-            state.status = dialogs::export::told(reports).into();
-        }
-        if let (JobSpec::Store(StoreJob::Undo { .. }) | JobSpec::Store(StoreJob::Redo { .. }), EventKind::Reply(reply)) =
-            (&job.spec, event)
-            && let Reply::Project(ProjectState { last_changed: Some(id), .. }) = &**reply
-        {
-            state.data.show_changed(*id);
-        }
+        let AppState { data, project, .. } = state;
+        let effects = data.on_event(job, event, project.as_ref());
+        effect::perform(effects, state, drafts, cx);
         if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
             Self::refresh(state, drafts, cx);
         }
@@ -190,7 +169,7 @@ fn keep_keys(ctx: &egui::Context) {
     }
 }
 
-/// Of the run that would be started now.
+/// What the run that would be started now trains on.
 fn training(project: &ProjectState) -> Training {
     project.settings.recipe.as_ref().map_or_else(Training::default, |recipe| recipe.training.clone())
 }

@@ -14,9 +14,8 @@ use crate::app::kit::{
     Badge, Button, Combo, Dialog, DialogEnd, NumberField, Text, TextInput, Theme, WRONG_NUMBER, checkbox, dialog,
     format, has_wrong_number, icon, line, marked_text, progress, row, rule,
 };
-use crate::app::shell::{opening, words};
+use crate::app::shell::words;
 use crate::app::start::Starter;
-use crate::app::state::ToImport;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::data::Split;
 use crate::engine::{EventKind, Failure};
@@ -72,9 +71,8 @@ impl Part for Logic {
     }
 
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-        if let Some(request) = state.dataset.on_event(job.id, event) {
-            opening::import(state, drafts, ToImport::Fetched(request), cx);
-        }
+        let effects = state.dataset.on_event(job.id, event);
+        effect::perform(effects, state, drafts, cx);
     }
 }
 

@@ -7,14 +7,14 @@ pub use state::{EvaluateAction as Action, EvaluateState as State};
 
 use egui::Ui;
 
-use super::runs::{label, picker};
-use super::waiting;
 use super::{Part, Place, Rail};
+use crate::app::effect;
 use crate::app::jobs::Job;
 use crate::app::kit::{
     Button, Card, Combo, Icon, Mark, Text, Theme, empty_state, format, icon, main_area, padded, progress,
     screen_header, switch, way_on,
 };
+use crate::app::parts::{run_label, run_picker, waiting};
 use crate::app::shell::words;
 use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
@@ -60,13 +60,9 @@ impl Part for Logic {
     }
 
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-        if let Some(shown) = state.evaluate.on_event(job.id, event) {
-            let num = shown.report.after.as_ref().map_or(0, |after| after.num_examples as u64);
-            // The same figure as in the report.
-            let took = format::duration(shown.report.secs);
-            state.status = format!("Evaluated {} in {took}", format::count(num, "example", "examples")).into();
-        }
-        // Of every screen: the rail says what was measured.
+        let effects = state.evaluate.on_event(job.id, event);
+        effect::perform(effects, state, drafts, cx);
+        // On every screen: the rail says what was measured.
         if matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
             Self::refresh(state, drafts, cx);
         }
@@ -120,7 +116,7 @@ fn header(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<AnyA
         "Evaluate",
         |ui| {
             ui.add(Text::small("Run"));
-            picked = picker(ui, &state.runs.records, Some(run));
+            picked = run_picker(ui, &state.runs.records, Some(run));
         },
         |ui| {
             // The first time, the middle of the screen offers it.
@@ -163,7 +159,7 @@ fn not_yet(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<Any
     let text = format!(
         "Measures {} and its base model on the {part} examples that were held out when it was trained; the project has \
          {} now",
-        label(run),
+        run_label(run),
         format::count(num, "of them", "of them")
     );
     empty_state(ui, "Not measured yet", &text, |ui| {

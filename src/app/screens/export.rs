@@ -6,7 +6,6 @@ pub use state::{ExportAction as Action, ExportState as State};
 
 use egui::{Align, Layout, Ui};
 
-use super::runs::{label, picker};
 use super::{Part, Place, Rail};
 use crate::app::effect;
 use crate::app::jobs::Job;
@@ -14,6 +13,7 @@ use crate::app::kit::{
     Button, Card, Icon, Mark, Text, Theme, empty_state, fact, format, icon, main_area, reading_well, screen_header,
     scrolling, section, way_on,
 };
+use crate::app::parts::{run_label, run_picker};
 use crate::app::shell::words::model_name;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::data::{Role, Split};
@@ -99,7 +99,7 @@ fn header(ui: &mut Ui, state: &AppState, run: Option<&RunRecord>, actions: &mut 
     screen_header(
         ui,
         "Export",
-        |ui| picked = picker(ui, &state.runs.records, run),
+        |ui| picked = run_picker(ui, &state.runs.records, run),
         |ui| {
             let open = Button::primary("Open folder").icon(icon::FOLDER_OPEN).key("Ctrl Enter");
             if let Some(adapter) = run.and_then(|run| run.adapter.clone())
@@ -135,7 +135,7 @@ fn adapter(ui: &mut Ui, state: &AppState, run: &RunRecord, actions: &mut Vec<Any
         ui.horizontal(|ui| {
             icon::PUZZLE_PIECE.show(ui, theme.text.soft);
             ui.add(Text::strong("Adapter"));
-            ui.add(Text::small(label(run)));
+            ui.add(Text::small(run_label(run)));
         });
         let about = format!("Only what was learned, in PEFT's format; needs {} beside it", model_name(&run.model));
         ui.add(Text::body(about).soft().wrapped());
@@ -175,7 +175,7 @@ fn purpose(name: &str) -> &'static str {
     match checkpoints::purpose(name) {
         Some(Purpose::Weights) => ", what was learned",
         Some(Purpose::Settings) => ", how it is read",
-        Some(Purpose::Resuming) => ", only to go on with the run",
+        Some(Purpose::Resuming) => ", only to resume the run",
         Some(Purpose::Sums) => ", SHA-256 of the others",
         None => "",
     }

@@ -3,6 +3,7 @@
 mod columns;
 mod edit;
 mod failed;
+mod imported;
 mod parts;
 pub mod state;
 mod turns;
@@ -12,18 +13,16 @@ use egui::{Rect, UiBuilder, Vec2};
 pub use state::{MappingAction as Action, MappingState as State};
 
 use super::Part;
-use super::data;
-use super::data::dialogs::reviewers::ReviewersAction;
 use crate::app::effect;
 use crate::app::jobs::Job;
 use crate::app::kit::{Button, Dialog, DialogEnd, Text, Theme, format, icon, progress};
 use crate::app::shell::words;
 use crate::app::start::{Starter, now};
-use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, OpenDialog};
+use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
 use crate::data::files::FoundFiles;
 use crate::data::import::{ImportPreview, ImportRequest};
 use crate::data::shape::Shape;
-use crate::engine::{EventKind, IoJob, JobSpec, Outcome};
+use crate::engine::EventKind;
 use state::{ImportDialog, Purpose, Stage};
 
 /// Nothing is typed here that isn't a part of the request.
@@ -91,33 +90,8 @@ impl Part for Logic {
     }
 
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-        state.mapping.on_event(job.id, event);
-        follow(state);
-        let is_reviewer = matches!(job.spec, JobSpec::Io(IoJob::ImportReviewer { .. }));
-        if let (true, EventKind::Finished(Outcome::Completed)) = (is_reviewer, event) {
-            // Says how far the two agree.
-            let open = data::DialogAction::Reviewers(ReviewersAction::Open);
-            data::Logic::update(state, drafts, data::Action::Dialog(open), cx);
-        }
-        let is_import = matches!(job.spec, JobSpec::Io(IoJob::Import { .. }));
-        if let (true, EventKind::Finished(Outcome::Completed)) = (is_import, event)
-            && let Some(report) = state.mapping.report.take()
-        {
-            let took = format::duration(job.since.elapsed().as_secs_f64());
-            let left_out = match report.num_rejected {
-                0 => String::new(),
-                num => format!(", {} left out", format::count(num, "row", "rows")),
-            };
-            let imported = format::count(report.num_imported, "example", "examples");
-            let known = match (report.num_known, report.num_updated) {
-                (0, 0) => String::new(),
-                (known, 0) => format!(", {} here already", format::thousands(known)),
-                (known, updated) => {
-                    format!(", {} updated, {} here already", format::thousands(updated), format::thousands(known))
-                }
-            };
-            state.status = format!("Imported {imported} in {took}{known}{left_out}").into();
-        }
+        let effects = state.mapping.on_event(job, event);
+        effect::perform(effects, state, drafts, cx);
     }
 }
 
@@ -159,7 +133,7 @@ fn remark(dialog: &ImportDialog, preview: &ImportPreview) -> String {
     }
 }
 
-/// Of fixed height, so that nothing jumps while the file is read.
+/// The body of the dialog, of fixed height, so that nothing jumps while the file is read.
 fn body(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let window = ui.ctx().content_rect().height();
@@ -242,14 +216,7 @@ fn foot(ui: &mut egui::Ui, state: &AppState, dialog: &ImportDialog, actions: &mu
     }
 }
 
-/// The dialog is gone when its content is.
-fn follow(state: &mut AppState) {
-    if state.mapping.dialog.is_none() && state.dialog == Some(OpenDialog::Import) {
-        state.dialog = None;
-    }
-}
-
-/// The same for files that were fetched from the Hub.
+/// Opens the dialog for files that were fetched from the Hub.
 pub fn open_fetched(state: &mut AppState, drafts: &mut AllDrafts, request: ImportRequest, cx: &Cx<'_>) {
     Logic::update(state, drafts, Action::OpenFetched(request), cx);
 }

@@ -9,9 +9,11 @@
 //!
 //! To add one, write its module, declare it below, and give it a row in [`table`].
 //!
-//! `mapping` is the import dialog: it has `open(state, drafts, path, cx)`, is shown while `state.dialog` is `Import`, and
-//! sets it to `None` when it is done. `dataset` is the dialog for data sets of the Hub, in the same way; it opens by its
-//! own action and ends in `mapping`.
+//! What a screen decides is in its `State`: an action or an event is applied to it, with what it has to know of the rest
+//! of the window, and gives [`super::effect::Effect`]s. So it is tested without a window.
+//!
+//! `mapping` is the import dialog, shown while `state.dialog` is `Import`. `dataset` is the dialog for data sets of the Hub;
+//! it ends in `mapping`.
 //!
 //! A search field takes the id `kit::row::place("search")`, so that `/` leads to it.
 
@@ -28,7 +30,6 @@ pub mod model;
 pub mod runs;
 pub mod settings;
 pub mod train;
-pub mod waiting;
 
 pub use table::{Screen, ScreenAction, each};
 

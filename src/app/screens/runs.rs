@@ -14,32 +14,12 @@ pub use state::{RunsAction as Action, RunsState as State};
 use std::path::PathBuf;
 
 use super::{Part, Place, Rail};
+use crate::app::effect;
 use crate::app::jobs::Job;
-use crate::app::kit::{Combo, Icon, Mark, format, icon};
+use crate::app::kit::{Icon, Mark, format, icon};
 use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
-use crate::engine::{EventKind, IoJob, JobSpec, Reply, TrainJob};
-use crate::project::{RunRecord, state::RunStatus};
-
-/// A run as a picker shows it: its name and which weights are used.
-pub fn label(run: &RunRecord) -> String {
-    match (run.best_step, run.status) {
-        (Some(step), _) if step > 0 => format!("{}, best step {}", run.name, format::thousands(step)),
-        (_, RunStatus::Running) => format!("{}, running", run.name),
-        _ => format!("{}, step {}", run.name, format::thousands(run.num_steps_done)),
-    }
-}
-
-/// Chooses among the runs that have weights; tells the name of another one.
-pub fn picker(ui: &mut egui::Ui, runs: &[RunRecord], chosen: Option<&RunRecord>) -> Option<String> {
-    let chosen = chosen?;
-    let usable: Vec<_> = runs.iter().filter(|run| run.adapter.is_some()).collect();
-    let labels: Vec<_> = usable.iter().map(|run| label(run)).collect();
-    let options: Vec<_> = labels.iter().enumerate().map(|(i, label)| (i, label.as_str())).collect();
-    let current = usable.iter().position(|run| run.name == chosen.name)?;
-    let picked = Combo::new("Run", &options, current).show(ui)?;
-    usable.get(picked).map(|run| run.name.clone())
-}
+use crate::engine::EventKind;
 
 #[derive(Debug, Default)]
 pub struct Drafts {
@@ -63,24 +43,11 @@ impl Part for Logic {
         runs.apply(action, &mut Starter { jobs, cx });
     }
 
-    fn on_event(state: &mut AppState, _drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
-        forget_deleted(state, job, event);
+    fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
         let AppState { runs, jobs, project, .. } = state;
-        runs.on_event(job.id, event, &mut Starter { jobs, cx });
-        let is_run =
-            matches!(job.spec, JobSpec::Train(TrainJob::Train { .. }) | JobSpec::Train(TrainJob::Resume { .. }));
-        let has_news = is_run
-            && matches!(
-                event,
-                EventKind::RunStarted { .. }
-                    | EventKind::Eval(_)
-                    | EventKind::Checkpoint { .. }
-                    | EventKind::Finished(_)
-            );
-        let is_other_project = project.as_ref().is_some_and(|project| project.folder != runs.folder);
-        if let (true, Some(project)) = (has_news || is_other_project, project) {
-            runs.list(&project.folder, &mut Starter { jobs, cx });
-        }
+        let folder = project.as_ref().map(|project| project.folder.as_path());
+        let effects = runs.on_event(job, event, folder, &mut Starter { jobs, cx });
+        effect::perform(effects, state, drafts, cx);
     }
 
     fn forget(state: &mut AppState, _drafts: &mut AllDrafts) {
@@ -111,15 +78,4 @@ impl Place for Logic {
             num => (format::count(num, "run", "runs"), Mark::ToDo),
         }
     }
-}
-
-/// The Train screen doesn't go on showing a run that was deleted.
-fn forget_deleted(state: &mut AppState, job: &Job, event: &EventKind) {
-    let (JobSpec::Io(IoJob::TrashRuns { .. }), EventKind::Reply(reply)) = (&job.spec, event) else { return };
-    let Reply::Trashed(names) = &**reply else { return };
-    if state.train.run.take_if(|run| run.is_over() && names.contains(&run.name())).is_some() {
-        state.train.is_form_shown = true;
-    }
-    let runs = format::count(names.len() as u64, "run", "runs");
-    state.status = format!("Moved {runs} to the project's trash; Undo in Runs brings back").into();
 }

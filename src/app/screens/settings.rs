@@ -1,19 +1,18 @@
 //! The window's own settings: look, computing, folders, the network, the keys, and what this program is.
 
 mod rows;
-mod token;
+pub mod state;
+pub mod token;
 
-use egui::{Context, ThemePreference, Ui};
+use egui::Ui;
 
-pub use rows::Place;
+pub use state::{Place, SettingsAction as Action, SettingsState as State};
 pub use token::{Token, TokenState};
 
 use super::{Part, Place as _, Rail};
-use crate::app::files::{FilePick, PickKind};
+use crate::app::effect;
 use crate::app::kit::{Card, Icon, Theme, format, icon, layout, screen_header, section};
-use crate::app::settings::{TextSize, ThemeChoice};
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts};
-use crate::engine::Limits;
 use crate::train::preview::MemoryEstimate;
 
 /// Their names, and other words by which the command field finds them.
@@ -32,36 +31,12 @@ pub const ENTRIES: &[(&str, &str)] = &[
     ("Frame times", "developers performance"),
 ];
 
-/// See the module.
-#[derive(Debug, Default)]
-pub struct State {
-    pub token: Token,
-    pub is_developer_open: bool,
-}
-
 /// What is typed.
 #[derive(Debug, Default)]
 pub struct Drafts {
     pub projects: String,
     pub models: String,
     pub token: String,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// `None` for as many as there are cores.
-    Threads(Option<usize>),
-    /// In bytes; `None` for what there is.
-    MemoryLimit(Option<u64>),
-    /// `None` for the usual place.
-    Folder(Place, Option<std::path::PathBuf>),
-    ChooseFolder(Place),
-    Offline(bool),
-    KeepToken(String),
-    ForgetToken,
-    /// The keyring answered.
-    Token(TokenState),
-    ShowDeveloper(bool),
 }
 
 /// See the module.
@@ -104,41 +79,15 @@ impl Part for Logic {
     }
 
     fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
-        match action {
-            Action::Threads(threads) => {
-                state.settings.threads = threads;
-                state.status = "As many threads compute from the next start on".into();
-            }
-            Action::MemoryLimit(limit) => state.settings.memory_limit = limit,
-            Action::Folder(place, folder) => {
-                match place {
-                    Place::Projects => state.settings.projects_folder = folder,
-                    Place::Models => state.settings.models_folder = folder,
-                }
-                Self::refresh(state, drafts, cx);
-            }
-            Action::ChooseFolder(place) => {
-                let pick = |title| FilePick { title, kind: PickKind::Folder };
-                return match place {
-                    Place::Projects => cx.pick(pick("Choose the folder for projects"), |folder| {
-                        Action::Folder(Place::Projects, Some(folder)).into()
-                    }),
-                    Place::Models => cx.pick(pick("Choose the folder for models"), |folder| {
-                        Action::Folder(Place::Models, Some(folder)).into()
-                    }),
-                };
-            }
-            Action::Offline(is_offline) => state.settings.is_offline = is_offline,
-            Action::KeepToken(token) => {
-                drafts.settings_screen.token.clear();
-                token::keep(state, token, cx);
-            }
-            Action::ForgetToken => token::forget(state, cx),
-            Action::Token(answer) => token::hear(state, answer),
-            Action::ShowDeveloper(is_open) => state.settings_screen.is_developer_open = is_open,
+        if matches!(action, Action::KeepToken(_)) {
+            drafts.settings_screen.token.clear();
         }
-        configure(state, cx);
-        save(state, cx);
+        let sets_folder = matches!(action, Action::Folder(..));
+        let effects = state.settings_screen.apply(action, &state.settings);
+        effect::perform(effects, state, drafts, cx);
+        if sets_folder {
+            Self::refresh(state, drafts, cx);
+        }
     }
 }
 
@@ -156,56 +105,9 @@ impl super::Place for Logic {
     }
 }
 
-/// At the start of the window: the engine hears what is allowed, and the keyring is asked.
-pub fn start(state: &AppState, cx: &Cx<'_>) {
-    configure(state, cx);
-    token::load(cx);
-}
-
-/// Tells the engine what the settings allow.
-fn configure(state: &AppState, cx: &Cx<'_>) {
-    cx.backend.configure(Limits {
-        is_offline: state.settings.is_offline,
-        token: state.settings_screen.token.token().cloned(),
-        models_folder: state.settings.models_folder.clone(),
-        memory: state.settings.memory_limit,
-    });
-}
-
-/// Why a run would take more than it may.
-pub fn over_limit(state: &AppState, memory: &MemoryEstimate) -> Option<String> {
-    let limit = state.settings.memory_limit.filter(|limit| memory.total() > *limit)?;
+/// Why a run would take more bytes than it may.
+pub fn over_limit(limit: Option<u64>, memory: &MemoryEstimate) -> Option<String> {
+    let limit = limit.filter(|limit| memory.total() > *limit)?;
     let (needed, limit) = (format::gigabytes(memory.total()), format::gigabytes(limit));
     Some(format!("It needs {needed} GB, more than the memory limit of {limit} GB in Settings"))
-}
-
-pub fn set_theme(state: &mut AppState, theme: ThemeChoice, cx: &Cx<'_>) {
-    state.settings.theme = theme;
-    apply_theme(cx.egui, theme);
-    save(state, cx);
-}
-
-pub fn set_text_size(state: &mut AppState, size: TextSize, cx: &Cx<'_>) {
-    state.settings.text_size = size;
-    cx.egui.set_zoom_factor(size.factor());
-    save(state, cx);
-}
-
-pub fn apply_theme(ctx: &Context, theme: ThemeChoice) {
-    ctx.set_theme(match theme {
-        ThemeChoice::Dark => ThemePreference::Dark,
-        ThemeChoice::Light => ThemePreference::Light,
-        ThemeChoice::System => ThemePreference::System,
-    });
-}
-
-/// Writes the settings in a thread of its own.
-pub fn save(state: &AppState, cx: &Cx<'_>) {
-    let settings = state.settings.clone();
-    cx.files.run(move || {
-        if let Err(error) = settings.save() {
-            log::warn!("the settings could not be kept: {error}");
-        }
-        None
-    });
 }

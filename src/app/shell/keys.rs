@@ -11,7 +11,7 @@ use crate::app::{Action, OpenDialog, Screen};
 pub struct Shortcut {
     modifiers: Modifiers,
     key: Key,
-    /// As it stands on a key cap.
+    /// The key as it is written on a key cap.
     pub shown: &'static str,
     pub words: &'static str,
 }
@@ -75,7 +75,7 @@ pub const KEYS: &[(&str, &str)] = &[
     QUIT.row(),
 ];
 
-/// Of the steps, in the order of the rail.
+/// The keys of the steps, in the order of the rail.
 pub const STEPS: [(Key, &str); 6] = [
     (Key::Num1, "Ctrl 1"),
     (Key::Num2, "Ctrl 2"),

@@ -4,16 +4,17 @@ use std::time::{Duration, Instant};
 
 use egui::Context;
 
-use super::{Shell, commands, opening, project_dialog, projects, saving};
+use super::{Shell, commands, opening, preferences, project_dialog, projects, saving};
 use crate::app::jobs::Job;
 use crate::app::kit::{self, WRONG_NUMBER, has_wrong_number};
-use crate::app::screens::{data, each, settings, train};
+use crate::app::screens::{data, each};
 use crate::app::state::{OpenDialog, Status, ToImport};
 use crate::app::{Action, AppState, Cx, Drafts, Screen, path_dialog};
 use crate::engine::{Event, EventKind, IoJob, JobSpec, Outcome, Reply, StoreJob};
 use crate::project::ProjectState;
 
-/// Of a frame; the rest of the events waits for the next one, so that a flood of them can't freeze the window.
+/// The time for events in a frame; the rest of them waits for the next one, so that a flood of them can't freeze the
+/// window.
 const TIME_FOR_EVENTS: Duration = Duration::from_millis(8);
 
 impl Shell {
@@ -30,7 +31,8 @@ impl Shell {
             // What was typed a moment ago; the engine writes the edits that wait before it ends.
             let (state, _, cx) = self.parts(ctx);
             each::keep(state, &cx);
-            if train::keeps_open(state) || !saving::may_leave(state, Action::Quit) {
+            let is_training = state.jobs.training().is_some();
+            if state.train.keeps_open(is_training) || !saving::may_leave(state, Action::Quit) {
                 ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             }
         }
@@ -50,7 +52,7 @@ impl Shell {
             let (state, drafts, cx) = self.parts(ctx);
             hear(state, drafts, &event, &cx);
             if Instant::now() > deadline {
-                // More may be waiting: go on with it in the next frame, at once.
+                // More may be waiting: continue with it in the next frame, at once.
                 ctx.request_repaint();
                 return;
             }
@@ -153,8 +155,8 @@ impl Shell {
                 start_in_project(state, &cx, |project| JobSpec::Store(StoreJob::Undo { project }));
             }
             Action::Redo => start_in_project(state, &cx, |project| JobSpec::Store(StoreJob::Redo { project })),
-            Action::SetTheme(theme) => settings::set_theme(state, theme, &cx),
-            Action::SetTextSize(size) => settings::set_text_size(state, size, &cx),
+            Action::SetTheme(theme) => preferences::set_theme(state, theme, &cx),
+            Action::SetTextSize(size) => preferences::set_text_size(state, size, &cx),
             Action::FontsFound(found) => {
                 if found.has_new {
                     self.fonts.install(ctx);
@@ -300,7 +302,7 @@ pub fn go(state: &mut AppState, drafts: &mut Drafts, screen: Screen, cx: &Cx<'_>
     state.screen = screen;
     if state.project.is_some() && state.settings.screen != screen {
         state.settings.screen = screen;
-        settings::save(state, cx);
+        preferences::save(state, cx);
     }
     state.screen.refresh(state, drafts, cx);
 }

@@ -4,6 +4,7 @@ pub mod commands;
 pub mod keys;
 pub mod logic;
 pub mod opening;
+pub mod preferences;
 pub mod project_dialog;
 mod project_menu;
 pub mod projects;
@@ -15,9 +16,10 @@ pub mod words;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::effect::{self, Effect};
 use super::files::{Desktop, Files};
 use super::kit::fallback::Fallback;
-use super::screens::settings;
+use super::screens::settings::token;
 use super::settings::AppSettings;
 use super::{Action, AppState, Cx, Drafts};
 use crate::engine::Backend;
@@ -58,8 +60,8 @@ impl Shell {
 
     /// Opens the project that was named, or else the one of the last time.
     pub fn start(&mut self, egui: &egui::Context, named: Option<PathBuf>) {
-        let (state, _, cx) = self.parts(egui);
-        settings::start(state, &cx);
+        let (state, drafts, cx) = self.parts(egui);
+        effect::perform(vec![Effect::TellLimits, token::load()], state, drafts, &cx);
         projects::look_at_recent(state, &cx);
         match (named, state.settings.last_project.clone()) {
             (Some(folder), _) => {

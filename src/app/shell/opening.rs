@@ -78,7 +78,7 @@ pub fn what_is(path: PathBuf) -> Action {
     }
 }
 
-/// The same for several: all of them are examples, or the first says what is meant.
+/// What several files are: all of them examples, or what the first one is.
 pub fn what_are(paths: Vec<PathBuf>) -> Option<Action> {
     let mut paths = paths.into_iter();
     let first = what_is(paths.next()?);

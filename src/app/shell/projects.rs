@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::commands::fail;
-use super::{opening, saving};
-use crate::app::screens::{data, each, settings};
+use super::{opening, preferences, saving};
+use crate::app::screens::{data, each};
 use crate::app::settings::Recent;
 use crate::app::state::ToImport;
 use crate::app::{Action, AppState, Cx, Drafts, OpenDialog, Screen};
@@ -95,7 +95,7 @@ pub fn remember(state: &mut AppState, cx: &Cx<'_>) {
     kept.recent.retain(|recent| recent.folder != newest.folder);
     kept.recent.insert(0, newest);
     kept.recent.truncate(MOST_RECENT + 1);
-    settings::save(state, cx);
+    preferences::save(state, cx);
 }
 
 /// Back to the first launch. A run that trains keeps its project open.
@@ -116,7 +116,7 @@ pub fn close(state: &mut AppState, drafts: &mut Drafts, cx: &Cx<'_>) {
     each::forget(state, drafts);
     state.saving = saving::Saving::default();
     state.settings.last_project = None;
-    settings::save(state, cx);
+    preferences::save(state, cx);
     state.screen = Screen::Model;
     look_at_recent(state, cx);
 }

@@ -162,7 +162,7 @@ pub fn on_event(state: &mut AppState, job: &Job, event: &EventKind, cx: &Cx<'_>)
     }
 }
 
-/// A change that failed because of the disk is no failure to be shown and forgotten: it waits.
+/// A change that failed because of the disk isn't shown and forgotten like other failures: it waits.
 pub fn is_kept(state: &AppState, spec: &JobSpec) -> bool {
     spec.facts().is_saving && state.saving.standing != Standing::Saved
 }

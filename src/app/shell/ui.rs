@@ -5,7 +5,8 @@ use egui::{Align, CentralPanel, Frame, Layout, Panel, Rect, Ui, UiBuilder, Vec2}
 use super::{Shell, keys, project_dialog, rail, saving, words};
 use crate::app::jobs::Job;
 use crate::app::kit::{Button, Text, Theme, at_least, dialog, empty_state, icon, progress, row};
-use crate::app::screens::{Part, data, dataset, first_launch, mapping, train, waiting};
+use crate::app::parts::waiting;
+use crate::app::screens::{Part, data, dataset, first_launch, mapping, train};
 use crate::app::settings::ThemeChoice;
 use crate::app::state::Status;
 use crate::app::{Action, AppState, OpenDialog, Screen, kit, path_dialog};

@@ -17,7 +17,7 @@ use crate::recipe::{Data, Plan, Recipe};
 use crate::run::{RunDir, RunLock};
 use crate::train::TrainEvent;
 use crate::train::timing::{RunMeter, SpeedFile};
-use crate::train::turn::{GivingWay, Held, Party, Turn};
+use crate::train::turn::{Held, Party, Turn, giving_way};
 use crate::workbench::train::{Frozen, Source, freeze, resume, train};
 
 pub(super) struct TrainingLane {
@@ -95,7 +95,7 @@ impl TrainingLane {
         let plan = frozen.plan.clone();
         let _running = self.running.begin(&plan.run_dir);
         let _trained = self.models.train_on_last();
-        let task = GivingWay { task: context, turn: &self.turn };
+        let task = giving_way(context, &self.turn);
         let mut meter = RunMeter::default();
         let mut tell = |event| match event {
             TrainEvent::Facts(facts) => {

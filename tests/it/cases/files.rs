@@ -1,6 +1,5 @@
 //! Tables, encodings and Parquet.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
@@ -15,14 +14,6 @@ use tunewright::task::Unwatched;
 use super::super::fixtures::fixture;
 use super::super::hub_server::{Hub, Manners, sources};
 use super::*;
-
-/// A file on the desk; its folder is made.
-fn write(desk: &Desk, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-    let path = desk.path(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::File::create(&path).unwrap().write_all(bytes.as_ref()).unwrap();
-    path
-}
 
 /// Question and answer of each example.
 fn pairs(examples: &[Value]) -> Vec<(&str, &str)> {
@@ -60,17 +51,14 @@ fn d03_what_python_writes_for_numbers_is_empty_and_told() {
     for (name, text) in
         [("rows.jsonl", rows.replace("},{", "}\n{")), ("rows.json", format!("{{\"n\": NaN, \"rows\": [{rows}]}}"))]
     {
-        let path = write(&desk, name, text);
+        let path = desk.write(name, text);
         let (report, examples) = desk.import(&path);
         let rejected = &report["files"][0]["first_rejected"];
         assert_eq!(rejected[0]["reason"], "prompt is -Infinity, but it must be a text", "{name}");
         assert_eq!(pairs(&examples), [("NaN, Infinity", "b")], "{name}");
     }
-    let path = write(
-        &desk,
-        "columns.jsonl",
-        b"{\"question\": NaN, \"answer\": \"a\"}\n{\"question\": \"b\", \"answer\": \"c\"}\n",
-    );
+    let path = desk
+        .write("columns.jsonl", b"{\"question\": NaN, \"answer\": \"a\"}\n{\"question\": \"b\", \"answer\": \"c\"}\n");
     let (report, _) = desk.import(&path);
     assert_eq!(report["files"][0]["first_rejected"][0]["reason"], "question is NaN");
 }
@@ -83,8 +71,7 @@ fn d04_joined_files_lose_their_marks_and_repeated_headers() {
     let (report, examples) = desk.import(&case("D04/joined.csv"));
     assert_eq!((counts(&report), pairs(&examples)), ([2, 0], vec![("a?", "A"), ("b?", "B")]));
     assert_eq!(notes(&report), ["a row is the header once more, and left out (prompt,completion); 1; 3"]);
-    let path = write(
-        &desk,
+    let path = desk.write(
         "joined.json",
         "\u{feff}{\"prompt\":\n\"a\", \"completion\": \"b\"}\n\u{feff}{\"prompt\":\n\"c\", \"completion\": \"d\"}",
     );
@@ -196,10 +183,9 @@ fn the_card_beside_the_files_names_their_classes() {
     let desk = Desk::new();
     let card = "---\nlicense: mit\ndataset_info:\n  features:\n  - name: text\n    dtype: string\n  - name: label\n    dtype:\n\
                 \x20     class_label:\n        names:\n          '0': World\n          '1': Sci/Tech\n---\n# News\n";
-    write(&desk, "set/README.md", card);
-    let table = write(&desk, "set/data/train.csv", b"text,label\na,0\nb,1\nc,-1\n");
-    let lines = write(
-        &desk,
+    desk.write("set/README.md", card);
+    let table = desk.write("set/data/train.csv", b"text,label\na,0\nb,1\nc,-1\n");
+    let lines = desk.write(
         "set/train.jsonl",
         b"{\"text\": \"a\", \"label\": 0}\n{\"text\": \"b\", \"label\": 1}\n{\"text\": \"c\", \"label\": -1}\n",
     );
@@ -257,7 +243,7 @@ fn the_card_on_the_hub_names_the_classes_of_its_subsets() {
 #[test]
 fn f3_f22_a_folder_of_many_files_is_one_import_and_none_is_left_out_unsaid() {
     let desk = Desk::new();
-    let put = |name: &str, text: &str| drop(write(&desk, &format!("many/{name}"), text));
+    let put = |name: &str, text: &str| drop(desk.write(&format!("many/{name}"), text));
     for at in 0..12_000 {
         let row = format!("{{\"prompt\": \"p{at}\", \"completion\": \"c\"}}\n");
         put(&format!("n{at:05}.jsonl"), &row);
@@ -295,7 +281,7 @@ fn f3_f22_a_folder_of_many_files_is_one_import_and_none_is_left_out_unsaid() {
 fn f22_a_few_files_are_one_import_too_and_each_is_told() {
     let desk = Desk::new();
     for (name, row) in [("a", "1"), ("b", "2"), ("c", "3")] {
-        write(&desk, &format!("{name}.jsonl"), format!("{{\"prompt\": \"{row}\", \"completion\": \"x\"}}\n[]\n"));
+        desk.write(&format!("{name}.jsonl"), format!("{{\"prompt\": \"{row}\", \"completion\": \"x\"}}\n[]\n"));
     }
     let report = desk.run(&["data", "import", "a.jsonl", "b.jsonl", "c.jsonl", "--project", "p", "--json"]).json();
     let files = report["files"].as_array().unwrap();

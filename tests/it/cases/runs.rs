@@ -1,12 +1,13 @@
 //! Recipes and run folders.
 
-use std::fs::{copy, create_dir, create_dir_all, read_dir, read_to_string};
+use std::fs::{copy, create_dir, read_to_string};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tunewright::fs::write_atomic;
 use tunewright::words;
 
+use super::super::fixtures::{copy_all, names_in};
 use super::{Desk, Ran, case};
 
 /// The lines of `train --json`.
@@ -16,27 +17,9 @@ fn events(ran: &Ran, name: &str) -> Vec<Value> {
     events.filter(|event| event["event"] == name).collect()
 }
 
-fn names_in(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-fn copy_all(from: &Path, to: &Path) {
-    create_dir_all(to).unwrap();
-    for name in names_in(from) {
-        copy(from.join(&name), to.join(&name)).unwrap();
-    }
-}
-
 impl Desk {
     fn train(&self, recipe: &Path, out: &Path) -> Ran {
         self.run(&["train", recipe.to_str().unwrap(), "--out", out.to_str().unwrap(), "--json"])
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        write_atomic(&self.path(name), text.as_bytes()).unwrap();
     }
 
     /// A run that must be refused before its model is loaded; what is said of it.
@@ -181,8 +164,7 @@ fn r11_a_run_is_not_resumed_on_other_data() {
     use std::process::{Command, Stdio};
 
     let (desk, recipe) = r11();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tunewright"));
-    child.args(["train", "recipe.toml", "--out", "run", "--json"]).current_dir(desk.path("."));
+    let mut child = desk.program(&["train", "recipe.toml", "--out", "run", "--json"]);
     let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.starts_with("{\"event\":\"step\"")), "it ended before its first step");
@@ -203,7 +185,7 @@ fn r11_a_run_is_not_resumed_on_other_data() {
     let told = desk.refused(&recipe, &desk.path("run"));
     let sizes = format!("data.jsonl has {} bytes instead of {}", 966, words::thousands(before.len()));
     assert!(told.contains("run can't be resumed: ") && told.contains(&sizes), "{told}");
-    desk.write("data.jsonl", &before.replacen("Tea 0?", "Tea 9?", 1));
+    desk.write("data.jsonl", before.replacen("Tea 0?", "Tea 9?", 1));
     let told = desk.refused(&recipe, &desk.path("run"));
     assert!(told.contains("data.jsonl has another content") && told.contains("hint: Bring back"), "{told}");
     assert_eq!(run(), kept, "a refused run was changed");
@@ -254,7 +236,7 @@ fn a_run_is_resumed_on_what_it_began_with_only() {
     // The same files that give other tokens are no longer the same.
     let kept = read_to_string(desk.path("run/inputs.json")).unwrap();
     let samples = inputs["samples_sha256"].as_str().unwrap();
-    desk.write("run/inputs.json", &kept.replace(samples, &"0".repeat(64)));
+    desk.write("run/inputs.json", kept.replace(samples, &"0".repeat(64)));
     let ran = train();
     assert!(ran.code() == Some(1) && ran.err().contains("the same files give other tokens"), "{}", ran.err());
 }
@@ -278,7 +260,7 @@ fn a_run_whose_template_writes_the_time_is_resumed_at_the_time_it_began() {
     let kept = read_to_string(desk.path("run/inputs.json")).unwrap();
     let inputs: serde_json::Value = serde_json::from_str(&kept).unwrap();
     let began = inputs["began"].as_str().unwrap();
-    desk.write("run/inputs.json", &kept.replace(began, "2001-01-01T00:00:00+00:00[UTC]"));
+    desk.write("run/inputs.json", kept.replace(began, "2001-01-01T00:00:00+00:00[UTC]"));
     assert_eq!(desk.run(&["train", "recipe.toml", "--out", "run"]).code(), Some(1));
 }
 

@@ -58,7 +58,7 @@ fn refused(name: &str, content: &str) -> String {
     tunewright::fs::write_atomic(&path, content.as_bytes()).unwrap();
     let ran = desk.run(&["data", "import", path.to_str().unwrap(), "--project", desk.path("p").to_str().unwrap()]);
     assert_eq!(ran.code(), Some(1), "{}", ran.out());
-    ran.err().replace(&format!("{}/", desk.folder.path().display()), "")
+    ran.err().replace(&desk.path("").display().to_string(), "")
 }
 
 #[test]

@@ -64,9 +64,8 @@ fn findings(source: &Source) -> Vec<String> {
 
 #[test]
 fn comments_and_messages_are_plain_english() {
-    let unread = ["tests/it/tidy/words.rs", "src/app/", "src/train/sft.rs", "src/train/turn.rs"];
-    let is_read = |source: &Source| !unread.iter().any(|path| source.path.starts_with(path));
-    let sources: Vec<Source> = sources().into_iter().filter(is_read).collect();
+    let own = "tests/it/tidy/words.rs";
+    let sources: Vec<Source> = sources().into_iter().filter(|source| source.path != own).collect();
     assert!(sources.len() > 100, "the sources were not found");
     let found: Vec<String> = sources.iter().flat_map(findings).collect();
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));

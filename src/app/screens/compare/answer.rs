@@ -10,7 +10,7 @@ use super::state::Highlight;
 use super::{AnyAction, AppState, Side, Text, Theme, card_margin, format};
 use crate::app::kit::diff_view::{self, Block, MarkStyle, Marks};
 use crate::app::kit::{Badge, icon, one_line, tooltip};
-use crate::app::screens::waiting;
+use crate::app::parts::{run_label, waiting};
 use crate::app::shell::words::model_name;
 use crate::evaluate::Answer;
 use crate::run::RunDir;
@@ -129,7 +129,7 @@ fn heading(ui: &mut Ui, state: &AppState, pair: Option<&Pair>, side: Side) {
         Side::After => {
             ui.painter().circle_filled(mark.center(), mark.width() / 2.0, theme.model.after);
             ui.add(Text::strong("After").color(theme.model.after));
-            run.map(crate::app::screens::runs::label).unwrap_or_default()
+            run.map(run_label).unwrap_or_default()
         }
     };
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

@@ -21,7 +21,7 @@ pub type Key = (PathBuf, Option<i64>);
 pub struct Asked {
     pub key: Key,
     project: PathBuf,
-    /// Of a prompt of one's own; an example's is read when its turn comes.
+    /// A prompt of one's own; an example's is read when its turn comes.
     prompt: Vec<Message>,
     model: ModelRef,
     adapter: PathBuf,

@@ -73,7 +73,7 @@ pub struct CompareState {
     pub highlight: Highlight,
     pub queue: Queue,
     pairs: HashMap<Key, Pair>,
-    /// Of the chosen run.
+    /// The folder of the chosen run.
     run_dir: PathBuf,
     adapter: Option<PathBuf>,
     /// The run whose kept answers were asked for last.
@@ -182,7 +182,7 @@ impl CompareState {
         }
     }
 
-    /// Of the chosen run, the kept answers are asked for.
+    /// Asks for the kept answers of the chosen run.
     fn follow_run(&mut self, runs: &[RunRecord], jobs: &mut dyn Start) {
         let Some(run) = self.chosen_run(runs).filter(|run| run.run_dir.starts_with(&self.folder)) else { return };
         self.adapter.clone_from(&run.adapter);

@@ -3,7 +3,7 @@
 use crate::data::json_words::JsonFault;
 use crate::data::{Message, Role};
 
-/// Of all answers of an example together: reading so much takes about two milliseconds, after each key.
+/// The size of all answers of an example together: reading that much takes about two milliseconds, after each key.
 const MOST_BYTES: usize = 256 << 10;
 /// What is laid out anew for each painting.
 pub const MOST_LAID_OUT: usize = 32 << 10;

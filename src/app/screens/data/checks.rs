@@ -12,9 +12,9 @@ use crate::engine::{IoJob, JobId, JobSpec, Reply, StoreJob};
 use crate::project::{CheckedWith, LastChecks, ProjectState, Whole};
 use crate::recipe::TooLong;
 
-/// Up to so many examples are checked by themselves after every change.
+/// At most this many examples are checked by themselves after every change.
 const AT_ONCE: u64 = 20_000;
-/// Up to so many when they come in; more take a minute of all cores, which a person should want.
+/// At most this many when they come in; more take a minute of all cores, which a person should want.
 const AT_FIRST: u64 = 200_000;
 /// Changes rest for this long before they are checked.
 const PAUSE_SECS: f64 = 1.0;
@@ -87,7 +87,7 @@ impl Checks {
             }
             return;
         }
-        // What counts may have changed without a check: a finding is no fault, a check is off, an example is gone.
+        // What counts may have changed without a check: a finding isn't a fault, a check is off, an example is gone.
         if may_look && !self.is_running() && self.looked_at != Some(project.revision) {
             self.looked_at = Some(project.revision);
             return self.look.ask(look(), jobs);

@@ -32,7 +32,7 @@ pub struct Draft {
     is_due: bool,
     /// An empty answer stands at the end that is not kept unless something is typed into it.
     awaits_answer: bool,
-    /// Of each turn.
+    /// The JSON of each turn.
     json: Vec<Option<JsonState>>,
 }
 

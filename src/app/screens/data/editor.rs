@@ -29,7 +29,8 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, draft: &Draft, drafts: &mut Dr
     }
 }
 
-/// The same in every example of most data sets, so that one line of it is enough; a click opens it.
+/// The system message, which most data sets have alike in every example, so that one line of it is enough; a click
+/// opens it.
 fn folded_system(ui: &mut Ui, message: &Message, drafts: &mut Drafts) {
     let theme = Theme::of(ui);
     let (mark, name, color) = role_look(theme, Role::System);

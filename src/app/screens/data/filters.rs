@@ -20,7 +20,8 @@ pub enum Show {
     Next,
 }
 
-/// A set of examples with a name, behind a chip that takes it away again: what a link "Show" is about.
+/// A set of examples with a name, behind a chip that takes it away again: what a link "Show" is about, or what an import
+/// brought.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Only {
     pub title: String,
@@ -33,6 +34,8 @@ pub enum Set {
     Ids(Arc<[i64]>),
     /// What a check found; what belongs together stands side by side.
     Finding(Check),
+    /// What an import brought, by the numbers of its first and last example; in the order of all others.
+    Import { first: u64, last: u64 },
 }
 
 impl Only {
@@ -42,6 +45,16 @@ impl Only {
 
     pub fn finding(check: Check) -> Self {
         Self { title: check.title().to_owned(), of: Set::Finding(check) }
+    }
+
+    /// `file` is its name.
+    pub fn import((first, last): (u64, u64), file: &str) -> Self {
+        let title = format!("{} new from {file}", thousands(last + 1 - first));
+        Self { title, of: Set::Import { first, last } }
+    }
+
+    fn has_own_order(&self) -> bool {
+        !matches!(self.of, Set::Import { .. })
     }
 }
 
@@ -57,23 +70,6 @@ pub enum Filter {
     Reviewers(Option<Reviewed>),
     /// From and to.
     Loss(Option<(f32, f32)>),
-    New(Option<NewRows>),
-}
-
-/// What an import brought.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewRows {
-    /// Of the first and the last.
-    pub numbers: (u64, u64),
-    /// The file, in words.
-    pub from: String,
-}
-
-impl NewRows {
-    pub fn in_words(&self) -> String {
-        let (first, last) = self.numbers;
-        format!("{} new from {}", thousands(last + 1 - first), self.from)
-    }
 }
 
 /// See the module.
@@ -89,17 +85,18 @@ pub struct Filters {
     pub reviewers: Option<Reviewed>,
     pub loss: Option<(f32, f32)>,
     pub only: Option<Only>,
-    pub new: Option<NewRows>,
     pub sort: Sort,
 }
 
 impl Filters {
     pub fn query(&self) -> ExampleQuery {
-        let (only, found) = match self.only.as_ref().map(|only| &only.of) {
-            Some(Set::Ids(ids)) => (Some(ids.clone()), None),
-            Some(Set::Finding(check)) => (None, Some(Having::Value(check.name().to_owned()))),
-            None => (None, None),
-        };
+        let (mut only, mut found, mut numbers) = (None, None, None);
+        match self.only.as_ref().map(|only| &only.of) {
+            Some(Set::Ids(ids)) => only = Some(ids.clone()),
+            Some(Set::Finding(check)) => found = Some(Having::Value(check.name().to_owned())),
+            Some(Set::Import { first, last }) => numbers = Some((*first, *last)),
+            None => {}
+        }
         ExampleQuery {
             search: self.search.trim().to_owned(),
             split: if let Show::Split(split) = self.show { Some(split) } else { None },
@@ -113,7 +110,7 @@ impl Filters {
             source: self.source.clone(),
             reviewers: self.reviewers,
             loss: self.loss,
-            numbers: self.new.as_ref().map(|new| new.numbers),
+            numbers,
             queued_only: self.show == Show::Next,
             sort: match self.own_order() {
                 Some(by) => Sort { by, descending: false },
@@ -132,23 +129,29 @@ impl Filters {
             Filter::Source(source) => self.source = source,
             Filter::Reviewers(reviewers) => self.reviewers = reviewers,
             Filter::Loss(loss) => self.loss = loss,
-            Filter::New(new) => self.new = new,
         }
     }
 
     /// Unless a column sorts, a named set has its order, and in the queue the most worthwhile comes first.
     pub fn own_order(&self) -> Option<SortBy> {
         let by = match (&self.only, self.show) {
-            (Some(_), _) => SortBy::Given,
+            (Some(only), _) if only.has_own_order() => SortBy::Given,
             (None, Show::Next) => SortBy::Queue,
             _ => return None,
         };
         (self.sort == Sort::default()).then_some(by)
     }
 
-    /// Nothing else holds any of them back.
+    /// Nothing else holds any of them back; a set without an order of its own stands as all did before.
     pub fn show_only(&mut self, only: Only) {
-        *self = Self { only: Some(only), ..Self::default() };
+        let sort = if only.has_own_order() { Sort::default() } else { self.sort };
+        *self = Self { only: Some(only), sort, ..Self::default() };
+    }
+
+    /// What an import brought is shown, and nothing else holds any of it back.
+    pub fn is_import_alone(&self) -> bool {
+        let is_import = matches!(&self.only, Some(Only { of: Set::Import { .. }, .. }));
+        is_import && *self == Self { only: self.only.clone(), sort: self.sort, ..Self::default() }
     }
 
     /// All means all, also where a named set was shown.
@@ -180,11 +183,6 @@ impl Filters {
             self.loss.is_some(),
         ];
         set.into_iter().filter(|is_set| *is_set).count()
-    }
-
-    /// Only what an import brought, in the same order.
-    pub fn show_new(&mut self, new: NewRows) {
-        *self = Self { new: Some(new), sort: self.sort, ..Self::default() };
     }
 
     /// Everything is shown, in the same order.
@@ -257,5 +255,19 @@ mod tests {
         assert!(filters.only.is_some());
         filters.set_show(Show::All);
         assert_eq!(filters, Filters::default());
+    }
+
+    #[test]
+    fn what_an_import_brought_is_shown_as_all_stood_before() {
+        let mut filters = Filters { search: "refund".to_owned(), ..Filters::default() };
+        filters.sort_by(SortBy::Tokens);
+        filters.show_only(Only::import((6, 1_205), "more.jsonl"));
+        assert_eq!(filters.only.as_ref().map(|only| only.title.as_str()), Some("1,200 new from more.jsonl"));
+        let query = filters.query();
+        assert_eq!((query.numbers, query.search.as_str(), query.sort.by), (Some((6, 1_205)), "", SortBy::Tokens));
+        filters.sort = Sort::default();
+        assert_eq!((filters.query().sort, filters.is_import_alone()), (Sort::default(), true));
+        filters.search = "refund".to_owned();
+        assert!(!filters.is_import_alone(), "that it shows nothing may be due to the search");
     }
 }

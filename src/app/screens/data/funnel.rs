@@ -58,7 +58,7 @@ pub(super) fn show(ui: &mut Ui, data: &DataState, actions: &mut Vec<AnyAction>) 
     });
 }
 
-/// Of [`LOSS_BANDS`].
+/// The words of [`LOSS_BANDS`].
 const LOSS_WORDS: [&str; 4] = ["Over 2", "1 – 2", "0.3 – 1", "Below 0.3"];
 
 /// Also the words in the panel and the table.

@@ -11,7 +11,7 @@ use super::state::DataState;
 use crate::app::kit::{Button, Text, Theme, icon, rule, tooltip};
 use crate::data::checks::{Check, Finding};
 
-/// As many are in view; the others are scrolled to.
+/// How many are in view; the others are scrolled to.
 const MOST: f32 = 2.5;
 
 fn own<'a>(findings: &'a [Finding], draft: &Draft) -> impl Iterator<Item = &'a Finding> + use<'a> {

@@ -26,7 +26,7 @@ pub(super) struct Limit<'a> {
 }
 
 impl Limit<'_> {
-    /// As the line shows it.
+    /// The length as the line shows it.
     fn now(&self) -> usize {
         self.moved.map_or(self.training.max_length, |(_, to)| to)
     }

@@ -31,7 +31,7 @@ static ENTRIES: [(&str, DataAction); 3] = [
     ("Second reviewer…", DataAction::Dialog(DialogAction::Reviewers(ReviewersAction::Open))),
 ];
 
-/// The same, and what the header's buttons do, for the command field.
+/// The menu's entries, and what the header's buttons do, for the command field.
 pub fn commands() -> Vec<(&'static str, DataAction)> {
     let of_the_header = [
         ("Split the examples…", DataAction::Dialog(DialogAction::Split(Default::default()))),

@@ -54,7 +54,7 @@ pub(super) struct Asked {
     fix_texts: Ticket<Vec<StoredExample>>,
     statistics: Ticket<Statistics>,
     history: Ticket<engine::History>,
-    /// Of the open example.
+    /// The findings of the open example.
     findings: Ticket<Findings>,
     held_out: Ticket<u64>,
     split: Ticket<SplitPreview>,
@@ -109,7 +109,7 @@ pub struct DataState {
     pub lays_out: bool,
     /// What the checks found at the open example, and perhaps still at the one before.
     pub findings: Vec<Finding>,
-    /// The same of those that a person marked as no fault.
+    /// Findings of it that a person marked as not a fault.
     pub not_faults: Vec<Finding>,
     /// Which example's findings were asked for, and of which revision.
     found_for: Option<(i64, u64)>,
@@ -128,7 +128,7 @@ pub struct DataState {
     /// What went wrong last with the open example.
     pub error: Option<String>,
     folder: PathBuf,
-    /// Of the project.
+    /// The project's name.
     name: String,
     revision: u64,
     content_revision: u64,
@@ -172,9 +172,9 @@ impl DataState {
             self.rows.fetch(&(around..around + 1), &self.folder, jobs);
         }
         self.arriving.follow(self.rows.is_stale());
-        if self.filters.new.is_some() && self.rows.num_matching() == Some(0) && !self.rows.is_stale() {
+        if self.filters.is_import_alone() && self.rows.num_matching() == Some(0) && !self.rows.is_stale() {
             // That import was undone.
-            return self.change_filters(|filters| filters.new = None);
+            return self.change_filters(|filters| filters.only = None);
         }
         // Rows first: counting goes through all of them.
         let is_counted = self.counted.as_ref().is_some_and(|(of, revision)| *of == query && *revision == self.revision);
@@ -274,7 +274,7 @@ impl DataState {
         self.asked.edits.push(UnderWay { ticket: Ticket::for_one(spec, jobs), makes });
     }
 
-    /// Of the project.
+    /// The project's name.
     pub fn project_name(&self) -> &str {
         &self.name
     }

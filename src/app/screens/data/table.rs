@@ -3,7 +3,7 @@
 use egui::{Align, Key, Layout, Sense, Ui, UiBuilder, Vec2};
 
 use super::action::{ExampleAction, FilterAction, MarkAction, TableAction};
-use super::filters::{Filter, Only, Show};
+use super::filters::{Only, Show};
 use super::state::DataState;
 use super::{AnyAction, AppState, Drafts, bulk, checks, editor, funnel, review};
 use crate::app::kit::table::{Choice, Column, Row, Table};
@@ -103,7 +103,6 @@ pub(super) fn show(
     if !state.data.marks.is_empty() {
         bulk::show(ui, &state.data, drafts, actions);
     }
-    narrowed(ui, &state.data, actions);
     let checks_height = checks::height(Theme::of(ui), &state.data.checks);
     let room = ui.available_rect_before_wrap();
     let (above, below) = room.split_top_bottom_at_y((room.bottom() - checks_height).max(room.top()));
@@ -177,7 +176,7 @@ fn filter_bar(
     strip.end(&bar, least, control);
 }
 
-/// What a link "Show" was about: its name, which takes it away, and how many there are.
+/// What a link "Show" was about, or an import: its name, which takes it away, and how many there are.
 fn named_set(ui: &mut Ui, state: &AppState, only: &Only, project: &ProjectState, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let size = Vec2::new(ui.available_width(), theme.size.filter_bar_height);
@@ -186,7 +185,8 @@ fn named_set(ui: &mut Ui, state: &AppState, only: &Only, project: &ProjectState,
     let inner = rect.shrink2(Vec2::new(theme.pad.screen_x, 0.0));
     let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
     bar.spacing_mut().item_spacing.x = theme.space.s;
-    if bar.add(Chip::removable(&only.title)).clicked() {
+    let chip = bar.add(Chip::removable(&only.title));
+    if tooltip::on_hover(chip, "Show the others again", "").clicked() {
         actions.push(FilterAction::DropOnly.into());
     }
     let all = format::count(project.counts.total(), "example", "examples");
@@ -195,20 +195,6 @@ fn named_set(ui: &mut Ui, state: &AppState, only: &Only, project: &ProjectState,
         None => "Looking for them".to_owned(),
     };
     bar.add(Text::small(words));
-}
-
-/// What an import brought, as a chip that a click takes away.
-fn narrowed(ui: &mut Ui, data: &DataState, actions: &mut Vec<AnyAction>) {
-    let theme = Theme::of(ui);
-    let Some(new) = &data.filters.new else { return };
-    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), theme.size.control_height), Sense::hover());
-    ui.painter().hline(rect.x_range(), rect.bottom() - theme.width.line / 2.0, theme.line(theme.stroke.subtle));
-    let inner = rect.shrink2(Vec2::new(theme.pad.screen_x - theme.pad.button_small_x, 0.0));
-    let mut bar = ui.new_child(UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center)));
-    let chip = Chip::new(new.in_words()).icon(icon::X, theme.text.soft).selected(true);
-    if tooltip::on_hover(bar.add(chip), "Show all examples again", "").clicked() {
-        actions.push(FilterAction::Filter(Filter::New(None)).into());
-    }
 }
 
 fn bar_width(theme: &Theme, room: f32) -> f32 {

@@ -3,8 +3,8 @@
 use crate::app::OpenDialog;
 use crate::app::effect::Effect;
 use crate::app::start::Start;
+use crate::app::state::ToImport;
 use crate::data::Split;
-use crate::data::import::ImportRequest;
 use crate::engine::dataset::{WantedData, usual_part};
 use crate::engine::{EngineError, EventKind, Failure, JobId, JobSpec, NetJob, Outcome, Reply};
 use crate::hub::dataset::{DatasetSplit, Subset};
@@ -22,7 +22,7 @@ pub enum DatasetAction {
     Want(usize, bool),
     /// Where a split's rows go; `None`: they are dealt.
     Part(usize, Option<Split>),
-    /// No more than so many rows of each split.
+    /// At most this many rows of each split.
     MaxRows(Option<u64>),
     Fetch,
 }
@@ -173,18 +173,18 @@ impl DatasetState {
         }
     }
 
-    /// Gives the import once all its files are there.
-    pub fn on_event(&mut self, from: JobId, event: &EventKind) -> Option<ImportRequest> {
-        let (Stage::Asking(job) | Stage::Fetching(job)) = self.stage else { return None };
+    /// Gives what is to be done outside of this dialog: the import, once all its files are there.
+    pub fn on_event(&mut self, from: JobId, event: &EventKind) -> Vec<Effect> {
+        let (Stage::Asking(job) | Stage::Fetching(job)) = self.stage else { return Vec::new() };
         if job != from {
-            return None;
+            return Vec::new();
         }
         match event {
             EventKind::Reply(reply) => match &**reply {
                 Reply::Dataset(dataset) => self.found = Some(Found::new(dataset.clone())),
                 Reply::Fetched(request) => {
                     self.is_open = false;
-                    return Some(request.clone());
+                    return vec![Effect::Import(ToImport::Fetched(request.clone()))];
                 }
                 _ => {}
             },
@@ -196,13 +196,14 @@ impl DatasetState {
             }
             _ => {}
         }
-        None
+        Vec::new()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::import::ImportRequest;
     use crate::engine::fake::FakeEngine;
     use crate::hub::RemoteFile;
     use crate::hub::dataset::ListedBy;
@@ -230,7 +231,10 @@ mod tests {
 
     fn hear(state: &mut DatasetState, fake: &FakeEngine) -> Option<ImportRequest> {
         let events: Vec<_> = crate::engine::Backend::events(fake).try_iter().collect();
-        events.iter().filter_map(|event| state.on_event(event.job, &event.kind)).last()
+        let effects = events.iter().flat_map(|event| state.on_event(event.job, &event.kind));
+        let import =
+            |effect| if let Effect::Import(ToImport::Fetched(request)) = effect { Some(request) } else { None };
+        effects.filter_map(import).last()
     }
 
     #[test]

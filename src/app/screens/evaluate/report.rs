@@ -5,8 +5,9 @@ use egui::{Align, Layout, Sense, Ui, UiBuilder, Vec2};
 use super::state::{EvaluateAction, Shown};
 use crate::app::kit::table::{Column, Row, Table, unmarked};
 use crate::app::kit::{Button, Card, Icon, Text, Theme, format, icon};
+use crate::app::parts::run_label;
 use crate::app::screens::compare::{Action as CompareAction, fields};
-use crate::app::screens::runs::{self, label, state::RunsState};
+use crate::app::screens::runs::{self, state::RunsState};
 use crate::app::screens::train;
 use crate::app::{Action as AnyAction, AppState, Screen};
 use crate::evaluate::{AnsweredExample, Change, HeldOut, Judgement, Stale, Verdict};
@@ -42,7 +43,7 @@ fn no_longer(ui: &mut Ui, state: &AppState, run: &RunRecord, stale: &Stale, acti
     let (title, text) = match stale {
         Stale::Step(step) => {
             let step = format::thousands(*step as u64);
-            (format!("Measured at step {step}"), format!("The run uses other weights now: {}", label(run)))
+            (format!("Measured at step {step}"), format!("The run uses other weights now: {}", run_label(run)))
         }
         Stale::Weights => ("Measured on other weights".to_owned(), "They were written anew since".to_owned()),
         Stale::Data => ("Measured on other examples".to_owned(), "The held-out file was changed since".to_owned()),

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use crate::app::effect::Effect;
+use crate::app::kit::format;
 use crate::app::screens::runs::state::usable;
 use crate::app::start::Start;
 use crate::app::ticket::Ticket;
@@ -138,8 +140,8 @@ impl EvaluateState {
         }
     }
 
-    /// Gives what was measured just now, once it is complete.
-    pub fn on_event(&mut self, job: JobId, event: &EventKind) -> Option<&Shown> {
+    /// Gives what is to be done outside of this screen.
+    pub fn on_event(&mut self, job: JobId, event: &EventKind) -> Vec<Effect> {
         match event {
             EventKind::Reply(reply) => {
                 if let Some(measured) = self.reading.take(job, reply) {
@@ -149,10 +151,7 @@ impl EvaluateState {
             EventKind::Finished(_) => drop(self.reading.end(job)),
             _ => {}
         }
-        if self.job != Some(job) {
-            return None;
-        }
-        let key = self.asked.clone()?;
+        let (true, Some(key)) = (self.job == Some(job), self.asked.clone()) else { return Vec::new() };
         match event {
             EventKind::Reply(reply) => {
                 if let Reply::Evaluation(report) = reply.as_ref() {
@@ -168,13 +167,13 @@ impl EvaluateState {
                 self.job = None;
                 match outcome {
                     Outcome::Failed(failure) => self.failure = Some(failure.clone()),
-                    Outcome::Completed => return self.shown.get(&key),
+                    Outcome::Completed => return self.shown.get(&key).map(evaluated).into_iter().collect(),
                     Outcome::Stopped => {}
                 }
             }
             _ => {}
         }
-        None
+        Vec::new()
     }
 
     fn show_kept(&mut self, measured: &[Measured]) {
@@ -187,4 +186,11 @@ impl EvaluateState {
             self.shown.entry(key).or_insert_with(|| Shown::of(measured));
         }
     }
+}
+
+/// With the same figure as in the report.
+fn evaluated(shown: &Shown) -> Effect {
+    let num = shown.report.after.as_ref().map_or(0, |after| after.num_examples as u64);
+    let took = format::duration(shown.report.secs);
+    Effect::say(format!("Evaluated {} in {took}", format::count(num, "example", "examples")))
 }

@@ -13,7 +13,7 @@ use crate::data::import::{ColumnRole, ImportPreview};
 /// Rows shown under the heads.
 const NUM_ROWS: usize = 5;
 
-/// Of a second reviewer's file.
+/// The roles in a second reviewer's file.
 const REVIEWER_ROLES: [(ColumnRole, &str); 3] =
     [(ColumnRole::Unused, "Not used"), (ColumnRole::User, "Prompt"), (ColumnRole::Assistant, "Label")];
 

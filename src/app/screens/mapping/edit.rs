@@ -89,7 +89,7 @@ fn follow(mapping: &mut Mapping, text: &str, role: ColumnRole) {
 pub fn wrong_name(mapping: &Mapping, text: &str) -> Option<String> {
     let columns: Vec<String> = mapping.columns.iter().map(|(name, _)| name.clone()).collect();
     let name = Template::parse(text, &columns).err()?;
-    Some(format!("{{{name}}} is no column of this file"))
+    Some(format!("{{{name}}} isn't a column of this file"))
 }
 
 pub fn set_form(mapping: &mut Mapping, form: AnswerForm) {
@@ -172,7 +172,7 @@ mod tests {
         // Half typed.
         set_user_template(&mut of, "{Text} {Betr}".to_owned());
         assert_eq!(roles(&of)[..2], [Unused, User]);
-        assert_eq!(wrong_name(&of, &of.user_template).as_deref(), Some("{Betr} is no column of this file"));
+        assert_eq!(wrong_name(&of, &of.user_template).as_deref(), Some("{Betr} isn't a column of this file"));
         set_role(&mut of, 1, Date);
         assert_eq!(roles(&of), [Unused, Date, Assistant, Unused], "one date at most");
     }

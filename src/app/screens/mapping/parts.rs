@@ -327,7 +327,7 @@ pub(super) fn rejected(ui: &mut Ui, dialog: &ImportDialog, preview: &ImportPrevi
     });
 }
 
-/// As many reasons as fit, each whole; if none does, how many rows are left out.
+/// The reasons that fit, each complete; if none does, how many rows are left out.
 fn fitting(reasons: &[String], num_rejected: u64, fits: impl Fn(&str) -> bool) -> String {
     for num in (1..=reasons.len()).rev() {
         let (shown, more) = reasons.split_at(num);

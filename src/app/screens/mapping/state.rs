@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::edit::{self, AnswerForm};
+use super::imported;
 use crate::app::OpenDialog;
 use crate::app::effect::Effect;
 use crate::app::files::{FilePick, PickKind};
+use crate::app::jobs::Job;
+use crate::app::screens::data::dialogs::reviewers::ReviewersAction;
+use crate::app::screens::{ScreenAction, data};
 use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::data::files::{self, FoundFiles};
@@ -20,10 +24,10 @@ const PAUSE_SECS: f64 = 0.25;
 /// What a person did in the dialog.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MappingAction {
-    /// Looks at files; the dialog opens, or goes on with these. The later ones are read as if they were the first one's
-    /// end.
+    /// Looks at files; the dialog opens, or continues with these. The later ones are read as if they were the first
+    /// one's end.
     Open(FoundFiles),
-    /// The same with files that were fetched from the Hub.
+    /// [`Self::Open`] with files that were fetched from the Hub.
     OpenFetched(ImportRequest),
     /// Looks at a file with a second reviewer's labels.
     OpenReviewer(PathBuf),
@@ -55,7 +59,7 @@ pub enum MappingAction {
     /// Files that are called after a part go there, or all rows are dealt.
     ByName(bool),
     OnKnown(OnKnown),
-    /// Rows of up to so many bytes are taken.
+    /// Rows of at most this many bytes are taken.
     MaxRowBytes(usize),
     /// Which row is shown as an example.
     ShowExample(usize),
@@ -115,7 +119,7 @@ pub struct ImportDialog {
     writes_answer: bool,
     /// The newest preview couldn't be made.
     is_preview_stale: bool,
-    /// As the person chose.
+    /// The person's choice.
     by_name: Option<bool>,
     /// The project had some before.
     has_examples: bool,
@@ -132,7 +136,7 @@ impl ImportDialog {
         self.request.mapping.as_ref().or_else(|| self.preview.as_ref()?.mapping.as_ref())
     }
 
-    /// Of the first file.
+    /// The name of the first file.
     pub fn file_name(&self) -> String {
         self.request.source_names().into_iter().next().unwrap_or_default()
     }
@@ -250,13 +254,14 @@ impl ImportDialog {
 #[derive(Default)]
 pub struct MappingState {
     pub dialog: Option<ImportDialog>,
-    /// What the last import did; the data screen says it until it is put away.
-    pub report: Option<ImportReport>,
-    /// Of the open project.
+    /// What the import under way did: it is said once that has ended.
+    report: Option<ImportReport>,
+    /// Whether the open project has examples.
     pub has_examples: bool,
     /// The import that was started last, also when the dialog is gone.
-    importing: Option<JobId>,
-    /// Of the dialog that was closed last, if columns were chosen in it: for the same files they are there again.
+    importing: Option<(JobId, Purpose)>,
+    /// The request of the dialog that was closed last, if columns were chosen in it: for the same files they are there
+    /// again.
     left: Option<ImportRequest>,
 }
 
@@ -357,7 +362,7 @@ impl MappingState {
                     });
                     dialog.stage = Stage::Importing(job);
                     dialog.failure = None;
-                    self.importing = Some(job);
+                    self.importing = Some((job, dialog.purpose));
                 }
             }
         }
@@ -437,21 +442,45 @@ impl MappingState {
         }
     }
 
-    pub fn on_event(&mut self, from: JobId, event: &EventKind) {
+    /// Gives what is to be done outside of this dialog, which is gone when its content is.
+    pub fn on_event(&mut self, job: &Job, event: &EventKind) -> Vec<Effect> {
+        let was_open = self.dialog.is_some();
+        let mut effects = Vec::new();
         match event {
-            EventKind::Reply(reply) => self.on_reply(from, reply),
+            EventKind::Reply(reply) => self.on_reply(job.id, reply),
             EventKind::Finished(outcome) => {
-                self.importing.take_if(|job| *job == from);
                 if let Some(dialog) = &mut self.dialog {
-                    Self::on_finished(dialog, from, outcome);
+                    Self::on_finished(dialog, job.id, outcome);
+                }
+                let imported = self.importing.take_if(|(importing, _)| *importing == job.id);
+                if let (Some((_, purpose)), Outcome::Completed) = (imported, outcome) {
+                    effects.extend(self.after_import(purpose, job));
                 }
             }
             _ => {}
         }
+        if was_open && self.dialog.is_none() {
+            effects.push(Effect::Close(OpenDialog::Import));
+        }
+        effects
+    }
+
+    fn after_import(&mut self, purpose: Purpose, job: &Job) -> Option<Effect> {
+        match purpose {
+            // Says how far the two agree.
+            Purpose::Reviewer => {
+                let open = data::DialogAction::Reviewers(ReviewersAction::Open);
+                Some(Effect::Do(ScreenAction::Data(data::Action::Dialog(open))))
+            }
+            Purpose::Examples => {
+                let report = self.report.take()?;
+                Some(Effect::say(imported::words(&report, job.since.elapsed().as_secs_f64())))
+            }
+        }
     }
 
     fn on_reply(&mut self, from: JobId, reply: &Reply) {
-        if self.importing == Some(from) {
+        if self.importing.is_some_and(|(importing, _)| importing == from) {
             match reply {
                 Reply::Reviewers(_) => self.dialog = None,
                 // From here on the table shows what comes, and the status bar how far it is.
@@ -499,84 +528,4 @@ impl MappingState {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::fake::FakeEngine;
-    use crate::task::Signal;
-
-    fn preview(request: &ImportRequest, num_accepted: u64) -> ImportPreview {
-        let guess = Mapping {
-            columns: vec![("text".to_owned(), ColumnRole::User), ("label".to_owned(), ColumnRole::Assistant)],
-            ..Mapping::default()
-        };
-        ImportPreview {
-            path: request.path.clone(),
-            shape: Shape::Columns,
-            description: "comma".to_owned(),
-            num_rows: num_accepted,
-            columns: vec!["text".to_owned(), "label".to_owned()],
-            are_alike: true,
-            cells: Vec::new(),
-            values: Vec::new(),
-            beside: Vec::new(),
-            mapping: Some(request.mapping.clone().unwrap_or(guess)),
-            examples: Vec::new(),
-            num_accepted,
-            num_saying_split: 0,
-            num_named: [0; 3],
-            num_rejected: 0,
-            rejected: Vec::new(),
-            reasons: Vec::new(),
-            notes: Vec::new(),
-        }
-    }
-
-    fn answer(state: &mut MappingState, fake: &FakeEngine, job: JobId, reply: Reply) {
-        fake.answer(job, reply);
-        for event in crate::engine::Backend::events(fake).try_iter() {
-            state.on_event(event.job, &event.kind);
-        }
-    }
-
-    #[test]
-    fn every_change_makes_a_new_preview_and_older_ones_are_dropped() {
-        let (mut state, mut fake, project) = (MappingState::default(), FakeEngine::default(), Path::new("p"));
-        state.apply(MappingAction::Open(vec!["a.csv".into()].into()), project, 0.0, &mut fake);
-        let (job, spec) = fake.started().remove(0);
-        let JobSpec::Io(IoJob::PreviewImport { request }) = spec else { panic!("{spec:?}") };
-        assert!(state.dialog.as_ref().unwrap().problem().is_some());
-        answer(&mut state, &fake, job, Reply::Preview(preview(&request, 12)));
-        assert_eq!(state.dialog.as_ref().unwrap().problem(), None);
-
-        state.apply(MappingAction::Column(1, ColumnRole::Unused), project, 1.0, &mut fake);
-        state.tick(project, 1.1, &mut fake);
-        assert_eq!(fake.started().len(), 1, "waits for a pause");
-        state.tick(project, 1.5, &mut fake);
-        let second = fake.started()[1].0;
-        state.apply(MappingAction::Column(1, ColumnRole::Assistant), project, 2.0, &mut fake);
-        state.tick(project, 3.0, &mut fake);
-        assert_eq!(fake.signals(), [(second, Signal::Stop { save: false })]);
-        answer(&mut state, &fake, second, Reply::Preview(preview(&request, 99)));
-        assert_eq!(state.dialog.as_ref().unwrap().preview.as_ref().unwrap().num_accepted, 12);
-
-        let third = fake.started()[2].0;
-        answer(&mut state, &fake, third, Reply::Preview(preview(&request, 13)));
-        state.apply(MappingAction::Import, project, 4.0, &mut fake);
-        let import = fake.last_job(|spec| matches!(spec, JobSpec::Io(IoJob::Import { .. }))).unwrap();
-        let report = ImportReport {
-            path: "a.csv".into(),
-            num_imported: 13,
-            num_known: 0,
-            num_updated: 0,
-            numbers: None,
-            num_rejected: 0,
-            rejected: Vec::new(),
-            reasons: Vec::new(),
-            notes: Vec::new(),
-            files: Vec::new(),
-            unused: Vec::new(),
-        };
-        answer(&mut state, &fake, import, Reply::Imported(report));
-        assert!(state.dialog.is_none() && state.report.is_some());
-    }
-}
+mod tests;

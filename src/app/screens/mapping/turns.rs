@@ -12,7 +12,7 @@ use crate::data::Role;
 use crate::data::import::{ColumnRole, ImportPreview, Mapping};
 use crate::data::mapping::shorten;
 
-/// Of a value, before its other word.
+/// How much of a value is shown before its other word.
 const SHOWN_CHARS: usize = 16;
 
 /// Roles whose columns say something of a fixed list.

@@ -7,11 +7,13 @@ use crate::app::jobs::Job;
 use crate::app::kit::format;
 use crate::app::shell::words;
 use crate::app::start::Start;
+use crate::app::ticket::Ticket;
 use crate::data::{Message, Role};
 use crate::engine::protocol::{CompareRequest, Side};
 use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, NetJob, Outcome, Reply};
 use crate::generate::Sampling;
 use crate::hub::FoundModel;
+use crate::model::ModelFacts;
 use crate::project::ProjectState;
 use crate::recipe::{ModelRef, Recipe};
 use crate::train::preview::RunPreview;
@@ -62,7 +64,10 @@ pub struct ModelState {
     pub preview: Option<(ModelRef, RunPreview)>,
     pub trial: Trial,
     /// The search on this disk that is under way.
-    looking: Option<JobId>,
+    looking: Ticket<Vec<FoundModel>>,
+    /// The header that is being read, and of which model.
+    inspecting: Ticket<ModelFacts>,
+    inspected: Option<ModelRef>,
     downloads: Vec<(JobId, ModelRef)>,
 }
 
@@ -113,7 +118,7 @@ impl ModelState {
         match action {
             ModelAction::Select(model) => self.select(model, around, jobs),
             ModelAction::Inspect(model) => {
-                jobs.restart(JobSpec::Io(IoJob::InspectModel { model }));
+                self.inspect(model, jobs);
                 return vec![Effect::Show(Screen::Model)];
             }
             ModelAction::OpenGguf => {
@@ -164,7 +169,7 @@ impl ModelState {
     }
 
     pub fn refresh(&mut self, around: &Around<'_>, jobs: &mut dyn Start) {
-        if self.found.is_none() && self.looking.is_none() {
+        if self.found.is_none() && !self.looking.is_open() {
             self.look(jobs);
         } else if self.preview.is_none() {
             self.count(around, jobs);
@@ -172,7 +177,12 @@ impl ModelState {
     }
 
     fn look(&mut self, jobs: &mut dyn Start) {
-        self.looking = Some(jobs.restart(JobSpec::Io(IoJob::DiscoverModels)));
+        self.looking.ask_anew(JobSpec::Io(IoJob::DiscoverModels), jobs);
+    }
+
+    fn inspect(&mut self, model: ModelRef, jobs: &mut dyn Start) {
+        self.inspected = Some(model.clone());
+        self.inspecting.ask_anew(JobSpec::Io(IoJob::InspectModel { model }), jobs);
     }
 
     fn select(&mut self, model: ModelRef, around: &Around<'_>, jobs: &mut dyn Start) {
@@ -216,66 +226,68 @@ impl ModelState {
             self.trial.on_event(event);
             return Vec::new();
         }
-        match (&job.spec, event) {
-            (_, EventKind::Reply(reply)) => return self.on_reply(job, reply, around, jobs),
-            (spec, EventKind::Finished(outcome)) => {
-                self.looking.take_if(|looking| *looking == job.id);
-                self.downloads.retain(|(download, _)| *download != job.id);
-                match (spec, outcome) {
-                    (JobSpec::Net(NetJob::FetchModel { .. }), Outcome::Completed) => self.look(jobs),
-                    (JobSpec::Io(IoJob::InspectModel { model }), Outcome::Failed(failure)) => {
-                        self.add_opened(unreadable(model.clone(), failure));
-                    }
-                    _ => {}
-                }
-            }
+        match event {
+            EventKind::Reply(reply) => return self.on_reply(job, reply, around, jobs),
+            EventKind::Finished(outcome) => self.on_finished(job.id, outcome, jobs),
             _ => {}
         }
         Vec::new()
     }
 
+    fn on_finished(&mut self, job: JobId, outcome: &Outcome, jobs: &mut dyn Start) {
+        self.looking.end(job);
+        let num_before = self.downloads.len();
+        self.downloads.retain(|(download, _)| *download != job);
+        if self.downloads.len() < num_before && *outcome == Outcome::Completed {
+            self.look(jobs);
+        }
+        if let (true, Outcome::Failed(failure)) = (self.inspecting.end(job), outcome)
+            && let Some(model) = self.inspected.take()
+        {
+            self.add_opened(unreadable(model, failure));
+        }
+    }
+
     fn on_reply(&mut self, job: &Job, reply: &Reply, around: &Around<'_>, jobs: &mut dyn Start) -> Vec<Effect> {
-        match reply {
-            Reply::Models(models) => {
-                self.found = Some(models.clone());
-                self.look_for_used(around, jobs);
-                if self.selected().is_none() {
-                    self.selected = Some(around.used().cloned().unwrap_or(ModelRef::Starter));
-                }
-                if around.is_shown {
-                    self.count(around, jobs);
-                }
-                let on_disk = models.iter().filter(|found| found.is_on_disk).count() as u64;
-                let took = format::duration(job.since.elapsed().as_secs_f64());
-                let found = format::count(on_disk, "model", "models");
-                return vec![Effect::say(format!("Found {found} on this disk in {took}"))];
+        if let Some(models) = self.looking.take(job.id, reply) {
+            self.found = Some(models.clone());
+            self.look_for_used(around, jobs);
+            if self.selected().is_none() {
+                self.selected = Some(around.used().cloned().unwrap_or(ModelRef::Starter));
             }
-            Reply::Facts { model, facts } => {
-                self.add_opened(FoundModel {
-                    model: model.clone(),
-                    name: facts.name.clone(),
-                    place: "Opened by hand".to_owned(),
-                    is_on_disk: true,
-                    num_bytes: facts.num_bytes,
-                    facts: Some(facts.clone()),
-                    problem: facts.problem.clone(),
-                });
+            if around.is_shown {
                 self.count(around, jobs);
             }
-            Reply::RunPreview(preview) => {
-                if let JobSpec::Io(IoJob::PreviewRun { recipe, .. }) = &job.spec {
-                    self.preview = Some((recipe.base_model.clone(), preview.clone()));
-                }
-            }
-            _ => {}
+            let on_disk = models.iter().filter(|found| found.is_on_disk).count() as u64;
+            let took = format::duration(job.since.elapsed().as_secs_f64());
+            let found = format::count(on_disk, "model", "models");
+            return vec![Effect::say(format!("Found {found} on this disk in {took}"))];
+        }
+        if let Some(facts) = self.inspecting.take(job.id, reply)
+            && let Some(model) = self.inspected.clone()
+        {
+            self.add_opened(FoundModel {
+                model,
+                name: facts.name.clone(),
+                place: "Opened by hand".to_owned(),
+                is_on_disk: true,
+                num_bytes: facts.num_bytes,
+                facts: Some(facts.clone()),
+                problem: facts.problem.clone(),
+            });
+            self.count(around, jobs);
+        }
+        // Whoever asked: the train screen counts runs, too.
+        if let (JobSpec::Io(IoJob::PreviewRun { recipe, .. }), Reply::RunPreview(preview)) = (&job.spec, reply) {
+            self.preview = Some((recipe.base_model.clone(), preview.clone()));
         }
         Vec::new()
     }
 
     /// A model that is used but wasn't found was opened by hand in an earlier session.
-    fn look_for_used(&self, around: &Around<'_>, jobs: &mut dyn Start) {
+    fn look_for_used(&mut self, around: &Around<'_>, jobs: &mut dyn Start) {
         if let Some(model) = around.used().filter(|model| self.find(model).is_none()).cloned() {
-            jobs.restart(JobSpec::Io(IoJob::InspectModel { model }));
+            self.inspect(model, jobs);
         }
     }
 
@@ -375,12 +387,10 @@ mod tests {
         }
         let (id, spec) = fake.started().pop().unwrap();
         assert_eq!(fake.started().len(), 1);
-        let mut jobs = crate::app::jobs::Jobs::default();
-        jobs.add(id, spec);
-        let job = jobs.get(id).unwrap();
+        let job = Job::new(id, spec);
         let recipe = Recipe::new(ModelRef::Starter, Default::default());
         let around = Around { project: None, recipe: &recipe, is_shown: true };
-        state.on_event(job, &EventKind::Finished(Outcome::Completed), &around, &mut fake);
+        state.on_event(&job, &EventKind::Finished(Outcome::Completed), &around, &mut fake);
         assert_eq!(fake.started().last().map(|(_, spec)| spec.clone()), Some(JobSpec::Io(IoJob::DiscoverModels)));
         apply(&mut state, &mut fake, ModelAction::Fetch(model), "");
         assert_eq!(fake.started().len(), 3, "the last one is over");

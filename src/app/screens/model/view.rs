@@ -8,8 +8,8 @@ use crate::app::kit::{
     Badge, Button, Card, Text, TextInput, Theme, drawer, facts_in_two_columns, foot, format, icon, layout, line,
     main_area, panel_header, progress, right_panel, section, tooltip,
 };
+use crate::app::parts::waiting;
 use crate::app::parts::{memory_badge, memory_parts, memory_parts_height, memory_words, role_block};
-use crate::app::screens::waiting;
 use crate::app::{AppState, Drafts, Screen};
 use crate::data::Role;
 use crate::engine::{IoJob, JobSpec};

@@ -11,7 +11,7 @@ pub struct Chosen {
     runs: Vec<(PathBuf, usize)>,
     /// Where a range begins.
     anchor: Option<PathBuf>,
-    /// The row that the arrow keys go on from.
+    /// The row that the arrow keys move from.
     pub cursor: Option<PathBuf>,
 }
 

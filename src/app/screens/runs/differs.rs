@@ -31,10 +31,10 @@ impl Fact {
         self.values.windows(2).any(|pair| pair[0] != pair[1])
     }
 
-    /// Of what was asked: the value that most of them have, where two at least have the same.
+    /// The value that most of them have, where two at least have the same.
     pub fn usual(&self) -> Option<&str> {
         let count = |value: &str| self.values.iter().filter(|other| *other == value).count();
-        // Of equals, the one that comes first.
+        // The first of equals.
         let most = self.values.iter().rev().max_by_key(|value| count(value))?;
         (self.kind != Kind::Result && count(most) > 1).then_some(most.as_str())
     }

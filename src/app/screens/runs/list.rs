@@ -86,7 +86,7 @@ fn paint(
     let slot = runs.slot(run);
     let name = format!("Select {}", run.name);
     if row.widget(0, |ui| check_mark(ui, &name, slot.is_some())).flatten().is_some() {
-        // As a click with Ctrl held.
+        // The same as a click with Ctrl held.
         actions.push(RunsAction::Toggle(run.run_dir.clone()).into());
     }
     if let Some(slot) = slot.filter(|slot| *slot < MOST_CURVES && runs.single().is_none()) {

@@ -70,12 +70,12 @@ impl Listing {
             },
         };
         let order = if self.is_descending { order.reverse() } else { order };
-        // Of equals, the newest first.
+        // The newest of equals first.
         order.then(at_a.cmp(&at_b))
     }
 }
 
-/// As the table says it.
+/// The status in the table's words.
 pub fn status(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Running => "Running",

@@ -216,7 +216,7 @@ fn fact_row(ui: &mut Ui, fact: &Fact) {
     shown.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &words));
 }
 
-/// A name and so many values of even width.
+/// A name and `num_values` values of even width.
 fn row(ui: &mut Ui, paint: impl Fn(&Ui, usize, Rect), num_values: usize) -> egui::Response {
     let theme = Theme::of(ui);
     let size = Vec2::new(ui.available_width(), theme.size.row_height);

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::chosen::Chosen;
 use super::order::{Listing, SortBy};
+use crate::app::effect::Effect;
+use crate::app::jobs::Job;
+use crate::app::kit::format;
 use crate::app::kit::table::Choice;
-use crate::app::screens::train::Run;
+use crate::app::screens::ScreenAction;
+use crate::app::screens::train::{self, Run};
 use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::engine::{EventKind, IoJob, JobId, JobSpec, Outcome, Reply, TrainJob};
@@ -34,7 +38,7 @@ pub enum RunsAction {
     ShowTraining(bool),
     /// Goes on from the last checkpoint of the run of this folder.
     Resume(PathBuf),
-    /// As much as the Train screen does.
+    /// Smooths as much as the Train screen does.
     Smooth(f64),
 }
 
@@ -125,7 +129,7 @@ impl RunsState {
         self.read.get(&run.run_dir).map(|read| &read.curves)
     }
 
-    /// Whether a run can go on from a checkpoint.
+    /// Whether a run can be resumed from a checkpoint.
     pub fn can_resume(run: &RunRecord) -> bool {
         matches!(run.status, RunStatus::Interrupted | RunStatus::Stopped) && run.num_steps_done < run.num_steps
     }
@@ -182,38 +186,64 @@ impl RunsState {
         }
     }
 
-    pub fn on_event(&mut self, job: JobId, event: &EventKind, jobs: &mut dyn Start) {
-        match event {
+    /// Gives what is to be done outside of this screen. `project` is the folder of the open one.
+    pub fn on_event(
+        &mut self,
+        job: &Job,
+        event: &EventKind,
+        project: Option<&Path>,
+        jobs: &mut dyn Start,
+    ) -> Vec<Effect> {
+        let effects = match event {
             EventKind::Reply(reply) => self.on_reply(job, reply, jobs),
             EventKind::Finished(outcome) => {
-                let is_list = self.list.end(job);
-                let num_before = self.reading.len();
-                self.reading.retain(|(asked, _)| *asked != job);
-                let is_read = self.reading.len() < num_before;
-                self.deleting.end(job);
-                if let (true, Outcome::Failed(failure)) = (is_list || is_read, outcome) {
-                    self.error = Some(failure.message.clone());
-                }
+                self.on_finished(job.id, outcome);
+                Vec::new()
             }
-            _ => {}
+            _ => Vec::new(),
+        };
+        if let Some(project) = project.filter(|project| *project != self.folder || has_news(job, event)) {
+            self.list(project, jobs);
+        }
+        effects
+    }
+
+    fn on_finished(&mut self, job: JobId, outcome: &Outcome) {
+        let is_list = self.list.end(job);
+        let num_before = self.reading.len();
+        self.reading.retain(|(asked, _)| *asked != job);
+        let is_read = self.reading.len() < num_before;
+        self.deleting.end(job);
+        if let (true, Outcome::Failed(failure)) = (is_list || is_read, outcome) {
+            self.error = Some(failure.message.clone());
         }
     }
 
-    fn on_reply(&mut self, job: JobId, reply: &Reply, jobs: &mut dyn Start) {
+    fn on_reply(&mut self, Job { id, spec, .. }: &Job, reply: &Reply, jobs: &mut dyn Start) -> Vec<Effect> {
         match reply {
             Reply::Runs(_) => {
-                let Some(records) = self.list.take(job, reply).or(self.deleting.take(job, reply)) else { return };
-                self.records.clone_from(records);
-                self.rows = self.listing.rows(&self.records);
-                let records = &self.records;
-                self.chosen.keep(|dir| records.iter().any(|run| run.run_dir == dir));
-                self.error = None;
-                self.read_missing(jobs);
+                if let Some(records) = self.list.take(*id, reply).or(self.deleting.take(*id, reply)) {
+                    self.records.clone_from(records);
+                    self.rows = self.listing.rows(&self.records);
+                    let records = &self.records;
+                    self.chosen.keep(|dir| records.iter().any(|run| run.run_dir == dir));
+                    self.error = None;
+                    self.read_missing(jobs);
+                }
             }
-            Reply::Trashed(names) if self.deleting.is_of(job) => self.deleted.clone_from(names),
+            // Perhaps not as it was asked: what could not be written is asked for again once the disk is there.
+            Reply::Trashed(names) if is_deleted_in(&self.folder, spec) => {
+                self.deleted.clone_from(names);
+                let runs = format::count(names.len() as u64, "run", "runs");
+                let words = format!("Moved {runs} to the project's trash; Undo in Runs brings back");
+                let forget = ScreenAction::Train(train::Action::Deleted(names.clone()));
+                return vec![Effect::Do(forget), Effect::say(words)];
+            }
             Reply::Curves { run, steps, evaluations } => {
-                let Some((_, run_dir)) = self.reading.iter().find(|(asked, _)| *asked == job) else { return };
-                let mut curves = Run::new(job, run.recipe.clone(), self.smoothing);
+                let Some((_, run_dir)) = self.reading.iter().find(|(asked, _)| asked == id) else {
+                    return Vec::new();
+                };
+                let mut curves = Run::new(*id, run.recipe.clone(), self.smoothing);
                 curves.run_dir = Some(run_dir.clone());
                 curves.outcome = Some(Outcome::Completed);
                 curves.read(run, steps, evaluations);
@@ -222,7 +252,22 @@ impl RunsState {
             }
             _ => {}
         }
+        Vec::new()
     }
+}
+
+fn is_deleted_in(folder: &Path, spec: &JobSpec) -> bool {
+    matches!(spec, JobSpec::Io(IoJob::TrashRuns { project, .. }) if project == folder)
+}
+
+/// A run has begun, has other weights, or is over.
+fn has_news(job: &Job, event: &EventKind) -> bool {
+    let is_run = matches!(job.spec, JobSpec::Train(TrainJob::Train { .. } | TrainJob::Resume { .. }));
+    let is_news = matches!(
+        event,
+        EventKind::RunStarted { .. } | EventKind::Eval(_) | EventKind::Checkpoint { .. } | EventKind::Finished(_)
+    );
+    is_run && is_news
 }
 
 /// Notes don't change a run's curves.

@@ -1,46 +1,21 @@
 //! The rows of the settings.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use egui::{Align, Layout, Ui};
 
-use super::{Action, Drafts};
+use super::{Action, Drafts, Place};
 use crate::app::kit::row::to_column;
 use crate::app::kit::{
     Button, Card, Combo, NumberField, SettingsRow, Text, TextInput, Theme, fact, fallback, format, icon, layout,
     marked_text, rule, section, segmented, switch,
 };
-use crate::app::settings::{AppSettings, TextSize, ThemeChoice};
-use crate::app::shell::{keys as shell_keys, opening};
+use crate::app::settings::{TextSize, ThemeChoice};
+use crate::app::shell::keys as shell_keys;
 use crate::app::{Action as AnyAction, AppState, paths};
-use crate::hub::models_dir;
 
 const THEMES: &[(ThemeChoice, &str)] =
     &[(ThemeChoice::Dark, "Dark"), (ThemeChoice::Light, "Light"), (ThemeChoice::System, "System")];
-
-/// A folder that can be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    Projects,
-    Models,
-}
-
-impl Place {
-    /// As the settings say, or else the usual one.
-    pub fn now(self, settings: &AppSettings) -> Option<PathBuf> {
-        match self {
-            Self::Projects => opening::projects_folder(settings),
-            Self::Models => Some(settings.models_folder.clone().unwrap_or_else(models_dir)),
-        }
-    }
-
-    fn is_set(self, settings: &AppSettings) -> bool {
-        match self {
-            Self::Projects => settings.projects_folder.is_some(),
-            Self::Models => settings.models_folder.is_some(),
-        }
-    }
-}
 
 pub(super) fn look(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     let row = SettingsRow {
@@ -141,7 +116,7 @@ pub(super) fn computing(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyActi
     }
 }
 
-/// As memory is shown everywhere here.
+/// The unit in which memory is shown everywhere here.
 const GB: f64 = 1e9;
 
 pub(super) fn folders(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {

@@ -3,8 +3,9 @@
 use egui::Ui;
 
 use super::{Action, Drafts};
+use crate::app::effect::Effect;
 use crate::app::kit::{Button, SettingsRow, TextInput, Theme, rule};
-use crate::app::{Action as AnyAction, AppState, Cx};
+use crate::app::{Action as AnyAction, AppState};
 use crate::hub::{HubToken, keyring};
 
 /// Where a token is.
@@ -38,6 +39,38 @@ impl Token {
         }
     }
 
+    /// Used at once; the keyring is asked in a thread of its own.
+    pub(super) fn keep(&mut self, token: String) -> Effect {
+        let token = HubToken::new(token);
+        let reason = "the keyring has not answered yet".to_owned();
+        *self = Self { state: TokenState::OnlyHere(token.clone(), reason), is_waiting: true };
+        Effect::run(move || {
+            let answer = match keyring::keep(&token) {
+                Ok(()) => TokenState::InKeyring(token),
+                Err(error) => TokenState::OnlyHere(token, error.to_string()),
+            };
+            Some(Action::Token(answer).into())
+        })
+    }
+
+    /// Nothing is to be done where no keyring has it.
+    pub(super) fn forget(&mut self) -> Option<Effect> {
+        let Self { state: old, .. } = std::mem::take(self);
+        let (TokenState::InKeyring(token) | TokenState::NotForgotten(token, _)) = old else { return None };
+        self.is_waiting = true;
+        Some(Effect::run(move || {
+            let answer = match keyring::forget() {
+                Ok(()) => TokenState::None,
+                Err(error) => TokenState::NotForgotten(token, error.to_string()),
+            };
+            Some(Action::Token(answer).into())
+        }))
+    }
+
+    pub(super) fn hear(&mut self, answer: TokenState) {
+        *self = Self { state: answer, is_waiting: false };
+    }
+
     fn words(&self) -> String {
         match &self.state {
             _ if self.is_waiting => "Asking the system's keyring".to_owned(),
@@ -47,6 +80,18 @@ impl Token {
             TokenState::NotForgotten(_, reason) => format!("Still in the keyring: {reason}"),
         }
     }
+}
+
+/// Asks the keyring for what was kept before.
+pub fn load() -> Effect {
+    Effect::run(|| match keyring::load() {
+        Ok(Some(token)) => Some(Action::Token(TokenState::InKeyring(token)).into()),
+        Ok(None) => None,
+        Err(error) => {
+            log::info!("no token from the keyring: {error}");
+            None
+        }
+    })
 }
 
 pub(super) fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: &mut Vec<AnyAction>) {
@@ -80,51 +125,4 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: 
             actions.push(Action::KeepToken(typed.to_owned()).into());
         }
     });
-}
-
-/// Used at once; the keyring is asked in a thread of its own.
-pub(super) fn keep(state: &mut AppState, token: String, cx: &Cx<'_>) {
-    let token = HubToken::new(token);
-    let reason = "the keyring has not answered yet".to_owned();
-    state.settings_screen.token = Token { state: TokenState::OnlyHere(token.clone(), reason), is_waiting: true };
-    cx.files.run(move || {
-        Some(
-            Action::Token(match keyring::keep(&token) {
-                Ok(()) => TokenState::InKeyring(token),
-                Err(error) => TokenState::OnlyHere(token, error.to_string()),
-            })
-            .into(),
-        )
-    });
-}
-
-pub(super) fn forget(state: &mut AppState, cx: &Cx<'_>) {
-    let Token { state: old, .. } = std::mem::take(&mut state.settings_screen.token);
-    let (TokenState::InKeyring(token) | TokenState::NotForgotten(token, _)) = old else { return };
-    state.settings_screen.token.is_waiting = true;
-    cx.files.run(move || {
-        Some(
-            Action::Token(match keyring::forget() {
-                Ok(()) => TokenState::None,
-                Err(error) => TokenState::NotForgotten(token, error.to_string()),
-            })
-            .into(),
-        )
-    });
-}
-
-/// What was kept before.
-pub(super) fn load(cx: &Cx<'_>) {
-    cx.files.run(|| match keyring::load() {
-        Ok(Some(token)) => Some(Action::Token(TokenState::InKeyring(token)).into()),
-        Ok(None) => None,
-        Err(error) => {
-            log::info!("no token from the keyring: {error}");
-            None
-        }
-    });
-}
-
-pub(super) fn hear(state: &mut AppState, answer: TokenState) {
-    state.settings_screen.token = Token { state: answer, is_waiting: false };
 }

@@ -2,10 +2,13 @@
 
 use egui::Ui;
 
+use super::around::Around;
 use super::standing::Standing;
-use super::{Action, Run};
+use super::{Action, Run, State};
+use crate::app::effect::Effect;
 use crate::app::kit::{Dialog, DialogEnd, Text, dialog};
-use crate::app::{Action as AnyAction, AppState, Cx};
+use crate::app::start::Start;
+use crate::app::{Action as AnyAction, AppState};
 use crate::task::Signal;
 
 /// How far it is.
@@ -20,40 +23,43 @@ pub enum Closing {
     Now,
 }
 
-/// Somebody wants to close the window: whether it must stay open, because a run is under way.
-pub fn keeps_open(state: &mut AppState) -> bool {
-    if state.jobs.training().is_none() || state.train.closing == Closing::Now {
-        return false;
+impl State {
+    /// Somebody wants to close the window: whether it must stay open, because a run is under way.
+    pub fn keeps_open(&mut self, is_training: bool) -> bool {
+        if !is_training || self.closing == Closing::Now {
+            return false;
+        }
+        if self.closing == Closing::No {
+            self.closing = Closing::Asks;
+        }
+        true
     }
-    if state.train.closing == Closing::No {
-        state.train.closing = Closing::Asks;
+
+    /// The run is over: nothing is left to wait for.
+    pub(super) fn close_after_run(&mut self) -> Option<Effect> {
+        match self.closing {
+            Closing::Waits => return Some(self.close()),
+            Closing::Asks => self.closing = Closing::No,
+            Closing::No | Closing::Now => {}
+        }
+        None
     }
-    true
-}
 
-/// The run is over: nothing is left to wait for.
-pub(super) fn run_ended(state: &mut AppState, cx: &Cx<'_>) {
-    match state.train.closing {
-        Closing::Waits => close(state, cx),
-        Closing::Asks => state.train.closing = Closing::No,
-        Closing::No | Closing::Now => {}
+    pub(super) fn stop_and_close(&mut self, around: &Around<'_>, jobs: &mut dyn Start) {
+        self.closing = Closing::Waits;
+        self.signal(Signal::Close, around, jobs);
     }
-}
 
-pub(super) fn stop_and_close(state: &mut AppState, cx: &Cx<'_>) {
-    state.train.closing = Closing::Waits;
-    super::signal(state, Signal::Close, cx);
-}
+    /// Without the weights since the last checkpoint.
+    pub(super) fn close_at_once(&mut self, around: &Around<'_>, jobs: &mut dyn Start) -> Effect {
+        self.signal(Signal::Stop { save: false }, around, jobs);
+        self.close()
+    }
 
-/// Without the weights since the last checkpoint.
-pub(super) fn close_at_once(state: &mut AppState, cx: &Cx<'_>) {
-    super::signal(state, Signal::Stop { save: false }, cx);
-    close(state, cx);
-}
-
-fn close(state: &mut AppState, cx: &Cx<'_>) {
-    state.train.closing = Closing::Now;
-    cx.egui.send_viewport_cmd(egui::ViewportCommand::Close);
+    fn close(&mut self) -> Effect {
+        self.closing = Closing::Now;
+        Effect::CloseWindow
+    }
 }
 
 /// Over whatever else is open.
@@ -74,7 +80,7 @@ pub fn closing_dialog(ui: &Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
 fn ask(ui: &Ui, run: Option<&Run>) -> DialogEnd {
     let done = match run.filter(|run| run.num_steps_done() > 0) {
         Some(run) => format!(
-            "Run {} has done {}. Stop and keep writes the weights of the last step, and you can go on from them next \
+            "Run {} has done {}. Stop and keep writes the weights of the last step, and you can resume from them next \
              time",
             run.name(),
             run.steps_in_words()

@@ -5,7 +5,7 @@ mod side;
 
 use egui::{Rect, Sense, Ui, UiBuilder, Vec2};
 
-use super::{Action, Preset, time};
+use super::{Action, Around, Preset};
 use crate::app::kit::{
     Button, Card, Text, Theme, drawer, format, icon, layout, line, main_area, panel_header, right_panel, tooltip,
 };
@@ -130,6 +130,6 @@ fn time_of(state: &AppState, recipe: &Recipe) -> Option<String> {
         && recipe.training.max_steps <= 0;
     let num_steps = (recipe.training.num_train_epochs * preview.steps_per_epoch as f64).ceil() as usize;
     let preview = RunPreview { num_steps, ..preview.clone() };
-    let time = is_same_batch.then(|| time::of(state, &preview))??;
+    let time = is_same_batch.then(|| state.train.time_of(&preview, &Around::of(state)))??;
     Some(format::about(time.total()))
 }

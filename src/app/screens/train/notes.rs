@@ -69,7 +69,7 @@ impl Notes {
             RunMessage::Evaluated { step, eval_loss } => self.evaluated(*step, *eval_loss, at),
             RunMessage::Checkpoint { step } => {
                 let title = format!("Weights of step {} written", number(*step));
-                self.note(NoteKind::Checkpoint, title, "In PEFT's own format, ready to go on from".to_owned(), at);
+                self.note(NoteKind::Checkpoint, title, "In PEFT's own format, ready to resume from".to_owned(), at);
             }
             RunMessage::Warning { text } => {
                 let is_known = self.iter().any(|note| note.kind == NoteKind::Warning && note.title == *text);
@@ -101,7 +101,7 @@ impl Notes {
     }
 
     fn evaluated(&mut self, step: usize, loss: f64, at: String) {
-        // Of a run that was killed, some are done again.
+        // After a run was killed, some are done again.
         self.evaluations.retain(|(other, _)| *other < step);
         self.evaluations.push((step, loss));
         let words = format::loss(loss);

@@ -17,13 +17,13 @@ pub struct Run {
     pub recipe: Recipe,
     pub run_dir: Option<PathBuf>,
     pub facts: Option<RunFacts>,
-    /// As its folder says, where the facts aren't known.
+    /// The steps that its folder says, where the facts aren't known.
     planned_steps: usize,
     /// Done before the first of `steps`, as far as that is known.
     past_steps: usize,
     pub phase: Option<Phase>,
     pub steps: Vec<StepMetrics>,
-    /// As many as `steps`.
+    /// A smoothed loss for each of `steps`.
     pub smoothed: Vec<f64>,
     pub evaluations: Vec<EvalMetrics>,
     pub notes: Notes,
@@ -86,7 +86,7 @@ impl Run {
         }
     }
 
-    /// The job goes on with it. What was done after the last checkpoint is done again.
+    /// The job resumes it. What was done after the last checkpoint is done again.
     pub fn go_on(&mut self, job: JobId) {
         let from = self.goes_on_from.unwrap_or_default();
         (self.job, self.past_steps) = (job, from);
@@ -98,7 +98,7 @@ impl Run {
         self.smooth(self.smoothing);
     }
 
-    /// Whether it ended before its last step, and can be gone on with.
+    /// Whether it ended before its last step, and can be resumed.
     pub fn can_go_on(&self) -> bool {
         let has_ended_early = matches!(self.outcome, Some(Outcome::Stopped | Outcome::Failed(_)));
         has_ended_early && self.run_dir.is_some() && self.num_steps_done() < self.num_steps()
@@ -132,7 +132,7 @@ impl Run {
         self.steps.last().map_or(self.past_steps, |step| step.step)
     }
 
-    /// As planned; 0 where that is not known yet.
+    /// The planned steps; 0 where that is not known yet.
     pub fn num_steps(&self) -> usize {
         self.facts.as_ref().map_or(self.planned_steps, |facts| facts.num_steps).max(self.num_steps_done())
     }

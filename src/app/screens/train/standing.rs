@@ -138,7 +138,7 @@ pub fn in_full(state: &AppState, run: &Run) -> String {
     }
 }
 
-/// Of the run in this folder, while it is under way here: its folder says "running" whatever it does.
+/// The standing of the run in this folder, while it is under way here: its folder says "running" whatever it does.
 pub fn of_live(state: &AppState, run_dir: &Path) -> Option<Standing> {
     let run = state.train.run.as_ref().filter(|run| !run.is_over() && run.run_dir.as_deref() == Some(run_dir))?;
     Some(Standing::of(state, run))

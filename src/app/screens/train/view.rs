@@ -62,7 +62,7 @@ fn buttons(ui: &mut Ui, state: &AppState, run: &Run, actions: &mut Actions) {
     }
 }
 
-/// What was cut short asks to be gone on with; else what came of a run is looked at.
+/// What was cut short asks to be resumed; else what came of a run is looked at.
 fn is_cut_short(run: &Run) -> bool {
     run.can_go_on() && (run.is_interrupted || run.was_closed())
 }
@@ -279,7 +279,7 @@ pub fn stop_dialog(ui: &Ui, state: &AppState, actions: &mut Actions) {
         ui.ctx(),
         |ui| {
             dialog::body(ui, |ui| {
-                ui.add(Text::body(format!("The run has done {step} steps. What it learned can be kept: the weights of the last step are written, and the run can go on from them later")).soft().wrapped());
+                ui.add(Text::body(format!("The run has done {step} steps. What it learned can be kept: the weights of the last step are written, and the run can resume from them later")).soft().wrapped());
                 if let Some(best) = best {
                     let words = format!("The best weights so far, of step {}, are on the disk either way", format::thousands(best.step));
                     ui.add(Text::body(words).soft().wrapped());

@@ -1,5 +1,6 @@
 //! What the command field offers, by what is open and what goes on.
 
+use crate::app::parts::run_label;
 use crate::app::screens::{data, dataset, model, runs, settings, train};
 use crate::app::settings::ThemeChoice;
 use crate::app::shell::keys;
@@ -81,7 +82,7 @@ impl Entry {
 
 /// Rows of one group, where several have some.
 const MOST_OF_A_GROUP: usize = 6;
-/// Of all.
+/// How many entries are shown in all.
 const MOST: usize = 16;
 
 /// What fits the words, in groups; what was taken last comes first.
@@ -218,7 +219,7 @@ fn things(state: &AppState) -> Vec<Entry> {
     if state.project.is_some() {
         entries.extend(state.runs.records.iter().map(|run| {
             let show = [Action::Go(Screen::Runs), runs::Action::Show(run.run_dir.clone()).into()];
-            Entry::new(Group::Runs, runs::label(run), show).also("run").remark(model::name_of(state, &run.model))
+            Entry::new(Group::Runs, run_label(run), show).also("run").remark(model::name_of(state, &run.model))
         }));
         entries.extend(state.model.all().map(|found| {
             let show = [Action::Go(Screen::Model), model::Action::Select(found.model.clone()).into()];

@@ -29,7 +29,7 @@ pub struct PathFound {
     pub typed: String,
     pub exists: bool,
     pub entries: Vec<String>,
-    /// As far as all entries agree.
+    /// The text as far as all entries agree.
     pub completed: String,
 }
 

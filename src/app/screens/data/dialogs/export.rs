@@ -61,7 +61,7 @@ pub struct ExportChoice {
 }
 
 impl ExportChoice {
-    /// Of a new file.
+    /// The name of a new file.
     fn file_name(&self, project: &str) -> String {
         let packing = match self.packing {
             _ if !self.shape.is_text() => "",

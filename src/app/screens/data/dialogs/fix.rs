@@ -92,7 +92,7 @@ fn body(ui: &mut Ui, review: &FixReview) -> Option<FixAction> {
     chosen.map(FixAction::Choose).or(selected.map(FixAction::Select))
 }
 
-/// As high as what is in it, but no more than so many rows.
+/// A list as high as what is in it, but at most `most_rows` rows.
 pub(super) fn list(ui: &mut Ui, id: &str, most_rows: usize, content: impl FnOnce(&mut Ui)) {
     let theme = Theme::of(ui);
     let height = theme.size.row_height * most_rows as f32;

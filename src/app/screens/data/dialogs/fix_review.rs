@@ -7,7 +7,7 @@ use crate::data::Message;
 use crate::data::checks::{Action, Change, Choice, Fix, Member};
 use crate::project::StoredExample;
 
-/// Of a larger group, only these are laid beside the first.
+/// How many of a larger group are laid beside the first.
 const MOST_MEMBERS: usize = 20;
 
 /// What a person does in the dialog.
@@ -15,7 +15,7 @@ const MOST_MEMBERS: usize = 20;
 pub enum FixAction {
     /// This item is shown.
     Select(usize),
-    /// Of the item that is shown.
+    /// The choice for the item that is shown.
     Choose(Choice),
 }
 
@@ -37,7 +37,7 @@ pub struct FixReview {
     planned: HashMap<i64, usize>,
     choices: Vec<Choice>,
     pub selected: usize,
-    /// Of the selected item, as far as its texts are here.
+    /// The texts of the selected item, as far as they are here.
     pub compared: Vec<Compared>,
     texts: HashMap<i64, Vec<Message>>,
     asked: HashSet<i64>,
@@ -67,7 +67,7 @@ impl FixReview {
         self.fix.groups.get(item).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Of an item that is no group.
+    /// The change of an item that isn't a group.
     pub fn change(&self, item: usize) -> Option<&Change> {
         self.fix.changes.get(item).filter(|_| self.fix.groups.is_empty())
     }

@@ -45,12 +45,12 @@ pub struct Side {
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     pub id: i64,
-    /// Of the example, as the table shows it.
+    /// The example's number, as the table shows it.
     pub number: u64,
     /// The newest first.
     pub pasts: Vec<Past>,
     pub chosen: usize,
-    /// Of the chosen version with the one after it; with nothing, if none differs.
+    /// The turns of the chosen version beside the one after it; beside nothing, if none differs.
     pub turns: Vec<TurnPair>,
     /// A later version says something else.
     pub is_compared: bool,

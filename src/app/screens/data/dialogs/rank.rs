@@ -7,8 +7,8 @@ use crate::app::AppState;
 use crate::app::kit::{
     Combo, Dialog, DialogEnd, NumberField, Text, Theme, WRONG_NUMBER, dialog, format, has_wrong_number, segmented,
 };
+use crate::app::parts::run_label;
 use crate::app::screens::data::action::DialogAction;
-use crate::app::screens::runs;
 use crate::app::shell::words;
 use crate::engine::{ComputeJob, JobSpec};
 use crate::evaluate::Judge;
@@ -111,7 +111,7 @@ fn judges(project: &ProjectState, runs: &[RunRecord]) -> Vec<(Under, String, Jud
         .as_ref()
         .map(|model| (Under::Base, format!("{}, as it is", words::model_name(model)), base_judge(model, training)));
     let run =
-        |run: &RunRecord| Some((Under::Run(run.name.clone()), format!("Run {}", runs::label(run)), run_judge(run)?));
+        |run: &RunRecord| Some((Under::Run(run.name.clone()), format!("Run {}", run_label(run)), run_judge(run)?));
     base.into_iter().chain(runs.iter().filter_map(run)).collect()
 }
 

@@ -133,6 +133,7 @@ impl DataState {
 mod tests {
     use super::*;
     use crate::app::effect::Setting;
+    use crate::app::jobs::Job;
     use crate::app::screens::data::action::{DataAction, FilterAction, MarkAction};
     use crate::app::screens::data::bulk::Bulk;
     use crate::app::screens::data::dialogs::export::ExportAction;
@@ -180,8 +181,10 @@ mod tests {
         let into_training = DataAction::Marks(MarkAction::Bulk(Bulk::Split(Split::Train)));
         let typed = labels(LabelsAction::Type("card_arrival".to_owned()));
         apply(&mut state, &mut fake, vec![into_training, labels(LabelsAction::Open), typed]);
-        let job = fake.last_job(|spec| matches!(spec, JobSpec::Store(StoreJob::CountHeldOut { .. }))).unwrap();
-        state.on_event(job, &EventKind::Reply(Box::new(Reply::HeldOut(2))));
+        let is_count = |spec: &JobSpec| matches!(spec, JobSpec::Store(StoreJob::CountHeldOut { .. }));
+        let (id, spec) = fake.started().into_iter().find(|(_, spec)| is_count(spec)).unwrap();
+        let job = Job::new(id, spec);
+        state.on_event(&job, &EventKind::Reply(Box::new(Reply::HeldOut(2))), None);
         state.move_or_ask(&mut fake);
         assert!(matches!(&state.dialog, Some(DataDialog::Labels(text)) if text == "card_arrival"));
         apply(&mut state, &mut fake, vec![dialog(DialogAction::Close)]);

@@ -4,7 +4,7 @@ use super::{DataState, Wanted};
 use crate::app::Screen;
 use crate::app::effect::Effect;
 use crate::app::screens::data::action::FilterAction;
-use crate::app::screens::data::filters::{Filters, NewRows};
+use crate::app::screens::data::filters::{Filters, Only};
 use crate::app::start::Start;
 use crate::project::{ExampleQuery, ProjectState, ShowCounts, SplitCounts};
 
@@ -45,9 +45,9 @@ impl DataState {
     }
 
     /// What an import brought is shown alone, unless that is all there is.
-    pub fn show_new(&mut self, new: NewRows, num_before: u64) {
+    pub fn show_import(&mut self, import: Only, num_before: u64) {
         if num_before > 0 {
-            self.change_filters(|filters| filters.show_new(new));
+            self.change_filters(|filters| filters.show_only(import));
             self.open_first();
         }
     }

@@ -1,23 +1,53 @@
 //! What the engine answers, put where the painting finds it.
 
 use super::{DataState, Made, Reveal, UnderWay, Wanted};
-use crate::app::screens::data::dialogs::DataDialog;
+use crate::app::effect::Effect;
+use crate::app::jobs::Job;
 use crate::app::screens::data::dialogs::fix_review::FixReview;
 use crate::app::screens::data::dialogs::moving::Moving;
+use crate::app::screens::data::dialogs::{DataDialog, export};
 use crate::app::screens::data::draft::Draft;
-use crate::app::screens::data::filters::Filters;
+use crate::app::screens::data::filters::{Filters, Only};
+use crate::data::import::ImportReport;
 use crate::engine::protocol::{self as engine, Findings};
-use crate::engine::{EventKind, JobId, Outcome, Reply};
+use crate::engine::{EventKind, IoJob, JobId, JobSpec, Outcome, Reply, StoreJob};
 use crate::project::{ProjectState, StoredExample};
 
 impl DataState {
-    /// Every event of the engine comes by; ours are known by their job.
-    pub fn on_event(&mut self, job: JobId, event: &EventKind) {
+    /// Gives what is to be done outside of this screen. Every event of the engine comes by; ours are known by their job.
+    pub fn on_event(&mut self, job: &Job, event: &EventKind, project: Option<&ProjectState>) -> Vec<Effect> {
+        if matches!(&job.spec, JobSpec::Io(IoJob::Import { project, .. }) if *project != self.folder) {
+            return Vec::new();
+        }
         match event {
-            EventKind::Reply(reply) => self.on_reply(job, reply),
-            EventKind::Finished(outcome) => self.on_finished(job, outcome),
+            EventKind::Reply(reply) => {
+                self.on_reply(job.id, reply);
+                return self.after_others(&job.spec, reply, project);
+            }
+            EventKind::Finished(outcome) => self.on_finished(job.id, outcome),
             _ => {}
         }
+        Vec::new()
+    }
+
+    /// What others do with the examples is shown: the import dialog, undo and redo. So is an export whose dialog is closed.
+    fn after_others(&mut self, spec: &JobSpec, reply: &Reply, project: Option<&ProjectState>) -> Vec<Effect> {
+        match (spec, reply) {
+            (JobSpec::Io(IoJob::Import { .. }), Reply::Imported(ImportReport { numbers: Some(numbers), .. })) => {
+                if let Some(project) = project {
+                    let num_before = project.counts.total().saturating_sub(numbers.1 + 1 - numbers.0);
+                    let file = project.source.as_deref().unwrap_or_default();
+                    self.show_import(Only::import(*numbers, file), num_before);
+                }
+            }
+            (
+                JobSpec::Store(StoreJob::Undo { .. } | StoreJob::Redo { .. }),
+                Reply::Project(ProjectState { last_changed: Some(id), .. }),
+            ) => self.show_changed(*id),
+            (_, Reply::Exported(reports)) => return vec![Effect::say(export::told(reports))],
+            _ => {}
+        }
+        Vec::new()
     }
 
     fn on_reply(&mut self, job: JobId, reply: &Reply) {

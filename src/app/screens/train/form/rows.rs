@@ -67,7 +67,7 @@ fn evaluate_row(ui: &mut Ui, state: &AppState, param: &'static Param, actions: &
         let options = [
             ("four", "4 times an epoch"),
             ("epoch", "Every epoch"),
-            ("steps", "Every so many steps"),
+            ("steps", "Every N steps"),
             ("no", "Only at the end"),
         ];
         let width = theme.size.settings_control_width - theme.pad.card_large;

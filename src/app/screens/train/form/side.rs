@@ -42,7 +42,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
         }
         if let Some(preview) = &state.train.preview {
             ui.add_space(theme.space.m);
-            time::card(ui, state, preview, actions);
+            time::card::show(ui, state, preview, actions);
             ui.add_space(theme.pad.between_cards);
             memory(ui, preview);
             ui.add_space(theme.space.m);
@@ -136,7 +136,7 @@ fn checks(ui: &mut Ui, state: &AppState, actions: &mut Actions) {
     reviewed(ui, &project.counts, actions);
     before::findings(ui, state, actions);
     if let Some(preview) = &state.train.preview {
-        if let Some(words) = settings::over_limit(state, &preview.memory) {
+        if let Some(words) = settings::over_limit(state.settings.memory_limit, &preview.memory) {
             check(ui, Verdict::Missing, &words, Some(Link::To("Settings", Screen::Settings)), actions);
         }
         before::preview(ui, preview, actions);
@@ -171,7 +171,7 @@ fn reviewed(ui: &mut Ui, counts: &SplitCounts, actions: &mut Actions) {
     }
 }
 
-/// Of the memory.
+/// What is wrong with the memory.
 fn check_memory(ui: &mut Ui, preview: &RunPreview, actions: &mut Actions) {
     match preview.memory.total() <= preview.memory.available {
         true => check(ui, Verdict::Fine, "The memory is enough", None, actions),
