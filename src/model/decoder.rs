@@ -317,7 +317,8 @@ impl Decoder {
             };
             let norms = &layer.norms;
             let h = normed(&x, &norms.before_attention)?;
-            let [q, k, v] = layer.biased([Module::QProj, Module::KProj, Module::VProj].map(|module| linear(&h, module)))?;
+            let [q, k, v] =
+                layer.biased([Module::QProj, Module::KProj, Module::VProj].map(|module| linear(&h, module)))?;
             let q = place(q, norms.qk.as_ref().map(|qk| &qk.q))?; // [num_tokens, num_heads · head_dim]
             let k = place(k, norms.qk.as_ref().map(|qk| &qk.k))?; // [num_tokens, num_kv_heads · head_dim]
             let attention = attend(i, &q, &k, &v)?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use candle_core::Result;
 use rayon::prelude::*;
 
+use super::decoder::QkNorms;
 use super::gradient::{Group, PackedAdapter};
 use super::lora::LoraAdapter;
-use super::decoder::QkNorms;
 use super::{Decoder, ModelSpec};
 use crate::ops::attention::Cached;
 use crate::ops::gated::gated_row;
@@ -212,7 +212,9 @@ impl<'a> Generation<'a> {
             normalize(isa, &x[row * hidden..][..hidden], &norms.before_attention, decoder.eps(), out);
         })?;
         if let Some(bias) = decoder.qkv_bias(layer) {
-            qkv.chunks_exact_mut(width).flat_map(|row| row.iter_mut().zip(bias)).for_each(|(value, bias)| *value += bias);
+            qkv.chunks_exact_mut(width)
+                .flat_map(|row| row.iter_mut().zip(bias))
+                .for_each(|(value, bias)| *value += bias);
         }
         if let Some(norms) = &norms.qk {
             normalize_qk(isa, norms, decoder.eps(), qkv, [q_width, kv_width]);

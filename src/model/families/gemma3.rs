@@ -16,8 +16,11 @@ const PATTERN: usize = 6;
 /// The layers of the 27B, which alone divides its queries by the hidden size over the heads; GGUF has no key for it.
 const LAYERS_OF_27B: usize = 62;
 
-const LOCAL_ROPE: RopeKeys =
-    RopeKeys { theta: Key::new("rope_local_base_freq", "rope.freq_base_swa"), section: "sliding_attention", has_scaling: false };
+const LOCAL_ROPE: RopeKeys = RopeKeys {
+    theta: Key::new("rope_local_base_freq", "rope.freq_base_swa"),
+    section: "sliding_attention",
+    has_scaling: false,
+};
 const SLIDING_PATTERN: Key = Key::new("sliding_window_pattern", "");
 
 pub const GEMMA3: Family = Family {

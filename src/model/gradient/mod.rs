@@ -15,8 +15,8 @@ use std::time::Instant;
 use candle_core::Result;
 use half::bf16;
 
-use super::lora::LoraAdapter;
 use super::decoder::RopeTables;
+use super::lora::LoraAdapter;
 use super::{Decoder, ModelSpec};
 use crate::ops::product::{Element, Isa, Operand};
 use crate::recipe::GradientCheckpointing;

@@ -103,9 +103,7 @@ fn positive(config: &Value, key: &str) -> Result<Setting<f64>, String> {
     match config.get(key) {
         None => Ok(Setting::Unsaid),
         Some(Value::Null) => Ok(Setting::Off),
-        Some(value) => {
-            value.as_f64().filter(|value| *value > 0.0).map(Setting::Is).ok_or_else(|| unusable(key))
-        }
+        Some(value) => value.as_f64().filter(|value| *value > 0.0).map(Setting::Is).ok_or_else(|| unusable(key)),
     }
 }
 

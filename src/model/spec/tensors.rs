@@ -146,10 +146,14 @@ mod tests {
             let layer = LayerSpec { norms, ..LayerSpec::default() };
             NormPlace::of(&layer).map(|place| (place.name(&layer), place.gguf())).collect::<Vec<_>>()
         };
-        let [input, after_attention] = [("input_layernorm", "attn_norm"), ("post_attention_layernorm", "post_attention_norm")];
+        let [input, after_attention] =
+            [("input_layernorm", "attn_norm"), ("post_attention_layernorm", "post_attention_norm")];
         let after_inner = ("post_feedforward_layernorm", "post_ffw_norm");
         assert_eq!(of(BranchNorms::BEFORE), [input, ("post_attention_layernorm", "ffn_norm")]);
         assert_eq!(of(BranchNorms::AFTER), [after_attention, after_inner]);
-        assert_eq!(of(BranchNorms::BOTH), [input, after_attention, ("pre_feedforward_layernorm", "ffn_norm"), after_inner]);
+        assert_eq!(
+            of(BranchNorms::BOTH),
+            [input, after_attention, ("pre_feedforward_layernorm", "ffn_norm"), after_inner]
+        );
     }
 }

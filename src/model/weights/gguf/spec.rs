@@ -94,7 +94,8 @@ impl Metadata<'_> {
             }
             _ => false,
         };
-        if let Some(key) = [keys::NUM_HEADS, keys::NUM_KV_HEADS, keys::INTERMEDIATE_SIZE, keys::HEAD_DIM].iter().find(|k| differs(k))
+        if let Some(key) =
+            [keys::NUM_HEADS, keys::NUM_KV_HEADS, keys::INTERMEDIATE_SIZE, keys::HEAD_DIM].iter().find(|k| differs(k))
         {
             return Some(format!("{} differs from layer to layer, and {later}", self.name(*key)));
         }
