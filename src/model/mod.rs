@@ -7,7 +7,7 @@ pub mod decoder;
 pub mod dropout;
 pub mod error;
 pub mod facts;
-pub mod families;
+pub(crate) mod families;
 pub mod generation;
 pub mod gradient;
 pub mod language_model;

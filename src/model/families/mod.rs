@@ -77,7 +77,7 @@ impl ModelSpec {
     }
 
     /// `None` for one that the decoder doesn't run.
-    pub fn family(&self) -> Option<&'static Family> {
+    pub(crate) fn family(&self) -> Option<&'static Family> {
         find(&self.architecture)
     }
 

@@ -77,8 +77,10 @@ pub trait Keys {
     /// A number above zero.
     fn number(&self, key: Key) -> Result<Setting<f64>, String>;
 
+    /// A switch.
     fn flag(&self, key: Key) -> Result<Option<bool>, String>;
 
+    /// A text; `None` also where it is something else.
     fn text(&self, key: Key) -> Option<&str>;
 
     /// A switch for each layer, where the file has them.

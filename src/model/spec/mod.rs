@@ -1,7 +1,7 @@
 //! What differs between models and families, and is read from `config.json` or from GGUF metadata.
 
 mod config;
-pub mod keys;
+pub(crate) mod keys;
 mod tensors;
 
 pub use self::tensors::{NormPlace, Part};

@@ -181,10 +181,7 @@ impl Keys for Metadata<'_> {
             false => RopeScaling::None,
         };
         // llama.cpp's, whatever the family.
-        let theta = match self.file.fraction(&self.name(keys.theta))? {
-            Some(theta) => theta,
-            None => 10_000.0,
-        };
+        let theta = self.file.fraction(&self.name(keys.theta))?.unwrap_or(10_000.0);
         Ok(RopeSpec { theta, scaling })
     }
 
