@@ -25,7 +25,7 @@ pub struct Decoder {
     norm: Arc<[f32]>,
     /// `[vocab_size, hidden]`; the embedding itself where the two are tied.
     head: Arc<FrozenWeight>,
-    /// Of each of the spec's rotations, `head_dim / 2` values.
+    /// `head_dim / 2` values for each of the spec's rotations.
     inverse_frequencies: Vec<Vec<f32>>,
 }
 
@@ -33,7 +33,7 @@ struct Layer {
     norms: Norms,
     /// `[out, in]` each, by [`Module`].
     linear: [Arc<FrozenWeight>; Module::ALL.len()],
-    /// Of queries, keys and values, side by side.
+    /// The biases of queries, keys and values, side by side.
     qkv_bias: Option<Arc<[f32]>>,
 }
 

@@ -28,6 +28,12 @@ fn a_folder_is_trained_evaluated_and_asked() {
         ("mistral_window", Precision::Bf16, true),
         ("gemma2", Precision::F32, true),
         ("gemma2", Precision::Bf16, false),
+        ("qwen2_window", Precision::Bf16, true),
+        ("qwen3", Precision::Bf16, false),
+        ("gemma3", Precision::Bf16, true),
+        ("smollm3", Precision::F32, false),
+        ("olmo2", Precision::Bf16, true),
+        ("granite", Precision::Bf16, false),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
@@ -41,7 +47,8 @@ fn a_folder_is_trained_evaluated_and_asked() {
             std::fs::copy(fixture(from).join(name), path("model").join(name)).unwrap();
         }
         let facts = inspect(&path("model")).unwrap();
-        assert_eq!((facts.problem, facts.architecture.as_str()), (None, family.split('_').next().unwrap()));
+        assert_eq!(facts.problem, None, "{family}");
+        assert!(facts.architecture.starts_with(family.split('_').next().unwrap()), "{}", facts.architecture);
         write_examples(&path("train.jsonl"), 0, 28);
         write_examples(&path("validation.jsonl"), 28, 35);
 

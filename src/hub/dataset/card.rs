@@ -243,7 +243,7 @@ mod tests {
             assert!(subsets.is_empty() && notes.iter().any(|note| note.contains(expected)), "{subsets:?} {notes:?}");
         };
         let files = |data_files: Value| json!({"configs": [{"config_name": "c", "data_files": data_files}]});
-        check(json!({"configs": "all"}), "no list");
+        check(json!({"configs": "all"}), "isn't a list");
         check(json!({"configs": [{"config_name": 7}]}), "gives it no name");
         check(json!({"configs": [3]}), "has no properties");
         check(files(json!(7)), "doesn't name its files");

@@ -11,7 +11,7 @@ const WINDOW: usize = 4096;
 const HEAD_DIM: usize = 256;
 const THETA: f64 = 1e6;
 const LOCAL_THETA: f64 = 10_000.0;
-/// Every so many layers one sees all.
+/// One in this many layers sees all.
 const PATTERN: usize = 6;
 /// The layers of the 27B, which alone divides its queries by the hidden size over the heads; GGUF has no key for it.
 const LAYERS_OF_27B: usize = 62;

@@ -5,7 +5,7 @@ use crate::model::ModelSpec;
 use crate::model::spec::keys::{self, Key, Keys};
 
 const THETA: f64 = 2e6;
-/// Every so many layers one has no rotation; llama.cpp knows no other.
+/// One in this many layers has no rotation; llama.cpp knows no other interval.
 const INTERVAL: usize = 4;
 /// 1 for a layer that rotates.
 const ROTATES: Key = Key::new("no_rope_layers", "");

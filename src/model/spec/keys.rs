@@ -33,7 +33,7 @@ pub const EMBEDDING_SCALE: Key = Key::new("embedding_multiplier", "embedding_sca
 pub const RESIDUAL_SCALE: Key = Key::new("residual_multiplier", "residual_scale");
 pub const ATTENTION_SCALE: Key = Key::new("attention_multiplier", "attention.scale");
 pub const LOGITS_DIVISOR: Key = Key::new("logits_scaling", "logit_scale");
-/// Of the layers that see all, where there are others.
+/// The rotation of the layers that see all, where there are others.
 pub const ROPE: RopeKeys =
     RopeKeys { theta: Key::new("rope_theta", "rope.freq_base"), section: "full_attention", has_scaling: true };
 
@@ -60,7 +60,7 @@ impl<T> Setting<T> {
 #[derive(Debug, Clone, Copy)]
 pub struct RopeKeys {
     pub theta: Key,
-    /// Of `rope_parameters` in `config.json`, where they differ between kinds of layers.
+    /// The section of `rope_parameters` in `config.json`, where they differ between kinds of layers.
     pub section: &'static str,
     /// A scaling that is said once for the whole model is meant for it.
     pub has_scaling: bool,
@@ -86,7 +86,7 @@ pub trait Keys {
     /// A switch for each layer, where the file has them.
     fn switches(&self, key: Key, num_layers: usize) -> Result<Option<Vec<bool>>, String>;
 
-    /// Of each layer whether it has a window ([`LAYER_TYPES`]), where the file says it.
+    /// Whether each layer has a window ([`LAYER_TYPES`]), where the file says it.
     fn sliding(&self, num_layers: usize) -> Result<Option<Vec<bool>>, String>;
 
     /// Rows of the embedding.
