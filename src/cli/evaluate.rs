@@ -13,8 +13,8 @@ use super::terminal::{self, duration, thousands};
 use crate::data::Split;
 use crate::evaluate::{self, EvaluationReport, EvaluationRequest, HeldOut, Judgement};
 use crate::model::inspect;
-use crate::project::RunRecord;
 use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
+use crate::run::RunRecord;
 
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {

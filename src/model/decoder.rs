@@ -58,7 +58,7 @@ impl Norms {
         let spec = source.spec();
         let (hidden, LayerSpec { norms, qk_norm, .. }) = (spec.hidden_size, spec.layers[index]);
         let widths = qk_norm.map(|norm| match norm {
-            QkNorm::PerHead => [spec.head_dim; 2],
+            QkNorm::PerHead | QkNorm::PerRotatedHead => [spec.head_dim; 2],
             QkNorm::AllHeads => [Module::QProj, Module::KProj].map(|module| module.shape(spec).0),
         });
         let mut norm = |place, len| finite_vector(source, Part::Norm(index, place), len);
@@ -252,7 +252,11 @@ impl Decoder {
 
     /// The rotations of tokens at these positions.
     pub(super) fn rope_tables(&self, positions: &[usize]) -> RopeTables {
-        RopeTables(self.inverse_frequencies.iter().map(|frequencies| RopeTable::new(frequencies, positions)).collect())
+        let ropes = self.inverse_frequencies.iter().zip(&self.spec.ropes);
+        let tables =
+            ropes.map(|(frequencies, rope)| RopeTable::scaled(frequencies, positions, rope.attention_factor()));
+        let query_factors = self.spec.query_scale.map(|scale| positions.iter().map(|at| scale.at(*at)).collect());
+        RopeTables { tables: tables.collect(), query_factors }
     }
 
     pub(super) fn eps(&self) -> f32 {
@@ -305,15 +309,15 @@ impl Decoder {
         let mut x = self.embed(ids)?; // [num_tokens, hidden]
         for (i, layer) in self.layers.iter().enumerate() {
             let linear = |x: &Tensor, module: Module| adaptation.linear(x, &layer.linear[module as usize], i, module);
-            let place = |x: Tensor, norm: Option<&Arc<[f32]>>| -> Result<Tensor> {
-                let x = match norm {
-                    Some(norm) => normed_parts(&x, norm, eps)?,
-                    None => x,
-                };
-                match tables.of(&self.spec.layers[i]) {
-                    Some(table) => ops::rope(&x, table),
-                    None => Ok(x),
-                }
+            let is_rotated_first = self.spec.layers[i].qk_norm == Some(QkNorm::PerRotatedHead);
+            let rotate = |x: Tensor| match tables.of(&self.spec.layers[i]) {
+                Some(table) => ops::rope(&x, table),
+                None => Ok(x),
+            };
+            let place = |x: Tensor, norm: Option<&Arc<[f32]>>| match norm {
+                Some(norm) if is_rotated_first => normed_parts(&rotate(x)?, norm, eps),
+                Some(norm) => rotate(normed_parts(&x, norm, eps)?),
+                None => rotate(x),
             };
             let norms = &layer.norms;
             let h = normed(&x, &norms.before_attention)?;
@@ -321,6 +325,10 @@ impl Decoder {
                 layer.biased([Module::QProj, Module::KProj, Module::VProj].map(|module| linear(&h, module)))?;
             let q = place(q, norms.qk.as_ref().map(|qk| &qk.q))?; // [num_tokens, num_heads · head_dim]
             let k = place(k, norms.qk.as_ref().map(|qk| &qk.k))?; // [num_tokens, num_kv_heads · head_dim]
+            let q = match &tables.query_factors {
+                Some(factors) => q.broadcast_mul(&Tensor::new(&factors[..], q.device())?.unsqueeze(1)?)?,
+                None => q,
+            };
             let attention = attend(i, &q, &k, &v)?;
             x = add(x, linear(&attention, Module::OProj)?, &norms.after_attention)?;
             let h = normed(&x, &norms.before_inner)?;
@@ -380,12 +388,16 @@ impl Layer {
 }
 
 /// The rotations of a batch, by [`ModelSpec::ropes`].
-pub(super) struct RopeTables(Vec<RopeTable>);
+pub(super) struct RopeTables {
+    tables: Vec<RopeTable>,
+    /// What each token's queries are multiplied by, in models whose queries grow with their position.
+    pub query_factors: Option<Vec<f32>>,
+}
 
 impl RopeTables {
     /// A block's; `None` where it rotates nothing.
     pub fn of(&self, layer: &LayerSpec) -> Option<&RopeTable> {
-        self.0.get(layer.rope?)
+        self.tables.get(layer.rope?)
     }
 }
 

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::decoder::QkNorms;
+use super::decoder::{QkNorms, RopeTables};
 use super::gradient::{Group, PackedAdapter};
 use super::lora::LoraAdapter;
+use super::spec::QkNorm;
 use super::{Decoder, ModelSpec};
 use crate::ops::attention::Cached;
 use crate::ops::gated::gated_row;
 use crate::ops::inference::{LinearInput, room, soft_cap};
 use crate::ops::product::{Isa, Operand, Output, Weights, multiply};
 use crate::ops::rms_norm::{add_normalized_row, normalize_row};
-use crate::ops::{FrozenWeight, RopeTable, cached_attention};
+use crate::ops::{FrozenWeight, cached_attention};
 
 /// Tokens by which a cache grows at once: a buffer that grows moves, and fresh memory is dear.
 const CACHE_STEP: usize = 256;
@@ -157,7 +158,7 @@ impl<'a> Generation<'a> {
         let tables = decoder.rope_tables(&positions);
         decoder.embed_into(&new_tokens.concat(), &mut self.x)?;
         for layer in 0..decoder.spec().num_layers() {
-            self.attend(layer, tables.of(decoder.layer_spec(layer)), new_tokens, caches)?;
+            self.attend(layer, &tables, new_tokens, caches)?;
             self.inner(layer)?;
         }
         let mut end = 0;
@@ -198,7 +199,7 @@ impl<'a> Generation<'a> {
     fn attend(
         &mut self,
         layer: usize,
-        table: Option<&RopeTable>,
+        tables: &RopeTables,
         new_tokens: &[&[u32]],
         caches: &mut [&mut KvCache],
     ) -> Result<()> {
@@ -216,11 +217,25 @@ impl<'a> Generation<'a> {
                 .flat_map(|row| row.iter_mut().zip(bias))
                 .for_each(|(value, bias)| *value += bias);
         }
+        let layer_spec = decoder.layer_spec(layer);
+        let is_rotated_first = layer_spec.qk_norm == Some(QkNorm::PerRotatedHead);
+        let rotate = |qkv: &mut [f32]| {
+            if let Some(table) = tables.of(layer_spec) {
+                table.rotate(isa, qkv, width, q_width + kv_width, 1.0);
+            }
+        };
+        if is_rotated_first {
+            rotate(qkv);
+        }
         if let Some(norms) = &norms.qk {
             normalize_qk(isa, norms, decoder.eps(), qkv, [q_width, kv_width]);
         }
-        if let Some(table) = table {
-            table.rotate(isa, qkv, width, q_width + kv_width, 1.0);
+        if !is_rotated_first {
+            rotate(qkv);
+        }
+        if let Some(factors) = &tables.query_factors {
+            let rows = qkv.chunks_exact_mut(width).zip(factors);
+            rows.for_each(|(row, factor)| row[..q_width].iter_mut().for_each(|value| *value *= factor));
         }
 
         queries.clear();

@@ -21,10 +21,15 @@ pub struct RopeTable {
 impl RopeTable {
     /// Angles for these positions: `inverse_frequencies` are `head_dim / 2` values, `positions` one a token.
     pub fn new(inverse_frequencies: &[f32], positions: &[usize]) -> Self {
+        Self::scaled(inverse_frequencies, positions, 1.0)
+    }
+
+    /// Cosines and sines multiplied by a factor, so that a rotation stretches, too.
+    pub fn scaled(inverse_frequencies: &[f32], positions: &[usize], factor: f32) -> Self {
         let angles = || positions.iter().flat_map(|&p| inverse_frequencies.iter().map(move |f| p as f32 * f));
         Self {
-            cos: angles().map(f32::cos).collect(),
-            sin: angles().map(f32::sin).collect(),
+            cos: angles().map(|angle| factor * angle.cos()).collect(),
+            sin: angles().map(|angle| factor * angle.sin()).collect(),
             head_dim: 2 * inverse_frequencies.len(),
         }
     }

@@ -33,8 +33,7 @@ pub use rows::search::hits;
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,
-    Replacement, Review, RunAbout, RunNote, RunRecord, RunStatus, Settings, SplitCounts, SplitPreview, StoredExample,
-    Version, VersionChange,
+    Replacement, Review, Settings, SplitCounts, SplitPreview, StoredExample, Version, VersionChange,
 };
 pub use store::file_id::FileId;
 pub use store::project::Project;

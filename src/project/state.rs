@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::data::checks::{Check, CheckCount};
 use crate::data::{Example, Message, Role, Split, import::SplitSpec};
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
-pub use crate::run::{RunAbout, RunNote, RunRecord, RunStatus};
 use crate::words::thousands;
 
 /// Whether an example takes part.

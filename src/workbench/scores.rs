@@ -10,8 +10,9 @@ use super::WorkbenchError;
 use crate::data::label_next::{Candidate, Pick, pick};
 use crate::data::{Example, Role};
 use crate::evaluate::{Judge, Scorer};
-use crate::project::{ExampleLoss, ExampleQuery, Project, ProjectError, Review, RunRecord, StoredExample};
+use crate::project::{ExampleLoss, ExampleQuery, Project, ProjectError, Review, StoredExample};
 use crate::recipe::{ModelRef, Training};
+use crate::run::RunRecord;
 use crate::task::{Task, Unit};
 
 /// Losses are kept this many examples at a time: a program that is killed loses no more.

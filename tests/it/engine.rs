@@ -15,8 +15,9 @@ use tunewright::engine::{
 use tunewright::evaluate::EvaluationRequest;
 use tunewright::generate::Sampling;
 use tunewright::hub::Sources;
-use tunewright::project::{Edit, ExampleQuery, Project, ProjectState, RowPage, RunRecord, RunStatus};
+use tunewright::project::{Edit, ExampleQuery, Project, ProjectState, RowPage};
 use tunewright::recipe::{ModelRef, Recipe, RenderSpec, TooLong, Training};
+use tunewright::run::{RunRecord, RunStatus};
 use tunewright::task::{Phase, Signal};
 
 use super::fixtures::{self, fixture};

@@ -8,8 +8,9 @@ use tunewright::engine::protocol::CompareRequest;
 use tunewright::engine::{Backend, ComputeJob, EventKind, IoJob, JobId, JobSpec, Outcome, Reply, TrainJob};
 use tunewright::evaluate::EvaluationRequest;
 use tunewright::generate::Sampling;
-use tunewright::project::{Project, RunRecord, RunStatus};
+use tunewright::project::Project;
 use tunewright::run::messages;
+use tunewright::run::{RunRecord, RunStatus};
 use tunewright::task::{Phase, Signal, Unit};
 use tunewright::train::RunMessage;
 

@@ -34,6 +34,10 @@ fn a_folder_is_trained_evaluated_and_asked() {
         ("smollm3", Precision::F32, false),
         ("olmo2", Precision::Bf16, true),
         ("granite", Precision::Bf16, false),
+        ("olmo3", Precision::F32, true),
+        ("ministral3", Precision::Bf16, false),
+        ("exaone4", Precision::F32, true),
+        ("hunyuan_v1_dense", Precision::Bf16, false),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);

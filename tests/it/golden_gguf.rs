@@ -25,6 +25,11 @@ const FILES: &[(&str, &str)] = &[
     ("smollm3", "smollm3"),
     ("olmo2", "olmo2"),
     ("granite", "granite"),
+    ("olmo3", "olmo3"),
+    ("ministral3", "ministral3"),
+    ("exaone4", "exaone4"),
+    ("exaone4_full", "exaone4_full"),
+    ("hunyuan_v1_dense", "hunyuan_v1_dense"),
 ];
 
 fn load(name: &str) -> HashMap<String, Tensor> {

@@ -17,6 +17,7 @@ mod engine;
 mod engine_beside;
 mod export;
 mod families;
+mod family_names;
 mod fixtures;
 mod formats;
 mod frozen;

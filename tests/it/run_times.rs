@@ -9,8 +9,8 @@ use tunewright::engine::{
     Backend, ComputeJob, Engine, EngineOptions, EventKind, IoJob, JobId, JobSpec, Outcome, Reply, StoreJob, TrainJob,
 };
 use tunewright::hub::Sources;
-use tunewright::project::{RunNote, RunRecord};
 use tunewright::recipe::{EvalStrategy, Recipe};
+use tunewright::run::{RunNote, RunRecord};
 use tunewright::train::preview::RunPreview;
 use tunewright::train::timing::{KnownSpeed, MeasuredBy, SpeedFile};
 

@@ -9,8 +9,9 @@ use tunewright::data::import::{ImportRequest, OnKnown};
 use tunewright::data::split::{SplitBy, SplitSpec};
 use tunewright::data::{Example, Message, Role, Split};
 use tunewright::project::{
-    Edit, ExampleQuery, ExampleRow, ExampleStatus, Project, ProjectError, Replacement, Review, RunRecord, StoredExample,
+    Edit, ExampleQuery, ExampleRow, ExampleStatus, Project, ProjectError, Replacement, Review, StoredExample,
 };
+use tunewright::run::RunRecord;
 use tunewright::task::{Task, Unit, Unwatched};
 
 fn example(question: &str, answer: &str) -> Example {
@@ -322,14 +323,14 @@ fn a_run_is_read_from_its_folder_even_if_it_was_killed() {
     let run = RunRecord::read(&run_dir).unwrap();
     assert_eq!((run.first_eval_loss, run.best_eval_loss, run.best_step), (Some(3.5), Some(1.25), Some(2)));
     assert_eq!((run.num_steps_done, run.secs), (4, 3.0));
-    assert_eq!(run.status, tunewright::project::RunStatus::Interrupted);
+    assert_eq!(run.status, tunewright::run::RunStatus::Interrupted);
     assert_eq!(run.adapter, Some(run_dir.join("checkpoints/step-000004")), "the best checkpoint is gone");
 
     write("status.json", r#"{"status":"stopped","num_steps":10,"num_steps_done":5,"best_step":2,"secs":9.5}"#);
     write("checkpoints/step-000002/adapter_model.safetensors", "");
     let runs = project.runs().unwrap();
     assert_eq!((runs.len(), runs[0].num_steps, runs[0].num_steps_done, runs[0].secs), (1, 10, 5, 9.5));
-    assert_eq!(runs[0].status, tunewright::project::RunStatus::Stopped);
+    assert_eq!(runs[0].status, tunewright::run::RunStatus::Stopped);
     assert_eq!(runs[0].adapter, Some(run_dir.join("checkpoints/step-000002")));
 }
 

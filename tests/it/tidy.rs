@@ -43,7 +43,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "hub::models_dir",
         "generate::Sampling",
         "render::Tally", "render::TokenPiece", "render::TokenView", "render::tally",
-        "run::RunDir", "run::checkpoints",
+        "run::RunAbout", "run::RunDir", "run::RunNote", "run::RunRecord", "run::RunStatus", "run::checkpoints",
         "train::EvalMetrics", "train::RunMessage", "train::StepMetrics", "train::Told", "train::observer::RunFacts",
         "train::preview::MemoryEstimate", "train::preview::Noted", "train::preview::RunPreview", "train::smoothing",
         "train::timing",

@@ -121,28 +121,25 @@ impl<'a> Dialog<'a> {
     /// The body; in a low or narrow window it scrolls between head and foot.
     fn body<R>(&self, ui: &mut Ui, width: f32, body: impl FnOnce(&mut Ui) -> R) -> R {
         let theme = Theme::of(ui);
-        let (id, most) = (Id::unique((self.id, "height of the body")), most_height(ui.ctx()));
-        let before = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or_default();
+        let (id, most) = (Id::unique((self.id, "too high for")), most_height(ui.ctx()));
+        // In a scroll area a body may measure less than outside of one: what was once too high stays in it while the window is
+        // no higher, or the two would take turns without an end.
+        let too_high_for = ui.data(|data| data.get_temp::<f32>(id));
         let least = theme.size.dialog_least_width.min(self.width(theme));
-        let measured = |ui: &mut Ui| {
-            let shown = ui.scope(body);
-            (shown.inner, shown.response.rect.height())
-        };
-        let (inner, height) = if width >= least && before <= most {
-            measured(ui)
-        } else {
+        if width < least || too_high_for.is_some_and(|too_high_for| most <= too_high_for) {
             let scroll = ScrollArea::both().id_salt("body").max_height(most).auto_shrink([false, true]);
             let shown = scroll.min_scrolled_height(0.0).show(ui, |ui| {
                 ui.set_width(width.max(least));
-                measured(ui)
+                ui.scope(body).inner
             });
-            shown.inner
-        };
-        if height != before {
-            ui.data_mut(|data| data.insert_temp(id, height));
+            return shown.inner;
+        }
+        let shown = ui.scope(body);
+        if shown.response.rect.height() > most {
+            ui.data_mut(|data| data.insert_temp(id, most));
             ui.ctx().request_repaint();
         }
-        inner
+        shown.inner
     }
 
     fn width(&self, theme: &Theme) -> f32 {

@@ -1,7 +1,7 @@
 //! A run in one line, and the choice among those that have weights.
 
 use crate::app::kit::{Combo, format};
-use crate::project::{RunRecord, state::RunStatus};
+use crate::run::{RunRecord, RunStatus};
 
 /// Its name and which weights are used.
 pub fn run_label(run: &RunRecord) -> String {

@@ -20,7 +20,7 @@ use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::data::Split;
 use crate::engine::EventKind;
-use crate::project::RunRecord;
+use crate::run::RunRecord;
 
 const PARTS: [(Split, &str); 2] = [(Split::Test, "Test"), (Split::Validation, "Validation")];
 

@@ -18,8 +18,8 @@ use crate::app::shell::words::model_name;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::data::{Role, Split};
 use crate::engine::EventKind;
-use crate::project::RunRecord;
 use crate::run::RunDir;
+use crate::run::RunRecord;
 use crate::run::checkpoints::{self, Purpose};
 use state::Listing;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::project::{RunRecord, RunStatus};
+use crate::run::{RunRecord, RunStatus};
 
 /// The folder of the run that the compute lane works on.
 #[derive(Clone, Default)]

@@ -6,8 +6,9 @@ use super::facts::{Facts, Subject, name};
 use crate::data::Example;
 use crate::data::checks::{Check, Remedy};
 use crate::data::import::{ImportRequest, SplitSpec};
-use crate::project::{Replacement, RunNote};
+use crate::project::Replacement;
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
+use crate::run::RunNote;
 use crate::workbench::data_export::DataExport;
 
 /// `project` is the project's folder.

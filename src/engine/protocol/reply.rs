@@ -11,10 +11,11 @@ use crate::hub::{Dataset, FoundModel};
 use crate::model::ModelFacts;
 use crate::project::{
     ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, Lengths, ProjectState, ReplacePreview, Reviewers,
-    RowPage, RunRecord, SavedAs, SplitPreview, Standing, StoredExample, Version,
+    RowPage, SavedAs, SplitPreview, Standing, StoredExample, Version,
 };
 use crate::recipe::ModelRef;
 use crate::render::TokenView;
+use crate::run::RunRecord;
 use crate::train::preview::RunPreview;
 use crate::train::timing::KnownSpeed;
 use crate::train::{EvalMetrics, StepMetrics, Told};

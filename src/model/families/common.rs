@@ -15,6 +15,8 @@ pub struct Defaults {
     pub ties_head: bool,
     pub rope_theta: f64,
     pub rms_norm_eps: f64,
+    /// A rope scaling of the type `dynamic` with an `alpha` is meant as Hunyuan means it.
+    pub scales_rope_by_alpha: bool,
 }
 
 impl Default for Defaults {
@@ -26,6 +28,7 @@ impl Default for Defaults {
             ties_head: false,
             rope_theta: 10_000.0,
             rms_norm_eps: 1e-6,
+            scales_rope_by_alpha: false,
         }
     }
 }
@@ -46,6 +49,9 @@ pub fn read(keys: &dyn Keys, architecture: &str, defaults: &Defaults) -> Result<
         _ => defaults.rms_norm_eps,
     };
     spec.ropes = vec![keys.rope(keys::ROPE, defaults.rope_theta)?];
+    if matches!(spec.ropes[0].scaling, RopeScaling::Alpha(_)) && !defaults.scales_rope_by_alpha {
+        return Err("the rope scaling dynamic is not known".to_owned());
+    }
     spec.tie_word_embeddings = keys.ties_head(defaults.ties_head)?;
     Ok(spec)
 }
@@ -74,6 +80,7 @@ pub fn sizes(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
         embedding_scale: 1.0,
         residual_scale: 1.0,
         rms_norm_eps: 1e-6,
+        query_scale: None,
         ropes: vec![RopeSpec { theta: 10_000.0, scaling: RopeScaling::None }],
         context_length: keys.required(keys::CONTEXT_LENGTH)?,
         layers: vec![LayerSpec::default(); num_layers],

@@ -1,10 +1,13 @@
 //! The families of models, a file and a row each. Nothing else knows a family by its name.
 
 mod common;
+mod exaone4;
 mod gemma2;
 mod gemma3;
 mod granite;
+mod hunyuan;
 mod llama;
+mod ministral3;
 mod mistral;
 mod olmo2;
 mod qwen2;
@@ -46,6 +49,9 @@ pub const FAMILIES: &[&Family] = &[
     &smollm3::SMOLLM3,
     &olmo2::OLMO2,
     &granite::GRANITE,
+    &ministral3::MINISTRAL3,
+    &exaone4::EXAONE4,
+    &hunyuan::HUNYUAN,
 ];
 
 /// The family that a file names.

@@ -3,6 +3,7 @@
 use super::adapter::{Group, PackedAdapter};
 use super::linear::{Linear, Scratch};
 use super::pass::{BlockPass, MIN_ROWS};
+use crate::model::spec::QkNorm;
 use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_back};
 use crate::ops::product::{Element, Operand};
 use candle_core::Result;
@@ -11,7 +12,7 @@ use rayon::prelude::*;
 /// What a block's backward needs of its forward, besides its input.
 #[derive(Default)]
 pub struct Kept<E> {
-    /// Queries and keys before their norms, `[num_tokens, q + kv]`; empty in models without those.
+    /// Queries and keys as their norms read them, `[num_tokens, q + kv]`; empty in models without those.
     qk: Operand<E>,
     /// Rotated queries and keys, and values: `[num_tokens, q + 2 · kv]`.
     qkv: Operand<E>,
@@ -94,12 +95,18 @@ impl<E: Element> Block<'_, E> {
         if let Some(bias) = pass.decoder.qkv_bias(layer) {
             add_bias(qkv, bias);
         }
+        let is_rotated_first = pass.decoder.layer_spec(layer).qk_norm == Some(QkNorm::PerRotatedHead);
+        let rotate = |qkv: &mut [f32]| pass.rotate(layer, qkv, shape, 1.0);
+        if is_rotated_first {
+            rotate(qkv);
+        }
         if let Some(norms) = &norms.qk {
             pass.normalize_qk(norms, qkv, [q_width, kv_width], &mut kept.qk);
         }
-        if let Some(table) = pass.table(layer) {
-            table.rotate(isa, qkv, qkv_width, q_width + kv_width, 1.0);
+        if !is_rotated_first {
+            rotate(qkv);
         }
+        pass.scale_queries(qkv, shape);
         kept.qkv.set(isa, qkv, n, qkv_width);
         attention.resize(n * q_width, 0.0);
         kept.log_sums.resize(n * shape.num_heads, 0.0);
@@ -171,11 +178,16 @@ impl<E: Element> Block<'_, E> {
         let places = Gradients::side_by_side(d_qkv, shape);
         attend_back(isa, shape, pass.segments, forward, d_attention, places);
         let qkv_width = q_width + 2 * kv_width;
-        if let Some(table) = pass.table(layer) {
-            table.rotate(isa, d_qkv, qkv_width, q_width + kv_width, -1.0);
+        pass.scale_queries(d_qkv, shape);
+        let is_rotated_first = pass.decoder.layer_spec(layer).qk_norm == Some(QkNorm::PerRotatedHead);
+        if !is_rotated_first {
+            pass.rotate(layer, d_qkv, shape, -1.0);
         }
         if let Some(norms) = &norms.qk {
             pass.normalize_qk_back(norms, &kept.qk, [q_width, kv_width], d_qkv);
+        }
+        if is_rotated_first {
+            pass.rotate(layer, d_qkv, shape, -1.0);
         }
         dy.set(isa, d_qkv, n, qkv_width);
         let normed_input = pass.normalize_kept(input, &norms.before_attention, normed);

@@ -7,7 +7,7 @@ use crate::model::decoder::RopeTables;
 use crate::model::{Decoder, Dropout};
 use crate::ops::gated::{gated_row, gated_row_and_back};
 use crate::ops::product::{Element, Isa, Operand, Weights};
-use crate::ops::{FrozenWeight, RopeTable, Segments};
+use crate::ops::{AttentionShape, FrozenWeight, Segments};
 
 /// Rows that a task of an element-wise pass takes at least.
 pub const MIN_ROWS: usize = 8;
@@ -37,9 +37,22 @@ impl BlockPass<'_> {
         self.last_rows.filter(|_| layer + 1 == self.decoder.spec().num_layers())
     }
 
-    /// What rotates the queries and keys of a layer, if anything does.
-    pub fn table(&self, layer: usize) -> Option<&RopeTable> {
-        self.tables.of(self.decoder.layer_spec(layer))
+    /// Rotates the queries and keys of every row of `qkv`, `[num_tokens, q + 2 · kv]`, where the layer does; `sign` −1 turns
+    /// back, as gradients do.
+    pub fn rotate(&self, layer: usize, qkv: &mut [f32], shape: AttentionShape, sign: f32) {
+        if let Some(table) = self.tables.of(self.decoder.layer_spec(layer)) {
+            let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+            table.rotate(self.isa, qkv, q_width + 2 * kv_width, q_width + kv_width, sign);
+        }
+    }
+
+    /// Multiplies the queries of every row of `qkv` by their position's factor, in models that have one; their gradients
+    /// likewise.
+    pub fn scale_queries(&self, qkv: &mut [f32], shape: AttentionShape) {
+        let Some(factors) = &self.tables.query_factors else { return };
+        let q_width = shape.q_width();
+        let rows = qkv.par_chunks_mut(q_width + 2 * shape.kv_width()).zip(factors).with_min_len(MIN_ROWS);
+        rows.for_each(|(row, factor)| row[..q_width].iter_mut().for_each(|value| *value *= factor));
     }
 
     /// The index in the batch of a row of a group's input.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::keys::{self, Key, Keys, RopeKeys, Setting};
-use super::{ModelSpec, RopeScaling, RopeSpec};
+use super::{ModelSpec, QueryScale, RopeScaling, RopeSpec, Yarn};
 
 impl ModelSpec {
     /// Reads what `config.json` holds.
@@ -85,8 +85,16 @@ impl Keys for Config<'_> {
         let parameters = self.get(Key::new("rope_parameters", ""));
         let of_kind = parameters.and_then(|parameters| parameters.get(keys.section));
         // Before Transformers 5 a scaling was meant for the layers that see all.
-        let old = || self.get(Key::new("rope_scaling", "")).filter(|_| keys.has_scaling);
-        rope(self.0, of_kind.or(parameters).or_else(old), keys.theta, theta)
+        let of_all = || parameters.or_else(|| self.get(Key::new("rope_scaling", ""))).filter(|_| keys.has_scaling);
+        rope(self.0, of_kind.or_else(of_all), keys.theta, theta)
+    }
+
+    fn query_scale(&self) -> Result<Option<QueryScale>, String> {
+        let Some(parameters) = self.get(Key::new("rope_parameters", "")) else { return Ok(None) };
+        let number = |key: &str| positive(parameters, key).map(|number| number.or(None));
+        let Some(beta) = number("llama_4_scaling_beta")? else { return Ok(None) };
+        let context = number("original_max_position_embeddings")?;
+        Ok(Some(QueryScale { beta, context: context.ok_or_else(|| unusable("original_max_position_embeddings"))? }))
     }
 
     fn unusable(&self, key: Key) -> String {
@@ -128,9 +136,32 @@ fn rope(config: &Value, parameters: Option<&Value>, key: Key, default: f64) -> R
             high_freq_factor: needed("high_freq_factor")?,
             original_context: needed("original_max_position_embeddings")?,
         },
+        Some("yarn") => {
+            RopeScaling::Yarn(yarn(parameters, needed("factor")?, needed("original_max_position_embeddings")?))
+        }
+        Some("dynamic") if number("alpha").is_some() => RopeScaling::Alpha(needed("alpha")?),
         Some(other) => return Err(format!("the rope scaling {other} is not known")),
     };
     Ok(RopeSpec { theta, scaling })
+}
+
+fn yarn(parameters: Option<&Value>, factor: f64, original_context: f64) -> Yarn {
+    let get = |key: &str| parameters.and_then(|parameters| parameters.get(key));
+    let number = |key: &str| get(key).and_then(Value::as_f64).filter(|number| *number != 0.0);
+    let usual = |mscale| Yarn::usual_attention_factor(factor, mscale);
+    let attention_factor =
+        number("attention_factor").unwrap_or_else(|| match (number("mscale"), number("mscale_all_dim")) {
+            (Some(mscale), Some(all)) => usual(mscale) / usual(all),
+            _ => usual(1.0),
+        });
+    Yarn {
+        factor,
+        original_context,
+        beta_fast: number("beta_fast").unwrap_or(Yarn::BETA_FAST),
+        beta_slow: number("beta_slow").unwrap_or(Yarn::BETA_SLOW),
+        attention_factor,
+        truncate: get("truncate").and_then(Value::as_bool).unwrap_or(true),
+    }
 }
 
 #[cfg(test)]

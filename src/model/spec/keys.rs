@@ -1,6 +1,6 @@
 //! A model's settings by their names in both worlds: `config.json` and the metadata of a GGUF file.
 
-use super::RopeSpec;
+use super::{QueryScale, RopeSpec};
 
 /// The names of a setting; empty where that world doesn't have it. In GGUF the architecture's name goes before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub const QUERY_SCALAR: Key = Key::new("query_pre_attn_scalar", "");
 pub const EMBEDDING_SCALE: Key = Key::new("embedding_multiplier", "embedding_scale");
 pub const RESIDUAL_SCALE: Key = Key::new("residual_multiplier", "residual_scale");
 pub const ATTENTION_SCALE: Key = Key::new("attention_multiplier", "attention.scale");
+/// How much queries grow with their position ([`QueryScale`]).
+pub const TEMPERATURE_SCALE: Key = Key::new("", "attention.temperature_scale");
 pub const LOGITS_DIVISOR: Key = Key::new("logits_scaling", "logit_scale");
 /// The rotation of the layers that see all, where there are others.
 pub const ROPE: RopeKeys =
@@ -97,6 +99,9 @@ pub trait Keys {
 
     /// How positions are told; `theta` where `config.json` doesn't say it.
     fn rope(&self, keys: RopeKeys, theta: f64) -> Result<RopeSpec, String>;
+
+    /// How queries grow with their position, where they do.
+    fn query_scale(&self) -> Result<Option<QueryScale>, String>;
 
     /// That the file doesn't have what it must have.
     fn unusable(&self, key: Key) -> String;

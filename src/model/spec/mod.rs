@@ -2,8 +2,10 @@
 
 mod config;
 pub(crate) mod keys;
+mod rope;
 mod tensors;
 
+pub use self::rope::{RopeScaling, RopeSpec, Yarn};
 pub use self::tensors::{NormPlace, Part};
 use crate::ops::Activation;
 
@@ -34,10 +36,26 @@ pub struct ModelSpec {
     pub rms_norm_eps: f64,
     /// The rotations that the layers choose from.
     pub ropes: Vec<RopeSpec>,
+    pub query_scale: Option<QueryScale>,
     pub context_length: usize,
     pub layers: Vec<LayerSpec>,
     /// The output head is the embedding.
     pub tie_word_embeddings: bool,
+}
+
+/// Queries that grow with their position: they are multiplied by `1 + beta · ln(1 + ⌊position / context⌋)`, as in Llama 4.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QueryScale {
+    pub beta: f64,
+    /// In tokens.
+    pub context: f64,
+}
+
+impl QueryScale {
+    /// What the queries of a position are multiplied by.
+    pub fn at(self, position: usize) -> f32 {
+        (1.0 + self.beta * (position as f64 / self.context).floor().ln_1p()) as f32
+    }
 }
 
 /// What differs between blocks, of one model or of several.
@@ -75,11 +93,13 @@ impl BranchNorms {
     pub const BOTH: Self = Self { before: true, after: true };
 }
 
-/// What a norm on queries and keys, before their rotation, goes over.
+/// What a norm on queries and keys goes over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QkNorm {
     /// Each head by itself, with the same weight.
     PerHead,
+    /// Each head by itself, once it is rotated; the others come before the rotation.
+    PerRotatedHead,
     /// All heads of a token together.
     AllHeads,
 }
@@ -91,52 +111,6 @@ pub(super) const MAX_LAYERS: usize = 4096;
 const MAX_WIDTH: usize = 1 << 20;
 const MAX_VOCABULARY: usize = 1 << 26;
 const MAX_CONTEXT: usize = 1 << 31;
-
-/// Rotary frequencies.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RopeSpec {
-    pub theta: f64,
-    pub scaling: RopeScaling,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum RopeScaling {
-    None,
-    /// All positions are divided by a factor.
-    Linear {
-        factor: f64,
-    },
-    /// Llama 3.1's (`_compute_llama3_parameters` in Transformers).
-    Llama3 {
-        factor: f64,
-        low_freq_factor: f64,
-        high_freq_factor: f64,
-        original_context: f64,
-    },
-    /// Divisors one by one, as GGUF stores them in `rope_freqs.weight`.
-    Factors(Vec<f32>),
-}
-
-impl RopeSpec {
-    /// `head_dim / 2` angles per position.
-    pub fn inverse_frequencies(&self, head_dim: usize) -> Vec<f32> {
-        let plain = (0..head_dim / 2).map(|i| self.theta.powf(-(2.0 * i as f64) / head_dim as f64));
-        match &self.scaling {
-            RopeScaling::None => plain.map(|f| f as f32).collect(),
-            RopeScaling::Linear { factor } => plain.map(|f| (f / factor) as f32).collect(),
-            RopeScaling::Factors(factors) => plain.zip(factors).map(|(f, d)| (f / f64::from(*d)) as f32).collect(),
-            RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context } => plain
-                .map(|f| {
-                    let wavelength = std::f64::consts::TAU / f;
-                    let smooth =
-                        (original_context / wavelength - low_freq_factor) / (high_freq_factor - low_freq_factor);
-                    let smooth = smooth.clamp(0.0, 1.0);
-                    ((1.0 - smooth) * f / factor + smooth * f) as f32
-                })
-                .collect(),
-        }
-    }
-}
 
 impl ModelSpec {
     pub fn num_layers(&self) -> usize {

@@ -51,6 +51,8 @@ impl NormPlace {
             Self::BeforeInner => "pre_feedforward_layernorm",
             Self::AfterAttention => "post_attention_layernorm",
             Self::AfterInner => "post_feedforward_layernorm",
+            Self::Queries if layer.qk_norm == Some(QkNorm::PerRotatedHead) => "self_attn.query_layernorm",
+            Self::Keys if layer.qk_norm == Some(QkNorm::PerRotatedHead) => "self_attn.key_layernorm",
             Self::Queries => "self_attn.q_norm",
             Self::Keys => "self_attn.k_norm",
         }
@@ -129,7 +131,7 @@ impl ModelSpec {
     fn qk_norm_width(&self, layer: usize, module: Module) -> usize {
         match self.layers[layer].qk_norm {
             Some(QkNorm::AllHeads) => module.shape(self).0,
-            Some(QkNorm::PerHead) => self.head_dim,
+            Some(QkNorm::PerHead | QkNorm::PerRotatedHead) => self.head_dim,
             None => 0,
         }
     }

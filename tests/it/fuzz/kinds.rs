@@ -13,8 +13,9 @@ use tunewright::evaluate::{self, EvaluationRequest};
 use tunewright::fs::write_atomic;
 use tunewright::generate::{Sampling, Session};
 use tunewright::model::{LanguageModel, Turn, inspect, peft};
-use tunewright::project::{ExampleQuery, Project, RunRecord};
+use tunewright::project::{ExampleQuery, Project};
 use tunewright::recipe::{ModelRef, Plan, Recipe, RenderSpec, TooLong, TrainOn};
+use tunewright::run::RunRecord;
 use tunewright::task::Unwatched;
 
 use super::mutate::Build;

@@ -10,7 +10,8 @@ use tunewright::data::Role as Turn;
 use tunewright::engine::protocol::Side;
 use tunewright::engine::{ComputeJob, EventKind, JobId, JobSpec, Outcome, TrainJob};
 use tunewright::evaluate::{KeptPair, Measured};
-use tunewright::project::{ProjectState, RunRecord, RunStatus, Settings, SplitCounts};
+use tunewright::project::{ProjectState, Settings, SplitCounts};
+use tunewright::run::{RunRecord, RunStatus};
 use tunewright::task::Signal;
 
 use super::harness::asked::is_compare;

@@ -9,7 +9,7 @@ use tunewright::app::screens::{evaluate, train};
 use tunewright::app::settings::AppSettings;
 use tunewright::app::{Action, Screen};
 use tunewright::engine::{EventKind, IoJob, JobId, JobSpec, MemoryShort, Outcome, Reply, TrainJob};
-use tunewright::project::{RunRecord, RunStatus};
+use tunewright::run::{RunRecord, RunStatus};
 use tunewright::task::{Phase, Signal, Unit};
 use tunewright::train::{RunMessage, Told};
 

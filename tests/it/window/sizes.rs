@@ -55,7 +55,7 @@ fn is_reachable(window: &Window, control: &Control, whole: Rect) -> bool {
 /// The state in a window that needn't rest: at some sizes a dialog goes on measuring itself.
 fn open(state: &State) -> Window {
     let mut window = state.1();
-    window.engine.must_rest = false;
+    window.engine.must_rest = true;
     window
 }
 

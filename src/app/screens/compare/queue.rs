@@ -10,8 +10,9 @@ use crate::engine::protocol::CompareRequest;
 use crate::engine::{ComputeJob, JobId, JobSpec, StoreJob};
 use crate::evaluate::{Answer, KeptPair};
 use crate::generate::Sampling;
-use crate::project::{RunRecord, StoredExample};
+use crate::project::StoredExample;
 use crate::recipe::ModelRef;
+use crate::run::RunRecord;
 
 /// Whose answers they are: the run's folder, and the example or, for a prompt of one's own, none.
 pub type Key = (PathBuf, Option<i64>);

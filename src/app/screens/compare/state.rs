@@ -14,7 +14,8 @@ use crate::data::{Message, Role, Split};
 use crate::engine::{EventKind, IoJob, JobId, JobSpec, Outcome, Reply, StoreJob};
 use crate::evaluate::KeptPair;
 use crate::generate::Sampling;
-use crate::project::{ProjectState, RunRecord, StoredExample};
+use crate::project::{ProjectState, StoredExample};
+use crate::run::RunRecord;
 
 /// What is highlighted in the answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

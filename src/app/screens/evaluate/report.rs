@@ -11,8 +11,8 @@ use crate::app::screens::runs::{self, state::RunsState};
 use crate::app::screens::train;
 use crate::app::{Action as AnyAction, AppState, Screen};
 use crate::evaluate::{AnsweredExample, Change, HeldOut, Judgement, Stale, Verdict};
-use crate::project::RunRecord;
 use crate::render::Tally;
+use crate::run::RunRecord;
 
 pub(super) fn show(ui: &mut Ui, state: &AppState, run: &RunRecord, shown: &Shown, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);

@@ -11,7 +11,7 @@ use crate::app::ticket::Ticket;
 use crate::data::Split;
 use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, Outcome, Reply};
 use crate::evaluate::{EvaluationReport, EvaluationRequest, Judgement, Measured, Stale};
-use crate::project::RunRecord;
+use crate::run::RunRecord;
 
 /// What a person did on this screen.
 #[derive(Debug, Clone, PartialEq)]

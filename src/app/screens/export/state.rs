@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::app::effect::Effect;
 use crate::app::screens::runs::state::usable;
 use crate::data::{Example, Role, Split};
-use crate::project::RunRecord;
 use crate::run::RunDir;
+use crate::run::RunRecord;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExportAction {

@@ -2,8 +2,8 @@
 
 use crate::app::kit::format;
 use crate::app::shell::words::model_name;
-use crate::project::RunRecord;
 use crate::recipe::params;
+use crate::run::RunRecord;
 
 /// Digits of a hash that are enough to tell two data sets apart at a glance.
 const HASH_DIGITS: usize = 6;

@@ -8,7 +8,7 @@ use crate::app::kit::table::{Column, Row, Table};
 use crate::app::kit::{Icon, Text, Theme, check_mark, format, icon, series, star};
 use crate::app::screens::train;
 use crate::app::{Action as AnyAction, AppState};
-use crate::project::{RunNote, RunRecord, RunStatus};
+use crate::run::{RunNote, RunRecord, RunStatus};
 
 const COLUMNS: [Column; 9] = [
     Column::text("", "8."),

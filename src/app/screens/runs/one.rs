@@ -7,8 +7,8 @@ use crate::app::kit::{Card, Text, TextInput, Theme, format, section};
 use crate::app::screens::train::chart;
 use crate::app::shell::words::model_name;
 use crate::app::{Action as AnyAction, AppState, Drafts as AllDrafts};
-use crate::project::{RunNote, RunRecord};
 use crate::recipe::params;
+use crate::run::{RunNote, RunRecord};
 
 pub fn curves(ui: &mut Ui, state: &AppState, run: &RunRecord, rect: Rect, actions: &mut Vec<AnyAction>) {
     let runs = &state.runs;

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::app::shell::words::model_name;
-use crate::project::{RunRecord, RunStatus};
+use crate::run::{RunRecord, RunStatus};
 
 /// A column that the list can be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +88,8 @@ pub fn status(status: RunStatus) -> &'static str {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::project::{RunAbout, RunNote};
     use crate::recipe::{ModelRef, Recipe};
+    use crate::run::{RunAbout, RunNote};
 
     /// A run that is done.
     pub fn record(name: &str, best_eval_loss: Option<f64>, text: &str) -> RunRecord {

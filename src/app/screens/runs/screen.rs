@@ -9,7 +9,7 @@ use crate::app::kit::{
 };
 use crate::app::screens::train;
 use crate::app::{Action as AnyAction, AppState, Drafts as AllDrafts, Screen};
-use crate::project::RunStatus;
+use crate::run::RunStatus;
 
 pub fn show(ui: &mut Ui, state: &AppState, drafts: &mut AllDrafts, actions: &mut Vec<AnyAction>) {
     ui.spacing_mut().item_spacing.y = 0.0;

@@ -9,7 +9,7 @@ use crate::app::kit::plot::{Chart, ChartResponse, HoverValue, Ticks, end_labels,
 use crate::app::kit::{Card, Combo, Text, Theme, format, line, one_line, rule, segmented_small, series, switch};
 use crate::app::screens::train::{Action as TrainAction, Run, chart};
 use crate::app::{Action as AnyAction, AppState};
-use crate::project::RunRecord;
+use crate::run::RunRecord;
 
 /// Points of one curve that are worth painting.
 const MOST_POINTS: usize = 1000;

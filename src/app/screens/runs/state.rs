@@ -14,7 +14,7 @@ use crate::app::screens::train::{self, Run};
 use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::engine::{EventKind, IoJob, JobId, JobSpec, Outcome, Reply, TrainJob};
-use crate::project::{RunNote, RunRecord, state::RunStatus};
+use crate::run::{RunNote, RunRecord, RunStatus};
 
 /// Curves that are read and drawn at a time, for there are no more colours.
 pub const MOST_CURVES: usize = 6;

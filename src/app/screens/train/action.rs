@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::Preset;
-use crate::project::RunRecord;
 use crate::recipe::Recipe;
 use crate::recipe::params::Value;
+use crate::run::RunRecord;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,8 +5,9 @@ use crate::app::screens::model;
 use crate::app::start::{Start, Starter};
 use crate::app::{AppState, Cx, Screen};
 use crate::engine::{ComputeJob, JobId, JobSpec, Lane};
-use crate::project::{ProjectState, RunRecord};
+use crate::project::ProjectState;
 use crate::recipe::ModelRef;
+use crate::run::RunRecord;
 
 /// See the module.
 #[derive(Clone, Copy)]

@@ -9,7 +9,7 @@ use crate::app::effect::Effect;
 use crate::app::start::Start;
 use crate::app::state::Status;
 use crate::engine::{EventKind, IoJob, JobId, JobSpec, Reply};
-use crate::project::state::RunStatus;
+use crate::run::RunStatus;
 
 impl State {
     /// Also from the table of runs.

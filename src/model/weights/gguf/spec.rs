@@ -5,7 +5,7 @@ use candle_core::quantized::gguf_file::Value;
 
 use super::GgufFile;
 use crate::model::spec::keys::{self, Key, Keys, RopeKeys, Setting};
-use crate::model::spec::{Part, RopeScaling, RopeSpec};
+use crate::model::spec::{Part, QueryScale, RopeScaling, RopeSpec, Yarn};
 use crate::model::{ModelError, ModelSpec};
 use crate::words::thousands;
 
@@ -109,7 +109,7 @@ impl Metadata<'_> {
             }
         }
         match (self.text(SCALING), self.value(SCALING)) {
-            (Some("linear" | "none"), _) | (None, None) => None,
+            (Some("linear" | "none" | "yarn"), _) | (None, None) => None,
             (other, _) => Some(format!("the rope scaling {} is not known", other.unwrap_or("of its metadata"))),
         }
     }
@@ -117,6 +117,10 @@ impl Metadata<'_> {
 
 const SCALING: Key = Key::new("", "rope.scaling.type");
 const SCALING_FACTOR: Key = Key::new("", "rope.scaling.factor");
+const ORIGINAL_CONTEXT: Key = Key::new("", "rope.scaling.original_context_length");
+const BETA_FAST: Key = Key::new("", "rope.scaling.yarn_beta_fast");
+const BETA_SLOW: Key = Key::new("", "rope.scaling.yarn_beta_slow");
+const LOG_MULTIPLIER: Key = Key::new("", "rope.scaling.yarn_log_multiplier");
 
 impl Keys for Metadata<'_> {
     fn is_gguf(&self) -> bool {
@@ -175,14 +179,37 @@ impl Keys for Metadata<'_> {
     }
 
     fn rope(&self, keys: RopeKeys, _theta: f64) -> Result<RopeSpec, String> {
-        let is_linear = keys.has_scaling && self.text(SCALING) == Some("linear");
-        let scaling = match is_linear {
-            true => RopeScaling::Linear { factor: self.number(SCALING_FACTOR)?.or(None).unwrap_or(1.0) },
-            false => RopeScaling::None,
+        let number = |key: Key| Ok::<_, String>(self.number(key)?.or(None));
+        let scaling = match self.text(SCALING).filter(|_| keys.has_scaling) {
+            Some("linear") => RopeScaling::Linear { factor: number(SCALING_FACTOR)?.unwrap_or(1.0) },
+            Some("yarn") => {
+                let factor = number(SCALING_FACTOR)?.ok_or_else(|| self.unusable(SCALING_FACTOR))?;
+                let usual = |mscale| Yarn::usual_attention_factor(factor, mscale);
+                RopeScaling::Yarn(Yarn {
+                    factor,
+                    original_context: number(ORIGINAL_CONTEXT)?.ok_or_else(|| self.unusable(ORIGINAL_CONTEXT))?,
+                    beta_fast: number(BETA_FAST)?.unwrap_or(Yarn::BETA_FAST),
+                    beta_slow: number(BETA_SLOW)?.unwrap_or(Yarn::BETA_SLOW),
+                    // An attention factor of the file (yarn_attn_factor) is not read by llama.cpp, either.
+                    attention_factor: match number(LOG_MULTIPLIER)? {
+                        Some(mscale) => usual(1.0) / usual(mscale),
+                        None => usual(1.0),
+                    },
+                    truncate: true,
+                })
+            }
+            _ => RopeScaling::None,
         };
         // llama.cpp's, whatever the family.
         let theta = self.file.fraction(&self.name(keys.theta))?.unwrap_or(10_000.0);
         Ok(RopeSpec { theta, scaling })
+    }
+
+    fn query_scale(&self) -> Result<Option<QueryScale>, String> {
+        let number = |key: Key| Ok::<_, String>(self.number(key)?.or(None));
+        let Some(beta) = number(keys::TEMPERATURE_SCALE)? else { return Ok(None) };
+        let context = number(ORIGINAL_CONTEXT)?.ok_or_else(|| self.unusable(ORIGINAL_CONTEXT))?;
+        Ok(Some(QueryScale { beta, context }))
     }
 
     fn unusable(&self, key: Key) -> String {

@@ -6,12 +6,10 @@ use tunewright::data::{Message, Role as Turn, Split};
 use tunewright::evaluate::{AnsweredExample, EvaluationReport, HeldOut};
 use tunewright::hub::FoundModel;
 use tunewright::model::ModelFacts;
-use tunewright::project::{
-    Annotations, ExampleRow, ExampleStatus, ProjectState, RunAbout, RunRecord, RunStatus, Settings, SplitCounts,
-    StoredExample,
-};
+use tunewright::project::{Annotations, ExampleRow, ExampleStatus, ProjectState, Settings, SplitCounts, StoredExample};
 use tunewright::recipe::{ModelRef, Recipe};
 use tunewright::render::tally::Tally;
+use tunewright::run::{RunAbout, RunRecord, RunStatus};
 use tunewright::train::observer::RunFacts;
 use tunewright::train::preview::{MemoryEstimate, Noted, RunPreview};
 use tunewright::train::{EvalMetrics, StepMetrics};

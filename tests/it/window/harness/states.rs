@@ -6,7 +6,8 @@ use tunewright::app::screens::{compare, data, dataset, evaluate, train};
 use tunewright::app::{Action, OpenDialog, Screen};
 use tunewright::engine::protocol::Side;
 use tunewright::engine::{EventKind, Failure, Outcome, Reply};
-use tunewright::project::{ProjectState, RunRecord, RunStatus, SplitCounts};
+use tunewright::project::{ProjectState, SplitCounts};
+use tunewright::run::{RunRecord, RunStatus};
 
 use super::made::{self, EXPECTED};
 use super::{Window, World, asked};

@@ -32,7 +32,7 @@ fn run() -> RunRecord {
         run_dir: "p/runs/r".into(),
         model: ModelRef::Starter,
         recipe: Recipe::new(ModelRef::Starter, "t".into()),
-        status: crate::project::state::RunStatus::Completed,
+        status: crate::run::RunStatus::Completed,
         num_steps_done: 1,
         num_steps: 1,
         first_eval_loss: None,

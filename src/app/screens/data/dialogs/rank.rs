@@ -12,8 +12,9 @@ use crate::app::screens::data::action::DialogAction;
 use crate::app::shell::words;
 use crate::engine::{ComputeJob, JobSpec};
 use crate::evaluate::Judge;
-use crate::project::{ProjectState, RunRecord};
+use crate::project::ProjectState;
 use crate::recipe::Training;
+use crate::run::RunRecord;
 use crate::workbench::scores::{base_judge, run_judge};
 
 /// What is asked of the model.

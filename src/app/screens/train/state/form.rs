@@ -10,9 +10,9 @@ use crate::app::screens::train::around::Around;
 use crate::app::shell::words::model_name;
 use crate::app::start::Start;
 use crate::engine::{EventKind, IoJob, JobSpec, Outcome, Reply};
-use crate::project::RunRecord;
 use crate::recipe::params::{self, Value};
 use crate::recipe::{Recipe, RecipeError};
+use crate::run::RunRecord;
 
 pub(super) fn choose_recipe() -> Effect {
     let kind = PickKind::Open { name: "Recipes", endings: &["toml"] };
