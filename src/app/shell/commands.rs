@@ -83,6 +83,10 @@ impl Shell {
                     }
                 });
             });
+        // It is placed by the size that it had in the frame before, perhaps in another window.
+        if !ui.ctx().content_rect().contains_rect(area.response.rect) {
+            ui.ctx().request_repaint();
+        }
         let is_done = ui.ctx().input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
             || (area.response.clicked_elsewhere() && chosen.is_none());
         // What only says something can't be taken.

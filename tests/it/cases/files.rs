@@ -243,7 +243,12 @@ fn the_card_on_the_hub_names_the_classes_of_its_subsets() {
 #[test]
 fn f3_f22_a_folder_of_many_files_is_one_import_and_none_is_left_out_unsaid() {
     let desk = Desk::new();
-    let put = |name: &str, text: &str| drop(desk.write(&format!("many/{name}"), text));
+    std::fs::create_dir_all(desk.path("many/a/b/c")).unwrap();
+    // Plainly: an atomic write looks through its folder each time.
+    let put = |name: &str, text: &str| {
+        let mut file = std::fs::File::create(desk.path("many").join(name)).unwrap();
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    };
     for at in 0..12_000 {
         let row = format!("{{\"prompt\": \"p{at}\", \"completion\": \"c\"}}\n");
         put(&format!("n{at:05}.jsonl"), &row);

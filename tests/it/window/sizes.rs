@@ -52,11 +52,8 @@ fn is_reachable(window: &Window, control: &Control, whole: Rect) -> bool {
     is_in(control.rect, whole) && is_in(control.rect, control.seen) || window.scrolls(control)
 }
 
-/// The state in a window that needn't rest: at some sizes a dialog goes on measuring itself.
 fn open(state: &State) -> Window {
-    let mut window = state.1();
-    window.engine.must_rest = true;
-    window
+    state.1()
 }
 
 fn check(state: &State, window: &mut Window, size: Vec2, zoom: f32) {
