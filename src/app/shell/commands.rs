@@ -83,8 +83,10 @@ impl Shell {
                     }
                 });
             });
-        // It is placed by the size that it had in the frame before, perhaps in another window.
-        if !ui.ctx().content_rect().contains_rect(area.response.rect) {
+        // It is placed by the size that it had in the frame before: in a window of another size, once more.
+        let (id, window) = (place("window of the command field"), ui.ctx().content_rect());
+        let before = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or(id, window), window));
+        if before != window {
             ui.ctx().request_repaint();
         }
         let is_done = ui.ctx().input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
