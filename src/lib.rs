@@ -10,7 +10,7 @@
 //! | [`project`] | the person's work on disk: examples, journal with undo, filters and search, findings, runs |
 //! | [`recipe`] | `recipe.toml` as written (`Recipe`), checked and resolved (`Plan`), the one table of parameters |
 //! | [`ops`] | CPU kernels, forward and back: products for each instruction set, block formats; the only place for `unsafe` |
-//! | [`model`] | one decoder; its passes for training ([`model::gradient`]) and answers ([`model::generation`]); LoRA, tokenizer, chat templates ([`model::chat_template`]), where answers stand ([`model::chat`]) |
+//! | [`model`] | a file for each family (`model/families`); one decoder; its passes for training ([`model::gradient`]) and answers ([`model::generation`]); LoRA, tokenizer, chat templates ([`model::chat_template`]), where answers stand ([`model::chat`]) |
 //! | [`hub`] | models on this disk, downloads, data sets of the Hub, the starter model |
 //! | [`render`] | from an example to token ids and what of them is trained; batches of them |
 //! | [`run`] | the folder of a run: its files, one writer and one reader; checkpoints, status, curves, messages |

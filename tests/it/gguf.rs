@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
-use candle_core::quantized::gguf_file::{Value, write};
+use candle_core::quantized::gguf_file::{Content, Value, write};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use tunewright::model::pre_tokenizer::PreTokenizer;
@@ -164,6 +164,24 @@ fn what_a_file_of_gemma_2_does_not_say_is_as_llama_cpp_takes_it() {
     let spec = GgufFile::open(&path).unwrap().spec().unwrap();
     assert_eq!(spec.layers.iter().map(|layer| layer.window).collect::<Vec<_>>(), [Some(4096), None]);
     assert_eq!((spec.attention_softcap, spec.final_softcap), (Some(50.0), Some(30.0)));
+}
+
+#[test]
+fn rope_factors_beside_a_scaling_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let mut original = File::open(fixture("gguf/llama3_rope.gguf")).unwrap();
+    let content = Content::read(&mut original).unwrap();
+    let names = content.tensor_infos.keys();
+    let tensors = names.map(|name| (name, content.tensor(&mut original, name, &Device::Cpu).unwrap()));
+    let tensors: Vec<_> = tensors.collect();
+    let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    let (kind, factor) = (Value::String("linear".to_owned()), Value::F32(2.0));
+    let mut metadata: Vec<_> = content.metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    metadata.extend([("llama.rope.scaling.type", &kind), ("llama.rope.scaling.factor", &factor)]);
+    write(&mut File::create(&path).unwrap(), &metadata, &tensors).unwrap();
+    let error = GgufFile::open(&path).unwrap().spec().unwrap_err().to_string();
+    assert!(error.contains("rope_freqs.weight beside rope.scaling.type"), "{error}");
 }
 
 #[test]

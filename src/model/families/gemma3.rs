@@ -1,14 +1,12 @@
 //! Gemma 3, text only (`Gemma3TextModel`): norms after the branches and on queries and keys, five layers with a window to one
 //! that sees all, each kind with a rotation of its own.
 
-use super::{Family, common};
+use super::{Family, common, gemma2};
 use crate::model::ModelSpec;
+use crate::model::spec::QkNorm;
 use crate::model::spec::keys::{self, Key, Keys, RopeKeys};
-use crate::model::spec::{BranchNorms, QkNorm};
-use crate::ops::Activation;
 
 const WINDOW: usize = 4096;
-const HEAD_DIM: usize = 256;
 const THETA: f64 = 1e6;
 const LOCAL_THETA: f64 = 10_000.0;
 /// One in this many layers sees all.
@@ -35,6 +33,7 @@ pub const GEMMA3: Family = Family {
         keys::WINDOW,
         keys::LAYER_TYPES,
         LOCAL_ROPE.theta,
+        keys::LOCAL_ROPE_SECTION,
         SLIDING_PATTERN,
     ],
     has_paired_rows: false,
@@ -42,30 +41,13 @@ pub const GEMMA3: Family = Family {
 };
 
 fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
-    let defaults = common::Defaults {
-        head_dim: Some(HEAD_DIM),
-        activation_key: "hidden_activation",
-        activation: Activation::GeluTanh,
-        ties_head: true,
-        rope_theta: THETA,
-        ..common::Defaults::default()
-    };
-    let mut spec = common::read(keys, architecture, &defaults)?;
-    let divisor = match keys.is_gguf() {
-        true if spec.num_layers() == LAYERS_OF_27B => (spec.hidden_size / spec.num_heads) as f64,
-        true => spec.head_dim as f64,
-        false => keys.number(keys::QUERY_SCALAR)?.or(None).unwrap_or(HEAD_DIM as f64),
-    };
-    spec.attention_scale = 1.0 / divisor.sqrt();
-    let cap = |key| Ok::<_, String>(keys.number(key)?.or(None).map(|cap| cap as f32));
-    spec.attention_softcap = cap(keys::ATTENTION_SOFTCAP)?;
-    spec.final_softcap = cap(keys::FINAL_SOFTCAP)?;
-    spec.embedding_scale = (spec.hidden_size as f64).sqrt();
+    let mut spec = gemma2::read_as_gemma(keys, architecture, THETA, LAYERS_OF_27B)?;
+    spec.attention_softcap = gemma2::softcap(keys, keys::ATTENTION_SOFTCAP, None)?;
+    spec.final_softcap = gemma2::softcap(keys, keys::FINAL_SOFTCAP, None)?;
     let pattern = keys.count(SLIDING_PATTERN)?.unwrap_or(PATTERN).max(1);
     common::set_windows(&mut spec, keys, Some(WINDOW), |layer| !(layer + 1).is_multiple_of(pattern))?;
     spec.ropes.push(keys.rope(LOCAL_ROPE, LOCAL_THETA)?);
     for layer in &mut spec.layers {
-        layer.norms = BranchNorms::BOTH;
         layer.qk_norm = Some(QkNorm::PerHead);
         layer.rope = Some(usize::from(layer.window.is_some()));
     }

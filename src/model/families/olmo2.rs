@@ -19,7 +19,7 @@ pub const OLMO2: Family = Family {
     // Both; a 3 has a window.
     gguf: &["olmo2"],
     read,
-    follows: &[keys::WINDOW, keys::LAYER_TYPES, LOCAL_THETA_OF_GGUF],
+    follows: &[keys::WINDOW, keys::LAYER_TYPES, keys::LOCAL_ROPE_SECTION, LOCAL_THETA_OF_GGUF],
     has_paired_rows: false,
     has_norms_from_one: false,
 };

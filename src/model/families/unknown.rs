@@ -78,6 +78,13 @@ pub fn problem(config: &Value, family: &Family) -> Option<String> {
     if let Some(kind) = layers.into_iter().flatten().find(|kind| *kind != "full_attention") {
         return Some(format!("Its config.json has layers of the type {}, which is not known here", shown(kind)));
     }
+    let ropes = of("rope_parameters").and_then(Value::as_object);
+    let is_section = |(key, value): &(&String, &Value)| {
+        value.is_object() && *key != keys::ROPE.section && !is_followed(key.as_str())
+    };
+    if let Some((kind, _)) = ropes.and_then(|ropes| ropes.iter().find(is_section)) {
+        return Some(format!("Its config.json has rope_parameters for {kind}, which are not followed in this family"));
+    }
     // A class of its own, loaded in place of the family's.
     let code = of("auto_map").and_then(Value::as_object)?;
     let class = code.iter().find(|(key, _)| matches!(key.as_str(), "AutoModel" | "AutoModelForCausalLM"))?;
@@ -107,6 +114,7 @@ mod tests {
             (json!({"attention_multiplier": 0.1}), "attention_multiplier"),
             (json!({"final_logit_softcapping": 30.0}), "final_logit_softcapping"),
             (json!({"layer_types": ["full_attention", "sliding_attention"]}), "sliding_attention"),
+            (json!({"rope_parameters": {"sliding_attention": {"rope_theta": 1e4}}}), "sliding_attention"),
             (json!({"auto_map": {"AutoModelForCausalLM": "modeling_own.OwnForCausalLM"}}), "modeling_own"),
         ] {
             let problem = problem(&config, "llama").unwrap_or_default();

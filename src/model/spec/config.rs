@@ -84,6 +84,10 @@ impl Keys for Config<'_> {
     fn rope(&self, keys: RopeKeys, theta: f64) -> Result<RopeSpec, String> {
         let parameters = self.get(Key::new("rope_parameters", ""));
         let of_kind = parameters.and_then(|parameters| parameters.get(keys.section));
+        let has_sections = parameters.and_then(Value::as_object).is_some_and(|of| of.values().any(Value::is_object));
+        if has_sections && of_kind.is_none() {
+            return Err(unusable(&format!("rope_parameters for {}", keys.section)));
+        }
         // Before Transformers 5 a scaling was meant for the layers that see all.
         let of_all = || parameters.or_else(|| self.get(Key::new("rope_scaling", ""))).filter(|_| keys.has_scaling);
         rope(self.0, of_kind.or_else(of_all), keys.theta, theta)
@@ -191,6 +195,25 @@ mod tests {
         let new = serde_json::json!({"rope_parameters": {"rope_theta": 5e5, "rope_type": "linear", "factor": 2.0}});
         assert_eq!(scaling(old), scaling(new));
         assert_eq!(scaling(serde_json::json!({"rope_scaling": null})).theta, 10_000.0);
+    }
+
+    #[test]
+    fn a_rotation_that_can_not_be_meant_is_an_error() {
+        let error = |extra: Value| ModelSpec::from_config(&config(extra)).unwrap_err();
+        let sections = serde_json::json!({"rope_parameters": {"chunked_attention": {"rope_theta": 5e5}}});
+        assert_eq!(error(sections), "config.json has no usable rope_parameters for full_attention");
+        let yarn = |extra: Value| {
+            let mut parameters = serde_json::json!({"rope_type": "yarn", "original_max_position_embeddings": 16});
+            parameters.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            serde_json::json!({"rope_parameters": parameters})
+        };
+        assert!(error(yarn(serde_json::json!({}))).contains("no factor for its rope scaling"));
+        for wrong in [serde_json::json!({"factor": 4, "attention_factor": -1}), serde_json::json!({"factor": 0})] {
+            assert!(ModelSpec::from_config(&config(yarn(wrong.clone()))).is_err(), "{wrong}");
+        }
+        assert!(ModelSpec::from_config(&config(yarn(serde_json::json!({"factor": 4})))).is_ok());
+        let alpha = serde_json::json!({"rope_scaling": {"type": "dynamic", "alpha": 1000.0, "factor": 1.0}});
+        assert_eq!(error(alpha), "the rope scaling dynamic is not known", "only Hunyuan's is known");
     }
 
     #[test]

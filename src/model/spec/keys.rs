@@ -39,6 +39,9 @@ pub const LOGITS_DIVISOR: Key = Key::new("logits_scaling", "logit_scale");
 pub const ROPE: RopeKeys =
     RopeKeys { theta: Key::new("rope_theta", "rope.freq_base"), section: "full_attention", has_scaling: true };
 
+/// The settings of the rotation of layers with a window, in `rope_parameters`.
+pub const LOCAL_ROPE_SECTION: Key = Key::new("sliding_attention", "");
+
 /// What a file says of a setting that can be switched off.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Setting<T> {

@@ -138,7 +138,8 @@ impl ModelSpec {
             }
         }
         let scales = [self.attention_scale, self.embedding_scale, self.residual_scale, self.logits_divisor];
-        let mut numbers = self.ropes.iter().map(|rope| rope.theta).chain(scales).chain([self.rms_norm_eps]);
+        let of_rope = |rope: &RopeSpec| [rope.theta, f64::from(rope.attention_factor())];
+        let mut numbers = self.ropes.iter().flat_map(of_rope).chain(scales).chain([self.rms_norm_eps]);
         if !numbers.all(|number| number.is_finite() && number > 0.0) {
             return Err("its epsilon, rope theta or scales aren't numbers above zero".to_owned());
         }

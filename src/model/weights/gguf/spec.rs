@@ -43,6 +43,11 @@ impl GgufFile {
             let factors = self.tensor(ROPE_FACTORS, &[spec.head_dim / 2])?;
             let factors = factors.dequantize(&Device::Cpu)?.to_vec1()?;
             if let Some(rope) = spec.ropes.first_mut() {
+                if rope.scaling != RopeScaling::None {
+                    let message =
+                        format!("it has {ROPE_FACTORS} beside rope.scaling.type, and only one of the two is followed");
+                    return Err(unsupported(message));
+                }
                 rope.scaling = RopeScaling::Factors(factors);
             }
             spec.check().map_err(format)?;
