@@ -57,7 +57,9 @@ pub fn harness(shell: Shell) -> Harness<'static, Shell> {
         shell.ui(ui);
         shell.apply_actions(&ctx);
     };
-    let builder = Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_theme(egui::Theme::Dark);
+    // What a file thread tells may come in any frame: rest may take a few more of them, but not for ever.
+    let builder =
+        Harness::builder().with_size(Vec2::new(1280.0, 800.0)).with_theme(egui::Theme::Dark).with_max_steps(40);
     builder.with_context_setup(kit::theme::install).build_ui_state(frame, shell)
 }
 
