@@ -6,7 +6,6 @@
 #![expect(unsafe_code, reason = "kernels over raw slices; each block says why it is sound")]
 
 pub mod attention;
-pub mod blocks;
 pub mod cross_entropy;
 mod frozen;
 pub mod gated;
@@ -29,5 +28,6 @@ pub use frozen::FrozenWeight;
 pub use gated::{Activation, gated};
 pub use linear::{frozen_linear, lora_linear};
 pub use rms_norm::rms_norm;
+pub use quant::{WeightType, unread_name};
 pub use rope::{RopeTable, rope};
 pub use segments::{Segment, Segments};

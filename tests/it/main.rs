@@ -35,6 +35,7 @@ mod json_shapes;
 mod left_out;
 mod parts;
 mod program;
+mod quant;
 mod rank;
 mod render;
 mod run_folder;

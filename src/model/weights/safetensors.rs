@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use candle_core::quantized::GgmlDType;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use serde::Deserialize;
@@ -14,7 +13,7 @@ use serde_json::Value;
 use super::{WeightSource, leftovers};
 use crate::model::spec::Part;
 use crate::model::{ModelError, ModelSpec};
-use crate::ops::FrozenWeight;
+use crate::ops::{FrozenWeight, WeightType};
 
 /// The safetensors format allows no larger header.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
@@ -91,9 +90,9 @@ impl SafetensorsFolder {
         };
         let (dtype, bytes) = self.files[place].read(name, dims)?;
         let dtype = match dtype {
-            Dtype::F32 => GgmlDType::F32,
-            Dtype::F16 => GgmlDType::F16,
-            Dtype::BF16 => GgmlDType::BF16,
+            Dtype::F32 => WeightType::F32,
+            Dtype::F16 => WeightType::F16,
+            Dtype::BF16 => WeightType::BF16,
             other => return Err(error(format!("has the type {other:?}, which is not read"))),
         };
         Ok(FrozenWeight::new(rows, cols, dtype, bytes)?)

@@ -1,30 +1,28 @@
 //! Quantised weights as f32 or bf16, in a fraction of the time that candle's `dequantize` takes.
 
-use candle_core::quantized::GgmlDType;
 use half::bf16;
 
 use super::formats::{self, Format, Kernel, Sink};
 use super::lanes::Lanes;
+use super::types::WeightType;
 use crate::ops::product::Isa;
 
-/// The values of `blocks`, bit for bit those of candle's `dequantize`. The slice may begin at any address.
-///
-/// False if `dtype` isn't a format of weights (`Q8_1`, `Q8K`); nothing is written then.
-pub fn unpack_f32(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [f32]) -> bool {
+/// The values of `blocks`, bit for bit those of ggml's own unpacking. The slice may begin at any address.
+pub fn unpack_f32(isa: Isa, dtype: WeightType, blocks: &[u8], out: &mut [f32]) {
     unpack(isa, dtype, blocks, out)
 }
 
 /// The values of `blocks` as [`unpack_f32`] gives them, rounded to nearest even.
 ///
 /// Where the CPU rounds by itself, f32's subnormal values become zero; only `F32` and `BF16` have any.
-pub fn unpack_bf16(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [bf16]) -> bool {
+pub fn unpack_bf16(isa: Isa, dtype: WeightType, blocks: &[u8], out: &mut [bf16]) {
     unpack(isa, dtype, blocks, out)
 }
 
-fn unpack<T: Element>(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [T]) -> bool {
+fn unpack<T: Element>(isa: Isa, dtype: WeightType, blocks: &[u8], out: &mut [T]) {
     assert!(isa.vectors() <= Isa::detected(), "the CPU lacks {}", isa.name());
     assert!(out.len().is_multiple_of(dtype.block_size()), "values don't fill the blocks");
-    assert_eq!(blocks.len(), out.len() / dtype.block_size() * dtype.type_size(), "blocks don't fit the values");
+    assert_eq!(blocks.len(), out.len() / dtype.block_size() * dtype.block_bytes(), "blocks don't fit the values");
     // SAFETY: the CPU has `isa`, and the blocks hold one value for each of `out`, as was just checked.
     unsafe { formats::run(isa, dtype, Unpack { blocks, out }) }
 }
@@ -107,20 +105,20 @@ impl<T: Element> Kernel for Unpack<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::instruction_sets;
-    use super::super::formats::testing::{DTYPES, dequantized, moved, quantized, random_bytes};
+    use super::super::formats::testing::{dequantized, moved, quantized, random_bytes};
     use super::*;
 
     /// One block, an odd number of them, and lengths that only formats without blocks have.
-    fn lengths(dtype: GgmlDType) -> Vec<usize> {
+    fn lengths(dtype: WeightType) -> Vec<usize> {
         match dtype.block_size() {
             1 => vec![0, 1, 31, 32, 33, 1000],
             block => vec![0, block, 2 * block, 7 * block],
         }
     }
 
-    /// Calls `check` with blocks of every format at odd addresses, and candle's values of them.
-    fn for_all(check: impl Fn(Isa, GgmlDType, &[u8], &[f32])) {
-        for dtype in DTYPES {
+    /// Calls `check` with blocks of every format at odd addresses, and their values.
+    fn for_all(check: impl Fn(Isa, WeightType, &[u8], &[f32])) {
+        for dtype in WeightType::ALL.iter().copied() {
             for len in lengths(dtype) {
                 for blocks in [quantized(dtype, len), random_bytes(dtype, len)] {
                     let expected = dequantized(dtype, &blocks);
@@ -135,10 +133,10 @@ mod tests {
     }
 
     #[test]
-    fn f32_are_candles_values_bit_for_bit() {
+    fn f32_are_the_values_bit_for_bit() {
         for_all(|isa, dtype, blocks, expected| {
             let mut out = vec![f32::NAN; expected.len()];
-            assert!(unpack_f32(isa, dtype, blocks, &mut out));
+            unpack_f32(isa, dtype, blocks, &mut out);
             for (i, (value, expected)) in out.iter().zip(expected).enumerate() {
                 let same = value.to_bits() == expected.to_bits() || value.is_nan() && expected.is_nan();
                 assert!(same, "{} {dtype:?} {i}: {value:?}, not {expected:?}", isa.name());
@@ -150,7 +148,7 @@ mod tests {
     fn bf16_are_rounded_to_nearest_even() {
         for_all(|isa, dtype, blocks, expected| {
             let mut out = vec![bf16::NAN; expected.len()];
-            assert!(unpack_bf16(isa, dtype, blocks, &mut out));
+            unpack_bf16(isa, dtype, blocks, &mut out);
             for (i, (value, expected)) in out.iter().zip(expected).enumerate() {
                 let flushed = expected.is_subnormal() && value.to_f32() == 0.0;
                 let rounded = bf16::from_f32(*expected);
@@ -168,24 +166,15 @@ mod tests {
         let blocks: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         for isa in instruction_sets() {
             let (mut unpacked, mut narrowed) = ([bf16::ZERO; 40], [bf16::ZERO; 40]);
-            assert!(unpack_bf16(isa, GgmlDType::F32, &blocks, &mut unpacked));
+            unpack_bf16(isa, WeightType::F32, &blocks, &mut unpacked);
             <bf16 as crate::ops::product::Element>::narrow(isa, &values, &mut narrowed);
             assert!(unpacked.iter().chain(&narrowed).all(|value| value.is_nan()), "{}", isa.name());
         }
     }
 
     #[test]
-    fn formats_of_activations_are_left_alone() {
-        for dtype in [GgmlDType::Q8_1, GgmlDType::Q8K] {
-            let mut out = vec![3.0; dtype.block_size()];
-            assert!(!unpack_f32(Isa::detected(), dtype, &vec![0; dtype.type_size()], &mut out));
-            assert!(out.iter().all(|value| *value == 3.0));
-        }
-    }
-
-    #[test]
     #[should_panic(expected = "blocks don't fit the values")]
     fn too_few_blocks_are_refused() {
-        unpack_f32(Isa::detected(), GgmlDType::Q4_0, &[0; 18], &mut [0.0; 64]);
+        unpack_f32(Isa::detected(), WeightType::Q4_0, &[0; 18], &mut [0.0; 64]);
     }
 }

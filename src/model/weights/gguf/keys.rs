@@ -79,7 +79,7 @@ impl GgufFile {
     pub(super) fn unknown_key(&self, spec: &ModelSpec) -> Option<String> {
         let prefix = format!("{}.", spec.architecture);
         let is_followed = |name: &str| spec.family().is_some_and(|of| of.follows.iter().any(|key| key.gguf == name));
-        let metadata = &self.parts.first().content.metadata;
+        let metadata = &self.parts.first().header.metadata;
         let mut unknown: Vec<_> = metadata
             .iter()
             .filter_map(|(key, value)| Some((key, key.strip_prefix(&prefix)?, value)))

@@ -1,6 +1,5 @@
 //! A spec from the metadata of a file. What the file doesn't say is as llama.cpp takes it.
 
-use candle_core::Device;
 use candle_core::quantized::gguf_file::Value;
 
 use super::GgufFile;
@@ -40,8 +39,7 @@ impl GgufFile {
         }
         spec.check().map_err(format)?;
         if self.info(ROPE_FACTORS).is_some() {
-            let factors = self.tensor(ROPE_FACTORS, &[spec.head_dim / 2])?;
-            let factors = factors.dequantize(&Device::Cpu)?.to_vec1()?;
+            let factors = self.values(ROPE_FACTORS, spec.head_dim / 2)?;
             if let Some(rope) = spec.ropes.first_mut() {
                 if rope.scaling != RopeScaling::None {
                     let message =

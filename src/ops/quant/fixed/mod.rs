@@ -159,7 +159,7 @@ impl Codes {
     /// [`GROUP_OF_BYTES`], which fill the rows.
     ///
     /// # Errors
-    /// Where the weight's type can't be unpacked.
+    /// Where the weight has no such rows.
     pub fn round_rows(&mut self, isa: Isa, weight: &FrozenWeight, rows: Range<usize>) -> candle_core::Result<()> {
         let (cols, num) = (weight.cols(), rows.len());
         let num_groups = cols / GROUP_OF_BYTES;
@@ -254,9 +254,8 @@ pub unsafe fn multiply_panel<const PLANES: usize>(
 
 #[cfg(test)]
 mod tests {
-    use candle_core::quantized::GgmlDType;
-
-    use super::super::formats::testing::{DTYPES, dequantized, quantized, values};
+    use super::super::formats::testing::{dequantized, quantized, values};
+    use super::super::types::WeightType;
     use super::*;
 
     fn multiply(isa: Isa, weight: &FrozenWeight, x: &[f32]) -> Option<Vec<f32>> {
@@ -279,7 +278,7 @@ mod tests {
     #[test]
     fn errs_by_less_than_the_activations_were_rounded() {
         let mut num_checked = 0;
-        for dtype in DTYPES {
+        for dtype in WeightType::ALL.iter().copied() {
             for (rows, blocks, tokens) in [(1, 1, 1), (5, 3, 2), (16, 2, 7), (33, 3, 8), (48, 1, 9), (17, 2, 21)] {
                 let cols = blocks * dtype.block_size().max(32);
                 let bytes = quantized(dtype, rows * cols);
@@ -317,7 +316,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_stays_none_and_in_its_row() {
-        let weight = FrozenWeight::new(3, 32, GgmlDType::Q4_1, quantized(GgmlDType::Q4_1, 96)).unwrap();
+        let weight = FrozenWeight::new(3, 32, WeightType::Q4_1, quantized(WeightType::Q4_1, 96)).unwrap();
         let mut x = vec![1.0; 96];
         (x[5], x[70]) = (f32::NAN, f32::INFINITY);
         let Some(out) = multiply(Isa::detected(), &weight, &x) else {
