@@ -27,7 +27,7 @@ pub use cross_entropy::cross_entropy;
 pub use frozen::FrozenWeight;
 pub use gated::{Activation, gated};
 pub use linear::{frozen_linear, lora_linear};
-pub use rms_norm::rms_norm;
 pub use quant::{WeightType, unread_name};
+pub use rms_norm::rms_norm;
 pub use rope::{RopeTable, rope};
 pub use segments::{Segment, Segments};

@@ -30,7 +30,8 @@ fn blocks_of_any_bytes_have_the_gguf_package_s_values() {
 /// A file by ggml's quantisers, and what its `dequantize_row_*` gives.
 #[test]
 fn blocks_of_ggml_s_quantisers_have_ggml_s_values() {
-    let expected = candle_core::safetensors::load(fixture("quant/blocks_dequantized.safetensors"), &Device::Cpu).unwrap();
+    let expected =
+        candle_core::safetensors::load(fixture("quant/blocks_dequantized.safetensors"), &Device::Cpu).unwrap();
     let mut file = GgufFile::open(&fixture("quant/blocks.gguf")).unwrap();
     let mut num_checked = 0;
     for dtype in WeightType::ALL.iter().copied() {

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::ModelSpec;
 use super::spec::keys::{Key, Keys};
+use super::spec::packing;
 
 /// What is special about a family.
 pub struct Family {
@@ -89,6 +90,9 @@ impl ModelSpec {
 
     /// Why the decoder can't run this model, as a sentence.
     pub fn problem(&self, config: Option<&Value>) -> Option<String> {
+        if let Some(experts) = config.and_then(unknown::experts) {
+            return Some(experts);
+        }
         let Some(family) = self.family() else {
             return Some(format!(
                 "Models of the family {} can't be trained yet; those of the families {} can",
@@ -97,15 +101,7 @@ impl ModelSpec {
             ));
         };
         let config = config?;
-        if let Some(method) = config.pointer("/quantization_config/quant_method").and_then(Value::as_str) {
-            return Some(format!("{} weights are not read; use a GGUF file or the original", method.to_uppercase()));
-        }
-        if config.get("quantization_config").is_some_and(|quantization| !quantization.is_null()) {
-            return Some(
-                "Its weights are quantised in a way that is not read; use a GGUF file or the original".to_owned(),
-            );
-        }
-        unknown::problem(config, family)
+        packing::problem(config).or_else(|| unknown::problem(config, family))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod config;
 pub(crate) mod keys;
+pub(crate) mod packing;
 mod rope;
 mod tensors;
 

@@ -165,7 +165,7 @@ impl GgufFile {
             let names = self.tensors().map(|(name, _)| name.as_str());
             leftovers::problem(spec, names, Part::gguf, is_harmless)
         };
-        spec.problem(None).or_else(|| self.unknown_key(spec)).or_else(tensors)
+        self.experts(spec).or_else(|| spec.problem(None)).or_else(|| self.unknown_key(spec)).or_else(tensors)
     }
 }
 

@@ -1,9 +1,7 @@
 //! Blocks as whole numbers: a weight is `scale · code + offset`, with codes of 8 bits and a pair of scale and offset for
 //! every 32 or 16 weights.
 
-use super::low_bit::{
-    Iq1M, Iq1S, Iq2S, Iq2Xs, Iq2Xxs, Iq3S, Iq3Xxs, Iq4Nl, Iq4Xs, Mxfp4, SignedCodes, Tq1, Tq2,
-};
+use super::low_bit::{Iq1M, Iq1S, Iq2S, Iq2Xs, Iq2Xxs, Iq3S, Iq3Xxs, Iq4Nl, Iq4Xs, Mxfp4, SignedCodes, Tq1, Tq2};
 use super::types::WeightType;
 
 /// A format that has codes.

@@ -258,7 +258,8 @@ impl<C: SignedCodes> Format for Signed<C> {
             let (codes, scales) = C::part(block, part);
             // SAFETY: the caller's promise; there are two times 16 codes.
             unsafe {
-                let (low, high) = (L::signed_bytes(codes.as_ptr().cast()), L::signed_bytes(codes[16..].as_ptr().cast()));
+                let (low, high) =
+                    (L::signed_bytes(codes.as_ptr().cast()), L::signed_bytes(codes[16..].as_ptr().cast()));
                 sink.take(32 * part, [L::mul(low, L::splat(scales[0])), L::mul(high, L::splat(scales[1]))]);
             }
         }

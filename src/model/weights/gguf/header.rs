@@ -269,9 +269,11 @@ impl<R: BufRead> Source<R> {
         let number = self.u32()?;
         let start = self.u64()?;
         let dtype = WeightType::from_number(number).ok_or_else(|| unread_type(&name, number))?;
-        let too_large = || damaged(format!("its tensor {name} has the shape {dims:?}, which is too large for any file"));
+        let too_large =
+            || damaged(format!("its tensor {name} has the shape {dims:?}, which is too large for any file"));
         // The innermost dimension comes first here, and is a whole number of blocks.
-        let rows = dims.iter().skip(1).try_fold(1u64, |product, dim| product.checked_mul(*dim)).ok_or_else(too_large)?;
+        let rows =
+            dims.iter().skip(1).try_fold(1u64, |product, dim| product.checked_mul(*dim)).ok_or_else(too_large)?;
         let cols = usize::try_from(dims.first().copied().unwrap_or(1)).map_err(|_| too_large())?;
         if rows.checked_mul(cols as u64).is_none_or(|num| num > isize::MAX as u64) {
             return Err(too_large());

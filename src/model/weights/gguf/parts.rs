@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use candle_core::quantized::gguf_file::Value;
+
+use super::super::elsewhere;
 use super::header::{Header, Refusal, TensorInfo};
 use super::keys;
 use crate::model::ModelError;
@@ -24,6 +27,9 @@ pub(super) struct Part {
 impl Part {
     fn open(path: &Path) -> Result<Self, ModelError> {
         let mut file = File::open(path).map_err(ModelError::io(path))?;
+        if let Some(message) = elsewhere::of_file(path) {
+            return Err(ModelError::Unsupported { path: path.to_owned(), message });
+        }
         let num_bytes = file.metadata().map_err(ModelError::io(path))?.len();
         let header = Header::read(BufReader::new(&mut file), num_bytes).map_err(|refusal| match refusal {
             Refusal::Damaged(message) => ModelError::format(path, message),
@@ -34,6 +40,18 @@ impl Part {
 
     fn number(&self, key: &str) -> Option<u64> {
         self.header.metadata.get(key).and_then(keys::whole)
+    }
+
+    /// What shows that this isn't a part of the same model. Most later parts say nothing of their model.
+    fn stranger_to(&self, first: &Self) -> Option<String> {
+        let text = |part: &Self, key: &str| match part.header.metadata.get(key) {
+            Some(Value::String(text)) => Some(text.clone()),
+            _ => None,
+        };
+        ["general.architecture", "general.name"].into_iter().find_map(|key| {
+            let (ours, theirs) = (text(self, key)?, text(first, key).unwrap_or_default());
+            (ours != theirs).then(|| format!("it is a part of another model ({key} is {ours} and not {theirs})"))
+        })
     }
 
     /// A tensor's bytes, of which the file has enough.
@@ -135,7 +153,12 @@ fn join(named: Part, count: u64) -> Result<Vec<Part>, ModelError> {
         }
         Ok(part)
     };
-    (0..count).zip(&paths).map(open).collect()
+    let parts = (0..count).zip(&paths).map(open).collect::<Result<Vec<_>, _>>()?;
+    let strange = parts.iter().skip(1).find_map(|part| Some((part, part.stranger_to(parts.first()?)?)));
+    match strange {
+        Some((part, message)) => Err(ModelError::format(&part.path, message)),
+        None => Ok(parts),
+    }
 }
 
 /// `a-00002-of-00003.gguf`, which is the part number 1, → `a-00001-of-00003.gguf`, the part number 0.
