@@ -1,7 +1,7 @@
 //! Blocks as whole numbers: a weight is `scale · code + offset`, with codes of 8 bits and a pair of scale and offset for
 //! every 32 or 16 weights.
 
-use super::low_bit::{Iq1M, Iq1S, Iq2S, Iq2Xs, Iq2Xxs, Iq3S, Iq3Xxs, Iq4Nl, Iq4Xs, Mxfp4, SignedCodes, Tq1, Tq2};
+use super::low_bit::{Iq1M, Iq1S, Iq2S, Iq2Xs, Iq2Xxs, Iq3S, Iq3Xxs, Iq4Nl, Iq4Xs, Mxfp4, SignedCodes, Tq1, Tq2, half};
 use super::types::WeightType;
 
 /// A format that has codes.
@@ -174,18 +174,6 @@ fn each<const BYTES: usize, const WEIGHTS: usize>(
     for (i, (block, codes)) in blocks.iter().zip(codes).enumerate() {
         decode(i, block, codes);
     }
-}
-
-/// The f16 at a place of a block.
-#[inline(always)]
-pub fn half(block: &[u8], at: usize) -> f32 {
-    // The exponent moved to its place is 112 too small. By hand, as `half` asks for the CPU's abilities each time.
-    const TWO_TO_112: f32 = f32::from_bits((127 + 112) << 23);
-    let bits = u32::from(u16::from_le_bytes([block[at], block[at + 1]]));
-    let magnitude = (bits & 0x7fff) << 13;
-    let scaled = f32::from_bits(magnitude) * TWO_TO_112;
-    let value = if magnitude >= 0x1f << 23 { f32::from_bits(magnitude | 0xff << 23) } else { scaled };
-    f32::from_bits(value.to_bits() | (bits & 0x8000) << 16)
 }
 
 /// `N` bytes from `at` on, each as `f` changes it. Of a copy, so that the compiler sees that nothing overlaps and makes

@@ -9,7 +9,7 @@ use super::lanes::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Avx2, Avx512};
 use super::lanes::{Lanes, Portable, read};
-use super::low_bit::{self, IQ4_LEVELS, MXFP4_LEVELS, Signed};
+use super::low_bit::{self, IQ4_LEVELS, MXFP4_LEVELS, SignedCodes};
 use super::types::WeightType;
 use crate::ops::product::Isa;
 
@@ -71,15 +71,15 @@ pub unsafe fn run(isa: Isa, dtype: WeightType, kernel: impl Kernel) {
             WeightType::Iq4Nl => run_format::<Iq4Nl, _>(isa, kernel),
             WeightType::Iq4Xs => run_format::<Iq4Xs, _>(isa, kernel),
             WeightType::Mxfp4 => run_format::<Mxfp4, _>(isa, kernel),
-            WeightType::Iq2Xxs => run_format::<Signed<low_bit::Iq2Xxs>, _>(isa, kernel),
-            WeightType::Iq2Xs => run_format::<Signed<low_bit::Iq2Xs>, _>(isa, kernel),
-            WeightType::Iq2S => run_format::<Signed<low_bit::Iq2S>, _>(isa, kernel),
-            WeightType::Iq3Xxs => run_format::<Signed<low_bit::Iq3Xxs>, _>(isa, kernel),
-            WeightType::Iq3S => run_format::<Signed<low_bit::Iq3S>, _>(isa, kernel),
-            WeightType::Iq1S => run_format::<Signed<low_bit::Iq1S>, _>(isa, kernel),
-            WeightType::Iq1M => run_format::<Signed<low_bit::Iq1M>, _>(isa, kernel),
-            WeightType::Tq1 => run_format::<Signed<low_bit::Tq1>, _>(isa, kernel),
-            WeightType::Tq2 => run_format::<Signed<low_bit::Tq2>, _>(isa, kernel),
+            WeightType::Iq2Xxs => run_format::<SignedBytes<low_bit::Iq2Xxs>, _>(isa, kernel),
+            WeightType::Iq2Xs => run_format::<SignedBytes<low_bit::Iq2Xs>, _>(isa, kernel),
+            WeightType::Iq2S => run_format::<SignedBytes<low_bit::Iq2S>, _>(isa, kernel),
+            WeightType::Iq3Xxs => run_format::<SignedBytes<low_bit::Iq3Xxs>, _>(isa, kernel),
+            WeightType::Iq3S => run_format::<SignedBytes<low_bit::Iq3S>, _>(isa, kernel),
+            WeightType::Iq1S => run_format::<SignedBytes<low_bit::Iq1S>, _>(isa, kernel),
+            WeightType::Iq1M => run_format::<SignedBytes<low_bit::Iq1M>, _>(isa, kernel),
+            WeightType::Tq1 => run_format::<SignedBytes<low_bit::Tq1>, _>(isa, kernel),
+            WeightType::Tq2 => run_format::<SignedBytes<low_bit::Tq2>, _>(isa, kernel),
         }
     }
 }
@@ -342,6 +342,29 @@ formats! {
         let table = L::mul(L::load(MXFP4.as_ptr()), L::splat(scale));
         let codes = L::bytes(block.wrapping_add(1));
         sink.take(0, [L::lookup(table, codes), L::lookup(table, L::shift_right(codes, 4))]);
+    }
+}
+
+/// The values of a format of signed bytes.
+pub struct SignedBytes<C>(C);
+
+impl<C: SignedCodes> Format for SignedBytes<C> {
+    const WEIGHTS: usize = C::WEIGHTS;
+    const BYTES: usize = C::BYTES;
+
+    #[inline(always)]
+    unsafe fn decode<L: Lanes>(block: *const u8, sink: &mut impl Sink<L>) {
+        // SAFETY: the caller's promise: the block is readable, and blocks are arrays of bytes.
+        let block = unsafe { &*block.cast::<C::Block>() };
+        for part in 0..C::WEIGHTS / 32 {
+            let (codes, scales) = C::part(block, part);
+            // SAFETY: the caller's promise; there are two times 16 codes.
+            unsafe {
+                let (low, high) =
+                    (L::signed_bytes(codes.as_ptr().cast()), L::signed_bytes(codes[16..].as_ptr().cast()));
+                sink.take(32 * part, [L::mul(low, L::splat(scales[0])), L::mul(high, L::splat(scales[1]))]);
+            }
+        }
     }
 }
 

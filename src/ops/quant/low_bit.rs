@@ -1,13 +1,10 @@
 //! ggml's formats whose weights are whole numbers from a table, times a scale for every 16 or 32 of them: the IQ types,
 //! MXFP4 and the ternary ones.
 //!
-//! Each says once how 32 weights are read, as signed bytes and their scales; values ([`Signed`]), and codes for products in
+//! Each says once how 32 weights are read, as signed bytes and their scales; values (`formats.rs`), and codes for products in
 //! whole numbers (`codes.rs`), are made of that.
 
-use super::codes::half;
-use super::formats::{Format, Sink};
 use super::grids;
-use super::lanes::Lanes;
 
 /// The levels of four bits in [`Iq4Nl`] and [`Iq4Xs`].
 pub static IQ4_LEVELS: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
@@ -178,6 +175,18 @@ fn halves(block: &[u8], at: usize, levels: &[i8; 16]) -> [i8; 32] {
     std::array::from_fn(|i| levels[usize::from(block[at + i % 16] >> (4 * (i / 16)) & 15)])
 }
 
+/// The f16 at a place of a block.
+#[inline(always)]
+pub fn half(block: &[u8], at: usize) -> f32 {
+    // The exponent moved to its place is 112 too small. By hand, as `half` asks for the CPU's abilities each time.
+    const TWO_TO_112: f32 = f32::from_bits((127 + 112) << 23);
+    let bits = u32::from(u16::from_le_bytes([block[at], block[at + 1]]));
+    let magnitude = (bits & 0x7fff) << 13;
+    let scaled = f32::from_bits(magnitude) * TWO_TO_112;
+    let value = if magnitude >= 0x1f << 23 { f32::from_bits(magnitude | 0xff << 23) } else { scaled };
+    f32::from_bits(value.to_bits() | (bits & 0x8000) << 16)
+}
+
 #[inline(always)]
 fn word(block: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([block[at], block[at + 1]])
@@ -241,27 +250,4 @@ fn digit(byte: u8, number: usize) -> i8 {
     const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
     let shifted = byte.wrapping_mul(POWERS[number]);
     ((u16::from(shifted) * 3) >> 8) as i8 - 1
-}
-
-/// The values of such a format.
-pub struct Signed<C>(C);
-
-impl<C: SignedCodes> Format for Signed<C> {
-    const WEIGHTS: usize = C::WEIGHTS;
-    const BYTES: usize = C::BYTES;
-
-    #[inline(always)]
-    unsafe fn decode<L: Lanes>(block: *const u8, sink: &mut impl Sink<L>) {
-        // SAFETY: the caller's promise: the block is readable, and blocks are arrays of bytes.
-        let block = unsafe { &*block.cast::<C::Block>() };
-        for part in 0..C::WEIGHTS / 32 {
-            let (codes, scales) = C::part(block, part);
-            // SAFETY: the caller's promise; there are two times 16 codes.
-            unsafe {
-                let (low, high) =
-                    (L::signed_bytes(codes.as_ptr().cast()), L::signed_bytes(codes[16..].as_ptr().cast()));
-                sink.take(32 * part, [L::mul(low, L::splat(scales[0])), L::mul(high, L::splat(scales[1]))]);
-            }
-        }
-    }
 }

@@ -104,8 +104,11 @@ impl<T: Element> Kernel for Unpack<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::super::testing::instruction_sets;
-    use super::super::formats::testing::{dequantized, moved, quantized, random_bytes};
+    use super::super::dot_rows;
+    use super::super::formats::testing::{dequantized, moved, quantized, random_bytes, values};
     use super::*;
 
     /// One block, an odd number of them, and lengths that only formats without blocks have.
@@ -128,6 +131,39 @@ mod tests {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// Whatever the bytes are: a row is multiplied with what it is unpacked to, and no set of instructions is another.
+        #[test]
+        fn any_bytes_are_the_same_everywhere(
+            dtype in proptest::sample::select(WeightType::ALL),
+            bytes in proptest::collection::vec(any::<u8>(), 210),
+            offset in 0..4usize,
+        ) {
+            let blocks = &moved(&bytes[..dtype.block_bytes()], offset)[offset..];
+            let (len, expected) = (dtype.block_size(), dequantized(dtype, blocks));
+            let x = values(len, 9);
+            let products = || expected.iter().zip(&x).map(|(w, x)| f64::from(*w) * f64::from(*x));
+            let (sum, size) = products().fold((0.0, 0.0), |(sum, size), product| (sum + product, size + product.abs()));
+            for isa in instruction_sets() {
+                let (mut out, mut narrow, mut dot) = (vec![f32::NAN; len], vec![bf16::NAN; len], [f32::NAN]);
+                unpack_f32(isa, dtype, blocks, &mut out);
+                unpack_bf16(isa, dtype, blocks, &mut narrow);
+                dot_rows(isa, dtype, blocks, len, &x, &mut dot);
+                for ((value, narrow), expected) in out.iter().zip(&narrow).zip(&expected) {
+                    prop_assert!(value.to_bits() == expected.to_bits() || value.is_nan() && expected.is_nan());
+                    let rounded = bf16::from_f32(*expected);
+                    let is_same = narrow.to_bits() == rounded.to_bits() || narrow.is_nan() && rounded.is_nan();
+                    prop_assert!(is_same || expected.is_subnormal() && narrow.to_f32() == 0.0, "{dtype} {}", isa.name());
+                }
+                let is_near = (f64::from(dot[0]) - sum).abs() <= 1e-6 * size + f64::from(f32::MIN_POSITIVE);
+                let is_large = size > f64::from(f32::MAX) / 2.0 || !size.is_finite();
+                prop_assert!(is_near || is_large, "{dtype} {}: {} for {sum}", isa.name(), dot[0]);
             }
         }
     }
