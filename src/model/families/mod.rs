@@ -1,15 +1,19 @@
 //! The families of models, a file and a row each. Nothing else knows a family by its name.
 
 mod common;
+mod ernie4_5;
 mod exaone4;
 mod gemma2;
 mod gemma3;
 mod granite;
+mod granite4;
 mod hunyuan;
+mod lfm2;
 mod llama;
 mod ministral3;
 mod mistral;
 mod olmo2;
+mod phi3;
 mod qwen2;
 mod qwen3;
 mod smollm3;
@@ -19,7 +23,10 @@ use serde_json::Value;
 
 use super::ModelSpec;
 use super::spec::keys::{Key, Keys};
-use super::spec::packing;
+use super::spec::{Names, packing, text_config};
+
+/// Families that call everything as Llama does have these.
+const USUAL_NAMES: Names = Names::new(&[]);
 
 /// What is special about a family.
 pub struct Family {
@@ -29,6 +36,8 @@ pub struct Family {
     pub config: &'static [&'static str],
     /// What `general.architecture` of a GGUF file calls it.
     pub gguf: &'static [&'static str],
+    /// What `model_type` calls the models that see pictures, too, and have such a text model inside.
+    pub wrapped_in: &'static [&'static str],
     /// Reads a model's settings; those that no file says are the family's.
     pub read: fn(&dyn Keys, &str) -> Result<ModelSpec, String>,
     /// Settings that this family follows and others don't have, so that elsewhere they are refused.
@@ -37,6 +46,10 @@ pub struct Family {
     pub has_paired_rows: bool,
     /// What safetensors hold of a norm is its distance from one.
     pub has_norms_from_one: bool,
+    /// GGUF has tensors for gate and for up where Transformers has one for both.
+    pub splits_gate_up: bool,
+    /// What it calls its modules and norms.
+    pub names: Names,
 }
 
 /// All of them, in the order in which they are named to a person.
@@ -47,12 +60,16 @@ pub const FAMILIES: &[&Family] = &[
     &qwen3::QWEN3,
     &gemma2::GEMMA2,
     &gemma3::GEMMA3,
+    &phi3::PHI3,
     &smollm3::SMOLLM3,
     &olmo2::OLMO2,
     &granite::GRANITE,
+    &granite4::GRANITE4,
+    &lfm2::LFM2,
     &ministral3::MINISTRAL3,
     &exaone4::EXAONE4,
     &hunyuan::HUNYUAN,
+    &ernie4_5::ERNIE4_5,
 ];
 
 /// The family that a file names.
@@ -101,7 +118,11 @@ impl ModelSpec {
             ));
         };
         let config = config?;
-        packing::problem(config).or_else(|| unknown::problem(config, family))
+        let outer = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
+        if self.is_wrapped && !family.wrapped_in.contains(&outer) {
+            return Some(format!("A {} inside a model of the kind {outer} can't be trained yet", family.name));
+        }
+        packing::problem(config).or_else(|| unknown::problem(text_config(config), family))
     }
 }
 

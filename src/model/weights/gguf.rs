@@ -120,10 +120,10 @@ impl GgufFile {
         Ok(FrozenWeight::new(rows, cols, dtype, bytes)?)
     }
 
-    /// The values of a tensor of one dimension.
-    fn values(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
-        let (bytes, dtype) = self.tensor(name, &[len])?;
-        Ok(FrozenWeight::new(1, len, dtype, bytes)?.to_f32()?)
+    /// All values of a tensor.
+    fn values(&mut self, name: &str, dims: &[usize]) -> Result<Vec<f32>, ModelError> {
+        let (bytes, dtype) = self.tensor(name, dims)?;
+        Ok(FrozenWeight::new(1, dims.iter().product(), dtype, bytes)?.to_f32()?)
     }
 
     fn tensor(&mut self, name: &str, dims: &[usize]) -> Result<(Vec<u8>, WeightType), ModelError> {
@@ -163,7 +163,7 @@ impl GgufFile {
     pub fn problem(&self, spec: &ModelSpec) -> Option<String> {
         let tensors = || {
             let names = self.tensors().map(|(name, _)| name.as_str());
-            leftovers::problem(spec, names, Part::gguf, is_harmless)
+            leftovers::problem(spec, names, |part| part.gguf(spec), is_harmless)
         };
         self.experts(spec).or_else(|| spec.problem(None)).or_else(|| self.unknown_key(spec)).or_else(tensors)
     }
@@ -172,7 +172,7 @@ impl GgufFile {
 /// Tensors that may be there although no product is made with them.
 fn is_harmless(name: &str) -> bool {
     // The divisors of the rotary frequencies, which the spec reads, and the frequencies that old converters wrote out.
-    name == spec::ROPE_FACTORS || name.ends_with(".attn_rot_embd.weight")
+    spec::is_setting(name) || name.ends_with(".attn_rot_embd.weight")
 }
 
 impl WeightSource for GgufWeights {
@@ -189,7 +189,22 @@ impl WeightSource for GgufWeights {
     }
 
     fn matrix(&mut self, part: Part, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
-        let (bytes, dtype) = self.file.tensor(&part.gguf(), &[rows, cols])?;
+        let names = part.gguf(&self.spec);
+        let rows_each = rows / names.len().max(1);
+        let mut found: Option<(WeightType, Vec<u8>)> = None;
+        for name in &names {
+            let (more, dtype) = self.file.tensor(name, &[rows_each, cols])?;
+            match &mut found {
+                None => found = Some((dtype, more)),
+                Some((first, bytes)) if *first == dtype => bytes.extend_from_slice(&more),
+                Some((first, _)) => {
+                    let message = format!("is {dtype}, but what it is multiplied with is {first}");
+                    let path = self.file.path().to_owned();
+                    return Err(ModelError::Tensor { path, tensor: name.clone(), message });
+                }
+            }
+        }
+        let Some((dtype, bytes)) = found else { return Err(ModelError::format(self.file.path(), "it has no tensors")) };
         let bytes = match self.heads_in_pairs(part) {
             Some(num_heads) => unpermute(&bytes, rows, num_heads),
             None => bytes,
@@ -198,7 +213,10 @@ impl WeightSource for GgufWeights {
     }
 
     fn vector(&mut self, part: Part, len: usize) -> Result<Vec<f32>, ModelError> {
-        let values = self.file.values(&part.gguf(), len)?;
+        let dims = part.dims(&self.spec);
+        // A middle dimension of one is left out.
+        let dims = if let [rows, 1, cols] = dims[..] { vec![rows, cols] } else { dims };
+        let values = self.file.values(&part.gguf(&self.spec).concat(), &dims)?;
         Ok(match self.heads_in_pairs(part) {
             Some(num_heads) => unpermute(&values, len, num_heads),
             None => values,

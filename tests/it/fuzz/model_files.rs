@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tunewright::model::{Adaptation, Decoder, inspect};
-use tunewright::ops::{Segments, WeightType};
+use tunewright::model::{Decoder, Generation, KvCache, inspect};
+use tunewright::ops::WeightType;
 use tunewright::task::Unwatched;
 
 use super::kinds::{Read, conversations, model, write};
@@ -128,7 +128,11 @@ pub fn read_low_bit(folder: &Path) -> Read {
 fn compute(path: &Path) -> Read {
     inspect(path)?;
     let decoder = Decoder::load(path, &Unwatched)?;
-    let hidden = decoder.forward(&[1, 0, 1, 1], &Segments::from_lengths([4]), Adaptation::default())?;
-    decoder.logits(&hidden)?;
+    let mut cache = KvCache::new(decoder.spec());
+    let mut generation = Generation::new(&decoder, None)?;
+    for new in [&[1, 0, 1, 1][..], &[0]] {
+        generation.advance(&[new], &mut [&mut cache])?;
+        generation.logits()?;
+    }
     Ok(())
 }

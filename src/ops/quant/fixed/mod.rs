@@ -136,12 +136,13 @@ fn split<const GROUP: usize>(x: &[f32], planes: &mut [i8], scales: &mut [[f32; 2
         // Values that are not finite give NaN.
         let scale = if is_number { largest / LARGEST } else { f32::NAN };
         let inverse = if scale > f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
-        let mut sum = 0;
+        let mut sum = 0i32;
         for ((x, high), low) in x.iter().zip(high).zip(low) {
+            // Of what is not a number (NaN), any whole number.
             let whole = (x * inverse + ROUND).to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
-            let rounded = (whole + 128) >> 8;
-            (*high, *low) = (rounded as i8, (whole - (rounded << 8)) as i8);
-            sum += whole;
+            let rounded = whole.wrapping_add(128) >> 8;
+            (*high, *low) = (rounded as i8, whole.wrapping_sub(rounded << 8) as i8);
+            sum = sum.wrapping_add(whole);
         }
         *scales = [scale, scale * sum as f32];
     }
@@ -325,5 +326,11 @@ mod tests {
         };
         let is_number: Vec<bool> = out.iter().map(|value| value.is_finite()).collect();
         assert_eq!(is_number, [false, false, false, true, true, true, false, false, false]);
+        // Whole groups of it, whatever their bits.
+        for bits in [0x7FFF_FFFFu32, 0xFFFF_FFFF, 0x7FC0_0000, 0x7F80_0000, 0xFF80_0000] {
+            x[..32].fill(f32::from_bits(bits));
+            let out = multiply(Isa::detected(), &weight, &x).unwrap();
+            assert!(out[..3].iter().all(|value| !value.is_finite()) && out[3..6].iter().all(|value| value.is_finite()));
+        }
     }
 }
