@@ -26,8 +26,8 @@ use crate::ops::product::{Element, Isa, Operand};
 use crate::recipe::GradientCheckpointing;
 pub(super) use adapter::PackedAdapter;
 pub use batch::{ProductType, Supervised};
-pub use kinds::PhaseSecs;
 use block::{Block, Kept, Work};
+pub use kinds::PhaseSecs;
 use kinds::{Pass, check};
 use pass::BlockPass;
 
