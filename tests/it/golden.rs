@@ -4,14 +4,16 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
+use rand::SeedableRng;
 use tunewright::generate::argmax;
 use tunewright::model::gradient::activation_bytes;
-use tunewright::model::lora::LoraAdapter;
+use tunewright::model::lora::{LoraAdapter, LoraConfig};
 use tunewright::model::{
     CandlePass, Decoder, Dropout, Generation, GradientPass, KvCache, ProductType, Supervised, peft,
 };
 use tunewright::ops::Segments;
 use tunewright::ops::product::Isa;
+use tunewright::recipe::Lora;
 use tunewright::render::Rendered;
 use tunewright::render::batch::Batch;
 use tunewright::task::Unwatched;
@@ -295,6 +297,45 @@ fn compact_as_whole(golden: &Golden) {
 #[test]
 fn every_family_is_what_transformers_and_peft_compute() {
     FAMILIES.iter().for_each(|family| check_family(family));
+}
+
+/// Biases on all linear layers; the numbers are `scripts/make_bias_fixture.py`'s.
+#[test]
+fn biases_are_added_everywhere() {
+    let folder = fixture("llama_bias");
+    let decoder = Decoder::load(&folder, &Unwatched).unwrap();
+    let expected = candle_core::safetensors::load(folder.join("expected.safetensors"), &Device::Cpu).unwrap();
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+    let config = LoraConfig::from_recipe(&Lora { r: 3, ..Lora::default() }, decoder.spec()).unwrap();
+    let adapter = LoraAdapter::new(config, decoder.spec(), &mut rng).unwrap();
+    for row in 0..2 {
+        let ids = expected[&format!("input_ids.{row}")].to_vec1::<i64>().unwrap();
+        let ids: Vec<u32> = ids.into_iter().map(|id| id as u32).collect();
+        let (expected, segments) = (&expected[&format!("logits.{row}")], Segments::from_lengths([ids.len()]));
+        let pass = CandlePass::new(&decoder, &Device::Cpu).unwrap();
+        let logits = pass.logits(&decoder, &pass.hidden(&decoder, &ids, &segments, None).unwrap()).unwrap();
+        assert!(largest(&(logits - expected).unwrap()) <= 1e-4, "row {row}");
+        let (mut generation, mut cache) = (Generation::new(&decoder, None).unwrap(), KvCache::new(decoder.spec()));
+        generation.advance(&[&ids], &mut [&mut cache]).unwrap();
+        let last = Tensor::new(&*generation.logits().unwrap(), &Device::Cpu).unwrap();
+        assert!(largest(&(last - expected.get(ids.len() - 1).unwrap()).unwrap()) <= 1e-4, "row {row}");
+
+        let (rows, targets): (Vec<u32>, Vec<u32>) = (2..ids.len() - 1).map(|at| (at as u32, ids[at + 1])).unzip();
+        let batch = Supervised { ids: &ids, segments: &segments, rows: &rows, targets: &targets, dropout: None };
+        let gradients = |mut pass: GradientPass| {
+            pass.set_adapter(&decoder, &adapter).unwrap();
+            let vars = adapter.named_vars();
+            let mut gradients: Vec<_> = vars.iter().map(|(_, var)| vec![0.0f32; var.elem_count()]).collect();
+            (pass.add_gradients(&decoder, batch, 0.1, &mut gradients).unwrap(), gradients.concat())
+        };
+        let (loss, expected) = gradients(GradientPass::on_device(&decoder, &Device::Cpu).unwrap());
+        for isa in Isa::available() {
+            let (found, gradients) = gradients(GradientPass::on(isa, ProductType::F32, 1));
+            assert!((found - loss).abs() <= 1e-4, "{}: {found} for {loss}", isa.name());
+            let off = gradients.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off <= 1e-4, "{}: gradients are off by {off}", isa.name());
+        }
+    }
 }
 
 #[test]
