@@ -17,8 +17,10 @@ fn told(path: &Path, words: &str) {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     assert!(error.contains(words), "{words} is not in: {error}");
     assert!(error.contains(&name) && !error.contains('\n'), "{error}");
-    let inspected = inspect(path).map(|facts| facts.problem);
-    let inspected = inspected.map_or_else(|error| Some(error.to_string()), |problem| problem);
+    let inspected = match inspect(path) {
+        Ok(facts) => facts.problem,
+        Err(error) => Some(error.to_string()),
+    };
     assert!(inspected.is_some_and(|problem| problem.contains(words)), "inspecting says something else than {error}");
 }
 
