@@ -115,9 +115,17 @@ impl FoundModel {
         // Ollama's `qwen3:0.6b`.
         let name = name.strip_suffix(":latest").unwrap_or(&name).replace([':', ' '], "-");
         let name = name.strip_suffix(".gguf").unwrap_or(&name);
-        let words = name.split('-').filter(|word| !matches!(*word, "gguf" | "ud" | ""));
-        let is_quantised = |word: &&str| word.rsplit('.').next().is_some_and(quantization::is_quantization);
-        let words: Vec<_> = words.take_while(|word| !is_quantised(word)).collect();
+        let mut words = Vec::new();
+        for word in name.split('-').filter(|word| !matches!(*word, "gguf" | "ud" | "")) {
+            match word.rsplit_once('.') {
+                _ if quantization::is_quantization(word) => break,
+                Some((word, end)) if quantization::is_quantization(end) => {
+                    words.push(word);
+                    break;
+                }
+                _ => words.push(word),
+            }
+        }
         match &*words {
             [] => name.to_owned(),
             words => words.join("-"),
