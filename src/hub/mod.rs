@@ -20,6 +20,7 @@ mod resolve;
 pub mod search;
 mod sources;
 mod starter;
+pub mod verify;
 
 pub use catalogue::{CatalogueChoice, CatalogueModel, catalogue};
 pub use dataset::{Dataset, DatasetFiles, DatasetName};
@@ -50,7 +51,7 @@ pub struct RemoteFile {
 }
 
 /// A model that was found on this disk, or the starter model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FoundModel {
     pub model: ModelRef,
     pub name: String,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::chat_template::sources::Sources;
@@ -14,7 +15,7 @@ use super::{ModelError, ModelSpec};
 use crate::task::catch_panic;
 
 /// Plain data for the model screen and `tunewright models`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelFacts {
     /// The model's own name, or its file's.
     pub name: String,
@@ -68,6 +69,17 @@ pub fn inspect(path: &Path) -> Result<ModelFacts, ModelError> {
         facts.notes.push(NO_TEMPLATE.to_owned());
     }
     Ok(facts)
+}
+
+/// The source of a model's chat template, the one for conversations without tools; `None` where it brings none.
+///
+/// # Errors
+/// Where the GGUF file can't be read.
+pub fn template(path: &Path) -> Result<Option<String>, ModelError> {
+    if path.is_dir() {
+        return Ok(template_text(path));
+    }
+    Ok(Sources::of_gguf(&GgufFile::open(path)?).first().map(str::to_owned))
 }
 
 /// Free memory of this machine, in bytes.

@@ -4,7 +4,7 @@ mod sizes;
 
 use std::sync::OnceLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::ModelSpec;
@@ -13,7 +13,7 @@ use crate::recipe::ModelRef;
 pub use sizes::num_bytes;
 
 /// A row of the catalogue.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CatalogueModel {
     /// As people call it: `Qwen3 0.6B`.
     pub name: String,
@@ -40,11 +40,12 @@ pub struct CatalogueModel {
     /// What can be downloaded, the smallest first.
     pub choices: Vec<CatalogueChoice>,
     /// Its shape, from which all sizes are computed.
+    #[serde(skip)]
     pub spec: ModelSpec,
 }
 
 /// One way to have a model of the catalogue.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CatalogueChoice {
     /// What to fetch.
     pub model: ModelRef,

@@ -11,6 +11,7 @@ use safetensors::tensor::Metadata;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::inventory::StoredTensor;
 use super::{WeightSource, leftovers};
 use crate::model::spec::Part;
 use crate::model::{ModelError, ModelSpec};
@@ -77,6 +78,17 @@ impl SafetensorsFolder {
     pub fn dtype(&self) -> String {
         let first = self.files.iter().flat_map(|f| f.metadata.tensors()).find(|(_, info)| info.shape.len() == 2);
         first.map(|(_, info)| format!("{:?}", info.dtype).to_lowercase()).unwrap_or_default()
+    }
+
+    /// All tensors as they are stored.
+    pub fn stored(&self) -> Vec<StoredTensor> {
+        let stored = |(name, info): (String, &safetensors::tensor::TensorInfo)| StoredTensor {
+            name,
+            dtype: format!("{:?}", info.dtype),
+            num_values: info.shape.iter().fold(1, |all: u64, size| all.saturating_mul(*size as u64)),
+            num_bytes: info.data_offsets.1.saturating_sub(info.data_offsets.0) as u64,
+        };
+        self.files.iter().flat_map(|file| file.metadata.tensors()).map(stored).collect()
     }
 
     pub fn num_bytes(&self) -> u64 {
