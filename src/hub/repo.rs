@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hf_hub::RepoTypeAny;
 
-use super::download::HubRepo;
+use super::download::{HubRepo, check_room};
 use super::listing::RepoListing;
 use super::record::DownloadRecord;
 use super::resolve::{hub_folder, model_in};
@@ -46,6 +46,7 @@ fn fetch_repo(
     let folder = hub_folder(&sources.models_dir, repo, revision.unwrap_or("main"), variant);
     let partial = super::part::part_path(&folder);
     let record = DownloadRecord::new(model.clone(), listing.commit, files);
+    check_room(&partial, &record.files)?;
     record.clear_changed(&partial)?;
     record.write(&partial)?;
     hub.fetch_into(&partial, &record.files, task)?;
