@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tunewright::hub::{
-    DownloadRecord, Format, HubError, HubToken, SearchQuery, SearchSort, Sources, discard, fetch, list_repo, resolve,
-    search, unfinished,
+    DownloadRecord, Format, HubError, HubToken, SearchQuery, SearchSort, Sources, discard, fetch, list_repo,
+    look_around, resolve, search, unfinished,
 };
 use tunewright::recipe::ModelRef;
 use tunewright::task::{Control, Signal, Task, Unit, Unwatched};
@@ -383,4 +383,48 @@ fn an_answer_that_is_none_is_an_error_and_no_empty_page() {
     assert!(error.to_string().contains("not how the Hub answers"), "{error}");
     let offline = Sources { is_offline: true, ..sources(&hub, Path::new("none")) };
     assert!(matches!(search(&SearchQuery::default(), &offline, &Unwatched), Err(HubError::Offline)));
+}
+
+#[test]
+fn each_program_s_models_have_their_names_and_what_is_not_for_training_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |path: &str| root.path().join(path);
+    let gguf = std::fs::read(crate::fixtures::fixture("gguf/llama.gguf")).unwrap();
+    // A byte at the end makes each a file of its own, and is read by nobody.
+    let own = |index: u8| [&*gguf, &[index]].concat();
+    let write = |path: &str, bytes: &[u8]| tunewright::fs::write_atomic(&at(path), bytes).unwrap();
+    write("llama.cpp/org_tiny-GGUF_tiny-Q8_0.gguf", &own(1));
+    write("jan/tiny chat/model.gguf", &own(2));
+    write("mine/deep/er/nomic-embed-text.gguf", &own(3));
+    write("mine/my-lora-merged.gguf", &own(4));
+    write("ollama/blobs/sha256-abc", &own(5));
+    write("ollama/blobs/sha256-eye", b"eyes");
+    let layer = |kind: &str, digest: &str| json!({"mediaType": format!("application/vnd.ollama.image.{kind}"), "digest": digest});
+    let layers = [layer("model", "sha256:abc"), layer("adapter", "sha256:lora"), layer("projector", "sha256:eye")];
+    write("ollama/manifests/registry.ollama.ai/library/tiny/1b", json!({"layers": layers}).to_string().as_bytes());
+    write(
+        "ollama/manifests/registry.ollama.ai/library/odd/1b",
+        json!({"layers": [layer("model", "../../x")]}).to_string().as_bytes(),
+    );
+    let sources = Sources {
+        ollama: vec![at("ollama")],
+        others: vec![("llama.cpp", at("llama.cpp")), ("Jan", at("jan")), ("GPT4All", at("nowhere"))],
+        ..Sources::only(&at("models"))
+    };
+    let found = look_around(&sources.with_folder(&at("mine")), &Unwatched).unwrap();
+    let models: Vec<_> = found.models.iter().skip(1).map(|model| (&*model.place, &*model.name)).collect();
+    let expected =
+        [("Ollama", "tiny:1b"), ("llama.cpp", "tiny-Q8_0"), ("Jan", "tiny chat"), ("Named folder", "my-lora-merged")];
+    assert_eq!(models, expected);
+    let notes = &found.models[1].facts.as_ref().unwrap().notes;
+    assert!(notes.iter().any(|note| note.contains("an adapter over this model")), "{notes:?}");
+    let left_out: Vec<_> = found.beside.left_out.iter().map(|left| (&*left.place, &*left.reason)).collect();
+    assert_eq!(
+        left_out,
+        [
+            ("Ollama", "the part of tiny:1b that sees or hears; text is trained without it"),
+            ("Named folder", "it makes embeddings and writes no text"),
+        ]
+    );
+    assert_eq!(found.beside.notes, Vec::<String>::new());
 }

@@ -15,6 +15,7 @@ mod dates;
 mod docs;
 mod engine;
 mod engine_beside;
+mod engine_hub;
 mod export;
 mod families;
 mod family_names;

@@ -92,9 +92,6 @@ struct Row {
     is_gated: bool,
     since: String,
     good_for: String,
-    /// Its safetensors hold a part that sees, too; GGUF files hold the text's part alone.
-    #[serde(default)]
-    has_pictures: bool,
     gguf: GgufRepo,
     config: Value,
 }
@@ -127,13 +124,12 @@ fn model(row: Row) -> Result<CatalogueModel, String> {
         num_bytes: num_bytes(&spec, quantization),
     };
     let mut choices: Vec<_> = row.gguf.quantizations.iter().map(of_gguf).collect();
-    let of_safetensors = || CatalogueChoice {
+    choices.push(CatalogueChoice {
         model: of_hub(&row.repo, None),
         quantization: "BF16".to_owned(),
         file: None,
         num_bytes: num_bytes(&spec, "BF16"),
-    };
-    choices.extend((!row.has_pictures).then(of_safetensors));
+    });
     choices.sort_by_key(|choice| choice.num_bytes);
     Ok(CatalogueModel {
         family: spec.family_name().to_owned(),

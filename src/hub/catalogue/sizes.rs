@@ -17,7 +17,7 @@ pub fn num_bytes(spec: &ModelSpec, quantization: &str) -> u64 {
         match *part {
             Part::Weight(layer, module) => {
                 let dtype = of_module(&quantization, module.gguf_name(), layer, spec.num_layers());
-                of_values(num_values, module.shape(spec).1 as u64, dtype)
+                of_values(num_values, spec.shape(module).1 as u64, dtype)
             }
             Part::Embedding if spec.tie_word_embeddings => {
                 of_values(num_values, spec.hidden_size as u64, of_head(&quantization))
@@ -100,7 +100,9 @@ mod tests {
             ("Hunyuan 1.8B Instruct", "Q4_K_M", 1_133_084_864),
             ("Granite 4.0 350M", "Q4_K_M", 236_985_760),
             ("Granite 4.0 350M", "Q4_0", 228_470_176),
-            ("Granite 4.0 1B", "Q4_0", 974_984_960_u64),
+            ("Granite 4.0 1B", "Q4_0", 974_984_960),
+            ("LFM2 350M", "Q4_K_M", 229_309_376),
+            ("LFM2.5 1.2B Instruct", "Q4_K_M", 730_895_168_u64),
         ] {
             let model = catalogue().iter().find(|model| model.name == name).unwrap();
             let ratio = num_bytes(&model.spec, quantization) as f64 / published as f64;
