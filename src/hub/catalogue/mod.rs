@@ -199,7 +199,7 @@ mod tests {
     fn the_shapes_have_as_many_parameters_as_the_names_say() {
         let models = catalogue();
         let said = |name: &str| -> Option<f64> {
-            let words = name.split(' ').rev().find_map(|word| {
+            name.split(' ').rev().find_map(|word| {
                 let (number, unit) = word.split_at(word.len().checked_sub(1)?);
                 let factor = match unit {
                     "B" => 1e9,
@@ -207,8 +207,7 @@ mod tests {
                     _ => return None,
                 };
                 number.parse::<f64>().ok().map(|number| number * factor)
-            });
-            words
+            })
         };
         let num_said = models.iter().filter(|model| said(&model.name).is_some()).count();
         assert!(num_said > 25, "{num_said}");
