@@ -78,7 +78,8 @@ fn print(mut listed: Listed) {
     }
     listed.beside.notes.iter().for_each(|note| terminal::line(&format!("note: {note}")));
     if !listed.catalogue.is_empty() {
-        terminal::line("\nTo download (tunewright models get NAME):");
+        let gap = if listed.on_disk.is_empty() { "" } else { "\n" };
+        terminal::line(&format!("{gap}To download (tunewright models get NAME):"));
         listed.catalogue.iter().for_each(print_row);
     }
 }

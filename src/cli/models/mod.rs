@@ -78,11 +78,11 @@ fn print_json(value: &impl Serialize) -> Result<(), Ended> {
     Ok(())
 }
 
-/// `1.7 B`, `135 M`
+/// `1.7 B`, `135 M`; of a model for tests `69,952`.
 fn parameters(number: u64) -> String {
-    if number < 1_000_000_000 {
-        format!("{:.0} M", number as f64 / 1e6)
-    } else {
-        format!("{:.1} B", number as f64 / 1e9)
+    match number {
+        0..1_000_000 => terminal::thousands(number),
+        1_000_000..1_000_000_000 => format!("{:.0} M", number as f64 / 1e6),
+        _ => format!("{:.1} B", number as f64 / 1e9),
     }
 }
