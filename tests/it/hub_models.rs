@@ -64,6 +64,26 @@ fn what_cannot_be_trained_is_said_before_anything_is_downloaded() {
 }
 
 #[test]
+fn a_model_that_cannot_be_trained_is_known_by_its_configuration_before_its_weights_come() {
+    let (folder, sizes) = (
+        tempfile::tempdir().unwrap(),
+        r#""hidden_size": 8, "intermediate_size": 8, "vocab_size": 8,
+        "num_attention_heads": 1, "num_hidden_layers": 1, "max_position_embeddings": 8"#,
+    );
+    for (own, named) in [
+        (r#""model_type": "falcon""#, "the family falcon can't be trained yet"),
+        (r#""model_type": "llama", "quantization_config": {"quant_method": "gptq"}"#, "GPTQ"),
+    ] {
+        let config = format!("{{{own}, {sizes}}}");
+        let files = [("model.safetensors", content(50_000)), ("config.json", config.into_bytes())];
+        let hub = Hub::serve(&files, Manners::default());
+        let error = fetch(&model("org/odd"), &sources(&hub, folder.path()), &Unwatched).unwrap_err().to_string();
+        assert!(error.starts_with("org/odd has no model that can be used here: ") && error.contains(named), "{error}");
+        assert_eq!((hub.ranges(), files_in(folder.path())), (vec![], vec![]));
+    }
+}
+
+#[test]
 fn a_variant_is_fetched_alone_and_found_under_its_name() {
     let (folder, hub) = (tempfile::tempdir().unwrap(), Hub::serve(&gguf_files(), Manners::default()));
     let sources = sources(&hub, folder.path());
