@@ -14,8 +14,9 @@ use crate::data::import::ImportRequest;
 use crate::data::{Example, read_examples};
 use crate::hub::{self, HubError, RepoListing, Sources, fitting};
 use crate::model::facts::{available_memory, template};
-use crate::model::weights::inventory::{StoredType, stored_types};
-use crate::model::{Chat, ModelFacts};
+use crate::model::weights::gguf::GgufFile;
+use crate::model::weights::safetensors::SafetensorsFolder;
+use crate::model::{Chat, ModelError, ModelFacts, ModelSize, TensorGroup, weights};
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::render::{self, Inspected};
 
@@ -45,6 +46,15 @@ struct OnDisk {
     /// The template's source.
     template: Option<String>,
     conversation: Option<Inspected>,
+}
+
+/// All tensors of one type.
+#[derive(Serialize)]
+struct StoredType {
+    dtype: String,
+    num_tensors: usize,
+    num_values: u64,
+    num_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -113,6 +123,20 @@ fn example(file: &Path, row: u64, interrupt: &Interrupt) -> Result<Example, Ende
         ControlFlow::Break(())
     })?;
     found.ok_or_else(|| Ended::failed(format!("{} has no conversation {}", file.display(), thousands(row))))
+}
+
+/// The tensors by their types, those with the most bytes first.
+fn stored_types(path: &Path) -> Result<Vec<StoredType>, ModelError> {
+    let tensors = match path.is_dir() {
+        true => SafetensorsFolder::open(path)?.stored(),
+        false => GgufFile::open(path)?.stored(),
+    };
+    let of = |group: TensorGroup| {
+        let TensorGroup { dtype, num_tensors, num_values, num_bytes } = group;
+        StoredType { dtype, num_tensors, num_values, num_bytes }
+    };
+    let size = ModelSize::of_tensors(weights::open(path)?.spec().clone(), &tensors);
+    Ok(size.groups.into_iter().map(of).collect())
 }
 
 fn special_tokens(chat: &Chat) -> Vec<SpecialToken> {

@@ -11,10 +11,9 @@ use candle_core::quantized::gguf_file::{TensorInfo, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 
 use self::parts::Parts;
-use super::inventory::StoredTensor;
 use super::{WeightSource, leftovers};
 use crate::model::spec::Part;
-use crate::model::{ModelError, ModelSpec, Module};
+use crate::model::{ModelError, ModelSpec, Module, StoredTensor};
 use crate::ops::FrozenWeight;
 use crate::task::catch_panic;
 
@@ -101,25 +100,30 @@ impl GgufFile {
         let mut counts = std::collections::BTreeMap::<String, usize>::new();
         for (name, info) in self.tensors() {
             if name.starts_with("blk.") && info.shape.rank() == 2 {
-                let count = counts.entry(type_name(info.ggml_dtype)).or_default();
+                let count = counts.entry(format!("{:?}", info.ggml_dtype)).or_default();
                 *count = count.saturating_add(info.shape.elem_count());
             }
         }
-        counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name).unwrap_or_default()
-    }
-
-    /// All tensors as they are stored.
-    pub fn stored(&self) -> Vec<StoredTensor> {
-        let stored = |(name, info): (&String, &TensorInfo)| {
-            let (num_values, dtype) = (info.shape.elem_count(), info.ggml_dtype);
-            let num_bytes = (num_values / dtype.block_size()).saturating_mul(dtype.type_size()) as u64;
-            StoredTensor { name: name.clone(), dtype: type_name(dtype), num_values: num_values as u64, num_bytes }
-        };
-        self.tensors().map(stored).collect()
+        let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name).unwrap_or_default();
+        type_name(&most)
     }
 
     pub fn num_parameters(&self) -> u64 {
         self.tensors().fold(0, |sum: u64, (_, info)| sum.saturating_add(info.shape.elem_count() as u64))
+    }
+
+    /// All tensors, with the types they are stored in.
+    pub fn stored(&self) -> Vec<StoredTensor> {
+        let of = |(name, info): (&String, &TensorInfo)| {
+            let (dtype, num_values) = (info.ggml_dtype, info.shape.elem_count() as u64);
+            StoredTensor {
+                name: name.clone(),
+                dtype: type_name(&format!("{dtype:?}")),
+                num_values,
+                num_bytes: num_values / dtype.block_size() as u64 * dtype.type_size() as u64,
+            }
+        };
+        self.tensors().map(of).collect()
     }
 
     /// A tensor by its name in the file, its shape checked.
@@ -136,6 +140,14 @@ impl GgufFile {
             Ok(tensor) => tensor.map_err(|e| error(format!("can't be read: {}", first_line(&e)))),
             Err(panic) => Err(error(format!("can't be read: {panic}"))),
         }
+    }
+}
+
+/// As llama.cpp names a type that candle calls `Q4K`.
+fn type_name(candle: &str) -> String {
+    match candle.strip_suffix('K') {
+        Some(bits) => format!("{bits}_K"),
+        None => candle.to_owned(),
     }
 }
 
@@ -256,15 +268,6 @@ fn unpermute<T: Copy>(values: &[T], rows: usize, num_heads: usize) -> Vec<T> {
         out.extend_from_slice(&values[source * row_len..(source + 1) * row_len]);
     }
     out
-}
-
-/// As llama.cpp names it: `Q4_K`.
-fn type_name(dtype: candle_core::quantized::GgmlDType) -> String {
-    let name = format!("{dtype:?}");
-    match name.strip_suffix('K') {
-        Some(bits) => format!("{bits}_K"),
-        None => name,
-    }
 }
 
 /// candle's messages go on with a backtrace where one was captured.

@@ -1,7 +1,6 @@
 //! Tensors out of files, in the type they are stored in.
 
 pub mod gguf;
-pub mod inventory;
 mod leftovers;
 pub mod safetensors;
 
