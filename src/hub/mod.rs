@@ -51,7 +51,7 @@ pub struct RemoteFile {
 }
 
 /// A model that was found on this disk, or the starter model.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FoundModel {
     pub model: ModelRef,
     pub name: String,

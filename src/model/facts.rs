@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::chat_template::sources::Sources;
@@ -15,7 +14,7 @@ use super::{ModelError, ModelSpec};
 use crate::task::catch_panic;
 
 /// Plain data for the model screen and `tunewright models`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ModelFacts {
     /// The model's own name, or its file's.
     pub name: String,

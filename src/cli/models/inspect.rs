@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::facts::Facts;
 use super::{asking, parameters, print_json};
 use crate::cli::Ended;
 use crate::cli::interrupt::Interrupt;
@@ -40,7 +41,7 @@ pub struct InspectArgs {
 #[derive(Serialize)]
 struct OnDisk {
     #[serde(flatten)]
-    facts: ModelFacts,
+    facts: Facts,
     tensors: Vec<StoredType>,
     special_tokens: Vec<SpecialToken>,
     /// The template's source.
@@ -102,12 +103,12 @@ fn on_disk(path: &Path, args: &InspectArgs, interrupt: &Interrupt) -> Result<(),
         special_tokens: chat.as_ref().map(special_tokens).unwrap_or_default(),
         template: template(path)?,
         conversation,
-        facts,
+        facts: Facts::from(&facts),
     };
     if args.json {
         return print_json(&shown);
     }
-    print(&shown);
+    print(&facts, &shown);
     Ok(())
 }
 
@@ -149,8 +150,7 @@ fn special_tokens(chat: &Chat) -> Vec<SpecialToken> {
     (0..tokenizer.vocab_size() as u32).filter_map(special).collect()
 }
 
-fn print(shown: &OnDisk) {
-    let facts = &shown.facts;
+fn print(facts: &ModelFacts, shown: &OnDisk) {
     let line = |name: &str, what: String| terminal::line(&format!("{name:14}{what}"));
     line("model", facts.name.clone());
     line("path", facts.path.display().to_string());

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use super::facts::Facts;
 use super::{parameters, print_json};
 use crate::cli::Ended;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
 use crate::cli::terminal::{self, bytes, thousands};
-use crate::hub::{self, Beside, CatalogueModel, FoundModel, Sources, Unfinished};
+use crate::hub::{self, Beside, CatalogueModel, Found, FoundModel, Sources, Unfinished};
+use crate::recipe::ModelRef;
 
 #[derive(Debug, Default, Args)]
 pub struct ListArgs {
@@ -29,19 +31,39 @@ pub struct ListArgs {
 }
 
 #[derive(Serialize)]
-struct Listed {
-    on_disk: Vec<OnDisk>,
-    beside: Beside,
-    unfinished: Vec<Unfinished>,
-    catalogue: Vec<CatalogueModel>,
+struct Listed<'a> {
+    on_disk: Vec<OnDisk<'a>>,
+    beside: &'a Beside,
+    unfinished: &'a [Unfinished],
+    catalogue: &'a [CatalogueModel],
 }
 
 #[derive(Serialize)]
-struct OnDisk {
-    #[serde(flatten)]
-    found: FoundModel,
+struct OnDisk<'a> {
+    model: &'a ModelRef,
+    name: &'a str,
     /// What it is a form of.
     group: String,
+    place: &'a str,
+    is_on_disk: bool,
+    num_bytes: u64,
+    facts: Option<Facts>,
+    problem: Option<&'a str>,
+}
+
+impl<'a> From<&'a FoundModel> for OnDisk<'a> {
+    fn from(found: &'a FoundModel) -> Self {
+        Self {
+            model: &found.model,
+            name: &found.name,
+            group: found.group(),
+            place: &found.place,
+            is_on_disk: found.is_on_disk,
+            num_bytes: found.num_bytes,
+            facts: found.facts.as_ref().map(Facts::from),
+            problem: found.problem.as_deref(),
+        }
+    }
 }
 
 pub fn run(args: ListArgs, interrupt: &Interrupt) -> Result<(), Ended> {
@@ -50,38 +72,34 @@ pub fn run(args: ListArgs, interrupt: &Interrupt) -> Result<(), Ended> {
         true => hub::Found::default(),
         false => hub::look_around(&sources, &Progress::new("Looking for models", &interrupt.control))?,
     };
-    let on_disk = found.models.into_iter().map(|found| OnDisk { group: found.group(), found }).collect();
-    let listed = Listed {
-        on_disk,
-        beside: found.beside,
-        unfinished: if args.catalogue { Vec::new() } else { hub::unfinished(&sources) },
-        catalogue: if args.here { Vec::new() } else { hub::catalogue().to_vec() },
-    };
+    let unfinished = if args.catalogue { Vec::new() } else { hub::unfinished(&sources) };
+    let catalogue = if args.here { &[] } else { hub::catalogue() };
     if args.json {
-        return print_json(&listed);
+        let on_disk = found.models.iter().map(OnDisk::from).collect();
+        return print_json(&Listed { on_disk, beside: &found.beside, unfinished: &unfinished, catalogue });
     }
-    print(listed);
+    print_here(&found, &unfinished);
+    if !catalogue.is_empty() {
+        let gap = if found.models.is_empty() { "" } else { "\n" };
+        terminal::line(&format!("{gap}To download (tunewright models get NAME):"));
+        catalogue.iter().for_each(print_row);
+    }
     Ok(())
 }
 
-fn print(mut listed: Listed) {
-    listed.on_disk.sort_by(|a, b| a.group.cmp(&b.group));
-    // The starter model first, as everywhere.
-    listed.on_disk.sort_by_key(|model| model.found.place != "Starter model");
-    listed.on_disk.iter().for_each(|model| print_found(&model.found));
-    for download in &listed.unfinished {
+fn print_here(found: &Found, unfinished: &[Unfinished]) {
+    let mut models: Vec<&FoundModel> = found.models.iter().collect();
+    // The starter model first, as everywhere; then each model with all its forms.
+    models.sort_by_key(|found| (found.place != "Starter model", found.group()));
+    models.into_iter().for_each(print_found);
+    for download in unfinished {
         let (done, total) = (bytes(download.done), bytes(download.total));
         terminal::line(&format!("{} · {done} of {total} arrived: tunewright models get resumes it", download.model));
     }
-    for left_out in &listed.beside.left_out {
+    for left_out in &found.beside.left_out {
         terminal::line(&format!("not offered: {} ({})", left_out.path.display(), left_out.reason));
     }
-    listed.beside.notes.iter().for_each(|note| terminal::line(&format!("note: {note}")));
-    if !listed.catalogue.is_empty() {
-        let gap = if listed.on_disk.is_empty() { "" } else { "\n" };
-        terminal::line(&format!("{gap}To download (tunewright models get NAME):"));
-        listed.catalogue.iter().for_each(print_row);
-    }
+    found.beside.notes.iter().for_each(|note| terminal::line(&format!("note: {note}")));
 }
 
 /// The name to give to `--model` comes first.

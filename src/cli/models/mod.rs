@@ -1,5 +1,6 @@
 //! `tunewright models`: which there are, here and on the Hub, and what is in one.
 
+mod facts;
 mod get;
 mod inspect;
 mod list;
