@@ -73,7 +73,7 @@ pub fn run(args: ListArgs, interrupt: &Interrupt) -> Result<(), Ended> {
         false => hub::look_around(&sources, &Progress::new("Looking for models", &interrupt.control))?,
     };
     let unfinished = if args.catalogue { Vec::new() } else { hub::unfinished(&sources) };
-    let catalogue = if args.here { &[] } else { hub::catalogue() };
+    let catalogue: &[CatalogueModel] = if args.here { &[] } else { hub::catalogue() };
     if args.json {
         let on_disk = found.models.iter().map(OnDisk::from).collect();
         return print_json(&Listed { on_disk, beside: &found.beside, unfinished: &unfinished, catalogue });
