@@ -9,6 +9,7 @@ use super::error::TrainError;
 use super::feed::Feed;
 use super::observer::{Observer, RunFacts, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
+use super::memory::resident_bytes;
 use super::preview::{beyond_context, check_memory};
 use super::ready::{Beginning, Ready, check_same_recipe};
 use super::recorder::Recorder;
@@ -155,7 +156,7 @@ fn train(
     let num_steps = order.num_steps(training);
     let vars = adapter.named_vars();
     let num_trainable = vars.iter().map(|(_, var)| var.elem_count()).sum();
-    check_memory(plan, decoder.spec(), num_trainable, order.most_tokens(&lengths))?;
+    check_memory(plan, &adapter.config, order.most_tokens(&lengths), lengths.iter().sum())?;
     let pass = gradient_pass(decoder, plan, &order, &lengths);
     let mut optimizer = AdamW::new(training, &vars);
     let mut state = State { rate_factor: 1.0, ..State::default() };
@@ -461,7 +462,8 @@ pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengt
     let training = &plan.training;
     let product = ProductType::of(training.precision, decoder.spec());
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));
-    let allowed = facts::available_memory().min(plan.memory_limit);
+    // What is loaded by now counts towards the limit.
+    let allowed = facts::available_memory().min(plan.memory_limit.saturating_sub(resident_bytes()));
     let num = num_recomputed(setting, decoder.spec(), product, num_tokens, allowed);
     log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers());
     GradientPass::new(product, num)

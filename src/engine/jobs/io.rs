@@ -15,7 +15,7 @@ use crate::engine::{IoJob, Reply};
 use crate::evaluate;
 use crate::hub::{self, Sources};
 use crate::project::Project;
-use crate::recipe::{ModelRef, Plan, RenderSpec};
+use crate::recipe::{ModelRef, RenderSpec};
 use crate::render::token_view;
 use crate::run::{
     RunError, RunLock, RunRecord, checkpoints, messages,
@@ -140,7 +140,7 @@ impl Work for Io {
                 };
                 let sizes = self.sizes.get(key, project, context, &chat)?;
                 let speed = self.speeds.get(&speed_key(&folder, &recipe));
-                let preview = preview(&path, &recipe, sizes, self.limits.memory().unwrap_or(Plan::NO_LIMIT))?;
+                let preview = preview(&path, &recipe, sizes, self.limits.memory())?;
                 context.reply(Reply::RunPreview(RunPreview { speed, ..preview }));
             }
             IoJob::PreviewReplace { project, ids, replacement } => {

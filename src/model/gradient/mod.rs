@@ -22,6 +22,7 @@ use crate::ops::product::{Element, Isa, Operand};
 use crate::recipe::GradientCheckpointing;
 pub(super) use adapter::{Group, PackedAdapter};
 pub use batch::{ProductType, Supervised};
+pub use head::work_bytes as head_bytes;
 use block::{Block, Kept, Work};
 use pass::BlockPass;
 

@@ -13,7 +13,7 @@ use candle_core::quantized::gguf_file::{TensorInfo, Value};
 use self::parts::Parts;
 use super::{WeightSource, leftovers};
 use crate::model::spec::Part;
-use crate::model::{ModelError, ModelSpec, Module};
+use crate::model::{ModelError, ModelSpec, Module, StoredTensor};
 use crate::ops::FrozenWeight;
 use crate::task::catch_panic;
 
@@ -105,14 +105,25 @@ impl GgufFile {
             }
         }
         let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name).unwrap_or_default();
-        match most.strip_suffix('K') {
-            Some(bits) => format!("{bits}_K"),
-            None => most,
-        }
+        type_name(&most)
     }
 
     pub fn num_parameters(&self) -> u64 {
         self.tensors().fold(0, |sum: u64, (_, info)| sum.saturating_add(info.shape.elem_count() as u64))
+    }
+
+    /// All tensors, with the types they are stored in.
+    pub fn stored(&self) -> Vec<StoredTensor> {
+        let of = |(name, info): (&String, &TensorInfo)| {
+            let (dtype, num_values) = (info.ggml_dtype, info.shape.elem_count() as u64);
+            StoredTensor {
+                name: name.clone(),
+                dtype: type_name(&format!("{dtype:?}")),
+                num_values,
+                num_bytes: num_values / dtype.block_size() as u64 * dtype.type_size() as u64,
+            }
+        };
+        self.tensors().map(of).collect()
     }
 
     /// A tensor by its name in the file, its shape checked.
@@ -129,6 +140,14 @@ impl GgufFile {
             Ok(tensor) => tensor.map_err(|e| error(format!("can't be read: {}", first_line(&e)))),
             Err(panic) => Err(error(format!("can't be read: {panic}"))),
         }
+    }
+}
+
+/// As llama.cpp names a type that candle calls `Q4K`.
+fn type_name(candle: &str) -> String {
+    match candle.strip_suffix('K') {
+        Some(bits) => format!("{bits}_K"),
+        None => candle.to_owned(),
     }
 }
 

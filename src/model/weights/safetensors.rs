@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use candle_core::quantized::GgmlDType;
 use safetensors::Dtype;
-use safetensors::tensor::Metadata;
+use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{WeightSource, leftovers};
 use crate::model::spec::Part;
-use crate::model::{ModelError, ModelSpec};
+use crate::model::{ModelError, ModelSpec, StoredTensor};
 use crate::ops::FrozenWeight;
 
 /// The safetensors format allows no larger header.
@@ -77,6 +77,18 @@ impl SafetensorsFolder {
     pub fn dtype(&self) -> String {
         let first = self.files.iter().flat_map(|f| f.metadata.tensors()).find(|(_, info)| info.shape.len() == 2);
         first.map(|(_, info)| format!("{:?}", info.dtype).to_lowercase()).unwrap_or_default()
+    }
+
+    /// All tensors, with the types they are stored in.
+    pub fn stored(&self) -> Vec<StoredTensor> {
+        let tensors = self.files.iter().flat_map(|file| file.metadata.tensors());
+        let of = |(name, info): (String, &TensorInfo)| StoredTensor {
+            name,
+            dtype: format!("{:?}", info.dtype).to_lowercase(),
+            num_values: info.shape.iter().fold(1, |values: u64, size| values.saturating_mul(*size as u64)),
+            num_bytes: info.data_offsets.1.saturating_sub(info.data_offsets.0) as u64,
+        };
+        tensors.map(of).collect()
     }
 
     pub fn num_bytes(&self) -> u64 {
