@@ -39,7 +39,9 @@ impl ModelSize {
     /// The size of these tensors.
     pub fn of_tensors(spec: ModelSpec, tensors: &[StoredTensor]) -> Self {
         let is_embedding = |tensor: &StoredTensor| {
-            [Part::Embedding, Part::Head].iter().any(|part| tensor.name == part.gguf() || tensor.name == part.name(&spec))
+            [Part::Embedding, Part::Head]
+                .iter()
+                .any(|part| tensor.name == part.gguf() || tensor.name == part.name(&spec))
         };
         let embedding_bytes = sum(tensors.iter().filter(|tensor| is_embedding(tensor)));
         let all = sum(tensors.iter());

@@ -5,6 +5,7 @@ use super::memory::{MemoryEstimate, Needs, memory_with, program_bytes, room_for_
 use super::rate;
 use super::remedy::{Remedy, remedies};
 use super::timing::SpeedFile;
+use crate::evaluate::loss::EVAL_TOKENS;
 use crate::model::{LoraConfig, ModelSize, ProductType};
 use crate::recipe::{Recipe, RecipeError, Training};
 use crate::render::batch::Order;
@@ -33,6 +34,12 @@ impl RunLengths {
 
     pub fn num_tokens(&self) -> usize {
         self.train.iter().sum()
+    }
+
+    /// Tokens of held-out examples that go through the model at once.
+    pub fn eval_tokens(&self) -> usize {
+        let mean = self.num_tokens() / self.train.len().max(1);
+        (self.num_held_out * mean).min(EVAL_TOKENS.max(mean))
     }
 
     fn mix(&self) -> TokenMix {
@@ -74,9 +81,15 @@ impl Rate {
     }
 
     /// From the model nearest in size that was measured here, else from products.
-    pub fn nearest(speeds: &SpeedFile, product: ProductType, num_parameters: u64, products: Option<f64>) -> Option<Self> {
+    pub fn nearest(
+        speeds: &SpeedFile,
+        product: ProductType,
+        num_parameters: u64,
+        products: Option<f64>,
+    ) -> Option<Self> {
         let distance = |other: u64| (other.max(1) as f64 / num_parameters.max(1) as f64).ln().abs();
-        let known = speeds.by_model().into_iter().filter(|known| known.work.is_some_and(|work| work.product == product));
+        let known =
+            speeds.by_model().into_iter().filter(|known| known.work.is_some_and(|work| work.product == product));
         let nearest =
             known.min_by(|a, b| distance(a.num_parameters).total_cmp(&distance(b.num_parameters))).and_then(|known| {
                 let flops_per_token = known.work?.flops_per_token;
@@ -153,6 +166,7 @@ pub fn estimate(
 ) -> Result<Estimate, RecipeError> {
     recipe.check()?;
     let lora = lora_of(recipe)?;
+    let eval_tokens = lengths.eval_tokens();
     let memory_of = |recipe: &Recipe, lengths: &[usize]| {
         // The names of its modules were checked above, and no remedy changes them.
         let lora = lora_of(recipe).unwrap_or_else(|_| lora.clone());
@@ -162,6 +176,7 @@ pub fn estimate(
             training: &recipe.training,
             lora: &lora,
             most_tokens: order.most_tokens(lengths),
+            eval_tokens,
             all_tokens: lengths.iter().sum(),
         };
         memory_with(&needs, machine.limit, machine.available, machine.program)
@@ -177,13 +192,7 @@ fn lora_of(recipe: &Recipe) -> Result<LoraConfig, RecipeError> {
         .map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })
 }
 
-fn time_of(
-    size: &ModelSize,
-    recipe: &Recipe,
-    lora: &LoraConfig,
-    lengths: &RunLengths,
-    rate: &Rate,
-) -> TimeEstimate {
+fn time_of(size: &ModelSize, recipe: &Recipe, lora: &LoraConfig, lengths: &RunLengths, rate: &Rate) -> TimeEstimate {
     let (spec, mix) = (&size.spec, lengths.mix());
     let order = Order::new(&lengths.train, &recipe.training);
     let (num_steps, steps_per_epoch) = (order.num_steps(&recipe.training), order.steps_per_epoch().max(1));
@@ -303,15 +312,14 @@ mod tests {
             speeds.keep(name, &KnownSpeed { work, ..known });
         }
         let of = |num_parameters| Rate::nearest(&speeds, product, num_parameters, Some(1e9)).unwrap();
-        assert_eq!(of(2_000_000), Rate {
-            flops_per_sec: 6e8,
-            spread: SPREAD_OF_LIKE_MODEL,
-            from: RateFrom::Model("small".to_owned())
-        });
-        assert_eq!((of(9_000_000_000).from, of(9_000_000_000).spread), (
-            RateFrom::Model("large".to_owned()),
-            SPREAD_OF_OTHER_MODEL
-        ));
+        assert_eq!(
+            of(2_000_000),
+            Rate { flops_per_sec: 6e8, spread: SPREAD_OF_LIKE_MODEL, from: RateFrom::Model("small".to_owned()) }
+        );
+        assert_eq!(
+            (of(9_000_000_000).from, of(9_000_000_000).spread),
+            (RateFrom::Model("large".to_owned()), SPREAD_OF_OTHER_MODEL)
+        );
         let other = Rate::nearest(&speeds, ProductType::Bf16, 1, Some(1e9)).unwrap();
         assert_eq!(other.from, RateFrom::Products, "another type of product is another speed");
     }

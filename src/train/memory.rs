@@ -88,13 +88,15 @@ pub struct Needs<'a> {
     pub lora: &'a LoraConfig,
     /// Of a micro-batch at most.
     pub most_tokens: usize,
+    /// Of the held-out examples that are looked at together.
+    pub eval_tokens: usize,
     /// Of all examples.
     pub all_tokens: usize,
 }
 
 /// A token of the vocabulary in the tokenizer's tables: its text twice, its id, its merge, and what reading them left
 /// behind; as measured.
-const BYTES_PER_ENTRY: u64 = 520;
+const BYTES_PER_ENTRY: u64 = 1000;
 /// Of a rendered example: the id, and whether it is trained.
 const BYTES_PER_TOKEN: u64 = 5;
 /// Weights that are unpacked at a time, values.
@@ -112,7 +114,7 @@ pub fn room_for_all() -> u64 {
 
 /// The memory of a run where `available` bytes could be had, by a program that takes `program` bytes without one.
 pub fn memory_with(needs: &Needs<'_>, limit: Option<u64>, available: u64, program: u64) -> MemoryEstimate {
-    let Needs { size, training, lora, most_tokens, all_tokens } = *needs;
+    let Needs { size, training, lora, most_tokens, eval_tokens, all_tokens } = *needs;
     let spec = &size.spec;
     let product = ProductType::of(training.precision, spec);
     let bytes_per_value = if product == ProductType::F32 { 4 } else { 2 };
@@ -122,9 +124,8 @@ pub fn memory_with(needs: &Needs<'_>, limit: Option<u64>, available: u64, progra
         embeddings: size.embedding_bytes,
         // A and B in f32, and both once for each direction in the type of the products.
         adapter: (4 + 2 * bytes_per_value) * num_trainable,
-        // Gradients, two moments, and the updated weights before they replace the old ones, or the tensors that a
-        // checkpoint is written from.
-        optimizer: 4 * (1 + 2 + 3) * num_trainable,
+        // Gradients and two moments; a checkpoint has copies of the moments, and the bytes that are written.
+        optimizer: 4 * (1 + 2 + 4) * num_trainable,
         data: BYTES_PER_ENTRY * spec.vocab_size as u64 + BYTES_PER_TOKEN * all_tokens as u64,
         program,
         available,
@@ -133,18 +134,21 @@ pub fn memory_with(needs: &Needs<'_>, limit: Option<u64>, available: u64, progra
     };
     let left = fixed.room().saturating_sub(fixed.total());
     let again = num_recomputed(training.gradient_checkpointing, spec, product, most_tokens, left);
-    let least = activation_bytes(spec, product, spec.num_layers(), most_tokens);
-    let head = head_bytes(spec, product, most_tokens);
-    let inputs = bytes_per_value * (spec.hidden_size * spec.num_layers() * most_tokens) as u64;
-    let of_blocks = activation_bytes(spec, product, again, most_tokens) - least;
-    let num_kept = spec.num_layers() - again.saturating_sub(1).min(spec.num_layers());
+    let num_layers = spec.num_layers();
+    let head_of = |num_tokens| head_bytes(spec, product, num_tokens);
+    let inputs_of = |num_tokens: usize| bytes_per_value * (spec.hidden_size * num_layers * num_tokens) as u64;
+    let least_of = |num_tokens| activation_bytes(spec, product, num_layers, num_tokens);
+    let of_blocks = activation_bytes(spec, product, again, most_tokens).saturating_sub(least_of(most_tokens));
+    let num_kept = num_layers - again.saturating_sub(1).min(num_layers);
     let of_adapter = 4 * (lora_width(lora) * num_kept * most_tokens) as u64;
+    // A look at held-out examples keeps nothing, but may work on more tokens at once.
+    let working = most_tokens.max(eval_tokens);
     MemoryEstimate {
-        activations: of_blocks + inputs + of_adapter,
-        work: least.saturating_sub(head + inputs)
-            + scratch_bytes(spec, lora, bytes_per_value, most_tokens)
+        activations: of_blocks + inputs_of(most_tokens) + of_adapter,
+        work: least_of(working).saturating_sub(head_of(working) + inputs_of(working))
+            + scratch_bytes(spec, lora, bytes_per_value, working)
             + bytes_per_value * SLAB_VALUES,
-        head,
+        head: head_of(working),
         ..fixed
     }
 }

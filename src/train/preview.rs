@@ -180,6 +180,7 @@ pub fn preview(
         training: &recipe.training,
         lora: &config,
         most_tokens: order.most_tokens(&lengths),
+        eval_tokens: sizes.lengths().eval_tokens(),
         all_tokens: lengths.iter().sum(),
     };
     Ok(RunPreview {
@@ -224,15 +225,16 @@ pub fn beyond_context(max_length: usize, context_length: usize, lengths: &[usize
 pub fn check_memory(
     plan: &Plan,
     lora: &LoraConfig,
+    lengths: &RunLengths,
     most_tokens: usize,
-    all_tokens: usize,
 ) -> Result<(), TrainError> {
     let limit = plan.memory_limit;
     if limit == Plan::NO_LIMIT {
         return Ok(());
     }
     let size = &inspect(&plan.model_path)?.size;
-    let needs = Needs { size, training: &plan.training, lora, most_tokens, all_tokens };
+    let (eval_tokens, all_tokens) = (lengths.eval_tokens(), lengths.num_tokens());
+    let needs = Needs { size, training: &plan.training, lora, most_tokens, eval_tokens, all_tokens };
     let needed = memory(&needs, Some(limit)).total();
     if needed > limit { Err(TrainError::OverLimit { needed, limit }) } else { Ok(()) }
 }

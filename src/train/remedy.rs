@@ -20,10 +20,18 @@ pub enum Change {
     /// Blocks are computed again on the way back.
     Checkpointing,
     /// The same step, in more and smaller batches.
-    SmallerBatch { batch: usize, accumulation: usize },
+    SmallerBatch {
+        batch: usize,
+        accumulation: usize,
+    },
     /// Shorter examples; so many are longer.
-    ShorterExamples { max_length: usize, num_longer: usize },
-    LowerRank { r: usize },
+    ShorterExamples {
+        max_length: usize,
+        num_longer: usize,
+    },
+    LowerRank {
+        r: usize,
+    },
 }
 
 impl Change {

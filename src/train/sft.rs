@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::checkpoint;
 use super::error::TrainError;
+use super::estimate::RunLengths;
 use super::feed::Feed;
+use super::memory::resident_bytes;
 use super::observer::{Observer, RunFacts, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
-use super::memory::resident_bytes;
 use super::preview::{beyond_context, check_memory};
 use super::ready::{Beginning, Ready, check_same_recipe};
 use super::recorder::Recorder;
@@ -156,7 +157,9 @@ fn train(
     let num_steps = order.num_steps(training);
     let vars = adapter.named_vars();
     let num_trainable = vars.iter().map(|(_, var)| var.elem_count()).sum();
-    check_memory(plan, &adapter.config, order.most_tokens(&lengths), lengths.iter().sum())?;
+    let num_held_out = validation.len();
+    let run_lengths = RunLengths { train: lengths.clone(), num_held_out, ..RunLengths::default() };
+    check_memory(plan, &adapter.config, &run_lengths, order.most_tokens(&lengths))?;
     let pass = gradient_pass(decoder, plan, &order, &lengths);
     let mut optimizer = AdamW::new(training, &vars);
     let mut state = State { rate_factor: 1.0, ..State::default() };

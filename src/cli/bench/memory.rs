@@ -135,7 +135,10 @@ pub fn run(args: &MemoryBench) -> Result<(), Ended> {
         } else {
             let [estimated, peak] = [estimate.total(), peak].map(|bytes| bytes as f64 / 1e6);
             let name = case.name();
-            terminal::line(&format!("{name:56} {estimated:6.0} MB foretold, {peak:6.0} MB at most, {:+.1} %", 100.0 * off));
+            terminal::line(&format!(
+                "{name:56} {estimated:6.0} MB foretold, {peak:6.0} MB at most, {:+.1} %",
+                100.0 * off
+            ));
         }
     }
     match num_off {
@@ -162,12 +165,7 @@ impl Case {
     }
 
     /// What was foretold, and the peak of the run's process.
-    fn run(
-        &self,
-        folder: &Path,
-        machine: &MachineNow,
-        interrupt: &Interrupt,
-    ) -> Result<(MemoryEstimate, u64), Ended> {
+    fn run(&self, folder: &Path, machine: &MachineNow, interrupt: &Interrupt) -> Result<(MemoryEstimate, u64), Ended> {
         let path = match self.shape {
             Some(shape) => make(shape, folder)?,
             None => model::locate(&ModelRef::Starter, interrupt)?,
@@ -179,7 +177,8 @@ impl Case {
             crate::fs::write_atomic(path, text.as_bytes()).map_err(ModelError::io(path))?;
         }
         let size = inspect(&path)?.size;
-        let lengths = RunLengths { train: vec![self.length; self.num_examples()], ..RunLengths::default() };
+        let (train, num_held_out) = (vec![self.length; self.num_examples()], self.num_examples() / 10);
+        let lengths = RunLengths { train, num_held_out, ..RunLengths::default() };
         let foretold = estimate(&size, &recipe, &lengths, machine, None)?.memory;
         let program = std::env::current_exe().map_err(|error| Ended::failed(error.to_string()))?;
         let mut command = Command::new(program);

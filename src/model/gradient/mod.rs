@@ -22,8 +22,8 @@ use crate::ops::product::{Element, Isa, Operand};
 use crate::recipe::GradientCheckpointing;
 pub(super) use adapter::{Group, PackedAdapter};
 pub use batch::{ProductType, Supervised};
-pub use head::work_bytes as head_bytes;
 use block::{Block, Kept, Work};
+pub use head::work_bytes as head_bytes;
 use pass::BlockPass;
 
 /// What `gradient_checkpointing = "auto"` lets activations take, in bytes, also where there is more: other programs
@@ -238,8 +238,9 @@ impl<E: Element> State<E> {
         let spec = pass.decoder.spec();
         pass.decoder.embed_into(ids, &mut self.x)?;
         let places = self.places(spec, keep_all);
-        self.kept.truncate(places.num);
-        self.kept.resize_with(places.num, Kept::default);
+        // A look at held-out examples leaves what steps keep where it is: asked for anew, it would lie beside its old place.
+        let num_kept = if keep_all { places.num } else { places.num.max(self.kept.len()) };
+        self.kept.resize_with(num_kept, Kept::default);
         if keep_all {
             self.inputs.resize_with(spec.num_layers(), Operand::default);
         }
