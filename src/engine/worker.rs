@@ -140,6 +140,7 @@ fn thread_name(lane: Lane) -> &'static str {
         Lane::Io => "tw-io",
         Lane::Store => "tw-store",
         Lane::Net => "tw-net",
+        Lane::Ask => "tw-ask",
     }
 }
 

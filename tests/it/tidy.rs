@@ -39,8 +39,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("app", &[
         "data", "recipe", "project", "engine",
         "model::ModelFacts",
-        "hub::Dataset", "hub::DatasetName", "hub::FoundModel", "hub::HubToken", "hub::dataset", "hub::keyring",
-        "hub::models_dir",
+        "hub::Beside", "hub::CatalogueChoice", "hub::CatalogueModel", "hub::Dataset", "hub::DatasetName", "hub::Format",
+        "hub::FoundModel", "hub::HubToken", "hub::LeftOut", "hub::NotOffered", "hub::RepoListing", "hub::SearchHit",
+        "hub::SearchPage", "hub::SearchQuery", "hub::SearchSort", "hub::Unfinished", "hub::Variant", "hub::catalogue",
+        "hub::dataset", "hub::fitting", "hub::keyring", "hub::models_dir",
         "generate::Sampling",
         "render::Tally", "render::TokenPiece", "render::TokenView", "render::tally",
         "run::RunAbout", "run::RunDir", "run::RunNote", "run::RunRecord", "run::RunStatus", "run::checkpoints",

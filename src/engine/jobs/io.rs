@@ -89,7 +89,16 @@ impl Work for Io {
     fn run(&mut self, job: IoJob, context: &Context) -> Result<(), EngineError> {
         self.sources = self.limits.sources();
         match job {
-            IoJob::DiscoverModels => context.reply(Reply::Models(hub::discover(&self.sources, context)?)),
+            IoJob::DiscoverModels => {
+                let found = hub::look_around(&self.sources, context)?;
+                context.reply(Reply::Models(found.models));
+                context.reply(Reply::Beside(found.beside));
+                context.reply(Reply::Unfinished(hub::unfinished(&self.sources)));
+            }
+            IoJob::DiscardDownload { model } => {
+                hub::discard(&model, &self.sources)?;
+                context.reply(Reply::Unfinished(hub::unfinished(&self.sources)));
+            }
             IoJob::InspectModel { model } => {
                 context.reply(Reply::Facts { facts: hub::inspect(&model, &self.sources)?, model });
             }

@@ -14,7 +14,12 @@ use crate::workbench::data_export::DataExport;
 /// `project` is the project's folder.
 #[derive(Debug, Clone, PartialEq)]
 pub enum IoJob {
+    /// Looks for models on this disk, and for downloads that were left before they were whole.
     DiscoverModels,
+    /// Deletes what has arrived of a download.
+    DiscardDownload {
+        model: ModelRef,
+    },
     InspectModel {
         model: ModelRef,
     },
@@ -135,6 +140,9 @@ impl IoJob {
     pub fn facts(&self) -> Facts {
         match self {
             Self::DiscoverModels => Facts::doing("Looking for models").about(Subject::Model),
+            Self::DiscardDownload { model } => {
+                Facts::doing(format!("Deleting what has arrived of {}", model.short_name())).about(Subject::Model)
+            }
             Self::InspectModel { model } => {
                 Facts::doing(format!("Reading {}", model.short_name())).about(Subject::Model).shows_its_failure()
             }

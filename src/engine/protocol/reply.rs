@@ -7,7 +7,7 @@ use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
 use crate::data::statistics::Statistics;
 use crate::evaluate::{EvaluationReport, KeptPair, Measured};
-use crate::hub::{Dataset, FoundModel};
+use crate::hub::{Beside, Dataset, FoundModel, RepoListing, SearchPage, Unfinished};
 use crate::model::ModelFacts;
 use crate::project::{
     ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, Lengths, ProjectState, ReplacePreview, Reviewers,
@@ -57,6 +57,13 @@ pub enum Reply {
     /// A report for each file.
     Exported(Vec<ExportReport>),
     Models(Vec<FoundModel>),
+    /// What else the search on this disk saw; after the models.
+    Beside(Beside),
+    /// Downloads that can be resumed; after a search on this disk.
+    Unfinished(Vec<Unfinished>),
+    /// What a search on the Hub brought.
+    Search(SearchPage),
+    Repo(RepoListing),
     Facts {
         model: ModelRef,
         facts: ModelFacts,
@@ -148,6 +155,10 @@ answers! {
     Reply::Known(known) => known: KnownRows,
     Reply::Exported(reports) => reports: Vec<ExportReport>,
     Reply::Models(models) => models: Vec<FoundModel>,
+    Reply::Beside(beside) => beside: Beside,
+    Reply::Unfinished(downloads) => downloads: Vec<Unfinished>,
+    Reply::Search(page) => page: SearchPage,
+    Reply::Repo(listing) => listing: RepoListing,
     Reply::Facts { facts, .. } => facts: ModelFacts,
     Reply::Speed(speed) => speed: KnownSpeed,
     Reply::Evaluation(report) => report: EvaluationReport,
