@@ -4,7 +4,7 @@ use super::cost::{TokenMix, eval_flops_per_token, train_flops_per_token};
 use super::memory::{MemoryEstimate, Needs, memory_with, program_bytes, room_for_all};
 use super::rate;
 use super::remedy::{Remedy, remedies};
-use super::timing::SpeedFile;
+use super::timing::{KnownSpeed, SpeedFile};
 use crate::evaluate::loss::EVAL_TOKENS;
 use crate::model::{LoraConfig, ModelSize, ProductType};
 use crate::recipe::{Recipe, RecipeError, Training};
@@ -69,6 +69,7 @@ pub enum RateFrom {
 /// Of what products come to alone, a whole step comes to this: as measured over many shapes.
 const STEP_SHARE: f64 = 0.55;
 const SPREAD_OF_PRODUCTS: f64 = 0.5;
+const SPREAD_OF_SAME_MODEL: f64 = 0.15;
 const SPREAD_OF_LIKE_MODEL: f64 = 0.25;
 const SPREAD_OF_OTHER_MODEL: f64 = 0.4;
 /// Models whose weights differ by no more than this factor train at like rates.
@@ -80,26 +81,26 @@ impl Rate {
         Self { flops_per_sec: STEP_SHARE * flops_per_sec, spread: SPREAD_OF_PRODUCTS, from: RateFrom::Products }
     }
 
-    /// From the model nearest in size that was measured here, else from products.
+    /// From the model itself where it was measured here, else from the one nearest in size, else from products.
     pub fn nearest(
-        speeds: &SpeedFile,
+        speeds: &[KnownSpeed],
         product: ProductType,
-        num_parameters: u64,
+        model: &str,
+        size: u64,
         products: Option<f64>,
     ) -> Option<Self> {
-        let distance = |other: u64| (other.max(1) as f64 / num_parameters.max(1) as f64).ln().abs();
-        let known =
-            speeds.by_model().into_iter().filter(|known| known.work.is_some_and(|work| work.product == product));
-        let nearest =
-            known.min_by(|a, b| distance(a.num_parameters).total_cmp(&distance(b.num_parameters))).and_then(|known| {
-                let flops_per_token = known.work?.flops_per_token;
-                let is_like = distance(known.num_parameters) <= LIKE.ln();
-                Some(Self {
-                    flops_per_sec: flops_per_token * known.speed.train_tokens_per_sec,
-                    spread: if is_like { SPREAD_OF_LIKE_MODEL } else { SPREAD_OF_OTHER_MODEL },
-                    from: RateFrom::Model(known.model),
-                })
-            });
+        let distance = |known: &KnownSpeed| (known.num_parameters.max(1) as f64 / size.max(1) as f64).ln().abs();
+        let known = speeds.iter().filter(|known| known.work.is_some_and(|work| work.product == product));
+        let key = |known: &KnownSpeed| if known.model == model { -1.0 } else { distance(known) };
+        let nearest = known.min_by(|a, b| key(a).total_cmp(&key(b))).and_then(|known| {
+            let spread = match () {
+                () if known.model == model => SPREAD_OF_SAME_MODEL,
+                () if distance(known) <= LIKE.ln() => SPREAD_OF_LIKE_MODEL,
+                () => SPREAD_OF_OTHER_MODEL,
+            };
+            let flops_per_sec = known.work?.flops_per_token * known.speed.train_tokens_per_sec;
+            Some(Self { flops_per_sec, spread, from: RateFrom::Model(known.model.clone()) })
+        });
         nearest.or_else(|| products.map(Self::of_products))
     }
 }
@@ -226,7 +227,7 @@ mod tests {
     use crate::model::ModelSpec;
     use crate::recipe::{ModelRef, Precision};
     use crate::train::memory::Fit;
-    use crate::train::timing::{KnownSpeed, MeasuredBy, Speed, Work};
+    use crate::train::timing::{MeasuredBy, Speed, Work};
 
     fn size() -> ModelSize {
         let config = serde_json::json!({
@@ -303,24 +304,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let speeds = SpeedFile(Some(folder.path().join("speeds.json")));
         let product = ProductType::F32;
-        assert_eq!(Rate::nearest(&speeds, product, 100, None), None);
-        assert_eq!(Rate::nearest(&speeds, product, 100, Some(1e9)).unwrap().from, RateFrom::Products);
+        assert_eq!(Rate::nearest(&[], product, "a", 100, None), None);
+        assert_eq!(Rate::nearest(&[], product, "a", 100, Some(1e9)).unwrap().from, RateFrom::Products);
         for (name, num_parameters, tokens_per_sec) in [("small", 1_000_000, 100.0), ("large", 1_000_000_000, 1.0)] {
             let speed = Speed { train_tokens_per_sec: tokens_per_sec, eval_examples_per_sec: None };
             let work = Some(Work { product, flops_per_token: 6.0 * num_parameters as f64 });
             let known = KnownSpeed::now(speed, MeasuredBy::Steps, name.to_owned(), num_parameters);
             speeds.keep(name, &KnownSpeed { work, ..known });
         }
-        let of = |num_parameters| Rate::nearest(&speeds, product, num_parameters, Some(1e9)).unwrap();
-        assert_eq!(
-            of(2_000_000),
-            Rate { flops_per_sec: 6e8, spread: SPREAD_OF_LIKE_MODEL, from: RateFrom::Model("small".to_owned()) }
-        );
-        assert_eq!(
-            (of(9_000_000_000).from, of(9_000_000_000).spread),
-            (RateFrom::Model("large".to_owned()), SPREAD_OF_OTHER_MODEL)
-        );
-        let other = Rate::nearest(&speeds, ProductType::Bf16, 1, Some(1e9)).unwrap();
+        let known = speeds.by_model();
+        let of = |model: &str, size| Rate::nearest(&known, product, model, size, Some(1e9)).unwrap();
+        let told = |rate: Rate| (rate.from, rate.spread, rate.flops_per_sec);
+        let [small, large] = ["small", "large"].map(|name| RateFrom::Model(name.to_owned()));
+        assert_eq!(told(of("a", 2_000_000)), (small.clone(), SPREAD_OF_LIKE_MODEL, 6e8));
+        assert_eq!(told(of("a", 9_000_000_000)), (large, SPREAD_OF_OTHER_MODEL, 6e9));
+        assert_eq!(told(of("small", 9_000_000_000)), (small, SPREAD_OF_SAME_MODEL, 6e8), "itself");
+        let other = Rate::nearest(&known, ProductType::Bf16, "small", 1, Some(1e9)).unwrap();
         assert_eq!(other.from, RateFrom::Products, "another type of product is another speed");
     }
 

@@ -30,14 +30,14 @@ use crate::workbench::statistics::statistics;
 
 pub(super) struct Io {
     /// The sources for the job at hand.
-    sources: Sources,
-    limits: SharedLimits,
-    chats: Chats,
-    running: Running,
-    speeds: SpeedFile,
+    pub(super) sources: Sources,
+    pub(super) limits: SharedLimits,
+    pub(super) chats: Chats,
+    pub(super) running: Running,
+    pub(super) speeds: SpeedFile,
     /// The project of the last preview.
-    project: Option<Project>,
-    sizes: Sizes,
+    pub(super) project: Option<Project>,
+    pub(super) sizes: Sizes,
 }
 
 impl Io {
@@ -151,6 +151,9 @@ impl Work for Io {
                 let speed = self.speeds.get(&speed_key(&folder, &recipe));
                 let preview = preview(&path, &recipe, sizes, self.limits.memory())?;
                 context.reply(Reply::RunPreview(RunPreview { speed, ..preview }));
+            }
+            IoJob::EstimateModels { project, recipe, models } => {
+                self.estimate_models(project.as_deref(), &recipe, &models, context)?;
             }
             IoJob::PreviewReplace { project, ids, replacement } => {
                 let preview = reopen(&mut self.project, &project)?.preview_replace(&ids, &replacement, context)?;
