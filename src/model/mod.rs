@@ -1,5 +1,7 @@
 //! Models: one description for every family, one decoder that runs it, adapters, tokenizer, chat template.
 
+pub mod block;
+pub mod candle_pass;
 pub mod chat;
 pub mod chat_template;
 pub mod conversation;
@@ -21,9 +23,10 @@ pub mod tokenizer;
 mod tokenizer_check;
 pub mod weights;
 
+pub use candle_pass::CandlePass;
 pub use chat::{Chat, ChatToken, EncodedChat};
 pub use conversation::{Conversation, Turn};
-pub use decoder::{Adaptation, Decoder};
+pub use decoder::Decoder;
 pub use dropout::Dropout;
 pub use error::ModelError;
 pub use facts::{ModelFacts, inspect};
@@ -31,7 +34,7 @@ pub use generation::{Generation, KvCache};
 pub use gradient::{GradientPass, ProductType, Supervised};
 pub use language_model::LanguageModel;
 pub use lora::{LoraAdapter, LoraConfig};
-pub use module::Module;
+pub use module::{Group, Module};
 pub use spec::ModelSpec;
 pub use stored::{ModelSize, StoredTensor, TensorGroup};
 pub use tokenizer::Tokenizer;

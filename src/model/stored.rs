@@ -1,5 +1,7 @@
 //! What the tensors of a model take, in the types they are stored in: known from headers, before anything is loaded.
 
+use std::collections::HashSet;
+
 use super::ModelSpec;
 use super::spec::Part;
 
@@ -36,16 +38,24 @@ pub struct ModelSize {
 }
 
 impl ModelSize {
-    /// The size of these tensors.
+    /// The size of those of these tensors that the model is made of: what else a file holds, such as a vision tower, isn't
+    /// loaded.
     pub fn of_tensors(spec: ModelSpec, tensors: &[StoredTensor]) -> Self {
-        let is_embedding = |tensor: &StoredTensor| {
-            [Part::Embedding, Part::Head]
-                .iter()
-                .any(|part| tensor.name == part.gguf() || tensor.name == part.name(&spec))
+        let names = |parts: &[Part]| -> HashSet<String> {
+            parts.iter().flat_map(|part| part.gguf(&spec).into_iter().chain([bare(&part.name(&spec))])).collect()
         };
-        let embedding_bytes = sum(tensors.iter().filter(|tensor| is_embedding(tensor)));
-        let all = sum(tensors.iter());
-        Self { embedding_bytes, block_bytes: all - embedding_bytes, groups: groups(tensors), spec }
+        let (wanted, of_embedding) = (names(&spec.parts()), names(&[Part::Embedding, Part::Head]));
+        let is_wanted = |tensor: &&StoredTensor| {
+            let name = bare(&tensor.name);
+            wanted.contains(&name) || of_embedding.contains(&name)
+        };
+        let used: Vec<&StoredTensor> = tensors.iter().filter(is_wanted).collect();
+        // Of a family that isn't known, nothing is known to be left out.
+        let used = if used.is_empty() { tensors.iter().collect() } else { used };
+        let is_embedding = |tensor: &&&StoredTensor| of_embedding.contains(&bare(&tensor.name));
+        let embedding_bytes = sum(used.iter().filter(is_embedding));
+        let all = sum(used.iter());
+        Self { embedding_bytes, block_bytes: all.saturating_sub(embedding_bytes), groups: groups(&used), spec }
     }
 
     /// The size of a model whose files have so many bytes: each weight counts the same.
@@ -65,12 +75,18 @@ impl ModelSize {
     }
 }
 
+/// A name without what vision models put around their text part.
+fn bare(name: &str) -> String {
+    let own = name.split('.').filter(|word| !matches!(*word, "model" | "language_model" | "text_model"));
+    own.collect::<Vec<_>>().join(".")
+}
+
 /// A damaged header may say anything.
-fn sum<'a>(tensors: impl Iterator<Item = &'a StoredTensor>) -> u64 {
+fn sum<'a>(tensors: impl Iterator<Item = &'a &'a StoredTensor>) -> u64 {
     tensors.fold(0, |sum: u64, tensor| sum.saturating_add(tensor.num_bytes))
 }
 
-fn groups(tensors: &[StoredTensor]) -> Vec<TensorGroup> {
+fn groups(tensors: &[&StoredTensor]) -> Vec<TensorGroup> {
     let mut groups: Vec<TensorGroup> = Vec::new();
     for StoredTensor { dtype, num_values, num_bytes, .. } in tensors {
         let place = groups.iter().position(|group| group.dtype == *dtype).unwrap_or_else(|| {
@@ -113,11 +129,14 @@ mod tests {
             tensor("blk.0.attn_q.weight", "Q4_K", 4096, 2304),
             tensor("blk.0.attn_norm.weight", "F32", 64, 256),
             tensor("blk.1.attn_q.weight", "Q4_K", 4096, 2304),
+            tensor("v.blk.0.attn_q.weight", "F16", 4096, 8192),
         ];
         let size = ModelSize::of_tensors(spec(true), &tensors);
         assert_eq!((size.embedding_bytes, size.block_bytes), (52_500, 4864));
         let told: Vec<_> = size.groups.iter().map(|g| (g.dtype.as_str(), g.num_tensors, g.num_bytes)).collect();
-        assert_eq!(told, [("Q6_K", 1, 52_500), ("Q4_K", 2, 4608), ("F32", 1, 256)]);
+        assert_eq!(told, [("Q6_K", 1, 52_500), ("Q4_K", 2, 4608), ("F32", 1, 256)], "without what looks at pictures");
+        let wrapped = [tensor("model.language_model.embed_tokens.weight", "bf16", 64_000, 128_000)];
+        assert_eq!(ModelSize::of_tensors(spec(true), &wrapped).embedding_bytes, 128_000);
     }
 
     #[test]

@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn a_token_costs_what_its_products_take() {
-        let (spec, lora) = (spec(), LoraConfig::from_recipe(&Lora { r: 2, ..Lora::default() }).unwrap());
+        let spec = spec();
+        let lora = LoraConfig::from_recipe(&Lora { r: 2, ..Lora::default() }, &spec).unwrap();
         // Two layers of 4 · 64² and 3 · 64 · 128.
         let linear = 2.0 * 2.0 * (4.0 * 4096.0 + 3.0 * 8192.0);
         let attention = 2.0 * 4.0 * 64.0 * 50.0;

@@ -166,11 +166,11 @@ pub fn estimate(
     rate: Option<&Rate>,
 ) -> Result<Estimate, RecipeError> {
     recipe.check()?;
-    let lora = lora_of(recipe)?;
+    let lora = lora_of(recipe, size)?;
     let eval_tokens = lengths.eval_tokens();
     let memory_of = |recipe: &Recipe, lengths: &[usize]| {
         // The names of its modules were checked above, and no remedy changes them.
-        let lora = lora_of(recipe).unwrap_or_else(|_| lora.clone());
+        let lora = lora_of(recipe, size).unwrap_or_else(|_| lora.clone());
         let order = Order::new(lengths, &recipe.training);
         let needs = Needs {
             size,
@@ -188,8 +188,8 @@ pub fn estimate(
     Ok(Estimate { memory, time: time.map(|rate| time_of(size, recipe, &lora, lengths, rate)), remedies })
 }
 
-fn lora_of(recipe: &Recipe) -> Result<LoraConfig, RecipeError> {
-    LoraConfig::from_recipe(&recipe.lora)
+fn lora_of(recipe: &Recipe, size: &ModelSize) -> Result<LoraConfig, RecipeError> {
+    LoraConfig::from_recipe(&recipe.lora, &size.spec)
         .map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })
 }
 

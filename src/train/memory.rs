@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use crate::model::facts::available_memory;
 use crate::model::gradient::{activation_bytes, head_bytes, num_recomputed};
-use crate::model::{LoraConfig, ModelSize, ModelSpec, Module, ProductType};
+use crate::model::spec::LayerSpec;
+use crate::model::{LoraConfig, ModelSize, ModelSpec, ProductType};
 use crate::recipe::Training;
 
 /// In bytes.
@@ -140,7 +141,7 @@ pub fn memory_with(needs: &Needs<'_>, limit: Option<u64>, available: u64, progra
     let least_of = |num_tokens| activation_bytes(spec, product, num_layers, num_tokens);
     let of_blocks = activation_bytes(spec, product, again, most_tokens).saturating_sub(least_of(most_tokens));
     let num_kept = num_layers - again.saturating_sub(1).min(num_layers);
-    let of_adapter = 4 * (lora_width(lora) * num_kept * most_tokens) as u64;
+    let of_adapter = 4 * (lora_width(spec, lora) * num_kept * most_tokens) as u64;
     // A look at held-out examples keeps nothing, but may work on more tokens at once.
     let working = most_tokens.max(eval_tokens);
     MemoryEstimate {
@@ -154,16 +155,17 @@ pub fn memory_with(needs: &Needs<'_>, limit: Option<u64>, available: u64, progra
 }
 
 /// Columns of `x·Aᵀ` that a block keeps for each token.
-fn lora_width(lora: &LoraConfig) -> usize {
-    lora.r.next_multiple_of(2) * lora.target_modules.len()
+fn lora_width(spec: &ModelSpec, lora: &LoraConfig) -> usize {
+    let num_pairs = |layer: &LayerSpec| layer.modules().filter(|module| lora.target_modules.contains(module)).count();
+    lora.r.next_multiple_of(2) * spec.layers.iter().map(num_pairs).max().unwrap_or_default()
 }
 
 /// Buffers of the adapter's part, and the inputs of products in whole numbers.
 fn scratch_bytes(spec: &ModelSpec, lora: &LoraConfig, bytes_per_value: u64, num_tokens: usize) -> u64 {
-    let widest = lora.target_modules.iter().map(|module| module.shape(spec).1).max().unwrap_or_default();
+    let widest = lora.target_modules.iter().map(|module| spec.shape(*module).1).max().unwrap_or_default();
     let r = 3 * lora.r as u64 * (2 * bytes_per_value + 4);
     let dropped = if lora.lora_dropout > 0.0 { widest as u64 * (bytes_per_value + 4) } else { 0 };
-    let rounded = Module::ALL.iter().map(|module| module.shape(spec).0.max(module.shape(spec).1)).max();
+    let rounded = spec.modules().into_iter().map(|module| spec.shape(module)).map(|(out, input)| out.max(input)).max();
     num_tokens as u64 * (r + dropped + rounded.unwrap_or_default() as u64)
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::checkpoint;
 use super::error::TrainError;
 use super::estimate::RunLengths;
-use super::feed::Feed;
+use super::feed::{Feed, layout};
 use super::memory::resident_bytes;
 use super::observer::{Observer, RunFacts, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
@@ -182,7 +182,7 @@ fn train(
         tally,
     }));
     // Dropout makes rows of the same tokens differ.
-    let (steps, is_compact) = (state.step..num_steps, adapter.config.lora_dropout == 0.0);
+    let (steps, layout) = (state.step..num_steps, layout(decoder.spec(), adapter.config.lora_dropout));
     let status = status_of(plan, decoder, RunStatus::Running, (num_steps, train.len()), &state);
     let recipe = plan.recipe_of_run().to_toml()?;
     let files = RunWriter::open(&plan.run_dir, &recipe, &status, inputs, last_step)?;
@@ -197,7 +197,7 @@ fn train(
         },
     };
     std::thread::scope(|scope| {
-        let feed = Feed::start(scope, &train, &order, steps, is_compact).map_err(RunError::io(&plan.run_dir))?;
+        let feed = Feed::start(scope, &train, &order, steps, layout).map_err(RunError::io(&plan.run_dir))?;
         let run = Run {
             decoder,
             plan,

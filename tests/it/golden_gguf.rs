@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
-use tunewright::model::{Adaptation, Decoder, Generation, KvCache, peft};
+use tunewright::model::{CandlePass, Decoder, Generation, KvCache, peft};
 use tunewright::ops::Segments;
 use tunewright::task::Unwatched;
 
@@ -30,6 +30,13 @@ const FILES: &[(&str, &str)] = &[
     ("exaone4", "exaone4"),
     ("exaone4_full", "exaone4_full"),
     ("hunyuan_v1_dense", "hunyuan_v1_dense"),
+    ("phi3", "phi3"),
+    ("phi4_mini", "phi4_mini"),
+    ("granite4", "granite4"),
+    ("granite4_nope", "granite4_nope"),
+    ("granite4_nope_exact", "granite4_nope"),
+    ("lfm2", "lfm2"),
+    ("ernie4_5", "ernie4_5"),
 ];
 
 fn load(name: &str) -> HashMap<String, Tensor> {
@@ -55,9 +62,10 @@ fn files_of_llama_cpp_s_converter_give_the_logits_of_transformers() {
                     Some(logits) => logits.clone(),
                     None => expected[of_fixture].get(row).unwrap().narrow(0, 0, len).unwrap(),
                 };
-                let adaptation = Adaptation { adapter, ..Adaptation::default() };
-                let hidden = decoder.forward(&ids, &Segments::from_lengths([len]), adaptation).unwrap();
-                let off = largest(&(decoder.logits(&hidden).unwrap() - &expected).unwrap());
+                let mut pass = CandlePass::new(&decoder, &Device::Cpu).unwrap();
+                adapter.into_iter().for_each(|adapter| pass.set_adapter(adapter).unwrap());
+                let hidden = pass.hidden(&decoder, &ids, &Segments::from_lengths([len]), None).unwrap();
+                let off = largest(&(pass.logits(&decoder, &hidden).unwrap() - &expected).unwrap());
                 assert!(off <= 1e-4, "{file}, row {row}, {of_file}: logits are off by {off}");
 
                 let mut cache = KvCache::new(decoder.spec());

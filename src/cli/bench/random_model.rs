@@ -49,17 +49,6 @@ pub fn make(shape: &Shape, folder: &Path) -> Result<PathBuf, Ended> {
     Ok(path)
 }
 
-fn dims(part: Part, spec: &ModelSpec) -> Vec<usize> {
-    match part {
-        Part::Embedding | Part::Head => vec![spec.vocab_size, spec.hidden_size],
-        Part::Weight(_, module) => {
-            let (outputs, inputs) = module.shape(spec);
-            vec![outputs, inputs]
-        }
-        part => vec![part.num_values(spec)],
-    }
-}
-
 /// Small weights around zero as bytes of a type.
 fn drawn(dtype: GgmlDType) -> Result<Vec<u8>, Ended> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
@@ -87,7 +76,7 @@ fn gguf(spec: &ModelSpec, architecture: &str, dtype: GgmlDType, path: &Path) -> 
     let drawn = drawn(dtype)?;
     let mut tensors = Vec::new();
     for part in spec.parts() {
-        let dims = dims(part, spec);
+        let dims = part.dims(spec);
         let tensor = if dims.len() == 1 {
             let ones = Tensor::ones(dims, DType::F32, &Device::Cpu).map_err(ModelError::from)?;
             QTensor::quantize(&ones, GgmlDType::F32)
@@ -96,7 +85,7 @@ fn gguf(spec: &ModelSpec, architecture: &str, dtype: GgmlDType, path: &Path) -> 
             QStorage::from_data(Cow::Owned(repeated(&drawn, len)), &Device::Cpu, dtype)
                 .and_then(|storage| QTensor::new(storage, dims))
         };
-        tensors.push((part.gguf(), tensor.map_err(ModelError::from)?));
+        tensors.push((part.gguf(spec).swap_remove(0), tensor.map_err(ModelError::from)?));
     }
     let number = |value: usize| Gguf::U32(value as u32);
     let texts = |texts: Vec<String>| Gguf::Array(texts.into_iter().map(Gguf::String).collect());
@@ -142,7 +131,7 @@ fn safetensors(spec: &ModelSpec, config: &Value, folder: &Path) -> Result<PathBu
     let drawn = drawn(GgmlDType::BF16)?;
     let mut tensors = HashMap::new();
     for part in spec.parts() {
-        let (dims, bytes) = (dims(part, spec), repeated(&drawn, 2 * part.num_values(spec)));
+        let (dims, bytes) = (part.dims(spec), repeated(&drawn, 2 * part.num_values(spec)));
         let tensor = Tensor::from_raw_buffer(&bytes, DType::BF16, &dims, &Device::Cpu).map_err(ModelError::from)?;
         tensors.insert(part.name(spec), tensor);
     }

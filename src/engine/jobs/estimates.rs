@@ -44,7 +44,11 @@ impl Io {
             // While a run trains, products are slower than they are.
             let products = || if self.running.is_idle() { products_rate(&self.speeds, product) } else { None };
             let rate = of(None).or_else(|| of(products()));
-            by_model.push((model.clone(), estimate(size, recipe, &lengths, &machine, rate.as_ref())?));
+            // A module that the recipe names and this model lacks is told where the model is chosen.
+            match estimate(size, recipe, &lengths, &machine, rate.as_ref()) {
+                Ok(estimate) => by_model.push((model.clone(), estimate)),
+                Err(error) => log::info!("no estimate of {name}: {error}"),
+            }
         }
         context.reply(Reply::Estimates(Estimates {
             by_model,

@@ -77,7 +77,7 @@ pub(super) fn keep_of_run(speeds: &SpeedFile, meter: &RunMeter, model: &Language
 
 fn known(speed: Speed, by: MeasuredBy, model: &LanguageModel, recipe: &Recipe, mix: TokenMix) -> KnownSpeed {
     let (model_name, spec) = (recipe.base_model.to_string(), model.decoder.spec());
-    let work = LoraConfig::from_recipe(&recipe.lora).ok().map(|lora| Work {
+    let work = LoraConfig::from_recipe(&recipe.lora, spec).ok().map(|lora| Work {
         product: ProductType::of(recipe.training.precision, spec),
         flops_per_token: train_flops_per_token(spec, &lora, &recipe.training, mix),
     });

@@ -17,7 +17,7 @@ pub fn num_bytes(spec: &ModelSpec, quantization: &str) -> u64 {
         match *part {
             Part::Weight(layer, module) => {
                 let dtype = of_module(&quantization, module.gguf_name(), layer, spec.num_layers());
-                of_values(num_values, module.shape(spec).1 as u64, dtype)
+                of_values(num_values, spec.shape(module).1 as u64, dtype)
             }
             Part::Embedding if spec.tie_word_embeddings => {
                 of_values(num_values, spec.hidden_size as u64, of_head(&quantization))

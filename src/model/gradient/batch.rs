@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Dropout, ModelSpec, Module};
+use crate::model::{Dropout, ModelSpec};
 use crate::ops::Segments;
 use crate::ops::product::Isa;
 use crate::recipe::Precision;
@@ -22,7 +22,7 @@ impl ProductType {
     /// The type that a recipe's precision stands for with this model on this machine.
     pub fn of(precision: Precision, spec: &ModelSpec) -> Self {
         // Pairs of bf16 lie side by side in every row.
-        let is_even = Module::ALL.iter().all(|module| module.shape(spec).0.is_multiple_of(2))
+        let is_even = spec.modules().iter().all(|module| spec.shape(*module).0.is_multiple_of(2))
             && spec.hidden_size.is_multiple_of(2)
             && spec.intermediate_size.is_multiple_of(2);
         let isa = Isa::current();
