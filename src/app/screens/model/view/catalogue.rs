@@ -16,7 +16,7 @@ const COLUMNS: [Column; 6] = [
     Column::text("Context", "888 K").right(),
     Column::text("Licence", "Apache-2.0"),
     Column::text("Download", "88.8 GB").right(),
-    Column::text("On this machine", "Slow, 8.8 GB, 8 h 40 m"),
+    Column::text("On this machine", "Slow, 88.8 GB, 8 h 40 min"),
 ];
 
 pub fn show(ui: &mut Ui, state: &AppState, search: &str, actions: &mut Actions) {

@@ -2,6 +2,7 @@
 
 use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2};
 
+use super::catalogue::context;
 use super::{Actions, PANEL, catalogue, fit, hub};
 use crate::app::AppState;
 use crate::app::kit::{
@@ -159,8 +160,7 @@ fn card(ui: &mut Ui, state: &AppState, found: &FoundModel, actions: &mut Actions
             ui.set_max_width(room);
             let name = Text::strong(&found.name).one_line();
             ui.add(if problem_of(found).is_some() { name.faint() } else { name });
-            let place = if is_used { format!("{}, in use", found.place) } else { found.place.clone() };
-            ui.add(Text::small(place).faint().one_line());
+            ui.add(Text::small(about_card(found, is_used)).faint().one_line());
         });
         let rest = ui.available_height() - theme.size.badge_height;
         ui.add_space(rest.max(0.0));
@@ -178,6 +178,14 @@ fn card(ui: &mut Ui, state: &AppState, found: &FoundModel, actions: &mut Actions
         actions.push(Action::Select(found.model.clone()).into());
         drawer::open(ui.ctx(), PANEL);
     }
+}
+
+/// `LM Studio, in use · Apache-2.0 · 32 K context`
+fn about_card(found: &FoundModel, is_used: bool) -> String {
+    let place = if is_used { format!("{}, in use", found.place) } else { found.place.clone() };
+    let license = found.facts.as_ref().and_then(|facts| facts.license.clone());
+    let length = found.facts.as_ref().map(|facts| format!("{} context", context(facts.context_length as u64)));
+    [Some(place), license, length].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
 pub(super) fn problem_of(found: &FoundModel) -> Option<&String> {
