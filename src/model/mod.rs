@@ -1,11 +1,12 @@
 //! Models: one description for every family, one decoder that runs it, adapters, tokenizer, chat template.
 
-pub mod block;
+mod block;
 pub mod candle_pass;
 pub mod chat;
 pub mod chat_template;
 pub mod conversation;
 pub mod decoder;
+pub mod device;
 pub mod dropout;
 pub mod error;
 pub mod facts;

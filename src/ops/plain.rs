@@ -11,7 +11,8 @@ use super::{AttentionShape, RopeTable, Segment, Segments};
 /// # Errors
 /// Where a row of `x` isn't as long as `weight`.
 pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
-    candle_nn::RmsNorm::new(weight.clone(), eps).forward_diff(x)
+    let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;
+    x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.broadcast_mul(weight)
 }
 
 /// Rotates `x`, `[num_tokens, num_heads · head_dim]`, by each token's position.

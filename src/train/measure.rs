@@ -46,7 +46,7 @@ pub fn measure(
     let training = Training { gradient_accumulation_steps: 1, ..plan.training.clone() };
     let lengths: Vec<usize> = samples.train.iter().map(|sample| sample.ids.len()).collect();
     let order = Order::new(&lengths, &training);
-    let mut pass = gradient_pass(decoder, &plan, &order, &lengths);
+    let mut pass = gradient_pass(decoder, &plan, &order, &lengths)?;
     let mut steps = train(decoder, &plan, &adapter, &mut pass, (&order, &samples.train), task)?;
     if steps.len() > 1 {
         steps.remove(0);

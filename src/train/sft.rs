@@ -20,9 +20,10 @@ use super::schedule::Schedule;
 use super::start::start;
 use crate::evaluate::loss::mean_loss;
 use crate::model::chat_template::clock;
+use crate::model::device::graphics_card;
 use crate::model::gradient::num_recomputed;
 use crate::model::lora::LoraAdapter;
-use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts};
+use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ModelError, ProductType, Supervised, facts};
 use crate::recipe::Plan;
 use crate::render::Rendered;
 use crate::render::batch::Order;
@@ -160,7 +161,7 @@ fn train(
     let num_held_out = validation.len();
     let run_lengths = RunLengths { train: lengths.clone(), num_held_out, ..RunLengths::default() };
     check_memory(plan, &adapter.config, &run_lengths, order.most_tokens(&lengths))?;
-    let pass = gradient_pass(decoder, plan, &order, &lengths);
+    let pass = gradient_pass(decoder, plan, &order, &lengths)?;
     let mut optimizer = AdamW::new(training, &vars);
     let mut state = State { rate_factor: 1.0, ..State::default() };
     let mut last_step = None;
@@ -456,20 +457,37 @@ fn status_of(
         best_step: state.best_step,
         secs: state.secs,
         num_examples: Some(num_examples),
-        precision: ProductType::of(plan.training.precision, decoder.spec()).name().to_owned(),
+        precision: precision(decoder, plan).name().to_owned(),
     }
 }
 
-/// In the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
-pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
+/// What a run's products are made in.
+fn precision(decoder: &Decoder, plan: &Plan) -> ProductType {
+    match graphics_card(plan.training.device) {
+        Ok(Some(_)) => ProductType::F32,
+        _ => ProductType::of(plan.training.precision, decoder.spec()),
+    }
+}
+
+/// On the device and in the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
+pub(super) fn gradient_pass(
+    decoder: &Decoder,
+    plan: &Plan,
+    order: &Order,
+    lengths: &[usize],
+) -> Result<GradientPass, ModelError> {
     let training = &plan.training;
+    if let Some(device) = graphics_card(training.device)? {
+        log::info!("products in f32 on {:?}", device.location());
+        return Ok(GradientPass::on_device(decoder, &device)?);
+    }
     let product = ProductType::of(training.precision, decoder.spec());
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));
     // What is loaded by now counts towards the limit.
     let allowed = facts::available_memory().min(plan.memory_limit.saturating_sub(resident_bytes()));
     let num = num_recomputed(setting, decoder.spec(), product, num_tokens, allowed);
     log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers());
-    GradientPass::new(product, num)
+    Ok(GradientPass::new(product, num))
 }
 
 /// What the micro-batches of a step add up to.

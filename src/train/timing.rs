@@ -125,6 +125,7 @@ pub fn speed_key(project: &Path, recipe: &Recipe) -> String {
         "too_long": training.too_long.name(),
         "train_on": training.train_on,
         "precision": training.precision,
+        "device": training.device,
         "gradient_checkpointing": training.gradient_checkpointing,
     })
     .to_string()

@@ -1,24 +1,28 @@
 //! The decoder against Transformers and PEFT, on tiny random models: `fixtures/*/expected.safetensors` were made with
-//! Transformers 5.23, PEFT 0.21 and torch 2.15 in float32.
+//! Transformers 5.23, PEFT 0.21 and torch 2.15 in float32. `GOLDEN_DIR` names another folder of such fixtures, all of which are
+//! tested then.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use candle_core::{DType, Device, Tensor};
+use rand::SeedableRng;
 use tunewright::generate::argmax;
 use tunewright::model::gradient::activation_bytes;
-use tunewright::model::lora::LoraAdapter;
+use tunewright::model::lora::{LoraAdapter, LoraConfig};
 use tunewright::model::{
     CandlePass, Decoder, Dropout, Generation, GradientPass, KvCache, ProductType, Supervised, peft,
 };
 use tunewright::ops::Segments;
 use tunewright::ops::product::Isa;
+use tunewright::recipe::Lora;
 use tunewright::render::Rendered;
 use tunewright::render::batch::Batch;
 use tunewright::task::Unwatched;
 
 use crate::fixtures::fixture;
 
-const FAMILIES: [&str; 22] = [
+const FAMILIES: &[&str] = &[
     "llama",
     "llama3_rope",
     "mistral_window",
@@ -43,6 +47,23 @@ const FAMILIES: [&str; 22] = [
     "ernie4_5",
 ];
 
+/// The folder of a fixture.
+fn folder(family: &str) -> PathBuf {
+    std::env::var_os("GOLDEN_DIR").map_or_else(|| fixture(family), |root| PathBuf::from(root).join(family))
+}
+
+fn families() -> Vec<String> {
+    let Some(root) = std::env::var_os("GOLDEN_DIR") else {
+        return FAMILIES.iter().map(|family| (*family).to_owned()).collect();
+    };
+    let entries = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap());
+    let fixtures = entries.filter(|entry| entry.path().join("expected.safetensors").exists());
+    let mut names: Vec<String> = fixtures.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert!(!names.is_empty(), "GOLDEN_DIR has no fixtures");
+    names
+}
+
 struct Golden {
     decoder: Decoder,
     adapter: LoraAdapter,
@@ -54,7 +75,7 @@ struct Golden {
 
 impl Golden {
     fn load(family: &str) -> Self {
-        let folder = fixture(family);
+        let folder = folder(family);
         let decoder = Decoder::load(&folder, &Unwatched).unwrap();
         let adapter = peft::load(&folder.join("adapter"), decoder.spec()).unwrap();
         let expected = candle_core::safetensors::load(folder.join("expected.safetensors"), &Device::Cpu).unwrap();
@@ -182,7 +203,7 @@ fn check_family(family: &str) {
 
 #[test]
 fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set() {
-    for family in FAMILIES {
+    for family in &families() {
         let golden = Golden::load(family);
         let expected =
             f64::from(golden.expected["loss_lora"].to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap());
@@ -241,7 +262,7 @@ fn the_training_pass_hides_the_values_that_dropout_says() {
 #[test]
 fn sequences_with_a_common_beginning_give_the_same_loss_and_gradients() {
     // The shared rows are more than a window, and less.
-    for family in FAMILIES {
+    for family in &families() {
         compact_as_whole(&Golden::load(family));
     }
 }
@@ -294,20 +315,59 @@ fn compact_as_whole(golden: &Golden) {
 
 #[test]
 fn every_family_is_what_transformers_and_peft_compute() {
-    FAMILIES.iter().for_each(|family| check_family(family));
+    families().iter().for_each(|family| check_family(family));
+}
+
+/// Biases on all linear layers; the numbers are `scripts/make_bias_fixture.py`'s.
+#[test]
+fn biases_are_added_everywhere() {
+    let folder = fixture("llama_bias");
+    let decoder = Decoder::load(&folder, &Unwatched).unwrap();
+    let expected = candle_core::safetensors::load(folder.join("expected.safetensors"), &Device::Cpu).unwrap();
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+    let config = LoraConfig::from_recipe(&Lora { r: 3, ..Lora::default() }, decoder.spec()).unwrap();
+    let adapter = LoraAdapter::new(config, decoder.spec(), &mut rng).unwrap();
+    for row in 0..2 {
+        let ids = expected[&format!("input_ids.{row}")].to_vec1::<i64>().unwrap();
+        let ids: Vec<u32> = ids.into_iter().map(|id| id as u32).collect();
+        let (expected, segments) = (&expected[&format!("logits.{row}")], Segments::from_lengths([ids.len()]));
+        let pass = CandlePass::new(&decoder, &Device::Cpu).unwrap();
+        let logits = pass.logits(&decoder, &pass.hidden(&decoder, &ids, &segments, None).unwrap()).unwrap();
+        assert!(largest(&(logits - expected).unwrap()) <= 1e-4, "row {row}");
+        let (mut generation, mut cache) = (Generation::new(&decoder, None).unwrap(), KvCache::new(decoder.spec()));
+        generation.advance(&[&ids], &mut [&mut cache]).unwrap();
+        let last = Tensor::new(&*generation.logits().unwrap(), &Device::Cpu).unwrap();
+        assert!(largest(&(last - expected.get(ids.len() - 1).unwrap()).unwrap()) <= 1e-4, "row {row}");
+
+        let (rows, targets): (Vec<u32>, Vec<u32>) = (2..ids.len() - 1).map(|at| (at as u32, ids[at + 1])).unzip();
+        let batch = Supervised { ids: &ids, segments: &segments, rows: &rows, targets: &targets, dropout: None };
+        let gradients = |mut pass: GradientPass| {
+            pass.set_adapter(&decoder, &adapter).unwrap();
+            let vars = adapter.named_vars();
+            let mut gradients: Vec<_> = vars.iter().map(|(_, var)| vec![0.0f32; var.elem_count()]).collect();
+            (pass.add_gradients(&decoder, batch, 0.1, &mut gradients).unwrap(), gradients.concat())
+        };
+        let (loss, expected) = gradients(GradientPass::on_device(&decoder, &Device::Cpu).unwrap());
+        for isa in Isa::available() {
+            let (found, gradients) = gradients(GradientPass::on(isa, ProductType::F32, 1));
+            assert!((found - loss).abs() <= 1e-4, "{}: {found} for {loss}", isa.name());
+            let off = gradients.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off <= 1e-4, "{}: gradients are off by {off}", isa.name());
+        }
+    }
 }
 
 #[test]
 fn the_old_style_of_config_gives_the_same_spec() {
-    for family in FAMILIES {
+    for family in &families() {
         let spec = |name: &str| {
             // Newer families have no old style.
-            let path = Some(fixture(family).join(name)).filter(|path| path.exists());
-            let text = std::fs::read_to_string(path.unwrap_or(fixture(family).join("config.json"))).unwrap();
+            let path = Some(folder(family).join(name)).filter(|path| path.exists());
+            let text = std::fs::read_to_string(path.unwrap_or(folder(family).join("config.json"))).unwrap();
             tunewright::model::ModelSpec::from_config(&serde_json::from_str(&text).unwrap()).unwrap()
         };
         assert_eq!(spec("config.json"), spec("config_legacy.json"));
-        let weights = candle_core::safetensors::load(fixture(family).join("model.safetensors"), &Device::Cpu).unwrap();
+        let weights = candle_core::safetensors::load(folder(family).join("model.safetensors"), &Device::Cpu).unwrap();
         let num_parameters: usize = weights.values().map(Tensor::elem_count).sum();
         assert_eq!(spec("config.json").num_parameters(), num_parameters as u64, "{family}");
     }
@@ -315,7 +375,7 @@ fn the_old_style_of_config_gives_the_same_spec() {
 
 #[test]
 fn generation_of_several_sequences_in_parts_gives_the_logits_of_the_whole() {
-    for family in FAMILIES {
+    for family in &families() {
         let golden = Golden::load(family);
         for isa in Isa::available() {
             for adapter in [None, Some(&golden.adapter)] {
@@ -364,7 +424,7 @@ fn generation_of_several_sequences_in_parts_gives_the_logits_of_the_whole() {
 
 #[test]
 fn greedy_tokens_with_a_cache_are_those_of_transformers() {
-    for family in FAMILIES {
+    for family in &families() {
         let golden = Golden::load(family);
         let mut generation = Generation::new(&golden.decoder, Some(&golden.adapter)).unwrap();
         let mut cache = KvCache::new(golden.decoder.spec());
@@ -382,7 +442,7 @@ fn greedy_tokens_with_a_cache_are_those_of_transformers() {
 
 #[test]
 fn a_step_takes_the_memory_that_was_foretold() {
-    for family in FAMILIES {
+    for family in &families() {
         let golden = Golden::load(family);
         let (ids, segments) = (golden.ids.concat(), Segments::from_lengths(golden.ids.iter().map(Vec::len)));
         let all: Vec<u32> = (0..ids.len() as u32).collect();

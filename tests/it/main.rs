@@ -53,3 +53,4 @@ mod tidy;
 mod tokenizer;
 mod too_long;
 mod window;
+mod wrapped;

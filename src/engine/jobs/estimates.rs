@@ -11,6 +11,7 @@ use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::{Estimates, Reply};
 use crate::hub;
+use crate::model::device::graphics_card;
 use crate::model::{ModelSize, ProductType};
 use crate::project::Project;
 use crate::recipe::{ModelRef, Recipe};
@@ -33,6 +34,8 @@ impl Io {
         let lengths = self.lengths(project, recipe, context)?;
         let machine = MachineNow::look(self.limits.memory());
         let speeds = self.speeds.by_model();
+        // Nothing was measured that says how fast a graphics card is with other models.
+        let is_on_cpu = matches!(graphics_card(recipe.training.device), Ok(None));
         let mut by_model = Vec::new();
         for (model, size) in models {
             if context.is_stopped() {
@@ -43,7 +46,7 @@ impl Io {
             let of = |products| Rate::nearest(&speeds, product, &name, num_parameters, products);
             // While a run trains, products are slower than they are.
             let products = || if self.running.is_idle() { products_rate(&self.speeds, product) } else { None };
-            let rate = of(None).or_else(|| of(products()));
+            let rate = if is_on_cpu { of(None).or_else(|| of(products())) } else { None };
             // A module that the recipe names and this model lacks is told where the model is chosen.
             match estimate(size, recipe, &lengths, &machine, rate.as_ref()) {
                 Ok(estimate) => by_model.push((model.clone(), estimate)),

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::data::Split;
 use crate::engine::context::Context;
 use crate::engine::error::EngineError;
+use crate::model::device::graphics_card;
 use crate::model::{LanguageModel, LoraConfig, ProductType};
 use crate::project::Project;
 use crate::recipe::{Plan, Recipe};
@@ -77,7 +78,10 @@ pub(super) fn keep_of_run(speeds: &SpeedFile, meter: &RunMeter, model: &Language
 
 fn known(speed: Speed, by: MeasuredBy, model: &LanguageModel, recipe: &Recipe, mix: TokenMix) -> KnownSpeed {
     let (model_name, spec) = (recipe.base_model.to_string(), model.decoder.spec());
-    let work = LoraConfig::from_recipe(&recipe.lora, spec).ok().map(|lora| Work {
+    // What a graphics card does says nothing of what this machine's own cores do.
+    let is_on_cpu = matches!(graphics_card(recipe.training.device), Ok(None));
+    let lora = LoraConfig::from_recipe(&recipe.lora, spec).ok().filter(|_| is_on_cpu);
+    let work = lora.map(|lora| Work {
         product: ProductType::of(recipe.training.precision, spec),
         flops_per_token: train_flops_per_token(spec, &lora, &recipe.training, mix),
     });

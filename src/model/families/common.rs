@@ -58,9 +58,9 @@ pub fn read(keys: &dyn Keys, architecture: &str, defaults: &Defaults) -> Result<
     let rotated = keys.rotated(spec.head_dim)?.filter(|rotated| *rotated != spec.head_dim);
     if let Some(rotated) = rotated {
         if !defaults.rotates_partly {
+            let setting = if keys.is_gguf() { "rope.dimension_count" } else { keys::PARTIAL_ROTARY.config };
             return Err(format!(
-                "only {rotated} of the {} values of its heads are rotated, which is not followed in this \
-                family",
+                "by its {setting} only {rotated} of the {} values of its heads are rotated, which is not followed in this family",
                 spec.head_dim
             ));
         }
