@@ -10,7 +10,7 @@ use super::pre_tokenizer::PreTokenizer;
 use super::weights::WeightSource;
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::{SafetensorsFolder, read_config};
-use super::{ModelError, ModelSpec};
+use super::{ModelError, ModelSize, ModelSpec};
 use crate::task::catch_panic;
 
 /// Plain data for the model screen and `tunewright models`.
@@ -39,6 +39,8 @@ pub struct ModelFacts {
     pub license: Option<String>,
     /// The size on the disk.
     pub num_bytes: u64,
+    /// The shape and what the weights take, by type.
+    pub size: ModelSize,
     /// `ChatML`, `Llama 3`, `Own` for a template we have no name for; `None` where there is no template.
     pub chat_template: Option<String>,
     /// Why this model can't be trained here, as a sentence; `None` where it can.
@@ -114,6 +116,7 @@ fn inspect_gguf(path: &Path) -> Result<ModelFacts, ModelError> {
         license: file.text("general.license").map(str::to_owned),
         chat_template: Sources::of_gguf(&file).first().map(|source| template_name(source).to_owned()),
         num_parameters: file.num_parameters(),
+        size: ModelSize::of_tensors(spec.clone(), &file.stored()),
         notes,
         ..from_spec(&spec, name, path, num_bytes, problem)
     })
@@ -128,6 +131,7 @@ fn inspect_folder(folder: &Path) -> Result<ModelFacts, ModelError> {
     match SafetensorsFolder::open(folder) {
         Ok(weights) => {
             (facts.quantization, facts.num_bytes) = (weights.dtype(), weights.num_bytes());
+            facts.size = ModelSize::of_tensors(spec.clone(), &weights.stored());
             facts.problem = facts.problem.or_else(|| weights.problem());
         }
         Err(e) => facts.problem = facts.problem.or(Some(e.to_string())),
@@ -164,6 +168,7 @@ fn from_spec(spec: &ModelSpec, name: String, path: &Path, num_bytes: u64, proble
         quantization: String::new(),
         license: None,
         num_bytes,
+        size: ModelSize::of_files(spec.clone(), num_bytes),
         chat_template: None,
         problem,
         notes: Vec::new(),

@@ -40,7 +40,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // From what computes, only the plain data that a screen shows or asks with, by name.
     ("app", &[
         "data", "recipe", "project", "engine",
-        "model::ModelFacts",
+        "model::ModelFacts", "model::ModelSize", "model::TensorGroup",
         "hub::Beside", "hub::CatalogueChoice", "hub::CatalogueModel", "hub::Dataset", "hub::DatasetName", "hub::Format",
         "hub::FoundModel", "hub::HubToken", "hub::LeftOut", "hub::NotOffered", "hub::RepoListing", "hub::SearchHit",
         "hub::SearchPage", "hub::SearchQuery", "hub::SearchSort", "hub::Unfinished", "hub::Variant", "hub::catalogue",
@@ -49,6 +49,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "render::Tally", "render::TokenPiece", "render::TokenView", "render::tally",
         "run::RunAbout", "run::RunDir", "run::RunNote", "run::RunRecord", "run::RunStatus", "run::checkpoints",
         "train::EvalMetrics", "train::RunMessage", "train::StepMetrics", "train::Told", "train::observer::RunFacts",
+        "train::estimate", "train::memory::Fit", "train::remedy::Change", "train::remedy::Remedy",
         "train::preview::MemoryEstimate", "train::preview::Noted", "train::preview::RunPreview", "train::smoothing",
         "train::timing",
         "evaluate::Answer", "evaluate::AnswerEnd", "evaluate::AnsweredExample", "evaluate::Change",

@@ -3,6 +3,7 @@
 mod beside;
 mod chats;
 mod compute;
+mod estimates;
 mod io;
 mod models;
 mod net;

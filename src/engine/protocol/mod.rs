@@ -19,7 +19,7 @@ pub use event::{Event, EventKind, Failure, MemoryShort, Outcome};
 pub use facts::{Done, Facts, Subject};
 pub use io::IoJob;
 pub use net::NetJob;
-pub use reply::{Answer, Findings, History, Reply};
+pub use reply::{Answer, Estimates, Findings, History, Reply};
 pub use store::StoreJob;
 pub use train::TrainJob;
 

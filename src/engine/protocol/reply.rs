@@ -16,6 +16,7 @@ use crate::project::{
 use crate::recipe::ModelRef;
 use crate::render::TokenView;
 use crate::run::RunRecord;
+use crate::train::estimate::Estimate;
 use crate::train::preview::RunPreview;
 use crate::train::timing::KnownSpeed;
 use crate::train::{EvalMetrics, StepMetrics, Told};
@@ -73,6 +74,7 @@ pub enum Reply {
     Fetched(ImportRequest),
     Tokens(TokenView),
     RunPreview(RunPreview),
+    Estimates(Estimates),
     Speed(KnownSpeed),
     Runs(Vec<RunRecord>),
     /// The names of the runs that were moved to the trash.
@@ -107,6 +109,14 @@ pub enum Reply {
 pub struct History {
     pub id: i64,
     pub versions: Vec<Version>,
+}
+
+/// What runs with several models would take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimates {
+    pub by_model: Vec<(ModelRef, Estimate)>,
+    /// The training examples that they are for; 0 where there are none, and usual ones were taken.
+    pub num_examples: usize,
 }
 
 /// What the checks found, at one example or at all.
@@ -160,6 +170,7 @@ answers! {
     Reply::Search(page) => page: SearchPage,
     Reply::Repo(listing) => listing: RepoListing,
     Reply::Facts { facts, .. } => facts: ModelFacts,
+    Reply::Estimates(estimates) => estimates: Estimates,
     Reply::Speed(speed) => speed: KnownSpeed,
     Reply::Evaluation(report) => report: EvaluationReport,
     Reply::Evaluations(measured) => measured: Vec<Measured>,
