@@ -47,6 +47,16 @@ pub fn count(value: impl Whole, one: &str, many: &str) -> String {
     format!("{} {}", thousands(value), if value.whole() == 1 { one } else { many })
 }
 
+/// `98.4 MB`, in powers of ten, as disks and downloads are sold.
+pub fn bytes(number: u64) -> String {
+    let (divisor, unit) = match number {
+        0..1_000_000 => (1e3, "kB"),
+        1_000_000..1_000_000_000 => (1e6, "MB"),
+        _ => (1e9, "GB"),
+    };
+    format!("{:.1} {unit}", number as f64 / divisor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

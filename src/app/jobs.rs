@@ -97,7 +97,7 @@ impl Jobs {
         let stuck = || self.0.iter().find(|job| job.memory_short.is_some());
         let computing: Vec<_> = of(Lane::Train).into_iter().chain(of(Lane::Compute).or_else(stuck)).collect();
         match computing.is_empty() {
-            true => of(Lane::Net).or_else(|| of(Lane::Io)).into_iter().collect(),
+            true => of(Lane::Net).or_else(|| of(Lane::Ask)).or_else(|| of(Lane::Io)).into_iter().collect(),
             false => computing,
         }
     }

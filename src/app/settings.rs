@@ -71,6 +71,8 @@ pub struct AppSettings {
     /// Where new projects are made, and models are put; `None` for the usual place.
     pub projects_folder: Option<PathBuf>,
     pub models_folder: Option<PathBuf>,
+    /// Folders of the person's own that are looked through for models, too.
+    pub more_models_folders: Vec<PathBuf>,
     /// Threads that compute; `None` for as many as the machine has cores.
     pub threads: Option<usize>,
     /// Bytes that a run may take; `None` for what there is.

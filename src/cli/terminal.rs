@@ -97,17 +97,7 @@ impl StatusLine {
     }
 }
 
-pub use crate::words::thousands;
-
-/// `98.4 MB`, in powers of ten, as disks and downloads are sold.
-pub fn bytes(number: u64) -> String {
-    let (divisor, unit) = match number {
-        0..1_000_000 => (1e3, "kB"),
-        1_000_000..1_000_000_000 => (1e6, "MB"),
-        _ => (1e9, "GB"),
-    };
-    format!("{:.1} {unit}", number as f64 / divisor)
-}
+pub use crate::words::{bytes, thousands};
 
 /// `45 s`, `3 min 20 s`, `2 h 05 min`
 pub fn duration(secs: f64) -> String {

@@ -14,6 +14,8 @@ pub struct Limits {
     pub token: Option<HubToken>,
     /// Where models are fetched to; those in the usual place are still found.
     pub models_folder: Option<PathBuf>,
+    /// Folders that are looked through for models as well.
+    pub more_folders: Vec<PathBuf>,
     /// Bytes that a run may take.
     pub memory: Option<u64>,
 }
@@ -48,6 +50,9 @@ impl SharedLimits {
             let usual = std::mem::replace(&mut sources.models_dir, folder);
             sources.more_models_dirs.push(usual);
         }
+        for folder in &limits.more_folders {
+            sources = sources.with_folder(folder);
+        }
         sources
     }
 
@@ -67,11 +72,17 @@ mod tests {
         let shared = SharedLimits::new(Sources::only(Path::new("/usual")));
         assert_eq!(shared.sources(), Sources::only(Path::new("/usual")));
         let token = Some(HubToken::new("secret"));
-        let limits =
-            Limits { is_offline: true, token: token.clone(), models_folder: Some("/new".into()), memory: None };
+        let limits = Limits {
+            is_offline: true,
+            token: token.clone(),
+            models_folder: Some("/new".into()),
+            more_folders: vec!["/mine".into()],
+            memory: None,
+        };
         shared.clone().set(limits);
         let sources = shared.sources();
         assert!(sources.is_switched_off && sources.token == token);
         assert_eq!((sources.models_dir, sources.more_models_dirs), ("/new".into(), vec!["/usual".into()]));
+        assert_eq!(sources.others, [("Named folder", "/mine".into())]);
     }
 }

@@ -18,6 +18,6 @@ pub use error::EngineError;
 pub use handle::{Engine, EngineOptions, start_threads};
 pub use limits::Limits;
 pub use protocol::{
-    Answer, ComputeJob, Event, EventKind, Facts, Failure, IoJob, JobId, JobKind, JobSpec, Lane, MemoryShort, NetJob,
-    Outcome, Reply, StoreJob, Subject, TrainJob,
+    Answer, ComputeJob, Estimates, Event, EventKind, Facts, Failure, IoJob, JobId, JobKind, JobSpec, Lane, MemoryShort,
+    NetJob, Outcome, Reply, StoreJob, Subject, TrainJob,
 };

@@ -12,6 +12,7 @@ use super::context::{Context, Outbox};
 use super::error::EngineError;
 use super::{EventKind, Failure, JobId, Lane, Outcome};
 use crate::task::{Control, Task};
+use crate::train::memory::program_bytes;
 use crate::train::turn::Held;
 
 /// More waiting jobs than a person can make; what comes beyond is refused, because the window can't wait.
@@ -100,6 +101,8 @@ fn run_jobs<W: Work>(
     make: impl Fn() -> W,
 ) {
     let mut work = make();
+    // Before anything is loaded.
+    program_bytes();
     for Queued { job, entry } in jobs {
         let Entry { id, control, alive } = entry;
         let context = Context::new(id, control, outbox.clone());
@@ -137,6 +140,7 @@ fn thread_name(lane: Lane) -> &'static str {
         Lane::Io => "tw-io",
         Lane::Store => "tw-store",
         Lane::Net => "tw-net",
+        Lane::Ask => "tw-ask",
     }
 }
 

@@ -8,7 +8,7 @@ use crate::render::batch::Batch;
 use crate::task::{Task, Unit};
 
 /// Tokens that evaluation sends through the model at once.
-const EVAL_TOKENS: usize = 1024;
+pub const EVAL_TOKENS: usize = 1024;
 
 /// What a look at held-out examples found.
 #[derive(Debug, Clone, Copy, PartialEq)]

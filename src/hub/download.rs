@@ -1,68 +1,36 @@
-//! Files of the Hugging Face Hub: with progress, stopped at any time, and resumed where they were left.
+//! Files of the Hugging Face Hub: with progress, paused and stopped at any time, and resumed where they were left.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use hf_hub::{HFClient, HFError, RepoType, RepoTypeAny};
-use tokio::runtime::{Builder, Runtime};
+use hf_hub::{HFError, RepoType, RepoTypeAny};
 
+use super::client::{ANSWER_SECS, HubClient, STALL_SECS};
 use super::part::{Expected, Part, file_name, part_path};
-use super::sources::HubToken;
 use super::{HubError, RemoteFile, Sources, outside};
-use crate::task::{Task, Unit};
-
-/// How often a wait looks whether it is still wanted.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// A Hub that can't be reached must not keep the other sources waiting.
-const ANSWER_SECS: u64 = 8;
-/// No byte in this time means that the connection is dead.
-const STALL_SECS: u64 = 30;
+use crate::task::{Signal, Task, Unit};
 
 /// One repository of the Hub at one revision.
 pub(super) struct HubRepo {
-    client: HFClient,
-    pub(super) http: reqwest::Client,
-    pub(super) token: Option<HubToken>,
-    runtime: Runtime,
+    pub(super) hub: HubClient,
     pub(super) kind: RepoTypeAny,
     /// `owner/name`.
     pub(super) id: String,
     pub(super) revision: String,
 }
 
+/// How a download left off.
+enum Flow {
+    Whole,
+    /// The person wants it to stand still.
+    Paused,
+}
+
 impl HubRepo {
     pub fn open(kind: RepoTypeAny, id: &str, revision: Option<&str>, sources: &Sources) -> Result<Self, HubError> {
         outside::check(id, revision)?;
-        if sources.is_switched_off {
-            return Err(HubError::SwitchedOff);
-        }
-        if sources.is_offline {
-            return Err(HubError::Offline);
-        }
-        let failed =
-            |error: &HFError| HubError::Hub { what: sources.endpoint().to_owned(), message: error.to_string() };
-        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(ANSWER_SECS)).build();
-        let http = http.map_err(|error| failed(&error.into()))?;
-        let token = sources.token();
-        let builder = HFClient::builder()
-            .endpoint(sources.endpoint())
-            .client(http.clone())
-            // Tries are counted here, because each resumes from what has arrived.
-            .retry_max_attempts(0);
-        let builder = match &token {
-            Some(token) => builder.token(token.as_str()),
-            None => builder,
-        };
-        let client = builder.build().map_err(|error| failed(&error))?;
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|source| HubError::Io { path: "network".into(), source })?;
         let revision = revision.unwrap_or("main").to_owned();
-        Ok(Self { client, http, token, runtime, kind, id: id.to_owned(), revision })
+        Ok(Self { hub: HubClient::open(sources)?, kind, id: id.to_owned(), revision })
     }
 
     /// This repository, held at one commit.
@@ -71,11 +39,12 @@ impl HubRepo {
     }
 
     pub(super) fn endpoint(&self) -> &str {
-        self.client.endpoint()
+        self.hub.endpoint()
     }
 
     /// Fetches the files that are not in the folder yet, in their order.
     pub fn fetch_into(&self, folder: &Path, files: &[RemoteFile], task: &dyn Task) -> Result<(), HubError> {
+        check_room(folder, files)?;
         let mut told = Told { before: 0, total: files.iter().map(|file| file.num_bytes).sum() };
         for file in files {
             if !outside::is_inside(&file.path) {
@@ -124,7 +93,8 @@ impl HubRepo {
         task: &dyn Task,
     ) -> Result<PathBuf, HubError> {
         let mut part = Part::open(target, task)?;
-        if part.num_bytes() > expected.num_bytes {
+        // Nobody could tell whether the rest of a file without a hash is of the same file; such files are small.
+        if part.num_bytes() > expected.num_bytes || expected.sha256.is_none() {
             part.clear()?;
         }
         match self.fetch_all(file, expected.num_bytes, &mut part, told, task) {
@@ -133,27 +103,37 @@ impl HubRepo {
         }
     }
 
-    /// Continues after lost connections, as long as each try brings something.
+    /// Continues after lost connections, as long as each try brings something, and after a pause.
     fn fetch_all(&self, file: &str, total: u64, part: &mut Part, told: Told, task: &dyn Task) -> Result<(), HubError> {
         while part.num_bytes() < total {
             let before = part.num_bytes();
-            match self.fetch_rest(file, total, part, told, task) {
+            match self.hub.patiently(task, || self.fetch_rest(file, total, part, told, task)) {
+                // Nobody keeps a connection open for as long as a person may be away.
+                Ok(Flow::Paused) => task.go_on().map(|_| ()).ok_or(HubError::Stopped)?,
+                Ok(Flow::Whole) => {}
                 Err(error @ HubError::CutOff { .. }) if part.num_bytes() > before => {
                     log::info!("{error}; resuming from there");
                 }
-                other => other?,
+                Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
     /// Asks for the bytes that are missing and writes them as they come.
-    fn fetch_rest(&self, file: &str, total: u64, part: &mut Part, told: Told, task: &dyn Task) -> Result<(), HubError> {
+    fn fetch_rest(
+        &self,
+        file: &str,
+        total: u64,
+        part: &mut Part,
+        told: Told,
+        task: &dyn Task,
+    ) -> Result<Flow, HubError> {
         let start = part.num_bytes();
         let range = (start > 0).then_some(start..total);
         let (owner, name) = hf_hub::split_id(&self.id);
         // hf-hub's own type for all kinds asks for a data set's file where a model's would be.
-        let (model, dataset) = (self.client.model(owner, name), self.client.dataset(owner, name));
+        let (model, dataset) = (self.hub.client.model(owner, name), self.hub.client.dataset(owner, name));
         let revision = &*self.revision;
         let opening = async {
             match self.kind {
@@ -163,7 +143,7 @@ impl HubRepo {
                 _ => model.download_file_stream().filename(file).revision(revision).maybe_range(range).send().await,
             }
         };
-        let opened = self.wait(opening, task)?;
+        let opened = self.hub.wait_for(opening, ANSWER_SECS, task)?;
         let (num_coming, mut stream) = opened.map_err(|error| self.hub_error(format!("{}/{file}", self.id), &error))?;
         if start > 0 && num_coming == Some(total) {
             // A server that knows no ranges sends the whole file again.
@@ -172,10 +152,12 @@ impl HubRepo {
         let cut_off = |done: u64| HubError::CutOff { file: file_name(Path::new(file)), done, total };
         loop {
             told.tell(part.num_bytes(), task);
-            if task.is_stopped() {
-                return Err(HubError::Stopped);
+            match task.signal() {
+                Signal::Run => {}
+                Signal::Pause => return Ok(Flow::Paused),
+                Signal::Stop { .. } | Signal::Close => return Err(HubError::Stopped),
             }
-            let next = match self.wait_for(stream.next(), STALL_SECS, task) {
+            let next = match self.hub.wait_for(stream.next(), STALL_SECS, task) {
                 Err(HubError::NoAnswer { .. }) => return Err(cut_off(part.num_bytes())),
                 other => other?,
             };
@@ -186,46 +168,22 @@ impl HubRepo {
                     return Err(cut_off(part.num_bytes()));
                 }
                 None if part.num_bytes() < total => return Err(cut_off(part.num_bytes())),
-                None => return Ok(()),
+                None => return Ok(Flow::Whole),
+            }
+            // A server that never ends must not fill the disk.
+            if part.num_bytes() > total {
+                return Ok(Flow::Whole);
             }
         }
-    }
-
-    fn wait<F: Future>(&self, future: F, task: &dyn Task) -> Result<F::Output, HubError> {
-        self.wait_for(future, ANSWER_SECS, task)
-    }
-
-    /// [`Self::wait`] for long answers.
-    pub(super) fn wait_long<F: Future>(&self, future: F, task: &dyn Task) -> Result<F::Output, HubError> {
-        self.wait_for(future, STALL_SECS, task)
-    }
-
-    /// Waits for the network, but no longer than the person does.
-    fn wait_for<F: Future>(&self, future: F, secs: u64, task: &dyn Task) -> Result<F::Output, HubError> {
-        let begun = Instant::now();
-        self.runtime.block_on(async {
-            let mut future = pin!(future);
-            loop {
-                if let Ok(output) = tokio::time::timeout(POLL_INTERVAL, &mut future).await {
-                    return Ok(output);
-                }
-                if task.is_stopped() {
-                    return Err(HubError::Stopped);
-                }
-                if begun.elapsed() >= Duration::from_secs(secs) {
-                    return Err(HubError::NoAnswer { what: self.client.endpoint().to_owned(), secs });
-                }
-            }
-        })
     }
 
     /// hf-hub's errors in a sentence without its debugging details.
     fn hub_error(&self, what: String, error: &HFError) -> HubError {
         match error {
+            HFError::RateLimited { retry_after, .. } => self.hub.too_many(retry_after.map(|after| after.as_secs())),
             HFError::Http { context }
             | HFError::AuthRequired { context }
             | HFError::Forbidden { context }
-            | HFError::RateLimited { context, .. }
             | HFError::RepoNotFound { context: Some(context), .. }
             | HFError::RevisionNotFound { context: Some(context), .. } => {
                 self.refusal(what, context.status.as_u16(), context.error_code.as_deref())
@@ -234,7 +192,7 @@ impl HubRepo {
                 let code = context.error_code.as_deref().unwrap_or("EntryNotFound");
                 self.refusal(what, context.status.as_u16(), Some(code))
             }
-            HFError::Request { source, .. } => self.unreachable(source),
+            HFError::Request { source, .. } => self.hub.unreachable(source),
             other => HubError::Hub { what, message: other.to_string() },
         }
     }
@@ -253,18 +211,25 @@ impl HubRepo {
                 let kind = if self.kind == RepoTypeAny::Dataset { "data set" } else { "model" };
                 return HubError::NoRepo { kind, id: self.id.clone() };
             }
-            (_, 429) => "the Hub has had too many requests from here; wait a while".to_owned(),
             _ => format!("the server answered {status}"),
         };
         HubError::Hub { what, message }
     }
+}
 
-    pub(super) fn unreachable(&self, error: &reqwest::Error) -> HubError {
-        let address = self.endpoint().to_owned();
-        if error.is_connect() || error.is_timeout() {
-            return HubError::Unreachable { address };
-        }
-        HubError::Hub { what: address, message: error.to_string() }
+/// Checks that the disk has room for what is still missing.
+pub(super) fn check_room(folder: &Path, files: &[RemoteFile]) -> Result<(), HubError> {
+    let len = |path: &Path| path.metadata().map(|metadata| metadata.len()).unwrap_or_default();
+    let missing = |file: &RemoteFile| {
+        let target = folder.join(&file.path);
+        file.num_bytes.saturating_sub(len(&target).max(len(&part_path(&target))))
+    };
+    let needed: u64 = files.iter().fold(0, |sum, file| sum.saturating_add(missing(file)));
+    // The folder itself may not be there yet. A system that doesn't say how much is free isn't asked again.
+    let Some(there) = folder.ancestors().find(|folder| folder.exists()) else { return Ok(()) };
+    match fs4::available_space(there) {
+        Ok(free) if free < needed => Err(HubError::NoSpace { path: there.to_owned(), needed, free }),
+        _ => Ok(()),
     }
 }
 

@@ -28,6 +28,17 @@ pub enum HubError {
     Unreachable { address: String },
     #[error("{what}: {message}")]
     Hub { what: String, message: String },
+    #[error("{what} has had too many requests from here{}", asks_to_wait(*secs))]
+    TooMany { what: String, secs: Option<u64> },
+    #[error("{repo} has no {wanted}; it has {there}")]
+    NoVariant { repo: String, wanted: String, there: String },
+    #[error("{repo} has several models: {there}")]
+    WhichVariant { repo: String, there: String },
+    #[error(
+        "{} has {} free, but {} are still to be downloaded",
+        path.display(), crate::words::bytes(*free), crate::words::bytes(*needed)
+    )]
+    NoSpace { path: PathBuf, needed: u64, free: u64 },
     #[error("{id}: there is no such {kind} on the Hub, or it is private")]
     NoRepo { kind: &'static str, id: String },
     #[error("{id} is gated: its owners want to know who downloads it")]
@@ -36,6 +47,8 @@ pub enum HubError {
     BadName { text: String, reason: &'static str },
     #[error("{text} is not the name of a repository: {reason}")]
     BadRepo { text: String, reason: &'static str },
+    #[error("{text:?} names nothing in a repository: {reason}")]
+    BadVariant { text: String, reason: &'static str },
     #[error("{text} is not a revision: a branch, a tag or a commit as git writes them")]
     BadRevision { text: String },
     #[error("{name} has no files that can be read here: {reason}")]
@@ -71,12 +84,22 @@ impl HubError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotFetched { .. } => {
-                Some("Fetch it on the Model screen, or with `tunewright models --fetch NAME`.".into())
+                Some("Fetch it on the Model screen, or with `tunewright models get NAME`.".into())
             }
             Self::NoSource { by_hand, .. } => Some(by_hand.clone()),
             Self::NoRepo { .. } => Some(format!("Check how it is written. A private one needs a token: {TOKEN_PLACES}.")),
             Self::Gated { page, .. } => {
                 Some(format!("Accept its conditions on {page}, then let Tunewright use your token: {TOKEN_PLACES}."))
+            }
+            Self::TooMany { .. } => {
+                Some("Try again later: what has arrived is kept. With a token the Hub allows more requests.".into())
+            }
+            Self::WhichVariant { repo, there } => {
+                let first = there.split(", ").next().unwrap_or_default();
+                Some(format!("Say which, as in {repo}:{first}."))
+            }
+            Self::NoSpace { .. } => {
+                Some("Make room on this disk, or choose another folder for models in Settings.".into())
             }
             Self::BadName { .. } => {
                 Some("Write owner/name, or paste the address of its page on huggingface.co/datasets.".into())
@@ -109,4 +132,9 @@ impl HubError {
     pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<'_> {
         move |source| Self::Io { path: path.to_owned(), source }
     }
+}
+
+/// ` and asks to wait 120 seconds`, where the Hub says how long.
+fn asks_to_wait(secs: Option<u64>) -> String {
+    secs.map_or_else(String::new, |secs| format!(" and asks to wait {} seconds", thousands(secs)))
 }

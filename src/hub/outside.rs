@@ -66,6 +66,17 @@ pub(super) fn check(id: &str, revision: Option<&str>) -> Result<(), HubError> {
     }
 }
 
+/// A name for what is meant in a repository ([`super::listing::Variant`]).
+pub(super) fn check_variant(variant: Option<&str>) -> Result<(), HubError> {
+    match variant {
+        Some(name) if !is_inside(name) => {
+            let reason = "a quantisation such as Q4_K_M, or the name of a file in it";
+            Err(HubError::BadVariant { text: name.to_owned(), reason })
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

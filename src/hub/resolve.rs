@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::cache::CachedRepo;
-use super::catalogue::STARTER;
+use super::listing::reason_against;
 use super::part::file_name;
+use super::pinned::STARTER;
+use super::quantization::quantization_of;
 use super::{HubError, Sources, outside};
 use crate::recipe::ModelRef;
 
@@ -24,9 +26,10 @@ pub fn resolve(model: &ModelRef, sources: &Sources) -> Result<PathBuf, HubError>
                 Err(HubError::NotThere { path: path.clone() })
             }
         }
-        ModelRef::Hub { repo, revision } => {
+        ModelRef::Hub { repo, revision, variant } => {
             outside::check(repo, revision.as_deref())?;
-            find_hub_model(repo, revision.as_deref(), sources)
+            outside::check_variant(variant.as_deref())?;
+            find_hub_model(repo, revision.as_deref(), variant.as_deref(), sources)
                 .ok_or_else(|| HubError::NotFetched { model: model.to_string() })
         }
     }
@@ -40,37 +43,76 @@ fn find_starter(sources: &Sources) -> Option<PathBuf> {
     fetched.chain(cached).find(|path| path.metadata().is_ok_and(|metadata| metadata.len() == STARTER.num_bytes))
 }
 
-fn find_hub_model(repo: &str, revision: Option<&str>, sources: &Sources) -> Option<PathBuf> {
+fn find_hub_model(repo: &str, revision: Option<&str>, variant: Option<&str>, sources: &Sources) -> Option<PathBuf> {
     let revision = revision.unwrap_or("main");
-    let fetched = sources.models_dirs().map(|folder| hub_folder(folder, repo, revision));
-    let cached = CachedRepo::named(&sources.hub_cache, repo).snapshot(revision);
-    fetched.chain(cached).find_map(|folder| model_in(&folder))
+    let mut fetched = sources.models_dirs().map(|folder| hub_folder(folder, repo, revision, variant));
+    let cached = || CachedRepo::named(&sources.hub_cache, repo).snapshot(revision);
+    let of_cache = || match variant {
+        None => model_in(&cached()?),
+        Some(variant) => variant_in(&cached()?, variant),
+    };
+    fetched.find_map(|folder| model_in(&folder)).or_else(of_cache)
 }
 
-/// Where a repository of the Hub is fetched to.
-pub(super) fn hub_folder(models_dir: &Path, repo: &str, revision: &str) -> PathBuf {
+/// Where a model of a repository is fetched to.
+pub(super) fn hub_folder(models_dir: &Path, repo: &str, revision: &str, variant: Option<&str>) -> PathBuf {
     // A revision may hold slashes (`refs/pr/1`), a folder's name may not.
-    models_dir.join(format!("{}@{}", repo.replace('/', "--"), revision.replace('/', "--")))
+    let plain = |text: &str| text.replace('/', "--");
+    let variant = variant.map_or_else(String::new, |variant| format!("+{}", plain(variant)));
+    models_dir.join(format!("{}@{}{variant}", plain(repo), plain(revision)))
 }
 
-/// What in a folder is the model: the folder itself, or its one GGUF file (of a split one the first part).
+/// The model that is meant in another program's folder with several: the safetensors, a quantisation, or a file.
+fn variant_in(folder: &Path, variant: &str) -> Option<PathBuf> {
+    if variant == "safetensors" {
+        return model_in(folder).filter(|path| path == folder);
+    }
+    let is_meant = |path: &Path| {
+        let name = file_name(path);
+        name == variant || quantization_of(&name).is_some_and(|own| own.eq_ignore_ascii_case(variant))
+    };
+    let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let mut found: Vec<_> = entries.filter(|path| is_whole_gguf(path) && is_meant(path)).collect();
+    found.sort();
+    let named = folder.join(variant);
+    found.into_iter().next().or_else(|| (is_whole_gguf(&named) && named.is_file()).then_some(named))
+}
+
+/// What in a folder is the model: the folder itself, or the one GGUF file in it (of a split one the first part).
 pub(super) fn model_in(folder: &Path) -> Option<PathBuf> {
     let files = || std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let has = |extension: &str| files().any(|path| has_extension(&path, extension));
     if folder.join("config.json").is_file() && has("safetensors") {
         return Some(folder.to_owned());
     }
-    let mut gguf_files = files().filter(|path| is_whole_gguf(path));
-    let first = gguf_files.next()?;
-    gguf_files.next().is_none().then_some(first)
+    let mut gguf_files: Vec<PathBuf> = files().filter(|path| is_whole_gguf(path)).collect();
+    if gguf_files.is_empty() {
+        // Repositories keep the parts of a split file in a folder of their own.
+        let inner =
+            files().filter_map(|path| std::fs::read_dir(path).ok()).flatten().flatten().map(|entry| entry.path());
+        gguf_files = inner.filter(|path| is_whole_gguf(path)).collect();
+    }
+    match &*gguf_files {
+        [only] => Some(only.clone()),
+        _ => None,
+    }
 }
 
-/// A GGUF file that is neither the eyes of a model (`mmproj`) nor a further piece of a split one.
+/// A folder with a configuration and weights.
+pub(super) fn is_model_folder(folder: &Path) -> bool {
+    let has_weights = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.into_iter().any(|entry| has_extension(&entry.path(), "safetensors"))
+    };
+    folder.join("config.json").is_file() && has_weights(folder)
+}
+
+/// A GGUF file that is a model: neither a part that sees (`mmproj`) nor a further piece of a split file.
 pub(super) fn is_whole_gguf(path: &Path) -> bool {
     let name = file_name(path).to_ascii_lowercase();
     let piece = name.split("-of-").next().and_then(|start| start.rsplit('-').next());
     let is_later_piece = name.contains("-of-") && piece.is_some_and(|piece| piece != "00001");
-    has_extension(path, "gguf") && !name.contains("mmproj") && !is_later_piece
+    has_extension(path, "gguf") && reason_against(&name).is_none() && !is_later_piece
 }
 
 pub(super) fn has_extension(path: &Path, extension: &str) -> bool {

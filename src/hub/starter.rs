@@ -11,9 +11,9 @@ use hf_hub::RepoTypeAny;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use super::catalogue::{PinnedModel, STARTER};
 use super::download::{HubRepo, Told};
 use super::part::{Expected, Part};
+use super::pinned::{PinnedModel, STARTER};
 use super::{HubError, Sources, resolve};
 use crate::recipe::ModelRef;
 use crate::task::{Task, Unit};

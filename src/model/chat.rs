@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use self::altered::{Altered, Place};
+pub use self::answers::FoundBy;
 use self::answers::Reader;
 pub use self::left_out::{LeftOut, Omission};
 use self::marks::{Marks, Owner, Unmarked};
@@ -58,6 +59,8 @@ pub struct EncodedChat {
     /// What the model itself writes in a turn, after the prompt for it and before its end: the content as the template
     /// writes it, and its calls of tools.
     pub answers: Contents,
+    /// How it is known where each answer is; `None` for other turns, and where it isn't.
+    pub found_by: Vec<Option<FoundBy>>,
     /// What the template didn't write as it was given.
     pub left_out: Vec<LeftOut>,
 }
@@ -175,11 +178,13 @@ impl Chat {
         let tokens = self.tokens(&text, &breaks)?;
         if add_generation_prompt {
             let nowhere = vec![None; conversation.turns.len()];
-            return Ok(EncodedChat { text, tokens, contents: nowhere.clone(), answers: nowhere, left_out: Vec::new() });
+            let found_by = vec![None; conversation.turns.len()];
+            let (contents, answers) = (nowhere.clone(), nowhere);
+            return Ok(EncodedChat { text, tokens, contents, answers, found_by, left_out: Vec::new() });
         }
         let reader = Reader::new(self, &conversation, &text, marks.as_ref(), marked.as_ref());
-        let answers::Places { contents, answers, left_out } = reader.places();
-        Ok(EncodedChat { text, tokens, contents, answers, left_out })
+        let answers::Places { contents, answers, found_by, left_out } = reader.places();
+        Ok(EncodedChat { text, tokens, contents, answers, found_by, left_out })
     }
 
     /// The template's text, and the conversation with its calls in the form that the template wants.

@@ -10,7 +10,7 @@ use super::pre_tokenizer::PreTokenizer;
 use super::weights::WeightSource;
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::{SafetensorsFolder, read_config};
-use super::{ModelError, ModelSpec};
+use super::{ModelError, ModelSize, ModelSpec};
 use crate::task::catch_panic;
 
 /// Plain data for the model screen and `tunewright models`.
@@ -39,6 +39,8 @@ pub struct ModelFacts {
     pub license: Option<String>,
     /// The size on the disk.
     pub num_bytes: u64,
+    /// The shape and what the weights take, by type.
+    pub size: ModelSize,
     /// `ChatML`, `Llama 3`, `Own` for a template we have no name for; `None` where there is no template.
     pub chat_template: Option<String>,
     /// Why this model can't be trained here, as a sentence; `None` where it can.
@@ -70,6 +72,17 @@ pub fn inspect(path: &Path) -> Result<ModelFacts, ModelError> {
     Ok(facts)
 }
 
+/// The source of a model's chat template, the one for conversations without tools; `None` where it brings none.
+///
+/// # Errors
+/// Where the GGUF file can't be read.
+pub fn template(path: &Path) -> Result<Option<String>, ModelError> {
+    if path.is_dir() {
+        return Ok(template_text(path));
+    }
+    Ok(Sources::of_gguf(&GgufFile::open(path)?).first().map(str::to_owned))
+}
+
 /// Free memory of this machine, in bytes.
 pub fn available_memory() -> u64 {
     let mut system = sysinfo::System::new();
@@ -89,6 +102,10 @@ fn inspect_gguf(path: &Path) -> Result<ModelFacts, ModelError> {
             Err(message) => problem = problem.or_else(|| Some(format!("The tokenizer can't be used: {message}"))),
         }
     }
+    // Files of models that write text don't have it, or have 0 for none.
+    if file.number(&format!("{}.pooling_type", spec.architecture)).is_some_and(|kind| kind > 0) {
+        problem = problem.or_else(|| Some("It makes embeddings and writes no text (pooling_type is set)".to_owned()));
+    }
     if file.floats("tokenizer.ggml.token_type").is_none() {
         notes.push(NO_TYPES.to_owned());
     }
@@ -99,6 +116,7 @@ fn inspect_gguf(path: &Path) -> Result<ModelFacts, ModelError> {
         license: file.text("general.license").map(str::to_owned),
         chat_template: Sources::of_gguf(&file).first().map(|source| template_name(source).to_owned()),
         num_parameters: file.num_parameters(),
+        size: ModelSize::of_tensors(spec.clone(), &file.stored()),
         notes,
         ..from_spec(&spec, name, path, num_bytes, problem)
     })
@@ -113,6 +131,7 @@ fn inspect_folder(folder: &Path) -> Result<ModelFacts, ModelError> {
     match SafetensorsFolder::open(folder) {
         Ok(weights) => {
             (facts.quantization, facts.num_bytes) = (weights.dtype(), weights.num_bytes());
+            facts.size = ModelSize::of_tensors(spec.clone(), &weights.stored());
             facts.problem = facts.problem.or_else(|| weights.problem());
         }
         Err(e) => facts.problem = facts.problem.or(Some(e.to_string())),
@@ -136,7 +155,7 @@ fn from_spec(spec: &ModelSpec, name: String, path: &Path, num_bytes: u64, proble
         name,
         path: path.to_owned(),
         architecture: spec.architecture.clone(),
-        family: spec.family().map_or(spec.architecture.as_str(), |family| family.name).to_owned(),
+        family: spec.family_name().to_owned(),
         num_parameters: spec.num_parameters(),
         num_layers: spec.num_layers(),
         hidden_size: spec.hidden_size,
@@ -149,8 +168,24 @@ fn from_spec(spec: &ModelSpec, name: String, path: &Path, num_bytes: u64, proble
         quantization: String::new(),
         license: None,
         num_bytes,
+        size: ModelSize::of_files(spec.clone(), num_bytes),
         chat_template: None,
         problem,
         notes: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The facts of a model of a family, of which only the name matters.
+    pub fn facts(architecture: &str) -> ModelFacts {
+        let config = serde_json::json!({
+            "model_type": architecture, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1,
+            "num_hidden_layers": 1, "vocab_size": 8, "max_position_embeddings": 8,
+        });
+        let spec = ModelSpec::from_config(&config).unwrap();
+        from_spec(&spec, architecture.to_owned(), Path::new("a.gguf"), 1, None)
     }
 }

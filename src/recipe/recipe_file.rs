@@ -51,7 +51,7 @@ impl Recipe {
         recipe.base_model = match recipe.base_model {
             ModelRef::Gguf(p) => ModelRef::Gguf(folder.join(p)),
             ModelRef::Folder(p) => ModelRef::Folder(folder.join(p)),
-            ModelRef::Hub { repo, revision: None } if folder.join(&repo).is_dir() => {
+            ModelRef::Hub { repo, revision: None, variant: None } if folder.join(&repo).is_dir() => {
                 ModelRef::Folder(folder.join(repo))
             }
             other => other,

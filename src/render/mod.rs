@@ -2,11 +2,13 @@
 //! use this one function.
 
 pub mod batch;
+mod inspect;
 pub mod tally;
 mod too_long;
 
 use std::ops::Range;
 
+pub use self::inspect::{Inspected, InspectedAnswer, InspectedToken, inspect};
 pub use self::tally::{Refusal, Tally};
 pub use self::too_long::Fate;
 use self::too_long::Fit;

@@ -2,15 +2,20 @@
 //! stop or pause it.
 
 pub mod checkpoint;
+pub mod cost;
 pub mod error;
+pub mod estimate;
 mod feed;
 pub mod inputs;
 pub mod measure;
+pub mod memory;
 pub mod observer;
 pub mod optimizer;
 pub mod preview;
+pub mod rate;
 mod ready;
 mod recorder;
+pub mod remedy;
 pub mod samples;
 pub mod schedule;
 pub mod sft;

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use super::error::TrainError;
+use super::estimate::RunLengths;
+pub use super::memory::MemoryEstimate;
+use super::memory::{Needs, memory};
 use super::schedule::Schedule;
 use super::timing::KnownSpeed;
 use crate::data::Example;
 use crate::model::chat::Omission;
-use crate::model::facts::available_memory;
-use crate::model::gradient::{activation_bytes, num_recomputed};
-use crate::model::{Chat, LoraConfig, ModelSpec, ProductType, inspect, weights};
-use crate::recipe::{Plan, Recipe, RecipeError, RenderSpec, Training};
+use crate::model::{Chat, LoraConfig, inspect};
+use crate::recipe::{Plan, Recipe, RecipeError, RenderSpec};
 use crate::render::batch::Order;
 use crate::render::tally::{Note, Tally};
 use crate::render::{Fate, Refusal, Rendered, RenderedExample, render};
@@ -45,27 +46,6 @@ pub struct RunPreview {
     /// Step and rate at about 100 places.
     pub learning_rates: Vec<(usize, f64)>,
 }
-
-/// In bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MemoryEstimate {
-    pub weights: u64,
-    /// The adapter with its gradient and AdamW's two moments.
-    pub adapter: u64,
-    pub activations: u64,
-    pub program: u64,
-    /// What this machine has free now.
-    pub available: u64,
-}
-
-impl MemoryEstimate {
-    pub fn total(&self) -> u64 {
-        self.weights + self.adapter + self.activations + self.program
-    }
-}
-
-/// The program itself, the tokenizer and the window, as measured.
-const PROGRAM_BYTES: u64 = 300 << 20;
 
 /// The examples that a [`Tally`] counts, by their ids in the project.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -136,6 +116,16 @@ impl RunSizes {
         self.tally.num_examples + self.held_out.num_examples
     }
 
+    /// How long the examples are, for models with other tokenizers, too.
+    pub fn lengths(&self) -> RunLengths {
+        RunLengths {
+            train: self.samples.iter().map(|size| size.num_tokens).collect(),
+            num_trained: self.samples.iter().map(|size| size.num_trained).sum(),
+            num_held_out: self.held_out.num_examples,
+            is_assumed: false,
+        }
+    }
+
     /// `id` and `number` are the example's own; the table shows the number, from 1.
     pub fn add_held_out(&mut self, example: &Example, id: i64, number: u64, chat: &Chat) {
         match render(chat, example, self.spec) {
@@ -166,7 +156,7 @@ impl RunSizes {
     }
 }
 
-/// Counts what a run with this recipe on these examples would do, where it may take at most `memory_limit` bytes.
+/// Counts what a run with this recipe on these examples would do, where it may take at most `limit` bytes.
 ///
 /// # Errors
 /// Where the model's header can't be read, or the recipe doesn't fit it.
@@ -174,17 +164,25 @@ pub fn preview(
     model_path: &Path,
     recipe: &Recipe,
     sizes: &RunSizes,
-    memory_limit: u64,
+    limit: Option<u64>,
 ) -> Result<RunPreview, TrainError> {
     recipe.check()?;
     let facts = inspect(model_path)?;
-    let spec = weights::open(model_path)?.spec().clone();
+    let spec = &facts.size.spec;
     let lengths: Vec<usize> = sizes.samples.iter().map(|size| size.num_tokens).collect();
     let order = Order::new(&lengths, &recipe.training);
     let num_steps = order.num_steps(&recipe.training);
-    let config = LoraConfig::from_recipe(&recipe.lora, &spec)
+    let config = LoraConfig::from_recipe(&recipe.lora, spec)
         .map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })?;
-    let num_trainable = config.num_trainable(&spec);
+    let num_trainable = config.num_trainable(spec);
+    let needs = Needs {
+        size: &facts.size,
+        training: &recipe.training,
+        lora: &config,
+        most_tokens: order.most_tokens(&lengths),
+        eval_tokens: sizes.lengths().eval_tokens(),
+        all_tokens: lengths.iter().sum(),
+    };
     Ok(RunPreview {
         num_examples: sizes.samples.len(),
         num_validation_examples: sizes.held_out.num_examples,
@@ -201,14 +199,7 @@ pub fn preview(
         speed: None,
         num_trainable,
         num_parameters: facts.num_parameters as usize,
-        memory: memory(
-            facts.num_bytes,
-            &spec,
-            &recipe.training,
-            num_trainable,
-            order.most_tokens(&lengths),
-            memory_limit,
-        ),
+        memory: memory(&needs, limit),
         learning_rates: rates(&Schedule::new(&recipe.training, num_steps), num_steps),
     })
 }
@@ -227,40 +218,24 @@ pub fn beyond_context(max_length: usize, context_length: usize, lengths: &[usize
     (max_length > context_length).then_some(words)
 }
 
-/// The memory of a run, from the shapes that the loop allocates.
-fn memory(
-    model_bytes: u64,
-    spec: &ModelSpec,
-    training: &Training,
-    num_trainable: usize,
-    num_tokens: usize,
-    limit: u64,
-) -> MemoryEstimate {
-    let available = available_memory();
-    let product = ProductType::of(training.precision, spec);
-    let allowed = available.min(limit);
-    let num_recomputed = num_recomputed(training.gradient_checkpointing, spec, product, num_tokens, allowed);
-    MemoryEstimate {
-        weights: model_bytes,
-        // The weights, their gradient, AdamW's two moments, packed copies, and what a checkpoint is written from.
-        adapter: 4 * 12 * num_trainable as u64,
-        activations: activation_bytes(spec, product, num_recomputed, num_tokens),
-        program: PROGRAM_BYTES,
-        available,
-    }
-}
-
 /// Checks that a run takes no more memory than it may.
 ///
 /// # Errors
 /// Where it would take more; the error says how much, and what it may take.
-pub fn check_memory(plan: &Plan, spec: &ModelSpec, num_trainable: usize, num_tokens: usize) -> Result<(), TrainError> {
+pub fn check_memory(
+    plan: &Plan,
+    lora: &LoraConfig,
+    lengths: &RunLengths,
+    most_tokens: usize,
+) -> Result<(), TrainError> {
     let limit = plan.memory_limit;
     if limit == Plan::NO_LIMIT {
         return Ok(());
     }
-    let model_bytes = inspect(&plan.model_path)?.num_bytes;
-    let needed = memory(model_bytes, spec, &plan.training, num_trainable, num_tokens, limit).total();
+    let size = &inspect(&plan.model_path)?.size;
+    let (eval_tokens, all_tokens) = (lengths.eval_tokens(), lengths.num_tokens());
+    let needs = Needs { size, training: &plan.training, lora, most_tokens, eval_tokens, all_tokens };
+    let needed = memory(&needs, Some(limit)).total();
     if needed > limit { Err(TrainError::OverLimit { needed, limit }) } else { Ok(()) }
 }
 

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::checkpoint;
 use super::error::TrainError;
+use super::estimate::RunLengths;
 use super::feed::{Feed, layout};
+use super::memory::resident_bytes;
 use super::observer::{Observer, RunFacts, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
 use super::preview::{beyond_context, check_memory};
@@ -156,7 +158,9 @@ fn train(
     let num_steps = order.num_steps(training);
     let vars = adapter.named_vars();
     let num_trainable = vars.iter().map(|(_, var)| var.elem_count()).sum();
-    check_memory(plan, decoder.spec(), num_trainable, order.most_tokens(&lengths))?;
+    let num_held_out = validation.len();
+    let run_lengths = RunLengths { train: lengths.clone(), num_held_out, ..RunLengths::default() };
+    check_memory(plan, &adapter.config, &run_lengths, order.most_tokens(&lengths))?;
     let pass = gradient_pass(decoder, plan, &order, &lengths)?;
     let mut optimizer = AdamW::new(training, &vars);
     let mut state = State { rate_factor: 1.0, ..State::default() };
@@ -479,7 +483,8 @@ pub(super) fn gradient_pass(
     }
     let product = ProductType::of(training.precision, decoder.spec());
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));
-    let allowed = facts::available_memory().min(plan.memory_limit);
+    // What is loaded by now counts towards the limit.
+    let allowed = facts::available_memory().min(plan.memory_limit.saturating_sub(resident_bytes()));
     let num = num_recomputed(setting, decoder.spec(), product, num_tokens, allowed);
     log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers());
     Ok(GradientPass::new(product, num))

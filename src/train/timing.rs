@@ -1,6 +1,6 @@
 //! How long a run will take on this machine. The speeds are measured, by a few real steps or by a whole run, and kept in
-//! the user's cache folder for each machine, project, model and what of the settings matters. Nothing is guessed: where
-//! nothing was measured there is no time.
+//! the user's cache folder for each machine, project, model and what of the settings matters. Here nothing is guessed: where
+//! nothing was measured there is no time. [`super::estimate`] says about how long it takes with other models.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::cost::TokenMix;
 use super::observer::RunFacts;
 use super::preview::RunPreview;
+use crate::model::ProductType;
 use crate::ops::product::Isa;
 use crate::recipe::Recipe;
 use crate::run::{EvalMetrics, StepMetrics};
@@ -48,12 +50,23 @@ pub struct KnownSpeed {
     pub at: u64,
     pub model: String,
     pub num_parameters: u64,
+    /// What each token cost; `None` where an older version measured.
+    #[serde(default)]
+    pub work: Option<Work>,
+}
+
+/// What training on a token cost: by it the speed of one model says something of others.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Work {
+    pub product: ProductType,
+    /// Multiplications and additions.
+    pub flops_per_token: f64,
 }
 
 impl KnownSpeed {
     pub fn now(speed: Speed, by: MeasuredBy, model: String, num_parameters: u64) -> Self {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Self { speed, by, at, model, num_parameters }
+        Self { speed, by, at, model, num_parameters, work: None }
     }
 }
 
@@ -112,6 +125,7 @@ pub fn speed_key(project: &Path, recipe: &Recipe) -> String {
         "too_long": training.too_long.name(),
         "train_on": training.train_on,
         "precision": training.precision,
+        "device": training.device,
         "gradient_checkpointing": training.gradient_checkpointing,
     })
     .to_string()
@@ -126,6 +140,7 @@ pub fn instruction_set() -> &'static str {
 #[derive(Debug, Clone, Default)]
 pub struct RunMeter {
     num_validation_examples: usize,
+    mix: Option<TokenMix>,
     steps: Vec<(usize, f64)>,
     eval_secs: f64,
     num_evaluations: usize,
@@ -134,6 +149,12 @@ pub struct RunMeter {
 impl RunMeter {
     pub fn facts(&mut self, facts: &RunFacts) {
         self.num_validation_examples = facts.num_validation_examples;
+        self.mix = Some(TokenMix::of(facts.num_tokens, facts.num_supervised_tokens, facts.num_examples));
+    }
+
+    /// How long the run's examples are; `None` before it began.
+    pub fn mix(&self) -> Option<TokenMix> {
+        self.mix
     }
 
     pub fn step(&mut self, step: &StepMetrics) {
@@ -173,6 +194,8 @@ pub struct SpeedFile(pub Option<PathBuf>);
 #[serde(default)]
 struct Kept {
     speeds: BTreeMap<String, KnownSpeed>,
+    /// The rates of products alone, by their type.
+    products: BTreeMap<String, f64>,
 }
 
 impl SpeedFile {
@@ -202,14 +225,30 @@ impl SpeedFile {
 
     /// Keeps it in place of an older one of the same key. A cache that can't be written is only logged.
     pub fn keep(&self, key: &str, known: &KnownSpeed) {
-        let Some(path) = &self.0 else { return };
         let mut kept = self.read();
         kept.speeds.insert(on_this_machine(key), known.clone());
         while kept.speeds.len() > MOST_KEPT {
             let oldest = kept.speeds.iter().min_by_key(|(_, known)| known.at).map(|(key, _)| key.clone());
             oldest.and_then(|key| kept.speeds.remove(&key));
         }
-        let written = serde_json::to_vec_pretty(&kept).map_err(std::io::Error::other);
+        self.write(&kept);
+    }
+
+    /// The rate of products of a type on this machine, in multiplications and additions a second.
+    pub fn products(&self, product: &str) -> Option<f64> {
+        self.read().products.remove(&on_this_machine(product))
+    }
+
+    /// Keeps it, as [`Self::keep`] does.
+    pub fn keep_products(&self, product: &str, rate: f64) {
+        let mut kept = self.read();
+        kept.products.insert(on_this_machine(product), rate);
+        self.write(&kept);
+    }
+
+    fn write(&self, kept: &Kept) {
+        let Some(path) = &self.0 else { return };
+        let written = serde_json::to_vec_pretty(kept).map_err(std::io::Error::other);
         if let Err(error) = written.and_then(|text| crate::fs::write_atomic(path, &text)) {
             log::warn!("{} can't be written, so that the speed is forgotten: {error}", path.display());
         }

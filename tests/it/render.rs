@@ -221,3 +221,24 @@ fn a_template_without_a_place_for_tools_is_told() {
     ];
     assert_eq!(view.warnings, expected);
 }
+
+#[test]
+fn a_conversation_is_inspected_as_a_run_would_train_it() {
+    let example: Example =
+        messages(&[(USER, "One?"), (ASSISTANT, "First."), (USER, "Two?"), (ASSISTANT, "Second.")]).into();
+    let seen = tunewright::render::inspect(&chat(), &example, spec(TrainOn::Last, 1000)).unwrap();
+    let first = "<|im_start|>user\nOne?<|im_end|>\n<|im_start|>assistant\nFirst.<|im_end|>\n";
+    let prompt = format!("{first}<|im_start|>user\nTwo?<|im_end|>\n<|im_start|>assistant\n");
+    assert_eq!(seen.prompt.as_deref(), Some(prompt.as_str()));
+    assert_eq!(seen.text, format!("{prompt}Second.<|im_end|>\n"));
+    let trained: String = seen.tokens.iter().filter(|token| token.trained).map(|token| token.text.as_str()).collect();
+    assert_eq!((trained.as_str(), seen.num_trained), ("Second.<|im_end|>", trained_tokens(&seen)));
+    let answers = serde_json::to_value(&seen.answers).unwrap();
+    let answer = |turn: usize, text: &str| json!({"turn": turn, "text": text, "found_by": "marks"});
+    assert_eq!(answers, json!([answer(2, "First."), answer(4, "Second.")]));
+    assert!(seen.warnings.is_empty(), "{:?}", seen.warnings);
+}
+
+fn trained_tokens(seen: &tunewright::render::Inspected) -> usize {
+    seen.tokens.iter().filter(|token| token.trained).count()
+}

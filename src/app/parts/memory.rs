@@ -2,7 +2,7 @@
 
 use egui::{Color32, Pos2, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
 
-use crate::app::kit::{Badge, Theme, format};
+use crate::app::kit::{Theme, format};
 use crate::train::preview::MemoryEstimate;
 
 const NUM_PARTS: usize = 4;
@@ -13,10 +13,10 @@ pub fn memory_parts(ui: &mut Ui, memory: &MemoryEstimate) {
     let colors = &theme.series.colors;
     let color = |i: usize| colors.get(i).copied().unwrap_or(theme.text.soft);
     let parts: [_; NUM_PARTS] = [
-        ("Weights", memory.weights, color(0)),
-        ("Adapter", memory.adapter, color(2)),
-        ("Activations", memory.activations, color(1)),
-        ("Program", memory.program, color(5)),
+        ("Weights", memory.weights + memory.embeddings, color(0)),
+        ("Adapter", memory.adapter + memory.optimizer, color(2)),
+        ("Activations", memory.activations + memory.work + memory.head, color(1)),
+        ("Program", memory.program + memory.data, color(5)),
     ];
     bar(ui, theme, memory, &parts);
     ui.add_space(theme.space.xs + theme.space.xxs);
@@ -52,7 +52,7 @@ fn bar(ui: &mut Ui, theme: &Theme, memory: &MemoryEstimate, parts: &[(&str, u64,
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, words.join(", ")));
     ui.painter().rect_filled(rect, egui::CornerRadius::ZERO, theme.surface.active);
     // Where more is needed than is free, the bar is full and the parts keep their shares.
-    let whole = memory.available.max(memory.total()).max(1) as f32;
+    let whole = memory.room().max(memory.total()).max(1) as f32;
     let mut x = rect.left();
     for (_, bytes, color) in parts {
         let width = rect.width() * *bytes as f32 / whole;
@@ -74,16 +74,8 @@ fn legend(ui: &Ui, theme: &Theme, rect: Rect, (name, bytes, color): &(&str, u64,
     ui.painter().galley(Pos2::new((rect.right() - value.size().x).round(), y), value, theme.text.normal);
 }
 
-/// Whether it fits, in a badge.
-pub fn memory_badge(memory: &MemoryEstimate) -> Badge {
-    if memory.total() <= memory.available {
-        Badge::ok(format!("Fits, {} GB", format::gigabytes(memory.total())))
-    } else {
-        Badge::error(format!("Needs {} GB", format::gigabytes(memory.total())))
-    }
-}
-
 /// `0.9 of 11.2 GB free`
 pub fn memory_words(memory: &MemoryEstimate) -> String {
-    format!("{} of {} GB free", format::gigabytes(memory.total()), format::gigabytes(memory.available))
+    let what = if memory.limit.is_some_and(|limit| limit < memory.available) { "allowed" } else { "free" };
+    format!("{} of {} GB {what}", format::gigabytes(memory.total()), format::gigabytes(memory.room()))
 }

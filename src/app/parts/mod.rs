@@ -6,6 +6,6 @@ pub mod run_picker;
 pub mod token_view;
 pub mod waiting;
 
-pub use memory::{memory_badge, memory_parts, memory_parts_height, memory_words};
+pub use memory::{memory_parts, memory_parts_height, memory_words};
 pub use role::{role_block, role_heading, role_look};
 pub use run_picker::{run_label, run_picker};

@@ -24,6 +24,8 @@ pub use state::{ModelAction as Action, ModelState as State, Trial, obstacle};
 pub struct Drafts {
     pub search: String,
     pub prompt: String,
+    /// A token for the Hub.
+    pub token: String,
 }
 
 /// See the module.

@@ -12,6 +12,7 @@ pub fn tell_limits(state: &AppState, cx: &Cx<'_>) {
         is_offline: state.settings.is_offline,
         token: state.settings_screen.token.token().cloned(),
         models_folder: state.settings.models_folder.clone(),
+        more_folders: state.settings.more_models_folders.clone(),
         memory: state.settings.memory_limit,
     });
 }

@@ -342,7 +342,7 @@ fn one_job(ui: &mut Ui, state: &AppState, job: &Job, width: f32, actions: &mut V
     if run.is_some_and(|run| run.is_paused) && go_on(ui) {
         actions.push(train::Action::GoOn.into());
     }
-    let is_steerable = matches!(job.spec.lane(), Lane::Train | Lane::Compute | Lane::Net)
+    let is_steerable = matches!(job.spec.lane(), Lane::Train | Lane::Compute | Lane::Net | Lane::Ask)
         || matches!(job.spec, JobSpec::Io(IoJob::Import { .. } | IoJob::ExportData { .. }));
     if is_steerable && ui.add(Button::link("Stop").icon(icon::SQUARE).small()).clicked() {
         actions.push(match is_training {

@@ -2,6 +2,8 @@
 
 mod generate;
 mod matmul;
+mod memory;
+mod random_model;
 mod train;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -25,6 +27,8 @@ enum What {
     Generate(generate::GenerateBench),
     /// Matrix products of the model's shapes
     Matmul(matmul::MatmulBench),
+    /// Whether runs take the memory that was foretold
+    Memory(memory::MemoryBench),
 }
 
 /// The arguments that all benchmarks share.
@@ -77,6 +81,7 @@ pub fn run(args: BenchArgs) -> Result<(), Ended> {
         What::Train(args) => train::run(args),
         What::Generate(args) => generate::run(args),
         What::Matmul(args) => matmul::run(args),
+        What::Memory(args) => memory::run(&args),
     }
 }
 
@@ -114,12 +119,14 @@ fn short(value: &Value) -> String {
 
 /// The most memory that this process has held so far, in MB; where the system says it.
 fn peak_memory_mb() -> Value {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kilobytes = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
-    kilobytes.map_or(Value::Null, |kilobytes| json!((kilobytes / 1000.0).round()))
+    peak_of("/proc/self/status").map_or(Value::Null, |bytes| json!((bytes as f64 / 1e6).round()))
+}
+
+/// The most memory that a process has held so far, in bytes; where the system says it.
+fn peak_of(status: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(status).ok()?;
+    let rest = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(1024 * rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Common, PrecisionArg, matmul, median, peak_memory_mb};
+use super::{Common, PrecisionArg, median, peak_memory_mb};
 use crate::cli::Ended;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::model;
@@ -21,6 +21,7 @@ use crate::recipe::{GradientCheckpointing, Lora, Training};
 use crate::render::Rendered;
 use crate::render::batch::Batch;
 use crate::train::optimizer::{AdamW, Gradients};
+use crate::train::rate::gflops;
 
 #[derive(Debug, Args)]
 pub struct TrainBench {
@@ -136,7 +137,7 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
     }
     let (num_steps, total) = (step_secs.len() as f64, step_secs.iter().sum::<f64>());
     let (outputs, inputs) = spec.shape(Module::GateProj);
-    let machine = matmul::rate(product, outputs, inputs)?;
+    let machine = gflops(product, outputs, inputs).map_err(ModelError::from)?;
     let [packing, forward, head, backward, optimizer] = phases.map(|secs| secs / num_steps);
     args.common.print(json!({
         "tokens_per_sec": num_tokens as f64 / total,

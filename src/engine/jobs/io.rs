@@ -15,7 +15,7 @@ use crate::engine::{IoJob, Reply};
 use crate::evaluate;
 use crate::hub::{self, Sources};
 use crate::project::Project;
-use crate::recipe::{ModelRef, Plan, RenderSpec};
+use crate::recipe::{ModelRef, RenderSpec};
 use crate::render::token_view;
 use crate::run::{
     RunError, RunLock, RunRecord, checkpoints, messages,
@@ -30,14 +30,14 @@ use crate::workbench::statistics::statistics;
 
 pub(super) struct Io {
     /// The sources for the job at hand.
-    sources: Sources,
-    limits: SharedLimits,
-    chats: Chats,
-    running: Running,
-    speeds: SpeedFile,
+    pub(super) sources: Sources,
+    pub(super) limits: SharedLimits,
+    pub(super) chats: Chats,
+    pub(super) running: Running,
+    pub(super) speeds: SpeedFile,
     /// The project of the last preview.
-    project: Option<Project>,
-    sizes: Sizes,
+    pub(super) project: Option<Project>,
+    pub(super) sizes: Sizes,
 }
 
 impl Io {
@@ -89,7 +89,16 @@ impl Work for Io {
     fn run(&mut self, job: IoJob, context: &Context) -> Result<(), EngineError> {
         self.sources = self.limits.sources();
         match job {
-            IoJob::DiscoverModels => context.reply(Reply::Models(hub::discover(&self.sources, context)?)),
+            IoJob::DiscoverModels => {
+                let found = hub::look_around(&self.sources, context)?;
+                context.reply(Reply::Models(found.models));
+                context.reply(Reply::Beside(found.beside));
+                context.reply(Reply::Unfinished(hub::unfinished(&self.sources)));
+            }
+            IoJob::DiscardDownload { model } => {
+                hub::discard(&model, &self.sources)?;
+                context.reply(Reply::Unfinished(hub::unfinished(&self.sources)));
+            }
             IoJob::InspectModel { model } => {
                 context.reply(Reply::Facts { facts: hub::inspect(&model, &self.sources)?, model });
             }
@@ -140,8 +149,11 @@ impl Work for Io {
                 };
                 let sizes = self.sizes.get(key, project, context, &chat)?;
                 let speed = self.speeds.get(&speed_key(&folder, &recipe));
-                let preview = preview(&path, &recipe, sizes, self.limits.memory().unwrap_or(Plan::NO_LIMIT))?;
+                let preview = preview(&path, &recipe, sizes, self.limits.memory())?;
                 context.reply(Reply::RunPreview(RunPreview { speed, ..preview }));
+            }
+            IoJob::EstimateModels { project, recipe, models } => {
+                self.estimate_models(project.as_deref(), &recipe, &models, context)?;
             }
             IoJob::PreviewReplace { project, ids, replacement } => {
                 let preview = reopen(&mut self.project, &project)?.preview_replace(&ids, &replacement, context)?;

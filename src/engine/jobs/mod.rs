@@ -3,6 +3,7 @@
 mod beside;
 mod chats;
 mod compute;
+mod estimates;
 mod io;
 mod models;
 mod net;
@@ -29,7 +30,7 @@ pub(super) fn spawn_lanes(
     free_memory: Arc<dyn Fn() -> u64 + Send + Sync>,
     outbox: &Outbox,
 ) -> std::io::Result<Lanes> {
-    let [for_io, for_net, for_training, for_compute] = [(); 4].map(|()| limits.clone());
+    let [for_io, for_net, for_ask, for_training, for_compute] = [(); 5].map(|()| limits.clone());
     let [io_speeds, training_speeds, compute_speeds] = [(); 3].map(|()| speeds.clone());
     let outbox = || outbox.clone();
     let running = running::Running::default();
@@ -50,6 +51,7 @@ pub(super) fn spawn_lanes(
         store: Worker::spawn(Lane::Store, outbox(), store::Store::default)?,
         io: Worker::spawn(Lane::Io, outbox(), make_io)?,
         net: Worker::spawn(Lane::Net, outbox(), move || net::Net::new(for_net.clone()))?,
+        ask: Worker::spawn(Lane::Ask, outbox(), move || net::Net::new(for_ask.clone()))?,
         train: Worker::spawn(Lane::Train, outbox(), make_training)?,
         compute: Worker::spawn(Lane::Compute, outbox(), make_compute)?,
     })

@@ -1,4 +1,4 @@
-//! The net lane: models and data sets from the Hub.
+//! Models and data sets from the Hub: the lane of downloads and that of questions.
 
 use crate::engine::context::Context;
 use crate::engine::dataset;
@@ -29,6 +29,13 @@ impl Work for Net {
             NetJob::FetchModel { model } => {
                 hub::fetch(&model, &self.sources, context)?;
                 context.reply(Reply::Facts { facts: hub::inspect(&model, &self.sources)?, model });
+            }
+            NetJob::SearchModels { query } => {
+                context.reply(Reply::Search(hub::search(&query, &self.sources, context)?));
+            }
+            NetJob::ListRepo { repo, revision } => {
+                let listing = hub::list_repo(&repo, revision.as_deref(), &self.sources, context)?;
+                context.reply(Reply::Repo(listing));
             }
             NetJob::ListDataset { name } => {
                 context.reply(Reply::Dataset(hub::dataset::list(&name, &self.sources, context)?));

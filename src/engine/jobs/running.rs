@@ -27,6 +27,11 @@ impl Running {
         self.lock().as_deref() == Some(run_dir)
     }
 
+    /// Nothing trains.
+    pub fn is_idle(&self) -> bool {
+        self.lock().is_none()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<PathBuf>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,6 +6,7 @@ use super::facts::{Facts, Subject, name};
 use crate::data::Example;
 use crate::data::checks::{Check, Remedy};
 use crate::data::import::{ImportRequest, SplitSpec};
+use crate::model::ModelSize;
 use crate::project::Replacement;
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::run::RunNote;
@@ -14,7 +15,12 @@ use crate::workbench::data_export::DataExport;
 /// `project` is the project's folder.
 #[derive(Debug, Clone, PartialEq)]
 pub enum IoJob {
+    /// Looks for models on this disk, and for downloads that were left before they were whole.
     DiscoverModels,
+    /// Deletes what has arrived of a download.
+    DiscardDownload {
+        model: ModelRef,
+    },
     InspectModel {
         model: ModelRef,
     },
@@ -59,6 +65,13 @@ pub enum IoJob {
     PreviewRun {
         project: PathBuf,
         recipe: Recipe,
+    },
+    /// What runs with these models would take, with this recipe on the project's examples; without a project, or without
+    /// examples, on usual ones.
+    EstimateModels {
+        project: Option<PathBuf>,
+        recipe: Recipe,
+        models: Vec<(ModelRef, ModelSize)>,
     },
     /// What a replacement would do to these examples.
     PreviewReplace {
@@ -135,6 +148,9 @@ impl IoJob {
     pub fn facts(&self) -> Facts {
         match self {
             Self::DiscoverModels => Facts::doing("Looking for models").about(Subject::Model),
+            Self::DiscardDownload { model } => {
+                Facts::doing(format!("Deleting what has arrived of {}", model.short_name())).about(Subject::Model)
+            }
             Self::InspectModel { model } => {
                 Facts::doing(format!("Reading {}", model.short_name())).about(Subject::Model).shows_its_failure()
             }
@@ -165,6 +181,11 @@ impl IoJob {
             Self::PreviewRun { .. } => {
                 Facts::doing("Counting tokens").about(Subject::Run).supersedes_its_kind().shows_its_failure()
             }
+            Self::EstimateModels { .. } => Facts::doing("Estimating what runs take")
+                .about(Subject::Model)
+                .supersedes_its_kind()
+                .gives_way_to_saving()
+                .shows_its_failure(),
             Self::PreviewReplace { .. } => Facts::doing("Searching").supersedes_its_kind(),
             Self::PreviewSplit { .. } => Facts::doing("Looking at what would change").supersedes_its_kind(),
             Self::CheckData { .. } => Facts::doing("Checking the examples").supersedes_its_kind(),

@@ -19,7 +19,7 @@ pub use event::{Event, EventKind, Failure, MemoryShort, Outcome};
 pub use facts::{Done, Facts, Subject};
 pub use io::IoJob;
 pub use net::NetJob;
-pub use reply::{Answer, Findings, History, Reply};
+pub use reply::{Answer, Estimates, Findings, History, Reply};
 pub use store::StoreJob;
 pub use train::TrainJob;
 
@@ -50,6 +50,8 @@ pub enum Lane {
     Store,
     /// Downloads.
     Net,
+    /// Questions to the Hub, which don't wait for downloads.
+    Ask,
 }
 
 /// The work itself, by lane.
@@ -77,6 +79,7 @@ impl JobSpec {
         match self {
             Self::Store(_) => Lane::Store,
             Self::Io(_) => Lane::Io,
+            Self::Net(job) if job.is_question() => Lane::Ask,
             Self::Net(_) => Lane::Net,
             Self::Train(_) => Lane::Train,
             Self::Compute(_) => Lane::Compute,

@@ -7,7 +7,7 @@ use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
 use crate::data::statistics::Statistics;
 use crate::evaluate::{EvaluationReport, KeptPair, Measured};
-use crate::hub::{Dataset, FoundModel};
+use crate::hub::{Beside, Dataset, FoundModel, RepoListing, SearchPage, Unfinished};
 use crate::model::ModelFacts;
 use crate::project::{
     ExampleQuery, ExampleRow, FacetCounts, KnownRows, LastChecks, Lengths, ProjectState, ReplacePreview, Reviewers,
@@ -16,6 +16,7 @@ use crate::project::{
 use crate::recipe::ModelRef;
 use crate::render::TokenView;
 use crate::run::RunRecord;
+use crate::train::estimate::Estimate;
 use crate::train::preview::RunPreview;
 use crate::train::timing::KnownSpeed;
 use crate::train::{EvalMetrics, StepMetrics, Told};
@@ -57,6 +58,13 @@ pub enum Reply {
     /// A report for each file.
     Exported(Vec<ExportReport>),
     Models(Vec<FoundModel>),
+    /// What else the search on this disk saw; after the models.
+    Beside(Beside),
+    /// Downloads that can be resumed; after a search on this disk.
+    Unfinished(Vec<Unfinished>),
+    /// What a search on the Hub brought.
+    Search(SearchPage),
+    Repo(RepoListing),
     Facts {
         model: ModelRef,
         facts: ModelFacts,
@@ -66,6 +74,7 @@ pub enum Reply {
     Fetched(ImportRequest),
     Tokens(TokenView),
     RunPreview(RunPreview),
+    Estimates(Estimates),
     Speed(KnownSpeed),
     Runs(Vec<RunRecord>),
     /// The names of the runs that were moved to the trash.
@@ -100,6 +109,14 @@ pub enum Reply {
 pub struct History {
     pub id: i64,
     pub versions: Vec<Version>,
+}
+
+/// What runs with several models would take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimates {
+    pub by_model: Vec<(ModelRef, Estimate)>,
+    /// The training examples that they are for; 0 where there are none, and usual ones were taken.
+    pub num_examples: usize,
 }
 
 /// What the checks found, at one example or at all.
@@ -148,7 +165,12 @@ answers! {
     Reply::Known(known) => known: KnownRows,
     Reply::Exported(reports) => reports: Vec<ExportReport>,
     Reply::Models(models) => models: Vec<FoundModel>,
+    Reply::Beside(beside) => beside: Beside,
+    Reply::Unfinished(downloads) => downloads: Vec<Unfinished>,
+    Reply::Search(page) => page: SearchPage,
+    Reply::Repo(listing) => listing: RepoListing,
     Reply::Facts { facts, .. } => facts: ModelFacts,
+    Reply::Estimates(estimates) => estimates: Estimates,
     Reply::Speed(speed) => speed: KnownSpeed,
     Reply::Evaluation(report) => report: EvaluationReport,
     Reply::Evaluations(measured) => measured: Vec<Measured>,

@@ -5,6 +5,8 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
+use serde::Serialize;
+
 use super::altered::{Altered, Place};
 use super::left_out::{LeftOut, Omission, thinking};
 use super::marks::{Marks, Owner, Unmarked};
@@ -31,7 +33,20 @@ pub struct Places {
     pub contents: Contents,
     /// What the model itself writes in each turn.
     pub answers: Contents,
+    pub found_by: Vec<Option<FoundBy>>,
     pub left_out: Vec<LeftOut>,
+}
+
+/// How the place of an answer is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    /// Marks around the turn's text came out of the template whole and in their place.
+    Marks,
+    /// The template says it, in a `{% generation %}` block.
+    GenerationBlock,
+    /// By what the template writes with and without the turn.
+    Comparison,
 }
 
 impl<'a> Reader<'a> {
@@ -51,11 +66,13 @@ impl<'a> Reader<'a> {
         let mut generations: OnceCell<Contents> = OnceCell::new();
         let answer = |at: usize| match turns[at].role {
             "assistant" => self.answer(at, contents[at].as_ref(), &mut generations),
-            _ => contents[at].clone(),
+            _ => contents[at].clone().map(|content| (content, None)),
         };
-        let answers: Contents = (0..turns.len()).map(answer).collect();
+        let found: Vec<_> = (0..turns.len()).map(answer).collect();
+        let found_by = found.iter().map(|found| found.as_ref().and_then(|(_, by)| *by)).collect();
+        let answers: Contents = found.into_iter().map(|found| found.map(|(range, _)| range)).collect();
         let left_out = self.left_out(&answers);
-        Places { contents, answers, left_out }
+        Places { contents, answers, found_by, left_out }
     }
 
     /// By the marks around it, with the white space that the template kept.
@@ -69,15 +86,17 @@ impl<'a> Reader<'a> {
         at: usize,
         content: Option<&Range<usize>>,
         generations: &mut OnceCell<Contents>,
-    ) -> Option<Range<usize>> {
+    ) -> Option<(Range<usize>, Option<FoundBy>)> {
         let turn = &self.conversation.turns[at];
         if turn.tool_calls.is_empty()
             && let Some(found) = content.and_then(|content| self.by_marks(at, content))
         {
-            return Some(found);
+            return Some((found, Some(FoundBy::Marks)));
         }
-        let by_template = generations.get_or_init(|| self.generations())[at].clone();
-        by_template.or_else(|| self.by_comparison(at))
+        if let Some(found) = generations.get_or_init(|| self.generations())[at].clone() {
+            return Some((found, Some(FoundBy::GenerationBlock)));
+        }
+        self.by_comparison(at).map(|found| (found, Some(FoundBy::Comparison)))
     }
 
     /// The content as the marks found it, and what the template writes after the prompt and before it.

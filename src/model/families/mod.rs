@@ -105,6 +105,11 @@ impl ModelSpec {
         find(&self.architecture)
     }
 
+    /// The family as people write it; of one that isn't known as the file does.
+    pub fn family_name(&self) -> &str {
+        self.family().map_or(self.architecture.as_str(), |family| family.name)
+    }
+
     /// Why the decoder can't run this model, as a sentence.
     pub fn problem(&self, config: Option<&Value>) -> Option<String> {
         if let Some(experts) = config.and_then(unknown::experts) {

@@ -1,12 +1,15 @@
 //! What a step is given: the rows that are learned from, and the type to compute in.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Dropout, ModelSpec};
 use crate::ops::Segments;
 use crate::ops::product::Isa;
 use crate::recipe::Precision;
 
 /// The type that products are computed in; sums, adapters and their gradients are f32 in all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProductType {
     F32,
     Bf16,

@@ -27,6 +27,7 @@ use crate::recipe::GradientCheckpointing;
 pub(super) use adapter::PackedAdapter;
 pub use batch::{ProductType, Supervised};
 use block::{Block, Kept, Work};
+pub use head::work_bytes as head_bytes;
 pub use kinds::PhaseSecs;
 use kinds::{Pass, check};
 use pass::BlockPass;
@@ -250,8 +251,9 @@ impl<E: Element> State<E> {
         let spec = pass.decoder.spec();
         pass.decoder.embed_into(ids, &mut self.x)?;
         let places = self.places(spec, keep_all);
-        self.kept.truncate(places.num);
-        self.kept.resize_with(places.num, Kept::default);
+        // A look at held-out examples leaves what steps keep where it is: asked for anew, it would lie beside its old place.
+        let num_kept = if keep_all { places.num } else { places.num.max(self.kept.len()) };
+        self.kept.resize_with(num_kept, Kept::default);
         if keep_all {
             self.inputs.resize_with(spec.num_layers(), Operand::default);
         }

@@ -13,7 +13,7 @@ use self::header::TensorInfo;
 use self::parts::Parts;
 use super::{WeightSource, leftovers};
 use crate::model::spec::Part;
-use crate::model::{ModelError, ModelSpec, Module};
+use crate::model::{ModelError, ModelSpec, Module, StoredTensor};
 use crate::ops::{FrozenWeight, WeightType};
 
 /// An open GGUF file, or all parts of a split one, whose header has been read.
@@ -124,6 +124,17 @@ impl GgufFile {
     fn values(&mut self, name: &str, dims: &[usize]) -> Result<Vec<f32>, ModelError> {
         let (bytes, dtype) = self.tensor(name, dims)?;
         Ok(FrozenWeight::new(1, dims.iter().product(), dtype, bytes)?.to_f32()?)
+    }
+
+    /// All tensors, with the types they are stored in.
+    pub fn stored(&self) -> Vec<StoredTensor> {
+        let of = |(name, info): (&String, &TensorInfo)| StoredTensor {
+            name: name.clone(),
+            dtype: info.dtype.name().to_owned(),
+            num_values: info.shape.elem_count() as u64,
+            num_bytes: info.num_bytes,
+        };
+        self.tensors().map(of).collect()
     }
 
     fn tensor(&mut self, name: &str, dims: &[usize]) -> Result<(Vec<u8>, WeightType), ModelError> {

@@ -6,14 +6,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use safetensors::Dtype;
-use safetensors::tensor::Metadata;
+use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::fp8::{self, Fp8};
 use super::{WeightSource, elsewhere, leftovers};
 use crate::model::spec::{Part, WRAPPED, packing};
-use crate::model::{ModelError, ModelSpec};
+use crate::model::{ModelError, ModelSpec, StoredTensor};
 use crate::ops::{FrozenWeight, WeightType};
 use crate::words::thousands;
 
@@ -115,6 +115,18 @@ impl SafetensorsFolder {
             }
         }
         counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name).unwrap_or_default()
+    }
+
+    /// All tensors, with the types they are stored in.
+    pub fn stored(&self) -> Vec<StoredTensor> {
+        let tensors = self.files.iter().flat_map(|file| file.metadata.tensors());
+        let of = |(name, info): (String, &TensorInfo)| StoredTensor {
+            name,
+            dtype: format!("{:?}", info.dtype).to_lowercase(),
+            num_values: info.shape.iter().fold(1, |values: u64, size| values.saturating_mul(*size as u64)),
+            num_bytes: info.data_offsets.1.saturating_sub(info.data_offsets.0) as u64,
+        };
+        tensors.map(of).collect()
     }
 
     pub fn num_bytes(&self) -> u64 {

@@ -14,6 +14,7 @@ mod import;
 mod keyboard;
 mod lengths;
 mod letters;
+mod model;
 mod projects;
 mod rank;
 mod rows;

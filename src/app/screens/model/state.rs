@@ -1,10 +1,17 @@
 //! What is known of models: those on this disk, the one that is selected, and what it answers as it is.
 
+pub mod estimates;
+pub mod offers;
+pub mod sample;
+
+use std::collections::BTreeSet;
+
 use crate::app::Screen;
 use crate::app::effect::{Effect, Setting};
 use crate::app::files::{FilePick, PickKind};
 use crate::app::jobs::Job;
 use crate::app::kit::format;
+use crate::app::screens::{ScreenAction, settings, train};
 use crate::app::shell::words;
 use crate::app::start::Start;
 use crate::app::ticket::Ticket;
@@ -12,11 +19,15 @@ use crate::data::{Message, Role};
 use crate::engine::protocol::{CompareRequest, Side};
 use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, NetJob, Outcome, Reply};
 use crate::generate::Sampling;
-use crate::hub::FoundModel;
+use crate::hub::{FoundModel, Unfinished};
 use crate::model::ModelFacts;
 use crate::project::ProjectState;
+use crate::recipe::params::Value;
 use crate::recipe::{ModelRef, Recipe};
-use crate::train::preview::RunPreview;
+use crate::task::Signal;
+use crate::train::remedy::Change;
+use offers::{CatalogueOrder, HubState};
+use sample::{Rendering, Sample};
 
 /// What a person did on this screen.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +39,23 @@ pub enum ModelAction {
     OpenFolder,
     LookAgain,
     Fetch(ModelRef),
+    /// A download stands still, or goes on.
+    Pause(JobId),
+    GoOn(JobId),
+    /// Deletes what has arrived of a download.
+    Discard(ModelRef),
+    Order(CatalogueOrder),
+    /// Looks on the Hub for what is typed in the search field.
+    SearchHub(String),
+    /// Asks for the files of a repository.
+    List(String),
+    /// Changes the recipe, so that a run takes less memory.
+    Mend(Change),
+    /// Shows the parts of the memory, or hides them.
+    ToggleParts,
+    Sample(Sample),
+    /// Keeps a token for gated models.
+    KeepToken(String),
     Use(ModelRef),
     Ask(String),
     StopAsking,
@@ -60,8 +88,19 @@ pub struct ModelState {
     pub opened: Vec<FoundModel>,
     /// The card whose facts are shown.
     pub selected: Option<ModelRef>,
-    /// What a run with the selected model would take; only for the model and data it was counted for.
-    pub preview: Option<(ModelRef, RunPreview)>,
+    /// What runs would take.
+    pub estimates: estimates::State,
+    pub hub: HubState,
+    pub order: CatalogueOrder,
+    pub rendering: Rendering,
+    /// Whether all parts of the memory are shown.
+    pub are_parts_shown: bool,
+    /// Whether the file of the listed repository was chosen by the person.
+    pub is_variant_chosen: bool,
+    /// Downloads of before that aren't whole.
+    pub unfinished: Vec<Unfinished>,
+    /// Downloads that stand still.
+    pub paused: BTreeSet<JobId>,
     pub trial: Trial,
     /// The search on this disk that is under way.
     looking: Ticket<Vec<FoundModel>>,
@@ -103,6 +142,11 @@ impl ModelState {
         obstacle(found)
     }
 
+    /// A repository was listed, and nobody has chosen of its files yet but the program.
+    fn awaits_variant(&self) -> bool {
+        matches!(self.offer(), Some(offers::Offer::Listed(..))) && !self.is_variant_chosen
+    }
+
     pub fn is_trial(&self, job: JobId) -> bool {
         self.trial.job == Some(job)
     }
@@ -116,6 +160,33 @@ impl ModelState {
         jobs: &mut dyn Start,
     ) -> Vec<Effect> {
         match action {
+            ModelAction::Pause(job) => {
+                self.paused.insert(job);
+                jobs.control(job, Signal::Pause);
+            }
+            ModelAction::GoOn(job) => {
+                self.paused.remove(&job);
+                jobs.control(job, Signal::Run);
+            }
+            ModelAction::Discard(model) => {
+                self.unfinished.retain(|left| left.model != model);
+                jobs.start(JobSpec::Io(IoJob::DiscardDownload { model }));
+            }
+            ModelAction::Order(order) => self.order = order,
+            ModelAction::SearchHub(text) => self.hub.search(&text, jobs),
+            ModelAction::List(repo) => self.hub.list(&repo, jobs),
+            ModelAction::Mend(change) => {
+                let values = change.values(around.recipe);
+                return values.into_iter().map(|(key, value)| do_in_form(key, value)).collect();
+            }
+            ModelAction::ToggleParts => self.are_parts_shown = !self.are_parts_shown,
+            ModelAction::Sample(sample) => {
+                self.rendering.sample = sample;
+                self.render(jobs);
+            }
+            ModelAction::KeepToken(token) => {
+                return vec![Effect::Do(ScreenAction::Settings(settings::Action::KeepToken(token)))];
+            }
             ModelAction::Select(model) => self.select(model, around, jobs),
             ModelAction::Inspect(model) => {
                 self.inspect(model, jobs);
@@ -158,7 +229,7 @@ impl ModelState {
 
     /// Another project is open: what it uses is selected; what was found on this disk stays found.
     pub fn follow(&mut self, around: &Around<'_>, jobs: &mut dyn Start) {
-        self.preview = None;
+        self.estimates.forget();
         if let Some(job) = std::mem::take(&mut self.trial).job {
             jobs.stop(job);
         }
@@ -171,8 +242,9 @@ impl ModelState {
     pub fn refresh(&mut self, around: &Around<'_>, jobs: &mut dyn Start) {
         if self.found.is_none() && !self.looking.is_open() {
             self.look(jobs);
-        } else if self.preview.is_none() {
-            self.count(around, jobs);
+        } else {
+            self.estimate(around, jobs);
+            self.render(jobs);
         }
     }
 
@@ -188,17 +260,17 @@ impl ModelState {
     fn select(&mut self, model: ModelRef, around: &Around<'_>, jobs: &mut dyn Start) {
         if self.selected.as_ref() != Some(&model) {
             self.selected = Some(model);
-            self.preview = None;
-            self.count(around, jobs);
+            self.is_variant_chosen = true;
+            self.estimate(around, jobs);
+            self.render(jobs);
         }
     }
 
-    /// Counts what a run with the selected model would take, where there is something to count.
-    fn count(&self, around: &Around<'_>, jobs: &mut dyn Start) {
-        let Some(project) = around.project.filter(|project| project.counts.train > 0) else { return };
+    /// Has the template of the selected model rendered, where it can be.
+    fn render(&mut self, jobs: &mut dyn Start) {
         let Some(found) = self.selected().filter(|found| obstacle(found).is_none()) else { return };
-        let recipe = Recipe { base_model: found.model.clone(), ..around.recipe.clone() };
-        jobs.restart(JobSpec::Io(IoJob::PreviewRun { project: project.folder.clone(), recipe }));
+        let model = found.model.clone();
+        self.rendering.ask(&model, jobs);
     }
 
     fn ask(&mut self, prompt: String, jobs: &mut dyn Start) {
@@ -226,6 +298,7 @@ impl ModelState {
             self.trial.on_event(event);
             return Vec::new();
         }
+        self.rendering.on_event(job.id, event);
         match event {
             EventKind::Reply(reply) => return self.on_reply(job, reply, around, jobs),
             EventKind::Finished(outcome) => self.on_finished(job.id, outcome, jobs),
@@ -236,9 +309,13 @@ impl ModelState {
 
     fn on_finished(&mut self, job: JobId, outcome: &Outcome, jobs: &mut dyn Start) {
         self.looking.end(job);
+        self.estimates.end(job);
+        self.hub.end(job, outcome);
+        self.paused.remove(&job);
         let num_before = self.downloads.len();
         self.downloads.retain(|(download, _)| *download != job);
-        if self.downloads.len() < num_before && *outcome == Outcome::Completed {
+        // Also after one that was left: what has arrived of it is there to go on with.
+        if self.downloads.len() < num_before {
             self.look(jobs);
         }
         if let (true, Outcome::Failed(failure)) = (self.inspecting.end(job), outcome)
@@ -256,7 +333,8 @@ impl ModelState {
                 self.selected = Some(around.used().cloned().unwrap_or(ModelRef::Starter));
             }
             if around.is_shown {
-                self.count(around, jobs);
+                self.estimate(around, jobs);
+                self.render(jobs);
             }
             let on_disk = models.iter().filter(|found| found.is_on_disk).count() as u64;
             let took = format::duration(job.since.elapsed().as_secs_f64());
@@ -275,11 +353,19 @@ impl ModelState {
                 facts: Some(facts.clone()),
                 problem: facts.problem.clone(),
             });
-            self.count(around, jobs);
+            self.estimate(around, jobs);
+            self.render(jobs);
         }
-        // Whoever asked: the train screen counts runs, too.
-        if let (JobSpec::Io(IoJob::PreviewRun { recipe, .. }), Reply::RunPreview(preview)) = (&job.spec, reply) {
-            self.preview = Some((recipe.base_model.clone(), preview.clone()));
+        if let (JobSpec::Io(IoJob::DiscoverModels), Reply::Unfinished(left)) = (&job.spec, reply) {
+            self.unfinished.clone_from(left);
+        }
+        if self.estimates.take(job.id, reply) && self.awaits_variant() {
+            self.selected = self.suggested_variant();
+        }
+        if self.hub.take(job.id, reply) {
+            (self.selected, self.is_variant_chosen) = (self.suggested_variant(), false);
+            // Which one fits is known after this.
+            self.estimate(around, jobs);
         }
         Vec::new()
     }
@@ -317,6 +403,11 @@ impl Trial {
             _ => {}
         }
     }
+}
+
+/// Sets a parameter in the form of the next run.
+fn do_in_form(key: &'static str, value: Value) -> Effect {
+    Effect::Do(ScreenAction::Train(train::Action::Set(key, value)))
 }
 
 /// The project keeps it, and the next step follows.

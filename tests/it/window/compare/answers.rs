@@ -7,13 +7,14 @@ use egui_kittest::Node;
 use egui_kittest::kittest::Queryable as _;
 use tunewright::app::Action;
 use tunewright::data::Split;
-use tunewright::engine::{Reply, StoreJob};
+use tunewright::engine::{Estimates, Reply, StoreJob};
 use tunewright::evaluate::{Answer, AnswerEnd};
 use tunewright::generate::Sampling;
+use tunewright::recipe::ModelRef;
 use tunewright::task::{Phase, Unit};
 
 use super::*;
-use crate::window::harness::asked::{is_keep_answers, is_preview};
+use crate::window::harness::asked::{is_estimate, is_keep_answers};
 use crate::window::harness::made::EXPECTED;
 
 fn kept(id: i64, after: &str, adapter: &str) -> KeptPair {
@@ -174,9 +175,10 @@ fn trying_a_model_moves_nothing() {
 fn the_memory_has_its_place_before_it_is_counted() {
     let mut window = open(completed(), Screen::Model);
     let below = |window: &Window| window.harness.get_by_label("Architecture").rect();
-    assert!(window.is_shown("Counting what a run takes…"));
+    assert!(window.is_shown("Estimating what a run takes…"));
     let before = below(&window);
-    window.answer(is_preview, Reply::RunPreview(made::preview()));
+    let by_model = vec![(ModelRef::Starter, made::estimate())];
+    window.answer(is_estimate, Reply::Estimates(Estimates { by_model, num_examples: 400 }));
     assert!(window.is_shown("Fits this machine"));
     assert_eq!(below(&window), before);
 }

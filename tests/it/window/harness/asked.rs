@@ -30,6 +30,10 @@ pub fn is_preview(spec: &JobSpec) -> bool {
     matches!(spec, JobSpec::Io(IoJob::PreviewRun { .. }))
 }
 
+pub fn is_estimate(spec: &JobSpec) -> bool {
+    matches!(spec, JobSpec::Io(IoJob::EstimateModels { .. }))
+}
+
 pub fn is_preview_import(spec: &JobSpec) -> bool {
     matches!(spec, JobSpec::Io(IoJob::PreviewImport { .. }))
 }

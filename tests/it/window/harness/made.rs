@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use tunewright::data::{Message, Role as Turn, Split};
 use tunewright::evaluate::{AnsweredExample, EvaluationReport, HeldOut};
 use tunewright::hub::FoundModel;
-use tunewright::model::ModelFacts;
+use tunewright::model::{ModelFacts, ModelSize, ModelSpec, TensorGroup};
 use tunewright::project::{Annotations, ExampleRow, ExampleStatus, ProjectState, Settings, SplitCounts, StoredExample};
 use tunewright::recipe::{ModelRef, Recipe};
 use tunewright::render::tally::Tally;
 use tunewright::run::{RunAbout, RunRecord, RunStatus};
+use tunewright::train::estimate::{Estimate, RateFrom, TimeEstimate};
 use tunewright::train::observer::RunFacts;
 use tunewright::train::preview::{MemoryEstimate, Noted, RunPreview};
 use tunewright::train::{EvalMetrics, StepMetrics};
@@ -110,6 +111,7 @@ pub fn found(model: ModelRef, name: &str, is_on_disk: bool) -> FoundModel {
         quantization: "Q4_1".to_owned(),
         license: Some("Apache 2.0".to_owned()),
         num_bytes: 98_362_432,
+        size: size(),
         chat_template: Some("ChatML".to_owned()),
         problem: None,
         notes: Vec::new(),
@@ -124,6 +126,43 @@ pub fn found(model: ModelRef, name: &str, is_on_disk: bool) -> FoundModel {
         facts: Some(facts),
         problem: None,
     }
+}
+
+/// The starter's shape; its file has two types of weights.
+pub fn size() -> ModelSize {
+    let config = serde_json::json!({
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 49152, "hidden_size": 576,
+        "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3,
+        "max_position_embeddings": 8192, "rms_norm_eps": 1e-5, "rope_theta": 100000.0, "hidden_act": "silu",
+        "tie_word_embeddings": true,
+    });
+    let group = |dtype: &str, num_tensors, num_values, num_bytes| TensorGroup {
+        dtype: dtype.to_owned(),
+        num_tensors,
+        num_values,
+        num_bytes,
+    };
+    let groups = vec![group("Q4_1", 210, 106_168_320, 66_355_200), group("Q8_0", 1, 28_311_552, 30_081_024)];
+    ModelSize { groups, ..ModelSize::of_files(ModelSpec::from_config(&config).unwrap(), 98_362_432) }
+}
+
+/// 0.9 of 10 GB.
+pub fn memory() -> MemoryEstimate {
+    MemoryEstimate {
+        weights: 400_000_000,
+        adapter: 100_000_000,
+        activations: 300_000_000,
+        program: 100_000_000,
+        available: 10_000_000_000,
+        ..MemoryEstimate::default()
+    }
+}
+
+/// It fits, and takes eight minutes.
+pub fn estimate() -> Estimate {
+    let from = RateFrom::Model("starter".to_owned());
+    let time = TimeEstimate { train_secs: 400.0, eval_secs: 80.0, tokens_per_sec: 250.0, spread: 0.25, from };
+    Estimate { memory: memory(), time: Some(time), remedies: Vec::new() }
 }
 
 /// 150 steps in three epochs, measured after every 12 of them.
@@ -144,7 +183,7 @@ pub fn preview() -> RunPreview {
         speed: None,
         num_trainable: 4_884_480,
         num_parameters: 134_515_008,
-        memory: MemoryEstimate { weights: 1, adapter: 1, activations: 1, program: 1, available: 10 },
+        memory: memory(),
         learning_rates: vec![(1, 1e-4), (150, 0.0)],
     }
 }

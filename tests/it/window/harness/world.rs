@@ -1,7 +1,7 @@
 //! A made-up world: what the scripted engine knows, and what it answers from it.
 
 use tunewright::data::{Split, preview as look_at};
-use tunewright::engine::{IoJob, JobSpec, Reply, StoreJob};
+use tunewright::engine::{Estimates, IoJob, JobSpec, Reply, StoreJob};
 use tunewright::evaluate::{KeptPair, Measured};
 use tunewright::hub::FoundModel;
 use tunewright::project::{ExampleQuery, ExampleRow, FacetCounts, ProjectState, RowPage};
@@ -23,7 +23,7 @@ pub struct World {
     /// What lies in the runs' folders.
     pub measured: Vec<Measured>,
     pub answered: Vec<KeptPair>,
-    /// What a run would do; without one, that is still being counted.
+    /// What a run would do; without one, that is still being counted, and so is what models take.
     pub preview: Option<RunPreview>,
     /// What the example of an id asks.
     pub prompt: fn(i64) -> String,
@@ -74,6 +74,11 @@ impl World {
     fn io(&self, job: &IoJob) -> Option<Reply> {
         Some(match job {
             IoJob::DiscoverModels => Reply::Models(self.models.clone()),
+            IoJob::EstimateModels { models, .. } => {
+                self.preview.as_ref()?;
+                let by_model = models.iter().map(|(model, _)| (model.clone(), made::estimate())).collect();
+                Reply::Estimates(Estimates { by_model, num_examples: self.project.counts.train as usize })
+            }
             IoJob::PreviewRun { .. } => Reply::RunPreview(self.preview.clone()?),
             IoJob::PreviewImport { request } => Reply::Preview(look_at(request, &Unwatched).ok()?),
             IoJob::ListRuns { .. } => Reply::Runs(self.runs.clone()),

@@ -344,7 +344,7 @@ fn the_speed_is_measured_by_itself_when_the_form_rests_in_view() {
     assert_eq!(measured(&bench), job, "it is being measured");
 
     let speed = Speed { train_tokens_per_sec: 5.0, eval_examples_per_sec: None };
-    let known = KnownSpeed { speed, by: MeasuredBy::Steps, at: 0, model: String::new(), num_parameters: 1 };
+    let known = KnownSpeed { speed, by: MeasuredBy::Steps, at: 0, model: String::new(), num_parameters: 1, work: None };
     bench.answer(Reply::Speed(known));
     bench.tell(EventKind::Finished(Outcome::Completed));
     assert!(bench.with(|state, around, _| state.time_of(&preview(), around)).is_some());

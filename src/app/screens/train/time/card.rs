@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(parts(&time, 0), "8 min training");
         assert_eq!([steps_per_sec(0.25), steps_per_sec(2.0)], ["4.0 s a step", "2.0 steps/s"]);
         let speed = Speed { train_tokens_per_sec: 1.0, eval_examples_per_sec: None };
-        let known = |by| KnownSpeed { speed, by, at: 1_000_000, model: String::new(), num_parameters: 0 };
+        let known = |by| KnownSpeed { speed, by, at: 1_000_000, model: String::new(), num_parameters: 0, work: None };
         assert_eq!(origin(&known(MeasuredBy::Run("2026-11-22-3".to_owned())), 0), "from run 2026-11-22-3");
         assert_eq!(origin(&known(MeasuredBy::Steps), 1_000_100), "measured just now");
         assert!(origin(&known(MeasuredBy::Steps), 9_000_000).ends_with("Jan"));

@@ -1,4 +1,4 @@
-//! Models that the studio knows by name, pinned by their content.
+//! The starter model, pinned by its content.
 
 /// A file that can be fetched from more than one place and is known by its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
