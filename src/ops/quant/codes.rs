@@ -264,7 +264,7 @@ fn scales_q3(block: &[u8]) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::formats::testing::{dequantized, quantized, random_bytes};
+    use super::super::testing::{dequantized, quantized, random_bytes};
     use super::*;
 
     #[test]

@@ -133,7 +133,7 @@ unsafe fn dot_row<L: Lanes, F: Format, const TOKENS: usize>(row: &[u8], x: &[f32
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::instruction_sets;
-    use super::super::formats::testing::{dequantized, moved, quantized, values};
+    use super::super::testing::{dequantized, moved, quantized, values};
     use super::*;
 
     /// One block, an odd number of them, and columns that only formats without blocks have.

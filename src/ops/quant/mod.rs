@@ -7,12 +7,12 @@ mod formats;
 mod grids;
 pub(super) mod lanes;
 mod low_bit;
+#[cfg(test)]
+pub(super) mod testing;
 mod types;
 mod unpack;
 
 pub use codes::Coded;
 pub use dot::dot_rows;
-#[cfg(test)]
-pub(super) use formats::testing;
 pub use types::{WeightType, unread_name};
 pub use unpack::{unpack_bf16, unpack_f32};

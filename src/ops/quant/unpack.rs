@@ -108,7 +108,7 @@ mod tests {
 
     use super::super::super::testing::instruction_sets;
     use super::super::dot_rows;
-    use super::super::formats::testing::{dequantized, moved, quantized, random_bytes, values};
+    use super::super::testing::{dequantized, moved, quantized, random_bytes, values};
     use super::*;
 
     /// One block, an odd number of them, and lengths that only formats without blocks have.

@@ -74,7 +74,8 @@ pub fn read_configs(folder: &Path) -> Read {
     let families = families();
     let is_changed = |(name, config): &&(String, Value)| found.get(name).is_some_and(|found| found != config);
     let changed: Vec<_> = families.iter().filter(is_changed).collect();
-    let chosen = if changed.is_empty() { families.iter().take(1).collect() } else { changed };
+    let left = || families.iter().filter(|(name, _)| found.contains_key(name)).take(1).collect();
+    let chosen = if changed.is_empty() { left() } else { changed };
     let mut result = Ok(());
     for (name, _) in chosen {
         write(folder, &format!("{name}/config.json"), found[name].to_string().as_bytes());

@@ -255,7 +255,7 @@ pub unsafe fn multiply_panel<const PLANES: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::formats::testing::{dequantized, quantized, values};
+    use super::super::testing::{dequantized, quantized, values};
     use super::super::types::WeightType;
     use super::*;
 
