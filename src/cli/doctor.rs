@@ -92,7 +92,7 @@ fn starter(sources: &Sources) -> Finding {
     match hub::resolve(&ModelRef::Starter, sources) {
         Ok(path) => Finding { name: "starter model", what: path.display().to_string(), is_fine: true },
         Err(_) => {
-            let what = "not fetched yet: tunewright models --fetch starter".to_owned();
+            let what = "not fetched yet: tunewright models get starter".to_owned();
             Finding { name: "starter model", what, is_fine: false }
         }
     }

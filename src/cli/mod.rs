@@ -59,7 +59,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Answer a prompt
     Generate(generate::GenerateArgs),
-    /// List the models on this disk, or fetch one
+    /// List, find, download, inspect and verify models
     Models(models::ModelsArgs),
     /// Measure how fast this machine trains, answers and multiplies
     Bench(bench::BenchArgs),

@@ -218,7 +218,7 @@ impl HubRepo {
 }
 
 /// Checks that the disk has room for what is still missing.
-fn check_room(folder: &Path, files: &[RemoteFile]) -> Result<(), HubError> {
+pub(super) fn check_room(folder: &Path, files: &[RemoteFile]) -> Result<(), HubError> {
     let len = |path: &Path| path.metadata().map(|metadata| metadata.len()).unwrap_or_default();
     let missing = |file: &RemoteFile| {
         let target = folder.join(&file.path);

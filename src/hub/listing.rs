@@ -1,5 +1,6 @@
 //! What a repository of the Hub has: its files, put together to the models that can be downloaded.
 
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 use hf_hub::RepoTypeAny;
@@ -13,7 +14,8 @@ use crate::model::families;
 use crate::task::Task;
 
 /// How a model's weights are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     Gguf,
     Safetensors,
@@ -29,7 +31,7 @@ impl Format {
 }
 
 /// A repository at one commit, as far as it is of use here.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RepoListing {
     /// `owner/name`
     pub repo: String,
@@ -57,7 +59,7 @@ pub struct RepoListing {
 }
 
 /// A model of a repository: one GGUF file, all parts of a split one, or the safetensors with what belongs to them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Variant {
     /// How it is asked for, after `owner/name:`. A quantisation, or where several files have the same one, the file's name.
     pub name: String,
@@ -70,7 +72,7 @@ pub struct Variant {
 }
 
 /// A file that isn't offered, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
     pub path: String,
     /// A sentence without a full stop.

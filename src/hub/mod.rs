@@ -20,6 +20,7 @@ mod resolve;
 pub mod search;
 mod sources;
 mod starter;
+pub mod verify;
 
 pub use catalogue::{CatalogueChoice, CatalogueModel, catalogue};
 pub use dataset::{Dataset, DatasetFiles, DatasetName};

@@ -12,9 +12,9 @@ pub(super) fn quantization_of(path: &str) -> Option<String> {
 /// The last word that is a quantisation.
 fn in_name(name: &str) -> Option<String> {
     let is_end = |c: char| matches!(c, '-' | '.' | ' ' | '_');
-    let starts = std::iter::once(0).chain(name.match_indices(is_end).map(|(at, sign)| at + sign.len()));
+    let mut starts = std::iter::once(0).chain(name.match_indices(is_end).map(|(at, sign)| at + sign.len()));
     let word = |start: &usize| name[*start..].split(['-', '.', ' ']).next().unwrap_or_default();
-    let start = starts.filter(|start| is_quantization(word(start))).last()?;
+    let start = starts.rfind(|start| is_quantization(word(start)))?;
     let quantization = word(&start).to_ascii_uppercase();
     let is_dynamic = name[..start].to_ascii_uppercase().ends_with("UD-");
     Some(if is_dynamic { format!("UD-{quantization}") } else { quantization })

@@ -25,7 +25,7 @@ pub struct DownloadRecord {
 }
 
 /// A download that was left before it was whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unfinished {
     pub model: ModelRef,
     /// Where its files are.

@@ -78,16 +78,24 @@ fn variant_in(folder: &Path, variant: &str) -> Option<PathBuf> {
     found.into_iter().next().or_else(|| (is_whole_gguf(&named) && named.is_file()).then_some(named))
 }
 
-/// What in a folder is the model: the folder itself, or its one GGUF file (of a split one the first part).
+/// What in a folder is the model: the folder itself, or the one GGUF file in it (of a split one the first part).
 pub(super) fn model_in(folder: &Path) -> Option<PathBuf> {
     let files = || std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let has = |extension: &str| files().any(|path| has_extension(&path, extension));
     if folder.join("config.json").is_file() && has("safetensors") {
         return Some(folder.to_owned());
     }
-    let mut gguf_files = files().filter(|path| is_whole_gguf(path));
-    let first = gguf_files.next()?;
-    gguf_files.next().is_none().then_some(first)
+    let mut gguf_files: Vec<PathBuf> = files().filter(|path| is_whole_gguf(path)).collect();
+    if gguf_files.is_empty() {
+        // Repositories keep the parts of a split file in a folder of their own.
+        let inner =
+            files().filter_map(|path| std::fs::read_dir(path).ok()).flatten().flatten().map(|entry| entry.path());
+        gguf_files = inner.filter(|path| is_whole_gguf(path)).collect();
+    }
+    match &*gguf_files {
+        [only] => Some(only.clone()),
+        _ => None,
+    }
 }
 
 /// A folder with a configuration and weights.
@@ -99,7 +107,7 @@ pub(super) fn is_model_folder(folder: &Path) -> bool {
     folder.join("config.json").is_file() && has_weights(folder)
 }
 
-/// A GGUF file that is a model: neither a part that sees (`mmproj`), an adapter, nor a further piece of a split file.
+/// A GGUF file that is a model: neither a part that sees (`mmproj`) nor a further piece of a split file.
 pub(super) fn is_whole_gguf(path: &Path) -> bool {
     let name = file_name(path).to_ascii_lowercase();
     let piece = name.split("-of-").next().and_then(|start| start.rsplit('-').next());

@@ -1,6 +1,6 @@
 //! Looking for models on the Hub.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::api::{About, is_gated};
@@ -59,8 +59,9 @@ impl SearchSort {
 }
 
 /// What a search brought.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SearchPage {
+    #[serde(skip)]
     pub query: SearchQuery,
     pub hits: Vec<SearchHit>,
     /// How many of those that the Hub named were passed over: of another family, too large, or nothing to train.
@@ -68,7 +69,7 @@ pub struct SearchPage {
 }
 
 /// A repository that was found.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SearchHit {
     /// `owner/name`
     pub repo: String,

@@ -87,6 +87,11 @@ impl Sources {
         self.endpoint.as_deref().unwrap_or("https://huggingface.co")
     }
 
+    /// Whether there is a token, from the settings or the environment.
+    pub fn has_token(&self) -> bool {
+        self.token().is_some()
+    }
+
     pub(super) fn token(&self) -> Option<HubToken> {
         self.token.clone().or_else(HubToken::from_environment)
     }

@@ -72,6 +72,17 @@ pub fn inspect(path: &Path) -> Result<ModelFacts, ModelError> {
     Ok(facts)
 }
 
+/// The source of a model's chat template, the one for conversations without tools; `None` where it brings none.
+///
+/// # Errors
+/// Where the GGUF file can't be read.
+pub fn template(path: &Path) -> Result<Option<String>, ModelError> {
+    if path.is_dir() {
+        return Ok(template_text(path));
+    }
+    Ok(Sources::of_gguf(&GgufFile::open(path)?).first().map(str::to_owned))
+}
+
 /// Free memory of this machine, in bytes.
 pub fn available_memory() -> u64 {
     let mut system = sysinfo::System::new();

@@ -36,7 +36,7 @@ impl LanguageModel {
 
 /// Every token of the vocabulary, and every one that the template writes, has its row in the embedding. Tokens that were
 /// added and are never used (padding, often) need none. The error is a sentence.
-fn check_rows(chat: &Chat, num_rows: usize) -> Result<(), String> {
+pub(crate) fn check_rows(chat: &Chat, num_rows: usize) -> Result<(), String> {
     let turns = [Turn::new("system", "s"), Turn::new("user", "a"), Turn::new("assistant", "b")];
     // Some templates refuse a system turn.
     let ids = [&turns[..], &turns[1..]].into_iter().filter_map(|turns| chat.encode(turns, false).ok());

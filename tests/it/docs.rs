@@ -67,7 +67,9 @@ fn the_readme_lists_the_commands_and_flags_that_the_program_has() {
     let mut wanted = Vec::new();
     for command in commands_in(&help_of(&[])) {
         match command.as_str() {
-            "data" => wanted.extend(commands_in(&help_of(&["data"])).iter().map(|under| format!("data {under}"))),
+            under @ ("data" | "models") => {
+                wanted.extend(commands_in(&help_of(&[under])).iter().map(|name| format!("{under} {name}")));
+            }
             _ => wanted.push(command),
         }
     }

@@ -14,7 +14,7 @@ pub fn fixture(name: &str) -> PathBuf {
 pub fn starter() -> PathBuf {
     match hub::resolve(&ModelRef::Starter, &hub::Sources::default()) {
         Ok(path) => path,
-        Err(error) => panic!("{error}: run scripts/test, or tunewright models --fetch starter"),
+        Err(error) => panic!("{error}: run scripts/test, or tunewright models get starter"),
     }
 }
 

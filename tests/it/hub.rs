@@ -241,7 +241,7 @@ fn a_repository_comes_whole_or_not_at_all() {
     let sources = sources(&hub, folder.path());
     let task = Watched::default();
     let path = fetch(&model, &sources, &task).unwrap();
-    assert_eq!(files_in(&path), ["config.json", "model.safetensors", "tokenizer.json"]);
+    assert_eq!(files_in(&path), [".download.json", "config.json", "model.safetensors", "tokenizer.json"]);
     assert_eq!(std::fs::read(path.join("model.safetensors")).unwrap(), weights);
     assert_eq!(resolve(&model, &sources).unwrap(), path);
     assert_eq!(task.told.into_inner().last(), Some(&100_010));
@@ -263,7 +263,7 @@ fn a_file_that_changed_on_the_way_is_refused_and_one_that_was_left_broken_is_fet
     assert!(told.contains("model.safetensors is not the file that was expected: its SHA-256 is"), "{told}");
     assert!(error.hint().unwrap().contains("something on the way changes files"));
     let partial = folder.path().join("org--name@main.part");
-    assert_eq!(files_in(&partial), ["config.json"], "the wrong file is kept");
+    assert_eq!(files_in(&partial), [".download.json", "config.json"], "the wrong file is kept");
     assert_eq!(forged.ranges(), [None], "it was whole, and wrong, at once");
 
     // Half of it is there, of another file.

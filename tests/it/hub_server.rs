@@ -43,6 +43,16 @@ pub struct Manners {
     pub refuses: Option<(&'static str, &'static str)>,
     /// The files of `refs/convert/parquet`.
     pub converted: Vec<(&'static str, Vec<u8>)>,
+    /// What is told of a repository beside its files.
+    pub about: Value,
+    /// The answer to a search.
+    pub models: Vec<Value>,
+    /// So many questions are too many, and so many seconds are to be waited.
+    pub too_many: Option<(usize, u64)>,
+    /// The address of another server, which has the contents.
+    pub contents_at: Option<String>,
+    /// The size that every file is said to have.
+    pub claims: Option<u64>,
 }
 
 pub struct Hub {
@@ -60,7 +70,8 @@ impl Hub {
             files.iter().map(|(name, body)| ((*name).to_owned(), body.clone())).collect();
         let log = Arc::clone(&asked);
         std::thread::spawn(move || {
-            let mut left = Left { cuts: manners.num_cuts, forged: manners.num_forged };
+            let too_many = manners.too_many.map_or(0, |(times, _)| times);
+            let mut left = Left { cuts: manners.num_cuts, forged: manners.num_forged, too_many };
             for stream in listener.incoming().flatten() {
                 // A client that hangs up is part of what is tested.
                 let _ = answer(stream, &files, &manners, &mut left, &log);
@@ -113,6 +124,15 @@ fn answer(
     if let Some((status, code)) = manners.refuses {
         return reply(&mut stream, status, &format!("X-Error-Code: {code}\r\n"), b"");
     }
+    if let Some((_, secs)) = manners.too_many.filter(|_| left.too_many > 0) {
+        left.too_many -= 1;
+        return reply(&mut stream, "429 Too Many Requests", &format!("Retry-After: {secs}\r\n"), b"");
+    }
+    // What comes by way of a proxy names its host.
+    let asked = Asked { path: asked.path.trim_start_matches("http://hub.test").to_owned(), ..asked };
+    if asked.path.starts_with("/api/models?") {
+        return reply(&mut stream, "200 OK", "", Value::from(manners.models.clone()).to_string().as_bytes());
+    }
     if asked.path.starts_with("/api/") {
         return answer_about(&mut stream, &asked.path, files, manners);
     }
@@ -129,7 +149,8 @@ fn answer(
     let is_small = body.len() < 1000;
     if asked.path.contains("/resolve/") && !is_small {
         // The real Hub does so with large files: what it knows of them is only said here, on the way.
-        let head = format!("Location: /cdn/{name}\r\nX-Linked-Size: {}\r\n{head}", body.len());
+        let host = manners.contents_at.as_deref().unwrap_or_default();
+        let head = format!("Location: {host}/cdn/{name}\r\nX-Linked-Size: {}\r\n{head}", body.len());
         return reply(&mut stream, "302 Found", &head, b"");
     }
     let head = if is_small { &*head } else { "" };
@@ -163,6 +184,7 @@ fn answer(
 
 /// What is left to do badly.
 struct Left {
+    too_many: usize,
     cuts: usize,
     forged: usize,
 }
@@ -175,7 +197,7 @@ fn answer_about(
     manners: &Manners,
 ) -> std::io::Result<()> {
     let about = |(name, body): (&str, &Vec<u8>)| {
-        let size = body.len();
+        let size = manners.claims.unwrap_or(body.len() as u64);
         let lfs = (size >= 1000).then(|| serde_json::json!({"sha256": sha256(body), "size": size, "pointerSize": 130}));
         serde_json::json!({"rfilename": name, "size": size, "blobId": "0", "lfs": lfs})
     };
@@ -190,7 +212,11 @@ fn answer_about(
     }
     let gated = if manners.gate.is_some() { serde_json::json!("manual") } else { serde_json::json!(false) };
     let card = &manners.card;
-    let info = serde_json::json!({"_id": "1", "sha": COMMIT, "gated": gated, "cardData": card, "siblings": siblings});
+    let mut info =
+        serde_json::json!({"_id": "1", "sha": COMMIT, "gated": gated, "cardData": card, "siblings": siblings});
+    for (key, value) in manners.about.as_object().into_iter().flatten() {
+        info[key] = value.clone();
+    }
     reply(stream, "200 OK", "", info.to_string().as_bytes())
 }
 

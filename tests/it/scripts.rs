@@ -35,7 +35,7 @@ fn run(stand_ins: &Path, display: &str, arguments: &[&str]) -> Output {
 #[test]
 fn a_command_is_run_as_it_is_and_only_the_window_is_prepared() {
     let stand_ins = stand_ins();
-    let fetched = "models --fetch starter";
+    let fetched = "models get starter";
     for (display, arguments, wanted) in [
         ("", &["check", "--project", "p"][..], &["check --project p"][..]),
         ("", &["data", "import", "a.csv"], &["data import a.csv"]),

@@ -2,9 +2,11 @@
 //! must leave alone.
 
 pub mod rust;
+mod tree;
 mod words;
 
-use std::path::{Path, PathBuf};
+use tree::{root, tracked_files};
+pub(super) use tree::{sources, test_modules};
 
 use rust::{code_only, crate_paths, end_of_item, find_all, find_words, is_ident, module_path, without_tests};
 
@@ -546,58 +548,4 @@ fn few_jobs(source: &Source) -> Vec<Finding> {
     }
     let words = || format!("asks for {} jobs, {MOST_JOBS} are enough: a fact of a job belongs to its row", jobs.len());
     if jobs.len() > MOST_JOBS { vec![(1, words())] } else { Vec::new() }
-}
-
-// --- reading the tree
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-pub(super) fn sources() -> Vec<Source> {
-    let mut sources = Vec::new();
-    for folder in ["src", "tests", "benches"].map(|f| root().join(f)).iter().filter(|f| f.is_dir()) {
-        for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
-            let entry = entry.unwrap();
-            if entry.path().extension().is_some_and(|e| e == "rs") {
-                let relative = entry.path().strip_prefix(root()).unwrap();
-                let path = relative.iter().map(|p| p.to_string_lossy()).collect::<Vec<_>>().join("/");
-                sources.push(Source { path, text: std::fs::read_to_string(entry.path()).unwrap() });
-            }
-        }
-    }
-    sources
-}
-
-/// Files, or folders with a slash, that a `#[cfg(test)] mod name;` declares, and everything in `tests/`.
-pub(super) fn test_modules(sources: &[Source]) -> Vec<String> {
-    let mut modules = vec!["tests/".to_owned()];
-    for source in sources {
-        let code = code_only(&source.text);
-        for (at, _) in code.match_indices("#[cfg(test)]") {
-            let item = &code[at..at + end_of_item(&code[at..])];
-            let Some(name) = item.strip_suffix(';').and_then(|i| i.split_once("mod ")).map(|(_, name)| name) else {
-                continue;
-            };
-            let mut path = module_path(&source.path);
-            path.push(name.trim().to_owned());
-            let path = path.join("/");
-            modules.extend([format!("src/{path}.rs"), format!("src/{path}/")]);
-        }
-    }
-    modules
-}
-
-/// What git tracks; in a copy without git, every file but those of builds.
-fn tracked_files() -> Vec<PathBuf> {
-    let git = std::process::Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
-    if let Ok(output) = git
-        && output.status.success()
-    {
-        let names = String::from_utf8_lossy(&output.stdout).into_owned();
-        return names.split('\0').filter(|n| !n.is_empty()).map(|n| root().join(n)).collect();
-    }
-    let is_ours = |e: &walkdir::DirEntry| e.depth() == 0 || !matches!(e.file_name().to_str(), Some("target" | ".git"));
-    let entries = walkdir::WalkDir::new(root()).into_iter().filter_entry(is_ours);
-    entries.filter_map(Result::ok).filter(|e| e.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
 }

@@ -4,7 +4,7 @@ mod sizes;
 
 use std::sync::OnceLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::ModelSpec;
@@ -13,7 +13,7 @@ use crate::recipe::ModelRef;
 pub use sizes::num_bytes;
 
 /// A row of the catalogue.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CatalogueModel {
     /// As people call it: `Qwen3 0.6B`.
     pub name: String,
@@ -40,11 +40,12 @@ pub struct CatalogueModel {
     /// What can be downloaded, the smallest first.
     pub choices: Vec<CatalogueChoice>,
     /// Its shape, from which all sizes are computed.
+    #[serde(skip)]
     pub spec: ModelSpec,
 }
 
 /// One way to have a model of the catalogue.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CatalogueChoice {
     /// What to fetch.
     pub model: ModelRef,
@@ -91,9 +92,6 @@ struct Row {
     is_gated: bool,
     since: String,
     good_for: String,
-    /// Its safetensors hold a part that sees, too; GGUF files hold the text's part alone.
-    #[serde(default)]
-    has_pictures: bool,
     gguf: GgufRepo,
     config: Value,
 }
@@ -126,13 +124,12 @@ fn model(row: Row) -> Result<CatalogueModel, String> {
         num_bytes: num_bytes(&spec, quantization),
     };
     let mut choices: Vec<_> = row.gguf.quantizations.iter().map(of_gguf).collect();
-    let of_safetensors = || CatalogueChoice {
+    choices.push(CatalogueChoice {
         model: of_hub(&row.repo, None),
         quantization: "BF16".to_owned(),
         file: None,
         num_bytes: num_bytes(&spec, "BF16"),
-    };
-    choices.extend((!row.has_pictures).then(of_safetensors));
+    });
     choices.sort_by_key(|choice| choice.num_bytes);
     Ok(CatalogueModel {
         family: spec.family_name().to_owned(),
@@ -202,7 +199,7 @@ mod tests {
     fn the_shapes_have_as_many_parameters_as_the_names_say() {
         let models = catalogue();
         let said = |name: &str| -> Option<f64> {
-            let words = name.split(' ').rev().find_map(|word| {
+            name.split(' ').rev().find_map(|word| {
                 let (number, unit) = word.split_at(word.len().checked_sub(1)?);
                 let factor = match unit {
                     "B" => 1e9,
@@ -210,8 +207,7 @@ mod tests {
                     _ => return None,
                 };
                 number.parse::<f64>().ok().map(|number| number * factor)
-            });
-            words
+            })
         };
         let num_said = models.iter().filter(|model| said(&model.name).is_some()).count();
         assert!(num_said > 25, "{num_said}");

@@ -100,7 +100,9 @@ mod tests {
             ("Hunyuan 1.8B Instruct", "Q4_K_M", 1_133_084_864),
             ("Granite 4.0 350M", "Q4_K_M", 236_985_760),
             ("Granite 4.0 350M", "Q4_0", 228_470_176),
-            ("Granite 4.0 1B", "Q4_0", 974_984_960_u64),
+            ("Granite 4.0 1B", "Q4_0", 974_984_960),
+            ("LFM2 350M", "Q4_K_M", 229_309_376),
+            ("LFM2.5 1.2B Instruct", "Q4_K_M", 730_895_168_u64),
         ] {
             let model = catalogue().iter().find(|model| model.name == name).unwrap();
             let ratio = num_bytes(&model.spec, quantization) as f64 / published as f64;

@@ -5,6 +5,7 @@ mod ollama;
 mod places;
 mod walk;
 
+use serde::Serialize;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,7 @@ pub struct Found {
 }
 
 /// What a search saw beside the models that are offered.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Beside {
     /// Files of models that nothing can be trained of.
     pub left_out: Vec<NotOffered>,
@@ -36,7 +37,7 @@ pub struct Beside {
 }
 
 /// A file or folder that isn't offered, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotOffered {
     pub path: PathBuf,
     /// As in [`FoundModel::place`].
