@@ -16,7 +16,6 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 use crate::cli::Ended;
-use crate::model::spec::Part;
 use crate::model::{ModelError, ModelSpec};
 
 /// The shape of a published model.
