@@ -517,6 +517,6 @@ pub fn read_project(folder: &Path) -> Read {
     Ok(())
 }
 
-fn write(folder: &Path, name: &str, bytes: &[u8]) {
+pub fn write(folder: &Path, name: &str, bytes: &[u8]) {
     write_atomic(&folder.join(name), bytes).unwrap();
 }
