@@ -51,7 +51,7 @@ pub fn architecture(ui: &mut Ui, facts: &ModelFacts) {
     );
 }
 
-/// Of a model of the catalogue, by its shape.
+/// The architecture of a model of the catalogue, by its shape.
 pub fn of_catalogue(ui: &mut Ui, model: &CatalogueModel) {
     let spec = &model.spec;
     head(ui, "Architecture");
@@ -72,7 +72,7 @@ pub fn of_catalogue(ui: &mut Ui, model: &CatalogueModel) {
     );
 }
 
-/// Of a repository, as far as the Hub says it.
+/// What is known of a repository, as far as the Hub says it.
 pub fn of_listing(ui: &mut Ui, listing: &RepoListing) {
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
     head(ui, "What the Hub says");
