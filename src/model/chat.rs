@@ -18,8 +18,10 @@ pub use self::answers::FoundBy;
 use self::answers::Reader;
 pub use self::left_out::{LeftOut, Omission};
 use self::marks::{Marks, Owner, Unmarked};
-use super::chat_template::{ChatTemplate, clock, sources};
+use super::chat_template::sources::{self, read_optional_json};
+use super::chat_template::{ChatTemplate, clock};
 use super::conversation::{Arguments, Conversation, Turn, with_arguments};
+use super::tokenizer::Part;
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::read_config;
 use super::{ModelError, Tokenizer};
@@ -92,15 +94,10 @@ impl Chat {
     }
 
     fn from_folder(folder: &Path) -> Result<Self, ModelError> {
-        let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"))?;
-        let settings = read_optional_json(&folder.join("tokenizer_config.json"))?;
-        let token = |key: &str| match &settings[key] {
-            Value::String(text) => text.clone(),
-            Value::Object(token) => token.get("content").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            _ => String::new(),
-        };
+        let tokenizer = Tokenizer::from_folder(folder)?;
+        let settings = sources::settings(folder)?;
         let template = sources::of_folder(folder, &settings)?;
-        let eos_token = token("eos_token");
+        let eos_token = sources::token(&settings, "eos_token");
         let mut stop_ids: BTreeSet<u32> = tokenizer.token_to_id(&eos_token).into_iter().collect();
         for settings in [read_config(folder)?, read_optional_json(&folder.join("generation_config.json"))?] {
             match &settings["eos_token_id"] {
@@ -284,24 +281,20 @@ impl Chat {
     }
 
     fn tokens(&self, text: &str, breaks: &[usize]) -> Result<Vec<ChatToken>, ModelError> {
+        let mut specials = self.tokenizer.find_specials(text);
+        specials.retain(|(range, _)| !breaks.iter().any(|at| range.start < *at && *at < range.end));
         let mut tokens = Vec::new();
-        let mut plain_start = 0;
-        let plain = |range: Range<usize>, tokens: &mut Vec<ChatToken>| -> Result<(), ModelError> {
-            for (id, token) in self.tokenizer.encode_text(&text[range.clone()])? {
-                let range = range.start + token.start..range.start + token.end;
-                tokens.push(ChatToken { id, range, is_special: false, is_stop: false });
+        for part in self.tokenizer.parts(text, specials) {
+            match part {
+                Part::Special { id, range, .. } => {
+                    tokens.push(ChatToken { id, range, is_special: true, is_stop: self.is_stop(id) });
+                }
+                Part::Plain(range) => {
+                    let plain = self.tokenizer.encode_part(text, range)?.into_iter();
+                    tokens.extend(plain.map(|(id, range)| ChatToken { id, range, is_special: false, is_stop: false }));
+                }
             }
-            Ok(())
-        };
-        for (range, id) in self.tokenizer.find_specials(text) {
-            if breaks.iter().any(|at| range.start < *at && *at < range.end) {
-                continue;
-            }
-            plain(plain_start..range.start, &mut tokens)?;
-            plain_start = range.end;
-            tokens.push(ChatToken { id, range, is_special: true, is_stop: self.is_stop(id) });
         }
-        plain(plain_start..text.len(), &mut tokens)?;
         Ok(tokens)
     }
 }
@@ -333,12 +326,4 @@ fn each_argument(conversation: &Conversation<'_>, form: Arguments, is_met: impl 
     calls
         .map(|call| with_arguments(call, form))
         .all(|call| call.pointer("/function/arguments").or_else(|| call.pointer("/arguments")).is_some_and(&is_met))
-}
-
-fn read_optional_json(path: &Path) -> Result<Value, ModelError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => serde_json::from_str(&text).map_err(|e| ModelError::format(path, e)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Value::Null),
-        Err(e) => Err(ModelError::io(path)(e)),
-    }
 }

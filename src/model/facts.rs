@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::chat_template::sources::Sources;
 use super::chat_template::template_name;
 use super::pre_tokenizer::PreTokenizer;
+use super::tokenizer::tokenizer_problem;
 use super::weights::WeightSource;
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::{SafetensorsFolder, read_config};
@@ -117,9 +118,8 @@ fn inspect_folder(folder: &Path) -> Result<ModelFacts, ModelError> {
         }
         Err(e) => facts.problem = facts.problem.or(Some(e.to_string())),
     }
-    if !folder.join("tokenizer.json").is_file() {
-        facts.problem = facts.problem.or(Some(format!("{} has no tokenizer.json", folder.display())));
-    }
+    let tokenizer = tokenizer_problem(folder).map(|problem| format!("The tokenizer can't be used: {problem}"));
+    facts.problem = facts.problem.or(tokenizer);
     facts.chat_template = template_text(folder).map(|text| template_name(&text).to_owned());
     Ok(facts)
 }

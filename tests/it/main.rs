@@ -51,5 +51,6 @@ mod tables;
 mod templates;
 mod tidy;
 mod tokenizer;
+mod tokenizer_kinds;
 mod too_long;
 mod window;
