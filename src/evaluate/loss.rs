@@ -68,7 +68,7 @@ pub fn example_losses(
             tokens <= EVAL_TOKENS
         });
         let (now, later) = rest.split_at(fits.count().max(1));
-        let batch = Batch::compact(now.iter().map(|at| &samples[*at]));
+        let batch = Batch::compact(now.iter().map(|at| &samples[*at]), decoder.spec().switches_beyond());
         let mut sums = vec![0.0; now.len()];
         for (loss, owner) in pass.losses(decoder, batch.supervised())?.into_iter().zip(&batch.owners) {
             sums[*owner as usize] += loss;

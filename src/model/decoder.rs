@@ -4,15 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::Result;
 
-use super::gradient::Group;
-use super::lora::LoraAdapter;
-use super::spec::{LayerSpec, NormPlace, Part, QkNorm};
+use super::block::Branch;
+use super::spec::{LayerSpec, Mixer, NormPlace, Part, RopeSpec};
 use super::weights::{self, WeightSource};
-use super::{Dropout, ModelError, ModelSpec, Module};
-use crate::ops::cross_entropy::cap_logits;
-use crate::ops::{self, AttentionShape, FrozenWeight, RopeTable, Segments};
+use super::{Group, ModelError, ModelSpec, Module};
+use crate::ops::{AttentionShape, FrozenWeight, RopeTable, Segments};
 use crate::task::{Task, Unit};
 
 /// A loaded model.
@@ -25,29 +23,65 @@ pub struct Decoder {
     norm: Arc<[f32]>,
     /// `[vocab_size, hidden]`; the embedding itself where the two are tied.
     head: Arc<FrozenWeight>,
-    /// `head_dim / 2` values for each of the spec's rotations.
-    inverse_frequencies: Vec<Vec<f32>>,
+    /// Half as many values as a head has rotated ones, for each of the spec's rotations: of short texts, and of long ones.
+    inverse_frequencies: Vec<[Vec<f32>; 2]>,
 }
 
 struct Layer {
     norms: Norms,
-    /// `[out, in]` each, by [`Module`].
-    linear: [Arc<FrozenWeight>; Module::ALL.len()],
-    /// The biases of queries, keys and values, side by side.
-    qkv_bias: Option<Arc<[f32]>>,
+    /// By [`Group`].
+    groups: [Vec<Linear>; Group::ALL.len()],
+    /// The biases of each group's layers, side by side.
+    biases: [Option<Arc<[f32]>>; Group::ALL.len()],
+    /// What a short convolution multiplies by, `[kernel, hidden]`: those of the token itself come last.
+    kernel: Option<Arc<[f32]>>,
+}
+
+/// A linear layer of a block.
+pub(super) struct Linear {
+    pub module: Module,
+    /// Its first column in the result of its group.
+    pub column: usize,
+    /// `[out, in]`
+    pub weight: Arc<FrozenWeight>,
+}
+
+impl Layer {
+    fn load(source: &mut dyn WeightSource, index: usize) -> std::result::Result<Self, ModelError> {
+        let mut groups = [const { Vec::new() }; Group::ALL.len()];
+        let mut biases = [const { None }; Group::ALL.len()];
+        for group in Group::ALL {
+            let (columns, width) = source.spec().columns(index, group);
+            let mut bias = Vec::new();
+            for (module, column) in columns {
+                let (rows, cols) = source.spec().shape(module);
+                let weight = Arc::new(source.matrix(Part::Weight(index, module), rows, cols)?);
+                groups[group as usize].push(Linear { module, column, weight });
+                if source.spec().layers[index].has_bias(module) {
+                    bias.resize(column, 0.0);
+                    bias.extend_from_slice(&finite_vector(source, Part::Bias(index, module), rows)?);
+                }
+            }
+            if !bias.is_empty() {
+                bias.resize(width, 0.0);
+                biases[group as usize] = Some(bias.into());
+            }
+        }
+        Ok(Self { norms: Norms::load(source, index)?, groups, biases, kernel: kernel(source, index)? })
+    }
 }
 
 /// The norms of a block, where it has them.
 pub(super) struct Norms {
-    pub before_attention: Option<Arc<[f32]>>,
+    pub before_mixer: Option<Arc<[f32]>>,
     pub before_inner: Option<Arc<[f32]>>,
-    /// On what attention and the inner layers add to the residual stream.
-    pub after_attention: Option<Arc<[f32]>>,
+    /// On what the mixer and the inner layers add to the residual stream.
+    pub after_mixer: Option<Arc<[f32]>>,
     pub after_inner: Option<Arc<[f32]>>,
     pub qk: Option<QkNorms>,
 }
 
-/// Norms on queries and keys before they are rotated: each goes over as many values at a time as it has.
+/// Norms on queries and keys: each goes over as many values at a time as it has.
 pub(super) struct QkNorms {
     pub q: Arc<[f32]>,
     pub k: Arc<[f32]>,
@@ -55,36 +89,46 @@ pub(super) struct QkNorms {
 
 impl Norms {
     fn load(source: &mut dyn WeightSource, index: usize) -> std::result::Result<Self, ModelError> {
-        let spec = source.spec();
-        let (hidden, LayerSpec { norms, qk_norm, .. }) = (spec.hidden_size, spec.layers[index]);
-        let widths = qk_norm.map(|norm| match norm {
-            QkNorm::PerHead | QkNorm::PerRotatedHead => [spec.head_dim; 2],
-            QkNorm::AllHeads => [Module::QProj, Module::KProj].map(|module| module.shape(spec).0),
-        });
-        let mut norm = |place, len| finite_vector(source, Part::Norm(index, place), len);
-        let mut at = |is_there: bool, place| is_there.then(|| norm(place, hidden)).transpose();
-        let before_attention = at(norms.before, NormPlace::BeforeAttention)?;
-        let before_inner = at(norms.before, NormPlace::BeforeInner)?;
-        let after_attention = at(norms.after, NormPlace::AfterAttention)?;
-        let after_inner = at(norms.after, NormPlace::AfterInner)?;
-        let qk = match widths {
-            Some([q, k]) => Some(QkNorms { q: norm(NormPlace::Queries, q)?, k: norm(NormPlace::Keys, k)? }),
-            None => None,
+        let wanted: Vec<NormPlace> = NormPlace::of(&source.spec().layers[index]).collect();
+        let mut norm = |place: NormPlace| {
+            let part = Part::Norm(index, place);
+            let len = part.num_values(source.spec());
+            wanted.contains(&place).then(|| finite_vector(source, part, len)).transpose()
         };
-        Ok(Self { before_attention, before_inner, after_attention, after_inner, qk })
+        let qk = match (norm(NormPlace::Queries)?, norm(NormPlace::Keys)?) {
+            (Some(q), Some(k)) => Some(QkNorms { q, k }),
+            _ => None,
+        };
+        Ok(Self {
+            before_mixer: norm(NormPlace::BeforeMixer)?,
+            before_inner: norm(NormPlace::BeforeInner)?,
+            after_mixer: norm(NormPlace::AfterMixer)?,
+            after_inner: norm(NormPlace::AfterInner)?,
+            qk,
+        })
+    }
+
+    pub fn before(&self, branch: Branch) -> &Option<Arc<[f32]>> {
+        match branch {
+            Branch::Mixer => &self.before_mixer,
+            Branch::Inner => &self.before_inner,
+        }
+    }
+
+    pub fn after(&self, branch: Branch) -> &Option<Arc<[f32]>> {
+        match branch {
+            Branch::Mixer => &self.after_mixer,
+            Branch::Inner => &self.after_inner,
+        }
     }
 }
 
-fn qkv_bias(source: &mut dyn WeightSource, index: usize) -> std::result::Result<Option<Arc<[f32]>>, ModelError> {
-    if !source.spec().layers[index].qkv_bias {
-        return Ok(None);
-    }
-    let mut bias = Vec::new();
-    for module in Module::ALL.into_iter().filter(|module| module.is_qkv()) {
-        let len = module.shape(source.spec()).0;
-        bias.extend_from_slice(&finite_vector(source, Part::Bias(index, module), len)?);
-    }
-    Ok(Some(bias.into()))
+/// A short convolution's weights, in the file `[hidden, 1, kernel]`.
+fn kernel(source: &mut dyn WeightSource, index: usize) -> std::result::Result<Option<Arc<[f32]>>, ModelError> {
+    let Mixer::ShortConv { kernel } = source.spec().layers[index].mixer else { return Ok(None) };
+    let hidden = source.spec().hidden_size;
+    let values = finite_vector(source, Part::Kernel(index), hidden * kernel)?;
+    Ok(Some((0..kernel).flat_map(|tap| values.iter().skip(tap).step_by(kernel)).copied().collect()))
 }
 
 /// The embedding. A file that ties the two and holds another head all the same is not clear about which is meant
@@ -118,16 +162,6 @@ fn finite_vector(source: &mut dyn WeightSource, part: Part, len: usize) -> std::
 /// After a tensor's name.
 const NOT_FINITE: &str = "holds values that are not finite (NaN or infinity): the model is damaged; fetch it again";
 
-/// What a forward pass runs with besides the weights.
-#[derive(Default)]
-pub struct Adaptation<'a> {
-    pub adapter: Option<&'a LoraAdapter>,
-    /// Whether to record what `backward` needs for the adapter's gradients.
-    pub with_gradient: bool,
-    /// Dropout on the adapter's inputs; only with the gradient.
-    pub dropout: Option<Dropout>,
-}
-
 impl Decoder {
     /// Reads the weights of a GGUF file or a folder.
     ///
@@ -150,15 +184,7 @@ impl Decoder {
             if task.is_stopped() {
                 return Err(ModelError::Stopped);
             }
-            let mut linear = Vec::with_capacity(Module::ALL.len());
-            for module in Module::ALL {
-                let (rows, cols) = module.shape(&spec);
-                linear.push(Arc::new(source.matrix(Part::Weight(i, module), rows, cols)?));
-            }
-            let linear: [_; Module::ALL.len()] = linear
-                .try_into()
-                .map_err(|_| ModelError::Compute { message: "a block has a wrong number of layers".to_owned() })?;
-            layers.push(Layer { norms: Norms::load(source, i)?, linear, qkv_bias: qkv_bias(source, i)? });
+            layers.push(Layer::load(source, i)?);
             task.progress(i as u64 + 1, Some(spec.num_layers() as u64), Unit::Layers);
         }
         // The head is linear: what divides its logits can as well divide what it reads.
@@ -168,7 +194,8 @@ impl Decoder {
             true => tied_head(source, &embedding)?,
             false => Arc::new(source.matrix(Part::Head, spec.vocab_size, hidden)?),
         };
-        let inverse_frequencies = spec.ropes.iter().map(|rope| rope.inverse_frequencies(spec.head_dim)).collect();
+        let of_rope = |rope: &RopeSpec| [false, true].map(|is_long| rope.inverse_frequencies(spec.head_dim, is_long));
+        let inverse_frequencies = spec.ropes.iter().map(of_rope).collect();
         Ok(Self { path, spec, embedding, layers, norm, head, inverse_frequencies })
     }
 
@@ -200,43 +227,14 @@ impl Decoder {
     pub fn frozen_weights(&self) -> Vec<(String, &Arc<FrozenWeight>)> {
         let mut weights = vec![(Part::Embedding.name(&self.spec), &self.embedding)];
         for (i, layer) in self.layers.iter().enumerate() {
-            for module in Module::ALL {
-                weights.push((Part::Weight(i, module).name(&self.spec), &layer.linear[module as usize]));
+            for Linear { module, weight, .. } in layer.groups.iter().flatten() {
+                weights.push((Part::Weight(i, *module).name(&self.spec), weight));
             }
         }
         if !self.spec.tie_word_embeddings {
             weights.push((Part::Head.name(&self.spec), &self.head));
         }
         weights
-    }
-
-    /// Hidden rows after the last norm, `[num_tokens, hidden_size]`.
-    ///
-    /// # Errors
-    /// Where the segments don't cover the tokens, or an id has no row in the embedding.
-    pub fn forward(&self, ids: &[u32], segments: &Segments, adaptation: Adaptation<'_>) -> Result<Tensor> {
-        if segments.num_tokens() != ids.len() {
-            candle_core::bail!("{} tokens don't fit segments of {}", ids.len(), segments.num_tokens());
-        }
-        self.run(ids, &segments.positions(), adaptation, |layer, q, k, v| {
-            ops::causal_attention(q, k, v, self.attention_shape(layer), segments)
-        })
-    }
-
-    /// Logits of hidden rows, without gradient: from `[num_rows, hidden_size]` to `[num_rows, vocab_size]`.
-    ///
-    /// # Errors
-    /// Where the rows are not `hidden_size` wide.
-    pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        cap_logits(ops::frozen_linear(&hidden.detach(), &self.head)?, self.spec.final_softcap)
-    }
-
-    /// The summed cross-entropy, in nats, of hidden rows `[num_rows, hidden_size]` against the `num_rows` next tokens.
-    ///
-    /// # Errors
-    /// Where rows and targets differ in number, or a target is outside the vocabulary.
-    pub fn cross_entropy(&self, hidden: &Tensor, targets: &[u32], with_gradient: bool) -> Result<Tensor> {
-        ops::cross_entropy(hidden, &self.head, targets, self.spec.final_softcap, with_gradient)
     }
 
     pub(super) fn attention_shape(&self, layer: usize) -> AttentionShape {
@@ -250,11 +248,33 @@ impl Decoder {
         }
     }
 
-    /// The rotations of tokens at these positions.
-    pub(super) fn rope_tables(&self, positions: &[usize]) -> RopeTables {
+    /// The rotations of the tokens of sequences.
+    ///
+    /// # Errors
+    /// Where a beginning is shared by sequences that are rotated otherwise.
+    pub(super) fn rope_tables(&self, segments: &Segments) -> Result<RopeTables> {
+        let positions = segments.positions();
+        let lengths = match self.spec.switches_beyond() {
+            Some(most) => segments.is_longer_than(most).ok_or_else(|| {
+                let message = format!("sequences up to {most} tokens and longer ones can't share a beginning");
+                candle_core::Error::Msg(message)
+            })?,
+            None => vec![false; positions.len()],
+        };
+        Ok(self.tables(&positions, &lengths))
+    }
+
+    /// The rotations of tokens at these positions, each of a long text or not ([`ModelSpec::switches_beyond`]).
+    pub(super) fn tables(&self, positions: &[usize], is_long: &[bool]) -> RopeTables {
+        let places = || positions.iter().copied().zip(is_long.iter().copied());
         let ropes = self.inverse_frequencies.iter().zip(&self.spec.ropes);
-        let tables =
-            ropes.map(|(frequencies, rope)| RopeTable::scaled(frequencies, positions, rope.attention_factor()));
+        let tables = ropes.map(|([short, long], rope)| {
+            let angles = places().flat_map(|(position, is_long)| {
+                let frequencies = if is_long { long } else { short };
+                frequencies.iter().map(move |frequency| position as f32 * frequency)
+            });
+            RopeTable::new(angles, self.spec.head_dim, short.len(), rope.attention_factor(), rope.is_adjacent)
+        });
         let query_factors = self.spec.query_scale.map(|scale| positions.iter().map(|at| scale.at(*at)).collect());
         RopeTables { tables: tables.collect(), query_factors }
     }
@@ -267,8 +287,13 @@ impl Decoder {
         &self.layers[layer].norms
     }
 
-    pub(super) fn qkv_bias(&self, layer: usize) -> Option<&[f32]> {
-        self.layers[layer].qkv_bias.as_deref()
+    pub(super) fn bias(&self, layer: usize, group: Group) -> Option<&[f32]> {
+        self.layers[layer].biases[group as usize].as_deref()
+    }
+
+    /// A short convolution's weights, `[kernel, hidden]`; empty in layers that attend.
+    pub(super) fn kernel(&self, layer: usize) -> &[f32] {
+        self.layers[layer].kernel.as_deref().unwrap_or_default()
     }
 
     pub(super) fn layer_spec(&self, layer: usize) -> &LayerSpec {
@@ -283,65 +308,13 @@ impl Decoder {
         &self.norm
     }
 
-    pub(super) fn linear(&self, layer: usize, module: Module) -> &FrozenWeight {
-        &self.layers[layer].linear[module as usize]
+    /// The linear layers of a group of a block.
+    pub(super) fn linear(&self, layer: usize, group: Group) -> &[Linear] {
+        &self.layers[layer].groups[group as usize]
     }
 
     pub(super) fn head(&self) -> &FrozenWeight {
         &self.head
-    }
-
-    /// Runs the blocks; `attend` is given the layer and its q, k (both rotated) and v. Gives `[num_tokens, hidden]`.
-    fn run(
-        &self,
-        ids: &[u32],
-        positions: &[usize],
-        adaptation: Adaptation<'_>,
-        mut attend: impl FnMut(usize, &Tensor, &Tensor, &Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let tables = self.rope_tables(positions);
-        let (eps, activation, scale) = (self.spec.rms_norm_eps, self.spec.activation, self.spec.residual_scale);
-        let normed = |x: &Tensor, norm: &Option<Arc<[f32]>>| match norm {
-            Some(norm) => ops::rms_norm(x, norm, eps),
-            None => Ok(x.clone()),
-        };
-        let add = |x: Tensor, branch: Tensor, norm: &Option<Arc<[f32]>>| x + (normed(&branch, norm)? * scale)?;
-        let mut x = self.embed(ids)?; // [num_tokens, hidden]
-        for (i, layer) in self.layers.iter().enumerate() {
-            let linear = |x: &Tensor, module: Module| adaptation.linear(x, &layer.linear[module as usize], i, module);
-            let is_rotated_first = self.spec.layers[i].qk_norm == Some(QkNorm::PerRotatedHead);
-            let rotate = |x: Tensor| match tables.of(&self.spec.layers[i]) {
-                Some(table) => ops::rope(&x, table),
-                None => Ok(x),
-            };
-            let place = |x: Tensor, norm: Option<&Arc<[f32]>>| match norm {
-                Some(norm) if is_rotated_first => normed_parts(&rotate(x)?, norm, eps),
-                Some(norm) => rotate(normed_parts(&x, norm, eps)?),
-                None => rotate(x),
-            };
-            let norms = &layer.norms;
-            let h = normed(&x, &norms.before_attention)?;
-            let [q, k, v] =
-                layer.biased([Module::QProj, Module::KProj, Module::VProj].map(|module| linear(&h, module)))?;
-            let q = place(q, norms.qk.as_ref().map(|qk| &qk.q))?; // [num_tokens, num_heads · head_dim]
-            let k = place(k, norms.qk.as_ref().map(|qk| &qk.k))?; // [num_tokens, num_kv_heads · head_dim]
-            let q = match &tables.query_factors {
-                Some(factors) => q.broadcast_mul(&Tensor::new(&factors[..], q.device())?.unsqueeze(1)?)?,
-                None => q,
-            };
-            let attention = attend(i, &q, &k, &v)?;
-            x = add(x, linear(&attention, Module::OProj)?, &norms.after_attention)?;
-            let h = normed(&x, &norms.before_inner)?;
-            let inner = ops::gated(&linear(&h, Module::GateProj)?, &linear(&h, Module::UpProj)?, activation)?;
-            x = add(x, linear(&inner, Module::DownProj)?, &norms.after_inner)?;
-        }
-        ops::rms_norm(&x, &self.norm, eps)
-    }
-
-    fn embed(&self, ids: &[u32]) -> Result<Tensor> {
-        let mut rows = Vec::new();
-        self.embed_into(ids, &mut rows)?;
-        Tensor::from_vec(rows, (ids.len(), self.spec.hidden_size), &Device::Cpu)
     }
 
     /// The embedding of each token as the first block takes it, `[num_tokens, hidden_size]`.
@@ -365,28 +338,6 @@ impl Decoder {
     }
 }
 
-/// Every so many values of a row as a row by themselves.
-fn normed_parts(x: &Tensor, norm: &Arc<[f32]>, eps: f64) -> Result<Tensor> {
-    let (num_tokens, width) = x.dims2()?;
-    ops::rms_norm(&x.reshape((num_tokens * width / norm.len(), norm.len()))?, norm, eps)?.reshape((num_tokens, width))
-}
-
-impl Layer {
-    /// Queries, keys and values with their biases.
-    fn biased(&self, qkv: [Result<Tensor>; 3]) -> Result<[Tensor; 3]> {
-        let [q, k, v] = qkv;
-        let qkv = [q?, k?, v?];
-        let Some(bias) = &self.qkv_bias else { return Ok(qkv) };
-        let mut start = 0;
-        let mut add = |x: &Tensor| {
-            let own = &bias[start..start + x.dim(1)?];
-            start += own.len();
-            x.broadcast_add(&Tensor::new(own, x.device())?)
-        };
-        Ok([add(&qkv[0])?, add(&qkv[1])?, add(&qkv[2])?])
-    }
-}
-
 /// The rotations of a batch, by [`ModelSpec::ropes`].
 pub(super) struct RopeTables {
     tables: Vec<RopeTable>,
@@ -398,29 +349,6 @@ impl RopeTables {
     /// A block's; `None` where it rotates nothing.
     pub fn of(&self, layer: &LayerSpec) -> Option<&RopeTable> {
         self.tables.get(layer.rope?)
-    }
-}
-
-impl Adaptation<'_> {
-    fn linear(&self, x: &Tensor, weight: &Arc<FrozenWeight>, layer: usize, module: Module) -> Result<Tensor> {
-        let Some((adapter, pair)) = self.adapter.and_then(|a| Some((a, a.pair(layer, module)?))) else {
-            return ops::frozen_linear(x, weight);
-        };
-        let scale = adapter.scale(pair);
-        if !self.with_gradient {
-            return ops::lora_linear(x, weight, &pair.a.as_detached_tensor(), &pair.b.as_detached_tensor(), scale);
-        }
-        let Some(dropout) = self.dropout else {
-            return ops::lora_linear(x, weight, &pair.a, &pair.b, scale);
-        };
-        let (rows, cols) = x.dims2()?;
-        let mut factors = vec![0.0f32; rows * cols];
-        for (row, factors) in factors.chunks_exact_mut(cols).enumerate() {
-            dropout.factors(layer, Group::of(module) as usize, row, factors);
-        }
-        let dropped = (x * Tensor::from_vec(factors, (rows, cols), x.device())?)?;
-        let adapted = dropped.matmul(&pair.a.t()?)?.matmul(&pair.b.t()?)?;
-        ops::frozen_linear(x, weight)? + (adapted * scale)?
     }
 }
 
@@ -468,7 +396,7 @@ mod tests {
 
     #[test]
     fn the_spec_names_exactly_the_tensors_that_are_asked_for() {
-        for family in ["llama", "mistral_window", "gemma2", "cases/_model"] {
+        for family in ["llama", "mistral_window", "gemma2", "cases/_model", "phi4_mini", "granite4", "lfm2"] {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(family);
             let mut source = weights::open(&folder).unwrap();
             let mut asked = Asked { inner: &mut *source, parts: HashSet::new() };

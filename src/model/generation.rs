@@ -5,12 +5,14 @@ use std::sync::Arc;
 use candle_core::Result;
 use rayon::prelude::*;
 
+use super::block::{self, Branch, Steps};
 use super::decoder::{QkNorms, RopeTables};
-use super::gradient::{Group, PackedAdapter};
+use super::gradient::PackedAdapter;
 use super::lora::LoraAdapter;
-use super::spec::QkNorm;
-use super::{Decoder, ModelSpec};
+use super::spec::Mixer;
+use super::{Decoder, Group, ModelSpec};
 use crate::ops::attention::Cached;
+use crate::ops::conv::short_conv_next;
 use crate::ops::gated::gated_row;
 use crate::ops::inference::{LinearInput, room, soft_cap};
 use crate::ops::product::{Isa, Operand, Output, Weights, multiply};
@@ -23,23 +25,44 @@ const CACHE_STEP: usize = 256;
 /// How many logits a task caps.
 const CAPPED_AT_ONCE: usize = 16_384;
 
-/// Keys and values of one sequence, layer by layer, for the tokens already seen.
+/// What the layers keep of the tokens that one sequence has seen.
 pub struct KvCache {
     layers: Vec<Layer>,
     len: usize,
+    /// The tokens themselves, in models that read a text anew where it becomes a long one.
+    ids: Vec<u32>,
 }
 
-/// One buffer for each head of keys, `[num_positions, head_dim]`.
 #[derive(Clone)]
-struct Layer {
-    keys: Vec<Vec<f32>>,
-    values: Vec<Vec<f32>>,
+enum Layer {
+    /// One buffer for each head of keys, `[num_positions, head_dim]`.
+    Attention { keys: Vec<Vec<f32>>, values: Vec<Vec<f32>> },
+    /// The last products of a short convolution, `[taps − 1, hidden]`.
+    ShortConv { state: Vec<f32> },
 }
 
 impl KvCache {
     pub fn new(spec: &ModelSpec) -> Self {
         let heads = || vec![Vec::new(); spec.num_kv_heads];
-        Self { layers: vec![Layer { keys: heads(), values: heads() }; spec.num_layers()], len: 0 }
+        let layers = spec.layers.iter().map(|layer| match layer.mixer {
+            Mixer::Attention => Layer::Attention { keys: heads(), values: heads() },
+            Mixer::ShortConv { kernel } => {
+                Layer::ShortConv { state: vec![0.0; kernel.saturating_sub(1) * spec.hidden_size] }
+            }
+        });
+        Self { layers: layers.collect(), len: 0, ids: Vec::new() }
+    }
+
+    /// Forgets all, and keeps the memory.
+    fn clear(&mut self) {
+        self.len = 0;
+        self.ids.clear();
+        for layer in &mut self.layers {
+            match layer {
+                Layer::Attention { keys, values } => keys.iter_mut().chain(values).for_each(Vec::clear),
+                Layer::ShortConv { state } => state.fill(0.0),
+            }
+        }
     }
 
     /// Tokens seen.
@@ -54,11 +77,17 @@ impl KvCache {
     /// Takes over what `other` has seen; memory that is there is used again.
     pub fn set(&mut self, other: &Self) {
         self.len = other.len;
-        for (layer, other) in self.layers.iter_mut().zip(&other.layers) {
-            let buffers = layer.keys.iter_mut().chain(&mut layer.values);
-            for (buffer, other) in buffers.zip(other.keys.iter().chain(&other.values)) {
-                buffer.clear();
-                append(buffer, other, other.len() / self.len.max(1));
+        self.ids.clone_from(&other.ids);
+        for layers in self.layers.iter_mut().zip(&other.layers) {
+            match layers {
+                (Layer::Attention { keys, values }, Layer::Attention { keys: other_keys, values: other_values }) => {
+                    let buffers = keys.iter_mut().chain(values).zip(other_keys.iter().chain(other_values));
+                    for (buffer, other) in buffers {
+                        buffer.clear();
+                        append(buffer, other, other.len() / self.len.max(1));
+                    }
+                }
+                (layer, other) => layer.clone_from(other),
             }
         }
     }
@@ -89,10 +118,11 @@ pub struct Generation<'a> {
 /// Buffers that are used anew; each keeps its purpose, and so its size.
 #[derive(Default)]
 struct Buffers {
-    /// Queries, keys and values, side by side.
-    qkv: Vec<f32>,
+    /// What the mixer reads, side by side.
+    wide: Vec<f32>,
     queries: Vec<f32>,
-    attention: Vec<f32>,
+    /// The mixer's result.
+    mixed: Vec<f32>,
     gate_up: Vec<f32>,
     /// What is added to the residual stream.
     sum: Vec<f32>,
@@ -148,18 +178,48 @@ impl<'a> Generation<'a> {
             candle_core::bail!("each sequence needs a cache and at least one new token");
         }
         // On a thread of the pool, so that no product has to wake it.
-        rayon::scope(|_| self.advance_in_pool(new_tokens, caches))
+        match self.linear.decoder.spec().switches_beyond() {
+            None => rayon::scope(|_| self.advance_in_pool(new_tokens, caches, None)),
+            Some(most) => self.advance_and_switch(new_tokens, caches, most),
+        }
     }
 
-    fn advance_in_pool(&mut self, new_tokens: &[&[u32]], caches: &mut [&mut KvCache]) -> Result<()> {
+    /// A text that becomes longer than `most` tokens is read anew, as a long one: its first tokens are rotated otherwise then.
+    fn advance_and_switch(&mut self, new_tokens: &[&[u32]], caches: &mut [&mut KvCache], most: usize) -> Result<()> {
+        let mut tokens: Vec<Vec<u32>> = new_tokens.iter().map(|tokens| tokens.to_vec()).collect();
+        for (tokens, cache) in tokens.iter_mut().zip(caches.iter_mut()) {
+            let is_first_long = cache.len <= most && cache.len + tokens.len() > most;
+            if is_first_long && !cache.is_empty() {
+                tokens.splice(0..0, cache.ids.iter().copied());
+                cache.clear();
+            }
+            cache.ids.extend_from_slice(tokens);
+        }
+        let tokens: Vec<&[u32]> = tokens.iter().map(Vec::as_slice).collect();
+        rayon::scope(|_| self.advance_in_pool(&tokens, caches, Some(most)))
+    }
+
+    fn advance_in_pool(
+        &mut self,
+        new_tokens: &[&[u32]],
+        caches: &mut [&mut KvCache],
+        switches_beyond: Option<usize>,
+    ) -> Result<()> {
         let decoder = self.linear.decoder;
         let positions: Vec<usize> =
             new_tokens.iter().zip(&*caches).flat_map(|(tokens, cache)| cache.len..cache.len + tokens.len()).collect();
-        let tables = decoder.rope_tables(&positions);
+        let is_long = |len: usize| switches_beyond.is_some_and(|most| len > most);
+        let is_long = new_tokens
+            .iter()
+            .zip(&*caches)
+            .flat_map(|(tokens, cache)| std::iter::repeat_n(is_long(cache.len + tokens.len()), tokens.len()));
+        let tables = decoder.tables(&positions, &is_long.collect::<Vec<_>>());
         decoder.embed_into(&new_tokens.concat(), &mut self.x)?;
-        for layer in 0..decoder.spec().num_layers() {
-            self.attend(layer, &tables, new_tokens, caches)?;
-            self.inner(layer)?;
+        for (layer, layer_spec) in decoder.spec().layers.iter().enumerate() {
+            let Self { linear, x, buffers, .. } = &mut *self;
+            let input = Input::Stream(Branch::Mixer);
+            let mut steps = Advance { layer, linear, x, buffers, tables: &tables, new_tokens, caches, input };
+            block::run(&mut steps, layer_spec)?;
         }
         let mut end = 0;
         self.last.clear();
@@ -194,54 +254,123 @@ impl<'a> Generation<'a> {
         }
         Ok(logits)
     }
+}
 
-    /// `x += attention(norm(x))`, or a norm of it
-    fn attend(
-        &mut self,
-        layer: usize,
-        tables: &RopeTables,
-        new_tokens: &[&[u32]],
-        caches: &mut [&mut KvCache],
-    ) -> Result<()> {
-        let (decoder, isa, hidden) = (self.linear.decoder, self.linear.isa, self.linear.decoder.spec().hidden_size);
-        let shape = decoder.attention_shape(layer);
-        let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
-        let Buffers { qkv, queries, attention, sum, .. } = &mut self.buffers;
-        let (num_tokens, width, x) = (self.x.len() / hidden, q_width + 2 * kv_width, &mut self.x);
-        let norms = decoder.norms(layer);
-        let qkv = self.linear.multiply(layer, Group::Qkv, num_tokens, qkv, |row, out| {
-            normalize(isa, &x[row * hidden..][..hidden], &norms.before_attention, decoder.eps(), out);
-        })?;
-        if let Some(bias) = decoder.qkv_bias(layer) {
-            qkv.chunks_exact_mut(width)
-                .flat_map(|row| row.iter_mut().zip(bias))
-                .for_each(|(value, bias)| *value += bias);
-        }
-        let layer_spec = decoder.layer_spec(layer);
-        let is_rotated_first = layer_spec.qk_norm == Some(QkNorm::PerRotatedHead);
-        let rotate = |qkv: &mut [f32]| {
-            if let Some(table) = tables.of(layer_spec) {
-                table.rotate(isa, qkv, width, q_width + kv_width, 1.0);
+/// A block on its way forward. Rows are made where they are multiplied, so that none is written in between.
+struct Advance<'a, 'b, 'c> {
+    layer: usize,
+    linear: &'a mut Linear<'b>,
+    x: &'a mut [f32],
+    buffers: &'a mut Buffers,
+    tables: &'a RopeTables,
+    new_tokens: &'a [&'a [u32]],
+    caches: &'a mut [&'c mut KvCache],
+    input: Input,
+}
+
+/// What the next product reads.
+#[derive(Clone, Copy)]
+enum Input {
+    /// The residual stream through the branch's first norm.
+    Stream(Branch),
+    Mixed,
+    Gated,
+}
+
+impl Advance<'_, '_, '_> {
+    /// The group's result for the rows that are due, in the buffer of its own.
+    fn product(&mut self, group: Group) -> Result<()> {
+        let (layer, decoder, isa, x) = (self.layer, self.linear.decoder, self.linear.isa, &*self.x);
+        let (spec, norms) = (decoder.spec(), decoder.norms(layer));
+        let (hidden, inner) = (spec.hidden_size, spec.intermediate_size);
+        let num_tokens = x.len() / hidden;
+        let Buffers { wide, mixed, gate_up, sum, .. } = &mut *self.buffers;
+        let out = match self.input {
+            Input::Stream(branch) => {
+                let out = if branch == Branch::Mixer { wide } else { gate_up };
+                self.linear.multiply(layer, group, num_tokens, out, |row, out| {
+                    normalize(isa, &x[row * hidden..][..hidden], norms.before(branch), decoder.eps(), out);
+                })?
             }
+            Input::Mixed => {
+                let width = spec.mixer_widths(layer).mixed;
+                self.linear.multiply(layer, group, num_tokens, sum, |row, out| {
+                    out.copy_from_slice(&mixed[row * width..][..width]);
+                })?
+            }
+            Input::Gated => self.linear.multiply(layer, group, num_tokens, sum, |row, out| {
+                let (gate, up) = gate_up[row * 2 * inner..][..2 * inner].split_at(inner);
+                gated_row(isa, spec.activation, gate, up, out);
+            })?,
         };
-        if is_rotated_first {
-            rotate(qkv);
+        if let Some(bias) = decoder.bias(layer, group) {
+            let rows = out.chunks_exact_mut(bias.len());
+            rows.flat_map(|row| row.iter_mut().zip(bias)).for_each(|(value, bias)| *value += bias);
         }
-        if let Some(norms) = &norms.qk {
+        Ok(())
+    }
+
+    fn num_tokens(&self) -> usize {
+        self.x.len() / self.linear.decoder.spec().hidden_size
+    }
+
+    /// Queries, keys and values of all tokens, and their widths.
+    fn qkv(&mut self) -> (&mut [f32], usize, usize) {
+        let shape = self.linear.decoder.attention_shape(self.layer);
+        let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+        let len = self.num_tokens() * (q_width + 2 * kv_width);
+        (&mut self.buffers.wide[..len], q_width, kv_width)
+    }
+}
+
+impl Steps for Advance<'_, '_, '_> {
+    fn read(&mut self, branch: Branch) -> Result<()> {
+        self.input = Input::Stream(branch);
+        Ok(())
+    }
+
+    fn multiply(&mut self, group: Group) -> Result<()> {
+        self.product(group)
+    }
+
+    fn rotate(&mut self) -> Result<()> {
+        let (isa, tables) = (self.linear.isa, self.tables);
+        let layer = self.linear.decoder.layer_spec(self.layer);
+        let (qkv, q_width, kv_width) = self.qkv();
+        if let Some(table) = tables.of(layer) {
+            table.rotate(isa, qkv, q_width + 2 * kv_width, q_width + kv_width, 1.0);
+        }
+        Ok(())
+    }
+
+    fn normalize_heads(&mut self) -> Result<()> {
+        let (isa, decoder, layer) = (self.linear.isa, self.linear.decoder, self.layer);
+        let (qkv, q_width, kv_width) = self.qkv();
+        if let Some(norms) = &decoder.norms(layer).qk {
             normalize_qk(isa, norms, decoder.eps(), qkv, [q_width, kv_width]);
         }
-        if !is_rotated_first {
-            rotate(qkv);
-        }
+        Ok(())
+    }
+
+    fn scale_queries(&mut self) -> Result<()> {
+        let tables = self.tables;
+        let (qkv, q_width, kv_width) = self.qkv();
         if let Some(factors) = &tables.query_factors {
-            let rows = qkv.chunks_exact_mut(width).zip(factors);
+            let rows = qkv.chunks_exact_mut(q_width + 2 * kv_width).zip(factors);
             rows.for_each(|(row, factor)| row[..q_width].iter_mut().for_each(|value| *value *= factor));
         }
+        Ok(())
+    }
 
+    fn attend(&mut self) -> Result<()> {
+        let (layer, isa, num_tokens) = (self.layer, self.linear.isa, self.num_tokens());
+        let shape = self.linear.decoder.attention_shape(layer);
+        let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+        let Buffers { wide, queries, mixed, .. } = &mut *self.buffers;
         queries.clear();
-        let mut rows = qkv.chunks_exact(width);
-        for (tokens, cache) in new_tokens.iter().zip(caches.iter_mut()) {
-            let Layer { keys, values } = &mut cache.layers[layer];
+        let mut rows = wide.chunks_exact(q_width + 2 * kv_width);
+        for (tokens, cache) in self.new_tokens.iter().zip(self.caches.iter_mut()) {
+            let Layer::Attention { keys, values } = &mut cache.layers[layer] else { return Err(other_layer()) };
             for row in rows.by_ref().take(tokens.len()) {
                 queries.extend_from_slice(&row[..q_width]);
                 let heads = row[q_width..].chunks_exact(shape.head_dim);
@@ -250,40 +379,52 @@ impl<'a> Generation<'a> {
                 }
             }
         }
-        let mut sequences = Vec::with_capacity(caches.len());
-        let attention = room(attention, num_tokens * q_width);
-        let (mut q, mut out) = (&queries[..], &mut *attention);
-        for (tokens, cache) in new_tokens.iter().zip(&*caches) {
+        let mut sequences = Vec::with_capacity(self.caches.len());
+        let (mut q, mut out) = (&queries[..], room(mixed, num_tokens * q_width));
+        for (tokens, cache) in self.new_tokens.iter().zip(&*self.caches) {
             let (own_q, later_q) = q.split_at(tokens.len() * q_width);
             let (own_out, later_out) = out.split_at_mut(tokens.len() * q_width);
             (q, out) = (later_q, later_out);
-            let Layer { keys, values } = &cache.layers[layer];
+            let Layer::Attention { keys, values } = &cache.layers[layer] else { return Err(other_layer()) };
             sequences.push(Cached { q: own_q, keys, values, out: own_out });
         }
         cached_attention(isa, shape, sequences);
-        let sum = self.linear.multiply(layer, Group::Output, num_tokens, sum, |row, out| {
-            out.copy_from_slice(&attention[row * q_width..][..q_width]);
-        })?;
-        add(decoder, isa, x, sum, &norms.after_attention);
+        self.input = Input::Mixed;
         Ok(())
     }
 
-    /// `x += down(activation(gate(norm(x))) · up(norm(x)))`, or a norm of it
-    fn inner(&mut self, layer: usize) -> Result<()> {
-        let (decoder, isa, spec) = (self.linear.decoder, self.linear.isa, self.linear.decoder.spec());
-        let (hidden, inner, norms) = (spec.hidden_size, spec.intermediate_size, decoder.norms(layer));
-        let Buffers { gate_up, sum, .. } = &mut self.buffers;
-        let (num_tokens, x) = (self.x.len() / hidden, &mut self.x);
-        let gate_up = self.linear.multiply(layer, Group::GateUp, num_tokens, gate_up, |row, out| {
-            normalize(isa, &x[row * hidden..][..hidden], &norms.before_inner, decoder.eps(), out);
-        })?;
-        let sum = self.linear.multiply(layer, Group::Down, num_tokens, sum, |row, out| {
-            let (gate, up) = gate_up[row * 2 * inner..][..2 * inner].split_at(inner);
-            gated_row(isa, spec.activation, gate, up, out);
-        })?;
-        add(decoder, isa, x, sum, &norms.after_inner);
+    fn convolve(&mut self) -> Result<()> {
+        let (layer, isa, decoder) = (self.layer, self.linear.isa, self.linear.decoder);
+        let (hidden, kernel, num_tokens) = (decoder.spec().hidden_size, decoder.kernel(layer), self.num_tokens());
+        let Buffers { wide, mixed, .. } = &mut *self.buffers;
+        let out = room(mixed, num_tokens * hidden);
+        let mut rows = wide.chunks_exact(3 * hidden).zip(out.chunks_exact_mut(hidden));
+        for (tokens, cache) in self.new_tokens.iter().zip(self.caches.iter_mut()) {
+            let Layer::ShortConv { state } = &mut cache.layers[layer] else { return Err(other_layer()) };
+            for (wide, out) in rows.by_ref().take(tokens.len()) {
+                short_conv_next(isa, kernel, wide, state, out);
+            }
+        }
+        self.input = Input::Mixed;
         Ok(())
     }
+
+    fn gate(&mut self) -> Result<()> {
+        self.input = Input::Gated;
+        Ok(())
+    }
+
+    fn add(&mut self, group: Group, branch: Branch) -> Result<()> {
+        self.product(group)?;
+        let (decoder, isa) = (self.linear.decoder, self.linear.isa);
+        let sum = &self.buffers.sum[..self.x.len()];
+        add(decoder, isa, self.x, sum, decoder.norms(self.layer).after(branch));
+        Ok(())
+    }
+}
+
+fn other_layer() -> candle_core::Error {
+    candle_core::Error::Msg("this cache belongs to another model".to_owned())
 }
 
 /// A row through a norm, or as it is.
@@ -333,10 +474,10 @@ impl Linear<'_> {
         make: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Result<&'b mut [f32]> {
         let (decoder, isa) = (self.decoder, self.isa);
-        let (columns, width) = group.columns(decoder.spec());
-        let modules = || group.modules().iter().zip(&columns);
+        let layers = decoder.linear(layer, group);
+        let width = layers.iter().map(|linear| linear.weight.rows()).sum::<usize>();
         let weights: Vec<(&FrozenWeight, usize)> =
-            modules().map(|(module, column)| (decoder.linear(layer, *module), *column)).collect();
+            layers.iter().map(|linear| (&*linear.weight, linear.column)).collect();
         self.input.fill(isa, num_rows, &weights, make);
         let out = room(out, num_rows * width);
         self.input.multiply(isa, &weights, out, width)?;
@@ -349,11 +490,12 @@ impl Linear<'_> {
         self.xa.resize(num_rows, packed.width);
         let output = Output { weights: Weights::Packed(&packed.a), adapter: None, column: 0 };
         multiply(isa, x, &[output], self.xa.data_mut(), packed.width, false)?;
-        let outputs: Vec<_> = modules()
-            .filter_map(|(module, column)| {
-                let pair = packed.pair(*module)?;
+        let outputs: Vec<_> = layers
+            .iter()
+            .filter_map(|linear| {
+                let pair = packed.pair(linear.module)?;
                 let part = Some((self.xa.columns(pair.column, pair.r), &pair.b));
-                Some(Output { weights: Weights::None(module.shape(decoder.spec()).0), adapter: part, column: *column })
+                Some(Output { weights: Weights::None(linear.weight.rows()), adapter: part, column: linear.column })
             })
             .collect();
         multiply(isa, x, &outputs, out, width, true)?;

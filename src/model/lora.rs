@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Result, Var};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use super::spec::Names;
 use super::{ModelSpec, Module};
 use crate::recipe::{Lora, TargetModules};
 
@@ -22,14 +23,14 @@ pub struct LoraConfig {
 }
 
 impl LoraConfig {
-    /// The settings of a recipe's section.
+    /// The settings of a recipe's section, for a model.
     ///
     /// # Errors
-    /// Where a module is unknown; a sentence that names it and the known ones.
-    pub fn from_recipe(lora: &Lora) -> std::result::Result<Self, String> {
+    /// Where the model has no module of a name; a sentence that names it and those that there are.
+    pub fn from_recipe(lora: &Lora, spec: &ModelSpec) -> std::result::Result<Self, String> {
         let target_modules = match &lora.target_modules {
-            TargetModules::AllLinear => Module::ALL.to_vec(),
-            TargetModules::Named(names) => modules_by_name(names)?,
+            TargetModules::AllLinear => spec.modules(),
+            TargetModules::Named(names) => modules_by_name(names, spec)?,
         };
         Ok(Self {
             r: lora.r,
@@ -41,34 +42,53 @@ impl LoraConfig {
     }
 
     /// The settings as a recipe's section has them.
-    pub fn to_recipe(&self) -> Lora {
-        let names = || self.target_modules.iter().map(|module| module.name().to_owned()).collect();
-        let is_all = self.target_modules.len() == Module::ALL.len();
+    pub fn to_recipe(&self, spec: &ModelSpec) -> Lora {
+        let is_all = self.target_modules == spec.modules();
         Lora {
             r: self.r,
             lora_alpha: self.lora_alpha,
             lora_dropout: self.lora_dropout,
-            target_modules: if is_all { TargetModules::AllLinear } else { TargetModules::Named(names()) },
+            target_modules: match is_all {
+                true => TargetModules::AllLinear,
+                false => TargetModules::Named(names_of(&self.target_modules, spec.names())),
+            },
         }
     }
 
     /// Trainable weights of a fresh adapter.
     pub fn num_trainable(&self, spec: &ModelSpec) -> usize {
-        let layer: usize = self.target_modules.iter().map(|m| m.shape(spec)).map(|(o, i)| self.r * (o + i)).sum();
-        layer * spec.num_layers()
+        let modules = spec.layers.iter().flat_map(|layer| layer.modules());
+        let targets = modules.filter(|module| self.target_modules.contains(module));
+        targets.map(|module| spec.shape(module)).map(|(outputs, inputs)| self.r * (outputs + inputs)).sum()
     }
 }
 
-/// The modules of these names.
+/// The modules of these names, in [`Module::ALL`]'s order.
 ///
 /// # Errors
-/// Where a name is unknown; a sentence that names it and the known ones.
-pub fn modules_by_name(names: &[String]) -> std::result::Result<Vec<Module>, String> {
-    if let Some(unknown) = names.iter().find(|name| Module::ALL.iter().all(|m| m.name() != name.as_str())) {
-        let known: Vec<_> = Module::ALL.iter().map(|m| m.name()).collect();
-        return Err(format!("there is no linear layer {unknown}; there are {}", known.join(", ")));
+/// Where the model has no module of a name; a sentence that names it and those that there are.
+pub fn modules_by_name(names: &[String], spec: &ModelSpec) -> std::result::Result<Vec<Module>, String> {
+    let (modules, of) = (spec.modules(), spec.names());
+    if let Some(unknown) = names.iter().find(|name| modules.iter().all(|m| of.name(*m) != name.as_str())) {
+        return Err(unknown_module(unknown, spec));
     }
-    Ok(Module::ALL.into_iter().filter(|m| names.iter().any(|name| name == m.name())).collect())
+    Ok(modules.into_iter().filter(|m| names.iter().any(|name| name == of.name(*m))).collect())
+}
+
+/// That the model has no such linear layer, as a sentence.
+pub(super) fn unknown_module(name: &str, spec: &ModelSpec) -> String {
+    format!("there is no linear layer {name}; there are {}", names_of(&spec.modules(), spec.names()).join(", "))
+}
+
+/// The names of modules, those that several share once.
+pub(super) fn names_of(modules: &[Module], names: Names) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for name in modules.iter().map(|module| names.name(*module)) {
+        if !all.iter().any(|known| known == name) {
+            all.push(name.to_owned());
+        }
+    }
+    all
 }
 
 /// One layer's pair.
@@ -92,8 +112,9 @@ impl LoraPair {
 #[derive(Debug, Clone)]
 pub struct LoraAdapter {
     pub config: LoraConfig,
-    /// By layer, then by [`Module`]; `None` where the module isn't a target.
-    layers: Vec<[Option<LoraPair>; Module::ALL.len()]>,
+    names: Names,
+    /// By layer: its linear layers in [`Module::ALL`]'s order, each with its pair where it is a target.
+    layers: Vec<Vec<(Module, Option<LoraPair>)>>,
 }
 
 impl LoraAdapter {
@@ -104,11 +125,11 @@ impl LoraAdapter {
     pub fn new(config: LoraConfig, spec: &ModelSpec, rng: &mut ChaCha8Rng) -> Result<Self> {
         let targets = config.target_modules.clone();
         let (r, lora_alpha) = (config.r, config.lora_alpha);
-        Self::build(config, spec.num_layers(), |_, module| {
+        Self::build(config, spec, |_, module| {
             if !targets.contains(&module) {
                 return Ok(None);
             }
-            let (outputs, inputs) = module.shape(spec);
+            let (outputs, inputs) = spec.shape(module);
             let bound = 1.0 / (inputs as f32).sqrt();
             let a: Vec<f32> = (0..r * inputs).map(|_| rng.random_range(-bound..bound)).collect();
             let a = Var::from_vec(a, (r, inputs), &Device::Cpu)?;
@@ -116,32 +137,35 @@ impl LoraAdapter {
         })
     }
 
-    /// An adapter of the pairs that `pair` gives for each layer and module.
+    /// An adapter of the pairs that `pair` gives for each layer and module of a model.
     ///
     /// # Errors
     /// What `pair` fails with.
     pub fn build(
         config: LoraConfig,
-        num_layers: usize,
+        spec: &ModelSpec,
         mut pair: impl FnMut(usize, Module) -> Result<Option<LoraPair>>,
     ) -> Result<Self> {
-        let mut layers = Vec::with_capacity(num_layers);
-        for layer in 0..num_layers {
-            let mut pairs = [const { None }; Module::ALL.len()];
-            for module in Module::ALL {
-                pairs[module as usize] = pair(layer, module)?;
-            }
-            layers.push(pairs);
-        }
-        Ok(Self { config, layers })
+        let layers = spec.layers.iter().enumerate();
+        let layers = layers.map(|(index, layer)| {
+            layer.modules().map(|module| Ok((module, pair(index, module)?))).collect::<Result<Vec<_>>>()
+        });
+        Ok(Self { config, names: spec.names(), layers: layers.collect::<Result<_>>()? })
     }
 
-    pub fn num_layers(&self) -> usize {
-        self.layers.len()
+    /// What the model calls its modules.
+    pub fn names(&self) -> Names {
+        self.names
+    }
+
+    /// Every linear layer of the model, with its pair where it is a target.
+    pub fn modules(&self) -> impl Iterator<Item = (usize, Module, Option<&LoraPair>)> {
+        let layers = self.layers.iter().enumerate();
+        layers.flat_map(|(layer, modules)| modules.iter().map(move |(module, pair)| (layer, *module, pair.as_ref())))
     }
 
     pub fn pair(&self, layer: usize, module: Module) -> Option<&LoraPair> {
-        self.layers.get(layer)?[module as usize].as_ref()
+        self.layers.get(layer)?.iter().find(|(own, _)| *own == module)?.1.as_ref()
     }
 
     /// What `B·A·x` is multiplied by.
@@ -152,19 +176,17 @@ impl LoraAdapter {
 
     /// The number of pairs in one layer.
     pub fn num_pairs(&self, layer: usize) -> usize {
-        self.layers.get(layer).map_or(0, |pairs| pairs.iter().flatten().count())
+        self.layers.get(layer).map_or(0, |modules| modules.iter().filter(|(_, pair)| pair.is_some()).count())
     }
 
     /// Every trainable tensor with its name in PEFT's files, in a fixed order: by layer and [`Module`], A `[r, in]`
     /// before B `[out, r]`.
     pub fn named_vars(&self) -> Vec<(String, &Var)> {
         let mut vars = Vec::new();
-        for (layer, pairs) in self.layers.iter().enumerate() {
-            for (module, pair) in Module::ALL.iter().zip(pairs) {
-                if let Some(pair) = pair {
-                    vars.push((tensor_name(layer, *module, 'A'), &pair.a));
-                    vars.push((tensor_name(layer, *module, 'B'), &pair.b));
-                }
+        for (layer, module, pair) in self.modules() {
+            if let Some(pair) = pair {
+                vars.push((tensor_name(layer, module, self.names, 'A'), &pair.a));
+                vars.push((tensor_name(layer, module, self.names, 'B'), &pair.b));
             }
         }
         vars
@@ -172,17 +194,36 @@ impl LoraAdapter {
 }
 
 /// `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`
-pub fn tensor_name(layer: usize, module: Module, matrix: char) -> String {
-    format!("base_model.model.model.layers.{layer}.{}.lora_{matrix}.weight", module.path())
+pub fn tensor_name(layer: usize, module: Module, names: Names, matrix: char) -> String {
+    format!("base_model.model.{}layers.{layer}.{}.lora_{matrix}.weight", names.start(), names.path(module))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A model of this family with one layer.
+    fn spec(family: &str) -> ModelSpec {
+        let config = serde_json::json!({
+            "model_type": family, "vocab_size": 8, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "max_position_embeddings": 64, "layer_types": ["conv", "full_attention"],
+        });
+        ModelSpec::from_config(&config).unwrap()
+    }
+
     #[test]
     fn unknown_modules_are_named() {
-        let error = modules_by_name(&["q_proj".to_owned(), "qproj".to_owned()]).unwrap_err();
+        let error = modules_by_name(&["q_proj".to_owned(), "qproj".to_owned()], &spec("llama")).unwrap_err();
         assert!(error.starts_with("there is no linear layer qproj; there are q_proj, k_proj"), "{error}");
+        let error = modules_by_name(&["q_proj".to_owned()], &spec("phi3")).unwrap_err();
+        assert!(error.ends_with("there are qkv_proj, o_proj, gate_up_proj, down_proj"), "{error}");
+    }
+
+    #[test]
+    fn modules_that_share_a_name_are_meant_together() {
+        let spec = spec("lfm2");
+        let modules = modules_by_name(&["out_proj".to_owned()], &spec).unwrap();
+        assert_eq!(modules, [Module::OProj, Module::ConvOutProj]);
+        assert_eq!(names_of(&spec.modules(), spec.names()).join(" "), "q_proj k_proj v_proj out_proj in_proj w1 w3 w2");
     }
 }

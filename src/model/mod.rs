@@ -1,9 +1,12 @@
 //! Models: one description for every family, one decoder that runs it, adapters, tokenizer, chat template.
 
+mod block;
+pub mod candle_pass;
 pub mod chat;
 pub mod chat_template;
 pub mod conversation;
 pub mod decoder;
+pub mod device;
 pub mod dropout;
 pub mod error;
 pub mod facts;
@@ -20,9 +23,10 @@ pub mod tokenizer;
 mod tokenizer_check;
 pub mod weights;
 
+pub use candle_pass::CandlePass;
 pub use chat::{Chat, ChatToken, EncodedChat};
 pub use conversation::{Conversation, Turn};
-pub use decoder::{Adaptation, Decoder};
+pub use decoder::Decoder;
 pub use dropout::Dropout;
 pub use error::ModelError;
 pub use facts::{ModelFacts, inspect};
@@ -30,6 +34,6 @@ pub use generation::{Generation, KvCache};
 pub use gradient::{GradientPass, ProductType, Supervised};
 pub use language_model::LanguageModel;
 pub use lora::{LoraAdapter, LoraConfig};
-pub use module::Module;
+pub use module::{Group, Module};
 pub use spec::ModelSpec;
 pub use tokenizer::Tokenizer;

@@ -11,7 +11,8 @@ use candle_core::{DType, Device, Tensor, Var};
 use serde_json::{Map, Value, json};
 
 use self::settings::Settings;
-use super::lora::{LoraAdapter, LoraConfig, LoraPair, tensor_name};
+use super::lora::{LoraAdapter, LoraConfig, LoraPair, names_of, tensor_name};
+use super::spec::WRAPPED;
 use super::{ModelError, ModelSpec, Module};
 use crate::fs::write_atomic;
 
@@ -54,27 +55,25 @@ pub fn save(adapter: &LoraAdapter, base_model: &str, folder: &Path) -> Result<()
     save_tensors(tensors, &folder.join(WEIGHTS_FILE))
 }
 
-/// Every pair with its layer and module.
-fn pairs(adapter: &LoraAdapter) -> impl Iterator<Item = (usize, Module, &LoraPair)> {
-    let of_layer = |layer| Module::ALL.into_iter().map(move |module| (layer, module));
-    let all = (0..adapter.num_layers()).flat_map(of_layer);
-    all.filter_map(|(layer, module)| Some((layer, module, adapter.pair(layer, module)?)))
+/// Every pair with what its module is called.
+fn pairs(adapter: &LoraAdapter) -> impl Iterator<Item = (String, &LoraPair)> {
+    let key = |layer, module| settings::module_key(layer, module, adapter.names());
+    adapter.modules().filter_map(move |(layer, module, pair)| Some((key(layer, module), pair?)))
 }
 
-/// Names of modules where every layer has the same pairs, else those of all pairs in full.
+/// Names of modules where they mean the adapter's pairs and no others, else those of all pairs in full.
 fn targets(adapter: &LoraAdapter) -> Vec<String> {
-    let modules = &adapter.config.target_modules;
-    if pairs(adapter).count() == modules.len() * adapter.num_layers() {
-        return modules.iter().map(|module| module.name().to_owned()).collect();
+    let names = names_of(&adapter.config.target_modules, adapter.names());
+    let is_meant = |module: Module| names.iter().any(|name| name == adapter.names().name(module));
+    match adapter.modules().all(|(_, module, pair)| pair.is_some() == is_meant(module)) {
+        true => names,
+        false => pairs(adapter).map(|(key, _)| key).collect(),
     }
-    pairs(adapter).map(|(layer, module, _)| settings::module_key(layer, module)).collect()
 }
 
 /// PEFT's pattern of a setting in which some pairs differ from the rest, which `differing` knows.
 fn pattern(adapter: &LoraAdapter, differing: impl Fn(&LoraPair) -> Option<Value>) -> Map<String, Value> {
-    let found = pairs(adapter)
-        .filter_map(|(layer, module, pair)| Some((settings::module_key(layer, module), differing(pair)?)));
-    found.collect()
+    pairs(adapter).filter_map(|(key, pair)| Some((key, differing(pair)?))).collect()
 }
 
 /// Writes tensors of any shape as safetensors, atomically.
@@ -110,7 +109,9 @@ pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> 
     let settings = Settings::read(folder)?;
     let path = folder.join(WEIGHTS_FILE);
     let refused = |message: String| ModelError::Adapter { path: path.clone(), message };
-    let mut tensors = plainly_named(load_tensors(&path)?).map_err(refused)?;
+    settings.check_targets(spec).map_err(|message| ModelError::Adapter { path: folder.join(CONFIG_FILE), message })?;
+    let names = spec.names();
+    let mut tensors = plainly_named(load_tensors(&path)?, names.start()).map_err(refused)?;
     let mut take = |name: String, shape: (usize, usize)| -> Result<Var, String> {
         let tensor =
             tensors.remove(&name).ok_or_else(|| format!("it doesn't fit this model: tensor {name} is missing"))?;
@@ -130,12 +131,12 @@ pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> 
         use_rslora: settings.use_rslora,
     };
     let mut pairs = HashMap::new();
-    for layer in 0..spec.num_layers() {
-        for module in Module::ALL {
-            let Some((r, lora_alpha)) = settings.pair(layer, module) else { continue };
-            let (outputs, inputs) = module.shape(spec);
-            let a = take(tensor_name(layer, module, 'A'), (r, inputs)).map_err(refused)?;
-            let b = take(tensor_name(layer, module, 'B'), (outputs, r)).map_err(refused)?;
+    for (layer, layer_spec) in spec.layers.iter().enumerate() {
+        for module in layer_spec.modules() {
+            let Some((r, lora_alpha)) = settings.pair(&settings::module_key(layer, module, names)) else { continue };
+            let (outputs, inputs) = spec.shape(module);
+            let a = take(tensor_name(layer, module, names, 'A'), (r, inputs)).map_err(refused)?;
+            let b = take(tensor_name(layer, module, names, 'B'), (outputs, r)).map_err(refused)?;
             pairs.insert((layer, module), LoraPair { a, b, lora_alpha });
         }
     }
@@ -147,7 +148,7 @@ pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> 
     }
     let occurs = |module: &Module| (0..spec.num_layers()).any(|layer| pairs.contains_key(&(layer, *module)));
     config.target_modules = Module::ALL.into_iter().filter(occurs).collect();
-    Ok(LoraAdapter::build(config, spec.num_layers(), |layer, module| Ok(pairs.remove(&(layer, module))))?)
+    Ok(LoraAdapter::build(config, spec, |layer, module| Ok(pairs.remove(&(layer, module))))?)
 }
 
 /// A tensor's values as f32; `None` where one of them is not finite, or can't be read.
@@ -157,13 +158,28 @@ fn finite(tensor: &Tensor) -> Option<Var> {
     values.iter().all(|value| value.is_finite()).then(|| Var::from_tensor(&tensor).ok())?
 }
 
-/// `….lora_A.default.weight`, as the adapter is called while PEFT trains, becomes `….lora_A.weight`.
-fn plainly_named(tensors: HashMap<String, Tensor>) -> Result<HashMap<String, Tensor>, String> {
+/// What is called `model.layers…` alone has a longer name inside a vision model: all of them, the given one first.
+fn names_in_and_out_of_a_wrapper(name: &str) -> Vec<String> {
+    let starts = WRAPPED.iter().chain(&["model."]);
+    let rest = starts.clone().find_map(|start| name.strip_prefix(start)).unwrap_or(name);
+    let others = starts.map(|start| format!("{start}{rest}")).filter(|other| other != name);
+    [name.to_owned()].into_iter().chain(others).collect()
+}
+
+/// `….lora_A.default.weight`, as the adapter is called while PEFT trains, becomes `….lora_A.weight`; and names of a text model
+/// begin with `start`, whether they are those of one inside a vision model or not.
+fn plainly_named(tensors: HashMap<String, Tensor>, start: &str) -> Result<HashMap<String, Tensor>, String> {
     let mut named = HashMap::with_capacity(tensors.len());
     for (name, tensor) in tensors {
-        let plain = name.replace(".lora_A.default.", ".lora_A.").replace(".lora_B.default.", ".lora_B.");
+        let mut plain = name.replace(".lora_A.default.", ".lora_A.").replace(".lora_B.default.", ".lora_B.");
+        if let Some(inner) = plain.strip_prefix("base_model.model.") {
+            let names = names_in_and_out_of_a_wrapper(inner);
+            let own =
+                names.iter().find(|name| name.strip_prefix(start).is_some_and(|rest| rest.starts_with("layers.")));
+            plain = own.map_or(plain.clone(), |own| format!("base_model.model.{own}"));
+        }
         if named.insert(plain, tensor).is_some() {
-            return Err(format!("its tensor {name} is there twice, once without \"default\" in its name"));
+            return Err(format!("its tensor {name} is there twice, once under a longer name"));
         }
     }
     Ok(named)

@@ -1,89 +1,6 @@
-//! The output head and its cross-entropy in one: logits exist for a few rows at a time, and the gradient at the hidden
-//! rows is made in the same pass.
+//! The cross-entropy of rows of logits, each with its gradient in one pass.
 
-use std::sync::{Arc, Mutex};
-
-use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
-
-use super::FrozenWeight;
-use super::linear::{project, project_back};
-use super::product::Isa;
 use super::simd::{cap_all, exp, exp_all, max, vectorized};
-use super::storage::slice;
-
-/// How many logits exist at a time: 16 MB.
-pub const CHUNK_VALUES: usize = 4 << 20;
-
-/// The sum (not the mean) of `−log softmax(hidden · Wᵀ)[target]` over the rows. With a soft-cap, logits become
-/// `cap · tanh(logit / cap)` before.
-///
-/// `hidden` is `[num_rows, hidden_size]`, `targets` are `num_rows` token ids. `with_gradient` must be set where
-/// `backward` is to be called; without it the pass costs a third.
-///
-/// # Errors
-/// Where rows, targets and the weight's shape don't go together, or a target is outside the vocabulary.
-pub fn cross_entropy(
-    hidden: &Tensor,
-    weight: &Arc<FrozenWeight>,
-    targets: &[u32],
-    softcap: Option<f32>,
-    with_gradient: bool,
-) -> Result<Tensor> {
-    if hidden.dims() != [targets.len(), weight.cols()] {
-        candle_core::bail!("cross entropy of {} targets was given rows {:?}", targets.len(), hidden.dims());
-    }
-    if let Some(target) = targets.iter().find(|&&t| t as usize >= weight.rows()) {
-        candle_core::bail!("token id {target} is outside the vocabulary of {}", weight.rows());
-    }
-    if !hidden.device().is_cpu() {
-        return cross_entropy_plain(hidden, weight, targets, softcap);
-    }
-    let op = CrossEntropy {
-        weight: weight.clone(),
-        targets: targets.into(),
-        softcap,
-        with_gradient,
-        gradient: Mutex::new(None),
-    };
-    hidden.contiguous()?.apply_op1(op)
-}
-
-/// [`cross_entropy`] with candle's own operations.
-///
-/// # Errors
-/// As for [`cross_entropy`].
-pub fn cross_entropy_plain(
-    hidden: &Tensor,
-    weight: &FrozenWeight,
-    targets: &[u32],
-    softcap: Option<f32>,
-) -> Result<Tensor> {
-    let logits = cap_logits(super::linear::frozen_linear_plain(hidden, weight)?, softcap)?;
-    let log_probabilities = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
-    let targets = Tensor::new(targets, hidden.device())?.unsqueeze(1)?;
-    log_probabilities.gather(&targets, 1)?.sum_all()?.neg()
-}
-
-/// `cap · tanh(logits / cap)`, if they are capped; of any shape.
-///
-/// # Errors
-/// Where candle fails on the tensor.
-pub fn cap_logits(logits: Tensor, softcap: Option<f32>) -> Result<Tensor> {
-    match softcap.map(f64::from) {
-        Some(cap) => (logits / cap)?.tanh()? * cap,
-        None => Ok(logits),
-    }
-}
-
-struct CrossEntropy {
-    weight: Arc<FrozenWeight>,
-    targets: Arc<[u32]>,
-    softcap: Option<f32>,
-    with_gradient: bool,
-    /// The gradient of the sum at the hidden rows; made by the forward pass.
-    gradient: Mutex<Option<Vec<f32>>>,
-}
 
 vectorized! {
     /// Turns a row of logits into `softmax − onehot(target)`, its gradient, and returns its loss. With a soft-cap the
@@ -135,87 +52,38 @@ fn cap_slope(capped: f32, cap: f32) -> f32 {
     1.0 - tanh * tanh
 }
 
-impl CustomOp1 for CrossEntropy {
-    fn name(&self) -> &'static str {
-        "cross-entropy"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let hidden = slice(storage, layout)?;
-        let (vocab, width) = (self.weight.rows(), self.weight.cols());
-        let isa = Isa::current();
-        let rows_per_chunk = (CHUNK_VALUES / vocab).max(1);
-        let mut gradient = vec![0.0; if self.with_gradient { hidden.len() } else { 0 }];
-        let mut logits = vec![0.0; rows_per_chunk.min(self.targets.len()) * vocab];
-        let mut total = 0.0;
-        for (i, targets) in self.targets.chunks(rows_per_chunk).enumerate() {
-            let rows = i * rows_per_chunk * width..(i * rows_per_chunk + targets.len()) * width;
-            let logits = &mut logits[..targets.len() * vocab];
-            project(&hidden[rows.clone()], &self.weight, logits)?;
-            total += logits
-                .par_chunks_mut(vocab)
-                .zip(targets)
-                .map(|(logits, &target)| loss_and_gradient(isa, logits, target as usize, self.softcap))
-                // Summed in order, so that the same batch always gives the same bits.
-                .collect::<Vec<_>>()
-                .into_iter()
-                .sum::<f64>();
-            if self.with_gradient {
-                project_back(logits, &self.weight, &mut gradient[rows])?;
-            }
-        }
-        if self.with_gradient
-            && let Ok(mut place) = self.gradient.lock()
-        {
-            *place = Some(gradient);
-        }
-        Ok((CpuStorage::F32(vec![total as f32]), Shape::from(())))
-    }
-
-    fn bwd(&self, hidden: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let gradient = self.gradient.lock().ok().and_then(|mut place| place.take());
-        let Some(gradient) = gradient else {
-            candle_core::bail!("cross entropy was computed without its gradient");
-        };
-        let gradient = Tensor::from_vec(gradient, hidden.shape(), hidden.device())?;
-        Ok(Some(gradient.broadcast_mul(grad)?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{assert_same_gradients, finite_differences, random};
+    use super::super::plain::{cap_logits, cross_entropy};
+    use super::super::product::Isa;
+    use super::super::testing::{Kernel, check_kernel, random};
     use super::*;
 
     #[test]
     fn agrees_with_its_twin_and_with_finite_differences() {
-        for (rows, width, vocab) in [(1, 1, 2), (5, 7, 11), (70, 4, 100_000)] {
-            let values: Vec<f32> = random(&[vocab * width], 5).to_vec1().unwrap();
-            let weight = Arc::new(FrozenWeight::from_f32(vocab, width, &values).unwrap());
+        for (rows, vocab) in [(1, 2), (5, 11), (7, 100_000)] {
             let targets: Vec<u32> = (0..rows).map(|i| (i * 31 % vocab) as u32).collect();
             for softcap in [None, Some(1.5)] {
-                let hidden = random(&[rows, width], 6);
-                // The mean, so that tolerances mean the same for every size.
-                let mean = |loss: Tensor| loss / rows as f64;
-                assert_same_gradients(
-                    &[&hidden],
-                    |x| mean(cross_entropy(x[0], &weight, &targets, softcap, true)?),
-                    |x| mean(cross_entropy_plain(x[0], &weight, &targets, softcap)?),
-                );
-                if vocab < 1000 {
-                    finite_differences(&[&hidden], |x| mean(cross_entropy(x[0], &weight, &targets, softcap, true)?));
-                }
+                let logits = (random(&[rows, vocab], 6) * 2.0).unwrap();
+                let each = |logits: &[f32]| -> (Vec<f32>, Vec<f32>) {
+                    let mut logits = logits.to_vec();
+                    let rows = logits.chunks_mut(vocab).zip(&targets);
+                    let losses = rows
+                        .map(|(row, target)| loss_and_gradient(Isa::current(), row, *target as usize, softcap) as f32);
+                    (losses.collect(), logits)
+                };
+                let kernel = Kernel {
+                    dims: vec![rows],
+                    forward: |x: &[&[f32]]| each(x[0]).0,
+                    backward: |x: &[&[f32]], grad: &[f32]| {
+                        let (_, mut gradient) = each(x[0]);
+                        let rows = gradient.chunks_mut(vocab).zip(grad);
+                        rows.for_each(|(row, grad)| row.iter_mut().for_each(|value| *value *= grad));
+                        vec![gradient]
+                    },
+                };
+                check_kernel(&[&logits], kernel, |x| cross_entropy(&cap_logits(x[0].clone(), softcap)?, &targets));
             }
         }
-    }
-
-    #[test]
-    fn no_rows_cost_nothing_and_wrong_targets_are_errors() {
-        let weight = Arc::new(FrozenWeight::from_f32(3, 2, &[1.0; 6]).unwrap());
-        let none = Tensor::zeros((0, 2), candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
-        let loss = cross_entropy(&none, &weight, &[], None, true).unwrap();
-        assert_eq!(loss.to_scalar::<f32>().unwrap(), 0.0);
-        assert!(cross_entropy(&random(&[1, 2], 1), &weight, &[3], None, true).is_err());
-        assert!(cross_entropy(&random(&[1, 2], 1), &weight, &[0, 1], None, true).is_err());
     }
 }

@@ -1,14 +1,6 @@
 //! The element-wise part of gated inner layers (Shazeer 2020): `silu(gate) · up` in SwiGLU, `gelu(gate) · up` in GeGLU.
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
-
-use super::product::Isa;
 use super::simd::{sigmoid, vectorized};
-use super::storage::{slice, with_slices};
-
-/// How many values a task works on.
-const CHUNK: usize = 16_384;
 
 /// What the gate goes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,28 +9,6 @@ pub enum Activation {
     Silu,
     /// GELU by its tanh: `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))` (Hendrycks & Gimpel 2016).
     GeluTanh,
-}
-
-/// `activation(gate) · up`; `gate`, `up` and the result are `[num_tokens, inner]`.
-///
-/// # Errors
-/// Where the shapes differ, or a tensor isn't contiguous f32.
-pub fn gated(gate: &Tensor, up: &Tensor, activation: Activation) -> Result<Tensor> {
-    if gate.device().is_cpu() {
-        return gate.contiguous()?.apply_op2(&up.contiguous()?, Gated(activation));
-    }
-    gated_plain(gate, up, activation)
-}
-
-/// [`gated`] with candle's own operations.
-///
-/// # Errors
-/// Where the shapes differ.
-pub fn gated_plain(gate: &Tensor, up: &Tensor, activation: Activation) -> Result<Tensor> {
-    match activation {
-        Activation::Silu => gate.silu()? * up,
-        Activation::GeluTanh => gate.gelu()? * up,
-    }
 }
 
 /// A curve of the form `x · sigmoid(inner(x))`.
@@ -111,19 +81,6 @@ vectorized! {
     ) {
         by_curve!(activation, row_and_back(gate_up, grad, out, d_gate_up))
     }
-
-    /// The gradients at a row's `gate` and `up` for the gradient at its result; all have `inner` values.
-    pub fn gated_row_back(
-        isa: Isa,
-        activation: Activation,
-        gate: &[f32],
-        up: &[f32],
-        grad: &[f32],
-        dgate: &mut [f32],
-        dup: &mut [f32],
-    ) {
-        by_curve!(activation, row_back(gate, up, grad, dgate, dup))
-    }
 }
 
 #[inline(always)]
@@ -144,63 +101,13 @@ fn row_and_back<C: Curve>([gate, up]: [&[f32]; 2], grad: &[f32], out: &mut [f32]
     }
 }
 
-#[inline(always)]
-fn row_back<C: Curve>(gate: &[f32], up: &[f32], grad: &[f32], dgate: &mut [f32], dup: &mut [f32]) {
-    for ((((gate, up), grad), dgate), dup) in gate.iter().zip(up).zip(grad).zip(dgate).zip(dup) {
-        let s = sigmoid(C::inner(*gate));
-        *dgate = grad * up * s * (1.0 + gate * (1.0 - s) * C::inner_slope(*gate));
-        *dup = grad * gate * s;
-    }
-}
-
-struct Gated(Activation);
-
-impl CustomOp2 for Gated {
-    fn name(&self) -> &'static str {
-        "gated"
-    }
-
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (gate, up) = (slice(s1, l1)?, slice(s2, l2)?);
-        if gate.len() != up.len() {
-            candle_core::bail!("gated: gate {:?} and up {:?} differ in shape", l1.shape(), l2.shape());
-        }
-        let isa = Isa::current();
-        let mut out = vec![0.0; gate.len()];
-        out.par_chunks_mut(CHUNK)
-            .zip(gate.par_chunks(CHUNK))
-            .zip(up.par_chunks(CHUNK))
-            .for_each(|((out, gate), up)| gated_row(isa, self.0, gate, up, out));
-        Ok((CpuStorage::F32(out), l1.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        gate: &Tensor,
-        up: &Tensor,
-        _out: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (dgate, dup) = with_slices([gate, up, grad], |[gate, up, grad]| {
-            let (mut dgate, mut dup) = (vec![0.0; gate.len()], vec![0.0; gate.len()]);
-            let outputs = dgate.par_chunks_mut(CHUNK).zip(dup.par_chunks_mut(CHUNK));
-            let inputs = gate.par_chunks(CHUNK).zip(up.par_chunks(CHUNK)).zip(grad.par_chunks(CHUNK));
-            let isa = Isa::current();
-            outputs.zip(inputs).for_each(|((dgate, dup), ((gate, up), grad))| {
-                gated_row_back(isa, self.0, gate, up, grad, dgate, dup);
-            });
-            (dgate, dup)
-        })?;
-        let tensor = |values| Tensor::from_vec(values, gate.shape(), gate.device());
-        Ok((Some(tensor(dgate)?), Some(tensor(dup)?)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{assert_close, assert_same_gradients, finite_differences, instruction_sets, random};
+    use super::super::plain;
+    use super::super::product::Isa;
+    use super::super::testing::{Kernel, assert_close, check_kernel, instruction_sets, random};
     use super::*;
 
     proptest! {
@@ -209,9 +116,21 @@ mod tests {
         fn agrees_with_its_twin_and_with_finite_differences(rows in 1usize..12, width in 1usize..70) {
             let (gate, up) = (random(&[rows, width], 1), random(&[rows, width], 2));
             for activation in [Activation::Silu, Activation::GeluTanh] {
-                let op = |x: &[&Tensor]| gated(x[0], x[1], activation);
-                assert_same_gradients(&[&gate, &up], op, |x| gated_plain(x[0], x[1], activation));
-                finite_differences(&[&gate, &up], op);
+                let isa = Isa::current();
+                let kernel = Kernel {
+                    dims: vec![rows, width],
+                    forward: |x: &[&[f32]]| {
+                        let mut out = vec![0.0; rows * width];
+                        gated_row(isa, activation, x[0], x[1], &mut out);
+                        out
+                    },
+                    backward: |x: &[&[f32]], grad: &[f32]| {
+                        let [mut out, mut dgate, mut dup] = [(); 3].map(|()| vec![0.0; rows * width]);
+                        gated_row_and_back(isa, activation, [x[0], x[1]], grad, &mut out, [&mut dgate, &mut dup]);
+                        vec![dgate, dup]
+                    },
+                };
+                check_kernel(&[&gate, &up], kernel, |x| plain::gated(x[0], x[1], activation));
             }
         }
     }
@@ -223,14 +142,12 @@ mod tests {
             let (gate, up, grad) = (values(1), values(2), values(3));
             for activation in [Activation::Silu, Activation::GeluTanh] {
             let run = |isa| {
-                let [mut out, mut dgate, mut dup] = [(); 3].map(|()| vec![0.0; len]);
-                gated_row(isa, activation, &gate, &up, &mut out);
-                gated_row_back(isa, activation, &gate, &up, &grad, &mut dgate, &mut dup);
-                let apart = [out, dgate, dup].concat();
+                let mut alone = vec![0.0; len];
+                gated_row(isa, activation, &gate, &up, &mut alone);
                 let [mut out, mut dgate, mut dup] = [(); 3].map(|()| vec![0.0; len]);
                 gated_row_and_back(isa, activation, [&gate, &up], &grad, &mut out, [&mut dgate, &mut dup]);
-                assert_close(&[out, dgate, dup].concat(), &apart, "in one pass");
-                apart
+                assert_close(&out, &alone, "in one pass");
+                [out, dgate, dup].concat()
             };
             let expected = run(Isa::Portable);
             for isa in instruction_sets() {

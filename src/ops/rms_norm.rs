@@ -1,34 +1,6 @@
 //! Root-mean-square norm with a frozen weight (Zhang & Sennrich 2019, as `LlamaRMSNorm` computes it).
 
-use std::sync::Arc;
-
-use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
-
-use super::product::Isa;
 use super::simd::{dot, vectorized};
-use super::storage::{slice, with_slices};
-
-/// `x / sqrt(mean(x²) + eps) · weight`, row by row. `x` is `[num_tokens, hidden]`, `weight` holds `hidden` values.
-///
-/// # Errors
-/// Where a row of `x` isn't as long as `weight`, or `x` isn't contiguous f32.
-pub fn rms_norm(x: &Tensor, weight: &Arc<[f32]>, eps: f64) -> Result<Tensor> {
-    if x.device().is_cpu() {
-        return x.contiguous()?.apply_op1(RmsNorm { weight: weight.clone(), eps: eps as f32 });
-    }
-    rms_norm_plain(x, weight, eps)
-}
-
-/// [`rms_norm`] with candle's own operations.
-///
-/// # Errors
-/// Where a row of `x` isn't as long as `weight`.
-pub fn rms_norm_plain(x: &Tensor, weight: &Arc<[f32]>, eps: f64) -> Result<Tensor> {
-    let weight = Tensor::new(&weight[..], x.device())?;
-    let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;
-    x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.broadcast_mul(&weight)
-}
 
 /// `1 / rms(x)`
 #[inline(always)]
@@ -70,55 +42,37 @@ vectorized! {
     }
 }
 
-struct RmsNorm {
-    weight: Arc<[f32]>,
-    eps: f32,
-}
-
-impl CustomOp1 for RmsNorm {
-    fn name(&self) -> &'static str {
-        "rms-norm"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = slice(storage, layout)?;
-        let (hidden, isa) = (self.weight.len(), Isa::current());
-        let mut out = vec![0.0; x.len()];
-        out.par_chunks_mut(hidden)
-            .zip(x.par_chunks(hidden))
-            .for_each(|(out, x)| normalize_row(isa, x, &self.weight, self.eps, out));
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
-    }
-
-    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let (hidden, isa) = (self.weight.len(), Isa::current());
-        let dx = with_slices([x, grad], |[x, grad]| {
-            let mut dx = vec![0.0; x.len()];
-            dx.par_chunks_mut(hidden)
-                .zip(x.par_chunks(hidden))
-                .zip(grad.par_chunks(hidden))
-                .for_each(|((dx, x), grad)| normalize_row_back(isa, x, &self.weight, self.eps, grad, dx));
-            dx
-        })?;
-        Ok(Some(Tensor::from_vec(dx, x.shape(), x.device())?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{assert_close, assert_same_gradients, finite_differences, instruction_sets, random};
+    use super::super::plain::rms_norm;
+    use super::super::product::Isa;
+    use super::super::testing::{Kernel, assert_close, check_kernel, instruction_sets, random, values};
     use super::*;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
         fn agrees_with_its_twin_and_with_finite_differences(rows in 1usize..6, hidden in 1usize..70) {
-            let weight: Arc<[f32]> = random(&[hidden], 1).to_vec1::<f32>().unwrap().into();
-            let x = random(&[rows, hidden], 2);
-            assert_same_gradients(&[&x], |x| rms_norm(x[0], &weight, 1e-5), |x| rms_norm_plain(x[0], &weight, 1e-5));
-            finite_differences(&[&x], |x| rms_norm(x[0], &weight, 1e-5));
+            let (weight, x, isa) = (random(&[hidden], 1), random(&[rows, hidden], 2), Isa::current());
+            let scale = values(&weight);
+            let kernel = Kernel {
+                dims: vec![rows, hidden],
+                forward: |x: &[&[f32]]| {
+                    let mut out = vec![0.0; x[0].len()];
+                    let rows = out.chunks_mut(hidden).zip(x[0].chunks(hidden));
+                    rows.for_each(|(out, x)| normalize_row(isa, x, &scale, 1e-5, out));
+                    out
+                },
+                backward: |x: &[&[f32]], grad: &[f32]| {
+                    let mut dx = vec![0.0; grad.len()];
+                    let rows = dx.chunks_mut(hidden).zip(x[0].chunks(hidden)).zip(grad.chunks(hidden));
+                    rows.for_each(|((dx, x), grad)| normalize_row_back(isa, x, &scale, 1e-5, grad, dx));
+                    vec![dx]
+                },
+            };
+            check_kernel(&[&x], kernel, |x| rms_norm(x[0], &weight, 1e-5));
         }
     }
 

@@ -1,114 +1,86 @@
-//! Rotary position embedding (Su et al. 2021) in the half-split layout of Transformers' `apply_rotary_pos_emb`.
+//! Rotary position embedding (Su et al. 2021): in the half-split layout of Transformers' `apply_rotary_pos_emb`, or of neighbours.
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::product::Isa;
 use super::simd::vectorized;
-use super::storage::{slice, with_slice};
 
 /// Cosines and sines for the positions of one batch.
 #[derive(Clone)]
 pub struct RopeTable {
-    /// `[num_tokens, head_dim / 2]`
+    /// `[num_tokens, num_angles]`
     cos: Arc<[f32]>,
     sin: Arc<[f32]>,
+    num_angles: usize,
     head_dim: usize,
+    is_adjacent: bool,
 }
 
 impl RopeTable {
-    /// Angles for these positions: `inverse_frequencies` are `head_dim / 2` values, `positions` one a token.
-    pub fn new(inverse_frequencies: &[f32], positions: &[usize]) -> Self {
-        Self::scaled(inverse_frequencies, positions, 1.0)
+    /// `angles` are `num_angles` for each token, in radians: the first `2 · num_angles` values of each head are rotated, those of
+    /// two halves together or neighbours. Cosines and sines are multiplied by `factor`, so that a rotation may stretch, too.
+    pub fn new(
+        angles: impl Iterator<Item = f32> + Clone,
+        head_dim: usize,
+        num_angles: usize,
+        factor: f32,
+        is_adjacent: bool,
+    ) -> Self {
+        Self {
+            cos: angles.clone().map(|angle| factor * angle.cos()).collect(),
+            sin: angles.map(|angle| factor * angle.sin()).collect(),
+            num_angles,
+            head_dim,
+            is_adjacent,
+        }
     }
 
-    /// Cosines and sines multiplied by a factor, so that a rotation stretches, too.
-    pub fn scaled(inverse_frequencies: &[f32], positions: &[usize], factor: f32) -> Self {
-        let angles = || positions.iter().flat_map(|&p| inverse_frequencies.iter().map(move |f| p as f32 * f));
-        Self {
-            cos: angles().map(|angle| factor * angle.cos()).collect(),
-            sin: angles().map(|angle| factor * angle.sin()).collect(),
-            head_dim: 2 * inverse_frequencies.len(),
-        }
+    /// Cosines and sines, `[num_tokens, num_angles]` each.
+    pub fn cos_sin(&self) -> [&[f32]; 2] {
+        [&self.cos, &self.sin]
+    }
+
+    pub fn num_angles(&self) -> usize {
+        self.num_angles
+    }
+
+    /// Neighbours are rotated together, and not the values of two halves.
+    pub fn is_adjacent(&self) -> bool {
+        self.is_adjacent
     }
 
     /// Rotates the heads in the first `width` values of every row in place; rows are `stride` values apart. `sign` −1
     /// turns back.
     pub fn rotate(&self, isa: Isa, rows: &mut [f32], stride: usize, width: usize, sign: f32) {
-        let half = self.head_dim / 2;
-        let tables = self.cos.par_chunks(half).zip(self.sin.par_chunks(half));
+        let tables = self.cos.par_chunks(self.num_angles).zip(self.sin.par_chunks(self.num_angles));
         rows.par_chunks_mut(stride).zip(tables).with_min_len(16).for_each(|(row, (cos, sin))| {
             for head in row[..width].chunks_mut(self.head_dim) {
-                rotate_head(isa, head, cos, sin, sign);
+                let head = &mut head[..2 * self.num_angles];
+                match self.is_adjacent {
+                    true => rotate_neighbours(isa, head, cos, sin, sign),
+                    false => rotate_halves(isa, head, cos, sin, sign),
+                }
             }
         });
     }
 }
 
 vectorized! {
-    fn rotate_head(isa: Isa, head: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) {
+    fn rotate_halves(isa: Isa, head: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) {
         let (x1, x2) = head.split_at_mut(cos.len());
         for (((x1, x2), cos), sin) in x1.iter_mut().zip(x2).zip(cos).zip(sin) {
             let sin = sign * sin;
             (*x1, *x2) = (*x1 * cos - *x2 * sin, *x2 * cos + *x1 * sin);
         }
     }
-}
 
-/// Rotates `x`, `[num_tokens, num_heads · head_dim]`, by each token's position.
-///
-/// # Errors
-/// Where `x` isn't contiguous f32, has another number of rows than the table, or rows that aren't whole heads.
-pub fn rope(x: &Tensor, table: &RopeTable) -> Result<Tensor> {
-    let (num_tokens, width) = x.dims2()?;
-    if num_tokens * table.head_dim / 2 != table.cos.len() || !width.is_multiple_of(table.head_dim) {
-        candle_core::bail!("rope: {num_tokens} × {width} values don't fit a table of {} angles", table.cos.len());
-    }
-    if x.device().is_cpu() {
-        return x.contiguous()?.apply_op1(Rope { table: table.clone(), width });
-    }
-    rope_plain(x, table)
-}
-
-/// [`rope`] with candle's own operations.
-///
-/// # Errors
-/// Where the shapes don't go together.
-pub fn rope_plain(x: &Tensor, table: &RopeTable) -> Result<Tensor> {
-    let (num_tokens, width) = x.dims2()?;
-    let half = table.head_dim / 2;
-    let angles = |values: &[f32]| Tensor::new(values, x.device())?.reshape((num_tokens, 1, half));
-    let (cos, sin) = (angles(&table.cos)?, angles(&table.sin)?);
-    let x = x.reshape((num_tokens, width / table.head_dim, table.head_dim))?;
-    let (x1, x2) = (x.narrow(2, 0, half)?, x.narrow(2, half, half)?);
-    let out1 = (x1.broadcast_mul(&cos)? - x2.broadcast_mul(&sin)?)?;
-    let out2 = (x2.broadcast_mul(&cos)? + x1.broadcast_mul(&sin)?)?;
-    Tensor::cat(&[out1, out2], 2)?.reshape((num_tokens, width))
-}
-
-struct Rope {
-    table: RopeTable,
-    width: usize,
-}
-
-impl CustomOp1 for Rope {
-    fn name(&self) -> &'static str {
-        "rope"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let mut out = slice(storage, layout)?.to_vec();
-        self.table.rotate(Isa::current(), &mut out, self.width, self.width, 1.0);
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
-    }
-
-    /// A rotation's gradient is turned back by the same angle.
-    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let mut dx = with_slice(grad, <[f32]>::to_vec)?;
-        self.table.rotate(Isa::current(), &mut dx, self.width, self.width, -1.0);
-        Ok(Some(Tensor::from_vec(dx, x.shape(), x.device())?))
+    fn rotate_neighbours(isa: Isa, head: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) {
+        for ((pair, cos), sin) in head.chunks_exact_mut(2).zip(cos).zip(sin) {
+            let sin = sign * sin;
+            (pair[0], pair[1]) = (pair[0] * cos - pair[1] * sin, pair[1] * cos + pair[0] * sin);
+        }
     }
 }
 
@@ -116,24 +88,36 @@ impl CustomOp1 for Rope {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{assert_same_gradients, finite_differences, random};
+    use super::super::plain;
+    use super::super::testing::{Kernel, check_kernel, random};
     use super::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(16))]
+        #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn agrees_with_its_twin_and_with_finite_differences(
             num_tokens in 1usize..9,
             heads in 1usize..4,
             half in 1usize..20,
+            unrotated in prop_oneof![Just(0), 1usize..5],
+            is_adjacent in any::<bool>(),
         ) {
-            let head_dim = 2 * half;
-            let frequencies: Vec<f32> = (0..head_dim / 2).map(|i| 1.0 / (i as f32 + 1.0)).collect();
-            let positions: Vec<usize> = (0..num_tokens).map(|i| i % 4).collect();
-            let table = RopeTable::new(&frequencies, &positions);
+            let (head_dim, isa) = (2 * half + unrotated, Isa::current());
+            let angles = (0..num_tokens).flat_map(|i| (0..half).map(move |place| (i % 4) as f32 / (place as f32 + 1.0)));
+            let table = RopeTable::new(angles, head_dim, half, 1.25, is_adjacent);
             let x = random(&[num_tokens, heads * head_dim], 3);
-            assert_same_gradients(&[&x], |x| rope(x[0], &table), |x| rope_plain(x[0], &table));
-            finite_differences(&[&x], |x| rope(x[0], &table));
+            let turned = |values: &[f32], sign: f32| {
+                let mut values = values.to_vec();
+                table.rotate(isa, &mut values, heads * head_dim, heads * head_dim, sign);
+                values
+            };
+            let kernel = Kernel {
+                dims: x.dims().to_vec(),
+                forward: |x: &[&[f32]]| turned(x[0], 1.0),
+                // A rotation's gradient is turned back by the same angle.
+                backward: |_: &[&[f32]], grad: &[f32]| vec![turned(grad, -1.0)],
+            };
+            check_kernel(&[&x], kernel, |x| plain::rotate(x[0], &table, head_dim));
         }
     }
 }

@@ -58,6 +58,21 @@ impl Segments {
         self.0.iter()
     }
 
+    /// Whether each token is of a sequence of more than `most` tokens; `None` where a beginning is shared by such and others.
+    pub fn is_longer_than(&self, most: usize) -> Option<Vec<bool>> {
+        let mut is_longer = Vec::with_capacity(self.num_tokens());
+        for segment in self.iter() {
+            let continuing = || self.iter().filter(|other| !other.prefix.is_empty() && other.prefix == segment.rows);
+            let mut lengths = continuing().map(|other| other.len() > most);
+            let is_long = lengths.next().unwrap_or(segment.len() > most);
+            if lengths.any(|other| other != is_long) {
+                return None;
+            }
+            is_longer.resize(is_longer.len() + segment.rows.len(), is_long);
+        }
+        Some(is_longer)
+    }
+
     /// Each token's place in its sequence.
     pub fn positions(&self) -> Vec<usize> {
         self.iter().flat_map(|segment| segment.prefix.len()..segment.len()).collect()
@@ -86,6 +101,8 @@ mod tests {
         assert_eq!(segments.num_tokens(), 8);
         assert_eq!(segments.iter().nth(2), Some(&Segment { prefix: 0..2, rows: 3..6 }));
         assert_eq!(Segments::from_lengths([0, 3]).positions(), [0, 1, 2]);
+        assert_eq!(segments.is_longer_than(3), None, "one of the two that share a beginning");
+        assert_eq!(segments.is_longer_than(2), Some([[true; 6].as_slice(), &[false; 2]].concat()));
         assert_eq!(Segments::from_lengths([]).num_tokens(), 0);
     }
 }

@@ -31,6 +31,15 @@ pub fn random(dims: &[usize], seed: u64) -> Tensor {
 
 type Op<'a> = &'a dyn Fn(&[&Tensor]) -> Result<Tensor>;
 
+/// A kernel on slices.
+pub struct Kernel<F, B> {
+    /// The result's shape.
+    pub dims: Vec<usize>,
+    pub forward: F,
+    /// The gradient of each input, from the inputs and the gradient at the result.
+    pub backward: B,
+}
+
 /// Output, and the gradient of every input, for a loss that weighs each output value differently.
 fn run(inputs: &[&Tensor], op: Op<'_>) -> (Tensor, Vec<Tensor>) {
     let vars: Vec<Var> = inputs.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
@@ -40,6 +49,11 @@ fn run(inputs: &[&Tensor], op: Op<'_>) -> (Tensor, Vec<Tensor>) {
     let grads = loss.backward().unwrap();
     let grads = vars.iter().map(|v| grads.get(v).expect("an input has no gradient").clone()).collect();
     (out.detach(), grads)
+}
+
+/// The values of a tensor of any shape.
+pub fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
@@ -56,41 +70,39 @@ pub fn assert_close(found: &[f32], expected: &[f32], what: &str) {
     }
 }
 
-/// Output and gradients of `op` are those of `twin`.
-pub fn assert_same_gradients(
+/// A kernel's output and gradients are those of its twin, and its gradients are its slopes, measured along random directions.
+pub fn check_kernel(
     inputs: &[&Tensor],
-    op: impl Fn(&[&Tensor]) -> Result<Tensor>,
+    kernel: Kernel<impl Fn(&[&[f32]]) -> Vec<f32>, impl Fn(&[&[f32]], &[f32]) -> Vec<Vec<f32>>>,
     twin: impl Fn(&[&Tensor]) -> Result<Tensor>,
 ) {
-    let (out, grads) = run(inputs, &op);
     let (expected, expected_grads) = run(inputs, &twin);
+    let plain: Vec<Vec<f32>> = inputs.iter().map(|input| values(input)).collect();
+    let slices: Vec<&[f32]> = plain.iter().map(Vec::as_slice).collect();
+    let out = Tensor::from_vec((kernel.forward)(&slices), kernel.dims.as_slice(), &Device::Cpu).unwrap();
     assert!(largest_difference(&out, &expected) < 2e-5, "output");
+    let weights = values(&random(&kernel.dims, 99));
+    let grads = (kernel.backward)(&slices, &weights);
+    assert_eq!(grads.len(), inputs.len());
     for (i, (grad, expected)) in grads.iter().zip(&expected_grads).enumerate() {
-        let difference = largest_difference(grad, expected);
+        let grad = Tensor::from_slice(grad, inputs[i].dims(), &Device::Cpu).unwrap();
+        let difference = largest_difference(&grad, expected);
         assert!(difference < 1e-4, "gradient of input {i} is off by {difference}");
     }
-}
-
-/// The gradients of `op` are its slopes, measured along random directions.
-pub fn finite_differences(inputs: &[&Tensor], op: impl Fn(&[&Tensor]) -> Result<Tensor>) {
-    let (_, grads) = run(inputs, &op);
-    let loss_at = |inputs: &[&Tensor]| -> f64 {
-        let out = op(inputs).unwrap();
-        let weighed = (&out * random(out.dims(), 99)).unwrap().flatten_all().unwrap();
-        weighed.to_vec1::<f32>().unwrap().into_iter().map(f64::from).sum()
+    let loss_at = |inputs: &[&[f32]]| -> f64 {
+        (kernel.forward)(inputs).iter().zip(&weights).map(|(out, weight)| f64::from(out * weight)).sum()
     };
     for (i, grad) in grads.iter().enumerate() {
-        let direction = random(inputs[i].dims(), 7 + i as u64);
-        let step = 1e-2;
-        let moved = |sign: f64| {
-            let moved = (inputs[i] + (&direction * (sign * step)).unwrap()).unwrap();
-            let mut inputs = inputs.to_vec();
-            inputs[i] = &moved;
-            loss_at(&inputs)
+        let direction = values(&random(inputs[i].dims(), 7 + i as u64));
+        let step = 1e-2f32;
+        let moved = |sign: f32| {
+            let moved: Vec<f32> = slices[i].iter().zip(&direction).map(|(x, d)| x + sign * step * d).collect();
+            let mut slices = slices.clone();
+            slices[i] = &moved;
+            loss_at(&slices)
         };
-        let slope = (moved(1.0) - moved(-1.0)) / (2.0 * step);
-        let products = (grad * &direction).unwrap().flatten_all().unwrap();
-        let expected: f64 = products.to_vec1::<f32>().unwrap().into_iter().map(f64::from).sum();
+        let slope = (moved(1.0) - moved(-1.0)) / (2.0 * f64::from(step));
+        let expected: f64 = grad.iter().zip(&direction).map(|(grad, d)| f64::from(grad * d)).sum();
         let tolerance = 2e-2 * (1.0 + expected.abs());
         assert!((slope - expected).abs() < tolerance, "input {i}: slope {slope}, gradient says {expected}");
     }

@@ -1,6 +1,6 @@
 //! What the parameters with a choice may be: the key as a file writes it, its words, and the value that it stands for.
 
-use super::{EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, TooLong, TrainOn};
+use super::{DeviceChoice, EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, TooLong, TrainOn};
 
 /// A parameter that is one of a few.
 pub trait Choice: Copy + PartialEq + Sized + 'static {
@@ -70,6 +70,12 @@ impl Choice for Precision {
     const VALUES: &'static [Self] = &[Self::Auto, Self::Int8, Self::Bf16, Self::F32];
 }
 
+impl Choice for DeviceChoice {
+    const WORDS: &'static [(&'static str, &'static str)] =
+        &[("auto", "Automatic"), ("cpu", "CPU"), ("cuda", "CUDA (NVIDIA)"), ("metal", "Metal (Apple)")];
+    const VALUES: &'static [Self] = &[Self::Auto, Self::Cpu, Self::Cuda, Self::Metal];
+}
+
 impl Choice for GradientCheckpointing {
     const WORDS: &'static [(&'static str, &'static str)] = &[("auto", "Automatic"), ("true", "On"), ("false", "Off")];
     const VALUES: &'static [Self] = &[Self::Auto, Self::On, Self::Off];
@@ -96,6 +102,7 @@ mod tests {
         check::<TrainOn>();
         check::<TooLong>();
         check::<Precision>();
+        check::<DeviceChoice>();
         check::<GradientCheckpointing>();
     }
 }

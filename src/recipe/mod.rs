@@ -17,6 +17,6 @@ pub use model_ref::ModelRef;
 pub use plan::{AdapterFrom, Plan, Validation};
 pub use render_spec::{RenderSpec, TooLong, TrainOn};
 pub use sections::{
-    Data, EvalStrategy, Evaluation, GradientCheckpointing, Lora, LrSchedulerType, Precision, Recipe, TargetModules,
-    Training,
+    Data, DeviceChoice, EvalStrategy, Evaluation, GradientCheckpointing, Lora, LrSchedulerType, Precision, Recipe,
+    TargetModules, Training,
 };

@@ -2,8 +2,8 @@
 
 use super::choices::Choice;
 use super::{
-    EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules, TooLong,
-    TrainOn,
+    DeviceChoice, EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules,
+    TooLong, TrainOn,
 };
 
 /// A parameter's value, in the form that a widget or a file shows.
@@ -482,6 +482,16 @@ pub static PARAMS: &[Param] = &[
         Kind::Integer { min: 0, max: i64::MAX },
         integer!(training.seed, u64),
         "Drives the adapter's start, the shuffling and the dropout."
+    ),
+    param!(
+        "training.device",
+        "Device",
+        "Where the run multiplies",
+        "",
+        Advanced,
+        Kind::Choice(DeviceChoice::WORDS),
+        choice!(training.device, DeviceChoice),
+        "Automatic takes a graphics card where this program was built for one (the features cuda and metal) and finds it, else the CPU. On a graphics card the run computes in f32 and keeps the whole model there in f32; evaluations and answers stay on the CPU."
     ),
     param!(
         "training.precision",

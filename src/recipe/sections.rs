@@ -123,6 +123,7 @@ pub struct Training {
     pub shuffle: bool,
     pub seed: u64,
     pub train_on: TrainOn,
+    pub device: DeviceChoice,
     pub precision: Precision,
     pub gradient_checkpointing: GradientCheckpointing,
 }
@@ -148,6 +149,7 @@ impl Default for Training {
             shuffle: true,
             seed: 42,
             train_on: TrainOn::Assistant,
+            device: DeviceChoice::Auto,
             precision: Precision::Auto,
             gradient_checkpointing: GradientCheckpointing::Auto,
         }
@@ -158,6 +160,18 @@ impl Training {
     pub fn render_spec(&self) -> RenderSpec {
         RenderSpec { train_on: self.train_on, max_length: self.max_length, too_long: self.too_long }
     }
+}
+
+/// Where a run multiplies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceChoice {
+    /// A graphics card that this program was built for and finds, else the CPU.
+    Auto,
+    /// By our own kernels.
+    Cpu,
+    Cuda,
+    Metal,
 }
 
 /// The type that products are computed in. Adapters, their gradients and all sums are f32 whatever this says.

@@ -28,6 +28,15 @@ pub struct Batch {
     pub num_tokens: usize,
 }
 
+/// How a batch lays out its sequences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// [`Batch::new`]
+    Whole,
+    /// [`Batch::compact`], with [`ModelSpec::switches_beyond`](crate::model::ModelSpec::switches_beyond).
+    Compact(Option<usize>),
+}
+
 /// Sequences that begin with the same `shared` tokens.
 struct Group<'a> {
     shared: usize,
@@ -54,23 +63,37 @@ impl Batch {
         Self::of(&groups, &samples)
     }
 
+    /// A batch in a layout.
+    pub fn laid_out<'a>(samples: impl IntoIterator<Item = &'a Rendered>, layout: Layout) -> Self {
+        match layout {
+            Layout::Whole => Self::new(samples),
+            Layout::Compact(switches_beyond) => Self::compact(samples, switches_beyond),
+        }
+    }
+
     /// A batch with the same loss and gradients in fewer rows: a beginning that several sequences share, such as a
-    /// system message, has its rows once, and what comes after the last token that counts has none.
-    pub fn compact<'a>(samples: impl IntoIterator<Item = &'a Rendered>) -> Self {
+    /// system message, has its rows once, and what comes after the last token that counts has none. Where the model takes texts
+    /// of more than `switches_beyond` tokens otherwise, those stay as long as that and share nothing with shorter ones.
+    pub fn compact<'a>(samples: impl IntoIterator<Item = &'a Rendered>, switches_beyond: Option<usize>) -> Self {
         let samples: Vec<_> = samples.into_iter().collect();
+        let is_long = |sample: &Rendered| switches_beyond.is_some_and(|most| sample.ids.len() > most);
         let needed = |(place, sample): (usize, &&'a Rendered)| {
             let last = sample.is_trained.iter().rposition(|trained| *trained).unwrap_or(0);
-            Sequence { place: place as u32, sample, used: &sample.ids[..last] }
+            let least = if is_long(sample) { switches_beyond.unwrap_or(0) + 1 } else { 0 };
+            Sequence { place: place as u32, sample, used: &sample.ids[..last.max(least)] }
         };
-        let mut sequences: Vec<_> = samples.iter().enumerate().map(needed).collect();
-        sequences.sort_by(|a, b| a.used.cmp(b.used));
-        let beginnings: Vec<_> = sequences.iter().map(|sequence| sequence.used).collect();
-        let mut rest = &sequences[..];
+        let (long, short): (Vec<_>, Vec<_>) =
+            samples.iter().enumerate().map(needed).partition(|sequence| is_long(sequence.sample));
         let mut groups = Vec::new();
-        for (size, shared) in groups_by_beginning(&beginnings) {
-            let (group, others) = rest.split_at(size);
-            groups.push(Group { shared, sequences: group.to_vec() });
-            rest = others;
+        for mut sequences in [short, long] {
+            sequences.sort_by(|a, b| a.used.cmp(b.used));
+            let beginnings: Vec<_> = sequences.iter().map(|sequence| sequence.used).collect();
+            let mut rest = &sequences[..];
+            for (size, shared) in groups_by_beginning(&beginnings) {
+                let (group, others) = rest.split_at(size);
+                groups.push(Group { shared, sequences: group.to_vec() });
+                rest = others;
+            }
         }
         Self::of(&groups, &samples)
     }
@@ -313,7 +336,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_compact_batch_predicts_the_same_from_the_same(samples in samples()) {
-            let (whole, compact) = (Batch::new(&samples), Batch::compact(&samples));
+            let (whole, compact) = (Batch::new(&samples), Batch::compact(&samples, None));
             prop_assert_eq!(seen(&whole), seen(&compact));
             prop_assert_eq!(compact.segments.num_tokens(), compact.ids.len());
             prop_assert!(compact.ids.len() <= whole.ids.len());
@@ -327,7 +350,7 @@ mod tests {
             ids: (0..20).map(|i| 100 * shared + i).chain([tail, 9]).collect(),
             is_trained: [[false; 21].as_slice(), &[true]].concat(),
         };
-        let batch = Batch::compact(&[sample(1, 1), sample(2, 2), sample(1, 3), sample(2, 4), sample(3, 5)]);
+        let batch = Batch::compact(&[sample(1, 1), sample(2, 2), sample(1, 3), sample(2, 4), sample(3, 5)], None);
         assert_eq!((batch.num_tokens, batch.ids.len()), (110, 22 + 22 + 21));
     }
 }

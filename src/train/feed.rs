@@ -6,11 +6,17 @@ use std::thread::{Builder, Scope};
 
 use crossbeam_channel::{Receiver, bounded};
 
+use crate::model::ModelSpec;
 use crate::render::Rendered;
-use crate::render::batch::{Batch, Order};
+use crate::render::batch::{Batch, Layout, Order};
 
 /// Steps whose batches may wait.
 const NUM_WAITING: usize = 1;
+
+/// How the batches of a run lie. Dropout hides values by their row, so that each token has a row of its own then.
+pub fn layout(spec: &ModelSpec, dropout: f64) -> Layout {
+    if dropout == 0.0 { Layout::Compact(spec.switches_beyond()) } else { Layout::Whole }
+}
 
 /// The micro-batches of one step after the other.
 pub struct Feed {
@@ -18,8 +24,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Begins with the batches of the first of `steps`. `is_compact`: rows that are the same tokens may be one
-    /// ([`Batch::compact`]). The thread ends when the feed is dropped.
+    /// Begins with the batches of the first of `steps`. The thread ends when the feed is dropped.
     ///
     /// # Errors
     /// Where the thread can't be started.
@@ -28,14 +33,14 @@ impl Feed {
         samples: &'scope [Rendered],
         order: &'scope Order,
         steps: Range<usize>,
-        is_compact: bool,
+        layout: Layout,
     ) -> io::Result<Self> {
         let (sender, receiver) = bounded(NUM_WAITING);
         let make = move || {
             for step in steps {
                 let batch_of = |rows: Vec<usize>| {
                     let samples = rows.into_iter().map(|i| &samples[i]);
-                    if is_compact { Batch::compact(samples) } else { Batch::new(samples) }
+                    Batch::laid_out(samples, layout)
                 };
                 if sender.send(order.step(step).into_iter().map(batch_of).collect()).is_err() {
                     return;
@@ -68,16 +73,16 @@ mod tests {
             ..Training::default()
         };
         let order = Order::new(&[3; 11], &training);
-        for is_compact in [false, true] {
+        for layout in [Layout::Whole, Layout::Compact(None)] {
             std::thread::scope(|scope| {
-                let feed = Feed::start(scope, &samples, &order, 1..5, is_compact).unwrap();
+                let feed = Feed::start(scope, &samples, &order, 1..5, layout).unwrap();
                 for step in 1..5 {
                     let batches = feed.next().unwrap();
                     let expected = order.step(step);
                     assert_eq!(batches.len(), expected.len());
                     for (batch, rows) in batches.iter().zip(expected) {
                         let rows = rows.iter().map(|&i| &samples[i]);
-                        assert_eq!(*batch, if is_compact { Batch::compact(rows) } else { Batch::new(rows) });
+                        assert_eq!(*batch, Batch::laid_out(rows, layout));
                     }
                 }
                 assert!(feed.next().is_none());
@@ -90,7 +95,7 @@ mod tests {
         let samples = [Rendered { ids: vec![1, 2], is_trained: vec![false, true] }];
         let order = Order::new(&[2], &Training::default());
         std::thread::scope(|scope| {
-            let feed = Feed::start(scope, &samples, &order, 0..1_000_000_000, true).unwrap();
+            let feed = Feed::start(scope, &samples, &order, 0..1_000_000_000, Layout::Compact(None)).unwrap();
             feed.next().unwrap();
         });
     }

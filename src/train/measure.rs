@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::error::TrainError;
+use super::feed::layout;
 use super::optimizer::{AdamW, Gradients};
 use super::sft::{Samples, gradient_pass};
 use super::start::start;
@@ -45,7 +46,7 @@ pub fn measure(
     let training = Training { gradient_accumulation_steps: 1, ..plan.training.clone() };
     let lengths: Vec<usize> = samples.train.iter().map(|sample| sample.ids.len()).collect();
     let order = Order::new(&lengths, &training);
-    let mut pass = gradient_pass(decoder, &plan, &order, &lengths);
+    let mut pass = gradient_pass(decoder, &plan, &order, &lengths)?;
     let mut steps = train(decoder, &plan, &adapter, &mut pass, (&order, &samples.train), task)?;
     if steps.len() > 1 {
         steps.remove(0);
@@ -86,7 +87,7 @@ fn train(
         }
         let rows = order.step(at).into_iter().flatten().map(|i| &samples[i]);
         // The same as the run does, where another thread makes the batches.
-        let batch = if dropout == 0.0 { Batch::compact(rows) } else { Batch::new(rows) };
+        let batch = Batch::laid_out(rows, layout(decoder.spec(), dropout));
         let started = Instant::now();
         pass.set_adapter(decoder, adapter)?;
         gradients.clear();

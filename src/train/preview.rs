@@ -182,7 +182,7 @@ pub fn preview(
     let lengths: Vec<usize> = sizes.samples.iter().map(|size| size.num_tokens).collect();
     let order = Order::new(&lengths, &recipe.training);
     let num_steps = order.num_steps(&recipe.training);
-    let config = LoraConfig::from_recipe(&recipe.lora)
+    let config = LoraConfig::from_recipe(&recipe.lora, &spec)
         .map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })?;
     let num_trainable = config.num_trainable(&spec);
     Ok(RunPreview {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::checkpoint;
 use super::error::TrainError;
-use super::feed::Feed;
+use super::feed::{Feed, layout};
 use super::observer::{Observer, RunFacts, TrainEvent};
 use super::optimizer::{AdamW, Gradients};
 use super::preview::{beyond_context, check_memory};
@@ -18,9 +18,10 @@ use super::schedule::Schedule;
 use super::start::start;
 use crate::evaluate::loss::mean_loss;
 use crate::model::chat_template::clock;
+use crate::model::device::graphics_card;
 use crate::model::gradient::num_recomputed;
 use crate::model::lora::LoraAdapter;
-use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ProductType, Supervised, facts};
+use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ModelError, ProductType, Supervised, facts};
 use crate::recipe::Plan;
 use crate::render::Rendered;
 use crate::render::batch::Order;
@@ -156,7 +157,7 @@ fn train(
     let vars = adapter.named_vars();
     let num_trainable = vars.iter().map(|(_, var)| var.elem_count()).sum();
     check_memory(plan, decoder.spec(), num_trainable, order.most_tokens(&lengths))?;
-    let pass = gradient_pass(decoder, plan, &order, &lengths);
+    let pass = gradient_pass(decoder, plan, &order, &lengths)?;
     let mut optimizer = AdamW::new(training, &vars);
     let mut state = State { rate_factor: 1.0, ..State::default() };
     let mut last_step = None;
@@ -178,7 +179,7 @@ fn train(
         tally,
     }));
     // Dropout makes rows of the same tokens differ.
-    let (steps, is_compact) = (state.step..num_steps, adapter.config.lora_dropout == 0.0);
+    let (steps, layout) = (state.step..num_steps, layout(decoder.spec(), adapter.config.lora_dropout));
     let status = status_of(plan, decoder, RunStatus::Running, (num_steps, train.len()), &state);
     let recipe = plan.recipe_of_run().to_toml()?;
     let files = RunWriter::open(&plan.run_dir, &recipe, &status, inputs, last_step)?;
@@ -193,7 +194,7 @@ fn train(
         },
     };
     std::thread::scope(|scope| {
-        let feed = Feed::start(scope, &train, &order, steps, is_compact).map_err(RunError::io(&plan.run_dir))?;
+        let feed = Feed::start(scope, &train, &order, steps, layout).map_err(RunError::io(&plan.run_dir))?;
         let run = Run {
             decoder,
             plan,
@@ -452,19 +453,36 @@ fn status_of(
         best_step: state.best_step,
         secs: state.secs,
         num_examples: Some(num_examples),
-        precision: ProductType::of(plan.training.precision, decoder.spec()).name().to_owned(),
+        precision: precision(decoder, plan).name().to_owned(),
     }
 }
 
-/// In the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
-pub(super) fn gradient_pass(decoder: &Decoder, plan: &Plan, order: &Order, lengths: &[usize]) -> GradientPass {
+/// What a run's products are made in.
+fn precision(decoder: &Decoder, plan: &Plan) -> ProductType {
+    match graphics_card(plan.training.device) {
+        Ok(Some(_)) => ProductType::F32,
+        _ => ProductType::of(plan.training.precision, decoder.spec()),
+    }
+}
+
+/// On the device and in the precision that the recipe asks for, with checkpointing where it says so or the memory would not do.
+pub(super) fn gradient_pass(
+    decoder: &Decoder,
+    plan: &Plan,
+    order: &Order,
+    lengths: &[usize],
+) -> Result<GradientPass, ModelError> {
     let training = &plan.training;
+    if let Some(device) = graphics_card(training.device)? {
+        log::info!("products in f32 on {:?}", device.location());
+        return Ok(GradientPass::on_device(decoder, &device)?);
+    }
     let product = ProductType::of(training.precision, decoder.spec());
     let (setting, num_tokens) = (training.gradient_checkpointing, order.most_tokens(lengths));
     let allowed = facts::available_memory().min(plan.memory_limit);
     let num = num_recomputed(setting, decoder.spec(), product, num_tokens, allowed);
     log::info!("products in {}, {num} of {} blocks computed again", product.name(), decoder.spec().num_layers());
-    GradientPass::new(product, num)
+    Ok(GradientPass::new(product, num))
 }
 
 /// What the micro-batches of a step add up to.

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::error::TrainError;
 use crate::model::lora::{LoraAdapter, LoraConfig};
-use crate::model::{Decoder, peft};
+use crate::model::{Decoder, ModelSpec, peft};
 use crate::recipe::{AdapterFrom, Lora, Plan, RecipeError};
 use crate::run::checkpoints::undamaged;
 
@@ -14,24 +14,29 @@ pub fn start(decoder: &Decoder, plan: &Plan) -> Result<(LoraAdapter, Plan), Trai
     match &plan.adapter {
         AdapterFrom::New(lora) => {
             let mut rng = ChaCha8Rng::seed_from_u64(plan.training.seed);
-            Ok((LoraAdapter::new(config(lora)?, decoder.spec(), &mut rng)?, plan.clone()))
+            Ok((LoraAdapter::new(config(lora, decoder.spec())?, decoder.spec(), &mut rng)?, plan.clone()))
         }
         AdapterFrom::Folder { path, lora, left_to_it } => {
             let adapter = peft::load(undamaged(path)?, decoder.spec())?;
-            let lora = agreed(lora, left_to_it, &adapter.config)?;
+            let lora = agreed(lora, left_to_it, &adapter.config, decoder.spec())?;
             let from = AdapterFrom::Folder { path: path.clone(), lora, left_to_it: Vec::new() };
             Ok((adapter, Plan { adapter: from, ..plan.clone() }))
         }
     }
 }
 
-fn config(lora: &Lora) -> Result<LoraConfig, RecipeError> {
-    LoraConfig::from_recipe(lora).map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })
+fn config(lora: &Lora, spec: &ModelSpec) -> Result<LoraConfig, RecipeError> {
+    LoraConfig::from_recipe(lora, spec).map_err(|message| RecipeError::Invalid { key: "lora.target_modules", message })
 }
 
 /// What the recipe leaves to the adapter is taken from it; what the recipe says must be what the adapter has.
-fn agreed(own: &Lora, left_to_it: &[&'static str], adapter: &LoraConfig) -> Result<Lora, RecipeError> {
-    let theirs = adapter.to_recipe();
+fn agreed(
+    own: &Lora,
+    left_to_it: &[&'static str],
+    adapter: &LoraConfig,
+    spec: &ModelSpec,
+) -> Result<Lora, RecipeError> {
+    let theirs = adapter.to_recipe(spec);
     for key in Lora::KEYS.into_iter().filter(|key| !left_to_it.contains(key)) {
         let (is_same, written, has) = match key {
             "lora.r" => (own.r == theirs.r, own.r.to_string(), theirs.r.to_string()),
@@ -42,7 +47,7 @@ fn agreed(own: &Lora, left_to_it: &[&'static str], adapter: &LoraConfig) -> Resu
                 (own.lora_dropout == theirs.lora_dropout, own.lora_dropout.to_string(), theirs.lora_dropout.to_string())
             }
             _ => {
-                let is_same = config(own).is_ok_and(|own| own.target_modules == adapter.target_modules);
+                let is_same = config(own, spec).is_ok_and(|own| own.target_modules == adapter.target_modules);
                 (is_same, own.target_modules.to_string(), theirs.target_modules.to_string())
             }
         };
@@ -76,22 +81,30 @@ mod tests {
         }
     }
 
+    fn spec() -> ModelSpec {
+        let config = serde_json::json!({
+            "model_type": "llama", "vocab_size": 8, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "max_position_embeddings": 64,
+        });
+        ModelSpec::from_config(&config).unwrap()
+    }
+
     #[test]
     fn what_is_not_written_is_the_adapters_and_what_is_written_must_agree() {
-        let lora = agreed(&Lora::default(), &Lora::KEYS, &adapter()).unwrap();
-        assert_eq!(lora, adapter().to_recipe());
-        assert_eq!(agreed(&lora, &[], &adapter()).unwrap(), lora);
+        let lora = agreed(&Lora::default(), &Lora::KEYS, &adapter(), &spec()).unwrap();
+        assert_eq!(lora, adapter().to_recipe(&spec()));
+        assert_eq!(agreed(&lora, &[], &adapter(), &spec()).unwrap(), lora);
 
         let other = Lora { lora_alpha: 16.0, ..lora.clone() };
-        let error = agreed(&other, &[], &adapter()).unwrap_err().to_string();
+        let error = agreed(&other, &[], &adapter(), &spec()).unwrap_err().to_string();
         assert!(error.starts_with("lora.lora_alpha: the recipe has 16, but the adapter") && error.contains("has 8"));
-        assert_eq!(agreed(&other, &["lora.lora_alpha"], &adapter()).unwrap().lora_alpha, 8.0);
+        assert_eq!(agreed(&other, &["lora.lora_alpha"], &adapter(), &spec()).unwrap().lora_alpha, 8.0);
 
         let named = TargetModules::Named(vec!["v_proj".to_owned(), "q_proj".to_owned()]);
         let order = Lora { target_modules: named, ..lora.clone() };
-        assert_eq!(agreed(&order, &[], &adapter()).unwrap(), order);
+        assert_eq!(agreed(&order, &[], &adapter(), &spec()).unwrap(), order);
         let all = Lora { target_modules: TargetModules::AllLinear, ..lora };
-        let error = agreed(&all, &[], &adapter()).unwrap_err().to_string();
+        let error = agreed(&all, &[], &adapter(), &spec()).unwrap_err().to_string();
         assert!(error.contains("all-linear") && error.contains("q_proj, v_proj"), "{error}");
     }
 }

@@ -182,7 +182,7 @@ fn f08_sizes_of_zero_and_of_millions_are_refused() {
 fn a_setting_that_is_not_followed_is_refused_by_its_name() {
     let desk = Desk::new();
     for (key, value) in [
-        ("attention_bias", json!(true)),
+        ("qkv_bias", json!(true)),
         ("qk_norm", json!(true)),
         ("logits_scaling", json!(8.0)),
         ("num_local_experts", json!(4)),

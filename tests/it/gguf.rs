@@ -9,7 +9,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use tunewright::model::pre_tokenizer::PreTokenizer;
 use tunewright::model::weights::gguf::GgufFile;
-use tunewright::model::{Adaptation, Decoder, ModelSpec, Tokenizer};
+use tunewright::model::{CandlePass, Decoder, ModelSpec, Tokenizer};
 use tunewright::ops::Segments;
 use tunewright::task::Unwatched;
 
@@ -135,8 +135,9 @@ impl Conversion {
         assert_eq!(*converted.spec(), expected);
         let ids: Vec<u32> = (0..30).map(|i| i * 17 % 128).collect();
         let logits = |decoder: &Decoder| -> Vec<f32> {
-            let hidden = decoder.forward(&ids, &Segments::from_lengths([30]), Adaptation::default()).unwrap();
-            decoder.logits(&hidden).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+            let pass = CandlePass::new(decoder, &Device::Cpu).unwrap();
+            let hidden = pass.hidden(decoder, &ids, &Segments::from_lengths([30]), None).unwrap();
+            pass.logits(decoder, &hidden).unwrap().flatten_all().unwrap().to_vec1().unwrap()
         };
         for (found, expected) in logits(&converted).iter().zip(logits(&original)) {
             assert!((found - expected).abs() <= 1e-4, "{found}, not {expected}");

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
-use tunewright::model::{Adaptation, Decoder, Generation, KvCache, peft};
+use tunewright::model::{CandlePass, Decoder, Generation, GradientPass, KvCache, ProductType, Supervised, peft};
 use tunewright::ops::Segments;
 use tunewright::task::Unwatched;
 
@@ -30,6 +30,24 @@ const FILES: &[(&str, &str)] = &[
     ("exaone4", "exaone4"),
     ("exaone4_full", "exaone4_full"),
     ("hunyuan_v1_dense", "hunyuan_v1_dense"),
+    ("phi3", "phi3"),
+    ("phi4_mini", "phi4_mini"),
+    ("granite4", "granite4"),
+    ("granite4_nope", "granite4_nope"),
+    ("granite4_nope_exact", "granite4_nope"),
+    ("lfm2", "lfm2"),
+    ("ernie4_5", "ernie4_5"),
+];
+
+/// Quantised by llama.cpp, and the fixture that each was made from; the expected numbers are f32 products with what the file holds.
+const QUANTISED: &[(&str, &str)] = &[
+    ("llama.q8_0", "llama"),
+    ("llama.q4_0", "llama"),
+    ("llama.q4_k_m", "llama"),
+    ("qwen3.q8_0", "qwen3"),
+    ("qwen3.q4_0", "qwen3"),
+    ("gemma3.q8_0", "gemma3"),
+    ("gemma3.q4_0", "gemma3"),
 ];
 
 fn load(name: &str) -> HashMap<String, Tensor> {
@@ -55,9 +73,10 @@ fn files_of_llama_cpp_s_converter_give_the_logits_of_transformers() {
                     Some(logits) => logits.clone(),
                     None => expected[of_fixture].get(row).unwrap().narrow(0, 0, len).unwrap(),
                 };
-                let adaptation = Adaptation { adapter, ..Adaptation::default() };
-                let hidden = decoder.forward(&ids, &Segments::from_lengths([len]), adaptation).unwrap();
-                let off = largest(&(decoder.logits(&hidden).unwrap() - &expected).unwrap());
+                let mut pass = CandlePass::new(&decoder, &Device::Cpu).unwrap();
+                adapter.into_iter().for_each(|adapter| pass.set_adapter(adapter).unwrap());
+                let hidden = pass.hidden(&decoder, &ids, &Segments::from_lengths([len]), None).unwrap();
+                let off = largest(&(pass.logits(&decoder, &hidden).unwrap() - &expected).unwrap());
                 assert!(off <= 1e-4, "{file}, row {row}, {of_file}: logits are off by {off}");
 
                 let mut cache = KvCache::new(decoder.spec());
@@ -66,6 +85,45 @@ fn files_of_llama_cpp_s_converter_give_the_logits_of_transformers() {
                 let last = Tensor::new(&*generation.logits().unwrap(), &Device::Cpu).unwrap();
                 let off = largest(&(last - expected.get(len - 1).unwrap()).unwrap());
                 assert!(off <= 1e-4, "{file}, row {row}, {of_file}: the last logits of an answer are off by {off}");
+            }
+        }
+    }
+}
+
+#[test]
+fn quantised_files_give_the_logits_of_what_they_hold_and_train() {
+    let as_file = load("gguf/expected.safetensors");
+    for (file, family) in QUANTISED {
+        let decoder = Decoder::load(&fixture(&format!("gguf/{file}.gguf")), &Unwatched).unwrap();
+        let adapter = peft::load(&fixture(family).join("adapter"), decoder.spec()).unwrap();
+        let inputs = load(&format!("{family}/expected.safetensors"));
+        let (ids, masks) = (&inputs["input_ids"], inputs["attention_mask"].to_vec2::<i64>().unwrap());
+        for (row, mask) in masks.iter().enumerate() {
+            let len = mask.iter().filter(|value| **value == 1).count();
+            let ids = ids.get(row).unwrap().to_vec1::<i64>().unwrap();
+            let ids: Vec<u32> = ids[..len].iter().map(|id| *id as u32).collect();
+            let (expected, segments) = (&as_file[&format!("{file}.as_file.row{row}")], Segments::from_lengths([len]));
+            let pass = CandlePass::new(&decoder, &Device::Cpu).unwrap();
+            let logits = pass.logits(&decoder, &pass.hidden(&decoder, &ids, &segments, None).unwrap()).unwrap();
+            let off = largest(&(logits - expected).unwrap());
+            assert!(off <= 1e-4, "{file}, row {row}: logits are off by {off}");
+
+            let (rows, targets): (Vec<u32>, Vec<u32>) = (4..len - 1).map(|at| (at as u32, ids[at + 1])).unzip();
+            let batch = Supervised { ids: &ids, segments: &segments, rows: &rows, targets: &targets, dropout: None };
+            let gradients = |mut pass: GradientPass| {
+                pass.set_adapter(&decoder, &adapter).unwrap();
+                let vars = adapter.named_vars();
+                let mut gradients: Vec<_> = vars.iter().map(|(_, var)| vec![0.0f32; var.elem_count()]).collect();
+                let loss = pass.add_gradients(&decoder, batch, 0.1, &mut gradients).unwrap();
+                (loss, gradients)
+            };
+            let (loss, gradients_by_candle) = gradients(GradientPass::on_device(&decoder, &Device::Cpu).unwrap());
+            let (found, by_hand) = gradients(GradientPass::new(ProductType::F32, 0));
+            assert!((found - loss).abs() <= 1e-4 * loss, "{file}: {found} for {loss}");
+            for (found, expected) in by_hand.iter().zip(&gradients_by_candle) {
+                let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0f32, |a, b| a.max(b.abs()));
+                let off = largest(&mut found.iter().zip(expected).map(|(a, b)| a - b));
+                assert!(off <= 1e-4 * largest(&mut expected.iter().copied()), "{file}: gradients are off by {off}");
             }
         }
     }

@@ -54,3 +54,4 @@ mod tokenizer;
 mod tokenizer_kinds;
 mod too_long;
 mod window;
+mod wrapped;

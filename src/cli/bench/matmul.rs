@@ -32,7 +32,7 @@ pub fn run(args: MatmulBench) -> Result<(), Ended> {
     for product in [ProductType::F32, ProductType::Bf16, ProductType::Int8] {
         let mut shapes = serde_json::Map::new();
         for module in [Module::QProj, Module::GateProj, Module::DownProj] {
-            let (outputs, inputs) = module.shape(&spec);
+            let (outputs, inputs) = spec.shape(module);
             shapes.insert(format!("{ROWS}x{outputs}x{inputs}"), json!(rate(product, outputs, inputs)?));
         }
         figures.insert(format!("{}_gflops", product.name()), shapes.into());

@@ -15,7 +15,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::model;
 use crate::cli::progress::Progress;
 use crate::model::gradient::num_recomputed;
-use crate::model::{Decoder, GradientPass, LoraAdapter, LoraConfig, ModelError, Module, ProductType, facts};
+use crate::model::{Decoder, GradientPass, LoraAdapter, LoraConfig, ModelError, ModelSpec, Module, ProductType, facts};
 use crate::ops::product::clock;
 use crate::recipe::{GradientCheckpointing, Lora, Training};
 use crate::render::Rendered;
@@ -79,10 +79,10 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
     let path = model::locate(&args.common.model, &interrupt)?;
     let decoder = Decoder::load(&path, &Progress::new("Loading", &interrupt.control))?;
     let spec = decoder.spec();
-    let batches = batches(&args, spec.vocab_size)?;
+    let batches = batches(&args, spec)?;
     let product = ProductType::of(args.precision.into(), spec);
 
-    let lora = LoraConfig::from_recipe(&Lora::default()).map_err(Ended::failed)?;
+    let lora = LoraConfig::from_recipe(&Lora::default(), spec).map_err(Ended::failed)?;
     let training = Training::default();
     let adapter =
         LoraAdapter::new(lora, spec, &mut ChaCha8Rng::seed_from_u64(training.seed)).map_err(ModelError::from)?;
@@ -134,7 +134,7 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
         }
     }
     let (num_steps, total) = (step_secs.len() as f64, step_secs.iter().sum::<f64>());
-    let (outputs, inputs) = Module::GateProj.shape(spec);
+    let (outputs, inputs) = spec.shape(Module::GateProj);
     let machine = matmul::rate(product, outputs, inputs)?;
     let [packing, forward, head, backward, optimizer] = phases.map(|secs| secs / num_steps);
     args.common.print(json!({
@@ -161,7 +161,7 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
 }
 
 /// The batches as asked for: from the file, or random tokens that are all trained.
-fn batches(args: &TrainBench, vocab_size: usize) -> Result<Vec<Batch>, Ended> {
+fn batches(args: &TrainBench, spec: &ModelSpec) -> Result<Vec<Batch>, Ended> {
     let rows = match &args.data {
         Some(path) => {
             let text = std::fs::read_to_string(path)
@@ -177,13 +177,14 @@ fn batches(args: &TrainBench, vocab_size: usize) -> Result<Vec<Batch>, Ended> {
         None => {
             let mut rng = ChaCha8Rng::seed_from_u64(1);
             let mut row = || Rendered {
-                ids: (0..args.length).map(|_| rng.random_range(0..vocab_size as u32)).collect(),
+                ids: (0..args.length).map(|_| rng.random_range(0..spec.vocab_size as u32)).collect(),
                 is_trained: vec![true; args.length],
             };
             vec![(0..args.batch).map(|_| row()).collect::<Vec<_>>()]
         }
     };
-    let batches: Vec<Batch> = rows.iter().map(|rows: &Vec<Rendered>| Batch::compact(rows)).collect();
+    let batches: Vec<Batch> =
+        rows.iter().map(|rows: &Vec<Rendered>| Batch::compact(rows, spec.switches_beyond())).collect();
     match batches.iter().all(|batch| !batch.targets.is_empty()) && !batches.is_empty() {
         true => Ok(batches),
         false => Err(Ended::failed("There is nothing to train: give batches with trained tokens.")),

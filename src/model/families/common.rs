@@ -1,8 +1,8 @@
 //! What all families have.
 
-use crate::model::ModelSpec;
 use crate::model::spec::keys::{self, Key, Keys, Setting};
-use crate::model::spec::{LayerSpec, MAX_LAYERS, RopeScaling, RopeSpec};
+use crate::model::spec::{Biases, LayerSpec, MAX_LAYERS, RopeScaling, RopeSpec};
+use crate::model::{ModelSpec, Module};
 use crate::ops::Activation;
 
 /// What a family's models have where no file says it.
@@ -15,6 +15,10 @@ pub struct Defaults {
     pub ties_head: bool,
     pub rope_theta: f64,
     pub rms_norm_eps: f64,
+    /// The width of the inner layers, where another setting than the usual one says it.
+    pub inner_size: Option<usize>,
+    /// Models may rotate a part of each head only.
+    pub rotates_partly: bool,
     /// A rope scaling of the type `dynamic` with an `alpha` is meant as Hunyuan means it.
     pub scales_rope_by_alpha: bool,
 }
@@ -28,6 +32,8 @@ impl Default for Defaults {
             ties_head: false,
             rope_theta: 10_000.0,
             rms_norm_eps: 1e-6,
+            inner_size: None,
+            rotates_partly: false,
             scales_rope_by_alpha: false,
         }
     }
@@ -35,7 +41,7 @@ impl Default for Defaults {
 
 /// A model as Llama is: a norm before attention and one before the inner layers, every position seen and rotated.
 pub fn read(keys: &dyn Keys, architecture: &str, defaults: &Defaults) -> Result<ModelSpec, String> {
-    let mut spec = sizes(keys, architecture)?;
+    let mut spec = sizes_with(keys, architecture, defaults.inner_size)?;
     spec.head_dim = match (keys.count(keys::HEAD_DIM)?, defaults.head_dim) {
         (Some(head_dim), _) => head_dim,
         (None, Some(head_dim)) if !keys.is_gguf() => head_dim,
@@ -49,6 +55,17 @@ pub fn read(keys: &dyn Keys, architecture: &str, defaults: &Defaults) -> Result<
         _ => defaults.rms_norm_eps,
     };
     spec.ropes = vec![keys.rope(keys::ROPE, defaults.rope_theta)?];
+    let rotated = keys.rotated(spec.head_dim)?.filter(|rotated| *rotated != spec.head_dim);
+    if let Some(rotated) = rotated {
+        if !defaults.rotates_partly {
+            let setting = if keys.is_gguf() { "rope.dimension_count" } else { keys::PARTIAL_ROTARY.config };
+            return Err(format!(
+                "by its {setting} only {rotated} of the {} values of its heads are rotated, which is not followed in this family",
+                spec.head_dim
+            ));
+        }
+        spec.ropes[0].rotated = Some(rotated);
+    }
     if matches!(spec.ropes[0].scaling, RopeScaling::Alpha(_)) && !defaults.scales_rope_by_alpha {
         return Err("the rope scaling dynamic is not known".to_owned());
     }
@@ -58,6 +75,10 @@ pub fn read(keys: &dyn Keys, architecture: &str, defaults: &Defaults) -> Result<
 
 /// The sizes alone, as much as can be said of a model of any family.
 pub fn sizes(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
+    sizes_with(keys, architecture, None)
+}
+
+fn sizes_with(keys: &dyn Keys, architecture: &str, inner_size: Option<usize>) -> Result<ModelSpec, String> {
     let (hidden_size, num_heads) = (keys.required(keys::HIDDEN_SIZE)?, keys.required(keys::NUM_HEADS)?);
     let num_layers = keys.required(keys::NUM_LAYERS)?;
     if num_layers > MAX_LAYERS {
@@ -68,7 +89,10 @@ pub fn sizes(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
         architecture: architecture.to_owned(),
         vocab_size: keys.vocab_size()?,
         hidden_size,
-        intermediate_size: keys.required(keys::INTERMEDIATE_SIZE)?,
+        intermediate_size: match inner_size {
+            Some(size) => size,
+            None => keys.required(keys::INTERMEDIATE_SIZE)?,
+        },
         num_heads,
         num_kv_heads: keys.count(keys::NUM_KV_HEADS)?.unwrap_or(num_heads),
         head_dim,
@@ -81,10 +105,11 @@ pub fn sizes(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
         residual_scale: 1.0,
         rms_norm_eps: 1e-6,
         query_scale: None,
-        ropes: vec![RopeSpec { theta: 10_000.0, scaling: RopeScaling::None }],
+        ropes: vec![RopeSpec::new(10_000.0, RopeScaling::None)],
         context_length: keys.required(keys::CONTEXT_LENGTH)?,
         layers: vec![LayerSpec::default(); num_layers],
         tie_word_embeddings: keys.ties_head(false)?,
+        is_wrapped: false,
     })
 }
 
@@ -109,6 +134,22 @@ pub fn set_windows(
     for (index, layer) in spec.layers.iter_mut().enumerate() {
         let does_slide = said.as_ref().map_or_else(|| slides(index), |said| said[index]);
         layer.window = window.filter(|_| does_slide);
+    }
+    Ok(())
+}
+
+pub const ALL_BIASES: Biases = Biases { qkv: true, output: true, inner: true };
+
+/// Biases where `config.json` says so (`attention_bias`, `mlp_bias`), or where GGUF has them.
+pub fn set_biases(spec: &mut ModelSpec, keys: &dyn Keys) -> Result<(), String> {
+    let attention = keys.flag(keys::ATTENTION_BIAS)?.unwrap_or(false);
+    let inner = keys.flag(keys::MLP_BIAS)?.unwrap_or(false);
+    for (index, layer) in spec.layers.iter_mut().enumerate() {
+        layer.biases = Biases {
+            qkv: attention || keys.has_bias(index, Module::QProj),
+            output: attention || keys.has_bias(index, Module::OProj),
+            inner: inner || keys.has_bias(index, Module::GateProj),
+        };
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! EXAONE 4 (`Exaone4Model`): norms only after the branches and on each head's queries and keys; the larger one has windows, and
 //! its layers without a window no rotation.
 
-use super::{Family, common};
+use super::{Family, USUAL_NAMES, common};
 use crate::model::ModelSpec;
 use crate::model::spec::keys::{self, Key, Keys};
 use crate::model::spec::{BranchNorms, QkNorm};
@@ -17,10 +17,13 @@ pub const EXAONE4: Family = Family {
     name: "EXAONE 4",
     config: &["exaone4"],
     gguf: &["exaone4"],
+    wrapped_in: &[],
     read,
     follows: &[keys::WINDOW, keys::LAYER_TYPES, SLIDING_PATTERN],
     has_paired_rows: false,
     has_norms_from_one: false,
+    splits_gate_up: false,
+    names: USUAL_NAMES,
 };
 
 fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {

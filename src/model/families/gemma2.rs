@@ -1,6 +1,6 @@
 //! Gemma 2: norms after the branches, too, soft caps, and a window on every other layer (`Gemma2Model`).
 
-use super::{Family, common};
+use super::{Family, USUAL_NAMES, common};
 use crate::model::ModelSpec;
 use crate::model::spec::BranchNorms;
 use crate::model::spec::keys::{self, Key, Keys};
@@ -17,10 +17,13 @@ pub const GEMMA2: Family = Family {
     name: "Gemma 2",
     config: &["gemma2"],
     gguf: &["gemma2"],
+    wrapped_in: &[],
     read,
     follows: &[keys::ATTENTION_SOFTCAP, keys::FINAL_SOFTCAP, keys::QUERY_SCALAR, keys::WINDOW, keys::LAYER_TYPES],
     has_paired_rows: false,
     has_norms_from_one: true,
+    splits_gate_up: false,
+    names: USUAL_NAMES,
 };
 
 fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {

@@ -1,7 +1,7 @@
 //! Gemma 3, text only (`Gemma3TextModel`): norms after the branches and on queries and keys, five layers with a window to one
 //! that sees all, each kind with a rotation of its own.
 
-use super::{Family, common, gemma2};
+use super::{Family, USUAL_NAMES, common, gemma2};
 use crate::model::ModelSpec;
 use crate::model::spec::QkNorm;
 use crate::model::spec::keys::{self, Key, Keys, RopeKeys};
@@ -25,6 +25,7 @@ pub const GEMMA3: Family = Family {
     name: "Gemma 3",
     config: &["gemma3_text"],
     gguf: &["gemma3"],
+    wrapped_in: &["gemma3"],
     read,
     follows: &[
         keys::ATTENTION_SOFTCAP,
@@ -38,6 +39,8 @@ pub const GEMMA3: Family = Family {
     ],
     has_paired_rows: false,
     has_norms_from_one: true,
+    splits_gate_up: false,
+    names: USUAL_NAMES,
 };
 
 fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {

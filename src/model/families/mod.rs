@@ -1,15 +1,19 @@
 //! The families of models, a file and a row each. Nothing else knows a family by its name.
 
 mod common;
+mod ernie4_5;
 mod exaone4;
 mod gemma2;
 mod gemma3;
 mod granite;
+mod granite4;
 mod hunyuan;
+mod lfm2;
 mod llama;
 mod ministral3;
 mod mistral;
 mod olmo2;
+mod phi3;
 mod qwen2;
 mod qwen3;
 mod smollm3;
@@ -19,6 +23,10 @@ use serde_json::Value;
 
 use super::ModelSpec;
 use super::spec::keys::{Key, Keys};
+use super::spec::{Names, text_config};
+
+/// Families that call everything as Llama does have these.
+const USUAL_NAMES: Names = Names::new(&[]);
 
 /// What is special about a family.
 pub struct Family {
@@ -28,6 +36,8 @@ pub struct Family {
     pub config: &'static [&'static str],
     /// What `general.architecture` of a GGUF file calls it.
     pub gguf: &'static [&'static str],
+    /// What `model_type` calls the models that see pictures, too, and have such a text model inside.
+    pub wrapped_in: &'static [&'static str],
     /// Reads a model's settings; those that no file says are the family's.
     pub read: fn(&dyn Keys, &str) -> Result<ModelSpec, String>,
     /// Settings that this family follows and others don't have, so that elsewhere they are refused.
@@ -36,6 +46,10 @@ pub struct Family {
     pub has_paired_rows: bool,
     /// What safetensors hold of a norm is its distance from one.
     pub has_norms_from_one: bool,
+    /// GGUF has tensors for gate and for up where Transformers has one for both.
+    pub splits_gate_up: bool,
+    /// What it calls its modules and norms.
+    pub names: Names,
 }
 
 /// All of them, in the order in which they are named to a person.
@@ -46,12 +60,16 @@ pub const FAMILIES: &[&Family] = &[
     &qwen3::QWEN3,
     &gemma2::GEMMA2,
     &gemma3::GEMMA3,
+    &phi3::PHI3,
     &smollm3::SMOLLM3,
     &olmo2::OLMO2,
     &granite::GRANITE,
+    &granite4::GRANITE4,
+    &lfm2::LFM2,
     &ministral3::MINISTRAL3,
     &exaone4::EXAONE4,
     &hunyuan::HUNYUAN,
+    &ernie4_5::ERNIE4_5,
 ];
 
 /// The family that a file names.
@@ -97,6 +115,10 @@ impl ModelSpec {
             ));
         };
         let config = config?;
+        let outer = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
+        if self.is_wrapped && !family.wrapped_in.contains(&outer) {
+            return Some(format!("A {} inside a model of the kind {outer} can't be trained yet", family.name));
+        }
         if let Some(method) = config.pointer("/quantization_config/quant_method").and_then(Value::as_str) {
             return Some(format!("{} weights are not read; use a GGUF file or the original", method.to_uppercase()));
         }
@@ -105,7 +127,7 @@ impl ModelSpec {
                 "Its weights are quantised in a way that is not read; use a GGUF file or the original".to_owned(),
             );
         }
-        unknown::problem(config, family)
+        unknown::problem(text_config(config), family)
     }
 }
 

@@ -1,7 +1,7 @@
 //! OLMo 2 and 3 (`Olmo2Model`, `Olmo3Model`): norms only after the branches, and on all queries and all keys of a token
 //! together; in OLMo 3 three layers with a window to one that sees all, which alone has its rotation stretched.
 
-use super::{Family, common};
+use super::{Family, USUAL_NAMES, common};
 use crate::model::ModelSpec;
 use crate::model::spec::keys::{self, Key, Keys, RopeKeys};
 use crate::model::spec::{BranchNorms, QkNorm};
@@ -18,10 +18,13 @@ pub const OLMO2: Family = Family {
     config: &["olmo2", "olmo3"],
     // Both; a 3 has a window.
     gguf: &["olmo2"],
+    wrapped_in: &[],
     read,
-    follows: &[keys::WINDOW, keys::LAYER_TYPES, keys::LOCAL_ROPE_SECTION, LOCAL_THETA_OF_GGUF],
+    follows: &[keys::WINDOW, keys::LAYER_TYPES, keys::LOCAL_ROPE_SECTION, LOCAL_THETA_OF_GGUF, keys::ATTENTION_BIAS],
     has_paired_rows: false,
     has_norms_from_one: false,
+    splits_gate_up: false,
+    names: USUAL_NAMES,
 };
 
 fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
@@ -42,5 +45,6 @@ fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
         layer.qk_norm = Some(QkNorm::AllHeads);
         layer.rope = Some(usize::from(layer.window.is_some()));
     }
+    common::set_biases(&mut spec, keys)?;
     Ok(spec)
 }

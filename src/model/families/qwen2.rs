@@ -1,6 +1,6 @@
 //! Qwen2 and Qwen2.5 (`Qwen2Model`): Llama with biases on queries, keys and values.
 
-use super::{Family, common};
+use super::{Family, USUAL_NAMES, common};
 use crate::model::ModelSpec;
 use crate::model::spec::keys::{self, Key, Keys};
 
@@ -13,16 +13,19 @@ pub const QWEN2: Family = Family {
     name: "Qwen2",
     config: &["qwen2"],
     gguf: &["qwen2"],
+    wrapped_in: &[],
     read,
     follows: &[keys::LAYER_TYPES],
     has_paired_rows: false,
     has_norms_from_one: false,
+    splits_gate_up: false,
+    names: USUAL_NAMES,
 };
 
 fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
     let mut spec = common::read(keys, architecture, &common::Defaults::default())?;
     set_windows(&mut spec, keys)?;
-    spec.layers.iter_mut().for_each(|layer| layer.qkv_bias = true);
+    spec.layers.iter_mut().for_each(|layer| layer.biases.qkv = true);
     Ok(spec)
 }
 

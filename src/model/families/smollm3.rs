@@ -1,6 +1,6 @@
 //! SmolLM3 (`SmolLM3Model`): Llama whose every fourth layer rotates nothing.
 
-use super::{Family, common};
+use super::{Family, USUAL_NAMES, common};
 use crate::model::ModelSpec;
 use crate::model::spec::keys::{self, Key, Keys};
 
@@ -17,10 +17,13 @@ pub const SMOLLM3: Family = Family {
     name: "SmolLM3",
     config: &["smollm3"],
     gguf: &["smollm3"],
+    wrapped_in: &[],
     read,
-    follows: &[ROTATES, NO_ROPE_INTERVAL, keys::LAYER_TYPES],
+    follows: &[ROTATES, NO_ROPE_INTERVAL, keys::LAYER_TYPES, keys::ATTENTION_BIAS, keys::MLP_BIAS],
     has_paired_rows: true,
     has_norms_from_one: false,
+    splits_gate_up: false,
+    names: USUAL_NAMES,
 };
 
 fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
@@ -32,6 +35,7 @@ fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
         let does_rotate = rotates.as_ref().map_or(!(index + 1).is_multiple_of(interval), |rotates| rotates[index]);
         layer.rope = does_rotate.then_some(0);
     }
+    common::set_biases(&mut spec, keys)?;
     if keys.flag(USES_WINDOW)?.unwrap_or(false) {
         return Err("config.json has use_sliding_window, which is not followed in this family".to_owned());
     }

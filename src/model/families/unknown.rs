@@ -75,7 +75,9 @@ pub fn problem(config: &Value, family: &Family) -> Option<String> {
         return Some(format!("Its config.json has position_embedding_type = {kind}, which is not known here"));
     }
     let layers = of(keys::LAYER_TYPES.config).and_then(Value::as_array);
-    if let Some(kind) = layers.into_iter().flatten().find(|kind| *kind != "full_attention") {
+    if let Some(kind) =
+        layers.into_iter().flatten().find(|kind| !matches!(kind.as_str(), Some("full_attention" | "attention")))
+    {
         return Some(format!("Its config.json has layers of the type {}, which is not known here", shown(kind)));
     }
     let ropes = of("rope_parameters").and_then(Value::as_object);

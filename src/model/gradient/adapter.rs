@@ -4,56 +4,9 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use crate::model::lora::LoraAdapter;
-use crate::model::{ModelSpec, Module};
+use crate::model::{Group, ModelSpec, Module};
 use crate::ops::product::{Element, Isa, Panels};
 use crate::ops::storage::with_slices;
-
-/// Linear layers that read the same input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    Qkv,
-    Output,
-    GateUp,
-    Down,
-}
-
-impl Group {
-    pub const ALL: [Self; 4] = [Self::Qkv, Self::Output, Self::GateUp, Self::Down];
-
-    pub fn modules(self) -> &'static [Module] {
-        match self {
-            Self::Qkv => &[Module::QProj, Module::KProj, Module::VProj],
-            Self::Output => &[Module::OProj],
-            Self::GateUp => &[Module::GateProj, Module::UpProj],
-            Self::Down => &[Module::DownProj],
-        }
-    }
-
-    /// The group that a module belongs to.
-    pub fn of(module: Module) -> Self {
-        match module {
-            Module::QProj | Module::KProj | Module::VProj => Self::Qkv,
-            Module::OProj => Self::Output,
-            Module::GateProj | Module::UpProj => Self::GateUp,
-            Module::DownProj => Self::Down,
-        }
-    }
-
-    /// The first column of each module in the group's result, and the result's width.
-    pub fn columns(self, spec: &ModelSpec) -> (Vec<usize>, usize) {
-        let mut width = 0;
-        let columns = self
-            .modules()
-            .iter()
-            .map(|module| {
-                let start = width;
-                width += module.shape(spec).0;
-                start
-            })
-            .collect();
-        (columns, width)
-    }
-}
 
 /// One module's pair.
 pub struct PackedPair<E> {
@@ -143,13 +96,15 @@ impl<E: Element> PackedGroup<E> {
         let mut old: Vec<_> = std::mem::take(&mut self.pairs);
         let mut all_a = Vec::new();
         self.width = 0;
-        for module in group.modules() {
-            let Some(pair) = adapter.pair(layer, *module) else { continue };
-            let (outputs, inputs) = module.shape(spec);
+        let mut num_inputs = 0;
+        for module in spec.layers[layer].modules().filter(|module| module.group() == group) {
+            let Some(pair) = adapter.pair(layer, module) else { continue };
+            let (outputs, inputs) = spec.shape(module);
+            num_inputs = inputs;
             let (r, scale) = (pair.r(), adapter.scale(pair) as f32);
             let padded = r.next_multiple_of(E::GROUP);
             let mut packed = old.pop().unwrap_or_else(|| PackedPair {
-                module: *module,
+                module,
                 r,
                 scale,
                 column: 0,
@@ -158,7 +113,7 @@ impl<E: Element> PackedGroup<E> {
                 b_back: Panels::default(),
                 a_back: Panels::default(),
             });
-            (packed.module, packed.r, packed.scale) = (*module, r, scale);
+            (packed.module, packed.r, packed.scale) = (module, r, scale);
             (packed.column, packed.gradient) = (self.width, *gradient);
             with_slices([&pair.a, &pair.b], |[a, b]| {
                 packed.b.set_transposed(isa, b, outputs, r, scale);
@@ -171,8 +126,8 @@ impl<E: Element> PackedGroup<E> {
             *gradient += 2;
             self.pairs.push(packed);
         }
-        if let (Some(module), true) = (group.modules().first(), self.width > 0) {
-            self.a.set_transposed(isa, &all_a, self.width, module.shape(spec).1, 1.0);
+        if self.width > 0 {
+            self.a.set_transposed(isa, &all_a, self.width, num_inputs, 1.0);
         }
         Ok(())
     }

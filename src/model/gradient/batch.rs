@@ -1,6 +1,6 @@
 //! What a step is given: the rows that are learned from, and the type to compute in.
 
-use crate::model::{Dropout, ModelSpec, Module};
+use crate::model::{Dropout, ModelSpec};
 use crate::ops::Segments;
 use crate::ops::product::Isa;
 use crate::recipe::Precision;
@@ -19,7 +19,7 @@ impl ProductType {
     /// The type that a recipe's precision stands for with this model on this machine.
     pub fn of(precision: Precision, spec: &ModelSpec) -> Self {
         // Pairs of bf16 lie side by side in every row.
-        let is_even = Module::ALL.iter().all(|module| module.shape(spec).0.is_multiple_of(2))
+        let is_even = spec.modules().iter().all(|module| spec.shape(*module).0.is_multiple_of(2))
             && spec.hidden_size.is_multiple_of(2)
             && spec.intermediate_size.is_multiple_of(2);
         let isa = Isa::current();

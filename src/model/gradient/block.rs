@@ -1,32 +1,35 @@
 //! One decoder block, forward and backward.
 
-use super::adapter::{Group, PackedAdapter};
-use super::linear::{Linear, Scratch};
-use super::pass::{BlockPass, MIN_ROWS};
-use crate::model::spec::QkNorm;
-use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_back};
-use crate::ops::product::{Element, Operand};
 use candle_core::Result;
 use rayon::prelude::*;
+
+use super::adapter::PackedAdapter;
+use super::linear::{Linear, Scratch};
+use super::pass::{BlockPass, MIN_ROWS};
+use crate::model::Group;
+use crate::model::block::{self, Branch, Steps};
+use crate::model::spec::Mixer;
+use crate::ops::product::{Element, Operand};
 
 /// What a block's backward needs of its forward, besides its input.
 #[derive(Default)]
 pub struct Kept<E> {
     /// Queries and keys as their norms read them, `[num_tokens, q + kv]`; empty in models without those.
-    qk: Operand<E>,
-    /// Rotated queries and keys, and values: `[num_tokens, q + 2 · kv]`.
-    qkv: Operand<E>,
+    pub qk: Operand<E>,
+    /// What the mixer reads: rotated queries and keys, and values, `[num_tokens, q + 2 · kv]`; or a convolution's gates and
+    /// input, `[num_tokens, 3 · hidden]`.
+    pub wide: Operand<E>,
     /// The log-sums of the attention's softmax, `[num_tokens, num_heads]`.
-    log_sums: Vec<f32>,
-    /// The attention's result, `[num_tokens, q]`.
-    attention: Operand<E>,
+    pub log_sums: Vec<f32>,
+    /// The mixer's result, `[num_tokens, q]`, of a convolution `[num_tokens, hidden]`.
+    pub mixed: Operand<E>,
     /// Its rows whose results count, if not all of them do.
     chosen: Operand<E>,
-    /// The residual stream between attention and the inner layers, `[num_tokens, hidden]`.
+    /// The residual stream between the mixer and the inner layers, `[num_tokens, hidden]`.
     middle: Operand<E>,
     /// `[num_tokens, 2 · inner]`
     gate_up: Operand<E>,
-    /// What attention and the inner layers add to the stream, before their norms; empty in models without those.
+    /// What the mixer and the inner layers add to the stream, before their norms; empty in models without those.
     branches: [Operand<E>; 2],
     /// `x·Aᵀ` of each group.
     xa: [Vec<f32>; Group::ALL.len()],
@@ -35,9 +38,8 @@ pub struct Kept<E> {
 impl<E> Kept<E> {
     /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
-        let Self { qk, qkv, log_sums, attention, chosen, middle, gate_up, branches, xa } = self;
-        let operands =
-            [qk, qkv, attention, chosen, middle, gate_up].into_iter().chain(branches).map(Operand::num_bytes);
+        let Self { qk, wide, log_sums, mixed, chosen, middle, gate_up, branches, xa } = self;
+        let operands = [qk, wide, mixed, chosen, middle, gate_up].into_iter().chain(branches).map(Operand::num_bytes);
         let vectors = [log_sums].into_iter().chain(xa).map(|values| size_of_val(values.as_slice()));
         operands.chain(vectors).sum()
     }
@@ -50,22 +52,24 @@ pub struct Work<E> {
     inner: Operand<E>,
     dy: Operand<E>,
     d_gate_up: Operand<E>,
-    qkv: Vec<f32>,
-    wide: Vec<f32>,
-    attention: Vec<f32>,
-    d_attention: Vec<f32>,
+    /// What the mixer reads, and its result.
+    pub wide: Vec<f32>,
+    pub mixed: Vec<f32>,
+    /// Their gradients.
+    pub d_wide: Vec<f32>,
+    pub d_mixed: Vec<f32>,
+    d_inner: Vec<f32>,
     /// What is added to the stream, and gradients there.
     hidden: Vec<f32>,
-    d_qkv: Vec<f32>,
     scratch: Scratch<E>,
 }
 
 impl<E> Work<E> {
     /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
-        let Self { normed, inner, dy, d_gate_up, qkv, wide, attention, d_attention, hidden, d_qkv, scratch } = self;
+        let Self { normed, inner, dy, d_gate_up, wide, mixed, d_wide, d_mixed, d_inner, hidden, scratch } = self;
         let operands = [normed, inner, dy, d_gate_up].map(Operand::num_bytes);
-        let vectors = [qkv, wide, attention, d_attention, hidden, d_qkv].map(|values| size_of_val(values.as_slice()));
+        let vectors = [wide, mixed, d_wide, d_mixed, d_inner, hidden].map(|values| size_of_val(values.as_slice()));
         operands.into_iter().chain(vectors).sum::<usize>() + scratch.num_bytes()
     }
 }
@@ -77,64 +81,119 @@ pub struct Block<'a, E> {
     pub adapter: Option<&'a PackedAdapter<E>>,
 }
 
-impl<E: Element> Block<'_, E> {
-    /// `x += attention(norm(x)); x += inner(norm(x))`, each through another norm where the model has it. `x` is
-    /// `[num_tokens, hidden]`; after the last block it has [`BlockPass::last_rows`] only.
-    pub fn forward(&self, x: &mut Vec<f32>, kept: &mut Kept<E>, work: &mut Work<E>) -> Result<()> {
-        let (pass, layer) = (self.pass, self.layer);
-        let (spec, isa, n) = (pass.decoder.spec(), pass.isa, pass.segments.num_tokens());
-        let norms = pass.decoder.norms(layer);
-        let shape = pass.decoder.attention_shape(layer);
-        let (q_width, kv_width, inner) = (shape.q_width(), shape.kv_width(), spec.intermediate_size);
-        let qkv_width = q_width + 2 * kv_width;
-        let Work { normed, qkv, attention, hidden, scratch, .. } = work;
+/// A block on its way forward.
+struct Forward<'a, E> {
+    block: &'a Block<'a, E>,
+    x: &'a mut Vec<f32>,
+    kept: &'a mut Kept<E>,
+    work: &'a mut Work<E>,
+}
 
-        pass.normalize(x, &norms.before_attention, normed);
-        qkv.resize(n * qkv_width, 0.0);
-        self.linear(Group::Qkv).forward(normed.view(), &mut kept.xa[0], qkv, false, scratch)?;
-        if let Some(bias) = pass.decoder.qkv_bias(layer) {
-            add_bias(qkv, bias);
-        }
-        let is_rotated_first = pass.decoder.layer_spec(layer).qk_norm == Some(QkNorm::PerRotatedHead);
-        let rotate = |qkv: &mut [f32]| pass.rotate(layer, qkv, shape, 1.0);
-        if is_rotated_first {
-            rotate(qkv);
-        }
-        if let Some(norms) = &norms.qk {
-            pass.normalize_qk(norms, qkv, [q_width, kv_width], &mut kept.qk);
-        }
-        if !is_rotated_first {
-            rotate(qkv);
-        }
-        pass.scale_queries(qkv, shape);
-        kept.qkv.set(isa, qkv, n, qkv_width);
-        attention.resize(n * q_width, 0.0);
-        kept.log_sums.resize(n * shape.num_heads, 0.0);
-        attend(isa, shape, pass.segments, inputs(qkv, q_width, kv_width), attention, &mut kept.log_sums);
-        kept.attention.set(isa, attention, n, q_width);
-        let rows = pass.wanted_rows(layer);
-        if let Some(rows) = rows {
-            gather(attention, q_width, rows);
-            gather(x, spec.hidden_size, rows);
-            kept.chosen.set(isa, attention, rows.len(), q_width);
-        }
-        let attended = if rows.is_some() { &kept.chosen } else { &kept.attention };
-        let (to, add) = pass.branch_target(&norms.after_attention, x, hidden);
-        self.linear(Group::Output).forward(attended.view(), &mut kept.xa[1], to, add, scratch)?;
-        pass.add_branch(&norms.after_attention, hidden, &mut kept.branches[0], x);
-        kept.middle.set(isa, x, x.len() / spec.hidden_size, spec.hidden_size);
-
-        pass.normalize(x, &norms.before_inner, normed);
-        let Kept { gate_up, xa, .. } = kept;
-        self.linear(Group::GateUp).forward_rounded(normed.view(), &mut xa[2], gate_up, scratch)?;
-        pass.inner(&kept.gate_up, inner, &mut work.inner);
-        let (to, add) = pass.branch_target(&norms.after_inner, x, hidden);
-        self.linear(Group::Down).forward(work.inner.view(), &mut kept.xa[3], to, add, scratch)?;
-        pass.add_branch(&norms.after_inner, hidden, &mut kept.branches[1], x);
+impl<E: Element> Steps for Forward<'_, E> {
+    fn read(&mut self, branch: Branch) -> Result<()> {
+        let Block { pass, layer, .. } = self.block;
+        pass.normalize(self.x, pass.decoder.norms(*layer).before(branch), &mut self.work.normed);
         Ok(())
     }
 
-    /// `dx` is the gradient at the block's result and becomes that at its input, of all rows.
+    fn multiply(&mut self, group: Group) -> Result<()> {
+        let (pass, linear) = (self.block.pass, self.block.linear(group));
+        let (Work { normed, wide, d_inner, scratch, .. }, Kept { xa, gate_up, .. }) =
+            (&mut *self.work, &mut *self.kept);
+        let (x, xa, num_rows) = (normed.view(), &mut xa[group as usize], normed.view().num_rows());
+        let bias = pass.decoder.bias(self.block.layer, group);
+        match (group, bias) {
+            (Group::InnerIn, None) => linear.forward_rounded(x, xa, gate_up, scratch),
+            (Group::InnerIn, Some(bias)) => {
+                d_inner.resize(num_rows * bias.len(), 0.0);
+                linear.forward(x, xa, d_inner, false, scratch)?;
+                add_bias(d_inner, bias);
+                gate_up.set(pass.isa, d_inner, num_rows, bias.len());
+                Ok(())
+            }
+            (_, bias) => {
+                wide.resize(num_rows * linear.width(), 0.0);
+                linear.forward(x, xa, wide, false, scratch)?;
+                bias.into_iter().for_each(|bias| add_bias(wide, bias));
+                Ok(())
+            }
+        }
+    }
+
+    fn rotate(&mut self) -> Result<()> {
+        let Block { pass, layer, .. } = self.block;
+        pass.rotate(*layer, &mut self.work.wide, pass.decoder.attention_shape(*layer), 1.0);
+        Ok(())
+    }
+
+    fn normalize_heads(&mut self) -> Result<()> {
+        let Block { pass, layer, .. } = self.block;
+        let shape = pass.decoder.attention_shape(*layer);
+        if let Some(norms) = &pass.decoder.norms(*layer).qk {
+            pass.normalize_qk(norms, &mut self.work.wide, [shape.q_width(), shape.kv_width()], &mut self.kept.qk);
+        }
+        Ok(())
+    }
+
+    fn scale_queries(&mut self) -> Result<()> {
+        let Block { pass, layer, .. } = self.block;
+        pass.scale_queries(&mut self.work.wide, pass.decoder.attention_shape(*layer));
+        Ok(())
+    }
+
+    fn attend(&mut self) -> Result<()> {
+        self.block.attend(self.kept, self.work);
+        Ok(())
+    }
+
+    fn convolve(&mut self) -> Result<()> {
+        self.block.convolve(self.kept, self.work);
+        Ok(())
+    }
+
+    fn gate(&mut self) -> Result<()> {
+        let pass = self.block.pass;
+        pass.inner(&self.kept.gate_up, pass.decoder.spec().intermediate_size, &mut self.work.inner);
+        Ok(())
+    }
+
+    fn add(&mut self, group: Group, branch: Branch) -> Result<()> {
+        let Block { pass, layer, .. } = *self.block;
+        let (decoder, isa) = (pass.decoder, pass.isa);
+        let (x, kept, Work { inner, mixed, hidden, scratch, .. }) = (&mut *self.x, &mut *self.kept, &mut *self.work);
+        let rows = pass.wanted_rows(layer).filter(|_| branch == Branch::Mixer);
+        if let Some(rows) = rows {
+            let width = kept.mixed.view().num_cols();
+            gather(mixed, width, rows);
+            gather(x, decoder.spec().hidden_size, rows);
+            kept.chosen.set(isa, mixed, rows.len(), width);
+        }
+        let input = match branch {
+            Branch::Mixer if rows.is_some() => &kept.chosen,
+            Branch::Mixer => &kept.mixed,
+            Branch::Inner => &*inner,
+        };
+        let (norm, bias) = (decoder.norms(layer).after(branch), decoder.bias(layer, group));
+        let (to, add) = pass.branch_target(norm, bias, x, hidden);
+        self.block.linear(group).forward(input.view(), &mut kept.xa[group as usize], to, add, scratch)?;
+        pass.add_branch(norm, bias, hidden, &mut kept.branches[branch as usize], x);
+        if branch == Branch::Mixer {
+            let width = decoder.spec().hidden_size;
+            kept.middle.set(isa, x, x.len() / width, width);
+        }
+        Ok(())
+    }
+}
+
+impl<E: Element> Block<'_, E> {
+    /// `x` is the residual stream, `[num_tokens, hidden]`; after the last block it has [`BlockPass::last_rows`] only.
+    pub fn forward(&self, x: &mut Vec<f32>, kept: &mut Kept<E>, work: &mut Work<E>) -> Result<()> {
+        let layer = self.pass.decoder.layer_spec(self.layer);
+        block::run(&mut Forward { block: self, x, kept, work }, layer)
+    }
+
+    /// The way back through [`block::run`]: `dx` is the gradient at the block's result and becomes that at its input, of all
+    /// rows.
     pub fn backward(
         &self,
         input: &Operand<E>,
@@ -143,58 +202,52 @@ impl<E: Element> Block<'_, E> {
         dx: &mut Vec<f32>,
         gradients: &mut [Vec<f32>],
     ) -> Result<()> {
+        self.inner_back(kept, work, dx, gradients)?;
         let (pass, layer) = (self.pass, self.layer);
-        let (spec, isa, n) = (pass.decoder.spec(), pass.isa, pass.segments.num_tokens());
+        let (hidden_size, isa, n) = (pass.decoder.spec().hidden_size, pass.isa, pass.segments.num_tokens());
         let norms = pass.decoder.norms(layer);
-        let shape = pass.decoder.attention_shape(layer);
-        let (q_width, kv_width, inner) = (shape.q_width(), shape.kv_width(), spec.intermediate_size);
-        let Work { normed, dy, d_gate_up, qkv, wide, attention, d_attention, hidden, d_qkv, scratch, .. } = work;
-        let num_results = dx.len() / spec.hidden_size;
+        let width = kept.mixed.view().num_cols();
+
+        let Work { dy, d_mixed, hidden, scratch, .. } = work;
+        pass.branch_back(&norms.after_mixer, &kept.branches[0], dx, hidden, dy);
+        d_mixed.resize(dx.len() / hidden_size * width, 0.0);
+        self.linear(Group::MixerOut).back(dy, &kept.xa[Group::MixerOut as usize], d_mixed, gradients, scratch)?;
+        let rows = pass.wanted_rows(layer);
+        let mixed = if rows.is_some() { &kept.chosen } else { &kept.mixed };
+        self.linear(Group::MixerOut).adapter_back(mixed.view(), gradients, scratch);
+        if let Some(rows) = rows {
+            scatter(d_mixed, width, rows, n);
+            scatter(dx, hidden_size, rows, n);
+        }
+        match pass.decoder.layer_spec(layer).mixer {
+            Mixer::Attention => self.attend_back(kept, work),
+            Mixer::ShortConv { .. } => self.convolve_back(kept, work),
+        }
+        let Work { normed, dy, d_wide, hidden, scratch, .. } = work;
+        dy.set(isa, d_wide, n, d_wide.len() / n.max(1));
+        let normed_input = pass.normalize_kept(input, &norms.before_mixer, normed);
+        hidden.resize(dx.len(), 0.0);
+        self.linear(Group::MixerIn).back(dy, &kept.xa[Group::MixerIn as usize], hidden, gradients, scratch)?;
+        self.linear(Group::MixerIn).adapter_back(normed_input.view(), gradients, scratch);
+        pass.normalize_back(input, &norms.before_mixer, hidden, dx);
+        Ok(())
+    }
+
+    /// Back through the gated layers.
+    fn inner_back(&self, kept: &Kept<E>, work: &mut Work<E>, dx: &mut [f32], gradients: &mut [Vec<f32>]) -> Result<()> {
+        let (pass, norms) = (self.pass, self.pass.decoder.norms(self.layer));
+        let Work { normed, inner, dy, d_gate_up, d_inner, hidden, scratch, .. } = work;
+        let (hidden_size, width) = (pass.decoder.spec().hidden_size, pass.decoder.spec().intermediate_size);
         pass.branch_back(&norms.after_inner, &kept.branches[1], dx, hidden, dy);
-        wide.resize(num_results * inner, 0.0);
-        self.linear(Group::Down).back(dy, &kept.xa[3], wide, gradients, scratch)?;
-        pass.inner_back(&kept.gate_up, inner, wide, &mut work.inner, d_gate_up);
-        self.linear(Group::Down).adapter_back(work.inner.view(), gradients, scratch);
+        d_inner.resize(dx.len() / hidden_size * width, 0.0);
+        self.linear(Group::InnerOut).back(dy, &kept.xa[Group::InnerOut as usize], d_inner, gradients, scratch)?;
+        pass.inner_back(&kept.gate_up, width, d_inner, inner, d_gate_up);
+        self.linear(Group::InnerOut).adapter_back(inner.view(), gradients, scratch);
         let normed_middle = pass.normalize_kept(&kept.middle, &norms.before_inner, normed);
         hidden.resize(dx.len(), 0.0);
-        self.linear(Group::GateUp).back(d_gate_up, &kept.xa[2], hidden, gradients, scratch)?;
-        self.linear(Group::GateUp).adapter_back(normed_middle.view(), gradients, scratch);
+        self.linear(Group::InnerIn).back(d_gate_up, &kept.xa[Group::InnerIn as usize], hidden, gradients, scratch)?;
+        self.linear(Group::InnerIn).adapter_back(normed_middle.view(), gradients, scratch);
         pass.normalize_back(&kept.middle, &norms.before_inner, hidden, dx);
-
-        pass.branch_back(&norms.after_attention, &kept.branches[0], dx, hidden, dy);
-        d_attention.resize(num_results * q_width, 0.0);
-        self.linear(Group::Output).back(dy, &kept.xa[1], d_attention, gradients, scratch)?;
-        let rows = pass.wanted_rows(layer);
-        let attended = if rows.is_some() { &kept.chosen } else { &kept.attention };
-        self.linear(Group::Output).adapter_back(attended.view(), gradients, scratch);
-        if let Some(rows) = rows {
-            scatter(d_attention, q_width, rows, n);
-            scatter(dx, spec.hidden_size, rows, n);
-        }
-        kept.qkv.widen_into(isa, qkv);
-        kept.attention.widen_into(isa, attention);
-        d_qkv.resize(qkv.len(), 0.0);
-        let forward = Forward { inputs: inputs(qkv, q_width, kv_width), out: attention, log_sums: &kept.log_sums };
-        let places = Gradients::side_by_side(d_qkv, shape);
-        attend_back(isa, shape, pass.segments, forward, d_attention, places);
-        let qkv_width = q_width + 2 * kv_width;
-        pass.scale_queries(d_qkv, shape);
-        let is_rotated_first = pass.decoder.layer_spec(layer).qk_norm == Some(QkNorm::PerRotatedHead);
-        if !is_rotated_first {
-            pass.rotate(layer, d_qkv, shape, -1.0);
-        }
-        if let Some(norms) = &norms.qk {
-            pass.normalize_qk_back(norms, &kept.qk, [q_width, kv_width], d_qkv);
-        }
-        if is_rotated_first {
-            pass.rotate(layer, d_qkv, shape, -1.0);
-        }
-        dy.set(isa, d_qkv, n, qkv_width);
-        let normed_input = pass.normalize_kept(input, &norms.before_attention, normed);
-        hidden.resize(dx.len(), 0.0);
-        self.linear(Group::Qkv).back(dy, &kept.xa[0], hidden, gradients, scratch)?;
-        self.linear(Group::Qkv).adapter_back(normed_input.view(), gradients, scratch);
-        pass.normalize_back(input, &norms.before_attention, hidden, dx);
         Ok(())
     }
 
@@ -204,17 +257,10 @@ impl<E: Element> Block<'_, E> {
     }
 }
 
-/// Adds the same bias to every row.
-fn add_bias(rows: &mut [f32], bias: &[f32]) {
-    let rows = rows.par_chunks_mut(bias.len()).with_min_len(MIN_ROWS);
+/// Adds `bias` to every row.
+pub(super) fn add_bias(values: &mut [f32], bias: &[f32]) {
+    let rows = values.par_chunks_mut(bias.len()).with_min_len(MIN_ROWS);
     rows.for_each(|row| row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias));
-}
-
-/// Queries, keys and values side by side.
-fn inputs(qkv: &[f32], q_width: usize, kv_width: usize) -> Inputs<'_> {
-    let stride = q_width + 2 * kv_width;
-    let from = |column: usize| Heads { values: qkv.get(column..).unwrap_or_default(), stride };
-    Inputs { q: from(0), k: from(q_width), v: from(q_width + kv_width) }
 }
 
 /// Keeps these rows, which ascend, and no others.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::block::add_bias;
 use super::pass::{BlockPass, MIN_ROWS};
 use crate::ops::product::{Element, Operand};
 use crate::ops::rms_norm::add_normalized_row;
@@ -14,28 +15,34 @@ impl BlockPass<'_> {
     pub(super) fn branch_target<'a>(
         &self,
         norm: &Option<Arc<[f32]>>,
+        bias: Option<&[f32]>,
         x: &'a mut [f32],
         branch: &'a mut Vec<f32>,
     ) -> (&'a mut [f32], bool) {
-        if norm.is_none() && self.decoder.residual_scale() == 1.0 {
+        if norm.is_none() && bias.is_none() && self.decoder.residual_scale() == 1.0 {
             return (x, true);
         }
         branch.resize(x.len(), 0.0);
         (branch, false)
     }
 
-    /// Adds what [`BlockPass::branch_target`] caught to the residual stream, and keeps it for the way back through a norm.
+    /// Adds what [`BlockPass::branch_target`] caught, and the bias, to the residual stream, and keeps it for the way back through a
+    /// norm.
     pub(super) fn add_branch<E: Element>(
         &self,
         norm: &Option<Arc<[f32]>>,
-        branch: &[f32],
+        bias: Option<&[f32]>,
+        branch: &mut [f32],
         kept: &mut Operand<E>,
         x: &mut [f32],
     ) {
         let (isa, eps, hidden) = (self.isa, self.decoder.eps(), self.decoder.spec().hidden_size);
         let scale = self.decoder.residual_scale();
-        if norm.is_none() && scale == 1.0 {
+        if norm.is_none() && bias.is_none() && scale == 1.0 {
             return;
+        }
+        if let Some(bias) = bias {
+            add_bias(branch, bias);
         }
         if norm.is_some() {
             kept.set(isa, branch, x.len() / hidden, hidden);

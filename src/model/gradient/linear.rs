@@ -3,9 +3,9 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::adapter::{Group, PackedGroup};
+use super::adapter::PackedGroup;
 use super::pass::{BlockPass, MIN_ROWS};
-use crate::model::{Dropout, Module};
+use crate::model::{Dropout, Group};
 use crate::ops::product::{Back, Element, Operand, Output, Rows, Weights};
 use crate::ops::product::{multiply, multiply_back, multiply_rounded, multiply_transposed};
 
@@ -55,7 +55,7 @@ impl<E: Element> Linear<'_, E> {
         scratch: &mut Scratch<E>,
     ) -> Result<()> {
         let outputs = self.outputs(x, kept_xa, scratch)?;
-        multiply(self.pass.isa, x, &outputs, out, self.columns().1, accumulate)
+        multiply(self.pass.isa, x, &outputs, out, self.width(), accumulate)
     }
 
     /// Like [`Linear::forward`], rounded to the type of the product.
@@ -67,7 +67,7 @@ impl<E: Element> Linear<'_, E> {
         scratch: &mut Scratch<E>,
     ) -> Result<()> {
         let outputs = self.outputs(x, kept_xa, scratch)?;
-        multiply_rounded(self.pass.isa, x, &outputs, out, self.columns().1)
+        multiply_rounded(self.pass.isa, x, &outputs, out, self.width())
     }
 
     /// Makes `x·Aᵀ` and says what is to be multiplied.
@@ -88,12 +88,10 @@ impl<E: Element> Linear<'_, E> {
             scratch.xa.set(isa, kept_xa, x.num_rows(), packed.width);
         }
         let xa = &scratch.xa;
-        let (columns, _) = self.columns();
-        let outputs = self.group.modules().iter().zip(columns).map(|(module, column)| {
-            let pair = self.packed.and_then(|packed| packed.pair(*module));
+        let outputs = self.pass.decoder.linear(self.layer, self.group).iter().map(|linear| {
+            let pair = self.packed.and_then(|packed| packed.pair(linear.module));
             let adapter = pair.map(|pair| (xa.columns(pair.column, pair.r), &pair.b));
-            let weight = self.pass.decoder.linear(self.layer, *module);
-            Output { weights: self.pass.weights(weight), adapter, column }
+            Output { weights: self.pass.weights(&linear.weight), adapter, column: linear.column }
         });
         Ok(outputs.collect())
     }
@@ -108,18 +106,18 @@ impl<E: Element> Linear<'_, E> {
         gradients: &mut [Vec<f32>],
         scratch: &mut Scratch<E>,
     ) -> Result<()> {
-        let (pass, group, packed) = (self.pass, self.group, self.packed);
-        let (isa, spec, n) = (pass.isa, pass.decoder.spec(), dy.view().num_rows());
-        let (columns, _) = self.columns();
-        let dy_of = |module: Module, column: usize| dy.columns(column, module.shape(spec).0);
+        let (pass, packed) = (self.pass, self.packed);
+        let (isa, n) = (pass.isa, dy.view().num_rows());
+        let group = pass.decoder.linear(self.layer, self.group);
         if let Some(packed) = packed
             && packed.width > 0
         {
             scratch.dxa.clear();
             scratch.dxa.resize(n * packed.width, 0.0);
-            for (module, column) in group.modules().iter().zip(&columns) {
-                let Some(pair) = packed.pair(*module) else { continue };
-                let (dy, (outputs, _), r) = (dy_of(*module, *column), module.shape(spec), pair.r);
+            for linear in group {
+                let Some(pair) = packed.pair(linear.module) else { continue };
+                let (outputs, r) = (linear.weight.rows(), pair.r);
+                let dy = dy.columns(linear.column, outputs);
                 let output = Output { weights: Weights::Packed(&pair.b_back), adapter: None, column: pair.column };
                 multiply(isa, dy, &[output], &mut scratch.dxa, packed.width, false)?;
                 // dB = scale · dyᵀ·(x·Aᵀ), made as its transpose, whose rows are few.
@@ -130,12 +128,12 @@ impl<E: Element> Linear<'_, E> {
             }
             scratch.dxa_operand.set(isa, &scratch.dxa, n, packed.width);
         }
-        let terms = group.modules().iter().zip(&columns).map(|(module, column)| {
-            let pair = packed.and_then(|packed| packed.pair(*module));
+        let terms = group.iter().map(|linear| {
+            let pair = packed.and_then(|packed| packed.pair(linear.module));
             let adapter = pair.map(|pair| (scratch.dxa_operand.columns(pair.column, pair.r), &pair.a_back));
             let adapter = adapter.filter(|_| pass.dropout.is_none());
-            let weight = pass.decoder.linear(self.layer, *module);
-            Back { dy: dy_of(*module, *column), weight, adapter, int8: pass.int8 }
+            let dy = dy.columns(linear.column, linear.weight.rows());
+            Back { dy, weight: &linear.weight, adapter, int8: pass.int8 }
         });
         multiply_back(isa, &terms.collect::<Vec<_>>(), dx, false)?;
         match (pass.dropout, packed) {
@@ -170,8 +168,10 @@ impl<E: Element> Linear<'_, E> {
         dx: &mut [f32],
         scratch: &mut Scratch<E>,
     ) -> Result<()> {
-        let Some(first) = packed.pairs.first() else { return Ok(()) };
-        let (_, cols) = first.module.shape(self.pass.decoder.spec());
+        let Some(cols) = self.pass.decoder.linear(self.layer, self.group).first().map(|first| first.weight.cols())
+        else {
+            return Ok(());
+        };
         scratch.d_dropped.clear();
         scratch.d_dropped.resize(dx.len(), 0.0);
         for pair in &packed.pairs {
@@ -207,9 +207,10 @@ impl<E: Element> Linear<'_, E> {
         dropout.factors(self.layer, self.group as usize, row, factors);
     }
 
-    /// The first column of each layer in the group's result, and the result's width.
-    fn columns(&self) -> (Vec<usize>, usize) {
-        self.group.columns(self.pass.decoder.spec())
+    /// The width of the group's result.
+    pub fn width(&self) -> usize {
+        let group = self.pass.decoder.linear(self.layer, self.group);
+        group.iter().map(|linear| linear.weight.rows()).sum()
     }
 }
 

@@ -1,28 +1,34 @@
 //! The training pass: loss and adapter gradients of a batch, forward and backward written by hand, block by block, in the
-//! precision asked for. [`Decoder::forward`](super::Decoder::forward) with candle's differentiation is its witness.
+//! precision asked for. The pass in candle's own operations ([`candle_pass`](super::candle_pass)) is its witness.
 
 mod adapter;
 mod batch;
 mod block;
 mod branch;
 mod head;
+mod kinds;
 mod linear;
+mod mixer;
 mod norm;
+mod on_device;
 mod pass;
 
 use std::time::Instant;
 
-use candle_core::Result;
+use candle_core::{Device, Result};
 use half::bf16;
 
 use super::decoder::RopeTables;
 use super::lora::LoraAdapter;
+use super::spec::Mixer;
 use super::{Decoder, ModelSpec};
 use crate::ops::product::{Element, Isa, Operand};
 use crate::recipe::GradientCheckpointing;
-pub(super) use adapter::{Group, PackedAdapter};
+pub(super) use adapter::PackedAdapter;
 pub use batch::{ProductType, Supervised};
 use block::{Block, Kept, Work};
+pub use kinds::PhaseSecs;
+use kinds::{Pass, check};
 use pass::BlockPass;
 
 /// What `gradient_checkpointing = "auto"` lets activations take, in bytes, also where there is more: other programs
@@ -32,18 +38,39 @@ const KEPT_AT_MOST: u64 = 1 << 30;
 /// Bytes that a pass over `num_tokens` tokens keeps and works in, weights and adapter aside, if `num_recomputed` blocks
 /// are computed again. What a step really takes ([`GradientPass::num_bytes`]) is held against it by a test.
 pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: usize, num_tokens: usize) -> u64 {
-    let (q, kv) = (spec.num_heads * spec.head_dim, spec.num_kv_heads * spec.head_dim);
     let (hidden, inner) = (spec.hidden_size as u64, spec.intermediate_size as u64);
-    let (q, kv) = (q as u64, kv as u64);
-    // Models differ in this, their blocks hardly: the most that one of them keeps counts for all.
-    let branches = if spec.layers.iter().any(|layer| layer.norms.after) { 2 * hidden } else { 0 };
-    let qk = if spec.layers.iter().any(|layer| layer.qk_norm.is_some()) { q + kv } else { 0 };
-    let kept = product.num_bytes() * (2 * q + 2 * kv + qk + hidden + 2 * inner + branches) + 4 * spec.num_heads as u64;
+    let places = Places::of(spec.num_layers(), num_recomputed);
+    let mut kept = vec![0; places.num];
+    let (mut widest, mut mixed) = (0, 0);
+    for layer in 0..spec.num_layers() {
+        let widths = spec.mixer_widths(layer);
+        (widest, mixed) = (widths.wide.max(widest), widths.mixed.max(mixed));
+        // Blocks that share a place leave it as large as the largest of them.
+        let place = &mut kept[places.of_layer(layer)];
+        *place = kept_bytes(spec, product, layer).max(*place);
+    }
+    let (widest, mixed) = (widest as u64, mixed as u64);
     let inputs = product.num_bytes() * hidden * spec.num_layers() as u64;
-    let operands = product.num_bytes() * (hidden + hidden.max(q + 2 * kv) + inner + 2 * inner);
-    let wide = 4 * (2 * (q + 2 * kv) + 2 * q + inner + 3 * hidden);
-    let num_kept = Places::of(spec.num_layers(), num_recomputed).num as u64;
-    num_tokens as u64 * (inputs + num_kept * kept + operands + wide) + head::work_bytes(spec, product, num_tokens)
+    let operands = product.num_bytes() * (hidden + hidden.max(widest) + inner + 2 * inner);
+    let has_inner_bias = spec.layers.iter().any(|layer| layer.biases.inner);
+    let wide = 4 * (2 * widest + 2 * mixed + if has_inner_bias { 2 * inner } else { inner } + 3 * hidden);
+    let per_token = inputs + kept.iter().sum::<u64>() + operands + wide;
+    num_tokens as u64 * per_token + head::work_bytes(spec, product, num_tokens)
+}
+
+/// Bytes that a block keeps of each token besides its input.
+fn kept_bytes(spec: &ModelSpec, product: ProductType, layer: usize) -> u64 {
+    let (hidden, inner, widths) = (spec.hidden_size, spec.intermediate_size, spec.mixer_widths(layer));
+    let layer = &spec.layers[layer];
+    let branches = if layer.norms.after { 2 * hidden } else { 0 };
+    let (qk, log_sums) = match layer.mixer {
+        Mixer::Attention if layer.qk_norm.is_some() => {
+            ((spec.num_heads + spec.num_kv_heads) * spec.head_dim, spec.num_heads)
+        }
+        Mixer::Attention => (0, spec.num_heads),
+        Mixer::ShortConv { .. } => (0, 0),
+    };
+    product.num_bytes() * (widths.wide + widths.mixed + qk + hidden + 2 * inner + branches) as u64 + 4 * log_sums as u64
 }
 
 /// How many blocks a pass over `num_tokens` tokens computes again: all, none, or as few as stay below half of the
@@ -86,28 +113,6 @@ impl Places {
 /// Everything that a training pass keeps between steps: buffers are filled anew and not asked for again.
 pub struct GradientPass(Box<dyn Pass + Send>);
 
-/// Seconds spent so far, by part.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct PhaseSecs {
-    pub forward: f64,
-    pub head: f64,
-    pub backward: f64,
-}
-
-trait Pass {
-    fn phases(&self) -> PhaseSecs;
-    fn num_bytes(&self) -> usize;
-    fn set_adapter(&mut self, decoder: &Decoder, adapter: &LoraAdapter) -> Result<()>;
-    fn losses(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f64>>;
-    fn add_gradients(
-        &mut self,
-        decoder: &Decoder,
-        batch: Supervised<'_>,
-        weight: f64,
-        gradients: &mut [Vec<f32>],
-    ) -> Result<f64>;
-}
-
 impl GradientPass {
     /// A pass that keeps only the input of the first `num_recomputed` blocks and computes them again on the way back
     /// (Chen et al. 2016); for all blocks that is a third more work for a tenth of the memory.
@@ -122,6 +127,14 @@ impl GradientPass {
             ProductType::Bf16 => Self(Box::new(State::<bf16>::new(isa, num_recomputed, false))),
             ProductType::Int8 => Self(Box::new(State::<bf16>::new(isa, num_recomputed, true))),
         }
+    }
+
+    /// A pass in candle's own operations on a device, with a copy of the weights there.
+    ///
+    /// # Errors
+    /// Where the device has too little memory.
+    pub fn on_device(decoder: &Decoder, device: &Device) -> Result<Self> {
+        Ok(Self(Box::new(on_device::OnDevice::new(decoder, device)?)))
     }
 
     /// Takes the adapter's weights as they are now; call it after each of their updates.
@@ -283,21 +296,6 @@ impl LastRows {
     }
 }
 
-fn check(decoder: &Decoder, batch: Supervised<'_>) -> Result<()> {
-    let num_tokens = batch.ids.len();
-    if batch.segments.num_tokens() != num_tokens || batch.rows.len() != batch.targets.len() {
-        candle_core::bail!("{num_tokens} tokens don't fit segments of {}", batch.segments.num_tokens());
-    }
-    if let Some(row) = batch.rows.iter().find(|row| **row as usize >= num_tokens) {
-        candle_core::bail!("row {row} of a batch of {num_tokens} tokens");
-    }
-    let vocab_size = decoder.spec().vocab_size;
-    match batch.ids.iter().chain(batch.targets).find(|id| **id as usize >= vocab_size) {
-        Some(id) => candle_core::bail!("token id {id} is outside the vocabulary of {vocab_size}"),
-        None => Ok(()),
-    }
-}
-
 impl<E: Element> Pass for State<E> {
     fn phases(&self) -> PhaseSecs {
         self.phases
@@ -317,7 +315,7 @@ impl<E: Element> Pass for State<E> {
 
     fn losses(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f64>> {
         check(decoder, batch)?;
-        let tables = decoder.rope_tables(&batch.segments.positions());
+        let tables = decoder.rope_tables(batch.segments)?;
         let last = LastRows::of(batch);
         // Gradients bear rounding; what is told of a model shall not have it.
         let pass = BlockPass { int8: false, ..self.block_pass(decoder, batch, &tables, &last) };
@@ -333,7 +331,7 @@ impl<E: Element> Pass for State<E> {
         gradients: &mut [Vec<f32>],
     ) -> Result<f64> {
         check(decoder, batch)?;
-        let tables = decoder.rope_tables(&batch.segments.positions());
+        let tables = decoder.rope_tables(batch.segments)?;
         let last = LastRows::of(batch);
         let pass = self.block_pass(decoder, batch, &tables, &last);
         let started = Instant::now();

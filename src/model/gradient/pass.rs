@@ -2,9 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::adapter::Group;
 use crate::model::decoder::RopeTables;
-use crate::model::{Decoder, Dropout};
+use crate::model::{Decoder, Dropout, Group};
 use crate::ops::gated::{gated_row, gated_row_and_back};
 use crate::ops::product::{Element, Isa, Operand, Weights};
 use crate::ops::{AttentionShape, FrozenWeight, Segments};
@@ -57,7 +56,7 @@ impl BlockPass<'_> {
 
     /// The index in the batch of a row of a group's input.
     pub fn row_in_batch(&self, layer: usize, group: Group, row: usize) -> usize {
-        let rows = self.wanted_rows(layer).filter(|_| group != Group::Qkv);
+        let rows = self.wanted_rows(layer).filter(|_| group != Group::MixerIn);
         rows.map_or(row, |rows| rows[row] as usize)
     }
 

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use super::CONFIG_FILE;
 use super::patterns::{Names, ends_with, pattern};
-use crate::model::{ModelError, Module};
+use crate::model::lora::unknown_module;
+use crate::model::spec;
+use crate::model::{ModelError, ModelSpec, Module};
 
 /// What is followed.
 const FOLLOWED: &[&str] = &[
@@ -86,8 +88,8 @@ enum Layers {
 }
 
 /// What a module is called in PEFT: `model.layers.0.self_attn.q_proj`.
-pub fn module_key(layer: usize, module: Module) -> String {
-    format!("model.layers.{layer}.{}", module.path())
+pub fn module_key(layer: usize, module: Module, names: spec::Names) -> String {
+    format!("{}layers.{layer}.{}", names.start(), names.path(module))
 }
 
 impl Settings {
@@ -128,7 +130,7 @@ impl Settings {
                 Some(Names::parse(value)?.ok_or("exclude_modules must be a text or a list of texts".to_owned())?)
             }
         };
-        let settings = Self {
+        Ok(Self {
             r: rank(settings.get("r").ok_or("it has no rank r")?, "r")?,
             lora_alpha: number("lora_alpha")?.ok_or("it has no lora_alpha")?,
             lora_dropout,
@@ -145,28 +147,28 @@ impl Settings {
                     .filter(|v| v.is_finite())
                     .ok_or(format!("{key} has {}, which isn't a number", shown(value)))
             })?,
-        };
-        settings.check_targets()?;
-        Ok(settings)
+        })
     }
 
-    /// The rank and alpha of a module's pair; `None` where it has none.
-    pub fn pair(&self, layer: usize, module: Module) -> Option<(usize, f64)> {
-        let key = module_key(layer, module);
-        if !self.is_target(&key) {
+    /// The rank and alpha of the pair of a module ([`module_key`]); `None` where it has none.
+    pub fn pair(&self, key: &str) -> Option<(usize, f64)> {
+        let keys = super::names_in_and_out_of_a_wrapper(key);
+        let is_meant = |pattern: &Regex| keys.iter().any(|key| pattern.is_match(key));
+        if !keys.iter().any(|key| self.is_target(key)) || keys.iter().any(|key| self.is_excluded(key)) {
             return None;
         }
-        let rank = self.rank_pattern.iter().find(|(pattern, _)| pattern.is_match(&key)).map_or(self.r, |(_, r)| *r);
-        let alpha = self.alpha_pattern.iter().find(|(pattern, _)| pattern.is_match(&key));
+        let rank = self.rank_pattern.iter().find(|(pattern, _)| is_meant(pattern)).map_or(self.r, |(_, r)| *r);
+        let alpha = self.alpha_pattern.iter().find(|(pattern, _)| is_meant(pattern));
         Some((rank, alpha.map_or(self.lora_alpha, |(_, alpha)| *alpha)))
     }
 
+    fn is_excluded(&self, key: &str) -> bool {
+        self.excluded.as_ref().is_some_and(|names| names.matches(key))
+    }
+
     fn is_target(&self, key: &str) -> bool {
-        if self.excluded.as_ref().is_some_and(|names| names.matches(key)) {
-            return false;
-        }
         match &self.targets {
-            Targets::AllLinear => key.starts_with("model.layers."),
+            Targets::AllLinear => key.contains("layers."),
             Targets::Pattern(names) => names.matches(key),
             Targets::Listed(names, layers) => {
                 let is_ending = || names.iter().any(|name| ends_with(key, name));
@@ -175,24 +177,23 @@ impl Settings {
         }
     }
 
-    /// Pairs on the embedding or the head are not computed, and a name that means nothing is a mistake.
-    fn check_targets(&self) -> Result<(), String> {
-        if let Some(key) = ["lm_head", "model.embed_tokens"].into_iter().find(|key| self.is_target(key)) {
+    /// Checks the targets for a model: pairs on the embedding or the head are not computed, and a name that means nothing is
+    /// a mistake. The error is a sentence.
+    pub fn check_targets(&self, spec: &ModelSpec) -> Result<(), String> {
+        let is_taken = |key: &&str| self.is_target(key) && !self.is_excluded(key);
+        if let Some(key) = ["lm_head", "model.embed_tokens"].into_iter().find(is_taken) {
             return Err(format!("target_modules takes in {key}, and pairs on it are not supported"));
         }
         let Targets::Listed(names, _) = &self.targets else { return Ok(()) };
+        let known = spec.modules();
         let is_known = |name: &String| {
-            let endings = Module::ALL.map(|module| module_key(0, module));
             // A layer's own number stands for any.
             let last = name.rsplit('.').next().unwrap_or_default();
-            endings.iter().any(|key| ends_with(key, last))
+            known.iter().any(|module| ends_with(&module_key(0, *module, spec.names()), last))
         };
         match names.iter().find(|name| !is_known(name)) {
             None => Ok(()),
-            Some(name) => {
-                let known: Vec<_> = Module::ALL.iter().map(|module| module.name()).collect();
-                Err(format!("there is no linear layer {name}; there are {}", known.join(", ")))
-            }
+            Some(name) => Err(unknown_module(name, spec)),
         }
     }
 }
@@ -330,7 +331,21 @@ mod tests {
     fn with(key: &str, value: Value) -> Result<Settings, String> {
         let mut settings = json!({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]});
         settings[key] = value;
-        Settings::parse(settings.as_object().unwrap())
+        let settings = Settings::parse(settings.as_object().unwrap())?;
+        settings.check_targets(&spec())?;
+        Ok(settings)
+    }
+
+    fn spec() -> ModelSpec {
+        let config = json!({
+            "model_type": "llama", "vocab_size": 8, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "max_position_embeddings": 64,
+        });
+        ModelSpec::from_config(&config).unwrap()
+    }
+
+    fn key(layer: usize, module: Module) -> String {
+        module_key(layer, module, spec().names())
     }
 
     #[test]
@@ -382,17 +397,17 @@ mod tests {
     #[test]
     fn patterns_decide_by_layer_and_module() {
         let rank = with("rank_pattern", json!({"layers.1.self_attn.q_proj": 2, "q_proj": 16})).unwrap();
-        let ranks = |layer| rank.pair(layer, Module::QProj).map(|(r, _)| r);
+        let ranks = |layer| rank.pair(&key(layer, Module::QProj)).map(|(r, _)| r);
         assert_eq!((ranks(0), ranks(1), ranks(11)), (Some(16), Some(2), Some(16)));
-        assert_eq!(rank.pair(0, Module::KProj), None);
+        assert_eq!(rank.pair(&key(0, Module::KProj)), None);
         for pattern in [json!(null), json!("layers"), json!(["h", "layers"])] {
             let mut settings = json!({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj",
                 "model.layers.0.mlp.up_proj"], "layers_to_transform": [1, 3]});
             settings["layers_pattern"] = pattern;
             let some = Settings::parse(settings.as_object().unwrap()).unwrap();
-            let has = |layer| some.pair(layer, Module::QProj).is_some();
+            let has = |layer| some.pair(&key(layer, Module::QProj)).is_some();
             assert_eq!([0, 1, 2, 3, 13].map(has), [false, true, false, true, false]);
-            assert!(some.pair(0, Module::UpProj).is_some(), "a whole name counts in any layer");
+            assert!(some.pair(&key(0, Module::UpProj)).is_some(), "a whole name counts in any layer");
         }
     }
 }

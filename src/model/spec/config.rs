@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::keys::{self, Key, Keys, RopeKeys, Setting};
-use super::{ModelSpec, QueryScale, RopeScaling, RopeSpec, Yarn};
+use super::{LongRope, ModelSpec, QueryScale, RopeScaling, RopeSpec, Yarn};
+use crate::model::Module;
 
 impl ModelSpec {
     /// Reads what `config.json` holds.
@@ -12,11 +13,26 @@ impl ModelSpec {
     ///
     /// A sentence, without the file's name, where a setting is missing or means nothing.
     pub fn from_config(config: &Value) -> Result<Self, String> {
-        let architecture = config.get("model_type").and_then(Value::as_str).unwrap_or("unknown");
-        let spec = Self::read(&Config(config), architecture)?;
+        let text = text_config(config);
+        let architecture = text.get("model_type").and_then(Value::as_str).unwrap_or("unknown");
+        let mut spec = Self::read(&Config(text), architecture)?;
+        if !std::ptr::eq(text, config) {
+            spec.is_wrapped = true;
+            // The outer setting decides; where there is none, Transformers ties the two.
+            let outer = config.get("tie_word_embeddings").filter(|value| !value.is_null());
+            spec.tie_word_embeddings = match outer {
+                None => true,
+                Some(outer) => outer.as_bool().ok_or_else(|| unusable("tie_word_embeddings"))?,
+            };
+        }
         spec.check()?;
         Ok(spec)
     }
+}
+
+/// The settings of the text model: `text_config` of a model that sees pictures, too, else the whole.
+pub fn text_config(config: &Value) -> &Value {
+    config.get("text_config").filter(|text| text.is_object() && text.get("hidden_size").is_some()).unwrap_or(config)
 }
 
 /// See the module.
@@ -26,6 +42,14 @@ impl Config<'_> {
     /// What isn't `null`.
     fn get(&self, key: Key) -> Option<&Value> {
         self.0.get(key.config).filter(|value| !value.is_null())
+    }
+}
+
+impl Config<'_> {
+    fn list<T>(&self, key: Key, of: impl Fn(&Value) -> Option<T>) -> Result<Option<Vec<T>>, String> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let list = value.as_array().and_then(|values| values.iter().map(of).collect());
+        list.map(Some).ok_or_else(|| self.unusable(key))
     }
 }
 
@@ -59,6 +83,35 @@ impl Keys for Config<'_> {
         let is_on = |value: &Value| value.as_bool().or_else(|| Some(value.as_u64()? != 0));
         let switches = value.as_array().and_then(|values| values.iter().map(is_on).collect::<Option<Vec<_>>>());
         switches.filter(|switches| switches.len() == num_layers).map(Some).ok_or_else(|| self.unusable(key))
+    }
+
+    fn texts(&self, key: Key) -> Result<Option<Vec<String>>, String> {
+        self.list(key, |value| value.as_str().map(str::to_owned))
+    }
+
+    fn counts(&self, key: Key) -> Result<Option<Vec<usize>>, String> {
+        self.list(key, |value| value.as_u64().and_then(|count| usize::try_from(count).ok()))
+    }
+
+    fn has_bias(&self, _layer: usize, _module: Module) -> bool {
+        false
+    }
+
+    fn rotated(&self, head_dim: usize) -> Result<Option<usize>, String> {
+        let key = keys::PARTIAL_ROTARY.config;
+        let of_rope = match self.get(Key::new("rope_parameters", "")).or_else(|| self.get(Key::new("rope_scaling", "")))
+        {
+            Some(parameters) => positive(parameters, key)?.or(None),
+            None => None,
+        };
+        let part = match of_rope {
+            Some(part) => Some(part),
+            None => positive(self.0, key)?.or(None),
+        };
+        match part {
+            Some(part) if part > 1.0 => Err(unusable(key)),
+            part => Ok(part.map(|part| (head_dim as f64 * part) as usize)),
+        }
     }
 
     fn sliding(&self, num_layers: usize) -> Result<Option<Vec<bool>>, String> {
@@ -126,12 +179,13 @@ fn rope(config: &Value, parameters: Option<&Value>, key: Key, default: f64) -> R
         Some(theta) => theta,
         None => positive(config, key.config)?.or(None).unwrap_or(default),
     };
-    if number("partial_rotary_factor").is_some_and(|factor| factor != 1.0) {
-        return Err("config.json has a partial_rotary_factor, which is not followed here".to_owned());
-    }
     let needed = |key: &str| number(key).ok_or(format!("config.json has no {key} for its rope scaling"));
     let kind = parameters.and_then(|p| p.get("rope_type").or_else(|| p.get("type"))).and_then(Value::as_str);
+    let has_long_factor = parameters.is_some_and(|parameters| parameters.get("long_factor").is_some());
     let scaling = match kind {
+        // Older names of the same.
+        Some("su" | "yarn") if has_long_factor => RopeScaling::Long(long_rope(config, parameters)?),
+        Some("longrope") => RopeScaling::Long(long_rope(config, parameters)?),
         None | Some("default") => RopeScaling::None,
         Some("linear") => RopeScaling::Linear { factor: needed("factor")? },
         Some("llama3") => RopeScaling::Llama3 {
@@ -146,7 +200,33 @@ fn rope(config: &Value, parameters: Option<&Value>, key: Key, default: f64) -> R
         Some("dynamic") if number("alpha").is_some() => RopeScaling::Alpha(needed("alpha")?),
         Some(other) => return Err(format!("the rope scaling {other} is not known")),
     };
-    Ok(RopeSpec { theta, scaling })
+    Ok(RopeSpec::new(theta, scaling))
+}
+
+fn long_rope(config: &Value, parameters: Option<&Value>) -> Result<LongRope, String> {
+    let parameters = parameters.unwrap_or(&Value::Null);
+    let factors = |key: &str| {
+        let factors = parameters.get(key).and_then(Value::as_array);
+        let factors = factors.and_then(|factors| factors.iter().map(|v| Some(v.as_f64()? as f32)).collect());
+        factors.ok_or_else(|| unusable(key))
+    };
+    let original = "original_max_position_embeddings";
+    let original_context = match positive(parameters, original)?.or(None) {
+        Some(context) => Some(context),
+        None => positive(config, original)?.or(None),
+    };
+    let original_context = original_context.ok_or_else(|| unusable(original))?;
+    let usual = |factor| LongRope::usual_attention_factor(factor, original_context);
+    let attention_factor = match (positive(parameters, "attention_factor")?, positive(parameters, "factor")?) {
+        (Setting::Is(factor), _) => factor,
+        (_, Setting::Is(factor)) => usual(factor),
+        _ => {
+            let context = positive(config, keys::CONTEXT_LENGTH.config)?.or(None);
+            usual(context.ok_or_else(|| unusable(keys::CONTEXT_LENGTH.config))? / original_context)
+        }
+    };
+    let (short, long) = (factors("short_factor")?, factors("long_factor")?);
+    Ok(LongRope { short, long, original_context: original_context as usize, attention_factor })
 }
 
 fn yarn(parameters: Option<&Value>, factor: f64, original_context: f64) -> Yarn {

@@ -1,6 +1,7 @@
 //! A model's settings by their names in both worlds: `config.json` and the metadata of a GGUF file.
 
 use super::{QueryScale, RopeSpec};
+use crate::model::Module;
 
 /// The names of a setting; empty where that world doesn't have it. In GGUF the architecture's name goes before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,12 @@ pub const RESIDUAL_SCALE: Key = Key::new("residual_multiplier", "residual_scale"
 pub const ATTENTION_SCALE: Key = Key::new("attention_multiplier", "attention.scale");
 /// How much queries grow with their position ([`QueryScale`]).
 pub const TEMPERATURE_SCALE: Key = Key::new("", "attention.temperature_scale");
+/// Biases on queries, keys, values and on what reads the attention's result.
+pub const ATTENTION_BIAS: Key = Key::new("attention_bias", "");
+/// Biases on gate, up and down.
+pub const MLP_BIAS: Key = Key::new("mlp_bias", "");
+/// How much of each head is rotated.
+pub const PARTIAL_ROTARY: Key = Key::new("partial_rotary_factor", "");
 pub const LOGITS_DIVISOR: Key = Key::new("logits_scaling", "logit_scale");
 /// The rotation of the layers that see all, where there are others.
 pub const ROPE: RopeKeys =
@@ -90,6 +97,18 @@ pub trait Keys {
 
     /// A switch for each layer, where the file has them.
     fn switches(&self, key: Key, num_layers: usize) -> Result<Option<Vec<bool>>, String>;
+
+    /// A list of texts, where the file has one.
+    fn texts(&self, key: Key) -> Result<Option<Vec<String>>, String>;
+
+    /// A list of whole numbers, where the file has one.
+    fn counts(&self, key: Key) -> Result<Option<Vec<usize>>, String>;
+
+    /// Whether a GGUF file has a bias for this linear layer; `config.json` says it by a switch.
+    fn has_bias(&self, layer: usize, module: Module) -> bool;
+
+    /// How many values of each head are rotated, where the file says it.
+    fn rotated(&self, head_dim: usize) -> Result<Option<usize>, String>;
 
     /// Whether each layer has a window ([`LAYER_TYPES`]), where the file says it.
     fn sliding(&self, num_layers: usize) -> Result<Option<Vec<bool>>, String>;

@@ -2,11 +2,18 @@
 
 mod config;
 pub(crate) mod keys;
+mod layer;
+mod names;
 mod rope;
 mod tensors;
 
-pub use self::rope::{RopeScaling, RopeSpec, Yarn};
+pub use self::config::text_config;
+pub use self::layer::{Biases, BranchNorms, LayerSpec, Mixer, QkNorm};
+pub use self::names::Names;
+pub(crate) use self::names::WRAPPED;
+pub use self::rope::{LongRope, RopeScaling, RopeSpec, Yarn};
 pub use self::tensors::{NormPlace, Part};
+use super::{Group, Module};
 use crate::ops::Activation;
 
 /// One decoder runs every model that this describes. Sizes in values, lengths in tokens.
@@ -41,6 +48,8 @@ pub struct ModelSpec {
     pub layers: Vec<LayerSpec>,
     /// The output head is the embedding.
     pub tie_word_embeddings: bool,
+    /// It is the text model inside a model that sees pictures, too.
+    pub is_wrapped: bool,
 }
 
 /// Queries that grow with their position: they are multiplied by `1 + beta · ln(1 + ⌊position / context⌋)`, as in Llama 4.
@@ -58,50 +67,11 @@ impl QueryScale {
     }
 }
 
-/// What differs between blocks, of one model or of several.
+/// How many values of a token a mixer reads and makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LayerSpec {
-    /// How many tokens a query sees, itself among them; `None` for all before it.
-    pub window: Option<usize>,
-    /// Which of [`ModelSpec::ropes`] rotates queries and keys; `None` where they know no positions.
-    pub rope: Option<usize>,
-    pub norms: BranchNorms,
-    pub qk_norm: Option<QkNorm>,
-    /// Queries, keys and values have biases.
-    pub qkv_bias: bool,
-}
-
-impl Default for LayerSpec {
-    /// As Llama has them.
-    fn default() -> Self {
-        Self { window: None, rope: Some(0), norms: BranchNorms::BEFORE, qk_norm: None, qkv_bias: false }
-    }
-}
-
-/// Where attention and the inner layers have norms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BranchNorms {
-    /// On what they read of the residual stream.
-    pub before: bool,
-    /// On what they add to it.
-    pub after: bool,
-}
-
-impl BranchNorms {
-    pub const BEFORE: Self = Self { before: true, after: false };
-    pub const AFTER: Self = Self { before: false, after: true };
-    pub const BOTH: Self = Self { before: true, after: true };
-}
-
-/// What a norm on queries and keys goes over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QkNorm {
-    /// Each head by itself, with the same weight.
-    PerHead,
-    /// Each head by itself, once it is rotated; the others come before the rotation.
-    PerRotatedHead,
-    /// All heads of a token together.
-    AllHeads,
+pub struct MixerWidths {
+    pub wide: usize,
+    pub mixed: usize,
 }
 
 /// No model has more layers; a damaged file may say so.
@@ -111,10 +81,64 @@ pub(super) const MAX_LAYERS: usize = 4096;
 const MAX_WIDTH: usize = 1 << 20;
 const MAX_VOCABULARY: usize = 1 << 26;
 const MAX_CONTEXT: usize = 1 << 31;
+const MAX_KERNEL: usize = 64;
 
 impl ModelSpec {
     pub fn num_layers(&self) -> usize {
         self.layers.len()
+    }
+
+    /// The number of tokens beyond which a text is rotated otherwise, in models that do that.
+    pub fn switches_beyond(&self) -> Option<usize> {
+        self.ropes.iter().find_map(RopeSpec::switches_beyond)
+    }
+
+    /// What the family calls its modules and norms.
+    pub fn names(&self) -> Names {
+        self.family().map(|family| family.names).unwrap_or_default().wrapped(self.is_wrapped)
+    }
+
+    /// The linear layers that occur in a block, in [`Module::ALL`]'s order.
+    pub fn modules(&self) -> Vec<Module> {
+        let occurs = |module: &Module| self.layers.iter().any(|layer| layer.modules().any(|own| own == *module));
+        Module::ALL.into_iter().filter(occurs).collect()
+    }
+
+    /// Outputs and inputs of a linear layer, whose weight is `[outputs, inputs]`.
+    pub fn shape(&self, module: Module) -> (usize, usize) {
+        let (hidden, inner) = (self.hidden_size, self.intermediate_size);
+        let (q, kv) = (self.num_heads * self.head_dim, self.num_kv_heads * self.head_dim);
+        match module {
+            Module::QProj => (q, hidden),
+            Module::KProj | Module::VProj => (kv, hidden),
+            Module::QkvProj => (q + 2 * kv, hidden),
+            Module::OProj => (hidden, q),
+            Module::ConvInProj => (3 * hidden, hidden),
+            Module::ConvOutProj => (hidden, hidden),
+            Module::GateProj | Module::UpProj => (inner, hidden),
+            Module::GateUpProj => (2 * inner, hidden),
+            Module::DownProj => (hidden, inner),
+        }
+    }
+
+    /// How many values of a token a layer's mixer reads and makes.
+    pub fn mixer_widths(&self, layer: usize) -> MixerWidths {
+        let (_, wide) = self.columns(layer, Group::MixerIn);
+        let out = self.layers[layer].modules().find(|module| module.group() == Group::MixerOut);
+        MixerWidths { wide, mixed: out.map_or(0, |module| self.shape(module).1) }
+    }
+
+    /// A layer's modules of a group, each with its first column in the group's result, and the result's width.
+    pub fn columns(&self, layer: usize, group: Group) -> (Vec<(Module, usize)>, usize) {
+        let mut width = 0;
+        let modules = self.layers[layer].modules().filter(|module| module.group() == group);
+        let columns = modules.map(|module| {
+            let start = width;
+            width += self.shape(module).0;
+            (module, start)
+        });
+        let columns = columns.collect();
+        (columns, width)
     }
 
     /// Checks that sizes are from 1 on and go together.
@@ -149,18 +173,10 @@ impl ModelSpec {
         if !self.head_dim.is_multiple_of(2) {
             return Err(format!("a head size of {} can't be rotated", self.head_dim));
         }
-        let is_usable = |frequency: &f32| frequency.is_finite() && *frequency >= 0.0;
-        for rope in &self.ropes {
-            if !rope.inverse_frequencies(self.head_dim).iter().all(is_usable) {
-                return Err("its rope settings give no usable frequencies".to_owned());
-            }
-            if let RopeScaling::Factors(factors) = &rope.scaling
-                && factors.len() != self.head_dim / 2
-            {
-                return Err(format!("{} rope factors don't fit heads of {}", factors.len(), self.head_dim));
-            }
+        if self.layers.iter().any(|layer| matches!(layer.mixer, Mixer::ShortConv { kernel } if kernel > MAX_KERNEL)) {
+            return Err(format!("no model has convolutions over more than {MAX_KERNEL} tokens"));
         }
-        Ok(())
+        self.ropes.iter().try_for_each(|rope| rope.check(self.head_dim))
     }
 
     /// Weights of the whole model, a tied head counted once.

@@ -7,9 +7,13 @@ use std::f64::consts::TAU;
 pub struct RopeSpec {
     pub theta: f64,
     pub scaling: RopeScaling,
+    /// How many values of each head are rotated, the first ones; `None` for all.
+    pub rotated: Option<usize>,
+    /// Neighbours are rotated together, and not the values of two halves.
+    pub is_adjacent: bool,
 }
 
-/// What is done with the frequencies `theta^(−2i / head_dim)`.
+/// What is done with the frequencies `theta^(−2i / rotated)`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RopeScaling {
     None,
@@ -29,6 +33,26 @@ pub enum RopeScaling {
     Alpha(f64),
     /// Divisors one by one, as GGUF stores them in `rope_freqs.weight`.
     Factors(Vec<f32>),
+    Long(LongRope),
+}
+
+/// Divisors one by one, others for long texts than for short ones (Ding et al. 2024; `_compute_longrope_parameters` in
+/// Transformers).
+#[derive(Debug, Clone, PartialEq)]
+pub struct LongRope {
+    pub short: Vec<f32>,
+    pub long: Vec<f32>,
+    /// Texts of more tokens are long.
+    pub original_context: usize,
+    /// What cosines and sines are multiplied by.
+    pub attention_factor: f64,
+}
+
+impl LongRope {
+    /// The attention factor of models that don't name theirs; `factor` is how many times longer texts became.
+    pub fn usual_attention_factor(factor: f64, original_context: f64) -> f64 {
+        if factor <= 1.0 { 1.0 } else { (1.0 + factor.ln() / original_context.ln()).sqrt() }
+    }
 }
 
 /// Low frequencies are divided by a factor, high ones stay (Peng et al. 2023; `_compute_yarn_parameters` in Transformers).
@@ -66,19 +90,41 @@ impl Yarn {
 }
 
 impl RopeSpec {
-    /// `head_dim / 2` angles per position.
-    pub fn inverse_frequencies(&self, head_dim: usize) -> Vec<f32> {
+    /// A rotation of all values of a head.
+    pub fn new(theta: f64, scaling: RopeScaling) -> Self {
+        Self { theta, scaling, rotated: None, is_adjacent: false }
+    }
+
+    /// How many values of a head are rotated.
+    pub fn dim(&self, head_dim: usize) -> usize {
+        self.rotated.unwrap_or(head_dim)
+    }
+
+    /// The number of tokens beyond which a text is rotated otherwise.
+    pub fn switches_beyond(&self) -> Option<usize> {
+        match &self.scaling {
+            RopeScaling::Long(long) => Some(long.original_context),
+            _ => None,
+        }
+    }
+
+    /// `dim / 2` angles per position, of texts that are long or not.
+    pub fn inverse_frequencies(&self, head_dim: usize, is_long: bool) -> Vec<f32> {
+        let dim = self.dim(head_dim);
         let theta = match self.scaling {
-            RopeScaling::Alpha(alpha) => self.theta * alpha.powf(head_dim as f64 / (head_dim as f64 - 2.0)),
+            RopeScaling::Alpha(alpha) => self.theta * alpha.powf(dim as f64 / (dim as f64 - 2.0)),
             _ => self.theta,
         };
-        let plain = (0..head_dim / 2).map(|i| theta.powf(-(2.0 * i as f64) / head_dim as f64));
+        let plain = (0..dim / 2).map(|i| theta.powf(-(2.0 * i as f64) / dim as f64));
+        let divided = |(f, d): (f64, &f32)| (f / f64::from(*d)) as f32;
         match &self.scaling {
             RopeScaling::None | RopeScaling::Alpha(_) => plain.map(|f| f as f32).collect(),
             RopeScaling::Linear { factor } => plain.map(|f| (f / factor) as f32).collect(),
-            RopeScaling::Factors(factors) => plain.zip(factors).map(|(f, d)| (f / f64::from(*d)) as f32).collect(),
+            RopeScaling::Factors(factors) => plain.zip(factors).map(divided).collect(),
+            RopeScaling::Long(LongRope { long, .. }) if is_long => plain.zip(long).map(divided).collect(),
+            RopeScaling::Long(LongRope { short, .. }) => plain.zip(short).map(divided).collect(),
             RopeScaling::Yarn(yarn) => {
-                let kept = yarn.kept(theta, head_dim);
+                let kept = yarn.kept(theta, dim);
                 let scaled = |(i, f): (usize, f64)| f / yarn.factor * (1.0 - kept(i)) + f * kept(i);
                 plain.enumerate().map(|place| scaled(place) as f32).collect()
             }
@@ -96,9 +142,32 @@ impl RopeSpec {
 
     /// What cosines and sines are multiplied by.
     pub fn attention_factor(&self) -> f32 {
-        match self.scaling {
+        match &self.scaling {
             RopeScaling::Yarn(yarn) => yarn.attention_factor as f32,
+            RopeScaling::Long(long) => long.attention_factor as f32,
             _ => 1.0,
+        }
+    }
+
+    /// Checks that it fits heads of this size. The error is a sentence.
+    pub(super) fn check(&self, head_dim: usize) -> Result<(), String> {
+        let dim = self.dim(head_dim);
+        if dim > head_dim || !dim.is_multiple_of(2) || dim == 0 {
+            return Err(format!("{dim} values of heads of {head_dim} can't be rotated"));
+        }
+        let factors: &[&Vec<f32>] = match &self.scaling {
+            RopeScaling::Factors(factors) => &[factors],
+            RopeScaling::Long(LongRope { short, long, .. }) => &[short, long],
+            _ => &[],
+        };
+        if let Some(factors) = factors.iter().find(|factors| factors.len() != dim / 2) {
+            return Err(format!("{} rope factors don't fit {dim} rotated values", factors.len()));
+        }
+        let is_usable = |frequency: &f32| frequency.is_finite() && *frequency >= 0.0;
+        let frequencies = [false, true].into_iter().flat_map(|is_long| self.inverse_frequencies(head_dim, is_long));
+        match frequencies.into_iter().all(|frequency| is_usable(&frequency)) {
+            true => Ok(()),
+            false => Err("its rope settings give no usable frequencies".to_owned()),
         }
     }
 }

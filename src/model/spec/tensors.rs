@@ -1,6 +1,6 @@
 //! The tensors that the decoder asks for, and what they are called in both worlds.
 
-use super::{LayerSpec, ModelSpec, QkNorm};
+use super::{LayerSpec, Mixer, ModelSpec, Names, QkNorm};
 use crate::model::Module;
 
 /// A tensor of a model; layers from 0.
@@ -12,13 +12,15 @@ pub enum Part {
     Weight(usize, Module),
     Bias(usize, Module),
     Norm(usize, NormPlace),
+    /// What a short convolution multiplies by, `[hidden, 1, kernel]`.
+    Kernel(usize),
 }
 
 /// Where in a block a norm is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NormPlace {
-    BeforeAttention,
-    AfterAttention,
+    BeforeMixer,
+    AfterMixer,
     BeforeInner,
     AfterInner,
     Queries,
@@ -27,14 +29,14 @@ pub enum NormPlace {
 
 impl NormPlace {
     /// Those of a block.
-    fn of(layer: &LayerSpec) -> impl Iterator<Item = Self> {
+    pub(in crate::model) fn of(layer: &LayerSpec) -> impl Iterator<Item = Self> + use<> {
         let (before, after) = (layer.norms.before, layer.norms.after);
-        let on_qk = layer.qk_norm.is_some();
+        let on_qk = layer.mixer == Mixer::Attention && layer.qk_norm.is_some();
         [
-            (before, Self::BeforeAttention),
+            (before, Self::BeforeMixer),
             (on_qk, Self::Queries),
             (on_qk, Self::Keys),
-            (after, Self::AfterAttention),
+            (after, Self::AfterMixer),
             (before, Self::BeforeInner),
             (after, Self::AfterInner),
         ]
@@ -43,27 +45,25 @@ impl NormPlace {
     }
 
     /// As Transformers calls it in a block.
-    fn name(self, layer: &LayerSpec) -> &'static str {
-        match self {
-            Self::BeforeAttention => "input_layernorm",
+    fn name(self, layer: &LayerSpec, names: Names) -> &'static str {
+        names.of(match self {
+            Self::BeforeMixer => "input_layernorm",
             // Llama's name for the norm before the inner layers is that of another where there are norms after them.
             Self::BeforeInner if !layer.norms.after => "post_attention_layernorm",
             Self::BeforeInner => "pre_feedforward_layernorm",
-            Self::AfterAttention => "post_attention_layernorm",
+            Self::AfterMixer => "post_attention_layernorm",
             Self::AfterInner => "post_feedforward_layernorm",
-            Self::Queries if layer.qk_norm == Some(QkNorm::PerRotatedHead) => "self_attn.query_layernorm",
-            Self::Keys if layer.qk_norm == Some(QkNorm::PerRotatedHead) => "self_attn.key_layernorm",
             Self::Queries => "self_attn.q_norm",
             Self::Keys => "self_attn.k_norm",
-        }
+        })
     }
 
     /// As GGUF calls it in a block.
     fn gguf(self) -> &'static str {
         match self {
-            Self::BeforeAttention => "attn_norm",
+            Self::BeforeMixer => "attn_norm",
             Self::BeforeInner => "ffn_norm",
-            Self::AfterAttention => "post_attention_norm",
+            Self::AfterMixer => "post_attention_norm",
             Self::AfterInner => "post_ffw_norm",
             Self::Queries => "attn_q_norm",
             Self::Keys => "attn_k_norm",
@@ -72,44 +72,71 @@ impl NormPlace {
 }
 
 impl Part {
+    /// What GGUF calls the embedding of any family, and the head.
+    pub const GGUF_EMBEDDING: &str = "token_embd.weight";
+    pub const GGUF_HEAD: &str = "output.weight";
+
     /// What Transformers calls it: `model.layers.0.self_attn.q_proj.weight`.
     pub fn name(self, spec: &ModelSpec) -> String {
+        let names = spec.names();
         match self {
             Self::Embedding => "model.embed_tokens.weight".to_owned(),
-            Self::LastNorm => "model.norm.weight".to_owned(),
+            Self::LastNorm => format!("{}.weight", names.of("model.norm")),
             Self::Head => "lm_head.weight".to_owned(),
-            Self::Weight(layer, module) => format!("model.layers.{layer}.{}.weight", module.path()),
-            Self::Bias(layer, module) => format!("model.layers.{layer}.{}.bias", module.path()),
-            Self::Norm(layer, place) => format!("model.layers.{layer}.{}.weight", place.name(&spec.layers[layer])),
+            Self::Weight(layer, module) => format!("model.layers.{layer}.{}.weight", names.path(module)),
+            Self::Bias(layer, module) => format!("model.layers.{layer}.{}.bias", names.path(module)),
+            Self::Norm(layer, place) => {
+                format!("model.layers.{layer}.{}.weight", place.name(&spec.layers[layer], names))
+            }
+            Self::Kernel(layer) => format!("model.layers.{layer}.conv.conv.weight"),
         }
     }
 
-    /// What GGUF calls it: `blk.0.attn_q.weight`.
-    pub fn gguf(self) -> String {
+    /// What GGUF calls it: `blk.0.attn_q.weight`. Some families have two tensors there whose rows follow each other here.
+    pub fn gguf(self, spec: &ModelSpec) -> Vec<String> {
+        let splits = spec.family().is_some_and(|family| family.splits_gate_up);
         match self {
-            Self::Embedding => "token_embd.weight".to_owned(),
-            Self::LastNorm => "output_norm.weight".to_owned(),
-            Self::Head => "output.weight".to_owned(),
+            Self::Weight(layer, Module::GateUpProj) if splits => {
+                [Module::GateProj, Module::UpProj].map(|module| Self::Weight(layer, module).gguf_name(spec)).to_vec()
+            }
+            part => vec![part.gguf_name(spec)],
+        }
+    }
+
+    fn gguf_name(self, spec: &ModelSpec) -> String {
+        match self {
+            Self::Embedding => Self::GGUF_EMBEDDING.to_owned(),
+            Self::LastNorm => format!("{}.weight", spec.names().of("output_norm")),
+            Self::Head => Self::GGUF_HEAD.to_owned(),
             Self::Weight(layer, module) => format!("blk.{layer}.{}.weight", module.gguf_name()),
             Self::Bias(layer, module) => format!("blk.{layer}.{}.bias", module.gguf_name()),
             Self::Norm(layer, place) => format!("blk.{layer}.{}.weight", place.gguf()),
+            Self::Kernel(layer) => format!("blk.{layer}.shortconv.conv.weight"),
+        }
+    }
+
+    /// Its shape in Transformers; GGUF leaves out what is 1.
+    pub fn dims(self, spec: &ModelSpec) -> Vec<usize> {
+        match self {
+            Self::Embedding | Self::Head => vec![spec.vocab_size, spec.hidden_size],
+            Self::Weight(_, module) => {
+                let (outputs, inputs) = spec.shape(module);
+                vec![outputs, inputs]
+            }
+            Self::Bias(_, module) => vec![spec.shape(module).0],
+            Self::Norm(layer, NormPlace::Queries) => vec![spec.qk_norm_width(layer, Module::QProj)],
+            Self::Norm(layer, NormPlace::Keys) => vec![spec.qk_norm_width(layer, Module::KProj)],
+            Self::LastNorm | Self::Norm(..) => vec![spec.hidden_size],
+            Self::Kernel(layer) => match spec.layers[layer].mixer {
+                Mixer::ShortConv { kernel } => vec![spec.hidden_size, 1, kernel],
+                Mixer::Attention => Vec::new(),
+            },
         }
     }
 
     /// How many values it has.
     pub fn num_values(self, spec: &ModelSpec) -> usize {
-        match self {
-            Self::Embedding | Self::Head => spec.vocab_size * spec.hidden_size,
-            Self::LastNorm => spec.hidden_size,
-            Self::Weight(_, module) => {
-                let (outputs, inputs) = module.shape(spec);
-                outputs * inputs
-            }
-            Self::Bias(_, module) => module.shape(spec).0,
-            Self::Norm(layer, NormPlace::Queries) => spec.qk_norm_width(layer, Module::QProj),
-            Self::Norm(layer, NormPlace::Keys) => spec.qk_norm_width(layer, Module::KProj),
-            Self::Norm(..) => spec.hidden_size,
-        }
+        self.dims(spec).iter().product()
     }
 }
 
@@ -119,10 +146,11 @@ impl ModelSpec {
         let mut parts = vec![Part::Embedding, Part::LastNorm];
         parts.extend((!self.tie_word_embeddings).then_some(Part::Head));
         for (index, layer) in self.layers.iter().enumerate() {
-            parts.extend(Module::ALL.map(|module| Part::Weight(index, module)));
-            let biased = Module::ALL.into_iter().filter(|module| layer.qkv_bias && module.is_qkv());
+            parts.extend(layer.modules().map(|module| Part::Weight(index, module)));
+            let biased = layer.modules().filter(|module| layer.has_bias(*module));
             parts.extend(biased.map(|module| Part::Bias(index, module)));
             parts.extend(NormPlace::of(layer).map(|place| Part::Norm(index, place)));
+            parts.extend((layer.mixer != Mixer::Attention).then_some(Part::Kernel(index)));
         }
         parts
     }
@@ -130,7 +158,7 @@ impl ModelSpec {
     /// Values that the norm on a layer's queries or keys has.
     fn qk_norm_width(&self, layer: usize, module: Module) -> usize {
         match self.layers[layer].qk_norm {
-            Some(QkNorm::AllHeads) => module.shape(self).0,
+            Some(QkNorm::AllHeads) => self.shape(module).0,
             Some(QkNorm::PerHead | QkNorm::PerRotatedHead) => self.head_dim,
             None => 0,
         }
@@ -146,7 +174,7 @@ mod tests {
     fn the_norm_before_the_inner_layers_gives_its_name_away() {
         let of = |norms| {
             let layer = LayerSpec { norms, ..LayerSpec::default() };
-            NormPlace::of(&layer).map(|place| (place.name(&layer), place.gguf())).collect::<Vec<_>>()
+            NormPlace::of(&layer).map(|place| (place.name(&layer, Names::default()), place.gguf())).collect::<Vec<_>>()
         };
         let [input, after_attention] =
             [("input_layernorm", "attn_norm"), ("post_attention_layernorm", "post_attention_norm")];

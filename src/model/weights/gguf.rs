@@ -7,8 +7,8 @@ mod spec;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use candle_core::quantized::QTensor;
 use candle_core::quantized::gguf_file::{TensorInfo, Value};
+use candle_core::quantized::{GgmlDType, QTensor};
 
 use self::parts::Parts;
 use super::{WeightSource, leftovers};
@@ -155,7 +155,7 @@ impl GgufFile {
     pub fn problem(&self, spec: &ModelSpec) -> Option<String> {
         let tensors = || {
             let names = self.tensors().map(|(name, _)| name.as_str());
-            leftovers::problem(spec, names, Part::gguf, is_harmless)
+            leftovers::problem(spec, names, |part| part.gguf(spec), is_harmless)
         };
         spec.problem(None).or_else(|| self.unknown_key(spec)).or_else(tensors)
     }
@@ -164,7 +164,7 @@ impl GgufFile {
 /// Tensors that may be there although no product is made with them.
 fn is_harmless(name: &str) -> bool {
     // The divisors of the rotary frequencies, which the spec reads, and the frequencies that old converters wrote out.
-    name == spec::ROPE_FACTORS || name.ends_with(".attn_rot_embd.weight")
+    spec::is_setting(name) || name.ends_with(".attn_rot_embd.weight")
 }
 
 impl WeightSource for GgufWeights {
@@ -181,18 +181,35 @@ impl WeightSource for GgufWeights {
     }
 
     fn matrix(&mut self, part: Part, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
-        let tensor = self.file.tensor(&part.gguf(), &[rows, cols])?;
-        let bytes = tensor.data()?.into_owned();
+        let names = part.gguf(&self.spec);
+        let rows_each = rows / names.len();
+        let mut found: Option<(GgmlDType, Vec<u8>)> = None;
+        for name in &names {
+            let tensor = self.file.tensor(name, &[rows_each, cols])?;
+            match &mut found {
+                None => found = Some((tensor.dtype(), tensor.data()?.into_owned())),
+                Some((dtype, bytes)) if *dtype == tensor.dtype() => bytes.extend_from_slice(&tensor.data()?),
+                Some((dtype, _)) => {
+                    let message = format!("is {:?}, but what it is multiplied with is {dtype:?}", tensor.dtype());
+                    let path = self.file.path().to_owned();
+                    return Err(ModelError::Tensor { path, tensor: name.clone(), message });
+                }
+            }
+        }
+        let Some((dtype, bytes)) = found else { return Err(ModelError::format(self.file.path(), "it has no tensors")) };
         let bytes = match self.heads_in_pairs(part) {
             Some(num_heads) => unpermute(&bytes, rows, num_heads),
             None => bytes,
         };
-        Ok(FrozenWeight::new(rows, cols, tensor.dtype(), bytes)?)
+        Ok(FrozenWeight::new(rows, cols, dtype, bytes)?)
     }
 
     fn vector(&mut self, part: Part, len: usize) -> Result<Vec<f32>, ModelError> {
-        let tensor = self.file.tensor(&part.gguf(), &[len])?;
-        let values: Vec<f32> = tensor.dequantize(&Device::Cpu)?.to_vec1()?;
+        let dims = part.dims(&self.spec);
+        // A middle dimension of one is left out.
+        let dims = if let [rows, 1, cols] = dims[..] { vec![rows, cols] } else { dims };
+        let tensor = self.file.tensor(&part.gguf(&self.spec).concat(), &dims)?;
+        let values: Vec<f32> = tensor.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?;
         Ok(match self.heads_in_pairs(part) {
             Some(num_heads) => unpermute(&values, len, num_heads),
             None => values,

@@ -8,14 +8,14 @@ use crate::model::spec::Part;
 use crate::words::thousands;
 
 /// Why a model with these tensors can't be run, as a sentence; `None` where its tensors are the wanted ones.
-/// `name_of` gives the file's name of a tensor; `is_harmless` knows what may be left over.
+/// `names_of` gives the file's names of a tensor, most often one; `is_harmless` knows what may be left over.
 pub fn problem<'a>(
     spec: &ModelSpec,
     there: impl Iterator<Item = &'a str> + Clone,
-    name_of: impl Fn(Part) -> String,
+    names_of: impl Fn(Part) -> Vec<String>,
     is_harmless: impl Fn(&str) -> bool,
 ) -> Option<String> {
-    let wanted: HashSet<String> = spec.parts().into_iter().map(&name_of).collect();
+    let wanted: HashSet<String> = spec.parts().into_iter().flat_map(&names_of).collect();
     let mut left: Vec<&str> = there.clone().filter(|name| !wanted.contains(*name) && !is_harmless(name)).collect();
     left.sort_unstable();
     if let Some(first) = left.first() {
@@ -30,7 +30,7 @@ pub fn problem<'a>(
         ));
     }
     let there: HashSet<&str> = there.collect();
-    let missing = spec.parts().into_iter().map(name_of).find(|name| !there.contains(name.as_str()));
+    let missing = spec.parts().into_iter().flat_map(names_of).find(|name| !there.contains(name.as_str()));
     missing.map(|name| format!("Its tensor {name} is missing"))
 }
 

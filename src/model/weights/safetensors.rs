@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{WeightSource, leftovers};
-use crate::model::spec::Part;
+use crate::model::spec::{Part, WRAPPED};
 use crate::model::{ModelError, ModelSpec};
 use crate::ops::FrozenWeight;
 
@@ -28,6 +28,8 @@ pub struct SafetensorsFolder {
     files: Vec<TensorFile>,
     /// Tensor name → file.
     places: HashMap<String, usize>,
+    /// How the file's names of the text model's tensors begin, where it is a part of another model.
+    wrapper: Option<&'static str>,
 }
 
 struct TensorFile {
@@ -70,7 +72,30 @@ impl SafetensorsFolder {
                 }
             }
         }
-        Ok(Self { path: folder.into(), spec, problem, files, places })
+        let holds = |start: &&&str| places.contains_key(&format!("{start}embed_tokens.weight"));
+        let wrapper = WRAPPED.iter().filter(|_| spec.is_wrapped).find(holds).copied();
+        Ok(Self { path: folder.into(), spec, problem, files, places, wrapper })
+    }
+
+    /// What the file calls a tensor.
+    fn name(&self, part: Part) -> String {
+        let name = part.name(&self.spec);
+        match (self.wrapper, name.strip_prefix("model.")) {
+            (Some(start), Some(rest)) => format!("{start}{rest}"),
+            // Beside the text model's other tensors, in the one place or the other.
+            (Some("language_model.model."), None) => format!("language_model.{name}"),
+            _ => name,
+        }
+    }
+
+    /// Whether a tensor may be there although no product is made with it: what older versions of Transformers wrote out of
+    /// `config.json`, the head of a model whose head is its embedding, which is compared with it on loading, and what a vision
+    /// model has besides its text model.
+    fn is_harmless(&self, name: &str) -> bool {
+        let computed = [".rotary_emb.inv_freq", ".rotary_emb.cos_cached", ".rotary_emb.sin_cached", ".position_ids"];
+        let is_seeing = || self.wrapper.is_some_and(|start| !name.starts_with(start)) && !name.contains("lm_head");
+        let is_tied_head = || self.spec.tie_word_embeddings && name == self.name(Part::Head);
+        computed.iter().any(|end| name.ends_with(end)) || is_tied_head() || is_seeing()
     }
 
     /// The stored type of most matrices: `bf16`.
@@ -145,13 +170,6 @@ struct Index {
     weight_map: HashMap<String, String>,
 }
 
-/// Tensors that may be there although no product is made with them: what older versions of Transformers wrote out of
-/// `config.json`, and the head of a model whose head is its embedding, which is compared with it on loading.
-fn is_harmless(name: &str, spec: &ModelSpec) -> bool {
-    let computed = [".rotary_emb.inv_freq", ".rotary_emb.cos_cached", ".rotary_emb.sin_cached", ".position_ids"];
-    computed.iter().any(|end| name.ends_with(end)) || (spec.tie_word_embeddings && name == Part::Head.name(spec))
-}
-
 impl TensorFile {
     fn open(path: &Path) -> Result<Self, ModelError> {
         let mut file = File::open(path).map_err(ModelError::io(path))?;
@@ -200,13 +218,13 @@ impl WeightSource for SafetensorsFolder {
     fn problem(&self) -> Option<String> {
         let tensors = || {
             let names = self.places.keys().map(String::as_str);
-            leftovers::problem(&self.spec, names, |part| part.name(&self.spec), |name| is_harmless(name, &self.spec))
+            leftovers::problem(&self.spec, names, |part| vec![self.name(part)], |name| self.is_harmless(name))
         };
         self.problem.clone().or_else(tensors)
     }
 
     fn tied_head(&mut self, rows: usize, cols: usize) -> Result<Option<FrozenWeight>, ModelError> {
-        let has = |part: Part| self.places.contains_key(&part.name(&self.spec));
+        let has = |part: Part| self.places.contains_key(&self.name(part));
         match has(Part::Head) && has(Part::Embedding) {
             true => self.matrix(Part::Head, rows, cols).map(Some),
             false => Ok(None),
@@ -214,11 +232,11 @@ impl WeightSource for SafetensorsFolder {
     }
 
     fn matrix(&mut self, part: Part, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
-        self.frozen(&part.name(&self.spec), &[rows, cols], rows, cols)
+        self.frozen(&self.name(part), &[rows, cols], rows, cols)
     }
 
     fn vector(&mut self, part: Part, len: usize) -> Result<Vec<f32>, ModelError> {
-        let mut values = self.frozen(&part.name(&self.spec), &[len], 1, len)?.to_f32()?;
+        let mut values = self.frozen(&self.name(part), &part.dims(&self.spec), 1, len)?.to_f32()?;
         let is_norm = matches!(part, Part::Norm(..) | Part::LastNorm);
         if is_norm && self.spec.family().is_some_and(|family| family.has_norms_from_one) {
             values.iter_mut().for_each(|value| *value += 1.0);

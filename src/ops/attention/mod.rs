@@ -5,16 +5,10 @@ mod cached;
 mod few;
 
 use std::ops::Range;
-use std::sync::Mutex;
 
-use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
-
-use super::product::Isa;
-use super::{Segment, Segments};
+use super::Segments;
 pub use blocks::{Forward, Gradients, Heads, Inputs, attend, attend_back};
 pub use cached::{Cached, cached_attention};
-
-use super::storage::{slice, with_slices};
 
 /// Heads and their size, and how scores become weights; `num_heads` is a multiple of `num_kv_heads`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,138 +43,8 @@ impl AttentionShape {
     }
 
     /// The positions that a query at `position` sees, counted from `start`.
-    fn visible(&self, position: usize, start: usize) -> Range<usize> {
+    pub(super) fn visible(&self, position: usize, start: usize) -> Range<usize> {
         self.first_seen(position) - start..position + 1 - start
-    }
-}
-
-/// `q` is `[num_tokens, num_heads · head_dim]`, `k` and `v` are `[num_tokens, num_kv_heads · head_dim]`; the result has
-/// the shape of `q`. A token sees itself and the tokens before it in its own segment, or the last of them.
-///
-/// # Errors
-/// Where the shapes don't go together, or a tensor isn't contiguous f32.
-pub fn causal_attention(
-    q: &Tensor,
-    k: &Tensor,
-    v: &Tensor,
-    shape: AttentionShape,
-    segments: &Segments,
-) -> Result<Tensor> {
-    let n = segments.num_tokens();
-    if q.dims() != [n, shape.q_width()] || k.dims() != [n, shape.kv_width()] || k.dims() != v.dims() {
-        candle_core::bail!("attention: q {:?}, k {:?}, v {:?} for {n} tokens", q.dims(), k.dims(), v.dims());
-    }
-    if q.device().is_cpu() {
-        let op = CausalAttention { shape, segments: segments.clone(), log_sums: Mutex::default() };
-        return q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op);
-    }
-    causal_attention_plain(q, k, v, shape, segments)
-}
-
-/// [`causal_attention`] with candle's own operations.
-///
-/// # Errors
-/// Where the shapes don't go together.
-pub fn causal_attention_plain(
-    q: &Tensor,
-    k: &Tensor,
-    v: &Tensor,
-    shape: AttentionShape,
-    segments: &Segments,
-) -> Result<Tensor> {
-    let mut outputs = Vec::with_capacity(segments.num_segments());
-    for Segment { prefix, rows } in segments.iter() {
-        let (len, num_before) = (prefix.len() + rows.len(), prefix.len());
-        // [heads, tokens, head_dim], with each kv head repeated for its group
-        let heads = |x: Tensor, count: usize| -> Result<Tensor> {
-            let tokens = x.dim(0)?;
-            let x = x.reshape((tokens, count, shape.head_dim))?.transpose(0, 1)?;
-            x.unsqueeze(1)?
-                .expand((count, shape.num_heads / count, tokens, shape.head_dim))?
-                .reshape((shape.num_heads, tokens, shape.head_dim))?
-                .contiguous()
-        };
-        let all = |x: &Tensor| {
-            let own = x.narrow(0, rows.start, rows.len())?;
-            if num_before == 0 { Ok(own) } else { Tensor::cat(&[x.narrow(0, prefix.start, num_before)?, own], 0) }
-        };
-        let q = heads(q.narrow(0, rows.start, rows.len())?, shape.num_heads)?;
-        let (k, v) = (heads(all(k)?, shape.num_kv_heads)?, heads(all(v)?, shape.num_kv_heads)?);
-        let mut scores = (q.matmul(&k.t()?)? * f64::from(shape.scale))?;
-        if let Some(cap) = shape.softcap.map(f64::from) {
-            scores = ((scores / cap)?.tanh()? * cap)?;
-        }
-        let is_seen = |i: usize| shape.visible(num_before + i / len, 0).contains(&(i % len));
-        let hidden: Vec<f32> =
-            (0..rows.len() * len).map(|i| if is_seen(i) { 0.0 } else { f32::NEG_INFINITY }).collect();
-        let mask = Tensor::from_vec(hidden, (1, rows.len(), len), q.device())?.to_dtype(DType::F32)?;
-        let weights = candle_nn::ops::softmax(&scores.broadcast_add(&mask)?, D::Minus1)?;
-        outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((rows.len(), shape.q_width()))?);
-    }
-    Tensor::cat(&outputs, 0)
-}
-
-struct CausalAttention {
-    shape: AttentionShape,
-    segments: Segments,
-    /// The log-sums of the softmax, `[num_tokens, num_heads]`; made by the forward pass.
-    log_sums: Mutex<Vec<f32>>,
-}
-
-impl CausalAttention {
-    fn inputs<'a>(&self, q: &'a [f32], k: &'a [f32], v: &'a [f32]) -> Inputs<'a> {
-        let (q_width, kv_width) = (self.shape.q_width(), self.shape.kv_width());
-        Inputs {
-            q: Heads { values: q, stride: q_width },
-            k: Heads { values: k, stride: kv_width },
-            v: Heads { values: v, stride: kv_width },
-        }
-    }
-}
-
-impl CustomOp3 for CausalAttention {
-    fn name(&self) -> &'static str {
-        "causal-attention"
-    }
-
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let inputs = self.inputs(slice(s1, l1)?, slice(s2, l2)?, slice(s3, l3)?);
-        let mut out = vec![0.0; inputs.q.values.len()];
-        let mut log_sums = vec![0.0; self.segments.num_tokens() * self.shape.num_heads];
-        attend(Isa::current(), self.shape, &self.segments, inputs, &mut out, &mut log_sums);
-        if let Ok(mut place) = self.log_sums.lock() {
-            *place = log_sums;
-        }
-        Ok((CpuStorage::F32(out), l1.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-        out: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let Ok(log_sums) = self.log_sums.lock() else { candle_core::bail!("attention was not computed") };
-        let (mut dq, mut dk, mut dv) =
-            (vec![0.0; q.elem_count()], vec![0.0; k.elem_count()], vec![0.0; v.elem_count()]);
-        with_slices([q, k, v, out, grad], |[q, k, v, out, grad]| {
-            let inputs = self.inputs(q, k, v);
-            let forward = Forward { inputs, out, log_sums: &log_sums };
-            let gradients = Gradients::separate(&mut dq, &mut dk, &mut dv, self.shape);
-            attend_back(Isa::current(), self.shape, &self.segments, forward, grad, gradients);
-        })?;
-        let tensor = |values, like: &Tensor| Tensor::from_vec(values, like.shape(), like.device());
-        Ok((Some(tensor(dq, q)?), Some(tensor(dk, k)?), Some(tensor(dv, v)?)))
     }
 }
 
@@ -188,11 +52,21 @@ impl CustomOp3 for CausalAttention {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{assert_close, assert_same_gradients, finite_differences, instruction_sets, random};
+    use candle_core::Tensor;
+
+    use super::super::plain::causal_attention;
+    use super::super::product::Isa;
+    use super::super::testing::{Kernel, assert_close, check_kernel, instruction_sets, random};
     use super::*;
 
     fn inputs(n: usize, shape: AttentionShape) -> [Tensor; 3] {
         [random(&[n, shape.q_width()], 1), random(&[n, shape.kv_width()], 2), random(&[n, shape.kv_width()], 3)]
+    }
+
+    fn separate<'a>(x: &[&'a [f32]], shape: AttentionShape) -> Inputs<'a> {
+        let heads = |place: usize, stride| Heads { values: x[place], stride };
+        let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+        Inputs { q: heads(0, q_width), k: heads(1, kv_width), v: heads(2, kv_width) }
     }
 
     /// Sequences in groups that share a beginning, of one token too.
@@ -221,12 +95,25 @@ mod tests {
             let shape = AttentionShape { num_heads, num_kv_heads, head_dim, scale: 0.6, window, softcap };
             let segments = Segments::sharing_prefixes(groups);
             let [q, k, v] = inputs(segments.num_tokens(), shape);
-            assert_same_gradients(
-                &[&q, &k, &v],
-                |x| causal_attention(x[0], x[1], x[2], shape, &segments),
-                |x| causal_attention_plain(x[0], x[1], x[2], shape, &segments),
-            );
-            finite_differences(&[&q, &k, &v], |x| causal_attention(x[0], x[1], x[2], shape, &segments));
+            let forward = |x: &[&[f32]]| {
+                let mut out = vec![0.0; x[0].len()];
+                let mut log_sums = vec![0.0; segments.num_tokens() * num_heads];
+                attend(Isa::current(), shape, &segments, separate(x, shape), &mut out, &mut log_sums);
+                (out, log_sums)
+            };
+            let kernel = Kernel {
+                dims: q.dims().to_vec(),
+                forward: |x: &[&[f32]]| forward(x).0,
+                backward: |x: &[&[f32]], grad: &[f32]| {
+                    let (out, log_sums) = forward(x);
+                    let forward = Forward { inputs: separate(x, shape), out: &out, log_sums: &log_sums };
+                    let [mut dq, mut dk, mut dv] = [x[0], x[1], x[2]].map(|values| vec![0.0; values.len()]);
+                    let gradients = Gradients::separate(&mut dq, &mut dk, &mut dv, shape);
+                    attend_back(Isa::current(), shape, &segments, forward, grad, gradients);
+                    vec![dq, dk, dv]
+                },
+            };
+            check_kernel(&[&q, &k, &v], kernel, |x| causal_attention(x[0], x[1], x[2], shape, &segments));
         }
     }
 

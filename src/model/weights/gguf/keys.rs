@@ -59,14 +59,16 @@ fn float(value: &Value) -> Option<f64> {
 }
 
 impl GgufFile {
-    /// A length or a number of things, where the file says one. Of those that have one for each layer it is the first.
+    /// A length or a number of things, where the file says one. Of those that have one for each layer it is the first
+    /// above zero.
     pub(super) fn count(&self, key: &str) -> Result<Option<usize>, String> {
         let usable = |value: &Value| whole(value).filter(|v| *v < 1 << 31).map(|v| v as usize);
         let unusable = || format!("its metadata have no usable {key}");
         let Some(value) = self.value(key) else { return Ok(None) };
         let Value::Array(values) = value else { return usable(value).ok_or_else(unusable).map(Some) };
         let counts: Option<Vec<usize>> = values.iter().map(usable).collect();
-        counts.and_then(|counts| counts.first().copied()).ok_or_else(unusable).map(Some)
+        let first = |counts: Vec<usize>| counts.iter().find(|count| **count > 0).or(counts.first()).copied();
+        counts.and_then(first).ok_or_else(unusable).map(Some)
     }
 
     /// A number with a fraction, where the file says one.
@@ -77,7 +79,7 @@ impl GgufFile {
 
     /// A setting that changes what is computed and is not followed here, as a sentence; one that changes nothing is none.
     pub(super) fn unknown_key(&self, spec: &ModelSpec) -> Option<String> {
-        let prefix = format!("{}.", spec.architecture);
+        let prefix = format!("{}.", self.text("general.architecture").unwrap_or(&spec.architecture));
         let is_followed = |name: &str| spec.family().is_some_and(|of| of.follows.iter().any(|key| key.gguf == name));
         let metadata = &self.parts.first().content.metadata;
         let mut unknown: Vec<_> = metadata

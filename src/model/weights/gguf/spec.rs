@@ -5,12 +5,20 @@ use candle_core::quantized::gguf_file::Value;
 
 use super::GgufFile;
 use crate::model::spec::keys::{self, Key, Keys, RopeKeys, Setting};
-use crate::model::spec::{Part, QueryScale, RopeScaling, RopeSpec, Yarn};
-use crate::model::{ModelError, ModelSpec};
+use crate::model::spec::{LongRope, Mixer, Part, QueryScale, RopeScaling, RopeSpec, Yarn};
+use crate::model::{ModelError, ModelSpec, Module};
 use crate::words::thousands;
 
 /// The divisors of the rotary frequencies.
-pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";
+const ROPE_FACTORS: &str = "rope_freqs.weight";
+/// Those for texts beyond the original context, and those for others.
+const LONG_FACTORS: &str = "rope_factors_long.weight";
+const SHORT_FACTORS: &str = "rope_factors_short.weight";
+
+/// Whether a tensor is read as a part of the settings.
+pub(super) fn is_setting(name: &str) -> bool {
+    [ROPE_FACTORS, LONG_FACTORS, SHORT_FACTORS].contains(&name)
+}
 
 impl GgufFile {
     /// The shape of the model; an architecture that the decoder can't run has one, too.
@@ -39,21 +47,41 @@ impl GgufFile {
             return Err(unsupported(message));
         }
         spec.check().map_err(format)?;
-        if self.info(ROPE_FACTORS).is_some() {
-            let factors = self.tensor(ROPE_FACTORS, &[spec.head_dim / 2])?;
-            let factors = factors.dequantize(&Device::Cpu)?.to_vec1()?;
-            if let Some(rope) = spec.ropes.first_mut() {
-                if rope.scaling != RopeScaling::None {
-                    let message =
-                        format!("it has {ROPE_FACTORS} beside rope.scaling.type, and only one of the two is followed");
-                    return Err(unsupported(message));
-                }
-                rope.scaling = RopeScaling::Factors(factors);
+        if let Some((name, scaling)) = self.rope_factors(&spec)?
+            && let Some(rope) = spec.ropes.first_mut()
+        {
+            if rope.scaling != RopeScaling::None {
+                let message = format!("it has {name} beside rope.scaling.type, and only one of the two is followed");
+                return Err(unsupported(message));
             }
+            rope.scaling = scaling;
             spec.check().map_err(format)?;
         }
         self.check_vocabulary(spec.vocab_size)?;
         Ok(spec)
+    }
+
+    /// The frequencies' divisors that the file holds as tensors, and the name of one of those.
+    fn rope_factors(&mut self, spec: &ModelSpec) -> Result<Option<(&'static str, RopeScaling)>, ModelError> {
+        let len = spec.ropes.first().map_or(spec.head_dim, |rope| rope.dim(spec.head_dim)) / 2;
+        let (has_one, has_two) = (self.info(ROPE_FACTORS).is_some(), self.info(LONG_FACTORS).is_some());
+        let mut factors = |name| Ok::<_, ModelError>(self.tensor(name, &[len])?.dequantize(&Device::Cpu)?.to_vec1()?);
+        if has_one {
+            return Ok(Some((ROPE_FACTORS, RopeScaling::Factors(factors(ROPE_FACTORS)?))));
+        }
+        if !has_two {
+            return Ok(None);
+        }
+        let (short, long) = (factors(SHORT_FACTORS)?, factors(LONG_FACTORS)?);
+        let architecture = self.text("general.architecture").unwrap_or_default();
+        let metadata = Metadata { file: self, architecture };
+        let number = |key: Key| metadata.number(key).map(|number| number.or(None));
+        let format = |message: String| ModelError::format(&metadata.file.path, message);
+        let original_context = number(ORIGINAL_CONTEXT).map_err(format)?;
+        let original_context = original_context.ok_or_else(|| format(metadata.unusable(ORIGINAL_CONTEXT)))? as usize;
+        let attention_factor = number(ATTENTION_FACTOR).map_err(format)?.unwrap_or(1.0);
+        let scaling = RopeScaling::Long(LongRope { short, long, original_context, attention_factor });
+        Ok(Some((LONG_FACTORS, scaling)))
     }
 
     /// Each token of the vocabulary has its row in the embedding; rows without a token are common.
@@ -93,7 +121,10 @@ impl Metadata<'_> {
         let later = "models like that can't be trained yet";
         let differs = |key: &Key| match self.value(*key) {
             Some(Value::Array(values)) => {
-                let mut numbers = values.iter().map(super::keys::whole);
+                // Layers that don't attend have no heads.
+                let is_mixed = spec.layers.iter().any(|layer| layer.mixer != Mixer::Attention);
+                let is_left_out = |number: &Option<u64>| is_mixed && *number == Some(0);
+                let mut numbers = values.iter().map(super::keys::whole).filter(|number| !is_left_out(number));
                 let first = numbers.next();
                 numbers.any(|number| Some(number) != first)
             }
@@ -104,14 +135,13 @@ impl Metadata<'_> {
         {
             return Some(format!("{} differs from layer to layer, and {later}", self.name(*key)));
         }
-        for key in [Key::new("", "rope.dimension_count"), Key::new("", "attention.value_length")] {
-            if let Ok(Some(other)) = self.count(key)
-                && other != spec.head_dim
-                && other > 0
-            {
-                let name = self.name(key);
-                return Some(format!("{name} is {other}, but its heads have {} values: {later}", spec.head_dim));
-            }
+        let key = Key::new("", "attention.value_length");
+        if let Ok(Some(other)) = self.count(key)
+            && other != spec.head_dim
+            && other > 0
+        {
+            let name = self.name(key);
+            return Some(format!("{name} is {other}, but its heads have {} values: {later}", spec.head_dim));
         }
         match (self.text(SCALING), self.value(SCALING)) {
             (Some("linear" | "none" | "yarn"), _) | (None, None) => None,
@@ -123,6 +153,7 @@ impl Metadata<'_> {
 const SCALING: Key = Key::new("", "rope.scaling.type");
 const SCALING_FACTOR: Key = Key::new("", "rope.scaling.factor");
 const ORIGINAL_CONTEXT: Key = Key::new("", "rope.scaling.original_context_length");
+const ATTENTION_FACTOR: Key = Key::new("", "rope.scaling.attn_factor");
 const BETA_FAST: Key = Key::new("", "rope.scaling.yarn_beta_fast");
 const BETA_SLOW: Key = Key::new("", "rope.scaling.yarn_beta_slow");
 const LOG_MULTIPLIER: Key = Key::new("", "rope.scaling.yarn_log_multiplier");
@@ -167,20 +198,40 @@ impl Keys for Metadata<'_> {
         switches.filter(|switches| switches.len() == num_layers).map(Some).ok_or_else(|| self.unusable(key))
     }
 
+    /// No family needs a list of texts.
+    fn texts(&self, _key: Key) -> Result<Option<Vec<String>>, String> {
+        Ok(None)
+    }
+
+    fn counts(&self, key: Key) -> Result<Option<Vec<usize>>, String> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        let count = |value: &Value| super::keys::whole(value).and_then(|count| usize::try_from(count).ok());
+        let Value::Array(values) = value else { return Err(self.unusable(key)) };
+        values.iter().map(count).collect::<Option<_>>().map(Some).ok_or_else(|| self.unusable(key))
+    }
+
+    fn has_bias(&self, layer: usize, module: Module) -> bool {
+        self.file.info(&format!("blk.{layer}.{}.bias", module.gguf_name())).is_some()
+    }
+
+    fn rotated(&self, _head_dim: usize) -> Result<Option<usize>, String> {
+        Ok(self.count(Key::new("", "rope.dimension_count"))?.filter(|rotated| *rotated > 0))
+    }
+
     fn sliding(&self, num_layers: usize) -> Result<Option<Vec<bool>>, String> {
         self.switches(keys::LAYER_TYPES, num_layers)
     }
 
     fn vocab_size(&self) -> Result<usize, String> {
-        let name = Part::Embedding.gguf();
-        match self.file.info(&name).map(|info| info.shape.dims()) {
+        let name = Part::GGUF_EMBEDDING;
+        match self.file.info(name).map(|info| info.shape.dims()) {
             Some([rows, _]) => Ok(*rows),
             _ => Err(format!("it has no embedding ({name})")),
         }
     }
 
     fn ties_head(&self, _default: bool) -> Result<bool, String> {
-        Ok(self.file.info(&Part::Head.gguf()).is_none())
+        Ok(self.file.info(Part::GGUF_HEAD).is_none())
     }
 
     fn rope(&self, keys: RopeKeys, _theta: f64) -> Result<RopeSpec, String> {
@@ -207,7 +258,7 @@ impl Keys for Metadata<'_> {
         };
         // llama.cpp's, whatever the family.
         let theta = self.file.fraction(&self.name(keys.theta))?.unwrap_or(10_000.0);
-        Ok(RopeSpec { theta, scaling })
+        Ok(RopeSpec::new(theta, scaling))
     }
 
     fn query_scale(&self) -> Result<Option<QueryScale>, String> {

@@ -1,0 +1,77 @@
+//! The order of a decoder block, said once. Each pass (training, answers, candle) implements its steps, so that a step that a
+//! family needs and a pass lacks doesn't compile.
+
+use candle_core::Result;
+
+use super::Group;
+use super::spec::{LayerSpec, Mixer, QkNorm};
+
+/// The two parts of a block, each of which reads the residual stream and adds to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Branch {
+    /// Attention, or what stands in for it.
+    Mixer,
+    /// The gated layers.
+    Inner,
+}
+
+/// What a pass does in a block, to rows that go from step to step.
+pub trait Steps {
+    /// The rows are the residual stream through the branch's first norm, or as it is where there is none.
+    fn read(&mut self, branch: Branch) -> Result<()>;
+
+    /// The rows through a group of linear layers side by side, with their biases.
+    fn multiply(&mut self, group: Group) -> Result<()>;
+
+    /// Queries and keys are rotated by their positions, where the layer does that.
+    fn rotate(&mut self) -> Result<()>;
+
+    /// Queries and keys through their norms.
+    fn normalize_heads(&mut self) -> Result<()>;
+
+    /// Queries grow with their positions, where the model has that.
+    fn scale_queries(&mut self) -> Result<()>;
+
+    /// The rows are what attention makes of queries, keys and values.
+    fn attend(&mut self) -> Result<()>;
+
+    /// The rows are what a short convolution makes of its gates and its input.
+    fn convolve(&mut self) -> Result<()>;
+
+    /// The rows are `activation(gate) · up`.
+    fn gate(&mut self) -> Result<()>;
+
+    /// The rows through a linear layer, and through the branch's last norm where there is one, are added to the stream.
+    fn add(&mut self, group: Group, branch: Branch) -> Result<()>;
+}
+
+/// One block.
+pub fn run(steps: &mut impl Steps, layer: &LayerSpec) -> Result<()> {
+    steps.read(Branch::Mixer)?;
+    steps.multiply(Group::MixerIn)?;
+    match layer.mixer {
+        Mixer::Attention => attend(steps, layer)?,
+        Mixer::ShortConv { .. } => steps.convolve()?,
+    }
+    steps.add(Group::MixerOut, Branch::Mixer)?;
+    steps.read(Branch::Inner)?;
+    steps.multiply(Group::InnerIn)?;
+    steps.gate()?;
+    steps.add(Group::InnerOut, Branch::Inner)
+}
+
+fn attend(steps: &mut impl Steps, layer: &LayerSpec) -> Result<()> {
+    match layer.qk_norm {
+        None => steps.rotate()?,
+        Some(QkNorm::PerRotatedHead) => {
+            steps.rotate()?;
+            steps.normalize_heads()?;
+        }
+        Some(QkNorm::PerHead | QkNorm::AllHeads) => {
+            steps.normalize_heads()?;
+            steps.rotate()?;
+        }
+    }
+    steps.scale_queries()?;
+    steps.attend()
+}

@@ -1,0 +1,293 @@
+//! The decoder in candle's own operations, on any device: the witness of the passes written by hand, and the way onto a GPU.
+//! Weights are held there in f32.
+
+use candle_core::{Device, Result, Tensor, Var};
+
+use super::block::{self, Branch, Steps};
+use super::decoder::{Norms, RopeTables};
+use super::lora::LoraAdapter;
+use super::spec::LayerSpec;
+use super::{Decoder, Dropout, Group, Module};
+use crate::ops::plain::{cap_logits, causal_attention, gated, rms_norm, rotate, short_conv};
+use crate::ops::{FrozenWeight, Segments};
+
+/// A model's weights on a device, with an adapter where one is set.
+pub struct CandlePass {
+    device: Device,
+    layers: Vec<Layer>,
+    norm: Tensor,
+    /// `[vocab_size, hidden]`
+    head: Tensor,
+    /// In the order of [`LoraAdapter::named_vars`].
+    adapter: Vec<Pair>,
+}
+
+struct Layer {
+    /// By [`Group`]: each linear layer's weight, `[out, in]`.
+    groups: [Vec<(Module, Tensor)>; Group::ALL.len()],
+    biases: [Option<Tensor>; Group::ALL.len()],
+    /// Before and after the mixer, before and after the inner layers.
+    norms: [Option<Tensor>; 4],
+    /// On queries and on keys.
+    qk_norms: Option<[Tensor; 2]>,
+    kernel: Option<Tensor>,
+}
+
+struct Pair {
+    layer: usize,
+    module: Module,
+    a: Var,
+    b: Var,
+    scale: f64,
+}
+
+impl CandlePass {
+    /// Brings the weights onto a device.
+    ///
+    /// # Errors
+    /// Where the device has too little memory.
+    pub fn new(decoder: &Decoder, device: &Device) -> Result<Self> {
+        let layers = (0..decoder.spec().num_layers()).map(|layer| Layer::new(decoder, layer, device));
+        Ok(Self {
+            device: device.clone(),
+            layers: layers.collect::<Result<_>>()?,
+            norm: vector(decoder.last_norm(), device)?,
+            head: matrix(decoder.head(), device)?,
+            adapter: Vec::new(),
+        })
+    }
+
+    /// Takes the adapter's weights as they are now.
+    ///
+    /// # Errors
+    /// Where the device has too little memory.
+    pub fn set_adapter(&mut self, adapter: &LoraAdapter) -> Result<()> {
+        let pairs = adapter.modules().filter_map(|(layer, module, pair)| Some((layer, module, pair?)));
+        let on_device = |var: &Var| Var::from_tensor(&var.as_detached_tensor().to_device(&self.device)?);
+        let pairs = pairs.map(|(layer, module, pair)| {
+            let scale = adapter.scale(pair);
+            Ok(Pair { layer, module, a: on_device(&pair.a)?, b: on_device(&pair.b)?, scale })
+        });
+        self.adapter = pairs.collect::<Result<_>>()?;
+        Ok(())
+    }
+
+    /// The adapter's trainable tensors, in the order of [`LoraAdapter::named_vars`].
+    pub fn vars(&self) -> impl Iterator<Item = &Var> {
+        self.adapter.iter().flat_map(|pair| [&pair.a, &pair.b])
+    }
+
+    /// Hidden rows after the last norm, `[num_tokens, hidden_size]`.
+    ///
+    /// # Errors
+    /// Where the segments don't cover the tokens, or an id has no row in the embedding.
+    pub fn hidden(
+        &self,
+        decoder: &Decoder,
+        ids: &[u32],
+        segments: &Segments,
+        dropout: Option<Dropout>,
+    ) -> Result<Tensor> {
+        if segments.num_tokens() != ids.len() {
+            candle_core::bail!("{} tokens don't fit segments of {}", ids.len(), segments.num_tokens());
+        }
+        let mut rows = Vec::new();
+        decoder.embed_into(ids, &mut rows)?;
+        let x = Tensor::from_vec(rows, (ids.len(), decoder.spec().hidden_size), &self.device)?;
+        let tables = decoder.rope_tables(segments)?;
+        let rows = x.clone();
+        let mut forward = Forward { pass: self, decoder, segments, tables: &tables, dropout, layer: 0, x, rows };
+        for (layer, layer_spec) in decoder.spec().layers.iter().enumerate() {
+            forward.layer = layer;
+            block::run(&mut forward, layer_spec)?;
+        }
+        rms_norm(&forward.x, &self.norm, decoder.spec().rms_norm_eps)
+    }
+
+    /// Logits of hidden rows: from `[num_rows, hidden_size]` to `[num_rows, vocab_size]`.
+    ///
+    /// # Errors
+    /// Where the rows are not `hidden_size` wide.
+    pub fn logits(&self, decoder: &Decoder, hidden: &Tensor) -> Result<Tensor> {
+        cap_logits(hidden.matmul(&self.head.t()?)?, decoder.spec().final_softcap)
+    }
+
+    /// The size of the weights on the device, in bytes.
+    pub fn num_bytes(&self) -> usize {
+        let weights = self.layers.iter().flat_map(|layer| layer.groups.iter().flatten()).map(|(_, weight)| weight);
+        4 * weights.chain([&self.head]).map(Tensor::elem_count).sum::<usize>()
+    }
+}
+
+impl Layer {
+    fn new(decoder: &Decoder, layer: usize, device: &Device) -> Result<Self> {
+        let of_group = |group: Group| {
+            let linear = decoder.linear(layer, group).iter();
+            linear.map(|linear| Ok((linear.module, matrix(&linear.weight, device)?))).collect::<Result<Vec<_>>>()
+        };
+        let mut groups = [const { Vec::new() }; Group::ALL.len()];
+        let mut biases = [const { None }; Group::ALL.len()];
+        for group in Group::ALL {
+            groups[group as usize] = of_group(group)?;
+            biases[group as usize] = decoder.bias(layer, group).map(|bias| vector(bias, device)).transpose()?;
+        }
+        let Norms { before_mixer, after_mixer, before_inner, after_inner, qk } = decoder.norms(layer);
+        let mut norms = [const { None }; 4];
+        for (place, norm) in norms.iter_mut().zip([before_mixer, after_mixer, before_inner, after_inner]) {
+            *place = norm.as_ref().map(|norm| vector(norm, device)).transpose()?;
+        }
+        let qk_norms = match qk {
+            Some(qk) => Some([vector(&qk.q, device)?, vector(&qk.k, device)?]),
+            None => None,
+        };
+        let (kernel, hidden) = (decoder.kernel(layer), decoder.spec().hidden_size);
+        let kernel = match kernel.is_empty() {
+            true => None,
+            false => Some(Tensor::from_slice(kernel, (kernel.len() / hidden, hidden), device)?),
+        };
+        Ok(Self { groups, biases, norms, qk_norms, kernel })
+    }
+}
+
+fn vector(values: &[f32], device: &Device) -> Result<Tensor> {
+    Tensor::new(values, device)
+}
+
+fn matrix(weight: &FrozenWeight, device: &Device) -> Result<Tensor> {
+    Tensor::from_vec(weight.to_f32()?, (weight.rows(), weight.cols()), device)
+}
+
+/// The blocks on their way forward.
+struct Forward<'a> {
+    pass: &'a CandlePass,
+    decoder: &'a Decoder,
+    segments: &'a Segments,
+    tables: &'a RopeTables,
+    dropout: Option<Dropout>,
+    layer: usize,
+    /// The residual stream, `[num_tokens, hidden]`.
+    x: Tensor,
+    rows: Tensor,
+}
+
+impl Forward<'_> {
+    fn weights(&self) -> &Layer {
+        &self.pass.layers[self.layer]
+    }
+
+    fn spec(&self) -> &LayerSpec {
+        self.decoder.layer_spec(self.layer)
+    }
+
+    fn normed(&self, x: &Tensor, norm: &Option<Tensor>) -> Result<Tensor> {
+        match norm {
+            Some(norm) => rms_norm(x, norm, self.decoder.spec().rms_norm_eps),
+            None => Ok(x.clone()),
+        }
+    }
+
+    /// The rows through a group of linear layers, side by side.
+    fn product(&self, group: Group) -> Result<Tensor> {
+        let layer = self.weights();
+        let outputs = layer.groups[group as usize].iter().map(|(module, weight)| {
+            let out = self.rows.matmul(&weight.t()?)?;
+            let pair = self.pass.adapter.iter().find(|pair| (pair.layer, pair.module) == (self.layer, *module));
+            match pair {
+                None => Ok(out),
+                Some(Pair { a, b, scale, .. }) => {
+                    out + (self.dropped(group)?.matmul(&a.t()?)?.matmul(&b.t()?)? * *scale)?
+                }
+            }
+        });
+        let out = Tensor::cat(&outputs.collect::<Result<Vec<_>>>()?, 1)?;
+        match &layer.biases[group as usize] {
+            Some(bias) => out.broadcast_add(bias),
+            None => Ok(out),
+        }
+    }
+
+    /// The adapter's input: the rows, some of their values hidden where there is dropout.
+    fn dropped(&self, group: Group) -> Result<Tensor> {
+        let Some(dropout) = self.dropout else { return Ok(self.rows.clone()) };
+        let (rows, cols) = self.rows.dims2()?;
+        let mut factors = vec![0.0f32; rows * cols];
+        for (row, factors) in factors.chunks_exact_mut(cols).enumerate() {
+            dropout.factors(self.layer, group as usize, row, factors);
+        }
+        &self.rows * Tensor::from_vec(factors, (rows, cols), self.rows.device())?
+    }
+
+    /// Queries, keys and values.
+    fn qkv(&self) -> Result<[Tensor; 3]> {
+        let shape = self.decoder.attention_shape(self.layer);
+        let (q, kv) = (shape.q_width(), shape.kv_width());
+        Ok([self.rows.narrow(1, 0, q)?, self.rows.narrow(1, q, kv)?, self.rows.narrow(1, q + kv, kv)?])
+    }
+
+    fn set_qkv(&mut self, qkv: [Tensor; 3]) -> Result<()> {
+        self.rows = Tensor::cat(&qkv, 1)?;
+        Ok(())
+    }
+}
+
+impl Steps for Forward<'_> {
+    fn read(&mut self, branch: Branch) -> Result<()> {
+        self.rows = self.normed(&self.x, &self.weights().norms[2 * branch as usize])?;
+        Ok(())
+    }
+
+    fn multiply(&mut self, group: Group) -> Result<()> {
+        self.rows = self.product(group)?;
+        Ok(())
+    }
+
+    fn rotate(&mut self) -> Result<()> {
+        let Some(table) = self.tables.of(self.spec()) else { return Ok(()) };
+        let ([q, k, v], head_dim) = (self.qkv()?, self.decoder.spec().head_dim);
+        self.set_qkv([rotate(&q, table, head_dim)?, rotate(&k, table, head_dim)?, v])
+    }
+
+    fn normalize_heads(&mut self) -> Result<()> {
+        let Some([q_norm, k_norm]) = &self.weights().qk_norms else { return Ok(()) };
+        let ([q, k, v], eps) = (self.qkv()?, self.decoder.spec().rms_norm_eps);
+        let parts = |x: &Tensor, norm: &Tensor| {
+            let (shape, width) = (x.shape().clone(), norm.elem_count());
+            rms_norm(&x.reshape((x.elem_count() / width, width))?, norm, eps)?.reshape(shape)
+        };
+        let (q, k) = (parts(&q, q_norm)?, parts(&k, k_norm)?);
+        self.set_qkv([q, k, v])
+    }
+
+    fn scale_queries(&mut self) -> Result<()> {
+        let Some(factors) = &self.tables.query_factors else { return Ok(()) };
+        let factors = vector(factors, &self.pass.device)?.unsqueeze(1)?;
+        let [q, k, v] = self.qkv()?;
+        self.set_qkv([q.broadcast_mul(&factors)?, k, v])
+    }
+
+    fn attend(&mut self) -> Result<()> {
+        let [q, k, v] = self.qkv()?;
+        self.rows = causal_attention(&q, &k, &v, self.decoder.attention_shape(self.layer), self.segments)?;
+        Ok(())
+    }
+
+    fn convolve(&mut self) -> Result<()> {
+        if let Some(kernel) = &self.weights().kernel {
+            self.rows = short_conv(&self.rows, kernel, self.segments)?;
+        }
+        Ok(())
+    }
+
+    fn gate(&mut self) -> Result<()> {
+        let inner = self.decoder.spec().intermediate_size;
+        let (gate, up) = (self.rows.narrow(1, 0, inner)?, self.rows.narrow(1, inner, inner)?);
+        self.rows = gated(&gate, &up, self.decoder.spec().activation)?;
+        Ok(())
+    }
+
+    fn add(&mut self, group: Group, branch: Branch) -> Result<()> {
+        let branch_result = self.normed(&self.product(group)?, &self.weights().norms[2 * branch as usize + 1])?;
+        self.x = (&self.x + (branch_result * f64::from(self.decoder.residual_scale()))?)?;
+        Ok(())
+    }
+}

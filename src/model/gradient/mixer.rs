@@ -1,0 +1,72 @@
+//! What lets tokens see each other, forward and backward: attention, or a short convolution.
+
+use super::block::{Block, Kept, Work};
+use crate::model::spec::QkNorm;
+use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_back};
+use crate::ops::conv::{short_conv, short_conv_back};
+use crate::ops::product::Element;
+
+impl<E: Element> Block<'_, E> {
+    /// `work.mixed`, and what its way back needs, from queries, keys and values in `work.wide`.
+    pub(super) fn attend(&self, kept: &mut Kept<E>, work: &mut Work<E>) {
+        let (isa, segments, shape) = (self.pass.isa, self.pass.segments, self.pass.decoder.attention_shape(self.layer));
+        let (n, q_width, kv_width) = (segments.num_tokens(), shape.q_width(), shape.kv_width());
+        kept.wide.set(isa, &work.wide, n, q_width + 2 * kv_width);
+        work.mixed.resize(n * q_width, 0.0);
+        kept.log_sums.resize(n * shape.num_heads, 0.0);
+        let inputs = inputs(&work.wide, q_width, kv_width);
+        attend(isa, shape, segments, inputs, &mut work.mixed, &mut kept.log_sums);
+        kept.mixed.set(isa, &work.mixed, n, q_width);
+    }
+
+    /// The gradient at what the linear layers made of queries, keys and values, `work.d_wide`, from that at the attention's
+    /// result, `work.d_mixed`.
+    pub(super) fn attend_back(&self, kept: &Kept<E>, work: &mut Work<E>) {
+        let (pass, layer) = (self.pass, self.layer);
+        let (isa, shape) = (pass.isa, pass.decoder.attention_shape(layer));
+        let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+        let Work { wide, mixed, d_wide, d_mixed, .. } = work;
+        kept.wide.widen_into(isa, wide);
+        kept.mixed.widen_into(isa, mixed);
+        d_wide.resize(wide.len(), 0.0);
+        let forward = Forward { inputs: inputs(wide, q_width, kv_width), out: mixed, log_sums: &kept.log_sums };
+        attend_back(isa, shape, pass.segments, forward, d_mixed, Gradients::side_by_side(d_wide, shape));
+        pass.scale_queries(d_wide, shape);
+        let is_rotated_first = pass.decoder.layer_spec(layer).qk_norm == Some(QkNorm::PerRotatedHead);
+        if !is_rotated_first {
+            pass.rotate(layer, d_wide, shape, -1.0);
+        }
+        if let Some(norms) = &pass.decoder.norms(layer).qk {
+            pass.normalize_qk_back(norms, &kept.qk, [q_width, kv_width], d_wide);
+        }
+        if is_rotated_first {
+            pass.rotate(layer, d_wide, shape, -1.0);
+        }
+    }
+
+    /// `work.mixed` from a convolution's gates and input in `work.wide`.
+    pub(super) fn convolve(&self, kept: &mut Kept<E>, work: &mut Work<E>) {
+        let (isa, segments, hidden) = (self.pass.isa, self.pass.segments, self.pass.decoder.spec().hidden_size);
+        let n = segments.num_tokens();
+        kept.wide.set(isa, &work.wide, n, 3 * hidden);
+        work.mixed.resize(n * hidden, 0.0);
+        short_conv(isa, self.pass.decoder.kernel(self.layer), segments, &work.wide, &mut work.mixed);
+        kept.mixed.set(isa, &work.mixed, n, hidden);
+    }
+
+    /// The gradient at gates and input, `work.d_wide`, from that at the convolution's result, `work.d_mixed`.
+    pub(super) fn convolve_back(&self, kept: &Kept<E>, work: &mut Work<E>) {
+        let Work { wide, d_wide, d_mixed, .. } = work;
+        kept.wide.widen_into(self.pass.isa, wide);
+        d_wide.resize(wide.len(), 0.0);
+        let kernel = self.pass.decoder.kernel(self.layer);
+        short_conv_back(self.pass.isa, kernel, self.pass.segments, wide, d_mixed, d_wide);
+    }
+}
+
+/// Queries, keys and values side by side.
+fn inputs(qkv: &[f32], q_width: usize, kv_width: usize) -> Inputs<'_> {
+    let stride = q_width + 2 * kv_width;
+    let from = |column: usize| Heads { values: qkv.get(column..).unwrap_or_default(), stride };
+    Inputs { q: from(0), k: from(q_width), v: from(q_width + kv_width) }
+}

@@ -1,0 +1,110 @@
+//! What differs between blocks, of one model or of several.
+
+use crate::model::Module;
+
+/// A block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerSpec {
+    pub mixer: Mixer,
+    /// How many tokens a query sees, itself among them; `None` for all before it.
+    pub window: Option<usize>,
+    /// Which of [`ModelSpec::ropes`](super::ModelSpec::ropes) rotates queries and keys; `None` where they know no positions.
+    pub rope: Option<usize>,
+    pub norms: BranchNorms,
+    pub qk_norm: Option<QkNorm>,
+    pub biases: Biases,
+    /// One weight makes queries, keys and values.
+    pub fuses_qkv: bool,
+    /// One weight makes gate and up.
+    pub fuses_gate_up: bool,
+}
+
+impl Default for LayerSpec {
+    /// As Llama has them.
+    fn default() -> Self {
+        Self {
+            mixer: Mixer::Attention,
+            window: None,
+            rope: Some(0),
+            norms: BranchNorms::BEFORE,
+            qk_norm: None,
+            biases: Biases::default(),
+            fuses_qkv: false,
+            fuses_gate_up: false,
+        }
+    }
+}
+
+impl LayerSpec {
+    /// Its linear layers, in [`Module::ALL`]'s order.
+    pub fn modules(&self) -> impl Iterator<Item = Module> + use<> {
+        use Module::{
+            ConvInProj, ConvOutProj, DownProj, GateProj, GateUpProj, KProj, OProj, QProj, QkvProj, UpProj, VProj,
+        };
+        let mixer: &[_] = match self.mixer {
+            Mixer::Attention if self.fuses_qkv => &[QkvProj, OProj],
+            Mixer::Attention => &[QProj, KProj, VProj, OProj],
+            Mixer::ShortConv { .. } => &[ConvInProj, ConvOutProj],
+        };
+        let inner: &[_] = if self.fuses_gate_up { &[GateUpProj, DownProj] } else { &[GateProj, UpProj, DownProj] };
+        mixer.iter().chain(inner).copied()
+    }
+
+    /// Whether a linear layer adds a bias.
+    pub fn has_bias(&self, module: Module) -> bool {
+        match module {
+            Module::QProj | Module::KProj | Module::VProj | Module::QkvProj => self.biases.qkv,
+            Module::OProj => self.biases.output,
+            Module::GateProj | Module::UpProj | Module::GateUpProj | Module::DownProj => self.biases.inner,
+            Module::ConvInProj | Module::ConvOutProj => false,
+        }
+    }
+}
+
+/// What lets tokens see those before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mixer {
+    Attention,
+    /// LFM2's: of three parts of a token, the first and the last multiplied, then over the last `kernel` tokens each value by
+    /// itself, then times the second.
+    ShortConv {
+        kernel: usize,
+    },
+}
+
+/// Which linear layers of a block add biases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Biases {
+    /// Queries, keys and values.
+    pub qkv: bool,
+    /// What reads the attention's result.
+    pub output: bool,
+    /// Gate, up and down.
+    pub inner: bool,
+}
+
+/// Where the mixer and the inner layers have norms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BranchNorms {
+    /// On what they read of the residual stream.
+    pub before: bool,
+    /// On what they add to it.
+    pub after: bool,
+}
+
+impl BranchNorms {
+    pub const BEFORE: Self = Self { before: true, after: false };
+    pub const AFTER: Self = Self { before: false, after: true };
+    pub const BOTH: Self = Self { before: true, after: true };
+}
+
+/// What a norm on queries and keys goes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QkNorm {
+    /// Each head by itself, with the same weight.
+    PerHead,
+    /// Each head by itself, once it is rotated; the others come before the rotation.
+    PerRotatedHead,
+    /// All heads of a token together.
+    AllHeads,
+}

@@ -1,0 +1,152 @@
+//! The same in candle's own operations: differentiable, on any device. The kernels' tests hold theirs against these, and
+//! [`CandlePass`](crate::model::CandlePass) is made of them.
+
+use candle_core::{D, DType, Result, Tensor};
+
+use super::gated::Activation;
+use super::{AttentionShape, RopeTable, Segment, Segments};
+
+/// `x / sqrt(mean(x²) + eps) · weight`, row by row. `x` is `[num_rows, width]`, `weight` `[width]`.
+///
+/// # Errors
+/// Where a row of `x` isn't as long as `weight`.
+pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+    let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;
+    x.broadcast_div(&(mean_square + eps)?.sqrt()?)?.broadcast_mul(weight)
+}
+
+/// Rotates `x`, `[num_tokens, num_heads · head_dim]`, by each token's position.
+///
+/// # Errors
+/// Where the table is of another number of tokens.
+pub fn rotate(x: &Tensor, table: &RopeTable, head_dim: usize) -> Result<Tensor> {
+    let ((num_tokens, width), half) = (x.dims2()?, table.num_angles());
+    let [cos, sin] = table.cos_sin();
+    let angles = |values: &[f32]| Tensor::new(values, x.device())?.reshape((num_tokens, 1, half));
+    let (cos, sin) = (angles(cos)?, angles(sin)?);
+    let x = x.reshape((num_tokens, width / head_dim, head_dim))?;
+    let rotated = x.narrow(2, 0, 2 * half)?;
+    let heads = width / head_dim;
+    let parts = |x: &Tensor| -> Result<[Tensor; 2]> {
+        match table.is_adjacent() {
+            true => {
+                let pairs = x.reshape((num_tokens, heads, half, 2))?;
+                Ok([pairs.narrow(3, 0, 1)?.squeeze(3)?, pairs.narrow(3, 1, 1)?.squeeze(3)?])
+            }
+            false => Ok([x.narrow(2, 0, half)?, x.narrow(2, half, half)?]),
+        }
+    };
+    let [x1, x2] = parts(&rotated)?;
+    let out1 = (x1.broadcast_mul(&cos)? - x2.broadcast_mul(&sin)?)?;
+    let out2 = (x2.broadcast_mul(&cos)? + x1.broadcast_mul(&sin)?)?;
+    let rotated = match table.is_adjacent() {
+        true => Tensor::stack(&[out1, out2], 3)?.reshape((num_tokens, heads, 2 * half))?,
+        false => Tensor::cat(&[out1, out2], 2)?,
+    };
+    let out = match head_dim - 2 * half {
+        0 => rotated,
+        rest => Tensor::cat(&[rotated, x.narrow(2, 2 * half, rest)?], 2)?,
+    };
+    out.reshape((num_tokens, width))
+}
+
+/// `activation(gate) · up`
+///
+/// # Errors
+/// Where the shapes differ.
+pub fn gated(gate: &Tensor, up: &Tensor, activation: Activation) -> Result<Tensor> {
+    match activation {
+        Activation::Silu => gate.silu()? * up,
+        Activation::GeluTanh => gate.gelu()? * up,
+    }
+}
+
+/// `q` is `[num_tokens, num_heads · head_dim]`, `k` and `v` are `[num_tokens, num_kv_heads · head_dim]`; the result has
+/// the shape of `q`. A token sees itself and the tokens before it in its own sequence, or the last of them.
+///
+/// # Errors
+/// Where the shapes don't go together.
+pub fn causal_attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    shape: AttentionShape,
+    segments: &Segments,
+) -> Result<Tensor> {
+    let mut outputs = Vec::with_capacity(segments.num_segments());
+    for Segment { prefix, rows } in segments.iter() {
+        let (len, num_before) = (prefix.len() + rows.len(), prefix.len());
+        // [heads, tokens, head_dim], with each kv head repeated for its group
+        let heads = |x: Tensor, count: usize| -> Result<Tensor> {
+            let tokens = x.dim(0)?;
+            let x = x.reshape((tokens, count, shape.head_dim))?.transpose(0, 1)?;
+            x.unsqueeze(1)?
+                .expand((count, shape.num_heads / count, tokens, shape.head_dim))?
+                .reshape((shape.num_heads, tokens, shape.head_dim))?
+                .contiguous()
+        };
+        let all = |x: &Tensor| with_prefix(x, prefix, rows);
+        let q = heads(q.narrow(0, rows.start, rows.len())?, shape.num_heads)?;
+        let (k, v) = (heads(all(k)?, shape.num_kv_heads)?, heads(all(v)?, shape.num_kv_heads)?);
+        let mut scores = (q.matmul(&k.t()?)? * f64::from(shape.scale))?;
+        if let Some(cap) = shape.softcap.map(f64::from) {
+            scores = ((scores / cap)?.tanh()? * cap)?;
+        }
+        let is_seen = |i: usize| shape.visible(num_before + i / len, 0).contains(&(i % len));
+        let hidden: Vec<f32> =
+            (0..rows.len() * len).map(|i| if is_seen(i) { 0.0 } else { f32::NEG_INFINITY }).collect();
+        let mask = Tensor::from_vec(hidden, (1, rows.len(), len), q.device())?.to_dtype(DType::F32)?;
+        let weights = candle_nn::ops::softmax(&scores.broadcast_add(&mask)?, D::Minus1)?;
+        outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((rows.len(), shape.q_width()))?);
+    }
+    Tensor::cat(&outputs, 0)
+}
+
+/// [`short_conv`](super::conv::short_conv): from `[num_tokens, 3 · hidden]` to `[num_tokens, hidden]`; `kernel` is
+/// `[taps, hidden]`.
+///
+/// # Errors
+/// Where the shapes don't go together.
+pub fn short_conv(wide: &Tensor, kernel: &Tensor, segments: &Segments) -> Result<Tensor> {
+    let (taps, hidden) = kernel.dims2()?;
+    let part = |place: usize| wide.narrow(1, place * hidden, hidden);
+    let (product, after) = ((part(0)? * part(2)?)?, part(1)?);
+    let mut outputs = Vec::with_capacity(segments.num_segments());
+    for Segment { prefix, rows } in segments.iter() {
+        let (all, num_before) = (with_prefix(&product, prefix, rows)?, prefix.len());
+        let padded = all.pad_with_zeros(0, taps - 1, 0)?;
+        let mut sum = Tensor::zeros((rows.len(), hidden), DType::F32, wide.device())?;
+        for tap in 0..taps {
+            let shifted = padded.narrow(0, num_before + tap, rows.len())?;
+            sum = (sum + shifted.broadcast_mul(&kernel.narrow(0, tap, 1)?)?)?;
+        }
+        outputs.push(sum);
+    }
+    after * Tensor::cat(&outputs, 0)?
+}
+
+/// A sequence's rows, those that it shares first.
+fn with_prefix(x: &Tensor, prefix: &std::ops::Range<usize>, rows: &std::ops::Range<usize>) -> Result<Tensor> {
+    let own = x.narrow(0, rows.start, rows.len())?;
+    if prefix.is_empty() { Ok(own) } else { Tensor::cat(&[x.narrow(0, prefix.start, prefix.len())?, own], 0) }
+}
+
+/// `cap · tanh(logits / cap)`
+///
+/// # Errors
+/// Where candle can't compute it.
+pub fn cap_logits(logits: Tensor, softcap: Option<f32>) -> Result<Tensor> {
+    match softcap.map(f64::from) {
+        Some(cap) => (logits / cap)?.tanh()? * cap,
+        None => Ok(logits),
+    }
+}
+
+/// The cross-entropy of each row of logits, `[num_rows, vocab_size]`, against its target, `[num_rows]`, in nats.
+///
+/// # Errors
+/// Where rows and targets differ in number, or a target is outside the vocabulary.
+pub fn cross_entropy(logits: &Tensor, targets: &[u32]) -> Result<Tensor> {
+    let targets = Tensor::new(targets, logits.device())?.unsqueeze(1)?;
+    candle_nn::ops::log_softmax(logits, D::Minus1)?.gather(&targets, 1)?.squeeze(1)?.neg()
+}
