@@ -253,6 +253,20 @@ def sentencepiece_kind(data, texts, has_prefix):
     }  # fmt: skip
 
 
+def as_transformers(data, one, texts, ids):
+    """Of two ways with the same score SentencePiece takes another one than Transformers does, and a letter with what is
+    above it is changed otherwise. Transformers is followed, but for the names of control tokens, which it reads as such."""
+    from transformers.convert_slow_tokenizer import SpmConverter, import_protobuf
+
+    proto = import_protobuf().ModelProto()
+    proto.ParseFromString(data)
+    again = SpmConverter.build_tokenizer_from_spm_proto(proto, [(piece.piece, piece.score) for piece in proto.pieces])
+    control = [one.id_to_piece(i) for i in range(one.get_piece_size()) if one.is_control(i)]
+    theirs = [again.encode(text, add_special_tokens=False).ids for text in texts]
+    others = [at for at, text in enumerate(texts) if any(name in text for name in control)]
+    return [ids[at] if at in others else theirs[at] for at in range(len(texts))]
+
+
 def gemma4(data, texts):
     """The same vocabulary with merges and user-defined tokens, as Gemma 4's file has it."""
     one = sentencepiece.SentencePieceProcessor(model_proto=data)
@@ -300,7 +314,10 @@ def main():
         one = sentencepiece.SentencePieceProcessor(model_proto=data)
         (FOLDER / name).mkdir(exist_ok=True)
         (FOLDER / name / "tokenizer.model").write_bytes(data)
-        write(f"{name}/ids.json", [one.encode(text) for text in texts])
+        ids = [one.encode(text) for text in texts]
+        if settings["model_type"] == "unigram":
+            ids = as_transformers(data, one, texts, ids)
+        write(f"{name}/ids.json", ids)
     rules.unlink()
     print(f"{len(texts)} strings, {len(groups)} ways, {len(kinds)} vocabularies, {len(folders)} folders")
 

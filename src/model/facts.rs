@@ -49,8 +49,8 @@ pub struct ModelFacts {
 }
 
 /// Said of a model without a chat template.
-const NO_TEMPLATE: &str = "The model brings no chat template: turns are written plainly (\"User:\", \"Assistant:\"), \
-                           which a chat model was not made with";
+const NO_TEMPLATE: &str = "The model brings no chat template: unless the recipe chooses one (chat_template), turns are \
+                           written plainly (\"User:\", \"Assistant:\"), which a chat model was not made with";
 
 /// Said of a GGUF file without types of tokens.
 const NO_TYPES: &str = "The file doesn't say which of its tokens are special (tokenizer.ggml.token_type): marks of turns are \

@@ -213,6 +213,13 @@ impl Tokenizer {
         catch_panic(|| self.inner.decode(ids, skip_special_tokens)).map_err(|e| failed(&e))?.map_err(|e| failed(&e))
     }
 
+    /// Whether the tokenizer's own settings put a special token before a text.
+    pub fn begins_with_special(&self) -> bool {
+        let encoded = catch_panic(|| self.inner.encode("a", true));
+        let encoded = encoded.ok().and_then(Result::ok);
+        encoded.is_some_and(|encoded| encoded.get_special_tokens_mask().first() == Some(&1))
+    }
+
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }

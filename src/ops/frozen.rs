@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use candle_core::quantized::GgmlDType;
 use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use super::product::{Element, Isa};
+use super::quant::WeightType;
 
 /// A frozen matrix `[rows, cols]`, row-major; a row is a whole number of blocks.
 ///
@@ -14,7 +14,8 @@ use super::product::{Element, Isa};
 pub struct FrozenWeight {
     rows: usize,
     cols: usize,
-    dtype: GgmlDType,
+    row_bytes: usize,
+    dtype: WeightType,
     blocks: Vec<u8>,
 }
 
@@ -23,15 +24,14 @@ impl FrozenWeight {
     ///
     /// # Errors
     /// Where a row isn't a whole number of blocks, or the bytes don't fit the shape.
-    pub fn new(rows: usize, cols: usize, dtype: GgmlDType, blocks: Vec<u8>) -> Result<Self> {
-        if !cols.is_multiple_of(dtype.block_size()) {
-            bail!("a row of {cols} values isn't a whole number of {dtype:?} blocks of {}", dtype.block_size());
+    pub fn new(rows: usize, cols: usize, dtype: WeightType, blocks: Vec<u8>) -> Result<Self> {
+        let Some(row_bytes) = dtype.row_bytes(cols) else {
+            bail!("a row of {cols} values isn't a whole number of {dtype} blocks of {}", dtype.block_size());
+        };
+        if rows.checked_mul(row_bytes) != Some(blocks.len()) {
+            bail!("{rows} × {cols} values of type {dtype} take {rows} × {row_bytes} bytes, not {}", blocks.len());
         }
-        let expected = rows * row_bytes(dtype, cols);
-        if blocks.len() != expected {
-            bail!("{rows} × {cols} values of type {dtype:?} take {expected} bytes, not {}", blocks.len());
-        }
-        Ok(Self { rows, cols, dtype, blocks })
+        Ok(Self { rows, cols, row_bytes, dtype, blocks })
     }
 
     /// A matrix of plain values, row-major.
@@ -39,7 +39,7 @@ impl FrozenWeight {
     /// # Errors
     /// Where the values don't fit the shape.
     pub fn from_f32(rows: usize, cols: usize, values: &[f32]) -> Result<Self> {
-        Self::new(rows, cols, GgmlDType::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        Self::new(rows, cols, WeightType::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect())
     }
 
     pub fn rows(&self) -> usize {
@@ -50,7 +50,7 @@ impl FrozenWeight {
         self.cols
     }
 
-    pub fn dtype(&self) -> GgmlDType {
+    pub fn dtype(&self) -> WeightType {
         self.dtype
     }
 
@@ -67,7 +67,7 @@ impl FrozenWeight {
     /// All values unpacked, row-major `[rows, cols]`.
     ///
     /// # Errors
-    /// Where the type can't be unpacked.
+    /// Those of [`Self::unpack_rows`], for which a whole matrix gives no reason.
     pub fn to_f32(&self) -> Result<Vec<f32>> {
         let mut values = vec![0.0; self.rows * self.cols];
         self.unpack_rows_parallel(Isa::current(), 0..self.rows, self.cols, &mut values)?;
@@ -77,18 +77,15 @@ impl FrozenWeight {
     /// The values of one row, for embeddings.
     ///
     /// # Errors
-    /// Where there is no such row, or the type can't be unpacked.
+    /// Where there is no such row.
     pub fn row_into(&self, row: usize, out: &mut [f32]) -> Result<()> {
-        if row >= self.rows {
-            bail!("row {row} of a matrix of {} rows", self.rows);
-        }
         self.unpack_rows(Isa::current(), row..row + 1, self.cols, out)
     }
 
     /// Whether all values are finite. Unpacks the whole matrix once, a few rows at a time on all threads.
     ///
     /// # Errors
-    /// Where the type can't be unpacked.
+    /// Those of [`Self::unpack_rows`], for which a whole matrix gives no reason.
     pub fn is_finite(&self) -> Result<bool> {
         let rows_per_task = (16_384 / self.cols.max(1)).max(1);
         let is_finite = |values: &mut Vec<f32>, task: usize| {
@@ -103,22 +100,25 @@ impl FrozenWeight {
 
     /// Some rows as stored.
     pub(super) fn blocks_of(&self, rows: Range<usize>) -> &[u8] {
-        let row_bytes = row_bytes(self.dtype, self.cols);
-        &self.blocks[rows.start * row_bytes..rows.end * row_bytes]
+        &self.blocks[rows.start * self.row_bytes..rows.end * self.row_bytes]
     }
 
     /// Unpacks rows in the type of a product, `stride` values apart; what is beyond a row's values becomes zero.
     ///
     /// # Errors
-    /// Where the type can't be unpacked.
+    /// Where there are no such rows.
     pub fn unpack_rows<E: Element>(&self, isa: Isa, rows: Range<usize>, stride: usize, out: &mut [E]) -> Result<()> {
-        let (row_bytes, blocks) = (row_bytes(self.dtype, self.cols), self.blocks_of(rows.clone()));
-        if stride == self.cols {
-            return E::unpack(isa, self.dtype, blocks, &mut out[..rows.len() * stride]);
+        if rows.end > self.rows {
+            bail!("row {} of a matrix of {} rows", rows.end - 1, self.rows);
         }
-        for (blocks, out) in blocks.chunks_exact(row_bytes).zip(out.chunks_exact_mut(stride)) {
+        let blocks = self.blocks_of(rows.clone());
+        if stride == self.cols {
+            E::unpack(isa, self.dtype, blocks, &mut out[..rows.len() * stride]);
+            return Ok(());
+        }
+        for (blocks, out) in blocks.chunks_exact(self.row_bytes).zip(out.chunks_exact_mut(stride)) {
             let (values, padding) = out.split_at_mut(self.cols);
-            E::unpack(isa, self.dtype, blocks, values)?;
+            E::unpack(isa, self.dtype, blocks, values);
             padding.fill(E::default());
         }
         Ok(())
@@ -127,7 +127,7 @@ impl FrozenWeight {
     /// [`Self::unpack_rows`] on all threads.
     ///
     /// # Errors
-    /// Where the type can't be unpacked.
+    /// Where there are no such rows.
     pub fn unpack_rows_parallel<E: Element>(
         &self,
         isa: Isa,
@@ -143,51 +143,37 @@ impl FrozenWeight {
     }
 }
 
-fn row_bytes(dtype: GgmlDType, cols: usize) -> usize {
-    cols / dtype.block_size() * dtype.type_size()
-}
-
 #[cfg(test)]
 mod tests {
-    use candle_core::quantized::QTensor;
-    use candle_core::{Device, Tensor};
-
+    use super::super::quant::testing::{dequantized, quantized};
     use super::*;
-    use crate::ops::blocks::unpack_blocks;
 
     #[test]
-    fn unpacks_what_candle_packed_by_rows_and_as_a_whole() {
-        for dtype in [GgmlDType::F32, GgmlDType::F16, GgmlDType::BF16, GgmlDType::Q4_1, GgmlDType::Q8_0, GgmlDType::Q6K]
-        {
+    fn unpacks_by_rows_and_as_a_whole() {
+        for dtype in WeightType::ALL.iter().copied() {
             let (rows, cols) = (5000, 256);
-            let values: Vec<f32> = (0..rows * cols).map(|i| ((i * 7919 % 1013) as f32 - 500.0) / 300.0).collect();
-            let tensor = Tensor::from_vec(values, (rows, cols), &Device::Cpu).unwrap();
-            let packed = QTensor::quantize(&tensor, dtype).unwrap();
-            let expected: Vec<f32> = packed.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-            let weight = FrozenWeight::new(rows, cols, dtype, packed.data().unwrap().into_owned()).unwrap();
-            assert!(weight.to_f32().unwrap() == expected, "{dtype:?} as a whole");
+            let packed = quantized(dtype, rows * cols);
+            let expected = dequantized(dtype, &packed);
+            let weight = FrozenWeight::new(rows, cols, dtype, packed).unwrap();
+            assert!(weight.to_f32().unwrap() == expected, "{dtype} as a whole");
             let mut padded = vec![3.0f32; 2 * (cols + 5)];
             weight.unpack_rows(Isa::current(), 7..9, cols + 5, &mut padded).unwrap();
-            assert!(padded[..cols] == expected[7 * cols..8 * cols], "{dtype:?} with padding");
+            assert!(padded[..cols] == expected[7 * cols..8 * cols], "{dtype} with padding");
             assert!(padded[cols..cols + 5] == [0.0; 5]);
             let mut row = vec![0.0; cols];
             weight.row_into(4321, &mut row).unwrap();
-            assert!(row == expected[4321 * cols..4322 * cols], "{dtype:?} by row");
+            assert!(row == expected[4321 * cols..4322 * cols], "{dtype} by row");
         }
     }
 
     #[test]
-    fn odd_addresses_and_wrong_sizes_are_handled() {
-        let packed = [1u8; 20 * 4 + 1];
-        let mut at_odd_address = vec![0.0; 128];
-        unpack_blocks(GgmlDType::Q4_1, &packed[1..], &mut at_odd_address).unwrap();
-        let mut aligned = vec![0.0; 128];
-        unpack_blocks(GgmlDType::Q4_1, &packed[..80], &mut aligned).unwrap();
-        assert_eq!(at_odd_address, aligned);
-        assert!(FrozenWeight::new(2, 32, GgmlDType::Q4_1, vec![0; 39]).is_err());
-        assert!(FrozenWeight::new(2, 33, GgmlDType::Q4_1, vec![0; 40]).is_err());
+    fn wrong_sizes_are_refused() {
+        assert!(FrozenWeight::new(2, 32, WeightType::Q4_1, vec![0; 39]).is_err());
+        assert!(FrozenWeight::new(2, 33, WeightType::Q4_1, vec![0; 40]).is_err());
+        assert!(FrozenWeight::new(usize::MAX, 32, WeightType::Q4_1, vec![0; 40]).is_err());
         let weight = FrozenWeight::from_f32(2, 2, &[1.0; 4]).unwrap();
         assert!(weight.row_into(2, &mut [0.0; 2]).is_err());
+        assert!(weight.unpack_rows(Isa::current(), 1..3, 2, &mut [0.0f32; 4]).is_err());
         assert!(weight.is_finite().unwrap());
         for bad in [f32::NAN, f32::NEG_INFINITY] {
             assert!(!FrozenWeight::from_f32(2, 2, &[1.0, 1.0, 1.0, bad]).unwrap().is_finite().unwrap());

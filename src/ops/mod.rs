@@ -6,7 +6,6 @@
 #![expect(unsafe_code, reason = "kernels over raw slices; each block says why it is sound")]
 
 pub mod attention;
-pub mod blocks;
 pub mod conv;
 pub mod cross_entropy;
 mod frozen;
@@ -26,5 +25,6 @@ mod testing;
 pub use attention::{AttentionShape, cached_attention};
 pub use frozen::FrozenWeight;
 pub use gated::Activation;
+pub use quant::{WeightType, unread_name};
 pub use rope::RopeTable;
 pub use segments::{Segment, Segments};

@@ -321,7 +321,7 @@ fn benchmarks_print_their_figures_and_name_what_the_cpu_has() {
     for precision in ["bf16", "f32"] {
         let figures: Value =
             serde_json::from_str(&bench.out(&[&train[..], &["--precision", precision]].concat())).unwrap();
-        for key in ["tokens_per_sec", "step_secs", "matmul_share", "peak_memory_mb"] {
+        for key in ["tokens_per_sec", "step_secs", "matmul_share", "peak_memory_mb", "peak_memory_when_loaded_mb"] {
             assert!(figures[key].as_f64().is_some_and(|value| value > 0.0), "{key}: {figures}");
         }
         assert_eq!(figures["precision"], precision);

@@ -1,10 +1,12 @@
 //! Damaged and hostile files of every kind that the program reads: none ends it, hangs it for ten seconds, or takes a
 //! gigabyte of its memory.
 //!
-//! A usual run tries some hundred of each. `TUNEWRIGHT_FUZZ_MUTANTS=2000` tries that many; `TUNEWRIGHT_FUZZ_SEED=17`
-//! tries one again that failed.
+//! A usual run tries some hundred of each. `TUNEWRIGHT_FUZZ_MUTANTS=2000` tries that many, `TUNEWRIGHT_FUZZ_MINUTES=10` as
+//! many as that time allows, and says how many they were and what memory they took; `TUNEWRIGHT_FUZZ_SEED=17` tries one
+//! again that failed.
 
 mod kinds;
+mod model_files;
 mod mutate;
 mod runner;
 
@@ -16,6 +18,7 @@ use kinds::{
     conversations, gguf, import, json_document, model, packed, parquet, project, read_adapter, read_model,
     read_project, read_recipe, read_run, recipe, run, table, template, texts, use_model,
 };
+use model_files::{CONFIG_WORDS, configs, low_bit, read_configs, read_low_bit, shards};
 use mutate::Build;
 
 /// A test a kind, so that they run side by side and are named where one fails.
@@ -56,6 +59,9 @@ kinds! {
     tokenizer_config: "model/tokenizer_config.json", model, Json, TEMPLATE_WORDS, read_model, 450;
     chat_template: "model/chat_template.jinja", template, Text, TEMPLATE_WORDS, read_model, 600;
     safetensors: "model/model.safetensors", model, Safetensors, MODEL_WORDS, read_model, 600;
+    family_configs: "configs.json", configs, Json, CONFIG_WORDS, read_configs, 900;
+    safetensors_index: "model/model.safetensors.index.json", shards, Json, MODEL_WORDS, read_model, 300;
+    low_bit_gguf: "low_bit.gguf", low_bit, Binary, &[], read_low_bit, 300;
     gguf_file: "model.gguf", gguf, Binary, &[], |at| use_model(at, &at.join("model.gguf")), 600;
     adapter_config: "adapter/adapter_config.json", adapter, Json, ADAPTER_WORDS, read_adapter, 600;
     adapter_weights: "adapter/adapter_model.safetensors", adapter, Safetensors, ADAPTER_WORDS, read_adapter, 600;
@@ -92,7 +98,7 @@ fn a_panic_an_abort_a_hang_and_much_memory_are_seen_by_the_watch() {
         return runner::read_all(&kind, seeds);
     }
     let test = "fuzz::a_panic_an_abort_a_hang_and_much_memory_are_seen_by_the_watch";
-    let failures = runner::watch_all(test, 0..6, 1.0);
+    let failures = runner::watch_all(test, 0..6, 1.0).failures;
     assert_eq!(failures.keys().copied().collect::<Vec<_>>(), [1, 2, 3, 4], "{failures:?}");
     for (seed, told) in [(1, "as it must"), (2, "the program ended"), (3, "longer than"), (4, "the program ended")] {
         assert!(failures[&seed].contains(told), "{seed}: {failures:?}");

@@ -78,6 +78,7 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
     let path = model::locate(&args.common.model, &interrupt)?;
     let decoder = Decoder::load(&path, &Progress::new("Loading", &interrupt.control))?;
+    let (loaded, peak_when_loaded) = (since_process_start(), peak_memory_mb());
     let spec = decoder.spec();
     let batches = batches(&args, spec)?;
     let product = ProductType::of(args.precision.into(), spec);
@@ -153,6 +154,8 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
         "matmul_share": 1e-9 * flops / total / machine,
         "blocks_computed_again": num_recomputed,
         "peak_memory_mb": peak_memory_mb(),
+        "loaded_secs": loaded,
+        "peak_memory_when_loaded_mb": peak_when_loaded,
         "first_step_done_secs": first_step,
         "precision": product.name(),
         "losses": losses,

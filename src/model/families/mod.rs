@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use super::ModelSpec;
 use super::spec::keys::{Key, Keys};
-use super::spec::{Names, text_config};
+use super::spec::{Names, packing, text_config};
 
 /// Families that call everything as Llama does have these.
 const USUAL_NAMES: Names = Names::new(&[]);
@@ -107,6 +107,9 @@ impl ModelSpec {
 
     /// Why the decoder can't run this model, as a sentence.
     pub fn problem(&self, config: Option<&Value>) -> Option<String> {
+        if let Some(experts) = config.and_then(unknown::experts) {
+            return Some(experts);
+        }
         let Some(family) = self.family() else {
             return Some(format!(
                 "Models of the family {} can't be trained yet; those of the families {} can",
@@ -119,15 +122,7 @@ impl ModelSpec {
         if self.is_wrapped && !family.wrapped_in.contains(&outer) {
             return Some(format!("A {} inside a model of the kind {outer} can't be trained yet", family.name));
         }
-        if let Some(method) = config.pointer("/quantization_config/quant_method").and_then(Value::as_str) {
-            return Some(format!("{} weights are not read; use a GGUF file or the original", method.to_uppercase()));
-        }
-        if config.get("quantization_config").is_some_and(|quantization| !quantization.is_null()) {
-            return Some(
-                "Its weights are quantised in a way that is not read; use a GGUF file or the original".to_owned(),
-            );
-        }
-        unknown::problem(text_config(config), family)
+        packing::problem(config).or_else(|| unknown::problem(text_config(config), family))
     }
 }
 

@@ -49,6 +49,15 @@ const COUNTS: &[(&str, &str)] = &[
     ("moe_num_experts", "experts of which a router chooses some for each token"),
 ];
 
+/// Why a model can't be run that has experts, whatever its family: a sentence with the key and its value.
+pub fn experts(config: &Value) -> Option<String> {
+    let is_many =
+        |key: &str| config.get(key).is_some_and(|value| !value.is_null() && value.as_u64().is_none_or(|n| n > 1));
+    let (key, what) = COUNTS.iter().find(|(key, _)| is_many(key))?;
+    let value = shown(&config[*key]);
+    Some(format!("Models with {what} can't be trained yet ({key} is {value} in its config.json)"))
+}
+
 /// A sentence with the key and its value.
 pub fn problem(config: &Value, family: &Family) -> Option<String> {
     let is_followed = |key: &str| family.follows.iter().any(|followed| followed.config == key);
@@ -57,8 +66,7 @@ pub fn problem(config: &Value, family: &Family) -> Option<String> {
         Some(format!("Models with {what} can't be trained yet ({key} is {} in its config.json)", shown(of(key)?)))
     };
     let switches = SWITCHES.iter().find(|(key, _)| of(key).is_some_and(|value| *value != Value::Bool(false)));
-    let counts = COUNTS.iter().find(|(key, _)| of(key).is_some_and(|value| value.as_u64().is_none_or(|n| n > 1)));
-    if let Some((key, what)) = switches.or(counts) {
+    if let Some((key, what)) = switches {
         return has(key, what);
     }
     let is_no_factor = |key: &&&str| of(key).is_some_and(|value| value.as_f64() != Some(1.0));

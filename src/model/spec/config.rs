@@ -348,6 +348,8 @@ mod tests {
         assert_eq!(error, "the activation relu2 is not known");
         let gptq = serde_json::json!({"quantization_config": {"quant_method": "gptq"}});
         assert!(problem(gptq).unwrap().starts_with("GPTQ weights are not read"));
+        let experts = serde_json::json!({"model_type": "someone_s_moe", "num_local_experts": 8});
+        assert!(problem(experts).unwrap().contains("experts of which a router chooses some for each token can't"));
         let error = ModelSpec::from_config(&config(serde_json::json!({"hidden_size": 0}))).unwrap_err();
         assert_eq!(error, "config.json has no usable hidden_size");
     }

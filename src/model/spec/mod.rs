@@ -4,6 +4,7 @@ mod config;
 pub(crate) mod keys;
 mod layer;
 mod names;
+pub(crate) mod packing;
 mod rope;
 mod tensors;
 

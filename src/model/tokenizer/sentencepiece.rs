@@ -165,7 +165,7 @@ fn to_json(bytes: &[u8], mut added: Added, special: &[String], is_legacy: bool) 
     let unknown_text = unknown.map(|id| pieces[id].text.as_str());
     let model = match trainer.model_type.unwrap_or(1) {
         1 => {
-            let vocab: Vec<Value> = pieces.iter().map(|piece| json!([piece.text, piece.score])).collect();
+            let vocab: Vec<Value> = pieces.iter().map(|piece| json!([piece.text, unigram_score(piece)])).collect();
             json!({"type": "Unigram", "vocab": vocab, "unk_id": unknown, "byte_fallback": byte_fallback})
         }
         2 => bpe_model(&pieces, unknown_text, byte_fallback, !words.is_empty()),
@@ -184,12 +184,15 @@ fn to_json(bytes: &[u8], mut added: Added, special: &[String], is_legacy: bool) 
     }))
 }
 
+/// A person's text never becomes a mark, whose score is the best of all.
+fn unigram_score(piece: &Piece) -> f32 {
+    const NEVER: f32 = -1e6;
+    if matches!(piece.kind, Kind::Control | Kind::Unused | Kind::Byte) { NEVER } else { piece.score }
+}
+
 /// Every token has the id that its place gives it, and no two are the same.
 fn check(pieces: &[Piece], added: &Added) -> Result<(), String> {
     let mut seen = HashSet::with_capacity(pieces.len());
-    if pieces.is_empty() {
-        return Err("it has no tokens".to_owned());
-    }
     if let Some(twice) = pieces.iter().find(|piece| !seen.insert(piece.text.as_str())) {
         return Err(format!("it has the token {:?} twice", twice.text));
     }

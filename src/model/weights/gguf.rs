@@ -1,21 +1,20 @@
 //! GGUF files, as llama.cpp writes them.
 
+mod header;
 mod keys;
 mod parts;
 mod spec;
 
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
-use candle_core::quantized::gguf_file::{TensorInfo, Value};
-use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::quantized::gguf_file::Value;
 
+use self::header::TensorInfo;
 use self::parts::Parts;
 use super::{WeightSource, leftovers};
 use crate::model::spec::Part;
 use crate::model::{ModelError, ModelSpec, Module};
-use crate::ops::FrozenWeight;
-use crate::task::catch_panic;
+use crate::ops::{FrozenWeight, WeightType};
 
 /// An open GGUF file, or all parts of a split one, whose header has been read.
 pub struct GgufFile {
@@ -44,7 +43,7 @@ impl GgufFile {
     }
 
     fn value(&self, key: &str) -> Option<&Value> {
-        self.parts.first().content.metadata.get(key)
+        self.parts.first().header.metadata.get(key)
     }
 
     fn info(&self, name: &str) -> Option<&TensorInfo> {
@@ -97,38 +96,47 @@ impl GgufFile {
 
     /// The type that most weights of the blocks have, as llama.cpp names it: `Q4_K`.
     pub fn quantization(&self) -> String {
-        let mut counts = std::collections::BTreeMap::<String, usize>::new();
+        let mut counts = std::collections::BTreeMap::<WeightType, usize>::new();
         for (name, info) in self.tensors() {
             if name.starts_with("blk.") && info.shape.rank() == 2 {
-                let count = counts.entry(format!("{:?}", info.ggml_dtype)).or_default();
+                let count = counts.entry(info.dtype).or_default();
                 *count = count.saturating_add(info.shape.elem_count());
             }
         }
-        let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name).unwrap_or_default();
-        match most.strip_suffix('K') {
-            Some(bits) => format!("{bits}_K"),
-            None => most,
-        }
+        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        most.map(|(dtype, _)| dtype.name().to_owned()).unwrap_or_default()
     }
 
     pub fn num_parameters(&self) -> u64 {
         self.tensors().fold(0, |sum: u64, (_, info)| sum.saturating_add(info.shape.elem_count() as u64))
     }
 
-    /// A tensor by its name in the file, its shape checked.
-    fn tensor(&mut self, name: &str, dims: &[usize]) -> Result<QTensor, ModelError> {
+    /// A tensor by its name in the file, as a matrix `[rows, cols]` in its stored type; its shape is checked.
+    ///
+    /// # Errors
+    /// Where the tensor is missing, has another shape or can't be read; the error names it.
+    pub fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
+        let (bytes, dtype) = self.tensor(name, &[rows, cols])?;
+        Ok(FrozenWeight::new(rows, cols, dtype, bytes)?)
+    }
+
+    /// All values of a tensor.
+    fn values(&mut self, name: &str, dims: &[usize]) -> Result<Vec<f32>, ModelError> {
+        let (bytes, dtype) = self.tensor(name, dims)?;
+        Ok(FrozenWeight::new(1, dims.iter().product(), dtype, bytes)?.to_f32()?)
+    }
+
+    fn tensor(&mut self, name: &str, dims: &[usize]) -> Result<(Vec<u8>, WeightType), ModelError> {
         let path = self.path.clone();
         let error = |message: String| ModelError::Tensor { path, tensor: name.to_owned(), message };
-        let Some((part, shape)) = self.parts.find(name) else {
+        let Some((part, shape, dtype)) = self.parts.find(name) else {
             return Err(error("is missing".to_owned()));
         };
         if shape != dims {
             return Err(error(format!("has the shape {shape:?} instead of {dims:?}")));
         }
-        match catch_panic(|| part.content.tensor(&mut part.reader, name, &Device::Cpu)) {
-            Ok(tensor) => tensor.map_err(|e| error(format!("can't be read: {}", first_line(&e)))),
-            Err(panic) => Err(error(format!("can't be read: {panic}"))),
-        }
+        let bytes = part.bytes(name).map_err(|e| error(format!("can't be read: {e}")))?;
+        Ok((bytes, dtype))
     }
 }
 
@@ -157,7 +165,7 @@ impl GgufFile {
             let names = self.tensors().map(|(name, _)| name.as_str());
             leftovers::problem(spec, names, |part| part.gguf(spec), is_harmless)
         };
-        spec.problem(None).or_else(|| self.unknown_key(spec)).or_else(tensors)
+        self.experts(spec).or_else(|| spec.problem(None)).or_else(|| self.unknown_key(spec)).or_else(tensors)
     }
 }
 
@@ -182,15 +190,15 @@ impl WeightSource for GgufWeights {
 
     fn matrix(&mut self, part: Part, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError> {
         let names = part.gguf(&self.spec);
-        let rows_each = rows / names.len();
-        let mut found: Option<(GgmlDType, Vec<u8>)> = None;
+        let rows_each = rows / names.len().max(1);
+        let mut found: Option<(WeightType, Vec<u8>)> = None;
         for name in &names {
-            let tensor = self.file.tensor(name, &[rows_each, cols])?;
+            let (more, dtype) = self.file.tensor(name, &[rows_each, cols])?;
             match &mut found {
-                None => found = Some((tensor.dtype(), tensor.data()?.into_owned())),
-                Some((dtype, bytes)) if *dtype == tensor.dtype() => bytes.extend_from_slice(&tensor.data()?),
-                Some((dtype, _)) => {
-                    let message = format!("is {:?}, but what it is multiplied with is {dtype:?}", tensor.dtype());
+                None => found = Some((dtype, more)),
+                Some((first, bytes)) if *first == dtype => bytes.extend_from_slice(&more),
+                Some((first, _)) => {
+                    let message = format!("is {dtype}, but what it is multiplied with is {first}");
                     let path = self.file.path().to_owned();
                     return Err(ModelError::Tensor { path, tensor: name.clone(), message });
                 }
@@ -208,8 +216,7 @@ impl WeightSource for GgufWeights {
         let dims = part.dims(&self.spec);
         // A middle dimension of one is left out.
         let dims = if let [rows, 1, cols] = dims[..] { vec![rows, cols] } else { dims };
-        let tensor = self.file.tensor(&part.gguf(&self.spec).concat(), &dims)?;
-        let values: Vec<f32> = tensor.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?;
+        let values = self.file.values(&part.gguf(&self.spec).concat(), &dims)?;
         Ok(match self.heads_in_pairs(part) {
             Some(num_heads) => unpermute(&values, len, num_heads),
             None => values,
@@ -251,11 +258,6 @@ fn unpermute<T: Copy>(values: &[T], rows: usize, num_heads: usize) -> Vec<T> {
     out
 }
 
-/// candle's messages go on with a backtrace where one was captured.
-fn first_line(error: &candle_core::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,16 +267,5 @@ mod tests {
         // Two heads of four rows; llama.cpp interleaves the halves: 0 2 1 3.
         let permuted = [0, 2, 1, 3, 4, 6, 5, 7];
         assert_eq!(unpermute(&permuted, 8, 2), [0, 1, 2, 3, 4, 5, 6, 7]);
-    }
-
-    #[test]
-    fn files_that_are_no_gguf_are_told_so() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("broken.gguf");
-        for bytes in [&b""[..], b"GGUF", b"GGUF\x03\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", b"PK\x03\x04 a zip file"] {
-            crate::fs::write_atomic(&path, bytes).unwrap();
-            let message = GgufFile::open(&path).map(|_| ()).unwrap_err().to_string();
-            assert!(message.contains("broken.gguf") && message.contains("not a GGUF file"), "{message}");
-        }
     }
 }

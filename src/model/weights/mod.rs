@@ -1,5 +1,7 @@
 //! Tensors out of files, in the type they are stored in.
 
+mod elsewhere;
+mod fp8;
 pub mod gguf;
 mod leftovers;
 pub mod safetensors;

@@ -1,20 +1,21 @@
 //! Folders as Transformers writes them: `config.json` and one or several safetensors files.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use candle_core::quantized::GgmlDType;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{WeightSource, leftovers};
-use crate::model::spec::{Part, WRAPPED};
+use super::fp8::{self, Fp8};
+use super::{WeightSource, elsewhere, leftovers};
+use crate::model::spec::{Part, WRAPPED, packing};
 use crate::model::{ModelError, ModelSpec};
-use crate::ops::FrozenWeight;
+use crate::ops::{FrozenWeight, WeightType};
+use crate::words::thousands;
 
 /// The safetensors format allows no larger header.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
@@ -30,6 +31,8 @@ pub struct SafetensorsFolder {
     places: HashMap<String, usize>,
     /// How the file's names of the text model's tensors begin, where it is a part of another model.
     wrapper: Option<&'static str>,
+    /// Rows and columns of the blocks that 8-bit floats share a scale in.
+    fp8_block: [usize; 2],
 }
 
 struct TensorFile {
@@ -47,7 +50,10 @@ struct TensorFile {
 /// Where the file can't be read or isn't JSON; the error names it.
 pub fn read_config(folder: &Path) -> Result<Value, ModelError> {
     let path = folder.join("config.json");
-    let text = std::fs::read_to_string(&path).map_err(ModelError::io(&path))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound if folder.is_dir() => ModelError::format(folder, elsewhere::in_folder(folder)),
+        _ => ModelError::io(&path)(error),
+    })?;
     serde_json::from_str(&text).map_err(|e| ModelError::format(&path, e))
 }
 
@@ -74,7 +80,8 @@ impl SafetensorsFolder {
         }
         let holds = |start: &&&str| places.contains_key(&format!("{start}embed_tokens.weight"));
         let wrapper = WRAPPED.iter().filter(|_| spec.is_wrapped).find(holds).copied();
-        Ok(Self { path: folder.into(), spec, problem, files, places, wrapper })
+        let fp8_block = packing::fp8_block(&config);
+        Ok(Self { path: folder.into(), spec, problem, files, places, wrapper, fp8_block })
     }
 
     /// What the file calls a tensor.
@@ -100,8 +107,14 @@ impl SafetensorsFolder {
 
     /// The stored type of most matrices: `bf16`.
     pub fn dtype(&self) -> String {
-        let first = self.files.iter().flat_map(|f| f.metadata.tensors()).find(|(_, info)| info.shape.len() == 2);
-        first.map(|(_, info)| format!("{:?}", info.dtype).to_lowercase()).unwrap_or_default()
+        let mut counts = BTreeMap::<String, usize>::new();
+        for info in self.files.iter().flat_map(|file| file.metadata.tensors().into_values()) {
+            if let [rows, cols] = info.shape[..] {
+                let count = counts.entry(format!("{:?}", info.dtype).to_lowercase()).or_default();
+                *count = count.saturating_add(rows.saturating_mul(cols));
+            }
+        }
+        counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name).unwrap_or_default()
     }
 
     pub fn num_bytes(&self) -> u64 {
@@ -115,13 +128,45 @@ impl SafetensorsFolder {
             return Err(error("is missing".to_owned()));
         };
         let (dtype, bytes) = self.files[place].read(name, dims)?;
-        let dtype = match dtype {
-            Dtype::F32 => GgmlDType::F32,
-            Dtype::F16 => GgmlDType::F16,
-            Dtype::BF16 => GgmlDType::BF16,
+        let (dtype, bytes) = match dtype {
+            Dtype::F32 => (WeightType::F32, bytes),
+            Dtype::F16 => (WeightType::F16, bytes),
+            Dtype::BF16 => (WeightType::BF16, bytes),
+            dtype if fp8::is_fp8(dtype) => {
+                let fp8 = Fp8 { dtype, bytes: &bytes, rows, cols };
+                let (scales, shape) = self.scales(name)?;
+                (WeightType::BF16, fp8.to_bf16(&scales, &shape, self.fp8_block).map_err(error)?)
+            }
             other => return Err(error(format!("has the type {other:?}, which is not read"))),
         };
         Ok(FrozenWeight::new(rows, cols, dtype, bytes)?)
+    }
+
+    /// Whether a tensor holds scales of another one, which has 8-bit floats.
+    fn is_of_fp8(&self, name: &str) -> bool {
+        let dtype = |name: &str| Some(self.files[*self.places.get(name)?].metadata.info(name)?.dtype);
+        fp8::scaled_weight(name).and_then(|weight| dtype(&weight)).is_some_and(fp8::is_fp8)
+    }
+
+    /// The scales of a tensor of 8-bit floats, and their shape.
+    fn scales(&mut self, name: &str) -> Result<(Vec<f32>, Vec<usize>), ModelError> {
+        let path = self.path.clone();
+        let error = |message: &str| ModelError::Tensor { path, tensor: name.to_owned(), message: message.to_owned() };
+        let layer = name.strip_suffix("weight").unwrap_or(name);
+        let mut there = fp8::SCALES.iter().map(|scales| format!("{layer}{scales}"));
+        let Some((scales, place)) = there.find_map(|name| self.places.get(&name).map(|place| (name, *place))) else {
+            return Err(error("is of 8-bit floats, and has no scales (weight_scale) beside it"));
+        };
+        let shape = self.files[place].metadata.info(&scales).map(|info| info.shape.clone()).unwrap_or_default();
+        let num_values = shape.iter().product();
+        let (dtype, bytes) = self.files[place].read(&scales, &shape)?;
+        let dtype = match dtype {
+            Dtype::F32 => WeightType::F32,
+            Dtype::F16 => WeightType::F16,
+            Dtype::BF16 => WeightType::BF16,
+            _ => return Err(error("is of 8-bit floats, and has scales that are not floats of 16 or 32 bits")),
+        };
+        Ok((FrozenWeight::new(1, num_values, dtype, bytes)?.to_f32()?, shape))
     }
 }
 
@@ -158,7 +203,7 @@ fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
         }
     }
     if paths.is_empty() {
-        return Err(ModelError::format(folder, "the folder has no model*.safetensors"));
+        return Err(ModelError::format(folder, elsewhere::in_folder(folder)));
     }
     paths.sort();
     Ok(paths)
@@ -183,6 +228,13 @@ impl TensorFile {
         let mut header = vec![0; header_bytes as usize];
         file.read_exact(&mut header).map_err(|_| ModelError::format(path, "the file is cut off"))?;
         let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| ModelError::format(path, e))?;
+        let end = metadata.tensors().values().map(|info| info.data_offsets.1 as u64).max().unwrap_or_default();
+        let end = end.saturating_add(8 + header_bytes);
+        if end > num_bytes {
+            let (there, wanted) = (thousands(num_bytes), thousands(end));
+            let message = format!("the file is cut off: it has {there} of {wanted} bytes; fetch it again");
+            return Err(ModelError::format(path, message));
+        }
         Ok(Self { path: path.into(), file, metadata, data_start: 8 + header_bytes, num_bytes })
     }
 
@@ -218,7 +270,8 @@ impl WeightSource for SafetensorsFolder {
     fn problem(&self) -> Option<String> {
         let tensors = || {
             let names = self.places.keys().map(String::as_str);
-            leftovers::problem(&self.spec, names, |part| vec![self.name(part)], |name| self.is_harmless(name))
+            let is_harmless = |name: &str| self.is_harmless(name) || self.is_of_fp8(name);
+            leftovers::problem(&self.spec, names, |part| vec![self.name(part)], is_harmless)
         };
         self.problem.clone().or_else(tensors)
     }

@@ -2,12 +2,9 @@
 
 use std::cell::RefCell;
 
-use candle_core::Result;
-use candle_core::quantized::GgmlDType;
 use half::bf16;
 
-use super::super::blocks::unpack_blocks;
-use super::super::quant::{unpack_bf16, unpack_f32};
+use super::super::quant::{WeightType, unpack_bf16, unpack_f32};
 use super::Isa;
 use super::microkernel::{Tiles, Widen, tile, tile_bf16, tile_rows, tile_rows_bf16};
 use super::tile::{Out, Part};
@@ -23,10 +20,7 @@ pub trait Element: Widen + Default + Send + Sync + 'static {
     fn widen_all(isa: Isa, from: &[Self], to: &mut [f32]);
 
     /// The values of whole blocks of a stored weight.
-    ///
-    /// # Errors
-    /// Where the type can't be unpacked.
-    fn unpack(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [Self]) -> Result<()>;
+    fn unpack(isa: Isa, dtype: WeightType, blocks: &[u8], out: &mut [Self]);
 
     /// The values of one group of depth side by side, column by column: rows `first` and `last` of the group, which has
     /// one row or two.
@@ -91,8 +85,8 @@ impl Element for f32 {
         to.copy_from_slice(from);
     }
 
-    fn unpack(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [Self]) -> Result<()> {
-        if unpack_f32(isa, dtype, blocks, out) { Ok(()) } else { unpack_blocks(dtype, blocks, out) }
+    fn unpack(isa: Isa, dtype: WeightType, blocks: &[u8], out: &mut [Self]) {
+        unpack_f32(isa, dtype, blocks, out);
     }
 
     fn interleave(_isa: Isa, first: &[Self], _last: &[Self], out: &mut [Self]) {
@@ -150,14 +144,8 @@ impl Element for bf16 {
         to.iter_mut().zip(from).for_each(|(to, from)| *to = from.to_f32());
     }
 
-    fn unpack(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [Self]) -> Result<()> {
-        if unpack_bf16(isa, dtype, blocks, out) {
-            return Ok(());
-        }
-        let mut values = vec![0.0; out.len()];
-        unpack_blocks(dtype, blocks, &mut values)?;
-        Self::narrow(isa, &values, out);
-        Ok(())
+    fn unpack(isa: Isa, dtype: WeightType, blocks: &[u8], out: &mut [Self]) {
+        unpack_bf16(isa, dtype, blocks, out);
     }
 
     fn interleave(isa: Isa, first: &[Self], last: &[Self], out: &mut [Self]) {

@@ -50,7 +50,7 @@ const SLAB_VALUES: usize = 4 << 20;
 /// `stride` values.
 ///
 /// # Errors
-/// Where a weight's type can't be unpacked.
+/// Where a weight lacks rows, which none does.
 pub fn multiply<E: Element>(
     isa: Isa,
     x: Rows<'_, E>,
@@ -65,7 +65,7 @@ pub fn multiply<E: Element>(
 /// [`multiply`], rounded to the type of the product; `out` becomes `[rows, cols]`.
 ///
 /// # Errors
-/// Where a weight's type can't be unpacked.
+/// Where a weight lacks rows, which none does.
 pub fn multiply_rounded<E: Element>(
     isa: Isa,
     x: Rows<'_, E>,
@@ -164,7 +164,7 @@ pub struct Back<'a, E> {
 /// `dx = Σ dy · W (+ dxa · A)`, or `dx += …`; all weights have the same number of inputs; `dx` is `[rows, inputs]`.
 ///
 /// # Errors
-/// Where a weight's type can't be unpacked.
+/// Where a weight lacks rows, which none does.
 pub fn multiply_back<E: Element>(
     isa: Isa,
     terms: &[Back<'_, E>],

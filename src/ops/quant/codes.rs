@@ -1,7 +1,8 @@
 //! Blocks as whole numbers: a weight is `scale · code + offset`, with codes of 8 bits and a pair of scale and offset for
 //! every 32 or 16 weights.
 
-use candle_core::quantized::GgmlDType;
+use super::low_bit::{Iq1M, Iq1S, Iq2S, Iq2Xs, Iq2Xxs, Iq3S, Iq3Xxs, Iq4Nl, Iq4Xs, Mxfp4, SignedCodes, Tq1, Tq2, half};
+use super::types::WeightType;
 
 /// A format that has codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,30 +17,54 @@ pub enum Coded {
     Q4K,
     Q5K,
     Q6K,
+    Iq2Xxs,
+    Iq2Xs,
+    Iq2S,
+    Iq3Xxs,
+    Iq3S,
+    Iq1S,
+    Iq1M,
+    Iq4Nl,
+    Iq4Xs,
+    Mxfp4,
+    Tq1,
+    Tq2,
 }
 
 impl Coded {
-    /// `None` for plain values and for formats of activations.
-    pub fn of(dtype: GgmlDType) -> Option<Self> {
+    /// `None` for plain values.
+    pub fn of(dtype: WeightType) -> Option<Self> {
         Some(match dtype {
-            GgmlDType::Q4_0 => Self::Q4_0,
-            GgmlDType::Q4_1 => Self::Q4_1,
-            GgmlDType::Q5_0 => Self::Q5_0,
-            GgmlDType::Q5_1 => Self::Q5_1,
-            GgmlDType::Q8_0 => Self::Q8_0,
-            GgmlDType::Q2K => Self::Q2K,
-            GgmlDType::Q3K => Self::Q3K,
-            GgmlDType::Q4K => Self::Q4K,
-            GgmlDType::Q5K => Self::Q5K,
-            GgmlDType::Q6K => Self::Q6K,
-            GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16 | GgmlDType::Q8_1 | GgmlDType::Q8K => return None,
+            WeightType::Q4_0 => Self::Q4_0,
+            WeightType::Q4_1 => Self::Q4_1,
+            WeightType::Q5_0 => Self::Q5_0,
+            WeightType::Q5_1 => Self::Q5_1,
+            WeightType::Q8_0 => Self::Q8_0,
+            WeightType::Q2K => Self::Q2K,
+            WeightType::Q3K => Self::Q3K,
+            WeightType::Q4K => Self::Q4K,
+            WeightType::Q5K => Self::Q5K,
+            WeightType::Q6K => Self::Q6K,
+            WeightType::Iq2Xxs => Self::Iq2Xxs,
+            WeightType::Iq2Xs => Self::Iq2Xs,
+            WeightType::Iq2S => Self::Iq2S,
+            WeightType::Iq3Xxs => Self::Iq3Xxs,
+            WeightType::Iq3S => Self::Iq3S,
+            WeightType::Iq1S => Self::Iq1S,
+            WeightType::Iq1M => Self::Iq1M,
+            WeightType::Iq4Nl => Self::Iq4Nl,
+            WeightType::Iq4Xs => Self::Iq4Xs,
+            WeightType::Mxfp4 => Self::Mxfp4,
+            WeightType::Tq1 => Self::Tq1,
+            WeightType::Tq2 => Self::Tq2,
+            WeightType::F32 | WeightType::F16 | WeightType::BF16 => return None,
         })
     }
 
     /// Weights that share a scale and an offset.
     pub fn group(self) -> usize {
         match self {
-            Self::Q2K | Self::Q3K | Self::Q6K => 16,
+            Self::Q2K | Self::Q3K | Self::Q6K | Self::Iq2Xs | Self::Iq2S | Self::Iq1M => 16,
             _ => 32,
         }
     }
@@ -106,6 +131,34 @@ impl Coded {
                     group(16 * i + g, scale, -32.0 * scale);
                 }
             }),
+            Self::Iq2Xxs => signed::<Iq2Xxs>(row, codes, group),
+            Self::Iq2Xs => signed::<Iq2Xs>(row, codes, group),
+            Self::Iq2S => signed::<Iq2S>(row, codes, group),
+            Self::Iq3Xxs => signed::<Iq3Xxs>(row, codes, group),
+            Self::Iq3S => signed::<Iq3S>(row, codes, group),
+            Self::Iq1S => signed::<Iq1S>(row, codes, group),
+            Self::Iq1M => signed::<Iq1M>(row, codes, group),
+            Self::Iq4Nl => signed::<Iq4Nl>(row, codes, group),
+            Self::Iq4Xs => signed::<Iq4Xs>(row, codes, group),
+            Self::Mxfp4 => signed::<Mxfp4>(row, codes, group),
+            Self::Tq1 => signed::<Tq1>(row, codes, group),
+            Self::Tq2 => signed::<Tq2>(row, codes, group),
+        }
+    }
+}
+
+/// Signed bytes become codes by adding 128, which the offset takes off again.
+#[inline(always)]
+fn signed<C: SignedCodes>(row: &[u8], codes: &mut [u8], mut group: impl FnMut(usize, f32, f32)) {
+    let parts = codes.as_chunks_mut::<32>().0.chunks_exact_mut(C::WEIGHTS / 32);
+    for (i, (block, parts)) in C::blocks(row).iter().zip(parts).enumerate() {
+        for (part, codes) in parts.iter_mut().enumerate() {
+            let (signed, scales) = C::part(block, part);
+            *codes = signed.map(|code| code.cast_unsigned() ^ 0x80);
+            let first = i * C::WEIGHTS / C::GROUP + part * 32 / C::GROUP;
+            for (at, scale) in scales.into_iter().enumerate().take(32 / C::GROUP) {
+                group(first + at, scale, -128.0 * scale);
+            }
         }
     }
 }
@@ -121,17 +174,6 @@ fn each<const BYTES: usize, const WEIGHTS: usize>(
     for (i, (block, codes)) in blocks.iter().zip(codes).enumerate() {
         decode(i, block, codes);
     }
-}
-
-#[inline(always)]
-fn half(block: &[u8], at: usize) -> f32 {
-    // The exponent moved to its place is 112 too small. By hand, as `half` asks for the CPU's abilities each time.
-    const TWO_TO_112: f32 = f32::from_bits((127 + 112) << 23);
-    let bits = u32::from(u16::from_le_bytes([block[at], block[at + 1]]));
-    let magnitude = (bits & 0x7fff) << 13;
-    let scaled = f32::from_bits(magnitude) * TWO_TO_112;
-    let value = if magnitude >= 0x1f << 23 { f32::from_bits(magnitude | 0xff << 23) } else { scaled };
-    f32::from_bits(value.to_bits() | (bits & 0x8000) << 16)
 }
 
 /// `N` bytes from `at` on, each as `f` changes it. Of a copy, so that the compiler sees that nothing overlaps and makes
@@ -222,13 +264,13 @@ fn scales_q3(block: &[u8]) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::formats::testing::{DTYPES, dequantized, quantized, random_bytes};
+    use super::super::formats::testing::{dequantized, quantized, random_bytes};
     use super::*;
 
     #[test]
-    fn scale_times_code_and_offset_is_candles_value() {
+    fn scale_times_code_and_offset_is_the_value() {
         let mut num_coded = 0;
-        for dtype in DTYPES {
+        for dtype in WeightType::ALL.iter().copied() {
             let Some(coded) = Coded::of(dtype) else { continue };
             num_coded += 1;
             let len = 3 * dtype.block_size();
@@ -251,6 +293,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(num_coded, 10);
+        assert_eq!(num_coded, 22);
     }
 }

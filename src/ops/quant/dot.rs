@@ -3,44 +3,41 @@
 //! Weights are decoded in registers on their way from memory, and activations stay f32. Nothing has to be prepared from
 //! the activations: a format's minimum is already in the table that its codes are looked up in.
 
-use candle_core::quantized::GgmlDType;
-
 use super::formats::{self, Format, Kernel, Sink};
 use super::lanes::Lanes;
+use super::types::WeightType;
 use crate::ops::product::Isa;
 
 /// `out[r, t] = Σ_c w[r, c] · x[t, c]` for all rows of `blocks`.
 ///
 /// `x` is `[tokens, cols]` and `out` `[rows, tokens]`, so that threads can share out ranges of rows: each calls this
 /// with its own rows' blocks. Four tokens at a time share the work of decoding.
-///
-/// False if `dtype` isn't a format of weights (`Q8_1`, `Q8K`); nothing is written then.
-pub fn dot_rows(isa: Isa, dtype: GgmlDType, blocks: &[u8], cols: usize, x: &[f32], out: &mut [f32]) -> bool {
+pub fn dot_rows(isa: Isa, dtype: WeightType, blocks: &[u8], cols: usize, x: &[f32], out: &mut [f32]) {
     assert!(isa.vectors() <= Isa::detected(), "the CPU lacks {}", isa.name());
     assert!(cols > 0 && cols.is_multiple_of(dtype.block_size()), "columns don't fill the blocks");
     let tokens = x.len() / cols;
     assert!(tokens > 0 && x.len() == tokens * cols, "activations don't fit the columns");
     assert!(out.len().is_multiple_of(tokens), "results don't fit the tokens");
-    let row_bytes = cols / dtype.block_size() * dtype.type_size();
+    let row_bytes = cols / dtype.block_size() * dtype.block_bytes();
     assert_eq!(blocks.len(), out.len() / tokens * row_bytes, "blocks don't fit the results");
 
     let mut first = 0;
     while first < tokens {
         let product = Product { blocks, row_bytes, cols, x: &x[first * cols..], out: &mut *out, tokens, first };
         // SAFETY: the CPU has `isa`, and the blocks have as many rows and columns as was just checked.
-        let (supported, done) = unsafe {
+        unsafe {
             match tokens - first {
-                1 => (formats::run(isa, dtype, Dot::<1>(product)), 1),
-                2 | 3 => (formats::run(isa, dtype, Dot::<2>(product)), 2),
-                _ => (formats::run(isa, dtype, Dot::<4>(product)), 4),
+                1 => formats::run(isa, dtype, Dot::<1>(product)),
+                2 | 3 => formats::run(isa, dtype, Dot::<2>(product)),
+                _ => formats::run(isa, dtype, Dot::<4>(product)),
             }
-        };
-        if !supported {
-            return false;
         }
-        first += done;
+        first += match tokens - first {
+            1 => 1,
+            2 | 3 => 2,
+            _ => 4,
+        };
     }
-    true
 }
 
 struct Product<'a> {
@@ -136,22 +133,22 @@ unsafe fn dot_row<L: Lanes, F: Format, const TOKENS: usize>(row: &[u8], x: &[f32
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::instruction_sets;
-    use super::super::formats::testing::{DTYPES, dequantized, moved, quantized, values};
+    use super::super::formats::testing::{dequantized, moved, quantized, values};
     use super::*;
 
     /// One block, an odd number of them, and columns that only formats without blocks have.
-    fn columns(dtype: GgmlDType) -> Vec<usize> {
+    fn columns(dtype: WeightType) -> Vec<usize> {
         match dtype.block_size() {
             1 => vec![1, 17, 32, 33, 100],
             block => vec![block, 3 * block],
         }
     }
 
-    fn check(isa: Isa, dtype: GgmlDType, rows: usize, cols: usize, tokens: usize) {
+    fn check(isa: Isa, dtype: WeightType, rows: usize, cols: usize, tokens: usize) {
         let blocks = quantized(dtype, rows * cols);
         let (weights, x) = (dequantized(dtype, &blocks), values(tokens * cols, 3));
         let mut out = vec![f32::NAN; rows * tokens];
-        assert!(dot_rows(isa, dtype, &moved(&blocks, 1)[1..], cols, &x, &mut out));
+        dot_rows(isa, dtype, &moved(&blocks, 1)[1..], cols, &x, &mut out);
         for (i, value) in out.iter().enumerate() {
             let (weights, x) = (&weights[i / tokens * cols..][..cols], &x[i % tokens * cols..][..cols]);
             let products = weights.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x));
@@ -162,9 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn equals_the_product_with_candles_values() {
+    fn equals_the_product_with_the_values() {
         for isa in instruction_sets() {
-            for dtype in DTYPES {
+            for dtype in WeightType::ALL.iter().copied() {
                 for cols in columns(dtype) {
                     for (rows, tokens) in [(0, 1), (1, 1), (5, 1), (3, 2), (1, 3), (2, 4), (3, 7)] {
                         check(isa, dtype, rows, cols, tokens);
@@ -176,26 +173,19 @@ mod tests {
 
     #[test]
     fn ranges_of_rows_make_up_the_whole() {
-        let (rows, cols, dtype) = (7, 96, GgmlDType::Q4_1);
+        let (rows, cols, dtype) = (7, 96, WeightType::Q4_1);
         let (blocks, x) = (quantized(dtype, rows * cols), values(cols, 5));
         let (mut whole, mut parts) = (vec![0.0; rows], vec![0.0; rows]);
-        assert!(dot_rows(Isa::detected(), dtype, &blocks, cols, &x, &mut whole));
+        dot_rows(Isa::detected(), dtype, &blocks, cols, &x, &mut whole);
         for (blocks, out) in blocks.chunks(2 * 60).zip(parts.chunks_mut(2)) {
-            assert!(dot_rows(Isa::detected(), dtype, blocks, cols, &x, out));
+            dot_rows(Isa::detected(), dtype, blocks, cols, &x, out);
         }
         assert_eq!(whole, parts);
     }
 
     #[test]
-    fn formats_of_activations_are_left_alone() {
-        let mut out = [3.0];
-        assert!(!dot_rows(Isa::detected(), GgmlDType::Q8_1, &[0; 36], 32, &[1.0; 32], &mut out));
-        assert_eq!(out, [3.0]);
-    }
-
-    #[test]
     #[should_panic(expected = "activations don't fit the columns")]
     fn missing_activations_are_refused() {
-        dot_rows(Isa::detected(), GgmlDType::Q4_0, &[0; 36], 64, &[1.0; 63], &mut [0.0]);
+        dot_rows(Isa::detected(), WeightType::Q4_0, &[0; 36], 64, &[1.0; 63], &mut [0.0]);
     }
 }

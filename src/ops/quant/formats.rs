@@ -4,13 +4,13 @@
 //! instructions yields candle's values bit for bit. The trick is that four bits have 16 values only: a table of
 //! `code · scale + offset` costs one product and one sum for 32 weights, and each weight a look-up.
 
-use candle_core::quantized::GgmlDType;
-
 #[cfg(target_arch = "aarch64")]
 use super::lanes::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Avx2, Avx512};
 use super::lanes::{Lanes, Portable, read};
+use super::low_bit::{self, IQ4_LEVELS, MXFP4_LEVELS, SignedCodes};
+use super::types::WeightType;
 use crate::ops::product::Isa;
 
 /// Where decoded weights go.
@@ -47,32 +47,41 @@ pub trait Kernel {
     unsafe fn run<L: Lanes, F: Format>(self);
 }
 
-/// Runs a kernel on blocks of `dtype`, or returns false if there is no [`Format`] for them.
+/// Runs a kernel on blocks of `dtype`.
 ///
 /// # Safety
 /// The CPU has `isa`, and the kernel's blocks are of `dtype`.
-pub unsafe fn run(isa: Isa, dtype: GgmlDType, kernel: impl Kernel) -> bool {
+pub unsafe fn run(isa: Isa, dtype: WeightType, kernel: impl Kernel) {
     // SAFETY: the caller's promise.
     unsafe {
         match dtype {
-            GgmlDType::F32 => run_format::<F32, _>(isa, kernel),
-            GgmlDType::F16 => run_format::<F16, _>(isa, kernel),
-            GgmlDType::BF16 => run_format::<BF16, _>(isa, kernel),
-            GgmlDType::Q4_0 => run_format::<Q4_0, _>(isa, kernel),
-            GgmlDType::Q4_1 => run_format::<Q4_1, _>(isa, kernel),
-            GgmlDType::Q5_0 => run_format::<Q5_0, _>(isa, kernel),
-            GgmlDType::Q5_1 => run_format::<Q5_1, _>(isa, kernel),
-            GgmlDType::Q8_0 => run_format::<Q8_0, _>(isa, kernel),
-            GgmlDType::Q2K => run_format::<Q2K, _>(isa, kernel),
-            GgmlDType::Q3K => run_format::<Q3K, _>(isa, kernel),
-            GgmlDType::Q4K => run_format::<Q4K, _>(isa, kernel),
-            GgmlDType::Q5K => run_format::<Q5K, _>(isa, kernel),
-            GgmlDType::Q6K => run_format::<Q6K, _>(isa, kernel),
-            // Formats of activations: no file has weights in them.
-            GgmlDType::Q8_1 | GgmlDType::Q8K => return false,
+            WeightType::F32 => run_format::<F32, _>(isa, kernel),
+            WeightType::F16 => run_format::<F16, _>(isa, kernel),
+            WeightType::BF16 => run_format::<BF16, _>(isa, kernel),
+            WeightType::Q4_0 => run_format::<Q4_0, _>(isa, kernel),
+            WeightType::Q4_1 => run_format::<Q4_1, _>(isa, kernel),
+            WeightType::Q5_0 => run_format::<Q5_0, _>(isa, kernel),
+            WeightType::Q5_1 => run_format::<Q5_1, _>(isa, kernel),
+            WeightType::Q8_0 => run_format::<Q8_0, _>(isa, kernel),
+            WeightType::Q2K => run_format::<Q2K, _>(isa, kernel),
+            WeightType::Q3K => run_format::<Q3K, _>(isa, kernel),
+            WeightType::Q4K => run_format::<Q4K, _>(isa, kernel),
+            WeightType::Q5K => run_format::<Q5K, _>(isa, kernel),
+            WeightType::Q6K => run_format::<Q6K, _>(isa, kernel),
+            WeightType::Iq4Nl => run_format::<Iq4Nl, _>(isa, kernel),
+            WeightType::Iq4Xs => run_format::<Iq4Xs, _>(isa, kernel),
+            WeightType::Mxfp4 => run_format::<Mxfp4, _>(isa, kernel),
+            WeightType::Iq2Xxs => run_format::<SignedBytes<low_bit::Iq2Xxs>, _>(isa, kernel),
+            WeightType::Iq2Xs => run_format::<SignedBytes<low_bit::Iq2Xs>, _>(isa, kernel),
+            WeightType::Iq2S => run_format::<SignedBytes<low_bit::Iq2S>, _>(isa, kernel),
+            WeightType::Iq3Xxs => run_format::<SignedBytes<low_bit::Iq3Xxs>, _>(isa, kernel),
+            WeightType::Iq3S => run_format::<SignedBytes<low_bit::Iq3S>, _>(isa, kernel),
+            WeightType::Iq1S => run_format::<SignedBytes<low_bit::Iq1S>, _>(isa, kernel),
+            WeightType::Iq1M => run_format::<SignedBytes<low_bit::Iq1M>, _>(isa, kernel),
+            WeightType::Tq1 => run_format::<SignedBytes<low_bit::Tq1>, _>(isa, kernel),
+            WeightType::Tq2 => run_format::<SignedBytes<low_bit::Tq2>, _>(isa, kernel),
         }
     }
-    true
 }
 
 unsafe fn run_format<F: Format, K: Kernel>(isa: Isa, kernel: K) {
@@ -145,6 +154,17 @@ const fn counting(from: i32) -> [f32; 16] {
     table
 }
 
+/// Levels as values.
+const fn values(levels: &[i8; 16]) -> [f32; 16] {
+    let mut table = [0.0; 16];
+    let mut i = 0;
+    while i < 16 {
+        table[i] = levels[i] as f32;
+        i += 1;
+    }
+    table
+}
+
 static FROM_0: [f32; 16] = counting(0);
 static FROM_16: [f32; 16] = counting(16);
 static FROM_MINUS_8: [f32; 16] = counting(-8);
@@ -153,6 +173,8 @@ static FROM_MINUS_16: [f32; 16] = counting(-16);
 static TWO_BITS: [f32; 16] = [0., 1., 2., 3., 0., 1., 2., 3., 0., 1., 2., 3., 0., 1., 2., 3.];
 /// The two high bits of six, less the middle of their range.
 static TOP_BITS: [f32; 16] = [-32., -16., 0., 16., -32., -16., 0., 16., -32., -16., 0., 16., -32., -16., 0., 16.];
+static IQ4: [f32; 16] = values(&IQ4_LEVELS);
+static MXFP4: [f32; 16] = values(&MXFP4_LEVELS);
 
 formats! {
     F32: 32 weights in 128 bytes, |block, sink, L| {
@@ -293,6 +315,57 @@ formats! {
             }
         }
     }
+
+    /// [`Q4_0`] with other levels.
+    Iq4Nl: 32 weights in 18 bytes, |block, sink, L| {
+        let table = L::mul(L::load(IQ4.as_ptr()), L::f16(block));
+        let codes = L::bytes(block.wrapping_add(2));
+        sink.take(0, [L::lookup(table, codes), L::lookup(table, L::shift_right(codes, 4))]);
+    }
+
+    /// See [`low_bit::Iq4Xs`].
+    Iq4Xs: 256 weights in 136 bytes, |block, sink, L| {
+        let [high, low] = read::<[u16; 2], _>(block.wrapping_add(2)).map(u32::from);
+        let more_low = u32::from(read::<u16, _>(block.wrapping_add(6)));
+        let (levels, factor) = (L::load(IQ4.as_ptr()), L::f16(block));
+        for group in 0..8 {
+            let scale = (low | more_low << 16) >> (4 * group) & 15 | (high >> (2 * group) & 3) << 4;
+            let table = L::mul(levels, L::mul(factor, L::splat(scale as f32 - 32.0)));
+            let codes = L::bytes(block.wrapping_add(8 + 16 * group));
+            sink.take(32 * group, [L::lookup(table, codes), L::lookup(table, L::shift_right(codes, 4))]);
+        }
+    }
+
+    /// The exponent of the scale, 16 bytes as in [`Q4_0`].
+    Mxfp4: 32 weights in 17 bytes, |block, sink, L| {
+        let scale = low_bit::power_of_two_halved(read(block));
+        let table = L::mul(L::load(MXFP4.as_ptr()), L::splat(scale));
+        let codes = L::bytes(block.wrapping_add(1));
+        sink.take(0, [L::lookup(table, codes), L::lookup(table, L::shift_right(codes, 4))]);
+    }
+}
+
+/// The values of a format of signed bytes.
+pub struct SignedBytes<C>(C);
+
+impl<C: SignedCodes> Format for SignedBytes<C> {
+    const WEIGHTS: usize = C::WEIGHTS;
+    const BYTES: usize = C::BYTES;
+
+    #[inline(always)]
+    unsafe fn decode<L: Lanes>(block: *const u8, sink: &mut impl Sink<L>) {
+        // SAFETY: the caller's promise: the block is readable, and blocks are arrays of bytes.
+        let block = unsafe { &*block.cast::<C::Block>() };
+        for part in 0..C::WEIGHTS / 32 {
+            let (codes, scales) = C::part(block, part);
+            // SAFETY: the caller's promise; there are two times 16 codes.
+            unsafe {
+                let (low, high) =
+                    (L::signed_bytes(codes.as_ptr().cast()), L::signed_bytes(codes[16..].as_ptr().cast()));
+                sink.take(32 * part, [L::mul(low, L::splat(scales[0])), L::mul(high, L::splat(scales[1]))]);
+            }
+        }
+    }
 }
 
 /// `codes · scale + offset` for 16 codes.
@@ -422,7 +495,7 @@ pub fn padded(rest: &[u8]) -> [u8; 128] {
     block
 }
 
-/// Blocks of every format, and what candle makes of them.
+/// Blocks of every format, and what candle makes of them, or where it doesn't know them what [`low_bit`] does.
 #[cfg(test)]
 pub mod testing {
     use std::borrow::Cow;
@@ -430,49 +503,80 @@ pub mod testing {
     use candle_core::Device;
     use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 
-    pub const DTYPES: [GgmlDType; 13] = [
-        GgmlDType::F32,
-        GgmlDType::F16,
-        GgmlDType::BF16,
-        GgmlDType::Q4_0,
-        GgmlDType::Q4_1,
-        GgmlDType::Q5_0,
-        GgmlDType::Q5_1,
-        GgmlDType::Q8_0,
-        GgmlDType::Q2K,
-        GgmlDType::Q3K,
-        GgmlDType::Q4K,
-        GgmlDType::Q5K,
-        GgmlDType::Q6K,
-    ];
+    use super::super::codes::Coded;
+    use super::WeightType;
+
+    /// candle's name for a type that it knows.
+    fn candle(dtype: WeightType) -> Option<GgmlDType> {
+        Some(match dtype {
+            WeightType::F32 => GgmlDType::F32,
+            WeightType::F16 => GgmlDType::F16,
+            WeightType::BF16 => GgmlDType::BF16,
+            WeightType::Q4_0 => GgmlDType::Q4_0,
+            WeightType::Q4_1 => GgmlDType::Q4_1,
+            WeightType::Q5_0 => GgmlDType::Q5_0,
+            WeightType::Q5_1 => GgmlDType::Q5_1,
+            WeightType::Q8_0 => GgmlDType::Q8_0,
+            WeightType::Q2K => GgmlDType::Q2K,
+            WeightType::Q3K => GgmlDType::Q3K,
+            WeightType::Q4K => GgmlDType::Q4K,
+            WeightType::Q5K => GgmlDType::Q5K,
+            WeightType::Q6K => GgmlDType::Q6K,
+            _ => return None,
+        })
+    }
 
     /// `len` values between -1 and 1.
     pub fn values(len: usize, mut seed: u64) -> Vec<f32> {
         (0..len).map(|_| (random(&mut seed) >> 40) as f32 / (1u64 << 23) as f32 - 1.0).collect()
     }
 
-    /// Blocks that candle has quantised.
-    pub fn quantized(dtype: GgmlDType, len: usize) -> Vec<u8> {
+    /// Blocks that candle has quantised, or blocks of any codes with usual scales.
+    pub fn quantized(dtype: WeightType, len: usize) -> Vec<u8> {
         if len == 0 {
             return Vec::new();
         }
-        let tensor = candle_core::Tensor::new(values(len, 7), &Device::Cpu).unwrap();
-        QTensor::quantize(&tensor, dtype).unwrap().data().unwrap().into_owned()
+        if let Some(candle) = candle(dtype) {
+            let tensor = candle_core::Tensor::new(values(len, 7), &Device::Cpu).unwrap();
+            return QTensor::quantize(&tensor, candle).unwrap().data().unwrap().into_owned();
+        }
+        let mut blocks = random_bytes(dtype, len);
+        for (i, block) in blocks.chunks_exact_mut(dtype.block_bytes()).enumerate() {
+            let scale = half::f16::from_f32((i % 5) as f32 / 50.0 - 0.03).to_le_bytes();
+            match dtype {
+                WeightType::Mxfp4 => block[0] = 120 + (i % 9) as u8,
+                WeightType::Tq1 => block[52..].copy_from_slice(&scale),
+                WeightType::Tq2 => block[64..].copy_from_slice(&scale),
+                WeightType::Iq1M => (0..4).for_each(|i| {
+                    let nibble = (u16::from_le_bytes(scale) >> (4 * i) & 15) as u8;
+                    block[49 + 2 * i] = block[49 + 2 * i] & 15 | nibble << 4;
+                }),
+                _ => block[..2].copy_from_slice(&scale),
+            }
+        }
+        blocks
     }
 
     /// Blocks of any bytes: scales can be negative, subnormal or not a number (NaN).
-    pub fn random_bytes(dtype: GgmlDType, len: usize) -> Vec<u8> {
+    pub fn random_bytes(dtype: WeightType, len: usize) -> Vec<u8> {
         let mut seed = 11;
-        (0..len / dtype.block_size() * dtype.type_size()).map(|_| (random(&mut seed) >> 56) as u8).collect()
+        (0..len / dtype.block_size() * dtype.block_bytes()).map(|_| (random(&mut seed) >> 56) as u8).collect()
     }
 
-    pub fn dequantized(dtype: GgmlDType, blocks: &[u8]) -> Vec<f32> {
-        let len = blocks.len() / dtype.type_size() * dtype.block_size();
+    pub fn dequantized(dtype: WeightType, blocks: &[u8]) -> Vec<f32> {
+        let len = blocks.len() / dtype.block_bytes() * dtype.block_size();
         if len == 0 {
             return Vec::new();
         }
-        let storage = QStorage::from_data(Cow::Borrowed(blocks), &Device::Cpu, dtype).unwrap();
-        QTensor::new(storage, len).unwrap().dequantize(&Device::Cpu).unwrap().to_vec1().unwrap()
+        if let Some(candle) = candle(dtype) {
+            let storage = QStorage::from_data(Cow::Borrowed(blocks), &Device::Cpu, candle).unwrap();
+            return QTensor::new(storage, len).unwrap().dequantize(&Device::Cpu).unwrap().to_vec1().unwrap();
+        }
+        let coded = Coded::of(dtype).unwrap();
+        let (mut codes, mut scales) = (vec![0; len], Vec::new());
+        coded.decode_row(blocks, &mut codes, |_, scale, _| scales.push(scale));
+        let signed = |code: u8| f32::from((code ^ 0x80).cast_signed());
+        codes.iter().enumerate().map(|(i, code)| signed(*code) * scales[i / coded.group()]).collect()
     }
 
     /// A copy of the bytes at an address that is `offset` past an aligned one, or past another.

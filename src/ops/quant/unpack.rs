@@ -1,30 +1,28 @@
 //! Quantised weights as f32 or bf16, in a fraction of the time that candle's `dequantize` takes.
 
-use candle_core::quantized::GgmlDType;
 use half::bf16;
 
 use super::formats::{self, Format, Kernel, Sink};
 use super::lanes::Lanes;
+use super::types::WeightType;
 use crate::ops::product::Isa;
 
-/// The values of `blocks`, bit for bit those of candle's `dequantize`. The slice may begin at any address.
-///
-/// False if `dtype` isn't a format of weights (`Q8_1`, `Q8K`); nothing is written then.
-pub fn unpack_f32(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [f32]) -> bool {
+/// The values of `blocks`, bit for bit those of ggml's own unpacking. The slice may begin at any address.
+pub fn unpack_f32(isa: Isa, dtype: WeightType, blocks: &[u8], out: &mut [f32]) {
     unpack(isa, dtype, blocks, out)
 }
 
 /// The values of `blocks` as [`unpack_f32`] gives them, rounded to nearest even.
 ///
 /// Where the CPU rounds by itself, f32's subnormal values become zero; only `F32` and `BF16` have any.
-pub fn unpack_bf16(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [bf16]) -> bool {
+pub fn unpack_bf16(isa: Isa, dtype: WeightType, blocks: &[u8], out: &mut [bf16]) {
     unpack(isa, dtype, blocks, out)
 }
 
-fn unpack<T: Element>(isa: Isa, dtype: GgmlDType, blocks: &[u8], out: &mut [T]) -> bool {
+fn unpack<T: Element>(isa: Isa, dtype: WeightType, blocks: &[u8], out: &mut [T]) {
     assert!(isa.vectors() <= Isa::detected(), "the CPU lacks {}", isa.name());
     assert!(out.len().is_multiple_of(dtype.block_size()), "values don't fill the blocks");
-    assert_eq!(blocks.len(), out.len() / dtype.block_size() * dtype.type_size(), "blocks don't fit the values");
+    assert_eq!(blocks.len(), out.len() / dtype.block_size() * dtype.block_bytes(), "blocks don't fit the values");
     // SAFETY: the CPU has `isa`, and the blocks hold one value for each of `out`, as was just checked.
     unsafe { formats::run(isa, dtype, Unpack { blocks, out }) }
 }
@@ -106,21 +104,24 @@ impl<T: Element> Kernel for Unpack<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::super::testing::instruction_sets;
-    use super::super::formats::testing::{DTYPES, dequantized, moved, quantized, random_bytes};
+    use super::super::dot_rows;
+    use super::super::formats::testing::{dequantized, moved, quantized, random_bytes, values};
     use super::*;
 
     /// One block, an odd number of them, and lengths that only formats without blocks have.
-    fn lengths(dtype: GgmlDType) -> Vec<usize> {
+    fn lengths(dtype: WeightType) -> Vec<usize> {
         match dtype.block_size() {
             1 => vec![0, 1, 31, 32, 33, 1000],
             block => vec![0, block, 2 * block, 7 * block],
         }
     }
 
-    /// Calls `check` with blocks of every format at odd addresses, and candle's values of them.
-    fn for_all(check: impl Fn(Isa, GgmlDType, &[u8], &[f32])) {
-        for dtype in DTYPES {
+    /// Calls `check` with blocks of every format at odd addresses, and their values.
+    fn for_all(check: impl Fn(Isa, WeightType, &[u8], &[f32])) {
+        for dtype in WeightType::ALL.iter().copied() {
             for len in lengths(dtype) {
                 for blocks in [quantized(dtype, len), random_bytes(dtype, len)] {
                     let expected = dequantized(dtype, &blocks);
@@ -134,11 +135,44 @@ mod tests {
         }
     }
 
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// Whatever the bytes are: a row is multiplied with what it is unpacked to, and no set of instructions is another.
+        #[test]
+        fn any_bytes_are_the_same_everywhere(
+            dtype in proptest::sample::select(WeightType::ALL),
+            bytes in proptest::collection::vec(any::<u8>(), 210),
+            offset in 0..4usize,
+        ) {
+            let blocks = &moved(&bytes[..dtype.block_bytes()], offset)[offset..];
+            let (len, expected) = (dtype.block_size(), dequantized(dtype, blocks));
+            let x = values(len, 9);
+            let products = || expected.iter().zip(&x).map(|(w, x)| f64::from(*w) * f64::from(*x));
+            let (sum, size) = products().fold((0.0, 0.0), |(sum, size), product| (sum + product, size + product.abs()));
+            for isa in instruction_sets() {
+                let (mut out, mut narrow, mut dot) = (vec![f32::NAN; len], vec![bf16::NAN; len], [f32::NAN]);
+                unpack_f32(isa, dtype, blocks, &mut out);
+                unpack_bf16(isa, dtype, blocks, &mut narrow);
+                dot_rows(isa, dtype, blocks, len, &x, &mut dot);
+                for ((value, narrow), expected) in out.iter().zip(&narrow).zip(&expected) {
+                    prop_assert!(value.to_bits() == expected.to_bits() || value.is_nan() && expected.is_nan());
+                    let rounded = bf16::from_f32(*expected);
+                    let is_same = narrow.to_bits() == rounded.to_bits() || narrow.is_nan() && rounded.is_nan();
+                    prop_assert!(is_same || expected.is_subnormal() && narrow.to_f32() == 0.0, "{dtype} {}", isa.name());
+                }
+                let is_near = (f64::from(dot[0]) - sum).abs() <= 1e-6 * size + f64::from(f32::MIN_POSITIVE);
+                let is_large = size > f64::from(f32::MAX) / 2.0 || !size.is_finite();
+                prop_assert!(is_near || is_large, "{dtype} {}: {} for {sum}", isa.name(), dot[0]);
+            }
+        }
+    }
+
     #[test]
-    fn f32_are_candles_values_bit_for_bit() {
+    fn f32_are_the_values_bit_for_bit() {
         for_all(|isa, dtype, blocks, expected| {
             let mut out = vec![f32::NAN; expected.len()];
-            assert!(unpack_f32(isa, dtype, blocks, &mut out));
+            unpack_f32(isa, dtype, blocks, &mut out);
             for (i, (value, expected)) in out.iter().zip(expected).enumerate() {
                 let same = value.to_bits() == expected.to_bits() || value.is_nan() && expected.is_nan();
                 assert!(same, "{} {dtype:?} {i}: {value:?}, not {expected:?}", isa.name());
@@ -150,7 +184,7 @@ mod tests {
     fn bf16_are_rounded_to_nearest_even() {
         for_all(|isa, dtype, blocks, expected| {
             let mut out = vec![bf16::NAN; expected.len()];
-            assert!(unpack_bf16(isa, dtype, blocks, &mut out));
+            unpack_bf16(isa, dtype, blocks, &mut out);
             for (i, (value, expected)) in out.iter().zip(expected).enumerate() {
                 let flushed = expected.is_subnormal() && value.to_f32() == 0.0;
                 let rounded = bf16::from_f32(*expected);
@@ -168,24 +202,15 @@ mod tests {
         let blocks: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         for isa in instruction_sets() {
             let (mut unpacked, mut narrowed) = ([bf16::ZERO; 40], [bf16::ZERO; 40]);
-            assert!(unpack_bf16(isa, GgmlDType::F32, &blocks, &mut unpacked));
+            unpack_bf16(isa, WeightType::F32, &blocks, &mut unpacked);
             <bf16 as crate::ops::product::Element>::narrow(isa, &values, &mut narrowed);
             assert!(unpacked.iter().chain(&narrowed).all(|value| value.is_nan()), "{}", isa.name());
         }
     }
 
     #[test]
-    fn formats_of_activations_are_left_alone() {
-        for dtype in [GgmlDType::Q8_1, GgmlDType::Q8K] {
-            let mut out = vec![3.0; dtype.block_size()];
-            assert!(!unpack_f32(Isa::detected(), dtype, &vec![0; dtype.type_size()], &mut out));
-            assert!(out.iter().all(|value| *value == 3.0));
-        }
-    }
-
-    #[test]
     #[should_panic(expected = "blocks don't fit the values")]
     fn too_few_blocks_are_refused() {
-        unpack_f32(Isa::detected(), GgmlDType::Q4_0, &[0; 18], &mut [0.0; 64]);
+        unpack_f32(Isa::detected(), WeightType::Q4_0, &[0; 18], &mut [0.0; 64]);
     }
 }

@@ -26,6 +26,10 @@ const MAX_FAILURES: usize = 5;
 const CHILD: &str = "TUNEWRIGHT_FUZZ_CHILD";
 /// How many mutants of each kind, instead of its usual number.
 const MUTANTS: &str = "TUNEWRIGHT_FUZZ_MUTANTS";
+/// As many mutants of each kind as this time allows.
+const MINUTES: &str = "TUNEWRIGHT_FUZZ_MINUTES";
+/// Mutants that a child reads in such a run, before another one goes on.
+const BATCH: u64 = 2000;
 /// Only this one.
 const SEED: &str = "TUNEWRIGHT_FUZZ_SEED";
 
@@ -35,16 +39,28 @@ pub fn check(test: &str, kind: &Kind) {
         return read_all(kind, seeds);
     }
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let seeds = match (number(SEED), number(MUTANTS)) {
+    let until = number(MINUTES).map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
+    let mut seeds = match (number(SEED), number(MUTANTS)) {
         (Some(seed), _) => seed..seed + 1,
-        (None, num) => 0..num.unwrap_or(kind.num_mutants),
+        (None, num) => 0..num.unwrap_or(if until.is_some() { BATCH } else { kind.num_mutants }),
     };
-    let failures = watch_all(test, seeds.clone(), MAX_SECS);
+    let mut told = watch_all(test, seeds.clone(), MAX_SECS);
+    while told.failures.is_empty() && until.is_some_and(|until| Instant::now() < until) {
+        seeds.end += BATCH;
+        let more = watch_all(test, seeds.end - BATCH..seeds.end, MAX_SECS);
+        told.failures.extend(more.failures);
+        told.peak_kb = told.peak_kb.max(more.peak_kb);
+    }
+    let num = seeds.end - seeds.start;
+    if until.is_some() {
+        let line = format!("{test}: {num} mutants, at most {} MB\n", told.peak_kb / 1024);
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+    }
+    let Told { failures, .. } = told;
     assert!(
         failures.is_empty(),
-        "{} of {} mutants of {test} failed:\n{}\nAgain: {SEED}=N cargo test --test it {test}",
+        "{} of {num} mutants of {test} failed:\n{}\nAgain: {SEED}=N cargo test --test it {test}",
         failures.len(),
-        seeds.end - seeds.start,
         failures.iter().map(|(seed, what)| format!("- {seed}: {what}")).collect::<Vec<_>>().join("\n")
     );
 }
@@ -75,7 +91,15 @@ pub fn read_all(kind: &Kind, seeds: Range<u64>) {
             say(&format!("panic {seed} {:?}", text.unwrap_or_default()));
         }
     }
+    say(&format!("peak {}", peak_kb()));
     say("end");
+}
+
+/// The most memory that this process has had; 0 where the system doesn't say.
+fn peak_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches("kB").trim().parse().unwrap_or_default()
 }
 
 /// On a line of its own, whatever the test's frame prints.
@@ -84,14 +108,22 @@ fn say(what: &str) {
     out.write_all(format!("\n@{what}\n").as_bytes()).and_then(|()| out.flush()).unwrap();
 }
 
-/// The parent's part: what failed, by seed.
-pub fn watch_all(test: &str, mut seeds: Range<u64>, max_secs: f64) -> BTreeMap<u64, String> {
-    let mut failures = BTreeMap::new();
+/// What came of some mutants.
+#[derive(Default)]
+pub struct Told {
+    /// What failed, by seed.
+    pub failures: BTreeMap<u64, String>,
+    pub peak_kb: u64,
+}
+
+/// The parent's part.
+pub fn watch_all(test: &str, mut seeds: Range<u64>, max_secs: f64) -> Told {
+    let Told { mut failures, mut peak_kb } = Told::default();
     while !seeds.is_empty() && failures.len() < MAX_FAILURES {
         let mut child = start(test, &seeds);
         let lines = lines_of(&mut child);
         let errors = tail_of(&mut child);
-        let end = watch(&mut child, &lines, &mut failures, max_secs);
+        let end = watch(&mut child, &lines, &mut failures, &mut peak_kb, max_secs);
         let _ = child.kill();
         let status = child.wait().unwrap();
         let errors = errors.join().unwrap();
@@ -108,7 +140,7 @@ pub fn watch_all(test: &str, mut seeds: Range<u64>, max_secs: f64) -> BTreeMap<u
             End::NotBegun => panic!("the child did not begin ({status}): {errors}"),
         }
     }
-    failures
+    Told { failures, peak_kb }
 }
 
 /// How a child ended.
@@ -119,12 +151,19 @@ enum End {
     NotBegun,
 }
 
-fn watch(child: &mut Child, lines: &Receiver<String>, failures: &mut BTreeMap<u64, String>, max_secs: f64) -> End {
+fn watch(
+    child: &mut Child,
+    lines: &Receiver<String>,
+    failures: &mut BTreeMap<u64, String>,
+    peak_kb: &mut u64,
+    max_secs: f64,
+) -> End {
     let mut reading = None;
     let (mut since, mut spent_before) = (Instant::now(), 0.0);
     loop {
         match lines.recv_timeout(Duration::from_millis(500)) {
             Ok(line) if line == "end" => return End::Done,
+            Ok(line) if line.starts_with("peak ") => *peak_kb = line[5..].parse::<u64>().unwrap().max(*peak_kb),
             Ok(line) => match line.strip_prefix("panic ").and_then(|rest| rest.split_once(' ')) {
                 Some((seed, what)) => drop(failures.insert(seed.parse().unwrap(), format!("a panic: {what}"))),
                 None => {

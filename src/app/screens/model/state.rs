@@ -138,14 +138,14 @@ impl ModelState {
                 }
             }
             ModelAction::Use(model) => return take(model, around),
-            ModelAction::Ask(prompt) => self.ask(prompt, jobs),
+            ModelAction::Ask(prompt) => self.ask(prompt, around, jobs),
             ModelAction::StopAsking => {
                 if let Some(job) = self.trial.job {
                     jobs.stop(job);
                 }
             }
             ModelAction::Primary if !typed.is_empty() && self.why_no_trial().is_none() => {
-                self.ask(typed.to_owned(), jobs);
+                self.ask(typed.to_owned(), around, jobs);
             }
             ModelAction::Primary => {
                 if let Some(found) = self.selected().filter(|found| obstacle(found).is_none()) {
@@ -201,7 +201,7 @@ impl ModelState {
         jobs.restart(JobSpec::Io(IoJob::PreviewRun { project: project.folder.clone(), recipe }));
     }
 
-    fn ask(&mut self, prompt: String, jobs: &mut dyn Start) {
+    fn ask(&mut self, prompt: String, around: &Around<'_>, jobs: &mut dyn Start) {
         let Some(model) = self.selected.clone() else { return };
         if prompt.is_empty() || self.why_no_trial().is_some() {
             return;
@@ -214,6 +214,7 @@ impl ModelState {
             adapter: None,
             prompt: vec![Message::new(Role::User, prompt.clone())],
             tools: Vec::new(),
+            format: around.recipe.training.chat_format(),
             sampling: Sampling::default(),
         };
         let job = jobs.start(JobSpec::Compute(ComputeJob::Compare { request }));

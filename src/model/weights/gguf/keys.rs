@@ -77,11 +77,17 @@ impl GgufFile {
         float(value).filter(|v| v.is_finite()).ok_or_else(|| format!("its metadata have no usable {key}")).map(Some)
     }
 
+    /// Why a model can't be run that has experts, whatever its family.
+    pub(super) fn experts(&self, spec: &ModelSpec) -> Option<String> {
+        let key = format!("{}.expert_count", spec.architecture);
+        self.number(&key).filter(|number| *number > 0).map(|_| with_experts(&key))
+    }
+
     /// A setting that changes what is computed and is not followed here, as a sentence; one that changes nothing is none.
     pub(super) fn unknown_key(&self, spec: &ModelSpec) -> Option<String> {
         let prefix = format!("{}.", self.text("general.architecture").unwrap_or(&spec.architecture));
         let is_followed = |name: &str| spec.family().is_some_and(|of| of.follows.iter().any(|key| key.gguf == name));
-        let metadata = &self.parts.first().content.metadata;
+        let metadata = &self.parts.first().header.metadata;
         let mut unknown: Vec<_> = metadata
             .iter()
             .filter_map(|(key, value)| Some((key, key.strip_prefix(&prefix)?, value)))
@@ -90,10 +96,7 @@ impl GgufFile {
             .collect();
         unknown.sort_by_key(|(key, _)| *key);
         if let Some((key, _)) = unknown.iter().find(|(key, _)| key.contains("expert")) {
-            return Some(format!(
-                "The model has experts of which a router chooses some for each token ({key}), and models like that can't \
-                 be trained yet"
-            ));
+            return Some(with_experts(key));
         }
         let (key, value) = unknown.first()?;
         Some(format!(
@@ -101,6 +104,13 @@ impl GgufFile {
             shown(value)
         ))
     }
+}
+
+fn with_experts(key: &str) -> String {
+    format!(
+        "The model has experts of which a router chooses some for each token ({key}), and models like that can't be trained \
+         yet"
+    )
 }
 
 /// Nothing is scaled, switched on or counted.

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use candle_core::quantized::gguf_file::{Content, TensorInfo};
+use candle_core::quantized::gguf_file::Value;
 
-use super::{first_line, keys};
+use super::super::elsewhere;
+use super::header::{Header, Refusal, TensorInfo};
+use super::keys;
 use crate::model::ModelError;
-use crate::task::catch_panic;
+use crate::ops::WeightType;
 use crate::words::thousands;
 
 /// No model has more parts; a damaged file may claim them.
@@ -17,54 +19,49 @@ const MAX_PARTS: u64 = 1000;
 
 pub(super) struct Part {
     pub path: PathBuf,
-    pub reader: BufReader<File>,
-    pub content: Content,
+    pub header: Header,
+    file: File,
     num_bytes: u64,
 }
 
 impl Part {
     fn open(path: &Path) -> Result<Self, ModelError> {
-        let file = File::open(path).map_err(ModelError::io(path))?;
+        let mut file = File::open(path).map_err(ModelError::io(path))?;
+        if let Some(message) = elsewhere::of_file(path) {
+            return Err(ModelError::Unsupported { path: path.to_owned(), message });
+        }
         let num_bytes = file.metadata().map_err(ModelError::io(path))?.len();
-        let mut reader = BufReader::new(file);
-        // A damaged header can make candle divide by its zero alignment.
-        let content = catch_panic(|| Content::read(&mut reader))
-            .map_err(|_| ModelError::format(path, "the GGUF header is damaged"))?
-            .map_err(|e| unreadable(path, &first_line(&e)))?;
-        Ok(Self { path: path.into(), reader, content, num_bytes })
+        let header = Header::read(BufReader::new(&mut file), num_bytes).map_err(|refusal| match refusal {
+            Refusal::Damaged(message) => ModelError::format(path, message),
+            Refusal::Unread(message) => ModelError::Unsupported { path: path.to_owned(), message },
+        })?;
+        Ok(Self { path: path.into(), header, file, num_bytes })
     }
 
     fn number(&self, key: &str) -> Option<u64> {
-        self.content.metadata.get(key).and_then(keys::whole)
+        self.header.metadata.get(key).and_then(keys::whole)
     }
-}
 
-/// Types of weights that candle doesn't know are not damage.
-fn unreadable(path: &Path, message: &str) -> ModelError {
-    let number = message.strip_prefix("unknown dtype for tensor ").and_then(|number| number.trim().parse::<u32>().ok());
-    let Some(number) = number.filter(|number| *number < 64) else {
-        return ModelError::format(path, format!("not a GGUF file, or a damaged one ({message})"));
-    };
-    let name = match number {
-        16 => "IQ2_XXS",
-        17 => "IQ2_XS",
-        18 => "IQ3_XXS",
-        19 => "IQ1_S",
-        20 => "IQ4_NL",
-        21 => "IQ3_S",
-        22 => "IQ2_S",
-        23 => "IQ4_XS",
-        29 => "IQ1_M",
-        34 => "TQ1_0",
-        35 => "TQ2_0",
-        39 => "MXFP4",
-        _ => "of a later kind",
-    };
-    let message = format!(
-        "some of its weights are {name} (type {number}), which is not read yet; use a file of another quantisation, such as \
-         Q4_K_M or Q8_0"
-    );
-    ModelError::Unsupported { path: path.to_owned(), message }
+    /// What shows that this isn't a part of the same model. Most later parts say nothing of their model.
+    fn stranger_to(&self, first: &Self) -> Option<String> {
+        let text = |part: &Self, key: &str| match part.header.metadata.get(key) {
+            Some(Value::String(text)) => Some(text.clone()),
+            _ => None,
+        };
+        ["general.architecture", "general.name"].into_iter().find_map(|key| {
+            let (ours, theirs) = (text(self, key)?, text(first, key).unwrap_or_default());
+            (ours != theirs).then(|| format!("it is a part of another model ({key} is {ours} and not {theirs})"))
+        })
+    }
+
+    /// A tensor's bytes, of which the file has enough.
+    pub fn bytes(&mut self, name: &str) -> std::io::Result<Vec<u8>> {
+        let Some(info) = self.header.tensors.get(name) else { return Err(std::io::ErrorKind::NotFound.into()) };
+        let mut bytes = vec![0; info.num_bytes as usize];
+        self.file.seek(SeekFrom::Start(info.start))?;
+        self.file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
 }
 
 /// In order; only the first has the metadata.
@@ -85,7 +82,7 @@ impl Parts {
         };
         let mut places = HashMap::new();
         for (place, part) in parts.iter().enumerate() {
-            for name in part.content.tensor_infos.keys() {
+            for name in part.header.tensors.keys() {
                 if places.insert(name.clone(), place).is_some() {
                     return Err(ModelError::format(&part.path, format!("its tensor {name} is in another part, too")));
                 }
@@ -112,14 +109,15 @@ impl Parts {
     }
 
     pub fn tensors(&self) -> impl Iterator<Item = (&String, &TensorInfo)> + Clone {
-        self.parts.iter().flat_map(|part| &part.content.tensor_infos)
+        self.parts.iter().flat_map(|part| &part.header.tensors)
     }
 
-    /// Where a tensor lies, and its shape.
-    pub fn find(&mut self, name: &str) -> Option<(&mut Part, Vec<usize>)> {
+    /// The part with a tensor, and its shape and type.
+    pub fn find(&mut self, name: &str) -> Option<(&mut Part, Vec<usize>, WeightType)> {
         let part = self.parts.get_mut(*self.places.get(name)?)?;
-        let shape = part.content.tensor_infos.get(name)?.shape.dims().to_vec();
-        Some((part, shape))
+        let info = part.header.tensors.get(name)?;
+        let (shape, dtype) = (info.shape.dims().to_vec(), info.dtype);
+        Some((part, shape, dtype))
     }
 }
 
@@ -155,7 +153,12 @@ fn join(named: Part, count: u64) -> Result<Vec<Part>, ModelError> {
         }
         Ok(part)
     };
-    (0..count).zip(&paths).map(open).collect()
+    let parts = (0..count).zip(&paths).map(open).collect::<Result<Vec<_>, _>>()?;
+    let strange = parts.iter().skip(1).find_map(|part| Some((part, part.stranger_to(parts.first()?)?)));
+    match strange {
+        Some((part, message)) => Err(ModelError::format(&part.path, message)),
+        None => Ok(parts),
+    }
 }
 
 /// `a-00002-of-00003.gguf`, which is the part number 1, → `a-00001-of-00003.gguf`, the part number 0.
@@ -178,14 +181,5 @@ mod tests {
         assert_eq!(sibling(path, 1, 0, 3), Some("models/a-7b-00001-of-00003.gguf".into()));
         assert_eq!(sibling(path, 0, 1, 3), None, "its metadata say that it is another");
         assert_eq!(sibling(Path::new("a.gguf"), 0, 1, 2), None);
-    }
-
-    #[test]
-    fn weights_of_a_type_that_is_not_read_are_no_damage() {
-        let told = |message: &str| unreadable(Path::new("a.gguf"), message).to_string();
-        assert!(told("unknown dtype for tensor 23").contains("IQ4_XS (type 23), which is not read yet"));
-        assert!(told("unknown dtype for tensor 40").contains("of a later kind"));
-        assert!(told("unknown dtype for tensor 99999").contains("damaged"));
-        assert!(told("cut off").contains("not a GGUF file"));
     }
 }

@@ -1,6 +1,5 @@
 //! A spec from the metadata of a file. What the file doesn't say is as llama.cpp takes it.
 
-use candle_core::Device;
 use candle_core::quantized::gguf_file::Value;
 
 use super::GgufFile;
@@ -65,7 +64,7 @@ impl GgufFile {
     fn rope_factors(&mut self, spec: &ModelSpec) -> Result<Option<(&'static str, RopeScaling)>, ModelError> {
         let len = spec.ropes.first().map_or(spec.head_dim, |rope| rope.dim(spec.head_dim)) / 2;
         let (has_one, has_two) = (self.info(ROPE_FACTORS).is_some(), self.info(LONG_FACTORS).is_some());
-        let mut factors = |name| Ok::<_, ModelError>(self.tensor(name, &[len])?.dequantize(&Device::Cpu)?.to_vec1()?);
+        let mut factors = |name| self.values(name, &[len]);
         if has_one {
             return Ok(Some((ROPE_FACTORS, RopeScaling::Factors(factors(ROPE_FACTORS)?))));
         }

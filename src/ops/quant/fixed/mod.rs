@@ -136,12 +136,13 @@ fn split<const GROUP: usize>(x: &[f32], planes: &mut [i8], scales: &mut [[f32; 2
         // Values that are not finite give NaN.
         let scale = if is_number { largest / LARGEST } else { f32::NAN };
         let inverse = if scale > f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
-        let mut sum = 0;
+        let mut sum = 0i32;
         for ((x, high), low) in x.iter().zip(high).zip(low) {
+            // Of what is not a number (NaN), any whole number.
             let whole = (x * inverse + ROUND).to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
-            let rounded = (whole + 128) >> 8;
-            (*high, *low) = (rounded as i8, (whole - (rounded << 8)) as i8);
-            sum += whole;
+            let rounded = whole.wrapping_add(128) >> 8;
+            (*high, *low) = (rounded as i8, whole.wrapping_sub(rounded << 8) as i8);
+            sum = sum.wrapping_add(whole);
         }
         *scales = [scale, scale * sum as f32];
     }
@@ -159,7 +160,7 @@ impl Codes {
     /// [`GROUP_OF_BYTES`], which fill the rows.
     ///
     /// # Errors
-    /// Where the weight's type can't be unpacked.
+    /// Where the weight has no such rows.
     pub fn round_rows(&mut self, isa: Isa, weight: &FrozenWeight, rows: Range<usize>) -> candle_core::Result<()> {
         let (cols, num) = (weight.cols(), rows.len());
         let num_groups = cols / GROUP_OF_BYTES;
@@ -254,9 +255,8 @@ pub unsafe fn multiply_panel<const PLANES: usize>(
 
 #[cfg(test)]
 mod tests {
-    use candle_core::quantized::GgmlDType;
-
-    use super::super::formats::testing::{DTYPES, dequantized, quantized, values};
+    use super::super::formats::testing::{dequantized, quantized, values};
+    use super::super::types::WeightType;
     use super::*;
 
     fn multiply(isa: Isa, weight: &FrozenWeight, x: &[f32]) -> Option<Vec<f32>> {
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn errs_by_less_than_the_activations_were_rounded() {
         let mut num_checked = 0;
-        for dtype in DTYPES {
+        for dtype in WeightType::ALL.iter().copied() {
             for (rows, blocks, tokens) in [(1, 1, 1), (5, 3, 2), (16, 2, 7), (33, 3, 8), (48, 1, 9), (17, 2, 21)] {
                 let cols = blocks * dtype.block_size().max(32);
                 let bytes = quantized(dtype, rows * cols);
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_stays_none_and_in_its_row() {
-        let weight = FrozenWeight::new(3, 32, GgmlDType::Q4_1, quantized(GgmlDType::Q4_1, 96)).unwrap();
+        let weight = FrozenWeight::new(3, 32, WeightType::Q4_1, quantized(WeightType::Q4_1, 96)).unwrap();
         let mut x = vec![1.0; 96];
         (x[5], x[70]) = (f32::NAN, f32::INFINITY);
         let Some(out) = multiply(Isa::detected(), &weight, &x) else {
@@ -326,5 +326,11 @@ mod tests {
         };
         let is_number: Vec<bool> = out.iter().map(|value| value.is_finite()).collect();
         assert_eq!(is_number, [false, false, false, true, true, true, false, false, false]);
+        // Whole groups of it, whatever their bits.
+        for bits in [0x7FFF_FFFFu32, 0xFFFF_FFFF, 0x7FC0_0000, 0x7F80_0000, 0xFF80_0000] {
+            x[..32].fill(f32::from_bits(bits));
+            let out = multiply(Isa::detected(), &weight, &x).unwrap();
+            assert!(out[..3].iter().all(|value| !value.is_finite()) && out[3..6].iter().all(|value| value.is_finite()));
+        }
     }
 }
