@@ -297,9 +297,8 @@ pub(super) fn reason_against(path: &str) -> Option<&'static str> {
         () if ends(&["gguf"]) && name.contains("mmproj") => {
             Some("the part of a model that sees or hears (mmproj); text is trained without it")
         }
-        () if name.contains("imatrix") => Some("measurements for quantising, no weights"),
-        () if ends(&["gguf"]) && (name.contains("-lora") || name.contains("lora-")) => {
-            Some("an adapter, no whole model")
+        () if name.trim_end_matches(".gguf").ends_with("imatrix") || name == "imatrix.dat" => {
+            Some("measurements for quantising, no weights")
         }
         () if name.starts_with("adapter_model") => Some("an adapter, no whole model"),
         () if ends(&["bin", "pt", "pth", "ckpt", "pkl", "pickle"]) => {
