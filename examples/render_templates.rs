@@ -1,7 +1,7 @@
 //! Renders chat templates for `scripts/check_templates.py`, which holds them against Transformers.
 //!
 //! Reads a JSON object a line (`template`, `messages`, `tools`, `add_generation_prompt`, `special_tokens`, and `folder` for
-//! a model with this template) and writes one a line: `text` and `generations` (the bytes of what stood in
+//! a model with this template, `thinking` as a recipe has it) and writes one a line: `text` and `generations` (the bytes of what stood in
 //! `{% generation %}` blocks, or null), or `error`. Of the folder's model `encoded`, its text, and `answers`, the bytes of
 //! what it is to write in each turn.
 
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use tunewright::model::chat_template::ChatTemplate;
 use tunewright::model::chat_template::sources::Sources;
 use tunewright::model::{Chat, Conversation, ModelError, Turn};
+use tunewright::recipe::choices::Choice;
+use tunewright::recipe::{ChatFormat, Thinking};
 
 fn main() -> std::io::Result<()> {
     let (input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
@@ -32,7 +34,9 @@ fn answer(question: &Value) -> Result<Value, ModelError> {
     let template = ChatTemplate::from_sources(Sources::one(source), tokens.collect())?;
     let turns: Vec<Turn<'_>> = question["messages"].as_array().into_iter().flatten().map(turn).collect();
     let tools = question["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let conversation = Conversation { turns: &turns, tools, ..Conversation::default() };
+    let thinking = question["thinking"].as_str().and_then(Thinking::from_key).unwrap_or_default();
+    let format = ChatFormat { thinking, ..ChatFormat::OF_MODEL };
+    let conversation = Conversation { turns: &turns, tools, format, ..Conversation::default() };
     let add_generation_prompt = question["add_generation_prompt"].as_bool().unwrap_or_default();
     let text = template.text(conversation, add_generation_prompt)?;
     let generations = template.render_generations(&conversation)?;

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Holds the chat templates of folders against Transformers: check_templates.py FOLDER…
+"""Holds the chat templates of folders against Transformers: check_templates.py FOLDER… or --published
 
 Every `.jinja` file below the folders is rendered with each of scripts/conversations.json, by Transformers and by us
-(`cargo build --example render_templates`, or `--program PATH`). Fetches nothing; needs `pip install transformers jinja2`.
+(`cargo build --example render_templates`, or `--program PATH`). Needs `pip install transformers jinja2`. With `--published`
+the templates are fetched that llama.cpp and TRL publish, the figures are told by family, and thinking that is kept
+(`thinking = "keep"`) is held against TRL's own templates for training.
 Writes what is not equal, with the reason where there is one, and the figures. Exits with 1 where fewer than 99 % are
 equal, where a template that Transformers uses doesn't load, or where a token outside of answers would be trained.
 """
@@ -18,10 +20,30 @@ import sys
 import tempfile
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+from published import llama_cpp, pypi  # noqa: E402
 from transformers.utils.chat_template_utils import render_jinja_template  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parent.parent
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
+# By family, how the names of its templates begin.
+FAMILIES = {
+    "Qwen 2.5": ("Qwen-Qwen2.5", "qwen2_5"),
+    "Qwen 3": ("Qwen-Qwen3", "qwen3.", "qwen3_instruct_2507", "qwen3_training"),
+    "Qwen 3.5 to 3.8": ("Qwen3.5", "qwen3_5", "qwen3_6", "qwen3_8"),
+    "Gemma 2": ("google-gemma-2", "gemma."),
+    "Gemma 3": ("gemma3",),
+    "Gemma 4": ("google-gemma-4", "gemma4"),
+    "Phi 3, 3.5": ("microsoft-Phi", "phi3"),
+    "SmolLM3": ("HuggingFaceTB-SmolLM3",),
+    "Granite 3": ("ibm-granite-granite-3",),
+    "Granite 4": ("ibm-granite-granite-4",),
+    "LFM2, LFM2.5": ("LFM2", "lfm2"),
+    "Ministral 3, Mistral": ("mistralai", "Mistral"),
+    "Llama 3": ("meta-llama", "llama3"),
+    "DeepSeek R1 distilled": ("deepseek-ai-DeepSeek-R1-Distill", "deepseek_r1_distill"),
+}
+# TRL's templates for training keep thinking; these are changed in nothing else that the conversations show.
+KEPT_BY_TRL = ["qwen3", "qwen3_5_think", "qwen3_6", "deepseek_r1_distill"]
 
 
 def expected(template, conversation, with_generations):
@@ -69,6 +91,35 @@ def wrongly_trained(conversation, answer):
     return wrong
 
 
+def published():
+    """The folders of templates that llama.cpp and TRL publish."""
+    trl = pypi("trl", "bdist_wheel", lambda path: path.startswith("trl/chat_templates/"))
+    return [llama_cpp() / "models" / "templates", trl / "trl" / "chat_templates"]
+
+
+def family(name):
+    return next((family for family, begins in FAMILIES.items() if name.startswith(begins)), "others")
+
+
+def check_kept(program, folder, conversations):
+    """How many texts with kept thinking are TRL's, and what isn't."""
+    num_equal, others = 0, []
+    for name in KEPT_BY_TRL:
+        own = (folder / f"{name}.jinja").read_text(encoding="utf-8")
+        theirs = (folder / f"{name}_training.jinja").read_text(encoding="utf-8")
+        questions = [{"template": own, "special_tokens": TOKENS, "thinking": "keep", **one} for one in conversations]
+        for conversation, answer in zip(conversations, answered(program, questions), strict=True):
+            text, _, _ = expected(theirs, conversation, False)
+            if text is None and answer.get("text") is None:
+                continue
+            if text == answer.get("text"):
+                num_equal += 1
+            else:
+                ours = answer.get("text") or answer["error"]
+                others.append(f"{name}, {conversation['name']}: {first_difference(ours, text or '')}")
+    return num_equal, others
+
+
 def not_empty(spans):
     return [span for span in spans or [] if span[0] < span[1]]
 
@@ -80,12 +131,15 @@ def first_difference(ours, theirs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", nargs="+", type=pathlib.Path)
+    parser.add_argument("folders", nargs="*", type=pathlib.Path)
+    parser.add_argument("--published", action="store_true", help="fetch what llama.cpp and TRL publish")
     parser.add_argument("--program", default=str(ROOT / "target" / "debug" / "examples" / "render_templates"))
     parser.add_argument("--diff", action="store_true", help="show whole differences")
     arguments = parser.parse_args()
     conversations = json.loads((ROOT / "scripts" / "conversations.json").read_text(encoding="utf-8"))
-    files = sorted(file for folder in arguments.folders for file in folder.rglob("*.jinja"))
+    folders = arguments.folders + (published() if arguments.published else [])
+    by_family = {}
+    files = sorted(file for folder in folders for file in folder.rglob("*.jinja"))
     num_equal = num_unequal = num_refused_by_both = num_more_refused = num_trained = 0
     not_loaded = []
     with tempfile.TemporaryDirectory() as parent:
@@ -116,6 +170,9 @@ def main():
                     unprompted = {**conversation, "add_generation_prompt": False}
                     spans = expected(template, unprompted, True)[1]
                 own_spans = answer.get("generations") if has_tags else None
+                figures = by_family.setdefault(family(file.name), [0, 0])
+                figures[0] += ours == text
+                figures[1] += 1
                 if ours == text and not_empty(own_spans) == not_empty(spans):
                     num_equal += 1
                 elif ours is None:
@@ -135,13 +192,21 @@ def main():
                         print(f"{place}: would be trained: {wrong!r}")
             if any_theirs and not any_ours:
                 not_loaded.append(file.name)
+    num_other = 0
+    if arguments.published:
+        for name, (num, of) in sorted(by_family.items()):
+            print(f"{name}: {num} of {of} texts are equal")
+        num_kept, others = check_kept(arguments.program, folders[-1], conversations)
+        num_other = len(others)
+        print(f"thinking kept as TRL's templates for training keep it: {num_kept} equal, {num_other} not")
+        print("\n".join(others))
     share = 100 * num_equal / max(1, num_equal + num_unequal)
     print(
         f"{len(files)} templates, {len(conversations)} conversations: {num_equal} equal, {num_unequal} not ({share:.2f} %), "
         f"{num_refused_by_both} refused by both, {num_more_refused} by Transformers only; "
         f"not loaded: {', '.join(not_loaded) or 'none'}; trained outside of answers: {num_trained}"
     )
-    return share < 99 or bool(not_loaded) or num_trained > 0
+    return share < 99 or bool(not_loaded) or num_trained > 0 or num_other > 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::Ended;
 use super::interrupt::Interrupt;
-use super::model;
+use super::model::{self, FormatArgs};
 use super::progress::Progress;
 use super::terminal::{self, duration, thousands};
 use crate::data::Split;
@@ -28,7 +28,9 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "run")]
     data: Option<PathBuf>,
     /// A run's folder: its best weights and its base model, on what it held out; the result is kept there
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "adapter", "data", "max_length", "too_long"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "model", "adapter", "data", "max_length", "too_long", "chat_template", "thinking",
+    ])]
     run: Option<PathBuf>,
     /// With --run: test or validation
     #[arg(long, value_name = "PART", default_value = "test", requires = "run", value_parser = part)]
@@ -42,6 +44,8 @@ pub struct EvaluateArgs {
     /// What becomes of longer ones: drop, cut_left, cut_right or split
     #[arg(long, value_name = "HOW", default_value = "drop", value_parser = super::too_long)]
     too_long: TooLong,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -88,7 +92,12 @@ fn request(args: &EvaluateArgs) -> Result<EvaluationRequest, Ended> {
         model,
         adapter: args.adapter.clone(),
         data,
-        spec: RenderSpec { train_on: TrainOn::Assistant, max_length: args.max_length, too_long: args.too_long },
+        spec: RenderSpec {
+            train_on: TrainOn::Assistant,
+            max_length: args.max_length,
+            too_long: args.too_long,
+            format: args.format.with_run_of(args.adapter.as_deref()),
+        },
         generate: args.generate,
         with_base: false,
     })

@@ -4,12 +4,12 @@ use clap::Args;
 
 use super::Ended;
 use super::interrupt::Interrupt;
-use super::model::{self, ModelArgs};
+use super::model::{self, FormatArgs, ModelArgs};
 use super::progress::Progress;
 use super::terminal;
 use crate::generate::session::End;
 use crate::generate::{Sampling, Session};
-use crate::model::{LanguageModel, Turn, peft};
+use crate::model::{Conversation, LanguageModel, Turn, peft};
 use crate::run::checkpoints::undamaged;
 use crate::words::{count, thousands};
 
@@ -17,6 +17,8 @@ use crate::words::{count, thousands};
 pub struct GenerateArgs {
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    format: FormatArgs,
     /// The user's turn
     #[arg(long, value_name = "TEXT")]
     prompt: String,
@@ -53,7 +55,9 @@ pub fn run(args: GenerateArgs) -> Result<(), Ended> {
     };
     let system = args.system.iter().map(|content| Turn::new("system", content));
     let turns: Vec<_> = system.chain([Turn::new("user", &args.prompt)]).collect();
-    let mut session = Session::new(&language_model, adapter.as_ref(), (&turns).into(), &sampling)?;
+    let format = args.format.with_run_of(args.model.adapter.as_deref());
+    let prompt = Conversation { format, ..Conversation::from(&turns) };
+    let mut session = Session::new(&language_model, adapter.as_ref(), prompt, &sampling)?;
     while session.end().is_none() {
         interrupt.check()?;
         terminal::piece(&session.advance()?);

@@ -1,7 +1,7 @@
 //! How a command names a model, and gets it.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -12,7 +12,9 @@ use super::progress::Progress;
 use super::terminal;
 use crate::hub::{self, HubError, Sources};
 use crate::model::{Chat, ModelFacts, inspect};
-use crate::recipe::{ModelRef, RenderSpec};
+use crate::recipe::choices::Choice;
+use crate::recipe::{ChatFormat, ModelRef, Recipe, RenderSpec, TemplateChoice, Thinking};
+use crate::run::RunDir;
 use crate::workbench::checks::ModelRendering;
 
 /// The flags that every command about one model shares.
@@ -24,6 +26,34 @@ pub struct ModelArgs {
     /// A folder in PEFT's format
     #[arg(long, value_name = "DIR")]
     pub adapter: Option<PathBuf>,
+}
+
+/// How turns are written, where it isn't as the run that made the adapter had it.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct FormatArgs {
+    /// The template that turns are written with: model, chatml, llama3, gemma, mistral, phi, alpaca, zephyr or plain
+    #[arg(long, value_name = "NAME", value_parser = choice::<TemplateChoice>)]
+    chat_template: Option<TemplateChoice>,
+    /// What becomes of thinking in answers: template, keep, drop or empty
+    #[arg(long, value_name = "HOW", value_parser = choice::<Thinking>)]
+    thinking: Option<Thinking>,
+}
+
+impl FormatArgs {
+    /// What is written on the command line, else what the adapter's run had.
+    pub fn with_run_of(self, adapter: Option<&Path>) -> ChatFormat {
+        let run = adapter.and_then(RunDir::of_checkpoint).and_then(|run| Recipe::read(&run.recipe()).ok());
+        let format = run.map(|recipe| recipe.training.chat_format()).unwrap_or_default();
+        ChatFormat {
+            chat_template: self.chat_template.unwrap_or(format.chat_template),
+            thinking: self.thinking.unwrap_or(format.thinking),
+        }
+    }
+}
+
+fn choice<T: Choice>(name: &str) -> Result<T, String> {
+    let names = || T::WORDS.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(", ");
+    T::from_key(name).ok_or_else(|| format!("it must be one of {}", names()))
 }
 
 /// Any text names a model; whether it is there is seen later.

@@ -12,7 +12,6 @@ use super::context::{Context, Outbox};
 use super::error::EngineError;
 use super::{EventKind, Failure, JobId, Lane, Outcome};
 use crate::task::{Control, Task};
-use crate::train::memory::program_bytes;
 use crate::train::turn::Held;
 
 /// More waiting jobs than a person can make; what comes beyond is refused, because the window can't wait.
@@ -101,8 +100,6 @@ fn run_jobs<W: Work>(
     make: impl Fn() -> W,
 ) {
     let mut work = make();
-    // Before anything is loaded.
-    program_bytes();
     for Queued { job, entry } in jobs {
         let Entry { id, control, alive } = entry;
         let context = Context::new(id, control, outbox.clone());

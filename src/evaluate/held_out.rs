@@ -7,8 +7,8 @@ use crate::data::Example;
 use crate::evaluate::loss::mean_loss;
 use crate::generate::greedy_answers;
 use crate::model::lora::LoraAdapter;
-use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType};
-use crate::render::{Rendered, turns};
+use crate::model::{GradientPass, LanguageModel, ModelError, ProductType};
+use crate::render::{Rendered, conversation, turns};
 use crate::task::{Stage, Task};
 
 /// Room that an answer gets beyond the expected one's length, in tokens.
@@ -57,11 +57,8 @@ pub fn measure(
         return Ok((held_out, Vec::new()));
     }
     let prompts: Vec<_> = examples.iter().map(|e| turns(e.prompt())).collect();
-    let prompts: Vec<_> = examples
-        .iter()
-        .zip(&prompts)
-        .map(|(e, turns)| Conversation { turns, tools: &e.tools, ..Conversation::default() })
-        .collect();
+    let prompts: Vec<_> =
+        examples.iter().zip(&prompts).map(|(e, turns)| conversation(turns, &e.tools, request.spec.format)).collect();
     let longest = samples.iter().map(Rendered::num_trained).max().unwrap_or_default();
     task.stage(answers_stage);
     let answers =

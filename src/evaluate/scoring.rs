@@ -7,9 +7,9 @@ use crate::data::Example;
 use crate::evaluate::loss::example_losses;
 use crate::generate::greedy_doubts;
 use crate::model::lora::LoraAdapter;
-use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType, peft};
+use crate::model::{GradientPass, LanguageModel, ModelError, ProductType, peft};
 use crate::recipe::{ModelRef, RenderSpec};
-use crate::render::{Rendered, render, turns};
+use crate::render::{Rendered, conversation, render, turns};
 use crate::run::checkpoints::undamaged;
 use crate::task::Task;
 
@@ -91,7 +91,7 @@ impl<'a> Scorer<'a> {
         let prompts: Vec<_> = examples.iter().map(|example| turns(example.prompt())).collect();
         let mut kept = Vec::new();
         for (at, turns) in prompts.iter().enumerate().filter(|(_, turns)| !turns.is_empty()) {
-            let prompt = Conversation { turns, tools: &examples[at].tools, ..Conversation::default() };
+            let prompt = conversation(turns, &examples[at].tools, self.spec.format);
             if self.model.chat.encode(prompt, true).is_ok_and(|prompt| prompt.tokens.len() <= room) {
                 kept.push((at, prompt));
             }

@@ -9,6 +9,7 @@ use super::sampling::argmax;
 use super::session::prompt_ids;
 use crate::ops::inference::exp_less;
 use crate::ops::product::Isa;
+use crate::recipe::ChatFormat;
 use crate::task::{Task, Unit};
 
 /// Answers in the making at the same time.
@@ -79,6 +80,7 @@ fn answer_all<T: Clone + Default>(
 ) -> Result<Option<Vec<T>>, ModelError> {
     let spec = model.decoder.spec();
     let mut answers = vec![T::default(); prompts.len()];
+    let formats: Vec<ChatFormat> = prompts.iter().map(|prompt| prompt.format).collect();
     let prompts: Vec<Vec<u32>> =
         prompts.iter().map(|prompt| prompt_ids(model, *prompt)).collect::<Result<_, ModelError>>()?;
     // What all prompts begin with, usually the system message, is read once.
@@ -122,7 +124,7 @@ fn answer_all<T: Clone + Default>(
         let tokens: Vec<(u32, f64)> = logits.map(|logits| choose(logits, with_doubts)).collect();
         let mut going_on = Vec::with_capacity(slots.len());
         for (mut slot, (token, doubt)) in slots.into_iter().zip(tokens) {
-            let ended = model.chat.is_stop(token);
+            let ended = model.chat.is_stop(token, formats[slot.prompt]);
             slot.doubts.push(doubt);
             if !ended {
                 slot.ids.push(token);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Sampler, Sampling};
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, Generation, KvCache, LanguageModel, ModelError};
+use crate::recipe::ChatFormat;
 use crate::words::thousands;
 
 /// Prompt tokens that are read between two looks at whether anybody still wants the answer.
@@ -15,6 +16,7 @@ pub struct Session<'a> {
     model: &'a LanguageModel,
     generation: Generation<'a>,
     sampler: Sampler,
+    format: ChatFormat,
     max_new_tokens: usize,
     cache: KvCache,
     /// Not yet in the cache.
@@ -73,6 +75,7 @@ impl<'a> Session<'a> {
             model,
             generation: Generation::new(&model.decoder, adapter)?,
             sampler: Sampler::new(sampling),
+            format: prompt.format,
             max_new_tokens: sampling.max_new_tokens.min(room),
             cache: KvCache::new(model.decoder.spec()),
             pending,
@@ -109,7 +112,7 @@ impl<'a> Session<'a> {
             return Err(self.model.decoder.not_finite("what the model says of the next token"));
         }
         let token = self.sampler.sample(logits);
-        if self.model.chat.is_stop(token) {
+        if self.model.chat.is_stop(token, self.format) {
             self.end = Some(End::ByItself);
         } else {
             self.ids.push(token);

@@ -6,10 +6,10 @@ mod answers;
 mod left_out;
 mod marks;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -18,11 +18,15 @@ pub use self::answers::FoundBy;
 use self::answers::Reader;
 pub use self::left_out::{LeftOut, Omission};
 use self::marks::{Marks, Owner, Unmarked};
-use super::chat_template::{ChatTemplate, clock, sources};
+use super::chat_template::sources::{self, read_optional_json};
+use super::chat_template::{ChatTemplate, TokenizerFacts, clock, end_mark, marks, without_thinking};
 use super::conversation::{Arguments, Conversation, Turn, with_arguments};
+use super::tokenizer::Part;
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::read_config;
 use super::{ModelError, Tokenizer};
+use crate::recipe::choices::Choice;
+use crate::recipe::{ChatFormat, TemplateChoice, Thinking};
 
 /// Tokenizer and template of a model, without its weights.
 pub struct Chat {
@@ -30,8 +34,9 @@ pub struct Chat {
     pub template: ChatTemplate,
     /// Generation ends at these.
     stop_ids: BTreeSet<u32>,
-    /// What the template writes before an answer; empty where it has nothing of the kind.
-    generation_prompt: OnceLock<String>,
+    begins_with_bos: bool,
+    /// What the templates write before an answer; empty where they have nothing of the kind.
+    generation_prompts: Mutex<HashMap<ChatFormat, Arc<str>>>,
 }
 
 /// Where each turn is in the text, in bytes; `None` where that isn't certain.
@@ -78,6 +83,7 @@ impl Chat {
     /// Where a file can't be read, or its tokenizer or chat template can't be used; the error names the file.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
         let mut chat = if path.is_dir() { Self::from_folder(path)? } else { Self::from_gguf(path)? };
+        chat.tell_template();
         chat.add_end_of_turn();
         Ok(chat)
     }
@@ -88,19 +94,20 @@ impl Chat {
         let id = |key: &str| file.number(&format!("tokenizer.ggml.{key}_token_id")).map(|id| id as u32);
         let template = sources::of_gguf(&file, &tokenizer)?;
         let stop_ids = ["eos", "eot", "eom"].iter().filter_map(|key| id(key)).collect();
-        Ok(Self { tokenizer, template, stop_ids, generation_prompt: OnceLock::new() })
+        let begins_with_bos = file.flag("tokenizer.ggml.add_bos_token");
+        // What llama.cpp does where a file doesn't say it.
+        let begins_with_bos = begins_with_bos.unwrap_or_else(|| {
+            let pre = file.text("tokenizer.ggml.pre").unwrap_or_default();
+            file.text("tokenizer.ggml.model") == Some("llama") || matches!(pre, "llama-bpe" | "tekken" | "lfm2")
+        });
+        Ok(Self::new(tokenizer, template, stop_ids, begins_with_bos))
     }
 
     fn from_folder(folder: &Path) -> Result<Self, ModelError> {
-        let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"))?;
-        let settings = read_optional_json(&folder.join("tokenizer_config.json"))?;
-        let token = |key: &str| match &settings[key] {
-            Value::String(text) => text.clone(),
-            Value::Object(token) => token.get("content").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            _ => String::new(),
-        };
+        let tokenizer = Tokenizer::from_folder(folder)?;
+        let settings = sources::settings(folder)?;
         let template = sources::of_folder(folder, &settings)?;
-        let eos_token = token("eos_token");
+        let eos_token = sources::token(&settings, "eos_token");
         let mut stop_ids: BTreeSet<u32> = tokenizer.token_to_id(&eos_token).into_iter().collect();
         for settings in [read_config(folder)?, read_optional_json(&folder.join("generation_config.json"))?] {
             match &settings["eos_token_id"] {
@@ -108,7 +115,20 @@ impl Chat {
                 id => stop_ids.extend(id.as_u64().map(|id| id as u32)),
             }
         }
-        Ok(Self { tokenizer, template, stop_ids, generation_prompt: OnceLock::new() })
+        let begins_with_bos = settings["add_bos_token"].as_bool().unwrap_or_else(|| tokenizer.begins_with_special());
+        Ok(Self::new(tokenizer, template, stop_ids, begins_with_bos))
+    }
+
+    fn new(tokenizer: Tokenizer, template: ChatTemplate, stop_ids: BTreeSet<u32>, begins_with_bos: bool) -> Self {
+        Self { tokenizer, template, stop_ids, begins_with_bos, generation_prompts: Mutex::default() }
+    }
+
+    /// Tells the template which marks of those that can be chosen are tokens of the model.
+    fn tell_template(&mut self) {
+        let is_token = |mark: &&str| matches!(self.tokenizer.find_specials(mark)[..], [(ref range, _)] if range.len() == mark.len());
+        let all = TemplateChoice::VALUES.iter().flat_map(|choice| marks(*choice));
+        let marks = all.copied().filter(is_token).collect();
+        self.template.set_tokenizer(TokenizerFacts { marks, begins_with_bos: self.begins_with_bos });
     }
 
     /// The special token that the template writes after an answer ends generation, too.
@@ -121,25 +141,48 @@ impl Chat {
         }
     }
 
-    pub fn is_stop(&self, id: u32) -> bool {
-        self.stop_ids.contains(&id)
+    /// Whether generation ends at a token, where turns are written in this format.
+    pub fn is_stop(&self, id: u32, format: ChatFormat) -> bool {
+        let is_end = || {
+            let end = end_mark(format.chat_template).filter(|mark| self.tokenizer.token_to_id(mark) == Some(id));
+            end.is_some_and(|mark| !self.template.marks_as_text(format.chat_template).contains(&mark))
+        };
+        self.stop_ids.contains(&id) || is_end()
     }
 
     /// Another template in place of the model's own.
     pub fn set_template(&mut self, template: ChatTemplate) {
         self.template = template;
-        self.generation_prompt = OnceLock::new();
+        self.generation_prompts = Mutex::default();
+        self.tell_template();
     }
 
     /// What the template writes after a question when an answer is asked for.
-    fn generation_prompt(&self) -> &str {
-        self.generation_prompt.get_or_init(|| {
+    fn generation_prompt(&self, format: ChatFormat) -> Arc<str> {
+        let mut prompts = self.generation_prompts.lock().unwrap_or_else(PoisonError::into_inner);
+        let prompt = prompts.entry(format).or_insert_with(|| {
             let question = [Turn::new("user", "a")];
-            let question = Conversation::from(&question);
+            let question = Conversation { format, ..Conversation::from(&question) };
             let render = |prompt| self.template.render(&question, prompt).unwrap_or_default();
             let (without, with) = (render(false), render(true));
-            with.strip_prefix(&without).unwrap_or_default().to_owned()
-        })
+            with.strip_prefix(&without).unwrap_or_default().into()
+        });
+        Arc::clone(prompt)
+    }
+
+    /// Whether the template can write answers as the format wants them; the error says what it can't do.
+    fn check_thinking(&self, format: ChatFormat) -> Result<(), ModelError> {
+        let prompt = self.generation_prompt(format);
+        let message = match format.thinking {
+            Thinking::Drop if prompt.contains("<think>") => {
+                "it begins every answer with a thought, so that thinking can't be left out (thinking = \"drop\")"
+            }
+            Thinking::Empty if !prompt.contains("</think>") => {
+                "it has no form for answers without thinking (thinking = \"empty\"); leave it out (\"drop\"), or keep it"
+            }
+            _ => return Ok(()),
+        };
+        Err(ModelError::Template(message.to_owned()))
     }
 
     /// Renders and tokenises. Special tokens count as such only where the template wrote them. The places of turns are
@@ -152,8 +195,20 @@ impl Chat {
         conversation: impl Into<Conversation<'a>>,
         add_generation_prompt: bool,
     ) -> Result<EncodedChat, ModelError> {
+        let conversation = conversation.into();
         // It is rendered more than once, and the clock must not go on between.
-        clock::at(&clock::now(), || self.encode_now(conversation.into(), add_generation_prompt))
+        clock::at(&clock::now(), || {
+            if !matches!(conversation.format.thinking, Thinking::Drop | Thinking::Empty) {
+                return self.encode_now(conversation, add_generation_prompt);
+            }
+            self.check_thinking(conversation.format)?;
+            let answers_only = |turn: &Turn<'a>| match turn.role {
+                "assistant" => Turn { content: without_thinking(turn.content), ..*turn },
+                _ => *turn,
+            };
+            let turns: Vec<Turn<'_>> = conversation.turns.iter().map(answers_only).collect();
+            self.encode_now(Conversation { turns: &turns, ..conversation }, add_generation_prompt)
+        })
     }
 
     fn encode_now(
@@ -175,7 +230,7 @@ impl Chat {
             (None, Some(marks)) => self.breaks(&conversation, &text, marks, &render),
             (None, None) => Vec::new(),
         };
-        let tokens = self.tokens(&text, &breaks)?;
+        let tokens = self.tokens(&text, &breaks, conversation.format)?;
         if add_generation_prompt {
             let nowhere = vec![None; conversation.turns.len()];
             let found_by = vec![None; conversation.turns.len()];
@@ -283,25 +338,21 @@ impl Chat {
         found
     }
 
-    fn tokens(&self, text: &str, breaks: &[usize]) -> Result<Vec<ChatToken>, ModelError> {
+    fn tokens(&self, text: &str, breaks: &[usize], format: ChatFormat) -> Result<Vec<ChatToken>, ModelError> {
+        let mut specials = self.tokenizer.find_specials(text);
+        specials.retain(|(range, _)| !breaks.iter().any(|at| range.start < *at && *at < range.end));
         let mut tokens = Vec::new();
-        let mut plain_start = 0;
-        let plain = |range: Range<usize>, tokens: &mut Vec<ChatToken>| -> Result<(), ModelError> {
-            for (id, token) in self.tokenizer.encode_text(&text[range.clone()])? {
-                let range = range.start + token.start..range.start + token.end;
-                tokens.push(ChatToken { id, range, is_special: false, is_stop: false });
+        for part in self.tokenizer.parts(text, specials) {
+            match part {
+                Part::Special { id, range, .. } => {
+                    tokens.push(ChatToken { id, range, is_special: true, is_stop: self.is_stop(id, format) });
+                }
+                Part::Plain(range) => {
+                    let plain = self.tokenizer.encode_part(text, range)?.into_iter();
+                    tokens.extend(plain.map(|(id, range)| ChatToken { id, range, is_special: false, is_stop: false }));
+                }
             }
-            Ok(())
-        };
-        for (range, id) in self.tokenizer.find_specials(text) {
-            if breaks.iter().any(|at| range.start < *at && *at < range.end) {
-                continue;
-            }
-            plain(plain_start..range.start, &mut tokens)?;
-            plain_start = range.end;
-            tokens.push(ChatToken { id, range, is_special: true, is_stop: self.is_stop(id) });
         }
-        plain(plain_start..text.len(), &mut tokens)?;
         Ok(tokens)
     }
 }
@@ -333,12 +384,4 @@ fn each_argument(conversation: &Conversation<'_>, form: Arguments, is_met: impl 
     calls
         .map(|call| with_arguments(call, form))
         .all(|call| call.pointer("/function/arguments").or_else(|| call.pointer("/arguments")).is_some_and(&is_met))
-}
-
-fn read_optional_json(path: &Path) -> Result<Value, ModelError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => serde_json::from_str(&text).map_err(|e| ModelError::format(path, e)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Value::Null),
-        Err(e) => Err(ModelError::io(path)(e)),
-    }
 }

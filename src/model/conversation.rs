@@ -5,6 +5,8 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, Serde, Value as TemplateValue};
 use serde_json::Value;
 
+use crate::recipe::ChatFormat;
+
 /// A turn to encode.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Turn<'a> {
@@ -41,6 +43,8 @@ pub struct Conversation<'a> {
     pub arguments: Arguments,
     /// The content of a turn that only calls tools is null, as in OpenAI's format, and not an empty text.
     pub is_null_content: bool,
+    /// The template that it is written with, and what becomes of thinking.
+    pub format: ChatFormat,
 }
 
 impl<'a> From<&'a [Turn<'a>]> for Conversation<'a> {

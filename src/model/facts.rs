@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::chat_template::sources::Sources;
 use super::chat_template::template_name;
 use super::pre_tokenizer::PreTokenizer;
+use super::tokenizer::tokenizer_problem;
 use super::weights::WeightSource;
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::{SafetensorsFolder, read_config};
@@ -50,8 +51,8 @@ pub struct ModelFacts {
 }
 
 /// Said of a model without a chat template.
-const NO_TEMPLATE: &str = "The model brings no chat template: turns are written plainly (\"User:\", \"Assistant:\"), \
-                           which a chat model was not made with";
+const NO_TEMPLATE: &str = "The model brings no chat template: unless the recipe chooses one (chat_template), turns are \
+                           written plainly (\"User:\", \"Assistant:\"), which a chat model was not made with";
 
 /// Said of a GGUF file without types of tokens.
 const NO_TYPES: &str = "The file doesn't say which of its tokens are special (tokenizer.ggml.token_type): marks of turns are \
@@ -136,9 +137,8 @@ fn inspect_folder(folder: &Path) -> Result<ModelFacts, ModelError> {
         }
         Err(e) => facts.problem = facts.problem.or(Some(e.to_string())),
     }
-    if !folder.join("tokenizer.json").is_file() {
-        facts.problem = facts.problem.or(Some(format!("{} has no tokenizer.json", folder.display())));
-    }
+    let tokenizer = tokenizer_problem(folder).map(|problem| format!("The tokenizer can't be used: {problem}"));
+    facts.problem = facts.problem.or(tokenizer);
     facts.chat_template = template_text(folder).map(|text| template_name(&text).to_owned());
     Ok(facts)
 }

@@ -206,7 +206,7 @@ mod tests {
     fn spec(family: &str) -> ModelSpec {
         let config = serde_json::json!({
             "model_type": family, "vocab_size": 8, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2,
-            "num_attention_heads": 4, "max_position_embeddings": 64, "layer_types": ["conv", "full_attention"],
+            "num_attention_heads": 4, "max_position_embeddings": 64, "full_attn_idxs": [1],
         });
         ModelSpec::from_config(&config).unwrap()
     }

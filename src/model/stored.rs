@@ -29,9 +29,9 @@ pub struct TensorGroup {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelSize {
     pub spec: ModelSpec,
-    /// Of the embedding, and of the head where that isn't tied to it.
+    /// The embedding, and the head where that isn't tied to it.
     pub embedding_bytes: u64,
-    /// Of everything else.
+    /// Everything else.
     pub block_bytes: u64,
     /// The types that tensors are stored in, the most bytes first; empty where only the size of the files is known.
     pub groups: Vec<TensorGroup>,

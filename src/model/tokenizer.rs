@@ -1,30 +1,55 @@
 //! Token ids and texts. Special tokens in a person's text are text: only the template may write real ones.
 
+mod gguf;
+mod pieces;
+mod sentencepiece;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::pre_tokenizer::PreTokenizer;
 use super::weights::gguf::GgufFile;
 use super::{ModelError, tokenizer_check};
 use crate::task::catch_panic;
-use crate::words::thousands;
 
 /// A Hugging Face tokenizer that takes special tokens in texts as plain text.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// For texts that stand behind something else, where the first word of all is treated in a way of its own.
+    continuing: Option<tokenizers::Tokenizer>,
     /// By first byte, the longest first.
-    specials: HashMap<u8, Vec<(String, u32)>>,
+    specials: HashMap<u8, Vec<Special>>,
 }
 
-/// GGUF's token types (`llama_token_type`).
-const TYPE_CONTROL: f32 = 3.0;
-const TYPE_USER_DEFINED: f32 = 4.0;
+/// A token that only a template may write.
+struct Special {
+    text: String,
+    id: u32,
+    /// Whether the white space before it, or behind it, is a part of it.
+    strips: [bool; 2],
+}
 
 impl Tokenizer {
-    /// Reads a folder's `tokenizer.json`.
+    /// Reads a folder's `tokenizer.json`, or where it has none its `tokenizer.model` (SentencePiece).
+    ///
+    /// # Errors
+    /// Where neither is there or can be read, or has settings that the tokenizer would fail on; the error names the file.
+    pub fn from_folder(folder: &Path) -> Result<Self, ModelError> {
+        let json = folder.join("tokenizer.json");
+        if json.exists() {
+            return Self::from_file(&json);
+        }
+        let refused = |message: String| ModelError::Tokenizer { path: folder.into(), message };
+        if let Some(problem) = tokenizer_problem(folder) {
+            return Err(refused(problem));
+        }
+        let json = sentencepiece::folder_to_json(folder)?;
+        Self::from_json(json.to_string().as_bytes(), &folder.join(sentencepiece::FILE))
+    }
+
+    /// Reads a `tokenizer.json`.
     ///
     /// # Errors
     /// Where the file can't be read, or has settings that the tokenizer would fail on; the error names the file.
@@ -38,31 +63,28 @@ impl Tokenizer {
     /// # Errors
     /// Where one of these is missing, damaged or of a kind that isn't known; the error names the file.
     pub fn from_gguf(file: &GgufFile) -> Result<Self, ModelError> {
-        let json =
-            gguf_to_json(file).map_err(|message| ModelError::Tokenizer { path: file.path().to_owned(), message })?;
+        let refused = |message| ModelError::Tokenizer { path: file.path().to_owned(), message };
+        let json = gguf::to_json(file).map_err(refused)?;
         Self::from_json(json.to_string().as_bytes(), file.path())
     }
 
     fn from_json(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
-        let refused = |message: String| ModelError::Tokenizer { path: path.into(), message };
-        tokenizer_check::check(bytes).map_err(refused)?;
-        let mut inner = catch_panic(|| tokenizers::Tokenizer::from_bytes(bytes))
-            .map_err(|panic| refused(format!("it is damaged ({panic})")))?
-            .map_err(|e| refused(e.to_string()))?;
-        inner.set_encode_special_tokens(true);
-        // Truncation and padding of a tokenizer.json are somebody else's training settings.
-        let _ = inner.with_truncation(None);
-        inner.with_padding(None);
-        let mut specials: HashMap<u8, Vec<(String, u32)>> = HashMap::new();
+        let inner = build(bytes, path)?;
+        let continuing = match tokenizer_check::first_word_apart(bytes) {
+            Some(bytes) => Some(build(&bytes, path)?),
+            None => None,
+        };
+        let mut specials: HashMap<u8, Vec<Special>> = HashMap::new();
         for (id, token) in inner.get_added_tokens_decoder() {
             if token.special && !token.content.is_empty() {
-                specials.entry(token.content.as_bytes()[0]).or_default().push((token.content, id));
+                let special = Special { text: token.content, id, strips: [token.lstrip, token.rstrip] };
+                specials.entry(special.text.as_bytes()[0]).or_default().push(special);
             }
         }
         for list in specials.values_mut() {
-            list.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
+            list.sort_by(|a, b| b.text.len().cmp(&a.text.len()).then_with(|| a.text.cmp(&b.text)));
         }
-        Ok(Self { inner, specials })
+        Ok(Self { inner, continuing, specials })
     }
 
     /// Ids of a text in which nothing is special, each with its range in the text, in bytes.
@@ -70,11 +92,22 @@ impl Tokenizer {
     /// # Errors
     /// Where the tokenizer fails on the text; the error shows its beginning.
     pub fn encode_text(&self, text: &str) -> Result<Vec<(u32, Range<usize>)>, ModelError> {
+        Self::encode_by(&self.inner, text)
+    }
+
+    /// Ids of a text that stands behind a special token, as [`Self::encode_text`] gives them.
+    ///
+    /// # Errors
+    /// Where the tokenizer fails on the text; the error shows its beginning.
+    pub fn encode_continuing(&self, text: &str) -> Result<Vec<(u32, Range<usize>)>, ModelError> {
+        Self::encode_by(self.continuing.as_ref().unwrap_or(&self.inner), text)
+    }
+
+    fn encode_by(inner: &tokenizers::Tokenizer, text: &str) -> Result<Vec<(u32, Range<usize>)>, ModelError> {
         let failed = |e: &dyn std::fmt::Display| ModelError::Compute {
             message: format!("the model's tokenizer fails on the text {:?}: {e}", beginning(text)),
         };
-        let encoding =
-            catch_panic(|| self.inner.encode(text, false)).map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+        let encoding = catch_panic(|| inner.encode(text, false)).map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
         Ok(encoding
             .get_ids()
             .iter()
@@ -89,13 +122,53 @@ impl Tokenizer {
     /// Where the tokenizer fails on the text; the error shows its beginning.
     pub fn encode_with_specials(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         let mut ids = Vec::new();
-        let mut plain_start = 0;
-        for (range, id) in self.find_specials(text) {
-            ids.extend(self.encode_text(&text[plain_start..range.start])?.into_iter().map(|(id, _)| id));
-            ids.push(id);
-            plain_start = range.end;
+        for part in self.parts(text, self.find_specials(text)) {
+            match part {
+                Part::Special { id, .. } => ids.push(id),
+                Part::Plain(range) => ids.extend(self.encode_part(text, range)?.into_iter().map(|(id, _)| id)),
+            }
         }
-        ids.extend(self.encode_text(&text[plain_start..])?.into_iter().map(|(id, _)| id));
+        Ok(ids)
+    }
+
+    /// A text with what of it is special: all of it, in order.
+    pub fn parts(&self, text: &str, specials: Vec<(Range<usize>, u32)>) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut plain_start = 0;
+        for (range, id) in specials {
+            let [before, behind] = self.strips(&text[range.clone()]);
+            let plain = &text[plain_start..range.start.max(plain_start)];
+            let start = if before { plain_start + plain.trim_end().len() } else { plain_start + plain.len() };
+            let rest = &text[range.end..];
+            let end = if behind { text.len() - rest.trim_start().len() } else { range.end };
+            if plain_start < start {
+                parts.push(Part::Plain(plain_start..start));
+            }
+            plain_start = end;
+            parts.push(Part::Special { id, range: start..end, token: range });
+        }
+        if plain_start < text.len() {
+            parts.push(Part::Plain(plain_start..text.len()));
+        }
+        parts
+    }
+
+    fn strips(&self, token: &str) -> [bool; 2] {
+        let candidates = token.as_bytes().first().and_then(|first| self.specials.get(first));
+        let special = candidates.and_then(|candidates| candidates.iter().find(|special| special.text == token));
+        special.map_or([false; 2], |special| special.strips)
+    }
+
+    /// Ids of a plain part of a text, with their ranges in the whole.
+    ///
+    /// # Errors
+    /// Where the tokenizer fails on the text; the error shows its beginning.
+    pub fn encode_part(&self, text: &str, range: Range<usize>) -> Result<Vec<(u32, Range<usize>)>, ModelError> {
+        let part = &text[range.clone()];
+        let mut ids = if range.start == 0 { self.encode_text(part)? } else { self.encode_continuing(part)? };
+        for (_, token) in &mut ids {
+            *token = range.start + token.start..range.start + token.end;
+        }
         Ok(ids)
     }
 
@@ -106,10 +179,10 @@ impl Tokenizer {
         let mut at = 0;
         while at < bytes.len() {
             let candidates = self.specials.get(&bytes[at]).map_or(&[][..], Vec::as_slice);
-            match candidates.iter().find(|(token, _)| bytes[at..].starts_with(token.as_bytes())) {
-                Some((token, id)) => {
-                    found.push((at..at + token.len(), *id));
-                    at += token.len();
+            match candidates.iter().find(|special| bytes[at..].starts_with(special.text.as_bytes())) {
+                Some(Special { text, id, .. }) => {
+                    found.push((at..at + text.len(), *id));
+                    at += text.len();
                 }
                 None => at += 1,
             }
@@ -140,6 +213,13 @@ impl Tokenizer {
         catch_panic(|| self.inner.decode(ids, skip_special_tokens)).map_err(|e| failed(&e))?.map_err(|e| failed(&e))
     }
 
+    /// Whether the tokenizer's own settings put a special token before a text.
+    pub fn begins_with_special(&self) -> bool {
+        let encoded = catch_panic(|| self.inner.encode("a", true));
+        let encoded = encoded.ok().and_then(Result::ok);
+        encoded.is_some_and(|encoded| encoded.get_special_tokens_mask().first() == Some(&1))
+    }
+
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }
@@ -162,98 +242,54 @@ impl Tokenizer {
     }
 }
 
+/// A part of a text that is tokenised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    Plain(Range<usize>),
+    /// A special token, with the white space that belongs to it.
+    Special {
+        id: u32,
+        range: Range<usize>,
+        /// Where the token itself is written.
+        token: Range<usize>,
+    },
+}
+
+/// Why a folder's tokenizer can't be read, as far as its files' names tell; a sentence.
+pub fn tokenizer_problem(folder: &Path) -> Option<String> {
+    let has = |name: &str| folder.join(name).is_file();
+    if has("tokenizer.json") || has(sentencepiece::FILE) {
+        return None;
+    }
+    let other = ["tekken.json", "vocab.json", "tiktoken.model", "qwen.tiktoken", "spiece.model"];
+    let found =
+        other.into_iter().find(|name| has(name)).map(|name| format!("; {name} is not read")).unwrap_or_default();
+    Some(format!(
+        "it has neither tokenizer.json nor tokenizer.model{found}. Fetch tokenizer.json from the model's repository, or have \
+         Transformers write it (AutoTokenizer.from_pretrained(...).save_pretrained(...))"
+    ))
+}
+
+fn build(bytes: &[u8], path: &Path) -> Result<tokenizers::Tokenizer, ModelError> {
+    let refused = |message: String| ModelError::Tokenizer { path: path.into(), message };
+    tokenizer_check::check(bytes).map_err(refused)?;
+    let mut inner = catch_panic(|| tokenizers::Tokenizer::from_bytes(bytes))
+        .map_err(|panic| refused(format!("it is damaged ({panic})")))?
+        .map_err(|e| refused(e.to_string()))?;
+    inner.set_encode_special_tokens(true);
+    // Truncation and padding of a tokenizer.json are somebody else's training settings.
+    let _ = inner.with_truncation(None);
+    inner.with_padding(None);
+    Ok(inner)
+}
+
+/// An entry of `added_tokens`, as `tokenizer.json` writes it.
+fn added_token(id: usize, content: &str, is_special: bool, strips: [bool; 2]) -> Value {
+    json!({"id": id, "content": content, "special": is_special, "single_word": false,
+           "lstrip": strips[0], "rstrip": strips[1], "normalized": false})
+}
+
 /// Enough of a text to recognise it.
 fn beginning(text: &str) -> String {
     text.chars().take(60).collect()
-}
-
-/// A `tokenizer.json` with the same content. The error is a sentence.
-fn gguf_to_json(file: &GgufFile) -> Result<Value, String> {
-    let tokens = file.texts("tokenizer.ggml.tokens").ok_or("the file has no vocabulary (tokenizer.ggml.tokens)")?;
-    let types = file.floats("tokenizer.ggml.token_type").unwrap_or_default();
-    if !types.is_empty() && types.len() != tokens.len() {
-        return Err(format!(
-            "it has {} tokens, but {} types of tokens",
-            thousands(tokens.len()),
-            thousands(types.len())
-        ));
-    }
-    let added: Vec<Value> = tokens
-        .iter()
-        .zip(&types)
-        .enumerate()
-        .filter(|(_, (_, kind))| **kind == TYPE_CONTROL || **kind == TYPE_USER_DEFINED)
-        .map(|(id, (token, kind))| {
-            json!({"id": id, "content": token, "special": *kind == TYPE_CONTROL, "single_word": false,
-                   "lstrip": false, "rstrip": false, "normalized": false})
-        })
-        .collect();
-    let vocab: serde_json::Map<String, Value> =
-        tokens.iter().enumerate().map(|(id, token)| ((*token).to_owned(), json!(id))).collect();
-    match file.text("tokenizer.ggml.model") {
-        Some("gpt2") => byte_level_bpe(file, vocab, added),
-        Some("llama") => sentencepiece_bpe(file, &tokens, vocab, added),
-        kind => Err(format!("its vocabulary is of the kind {}, which is not read", kind.unwrap_or("unknown"))),
-    }
-}
-
-fn byte_level_bpe(file: &GgufFile, vocab: serde_json::Map<String, Value>, added: Vec<Value>) -> Result<Value, String> {
-    let merges = file.texts("tokenizer.ggml.merges").ok_or("the file has no merges (tokenizer.ggml.merges)")?;
-    let pair = |merge: &&str| match merge.split_once(' ') {
-        Some((left, right)) => Ok(json!([left, right])),
-        None => Err(format!("its merge {merge:?} is not of two tokens")),
-    };
-    let merges = merges.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
-    let (pre_tokenizer, _) = PreTokenizer::of(file)?;
-    Ok(json!({
-        "version": "1.0",
-        "added_tokens": added,
-        "pre_tokenizer": pre_tokenizer.to_json(),
-        "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
-        "model": {"type": "BPE", "vocab": vocab, "merges": merges, "ignore_merges": pre_tokenizer.ignores_merges()},
-    }))
-}
-
-/// SentencePiece's BPE, as Llama 2 has it: the merges are all pairs of tokens that make a token, the best score first.
-fn sentencepiece_bpe(
-    file: &GgufFile,
-    tokens: &[&str],
-    vocab: serde_json::Map<String, Value>,
-    added: Vec<Value>,
-) -> Result<Value, String> {
-    let scores = file.floats("tokenizer.ggml.scores").ok_or("the file has no scores (tokenizer.ggml.scores)")?;
-    if scores.len() != tokens.len() {
-        return Err(format!("it has {} tokens, but {} scores", thousands(tokens.len()), thousands(scores.len())));
-    }
-    let known: HashMap<&str, f32> = tokens.iter().copied().zip(scores.iter().copied()).collect();
-    let mut merges: Vec<(f32, &str, &str)> = Vec::new();
-    for (token, score) in tokens.iter().zip(&scores) {
-        for (at, _) in token.char_indices().skip(1) {
-            let (left, right) = token.split_at(at);
-            if known.contains_key(left) && known.contains_key(right) {
-                merges.push((*score, left, right));
-            }
-        }
-    }
-    merges.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let merges: Vec<_> = merges.into_iter().map(|(_, left, right)| json!([left, right])).collect();
-    let unknown = file.number("tokenizer.ggml.unknown_token_id").and_then(|id| tokens.get(id as usize));
-    let mut normalizers = vec![json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"})];
-    let mut decoders = vec![
-        json!({"type": "Replace", "pattern": {"String": "▁"}, "content": " "}),
-        json!({"type": "ByteFallback"}),
-        json!({"type": "Fuse"}),
-    ];
-    if file.flag("tokenizer.ggml.add_space_prefix").unwrap_or(true) {
-        normalizers.insert(0, json!({"type": "Prepend", "prepend": "▁"}));
-        decoders.push(json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
-    }
-    Ok(json!({
-        "version": "1.0",
-        "added_tokens": added,
-        "normalizer": {"type": "Sequence", "normalizers": normalizers},
-        "decoder": {"type": "Sequence", "decoders": decoders},
-        "model": {"type": "BPE", "vocab": vocab, "merges": merges, "unk_token": unknown, "fuse_unk": true,
-                  "byte_fallback": true},
-    }))
 }

@@ -79,6 +79,53 @@ fn check_map(base64: &str) -> Option<()> {
     is_whole.then_some(())
 }
 
+/// The file as it is for texts that stand behind something else, where it treats the first word of a text in a way of its
+/// own (Metaspace, with `first`); `None` where it doesn't.
+pub fn first_word_apart(json: &[u8]) -> Option<Vec<u8>> {
+    let mut parts: Parts = serde_json::from_slice(json).ok()?;
+    if !set_never(&mut parts.pre_tokenizer, 0) {
+        return None;
+    }
+    let mut tokenizer: Value = serde_json::from_slice(json).ok()?;
+    set_never(tokenizer.get_mut("pre_tokenizer")?, 0);
+    Some(tokenizer.to_string().into_bytes())
+}
+
+fn set_never(part: &mut Value, depth: usize) -> bool {
+    match part {
+        _ if depth > MAX_DEPTH => false,
+        Value::Array(parts) => parts.iter_mut().fold(false, |any, part| set_never(part, depth + 1) || any),
+        Value::Object(fields) => {
+            let is_metaspace = fields.get("type").and_then(Value::as_str) == Some("Metaspace");
+            match fields.get_mut("prepend_scheme") {
+                Some(scheme) if is_metaspace && scheme == "first" => {
+                    *scheme = Value::from("never");
+                    fields.shift_remove("add_prefix_space");
+                    true
+                }
+                _ => fields.values_mut().fold(false, |any, part| set_never(part, depth + 1) || any),
+            }
+        }
+        _ => false,
+    }
+}
+
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The standard alphabet, padded.
+pub fn encode_base64(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let at = |place: usize| u32::from(chunk.get(place).copied().unwrap_or_default());
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for place in 0..4 {
+            let letter = BASE64[(bits >> (18 - 6 * place) & 63) as usize];
+            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
 /// The standard alphabet, padded.
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let value = |c: u8| match c {
@@ -116,6 +163,7 @@ mod tests {
             [("", &b""[..]), ("TQ==", b"M"), ("TWE=", b"Ma"), ("TWFu", b"Man"), ("/////w==", &[255; 4])]
         {
             assert_eq!(decode_base64(text).as_deref(), Some(bytes), "{text}");
+            assert_eq!(encode_base64(bytes), text);
         }
         for text in ["T", "T===", "T!==", "TQ=", "===="] {
             assert_eq!(decode_base64(text), None, "{text}");

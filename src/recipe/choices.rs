@@ -1,6 +1,9 @@
 //! What the parameters with a choice may be: the key as a file writes it, its words, and the value that it stands for.
 
-use super::{DeviceChoice, EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, TooLong, TrainOn};
+use super::{
+    DeviceChoice, EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, TemplateChoice, Thinking, TooLong,
+    TrainOn,
+};
 
 /// A parameter that is one of a few.
 pub trait Choice: Copy + PartialEq + Sized + 'static {
@@ -64,6 +67,45 @@ impl TooLong {
     }
 }
 
+impl Choice for TemplateChoice {
+    const WORDS: &'static [(&'static str, &'static str)] = &[
+        ("model", "The model's own"),
+        ("chatml", "ChatML"),
+        ("llama3", "Llama 3"),
+        ("gemma", "Gemma"),
+        ("mistral", "Mistral"),
+        ("phi", "Phi"),
+        ("alpaca", "Alpaca"),
+        ("zephyr", "Zephyr"),
+        ("plain", "Plain"),
+    ];
+    const VALUES: &'static [Self] = &[
+        Self::Model,
+        Self::Chatml,
+        Self::Llama3,
+        Self::Gemma,
+        Self::Mistral,
+        Self::Phi,
+        Self::Alpaca,
+        Self::Zephyr,
+        Self::Plain,
+    ];
+}
+
+impl TemplateChoice {
+    /// As people write it: `ChatML`.
+    pub fn in_words(self) -> &'static str {
+        let at = Self::VALUES.iter().position(|value| *value == self);
+        at.and_then(|at| Self::WORDS.get(at)).map_or("", |(_, words)| words)
+    }
+}
+
+impl Choice for Thinking {
+    const WORDS: &'static [(&'static str, &'static str)] =
+        &[("template", "As the template does"), ("keep", "Keep"), ("drop", "Leave out"), ("empty", "An empty thought")];
+    const VALUES: &'static [Self] = &[Self::Template, Self::Keep, Self::Drop, Self::Empty];
+}
+
 impl Choice for Precision {
     const WORDS: &'static [(&'static str, &'static str)] =
         &[("auto", "Automatic"), ("int8", "int8"), ("bf16", "bf16"), ("f32", "f32, exact")];
@@ -101,6 +143,8 @@ mod tests {
         check::<EvalStrategy>();
         check::<TrainOn>();
         check::<TooLong>();
+        check::<TemplateChoice>();
+        check::<Thinking>();
         check::<Precision>();
         check::<DeviceChoice>();
         check::<GradientCheckpointing>();

@@ -1,7 +1,7 @@
 //! What is to be trained: `recipe.toml` as written ([`Recipe`]), checked and resolved ([`Plan`]), and the one table of
 //! every parameter ([`params`]) that the window's form, the command line's errors and the documentation come from.
 
-mod choices;
+pub mod choices;
 mod error;
 mod explain;
 pub mod model_ref;
@@ -15,7 +15,7 @@ mod upgrade;
 pub use error::RecipeError;
 pub use model_ref::ModelRef;
 pub use plan::{AdapterFrom, Plan, Validation};
-pub use render_spec::{RenderSpec, TooLong, TrainOn};
+pub use render_spec::{ChatFormat, RenderSpec, TemplateChoice, Thinking, TooLong, TrainOn};
 pub use sections::{
     Data, DeviceChoice, EvalStrategy, Evaluation, GradientCheckpointing, Lora, LrSchedulerType, Precision, Recipe,
     TargetModules, Training,

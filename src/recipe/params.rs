@@ -3,7 +3,7 @@
 use super::choices::Choice;
 use super::{
     DeviceChoice, EvalStrategy, GradientCheckpointing, LrSchedulerType, Precision, Recipe, RecipeError, TargetModules,
-    TooLong, TrainOn,
+    TemplateChoice, Thinking, TooLong, TrainOn,
 };
 
 /// A parameter's value, in the form that a widget or a file shows.
@@ -327,6 +327,29 @@ pub static PARAMS: &[Param] = &[
         Kind::Choice(TrainOn::WORDS),
         choice!(training.train_on, TrainOn),
         "Answers: the assistant's turns with their end marks. Everything: the questions, too, which rarely helps."
+    ),
+    param!(
+        "training.chat_template",
+        "Chat template",
+        "How turns are written for the model",
+        "",
+        Advanced,
+        Kind::Choice(TemplateChoice::WORDS),
+        choice!(training.chat_template, TemplateChoice),
+        "The model's own is what it was made with. For a model without one, choose here; what isn't a token of the model \
+         is written as plain text. The choice is kept with the run, for its answers, too."
+    ),
+    param!(
+        "training.thinking",
+        "Thinking",
+        "What becomes of thoughts in answers",
+        "",
+        Advanced,
+        Kind::Choice(Thinking::WORDS),
+        choice!(training.thinking, Thinking),
+        "Many templates leave out the thinking of all answers but the last. Keep: every answer is learned with its \
+         thinking. Leave out: none is, and nothing stands in its place. An empty thought: the form in which Qwen 3 and \
+         SmolLM3 answer without thinking."
     ),
     param!(
         "lora.lora_alpha",

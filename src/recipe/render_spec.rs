@@ -57,15 +57,67 @@ impl TooLong {
     }
 }
 
+/// The chat template that conversations are written with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplateChoice {
+    /// The model's own; plain turns where it has none.
+    #[default]
+    Model,
+    Chatml,
+    Llama3,
+    Gemma,
+    Mistral,
+    Phi,
+    Alpaca,
+    Zephyr,
+    Plain,
+}
+
+/// What becomes of what answers think before they speak, between `<think>` and `</think>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinking {
+    /// What the template does by itself; many leave out the thinking of all answers but the last.
+    #[default]
+    Template,
+    /// It stays, in every answer.
+    Keep,
+    /// It is left out, and nothing is written in its place.
+    Drop,
+    /// It is left out, and an empty thought is in its place: some models' own form of answering without thinking.
+    Empty,
+}
+
+/// How conversations become text, beside what the model's template says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChatFormat {
+    pub chat_template: TemplateChoice,
+    pub thinking: Thinking,
+}
+
+impl ChatFormat {
+    /// Everything as the model's own template has it.
+    pub const OF_MODEL: Self = Self { chat_template: TemplateChoice::Model, thinking: Thinking::Template };
+}
+
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenderSpec {
     pub train_on: TrainOn,
     pub max_length: usize,
     pub too_long: TooLong,
+    #[serde(default)]
+    pub format: ChatFormat,
 }
 
 impl RenderSpec {
     /// The answers of examples in full, however long they are.
-    pub const WHOLE: Self = Self { train_on: TrainOn::Assistant, max_length: usize::MAX, too_long: TooLong::Drop };
+    pub const WHOLE: Self = Self {
+        train_on: TrainOn::Assistant,
+        max_length: usize::MAX,
+        too_long: TooLong::Drop,
+        format: ChatFormat::OF_MODEL,
+    };
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ModelRef, RenderSpec, TooLong, TrainOn};
+use super::{ChatFormat, ModelRef, RenderSpec, TemplateChoice, Thinking, TooLong, TrainOn};
 
 /// Everything a run needs to be repeated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,6 +123,8 @@ pub struct Training {
     pub shuffle: bool,
     pub seed: u64,
     pub train_on: TrainOn,
+    pub chat_template: TemplateChoice,
+    pub thinking: Thinking,
     pub device: DeviceChoice,
     pub precision: Precision,
     pub gradient_checkpointing: GradientCheckpointing,
@@ -149,6 +151,8 @@ impl Default for Training {
             shuffle: true,
             seed: 42,
             train_on: TrainOn::Assistant,
+            chat_template: TemplateChoice::Model,
+            thinking: Thinking::Template,
             device: DeviceChoice::Auto,
             precision: Precision::Auto,
             gradient_checkpointing: GradientCheckpointing::Auto,
@@ -158,7 +162,17 @@ impl Default for Training {
 
 impl Training {
     pub fn render_spec(&self) -> RenderSpec {
-        RenderSpec { train_on: self.train_on, max_length: self.max_length, too_long: self.too_long }
+        RenderSpec {
+            train_on: self.train_on,
+            max_length: self.max_length,
+            too_long: self.too_long,
+            format: self.chat_format(),
+        }
+    }
+
+    /// How conversations become text, in training and for answers.
+    pub fn chat_format(&self) -> ChatFormat {
+        ChatFormat { chat_template: self.chat_template, thinking: self.thinking }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{TokenView, token_view, turns};
+use super::{TokenView, conversation, token_view, turns};
 use crate::data::Example;
 use crate::model::chat::FoundBy;
 use crate::model::{Chat, Conversation, ModelError};
@@ -19,6 +19,8 @@ pub struct Inspected {
     pub tokens: Vec<InspectedToken>,
     pub num_trained: usize,
     pub answers: Vec<InspectedAnswer>,
+    /// How turns are written, where that was chosen.
+    pub notes: Vec<String>,
     /// Plain sentences: what would be left out, changed or cut.
     pub warnings: Vec<String>,
 }
@@ -51,9 +53,9 @@ pub struct InspectedAnswer {
 /// # Errors
 /// Where the model's template or tokenizer refuses the conversation.
 pub fn inspect(chat: &Chat, example: &Example, spec: RenderSpec) -> Result<Inspected, ModelError> {
-    let TokenView { pieces, num_trained, warnings, .. } = token_view(chat, example, spec)?;
+    let TokenView { pieces, num_trained, notes, warnings, .. } = token_view(chat, example, spec)?;
     let turns = turns(&example.messages);
-    let conversation = Conversation { turns: &turns, tools: &example.tools, ..Conversation::default() };
+    let conversation = conversation(&turns, &example.tools, spec.format);
     let encoded = chat.encode(conversation, false)?;
     let is_answer = |at: &usize| turns[*at].role == "assistant";
     let before_last = (0..turns.len()).rev().find(is_answer).unwrap_or(turns.len());
@@ -76,6 +78,7 @@ pub fn inspect(chat: &Chat, example: &Example, spec: RenderSpec) -> Result<Inspe
         text: encoded.text,
         prompt: prompt.map(|prompt| prompt.text),
         num_trained,
+        notes,
         warnings,
     })
 }

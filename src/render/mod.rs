@@ -3,6 +3,7 @@
 
 pub mod batch;
 mod inspect;
+pub mod notes;
 pub mod tally;
 mod too_long;
 
@@ -15,7 +16,7 @@ use self::too_long::Fit;
 use crate::data::{Example, Message, Role};
 use crate::model::chat::{LeftOut, Omission};
 use crate::model::{Chat, ChatToken, Conversation, EncodedChat, ModelError, Turn};
-use crate::recipe::{RenderSpec, TooLong, TrainOn};
+use crate::recipe::{ChatFormat, RenderSpec, Thinking, TooLong, TrainOn};
 use crate::words::{count, thousands};
 
 /// Tokens as the model sees them.
@@ -74,6 +75,8 @@ pub struct TokenView {
     pub num_tokens: usize,
     pub num_trained: usize,
     pub max_length: usize,
+    /// How turns are written, where that was chosen.
+    pub notes: Vec<String>,
     /// Plain sentences: nothing would be trained, something would be cut.
     pub warnings: Vec<String>,
 }
@@ -89,6 +92,11 @@ pub fn turns(messages: &[Message]) -> Vec<Turn<'_>> {
         }
     }
     messages.iter().map(turn).collect()
+}
+
+/// Turns and tools, as the template takes them.
+pub fn conversation<'a>(turns: &'a [Turn<'a>], tools: &'a [serde_json::Value], format: ChatFormat) -> Conversation<'a> {
+    Conversation { turns, tools, format, ..Conversation::default() }
 }
 
 /// What training takes of an example.
@@ -118,7 +126,7 @@ impl<'a> Whole<'a> {
     /// Where the model's template or tokenizer refuses the example.
     pub fn new(chat: &'a Chat, example: &'a Example, spec: RenderSpec) -> Result<Self, ModelError> {
         let turns = turns(&example.messages);
-        let conversation = Conversation { turns: &turns, tools: &example.tools, ..Conversation::default() };
+        let conversation = conversation(&turns, &example.tools, spec.format);
         let encoded = chat.encode(conversation, false)?;
         let counts = counted_turns(&example.messages, spec.train_on);
         let is_trained = trained_tokens(&encoded, &counts, spec.train_on);
@@ -149,7 +157,7 @@ impl<'a> Whole<'a> {
     pub(super) fn encode_turns(&self, range: Range<usize>) -> Result<EncodedChat, ModelError> {
         let all = turns(&self.example.messages);
         let turns = [&all[..self.num_system_turns()], &all[range]].concat();
-        self.chat.encode(Conversation { turns: &turns, tools: &self.example.tools, ..Conversation::default() }, false)
+        self.chat.encode(conversation(&turns, &self.example.tools, self.spec.format), false)
     }
 
     pub(super) fn num_system_turns(&self) -> usize {
@@ -219,9 +227,10 @@ pub fn token_view(chat: &Chat, example: &Example, spec: RenderSpec) -> Result<To
         })
         .collect();
     mark_limit(&mut pieces, &fit, spec);
+    let notes = notes::notes(chat, spec.format);
     let warnings = warnings(&whole, &pieces, &fit);
     let num_trained = pieces.iter().filter(|piece| piece.is_trained).count();
-    Ok(TokenView { num_tokens: pieces.len(), num_trained, max_length: spec.max_length, pieces, warnings })
+    Ok(TokenView { num_tokens: pieces.len(), num_trained, max_length: spec.max_length, pieces, notes, warnings })
 }
 
 /// Marks what the limit takes away, and where parts begin.
@@ -311,6 +320,11 @@ fn warnings(whole: &Whole<'_>, pieces: &[TokenPiece], fit: &Fit) -> Vec<String> 
         warnings.push(format!("Nothing would be trained: {reason}"));
     }
     warnings.extend(whole.left_out.iter().map(LeftOut::in_words));
+    let loses_thinking = whole.left_out.iter().any(|left_out| left_out.what == Omission::Thinking);
+    if loses_thinking && whole.spec.format.thinking == Thinking::Template {
+        warnings.push("The recipe can keep the thinking of every answer, or leave out all of it (thinking)".to_owned());
+    }
+    warnings.extend(notes::warnings(whole.chat, whole.spec.format));
     if pieces.iter().any(|p| p.is_disarmed) {
         warnings.push("A turn contains the text of a special token; it is trained as plain text".to_owned());
     }

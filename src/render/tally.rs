@@ -242,11 +242,10 @@ impl RenderedExample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::TrainOn;
     use crate::render::Rendered;
 
     fn told(too_long: TooLong, fates: &[(usize, Fate)]) -> Option<String> {
-        let mut tally = Tally::new(RenderSpec { train_on: TrainOn::Assistant, max_length: 10, too_long });
+        let mut tally = Tally::new(RenderSpec { max_length: 10, too_long, ..RenderSpec::WHOLE });
         for (num_tokens, fate) in fates {
             let sample = Rendered { ids: vec![0; 3], is_trained: vec![true; 3] };
             let samples = if *fate == Fate::LeftOut { Vec::new() } else { vec![sample] };

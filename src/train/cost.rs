@@ -15,7 +15,7 @@ pub struct TokenMix {
 }
 
 impl TokenMix {
-    /// Of so many tokens in so many examples, some of them trained.
+    /// The mix of so many tokens in so many examples, some of them trained.
     pub fn of(num_tokens: usize, num_trained: usize, num_examples: usize) -> Self {
         Self {
             mean_length: num_tokens as f64 / num_examples.max(1) as f64,

@@ -26,7 +26,7 @@ pub struct RunLengths {
 pub const ASSUMED_LENGTH: usize = 256;
 
 impl RunLengths {
-    /// Of a batch of usual examples; their number, and so the time, isn't known.
+    /// A batch of usual examples; their number, and so the time, isn't known.
     pub fn assumed(training: &Training) -> Self {
         let length = ASSUMED_LENGTH.min(training.max_length);
         Self { train: vec![length; training.per_device_train_batch_size], is_assumed: true, ..Self::default() }
@@ -66,7 +66,7 @@ pub enum RateFrom {
     Products,
 }
 
-/// Of what products come to alone, a whole step comes to this: as measured over many shapes.
+/// A whole step comes to this share of what products alone come to, as measured over many shapes.
 const STEP_SHARE: f64 = 0.55;
 const SPREAD_OF_PRODUCTS: f64 = 0.5;
 const SPREAD_OF_SAME_MODEL: f64 = 0.15;

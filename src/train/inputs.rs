@@ -18,6 +18,8 @@ const NUM_PIECES: u64 = 64;
 const PIECE_BYTES: u64 = 64 << 10;
 /// What decides how a folder's model computes and how it reads text, beside its weights.
 const MODEL_FILES: [&str; 4] = ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"];
+/// What stands for `tokenizer.json` in a folder without one.
+const SENTENCEPIECE_FILE: &str = "tokenizer.model";
 
 impl Inputs {
     /// Reads the files that a plan names; the samples are not known yet.
@@ -116,7 +118,8 @@ fn model_files(path: &Path) -> Result<Vec<InputFile>, TrainError> {
         return parts_of(path)?.iter().map(|part| sampled(part)).collect();
     }
     let mut files = Vec::new();
-    for name in MODEL_FILES {
+    let other = (!path.join("tokenizer.json").is_file()).then_some(SENTENCEPIECE_FILE);
+    for name in MODEL_FILES.into_iter().chain(other) {
         let file = path.join(name);
         if file.is_file() {
             files.push(whole(&file, Path::new(name), &Unwatched)?);

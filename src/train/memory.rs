@@ -87,18 +87,18 @@ pub struct Needs<'a> {
     pub size: &'a ModelSize,
     pub training: &'a Training,
     pub lora: &'a LoraConfig,
-    /// Of a micro-batch at most.
+    /// Tokens of a micro-batch at most.
     pub most_tokens: usize,
-    /// Of the held-out examples that are looked at together.
+    /// Tokens of the held-out examples that are looked at together.
     pub eval_tokens: usize,
-    /// Of all examples.
+    /// Tokens of all examples.
     pub all_tokens: usize,
 }
 
 /// A token of the vocabulary in the tokenizer's tables: its text twice, its id, its merge, and what reading them left
 /// behind; as measured.
 const BYTES_PER_ENTRY: u64 = 1000;
-/// Of a rendered example: the id, and whether it is trained.
+/// A token of a rendered example: its id, and whether it is trained.
 const BYTES_PER_TOKEN: u64 = 5;
 /// Weights that are unpacked at a time, values.
 const SLAB_VALUES: u64 = 4 << 20;

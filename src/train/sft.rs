@@ -25,8 +25,8 @@ use crate::model::gradient::num_recomputed;
 use crate::model::lora::LoraAdapter;
 use crate::model::{Decoder, Dropout, GradientPass, LanguageModel, ModelError, ProductType, Supervised, facts};
 use crate::recipe::Plan;
-use crate::render::Rendered;
 use crate::render::batch::Order;
+use crate::render::{Rendered, notes};
 use crate::run::checkpoints::{self, State};
 use crate::run::{EvalMetrics, Inputs, RunError, RunLock, RunStatus, RunWriter, Status, StepMetrics};
 use crate::task::{Phase, Quiet, Signal, Steered, Task};
@@ -102,7 +102,8 @@ fn run_ready(
     mut recorder: Recorder<'_>,
 ) -> Result<RunSummary, TrainError> {
     let plan = ready.plan;
-    for note in &model.facts.notes {
+    let of_format = notes::warnings(&model.chat, plan.training.chat_format());
+    for note in model.facts.notes.iter().chain(&of_format) {
         recorder.observe(TrainEvent::Warning(note.clone()));
     }
     task.phase(Phase::Tokenizing);

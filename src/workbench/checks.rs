@@ -38,7 +38,7 @@ impl Rendering for ModelRendering {
         let trained = |(id, is_trained): (&u32, &bool)| is_trained.then_some(*id);
         let mut last_trained = rendered.ids.iter().zip(&rendered.is_trained).rev().filter_map(trained);
         // With `TrainOn::All` a line break may follow the end of the turn.
-        let ends_turn = last_trained.by_ref().take(2).any(|id| self.chat.is_stop(id));
+        let ends_turn = last_trained.by_ref().take(2).any(|id| self.chat.is_stop(id, self.spec.format));
         Ok(RenderFacts {
             num_tokens: rendered.ids.len(),
             too_long: used.too_long_in_words(self.spec),

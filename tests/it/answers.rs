@@ -13,7 +13,7 @@ use tunewright::render::{RenderedExample, render};
 
 use crate::fixtures::fixture;
 
-const SPEC: RenderSpec = RenderSpec { train_on: TrainOn::Assistant, max_length: 4000, too_long: TooLong::Drop };
+const SPEC: RenderSpec = RenderSpec { max_length: 4000, ..RenderSpec::WHOLE };
 
 /// Letters that only texts of this role have, and no word that templates write or look for in an answer.
 fn letters(role: Role) -> &'static str {

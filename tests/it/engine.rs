@@ -16,7 +16,7 @@ use tunewright::evaluate::EvaluationRequest;
 use tunewright::generate::Sampling;
 use tunewright::hub::Sources;
 use tunewright::project::{Edit, ExampleQuery, Project, ProjectState, RowPage};
-use tunewright::recipe::{ModelRef, Recipe, RenderSpec, TooLong, Training};
+use tunewright::recipe::{ChatFormat, ModelRef, Recipe, RenderSpec, TooLong, Training};
 use tunewright::run::{RunRecord, RunStatus};
 use tunewright::task::{Phase, Signal};
 
@@ -371,6 +371,7 @@ fn a_run_trains_is_measured_and_answers_beside_its_base() {
         adapter: run.adapter.clone(),
         prompt: vec![Message::new(Role::User, "question 3")],
         tools: Vec::new(),
+        format: ChatFormat::OF_MODEL,
         sampling: Sampling { max_new_tokens: 12, ..Sampling::default() },
     };
     let job = bench.engine.start(JobSpec::Compute(ComputeJob::Compare { request }));

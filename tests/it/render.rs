@@ -23,7 +23,7 @@ fn messages(turns: &[(Role, &str)]) -> Vec<Message> {
 }
 
 fn spec(train_on: TrainOn, max_length: usize) -> RenderSpec {
-    RenderSpec { train_on, max_length, too_long: TooLong::CutRight }
+    RenderSpec { train_on, max_length, too_long: TooLong::CutRight, ..RenderSpec::WHOLE }
 }
 
 fn render(chat: &Chat, example: &Example, train_on: TrainOn, max_length: usize) -> Result<Rendered, ModelError> {

@@ -8,6 +8,7 @@ use candle_transformers::models::llama::{Cache, Llama, LlamaConfig};
 use tunewright::generate::{Sampling, Session, greedy_answers};
 use tunewright::model::spec::Part;
 use tunewright::model::{LanguageModel, ModelSpec, Turn, weights};
+use tunewright::recipe::ChatFormat;
 use tunewright::task::Unwatched;
 
 use crate::fixtures::starter;
@@ -64,7 +65,7 @@ fn the_starter_answers_as_an_independent_implementation_does() {
         let logits = witness.forward(&input, position, &mut cache).unwrap();
         position += new.len();
         let token = logits.argmax(1).unwrap().to_vec1::<u32>().unwrap()[0];
-        if model.chat.is_stop(token) {
+        if model.chat.is_stop(token, ChatFormat::OF_MODEL) {
             break;
         }
         ids.push(token);

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use tunewright::data::Message;
 use tunewright::model::{Chat, Turn};
+use tunewright::recipe::ChatFormat;
 
 use crate::fixtures::{fixture, starter};
 
@@ -70,5 +71,5 @@ fn a_turn_can_not_smuggle_in_special_tokens() {
     assert_eq!(specials, 4);
     assert_eq!(encoded.tokens.iter().filter(|t| t.id == 1 || t.id == 2).count(), 4);
     assert_eq!(chat.tokenizer.decode(&encoded.ids()).unwrap(), encoded.text);
-    assert!(chat.is_stop(2) && !chat.is_stop(198));
+    assert!(chat.is_stop(2, ChatFormat::OF_MODEL) && !chat.is_stop(198, ChatFormat::OF_MODEL));
 }

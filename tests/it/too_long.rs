@@ -56,6 +56,7 @@ fn spec() -> impl Strategy<Value = RenderSpec> {
         train_on,
         max_length,
         too_long,
+        ..RenderSpec::WHOLE
     })
 }
 

@@ -84,6 +84,8 @@ pub use input::{Entry, NumberField, TextInput, WRONG_NUMBER, has_wrong_number, r
 pub use layout::{
     at_least, empty_state, foot, line, main_area, padded, panel_header, right_panel, screen_header, scrolling,
 };
-pub use row::{Mark, SettingsRow, fact, facts_in_two_columns, marked_text, progress, rule, section};
+pub use row::{
+    Mark, SettingsRow, fact, facts_in_two_columns, marked_text, progress, rule, section, section_with_control,
+};
 pub use text::Text;
 pub use theme::Theme;

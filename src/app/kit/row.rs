@@ -18,6 +18,17 @@ pub fn section(ui: &mut Ui, name: &str, remark: &str, right: impl FnOnce(&mut Ui
     });
 }
 
+/// [`section`] with a small control at the right, which the name is in line with.
+pub fn section_with_control(ui: &mut Ui, name: &str, remark: &str, control: impl FnOnce(&mut Ui)) {
+    super::layout::line(ui, Theme::of(ui).size.control_height_small, |ui| {
+        ui.add(Text::caption(name));
+        if !remark.is_empty() {
+            ui.add(Text::small(remark).faint());
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), control);
+    });
+}
+
 /// A name at the left, its value at the right; 24 high.
 pub fn fact(ui: &mut Ui, name: &str, value: &str) {
     let theme = Theme::of(ui);

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use candle_core::quantized::GgmlDType;
 use clap::Args;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::random_model::{Shape, Stored, make};
+use super::random_model::{Shape, make};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{Ended, model, terminal};
 use crate::model::{ModelError, inspect};
@@ -34,76 +33,22 @@ pub struct MemoryBench {
 
 /// A model and what of the recipe its memory depends on.
 struct Case {
-    /// `None`: the starter model.
-    shape: Option<&'static Shape>,
+    /// The name of its shape; `None` for the starter model.
+    shape: Option<&'static str>,
     batch: usize,
     length: usize,
     r: usize,
     checkpointing: GradientCheckpointing,
 }
 
-const QWEN3: Shape = Shape {
-    name: "Qwen3-0.6B Q8_0",
-    config: || {
-        json!({
-            "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "vocab_size": 151_936, "hidden_size": 1024,
-            "intermediate_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 16, "num_key_value_heads": 8,
-            "head_dim": 128, "max_position_embeddings": 40_960, "rms_norm_eps": 1e-6, "rope_theta": 1_000_000.0,
-            "hidden_act": "silu", "tie_word_embeddings": true,
-        })
-    },
-    stored: Stored::Gguf("qwen3", GgmlDType::Q8_0),
-};
-
-const LLAMA: Shape = Shape {
-    name: "Llama-3.2-1B Q4_0",
-    config: || {
-        json!({
-            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 128_256, "hidden_size": 2048,
-            "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32, "num_key_value_heads": 8,
-            "max_position_embeddings": 131_072, "rms_norm_eps": 1e-5, "rope_theta": 500_000.0, "hidden_act": "silu",
-            "tie_word_embeddings": true,
-        })
-    },
-    stored: Stored::Gguf("llama", GgmlDType::Q4_0),
-};
-
-const GEMMA: Shape = Shape {
-    name: "gemma-3-270m bf16",
-    config: || {
-        json!({
-            "architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text", "vocab_size": 262_144,
-            "hidden_size": 640, "intermediate_size": 2048, "num_hidden_layers": 18, "num_attention_heads": 4,
-            "num_key_value_heads": 1, "head_dim": 256, "max_position_embeddings": 32_768, "rms_norm_eps": 1e-6,
-            "rope_theta": 1_000_000.0, "rope_local_base_freq": 10_000.0, "hidden_activation": "gelu_pytorch_tanh",
-            "query_pre_attn_scalar": 256, "sliding_window": 512, "sliding_window_pattern": 6,
-            "tie_word_embeddings": true,
-        })
-    },
-    stored: Stored::Folder,
-};
-
-const QWEN2: Shape = Shape {
-    name: "Qwen2.5-0.5B bf16",
-    config: || {
-        json!({
-            "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "vocab_size": 151_936, "hidden_size": 896,
-            "intermediate_size": 4864, "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2,
-            "max_position_embeddings": 32_768, "rms_norm_eps": 1e-6, "rope_theta": 1_000_000.0, "hidden_act": "silu",
-            "tie_word_embeddings": true,
-        })
-    },
-    stored: Stored::Folder,
-};
-
 #[rustfmt::skip]
 const CASES: [Case; 6] = [
     Case { shape: None, batch: 8, length: 128, r: 16, checkpointing: GradientCheckpointing::Auto },
     Case { shape: None, batch: 4, length: 512, r: 64, checkpointing: GradientCheckpointing::On },
-    Case { shape: Some(&QWEN3), batch: 2, length: 256, r: 16, checkpointing: GradientCheckpointing::Off },
-    Case { shape: Some(&LLAMA), batch: 1, length: 512, r: 8, checkpointing: GradientCheckpointing::Auto },
-    Case { shape: Some(&GEMMA), batch: 4, length: 128, r: 32, checkpointing: GradientCheckpointing::Off },
-    Case { shape: Some(&QWEN2), batch: 2, length: 512, r: 16, checkpointing: GradientCheckpointing::On },
+    Case { shape: Some("Qwen3-0.6B Q8_0"), batch: 2, length: 256, r: 16, checkpointing: GradientCheckpointing::Off },
+    Case { shape: Some("Llama-3.2-1B Q4_0"), batch: 1, length: 512, r: 8, checkpointing: GradientCheckpointing::Auto },
+    Case { shape: Some("gemma-3-270m bf16"), batch: 4, length: 128, r: 32, checkpointing: GradientCheckpointing::Off },
+    Case { shape: Some("Qwen2.5-0.5B bf16"), batch: 2, length: 512, r: 16, checkpointing: GradientCheckpointing::On },
 ];
 
 /// A run that is off by more was not foretold.
@@ -149,7 +94,7 @@ pub fn run(args: &MemoryBench) -> Result<(), Ended> {
 
 impl Case {
     fn name(&self) -> String {
-        let model = self.shape.map_or("SmolLM2-135M Q4_1", |shape| shape.name);
+        let model = self.shape.unwrap_or("SmolLM2-135M Q4_1");
         let again = match self.checkpointing {
             GradientCheckpointing::Auto => "auto",
             GradientCheckpointing::On => "on",
@@ -166,11 +111,12 @@ impl Case {
 
     /// What was foretold, and the peak of the run's process.
     fn run(&self, folder: &Path, machine: &MachineNow, interrupt: &Interrupt) -> Result<(MemoryEstimate, u64), Ended> {
-        let path = match self.shape {
+        let shape = self.shape.map(Shape::named).transpose()?;
+        let path = match &shape {
             Some(shape) => make(shape, folder)?,
             None => model::locate(&ModelRef::Starter, interrupt)?,
         };
-        let recipe = self.recipe(&path);
+        let recipe = self.recipe(&path, shape.as_ref());
         let written = recipe.to_toml().map_err(|error| Ended::failed(error.to_string()))?;
         let (recipe_path, data) = (folder.join("recipe.toml"), folder.join("train.jsonl"));
         for (path, text) in [(&recipe_path, written), (&data, self.examples())] {
@@ -188,11 +134,11 @@ impl Case {
         Ok((foretold, watched(child, interrupt)?))
     }
 
-    fn recipe(&self, model: &Path) -> Recipe {
-        let base_model = match self.shape.map(|shape| shape.stored) {
+    fn recipe(&self, model: &Path, shape: Option<&Shape>) -> Recipe {
+        let base_model = match shape.map(|shape| &shape.gguf) {
             None => ModelRef::Starter,
-            Some(Stored::Gguf(..)) => ModelRef::Gguf(model.to_owned()),
-            Some(Stored::Folder) => ModelRef::Folder(model.to_owned()),
+            Some(Some(_)) => ModelRef::Gguf(model.to_owned()),
+            Some(None) => ModelRef::Folder(model.to_owned()),
         };
         let mut recipe = Recipe::new(base_model, "train.jsonl".into());
         recipe.lora.r = self.r;

@@ -13,25 +13,37 @@ use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cli::Ended;
 use crate::model::{ModelError, ModelSpec};
 
-/// The shape of a published model.
+/// The shape of a published model, a row of `shapes.json`.
+#[derive(Deserialize)]
 pub struct Shape {
-    pub name: &'static str,
+    name: String,
     /// As in `config.json`.
-    pub config: fn() -> Value,
-    pub stored: Stored,
+    config: Value,
+    /// How its weights are stored in a GGUF file; `None` for a folder with safetensors in bf16.
+    pub gguf: Option<GgufShape>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-pub enum Stored {
-    /// A GGUF file of this architecture; norms are f32.
-    Gguf(&'static str, GgmlDType),
-    /// A folder with `config.json` and safetensors in bf16.
-    Folder,
+#[derive(Deserialize)]
+pub struct GgufShape {
+    architecture: String,
+    /// `Q8_0` or `Q4_0`; norms are f32.
+    #[serde(rename = "type")]
+    dtype: String,
+}
+
+impl Shape {
+    pub fn named(name: &str) -> Result<Self, Ended> {
+        let shapes: Vec<Self> = serde_json::from_str(include_str!("shapes.json"))
+            .map_err(|error| Ended::failed(format!("shapes.json: {error}")))?;
+        let found = shapes.into_iter().find(|shape| shape.name == name);
+        found.ok_or_else(|| Ended::failed(format!("There is no shape {name}")))
+    }
 }
 
 /// Values that are drawn; a tensor repeats them.
@@ -39,13 +51,18 @@ const NUM_DRAWN: usize = 1 << 20;
 
 /// Writes the model into a folder; gives the file or folder that is opened as the model.
 pub fn make(shape: &Shape, folder: &Path) -> Result<PathBuf, Ended> {
-    let config = (shape.config)();
-    let spec = ModelSpec::from_config(&config).map_err(Ended::failed)?;
-    let path = match shape.stored {
-        Stored::Gguf(architecture, dtype) => gguf(&spec, architecture, dtype, &folder.join("model.gguf"))?,
-        Stored::Folder => safetensors(&spec, &config, &folder.join("model"))?,
-    };
-    Ok(path)
+    let spec = ModelSpec::from_config(&shape.config).map_err(Ended::failed)?;
+    match &shape.gguf {
+        Some(GgufShape { architecture, dtype }) => {
+            let dtype = match dtype.as_str() {
+                "Q8_0" => GgmlDType::Q8_0,
+                "Q4_0" => GgmlDType::Q4_0,
+                other => return Err(Ended::failed(format!("No random weights of the type {other} are made"))),
+            };
+            gguf(&spec, architecture, dtype, &folder.join("model.gguf"))
+        }
+        None => safetensors(&spec, &shape.config, &folder.join("model")),
+    }
 }
 
 /// Small weights around zero as bytes of a type.

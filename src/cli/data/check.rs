@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use crate::cli::Ended;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::model::{self, FormatArgs};
 use crate::cli::progress::Progress;
 use crate::cli::terminal::{self, duration, thousands};
-use crate::cli::{Ended, model};
 use crate::data::checks::{Check, CheckReport, FixCount, Remedy, Severity};
 use crate::project::{Edit, Project, Settings, SplitCounts};
 use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
@@ -48,6 +49,8 @@ pub struct CheckArgs {
     /// It is one after all
     #[arg(long, value_name = "NAME[=N,…]", num_args = 1.., value_parser = parse_marked)]
     fault: Vec<Marked>,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -111,7 +114,12 @@ pub fn run(args: CheckArgs) -> Result<(), Ended> {
         let settings = Settings { labels: labels.map(str::to_owned).collect(), ..project.settings()? };
         project.save_settings(&settings)?;
     }
-    let spec = RenderSpec { train_on: TrainOn::Assistant, max_length: args.max_length, too_long: args.too_long };
+    let spec = RenderSpec {
+        train_on: TrainOn::Assistant,
+        max_length: args.max_length,
+        too_long: args.too_long,
+        format: args.format.with_run_of(None),
+    };
     let rendering = args.model.as_ref().map(|model| model::rendering(model, spec, &interrupt)).transpose()?;
     let progress = Progress::new("Checking", &interrupt.control);
     let mut report = check(&mut project, rendering.as_ref(), &progress)?;

@@ -18,7 +18,7 @@ use crate::model::facts::{available_memory, template};
 use crate::model::weights::gguf::GgufFile;
 use crate::model::weights::safetensors::SafetensorsFolder;
 use crate::model::{Chat, ModelError, ModelFacts, ModelSize, TensorGroup, weights};
-use crate::recipe::{ModelRef, RenderSpec};
+use crate::recipe::{ChatFormat, ModelRef, RenderSpec};
 use crate::render::{self, Inspected};
 
 #[derive(Debug, Args)]
@@ -145,7 +145,7 @@ fn special_tokens(chat: &Chat) -> Vec<SpecialToken> {
     let special = |id: u32| {
         let text = tokenizer.id_to_token(id)?;
         let is_special = matches!(&*tokenizer.find_specials(&text), [(range, _)] if *range == (0..text.len()));
-        is_special.then(|| SpecialToken { ends_answer: chat.is_stop(id), id, text })
+        is_special.then(|| SpecialToken { ends_answer: chat.is_stop(id, ChatFormat::OF_MODEL), id, text })
     };
     (0..tokenizer.vocab_size() as u32).filter_map(special).collect()
 }

@@ -14,10 +14,10 @@ use crate::engine::{ComputeJob, EventKind, Reply};
 use crate::evaluate::{self, EvaluationRequest, Judge, Scorer};
 use crate::generate::{self, PairEvent};
 use crate::hub::{self, Sources};
-use crate::model::{Conversation, LanguageModel, peft};
+use crate::model::{LanguageModel, peft};
 use crate::project::Project;
 use crate::recipe::{ModelRef, Recipe};
-use crate::render::turns;
+use crate::render::{conversation, turns};
 use crate::run::checkpoints::undamaged;
 use crate::task::{Phase, Task};
 use crate::train::timing::{SpeedFile, speed_key};
@@ -101,7 +101,7 @@ impl Compute {
             }),
         };
         let turns = turns(&request.prompt);
-        let prompt = Conversation { turns: &turns, tools: &request.tools, ..Conversation::default() };
+        let prompt = conversation(&turns, &request.tools, request.format);
         generate::compare(&model, adapter.as_ref(), prompt, &request.sampling, &mut tell, context)?;
         if context.is_stopped() { Err(EngineError::Stopped) } else { Ok(()) }
     }

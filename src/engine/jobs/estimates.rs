@@ -17,6 +17,7 @@ use crate::project::Project;
 use crate::recipe::{ModelRef, Recipe};
 use crate::task::Task;
 use crate::train::estimate::{MachineNow, Rate, RunLengths, estimate, products_rate};
+use crate::train::memory::program_bytes;
 
 /// Letters that make a token, about, where no tokenizer is here to count.
 const LETTERS_PER_TOKEN: usize = 4;
@@ -31,6 +32,8 @@ impl Io {
         models: &[(ModelRef, ModelSize)],
         context: &Context,
     ) -> Result<(), EngineError> {
+        // Before a tokenizer is loaded.
+        program_bytes();
         let lengths = self.lengths(project, recipe, context)?;
         let machine = MachineNow::look(self.limits.memory());
         let speeds = self.speeds.by_model();

@@ -21,6 +21,7 @@ use crate::run::{
     RunError, RunLock, RunRecord, checkpoints, messages,
     metrics::{self, Curves},
 };
+use crate::train::memory::program_bytes;
 use crate::train::preview::{RunPreview, preview};
 use crate::train::timing::{SpeedFile, speed_key};
 use crate::workbench::checks::{self, ModelRendering};
@@ -137,6 +138,7 @@ impl Work for Io {
                 context.reply(Reply::Tokens(token_view(&chat, &example, spec)?));
             }
             IoJob::PreviewRun { project, recipe } => {
+                program_bytes();
                 let path = hub::resolve(&recipe.base_model, &self.sources)?;
                 let chat = self.chats.get(&path)?;
                 let project = reopen(&mut self.project, &project)?;

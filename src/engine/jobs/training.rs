@@ -16,6 +16,7 @@ use crate::project::Project;
 use crate::recipe::{Data, Plan, Recipe};
 use crate::run::{RunDir, RunLock};
 use crate::train::TrainEvent;
+use crate::train::memory::program_bytes;
 use crate::train::timing::{RunMeter, SpeedFile};
 use crate::train::turn::{Held, Party, Turn, giving_way};
 use crate::workbench::train::{Frozen, Source, freeze, resume, train};
@@ -58,6 +59,8 @@ impl TrainingLane {
     fn train(&mut self, project: &Path, mut recipe: Recipe, context: &Context) -> Result<(), EngineError> {
         // Before there is a folder for the run: a model that isn't there or doesn't fit leaves no trace.
         let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
+        // Before the model is loaded.
+        program_bytes();
         let model = self.models.load(&model_path, context)?;
         let mut project = Project::open(project)?;
         let run_dir = project.create_run_dir()?;
@@ -80,6 +83,8 @@ impl TrainingLane {
             context.tell(EventKind::Warning(note));
         }
         let model_path = hub::resolve(&recipe.base_model, &self.sources)?;
+        // Before the model is loaded.
+        program_bytes();
         let model = self.models.load(&model_path, context)?;
         self.run_frozen(&model, resume(self.plan(recipe, model_path, run_dir)?)?, context)
     }

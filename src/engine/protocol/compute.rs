@@ -6,7 +6,7 @@ use super::facts::{Facts, Subject};
 use crate::data::Message;
 use crate::evaluate::{EvaluationRequest, Judge};
 use crate::generate::Sampling;
-use crate::recipe::{ModelRef, Recipe};
+use crate::recipe::{ChatFormat, ModelRef, Recipe};
 use crate::task::Phase;
 
 /// `project` is the project's folder.
@@ -46,6 +46,8 @@ pub struct CompareRequest {
     pub prompt: Vec<Message>,
     /// Descriptions of the tools that may be called.
     pub tools: Vec<serde_json::Value>,
+    /// How turns are written, as the adapter was trained.
+    pub format: ChatFormat,
     pub sampling: Sampling,
 }
 

@@ -60,12 +60,7 @@ pub struct CatalogueChoice {
 /// All models of the catalogue, in the order of its file.
 pub fn catalogue() -> &'static [CatalogueModel] {
     static MODELS: OnceLock<Vec<CatalogueModel>> = OnceLock::new();
-    MODELS.get_or_init(|| {
-        read(include_str!("../../../assets/models.toml")).unwrap_or_else(|error| {
-            log::error!("assets/models.toml: {error}");
-            Vec::new()
-        })
-    })
+    MODELS.get_or_init(|| read_each(include_str!("../../../assets/models.toml")))
 }
 
 /// The row that a repository belongs to, be it the one with safetensors or the one with GGUF files.
@@ -105,9 +100,20 @@ struct GgufRepo {
     quantizations: Vec<String>,
 }
 
+#[cfg(test)]
 fn read(text: &str) -> Result<Vec<CatalogueModel>, String> {
     let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
     file.model.into_iter().map(model).collect()
+}
+
+/// The rows that can be read: one that can't leaves the others.
+fn read_each(text: &str) -> Vec<CatalogueModel> {
+    let file: File = toml::from_str(text).unwrap_or_else(|error| {
+        log::error!("assets/models.toml: {error}");
+        File { model: Vec::new() }
+    });
+    let told = |error: &String| log::error!("assets/models.toml: {error}");
+    file.model.into_iter().filter_map(|row| model(row).inspect_err(told).ok()).collect()
 }
 
 fn model(row: Row) -> Result<CatalogueModel, String> {

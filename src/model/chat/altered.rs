@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::model::conversation::{Arguments, Conversation, Turn, with_arguments};
+use crate::recipe::ChatFormat;
 
 /// Where a text of a conversation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub struct Altered {
     tools: Vec<Value>,
     arguments: Arguments,
     is_null_content: bool,
+    format: ChatFormat,
 }
 
 struct AlteredTurn {
@@ -57,7 +59,8 @@ impl Altered {
         for tool in &mut tools {
             alter(tool, "description", Place::Description, Place::Word, change);
         }
-        Self { turns, tools, arguments: conversation.arguments, is_null_content: conversation.is_null_content }
+        let Conversation { arguments, is_null_content, format, .. } = *conversation;
+        Self { turns, tools, arguments, is_null_content, format }
     }
 
     /// The conversation with another content in one turn, which calls nothing.
@@ -87,6 +90,7 @@ impl Altered {
             tools: &self.tools,
             arguments: self.arguments,
             is_null_content: self.is_null_content,
+            format: self.format,
         })
     }
 }

@@ -106,8 +106,8 @@ impl<'a> Reader<'a> {
         if !is_verbatim && !self.is_certain(at, content) {
             return None;
         }
-        let prompt = self.chat.generation_prompt();
-        if body.is_empty() || prompt.is_empty() || self.text[..content.start].ends_with(prompt) {
+        let prompt = self.chat.generation_prompt(self.conversation.format);
+        if body.is_empty() || prompt.is_empty() || self.text[..content.start].ends_with(&*prompt) {
             return Some(content.clone());
         }
         // What is between the prompt and the content, the model is to write, too: an empty thought, for example.
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
 
     /// Where the answer of this turn begins if the model is asked for it: the text up to there is the prompt.
     fn prompt_end(&self, at: usize) -> Option<usize> {
-        if self.chat.generation_prompt().is_empty() {
+        if self.chat.generation_prompt(self.conversation.format).is_empty() {
             return None;
         }
         let prompt = self.render_turns(at, true)?;
@@ -208,10 +208,14 @@ impl<'a> Reader<'a> {
     /// Whether the template writes a special token there that it begins an answer with, or at which generation ends.
     fn spans_turns(&self, span: &Range<usize>) -> bool {
         let tokenizer = &self.chat.tokenizer;
-        let beginning: Vec<u32> =
-            tokenizer.find_specials(self.chat.generation_prompt()).into_iter().map(|(_, id)| id).collect();
+        let beginning: Vec<u32> = tokenizer
+            .find_specials(&self.chat.generation_prompt(self.conversation.format))
+            .into_iter()
+            .map(|(_, id)| id)
+            .collect();
         let specials = tokenizer.find_specials(&self.text[span.clone()]).into_iter();
-        let mut borders = specials.filter(|(_, id)| beginning.contains(id) || self.chat.is_stop(*id));
+        let mut borders =
+            specials.filter(|(_, id)| beginning.contains(id) || self.chat.is_stop(*id, self.conversation.format));
         borders.any(|(range, _)| !self.is_broken(span.start + range.start..span.start + range.end))
     }
 
@@ -231,7 +235,9 @@ impl<'a> Reader<'a> {
         let specials = self.chat.tokenizer.find_specials(&self.text[span.start..end]);
         match specials.last().map(|(special, id)| (span.start + special.start, span.start + special.end, *id)) {
             Some((start, special_end, id))
-                if special_end == end && self.chat.is_stop(id) && !self.is_broken(start..end) =>
+                if special_end == end
+                    && self.chat.is_stop(id, self.conversation.format)
+                    && !self.is_broken(start..end) =>
             {
                 span.start..start
             }

@@ -1,6 +1,7 @@
 //! Chat templates: Jinja, as Transformers' `apply_chat_template` runs it.
 
 mod arguments;
+mod builtin;
 pub mod clock;
 mod compiled;
 mod filters;
@@ -22,35 +23,65 @@ mod sorting;
 pub mod sources;
 mod text_methods;
 mod text_parts;
+mod thinking;
 mod values;
 mod whitespace;
 
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::{Value, context};
 
 use super::ModelError;
 use super::conversation::{Conversation, template_tools, template_turns};
+use crate::recipe::{ChatFormat, TemplateChoice, Thinking};
+pub use builtin::{end_mark, marks};
 use compiled::Compiled;
 use sources::Sources;
-
-/// For models that bring no template: plain turns, each answer closed by the end-of-sequence token.
-const PLAIN: &str = "{% for message in messages %}{{ message['role'] | capitalize }}{{ ':\n' }}{{ message['content'] }}\
-{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n' }}{% endfor %}\
-{% if add_generation_prompt %}{{ 'Assistant:\n' }}{% endif %}";
+pub use thinking::{leaves_out_earlier, without_thinking};
 
 /// A text, and the byte ranges of what was in its `{% generation %}` blocks.
 pub type Generations = (String, Vec<Range<usize>>);
 
-/// A model's compiled templates with the tokens they may name.
+/// A model's templates with the tokens they may name.
 pub struct ChatTemplate {
     /// `None` for a model that brings none.
     own: Option<Sources>,
+    of_model: Arc<Written>,
+    /// With another template, or with what becomes of thinking; compiled when they are first asked for.
+    others: Mutex<HashMap<ChatFormat, Arc<Written>>>,
+    /// By the names that templates have for them: `bos_token`.
+    special_tokens: Vec<(String, String)>,
+    tokenizer: TokenizerFacts,
+}
+
+/// What a template that is chosen needs to know of a model's tokenizer.
+#[derive(Debug, Clone, Default)]
+pub struct TokenizerFacts {
+    /// Those of [`marks`] that are single tokens.
+    pub marks: BTreeSet<&'static str>,
+    /// Whether the texts that the model learned begin with its `bos_token`.
+    pub begins_with_bos: bool,
+}
+
+/// Compiled templates.
+struct Written {
     default: Option<Compiled>,
     /// For conversations with tools, where the model has one.
     tool_use: Option<Result<Compiled, ModelError>>,
-    /// By the names that templates have for them: `bos_token`.
-    special_tokens: Vec<(String, String)>,
+}
+
+impl Written {
+    /// # Errors
+    /// Where the template for conversations without tools can't be used.
+    fn new(sources: &Sources, thinking: Thinking) -> Result<Self, ModelError> {
+        let compiled = |source: &str| Compiled::new(&thinking::edited(source, thinking));
+        Ok(Self {
+            default: sources.default.as_deref().map(compiled).transpose()?,
+            tool_use: sources.tool_use.as_deref().map(compiled),
+        })
+    }
 }
 
 impl ChatTemplate {
@@ -71,13 +102,51 @@ impl ChatTemplate {
     /// Where the template for conversations without tools can't be used.
     pub fn from_sources(sources: Sources, special_tokens: Vec<(String, String)>) -> Result<Self, ModelError> {
         let own = (!sources.is_empty()).then_some(sources);
-        let (default, tool_use) = match &own {
-            Some(sources) => (sources.default.as_deref().map(Compiled::new).transpose()?, sources.tool_use.as_deref()),
-            None => (Some(Compiled::new(PLAIN)?), None),
-        };
-        let tool_use = tool_use.map(Compiled::new);
+        let plain = Sources::one(builtin::PLAIN);
+        let of_model = Written::new(own.as_ref().unwrap_or(&plain), Thinking::Template)?;
         let special_tokens = special_tokens.into_iter().filter(|(_, token)| !token.is_empty()).collect();
-        Ok(Self { own, default, tool_use, special_tokens })
+        Ok(Self {
+            own,
+            of_model: Arc::new(of_model),
+            others: Mutex::default(),
+            special_tokens,
+            tokenizer: TokenizerFacts::default(),
+        })
+    }
+
+    /// Tells what templates that are chosen need to know.
+    pub fn set_tokenizer(&mut self, tokenizer: TokenizerFacts) {
+        self.tokenizer = tokenizer;
+        self.others = Mutex::default();
+    }
+
+    /// Those of the marks that a chosen template writes which are no single tokens of the model: they become several, of
+    /// plain text.
+    pub fn marks_as_text(&self, choice: TemplateChoice) -> Vec<&'static str> {
+        marks(choice).iter().filter(|mark| !self.tokenizer.marks.contains(*mark)).copied().collect()
+    }
+
+    /// The texts of a format's templates; `None` for a model without one, and where none is chosen.
+    pub fn sources(&self, choice: TemplateChoice) -> Option<Sources> {
+        let is_token = |mark: &str| self.tokenizer.marks.contains(mark);
+        match builtin::source(choice, is_token, self.tokenizer.begins_with_bos) {
+            Some(source) => Some(Sources::one(&source)),
+            None => self.own.clone(),
+        }
+    }
+
+    fn written(&self, format: ChatFormat) -> Result<Arc<Written>, ModelError> {
+        if format == ChatFormat::OF_MODEL {
+            return Ok(Arc::clone(&self.of_model));
+        }
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(written) = others.get(&format) {
+            return Ok(Arc::clone(written));
+        }
+        let sources = self.sources(format.chat_template).unwrap_or_else(|| Sources::one(builtin::PLAIN));
+        let written = Arc::new(Written::new(&sources, format.thinking)?);
+        others.insert(format, Arc::clone(&written));
+        Ok(written)
     }
 
     /// In words: `ChatML`. `None` for a model without a template of its own.
@@ -106,8 +175,8 @@ impl ChatTemplate {
     }
 
     /// The template that Transformers takes, too.
-    fn used(&self, has_tools: bool) -> Result<&Compiled, ModelError> {
-        match (&self.tool_use, &self.default) {
+    fn used<'a>(&self, written: &'a Written, has_tools: bool) -> Result<&'a Compiled, ModelError> {
+        match (&written.tool_use, &written.default) {
             (Some(Ok(compiled)), _) if has_tools => Ok(compiled),
             (Some(Err(e)), _) if has_tools => Err(ModelError::Template(format!("tool_use: {}", e.template_message()))),
             (_, Some(compiled)) => Ok(compiled),
@@ -127,8 +196,9 @@ impl ChatTemplate {
         conversation: &Conversation<'_>,
         add_generation_prompt: bool,
     ) -> Result<String, ModelError> {
-        let context = self.context(conversation, add_generation_prompt, None);
-        self.used(!conversation.tools.is_empty())?.render(context)
+        let written = self.written(conversation.format)?;
+        let compiled = self.used(&written, !conversation.tools.is_empty())?;
+        compiled.render(self.context(compiled, conversation, add_generation_prompt, None))
     }
 
     /// The conversation as one text, as [`Self::render`] writes it without a prompt, and the byte ranges of what was in
@@ -138,13 +208,14 @@ impl ChatTemplate {
     /// # Errors
     /// [`ModelError::Template`] where the template refuses the conversation or goes beyond its limits.
     pub fn render_generations(&self, conversation: &Conversation<'_>) -> Result<Option<Generations>, ModelError> {
-        let compiled = self.used(!conversation.tools.is_empty())?;
+        let written = self.written(conversation.format)?;
+        let compiled = self.used(&written, !conversation.tools.is_empty())?;
         if !compiled.has_generations {
             return Ok(None);
         }
-        let text = compiled.render(self.context(conversation, false, None))?;
+        let text = compiled.render(self.context(compiled, conversation, false, None))?;
         let Some(marks) = generation::unused_marks(&[&text, &compiled.source]) else { return Ok(None) };
-        let marked = compiled.render(self.context(conversation, false, Some(marks)));
+        let marked = compiled.render(self.context(compiled, conversation, false, Some(marks)));
         let found = marked.ok().and_then(|marked| generation::take_marks(&marked, marks));
         Ok(found.filter(|(unmarked, _)| *unmarked == text))
     }
@@ -163,6 +234,7 @@ impl ChatTemplate {
 
     fn context(
         &self,
+        compiled: &Compiled,
         conversation: &Conversation<'_>,
         add_generation_prompt: bool,
         generation_marks: Option<[char; 2]>,
@@ -175,7 +247,9 @@ impl ChatTemplate {
         };
         let marks = generation_marks.map(|marks| (generation::MARKS.to_owned(), Value::from(String::from_iter(marks))));
         let tokens = self.special_tokens.iter().map(|(name, token)| (name.clone(), Value::from(token.as_str())));
-        let others = Value::from_pairs(tokens.chain(marks));
+        let thinking = thinking::variables(&compiled.source, conversation.format.thinking);
+        let thinking = thinking.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
+        let others = Value::from_pairs(tokens.chain(marks).chain(thinking));
         context! { ..given, ..others }
     }
 }

@@ -128,6 +128,17 @@ fn read_optional(path: &Path) -> Result<Option<String>, ModelError> {
     }
 }
 
+/// A JSON file; null where there is none.
+///
+/// # Errors
+/// Where the file can't be read or isn't JSON; the error names it.
+pub fn read_optional_json(path: &Path) -> Result<Value, ModelError> {
+    match read_optional(path)? {
+        Some(text) => serde_json::from_str(&text).map_err(|e| ModelError::format(path, e)),
+        None => Ok(Value::Null),
+    }
+}
+
 /// The names of special tokens that templates may use, with their keys in a GGUF file's metadata.
 const SPECIAL_TOKENS: [(&str, &str); 7] = [
     ("bos_token", "bos"),
@@ -139,17 +150,41 @@ const SPECIAL_TOKENS: [(&str, &str); 7] = [
     ("mask_token", "mask"),
 ];
 
+/// A folder's `tokenizer_config.json`, with the tokens that only `special_tokens_map.json` names.
+///
+/// # Errors
+/// Where a file can't be read or isn't JSON; the error names it.
+pub fn settings(folder: &Path) -> Result<Value, ModelError> {
+    let mut settings = read_optional_json(&folder.join("tokenizer_config.json"))?;
+    if let Value::Object(others) = read_optional_json(&folder.join("special_tokens_map.json"))? {
+        if settings.is_null() {
+            settings = Value::Object(serde_json::Map::new());
+        }
+        for (name, token) in others.into_iter().filter(|(name, _)| name.ends_with("_token")) {
+            if token_text(&settings[&name]).is_none() {
+                settings[&name] = token;
+            }
+        }
+    }
+    Ok(settings)
+}
+
+/// A token that the settings name; empty where they don't.
+pub fn token(settings: &Value, name: &str) -> String {
+    token_text(&settings[name]).unwrap_or_default().to_owned()
+}
+
+/// Settings write a token as its text, or as an object with its properties.
+fn token_text(token: &Value) -> Option<&str> {
+    token.as_str().or_else(|| token["content"].as_str())
+}
+
 /// The templates of a model's folder, with its special tokens.
 ///
 /// # Errors
 /// Where a template's file can't be read, or the one for conversations without tools can't be used.
 pub fn of_folder(folder: &Path, settings: &Value) -> Result<ChatTemplate, ModelError> {
-    let token = |name: &str| match &settings[name] {
-        Value::String(text) => text.clone(),
-        Value::Object(token) => token.get("content").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        _ => String::new(),
-    };
-    let tokens = SPECIAL_TOKENS.iter().map(|(name, _)| ((*name).to_owned(), token(name))).collect();
+    let tokens = SPECIAL_TOKENS.iter().map(|(name, _)| ((*name).to_owned(), token(settings, name))).collect();
     ChatTemplate::from_sources(Sources::of_folder(folder, settings)?, tokens)
 }
 

@@ -117,7 +117,7 @@ mod tests {
     fn a_setting_that_is_not_followed_is_named_and_a_neutral_one_is_not() {
         let problem = |config: &Value, family: &str| problem(config, families::find(family).unwrap());
         for (config, named) in [
-            (json!({"attention_bias": true}), "attention_bias"),
+            (json!({"qkv_bias": true}), "qkv_bias"),
             (json!({"qk_norm": "rms"}), "qk_norm"),
             (json!({"num_local_experts": 8}), "experts"),
             (json!({"logits_scaling": 16.0}), "logits_scaling"),

@@ -342,8 +342,9 @@ mod tests {
             ModelSpec::from_config(&config).unwrap().problem(Some(&config))
         };
         assert_eq!(problem(serde_json::json!({})), None);
-        assert!(problem(serde_json::json!({"model_type": "phi3"})).unwrap().contains("family phi3"));
-        assert!(problem(serde_json::json!({"attention_bias": true})).unwrap().contains("attention_bias"));
+        assert!(problem(serde_json::json!({"model_type": "phi2"})).unwrap().contains("family phi2"));
+        assert!(problem(serde_json::json!({"qkv_bias": true})).unwrap().contains("qkv_bias"));
+        assert_eq!(problem(serde_json::json!({"attention_bias": true})), None);
         let error = ModelSpec::from_config(&config(serde_json::json!({"hidden_act": "relu2"}))).unwrap_err();
         assert_eq!(error, "the activation relu2 is not known");
         let gptq = serde_json::json!({"quantization_config": {"quant_method": "gptq"}});

@@ -124,7 +124,9 @@ impl SafetensorsFolder {
             name,
             dtype: format!("{:?}", info.dtype).to_lowercase(),
             num_values: info.shape.iter().fold(1, |values: u64, size| values.saturating_mul(*size as u64)),
-            num_bytes: info.data_offsets.1.saturating_sub(info.data_offsets.0) as u64,
+            // These are widened to f32 as they are read.
+            num_bytes: (info.data_offsets.1.saturating_sub(info.data_offsets.0) as u64)
+                .saturating_mul(if fp8::is_fp8(info.dtype) { 4 } else { 1 }),
         };
         tensors.map(of).collect()
     }

@@ -10,7 +10,7 @@ use tunewright::task::Unwatched;
 
 use super::{Desk, case};
 
-const SPEC: RenderSpec = RenderSpec { train_on: TrainOn::Assistant, max_length: 512, too_long: TooLong::Drop };
+const SPEC: RenderSpec = RenderSpec { max_length: 512, ..RenderSpec::WHOLE };
 
 /// The tiny model with a case's template, its data and its recipe.
 struct Bench {

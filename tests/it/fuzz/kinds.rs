@@ -377,7 +377,7 @@ fn measure(model: &LanguageModel, folder: &Path, adapter: Option<&Path>) -> Read
         model: ModelRef::Starter,
         adapter: adapter.map(Path::to_owned),
         data: folder.join("data.jsonl"),
-        spec: RenderSpec { train_on: TrainOn::Assistant, max_length: 256, too_long: TooLong::CutLeft },
+        spec: RenderSpec { max_length: 256, too_long: TooLong::CutLeft, ..RenderSpec::WHOLE },
         generate: false,
         with_base: false,
     };

@@ -11,7 +11,7 @@ use crate::engine::{ComputeJob, JobId, JobSpec, StoreJob};
 use crate::evaluate::{Answer, KeptPair};
 use crate::generate::Sampling;
 use crate::project::StoredExample;
-use crate::recipe::ModelRef;
+use crate::recipe::{ChatFormat, ModelRef};
 use crate::run::RunRecord;
 
 /// Whose answers they are: the run's folder, and the example or, for a prompt of one's own, none.
@@ -26,6 +26,8 @@ pub struct Asked {
     prompt: Vec<Message>,
     model: ModelRef,
     adapter: PathBuf,
+    /// As the run wrote its turns.
+    format: ChatFormat,
     sampling: Sampling,
 }
 
@@ -44,6 +46,7 @@ impl Asked {
             prompt: own,
             model: run.model.clone(),
             adapter: run.adapter.clone()?,
+            format: run.recipe.training.chat_format(),
             sampling: sampling.clone(),
         })
     }
@@ -56,8 +59,9 @@ impl Asked {
             }
             None => (self.prompt, None, Vec::new()),
         };
+        let key = self.key.clone();
         let kept = KeptPair {
-            example: self.key.1,
+            example: key.1,
             prompt: prompt.clone(),
             expected,
             sampling: self.sampling.clone(),
@@ -66,10 +70,10 @@ impl Asked {
             before: Answer::default(),
             after: Answer::default(),
         };
-        let request =
-            CompareRequest { model: self.model, adapter: Some(self.adapter), prompt, tools, sampling: self.sampling };
+        let Self { model, adapter, format, sampling, .. } = self;
+        let request = CompareRequest { model, adapter: Some(adapter), prompt, tools, format, sampling };
         let job = jobs.start(JobSpec::Compute(ComputeJob::Compare { request }));
-        (self.key, Pair { kept, job: Some(job), failure: None })
+        (key, Pair { kept, job: Some(job), failure: None })
     }
 }
 

@@ -236,6 +236,7 @@ fn tokens(ui: &mut Ui, state: &AppState, project: &ProjectState, actions: &mut V
     let scroll = ScrollArea::vertical().id_salt("tokens").auto_shrink(false).min_scrolled_height(0.0);
     let shown = scroll.show(ui, |ui| {
         inset(ui, |ui| {
+            notes(ui, &view.notes);
             warnings(ui, &view.warnings);
             let mut selected = state.data.tokens.selected;
             let current = token_view::show(ui, view, &mut selected);
@@ -258,6 +259,17 @@ fn legend(ui: &mut Ui, color: egui::Color32, words: &str, count: usize) {
     let (square, _) = ui.allocate_exact_size(Vec2::splat(theme.space.s + theme.space.xxs), Sense::hover());
     let radius = theme.rounding(theme.radius.mark);
     ui.painter().rect(square, radius, color, theme.line(theme.stroke.strong), egui::StrokeKind::Inside);
+}
+
+/// How turns are written, where that was chosen.
+fn notes(ui: &mut Ui, notes: &[String]) {
+    let theme = Theme::of(ui);
+    for note in notes {
+        ui.add(Text::small(note).wrapped());
+    }
+    if !notes.is_empty() {
+        ui.add_space(theme.space.s);
+    }
 }
 
 fn warnings(ui: &mut Ui, warnings: &[String]) {

@@ -209,14 +209,14 @@ impl ModelState {
                 }
             }
             ModelAction::Use(model) => return take(model, around),
-            ModelAction::Ask(prompt) => self.ask(prompt, jobs),
+            ModelAction::Ask(prompt) => self.ask(prompt, around, jobs),
             ModelAction::StopAsking => {
                 if let Some(job) = self.trial.job {
                     jobs.stop(job);
                 }
             }
             ModelAction::Primary if !typed.is_empty() && self.why_no_trial().is_none() => {
-                self.ask(typed.to_owned(), jobs);
+                self.ask(typed.to_owned(), around, jobs);
             }
             ModelAction::Primary => {
                 if let Some(found) = self.selected().filter(|found| obstacle(found).is_none()) {
@@ -273,7 +273,7 @@ impl ModelState {
         self.rendering.ask(&model, jobs);
     }
 
-    fn ask(&mut self, prompt: String, jobs: &mut dyn Start) {
+    fn ask(&mut self, prompt: String, around: &Around<'_>, jobs: &mut dyn Start) {
         let Some(model) = self.selected.clone() else { return };
         if prompt.is_empty() || self.why_no_trial().is_some() {
             return;
@@ -286,6 +286,7 @@ impl ModelState {
             adapter: None,
             prompt: vec![Message::new(Role::User, prompt.clone())],
             tools: Vec::new(),
+            format: around.recipe.training.chat_format(),
             sampling: Sampling::default(),
         };
         let job = jobs.start(JobSpec::Compute(ComputeJob::Compare { request }));

@@ -164,7 +164,7 @@ impl ModelState {
     pub(super) fn suggested_variant(&self) -> Option<ModelRef> {
         let listing = self.hub.listing.as_ref()?;
         let models = || listing.variants.iter().map(|variant| variant_ref(listing, variant));
-        let fits = models().filter(|model| self.fit(model) == Some(Fit::Fits)).last();
+        let fits = models().rfind(|model| self.fit(model) == Some(Fit::Fits));
         fits.or_else(|| models().next())
     }
 }

@@ -5,7 +5,7 @@ use egui::{Align, Rect, Sense, Ui, UiBuilder, Vec2};
 use super::{Actions, PANEL, fit};
 use crate::app::AppState;
 use crate::app::kit::table::{Column, Table, unmarked};
-use crate::app::kit::{Badge, Card, Combo, Text, Theme, drawer, format, icon, section};
+use crate::app::kit::{Badge, Card, Combo, Text, Theme, drawer, format, icon, section_with_control};
 use crate::app::screens::model::state::offers::CatalogueOrder;
 use crate::app::screens::model::{Action, fetching};
 use crate::hub::{CatalogueChoice, CatalogueModel};
@@ -22,7 +22,7 @@ const COLUMNS: [Column; 6] = [
 pub fn show(ui: &mut Ui, state: &AppState, search: &str, actions: &mut Actions) {
     let rows = state.model.rows(search);
     let remark = format!("{}, downloaded when chosen", format::count(rows.len() as u64, "model", "models"));
-    section(ui, "Catalogue", &remark, |ui| {
+    section_with_control(ui, "Catalogue", &remark, |ui| {
         let order = Combo::new("Order of the catalogue", &CatalogueOrder::ALL, state.model.order).small();
         if let Some(order) = order.show(ui) {
             actions.push(Action::Order(order).into());

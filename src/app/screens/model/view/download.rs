@@ -13,7 +13,7 @@ use crate::hub::FoundModel;
 use crate::recipe::ModelRef;
 use crate::task::Signal;
 
-/// Of a model on this disk, or the starter.
+/// The step for a model on this disk, or the starter.
 pub fn step(ui: &mut Ui, state: &AppState, found: &FoundModel, actions: &mut Actions) {
     if under_way(ui, state, &found.model, actions) {
         return;
@@ -31,7 +31,7 @@ pub fn step(ui: &mut Ui, state: &AppState, found: &FoundModel, actions: &mut Act
     }
 }
 
-/// Of a model of the Hub.
+/// The step for a model of the Hub.
 pub fn of_offer(ui: &mut Ui, state: &AppState, model: &ModelRef, offer: Offer<'_>, actions: &mut Actions) {
     if !under_way(ui, state, model, actions) {
         fetch(ui, state, model, offer.num_bytes(), offer.problem(), actions);

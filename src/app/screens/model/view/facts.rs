@@ -4,7 +4,7 @@ use egui::Ui;
 
 use super::Actions;
 use crate::app::AppState;
-use crate::app::kit::{Card, Text, Theme, fact, facts_in_two_columns, format, section, segmented_small};
+use crate::app::kit::{Card, Text, Theme, fact, facts_in_two_columns, format, section_with_control, segmented_small};
 use crate::app::parts::token_view;
 use crate::app::screens::model::Action;
 use crate::app::screens::model::state::sample::Sample;
@@ -51,7 +51,7 @@ pub fn architecture(ui: &mut Ui, facts: &ModelFacts) {
     );
 }
 
-/// Of a model of the catalogue, by its shape.
+/// The architecture of a model of the catalogue, by its shape.
 pub fn of_catalogue(ui: &mut Ui, model: &CatalogueModel) {
     let spec = &model.spec;
     head(ui, "Architecture");
@@ -72,7 +72,7 @@ pub fn of_catalogue(ui: &mut Ui, model: &CatalogueModel) {
     );
 }
 
-/// Of a repository, as far as the Hub says it.
+/// What is known of a repository, as far as the Hub says it.
 pub fn of_listing(ui: &mut Ui, listing: &RepoListing) {
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
     head(ui, "What the Hub says");
@@ -106,7 +106,7 @@ pub fn tensors(ui: &mut Ui, groups: &[TensorGroup]) {
 pub fn template(ui: &mut Ui, state: &AppState, model: &ModelRef, actions: &mut Actions) {
     let theme = Theme::of(ui);
     let rendering = &state.model.rendering;
-    section(ui, "Template", "what a run would see", |ui| {
+    section_with_control(ui, "Template", "what a run would see", |ui| {
         if let Some(sample) = segmented_small(ui, "Sample conversation", &Sample::ALL, rendering.sample) {
             actions.push(Action::Sample(sample).into());
         }
