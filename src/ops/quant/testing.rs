@@ -71,7 +71,8 @@ pub fn dequantized(dtype: WeightType, blocks: &[u8]) -> Vec<f32> {
         return Vec::new();
     }
     if let Some(candle) = candle(dtype) {
-        let storage = QStorage::from_data(Cow::Borrowed(blocks), &Device::Cpu, candle).unwrap();
+        // candle reads them through a typed slice: of a copy, which is aligned.
+        let storage = QStorage::from_data(Cow::Owned(blocks.to_vec()), &Device::Cpu, candle).unwrap();
         return QTensor::new(storage, len).unwrap().dequantize(&Device::Cpu).unwrap().to_vec1().unwrap();
     }
     let coded = Coded::of(dtype).unwrap();
