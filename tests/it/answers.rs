@@ -8,7 +8,7 @@ use tunewright::data::{Example, Message, Role};
 use tunewright::model::Chat;
 use tunewright::model::chat::Omission;
 use tunewright::model::chat_template::ChatTemplate;
-use tunewright::recipe::{RenderSpec, TooLong, TrainOn};
+use tunewright::recipe::RenderSpec;
 use tunewright::render::{RenderedExample, render};
 
 use crate::fixtures::fixture;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tunewright::data::{Example, read_all};
 use tunewright::model::Chat;
-use tunewright::recipe::{RenderSpec, TooLong, TrainOn};
+use tunewright::recipe::RenderSpec;
 use tunewright::render::{RenderedExample, TokenView, render, token_view};
 use tunewright::task::Unwatched;
 

@@ -14,7 +14,7 @@ use tunewright::fs::write_atomic;
 use tunewright::generate::{Sampling, Session};
 use tunewright::model::{LanguageModel, Turn, inspect, peft};
 use tunewright::project::{ExampleQuery, Project};
-use tunewright::recipe::{ModelRef, Plan, Recipe, RenderSpec, TooLong, TrainOn};
+use tunewright::recipe::{ModelRef, Plan, Recipe, RenderSpec, TooLong};
 use tunewright::run::RunRecord;
 use tunewright::task::Unwatched;
 
