@@ -91,10 +91,19 @@ pub fn first_word_apart(json: &[u8]) -> Option<Vec<u8>> {
     Some(tokenizer.to_string().into_bytes())
 }
 
+/// Whether one of them was set.
+fn set_never_in_all<'a>(parts: impl Iterator<Item = &'a mut Value>, depth: usize) -> bool {
+    let mut any = false;
+    for part in parts {
+        any |= set_never(part, depth + 1);
+    }
+    any
+}
+
 fn set_never(part: &mut Value, depth: usize) -> bool {
     match part {
         _ if depth > MAX_DEPTH => false,
-        Value::Array(parts) => parts.iter_mut().fold(false, |any, part| set_never(part, depth + 1) || any),
+        Value::Array(parts) => set_never_in_all(parts.iter_mut(), depth),
         Value::Object(fields) => {
             let is_metaspace = fields.get("type").and_then(Value::as_str) == Some("Metaspace");
             match fields.get_mut("prepend_scheme") {
@@ -103,7 +112,7 @@ fn set_never(part: &mut Value, depth: usize) -> bool {
                     fields.shift_remove("add_prefix_space");
                     true
                 }
-                _ => fields.values_mut().fold(false, |any, part| set_never(part, depth + 1) || any),
+                _ => set_never_in_all(fields.values_mut(), depth),
             }
         }
         _ => false,

@@ -25,7 +25,7 @@ fn compare(adapter: Option<PathBuf>) -> JobSpec {
         adapter,
         prompt: vec![Message::new(Role::User, "question 3")],
         tools: Vec::new(),
-        format: ChatFormat::OF_MODEL,
+        format: tunewright::recipe::ChatFormat::OF_MODEL,
         sampling: Sampling { max_new_tokens: 12, ..Sampling::default() },
     };
     JobSpec::Compute(ComputeJob::Compare { request })
