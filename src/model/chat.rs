@@ -21,7 +21,7 @@ use self::marks::{Marks, Owner, Unmarked};
 use super::chat_template::sources::{self, read_optional_json};
 use super::chat_template::{ChatTemplate, TokenizerFacts, clock, end_mark, marks, without_thinking};
 use super::conversation::{Arguments, Conversation, Turn, with_arguments};
-use super::tokenizer::Part;
+use super::tokenizer::{Part, begins_with_bos};
 use super::weights::gguf::GgufFile;
 use super::weights::safetensors::read_config;
 use super::{ModelError, Tokenizer};
@@ -94,13 +94,7 @@ impl Chat {
         let id = |key: &str| file.number(&format!("tokenizer.ggml.{key}_token_id")).map(|id| id as u32);
         let template = sources::of_gguf(&file, &tokenizer)?;
         let stop_ids = ["eos", "eot", "eom"].iter().filter_map(|key| id(key)).collect();
-        let begins_with_bos = file.flag("tokenizer.ggml.add_bos_token");
-        // What llama.cpp does where a file doesn't say it.
-        let begins_with_bos = begins_with_bos.unwrap_or_else(|| {
-            let pre = file.text("tokenizer.ggml.pre").unwrap_or_default();
-            file.text("tokenizer.ggml.model") == Some("llama") || matches!(pre, "llama-bpe" | "tekken" | "lfm2")
-        });
-        Ok(Self::new(tokenizer, template, stop_ids, begins_with_bos))
+        Ok(Self::new(tokenizer, template, stop_ids, begins_with_bos(&file)))
     }
 
     fn from_folder(folder: &Path) -> Result<Self, ModelError> {

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+pub use self::gguf::begins_with_bos;
 use super::weights::gguf::GgufFile;
 use super::{ModelError, tokenizer_check};
 use crate::task::catch_panic;

@@ -41,7 +41,7 @@ pub struct InspectedToken {
 /// Where an assistant turn is in the text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InspectedAnswer {
-    /// Of the conversation's turns, from 1.
+    /// The turn's number in the conversation, from 1.
     pub turn: usize,
     /// `None` where it isn't certain; it isn't trained then.
     pub text: Option<String>,

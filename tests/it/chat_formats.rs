@@ -141,6 +141,10 @@ fn without_template() -> tempfile::TempDir {
     settings["eos_token"] = json!("<pad>");
     settings["add_bos_token"] = json!(false);
     write_atomic(&path, settings.to_string().as_bytes()).unwrap();
+    let path = folder.path().join("config.json");
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    config["eos_token_id"] = json!(0);
+    write_atomic(&path, config.to_string().as_bytes()).unwrap();
     folder
 }
 

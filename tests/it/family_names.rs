@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-/// Names of vocabularies and their pre-tokenizers, some of which are called as the family that had them first.
-const OF_VOCABULARIES: [&str; 2] = ["src/model/tokenizer.rs", "src/model/pre_tokenizer.rs"];
+/// Names of vocabularies, their pre-tokenizers and chat templates, some of which are called as the family that had them
+/// first.
+const OF_VOCABULARIES: [&str; 3] =
+    ["src/model/tokenizer/gguf.rs", "src/model/pre_tokenizer/table.rs", "src/recipe/choices.rs"];
 
 /// What the rows of `families/` say in `config: &[…]` and `gguf: &[…]`.
 fn names(folder: &Path) -> Vec<String> {

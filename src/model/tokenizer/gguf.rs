@@ -20,6 +20,13 @@ pub fn to_json(file: &GgufFile) -> Result<Value, String> {
     }
 }
 
+/// Whether the texts that the model learned begin with its `bos_token`: what llama.cpp does where a file doesn't say it.
+pub fn begins_with_bos(file: &GgufFile) -> bool {
+    let pre = file.text("tokenizer.ggml.pre").unwrap_or_default();
+    let usual = || file.text("tokenizer.ggml.model") == Some("llama") || matches!(pre, "llama-bpe" | "tekken" | "lfm2");
+    file.flag("tokenizer.ggml.add_bos_token").unwrap_or_else(usual)
+}
+
 /// What each token is for; plain text where the file doesn't say.
 fn kinds(file: &GgufFile, num_tokens: usize) -> Result<Vec<Kind>, String> {
     let types = file.floats("tokenizer.ggml.token_type").unwrap_or_default();

@@ -126,10 +126,10 @@ fn special_names(settings: &Value, map: &Value) -> Vec<String> {
 
 /// The error is a sentence.
 fn to_json(bytes: &[u8], mut added: Added, special: &[String], is_legacy: bool) -> Result<Value, String> {
-    let model = Model::decode(bytes).map_err(|_| {
-        "it isn't a file of SentencePiece's (a list of tokens for tiktoken has the same name); use tokenizer.json"
-            .to_owned()
-    })?;
+    // What is no protocol buffer at all may still be read as one without tokens.
+    let model = Model::decode(bytes).ok().filter(|model| !model.pieces.is_empty()).ok_or(
+        "it isn't a file of SentencePiece's (a list of tokens for tiktoken has the same name); use tokenizer.json",
+    )?;
     let mut pieces: Vec<Piece> = Vec::with_capacity(model.pieces.len());
     for piece in &model.pieces {
         let kind = Kind::numbered(piece.kind.unwrap_or(1).into()).ok_or("it has a token of a kind that isn't known")?;
