@@ -119,7 +119,6 @@ mod tests {
         for (config, named) in [
             (json!({"qkv_bias": true}), "qkv_bias"),
             (json!({"qk_norm": "rms"}), "qk_norm"),
-            (json!({"num_local_experts": 8}), "experts"),
             (json!({"logits_scaling": 16.0}), "logits_scaling"),
             (json!({"attention_multiplier": 0.1}), "attention_multiplier"),
             (json!({"final_logit_softcapping": 30.0}), "final_logit_softcapping"),

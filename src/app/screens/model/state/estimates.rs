@@ -4,7 +4,7 @@ use crate::app::screens::model::state::{Around, ModelState, obstacle};
 use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::engine::{Estimates, IoJob, JobSpec};
-use crate::hub::{self, CatalogueModel, RepoListing};
+use crate::hub::{CatalogueModel, FoundModel, RepoListing, catalogue};
 use crate::model::ModelSize;
 use crate::recipe::{ModelRef, Recipe};
 use crate::train::estimate::Estimate;
@@ -73,7 +73,7 @@ impl ModelState {
     fn in_sight(&self) -> Vec<(ModelRef, ModelSize)> {
         let found = self.all().filter(|found| found.facts.as_ref().is_some_and(|facts| facts.problem.is_none()));
         let found = found.filter_map(|found| Some((found.model.clone(), found.facts.as_ref()?.size.clone())));
-        let rows = hub::catalogue().iter().filter(|model| model.problem.is_none());
+        let rows = catalogue().iter().filter(|model| model.problem.is_none());
         let rows = rows.flat_map(|model| {
             let size = |num_bytes| ModelSize::of_files(model.spec.clone(), num_bytes);
             model.choices.iter().map(move |choice| (choice.model.clone(), size(choice.num_bytes)))
@@ -107,16 +107,16 @@ impl ModelState {
     }
 }
 
-fn obstacle_but_download(found: &crate::hub::FoundModel) -> Option<String> {
+fn obstacle_but_download(found: &FoundModel) -> Option<String> {
     obstacle(found).filter(|_| found.is_on_disk)
 }
 
 /// The model of the catalogue whose shape stands for a repository's: itself, or the one nearest in size.
 fn alike(listing: &RepoListing) -> Option<&'static CatalogueModel> {
-    if let Some(itself) = hub::catalogue::find(&listing.repo) {
+    if let Some(itself) = catalogue::find(&listing.repo) {
         return Some(itself);
     }
     let size = listing.num_parameters? as f64;
     let distance = |model: &&CatalogueModel| (model.num_parameters as f64 / size).ln().abs();
-    hub::catalogue().iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))
+    catalogue().iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }

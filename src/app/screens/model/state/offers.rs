@@ -4,7 +4,7 @@ use crate::app::screens::model::state::ModelState;
 use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::engine::{JobId, JobSpec, NetJob, Outcome, Reply};
-use crate::hub::{self, CatalogueChoice, CatalogueModel, RepoListing, SearchPage, SearchQuery, Variant};
+use crate::hub::{CatalogueChoice, CatalogueModel, RepoListing, SearchPage, SearchQuery, Variant, catalogue};
 use crate::recipe::ModelRef;
 use crate::train::memory::Fit;
 
@@ -129,7 +129,7 @@ impl ModelState {
         {
             return Some(Offer::Listed(listing, variant));
         }
-        hub::catalogue().iter().find_map(|model| {
+        catalogue().iter().find_map(|model| {
             let choice = model.choices.iter().find(|choice| choice.model == *selected)?;
             Some(Offer::Catalogue(model, choice))
         })
@@ -139,7 +139,7 @@ impl ModelState {
     pub fn rows(&self, search: &str) -> Vec<(&'static CatalogueModel, &'static CatalogueChoice)> {
         let wanted = search.trim().to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&wanted);
-        let rows = hub::catalogue().iter().filter(|model| has(&model.name) || has(&model.family) || has(&model.maker));
+        let rows = catalogue().iter().filter(|model| has(&model.name) || has(&model.family) || has(&model.maker));
         let mut rows: Vec<_> = rows.filter_map(|model| Some((model, self.suggested(model)?))).collect();
         match self.order {
             CatalogueOrder::FitsFirst => rows.sort_by_key(|(model, choice)| {
