@@ -9,7 +9,6 @@ use tunewright::engine::{Backend, ComputeJob, EventKind, IoJob, JobId, JobSpec, 
 use tunewright::evaluate::EvaluationRequest;
 use tunewright::generate::Sampling;
 use tunewright::project::Project;
-use tunewright::recipe::ChatFormat;
 use tunewright::run::messages;
 use tunewright::run::{RunRecord, RunStatus};
 use tunewright::task::{Phase, Signal, Unit};
