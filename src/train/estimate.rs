@@ -329,6 +329,8 @@ mod tests {
         let speeds = SpeedFile(Some(folder.path().join("speeds.json")));
         let first = products_rate(&speeds, ProductType::F32).unwrap();
         assert!(first > 1e6, "{first}");
-        assert_eq!(products_rate(&speeds, ProductType::F32), Some(first));
+        // But for the last digit of what the file holds.
+        let again = products_rate(&speeds, ProductType::F32).unwrap();
+        assert!((again / first - 1.0).abs() < 1e-12, "{again}, not {first}");
     }
 }

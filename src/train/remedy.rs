@@ -184,8 +184,8 @@ mod tests {
     #[test]
     fn what_is_not_enough_by_itself_is_offered_after_what_is() {
         let told = remedies_at(2200);
-        assert_eq!(told[0].change, Change::SmallerBatch { batch: 2, accumulation: 4 });
-        assert_eq!(told[1].change, Change::ShorterExamples { max_length: 128, num_longer: 2 });
+        assert_eq!(told[0].change, Change::ShorterExamples { max_length: 128, num_longer: 2 });
+        assert_eq!(told[1].change, Change::SmallerBatch { batch: 2, accumulation: 4 });
         assert!(told[2].change == Change::Checkpointing && told[2].fit == Fit::TooLarge, "{told:?}");
     }
 

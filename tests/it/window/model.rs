@@ -147,11 +147,11 @@ fn a_download_that_was_left_goes_on_or_is_discarded() {
     window.harness.state_mut().state.model.unfinished = vec![left];
     window.settle();
     assert!(window.is_shown("1.0 GB of 3.0 GB"));
-    window.click(Role::Button, "Go on with a/b");
+    window.click(Role::Button, "Go on with b");
     assert!(matches!(window.spec(is_fetch), Some(JobSpec::Net(NetJob::FetchModel { model: of })) if of == model));
     let job = window.job(is_fetch);
     window.tell(job, EventKind::Finished(Outcome::Stopped));
-    window.click(Role::Button, "Discard a/b");
+    window.click(Role::Button, "Discard b");
     let is_discard = |spec: &JobSpec| matches!(spec, JobSpec::Io(IoJob::DiscardDownload { .. }));
     assert!(window.spec(is_discard).is_some() && !window.is_shown("1.0 GB of 3.0 GB"));
 }
