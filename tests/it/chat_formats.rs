@@ -171,10 +171,10 @@ fn a_template_is_chosen_for_a_model_without_one() {
     );
     // Those of others aren't: the end of the text ends it.
     for (choice, text) in [
-        (TemplateChoice::Llama3, "<|start_header_id|>assistant<|end_header_id|>\n\nYes<|eot_id|><pad>"),
-        (TemplateChoice::Gemma, "<start_of_turn>model\nYes<end_of_turn><pad>\n"),
+        (TemplateChoice::Llama3, "<|start_header_id|>assistant<|end_header_id|>\n\nYes<pad>"),
+        (TemplateChoice::Gemma, "<start_of_turn>model\nYes<pad>\n"),
         (TemplateChoice::Mistral, "[INST] Be brief.\n\nHi [/INST] Yes<pad>"),
-        (TemplateChoice::Phi, "<|assistant|>\nYes<|end|><pad>\n"),
+        (TemplateChoice::Phi, "<|assistant|>\nYes<pad>\n"),
         (TemplateChoice::Alpaca, "### Instruction:\nHi\n\n### Response:\nYes<pad>\n\n"),
         (TemplateChoice::Zephyr, "<|assistant|>\nYes<pad>\n"),
         (TemplateChoice::Plain, "Assistant:\nYes<pad>\n"),

@@ -97,8 +97,8 @@ pub fn source(choice: TemplateChoice, is_token: impl Fn(&str) -> bool, begins_wi
     let builtin = BUILTINS.iter().find(|builtin| builtin.choice == choice)?;
     let end = match end_mark(choice) {
         Some(mark) if is_token(mark) => format!("'{mark}'"),
-        Some(mark) => format!("'{mark}' + eos_token"),
-        None => "eos_token".to_owned(),
+        // A mark that is plain text ends nothing: the end of the text does, right after the answer.
+        _ => "eos_token".to_owned(),
     };
     let bos = if begins_with_bos { "{{- bos_token -}}" } else { "" };
     Some(format!("{bos}{}", builtin.source.replace(END, &end)))
