@@ -49,6 +49,8 @@ pub struct RepoListing {
     pub context_length: Option<u64>,
     /// As its files call the family.
     pub architecture: Option<String>,
+    /// The same as people write it; of a family that isn't known as its files do.
+    pub family: Option<String>,
     /// Why nothing of it can be trained here, as far as the Hub's facts say; a sentence.
     pub problem: Option<String>,
     /// What can be downloaded, the smallest first.
@@ -154,6 +156,7 @@ impl RepoListing {
             num_parameters: facts.about.num_parameters(),
             context_length: facts.about.context_length(),
             architecture: facts.about.architecture().map(str::to_owned),
+            family: facts.about.family(),
             problem,
             variants,
             left_out,
