@@ -261,18 +261,23 @@ pub fn empty_state(ui: &mut Ui, title: &str, text: &str, ways: impl FnOnce(&mut 
     let height = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(room.height() / 2.0);
     let top = (room.center().y - height / 2.0).max(room.top() + theme.space.l).round();
     let left = (room.center().x - width / 2.0).round();
-    let left_over = Vec2::new(width, room.bottom() - top);
-    let mut outer = ui.new_child(UiBuilder::new().max_rect(Rect::from_min_size(egui::pos2(left, top), left_over)));
+    let below = Rect::from_min_max(egui::pos2(room.left(), top), room.max);
+    let mut outer = ui.new_child(UiBuilder::new().max_rect(below));
+    // Over the whole width, so that its bar is at the screen's edge and not on the cards.
     let shown = ScrollArea::vertical().id_salt("empty state").auto_shrink(false).show(&mut outer, |ui| {
-        ui.spacing_mut().item_spacing.y = theme.pad.between_cards;
-        ui.scope(|ui| {
-            ui.spacing_mut().item_spacing.y = theme.space.xs;
-            ui.add(Text::title(title));
-            ui.add(Text::body(text).soft().wrapped());
-        });
-        ui.add_space(theme.space.m);
-        ways(ui);
-        ui.min_rect().height()
+        let middle = Rect::from_min_size(egui::pos2(left, ui.cursor().top()), Vec2::new(width, below.height()));
+        let content = |ui: &mut Ui| {
+            ui.spacing_mut().item_spacing.y = theme.pad.between_cards;
+            ui.scope(|ui| {
+                ui.spacing_mut().item_spacing.y = theme.space.xs;
+                ui.add(Text::title(title));
+                ui.add(Text::body(text).soft().wrapped());
+            });
+            ui.add_space(theme.space.m);
+            ways(ui);
+            ui.min_rect().height()
+        };
+        ui.scope_builder(UiBuilder::new().max_rect(middle), content).inner
     });
     let shown = shown.inner;
     if (shown - height).abs() > 0.5 {
