@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "kernels over raw slices; each block says why it is sound")]
 
 pub mod attention;
+pub mod causal_conv;
 pub mod conv;
 pub mod cross_entropy;
 mod frozen;

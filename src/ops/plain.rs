@@ -108,21 +108,40 @@ pub fn causal_attention(
 /// # Errors
 /// Where the shapes don't go together.
 pub fn short_conv(wide: &Tensor, kernel: &Tensor, segments: &Segments) -> Result<Tensor> {
-    let (taps, hidden) = kernel.dims2()?;
+    let (_, hidden) = kernel.dims2()?;
     let part = |place: usize| wide.narrow(1, place * hidden, hidden);
     let (product, after) = ((part(0)? * part(2)?)?, part(1)?);
+    after * convolve(&product, kernel, segments)?
+}
+
+/// [`CausalConv`](super::causal_conv::CausalConv): from and to `[num_tokens, channels]`; `kernel` is `[taps, channels]`, `bias`
+/// `[1, channels]`.
+///
+/// # Errors
+/// Where the shapes don't go together.
+pub fn causal_conv(x: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, segments: &Segments) -> Result<Tensor> {
+    let out = convolve(x, kernel, segments)?;
+    match bias {
+        Some(bias) => out.broadcast_add(bias)?.silu(),
+        None => out.silu(),
+    }
+}
+
+/// `Σ kernel[tap] · x[row − (taps − 1 − tap)]` over the rows of each sequence.
+fn convolve(x: &Tensor, kernel: &Tensor, segments: &Segments) -> Result<Tensor> {
+    let (taps, channels) = kernel.dims2()?;
     let mut outputs = Vec::with_capacity(segments.num_segments());
     for Segment { prefix, rows } in segments.iter() {
-        let (all, num_before) = (with_prefix(&product, prefix, rows)?, prefix.len());
+        let (all, num_before) = (with_prefix(x, prefix, rows)?, prefix.len());
         let padded = all.pad_with_zeros(0, taps - 1, 0)?;
-        let mut sum = Tensor::zeros((rows.len(), hidden), DType::F32, wide.device())?;
+        let mut sum = Tensor::zeros((rows.len(), channels), DType::F32, x.device())?;
         for tap in 0..taps {
             let shifted = padded.narrow(0, num_before + tap, rows.len())?;
             sum = (sum + shifted.broadcast_mul(&kernel.narrow(0, tap, 1)?)?)?;
         }
         outputs.push(sum);
     }
-    after * Tensor::cat(&outputs, 0)?
+    Tensor::cat(&outputs, 0)
 }
 
 /// A sequence's rows, those that it shares first.
