@@ -3,6 +3,7 @@
 
 use candle_core::{D, DType, Result, Tensor};
 
+use super::delta::{DeltaShape, UNIT_EPS};
 use super::gated::Activation;
 use super::{AttentionShape, RopeTable, Segment, Segments};
 
@@ -59,6 +60,25 @@ pub fn gated(gate: &Tensor, up: &Tensor, activation: Activation) -> Result<Tenso
         Activation::Silu => gate.silu()? * up,
         Activation::GeluTanh => gate.gelu()? * up,
     }
+}
+
+/// Queries with their gates beside them, head by head, `[num_tokens, 2 · num_heads · head_dim]`, parted.
+///
+/// # Errors
+/// Where the shapes don't go together.
+pub fn part_gates(both: &Tensor, shape: AttentionShape) -> Result<[Tensor; 2]> {
+    let (n, dim) = (both.dim(0)?, shape.head_dim);
+    let both = both.reshape((n, shape.num_heads, 2, dim))?;
+    let part = |place: usize| both.narrow(2, place, 1)?.reshape((n, shape.q_width()));
+    Ok([part(0)?, part(1)?])
+}
+
+/// `values · sigmoid(gates)`
+///
+/// # Errors
+/// Where the shapes differ.
+pub fn gate_heads(values: &Tensor, gates: &Tensor) -> Result<Tensor> {
+    values * candle_nn::ops::sigmoid(gates)?
 }
 
 /// `q` is `[num_tokens, num_heads · head_dim]`, `k` and `v` are `[num_tokens, num_kv_heads · head_dim]`; the result has
@@ -142,6 +162,60 @@ fn convolve(x: &Tensor, kernel: &Tensor, segments: &Segments) -> Result<Tensor> 
         outputs.push(sum);
     }
     Tensor::cat(&outputs, 0)
+}
+
+/// [`Delta`](super::delta::Delta), one token after the other; `weights` are its decay and its bias, `[num_value_heads]`, and its
+/// norm, `[value_dim]`.
+///
+/// # Errors
+/// Where the shapes don't go together.
+pub fn gated_delta(
+    qkv: &Tensor,
+    wide: &Tensor,
+    shape: DeltaShape,
+    weights: [&Tensor; 3],
+    eps: f64,
+    segments: &Segments,
+) -> Result<Tensor> {
+    let ([decay, step_bias, norm], n) = (weights, qkv.dim(0)?);
+    let (heads, key_dim, value_dim) = (shape.num_value_heads, shape.key_dim, shape.value_dim);
+    let key_heads: Vec<u32> = (0..heads).map(|head| shape.key_head(head) as u32).collect();
+    let key_heads = Tensor::new(key_heads, qkv.device())?;
+    let of_length_one = |column: usize| -> Result<Tensor> {
+        let x = qkv.narrow(1, column, shape.key_width())?.reshape((n, shape.num_key_heads, key_dim))?;
+        let length = (x.sqr()?.sum_keepdim(D::Minus1)? + f64::from(UNIT_EPS))?.sqrt()?;
+        x.broadcast_div(&length)?.index_select(&key_heads, 1)
+    };
+    let q = (of_length_one(0)? * f64::from(shape.query_scale()))?;
+    let k = of_length_one(shape.key_width())?;
+    let v = qkv.narrow(1, 2 * shape.key_width(), shape.value_width())?.reshape((n, heads, value_dim))?;
+    let gates = shape.conv_width() + shape.value_width();
+    let beta = candle_nn::ops::sigmoid(&wide.narrow(1, gates, heads)?)?;
+    let step = wide.narrow(1, gates + heads, heads)?.broadcast_add(step_bias)?;
+    let softplus = (step.relu()? + (step.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
+    let fading = softplus.broadcast_mul(decay)?.exp()?;
+
+    let mut results: Vec<Tensor> = Vec::with_capacity(n);
+    let mut states: Vec<Tensor> = Vec::with_capacity(n);
+    for Segment { prefix, rows } in segments.iter() {
+        let mut state = match prefix.end.checked_sub(1) {
+            Some(last) if !prefix.is_empty() => states[last].clone(),
+            _ => Tensor::zeros((heads, key_dim, value_dim), DType::F32, qkv.device())?,
+        };
+        for row in rows.clone() {
+            // [heads, 1, …]
+            let at = |x: &Tensor| x.get(row)?.reshape((heads, 1, ()));
+            let (q, k, v) = (at(&q)?, at(&k)?, at(&v)?);
+            let faded = state.broadcast_mul(&at(&fading)?)?;
+            let correction = (v - k.matmul(&faded)?)?.broadcast_mul(&at(&beta)?)?;
+            state = (faded + k.t()?.contiguous()?.matmul(&correction)?)?;
+            results.push(q.matmul(&state)?.reshape((1, heads, value_dim))?);
+            states.push(state.clone());
+        }
+    }
+    let normed = rms_norm(&Tensor::cat(&results, 0)?, norm, eps)?;
+    let gate = wide.narrow(1, shape.conv_width(), shape.value_width())?.reshape((n, heads, value_dim))?;
+    (normed * gate.silu()?)?.reshape((n, shape.value_width()))
 }
 
 /// A sequence's rows, those that it shares first.

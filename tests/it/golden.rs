@@ -30,6 +30,7 @@ const FAMILIES: &[&str] = &[
     "qwen2",
     "qwen2_window",
     "qwen3",
+    "qwen3_5",
     "gemma3",
     "smollm3",
     "olmo2",

@@ -16,6 +16,7 @@ mod olmo2;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod qwen3_5;
 mod smollm3;
 mod unknown;
 
@@ -58,6 +59,7 @@ pub const FAMILIES: &[&Family] = &[
     &mistral::MISTRAL,
     &qwen2::QWEN2,
     &qwen3::QWEN3,
+    &qwen3_5::QWEN3_5,
     &gemma2::GEMMA2,
     &gemma3::GEMMA3,
     &phi3::PHI3,

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::fp8::{self, Fp8};
 use super::{WeightSource, elsewhere, leftovers};
-use crate::model::spec::{Part, WRAPPED, packing};
+use crate::model::spec::{NormPlace, Part, WRAPPED, packing};
 use crate::model::{ModelError, ModelSpec, StoredTensor};
 use crate::ops::{FrozenWeight, WeightType};
 use crate::words::thousands;
@@ -304,7 +304,14 @@ impl WeightSource for SafetensorsFolder {
 
     fn vector(&mut self, part: Part, len: usize) -> Result<Vec<f32>, ModelError> {
         let mut values = self.frozen(&self.name(part), &part.dims(&self.spec), 1, len)?.to_f32()?;
-        let is_norm = matches!(part, Part::Norm(..) | Part::LastNorm);
+        let is_norm = match part {
+            // This one is never a distance.
+            Part::Norm(_, NormPlace::Mixed) => false,
+            part => matches!(part, Part::Norm(..) | Part::LastNorm),
+        };
+        if let Part::Decay(_) = part {
+            values.iter_mut().for_each(|value| *value = -value.exp());
+        }
         if is_norm && self.spec.family().is_some_and(|family| family.has_norms_from_one) {
             values.iter_mut().for_each(|value| *value += 1.0);
         }
