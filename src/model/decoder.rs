@@ -152,7 +152,8 @@ fn kernel(source: &mut dyn WeightSource, index: usize) -> std::result::Result<Op
         return Ok(None);
     };
     let part = Part::Kernel(index);
-    let values = finite_vector(source, part, part.num_values(source.spec()))?;
+    let len = part.num_values(source.spec());
+    let values = finite_vector(source, part, len)?;
     Ok(Some((0..kernel).flat_map(|tap| values.iter().skip(tap).step_by(kernel)).copied().collect()))
 }
 

@@ -23,7 +23,7 @@ mod unknown;
 use serde_json::Value;
 
 use super::ModelSpec;
-use super::spec::keys::{Key, Keys};
+use super::spec::keys::{self, Key, Keys};
 use super::spec::{Names, packing, text_config};
 
 /// Families that call everything as Llama does have these.
@@ -105,6 +105,11 @@ impl ModelSpec {
     /// `None` for one that the decoder doesn't run.
     pub(crate) fn family(&self) -> Option<&'static Family> {
         find(&self.architecture)
+    }
+
+    /// Whether layers that guess further tokens are left out, as Transformers does it in the family.
+    pub(crate) fn leaves_out_guessing(&self) -> bool {
+        self.family().is_some_and(|family| family.follows.contains(&keys::GUESSING_LAYERS))
     }
 
     /// The family as people write it; of one that isn't known as the file does.

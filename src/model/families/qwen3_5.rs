@@ -45,6 +45,7 @@ pub const QWEN3_5: Family = Family {
         ATTENTION_INTERVAL,
         IS_LINEAR,
         SECTIONS,
+        keys::GUESSING_LAYERS,
     ],
     has_paired_rows: false,
     has_norms_from_one: true,
@@ -56,6 +57,11 @@ fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
     let defaults =
         common::Defaults { head_dim: Some(HEAD_DIM), rotates_partly: true, ..common::Defaults::default() };
     let mut spec = common::read(keys, architecture, &defaults)?;
+    let num_all = spec.num_layers();
+    if keys.is_gguf() {
+        let num = num_all.checked_sub(keys.count(keys::GUESSING_LAYERS)?.unwrap_or(0)).filter(|num| *num > 0);
+        spec.layers.truncate(num.ok_or_else(|| keys.unusable(keys::GUESSING_LAYERS))?);
+    }
     if !keys.is_gguf() && keys.rotated(spec.head_dim)?.is_none() {
         spec.ropes[0].rotated = Some((spec.head_dim as f64 * ROTATED) as usize);
     }
@@ -68,7 +74,8 @@ fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
     common::set_biases(&mut spec, keys)?;
     let kernel = keys.count(KERNEL)?.unwrap_or(4);
     let shape = shape(keys)?;
-    let is_linear = is_linear(keys, spec.num_layers())?;
+    // A file may or may not have a switch for each layer that guesses, too.
+    let is_linear = is_linear(keys, num_all).or_else(|_| is_linear(keys, spec.num_layers()))?;
     for (layer, is_linear) in spec.layers.iter_mut().zip(is_linear) {
         match is_linear {
             true => layer.mixer = Mixer::DeltaNet { kernel, shape },

@@ -17,6 +17,9 @@ use crate::model::{ModelError, ModelSpec, StoredTensor};
 use crate::ops::{FrozenWeight, WeightType};
 use crate::words::thousands;
 
+/// How the names of layers begin that guess further tokens.
+const GUESSING: &str = "mtp.";
+
 /// The safetensors format allows no larger header.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
@@ -101,8 +104,14 @@ impl SafetensorsFolder {
     fn is_harmless(&self, name: &str) -> bool {
         let computed = [".rotary_emb.inv_freq", ".rotary_emb.cos_cached", ".rotary_emb.sin_cached", ".position_ids"];
         let is_seeing = || self.wrapper.is_some_and(|start| !name.starts_with(start)) && !name.contains("lm_head");
+        let is_guessing = || self.spec.leaves_out_guessing() && name.starts_with(GUESSING);
         let is_tied_head = || self.spec.tie_word_embeddings && name == self.name(Part::Head);
-        computed.iter().any(|end| name.ends_with(end)) || is_tied_head() || is_seeing()
+        computed.iter().any(|end| name.ends_with(end)) || is_tied_head() || is_seeing() || is_guessing()
+    }
+
+    /// Whether it has layers that guess further tokens, and are left out.
+    pub fn guesses(&self) -> bool {
+        self.spec.leaves_out_guessing() && self.places.keys().any(|name| name.starts_with(GUESSING))
     }
 
     /// The stored type of most matrices: `bf16`.

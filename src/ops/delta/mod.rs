@@ -114,6 +114,13 @@ pub struct Sequence<'a> {
     pub state: &'a mut [f32],
 }
 
+/// Bytes that a thread works in on the way back through `num_tokens` tokens of one head.
+pub fn scratch_bytes(shape: DeltaShape, num_tokens: usize) -> u64 {
+    let (state, chunks) = (shape.head_state_len(), num_tokens.div_ceil(CHUNK));
+    let of_chunk = CHUNK * (6 * shape.key_dim + 9 * shape.value_dim + 4 * chunk::STRIDE);
+    4 * (state * (chunks + 4) + 2 * num_tokens * shape.value_dim + of_chunk) as u64
+}
+
 /// Buffers of one thread.
 #[derive(Default)]
 struct Scratch {
