@@ -250,9 +250,13 @@ fn name_apart(variants: &mut [Variant]) {
     }
 }
 
-/// The weights at the top of a repository with their configuration and tokenizer.
+/// Where Transformers keeps a model's chat templates for tools and the like.
+const OTHER_TEMPLATES: &str = "additional_chat_templates/";
+
+/// The weights at the top of a repository with their configuration, tokenizer and templates.
 fn safetensors(files: Vec<RemoteFile>, left_out: &mut Vec<LeftOut>) -> Option<Variant> {
-    let mut top: Vec<RemoteFile> = files.into_iter().filter(|file| !file.path.contains('/')).collect();
+    let belongs = |path: &str| !path.contains('/') || path.starts_with(OTHER_TEMPLATES) && path.ends_with(".jinja");
+    let mut top: Vec<RemoteFile> = files.into_iter().filter(|file| belongs(&file.path)).collect();
     let is_weights = |file: &RemoteFile| has_extension(file.path.as_ref(), "safetensors");
     let has_config = top.iter().any(|file| file.path == "config.json");
     // Beside those that Transformers reads some repositories have all weights again, as their makers lay them out.
@@ -360,6 +364,8 @@ mod tests {
             "tokenizer.json",
             "tokenizer.model",
             "chat_template.jinja",
+            "additional_chat_templates/tool_use.jinja",
+            "additional_chat_templates/notes.json",
             "model.safetensors.index.json",
             "model-00001-of-00002.safetensors",
             "model-00002-of-00002.safetensors",
@@ -379,6 +385,7 @@ mod tests {
                 "tokenizer.json",
                 "tokenizer.model",
                 "chat_template.jinja",
+                "additional_chat_templates/tool_use.jinja",
                 "model.safetensors.index.json",
                 "model-00001-of-00002.safetensors",
                 "model-00002-of-00002.safetensors",

@@ -1,5 +1,7 @@
 //! Will it fit, and how long does it take: of any model whose shape is known, before it is loaded or even downloaded.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::cost::{TokenMix, eval_flops_per_token, train_flops_per_token};
 use super::memory::{MemoryEstimate, Needs, memory_with, program_bytes, room_for_all};
 use super::rate;
@@ -211,14 +213,25 @@ fn time_of(size: &ModelSize, recipe: &Recipe, lora: &LoraConfig, lengths: &RunLe
     }
 }
 
-/// The rate of this machine's products, measured once and kept.
+/// The rate of this machine's products, measured once and kept; for this process also where no file can keep it.
 pub fn products_rate(speeds: &SpeedFile, product: ProductType) -> Option<f64> {
+    static MEASURED: Mutex<Vec<(ProductType, f64)>> = Mutex::new(Vec::new());
     if let Some(known) = speeds.products(product.name()) {
         return Some(known);
     }
-    let measured = rate::of_machine(product).inspect_err(|error| log::warn!("the products' rate: {error}")).ok()?;
-    speeds.keep_products(product.name(), measured);
-    Some(measured)
+    let mut measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = measured.iter().find(|(of, _)| *of == product).map(|(_, rate)| *rate);
+    let rate = match known {
+        Some(rate) => rate,
+        None => {
+            let told = |error: &candle_core::Error| log::warn!("the products' rate: {error}");
+            let rate = rate::of_machine(product).inspect_err(told).ok()?;
+            measured.push((product, rate));
+            rate
+        }
+    };
+    speeds.keep_products(product.name(), rate);
+    Some(rate)
 }
 
 #[cfg(test)]

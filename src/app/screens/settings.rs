@@ -24,6 +24,7 @@ pub const ENTRIES: &[(&str, &str)] = &[
     ("Memory limit", "ram gigabytes"),
     ("Projects folder", "where projects lie directory place"),
     ("Models folder", "where models lie downloads directory place"),
+    ("More models in", "folders looked through for models lm studio ollama own directory"),
     ("Network", "offline online hub internet"),
     ("Hub token", "hugging face key password login gated keyring"),
     ("Keys", "shortcuts keyboard"),

@@ -1,6 +1,6 @@
 //! Projects as a whole in the window: new, recent, gone, the sample, what an import asks; and the settings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
@@ -345,6 +345,12 @@ fn the_settings_reach_the_engine() {
     window.click(Role::Switch, "Network");
     window.act(SettingsAction::MemoryLimit(Some(2_000_000_000)));
     window.act(SettingsAction::Folder(tunewright::app::screens::settings::Place::Models, Some("/models".into())));
+    window.act(SettingsAction::LookInFolder("/own".into()));
+    window.act(SettingsAction::LookInFolder("/shared".into()));
+    assert_eq!(window.engine.limits().unwrap().more_folders, [Path::new("/own"), Path::new("/shared")]);
+    window.scroll_to(Role::Button, "Leave out /own");
+    window.click(Role::Button, "Leave out /own");
+    assert_eq!(window.engine.limits().unwrap().more_folders, [Path::new("/shared")]);
     let token = HubToken::new("hf_secret");
     window.act(SettingsAction::Token(TokenState::OnlyHere(token.clone(), "this system has no keyring".to_owned())));
     let limits = window.engine.limits().expect("the engine was told");

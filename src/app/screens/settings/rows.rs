@@ -1,6 +1,6 @@
 //! The rows of the settings.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use egui::{Align, Layout, Ui};
 
@@ -125,6 +125,8 @@ pub(super) fn folders(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, action
     rule(ui);
     let help = "Downloads go here; what lies in the usual folder is still found";
     folder(ui, ("Models", Place::Models), &mut drafts.models, help, state, actions);
+    rule(ui);
+    more_models_folders(ui, &state.settings.more_models_folders, actions);
     if let Some(project) = &state.project {
         rule(ui);
         layout::line(ui, Theme::of(ui).size.settings_row_height, |ui| {
@@ -182,6 +184,38 @@ fn folder(
     });
     ui.add_space(theme.space.s);
 }
+
+/// The person's own folders, each in a line, and the way to another.
+fn more_models_folders(ui: &mut Ui, folders: &[PathBuf], actions: &mut Vec<AnyAction>) {
+    let theme = Theme::of(ui);
+    let line = |ui: &mut Ui, name: &str, content: &mut dyn FnMut(&mut Ui)| {
+        layout::line(ui, theme.size.settings_row_height, |ui| {
+            let left = ui.cursor().left();
+            ui.add(if folders.is_empty() { Text::body(name) } else { Text::strong(name) });
+            to_column(ui, left + theme.size.settings_name_width);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| content(ui));
+        });
+    };
+    for (index, folder) in folders.iter().enumerate() {
+        let path = folder.display().to_string();
+        line(ui, if index == 0 { MORE_MODELS } else { "" }, &mut |ui| {
+            show_in_folder(ui, &path, folder, actions);
+            if ui.add(Button::link("Leave out").name(format!("Leave out {path}"))).clicked() {
+                actions.push(Action::LeaveFolder(folder.clone()).into());
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Text::mono(&*path).one_line()));
+        });
+    }
+    line(ui, if folders.is_empty() { MORE_MODELS } else { "" }, &mut |ui| {
+        if ui.add(Button::link("Add a folder…")).clicked() {
+            actions.push(Action::ChooseFolderToLookIn.into());
+        }
+        let help = "Models anywhere in these folders are offered, too; nothing is written to them";
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Text::small(help).faint()));
+    });
+}
+
+const MORE_MODELS: &str = "More models in";
 
 fn show_in_folder(ui: &mut Ui, name: &str, path: &Path, actions: &mut Vec<AnyAction>) {
     if ui.add(Button::link("Show in folder").name(format!("Show {name} in folder"))).clicked() {

@@ -19,6 +19,11 @@ pub enum SettingsAction {
     /// `None` for the usual place.
     Folder(Place, Option<PathBuf>),
     ChooseFolder(Place),
+    /// Another folder is looked through for models.
+    LookInFolder(PathBuf),
+    ChooseFolderToLookIn,
+    /// This one no longer is; nothing in it changes.
+    LeaveFolder(PathBuf),
     Offline(bool),
     KeepToken(String),
     ForgetToken,
@@ -75,6 +80,22 @@ impl SettingsState {
                 vec![set(AppSettings { models_folder, ..now.clone() })]
             }
             SettingsAction::ChooseFolder(place) => vec![choose(place)],
+            SettingsAction::LookInFolder(folder) => {
+                let mut more_models_folders = now.more_models_folders.clone();
+                if !more_models_folders.contains(&folder) {
+                    more_models_folders.push(folder);
+                }
+                vec![set(AppSettings { more_models_folders, ..now.clone() })]
+            }
+            SettingsAction::ChooseFolderToLookIn => vec![Effect::Pick(
+                FilePick { title: "Choose a folder with models", kind: PickKind::Folder },
+                |folder| SettingsAction::LookInFolder(folder).into(),
+            )],
+            SettingsAction::LeaveFolder(folder) => {
+                let mut more_models_folders = now.more_models_folders.clone();
+                more_models_folders.retain(|other| *other != folder);
+                vec![set(AppSettings { more_models_folders, ..now.clone() })]
+            }
             SettingsAction::Offline(is_offline) => vec![set(AppSettings { is_offline, ..now.clone() })],
             SettingsAction::KeepToken(token) => vec![self.token.keep(token), Effect::TellLimits],
             SettingsAction::ForgetToken => self.token.forget().into_iter().chain([Effect::TellLimits]).collect(),
@@ -115,7 +136,12 @@ mod tests {
 
     #[test]
     fn each_setting_changes_alone() {
-        let now = AppSettings { threads: Some(2), is_offline: true, ..AppSettings::default() };
+        let now = AppSettings {
+            threads: Some(2),
+            is_offline: true,
+            more_models_folders: vec!["/e".into()],
+            ..AppSettings::default()
+        };
         let folder = Some(PathBuf::from("/f"));
         let cases = [
             (SettingsAction::Threads(None), AppSettings { threads: None, ..now.clone() }),
@@ -129,6 +155,12 @@ mod tests {
                 SettingsAction::Folder(Place::Models, folder.clone()),
                 AppSettings { models_folder: folder, ..now.clone() },
             ),
+            (
+                SettingsAction::LookInFolder("/g".into()),
+                AppSettings { more_models_folders: vec!["/e".into(), "/g".into()], ..now.clone() },
+            ),
+            (SettingsAction::LookInFolder("/e".into()), now.clone()),
+            (SettingsAction::LeaveFolder("/e".into()), AppSettings { more_models_folders: Vec::new(), ..now.clone() }),
         ];
         for (action, expected) in cases {
             assert_eq!(after(action, &now), Some(expected));
