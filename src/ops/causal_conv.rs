@@ -227,7 +227,7 @@ mod tests {
                     let input = wide(x[0]);
                     let input = Columns { values: &input, stride, column: beside };
                     conv.back(isa, &segments, input, &mut grad.to_vec(), &mut d_wide, [stride, beside]);
-                    let (mut d_x, mut others) = (Vec::new(), Vec::new());
+                    let (mut d_x, mut others) = (Vec::<f32>::new(), Vec::<f32>::new());
                     for row in d_wide.chunks(stride) {
                         d_x.extend_from_slice(&row[beside..][..channels]);
                         others.extend(row[..beside].iter().chain(&row[beside + channels..]));

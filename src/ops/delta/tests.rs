@@ -50,17 +50,17 @@ proptest! {
         let weights = weights(shape);
         let [decay, step_bias, norm] = weights.each_ref().map(values);
         let of = DeltaWeights { decay: &decay, step_bias: &step_bias, norm: &norm, eps: EPS };
-        let delta = |qkv, wide| Delta { isa, shape, weights: of, qkv, wide };
         let op = Kernel {
             dims: vec![n, shape.value_width()],
             forward: |x: &[&[f32]]| {
                 let mut out = vec![9.0; n * shape.value_width()];
-                delta(x[0], x[1]).forward(&segments, &mut out);
+                Delta { isa, shape, weights: of, qkv: x[0], wide: x[1] }.forward(&segments, &mut out);
                 out
             },
             backward: |x: &[&[f32]], grad: &[f32]| {
                 let [mut d_qkv, mut d_wide] = [x[0], x[1]].map(|x| vec![9.0; x.len()]);
-                delta(x[0], x[1]).back(&segments, grad, &mut d_qkv, &mut d_wide);
+                let delta = Delta { isa, shape, weights: of, qkv: x[0], wide: x[1] };
+                delta.back(&segments, grad, &mut d_qkv, &mut d_wide);
                 vec![d_qkv, without_convolved(shape, d_wide)]
             },
         };
