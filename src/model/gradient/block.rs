@@ -82,6 +82,15 @@ impl<E> Work<E> {
     }
 }
 
+/// A buffer of this length, whatever is in it: layers differ in what they need, and one that grows shall not take twice its
+/// room.
+pub fn fit(values: &mut Vec<f32>, len: usize) {
+    if values.capacity() < len {
+        *values = Vec::with_capacity(len);
+    }
+    values.resize(len, 0.0);
+}
+
 /// One decoder block in a pass.
 pub struct Block<'a, E> {
     pub pass: &'a BlockPass<'a>,
@@ -120,7 +129,7 @@ impl<E: Element> Steps for Forward<'_, E> {
                 Ok(())
             }
             (_, bias) => {
-                wide.resize(num_rows * linear.width(), 0.0);
+                fit(wide, num_rows * linear.width());
                 linear.forward(x, xa, wide, false, scratch)?;
                 bias.into_iter().for_each(|bias| add_bias(wide, bias));
                 Ok(())

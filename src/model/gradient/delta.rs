@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::block::{Block, Kept, Work};
+use super::block::{Block, Kept, Work, fit};
 use super::pass::MIN_ROWS;
 use crate::ops::causal_conv::Columns;
 use crate::ops::delta::Delta;
@@ -17,7 +17,7 @@ impl<E: Element> Block<'_, E> {
         let (q_width, kv_width) = (shape.q_width(), 2 * shape.kv_width());
         // The gradient's place is free on the way forward.
         let Work { wide, d_wide: parted, .. } = work;
-        parted.resize(n * (q_width + kv_width), 0.0);
+        fit(parted, n * (q_width + kv_width));
         kept.gates.resize(n, q_width);
         let stride = kept.gates.stride();
         let to = parted.par_chunks_mut(q_width + kv_width).zip(kept.gates.data_mut().par_chunks_mut(stride));
@@ -64,7 +64,7 @@ impl<E: Element> Block<'_, E> {
         let (isa, shape) = (self.pass.isa, self.pass.decoder.attention_shape(self.layer));
         let (q_width, kv_width) = (shape.q_width(), 2 * shape.kv_width());
         let Work { wide: joined, mixed, d_wide, d_mixed, .. } = work;
-        joined.resize(d_wide.len() / (q_width + kv_width) * (2 * q_width + kv_width), 0.0);
+        fit(joined, d_wide.len() / (q_width + kv_width) * (2 * q_width + kv_width));
         let gates = kept.gates.data().par_chunks(kept.gates.stride());
         let heads = mixed.par_chunks(q_width).zip(d_mixed.par_chunks(q_width)).zip(gates);
         let rows = joined.par_chunks_mut(2 * q_width + kv_width).zip(d_wide.par_chunks(q_width + kv_width));
@@ -86,9 +86,9 @@ impl<E: Element> Block<'_, E> {
         let (n, stride) = (segments.num_tokens(), shape.wide_width());
         let Work { wide, mixed, convolved, .. } = work;
         kept.wide.set(isa, wide, n, stride);
-        convolved.resize(n * shape.conv_width(), 0.0);
+        fit(convolved, n * shape.conv_width());
         conv.forward(isa, segments, Columns { values: wide, stride, column: 0 }, convolved);
-        mixed.resize(n * shape.value_width(), 0.0);
+        fit(mixed, n * shape.value_width());
         Delta { isa, shape, weights, qkv: convolved, wide }.forward(segments, mixed);
         kept.mixed.set(isa, mixed, n, shape.value_width());
     }
@@ -101,10 +101,10 @@ impl<E: Element> Block<'_, E> {
         let Work { wide, convolved, d_wide, d_mixed, d_convolved, .. } = work;
         kept.wide.widen_into(isa, wide);
         let input = Columns { values: wide, stride, column: 0 };
-        convolved.resize(n * shape.conv_width(), 0.0);
+        fit(convolved, n * shape.conv_width());
         conv.forward(isa, segments, input, convolved);
-        d_convolved.resize(convolved.len(), 0.0);
-        d_wide.resize(wide.len(), 0.0);
+        fit(d_convolved, convolved.len());
+        fit(d_wide, wide.len());
         Delta { isa, shape, weights, qkv: convolved, wide }.back(segments, d_mixed, d_convolved, d_wide);
         conv.back(isa, segments, input, d_convolved, d_wide, [stride, 0]);
     }

@@ -1,6 +1,6 @@
 //! What lets tokens see each other, forward and backward: attention, or a short convolution.
 
-use super::block::{Block, Kept, Work};
+use super::block::{Block, Kept, Work, fit};
 use crate::model::spec::QkNorm;
 use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_back};
 use crate::ops::conv::{short_conv, short_conv_back};
@@ -34,7 +34,7 @@ impl<E: Element> Block<'_, E> {
         }
         let Work { wide, mixed, d_wide, d_mixed, .. } = work;
         kept.wide.widen_into(isa, wide);
-        d_wide.resize(wide.len(), 0.0);
+        fit(d_wide, wide.len());
         let forward = Forward { inputs: inputs(wide, q_width, kv_width), out: mixed, log_sums: &kept.log_sums };
         attend_back(isa, shape, pass.segments, forward, d_mixed, Gradients::side_by_side(d_wide, shape));
         pass.scale_queries(d_wide, shape);

@@ -241,7 +241,7 @@ impl Head<'_> {
     }
 }
 
-/// Of a chunk.
+/// What was recorded of a chunk.
 struct Recorded<'a> {
     /// Before it; empty for zero.
     state: &'a [f32],

@@ -110,7 +110,7 @@ pub struct Delta<'a> {
 /// New tokens of a sequence whose state is known.
 pub struct Sequence<'a> {
     pub rows: Range<usize>,
-    /// Of all value heads, those of a key head together; it becomes that after the last token.
+    /// The states of all value heads, those of a key head together; they become those after the last token.
     pub state: &'a mut [f32],
 }
 
@@ -128,7 +128,7 @@ struct Scratch {
     /// Those after a beginning that sequences share.
     shared: Vec<f32>,
     d_shared: Vec<f32>,
-    /// Of a shared beginning, and of a sequence's own rows.
+    /// Those of a shared beginning, and of a sequence's own rows.
     records: [Records; 2],
 }
 
@@ -212,7 +212,7 @@ impl Delta<'_> {
         });
     }
 
-    /// Like [`Self::forward`], for sequences that go on from their states.
+    /// Like [`Self::forward`], for sequences that continue from their states.
     pub fn advance(&self, sequences: Vec<Sequence<'_>>, out: &mut [f32]) {
         let n = sequences.iter().map(|sequence| sequence.rows.end).max().unwrap_or_default();
         self.check(n);
