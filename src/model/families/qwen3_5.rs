@@ -122,3 +122,47 @@ fn is_linear(keys: &dyn Keys, num_layers: usize) -> Result<Vec<bool>, String> {
     let is_linear: Option<Vec<_>> = kinds.iter().map(is_linear).collect();
     is_linear.filter(|kinds| kinds.len() == num_layers).ok_or_else(|| keys.unusable(keys::LAYER_TYPES))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(extra: &Value) -> Result<ModelSpec, String> {
+        let mut config = json!({
+            "model_type": "qwen3_5_text", "vocab_size": 8, "hidden_size": 16, "intermediate_size": 16,
+            "num_hidden_layers": 5, "num_attention_heads": 2, "max_position_embeddings": 64,
+        });
+        config.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        ModelSpec::from_config(&config)
+    }
+
+    #[test]
+    fn what_a_config_does_not_say_is_the_default() {
+        let spec = read(&json!({})).unwrap();
+        let attends: Vec<bool> = spec.layers.iter().map(|layer| layer.mixer == Mixer::Attention).collect();
+        assert_eq!(attends, [false, false, false, true, false], "one in four");
+        assert_eq!((spec.head_dim, spec.ropes[0].rotated), (256, Some(64)));
+        let shape = spec.delta().unwrap();
+        assert_eq!((shape.num_key_heads, shape.num_value_heads, shape.key_dim, shape.value_dim), (16, 32, 128, 128));
+        let spec = read(&json!({"full_attention_interval": 2, "mtp_num_hidden_layers": 1})).unwrap();
+        assert!(spec.layers[1].gates_heads && spec.num_layers() == 5, "those that guess aren't counted");
+    }
+
+    #[test]
+    fn what_is_not_followed_is_named() {
+        for (config, named) in [
+            (json!({"attn_output_gate": false}), "attn_output_gate"),
+            (json!({"hidden_act": "gelu_pytorch_tanh"}), "silu"),
+            (json!({"layer_types": ["full_attention"]}), "layer_types"),
+            (json!({"layer_types": vec!["sliding_attention"; 5]}), "layer_types"),
+            (json!({"linear_num_key_heads": 3, "linear_num_value_heads": 4}), "4 value heads"),
+            (json!({"linear_conv_kernel_dim": 65}), "convolutions"),
+            (json!({"linear_key_head_dim": 1u64 << 40}), "linear attention"),
+        ] {
+            let error = read(&config).unwrap_err();
+            assert!(error.contains(named), "{config}: {error}");
+        }
+    }
+}
