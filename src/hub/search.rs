@@ -209,7 +209,7 @@ impl SearchHit {
             license: entry.tags.iter().find_map(|tag| tag.strip_prefix("license:")).map(str::to_owned),
             is_gated: is_gated(&entry.gated),
             num_parameters: about.num_parameters(),
-            family: family.map(|name| families::find(name).map_or(name, |family| family.name).to_owned()),
+            family: family.map(|name| families::find_in_or_out_of_a_wrapper(name).map_or(name, |family| family.name).to_owned()),
             formats: formats.filter(|format| has(&format.name().to_ascii_lowercase())).collect(),
             updated: entry.last_modified.and_then(|time| time.get(..10).map(str::to_owned)),
             problem: problem(&about),

@@ -80,6 +80,12 @@ pub fn find(architecture: &str) -> Option<&'static Family> {
     FAMILIES.iter().find(is_named).copied()
 }
 
+/// The family that the Hub names, which of a model that sees pictures, too, knows the outer name.
+pub fn find_in_or_out_of_a_wrapper(architecture: &str) -> Option<&'static Family> {
+    let wraps = |family: &&&Family| family.wrapped_in.contains(&architecture);
+    find(architecture).or_else(|| FAMILIES.iter().find(wraps).copied())
+}
+
 /// `Llama, Mistral and Gemma 2`
 pub fn names() -> String {
     let names: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
@@ -143,6 +149,13 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn the_hub_s_name_of_a_model_around_a_text_model_is_known() {
+        let name = |name: &str| find_in_or_out_of_a_wrapper(name).map(|family| family.name);
+        assert_eq!(name("qwen3_5"), Some("Qwen3.5"));
+        assert_eq!((name("qwen3"), name("qwen3_5_moe")), (Some("Qwen3"), None));
+    }
 
     #[test]
     fn no_two_families_have_a_name_in_common() {
