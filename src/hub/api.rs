@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::download::HubRepo;
 use super::outside::{is_file_name, is_inside};
 use super::{HubError, RemoteFile};
+use crate::model::families;
 use crate::task::Task;
 
 /// A repository at one commit.
@@ -45,6 +46,12 @@ impl About {
     pub fn architecture(&self) -> Option<&str> {
         let of_config = self.config.get("model_type").and_then(Value::as_str);
         of_config.or_else(|| self.gguf.get("architecture")?.as_str())
+    }
+
+    /// As people write it; of a family that isn't known as its files do.
+    pub fn family(&self) -> Option<String> {
+        let name = self.architecture()?;
+        Some(families::find_in_or_out_of_a_wrapper(name).map_or(name, |family| family.name).to_owned())
     }
 
     pub fn num_parameters(&self) -> Option<u64> {

@@ -49,6 +49,8 @@ pub struct RepoListing {
     pub context_length: Option<u64>,
     /// As its files call the family.
     pub architecture: Option<String>,
+    /// The same as people write it; of a family that isn't known as its files do.
+    pub family: Option<String>,
     /// Why nothing of it can be trained here, as far as the Hub's facts say; a sentence.
     pub problem: Option<String>,
     /// What can be downloaded, the smallest first.
@@ -154,6 +156,7 @@ impl RepoListing {
             num_parameters: facts.about.num_parameters(),
             context_length: facts.about.context_length(),
             architecture: facts.about.architecture().map(str::to_owned),
+            family: facts.about.family(),
             problem,
             variants,
             left_out,
@@ -181,7 +184,8 @@ pub(super) fn problem(about: &super::api::About) -> Option<String> {
         return Some(format!("{} weights are not read; take a GGUF file or the original", method.to_uppercase()));
     }
     let architecture = about.architecture()?;
-    families::find_in_or_out_of_a_wrapper(architecture).is_none().then(|| format!("Models of the family {architecture} can't be trained yet"))
+    let is_unknown = families::find_in_or_out_of_a_wrapper(architecture).is_none();
+    is_unknown.then(|| format!("Models of the family {architecture} can't be trained yet"))
 }
 
 struct Grouped {

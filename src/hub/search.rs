@@ -202,14 +202,13 @@ impl SearchHit {
         let about = About::deserialize(json).unwrap_or_default();
         let has = |tag: &str| entry.tags.iter().any(|own| own == tag);
         let formats = [Format::Gguf, Format::Safetensors].into_iter();
-        let family = about.architecture();
         Some(Self {
             downloads: entry.downloads,
             likes: entry.likes,
             license: entry.tags.iter().find_map(|tag| tag.strip_prefix("license:")).map(str::to_owned),
             is_gated: is_gated(&entry.gated),
             num_parameters: about.num_parameters(),
-            family: family.map(|name| families::find_in_or_out_of_a_wrapper(name).map_or(name, |family| family.name).to_owned()),
+            family: about.family(),
             formats: formats.filter(|format| has(&format.name().to_ascii_lowercase())).collect(),
             updated: entry.last_modified.and_then(|time| time.get(..10).map(str::to_owned)),
             problem: problem(&about),

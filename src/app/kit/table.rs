@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use egui::containers::scroll_area::{ScrollBarVisibility, ScrollSource};
 use egui::text::{LayoutJob, TextFormat, TextWrapping};
 use egui::{
     Align, Color32, EventFilter, FontId, Galley, Id, Key, Modifiers, Pos2, Rect, Response, Role, ScrollArea, Sense, Ui,
@@ -126,6 +127,10 @@ impl Table<'_> {
             scroll = scroll.vertical_scroll_offset(self.offset_showing(ui, theme, id, area, row));
         }
         let row_height = self.row_height(theme);
+        // A table that is as high as its rows leaves the wheel to what it stands in.
+        if self.num_rows as f32 * row_height <= area.height() + 1.0 {
+            scroll = scroll.scroll_source(ScrollSource::NONE).scroll_bar_visibility(ScrollBarVisibility::AlwaysHidden);
+        }
         scroll.show_viewport(ui, |ui, viewport| {
             ui.set_height(self.num_rows as f32 * row_height);
             let first = (viewport.min.y / row_height).floor().max(0.0) as u64;

@@ -189,6 +189,7 @@ fn listing(repo: &str) -> RepoListing {
         num_parameters: Some(600_000_000),
         context_length: Some(32_768),
         architecture: Some("qwen3".to_owned()),
+        family: Some("Qwen3".to_owned()),
         problem: None,
         variants: vec![variant("Q4_K_M", 400_000_000), variant("Q8_0", 640_000_000)],
         left_out: Vec::new(),
@@ -275,4 +276,14 @@ fn the_catalogue_is_walked_by_keys() {
     let model = catalogue().iter().find(|model| model.name == name).unwrap();
     let selected = window.shell().state.model.selected.clone().unwrap();
     assert!(model.choices.iter().any(|choice| choice.model == selected), "{selected}");
+}
+
+#[test]
+fn what_is_selected_of_the_catalogue_stays_when_the_disk_is_looked_through_again() {
+    let mut window = open();
+    let model = catalogue()[3].choices[0].model.clone();
+    window.act(Action::Select(model.clone()));
+    window.act(Action::LookAgain);
+    window.answer(is_discover, Reply::Models(made::models()));
+    assert_eq!(window.shell().state.model.selected, Some(model));
 }

@@ -330,7 +330,7 @@ impl ModelState {
         if let Some(models) = self.looking.take(job.id, reply) {
             self.found = Some(models.clone());
             self.look_for_used(around, jobs);
-            if self.selected().is_none() {
+            if self.selected().is_none() && self.offer().is_none() {
                 self.selected = Some(around.used().cloned().unwrap_or(ModelRef::Starter));
             }
             if around.is_shown {

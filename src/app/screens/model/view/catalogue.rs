@@ -12,7 +12,7 @@ use crate::hub::{CatalogueChoice, CatalogueModel};
 
 const COLUMNS: [Column; 6] = [
     Column::share("Name", 1.0),
-    Column::text("Weights", "8.88 B").right(),
+    Column::text("Weights", "888.8 M").right(),
     Column::text("Context", "888 K").right(),
     Column::text("Licence", "Apache-2.0"),
     Column::text("Download", "88.8 GB").right(),

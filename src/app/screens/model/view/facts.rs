@@ -79,7 +79,7 @@ pub fn of_listing(ui: &mut Ui, listing: &RepoListing) {
     facts_in_two_columns(
         ui,
         &[
-            ("Family", or_dash(listing.architecture.clone())),
+            ("Family", or_dash(listing.family.clone())),
             ("Weights", or_dash(listing.num_parameters.map(format::parameters))),
             ("Context", or_dash(listing.context_length.map(format::thousands))),
             ("Licence", or_dash(listing.license.clone())),

@@ -6,11 +6,12 @@ use super::{Actions, PANEL, catalogue};
 use crate::app::kit::table::Column;
 use crate::app::kit::{Badge, Button, Text, Theme, drawer, format, icon, section};
 use crate::app::screens::model::Action;
+use crate::app::screens::model::state::offers::Offer;
 use crate::app::{AppState, Screen};
 
 const COLUMNS: [Column; 5] = [
     Column::share("Repository", 1.0),
-    Column::text("Weights", "8.88 B").right(),
+    Column::text("Weights", "888.8 M").right(),
     Column::text("Licence", "apache-2.0"),
     Column::text("Downloads", "88.8M").right(),
     Column::icon_and_text("", "Can't be trained"),
@@ -63,7 +64,10 @@ pub fn show(ui: &mut Ui, state: &AppState, text: &str, actions: &mut Actions) {
         ui.add(Text::small("Nothing that could be trained here has that in its name").faint().wrapped());
         return;
     }
-    let at = page.hits.iter().position(|hit| hub.asked_repo.as_ref() == Some(&hit.repo));
+    // Its row is the chosen one only while the panel shows it, and no model of another list.
+    let is_in_panel =
+        hub.is_listing() || state.model.selected.is_none() || matches!(state.model.offer(), Some(Offer::Listed(..)));
+    let at = page.hits.iter().position(|hit| is_in_panel && hub.asked_repo.as_ref() == Some(&hit.repo));
     let chosen = catalogue::table(ui, "Found on the Hub", &COLUMNS, page.hits.len(), at, |row| {
         let hit = &page.hits[row.index as usize];
         let theme = row.theme();
