@@ -83,7 +83,7 @@ impl Head<'_> {
         &self,
         rows: &Range<usize>,
         is_known: bool,
-        buffers: &mut Buffers,
+        (buffers, back): (&mut Buffers, &mut BackBuffers),
         records: &Records,
         gradients: &Gradients<'_>,
     ) {
@@ -93,8 +93,9 @@ impl Head<'_> {
             let (u, out) = (&records.u[at.clone()], &records.out[at]);
             self.load(&chunk, buffers);
             let is_wanted = is_known || chunk.start > rows.start;
+            let (recorded, buffers) = (Recorded { state, u, out }, (&mut *buffers, &mut *back));
             // SAFETY: promised by the caller.
-            unsafe { self.chunk_back(&chunk, is_wanted, Recorded { state, u, out }, buffers, gradients) };
+            unsafe { self.chunk_back(&chunk, is_wanted, recorded, buffers, gradients) };
         }
     }
 
@@ -105,12 +106,12 @@ impl Head<'_> {
         rows: &Range<usize>,
         is_wanted: bool,
         recorded: Recorded<'_>,
-        buffers: &mut Buffers,
+        (buffers, back): (&mut Buffers, &mut BackBuffers),
         gradients: &Gradients<'_>,
     ) {
         let (isa, num, (key_dim, value_dim), shape) = (self.isa(), rows.len(), self.dims(), self.delta.shape);
         let Recorded { state, u, out } = recorded;
-        let Buffers { d_state, kq, scores, sums, beta, scaled, tiles, back, .. } = buffers;
+        let Buffers { d_state, kq, scores, sums, beta, scaled, tiles, .. } = buffers;
         let BackBuffers { d_answers, d_u, d_kq, d_scores, d_sums, d_beta } = back;
         let (has_state, has_d_state) = (!state.is_empty(), !d_state.is_empty());
         let ([.., value], [gate, ..]) = (self.columns(), self.gate_columns());

@@ -47,7 +47,6 @@ pub struct Buffers {
     pub out: Vec<f32>,
     pub scaled: Vec<f32>,
     pub tiles: Vec<f32>,
-    pub back: super::back::BackBuffers,
 }
 
 impl<'a> Head<'a> {

@@ -1,8 +1,9 @@
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
 
-use super::super::plain;
+use super::super::product::Isa;
 use super::super::testing::{Kernel, assert_close, check_kernel, instruction_sets, random, values};
+use super::super::{Segments, plain};
 use super::*;
 
 const EPS: f32 = 0.1;
