@@ -101,7 +101,8 @@ impl CandlePass {
         let x = Tensor::from_vec(rows, (ids.len(), decoder.spec().hidden_size), &self.device)?;
         let tables = decoder.rope_tables(segments)?;
         let rows = x.clone();
-        let mut forward = Forward { pass: self, decoder, segments, tables: &tables, dropout, layer: 0, x, rows, gates: None };
+        let mut forward =
+            Forward { pass: self, decoder, segments, tables: &tables, dropout, layer: 0, x, rows, gates: None };
         for (layer, layer_spec) in decoder.spec().layers.iter().enumerate() {
             forward.layer = layer;
             block::run(&mut forward, layer_spec)?;
@@ -146,7 +147,8 @@ impl Layer {
             None => None,
         };
         let delta = decoder.delta(layer);
-        let (kernel, channels) = (decoder.kernel(layer), delta.map_or(decoder.spec().hidden_size, |delta| delta.2.channels));
+        let (kernel, channels) =
+            (decoder.kernel(layer), delta.map_or(decoder.spec().hidden_size, |delta| delta.2.channels));
         let kernel = match kernel.is_empty() {
             true => None,
             false => Some(Tensor::from_slice(kernel, (kernel.len() / channels, channels), device)?),

@@ -430,7 +430,8 @@ mod tests {
 
     #[test]
     fn the_spec_names_exactly_the_tensors_that_are_asked_for() {
-        for family in ["llama", "mistral_window", "gemma2", "cases/_model", "phi4_mini", "granite4", "lfm2", "qwen3_5"] {
+        for family in ["llama", "mistral_window", "gemma2", "cases/_model", "phi4_mini", "granite4", "lfm2", "qwen3_5"]
+        {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(family);
             let mut source = weights::open(&folder).unwrap();
             let mut asked = Asked { inner: &mut *source, parts: HashSet::new() };

@@ -93,7 +93,11 @@ mod tests {
         let expected = [0, 1, 2, 3, 4, 5, 8, 9, 12, 13, 6, 7, 10, 11, 14, 15].map(|value| value as f32);
         assert_eq!(values(&file), expected, "queries and keys stay");
         let row = own.t().unwrap();
-        assert_eq!(values(&order.to_file(Module::DeltaBetaProj, Matrix::A, &row).unwrap()), values(&own), "inputs stay");
+        assert_eq!(
+            values(&order.to_file(Module::DeltaBetaProj, Matrix::A, &row).unwrap()),
+            values(&own),
+            "inputs stay"
+        );
         let row = column((0..12).map(|value| value as f32).collect()).t().unwrap();
         let file = order.to_file(Module::DeltaOutProj, Matrix::A, &row).unwrap();
         assert_eq!(values(&file)[..4], [0.0, 1.0, 4.0, 5.0]);

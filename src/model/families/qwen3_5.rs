@@ -54,8 +54,7 @@ pub const QWEN3_5: Family = Family {
 };
 
 fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
-    let defaults =
-        common::Defaults { head_dim: Some(HEAD_DIM), rotates_partly: true, ..common::Defaults::default() };
+    let defaults = common::Defaults { head_dim: Some(HEAD_DIM), rotates_partly: true, ..common::Defaults::default() };
     let mut spec = common::read(keys, architecture, &defaults)?;
     let num_all = spec.num_layers();
     if keys.is_gguf() {

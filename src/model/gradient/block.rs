@@ -41,7 +41,8 @@ impl<E> Kept<E> {
     /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
         let Self { qk, wide, log_sums, mixed, gates, chosen, middle, gate_up, branches, xa } = self;
-        let operands = [qk, wide, mixed, gates, chosen, middle, gate_up].into_iter().chain(branches).map(Operand::num_bytes);
+        let operands =
+            [qk, wide, mixed, gates, chosen, middle, gate_up].into_iter().chain(branches).map(Operand::num_bytes);
         let vectors = [log_sums].into_iter().chain(xa).map(|values| size_of_val(values.as_slice()));
         operands.chain(vectors).sum()
     }

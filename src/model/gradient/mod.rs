@@ -56,7 +56,8 @@ pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: 
     let operands = product.num_bytes() * (hidden + hidden.max(widest) + inner + 2 * inner);
     let has_inner_bias = spec.layers.iter().any(|layer| layer.biases.inner);
     let convolved = spec.delta().map_or(0, |shape| shape.conv_width() as u64);
-    let wide = 4 * (2 * widest + 2 * mixed + 2 * convolved + if has_inner_bias { 2 * inner } else { inner } + 3 * hidden);
+    let wide =
+        4 * (2 * widest + 2 * mixed + 2 * convolved + if has_inner_bias { 2 * inner } else { inner } + 3 * hidden);
     let per_token = inputs + kept.iter().sum::<u64>() + operands + wide;
     num_tokens as u64 * per_token + head::work_bytes(spec, product, num_tokens)
 }

@@ -199,7 +199,9 @@ mod tests {
     fn the_norm_before_the_inner_layers_gives_its_name_away() {
         let of = |norms| {
             let layer = LayerSpec { norms, ..LayerSpec::default() };
-            NormPlace::of(&layer).map(|place| (place.name(&layer, Names::default()), place.gguf(Names::default()))).collect::<Vec<_>>()
+            NormPlace::of(&layer)
+                .map(|place| (place.name(&layer, Names::default()), place.gguf(Names::default())))
+                .collect::<Vec<_>>()
         };
         let [input, after_attention] =
             [("input_layernorm", "attn_norm"), ("post_attention_layernorm", "post_attention_norm")];

@@ -131,8 +131,7 @@ impl Head<'_> {
         let (d_right, d_results) = d_answers.split_at_mut(num * value_dim);
         for (i, row) in rows.clone().enumerate() {
             let d_gate = place(&gradients.d_wide, row, shape.wide_width(), gate, value_dim);
-            let d_out =
-                &gradients.d_out[row * shape.value_width() + self.value_head * value_dim..][..value_dim];
+            let d_out = &gradients.d_out[row * shape.value_width() + self.value_head * value_dim..][..value_dim];
             let (weights, d_result) = (self.delta.weights, &mut d_results[row_of(i)]);
             let inputs = [&out[row_of(i)], weights.norm, self.wide(row, gate, value_dim), d_out];
             norm_and_gate_back(isa, inputs, weights.eps, [d_result, d_gate]);

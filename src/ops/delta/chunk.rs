@@ -192,7 +192,9 @@ impl<'a> Head<'a> {
 }
 
 /// The chunks of rows, and whether each is the last.
-pub fn chunks(rows: &Range<usize>) -> impl DoubleEndedIterator<Item = (Range<usize>, bool)> + ExactSizeIterator + use<> {
+pub fn chunks(
+    rows: &Range<usize>,
+) -> impl DoubleEndedIterator<Item = (Range<usize>, bool)> + ExactSizeIterator + use<> {
     let end = rows.end;
     rows.clone().step_by(CHUNK).map(move |start| (start..(start + CHUNK).min(end), start + CHUNK >= end))
 }

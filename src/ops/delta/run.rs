@@ -152,8 +152,7 @@ impl Delta<'_> {
         self.check(n);
         assert!(d_out.len() >= n * shape.value_width() && d_qkv.len() >= n * shape.conv_width());
         assert!(d_wide.len() >= n * shape.wide_width());
-        let gradients =
-            Gradients { d_out, d_qkv: Shared(d_qkv.as_mut_ptr()), d_wide: Shared(d_wide.as_mut_ptr()) };
+        let gradients = Gradients { d_out, d_qkv: Shared(d_qkv.as_mut_ptr()), d_wide: Shared(d_wide.as_mut_ptr()) };
         let groups = Group::all(segments);
         let tasks: Vec<_> =
             groups.iter().flat_map(|group| (0..shape.num_key_heads).map(move |head| (group, head))).collect();
