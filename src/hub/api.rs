@@ -51,7 +51,7 @@ impl About {
     /// As people write it; of a family that isn't known as its files do.
     pub fn family(&self) -> Option<String> {
         let name = self.architecture()?;
-        Some(families::find(name).map_or(name, |family| family.name).to_owned())
+        Some(families::find_in_or_out_of_a_wrapper(name).map_or(name, |family| family.name).to_owned())
     }
 
     pub fn num_parameters(&self) -> Option<u64> {

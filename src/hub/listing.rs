@@ -184,7 +184,8 @@ pub(super) fn problem(about: &super::api::About) -> Option<String> {
         return Some(format!("{} weights are not read; take a GGUF file or the original", method.to_uppercase()));
     }
     let architecture = about.architecture()?;
-    families::find(architecture).is_none().then(|| format!("Models of the family {architecture} can't be trained yet"))
+    let is_unknown = families::find_in_or_out_of_a_wrapper(architecture).is_none();
+    is_unknown.then(|| format!("Models of the family {architecture} can't be trained yet"))
 }
 
 struct Grouped {

@@ -23,6 +23,9 @@ pub trait Steps {
     /// The rows through a group of linear layers side by side, with their biases.
     fn multiply(&mut self, group: Group) -> Result<()>;
 
+    /// What lies beside each query to gate its head's result is put aside: the rows are queries, keys and values.
+    fn part_gates(&mut self) -> Result<()>;
+
     /// Queries and keys are rotated by their positions, where the layer does that.
     fn rotate(&mut self) -> Result<()>;
 
@@ -34,6 +37,12 @@ pub trait Steps {
 
     /// The rows are what attention makes of queries, keys and values.
     fn attend(&mut self) -> Result<()>;
+
+    /// The rows times the sigmoids of the gates that were put aside.
+    fn gate_heads(&mut self) -> Result<()>;
+
+    /// The rows are what a gated DeltaNet makes of what it convolves and of its gates.
+    fn delta(&mut self) -> Result<()>;
 
     /// The rows are what a short convolution makes of its gates and its input.
     fn convolve(&mut self) -> Result<()>;
@@ -52,6 +61,7 @@ pub fn run(steps: &mut impl Steps, layer: &LayerSpec) -> Result<()> {
     match layer.mixer {
         Mixer::Attention => attend(steps, layer)?,
         Mixer::ShortConv { .. } => steps.convolve()?,
+        Mixer::DeltaNet { .. } => steps.delta()?,
     }
     steps.add(Group::MixerOut, Branch::Mixer)?;
     steps.read(Branch::Inner)?;
@@ -61,6 +71,9 @@ pub fn run(steps: &mut impl Steps, layer: &LayerSpec) -> Result<()> {
 }
 
 fn attend(steps: &mut impl Steps, layer: &LayerSpec) -> Result<()> {
+    if layer.gates_heads {
+        steps.part_gates()?;
+    }
     match layer.qk_norm {
         None => steps.rotate()?,
         Some(QkNorm::PerRotatedHead) => {
@@ -73,5 +86,6 @@ fn attend(steps: &mut impl Steps, layer: &LayerSpec) -> Result<()> {
         }
     }
     steps.scale_queries()?;
-    steps.attend()
+    steps.attend()?;
+    if layer.gates_heads { steps.gate_heads() } else { Ok(()) }
 }

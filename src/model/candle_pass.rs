@@ -8,7 +8,10 @@ use super::decoder::{Norms, RopeTables};
 use super::lora::LoraAdapter;
 use super::spec::LayerSpec;
 use super::{Decoder, Dropout, Group, Module};
-use crate::ops::plain::{cap_logits, causal_attention, gated, rms_norm, rotate, short_conv};
+use crate::ops::delta::DeltaWeights;
+use crate::ops::plain::{
+    cap_logits, causal_attention, causal_conv, gate_heads, gated, gated_delta, part_gates, rms_norm, rotate, short_conv,
+};
 use crate::ops::{FrozenWeight, Segments};
 
 /// A model's weights on a device, with an adapter where one is set.
@@ -31,6 +34,8 @@ struct Layer {
     /// On queries and on keys.
     qk_norms: Option<[Tensor; 2]>,
     kernel: Option<Tensor>,
+    /// The decay, the bias and the norm of a gated DeltaNet.
+    delta: Option<[Tensor; 3]>,
 }
 
 struct Pair {
@@ -96,7 +101,8 @@ impl CandlePass {
         let x = Tensor::from_vec(rows, (ids.len(), decoder.spec().hidden_size), &self.device)?;
         let tables = decoder.rope_tables(segments)?;
         let rows = x.clone();
-        let mut forward = Forward { pass: self, decoder, segments, tables: &tables, dropout, layer: 0, x, rows };
+        let mut forward =
+            Forward { pass: self, decoder, segments, tables: &tables, dropout, layer: 0, x, rows, gates: None };
         for (layer, layer_spec) in decoder.spec().layers.iter().enumerate() {
             forward.layer = layer;
             block::run(&mut forward, layer_spec)?;
@@ -140,12 +146,20 @@ impl Layer {
             Some(qk) => Some([vector(&qk.q, device)?, vector(&qk.k, device)?]),
             None => None,
         };
-        let (kernel, hidden) = (decoder.kernel(layer), decoder.spec().hidden_size);
+        let delta = decoder.delta(layer);
+        let (kernel, channels) =
+            (decoder.kernel(layer), delta.map_or(decoder.spec().hidden_size, |delta| delta.2.channels));
         let kernel = match kernel.is_empty() {
             true => None,
-            false => Some(Tensor::from_slice(kernel, (kernel.len() / hidden, hidden), device)?),
+            false => Some(Tensor::from_slice(kernel, (kernel.len() / channels, channels), device)?),
         };
-        Ok(Self { groups, biases, norms, qk_norms, kernel })
+        let delta = match delta {
+            Some((_, DeltaWeights { decay, step_bias, norm, .. }, _)) => {
+                Some([vector(decay, device)?, vector(step_bias, device)?, vector(norm, device)?])
+            }
+            None => None,
+        };
+        Ok(Self { groups, biases, norms, qk_norms, kernel, delta })
     }
 }
 
@@ -168,6 +182,8 @@ struct Forward<'a> {
     /// The residual stream, `[num_tokens, hidden]`.
     x: Tensor,
     rows: Tensor,
+    /// What was put aside to gate the heads.
+    gates: Option<Tensor>,
 }
 
 impl Forward<'_> {
@@ -238,6 +254,30 @@ impl Steps for Forward<'_> {
 
     fn multiply(&mut self, group: Group) -> Result<()> {
         self.rows = self.product(group)?;
+        Ok(())
+    }
+
+    fn part_gates(&mut self) -> Result<()> {
+        let shape = self.decoder.attention_shape(self.layer);
+        let (q, kv) = (shape.q_width(), 2 * shape.kv_width());
+        let [queries, gates] = part_gates(&self.rows.narrow(1, 0, 2 * q)?, shape)?;
+        self.rows = Tensor::cat(&[queries, self.rows.narrow(1, 2 * q, kv)?], 1)?;
+        self.gates = Some(gates);
+        Ok(())
+    }
+
+    fn gate_heads(&mut self) -> Result<()> {
+        if let Some(gates) = self.gates.take() {
+            self.rows = gate_heads(&self.rows, &gates)?;
+        }
+        Ok(())
+    }
+
+    fn delta(&mut self) -> Result<()> {
+        let Layer { kernel: Some(kernel), delta: Some(weights), .. } = self.weights() else { return Ok(()) };
+        let Some((shape, of, _)) = self.decoder.delta(self.layer) else { return Ok(()) };
+        let qkv = causal_conv(&self.rows.narrow(1, 0, shape.conv_width())?, kernel, None, self.segments)?;
+        self.rows = gated_delta(&qkv, &self.rows, shape, weights.each_ref(), f64::from(of.eps), self.segments)?;
         Ok(())
     }
 

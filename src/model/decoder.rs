@@ -10,6 +10,8 @@ use super::block::Branch;
 use super::spec::{LayerSpec, Mixer, NormPlace, Part, RopeSpec};
 use super::weights::{self, WeightSource};
 use super::{Group, ModelError, ModelSpec, Module};
+use crate::ops::causal_conv::CausalConv;
+use crate::ops::delta::{DeltaShape, DeltaWeights};
 use crate::ops::{AttentionShape, FrozenWeight, RopeTable, Segments};
 use crate::task::{Task, Unit};
 
@@ -33,8 +35,28 @@ struct Layer {
     groups: [Vec<Linear>; Group::ALL.len()],
     /// The biases of each group's layers, side by side.
     biases: [Option<Arc<[f32]>>; Group::ALL.len()],
-    /// What a short convolution multiplies by, `[kernel, hidden]`: those of the token itself come last.
+    /// What a convolution multiplies by, `[kernel, channels]`: those of the token itself come last.
     kernel: Option<Arc<[f32]>>,
+    delta: Option<DeltaNet>,
+}
+
+/// The numbers of a gated DeltaNet.
+struct DeltaNet {
+    decay: Arc<[f32]>,
+    step_bias: Arc<[f32]>,
+    norm: Arc<[f32]>,
+}
+
+impl DeltaNet {
+    fn load(source: &mut dyn WeightSource, index: usize) -> std::result::Result<Option<Self>, ModelError> {
+        let Mixer::DeltaNet { .. } = source.spec().layers[index].mixer else { return Ok(None) };
+        let mut vector = |part: Part| {
+            let len = part.num_values(source.spec());
+            finite_vector(source, part, len)
+        };
+        let (decay, step_bias) = (vector(Part::Decay(index))?, vector(Part::StepBias(index))?);
+        Ok(Some(Self { decay, step_bias, norm: vector(Part::Norm(index, NormPlace::Mixed))? }))
+    }
 }
 
 /// A linear layer of a block.
@@ -67,7 +89,8 @@ impl Layer {
                 biases[group as usize] = Some(bias.into());
             }
         }
-        Ok(Self { norms: Norms::load(source, index)?, groups, biases, kernel: kernel(source, index)? })
+        let (norms, kernel) = (Norms::load(source, index)?, kernel(source, index)?);
+        Ok(Self { norms, groups, biases, kernel, delta: DeltaNet::load(source, index)? })
     }
 }
 
@@ -123,11 +146,14 @@ impl Norms {
     }
 }
 
-/// A short convolution's weights, in the file `[hidden, 1, kernel]`.
+/// A convolution's weights, in the file `[channels, 1, kernel]`.
 fn kernel(source: &mut dyn WeightSource, index: usize) -> std::result::Result<Option<Arc<[f32]>>, ModelError> {
-    let Mixer::ShortConv { kernel } = source.spec().layers[index].mixer else { return Ok(None) };
-    let hidden = source.spec().hidden_size;
-    let values = finite_vector(source, Part::Kernel(index), hidden * kernel)?;
+    let (Mixer::ShortConv { kernel } | Mixer::DeltaNet { kernel, .. }) = source.spec().layers[index].mixer else {
+        return Ok(None);
+    };
+    let part = Part::Kernel(index);
+    let len = part.num_values(source.spec());
+    let values = finite_vector(source, part, len)?;
     Ok(Some((0..kernel).flat_map(|tap| values.iter().skip(tap).step_by(kernel)).copied().collect()))
 }
 
@@ -291,9 +317,17 @@ impl Decoder {
         self.layers[layer].biases[group as usize].as_deref()
     }
 
-    /// A short convolution's weights, `[kernel, hidden]`; empty in layers that attend.
+    /// A convolution's weights, `[kernel, channels]`; empty in layers that attend.
     pub(super) fn kernel(&self, layer: usize) -> &[f32] {
         self.layers[layer].kernel.as_deref().unwrap_or_default()
+    }
+
+    /// The numbers of a layer's gated DeltaNet, and its convolution; `None` in other layers.
+    pub(super) fn delta(&self, layer: usize) -> Option<(DeltaShape, DeltaWeights<'_>, CausalConv<'_>)> {
+        let Mixer::DeltaNet { shape, .. } = self.spec.layers[layer].mixer else { return None };
+        let DeltaNet { decay, step_bias, norm } = self.layers[layer].delta.as_ref()?;
+        let weights = DeltaWeights { decay, step_bias, norm, eps: self.eps() };
+        Some((shape, weights, CausalConv { kernel: self.kernel(layer), bias: None, channels: shape.conv_width() }))
     }
 
     pub(super) fn layer_spec(&self, layer: usize) -> &LayerSpec {
@@ -396,7 +430,8 @@ mod tests {
 
     #[test]
     fn the_spec_names_exactly_the_tensors_that_are_asked_for() {
-        for family in ["llama", "mistral_window", "gemma2", "cases/_model", "phi4_mini", "granite4", "lfm2"] {
+        for family in ["llama", "mistral_window", "gemma2", "cases/_model", "phi4_mini", "granite4", "lfm2", "qwen3_5"]
+        {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(family);
             let mut source = weights::open(&folder).unwrap();
             let mut asked = Asked { inner: &mut *source, parts: HashSet::new() };

@@ -54,6 +54,10 @@ pub struct ModelFacts {
 const NO_TEMPLATE: &str = "The model brings no chat template: unless the recipe chooses one (chat_template), turns are \
                            written plainly (\"User:\", \"Assistant:\"), which a chat model was not made with";
 
+/// Said of a model with layers for multi-token prediction.
+const GUESSING_LEFT_OUT: &str = "Its layers that guess further tokens ahead (MTP) are left out, as in Transformers: they \
+                                 make some servers faster and change no answer";
+
 /// Said of a GGUF file without types of tokens.
 const NO_TYPES: &str = "The file doesn't say which of its tokens are special (tokenizer.ggml.token_type): marks of turns are \
                         read as plain text";
@@ -110,6 +114,9 @@ fn inspect_gguf(path: &Path) -> Result<ModelFacts, ModelError> {
     if file.floats("tokenizer.ggml.token_type").is_none() {
         notes.push(NO_TYPES.to_owned());
     }
+    if file.num_guessing(&spec) > 0 {
+        notes.push(GUESSING_LEFT_OUT.to_owned());
+    }
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let name = file.text("general.name").filter(|name| !name.trim().is_empty()).map_or(stem, str::to_owned);
     Ok(ModelFacts {
@@ -134,6 +141,7 @@ fn inspect_folder(folder: &Path) -> Result<ModelFacts, ModelError> {
             (facts.quantization, facts.num_bytes) = (weights.dtype(), weights.num_bytes());
             facts.size = ModelSize::of_tensors(spec.clone(), &weights.stored());
             facts.problem = facts.problem.or_else(|| weights.problem());
+            facts.notes.extend(weights.guesses().then(|| GUESSING_LEFT_OUT.to_owned()));
         }
         Err(e) => facts.problem = facts.problem.or(Some(e.to_string())),
     }

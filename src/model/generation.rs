@@ -13,7 +13,9 @@ use super::spec::Mixer;
 use super::{Decoder, Group, ModelSpec};
 use crate::ops::attention::Cached;
 use crate::ops::conv::short_conv_next;
+use crate::ops::delta::{Delta, Sequence};
 use crate::ops::gated::gated_row;
+use crate::ops::head_gates::{gate_all, part_row};
 use crate::ops::inference::{LinearInput, room, soft_cap};
 use crate::ops::product::{Isa, Operand, Output, Weights, multiply};
 use crate::ops::rms_norm::{add_normalized_row, normalize_row};
@@ -39,6 +41,8 @@ enum Layer {
     Attention { keys: Vec<Vec<f32>>, values: Vec<Vec<f32>> },
     /// The last products of a short convolution, `[taps − 1, hidden]`.
     ShortConv { state: Vec<f32> },
+    /// What a gated DeltaNet convolves of the last tokens, `[taps − 1, channels]`, and its states.
+    DeltaNet { earlier: Vec<f32>, state: Vec<f32> },
 }
 
 impl KvCache {
@@ -49,6 +53,10 @@ impl KvCache {
             Mixer::ShortConv { kernel } => {
                 Layer::ShortConv { state: vec![0.0; kernel.saturating_sub(1) * spec.hidden_size] }
             }
+            Mixer::DeltaNet { kernel, shape } => Layer::DeltaNet {
+                earlier: vec![0.0; kernel.saturating_sub(1) * shape.conv_width()],
+                state: vec![0.0; shape.state_len()],
+            },
         });
         Self { layers: layers.collect(), len: 0, ids: Vec::new() }
     }
@@ -61,6 +69,7 @@ impl KvCache {
             match layer {
                 Layer::Attention { keys, values } => keys.iter_mut().chain(values).for_each(Vec::clear),
                 Layer::ShortConv { state } => state.fill(0.0),
+                Layer::DeltaNet { earlier, state } => earlier.iter_mut().chain(state).for_each(|value| *value = 0.0),
             }
         }
     }
@@ -121,6 +130,10 @@ struct Buffers {
     /// What the mixer reads, side by side.
     wide: Vec<f32>,
     queries: Vec<f32>,
+    /// What gates the heads.
+    gates: Vec<f32>,
+    /// What a gated DeltaNet convolved.
+    convolved: Vec<f32>,
     /// The mixer's result.
     mixed: Vec<f32>,
     gate_up: Vec<f32>,
@@ -331,6 +344,48 @@ impl Steps for Advance<'_, '_, '_> {
 
     fn multiply(&mut self, group: Group) -> Result<()> {
         self.product(group)
+    }
+
+    /// In place: rows become shorter, each is read before another is written there.
+    fn part_gates(&mut self) -> Result<()> {
+        let (shape, num_tokens) = (self.linear.decoder.attention_shape(self.layer), self.num_tokens());
+        let (q_width, kv_width) = (shape.q_width(), 2 * shape.kv_width());
+        let Buffers { wide, gates, .. } = &mut *self.buffers;
+        let (gates, mut row) = (room(gates, num_tokens * q_width), vec![0.0; 2 * q_width + kv_width]);
+        for (token, gates) in gates.chunks_exact_mut(q_width).enumerate() {
+            row.copy_from_slice(&wide[token * (2 * q_width + kv_width)..][..2 * q_width + kv_width]);
+            part_row(shape, &row, &mut wide[token * (q_width + kv_width)..][..q_width + kv_width], gates);
+        }
+        Ok(())
+    }
+
+    fn gate_heads(&mut self) -> Result<()> {
+        let len = self.num_tokens() * self.linear.decoder.attention_shape(self.layer).q_width();
+        let Buffers { gates, mixed, .. } = &mut *self.buffers;
+        gate_all(self.linear.isa, &gates[..len], &mut mixed[..len]);
+        Ok(())
+    }
+
+    fn delta(&mut self) -> Result<()> {
+        let (layer, isa, num_tokens) = (self.layer, self.linear.isa, self.num_tokens());
+        let Some((shape, weights, conv)) = self.linear.decoder.delta(layer) else { return Err(other_layer()) };
+        let Buffers { wide, convolved, mixed, .. } = &mut *self.buffers;
+        let (channels, stride) = (shape.conv_width(), shape.wide_width());
+        let (convolved, out) = (room(convolved, num_tokens * channels), room(mixed, num_tokens * shape.value_width()));
+        let wide = &wide[..num_tokens * stride];
+        let mut rows = wide.chunks_exact(stride).zip(convolved.chunks_exact_mut(channels));
+        let (mut sequences, mut end) = (Vec::with_capacity(self.caches.len()), 0);
+        for (tokens, cache) in self.new_tokens.iter().zip(self.caches.iter_mut()) {
+            let Layer::DeltaNet { earlier, state } = &mut cache.layers[layer] else { return Err(other_layer()) };
+            for (wide, convolved) in rows.by_ref().take(tokens.len()) {
+                conv.next(isa, &wide[..channels], earlier, convolved);
+            }
+            sequences.push(Sequence { rows: end..end + tokens.len(), state });
+            end += tokens.len();
+        }
+        Delta { isa, shape, weights, qkv: convolved, wide }.advance(sequences, out);
+        self.input = Input::Mixed;
+        Ok(())
     }
 
     fn rotate(&mut self) -> Result<()> {

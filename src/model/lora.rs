@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::spec::Names;
-use super::{ModelSpec, Module};
+use super::{Matrix, ModelSpec, Module, ValueOrder};
 use crate::recipe::{Lora, TargetModules};
 
 /// The settings of an adapter, which computes `h + scale · B·A·x` with `scale = lora_alpha / r`. In an adapter that was
@@ -113,6 +113,7 @@ impl LoraPair {
 pub struct LoraAdapter {
     pub config: LoraConfig,
     names: Names,
+    order: ValueOrder,
     /// By layer: its linear layers in [`Module::ALL`]'s order, each with its pair where it is a target.
     layers: Vec<Vec<(Module, Option<LoraPair>)>>,
 }
@@ -150,7 +151,8 @@ impl LoraAdapter {
         let layers = layers.map(|(index, layer)| {
             layer.modules().map(|module| Ok((module, pair(index, module)?))).collect::<Result<Vec<_>>>()
         });
-        Ok(Self { config, names: spec.names(), layers: layers.collect::<Result<_>>()? })
+        let order = ValueOrder::of(spec);
+        Ok(Self { config, names: spec.names(), order, layers: layers.collect::<Result<_>>()? })
     }
 
     /// What the model calls its modules.
@@ -177,6 +179,17 @@ impl LoraAdapter {
     /// The number of pairs in one layer.
     pub fn num_pairs(&self, layer: usize) -> usize {
         self.layers.get(layer).map_or(0, |modules| modules.iter().filter(|(_, pair)| pair.is_some()).count())
+    }
+
+    /// How its value heads lie.
+    pub fn order(&self) -> ValueOrder {
+        self.order
+    }
+
+    /// What each of [`Self::named_vars`] is.
+    pub fn matrices(&self) -> impl Iterator<Item = (Module, Matrix)> {
+        let modules = self.modules().filter(|(.., pair)| pair.is_some());
+        modules.flat_map(|(_, module, _)| [(module, Matrix::A), (module, Matrix::B)])
     }
 
     /// Every trainable tensor with its name in PEFT's files, in a fixed order: by layer and [`Module`], A `[r, in]`

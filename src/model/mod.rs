@@ -22,6 +22,7 @@ pub mod spec;
 pub mod stored;
 pub mod tokenizer;
 mod tokenizer_check;
+mod value_heads;
 pub mod weights;
 
 pub use candle_pass::CandlePass;
@@ -39,3 +40,4 @@ pub use module::{Group, Module};
 pub use spec::ModelSpec;
 pub use stored::{ModelSize, StoredTensor, TensorGroup};
 pub use tokenizer::Tokenizer;
+pub use value_heads::{Matrix, ValueOrder};

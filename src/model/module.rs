@@ -4,6 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Module {
     QProj,
+    /// Queries and a gate for each, by one weight: head by head, the query first.
+    GatedQProj,
     KProj,
     VProj,
     /// Queries, keys and values by one weight, their rows in this order.
@@ -12,6 +14,15 @@ pub enum Module {
     /// What a short convolution reads: its two gates and its input.
     ConvInProj,
     ConvOutProj,
+    /// What a gated DeltaNet convolves: queries, keys and values.
+    DeltaQkvProj,
+    /// The gates of its result.
+    DeltaGateProj,
+    /// How much each of its heads corrects.
+    DeltaBetaProj,
+    /// How fast each of them fades.
+    DeltaStepProj,
+    DeltaOutProj,
     GateProj,
     UpProj,
     /// Gate and up by one weight, their rows in this order.
@@ -20,14 +31,20 @@ pub enum Module {
 }
 
 impl Module {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::QProj,
+        Self::GatedQProj,
         Self::KProj,
         Self::VProj,
         Self::QkvProj,
         Self::OProj,
         Self::ConvInProj,
         Self::ConvOutProj,
+        Self::DeltaQkvProj,
+        Self::DeltaGateProj,
+        Self::DeltaBetaProj,
+        Self::DeltaStepProj,
+        Self::DeltaOutProj,
         Self::GateProj,
         Self::UpProj,
         Self::GateUpProj,
@@ -37,13 +54,18 @@ impl Module {
     /// `self_attn.q_proj`, as most families call it in a block.
     pub(super) fn usual_path(self) -> &'static str {
         match self {
-            Self::QProj => "self_attn.q_proj",
+            Self::QProj | Self::GatedQProj => "self_attn.q_proj",
             Self::KProj => "self_attn.k_proj",
             Self::VProj => "self_attn.v_proj",
             Self::QkvProj => "self_attn.qkv_proj",
             Self::OProj => "self_attn.o_proj",
             Self::ConvInProj => "conv.in_proj",
             Self::ConvOutProj => "conv.out_proj",
+            Self::DeltaQkvProj => "linear_attn.in_proj_qkv",
+            Self::DeltaGateProj => "linear_attn.in_proj_z",
+            Self::DeltaBetaProj => "linear_attn.in_proj_b",
+            Self::DeltaStepProj => "linear_attn.in_proj_a",
+            Self::DeltaOutProj => "linear_attn.out_proj",
             Self::GateProj => "mlp.gate_proj",
             Self::UpProj => "mlp.up_proj",
             Self::GateUpProj => "mlp.gate_up_proj",
@@ -54,13 +76,17 @@ impl Module {
     /// `attn_q`, as in GGUF's `blk.0.attn_q.weight`.
     pub fn gguf_name(self) -> &'static str {
         match self {
-            Self::QProj => "attn_q",
+            Self::QProj | Self::GatedQProj => "attn_q",
             Self::KProj => "attn_k",
             Self::VProj => "attn_v",
-            Self::QkvProj => "attn_qkv",
+            Self::QkvProj | Self::DeltaQkvProj => "attn_qkv",
             Self::OProj => "attn_output",
             Self::ConvInProj => "shortconv.in_proj",
             Self::ConvOutProj => "shortconv.out_proj",
+            Self::DeltaGateProj => "attn_gate",
+            Self::DeltaBetaProj => "ssm_beta",
+            Self::DeltaStepProj => "ssm_alpha",
+            Self::DeltaOutProj => "ssm_out",
             Self::GateProj => "ffn_gate",
             Self::UpProj | Self::GateUpProj => "ffn_up",
             Self::DownProj => "ffn_down",
@@ -70,16 +96,18 @@ impl Module {
     /// The group that it belongs to.
     pub fn group(self) -> Group {
         match self {
-            Self::QProj | Self::KProj | Self::VProj | Self::QkvProj | Self::ConvInProj => Group::MixerIn,
-            Self::OProj | Self::ConvOutProj => Group::MixerOut,
+            Self::QProj | Self::GatedQProj | Self::KProj | Self::VProj | Self::QkvProj => Group::MixerIn,
+            Self::DeltaQkvProj | Self::DeltaGateProj | Self::DeltaBetaProj | Self::DeltaStepProj => Group::MixerIn,
+            Self::ConvInProj => Group::MixerIn,
+            Self::OProj | Self::ConvOutProj | Self::DeltaOutProj => Group::MixerOut,
             Self::GateProj | Self::UpProj | Self::GateUpProj => Group::InnerIn,
             Self::DownProj => Group::InnerOut,
         }
     }
 }
 
-/// Linear layers of a block that read the same input. The mixer is what lets tokens see each other: attention, or a
-/// convolution.
+/// Linear layers of a block that read the same input. The mixer is what lets tokens see each other: attention, a
+/// convolution, or states that are carried on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     MixerIn,

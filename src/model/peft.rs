@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use self::settings::Settings;
 use super::lora::{LoraAdapter, LoraConfig, LoraPair, names_of, tensor_name};
 use super::spec::WRAPPED;
-use super::{ModelError, ModelSpec, Module};
+use super::{Matrix, ModelError, ModelSpec, Module, ValueOrder};
 use crate::fs::write_atomic;
 
 pub const CONFIG_FILE: &str = "adapter_config.json";
@@ -51,8 +51,11 @@ pub fn save(adapter: &LoraAdapter, base_model: &str, folder: &Path) -> Result<()
     let path = folder.join(CONFIG_FILE);
     let text = serde_json::to_string_pretty(&settings).map_err(|e| ModelError::format(&path, e))?;
     write_atomic(&path, text.as_bytes()).map_err(ModelError::io(&path))?;
-    let tensors = adapter.named_vars().into_iter().map(|(name, var)| (name, var.as_detached_tensor()));
-    save_tensors(tensors, &folder.join(WEIGHTS_FILE))
+    let named = adapter.named_vars().into_iter().zip(adapter.matrices());
+    let tensors = named.map(|((name, var), (module, matrix))| {
+        Ok((name, adapter.order().to_file(module, matrix, &var.as_detached_tensor())?))
+    });
+    save_tensors(tensors.collect::<Result<Vec<_>, ModelError>>()?, &folder.join(WEIGHTS_FILE))
 }
 
 /// Every pair with what its module is called.
@@ -112,7 +115,8 @@ pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> 
     settings.check_targets(spec).map_err(|message| ModelError::Adapter { path: folder.join(CONFIG_FILE), message })?;
     let names = spec.names();
     let mut tensors = plainly_named(load_tensors(&path)?, names.start()).map_err(refused)?;
-    let mut take = |name: String, shape: (usize, usize)| -> Result<Var, String> {
+    let order = ValueOrder::of(spec);
+    let mut take = |name: String, shape: (usize, usize), module: Module, matrix: Matrix| -> Result<Var, String> {
         let tensor =
             tensors.remove(&name).ok_or_else(|| format!("it doesn't fit this model: tensor {name} is missing"))?;
         if tensor.dims() != [shape.0, shape.1] {
@@ -121,6 +125,7 @@ pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> 
                 "it doesn't fit this model: tensor {name} has the shape {found:?} instead of {shape:?}"
             ));
         }
+        let tensor = order.from_file(module, matrix, &tensor).map_err(|error| format!("tensor {name}: {error}"))?;
         finite(&tensor).ok_or_else(|| format!("its tensor {name} holds values that are not finite (NaN or infinity)"))
     };
     let mut config = LoraConfig {
@@ -135,8 +140,8 @@ pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> 
         for module in layer_spec.modules() {
             let Some((r, lora_alpha)) = settings.pair(&settings::module_key(layer, module, names)) else { continue };
             let (outputs, inputs) = spec.shape(module);
-            let a = take(tensor_name(layer, module, names, 'A'), (r, inputs)).map_err(refused)?;
-            let b = take(tensor_name(layer, module, names, 'B'), (outputs, r)).map_err(refused)?;
+            let a = take(tensor_name(layer, module, names, 'A'), (r, inputs), module, Matrix::A).map_err(refused)?;
+            let b = take(tensor_name(layer, module, names, 'B'), (outputs, r), module, Matrix::B).map_err(refused)?;
             pairs.insert((layer, module), LoraPair { a, b, lora_alpha });
         }
     }

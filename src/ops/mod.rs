@@ -6,10 +6,13 @@
 #![expect(unsafe_code, reason = "kernels over raw slices; each block says why it is sound")]
 
 pub mod attention;
+pub mod causal_conv;
 pub mod conv;
 pub mod cross_entropy;
+pub mod delta;
 mod frozen;
 pub mod gated;
+pub mod head_gates;
 pub mod inference;
 pub mod plain;
 pub mod product;

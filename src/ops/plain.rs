@@ -3,6 +3,7 @@
 
 use candle_core::{D, DType, Result, Tensor};
 
+use super::delta::{DeltaShape, UNIT_EPS};
 use super::gated::Activation;
 use super::{AttentionShape, RopeTable, Segment, Segments};
 
@@ -61,6 +62,25 @@ pub fn gated(gate: &Tensor, up: &Tensor, activation: Activation) -> Result<Tenso
     }
 }
 
+/// Queries with their gates beside them, head by head, `[num_tokens, 2 · num_heads · head_dim]`, parted.
+///
+/// # Errors
+/// Where the shapes don't go together.
+pub fn part_gates(both: &Tensor, shape: AttentionShape) -> Result<[Tensor; 2]> {
+    let (n, dim) = (both.dim(0)?, shape.head_dim);
+    let both = both.reshape((n, shape.num_heads, 2, dim))?;
+    let part = |place: usize| both.narrow(2, place, 1)?.reshape((n, shape.q_width()));
+    Ok([part(0)?, part(1)?])
+}
+
+/// `values · sigmoid(gates)`
+///
+/// # Errors
+/// Where the shapes differ.
+pub fn gate_heads(values: &Tensor, gates: &Tensor) -> Result<Tensor> {
+    values * candle_nn::ops::sigmoid(gates)?
+}
+
 /// `q` is `[num_tokens, num_heads · head_dim]`, `k` and `v` are `[num_tokens, num_kv_heads · head_dim]`; the result has
 /// the shape of `q`. A token sees itself and the tokens before it in its own sequence, or the last of them.
 ///
@@ -108,21 +128,94 @@ pub fn causal_attention(
 /// # Errors
 /// Where the shapes don't go together.
 pub fn short_conv(wide: &Tensor, kernel: &Tensor, segments: &Segments) -> Result<Tensor> {
-    let (taps, hidden) = kernel.dims2()?;
+    let (_, hidden) = kernel.dims2()?;
     let part = |place: usize| wide.narrow(1, place * hidden, hidden);
     let (product, after) = ((part(0)? * part(2)?)?, part(1)?);
+    after * convolve(&product, kernel, segments)?
+}
+
+/// [`CausalConv`](super::causal_conv::CausalConv): from and to `[num_tokens, channels]`; `kernel` is `[taps, channels]`, `bias`
+/// `[1, channels]`.
+///
+/// # Errors
+/// Where the shapes don't go together.
+pub fn causal_conv(x: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, segments: &Segments) -> Result<Tensor> {
+    let out = convolve(x, kernel, segments)?;
+    match bias {
+        Some(bias) => out.broadcast_add(bias)?.silu(),
+        None => out.silu(),
+    }
+}
+
+/// `Σ kernel[tap] · x[row − (taps − 1 − tap)]` over the rows of each sequence.
+fn convolve(x: &Tensor, kernel: &Tensor, segments: &Segments) -> Result<Tensor> {
+    let (taps, channels) = kernel.dims2()?;
     let mut outputs = Vec::with_capacity(segments.num_segments());
     for Segment { prefix, rows } in segments.iter() {
-        let (all, num_before) = (with_prefix(&product, prefix, rows)?, prefix.len());
+        let (all, num_before) = (with_prefix(x, prefix, rows)?, prefix.len());
         let padded = all.pad_with_zeros(0, taps - 1, 0)?;
-        let mut sum = Tensor::zeros((rows.len(), hidden), DType::F32, wide.device())?;
+        let mut sum = Tensor::zeros((rows.len(), channels), DType::F32, x.device())?;
         for tap in 0..taps {
             let shifted = padded.narrow(0, num_before + tap, rows.len())?;
             sum = (sum + shifted.broadcast_mul(&kernel.narrow(0, tap, 1)?)?)?;
         }
         outputs.push(sum);
     }
-    after * Tensor::cat(&outputs, 0)?
+    Tensor::cat(&outputs, 0)
+}
+
+/// [`Delta`](super::delta::Delta), one token after the other; `weights` are its decay and its bias, `[num_value_heads]`, and its
+/// norm, `[value_dim]`.
+///
+/// # Errors
+/// Where the shapes don't go together.
+pub fn gated_delta(
+    qkv: &Tensor,
+    wide: &Tensor,
+    shape: DeltaShape,
+    weights: [&Tensor; 3],
+    eps: f64,
+    segments: &Segments,
+) -> Result<Tensor> {
+    let ([decay, step_bias, norm], n) = (weights, qkv.dim(0)?);
+    let (heads, key_dim, value_dim) = (shape.num_value_heads, shape.key_dim, shape.value_dim);
+    let key_heads: Vec<u32> = (0..heads).map(|head| shape.key_head(head) as u32).collect();
+    let key_heads = Tensor::new(key_heads, qkv.device())?;
+    let of_length_one = |column: usize| -> Result<Tensor> {
+        let x = qkv.narrow(1, column, shape.key_width())?.reshape((n, shape.num_key_heads, key_dim))?;
+        let length = (x.sqr()?.sum_keepdim(D::Minus1)? + f64::from(UNIT_EPS))?.sqrt()?;
+        x.broadcast_div(&length)?.index_select(&key_heads, 1)
+    };
+    let q = (of_length_one(0)? * f64::from(shape.query_scale()))?;
+    let k = of_length_one(shape.key_width())?;
+    let v = qkv.narrow(1, 2 * shape.key_width(), shape.value_width())?.reshape((n, heads, value_dim))?;
+    let gates = shape.conv_width() + shape.value_width();
+    let beta = candle_nn::ops::sigmoid(&wide.narrow(1, gates, heads)?)?;
+    let step = wide.narrow(1, gates + heads, heads)?.broadcast_add(step_bias)?;
+    let softplus = (step.relu()? + (step.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
+    let fading = softplus.broadcast_mul(decay)?.exp()?;
+
+    let mut results: Vec<Tensor> = Vec::with_capacity(n);
+    let mut states: Vec<Tensor> = Vec::with_capacity(n);
+    for Segment { prefix, rows } in segments.iter() {
+        let mut state = match prefix.end.checked_sub(1) {
+            Some(last) if !prefix.is_empty() => states[last].clone(),
+            _ => Tensor::zeros((heads, key_dim, value_dim), DType::F32, qkv.device())?,
+        };
+        for row in rows.clone() {
+            // [heads, 1, …]
+            let at = |x: &Tensor| x.get(row)?.reshape((heads, 1, ()));
+            let (q, k, v) = (at(&q)?, at(&k)?, at(&v)?);
+            let faded = state.broadcast_mul(&at(&fading)?)?;
+            let correction = (v - k.matmul(&faded)?)?.broadcast_mul(&at(&beta)?)?;
+            state = (faded + k.t()?.contiguous()?.matmul(&correction)?)?;
+            results.push(q.matmul(&state)?.reshape((1, heads, value_dim))?);
+            states.push(state.clone());
+        }
+    }
+    let normed = rms_norm(&Tensor::cat(&results, 0)?, norm, eps)?;
+    let gate = wide.narrow(1, shape.conv_width(), shape.value_width())?.reshape((n, heads, value_dim))?;
+    (normed * gate.silu()?)?.reshape((n, shape.value_width()))
 }
 
 /// A sequence's rows, those that it shares first.

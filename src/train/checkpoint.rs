@@ -87,10 +87,13 @@ pub fn restore(
 fn put_in_place(checkpoint: &Checkpoint, adapter: &LoraAdapter, optimizer: &mut AdamW) -> Result<(), String> {
     let weights = peft::load_tensors(&checkpoint.weights()).map_err(|error| error.to_string())?;
     let moments = peft::load_tensors(&checkpoint.optimizer()).map_err(|error| error.to_string())?;
-    for ((name, var), place) in adapter.named_vars().into_iter().zip(&mut optimizer.moments) {
+    let vars = adapter.named_vars().into_iter().zip(adapter.matrices());
+    for (((name, var), (module, matrix)), place) in vars.zip(&mut optimizer.moments) {
         let weight = tensor(&weights, &name, var)?;
         finite(&name, &values(&weights, &name, var)?)?;
-        var.set(weight).map_err(|error| format!("tensor {name}: {error}"))?;
+        // The moments lie as the model has them, the weights as PEFT does.
+        let own = adapter.order().from_file(module, matrix, weight);
+        own.and_then(|own| var.set(&own)).map_err(|error| format!("tensor {name}: {error}"))?;
         place.mean = values(&moments, &format!("exp_avg.{name}"), var)?;
         place.square = values(&moments, &format!("exp_avg_sq.{name}"), var)?;
         finite(&name, &place.mean)?;

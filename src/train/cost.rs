@@ -1,8 +1,9 @@
 //! What a run costs in multiplications and additions, from the shapes of the model: with a rate that was measured on this
 //! machine it becomes a time, also for a model that isn't here yet.
 
-use crate::model::spec::Part;
+use crate::model::spec::{LayerSpec, Mixer, Part};
 use crate::model::{LoraConfig, ModelSpec};
+use crate::ops::delta::CHUNK;
 use crate::recipe::{GradientCheckpointing, Training};
 
 /// What matters of the examples.
@@ -35,18 +36,20 @@ fn linear_weights(spec: &ModelSpec) -> f64 {
 pub fn train_flops_per_token(spec: &ModelSpec, lora: &LoraConfig, training: &Training, mix: TokenMix) -> f64 {
     let again = if training.gradient_checkpointing == GradientCheckpointing::On { 1.0 } else { 0.0 };
     let linear = 2.0 * linear_weights(spec);
-    let attention = attention_flops(spec, mix);
-    let forward = linear + attention;
+    let (attention, delta) = (attention_flops(spec, mix), delta_flops(spec, mix));
+    let forward = linear + attention + delta;
     (2.0 + again) * forward
         // The way back through attention takes a half more than the way there.
         + 0.5 * attention
+        // Through a gated DeltaNet it takes three times as much, as it is gone forward again.
+        + 2.0 * delta
         + 6.0 * lora.num_trainable(spec) as f64
         + 2.0 * head_flops(spec, mix)
 }
 
 /// Those of looking at an example without learning from it, for each of its tokens.
 pub fn eval_flops_per_token(spec: &ModelSpec, mix: TokenMix) -> f64 {
-    2.0 * linear_weights(spec) + attention_flops(spec, mix) + head_flops(spec, mix)
+    2.0 * linear_weights(spec) + attention_flops(spec, mix) + delta_flops(spec, mix) + head_flops(spec, mix)
 }
 
 fn head_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
@@ -57,7 +60,21 @@ fn head_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
 fn attention_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
     let width = (spec.num_heads * spec.head_dim) as f64;
     let seen = |window: Option<usize>| window.map_or(mix.mean_length, |most| mix.mean_length.min(most as f64)) / 2.0;
-    spec.layers.iter().map(|layer| 4.0 * width * seen(layer.window)).sum()
+    let attends = |layer: &&LayerSpec| !matches!(layer.mixer, Mixer::DeltaNet { .. });
+    spec.layers.iter().filter(attends).map(|layer| 4.0 * width * seen(layer.window)).sum()
+}
+
+/// Products with states, and within chunks.
+fn delta_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
+    let of_layer = |layer: &LayerSpec| match layer.mixer {
+        Mixer::DeltaNet { shape, .. } => {
+            let (key, value) = (shape.key_dim as f64, shape.value_dim as f64);
+            let chunk = mix.mean_length.min(CHUNK as f64);
+            2.0 * shape.num_value_heads as f64 * (3.0 * key * value + chunk * (2.0 * key + value))
+        }
+        Mixer::Attention | Mixer::ShortConv { .. } => 0.0,
+    };
+    spec.layers.iter().map(of_layer).sum()
 }
 
 #[cfg(test)]

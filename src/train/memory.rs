@@ -7,6 +7,7 @@ use crate::model::facts::available_memory;
 use crate::model::gradient::{activation_bytes, head_bytes, num_recomputed};
 use crate::model::spec::LayerSpec;
 use crate::model::{LoraConfig, ModelSize, ModelSpec, ProductType};
+use crate::ops::delta::scratch_bytes as delta_bytes;
 use crate::recipe::Training;
 
 /// In bytes.
@@ -148,6 +149,7 @@ pub fn memory_with(needs: &Needs<'_>, limit: Option<u64>, available: u64, progra
         activations: of_blocks + inputs_of(most_tokens) + of_adapter,
         work: least_of(working).saturating_sub(head_of(working) + inputs_of(working))
             + scratch_bytes(spec, lora, bytes_per_value, working)
+            + spec.delta().map_or(0, |shape| rayon::current_num_threads() as u64 * delta_bytes(shape, most_tokens))
             + bytes_per_value * SLAB_VALUES,
         head: head_of(working),
         ..fixed

@@ -30,6 +30,8 @@ fn a_folder_is_trained_evaluated_and_asked() {
         ("gemma2", Precision::Bf16, false),
         ("qwen2_window", Precision::Bf16, true),
         ("qwen3", Precision::Bf16, false),
+        ("qwen3_5", Precision::Bf16, true),
+        ("qwen3_5", Precision::F32, false),
         ("gemma3", Precision::Bf16, true),
         ("smollm3", Precision::F32, false),
         ("olmo2", Precision::Bf16, true),

@@ -30,6 +30,7 @@ const FAMILIES: &[&str] = &[
     "qwen2",
     "qwen2_window",
     "qwen3",
+    "qwen3_5",
     "gemma3",
     "smollm3",
     "olmo2",
@@ -209,6 +210,8 @@ fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set(
             f64::from(golden.expected["loss_lora"].to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap());
         // Rounding adds up from block to block.
         let depth = golden.decoder.spec().num_layers() as f64 / 2.0;
+        // Heads of few values are brought to length one: of a short one, the rounding becomes long, too.
+        let far = if golden.decoder.spec().delta().is_some() { 2.0 * depth } else { depth };
         for isa in Isa::available() {
             for num_recomputed in 0..=golden.decoder.spec().num_layers() {
                 let what = format!("{family}, {}, {num_recomputed} blocks computed again", isa.name());
@@ -221,13 +224,13 @@ fn the_training_pass_gives_the_same_loss_and_gradients_on_every_instruction_set(
                 let (loss, gradients) = golden.gradients(isa, ProductType::Bf16, num_recomputed, None);
                 assert!((loss - expected).abs() <= 1e-2 * depth, "{what}, bf16: {loss} for {expected}");
                 let (off, name) = golden.worst_gradient(&gradients);
-                assert!(f64::from(off) <= 0.1 * depth, "{what}, bf16: gradient of {name} is off by {off}");
+                assert!(f64::from(off) <= 0.1 * far, "{what}, bf16: gradient of {name} is off by {off}");
 
                 // 8 bits in groups of 64: farther.
                 let (loss, gradients) = golden.gradients(isa, ProductType::Int8, num_recomputed, None);
                 assert!((loss - expected).abs() <= 3e-2 * depth, "{what}, int8: {loss} for {expected}");
                 let (off, name) = golden.worst_gradient(&gradients);
-                assert!(f64::from(off) <= 0.3 * depth, "{what}, int8: gradient of {name} is off by {off}");
+                assert!(f64::from(off) <= 0.3 * far, "{what}, int8: gradient of {name} is off by {off}");
             }
         }
     }

@@ -19,6 +19,7 @@ const FILES: &[(&str, &str)] = &[
     ("qwen2", "qwen2"),
     ("qwen2_window", "qwen2_window"),
     ("qwen3", "qwen3"),
+    ("qwen3_5", "qwen3_5"),
     ("gemma2", "gemma2"),
     ("gemma3", "gemma3"),
     ("gemma3_exact", "gemma3"),

@@ -28,6 +28,7 @@ mod gguf;
 mod gguf_builder;
 mod golden;
 mod golden_gguf;
+mod guessing;
 mod hostile_gguf;
 mod hostile_safetensors;
 mod hostile_templates;

@@ -64,7 +64,7 @@ fn adapter_called(family: &str, start: &str, folder: PathBuf) -> PathBuf {
 
 #[test]
 fn a_text_model_inside_gives_what_it_gives_alone() {
-    for family in ["gemma3", "ministral3"] {
+    for family in ["gemma3", "ministral3", "qwen3_5"] {
         let expected = logits(&fixture(family), None);
         let tuned = logits(&fixture(family), Some(&fixture(family).join("adapter")));
         for names in NAMES {

@@ -16,13 +16,14 @@ mod olmo2;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod qwen3_5;
 mod smollm3;
 mod unknown;
 
 use serde_json::Value;
 
 use super::ModelSpec;
-use super::spec::keys::{Key, Keys};
+use super::spec::keys::{self, Key, Keys};
 use super::spec::{Names, packing, text_config};
 
 /// Families that call everything as Llama does have these.
@@ -58,6 +59,7 @@ pub const FAMILIES: &[&Family] = &[
     &mistral::MISTRAL,
     &qwen2::QWEN2,
     &qwen3::QWEN3,
+    &qwen3_5::QWEN3_5,
     &gemma2::GEMMA2,
     &gemma3::GEMMA3,
     &phi3::PHI3,
@@ -76,6 +78,12 @@ pub const FAMILIES: &[&Family] = &[
 pub fn find(architecture: &str) -> Option<&'static Family> {
     let is_named = |family: &&&Family| family.config.contains(&architecture) || family.gguf.contains(&architecture);
     FAMILIES.iter().find(is_named).copied()
+}
+
+/// The family that the Hub names, which of a model that sees pictures, too, knows the outer name.
+pub fn find_in_or_out_of_a_wrapper(architecture: &str) -> Option<&'static Family> {
+    let wraps = |family: &&&Family| family.wrapped_in.contains(&architecture);
+    find(architecture).or_else(|| FAMILIES.iter().find(wraps).copied())
 }
 
 /// `Llama, Mistral and Gemma 2`
@@ -103,6 +111,11 @@ impl ModelSpec {
     /// `None` for one that the decoder doesn't run.
     pub(crate) fn family(&self) -> Option<&'static Family> {
         find(&self.architecture)
+    }
+
+    /// Whether layers that guess further tokens are left out, as Transformers does it in the family.
+    pub(crate) fn leaves_out_guessing(&self) -> bool {
+        self.family().is_some_and(|family| family.follows.contains(&keys::GUESSING_LAYERS))
     }
 
     /// The family as people write it; of one that isn't known as the file does.
@@ -136,6 +149,13 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn the_hub_s_name_of_a_model_around_a_text_model_is_known() {
+        let name = |name: &str| find_in_or_out_of_a_wrapper(name).map(|family| family.name);
+        assert_eq!(name("qwen3_5"), Some("Qwen3.5"));
+        assert_eq!((name("qwen3"), name("qwen3_5_moe")), (Some("Qwen3"), None));
+    }
 
     #[test]
     fn no_two_families_have_a_name_in_common() {

@@ -23,6 +23,8 @@ pub struct Kept<E> {
     pub log_sums: Vec<f32>,
     /// The mixer's result, `[num_tokens, q]`, of a convolution `[num_tokens, hidden]`.
     pub mixed: Operand<E>,
+    /// What gates each head of the mixer's result, `[num_tokens, q]`; empty in models without those.
+    pub gates: Operand<E>,
     /// Its rows whose results count, if not all of them do.
     chosen: Operand<E>,
     /// The residual stream between the mixer and the inner layers, `[num_tokens, hidden]`.
@@ -38,8 +40,9 @@ pub struct Kept<E> {
 impl<E> Kept<E> {
     /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
-        let Self { qk, wide, log_sums, mixed, chosen, middle, gate_up, branches, xa } = self;
-        let operands = [qk, wide, mixed, chosen, middle, gate_up].into_iter().chain(branches).map(Operand::num_bytes);
+        let Self { qk, wide, log_sums, mixed, gates, chosen, middle, gate_up, branches, xa } = self;
+        let operands =
+            [qk, wide, mixed, gates, chosen, middle, gate_up].into_iter().chain(branches).map(Operand::num_bytes);
         let vectors = [log_sums].into_iter().chain(xa).map(|values| size_of_val(values.as_slice()));
         operands.chain(vectors).sum()
     }
@@ -58,6 +61,9 @@ pub struct Work<E> {
     /// Their gradients.
     pub d_wide: Vec<f32>,
     pub d_mixed: Vec<f32>,
+    /// What a gated DeltaNet convolved, and its gradient.
+    pub convolved: Vec<f32>,
+    pub d_convolved: Vec<f32>,
     d_inner: Vec<f32>,
     /// What is added to the stream, and gradients there.
     hidden: Vec<f32>,
@@ -67,11 +73,23 @@ pub struct Work<E> {
 impl<E> Work<E> {
     /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
-        let Self { normed, inner, dy, d_gate_up, wide, mixed, d_wide, d_mixed, d_inner, hidden, scratch } = self;
+        let Self { normed, inner, dy, d_gate_up, wide, mixed, d_wide, d_mixed, .. } = self;
+        let Self { convolved, d_convolved, d_inner, hidden, scratch, .. } = self;
         let operands = [normed, inner, dy, d_gate_up].map(Operand::num_bytes);
-        let vectors = [wide, mixed, d_wide, d_mixed, d_inner, hidden].map(|values| size_of_val(values.as_slice()));
+        // Layers differ in what they need of these: the room is that of the one that needs most.
+        let vectors = [wide, mixed, d_wide, d_mixed, convolved, d_convolved, d_inner, hidden]
+            .map(|values| size_of::<f32>() * values.capacity());
         operands.into_iter().chain(vectors).sum::<usize>() + scratch.num_bytes()
     }
+}
+
+/// A buffer of this length, whatever is in it: layers differ in what they need, and one that grows shall not take twice its
+/// room.
+pub fn fit(values: &mut Vec<f32>, len: usize) {
+    if values.capacity() < len {
+        *values = Vec::with_capacity(len);
+    }
+    values.resize(len, 0.0);
 }
 
 /// One decoder block in a pass.
@@ -112,12 +130,27 @@ impl<E: Element> Steps for Forward<'_, E> {
                 Ok(())
             }
             (_, bias) => {
-                wide.resize(num_rows * linear.width(), 0.0);
+                fit(wide, num_rows * linear.width());
                 linear.forward(x, xa, wide, false, scratch)?;
                 bias.into_iter().for_each(|bias| add_bias(wide, bias));
                 Ok(())
             }
         }
+    }
+
+    fn part_gates(&mut self) -> Result<()> {
+        self.block.part_gates(self.kept, self.work);
+        Ok(())
+    }
+
+    fn gate_heads(&mut self) -> Result<()> {
+        self.block.gate_heads(self.kept, self.work);
+        Ok(())
+    }
+
+    fn delta(&mut self) -> Result<()> {
+        self.block.delta(self.kept, self.work);
+        Ok(())
     }
 
     fn rotate(&mut self) -> Result<()> {
@@ -222,6 +255,7 @@ impl<E: Element> Block<'_, E> {
         match pass.decoder.layer_spec(layer).mixer {
             Mixer::Attention => self.attend_back(kept, work),
             Mixer::ShortConv { .. } => self.convolve_back(kept, work),
+            Mixer::DeltaNet { .. } => self.delta_back(kept, work),
         }
         let Work { normed, dy, d_wide, hidden, scratch, .. } = work;
         dy.set(isa, d_wide, n, d_wide.len() / n.max(1));

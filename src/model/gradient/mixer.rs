@@ -1,6 +1,6 @@
 //! What lets tokens see each other, forward and backward: attention, or a short convolution.
 
-use super::block::{Block, Kept, Work};
+use super::block::{Block, Kept, Work, fit};
 use crate::model::spec::QkNorm;
 use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend, attend_back};
 use crate::ops::conv::{short_conv, short_conv_back};
@@ -16,7 +16,9 @@ impl<E: Element> Block<'_, E> {
         kept.log_sums.resize(n * shape.num_heads, 0.0);
         let inputs = inputs(&work.wide, q_width, kv_width);
         attend(isa, shape, segments, inputs, &mut work.mixed, &mut kept.log_sums);
-        kept.mixed.set(isa, &work.mixed, n, q_width);
+        if !self.pass.decoder.layer_spec(self.layer).gates_heads {
+            kept.mixed.set(isa, &work.mixed, n, q_width);
+        }
     }
 
     /// The gradient at what the linear layers made of queries, keys and values, `work.d_wide`, from that at the attention's
@@ -25,10 +27,14 @@ impl<E: Element> Block<'_, E> {
         let (pass, layer) = (self.pass, self.layer);
         let (isa, shape) = (pass.isa, pass.decoder.attention_shape(layer));
         let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+        let gates_heads = pass.decoder.layer_spec(layer).gates_heads;
+        kept.mixed.widen_into(isa, &mut work.mixed);
+        if gates_heads {
+            self.gate_heads_back(kept, work);
+        }
         let Work { wide, mixed, d_wide, d_mixed, .. } = work;
         kept.wide.widen_into(isa, wide);
-        kept.mixed.widen_into(isa, mixed);
-        d_wide.resize(wide.len(), 0.0);
+        fit(d_wide, wide.len());
         let forward = Forward { inputs: inputs(wide, q_width, kv_width), out: mixed, log_sums: &kept.log_sums };
         attend_back(isa, shape, pass.segments, forward, d_mixed, Gradients::side_by_side(d_wide, shape));
         pass.scale_queries(d_wide, shape);
@@ -41,6 +47,9 @@ impl<E: Element> Block<'_, E> {
         }
         if is_rotated_first {
             pass.rotate(layer, d_wide, shape, -1.0);
+        }
+        if gates_heads {
+            self.join_gates_back(kept, work);
         }
     }
 

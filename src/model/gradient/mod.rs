@@ -5,6 +5,7 @@ mod adapter;
 mod batch;
 mod block;
 mod branch;
+mod delta;
 mod head;
 mod kinds;
 mod linear;
@@ -54,7 +55,9 @@ pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: 
     let inputs = product.num_bytes() * hidden * spec.num_layers() as u64;
     let operands = product.num_bytes() * (hidden + hidden.max(widest) + inner + 2 * inner);
     let has_inner_bias = spec.layers.iter().any(|layer| layer.biases.inner);
-    let wide = 4 * (2 * widest + 2 * mixed + if has_inner_bias { 2 * inner } else { inner } + 3 * hidden);
+    let convolved = spec.delta().map_or(0, |shape| shape.conv_width() as u64);
+    let wide =
+        4 * (2 * widest + 2 * mixed + 2 * convolved + if has_inner_bias { 2 * inner } else { inner } + 3 * hidden);
     let per_token = inputs + kept.iter().sum::<u64>() + operands + wide;
     num_tokens as u64 * per_token + head::work_bytes(spec, product, num_tokens)
 }
@@ -69,7 +72,7 @@ fn kept_bytes(spec: &ModelSpec, product: ProductType, layer: usize) -> u64 {
             ((spec.num_heads + spec.num_kv_heads) * spec.head_dim, spec.num_heads)
         }
         Mixer::Attention => (0, spec.num_heads),
-        Mixer::ShortConv { .. } => (0, 0),
+        Mixer::ShortConv { .. } | Mixer::DeltaNet { .. } => (0, 0),
     };
     product.num_bytes() * (widths.wide + widths.mixed + qk + hidden + 2 * inner + branches) as u64 + 4 * log_sums as u64
 }

@@ -39,6 +39,8 @@ pub const TEMPERATURE_SCALE: Key = Key::new("", "attention.temperature_scale");
 pub const ATTENTION_BIAS: Key = Key::new("attention_bias", "");
 /// Biases on gate, up and down.
 pub const MLP_BIAS: Key = Key::new("mlp_bias", "");
+/// Layers that guess further tokens, which Transformers leaves out; GGUF counts them among all.
+pub const GUESSING_LAYERS: Key = Key::new("mtp_num_hidden_layers", "nextn_predict_layers");
 /// How much of each head is rotated.
 pub const PARTIAL_ROTARY: Key = Key::new("partial_rotary_factor", "");
 pub const LOGITS_DIVISOR: Key = Key::new("logits_scaling", "logit_scale");

@@ -1,6 +1,7 @@
 //! What differs between blocks, of one model or of several.
 
 use crate::model::Module;
+use crate::ops::delta::DeltaShape;
 
 /// A block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct LayerSpec {
     pub norms: BranchNorms,
     pub qk_norm: Option<QkNorm>,
     pub biases: Biases,
+    /// What attention makes of each head is multiplied by the sigmoid of a gate that lies beside its query.
+    pub gates_heads: bool,
     /// One weight makes queries, keys and values.
     pub fuses_qkv: bool,
     /// One weight makes gate and up.
@@ -29,6 +32,7 @@ impl Default for LayerSpec {
             norms: BranchNorms::BEFORE,
             qk_norm: None,
             biases: Biases::default(),
+            gates_heads: false,
             fuses_qkv: false,
             fuses_gate_up: false,
         }
@@ -39,12 +43,15 @@ impl LayerSpec {
     /// Its linear layers, in [`Module::ALL`]'s order.
     pub fn modules(&self) -> impl Iterator<Item = Module> + use<> {
         use Module::{
-            ConvInProj, ConvOutProj, DownProj, GateProj, GateUpProj, KProj, OProj, QProj, QkvProj, UpProj, VProj,
+            ConvInProj, ConvOutProj, DeltaBetaProj, DeltaGateProj, DeltaOutProj, DeltaQkvProj, DeltaStepProj, DownProj,
+            GateProj, GateUpProj, GatedQProj, KProj, OProj, QProj, QkvProj, UpProj, VProj,
         };
         let mixer: &[_] = match self.mixer {
             Mixer::Attention if self.fuses_qkv => &[QkvProj, OProj],
+            Mixer::Attention if self.gates_heads => &[GatedQProj, KProj, VProj, OProj],
             Mixer::Attention => &[QProj, KProj, VProj, OProj],
             Mixer::ShortConv { .. } => &[ConvInProj, ConvOutProj],
+            Mixer::DeltaNet { .. } => &[DeltaQkvProj, DeltaGateProj, DeltaBetaProj, DeltaStepProj, DeltaOutProj],
         };
         let inner: &[_] = if self.fuses_gate_up { &[GateUpProj, DownProj] } else { &[GateProj, UpProj, DownProj] };
         mixer.iter().chain(inner).copied()
@@ -53,10 +60,12 @@ impl LayerSpec {
     /// Whether a linear layer adds a bias.
     pub fn has_bias(&self, module: Module) -> bool {
         match module {
-            Module::QProj | Module::KProj | Module::VProj | Module::QkvProj => self.biases.qkv,
+            Module::QProj | Module::GatedQProj | Module::KProj | Module::VProj | Module::QkvProj => self.biases.qkv,
             Module::OProj => self.biases.output,
             Module::GateProj | Module::UpProj | Module::GateUpProj | Module::DownProj => self.biases.inner,
             Module::ConvInProj | Module::ConvOutProj => false,
+            Module::DeltaQkvProj | Module::DeltaGateProj | Module::DeltaBetaProj => false,
+            Module::DeltaStepProj | Module::DeltaOutProj => false,
         }
     }
 }
@@ -69,6 +78,12 @@ pub enum Mixer {
     /// itself, then times the second.
     ShortConv {
         kernel: usize,
+    },
+    /// Gated DeltaNet ([`Delta`](crate::ops::delta::Delta)), whose queries, keys and values are convolved over the last `kernel`
+    /// tokens.
+    DeltaNet {
+        kernel: usize,
+        shape: DeltaShape,
     },
 }
 

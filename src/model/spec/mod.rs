@@ -16,6 +16,7 @@ pub use self::rope::{LongRope, RopeScaling, RopeSpec, Yarn};
 pub use self::tensors::{NormPlace, Part};
 use super::{Group, Module};
 use crate::ops::Activation;
+use crate::ops::delta::DeltaShape;
 
 /// One decoder runs every model that this describes. Sizes in values, lengths in tokens.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,6 +76,20 @@ pub struct MixerWidths {
     pub mixed: usize,
 }
 
+/// Checks the sizes of gated DeltaNet.
+fn check_delta(shape: DeltaShape) -> Result<(), String> {
+    let DeltaShape { num_key_heads, num_value_heads, key_dim, value_dim, .. } = shape;
+    for (what, heads, dim) in [("keys", num_key_heads, key_dim), ("values", num_value_heads, value_dim)] {
+        if heads == 0 || dim == 0 || heads.saturating_mul(dim) > MAX_WIDTH {
+            return Err(format!("no model has {heads} heads of {dim} {what} in its linear attention"));
+        }
+    }
+    match num_value_heads.is_multiple_of(num_key_heads) {
+        true => Ok(()),
+        false => Err(format!("{num_value_heads} value heads can't share {num_key_heads} key heads")),
+    }
+}
+
 /// No model has more layers; a damaged file may say so.
 pub(super) const MAX_LAYERS: usize = 4096;
 
@@ -105,17 +120,31 @@ impl ModelSpec {
         Module::ALL.into_iter().filter(occurs).collect()
     }
 
+    /// The heads of its layers of gated DeltaNet, if it has such; all have the same.
+    pub fn delta(&self) -> Option<DeltaShape> {
+        self.layers.iter().find_map(|layer| match layer.mixer {
+            Mixer::DeltaNet { shape, .. } => Some(shape),
+            _ => None,
+        })
+    }
+
     /// Outputs and inputs of a linear layer, whose weight is `[outputs, inputs]`.
     pub fn shape(&self, module: Module) -> (usize, usize) {
         let (hidden, inner) = (self.hidden_size, self.intermediate_size);
         let (q, kv) = (self.num_heads * self.head_dim, self.num_kv_heads * self.head_dim);
+        let of_delta = |width: fn(&DeltaShape) -> usize| self.delta().as_ref().map_or(0, width);
         match module {
             Module::QProj => (q, hidden),
+            Module::GatedQProj => (2 * q, hidden),
             Module::KProj | Module::VProj => (kv, hidden),
             Module::QkvProj => (q + 2 * kv, hidden),
             Module::OProj => (hidden, q),
             Module::ConvInProj => (3 * hidden, hidden),
             Module::ConvOutProj => (hidden, hidden),
+            Module::DeltaQkvProj => (of_delta(DeltaShape::conv_width), hidden),
+            Module::DeltaGateProj => (of_delta(DeltaShape::value_width), hidden),
+            Module::DeltaBetaProj | Module::DeltaStepProj => (of_delta(|shape| shape.num_value_heads), hidden),
+            Module::DeltaOutProj => (hidden, of_delta(DeltaShape::value_width)),
             Module::GateProj | Module::UpProj => (inner, hidden),
             Module::GateUpProj => (2 * inner, hidden),
             Module::DownProj => (hidden, inner),
@@ -174,8 +203,15 @@ impl ModelSpec {
         if !self.head_dim.is_multiple_of(2) {
             return Err(format!("a head size of {} can't be rotated", self.head_dim));
         }
-        if self.layers.iter().any(|layer| matches!(layer.mixer, Mixer::ShortConv { kernel } if kernel > MAX_KERNEL)) {
+        let has_long_kernel = |layer: &LayerSpec| match layer.mixer {
+            Mixer::Attention => false,
+            Mixer::ShortConv { kernel } | Mixer::DeltaNet { kernel, .. } => !(1..=MAX_KERNEL).contains(&kernel),
+        };
+        if self.layers.iter().any(has_long_kernel) {
             return Err(format!("no model has convolutions over more than {MAX_KERNEL} tokens"));
+        }
+        if let Some(shape) = self.delta() {
+            check_delta(shape)?;
         }
         self.ropes.iter().try_for_each(|rope| rope.check(self.head_dim))
     }

@@ -12,8 +12,12 @@ pub enum Part {
     Weight(usize, Module),
     Bias(usize, Module),
     Norm(usize, NormPlace),
-    /// What a short convolution multiplies by, `[hidden, 1, kernel]`.
+    /// What a convolution multiplies by, `[channels, 1, kernel]`.
     Kernel(usize),
+    /// How fast each head of a gated DeltaNet fades: `A` in Transformers, `−e^A` in GGUF and here.
+    Decay(usize),
+    /// What is added to what each of its heads reads of that.
+    StepBias(usize),
 }
 
 /// Where in a block a norm is.
@@ -25,6 +29,8 @@ pub enum NormPlace {
     AfterInner,
     Queries,
     Keys,
+    /// On each head of a gated DeltaNet's result.
+    Mixed,
 }
 
 impl NormPlace {
@@ -36,6 +42,7 @@ impl NormPlace {
             (before, Self::BeforeMixer),
             (on_qk, Self::Queries),
             (on_qk, Self::Keys),
+            (matches!(layer.mixer, Mixer::DeltaNet { .. }), Self::Mixed),
             (after, Self::AfterMixer),
             (before, Self::BeforeInner),
             (after, Self::AfterInner),
@@ -55,19 +62,21 @@ impl NormPlace {
             Self::AfterInner => "post_feedforward_layernorm",
             Self::Queries => "self_attn.q_norm",
             Self::Keys => "self_attn.k_norm",
+            Self::Mixed => "linear_attn.norm",
         })
     }
 
     /// As GGUF calls it in a block.
-    fn gguf(self) -> &'static str {
-        match self {
+    fn gguf(self, names: Names) -> &'static str {
+        names.of(match self {
             Self::BeforeMixer => "attn_norm",
             Self::BeforeInner => "ffn_norm",
             Self::AfterMixer => "post_attention_norm",
             Self::AfterInner => "post_ffw_norm",
             Self::Queries => "attn_q_norm",
             Self::Keys => "attn_k_norm",
-        }
+            Self::Mixed => "ssm_norm",
+        })
     }
 }
 
@@ -88,7 +97,12 @@ impl Part {
             Self::Norm(layer, place) => {
                 format!("model.layers.{layer}.{}.weight", place.name(&spec.layers[layer], names))
             }
-            Self::Kernel(layer) => format!("model.layers.{layer}.conv.conv.weight"),
+            Self::Kernel(layer) => match spec.layers[layer].mixer {
+                Mixer::DeltaNet { .. } => format!("model.layers.{layer}.linear_attn.conv1d.weight"),
+                _ => format!("model.layers.{layer}.conv.conv.weight"),
+            },
+            Self::Decay(layer) => format!("model.layers.{layer}.linear_attn.A_log"),
+            Self::StepBias(layer) => format!("model.layers.{layer}.linear_attn.dt_bias"),
         }
     }
 
@@ -110,8 +124,13 @@ impl Part {
             Self::Head => Self::GGUF_HEAD.to_owned(),
             Self::Weight(layer, module) => format!("blk.{layer}.{}.weight", module.gguf_name()),
             Self::Bias(layer, module) => format!("blk.{layer}.{}.bias", module.gguf_name()),
-            Self::Norm(layer, place) => format!("blk.{layer}.{}.weight", place.gguf()),
-            Self::Kernel(layer) => format!("blk.{layer}.shortconv.conv.weight"),
+            Self::Norm(layer, place) => format!("blk.{layer}.{}.weight", place.gguf(spec.names())),
+            Self::Kernel(layer) => match spec.layers[layer].mixer {
+                Mixer::DeltaNet { .. } => format!("blk.{layer}.ssm_conv1d.weight"),
+                _ => format!("blk.{layer}.shortconv.conv.weight"),
+            },
+            Self::Decay(layer) => format!("blk.{layer}.ssm_a"),
+            Self::StepBias(layer) => format!("blk.{layer}.ssm_dt.bias"),
         }
     }
 
@@ -126,11 +145,14 @@ impl Part {
             Self::Bias(_, module) => vec![spec.shape(module).0],
             Self::Norm(layer, NormPlace::Queries) => vec![spec.qk_norm_width(layer, Module::QProj)],
             Self::Norm(layer, NormPlace::Keys) => vec![spec.qk_norm_width(layer, Module::KProj)],
+            Self::Norm(_, NormPlace::Mixed) => vec![spec.delta().map_or(0, |shape| shape.value_dim)],
             Self::LastNorm | Self::Norm(..) => vec![spec.hidden_size],
             Self::Kernel(layer) => match spec.layers[layer].mixer {
                 Mixer::ShortConv { kernel } => vec![spec.hidden_size, 1, kernel],
+                Mixer::DeltaNet { kernel, shape } => vec![shape.conv_width(), 1, kernel],
                 Mixer::Attention => Vec::new(),
             },
+            Self::Decay(_) | Self::StepBias(_) => vec![spec.delta().map_or(0, |shape| shape.num_value_heads)],
         }
     }
 
@@ -151,6 +173,9 @@ impl ModelSpec {
             parts.extend(biased.map(|module| Part::Bias(index, module)));
             parts.extend(NormPlace::of(layer).map(|place| Part::Norm(index, place)));
             parts.extend((layer.mixer != Mixer::Attention).then_some(Part::Kernel(index)));
+            if let Mixer::DeltaNet { .. } = layer.mixer {
+                parts.extend([Part::Decay(index), Part::StepBias(index)]);
+            }
         }
         parts
     }
@@ -174,7 +199,9 @@ mod tests {
     fn the_norm_before_the_inner_layers_gives_its_name_away() {
         let of = |norms| {
             let layer = LayerSpec { norms, ..LayerSpec::default() };
-            NormPlace::of(&layer).map(|place| (place.name(&layer, Names::default()), place.gguf())).collect::<Vec<_>>()
+            NormPlace::of(&layer)
+                .map(|place| (place.name(&layer, Names::default()), place.gguf(Names::default())))
+                .collect::<Vec<_>>()
         };
         let [input, after_attention] =
             [("input_layernorm", "attn_norm"), ("post_attention_layernorm", "post_attention_norm")];

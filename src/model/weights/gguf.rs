@@ -13,6 +13,7 @@ use self::header::TensorInfo;
 use self::parts::Parts;
 use super::{WeightSource, leftovers};
 use crate::model::spec::Part;
+use crate::model::spec::keys::GUESSING_LAYERS;
 use crate::model::{ModelError, ModelSpec, Module, StoredTensor};
 use crate::ops::{FrozenWeight, WeightType};
 
@@ -174,9 +175,26 @@ impl GgufFile {
     pub fn problem(&self, spec: &ModelSpec) -> Option<String> {
         let tensors = || {
             let names = self.tensors().map(|(name, _)| name.as_str());
+            let is_harmless = |name: &str| is_harmless(name) || self.is_guessing(spec, name);
             leftovers::problem(spec, names, |part| part.gguf(spec), is_harmless)
         };
         self.experts(spec).or_else(|| spec.problem(None)).or_else(|| self.unknown_key(spec)).or_else(tensors)
+    }
+}
+
+impl GgufFile {
+    /// How many of its layers guess further tokens, and are left out.
+    pub fn num_guessing(&self, spec: &ModelSpec) -> usize {
+        let key = format!("{}.{}", spec.architecture, GUESSING_LAYERS.gguf);
+        let num = if spec.leaves_out_guessing() { self.number(&key) } else { None };
+        num.and_then(|num| usize::try_from(num).ok()).unwrap_or(0)
+    }
+
+    /// Whether a tensor is of such a layer: they come after the others.
+    fn is_guessing(&self, spec: &ModelSpec, name: &str) -> bool {
+        let rest = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'));
+        let layer = rest.and_then(|(layer, _)| layer.parse::<usize>().ok());
+        layer.is_some_and(|layer| layer >= spec.num_layers() && layer - spec.num_layers() < self.num_guessing(spec))
     }
 }
 

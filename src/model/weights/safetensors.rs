@@ -12,10 +12,13 @@ use serde_json::Value;
 
 use super::fp8::{self, Fp8};
 use super::{WeightSource, elsewhere, leftovers};
-use crate::model::spec::{Part, WRAPPED, packing};
+use crate::model::spec::{NormPlace, Part, WRAPPED, packing};
 use crate::model::{ModelError, ModelSpec, StoredTensor};
 use crate::ops::{FrozenWeight, WeightType};
 use crate::words::thousands;
+
+/// How the names of layers begin that guess further tokens.
+const GUESSING: &str = "mtp.";
 
 /// The safetensors format allows no larger header.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
@@ -101,8 +104,14 @@ impl SafetensorsFolder {
     fn is_harmless(&self, name: &str) -> bool {
         let computed = [".rotary_emb.inv_freq", ".rotary_emb.cos_cached", ".rotary_emb.sin_cached", ".position_ids"];
         let is_seeing = || self.wrapper.is_some_and(|start| !name.starts_with(start)) && !name.contains("lm_head");
+        let is_guessing = || self.spec.leaves_out_guessing() && name.starts_with(GUESSING);
         let is_tied_head = || self.spec.tie_word_embeddings && name == self.name(Part::Head);
-        computed.iter().any(|end| name.ends_with(end)) || is_tied_head() || is_seeing()
+        computed.iter().any(|end| name.ends_with(end)) || is_tied_head() || is_seeing() || is_guessing()
+    }
+
+    /// Whether it has layers that guess further tokens, and are left out.
+    pub fn guesses(&self) -> bool {
+        self.spec.leaves_out_guessing() && self.places.keys().any(|name| name.starts_with(GUESSING))
     }
 
     /// The stored type of most matrices: `bf16`.
@@ -304,7 +313,14 @@ impl WeightSource for SafetensorsFolder {
 
     fn vector(&mut self, part: Part, len: usize) -> Result<Vec<f32>, ModelError> {
         let mut values = self.frozen(&self.name(part), &part.dims(&self.spec), 1, len)?.to_f32()?;
-        let is_norm = matches!(part, Part::Norm(..) | Part::LastNorm);
+        let is_norm = match part {
+            // This one is never a distance.
+            Part::Norm(_, NormPlace::Mixed) => false,
+            part => matches!(part, Part::Norm(..) | Part::LastNorm),
+        };
+        if let Part::Decay(_) = part {
+            values.iter_mut().for_each(|value| *value = -value.exp());
+        }
         if is_norm && self.spec.family().is_some_and(|family| family.has_norms_from_one) {
             values.iter_mut().for_each(|value| *value += 1.0);
         }

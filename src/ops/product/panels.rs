@@ -66,12 +66,14 @@ pub struct Operand<E> {
     rows: usize,
     cols: usize,
     stride: usize,
+    /// Values that were there at a time, at most.
+    touched: usize,
 }
 
 impl<E> Operand<E> {
-    /// The size of its values; some room beyond them was asked for, but is never touched.
+    /// The size of its values, of as many as it ever had; some room beyond them was asked for, but is never touched.
     pub fn num_bytes(&self) -> usize {
-        size_of_val(self.data.as_slice())
+        size_of::<E>() * self.touched
     }
 }
 
@@ -90,7 +92,9 @@ impl<E: Element> Operand<E> {
             // leave no holes.
             self.data = Vec::new();
             self.data.reserve_exact(len + len / 8);
+            self.touched = 0;
         }
+        self.touched = self.touched.max(len);
         self.data.resize(len, E::default());
     }
 
