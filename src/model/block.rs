@@ -47,6 +47,9 @@ pub trait Steps {
     /// The rows are what a short convolution makes of its gates and its input.
     fn convolve(&mut self) -> Result<()>;
 
+    /// The rows are what a state space makes of its gate, its tokens' rows and times, through its gated norm.
+    fn scan(&mut self) -> Result<()>;
+
     /// The rows are `activation(gate) · up`.
     fn gate(&mut self) -> Result<()>;
 
@@ -62,6 +65,7 @@ pub fn run(steps: &mut impl Steps, layer: &LayerSpec) -> Result<()> {
         Mixer::Attention => attend(steps, layer)?,
         Mixer::ShortConv { .. } => steps.convolve()?,
         Mixer::DeltaNet { .. } => steps.delta()?,
+        Mixer::Mamba2(_) => steps.scan()?,
     }
     steps.add(Group::MixerOut, Branch::Mixer)?;
     steps.read(Branch::Inner)?;

@@ -4,13 +4,14 @@
 use candle_core::{Device, Result, Tensor, Var};
 
 use super::block::{self, Branch, Steps};
-use super::decoder::{Norms, RopeTables};
+use super::decoder::{Norms, RopeTables, StateSpace};
 use super::lora::LoraAdapter;
-use super::spec::LayerSpec;
+use super::spec::{LayerSpec, Mamba2};
 use super::{Decoder, Dropout, Group, Module};
 use crate::ops::delta::DeltaWeights;
 use crate::ops::plain::{
-    cap_logits, causal_attention, causal_conv, gate_heads, gated, gated_delta, part_gates, rms_norm, rotate, short_conv,
+    ScanTensors, cap_logits, causal_attention, causal_conv, gate_heads, gated, gated_delta, gated_norm, part_gates,
+    rms_norm, rotate, scan, short_conv,
 };
 use crate::ops::{FrozenWeight, Segments};
 
@@ -36,6 +37,32 @@ struct Layer {
     kernel: Option<Tensor>,
     /// The decay, the bias and the norm of a gated DeltaNet.
     delta: Option<[Tensor; 3]>,
+    scan: Option<ScanLayer>,
+}
+
+/// A state space.
+struct ScanLayer {
+    mamba2: Mamba2,
+    conv_bias: Option<Tensor>,
+    by: ScanTensors,
+    norm: Tensor,
+}
+
+impl ScanLayer {
+    fn new(StateSpace { mamba2, conv, scan, norm }: &StateSpace<'_>, device: &Device) -> Result<Self> {
+        let row = |values: &[f32]| vector(values, device)?.unsqueeze(0);
+        Ok(Self {
+            mamba2: *mamba2,
+            conv_bias: conv.bias.map(row).transpose()?,
+            by: ScanTensors {
+                a: row(scan.a)?,
+                d: row(scan.d)?,
+                dt_bias: row(scan.dt_bias)?,
+                dt_limits: scan.dt_limits,
+            },
+            norm: vector(norm, device)?,
+        })
+    }
 }
 
 struct Pair {
@@ -146,9 +173,13 @@ impl Layer {
             Some(qk) => Some([vector(&qk.q, device)?, vector(&qk.k, device)?]),
             None => None,
         };
-        let delta = decoder.delta(layer);
-        let (kernel, channels) =
-            (decoder.kernel(layer), delta.map_or(decoder.spec().hidden_size, |delta| delta.2.channels));
+        let (delta, state_space) = (decoder.delta(layer), decoder.state_space(layer));
+        let kernel = decoder.kernel(layer);
+        let channels = match (&delta, &state_space) {
+            (Some(delta), _) => delta.2.channels,
+            (_, Some(space)) => space.conv.channels,
+            _ => decoder.spec().hidden_size,
+        };
         let kernel = match kernel.is_empty() {
             true => None,
             false => Some(Tensor::from_slice(kernel, (kernel.len() / channels, channels), device)?),
@@ -159,7 +190,8 @@ impl Layer {
             }
             None => None,
         };
-        Ok(Self { groups, biases, norms, qk_norms, kernel, delta })
+        let scan = state_space.map(|space| ScanLayer::new(&space, device)).transpose()?;
+        Ok(Self { groups, biases, norms, qk_norms, kernel, delta, scan })
     }
 }
 
@@ -315,6 +347,19 @@ impl Steps for Forward<'_> {
         if let Some(kernel) = &self.weights().kernel {
             self.rows = short_conv(&self.rows, kernel, self.segments)?;
         }
+        Ok(())
+    }
+
+    fn scan(&mut self) -> Result<()> {
+        let (Some(kernel), Some(layer)) = (&self.weights().kernel, &self.weights().scan) else { return Ok(()) };
+        let (shape, eps) = (layer.mamba2.shape, self.decoder.spec().rms_norm_eps);
+        let part = |start, len| self.rows.narrow(1, start, len);
+        let gate = part(0, shape.inner())?;
+        let rows = part(shape.inner(), shape.row_width())?;
+        let times = part(layer.mamba2.times_column(), shape.num_heads)?;
+        let rows = causal_conv(&rows, kernel, layer.conv_bias.as_ref(), self.segments)?;
+        let out = scan(&rows, &times, &layer.by, shape, self.segments)?;
+        self.rows = gated_norm(&out, &gate, &layer.norm, shape.num_groups, eps)?;
         Ok(())
     }
 

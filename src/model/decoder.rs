@@ -7,11 +7,12 @@ use std::sync::Arc;
 use candle_core::Result;
 
 use super::block::Branch;
-use super::spec::{LayerSpec, Mixer, NormPlace, Part, RopeSpec};
+use super::spec::{LayerSpec, Mamba2, Mixer, NormPlace, Part, RopeSpec, ScanPart};
 use super::weights::{self, WeightSource};
 use super::{Group, ModelError, ModelSpec, Module};
 use crate::ops::causal_conv::CausalConv;
 use crate::ops::delta::{DeltaShape, DeltaWeights};
+use crate::ops::scan::Scan;
 use crate::ops::{AttentionShape, FrozenWeight, RopeTable, Segments};
 use crate::task::{Task, Unit};
 
@@ -38,6 +39,7 @@ struct Layer {
     /// What a convolution multiplies by, `[kernel, channels]`: those of the token itself come last.
     kernel: Option<Arc<[f32]>>,
     delta: Option<DeltaNet>,
+    scan: Option<ScanWeights>,
 }
 
 /// The numbers of a gated DeltaNet.
@@ -57,6 +59,35 @@ impl DeltaNet {
         let (decay, step_bias) = (vector(Part::Decay(index))?, vector(Part::StepBias(index))?);
         Ok(Some(Self { decay, step_bias, norm: vector(Part::Norm(index, NormPlace::Mixed))? }))
     }
+}
+
+/// What a state space has besides its linear layers and its convolution's kernel.
+struct ScanWeights {
+    mamba2: Mamba2,
+    /// By [`ScanPart`]; empty where the layer doesn't have it.
+    parts: [Arc<[f32]>; 5],
+}
+
+impl ScanWeights {
+    fn load(source: &mut dyn WeightSource, index: usize) -> std::result::Result<Option<Self>, ModelError> {
+        let layer = source.spec().layers[index];
+        let Mixer::Mamba2(mamba2) = layer.mixer else { return Ok(None) };
+        let mut parts = [const { Vec::new() }; 5].map(Arc::from);
+        for part in ScanPart::of(&layer) {
+            let wanted = Part::Scan(index, part);
+            let len = wanted.num_values(source.spec());
+            parts[part as usize] = finite_vector(source, wanted, len)?;
+        }
+        Ok(Some(Self { mamba2, parts }))
+    }
+}
+
+/// A state space as kernels take it: its convolution, what it carries, and the weight of its norm.
+pub(super) struct StateSpace<'a> {
+    pub mamba2: Mamba2,
+    pub conv: CausalConv<'a>,
+    pub scan: Scan<'a>,
+    pub norm: &'a [f32],
 }
 
 /// A linear layer of a block.
@@ -90,7 +121,8 @@ impl Layer {
             }
         }
         let (norms, kernel) = (Norms::load(source, index)?, kernel(source, index)?);
-        Ok(Self { norms, groups, biases, kernel, delta: DeltaNet::load(source, index)? })
+        let (delta, scan) = (DeltaNet::load(source, index)?, ScanWeights::load(source, index)?);
+        Ok(Self { norms, groups, biases, kernel, delta, scan })
     }
 }
 
@@ -148,8 +180,9 @@ impl Norms {
 
 /// A convolution's weights, in the file `[channels, 1, kernel]`.
 fn kernel(source: &mut dyn WeightSource, index: usize) -> std::result::Result<Option<Arc<[f32]>>, ModelError> {
-    let (Mixer::ShortConv { kernel } | Mixer::DeltaNet { kernel, .. }) = source.spec().layers[index].mixer else {
-        return Ok(None);
+    let kernel = match source.spec().layers[index].mixer {
+        Mixer::Attention => return Ok(None),
+        Mixer::ShortConv { kernel } | Mixer::DeltaNet { kernel, .. } | Mixer::Mamba2(Mamba2 { kernel, .. }) => kernel,
     };
     let part = Part::Kernel(index);
     let len = part.num_values(source.spec());
@@ -317,6 +350,30 @@ impl Decoder {
         self.layers[layer].biases[group as usize].as_deref()
     }
 
+    /// The state space of a layer that has one.
+    pub(super) fn state_space(&self, layer: usize) -> Option<StateSpace<'_>> {
+        let ScanWeights { mamba2, parts } = self.layers[layer].scan.as_ref()?;
+        let part = |part: ScanPart| &*parts[part as usize];
+        let bias = part(ScanPart::KernelBias);
+        let Mamba2 { shape, time_limits, .. } = *mamba2;
+        Some(StateSpace {
+            mamba2: *mamba2,
+            conv: CausalConv {
+                kernel: self.kernel(layer),
+                bias: (!bias.is_empty()).then_some(bias),
+                channels: shape.row_width(),
+            },
+            scan: Scan {
+                shape,
+                a: part(ScanPart::Decay),
+                d: part(ScanPart::Skip),
+                dt_bias: part(ScanPart::TimeBias),
+                dt_limits: time_limits,
+            },
+            norm: part(ScanPart::Norm),
+        })
+    }
+
     /// A convolution's weights, `[kernel, channels]`; empty in layers that attend.
     pub(super) fn kernel(&self, layer: usize) -> &[f32] {
         self.layers[layer].kernel.as_deref().unwrap_or_default()
@@ -430,8 +487,18 @@ mod tests {
 
     #[test]
     fn the_spec_names_exactly_the_tensors_that_are_asked_for() {
-        for family in ["llama", "mistral_window", "gemma2", "cases/_model", "phi4_mini", "granite4", "lfm2", "qwen3_5"]
-        {
+        let families = [
+            "llama",
+            "mistral_window",
+            "gemma2",
+            "cases/_model",
+            "phi4_mini",
+            "granite4",
+            "lfm2",
+            "qwen3_5",
+            "granite4_h",
+        ];
+        for family in families {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(family);
             let mut source = weights::open(&folder).unwrap();
             let mut asked = Asked { inner: &mut *source, parts: HashSet::new() };

@@ -1,5 +1,7 @@
 //! New tokens over what is cached, without gradient, in buffers that are kept from token to token.
 
+mod scan;
+
 use std::sync::Arc;
 
 use candle_core::Result;
@@ -9,7 +11,7 @@ use super::block::{self, Branch, Steps};
 use super::decoder::{QkNorms, RopeTables};
 use super::gradient::PackedAdapter;
 use super::lora::LoraAdapter;
-use super::spec::Mixer;
+use super::spec::{Mamba2, Mixer};
 use super::{Decoder, Group, ModelSpec};
 use crate::ops::attention::Cached;
 use crate::ops::conv::short_conv_next;
@@ -43,6 +45,8 @@ enum Layer {
     ShortConv { state: Vec<f32> },
     /// What a gated DeltaNet convolves of the last tokens, `[taps − 1, channels]`, and its states.
     DeltaNet { earlier: Vec<f32>, state: Vec<f32> },
+    /// What a state space's convolution read of the last tokens, `[taps − 1, channels]`, and what its heads carry.
+    Mamba2 { read: Vec<f32>, state: Vec<f32> },
 }
 
 impl KvCache {
@@ -55,6 +59,10 @@ impl KvCache {
             }
             Mixer::DeltaNet { kernel, shape } => Layer::DeltaNet {
                 earlier: vec![0.0; kernel.saturating_sub(1) * shape.conv_width()],
+                state: vec![0.0; shape.state_len()],
+            },
+            Mixer::Mamba2(Mamba2 { shape, kernel, .. }) => Layer::Mamba2 {
+                read: vec![0.0; kernel.saturating_sub(1) * shape.row_width()],
                 state: vec![0.0; shape.state_len()],
             },
         });
@@ -70,6 +78,7 @@ impl KvCache {
                 Layer::Attention { keys, values } => keys.iter_mut().chain(values).for_each(Vec::clear),
                 Layer::ShortConv { state } => state.fill(0.0),
                 Layer::DeltaNet { earlier, state } => earlier.iter_mut().chain(state).for_each(|value| *value = 0.0),
+                Layer::Mamba2 { read, state } => [read, state].into_iter().for_each(|values| values.fill(0.0)),
             }
         }
     }
@@ -132,8 +141,10 @@ struct Buffers {
     queries: Vec<f32>,
     /// What gates the heads.
     gates: Vec<f32>,
-    /// What a gated DeltaNet convolved.
+    /// What a gated DeltaNet or a state space convolved.
     convolved: Vec<f32>,
+    /// What a state space gives.
+    scanned: Vec<f32>,
     /// The mixer's result.
     mixed: Vec<f32>,
     gate_up: Vec<f32>,
@@ -462,6 +473,10 @@ impl Steps for Advance<'_, '_, '_> {
         }
         self.input = Input::Mixed;
         Ok(())
+    }
+
+    fn scan(&mut self) -> Result<()> {
+        self.scan_states()
     }
 
     fn gate(&mut self) -> Result<()> {

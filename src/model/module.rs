@@ -23,6 +23,9 @@ pub enum Module {
     /// How fast each of them fades.
     DeltaStepProj,
     DeltaOutProj,
+    /// What a state space reads: its gate, its tokens' rows and times.
+    ScanInProj,
+    ScanOutProj,
     GateProj,
     UpProj,
     /// Gate and up by one weight, their rows in this order.
@@ -31,7 +34,7 @@ pub enum Module {
 }
 
 impl Module {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::QProj,
         Self::GatedQProj,
         Self::KProj,
@@ -45,6 +48,8 @@ impl Module {
         Self::DeltaBetaProj,
         Self::DeltaStepProj,
         Self::DeltaOutProj,
+        Self::ScanInProj,
+        Self::ScanOutProj,
         Self::GateProj,
         Self::UpProj,
         Self::GateUpProj,
@@ -66,6 +71,8 @@ impl Module {
             Self::DeltaBetaProj => "linear_attn.in_proj_b",
             Self::DeltaStepProj => "linear_attn.in_proj_a",
             Self::DeltaOutProj => "linear_attn.out_proj",
+            Self::ScanInProj => "mamba.in_proj",
+            Self::ScanOutProj => "mamba.out_proj",
             Self::GateProj => "mlp.gate_proj",
             Self::UpProj => "mlp.up_proj",
             Self::GateUpProj => "mlp.gate_up_proj",
@@ -87,6 +94,8 @@ impl Module {
             Self::DeltaBetaProj => "ssm_beta",
             Self::DeltaStepProj => "ssm_alpha",
             Self::DeltaOutProj => "ssm_out",
+            Self::ScanInProj => "ssm_in",
+            Self::ScanOutProj => "ssm_out",
             Self::GateProj => "ffn_gate",
             Self::UpProj | Self::GateUpProj => "ffn_up",
             Self::DownProj => "ffn_down",
@@ -98,8 +107,8 @@ impl Module {
         match self {
             Self::QProj | Self::GatedQProj | Self::KProj | Self::VProj | Self::QkvProj => Group::MixerIn,
             Self::DeltaQkvProj | Self::DeltaGateProj | Self::DeltaBetaProj | Self::DeltaStepProj => Group::MixerIn,
-            Self::ConvInProj => Group::MixerIn,
-            Self::OProj | Self::ConvOutProj | Self::DeltaOutProj => Group::MixerOut,
+            Self::ConvInProj | Self::ScanInProj => Group::MixerIn,
+            Self::OProj | Self::ConvOutProj | Self::DeltaOutProj | Self::ScanOutProj => Group::MixerOut,
             Self::GateProj | Self::UpProj | Self::GateUpProj => Group::InnerIn,
             Self::DownProj => Group::InnerOut,
         }

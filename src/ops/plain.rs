@@ -5,6 +5,7 @@ use candle_core::{D, DType, Result, Tensor};
 
 use super::delta::{DeltaShape, UNIT_EPS};
 use super::gated::Activation;
+use super::scan::ScanShape;
 use super::{AttentionShape, RopeTable, Segment, Segments};
 
 /// `x / sqrt(mean(x²) + eps) · weight`, row by row. `x` is `[num_rows, width]`, `weight` `[width]`.
@@ -216,6 +217,68 @@ pub fn gated_delta(
     let normed = rms_norm(&Tensor::cat(&results, 0)?, norm, eps)?;
     let gate = wide.narrow(1, shape.conv_width(), shape.value_width())?.reshape((n, heads, value_dim))?;
     (normed * gate.silu()?)?.reshape((n, shape.value_width()))
+}
+
+/// What a scan multiplies by, `[1, num_heads]` each, and between which values times lie.
+#[derive(Debug, Clone)]
+pub struct ScanTensors {
+    pub a: Tensor,
+    pub d: Tensor,
+    pub dt_bias: Tensor,
+    pub dt_limits: [f32; 2],
+}
+
+/// [`scan`](super::scan::scan), each token looking at all before it: from `rows`, `[num_tokens, row_width]`, and `dt`,
+/// `[num_tokens, num_heads]`, to `[num_tokens, num_heads · head_dim]`.
+///
+/// # Errors
+/// Where the shapes don't go together.
+pub fn scan(rows: &Tensor, dt: &Tensor, by: &ScanTensors, shape: ScanShape, segments: &Segments) -> Result<Tensor> {
+    let (heads, dim, size) = (shape.num_heads, shape.head_dim, shape.state_size);
+    let in_group = heads / shape.num_groups;
+    let raw = dt.broadcast_add(&by.dt_bias)?;
+    let mut times = (raw.relu()? + (raw.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
+    if by.dt_limits != [0.0, f32::INFINITY] {
+        times = times.clamp(by.dt_limits[0], by.dt_limits[1])?;
+    }
+    let mut outputs = Vec::with_capacity(segments.num_segments());
+    for Segment { prefix, rows: own } in segments.iter() {
+        let (len, num_before) = (prefix.len() + own.len(), prefix.len());
+        let (rows, times) = (with_prefix(rows, prefix, own)?, with_prefix(&times, prefix, own)?);
+        // [heads, tokens, values]
+        let by_head = |x: &Tensor, count: usize| -> Result<Tensor> {
+            x.reshape((len, count, x.dim(1)? / count))?.transpose(0, 1)?.contiguous()
+        };
+        let shared = |column: usize| -> Result<Tensor> {
+            let of_groups = by_head(&rows.narrow(1, column, shape.num_groups * size)?, shape.num_groups)?;
+            let of_heads = of_groups.unsqueeze(1)?.expand((shape.num_groups, in_group, len, size))?;
+            of_heads.reshape((heads, len, size))
+        };
+        let x = by_head(&rows.narrow(1, 0, shape.inner())?, heads)?;
+        let (b, c) = (shared(shape.inner())?, shared(shape.inner() + shape.num_groups * size)?);
+        let up_to: Vec<f32> = (0..len * len).map(|i| if i % len <= i / len { 1.0 } else { 0.0 }).collect();
+        let hidden: Vec<f32> = up_to.iter().map(|seen| if *seen > 0.0 { 0.0 } else { f32::NEG_INFINITY }).collect();
+        let [up_to, hidden] = [up_to, hidden].map(|values| Tensor::from_vec(values, (len, len), rows.device()));
+        let sums = up_to?.matmul(&times.broadcast_mul(&by.a)?)?.t()?.contiguous()?;
+        let from_to = sums.unsqueeze(2)?.broadcast_sub(&sums.unsqueeze(1)?)?.broadcast_add(&hidden?.unsqueeze(0)?)?;
+        let weights = (c.matmul(&b.t()?)? * from_to.exp()?)?;
+        let moved = x.broadcast_mul(&times.t()?.unsqueeze(2)?)?;
+        let skipped = x.broadcast_mul(&by.d.reshape((heads, 1, 1))?)?;
+        let out = (weights.matmul(&moved)? + skipped)?.narrow(1, num_before, own.len())?;
+        outputs.push(out.transpose(0, 1)?.reshape((own.len(), heads * dim))?);
+    }
+    Tensor::cat(&outputs, 0)
+}
+
+/// [`gated_norm_row`](super::gated_norm::gated_norm_row) of all rows: `x` and `gate` are `[num_rows, width]`.
+///
+/// # Errors
+/// Where the shapes don't go together.
+pub fn gated_norm(x: &Tensor, gate: &Tensor, weight: &Tensor, num_groups: usize, eps: f64) -> Result<Tensor> {
+    let (rows, width) = x.dims2()?;
+    let product = (x * gate.silu()?)?.reshape((rows * num_groups, width / num_groups))?;
+    let ones = Tensor::ones(width / num_groups, DType::F32, x.device())?;
+    rms_norm(&product, &ones, eps)?.reshape((rows, width))?.broadcast_mul(weight)
 }
 
 /// A sequence's rows, those that it shares first.

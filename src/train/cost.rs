@@ -56,12 +56,16 @@ fn head_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
     2.0 * mix.trained_share * (spec.vocab_size * spec.hidden_size) as f64
 }
 
-/// Scores and sums over half of the example's tokens on average.
+/// Scores and sums over half of the example's tokens on average; of a state space, what it takes in and gives.
 fn attention_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
     let width = (spec.num_heads * spec.head_dim) as f64;
     let seen = |window: Option<usize>| window.map_or(mix.mean_length, |most| mix.mean_length.min(most as f64)) / 2.0;
-    let attends = |layer: &&LayerSpec| !matches!(layer.mixer, Mixer::DeltaNet { .. });
-    spec.layers.iter().filter(attends).map(|layer| 4.0 * width * seen(layer.window)).sum()
+    let of_layer = |layer: &LayerSpec| match layer.mixer {
+        Mixer::Mamba2(mamba2) => 5.0 * (mamba2.shape.inner() * mamba2.shape.state_size) as f64,
+        Mixer::DeltaNet { .. } => 0.0,
+        Mixer::Attention | Mixer::ShortConv { .. } => 4.0 * width * seen(layer.window),
+    };
+    spec.layers.iter().map(of_layer).sum()
 }
 
 /// Products with states, and within chunks.
@@ -72,7 +76,7 @@ fn delta_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
             let chunk = mix.mean_length.min(CHUNK as f64);
             2.0 * shape.num_value_heads as f64 * (3.0 * key * value + chunk * (2.0 * key + value))
         }
-        Mixer::Attention | Mixer::ShortConv { .. } => 0.0,
+        Mixer::Attention | Mixer::ShortConv { .. } | Mixer::Mamba2(_) => 0.0,
     };
     spec.layers.iter().map(of_layer).sum()
 }

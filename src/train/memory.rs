@@ -168,7 +168,8 @@ fn scratch_bytes(spec: &ModelSpec, lora: &LoraConfig, bytes_per_value: u64, num_
     let r = 3 * lora.r as u64 * (2 * bytes_per_value + 4);
     let dropped = if lora.lora_dropout > 0.0 { widest as u64 * (bytes_per_value + 4) } else { 0 };
     let rounded = spec.modules().into_iter().map(|module| spec.shape(module)).map(|(out, input)| out.max(input)).max();
-    num_tokens as u64 * (r + dropped + rounded.unwrap_or_default() as u64)
+    let of_scans = spec.scan_shape().map_or(0, |shape| shape.task_bytes(num_tokens, rayon::current_num_threads()));
+    num_tokens as u64 * (r + dropped + rounded.unwrap_or_default() as u64) + of_scans as u64
 }
 
 /// What the program takes without a model: what it had when this was first asked.

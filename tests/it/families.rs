@@ -42,6 +42,7 @@ fn a_folder_is_trained_evaluated_and_asked() {
         ("hunyuan_v1_dense", Precision::Bf16, false),
         ("phi4_mini", Precision::F32, true),
         ("granite4", Precision::Bf16, false),
+        ("granite4_h", Precision::F32, true),
         ("lfm2", Precision::Bf16, true),
         ("ernie4_5", Precision::F32, false),
     ] {
@@ -60,7 +61,7 @@ fn a_folder_is_trained_evaluated_and_asked() {
         assert_eq!(facts.problem, None, "{family}");
         let architecture = match family {
             "phi4_mini" => "phi3",
-            "granite4" => "granitemoehybrid",
+            "granite4" | "granite4_h" => "granitemoehybrid",
             _ => family.split('_').next().unwrap(),
         };
         assert!(facts.architecture.starts_with(architecture), "{}", facts.architecture);

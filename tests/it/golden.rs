@@ -44,6 +44,7 @@ const FAMILIES: &[&str] = &[
     "phi4_mini",
     "granite4",
     "granite4_nope",
+    "granite4_h",
     "lfm2",
     "ernie4_5",
 ];

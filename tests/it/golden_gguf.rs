@@ -36,6 +36,7 @@ const FILES: &[(&str, &str)] = &[
     ("granite4", "granite4"),
     ("granite4_nope", "granite4_nope"),
     ("granite4_nope_exact", "granite4_nope"),
+    ("granite4_h", "granite4_h"),
     ("lfm2", "lfm2"),
     ("ernie4_5", "ernie4_5"),
 ];

@@ -14,10 +14,11 @@ use crate::ops::product::{Element, Operand};
 /// What a block's backward needs of its forward, besides its input.
 #[derive(Default)]
 pub struct Kept<E> {
-    /// Queries and keys as their norms read them, `[num_tokens, q + kv]`; empty in models without those.
+    /// Queries and keys as their norms read them, `[num_tokens, q + kv]`; what a state space gives, as its norm reads it; empty
+    /// in models without those.
     pub qk: Operand<E>,
     /// What the mixer reads: rotated queries and keys, and values, `[num_tokens, q + 2 · kv]`; or a convolution's gates and
-    /// input, `[num_tokens, 3 · hidden]`.
+    /// input, `[num_tokens, 3 · hidden]`; or a state space's gate, rows and times.
     pub wide: Operand<E>,
     /// The log-sums of the attention's softmax, `[num_tokens, num_heads]`.
     pub log_sums: Vec<f32>,
@@ -61,9 +62,10 @@ pub struct Work<E> {
     /// Their gradients.
     pub d_wide: Vec<f32>,
     pub d_mixed: Vec<f32>,
-    /// What a gated DeltaNet convolved, and its gradient.
+    /// What a gated DeltaNet or a state space convolved, its gradient, and parts of that.
     pub convolved: Vec<f32>,
     pub d_convolved: Vec<f32>,
+    pub parts: Vec<f32>,
     d_inner: Vec<f32>,
     /// What is added to the stream, and gradients there.
     hidden: Vec<f32>,
@@ -74,10 +76,10 @@ impl<E> Work<E> {
     /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
         let Self { normed, inner, dy, d_gate_up, wide, mixed, d_wide, d_mixed, .. } = self;
-        let Self { convolved, d_convolved, d_inner, hidden, scratch, .. } = self;
+        let Self { convolved, d_convolved, parts, d_inner, hidden, scratch, .. } = self;
         let operands = [normed, inner, dy, d_gate_up].map(Operand::num_bytes);
         // Layers differ in what they need of these: the room is that of the one that needs most.
-        let vectors = [wide, mixed, d_wide, d_mixed, convolved, d_convolved, d_inner, hidden]
+        let vectors = [wide, mixed, d_wide, d_mixed, convolved, d_convolved, parts, d_inner, hidden]
             .map(|values| size_of::<f32>() * values.capacity());
         operands.into_iter().chain(vectors).sum::<usize>() + scratch.num_bytes()
     }
@@ -184,6 +186,11 @@ impl<E: Element> Steps for Forward<'_, E> {
         Ok(())
     }
 
+    fn scan(&mut self) -> Result<()> {
+        self.block.scan(self.kept, self.work);
+        Ok(())
+    }
+
     fn gate(&mut self) -> Result<()> {
         let pass = self.block.pass;
         pass.inner(&self.kept.gate_up, pass.decoder.spec().intermediate_size, &mut self.work.inner);
@@ -256,6 +263,7 @@ impl<E: Element> Block<'_, E> {
             Mixer::Attention => self.attend_back(kept, work),
             Mixer::ShortConv { .. } => self.convolve_back(kept, work),
             Mixer::DeltaNet { .. } => self.delta_back(kept, work),
+            Mixer::Mamba2(_) => self.scan_back(kept, work),
         }
         let Work { normed, dy, d_wide, hidden, scratch, .. } = work;
         dy.set(isa, d_wide, n, d_wide.len() / n.max(1));

@@ -13,6 +13,7 @@ mod mixer;
 mod norm;
 mod on_device;
 mod pass;
+mod scan;
 
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ use half::bf16;
 
 use super::decoder::RopeTables;
 use super::lora::LoraAdapter;
-use super::spec::Mixer;
+use super::spec::{Mamba2, Mixer};
 use super::{Decoder, ModelSpec};
 use crate::ops::product::{Element, Isa, Operand};
 use crate::recipe::GradientCheckpointing;
@@ -43,10 +44,11 @@ pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: 
     let (hidden, inner) = (spec.hidden_size as u64, spec.intermediate_size as u64);
     let places = Places::of(spec.num_layers(), num_recomputed);
     let mut kept = vec![0; places.num];
-    let (mut widest, mut mixed) = (0, 0);
+    let (mut widest, mut mixed, mut carried) = (0, 0, 0);
     for layer in 0..spec.num_layers() {
         let widths = spec.mixer_widths(layer);
         (widest, mixed) = (widths.wide.max(widest), widths.mixed.max(mixed));
+        carried = carried_width(spec, layer).max(carried);
         // Blocks that share a place leave it as large as the largest of them.
         let place = &mut kept[places.of_layer(layer)];
         *place = kept_bytes(spec, product, layer).max(*place);
@@ -55,11 +57,19 @@ pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: 
     let inputs = product.num_bytes() * hidden * spec.num_layers() as u64;
     let operands = product.num_bytes() * (hidden + hidden.max(widest) + inner + 2 * inner);
     let has_inner_bias = spec.layers.iter().any(|layer| layer.biases.inner);
-    let convolved = spec.delta().map_or(0, |shape| shape.conv_width() as u64);
     let wide =
-        4 * (2 * widest + 2 * mixed + 2 * convolved + if has_inner_bias { 2 * inner } else { inner } + 3 * hidden);
+        4 * (2 * widest + 2 * mixed + carried as u64 + if has_inner_bias { 2 * inner } else { inner } + 3 * hidden);
     let per_token = inputs + kept.iter().sum::<u64>() + operands + wide;
     num_tokens as u64 * per_token + head::work_bytes(spec, product, num_tokens)
+}
+
+/// Values of each token that a mixer with states works in besides what all do.
+fn carried_width(spec: &ModelSpec, layer: usize) -> usize {
+    match spec.layers[layer].mixer {
+        Mixer::DeltaNet { shape, .. } => 2 * shape.conv_width(),
+        Mixer::Mamba2(Mamba2 { shape, .. }) => 2 * shape.row_width() + shape.part_width(),
+        Mixer::Attention | Mixer::ShortConv { .. } => 0,
+    }
 }
 
 /// Bytes that a block keeps of each token besides its input.
@@ -73,6 +83,7 @@ fn kept_bytes(spec: &ModelSpec, product: ProductType, layer: usize) -> u64 {
         }
         Mixer::Attention => (0, spec.num_heads),
         Mixer::ShortConv { .. } | Mixer::DeltaNet { .. } => (0, 0),
+        Mixer::Mamba2(_) => (widths.mixed, 0),
     };
     product.num_bytes() * (widths.wide + widths.mixed + qk + hidden + 2 * inner + branches) as u64 + 4 * log_sums as u64
 }

@@ -93,6 +93,19 @@ impl Keys for Config<'_> {
         self.list(key, |value| value.as_u64().and_then(|count| usize::try_from(count).ok()))
     }
 
+    /// Transformers writes what is infinite as an object.
+    fn limits(&self, key: Key) -> Result<Option<[f64; 2]>, String> {
+        let number = |value: &Value| match value.get("__float__").unwrap_or(value) {
+            Value::String(text) => text.parse::<f64>().ok().filter(|number| !number.is_nan()),
+            value => value.as_f64(),
+        };
+        match self.list(key, number)?.as_deref() {
+            None => Ok(None),
+            Some([least, most]) if least <= most => Ok(Some([*least, *most])),
+            Some(_) => Err(self.unusable(key)),
+        }
+    }
+
     fn has_bias(&self, _layer: usize, _module: Module) -> bool {
         false
     }

@@ -106,6 +106,9 @@ pub trait Keys {
     /// A list of whole numbers, where the file has one.
     fn counts(&self, key: Key) -> Result<Option<Vec<usize>>, String>;
 
+    /// A lower and an upper limit, where the file has them.
+    fn limits(&self, key: Key) -> Result<Option<[f64; 2]>, String>;
+
     /// Whether a GGUF file has a bias for this linear layer; `config.json` says it by a switch.
     fn has_bias(&self, layer: usize, module: Module) -> bool;
 

@@ -2,9 +2,10 @@
 
 use crate::model::Module;
 use crate::ops::delta::DeltaShape;
+use crate::ops::scan::ScanShape;
 
 /// A block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LayerSpec {
     pub mixer: Mixer,
     /// How many tokens a query sees, itself among them; `None` for all before it.
@@ -44,7 +45,7 @@ impl LayerSpec {
     pub fn modules(&self) -> impl Iterator<Item = Module> + use<> {
         use Module::{
             ConvInProj, ConvOutProj, DeltaBetaProj, DeltaGateProj, DeltaOutProj, DeltaQkvProj, DeltaStepProj, DownProj,
-            GateProj, GateUpProj, GatedQProj, KProj, OProj, QProj, QkvProj, UpProj, VProj,
+            GateProj, GateUpProj, GatedQProj, KProj, OProj, QProj, QkvProj, ScanInProj, ScanOutProj, UpProj, VProj,
         };
         let mixer: &[_] = match self.mixer {
             Mixer::Attention if self.fuses_qkv => &[QkvProj, OProj],
@@ -52,6 +53,7 @@ impl LayerSpec {
             Mixer::Attention => &[QProj, KProj, VProj, OProj],
             Mixer::ShortConv { .. } => &[ConvInProj, ConvOutProj],
             Mixer::DeltaNet { .. } => &[DeltaQkvProj, DeltaGateProj, DeltaBetaProj, DeltaStepProj, DeltaOutProj],
+            Mixer::Mamba2(_) => &[ScanInProj, ScanOutProj],
         };
         let inner: &[_] = if self.fuses_gate_up { &[GateUpProj, DownProj] } else { &[GateProj, UpProj, DownProj] };
         mixer.iter().chain(inner).copied()
@@ -63,7 +65,7 @@ impl LayerSpec {
             Module::QProj | Module::GatedQProj | Module::KProj | Module::VProj | Module::QkvProj => self.biases.qkv,
             Module::OProj => self.biases.output,
             Module::GateProj | Module::UpProj | Module::GateUpProj | Module::DownProj => self.biases.inner,
-            Module::ConvInProj | Module::ConvOutProj => false,
+            Module::ConvInProj | Module::ConvOutProj | Module::ScanInProj | Module::ScanOutProj => false,
             Module::DeltaQkvProj | Module::DeltaGateProj | Module::DeltaBetaProj => false,
             Module::DeltaStepProj | Module::DeltaOutProj => false,
         }
@@ -71,7 +73,7 @@ impl LayerSpec {
 }
 
 /// What lets tokens see those before them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mixer {
     Attention,
     /// LFM2's: of three parts of a token, the first and the last multiplied, then over the last `kernel` tokens each value by
@@ -85,6 +87,31 @@ pub enum Mixer {
         kernel: usize,
         shape: DeltaShape,
     },
+    /// A state space (Mamba-2): a short convolution, then heads that carry a matrix from token to token, then a gate with a norm.
+    Mamba2(Mamba2),
+}
+
+/// The sizes of a state space.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mamba2 {
+    pub shape: ScanShape,
+    /// Tokens that the convolution goes over.
+    pub kernel: usize,
+    pub has_conv_bias: bool,
+    /// Between which values times lie.
+    pub time_limits: [f32; 2],
+}
+
+impl Mamba2 {
+    /// Of what its first linear layer makes of a token: the gate, then the row that the convolution reads, then the times.
+    pub fn wide(&self) -> usize {
+        self.shape.inner() + self.shape.row_width() + self.shape.num_heads
+    }
+
+    /// Where the times begin.
+    pub fn times_column(&self) -> usize {
+        self.shape.inner() + self.shape.row_width()
+    }
 }
 
 /// Which linear layers of a block add biases.

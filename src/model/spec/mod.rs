@@ -9,14 +9,15 @@ mod rope;
 mod tensors;
 
 pub use self::config::text_config;
-pub use self::layer::{Biases, BranchNorms, LayerSpec, Mixer, QkNorm};
+pub use self::layer::{Biases, BranchNorms, LayerSpec, Mamba2, Mixer, QkNorm};
 pub use self::names::Names;
 pub(crate) use self::names::WRAPPED;
 pub use self::rope::{LongRope, RopeScaling, RopeSpec, Yarn};
-pub use self::tensors::{NormPlace, Part};
+pub use self::tensors::{NormPlace, Part, ScanPart};
 use super::{Group, Module};
 use crate::ops::Activation;
 use crate::ops::delta::DeltaShape;
+use crate::ops::scan::ScanShape;
 
 /// One decoder runs every model that this describes. Sizes in values, lengths in tokens.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,6 +99,8 @@ const MAX_WIDTH: usize = 1 << 20;
 const MAX_VOCABULARY: usize = 1 << 26;
 const MAX_CONTEXT: usize = 1 << 31;
 const MAX_KERNEL: usize = 64;
+/// What a head of a state space carries from token to token has no more rows.
+const MAX_STATE: usize = 4096;
 
 impl ModelSpec {
     pub fn num_layers(&self) -> usize {
@@ -145,10 +148,25 @@ impl ModelSpec {
             Module::DeltaGateProj => (of_delta(DeltaShape::value_width), hidden),
             Module::DeltaBetaProj | Module::DeltaStepProj => (of_delta(|shape| shape.num_value_heads), hidden),
             Module::DeltaOutProj => (hidden, of_delta(DeltaShape::value_width)),
+            Module::ScanInProj => (self.mamba2().map_or(0, |mamba2| mamba2.wide()), hidden),
+            Module::ScanOutProj => (hidden, self.mamba2().map_or(0, |mamba2| mamba2.shape.inner())),
             Module::GateProj | Module::UpProj => (inner, hidden),
             Module::GateUpProj => (2 * inner, hidden),
             Module::DownProj => (hidden, inner),
         }
+    }
+
+    /// The state space that layers of this model have; it is the same in all.
+    fn mamba2(&self) -> Option<Mamba2> {
+        self.layers.iter().find_map(|layer| match layer.mixer {
+            Mixer::Mamba2(mamba2) => Some(mamba2),
+            _ => None,
+        })
+    }
+
+    /// The heads of the state spaces that layers of this model have.
+    pub fn scan_shape(&self) -> Option<ScanShape> {
+        self.mamba2().map(|mamba2| mamba2.shape)
     }
 
     /// How many values of a token a layer's mixer reads and makes.
@@ -205,13 +223,18 @@ impl ModelSpec {
         }
         let has_long_kernel = |layer: &LayerSpec| match layer.mixer {
             Mixer::Attention => false,
-            Mixer::ShortConv { kernel } | Mixer::DeltaNet { kernel, .. } => !(1..=MAX_KERNEL).contains(&kernel),
+            Mixer::ShortConv { kernel } | Mixer::DeltaNet { kernel, .. } | Mixer::Mamba2(Mamba2 { kernel, .. }) => {
+                !(1..=MAX_KERNEL).contains(&kernel)
+            }
         };
         if self.layers.iter().any(has_long_kernel) {
             return Err(format!("no model has convolutions over more than {MAX_KERNEL} tokens"));
         }
         if let Some(shape) = self.delta() {
             check_delta(shape)?;
+        }
+        if let Some(shape) = self.scan_shape() {
+            check_scan(shape)?;
         }
         self.ropes.iter().try_for_each(|rope| rope.check(self.head_dim))
     }
@@ -220,5 +243,19 @@ impl ModelSpec {
     pub fn num_parameters(&self) -> u64 {
         let parts = self.parts();
         parts.iter().map(|part| part.num_values(self) as u64).sum()
+    }
+}
+
+fn check_scan(shape: ScanShape) -> Result<(), String> {
+    let ScanShape { num_heads, head_dim, num_groups, state_size } = shape;
+    let products = [num_heads.saturating_mul(head_dim), num_groups.saturating_mul(state_size)];
+    if !products.iter().all(|size| (1..=MAX_WIDTH).contains(size)) || state_size > MAX_STATE {
+        return Err(format!(
+            "no model has state spaces of {num_heads} heads with {head_dim} values and {state_size} states"
+        ));
+    }
+    match num_heads.is_multiple_of(num_groups) {
+        true => Ok(()),
+        false => Err(format!("{num_heads} heads of a state space can't share {num_groups} groups")),
     }
 }

@@ -1,6 +1,6 @@
 //! The tensors that the decoder asks for, and what they are called in both worlds.
 
-use super::{LayerSpec, Mixer, ModelSpec, Names, QkNorm};
+use super::{LayerSpec, Mamba2, Mixer, ModelSpec, Names, QkNorm};
 use crate::model::Module;
 
 /// A tensor of a model; layers from 0.
@@ -18,6 +18,62 @@ pub enum Part {
     Decay(usize),
     /// What is added to what each of its heads reads of that.
     StepBias(usize),
+    Scan(usize, ScanPart),
+}
+
+/// What a state space has besides its linear layers and its convolution's kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ScanPart {
+    /// By how much states decay in a unit of time, as a logarithm; Transformers has the logarithm of its opposite.
+    Decay,
+    Skip,
+    TimeBias,
+    KernelBias,
+    /// The weight of the norm behind it.
+    Norm,
+}
+
+impl ScanPart {
+    /// Those of a layer.
+    pub(in crate::model) fn of(layer: &LayerSpec) -> impl Iterator<Item = Self> + use<> {
+        let (is_there, has_bias) = match layer.mixer {
+            Mixer::Mamba2(mamba2) => (true, mamba2.has_conv_bias),
+            Mixer::Attention | Mixer::ShortConv { .. } | Mixer::DeltaNet { .. } => (false, false),
+        };
+        [Self::Decay, Self::Skip, Self::TimeBias, Self::KernelBias, Self::Norm]
+            .into_iter()
+            .filter(move |part| is_there && (has_bias || *part != Self::KernelBias))
+    }
+
+    /// As Transformers calls it in a block.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Decay => "mamba.A_log",
+            Self::Skip => "mamba.D",
+            Self::TimeBias => "mamba.dt_bias",
+            Self::KernelBias => "mamba.conv1d.bias",
+            Self::Norm => "mamba.norm.weight",
+        }
+    }
+
+    /// As GGUF calls it in a block.
+    fn gguf(self) -> &'static str {
+        match self {
+            Self::Decay => "ssm_a",
+            Self::Skip => "ssm_d",
+            Self::TimeBias => "ssm_dt.bias",
+            Self::KernelBias => "ssm_conv1d.bias",
+            Self::Norm => "ssm_norm.weight",
+        }
+    }
+
+    fn num_values(self, mamba2: Mamba2) -> usize {
+        match self {
+            Self::Decay | Self::Skip | Self::TimeBias => mamba2.shape.num_heads,
+            Self::KernelBias => mamba2.shape.row_width(),
+            Self::Norm => mamba2.shape.inner(),
+        }
+    }
 }
 
 /// Where in a block a norm is.
@@ -99,10 +155,12 @@ impl Part {
             }
             Self::Kernel(layer) => match spec.layers[layer].mixer {
                 Mixer::DeltaNet { .. } => format!("model.layers.{layer}.linear_attn.conv1d.weight"),
-                _ => format!("model.layers.{layer}.conv.conv.weight"),
+                Mixer::Mamba2(_) => format!("model.layers.{layer}.mamba.conv1d.weight"),
+                Mixer::Attention | Mixer::ShortConv { .. } => format!("model.layers.{layer}.conv.conv.weight"),
             },
             Self::Decay(layer) => format!("model.layers.{layer}.linear_attn.A_log"),
             Self::StepBias(layer) => format!("model.layers.{layer}.linear_attn.dt_bias"),
+            Self::Scan(layer, part) => format!("model.layers.{layer}.{}", part.name()),
         }
     }
 
@@ -126,15 +184,31 @@ impl Part {
             Self::Bias(layer, module) => format!("blk.{layer}.{}.bias", module.gguf_name()),
             Self::Norm(layer, place) => format!("blk.{layer}.{}.weight", place.gguf(spec.names())),
             Self::Kernel(layer) => match spec.layers[layer].mixer {
-                Mixer::DeltaNet { .. } => format!("blk.{layer}.ssm_conv1d.weight"),
-                _ => format!("blk.{layer}.shortconv.conv.weight"),
+                Mixer::DeltaNet { .. } | Mixer::Mamba2(_) => format!("blk.{layer}.ssm_conv1d.weight"),
+                Mixer::Attention | Mixer::ShortConv { .. } => format!("blk.{layer}.shortconv.conv.weight"),
             },
             Self::Decay(layer) => format!("blk.{layer}.ssm_a"),
             Self::StepBias(layer) => format!("blk.{layer}.ssm_dt.bias"),
+            Self::Scan(layer, part) => format!("blk.{layer}.{}", part.gguf()),
         }
     }
 
-    /// Its shape in Transformers; GGUF leaves out what is 1.
+    /// Its shape in GGUF.
+    pub fn gguf_dims(self, spec: &ModelSpec) -> Vec<usize> {
+        let dims = self.dims(spec);
+        let mixer = |layer: usize| spec.layers.get(layer).map(|layer| layer.mixer);
+        match (self, &dims[..]) {
+            (Self::Scan(_, ScanPart::Decay | ScanPart::Skip), [heads]) => vec![*heads, 1],
+            (Self::Scan(layer, ScanPart::Norm), [width]) => match mixer(layer) {
+                Some(Mixer::Mamba2(Mamba2 { shape, .. })) => vec![shape.num_groups, width / shape.num_groups.max(1)],
+                _ => dims,
+            },
+            (_, [rows, 1, cols]) => vec![*rows, *cols],
+            _ => dims,
+        }
+    }
+
+    /// Its shape in Transformers.
     pub fn dims(self, spec: &ModelSpec) -> Vec<usize> {
         match self {
             Self::Embedding | Self::Head => vec![spec.vocab_size, spec.hidden_size],
@@ -150,9 +224,14 @@ impl Part {
             Self::Kernel(layer) => match spec.layers[layer].mixer {
                 Mixer::ShortConv { kernel } => vec![spec.hidden_size, 1, kernel],
                 Mixer::DeltaNet { kernel, shape } => vec![shape.conv_width(), 1, kernel],
+                Mixer::Mamba2(Mamba2 { shape, kernel, .. }) => vec![shape.row_width(), 1, kernel],
                 Mixer::Attention => Vec::new(),
             },
             Self::Decay(_) | Self::StepBias(_) => vec![spec.delta().map_or(0, |shape| shape.num_value_heads)],
+            Self::Scan(layer, part) => match spec.layers[layer].mixer {
+                Mixer::Mamba2(mamba2) => vec![part.num_values(mamba2)],
+                Mixer::Attention | Mixer::ShortConv { .. } | Mixer::DeltaNet { .. } => Vec::new(),
+            },
         }
     }
 
@@ -176,6 +255,7 @@ impl ModelSpec {
             if let Mixer::DeltaNet { .. } = layer.mixer {
                 parts.extend([Part::Decay(index), Part::StepBias(index)]);
             }
+            parts.extend(ScanPart::of(layer).map(|part| Part::Scan(index, part)));
         }
         parts
     }

@@ -242,10 +242,7 @@ impl WeightSource for GgufWeights {
     }
 
     fn vector(&mut self, part: Part, len: usize) -> Result<Vec<f32>, ModelError> {
-        let dims = part.dims(&self.spec);
-        // A middle dimension of one is left out.
-        let dims = if let [rows, 1, cols] = dims[..] { vec![rows, cols] } else { dims };
-        let values = self.file.values(&part.gguf(&self.spec).concat(), &dims)?;
+        let values = self.file.values(&part.gguf(&self.spec).concat(), &part.gguf_dims(&self.spec))?;
         Ok(match self.heads_in_pairs(part) {
             Some(num_heads) => unpermute(&values, len, num_heads),
             None => values,

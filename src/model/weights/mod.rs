@@ -28,7 +28,7 @@ pub trait WeightSource {
     /// Where the tensor is missing, has another shape or can't be read; the error names it.
     fn matrix(&mut self, part: Part, rows: usize, cols: usize) -> Result<FrozenWeight, ModelError>;
 
-    /// A norm's weight, as it is multiplied with, or a bias: `len` values as f32.
+    /// A norm's weight or a state space's decay, as it is multiplied with, or a bias: `len` values as f32.
     ///
     /// # Errors
     /// Where the tensor is missing, has another length or can't be read; the error names it.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::fp8::{self, Fp8};
 use super::{WeightSource, elsewhere, leftovers};
-use crate::model::spec::{NormPlace, Part, WRAPPED, packing};
+use crate::model::spec::{NormPlace, Part, ScanPart, WRAPPED, packing};
 use crate::model::{ModelError, ModelSpec, StoredTensor};
 use crate::ops::{FrozenWeight, WeightType};
 use crate::words::thousands;
@@ -318,7 +318,7 @@ impl WeightSource for SafetensorsFolder {
             Part::Norm(_, NormPlace::Mixed) => false,
             part => matches!(part, Part::Norm(..) | Part::LastNorm),
         };
-        if let Part::Decay(_) = part {
+        if matches!(part, Part::Decay(_) | Part::Scan(_, ScanPart::Decay)) {
             values.iter_mut().for_each(|value| *value = -value.exp());
         }
         if is_norm && self.spec.family().is_some_and(|family| family.has_norms_from_one) {

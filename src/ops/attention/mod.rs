@@ -7,7 +7,7 @@ mod few;
 use std::ops::Range;
 
 use super::Segments;
-pub use blocks::{Forward, Gradients, Heads, Inputs, attend, attend_back};
+pub use blocks::{Forward, Gradients, Heads, Inputs, attend, attend_back, score_stride};
 pub use cached::{Cached, cached_attention};
 
 /// Heads and their size, and how scores become weights; `num_heads` is a multiple of `num_kv_heads`.

@@ -209,6 +209,11 @@ impl Keys for Metadata<'_> {
         values.iter().map(count).collect::<Option<_>>().map(Some).ok_or_else(|| self.unusable(key))
     }
 
+    /// No family needs limits.
+    fn limits(&self, _key: Key) -> Result<Option<[f64; 2]>, String> {
+        Ok(None)
+    }
+
     fn has_bias(&self, layer: usize, module: Module) -> bool {
         self.file.info(&format!("blk.{layer}.{}.bias", module.gguf_name())).is_some()
     }
