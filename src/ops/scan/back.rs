@@ -22,7 +22,7 @@ pub struct ScanGradients<'a> {
 /// Buffers of one task.
 #[derive(Default)]
 struct Scratch {
-    times: Times,
+    read: Read,
     tiles: Vec<f32>,
     scores: Vec<f32>,
     weights: Vec<f32>,
@@ -34,7 +34,8 @@ struct Scratch {
     moved: Vec<f32>,
     left: Vec<f32>,
     d_moved: Vec<f32>,
-    /// The gradient at the result, decayed as the state before the chunk is there.
+    /// The gradient at the result, and decayed as the state before the chunk is there.
+    d_out: Vec<f32>,
     d_carried: Vec<f32>,
     /// The gradient at C by a head's state, `[num, state_size]`.
     d_c: Vec<f32>,
@@ -164,10 +165,10 @@ impl Task<'_> {
                 }
                 all.push(Chunk { rows: rows.clone(), state: has_state.then(|| num_states - 1) });
                 if i < last || (index == 0 && is_shared) {
-                    let Scratch { times, moved, .. } = &mut *scratch;
-                    self.set_times(&rows, times);
-                    self.scale_x(&rows, &times.dt[..rows.len() * self.block.num], moved);
-                    self.advance(&rows, times, moved, &mut state, has_state);
+                    let Scratch { read, moved, .. } = &mut *scratch;
+                    self.read(&rows, read);
+                    self.scale_x(&rows, &read.dt[..rows.len() * self.block.num], moved);
+                    self.advance(rows.len(), read, moved, &mut state, has_state);
                 }
                 has_state = true;
             }
@@ -190,16 +191,18 @@ impl Task<'_> {
         scratch: &mut Scratch,
     ) {
         let Self { isa, scan, block, .. } = *self;
-        let (shape, rows, width) = (scan.shape, &chunk.rows, self.width());
+        let (shape, rows, width, stride) = (scan.shape, &chunk.rows, self.width(), self.stride());
         let (num, size, state_len) = (rows.len(), shape.state_size, self.state_len());
-        let stride = score_stride(CHUNK);
-        let Scratch { times, tiles, scores, moved, d_moved, d_scores, states, carried, .. } = scratch;
-        self.set_times(rows, times);
-        self.score(rows, tiles, scores);
-        self.scale_x(rows, &times.dt[..num * block.num], moved);
+        let Scratch { read, tiles, scores, moved, d_moved, d_scores, states, carried, d_out: own_d_out, .. } = scratch;
+        self.read(rows, read);
+        self.score(num, read, tiles, scores);
+        self.scale_x(rows, &read.dt[..num * block.num], moved);
+        own_d_out.resize(CHUNK * stride, 0.0);
+        let lines = own_d_out.chunks_exact_mut(stride).zip(rows.clone());
+        lines.for_each(|(to, row)| to[..width].copy_from_slice(self.of_heads(d_out, row)));
         d_scores.clear();
-        d_scores.resize(CHUNK * stride, 0.0);
-        d_moved.resize(CHUNK * width, 0.0);
+        d_scores.resize(CHUNK * score_stride(CHUNK), 0.0);
+        d_moved.resize(CHUNK * stride, 0.0);
         carried.iter_mut().for_each(|values| {
             values.clear();
             values.resize(num * block.num, 0.0);
@@ -212,41 +215,41 @@ impl Task<'_> {
         // What the state before the chunk gives to that after it, by head, with its gradient.
         let mut through = vec![0.0; block.num];
         if let (true, Some(state)) = (is_carried, state) {
-            for (d_state, state) in d_state.chunks_exact(width).zip(state.chunks_exact(width)) {
-                dot_heads(isa, d_state, state, shape.head_dim, &mut through);
+            let mut products = vec![0.0; width];
+            for (d_state, state) in d_state.chunks_exact(stride).zip(state.chunks_exact(stride)) {
+                add_products(isa, d_state, state, &mut products);
             }
-            let totals = times.total.iter().step_by(shape.head_dim);
-            through.iter_mut().zip(totals).for_each(|(through, total)| *through *= total);
+            dot_heads(isa, &products, &read.total, shape.head_dim, &mut through);
         }
         match is_carried {
-            true => self.state_after_back(rows, d_state, part, scratch),
+            true => self.state_after_back(num, d_state, part, scratch),
             false => scratch.d_moved.fill(0.0),
         }
-        self.state_before_back(chunk, is_carried, d_out, d_state, part, scratch);
-        self.scores_back(rows, d_out, part, scratch);
-        self.finish(rows, d_out, &through, places, scratch);
+        self.state_before_back(chunk, is_carried, d_state, part, scratch);
+        self.scores_back(num, part, scratch);
+        self.finish(rows, &through, places, scratch);
     }
 
     /// By the state after the chunk, at B and `dt · x`.
-    fn state_after_back(&self, rows: &Range<usize>, d_state: &[f32], part: &mut [f32], scratch: &mut Scratch) {
+    fn state_after_back(&self, num: usize, d_state: &[f32], part: &mut [f32], scratch: &mut Scratch) {
         let Self { isa, scan, block, .. } = *self;
-        let (shape, width, num) = (scan.shape, self.width(), rows.len());
+        let (shape, width, stride) = (scan.shape, self.width(), self.stride());
         let (size, dim) = (shape.state_size, shape.head_dim);
-        let Scratch { times, tiles, moved, left, d_moved, carried, .. } = scratch;
-        let d_moved = &mut d_moved[..num * width];
-        let b = self.left(rows.start, self.b_column());
-        product(isa, [num, width, size], b, Right::Rows((d_state, width)), (d_moved, width), false);
-        left.resize(CHUNK * width, 0.0);
-        let lines = d_moved.chunks_exact_mut(width).zip(times.left.chunks_exact(block.num));
+        let Scratch { read, tiles, moved, left, d_moved, carried, .. } = scratch;
+        let d_moved = &mut d_moved[..num * stride];
+        let b = self.left(&read.b, 0);
+        product(isa, [num, width, size], b, Right::Rows((d_state, stride)), (d_moved, stride), false);
+        left.resize(CHUNK * stride, 0.0);
+        let lines = d_moved.chunks_exact_mut(stride).zip(read.left.chunks_exact(block.num));
         let moved =
-            moved.chunks_exact(width).zip(left.chunks_exact_mut(width)).zip(carried[0].chunks_exact_mut(block.num));
+            moved.chunks_exact(stride).zip(left.chunks_exact_mut(stride)).zip(carried[0].chunks_exact_mut(block.num));
         for ((d_moved, factors), ((moved, left), carried)) in lines.zip(moved) {
             scale_heads_by(isa, d_moved, factors, dim);
             scale_heads(isa, moved, factors, dim, left);
             dot_heads(isa, moved, d_moved, dim, carried);
         }
-        transpose_for_tiles(isa, (d_state, width), size, width, tiles);
-        let left = Left { values: left, row_stride: width, depth_stride: 1 };
+        transpose_for_tiles(isa, (d_state, stride), size, width, tiles);
+        let left = Left { values: left, row_stride: stride, depth_stride: 1 };
         product(isa, [num, size, width], left, Right::Tiles(tiles), (part, 2 * size), true);
     }
 
@@ -255,81 +258,76 @@ impl Task<'_> {
         &self,
         chunk: &Chunk,
         is_carried: bool,
-        d_out: &[f32],
         d_state: &mut [f32],
         part: &mut [f32],
         scratch: &mut Scratch,
     ) {
         let Self { isa, scan, block, .. } = *self;
-        let (shape, rows, width) = (scan.shape, &chunk.rows, self.width());
-        let (size, dim, num) = (shape.state_size, shape.head_dim, rows.len());
-        let Scratch { times, tiles, d_carried, d_c, carried, states, .. } = scratch;
+        let (shape, width, stride) = (scan.shape, self.width(), self.stride());
+        let (size, dim, num) = (shape.state_size, shape.head_dim, chunk.rows.len());
+        let Scratch { read, tiles, d_out, d_carried, d_c, carried, states, .. } = scratch;
         let Some(state) = chunk.state.and_then(|index| states.chunks_exact(self.state_len()).nth(index)) else {
             return;
         };
-        d_carried.resize(CHUNK * width, 0.0);
-        d_c.resize(CHUNK * size, 0.0);
-        let lines = d_carried.chunks_exact_mut(width).zip(times.decays.chunks_exact(block.num));
-        for (row, (d_carried, decays)) in rows.clone().zip(lines) {
-            scale_heads(isa, self.of_heads(d_out, row), decays, dim, d_carried);
+        d_carried.resize(CHUNK * stride, 0.0);
+        d_c.resize(CHUNK * self.size_stride(), 0.0);
+        let lines = d_carried.chunks_exact_mut(stride).zip(read.decays.chunks_exact(block.num));
+        for ((d_carried, decays), d_out) in lines.zip(d_out.chunks_exact(stride)).take(num) {
+            scale_heads(isa, &d_out[..width], decays, dim, d_carried);
         }
         for head in 0..block.num {
-            transpose_for_tiles(isa, (&state[head * dim..], width), size, dim, tiles);
-            let left = Left { values: &d_carried[head * dim..], row_stride: width, depth_stride: 1 };
-            product(isa, [num, size, dim], left, Right::Tiles(tiles), (d_c, size), false);
-            let lines =
-                d_c.chunks_exact(size).zip(part.chunks_exact_mut(2 * size)).zip(carried[1].chunks_exact_mut(block.num));
-            for (row, ((d_c, part), carried)) in rows.clone().zip(lines) {
-                carried[head] += add_and_dot(isa, d_c, &self.shared(row, self.c_column())[..size], &mut part[size..]);
+            transpose_for_tiles(isa, (&state[head * dim..], stride), size, dim, tiles);
+            let left = Left { values: &d_carried[head * dim..], row_stride: stride, depth_stride: 1 };
+            product(isa, [num, size, dim], left, Right::Tiles(tiles), (d_c, self.size_stride()), false);
+            let lines = d_c.chunks_exact(self.size_stride()).zip(read.c.chunks_exact(self.size_stride()));
+            let sums = part.chunks_exact_mut(2 * size).zip(carried[1].chunks_exact_mut(block.num));
+            for ((d_c, c), (part, carried)) in lines.zip(sums) {
+                carried[head] += add_and_dot(isa, &d_c[..size], &c[..size], &mut part[size..]);
             }
         }
         if is_carried {
-            d_state.chunks_exact_mut(width).for_each(|row| multiply_row(isa, &times.total, row));
+            d_state.chunks_exact_mut(stride).for_each(|row| multiply_row(isa, &read.total, row));
         }
-        let c = self.left_transposed(rows.start, self.c_column());
-        product(isa, [size, width, num], c, Right::Rows((d_carried, width)), (d_state, width), is_carried);
+        let c = self.left_transposed(&read.c);
+        product(isa, [size, width, num], c, Right::Rows((d_carried, stride)), (d_state, stride), is_carried);
     }
 
     /// By what tokens of the chunk see of each other, at B, C and `dt · x`.
-    fn scores_back(&self, rows: &Range<usize>, d_out: &[f32], part: &mut [f32], scratch: &mut Scratch) {
+    fn scores_back(&self, num: usize, part: &mut [f32], scratch: &mut Scratch) {
         let Self { isa, scan, block, .. } = *self;
-        let (shape, width, stride) = (scan.shape, self.width(), score_stride(CHUNK));
-        let (size, dim, num) = (shape.state_size, shape.head_dim, rows.len());
-        let Scratch {
-            times, tiles, scores, weights, grads, d_scores, head_sums, moved, d_moved, between, d_sums, ..
-        } = scratch;
+        let (size, dim, stride, to_stride) =
+            (scan.shape.state_size, scan.shape.head_dim, self.stride(), score_stride(CHUNK));
+        let Scratch { read, tiles, scores, weights, grads, d_scores, head_sums, .. } = scratch;
+        let Scratch { d_out, moved, d_moved, between, d_sums, .. } = scratch;
         weights.resize(scores.len(), 0.0);
         grads.resize(scores.len(), 0.0);
         between.resize(CHUNK * block.num, 0.0);
         for head in 0..block.num {
-            head_sums.clear();
-            head_sums.extend(times.sums[..num * block.num].iter().skip(head).step_by(block.num));
-            transpose_for_tiles(isa, (&moved[head * dim..], width), num, dim, tiles);
-            let d_out = &d_out[rows.start * shape.inner() + (block.first + head) * dim..];
+            read.sums_of(head, block.num, head_sums);
+            transpose_for_tiles(isa, (&moved[head * dim..], stride), num, dim, tiles);
+            let d_out = &d_out[head * dim..];
             for start in (0..num).step_by(STEP) {
                 let end = (start + STEP).min(num);
-                let left = Left { values: &d_out[start * shape.inner()..], row_stride: shape.inner(), depth_stride: 1 };
-                let to = (&mut grads[start * stride..], stride);
+                let left = Left { values: &d_out[start * stride..], row_stride: stride, depth_stride: 1 };
+                let to = (&mut grads[start * to_stride..], to_stride);
                 product(isa, [end - start, end, dim], left, Right::Tiles(tiles), to, false);
             }
             d_sums.clear();
-            d_sums.resize(num, 0.0);
-            decay_scores_back(isa, scores, head_sums, grads, weights, d_scores, d_sums);
+            d_sums.resize(CHUNK, 0.0);
+            decay_scores_back(isa, num, [scores, head_sums, grads], weights, d_scores, d_sums);
             between.iter_mut().skip(head).step_by(block.num).zip(&*d_sums).for_each(|(to, from)| *to = *from);
-            let to = (&mut d_moved[head * dim..], width);
-            triangle(isa, (weights, num, true), dim, (d_out, shape.inner()), to);
+            triangle(isa, (weights, num, true), dim, (d_out, stride), (&mut d_moved[head * dim..], stride));
         }
-        let row_width = shape.row_width();
-        let (b, c) = (self.shared(rows.start, self.b_column()), self.shared(rows.start, self.c_column()));
-        triangle(isa, (d_scores, num, false), size, (b, row_width), (&mut part[size..], 2 * size));
-        triangle(isa, (d_scores, num, true), size, (c, row_width), (part, 2 * size));
+        let (b, c) = ((&read.b[..], self.size_stride()), (&read.c[..], self.size_stride()));
+        triangle(isa, (d_scores, num, false), size, b, (&mut part[size..], 2 * size));
+        triangle(isa, (d_scores, num, true), size, c, (part, 2 * size));
     }
 
     /// At `x` and the times, of all that was found.
-    fn finish(&self, rows: &Range<usize>, d_out: &[f32], through: &[f32], places: Places, scratch: &mut Scratch) {
+    fn finish(&self, rows: &Range<usize>, through: &[f32], places: Places, scratch: &mut Scratch) {
         let Self { isa, scan, block, inputs, .. } = *self;
-        let (shape, width, heads) = (scan.shape, self.width(), self.heads());
-        let Scratch { times, d_moved, carried, between, .. } = scratch;
+        let (shape, width, stride, heads) = (scan.shape, self.width(), self.stride(), self.heads());
+        let Scratch { read, d_out, d_moved, carried, between, .. } = scratch;
         // The gradient at each step's decay is of all that passes it: what came before goes on to the state after the chunk, or
         // the state before goes on to what comes after.
         let mut after = vec![0.0; block.num];
@@ -346,7 +344,7 @@ impl Task<'_> {
                 after[h] += carried[1][own.start + h] + between[own.start + h];
             }
             d_dt.fill(0.0);
-            let (d_moved, dt) = (&d_moved[i * width..][..width], &times.dt[own.clone()]);
+            let (d_moved, dt) = (&d_moved[i * stride..][..width], &read.dt[own.clone()]);
             dot_heads(isa, d_moved, self.x(row), shape.head_dim, &mut d_dt);
             let raw = &inputs.dt.values[row * inputs.dt.stride..][heads.clone()];
             for h in 0..block.num {
@@ -364,7 +362,8 @@ impl Task<'_> {
                 (std::slice::from_raw_parts_mut(dx, width), std::slice::from_raw_parts_mut(to, block.num))
             };
             to.copy_from_slice(&d_dt);
-            x_back(isa, d_moved, dt, self.of_heads(d_out, row), &scan.d[heads.clone()], shape.head_dim, dx);
+            let d_out = &d_out[i * stride..][..width];
+            x_back(isa, d_moved, dt, d_out, &scan.d[heads.clone()], shape.head_dim, dx);
         }
     }
 

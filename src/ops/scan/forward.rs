@@ -13,7 +13,7 @@ const FEW: usize = 8;
 /// Buffers of one task.
 #[derive(Default)]
 struct Scratch {
-    times: Times,
+    read: Read,
     tiles: Vec<f32>,
     scores: Vec<f32>,
     weights: Vec<f32>,
@@ -71,16 +71,16 @@ pub fn scan_next(isa: Isa, scan: Scan<'_>, inputs: ScanInputs<'_>, state: &mut [
     let shape = scan.shape;
     assert!(state.len() == shape.state_len() && out.len() * shape.row_width() == inputs.rows.len() * shape.inner());
     let n = out.len() / shape.inner().max(1);
-    let place = Shared(out.as_mut_ptr());
+    let (place, state_len) = (Shared(out.as_mut_ptr()), state.len());
     let mut rest = state;
     let mut tasks = Vec::new();
     for block in shape.blocks() {
-        let (own, others) = rest.split_at_mut(block.num * shape.head_dim * shape.state_size);
+        let (own, others) = rest.split_at_mut(block.state_len(shape));
         rest = others;
         tasks.push((Task::new(isa, scan, inputs, block), own));
     }
     // A token alone is done before other threads are awake.
-    let at_once = if n * shape.state_len() < 1 << 19 { tasks.len() } else { 1 };
+    let at_once = if n * state_len < 1 << 19 { tasks.len() } else { 1 };
     let tasks = tasks.into_par_iter().with_min_len(at_once.max(1));
     tasks.for_each_init(Scratch::default, |scratch, (task, state)| {
         let put = |row: usize, values: &[f32]| {
@@ -109,36 +109,34 @@ impl Task<'_> {
         put: impl Fn(usize, &[f32]),
     ) {
         let Self { isa, scan, block, .. } = *self;
-        let (num, width, dim) = (rows.len(), self.width(), scan.shape.head_dim);
-        let Scratch { times, tiles, scores, weights, head_sums, moved, out, .. } = scratch;
-        self.set_times(rows, times);
-        self.score(rows, tiles, scores);
-        self.scale_x(rows, &times.dt[..num * block.num], moved);
-        out.resize(CHUNK * width, 0.0);
-        let out = &mut out[..num * width];
+        let (num, width, stride, dim) = (rows.len(), self.width(), self.stride(), scan.shape.head_dim);
+        let Scratch { read, tiles, scores, weights, head_sums, moved, out, .. } = scratch;
+        self.read(rows, read);
+        self.score(num, read, tiles, scores);
+        self.scale_x(rows, &read.dt[..num * block.num], moved);
+        out.resize(CHUNK * stride, 0.0);
+        let out = &mut out[..num * stride];
         match has_state {
             true => {
-                let left = self.left(rows.start, self.c_column());
                 let dims = [num, width, scan.shape.state_size];
-                product(isa, dims, left, Right::Rows((state, width)), (out, width), false);
+                product(isa, dims, self.left(&read.c, 0), Right::Rows((state, stride)), (out, stride), false);
             }
             false => out.fill(0.0),
         }
-        let lines = out.chunks_exact_mut(width).zip(times.decays.chunks_exact(block.num));
+        let lines = out.chunks_exact_mut(stride).zip(read.decays.chunks_exact(block.num));
         for (row, (out, decays)) in rows.clone().zip(lines) {
             skip_heads(isa, self.x(row), &scan.d[self.heads()], decays, dim, out);
         }
         weights.resize(scores.len(), 0.0);
         for head in 0..block.num {
-            head_sums.clear();
-            head_sums.extend(times.sums[..num * block.num].iter().skip(head).step_by(block.num));
-            decay_scores(isa, scores, head_sums, weights);
-            let (right, to) = ((&moved[head * dim..], width), (&mut out[head * dim..], width));
+            read.sums_of(head, block.num, head_sums);
+            decay_scores(isa, num, scores, head_sums, weights);
+            let (right, to) = ((&moved[head * dim..], stride), (&mut out[head * dim..], stride));
             triangle(isa, (weights, num, false), dim, right, to);
         }
-        rows.clone().zip(out.chunks_exact(width)).for_each(|(row, out)| put(row, out));
+        rows.clone().zip(out.chunks_exact(stride)).for_each(|(row, out)| put(row, &out[..width]));
         if is_carried {
-            self.advance(rows, times, moved, state, has_state);
+            self.advance(num, read, moved, state, has_state);
         }
     }
 
@@ -146,14 +144,15 @@ impl Task<'_> {
     fn token(&self, row: usize, state: &mut [f32], scratch: &mut Scratch, put: impl Fn(usize, &[f32])) {
         let Self { isa, scan, .. } = *self;
         let dim = scan.shape.head_dim;
-        let Scratch { times, moved, out, head_sums: ones, .. } = scratch;
+        let Scratch { read, moved, out, head_sums: ones, .. } = scratch;
         ones.clear();
         ones.resize(self.block.num, 1.0);
-        self.set_times(&(row..row + 1), times);
-        self.scale_x(&(row..row + 1), &times.dt[..self.block.num], moved);
+        self.read_times(&(row..row + 1), read);
+        self.scale_x(&(row..row + 1), &read.dt[..self.block.num], moved);
+        out.clear();
         out.resize(self.width(), 0.0);
-        let of = |column: usize| &self.shared(row, column)[..scan.shape.state_size];
-        step_states(isa, state, &times.total, moved, [of(self.b_column()), of(self.c_column())], out);
+        let bc = [self.b_column(), self.c_column()].map(|column| self.shared(row, column));
+        step_states(isa, state, &read.total, moved, bc, out);
         skip_heads(isa, self.x(row), &scan.d[self.heads()], ones, dim, out);
         put(row, out);
     }

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use super::attention::{Heads, score_stride};
 use super::product::{Isa, Left, Right, Target, multiply_tile_by_tile, transpose_for_tiles};
-use super::simd::{dot, exp, sigmoid, vectorized};
+use super::simd::{exp, sigmoid, vectorized};
 use super::{Segment, Segments};
 pub use back::{ScanGradients, scan_back};
 pub use forward::{scan, scan_next};
@@ -48,9 +48,9 @@ impl ScanShape {
         self.inner() + 2 * self.num_groups * self.state_size
     }
 
-    /// Values that a sequence carries from token to token.
+    /// Values that hold what a sequence carries from token to token.
     pub fn state_len(&self) -> usize {
-        self.inner() * self.state_size
+        self.blocks().iter().map(|block| block.state_len(*self)).sum()
     }
 
     /// Values of each token that [`scan_back`] sums up.
@@ -62,9 +62,9 @@ impl ScanShape {
     /// chunks.
     pub fn task_bytes(&self, num_tokens: usize, num_threads: usize) -> usize {
         let blocks = self.blocks();
-        let width = blocks.iter().map(|block| block.num).max().unwrap_or_default() * self.head_dim;
+        let largest = blocks.iter().map(|block| block.state_len(*self)).max().unwrap_or_default();
         let states = num_tokens.div_ceil(CHUNK) + 4;
-        let each = states * width * self.state_size + 6 * CHUNK * (width + self.state_size);
+        let each = states * largest + CHUNK * (6 * TASK_COLUMNS.max(self.head_dim) + 4 * self.state_size + 4 * CHUNK);
         size_of::<f32>() * each * num_threads
     }
 
@@ -87,6 +87,18 @@ struct HeadBlock {
     first: usize,
     num: usize,
     group: usize,
+}
+
+impl HeadBlock {
+    /// Values of the state of these heads, `[state_size, stride]`.
+    fn state_len(&self, shape: ScanShape) -> usize {
+        row_stride(self.num * shape.head_dim) * shape.state_size
+    }
+}
+
+/// The distance between rows of this many values: by a power of two a column's values would share a few cache lines.
+fn row_stride(width: usize) -> usize {
+    width.next_multiple_of(16) + 16
 }
 
 /// What is the same for all tokens; by head.
@@ -129,9 +141,11 @@ struct Task<'a> {
     block: HeadBlock,
 }
 
-/// The times of a chunk, `[num, heads]`.
+/// What a task reads of a chunk: B and C, `[num, row_stride(state_size)]`, and times, `[num, heads]`.
 #[derive(Default)]
-struct Times {
+struct Read {
+    b: Vec<f32>,
+    c: Vec<f32>,
     dt: Vec<f32>,
     /// Sums of `a · dt` from the chunk's first token to each.
     sums: Vec<f32>,
@@ -141,6 +155,14 @@ struct Times {
     left: Vec<f32>,
     /// What is left of the state before the chunk at its end, by column of the task.
     total: Vec<f32>,
+}
+
+impl Read {
+    /// A head's sums, [`CHUNK`] of them.
+    fn sums_of(&self, head: usize, num_heads: usize, to: &mut Vec<f32>) {
+        to.clear();
+        to.extend(self.sums.iter().skip(head).step_by(num_heads));
+    }
 }
 
 impl<'a> Task<'a> {
@@ -158,8 +180,13 @@ impl<'a> Task<'a> {
         self.block.num * self.scan.shape.head_dim
     }
 
+    /// The distance between rows of its columns.
+    fn stride(&self) -> usize {
+        row_stride(self.width())
+    }
+
     fn state_len(&self) -> usize {
-        self.width() * self.scan.shape.state_size
+        self.block.state_len(self.scan.shape)
     }
 
     /// The values of a token that belong to these heads.
@@ -176,66 +203,81 @@ impl<'a> Task<'a> {
         self.b_column() + self.scan.shape.num_groups * self.scan.shape.state_size
     }
 
-    /// Rows of B or C from one on.
+    /// A token's B or C.
     fn shared(&self, row: usize, column: usize) -> &'a [f32] {
-        &self.inputs.rows[row * self.scan.shape.row_width() + column..]
+        &self.inputs.rows[row * self.scan.shape.row_width() + column..][..self.scan.shape.state_size]
     }
 
-    fn left(&self, row: usize, column: usize) -> Left<'a> {
-        Left { values: self.shared(row, column), row_stride: self.scan.shape.row_width(), depth_stride: 1 }
+    /// The distance between rows of B and C as they were read.
+    fn size_stride(&self) -> usize {
+        row_stride(self.scan.shape.state_size)
     }
 
-    fn left_transposed(&self, row: usize, column: usize) -> Left<'a> {
-        Left { values: self.shared(row, column), row_stride: 1, depth_stride: self.scan.shape.row_width() }
+    /// B or C of a chunk, from a token on.
+    fn left<'b>(&self, read: &'b [f32], from: usize) -> Left<'b> {
+        Left { values: &read[from * self.size_stride()..], row_stride: self.size_stride(), depth_stride: 1 }
+    }
+
+    fn left_transposed<'b>(&self, read: &'b [f32]) -> Left<'b> {
+        Left { values: read, row_stride: 1, depth_stride: self.size_stride() }
     }
 
     fn heads(&self) -> Range<usize> {
         self.block.first..self.block.first + self.block.num
     }
 
-    fn set_times(&self, rows: &Range<usize>, times: &mut Times) {
+    fn read(&self, rows: &Range<usize>, read: &mut Read) {
+        for (to, column) in [(&mut read.b, self.b_column()), (&mut read.c, self.c_column())] {
+            to.resize(CHUNK * self.size_stride(), 0.0);
+            for (to, row) in to.chunks_exact_mut(self.size_stride()).zip(rows.clone()) {
+                to[..self.scan.shape.state_size].copy_from_slice(self.shared(row, column));
+            }
+        }
+        self.read_times(rows, read);
+    }
+
+    fn read_times(&self, rows: &Range<usize>, read: &mut Read) {
         let (num, heads, dim) = (self.block.num, self.heads(), self.scan.shape.head_dim);
         let Scan { a, dt_bias, dt_limits, .. } = self.scan;
-        times.dt.resize(CHUNK * num, 0.0);
-        times.sums.resize(CHUNK * num, 0.0);
-        times.decays.resize(CHUNK * num, 0.0);
-        times.left.resize(CHUNK * num, 0.0);
+        read.dt.resize(CHUNK * num, 0.0);
+        read.sums.resize(CHUNK * num, 0.0);
+        read.decays.resize(CHUNK * num, 0.0);
+        read.left.resize(CHUNK * num, 0.0);
         for (i, row) in rows.clone().enumerate() {
             let raw = &self.inputs.dt.values[row * self.inputs.dt.stride..][heads.clone()];
             for (h, raw) in raw.iter().enumerate() {
                 let dt = softplus(raw + dt_bias[heads.start + h]).clamp(dt_limits[0], dt_limits[1]);
-                let before = if i == 0 { 0.0 } else { times.sums[(i - 1) * num + h] };
-                times.dt[i * num + h] = dt;
-                times.sums[i * num + h] = before + a[heads.start + h] * dt;
+                let before = if i == 0 { 0.0 } else { read.sums[(i - 1) * num + h] };
+                read.dt[i * num + h] = dt;
+                read.sums[i * num + h] = before + a[heads.start + h] * dt;
             }
         }
         let used = rows.len() * num;
-        let (sums, last) = (&times.sums[..used], &times.sums[used - num..used]);
-        decays(self.isa, sums, last, &mut times.decays[..used], &mut times.left[..used]);
-        times.total.clear();
-        let ends = &times.decays[used - num..used];
-        ends.iter().for_each(|end| times.total.extend(std::iter::repeat_n(*end, dim)));
+        let (sums, last) = (&read.sums[..used], &read.sums[used - num..used]);
+        decays(self.isa, sums, last, &mut read.decays[..used], &mut read.left[..used]);
+        read.total.clear();
+        let ends = &read.decays[used - num..used];
+        ends.iter().for_each(|end| read.total.extend(std::iter::repeat_n(*end, dim)));
     }
 
     /// The products of each C of a chunk with each B up to it, `[num, score_stride]`; what lies above the diagonal is arbitrary.
-    fn score(&self, rows: &Range<usize>, tiles: &mut Vec<f32>, scores: &mut Vec<f32>) {
-        let (num, depth, stride) = (rows.len(), self.scan.shape.state_size, score_stride(CHUNK));
+    fn score(&self, num: usize, read: &Read, tiles: &mut Vec<f32>, scores: &mut Vec<f32>) {
+        let (depth, stride) = (self.scan.shape.state_size, score_stride(CHUNK));
         scores.resize(CHUNK * stride, 0.0);
-        let b = (self.shared(rows.start, self.b_column()), self.scan.shape.row_width());
-        transpose_for_tiles(self.isa, b, num, depth, tiles);
+        transpose_for_tiles(self.isa, (&read.b, self.size_stride()), num, depth, tiles);
         for start in (0..num).step_by(STEP) {
             let end = (start + STEP).min(num);
-            let left = self.left(rows.start + start, self.c_column());
+            let left = self.left(&read.c, start);
             let to = &mut scores[start * stride..];
             product(self.isa, [end - start, end, depth], left, Right::Tiles(tiles), (to, stride), false);
         }
     }
 
-    /// `x` of a chunk, each row times a factor by head, `[num, width]`.
+    /// `x` of a chunk, each row times a factor by head, `[num, stride]`.
     fn scale_x(&self, rows: &Range<usize>, factors: &[f32], out: &mut Vec<f32>) {
-        let (num, width, dim) = (self.block.num, self.width(), self.scan.shape.head_dim);
-        out.resize(CHUNK * width, 0.0);
-        let lines = out.chunks_exact_mut(width).zip(factors.chunks_exact(num));
+        let (num, stride, dim) = (self.block.num, self.stride(), self.scan.shape.head_dim);
+        out.resize(CHUNK * stride, 0.0);
+        let lines = out.chunks_exact_mut(stride).zip(factors.chunks_exact(num));
         for (row, (out, factors)) in rows.clone().zip(lines) {
             scale_heads(self.isa, self.x(row), factors, dim, out);
         }
@@ -243,17 +285,16 @@ impl<'a> Task<'a> {
 
     /// The state after a chunk; `moved` is `dt · x`, and becomes what is left of it at the end. Without a state before, `state`
     /// is overwritten.
-    fn advance(&self, rows: &Range<usize>, times: &Times, moved: &mut [f32], state: &mut [f32], has_state: bool) {
-        let (isa, width, dim) = (self.isa, self.width(), self.scan.shape.head_dim);
-        let num = rows.len();
-        let lines = moved.chunks_exact_mut(width).zip(times.left.chunks_exact(self.block.num));
+    fn advance(&self, num: usize, read: &Read, moved: &mut [f32], state: &mut [f32], has_state: bool) {
+        let (isa, stride, dim) = (self.isa, self.stride(), self.scan.shape.head_dim);
+        let lines = moved.chunks_exact_mut(stride).zip(read.left.chunks_exact(self.block.num));
         lines.take(num).for_each(|(moved, left)| scale_heads_by(isa, moved, left, dim));
         if has_state {
-            state.chunks_exact_mut(width).for_each(|row| multiply_row(isa, &times.total, row));
+            state.chunks_exact_mut(stride).for_each(|row| multiply_row(isa, &read.total, row));
         }
-        let left = self.left_transposed(rows.start, self.b_column());
-        let dims = [self.scan.shape.state_size, width, num];
-        product(isa, dims, left, Right::Rows((moved, width)), (state, width), has_state);
+        let dims = [self.scan.shape.state_size, self.width(), num];
+        let left = self.left_transposed(&read.b);
+        product(isa, dims, left, Right::Rows((moved, stride)), (state, stride), has_state);
     }
 }
 
@@ -300,6 +341,29 @@ fn triangle(
     }
 }
 
+/// The sum of few values, in pairs.
+#[inline(always)]
+fn sum_of(mut lanes: [f32; 16]) -> f32 {
+    for half in [8, 4, 2, 1] {
+        let (lanes, others) = lanes.split_at_mut(half);
+        lanes.iter_mut().zip(&*others).for_each(|(lane, other)| *lane += other);
+    }
+    lanes[0]
+}
+
+/// `Σ a · b` of few values: [`dot`](super::simd::dot) is for many.
+#[inline(always)]
+fn short_dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let mut lanes = [0.0f32; 16];
+    for (a, b) in a.iter().zip(b) {
+        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += a * b;
+        }
+    }
+    sum_of(lanes) + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
 /// `ln(1 + eˣ)`
 fn softplus(x: f32) -> f32 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
@@ -340,23 +404,26 @@ vectorized! {
     }
 
     /// Scores of a chunk, decayed from each token to each later one; zero above the diagonal, to the end of a step. `sums` are a
-    /// head's.
-    fn decay_scores(isa: Isa, scores: &[f32], sums: &[f32], weights: &mut [f32]) {
+    /// head's, [`CHUNK`] of them, of which `num` count.
+    fn decay_scores(isa: Isa, num: usize, scores: &[f32], sums: &[f32], weights: &mut [f32]) {
         let stride = score_stride(CHUNK);
         let rows = weights.chunks_exact_mut(stride).zip(scores.chunks_exact(stride)).zip(sums);
-        for (i, ((weights, scores), own)) in rows.enumerate() {
-            let (seen, unseen) = weights.split_at_mut(i + 1);
-            for ((weight, score), sum) in seen.iter_mut().zip(scores).zip(sums) {
-                *weight = score * exp(own - sum);
+        for (i, ((weights, scores), own)) in rows.enumerate().take(num) {
+            let end = (i + 1).next_multiple_of(STEP);
+            let steps = weights[..end].as_chunks_mut::<STEP>().0.iter_mut().zip(scores.as_chunks::<STEP>().0);
+            for ((weights, scores), sums) in steps.zip(sums.as_chunks::<STEP>().0) {
+                for ((weight, score), sum) in weights.iter_mut().zip(scores).zip(sums) {
+                    *weight = score * exp(own - sum);
+                }
             }
-            unseen[..(i + 1).next_multiple_of(STEP) - i - 1].fill(0.0);
+            weights[i + 1..end].fill(0.0);
         }
     }
 
-    /// One token through the states of a task's heads, `[state_size, width]`; `decays` and `moved` (`dt · x`) are by column.
+    /// One token through the states of a task's heads, `[state_size, stride]`; `decays` and `moved` (`dt · x`) are by column.
     fn step_states(isa: Isa, states: &mut [f32], decays: &[f32], moved: &[f32], bc: [&[f32]; 2], out: &mut [f32]) {
         const LANES: usize = 32;
-        let width = out.len();
+        let (width, stride) = (out.len(), row_stride(out.len()));
         let [b, c] = bc;
         let (wide, narrow) = out.as_chunks_mut::<LANES>();
         let done = wide.len() * LANES;
@@ -365,7 +432,7 @@ vectorized! {
             let mut sums = [0.0f32; LANES];
             let (Some(decays), Some(moved)) = (decays[column..].first_chunk(), moved[column..].first_chunk()) else { return };
             let (decays, moved): (&[f32; LANES], &[f32; LANES]) = (decays, moved);
-            for ((row, b), c) in states.chunks_exact_mut(width).zip(b).zip(c) {
+            for ((row, b), c) in states.chunks_exact_mut(stride).zip(b).zip(c) {
                 for (i, state) in row[column..column + LANES].iter_mut().enumerate() {
                     *state = decays[i] * *state + b * moved[i];
                     sums[i] += c * *state;
@@ -374,8 +441,8 @@ vectorized! {
             *out = sums;
         }
         narrow.fill(0.0);
-        for ((row, b), c) in states.chunks_exact_mut(width).zip(b).zip(c) {
-            let columns = row[done..].iter_mut().zip(&decays[done..]).zip(&moved[done..]).zip(&mut *narrow);
+        for ((row, b), c) in states.chunks_exact_mut(stride).zip(b).zip(c) {
+            let columns = row[done..width].iter_mut().zip(&decays[done..]).zip(&moved[done..]).zip(&mut *narrow);
             for (((state, decay), moved), out) in columns {
                 *state = decay * *state + b * moved;
                 *out += c * *state;
@@ -383,45 +450,60 @@ vectorized! {
         }
     }
 
-    /// Products of rows of `dim` values each, added to sums that are `stride` apart.
+    /// Products of each head's values, added to a sum a head.
     fn dot_heads(isa: Isa, a: &[f32], b: &[f32], dim: usize, sums: &mut [f32]) {
         for ((a, b), sum) in a.chunks_exact(dim).zip(b.chunks_exact(dim)).zip(sums) {
-            *sum += dot(a, b);
+            *sum += short_dot(a, b);
         }
+    }
+
+    /// Adds products value by value.
+    fn add_products(isa: Isa, a: &[f32], b: &[f32], sums: &mut [f32]) {
+        sums.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
     }
 
     /// Adds a row to a sum of rows, and returns its product with another.
     fn add_and_dot(isa: Isa, row: &[f32], other: &[f32], sum: &mut [f32]) -> f32 {
         sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-        dot(row, other)
+        short_dot(row, other)
     }
 
-    /// One head's way back through [`decay_scores`]: `grads` are those at its weights, which are made again; adds those at the
-    /// scores, and the sums of `grads · weights` over rows less those over columns.
+    /// One head's way back through [`decay_scores`], from scores, sums and the gradients at its weights, which are made again: adds
+    /// those at the scores, and to `d_sums`, [`CHUNK`] values, the sums of `grads · weights` over rows less those over columns.
     fn decay_scores_back(
         isa: Isa,
-        scores: &[f32],
-        sums: &[f32],
-        grads: &[f32],
+        num: usize,
+        inputs: [&[f32]; 3],
         weights: &mut [f32],
         d_scores: &mut [f32],
         d_sums: &mut [f32],
     ) {
+        let [scores, sums, grads] = inputs;
         let stride = score_stride(CHUNK);
         let rows = weights.chunks_exact_mut(stride).zip(scores.chunks_exact(stride)).zip(grads.chunks_exact(stride));
-        for (i, (((weights, scores), grads), d_scores)) in rows.zip(d_scores.chunks_exact_mut(stride)).enumerate().take(sums.len()) {
-            let (seen, unseen) = weights.split_at_mut(i + 1);
-            let (own, grads) = (sums[i], &grads[..=i]);
-            for ((((weight, score), sum), grad), d_score) in
-                seen.iter_mut().zip(scores).zip(sums).zip(grads).zip(d_scores)
+        for (i, (((weights, scores), grads), d_scores)) in rows.zip(d_scores.chunks_exact_mut(stride)).enumerate().take(num) {
+            let (own, end) = (sums[i], (i + 1).next_multiple_of(STEP));
+            let mut lanes = [0.0f32; STEP];
+            let inputs = scores[..end].as_chunks::<STEP>().0.iter().zip(grads.as_chunks::<STEP>().0);
+            let outputs = weights.as_chunks_mut::<STEP>().0.iter_mut().zip(d_scores.as_chunks_mut::<STEP>().0);
+            let by_column = sums.as_chunks::<STEP>().0.iter().zip(d_sums.as_chunks_mut::<STEP>().0);
+            for (at, (((scores, grads), (weights, d_scores)), (sums, d_sums))) in
+                inputs.zip(outputs).zip(by_column).enumerate()
             {
-                let decay = exp(own - sum);
-                *weight = score * decay;
-                *d_score += grad * decay;
+                let num_seen = i + 1 - at * STEP;
+                let read = scores.iter().zip(grads).zip(sums).enumerate();
+                let written = weights.iter_mut().zip(d_scores).zip(d_sums).zip(&mut lanes);
+                for ((k, ((score, grad), sum)), (((weight, d_score), d_sum), lane)) in read.zip(written) {
+                    let is_seen = k < num_seen;
+                    let decay = if is_seen { exp(own - sum) } else { 0.0 };
+                    let grad = if is_seen { *grad } else { 0.0 };
+                    *weight = score * decay;
+                    *d_score += grad * decay;
+                    *d_sum -= grad * *weight;
+                    *lane += grad * *weight;
+                }
             }
-            unseen[..(i + 1).next_multiple_of(STEP) - i - 1].fill(0.0);
-            d_sums.iter_mut().zip(grads).zip(&*seen).for_each(|((sum, grad), weight)| *sum -= grad * weight);
-            d_sums[i] += dot(grads, seen);
+            d_sums[i] += sum_of(lanes);
         }
     }
 
