@@ -55,9 +55,9 @@ fn head_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
 
 /// Scores and sums over half of the example's tokens on average.
 fn attention_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
-    let width = (spec.num_heads * spec.head_dim) as f64;
     let seen = |window: Option<usize>| window.map_or(mix.mean_length, |most| mix.mean_length.min(most as f64)) / 2.0;
-    spec.layers.iter().map(|layer| 4.0 * width * seen(layer.window)).sum()
+    let width = |layer| (spec.num_heads * spec.head_dim(layer)) as f64;
+    spec.layers.iter().enumerate().map(|(index, layer)| 4.0 * width(index) * seen(layer.window)).sum()
 }
 
 #[cfg(test)]

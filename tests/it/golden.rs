@@ -45,6 +45,7 @@ const FAMILIES: &[&str] = &[
     "granite4_nope",
     "lfm2",
     "ernie4_5",
+    "gemma4",
 ];
 
 /// The folder of a fixture.

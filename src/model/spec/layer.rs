@@ -17,6 +17,20 @@ pub struct LayerSpec {
     pub fuses_qkv: bool,
     /// One weight makes gate and up.
     pub fuses_gate_up: bool,
+    /// Values of its heads, where they aren't the model's.
+    pub head_dim: Option<usize>,
+    /// Values of its inner rows, where they aren't the model's.
+    pub inner_size: Option<usize>,
+    /// The block before it whose keys and values it looks at, where it makes none.
+    pub keys_of: Option<usize>,
+    /// The values of each head are normalized, too, by a norm without weights.
+    pub normalizes_values: bool,
+    /// It has an input of its own ([`ModelSpec::input_size`](super::ModelSpec::input_size)).
+    pub has_input: bool,
+    /// It is the first of those that do, and the linear layer that makes all their inputs is counted with it.
+    pub makes_inputs: bool,
+    /// The residual stream is multiplied by a factor after it.
+    pub is_scaled: bool,
 }
 
 impl Default for LayerSpec {
@@ -31,6 +45,13 @@ impl Default for LayerSpec {
             biases: Biases::default(),
             fuses_qkv: false,
             fuses_gate_up: false,
+            head_dim: None,
+            inner_size: None,
+            keys_of: None,
+            normalizes_values: false,
+            has_input: false,
+            makes_inputs: false,
+            is_scaled: false,
         }
     }
 }
@@ -39,15 +60,19 @@ impl LayerSpec {
     /// Its linear layers, in [`Module::ALL`]'s order.
     pub fn modules(&self) -> impl Iterator<Item = Module> + use<> {
         use Module::{
-            ConvInProj, ConvOutProj, DownProj, GateProj, GateUpProj, KProj, OProj, QProj, QkvProj, UpProj, VProj,
+            ConvInProj, ConvOutProj, DownProj, GateProj, GateUpProj, InputGate, InputProj, InputsProj, KProj, OProj,
+            QProj, QkvProj, UpProj, VProj,
         };
         let mixer: &[_] = match self.mixer {
+            Mixer::Attention if self.keys_of.is_some() => &[QProj, OProj],
             Mixer::Attention if self.fuses_qkv => &[QkvProj, OProj],
             Mixer::Attention => &[QProj, KProj, VProj, OProj],
             Mixer::ShortConv { .. } => &[ConvInProj, ConvOutProj],
         };
         let inner: &[_] = if self.fuses_gate_up { &[GateUpProj, DownProj] } else { &[GateProj, UpProj, DownProj] };
-        mixer.iter().chain(inner).copied()
+        let inputs: &[_] = if self.makes_inputs { &[InputsProj] } else { &[] };
+        let input: &[_] = if self.has_input { &[InputGate, InputProj] } else { &[] };
+        mixer.iter().chain(inner).chain(inputs).chain(input).copied()
     }
 
     /// Whether a linear layer adds a bias.
@@ -56,7 +81,11 @@ impl LayerSpec {
             Module::QProj | Module::KProj | Module::VProj | Module::QkvProj => self.biases.qkv,
             Module::OProj => self.biases.output,
             Module::GateProj | Module::UpProj | Module::GateUpProj | Module::DownProj => self.biases.inner,
-            Module::ConvInProj | Module::ConvOutProj => false,
+            Module::ConvInProj
+            | Module::ConvOutProj
+            | Module::InputsProj
+            | Module::InputGate
+            | Module::InputProj => false,
         }
     }
 }
