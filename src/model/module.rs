@@ -117,13 +117,6 @@ pub enum Group {
 }
 
 impl Group {
-    pub const ALL: [Self; 7] = [
-        Self::MixerIn,
-        Self::MixerOut,
-        Self::InnerIn,
-        Self::InnerOut,
-        Self::Inputs,
-        Self::InputIn,
-        Self::InputOut,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::MixerIn, Self::MixerOut, Self::InnerIn, Self::InnerOut, Self::Inputs, Self::InputIn, Self::InputOut];
 }

@@ -180,8 +180,7 @@ fn plainly_named(tensors: HashMap<String, Tensor>, start: &str) -> Result<HashMa
         let mut plain = name.replace(".lora_A.default.", ".lora_A.").replace(".lora_B.default.", ".lora_B.");
         if let Some(inner) = plain.strip_prefix("base_model.model.") {
             let names = names_in_and_out_of_a_wrapper(inner);
-            let own =
-                names.iter().find(|name| name.strip_prefix(start).is_some_and(is_of_a_module));
+            let own = names.iter().find(|name| name.strip_prefix(start).is_some_and(is_of_a_module));
             plain = own.map_or(plain.clone(), |own| format!("base_model.model.{own}"));
         }
         if named.insert(plain, tensor).is_some() {

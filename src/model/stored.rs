@@ -66,8 +66,7 @@ impl ModelSize {
         let of_part = |part: Part| part.num_values(&spec) as u64;
         let parts = spec.parts();
         let all: u64 = parts.iter().copied().map(of_part).sum();
-        let embedding: u64 =
-            parts.iter().copied().filter(|part| EMBEDDINGS.contains(part)).map(of_part).sum();
+        let embedding: u64 = parts.iter().copied().filter(|part| EMBEDDINGS.contains(part)).map(of_part).sum();
         let embedding_bytes = (num_bytes as f64 * embedding as f64 / all.max(1) as f64) as u64;
         Self { embedding_bytes, block_bytes: num_bytes - embedding_bytes, groups: Vec::new(), spec }
     }

@@ -24,17 +24,23 @@ impl TokenMix {
     }
 }
 
-/// Weights that every token is multiplied by, but for the head.
-fn linear_weights(spec: &ModelSpec) -> f64 {
-    let is_linear = |part: &Part| matches!(part, Part::Weight(..));
-    spec.parts().into_iter().filter(is_linear).map(|part| part.num_values(spec) as f64).sum()
+/// Weights that a token is multiplied by on average, but for the head: in the last layers only trained ones are, where those
+/// look at no tokens' rows.
+fn linear_weights(spec: &ModelSpec, mix: TokenMix) -> f64 {
+    let last_mixing = spec.last_mixing_layer();
+    let weights = |part: Part| match part {
+        Part::Weight(layer, _) if layer > last_mixing => mix.trained_share * part.num_values(spec) as f64,
+        Part::Weight(..) => part.num_values(spec) as f64,
+        _ => 0.0,
+    };
+    spec.parts().into_iter().map(weights).sum()
 }
 
 /// Multiplications and additions of a training step for each of its tokens: forward, back to the inputs (frozen weights
 /// have no gradients), the adapter's three products, and the head on trained tokens.
 pub fn train_flops_per_token(spec: &ModelSpec, lora: &LoraConfig, training: &Training, mix: TokenMix) -> f64 {
     let again = if training.gradient_checkpointing == GradientCheckpointing::On { 1.0 } else { 0.0 };
-    let linear = 2.0 * linear_weights(spec);
+    let linear = 2.0 * linear_weights(spec, mix);
     let attention = attention_flops(spec, mix);
     let forward = linear + attention;
     (2.0 + again) * forward
@@ -46,7 +52,7 @@ pub fn train_flops_per_token(spec: &ModelSpec, lora: &LoraConfig, training: &Tra
 
 /// Those of looking at an example without learning from it, for each of its tokens.
 pub fn eval_flops_per_token(spec: &ModelSpec, mix: TokenMix) -> f64 {
-    2.0 * linear_weights(spec) + attention_flops(spec, mix) + head_flops(spec, mix)
+    2.0 * linear_weights(spec, mix) + attention_flops(spec, mix) + head_flops(spec, mix)
 }
 
 fn head_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {

@@ -3,8 +3,8 @@
 
 use candle_core::quantized::GgmlDType;
 
-use crate::model::{ModelSpec, Module};
 use crate::model::spec::Part;
+use crate::model::{ModelSpec, Module};
 
 /// A GGUF file also has the vocabulary and its merges: bytes for each token, as measured on published files.
 const BYTES_PER_TOKEN: u64 = 40;

@@ -74,7 +74,8 @@ pub struct Work<E> {
 impl<E> Work<E> {
     /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
-        let Self { normed, inner, dy, d_gate_up, wide, mixed, d_wide, d_mixed, d_inner, hidden, scratch, across } = self;
+        let Self { normed, inner, dy, d_gate_up, wide, mixed, d_wide, d_mixed, d_inner, hidden, scratch, across } =
+            self;
         let operands = [normed, inner, dy, d_gate_up].map(Operand::num_bytes);
         let vectors = [wide, mixed, d_wide, d_mixed, d_inner, hidden].map(|values| size_of_val(values.as_slice()));
         operands.into_iter().chain(vectors).sum::<usize>() + scratch.num_bytes() + across.num_bytes()

@@ -48,14 +48,7 @@ impl<E: Element> Block<'_, E> {
         d_wide.resize(wide.len(), 0.0);
         let forward = Forward { inputs: inputs(wide, widths), out: mixed, log_sums: &kept.log_sums };
         match pass.decoder.layer_spec(layer).keys_of {
-            None => attend_back(
-                isa,
-                shape,
-                pass.segments,
-                forward,
-                d_mixed,
-                Gradients::side_by_side(d_wide, shape),
-            ),
+            None => attend_back(isa, shape, pass.segments, forward, d_mixed, Gradients::side_by_side(d_wide, shape)),
             Some(from) => across.attend_back(pass, shape, from, forward, d_mixed, d_wide),
         }
         if pass.decoder.spec().lends_keys(layer) {

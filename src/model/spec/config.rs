@@ -80,7 +80,7 @@ impl Keys for Config<'_> {
             if let Some(other) = settings.keys().find(|name| *name != key.config) {
                 return Err(format!("config.json has {other} in {PER_LAYER}, which is not followed here"));
             }
-            *place = Self(&layers[layer]).count(key)?;
+            *place = Config(&layers[layer]).count(key)?;
         }
         Ok(Some(values))
     }
@@ -221,10 +221,13 @@ fn rope(config: &Value, parameters: Option<&Value>, key: Key, default: f64) -> R
             RopeScaling::Yarn(yarn(parameters, needed("factor")?, needed("original_max_position_embeddings")?))
         }
         Some("proportional") => RopeScaling::Proportional {
-            part: parameters.map_or(Ok(Setting::Unsaid), |of| positive(of, keys::PARTIAL_ROTARY.config))?.or(None).map_or(
-                Ok(1.0),
-                |part| if part > 1.0 { Err(unusable(keys::PARTIAL_ROTARY.config)) } else { Ok(part) },
-            )?,
+            part: parameters
+                .map_or(Ok(Setting::Unsaid), |of| positive(of, keys::PARTIAL_ROTARY.config))?
+                .or(None)
+                .map_or(
+                    Ok(1.0),
+                    |part| if part > 1.0 { Err(unusable(keys::PARTIAL_ROTARY.config)) } else { Ok(part) },
+                )?,
             factor: number("factor").unwrap_or(1.0),
         },
         Some("dynamic") if number("alpha").is_some() => RopeScaling::Alpha(needed("alpha")?),

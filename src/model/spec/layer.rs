@@ -81,11 +81,9 @@ impl LayerSpec {
             Module::QProj | Module::KProj | Module::VProj | Module::QkvProj => self.biases.qkv,
             Module::OProj => self.biases.output,
             Module::GateProj | Module::UpProj | Module::GateUpProj | Module::DownProj => self.biases.inner,
-            Module::ConvInProj
-            | Module::ConvOutProj
-            | Module::InputsProj
-            | Module::InputGate
-            | Module::InputProj => false,
+            Module::ConvInProj | Module::ConvOutProj | Module::InputsProj | Module::InputGate | Module::InputProj => {
+                false
+            }
         }
     }
 }

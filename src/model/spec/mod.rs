@@ -169,7 +169,7 @@ impl ModelSpec {
     /// The shapes of all linear layers.
     pub fn shapes(&self) -> impl Iterator<Item = (Module, (usize, usize))> {
         let layers = self.layers.iter().enumerate();
-        layers.flat_map(|(index, layer)| layer.modules().map(move |module| (module, self.shape(index, module))))
+        layers.flat_map(move |(index, layer)| layer.modules().map(move |module| (module, self.shape(index, module))))
     }
 
     /// How many values of a token a layer's mixer reads and makes.
