@@ -67,8 +67,13 @@ fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
         ..common::Defaults::default()
     };
     let mut spec = common::read(keys, architecture, &defaults)?;
-    if let Some(other) = keys.text(SEES_LATER).filter(|other| *other != "vision") {
-        return Err(format!("config.json has {} = {other}, which is not known here", SEES_LATER.config));
+    match keys.text(SEES_LATER) {
+        Some("vision") => {}
+        None if !keys.flag(SEES_LATER)?.unwrap_or(false) => {}
+        other => {
+            let value = other.unwrap_or("true");
+            return Err(format!("config.json has {} = {value}, which is not followed here", SEES_LATER.config));
+        }
     }
     spec.attention_scale = 1.0;
     spec.embedding_scale = (spec.hidden_size as f64).sqrt();
@@ -164,4 +169,67 @@ fn share_keys(spec: &mut ModelSpec, keys: &dyn Keys) -> Result<(), String> {
         sharing.iter_mut().for_each(|layer| layer.inner_size = Some(spec.intermediate_size.saturating_mul(2)));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// E2B's shape, with other settings beside and in place of its own.
+    fn read_with(extra: Value) -> Result<ModelSpec, String> {
+        let kinds = |layer: usize| if layer % 5 == 4 { "full_attention" } else { "sliding_attention" };
+        let mut config = json!({
+            "model_type": "gemma4_text", "vocab_size": 262144, "hidden_size": 1536, "intermediate_size": 6144,
+            "num_hidden_layers": 35, "num_attention_heads": 8, "num_key_value_heads": 1, "head_dim": 256,
+            "global_head_dim": 512, "num_kv_shared_layers": 20, "use_double_wide_mlp": true,
+            "hidden_size_per_layer_input": 256, "vocab_size_per_layer_input": 262144, "max_position_embeddings": 131072,
+            "layer_types": (0..35).map(kinds).collect::<Vec<_>>(), "final_logit_softcapping": 30.0,
+            "rope_parameters": {
+                "full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.25, "rope_theta": 1e6},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+            },
+        });
+        config.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let spec = ModelSpec::from_config(&config)?;
+        spec.problem(Some(&config)).map_or(Ok(spec), Err)
+    }
+
+    #[test]
+    fn the_last_layers_look_at_the_keys_of_the_last_ones_of_their_kind() {
+        let spec = read_with(json!({})).unwrap();
+        let lenders: Vec<_> = spec.layers.iter().map(|layer| layer.keys_of).collect();
+        assert_eq!(lenders[..15], [None; 15]);
+        assert_eq!(lenders[15..21], [Some(13), Some(13), Some(13), Some(13), Some(14), Some(13)]);
+        assert_eq!([13, 14, 15, 19].map(|layer| spec.head_dim(layer)), [256, 512, 256, 512]);
+        assert_eq!([13, 14, 15, 19].map(|layer| spec.inner_size(layer)), [6144, 6144, 12288, 12288]);
+        assert_eq!((spec.last_mixing_layer(), spec.num_cached_values()), (14, 2 * (12 * 256 + 3 * 512)));
+        // Half of them are looked up by token.
+        assert!((4.5e9..4.8e9).contains(&(spec.num_parameters() as f64)), "{}", spec.num_parameters());
+        let frequencies = spec.ropes[0].inverse_frequencies(512, false);
+        assert_eq!((frequencies.len(), frequencies.iter().filter(|f| **f > 0.0).count()), (256, 64));
+    }
+
+    #[test]
+    fn what_larger_models_have_besides_is_refused_by_name() {
+        for (extra, named) in [
+            (json!({"attention_k_eq_v": true}), "attention_k_eq_v"),
+            (json!({"enable_moe_block": true}), "enable_moe_block"),
+            (json!({"use_bidirectional_attention": "all"}), "use_bidirectional_attention"),
+            (json!({"use_bidirectional_attention": true}), "use_bidirectional_attention"),
+            (json!({"per_layer_config": {"4": {"num_key_value_heads": 2}}}), "num_key_value_heads in per_layer_config"),
+            (json!({"per_layer_config": {"99": {"head_dim": 2}}}), "per_layer_config"),
+            (json!({"num_kv_shared_layers": 36}), "num_kv_shared_layers"),
+            (json!({"num_kv_shared_layers": 35}), "num_kv_shared_layers"),
+            (json!({"vocab_size_per_layer_input": 1000}), "vocab_size_per_layer_input"),
+            (json!({"rope_parameters": null}), "rope_parameters"),
+        ] {
+            let refused = read_with(extra.clone()).unwrap_err();
+            assert!(refused.contains(named), "{extra}: {refused}");
+        }
+        assert!(read_with(json!({"use_bidirectional_attention": "vision"})).is_ok());
+        let plain = read_with(json!({"num_kv_shared_layers": 0, "hidden_size_per_layer_input": 0})).unwrap();
+        assert!(plain.input_size.is_none() && plain.last_mixing_layer() == 34);
+    }
 }
