@@ -6,13 +6,20 @@ use candle_core::Result;
 use super::Group;
 use super::spec::{LayerSpec, Mixer, QkNorm};
 
-/// The two parts of a block, each of which reads the residual stream and adds to it.
+/// The parts of a block, each of which reads the residual stream and adds to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Branch {
     /// Attention, or what stands in for it.
     Mixer,
     /// The gated layers.
     Inner,
+    /// The block's own input, in models whose blocks have one.
+    Input,
+}
+
+impl Branch {
+    /// How many there are.
+    pub const NUM: usize = 3;
 }
 
 /// What a pass does in a block, to rows that go from step to step.
@@ -53,8 +60,14 @@ pub trait Steps {
     /// The rows are `activation(gate) · up`.
     fn gate(&mut self) -> Result<()>;
 
+    /// The rows are `activation(gate) · input`, the input of the block's own.
+    fn gate_input(&mut self) -> Result<()>;
+
     /// The rows through a linear layer, and through the branch's last norm where there is one, are added to the stream.
     fn add(&mut self, group: Group, branch: Branch) -> Result<()>;
+
+    /// The residual stream is multiplied by the block's factor.
+    fn scale(&mut self) -> Result<()>;
 }
 
 /// One block.
@@ -71,7 +84,14 @@ pub fn run(steps: &mut impl Steps, layer: &LayerSpec) -> Result<()> {
     steps.read(Branch::Inner)?;
     steps.multiply(Group::InnerIn)?;
     steps.gate()?;
-    steps.add(Group::InnerOut, Branch::Inner)
+    steps.add(Group::InnerOut, Branch::Inner)?;
+    if layer.has_input {
+        steps.read(Branch::Input)?;
+        steps.multiply(Group::InputIn)?;
+        steps.gate_input()?;
+        steps.add(Group::InputOut, Branch::Input)?;
+    }
+    if layer.is_scaled { steps.scale() } else { Ok(()) }
 }
 
 fn attend(steps: &mut impl Steps, layer: &LayerSpec) -> Result<()> {

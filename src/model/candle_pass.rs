@@ -20,6 +20,8 @@ pub struct CandlePass {
     device: Device,
     layers: Vec<Layer>,
     norm: Tensor,
+    /// On what the inputs of blocks take from a token's embedding, in models whose blocks have some.
+    inputs_norm: Option<Tensor>,
     /// `[vocab_size, hidden]`
     head: Tensor,
     /// In the order of [`LoraAdapter::named_vars`].
@@ -30,10 +32,10 @@ struct Layer {
     /// By [`Group`]: each linear layer's weight, `[out, in]`.
     groups: [Vec<(Module, Tensor)>; Group::ALL.len()],
     biases: [Option<Tensor>; Group::ALL.len()],
-    /// Before and after the mixer, before and after the inner layers.
-    norms: [Option<Tensor>; 4],
-    /// On queries and on keys.
-    qk_norms: Option<[Tensor; 2]>,
+    /// Before and after each part of the block.
+    norms: [Option<Tensor>; 2 * Branch::NUM],
+    /// On queries, keys and values.
+    qk_norms: Option<[Option<Tensor>; 3]>,
     kernel: Option<Tensor>,
     /// The decay, the bias and the norm of a gated DeltaNet.
     delta: Option<[Tensor; 3]>,
@@ -84,6 +86,7 @@ impl CandlePass {
             device: device.clone(),
             layers: layers.collect::<Result<_>>()?,
             norm: vector(decoder.last_norm(), device)?,
+            inputs_norm: decoder.inputs().map(|of| vector(&of.norm, device)).transpose()?,
             head: matrix(decoder.head(), device)?,
             adapter: Vec::new(),
         })
@@ -127,9 +130,10 @@ impl CandlePass {
         decoder.embed_into(ids, &mut rows)?;
         let x = Tensor::from_vec(rows, (ids.len(), decoder.spec().hidden_size), &self.device)?;
         let tables = decoder.rope_tables(segments)?;
-        let rows = x.clone();
+        let (rows, gates, inputs, lent) = (x.clone(), None, None, Vec::new());
         let mut forward =
-            Forward { pass: self, decoder, segments, tables: &tables, dropout, layer: 0, x, rows, gates: None };
+            Forward { pass: self, decoder, segments, tables: &tables, dropout, layer: 0, x, rows, gates, inputs, lent };
+        forward.make_inputs(ids)?;
         for (layer, layer_spec) in decoder.spec().layers.iter().enumerate() {
             forward.layer = layer;
             block::run(&mut forward, layer_spec)?;
@@ -164,13 +168,15 @@ impl Layer {
             groups[group as usize] = of_group(group)?;
             biases[group as usize] = decoder.bias(layer, group).map(|bias| vector(bias, device)).transpose()?;
         }
-        let Norms { before_mixer, after_mixer, before_inner, after_inner, qk } = decoder.norms(layer);
-        let mut norms = [const { None }; 4];
-        for (place, norm) in norms.iter_mut().zip([before_mixer, after_mixer, before_inner, after_inner]) {
-            *place = norm.as_ref().map(|norm| vector(norm, device)).transpose()?;
+        let Norms { before_mixer, after_mixer, before_inner, after_inner, after_input, qk } = decoder.norms(layer);
+        let of = |norm: Option<&[f32]>| norm.map(|norm| vector(norm, device)).transpose();
+        let mut norms = [const { None }; 2 * Branch::NUM];
+        let all = [before_mixer, after_mixer, before_inner, after_inner, &None, after_input];
+        for (place, norm) in norms.iter_mut().zip(all) {
+            *place = of(norm.as_deref())?;
         }
         let qk_norms = match qk {
-            Some(qk) => Some([vector(&qk.q, device)?, vector(&qk.k, device)?]),
+            Some(qk) => Some([of(Some(&qk.q))?, of(qk.k.as_deref())?, of(qk.v.as_deref())?]),
             None => None,
         };
         let (delta, state_space) = (decoder.delta(layer), decoder.state_space(layer));
@@ -216,9 +222,30 @@ struct Forward<'a> {
     rows: Tensor,
     /// What was put aside to gate the heads.
     gates: Option<Tensor>,
+    /// The inputs that blocks have of their own, `[num_tokens, num_layers, input_size]`.
+    inputs: Option<Tensor>,
+    /// The keys and values of blocks that others look at.
+    lent: Vec<(usize, [Tensor; 2])>,
 }
 
 impl Forward<'_> {
+    /// The inputs of all blocks, from the tokens and their embeddings.
+    fn make_inputs(&mut self, ids: &[u32]) -> Result<()> {
+        let (Some(of), Some(norm)) = (self.decoder.inputs(), &self.pass.inputs_norm) else { return Ok(()) };
+        let projected = self.product(Group::Inputs)?;
+        let (num_tokens, width) = projected.dims2()?;
+        let mut embedded = vec![0.0; num_tokens * width];
+        for (row, id) in embedded.chunks_exact_mut(width).zip(ids) {
+            of.embed_row(*id, row)?;
+        }
+        let embedded = Tensor::from_vec(embedded, (num_tokens, width), projected.device())?;
+        let size = norm.elem_count();
+        let normed = rms_norm(&projected.reshape((num_tokens * width / size, size))?, norm, f64::from(of.eps))?;
+        let inputs = (normed.reshape((num_tokens, width))? + embedded)?;
+        self.inputs = Some(inputs.reshape((num_tokens, width / size, size))?);
+        Ok(())
+    }
+
     fn weights(&self) -> &Layer {
         &self.pass.layers[self.layer]
     }
@@ -265,15 +292,16 @@ impl Forward<'_> {
         &self.rows * Tensor::from_vec(factors, (rows, cols), self.rows.device())?
     }
 
-    /// Queries, keys and values.
-    fn qkv(&self) -> Result<[Tensor; 3]> {
-        let shape = self.decoder.attention_shape(self.layer);
-        let (q, kv) = (shape.q_width(), shape.kv_width());
-        Ok([self.rows.narrow(1, 0, q)?, self.rows.narrow(1, q, kv)?, self.rows.narrow(1, q + kv, kv)?])
+    /// Queries, and keys and values where the block makes some.
+    fn qkv(&self) -> Result<Vec<Tensor>> {
+        let q = self.decoder.attention_shape(self.layer).q_width();
+        let kv = self.decoder.spec().own_kv_width(self.layer);
+        let places = [(0, q), (q, kv), (q + kv, kv)].into_iter().filter(|(_, width)| *width > 0);
+        places.map(|(column, width)| self.rows.narrow(1, column, width)).collect()
     }
 
-    fn set_qkv(&mut self, qkv: [Tensor; 3]) -> Result<()> {
-        self.rows = Tensor::cat(&qkv, 1)?;
+    fn set_qkv(&mut self, qkv: &[Tensor]) -> Result<()> {
+        self.rows = Tensor::cat(qkv, 1)?;
         Ok(())
     }
 }
@@ -315,31 +343,50 @@ impl Steps for Forward<'_> {
 
     fn rotate(&mut self) -> Result<()> {
         let Some(table) = self.tables.of(self.spec()) else { return Ok(()) };
-        let ([q, k, v], head_dim) = (self.qkv()?, self.decoder.spec().head_dim);
-        self.set_qkv([rotate(&q, table, head_dim)?, rotate(&k, table, head_dim)?, v])
+        let (mut qkv, head_dim) = (self.qkv()?, self.decoder.spec().head_dim(self.layer));
+        for part in qkv.iter_mut().take(2) {
+            *part = rotate(part, table, head_dim)?;
+        }
+        self.set_qkv(&qkv)
     }
 
     fn normalize_heads(&mut self) -> Result<()> {
-        let Some([q_norm, k_norm]) = &self.weights().qk_norms else { return Ok(()) };
-        let ([q, k, v], eps) = (self.qkv()?, self.decoder.spec().rms_norm_eps);
+        let Some(norms) = &self.weights().qk_norms else { return Ok(()) };
+        let (mut qkv, eps) = (self.qkv()?, self.decoder.spec().rms_norm_eps);
         let parts = |x: &Tensor, norm: &Tensor| {
             let (shape, width) = (x.shape().clone(), norm.elem_count());
             rms_norm(&x.reshape((x.elem_count() / width, width))?, norm, eps)?.reshape(shape)
         };
-        let (q, k) = (parts(&q, q_norm)?, parts(&k, k_norm)?);
-        self.set_qkv([q, k, v])
+        for (part, norm) in qkv.iter_mut().zip(norms) {
+            if let Some(norm) = norm {
+                *part = parts(part, norm)?;
+            }
+        }
+        self.set_qkv(&qkv)
     }
 
     fn scale_queries(&mut self) -> Result<()> {
         let Some(factors) = &self.tables.query_factors else { return Ok(()) };
         let factors = vector(factors, &self.pass.device)?.unsqueeze(1)?;
-        let [q, k, v] = self.qkv()?;
-        self.set_qkv([q.broadcast_mul(&factors)?, k, v])
+        let mut qkv = self.qkv()?;
+        qkv[0] = qkv[0].broadcast_mul(&factors)?;
+        self.set_qkv(&qkv)
     }
 
     fn attend(&mut self) -> Result<()> {
-        let [q, k, v] = self.qkv()?;
-        self.rows = causal_attention(&q, &k, &v, self.decoder.attention_shape(self.layer), self.segments)?;
+        let shape = self.decoder.attention_shape(self.layer);
+        let (q, [k, v]) = match (&self.qkv()?[..], self.spec().keys_of) {
+            ([q, k, v], None) => (q.clone(), [k.clone(), v.clone()]),
+            ([q], Some(from)) => match self.lent.iter().find(|(layer, _)| *layer == from) {
+                Some((_, kv)) => (q.clone(), kv.clone()),
+                None => candle_core::bail!("block {from} has lent no keys and values"),
+            },
+            _ => candle_core::bail!("queries, keys and values don't fit block {}", self.layer),
+        };
+        self.rows = causal_attention(&q, &k, &v, shape, self.segments)?;
+        if self.decoder.spec().lends_keys(self.layer) {
+            self.lent.push((self.layer, [k, v]));
+        }
         Ok(())
     }
 
@@ -364,7 +411,7 @@ impl Steps for Forward<'_> {
     }
 
     fn gate(&mut self) -> Result<()> {
-        let inner = self.decoder.spec().intermediate_size;
+        let inner = self.decoder.spec().inner_size(self.layer);
         let (gate, up) = (self.rows.narrow(1, 0, inner)?, self.rows.narrow(1, inner, inner)?);
         self.rows = gated(&gate, &up, self.decoder.spec().activation)?;
         Ok(())
@@ -373,6 +420,19 @@ impl Steps for Forward<'_> {
     fn add(&mut self, group: Group, branch: Branch) -> Result<()> {
         let branch_result = self.normed(&self.product(group)?, &self.weights().norms[2 * branch as usize + 1])?;
         self.x = (&self.x + (branch_result * f64::from(self.decoder.residual_scale()))?)?;
+        Ok(())
+    }
+
+    fn gate_input(&mut self) -> Result<()> {
+        if let Some(inputs) = &self.inputs {
+            let own = inputs.narrow(1, self.layer, 1)?.squeeze(1)?;
+            self.rows = gated(&self.rows, &own, self.decoder.spec().activation)?;
+        }
+        Ok(())
+    }
+
+    fn scale(&mut self) -> Result<()> {
+        self.x = (&self.x * f64::from(self.decoder.scale(self.layer)))?;
         Ok(())
     }
 }

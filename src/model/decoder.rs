@@ -22,6 +22,7 @@ pub struct Decoder {
     path: PathBuf,
     spec: ModelSpec,
     embedding: Arc<FrozenWeight>,
+    inputs: Option<LayerInputs>,
     layers: Vec<Layer>,
     norm: Arc<[f32]>,
     /// `[vocab_size, hidden]`; the embedding itself where the two are tied.
@@ -40,6 +41,8 @@ struct Layer {
     kernel: Option<Arc<[f32]>>,
     delta: Option<DeltaNet>,
     scan: Option<ScanWeights>,
+    /// What the residual stream is multiplied by after it.
+    scale: f32,
 }
 
 /// The numbers of a gated DeltaNet.
@@ -90,6 +93,34 @@ pub(super) struct StateSpace<'a> {
     pub norm: &'a [f32],
 }
 
+/// What the inputs that blocks have of their own are made of, besides the linear layer that is counted with the first block.
+pub(super) struct LayerInputs {
+    /// `[vocab_size, num_layers · input_size]`
+    embedding: Arc<FrozenWeight>,
+    /// On what comes from a token's embedding, halved in its square: the two parts of an input count alike.
+    pub norm: Arc<[f32]>,
+    /// What its rows are multiplied by.
+    scale: f32,
+    /// The norm's epsilon where what it reads isn't scaled.
+    pub eps: f32,
+}
+
+impl LayerInputs {
+    fn load(source: &mut dyn WeightSource) -> std::result::Result<Option<Self>, ModelError> {
+        let spec = source.spec();
+        let Some(size) = spec.input_size.filter(|_| spec.layers.iter().any(|layer| layer.has_input)) else {
+            return Ok(None);
+        };
+        let (rows, cols) = (spec.vocab_size, spec.num_layers() * size);
+        // The norm reads a product times 1/√hidden; without that factor its epsilon is as many times larger.
+        let eps = (spec.rms_norm_eps * spec.hidden_size as f64) as f32;
+        let embedding = Arc::new(source.matrix(Part::InputEmbedding, rows, cols)?);
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        let norm = finite_vector(source, Part::InputsNorm, size)?.iter().map(|value| value * half).collect();
+        Ok(Some(Self { embedding, norm, scale: (size as f32).sqrt() * half, eps }))
+    }
+}
+
 /// A linear layer of a block.
 pub(super) struct Linear {
     pub module: Module,
@@ -107,7 +138,7 @@ impl Layer {
             let (columns, width) = source.spec().columns(index, group);
             let mut bias = Vec::new();
             for (module, column) in columns {
-                let (rows, cols) = source.spec().shape(module);
+                let (rows, cols) = source.spec().shape(index, module);
                 let weight = Arc::new(source.matrix(Part::Weight(index, module), rows, cols)?);
                 groups[group as usize].push(Linear { module, column, weight });
                 if source.spec().layers[index].has_bias(module) {
@@ -120,9 +151,13 @@ impl Layer {
                 biases[group as usize] = Some(bias.into());
             }
         }
+        let scale = match source.spec().layers[index].is_scaled {
+            true => finite_vector(source, Part::Scale(index), 1)?.first().copied().unwrap_or(1.0),
+            false => 1.0,
+        };
         let (norms, kernel) = (Norms::load(source, index)?, kernel(source, index)?);
         let (delta, scan) = (DeltaNet::load(source, index)?, ScanWeights::load(source, index)?);
-        Ok(Self { norms, groups, biases, kernel, delta, scan })
+        Ok(Self { norms, groups, biases, kernel, delta, scan, scale })
     }
 }
 
@@ -133,13 +168,30 @@ pub(super) struct Norms {
     /// On what the mixer and the inner layers add to the residual stream.
     pub after_mixer: Option<Arc<[f32]>>,
     pub after_inner: Option<Arc<[f32]>>,
+    /// On what the block's own input adds.
+    pub after_input: Option<Arc<[f32]>>,
     pub qk: Option<QkNorms>,
 }
 
-/// Norms on queries and keys: each goes over as many values at a time as it has.
+/// Norms on queries, and on keys and values where the block makes some: each goes over as many values at a time as it has.
 pub(super) struct QkNorms {
     pub q: Arc<[f32]>,
-    pub k: Arc<[f32]>,
+    pub k: Option<Arc<[f32]>>,
+    /// It has no weights: they are ones.
+    pub v: Option<Arc<[f32]>>,
+}
+
+impl QkNorms {
+    /// Each with the width of what it is on, of queries and keys or values as wide as these.
+    pub fn parts(&self, q_width: usize, kv_width: usize) -> impl Iterator<Item = (&[f32], usize)> {
+        let others = [&self.k, &self.v].into_iter().filter_map(move |norm| Some((&**norm.as_ref()?, kv_width)));
+        [(&*self.q, q_width)].into_iter().chain(others)
+    }
+
+    /// The values of a row that go through a norm, the first ones.
+    pub fn width(&self, q_width: usize, kv_width: usize) -> usize {
+        self.parts(q_width, kv_width).map(|(_, width)| width).sum()
+    }
 }
 
 impl Norms {
@@ -150,23 +202,20 @@ impl Norms {
             let len = part.num_values(source.spec());
             wanted.contains(&place).then(|| finite_vector(source, part, len)).transpose()
         };
-        let qk = match (norm(NormPlace::Queries)?, norm(NormPlace::Keys)?) {
-            (Some(q), Some(k)) => Some(QkNorms { q, k }),
-            _ => None,
-        };
-        Ok(Self {
-            before_mixer: norm(NormPlace::BeforeMixer)?,
-            before_inner: norm(NormPlace::BeforeInner)?,
-            after_mixer: norm(NormPlace::AfterMixer)?,
-            after_inner: norm(NormPlace::AfterInner)?,
-            qk,
-        })
+        let [before_mixer, after_mixer] = [norm(NormPlace::BeforeMixer)?, norm(NormPlace::AfterMixer)?];
+        let [before_inner, after_inner] = [norm(NormPlace::BeforeInner)?, norm(NormPlace::AfterInner)?];
+        let after_input = norm(NormPlace::AfterInput)?;
+        let (q, k) = (norm(NormPlace::Queries)?, norm(NormPlace::Keys)?);
+        let v = source.spec().layers[index].normalizes_values.then(|| vec![1.0; source.spec().head_dim(index)].into());
+        let qk = q.map(|q| QkNorms { q, k, v });
+        Ok(Self { before_mixer, before_inner, after_mixer, after_inner, after_input, qk })
     }
 
     pub fn before(&self, branch: Branch) -> &Option<Arc<[f32]>> {
         match branch {
             Branch::Mixer => &self.before_mixer,
             Branch::Inner => &self.before_inner,
+            Branch::Input => &None,
         }
     }
 
@@ -174,6 +223,7 @@ impl Norms {
         match branch {
             Branch::Mixer => &self.after_mixer,
             Branch::Inner => &self.after_inner,
+            Branch::Input => &self.after_input,
         }
     }
 }
@@ -238,6 +288,7 @@ impl Decoder {
         }
         let hidden = spec.hidden_size;
         let embedding = Arc::new(source.matrix(Part::Embedding, spec.vocab_size, hidden)?);
+        let inputs = LayerInputs::load(source)?;
         let mut layers = Vec::with_capacity(spec.num_layers());
         for i in 0..spec.num_layers() {
             if task.is_stopped() {
@@ -253,9 +304,11 @@ impl Decoder {
             true => tied_head(source, &embedding)?,
             false => Arc::new(source.matrix(Part::Head, spec.vocab_size, hidden)?),
         };
-        let of_rope = |rope: &RopeSpec| [false, true].map(|is_long| rope.inverse_frequencies(spec.head_dim, is_long));
-        let inverse_frequencies = spec.ropes.iter().map(of_rope).collect();
-        Ok(Self { path, spec, embedding, layers, norm, head, inverse_frequencies })
+        let of_rope = |(index, rope): (usize, &RopeSpec)| {
+            [false, true].map(|is_long| rope.inverse_frequencies(spec.rotated_head_dim(index), is_long))
+        };
+        let inverse_frequencies = spec.ropes.iter().enumerate().map(of_rope).collect();
+        Ok(Self { path, spec, embedding, inputs, layers, norm, head, inverse_frequencies })
     }
 
     /// The error when something computed with these weights is not finite: it says whether the weights are damaged.
@@ -285,6 +338,7 @@ impl Decoder {
     /// Every frozen matrix, `[out, in]`, with its name in Transformers; a tied head counts once.
     pub fn frozen_weights(&self) -> Vec<(String, &Arc<FrozenWeight>)> {
         let mut weights = vec![(Part::Embedding.name(&self.spec), &self.embedding)];
+        weights.extend(self.inputs.iter().map(|of| (Part::InputEmbedding.name(&self.spec), &of.embedding)));
         for (i, layer) in self.layers.iter().enumerate() {
             for Linear { module, weight, .. } in layer.groups.iter().flatten() {
                 weights.push((Part::Weight(i, *module).name(&self.spec), weight));
@@ -300,7 +354,7 @@ impl Decoder {
         AttentionShape {
             num_heads: self.spec.num_heads,
             num_kv_heads: self.spec.num_kv_heads,
-            head_dim: self.spec.head_dim,
+            head_dim: self.spec.head_dim(layer),
             scale: self.spec.attention_scale as f32,
             window: self.spec.layers[layer].window,
             softcap: self.spec.attention_softcap,
@@ -326,13 +380,14 @@ impl Decoder {
     /// The rotations of tokens at these positions, each of a long text or not ([`ModelSpec::switches_beyond`]).
     pub(super) fn tables(&self, positions: &[usize], is_long: &[bool]) -> RopeTables {
         let places = || positions.iter().copied().zip(is_long.iter().copied());
-        let ropes = self.inverse_frequencies.iter().zip(&self.spec.ropes);
-        let tables = ropes.map(|([short, long], rope)| {
+        let ropes = self.inverse_frequencies.iter().zip(&self.spec.ropes).enumerate();
+        let tables = ropes.map(|(index, ([short, long], rope))| {
+            let head_dim = self.spec.rotated_head_dim(index);
             let angles = places().flat_map(|(position, is_long)| {
                 let frequencies = if is_long { long } else { short };
                 frequencies.iter().map(move |frequency| position as f32 * frequency)
             });
-            RopeTable::new(angles, self.spec.head_dim, short.len(), rope.attention_factor(), rope.is_adjacent)
+            RopeTable::new(angles, head_dim, short.len(), rope.attention_factor(), rope.is_adjacent)
         });
         let query_factors = self.spec.query_scale.map(|scale| positions.iter().map(|at| scale.at(*at)).collect());
         RopeTables { tables: tables.collect(), query_factors }
@@ -391,6 +446,16 @@ impl Decoder {
         &self.spec.layers[layer]
     }
 
+    /// What the residual stream is multiplied by after a block.
+    pub(super) fn scale(&self, layer: usize) -> f32 {
+        self.layers[layer].scale
+    }
+
+    /// What the inputs that blocks have of their own are made of, where they have some.
+    pub(super) fn inputs(&self) -> Option<&LayerInputs> {
+        self.inputs.as_ref()
+    }
+
     pub(super) fn residual_scale(&self) -> f32 {
         self.spec.residual_scale as f32
     }
@@ -425,6 +490,15 @@ impl Decoder {
         if scale != 1.0 {
             rows.iter_mut().for_each(|value| *value *= scale);
         }
+        Ok(())
+    }
+}
+
+impl LayerInputs {
+    /// A token's part of the inputs of all blocks, `[num_layers · input_size]`: one that [`Decoder::embed_into`] has embedded.
+    pub fn embed_row(&self, id: u32, row: &mut [f32]) -> Result<()> {
+        self.embedding.row_into(id as usize, row)?;
+        row.iter_mut().for_each(|value| *value *= self.scale);
         Ok(())
     }
 }
@@ -487,18 +561,8 @@ mod tests {
 
     #[test]
     fn the_spec_names_exactly_the_tensors_that_are_asked_for() {
-        let families = [
-            "llama",
-            "mistral_window",
-            "gemma2",
-            "cases/_model",
-            "phi4_mini",
-            "granite4",
-            "lfm2",
-            "qwen3_5",
-            "granite4_h",
-        ];
-        for family in families {
+        let like_llama = ["llama", "mistral_window", "gemma2", "cases/_model", "phi4_mini", "granite4"];
+        for family in like_llama.into_iter().chain(["lfm2", "qwen3_5", "granite4_h", "gemma4"]) {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(family);
             let mut source = weights::open(&folder).unwrap();
             let mut asked = Asked { inner: &mut *source, parts: HashSet::new() };

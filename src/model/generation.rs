@@ -1,7 +1,9 @@
 //! New tokens over what is cached, without gradient, in buffers that are kept from token to token.
 
+mod inputs;
 mod scan;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::Result;
@@ -47,12 +49,15 @@ enum Layer {
     DeltaNet { earlier: Vec<f32>, state: Vec<f32> },
     /// What a state space's convolution read of the last tokens, `[taps − 1, channels]`, and what its heads carry.
     Mamba2 { read: Vec<f32>, state: Vec<f32> },
+    /// It looks at what another layer keeps.
+    Other,
 }
 
 impl KvCache {
     pub fn new(spec: &ModelSpec) -> Self {
         let heads = || vec![Vec::new(); spec.num_kv_heads];
         let layers = spec.layers.iter().map(|layer| match layer.mixer {
+            Mixer::Attention if layer.keys_of.is_some() => Layer::Other,
             Mixer::Attention => Layer::Attention { keys: heads(), values: heads() },
             Mixer::ShortConv { kernel } => {
                 Layer::ShortConv { state: vec![0.0; kernel.saturating_sub(1) * spec.hidden_size] }
@@ -79,6 +84,7 @@ impl KvCache {
                 Layer::ShortConv { state } => state.fill(0.0),
                 Layer::DeltaNet { earlier, state } => earlier.iter_mut().chain(state).for_each(|value| *value = 0.0),
                 Layer::Mamba2 { read, state } => [read, state].into_iter().for_each(|values| values.fill(0.0)),
+                Layer::Other => {}
             }
         }
     }
@@ -128,6 +134,8 @@ pub struct Generation<'a> {
     x: Vec<f32>,
     /// Rows of `x` that end a sequence.
     last: Vec<usize>,
+    /// The inputs that blocks have of their own, `[num_tokens, num_layers · input_size]`.
+    inputs: Vec<f32>,
     buffers: Buffers,
     /// `[num_sequences, vocab_size]`
     logits: Vec<f32>,
@@ -188,6 +196,7 @@ impl<'a> Generation<'a> {
             linear: Linear { decoder, isa, adapter, input: LinearInput::default(), xa: Operand::default() },
             x: Vec::new(),
             last: Vec::new(),
+            inputs: Vec::new(),
             buffers: Buffers::default(),
             logits: Vec::new(),
         })
@@ -237,20 +246,45 @@ impl<'a> Generation<'a> {
             .iter()
             .zip(&*caches)
             .flat_map(|(tokens, cache)| std::iter::repeat_n(is_long(cache.len + tokens.len()), tokens.len()));
-        let tables = decoder.tables(&positions, &is_long.collect::<Vec<_>>());
-        decoder.embed_into(&new_tokens.concat(), &mut self.x)?;
-        for (layer, layer_spec) in decoder.spec().layers.iter().enumerate() {
-            let Self { linear, x, buffers, .. } = &mut *self;
-            let input = Input::Stream(Branch::Mixer);
-            let mut steps = Advance { layer, linear, x, buffers, tables: &tables, new_tokens, caches, input };
-            block::run(&mut steps, layer_spec)?;
-        }
-        let mut end = 0;
+        let is_long: Vec<bool> = is_long.collect();
+        let ids = new_tokens.concat();
+        decoder.embed_into(&ids, &mut self.x)?;
+        self.make_inputs(&ids)?;
+        let ends = new_tokens.iter().scan(0, |end, tokens| {
+            *end += tokens.len();
+            Some(*end - 1)
+        });
         self.last.clear();
+        self.last.extend(ends);
+        let (first, others) = decoder.spec().layers.split_at(decoder.spec().last_mixing_layer() + 1);
+        self.run_blocks(0..first.len(), &decoder.tables(&positions, &is_long), new_tokens, caches)?;
+        if !others.is_empty() {
+            // Nothing looks at the other tokens any more.
+            let is_long: Vec<bool> = self.last.iter().map(|row| is_long[*row]).collect();
+            let positions: Vec<usize> = self.last.iter().map(|row| positions[*row]).collect();
+            self.keep_last(ids.len());
+            let ends: Vec<&[u32]> = new_tokens.iter().map(|tokens| &tokens[tokens.len() - 1..]).collect();
+            let tables = decoder.tables(&positions, &is_long);
+            self.run_blocks(first.len()..decoder.spec().num_layers(), &tables, &ends, caches)?;
+        }
         for (tokens, cache) in new_tokens.iter().zip(caches) {
             cache.len += tokens.len();
-            end += tokens.len();
-            self.last.push(end - 1);
+        }
+        Ok(())
+    }
+
+    fn run_blocks(
+        &mut self,
+        layers: Range<usize>,
+        tables: &RopeTables,
+        new_tokens: &[&[u32]],
+        caches: &mut [&mut KvCache],
+    ) -> Result<()> {
+        for layer in layers {
+            let Self { linear, x, inputs, buffers, .. } = &mut *self;
+            let (input, layer_spec) = (Input::Stream(Branch::Mixer), linear.decoder.layer_spec(layer));
+            let mut steps = Advance { layer, linear, x, inputs, buffers, tables, new_tokens, caches, input };
+            block::run(&mut steps, layer_spec)?;
         }
         Ok(())
     }
@@ -285,6 +319,7 @@ struct Advance<'a, 'b, 'c> {
     layer: usize,
     linear: &'a mut Linear<'b>,
     x: &'a mut [f32],
+    inputs: &'a [f32],
     buffers: &'a mut Buffers,
     tables: &'a RopeTables,
     new_tokens: &'a [&'a [u32]],
@@ -299,6 +334,8 @@ enum Input {
     Stream(Branch),
     Mixed,
     Gated,
+    /// The block's own input through its gate.
+    GatedInput,
 }
 
 impl Advance<'_, '_, '_> {
@@ -306,7 +343,7 @@ impl Advance<'_, '_, '_> {
     fn product(&mut self, group: Group) -> Result<()> {
         let (layer, decoder, isa, x) = (self.layer, self.linear.decoder, self.linear.isa, &*self.x);
         let (spec, norms) = (decoder.spec(), decoder.norms(layer));
-        let (hidden, inner) = (spec.hidden_size, spec.intermediate_size);
+        let (hidden, inner) = (spec.hidden_size, spec.inner_size(layer));
         let num_tokens = x.len() / hidden;
         let Buffers { wide, mixed, gate_up, sum, .. } = &mut *self.buffers;
         let out = match self.input {
@@ -326,6 +363,13 @@ impl Advance<'_, '_, '_> {
                 let (gate, up) = gate_up[row * 2 * inner..][..2 * inner].split_at(inner);
                 gated_row(isa, spec.activation, gate, up, out);
             })?,
+            Input::GatedInput => {
+                let (inputs, width, size) = (self.inputs, self.inputs.len() / num_tokens, spec.input_size.unwrap_or(1));
+                self.linear.multiply(layer, group, num_tokens, sum, |row, out| {
+                    let (gate, input) = (&gate_up[row * size..][..size], &inputs[row * width + layer * size..][..size]);
+                    gated_row(isa, spec.activation, gate, input, out);
+                })?
+            }
         };
         if let Some(bias) = decoder.bias(layer, group) {
             let rows = out.chunks_exact_mut(bias.len());
@@ -338,10 +382,11 @@ impl Advance<'_, '_, '_> {
         self.x.len() / self.linear.decoder.spec().hidden_size
     }
 
-    /// Queries, keys and values of all tokens, and their widths.
+    /// Queries, and keys and values where the block makes some, of all tokens, and their widths.
     fn qkv(&mut self) -> (&mut [f32], usize, usize) {
-        let shape = self.linear.decoder.attention_shape(self.layer);
-        let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+        let decoder = self.linear.decoder;
+        let (q_width, kv_width) =
+            (decoder.attention_shape(self.layer).q_width(), decoder.spec().own_kv_width(self.layer));
         let len = self.num_tokens() * (q_width + 2 * kv_width);
         (&mut self.buffers.wide[..len], q_width, kv_width)
     }
@@ -431,11 +476,17 @@ impl Steps for Advance<'_, '_, '_> {
     fn attend(&mut self) -> Result<()> {
         let (layer, isa, num_tokens) = (self.layer, self.linear.isa, self.num_tokens());
         let shape = self.linear.decoder.attention_shape(layer);
-        let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
+        let spec = self.linear.decoder.spec();
+        let (q_width, kv_width) = (shape.q_width(), spec.own_kv_width(layer));
+        let keys_of = spec.layers[layer].keys_of;
         let Buffers { wide, queries, mixed, .. } = &mut *self.buffers;
         queries.clear();
-        let mut rows = wide.chunks_exact(q_width + 2 * kv_width);
+        let mut rows = wide[..num_tokens * (q_width + 2 * kv_width)].chunks_exact(q_width + 2 * kv_width);
         for (tokens, cache) in self.new_tokens.iter().zip(self.caches.iter_mut()) {
+            if keys_of.is_some() {
+                rows.by_ref().take(tokens.len()).for_each(|row| queries.extend_from_slice(row));
+                continue;
+            }
             let Layer::Attention { keys, values } = &mut cache.layers[layer] else { return Err(other_layer()) };
             for row in rows.by_ref().take(tokens.len()) {
                 queries.extend_from_slice(&row[..q_width]);
@@ -451,7 +502,9 @@ impl Steps for Advance<'_, '_, '_> {
             let (own_q, later_q) = q.split_at(tokens.len() * q_width);
             let (own_out, later_out) = out.split_at_mut(tokens.len() * q_width);
             (q, out) = (later_q, later_out);
-            let Layer::Attention { keys, values } = &cache.layers[layer] else { return Err(other_layer()) };
+            let Layer::Attention { keys, values } = &cache.layers[keys_of.unwrap_or(layer)] else {
+                return Err(other_layer());
+            };
             sequences.push(Cached { q: own_q, keys, values, out: own_out });
         }
         cached_attention(isa, shape, sequences);
@@ -484,6 +537,17 @@ impl Steps for Advance<'_, '_, '_> {
         Ok(())
     }
 
+    fn gate_input(&mut self) -> Result<()> {
+        self.input = Input::GatedInput;
+        Ok(())
+    }
+
+    fn scale(&mut self) -> Result<()> {
+        let factor = self.linear.decoder.scale(self.layer);
+        self.x.iter_mut().for_each(|value| *value *= factor);
+        Ok(())
+    }
+
     fn add(&mut self, group: Group, branch: Branch) -> Result<()> {
         self.product(group)?;
         let (decoder, isa) = (self.linear.decoder, self.linear.isa);
@@ -505,12 +569,14 @@ fn normalize(isa: Isa, x: &[f32], norm: &Option<Arc<[f32]>>, eps: f32, out: &mut
     }
 }
 
-/// The queries and keys of every row through their norms.
+/// The queries, keys and values of every row through their norms, where they have some.
 fn normalize_qk(isa: Isa, norms: &QkNorms, eps: f32, qkv: &mut [f32], [q_width, kv_width]: [usize; 2]) {
     let mut before = vec![0.0; q_width.max(kv_width)];
     for row in qkv.chunks_exact_mut(q_width + 2 * kv_width) {
-        let (q, rest) = row.split_at_mut(q_width);
-        for (norm, values) in [(&norms.q, q), (&norms.k, &mut rest[..kv_width])] {
+        let mut rest = row;
+        for (norm, width) in norms.parts(q_width, kv_width) {
+            let (values, later) = std::mem::take(&mut rest).split_at_mut(width);
+            rest = later;
             for part in values.chunks_exact_mut(norm.len()) {
                 let before = &mut before[..part.len()];
                 before.copy_from_slice(part);

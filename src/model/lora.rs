@@ -57,9 +57,8 @@ impl LoraConfig {
 
     /// Trainable weights of a fresh adapter.
     pub fn num_trainable(&self, spec: &ModelSpec) -> usize {
-        let modules = spec.layers.iter().flat_map(|layer| layer.modules());
-        let targets = modules.filter(|module| self.target_modules.contains(module));
-        targets.map(|module| spec.shape(module)).map(|(outputs, inputs)| self.r * (outputs + inputs)).sum()
+        let targets = spec.shapes().filter(|(module, _)| self.target_modules.contains(module));
+        targets.map(|(_, (outputs, inputs))| self.r * (outputs + inputs)).sum()
     }
 }
 
@@ -126,11 +125,11 @@ impl LoraAdapter {
     pub fn new(config: LoraConfig, spec: &ModelSpec, rng: &mut ChaCha8Rng) -> Result<Self> {
         let targets = config.target_modules.clone();
         let (r, lora_alpha) = (config.r, config.lora_alpha);
-        Self::build(config, spec, |_, module| {
+        Self::build(config, spec, |layer, module| {
             if !targets.contains(&module) {
                 return Ok(None);
             }
-            let (outputs, inputs) = spec.shape(module);
+            let (outputs, inputs) = spec.shape(layer, module);
             let bound = 1.0 / (inputs as f32).sqrt();
             let a: Vec<f32> = (0..r * inputs).map(|_| rng.random_range(-bound..bound)).collect();
             let a = Var::from_vec(a, (r, inputs), &Device::Cpu)?;
@@ -208,7 +207,7 @@ impl LoraAdapter {
 
 /// `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`
 pub fn tensor_name(layer: usize, module: Module, names: Names, matrix: char) -> String {
-    format!("base_model.model.{}layers.{layer}.{}.lora_{matrix}.weight", names.start(), names.path(module))
+    format!("base_model.model.{}.lora_{matrix}.weight", names.in_model(layer, module))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The linear layers of a decoder block.
+//! The linear layers of decoder blocks.
 
 /// What a linear layer is for; the name is Transformers' in most families ([`Names`](super::spec::Names) has the others).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,10 +31,16 @@ pub enum Module {
     /// Gate and up by one weight, their rows in this order.
     GateUpProj,
     DownProj,
+    /// Before the first block: what the inputs of all blocks take from a token's embedding. It counts as the first block's.
+    InputsProj,
+    /// The gate of a block's own input, made from the residual stream.
+    InputGate,
+    /// What brings a block's own input to the residual stream.
+    InputProj,
 }
 
 impl Module {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::QProj,
         Self::GatedQProj,
         Self::KProj,
@@ -54,7 +60,15 @@ impl Module {
         Self::UpProj,
         Self::GateUpProj,
         Self::DownProj,
+        Self::InputsProj,
+        Self::InputGate,
+        Self::InputProj,
     ];
+
+    /// Whether it stands beside the blocks and is in none of them.
+    pub fn is_outside(self) -> bool {
+        self == Self::InputsProj
+    }
 
     /// `self_attn.q_proj`, as most families call it in a block.
     pub(super) fn usual_path(self) -> &'static str {
@@ -77,6 +91,9 @@ impl Module {
             Self::UpProj => "mlp.up_proj",
             Self::GateUpProj => "mlp.gate_up_proj",
             Self::DownProj => "mlp.down_proj",
+            Self::InputsProj => "per_layer_model_projection",
+            Self::InputGate => "per_layer_input_gate",
+            Self::InputProj => "per_layer_projection",
         }
     }
 
@@ -99,6 +116,9 @@ impl Module {
             Self::GateProj => "ffn_gate",
             Self::UpProj | Self::GateUpProj => "ffn_up",
             Self::DownProj => "ffn_down",
+            Self::InputsProj => "per_layer_model_proj",
+            Self::InputGate => "inp_gate",
+            Self::InputProj => "proj",
         }
     }
 
@@ -111,6 +131,9 @@ impl Module {
             Self::OProj | Self::ConvOutProj | Self::DeltaOutProj | Self::ScanOutProj => Group::MixerOut,
             Self::GateProj | Self::UpProj | Self::GateUpProj => Group::InnerIn,
             Self::DownProj => Group::InnerOut,
+            Self::InputsProj => Group::Inputs,
+            Self::InputGate => Group::InputIn,
+            Self::InputProj => Group::InputOut,
         }
     }
 }
@@ -123,8 +146,14 @@ pub enum Group {
     MixerOut,
     InnerIn,
     InnerOut,
+    /// Before the first block, the inputs of all blocks.
+    Inputs,
+    /// The gate of a block's own input, and what reads the gated input.
+    InputIn,
+    InputOut,
 }
 
 impl Group {
-    pub const ALL: [Self; 4] = [Self::MixerIn, Self::MixerOut, Self::InnerIn, Self::InnerOut];
+    pub const ALL: [Self; 7] =
+        [Self::MixerIn, Self::MixerOut, Self::InnerIn, Self::InnerOut, Self::Inputs, Self::InputIn, Self::InputOut];
 }

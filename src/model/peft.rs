@@ -139,7 +139,7 @@ pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> 
     for (layer, layer_spec) in spec.layers.iter().enumerate() {
         for module in layer_spec.modules() {
             let Some((r, lora_alpha)) = settings.pair(&settings::module_key(layer, module, names)) else { continue };
-            let (outputs, inputs) = spec.shape(module);
+            let (outputs, inputs) = spec.shape(layer, module);
             let a = take(tensor_name(layer, module, names, 'A'), (r, inputs), module, Matrix::A).map_err(refused)?;
             let b = take(tensor_name(layer, module, names, 'B'), (outputs, r), module, Matrix::B).map_err(refused)?;
             pairs.insert((layer, module), LoraPair { a, b, lora_alpha });
@@ -154,6 +154,12 @@ pub fn load(folder: &Path, spec: &ModelSpec) -> Result<LoraAdapter, ModelError> 
     let occurs = |module: &Module| (0..spec.num_layers()).any(|layer| pairs.contains_key(&(layer, *module)));
     config.target_modules = Module::ALL.into_iter().filter(occurs).collect();
     Ok(LoraAdapter::build(config, spec, |layer, module| Ok(pairs.remove(&(layer, module))))?)
+}
+
+/// Whether a name, without how the names of the model's modules begin, is that of a linear layer's pair.
+fn is_of_a_module(name: &str) -> bool {
+    let mut outside = Module::ALL.into_iter().filter(|module| module.is_outside());
+    name.starts_with("layers.") || outside.any(|module| name.starts_with(module.usual_path()))
 }
 
 /// A tensor's values as f32; `None` where one of them is not finite, or can't be read.
@@ -179,8 +185,7 @@ fn plainly_named(tensors: HashMap<String, Tensor>, start: &str) -> Result<HashMa
         let mut plain = name.replace(".lora_A.default.", ".lora_A.").replace(".lora_B.default.", ".lora_B.");
         if let Some(inner) = plain.strip_prefix("base_model.model.") {
             let names = names_in_and_out_of_a_wrapper(inner);
-            let own =
-                names.iter().find(|name| name.strip_prefix(start).is_some_and(|rest| rest.starts_with("layers.")));
+            let own = names.iter().find(|name| name.strip_prefix(start).is_some_and(is_of_a_module));
             plain = own.map_or(plain.clone(), |own| format!("base_model.model.{own}"));
         }
         if named.insert(plain, tensor).is_some() {

@@ -29,13 +29,16 @@ pub struct TensorGroup {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelSize {
     pub spec: ModelSpec,
-    /// The embedding, and the head where that isn't tied to it.
+    /// The embedding with that of the blocks' own inputs, and the head where that isn't tied to it.
     pub embedding_bytes: u64,
     /// Everything else.
     pub block_bytes: u64,
     /// The types that tensors are stored in, the most bytes first; empty where only the size of the files is known.
     pub groups: Vec<TensorGroup>,
 }
+
+/// What is looked up by token, or is as large as the vocabulary.
+const EMBEDDINGS: [Part; 3] = [Part::Embedding, Part::InputEmbedding, Part::Head];
 
 impl ModelSize {
     /// The size of those of these tensors that the model is made of: what else a file holds, such as a vision tower, isn't
@@ -44,7 +47,7 @@ impl ModelSize {
         let names = |parts: &[Part]| -> HashSet<String> {
             parts.iter().flat_map(|part| part.gguf(&spec).into_iter().chain([bare(&part.name(&spec))])).collect()
         };
-        let (wanted, of_embedding) = (names(&spec.parts()), names(&[Part::Embedding, Part::Head]));
+        let (wanted, of_embedding) = (names(&spec.parts()), names(&EMBEDDINGS));
         let is_wanted = |tensor: &&StoredTensor| {
             let name = bare(&tensor.name);
             wanted.contains(&name) || of_embedding.contains(&name)
@@ -63,8 +66,7 @@ impl ModelSize {
         let of_part = |part: Part| part.num_values(&spec) as u64;
         let parts = spec.parts();
         let all: u64 = parts.iter().copied().map(of_part).sum();
-        let embedding: u64 =
-            parts.iter().copied().filter(|part| matches!(part, Part::Embedding | Part::Head)).map(of_part).sum();
+        let embedding: u64 = parts.iter().copied().filter(|part| EMBEDDINGS.contains(part)).map(of_part).sum();
         let embedding_bytes = (num_bytes as f64 * embedding as f64 / all.max(1) as f64) as u64;
         Self { embedding_bytes, block_bytes: num_bytes - embedding_bytes, groups: Vec::new(), spec }
     }

@@ -25,17 +25,23 @@ impl TokenMix {
     }
 }
 
-/// Weights that every token is multiplied by, but for the head.
-fn linear_weights(spec: &ModelSpec) -> f64 {
-    let is_linear = |part: &Part| matches!(part, Part::Weight(..));
-    spec.parts().into_iter().filter(is_linear).map(|part| part.num_values(spec) as f64).sum()
+/// Weights that a token is multiplied by on average, but for the head: in the last layers only trained ones are, where those
+/// look at no tokens' rows.
+fn linear_weights(spec: &ModelSpec, mix: TokenMix) -> f64 {
+    let last_mixing = spec.last_mixing_layer();
+    let weights = |part: Part| match part {
+        Part::Weight(layer, _) if layer > last_mixing => mix.trained_share * part.num_values(spec) as f64,
+        Part::Weight(..) => part.num_values(spec) as f64,
+        _ => 0.0,
+    };
+    spec.parts().into_iter().map(weights).sum()
 }
 
 /// Multiplications and additions of a training step for each of its tokens: forward, back to the inputs (frozen weights
 /// have no gradients), the adapter's three products, and the head on trained tokens.
 pub fn train_flops_per_token(spec: &ModelSpec, lora: &LoraConfig, training: &Training, mix: TokenMix) -> f64 {
     let again = if training.gradient_checkpointing == GradientCheckpointing::On { 1.0 } else { 0.0 };
-    let linear = 2.0 * linear_weights(spec);
+    let linear = 2.0 * linear_weights(spec, mix);
     let (attention, delta) = (attention_flops(spec, mix), delta_flops(spec, mix));
     let forward = linear + attention + delta;
     (2.0 + again) * forward
@@ -49,7 +55,7 @@ pub fn train_flops_per_token(spec: &ModelSpec, lora: &LoraConfig, training: &Tra
 
 /// Those of looking at an example without learning from it, for each of its tokens.
 pub fn eval_flops_per_token(spec: &ModelSpec, mix: TokenMix) -> f64 {
-    2.0 * linear_weights(spec) + attention_flops(spec, mix) + delta_flops(spec, mix) + head_flops(spec, mix)
+    2.0 * linear_weights(spec, mix) + attention_flops(spec, mix) + delta_flops(spec, mix) + head_flops(spec, mix)
 }
 
 fn head_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
@@ -58,14 +64,14 @@ fn head_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
 
 /// Scores and sums over half of the example's tokens on average; of a state space, what it takes in and gives.
 fn attention_flops(spec: &ModelSpec, mix: TokenMix) -> f64 {
-    let width = (spec.num_heads * spec.head_dim) as f64;
     let seen = |window: Option<usize>| window.map_or(mix.mean_length, |most| mix.mean_length.min(most as f64)) / 2.0;
-    let of_layer = |layer: &LayerSpec| match layer.mixer {
+    let width = |layer| (spec.num_heads * spec.head_dim(layer)) as f64;
+    let of_layer = |(index, layer): (usize, &LayerSpec)| match layer.mixer {
         Mixer::Mamba2(mamba2) => 5.0 * (mamba2.shape.inner() * mamba2.shape.state_size) as f64,
         Mixer::DeltaNet { .. } => 0.0,
-        Mixer::Attention | Mixer::ShortConv { .. } => 4.0 * width * seen(layer.window),
+        Mixer::Attention | Mixer::ShortConv { .. } => 4.0 * width(index) * seen(layer.window),
     };
-    spec.layers.iter().map(of_layer).sum()
+    spec.layers.iter().enumerate().map(of_layer).sum()
 }
 
 /// Products with states, and within chunks.

@@ -164,10 +164,11 @@ fn lora_width(spec: &ModelSpec, lora: &LoraConfig) -> usize {
 
 /// Buffers of the adapter's part, and the inputs of products in whole numbers.
 fn scratch_bytes(spec: &ModelSpec, lora: &LoraConfig, bytes_per_value: u64, num_tokens: usize) -> u64 {
-    let widest = lora.target_modules.iter().map(|module| spec.shape(*module).1).max().unwrap_or_default();
+    let targets = spec.shapes().filter(|(module, _)| lora.target_modules.contains(module));
+    let widest = targets.map(|(_, (_, inputs))| inputs).max().unwrap_or_default();
     let r = 3 * lora.r as u64 * (2 * bytes_per_value + 4);
     let dropped = if lora.lora_dropout > 0.0 { widest as u64 * (bytes_per_value + 4) } else { 0 };
-    let rounded = spec.modules().into_iter().map(|module| spec.shape(module)).map(|(out, input)| out.max(input)).max();
+    let rounded = spec.shapes().map(|(_, (outputs, inputs))| outputs.max(inputs)).max();
     let of_scans = spec.scan_shape().map_or(0, |shape| shape.task_bytes(num_tokens, rayon::current_num_threads()));
     num_tokens as u64 * (r + dropped + rounded.unwrap_or_default() as u64) + of_scans as u64
 }

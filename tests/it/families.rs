@@ -45,6 +45,8 @@ fn a_folder_is_trained_evaluated_and_asked() {
         ("granite4_h", Precision::F32, true),
         ("lfm2", Precision::Bf16, true),
         ("ernie4_5", Precision::F32, false),
+        ("gemma4", Precision::Bf16, true),
+        ("gemma4", Precision::F32, false),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);

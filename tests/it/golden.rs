@@ -47,6 +47,7 @@ const FAMILIES: &[&str] = &[
     "granite4_h",
     "lfm2",
     "ernie4_5",
+    "gemma4",
 ];
 
 /// The folder of a fixture.

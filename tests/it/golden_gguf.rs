@@ -39,6 +39,7 @@ const FILES: &[(&str, &str)] = &[
     ("granite4_h", "granite4_h"),
     ("lfm2", "lfm2"),
     ("ernie4_5", "ernie4_5"),
+    ("gemma4", "gemma4"),
 ];
 
 /// Quantised by llama.cpp, and the fixture that each was made from; the expected numbers are f32 products with what the file holds.

@@ -21,7 +21,7 @@ fn witness(spec: &ModelSpec) -> (Llama, Cache) {
         let (values, shape) = match part {
             Part::Embedding | Part::Weight(..) => {
                 let shape = match part {
-                    Part::Weight(_, module) => spec.shape(module),
+                    Part::Weight(layer, module) => spec.shape(layer, module),
                     _ => (spec.vocab_size, spec.hidden_size),
                 };
                 (source.matrix(part, shape.0, shape.1).unwrap().to_f32().unwrap(), vec![shape.0, shape.1])

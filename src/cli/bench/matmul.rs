@@ -25,7 +25,7 @@ pub fn run(args: MatmulBench) -> Result<(), Ended> {
     for product in [ProductType::F32, ProductType::Bf16, ProductType::Int8] {
         let mut shapes = serde_json::Map::new();
         for module in [Module::QProj, Module::GateProj, Module::DownProj] {
-            let (outputs, inputs) = spec.shape(module);
+            let (outputs, inputs) = spec.shape(0, module);
             let rate = gflops(product, outputs, inputs).map_err(ModelError::from)?;
             shapes.insert(format!("{ROWS}x{outputs}x{inputs}"), json!(rate));
         }

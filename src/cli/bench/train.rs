@@ -136,7 +136,7 @@ pub fn run(args: TrainBench) -> Result<(), Ended> {
         }
     }
     let (num_steps, total) = (step_secs.len() as f64, step_secs.iter().sum::<f64>());
-    let (outputs, inputs) = spec.shape(Module::GateProj);
+    let (outputs, inputs) = spec.shape(0, Module::GateProj);
     let machine = gflops(product, outputs, inputs).map_err(ModelError::from)?;
     let [packing, forward, head, backward, optimizer] = phases.map(|secs| secs / num_steps);
     args.common.print(json!({

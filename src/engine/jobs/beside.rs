@@ -115,7 +115,7 @@ fn model_of(job: &ComputeJob) -> Option<(&ModelRef, usize)> {
 
 /// A pass without gradient, and the keys and values of answers.
 fn work_bytes(spec: &ModelSpec, num_answer_tokens: usize) -> u64 {
-    let values = 2 * spec.num_layers() * spec.num_kv_heads * spec.head_dim * num_answer_tokens;
+    let values = spec.num_cached_values() * num_answer_tokens;
     activation_bytes(spec, ProductType::F32, spec.num_layers(), LOSS_TOKENS) + 4 * values as u64
 }
 

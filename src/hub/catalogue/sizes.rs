@@ -3,8 +3,8 @@
 
 use candle_core::quantized::GgmlDType;
 
-use crate::model::ModelSpec;
 use crate::model::spec::Part;
+use crate::model::{ModelSpec, Module};
 
 /// A GGUF file also has the vocabulary and its merges: bytes for each token, as measured on published files.
 const BYTES_PER_TOKEN: u64 = 40;
@@ -15,19 +15,24 @@ pub fn num_bytes(spec: &ModelSpec, quantization: &str) -> u64 {
     let of_part = |part: &Part| {
         let num_values = part.num_values(spec) as u64;
         match *part {
+            // Never quantised.
+            Part::Weight(_, Module::InputsProj) => 2 * num_values,
             Part::Weight(layer, module) => {
                 let dtype = of_module(&quantization, module.gguf_name(), layer, spec.num_layers());
-                of_values(num_values, spec.shape(module).1 as u64, dtype)
+                of_values(num_values, spec.shape(layer, module).1 as u64, dtype)
             }
             Part::Embedding if spec.tie_word_embeddings => {
                 of_values(num_values, spec.hidden_size as u64, of_head(&quantization))
             }
             Part::Embedding => of_values(num_values, spec.hidden_size as u64, base(&quantization)),
+            Part::InputEmbedding if quantization == "Q4_K_M" => of_values(num_values, num_values, GgmlDType::Q5K),
+            Part::InputEmbedding => of_values(num_values, num_values, base(&quantization)),
             Part::Head => of_values(num_values, spec.hidden_size as u64, of_head(&quantization)),
             _ => 4 * num_values,
         }
     };
-    spec.parts().iter().map(of_part).sum::<u64>() + BYTES_PER_TOKEN * spec.vocab_size as u64
+    let parts = [spec.parts(), spec.unused_parts()].concat();
+    parts.iter().map(of_part).sum::<u64>() + BYTES_PER_TOKEN * spec.vocab_size as u64
 }
 
 /// The type of most weights.
@@ -107,6 +112,8 @@ mod tests {
             ("Granite 4.0 H 1B", "Q4_K_M", 901_162_208),
             ("LFM2 350M", "Q4_K_M", 229_309_376),
             ("LFM2.5 1.2B Instruct", "Q4_K_M", 730_895_168_u64),
+            ("Gemma 4 E2B it", "Q4_K_M", 3_106_736_256),
+            ("Gemma 4 E4B it", "Q4_K_M", 4_977_169_568),
         ] {
             let model = catalogue().iter().find(|model| model.name == name).unwrap();
             let ratio = num_bytes(&model.spec, quantization) as f64 / published as f64;

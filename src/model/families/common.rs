@@ -96,6 +96,7 @@ fn sizes_with(keys: &dyn Keys, architecture: &str, inner_size: Option<usize>) ->
         num_heads,
         num_kv_heads: keys.count(keys::NUM_KV_HEADS)?.unwrap_or(num_heads),
         head_dim,
+        input_size: None,
         attention_scale: 1.0 / (head_dim as f64).sqrt(),
         attention_softcap: None,
         final_softcap: None,

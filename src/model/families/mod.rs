@@ -5,6 +5,7 @@ mod ernie4_5;
 mod exaone4;
 mod gemma2;
 mod gemma3;
+mod gemma4;
 mod granite;
 mod granite4;
 mod hunyuan;
@@ -62,6 +63,7 @@ pub const FAMILIES: &[&Family] = &[
     &qwen3_5::QWEN3_5,
     &gemma2::GEMMA2,
     &gemma3::GEMMA3,
+    &gemma4::GEMMA4,
     &phi3::PHI3,
     &smollm3::SMOLLM3,
     &olmo2::OLMO2,

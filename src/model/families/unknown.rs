@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::Family;
-use crate::model::spec::keys;
+use crate::model::spec::{PER_LAYER, keys};
 
 /// Switched on, each means parts that nothing here computes.
 const SWITCHES: &[(&str, &str)] = &[
@@ -23,6 +23,9 @@ const SWITCHES: &[(&str, &str)] = &[
     ("parallel_attn", "parallel residual streams"),
     ("alibi", "ALiBi positions"),
     ("tie_qk_weights", "queries and keys of one weight"),
+    ("attention_k_eq_v", "keys that are their values, too"),
+    ("enable_moe_block", "experts of which a router chooses some for each token"),
+    (PER_LAYER, "settings of their own in some layers"),
 ];
 
 /// Neutral where they are 1.

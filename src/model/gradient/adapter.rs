@@ -99,7 +99,7 @@ impl<E: Element> PackedGroup<E> {
         let mut num_inputs = 0;
         for module in spec.layers[layer].modules().filter(|module| module.group() == group) {
             let Some(pair) = adapter.pair(layer, module) else { continue };
-            let (outputs, inputs) = spec.shape(module);
+            let (outputs, inputs) = spec.shape(layer, module);
             num_inputs = inputs;
             let (r, scale) = (pair.r(), adapter.scale(pair) as f32);
             let padded = r.next_multiple_of(E::GROUP);

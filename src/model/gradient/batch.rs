@@ -22,9 +22,10 @@ impl ProductType {
     /// The type that a recipe's precision stands for with this model on this machine.
     pub fn of(precision: Precision, spec: &ModelSpec) -> Self {
         // Pairs of bf16 lie side by side in every row.
-        let is_even = spec.modules().iter().all(|module| spec.shape(*module).0.is_multiple_of(2))
+        let is_even = spec.shapes().all(|(_, (outputs, _))| outputs.is_multiple_of(2))
             && spec.hidden_size.is_multiple_of(2)
-            && spec.intermediate_size.is_multiple_of(2);
+            && spec.intermediate_size.is_multiple_of(2)
+            && spec.input_size.is_none_or(|size| size.is_multiple_of(2));
         let isa = Isa::current();
         match precision {
             _ if !is_even => Self::F32,

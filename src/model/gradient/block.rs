@@ -3,6 +3,7 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
+use super::across::Across;
 use super::adapter::PackedAdapter;
 use super::linear::{Linear, Scratch};
 use super::pass::{BlockPass, MIN_ROWS};
@@ -32,8 +33,11 @@ pub struct Kept<E> {
     middle: Operand<E>,
     /// `[num_tokens, 2 · inner]`
     gate_up: Operand<E>,
-    /// What the mixer and the inner layers add to the stream, before their norms; empty in models without those.
-    branches: [Operand<E>; 2],
+    /// The residual stream after the inner layers, and the gate of the block's own input, in models that have those.
+    late: Operand<E>,
+    input_gate: Operand<E>,
+    /// What each part of the block adds to the stream, before their norms; empty in models without those.
+    branches: [Operand<E>; Branch::NUM],
     /// `x·Aᵀ` of each group.
     xa: [Vec<f32>; Group::ALL.len()],
 }
@@ -41,9 +45,9 @@ pub struct Kept<E> {
 impl<E> Kept<E> {
     /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
-        let Self { qk, wide, log_sums, mixed, gates, chosen, middle, gate_up, branches, xa } = self;
-        let operands =
-            [qk, wide, mixed, gates, chosen, middle, gate_up].into_iter().chain(branches).map(Operand::num_bytes);
+        let Self { qk, wide, log_sums, mixed, gates, chosen, middle, gate_up, late, input_gate, branches, xa } = self;
+        let operands = [qk, wide, mixed, gates, chosen, middle, gate_up, late, input_gate].into_iter().chain(branches);
+        let operands = operands.map(Operand::num_bytes);
         let vectors = [log_sums].into_iter().chain(xa).map(|values| size_of_val(values.as_slice()));
         operands.chain(vectors).sum()
     }
@@ -69,19 +73,21 @@ pub struct Work<E> {
     d_inner: Vec<f32>,
     /// What is added to the stream, and gradients there.
     hidden: Vec<f32>,
-    scratch: Scratch<E>,
+    pub scratch: Scratch<E>,
+    /// What blocks are given besides the stream.
+    pub across: Across<E>,
 }
 
 impl<E> Work<E> {
     /// The size of all buffers.
     pub fn num_bytes(&self) -> usize {
         let Self { normed, inner, dy, d_gate_up, wide, mixed, d_wide, d_mixed, .. } = self;
-        let Self { convolved, d_convolved, parts, d_inner, hidden, scratch, .. } = self;
+        let Self { convolved, d_convolved, parts, d_inner, hidden, scratch, across, .. } = self;
         let operands = [normed, inner, dy, d_gate_up].map(Operand::num_bytes);
         // Layers differ in what they need of these: the room is that of the one that needs most.
         let vectors = [wide, mixed, d_wide, d_mixed, convolved, d_convolved, parts, d_inner, hidden]
             .map(|values| size_of::<f32>() * values.capacity());
-        operands.into_iter().chain(vectors).sum::<usize>() + scratch.num_bytes()
+        operands.into_iter().chain(vectors).sum::<usize>() + scratch.num_bytes() + across.num_bytes()
     }
 }
 
@@ -112,14 +118,18 @@ struct Forward<'a, E> {
 impl<E: Element> Steps for Forward<'_, E> {
     fn read(&mut self, branch: Branch) -> Result<()> {
         let Block { pass, layer, .. } = self.block;
-        pass.normalize(self.x, pass.decoder.norms(*layer).before(branch), &mut self.work.normed);
+        let out = if branch == Branch::Input { &mut self.kept.late } else { &mut self.work.normed };
+        pass.normalize(self.x, pass.decoder.norms(*layer).before(branch), out);
         Ok(())
     }
 
     fn multiply(&mut self, group: Group) -> Result<()> {
         let (pass, linear) = (self.block.pass, self.block.linear(group));
-        let (Work { normed, wide, d_inner, scratch, .. }, Kept { xa, gate_up, .. }) =
+        let (Work { normed, wide, d_inner, scratch, .. }, Kept { xa, gate_up, late, input_gate, .. }) =
             (&mut *self.work, &mut *self.kept);
+        if group == Group::InputIn {
+            return linear.forward_rounded(late.view(), &mut xa[group as usize], input_gate, scratch);
+        }
         let (x, xa, num_rows) = (normed.view(), &mut xa[group as usize], normed.view().num_rows());
         let bias = pass.decoder.bias(self.block.layer, group);
         match (group, bias) {
@@ -135,6 +145,10 @@ impl<E: Element> Steps for Forward<'_, E> {
                 fit(wide, num_rows * linear.width());
                 linear.forward(x, xa, wide, false, scratch)?;
                 bias.into_iter().for_each(|bias| add_bias(wide, bias));
+                // The other tokens' queries don't matter.
+                if let Some(rows) = pass.given_rows(self.block.layer) {
+                    scatter(wide, linear.width(), rows, pass.segments.num_tokens());
+                }
                 Ok(())
             }
         }
@@ -157,22 +171,21 @@ impl<E: Element> Steps for Forward<'_, E> {
 
     fn rotate(&mut self) -> Result<()> {
         let Block { pass, layer, .. } = self.block;
-        pass.rotate(*layer, &mut self.work.wide, pass.decoder.attention_shape(*layer), 1.0);
+        pass.rotate(*layer, &mut self.work.wide, 1.0);
         Ok(())
     }
 
     fn normalize_heads(&mut self) -> Result<()> {
         let Block { pass, layer, .. } = self.block;
-        let shape = pass.decoder.attention_shape(*layer);
         if let Some(norms) = &pass.decoder.norms(*layer).qk {
-            pass.normalize_qk(norms, &mut self.work.wide, [shape.q_width(), shape.kv_width()], &mut self.kept.qk);
+            pass.normalize_qk(norms, &mut self.work.wide, pass.qkv_widths(*layer), &mut self.kept.qk);
         }
         Ok(())
     }
 
     fn scale_queries(&mut self) -> Result<()> {
         let Block { pass, layer, .. } = self.block;
-        pass.scale_queries(&mut self.work.wide, pass.decoder.attention_shape(*layer));
+        pass.scale_queries(*layer, &mut self.work.wide);
         Ok(())
     }
 
@@ -192,8 +205,14 @@ impl<E: Element> Steps for Forward<'_, E> {
     }
 
     fn gate(&mut self) -> Result<()> {
-        let pass = self.block.pass;
-        pass.inner(&self.kept.gate_up, pass.decoder.spec().intermediate_size, &mut self.work.inner);
+        let Block { pass, layer, .. } = self.block;
+        pass.inner(&self.kept.gate_up, pass.decoder.spec().inner_size(*layer), &mut self.work.inner);
+        Ok(())
+    }
+
+    fn gate_input(&mut self) -> Result<()> {
+        let (Block { pass, layer, .. }, Work { across, inner, .. }) = (self.block, &mut *self.work);
+        across.gate(pass, *layer, &self.kept.input_gate, inner);
         Ok(())
     }
 
@@ -211,7 +230,7 @@ impl<E: Element> Steps for Forward<'_, E> {
         let input = match branch {
             Branch::Mixer if rows.is_some() => &kept.chosen,
             Branch::Mixer => &kept.mixed,
-            Branch::Inner => &*inner,
+            Branch::Inner | Branch::Input => &*inner,
         };
         let (norm, bias) = (decoder.norms(layer).after(branch), decoder.bias(layer, group));
         let (to, add) = pass.branch_target(norm, bias, x, hidden);
@@ -221,6 +240,12 @@ impl<E: Element> Steps for Forward<'_, E> {
             let width = decoder.spec().hidden_size;
             kept.middle.set(isa, x, x.len() / width, width);
         }
+        Ok(())
+    }
+
+    fn scale(&mut self) -> Result<()> {
+        let Block { pass, layer, .. } = self.block;
+        scale(self.x, pass.decoder.scale(*layer));
         Ok(())
     }
 }
@@ -242,9 +267,15 @@ impl<E: Element> Block<'_, E> {
         dx: &mut Vec<f32>,
         gradients: &mut [Vec<f32>],
     ) -> Result<()> {
-        self.inner_back(kept, work, dx, gradients)?;
         let (pass, layer) = (self.pass, self.layer);
-        let (hidden_size, isa, n) = (pass.decoder.spec().hidden_size, pass.isa, pass.segments.num_tokens());
+        if pass.decoder.layer_spec(layer).is_scaled {
+            scale(dx, pass.decoder.scale(layer));
+        }
+        if pass.decoder.layer_spec(layer).has_input {
+            self.input_back(kept, work, dx, gradients)?;
+        }
+        self.inner_back(kept, work, dx, gradients)?;
+        let (hidden_size, isa, n) = (pass.decoder.spec().hidden_size, pass.isa, input.view().num_rows());
         let norms = pass.decoder.norms(layer);
         let width = kept.mixed.view().num_cols();
 
@@ -279,7 +310,7 @@ impl<E: Element> Block<'_, E> {
     fn inner_back(&self, kept: &Kept<E>, work: &mut Work<E>, dx: &mut [f32], gradients: &mut [Vec<f32>]) -> Result<()> {
         let (pass, norms) = (self.pass, self.pass.decoder.norms(self.layer));
         let Work { normed, inner, dy, d_gate_up, d_inner, hidden, scratch, .. } = work;
-        let (hidden_size, width) = (pass.decoder.spec().hidden_size, pass.decoder.spec().intermediate_size);
+        let (hidden_size, width) = (pass.decoder.spec().hidden_size, pass.decoder.spec().inner_size(self.layer));
         pass.branch_back(&norms.after_inner, &kept.branches[1], dx, hidden, dy);
         d_inner.resize(dx.len() / hidden_size * width, 0.0);
         self.linear(Group::InnerOut).back(dy, &kept.xa[Group::InnerOut as usize], d_inner, gradients, scratch)?;
@@ -293,10 +324,31 @@ impl<E: Element> Block<'_, E> {
         Ok(())
     }
 
+    /// Back through what the block's own input adds.
+    fn input_back(&self, kept: &Kept<E>, work: &mut Work<E>, dx: &mut [f32], gradients: &mut [Vec<f32>]) -> Result<()> {
+        let (pass, norms) = (self.pass, self.pass.decoder.norms(self.layer));
+        let Work { inner, dy, d_gate_up, d_inner, hidden, scratch, across, .. } = work;
+        pass.branch_back(&norms.after_input, &kept.branches[Branch::Input as usize], dx, hidden, dy);
+        let gate = &kept.input_gate;
+        d_inner.resize(gate.view().num_rows() * gate.view().num_cols(), 0.0);
+        self.linear(Group::InputOut).back(dy, &kept.xa[Group::InputOut as usize], d_inner, gradients, scratch)?;
+        across.gate_back(pass, self.layer, gate, d_inner, [&mut *inner, &mut *d_gate_up], self.adapter);
+        self.linear(Group::InputOut).adapter_back(inner.view(), gradients, scratch);
+        hidden.resize(dx.len(), 0.0);
+        self.linear(Group::InputIn).back(d_gate_up, &kept.xa[Group::InputIn as usize], hidden, gradients, scratch)?;
+        self.linear(Group::InputIn).adapter_back(kept.late.view(), gradients, scratch);
+        pass.normalize_back(&kept.late, &None, hidden, dx);
+        Ok(())
+    }
+
     fn linear(&self, group: Group) -> Linear<'_, E> {
         let packed = self.adapter.map(|adapter| adapter.group(self.layer, group));
         Linear { pass: self.pass, layer: self.layer, group, packed }
     }
+}
+
+fn scale(values: &mut [f32], factor: f32) {
+    values.par_iter_mut().with_min_len(1 << 14).for_each(|value| *value *= factor);
 }
 
 /// Adds `bias` to every row.
@@ -306,7 +358,7 @@ pub(super) fn add_bias(values: &mut [f32], bias: &[f32]) {
 }
 
 /// Keeps these rows, which ascend, and no others.
-fn gather(values: &mut Vec<f32>, width: usize, rows: &[u32]) {
+pub(super) fn gather(values: &mut Vec<f32>, width: usize, rows: &[u32]) {
     for (to, from) in rows.iter().enumerate() {
         let from = *from as usize * width;
         values.copy_within(from..from + width, to * width);
@@ -315,7 +367,7 @@ fn gather(values: &mut Vec<f32>, width: usize, rows: &[u32]) {
 }
 
 /// Puts rows back to where [`gather`] took them from, among zeros.
-fn scatter(values: &mut Vec<f32>, width: usize, rows: &[u32], num_rows: usize) {
+pub(super) fn scatter(values: &mut Vec<f32>, width: usize, rows: &[u32], num_rows: usize) {
     values.resize(num_rows * width, 0.0);
     for (from, to) in rows.iter().map(|row| *row as usize).enumerate().rev().filter(|(from, to)| from != to) {
         values.copy_within(from * width..(from + 1) * width, to * width);

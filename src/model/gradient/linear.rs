@@ -106,9 +106,21 @@ impl<E: Element> Linear<'_, E> {
         gradients: &mut [Vec<f32>],
         scratch: &mut Scratch<E>,
     ) -> Result<()> {
-        let (pass, packed) = (self.pass, self.packed);
-        let (isa, n) = (pass.isa, dy.view().num_rows());
-        let group = pass.decoder.linear(self.layer, self.group);
+        self.back_to_pairs(dy, xa, gradients, scratch)?;
+        self.back_to_input(dy, dx, scratch)
+    }
+
+    /// The gradients at the group's adapters' B alone; leaves `scale · dy·B` in the scratch.
+    pub fn back_to_pairs(
+        &self,
+        dy: &Operand<E>,
+        xa: &[f32],
+        gradients: &mut [Vec<f32>],
+        scratch: &mut Scratch<E>,
+    ) -> Result<()> {
+        let (isa, n) = (self.pass.isa, dy.view().num_rows());
+        let group = self.pass.decoder.linear(self.layer, self.group);
+        let packed = self.packed;
         if let Some(packed) = packed
             && packed.width > 0
         {
@@ -128,6 +140,13 @@ impl<E: Element> Linear<'_, E> {
             }
             scratch.dxa_operand.set(isa, &scratch.dxa, n, packed.width);
         }
+        Ok(())
+    }
+
+    /// The gradient at the group's input, after that at its adapters' B.
+    fn back_to_input(&self, dy: &Operand<E>, dx: &mut [f32], scratch: &mut Scratch<E>) -> Result<()> {
+        let (pass, packed) = (self.pass, self.packed);
+        let (isa, group) = (pass.isa, pass.decoder.linear(self.layer, self.group));
         let terms = group.iter().map(|linear| {
             let pair = packed.and_then(|packed| packed.pair(linear.module));
             let adapter = pair.map(|pair| (scratch.dxa_operand.columns(pair.column, pair.r), &pair.a_back));

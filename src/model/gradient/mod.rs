@@ -1,6 +1,7 @@
 //! The training pass: loss and adapter gradients of a batch, forward and backward written by hand, block by block, in the
 //! precision asked for. The pass in candle's own operations ([`candle_pass`](super::candle_pass)) is its witness.
 
+mod across;
 mod adapter;
 mod batch;
 mod block;
@@ -41,7 +42,8 @@ const KEPT_AT_MOST: u64 = 1 << 30;
 /// Bytes that a pass over `num_tokens` tokens keeps and works in, weights and adapter aside, if `num_recomputed` blocks
 /// are computed again. What a step really takes ([`GradientPass::num_bytes`]) is held against it by a test.
 pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: usize, num_tokens: usize) -> u64 {
-    let (hidden, inner) = (spec.hidden_size as u64, spec.intermediate_size as u64);
+    let inner = (0..spec.num_layers()).map(|layer| spec.inner_size(layer)).max().unwrap_or_default();
+    let (hidden, inner) = (spec.hidden_size as u64, inner as u64);
     let places = Places::of(spec.num_layers(), num_recomputed);
     let mut kept = vec![0; places.num];
     let (mut widest, mut mixed, mut carried) = (0, 0, 0);
@@ -59,7 +61,7 @@ pub fn activation_bytes(spec: &ModelSpec, product: ProductType, num_recomputed: 
     let has_inner_bias = spec.layers.iter().any(|layer| layer.biases.inner);
     let wide =
         4 * (2 * widest + 2 * mixed + carried as u64 + if has_inner_bias { 2 * inner } else { inner } + 3 * hidden);
-    let per_token = inputs + kept.iter().sum::<u64>() + operands + wide;
+    let per_token = inputs + kept.iter().sum::<u64>() + operands + wide + across::num_bytes(spec, product);
     num_tokens as u64 * per_token + head::work_bytes(spec, product, num_tokens)
 }
 
@@ -74,18 +76,22 @@ fn carried_width(spec: &ModelSpec, layer: usize) -> usize {
 
 /// Bytes that a block keeps of each token besides its input.
 fn kept_bytes(spec: &ModelSpec, product: ProductType, layer: usize) -> u64 {
-    let (hidden, inner, widths) = (spec.hidden_size, spec.intermediate_size, spec.mixer_widths(layer));
+    let (hidden, inner, widths) = (spec.hidden_size, spec.inner_size(layer), spec.mixer_widths(layer));
+    let (q, kv) = (spec.num_heads * spec.head_dim(layer), spec.own_kv_width(layer));
     let layer = &spec.layers[layer];
     let branches = if layer.norms.after { 2 * hidden } else { 0 };
+    // The stream once more, what is added to it, and the gate.
+    let input = if layer.has_input { 2 * hidden + spec.input_size.unwrap_or_default() } else { 0 };
     let (qk, log_sums) = match layer.mixer {
         Mixer::Attention if layer.qk_norm.is_some() => {
-            ((spec.num_heads + spec.num_kv_heads) * spec.head_dim, spec.num_heads)
+            (q + if layer.normalizes_values { 2 * kv } else { kv }, spec.num_heads)
         }
         Mixer::Attention => (0, spec.num_heads),
         Mixer::ShortConv { .. } | Mixer::DeltaNet { .. } => (0, 0),
         Mixer::Mamba2(_) => (widths.mixed, 0),
     };
-    product.num_bytes() * (widths.wide + widths.mixed + qk + hidden + 2 * inner + branches) as u64 + 4 * log_sums as u64
+    let values = widths.wide + widths.mixed + qk + hidden + 2 * inner + branches + input;
+    product.num_bytes() * values as u64 + 4 * log_sums as u64
 }
 
 /// How many blocks a pass over `num_tokens` tokens computes again: all, none, or as few as stay below half of the
@@ -253,7 +259,8 @@ impl<E: Element> State<E> {
     ) -> BlockPass<'a> {
         let last_rows = last.as_ref().map(|last| last.rows.as_slice());
         let Self { isa, int8, .. } = *self;
-        BlockPass { decoder, isa, int8, segments: batch.segments, tables, last_rows, dropout: batch.dropout }
+        let (segments, last_mixing) = (batch.segments, decoder.spec().last_mixing_layer());
+        BlockPass { decoder, isa, int8, segments, tables, last_rows, last_mixing, dropout: batch.dropout }
     }
 
     fn places(&self, spec: &ModelSpec, keep_all: bool) -> Places {
@@ -271,9 +278,11 @@ impl<E: Element> State<E> {
         if keep_all {
             self.inputs.resize_with(spec.num_layers(), Operand::default);
         }
+        let Work { across, scratch, .. } = &mut self.work;
+        across.make_inputs(pass, ids, &self.x, self.adapter.as_ref(), scratch)?;
         for layer in 0..spec.num_layers() {
             if keep_all {
-                self.inputs[layer].set(pass.isa, &self.x, ids.len(), spec.hidden_size);
+                self.inputs[layer].set(pass.isa, &self.x, self.x.len() / spec.hidden_size, spec.hidden_size);
             }
             let kept = &mut self.kept[places.of_layer(layer)];
             let block = Block { pass, layer, adapter: self.adapter.as_ref() };
@@ -361,6 +370,7 @@ impl<E: Element> Pass for State<E> {
         let before_backward = started.elapsed().as_secs_f64();
         self.phases.head += before_backward - forward_secs;
         let places = self.places(decoder.spec(), true);
+        self.work.across.begin_back();
         for layer in (0..decoder.spec().num_layers()).rev() {
             let kept = &mut self.kept[places.of_layer(layer)];
             let block = Block { pass: &pass, layer, adapter: self.adapter.as_ref() };
@@ -370,6 +380,8 @@ impl<E: Element> Pass for State<E> {
             }
             block.backward(&self.inputs[layer], kept, &mut self.work, &mut self.dx, gradients)?;
         }
+        let Work { across, scratch, .. } = &mut self.work;
+        across.inputs_back(&pass, self.adapter.as_ref(), gradients, scratch)?;
         self.phases.backward += started.elapsed().as_secs_f64() - before_backward;
         // In order, so that the same batch always gives the same bits.
         Ok(losses.iter().sum())

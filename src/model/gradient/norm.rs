@@ -69,16 +69,15 @@ impl BlockPass<'_> {
         );
     }
 
-    /// The queries and keys of every row through their norms; `kept` keeps what they were.
+    /// The queries and keys of every row through their norms, and values where they have one; `kept` keeps what they were.
     pub(super) fn normalize_qk<E: Element>(
         &self,
         norms: &QkNorms,
         qkv: &mut [f32],
-        [q_width, kv_width]: [usize; 2],
+        [q_width, kv_width, qkv_width]: [usize; 3],
         kept: &mut Operand<E>,
     ) {
-        let (isa, eps, width) = (self.isa, self.decoder.eps(), q_width + kv_width);
-        let qkv_width = width + kv_width;
+        let (isa, eps, width) = (self.isa, self.decoder.eps(), norms.width(q_width, kv_width));
         kept.resize(qkv.len() / qkv_width, width);
         let stride = kept.stride();
         qkv.par_chunks_mut(qkv_width).zip(kept.data_mut().par_chunks_mut(stride)).with_min_len(MIN_ROWS).for_each_init(
@@ -86,23 +85,23 @@ impl BlockPass<'_> {
             |before, (row, kept)| {
                 before.copy_from_slice(&row[..width]);
                 E::narrow(isa, before, &mut kept[..width]);
-                for (weight, part, before) in parts(norms, &mut row[..width], before, q_width) {
+                for (weight, part, before) in parts(norms, &mut row[..width], before, [q_width, kv_width]) {
                     normalize_row(isa, before, weight, eps, part);
                 }
             },
         );
     }
 
-    /// The gradients at queries and keys before their norms, in place of those after.
+    /// The gradients at queries, keys and values before their norms, in place of those after.
     pub(super) fn normalize_qk_back<E: Element>(
         &self,
         norms: &QkNorms,
         kept: &Operand<E>,
-        [q_width, kv_width]: [usize; 2],
+        [q_width, kv_width, qkv_width]: [usize; 3],
         d_qkv: &mut [f32],
     ) {
-        let (isa, eps, width) = (self.isa, self.decoder.eps(), q_width + kv_width);
-        let rows = d_qkv.par_chunks_mut(width + kv_width).zip(kept.data().par_chunks(kept.stride()));
+        let (isa, eps, width) = (self.isa, self.decoder.eps(), norms.width(q_width, kv_width));
+        let rows = d_qkv.par_chunks_mut(qkv_width).zip(kept.data().par_chunks(kept.stride()));
         rows.with_min_len(MIN_ROWS).for_each_init(
             || (vec![0.0; width], vec![0.0; width]),
             |(before, grad), (row, kept)| {
@@ -110,7 +109,7 @@ impl BlockPass<'_> {
                 grad.copy_from_slice(&row[..width]);
                 row[..width].fill(0.0);
                 let mut grads = &grad[..];
-                for (weight, d_part, before) in parts(norms, &mut row[..width], before, q_width) {
+                for (weight, d_part, before) in parts(norms, &mut row[..width], before, [q_width, kv_width]) {
                     let (grad, later) = grads.split_at(weight.len());
                     grads = later;
                     normalize_row_back(isa, before, weight, eps, grad, d_part);
@@ -120,18 +119,20 @@ impl BlockPass<'_> {
     }
 }
 
-/// What each norm of a row's queries and keys goes over, in their order: its weight, the place in `row`, and the values in
-/// `other`.
+/// What each norm of a row's queries, keys and values goes over, in their order: its weight, the place in `row`, and the
+/// values in `other`.
 fn parts<'a>(
     norms: &'a QkNorms,
     row: &'a mut [f32],
     other: &'a [f32],
-    q_width: usize,
+    [q_width, kv_width]: [usize; 2],
 ) -> impl Iterator<Item = (&'a [f32], &'a mut [f32], &'a [f32])> {
-    let (q, k) = row.split_at_mut(q_width);
-    let (other_q, other_k) = other.split_at(q_width);
-    let of = |weight: &'a [f32], row: &'a mut [f32], other: &'a [f32]| {
-        row.chunks_mut(weight.len()).zip(other.chunks(weight.len())).map(move |(row, other)| (weight, row, other))
-    };
-    of(&norms.q, q, other_q).chain(of(&norms.k, k, other_k))
+    let (mut row, mut other) = (row, other);
+    norms.parts(q_width, kv_width).flat_map(move |(weight, width)| {
+        let (own, later) = std::mem::take(&mut row).split_at_mut(width);
+        let (own_other, later_other) = other.split_at(width);
+        (row, other) = (later, later_other);
+        let places = own.chunks_mut(weight.len()).zip(own_other.chunks(weight.len()));
+        places.map(move |(row, other)| (weight, row, other))
+    })
 }

@@ -6,7 +6,7 @@ use crate::model::decoder::RopeTables;
 use crate::model::{Decoder, Dropout, Group};
 use crate::ops::gated::{gated_row, gated_row_and_back};
 use crate::ops::product::{Element, Isa, Operand, Weights};
-use crate::ops::{AttentionShape, FrozenWeight, Segments};
+use crate::ops::{FrozenWeight, Segments};
 
 /// Rows that a task of an element-wise pass takes at least.
 pub const MIN_ROWS: usize = 8;
@@ -19,9 +19,11 @@ pub struct BlockPass<'a> {
     pub int8: bool,
     pub segments: &'a Segments,
     pub tables: &'a RopeTables,
-    /// The rows, in ascending order, whose results are wanted of the last block, if not all are: only attention needs
-    /// the others there.
+    /// The rows, in ascending order, whose results are wanted of the last block, if not all are: from the last block on in which
+    /// tokens see each other's rows only attention needs the others.
     pub last_rows: Option<&'a [u32]>,
+    /// The last block in which tokens see each other's rows.
+    pub last_mixing: usize,
     pub dropout: Option<Dropout>,
 }
 
@@ -31,32 +33,45 @@ impl BlockPass<'_> {
         if self.int8 { Weights::Int8(weight) } else { Weights::Frozen(weight) }
     }
 
-    /// The rows that the block's result has, if not all.
+    /// The rows that the block keeps after its mixer, if it doesn't keep all that it is given.
     pub fn wanted_rows(&self, layer: usize) -> Option<&[u32]> {
-        self.last_rows.filter(|_| layer + 1 == self.decoder.spec().num_layers())
+        self.last_rows.filter(|_| layer == self.last_mixing)
     }
 
-    /// Rotates the queries and keys of every row of `qkv`, `[num_tokens, q + 2 · kv]`, where the layer does; `sign` −1 turns
+    /// The rows of the batch that the block is given, if not all.
+    pub fn given_rows(&self, layer: usize) -> Option<&[u32]> {
+        self.last_rows.filter(|_| layer > self.last_mixing)
+    }
+
+    /// The widths of a layer's queries, of its own keys, and of these with its values.
+    pub fn qkv_widths(&self, layer: usize) -> [usize; 3] {
+        let (q_width, kv_width) =
+            (self.decoder.attention_shape(layer).q_width(), self.decoder.spec().own_kv_width(layer));
+        [q_width, kv_width, q_width + 2 * kv_width]
+    }
+
+    /// Rotates the queries and own keys of every row of `qkv`, `[num_tokens, q + 2 · kv]`, where the layer does; `sign` −1 turns
     /// back, as gradients do.
-    pub fn rotate(&self, layer: usize, qkv: &mut [f32], shape: AttentionShape, sign: f32) {
+    pub fn rotate(&self, layer: usize, qkv: &mut [f32], sign: f32) {
         if let Some(table) = self.tables.of(self.decoder.layer_spec(layer)) {
-            let (q_width, kv_width) = (shape.q_width(), shape.kv_width());
-            table.rotate(self.isa, qkv, q_width + 2 * kv_width, q_width + kv_width, sign);
+            let [q_width, kv_width, qkv_width] = self.qkv_widths(layer);
+            table.rotate(self.isa, qkv, qkv_width, q_width + kv_width, sign);
         }
     }
 
     /// Multiplies the queries of every row of `qkv` by their position's factor, in models that have one; their gradients
     /// likewise.
-    pub fn scale_queries(&self, qkv: &mut [f32], shape: AttentionShape) {
+    pub fn scale_queries(&self, layer: usize, qkv: &mut [f32]) {
         let Some(factors) = &self.tables.query_factors else { return };
-        let q_width = shape.q_width();
-        let rows = qkv.par_chunks_mut(q_width + 2 * shape.kv_width()).zip(factors).with_min_len(MIN_ROWS);
+        let [q_width, _, qkv_width] = self.qkv_widths(layer);
+        let rows = qkv.par_chunks_mut(qkv_width).zip(factors).with_min_len(MIN_ROWS);
         rows.for_each(|(row, factor)| row[..q_width].iter_mut().for_each(|value| *value *= factor));
     }
 
     /// The index in the batch of a row of a group's input.
     pub fn row_in_batch(&self, layer: usize, group: Group, row: usize) -> usize {
-        let rows = self.wanted_rows(layer).filter(|_| group != Group::MixerIn);
+        let rows = self.wanted_rows(layer).filter(|_| !matches!(group, Group::MixerIn | Group::Inputs));
+        let rows = rows.or(self.given_rows(layer));
         rows.map_or(row, |rows| rows[row] as usize)
     }
 

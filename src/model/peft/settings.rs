@@ -89,7 +89,7 @@ enum Layers {
 
 /// What a module is called in PEFT: `model.layers.0.self_attn.q_proj`.
 pub fn module_key(layer: usize, module: Module, names: spec::Names) -> String {
-    format!("{}layers.{layer}.{}", names.start(), names.path(module))
+    names.in_model(layer, module)
 }
 
 impl Settings {
@@ -168,7 +168,7 @@ impl Settings {
 
     fn is_target(&self, key: &str) -> bool {
         match &self.targets {
-            Targets::AllLinear => key.contains("layers."),
+            Targets::AllLinear => !key.ends_with("lm_head") && !key.ends_with("embed_tokens"),
             Targets::Pattern(names) => names.matches(key),
             Targets::Listed(names, layers) => {
                 let is_ending = || names.iter().any(|name| ends_with(key, name));

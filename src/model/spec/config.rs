@@ -65,6 +65,26 @@ impl Keys for Config<'_> {
         count.map(Some).ok_or_else(|| self.unusable(key))
     }
 
+    fn count_from_zero(&self, key: Key) -> Result<Option<usize>, String> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
+        count.map(Some).ok_or_else(|| self.unusable(key))
+    }
+
+    fn of_layers(&self, key: Key, num_layers: usize) -> Result<Option<Vec<Option<usize>>>, String> {
+        let Some(layers) = self.get(Key::new(PER_LAYER, "")) else { return Ok(None) };
+        let mut values = vec![None; num_layers];
+        for (layer, settings) in layers.as_object().ok_or_else(|| unusable(PER_LAYER))? {
+            let place = layer.parse().ok().and_then(|layer: usize| values.get_mut(layer));
+            let (Some(place), Some(settings)) = (place, settings.as_object()) else { return Err(unusable(PER_LAYER)) };
+            if let Some(other) = settings.keys().find(|name| *name != key.config) {
+                return Err(format!("config.json has {other} in {PER_LAYER}, which is not followed here"));
+            }
+            *place = Config(&layers[layer]).count(key)?;
+        }
+        Ok(Some(values))
+    }
+
     fn number(&self, key: Key) -> Result<Setting<f64>, String> {
         positive(self.0, key.config)
     }
@@ -172,6 +192,9 @@ impl Keys for Config<'_> {
     }
 }
 
+/// Settings of single layers, by their numbers.
+pub const PER_LAYER: &str = "per_layer_config";
+
 fn unusable(key: &str) -> String {
     format!("config.json has no usable {key}")
 }
@@ -210,6 +233,16 @@ fn rope(config: &Value, parameters: Option<&Value>, key: Key, default: f64) -> R
         Some("yarn") => {
             RopeScaling::Yarn(yarn(parameters, needed("factor")?, needed("original_max_position_embeddings")?))
         }
+        Some("proportional") => RopeScaling::Proportional {
+            part: parameters
+                .map_or(Ok(Setting::Unsaid), |of| positive(of, keys::PARTIAL_ROTARY.config))?
+                .or(None)
+                .map_or(
+                    Ok(1.0),
+                    |part| if part > 1.0 { Err(unusable(keys::PARTIAL_ROTARY.config)) } else { Ok(part) },
+                )?,
+            factor: number("factor").unwrap_or(1.0),
+        },
         Some("dynamic") if number("alpha").is_some() => RopeScaling::Alpha(needed("alpha")?),
         Some(other) => return Err(format!("the rope scaling {other} is not known")),
     };

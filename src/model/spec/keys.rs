@@ -88,6 +88,13 @@ pub trait Keys {
     /// A whole number, where the file has one.
     fn count(&self, key: Key) -> Result<Option<usize>, String>;
 
+    /// A whole number that may be zero.
+    fn count_from_zero(&self, key: Key) -> Result<Option<usize>, String>;
+
+    /// The values of a setting in those layers that have their own in `per_layer_config`, where the file has that. No other
+    /// setting may be there.
+    fn of_layers(&self, key: Key, num_layers: usize) -> Result<Option<Vec<Option<usize>>>, String>;
+
     /// A number above zero.
     fn number(&self, key: Key) -> Result<Setting<f64>, String>;
 

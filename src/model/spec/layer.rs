@@ -21,6 +21,20 @@ pub struct LayerSpec {
     pub fuses_qkv: bool,
     /// One weight makes gate and up.
     pub fuses_gate_up: bool,
+    /// Values of its heads, where they aren't the model's.
+    pub head_dim: Option<usize>,
+    /// Values of its inner rows, where they aren't the model's.
+    pub inner_size: Option<usize>,
+    /// The block before it whose keys and values it looks at, where it makes none.
+    pub keys_of: Option<usize>,
+    /// The values of each head are normalized, too, by a norm without weights.
+    pub normalizes_values: bool,
+    /// It has an input of its own ([`ModelSpec::input_size`](super::ModelSpec::input_size)).
+    pub has_input: bool,
+    /// It is the first of those that do, and the linear layer that makes all their inputs is counted with it.
+    pub makes_inputs: bool,
+    /// The residual stream is multiplied by a factor after it.
+    pub is_scaled: bool,
 }
 
 impl Default for LayerSpec {
@@ -36,6 +50,13 @@ impl Default for LayerSpec {
             gates_heads: false,
             fuses_qkv: false,
             fuses_gate_up: false,
+            head_dim: None,
+            inner_size: None,
+            keys_of: None,
+            normalizes_values: false,
+            has_input: false,
+            makes_inputs: false,
+            is_scaled: false,
         }
     }
 }
@@ -45,9 +66,11 @@ impl LayerSpec {
     pub fn modules(&self) -> impl Iterator<Item = Module> + use<> {
         use Module::{
             ConvInProj, ConvOutProj, DeltaBetaProj, DeltaGateProj, DeltaOutProj, DeltaQkvProj, DeltaStepProj, DownProj,
-            GateProj, GateUpProj, GatedQProj, KProj, OProj, QProj, QkvProj, ScanInProj, ScanOutProj, UpProj, VProj,
+            GateProj, GateUpProj, GatedQProj, InputGate, InputProj, InputsProj, KProj, OProj, QProj, QkvProj, ScanInProj,
+            ScanOutProj, UpProj, VProj,
         };
         let mixer: &[_] = match self.mixer {
+            Mixer::Attention if self.keys_of.is_some() => &[QProj, OProj],
             Mixer::Attention if self.fuses_qkv => &[QkvProj, OProj],
             Mixer::Attention if self.gates_heads => &[GatedQProj, KProj, VProj, OProj],
             Mixer::Attention => &[QProj, KProj, VProj, OProj],
@@ -56,7 +79,9 @@ impl LayerSpec {
             Mixer::Mamba2(_) => &[ScanInProj, ScanOutProj],
         };
         let inner: &[_] = if self.fuses_gate_up { &[GateUpProj, DownProj] } else { &[GateProj, UpProj, DownProj] };
-        mixer.iter().chain(inner).copied()
+        let inputs: &[_] = if self.makes_inputs { &[InputsProj] } else { &[] };
+        let input: &[_] = if self.has_input { &[InputGate, InputProj] } else { &[] };
+        mixer.iter().chain(inner).chain(inputs).chain(input).copied()
     }
 
     /// Whether a linear layer adds a bias.
@@ -68,6 +93,7 @@ impl LayerSpec {
             Module::ConvInProj | Module::ConvOutProj | Module::ScanInProj | Module::ScanOutProj => false,
             Module::DeltaQkvProj | Module::DeltaGateProj | Module::DeltaBetaProj => false,
             Module::DeltaStepProj | Module::DeltaOutProj => false,
+            Module::InputsProj | Module::InputGate | Module::InputProj => false,
         }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod packing;
 mod rope;
 mod tensors;
 
+pub(super) use self::config::PER_LAYER;
 pub use self::config::text_config;
 pub use self::layer::{Biases, BranchNorms, LayerSpec, Mamba2, Mixer, QkNorm};
 pub use self::names::Names;
@@ -30,6 +31,8 @@ pub struct ModelSpec {
     pub num_heads: usize,
     pub num_kv_heads: usize,
     pub head_dim: usize,
+    /// Values of the inputs that blocks have of their own, where some have one.
+    pub input_size: Option<usize>,
     /// What products of queries and keys are multiplied by, usually `1/√head_dim`.
     pub attention_scale: f64,
     /// Scores of attention become `cap · tanh(score / cap)`.
@@ -117,6 +120,43 @@ impl ModelSpec {
         self.family().map(|family| family.names).unwrap_or_default().wrapped(self.is_wrapped)
     }
 
+    /// Values of a layer's heads.
+    pub fn head_dim(&self, layer: usize) -> usize {
+        self.layers[layer].head_dim.unwrap_or(self.head_dim)
+    }
+
+    /// Values of a layer's inner rows.
+    pub fn inner_size(&self, layer: usize) -> usize {
+        self.layers[layer].inner_size.unwrap_or(self.intermediate_size)
+    }
+
+    /// Values of the heads that a rotation is for; [`ModelSpec::check`] sees to it that they are the same in all layers.
+    pub fn rotated_head_dim(&self, rope: usize) -> usize {
+        let layer = self.layers.iter().position(|layer| layer.rope == Some(rope));
+        layer.map_or(self.head_dim, |layer| self.head_dim(layer))
+    }
+
+    /// The values of keys, and of values, that a layer makes of a token; none where it looks at those of another.
+    pub fn own_kv_width(&self, layer: usize) -> usize {
+        let makes_some = self.layers[layer].mixer == Mixer::Attention && self.layers[layer].keys_of.is_none();
+        if makes_some { self.num_kv_heads * self.head_dim(layer) } else { 0 }
+    }
+
+    /// The values that a cache keeps of each token.
+    pub fn num_cached_values(&self) -> usize {
+        (0..self.num_layers()).map(|layer| 2 * self.own_kv_width(layer)).sum()
+    }
+
+    /// Whether other layers look at a layer's keys and values.
+    pub fn lends_keys(&self, layer: usize) -> bool {
+        self.layers.iter().any(|other| other.keys_of == Some(layer))
+    }
+
+    /// The last layer in which a token is more than its own row: later ones need only the rows whose results are wanted.
+    pub fn last_mixing_layer(&self) -> usize {
+        self.layers.iter().rposition(|layer| layer.keys_of.is_none()).unwrap_or_default()
+    }
+
     /// The linear layers that occur in a block, in [`Module::ALL`]'s order.
     pub fn modules(&self) -> Vec<Module> {
         let occurs = |module: &Module| self.layers.iter().any(|layer| layer.modules().any(|own| own == *module));
@@ -132,9 +172,10 @@ impl ModelSpec {
     }
 
     /// Outputs and inputs of a linear layer, whose weight is `[outputs, inputs]`.
-    pub fn shape(&self, module: Module) -> (usize, usize) {
-        let (hidden, inner) = (self.hidden_size, self.intermediate_size);
-        let (q, kv) = (self.num_heads * self.head_dim, self.num_kv_heads * self.head_dim);
+    pub fn shape(&self, layer: usize, module: Module) -> (usize, usize) {
+        let (hidden, inner) = (self.hidden_size, self.inner_size(layer));
+        let (q, kv) = (self.num_heads * self.head_dim(layer), self.num_kv_heads * self.head_dim(layer));
+        let input = self.input_size.unwrap_or_default();
         let of_delta = |width: fn(&DeltaShape) -> usize| self.delta().as_ref().map_or(0, width);
         match module {
             Module::QProj => (q, hidden),
@@ -153,6 +194,9 @@ impl ModelSpec {
             Module::GateProj | Module::UpProj => (inner, hidden),
             Module::GateUpProj => (2 * inner, hidden),
             Module::DownProj => (hidden, inner),
+            Module::InputsProj => (self.num_layers() * input, hidden),
+            Module::InputGate => (input, hidden),
+            Module::InputProj => (hidden, input),
         }
     }
 
@@ -169,11 +213,17 @@ impl ModelSpec {
         self.mamba2().map(|mamba2| mamba2.shape)
     }
 
+    /// The shapes of all linear layers.
+    pub fn shapes(&self) -> impl Iterator<Item = (Module, (usize, usize))> {
+        let layers = self.layers.iter().enumerate();
+        layers.flat_map(move |(index, layer)| layer.modules().map(move |module| (module, self.shape(index, module))))
+    }
+
     /// How many values of a token a layer's mixer reads and makes.
     pub fn mixer_widths(&self, layer: usize) -> MixerWidths {
         let (_, wide) = self.columns(layer, Group::MixerIn);
         let out = self.layers[layer].modules().find(|module| module.group() == Group::MixerOut);
-        MixerWidths { wide, mixed: out.map_or(0, |module| self.shape(module).1) }
+        MixerWidths { wide, mixed: out.map_or(0, |module| self.shape(layer, module).1) }
     }
 
     /// A layer's modules of a group, each with its first column in the group's result, and the result's width.
@@ -182,7 +232,7 @@ impl ModelSpec {
         let modules = self.layers[layer].modules().filter(|module| module.group() == group);
         let columns = modules.map(|module| {
             let start = width;
-            width += self.shape(module).0;
+            width += self.shape(layer, module).0;
             (module, start)
         });
         let columns = columns.collect();
@@ -236,7 +286,33 @@ impl ModelSpec {
         if let Some(shape) = self.scan_shape() {
             check_scan(shape)?;
         }
-        self.ropes.iter().try_for_each(|rope| rope.check(self.head_dim))
+        self.check_layers()?;
+        self.ropes.iter().enumerate().try_for_each(|(index, rope)| rope.check(self.rotated_head_dim(index)))
+    }
+
+    /// Checks what layers have of their own.
+    fn check_layers(&self) -> Result<(), String> {
+        let is_size = |size: usize| (1..=MAX_WIDTH).contains(&size);
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (head_dim, inner) = (self.head_dim(index), self.inner_size(index));
+            let widest = self.num_heads.saturating_mul(head_dim);
+            if !head_dim.is_multiple_of(2) || ![head_dim, inner, widest].into_iter().all(is_size) {
+                return Err(format!("no model has a layer with heads of {head_dim} and inner rows of {inner} values"));
+            }
+            if layer.rope.is_some_and(|rope| self.rotated_head_dim(rope) != head_dim) {
+                return Err("layers with heads of different sizes can't share a rotation".to_owned());
+            }
+            let lends = |from: usize| from < index && self.own_kv_width(from) == self.num_kv_heads * head_dim;
+            if layer.keys_of.is_some_and(|from| !lends(from)) {
+                return Err(format!("layer {index} has no keys and values, and none that fit come before it"));
+            }
+        }
+        let has_inputs = self.layers.iter().any(|layer| layer.has_input);
+        let width = self.num_layers().saturating_mul(self.input_size.unwrap_or_default());
+        match !has_inputs || is_size(width) {
+            true => Ok(()),
+            false => Err(format!("no model has {width} values in the inputs of its layers")),
+        }
     }
 
     /// Weights of the whole model, a tied head counted once.

@@ -39,6 +39,14 @@ impl Names {
         self.of(module.usual_path())
     }
 
+    /// `model.layers.0.self_attn.q_proj`, as in Transformers.
+    pub fn in_model(self, layer: usize, module: Module) -> String {
+        match module.is_outside() {
+            true => format!("{}{}", self.start(), self.path(module)),
+            false => format!("{}layers.{layer}.{}", self.start(), self.path(module)),
+        }
+    }
+
     /// `q_proj`, as in PEFT's `target_modules`; two modules of a model may share it.
     pub fn name(self, module: Module) -> &'static str {
         let path = self.path(module);

@@ -29,6 +29,12 @@ pub enum RopeScaling {
         original_context: f64,
     },
     Yarn(Yarn),
+    /// This share of a head's values is rotated, those of the highest frequencies, which are as many as if all were, and are
+    /// divided by a factor.
+    Proportional {
+        part: f64,
+        factor: f64,
+    },
     /// `theta` times `alpha^(head_dim / (head_dim − 2))`, as Hunyuan has it.
     Alpha(f64),
     /// Divisors one by one, as GGUF stores them in `rope_freqs.weight`.
@@ -120,6 +126,10 @@ impl RopeSpec {
         match &self.scaling {
             RopeScaling::None | RopeScaling::Alpha(_) => plain.map(|f| f as f32).collect(),
             RopeScaling::Linear { factor } => plain.map(|f| (f / factor) as f32).collect(),
+            RopeScaling::Proportional { part, factor } => {
+                let rotated = (part * dim as f64 / 2.0) as usize;
+                plain.enumerate().map(|(i, f)| if i < rotated { (f / factor) as f32 } else { 0.0 }).collect()
+            }
             RopeScaling::Factors(factors) => plain.zip(factors).map(divided).collect(),
             RopeScaling::Long(LongRope { long, .. }) if is_long => plain.zip(long).map(divided).collect(),
             RopeScaling::Long(LongRope { short, .. }) => plain.zip(short).map(divided).collect(),

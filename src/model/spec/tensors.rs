@@ -7,6 +7,10 @@ use crate::model::Module;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
     Embedding,
+    /// What each token brings to the inputs that blocks have of their own, side by side.
+    InputEmbedding,
+    /// On what the inputs take from the token's embedding.
+    InputsNorm,
     LastNorm,
     Head,
     Weight(usize, Module),
@@ -19,6 +23,8 @@ pub enum Part {
     /// What is added to what each of its heads reads of that.
     StepBias(usize),
     Scan(usize, ScanPart),
+    /// The factor of the residual stream after a block.
+    Scale(usize),
 }
 
 /// What a state space has besides its linear layers and its convolution's kernel.
@@ -83,6 +89,8 @@ pub enum NormPlace {
     AfterMixer,
     BeforeInner,
     AfterInner,
+    /// On what a block's own input adds.
+    AfterInput,
     Queries,
     Keys,
     /// On each head of a gated DeltaNet's result.
@@ -97,11 +105,12 @@ impl NormPlace {
         [
             (before, Self::BeforeMixer),
             (on_qk, Self::Queries),
-            (on_qk, Self::Keys),
+            (on_qk && layer.keys_of.is_none(), Self::Keys),
             (matches!(layer.mixer, Mixer::DeltaNet { .. }), Self::Mixed),
             (after, Self::AfterMixer),
             (before, Self::BeforeInner),
             (after, Self::AfterInner),
+            (layer.has_input, Self::AfterInput),
         ]
         .into_iter()
         .filter_map(|(is_there, place)| is_there.then_some(place))
@@ -116,6 +125,7 @@ impl NormPlace {
             Self::BeforeInner => "pre_feedforward_layernorm",
             Self::AfterMixer => "post_attention_layernorm",
             Self::AfterInner => "post_feedforward_layernorm",
+            Self::AfterInput => "post_per_layer_input_norm",
             Self::Queries => "self_attn.q_norm",
             Self::Keys => "self_attn.k_norm",
             Self::Mixed => "linear_attn.norm",
@@ -129,6 +139,7 @@ impl NormPlace {
             Self::BeforeInner => "ffn_norm",
             Self::AfterMixer => "post_attention_norm",
             Self::AfterInner => "post_ffw_norm",
+            Self::AfterInput => "post_norm",
             Self::Queries => "attn_q_norm",
             Self::Keys => "attn_k_norm",
             Self::Mixed => "ssm_norm",
@@ -146,8 +157,11 @@ impl Part {
         let names = spec.names();
         match self {
             Self::Embedding => "model.embed_tokens.weight".to_owned(),
+            Self::InputEmbedding => "model.embed_tokens_per_layer.weight".to_owned(),
+            Self::InputsNorm => "model.per_layer_projection_norm.weight".to_owned(),
             Self::LastNorm => format!("{}.weight", names.of("model.norm")),
             Self::Head => "lm_head.weight".to_owned(),
+            Self::Weight(_, module) if module.is_outside() => format!("model.{}.weight", names.path(module)),
             Self::Weight(layer, module) => format!("model.layers.{layer}.{}.weight", names.path(module)),
             Self::Bias(layer, module) => format!("model.layers.{layer}.{}.bias", names.path(module)),
             Self::Norm(layer, place) => {
@@ -161,6 +175,7 @@ impl Part {
             Self::Decay(layer) => format!("model.layers.{layer}.linear_attn.A_log"),
             Self::StepBias(layer) => format!("model.layers.{layer}.linear_attn.dt_bias"),
             Self::Scan(layer, part) => format!("model.layers.{layer}.{}", part.name()),
+            Self::Scale(layer) => format!("model.layers.{layer}.layer_scalar"),
         }
     }
 
@@ -178,8 +193,11 @@ impl Part {
     fn gguf_name(self, spec: &ModelSpec) -> String {
         match self {
             Self::Embedding => Self::GGUF_EMBEDDING.to_owned(),
+            Self::InputEmbedding => "per_layer_token_embd.weight".to_owned(),
+            Self::InputsNorm => "per_layer_proj_norm.weight".to_owned(),
             Self::LastNorm => format!("{}.weight", spec.names().of("output_norm")),
             Self::Head => Self::GGUF_HEAD.to_owned(),
+            Self::Weight(_, module) if module.is_outside() => format!("{}.weight", module.gguf_name()),
             Self::Weight(layer, module) => format!("blk.{layer}.{}.weight", module.gguf_name()),
             Self::Bias(layer, module) => format!("blk.{layer}.{}.bias", module.gguf_name()),
             Self::Norm(layer, place) => format!("blk.{layer}.{}.weight", place.gguf(spec.names())),
@@ -190,6 +208,7 @@ impl Part {
             Self::Decay(layer) => format!("blk.{layer}.ssm_a"),
             Self::StepBias(layer) => format!("blk.{layer}.ssm_dt.bias"),
             Self::Scan(layer, part) => format!("blk.{layer}.{}", part.gguf()),
+            Self::Scale(layer) => format!("blk.{layer}.layer_output_scale.weight"),
         }
     }
 
@@ -212,11 +231,16 @@ impl Part {
     pub fn dims(self, spec: &ModelSpec) -> Vec<usize> {
         match self {
             Self::Embedding | Self::Head => vec![spec.vocab_size, spec.hidden_size],
-            Self::Weight(_, module) => {
-                let (outputs, inputs) = spec.shape(module);
+            Self::InputEmbedding => {
+                vec![spec.vocab_size, spec.num_layers().saturating_mul(spec.input_size.unwrap_or_default())]
+            }
+            Self::InputsNorm => vec![spec.input_size.unwrap_or_default()],
+            Self::Scale(_) => vec![1],
+            Self::Weight(layer, module) => {
+                let (outputs, inputs) = spec.shape(layer, module);
                 vec![outputs, inputs]
             }
-            Self::Bias(_, module) => vec![spec.shape(module).0],
+            Self::Bias(layer, module) => vec![spec.shape(layer, module).0],
             Self::Norm(layer, NormPlace::Queries) => vec![spec.qk_norm_width(layer, Module::QProj)],
             Self::Norm(layer, NormPlace::Keys) => vec![spec.qk_norm_width(layer, Module::KProj)],
             Self::Norm(_, NormPlace::Mixed) => vec![spec.delta().map_or(0, |shape| shape.value_dim)],
@@ -246,6 +270,8 @@ impl ModelSpec {
     pub fn parts(&self) -> Vec<Part> {
         let mut parts = vec![Part::Embedding, Part::LastNorm];
         parts.extend((!self.tie_word_embeddings).then_some(Part::Head));
+        let has_inputs = self.layers.iter().any(|layer| layer.has_input);
+        parts.extend([Part::InputEmbedding, Part::InputsNorm].into_iter().filter(|_| has_inputs));
         for (index, layer) in self.layers.iter().enumerate() {
             parts.extend(layer.modules().map(|module| Part::Weight(index, module)));
             let biased = layer.modules().filter(|module| layer.has_bias(*module));
@@ -256,15 +282,27 @@ impl ModelSpec {
                 parts.extend([Part::Decay(index), Part::StepBias(index)]);
             }
             parts.extend(ScanPart::of(layer).map(|part| Part::Scan(index, part)));
+            parts.extend(layer.is_scaled.then_some(Part::Scale(index)));
         }
         parts
+    }
+
+    /// Tensors that files may have although no product is made with them: those for keys and values in layers that look at
+    /// another's.
+    pub fn unused_parts(&self) -> Vec<Part> {
+        let of = |layer| {
+            let weights = [Module::KProj, Module::VProj].map(|module| Part::Weight(layer, module));
+            weights.into_iter().chain([Part::Norm(layer, NormPlace::Keys)])
+        };
+        let layers = self.layers.iter().enumerate();
+        layers.filter(|(_, layer)| layer.keys_of.is_some()).flat_map(|(layer, _)| of(layer)).collect()
     }
 
     /// Values that the norm on a layer's queries or keys has.
     fn qk_norm_width(&self, layer: usize, module: Module) -> usize {
         match self.layers[layer].qk_norm {
-            Some(QkNorm::AllHeads) => self.shape(module).0,
-            Some(QkNorm::PerHead | QkNorm::PerRotatedHead) => self.head_dim,
+            Some(QkNorm::AllHeads) => self.shape(layer, module).0,
+            Some(QkNorm::PerHead | QkNorm::PerRotatedHead) => self.head_dim(layer),
             None => 0,
         }
     }

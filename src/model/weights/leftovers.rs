@@ -16,7 +16,9 @@ pub fn problem<'a>(
     is_harmless: impl Fn(&str) -> bool,
 ) -> Option<String> {
     let wanted: HashSet<String> = spec.parts().into_iter().flat_map(&names_of).collect();
-    let mut left: Vec<&str> = there.clone().filter(|name| !wanted.contains(*name) && !is_harmless(name)).collect();
+    let unused: HashSet<String> = spec.unused_parts().into_iter().flat_map(&names_of).collect();
+    let is_left = |name: &&str| !wanted.contains(*name) && !unused.contains(*name) && !is_harmless(name);
+    let mut left: Vec<&str> = there.clone().filter(is_left).collect();
     left.sort_unstable();
     if let Some(first) = left.first() {
         let others = match left.len() - 1 {

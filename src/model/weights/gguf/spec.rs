@@ -62,7 +62,8 @@ impl GgufFile {
 
     /// The frequencies' divisors that the file holds as tensors, and the name of one of those.
     fn rope_factors(&mut self, spec: &ModelSpec) -> Result<Option<(&'static str, RopeScaling)>, ModelError> {
-        let len = spec.ropes.first().map_or(spec.head_dim, |rope| rope.dim(spec.head_dim)) / 2;
+        let head_dim = spec.rotated_head_dim(0);
+        let len = spec.ropes.first().map_or(head_dim, |rope| rope.dim(head_dim)) / 2;
         let (has_one, has_two) = (self.info(ROPE_FACTORS).is_some(), self.info(LONG_FACTORS).is_some());
         let mut factors = |name| self.values(name, &[len]);
         if has_one {
@@ -129,18 +130,21 @@ impl Metadata<'_> {
             }
             _ => false,
         };
-        if let Some(key) =
-            [keys::NUM_HEADS, keys::NUM_KV_HEADS, keys::INTERMEDIATE_SIZE, keys::HEAD_DIM].iter().find(|k| differs(k))
-        {
+        let widths = self.counts(keys::INTERMEDIATE_SIZE).ok().flatten().unwrap_or_default();
+        let inner = (0..spec.num_layers()).map(|layer| spec.inner_size(layer));
+        let are_followed = |key: &Key| *key == keys::INTERMEDIATE_SIZE && inner.clone().eq(widths.iter().copied());
+        let all = [keys::NUM_HEADS, keys::NUM_KV_HEADS, keys::INTERMEDIATE_SIZE, keys::HEAD_DIM];
+        if let Some(key) = all.iter().find(|key| differs(key) && !are_followed(key)) {
             return Some(format!("{} differs from layer to layer, and {later}", self.name(*key)));
         }
         let key = Key::new("", "attention.value_length");
+        let head_dim = self.count(keys::HEAD_DIM).ok().flatten().unwrap_or(spec.head_dim);
         if let Ok(Some(other)) = self.count(key)
-            && other != spec.head_dim
+            && other != head_dim
             && other > 0
         {
             let name = self.name(key);
-            return Some(format!("{name} is {other}, but its heads have {} values: {later}", spec.head_dim));
+            return Some(format!("{name} is {other}, but its heads have {head_dim} values: {later}"));
         }
         match (self.text(SCALING), self.value(SCALING)) {
             (Some("linear" | "none" | "yarn"), _) | (None, None) => None,
@@ -164,6 +168,15 @@ impl Keys for Metadata<'_> {
 
     fn count(&self, key: Key) -> Result<Option<usize>, String> {
         self.file.count(&self.name(key))
+    }
+
+    fn count_from_zero(&self, key: Key) -> Result<Option<usize>, String> {
+        self.count(key)
+    }
+
+    /// Such files have settings of their own for kinds of layers.
+    fn of_layers(&self, _key: Key, _num_layers: usize) -> Result<Option<Vec<Option<usize>>>, String> {
+        Ok(None)
     }
 
     fn number(&self, key: Key) -> Result<Setting<f64>, String> {
