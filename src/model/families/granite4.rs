@@ -17,7 +17,7 @@ const ROTATES: Key = Key::new("position_embedding_type", "");
 /// What it was called before `layer_types`.
 const LAYER_KINDS: Key = Key::new("layers_block_type", "");
 
-/// Of the layers of Mamba-2. GGUF files of models without such layers have them, too.
+/// The sizes of Mamba-2's layers begin here; GGUF files of models without such layers have them, too.
 const KERNEL: Key = Key::new("mamba_d_conv", "ssm.conv_kernel");
 const STATE_SIZE: Key = Key::new("mamba_d_state", "ssm.state_size");
 const NUM_GROUPS: Key = Key::new("mamba_n_groups", "ssm.group_count");

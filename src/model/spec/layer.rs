@@ -129,7 +129,7 @@ pub struct Mamba2 {
 }
 
 impl Mamba2 {
-    /// Of what its first linear layer makes of a token: the gate, then the row that the convolution reads, then the times.
+    /// Values that its first linear layer makes of a token: the gate, then the row that the convolution reads, then the times.
     pub fn wide(&self) -> usize {
         self.shape.inner() + self.shape.row_width() + self.shape.num_heads
     }

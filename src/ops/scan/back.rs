@@ -66,7 +66,7 @@ struct Places {
     rows: Shared<f32>,
     dt: Shared<f32>,
     dt_stride: usize,
-    /// Of this task's heads, `[num_tokens, 2 · state_size]`: at B, and at C.
+    /// Those of this task's heads at B and at C, `[num_tokens, 2 · state_size]`.
     part: Shared<f32>,
 }
 
