@@ -66,8 +66,8 @@ impl LayerSpec {
     pub fn modules(&self) -> impl Iterator<Item = Module> + use<> {
         use Module::{
             ConvInProj, ConvOutProj, DeltaBetaProj, DeltaGateProj, DeltaOutProj, DeltaQkvProj, DeltaStepProj, DownProj,
-            GateProj, GateUpProj, GatedQProj, InputGate, InputProj, InputsProj, KProj, OProj, QProj, QkvProj, ScanInProj,
-            ScanOutProj, UpProj, VProj,
+            GateProj, GateUpProj, GatedQProj, InputGate, InputProj, InputsProj, KProj, OProj, QProj, QkvProj,
+            ScanInProj, ScanOutProj, UpProj, VProj,
         };
         let mixer: &[_] = match self.mixer {
             Mixer::Attention if self.keys_of.is_some() => &[QProj, OProj],
