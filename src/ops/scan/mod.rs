@@ -341,6 +341,14 @@ fn triangle(
     }
 }
 
+/// `eˣ`, and nothing where that is so little that products with it would lie below what f32 holds in full: those take a CPU
+/// many times as long.
+#[inline(always)]
+fn fade(x: f32) -> f32 {
+    const LEAST: f32 = -50.0;
+    if x < LEAST { 0.0 } else { exp(x) }
+}
+
 /// The sum of few values, in pairs.
 #[inline(always)]
 fn sum_of(mut lanes: [f32; 16]) -> f32 {
@@ -372,9 +380,9 @@ fn softplus(x: f32) -> f32 {
 vectorized! {
     /// `e` to the power of each sum, and of what is left from it to the last, `[num, heads]`.
     fn decays(isa: Isa, sums: &[f32], last: &[f32], decays: &mut [f32], left: &mut [f32]) {
-        decays.iter_mut().zip(sums).for_each(|(decay, sum)| *decay = exp(*sum));
+        decays.iter_mut().zip(sums).for_each(|(decay, sum)| *decay = fade(*sum));
         for (left, sums) in left.chunks_exact_mut(last.len()).zip(sums.chunks_exact(last.len())) {
-            left.iter_mut().zip(sums).zip(last).for_each(|((left, sum), last)| *left = exp(last - sum));
+            left.iter_mut().zip(sums).zip(last).for_each(|((left, sum), last)| *left = fade(last - sum));
         }
     }
 
@@ -413,7 +421,7 @@ vectorized! {
             let steps = weights[..end].as_chunks_mut::<STEP>().0.iter_mut().zip(scores.as_chunks::<STEP>().0);
             for ((weights, scores), sums) in steps.zip(sums.as_chunks::<STEP>().0) {
                 for ((weight, score), sum) in weights.iter_mut().zip(scores).zip(sums) {
-                    *weight = score * exp(own - sum);
+                    *weight = score * fade(own - sum);
                 }
             }
             weights[i + 1..end].fill(0.0);
@@ -495,7 +503,7 @@ vectorized! {
                 let written = weights.iter_mut().zip(d_scores).zip(d_sums).zip(&mut lanes);
                 for ((k, ((score, grad), sum)), (((weight, d_score), d_sum), lane)) in read.zip(written) {
                     let is_seen = k < num_seen;
-                    let decay = if is_seen { exp(own - sum) } else { 0.0 };
+                    let decay = if is_seen { fade(own - sum) } else { 0.0 };
                     let grad = if is_seen { *grad } else { 0.0 };
                     *weight = score * decay;
                     *d_score += grad * decay;
