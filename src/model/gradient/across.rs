@@ -4,9 +4,10 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
+use super::adapter::PackedAdapter;
+use super::batch::ProductType;
 use super::linear::{Linear, Scratch};
 use super::pass::{BlockPass, MIN_ROWS};
-use super::{PackedAdapter, ProductType};
 use crate::model::{Group, ModelSpec};
 use crate::ops::AttentionShape;
 use crate::ops::attention::{Forward, Gradients, Heads, Inputs, attend_back};
