@@ -30,7 +30,7 @@ use cache::{Layer, append};
 /// How many logits a task caps.
 const CAPPED_AT_ONCE: usize = 16_384;
 
-/// The forward pass of generation: agrees with [`Decoder::forward`] except for the rounding of activations where that
+/// The forward pass of generation: agrees with training's except for the rounding of activations where that
 /// is quicker ([`crate::ops::quant::fixed`]).
 pub struct Generation<'a> {
     linear: Linear<'a>,

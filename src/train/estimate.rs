@@ -213,25 +213,22 @@ fn time_of(size: &ModelSize, recipe: &Recipe, lora: &LoraConfig, lengths: &RunLe
     }
 }
 
-/// The rate of this machine's products, measured once and kept; for this process also where no file can keep it.
+/// The rate of this machine's products, measured once by each process; the best of all times is kept, since whatever else
+/// runs only ever makes it slower.
 pub fn products_rate(speeds: &SpeedFile, product: ProductType) -> Option<f64> {
     static MEASURED: Mutex<Vec<(ProductType, f64)>> = Mutex::new(Vec::new());
-    if let Some(known) = speeds.products(product.name()) {
-        return Some(known);
-    }
     let mut measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = measured.iter().find(|(of, _)| *of == product).map(|(_, rate)| *rate);
-    let rate = match known {
-        Some(rate) => rate,
-        None => {
-            let told = |error: &candle_core::Error| log::warn!("the products' rate: {error}");
-            let rate = rate::of_machine(product).inspect_err(told).ok()?;
-            measured.push((product, rate));
-            rate
-        }
-    };
-    speeds.keep_products(product.name(), rate);
-    Some(rate)
+    if let Some((_, rate)) = measured.iter().find(|(of, _)| *of == product) {
+        return Some(*rate);
+    }
+    let told = |error: &candle_core::Error| log::warn!("the products' rate: {error}");
+    let (now, earlier) = (rate::of_machine(product).inspect_err(told).ok()?, speeds.products(product.name()));
+    let best = earlier.map_or(now, |earlier| now.max(earlier));
+    measured.push((product, best));
+    if earlier != Some(best) {
+        speeds.keep_products(product.name(), best);
+    }
+    Some(best)
 }
 
 #[cfg(test)]
