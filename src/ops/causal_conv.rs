@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::product::Isa;
-use super::simd::{sigmoid, vectorized};
+use super::simd::{add_product, sigmoid, vectorized};
 use super::{Segment, Segments};
 
 /// Rows that a task takes at least.
@@ -169,10 +169,6 @@ impl<'a> Around<'a> {
 }
 
 vectorized! {
-    fn add_product(isa: Isa, a: &[f32], b: &[f32], sum: &mut [f32]) {
-        sum.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
-    }
-
     fn silu_row(isa: Isa, values: &mut [f32]) {
         values.iter_mut().for_each(|value| *value *= sigmoid(*value));
     }

@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::product::Isa;
-use super::simd::vectorized;
+use super::simd::{add_product, multiply_row, vectorized};
 use super::{Segment, Segments};
 
 /// Rows that a task takes at least.
@@ -111,14 +111,6 @@ fn convolve_row(isa: Isa, kernel: &[f32], wide: &[f32], earlier: &[(usize, usize
 }
 
 vectorized! {
-    fn multiply_row(isa: Isa, by: &[f32], values: &mut [f32]) {
-        values.iter_mut().zip(by).for_each(|(value, by)| *value *= by);
-    }
-
-    fn add_product(isa: Isa, a: &[f32], b: &[f32], sum: &mut [f32]) {
-        sum.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
-    }
-
     fn add_products(isa: Isa, a: &[f32], b: &[f32], c: &[f32], sum: &mut [f32]) {
         sum.iter_mut().zip(a).zip(b).zip(c).for_each(|(((sum, a), b), c)| *sum += a * b * c);
     }

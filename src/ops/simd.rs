@@ -51,6 +51,11 @@ pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
+/// `ln(1 + eˣ)`
+pub fn softplus(x: f32) -> f32 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
 /// `tanh x`: near zero, where the other form would lose its digits, a polynomial (the coefficients of Cephes' `tanhf`).
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
@@ -116,6 +121,18 @@ pub fn exp_all(values: &mut [f32], scale: f32, shift: f32) -> f32 {
     sum
 }
 
+vectorized! {
+    /// `values · by`, value by value.
+    pub fn multiply_row(isa: Isa, by: &[f32], values: &mut [f32]) {
+        values.iter_mut().zip(by).for_each(|(value, by)| *value *= by);
+    }
+
+    /// `sums + a · b`, value by value.
+    pub fn add_product(isa: Isa, a: &[f32], b: &[f32], sums: &mut [f32]) {
+        sums.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,5 +159,14 @@ mod tests {
         assert_eq!(exp(0.0), 1.0);
         assert!(exp(f32::NEG_INFINITY) < 1.3e-38 && exp(-1e30) < 1.3e-38);
         assert!(exp(1e30) > 1e38);
+    }
+
+    #[test]
+    fn a_softplus_neither_overflows_nor_vanishes() {
+        for (x, expected) in
+            [(-200.0, 0.0), (-20.0, 2.061_153_6e-9), (0.0, std::f32::consts::LN_2), (3.0, 3.048_587_4), (90.0, 90.0)]
+        {
+            assert!((softplus(x) - expected).abs() <= 1e-6 * expected, "{x}: {}", softplus(x));
+        }
     }
 }

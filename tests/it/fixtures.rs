@@ -1,7 +1,12 @@
 //! Where the fixtures are, the models that tests share, and small help with files.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use candle_core::Device;
+use candle_core::quantized::QTensor;
+use candle_core::quantized::gguf_file::{Content, Value, write as write_gguf};
 use tunewright::hub;
 use tunewright::recipe::ModelRef;
 
@@ -31,6 +36,29 @@ pub fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
     let path = folder.join(name);
     tunewright::fs::write_atomic(&path, bytes.as_ref()).unwrap();
     path
+}
+
+/// What a GGUF file holds, by name.
+pub struct GgufContent {
+    pub metadata: BTreeMap<String, Value>,
+    pub tensors: BTreeMap<String, QTensor>,
+}
+
+impl GgufContent {
+    pub fn read(path: &Path) -> Self {
+        let mut file = File::open(path).unwrap();
+        let content = Content::read(&mut file).unwrap();
+        let names = content.tensor_infos.keys();
+        let tensors =
+            names.map(|name| (name.clone(), content.tensor(&mut file, name, &Device::Cpu).unwrap())).collect();
+        Self { metadata: content.metadata.into_iter().collect(), tensors }
+    }
+
+    pub fn write(&self, path: &Path) {
+        let metadata: Vec<_> = self.metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        let tensors: Vec<_> = self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+        write_gguf(&mut File::create(path).unwrap(), &metadata, &tensors).unwrap();
+    }
 }
 
 /// Copies what is in a folder into another one.

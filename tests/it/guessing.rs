@@ -1,16 +1,14 @@
 //! Layers that guess further tokens ahead: left out where Transformers does that, and said.
 
-use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 
-use candle_core::quantized::gguf_file::{Content, Value, write};
+use candle_core::quantized::gguf_file::Value;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Tensor};
 use tunewright::model::{Decoder, Generation, KvCache, inspect, weights};
 use tunewright::task::Unwatched;
 
-use crate::fixtures::fixture;
+use crate::fixtures::{GgufContent, fixture};
 
 fn logits(model: &Path) -> Vec<f32> {
     let decoder = Decoder::load(model, &Unwatched).unwrap();
@@ -43,23 +41,14 @@ fn a_folder_gives_what_it_gives_without_them() {
 fn a_gguf_file_counts_them_among_its_layers() {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (fixture("gguf/qwen3_5.gguf"), folder.path().join("model.gguf"));
-    let mut file = File::open(&from).unwrap();
-    let content = Content::read(&mut file).unwrap();
-    let mut tensors: BTreeMap<String, QTensor> = content
-        .tensor_infos
-        .keys()
-        .map(|name| (name.clone(), content.tensor(&mut file, name, &Device::Cpu).unwrap()))
-        .collect();
+    let mut content = GgufContent::read(&from);
     let zeros = Tensor::zeros((4, 32), DType::F32, &Device::Cpu).unwrap();
     let extra = QTensor::quantize(&zeros, GgmlDType::F32).unwrap();
-    tensors.insert("blk.3.nextn.eh_proj.weight".to_owned(), extra);
-    let mut metadata: BTreeMap<String, Value> = content.metadata.into_iter().collect();
-    metadata.insert("qwen35.block_count".to_owned(), Value::U32(4));
+    content.tensors.insert("blk.3.nextn.eh_proj.weight".to_owned(), extra);
+    content.metadata.insert("qwen35.block_count".to_owned(), Value::U32(4));
     let mut rewritten = |num_guessing: u32| {
-        metadata.insert("qwen35.nextn_predict_layers".to_owned(), Value::U32(num_guessing));
-        let metadata: Vec<_> = metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
-        let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-        write(&mut File::create(&to).unwrap(), &metadata, &tensors).unwrap();
+        content.metadata.insert("qwen35.nextn_predict_layers".to_owned(), Value::U32(num_guessing));
+        content.write(&to);
     };
     rewritten(1);
     assert_eq!(logits(&to), logits(&from));

@@ -63,5 +63,6 @@ mod tidy;
 mod tokenizer;
 mod tokenizer_kinds;
 mod too_long;
+mod unsaid;
 mod window;
 mod wrapped;

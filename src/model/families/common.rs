@@ -139,6 +139,12 @@ pub fn set_windows(
     Ok(())
 }
 
+/// Refuses a GGUF file that says no window, in families whose models have different ones: none could be guessed.
+pub fn check_window_is_said(keys: &dyn Keys) -> Result<(), String> {
+    let is_unsaid = keys.is_gguf() && matches!(keys.number(keys::WINDOW)?, Setting::Unsaid);
+    if is_unsaid { Err(keys.unusable(keys::WINDOW)) } else { Ok(()) }
+}
+
 pub const ALL_BIASES: Biases = Biases { qkv: true, output: true, inner: true };
 
 /// Biases where `config.json` says so (`attention_bias`, `mlp_bias`), or where GGUF has them.

@@ -48,6 +48,7 @@ fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
     spec.attention_softcap = gemma2::softcap(keys, keys::ATTENTION_SOFTCAP, None)?;
     spec.final_softcap = gemma2::softcap(keys, keys::FINAL_SOFTCAP, None)?;
     let pattern = keys.count(SLIDING_PATTERN)?.unwrap_or(PATTERN).max(1);
+    common::check_window_is_said(keys)?;
     common::set_windows(&mut spec, keys, Some(WINDOW), |layer| !(layer + 1).is_multiple_of(pattern))?;
     spec.ropes.push(keys.rope(LOCAL_ROPE, LOCAL_THETA)?);
     for layer in &mut spec.layers {

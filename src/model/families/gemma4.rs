@@ -93,6 +93,7 @@ fn read(keys: &dyn Keys, architecture: &str) -> Result<ModelSpec, String> {
 /// Which layers slide, and what the two kinds have of their own.
 fn set_kinds(spec: &mut ModelSpec, keys: &dyn Keys) -> Result<(), String> {
     let num_layers = spec.num_layers();
+    common::check_window_is_said(keys)?;
     let window = keys.count(keys::WINDOW)?.unwrap_or(WINDOW);
     let mut slides = match keys.sliding(num_layers)? {
         Some(slides) => slides,
@@ -107,12 +108,15 @@ fn set_kinds(spec: &mut ModelSpec, keys: &dyn Keys) -> Result<(), String> {
     let own = keys.of_layers(keys::HEAD_DIM, num_layers)?;
     let global = if keys.is_gguf() { wide } else { keys.count(WIDER_HEADS)?.unwrap_or(GLOBAL_HEAD_DIM) };
     if keys.is_gguf() {
-        spec.head_dim = keys.count(LOCAL_HEADS)?.unwrap_or(wide);
+        spec.head_dim = keys.required(LOCAL_HEADS)?;
         for key in [LOCAL_VALUES, LOCAL_ROTATED] {
             if keys.count(key)?.is_some_and(|other| other != spec.head_dim) {
                 return Err(keys.unusable(key));
             }
         }
+    }
+    if keys.is_gguf() && !keys.has_rope_factors() {
+        return Err("it has no tensor rope_freqs.weight, which alone says how much of each head is rotated".to_owned());
     }
     spec.ropes.push(keys.rope(LOCAL_ROPE, LOCAL_THETA)?);
     let is_proportional = matches!(spec.ropes[0].scaling, RopeScaling::Proportional { .. });
@@ -151,7 +155,12 @@ fn set_inputs(spec: &mut ModelSpec, keys: &dyn Keys) -> Result<(), String> {
 
 /// The last layers look at the keys and values of the last one of their kind before them, and may have wider inner rows.
 fn share_keys(spec: &mut ModelSpec, keys: &dyn Keys) -> Result<(), String> {
-    let num_sharing = keys.count_from_zero(NUM_SHARING)?.unwrap_or(0);
+    let num_sharing = match keys.count_from_zero(NUM_SHARING)? {
+        Some(num) => num,
+        // Files may hold keys and values of the layers that borrow some: nothing else would tell.
+        None if keys.is_gguf() => return Err(keys.unusable(NUM_SHARING)),
+        None => 0,
+    };
     let Some(first) = spec.num_layers().checked_sub(num_sharing) else { return Err(keys.unusable(NUM_SHARING)) };
     let (own, sharing) = spec.layers.split_at_mut(first);
     for layer in sharing.iter_mut() {

@@ -126,6 +126,10 @@ impl Keys for Config<'_> {
         }
     }
 
+    fn has_rope_factors(&self) -> bool {
+        false
+    }
+
     fn has_bias(&self, _layer: usize, _module: Module) -> bool {
         false
     }
@@ -149,13 +153,13 @@ impl Keys for Config<'_> {
 
     fn sliding(&self, num_layers: usize) -> Result<Option<Vec<bool>>, String> {
         let key = keys::LAYER_TYPES;
-        let Some(types) = self.get(key).and_then(Value::as_array) else { return Ok(None) };
+        let Some(types) = self.get(key) else { return Ok(None) };
         let slides = |kind: &Value| match kind.as_str() {
             Some("sliding_attention") => Some(true),
             Some("full_attention") => Some(false),
             _ => None,
         };
-        let slides: Option<Vec<_>> = types.iter().map(slides).collect();
+        let slides: Option<Vec<_>> = types.as_array().and_then(|types| types.iter().map(slides).collect());
         slides.filter(|slides| slides.len() == num_layers).map(Some).ok_or_else(|| self.unusable(key))
     }
 
@@ -208,17 +212,34 @@ fn positive(config: &Value, key: &str) -> Result<Setting<f64>, String> {
     }
 }
 
+/// A number of a rotation's settings, where there is one.
+fn setting(parameters: Option<&Value>, key: &str) -> Result<Option<f64>, String> {
+    match parameters.and_then(|parameters| parameters.get(key)) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_f64().map(Some).ok_or_else(|| unusable(key)),
+    }
+}
+
+/// The kind of a rotation; before it was called `rope_type`, it was a `type`.
+fn rope_kind(parameters: Option<&Value>) -> Result<Option<&str>, String> {
+    let get = |key: &str| parameters.and_then(|parameters| parameters.get(key)).filter(|value| !value.is_null());
+    let Some(kind) = get("rope_type").or_else(|| get("type")) else { return Ok(None) };
+    kind.as_str().map(Some).ok_or_else(|| unusable("rope_type"))
+}
+
 fn rope(config: &Value, parameters: Option<&Value>, key: Key, default: f64) -> Result<RopeSpec, String> {
-    let number = |key: &str| parameters.and_then(|p| p.get(key)).and_then(Value::as_f64);
+    if parameters.is_some_and(|parameters| !parameters.is_object()) {
+        return Err(unusable("rope_parameters or rope_scaling"));
+    }
+    let number = |key: &str| setting(parameters, key);
     let of_parameters = parameters.map(|parameters| positive(parameters, "rope_theta")).transpose()?;
     let theta = match of_parameters.and_then(|theta| theta.or(None)) {
         Some(theta) => theta,
         None => positive(config, key.config)?.or(None).unwrap_or(default),
     };
-    let needed = |key: &str| number(key).ok_or(format!("config.json has no {key} for its rope scaling"));
-    let kind = parameters.and_then(|p| p.get("rope_type").or_else(|| p.get("type"))).and_then(Value::as_str);
+    let needed = |key: &str| number(key)?.ok_or(format!("config.json has no {key} for its rope scaling"));
     let has_long_factor = parameters.is_some_and(|parameters| parameters.get("long_factor").is_some());
-    let scaling = match kind {
+    let scaling = match rope_kind(parameters)? {
         // Older names of the same.
         Some("su" | "yarn") if has_long_factor => RopeScaling::Long(long_rope(config, parameters)?),
         Some("longrope") => RopeScaling::Long(long_rope(config, parameters)?),
@@ -231,19 +252,17 @@ fn rope(config: &Value, parameters: Option<&Value>, key: Key, default: f64) -> R
             original_context: needed("original_max_position_embeddings")?,
         },
         Some("yarn") => {
-            RopeScaling::Yarn(yarn(parameters, needed("factor")?, needed("original_max_position_embeddings")?))
+            RopeScaling::Yarn(yarn(parameters, needed("factor")?, needed("original_max_position_embeddings")?)?)
         }
         Some("proportional") => RopeScaling::Proportional {
-            part: parameters
-                .map_or(Ok(Setting::Unsaid), |of| positive(of, keys::PARTIAL_ROTARY.config))?
-                .or(None)
-                .map_or(
-                    Ok(1.0),
-                    |part| if part > 1.0 { Err(unusable(keys::PARTIAL_ROTARY.config)) } else { Ok(part) },
-                )?,
-            factor: number("factor").unwrap_or(1.0),
+            part: match number(keys::PARTIAL_ROTARY.config)? {
+                None => 1.0,
+                Some(part) if part > 0.0 && part <= 1.0 => part,
+                Some(_) => return Err(unusable(keys::PARTIAL_ROTARY.config)),
+            },
+            factor: number("factor")?.unwrap_or(1.0),
         },
-        Some("dynamic") if number("alpha").is_some() => RopeScaling::Alpha(needed("alpha")?),
+        Some("dynamic") if number("alpha")?.is_some() => RopeScaling::Alpha(needed("alpha")?),
         Some(other) => return Err(format!("the rope scaling {other} is not known")),
     };
     Ok(RopeSpec::new(theta, scaling))
@@ -275,23 +294,27 @@ fn long_rope(config: &Value, parameters: Option<&Value>) -> Result<LongRope, Str
     Ok(LongRope { short, long, original_context: original_context as usize, attention_factor })
 }
 
-fn yarn(parameters: Option<&Value>, factor: f64, original_context: f64) -> Yarn {
-    let get = |key: &str| parameters.and_then(|parameters| parameters.get(key));
-    let number = |key: &str| get(key).and_then(Value::as_f64).filter(|number| *number != 0.0);
+/// As Transformers reads it, for which a zero is as good as nothing.
+fn yarn(parameters: Option<&Value>, factor: f64, original_context: f64) -> Result<Yarn, String> {
+    let number = |key: &str| Ok::<_, String>(setting(parameters, key)?.filter(|number| *number != 0.0));
     let usual = |mscale| Yarn::usual_attention_factor(factor, mscale);
-    let attention_factor =
-        number("attention_factor").unwrap_or_else(|| match (number("mscale"), number("mscale_all_dim")) {
-            (Some(mscale), Some(all)) => usual(mscale) / usual(all),
-            _ => usual(1.0),
-        });
-    Yarn {
+    let attention_factor = match (number("attention_factor")?, number("mscale")?, number("mscale_all_dim")?) {
+        (Some(factor), ..) => factor,
+        (None, Some(mscale), Some(all)) => usual(mscale) / usual(all),
+        _ => usual(1.0),
+    };
+    let truncate = match parameters.and_then(|parameters| parameters.get("truncate")) {
+        None | Some(Value::Null) => true,
+        Some(truncate) => truncate.as_bool().ok_or_else(|| unusable("truncate"))?,
+    };
+    Ok(Yarn {
         factor,
         original_context,
-        beta_fast: number("beta_fast").unwrap_or(Yarn::BETA_FAST),
-        beta_slow: number("beta_slow").unwrap_or(Yarn::BETA_SLOW),
+        beta_fast: number("beta_fast")?.unwrap_or(Yarn::BETA_FAST),
+        beta_slow: number("beta_slow")?.unwrap_or(Yarn::BETA_SLOW),
         attention_factor,
-        truncate: get("truncate").and_then(Value::as_bool).unwrap_or(true),
-    }
+        truncate,
+    })
 }
 
 #[cfg(test)]
@@ -312,6 +335,30 @@ mod tests {
         let (map, extra) = (config.as_object_mut().unwrap(), extra.as_object().unwrap().clone());
         map.extend(extra);
         config
+    }
+
+    #[test]
+    fn what_is_there_but_unusable_is_no_default() {
+        for (extra, named) in [
+            (serde_json::json!({"rope_scaling": "linear"}), "rope_scaling"),
+            (serde_json::json!({"rope_parameters": [1]}), "rope_parameters"),
+            (serde_json::json!({"rope_scaling": {"rope_type": 1, "factor": 2.0}}), "rope_type"),
+            (serde_json::json!({"rope_scaling": {"type": "linear", "factor": "two"}}), "factor"),
+            (yarn_with("beta_fast", "32".into()), "beta_fast"),
+            (yarn_with("mscale", true.into()), "mscale"),
+            (yarn_with("truncate", "no".into()), "truncate"),
+            (serde_json::json!({"model_type": "gemma2", "layer_types": "sliding_attention"}), "layer_types"),
+        ] {
+            let error = ModelSpec::from_config(&config(extra.clone())).unwrap_err();
+            assert!(error.contains("no usable") && error.contains(named), "{extra}: {error}");
+        }
+        assert!(ModelSpec::from_config(&config(yarn_with("beta_fast", Value::Null))).is_ok());
+    }
+
+    fn yarn_with(key: &str, value: Value) -> Value {
+        let mut yarn = serde_json::json!({"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 32});
+        yarn[key] = value;
+        serde_json::json!({ "rope_scaling": yarn })
     }
 
     #[test]

@@ -116,6 +116,9 @@ pub trait Keys {
     /// A lower and an upper limit, where the file has them.
     fn limits(&self, key: Key) -> Result<Option<[f64; 2]>, String>;
 
+    /// Whether a GGUF file has the divisors of its rotary frequencies as a tensor; `config.json` says how to compute them.
+    fn has_rope_factors(&self) -> bool;
+
     /// Whether a GGUF file has a bias for this linear layer; `config.json` says it by a switch.
     fn has_bias(&self, layer: usize, module: Module) -> bool;
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::{CHUNK, Delta, UNIT_EPS};
 use crate::ops::product::{Isa, Left, Right, Shared, Target, multiply_tile_by_tile, transpose_for_tiles};
-use crate::ops::simd::{dot, exp, sigmoid, vectorized};
+use crate::ops::simd::{dot, exp, sigmoid, softplus, vectorized};
 
 /// The rows of a triangular system that are solved one after the other; those before them go in by a product.
 const SOLVED_AT_ONCE: usize = 8;
@@ -260,10 +260,6 @@ pub fn solve_transposed(isa: Isa, lower: &[f32], num: usize, width: usize, u: &m
         }
         solve_rows_transposed(isa, &lower[start * STRIDE + start..], rows, width);
     }
-}
-
-pub fn softplus(x: f32) -> f32 {
-    x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
 vectorized! {

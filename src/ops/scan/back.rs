@@ -217,7 +217,7 @@ impl Task<'_> {
         if let (true, Some(state)) = (is_carried, state) {
             let mut products = vec![0.0; width];
             for (d_state, state) in d_state.chunks_exact(stride).zip(state.chunks_exact(stride)) {
-                add_products(isa, d_state, state, &mut products);
+                add_product(isa, d_state, state, &mut products);
             }
             dot_heads(isa, &products, &read.total, shape.head_dim, &mut through);
         }

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use super::attention::{Heads, score_stride};
 use super::product::{Isa, Left, Right, Target, multiply_tile_by_tile, transpose_for_tiles};
-use super::simd::{exp, sigmoid, vectorized};
+use super::simd::{add_product, exp, multiply_row, sigmoid, softplus, vectorized};
 use super::{Segment, Segments};
 pub use back::{ScanGradients, scan_back};
 pub use forward::{scan, scan_next};
@@ -372,11 +372,6 @@ fn short_dot(a: &[f32], b: &[f32]) -> f32 {
     sum_of(lanes) + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
-/// `ln(1 + eˣ)`
-fn softplus(x: f32) -> f32 {
-    x.max(0.0) + (-x.abs()).exp().ln_1p()
-}
-
 vectorized! {
     /// `e` to the power of each sum, and of what is left from it to the last, `[num, heads]`.
     fn decays(isa: Isa, sums: &[f32], last: &[f32], decays: &mut [f32], left: &mut [f32]) {
@@ -397,10 +392,6 @@ vectorized! {
         for (values, factor) in values.chunks_exact_mut(dim).zip(factors) {
             values.iter_mut().for_each(|value| *value *= factor);
         }
-    }
-
-    fn multiply_row(isa: Isa, by: &[f32], row: &mut [f32]) {
-        row.iter_mut().zip(by).for_each(|(value, by)| *value *= by);
     }
 
     /// `out = out · factor + x · skip`, by head.
@@ -463,11 +454,6 @@ vectorized! {
         for ((a, b), sum) in a.chunks_exact(dim).zip(b.chunks_exact(dim)).zip(sums) {
             *sum += short_dot(a, b);
         }
-    }
-
-    /// Adds products value by value.
-    fn add_products(isa: Isa, a: &[f32], b: &[f32], sums: &mut [f32]) {
-        sums.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
     }
 
     /// Adds a row to a sum of rows, and returns its product with another.

@@ -141,12 +141,3 @@ fn token_by_token_and_in_parts_gives_what_the_whole_sequence_gives() {
         }
     }
 }
-
-#[test]
-fn a_softplus_neither_overflows_nor_vanishes() {
-    for (x, expected) in
-        [(-200.0, 0.0), (-20.0, 2.061_153_6e-9), (0.0, std::f32::consts::LN_2), (3.0, 3.048_587_4), (90.0, 90.0)]
-    {
-        assert!((softplus(x) - expected).abs() <= 1e-6 * expected, "{x}: {}", softplus(x));
-    }
-}

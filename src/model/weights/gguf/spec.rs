@@ -227,6 +227,10 @@ impl Keys for Metadata<'_> {
         Ok(None)
     }
 
+    fn has_rope_factors(&self) -> bool {
+        self.file.info(ROPE_FACTORS).is_some()
+    }
+
     fn has_bias(&self, layer: usize, module: Module) -> bool {
         self.file.info(&format!("blk.{layer}.{}.bias", module.gguf_name())).is_some()
     }
