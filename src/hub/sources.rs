@@ -54,6 +54,9 @@ impl Default for Sources {
     }
 }
 
+/// What a folder is called as a place of models that the person named.
+pub(super) const NAMED_FOLDER: &str = "Named folder";
+
 impl Sources {
     /// Only this folder, nothing else on this computer and no network: for tests and for trying things out.
     pub fn only(models_dir: &Path) -> Self {
@@ -74,7 +77,7 @@ impl Sources {
 
     /// These, and the models in a folder that the person named.
     pub fn with_folder(mut self, folder: &Path) -> Self {
-        self.others.push(("Named folder", folder.to_owned()));
+        self.others.push((NAMED_FOLDER, folder.to_owned()));
         self
     }
 

@@ -431,7 +431,7 @@ fn each_program_s_models_have_their_names_and_what_is_not_for_training_is_told()
         others: vec![("llama.cpp", at("llama.cpp")), ("Jan", at("jan")), ("GPT4All", at("nowhere"))],
         ..Sources::only(&at("models"))
     };
-    let found = look_around(&sources.with_folder(&at("mine")), &Unwatched).unwrap();
+    let found = look_around(&sources.with_folder(&at("mine")).with_folder(&at("gone")), &Unwatched).unwrap();
     let models: Vec<_> = found.models.iter().skip(1).map(|model| (&*model.place, &*model.name)).collect();
     let expected =
         [("Ollama", "tiny:1b"), ("llama.cpp", "tiny-Q8_0"), ("Jan", "tiny chat"), ("Named folder", "my-lora-merged")];
@@ -446,5 +446,6 @@ fn each_program_s_models_have_their_names_and_what_is_not_for_training_is_told()
             ("Named folder", "it makes embeddings and writes no text"),
         ]
     );
-    assert_eq!(found.beside.notes, Vec::<String>::new());
+    let [note] = &*found.beside.notes else { panic!("{:?}", found.beside.notes) };
+    assert!(note.contains("gone isn't there"), "a program may be missing, a folder of one's own not: {note}");
 }

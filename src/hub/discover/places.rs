@@ -4,6 +4,7 @@ use super::walk::in_folder;
 use super::{Beside, Candidate, ollama};
 use crate::hub::cache::CachedRepo;
 use crate::hub::resolve::is_model_folder;
+use crate::hub::sources::NAMED_FOLDER;
 use crate::hub::{HubError, Sources};
 use crate::recipe::ModelRef;
 use crate::task::Task;
@@ -22,6 +23,10 @@ pub(super) fn candidates(sources: &Sources, task: &dyn Task) -> Result<(Vec<Cand
         all.extend(ollama::in_ollama(folder, &mut beside, task)?);
     }
     for (place, folder) in &sources.others {
+        // Other programs may not be here; this folder was.
+        if *place == NAMED_FOLDER && !folder.is_dir() {
+            beside.notes.push(format!("{} isn't there, or can't be opened", folder.display()));
+        }
         all.extend(in_folder(folder, place, &mut beside, task)?);
     }
     Ok((all, beside))

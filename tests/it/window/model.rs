@@ -7,7 +7,8 @@ use tunewright::app::Screen;
 use tunewright::app::screens::model::Action;
 use tunewright::engine::{Estimates, EventKind, Failure, IoJob, JobSpec, NetJob, Outcome, Reply};
 use tunewright::hub::{
-    Format, RemoteFile, RepoListing, SearchHit, SearchPage, SearchQuery, Unfinished, Variant, catalogue,
+    Beside, Format, NotOffered, RemoteFile, RepoListing, SearchHit, SearchPage, SearchQuery, Unfinished, Variant,
+    catalogue,
 };
 use tunewright::project::{ProjectState, Settings};
 use tunewright::recipe::{GradientCheckpointing, ModelRef};
@@ -283,7 +284,29 @@ fn what_is_selected_of_the_catalogue_stays_when_the_disk_is_looked_through_again
     let mut window = open();
     let model = catalogue()[3].choices[0].model.clone();
     window.act(Action::Select(model.clone()));
+    window.world().models = None;
     window.act(Action::LookAgain);
     window.answer(is_discover, Reply::Models(made::models()));
     assert_eq!(window.shell().state.model.selected, Some(model));
+}
+
+#[test]
+fn what_is_on_this_disk_and_is_not_offered_is_said() {
+    let mut window = open();
+    window.world().models = None;
+    window.act(Action::LookAgain);
+    let left = |name: &str| NotOffered {
+        path: format!("/models/{name}").into(),
+        place: "Named folder".to_owned(),
+        reason: "an adapter, no whole model".to_owned(),
+    };
+    let beside = Beside {
+        left_out: ["a", "b", "c", "d", "e"].map(left).into(),
+        notes: vec!["/gone isn't there, or can't be opened".to_owned()],
+    };
+    let job = window.job(is_discover);
+    window.tell(job, EventKind::Reply(Box::new(Reply::Beside(beside))));
+    assert!(window.is_shown("/gone isn't there, or can't be opened"));
+    assert!(window.is_shown("/models/c: an adapter, no whole model") && !window.is_shown("/models/d"));
+    assert!(window.is_shown("2 more files can't be used"));
 }

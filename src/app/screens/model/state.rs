@@ -19,7 +19,7 @@ use crate::data::{Message, Role};
 use crate::engine::protocol::{CompareRequest, Side};
 use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, NetJob, Outcome, Reply};
 use crate::generate::Sampling;
-use crate::hub::{FoundModel, Unfinished};
+use crate::hub::{Beside, FoundModel, Unfinished};
 use crate::model::ModelFacts;
 use crate::project::ProjectState;
 use crate::recipe::params::Value;
@@ -97,6 +97,8 @@ pub struct ModelState {
     pub are_parts_shown: bool,
     /// Whether the file of the listed repository was chosen by the person.
     pub is_variant_chosen: bool,
+    /// What was seen on this disk and isn't offered, and what couldn't be looked through.
+    pub beside: Beside,
     /// Downloads of before that aren't whole.
     pub unfinished: Vec<Unfinished>,
     /// Downloads that stand still.
@@ -359,6 +361,9 @@ impl ModelState {
         }
         if let (JobSpec::Io(IoJob::DiscoverModels), Reply::Unfinished(left)) = (&job.spec, reply) {
             self.unfinished.clone_from(left);
+        }
+        if let (JobSpec::Io(IoJob::DiscoverModels), Reply::Beside(beside)) = (&job.spec, reply) {
+            self.beside.clone_from(beside);
         }
         if self.estimates.take(job.id, reply) && self.awaits_variant() {
             self.selected = self.suggested_variant();

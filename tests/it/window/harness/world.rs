@@ -15,7 +15,8 @@ use super::made;
 /// A project with all that belongs to it. Its examples are those for validation, then for testing, then for training.
 pub struct World {
     pub project: ProjectState,
-    pub models: Vec<FoundModel>,
+    /// What lies on this disk; until it is known, looking goes on.
+    pub models: Option<Vec<FoundModel>>,
     pub runs: Vec<RunRecord>,
     /// The curves of each of the runs.
     pub steps: Vec<StepMetrics>,
@@ -34,7 +35,7 @@ impl World {
     pub fn new(project: ProjectState) -> Self {
         Self {
             project,
-            models: made::models(),
+            models: Some(made::models()),
             runs: Vec::new(),
             steps: (1..=12).map(made::step).collect(),
             evaluations: vec![made::evaluation(0, 2.5), made::evaluation(12, 0.5)],
@@ -73,7 +74,7 @@ impl World {
 
     fn io(&self, job: &IoJob) -> Option<Reply> {
         Some(match job {
-            IoJob::DiscoverModels => Reply::Models(self.models.clone()),
+            IoJob::DiscoverModels => Reply::Models(self.models.clone()?),
             IoJob::EstimateModels { models, .. } => {
                 self.preview.as_ref()?;
                 let by_model = models.iter().map(|(model, _)| (model.clone(), made::estimate())).collect();

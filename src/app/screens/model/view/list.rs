@@ -11,7 +11,7 @@ use crate::app::kit::{
 use crate::app::screens::model::{Action, fetching, in_short, used};
 use crate::app::shell::words;
 use crate::engine::{IoJob, JobSpec};
-use crate::hub::{FoundModel, Unfinished};
+use crate::hub::{Beside, FoundModel, Unfinished};
 use crate::recipe::ModelRef;
 
 pub fn show(ui: &mut Ui, state: &AppState, search: &str, actions: &mut Actions) {
@@ -91,6 +91,27 @@ fn on_disk(ui: &mut Ui, state: &AppState, others: &[&FoundModel], wanted: &str, 
         grouped.extend(others.iter().filter(|other| other.group() == group));
     }
     grid(ui, state, &grouped, actions);
+    not_offered(ui, &state.model.beside);
+}
+
+/// Lines of what isn't offered before the rest is counted.
+const MAX_TOLD: usize = 3;
+
+/// What was seen on this disk and isn't offered, and what couldn't be looked through.
+fn not_offered(ui: &mut Ui, beside: &Beside) {
+    let theme = Theme::of(ui);
+    for note in &beside.notes {
+        marked_text(ui, icon::WARNING_CIRCLE, theme.status.warning, Text::small(note).faint());
+    }
+    let lines: Vec<_> =
+        beside.left_out.iter().map(|left| format!("{}: {}", left.path.display(), left.reason)).collect();
+    for line in lines.iter().take(MAX_TOLD) {
+        marked_text(ui, icon::PROHIBIT, theme.text.faint, Text::small(line).faint());
+    }
+    if let Some(rest) = lines.get(MAX_TOLD..).filter(|rest| !rest.is_empty()) {
+        let words = format!("{} can't be used", format::count(rest.len() as u64, "more file", "more files"));
+        ui.add(Text::small(words).faint()).on_hover_text(rest.join("\n"));
+    }
 }
 
 /// `5 models in 3 places`
