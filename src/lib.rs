@@ -16,7 +16,9 @@
 //! | [`run`] | the folder of a run: its files, one writer and one reader; checkpoints, status, curves, messages |
 //! | [`train`] | feed → forward and back → optimizer: the loop is [`train::sft`] |
 //! | [`generate`] | sampling, one answer, before and after side by side |
+//! | [`endpoint`] | models behind an OpenAI-compatible address |
 //! | [`evaluate`] | held-out loss and exact match, the verdict, what is kept with a run; what a model says of single examples |
+//! | [`report`] | a run in one HTML file, and its model card |
 //! | [`workbench`] | what is done with a project as a whole: checking, ranking, describing, exporting; called by jobs and commands |
 //! | [`engine`] | the only threads that outlive a call: jobs in, events out |
 //! | [`cli`] | the commands, benchmarks among them |
@@ -38,6 +40,7 @@
 //! the job's boundary and becomes a failure like any other.
 
 pub mod data;
+pub mod endpoint;
 pub mod engine;
 pub mod evaluate;
 pub mod fs;
@@ -48,6 +51,7 @@ pub mod ops;
 pub mod project;
 pub mod recipe;
 pub mod render;
+pub mod report;
 pub mod run;
 pub mod task;
 pub mod train;
