@@ -1,5 +1,5 @@
-//! `tunewright evaluate`: the loss on a file of examples, and with `--generate` how many answers are exactly right;
-//! with `--run`, a run against its base model.
+//! `tunewright evaluate`: any set of models on held-out examples: the loss, and with `--generate` what they answer, by
+//! every metric that fits; with `--run`, a run against its base model.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,11 @@ use super::model::{self, FormatArgs};
 use super::progress::Progress;
 use super::terminal::{self, duration, thousands};
 use crate::data::Split;
-use crate::evaluate::{self, EvaluationReport, EvaluationRequest, HeldOut, Judgement};
-use crate::model::inspect;
+use crate::evaluate::{Contender, ContenderReport, EvaluationReport, EvaluationRequest, Judgement};
+use crate::model::{LanguageModel, inspect};
 use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
 use crate::run::RunRecord;
+use crate::workbench::evaluate::{self as workbench, Evaluated};
 
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
@@ -35,6 +36,10 @@ pub struct EvaluateArgs {
     /// With --run: test or validation
     #[arg(long, value_name = "PART", default_value = "test", requires = "run", value_parser = part)]
     part: Split,
+    /// Another to measure on the same examples, any number of times: a run's folder, a checkpoint or another adapter of the
+    /// same base model, or a model
+    #[arg(long, value_name = "WHAT")]
+    against: Vec<String>,
     /// Answer every prompt, too, and compare with the expected answer
     #[arg(long)]
     generate: bool,
@@ -54,52 +59,72 @@ pub struct EvaluateArgs {
 pub fn run(args: EvaluateArgs) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
     let request = request(&args)?;
-    let path = model::locate(&request.model, &interrupt)?;
-    model::tell_notes(&inspect(&path)?);
-    let report = evaluate::run(&request, &path, &Progress::new("Evaluating", &interrupt.control))?;
-    if args.run.is_some() {
-        return of_run(&request, &report, args.json);
-    }
-    let Some(held_out) = report.after.or(report.before) else {
-        return Err(Ended::failed("The evaluation gave no figures."));
+    let progress = Progress::new("Evaluating", &interrupt.control);
+    let load = &mut |model: &ModelRef| {
+        let path = model::locate(model, &interrupt)?;
+        model::tell_notes(&inspect(&path)?);
+        Ok::<_, Ended>(LanguageModel::load(&path, &progress)?)
     };
-    if args.json {
-        return json(&held_out);
+    let Evaluated { report, kept, warnings } = workbench::evaluate(&request, load, &progress)?;
+    drop(progress);
+    warnings.iter().for_each(|warning| terminal::note(&format!("warning: {warning}")));
+    match args.json {
+        true => json(&report)?,
+        false => print(&report),
     }
-    print(&held_out, report.secs);
+    if args.run.is_none() {
+        return Ok(());
+    }
+    match kept {
+        Ok(Some(path)) => terminal::note(&format!("Kept in {}", path.display())),
+        Ok(None) => terminal::note("Not kept: only a run beside its own base model is kept with the run"),
+        Err(error) => return Err(Ended::failed(format!("The result could not be kept with the run: {error}"))),
+    }
     Ok(())
 }
 
 fn request(args: &EvaluateArgs) -> Result<EvaluationRequest, Ended> {
-    if let Some(run_dir) = &args.run {
-        let run = RunRecord::read(run_dir)?;
-        if run.adapter.is_none() {
-            return Err(Ended::failed(format!("{} has no weights yet", run_dir.display())));
-        }
-        let request = EvaluationRequest::of_run(run_dir, &run.recipe, run.adapter, args.part, args.generate);
-        if !request.data.is_file() {
-            return Err(Ended::failed(format!(
-                "{} is not there: the run froze no such examples. Name a file with --model, --adapter and --data",
-                request.data.display()
-            )));
-        }
-        return Ok(request);
+    let mut request = match &args.run {
+        Some(run_dir) => of_run(args, run_dir)?,
+        None => of_file(args)?,
+    };
+    let Some(first) = request.contenders.first().cloned() else { return Err(Ended::failed("It needs a model")) };
+    for what in &args.against {
+        request.contenders.push(Contender::named(what, &first)?);
     }
+    Ok(request)
+}
+
+fn of_run(args: &EvaluateArgs, run_dir: &Path) -> Result<EvaluationRequest, Ended> {
+    let run = RunRecord::read(run_dir)?;
+    if run.adapter.is_none() {
+        return Err(Ended::failed(format!("{} has no weights yet", run_dir.display())));
+    }
+    let request = EvaluationRequest::of_run(run_dir, &run.recipe, run.adapter, args.part, args.generate);
+    if !request.data.is_file() {
+        return Err(Ended::failed(format!(
+            "{} is not there: the run froze no such examples. Name a file with --model, --adapter and --data",
+            request.data.display()
+        )));
+    }
+    Ok(request)
+}
+
+fn of_file(args: &EvaluateArgs) -> Result<EvaluationRequest, Ended> {
     let (Some(model), Some(data)) = (args.model.clone(), args.data.clone()) else {
         return Err(Ended::failed("It needs --model and --data, or --run"));
     };
+    let format = args.format.with_run_of(args.adapter.as_deref());
+    let contender = match args.adapter.clone() {
+        Some(adapter) => Contender::tuned(model, adapter, format),
+        None => Contender::base(model, format),
+    };
     Ok(EvaluationRequest {
-        model,
-        adapter: args.adapter.clone(),
+        contenders: vec![contender],
         data,
-        spec: RenderSpec {
-            train_on: TrainOn::Assistant,
-            max_length: args.max_length,
-            too_long: args.too_long,
-            format: args.format.with_run_of(args.adapter.as_deref()),
-        },
+        spec: RenderSpec { train_on: TrainOn::Assistant, max_length: args.max_length, too_long: args.too_long, format },
         generate: args.generate,
-        with_base: false,
+        labels: false,
     })
 }
 
@@ -117,29 +142,6 @@ fn json<T: serde::Serialize>(value: &T) -> Result<(), Ended> {
     Ok(())
 }
 
-/// Before and after, with the verdict; kept with the run, as the window does.
-fn of_run(request: &EvaluationRequest, report: &EvaluationReport, as_json: bool) -> Result<(), Ended> {
-    let kept = evaluate::keep_with_run(request, report);
-    if as_json {
-        json(report)?;
-    } else if let (Some(before), Some(after)) = (&report.before, &report.after) {
-        terminal::line(&verdict(report).unwrap_or_default());
-        terminal::line(&format!("loss         {:.4} → {:.4}", before.loss, after.loss));
-        terminal::line(&format!("perplexity   {:.3} → {:.3}", before.perplexity, after.perplexity));
-        if let (Some(before), Some(after)) = (before.exact_match, after.exact_match) {
-            terminal::line(&format!("exact match  {:.1} % → {:.1} %", 100.0 * before, 100.0 * after));
-        }
-        rest(after, report.secs);
-    }
-    let folder = request.adapter.as_deref().unwrap_or(Path::new(""));
-    match kept {
-        Ok(Some(path)) => terminal::note(&format!("Kept in {}", path.display())),
-        Ok(None) => terminal::note(&format!("Not kept: {} lies in no run's folder", folder.display())),
-        Err(error) => return Err(Ended::failed(format!("The result could not be kept with the run: {error}"))),
-    }
-    Ok(())
-}
-
 /// `Tuning worked: loss fell 2.391 → 0.418, …`
 pub(super) fn verdict(report: &EvaluationReport) -> Option<String> {
     let judgement = Judgement::of(report)?;
@@ -147,18 +149,21 @@ pub(super) fn verdict(report: &EvaluationReport) -> Option<String> {
     Some(format!("{}. {words}", judgement.title()))
 }
 
-fn print(held_out: &HeldOut, secs: f64) {
-    terminal::line(&format!("loss         {:.4}", held_out.loss));
-    terminal::line(&format!("perplexity   {:.3}", held_out.perplexity));
-    if let Some(exact_match) = held_out.exact_match {
-        terminal::line(&format!("exact match  {:.1} %", 100.0 * exact_match));
+fn print(report: &EvaluationReport) {
+    if let Some(verdict) = verdict(report) {
+        terminal::line(&verdict);
     }
-    rest(held_out, secs);
+    report.contenders.iter().for_each(print_contender);
+    terminal::note(&format!("in {}", duration(report.secs)));
 }
 
-fn rest(held_out: &HeldOut, secs: f64) {
-    terminal::line(&format!("examples     {}", thousands(held_out.num_examples as u64)));
-    terminal::line(&format!("tokens       {}", thousands(held_out.num_tokens as u64)));
-    held_out.tally.notes().iter().for_each(|note| terminal::note(note));
-    terminal::note(&format!("in {}", duration(secs)));
+fn print_contender(contender: &ContenderReport) {
+    terminal::line(&contender.name);
+    if let Some(measured) = &contender.measured {
+        terminal::line(&format!("loss         {:.4}", measured.loss));
+        terminal::line(&format!("perplexity   {:.3}", measured.perplexity()));
+        terminal::line(&format!("examples     {}", thousands(measured.num_examples as u64)));
+        terminal::line(&format!("tokens       {}", thousands(measured.num_tokens as u64)));
+    }
+    contender.tally.notes().iter().for_each(|note| terminal::note(note));
 }

@@ -7,6 +7,7 @@ mod bench;
 mod data;
 mod doctor;
 mod evaluate;
+mod gate;
 mod generate;
 mod hub;
 mod interrupt;
@@ -16,6 +17,7 @@ mod moved;
 mod observer;
 mod progress;
 mod quickstart;
+mod report;
 mod studio;
 mod terminal;
 mod train;
@@ -57,6 +59,10 @@ enum Command {
     Train(train::TrainArgs),
     /// Measure a model on a file of examples
     Evaluate(evaluate::EvaluateArgs),
+    /// Say whether a run may be released: exit code 0 or 2
+    Gate(gate::GateArgs),
+    /// Write a run's report and its model card
+    Report(report::ReportArgs),
     /// Answer a prompt
     Generate(generate::GenerateArgs),
     /// List, find, download, inspect and verify models
@@ -78,6 +84,8 @@ enum Command {
 enum Ended {
     /// By Ctrl-C.
     Stopped,
+    /// It did what it was asked, and what it found speaks against it.
+    SaidNo,
     Failed(Failure),
 }
 
@@ -106,6 +114,7 @@ pub fn run() -> ExitCode {
     match dispatch(Args::parse_from(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Ended::Stopped) => ExitCode::from(130),
+        Err(Ended::SaidNo) => ExitCode::from(2),
         Err(Ended::Failed(failure)) => {
             terminal::note(&format!("error: {}", failure.message));
             if let Some(hint) = failure.hint {
@@ -123,6 +132,8 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Some(Command::Data(command)) => data::run(command),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
+        Some(Command::Gate(args)) => gate::run(args),
+        Some(Command::Report(args)) => report::run(args),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Models(args)) => models::run(args),
         Some(Command::Bench(args)) => bench::run(args),

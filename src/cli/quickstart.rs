@@ -14,7 +14,7 @@ use super::{Ended, model, train};
 use crate::data::import::ImportRequest;
 use crate::data::{self, Split, starter};
 use crate::engine::EngineError;
-use crate::evaluate::{self, AnsweredExample, EvaluationReport, EvaluationRequest, HeldOut};
+use crate::evaluate::{self, Contender, ContenderReport, EvaluationReport, EvaluationRequest, ExampleResult, Outcomes};
 use crate::hub;
 use crate::model::LanguageModel;
 use crate::recipe::{ModelRef, Plan, Recipe};
@@ -55,7 +55,7 @@ pub fn run(args: QuickstartArgs) -> Result<(), Ended> {
     terminal::note("Testing the tuned model on the same messages");
     let after = test(&model, &plan, summary.adapter.clone(), &test_data, &interrupt)?;
 
-    print_result(&before, &after);
+    print_result(&before.joined_by(after));
     if let Some(adapter) = &summary.adapter {
         terminal::line(&format!("\nThe adapter lies in {}", adapter.display()));
     }
@@ -136,44 +136,35 @@ fn test(
     data: &Path,
     interrupt: &Interrupt,
 ) -> Result<EvaluationReport, Ended> {
-    let request = EvaluationRequest {
-        model: plan.base_model.clone(),
-        adapter,
-        data: data.to_owned(),
-        spec: plan.training.render_spec(),
-        generate: true,
-        with_base: false,
+    let (base, spec) = (plan.base_model.clone(), plan.training.render_spec());
+    let contender = match adapter {
+        Some(adapter) => Contender::tuned(base, adapter, spec.format),
+        None => Contender::base(base, spec.format),
     };
+    let request =
+        EvaluationRequest { contenders: vec![contender], data: data.to_owned(), spec, generate: true, labels: false };
     Ok(evaluate::run_on(model, &request, &Progress::new("Testing", &interrupt.control))?)
 }
 
-fn print_result(before: &EvaluationReport, after: &EvaluationReport) {
-    let (Some(base), Some(tuned)) = (&before.before, &after.after) else { return };
-    let percent = |h: &HeldOut| format!("{:.1} %", 100.0 * h.exact_match.unwrap_or_default());
+fn print_result(report: &EvaluationReport) {
+    let measured = |contender: Option<&ContenderReport>| contender.and_then(|contender| contender.measured);
+    let (Some(base), Some(tuned)) = (measured(report.before()), measured(report.after())) else { return };
     terminal::line(&format!("\nOn {} messages that were held out      before → after", base.num_examples));
     terminal::line(&format!("  loss per answer token              {:.3} → {:.3}", base.loss, tuned.loss));
-    terminal::line(&format!("  all four fields exactly right      {} → {}", percent(base), percent(tuned)));
-    let both = EvaluationReport {
-        before: Some(base.clone()),
-        after: Some(tuned.clone()),
-        answers: before.answers.iter().zip(&after.answers).map(|(b, a)| both(b, a)).collect(),
-        secs: before.secs + after.secs,
-    };
-    terminal::line(&format!("  {}", super::evaluate::verdict(&both).unwrap_or_default()));
-    for (b, a) in before.answers.iter().zip(&after.answers).take(NUM_SHOWN) {
-        print_example(b, a);
+    if let Some(all) = Outcomes::of(report) {
+        let percent = |right: u64| format!("{:.1} %", 100.0 * right as f64 / all.num as f64);
+        let (before, after) = (percent(all.right_before), percent(all.right_after));
+        terminal::line(&format!("  all four fields exactly right      {before} → {after}"));
     }
+    terminal::line(&format!("  {}", super::evaluate::verdict(report).unwrap_or_default()));
+    report.examples.iter().take(NUM_SHOWN).for_each(print_example);
 }
 
-fn both(before: &AnsweredExample, after: &AnsweredExample) -> AnsweredExample {
-    AnsweredExample { before: before.before.clone(), ..after.clone() }
-}
-
-fn print_example(before: &AnsweredExample, after: &AnsweredExample) {
-    terminal::line(&format!("\n  message   {}", before.prompt));
-    terminal::line(&format!("  before    {}", one_line(before.before.as_deref())));
-    terminal::line(&format!("  after     {}", one_line(after.after.as_deref())));
-    terminal::line(&format!("  expected  {}", before.expected));
+fn print_example(example: &ExampleResult) {
+    terminal::line(&format!("\n  message   {}", example.prompt));
+    terminal::line(&format!("  before    {}", one_line(example.answer(0))));
+    terminal::line(&format!("  after     {}", one_line(example.answer(1))));
+    terminal::line(&format!("  expected  {}", example.expected));
 }
 
 /// An untrained model rambles.

@@ -10,6 +10,7 @@ use crate::model::ModelError;
 use crate::project::ProjectError;
 use crate::recipe::RecipeError;
 use crate::render::Refusal;
+use crate::report::ReportError;
 use crate::run::RunError;
 use crate::train::TrainError;
 use crate::workbench::WorkbenchError;
@@ -36,6 +37,8 @@ pub enum EngineError {
     Train(TrainError),
     #[error(transparent)]
     Evaluate(EvaluateError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }
@@ -58,7 +61,7 @@ impl EngineError {
             Self::Run(error) => error.hint().map(sentence),
             Self::Train(error) => error.hint().map(sentence),
             Self::Evaluate(EvaluateError::Refused { .. }) => Some(sentence(Refusal::HINT)),
-            Self::Evaluate(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped => None,
+            Self::Evaluate(_) | Self::Report(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped => None,
             Self::Io { source, .. } => io_hint(source),
         }
     }
@@ -148,6 +151,7 @@ impl From<WorkbenchError> for EngineError {
             WorkbenchError::Evaluate(error) => error.into(),
             WorkbenchError::Run(error) => error.into(),
             WorkbenchError::Train(error) => error.into(),
+            WorkbenchError::Report(error) => error.into(),
             WorkbenchError::Io { path, source } => Self::Io { path, source },
         }
     }

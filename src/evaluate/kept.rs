@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{EvaluationReport, EvaluationRequest};
+use super::{EvaluationReport, EvaluationRequest, Findings, old_report};
 use crate::data::Split;
 use crate::fs::write_atomic;
 use crate::model::peft::WEIGHTS_FILE;
 use crate::recipe::RenderSpec;
 use crate::run::{RunDir, sha256_of};
 
-/// The version of the files' layout.
-const VERSION: u32 = 1;
+/// The version of the files' layout. Version 1 had two sides and no losses of single examples ([`old_report`]).
+const VERSION: u32 = 2;
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub enum Stale {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
     pub kept: KeptEvaluation,
+    /// What is made of its report today.
+    pub findings: Findings,
     pub stale: Option<Stale>,
 }
 
@@ -65,12 +67,14 @@ impl KeptEvaluation {
 /// # Errors
 /// The file's own, when it can't be written.
 pub fn keep_with_run(request: &EvaluationRequest, report: &EvaluationReport) -> io::Result<Option<PathBuf>> {
-    let Some((adapter, run)) = request.adapter.as_deref().and_then(|a| Some((a, RunDir::of_checkpoint(a)?))) else {
+    let Some(tuned) = request.tuned() else { return Ok(None) };
+    let Some((adapter, run)) = tuned.adapter().and_then(|a| Some((a, RunDir::of_checkpoint(a)?))) else {
         return Ok(None);
     };
     let parts = [Split::Test, Split::Validation];
     let Some(part) = parts.into_iter().find(|part| request.data == run.data_of(*part)) else { return Ok(None) };
-    if report.before.is_none() || report.after.is_none() {
+    // One base, one run: anything else is a comparison, which belongs to no single run.
+    if report.contenders.len() != 2 || request.contenders[0].adapter().is_some() {
         return Ok(None);
     }
     let name = adapter.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -78,7 +82,7 @@ pub fn keep_with_run(request: &EvaluationRequest, report: &EvaluationReport) -> 
         version: VERSION,
         part,
         adapter_sha256: sha256_of(&adapter.join(WEIGHTS_FILE))?,
-        base_model: request.model.to_string(),
+        base_model: tuned.source.to_string(),
         data_sha256: sha256_of(&request.data)?,
         spec: request.spec,
         generate: request.generate,
@@ -110,7 +114,7 @@ pub fn kept(run_dir: &Path, adapter: Option<&Path>) -> io::Result<Vec<Measured>>
         if path.extension().is_none_or(|ending| ending != "json") {
             continue;
         }
-        match serde_json::from_slice::<KeptEvaluation>(&std::fs::read(&path)?) {
+        match parse(&std::fs::read(&path)?) {
             Ok(kept) => found.push(kept),
             Err(error) => log::warn!("{} isn't an evaluation that this version reads: {error}", path.display()),
         }
@@ -125,7 +129,18 @@ pub fn kept(run_dir: &Path, adapter: Option<&Path>) -> io::Result<Vec<Measured>>
         },
         data: [Split::Test, Split::Validation].map(|part| (part, sha256_of(&RunDir(run_dir).data_of(part)).ok())),
     };
-    Ok(found.into_iter().map(|kept| Measured { stale: now.stale(&kept), kept }).collect())
+    Ok(found
+        .into_iter()
+        .map(|kept| Measured { stale: now.stale(&kept), findings: Findings::of(&kept.report, &[]), kept })
+        .collect())
+}
+
+fn parse(bytes: &[u8]) -> serde_json::Result<KeptEvaluation> {
+    let mut file: serde_json::Value = serde_json::from_slice(bytes)?;
+    if file.get("version").and_then(serde_json::Value::as_u64) == Some(1) {
+        old_report::bring_up(&mut file)?;
+    }
+    serde_json::from_value(file)
 }
 
 /// What a run is based on now.
@@ -151,20 +166,20 @@ impl Now {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::HeldOut;
+    use crate::evaluate::ContenderReport;
+    use crate::evaluate::loss::MeanLoss;
     use crate::recipe::{ModelRef, Recipe};
     use crate::render::Tally;
 
     fn report(loss: f64) -> EvaluationReport {
-        let held_out = HeldOut {
-            loss,
-            perplexity: loss.exp(),
-            num_tokens: 9,
-            num_examples: 3,
+        let contender = |name: &str| ContenderReport {
+            name: name.to_owned(),
+            model: "starter".to_owned(),
+            adapter_sha256: None,
+            measured: Some(MeanLoss { loss, num_tokens: 9, num_examples: 3 }),
             tally: Tally::default(),
-            exact_match: Some(1.0),
         };
-        EvaluationReport { before: Some(held_out.clone()), after: Some(held_out), answers: Vec::new(), secs: 1.5 }
+        EvaluationReport { contenders: ["base", "run"].map(contender).into(), examples: Vec::new(), secs: 1.5 }
     }
 
     #[test]

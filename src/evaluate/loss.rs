@@ -1,6 +1,7 @@
 //! The loss of a batch: cross-entropy over supervised tokens only.
 
 use candle_core::Result;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Decoder, GradientPass};
 use crate::render::Rendered;
@@ -11,13 +12,21 @@ use crate::task::{Task, Unit};
 pub const EVAL_TOKENS: usize = 1024;
 
 /// What a look at held-out examples found.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MeanLoss {
     /// Mean cross-entropy per supervised token.
     pub loss: f64,
     /// Supervised tokens.
     pub num_tokens: usize,
+    /// How many examples have such a token.
     pub num_examples: usize,
+}
+
+impl MeanLoss {
+    /// Over how many tokens the model is as unsure as over equally likely ones.
+    pub fn perplexity(&self) -> f64 {
+        self.loss.exp()
+    }
 }
 
 /// The mean loss over examples in nats per supervised token, without gradient, under the adapter that `pass` was given,

@@ -1,29 +1,44 @@
 //! Does it work on examples that training has not seen?
 
+pub mod calibration;
 pub mod compared;
-pub mod held_out;
+pub mod contender;
+pub mod findings;
+pub mod gate;
 pub mod kept;
+pub mod looks;
 pub mod loss;
+mod measure;
+pub mod metrics;
+mod old_report;
+mod remote;
+pub mod report;
+pub mod request;
 pub mod scoring;
+pub mod significance;
+pub mod slices;
 pub mod verdict;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-
-use crate::data::{Example, ImportError, Role, Split, read_placed};
-use crate::model::{LanguageModel, ModelError, peft};
-use crate::recipe::{ModelRef, Recipe, RenderSpec};
-use crate::render::{Refusal, Rendered, Tally, render};
-use crate::run::checkpoints::undamaged;
-use crate::run::{RunDir, RunError};
+use crate::data::example::content_key;
+use crate::data::{Example, ImportError, Placed, Role, read_placed};
+use crate::endpoint::EndpointError;
+use crate::model::{LanguageModel, ModelError};
+use crate::recipe::ModelRef;
+use crate::run::RunError;
 use crate::task::{Quiet, Stage, Task};
 use crate::words::count;
 
 pub use compared::{Answer, AnswerEnd, KeptPair, keep_pair, kept_pairs};
-pub use held_out::{is_exact_match, measure};
+pub use contender::{Contender, Source};
+pub use findings::{Evaluation, Figure, Findings, MetricFindings, SliceFindings, Turn};
 pub use kept::{KeptEvaluation, Measured, Stale, keep_with_run, kept};
+use measure::{Loaded, measure};
+pub use metrics::is_exact_match;
+pub use report::{About, ContenderReport, EvaluationReport, ExampleResult, GivenAnswer, LabelPick, Outcome};
+pub use request::EvaluationRequest;
 pub use scoring::{Judge, Scorer};
 pub use verdict::{Change, Judgement, Outcomes, Verdict};
 
@@ -47,177 +62,140 @@ pub enum EvaluateError {
     AllTooLong { num_examples: usize, max_length: usize },
     #[error("{message}")]
     Refused { message: String },
+    #[error("{} has no weights yet", run_dir.display())]
+    NoWeights { run_dir: PathBuf },
+    #[error("{} is an adapter, and its base model is not named: name a model or a run first", adapter.display())]
+    NoBase { adapter: PathBuf },
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error("the evaluation names nobody to measure")]
+    Nobody,
+    #[error("{} can't be read: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
     #[error("the evaluation was stopped")]
     Stopped,
 }
 
-/// What to measure, on which examples.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EvaluationRequest {
-    pub model: ModelRef,
-    pub adapter: Option<PathBuf>,
-    /// JSONL in any known format.
-    pub data: PathBuf,
-    /// What the loss counts, and what becomes of longer examples.
-    pub spec: RenderSpec,
-    /// Also answer every prompt greedily, however long its example is, and compare with the expected answer.
-    pub generate: bool,
-    /// Measure the base model, too, for before and after.
-    pub with_base: bool,
-}
-
-impl EvaluationRequest {
-    /// A run against its base model, on the frozen examples that it held out.
-    pub fn of_run(run_dir: &Path, recipe: &Recipe, adapter: Option<PathBuf>, part: Split, generate: bool) -> Self {
-        Self {
-            model: recipe.base_model.clone(),
-            adapter,
-            data: RunDir(run_dir).data_of(part),
-            spec: recipe.training.render_spec(),
-            generate,
-            with_base: true,
-        }
+/// Measures as the request says; `load` gives a model by its name. Contenders with the same model that follow each other
+/// load it once.
+///
+/// # Errors
+/// Where a model, an adapter or the examples can't be read, or the task was stopped; the error names the file.
+pub fn run<E: From<EvaluateError>>(
+    request: &EvaluationRequest,
+    load: &mut dyn FnMut(&ModelRef) -> Result<LanguageModel, E>,
+    task: &dyn Task,
+) -> Result<EvaluationReport, E> {
+    let started = Instant::now();
+    // Read in a blink; a bar of bytes would only flash by.
+    let placed = read_placed(&request.data, &Quiet(task)).map_err(EvaluateError::from)?;
+    let mut loaded: Option<(&ModelRef, LanguageModel)> = None;
+    let mut longest = None;
+    let mut contenders = Vec::new();
+    let mut by_contender = Vec::new();
+    let mut expected_tokens = Vec::new();
+    for (number, contender) in request.contenders.iter().enumerate() {
+        let stages = stages(number, request);
+        let (report, outcomes) = match &contender.source {
+            Source::Endpoint(endpoint) => {
+                let longest = longest.unwrap_or_else(|| longest_guessed(&placed));
+                remote::measure(contender, endpoint, &placed, longest + ANSWER_ROOM, stages[1], task)?
+            }
+            Source::Local { model: name, adapter, format } => {
+                if loaded.as_ref().is_none_or(|(of, _)| *of != name) {
+                    // One model at a time is enough for the memory.
+                    drop(loaded.take());
+                    loaded = Some((name, load(name)?));
+                }
+                let Some((_, model)) = &loaded else { return Err(EvaluateError::Nobody.into()) };
+                if longest.is_none() {
+                    expected_tokens = lengths(model, &placed)?;
+                    longest = expected_tokens.iter().max().copied();
+                }
+                let local = Loaded::new(contender, model, adapter.as_deref(), *format)?;
+                measure(&local, &placed, request, stages, task)?
+            }
+        };
+        contenders.push(report);
+        by_contender.push(outcomes);
     }
+    expected_tokens.resize(placed.len(), 0);
+    if contenders.is_empty() {
+        return Err(EvaluateError::Nobody.into());
+    }
+    let mut by_contender: Vec<_> = by_contender.into_iter().map(Vec::into_iter).collect();
+    let examples = placed.iter().zip(expected_tokens).filter_map(|(placed, expected_tokens)| {
+        let outcomes: Vec<Outcome> = by_contender.iter_mut().filter_map(Iterator::next).collect();
+        let is_measured = outcomes.iter().any(|outcome| outcome.loss.is_some() || outcome.answer.is_some());
+        is_measured.then(|| result(placed, expected_tokens, outcomes))
+    });
+    let examples = examples.collect();
+    Ok(EvaluationReport { contenders, examples, secs: started.elapsed().as_secs_f64() })
 }
 
-/// One model on one file; `evaluate --json` prints it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HeldOut {
-    /// Mean cross-entropy per supervised token.
-    pub loss: f64,
-    pub perplexity: f64,
-    /// Supervised tokens.
-    pub num_tokens: usize,
-    /// How many examples have such a token.
-    pub num_examples: usize,
-    /// What became of all: how many were left out of the loss, cut or split.
-    #[serde(default)]
-    pub tally: Tally,
-    /// 0 to 1: answers equal to the expected one (as JSON values where both are JSON, else as trimmed text).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exact_match: Option<f64>,
-}
-
-/// One prompt with its answers, for reading.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AnsweredExample {
-    /// The last user turn.
-    pub prompt: String,
-    /// Empty where there is no text to compare: the answer calls tools, or is still to be written.
-    pub expected: String,
-    pub before: Option<String>,
-    pub after: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EvaluationReport {
-    pub before: Option<HeldOut>,
-    pub after: Option<HeldOut>,
-    /// Empty without `generate`.
-    pub answers: Vec<AnsweredExample>,
-    pub secs: f64,
-}
-
-/// Loads the model and measures as the request says.
+/// [`run`] where all contenders are of one model, which is loaded already.
 ///
 /// # Errors
-/// Where the model, the adapter or the examples can't be read, or the task was stopped; the error names the file.
-pub fn run(request: &EvaluationRequest, model_path: &Path, task: &dyn Task) -> Result<EvaluationReport, EvaluateError> {
-    run_on(&LanguageModel::load(model_path, task)?, request, task)
-}
-
-/// [`run`] on a model that is loaded already. Without an adapter the figures of the base model are `before`.
-///
-/// # Errors
-/// Where the adapter or the examples can't be read, or the task was stopped; the error names the file.
+/// As for [`run`].
 pub fn run_on(
     model: &LanguageModel,
     request: &EvaluationRequest,
     task: &dyn Task,
 ) -> Result<EvaluationReport, EvaluateError> {
-    let started = Instant::now();
-    // Read in a blink; a bar of bytes would only flash by.
-    let held_out = Rendering::read(model, request, &Quiet(task))?;
-    let adapter = match &request.adapter {
-        Some(folder) => Some(peft::load(undamaged(folder)?, model.decoder.spec())?),
-        None => None,
-    };
-    let has_before = request.with_base || adapter.is_none();
+    run(request, &mut |_| Ok(model.clone()), task)
+}
+
+/// [`run`] where all contenders are of one model, which lies here.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_at(path: &Path, request: &EvaluationRequest, task: &dyn Task) -> Result<EvaluationReport, EvaluateError> {
+    run(request, &mut |_| Ok(LanguageModel::load(path, task)?), task)
+}
+
+/// Names of the stages of the first and of the second contender; more have none of their own.
+const STAGES: [[&str; 2]; 2] = [["loss before", "answers before"], ["loss after", "answers after"]];
+
+fn stages(contender: usize, request: &EvaluationRequest) -> [Stage; 2] {
     let period = 1 + u32::from(request.generate);
-    let stages = |names: [&'static str; 2], pass: u32| {
-        let of = period * (u32::from(has_before) + u32::from(adapter.is_some()));
-        [0, 1].map(|at| Stage { name: names[at], number: pass * period + at as u32 + 1, of, period })
-    };
-    let before = match has_before {
-        true => Some(measure(model, None, &held_out, request, stages(["loss before", "answers before"], 0), task)?),
-        false => None,
-    };
-    let after = match &adapter {
-        Some(adapter) => {
-            let stages = stages(["loss after", "answers after"], u32::from(has_before));
-            Some(measure(model, Some(adapter), &held_out, request, stages, task)?)
-        }
-        None => None,
-    };
-    let answer = |side: &Option<(HeldOut, Vec<String>)>, i: usize| side.as_ref()?.1.get(i).cloned();
-    let answers = match request.generate {
-        true => held_out
-            .examples
-            .iter()
-            .enumerate()
-            .map(|(i, e)| answered(e, answer(&before, i), answer(&after, i)))
-            .collect(),
-        false => Vec::new(),
-    };
-    Ok(EvaluationReport {
-        before: before.map(|(held_out, _)| held_out),
-        after: after.map(|(held_out, _)| held_out),
-        answers,
-        secs: started.elapsed().as_secs_f64(),
-    })
+    let of = period * request.contenders.len() as u32;
+    let names = STAGES.get(contender).copied().unwrap_or(["loss", "answers"]);
+    [0, 1].map(|at| Stage { name: names[at], number: contender as u32 * period + at as u32 + 1, of, period })
 }
 
-/// Examples as the model's template writes them; those that it refuses are counted and named.
-pub struct Rendering {
-    pub examples: Vec<Example>,
-    pub samples: Vec<Rendered>,
-    pub tally: Tally,
+/// Room that an answer gets beyond the longest expected one, in tokens.
+const ANSWER_ROOM: usize = 16;
+
+/// Where no tokenizer is at hand: no token of a text is shorter than a byte of it, and few languages have two a word.
+fn longest_guessed(placed: &[Placed]) -> usize {
+    let length = |placed: &Placed| measure::expected(&placed.example).map_or(0, str::len);
+    placed.iter().map(length).max().unwrap_or_default()
 }
 
-impl Rendering {
-    fn read(model: &LanguageModel, request: &EvaluationRequest, task: &dyn Task) -> Result<Self, EvaluateError> {
-        let placed = read_placed(&request.data, task)?;
-        let mut rendering = Self {
-            examples: Vec::with_capacity(placed.len()),
-            samples: Vec::with_capacity(placed.len()),
-            tally: Tally::new(request.spec),
-        };
-        for placed in placed {
-            if task.is_stopped() {
-                return Err(EvaluateError::Stopped);
-            }
-            match render(&model.chat, &placed.example, request.spec) {
-                Ok(rendered) => {
-                    rendering.tally.add(&rendered);
-                    rendering.samples.extend(rendered.samples);
-                    rendering.examples.push(placed.example);
-                }
-                Err(error) => rendering.tally.refuse(Refusal::at(&request.data, placed.line, &error)),
-            }
-        }
-        match rendering.tally.mostly_refused() {
-            Some(message) => Err(EvaluateError::Refused { message }),
-            None => Ok(rendering),
-        }
+/// The expected answers' lengths in tokens.
+fn lengths(model: &LanguageModel, placed: &[Placed]) -> Result<Vec<usize>, EvaluateError> {
+    let length = |placed: &Placed| {
+        let Some(text) = measure::expected(&placed.example) else { return Ok(0) };
+        Ok(model.chat.tokenizer.encode_text(text)?.len())
+    };
+    placed.iter().map(length).collect()
+}
+
+fn result(placed: &Placed, expected_tokens: usize, outcomes: Vec<Outcome>) -> ExampleResult {
+    let Placed { example, line } = placed;
+    ExampleResult {
+        key: format!("{:016x}", content_key(example)),
+        line: *line,
+        prompt: question(example),
+        expected: measure::expected(example).unwrap_or_default().to_owned(),
+        expected_tokens,
+        about: About::default(),
+        outcomes,
     }
 }
 
-fn answered(example: &Example, before: Option<String>, after: Option<String>) -> AnsweredExample {
+/// The last user turn.
+fn question(example: &Example) -> String {
     let question = example.prompt().iter().rev().find(|m| m.role == Role::User);
-    AnsweredExample {
-        prompt: question.map(|m| m.content.clone()).unwrap_or_default(),
-        expected: held_out::expected(example).unwrap_or_default().to_owned(),
-        before,
-        after,
-    }
+    question.map(|m| m.content.clone()).unwrap_or_default()
 }

@@ -1,14 +1,13 @@
 //! Whether tuning worked: one judgement for the window, its rail and the command line. What a model answers counts for
 //! more than its loss: a model that has learned the form of the answers has a low loss and may get none right.
 
-use super::{AnsweredExample, EvaluationReport, is_exact_match};
+use super::significance::{LEVEL, mcnemar, wilson};
+use super::{EvaluationReport, is_exact_match};
 
 /// How much better counts as better: what rounds to nothing is the same.
 const LEAST_CHANGE: f64 = 0.005;
 /// Fewer examples say nothing.
 const FEWEST: u64 = 10;
-/// A change of the answers counts as one if chance alone would bring it more seldom than this.
-const LEVEL: f64 = 0.05;
 /// Below this share of right answers, for all that is known, the answers are not learned.
 const FEW_RIGHT: f64 = 0.3;
 
@@ -51,12 +50,12 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// `None` where nothing was compared.
-    pub fn of(answers: &[AnsweredExample]) -> Option<Self> {
+    /// The first two contenders; `None` where nothing was compared.
+    pub fn of(report: &EvaluationReport) -> Option<Self> {
         let mut sum = Self { num: 0, right_before: 0, right_after: 0, got_right: 0, went_wrong: 0 };
-        for answer in answers.iter().filter(|answer| !answer.expected.trim().is_empty()) {
-            let (Some(before), Some(after)) = (&answer.before, &answer.after) else { continue };
-            let (before, after) = (is_exact_match(&answer.expected, before), is_exact_match(&answer.expected, after));
+        for example in report.examples.iter().filter(|example| !example.expected.trim().is_empty()) {
+            let (Some(before), Some(after)) = (example.answer(0), example.answer(1)) else { continue };
+            let (before, after) = (is_exact_match(&example.expected, before), is_exact_match(&example.expected, after));
             sum.num += 1;
             sum.right_before += u64::from(before);
             sum.right_after += u64::from(after);
@@ -69,29 +68,11 @@ impl Outcomes {
     /// Whether the answers changed by more than chance would change them: the exact sign test of the answers that are
     /// right on one side only (McNemar).
     fn change(&self) -> Change {
-        let (more, fewer) = (self.got_right.max(self.went_wrong), self.got_right.min(self.went_wrong));
-        if sign_test(more, fewer) >= LEVEL {
+        if mcnemar(self.got_right, self.went_wrong) >= LEVEL {
             return Change::Same;
         }
         if self.got_right > self.went_wrong { Change::Better } else { Change::Worse }
     }
-}
-
-/// How likely chance alone brings `more` of one kind and `fewer` of the other, or something more uneven.
-fn sign_test(more: u64, fewer: u64) -> f64 {
-    let num = more + fewer;
-    let log_choose = |k: u64| -> f64 { (1..=k).map(|i| (((num - k + i) as f64) / i as f64).ln()).sum() };
-    let tail: f64 = (0..=fewer).map(|k| (log_choose(k) - num as f64 * std::f64::consts::LN_2).exp()).sum();
-    (2.0 * tail).min(1.0)
-}
-
-/// The upper end of Wilson's 95 % interval.
-fn highest_share(right: u64, num: u64) -> f64 {
-    const Z: f64 = 1.96;
-    let (n, p) = (num.max(1) as f64, right as f64 / num.max(1) as f64);
-    let middle = p + Z * Z / (2.0 * n);
-    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    (middle + half) / (1.0 + Z * Z / n)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,18 +105,19 @@ impl Verdict {
 pub struct Judgement {
     pub verdict: Verdict,
     pub outcomes: Option<Outcomes>,
-    loss_before: f64,
-    loss_after: f64,
+    /// Before and after; none where one of them gives no likelihoods.
+    losses: Option<(f64, f64)>,
 }
 
 impl Judgement {
     /// `None` without a before or an after.
     pub fn of(report: &EvaluationReport) -> Option<Self> {
-        let (before, after) = (report.before.as_ref()?, report.after.as_ref()?);
-        let outcomes = Outcomes::of(&report.answers);
-        let loss = Change::of_loss(before.loss, after.loss);
-        let verdict = judge(loss, after.num_examples as u64, outcomes);
-        Some(Self { verdict, outcomes, loss_before: before.loss, loss_after: after.loss })
+        let (before, after) = (report.before()?, report.after()?);
+        let outcomes = Outcomes::of(report);
+        let losses = before.loss().zip(after.loss());
+        let loss = losses.map_or(Change::Same, |(before, after)| Change::of_loss(before, after));
+        let num_examples = after.measured.map_or(report.examples.len(), |measured| measured.num_examples);
+        Some(Self { verdict: judge(loss, num_examples as u64, outcomes), outcomes, losses })
     }
 
     pub fn title(&self) -> &'static str {
@@ -151,16 +133,17 @@ impl Judgement {
 
     /// `Loss fell 4.050 → 0.610, 12 of 49 right, 3 before`, with numbers as the reader writes them.
     pub fn in_words(&self, count: fn(u64) -> String, loss: fn(f64) -> String) -> String {
-        let (before, after) = (loss(self.loss_before), loss(self.loss_after));
-        let losses = match Change::of_loss(self.loss_before, self.loss_after) {
-            Change::Better => format!("Loss fell {before} → {after}"),
-            Change::Same => format!("Loss stayed {before} → {after}"),
-            Change::Worse => format!("Loss rose {before} → {after}"),
-        };
-        match self.outcomes {
-            Some(all) => format!("{losses}, {}, {} before", all.right_in_words(count), count(all.right_before)),
-            None => losses,
-        }
+        let losses = self.losses.map(|(before, after)| {
+            let verb = match Change::of_loss(before, after) {
+                Change::Better => "fell",
+                Change::Same => "stayed",
+                Change::Worse => "rose",
+            };
+            format!("Loss {verb} {} → {}", loss(before), loss(after))
+        });
+        let right =
+            self.outcomes.map(|all| format!("{}, {} before", all.right_in_words(count), count(all.right_before)));
+        losses.into_iter().chain(right).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -189,7 +172,7 @@ fn judge(loss: Change, num_examples: u64, outcomes: Option<Outcomes>) -> Verdict
     }
     let has_more_right = all.right_after > all.right_before;
     let is_all_right = all.right_before == all.num && all.right_after == all.num;
-    let has_few_right = highest_share(all.right_after, all.num) < FEW_RIGHT;
+    let has_few_right = wilson(all.right_after, all.num).1 < FEW_RIGHT;
     match loss {
         Change::Better if is_all_right => Verdict::Little,
         Change::Better if has_few_right && all.right_after >= all.right_before => Verdict::FormOnly,
@@ -238,20 +221,5 @@ mod tests {
         check(Worse, outcomes(49, 20, 0, 0), Verdict::Worse);
         check(Worse, None, Verdict::Worse);
         assert_eq!(judge(Better, 9, None), Verdict::TooFew);
-    }
-
-    #[test]
-    fn chance_and_intervals_are_as_in_the_tables() {
-        let near = |value: f64, expected: f64| assert!((value - expected).abs() < 1e-4, "{value}, not {expected}");
-        // R: binom.test(5, 5), binom.test(6, 6), binom.test(8, 10), binom.test(3, 6).
-        near(sign_test(5, 0), 0.0625);
-        near(sign_test(6, 0), 0.03125);
-        near(sign_test(8, 2), 0.109_375);
-        near(sign_test(3, 3), 1.0);
-        near(sign_test(0, 0), 1.0);
-        // R: prop.test without continuity correction.
-        near(highest_share(0, 10), 0.2775);
-        near(highest_share(10, 49), 0.3364);
-        assert!(sign_test(3000, 2000) < 1e-9, "many answers");
     }
 }

@@ -30,6 +30,7 @@ pub use rows::query::{
 };
 pub use rows::reviewers::Reviewers;
 pub use rows::search::hits;
+pub use runs::project_of_run;
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use state::{
     Annotations, CheckedWith, Edit, ExampleRow, ExampleStatus, LastChecks, ProjectState, ReplacePreview, ReplacedTurn,

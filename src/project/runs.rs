@@ -4,11 +4,22 @@ use std::path::{Path, PathBuf};
 
 use super::error::ProjectError;
 use super::store::project::Project;
+use super::store::schema::STORE_FILE;
 use crate::run::{self, RunError, RunRecord};
+
+/// The project that a run lies in, if it lies in one.
+pub fn project_of_run(run_dir: &Path) -> Option<PathBuf> {
+    let run_dir = std::path::absolute(run_dir).ok()?;
+    let runs = run_dir.parent().filter(|folder| folder.ends_with(RUNS))?;
+    let project = runs.parent()?;
+    project.join(STORE_FILE).is_file().then(|| project.to_owned())
+}
+
+const RUNS: &str = "runs";
 
 impl Project {
     pub fn runs_dir(&self) -> PathBuf {
-        self.folder().join("runs")
+        self.folder().join(RUNS)
     }
 
     /// All runs, the newest first.

@@ -11,7 +11,7 @@ use super::{RunDir, RunError};
 use crate::fs::write_atomic;
 
 /// One optimizer step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StepMetrics {
     /// The step's number, from 1.
     pub step: usize,
@@ -38,7 +38,7 @@ pub struct StepMetrics {
 }
 
 /// One look at the validation part.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct EvalMetrics {
     /// The steps done before it; 0 is the base model.
     pub step: usize,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::data::ImportError;
 use crate::evaluate::EvaluateError;
 use crate::project::ProjectError;
+use crate::report::ReportError;
 use crate::run::RunError;
 use crate::train::TrainError;
 
@@ -24,6 +25,8 @@ pub enum WorkbenchError {
     Run(#[from] RunError),
     #[error(transparent)]
     Train(#[from] TrainError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }

@@ -4,6 +4,8 @@
 pub mod checks;
 pub mod data_export;
 mod error;
+pub mod evaluate;
+pub mod report;
 pub mod reviewers;
 pub mod scores;
 pub mod statistics;

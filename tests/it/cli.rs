@@ -69,10 +69,6 @@ fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
 }
 
-fn keys(value: &Value) -> Vec<&str> {
-    value.as_object().unwrap().keys().map(String::as_str).collect()
-}
-
 /// The names of a run's checkpoints, in order.
 fn checkpoints(run: &Path) -> Vec<String> {
     let mut names: Vec<_> = read_dir(run.join("checkpoints"))
@@ -116,11 +112,10 @@ fn a_recipe_trains_and_its_adapter_can_be_evaluated_and_asked() {
 
     let evaluate = |more: &[&str]| -> Value {
         let out = bench.out(&[&["evaluate", "--model", MODEL, "--data", "validation.jsonl", "--json"], more].concat());
-        serde_json::from_str(&out).unwrap()
+        let mut report: Value = serde_json::from_str(&out).unwrap();
+        report["contenders"][0].take()
     };
     let (base, tuned) = (evaluate(&[]), evaluate(&["--adapter", adapter, "--generate"]));
-    assert_eq!(keys(&base), ["loss", "perplexity", "num_tokens", "num_examples", "tally"]);
-    assert_eq!(keys(&tuned), ["loss", "perplexity", "num_tokens", "num_examples", "tally", "exact_match"]);
     assert_eq!(base["num_examples"], 6);
     assert_eq!((base["tally"]["num_examples"].as_u64(), base["tally"]["num_left_out"].as_u64()), (Some(6), Some(0)));
     let refused = bench.run(&["evaluate", "--model", MODEL, "--data", "validation.jsonl", "--max-length", "8"]);
@@ -129,7 +124,6 @@ fn a_recipe_trains_and_its_adapter_can_be_evaluated_and_asked() {
     let cut = evaluate(&["--max-length", "8", "--too-long", "cut_left"]);
     assert_eq!((cut["num_examples"].as_u64(), cut["tally"]["num_cut"].as_u64()), (Some(6), Some(6)));
     assert!(tuned["loss"].as_f64() < base["loss"].as_f64(), "{base} → {tuned}");
-    assert!((0.0..=1.0).contains(&tuned["exact_match"].as_f64().unwrap()));
 
     // A run of a project has its held-out examples; the result stays with it.
     let of_run = |more: &[&str]| bench.run(&[&["evaluate", "--run", "run"], more].concat());
@@ -143,7 +137,7 @@ fn a_recipe_trains_and_its_adapter_can_be_evaluated_and_asked() {
     assert!(told.status.success() && words.contains("Loss "), "{words}");
     let kept = tunewright::evaluate::kept(&run, Some(Path::new(adapter))).unwrap();
     assert_eq!(kept.len(), 1);
-    assert!(kept[0].kept.report.before.is_some() && kept[0].kept.generate);
+    assert!(kept[0].kept.report.before().is_some() && kept[0].kept.generate);
 
     let answer = |more: &[&str]| -> String {
         bench.out(&[&["generate", "--model", MODEL, "--prompt", "say 3", "--max-new-tokens", "12"], more].concat())

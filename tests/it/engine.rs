@@ -352,17 +352,12 @@ fn a_run_trains_is_measured_and_answers_beside_its_base() {
         assert!(card.lines().any(|found| found == line), "{card}");
     }
 
-    let request = EvaluationRequest {
-        model: tiny_model(),
-        adapter: run.adapter.clone(),
-        data: run_dir.join("data/test.jsonl"),
-        spec: tiny_recipe(6).training.render_spec(),
-        generate: false,
-        with_base: true,
-    };
+    let request = EvaluationRequest::of_run(&run_dir, &tiny_recipe(6), run.adapter.clone(), Split::Test, false);
     let replies = bench.ask(JobSpec::Compute(ComputeJob::Evaluate { request }));
-    let [Reply::Evaluation(report)] = &replies[..] else { panic!("{replies:?}") };
-    let (before, after) = (report.before.as_ref().unwrap(), report.after.as_ref().unwrap());
+    let [Reply::Evaluation(evaluation)] = &replies[..] else { panic!("{replies:?}") };
+    let report = &evaluation.report;
+    let (before, after) = (report.before().unwrap(), report.after().unwrap());
+    let (before, after) = (before.measured.unwrap(), after.measured.unwrap());
     assert_eq!(before.num_tokens, after.num_tokens);
     assert_ne!(before.loss, after.loss);
 
@@ -428,24 +423,17 @@ fn what_is_too_long_is_told_before_during_and_after_a_run() {
     let card = std::fs::read_to_string(run.run_dir.join("README.md")).unwrap();
     assert!(card.contains(&words) && card.contains("too_long = \"drop\""), "{card}");
 
-    let request = EvaluationRequest {
-        model: tiny_model(),
-        adapter: None,
-        data: run.run_dir.join("data/train.jsonl"),
-        spec: run.recipe.training.render_spec(),
-        generate: false,
-        with_base: true,
-    };
+    let request = EvaluationRequest::of_run(&run.run_dir, &run.recipe, None, Split::Train, false);
     let measure = |request: EvaluationRequest| match bench.ask(JobSpec::Compute(ComputeJob::Evaluate { request })).pop()
     {
-        Some(Reply::Evaluation(report)) => report.before.unwrap(),
+        Some(Reply::Evaluation(evaluation)) => evaluation.report.before().unwrap().clone(),
         other => panic!("{other:?}"),
     };
     let dropped = measure(request.clone());
-    assert_eq!((dropped.num_examples, dropped.tally), (facts.num_examples, facts.tally.clone()));
+    assert_eq!((dropped.measured.unwrap().num_examples, dropped.tally), (facts.num_examples, facts.tally.clone()));
     let spec = RenderSpec { too_long: TooLong::CutLeft, ..request.spec };
     let cut = measure(EvaluationRequest { spec, ..request });
-    assert_eq!((cut.num_examples, cut.tally.num_cut), (facts.num_examples + 1, 1));
+    assert_eq!((cut.measured.unwrap().num_examples, cut.tally.num_cut), (facts.num_examples + 1, 1));
 
     let (recipe, nothing) = preview(TooLong::Drop, 8);
     assert_eq!((nothing.num_examples, nothing.tally.num_left_out), (0, nothing.tally.num_examples));

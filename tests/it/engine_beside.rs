@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tunewright::data::Message;
 use tunewright::data::Role;
+use tunewright::data::Split;
 use tunewright::engine::protocol::CompareRequest;
 use tunewright::engine::{Backend, ComputeJob, EventKind, IoJob, JobId, JobSpec, Outcome, Reply, TrainJob};
 use tunewright::evaluate::EvaluationRequest;
@@ -31,14 +32,7 @@ fn compare(adapter: Option<PathBuf>) -> JobSpec {
 }
 
 fn evaluate(run: &RunRecord) -> JobSpec {
-    let request = EvaluationRequest {
-        model: tiny_model(),
-        adapter: None,
-        data: run.run_dir.join("data/train.jsonl"),
-        spec: run.recipe.training.render_spec(),
-        generate: true,
-        with_base: true,
-    };
+    let request = EvaluationRequest::of_run(&run.run_dir, &run.recipe, None, Split::Train, true);
     JobSpec::Compute(ComputeJob::Evaluate { request })
 }
 

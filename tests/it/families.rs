@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tunewright::evaluate::{self, EvaluationRequest};
+use tunewright::evaluate::{self, Contender, EvaluationRequest, Outcomes};
 use tunewright::model::{inspect, peft};
 use tunewright::recipe::{GradientCheckpointing, ModelRef, Plan, Precision, Recipe, RenderSpec};
 use tunewright::task::{Control, Unwatched};
@@ -81,20 +81,22 @@ fn a_folder_is_trained_evaluated_and_asked() {
         let summary = sft::run(&plan, &Control::default(), &mut |_| ()).unwrap();
         let adapter = summary.adapter.unwrap();
 
+        let format = RenderSpec::WHOLE.format;
         let request = EvaluationRequest {
-            model,
-            adapter: Some(adapter.clone()),
+            contenders: vec![Contender::base(model.clone(), format), Contender::tuned(model, adapter.clone(), format)],
             data: path("validation.jsonl"),
             spec: RenderSpec::WHOLE,
             generate: true,
-            with_base: true,
+            labels: false,
         };
-        let report = evaluate::run(&request, &path("model"), &Unwatched).unwrap();
-        let (before, after) = (report.before.unwrap(), report.after.unwrap());
+        let report = evaluate::run_at(&path("model"), &request, &Unwatched).unwrap();
+        let outcomes = Outcomes::of(&report).unwrap();
+        let right = |num: u64| num as f64 / outcomes.num as f64;
+        let (before, after) = (report.before().unwrap(), report.after().unwrap());
         let what = format!("{family}, {precision:?}: {before:?}, then {after:?}");
         // No further, as Gemma's soft-cap keeps the logits of its fixture within ±3.
-        assert!(after.loss < 0.5 * before.loss, "{what}");
-        assert!(before.exact_match < Some(0.5) && after.exact_match > Some(0.8), "{what}");
+        assert!(after.loss() < before.loss().map(|loss| 0.5 * loss), "{what}");
+        assert!(right(outcomes.right_before) < 0.5 && right(outcomes.right_after) > 0.8, "{what}, {outcomes:?}");
 
         let config = std::fs::read_to_string(adapter.join("adapter_config.json")).unwrap();
         let config: Value = serde_json::from_str(&config).unwrap();

@@ -1,6 +1,9 @@
 //! Does it work on examples that training has not seen? Before and after, in words and in numbers.
 
+mod figures;
+mod list;
 mod report;
+mod side;
 pub mod state;
 
 pub use state::{EvaluateAction as Action, EvaluateState as State};
@@ -20,6 +23,7 @@ use crate::app::start::Starter;
 use crate::app::{Action as AnyAction, AppState, Cx, Drafts as AllDrafts, Screen};
 use crate::data::Split;
 use crate::engine::EventKind;
+use crate::evaluate::ContenderReport;
 use crate::run::RunRecord;
 
 const PARTS: [(Split, &str); 2] = [(Split::Test, "Test"), (Split::Validation, "Validation")];
@@ -217,10 +221,12 @@ fn in_short(shown: &state::Shown) -> (String, Mark) {
     }
     let is_good = shown.judgement.is_some_and(|judgement| judgement.verdict.is_good());
     let outcomes = shown.judgement.and_then(|judgement| judgement.outcomes);
-    let words = match (outcomes, &shown.report.after) {
+    let words = match (outcomes, shown.evaluation.report.after()) {
         (Some(outcomes), _) => outcomes.right_in_words(format::thousands),
-        (None, Some(after)) => format!("Loss {}", format::loss(after.loss)),
-        (None, None) => "Measured".to_owned(),
+        (None, after) => match after.and_then(ContenderReport::loss) {
+            Some(loss) => format!("Loss {}", format::loss(loss)),
+            None => "Measured".to_owned(),
+        },
     };
     (words, if is_good { Mark::Done } else { Mark::Ready })
 }

@@ -11,6 +11,7 @@ use crate::engine::context::Context;
 use crate::engine::error::EngineError;
 use crate::engine::limits::SharedLimits;
 use crate::engine::{ComputeJob, EventKind, MemoryShort};
+use crate::evaluate::Contender;
 use crate::generate::Sampling;
 use crate::hub;
 use crate::model::gradient::activation_bytes;
@@ -107,7 +108,11 @@ fn model_of(job: &ComputeJob) -> Option<(&ModelRef, usize)> {
             let Sampling { max_new_tokens, .. } = request.sampling;
             Some((&request.model, 2 * (max_new_tokens + LOSS_TOKENS)))
         }
-        ComputeJob::Evaluate { request } => Some((&request.model, if request.generate { ANSWER_TOKENS } else { 0 })),
+        ComputeJob::Evaluate { request } => {
+            let answer_tokens = if request.generate { ANSWER_TOKENS } else { 0 };
+            let first = request.contenders.iter().find_map(Contender::model);
+            first.map(|model| (model, answer_tokens))
+        }
         ComputeJob::ScoreExamples { judge, .. } => Some((&judge.model, 0)),
         ComputeJob::LabelNext { judge, .. } => Some((&judge.model, ANSWER_TOKENS)),
     }

@@ -11,7 +11,7 @@ use crate::engine::limits::SharedLimits;
 use crate::engine::protocol::CompareRequest;
 use crate::engine::worker::Work;
 use crate::engine::{ComputeJob, EventKind, Reply};
-use crate::evaluate::{self, EvaluationRequest, Judge, Scorer};
+use crate::evaluate::{Evaluation, EvaluationRequest, Judge, Scorer};
 use crate::generate::{self, PairEvent};
 use crate::hub::{self, Sources};
 use crate::model::{LanguageModel, peft};
@@ -22,6 +22,7 @@ use crate::run::checkpoints::undamaged;
 use crate::task::{Phase, Task};
 use crate::train::timing::{SpeedFile, speed_key};
 use crate::train::turn::Held;
+use crate::workbench::evaluate::{self as workbench, Evaluated};
 use crate::workbench::scores;
 
 pub(super) struct Compute {
@@ -71,15 +72,16 @@ impl Compute {
     }
 
     fn evaluate(&mut self, request: &EvaluationRequest, context: &Context) -> Result<(), EngineError> {
-        let model = self.load_ref(&request.model, context)?;
-        context.phase(Phase::Evaluating);
-        let report = evaluate::run_on(&model, request, context)?;
-        let kept = evaluate::keep_with_run(request, &report);
-        context.reply(Reply::Evaluation(report));
+        let load = &mut |model: &ModelRef| {
+            let model = self.load_ref(model, context)?;
+            context.phase(Phase::Evaluating);
+            Ok::<_, EngineError>(model)
+        };
+        let Evaluated { report, kept, warnings } = workbench::evaluate(request, load, context)?;
+        context.reply(Reply::Evaluation(Box::new(Evaluation::of(report))));
         // What was measured is shown all the same.
-        if let Err(error) = kept {
-            context.tell(EventKind::Warning(format!("The result could not be kept with the run: {error}")));
-        }
+        let not_kept = kept.err().map(|error| format!("The result could not be kept with the run: {error}"));
+        warnings.into_iter().chain(not_kept).for_each(|warning| context.tell(EventKind::Warning(warning)));
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use crate::data::checks::{CheckReport, Finding, Fix, FixCount};
 use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
 use crate::data::statistics::Statistics;
-use crate::evaluate::{EvaluationReport, KeptPair, Measured};
+use crate::evaluate::{Evaluation, KeptPair, Measured};
 use crate::hub::{Beside, Dataset, FoundModel, RepoListing, SearchPage, Unfinished};
 use crate::model::ModelFacts;
 use crate::project::{
@@ -90,7 +90,7 @@ pub enum Reply {
         /// The step of the last checkpoint.
         goes_on_from: Option<usize>,
     },
-    Evaluation(EvaluationReport),
+    Evaluation(Box<Evaluation>),
     /// The newest first.
     Evaluations(Vec<Measured>),
     /// In the order they were asked.
@@ -172,7 +172,7 @@ answers! {
     Reply::Facts { facts, .. } => facts: ModelFacts,
     Reply::Estimates(estimates) => estimates: Estimates,
     Reply::Speed(speed) => speed: KnownSpeed,
-    Reply::Evaluation(report) => report: EvaluationReport,
+    Reply::Evaluation(evaluation) => evaluation: Evaluation,
     Reply::Evaluations(measured) => measured: Vec<Measured>,
     Reply::Answers(pairs) => pairs: Vec<KeptPair>,
     Reply::Runs(runs) => runs: Vec<RunRecord>,

@@ -14,7 +14,7 @@ fn evaluate(model: &Path, adapter: Option<&Path>, data: &str) -> Ran {
 
 fn loss(model: &str, adapter: Option<&str>) -> f64 {
     let adapter = adapter.map(case);
-    evaluate(&case(model), adapter.as_deref(), "_tea.jsonl").json()["loss"].as_f64().unwrap()
+    evaluate(&case(model), adapter.as_deref(), "_tea.jsonl").json()["contenders"][0]["loss"].as_f64().unwrap()
 }
 
 #[track_caller]
@@ -133,7 +133,7 @@ fn the_recipe_of_a_run_tells_the_truth_about_its_adapter() {
             _ => assert_eq!(settings["target_modules"], serde_json::json!(["q_proj", "v_proj"])),
         }
         let trained = evaluate(&case("_model"), Some(&desk.path("run/checkpoints/step-000002")), "_tea.jsonl");
-        assert!(trained.json()["loss"].as_f64().unwrap() < 5.7);
+        assert!(trained.json()["contenders"][0]["loss"].as_f64().unwrap() < 5.7);
         let whole = evaluate(&case("_model"), Some(&desk.path("run")), "_tea.jsonl");
         assert_refused(&whole, &["checkpoints/step-000002", "name that folder"]);
     }
@@ -143,7 +143,7 @@ fn the_recipe_of_a_run_tells_the_truth_about_its_adapter() {
 fn g01_a_file_that_does_not_name_its_pre_tokenizer_is_refused_unless_its_vocabulary_is_known() {
     let evaluate = |name: &str| evaluate(&case(&format!("G01/{name}")), None, "G01/data.jsonl");
     for name in ["named.gguf", "llama3.gguf"] {
-        assert_eq!(evaluate(name).json()["num_tokens"], 50, "{name}");
+        assert_eq!(evaluate(name).json()["contenders"][0]["num_tokens"], 50, "{name}");
     }
     for name in ["missing.gguf", "default.gguf"] {
         assert_refused(&evaluate(name), &["tokenizer.ggml.pre", "original model's folder"]);

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use tunewright::data::import::ImportRequest;
 use tunewright::data::{preview, read_examples};
-use tunewright::evaluate::{self, EvaluationRequest};
+use tunewright::evaluate::{self, Contender, EvaluationRequest};
 use tunewright::fs::write_atomic;
 use tunewright::generate::{Sampling, Session};
 use tunewright::model::{LanguageModel, Turn, inspect, peft};
@@ -373,13 +373,17 @@ fn ask(model: &LanguageModel) -> Read {
 }
 
 fn measure(model: &LanguageModel, folder: &Path, adapter: Option<&Path>) -> Read {
+    let spec = RenderSpec { max_length: 256, too_long: TooLong::CutLeft, ..RenderSpec::WHOLE };
+    let contender = match adapter {
+        Some(adapter) => Contender::tuned(ModelRef::Starter, adapter.to_owned(), spec.format),
+        None => Contender::base(ModelRef::Starter, spec.format),
+    };
     let request = EvaluationRequest {
-        model: ModelRef::Starter,
-        adapter: adapter.map(Path::to_owned),
+        contenders: vec![contender],
         data: folder.join("data.jsonl"),
-        spec: RenderSpec { max_length: 256, too_long: TooLong::CutLeft, ..RenderSpec::WHOLE },
+        spec,
         generate: false,
-        with_base: false,
+        labels: false,
     };
     evaluate::run_on(model, &request, &Unwatched)?;
     Ok(())

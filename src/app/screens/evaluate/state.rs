@@ -10,7 +10,7 @@ use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::data::Split;
 use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, Outcome, Reply};
-use crate::evaluate::{EvaluationReport, EvaluationRequest, Judgement, Measured, Stale};
+use crate::evaluate::{Evaluation, EvaluationRequest, Judgement, Measured, Stale, Turn};
 use crate::run::RunRecord;
 
 /// What a person did on this screen.
@@ -23,28 +23,124 @@ pub enum EvaluateAction {
     Generate(bool),
     Start,
     Stop,
+    Side(Side),
+    /// Labels answered before (0) or after (1).
+    Of(usize),
+    /// Only examples that expect the one label and got the other.
+    Cell(String, String),
+    /// Only the examples of this slice.
+    Slice(usize),
+    /// Of all slices and labels again.
+    ShowAll,
+    Turn(Option<Turn>),
+    /// The other way round.
+    Sort,
+}
+
+/// What stands beside the figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Labels,
+    Slices,
 }
 
 /// What was measured of a run, as it is shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shown {
-    pub report: EvaluationReport,
+    pub evaluation: Evaluation,
     pub judgement: Option<Judgement>,
     pub stale: Option<Stale>,
     /// `2026-11-30 14:02`; none for what was measured just now.
     pub at: Option<String>,
     /// Why it is not with the run.
     pub not_kept: Option<String>,
+    pub side: Side,
+    /// Whose labels are shown.
+    pub of: usize,
+    /// The expected and the answered label that examples are shown of.
+    pub cell: Option<(String, String)>,
+    pub slice: Option<usize>,
+    /// None for all that aren't right.
+    pub turn: Option<Turn>,
+    /// The largest gain first, rather than the largest loss.
+    pub is_gain_first: bool,
 }
 
 impl Shown {
-    fn new(report: EvaluationReport) -> Self {
-        Self { judgement: Judgement::of(&report), report, stale: None, at: None, not_kept: None }
+    fn new(evaluation: Evaluation) -> Self {
+        Self {
+            judgement: Judgement::of(&evaluation.report),
+            evaluation,
+            stale: None,
+            at: None,
+            not_kept: None,
+            side: Side::Labels,
+            of: 1,
+            cell: None,
+            slice: None,
+            turn: None,
+            is_gain_first: false,
+        }
+    }
+
+    fn turn_of(&self, example: usize) -> Option<Turn> {
+        self.evaluation.findings.metrics.first()?.turn(1, example)
+    }
+
+    /// In the chosen slice and of the chosen labels.
+    fn is_within(&self, example: usize) -> bool {
+        let in_slice = |at: usize| {
+            let slice = self.evaluation.findings.slices.get(at);
+            slice.is_none_or(|slice| slice.examples.binary_search(&example).is_ok())
+        };
+        let in_cell = |(expected, answered): &(String, String)| {
+            let pair = self.evaluation.findings.label_pair(self.of, example);
+            pair.is_some_and(|pair| pair == (expected, answered))
+        };
+        self.slice.is_none_or(in_slice) && self.cell.as_ref().is_none_or(in_cell)
+    }
+
+    /// Places of the examples that are listed: what got worse first, by how much.
+    pub fn rows(&self) -> Vec<usize> {
+        let examples = &self.evaluation.report.examples;
+        let is_wanted = |turn: Option<Turn>| match self.turn {
+            Some(wanted) => turn == Some(wanted),
+            // What a cell or a slice holds is shown whole.
+            None => self.cell.is_some() || self.slice.is_some() || turn != Some(Turn::Right),
+        };
+        let mut rows: Vec<(Option<Turn>, f64, usize)> = (0..examples.len())
+            .filter(|at| self.is_within(*at))
+            .map(|at| (self.turn_of(at), examples[at].loss_change(1).unwrap_or_default(), at))
+            .filter(|(turn, ..)| is_wanted(*turn))
+            .collect();
+        match self.is_gain_first {
+            true => rows.sort_by(|a, b| a.1.total_cmp(&b.1)),
+            false => rows.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))),
+        }
+        rows.into_iter().map(|(.., at)| at).collect()
+    }
+
+    /// How many examples each filter would show: not right, worse, better, same, right.
+    pub fn counts(&self) -> [usize; 5] {
+        let mut counts = [0; 5];
+        let all = 0..self.evaluation.report.examples.len();
+        for turn in all.filter(|at| self.is_within(*at)).map(|at| self.turn_of(at)) {
+            counts[0] += usize::from(turn != Some(Turn::Right));
+            match turn {
+                Some(Turn::GotWorse) => counts[1] += 1,
+                Some(Turn::BetterNotRight) => counts[2] += 1,
+                Some(Turn::SameNotRight) => counts[3] += 1,
+                Some(Turn::Right) => counts[4] += 1,
+                None => {}
+            }
+        }
+        counts
     }
 
     fn of(measured: &Measured) -> Self {
+        let evaluation = Evaluation { report: measured.kept.report.clone(), findings: measured.findings.clone() };
         let at = measured.kept.at.parse::<jiff::Zoned>().ok().map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
-        Self { stale: measured.stale.clone(), at, ..Self::new(measured.kept.report.clone()) }
+        Self { stale: measured.stale.clone(), at, ..Self::new(evaluation) }
     }
 }
 
@@ -113,6 +209,35 @@ impl EvaluateState {
         of(self.generate).or_else(|| of(!self.generate))
     }
 
+    fn shown_mut(&mut self, runs: &[RunRecord]) -> Option<&mut Shown> {
+        let run_dir = self.chosen_run(runs)?.run_dir.clone();
+        let key = |generate| (run_dir.clone(), self.part, generate);
+        let key = [key(self.generate), key(!self.generate)].into_iter().find(|key| self.shown.contains_key(key))?;
+        self.shown.get_mut(&key)
+    }
+
+    /// What changes only what is seen of a report.
+    fn look(&mut self, action: EvaluateAction, runs: &[RunRecord]) {
+        let Some(shown) = self.shown_mut(runs) else { return };
+        match action {
+            EvaluateAction::Side(side) => shown.side = side,
+            EvaluateAction::Of(of) => (shown.of, shown.cell) = (of, None),
+            EvaluateAction::Cell(expected, answered) => {
+                let cell = Some((expected, answered));
+                shown.slice = None;
+                shown.cell = if shown.cell == cell { None } else { cell };
+            }
+            EvaluateAction::Slice(slice) => {
+                shown.cell = None;
+                shown.slice = if shown.slice == Some(slice) { None } else { Some(slice) };
+            }
+            EvaluateAction::ShowAll => (shown.cell, shown.slice) = (None, None),
+            EvaluateAction::Turn(turn) => shown.turn = turn,
+            EvaluateAction::Sort => shown.is_gain_first = !shown.is_gain_first,
+            _ => {}
+        }
+    }
+
     pub fn apply(&mut self, action: EvaluateAction, runs: &[RunRecord], jobs: &mut dyn Start) {
         match action {
             EvaluateAction::Run(name) => {
@@ -137,6 +262,7 @@ impl EvaluateState {
                     jobs.stop(job);
                 }
             }
+            look => self.look(look, runs),
         }
     }
 
@@ -154,8 +280,8 @@ impl EvaluateState {
         let (true, Some(key)) = (self.job == Some(job), self.asked.clone()) else { return Vec::new() };
         match event {
             EventKind::Reply(reply) => {
-                if let Reply::Evaluation(report) = reply.as_ref() {
-                    self.shown.insert(key, Shown::new(report.clone()));
+                if let Reply::Evaluation(evaluation) = reply.as_ref() {
+                    self.shown.insert(key, Shown::new((**evaluation).clone()));
                 }
             }
             EventKind::Warning(text) => {
@@ -190,7 +316,7 @@ impl EvaluateState {
 
 /// With the same figure as in the report.
 fn evaluated(shown: &Shown) -> Effect {
-    let num = shown.report.after.as_ref().map_or(0, |after| after.num_examples as u64);
-    let took = format::duration(shown.report.secs);
+    let num = shown.evaluation.report.examples.len() as u64;
+    let took = format::duration(shown.evaluation.report.secs);
     Effect::say(format!("Evaluated {} in {took}", format::count(num, "example", "examples")))
 }

@@ -4,18 +4,18 @@ use egui_kittest::kittest::Queryable as _;
 use tunewright::app::Action;
 use tunewright::app::screens::{evaluate, runs};
 use tunewright::data::Split;
-use tunewright::engine::{IoJob, Reply};
-use tunewright::evaluate::{EvaluationReport, KeptEvaluation, Stale};
+use tunewright::engine::IoJob;
+use tunewright::evaluate::{EvaluationReport, Findings, KeptEvaluation, Stale};
 use tunewright::recipe::{ModelRef, Recipe};
 use tunewright::task::{Phase, Stage, Unit};
 
 use super::*;
 use crate::window::harness::asked::{is_evaluate, is_resume};
-use crate::window::harness::made::report;
+use crate::window::harness::made::{evaluated, report};
 
 fn kept(report: EvaluationReport, stale: Option<Stale>) -> Measured {
     let kept = KeptEvaluation {
-        version: 1,
+        version: 2,
         part: Split::Test,
         adapter: "step-000080".to_owned(),
         adapter_sha256: String::new(),
@@ -26,7 +26,8 @@ fn kept(report: EvaluationReport, stale: Option<Stale>) -> Measured {
         at: "2026-11-30T14:02:00+01:00[+01:00]".to_owned(),
         report,
     };
-    Measured { kept, stale }
+    let findings = Findings::of(&kept.report, &[]);
+    Measured { kept, findings, stale }
 }
 
 /// Measures the newest run; the report is still to come.
@@ -34,7 +35,7 @@ fn measuring(runs: Vec<RunRecord>) -> (Window, JobId) {
     let mut window = open(runs, Screen::Evaluate);
     window.key(Modifiers::COMMAND, Key::Enter);
     let Some(JobSpec::Compute(ComputeJob::Evaluate { request })) = window.spec(is_evaluate) else { panic!() };
-    assert!(request.data.ends_with("runs/new/data/test.jsonl") && request.generate && request.with_base);
+    assert!(request.data.ends_with("runs/new/data/test.jsonl") && request.generate && request.contenders.len() == 2);
     let job = window.job(is_evaluate);
     (window, job)
 }
@@ -42,7 +43,7 @@ fn measuring(runs: Vec<RunRecord>) -> (Window, JobId) {
 fn measured(runs: Vec<RunRecord>, report: EvaluationReport) -> Window {
     let (mut window, job) = measuring(runs);
     window.tell(job, EventKind::Started);
-    window.tell(job, EventKind::Reply(Box::new(Reply::Evaluation(report))));
+    window.tell(job, EventKind::Reply(Box::new(evaluated(report))));
     window.tell(job, EventKind::Finished(Outcome::Completed));
     window
 }
@@ -121,7 +122,7 @@ fn a_run_that_went_on_is_looked_at_again() {
 fn a_result_that_could_not_be_kept_says_so() {
     let (mut window, job) = measuring(completed());
     window.tell(job, EventKind::Started);
-    window.tell(job, EventKind::Reply(Box::new(Reply::Evaluation(report((2.391, 0.418), 12, 8)))));
+    window.tell(job, EventKind::Reply(Box::new(evaluated(report((2.391, 0.418), 12, 8)))));
     window.tell(job, EventKind::Warning("The result could not be kept with the run: no space".to_owned()));
     window.tell(job, EventKind::Finished(Outcome::Completed));
     assert!(window.is_shown("Tuning worked") && window.is_shown("could not be kept with the run: no space"));

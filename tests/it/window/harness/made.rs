@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use tunewright::data::{Message, Role as Turn, Split};
-use tunewright::evaluate::{AnsweredExample, EvaluationReport, HeldOut};
+use tunewright::engine::Reply;
+use tunewright::evaluate::loss::MeanLoss;
+use tunewright::evaluate::{About, ContenderReport, Evaluation, EvaluationReport, ExampleResult, GivenAnswer, Outcome};
 use tunewright::hub::FoundModel;
 use tunewright::model::{ModelFacts, ModelSize, ModelSpec, TensorGroup};
 use tunewright::project::{Annotations, ExampleRow, ExampleStatus, ProjectState, Settings, SplitCounts, StoredExample};
@@ -242,24 +244,41 @@ pub fn evaluation(step: usize, eval_loss: f64) -> EvalMetrics {
 /// A report in which `num_right` of `num` examples with an expected answer are right after tuning, and none before; the
 /// losses are those before and after.
 pub fn report((before, after): (f64, f64), num: usize, num_right: usize) -> EvaluationReport {
-    let held_out = |loss: f64, right: usize| HeldOut {
-        loss,
-        perplexity: loss.exp(),
-        num_tokens: 60,
-        num_examples: num,
+    let contender = |name: &str, loss: f64| ContenderReport {
+        name: name.to_owned(),
+        model: "starter".to_owned(),
+        adapter_sha256: None,
+        measured: Some(MeanLoss { loss, num_tokens: 60, num_examples: num }),
         tally: Tally::default(),
-        exact_match: Some(right as f64 / num as f64),
     };
-    let answer = |i: usize| AnsweredExample {
+    let outcome = |loss: f64, text: &str| Outcome {
+        loss: Some(loss),
+        num_tokens: 5,
+        answer: Some(GivenAnswer {
+            text: text.to_owned(),
+            num_tokens: 5,
+            ended_by_itself: true,
+            confidence: Some(0.9),
+        }),
+        label: None,
+    };
+    let example = |i: usize| ExampleResult {
+        key: format!("{i:016x}"),
+        line: i as u64 + 1,
         prompt: format!("prompt {i}"),
         expected: EXPECTED.to_owned(),
-        before: Some("sorry".to_owned()),
-        after: Some(if i < num_right { EXPECTED } else { "{}" }.to_owned()),
+        expected_tokens: 5,
+        about: About::default(),
+        outcomes: vec![outcome(before, "sorry"), outcome(after, if i < num_right { EXPECTED } else { "{}" })],
     };
     EvaluationReport {
-        before: Some(held_out(before, 0)),
-        after: Some(held_out(after, num_right)),
-        answers: (0..num).map(answer).collect(),
+        contenders: vec![contender("base", before), contender("run new", after)],
+        examples: (0..num).map(example).collect(),
         secs: 192.0,
     }
+}
+
+/// The engine's answer with a report.
+pub fn evaluated(report: EvaluationReport) -> Reply {
+    Reply::Evaluation(Box::new(Evaluation::of(report)))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tunewright::app::screens::{compare, data, dataset, evaluate, train};
 use tunewright::app::{Action, OpenDialog, Screen};
 use tunewright::engine::protocol::Side;
-use tunewright::engine::{EventKind, Failure, Outcome, Reply};
+use tunewright::engine::{EventKind, Failure, Outcome};
 use tunewright::project::{ProjectState, SplitCounts};
 use tunewright::run::{RunRecord, RunStatus};
 
@@ -102,7 +102,7 @@ pub const STATES: &[State] = &[
     ("evaluating", evaluating),
     ("evaluation", || {
         let mut window = evaluating();
-        window.answer(asked::is_evaluate, Reply::Evaluation(made::report((2.391, 0.418), 48, 24)));
+        window.answer(asked::is_evaluate, made::evaluated(made::report((2.391, 0.418), 48, 24)));
         window
     }),
     ("compare without a run", || at(Screen::Compare, Vec::new())),
