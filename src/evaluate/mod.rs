@@ -1,8 +1,10 @@
 //! Does it work on examples that training has not seen?
 
+pub mod answers;
 pub mod compared;
 pub mod held_out;
 pub mod kept;
+pub mod labels;
 pub mod loss;
 pub mod scoring;
 pub mod verdict;
@@ -21,9 +23,11 @@ use crate::run::{RunDir, RunError};
 use crate::task::{Quiet, Stage, Task};
 use crate::words::count;
 
+pub use answers::{AnswerBook, AnswerKey, KeptAnswer, ModelKey, answers_folder, answers_folder_of, answers_of};
 pub use compared::{Answer, AnswerEnd, KeptPair, keep_pair, kept_pairs};
 pub use held_out::{is_exact_match, measure};
 pub use kept::{KeptEvaluation, Measured, Stale, keep_with_run, kept};
+pub use labels::{LabelLikelihoods, LabelScore, label_likelihoods, label_likelihoods_apart};
 pub use scoring::{Judge, Scorer};
 pub use verdict::{Change, Judgement, Outcomes, Verdict};
 
