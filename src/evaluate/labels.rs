@@ -217,7 +217,9 @@ impl Writer<'_> {
         for label in others {
             let (begin, ending) = self.write_one(example, label)?;
             if begin != ids {
-                return Err(format!("the template writes it otherwise before the answer {label:?} than before {first:?}"));
+                return Err(format!(
+                    "the template writes it otherwise before the answer {label:?} than before {first:?}"
+                ));
             }
             endings.push(ending);
         }

@@ -48,11 +48,8 @@ pub fn run(args: &AnswersBench) -> Result<(), Ended> {
     let interrupt = Interrupt::listen();
     let path = model::locate(&args.common.model, &interrupt)?;
     let model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.control))?;
-    let sampling = Sampling {
-        max_new_tokens: args.max_new_tokens,
-        temperature: args.temperature,
-        ..Sampling::default()
-    };
+    let sampling =
+        Sampling { max_new_tokens: args.max_new_tokens, temperature: args.temperature, ..Sampling::default() };
     let questions: Vec<String> = (0..args.prompts).map(question).collect();
     let turns: Vec<_> = questions.iter().map(|question| [Turn::new("user", question)]).collect();
     let prompts: Vec<Conversation<'_>> = turns.iter().map(Conversation::from).collect();

@@ -16,7 +16,16 @@ use crate::model::LanguageModel;
 use crate::recipe::ChatFormat;
 
 const THINGS: [&str; 11] = [
-    "parcel", "invoice", "password", "refund", "subscription", "delivery", "voucher", "account", "warranty", "address",
+    "parcel",
+    "invoice",
+    "password",
+    "refund",
+    "subscription",
+    "delivery",
+    "voucher",
+    "account",
+    "warranty",
+    "address",
     "order",
 ];
 
@@ -83,6 +92,7 @@ fn label(at: usize) -> String {
 /// The question of a customer.
 fn example(at: usize) -> Example {
     let [thing, other] = [at, 3 * at + 1].map(|at| THINGS[at % THINGS.len()]);
-    let text = format!("I have waited for my {thing} for {} days now. Can you tell me what to do with my {other}?", at + 2);
+    let text =
+        format!("I have waited for my {thing} for {} days now. Can you tell me what to do with my {other}?", at + 2);
     vec![Message::new(Role::User, text)].into()
 }

@@ -119,13 +119,7 @@ impl<E: Element> HeadWork<E> {
     }
 
     /// Shows the logits of each supervised row of `x`, `[num_tokens, hidden]`, with its place in the batch.
-    pub fn each_logits(
-        &mut self,
-        pass: &BlockPass<'_>,
-        x: &[f32],
-        rows: &[u32],
-        look: Look<'_>,
-    ) -> Result<()> {
+    pub fn each_logits(&mut self, pass: &BlockPass<'_>, x: &[f32], rows: &[u32], look: Look<'_>) -> Result<()> {
         let vocab = pass.decoder.head().rows();
         let rows_per_chunk = rows_per_chunk(vocab);
         for (chunk, rows) in rows.chunks(rows_per_chunk).enumerate() {

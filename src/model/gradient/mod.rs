@@ -32,8 +32,8 @@ pub(super) use adapter::PackedAdapter;
 pub use batch::{ProductType, Supervised};
 use block::{Block, Kept, Work};
 pub use head::work_bytes as head_bytes;
-pub use kinds::PhaseSecs;
 pub use kinds::Look;
+pub use kinds::PhaseSecs;
 use kinds::{Pass, check};
 use pass::BlockPass;
 
