@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 
 use super::Ended;
 use super::interrupt::Interrupt;
@@ -11,10 +12,18 @@ use super::model::{self, FormatArgs};
 use super::progress::Progress;
 use super::terminal::{self, duration, thousands};
 use crate::data::Split;
-use crate::evaluate::{Contender, ContenderReport, EvaluationReport, EvaluationRequest, Judgement};
-use crate::model::{LanguageModel, inspect};
+use crate::evaluate::answers::answers_folder_of;
+use crate::evaluate::metrics::Scale;
+use crate::evaluate::significance::{Contrast, Verdict3};
+use crate::evaluate::{
+    Contender, ContenderReport, Evaluation, EvaluationReport, EvaluationRequest, ExampleResult, Figure, Findings,
+    Judgement, ModelHere,
+};
+use crate::model::inspect;
 use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
+use crate::report::value_words;
 use crate::run::RunRecord;
+use crate::words::count;
 use crate::workbench::evaluate::{self as workbench, Evaluated};
 
 #[derive(Debug, Args)]
@@ -43,6 +52,19 @@ pub struct EvaluateArgs {
     /// Answer every prompt, too, and compare with the expected answer
     #[arg(long)]
     generate: bool,
+    /// Where the expected answers come from a list: how often the likeliest label is right
+    #[arg(long)]
+    labels: bool,
+    /// What answers are measured by, instead of what the examples suggest: label_accuracy, json_field:category,
+    /// regex:^[A-Z], …; a wrong name lists them all. All but loss need --generate
+    #[arg(long, value_name = "METRIC", num_args = 1..)]
+    metrics: Vec<String>,
+    /// Print the slices, too: by label, tag, source, month and length
+    #[arg(long)]
+    slices: bool,
+    /// With --json: every example with its answers
+    #[arg(long, requires = "json")]
+    answers: bool,
     /// The loss is measured on examples of at most this many tokens
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = super::max_length)]
     max_length: usize,
@@ -63,14 +85,19 @@ pub fn run(args: EvaluateArgs) -> Result<(), Ended> {
     let load = &mut |model: &ModelRef| {
         let path = model::locate(model, &interrupt)?;
         model::tell_notes(&inspect(&path)?);
-        Ok::<_, Ended>(LanguageModel::load(&path, &progress)?)
+        ModelHere::load::<Ended>(&path, &progress)
     };
     let Evaluated { report, kept, warnings } = workbench::evaluate(&request, load, &progress)?;
     drop(progress);
     warnings.iter().for_each(|warning| terminal::note(&format!("warning: {warning}")));
+    let findings = Findings::of(&report, &args.metrics);
+    if let Some((_, reason)) = findings.not_measured.first() {
+        return Err(Ended::failed(reason.clone()));
+    }
+    let evaluation = Evaluation { report, findings };
     match args.json {
-        true => json(&report)?,
-        false => print(&report),
+        true => json(&Json::of(&evaluation, args.answers))?,
+        false => print(&evaluation, args.slices),
     }
     if args.run.is_none() {
         return Ok(());
@@ -92,6 +119,7 @@ fn request(args: &EvaluateArgs) -> Result<EvaluationRequest, Ended> {
     for what in &args.against {
         request.contenders.push(Contender::named(what, &first)?);
     }
+    request.labels = args.labels;
     Ok(request)
 }
 
@@ -124,7 +152,8 @@ fn of_file(args: &EvaluateArgs) -> Result<EvaluationRequest, Ended> {
         data,
         spec: RenderSpec { train_on: TrainOn::Assistant, max_length: args.max_length, too_long: args.too_long, format },
         generate: args.generate,
-        labels: false,
+        labels: args.labels,
+        answers: args.adapter.as_deref().and_then(answers_folder_of),
     })
 }
 
@@ -137,9 +166,34 @@ fn part(text: &str) -> Result<Split, String> {
     }
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<(), Ended> {
+fn json<T: Serialize>(value: &T) -> Result<(), Ended> {
     terminal::line(&serde_json::to_string(value).map_err(|error| Ended::failed(error.to_string()))?);
     Ok(())
+}
+
+/// What programs read.
+#[derive(Serialize)]
+struct Json<'a> {
+    contenders: &'a [ContenderReport],
+    #[serde(flatten)]
+    findings: &'a Findings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    examples: Option<&'a [ExampleResult]>,
+    verdict: Option<&'static str>,
+    secs: f64,
+}
+
+impl<'a> Json<'a> {
+    fn of(evaluation: &'a Evaluation, with_answers: bool) -> Self {
+        let Evaluation { report, findings } = evaluation;
+        Self {
+            contenders: &report.contenders,
+            findings,
+            examples: with_answers.then_some(&report.examples),
+            verdict: Judgement::of(report).map(|judgement| judgement.title()),
+            secs: report.secs,
+        }
+    }
 }
 
 /// `Tuning worked: loss fell 2.391 → 0.418, …`
@@ -149,21 +203,48 @@ pub(super) fn verdict(report: &EvaluationReport) -> Option<String> {
     Some(format!("{}. {words}", judgement.title()))
 }
 
-fn print(report: &EvaluationReport) {
+fn print(evaluation: &Evaluation, with_slices: bool) {
+    let Evaluation { report, findings } = evaluation;
     if let Some(verdict) = verdict(report) {
         terminal::line(&verdict);
     }
-    report.contenders.iter().for_each(print_contender);
-    terminal::note(&format!("in {}", duration(report.secs)));
+    for (at, contender) in report.contenders.iter().enumerate() {
+        terminal::line(&format!("\n{}", contender.name));
+        if let Some(measured) = &contender.measured {
+            terminal::line(&format!("  {:<24} {:.3}", "Perplexity", measured.perplexity()));
+        }
+        for metric in &findings.metrics {
+            print_figure(&metric.title, metric.scale, &metric.figures, &metric.contrasts, at);
+        }
+        contender.tally.notes().iter().for_each(|note| terminal::note(note));
+    }
+    if with_slices {
+        print_slices(findings, report.contenders.len().saturating_sub(1));
+    }
+    terminal::note(&format!("{}, in {}", count(report.examples.len(), "example", "examples"), duration(report.secs)));
 }
 
-fn print_contender(contender: &ContenderReport) {
-    terminal::line(&contender.name);
-    if let Some(measured) = &contender.measured {
-        terminal::line(&format!("loss         {:.4}", measured.loss));
-        terminal::line(&format!("perplexity   {:.3}", measured.perplexity()));
-        terminal::line(&format!("examples     {}", thousands(measured.num_examples as u64)));
-        terminal::line(&format!("tokens       {}", thousands(measured.num_tokens as u64)));
+/// `Right label  71.8 % (63.3 % to 78.9 %), better: +0.50, …`
+fn print_figure(title: &str, scale: Scale, figures: &[Option<Figure>], contrasts: &[Option<Contrast>], at: usize) {
+    let Some(figure) = figures.get(at).copied().flatten() else { return };
+    let words = |value: f64| value_words(scale, value);
+    let told = match contrasts.get(at).and_then(Option::as_ref) {
+        Some(contrast) => match contrast.verdict {
+            Verdict3::Better => format!(", better: {}", contrast.in_words()),
+            Verdict3::Worse => format!(", worse: {}", contrast.in_words()),
+            Verdict3::CantTell { .. } => format!(", {}", contrast.in_words()),
+        },
+        None => String::new(),
+    };
+    let Figure { value, low, high, .. } = figure;
+    terminal::line(&format!("  {title:<24} {} ({} to {}){told}", words(value), words(low), words(high)));
+}
+
+/// The first metric of the last contender in every slice.
+fn print_slices(findings: &Findings, contender: usize) {
+    let Some(metric) = findings.metrics.first() else { return };
+    for slice in &findings.slices {
+        let title = format!("{}: {} ({})", slice.by.title(), slice.value, thousands(slice.num as u64));
+        print_figure(&title, metric.scale, &slice.figures, &slice.contrasts, contender);
     }
-    contender.tally.notes().iter().for_each(|note| terminal::note(note));
 }

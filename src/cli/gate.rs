@@ -11,8 +11,7 @@ use super::progress::Progress;
 use super::terminal;
 use crate::data::Split;
 use crate::evaluate::gate::{Gate, Requirement};
-use crate::evaluate::{Contender, EvaluationRequest, Findings};
-use crate::model::LanguageModel;
+use crate::evaluate::{Contender, EvaluationRequest, Findings, ModelHere};
 use crate::recipe::ModelRef;
 use crate::run::RunRecord;
 use crate::workbench::evaluate::evaluate;
@@ -60,7 +59,7 @@ pub fn run(args: GateArgs) -> Result<(), Ended> {
     let progress = Progress::new("Evaluating", &interrupt.control);
     let load = &mut |model: &ModelRef| {
         let path = model::locate(model, &interrupt)?;
-        Ok::<_, Ended>(LanguageModel::load(&path, &progress)?)
+        ModelHere::load::<Ended>(&path, &progress)
     };
     let report = evaluate(&request, load, &progress)?.report;
     drop(progress);

@@ -7,8 +7,7 @@ use super::interrupt::Interrupt;
 use super::model::{self, FormatArgs, ModelArgs};
 use super::progress::Progress;
 use super::terminal;
-use crate::generate::session::End;
-use crate::generate::{Sampling, Session};
+use crate::generate::{End, Sampling, Session};
 use crate::model::{Conversation, LanguageModel, Turn, peft};
 use crate::run::checkpoints::undamaged;
 use crate::words::{count, thousands};
@@ -33,6 +32,18 @@ pub struct GenerateArgs {
     /// Sample from the smallest set of tokens whose probabilities reach this sum
     #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p, value_parser = top_p)]
     top_p: f64,
+    /// Sample from this many of the likeliest tokens; 0 is all
+    #[arg(long, value_name = "K", default_value_t = Sampling::default().top_k)]
+    top_k: usize,
+    /// Sample from tokens at least this share as likely as the likeliest
+    #[arg(long, value_name = "P", default_value_t = Sampling::default().min_p, value_parser = top_p)]
+    min_p: f64,
+    /// Make tokens that are there already less likely; 1 changes nothing
+    #[arg(long, value_name = "R", default_value_t = Sampling::default().repetition_penalty, value_parser = penalty)]
+    repetition_penalty: f64,
+    /// End the answer before this text; can be given more than once
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
     /// The same seed gives the same answer
     #[arg(long, value_name = "N", default_value_t = Sampling::default().seed)]
     seed: u64,
@@ -44,7 +55,12 @@ pub fn run(args: GenerateArgs) -> Result<(), Ended> {
         top_p: args.top_p,
         max_new_tokens: args.max_new_tokens,
         seed: args.seed,
+        top_k: args.top_k,
+        min_p: args.min_p,
+        repetition_penalty: args.repetition_penalty,
+        stop: args.stop,
     };
+    sampling.check().map_err(Ended::failed)?;
     let interrupt = Interrupt::listen();
     let path = model::locate(&args.model.model, &interrupt)?;
     let language_model = LanguageModel::load(&path, &Progress::new("Loading", &interrupt.control))?;
@@ -76,13 +92,17 @@ pub fn run(args: GenerateArgs) -> Result<(), Ended> {
                 "The answer was cut off: the model reads at most {context} tokens, prompt and answer."
             ));
         }
-        Some(End::ByItself) | None => {}
+        Some(End::ByItself | End::StopString) | None => {}
     }
     Ok(())
 }
 
 fn temperature(text: &str) -> Result<f64, String> {
-    super::number(text, 0.0, 100.0)
+    super::number(text, 0.0, Sampling::MAX_TEMPERATURE)
+}
+
+fn penalty(text: &str) -> Result<f64, String> {
+    super::number(text, 0.0, Sampling::MAX_PENALTY)
 }
 
 fn top_p(text: &str) -> Result<f64, String> {

@@ -141,8 +141,14 @@ fn test(
         Some(adapter) => Contender::tuned(base, adapter, spec.format),
         None => Contender::base(base, spec.format),
     };
-    let request =
-        EvaluationRequest { contenders: vec![contender], data: data.to_owned(), spec, generate: true, labels: false };
+    let request = EvaluationRequest {
+        contenders: vec![contender],
+        data: data.to_owned(),
+        spec,
+        generate: true,
+        labels: false,
+        answers: None,
+    };
     Ok(evaluate::run_on(model, &request, &Progress::new("Testing", &interrupt.control))?)
 }
 

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use super::report::{ContenderReport, GivenAnswer, Outcome};
+use super::answers::{AnswerBook, answers_of};
+use super::labels::{LabelScore, label_likelihoods};
+use super::metrics::DataFacts;
+use super::report::{ContenderReport, GivenAnswer, LabelPick, Outcome};
 use super::{ANSWER_ROOM, Contender, EvaluateError, EvaluationRequest};
 use crate::data::{Example, Placed};
 use crate::evaluate::loss::{MeanLoss, example_losses};
-use crate::generate::greedy_answers;
+use crate::generate::{End, Sampling};
 use crate::model::lora::LoraAdapter;
 use crate::model::peft::{self, WEIGHTS_FILE};
 use crate::model::{GradientPass, LanguageModel, ModelError, ProductType};
@@ -92,6 +95,7 @@ pub(super) fn measure(
     loaded: &Loaded<'_>,
     placed: &[Placed],
     request: &EvaluationRequest,
+    book: Option<&mut AnswerBook>,
     [loss_stage, answers_stage]: [Stage; 2],
     task: &dyn Task,
 ) -> Result<(ContenderReport, Vec<Outcome>), EvaluateError> {
@@ -120,7 +124,10 @@ pub(super) fn measure(
     };
     if request.generate {
         task.stage(answers_stage);
-        answer(loaded, &rendering, placed, &mut outcomes, task)?;
+        answer(loaded, &rendering, placed, &mut outcomes, book, task)?;
+    }
+    if request.labels {
+        pick_labels(loaded, placed, &mut outcomes, task)?;
     }
     Ok((report, outcomes))
 }
@@ -163,6 +170,7 @@ fn answer(
     rendering: &Rendering,
     placed: &[Placed],
     outcomes: &mut [Outcome],
+    book: Option<&mut AnswerBook>,
     task: &dyn Task,
 ) -> Result<(), EvaluateError> {
     let examples: Vec<&Example> = rendering.written.iter().map(|at| &placed[*at].example).collect();
@@ -171,10 +179,35 @@ fn answer(
     let prompts: Vec<_> =
         examples.iter().zip(&prompts).map(|(e, turns)| conversation(turns, &e.tools, format)).collect();
     let longest = rendering.samples.iter().map(Rendered::num_trained).max().unwrap_or_default();
-    let answers = greedy_answers(loaded.model, loaded.adapter.as_ref(), &prompts, longest + ANSWER_ROOM, task)?
-        .ok_or(EvaluateError::Stopped)?;
-    for (at, text) in rendering.written.iter().zip(answers) {
-        outcomes[*at].answer = Some(GivenAnswer { text, ..GivenAnswer::default() });
+    let sampling = Sampling { max_new_tokens: longest + ANSWER_ROOM, ..Sampling::default() };
+    let answers = answers_of(loaded.model, loaded.adapter.as_ref(), &prompts, &sampling, book, task)?;
+    for (at, answer) in rendering.written.iter().zip(answers) {
+        outcomes[*at].answer = Some(GivenAnswer {
+            num_tokens: answer.num_tokens,
+            ended_by_itself: answer.end == End::ByItself,
+            confidence: (answer.num_tokens > 0).then(|| answer.mean_log_probability.exp()),
+            text: answer.text,
+        });
+    }
+    Ok(())
+}
+
+/// The likeliest of the labels that the expected answers come from; nothing where they come from no list.
+fn pick_labels(
+    loaded: &Loaded<'_>,
+    placed: &[Placed],
+    outcomes: &mut [Outcome],
+    task: &dyn Task,
+) -> Result<(), EvaluateError> {
+    let facts = DataFacts::of(placed.iter().filter_map(|placed| expected(&placed.example)));
+    let Some(labels) = facts.labels else { return Ok(()) };
+    let examples: Vec<Example> = placed.iter().map(|placed| placed.example.clone()).collect();
+    let likelihoods =
+        label_likelihoods(loaded.model, loaded.adapter.as_ref(), &examples, labels.labels(), loaded.format, task)?;
+    for (at, outcome) in outcomes.iter_mut().enumerate() {
+        let Some(pick) = likelihoods.pick(at, LabelScore::Sum) else { continue };
+        let probability = likelihoods.probabilities(at, LabelScore::Sum).get(pick).copied().unwrap_or_default();
+        outcome.label = labels.labels().get(pick).map(|label| LabelPick { label: label.clone(), probability });
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! Does it work on examples that training has not seen?
 
+pub mod answers;
 pub mod calibration;
 pub mod compared;
 pub mod contender;
 pub mod findings;
 pub mod gate;
 pub mod kept;
+pub mod labels;
 pub mod looks;
 pub mod loss;
 mod measure;
@@ -31,10 +33,12 @@ use crate::run::RunError;
 use crate::task::{Quiet, Stage, Task};
 use crate::words::count;
 
+pub use answers::{AnswerBook, AnswerKey, KeptAnswer, ModelKey, answers_folder, answers_folder_of, answers_of};
 pub use compared::{Answer, AnswerEnd, KeptPair, keep_pair, kept_pairs};
 pub use contender::{Contender, Source};
 pub use findings::{Evaluation, Figure, Findings, MetricFindings, SliceFindings, Turn};
 pub use kept::{KeptEvaluation, Measured, Stale, keep_with_run, kept};
+pub use labels::{LabelLikelihoods, LabelScore, label_likelihoods, label_likelihoods_apart};
 use measure::{Loaded, measure};
 pub use metrics::is_exact_match;
 pub use report::{About, ContenderReport, EvaluationReport, ExampleResult, GivenAnswer, LabelPick, Outcome};
@@ -76,6 +80,23 @@ pub enum EvaluateError {
     Stopped,
 }
 
+/// A loaded model, and where it lies: answers are kept by that.
+pub struct ModelHere {
+    pub model: LanguageModel,
+    /// The GGUF file or the folder; of a model without one no answer is kept.
+    pub path: Option<PathBuf>,
+}
+
+impl ModelHere {
+    /// Loads a GGUF file or a folder.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub fn load<E: From<ModelError>>(path: &Path, task: &dyn Task) -> Result<Self, E> {
+        Ok(Self { model: LanguageModel::load(path, task)?, path: Some(path.to_owned()) })
+    }
+}
+
 /// Measures as the request says; `load` gives a model by its name. Contenders with the same model that follow each other
 /// load it once.
 ///
@@ -83,13 +104,13 @@ pub enum EvaluateError {
 /// Where a model, an adapter or the examples can't be read, or the task was stopped; the error names the file.
 pub fn run<E: From<EvaluateError>>(
     request: &EvaluationRequest,
-    load: &mut dyn FnMut(&ModelRef) -> Result<LanguageModel, E>,
+    load: &mut dyn FnMut(&ModelRef) -> Result<ModelHere, E>,
     task: &dyn Task,
 ) -> Result<EvaluationReport, E> {
     let started = Instant::now();
     // Read in a blink; a bar of bytes would only flash by.
     let placed = read_placed(&request.data, &Quiet(task)).map_err(EvaluateError::from)?;
-    let mut loaded: Option<(&ModelRef, LanguageModel)> = None;
+    let mut loaded: Option<(&ModelRef, ModelHere)> = None;
     let mut longest = None;
     let mut contenders = Vec::new();
     let mut by_contender = Vec::new();
@@ -99,7 +120,9 @@ pub fn run<E: From<EvaluateError>>(
         let (report, outcomes) = match &contender.source {
             Source::Endpoint(endpoint) => {
                 let longest = longest.unwrap_or_else(|| longest_guessed(&placed));
-                remote::measure(contender, endpoint, &placed, longest + ANSWER_ROOM, stages[1], task)?
+                let mut book = book(request, || Ok(ModelKey::of_endpoint(endpoint)))?;
+                let room = longest + ANSWER_ROOM;
+                remote::measure(contender, endpoint, &placed, room, book.as_mut(), stages[1], task)?
             }
             Source::Local { model: name, adapter, format } => {
                 if loaded.as_ref().is_none_or(|(of, _)| *of != name) {
@@ -109,11 +132,15 @@ pub fn run<E: From<EvaluateError>>(
                 }
                 let Some((_, model)) = &loaded else { return Err(EvaluateError::Nobody.into()) };
                 if longest.is_none() {
-                    expected_tokens = lengths(model, &placed)?;
+                    expected_tokens = lengths(&model.model, &placed)?;
                     longest = expected_tokens.iter().max().copied();
                 }
-                let local = Loaded::new(contender, model, adapter.as_deref(), *format)?;
-                measure(&local, &placed, request, stages, task)?
+                let local = Loaded::new(contender, &model.model, adapter.as_deref(), *format)?;
+                let mut book = match &model.path {
+                    Some(path) => book(request, || ModelKey::of(path, adapter.as_deref()))?,
+                    None => None,
+                };
+                measure(&local, &placed, request, book.as_mut(), stages, task)?
             }
         };
         contenders.push(report);
@@ -142,7 +169,7 @@ pub fn run_on(
     request: &EvaluationRequest,
     task: &dyn Task,
 ) -> Result<EvaluationReport, EvaluateError> {
-    run(request, &mut |_| Ok(model.clone()), task)
+    run(request, &mut |_| Ok(ModelHere { model: model.clone(), path: None }), task)
 }
 
 /// [`run`] where all contenders are of one model, which lies here.
@@ -150,7 +177,18 @@ pub fn run_on(
 /// # Errors
 /// As for [`run`].
 pub fn run_at(path: &Path, request: &EvaluationRequest, task: &dyn Task) -> Result<EvaluationReport, EvaluateError> {
-    run(request, &mut |_| Ok(LanguageModel::load(path, task)?), task)
+    run(request, &mut |_| ModelHere::load(path, task), task)
+}
+
+/// Where answers are kept: with the run that is measured, or its project.
+fn book(
+    request: &EvaluationRequest,
+    key: impl FnOnce() -> Result<ModelKey, RunError>,
+) -> Result<Option<AnswerBook>, EvaluateError> {
+    match &request.answers {
+        Some(folder) if request.generate => Ok(Some(AnswerBook::open(folder, &key()?)?)),
+        _ => Ok(None),
+    }
 }
 
 /// Names of the stages of the first and of the second contender; more have none of their own.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Contender;
+use super::answers::answers_folder;
 use crate::data::Split;
 use crate::recipe::{Recipe, RenderSpec};
 use crate::run::RunDir;
@@ -20,6 +21,8 @@ pub struct EvaluationRequest {
     pub generate: bool,
     /// Also ask for the likelihood of each label, where the expected answers come from a list.
     pub labels: bool,
+    /// The folder where answers are kept, so that none is made twice.
+    pub answers: Option<PathBuf>,
 }
 
 impl EvaluationRequest {
@@ -34,6 +37,7 @@ impl EvaluationRequest {
             spec,
             generate,
             labels: false,
+            answers: Some(answers_folder(run_dir)),
         }
     }
 

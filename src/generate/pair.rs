@@ -1,6 +1,5 @@
 //! One prompt, answered by the base model and by base + adapter, with the same seed and settings, in turns.
 
-use super::session::End;
 use super::{Sampling, Session};
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, LanguageModel, ModelError};
@@ -62,7 +61,7 @@ pub fn compare(
                     text: session.text()?,
                     num_tokens: session.num_tokens(),
                     tokens_per_sec: session.tokens_per_sec(),
-                    ended_by_itself: end == End::ByItself,
+                    ended_by_itself: end.is_by_itself(),
                 };
                 observe(PairEvent::Done { side: *side, answer });
             }

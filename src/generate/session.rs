@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Sampler, Sampling};
+use serde::{Deserialize, Serialize};
+
+use super::{Sampler, Sampling, stop};
 use crate::model::lora::LoraAdapter;
 use crate::model::{Conversation, Generation, KvCache, LanguageModel, ModelError};
 use crate::recipe::ChatFormat;
@@ -17,6 +19,7 @@ pub struct Session<'a> {
     generation: Generation<'a>,
     sampler: Sampler,
     format: ChatFormat,
+    stop: Vec<String>,
     max_new_tokens: usize,
     cache: KvCache,
     /// Not yet in the cache.
@@ -32,14 +35,29 @@ pub struct Session<'a> {
 }
 
 /// Why an answer is complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum End {
     /// The model wrote an end-of-turn token.
     ByItself,
+    /// A stop string was written, which isn't part of the answer.
+    StopString,
     /// `max_new_tokens` are used up.
     MaxNewTokens,
     /// The model's context is used up.
     Context,
+}
+
+impl End {
+    /// Rather than by its length.
+    pub fn is_by_itself(self) -> bool {
+        matches!(self, Self::ByItself | Self::StopString)
+    }
+}
+
+/// Refuses settings that can't be used.
+pub(super) fn check(sampling: &Sampling) -> Result<(), ModelError> {
+    sampling.check().map_err(|message| ModelError::Compute { message })
 }
 
 /// What the model is given to answer: at least one token.
@@ -56,13 +74,15 @@ impl<'a> Session<'a> {
     /// Begins an answer; `prompt` is everything before it.
     ///
     /// # Errors
-    /// Where the template refuses the prompt, it leaves no room for an answer, or the adapter doesn't fit.
+    /// Where a setting can't be used, the template refuses the prompt, it leaves no room for an answer, or the adapter
+    /// doesn't fit.
     pub fn new(
         model: &'a LanguageModel,
         adapter: Option<&LoraAdapter>,
         prompt: Conversation<'_>,
         sampling: &Sampling,
     ) -> Result<Self, ModelError> {
+        check(sampling)?;
         let pending = prompt_ids(model, prompt)?;
         let context = model.decoder.spec().context_length;
         if pending.len() >= context {
@@ -71,11 +91,14 @@ impl<'a> Session<'a> {
             return Err(ModelError::Compute { message });
         }
         let room = context - pending.len();
+        let mut sampler = Sampler::new(sampling);
+        sampler.see(&pending);
         Ok(Self {
             model,
             generation: Generation::new(&model.decoder, adapter)?,
-            sampler: Sampler::new(sampling),
+            sampler,
             format: prompt.format,
+            stop: sampling.stop.clone(),
             max_new_tokens: sampling.max_new_tokens.min(room),
             cache: KvCache::new(model.decoder.spec()),
             pending,
@@ -117,6 +140,7 @@ impl<'a> Session<'a> {
         } else {
             self.ids.push(token);
             self.pending.push(token);
+            self.sampler.see(&[token]);
             if self.ids.len() >= self.max_new_tokens {
                 self.end = Some(self.length_end);
             }
@@ -147,14 +171,23 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Where the tokenizer can't turn tokens into text.
     pub fn text(&self) -> Result<String, ModelError> {
-        self.model.chat.tokenizer.decode_plain(&self.ids)
+        let mut text = self.model.chat.tokenizer.decode_plain(&self.ids)?;
+        text.truncate(stop::find(&text, &self.stop).unwrap_or(text.len()));
+        Ok(text)
     }
 
-    /// What can be handed out: half a character waits for its other half.
+    /// What can be handed out: half a character waits for its other half, and what may be half a stop string for its.
     fn new_text(&mut self) -> Result<String, ModelError> {
-        let text = self.text()?;
-        if text.ends_with('\u{FFFD}') && self.end.is_none() {
-            return Ok(String::new());
+        let mut text = self.model.chat.tokenizer.decode_plain(&self.ids)?;
+        if let Some(at) = stop::find(&text, &self.stop) {
+            text.truncate(at);
+            self.end = Some(End::StopString);
+        }
+        if self.end.is_none() {
+            if text.ends_with('\u{FFFD}') {
+                return Ok(String::new());
+            }
+            text.truncate(stop::certain(&text, &self.stop));
         }
         let new = text.get(self.num_bytes_told..).unwrap_or_default().to_owned();
         self.num_bytes_told = text.len().max(self.num_bytes_told);

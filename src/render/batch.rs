@@ -128,13 +128,14 @@ impl Batch {
 /// Cuts sorted sequences into groups whose common beginnings save the most rows: the size of each group and the length
 /// of what its sequences share.
 fn groups_by_beginning(sorted: &[&[u32]]) -> Vec<(usize, usize)> {
-    let common = |a: &[u32], b: &[u32]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let common = |two: &[&[u32]]| two[0].iter().zip(two[1]).take_while(|(a, b)| a == b).count();
+    let commons: Vec<usize> = sorted.windows(2).map(common).collect();
     // Rows saved in the first `end` sequences at best, and where the last group of that cut begins.
     let mut best = vec![(0, 0, 0)];
     for end in 1..=sorted.len() {
         let (mut shared, mut choice) = (0, (best[end - 1].0, end - 1, 0));
         for start in (0..end - 1).rev() {
-            let next = common(sorted[start], sorted[start + 1]);
+            let next = commons[start];
             shared = if start + 2 == end { next } else { next.min(shared) };
             if shared < MIN_SHARED {
                 break;

@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::data::Split;
-use crate::evaluate::{self, About, EvaluateError, EvaluationReport, EvaluationRequest, looks};
-use crate::model::LanguageModel;
+use crate::evaluate::{self, About, EvaluateError, EvaluationReport, EvaluationRequest, ModelHere, looks};
 use crate::project::{Project, ProjectError, StoredExample, project_of_run};
 use crate::recipe::ModelRef;
 use crate::run::{RunDir, sha256_of};
@@ -28,7 +27,7 @@ pub struct Evaluated {
 /// Those of [`evaluate::run`].
 pub fn evaluate<E: From<EvaluateError>>(
     request: &EvaluationRequest,
-    load: &mut dyn FnMut(&ModelRef) -> Result<LanguageModel, E>,
+    load: &mut dyn FnMut(&ModelRef) -> Result<ModelHere, E>,
     task: &dyn Task,
 ) -> Result<Evaluated, E> {
     let mut report = evaluate::run(request, load, task)?;

@@ -88,6 +88,7 @@ fn a_folder_is_trained_evaluated_and_asked() {
             spec: RenderSpec::WHOLE,
             generate: true,
             labels: false,
+            answers: None,
         };
         let report = evaluate::run_at(&path("model"), &request, &Unwatched).unwrap();
         let outcomes = Outcomes::of(&report).unwrap();

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod adapters;
+mod answering;
 mod answers;
 mod attacks_models;
 mod cases;

@@ -32,12 +32,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("project", &["data", "recipe", "run"]),
     ("workbench", &["data", "model", "project", "recipe", "render", "run", "evaluate", "report", "train"]),
     ("engine", &[
-        "ops", "data", "recipe", "model", "hub", "generate", "render", "run", "train", "evaluate", "project", "workbench",
+        "ops", "data", "recipe", "model", "hub", "generate", "render", "report", "run", "train", "evaluate", "project",
+        "workbench",
     ]),
     // A command runs in its own thread and prints; it opens the window, too.
     ("cli", &[
-        "ops", "data", "recipe", "model", "hub", "generate", "render", "run", "train", "evaluate", "project", "workbench",
-        "engine", "app",
+        "ops", "data", "recipe", "model", "hub", "generate", "render", "report", "run", "train", "evaluate", "project",
+        "workbench", "engine", "app",
     ]),
     // From what computes, only the plain data that a screen shows or asks with, by name.
     ("app", &[
@@ -55,9 +56,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "train::preview::MemoryEstimate", "train::preview::Noted", "train::preview::RunPreview", "train::smoothing",
         "train::timing",
         "evaluate::Answer", "evaluate::AnswerEnd", "evaluate::Change", "evaluate::ContenderReport",
-        "evaluate::EvaluationReport", "evaluate::EvaluationRequest", "evaluate::ExampleResult", "evaluate::Judge",
+        "evaluate::EvaluationRequest", "evaluate::ExampleResult", "evaluate::Judge",
         "evaluate::Judgement", "evaluate::KeptPair", "evaluate::Measured", "evaluate::Stale", "evaluate::Verdict",
-        "evaluate::is_exact_match",
+        "evaluate::is_exact_match", "evaluate::Evaluation", "evaluate::Figure", "evaluate::MetricFindings",
+        "evaluate::SliceFindings", "evaluate::Turn", "evaluate::metrics", "evaluate::significance", "evaluate::slices",
         "workbench::data_export", "workbench::scores::QueueReport", "workbench::scores::ScoreReport",
         "workbench::scores::base_judge", "workbench::scores::run_judge",
     ]),

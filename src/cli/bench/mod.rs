@@ -1,6 +1,8 @@
 //! `tunewright bench`: how fast this machine trains, answers and multiplies.
 
+mod answers;
 mod generate;
+mod labels;
 mod matmul;
 mod memory;
 mod random_model;
@@ -25,6 +27,10 @@ enum What {
     Train(train::TrainBench),
     /// Answers: one, many at once, and the reading of a prompt
     Generate(generate::GenerateBench),
+    /// Answers to many short prompts, at once and one by one
+    Answers(answers::AnswersBench),
+    /// The likelihood of each label of a list, with prompts computed once and anew for each label
+    Labels(labels::LabelsBench),
     /// Matrix products of the model's shapes
     Matmul(matmul::MatmulBench),
     /// Whether runs take the memory that was foretold
@@ -80,6 +86,8 @@ pub fn run(args: BenchArgs) -> Result<(), Ended> {
     match args.what {
         What::Train(args) => train::run(args),
         What::Generate(args) => generate::run(args),
+        What::Answers(args) => answers::run(&args),
+        What::Labels(args) => labels::run(&args),
         What::Matmul(args) => matmul::run(args),
         What::Memory(args) => memory::run(&args),
     }

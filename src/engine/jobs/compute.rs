@@ -11,7 +11,7 @@ use crate::engine::limits::SharedLimits;
 use crate::engine::protocol::CompareRequest;
 use crate::engine::worker::Work;
 use crate::engine::{ComputeJob, EventKind, Reply};
-use crate::evaluate::{Evaluation, EvaluationRequest, Judge, Scorer};
+use crate::evaluate::{Evaluation, EvaluationRequest, Judge, ModelHere, Scorer};
 use crate::generate::{self, PairEvent};
 use crate::hub::{self, Sources};
 use crate::model::{LanguageModel, peft};
@@ -73,9 +73,10 @@ impl Compute {
 
     fn evaluate(&mut self, request: &EvaluationRequest, context: &Context) -> Result<(), EngineError> {
         let load = &mut |model: &ModelRef| {
-            let model = self.load_ref(model, context)?;
+            let path = hub::resolve(model, &self.sources)?;
+            let model = self.models.load(&path, context)?;
             context.phase(Phase::Evaluating);
-            Ok::<_, EngineError>(model)
+            Ok::<_, EngineError>(ModelHere { model, path: Some(path) })
         };
         let Evaluated { report, kept, warnings } = workbench::evaluate(request, load, context)?;
         context.reply(Reply::Evaluation(Box::new(Evaluation::of(report))));

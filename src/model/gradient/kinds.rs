@@ -14,12 +14,17 @@ pub struct PhaseSecs {
     pub backward: f64,
 }
 
+/// Looks at the logits of a supervised row, whose place among those it is given.
+pub type Look<'a> = &'a mut (dyn FnMut(usize, &[f32]) + Send);
+
 /// What every kind of training pass does.
 pub(super) trait Pass {
     fn phases(&self) -> PhaseSecs;
     fn num_bytes(&self) -> usize;
     fn set_adapter(&mut self, decoder: &Decoder, adapter: &LoraAdapter) -> Result<()>;
     fn losses(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f64>>;
+    fn logits(&mut self, decoder: &Decoder, batch: Supervised<'_>, look: Look<'_>) -> Result<()>;
+    fn hidden(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f32>>;
     fn add_gradients(
         &mut self,
         decoder: &Decoder,

@@ -26,11 +26,13 @@ use super::lora::LoraAdapter;
 use super::spec::{Mamba2, Mixer};
 use super::{Decoder, ModelSpec};
 use crate::ops::product::{Element, Isa, Operand};
+use crate::ops::rms_norm::normalize_row;
 use crate::recipe::GradientCheckpointing;
 pub(super) use adapter::PackedAdapter;
 pub use batch::{ProductType, Supervised};
 use block::{Block, Kept, Work};
 pub use head::work_bytes as head_bytes;
+pub use kinds::Look;
 pub use kinds::PhaseSecs;
 use kinds::{Pass, check};
 use pass::BlockPass;
@@ -193,6 +195,23 @@ impl GradientPass {
         in_pool(|| self.0.losses(decoder, batch))
     }
 
+    /// Shows the logits of each of the batch's supervised rows, `[vocab_size]`, in their order; targets don't matter.
+    ///
+    /// # Errors
+    /// As for [`Self::losses`].
+    pub fn logits(&mut self, decoder: &Decoder, batch: Supervised<'_>, look: Look<'_>) -> Result<()> {
+        in_pool(|| self.0.logits(decoder, batch, look))
+    }
+
+    /// The hidden states of each token after the last norm, `[num_tokens, hidden]`: Transformers' `last_hidden_state`.
+    /// Supervised rows don't matter.
+    ///
+    /// # Errors
+    /// As for [`Self::losses`].
+    pub fn hidden(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f32>> {
+        in_pool(|| self.0.hidden(decoder, batch))
+    }
+
     /// Like [`GradientPass::loss`], and adds `weight` times its gradient to `gradients`: those of
     /// [`LoraAdapter::named_vars`], in that order, each flat with its tensor's shape.
     ///
@@ -346,6 +365,28 @@ impl<E: Element> Pass for State<E> {
         let pass = BlockPass { int8: false, ..self.block_pass(decoder, batch, &tables, &last) };
         self.forward(&pass, batch.ids, false)?;
         self.head.losses(&pass, &self.x, LastRows::batch(&last, batch), None)
+    }
+
+    fn logits(&mut self, decoder: &Decoder, batch: Supervised<'_>, look: Look<'_>) -> Result<()> {
+        check(decoder, batch)?;
+        let tables = decoder.rope_tables(batch.segments)?;
+        let last = LastRows::of(batch);
+        let pass = BlockPass { int8: false, ..self.block_pass(decoder, batch, &tables, &last) };
+        self.forward(&pass, batch.ids, false)?;
+        self.head.each_logits(&pass, &self.x, LastRows::batch(&last, batch).rows, look)
+    }
+
+    fn hidden(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f32>> {
+        check(decoder, batch)?;
+        let tables = decoder.rope_tables(batch.segments)?;
+        let pass = BlockPass { int8: false, ..self.block_pass(decoder, batch, &tables, &None) };
+        self.forward(&pass, batch.ids, false)?;
+        let (isa, norm, eps) = (self.isa, decoder.last_norm(), decoder.eps());
+        let mut hidden = vec![0.0; self.x.len()];
+        let size = decoder.spec().hidden_size;
+        let rows = hidden.chunks_exact_mut(size).zip(self.x.chunks_exact(size));
+        rows.for_each(|(hidden, x)| normalize_row(isa, x, norm, eps, hidden));
+        Ok(hidden)
     }
 
     fn add_gradients(

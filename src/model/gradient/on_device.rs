@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use candle_core::{Device, Result, Tensor};
 
-use super::kinds::{Pass, PhaseSecs, check};
+use super::kinds::{Look, Pass, PhaseSecs, check};
 use crate::model::lora::LoraAdapter;
 use crate::model::{CandlePass, Decoder, Supervised};
 use crate::ops::plain::cross_entropy;
@@ -48,6 +48,23 @@ impl Pass for OnDevice {
         }
         let losses = self.forward(decoder, batch)?.detach().to_vec1::<f32>()?;
         Ok(losses.into_iter().map(f64::from).collect())
+    }
+
+    fn logits(&mut self, decoder: &Decoder, batch: Supervised<'_>, look: Look<'_>) -> Result<()> {
+        check(decoder, batch)?;
+        if batch.rows.is_empty() {
+            return Ok(());
+        }
+        let hidden = self.pass.hidden(decoder, batch.ids, batch.segments, None)?;
+        let rows = Tensor::new(batch.rows, hidden.device())?;
+        let logits = self.pass.logits(decoder, &hidden.index_select(&rows, 0)?)?.detach().to_vec2::<f32>()?;
+        logits.iter().enumerate().for_each(|(at, logits)| look(at, logits));
+        Ok(())
+    }
+
+    fn hidden(&mut self, decoder: &Decoder, batch: Supervised<'_>) -> Result<Vec<f32>> {
+        check(decoder, batch)?;
+        self.pass.hidden(decoder, batch.ids, batch.segments, None)?.detach().flatten_all()?.to_vec1::<f32>()
     }
 
     fn add_gradients(

@@ -384,6 +384,7 @@ fn measure(model: &LanguageModel, folder: &Path, adapter: Option<&Path>) -> Read
         spec,
         generate: false,
         labels: false,
+        answers: None,
     };
     evaluate::run_on(model, &request, &Unwatched)?;
     Ok(())
