@@ -4,6 +4,7 @@ pub mod compared;
 pub mod held_out;
 pub mod kept;
 pub mod loss;
+pub mod rating;
 pub mod scoring;
 pub mod verdict;
 

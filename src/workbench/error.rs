@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::ImportError;
 use crate::evaluate::EvaluateError;
+use crate::evaluate::rating::RatingError;
 use crate::project::ProjectError;
 use crate::run::RunError;
 use crate::train::TrainError;
@@ -24,6 +25,10 @@ pub enum WorkbenchError {
     Run(#[from] RunError),
     #[error(transparent)]
     Train(#[from] TrainError),
+    #[error(transparent)]
+    Rating(#[from] RatingError),
+    #[error("{0}")]
+    Refused(String),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }

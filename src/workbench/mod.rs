@@ -4,6 +4,7 @@
 pub mod checks;
 pub mod data_export;
 mod error;
+pub mod rating;
 pub mod reviewers;
 pub mod scores;
 pub mod statistics;
