@@ -16,6 +16,7 @@ mod moved;
 mod observer;
 mod progress;
 mod quickstart;
+mod rate;
 mod studio;
 mod terminal;
 mod train;
@@ -57,6 +58,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Measure a model on a file of examples
     Evaluate(evaluate::EvaluateArgs),
+    /// Say of two answers to a prompt which is better, without knowing whose they are
+    Rate(rate::RateArgs),
     /// Answer a prompt
     Generate(generate::GenerateArgs),
     /// List, find, download, inspect and verify models
@@ -123,6 +126,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Some(Command::Data(command)) => data::run(command),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
+        Some(Command::Rate(args)) => rate::run(args),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Models(args)) => models::run(args),
         Some(Command::Bench(args)) => bench::run(args),

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::WorkbenchError;
-use crate::data::{Example, Message, Role, Split};
+use crate::data::{Example, Message, Role, Split, read_all};
 use crate::evaluate::rating::{self, Answered, Item, Model, Rated, Session};
 use crate::evaluate::{KeptPair, kept_pairs};
 use crate::project::{Edit, Project, ProjectError, StoredExample};
 use crate::run::{RunDir, RunRecord};
+use crate::task::Unwatched;
 use crate::words::count;
 
 /// What a session is to be made of.
@@ -18,7 +19,8 @@ pub struct SessionRequest {
     pub run_dir: PathBuf,
     /// At most so many prompts; all where it isn't said.
     pub most: Option<usize>,
-    pub seed: u64,
+    /// Drawn by the clock where it isn't said.
+    pub seed: Option<u64>,
 }
 
 /// A session with what changed since it was made.
@@ -37,11 +39,19 @@ pub struct KeptSession {
 /// Where the run has no weights, nothing is there to rate, or a file can't be read or written.
 pub fn begin_session(project: &Project, request: &SessionRequest) -> Result<KeptSession, WorkbenchError> {
     let run = RunRecord::read(&request.run_dir)?;
-    let answered = answered_by(&run)?.into_iter().filter_map(|kept| of_project(project, kept).transpose());
+    let kept = answered_by(&run)?;
+    let frozen = frozen_tests(&run, &kept)?;
+    let answered = kept.into_iter().filter_map(|kept| of_project(project, kept, &frozen).transpose());
     let answered = answered.collect::<Result<Vec<_>, ProjectError>>()?;
-    let session = session_of(&run, answered, request.most, request.seed)?;
+    let session = session_of(&run, answered, request.most, request.seed.unwrap_or_else(clock_seed))?;
     let (rated, file) = rating::begin(&rating::folder_of(project.folder()), session)?;
     Ok(KeptSession { rated, file, change: None })
+}
+
+/// Another one for each session.
+pub fn clock_seed() -> u64 {
+    // Nanoseconds fit until the year 2262; what is beyond them doesn't matter for a seed.
+    jiff::Timestamp::now().as_nanosecond() as u64
 }
 
 /// A session of what a run and its base model have answered.
@@ -91,8 +101,21 @@ fn key(pair: &KeptPair) -> String {
     }
 }
 
+/// The prompts of the test part that the run froze, where they matter: the command line answers them by their words.
+fn frozen_tests(run: &RunRecord, kept: &[KeptPair]) -> Result<Vec<Vec<Message>>, WorkbenchError> {
+    let file = RunDir(&run.run_dir).data_of(Split::Test);
+    if kept.iter().all(|pair| pair.example.is_some()) || !file.is_file() {
+        return Ok(Vec::new());
+    }
+    Ok(read_all(&file, &Unwatched)?.iter().map(|example| example.prompt().to_vec()).collect())
+}
+
 /// With what the project knows of it; nothing where it isn't the same example any more.
-fn of_project(project: &Project, kept: KeptPair) -> Result<Option<Answered>, ProjectError> {
+fn of_project(
+    project: &Project,
+    kept: KeptPair,
+    tests: &[Vec<Message>],
+) -> Result<Option<Answered>, ProjectError> {
     let stored = match kept.example.map(|id| project.example(id)).transpose() {
         Err(ProjectError::NoSuchExample { .. }) => return Ok(None),
         stored => stored?,
@@ -102,7 +125,10 @@ fn of_project(project: &Project, kept: KeptPair) -> Result<Option<Answered>, Pro
     }
     Ok(Some(Answered {
         example: kept.example,
-        split: stored.as_ref().map(|stored| stored.split),
+        split: match &stored {
+            Some(stored) => Some(stored.split),
+            None => tests.contains(&kept.prompt).then_some(Split::Test),
+        },
         tools: stored.map(|stored| stored.example.tools).unwrap_or_default(),
         prompt: kept.prompt,
         expected: kept.expected,

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub use decided::{LEAST_EVIDENCE, evidence};
 pub use file::{append, begin, folder_of, list, read};
 pub use pairs::{PairsReport, export_pairs, lock};
-pub use ratings::{Choice, Line, Rated, Rating, Undo, Verdict, Which};
+pub use ratings::{Choice, Line, Rated, Rating, Undo, Verdict, Which, user_name};
 pub use result::{Agreement, ByRater, Positions, Summary, Tally};
 pub use session::{Answered, Item, Model, Session, SessionData};
 

@@ -97,6 +97,12 @@ impl Line {
     }
 }
 
+/// Who is logged in on this machine, for ratings without a name.
+pub fn user_name() -> String {
+    let names = ["USER", "LOGNAME", "USERNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+    names.map(|name| name.trim().to_owned()).find(|name| !name.is_empty()).unwrap_or_else(|| "Somebody".to_owned())
+}
+
 /// A session with the choices that hold, in the order they were made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rated {

@@ -49,7 +49,7 @@ fn answer(project: &Project, run_dir: &Path, id: i64, after: &str) {
 }
 
 fn request(run_dir: &Path) -> SessionRequest {
-    SessionRequest { run_dir: run_dir.to_owned(), most: None, seed: 3 }
+    SessionRequest { run_dir: run_dir.to_owned(), most: None, seed: Some(3) }
 }
 
 fn item(session: &Session, id: i64) -> &Item {
