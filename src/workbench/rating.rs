@@ -111,11 +111,7 @@ fn frozen_tests(run: &RunRecord, kept: &[KeptPair]) -> Result<Vec<Vec<Message>>,
 }
 
 /// With what the project knows of it; nothing where it isn't the same example any more.
-fn of_project(
-    project: &Project,
-    kept: KeptPair,
-    tests: &[Vec<Message>],
-) -> Result<Option<Answered>, ProjectError> {
+fn of_project(project: &Project, kept: KeptPair, tests: &[Vec<Message>]) -> Result<Option<Answered>, ProjectError> {
     let stored = match kept.example.map(|id| project.example(id)).transpose() {
         Err(ProjectError::NoSuchExample { .. }) => return Ok(None),
         stored => stored?,
@@ -171,9 +167,8 @@ fn change(project: &Project, session: &Session) -> Result<Option<String>, Projec
 /// The sentence, from what is known of the examples.
 pub fn change_in_words(session: &Session, num_changed: usize, num_gone: usize) -> Option<String> {
     let mut changes: Vec<_> = session.models.iter().filter_map(Model::change).collect();
-    let examples = |num: usize, one: &str, many: &str, what: &str| {
-        (num > 0).then(|| format!("{} {what}", count(num, one, many)))
-    };
+    let examples =
+        |num: usize, one: &str, many: &str, what: &str| (num > 0).then(|| format!("{} {what}", count(num, one, many)));
     changes.extend(examples(num_changed, "example was", "examples were", "changed"));
     changes.extend(examples(num_gone, "example is", "examples are", "gone"));
     if let Some(data) = &session.data {

@@ -51,7 +51,8 @@ pub(super) fn ask(rated: &mut Rated, file: &Path, rater: &str) -> Result<(), End
         }
         terminal::piece("> ");
         line.clear();
-        let read = input.read_line(&mut line).map_err(|error| Ended::failed(format!("The input can't be read: {error}")))?;
+        let read =
+            input.read_line(&mut line).map_err(|error| Ended::failed(format!("The input can't be read: {error}")))?;
         if read == 0 {
             break;
         }

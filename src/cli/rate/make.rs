@@ -51,7 +51,8 @@ pub(super) fn session(
     draw(&mut prompts, most, seed);
     let mut kept = answered_by(run)?;
     let is_kept = |kept: &[KeptPair], example: &Example| find(kept, example).is_some();
-    let missing: Vec<_> = prompts.iter().map(|(e, _)| e).filter(|e| !e.prompt().is_empty() && !is_kept(&kept, e)).collect();
+    let missing: Vec<_> =
+        prompts.iter().map(|(e, _)| e).filter(|e| !e.prompt().is_empty() && !is_kept(&kept, e)).collect();
     if !missing.is_empty() {
         kept.extend(answer(run, &adapter, &missing, interrupt)?);
     }

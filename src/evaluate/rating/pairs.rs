@@ -52,7 +52,8 @@ impl PairsReport {
 
 /// Why nothing may be learned from an example of this part, if so.
 pub fn lock(split: Option<Split>) -> Option<&'static str> {
-    const LOCKED: &str = "It is a test example: those stay locked, so that the test never measures what was learned by heart";
+    const LOCKED: &str =
+        "It is a test example: those stay locked, so that the test never measures what was learned by heart";
     (split == Some(Split::Test)).then_some(LOCKED)
 }
 
@@ -114,7 +115,8 @@ mod tests {
         }
         let report = export_pairs(&rated, &to).unwrap();
         assert_eq!((report.num_pairs, report.num_locked, report.num_without), (7, 2, 1));
-        let words = "7 pairs written; left out: 2 of the test part, which nothing is learned from, 1 without a better answer";
+        let words =
+            "7 pairs written; left out: 2 of the test part, which nothing is learned from, 1 without a better answer";
         assert_eq!(report.in_words(), words);
         let read = read_all(&to, &Unwatched).unwrap();
         assert_eq!(read.len(), 7);

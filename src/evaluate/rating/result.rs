@@ -108,7 +108,8 @@ impl Agreement {
         if self.num_shared == 0 {
             return format!("{a} and {b} rated no prompt in common");
         }
-        let kappa = self.kappa.map_or_else(|| "kappa isn't defined here".to_owned(), |k| format!("kappa {}", signed(k)));
+        let kappa =
+            self.kappa.map_or_else(|| "kappa isn't defined here".to_owned(), |k| format!("kappa {}", signed(k)));
         let (agreeing, all) = (thousands(self.num_agreeing), count(self.num_shared, "prompt", "prompts"));
         format!("{a} and {b} agree on {agreeing} of {all}, {kappa}")
     }

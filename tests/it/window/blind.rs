@@ -28,7 +28,8 @@ const NUM_TEST: i64 = 6;
 fn studio() -> Studio {
     let model = ModelRef::Folder(fixture("llama"));
     let mut studio = Studio::open(Some(model.clone()));
-    let line = |n: i64| chat(&[("user", &format!("Where is parcel {n} of {}?", n * 37)), ("assistant", &format!("In {n}"))]);
+    let line =
+        |n: i64| chat(&[("user", &format!("Where is parcel {n} of {}?", n * 37)), ("assistant", &format!("In {n}"))]);
     studio.import(&(1..=NUM_HELD_OUT + 2).map(line).collect::<String>());
     let mut project = Project::open(&studio.project()).unwrap();
     let ids = |from: i64, to: i64| (from..=to).collect::<Vec<_>>();
@@ -158,7 +159,8 @@ fn thirty_prompts_are_rated_by_keys_and_kept_through_a_restart() {
     assert!(studio.is_shown("After is preferred") && studio.is_shown("82 % of 22 decided, 95 % interval 61–93 %"));
     assert!(studio.is_shown("After preferred 18") && studio.is_shown(", both bad 3") && studio.is_shown(", skipped 1"));
     assert!(studio.is_shown("Exact sign test p = 0.004; decided") && studio.is_shown("no sign of a favoured side"));
-    let first = if session.items[0].left == Which::First { "A was before, B was after" } else { "A was after, B was before" };
+    let first =
+        if session.items[0].left == Which::First { "A was before, B was after" } else { "A was after, B was before" };
     assert!(studio.is_shown(&format!("Prompt 1, {first}")), "which was which");
     let summary = Summary::of(&on_disk(&studio));
     assert_eq!((summary.tally.second, summary.tally.first, summary.tally.ties), (18, 4, 4));
@@ -235,7 +237,9 @@ fn a_session_of_before_says_what_changed_and_keeps_its_ratings() {
     tunewright::fs::write_atomic(&weights, &bytes).unwrap();
 
     let mut studio = reopen(studio);
-    assert!(studio.is_shown("Since this session was made, the weights of 2026-11-30-1, step 9 were written anew and 1"));
+    assert!(
+        studio.is_shown("Since this session was made, the weights of 2026-11-30-1, step 9 were written anew and 1")
+    );
     studio.click(Role::Button, "Go on");
     assert!(studio.is_shown("Prompt 2 of 30"));
     blind(&mut studio, BlindAction::End);

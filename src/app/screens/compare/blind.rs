@@ -120,7 +120,8 @@ pub(super) fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Blind
         BlindAction::Correct(Some((_, text))) => drafts.compare.blind.correction.clone_from(text),
         BlindAction::Rater(name) => {
             drafts.compare.blind.rater = None;
-            let settings = crate::app::settings::AppSettings { rater: name.trim().to_owned(), ..state.settings.clone() };
+            let settings =
+                crate::app::settings::AppSettings { rater: name.trim().to_owned(), ..state.settings.clone() };
             return effect::perform(vec![Effect::Prefer(Box::new(settings))], state, drafts, cx);
         }
         _ => {}

@@ -174,13 +174,7 @@ fn prompts(ui: &mut Ui, state: &AppState, kept: &KeptSession, actions: &mut Vec<
     });
 }
 
-fn paint(
-    row: &mut Row<'_>,
-    state: &AppState,
-    kept: &KeptSession,
-    item: &Item,
-    actions: &mut Vec<AnyAction>,
-) -> String {
+fn paint(row: &mut Row<'_>, state: &AppState, kept: &KeptSession, item: &Item, actions: &mut Vec<AnyAction>) -> String {
     let (theme, at) = (row.theme(), row.index as usize);
     let number = format::thousands(at + 1);
     let asked = question(item).replace('\n', " ");

@@ -51,7 +51,8 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, drafts: &mut Drafts, actions: 
             }
         }
         if num_answered == 0 && num_held_out == 0 {
-            let words = "Validation and test examples are what is rated; a prompt of your own that was answered counts, too";
+            let words =
+                "Validation and test examples are what is rated; a prompt of your own that was answered counts, too";
             if way_on(ui, icon::ROWS, "Nothing is held out", words, Button::primary("Go to Data")).clicked() {
                 actions.push(go(Screen::Data));
             }

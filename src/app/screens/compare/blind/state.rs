@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::app::Action;
 use crate::app::effect::Effect;
 use crate::app::files::{FilePick, PickKind};
 use crate::app::kit::format;
@@ -9,7 +10,6 @@ use crate::app::screens::compare::state::CompareAction;
 use crate::app::start::Start;
 use crate::app::state::Status;
 use crate::app::ticket::Ticket;
-use crate::app::Action;
 use crate::engine::{EventKind, IoJob, JobId, JobSpec, Outcome, Reply, StoreJob};
 use crate::evaluate::rating::{Choice, Item, Line, PairsReport, Verdict, Which, lock};
 use crate::workbench::rating::{KeptSession, SessionRequest};
@@ -118,7 +118,8 @@ impl BlindState {
 
     /// A session that this person began and didn't end.
     pub fn unfinished(&self, rater: &str) -> Option<&KeptSession> {
-        let began = |kept: &&KeptSession| kept.rated.of_rater(rater).next().is_some() && kept.rated.next(rater).is_some();
+        let began =
+            |kept: &&KeptSession| kept.rated.of_rater(rater).next().is_some() && kept.rated.next(rater).is_some();
         self.sessions.iter().find(began)
     }
 
@@ -164,8 +165,7 @@ impl BlindState {
             BlindAction::Most(most) => self.most = most.max(1),
             BlindAction::Begin => {
                 if let Some(run_dir) = run_dir {
-                    let request =
-                        SessionRequest { run_dir: run_dir.to_owned(), most: Some(self.most), seed: None };
+                    let request = SessionRequest { run_dir: run_dir.to_owned(), most: Some(self.most), seed: None };
                     let project = project.to_owned();
                     self.beginning.ask(JobSpec::Io(IoJob::BeginRating { project, request }), jobs);
                 }
