@@ -272,6 +272,8 @@ impl BlindState {
             let name = session.rated.session.name.clone();
             self.sessions.insert(0, (**session).clone());
             self.show(name);
+            let num = session.rated.session.items.len();
+            return Some(Effect::say(format!("Answers to all {} are ready", format::count(num, "prompt", "prompts"))));
         } else if let Some(report) = self.exporting.take(job, reply) {
             return Some(Effect::say(format!("{} to {}", report.in_words(), report.path.display())));
         }
