@@ -53,7 +53,7 @@ impl Tally {
 pub struct Positions {
     pub left: usize,
     pub right: usize,
-    /// Of the exact sign test; none without a choice.
+    /// The exact sign test; none without a choice.
     pub p_value: Option<f64>,
 }
 
@@ -131,7 +131,7 @@ pub struct Summary {
     pub win_rate: Option<f64>,
     /// Wilson's, at 95 %.
     pub interval: Option<(f64, f64)>,
-    /// Of the exact sign test.
+    /// The exact sign test.
     pub p_value: Option<f64>,
     /// By a rule that holds however often one looks: see `decided`.
     pub is_decided: bool,

@@ -1,14 +1,15 @@
-//! A blind session over the real engine and a tiny model: answered, rated by keys, left, gone on with, and used.
+//! A blind session over the real engine and a tiny model: answered, rated by keys, left, opened again, and used.
 
 use std::path::{Path, PathBuf};
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable as _;
 use tunewright::app::screens::compare::Action as CompareAction;
 use tunewright::app::screens::compare::blind::BlindAction;
 use tunewright::app::{Action, Screen};
 use tunewright::data::{Example, Split, read_all};
-use tunewright::evaluate::rating::{Choice, Rated, Summary, Which, folder_of, list};
+use tunewright::evaluate::rating::{Choice, Item, Rated, Summary, Which, folder_of, list};
 use tunewright::generate::Sampling;
 use tunewright::hub::Sources;
 use tunewright::project::{Edit, Project};
@@ -118,8 +119,10 @@ fn thirty_prompts_are_rated_by_keys_and_kept_through_a_restart() {
     for secret in ["Before", "After", "step 9", "2026-11-30-1"] {
         assert!(!studio.is_shown(secret), "{secret} gives away which is which");
     }
+    answers_have_their_place(&studio, &session.items[0]);
     key(&mut studio, Key::E);
     assert!(studio.is_shown(&format!("Expected: {expected}")));
+    answers_have_their_place(&studio, &session.items[0]);
 
     // The second model wins 18 of 22, 4 are ties, 3 both bad, 1 is skipped.
     let choice = |at: usize| match at {
@@ -182,6 +185,20 @@ fn thirty_prompts_are_rated_by_keys_and_kept_through_a_restart() {
     studio.click(Role::Button, "Begin");
     studio.wait("the next session", |shell| shell.state.compare.blind.opened().is_some());
     assert!(studio.is_shown("Last session, ") && studio.is_shown("82 % of 22 decided"));
+}
+
+/// Both are between the prompt and what is below, each on its side.
+fn answers_have_their_place(studio: &Studio, item: &Item) {
+    let rect = |label: &str| studio.harness.query_all_by_label_contains(label).next().unwrap().rect();
+    let question = item.prompt.last().unwrap().content.as_str();
+    let (prompt, below) = (rect(question), rect("Expected answer"));
+    for (name, text, side) in [("A", item.left(), 0.0), ("B", item.right(), 1.0)] {
+        let first = text.trim().lines().next().unwrap_or_default();
+        let label = if first.is_empty() { "An empty answer".to_owned() } else { format!("Answer {name}: {first}") };
+        let answer = rect(&label);
+        assert!(answer.top() > prompt.bottom() && answer.top() + 16.0 < below.top(), "{name}: {answer} {prompt} {below}");
+        assert_eq!(if answer.left() < below.center().x { 0.0 } else { 1.0 }, side, "{name}");
+    }
 }
 
 fn exported_pairs_are_right(studio: &mut Studio) {

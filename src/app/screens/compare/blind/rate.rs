@@ -52,7 +52,7 @@ pub(super) fn show(
         }
         let Some(item) = at.and_then(|at| kept.rated.session.items.get(at)) else { return all_rated(ui, actions) };
         prompt(ui, item);
-        ui.add_space(theme.pad.between_cards);
+        let top = ui.cursor().top() + theme.pad.between_cards;
         let mut bottom = upper.bottom();
         if state.compare.blind.has_note {
             bottom -= theme.size.control_height;
@@ -67,7 +67,6 @@ pub(super) fn show(
             expected_card(ui, rect, expected, shown, actions);
             bottom = rect.top() - theme.pad.between_cards;
         }
-        let top = ui.cursor().top();
         answers(ui, Rect::from_x_y_ranges(upper.x_range(), top..=bottom.max(top)), item);
     });
 }
@@ -100,7 +99,7 @@ fn head(ui: &mut Ui, kept: &KeptSession, rater: &str, at: Option<usize>) {
 
 fn prompt(ui: &mut Ui, item: &Item) {
     let theme = Theme::of(ui);
-    Card::new().large().show(ui, |ui| {
+    Card::new().large().slim().show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme.space.xs;
         let (system, turns): (Vec<&Message>, Vec<&Message>) = item.prompt.iter().partition(|m| m.role == Role::System);
         let scroll = ScrollArea::vertical().id_salt(("prompt", item.example)).auto_shrink([false, true]);
@@ -158,11 +157,11 @@ fn card(ui: &Ui, rect: Rect) {
     ui.painter().rect(rect, radius, theme.surface.card, theme.line(theme.stroke.normal), StrokeKind::Inside);
 }
 
-/// Of the card with the expected answer; never more than a third.
+/// The height of the card with the expected answer; never more than a third.
 fn expected_height(theme: &Theme, room: f32, shown: bool) -> f32 {
     match shown {
         false => theme.size.filter_bar_height,
-        true => (theme.size.filter_bar_height + 5.0 * theme.type_scale.line_body).min(room / 3.0),
+        true => (theme.size.filter_bar_height + 7.0 * theme.type_scale.line_body).min(room / 3.0),
     }
 }
 
