@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Screen;
+use crate::evaluate::rating::user_name;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +80,8 @@ pub struct AppSettings {
     pub memory_limit: Option<u64>,
     /// Nothing is asked of the network.
     pub is_offline: bool,
+    /// Who rates answers; empty for whoever is logged in.
+    pub rater: String,
     /// Where these are kept; nowhere for a window of the tests.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -99,6 +102,11 @@ impl AppSettings {
         let text = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
         let kept: Self = text.and_then(|text| toml::from_str(&text).ok()).unwrap_or_default();
         Self { file, ..kept }
+    }
+
+    /// Who rates answers.
+    pub fn rater(&self) -> String {
+        if self.rater.is_empty() { user_name() } else { self.rater.clone() }
     }
 
     /// Writes the settings, if they have a file.

@@ -17,6 +17,7 @@ mod moved;
 mod observer;
 mod progress;
 mod quickstart;
+mod rate;
 mod report;
 mod studio;
 mod terminal;
@@ -63,6 +64,8 @@ enum Command {
     Gate(gate::GateArgs),
     /// Write a run's report and its model card
     Report(report::ReportArgs),
+    /// Say of two answers to a prompt which is better, without knowing whose they are
+    Rate(rate::RateArgs),
     /// Answer a prompt
     Generate(generate::GenerateArgs),
     /// List, find, download, inspect and verify models
@@ -134,6 +137,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Gate(args)) => gate::run(args),
         Some(Command::Report(args)) => report::run(args),
+        Some(Command::Rate(args)) => rate::run(args),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Models(args)) => models::run(args),
         Some(Command::Bench(args)) => bench::run(args),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use crate::data::ImportError;
 use crate::evaluate::EvaluateError;
+use crate::evaluate::rating::RatingError;
 use crate::hub::HubError;
 use crate::model::ModelError;
 use crate::project::ProjectError;
@@ -39,6 +40,11 @@ pub enum EngineError {
     Evaluate(EvaluateError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error(transparent)]
+    Rating(#[from] RatingError),
+    /// What was asked for isn't done, for a reason that is the person's to know.
+    #[error("{0}")]
+    Refused(String),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }
@@ -62,6 +68,8 @@ impl EngineError {
             Self::Train(error) => error.hint().map(sentence),
             Self::Evaluate(EvaluateError::Refused { .. }) => Some(sentence(Refusal::HINT)),
             Self::Evaluate(_) | Self::Report(_) | Self::Model(_) | Self::Recipe(_) | Self::Stopped => None,
+            Self::Rating(RatingError::Io { source, .. }) => io_hint(source),
+            Self::Rating(_) | Self::Refused(_) => None,
             Self::Io { source, .. } => io_hint(source),
         }
     }
@@ -152,6 +160,8 @@ impl From<WorkbenchError> for EngineError {
             WorkbenchError::Run(error) => error.into(),
             WorkbenchError::Train(error) => error.into(),
             WorkbenchError::Report(error) => error.into(),
+            WorkbenchError::Rating(error) => error.into(),
+            WorkbenchError::Refused(reason) => Self::Refused(reason),
             WorkbenchError::Io { path, source } => Self::Io { path, source },
         }
     }

@@ -13,6 +13,7 @@ pub mod loss;
 mod measure;
 pub mod metrics;
 mod old_report;
+pub mod rating;
 mod remote;
 pub mod report;
 pub mod request;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::ImportError;
 use crate::evaluate::EvaluateError;
+use crate::evaluate::rating::RatingError;
 use crate::project::ProjectError;
 use crate::report::ReportError;
 use crate::run::RunError;
@@ -27,6 +28,10 @@ pub enum WorkbenchError {
     Train(#[from] TrainError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error(transparent)]
+    Rating(#[from] RatingError),
+    #[error("{0}")]
+    Refused(String),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }

@@ -49,6 +49,7 @@ mod program;
 mod quant;
 mod quant_models;
 mod rank;
+mod rate;
 mod render;
 mod run_folder;
 mod run_names;

@@ -60,7 +60,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "evaluate::Judgement", "evaluate::KeptPair", "evaluate::Measured", "evaluate::Stale", "evaluate::Verdict",
         "evaluate::is_exact_match", "evaluate::Evaluation", "evaluate::Figure", "evaluate::MetricFindings",
         "evaluate::SliceFindings", "evaluate::Turn", "evaluate::metrics", "evaluate::significance", "evaluate::slices",
-        "workbench::data_export", "workbench::scores::QueueReport", "workbench::scores::ScoreReport",
+        "evaluate::rating::Choice", "evaluate::rating::Item", "evaluate::rating::Line", "evaluate::rating::PairsReport",
+        "evaluate::rating::Rated", "evaluate::rating::Session", "evaluate::rating::Summary", "evaluate::rating::Tally",
+        "evaluate::rating::Verdict", "evaluate::rating::Which", "evaluate::rating::lock", "evaluate::rating::user_name",
+        "workbench::data_export", "workbench::rating::KeptSession", "workbench::rating::SessionRequest",
+        "workbench::scores::QueueReport", "workbench::scores::ScoreReport",
         "workbench::scores::base_judge", "workbench::scores::run_judge",
     ]),
 ];

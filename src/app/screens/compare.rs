@@ -1,6 +1,7 @@
 //! One prompt, answered by the base model and by the tuned one, side by side.
 
 mod answer;
+pub mod blind;
 pub mod fields;
 pub mod held_out;
 mod list;
@@ -31,6 +32,7 @@ use state::{CompareAction, Highlight};
 #[derive(Debug, Default)]
 pub struct Drafts {
     pub search: String,
+    pub blind: blind::Drafts,
 }
 
 /// See the module.
@@ -45,6 +47,9 @@ impl Part for Logic {
         if state.compare.chosen_run(&state.runs.records).is_none() {
             return main_area(ui, |ui| no_run(ui, state, actions));
         }
+        if state.compare.blind.is_on {
+            return main_area(ui, |ui| blind::show(ui, state, &mut drafts.compare.blind, actions));
+        }
         let theme = Theme::of(ui);
         Panel::left("held out")
             .resizable(false)
@@ -55,6 +60,9 @@ impl Part for Logic {
     }
 
     fn update(state: &mut AppState, drafts: &mut AllDrafts, action: Action, cx: &Cx<'_>) {
+        if let Action::Blind(action) = action {
+            return blind::update(state, drafts, action, cx);
+        }
         let AppState { compare, jobs, project, runs, .. } = state;
         let mut starter = Starter { jobs, cx };
         compare.apply(action, &runs.records, &mut starter);
@@ -65,12 +73,13 @@ impl Part for Logic {
     }
 
     fn is_by_itself(action: &Action) -> bool {
-        matches!(action, Action::Visible(_) | Action::Scrolled)
+        matches!(action, Action::Visible(_) | Action::Scrolled | Action::Blind(blind::BlindAction::NoteFocused))
     }
 
     fn on_event(state: &mut AppState, drafts: &mut AllDrafts, job: &Job, event: &EventKind, cx: &Cx<'_>) {
         let AppState { compare, jobs, runs, .. } = state;
         compare.on_event(job.id, event, &runs.records, &mut Starter { jobs, cx });
+        blind::on_event(state, drafts, job, event, cx);
         if state.screen == Screen::Compare && matches!(event, EventKind::Reply(_) | EventKind::Finished(_)) {
             Self::refresh(state, drafts, cx);
         }
@@ -119,6 +128,9 @@ impl Place for Logic {
 
     fn primary(state: &AppState) -> Option<AnyAction> {
         let compare = &state.compare;
+        if compare.blind.is_on {
+            return blind::primary(state);
+        }
         let is_free = !compare.is_answering() && compare.place().is_none();
         (is_free && compare.problem(&state.runs.records).is_none()).then(|| CompareAction::Answer.into())
     }
@@ -127,11 +139,26 @@ impl Place for Logic {
 fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
     let compare = &state.compare;
     let mut picked = None;
+    let chosen = compare.chosen_run(&state.runs.records);
+    let is_rating = compare.blind.is_on && compare.blind.opened().is_some();
     let beside = |ui: &mut Ui| {
-        let chosen = compare.chosen_run(&state.runs.records);
-        picked = run_picker(ui, &state.runs.records, chosen);
+        let ways = [(false, "Side by side"), (true, "Blind rating")];
+        if let (Some(is_blind), true) =
+            (segmented(ui, "Way to compare", &ways, compare.blind.is_on), chosen.is_some() || compare.blind.is_on)
+        {
+            actions.push(CompareAction::Blind(blind::BlindAction::Switch(is_blind)).into());
+        }
+        // While one rates, what is rated stays unsaid.
+        if !is_rating {
+            picked = run_picker(ui, &state.runs.records, chosen);
+        }
     };
+    let mut pushed = Vec::new();
     screen_header(ui, "Compare", beside, |ui| {
+        let actions = &mut pushed;
+        if compare.blind.is_on {
+            return blind::header(ui, state, actions);
+        }
         let own = match compare.is_own {
             true => Button::secondary("Held-out examples").icon(icon::LIST_BULLETS),
             false => Button::secondary("Own prompt…").icon(icon::PENCIL_SIMPLE),
@@ -169,6 +196,7 @@ fn header(ui: &mut Ui, state: &AppState, actions: &mut Vec<AnyAction>) {
         };
         ui.add(Text::small(words).faint());
     });
+    actions.append(&mut pushed);
     if let Some(run) = picked {
         actions.push(CompareAction::Run(run).into());
     }

@@ -6,7 +6,7 @@ use super::{Shell, keys, project_dialog, rail, saving, words};
 use crate::app::jobs::Job;
 use crate::app::kit::{Button, Text, Theme, at_least, dialog, empty_state, icon, progress, row};
 use crate::app::parts::waiting;
-use crate::app::screens::{Part, data, dataset, first_launch, mapping, train};
+use crate::app::screens::{Part, compare, data, dataset, first_launch, mapping, train};
 use crate::app::settings::ThemeChoice;
 use crate::app::state::Status;
 use crate::app::{Action, AppState, OpenDialog, Screen, kit, path_dialog};
@@ -282,6 +282,7 @@ impl Shell {
                     ui.columns(num, |columns| {
                         key_list(&mut columns[0], theme, "Everywhere", keys::KEYS);
                         key_list(&mut columns[num - 1], theme, "In the table of examples", &data::KEYS);
+                        key_list(&mut columns[0], theme, "In blind rating", &compare::blind::KEYS);
                     });
                     ui.add(Text::small(kit::fallback::RIGHT_TO_LEFT).faint().wrapped());
                 });

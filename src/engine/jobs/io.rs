@@ -26,6 +26,7 @@ use crate::train::preview::{RunPreview, preview};
 use crate::train::timing::{SpeedFile, speed_key};
 use crate::workbench::checks::{self, ModelRendering};
 use crate::workbench::data_export::export_data;
+use crate::workbench::rating;
 use crate::workbench::reviewers::import_second_reviewer;
 use crate::workbench::statistics::statistics;
 
@@ -216,6 +217,21 @@ impl Work for Io {
             }
             IoJob::ReadAnswers { run_dir } => {
                 context.reply(Reply::Answers(evaluate::kept_pairs(&run_dir)?));
+            }
+            IoJob::ListRatings { project } => {
+                context.reply(Reply::Ratings(rating::sessions(reopen(&mut self.project, &project)?)?));
+            }
+            IoJob::BeginRating { project, request } => {
+                let project = reopen(&mut self.project, &project)?;
+                context.reply(Reply::Rating(Box::new(rating::begin_session(project, &request)?)));
+            }
+            IoJob::KeepRating { file, line } => {
+                evaluate::rating::append(&file, &line)?;
+                context.reply(Reply::Saved(file));
+            }
+            IoJob::ExportRatedPairs { file, to } => {
+                let rated = evaluate::rating::read(&file)?;
+                context.reply(Reply::RatedPairs(evaluate::rating::export_pairs(&rated, &to)?));
             }
         }
         Ok(())

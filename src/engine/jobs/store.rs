@@ -13,6 +13,7 @@ use crate::evaluate;
 use crate::project::{Project, Standing};
 use crate::recipe::Recipe;
 use crate::workbench::checks::{apply_fix, mark_findings};
+use crate::workbench::rating::correction;
 
 /// Keeps the project open that was asked for last: there is one window, and it shows one project.
 #[derive(Default)]
@@ -101,6 +102,10 @@ impl Store {
             StoreJob::Redo { project } => self.change(&project, Project::redo)?,
             StoreJob::SaveSettings { project, settings } => {
                 self.change(&project, |project| project.save_settings(&settings))?
+            }
+            StoreJob::AddCorrected { project, item, answer } => {
+                let edit = correction(self.open(&project)?, &item, &answer)?;
+                self.change(&project, |project| project.apply(&edit))?
             }
             StoreJob::ApplyFix { project, fix } => self.change(&project, |project| apply_fix(project, &fix))?,
             StoreJob::MarkFindings { project, check, ids, is_fault } => {

@@ -6,11 +6,13 @@ use super::facts::{Facts, Subject, name};
 use crate::data::Example;
 use crate::data::checks::{Check, Remedy};
 use crate::data::import::{ImportRequest, SplitSpec};
+use crate::evaluate::rating::Line;
 use crate::model::ModelSize;
 use crate::project::Replacement;
 use crate::recipe::{ModelRef, Recipe, RenderSpec};
 use crate::run::RunNote;
 use crate::workbench::data_export::DataExport;
+use crate::workbench::rating::SessionRequest;
 
 /// `project` is the project's folder.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,6 +143,25 @@ pub enum IoJob {
     ReadAnswers {
         run_dir: PathBuf,
     },
+    /// The project's rating sessions, and what changed since each was made.
+    ListRatings {
+        project: PathBuf,
+    },
+    /// Makes a rating session of what was answered.
+    BeginRating {
+        project: PathBuf,
+        request: SessionRequest,
+    },
+    /// Adds a choice or an undo to a session's file.
+    KeepRating {
+        file: PathBuf,
+        line: Line,
+    },
+    /// Writes what a session came to as pairs of a better and a worse answer.
+    ExportRatedPairs {
+        file: PathBuf,
+        to: PathBuf,
+    },
 }
 
 impl IoJob {
@@ -200,6 +221,10 @@ impl IoJob {
             Self::ReadMessages { .. } => Facts::doing("Reading runs").shows_its_failure(),
             Self::ReadEvaluations { .. } => Facts::doing("Reading"),
             Self::ReadAnswers { .. } => Facts::doing("Reading"),
+            Self::ListRatings { .. } => Facts::doing("Reading ratings"),
+            Self::BeginRating { .. } => Facts::doing("Drawing prompts").about(Subject::Comparison),
+            Self::KeepRating { .. } => Facts::saving(),
+            Self::ExportRatedPairs { to, .. } => Facts::doing(format!("Saving {}", name(to))),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::data::checks::{CheckReport, Finding, Fix, FixCount};
 use crate::data::export::ExportReport;
 use crate::data::import::{ImportPreview, ImportReport, ImportRequest};
 use crate::data::statistics::Statistics;
+use crate::evaluate::rating::PairsReport;
 use crate::evaluate::{Evaluation, KeptPair, Measured};
 use crate::hub::{Beside, Dataset, FoundModel, RepoListing, SearchPage, Unfinished};
 use crate::model::ModelFacts;
@@ -20,6 +21,7 @@ use crate::train::estimate::Estimate;
 use crate::train::preview::RunPreview;
 use crate::train::timing::KnownSpeed;
 use crate::train::{EvalMetrics, StepMetrics, Told};
+use crate::workbench::rating::KeptSession;
 use crate::workbench::scores::{QueueReport, ScoreReport};
 
 /// What a job was asked for; most jobs give one, some a second one, too.
@@ -95,6 +97,11 @@ pub enum Reply {
     Evaluations(Vec<Measured>),
     /// In the order they were asked.
     Answers(Vec<KeptPair>),
+    /// The newest first.
+    Ratings(Vec<KeptSession>),
+    /// A session that was just made.
+    Rating(Box<KeptSession>),
+    RatedPairs(PairsReport),
     Scored(ScoreReport),
     Queued(QueueReport),
     /// A file or folder was written.
@@ -175,6 +182,9 @@ answers! {
     Reply::Evaluation(evaluation) => evaluation: Evaluation,
     Reply::Evaluations(measured) => measured: Vec<Measured>,
     Reply::Answers(pairs) => pairs: Vec<KeptPair>,
+    Reply::Ratings(sessions) => sessions: Vec<KeptSession>,
+    Reply::Rating(session) => session: Box<KeptSession>,
+    Reply::RatedPairs(report) => report: PairsReport,
     Reply::Runs(runs) => runs: Vec<RunRecord>,
     Reply::Scored(report) => report: ScoreReport,
     Reply::Queued(report) => report: QueueReport,

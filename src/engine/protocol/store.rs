@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::facts::{Facts, name};
 use crate::data::checks::{Check, Fix};
 use crate::evaluate::KeptPair;
+use crate::evaluate::rating::Item;
 use crate::project::{Edit, ExampleQuery, Settings, SortBy};
 
 /// `project` is the project's folder.
@@ -95,6 +96,12 @@ pub enum StoreJob {
         run_dir: PathBuf,
         pair: Box<KeptPair>,
     },
+    /// Brings a corrected answer to a rated prompt into the training part.
+    AddCorrected {
+        project: PathBuf,
+        item: Box<Item>,
+        answer: String,
+    },
     /// Does what was shown, as one step of undo.
     ApplyFix {
         project: PathBuf,
@@ -138,6 +145,7 @@ impl StoreJob {
             Self::SaveProjectAs { to, .. } => Facts::doing(format!("Saving {}", name(to))),
             Self::DropReviewer { .. } => Facts::saving(),
             Self::KeepAnswers { .. } => Facts::saving(),
+            Self::AddCorrected { .. } => Facts::saving(),
             Self::ApplyFix { .. } => Facts::saving(),
             Self::MarkFindings { .. } => Facts::saving(),
         }
@@ -164,6 +172,7 @@ impl StoreJob {
             | Self::LookAtProject { project }
             | Self::SaveProjectAs { project, .. }
             | Self::DropReviewer { project }
+            | Self::AddCorrected { project, .. }
             | Self::ApplyFix { project, .. }
             | Self::MarkFindings { project, .. } => folder.clone_into(project),
         }

@@ -5,6 +5,7 @@
 pub mod harness;
 
 mod basics;
+mod blind;
 mod checks;
 mod compare;
 mod data;

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::blind::{BlindAction, BlindState};
 use super::held_out::{self, HeldOut};
-use super::pair::{Outdated, Pair};
+use super::pair::{Outdated, Pair, name_of};
 use super::queue::{Asked, Key, Queue, own_prompt};
 use crate::app::screens::runs::state::usable;
 use crate::app::start::Start;
@@ -52,6 +53,7 @@ pub enum CompareAction {
     /// What is being answered, and all that waits.
     Stop,
     Scrolled,
+    Blind(BlindAction),
 }
 
 /// See the module.
@@ -73,6 +75,7 @@ pub struct CompareState {
     pub sampling: Sampling,
     pub highlight: Highlight,
     pub queue: Queue,
+    pub blind: BlindState,
     pairs: HashMap<Key, Pair>,
     /// The folder of the chosen run.
     run_dir: PathBuf,
@@ -129,6 +132,14 @@ impl CompareState {
         self.pairs.get(&(self.run_dir.clone(), Some(id))).filter(|pair| pair.is_complete())
     }
 
+    /// Held-out prompts, and one's own, that have both answers of the run's weights of now.
+    pub fn num_answered(&self) -> usize {
+        let weights = self.adapter.as_deref().map(name_of);
+        let is_now = |pair: &&Pair| pair.is_complete() && Some(&pair.kept.adapter) == weights.as_ref();
+        let of_run = self.pairs.iter().filter(|((run_dir, _), _)| *run_dir == self.run_dir);
+        of_run.map(|(_, pair)| pair).filter(is_now).count()
+    }
+
     pub fn outdated(&self, pair: &Pair) -> Option<Outdated> {
         pair.outdated(self.adapter.as_deref(), self.opened())
     }
@@ -168,6 +179,7 @@ impl CompareState {
             *self = Self { folder: project.folder.clone(), ..Self::default() };
         }
         self.follow_run(runs, jobs);
+        self.blind.list(&self.folder, jobs);
         self.held_out.want(&self.search, project.revision);
         if self.held_out.is_stale() {
             self.held_out.fetch(&(0..1), &self.folder, jobs);
@@ -248,6 +260,8 @@ impl CompareState {
                 self.queue.stop(jobs);
             }
             CompareAction::Scrolled => self.scroll_to = None,
+            // Applied by itself: it has effects on the rest of the window.
+            CompareAction::Blind(_) => {}
         }
     }
 

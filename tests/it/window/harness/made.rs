@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tunewright::data::{Message, Role as Turn, Split};
 use tunewright::engine::Reply;
 use tunewright::evaluate::loss::MeanLoss;
+use tunewright::evaluate::rating::{Answered, Choice, Line, Model, Rated, Session, Which};
 use tunewright::evaluate::{About, ContenderReport, Evaluation, EvaluationReport, ExampleResult, GivenAnswer, Outcome};
 use tunewright::hub::FoundModel;
 use tunewright::model::{ModelFacts, ModelSize, ModelSpec, TensorGroup};
@@ -16,6 +17,7 @@ use tunewright::train::estimate::{Estimate, RateFrom, TimeEstimate};
 use tunewright::train::observer::RunFacts;
 use tunewright::train::preview::{MemoryEstimate, Noted, RunPreview};
 use tunewright::train::{EvalMetrics, StepMetrics};
+use tunewright::workbench::rating::KeptSession;
 
 /// The answer of every made-up example.
 pub const EXPECTED: &str = r#"{"category":"outage","urgent":true}"#;
@@ -281,4 +283,38 @@ pub fn report((before, after): (f64, f64), num: usize, num_right: usize) -> Eval
 /// The engine's answer with a report.
 pub fn evaluated(report: EvaluationReport) -> Reply {
     Reply::Evaluation(Box::new(Evaluation::of(report)))
+}
+
+/// A session of blind rating, of which these people have rated so many.
+pub fn session(name: &str, num: usize, raters: &[(&str, usize)]) -> KeptSession {
+    let answered = (1..=num as i64).map(|id| Answered {
+        example: Some(id),
+        split: Some(if id % 9 == 0 { Split::Test } else { Split::Validation }),
+        prompt: example(id, Split::Validation, format!("Where is order {id}? It should have come last week"))
+            .example
+            .prompt()
+            .to_vec(),
+        tools: Vec::new(),
+        expected: Some(EXPECTED.to_owned()),
+        answers: [format!("I understand that you wait for order {id}.\n\nI will look"), EXPECTED.to_owned()],
+    });
+    let models = [Model::base("SmolLM2-135M"), Model::base("2026-11-20-1, step 62")];
+    let session = Session::new(models, answered.collect(), None, 7).unwrap();
+    let session =
+        Session { name: name.to_owned(), at: format!("{}T10:00:00+01:00[Europe/Berlin]", &name[..10]), ..session };
+    let mut rated = Rated::new(session);
+    for (rater, num) in raters {
+        for at in 0..*num {
+            let after = if rated.session.items[at].left == Which::Second { Choice::Left } else { Choice::Right };
+            let before = if after == Choice::Left { Choice::Right } else { Choice::Left };
+            let choice = match (at + rater.len()) % 8 {
+                0 => before,
+                1 => Choice::Tie,
+                2 => Choice::BothBad,
+                _ => after,
+            };
+            rated.apply(Line::rating(at, choice, rater, if at % 5 == 0 { "says when it comes" } else { "" }));
+        }
+    }
+    KeptSession { rated, file: format!("/p/ratings/{name}.jsonl").into(), change: None }
 }

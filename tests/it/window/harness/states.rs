@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use tunewright::app::screens::compare::blind::BlindAction;
 use tunewright::app::screens::{compare, data, dataset, evaluate, train};
 use tunewright::app::{Action, OpenDialog, Screen};
 use tunewright::engine::protocol::Side;
 use tunewright::engine::{EventKind, Failure, Outcome};
 use tunewright::project::{ProjectState, SplitCounts};
 use tunewright::run::{RunRecord, RunStatus};
+use tunewright::workbench::rating::KeptSession;
 
 use super::made::{self, EXPECTED};
 use super::{Window, World, asked};
@@ -124,6 +126,22 @@ pub const STATES: &[State] = &[
         window.act(compare::Action::OwnPrompt(true));
         window
     }),
+    ("blind rating", || blind(Vec::new(), None)),
+    ("blind rating, sessions of before", || blind(sessions(), None)),
+    ("rating", || blind(sessions(), Some("2026-11-22-1"))),
+    ("rating with all that can be opened", || {
+        let mut window = blind(sessions(), Some("2026-11-22-1"));
+        window.act(compare::Action::Blind(BlindAction::ShowExpected(true)));
+        window.act(compare::Action::Blind(BlindAction::Note(true)));
+        window
+    }),
+    ("rated", || blind(sessions(), Some("2026-11-21-1"))),
+    ("correcting a rated answer", || {
+        let mut window = blind(sessions(), Some("2026-11-21-1"));
+        let correct = BlindAction::Correct(Some((0, EXPECTED.to_owned())));
+        window.act(compare::Action::Blind(correct));
+        window
+    }),
     ("export without a run", || at(Screen::Export, Vec::new())),
     ("export", || at(Screen::Export, runs())),
     ("runs", || at(Screen::Runs, runs())),
@@ -185,6 +203,25 @@ fn evaluating() -> Window {
     window.act(evaluate::Action::Start);
     let job = window.job(asked::is_evaluate);
     window.tell(job, EventKind::Started);
+    window
+}
+
+/// Two sessions: one that is rated to its end by two people, and a newer one of which a part is.
+fn sessions() -> Vec<KeptSession> {
+    let whole = made::session("2026-11-21-1", 40, &[("Ada Lovelace", 40), ("Bo", 12)]);
+    let change = "Since this session was made, 3 examples were changed. Its ratings stay as they are";
+    let whole = KeptSession { change: Some(change.to_owned()), ..whole };
+    vec![made::session("2026-11-22-1", 40, &[("Ada Lovelace", 17)]), whole]
+}
+
+/// Blind rating, with one of these sessions open.
+fn blind(ratings: Vec<KeptSession>, open: Option<&str>) -> Window {
+    let mut window = Window::at(Screen::Compare, World { ratings, ..world(runs()) });
+    window.harness.state_mut().state.settings.rater = "Ada Lovelace".to_owned();
+    window.act(compare::Action::Blind(BlindAction::Switch(true)));
+    if let Some(name) = open {
+        window.act(compare::Action::Blind(BlindAction::Open(name.to_owned())));
+    }
     window
 }
 

@@ -9,6 +9,7 @@ use tunewright::run::RunRecord;
 use tunewright::task::Unwatched;
 use tunewright::train::preview::RunPreview;
 use tunewright::train::{EvalMetrics, StepMetrics};
+use tunewright::workbench::rating::KeptSession;
 
 use super::made;
 
@@ -24,6 +25,8 @@ pub struct World {
     /// What lies in the runs' folders.
     pub measured: Vec<Measured>,
     pub answered: Vec<KeptPair>,
+    /// Sessions of blind rating.
+    pub ratings: Vec<KeptSession>,
     /// What a run would do; without one, that is still being counted, and so is what models take.
     pub preview: Option<RunPreview>,
     /// What the example of an id asks.
@@ -41,6 +44,7 @@ impl World {
             evaluations: vec![made::evaluation(0, 2.5), made::evaluation(12, 0.5)],
             measured: Vec::new(),
             answered: Vec::new(),
+            ratings: Vec::new(),
             preview: Some(made::preview()),
             prompt: |id| format!("prompt {id}"),
         }
@@ -89,6 +93,7 @@ impl World {
             }
             IoJob::ReadEvaluations { .. } => Reply::Evaluations(self.measured.clone()),
             IoJob::ReadAnswers { .. } => Reply::Answers(self.answered.clone()),
+            IoJob::ListRatings { .. } => Reply::Ratings(self.ratings.clone()),
             _ => return None,
         })
     }
