@@ -62,6 +62,7 @@ impl ModelKey {
     /// # Errors
     /// Where a file can't be read; the error names it.
     pub fn of(model: &Path, adapter: Option<&Path>) -> Result<Self, RunError> {
+        std::fs::metadata(model).map_err(RunError::io(model))?;
         let base = match snapshot(model) {
             Some(snapshot) => json!(snapshot),
             None => json!([std::path::absolute(model).map_err(RunError::io(model))?, files_of(model)?]),

@@ -71,13 +71,7 @@ pub fn example_losses(
     let (mut rest, mut done) = (&counted[..], 0);
     task.progress(done, total, Unit::Examples);
     while !rest.is_empty() && task.go_on().is_some() {
-        let mut tokens = 0;
-        let fits = rest.iter().take_while(|at| {
-            tokens += samples[**at].ids.len();
-            tokens <= EVAL_TOKENS
-        });
-        let (now, later) = rest.split_at(fits.count().max(1));
-        let batch = Batch::compact(now.iter().map(|at| &samples[*at]), decoder.spec().switches_beyond());
+        let (now, batch) = next_batch(rest, samples, decoder.spec().switches_beyond());
         let mut sums = vec![0.0; now.len()];
         for (loss, owner) in pass.losses(decoder, batch.supervised())?.into_iter().zip(&batch.owners) {
             sums[*owner as usize] += loss;
@@ -87,7 +81,57 @@ pub fn example_losses(
         }
         done += now.len() as u64;
         task.progress(done, total, Unit::Examples);
-        rest = later;
+        rest = &rest[now.len()..];
     }
     Ok(losses)
+}
+
+/// As many of the sorted samples as go through the model at once, by the rows that are computed: what begins alike is
+/// computed once.
+fn next_batch<'a>(sorted: &'a [usize], samples: &[Rendered], switches_beyond: Option<usize>) -> (&'a [usize], Batch) {
+    let (mut rows, mut before): (usize, &[u32]) = (0, &[]);
+    let fits = sorted.iter().take_while(|at| {
+        let ids = samples[**at].ids.as_slice();
+        rows += ids.len() - ids.iter().zip(before).take_while(|(a, b)| a == b).count();
+        before = ids;
+        rows <= EVAL_TOKENS
+    });
+    let mut now = &sorted[..fits.count().clamp(1, sorted.len().max(1))];
+    loop {
+        let batch = Batch::compact(now.iter().map(|at| &samples[*at]), switches_beyond);
+        // Beginnings within beginnings have their rows more than once.
+        if batch.ids.len() <= EVAL_TOKENS || now.len() == 1 {
+            return (now, batch);
+        }
+        now = &now[..now.len() / 2];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_takes_as_many_examples_as_its_rows_have_room_for() {
+        let sample = |shared: u32, own: u32, at: u32| {
+            let ids: Vec<u32> = (0..shared).chain((0..own).map(|token| 10_000 + 100 * at + token)).collect();
+            Rendered { is_trained: (0..ids.len()).map(|at| at + 1 == ids.len()).collect(), ids }
+        };
+        let sizes = |samples: &[Rendered]| {
+            let sorted: Vec<usize> = (0..samples.len()).collect();
+            let (mut rest, mut sizes) = (&sorted[..], Vec::new());
+            while !rest.is_empty() {
+                let (now, batch) = next_batch(rest, samples, None);
+                assert!(batch.ids.len() <= EVAL_TOKENS || now.len() == 1);
+                sizes.push(now.len());
+                rest = &rest[now.len()..];
+            }
+            sizes
+        };
+        let with_system: Vec<Rendered> = (0..12).map(|at| sample(500, 50, at)).collect();
+        assert_eq!(sizes(&with_system), [10, 2], "500 rows, and 50 for each");
+        let strangers: Vec<Rendered> = (0..5).map(|at| sample(0, 400, 10 * at)).collect();
+        assert_eq!(sizes(&strangers), [2, 2, 1]);
+        assert_eq!(sizes(&[sample(0, 3000, 0), sample(0, 3, 90)]), [1, 1]);
+    }
 }

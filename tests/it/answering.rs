@@ -123,6 +123,17 @@ impl Task for StopAt {
     }
 }
 
+/// But for the rounding of a batch with other neighbours.
+fn same(answers: &[KeptAnswer], expected: &[KeptAnswer]) {
+    assert_eq!(answers.len(), expected.len());
+    for (answer, expected) in answers.iter().zip(expected) {
+        let about = |answer: &KeptAnswer| (answer.key.clone(), answer.text.clone(), answer.num_tokens, answer.end);
+        assert_eq!(about(answer), about(expected));
+        let difference = answer.mean_log_probability - expected.mean_log_probability;
+        assert!(difference.abs() < 1e-4, "{answer:?} {expected:?}");
+    }
+}
+
 #[test]
 fn what_is_stopped_loses_no_answer_and_answers_nothing_twice() {
     let (model, _) = model();
@@ -158,7 +169,7 @@ fn what_is_stopped_loses_no_answer_and_answers_nothing_twice() {
     let going_on = StopAt(u64::MAX, Cell::default());
     let (mut one, mut other) = (open(), open());
     let answers = answers_of(&model, None, &prompts, &sampling, Some(&mut one), &going_on).unwrap();
-    assert_eq!(answers, expected);
+    same(&answers, &expected);
     assert_eq!(going_on.1.get(), (85, 85));
     assert_eq!(lines().len(), 81, "80 different prompts, and the torn line");
     assert_eq!(open().len(), 80);
@@ -168,7 +179,8 @@ fn what_is_stopped_loses_no_answer_and_answers_nothing_twice() {
     answers_of(&model, None, &prompts[..3], &later, Some(&mut other), &Unwatched).unwrap();
     assert_eq!(open().len(), 83);
     let seen = answers_of(&model, None, &prompts, &sampling, Some(&mut open()), &Unwatched).unwrap();
-    assert_eq!((seen, lines().len()), (expected, 84), "a second look is free");
+    assert_eq!(lines().len(), 84, "a second look is free");
+    same(&seen, &expected);
 }
 
 #[test]
