@@ -42,7 +42,8 @@ pub(super) fn show(
 
     let upper = content.with_max_y(bottom);
     ui.scope_builder(UiBuilder::new().max_rect(upper), |ui| {
-        ui.set_clip_rect(ui.clip_rect().intersect(room.with_max_y(bottom)));
+        // With the ring around a field at the lower edge.
+        ui.set_clip_rect(ui.clip_rect().intersect(room.with_max_y(bottom + theme.space.xs)));
         ui.add_space(theme.space.l);
         head(ui, kept, &rater, at);
         ui.add_space(theme.space.m);
