@@ -1,0 +1,123 @@
+//! What was found of each batch, kept: `monitor/log.jsonl`, a line for each batch and for each reference.
+
+use serde::{Deserialize, Serialize};
+
+use super::finding::{Test, Warning};
+use super::interval::Figure;
+use super::{Monitor, MonitorError};
+use crate::run::{append_line, read_lines};
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "line", rename_all = "snake_case")]
+pub enum Line {
+    Reference(Reference),
+    Batch(BatchFindings),
+}
+
+/// The measure of answers that is tested, example by example.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watched {
+    pub metric: String,
+    pub higher_is_better: bool,
+    /// None for an example without an answer to compare with.
+    pub values: Vec<Option<f64>>,
+    /// What was expected, where that is one of a list.
+    pub labels: Vec<Option<String>>,
+}
+
+impl Watched {
+    /// Those that there are.
+    pub fn known(&self) -> Vec<f64> {
+        self.values.iter().flatten().copied().collect()
+    }
+}
+
+/// What a released run's batches are held against.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The run's name.
+    pub run: String,
+    /// With its time zone.
+    pub at: String,
+    /// `the run's test examples`, `the batch 2026-11-30-tickets`
+    pub of: String,
+    pub figures: Vec<Figure>,
+    pub watched: Watched,
+}
+
+/// What was found of a batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BatchFindings {
+    pub batch: String,
+    pub date: String,
+    /// When it was measured, with its time zone.
+    pub at: String,
+    /// The run that was released then.
+    pub run: String,
+    pub num: usize,
+    pub num_answered: usize,
+    /// Every measure of the answers.
+    pub figures: Vec<Figure>,
+    /// None where nothing could be measured.
+    pub watched: Option<Watched>,
+    pub tests: Vec<Test>,
+    pub warnings: Vec<Warning>,
+    /// What could not be tested, and why.
+    pub notes: Vec<String>,
+}
+
+/// All lines.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Log {
+    pub references: Vec<Reference>,
+    /// In the order in which they were measured; each batch once.
+    pub batches: Vec<BatchFindings>,
+}
+
+impl Log {
+    /// The reference of a run.
+    pub fn reference_of(&self, run: &str) -> Option<&Reference> {
+        self.references.iter().rev().find(|reference| reference.run == run)
+    }
+
+    pub fn of_batch(&self, batch: &str) -> Option<&BatchFindings> {
+        self.batches.iter().find(|findings| findings.batch == batch)
+    }
+
+    /// The values of the batches that a run was measured on, in the order in which that was done, by one metric.
+    pub fn values_of(&self, run: &str, metric: &str) -> Vec<Vec<f64>> {
+        let of_run = self.batches.iter().filter(|findings| findings.run == run);
+        let watched = of_run.filter_map(|findings| findings.watched.as_ref());
+        watched.filter(|watched| watched.metric == metric).map(Watched::known).filter(|known| !known.is_empty()).collect()
+    }
+}
+
+impl Monitor {
+    /// What was found so far; half a line of a program that was killed is passed over, and its batch measured again.
+    ///
+    /// # Errors
+    /// [`MonitorError::Io`] when the file is there and can't be read.
+    pub fn log(&self) -> Result<Log, MonitorError> {
+        let path = self.log_path();
+        let mut log = Log::default();
+        for line in read_lines::<Line>(&path).map_err(MonitorError::io(&path))? {
+            match line {
+                Line::Reference(reference) => log.references.push(reference),
+                Line::Batch(findings) if log.of_batch(&findings.batch).is_none() => log.batches.push(findings),
+                Line::Batch(_) => {}
+            }
+        }
+        Ok(log)
+    }
+
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// [`MonitorError::Io`] when the file can't be written.
+    pub fn append(&self, line: &Line) -> Result<(), MonitorError> {
+        let path = self.log_path();
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        made.and_then(|()| append_line(&path, line)).map_err(MonitorError::io(&path))
+    }
+}
