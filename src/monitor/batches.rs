@@ -2,7 +2,6 @@
 //! `….json`.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -15,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{MonitorError, Period};
 use crate::data::example::content_key;
 use crate::data::import::{ImportReport, ImportRequest};
-use crate::data::{Example, date, read_examples, told};
+use crate::data::{Example, ImportError, date, read_examples, told};
 use crate::fs::{stream_atomic, write_atomic};
 use crate::run::sha256_of;
 use crate::task::Task;
@@ -158,7 +157,7 @@ impl Monitor {
     pub fn add(&self, path: &Path, request: &AddRequest, task: &dyn Task) -> Result<Added, MonitorError> {
         let known = self.batches()?;
         let path = std::path::absolute(path).map_err(MonitorError::io(path))?;
-        let look = || std::fs::metadata(&path).map_err(|e| MonitorError::from(crate::data::ImportError::read(&path, e)));
+        let look = || std::fs::metadata(&path).map_err(|e| MonitorError::from(ImportError::read(&path, e)));
         let before = look()?;
         let source_sha256 = sha256_of(&path).map_err(MonitorError::io(&path))?;
         if let Some(names) = added_before(&known, &source_sha256) {
@@ -204,16 +203,15 @@ impl Monitor {
             }
         }
         let num = rows.len();
-        let is_new = |(example, moment): &Row| {
-            match taken.get_mut(&(content_key(example), moment.map(date::to_text))) {
-                Some(left) if *left > 0 => {
-                    *left -= 1;
-                    false
-                }
-                _ => true,
+        let mut is_new = |(example, moment): &Row| match taken.get_mut(&(content_key(example), moment.map(date::to_text)))
+        {
+            Some(left @ 1..) => {
+                *left -= 1;
+                false
             }
+            _ => true,
         };
-        let rows: Vec<Row> = { let mut is_new = is_new; rows.into_iter().filter(|row| is_new(row)).collect() };
+        let rows: Vec<Row> = rows.into_iter().filter(|row| is_new(row)).collect();
         let num_before = num - rows.len();
         Ok((rows, num_before))
     }
@@ -276,10 +274,10 @@ fn read(path: &Path, task: &dyn Task) -> Result<(Vec<Row>, ImportReport), Monito
         if task.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     if task.is_stopped() {
-        return Err(crate::data::ImportError::Stopped { path: path.into() }.into());
+        return Err(ImportError::Stopped { path: path.into() }.into());
     }
     if rows.is_empty() {
-        return Err(crate::data::ImportError::BadRows {
+        return Err(ImportError::BadRows {
             path: path.into(),
             num_rows: report.num_rejected,
             num_rejected: report.num_rejected,
@@ -300,4 +298,109 @@ fn day_of_file(modified: Option<SystemTime>) -> (Date, &'static str) {
     let moment = modified.and_then(|modified| Timestamp::try_from(modified).ok());
     let day = moment.map_or_else(Zoned::now, |moment| moment.to_zoned(TimeZone::system())).date();
     (day, "the day on which the file was last changed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Unwatched;
+
+    fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+        let path = folder.join(name);
+        write_atomic(&path, text.as_bytes()).unwrap();
+        path
+    }
+
+    fn names(batches: &[Batch]) -> Vec<&str> {
+        batches.iter().map(|batch| batch.name.as_str()).collect()
+    }
+
+    fn row(prompt: &str, answer: &str, date: &str) -> String {
+        format!("{{\"prompt\":\"{prompt}\",\"completion\":\"{answer}\",\"date\":\"{date}\"}}\n")
+    }
+
+    #[test]
+    fn dated_rows_are_dealt_into_weeks_and_a_file_comes_in_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let monitor = Monitor::of_project(folder.path());
+        let text = row("a", "1", "2026-11-24") + &row("b", "2", "2026-11-29") + &row("c", "", "2026-11-30T08:00:00Z");
+        let path = write(folder.path(), "my log.jsonl", &text);
+        let added = monitor.add(&path, &AddRequest::default(), &Unwatched).unwrap();
+        assert_eq!(names(&added.batches), ["2026-11-23-my-log", "2026-11-30-my-log"]);
+        assert_eq!(added.batches, monitor.batches().unwrap());
+        let second = &added.batches[1];
+        assert_eq!((second.num, second.num_answered), (1, 0));
+        let rows = monitor.examples(&added.batches[0]).unwrap();
+        assert_eq!((rows.len(), rows[1].date.as_deref(), rows[1].example.answer()), (2, Some("2026-11-29"), Some("2")));
+
+        let copy = write(folder.path(), "copy.jsonl", &text);
+        let again = monitor.add(&copy, &AddRequest::default(), &Unwatched).unwrap();
+        assert!(again.batches.is_empty() && again.notes[0].contains("added before: 2026-11-23-my-log"), "{again:?}");
+        assert_eq!(monitor.batches().unwrap().len(), 2);
+
+        // A log that has grown: only what is new, a row that came twice included.
+        write(folder.path(), "my log.jsonl", &(text.clone() + &row("a", "1", "2026-11-24")));
+        let grown = monitor.add(&path, &AddRequest::default(), &Unwatched).unwrap();
+        assert_eq!((names(&grown.batches), grown.batches[0].num), (vec!["2026-11-23-my-log-2"], 1));
+        assert!(grown.notes.iter().any(|note| note.starts_with("3 rows were in this file before")), "{grown:?}");
+        // What lies there is what was written.
+        write(folder.path(), "monitor/batches/2026-11-23-my-log.jsonl", "");
+        let error = monitor.examples(&added.batches[0]).unwrap_err().to_string();
+        assert!(error.contains("0 examples instead of 2"), "{error}");
+        let error = monitor.batch("none").unwrap_err().to_string();
+        assert!(error.starts_with("there is no batch none; there are 2026-11-23-my-log,"), "{error}");
+    }
+
+    #[test]
+    fn rows_without_a_date_have_the_given_one_or_the_file_s_and_bad_ones_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let monitor = Monitor::of_project(folder.path());
+        let path = write(folder.path(), "tickets.csv", "prompt,completion\na,1\nb,2\n");
+        let day = "2026-10-05T12:00:00Z".parse::<Timestamp>().unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(day.into()).unwrap();
+        let added = monitor.add(&path, &AddRequest::default(), &Unwatched).unwrap();
+        assert_eq!(names(&added.batches), ["2026-10-05-tickets"]);
+        let told = "2 rows say no date and have the day on which the file was last changed, 2026-10-05";
+        assert!(added.notes.iter().any(|note| note == told), "{:?}", added.notes);
+
+        let path = write(folder.path(), "more.jsonl", "{\"prompt\":\"c\",\"completion\":\"3\"}\n{\"prompt\":\"d\", \"compl");
+        let given = AddRequest { date: Some("2026-11-07".parse().unwrap()), period: Period::Month };
+        let added = monitor.add(&path, &given, &Unwatched).unwrap();
+        assert_eq!((names(&added.batches), added.batches[0].num), (vec!["2026-11-07-more"], 1));
+        assert!(added.notes.iter().any(|note| note.starts_with("Left out: 1 row")), "{:?}", added.notes);
+        let bad = write(folder.path(), "bad.jsonl", "{\"prompt\":\"\"}\n");
+        assert!(monitor.add(&bad, &given, &Unwatched).is_err());
+        assert!(monitor.add(&folder.path().join("none.csv"), &given, &Unwatched).unwrap_err().to_string().contains("none.csv"));
+        assert_eq!(monitor.batches().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_watched_folder_gives_each_whole_file_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let monitor = Monitor::of_project(folder.path());
+        let inbox = folder.path().join("inbox");
+        let settled = |path: &Path| {
+            let before = SystemTime::now() - std::time::Duration::from_secs(60);
+            std::fs::File::options().write(true).open(path).unwrap().set_modified(before).unwrap();
+        };
+        let look = || monitor.add_new_of(&inbox, &AddRequest::default(), &Unwatched).unwrap();
+        for (name, text) in [
+            ("a.jsonl", row("a", "1", "2026-11-24")),
+            ("b.jsonl", "not rows".to_owned()),
+            ("c.pdf", "x".to_owned()),
+            (".d.jsonl.Ab3dEf.unfinished", "x".to_owned()),
+        ] {
+            settled(&write(&inbox, name, &text));
+        }
+        let fresh = write(&inbox, "e.jsonl", &row("e", "1", "2026-11-25"));
+        let added = look();
+        assert_eq!(names(&added.batches), ["2026-11-23-a"]);
+        let told = |what: &str| added.notes.iter().any(|note| note.contains(what));
+        assert!(told("1 file isn't of a kind") && told("Left out: ") && told("e.jsonl is still being written"), "{added:?}");
+        settled(&fresh);
+        assert_eq!(names(&look().batches), ["2026-11-23-e"]);
+        assert!(look().batches.is_empty());
+        let error = monitor.add_new_of(&folder.path().join("none"), &AddRequest::default(), &Unwatched).unwrap_err();
+        assert!(error.to_string().contains("isn't a folder"), "{error}");
+    }
 }

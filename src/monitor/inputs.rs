@@ -232,3 +232,119 @@ fn hidden(reference: &[Input<'_>], batch: &[Input<'_>]) -> Result<Found, String>
 fn thinned<T: Copy>(all: Vec<T>, most: usize) -> Vec<T> {
     if all.len() <= most { all } else { (0..most).map(|at| all[at * all.len() / most]).collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// What made-up customers write: words as unevenly frequent as in a language, ten topics, a place for each topic in the
+    /// model's mind.
+    struct World {
+        random: ChaCha8Rng,
+        num_words: usize,
+        first_topic: usize,
+        length: usize,
+        shift: f32,
+    }
+
+    #[derive(Clone)]
+    struct Written {
+        text: String,
+        label: String,
+        hidden: Vec<f32>,
+    }
+
+    impl World {
+        fn new(seed: u64) -> Self {
+            Self { random: ChaCha8Rng::seed_from_u64(seed), num_words: 3000, first_topic: 0, length: 12, shift: 0.0 }
+        }
+
+        fn write(&mut self, num: usize) -> Vec<Written> {
+            (0..num).map(|_| self.one()).collect()
+        }
+
+        fn one(&mut self) -> Written {
+            let num_words = self.random.random_range(3..3 + 2 * self.length);
+            // Zipf: the logarithm of the rank is spread evenly.
+            let word = |random: &mut ChaCha8Rng| (self.num_words as f64).powf(random.random::<f64>()) as usize;
+            let name = |rank: usize| -> String {
+                let letters = [rank / 676 % 26, rank / 26 % 26, rank % 26];
+                letters.iter().map(|letter| char::from(b'a' + *letter as u8)).collect()
+            };
+            let words: Vec<String> = (0..num_words).map(|_| name(word(&mut self.random))).collect();
+            let topic = self.first_topic + (10.0 * self.random.random::<f64>().powi(2)) as usize;
+            let mut noise = || self.random.random::<f32>() + self.random.random::<f32>() - 1.0;
+            let hidden = (0..16).map(|at| noise() + if at == topic % 16 { 1.0 } else { 0.0 } + self.shift).collect();
+            Written { text: words.join(" "), label: format!("topic {topic}"), hidden }
+        }
+    }
+
+    fn of(written: &[Written]) -> Vec<Input<'_>> {
+        written.iter().map(|w| Input { text: &w.text, label: Some(&w.label), hidden: Some(&w.hidden) }).collect()
+    }
+
+    fn compare(training: &[Written], batch: &[Written]) -> InputFindings {
+        let vocabulary = Vocabulary::of(training.iter().map(|written| written.text.as_str()));
+        inputs(&of(training), &vocabulary, &of(batch), FalseAlarms::default())
+    }
+
+    fn drifted(findings: &InputFindings) -> Vec<Kind> {
+        findings.warnings.iter().map(|warning| warning.kind).collect()
+    }
+
+    #[test]
+    fn without_change_hardly_ever_anything_is_told() {
+        // A hundred series of ten batches.
+        let is_warned = |seed: u64| {
+            let mut world = World::new(seed);
+            let training = world.write(300);
+            (0..10).any(|_| !compare(&training, &world.write(40)).warnings.is_empty())
+        };
+        let num = (0..100).filter(|seed| is_warned(*seed)).count();
+        assert!(num <= 5, "{num} of 100");
+    }
+
+    #[test]
+    fn each_kind_of_change_is_told_by_its_name_with_the_examples_behind_it() {
+        let of_change = |change: fn(&mut World)| {
+            let mut world = World::new(1);
+            let training = world.write(500);
+            let usual = world.write(30);
+            change(&mut world);
+            let batch: Vec<Written> = usual.into_iter().chain(world.write(50)).collect();
+            let findings = compare(&training, &batch);
+            assert_eq!(findings.tests.len(), 4);
+            findings
+        };
+        let findings = of_change(|world| world.length = 40);
+        assert_eq!(drifted(&findings), [Kind::Length]);
+        assert!(findings.warnings[0].behind[0].why.contains("0 of 500 training prompts are as long"), "{findings:?}");
+        let findings = of_change(|world| world.first_topic = 6);
+        assert!(drifted(&findings).contains(&Kind::Labels), "{findings:?}");
+        let labels = findings.warnings.iter().find(|warning| warning.kind == Kind::Labels).unwrap();
+        assert!(labels.behind.iter().all(|behind| behind.row >= 30), "{labels:?}");
+        let findings = of_change(|world| world.num_words = 15_000);
+        assert_eq!(drifted(&findings), [Kind::NewWords]);
+        assert!(findings.warnings[0].behind[0].why.starts_with("new words: "), "{findings:?}");
+        let findings = of_change(|world| world.shift = 0.4);
+        assert_eq!(drifted(&findings), [Kind::Hidden]);
+        assert!(findings.warnings[0].behind[0].row >= 30);
+    }
+
+    #[test]
+    fn what_can_t_be_compared_is_said() {
+        let input = |text: &'static str, label| Input { text, label, hidden: None };
+        let vocabulary = Vocabulary::of(["a b", "c d"]);
+        let free = [input("a b", Some("one answer")), input("c d", Some("another"))];
+        let findings = inputs(&free, &vocabulary, &[input("a", None)], FalseAlarms::default());
+        assert_eq!(findings.tests.iter().map(|test| test.kind).collect::<Vec<_>>(), [Kind::Length, Kind::NewWords]);
+        assert!(findings.notes[0].contains("aren't from a list") && findings.notes[1].contains("hidden states"));
+        let list: Vec<_> = (0..20).map(|at| input("a b", Some(if at % 2 == 0 { "yes" } else { "no" }))).collect();
+        let findings = inputs(&list, &vocabulary, &[input("a", None)], FalseAlarms::default());
+        assert!(findings.notes[0].contains("no example of the batch has an answer"), "{:?}", findings.notes);
+        assert_eq!(inputs(&[], &vocabulary, &free, FalseAlarms::default()), InputFindings::default());
+    }
+}

@@ -33,11 +33,19 @@ impl Watched {
     }
 }
 
+/// A released run, and which of its weights were in use: a run that is resumed may get better ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weights {
+    /// The run's name.
+    pub name: String,
+    /// The checkpoint's: `step-000120`.
+    pub checkpoint: String,
+}
+
 /// What a released run's batches are held against.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reference {
-    /// The run's name.
-    pub run: String,
+    pub run: Weights,
     /// With its time zone.
     pub at: String,
     /// `the run's test examples`, `the batch 2026-11-30-tickets`
@@ -53,8 +61,8 @@ pub struct BatchFindings {
     pub date: String,
     /// When it was measured, with its time zone.
     pub at: String,
-    /// The run that was released then.
-    pub run: String,
+    /// What was released then.
+    pub run: Weights,
     pub num: usize,
     pub num_answered: usize,
     /// Every measure of the answers.
@@ -77,8 +85,8 @@ pub struct Log {
 
 impl Log {
     /// The reference of a run.
-    pub fn reference_of(&self, run: &str) -> Option<&Reference> {
-        self.references.iter().rev().find(|reference| reference.run == run)
+    pub fn reference_of(&self, run: &Weights) -> Option<&Reference> {
+        self.references.iter().rev().find(|reference| reference.run == *run)
     }
 
     pub fn of_batch(&self, batch: &str) -> Option<&BatchFindings> {
@@ -86,8 +94,8 @@ impl Log {
     }
 
     /// The values of the batches that a run was measured on, in the order in which that was done, by one metric.
-    pub fn values_of(&self, run: &str, metric: &str) -> Vec<Vec<f64>> {
-        let of_run = self.batches.iter().filter(|findings| findings.run == run);
+    pub fn values_of(&self, run: &Weights, metric: &str) -> Vec<Vec<f64>> {
+        let of_run = self.batches.iter().filter(|findings| findings.run == *run);
         let watched = of_run.filter_map(|findings| findings.watched.as_ref());
         watched.filter(|watched| watched.metric == metric).map(Watched::known).filter(|known| !known.is_empty()).collect()
     }
@@ -119,5 +127,53 @@ impl Monitor {
         let path = self.log_path();
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         made.and_then(|()| append_line(&path, line)).map_err(MonitorError::io(&path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(batch: &str, checkpoint: &str, value: f64) -> BatchFindings {
+        let run = Weights { name: "1".to_owned(), checkpoint: checkpoint.to_owned() };
+        let values = vec![Some(value), None];
+        let labels = vec![Some("a".to_owned()), None];
+        let watched = Watched { metric: "exact_match".to_owned(), higher_is_better: true, values, labels };
+        BatchFindings {
+            batch: batch.to_owned(),
+            date: "2026-11-30".to_owned(),
+            at: "2026-12-01T09:00:00+00:00[UTC]".to_owned(),
+            run,
+            num: 2,
+            num_answered: 1,
+            figures: Figure::of("exact_match", watched.values.iter().copied()).into_iter().collect(),
+            watched: Some(watched),
+            tests: Vec::new(),
+            warnings: Vec::new(),
+            notes: vec!["–".to_owned()],
+        }
+    }
+
+    #[test]
+    fn the_log_gives_back_what_was_written_and_each_batch_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let monitor = Monitor::of_project(folder.path());
+        assert_eq!(monitor.log().unwrap(), Log::default());
+        let all = [findings("a", "step-1", 1.0), findings("b", "step-2", 0.0), findings("c", "step-1", 0.0)];
+        let run = all[0].run.clone();
+        let watched = all[0].watched.clone().unwrap();
+        let (at, of) = (all[0].at.clone(), "the run's test examples".to_owned());
+        let reference = Reference { run: run.clone(), at, of, figures: Vec::new(), watched };
+        monitor.append(&Line::Reference(reference.clone())).unwrap();
+        all.iter().for_each(|findings| monitor.append(&Line::Batch(findings.clone())).unwrap());
+        monitor.append(&Line::Batch(findings("a", "step-1", 0.0))).unwrap();
+        // Killed in the middle of a line.
+        let path = monitor.log_path();
+        let text = std::fs::read_to_string(&path).unwrap() + "{\"line\":\"batch\",\"bat";
+        crate::fs::write_atomic(&path, text.as_bytes()).unwrap();
+        let log = monitor.log().unwrap();
+        assert_eq!((&log.batches[..], log.reference_of(&run)), (&all[..], Some(&reference)));
+        assert_eq!(log.values_of(&run, "exact_match"), [[1.0], [0.0]]);
+        assert!(log.values_of(&run, "f1").is_empty());
     }
 }

@@ -27,7 +27,7 @@ pub use finding::{Behind, Kind, Test, Warning};
 pub use inputs::{Input, InputFindings, inputs};
 pub use interval::Figure;
 pub use level::FalseAlarms;
-pub use log::{BatchFindings, Line, Log, Reference, Watched};
+pub use log::{BatchFindings, Line, Log, Reference, Watched, Weights};
 pub use performance::performance;
 pub use period::Period;
 pub use words::Vocabulary;

@@ -1,0 +1,73 @@
+//! The training inputs that new ones are held against.
+
+use super::{WorkbenchError, label};
+use crate::data::{Example, Role, Split, read_all};
+use crate::model::LanguageModel;
+use crate::monitor::{FalseAlarms, Input, InputFindings, Vocabulary, inputs};
+use crate::run::{RunDir, RunRecord};
+use crate::task::{Quiet, Task};
+
+/// Of more training examples, so many spread evenly are compared; the vocabulary is that of all.
+const MOST_COMPARED: usize = 2000;
+
+/// What a run was trained on.
+pub struct TrainingInputs {
+    compared: Vec<Known>,
+    vocabulary: Vocabulary,
+    /// Why there are none.
+    lacks: Option<String>,
+}
+
+/// What is known of an example.
+struct Known {
+    text: String,
+    label: Option<String>,
+    hidden: Option<Vec<f32>>,
+}
+
+impl TrainingInputs {
+    /// Reads the frozen training examples; a run of an older version, or one whose data were deleted, has none.
+    pub fn read(run: &RunRecord, model: &LanguageModel, task: &dyn Task) -> Result<Self, WorkbenchError> {
+        let path = RunDir(&run.run_dir).data_of(Split::Train);
+        if !path.is_file() {
+            let lacks = Some(format!("Inputs aren't compared with the training data: {} isn't there", path.display()));
+            return Ok(Self { compared: Vec::new(), vocabulary: Vocabulary::default(), lacks });
+        }
+        let all = read_all(&path, &Quiet(task))?;
+        let texts: Vec<String> = all.iter().map(text).collect();
+        let vocabulary = Vocabulary::of(texts.iter().map(String::as_str));
+        let num = all.len().min(MOST_COMPARED);
+        let chosen: Vec<&Example> = (0..num).map(|at| &all[at * all.len() / num]).collect();
+        Ok(Self { compared: known(&chosen, run, model, task)?, vocabulary, lacks: None })
+    }
+
+    /// Holds new examples against them.
+    pub fn compare(
+        &self,
+        examples: &[Example],
+        run: &RunRecord,
+        model: &LanguageModel,
+        task: &dyn Task,
+    ) -> Result<InputFindings, WorkbenchError> {
+        if let Some(lacks) = &self.lacks {
+            return Ok(InputFindings { notes: vec![lacks.clone()], ..InputFindings::default() });
+        }
+        let new = known(&examples.iter().collect::<Vec<_>>(), run, model, task)?;
+        Ok(inputs(&as_inputs(&self.compared), &self.vocabulary, &as_inputs(&new), FalseAlarms::default()))
+    }
+}
+
+fn as_inputs(known: &[Known]) -> Vec<Input<'_>> {
+    let input = |known: &'_ Known| (known.label.as_deref(), known.hidden.as_deref());
+    known.iter().map(|known| (known, input(known))).map(|(known, (label, hidden))| Input { text: &known.text, label, hidden }).collect()
+}
+
+fn known(examples: &[&Example], _run: &RunRecord, _model: &LanguageModel, _task: &dyn Task) -> Result<Vec<Known>, WorkbenchError> {
+    Ok(examples.iter().map(|example| Known { text: text(example), label: label(example), hidden: None }).collect())
+}
+
+/// All that the model is shown but the system message, which is the same everywhere.
+fn text(example: &Example) -> String {
+    let turns = example.prompt().iter().filter(|message| message.role != Role::System);
+    turns.map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n")
+}
