@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::finding::{Behind, MOST_BEHIND};
-use super::interval::{is_binary, mean};
+use super::{is_binary, mean};
 
 /// One measured answer.
 #[derive(Debug, Clone, Copy, PartialEq)]

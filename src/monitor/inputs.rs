@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use super::energy::Distances;
 use super::finding::{Behind, Kind, MOST_BEHIND, Test, Warning};
-use super::interval::mean;
 use super::level::{FalseAlarms, holm};
+use super::mean;
 use super::permutation::p_value;
 use super::words::Vocabulary;
 

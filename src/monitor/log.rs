@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Test, Warning};
-use super::interval::Figure;
 use super::{Monitor, MonitorError};
 use crate::run::{append_line, read_lines};
 
@@ -19,6 +18,8 @@ pub enum Line {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Watched {
     pub metric: String,
+    /// As it is shown.
+    pub title: String,
     pub higher_is_better: bool,
     /// None for an example without an answer to compare with.
     pub values: Vec<Option<f64>>,
@@ -31,6 +32,22 @@ impl Watched {
     pub fn known(&self) -> Vec<f64> {
         self.values.iter().flatten().copied().collect()
     }
+}
+
+/// A measure of the answers with its 95 % interval, as the evaluation gives it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// As it is asked for: `exact_match`.
+    pub metric: String,
+    /// As it is shown.
+    pub title: String,
+    /// 0 to 1, to be shown in per cent.
+    pub is_share: bool,
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+    /// Examples that it is of.
+    pub num: usize,
 }
 
 /// A released run, and which of its weights were in use: a run that is resumed may get better ones.
@@ -138,7 +155,8 @@ mod tests {
         let run = Weights { name: "1".to_owned(), checkpoint: checkpoint.to_owned() };
         let values = vec![Some(value), None];
         let labels = vec![Some("a".to_owned()), None];
-        let watched = Watched { metric: "exact_match".to_owned(), higher_is_better: true, values, labels };
+        let (metric, title) = ("exact_match".to_owned(), "Exact match".to_owned());
+        let watched = Watched { metric: metric.clone(), title: title.clone(), higher_is_better: true, values, labels };
         BatchFindings {
             batch: batch.to_owned(),
             date: "2026-11-30".to_owned(),
@@ -146,7 +164,7 @@ mod tests {
             run,
             num: 2,
             num_answered: 1,
-            figures: Figure::of("exact_match", watched.values.iter().copied()).into_iter().collect(),
+            figures: vec![Figure { metric, title, is_share: true, value, low: 0.1, high: 1.0 / 3.0, num: 1 }],
             watched: Some(watched),
             tests: Vec::new(),
             warnings: Vec::new(),

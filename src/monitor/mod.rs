@@ -11,7 +11,6 @@ mod energy;
 mod error;
 pub mod finding;
 pub mod inputs;
-pub mod interval;
 pub mod level;
 pub mod log;
 pub mod performance;
@@ -25,9 +24,17 @@ pub use behind::{Answered, wrong_answers};
 pub use error::MonitorError;
 pub use finding::{Behind, Kind, Test, Warning};
 pub use inputs::{Input, InputFindings, inputs};
-pub use interval::Figure;
 pub use level::FalseAlarms;
-pub use log::{BatchFindings, Line, Log, Reference, Watched, Weights};
+pub use log::{BatchFindings, Figure, Line, Log, Reference, Watched, Weights};
 pub use performance::performance;
 pub use period::Period;
 pub use words::Vocabulary;
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// Right or wrong, and nothing in between.
+fn is_binary(values: &[f64]) -> bool {
+    values.iter().all(|value| *value == 0.0 || *value == 1.0)
+}

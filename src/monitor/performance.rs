@@ -1,8 +1,8 @@
 //! Do the answers get worse? A batch, alone and with those just before it, against the reference.
 
-use super::interval::{is_binary, mean};
 use super::level::FalseAlarms;
 use super::permutation::p_value;
+use super::{is_binary, mean};
 use super::finding::{Behind, Kind, Test, Warning};
 
 /// What the latest batches together show, a single one may be too small for.

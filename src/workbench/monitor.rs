@@ -199,7 +199,7 @@ impl Watch<'_> {
                 continue;
             }
             let examples = crate::data::read_all(&path, self.task)?;
-            let Some(measures) = self.measure(&path, &examples)? else { continue };
+            let Some(measures) = self.measure(&path, &examples, None)? else { continue };
             if let Some(watched) = measures.watched.filter(|watched| watched.known().len() >= FEWEST_OF_REFERENCE) {
                 return Ok(Some(Reference {
                     run: self.weights.clone(),
@@ -213,11 +213,16 @@ impl Watch<'_> {
         Ok(None)
     }
 
-    fn measure(&self, path: &Path, examples: &[Example]) -> Result<Option<Measures>, WorkbenchError> {
+    fn measure(
+        &self,
+        path: &Path,
+        examples: &[Example],
+        metric: Option<&str>,
+    ) -> Result<Option<Measures>, WorkbenchError> {
         if examples.iter().all(Example::is_unanswered) {
             return Ok(None);
         }
-        match measure(self.run, self.model, path, examples, self.task) {
+        match measure(self.run, self.model, path, examples, metric, self.task) {
             Ok(measures) => Ok(Some(measures)),
             Err(EvaluateError::NothingToMeasure { .. }) => Ok(None),
             Err(EvaluateError::Stopped) => Err(WorkbenchError::Stopped),
@@ -227,7 +232,8 @@ impl Watch<'_> {
 
     fn batch(&mut self, batch: &Batch, log: &mut Log) -> Result<BatchFindings, WorkbenchError> {
         let examples: Vec<Example> = self.monitor.examples(batch)?.into_iter().map(|row| row.example).collect();
-        let measures = self.measure(&self.monitor.path_of(batch), &examples)?;
+        let metric = log.reference_of(&self.weights).map(|reference| reference.watched.metric.clone());
+        let measures = self.measure(&self.monitor.path_of(batch), &examples, metric.as_deref())?;
         let (figures, watched) = measures.map_or((Vec::new(), None), |measures| (measures.figures, measures.watched));
         let mut findings = BatchFindings {
             batch: batch.name.clone(),
@@ -285,7 +291,7 @@ impl Watch<'_> {
         let behind = || wrong_answers(&before, &now, watched.higher_is_better);
         let is_share = known.iter().chain(&reference.watched.known()).all(|value| (0.0..=1.0).contains(value));
         if tests.iter().any(|test| test.is_drift) {
-            findings.warnings.extend(warning(&tests, &watched.metric, &reference.of, is_share, behind()));
+            findings.warnings.extend(warning(&tests, &watched.title, &reference.of, is_share, behind()));
         }
         findings.tests.extend(tests);
         Ok(())

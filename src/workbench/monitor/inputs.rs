@@ -58,8 +58,7 @@ impl TrainingInputs {
 }
 
 fn as_inputs(known: &[Known]) -> Vec<Input<'_>> {
-    let input = |known: &'_ Known| (known.label.as_deref(), known.hidden.as_deref());
-    known.iter().map(|known| (known, input(known))).map(|(known, (label, hidden))| Input { text: &known.text, label, hidden }).collect()
+    known.iter().map(|k| Input { text: &k.text, label: k.label.as_deref(), hidden: k.hidden.as_deref() }).collect()
 }
 
 fn known(examples: &[&Example], _run: &RunRecord, _model: &LanguageModel, _task: &dyn Task) -> Result<Vec<Known>, WorkbenchError> {

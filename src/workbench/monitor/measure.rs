@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::label;
-use crate::data::{Example, Role};
-use crate::evaluate::{self, EvaluateError, EvaluationRequest, is_exact_match};
+use crate::data::Example;
+use crate::evaluate::metrics::{Direction, Scale};
+use crate::evaluate::{self, Contender, EvaluateError, EvaluationReport, EvaluationRequest, Findings, MetricFindings};
 use crate::model::LanguageModel;
 use crate::monitor::{Figure, Watched};
 use crate::run::RunRecord;
@@ -17,51 +18,73 @@ pub struct Measures {
     pub watched: Option<Watched>,
 }
 
-/// Answers every prompt and compares with the expected answers.
+/// Answers every prompt of a file, whose examples are these, and measures the answers. The tested measure is the one that is
+/// asked for; else the first by which an answer is right or wrong, or the most telling one.
 pub fn measure(
     run: &RunRecord,
     model: &LanguageModel,
     path: &Path,
     examples: &[Example],
+    metric: Option<&str>,
     task: &dyn Task,
 ) -> Result<Measures, EvaluateError> {
+    let contender = Contender::of_run(run).ok_or_else(|| EvaluateError::NoWeights { run_dir: run.run_dir.clone() })?;
     let request = EvaluationRequest {
-        model: run.model.clone(),
-        adapter: run.adapter.clone(),
+        contenders: vec![contender],
         data: path.to_owned(),
         spec: run.recipe.training.render_spec(),
         generate: true,
-        with_base: false,
+        labels: false,
     };
     let report = evaluate::run_on(model, &request, task)?;
-    // The template may have refused some: the others are in order.
-    let mut answers = report.answers.iter().peekable();
-    let mut values = Vec::with_capacity(examples.len());
-    for example in examples {
-        let is_of = |answered: &&evaluate::AnsweredExample| answered.prompt == question(example);
-        let answered = answers.next_if(is_of).filter(|answered| !answered.expected.is_empty());
-        let value = answered.and_then(|answered| Some(is_exact_match(&answered.expected, answered.after.as_ref()?)));
-        values.push(value.map(f64::from));
-    }
-    let exact = Figure::of("exact_match", values.iter().copied());
-    let loss = report.after.map(|after| Figure {
-        metric: "loss".to_owned(),
-        value: after.loss,
-        low: after.loss,
-        high: after.loss,
-        num: after.num_examples,
-    });
-    let watched = exact.is_some().then(|| Watched {
-        metric: "exact_match".to_owned(),
-        higher_is_better: true,
-        values,
-        labels: examples.iter().map(label).collect(),
-    });
-    Ok(Measures { figures: exact.into_iter().chain(loss).collect(), watched })
+    let findings = Findings::of(&report, &[]);
+    let figures = findings.metrics.iter().filter_map(figure).collect();
+    let watched = match metric {
+        // What fits these examples best may be another one than with the reference.
+        Some(name) => Findings::of(&report, &[name.to_owned()]).metrics.into_iter().next(),
+        None => tested(findings.metrics),
+    };
+    Ok(Measures { figures, watched: watched.map(|metric| watched_of(&metric, &report, examples)) })
 }
 
-/// The last user turn.
-fn question(example: &Example) -> String {
-    let question = example.prompt().iter().rev().find(|m| m.role == Role::User);
-    question.map(|m| m.content.clone()).unwrap_or_default()
+fn figure(metric: &MetricFindings) -> Option<Figure> {
+    let figure = (*metric.figures.first()?)?;
+    Some(Figure {
+        metric: metric.name.clone(),
+        title: metric.title.clone(),
+        is_share: metric.scale == Scale::Share,
+        value: figure.value,
+        low: figure.low,
+        high: figure.high,
+        num: figure.num,
+    })
+}
+
+fn tested(metrics: Vec<MetricFindings>) -> Option<MetricFindings> {
+    let mut telling: Vec<_> = metrics.into_iter().filter(|metric| metric.direction != Direction::Neither).collect();
+    let is_binary = |metric: &MetricFindings| {
+        let mut values = metric.values.iter().flatten().flatten();
+        metric.scale == Scale::Share && values.all(|value| *value == 0.0 || *value == 1.0)
+    };
+    let at = telling.iter().position(is_binary).unwrap_or_default();
+    (at < telling.len()).then(|| telling.swap_remove(at))
+}
+
+/// By the examples' places: the report leaves out those that couldn't be measured, and names each by its line.
+fn watched_of(metric: &MetricFindings, report: &EvaluationReport, examples: &[Example]) -> Watched {
+    let mut values = vec![None; examples.len()];
+    let measured = report.examples.iter().zip(metric.values.first().into_iter().flatten());
+    for (example, value) in measured {
+        let row = usize::try_from(example.line).unwrap_or_default().wrapping_sub(1);
+        if let Some(place) = values.get_mut(row) {
+            *place = *value;
+        }
+    }
+    Watched {
+        metric: metric.name.clone(),
+        title: metric.title.clone(),
+        higher_is_better: metric.direction == Direction::HigherIsBetter,
+        values,
+        labels: examples.iter().map(label).collect(),
+    }
 }

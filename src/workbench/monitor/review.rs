@@ -1,7 +1,6 @@
 //! From a batch to the review queue: its examples become examples of the project, tagged, first in line.
 
 use std::collections::HashSet;
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
