@@ -1,7 +1,7 @@
 //! The command line: one command a file, each the same engine functions as the window with a printing observer.
 //!
-//! Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by
-//! Ctrl-C.
+//! Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or something found
+//! that speaks against it (a gate, drift), 130 stopped by Ctrl-C.
 
 mod bench;
 mod data;

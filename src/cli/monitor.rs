@@ -183,7 +183,8 @@ fn print_findings(findings: &BatchFindings) {
     let name = &findings.run.name;
     terminal::line(&format!("{}  {}  by {name}", findings.batch, sizes(findings.num, findings.num_answered)));
     for figure in &findings.figures {
-        let value = |value: f64| if figure.is_share { format!("{:.1} %", 100.0 * value) } else { format!("{value:.3}") };
+        let value =
+            |value: f64| if figure.is_share { format!("{:.1} %", 100.0 * value) } else { format!("{value:.3}") };
         let [value, low, high] = [figure.value, figure.low, figure.high].map(value);
         let num = thousands(figure.num);
         terminal::line(&format!("  {}  {value}  95 % interval {low} to {high}, {num} measured", figure.title));

@@ -123,10 +123,10 @@ impl Monitor {
     pub fn batch(&self, name: &str) -> Result<Batch, MonitorError> {
         let all = self.batches()?;
         let known = || all.iter().map(|batch| batch.name.clone()).collect();
-        all.iter().find(|batch| batch.name == name).cloned().ok_or_else(|| MonitorError::NoSuchBatch {
-            name: name.to_owned(),
-            known: known(),
-        })
+        all.iter()
+            .find(|batch| batch.name == name)
+            .cloned()
+            .ok_or_else(|| MonitorError::NoSuchBatch { name: name.to_owned(), known: known() })
     }
 
     /// A batch's examples.
@@ -161,7 +161,10 @@ impl Monitor {
         let before = look()?;
         let source_sha256 = sha256_of(&path).map_err(MonitorError::io(&path))?;
         if let Some(names) = added_before(&known, &source_sha256) {
-            return Ok(Added { notes: vec![format!("{} was added before: {names}", path.display())], ..Added::default() });
+            return Ok(Added {
+                notes: vec![format!("{} was added before: {names}", path.display())],
+                ..Added::default()
+            });
         }
         let (rows, report) = read(&path, task)?;
         let after = look()?;
@@ -203,14 +206,14 @@ impl Monitor {
             }
         }
         let num = rows.len();
-        let mut is_new = |(example, moment): &Row| match taken.get_mut(&(content_key(example), moment.map(date::to_text)))
-        {
-            Some(left @ 1..) => {
-                *left -= 1;
-                false
-            }
-            _ => true,
-        };
+        let mut is_new =
+            |(example, moment): &Row| match taken.get_mut(&(content_key(example), moment.map(date::to_text))) {
+                Some(left @ 1..) => {
+                    *left -= 1;
+                    false
+                }
+                _ => true,
+            };
         let rows: Vec<Row> = rows.into_iter().filter(|row| is_new(row)).collect();
         let num_before = num - rows.len();
         Ok((rows, num_before))
@@ -222,7 +225,8 @@ impl Monitor {
         let stem = facts.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         // `log.jsonl.gz`
         let stem = stem.split('.').next().unwrap_or_default();
-        let plain: String = stem.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '-' }).collect();
+        let plain: String =
+            stem.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '-' }).collect();
         let base = format!("{}-{plain}", facts.day);
         let mut names = std::iter::once(base.clone()).chain((2..).map(|number| format!("{base}-{number}")));
         let name = names.find(|name| !folder.join(format!("{name}.json")).exists()).unwrap_or(base);
@@ -363,14 +367,21 @@ mod tests {
         let told = "2 rows say no date and have the day on which the file was last changed, 2026-10-05";
         assert!(added.notes.iter().any(|note| note == told), "{:?}", added.notes);
 
-        let path = write(folder.path(), "more.jsonl", "{\"prompt\":\"c\",\"completion\":\"3\"}\n{\"prompt\":\"d\", \"compl");
+        let path =
+            write(folder.path(), "more.jsonl", "{\"prompt\":\"c\",\"completion\":\"3\"}\n{\"prompt\":\"d\", \"compl");
         let given = AddRequest { date: Some("2026-11-07".parse().unwrap()), period: Period::Month };
         let added = monitor.add(&path, &given, &Unwatched).unwrap();
         assert_eq!((names(&added.batches), added.batches[0].num), (vec!["2026-11-07-more"], 1));
         assert!(added.notes.iter().any(|note| note.starts_with("Left out: 1 row")), "{:?}", added.notes);
         let bad = write(folder.path(), "bad.jsonl", "{\"prompt\":\"\"}\n");
         assert!(monitor.add(&bad, &given, &Unwatched).is_err());
-        assert!(monitor.add(&folder.path().join("none.csv"), &given, &Unwatched).unwrap_err().to_string().contains("none.csv"));
+        assert!(
+            monitor
+                .add(&folder.path().join("none.csv"), &given, &Unwatched)
+                .unwrap_err()
+                .to_string()
+                .contains("none.csv")
+        );
         assert_eq!(monitor.batches().unwrap().len(), 2);
     }
 
@@ -396,7 +407,10 @@ mod tests {
         let added = look();
         assert_eq!(names(&added.batches), ["2026-11-23-a"]);
         let told = |what: &str| added.notes.iter().any(|note| note.contains(what));
-        assert!(told("1 file isn't of a kind") && told("Left out: ") && told("e.jsonl is still being written"), "{added:?}");
+        assert!(
+            told("1 file isn't of a kind") && told("Left out: ") && told("e.jsonl is still being written"),
+            "{added:?}"
+        );
         settled(&fresh);
         assert_eq!(names(&look().batches), ["2026-11-23-e"]);
         assert!(look().batches.is_empty());

@@ -52,7 +52,11 @@ pub fn wrong_answers(
 
 fn by_label<'a>(all: impl Iterator<Item = Answered<'a>>) -> HashMap<&'a str, Vec<f64>> {
     let mut found: HashMap<&str, Vec<f64>> = HashMap::new();
-    all.for_each(|answered| if let Some(label) = answered.label { found.entry(label).or_default().push(answered.value) });
+    all.for_each(|answered| {
+        if let Some(label) = answered.label {
+            found.entry(label).or_default().push(answered.value)
+        }
+    });
     found
 }
 

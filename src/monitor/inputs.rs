@@ -39,7 +39,12 @@ const MOST_REFERENCE_VECTORS: usize = 400;
 const MOST_BATCH_VECTORS: usize = 200;
 
 /// Tests a batch against training inputs, which may be a fair sample of them; the vocabulary is that of all of them.
-pub fn inputs(reference: &[Input<'_>], vocabulary: &Vocabulary, batch: &[Input<'_>], rate: FalseAlarms) -> InputFindings {
+pub fn inputs(
+    reference: &[Input<'_>],
+    vocabulary: &Vocabulary,
+    batch: &[Input<'_>],
+    rate: FalseAlarms,
+) -> InputFindings {
     let mut findings = InputFindings::default();
     if reference.is_empty() || batch.is_empty() {
         return findings;
@@ -115,7 +120,9 @@ fn lengths(reference: &[Input<'_>], batch: &[Input<'_>]) -> Found {
     };
     Found {
         test: test(Kind::Length, before, now, p_value),
-        text: format!("Prompts are of other lengths than in training: in the middle {now} characters instead of {before}"),
+        text: format!(
+            "Prompts are of other lengths than in training: in the middle {now} characters instead of {before}"
+        ),
         behind: rows.into_iter().take(MOST_BEHIND).map(|row| Behind { row, why: why(row) }).collect(),
     }
 }
@@ -144,7 +151,11 @@ fn new_words(reference: &[Input<'_>], vocabulary: &Vocabulary, batch: &[Input<'_
 fn listed(words: &[String]) -> String {
     const FEW: usize = 5;
     let mut distinct: Vec<&str> = Vec::new();
-    words.iter().for_each(|word| if !distinct.contains(&word.as_str()) { distinct.push(word) });
+    words.iter().for_each(|word| {
+        if !distinct.contains(&word.as_str()) {
+            distinct.push(word)
+        }
+    });
     let more = if distinct.len() > FEW { ", …" } else { "" };
     format!("{}{more}", distinct[..distinct.len().min(FEW)].join(", "))
 }
@@ -152,7 +163,8 @@ fn listed(words: &[String]) -> String {
 /// Pearson's chi-square of the labels; one that training doesn't have counts like any other.
 fn labels(reference: &[Input<'_>], batch: &[Input<'_>]) -> Result<Found, String> {
     let known: Vec<&str> = reference.iter().filter_map(|input| input.label).collect();
-    let rows: Vec<(usize, &str)> = batch.iter().enumerate().filter_map(|(row, input)| Some((row, input.label?))).collect();
+    let rows: Vec<(usize, &str)> =
+        batch.iter().enumerate().filter_map(|(row, input)| Some((row, input.label?))).collect();
     let mut counts: HashMap<&str, (usize, usize)> = HashMap::new();
     known.iter().for_each(|label| counts.entry(label).or_default().0 += 1);
     let num_single = counts.values().filter(|count| count.0 == 1).count();
@@ -220,9 +232,16 @@ fn hidden(reference: &[Input<'_>], batch: &[Input<'_>]) -> Result<Found, String>
     let usual = distances.within_reference();
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by(|a, b| far[*b].total_cmp(&far[*a]));
-    let why = |at: usize| format!("{:.1} times as far from the training prompts as these are from each other", far[at] / usual.max(1e-12));
+    let why = |at: usize| {
+        format!("{:.1} times as far from the training prompts as these are from each other", far[at] / usual.max(1e-12))
+    };
     Ok(Found {
-        test: test(Kind::Hidden, 0.0, distances.energy(&(before.len()..before.len() + now.len()).collect::<Vec<_>>()), p_value),
+        test: test(
+            Kind::Hidden,
+            0.0,
+            distances.energy(&(before.len()..before.len() + now.len()).collect::<Vec<_>>()),
+            p_value,
+        ),
         text: "Prompts mean other things than in training, as the base model reads them".to_owned(),
         behind: order.into_iter().take(MOST_BEHIND).map(|at| Behind { row: rows[at].0, why: why(at) }).collect(),
     })

@@ -29,7 +29,9 @@ impl FalseAlarms {
     pub fn in_words(self) -> String {
         let percent = 100.0 * self.alpha;
         let num = self.num_batches;
-        format!("At most {percent} in 100 series of {num} batches without drift get a false warning, for answers and for inputs each")
+        format!(
+            "At most {percent} in 100 series of {num} batches without drift get a false warning, for answers and for inputs each"
+        )
     }
 }
 
@@ -60,7 +62,8 @@ mod tests {
         assert_eq!((found[3].0, found[1].0), (0.0125, 0.05));
         assert!(holm(&[], 0.05).is_empty());
         assert_eq!(FalseAlarms::default().per_batch(), 0.001);
-        let words = "At most 5 in 100 series of 50 batches without drift get a false warning, for answers and for inputs each";
+        let words =
+            "At most 5 in 100 series of 50 batches without drift get a false warning, for answers and for inputs each";
         assert_eq!(FalseAlarms::default().in_words(), words);
     }
 }

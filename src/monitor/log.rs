@@ -114,7 +114,11 @@ impl Log {
     pub fn values_of(&self, run: &Weights, metric: &str) -> Vec<Vec<f64>> {
         let of_run = self.batches.iter().filter(|findings| findings.run == *run);
         let watched = of_run.filter_map(|findings| findings.watched.as_ref());
-        watched.filter(|watched| watched.metric == metric).map(Watched::known).filter(|known| !known.is_empty()).collect()
+        watched
+            .filter(|watched| watched.metric == metric)
+            .map(Watched::known)
+            .filter(|known| !known.is_empty())
+            .collect()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Do the answers get worse? A batch, alone and with those just before it, against the reference.
 
+use super::finding::{Behind, Kind, Test, Warning};
 use super::level::FalseAlarms;
 use super::permutation::p_value;
 use super::{is_binary, mean};
-use super::finding::{Behind, Kind, Test, Warning};
 
 /// What the latest batches together show, a single one may be too small for.
 pub const NUM_LATELY: usize = 4;
@@ -24,14 +24,7 @@ pub fn performance(
     let level = rate.per_batch() / 2.0;
     let test = |kind, values: &[f64]| {
         let p_value = is_worse(reference, values, higher_is_better);
-        Test {
-            kind,
-            reference: mean(reference),
-            batch: mean(values),
-            p_value,
-            level,
-            is_drift: p_value <= level,
-        }
+        Test { kind, reference: mean(reference), batch: mean(values), p_value, level, is_drift: p_value <= level }
     };
     let mut tests = vec![test(Kind::Answers, batch)];
     let before = &earlier[earlier.len().saturating_sub(NUM_LATELY - 1)..];

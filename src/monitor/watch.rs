@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::batches::{AddRequest, Added, Monitor};
 use super::MonitorError;
+use super::batches::{AddRequest, Added, Monitor};
 use crate::data::files::ENDINGS;
 use crate::fs::{is_unfinished, name_of};
 use crate::task::Task;

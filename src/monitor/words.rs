@@ -48,7 +48,8 @@ impl Vocabulary {
 /// Runs of letters, in lower case; each sign of Chinese, Japanese and Thai is one, for their words have no spaces between
 /// them. What has a digit in it is none: numbers of orders are always new.
 fn words(text: &str) -> impl Iterator<Item = String> {
-    let runs = text.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty() && !run.contains(char::is_numeric));
+    let runs =
+        text.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty() && !run.contains(char::is_numeric));
     runs.flat_map(|run| match run.contains(has_no_spaces) {
         true => run.chars().map(|c| c.to_lowercase().collect()).collect(),
         false => vec![run.to_lowercase()],

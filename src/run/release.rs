@@ -113,7 +113,10 @@ mod tests {
         assert_eq!(Releases::read(&first).since(), Some(at("01")));
         assert_eq!(release(&second, &at("05")).unwrap().as_deref(), Some("1"));
         assert_eq!(in_use().as_deref(), Some("2"));
-        assert_eq!(Releases::read(&first).0, [Release { from: at("01").to_string(), until: Some(at("05").to_string()) }]);
+        assert_eq!(
+            Releases::read(&first).0,
+            [Release { from: at("01").to_string(), until: Some(at("05").to_string()) }]
+        );
         // And back.
         release(&first, &at("07")).unwrap();
         assert_eq!((in_use().as_deref(), Releases::read(&first).0.len()), (Some("1"), 2));

@@ -11,15 +11,15 @@ use serde::Serialize;
 
 use self::inputs::TrainingInputs;
 use self::measure::{Measures, measure};
-pub use self::review::{Which, Reviewed, to_review};
+pub use self::review::{Reviewed, Which, to_review};
 use super::WorkbenchError;
 use crate::data::{Example, Split};
 use crate::evaluate::EvaluateError;
 use crate::model::LanguageModel;
 use crate::monitor::performance::warning;
 use crate::monitor::{
-    AddRequest, Added, Answered, Batch, BatchFindings, FalseAlarms, Line, Log, Monitor, MonitorError, Reference, Watched,
-    Weights, performance, wrong_answers,
+    AddRequest, Added, Answered, Batch, BatchFindings, FalseAlarms, Line, Log, Monitor, MonitorError, Reference,
+    Watched, Weights, performance, wrong_answers,
 };
 use crate::project::{Project, label_of};
 use crate::recipe::ModelRef;
@@ -256,14 +256,18 @@ impl Watch<'_> {
     /// Are the answers worse than the reference's? Without one, the first batch that is large enough becomes it.
     fn answers(&self, findings: &mut BatchFindings, log: &mut Log) -> Result<(), WorkbenchError> {
         let Some(watched) = &findings.watched else {
-            findings.notes.push("The answers aren't measured: no example of the batch has one to compare with".to_owned());
+            findings
+                .notes
+                .push("The answers aren't measured: no example of the batch has one to compare with".to_owned());
             return Ok(());
         };
         let known = watched.known();
         let Some(reference) = log.reference_of(&self.weights) else {
             if known.len() < FEWEST_OF_REFERENCE {
                 let num = count(FEWEST_OF_REFERENCE, "answer", "answers");
-                findings.notes.push(format!("The answers aren't compared: a reference needs {num}, and the run held out none"));
+                findings
+                    .notes
+                    .push(format!("The answers aren't compared: a reference needs {num}, and the run held out none"));
                 return Ok(());
             }
             let reference = Reference {
@@ -275,12 +279,16 @@ impl Watch<'_> {
             };
             self.keep(&Line::Reference(reference.clone()))?;
             log.references.push(reference);
-            findings.notes.push("This batch is what later ones are compared with: the run held out too little".to_owned());
+            findings
+                .notes
+                .push("This batch is what later ones are compared with: the run held out too little".to_owned());
             return Ok(());
         };
         if reference.watched.metric != watched.metric {
             let (before, now) = (&reference.watched.metric, &watched.metric);
-            findings.notes.push(format!("The answers aren't compared: the reference has {before}, and the batch {now}"));
+            findings
+                .notes
+                .push(format!("The answers aren't compared: the reference has {before}, and the batch {now}"));
             return Ok(());
         }
         let earlier = log.values_of(&self.weights, &watched.metric);
@@ -301,9 +309,9 @@ impl Watch<'_> {
     fn inputs(&mut self, findings: &mut BatchFindings, examples: &[Example]) -> Result<(), WorkbenchError> {
         let training = match self.training.take() {
             Some(training) => training,
-            None => TrainingInputs::read(self.run, self.model, self.task)?,
+            None => TrainingInputs::read(self.run, self.task)?,
         };
-        let found = training.compare(examples, self.run, self.model, self.task)?;
+        let found = training.compare(examples);
         self.training = Some(training);
         findings.tests.extend(found.tests);
         findings.warnings.extend(found.warnings);
@@ -314,7 +322,8 @@ impl Watch<'_> {
 
 fn answered(watched: &Watched) -> Vec<(usize, Answered<'_>)> {
     let rows = watched.values.iter().zip(&watched.labels).enumerate();
-    rows.filter_map(|(row, (value, label))| Some((row, Answered { value: (*value)?, label: label.as_deref() }))).collect()
+    rows.filter_map(|(row, (value, label))| Some((row, Answered { value: (*value)?, label: label.as_deref() })))
+        .collect()
 }
 
 /// The label of an example that has an answer.

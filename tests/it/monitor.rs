@@ -46,7 +46,9 @@ fn a_released_run_is_watched_and_what_drifts_goes_to_review() {
     let usual = usual.to_str().unwrap();
     let early = desk.run(&["monitor", "p", "add", usual]);
     assert_eq!(early.code(), Some(1));
-    assert!(early.err().contains("No run of this project is released") || early.err().contains("no run of this project"));
+    assert!(
+        early.err().contains("No run of this project is released") || early.err().contains("no run of this project")
+    );
     assert!(early.err().contains("tunewright release"), "{}", early.err());
     assert!(!desk.path("p/monitor").exists(), "nothing came in");
     assert_eq!(desk.run(&["release", "p/runs/1"]).ok().out().trim(), "1 is released");
@@ -56,7 +58,8 @@ fn a_released_run_is_watched_and_what_drifts_goes_to_review() {
     let findings = &first["findings"][0];
     assert_eq!((findings["num"].as_u64(), findings["warnings"].as_array().unwrap().len()), (Some(40), 0), "{findings}");
     assert!(findings["figures"][0]["value"].as_f64().unwrap() > 0.9, "it has learned its answer: {findings}");
-    let kinds: Vec<_> = findings["tests"].as_array().unwrap().iter().map(|test| test["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<_> =
+        findings["tests"].as_array().unwrap().iter().map(|test| test["kind"].as_str().unwrap()).collect();
     assert!(kinds.starts_with(&["answers", "length", "new_words"]), "{kinds:?}");
 
     // The world has changed: most answers are others now.
@@ -96,7 +99,11 @@ fn a_released_run_is_watched_and_what_drifts_goes_to_review() {
     assert!(list.contains("2026-11-09-changed  60 examples, 60 answered  drift"), "{list}");
     let report = desk.run(&["monitor", "p", "report"]);
     assert_eq!(report.code(), Some(0), "the latest has none: {}", report.out());
-    assert!(report.out().contains("DRIFT  Answers got worse") && report.err().contains("At most 5 in 100"), "{}", report.out());
+    assert!(
+        report.out().contains("DRIFT  Answers got worse") && report.err().contains("At most 5 in 100"),
+        "{}",
+        report.out()
+    );
 
     let review = desk.run(&["monitor", "p", "review", "2026-11-09-changed", "--behind", "--json"]).ok().json();
     let num = review["num_imported"].as_u64().unwrap();
@@ -106,10 +113,10 @@ fn a_released_run_is_watched_and_what_drifts_goes_to_review() {
     let ids = project.matching_ids(&queue).unwrap();
     assert_eq!(ids.len() as u64, num);
     let example = project.example(ids[0]).unwrap();
-    assert_eq!((example.annotations.tags, example.annotations.source.as_deref()), (
-        vec!["drift".to_owned()],
-        Some("2026-11-09-changed.jsonl"),
-    ));
+    assert_eq!(
+        (example.annotations.tags, example.annotations.source.as_deref()),
+        (vec!["drift".to_owned()], Some("2026-11-09-changed.jsonl"),)
+    );
     // All of it: those that are here already are known.
     let all = to_review(&mut project, "2026-11-09-changed", Which::All, &Unwatched).unwrap();
     assert_eq!((all.num_imported + all.num_known, all.num_known), (60, num));

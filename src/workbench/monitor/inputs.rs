@@ -2,7 +2,6 @@
 
 use super::{WorkbenchError, label};
 use crate::data::{Example, Role, Split, read_all};
-use crate::model::LanguageModel;
 use crate::monitor::{FalseAlarms, Input, InputFindings, Vocabulary, inputs};
 use crate::run::{RunDir, RunRecord};
 use crate::task::{Quiet, Task};
@@ -27,7 +26,7 @@ struct Known {
 
 impl TrainingInputs {
     /// Reads the frozen training examples; a run of an older version, or one whose data were deleted, has none.
-    pub fn read(run: &RunRecord, model: &LanguageModel, task: &dyn Task) -> Result<Self, WorkbenchError> {
+    pub fn read(run: &RunRecord, task: &dyn Task) -> Result<Self, WorkbenchError> {
         let path = RunDir(&run.run_dir).data_of(Split::Train);
         if !path.is_file() {
             let lacks = Some(format!("Inputs aren't compared with the training data: {} isn't there", path.display()));
@@ -37,23 +36,17 @@ impl TrainingInputs {
         let texts: Vec<String> = all.iter().map(text).collect();
         let vocabulary = Vocabulary::of(texts.iter().map(String::as_str));
         let num = all.len().min(MOST_COMPARED);
-        let chosen: Vec<&Example> = (0..num).map(|at| &all[at * all.len() / num]).collect();
-        Ok(Self { compared: known(&chosen, run, model, task)?, vocabulary, lacks: None })
+        let compared = known((0..num).map(|at| &all[at * all.len() / num]));
+        Ok(Self { compared, vocabulary, lacks: None })
     }
 
     /// Holds new examples against them.
-    pub fn compare(
-        &self,
-        examples: &[Example],
-        run: &RunRecord,
-        model: &LanguageModel,
-        task: &dyn Task,
-    ) -> Result<InputFindings, WorkbenchError> {
+    pub fn compare(&self, examples: &[Example]) -> InputFindings {
         if let Some(lacks) = &self.lacks {
-            return Ok(InputFindings { notes: vec![lacks.clone()], ..InputFindings::default() });
+            return InputFindings { notes: vec![lacks.clone()], ..InputFindings::default() };
         }
-        let new = known(&examples.iter().collect::<Vec<_>>(), run, model, task)?;
-        Ok(inputs(&as_inputs(&self.compared), &self.vocabulary, &as_inputs(&new), FalseAlarms::default()))
+        let new = known(examples.iter());
+        inputs(&as_inputs(&self.compared), &self.vocabulary, &as_inputs(&new), FalseAlarms::default())
     }
 }
 
@@ -61,8 +54,8 @@ fn as_inputs(known: &[Known]) -> Vec<Input<'_>> {
     known.iter().map(|k| Input { text: &k.text, label: k.label.as_deref(), hidden: k.hidden.as_deref() }).collect()
 }
 
-fn known(examples: &[&Example], _run: &RunRecord, _model: &LanguageModel, _task: &dyn Task) -> Result<Vec<Known>, WorkbenchError> {
-    Ok(examples.iter().map(|example| Known { text: text(example), label: label(example), hidden: None }).collect())
+fn known<'a>(examples: impl Iterator<Item = &'a Example>) -> Vec<Known> {
+    examples.map(|example| Known { text: text(example), label: label(example), hidden: None }).collect()
 }
 
 /// All that the model is shown but the system message, which is the same everywhere.
