@@ -10,7 +10,8 @@ use super::model;
 use super::progress::Progress;
 use super::terminal::{self, thousands};
 use super::{Ended, json_line};
-use crate::model::{LanguageModel, inspect};
+use crate::evaluate::ModelHere;
+use crate::model::inspect;
 use crate::monitor::{AddRequest, Batch, BatchFindings, Period, Test};
 use crate::project::Project;
 use crate::recipe::ModelRef;
@@ -130,7 +131,7 @@ fn run_add(project: &std::path::Path, args: AddArgs) -> Result<(), Ended> {
     let load = &mut |model: &ModelRef| {
         let path = model::locate(model, &interrupt)?;
         model::tell_notes(&inspect(&path)?);
-        Ok::<_, Ended>(LanguageModel::load(&path, &progress)?)
+        ModelHere::load::<Ended>(&path, &progress)
     };
     let monitored = monitor::add(project, &new, &request, load, &progress)?;
     drop(progress);

@@ -34,9 +34,9 @@ pub struct InputFindings {
 const MOST_LABELS: usize = 300;
 /// A label that comes once says little; of a list, most come again.
 const MOST_SINGLE: f64 = 0.1;
-/// Distances are computed between all of these.
-const MOST_REFERENCE_VECTORS: usize = 400;
-const MOST_BATCH_VECTORS: usize = 200;
+/// Distances of hidden states are computed between all of so many training inputs and so many of a batch.
+pub const MOST_REFERENCE_VECTORS: usize = 400;
+pub const MOST_BATCH_VECTORS: usize = 200;
 
 /// Tests a batch against training inputs, which may be a fair sample of them; the vocabulary is that of all of them.
 pub fn inputs(

@@ -13,9 +13,10 @@ use self::inputs::TrainingInputs;
 use self::measure::{Measures, measure};
 pub use self::review::{Reviewed, Which, to_review};
 use super::WorkbenchError;
+use super::evaluate::note_look;
+use super::scores::base_judge;
 use crate::data::{Example, Split};
-use crate::evaluate::EvaluateError;
-use crate::model::LanguageModel;
+use crate::evaluate::{EvaluateError, ModelHere, Scorer};
 use crate::monitor::performance::warning;
 use crate::monitor::{
     AddRequest, Added, Answered, Batch, BatchFindings, FalseAlarms, Line, Log, Monitor, MonitorError, Reference,
@@ -94,7 +95,7 @@ pub fn add<E: From<WorkbenchError>>(
     project: &Path,
     new: &NewExamples,
     request: &AddRequest,
-    load: &mut dyn FnMut(&ModelRef) -> Result<LanguageModel, E>,
+    load: &mut dyn FnMut(&ModelRef) -> Result<ModelHere, E>,
     task: &dyn Task,
 ) -> Result<Monitored, E> {
     let run = released(project)?;
@@ -142,7 +143,7 @@ fn released(project: &Path) -> Result<RunRecord, WorkbenchError> {
 fn measure_pending<E: From<WorkbenchError>>(
     monitor: &Monitor,
     run: &RunRecord,
-    load: &mut dyn FnMut(&ModelRef) -> Result<LanguageModel, E>,
+    load: &mut dyn FnMut(&ModelRef) -> Result<ModelHere, E>,
     task: &dyn Task,
 ) -> Result<Vec<BatchFindings>, E> {
     let mut log = monitor.log().map_err(WorkbenchError::from)?;
@@ -152,7 +153,10 @@ fn measure_pending<E: From<WorkbenchError>>(
         return Ok(Vec::new());
     }
     let model = load(&run.model)?;
-    let mut watch = Watch { monitor, run, weights: weights_of(run), model: &model, training: None, task };
+    // The base model as it is: inputs are looked at through what training didn't change.
+    let base = base_judge(&run.model, &run.recipe.training);
+    let scorer = Scorer::new(&model.model, &base).map_err(WorkbenchError::from)?;
+    let mut watch = Watch { monitor, run, weights: weights_of(run), model: &model, scorer, training: None, task };
     let mut all = Vec::new();
     for batch in pending {
         if log.reference_of(&watch.weights).is_none()
@@ -179,7 +183,8 @@ struct Watch<'a> {
     monitor: &'a Monitor,
     run: &'a RunRecord,
     weights: Weights,
-    model: &'a LanguageModel,
+    model: &'a ModelHere,
+    scorer: Scorer<'a>,
     /// Read once it is needed.
     training: Option<TrainingInputs>,
     task: &'a dyn Task,
@@ -200,6 +205,9 @@ impl Watch<'_> {
             }
             let examples = crate::data::read_all(&path, self.task)?;
             let Some(measures) = self.measure(&path, &examples, None)? else { continue };
+            if part == Split::Test {
+                note_look(dir).map_err(WorkbenchError::io(&path))?;
+            }
             if let Some(watched) = measures.watched.filter(|watched| watched.known().len() >= FEWEST_OF_REFERENCE) {
                 return Ok(Some(Reference {
                     run: self.weights.clone(),
@@ -309,9 +317,9 @@ impl Watch<'_> {
     fn inputs(&mut self, findings: &mut BatchFindings, examples: &[Example]) -> Result<(), WorkbenchError> {
         let training = match self.training.take() {
             Some(training) => training,
-            None => TrainingInputs::read(self.run, self.task)?,
+            None => TrainingInputs::read(self.run, &self.scorer, self.task)?,
         };
-        let found = training.compare(examples);
+        let found = training.compare(examples, &self.scorer, self.task)?;
         self.training = Some(training);
         findings.tests.extend(found.tests);
         findings.warnings.extend(found.warnings);

@@ -60,7 +60,7 @@ fn a_released_run_is_watched_and_what_drifts_goes_to_review() {
     assert!(findings["figures"][0]["value"].as_f64().unwrap() > 0.9, "it has learned its answer: {findings}");
     let kinds: Vec<_> =
         findings["tests"].as_array().unwrap().iter().map(|test| test["kind"].as_str().unwrap()).collect();
-    assert!(kinds.starts_with(&["answers", "length", "new_words"]), "{kinds:?}");
+    assert_eq!(kinds, ["answers", "length", "new_words", "labels", "hidden"]);
 
     // The world has changed: most answers are others now.
     let changed = desk.write("changed.jsonl", rows(200..260, |at| if at % 3 == 0 { "ok" } else { "no" }));

@@ -2,6 +2,8 @@
 
 use super::{WorkbenchError, label};
 use crate::data::{Example, Role, Split, read_all};
+use crate::evaluate::Scorer;
+use crate::monitor::inputs::{MOST_BATCH_VECTORS, MOST_REFERENCE_VECTORS};
 use crate::monitor::{FalseAlarms, Input, InputFindings, Vocabulary, inputs};
 use crate::run::{RunDir, RunRecord};
 use crate::task::{Quiet, Task};
@@ -26,7 +28,7 @@ struct Known {
 
 impl TrainingInputs {
     /// Reads the frozen training examples; a run of an older version, or one whose data were deleted, has none.
-    pub fn read(run: &RunRecord, task: &dyn Task) -> Result<Self, WorkbenchError> {
+    pub fn read(run: &RunRecord, scorer: &Scorer<'_>, task: &dyn Task) -> Result<Self, WorkbenchError> {
         let path = RunDir(&run.run_dir).data_of(Split::Train);
         if !path.is_file() {
             let lacks = Some(format!("Inputs aren't compared with the training data: {} isn't there", path.display()));
@@ -36,17 +38,23 @@ impl TrainingInputs {
         let texts: Vec<String> = all.iter().map(text).collect();
         let vocabulary = Vocabulary::of(texts.iter().map(String::as_str));
         let num = all.len().min(MOST_COMPARED);
-        let compared = known((0..num).map(|at| &all[at * all.len() / num]));
+        let chosen: Vec<&Example> = (0..num).map(|at| &all[at * all.len() / num]).collect();
+        let compared = known(&chosen, MOST_REFERENCE_VECTORS, scorer, task)?;
         Ok(Self { compared, vocabulary, lacks: None })
     }
 
     /// Holds new examples against them.
-    pub fn compare(&self, examples: &[Example]) -> InputFindings {
+    pub fn compare(
+        &self,
+        examples: &[Example],
+        scorer: &Scorer<'_>,
+        task: &dyn Task,
+    ) -> Result<InputFindings, WorkbenchError> {
         if let Some(lacks) = &self.lacks {
-            return InputFindings { notes: vec![lacks.clone()], ..InputFindings::default() };
+            return Ok(InputFindings { notes: vec![lacks.clone()], ..InputFindings::default() });
         }
-        let new = known(examples.iter());
-        inputs(&as_inputs(&self.compared), &self.vocabulary, &as_inputs(&new), FalseAlarms::default())
+        let new = known(&examples.iter().collect::<Vec<_>>(), MOST_BATCH_VECTORS, scorer, task)?;
+        Ok(inputs(&as_inputs(&self.compared), &self.vocabulary, &as_inputs(&new), FalseAlarms::default()))
     }
 }
 
@@ -54,8 +62,22 @@ fn as_inputs(known: &[Known]) -> Vec<Input<'_>> {
     known.iter().map(|k| Input { text: &k.text, label: k.label.as_deref(), hidden: k.hidden.as_deref() }).collect()
 }
 
-fn known<'a>(examples: impl Iterator<Item = &'a Example>) -> Vec<Known> {
-    examples.map(|example| Known { text: text(example), label: label(example), hidden: None }).collect()
+/// With the hidden states of no more than so many, evenly spread.
+fn known(
+    examples: &[&Example],
+    most_hidden: usize,
+    scorer: &Scorer<'_>,
+    task: &dyn Task,
+) -> Result<Vec<Known>, WorkbenchError> {
+    let mut all: Vec<Known> =
+        examples.iter().map(|example| Known { text: text(example), label: label(example), hidden: None }).collect();
+    let num = examples.len().min(most_hidden);
+    let places: Vec<usize> = (0..num).map(|at| at * examples.len() / num).collect();
+    let chosen: Vec<&Example> = places.iter().map(|place| examples[*place]).collect();
+    for (place, hidden) in places.into_iter().zip(scorer.hidden(&chosen, task)?) {
+        all[place].hidden = hidden;
+    }
+    Ok(all)
 }
 
 /// All that the model is shown but the system message, which is the same everywhere.

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use super::label;
 use crate::data::Example;
+use crate::evaluate::answers::answers_folder;
 use crate::evaluate::metrics::{Direction, Scale};
-use crate::evaluate::{self, Contender, EvaluateError, EvaluationReport, EvaluationRequest, Findings, MetricFindings};
-use crate::model::LanguageModel;
+use crate::evaluate::{
+    self, Contender, EvaluateError, EvaluationReport, EvaluationRequest, Findings, MetricFindings, ModelHere,
+};
 use crate::monitor::{Figure, Watched};
 use crate::run::RunRecord;
 use crate::task::Task;
@@ -22,7 +24,7 @@ pub struct Measures {
 /// asked for; else the first by which an answer is right or wrong, or the most telling one.
 pub fn measure(
     run: &RunRecord,
-    model: &LanguageModel,
+    model: &ModelHere,
     path: &Path,
     examples: &[Example],
     metric: Option<&str>,
@@ -35,8 +37,10 @@ pub fn measure(
         spec: run.recipe.training.render_spec(),
         generate: true,
         labels: false,
+        answers: Some(answers_folder(&run.run_dir)),
     };
-    let report = evaluate::run_on(model, &request, task)?;
+    let here = || ModelHere { model: model.model.clone(), path: model.path.clone() };
+    let report = evaluate::run::<EvaluateError>(&request, &mut |_| Ok(here()), task)?;
     let findings = Findings::of(&report, &[]);
     let figures = findings.metrics.iter().filter_map(figure).collect();
     let watched = match metric {
