@@ -19,6 +19,7 @@
 //! | [`endpoint`] | models behind an OpenAI-compatible address |
 //! | [`evaluate`] | held-out loss and exact match, the verdict, what is kept with a run; what a model says of single examples |
 //! | [`report`] | a run in one HTML file, and its model card |
+//! | [`monitor`] | after release: dated batches of new examples, drift of answers and inputs at a stated rate of false alarms |
 //! | [`workbench`] | what is done with a project as a whole: checking, ranking, describing, exporting; called by jobs and commands |
 //! | [`engine`] | the only threads that outlive a call: jobs in, events out |
 //! | [`cli`] | the commands, benchmarks among them |
@@ -47,6 +48,7 @@ pub mod fs;
 pub mod generate;
 pub mod hub;
 pub mod model;
+pub mod monitor;
 pub mod ops;
 pub mod project;
 pub mod recipe;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::Ended;
 use super::interrupt::Interrupt;
 use super::model::{self, FormatArgs};
 use super::progress::Progress;
 use super::terminal::{self, duration, thousands};
+use super::{Ended, json_line};
 use crate::data::Split;
 use crate::evaluate::answers::answers_folder_of;
 use crate::evaluate::metrics::Scale;
@@ -96,7 +96,7 @@ pub fn run(args: EvaluateArgs) -> Result<(), Ended> {
     }
     let evaluation = Evaluation { report, findings };
     match args.json {
-        true => json(&Json::of(&evaluation, args.answers))?,
+        true => json_line(&Json::of(&evaluation, args.answers))?,
         false => print(&evaluation, args.slices),
     }
     if args.run.is_none() {
@@ -164,11 +164,6 @@ fn part(text: &str) -> Result<Split, String> {
         "validation" => Ok(Split::Validation),
         _ => Err("it must be test or validation".to_owned()),
     }
-}
-
-fn json<T: Serialize>(value: &T) -> Result<(), Ended> {
-    terminal::line(&serde_json::to_string(value).map_err(|error| Ended::failed(error.to_string()))?);
-    Ok(())
 }
 
 /// What programs read.

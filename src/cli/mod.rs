@@ -1,7 +1,7 @@
 //! The command line: one command a file, each the same engine functions as the window with a printing observer.
 //!
-//! Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by
-//! Ctrl-C.
+//! Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or something found
+//! that speaks against it (a gate, drift), 130 stopped by Ctrl-C.
 
 mod bench;
 mod data;
@@ -13,11 +13,13 @@ mod hub;
 mod interrupt;
 mod model;
 mod models;
+mod monitor;
 mod moved;
 mod observer;
 mod progress;
 mod quickstart;
 mod rate;
+mod release;
 mod report;
 mod studio;
 mod terminal;
@@ -62,6 +64,10 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Say whether a run may be released: exit code 0 or 2
     Gate(gate::GateArgs),
+    /// Mark a run as the one that is in use
+    Release(release::ReleaseArgs),
+    /// Measure the released run on new examples: exit code 0 or, on drift, 2
+    Monitor(monitor::MonitorArgs),
     /// Write a run's report and its model card
     Report(report::ReportArgs),
     /// Say of two answers to a prompt which is better, without knowing whose they are
@@ -136,6 +142,8 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Gate(args)) => gate::run(args),
+        Some(Command::Release(args)) => release::run(args),
+        Some(Command::Monitor(args)) => monitor::run(args),
         Some(Command::Report(args)) => report::run(args),
         Some(Command::Rate(args)) => rate::run(args),
         Some(Command::Generate(args)) => generate::run(args),
@@ -144,6 +152,12 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Some(Command::Doctor) => doctor::run(),
         Some(Command::Export { .. }) => Args::command().error(ErrorKind::InvalidSubcommand, moved::EXPORT).exit(),
     }
+}
+
+/// Prints one JSON object.
+fn json_line<T: serde::Serialize>(value: &T) -> Result<(), Ended> {
+    terminal::line(&serde_json::to_string(value).map_err(|error| Ended::failed(error.to_string()))?);
+    Ok(())
 }
 
 /// Reads an argument that says what becomes of examples beyond the limit.

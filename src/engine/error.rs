@@ -8,6 +8,7 @@ use crate::evaluate::EvaluateError;
 use crate::evaluate::rating::RatingError;
 use crate::hub::HubError;
 use crate::model::ModelError;
+use crate::monitor::MonitorError;
 use crate::project::ProjectError;
 use crate::recipe::RecipeError;
 use crate::render::Refusal;
@@ -45,6 +46,8 @@ pub enum EngineError {
     /// What was asked for isn't done, for a reason that is the person's to know.
     #[error("{0}")]
     Refused(String),
+    #[error(transparent)]
+    Monitor(MonitorError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }
@@ -64,6 +67,7 @@ impl EngineError {
             Self::Hub(error) => error.hint(),
             Self::Import(error) => error.hint(),
             Self::Project(error) => error.hint(),
+            Self::Monitor(error) => error.hint(),
             Self::Run(error) => error.hint().map(sentence),
             Self::Train(error) => error.hint().map(sentence),
             Self::Evaluate(EvaluateError::Refused { .. }) => Some(sentence(Refusal::HINT)),
@@ -150,6 +154,15 @@ impl From<EvaluateError> for EngineError {
     }
 }
 
+impl From<MonitorError> for EngineError {
+    fn from(error: MonitorError) -> Self {
+        match error {
+            MonitorError::Import(error) => error.into(),
+            error => Self::Monitor(error),
+        }
+    }
+}
+
 impl From<WorkbenchError> for EngineError {
     fn from(error: WorkbenchError) -> Self {
         match error {
@@ -162,6 +175,7 @@ impl From<WorkbenchError> for EngineError {
             WorkbenchError::Report(error) => error.into(),
             WorkbenchError::Rating(error) => error.into(),
             WorkbenchError::Refused(reason) => Self::Refused(reason),
+            WorkbenchError::Monitor(error) => error.into(),
             WorkbenchError::Io { path, source } => Self::Io { path, source },
         }
     }

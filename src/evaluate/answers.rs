@@ -27,7 +27,7 @@ const PROJECT_FILE: &str = "project.db";
 /// An answer, as it is kept in a line of a book.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KeptAnswer {
-    /// Of the prompt and the settings.
+    /// Made of the prompt and the settings.
     pub key: AnswerKey,
     pub text: String,
     /// 0 with [`End::Context`] is a prompt that leaves no room for an answer.

@@ -26,7 +26,7 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// Of answers with their confidence and whether they are right; `None` of none.
+    /// Answers come with their confidence and whether they are right; `None` where there are none.
     pub fn of(answers: impl Iterator<Item = (f64, bool)>) -> Option<Self> {
         let mut bins = [(0.0, 0.0, 0usize); NUM_BINS];
         for (confidence, is_right) in answers.filter(|(confidence, _)| confidence.is_finite()) {

@@ -11,6 +11,7 @@ use super::slices::{Slice, SliceBy, slices};
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Findings {
     /// In the report's order: the others are compared with the first.
+    #[serde(skip)]
     pub contenders: Vec<String>,
     pub num_examples: usize,
     /// The most telling first.
@@ -39,7 +40,7 @@ pub struct MetricFindings {
     pub scale: Scale,
     /// One for each contender; none where it gave nothing to measure.
     pub figures: Vec<Option<Figure>>,
-    /// Of each contender against the first; the first's own is none.
+    /// What each contender changes against the first; the first's own is none.
     pub contrasts: Vec<Option<Contrast>>,
     /// By contender and example.
     #[serde(skip)]

@@ -162,6 +162,11 @@ impl ContenderReport {
 }
 
 impl ExampleResult {
+    /// The project's number of it, else its line.
+    pub fn shown_number(&self) -> u64 {
+        self.about.number.unwrap_or(self.line)
+    }
+
     /// How much the loss of another contender is above the first one's.
     pub fn loss_change(&self, contender: usize) -> Option<f64> {
         Some(self.outcomes.get(contender)?.loss? - self.outcomes.first()?.loss?)

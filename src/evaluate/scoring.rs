@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::EvaluateError;
 use crate::data::Example;
 use crate::evaluate::loss::example_losses;
-use crate::generate::greedy_doubts;
+use crate::generate::{greedy_doubts, mean_hidden};
 use crate::model::lora::LoraAdapter;
-use crate::model::{GradientPass, LanguageModel, ModelError, ProductType, peft};
+use crate::model::{Conversation, GradientPass, LanguageModel, ModelError, ProductType, peft};
 use crate::recipe::{ModelRef, RenderSpec};
 use crate::render::{Rendered, conversation, render, turns};
 use crate::run::checkpoints::undamaged;
@@ -88,6 +88,29 @@ impl<'a> Scorer<'a> {
     /// Where the model can't compute.
     pub fn doubts(&self, examples: &[&Example], task: &dyn Task) -> Result<Vec<Option<f64>>, EvaluateError> {
         let room = self.spec.max_length.min(self.model.decoder.spec().context_length).saturating_sub(DOUBTED_TOKENS);
+        let ask = |prompts: &[Conversation<'_>]| {
+            greedy_doubts(self.model, self.adapter.as_ref(), prompts, DOUBTED_TOKENS, task)
+        };
+        self.of_prompts(examples, room, ask)
+    }
+
+    /// The base model's mean hidden state of each example's prompt, see [`mean_hidden`]; `None` for a prompt that is longer
+    /// than the model reads, that the template refuses, or that is none.
+    ///
+    /// # Errors
+    /// Where the model can't compute.
+    pub fn hidden(&self, examples: &[&Example], task: &dyn Task) -> Result<Vec<Option<Vec<f32>>>, EvaluateError> {
+        let room = self.model.decoder.spec().context_length;
+        self.of_prompts(examples, room, |prompts| mean_hidden(self.model, prompts, task))
+    }
+
+    /// What the model says of the prompts that have at most `room` tokens.
+    fn of_prompts<T>(
+        &self,
+        examples: &[&Example],
+        room: usize,
+        ask: impl FnOnce(&[Conversation<'_>]) -> Result<Option<Vec<T>>, ModelError>,
+    ) -> Result<Vec<Option<T>>, EvaluateError> {
         let prompts: Vec<_> = examples.iter().map(|example| turns(example.prompt())).collect();
         let mut kept = Vec::new();
         for (at, turns) in prompts.iter().enumerate().filter(|(_, turns)| !turns.is_empty()) {
@@ -97,13 +120,12 @@ impl<'a> Scorer<'a> {
             }
         }
         let prompts: Vec<_> = kept.iter().map(|(_, prompt)| *prompt).collect();
-        let found = greedy_doubts(self.model, self.adapter.as_ref(), &prompts, DOUBTED_TOKENS, task)?
-            .ok_or(EvaluateError::Stopped)?;
-        let mut doubts = vec![None; examples.len()];
-        for ((at, _), doubt) in kept.iter().zip(found) {
-            doubts[*at] = Some(doubt);
+        let found = ask(&prompts)?.ok_or(EvaluateError::Stopped)?;
+        let mut all: Vec<Option<T>> = examples.iter().map(|_| None).collect();
+        for ((at, _), found) in kept.iter().zip(found) {
+            all[*at] = Some(found);
         }
-        Ok(doubts)
+        Ok(all)
     }
 }
 

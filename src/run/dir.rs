@@ -42,6 +42,11 @@ impl<'a> RunDir<'a> {
         self.0.join("note.json")
     }
 
+    /// When it was the released one.
+    pub fn released(self) -> PathBuf {
+        self.0.join("released.json")
+    }
+
     /// Pairs of answers that were compared.
     pub fn answers(self) -> PathBuf {
         self.0.join("answers.jsonl")

@@ -23,6 +23,8 @@ pub enum RunError {
     Recipe { run_dir: PathBuf, source: RecipeError },
     #[error("no checkpoint of the run in {} is whole: {}", run_dir.display(), damages.join("; "))]
     NoWholeCheckpoint { run_dir: PathBuf, damages: Vec<String> },
+    #[error("the run in {} has no weights yet: it can't be released", run_dir.display())]
+    NotReleasable { run_dir: PathBuf },
     #[error("the run in {} can't be resumed: {what}", run_dir.display())]
     InputsChanged { run_dir: PathBuf, what: String },
 }
@@ -47,6 +49,7 @@ impl RunError {
             Self::Vanished { .. } => {
                 Some("if it was moved, bring it back: the run can be resumed from its last checkpoint")
             }
+            Self::NotReleasable { .. } => Some("train it to its first checkpoint, or release another run"),
             Self::Damaged { .. } | Self::Recipe { .. } => None,
         }
     }

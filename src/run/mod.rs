@@ -13,6 +13,7 @@
 //! | `README.md` | the card of its data |
 //! | `evaluations/`, `answers.jsonl` | what was measured and asked of it |
 //! | `note.json` | what the person says of it ([`RunNote`]) |
+//! | `released.json` | when it was the released one ([`Releases`]) |
 
 pub mod checkpoints;
 mod dir;
@@ -25,6 +26,7 @@ pub mod messages;
 pub mod metrics;
 mod note;
 mod record;
+mod release;
 mod status;
 mod sums;
 mod writer;
@@ -40,6 +42,7 @@ pub use messages::{RunMessage, Told};
 pub use metrics::{EvalMetrics, Metrics, StepMetrics};
 pub use note::RunNote;
 pub use record::{RunAbout, RunRecord, list};
+pub use release::{Release, Releases, release, released};
 pub use status::{RunStatus, Status};
 pub use sums::{SUMS_FILE, sha256_of, sums_text};
 pub use writer::RunWriter;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Inputs, RunDir, RunError, RunNote, RunStatus, Status, checkpoints, metrics};
+use super::{Inputs, Releases, RunDir, RunError, RunNote, RunStatus, Status, checkpoints, metrics};
 use crate::recipe::{ModelRef, Recipe};
 
 /// A run, as its folder shows it.
@@ -35,6 +35,8 @@ pub struct RunAbout {
     pub num_examples: Option<usize>,
     /// The SHA-256 of its training data.
     pub data_sha256: Option<String>,
+    /// When it was the released one.
+    pub releases: Releases,
 }
 
 impl RunRecord {
@@ -79,6 +81,7 @@ impl RunRecord {
                 note: RunNote::read(run_dir),
                 num_examples: status.and_then(|s| s.num_examples),
                 data_sha256: data_sha256(run_dir),
+                releases: Releases::read(run_dir),
             },
         })
     }

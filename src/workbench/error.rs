@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::data::ImportError;
 use crate::evaluate::EvaluateError;
 use crate::evaluate::rating::RatingError;
+use crate::monitor::MonitorError;
 use crate::project::ProjectError;
 use crate::report::ReportError;
 use crate::run::RunError;
@@ -32,6 +33,8 @@ pub enum WorkbenchError {
     Rating(#[from] RatingError),
     #[error("{0}")]
     Refused(String),
+    #[error(transparent)]
+    Monitor(#[from] MonitorError),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }

@@ -52,7 +52,8 @@ pub fn looks_folder(run_dir: &Path) -> PathBuf {
     project_of_run(run_dir).unwrap_or_else(|| run_dir.to_owned())
 }
 
-fn note_look(run: RunDir<'_>) -> std::io::Result<()> {
+/// Counts that the test examples of a run were looked at.
+pub(super) fn note_look(run: RunDir<'_>) -> std::io::Result<()> {
     looks::note_look(&looks_folder(run.0), &run.name(), &sha256_of(&run.data_of(Split::Test))?)
 }
 

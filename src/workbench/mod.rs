@@ -5,6 +5,7 @@ pub mod checks;
 pub mod data_export;
 mod error;
 pub mod evaluate;
+pub mod monitor;
 pub mod rating;
 pub mod report;
 pub mod reviewers;

@@ -44,6 +44,7 @@ mod json_shapes;
 mod left_out;
 mod metrics;
 mod models;
+mod monitor;
 mod parts;
 mod program;
 mod quant;

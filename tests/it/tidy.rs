@@ -30,15 +30,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("report", &["evaluate", "recipe", "render", "run"]),
     ("train", &["data", "model", "ops", "recipe", "render", "run", "evaluate"]),
     ("project", &["data", "recipe", "run"]),
-    ("workbench", &["data", "model", "project", "recipe", "render", "run", "evaluate", "report", "train"]),
+    ("monitor", &["data", "run"]),
+    ("workbench", &["data", "model", "project", "recipe", "render", "run", "evaluate", "report", "train", "monitor"]),
     ("engine", &[
         "ops", "data", "recipe", "model", "hub", "generate", "render", "report", "run", "train", "evaluate", "project",
-        "workbench",
+        "monitor", "workbench",
     ]),
     // A command runs in its own thread and prints; it opens the window, too.
     ("cli", &[
         "ops", "data", "recipe", "model", "hub", "generate", "render", "report", "run", "train", "evaluate", "project",
-        "workbench", "engine", "app",
+        "monitor", "workbench", "engine", "app",
     ]),
     // From what computes, only the plain data that a screen shows or asks with, by name.
     ("app", &[

@@ -45,7 +45,7 @@ pub enum Scale {
     Share,
     /// 0 to 100.
     Score,
-    /// Of lengths.
+    /// One length by another.
     Ratio,
     /// Nats per token.
     Loss,

@@ -48,7 +48,7 @@ pub(super) fn show(ui: &mut Ui, run: &RunRecord, shown: &Shown, height: f32, act
             scroll_to: None,
             edge: theme.pad.card,
             is_list: false,
-            sorted: Some((5, shown.is_gain_first)),
+            sorted: Some(shown.sorted.unwrap_or((5, true))),
             marked: &unmarked,
         };
         let example = |row: u64| examples.get(*rows.get(row as usize)?);
@@ -56,8 +56,8 @@ pub(super) fn show(ui: &mut Ui, run: &RunRecord, shown: &Shown, height: f32, act
             Some(example) => paint(row, example),
             None => String::new(),
         });
-        if done.sort == Some(5) {
-            actions.push(EvaluateAction::Sort.into());
+        if let Some(column) = done.sort {
+            actions.push(EvaluateAction::Sort(column).into());
         }
         if let Some(example) = done.select.and_then(example) {
             let words: Vec<_> = example.prompt.split_whitespace().take(WORDS_TO_FIND).collect();
@@ -113,8 +113,10 @@ fn head(ui: &mut Ui, shown: &Shown, rows: &[usize], actions: &mut Vec<AnyAction>
 
 fn paint(row: &mut Row<'_>, example: &ExampleResult) -> String {
     let theme = row.theme();
-    let number = example.about.number.unwrap_or(example.line);
-    let number = if number > 0 { format::thousands(number) } else { String::new() };
+    let number = match example.shown_number() {
+        0 => String::new(),
+        number => format::thousands(number),
+    };
     row.text(0, Align::Max, &number, theme.body(), theme.text.faint);
     row.text(1, Align::Min, &one(&example.prompt), theme.body(), theme.text.normal);
     row.text(2, Align::Min, &values(&example.expected), theme.body(), theme.text.soft);

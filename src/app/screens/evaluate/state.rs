@@ -10,7 +10,7 @@ use crate::app::start::Start;
 use crate::app::ticket::Ticket;
 use crate::data::Split;
 use crate::engine::{ComputeJob, EventKind, Failure, IoJob, JobId, JobSpec, Outcome, Reply};
-use crate::evaluate::{Evaluation, EvaluationRequest, Judgement, Measured, Stale, Turn};
+use crate::evaluate::{Evaluation, EvaluationRequest, ExampleResult, Judgement, Measured, Stale, Turn};
 use crate::run::RunRecord;
 
 /// What a person did on this screen.
@@ -30,11 +30,11 @@ pub enum EvaluateAction {
     Cell(String, String),
     /// Only the examples of this slice.
     Slice(usize),
-    /// Of all slices and labels again.
+    /// All slices and labels again.
     ShowAll,
     Turn(Option<Turn>),
-    /// The other way round.
-    Sort,
+    /// By this column of the list; once more, the other way round.
+    Sort(usize),
 }
 
 /// What stands beside the figures.
@@ -62,8 +62,8 @@ pub struct Shown {
     pub slice: Option<usize>,
     /// None for all that aren't right.
     pub turn: Option<Turn>,
-    /// The largest gain first, rather than the largest loss.
-    pub is_gain_first: bool,
+    /// The column that the list is sorted by, and whether the largest comes first; none for what got worse first.
+    pub sorted: Option<(usize, bool)>,
 }
 
 impl Shown {
@@ -79,7 +79,7 @@ impl Shown {
             cell: None,
             slice: None,
             turn: None,
-            is_gain_first: false,
+            sorted: None,
         }
     }
 
@@ -113,9 +113,23 @@ impl Shown {
             .map(|at| (self.turn_of(at), examples[at].loss_change(1).unwrap_or_default(), at))
             .filter(|(turn, ..)| is_wanted(*turn))
             .collect();
-        match self.is_gain_first {
-            true => rows.sort_by(|a, b| a.1.total_cmp(&b.1)),
-            false => rows.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))),
+        match self.sorted {
+            None => rows.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))),
+            Some((column, is_descending)) => {
+                let text = |example: &ExampleResult| match column {
+                    1 => example.prompt.clone(),
+                    2 => example.expected.clone(),
+                    column => example.answer(column.saturating_sub(3)).unwrap_or_default().to_owned(),
+                };
+                match column {
+                    0 => rows.sort_by_key(|row| examples[row.2].shown_number()),
+                    5 => rows.sort_by(|a, b| a.1.total_cmp(&b.1)),
+                    _ => rows.sort_by_cached_key(|row| text(&examples[row.2])),
+                }
+                if is_descending {
+                    rows.reverse();
+                }
+            }
         }
         rows.into_iter().map(|(.., at)| at).collect()
     }
@@ -233,7 +247,12 @@ impl EvaluateState {
             }
             EvaluateAction::ShowAll => (shown.cell, shown.slice) = (None, None),
             EvaluateAction::Turn(turn) => shown.turn = turn,
-            EvaluateAction::Sort => shown.is_gain_first = !shown.is_gain_first,
+            EvaluateAction::Sort(column) => {
+                let is_again = shown.sorted.is_some_and(|(by, _)| by == column);
+                let is_descending =
+                    shown.sorted.map_or(column == 5, |(_, is)| if is_again { !is } else { column == 5 });
+                shown.sorted = Some((column, is_descending));
+            }
             _ => {}
         }
     }

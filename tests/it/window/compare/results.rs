@@ -54,7 +54,7 @@ fn an_evaluation_tells_before_and_after() {
     for words in ["Tuning worked", "Loss fell 2.391 → 0.418, 8 of 12 right, 0 before", "66.7 %", "8 got right"] {
         assert!(window.is_shown(words), "{words}");
     }
-    assert!(window.is_shown("prompt 3, expected outage, true"));
+    assert!(window.is_shown("prompt 9, expected outage, true"));
     assert!(window.is_shown("Evaluated 12 examples in 3 min 12 s") && window.is_shown("measured in 3 min 12 s"));
 }
 
@@ -169,10 +169,10 @@ fn a_row_leads_to_the_answers_of_the_run_that_was_measured() {
     let runs = vec![run("new", RunStatus::Completed), run("old", RunStatus::Completed)];
     let mut window = open_with(runs, Screen::Evaluate, vec![kept(report((2.391, 0.418), 12, 8), None)], Vec::new());
     window.act(evaluate::Action::Run("old".into()));
-    window.harness.get_by_role_and_label(Role::ListBoxOption, "prompt 3, expected outage, true").click();
+    window.harness.get_by_role_and_label(Role::ListBoxOption, "prompt 9, expected outage, true").click();
     window.settle();
     assert_eq!(window.shell().state.screen, Screen::Compare);
     let compare = &window.shell().state.compare;
     assert_eq!(compare.run.as_deref(), Some("old"));
-    assert_eq!(compare.search, "prompt 3", "also at the first look at this screen");
+    assert_eq!(compare.search, "prompt 9", "also at the first look at this screen");
 }
