@@ -64,12 +64,12 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Say whether a run may be released: exit code 0 or 2
     Gate(gate::GateArgs),
+    /// Write a run's report and its model card
+    Report(report::ReportArgs),
     /// Mark a run as the one that is in use
     Release(release::ReleaseArgs),
     /// Measure the released run on new examples: exit code 0 or, on drift, 2
     Monitor(monitor::MonitorArgs),
-    /// Write a run's report and its model card
-    Report(report::ReportArgs),
     /// Say of two answers to a prompt which is better, without knowing whose they are
     Rate(rate::RateArgs),
     /// Answer a prompt

@@ -36,7 +36,7 @@ pub struct Batch {
     pub num: usize,
     /// How many have an answer that people gave or corrected; of the others only the inputs are watched.
     pub num_answered: usize,
-    /// Of its examples' file.
+    /// The SHA-256 of its examples' file.
     pub sha256: String,
     /// The file that it came from, and its SHA-256.
     pub source: PathBuf,

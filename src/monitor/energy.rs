@@ -12,7 +12,7 @@ pub struct Distances {
 }
 
 impl Distances {
-    /// Of vectors of one length; those of the reference come first.
+    /// The distances of vectors of one length; those of the reference come first.
     pub fn of(reference: &[&[f32]], batch: &[&[f32]]) -> Self {
         let vectors: Vec<&[f32]> = reference.iter().chain(batch).copied().collect();
         let num = vectors.len();
@@ -38,7 +38,7 @@ impl Distances {
         2.0 * across / (num_batch * num_others) - within / (num_batch * num_batch) - others / (num_others * num_others)
     }
 
-    /// Of each vector of the batch, the mean distance to the reference's.
+    /// The mean distance of each vector of the batch to those of the reference.
     pub fn to_reference(&self) -> Vec<f64> {
         (self.num_reference..self.num).map(|at| self.mean(at, self.num_reference)).collect()
     }

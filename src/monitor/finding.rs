@@ -55,7 +55,7 @@ pub struct Test {
     /// The mean of the answers' measure; the median length in characters; the mean share of new words; for the mix of labels
     /// and for the hidden states, 0.
     pub reference: f64,
-    /// The same of the batch; for the mix of labels the total variation distance to the reference's, for hidden states the
+    /// What the batch has of it; for the mix of labels the total variation distance to the reference's, for hidden states the
     /// energy distance.
     pub batch: f64,
     pub p_value: f64,

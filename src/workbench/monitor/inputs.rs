@@ -8,7 +8,7 @@ use crate::monitor::{FalseAlarms, Input, InputFindings, Vocabulary, inputs};
 use crate::run::{RunDir, RunRecord};
 use crate::task::{Quiet, Task};
 
-/// Of more training examples, so many spread evenly are compared; the vocabulary is that of all.
+/// So many training examples are compared, evenly spread over all; the vocabulary is that of all.
 const MOST_COMPARED: usize = 2000;
 
 /// What a run was trained on.
