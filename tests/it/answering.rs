@@ -163,7 +163,7 @@ fn what_is_stopped_loses_no_answer_and_answers_nothing_twice() {
     // The program was killed while it wrote a line.
     let path = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
     let whole = std::fs::read(&path).unwrap();
-    std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+    tunewright::fs::write_atomic(&path, &whole[..whole.len() - 9]).unwrap();
     assert_eq!(open().len(), num_kept - 1);
 
     let going_on = StopAt(u64::MAX, Cell::default());
