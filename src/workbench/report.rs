@@ -31,6 +31,7 @@ pub fn write(run_dir: &Path, folder: Option<&Path>, license: Option<&str>) -> Re
     let text = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
     let today = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
     let measured_on = kept.as_ref().map(measured);
+    let released = run.about.releases.since().map(|at| at.strftime("%Y-%m-%d").to_string());
     let facts = Facts {
         run: &run,
         note: &note,
@@ -43,7 +44,7 @@ pub fn write(run_dir: &Path, folder: Option<&Path>, license: Option<&str>) -> Re
         lost: &[],
         ratings: &[],
         num_looks: looks(run_dir)?,
-        released: None,
+        released: released.as_deref(),
         made: &format!("Made by Tunewright {} on {today}.", env!("CARGO_PKG_VERSION")),
     };
     let folder = folder.unwrap_or(run_dir);

@@ -19,10 +19,10 @@ fn desk() -> Desk {
     let desk = Desk::new();
     let line =
         |n: u32| chat(&[("user", &format!("Where is parcel {n} of {}?", n * 37)), ("assistant", &format!("In {n}"))]);
-    desk.write("prompts.jsonl", &(1..=8).map(line).collect::<String>());
+    desk.write("prompts.jsonl", (1..=8).map(line).collect::<String>());
     let run_dir = desk.path("run");
     let recipe = Recipe::new(ModelRef::Folder(fixture("llama")), "train.jsonl".into());
-    desk.write("run/recipe.toml", &recipe.to_toml().unwrap());
+    desk.write("run/recipe.toml", recipe.to_toml().unwrap());
     let to = RunDir(&run_dir).checkpoint(9);
     std::fs::create_dir_all(&to).unwrap();
     for file in ["adapter_config.json", "adapter_model.safetensors"] {
@@ -76,7 +76,7 @@ fn a_session_is_made_rated_undone_gone_on_with_and_exported() {
     assert_eq!(answers(), 8);
     out(&rate(&desk, &["--run", "run", "--data", "prompts.jsonl", "--most", "4"], "q\n"));
     assert_eq!((answers(), std::fs::read_dir(desk.path("run/ratings")).unwrap().count()), (8, 2));
-    desk.write("prompts.jsonl", &chat(&[("user", "another"), ("assistant", "one")]));
+    desk.write("prompts.jsonl", chat(&[("user", "another"), ("assistant", "one")]));
     let told = rate(&desk, &[session, "--result"], "");
     assert!(String::from_utf8_lossy(&told.stderr).contains("prompts.jsonl was changed. Its ratings stay as they are"));
 }

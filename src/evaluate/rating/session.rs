@@ -226,7 +226,7 @@ pub(super) mod tests {
     pub fn answered(num: usize) -> Vec<Answered> {
         let one = |n: usize| Answered {
             example: Some(n as i64),
-            split: Some(if n % 5 == 0 { Split::Test } else { Split::Validation }),
+            split: Some(if n.is_multiple_of(5) { Split::Test } else { Split::Validation }),
             prompt: vec![Message::new(Role::User, format!("question {n}"))],
             tools: Vec::new(),
             expected: Some(format!("after {n}")),
