@@ -13,11 +13,11 @@ use super::terminal::{self, duration, thousands};
 use super::{Ended, json_line};
 use crate::data::Split;
 use crate::evaluate::answers::answers_folder_of;
-use crate::evaluate::metrics::Scale;
+use crate::evaluate::metrics::Direction;
 use crate::evaluate::significance::{Contrast, Verdict3};
 use crate::evaluate::{
     Contender, ContenderReport, Evaluation, EvaluationReport, EvaluationRequest, ExampleResult, Figure, Findings,
-    Judgement, ModelHere,
+    Judgement, MetricFindings, ModelHere,
 };
 use crate::model::inspect;
 use crate::recipe::{ModelRef, RenderSpec, TooLong, TrainOn};
@@ -209,7 +209,7 @@ fn print(evaluation: &Evaluation, with_slices: bool) {
             terminal::line(&format!("  {:<24} {:.3}", "Perplexity", measured.perplexity()));
         }
         for metric in &findings.metrics {
-            print_figure(&metric.title, metric.scale, &metric.figures, &metric.contrasts, at);
+            print_figure(&metric.title, metric, &metric.figures, &metric.contrasts, at);
         }
         contender.tally.notes().iter().for_each(|note| terminal::note(note));
     }
@@ -220,10 +220,17 @@ fn print(evaluation: &Evaluation, with_slices: bool) {
 }
 
 /// `Right label  71.8 % (63.3 % to 78.9 %), better: +0.50, …`
-fn print_figure(title: &str, scale: Scale, figures: &[Option<Figure>], contrasts: &[Option<Contrast>], at: usize) {
+fn print_figure(
+    title: &str,
+    metric: &MetricFindings,
+    figures: &[Option<Figure>],
+    contrasts: &[Option<Contrast>],
+    at: usize,
+) {
     let Some(figure) = figures.get(at).copied().flatten() else { return };
-    let words = |value: f64| value_words(scale, value);
+    let words = |value: f64| value_words(metric.scale, value);
     let told = match contrasts.get(at).and_then(Option::as_ref) {
+        Some(contrast) if metric.direction == Direction::Neither => format!(", {}", contrast.in_words()),
         Some(contrast) => match contrast.verdict {
             Verdict3::Better => format!(", better: {}", contrast.in_words()),
             Verdict3::Worse => format!(", worse: {}", contrast.in_words()),
@@ -240,6 +247,6 @@ fn print_slices(findings: &Findings, contender: usize) {
     let Some(metric) = findings.metrics.first() else { return };
     for slice in &findings.slices {
         let title = format!("{}: {} ({})", slice.by.title(), slice.value, thousands(slice.num as u64));
-        print_figure(&title, metric.scale, &slice.figures, &slice.contrasts, contender);
+        print_figure(&title, metric, &slice.figures, &slice.contrasts, contender);
     }
 }

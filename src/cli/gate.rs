@@ -64,7 +64,7 @@ pub fn run(args: GateArgs) -> Result<(), Ended> {
     let report = evaluate(&request, load, &progress)?.report;
     drop(progress);
     let wanted: Vec<String> = args.require.iter().map(|requirement| requirement.metric.clone()).collect();
-    let findings = Findings::of(&report, &wanted);
+    let findings = Findings::with(&report, &wanted);
     let gate = Gate::of(&findings, 1, &args.require, args.no_worse_than.is_some().then_some(args.alpha));
     if args.json {
         terminal::line(&serde_json::to_string(&gate).map_err(|error| Ended::failed(error.to_string()))?);

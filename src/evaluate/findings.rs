@@ -191,7 +191,7 @@ fn picked(report: &EvaluationReport) -> Scored {
             let pick = example.outcomes.get(contender)?.label.as_ref()?;
             Some(vec![if pick.label == example.expected.trim() { 1.0 } else { 0.0 }, 1.0])
         });
-        Scores::new(numbers.collect(), mean, mean)
+        Scores::new(numbers.collect(), mean, mean).of_right_and_wrong()
     };
     Scored {
         name: "label_likelihood".to_owned(),
@@ -288,6 +288,19 @@ impl Findings {
             let labels = facts.labels.as_ref().map(LabelSet::labels);
             let slices = slices(&report.examples, labels);
             findings.slices = slices.into_iter().map(|slice| first.slice(slice)).collect();
+        }
+        findings
+    }
+
+    /// By every metric that the data suggest, and by these.
+    pub fn with(report: &EvaluationReport, more: &[String]) -> Self {
+        let mut findings = Self::of(report, &[]);
+        let is_missing = |name: &&String| findings.metrics.iter().all(|metric| metric.name != **name);
+        let missing: Vec<String> = more.iter().filter(is_missing).cloned().collect();
+        if !missing.is_empty() {
+            let others = Self::of(report, &missing);
+            findings.metrics.extend(others.metrics);
+            findings.not_measured = others.not_measured;
         }
         findings
     }

@@ -139,6 +139,28 @@ fn a_recipe_trains_and_its_adapter_can_be_evaluated_and_asked() {
     assert_eq!(kept.len(), 1);
     assert!(kept[0].kept.report.before().is_some() && kept[0].kept.generate);
 
+    // May it be released, and what is said of it.
+    let gate = |more: &[&str]| bench.run(&[&["gate", "--run", "run"], more].concat());
+    let ships = gate(&["--require", "loss<=100", "--no-worse-than", MODEL]);
+    let words = String::from_utf8_lossy(&ships.stdout).into_owned();
+    assert!(ships.status.code() == Some(0) && words.starts_with("SHIP") && words.contains("no measure of"), "{words}");
+    let held = gate(&["--require", "loss<=0.001", "--require", "label_accuracy>=0.5", "--json"]);
+    let verdict: Value = serde_json::from_slice(&held.stdout).unwrap();
+    assert_eq!((held.status.code(), &verdict["ships"]), (Some(2), &Value::Bool(false)), "{verdict}");
+    assert!(verdict["checks"][1]["words"].as_str().unwrap().contains("was not measured"), "{verdict}");
+    assert_eq!(gate(&["--require", "loss"]).status.code(), Some(2), "clap's own code for a wrong argument");
+    bench.out(&["report", "--run", "run"]);
+    let report = read_to_string(run.join("report.html")).unwrap();
+    assert!(report.contains("Loss on answers") && report.contains("looked at 1\ntime"), "{report}");
+    assert!(read_to_string(run.join("MODEL_CARD.md")).unwrap().contains("| Loss on answers |"));
+
+    // A metric that doesn't fit, or that there is none of, is an error that says so.
+    let metrics = |name: &str| of_run(&["--generate", "--metrics", name]);
+    let unknown = metrics("exact");
+    let message = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(unknown.status.code() == Some(1) && message.contains("there are exact_match"), "{message}");
+    assert!(String::from_utf8_lossy(&metrics("json_valid").stderr).contains("no expected answer is a JSON object"));
+
     let answer = |more: &[&str]| -> String {
         bench.out(&[&["generate", "--model", MODEL, "--prompt", "say 3", "--max-new-tokens", "12"], more].concat())
     };

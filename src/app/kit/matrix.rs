@@ -14,11 +14,20 @@ pub struct Matrix<'a> {
     pub selected: Option<(usize, usize)>,
 }
 
+/// The height of a matrix with so many rows.
+pub fn height(theme: &Theme, num_rows: usize) -> f32 {
+    row_height(theme) * (num_rows + 1) as f32
+}
+
+fn row_height(theme: &Theme) -> f32 {
+    theme.size.control_height - theme.space.xxs
+}
+
 impl Matrix<'_> {
     /// The cell that was clicked.
     pub fn show(&self, ui: &mut Ui) -> Option<(usize, usize)> {
         let theme = Theme::of(ui);
-        let height = theme.size.control_height - theme.space.xxs;
+        let height = row_height(theme);
         let width = ui.available_width();
         let of_names = self.names_width(ui).min(width / 3.0);
         let size = Vec2::new(width, height * (self.rows.len() + 1) as f32);
@@ -81,7 +90,7 @@ impl Matrix<'_> {
             let stroke = egui::Stroke::new(theme.width.curve_selected, theme.accent.line);
             ui.painter().rect_stroke(cell, theme.rounding(theme.radius.mark), stroke, egui::StrokeKind::Inside);
         }
-        response.clicked()
+        if count > 0 { response.on_hover_text(name(row, column)).clicked() } else { false }
     }
 }
 

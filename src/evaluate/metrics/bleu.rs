@@ -19,6 +19,7 @@ pub(super) const BLEU: Metric = Metric {
             over all examples at once, words parted as in mteval-v13a. Made for translations; for short answers take another",
     direction: Direction::HigherIsBetter,
     scale: Scale::Score,
+    is_binary: false,
     parameter: Parameter::None,
     needs: anything,
     is_offered: never,

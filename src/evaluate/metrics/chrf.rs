@@ -19,6 +19,7 @@ pub(super) const CHRF: Metric = Metric {
             other endings of words, and works in every language; over all examples at once, as sacrebleu counts",
     direction: Direction::HigherIsBetter,
     scale: Scale::Score,
+    is_binary: false,
     parameter: Parameter::None,
     needs: anything,
     is_offered: |facts| facts.is_free_text(),

@@ -20,6 +20,7 @@ pub(super) const EXACT: Metric = Metric {
     about: "Answers that are the expected one: by value where both are JSON, else by the letter, without white space around",
     direction: Direction::HigherIsBetter,
     scale: Scale::Share,
+    is_binary: true,
     parameter: Parameter::None,
     needs: anything,
     // Where answers are labels or JSON, a closer measure says the same.

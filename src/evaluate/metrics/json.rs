@@ -30,6 +30,7 @@ pub(super) const VALID: Metric = Metric {
     about: "Answers that are JSON as a whole, with nothing before or after it",
     direction: Direction::HigherIsBetter,
     scale: Scale::Share,
+    is_binary: true,
     parameter: Parameter::None,
     needs,
     is_offered: DataFacts::is_json,

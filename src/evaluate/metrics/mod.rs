@@ -72,6 +72,8 @@ pub struct Metric {
     pub about: &'static str,
     pub direction: Direction,
     pub scale: Scale,
+    /// Each example is right or wrong, and the whole is their share.
+    pub is_binary: bool,
     /// What may follow the name and a colon: "a field", "a regular expression".
     pub parameter: Parameter,
     /// Why it doesn't fit the expected answers.

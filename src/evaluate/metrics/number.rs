@@ -16,6 +16,7 @@ pub(super) const NUMBER_MATCH: Metric = Metric {
             commas, a dollar sign and a full stop at the end don't count",
     direction: Direction::HigherIsBetter,
     scale: Scale::Share,
+    is_binary: true,
     parameter: Parameter::None,
     needs: |facts, _| match facts.num_numbers > 0 {
         true => Ok(()),

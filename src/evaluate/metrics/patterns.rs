@@ -8,6 +8,7 @@ pub(super) const CONTAINS: Metric = Metric {
     about: "Answers in which the expected text (or the text that was named) occurs somewhere, without regard to case",
     direction: Direction::HigherIsBetter,
     scale: Scale::Share,
+    is_binary: true,
     parameter: Parameter::Optional("a text"),
     needs: anything,
     is_offered: never,

@@ -13,6 +13,7 @@ pub(super) const REPETITION: Metric = Metric {
     about: "The share of phrases of four words that came before in the same answer: 0 where nothing is said twice",
     direction: Direction::LowerIsBetter,
     scale: Scale::Share,
+    is_binary: false,
     parameter: Parameter::None,
     needs: anything,
     is_offered: super::always,

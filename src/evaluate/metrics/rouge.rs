@@ -14,6 +14,7 @@ pub(super) const ROUGE_L: Metric = Metric {
             case; only a–z and 0–9 are words, as in rouge-score 0.1.2 without stemmer",
     direction: Direction::HigherIsBetter,
     scale: Scale::Share,
+    is_binary: false,
     parameter: Parameter::None,
     needs: |facts, _| match facts.has_words {
         true => Ok(()),

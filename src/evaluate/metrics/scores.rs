@@ -20,17 +20,21 @@ impl Scores {
     pub fn of<'a>(chosen: &Chosen, cases: impl Iterator<Item = Option<&'a Case<'a>>>) -> Self {
         let metric = chosen.metric;
         let numbers = cases.map(|case| (metric.measure)(chosen, case?)).collect();
-        Self::new(numbers, metric.of_one, metric.of_sums)
+        Self { is_binary: metric.is_binary, ..Self::new(numbers, metric.of_one, metric.of_sums) }
     }
 
     /// Numbers that were made elsewhere: a loss by example.
     pub fn new(numbers: Vec<Option<Vec<f64>>>, of_one: fn(&[f64]) -> f64, of_sums: fn(&[f64]) -> f64) -> Self {
         let known = || numbers.iter().flatten();
         let width = known().map(Vec::len).max().unwrap_or_default();
-        let is_share = |one: &Vec<f64>| matches!(one[..], [value, 1.0] if value == 0.0 || value == 1.0);
-        let is_binary = width == 2 && known().all(is_share);
         let num = known().count();
-        Self { numbers, of_one, of_sums, is_binary, width, num }
+        Self { numbers, of_one, of_sums, is_binary: false, width, num }
+    }
+
+    /// Each example is right (1 of 1) or wrong (0 of 1).
+    #[must_use]
+    pub fn of_right_and_wrong(self) -> Self {
+        Self { is_binary: true, ..self }
     }
 
     /// How many examples have numbers.

@@ -12,6 +12,7 @@ pub(super) const TOKEN_F1: Metric = Metric {
             case, without punctuation and English articles, as SQuAD counts them",
     direction: Direction::HigherIsBetter,
     scale: Scale::Share,
+    is_binary: false,
     parameter: Parameter::None,
     needs: anything,
     is_offered: |facts| facts.is_free_text() && facts.has_words,

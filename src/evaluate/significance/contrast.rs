@@ -99,15 +99,23 @@ mod tests {
         Scores::new(values.iter().map(|value| Some(vec![*value, 1.0])).collect(), mean, mean)
     }
 
+    fn right_and_wrong(values: &[f64]) -> Scores {
+        scores(values).of_right_and_wrong()
+    }
+
     #[test]
     fn a_change_is_better_worse_or_unsure() {
-        let (zeros, ones) = (scores(&[0.0; 20]), scores(&[1.0; 20]));
+        let (zeros, ones) = (right_and_wrong(&[0.0; 20]), right_and_wrong(&[1.0; 20]));
         let verdict =
             |before: &Scores, after: &Scores, direction| contrast(before, after, direction, 1).unwrap().verdict;
         assert_eq!(verdict(&zeros, &ones, Direction::HigherIsBetter), Verdict3::Better);
         assert_eq!(verdict(&zeros, &ones, Direction::LowerIsBetter), Verdict3::Worse);
-        let few =
-            contrast(&scores(&[0.0, 0.0, 1.0, 0.0]), &scores(&[1.0, 0.0, 1.0, 0.0]), Direction::HigherIsBetter, 1);
+        let few = contrast(
+            &right_and_wrong(&[0.0, 0.0, 1.0, 0.0]),
+            &right_and_wrong(&[1.0, 0.0, 1.0, 0.0]),
+            Direction::HigherIsBetter,
+            1,
+        );
         let few = few.unwrap();
         let Verdict3::CantTell { num: 4, would_do: Some(would_do) } = few.verdict else { panic!("{few:?}") };
         assert!(would_do > 4 && few.in_words().contains("Can't tell with 4 examples; about"), "{}", few.in_words());

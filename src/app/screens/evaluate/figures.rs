@@ -171,7 +171,7 @@ fn row(ui: &mut Ui, metric: &MetricFindings) {
 
 fn look(metric: &MetricFindings, contrast: &Contrast, theme: &Theme) -> (Icon, Color32, &'static str) {
     match (metric.direction, contrast.verdict) {
-        (Direction::Neither, _) => (icon::EQUALS, theme.text.faint, "No better or worse"),
+        (Direction::Neither, _) => (icon::EQUALS, theme.text.faint, "Neutral"),
         (_, Verdict3::Better) => (icon::CHECK_CIRCLE.filled(), theme.status.ok, "Better"),
         (_, Verdict3::Worse) => (icon::X_CIRCLE.filled(), theme.status.error, "Worse"),
         (_, Verdict3::CantTell { .. }) => (icon::EQUALS, theme.text.soft, "Can't tell"),

@@ -22,7 +22,7 @@ pub(super) fn show(ui: &mut Ui, state: &AppState, run: &RunRecord, shown: &Shown
         verdict(ui, state, run, shown, judgement, actions);
     }
     let has_list = shown.evaluation.report.has_answers();
-    let height = figures::height(ui, shown);
+    let height = figures::height(ui, shown).max(side::height(ui, shown));
     match side::sides(shown).is_empty() {
         true => figures::show(ui, shown, height),
         false => beside_each_other(ui, height, |ui, is_left| match is_left {

@@ -6,7 +6,7 @@ use super::figures::words;
 use super::state::{EvaluateAction, Shown, Side};
 use crate::app::Action as AnyAction;
 use crate::app::kit::interval::{Interval, intervals};
-use crate::app::kit::matrix::Matrix;
+use crate::app::kit::matrix::{self, Matrix};
 use crate::app::kit::{Button, Card, Text, Theme, format, scrolling, segmented_small};
 use crate::evaluate::metrics::Confusion;
 use crate::evaluate::slices::SliceBy;
@@ -23,6 +23,19 @@ pub(super) fn sides(shown: &Shown) -> Vec<(Side, &'static str)> {
     let labels = (!findings.confusion.is_empty()).then_some((Side::Labels, "Labels"));
     let slices = (!findings.slices.is_empty()).then_some((Side::Slices, "Slices"));
     labels.into_iter().chain(slices).collect()
+}
+
+/// What the card takes to show a matrix whole.
+pub(super) fn height(ui: &Ui, shown: &Shown) -> f32 {
+    let theme = Theme::of(ui);
+    let confusion = shown.evaluation.findings.confusion.first();
+    let num_labels = confusion.map_or(0, |confusion| confusion.labels.len());
+    let around =
+        theme.size.control_height_small + theme.type_scale.line_body + 2.0 * theme.space.s + 2.0 * theme.pad.card;
+    match num_labels {
+        1..=MAX_LABELS => matrix::height(theme, num_labels) + around + theme.space.xs,
+        _ => 0.0,
+    }
 }
 
 pub(super) fn show(ui: &mut Ui, shown: &Shown, height: f32, actions: &mut Vec<AnyAction>) {
@@ -67,12 +80,12 @@ pub(super) fn show(ui: &mut Ui, shown: &Shown, height: f32, actions: &mut Vec<An
 fn labels(ui: &mut Ui, shown: &Shown, actions: &mut Vec<AnyAction>) {
     let Some(confusion) = shown.evaluation.findings.confusion.get(shown.of) else { return };
     match confusion.labels.len() <= MAX_LABELS {
-        true => matrix(ui, shown, confusion, actions),
+        true => matrix_of(ui, shown, confusion, actions),
         false => scrolling(ui, "confusions", |ui| listed(ui, confusion, actions)),
     }
 }
 
-fn matrix(ui: &mut Ui, shown: &Shown, confusion: &Confusion, actions: &mut Vec<AnyAction>) {
+fn matrix_of(ui: &mut Ui, shown: &Shown, confusion: &Confusion, actions: &mut Vec<AnyAction>) {
     let theme = Theme::of(ui);
     let columns: Vec<_> = confusion.labels.iter().cloned().chain(["other".to_owned()]).collect();
     let selected = shown.cell.as_ref().and_then(|cell| {
@@ -80,8 +93,8 @@ fn matrix(ui: &mut Ui, shown: &Shown, confusion: &Confusion, actions: &mut Vec<A
         Some((row, columns.iter().position(|label| *label == cell.1)?))
     });
     let (rows, counts) = (&confusion.labels, &confusion.counts);
-    let matrix = Matrix { name: "Confusion", rows, columns: &columns, counts, selected };
-    if let Some((row, column)) = matrix.show(ui)
+    let cells = Matrix { name: "Confusion", rows, columns: &columns, counts, selected };
+    if let Some((row, column)) = cells.show(ui)
         && let (Some(expected), Some(answered)) = (rows.get(row), columns.get(column))
     {
         actions.push(EvaluateAction::Cell(expected.clone(), answered.clone()).into());
