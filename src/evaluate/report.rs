@@ -37,7 +37,7 @@ pub struct ContenderReport {
 /// One example with what each contender made of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExampleResult {
-    /// [`crate::data::content_key`], in hexadecimal digits.
+    /// [`crate::data::example::content_key`], in hexadecimal digits.
     pub key: String,
     /// Its line in the file, from 1.
     pub line: u64,

@@ -1,7 +1,7 @@
 //! After release: is the model still as good on what comes in now, and is what comes in still what it was trained for?
 //!
 //! Dated batches of new real examples ([`batches`], [`watch`]) are held against the run's held-out results
-//! ([`performance`]) and its training data ([`inputs`]), at a stated rate of false alarms ([`level`]); the examples behind a
+//! ([`mod@performance`]) and its training data ([`mod@inputs`]), at a stated rate of false alarms ([`level`]); the examples behind a
 //! warning are named. What was found is a line in `monitor/log.jsonl` ([`log`]). No model is known here: values, labels and
 //! hidden states come from `workbench::monitor`.
 

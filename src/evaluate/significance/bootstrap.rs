@@ -8,12 +8,23 @@ use crate::evaluate::metrics::Scores;
 
 const NUM_DRAWS: usize = 2000;
 
+/// The numbers of an example that aren't 0, with their places: of many labels, an example has to do with two.
+type Sparse = Vec<(usize, f64)>;
+
+fn sparse(numbers: &[f64]) -> Sparse {
+    numbers.iter().copied().enumerate().filter(|(_, number)| *number != 0.0).collect()
+}
+
+fn add_sparse(sums: &mut [f64], numbers: &Sparse) {
+    numbers.iter().for_each(|(place, number)| sums[*place] += number);
+}
+
 /// The 95 % interval of the value. NaN where there is nothing.
 pub fn interval(scores: &Scores, seed: u64) -> (f64, f64) {
-    let known: Vec<&[f64]> = scores.numbers.iter().flatten().map(Vec::as_slice).collect();
+    let known: Vec<Sparse> = scores.numbers.iter().flatten().map(|numbers| sparse(numbers)).collect();
     let draws = draw(known.len(), seed, |places| {
         let mut sums = vec![0.0; scores.width()];
-        places.iter().for_each(|at| add(&mut sums, known[*at]));
+        places.iter().for_each(|at| add_sparse(&mut sums, &known[*at]));
         scores.of_sums(&sums)
     });
     percentiles(draws)
@@ -21,12 +32,13 @@ pub fn interval(scores: &Scores, seed: u64) -> (f64, f64) {
 
 /// The 95 % interval of the difference, `after − before`, over examples that both have; these are drawn in pairs.
 pub fn difference(before: &Scores, after: &Scores, seed: u64) -> (f64, f64) {
-    let pairs = pairs(before, after);
+    let pairs: Vec<(Sparse, Sparse)> =
+        pairs(before, after).into_iter().map(|(before, after)| (sparse(before), sparse(after))).collect();
     let draws = draw(pairs.len(), seed, |places| {
         let (mut first, mut second) = (vec![0.0; before.width()], vec![0.0; after.width()]);
         for at in places {
-            add(&mut first, pairs[*at].0);
-            add(&mut second, pairs[*at].1);
+            add_sparse(&mut first, &pairs[*at].0);
+            add_sparse(&mut second, &pairs[*at].1);
         }
         after.of_sums(&second) - before.of_sums(&first)
     });
@@ -40,7 +52,7 @@ pub(super) fn pairs<'a>(before: &'a Scores, after: &'a Scores) -> Vec<(&'a [f64]
 }
 
 pub(super) fn add(sums: &mut [f64], numbers: &[f64]) {
-    sums.iter_mut().zip(numbers).filter(|(_, number)| **number != 0.0).for_each(|(sum, number)| *sum += number);
+    sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
 }
 
 /// Every draw has a stream of its own, so that the result doesn't depend on how many threads there are.
