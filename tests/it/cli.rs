@@ -151,7 +151,7 @@ fn a_recipe_trains_and_its_adapter_can_be_evaluated_and_asked() {
     assert_eq!(gate(&["--require", "loss"]).status.code(), Some(2), "clap's own code for a wrong argument");
     bench.out(&["report", "--run", "run"]);
     let report = read_to_string(run.join("report.html")).unwrap();
-    assert!(report.contains("Loss on answers") && report.contains("looked at 1\ntime"), "{report}");
+    assert!(report.contains("Loss on answers") && report.contains("looked at 3"), "{report}");
     assert!(read_to_string(run.join("MODEL_CARD.md")).unwrap().contains("| Loss on answers |"));
 
     // A metric that doesn't fit, or that there is none of, is an error that says so.
