@@ -350,7 +350,7 @@ fn limits(facts: &Facts<'_>) -> Vec<String> {
         limits.push("It was not measured what the model lost of what it could do before.".to_owned());
     }
     if facts.ratings.is_empty() {
-        limits.push("Nobody compared its answers blind.".to_owned());
+        limits.push("This report holds no blind ratings of its answers.".to_owned());
     }
     limits
 }

@@ -151,7 +151,7 @@ fn the_card_says_the_same_in_markdown() {
         "| Exactly as expected | 0.0 % | 75.0 % | 55.0 % – 85.0 % | can't tell |\n",
         "| Tag | a\\|b | 4 |",
         "lora_r = 16 # <i>",
-        "- Nobody compared its answers blind.",
+        "- This report holds no blind ratings of its answers.",
         "Too few examples to tell whether these changed: exactly as expected.",
     ] {
         assert!(card.contains(words), "{words} is not in\n{card}");
